@@ -1,1 +1,3 @@
-export {};
+export * from './write.ts';
+export * from './errors.ts';
+export * from './limits.ts';

@@ -1,0 +1,24 @@
+/** Limits and intervals with their units, and the values that hold where nothing else is set. */
+export const defaults = {
+  /** Ordered partitions of the intake. Fixed when a database is first used (design: changing it drains first). */
+  lanes: 16,
+  /** Writes settled in one transaction, at most. */
+  batchWritesMax: 512,
+  /** Rows of one intake insert, at most. */
+  flushWritesMax: 512,
+  /** An idle writer looks for work, and a node for outcomes it waits for, at least this often. */
+  pollIntervalMs: 250,
+  /** How long a node waits for an outcome before it cancels the write. */
+  waitMs: 30_000,
+  /** Writes that a node lets wait at the same time; the next is refused as overloaded. */
+  waitingWritesMax: 10_000,
+  /** Outcomes and idempotency keys are kept this long. */
+  retentionHours: 24,
+  bodyBytesMax: 10 * 1024 * 1024,
+  bodyDepthMax: 64,
+  /** Documents that a change of identity may rewrite. */
+  cascadeDocumentsMax: 10_000,
+} as const;
+
+export type Mode = 'direct' | 'local' | 'coordinated';
+export const modes: readonly Mode[] = ['direct', 'local', 'coordinated'];

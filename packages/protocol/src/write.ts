@@ -1,0 +1,109 @@
+/**
+ * The shapes of a write and of its outcome: what a node accepts, what the intake keeps, what a batch settles.
+ * Ids are UUID strings in lower case; times are ISO 8601 strings by the database's clock.
+ */
+
+/** What a client submits of one document. */
+export type Operation = 'upsert' | 'update' | 'delete';
+
+/** How a write ended. Only `refused` and `not_applied` carry a {@link Outcome.code}. */
+export type Result = 'created' | 'updated' | 'unchanged' | 'deleted' | 'refused' | 'not_applied';
+
+/**
+ * All that a plan may know of a write: no body (bodies move inside the database).
+ *
+ * `position` is the order of arrival, given by the database; in `direct` and `local` mode, the order in the list.
+ */
+export interface WriteHeader {
+  writeId: string;
+  lane: number;
+  position: number;
+  operation: Operation;
+  /** Endpoint of the resource, e.g. `ed-fi/schools`. */
+  resource: string;
+  /** Upsert: the id that the document gets if it is created. Update and delete: the document meant. */
+  documentId: string;
+  /** Identity that the document has once the write is applied; for a delete the one it has now. */
+  referentialId: string;
+  /** The same identity as seen from the superclass, if the resource has one. */
+  superclassId: string | null;
+  /** Distinct referentialIds that the body refers to. */
+  referenceIds: string[];
+  /** Empty for a delete. */
+  contentHash: string;
+  /** Content hash that the document must have for the write to be applied; `*` asks only that it exists. */
+  ifMatch: string | null;
+  client: string;
+  idempotencyKey: string | null;
+  /** Until when the write may wait for references that nobody has submitted yet; null: it does not. */
+  referenceDeadline: string | null;
+  /** True once the write has been blocked: rows of what it awaited are to be cleared when it is settled. */
+  wasBlocked: boolean;
+}
+
+/** A write with its body, as a node hands it to the intake or, in `direct` and `local` mode, to the engine. */
+export interface Write extends WriteHeader {
+  /** The document as JSON text, as the client sent it; null for a delete. */
+  body: string | null;
+  /** The node to hint when the write is settled: a random 31-bit number, one for each process. */
+  node: number;
+}
+
+/** The recorded, final answer to one write. Inserted once, never changed. */
+export interface Outcome {
+  writeId: string;
+  result: Result;
+  /** Why, for `refused` and `not_applied`: a code of the error table. */
+  code: OutcomeCode | null;
+  resource: string;
+  documentId: string | null;
+  /** Number of writes applied to the document so far; null where none was. */
+  version: number | null;
+  /** Content hash of the document after the write: its ETag. */
+  contentHash: string | null;
+  detail: OutcomeDetail | null;
+}
+
+/** Codes that an outcome may carry; each is in the error table. */
+export type OutcomeCode =
+  | 'unresolved_reference'
+  | 'identity_conflict'
+  | 'immutable_identity'
+  | 'document_not_found'
+  | 'document_referenced'
+  | 'precondition_failed'
+  | 'idempotency_key_reused'
+  | 'cascade_too_large'
+  | 'projection_refused'
+  | 'write_conflict'
+  | 'cancelled'
+  | 'overloaded'
+  | 'discarded'
+  | 'dead_letter';
+
+/** What a refusal is about. Names and identities, never other content of a document. */
+export interface OutcomeDetail {
+  /** `unresolved_reference`: each reference that is missing. */
+  missing?: MissingReference[];
+  /** `document_referenced`: endpoints of the resources that refer to the document. */
+  referredBy?: string[];
+  /** `identity_conflict`: the document that has the identity. */
+  conflictsWith?: { documentId: string; resource: string };
+  /** `dead_letter`: the error that the write met alone, reduced to what carries no row contents. */
+  error?: { code: string | null; constraint: string | null; table: string | null };
+}
+
+export interface MissingReference {
+  referentialId: string;
+  /** Name of the resource referred to and the place in the body; null where the body is no longer known. */
+  resource: string | null;
+  path: string | null;
+  isDescriptor?: boolean;
+  /** Why it is missing, where that is known: the provider was refused, or never seen. */
+  reason?: 'provider_refused' | 'never_seen';
+}
+
+/** The answers that leave an effect, or found it there already. */
+export function isApplied(result: Result): boolean {
+  return result !== 'refused' && result !== 'not_applied';
+}

@@ -1,0 +1,45 @@
+/**
+ * How a connection is made: one configuration for every session, pool and listener of a process, and the settings
+ * that each kind of session needs. Values are parsed the same everywhere: int8 as number, times as ISO text.
+ */
+import pg from 'pg';
+
+export interface ConnectionOptions {
+  /** `postgres://…`; a transaction-mode pooler may serve it where no session state is needed. */
+  url: string;
+  /** Shown in pg_stat_activity. */
+  applicationName: string;
+  /** Session settings, set in one statement after connecting. */
+  settings?: Readonly<Record<string, string>>;
+  /** @default 5000 */
+  connectTimeoutMs?: number;
+}
+
+const int8 = 20;
+const timestamptz = 1184;
+
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
+    if (oid === int8) return Number;
+    if (oid === timestamptz) return (value: string) => new Date(value).toISOString();
+    return pg.types.getTypeParser(oid, format as 'text');
+  }) as pg.CustomTypesConfig['getTypeParser'],
+};
+
+export function clientConfig(options: ConnectionOptions): pg.ClientConfig {
+  return {
+    connectionString: options.url,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    types,
+  };
+}
+
+/** `set` statements for the settings; names are ours, values are quoted. */
+export function settingsText(settings: Readonly<Record<string, string>>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `set ${pg.escapeIdentifier(name)} = ${pg.escapeLiteral(value)}`)
+    .join('; ');
+}

@@ -1,0 +1,74 @@
+/**
+ * What remains of a PostgreSQL error before anybody may log or answer it: code, constraint, table, routine.
+ * Message, detail, hint and where carry contents of rows and are dropped here (design promise: no personal data in
+ * logs, answers or traces).
+ */
+import { SluiceError } from '@sluice/protocol';
+
+export class DatabaseError extends Error {
+  /** SQLSTATE, or null where the connection failed. */
+  readonly sqlState: string | null;
+  readonly constraint: string | null;
+  readonly table: string | null;
+  /** The statement's name in sql/queries, where known. */
+  readonly statement: string | null;
+
+  constructor(parts: { sqlState: string | null; constraint?: string | null; table?: string | null; statement?: string | null; message: string }) {
+    super(parts.message);
+    this.name = 'DatabaseError';
+    this.sqlState = parts.sqlState;
+    this.constraint = parts.constraint ?? null;
+    this.table = parts.table ?? null;
+    this.statement = parts.statement ?? null;
+  }
+
+  /** The connection is gone, or the server refuses to serve it: nothing is known of the statement's fate. */
+  get isConnectionLoss(): boolean {
+    const state = this.sqlState;
+    return state === null || state.startsWith('08') || state.startsWith('57P') || state === '25P03' || state === '25P04';
+  }
+
+  /** Concurrent work or a limit got in the way; the same statement may succeed at once. */
+  get isTransient(): boolean {
+    return this.sqlState !== null && transientStates.has(this.sqlState);
+  }
+
+  /** Facts were stale by the time of the write: a constraint, or a count that differs from the plan. */
+  get isStaleFacts(): boolean {
+    return this.sqlState === 'SL001' || (this.sqlState !== null && staleStates.has(this.sqlState) && this.constraint !== null);
+  }
+
+  /** The value itself cannot be stored: text, number or nesting beyond what jsonb takes. */
+  get isUnstorableValue(): boolean {
+    return this.sqlState !== null && (this.sqlState.startsWith('22') || this.sqlState === '54001' || this.sqlState === '54000');
+  }
+}
+
+/** Deadlock, serialization failure, lock not available, statement cancelled. */
+const transientStates = new Set(['40P01', '40001', '55P03', '57014']);
+/** Foreign key, unique. */
+const staleStates = new Set(['23503', '23505', '23001']);
+
+/** Reduces whatever `pg` threw. Passes on errors that are already ours. */
+export function reduceError(error: unknown, statement: string | null = null): Error {
+  if (error instanceof DatabaseError || error instanceof SluiceError) return error;
+  if (typeof error === 'object' && error !== null) {
+    const { code, constraint, table, severity } = error as Record<string, unknown>;
+    if (typeof code === 'string' && typeof severity === 'string') {
+      return new DatabaseError({
+        sqlState: code,
+        constraint: typeof constraint === 'string' ? constraint : null,
+        table: typeof table === 'string' ? table : null,
+        statement,
+        message: `PostgreSQL error ${code}${statement === null ? '' : ` in ${statement}`}`,
+      });
+    }
+    if (typeof code === 'string') return connectionLoss(`connection failed: ${code}`, statement);
+  }
+  if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError) return error;
+  return connectionLoss('connection failed', statement);
+}
+
+function connectionLoss(message: string, statement: string | null): DatabaseError {
+  return new DatabaseError({ sqlState: null, statement, message });
+}

@@ -1,0 +1,45 @@
+/** A pool for the short statements of a node or a command: reads, cancellations, and the `direct` mode's sessions. */
+import pg from 'pg';
+import { clientConfig, settingsText, type ConnectionOptions } from './connection.ts';
+import { reduceError } from './database-error.ts';
+import { query } from './queries.ts';
+import type { Row } from './session.ts';
+
+export interface DatabaseOptions extends ConnectionOptions {
+  /** Connections at most. @default 8 */
+  connectionsMax?: number;
+}
+
+export class Database {
+  readonly options: DatabaseOptions;
+  readonly #pool: pg.Pool;
+
+  constructor(options: DatabaseOptions) {
+    this.options = options;
+    const settings = settingsText(options.settings ?? {});
+    this.#pool = new pg.Pool({
+      ...clientConfig(options),
+      max: options.connectionsMax ?? 8,
+      ...(settings === '' ? {} : { onConnect: async (client: pg.ClientBase) => void (await client.query(settings)) }),
+    } as pg.PoolConfig);
+    // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+    this.#pool.on('error', () => undefined);
+  }
+
+  get url(): string {
+    return this.options.url;
+  }
+
+  async run(name: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const { text } = query(name);
+    try {
+      return (await this.#pool.query<Row>({ name, text, values: values as unknown[] })).rows;
+    } catch (error) {
+      throw reduceError(error, name);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (!this.#pool.ended) await this.#pool.end();
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Hints from the database: content-free wakeups, and ids of settled writes. A hint may be lost, late, doubled or
+ * forged, and everything still holds; whoever listens also polls.
+ */
+import { createRequire } from 'node:module';
+import { randomInt } from 'node:crypto';
+import type pgListen from 'pg-listen';
+import { clientConfig } from './connection.ts';
+
+// A CommonJS module with a default export: loaders disagree on what an import of it gives, `require` does not.
+const { default: createSubscriber } = createRequire(import.meta.url)('pg-listen') as typeof pgListen;
+
+export interface Listener {
+  /** Calls back on each hint, and once with null whenever hints may have been missed: after every (re)connect. */
+  listen(channel: string, onHint: (payload: string | null) => void): Promise<void>;
+  /** True while hints arrive as far as we know. */
+  readonly isListening: boolean;
+  close(): Promise<void>;
+}
+
+export interface ListenerOptions {
+  /** A direct URL: LISTEN does not pass through a transaction-mode pooler. */
+  url: string;
+  applicationName: string;
+}
+
+/** Listens through `pg-listen`, on a connection of its own that never runs a transaction. */
+export function notifyListener(options: ListenerOptions): Listener {
+  const callbacks = new Map<string, (payload: string | null) => void>();
+  let isListening = false;
+  let closed = false;
+  const subscriber = createSubscriber<Record<string, string>>(
+    {
+      ...clientConfig({ url: options.url, applicationName: options.applicationName }),
+      // Bounds the heartbeat below: a half-open connection answers nothing.
+      query_timeout: 1000,
+    },
+    {
+      retryInterval: (attempt) => randomInt(50, Math.min(2000, 100 * 2 ** Math.min(attempt, 5))),
+      retryTimeout: Number.POSITIVE_INFINITY,
+      retryLimit: Number.POSITIVE_INFINITY,
+      paranoidChecking: 1000,
+      parse: (payload: string) => payload,
+      serialize: String,
+    },
+  );
+  const everyone = (): void => callbacks.forEach((onHint) => onHint(null));
+  subscriber.events.on('connected', () => {
+    isListening = true;
+    everyone();
+  });
+  subscriber.events.on('reconnect', () => {
+    isListening = false;
+  });
+  subscriber.events.on('error', () => {
+    isListening = false;
+  });
+  let connecting: Promise<void> | null = null;
+
+  return {
+    async listen(channel, onHint) {
+      callbacks.set(channel, onHint);
+      subscriber.notifications.on(channel, (payload: unknown) => onHint(typeof payload === 'string' ? payload : ''));
+      connecting ??= subscriber.connect();
+      await connecting;
+      await subscriber.listenTo(channel);
+      // LISTEN has committed: what was settled before it is to be read now.
+      onHint(null);
+    },
+    get isListening() {
+      return isListening && !closed;
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      await connecting?.catch(() => undefined);
+      await subscriber.close().catch(() => undefined);
+    },
+  };
+}
+
+/** Hears nothing: for deployments that cannot LISTEN. Polling does all the work. */
+export function silentListener(): Listener {
+  return { listen: () => Promise.resolve(), isListening: false, close: () => Promise.resolve() };
+}
+
+export function createListener(options: ListenerOptions & { notifications: boolean }): Listener {
+  return options.notifications ? notifyListener(options) : silentListener();
+}

@@ -1,0 +1,18 @@
+/** Channel names and lock keys: here, and in the SQL that uses them, nowhere else. */
+
+/** First keys of the two-key advisory locks. The second key is told beside each. */
+export const lockKeys = {
+  /** Second key 0: one migration at a time. */
+  migration: 1_936_486_756,
+  /** Second key: the lane. Held by the session that leads it. */
+  lane: 1_936_486_757,
+  /** Second key: the backend's process id. Held by every session that shares the lanes. */
+  session: 1_936_486_758,
+} as const;
+
+export const channels = {
+  /** Writers listen: look at the intake now. No payload. */
+  wakeup: 'sluice_wakeup',
+  /** One node listens: these of your writes are settled. Payload: write ids, see `packWriteIds`. */
+  node: (node: number): string => `sluice_node_${node}`,
+} as const;

@@ -1,0 +1,40 @@
+/**
+ * The named statements of sql/queries: `-- name: openTerm`, a sentence, one static statement. Read once, at import.
+ * No SQL is put together at run time.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** The folder `sql/` of the installation. */
+export const sqlFolder = fileURLToPath(new URL('../../../sql/', import.meta.url));
+
+export interface NamedQuery {
+  name: string;
+  text: string;
+  /** The file below sql/queries that holds it. */
+  file: string;
+}
+
+function readQueries(): Map<string, NamedQuery> {
+  const queries = new Map<string, NamedQuery>();
+  const folder = `${sqlFolder}queries/`;
+  for (const file of readdirSync(folder).sort()) {
+    if (!file.endsWith('.sql')) continue;
+    const [, ...parts] = readFileSync(folder + file, 'utf8').split(/^-- name: *(?=\w+ *$)/m);
+    for (const part of parts) {
+      const [name = '', ...lines] = part.split('\n');
+      const text = lines.filter((line) => !line.startsWith('--')).join('\n').trim().replace(/;$/, '');
+      if (queries.has(name.trim())) throw new Error(`Cannot read ${file} as it names a query twice: ${name}`);
+      queries.set(name.trim(), { name: name.trim(), text, file });
+    }
+  }
+  return queries;
+}
+
+export const queries: ReadonlyMap<string, NamedQuery> = readQueries();
+
+export function query(name: string): NamedQuery {
+  const found = queries.get(name);
+  if (found === undefined) throw new Error(`Cannot find the query in sql/queries: ${name}`);
+  return found;
+}

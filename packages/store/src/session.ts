@@ -1,0 +1,105 @@
+/**
+ * One connection to PostgreSQL that belongs to one owner and sends statements in flights: many statements, one round
+ * trip. Lock, fence and batch of a leader run on the same session; an intake buffer has one of its own.
+ */
+import pg from 'pg';
+import { clientConfig, settingsText, type ConnectionOptions } from './connection.ts';
+import { DatabaseError, reduceError } from './database-error.ts';
+import { query } from './queries.ts';
+
+export interface Statement {
+  /** Name of a query in sql/queries, or `begin`, `commit`, `rollback`. */
+  name: string;
+  values?: readonly unknown[];
+}
+
+export type Row = Record<string, unknown>;
+
+export interface StatementResult {
+  rows: Row[];
+  /** Command tag of the server, e.g. `COMMIT`: a COMMIT of a failed transaction answers `ROLLBACK`. */
+  command: string;
+  rowCount: number;
+}
+
+const bareStatements: Readonly<Record<string, string>> = {
+  begin: 'begin isolation level read committed',
+  commit: 'commit',
+  rollback: 'rollback',
+};
+
+export class Session {
+  readonly #client: pg.Client;
+  readonly #ended: AbortController = new AbortController();
+  #pid = 0;
+
+  private constructor(client: pg.Client) {
+    this.#client = client;
+    client.on('error', () => this.#ended.abort());
+    client.on('end', () => this.#ended.abort());
+  }
+
+  /** Connects and applies the settings. Throws {@link DatabaseError}. */
+  static async open(options: ConnectionOptions): Promise<Session> {
+    const client = new pg.Client({ ...clientConfig(options), pipeline: true } as pg.ClientConfig);
+    const session = new Session(client);
+    try {
+      await client.connect();
+      const settings = settingsText(options.settings ?? {});
+      if (settings !== '') await client.query(settings);
+      const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+      session.#pid = rows[0]?.pid ?? 0;
+      return session;
+    } catch (error) {
+      await session.close();
+      throw reduceError(error, 'connect');
+    }
+  }
+
+  /** Process id of the server's side. */
+  get pid(): number {
+    return this.#pid;
+  }
+
+  /** Aborts when the connection has ended, for whatever reason. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** One statement, one round trip. */
+  async run(name: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const [result] = await this.flight([{ name, values }]);
+    return result?.rows ?? [];
+  }
+
+  /**
+   * Sends all statements at once and waits for every answer. Throws the first error in order of the statements, as
+   * the later ones only say that the transaction is aborted. A `commit` that the server answered with ROLLBACK is an
+   * error too.
+   */
+  async flight(statements: readonly Statement[]): Promise<StatementResult[]> {
+    const settled = await Promise.allSettled(statements.map((statement) => this.#send(statement)));
+    return settled.map((outcome, index) => {
+      const name = statements[index]?.name ?? '';
+      if (outcome.status === 'rejected') throw reduceError(outcome.reason, name);
+      const { rows, command, rowCount } = outcome.value;
+      if (name === 'commit' && command !== 'COMMIT') {
+        throw new DatabaseError({ sqlState: '25P02', statement: name, message: 'the transaction was rolled back' });
+      }
+      return { rows, command, rowCount: rowCount ?? 0 };
+    });
+  }
+
+  #send(statement: Statement): Promise<pg.QueryResult<Row>> {
+    const bare = bareStatements[statement.name];
+    if (bare !== undefined) return this.#client.query<Row>(bare);
+    const { name, text } = query(statement.name);
+    return this.#client.query<Row>({ name, text, values: statement.values as unknown[] });
+  }
+
+  /** Ends the connection; tolerates being called twice and a connection that is gone already. */
+  async close(): Promise<void> {
+    this.#ended.abort();
+    await this.#client.end().catch(() => undefined);
+  }
+}

@@ -1,0 +1,194 @@
+-- The tables of a write's way: intake → document, alias, reference → outcome, and who leads the lanes.
+-- Runs in the schema `sluice`, which the migrator has made together with sluice.migration.
+
+-- What all processes of a deployment must agree on: lane count, model hash.
+create table sluice.setting (
+  name text collate "C" not null,
+  value text not null,
+  set_at timestamptz not null default clock_timestamp(),
+  constraint setting_pkey primary key (name)
+);
+
+-- Processes that may lead lanes. A row is for people; who lives is told by session locks (sql/README.md).
+create table sluice.writer (
+  writer_id uuid not null,
+  host text not null,
+  process_id integer not null,
+  version text not null,
+  started_at timestamptz not null default clock_timestamp(),
+  seen_at timestamptz not null default clock_timestamp(),
+  stopped_at timestamptz,
+  constraint writer_pkey primary key (writer_id)
+);
+
+-- One row a lane: its term, and who leads it. Every batch locks the rows of its lanes first.
+create table sluice.lane (
+  lane smallint not null,
+  term bigint not null default 0,
+  writer_id uuid,
+  session_pid integer,
+  led_since timestamptz,
+  left_at timestamptz not null default clock_timestamp(),
+  constraint lane_pkey primary key (lane),
+  constraint led_lane_has_session_and_time
+    check ((writer_id is null) = (led_since is null) and (writer_id is null) = (session_pid is null)),
+  constraint lane_is_counted_from_zero check (lane >= 0)
+) with (fillfactor = 50);
+
+-- Accepted writes that are not yet settled. Append, read, delete: the hot table.
+create table sluice.intake (
+  position bigint generated always as identity (cache 1),
+  write_id uuid not null,
+  document_id uuid not null,
+  referential_id uuid not null,
+  superclass_id uuid,
+  accepted_at timestamptz not null default clock_timestamp(),
+  reference_deadline timestamptz,
+  blocked_at timestamptz,
+  node integer not null,
+  lane smallint not null,
+  was_blocked boolean not null default false,
+  operation text collate "C" not null,
+  resource text collate "C" not null,
+  content_hash text collate "C" not null,
+  if_match text collate "C",
+  client text collate "C" not null,
+  idempotency_key text collate "C",
+  reference_ids uuid[] not null,
+  body jsonb,
+  constraint intake_pkey primary key (write_id),
+  constraint operation_is_known check (operation in ('upsert', 'update', 'delete')),
+  constraint write_has_body_unless_delete check ((body is null) = (operation = 'delete'))
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
+        autovacuum_vacuum_insert_threshold = -1, autovacuum_vacuum_cost_delay = 0,
+        autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000);
+
+-- The drain reads the front of each lane, blocked writes left aside.
+create index intake_ready on sluice.intake (lane, position) where blocked_at is null;
+create index intake_blocked on sluice.intake (lane, position) where blocked_at is not null;
+-- Is this identity on its way? Both the identity a write provides and its superclass form.
+create index intake_referential on sluice.intake (referential_id);
+create index intake_superclass on sluice.intake (superclass_id) where superclass_id is not null;
+-- Is a write of this document on its way, although its identity is not known to the asker?
+create index intake_document on sluice.intake (document_id);
+create index intake_idempotency_key on sluice.intake (client, idempotency_key) where idempotency_key is not null;
+
+-- What each blocked write waits for.
+create table sluice.awaited (
+  referential_id uuid not null,
+  write_id uuid not null,
+  lane smallint not null,
+  since timestamptz not null default clock_timestamp(),
+  constraint awaited_pkey primary key (referential_id, write_id)
+);
+create index awaited_write on sluice.awaited (write_id);
+create index awaited_lane on sluice.awaited (lane);
+
+create table sluice.document (
+  document_id uuid not null,
+  referential_id uuid not null,
+  superclass_id uuid,
+  created_at timestamptz not null default clock_timestamp(),
+  modified_at timestamptz not null default clock_timestamp(),
+  version bigint not null,
+  lane smallint not null,
+  resource text collate "C" not null,
+  content_hash text collate "C" not null,
+  body jsonb not null,
+  constraint document_pkey primary key (document_id),
+  constraint version_counts_from_one check (version >= 1)
+);
+-- The paged list of a resource; document ids are UUIDv7, so it is in order of creation.
+create index document_resource on sluice.document (resource, document_id);
+
+-- The referentialIds by which a document is known: its own, and that of its superclass.
+create table sluice.alias (
+  referential_id uuid not null,
+  document_id uuid not null,
+  lane smallint not null,
+  constraint alias_pkey primary key (referential_id),
+  constraint alias_names_a_document foreign key (document_id)
+    references sluice.document (document_id) on delete restrict
+);
+create index alias_document on sluice.alias (document_id);
+
+create table sluice.reference (
+  document_id uuid not null,
+  referential_id uuid not null,
+  lane smallint not null,
+  constraint reference_pkey primary key (document_id, referential_id),
+  constraint reference_belongs_to_a_document foreign key (document_id)
+    references sluice.document (document_id) on delete restrict,
+  constraint reference_leads_to_an_alias foreign key (referential_id)
+    references sluice.alias (referential_id) on delete restrict
+);
+create index reference_referential on sluice.reference (referential_id);
+
+-- The final answer to each write, inserted once: whoever inserts it has settled the write.
+create table sluice.outcome (
+  write_id uuid not null,
+  batch_id uuid not null,
+  document_id uuid,
+  settled_at timestamptz not null default clock_timestamp(),
+  version bigint,
+  term bigint,
+  ordinal integer not null,
+  lane smallint not null,
+  result text collate "C" not null,
+  code text collate "C",
+  resource text collate "C" not null,
+  client text collate "C" not null,
+  content_hash text collate "C",
+  detail jsonb,
+  constraint outcome_pkey primary key (write_id),
+  constraint result_is_known
+    check (result in ('created', 'updated', 'unchanged', 'deleted', 'refused', 'not_applied')),
+  constraint only_a_write_without_effect_has_a_code
+    check ((code is not null) = (result in ('refused', 'not_applied')))
+);
+
+-- Client-scoped keys of settled writes: the same key and request get the same outcome.
+create table sluice.idempotency_key (
+  client text collate "C" not null,
+  key text collate "C" not null,
+  write_id uuid not null,
+  settled_at timestamptz not null default clock_timestamp(),
+  fingerprint text collate "C" not null,
+  constraint idempotency_key_pkey primary key (client, key)
+);
+create index idempotency_key_settled on sluice.idempotency_key (settled_at);
+
+-- Writes that failed alone, repeatedly, for no fault that has an answer: all that a redrive needs.
+create table sluice.dead_letter (
+  write_id uuid not null,
+  document_id uuid not null,
+  referential_id uuid not null,
+  superclass_id uuid,
+  accepted_at timestamptz not null,
+  died_at timestamptz not null default clock_timestamp(),
+  lane smallint not null,
+  attempts integer not null,
+  operation text collate "C" not null,
+  resource text collate "C" not null,
+  content_hash text collate "C" not null,
+  if_match text collate "C",
+  client text collate "C" not null,
+  idempotency_key text collate "C",
+  reference_ids uuid[] not null,
+  error jsonb not null,
+  body jsonb,
+  constraint dead_letter_pkey primary key (write_id)
+);
+
+-- Ends the transaction when a statement of a batch touched another number of rows than its plan says:
+-- zero rows stop nothing by themselves, and the COMMIT is already on its way.
+create function sluice.expect_rows(expected bigint, found bigint, what text) returns bigint
+language plpgsql immutable as $$
+begin
+  if expected is distinct from found then
+    raise exception using errcode = 'SL001', message = 'batch facts are stale',
+      detail = what, hint = format('expected %s rows, found %s', expected, found);
+  end if;
+  return found;
+end
+$$;

@@ -1,0 +1,118 @@
+-- name: removeReferences
+-- References that updated and deleted documents no longer have.
+with removed as (
+  delete from sluice.reference r
+  using unnest($1::uuid[], $2::uuid[]) as p (document_id, referential_id)
+  where r.document_id = p.document_id and r.referential_id = p.referential_id
+  returning 1
+)
+select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed), 'reference');
+
+-- name: removeAliases
+-- Identities of deleted documents.
+with removed as (delete from sluice.alias where document_id = any($1::uuid[]) returning document_id)
+select sluice.expect_rows(cardinality($1::uuid[]), (select count(distinct document_id) from removed), 'alias');
+
+-- name: removeDocuments
+-- Deleted documents, as they were planned on.
+with removed as (
+  delete from sluice.document d
+  using unnest($1::uuid[], $2::bigint[]) as p (document_id, version)
+  where d.document_id = p.document_id and d.version = p.version
+  returning 1
+)
+select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed), 'document');
+
+-- name: moveDocuments
+-- New documents: the bodies move from the intake inside the database.
+with moved as (
+  insert into sluice.document (document_id, lane, resource, referential_id, superclass_id, version, content_hash, body)
+  select p.document_id, p.lane, i.resource, p.referential_id, p.superclass_id, p.version, p.content_hash, i.body
+  from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[])
+    as p (document_id, write_id, lane, referential_id, superclass_id, version, content_hash)
+  join sluice.intake i on i.write_id = p.write_id
+  order by p.document_id
+  returning 1
+)
+select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from moved), 'document');
+
+-- name: insertDocuments
+-- New documents of writes that never were in the intake.
+insert into sluice.document (document_id, lane, resource, referential_id, superclass_id, version, content_hash, body)
+select p.document_id, p.lane, p.resource, p.referential_id, p.superclass_id, p.version, p.content_hash, p.body
+from unnest($1::uuid[], $2::smallint[], $3::text[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], $8::jsonb[])
+  as p (document_id, lane, resource, referential_id, superclass_id, version, content_hash, body)
+order by p.document_id;
+
+-- name: moveUpdates
+-- Existing documents take the bodies of their last writes, if they are still what the plan was made on.
+with moved as (
+  update sluice.document d
+  set version = p.version, content_hash = p.content_hash, body = i.body, modified_at = clock_timestamp(),
+      referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane
+  from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], $8::bigint[])
+    as p (document_id, write_id, lane, referential_id, superclass_id, version, content_hash, planned_on)
+  join sluice.intake i on i.write_id = p.write_id
+  where d.document_id = p.document_id and d.version = p.planned_on
+  returning 1
+)
+select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from moved), 'document');
+
+-- name: updateDocuments
+-- The same for writes that never were in the intake.
+with updated as (
+  update sluice.document d
+  set version = p.version, content_hash = p.content_hash, body = p.body, modified_at = clock_timestamp(),
+      referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane
+  from unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::bigint[], $8::jsonb[])
+    as p (document_id, lane, referential_id, superclass_id, version, content_hash, planned_on, body)
+  where d.document_id = p.document_id and d.version = p.planned_on
+  returning 1
+)
+select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from updated), 'document');
+
+-- name: insertAliases
+-- Identities of new documents, in the order of the identities.
+insert into sluice.alias (referential_id, document_id, lane)
+select * from unnest($1::uuid[], $2::uuid[], $3::smallint[]) as p (referential_id, document_id, lane)
+order by p.referential_id;
+
+-- name: insertReferences
+-- What new and updated documents refer to.
+insert into sluice.reference (document_id, referential_id, lane)
+select * from unnest($1::uuid[], $2::uuid[], $3::smallint[]) as p (document_id, referential_id, lane)
+order by p.referential_id, p.document_id;
+
+-- name: insertOutcomes
+-- The answers. A conflict on the key means that the write was settled elsewhere: the whole batch is planned again.
+insert into sluice.outcome
+  (write_id, batch_id, term, ordinal, lane, result, code, resource, client, document_id, version, content_hash, detail)
+select p.write_id, $1::uuid, p.term, p.ordinal, p.lane, p.result, p.code, p.resource, p.client, p.document_id,
+       p.version, p.content_hash, p.detail
+from unnest($2::uuid[], $3::bigint[], $4::integer[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[],
+            $10::uuid[], $11::bigint[], $12::text[], $13::jsonb[])
+  as p (write_id, term, ordinal, lane, result, code, resource, client, document_id, version, content_hash, detail);
+
+-- name: insertKeys
+-- Idempotency keys are bound by the batch that settles their first write.
+insert into sluice.idempotency_key (client, key, fingerprint, write_id)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::uuid[]);
+
+-- name: buryWrite
+-- Sets a write aside that failed alone, repeatedly: all of it, with the error.
+insert into sluice.dead_letter
+  (write_id, document_id, referential_id, superclass_id, accepted_at, lane, attempts, operation, resource,
+   content_hash, if_match, client, idempotency_key, reference_ids, error, body)
+select write_id, document_id, referential_id, superclass_id, accepted_at, lane, $2, operation, resource,
+       content_hash, if_match, client, idempotency_key, reference_ids, $3::jsonb, body
+from sluice.intake
+where write_id = $1;
+
+-- name: hintNodes
+-- Tells the nodes which of their writes are settled. A statement of its own behind the COMMIT: a transaction that only
+-- notifies waits for no flush.
+select pg_notify('sluice_node_' || node, write_ids) from unnest($1::integer[], $2::text[]) as h (node, write_ids);
+
+-- name: hintWriters
+-- Wakes the writers.
+select pg_notify('sluice_wakeup', '');

@@ -1,0 +1,61 @@
+-- name: readAliases
+-- Which of these identities exist? Of those referred to and missing: is one on its way in the intake?
+-- $1: identities that the batch provides; $2: identities that it refers to.
+select k.referential_id, a.document_id, false as is_pending
+from unnest($1::uuid[]) as k (referential_id)
+join sluice.alias a on a.referential_id = k.referential_id
+union all
+select k.referential_id, a.document_id,
+       a.document_id is null and exists (
+         select from sluice.intake i where i.referential_id = k.referential_id and i.operation <> 'delete'
+         union all
+         select from sluice.intake i where i.superclass_id = k.referential_id and i.operation <> 'delete')
+from unnest($2::uuid[]) as k (referential_id)
+left join sluice.alias a on a.referential_id = k.referential_id;
+
+-- name: lockDocuments
+-- The documents that the batch may write, as they are now, locked in the order of their ids.
+select document_id, resource, referential_id, superclass_id, version, content_hash, lane
+from sluice.document
+where document_id = any($1::uuid[])
+order by document_id
+for no key update;
+
+-- name: readReferences
+-- What these documents refer to.
+select document_id, array_agg(referential_id) as reference_ids
+from sluice.reference
+where document_id = any($1::uuid[])
+group by document_id;
+
+-- name: readReferrers
+-- Who refers to these documents: at most $2 of each, enough to know whether any is left outside of the batch.
+select a.document_id, r.document_id as referrer_id, r.resource
+from sluice.alias a
+cross join lateral (
+  select d.document_id, d.resource
+  from sluice.reference r
+  join sluice.document d on d.document_id = r.document_id
+  where r.referential_id = a.referential_id and r.document_id <> a.document_id
+  limit $2
+) r
+where a.document_id = any($1::uuid[]);
+
+-- name: readKeys
+-- The settled writes of these idempotency keys.
+select k.client, k.key, k.fingerprint, k.write_id,
+       o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail
+from unnest($1::text[], $2::text[]) as w (client, key)
+join sluice.idempotency_key k on k.client = w.client and k.key = w.key
+join sluice.outcome o on o.write_id = k.write_id;
+
+-- name: readSettled
+-- Which of these writes are settled already?
+select write_id from sluice.outcome where write_id = any($1::uuid[]);
+
+-- name: readBlockedKeys
+-- Blocked writes that stand before these in their document's order: by document, identity or superclass identity.
+select i.write_id, i.position, i.document_id, i.referential_id, i.superclass_id
+from sluice.intake i
+where i.blocked_at is not null
+  and (i.referential_id = any($1::uuid[]) or i.superclass_id = any($1::uuid[]) or i.document_id = any($2::uuid[]));

@@ -1,0 +1,78 @@
+-- name: insertIntake
+-- Takes writes into the intake in the order of the arrays and hints the writers: one statement, one asynchronous
+-- commit. The hint rides along because no flush happens under the notification lock (sql/README.md).
+with taken as (
+  insert into sluice.intake
+    (write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids, content_hash,
+     if_match, client, idempotency_key, reference_deadline, node, body)
+  select write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids::uuid[],
+         content_hash, if_match, client, idempotency_key, clock_timestamp() + wait * interval '1 second', node, body
+  from unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[],
+              $9::text[], $10::text[], $11::text[], $12::text[], $13::double precision[], $14::integer[], $15::jsonb[])
+    as w (write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids,
+          content_hash, if_match, client, idempotency_key, wait, node, body)
+  on conflict (write_id) do nothing
+)
+select pg_notify('sluice_wakeup', '') where $16;
+
+-- name: readReady
+-- The front of each lane, in order of arrival over all of them; blocked writes are left aside.
+select i.write_id, i.lane, i.position, i.operation, i.resource, i.document_id, i.referential_id, i.superclass_id,
+       i.reference_ids, i.content_hash, i.if_match, i.client, i.idempotency_key, i.was_blocked, i.node,
+       case when i.reference_deadline > clock_timestamp() then i.reference_deadline end as reference_deadline
+from unnest($1::smallint[]) as l (lane)
+cross join lateral (
+  select * from sluice.intake
+  where intake.lane = l.lane and blocked_at is null
+  order by position
+  limit $2
+) i
+order by i.position
+limit $2;
+
+-- name: readWrites
+-- The same for named writes: those of a batch that is tried again in parts.
+select i.write_id, i.lane, i.position, i.operation, i.resource, i.document_id, i.referential_id, i.superclass_id,
+       i.reference_ids, i.content_hash, i.if_match, i.client, i.idempotency_key, i.was_blocked, i.node,
+       case when i.reference_deadline > clock_timestamp() then i.reference_deadline end as reference_deadline
+from sluice.intake i
+where i.write_id = any($1::uuid[]) and i.blocked_at is null
+order by i.position;
+
+-- name: hasReady
+-- Is there anything to drain in these lanes?
+select exists (select from sluice.intake where lane = any($1::smallint[]) and blocked_at is null) as ready;
+
+-- name: removeIntake
+-- Settled writes leave the intake.
+with removed as (delete from sluice.intake where write_id = any($1::uuid[]) returning 1)
+select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed), 'intake');
+
+-- name: readWaiting
+-- Where are these writes? In the intake, settled, or neither: then a crash took them and they are to be sent again.
+select w.write_id, i.write_id is not null as is_pending,
+       o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail
+from unnest($1::uuid[]) as w (write_id)
+left join sluice.intake i on i.write_id = w.write_id
+left join sluice.outcome o on o.write_id = w.write_id;
+
+-- name: findPendingKey
+-- The write under way with this client's idempotency key.
+select write_id, operation, resource, document_id, content_hash
+from sluice.intake
+where client = $1 and idempotency_key = $2
+order by position
+limit 1;
+
+-- name: findPendingDocument
+-- The latest write under way that creates or moves this document: where a document's identity is that is not
+-- committed yet.
+select referential_id, superclass_id, lane
+from sluice.intake
+where document_id = $1 and resource = $2 and operation <> 'delete'
+order by position desc
+limit 1;
+
+-- name: readBodies
+-- Bodies of writes in the intake, as text.
+select write_id, body::text as body from sluice.intake where write_id = any($1::uuid[]);

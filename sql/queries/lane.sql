@@ -1,0 +1,58 @@
+-- name: lockTerms
+-- The fence, first in every batch: locks the rows of the lanes in lane order and shows their terms.
+select lane, term from sluice.lane where lane = any($1::smallint[]) order by lane for no key update;
+
+-- name: openTerms
+-- A new leader begins the next term of each lane whose lock it has just taken.
+update sluice.lane l
+set term = l.term + 1, writer_id = $2, session_pid = pg_backend_pid(), led_since = clock_timestamp()
+from (select lane from sluice.lane where lane = any($1::smallint[]) order by lane for no key update) mine
+where l.lane = mine.lane
+returning l.lane, l.term;
+
+-- name: closeTerms
+-- A leader that leaves in order says so, unless another leads already.
+update sluice.lane
+set writer_id = null, session_pid = null, led_since = null, left_at = clock_timestamp()
+where lane = any($1::smallint[]) and writer_id = $2 and session_pid = pg_backend_pid();
+
+-- name: tryLanes
+-- Takes the locks of these lanes that are free. Alone in its statement, so that what is read after it sees all that
+-- the previous leader has committed.
+select lane from unnest($1::smallint[]) as l (lane) where pg_try_advisory_lock(1936486757, lane::integer);
+
+-- name: unlockLanes
+-- Gives the locks of these lanes back.
+select count(pg_advisory_unlock(1936486757, lane::integer)) from unnest($1::smallint[]) as l (lane);
+
+-- name: announceSession
+-- Says that this session lives, by a lock that ends with it: the number of such locks is the number of sessions
+-- that share the lanes.
+select pg_try_advisory_lock(1936486758, pg_backend_pid()) as announced;
+
+-- name: beat
+-- What a session looks at while it leads or waits: who lives, which lanes are led, and whether there is work in its
+-- own. A read: it costs no flush.
+select
+  (select count(*) from pg_locks where locktype = 'advisory' and classid = 1936486758 and granted
+     and database = (select oid from pg_database where datname = current_database())) as sessions,
+  array(select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486757 and granted
+     and database = (select oid from pg_database where datname = current_database())) as led_lanes,
+  exists (select from sluice.intake where lane = any($1::smallint[]) and blocked_at is null) as has_ready,
+  exists (select from sluice.intake where lane = any($1::smallint[]) and blocked_at is not null) as has_blocked;
+
+-- name: readLanes
+-- Who leads which lane, what waits there, and since when.
+select l.lane, l.term, l.writer_id, l.led_since, l.left_at, w.host, w.process_id,
+       exists (select from pg_locks k where k.locktype = 'advisory' and k.classid = 1936486757
+                 and k.objid = l.lane::integer::oid and k.granted
+                 and k.database = (select oid from pg_database where datname = current_database())) as is_led,
+       i.ready, i.blocked, i.oldest_accepted_at
+from sluice.lane l
+left join sluice.writer w on w.writer_id = l.writer_id
+left join lateral (
+  select count(*) filter (where blocked_at is null) as ready, count(*) filter (where blocked_at is not null) as blocked,
+         min(accepted_at) as oldest_accepted_at
+  from sluice.intake where intake.lane = l.lane
+) i on true
+order by l.lane;

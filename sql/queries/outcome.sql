@@ -1,0 +1,38 @@
+-- name: readOutcomes
+-- The outcomes of these writes, as far as there are any.
+select write_id, result, code, resource, document_id, version, content_hash, detail
+from sluice.outcome
+where write_id = any($1::uuid[]);
+
+-- name: readWrite
+-- One write of one client: settled, dead, or where it is.
+select o.write_id, 'settled' as state, o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail,
+       o.settled_at, null::timestamptz as accepted_at, null::timestamptz as blocked_at
+from sluice.outcome o where o.write_id = $1 and o.client = $2
+union all
+select i.write_id, case when i.blocked_at is null then 'ready' else 'blocked' end, null, null, i.resource,
+       i.document_id, null, null, null, null, i.accepted_at, i.blocked_at
+from sluice.intake i where i.write_id = $1 and i.client = $2
+limit 1;
+
+-- name: findKey
+-- The settled write of this client's idempotency key.
+select k.fingerprint, k.write_id, o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail
+from sluice.idempotency_key k
+join sluice.outcome o on o.write_id = k.write_id
+where k.client = $1 and k.key = $2;
+
+-- name: forgetOutcomes
+-- Outcomes past their retention: write ids are UUIDv7, so the key itself tells their age.
+with old as (
+  select write_id from sluice.outcome where write_id < $1::uuid order by write_id limit $2
+)
+delete from sluice.outcome o using old where o.write_id = old.write_id returning 1;
+
+-- name: forgetKeys
+-- Idempotency keys past their retention.
+with old as (
+  select client, key from sluice.idempotency_key
+  where settled_at < clock_timestamp() - $1 * interval '1 hour' order by settled_at limit $2
+)
+delete from sluice.idempotency_key k using old where k.client = old.client and k.key = old.key returning 1;

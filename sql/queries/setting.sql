@@ -1,0 +1,13 @@
+-- name: proposeSettings
+-- The first process of a deployment decides; later ones compare.
+insert into sluice.setting (name, value) select * from unnest($1::text[], $2::text[]) on conflict (name) do nothing;
+
+-- name: readSettings
+-- What this deployment has agreed on.
+select name, value from sluice.setting
+union all
+select 'schema_version', max(version)::text from sluice.migration;
+
+-- name: createLanes
+-- A row for every lane.
+insert into sluice.lane (lane) select n from generate_series(0, $1::integer - 1) as n on conflict (lane) do nothing;

@@ -1,0 +1,14 @@
+-- name: registerWriter
+-- A writer process says that it is there.
+insert into sluice.writer (writer_id, host, process_id, version) values ($1, $2, $3, $4)
+on conflict (writer_id) do update set seen_at = clock_timestamp();
+
+-- name: retireWriter
+-- A writer process stops in order.
+update sluice.writer set stopped_at = clock_timestamp(), seen_at = clock_timestamp() where writer_id = $1;
+
+-- name: forgetWriters
+-- Rows of writers that were last seen before the retention are of no use to anybody.
+delete from sluice.writer w
+where w.seen_at < clock_timestamp() - $1 * interval '1 hour'
+  and not exists (select from sluice.lane l where l.writer_id = w.writer_id);
