@@ -1,0 +1,95 @@
+// A folder that holds one embedded server for good: the cluster, its password, its port and its log. Keeps the promise
+// that the second start finds what the first one left, under the same URL.
+
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { access, chown, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { assertReachable, type Account } from './account.ts';
+import { serverEnvironment } from './environment.ts';
+
+const run = promisify(execFile);
+
+export interface DataFolder {
+  root: string;
+  cluster: string;
+  log: string;
+  portFile: string;
+  password: string;
+}
+
+/** Opens the folder, creating it and the cluster in it when they do not exist. */
+export async function openDataFolder(
+  dataDir: string,
+  account: Account | undefined,
+  initdb: string,
+  onLog: (line: string) => void,
+): Promise<DataFolder> {
+  const root = resolve(dataDir);
+  await mkdir(root, { recursive: true });
+  if (account) {
+    // Only an empty folder is ours to give away: the caller may have named one that others use too.
+    if ((await readdir(root)).length === 0) await chown(root, account.uid, account.gid);
+    await assertReachable(root, account);
+  }
+  const folder = {
+    root,
+    cluster: join(root, 'cluster'),
+    log: join(root, 'postgres.log'),
+    portFile: join(root, 'port'),
+    password: await readOrCreatePassword(join(root, 'password'), account),
+  };
+  if (!(await exists(folder.cluster))) {
+    onLog(`Creating a PostgreSQL cluster in ${root}`);
+    await createCluster(folder, account, initdb);
+  }
+  return folder;
+}
+
+async function readOrCreatePassword(path: string, account: Account | undefined): Promise<string> {
+  if (!(await exists(path))) {
+    await writeFile(path, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
+    if (account) await chown(path, account.uid, account.gid);
+  }
+  return (await readFile(path, 'utf8')).trim();
+}
+
+/** Under a provisional name until it is whole, so that an interrupted first start leaves nothing half-made. */
+async function createCluster(
+  folder: DataFolder,
+  account: Account | undefined,
+  initdb: string,
+): Promise<void> {
+  const partial = `${folder.cluster}.partial`;
+  await rm(partial, { recursive: true, force: true });
+  await mkdir(partial, { mode: 0o700 });
+  if (account) await chown(partial, account.uid, account.gid);
+  const options = [
+    `--pgdata=${partial}`,
+    '--username=postgres',
+    '--auth=scram-sha-256',
+    `--pwfile=${join(folder.root, 'password')}`,
+    '--encoding=UTF8',
+    '--locale=C',
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+    '--no-instructions',
+  ];
+  try {
+    await run(initdb, options, { ...account, cwd: folder.root, env: serverEnvironment() });
+  } catch (cause) {
+    const reason = (cause as { stderr?: string }).stderr?.trim() ?? String(cause);
+    throw new Error(`Cannot create a PostgreSQL cluster as initdb failed: ${folder.root}\n${reason}`, {
+      cause,
+    });
+  }
+  await rename(partial, folder.cluster);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

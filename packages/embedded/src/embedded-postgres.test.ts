@@ -1,0 +1,169 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts';
+
+async function setup() {
+  const dataDir = await mkdtemp(join(tmpdir(), 'sluice-embedded-'));
+  const started: EmbeddedPostgres[] = [];
+  onTestFinished(async () => {
+    await Promise.all(started.map((server) => server.stop()));
+    await rm(dataDir, { recursive: true });
+  });
+  const start = async (port?: number): Promise<EmbeddedPostgres> => {
+    const options = { dataDir, settings: { fsync: 'off', shared_buffers: '16MB' } };
+    const server = await startEmbeddedPostgres(port === undefined ? options : { ...options, port });
+    started.push(server);
+    return server;
+  };
+  return { dataDir, start };
+}
+
+async function query(server: EmbeddedPostgres, sql: string): Promise<unknown[]> {
+  const client = new pg.Client(server.url);
+  await client.connect();
+  try {
+    return (await client.query({ text: sql, rowMode: 'array' })).rows.flat();
+  } finally {
+    await client.end();
+  }
+}
+
+describe('an embedded PostgreSQL', () => {
+  test('keeps data and URL over a restart', async () => {
+    const { start } = await setup();
+    const first = await start();
+    await query(first, 'create table kept as select 42 as answer');
+    await first.stop();
+    const second = await start();
+    expect(second.url).toBe(first.url);
+    expect(await query(second, 'select answer from kept')).toEqual([42]);
+  });
+
+  test('listens on 127.0.0.1 alone, in UTF-8 and the C locale, and asks for its password', async () => {
+    const { start } = await setup();
+    const server = await start();
+    const shown = await query(
+      server,
+      `select current_setting('listen_addresses'), current_setting('unix_socket_directories'),
+         current_setting('server_encoding'), datcollate, datlocale
+       from pg_database where datname = current_database()`,
+    );
+    expect(shown).toEqual(['127.0.0.1', '', 'UTF8', 'C', 'C.UTF-8']);
+    const url = server.url.replace(/:[^:@]+@/, ':wrong@');
+    await expect(query({ ...server, url }, 'select')).rejects.toMatchObject({ code: '28P01' });
+  });
+
+  test('keeps its password in a file that only its user reads', async () => {
+    const { dataDir, start } = await setup();
+    const server = await start();
+    expect(server.url).toContain((await readFile(join(dataDir, 'password'), 'utf8')).trim());
+    expect((await stat(join(dataDir, 'password'))).mode & 0o777).toBe(0o600);
+  });
+
+  test('does not log what documents contain', async () => {
+    const { dataDir, start } = await setup();
+    const server = await start();
+    await query(server, 'create table person (name text primary key)');
+    await query(server, `insert into person values ('Ada')`);
+    await expect(query(server, `insert into person values ('Ada')`)).rejects.toMatchObject({ code: '23505' });
+    await expect(query(server, `select 'Ada'::int`)).rejects.toMatchObject({ code: '22P02' });
+    expect(await readFile(join(dataDir, 'postgres.log'), 'utf8')).not.toContain('Ada');
+  });
+
+  test('refuses a folder that is in use, naming the process', async () => {
+    const { dataDir, start } = await setup();
+    const server = await start();
+    await expect(start()).rejects.toThrow(
+      `Cannot start PostgreSQL as the data folder is in use by process ${server.pid}: ${dataDir}`,
+    );
+  });
+
+  test('refuses a port that is taken', async () => {
+    const { start } = await setup();
+    const other = createServer();
+    await once(other.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => void other.close());
+    const { port } = other.address() as AddressInfo;
+    await expect(start(port)).rejects.toThrow(`Cannot start PostgreSQL as the port is taken: ${port}`);
+  });
+
+  test('chooses another port when the remembered one is taken', async () => {
+    const { start } = await setup();
+    const first = await start();
+    await first.stop();
+    const other = createServer();
+    await once(other.listen(first.port, '127.0.0.1'), 'listening');
+    onTestFinished(() => void other.close());
+    expect((await start()).port).not.toBe(first.port);
+  });
+
+  test('stops once, however often it is asked', async () => {
+    const { start } = await setup();
+    const server = await start();
+    await Promise.all([server.stop(), server.stop()]);
+    await server.stop();
+    expect(() => process.kill(server.pid, 0)).toThrow('ESRCH');
+  });
+
+  test('starts again with its data after a crash', async () => {
+    const { start } = await setup();
+    const first = await start();
+    await query(first, 'create table kept as select 42 as answer');
+    first.kill('SIGKILL');
+    await first.exited;
+    expect(await query(await start(), 'select answer from kept')).toEqual([42]);
+  });
+
+  test('starts after a crash although its process number is now that of another program', async () => {
+    const { dataDir, start } = await setup();
+    const first = await start();
+    first.kill('SIGKILL');
+    await first.exited;
+    const other = spawn('sleep', ['60'], { stdio: 'ignore' });
+    onTestFinished(() => void other.kill());
+    const lockFile = join(dataDir, 'cluster/postmaster.pid');
+    const [, ...rest] = (await readFile(lockFile, 'utf8')).split('\n');
+    await writeFile(lockFile, [other.pid, ...rest].join('\n'));
+    expect(await query(await start(), 'select 1')).toEqual([1]);
+  });
+
+  test('is told to stop when its starter exits without stopping it', async () => {
+    const { dataDir } = await setup();
+    const module = new URL('./embedded-postgres.ts', import.meta.url).href;
+    const script = `
+      import { startEmbeddedPostgres } from ${JSON.stringify(module)};
+      const server = await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, settings: { fsync: 'off' } });
+      console.log(server.pid);
+      throw new Error('uncaught');`;
+    const starter = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script]);
+    const output = starter.stdout.setEncoding('utf8').toArray();
+    await once(starter, 'close');
+    const pid = Number((await output).join(''));
+    expect(pid).toBeGreaterThan(0);
+    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+  });
+
+  test.runIf(process.getuid?.() === 0)('names the folder that the server may not enter', async () => {
+    const { dataDir } = await setup();
+    const closed = join(dataDir, 'closed');
+    await mkdir(closed, { mode: 0o700 });
+    await chmod(dataDir, 0o755);
+    await expect(startEmbeddedPostgres({ dataDir: join(closed, 'inner') })).rejects.toThrow(
+      `Cannot start PostgreSQL as its user "postgres" may not enter the folder ${closed}`,
+    );
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

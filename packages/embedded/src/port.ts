@@ -1,0 +1,34 @@
+// The server's TCP port on 127.0.0.1: the one asked for, or one that stays the same from start to start if it can.
+
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+
+/** @param wanted the port that must be used; 0 for the port in `portFile` while it is free, else any free one. */
+export async function choosePort(wanted: number, portFile: string): Promise<number> {
+  if (wanted !== 0) {
+    if ((await tryPort(wanted)) === undefined) throw portTaken(wanted);
+    return wanted;
+  }
+  const remembered = Number(await readFile(portFile, 'utf8').catch(() => '0'));
+  const port = (await tryPort(remembered)) ?? (await tryPort(0));
+  if (port === undefined) throw new Error('Cannot start PostgreSQL as no port is free: 127.0.0.1');
+  await writeFile(portFile, `${port}\n`);
+  return port;
+}
+
+export function portTaken(port: number): Error {
+  return new Error(`Cannot start PostgreSQL as the port is taken: ${port}`);
+}
+
+async function tryPort(port: number): Promise<number | undefined> {
+  const server = createServer();
+  try {
+    await once(server.listen(port, '127.0.0.1'), 'listening');
+  } catch {
+    return undefined;
+  }
+  const chosen = (server.address() as AddressInfo).port;
+  await once(server.close(), 'close');
+  return chosen;
+}
