@@ -1,0 +1,24 @@
+#!/usr/bin/env node
+// Starts the command line. In a checkout it runs from the TypeScript sources, so that `npx sluice` works without
+// a build; an installed package has none, and runs what was built.
+
+import { existsSync } from 'node:fs';
+import { register } from 'node:module';
+
+const main = new URL('../src/main.ts', import.meta.url);
+
+if (existsSync(main)) {
+  // Workspace packages name their sources under the export condition `source`, which Node does not look for by itself.
+  register(
+    'data:text/javascript,' +
+      encodeURIComponent(`
+        export const resolve = (specifier, context, next) =>
+          next(specifier, { ...context, conditions: ['source', ...context.conditions] });
+      `),
+  );
+  const tsx = await import('tsx/esm/api');
+  tsx.register();
+  await import(main.href);
+} else {
+  await import('../dist/main.js');
+}

@@ -1,0 +1,106 @@
+// Finds a PostgreSQL for the whole run: the one DATABASE_URL names, else a container if an engine answers, else the
+// embedded one. Then migrates one template, from which each test file clones its database.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import type { TestProject } from 'vitest/node';
+import { startEmbeddedPostgres } from '@sluice/embedded';
+import * as store from '@sluice/store';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Superuser URL of the server's maintenance database. */
+    postgresUrl: string;
+    /** Name of the migrated database to clone. */
+    template: string;
+  }
+}
+
+interface Server {
+  url: string;
+  /** @param kept names of databases that failed tests have left. */
+  stop(kept: string[]): Promise<void>;
+}
+
+const ENGINE_TIMEOUT_MS = 3_000;
+
+export default async function provide(project: TestProject): Promise<() => Promise<void>> {
+  const server = await findServer();
+  // Runs that share a server must not migrate one another's template.
+  const template = `sluice_template_${process.pid}_${Date.now().toString(36)}`;
+  await execute(server.url, `create database ${template}`);
+  if ('migrate' in store) {
+    await (store.migrate as (options: { url: string }) => Promise<unknown>)({
+      url: databaseUrl(server.url, template),
+    });
+  }
+  // PostgreSQL does not clone a database that anybody is connected to.
+  await execute(server.url, `alter database ${template} with allow_connections false`);
+  project.provide('postgresUrl', server.url);
+  project.provide('template', template);
+  return async () => {
+    await execute(server.url, `drop database ${template}`);
+    const kept = await execute(
+      server.url,
+      `select datname from pg_database where datname like 'sluice\\_test\\_%'`,
+    );
+    await server.stop(kept.map(({ datname }) => datname as string));
+  };
+}
+
+async function findServer(): Promise<Server> {
+  const url = process.env['DATABASE_URL'];
+  if (url) return { url, stop: async () => {} };
+  return (await engineAnswers()) ? startContainer() : startEmbedded();
+}
+
+async function engineAnswers(): Promise<boolean> {
+  const { getContainerRuntimeClient } = await import('testcontainers');
+  const answered = getContainerRuntimeClient().then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([answered, delay(ENGINE_TIMEOUT_MS, false, { ref: false })]);
+}
+
+async function startContainer(): Promise<Server> {
+  const { PostgreSqlContainer } = await import('@testcontainers/postgresql');
+  const container = await new PostgreSqlContainer('postgres:18-alpine')
+    .withCommand(['postgres', '-c', 'max_connections=200', '-c', 'fsync=off'])
+    .start();
+  return { url: container.getConnectionUri(), stop: async () => void (await container.stop()) };
+}
+
+async function startEmbedded(): Promise<Server> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'sluice-test-'));
+  const server = await startEmbeddedPostgres({ dataDir, settings: { fsync: 'off' } });
+  return {
+    url: server.url,
+    async stop(kept) {
+      await server.stop();
+      if (kept.length === 0) await rm(dataDir, { recursive: true });
+      else console.error(`Kept the server's data folder with ${kept.join(', ')}: ${dataDir}`);
+    },
+  };
+}
+
+/** The URL of another database on the same server. */
+export function databaseUrl(url: string, name: string): string {
+  const other = new URL(url);
+  other.pathname = name;
+  return other.href;
+}
+
+/** Runs one statement on a connection of its own. */
+export async function execute(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
