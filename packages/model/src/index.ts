@@ -1,1 +1,9 @@
-export {};
+export { parseModel, readModel, type ModelOptions } from './read-model.ts';
+export type { Model, ReferenceRule, Resource } from './model.ts';
+export type { EqualityConstraint, PathPair, ResourceName } from './definition.ts';
+export { describeDocument, type DocumentDescription, type DocumentReference } from './describe-document.ts';
+export { referentialIdOf, type IdentityElement, type ReferentialIdLayout } from './referential-id.ts';
+export { laneOf } from './lane.ts';
+export { contentHash } from './content-hash.ts';
+export { canonicalJson } from './canonical-json.ts';
+export { ModelError, type ModelErrorCode } from './model-error.ts';

@@ -1,0 +1,215 @@
+/**
+ * Reads an Ed-Fi `ApiSchema.json` as it is: either the form with all projects in one file (`projectSchemas`) or with
+ * one project (`projectSchema`). An extension adds resources of its own, and adds to resources of the core.
+ */
+import * as z from 'zod';
+import {
+  DESCRIPTOR_PATH,
+  modelFault,
+  type AbstractDefinition,
+  type ModelDefinition,
+  type ReferenceDefinition,
+  type ResourceDefinition,
+} from './definition.ts';
+import { parseForm } from './parse-form.ts';
+import { isModelPath } from './path.ts';
+
+const path = z.string().refine(isModelPath, { error: 'is no path such as $.sections[*].sectionIdentifier' });
+const target = { projectName: z.string(), resourceName: z.string() };
+
+const documentPath = z.union([
+  z.object({
+    ...target,
+    isReference: z.literal(true),
+    isDescriptor: z.literal(false),
+    referenceJsonPaths: z.array(z.object({ identityJsonPath: path, referenceJsonPath: path })).min(1),
+  }),
+  z.object({ ...target, isReference: z.literal(true), isDescriptor: z.literal(true), path }),
+  z.object({ isReference: z.literal(false) }),
+]);
+
+const resourceSchema = z.object({
+  resourceName: z.string(),
+  isDescriptor: z.boolean(),
+  isResourceExtension: z.boolean().default(false),
+  allowIdentityUpdates: z.boolean().default(false),
+  identityJsonPaths: z.array(path),
+  documentPathsMapping: z.record(z.string(), documentPath),
+  isSubclass: z.boolean().default(false),
+  superclassProjectName: z.string().optional(),
+  superclassResourceName: z.string().optional(),
+  superclassIdentityJsonPath: path.nullish(),
+  jsonSchemaForInsert: z.record(z.string(), z.unknown()).nullish(),
+  numericJsonPaths: z.array(z.string()).default([]),
+  booleanJsonPaths: z.array(z.string()).default([]),
+  equalityConstraints: z
+    .array(z.object({ sourceJsonPath: z.string(), targetJsonPath: z.string() }))
+    .default([]),
+});
+
+const projectSchema = z.object({
+  projectName: z.string(),
+  projectEndpointName: z.string().optional(),
+  abstractResources: z.record(z.string(), z.object({ identityJsonPaths: z.array(path).min(1) })).default({}),
+  resourceSchemas: z.record(z.string(), resourceSchema),
+});
+
+const apiSchema = z.object({
+  projectSchemas: z.record(z.string(), projectSchema).optional(),
+  projectSchema: projectSchema.optional(),
+});
+
+/** A resource of an extension that adds to one of the core: not a resource yet, see {@link mergeExtensions}. */
+export interface ResourceExtension {
+  readonly name: string;
+  readonly addition: ResourceDefinition;
+}
+
+export interface ApiSchemaDefinition extends ModelDefinition {
+  readonly extensions: readonly ResourceExtension[];
+}
+
+export function isApiSchema(json: unknown): boolean {
+  return typeof json === 'object' && json !== null && ('projectSchemas' in json || 'projectSchema' in json);
+}
+
+export function readApiSchema(json: unknown, source: string): ApiSchemaDefinition {
+  const file = parseForm(apiSchema, json, source);
+  const abstracts: AbstractDefinition[] = [];
+  const resources: ResourceDefinition[] = [];
+  const extensions: ResourceExtension[] = [];
+
+  const projects = Object.entries(file.projectSchemas ?? {}).map(([key, project]) => {
+    return { at: `projectSchemas.${key}`, endpoint: project.projectEndpointName ?? key, project };
+  });
+  if (file.projectSchema !== undefined) {
+    const { projectEndpointName } = file.projectSchema;
+    if (projectEndpointName === undefined) {
+      throw modelFault('projectSchema.projectEndpointName', 'is missing', source);
+    }
+    projects.push({ at: 'projectSchema', endpoint: projectEndpointName, project: file.projectSchema });
+  }
+
+  for (const { at, endpoint, project } of projects) {
+    for (const [name, { identityJsonPaths }] of Object.entries(project.abstractResources)) {
+      abstracts.push({ project: project.projectName, name, identityPaths: identityJsonPaths });
+    }
+    for (const [key, schema] of Object.entries(project.resourceSchemas)) {
+      const place = { at: `${at}.resourceSchemas.${key}`, source };
+      const resource = readResource(schema, project.projectName, `${endpoint}/${key}`, place);
+      if (schema.isResourceExtension) extensions.push({ name: resource.name, addition: resource });
+      else resources.push(resource);
+    }
+  }
+  return { abstracts, resources, extensions };
+}
+
+function readResource(
+  schema: z.infer<typeof resourceSchema>,
+  project: string,
+  endpoint: string,
+  place: { at: string; source: string },
+): ResourceDefinition {
+  const { isDescriptor, superclassProjectName, superclassResourceName } = schema;
+  const hasIdentity = isDescriptor || schema.isResourceExtension || schema.identityJsonPaths.length > 0;
+  if (!hasIdentity) throw modelFault(`${place.at}.identityJsonPaths`, 'is empty', place.source);
+  if (schema.isSubclass && (superclassProjectName === undefined || superclassResourceName === undefined)) {
+    throw modelFault(`${place.at}.superclassResourceName`, 'is missing', place.source);
+  }
+  return {
+    project,
+    name: schema.resourceName,
+    endpoint,
+    isDescriptor,
+    allowIdentityUpdates: schema.allowIdentityUpdates,
+    identityPaths: isDescriptor ? [DESCRIPTOR_PATH] : schema.identityJsonPaths,
+    references: readReferences(schema, place.at),
+    superclass: schema.isSubclass
+      ? {
+          project: superclassProjectName!,
+          name: superclassResourceName!,
+          // Present for the subclass of a domain entity; an association keeps the names of its elements.
+          renamedTo: schema.superclassIdentityJsonPath ?? null,
+        }
+      : null,
+    jsonSchema: schema.jsonSchemaForInsert ?? null,
+    numericPaths: schema.numericJsonPaths,
+    booleanPaths: schema.booleanJsonPaths,
+    equalityConstraints: schema.equalityConstraints.map((constraint) => ({
+      source: constraint.sourceJsonPath,
+      target: constraint.targetJsonPath,
+    })),
+    ...place,
+  };
+}
+
+function readReferences(schema: z.infer<typeof resourceSchema>, at: string): ReferenceDefinition[] {
+  const references: ReferenceDefinition[] = [];
+  for (const [key, mapping] of Object.entries(schema.documentPathsMapping)) {
+    if (!mapping.isReference) continue;
+    references.push({
+      target: { project: mapping.projectName, name: mapping.resourceName },
+      paths: mapping.isDescriptor
+        ? [{ identity: DESCRIPTOR_PATH, path: mapping.path }]
+        : mapping.referenceJsonPaths.map((pair) => ({
+            identity: pair.identityJsonPath,
+            path: pair.referenceJsonPath,
+          })),
+      at: `${at}.documentPathsMapping.${key}`,
+    });
+  }
+  return references;
+}
+
+/**
+ * Adds to each extended resource what its extensions say: references, constraints, and the members of the schema, where
+ * each extension has its own place under `_ext`. Extensions are taken by project name, so that the order of the files
+ * does not matter.
+ */
+export function mergeExtensions(
+  resources: readonly ResourceDefinition[],
+  extensions: readonly ResourceExtension[],
+): ResourceDefinition[] {
+  const merged = [...resources];
+  const sorted = [...extensions].sort((a, b) => (a.addition.project < b.addition.project ? -1 : 1));
+  for (const { name, addition } of sorted) {
+    const index = merged.findIndex(
+      (resource) => resource.name === name && resource.project !== addition.project,
+    );
+    const current = merged[index];
+    if (current === undefined) {
+      throw modelFault(
+        `${addition.at}.resourceName`,
+        `names no resource to extend: '${name}'`,
+        addition.source,
+      );
+    }
+    merged[index] = {
+      ...current,
+      references: [...current.references, ...addition.references],
+      numericPaths: [...current.numericPaths, ...addition.numericPaths],
+      booleanPaths: [...current.booleanPaths, ...addition.booleanPaths],
+      equalityConstraints: [...current.equalityConstraints, ...addition.equalityConstraints],
+      jsonSchema: mergeSchema(current.jsonSchema, addition.jsonSchema),
+    };
+  }
+  return merged;
+}
+
+type JsonObject = Record<string, unknown>;
+
+/** Takes the members of both `properties`; `_ext` is one object with the members of both. */
+function mergeSchema(base: object | null, addition: object | null): object | null {
+  if (base === null || addition === null) return base ?? addition;
+  const properties = objectAt(base, 'properties');
+  const added = objectAt(addition, 'properties');
+  const merged: JsonObject = { ...properties, ...added };
+  const [one, other] = [objectAt(properties, '_ext'), objectAt(added, '_ext')];
+  if (Object.keys(one).length > 0 && Object.keys(other).length > 0) merged['_ext'] = mergeSchema(one, other);
+  return { ...base, properties: merged };
+}
+
+function objectAt(object: object, key: string): JsonObject {
+  const value = (object as JsonObject)[key];
+  return typeof value === 'object' && value !== null ? (value as JsonObject) : {};
+}

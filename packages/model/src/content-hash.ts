@@ -1,0 +1,17 @@
+import { hash } from 'node:crypto';
+import { canonicalJson } from './canonical-json.ts';
+
+const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/**
+ * Twenty-two characters that are equal for equal contents, whatever the order of keys: base64url of the first 16 bytes
+ * of SHA-256 over the canonical JSON. It is a document's ETag, and how an update that changes nothing is recognised.
+ *
+ * It sees what `JSON.parse` kept. Two numbers that differ only beyond double precision hash alike, so whoever parses
+ * must not take such a number.
+ */
+export function contentHash(document: unknown): string {
+  // A string out of the hash is three times as fast as a buffer. Sixteen bytes end two bits into the 22nd character.
+  const whole = hash('sha256', canonicalJson(document), 'base64url');
+  return whole.slice(0, 21) + 'AQgw'.charAt(BASE64URL.indexOf(whole.charAt(21)) >> 4);
+}
