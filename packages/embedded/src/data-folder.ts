@@ -7,7 +7,7 @@ import { access, chown, mkdir, readFile, readdir, rename, rm, writeFile } from '
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { assertReachable, type Account } from './account.ts';
-import { serverEnvironment } from './environment.ts';
+import { linkLibraries, programEnvironment, type Binaries } from './binaries.ts';
 
 const run = promisify(execFile);
 
@@ -17,13 +17,15 @@ export interface DataFolder {
   log: string;
   portFile: string;
   password: string;
+  /** For programs that work on this folder. */
+  environment: NodeJS.ProcessEnv;
 }
 
 /** Opens the folder, creating it and the cluster in it when they do not exist. */
 export async function openDataFolder(
   dataDir: string,
   account: Account | undefined,
-  initdb: string,
+  binaries: Binaries,
   onLog: (line: string) => void,
 ): Promise<DataFolder> {
   const root = resolve(dataDir);
@@ -39,10 +41,11 @@ export async function openDataFolder(
     log: join(root, 'postgres.log'),
     portFile: join(root, 'port'),
     password: await readOrCreatePassword(join(root, 'password'), account),
+    environment: programEnvironment(await linkLibraries(binaries, join(root, 'lib'))),
   };
   if (!(await exists(folder.cluster))) {
     onLog(`Creating a PostgreSQL cluster in ${root}`);
-    await createCluster(folder, account, initdb);
+    await createCluster(folder, account, binaries.initdb);
   }
   return folder;
 }
@@ -77,7 +80,7 @@ async function createCluster(
     '--no-instructions',
   ];
   try {
-    await run(initdb, options, { ...account, cwd: folder.root, env: serverEnvironment() });
+    await run(initdb, options, { ...account, cwd: folder.root, env: folder.environment });
   } catch (cause) {
     const reason = (cause as { stderr?: string }).stderr?.trim() ?? String(cause);
     throw new Error(`Cannot create a PostgreSQL cluster as initdb failed: ${folder.root}\n${reason}`, {

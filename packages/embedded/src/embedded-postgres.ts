@@ -10,7 +10,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { assertReachable, findAccount, type Account } from './account.ts';
 import { findBinaries } from './binaries.ts';
 import { openDataFolder, type DataFolder } from './data-folder.ts';
-import { serverEnvironment } from './environment.ts';
 import { disownLockFile, findServer, isReady } from './lock-file.ts';
 import { choosePort, portTaken } from './port.ts';
 
@@ -62,9 +61,9 @@ const START_TIMEOUT_MS = 60_000;
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const onLog = options.onLog ?? (() => {});
-  const [{ postgres, initdb }, account] = await Promise.all([findBinaries(), findAccount()]);
-  if (account) await assertReachable(postgres, account);
-  const folder = await openDataFolder(options.dataDir, account, initdb, onLog);
+  const [binaries, account] = await Promise.all([findBinaries(), findAccount()]);
+  if (account) await assertReachable(binaries.postgres, account);
+  const folder = await openDataFolder(options.dataDir, account, binaries, onLog);
   await assertFree(folder);
   await disownLockFile(folder.cluster);
 
@@ -73,7 +72,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const port = await choosePort(options.port ?? 0, folder.portFile);
     const settings = { ...DEFAULT_SETTINGS, ...options.settings, ...addressSettings(port) };
     const logStart = (await readFile(folder.log).catch(() => '')).length;
-    const child = spawnServer(postgres, folder, account, settings);
+    const child = spawnServer(binaries.postgres, folder, account, settings);
     const exited = once(child, 'exit').then(() => {});
     if (await becomesReady(child, exited, folder.cluster, deadline)) {
       onLog(`PostgreSQL listens on 127.0.0.1:${port} (process ${child.pid}, log ${folder.log})`);
@@ -116,7 +115,7 @@ function spawnServer(
     return spawn(postgres, ['-D', folder.cluster, ...args], {
       ...account,
       cwd: folder.root,
-      env: serverEnvironment(),
+      env: folder.environment,
       detached: true,
       stdio: ['ignore', log, log],
     });
