@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseModel } from './read-model.ts';
 
@@ -26,6 +27,15 @@ describe('the native form', () => {
     expect(model.findEndpoint('/Sample/ROOMS')).toBe(found);
     expect(model.findResource('Sample', 'Room')).toBe(found);
     expect(model.findEndpoint('sample/halls')).toBeUndefined();
+  });
+
+  it('reads the example of the README', () => {
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+    const example = /```json\n(.*?)```/s.exec(readme)?.[1] ?? '';
+    expect(parseModel(JSON.parse(example)).resources.map(({ name }) => name)).toEqual([
+      'GradeLevelDescriptor',
+      'School',
+    ]);
   });
 
   it('has a hash that depends on what it says, not on the order it says it in', () => {
