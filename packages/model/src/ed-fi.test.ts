@@ -1,14 +1,12 @@
 /** Runs over the real documents of the Ed-Fi sample district, where they are at hand. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeDocument } from './describe-document.ts';
 import { readModel } from './read-model.ts';
-import { edFiPath } from './test-support.ts';
+import { edFiPath, isAbsent } from './test-support.ts';
 
 const schemaFile = edFiPath('ApiSchema.json');
-const isAbsent = !existsSync(schemaFile);
-
 /** Values found at a path, by the plainest reading of it. */
 function valuesAt(document: unknown, path: string): unknown[] {
   let nodes: unknown[] = [document];
@@ -20,7 +18,7 @@ function valuesAt(document: unknown, path: string): unknown[] {
   return nodes.flat();
 }
 
-describe.skipIf(isAbsent)(`the documents beside ${schemaFile}${isAbsent ? ' (skipped: absent)' : ''}`, () => {
+describe.skipIf(isAbsent(schemaFile))(`the documents beside ${schemaFile}`, () => {
   it.each(['2025', '2026'] as const)(
     'have distinct identities and resolve each other in layout %s',
     async (layout) => {
