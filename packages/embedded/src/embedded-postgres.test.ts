@@ -1,22 +1,37 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres.ts';
+
+const settings = { fsync: 'off', shared_buffers: '16MB' };
+
+// Creating a cluster takes a second, so one is created and each test works on a copy.
+let created: string;
+
+beforeAll(async () => {
+  created = await mkdtemp(join(tmpdir(), 'sluice-embedded-'));
+  await (await startEmbeddedPostgres({ dataDir: created, settings })).stop();
+});
+
+afterAll(async () => {
+  await rm(created, { recursive: true });
+});
 
 async function setup() {
   const dataDir = await mkdtemp(join(tmpdir(), 'sluice-embedded-'));
+  execFileSync('cp', ['-a', `${created}/.`, dataDir]);
   const started: EmbeddedPostgres[] = [];
   onTestFinished(async () => {
     await Promise.all(started.map((server) => server.stop()));
     await rm(dataDir, { recursive: true });
   });
   const start = async (port?: number): Promise<EmbeddedPostgres> => {
-    const options = { dataDir, settings: { fsync: 'off', shared_buffers: '16MB' } };
+    const options = { dataDir, settings };
     const server = await startEmbeddedPostgres(port === undefined ? options : { ...options, port });
     started.push(server);
     return server;
@@ -138,7 +153,7 @@ describe('an embedded PostgreSQL', () => {
     const module = new URL('./embedded-postgres.ts', import.meta.url).href;
     const script = `
       import { startEmbeddedPostgres } from ${JSON.stringify(module)};
-      const server = await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, settings: { fsync: 'off' } });
+      const server = await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, settings: ${JSON.stringify(settings)} });
       console.log(server.pid);
       throw new Error('uncaught');`;
     const starter = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script]);
