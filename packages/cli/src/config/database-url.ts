@@ -1,0 +1,33 @@
+/** Which database a command works on, and how its URL may be shown. */
+import { SluiceError } from '@sluice/protocol';
+
+/**
+ * The URL given, else one made of the PG* variables. The password stays where it is: the driver reads PGPASSWORD itself.
+ * @throws {SluiceError} `configuration_invalid` if neither says anything
+ */
+export function requireDatabaseUrl(
+  given: string | undefined,
+  environment: NodeJS.ProcessEnv = process.env,
+): string {
+  if (given !== undefined) return given;
+  const { PGHOST, PGPORT, PGUSER, PGDATABASE } = environment;
+  if (!PGHOST && !PGDATABASE && !PGUSER) {
+    throw new SluiceError(
+      'configuration_invalid',
+      'Cannot start as DATABASE_URL is missing: a postgres:// URL, or PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE',
+    );
+  }
+  const user = PGUSER ? `${encodeURIComponent(PGUSER)}@` : '';
+  const port = PGPORT ? `:${PGPORT}` : '';
+  const database = PGDATABASE ? encodeURIComponent(PGDATABASE) : '';
+  // A host that is a folder holds the server's socket; only its encoded form fits into a URL.
+  return `postgres://${user}${encodeURIComponent(PGHOST ?? 'localhost')}${port}/${database}`;
+}
+
+/** The URL without its password and its parameters, which may hold another. */
+export function redactUrl(url: string): string {
+  const match = /^(\w+:\/\/)(?:([^@/:]*)(?::[^@/]*)?@)?([^?]*)/.exec(url);
+  if (match === null) return 'postgres://…';
+  const [, scheme = '', user = '', rest = ''] = match;
+  return `${scheme}${user === '' ? '' : `${user}@`}${rest}`;
+}

@@ -1,0 +1,152 @@
+/** The settings that several commands share, each defined once: flag, variables, form, default. */
+import { defaults, modes, type Mode } from '@sluice/protocol';
+import * as z from 'zod';
+import { setting } from './setting.ts';
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+export function wholeNumber(from: number, to: number): z.ZodType<number> {
+  return z
+    .string()
+    .regex(/^\d{1,15}$/)
+    .transform(Number)
+    .pipe(z.number().int().min(from).max(to));
+}
+
+const onOrOff = z.enum(['on', 'off']).transform((value) => value === 'on');
+const postgresUrl = z.string().regex(/^postgres(ql)?:\/\/\S+$/);
+const listOf = (schema: z.ZodType<string>): z.ZodType<string[]> =>
+  z
+    .string()
+    .transform((text) => text.split(',').map((part) => part.trim()))
+    .pipe(z.array(schema).min(1));
+
+/** A whole number with its bounds told in the form. */
+export function numberSetting(
+  flags: string,
+  variables: readonly string[],
+  description: string,
+  bounds: { from: number; to: number; fallback: number },
+) {
+  const form = `a whole number from ${bounds.from} to ${bounds.to}`;
+  const schema = wholeNumber(bounds.from, bounds.to);
+  return setting<number>({ flags, variables, description, form, schema, fallback: bounds.fallback });
+}
+
+export const databaseUrl = setting<string | undefined>({
+  flags: '--database-url <url>',
+  variables: ['DATABASE_URL'],
+  description: 'PostgreSQL to work on; left out, PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE say it',
+  form: 'a postgres:// URL',
+  schema: postgresUrl,
+  isSecret: true,
+});
+
+export const listenUrl = setting<string | undefined>({
+  flags: '--listen-url <url>',
+  variables: ['SLUICE_LISTEN_URL'],
+  description: 'direct URL for notifications and locks, where the database URL leads through a pooler',
+  form: 'a postgres:// URL',
+  schema: postgresUrl,
+  isSecret: true,
+});
+
+export const modelFiles = setting<string[]>({
+  flags: '--model <file>',
+  variables: ['SLUICE_MODEL'],
+  description: 'resource model, native or ApiSchema.json; repeat it for extensions (the variable takes commas)',
+  form: 'the path of a model file',
+  schema: listOf(z.string().min(1)),
+  isRequired: true,
+  isList: true,
+});
+
+export const optionalModelFiles = setting<string[] | undefined>({ ...modelFiles, isRequired: false });
+
+export const mode = setting<Mode>({
+  flags: '--mode <mode>',
+  variables: ['SLUICE_MODE'],
+  description: 'where the batches of a node come from',
+  form: `one of ${modes.join(', ')}`,
+  schema: z.enum(modes as [Mode, ...Mode[]]),
+  fallback: 'coordinated',
+});
+
+export const lanes = numberSetting(
+  '--lanes <number>',
+  ['SLUICE_LANES'],
+  'ordered partitions of the intake; all processes must agree',
+  { from: 1, to: 1024, fallback: defaults.lanes },
+);
+
+export const notifications = setting<boolean>({
+  flags: '--notifications <on|off>',
+  variables: ['SLUICE_NOTIFICATIONS'],
+  description: 'LISTEN and NOTIFY as hints; off, everything goes by polling',
+  form: 'on or off',
+  schema: onOrOff,
+  fallback: true,
+});
+
+export const pollIntervalMs = numberSetting(
+  '--poll-interval-ms <ms>',
+  ['SLUICE_POLL_INTERVAL_MS'],
+  'look without a hint at least this often',
+  { from: 1, to: 60_000, fallback: defaults.pollIntervalMs },
+);
+
+export const sessions = numberSetting(
+  '--sessions <number>',
+  ['SLUICE_SESSIONS'],
+  'sessions of a writer that share its lanes',
+  { from: 1, to: 64, fallback: 1 },
+);
+
+export const port = numberSetting('--port <number>', ['SLUICE_PORT', 'PORT'], 'TCP port; 0 takes a free one', {
+  from: 0,
+  to: 65_535,
+  fallback: 8080,
+});
+
+export const host = setting<string>({
+  flags: '--host <address>',
+  variables: ['SLUICE_HOST'],
+  description: 'address to listen on; 0.0.0.0 lets other machines in',
+  form: 'a host name or an address',
+  schema: z.string().regex(/^[\w.:-]+$/),
+  fallback: '127.0.0.1',
+});
+
+export const logLevel = setting<string>({
+  flags: '--log-level <level>',
+  variables: ['SLUICE_LOG_LEVEL'],
+  description: `what goes to standard error: ${logLevels.join(', ')}`,
+  form: `one of ${logLevels.join(', ')}`,
+  schema: z.enum(logLevels),
+  fallback: 'info',
+});
+
+export const stopTimeoutMs = numberSetting(
+  '--stop-timeout-ms <ms>',
+  ['SLUICE_STOP_TIMEOUT_MS'],
+  'how long the work under way may take to finish once the process is told to stop',
+  { from: 0, to: 600_000, fallback: 30_000 },
+);
+
+export const concurrency = numberSetting(
+  '--concurrency <number>',
+  ['SLUICE_CONCURRENCY'],
+  'documents under way at the same time',
+  { from: 1, to: 4096, fallback: 64 },
+);
+
+const httpUrl = z.string().regex(/^https?:\/\/[^\s/]+\/?$/);
+export const nodeUrls = setting<string[]>({
+  flags: '--nodes <urls>',
+  variables: ['SLUICE_NODES'],
+  description: 'URLs of the API nodes, with commas between them; they take turns',
+  form: 'a list of http:// URLs, with commas between them',
+  schema: listOf(httpUrl).transform((urls) => urls.map((url) => url.replace(/\/$/, ''))),
+  isRequired: true,
+  isList: true,
+});
