@@ -16,10 +16,6 @@ limit $2 offset $3;
 -- How many documents a resource has.
 select count(*) as documents from sluice.document where resource = $1;
 
--- name: findIdentity
--- The identity and lane of a committed document.
-select referential_id, superclass_id, lane from sluice.document where document_id = $1 and resource = $2;
-
 -- name: countEverything
 -- What the database holds, for a status line.
 select (select count(*) from sluice.document) as documents,

@@ -1,15 +1,17 @@
 -- name: readAliases
 -- Which of these identities exist? Of those referred to and missing: is one on its way in the intake?
--- $1: identities that the batch provides; $2: identities that it refers to.
+-- $1: identities that the batch provides; $2: identities that it refers to; $3: its writes, which do not count.
 select k.referential_id, a.document_id, false as is_pending
 from unnest($1::uuid[]) as k (referential_id)
 join sluice.alias a on a.referential_id = k.referential_id
 union all
 select k.referential_id, a.document_id,
        a.document_id is null and exists (
-         select from sluice.intake i where i.referential_id = k.referential_id and i.operation <> 'delete'
+         select from sluice.intake i
+         where i.referential_id = k.referential_id and i.operation <> 'delete' and i.write_id <> all($3::uuid[])
          union all
-         select from sluice.intake i where i.superclass_id = k.referential_id and i.operation <> 'delete')
+         select from sluice.intake i
+         where i.superclass_id = k.referential_id and i.operation <> 'delete' and i.write_id <> all($3::uuid[]))
 from unnest($2::uuid[]) as k (referential_id)
 left join sluice.alias a on a.referential_id = k.referential_id;
 

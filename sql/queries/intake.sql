@@ -56,21 +56,16 @@ from unnest($1::uuid[]) as w (write_id)
 left join sluice.intake i on i.write_id = w.write_id
 left join sluice.outcome o on o.write_id = w.write_id;
 
--- name: findPendingKey
--- The write under way with this client's idempotency key.
-select write_id, operation, resource, document_id, content_hash
-from sluice.intake
-where client = $1 and idempotency_key = $2
+-- name: findTarget
+-- The identity and lane of a document by its id: committed, or on its way in the intake (the latest write counts).
+select * from (
+  select referential_id, superclass_id, 0::bigint as position
+  from sluice.document where document_id = $1 and resource = $2
+  union all
+  select referential_id, superclass_id, position
+  from sluice.intake where document_id = $1 and resource = $2 and operation <> 'delete'
+) t
 order by position
-limit 1;
-
--- name: findPendingDocument
--- The latest write under way that creates or moves this document: where a document's identity is that is not
--- committed yet.
-select referential_id, superclass_id, lane
-from sluice.intake
-where document_id = $1 and resource = $2 and operation <> 'delete'
-order by position desc
 limit 1;
 
 -- name: readBodies

@@ -39,7 +39,8 @@ select
   array(select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486757 and granted
      and database = (select oid from pg_database where datname = current_database())) as led_lanes,
   exists (select from sluice.intake where lane = any($1::smallint[]) and blocked_at is null) as has_ready,
-  exists (select from sluice.intake where lane = any($1::smallint[]) and blocked_at is not null) as has_blocked;
+  exists (select from sluice.intake where lane = any($1::smallint[]) and blocked_at is not null) as has_blocked,
+  exists (select from sluice.awaited where lane <> all($1::smallint[])) as has_blocked_elsewhere;
 
 -- name: readLanes
 -- Who leads which lane, what waits there, and since when.

@@ -16,11 +16,22 @@ from sluice.intake i where i.write_id = $1 and i.client = $2
 limit 1;
 
 -- name: findKey
--- The settled write of this client's idempotency key.
-select k.fingerprint, k.write_id, o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail
+-- The write of this client's idempotency key: settled, or under way.
+select k.write_id, k.fingerprint, null::smallint as lane,
+       o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail
 from sluice.idempotency_key k
 join sluice.outcome o on o.write_id = k.write_id
-where k.client = $1 and k.key = $2;
+where k.client = $1 and k.key = $2
+union all
+(select i.write_id,
+       i.operation || ' ' || i.resource || ' ' || case when i.operation = 'upsert' then '' else i.document_id::text end
+         || ' ' || i.content_hash,
+       i.lane, null, null, i.resource, null, null, null, null
+from sluice.intake i
+where i.client = $1 and i.idempotency_key = $2
+order by i.position
+limit 1)
+limit 1;
 
 -- name: forgetOutcomes
 -- Outcomes past their retention: write ids are UUIDv7, so the key itself tells their age.

@@ -1,1 +1,15 @@
-export {};
+export * from './settle.ts';
+export * from './origin.ts';
+export * from './plan.ts';
+export {
+  fingerprintOf,
+  keyOf,
+  noFacts,
+  outcomeOf,
+  readFacts,
+  type DocumentFact,
+  type Facts,
+} from './facts.ts';
+export { commitStatements, hintStatements } from './commit.ts';
+export { cancelWrite } from './cancel.ts';
+export { settleOptions } from './model-options.ts';

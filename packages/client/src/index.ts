@@ -1,1 +1,2 @@
-export {};
+export * from './contract.ts';
+export { createClient, type ClientOptions } from './create-client.ts';

@@ -15,7 +15,13 @@ export interface ErrorEntry {
   exitCode: number;
 }
 
-const entry = (status: number, title: string, detail: string, retryable = false, exitCode = 1): ErrorEntry => ({
+const entry = (
+  status: number,
+  title: string,
+  detail: string,
+  retryable = false,
+  exitCode = 1,
+): ErrorEntry => ({
   status,
   retryable,
   title,
@@ -26,7 +32,11 @@ const entry = (status: number, title: string, detail: string, retryable = false,
 export const errorTable = {
   // The request itself
   invalid_json: entry(400, 'Invalid JSON', 'The body is not JSON that can be stored as it is.'),
-  invalid_document: entry(400, 'Invalid document', 'The document does not have the form its resource asks for.'),
+  invalid_document: entry(
+    400,
+    'Invalid document',
+    'The document does not have the form its resource asks for.',
+  ),
   invalid_request: entry(400, 'Invalid request', 'The request is not of the form this URL takes.'),
   immutable_identity: entry(
     400,
@@ -35,7 +45,11 @@ export const errorTable = {
   ),
   endpoint_not_found: entry(404, 'No such resource', 'The model has no resource of this name.'),
   document_not_found: entry(404, 'Document not found', 'No document of this resource has this id.'),
-  write_not_found: entry(404, 'Write not found', 'No write of yours has this id, or its outcome is past its retention.'),
+  write_not_found: entry(
+    404,
+    'Write not found',
+    'No write of yours has this id, or its outcome is past its retention.',
+  ),
   payload_too_large: entry(413, 'Body too large', 'The body is larger than this node takes.'),
   unsupported_media_type: entry(415, 'Unsupported media type', 'This URL takes another media type.'),
 
@@ -48,7 +62,11 @@ export const errorTable = {
     'Too many documents to change',
     'The change of identity would rewrite more documents than this deployment allows.',
   ),
-  projection_refused: entry(409, 'Refused by a projection', 'A rule derived from documents does not take this write.'),
+  projection_refused: entry(
+    409,
+    'Refused by a projection',
+    'A rule derived from documents does not take this write.',
+  ),
   precondition_failed: entry(412, 'Precondition failed', 'The document is not as If-Match expects it.'),
   idempotency_key_reused: entry(
     422,
@@ -57,9 +75,19 @@ export const errorTable = {
   ),
 
   // Not applied: nothing happened, and nothing will
-  write_conflict: entry(409, 'Write conflict', 'Concurrent work got in the way each time; nothing was applied.', true),
+  write_conflict: entry(
+    409,
+    'Write conflict',
+    'Concurrent work got in the way each time; nothing was applied.',
+    true,
+  ),
   rate_limited: entry(429, 'Too many requests', 'This client has too many writes under way.', true),
-  cancelled: entry(503, 'Not applied in time', 'The write was cancelled at the end of its wait; nothing was applied.', true),
+  cancelled: entry(
+    503,
+    'Not applied in time',
+    'The write was cancelled at the end of its wait; nothing was applied.',
+    true,
+  ),
   overloaded: entry(503, 'Overloaded', 'More writes are waiting than this deployment takes.', true),
   lane_without_leader: entry(503, 'No writer', 'No writer leads the lane of this document.', true),
   database_unavailable: entry(503, 'Database unavailable', 'PostgreSQL cannot be reached.', true),
@@ -72,11 +100,22 @@ export const errorTable = {
   ),
 
   // Neither: the connection broke while the answer was on its way
-  outcome_unknown: entry(504, 'Outcome unknown', 'Ask again with the same Idempotency-Key, or GET /writes/{id}.', true),
+  outcome_unknown: entry(
+    504,
+    'Outcome unknown',
+    'Ask again with the same Idempotency-Key, or GET /writes/{id}.',
+    true,
+  ),
   internal: entry(500, 'Internal error', 'This is a defect of Sluice.'),
 
   // Starting and operating
-  configuration_invalid: entry(500, 'Invalid configuration', 'A setting is missing or not of its form.', false, 2),
+  configuration_invalid: entry(
+    500,
+    'Invalid configuration',
+    'A setting is missing or not of its form.',
+    false,
+    2,
+  ),
   deployment_disagrees: entry(
     500,
     'Processes disagree',
@@ -104,7 +143,10 @@ export class SluiceError extends Error {
   readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message?: string, options: SluiceErrorOptions = {}) {
-    super(message ?? errorTable[code].detail, options.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      message ?? errorTable[code].detail,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.name = 'SluiceError';
     this.code = code;
     this.detail = options.detail;

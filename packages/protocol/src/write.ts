@@ -39,14 +39,14 @@ export interface WriteHeader {
   referenceDeadline: string | null;
   /** True once the write has been blocked: rows of what it awaited are to be cleared when it is settled. */
   wasBlocked: boolean;
+  /** The node to hint when the write is settled: a random 31-bit number, one for each process. */
+  node: number;
 }
 
 /** A write with its body, as a node hands it to the intake or, in `direct` and `local` mode, to the engine. */
 export interface Write extends WriteHeader {
   /** The document as JSON text, as the client sent it; null for a delete. */
   body: string | null;
-  /** The node to hint when the write is settled: a random 31-bit number, one for each process. */
-  node: number;
 }
 
 /** The recorded, final answer to one write. Inserted once, never changed. */

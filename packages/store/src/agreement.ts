@@ -21,7 +21,10 @@ export async function agree(database: Database, own: Agreement): Promise<void> {
     rows = await database.run('readSettings');
   } catch (error) {
     if (error instanceof DatabaseError && (error.sqlState === '42P01' || error.sqlState === '3F000')) {
-      throw new SluiceError('schema_outdated', 'Cannot start as the database has no Sluice schema: run `sluice migrate`');
+      throw new SluiceError(
+        'schema_outdated',
+        'Cannot start as the database has no Sluice schema: run `sluice migrate`',
+      );
     }
     throw error;
   }
@@ -29,9 +32,13 @@ export async function agree(database: Database, own: Agreement): Promise<void> {
   for (const [name, value] of Object.entries({ ...proposed, schema_version: String(schemaVersion) })) {
     const found = agreed.get(name) ?? '';
     if (found !== value) {
-      throw new SluiceError('deployment_disagrees', `Cannot start as ${refusals[name]?.(found, value) ?? name}`, {
-        detail: { setting: name },
-      });
+      throw new SluiceError(
+        'deployment_disagrees',
+        `Cannot start as ${refusals[name]?.(found, value) ?? name}`,
+        {
+          detail: { setting: name },
+        },
+      );
     }
   }
   await database.run('createLanes', [own.lanes]);

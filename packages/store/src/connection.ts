@@ -37,9 +37,17 @@ export function clientConfig(options: ConnectionOptions): pg.ClientConfig {
   };
 }
 
-/** `set` statements for the settings; names are ours, values are quoted. */
+/**
+ * One statement that makes the settings for the session. Those that this server does not know (an older PostgreSQL)
+ * are passed over. Names and values are ours; they are quoted all the same.
+ */
 export function settingsText(settings: Readonly<Record<string, string>>): string {
-  return Object.entries(settings)
-    .map(([name, value]) => `set ${pg.escapeIdentifier(name)} = ${pg.escapeLiteral(value)}`)
-    .join('; ');
+  const pairs = Object.entries(settings).map(
+    ([name, value]) => `(${pg.escapeLiteral(name)}, ${pg.escapeLiteral(value)})`,
+  );
+  if (pairs.length === 0) return '';
+  return (
+    'select pg_catalog.set_config(s.name, v.value, false) ' +
+    `from (values ${pairs.join(', ')}) as v (name, value) join pg_catalog.pg_settings s on s.name = v.name`
+  );
 }

@@ -13,7 +13,13 @@ export class DatabaseError extends Error {
   /** The statement's name in sql/queries, where known. */
   readonly statement: string | null;
 
-  constructor(parts: { sqlState: string | null; constraint?: string | null; table?: string | null; statement?: string | null; message: string }) {
+  constructor(parts: {
+    sqlState: string | null;
+    constraint?: string | null;
+    table?: string | null;
+    statement?: string | null;
+    message: string;
+  }) {
     super(parts.message);
     this.name = 'DatabaseError';
     this.sqlState = parts.sqlState;
@@ -25,7 +31,13 @@ export class DatabaseError extends Error {
   /** The connection is gone, or the server refuses to serve it: nothing is known of the statement's fate. */
   get isConnectionLoss(): boolean {
     const state = this.sqlState;
-    return state === null || state.startsWith('08') || state.startsWith('57P') || state === '25P03' || state === '25P04';
+    return (
+      state === null ||
+      state.startsWith('08') ||
+      state.startsWith('57P') ||
+      state === '25P03' ||
+      state === '25P04'
+    );
   }
 
   /** Concurrent work or a limit got in the way; the same statement may succeed at once. */
@@ -35,12 +47,18 @@ export class DatabaseError extends Error {
 
   /** Facts were stale by the time of the write: a constraint, or a count that differs from the plan. */
   get isStaleFacts(): boolean {
-    return this.sqlState === 'SL001' || (this.sqlState !== null && staleStates.has(this.sqlState) && this.constraint !== null);
+    return (
+      this.sqlState === 'SL001' ||
+      (this.sqlState !== null && staleStates.has(this.sqlState) && this.constraint !== null)
+    );
   }
 
   /** The value itself cannot be stored: text, number or nesting beyond what jsonb takes. */
   get isUnstorableValue(): boolean {
-    return this.sqlState !== null && (this.sqlState.startsWith('22') || this.sqlState === '54001' || this.sqlState === '54000');
+    return (
+      this.sqlState !== null &&
+      (this.sqlState.startsWith('22') || this.sqlState === '54001' || this.sqlState === '54000')
+    );
   }
 }
 
@@ -65,7 +83,8 @@ export function reduceError(error: unknown, statement: string | null = null): Er
     }
     if (typeof code === 'string') return connectionLoss(`connection failed: ${code}`, statement);
   }
-  if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError) return error;
+  if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
+    return error;
   return connectionLoss('connection failed', statement);
 }
 

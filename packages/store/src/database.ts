@@ -20,7 +20,9 @@ export class Database {
     this.#pool = new pg.Pool({
       ...clientConfig(options),
       max: options.connectionsMax ?? 8,
-      ...(settings === '' ? {} : { onConnect: async (client: pg.ClientBase) => void (await client.query(settings)) }),
+      ...(settings === ''
+        ? {}
+        : { onConnect: async (client: pg.ClientBase) => void (await client.query(settings)) }),
     } as pg.PoolConfig);
     // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
     this.#pool.on('error', () => undefined);

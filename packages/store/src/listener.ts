@@ -60,7 +60,9 @@ export function notifyListener(options: ListenerOptions): Listener {
   return {
     async listen(channel, onHint) {
       callbacks.set(channel, onHint);
-      subscriber.notifications.on(channel, (payload: unknown) => onHint(typeof payload === 'string' ? payload : ''));
+      subscriber.notifications.on(channel, (payload: unknown) =>
+        onHint(typeof payload === 'string' ? payload : ''),
+      );
       connecting ??= subscriber.connect();
       await connecting;
       await subscriber.listenTo(channel);

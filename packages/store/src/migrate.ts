@@ -92,10 +92,16 @@ function comparePending(ran: readonly { version: number; name: string; checksum:
   for (const { version, name, checksum } of ran) {
     const migration = known.get(version);
     if (migration === undefined) {
-      throw new SluiceError('deployment_disagrees', `Cannot migrate as the database is newer than this program: ${name}`);
+      throw new SluiceError(
+        'deployment_disagrees',
+        `Cannot migrate as the database is newer than this program: ${name}`,
+      );
     }
     if (migration.checksum !== checksum) {
-      throw new SluiceError('deployment_disagrees', `Cannot migrate as a migration that ran before has changed: ${name}`);
+      throw new SluiceError(
+        'deployment_disagrees',
+        `Cannot migrate as a migration that ran before has changed: ${name}`,
+      );
     }
     known.delete(version);
   }

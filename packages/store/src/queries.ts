@@ -23,7 +23,11 @@ function readQueries(): Map<string, NamedQuery> {
     const [, ...parts] = readFileSync(folder + file, 'utf8').split(/^-- name: *(?=\w+ *$)/m);
     for (const part of parts) {
       const [name = '', ...lines] = part.split('\n');
-      const text = lines.filter((line) => !line.startsWith('--')).join('\n').trim().replace(/;$/, '');
+      const text = lines
+        .filter((line) => !line.startsWith('--'))
+        .join('\n')
+        .trim()
+        .replace(/;$/, '');
       if (queries.has(name.trim())) throw new Error(`Cannot read ${file} as it names a query twice: ${name}`);
       queries.set(name.trim(), { name: name.trim(), text, file });
     }

@@ -11,6 +11,8 @@ export interface Statement {
   /** Name of a query in sql/queries, or `begin`, `commit`, `rollback`. */
   name: string;
   values?: readonly unknown[];
+  /** A failure of this statement fails nothing else: for hints behind a COMMIT. @default false */
+  isOptional?: boolean;
 }
 
 export type Row = Record<string, unknown>;
@@ -29,12 +31,15 @@ const bareStatements: Readonly<Record<string, string>> = {
 };
 
 export class Session {
-  readonly #client: pg.Client;
+  readonly #client: pg.ClientBase;
+  readonly #end: () => Promise<void>;
   readonly #ended: AbortController = new AbortController();
   #pid = 0;
 
-  private constructor(client: pg.Client) {
+  /** Over a client made with `pipeline: true`; `end` closes it or gives it back. */
+  constructor(client: pg.ClientBase, end: () => Promise<void>) {
     this.#client = client;
+    this.#end = end;
     client.on('error', () => this.#ended.abort());
     client.on('end', () => this.#ended.abort());
   }
@@ -42,7 +47,7 @@ export class Session {
   /** Connects and applies the settings. Throws {@link DatabaseError}. */
   static async open(options: ConnectionOptions): Promise<Session> {
     const client = new pg.Client({ ...clientConfig(options), pipeline: true } as pg.ClientConfig);
-    const session = new Session(client);
+    const session = new Session(client, () => client.end());
     try {
       await client.connect();
       const settings = settingsText(options.settings ?? {});
@@ -80,11 +85,18 @@ export class Session {
   async flight(statements: readonly Statement[]): Promise<StatementResult[]> {
     const settled = await Promise.allSettled(statements.map((statement) => this.#send(statement)));
     return settled.map((outcome, index) => {
-      const name = statements[index]?.name ?? '';
-      if (outcome.status === 'rejected') throw reduceError(outcome.reason, name);
+      const { name = '', isOptional = false } = statements[index] ?? {};
+      if (outcome.status === 'rejected') {
+        if (isOptional) return { rows: [], command: '', rowCount: 0 };
+        throw reduceError(outcome.reason, name);
+      }
       const { rows, command, rowCount } = outcome.value;
       if (name === 'commit' && command !== 'COMMIT') {
-        throw new DatabaseError({ sqlState: '25P02', statement: name, message: 'the transaction was rolled back' });
+        throw new DatabaseError({
+          sqlState: '25P02',
+          statement: name,
+          message: 'the transaction was rolled back',
+        });
       }
       return { rows, command, rowCount: rowCount ?? 0 };
     });
@@ -100,6 +112,6 @@ export class Session {
   /** Ends the connection; tolerates being called twice and a connection that is gone already. */
   async close(): Promise<void> {
     this.#ended.abort();
-    await this.#client.end().catch(() => undefined);
+    await this.#end().catch(() => undefined);
   }
 }

@@ -1,1 +1,1 @@
-export {};
+export { createWriter, type Writer, type WriterOptions, type WriterStatus } from './create-writer.ts';

@@ -1,0 +1,57 @@
+/**
+ * Settles a write as not applied: at the end of a client's wait, or by an operator. A batch like any other: it locks
+ * the term of the write's lane first, so it meets the leader's batch before or after, never half-way, and the
+ * outcome's key decides.
+ */
+import type { Outcome, WriteHeader } from '@sluice/protocol';
+import { DatabaseError, type Session } from '@sluice/store';
+import { v7 as uuidv7 } from 'uuid';
+import { commitStatements } from './commit.ts';
+import { outcomeOf } from './facts.ts';
+import { planOfOutcome } from './settle.ts';
+
+/**
+ * Returns the final outcome of the write: the one it had already, or the one given here. After that it is never
+ * applied, even if a delayed insert brings it into the intake again.
+ */
+export async function cancelWrite(
+  session: Session,
+  write: WriteHeader,
+  code: 'cancelled' | 'discarded',
+): Promise<Outcome> {
+  for (;;) {
+    const [, , where] = await session.flight([
+      { name: 'begin' },
+      { name: 'lockTerms', values: [[write.lane]] },
+      { name: 'readWaiting', values: [[write.writeId]] },
+    ]);
+    const row = where?.rows[0];
+    if (row !== undefined && row['result'] !== null) {
+      await session.flight([{ name: 'rollback' }]);
+      return outcomeOf(row);
+    }
+    const isPending = row?.['is_pending'] === true;
+    const plan = planOfOutcome(write, code);
+    const [settled] = plan.outcomes;
+    const statements = commitStatements(plan, {
+      batchId: uuidv7(),
+      terms: new Map(),
+      bodies: isPending ? null : new Map(),
+    });
+    try {
+      await session.flight([
+        ...statements,
+        ...(isPending ? [{ name: 'removeAwaited', values: [[write.writeId]] }] : []),
+        { name: 'commit' },
+        // A write that waits for this one's document has to look again.
+        { name: 'hintWriters', isOptional: true },
+      ]);
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || !error.isStaleFacts) throw error;
+      // Settled or inserted in between: look again.
+      await session.flight([{ name: 'rollback' }]);
+      continue;
+    }
+    if (settled !== undefined) return settled.outcome;
+  }
+}

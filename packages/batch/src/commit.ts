@@ -1,0 +1,164 @@
+/**
+ * A plan as statements: set-based, constant text, in the phases and the order of keys that keep lanes from
+ * deadlocking (documents, aliases, references, outcomes, each by its key). Deletes come before inserts, so that an
+ * identity can change hands in one batch.
+ */
+import type { Outcome, Write, WriteHeader } from '@sluice/protocol';
+import { packWriteIds } from '@sluice/protocol';
+import type { Statement } from '@sluice/store';
+import type { DocumentChange, Plan } from './plan.ts';
+
+/** A write that is set aside with the error that it met alone. */
+export interface Burial {
+  write: WriteHeader;
+  attempts: number;
+  error: { code: string | null; constraint: string | null; table: string | null };
+}
+
+export interface CommitOptions {
+  batchId: string;
+  /** Terms of the lanes; empty where no lane is led. */
+  terms: ReadonlyMap<number, number>;
+  /** Bodies by write id; null: they are in the intake and move inside the database. */
+  bodies: ReadonlyMap<string, Write> | null;
+  burials?: readonly Burial[];
+}
+
+/** The statements of a plan up to, and without, the COMMIT. Empty if the plan changes nothing. */
+export function commitStatements(plan: Plan, options: CommitOptions): Statement[] {
+  const statements: Statement[] = [];
+  const add = (name: string, count: number, values: () => unknown[]): void => {
+    if (count > 0) statements.push({ name, values: values() });
+  };
+  const { creates, updates, deletes, addedReferences, removedReferences, outcomes, keys, blocked } = plan;
+  const { bodies, burials = [] } = options;
+  const column = <T, V>(rows: readonly T[], value: (row: T) => V): V[] => rows.map(value);
+
+  const removed = removedReferences;
+  add('removeReferences', removed.length, () => [
+    column(removed, (row) => row.documentId),
+    column(removed, (row) => row.referentialId),
+  ]);
+  add('removeAliases', deletes.length, () => [column(deletes, (row) => row.documentId)]);
+  add('removeDocuments', deletes.length, () => [
+    column(deletes, (row) => row.documentId),
+    column(deletes, (row) => row.version),
+  ]);
+
+  // In memory mode the body travels as a parameter, in the intake's mode the write's id stands for it.
+  const placed = (changes: readonly DocumentChange[]): unknown[][] => [
+    column(changes, ({ state }) => state.lane),
+    column(changes, ({ state }) => state.referentialId),
+    column(changes, ({ state }) => state.superclassId),
+    column(changes, ({ state }) => state.version),
+    column(changes, ({ state }) => state.contentHash),
+  ];
+  const ids = (changes: readonly DocumentChange[]): string[] =>
+    column(changes, ({ state }) => state.documentId);
+  const writeIds = (changes: readonly DocumentChange[]): string[] =>
+    column(changes, ({ writeId }) => writeId);
+  const texts = (changes: readonly DocumentChange[]): (string | null)[] =>
+    column(changes, ({ writeId }) => bodies?.get(writeId)?.body ?? null);
+  const plannedOn = column(updates, ({ state }) => state.base?.version ?? 0);
+
+  if (bodies === null) {
+    add('moveUpdates', updates.length, () => [
+      ids(updates),
+      writeIds(updates),
+      ...placed(updates),
+      plannedOn,
+    ]);
+    add('moveDocuments', creates.length, () => [ids(creates), writeIds(creates), ...placed(creates)]);
+  } else {
+    add('updateDocuments', updates.length, () => [
+      ids(updates),
+      ...placed(updates),
+      plannedOn,
+      texts(updates),
+    ]);
+    add('insertDocuments', creates.length, () => {
+      const [lanes, ...rest] = placed(creates);
+      return [ids(creates), lanes, column(creates, ({ state }) => state.resource), ...rest, texts(creates)];
+    });
+  }
+
+  const aliases = creates.flatMap(({ state }) =>
+    [state.referentialId, state.superclassId].flatMap((id) => (id === null ? [] : [{ id, state }])),
+  );
+  add('insertAliases', aliases.length, () => [
+    column(aliases, ({ id }) => id),
+    column(aliases, ({ state }) => state.documentId),
+    column(aliases, ({ state }) => state.lane),
+  ]);
+  add('insertReferences', addedReferences.length, () => [
+    column(addedReferences, (row) => row.documentId),
+    column(addedReferences, (row) => row.referentialId),
+    column(addedReferences, (row) => row.lane),
+  ]);
+
+  add('insertOutcomes', outcomes.length, () => outcomeValues(outcomes, options));
+  add('insertKeys', keys.length, () => [
+    column(keys, ({ write }) => write.client),
+    column(keys, ({ write }) => write.idempotencyKey),
+    column(keys, ({ fingerprint }) => fingerprint),
+    column(keys, ({ write }) => write.writeId),
+  ]);
+  if (bodies !== null) return statements;
+
+  for (const { write, attempts, error } of burials) {
+    statements.push({ name: 'buryWrite', values: [write.writeId, attempts, JSON.stringify(error)] });
+  }
+  const gone = [...outcomes.map(({ write }) => write), ...plan.dropped];
+  add('removeIntake', gone.length, () => [column(gone, (write) => write.writeId)]);
+  const awaiting = gone.filter((write) => write.wasBlocked);
+  const again = blocked.filter(({ write }) => write.wasBlocked).map(({ write }) => write);
+  const cleared = [...awaiting, ...again];
+  add('removeAwaited', cleared.length, () => [column(cleared, (write) => write.writeId)]);
+  add('blockWrites', blocked.length, () => [column(blocked, ({ write }) => write.writeId)]);
+  const awaited = blocked.flatMap(({ write, awaits }) => awaits.map((id) => ({ id, write })));
+  add('addAwaited', awaited.length, () => [
+    column(awaited, ({ write }) => write.writeId),
+    column(awaited, ({ id }) => id),
+    column(awaited, ({ write }) => write.lane),
+  ]);
+  return statements;
+}
+
+function outcomeValues(outcomes: Plan['outcomes'], options: CommitOptions): unknown[] {
+  const of = <V>(value: (outcome: Outcome, write: WriteHeader) => V): V[] =>
+    outcomes.map(({ outcome, write }) => value(outcome, write));
+  return [
+    options.batchId,
+    of((outcome) => outcome.writeId),
+    of((_, write) => options.terms.get(write.lane) ?? null),
+    outcomes.map((_, ordinal) => ordinal),
+    of((_, write) => write.lane),
+    of((outcome) => outcome.result),
+    of((outcome) => outcome.code),
+    of((outcome) => outcome.resource),
+    of((_, write) => write.client),
+    of((outcome) => outcome.documentId),
+    of((outcome) => outcome.version),
+    of((outcome) => outcome.contentHash),
+    of((outcome) => (outcome.detail === null ? null : JSON.stringify(outcome.detail))),
+  ];
+}
+
+/** Hints to the nodes whose writes are settled, each naming only that node's. */
+export function hintStatements(outcomes: Plan['outcomes']): Statement[] {
+  const byNode = new Map<number, string[]>();
+  for (const { write } of outcomes) {
+    const known = byNode.get(write.node);
+    if (known === undefined) byNode.set(write.node, [write.writeId]);
+    else known.push(write.writeId);
+  }
+  const nodes: number[] = [];
+  const payloads: string[] = [];
+  for (const [node, writeIds] of byNode) {
+    for (const payload of packWriteIds(writeIds)) {
+      nodes.push(node);
+      payloads.push(payload);
+    }
+  }
+  return nodes.length === 0 ? [] : [{ name: 'hintNodes', values: [nodes, payloads], isOptional: true }];
+}

@@ -1,0 +1,221 @@
+/**
+ * The facts that a plan is made on, and how they are read: identities in one snapshot, existing documents under row
+ * locks in the order of their ids, so that an update is planned on what it will meet.
+ */
+import type { Outcome, WriteHeader } from '@sluice/protocol';
+import type { Row, Session, Statement } from '@sluice/store';
+
+export interface DocumentFact {
+  documentId: string;
+  resource: string;
+  referentialId: string;
+  superclassId: string | null;
+  version: number;
+  contentHash: string;
+  lane: number;
+  referenceIds: string[];
+}
+
+export interface Referrer {
+  documentId: string;
+  resource: string;
+}
+
+export interface Facts {
+  /** Committed identities, of those that the batch provides or refers to, and whose they are. */
+  aliases: Map<string, string>;
+  /** Existing documents that the batch may write, locked. */
+  documents: Map<string, DocumentFact>;
+  /** Identities referred to that are not committed but on their way in the intake, outside of this batch. */
+  pending: Set<string>;
+  /** Documents that refer to a document which the batch may delete or rename. */
+  referrers: Map<string, Referrer[]>;
+  /** Settled writes by idempotency key, see {@link keyOf}. */
+  keys: Map<string, { fingerprint: string; outcome: Outcome }>;
+  /** Writes of the batch that were settled elsewhere. */
+  settled: Set<string>;
+  /** By document id or identity: the blocked write outside of the batch that stands first in that document's order. */
+  blocked: Map<string, { writeId: string; position: number }>;
+}
+
+export function noFacts(): Facts {
+  return {
+    aliases: new Map(),
+    documents: new Map(),
+    pending: new Set(),
+    referrers: new Map(),
+    keys: new Map(),
+    settled: new Set(),
+    blocked: new Map(),
+  };
+}
+
+/** A client's idempotency key as one string; the separator cannot occur in a header. */
+export function keyOf(write: Pick<WriteHeader, 'client' | 'idempotencyKey'>): string | null {
+  return write.idempotencyKey === null ? null : `${write.client}\u0000${write.idempotencyKey}`;
+}
+
+/** What must be equal for two requests with one key to count as the same request. */
+export function fingerprintOf(
+  write: Pick<WriteHeader, 'operation' | 'resource' | 'contentHash' | 'documentId'>,
+): string {
+  const target = write.operation === 'upsert' ? '' : write.documentId;
+  return `${write.operation} ${write.resource} ${target} ${write.contentHash}`;
+}
+
+export interface ReadFactsOptions {
+  /** Look for writes settled elsewhere: after a conflict on an outcome. */
+  withSettled: boolean;
+  /** Look for blocked writes that stand before those of the batch: only where the lanes have any. */
+  withBlocked: boolean;
+  /** Statements to send ahead, in the same round trip. @default none */
+  prefix?: readonly Statement[];
+}
+
+/** How often facts are read again because a document changed hands while its lock was awaited. */
+const readsMax = 8;
+
+/**
+ * Reads the facts of a batch inside its transaction: one round trip where no document exists yet, two where some do.
+ * Facts must not be older than the locks: when a document moved or went while its lock was awaited, all is read again.
+ */
+export async function readFacts(
+  session: Session,
+  writes: readonly WriteHeader[],
+  options: ReadFactsOptions,
+): Promise<Facts> {
+  for (let read = 1; ; read++) {
+    const facts = noFacts();
+    const byId = writes.filter((write) => write.operation !== 'upsert').map((write) => write.documentId);
+    const prefix = read === 1 ? (options.prefix ?? []) : [];
+    const first = [...prefix, ...firstStatements(writes, options)];
+    absorb(facts, first, await session.flight(first));
+    const documentIds = new Set(byId);
+    for (const write of writes) {
+      for (const id of [write.referentialId, write.superclassId]) {
+        const owner = id === null ? undefined : facts.aliases.get(id);
+        if (owner !== undefined) documentIds.add(owner);
+      }
+    }
+    if (documentIds.size === 0) return facts;
+    const ids = [...documentIds];
+    const statements: Statement[] = [
+      { name: 'lockDocuments', values: [ids] },
+      { name: 'readReferences', values: [ids] },
+    ];
+    if (byId.length > 0)
+      statements.push({ name: 'readReferrers', values: [byId, Math.max(writes.length + 1, 100)] });
+    absorb(facts, statements, await session.flight(statements));
+    if (read === readsMax || !hasMoved(facts, writes)) return facts;
+  }
+}
+
+function firstStatements(writes: readonly WriteHeader[], options: ReadFactsOptions): Statement[] {
+  const provided = new Set<string>();
+  const referred = new Set<string>();
+  const clients: string[] = [];
+  const keys: string[] = [];
+  for (const write of writes) {
+    provided.add(write.referentialId);
+    if (write.superclassId !== null) provided.add(write.superclassId);
+    for (const id of write.referenceIds) referred.add(id);
+    if (write.idempotencyKey !== null) {
+      clients.push(write.client);
+      keys.push(write.idempotencyKey);
+    }
+  }
+  const own = [...provided];
+  const statements: Statement[] = [
+    { name: 'readAliases', values: [own, [...referred], writes.map((write) => write.writeId)] },
+  ];
+  if (keys.length > 0) statements.push({ name: 'readKeys', values: [clients, keys] });
+  if (options.withSettled)
+    statements.push({ name: 'readSettled', values: [writes.map((write) => write.writeId)] });
+  if (options.withBlocked) {
+    const documentIds = writes
+      .filter((write) => write.operation !== 'upsert')
+      .map((write) => write.documentId);
+    statements.push({ name: 'readBlockedKeys', values: [own, documentIds] });
+  }
+  return statements;
+}
+
+/** True if an identity of the batch belongs to another document than the locked rows say. */
+function hasMoved(facts: Facts, writes: readonly WriteHeader[]): boolean {
+  return writes.some((write) =>
+    [write.referentialId, write.superclassId].some((id) => {
+      const owner = id === null ? undefined : facts.aliases.get(id);
+      if (owner === undefined) return false;
+      const document = facts.documents.get(owner);
+      return document === undefined || (document.referentialId !== id && document.superclassId !== id);
+    }),
+  );
+}
+
+function absorb(facts: Facts, statements: readonly Statement[], results: readonly { rows: Row[] }[]): void {
+  results.forEach(({ rows }, index) => {
+    const take = takers[statements[index]?.name ?? ''];
+    if (take !== undefined) for (const row of rows) take(facts, row);
+  });
+}
+
+/** What each statement's rows say. */
+const takers: Readonly<Record<string, (facts: Facts, row: Row) => void>> = {
+  readAliases(facts, row) {
+    const id = row['referential_id'] as string;
+    if (row['document_id'] !== null) facts.aliases.set(id, row['document_id'] as string);
+    else if (row['is_pending'] === true) facts.pending.add(id);
+  },
+  readKeys(facts, row) {
+    const key = keyOf({ client: row['client'] as string, idempotencyKey: row['key'] as string });
+    if (key !== null)
+      facts.keys.set(key, { fingerprint: row['fingerprint'] as string, outcome: outcomeOf(row) });
+  },
+  readSettled(facts, row) {
+    facts.settled.add(row['write_id'] as string);
+  },
+  readBlockedKeys(facts, row) {
+    const blocked = { writeId: row['write_id'] as string, position: row['position'] as number };
+    for (const id of [row['document_id'], row['referential_id'], row['superclass_id']] as (string | null)[]) {
+      const known = id === null ? undefined : facts.blocked.get(id);
+      if (id !== null && (known === undefined || known.position > blocked.position))
+        facts.blocked.set(id, blocked);
+    }
+  },
+  lockDocuments(facts, row) {
+    facts.documents.set(row['document_id'] as string, {
+      documentId: row['document_id'] as string,
+      resource: row['resource'] as string,
+      referentialId: row['referential_id'] as string,
+      superclassId: row['superclass_id'] as string | null,
+      version: row['version'] as number,
+      contentHash: row['content_hash'] as string,
+      lane: row['lane'] as number,
+      referenceIds: [],
+    });
+  },
+  readReferences(facts, row) {
+    const document = facts.documents.get(row['document_id'] as string);
+    if (document !== undefined) document.referenceIds = row['reference_ids'] as string[];
+  },
+  readReferrers(facts, row) {
+    const id = row['document_id'] as string;
+    const referrers = facts.referrers.get(id) ?? [];
+    referrers.push({ documentId: row['referrer_id'] as string, resource: row['resource'] as string });
+    facts.referrers.set(id, referrers);
+  },
+};
+
+/** An outcome from a row of sluice.outcome. */
+export function outcomeOf(row: Row): Outcome {
+  return {
+    writeId: row['write_id'] as string,
+    result: row['result'] as Outcome['result'],
+    code: row['code'] as Outcome['code'],
+    resource: row['resource'] as string,
+    documentId: row['document_id'] as string | null,
+    version: row['version'] as number | null,
+    contentHash: row['content_hash'] as string | null,
+    detail: row['detail'] as Outcome['detail'],
+  };
+}

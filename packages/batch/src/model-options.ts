@@ -1,0 +1,21 @@
+/** What the engine asks of the model: which identities may change, and what a missing reference is called. */
+import { describeDocument, type Model } from '@sluice/model';
+import type { MissingReference } from '@sluice/protocol';
+import type { SettleOptions } from './settle.ts';
+
+export function settleOptions(model: Model): Pick<SettleOptions, 'allowsIdentityUpdate' | 'describeMissing'> {
+  return {
+    allowsIdentityUpdate: (endpoint) => model.findEndpoint(endpoint)?.allowIdentityUpdates ?? false,
+    describeMissing(endpoint, body, referentialIds) {
+      const resource = model.findEndpoint(endpoint);
+      const known = resource === undefined ? [] : describeDocument(resource, JSON.parse(body)).references;
+      const missing = referentialIds.map((referentialId): MissingReference => {
+        const reference = known.find((each) => each.referentialId === referentialId);
+        if (reference === undefined) return { referentialId, resource: null, path: null };
+        const { resource: name, path, isDescriptor } = reference;
+        return { referentialId, resource: name, path, isDescriptor };
+      });
+      return { missing };
+    },
+  };
+}

@@ -1,0 +1,88 @@
+/**
+ * Where the writes of a batch come from. The engine knows this much and no more: how its transaction begins, which
+ * writes it finds there, and where their bodies are.
+ */
+import type { Write, WriteHeader } from '@sluice/protocol';
+import type { Row, Session, Statement } from '@sluice/store';
+
+export interface Opened {
+  writes: readonly WriteHeader[];
+  /** Statements that are still to be sent, ahead of all others: where no answer of theirs is needed. */
+  prefix: readonly Statement[];
+}
+
+export interface Origin {
+  /** Begins a transaction and finds the writes; `only` names those of a batch that is tried again in parts. */
+  open(session: Session, only: readonly string[] | null): Promise<Opened>;
+  /** Terms of the lanes that are led; empty where none is. */
+  readonly terms: ReadonlyMap<number, number>;
+  /** The writes with their bodies; null: bodies are in the intake. */
+  readonly bodies: ReadonlyMap<string, Write> | null;
+}
+
+/** The session no longer leads what it believes to lead: another has opened a newer term. */
+export class DeposedError extends Error {
+  readonly lanes: number[];
+
+  constructor(lanes: number[]) {
+    super(`Cannot commit as another writer leads the lanes now: ${lanes.join(', ')}`);
+    this.name = 'DeposedError';
+    this.lanes = lanes;
+  }
+}
+
+/** The ready writes of the lanes that a session leads: the fence comes first, and its answer before any read. */
+export function intakeOrigin(terms: ReadonlyMap<number, number>, writesMax: number): Origin {
+  const lanes = [...terms.keys()];
+  return {
+    terms,
+    bodies: null,
+    async open(session, only) {
+      const [, fence, read] = await session.flight([
+        { name: 'begin' },
+        { name: 'lockTerms', values: [lanes] },
+        only === null
+          ? { name: 'readReady', values: [lanes, writesMax] }
+          : { name: 'readWrites', values: [only] },
+      ]);
+      const found = new Map(fence?.rows.map((row) => [row['lane'] as number, row['term'] as number]));
+      const lost = lanes.filter((lane) => found.get(lane) !== terms.get(lane));
+      if (lost.length > 0) throw new DeposedError(lost);
+      return { writes: (read?.rows ?? []).map(headerOf), prefix: [] };
+    },
+  };
+}
+
+/** Writes that a node holds in its memory and never put into the intake: `direct` and `local` mode. */
+export function memoryOrigin(writes: readonly Write[]): Origin {
+  const bodies = new Map(writes.map((write) => [write.writeId, write]));
+  return {
+    terms: new Map(),
+    bodies,
+    open(_session, only) {
+      const named = only === null ? writes : only.flatMap((id) => bodies.get(id) ?? []);
+      return Promise.resolve({ writes: named, prefix: [{ name: 'begin' }] });
+    },
+  };
+}
+
+function headerOf(row: Row): WriteHeader {
+  return {
+    writeId: row['write_id'] as string,
+    lane: row['lane'] as number,
+    position: row['position'] as number,
+    operation: row['operation'] as WriteHeader['operation'],
+    resource: row['resource'] as string,
+    documentId: row['document_id'] as string,
+    referentialId: row['referential_id'] as string,
+    superclassId: row['superclass_id'] as string | null,
+    referenceIds: row['reference_ids'] as string[],
+    contentHash: row['content_hash'] as string,
+    ifMatch: row['if_match'] as string | null,
+    client: row['client'] as string,
+    idempotencyKey: row['idempotency_key'] as string | null,
+    referenceDeadline: row['reference_deadline'] as string | null,
+    wasBlocked: row['was_blocked'] as boolean,
+    node: row['node'] as number,
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * What an API node, or anybody who embeds Sluice, sees: submit a write and await its outcome, read documents, ask for
+ * a write. The mode behind it makes no difference to the answers.
+ */
+import type { Mode, Operation, Outcome } from '@sluice/protocol';
+import type { Model, Resource } from '@sluice/model';
+
+export interface WriteRequest {
+  operation: Operation;
+  resource: Resource;
+  /** The document as JSON text, as the client sent it; null for a delete. */
+  body: string | null;
+  /** The same, parsed; left out, it is parsed here. Must say what `body` says. */
+  document?: unknown;
+  /** Update and delete: the document meant. */
+  documentId?: string;
+  /** Content hash that the document must have; `*` asks only that it exists. */
+  ifMatch?: string | null;
+  /** Who asks: keys, outcomes and quotas are theirs alone. @default '' */
+  client?: string;
+  idempotencyKey?: string | null;
+  /** Seconds that the write may wait for references nobody has submitted yet. @default null: not at all */
+  waitForReferencesSeconds?: number | null;
+}
+
+export interface SubmitOptions {
+  /** Wait at most this long; then the write is cancelled, or has its outcome. @default the client's `waitMs` */
+  waitMs?: number;
+}
+
+export interface AcceptedWrite {
+  writeId: string;
+}
+
+export interface StoredDocument {
+  documentId: string;
+  /** JSON text, as PostgreSQL gives it. */
+  body: string;
+  contentHash: string;
+  version: number;
+  /** ISO 8601. */
+  createdAt: string;
+  modifiedAt: string;
+}
+
+export interface WriteState {
+  writeId: string;
+  /** `ready`: waiting its turn; `blocked`: waiting for a reference; `settled`: {@link outcome} tells. */
+  state: 'ready' | 'blocked' | 'settled';
+  resource: string;
+  outcome: Outcome | null;
+  acceptedAt: string | null;
+  blockedAt: string | null;
+  settledAt: string | null;
+}
+
+export interface Page {
+  /** @default 25 */
+  limit: number;
+  /** @default 0 */
+  offset: number;
+}
+
+export interface ClientStatus {
+  mode: Mode;
+  isStarted: boolean;
+  /** The database answers. */
+  isDatabaseReachable: boolean;
+  /** Hints arrive; false: everything goes by polling. */
+  isListening: boolean;
+  /** Writes whose outcome this node awaits. */
+  waiting: number;
+}
+
+export interface SluiceClient {
+  readonly model: Model;
+  start(): Promise<void>;
+  /** Takes no new writes, waits for those under way, and closes its connections. Tolerates being called twice. */
+  stop(): Promise<void>;
+  /**
+   * Submits one write and waits for its outcome. Refusals are outcomes, not exceptions.
+   * @throws {SluiceError} `invalid_json`, `invalid_document` (the write was not accepted), `overloaded`, `stopping`,
+   *   `database_unavailable`, `outcome_unknown` (ask again with the same idempotency key)
+   */
+  submit(request: WriteRequest, options?: SubmitOptions): Promise<Outcome>;
+  /** Submits one write and returns once it is durable in the intake: its outcome is asked for by `readWrite`. */
+  accept(request: WriteRequest): Promise<AcceptedWrite>;
+  readDocument(resource: Resource, documentId: string): Promise<StoredDocument | null>;
+  listDocuments(resource: Resource, page: Page): Promise<StoredDocument[]>;
+  countDocuments(resource: Resource): Promise<number>;
+  /** A write of this client, or null: writes of others are not there. */
+  readWrite(client: string, writeId: string): Promise<WriteState | null>;
+  status(): Promise<ClientStatus>;
+}

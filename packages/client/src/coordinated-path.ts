@@ -1,0 +1,250 @@
+/**
+ * `coordinated`: writes go through the intake, outcomes come back as rows. A hint says where to look; a poll looks
+ * without one. docs/completion.md tells why no answer is lost.
+ */
+import { SluiceError, type Outcome, type Write, unpackWriteIds } from '@sluice/protocol';
+import { cancelWrite, outcomeOf } from '@sluice/batch';
+import { channels, createListener, type Database, type Listener, type Row, SessionPool } from '@sluice/store';
+import { IntakeBuffer } from './intake-buffer.ts';
+import { ownNode } from './prepare-write.ts';
+import type { WritePath } from './write-path.ts';
+
+export interface CoordinatedPathOptions {
+  database: Database;
+  listenUrl: string;
+  notifications: boolean;
+  pollIntervalMs: number;
+  flushWritesMax: number;
+  onError: (error: unknown, doing: string) => void;
+}
+
+interface Waiter {
+  writeId: string;
+  lane: number;
+  /** Null: the write was submitted by another node, which sends it again if need be. */
+  write: Write | null;
+  /** The insert is confirmed: from now on, absence means that a crash took it. */
+  isInserted: boolean;
+  /** When to look for it without a hint. */
+  lookAt: number;
+  resolve: (outcome: Outcome) => void;
+  reject: (error: Error) => void;
+}
+
+export class CoordinatedPath implements WritePath {
+  readonly #options: CoordinatedPathOptions;
+  readonly #buffer: IntakeBuffer;
+  readonly #durableBuffer: IntakeBuffer;
+  readonly #cancellations: SessionPool;
+  readonly #listener: Listener;
+  readonly #waiters = new Map<string, Set<Waiter>>();
+  #hinted: string[] = [];
+  #reading: Promise<void> | null = null;
+  #pollTimer: NodeJS.Timeout | null = null;
+  #polling: Promise<void> | null = null;
+
+  constructor(options: CoordinatedPathOptions) {
+    this.#options = options;
+    const { database, notifications, flushWritesMax } = options;
+    const connection = database.options;
+    this.#buffer = new IntakeBuffer({ connection, isDurable: false, notifications, flushWritesMax });
+    this.#durableBuffer = new IntakeBuffer({ connection, isDurable: true, notifications, flushWritesMax });
+    this.#cancellations = new SessionPool({ ...connection, sessionsMax: 2 });
+    const { listenUrl: url } = options;
+    this.#listener = createListener({
+      url,
+      applicationName: `${connection.applicationName} listener`,
+      notifications,
+    });
+  }
+
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  get isListening(): boolean {
+    return this.#listener.isListening;
+  }
+
+  async start(): Promise<void> {
+    await this.#listener.listen(channels.node(ownNode), (payload) => {
+      // Null: hints may have been missed, so everything is looked for.
+      this.#hinted.push(...(payload === null ? this.#waiters.keys() : unpackWriteIds(payload)));
+      this.#reading ??= this.#readHinted();
+    });
+    this.#pollTimer = setInterval(() => {
+      this.#polling ??= this.#poll().finally(() => (this.#polling = null));
+    }, this.#options.pollIntervalMs);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#waiters.values()].flatMap((waiters) => [...waiters]).map(settledQuietly));
+    if (this.#pollTimer !== null) clearInterval(this.#pollTimer);
+    await Promise.all([this.#buffer.stop(), this.#durableBuffer.stop(), this.#listener.close()]);
+    await Promise.all([this.#reading, this.#polling]);
+    await this.#cancellations.close();
+  }
+
+  submit(write: Write, waitMs: number): Promise<Outcome> {
+    // The waiter is registered before the insert: an outcome can be hinted before the insert is confirmed.
+    return this.#wait(write.writeId, write.lane, write, waitMs, (waiter) => {
+      this.#buffer.add(write).then(
+        () => (waiter.isInserted = true),
+        (error: Error) => this.#finish(write.writeId, (each) => each.reject(error)),
+      );
+    });
+  }
+
+  accept(write: Write): Promise<void> {
+    return this.#durableBuffer.add(write);
+  }
+
+  join(writeId: string, lane: number, waitMs: number): Promise<Outcome> {
+    return this.#wait(writeId, lane, null, waitMs, () => undefined);
+  }
+
+  #wait(
+    writeId: string,
+    lane: number,
+    write: Write | null,
+    waitMs: number,
+    begin: (waiter: Waiter) => void,
+  ): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      const deadline = setTimeout(() => void this.#endWait(waiter), waitMs);
+      const waiter: Waiter = {
+        writeId,
+        lane,
+        write,
+        isInserted: write === null,
+        lookAt: performance.now() + this.#lookIntervalMs(),
+        resolve: (outcome) => {
+          clearTimeout(deadline);
+          resolve(outcome);
+        },
+        reject: (error) => {
+          clearTimeout(deadline);
+          reject(error);
+        },
+      };
+      const known = this.#waiters.get(writeId);
+      if (known === undefined) this.#waiters.set(writeId, new Set([waiter]));
+      else known.add(waiter);
+      begin(waiter);
+    });
+  }
+
+  /** Where hints arrive, looking without one is only the second net. */
+  #lookIntervalMs(): number {
+    return this.#options.pollIntervalMs * (this.#listener.isListening ? 4 : 1);
+  }
+
+  #finish(writeId: string, how: (waiter: Waiter) => void): void {
+    const waiters = this.#waiters.get(writeId);
+    if (waiters === undefined) return;
+    this.#waiters.delete(writeId);
+    waiters.forEach(how);
+  }
+
+  /** Reads the outcomes of hinted writes, all that gathered during one read together in the next. */
+  async #readHinted(): Promise<void> {
+    while (this.#hinted.length > 0) {
+      const ids = this.#hinted.filter((id) => this.#waiters.has(id));
+      this.#hinted = [];
+      if (ids.length === 0) continue;
+      try {
+        this.#take(await this.#options.database.run('readOutcomes', [ids]));
+      } catch (error) {
+        // The poll finds them.
+        this.#options.onError(error, 'read outcomes');
+      }
+    }
+    this.#reading = null;
+  }
+
+  #take(rows: readonly Row[]): void {
+    for (const row of rows) {
+      const outcome = outcomeOf(row);
+      this.#finish(outcome.writeId, (waiter) => waiter.resolve(outcome));
+    }
+  }
+
+  /**
+   * Looks for every write that has waited for a while: settled, still in the intake, or in neither. Then a crash of the
+   * database took it before anybody could be answered, and it is sent again under the same id.
+   */
+  async #poll(): Promise<void> {
+    const now = performance.now();
+    const due: string[] = [];
+    for (const [id, waiters] of this.#waiters) {
+      for (const waiter of waiters) {
+        if (!waiter.isInserted || waiter.lookAt > now) continue;
+        waiter.lookAt = now + this.#lookIntervalMs();
+        due.push(id);
+      }
+    }
+    if (due.length === 0) return;
+    try {
+      const rows = await this.#options.database.run('readWaiting', [due]);
+      this.#take(rows.filter((row) => row['result'] !== null));
+      for (const row of rows) {
+        if (row['result'] === null && row['is_pending'] === false) this.#sendAgain(row['write_id'] as string);
+      }
+    } catch (error) {
+      this.#options.onError(error, 'look for outcomes');
+    }
+  }
+
+  #sendAgain(writeId: string): void {
+    for (const waiter of this.#waiters.get(writeId) ?? []) {
+      if (waiter.write === null || !waiter.isInserted) continue;
+      waiter.isInserted = false;
+      this.#buffer.add(waiter.write).then(
+        () => (waiter.isInserted = true),
+        (error: Error) => this.#finish(writeId, (each) => each.reject(error)),
+      );
+      return;
+    }
+  }
+
+  /** The end of the wait: cancelled for good, or settled after all. */
+  async #endWait(waiter: Waiter): Promise<void> {
+    const { writeId, write } = waiter;
+    if (write === null) {
+      // Another node's write: its fate is not ours to decide.
+      this.#forget(waiter);
+      return waiter.reject(new SluiceError('outcome_unknown', undefined, { detail: { writeId } }));
+    }
+    if (this.#buffer.withdraw(writeId)) return;
+    try {
+      const outcome = await this.#cancellations.use((session) => cancelWrite(session, write, 'cancelled'));
+      this.#finish(writeId, (each) => each.resolve(outcome));
+    } catch (error) {
+      this.#options.onError(error, 'cancel a write');
+      this.#finish(writeId, (each) =>
+        each.reject(new SluiceError('outcome_unknown', undefined, { detail: { writeId } })),
+      );
+    }
+  }
+
+  #forget(waiter: Waiter): void {
+    const waiters = this.#waiters.get(waiter.writeId);
+    waiters?.delete(waiter);
+    if (waiters?.size === 0) this.#waiters.delete(waiter.writeId);
+  }
+}
+
+/** Resolves when the waiter's promise would, whichever way. */
+function settledQuietly(waiter: Waiter): Promise<void> {
+  return new Promise((done) => {
+    const { resolve, reject } = waiter;
+    waiter.resolve = (outcome) => {
+      resolve(outcome);
+      done();
+    };
+    waiter.reject = (error) => {
+      reject(error);
+      done();
+    };
+  });
+}

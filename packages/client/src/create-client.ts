@@ -1,0 +1,251 @@
+/** Puts a client together: reads, keys and identities are the same in every mode, only the path of a write differs. */
+import type { Model } from '@sluice/model';
+import { defaults, SluiceError, type Mode, type Outcome, type Write } from '@sluice/protocol';
+import { fingerprintOf, outcomeOf, settleOptions } from '@sluice/batch';
+import { agree, Database, DatabaseError, type Row } from '@sluice/store';
+import type { Logger } from 'pino';
+import type {
+  ClientStatus,
+  SluiceClient,
+  StoredDocument,
+  SubmitOptions,
+  WriteRequest,
+  WriteState,
+} from './contract.ts';
+import { CoordinatedPath } from './coordinated-path.ts';
+import { MemoryPath } from './memory-path.ts';
+import { prepareWrite } from './prepare-write.ts';
+import type { WritePath } from './write-path.ts';
+
+export interface ClientOptions {
+  /** `postgres://…` */
+  url: string;
+  /** A direct URL for LISTEN, where `url` leads through a transaction-mode pooler. @default url */
+  listenUrl?: string;
+  model: Model;
+  /** @default 'coordinated' */
+  mode?: Mode;
+  /** Must be what the deployment has agreed on. @default 16 */
+  lanes?: number;
+  /** False: everything goes by polling. @default true */
+  notifications?: boolean;
+  /** @default 250 */
+  pollIntervalMs?: number;
+  /** How long a write waits for its outcome. @default 30000 */
+  waitMs?: number;
+  /** @default 10000 */
+  waitingWritesMax?: number;
+  /** Writes in one insert, or in one batch of `local` mode. @default 512 */
+  flushWritesMax?: number;
+  /** Sessions that write in `direct` (@default 32) and `local` (@default 2) mode. */
+  sessionsMax?: number;
+  /** Connections for reads. @default 8 */
+  connectionsMax?: number;
+  /** Shown in pg_stat_activity. @default 'sluice node' */
+  applicationName?: string;
+  logger?: Logger;
+}
+
+export function createClient(options: ClientOptions): SluiceClient {
+  return new Client(options);
+}
+
+class Client implements SluiceClient {
+  readonly model: Model;
+  readonly #database: Database;
+  readonly #path: WritePath;
+  readonly #mode: Mode;
+  readonly #lanes: number;
+  readonly #waitMs: number;
+  readonly #waitingWritesMax: number;
+  readonly #logger: Logger | undefined;
+  #started: Promise<void> | null = null;
+  #stopped: Promise<void> | null = null;
+
+  constructor(options: ClientOptions) {
+    this.model = options.model;
+    this.#mode = options.mode ?? 'coordinated';
+    this.#lanes = options.lanes ?? defaults.lanes;
+    this.#waitMs = options.waitMs ?? defaults.waitMs;
+    this.#waitingWritesMax = options.waitingWritesMax ?? defaults.waitingWritesMax;
+    this.#logger = options.logger;
+    this.#database = new Database({
+      url: options.url,
+      applicationName: options.applicationName ?? 'sluice node',
+      connectionsMax: options.connectionsMax ?? 8,
+    });
+    this.#path = this.#createPath(options);
+  }
+
+  #createPath(options: ClientOptions): WritePath {
+    const database = this.#database;
+    const onError = (error: unknown, doing: string): void => this.#logError(error, doing);
+    const pollIntervalMs = options.pollIntervalMs ?? defaults.pollIntervalMs;
+    const flushWritesMax = options.flushWritesMax ?? defaults.flushWritesMax;
+    if (this.#mode === 'coordinated') {
+      const notifications = options.notifications ?? true;
+      const listenUrl = options.listenUrl ?? options.url;
+      return new CoordinatedPath({
+        database,
+        listenUrl,
+        notifications,
+        pollIntervalMs,
+        flushWritesMax,
+        onError,
+      });
+    }
+    const isDirect = this.#mode === 'direct';
+    return new MemoryPath({
+      database,
+      settle: settleOptions(options.model),
+      batchWritesMax: isDirect ? 1 : flushWritesMax,
+      sessionsMax: options.sessionsMax ?? (isDirect ? 32 : 2),
+      pollIntervalMs,
+      onError,
+    });
+  }
+
+  start(): Promise<void> {
+    return (this.#started ??= (async () => {
+      await agree(this.#database, { lanes: this.#lanes, modelHash: this.model.hash });
+      await this.#path.start();
+    })());
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopped ??= (async () => {
+      await this.#started?.catch(() => undefined);
+      await this.#path.stop();
+      await this.#database.close();
+    })());
+  }
+
+  async submit(request: WriteRequest, options: SubmitOptions = {}): Promise<Outcome> {
+    this.#refuseWhenFull();
+    const waitMs = options.waitMs ?? this.#waitMs;
+    const write = await this.#prepare(request);
+    if (write.idempotencyKey !== null) {
+      const earlier = await this.#findEarlier(write);
+      if (earlier !== null) {
+        return earlier.outcome ?? this.#path.join(earlier.writeId, earlier.lane, waitMs);
+      }
+    }
+    return this.#path.submit(write, waitMs);
+  }
+
+  async accept(request: WriteRequest): Promise<{ writeId: string }> {
+    this.#refuseWhenFull();
+    const write = await this.#prepare(request);
+    if (write.idempotencyKey !== null) {
+      const earlier = await this.#findEarlier(write);
+      if (earlier !== null) return { writeId: earlier.outcome?.writeId ?? earlier.writeId };
+    }
+    await this.#path.accept(write);
+    return { writeId: write.writeId };
+  }
+
+  #refuseWhenFull(): void {
+    if (this.#started === null || this.#stopped !== null) throw new SluiceError('stopping');
+    if (this.#path.waiting >= this.#waitingWritesMax) {
+      throw new SluiceError('overloaded', undefined, { retryAfterSeconds: 1 });
+    }
+  }
+
+  /** A document that is updated or deleted by its id goes to the lane of its present identity. */
+  async #prepare(request: WriteRequest): Promise<Write> {
+    if (request.operation === 'upsert') return prepareWrite(request, this.#lanes, null);
+    const [row] = await this.#run('findTarget', [request.documentId, request.resource.endpoint]);
+    if (row === undefined) throw new SluiceError('document_not_found');
+    return prepareWrite(request, this.#lanes, {
+      referentialId: row['referential_id'] as string,
+      superclassId: row['superclass_id'] as string | null,
+    });
+  }
+
+  /** The write that has this one's idempotency key already. */
+  async #findEarlier(
+    write: Write,
+  ): Promise<{ writeId: string; lane: number; outcome: Outcome | null } | null> {
+    const [row] = await this.#run('findKey', [write.client, write.idempotencyKey]);
+    if (row === undefined) return null;
+    if (row['fingerprint'] !== fingerprintOf(write)) throw new SluiceError('idempotency_key_reused');
+    const outcome = row['result'] === null ? null : outcomeOf(row);
+    return { writeId: row['write_id'] as string, lane: (row['lane'] as number | null) ?? 0, outcome };
+  }
+
+  async readDocument(resource: { endpoint: string }, documentId: string): Promise<StoredDocument | null> {
+    const [row] = await this.#run('readDocument', [documentId, resource.endpoint]);
+    return row === undefined ? null : documentOf(row);
+  }
+
+  async listDocuments(
+    resource: { endpoint: string },
+    page: { limit: number; offset: number },
+  ): Promise<StoredDocument[]> {
+    return (await this.#run('listDocuments', [resource.endpoint, page.limit, page.offset])).map(documentOf);
+  }
+
+  async countDocuments(resource: { endpoint: string }): Promise<number> {
+    const [row] = await this.#run('countDocuments', [resource.endpoint]);
+    return (row?.['documents'] as number | undefined) ?? 0;
+  }
+
+  async readWrite(client: string, writeId: string): Promise<WriteState | null> {
+    const [row] = await this.#run('readWrite', [writeId, client]);
+    if (row === undefined) return null;
+    const state = row['state'] as WriteState['state'];
+    return {
+      writeId,
+      state,
+      resource: row['resource'] as string,
+      outcome: state === 'settled' ? outcomeOf(row) : null,
+      acceptedAt: row['accepted_at'] as string | null,
+      blockedAt: row['blocked_at'] as string | null,
+      settledAt: row['settled_at'] as string | null,
+    };
+  }
+
+  async status(): Promise<ClientStatus> {
+    const isDatabaseReachable = await this.#database.run('readSettings').then(
+      () => true,
+      () => false,
+    );
+    return {
+      mode: this.#mode,
+      isStarted: this.#started !== null && this.#stopped === null,
+      isDatabaseReachable,
+      isListening: this.#path.isListening,
+      waiting: this.#path.waiting,
+    };
+  }
+
+  /** A read for a client: its failure is the database's, not the client's. */
+  async #run(name: string, values: readonly unknown[]): Promise<Row[]> {
+    try {
+      return await this.#database.run(name, values);
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) throw error;
+      this.#logError(error, name);
+      throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1 });
+    }
+  }
+
+  #logError(error: unknown, doing: string): void {
+    const sqlState = error instanceof DatabaseError ? error.sqlState : undefined;
+    this.#logger?.warn(
+      { doing, sqlState, error: error instanceof Error ? error.message : String(error) },
+      'failed',
+    );
+  }
+}
+
+function documentOf(row: Row): StoredDocument {
+  return {
+    documentId: row['document_id'] as string,
+    body: row['body'] as string,
+    contentHash: row['content_hash'] as string,
+    version: row['version'] as number,
+    createdAt: row['created_at'] as string,
+    modifiedAt: row['modified_at'] as string,
+  };
+}

@@ -1,0 +1,171 @@
+/**
+ * Sends writes to the intake: at once when no insert is in flight, else together with all that gathered meanwhile.
+ * No timer: an idle node adds no wait, a busy one grows its batches by itself.
+ *
+ * The inserts are asynchronous commits, on a session reserved for them. That is safe because a client is answered
+ * after the batch commit, which is synchronous and flushes all earlier WAL; a write that a crash took before that is
+ * sent again by whoever waits for it.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { randomInt } from 'node:crypto';
+import { SluiceError, type Write } from '@sluice/protocol';
+import { DatabaseError, Session, type ConnectionOptions, type Statement } from '@sluice/store';
+
+export interface IntakeBufferOptions {
+  connection: ConnectionOptions;
+  /** True: each insert is flushed before it is confirmed, and the hint follows in a statement of its own. */
+  isDurable: boolean;
+  /** Wake the writers. */
+  notifications: boolean;
+  flushWritesMax: number;
+}
+
+interface Buffered {
+  write: Write;
+  resolve: () => void;
+  reject: (error: Error) => void;
+}
+
+export class IntakeBuffer {
+  readonly #options: IntakeBufferOptions;
+  #buffered: Buffered[] = [];
+  #session: Session | null = null;
+  #flushing: Promise<void> | null = null;
+  #isStopped = false;
+  /** Inserts sent, and writes in them. */
+  flushes = 0;
+  writes = 0;
+
+  constructor(options: IntakeBufferOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves when the write is in the intake.
+   * @throws {SluiceError} `invalid_json` if the body cannot be stored; `stopping`
+   */
+  add(write: Write): Promise<void> {
+    if (this.#isStopped) return Promise.reject(new SluiceError('stopping'));
+    return new Promise((resolve, reject) => {
+      this.#buffered.push({ write, resolve, reject });
+      this.#flushing ??= this.#flushAll();
+    });
+  }
+
+  /** Takes a write back that was not sent yet. False: it was, or is being. */
+  withdraw(writeId: string): boolean {
+    const index = this.#buffered.findIndex(({ write }) => write.writeId === writeId);
+    if (index === -1) return false;
+    const [withdrawn] = this.#buffered.splice(index, 1);
+    withdrawn?.reject(new SluiceError('database_unavailable'));
+    return true;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const { reject } of this.#buffered.splice(0)) reject(new SluiceError('stopping'));
+    await this.#flushing;
+    await this.#session?.close();
+  }
+
+  async #flushAll(): Promise<void> {
+    // Whatever the caller adds in this turn of the event loop goes along.
+    await Promise.resolve();
+    for (let failures = 0; this.#buffered.length > 0;) {
+      let session: Session;
+      try {
+        session = await this.#open();
+      } catch {
+        if (this.#isStopped) break;
+        // The writes stay buffered, so that whoever stops waiting can take them back.
+        await pause(randomInt(20, Math.min(2000, 50 * 2 ** Math.min(failures++, 6))));
+        continue;
+      }
+      failures = 0;
+      await this.#insert(session, this.#buffered.splice(0, this.#options.flushWritesMax));
+    }
+    this.#flushing = null;
+  }
+
+  async #open(): Promise<Session> {
+    if (this.#session?.ended.aborted === false) return this.#session;
+    const settings: Record<string, string> = {
+      ...this.#options.connection.settings,
+      synchronous_commit: this.#options.isDurable ? 'on' : 'off',
+      // No insert may become visible long after its position was given (sql/README.md, low positions).
+      statement_timeout: '10s',
+    };
+    this.#session = await Session.open({ ...this.#options.connection, settings });
+    return this.#session;
+  }
+
+  /** Inserts the writes; on a value that cannot be stored, in halves, until it stands alone. */
+  async #insert(session: Session, batch: Buffered[], withHint = this.#options.notifications): Promise<void> {
+    this.flushes += 1;
+    this.writes += batch.length;
+    try {
+      await session.flight(this.#statements(batch, withHint));
+      for (const { resolve } of batch) resolve();
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) return rejectAll(batch, error as Error);
+      if (error.isConnectionLoss) {
+        // It may be in the intake or not: the key of the intake and that of the outcome bear a second insert.
+        if (this.#isStopped) return rejectAll(batch, new SluiceError('outcome_unknown'));
+        this.#buffered.unshift(...batch);
+        return;
+      }
+      if (withHint && error.sqlState === '54000' && error.statement === 'insertIntake') {
+        // Either the notification queue is full or a value is too large: without the hint it is only the latter.
+        return this.#insert(session, batch, false);
+      }
+      const isAlone = batch.length === 1;
+      if (isAlone && error.isUnstorableValue) {
+        return rejectAll(batch, new SluiceError('invalid_json', undefined, { detail: { path: '$' } }));
+      }
+      if (isAlone || !error.isUnstorableValue) {
+        return rejectAll(
+          batch,
+          new SluiceError('database_unavailable', `The intake takes no writes: ${error.message}`),
+        );
+      }
+      const middle = Math.ceil(batch.length / 2);
+      await this.#insert(session, batch.slice(0, middle), withHint);
+      await this.#insert(session, batch.slice(middle), withHint);
+    }
+  }
+
+  #statements(batch: readonly Buffered[], withHint: boolean): Statement[] {
+    const ridesAlong = withHint && !this.#options.isDurable;
+    const of = <V>(value: (write: Write) => V): V[] => batch.map(({ write }) => value(write));
+    const now = Date.now();
+    const insert: Statement = {
+      name: 'insertIntake',
+      values: [
+        of((write) => write.writeId),
+        of((write) => write.lane),
+        of((write) => write.operation),
+        of((write) => write.resource),
+        of((write) => write.documentId),
+        of((write) => write.referentialId),
+        of((write) => write.superclassId),
+        of((write) => `{${write.referenceIds.join(',')}}`),
+        of((write) => write.contentHash),
+        of((write) => write.ifMatch),
+        of((write) => write.client),
+        of((write) => write.idempotencyKey),
+        // Sent as a length of time: the deadline is one of the database's clock.
+        of(({ referenceDeadline }) =>
+          referenceDeadline === null ? null : (Date.parse(referenceDeadline) - now) / 1000,
+        ),
+        of((write) => write.node),
+        of((write) => write.body),
+        ridesAlong,
+      ],
+    };
+    return withHint && !ridesAlong ? [insert, { name: 'hintWriters', isOptional: true }] : [insert];
+  }
+}
+
+function rejectAll(batch: readonly Buffered[], error: Error): void {
+  for (const { reject } of batch) reject(error);
+}

@@ -1,0 +1,73 @@
+/** A request as a write: identity, references, lane and content hash, all from the document alone. */
+import { randomInt } from 'node:crypto';
+import { SluiceError, type Write } from '@sluice/protocol';
+import { contentHash, describeDocument, laneOf, ModelError } from '@sluice/model';
+import { v7 as uuidv7 } from 'uuid';
+import type { WriteRequest } from './contract.ts';
+
+/** Who the document is now: known by its id where the request says no more. */
+export interface Target {
+  referentialId: string;
+  superclassId: string | null;
+}
+
+/** A number of this process, by which writers hint it. Two that are equal cost a few useless hints. */
+export const ownNode: number = randomInt(1, 2 ** 31 - 1);
+
+let arrivals = 0;
+
+/**
+ * @param target Update and delete: the document's present identity, which decides the lane.
+ * @throws {SluiceError} `invalid_document` with the JSON path in `detail.path`
+ */
+export function prepareWrite(request: WriteRequest, lanes: number, target: Target | null): Write {
+  const { operation, resource, body } = request;
+  const wait = request.waitForReferencesSeconds ?? null;
+  const common = {
+    writeId: uuidv7(),
+    position: ++arrivals,
+    operation,
+    resource: resource.endpoint,
+    documentId: request.documentId ?? uuidv7(),
+    ifMatch: request.ifMatch ?? null,
+    client: request.client ?? '',
+    idempotencyKey: request.idempotencyKey ?? null,
+    referenceDeadline: wait === null ? null : new Date(Date.now() + wait * 1000).toISOString(),
+    wasBlocked: false,
+    node: ownNode,
+  };
+  if (operation === 'delete' || body === null) {
+    if (target === null) throw new SluiceError('document_not_found');
+    const lane = laneOf(target.referentialId, target.superclassId, lanes);
+    return { ...common, ...target, lane, referenceIds: [], contentHash: '', body: null };
+  }
+  const document = request.document ?? parse(body);
+  const { referentialId, superclassId, references } = describe(request, document);
+  const decisive = target ?? { referentialId, superclassId };
+  return {
+    ...common,
+    lane: laneOf(decisive.referentialId, decisive.superclassId, lanes),
+    referentialId,
+    superclassId,
+    referenceIds: references.map((reference) => reference.referentialId),
+    contentHash: contentHash(document),
+    body,
+  };
+}
+
+function describe(request: WriteRequest, document: unknown): ReturnType<typeof describeDocument> {
+  try {
+    return describeDocument(request.resource, document);
+  } catch (error) {
+    if (!(error instanceof ModelError)) throw error;
+    throw new SluiceError('invalid_document', error.message, { detail: { path: error.path } });
+  }
+}
+
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw new SluiceError('invalid_json', undefined, { detail: { path: '$' } });
+  }
+}

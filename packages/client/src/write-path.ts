@@ -1,0 +1,17 @@
+/** How a write gets from a node to its outcome. Three modes, two implementations: by the intake, or by memory. */
+import type { Outcome, Write } from '@sluice/protocol';
+
+export interface WritePath {
+  start(): Promise<void>;
+  /** Takes nothing new, waits for what is under way. */
+  stop(): Promise<void>;
+  /** Resolves with the outcome, or at the end of the wait with the definite answer that nothing was applied. */
+  submit(write: Write, waitMs: number): Promise<Outcome>;
+  /** Resolves once the write is durable in the intake. */
+  accept(write: Write): Promise<void>;
+  /** Waits for a write that was submitted elsewhere. */
+  join(writeId: string, lane: number, waitMs: number): Promise<Outcome>;
+  /** Writes whose outcome is awaited. */
+  readonly waiting: number;
+  readonly isListening: boolean;
+}

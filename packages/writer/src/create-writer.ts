@@ -1,0 +1,161 @@
+/** A writer process: its sessions, the wakeups they share, its row in sluice.writer, and the sweep of what is old. */
+import { hostname } from 'node:os';
+import { settleOptions, type BatchReport } from '@sluice/batch';
+import type { Model } from '@sluice/model';
+import { defaults } from '@sluice/protocol';
+import { agree, channels, createListener, Database, DatabaseError, type Listener } from '@sluice/store';
+import type { Logger } from 'pino';
+import { v4 as uuidv4 } from 'uuid';
+import { isExpectedEnd, LaneSession } from './lane-session.ts';
+import { sweep } from './sweep.ts';
+
+export interface WriterOptions {
+  /** `postgres://…`, direct: a writer's sessions hold locks. */
+  url: string;
+  /** @default url */
+  listenUrl?: string;
+  model: Model;
+  /** Must be what the deployment has agreed on. @default 16 */
+  lanes?: number;
+  /** Sessions that share the lanes, with those of all other writers. @default 1 */
+  sessions?: number;
+  /** False: everything goes by polling. @default true */
+  notifications?: boolean;
+  /** @default 250 */
+  pollIntervalMs?: number;
+  /** @default 512 */
+  batchWritesMax?: number;
+  /** @default 24 */
+  retentionHours?: number;
+  /** Shown in pg_stat_activity. @default 'sluice writer' */
+  applicationName?: string;
+  logger?: Logger;
+}
+
+export interface WriterStatus {
+  writerId: string;
+  /** Lanes that this process leads. */
+  lanes: number[];
+  isListening: boolean;
+  batches: number;
+  /** Writes settled. */
+  writes: number;
+}
+
+export interface Writer {
+  start(): Promise<void>;
+  /** Finishes the batches in hand and hands over the lanes. Tolerates being called twice. */
+  stop(): Promise<void>;
+  status(): WriterStatus;
+}
+
+/** Between two sweeps, and between two signs of life in sluice.writer. */
+const sweepIntervalMs = 60_000;
+
+export function createWriter(options: WriterOptions): Writer {
+  const writerId = uuidv4();
+  const { url, model, logger } = options;
+  const lanes = options.lanes ?? defaults.lanes;
+  const notifications = options.notifications ?? true;
+  const applicationName = options.applicationName ?? 'sluice writer';
+  const database = new Database({ url, applicationName, connectionsMax: 1 });
+  const listener: Listener = createListener({
+    url: options.listenUrl ?? url,
+    applicationName: `${applicationName} listener`,
+    notifications,
+  });
+  const log = logger?.child({ writerId });
+  let batches = 0;
+  let writes = 0;
+  let sweepTimer: NodeJS.Timeout | null = null;
+  let sweeping: Promise<void> | null = null;
+  let started: Promise<void> | null = null;
+  let stopped: Promise<void> | null = null;
+
+  const sessions = Array.from(
+    { length: options.sessions ?? 1 },
+    () =>
+      new LaneSession({
+        connection: { url, applicationName },
+        lanes,
+        writerId,
+        batchWritesMax: options.batchWritesMax ?? defaults.batchWritesMax,
+        pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
+        settle: settleOptions(model),
+        isListening: () => listener.isListening,
+        onBatch(report) {
+          batches += 1;
+          writes += report.outcomes.length;
+          log?.debug(describeBatch(report), 'batch');
+        },
+        onLanes: (led) => log?.info({ lanes: led }, 'leads'),
+        onError: (error) =>
+          log?.[isExpectedEnd(error) ? 'warn' : 'error'](describeError(error), 'session ended'),
+      }),
+  );
+
+  const live = async (): Promise<void> => {
+    try {
+      await database.run('registerWriter', [writerId, hostname(), process.pid, version]);
+      if (sessions.some((session) => session.lanes.includes(0))) {
+        await sweep(database, options.retentionHours ?? defaults.retentionHours);
+      }
+    } catch (error) {
+      log?.warn(describeError(error), 'sweep failed');
+    }
+  };
+
+  return {
+    start: () =>
+      (started ??= (async () => {
+        await agree(database, { lanes, modelHash: model.hash });
+        await live();
+        await listener.listen(channels.wakeup, () => sessions.forEach((session) => session.wake()));
+        sessions.forEach((session) => session.start());
+        sweepTimer = setInterval(() => {
+          sweeping ??= live().finally(() => (sweeping = null));
+        }, sweepIntervalMs);
+      })()),
+    stop: () =>
+      (stopped ??= (async () => {
+        await started?.catch(() => undefined);
+        if (sweepTimer !== null) clearInterval(sweepTimer);
+        await Promise.all(sessions.map((session) => session.stop()));
+        await Promise.all([listener.close(), sweeping]);
+        await database.run('retireWriter', [writerId]).catch(() => undefined);
+        await database.close();
+      })()),
+    status: () => ({
+      writerId,
+      lanes: sessions.flatMap((session) => session.lanes).sort((a, b) => a - b),
+      isListening: listener.isListening,
+      batches,
+      writes,
+    }),
+  };
+}
+
+const version = '0.1.0';
+
+/** One line a batch: counts and milliseconds, nothing of any document. */
+function describeBatch(report: BatchReport): Record<string, unknown> {
+  const { batchId, transactions, errors, readMs, planMs, commitMs } = report;
+  return {
+    batchId,
+    settled: report.outcomes.length,
+    held: report.held.length,
+    blocked: report.blocked.length,
+    transactions,
+    errors,
+    readMs: Math.round(readMs * 10) / 10,
+    planMs: Math.round(planMs * 10) / 10,
+    commitMs: Math.round(commitMs * 10) / 10,
+  };
+}
+
+function describeError(error: unknown): Record<string, unknown> {
+  return {
+    error: error instanceof Error ? error.message : String(error),
+    sqlState: error instanceof DatabaseError ? error.sqlState : undefined,
+  };
+}
