@@ -1,3 +1,48 @@
-// The command line's entry. It has no commands yet.
+/** The command line's entry: parses, runs one command, and turns what it throws into a sentence and an exit code. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { apiCommand } from './commands/api.ts';
+import { devCommand } from './commands/dev.ts';
+import { loadCommand } from './commands/load.ts';
+import { migrateCommand } from './commands/migrate.ts';
+import { statusCommand } from './commands/status.ts';
+import { writerCommand } from './commands/writer.ts';
+import { tolerateClosedOutput } from './process/output.ts';
+import { reportError } from './process/report-error.ts';
 
-console.log('sluice 0.1.0');
+/** What a shell expects of a command that was called wrongly; the error table has it for settings as well. */
+const usageExitCode = 2;
+
+async function main(args: readonly string[]): Promise<number> {
+  const program = new Command('sluice')
+    .description('A distributed write coordinator for PostgreSQL')
+    .version(readVersion())
+    .showHelpAfterError('(add --help for all options)');
+  const commands = [
+    devCommand(),
+    apiCommand(),
+    writerCommand(),
+    migrateCommand(),
+    loadCommand(),
+    statusCommand(),
+  ];
+  program.exitOverride();
+  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode;
+    return reportError(error, args.includes('--json'));
+  }
+}
+
+function readVersion(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+tolerateClosedOutput();
+const exitCode = await main(process.argv.slice(2));
+// Output may still be on its way into a pipe; whatever else is open then is of no use to anybody.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));

@@ -11,8 +11,12 @@ export async function readModelFiles(files: readonly string[]): Promise<Model> {
     const { code, path } = cause as NodeJS.ErrnoException;
     if (code === undefined) throw cause;
     const reason = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
-    throw new SluiceError('configuration_invalid', `Cannot read the model as ${reason}: ${path ?? files.join()}`, {
-      cause,
-    });
+    throw new SluiceError(
+      'configuration_invalid',
+      `Cannot read the model as ${reason}: ${path ?? files.join()}`,
+      {
+        cause,
+      },
+    );
   }
 }

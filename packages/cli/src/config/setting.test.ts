@@ -11,9 +11,8 @@ function refusalOf(work: () => unknown): string {
   try {
     work();
   } catch (error) {
-    expect(error).toBeInstanceOf(SluiceError);
-    expect((error as SluiceError).entry.exitCode).toBe(2);
-    return (error as Error).message;
+    if (error instanceof SluiceError && error.entry.exitCode === 2) return error.message;
+    throw error;
   }
   return 'nothing was refused';
 }
@@ -79,7 +78,13 @@ describe('a setting', () => {
 
 describe('a database URL', () => {
   test('is made of the PG* variables where none is given', () => {
-    const environment = { PGHOST: '/var/run', PGUSER: 'a b', PGPORT: '5433', PGDATABASE: 'd', PGPASSWORD: 'secret' };
+    const environment = {
+      PGHOST: '/var/run',
+      PGUSER: 'a b',
+      PGPORT: '5433',
+      PGDATABASE: 'd',
+      PGPASSWORD: 'secret',
+    };
     expect(requireDatabaseUrl(undefined, environment)).toBe('postgres://a%20b@%2Fvar%2Frun:5433/d');
   });
 

@@ -34,7 +34,9 @@ export function setting<T>(definition: Setting<T>): Setting<T> {
 
 /** Adds the flags to the command, each with its variables and default in the help. */
 export function addSettings(command: Command, settings: Settings): Command {
-  for (const { flags, variables = [], description, fallback, isRequired, isList } of Object.values(settings)) {
+  for (const { flags, variables = [], description, fallback, isRequired, isList } of Object.values(
+    settings,
+  )) {
     const facts = [
       ...(variables.length > 0 ? [`env: ${variables.join(', ')}`] : []),
       ...(fallback === undefined ? [] : [`default: ${textOf(fallback)}`]),
@@ -71,7 +73,9 @@ function readSetting(
 ): unknown {
   const option = new Option(definition.flags);
   const variable = definition.variables?.find((name) => (environment[name] ?? '') !== '');
-  const flagValue = flagValues[option.attributeName()];
+  // A flag `--no-load` beside `--load <path>` makes a boolean of its own.
+  const given = flagValues[option.attributeName()];
+  const flagValue = typeof given === 'string' ? given : undefined;
   const source = flagValue === undefined ? variable : option.long;
   const text = flagValue ?? (variable === undefined ? undefined : environment[variable]);
   if (text === undefined || source === undefined) {
@@ -81,10 +85,14 @@ function readSetting(
   }
   const parsed = definition.schema.safeParse(text);
   if (parsed.success) return parsed.data;
-  const shown = definition.isSecret === true ? '' : `: '${String(text)}'`;
-  throw new SluiceError('configuration_invalid', `Cannot start as ${source} is not ${definition.form}${shown}`, {
-    detail: { setting: source },
-  });
+  const shown = definition.isSecret === true ? '' : `: '${text}'`;
+  throw new SluiceError(
+    'configuration_invalid',
+    `Cannot start as ${source} is not ${definition.form}${shown}`,
+    {
+      detail: { setting: source },
+    },
+  );
 }
 
 function textOf(value: unknown): string {

@@ -15,7 +15,7 @@ export function wholeNumber(from: number, to: number): z.ZodType<number> {
 
 const onOrOff = z.enum(['on', 'off']).transform((value) => value === 'on');
 const postgresUrl = z.string().regex(/^postgres(ql)?:\/\/\S+$/);
-const listOf = (schema: z.ZodType<string>): z.ZodType<string[]> =>
+const listOf = (schema: z.ZodType<string, string>): z.ZodType<string[]> =>
   z
     .string()
     .transform((text) => text.split(',').map((part) => part.trim()))
@@ -54,7 +54,8 @@ export const listenUrl = setting<string | undefined>({
 export const modelFiles = setting<string[]>({
   flags: '--model <file>',
   variables: ['SLUICE_MODEL'],
-  description: 'resource model, native or ApiSchema.json; repeat it for extensions (the variable takes commas)',
+  description:
+    'resource model, native or ApiSchema.json; repeat it for extensions (the variable takes commas)',
   form: 'the path of a model file',
   schema: listOf(z.string().min(1)),
   isRequired: true,
@@ -102,11 +103,16 @@ export const sessions = numberSetting(
   { from: 1, to: 64, fallback: 1 },
 );
 
-export const port = numberSetting('--port <number>', ['SLUICE_PORT', 'PORT'], 'TCP port; 0 takes a free one', {
-  from: 0,
-  to: 65_535,
-  fallback: 8080,
-});
+export const port = numberSetting(
+  '--port <number>',
+  ['SLUICE_PORT', 'PORT'],
+  'TCP port; 0 takes a free one',
+  {
+    from: 0,
+    to: 65_535,
+    fallback: 8080,
+  },
+);
 
 export const host = setting<string>({
   flags: '--host <address>',

@@ -1,0 +1,123 @@
+import { SluiceError } from '@sluice/protocol';
+import * as z from 'zod';
+import { readModelFiles } from '../config/read-model-files.ts';
+import { setting } from '../config/setting.ts';
+import {
+  concurrency,
+  host,
+  lanes,
+  mode,
+  notifications,
+  numberSetting,
+  optionalModelFiles,
+  pollIntervalMs,
+  port,
+  sessions,
+} from '../config/settings.ts';
+import { createCommand } from './command.ts';
+
+const pathSetting = (flags: string, variable: string, description: string) =>
+  setting<string | undefined>({
+    flags,
+    variables: [variable],
+    description,
+    form: 'a path',
+    schema: z.string().min(1),
+  });
+
+const settings = {
+  dataDir: setting<string>({
+    flags: '--data-dir <folder>',
+    variables: ['SLUICE_DATA_DIR'],
+    description: 'keeps the database from start to start',
+    form: 'a path',
+    schema: z.string().min(1),
+    fallback: '.sluice/dev',
+  }),
+  modelFiles: optionalModelFiles,
+  load: pathSetting(
+    '--load <folder|file>',
+    'SLUICE_LOAD',
+    'NDJSON to load in place of the generated district; needs --model',
+  ),
+  port: { ...port, description: 'port of the first node, the others take the next ones; 0 takes free ones' },
+  host,
+  nodes: numberSetting('--nodes <number>', ['SLUICE_DEV_NODES'], 'API nodes', {
+    from: 1,
+    to: 16,
+    fallback: 2,
+  }),
+  writers: numberSetting(
+    '--writers <number>',
+    ['SLUICE_DEV_WRITERS'],
+    'writers; only coordinated mode has any',
+    {
+      from: 1,
+      to: 16,
+      fallback: 2,
+    },
+  ),
+  mode,
+  lanes,
+  sessions,
+  notifications,
+  pollIntervalMs,
+  concurrency,
+  seed: numberSetting('--seed <number>', ['SLUICE_SEED'], 'which district is generated', {
+    from: 0,
+    to: 4_294_967_295,
+    fallback: 1,
+  }),
+  students: numberSetting('--students <number>', ['SLUICE_STUDENTS'], 'students of the generated district', {
+    from: 1,
+    to: 1_000_000,
+    fallback: 600,
+  }),
+};
+
+export const devCommand = () =>
+  createCommand({
+    name: 'dev',
+    summary: 'run everything on this machine',
+    description:
+      'Runs a whole deployment on this machine: an embedded PostgreSQL, API nodes and writers, each a process of its ' +
+      'own. Loads a generated school district, or given NDJSON, through all nodes, says how fast that went, in direct ' +
+      'mode as well, and stays up. Ctrl-C stops everything.',
+    settings,
+    extend(command) {
+      command
+        .option('--once', 'end after the load; the exit code is 0 only if every document was accepted')
+        .option('--no-load', 'load nothing')
+        .option('--no-compare', 'do not load again in direct mode for comparison')
+        .option('--compare', 'load again in direct mode for comparison (default)');
+    },
+    async run(values, flags) {
+      const isLoading = flags['load'] !== false;
+      if (values.load !== undefined && values.modelFiles === undefined) {
+        throw new SluiceError(
+          'configuration_invalid',
+          `Cannot start as --load needs --model: ${values.load}`,
+        );
+      }
+      const [{ dev }, { findLoadFiles }, { sampleModelFile }] = await Promise.all([
+        import('../dev/dev.ts'),
+        import('../load/read-lines.ts'),
+        import('../sample/district.ts'),
+      ]);
+      const modelFiles = values.modelFiles ?? [sampleModelFile];
+      const model = await readModelFiles(modelFiles);
+      const files = values.load === undefined ? null : await findLoadFiles([values.load]);
+      const generated =
+        values.modelFiles === undefined ? { seed: values.seed, students: values.students } : null;
+      process.exitCode = await dev({
+        ...values,
+        model,
+        modelFiles,
+        writers: values.mode === 'coordinated' ? values.writers : 0,
+        source: isLoading ? (files === null ? generated : { files }) : null,
+        compares: flags['compare'] !== false,
+        isOnce: flags['once'] === true,
+        isJson: flags['json'] === true,
+      });
+    },
+  });

@@ -1,0 +1,55 @@
+import { readModelFiles } from '../config/read-model-files.ts';
+import { concurrency, nodeUrls, numberSetting, optionalModelFiles } from '../config/settings.ts';
+import { progressText, summaryLines } from '../load/describe-tally.ts';
+import { load } from '../load/load.ts';
+import { countLines, findLoadFiles, readLoadLines } from '../load/read-lines.ts';
+import { complain, printJson, printLine } from '../process/output.ts';
+import { ProgressLine } from '../process/progress-line.ts';
+import { awaitStopRequest } from '../process/stop-request.ts';
+import { createCommand } from './command.ts';
+
+const retrySeconds = numberSetting(
+  '--retry-seconds <seconds>',
+  ['SLUICE_RETRY_SECONDS'],
+  'how long one document is tried again while no node gives a definite answer',
+  { from: 0, to: 3600, fallback: 60 },
+);
+
+export const loadCommand = () =>
+  createCommand({
+    name: 'load',
+    summary: 'send NDJSON files through the API',
+    description:
+      'Sends the documents of NDJSON files, each line {"endpoint": "/ed-fi/students", "document": {…}}, through the API ' +
+      'of one or several nodes. Folders give their *.ndjson files in the order of their names.\n\n' +
+      'With --model, many documents are under way at once, and each waits only for those before it in the load that it ' +
+      'refers to. Without, nobody knows what refers to what: one document goes at a time, in order.\n\n' +
+      'Where a node does not answer, or says 429, 502, 503 or 504, the document is tried again on the next one under the ' +
+      'same Idempotency-Key, so that nothing is stored twice. A refusal is final. The exit code is 0 only if every ' +
+      'document was accepted.',
+    settings: { nodeUrls, optionalModelFiles, concurrency, retrySeconds },
+    extend: (command) => command.argument('<paths...>', 'NDJSON files, or folders that hold them'),
+    async run(values, flags, args) {
+      const files = await findLoadFiles(args);
+      const model =
+        values.optionalModelFiles === undefined ? null : await readModelFiles(values.optionalModelFiles);
+      const progress = new ProgressLine();
+      const total = process.stderr.isTTY ? await countLines(files) : null;
+      const isJson = flags['json'] === true;
+      if (model === null)
+        complain('Without --model, documents go one at a time: it tells which of them refer to which.');
+      const report = await load(readLoadLines(files), {
+        nodes: values.nodeUrls,
+        concurrency: values.concurrency,
+        model,
+        retryMs: values.retrySeconds * 1000,
+        signal: awaitStopRequest().signal,
+        onProgress: (readTally) => progress.show(() => progressText(readTally(), total)),
+      });
+      progress.clear();
+      if (isJson) printJson(report);
+      else for (const line of summaryLines(report)) printLine(line);
+      if (report.isInterrupted) process.exitCode = 130;
+      else if (report.failed > 0) process.exitCode = 1;
+    },
+  });

@@ -1,0 +1,80 @@
+import { defaults } from '@sluice/protocol';
+import { requireDatabaseUrl } from '../config/database-url.ts';
+import { readModelFiles } from '../config/read-model-files.ts';
+import {
+  databaseUrl,
+  lanes,
+  listenUrl,
+  logLevel,
+  modelFiles,
+  notifications,
+  numberSetting,
+  pollIntervalMs,
+  sessions,
+  stopTimeoutMs,
+} from '../config/settings.ts';
+import { createLogger } from '../process/create-logger.ts';
+import { runUntilStopped } from '../process/run-until-stopped.ts';
+import { createCommand } from './command.ts';
+import { addStopWithStdin } from './stop-with-stdin.ts';
+
+const batchWritesMax = numberSetting(
+  '--batch-writes-max <number>',
+  ['SLUICE_BATCH_WRITES_MAX'],
+  'writes settled in one transaction at most',
+  { from: 1, to: 10_000, fallback: defaults.batchWritesMax },
+);
+
+export const writerCommand = () =>
+  createCommand({
+    name: 'writer',
+    summary: 'run one writer',
+    description:
+      'Runs one writer: it shares the lanes with all other writers of the database. SIGTERM or SIGINT: it finishes the ' +
+      'batch in hand, hands its lanes over, and ends with 0; a second signal ends it at once.',
+    settings: {
+      databaseUrl,
+      listenUrl,
+      modelFiles,
+      lanes,
+      sessions,
+      notifications,
+      pollIntervalMs,
+      batchWritesMax,
+      logLevel,
+      stopTimeoutMs,
+    },
+    extend: addStopWithStdin,
+    async run(values, flags) {
+      const { lanes, sessions, notifications, pollIntervalMs, batchWritesMax } = values;
+      const url = requireDatabaseUrl(values.databaseUrl);
+      const model = await readModelFiles(values.modelFiles);
+      const { createWriter } = await import('@sluice/writer');
+      const writer = createWriter({
+        url,
+        listenUrl: values.listenUrl ?? url,
+        model,
+        lanes,
+        sessions,
+        notifications,
+        pollIntervalMs,
+        batchWritesMax,
+        logger: createLogger(values.logLevel, { process: 'writer' }),
+      });
+      await runUntilStopped(
+        {
+          async start() {
+            await writer.start();
+            return {};
+          },
+          stop: () => writer.stop(),
+        },
+        {
+          name: 'Writer',
+          isJson: flags['json'] === true,
+          stopWithStdin: flags['stopWithStdin'] === true,
+          stopTimeoutMs: values.stopTimeoutMs,
+        },
+      );
+    },
+  });

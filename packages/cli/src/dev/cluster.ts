@@ -1,0 +1,196 @@
+/**
+ * A whole deployment on this machine: PostgreSQL, writers, API nodes, each a process of its own. Whatever has been
+ * started is stopped in the opposite order, also when a start fails half-way.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/embedded';
+import type { Model } from '@sluice/model';
+import { SluiceError, type Mode } from '@sluice/protocol';
+import { agree, Database, migrate } from '@sluice/store';
+import { startGuard, type Guard } from './guard.ts';
+import { portsOf } from './ports.ts';
+import { SupervisedProcess } from './supervised-process.ts';
+
+export interface ClusterOptions {
+  /** Holds PostgreSQL's folder and the logs. */
+  dataDir: string;
+  model: Model;
+  modelFiles: readonly string[];
+  mode: Mode;
+  nodes: number;
+  /** None where the mode needs none. */
+  writers: number;
+  host: string;
+  /** First node's; the others take the next ones. 0: free ones. */
+  port: number;
+  lanes: number;
+  sessions: number;
+  notifications: boolean;
+  pollIntervalMs: number;
+  onEvent: (sentence: string) => void;
+}
+
+const stopTimeoutMs = 15_000;
+
+export class Cluster {
+  readonly #options: ClusterOptions;
+  readonly #nodes: SupervisedProcess[] = [];
+  readonly #writers: SupervisedProcess[] = [];
+  #postgres: EmbeddedPostgres | null = null;
+  #guard: Guard | null = null;
+  #starting: Promise<EmbeddedPostgres> | null = null;
+  #stopped: Promise<void> | null = null;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+  }
+
+  get databaseUrl(): string {
+    return this.#postgres?.url ?? '';
+  }
+
+  get nodeUrls(): string[] {
+    return this.#nodes.flatMap(({ url }) => (url === null ? [] : [url]));
+  }
+
+  get processes(): { name: string; pid: number | null; url: string | null }[] {
+    return [...this.#nodes, ...this.#writers].map(({ name, pid, url }) => ({ name, pid, url }));
+  }
+
+  get restarts(): number {
+    return [...this.#nodes, ...this.#writers].reduce((sum, { restarts }) => sum + restarts, 0);
+  }
+
+  /** Settles if PostgreSQL ends, which only a fault or a stop makes it do. */
+  get postgresEnded(): Promise<void> {
+    return this.#postgres?.exited ?? Promise.resolve();
+  }
+
+  async start(): Promise<void> {
+    const { dataDir, onEvent } = this.#options;
+    // PostgreSQL may run as another user, who must be able to enter.
+    await mkdir(join(dataDir, 'logs'), { recursive: true, mode: 0o755 });
+    this.#assertWanted();
+    this.#starting = startPostgres(dataDir, onEvent);
+    this.#postgres = await this.#starting;
+    this.#guard = startGuard(this.#postgres);
+    this.#assertWanted();
+    await this.#prepareDatabase();
+    this.#assertWanted();
+    const { nodes, writers, port } = this.#options;
+    for (let index = 0; index < writers; index++) this.#writers.push(this.#writer(index + 1));
+    portsOf(port, nodes).forEach((port, index) => this.#nodes.push(this.#node(index + 1, port)));
+    await allOf([...this.#writers, ...this.#nodes].map((child) => child.start()));
+  }
+
+  /** Nodes first, as they answer what is under way with the writers' help; PostgreSQL last. */
+  stop(): Promise<void> {
+    return (this.#stopped ??= (async () => {
+      await this.#starting?.catch(() => undefined);
+      await Promise.all(this.#nodes.map((node) => node.stop(stopTimeoutMs)));
+      await Promise.all(this.#writers.map((writer) => writer.stop(stopTimeoutMs)));
+      await this.#postgres?.stop();
+      await this.#guard?.dismiss();
+    })());
+  }
+
+  /** At once; the guard stops PostgreSQL. */
+  kill(): void {
+    for (const child of [...this.#nodes, ...this.#writers]) child.kill();
+    this.#postgres?.kill('SIGINT');
+  }
+
+  #assertWanted(): void {
+    if (this.#stopped !== null) throw new Error('Cannot start as the cluster was told to stop');
+  }
+
+  /** A folder made with another model is told here, before any process would tell it. */
+  async #prepareDatabase(): Promise<void> {
+    const { model, lanes, dataDir } = this.#options;
+    await migrate({ url: this.databaseUrl });
+    const database = new Database({
+      url: this.databaseUrl,
+      applicationName: 'sluice dev',
+      connectionsMax: 1,
+    });
+    try {
+      await agree(database, { lanes, modelHash: model.hash });
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.code !== 'deployment_disagrees') throw error;
+      throw new SluiceError(error.code, `${error.message}. Here: choose another --data-dir than ${dataDir}`, {
+        cause: error,
+      });
+    } finally {
+      await database.close();
+    }
+  }
+
+  #node(number: number, port: number): SupervisedProcess {
+    const { mode, host } = this.#options;
+    return this.#supervise(`api-${number}`, (lastUrl) => [
+      'api',
+      `--mode=${mode}`,
+      `--host=${host}`,
+      `--port=${lastUrl === null ? port : new URL(lastUrl).port}`,
+    ]);
+  }
+
+  #writer(number: number): SupervisedProcess {
+    return this.#supervise(`writer-${number}`, () => [
+      'writer',
+      '--sessions',
+      String(this.#options.sessions),
+    ]);
+  }
+
+  #supervise(name: string, args: (lastUrl: string | null) => string[]): SupervisedProcess {
+    const { modelFiles, lanes, notifications, pollIntervalMs, onEvent, dataDir } = this.#options;
+    const shared = [
+      ...modelFiles.flatMap((file) => ['--model', file]),
+      `--lanes=${lanes}`,
+      `--notifications=${notifications ? 'on' : 'off'}`,
+      `--poll-interval-ms=${pollIntervalMs}`,
+      '--log-level=warn',
+    ];
+    return new SupervisedProcess({
+      name,
+      args: (lastUrl) => [...args(lastUrl), ...shared],
+      environment: environmentWith(this.databaseUrl),
+      logFile: join(dataDir, 'logs', `${name}.log`),
+      onEvent,
+    });
+  }
+}
+
+async function startPostgres(
+  dataDir: string,
+  onEvent: (sentence: string) => void,
+): Promise<EmbeddedPostgres> {
+  try {
+    return await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres'), onLog: onEvent });
+  } catch (cause) {
+    const { message } = cause as Error;
+    if (!message.includes('is in use by process')) throw cause;
+    throw new SluiceError(
+      'configuration_invalid',
+      `${message}. Another \`sluice dev\` seems to run there: end it, or choose another --data-dir`,
+      { cause },
+    );
+  }
+}
+
+/** The URL holds a password, so it goes by the environment, which others cannot read, and not by the arguments. */
+function environmentWith(databaseUrl: string): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name),
+  );
+  return { ...Object.fromEntries(kept), DATABASE_URL: databaseUrl };
+}
+
+/** Waits for all, then throws the first error: nothing may still be starting while the rest is stopped. */
+async function allOf(starts: Promise<void>[]): Promise<void> {
+  const settled = await Promise.allSettled(starts);
+  const failed = settled.find((start) => start.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}

@@ -1,0 +1,105 @@
+/**
+ * `sluice dev`: everything on one machine by one command. Starts a cluster, loads documents through all of its nodes, says
+ * what that came to, and stays up; ends whatever it started, however it is told to end.
+ */
+import { SluiceError } from '@sluice/protocol';
+import { complain, printJson, printLine } from '../process/output.ts';
+import { awaitStopRequest, finishWithin } from '../process/stop-request.ts';
+import { Cluster, type ClusterOptions } from './cluster.ts';
+import { compareDirect } from './compare-direct.ts';
+import { assertPortsFree, portsOf } from './ports.ts';
+import { countStored, runLoad, type ClusterLoadReport, type LoadSource } from './run-load.ts';
+import { comparisonLine, loadLines, nextSteps, startedLines, summaryOf } from './say.ts';
+
+export interface DevOptions extends Omit<ClusterOptions, 'onEvent'> {
+  /** Null: nothing is loaded. */
+  source: LoadSource | null;
+  concurrency: number;
+  /** Load once more in `direct` mode. */
+  compares: boolean;
+  /** End after the load. */
+  isOnce: boolean;
+  isJson: boolean;
+}
+
+/** Gives the exit code. */
+export async function dev(options: DevOptions): Promise<number> {
+  const say = options.isJson ? complain : printLine;
+  await assertPortsFree(portsOf(options.port, options.nodes), options.host);
+  const cluster = new Cluster({ ...options, onEvent: say });
+  const stop = awaitStopRequest({ onSecond: () => cluster.kill() });
+  // Nothing that is being started is waited for: it is stopped, which ends the wait.
+  void stop.requested.then(() => {
+    say('Stopping …');
+  });
+  try {
+    const work = run(cluster, options, stop.signal, say);
+    const code = await Promise.race([work, stop.requested]);
+    // The load comes first: those of its documents that are under way are answered while the nodes still are there.
+    if (code === undefined)
+      await finishWithin(
+        work.catch(() => undefined),
+        loadStopTimeoutMs,
+      );
+    return code ?? 130;
+  } finally {
+    await cluster.stop();
+  }
+}
+
+const loadStopTimeoutMs = 2000;
+
+async function run(
+  cluster: Cluster,
+  options: DevOptions,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Promise<number> {
+  await cluster.start();
+  for (const line of startedLines(cluster)) say(line);
+  if (options.isJson)
+    printJson({ event: 'started', databaseUrl: cluster.databaseUrl, processes: cluster.processes });
+
+  const loaded = options.source === null ? null : await loadAndCompare(cluster, options, signal, say);
+  const summary = summaryOf(cluster, options, loaded);
+  if (options.isOnce) {
+    if (options.isJson) {
+      // The last line, so nothing may be said after it.
+      await cluster.stop();
+      printJson(summary);
+    }
+    return summary.failed === 0 ? 0 : 1;
+  }
+  if (options.isJson) printJson({ event: 'loaded', ...summary });
+  else for (const line of nextSteps(cluster, options.model)) say(line);
+
+  await cluster.postgresEnded;
+  if (signal.aborted) return 130;
+  throw new SluiceError(
+    'database_unavailable',
+    `Cannot go on as PostgreSQL has ended: see ${options.dataDir}/postgres`,
+  );
+}
+
+async function loadAndCompare(
+  cluster: Cluster,
+  options: DevOptions,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Promise<{ report: ClusterLoadReport; direct: ClusterLoadReport | null }> {
+  const { model, concurrency, mode } = options;
+  const load = { source: options.source!, model, concurrency, signal };
+  const stored = await countStored(cluster);
+  say(`Loading through ${cluster.nodeUrls.length} nodes, ${concurrency} documents at a time …`);
+  const report = await runLoad(cluster, load);
+  for (const line of loadLines(report)) say(line);
+  if (!options.compares || mode === 'direct' || report.isInterrupted) return { report, direct: null };
+  if (stored > 0) {
+    say('The database held documents before, so a comparison with direct mode would compare different work.');
+    return { report, direct: null };
+  }
+  say('The same load again in direct mode, beside it, for comparison …');
+  const direct = await compareDirect({ ...options, onEvent: say }, load);
+  say(comparisonLine(report, direct));
+  return { report, direct };
+}

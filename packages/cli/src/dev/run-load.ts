@@ -1,0 +1,83 @@
+/** The load of `sluice dev`: through the nodes of a cluster, with progress, and with the size of the batches it made. */
+import type { Model } from '@sluice/model';
+import { Database } from '@sluice/store';
+import { progressText } from '../load/describe-tally.ts';
+import { load, type LoadReport } from '../load/load.ts';
+import { countLines, readLoadLines } from '../load/read-lines.ts';
+import { ProgressLine } from '../process/progress-line.ts';
+import type { Cluster } from './cluster.ts';
+import { sampleLines } from './sample-lines.ts';
+
+/** Given files, else a generated district. */
+export type LoadSource = { files: string[] } | { seed: number; students: number };
+
+export interface ClusterLoadOptions {
+  source: LoadSource;
+  model: Model;
+  concurrency: number;
+  signal: AbortSignal;
+}
+
+export interface ClusterLoadReport extends LoadReport {
+  batches: number;
+  batchSizeMean: number;
+  batchSizeMedian: number;
+  batchSizeMax: number;
+}
+
+export async function runLoad(cluster: Cluster, options: ClusterLoadOptions): Promise<ClusterLoadReport> {
+  const { source, model, concurrency, signal } = options;
+  const database = new Database({
+    url: cluster.databaseUrl,
+    applicationName: 'sluice dev',
+    connectionsMax: 1,
+  });
+  const progress = new ProgressLine();
+  try {
+    const total = process.stderr.isTTY ? await countDocuments(source) : null;
+    const [clock] = await database.run('readClock');
+    const report = await load('files' in source ? readLoadLines(source.files) : generate(source), {
+      nodes: cluster.nodeUrls,
+      concurrency,
+      model,
+      signal,
+      onProgress: (readTally) => progress.show(() => progressText(readTally(), total)),
+    });
+    const [batches] = await database.run('measureBatches', [clock?.['now']]);
+    return {
+      ...report,
+      batches: Number(batches?.['batches']),
+      batchSizeMean: Number(Number(batches?.['mean']).toFixed(1)),
+      batchSizeMedian: Number(batches?.['median']),
+      batchSizeMax: Number(batches?.['max']),
+    };
+  } finally {
+    progress.clear();
+    await database.close();
+  }
+}
+
+export async function countStored(cluster: Cluster): Promise<number> {
+  const database = new Database({
+    url: cluster.databaseUrl,
+    applicationName: 'sluice dev',
+    connectionsMax: 1,
+  });
+  try {
+    const [counts] = await database.run('countEverything');
+    return Number(counts?.['documents']);
+  } finally {
+    await database.close();
+  }
+}
+
+function generate({ seed, students }: { seed: number; students: number }) {
+  return sampleLines(seed, students);
+}
+
+async function countDocuments(source: LoadSource): Promise<number> {
+  if ('files' in source) return countLines(source.files);
+  let count = 0;
+  for (const _ of generate(source)) count += 1;
+  return count;
+}

@@ -1,0 +1,17 @@
+/** The generated district as the lines of a load. */
+import type { LoadLine } from '../load/load-line.ts';
+import { generateDistrict } from '../sample/district.ts';
+
+const studentsPerSchool = 150;
+
+/** @param students in all; as many schools as that takes. */
+export function* sampleLines(seed: number, students: number): Iterable<LoadLine> {
+  const schools = Math.max(1, Math.ceil(students / studentsPerSchool));
+  let number = 0;
+  const district = generateDistrict({ seed, schools, studentsPerSchool: Math.round(students / schools) });
+  for (const { endpoint, document } of district) {
+    number += 1;
+    const source = `sample district:${number}`;
+    yield { source, endpoint: endpoint.replace(/^\//, ''), body: JSON.stringify(document), document };
+  }
+}

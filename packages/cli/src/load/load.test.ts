@@ -1,0 +1,192 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { parseModel } from '@sluice/model';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Latency } from './latency.ts';
+import { load } from './load.ts';
+import { parseLoadLine, type LoadLine } from './load-line.ts';
+
+const model = parseModel({
+  project: 'T',
+  resources: [
+    { name: 'Parent', endpoint: 't/parents', identity: ['$.id'] },
+    {
+      name: 'Child',
+      endpoint: 't/children',
+      identity: ['$.id'],
+      references: [{ resource: 'Parent', paths: [{ identity: '$.id', path: '$.parentReference.id' }] }],
+    },
+  ],
+});
+
+interface Request {
+  key: string;
+  path: string;
+  body: string;
+}
+
+type Reply = { status: number; json?: unknown; headers?: Record<string, string> } | 'break';
+
+/** A node that answers as `reply` says, and remembers what it was sent. */
+async function startNode(reply: (request: Request, count: number) => Reply | Promise<Reply>) {
+  const requests: Request[] = [];
+  const answer = async (incoming: IncomingMessage, response: ServerResponse) => {
+    const body = Buffer.concat(await incoming.toArray()).toString();
+    const request = { key: String(incoming.headers['idempotency-key']), path: incoming.url ?? '', body };
+    requests.push(request);
+    const given = await reply(request, requests.length);
+    if (given === 'break') incoming.socket.destroy();
+    else response.writeHead(given.status, given.headers).end(JSON.stringify(given.json ?? {}));
+  };
+  const server = createServer((incoming, response) => void answer(incoming, response));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
+}
+
+const line = (endpoint: string, document: object, number = 1): LoadLine =>
+  parseLoadLine(JSON.stringify({ endpoint, document }), `test.ndjson:${number}`);
+const created = (): Reply => ({ status: 201 });
+
+describe('a load', () => {
+  test('submits a document only once the documents before it that it refers to are answered', async () => {
+    const stored = new Set<number>();
+    const tooEarly: string[] = [];
+    const node = await startNode(async ({ path, body }) => {
+      const { id, parentReference } = JSON.parse(body) as { id: number; parentReference?: { id: number } };
+      if (parentReference && !stored.has(parentReference.id)) tooEarly.push(body);
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
+      if (path.endsWith('parents')) stored.add(id);
+      return created();
+    });
+    const lines = Array.from({ length: 100 }, (_, id) => [
+      line('t/parents', { id }),
+      line('t/children', { id, parentReference: { id } }),
+      line('t/children', { id: 1000 + id, parentReference: { id: Math.floor(id / 2) } }),
+    ]).flat();
+    const report = await load(lines, { nodes: [node.url], concurrency: 32, model });
+    expect(tooEarly).toEqual([]);
+    expect(report).toMatchObject({ documents: 300, created: 300, failed: 0, retries: 0 });
+  });
+
+  test('goes one at a time, in order, where no model tells who needs whom', async () => {
+    let underWay = 0;
+    const node = await startNode(async () => {
+      underWay += 1;
+      expect(underWay).toBe(1);
+      await new Promise(setImmediate);
+      underWay -= 1;
+      return created();
+    });
+    const lines = Array.from({ length: 20 }, (_, id) => line('t/parents', { id }));
+    const report = await load(lines, { nodes: [node.url], concurrency: 8, model: null });
+    expect(report).toMatchObject({ created: 20, failed: 0 });
+    expect(node.requests.map(({ body }) => body)).toEqual(lines.map(({ body }) => body));
+  });
+
+  test('takes turns between nodes, and sends each document once, under a key of its own', async () => {
+    const nodes = await Promise.all([startNode(created), startNode(created)]);
+    const lines = Array.from({ length: 40 }, (_, id) => line('/t/parents', { id }));
+    await load(lines, { nodes: nodes.map(({ url }) => url), concurrency: 4, model });
+    expect(nodes.map(({ requests }) => requests.length)).toEqual([20, 20]);
+    const all = nodes.flatMap(({ requests }) => requests);
+    expect(new Set(all.map(({ key }) => key)).size).toBe(40);
+    expect(new Set(all.map(({ path }) => path))).toEqual(new Set(['/data/t/parents']));
+  });
+
+  test.each<[string, Reply]>([
+    ['a connection that breaks', 'break'],
+    ['502', { status: 502 }],
+    ['503', { status: 503, json: { code: 'stopping' } }],
+    ['504', { status: 504 }],
+    ['429', { status: 429, headers: { 'retry-after': '0' } }],
+  ])('tries again on the other node under the same key after %s', async (_, reply) => {
+    const failing = await startNode(() => reply);
+    const sound = await startNode(created);
+    const lines = [line('t/parents', { id: 1 }), line('t/parents', { id: 2 })];
+    const report = await load(lines, { nodes: [failing.url, sound.url], concurrency: 2, model });
+    expect(report).toMatchObject({ created: 2, failed: 0, retries: 1 });
+    expect(sound.requests.map(({ key }) => key)).toContain(failing.requests[0]?.key);
+  });
+
+  test('goes on without a node that is gone', async () => {
+    const sound = await startNode(created);
+    const lines = Array.from({ length: 10 }, (_, id) => line('t/parents', { id }));
+    const report = await load(lines, { nodes: ['http://127.0.0.1:1', sound.url], concurrency: 2, model });
+    expect(report).toMatchObject({ created: 10, failed: 0 });
+  });
+
+  test('waits as long as Retry-After asks', async () => {
+    const node = await startNode((_, count) =>
+      count === 1 ? { status: 503, headers: { 'retry-after': '1' } } : created(),
+    );
+    const report = await load([line('t/parents', { id: 1 })], { nodes: [node.url], concurrency: 1, model });
+    expect(report).toMatchObject({ created: 1, retries: 1 });
+    expect(report.seconds).toBeGreaterThanOrEqual(1);
+  });
+
+  test('takes a refusal for an answer and lists it with its status, code and line', async () => {
+    const node = await startNode(() => ({ status: 409, json: { code: 'unresolved_reference' } }));
+    const lines = [line('t/parents', { id: 1 }, 7), { source: 'test.ndjson:8', fault: 'is not JSON' }];
+    const report = await load(lines, { nodes: [node.url], concurrency: 1, model });
+    expect(report).toMatchObject({ documents: 2, failed: 2, retries: 0 });
+    expect(node.requests).toHaveLength(1);
+    expect(report.failures).toContainEqual({
+      line: 'test.ndjson:7',
+      endpoint: 't/parents',
+      status: 409,
+      code: 'unresolved_reference',
+    });
+    expect(report.failures).toContainEqual({
+      line: 'test.ndjson:8',
+      endpoint: null,
+      status: 0,
+      code: 'line is not JSON',
+    });
+  });
+
+  test('gives a document up when no node answers in time', async () => {
+    const lines = [line('t/parents', { id: 1 })];
+    const report = await load(lines, { nodes: ['http://127.0.0.1:1'], concurrency: 1, model, retryMs: 200 });
+    expect(report).toMatchObject({ failed: 1 });
+    expect(report.failures[0]).toMatchObject({ status: 0, code: 'ECONNREFUSED' });
+  });
+
+  test('takes no new lines once it is interrupted, and waits for those under way', async () => {
+    const interruption = new AbortController();
+    const node = await startNode((_, count) => {
+      if (count === 3) interruption.abort();
+      return created();
+    });
+    const lines = Array.from({ length: 1000 }, (_, id) => line('t/parents', { id }));
+    const options = { nodes: [node.url], concurrency: 2, model, signal: interruption.signal };
+    const report = await load(lines, options);
+    expect(report.isInterrupted).toBe(true);
+    expect(report.created).toBe(node.requests.length);
+    expect(report.created).toBeLessThan(10);
+  });
+
+  test('tells created, updated and unchanged apart', async () => {
+    const replies: Reply[] = [
+      { status: 201, json: { result: 'created' } },
+      { status: 200, json: { result: 'updated' } },
+      { status: 200, json: { result: 'unchanged' } },
+    ];
+    const node = await startNode((_, count) => replies[count - 1] ?? 'break');
+    const lines = [1, 2, 3].map((id) => line('t/parents', { id }));
+    const report = await load(lines, { nodes: [node.url], concurrency: 1, model });
+    expect(report).toMatchObject({ created: 1, updated: 1, unchanged: 1 });
+  });
+});
+
+test('percentiles are within two percent', () => {
+  const latency = new Latency();
+  expect(latency.percentileMs(99)).toBe(0);
+  for (let ms = 1; ms <= 1000; ms++) latency.record(ms);
+  expect(latency.percentileMs(50) / 500).toBeCloseTo(1, 1);
+  expect(latency.percentileMs(99) / 990).toBeCloseTo(1, 1);
+});

@@ -1,0 +1,45 @@
+/** The nodes of a load, in turns. One that broke a connection is left alone for a moment while others answer. */
+import { Pool } from 'undici';
+
+const restMs = 500;
+
+export interface RingNode {
+  url: string;
+  pool: Pool;
+}
+
+export class NodeRing {
+  readonly #nodes: (RingNode & { restsUntil: number })[];
+  #turn = 0;
+
+  /** @param connections kept alive to each node; one that is alone must carry all. */
+  constructor(urls: readonly string[], connections: number) {
+    this.#nodes = urls.map((url) => ({
+      url,
+      // A node cancels a write in time by itself; what takes longer than this is a node that hangs.
+      pool: new Pool(url, { connections, pipelining: 1, headersTimeout: 90_000, bodyTimeout: 90_000 }),
+      restsUntil: 0,
+    }));
+  }
+
+  /** The next node: not the one to avoid and none that rests, as long as there is another. */
+  next(avoid?: RingNode): RingNode {
+    const now = performance.now();
+    this.#turn += 1;
+    const order = this.#nodes.map((_, index) => this.#nodes[(this.#turn + index) % this.#nodes.length]!);
+    return (
+      order.find((node) => node !== avoid && node.restsUntil <= now) ??
+      order.find((node) => node !== avoid) ??
+      order[0]!
+    );
+  }
+
+  rest(node: RingNode): void {
+    const resting = this.#nodes.find((candidate) => candidate === node);
+    if (resting) resting.restsUntil = performance.now() + restMs;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#nodes.map(({ pool }) => pool.destroy()));
+  }
+}

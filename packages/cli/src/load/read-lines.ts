@@ -1,0 +1,96 @@
+/** The lines of NDJSON files, as bytes and one at a time: a load may be larger than memory. */
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { SluiceError } from '@sluice/protocol';
+import { parseLoadLine, type LoadLine } from './load-line.ts';
+
+const newline = 0x0a;
+
+/** A line that cannot be submitted, and why. */
+export interface BrokenLine {
+  source: string;
+  fault: string;
+}
+
+/**
+ * Files as given, and the `*.ndjson` files of folders in the order of their names.
+ * @throws {SluiceError} `configuration_invalid`
+ */
+export async function findLoadFiles(paths: readonly string[]): Promise<string[]> {
+  const files: string[] = [];
+  for (const path of paths) {
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined) {
+      throw new SluiceError(
+        'configuration_invalid',
+        `Cannot load as there is no such file or folder: ${path}`,
+      );
+    }
+    if (!found.isDirectory()) {
+      files.push(path);
+      continue;
+    }
+    const names = (await readdir(path)).filter((name) => name.endsWith('.ndjson')).sort();
+    if (names.length === 0) {
+      throw new SluiceError(
+        'configuration_invalid',
+        `Cannot load as the folder has no *.ndjson files: ${path}`,
+      );
+    }
+    files.push(...names.map((name) => join(path, name)));
+  }
+  return files;
+}
+
+/** Counts the lines that hold something, for the progress shown. */
+export async function countLines(files: readonly string[]): Promise<number> {
+  let count = 0;
+  for (const file of files) for await (const line of splitLines(file)) if (!isBlank(line)) count += 1;
+  return count;
+}
+
+export async function* readLoadLines(files: readonly string[]): AsyncGenerator<LoadLine | BrokenLine> {
+  // What is not UTF-8 would be replaced silently, and another document stored.
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  for (const file of files) {
+    let number = 0;
+    for await (const line of splitLines(file)) {
+      number += 1;
+      if (isBlank(line)) continue;
+      const source = `${basename(file)}:${number}`;
+      let text: string;
+      try {
+        text = decoder.decode(line);
+      } catch {
+        yield { source, fault: 'is not UTF-8' };
+        continue;
+      }
+      try {
+        yield parseLoadLine(text, source);
+      } catch (error) {
+        yield { source, fault: (error as Error).message };
+      }
+    }
+  }
+}
+
+/** At newlines alone: a U+2028 inside a document ends no line. */
+async function* splitLines(file: string): AsyncGenerator<Buffer> {
+  let parts: Buffer[] = [];
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 18 }) as AsyncIterable<Buffer>) {
+    let start = 0;
+    for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
+      const last = chunk.subarray(start, end);
+      yield parts.length === 0 ? last : Buffer.concat([...parts, last]);
+      parts = [];
+      start = end + 1;
+    }
+    if (start < chunk.length) parts.push(chunk.subarray(start));
+  }
+  if (parts.length > 0) yield Buffer.concat(parts);
+}
+
+function isBlank(line: Buffer): boolean {
+  return line.every((byte) => byte === 0x20 || byte === 0x0d || byte === 0x09);
+}

@@ -1,0 +1,44 @@
+/** Says why a command ends, in one sentence without a stack, and gives the exit code that the error table has for it. */
+import { SluiceError } from '@sluice/protocol';
+import { DatabaseError } from '@sluice/store';
+import { complain, printJson } from './output.ts';
+
+export function reportError(error: unknown, isJson: boolean): number {
+  const explained = explain(error);
+  const code = explained instanceof SluiceError ? explained.code : 'internal';
+  if (isJson) printJson({ error: { code, message: explained.message } });
+  // A sentence of ours tells enough; anything else is a defect, whose place matters.
+  const isOurs = explained instanceof SluiceError || explained.message.startsWith('Cannot ');
+  complain(isOurs ? explained.message : (explained.stack ?? explained.message));
+  return explained instanceof SluiceError ? explained.entry.exitCode : 1;
+}
+
+function explain(error: unknown): Error {
+  if (error instanceof DatabaseError) return explainDatabase(error);
+  if (!(error instanceof Error)) return new Error(String(error));
+  const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
+  if (code === 'EADDRINUSE') {
+    return new SluiceError('configuration_invalid', `Cannot start as the port is taken: ${port}`);
+  }
+  if (code === 'EADDRNOTAVAIL' || code === 'EACCES') {
+    const where = port === undefined ? '' : `: ${address}:${port}`;
+    return new SluiceError(
+      'configuration_invalid',
+      `Cannot start as the address cannot be used (${code})${where}`,
+    );
+  }
+  return error;
+}
+
+function explainDatabase(error: DatabaseError): SluiceError {
+  if (error.sqlState === '3F000' || error.sqlState === '42P01') {
+    return new SluiceError(
+      'schema_outdated',
+      'Cannot read the database as it has no Sluice schema of this version: run `sluice migrate`',
+    );
+  }
+  if (error.isConnectionLoss) {
+    return new SluiceError('database_unavailable', `Cannot reach PostgreSQL as the ${error.message}`);
+  }
+  return new SluiceError('database_unavailable', `Cannot use the database as it refuses: ${error.message}`);
+}

@@ -1,0 +1,43 @@
+/** The life of one process of a deployment: start, say that it is ready, wait to be told to stop, finish, end. */
+import { SluiceError } from '@sluice/protocol';
+import { complain, printJson, printLine } from './output.ts';
+import { awaitStopRequest, finishWithin } from './stop-request.ts';
+
+export interface Service {
+  start(): Promise<{ url?: string }>;
+  /** Finishes the work under way. */
+  stop(): Promise<void>;
+}
+
+export interface ServiceOptions {
+  /** Told to people when the process is ready: `API node`. */
+  name: string;
+  isJson: boolean;
+  stopWithStdin: boolean;
+  stopTimeoutMs: number;
+}
+
+export async function runUntilStopped(service: Service, options: ServiceOptions): Promise<void> {
+  const { name, isJson, stopWithStdin, stopTimeoutMs } = options;
+  const stop = awaitStopRequest({ withStdin: stopWithStdin });
+  try {
+    const { url } = await service.start();
+    const ready = { event: 'ready', ...(url === undefined ? {} : { url }), pid: process.pid };
+    if (isJson) printJson(ready);
+    else printLine(url === undefined ? `${name} is ready` : `${name} is ready on ${url}`);
+    await stop.requested;
+  } catch (error) {
+    await finishWithin(
+      service.stop().catch(() => undefined),
+      stopTimeoutMs,
+    );
+    throw error;
+  }
+  if (!(await finishWithin(service.stop(), stopTimeoutMs))) {
+    throw new SluiceError(
+      'internal',
+      `Cannot stop in order as work is still under way after ${stopTimeoutMs} ms`,
+    );
+  }
+  if (!isJson) complain(`${name} has stopped`);
+}

@@ -1,0 +1,56 @@
+/**
+ * How a process is told to stop: SIGTERM, SIGINT, or, where a supervisor asked for it, the end of standard input, which
+ * also comes when the supervisor was killed. The first request lets work finish, a second one ends the process at once.
+ */
+
+export interface StopRequest {
+  readonly signal: AbortSignal;
+  /** Settles once the process is told to stop. */
+  readonly requested: Promise<void>;
+}
+
+export interface StopRequestOptions {
+  /** Standard input is a supervisor's pipe. @default false */
+  withStdin?: boolean;
+  /** Runs before a second request ends the process. */
+  onSecond?: () => void;
+}
+
+/** npm passes a terminal's Ctrl-C on although the terminal has sent it: what comes so soon is the same request. */
+const sameRequestMs = 500;
+
+export function awaitStopRequest(options: StopRequestOptions = {}): StopRequest {
+  const stopping = new AbortController();
+  let requestedAt = 0;
+  const requested = new Promise<void>((resolve) => {
+    const request = (signal: NodeJS.Signals | null): void => {
+      if (!stopping.signal.aborted) {
+        requestedAt = performance.now();
+        stopping.abort();
+        resolve();
+      } else if (signal !== null && performance.now() - requestedAt > sameRequestMs) {
+        options.onSecond?.();
+        process.exit(signal === 'SIGINT' ? 130 : 143);
+      }
+    };
+    process.on('SIGTERM', request);
+    process.on('SIGINT', request);
+    process.on('SIGHUP', request);
+    if (options.withStdin === true) {
+      process.stdin.resume();
+      for (const event of ['end', 'close', 'error']) process.stdin.on(event, () => request(null));
+    }
+  });
+  return { signal: stopping.signal, requested };
+}
+
+/** Waits for `work`, but not longer than this; then says that it did not finish, by false. */
+export async function finishWithin(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs, false);
+  });
+  const finished = await Promise.race([work.then(() => true), timeout]);
+  clearTimeout(timer);
+  return finished;
+}
