@@ -1,0 +1,49 @@
+/** Lines out, as they come. Lines of one turn of the event loop leave as one chunk. */
+import { Readable } from 'node:stream';
+
+export class AnswerStream extends Readable {
+  #pending = '';
+  #isFlushing = false;
+  #isFull = false;
+  #drained: (() => void)[] = [];
+
+  /** @param bytesMax What is kept for a reader that does not read. */
+  constructor(bytesMax: number) {
+    super({ highWaterMark: bytesMax });
+    this.once('close', () => this.#resume());
+  }
+
+  add(line: string): void {
+    this.#pending += `${line}\n`;
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    setImmediate(() => this.#flush());
+  }
+
+  end(): void {
+    this.#flush();
+    if (!this.destroyed) this.push(null);
+  }
+
+  /** Resolves once the reader has caught up, or is gone. */
+  async roomy(): Promise<void> {
+    if (this.#isFull && !this.destroyed) await new Promise<void>((resolve) => this.#drained.push(resolve));
+  }
+
+  override _read(): void {
+    this.#resume();
+  }
+
+  #flush(): void {
+    this.#isFlushing = false;
+    if (this.#pending === '' || this.destroyed) return;
+    const lines = this.#pending;
+    this.#pending = '';
+    this.#isFull = !this.push(lines, 'utf8');
+  }
+
+  #resume(): void {
+    this.#isFull = false;
+    for (const resolve of this.#drained.splice(0)) resolve();
+  }
+}

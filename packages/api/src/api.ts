@@ -1,0 +1,109 @@
+/** The HTTP side of a node: it reads requests, hands writes to the client, and writes answers. It decides nothing. */
+import type { SluiceClient } from '@sluice/client';
+import { defaults } from '@sluice/protocol';
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { randomBytes } from 'node:crypto';
+import { pino } from 'pino';
+import { bulkRoute } from './bulk-route.ts';
+import { documentRoutes } from './document-routes.ts';
+import { answerBrokenRequest, answerError, answerNotFound } from './error-answers.ts';
+import { healthRoutes } from './health-routes.ts';
+import { JsonScanner } from './json-scanner.ts';
+import { defaultLimits, jsonLimits, type ApiLimits } from './limits.ts';
+import type { ApiNode } from './node.ts';
+import { openapi, openapiRoute } from './openapi.ts';
+import { writeRoutes } from './write-routes.ts';
+
+export interface ApiOptions {
+  /** Started and stopped by whoever made it. */
+  client: SluiceClient;
+  limits?: Partial<ApiLimits>;
+  /** @default A pino of level `warn`. Requests are logged at `debug`. */
+  logger?: FastifyBaseLogger;
+  /** How long a request waits for its outcome, unless it says otherwise. @default 30000 */
+  waitMs?: number;
+  /** In front of every path, e.g. `/v1`. @default '' */
+  basePath?: string;
+}
+
+export function createApi(options: ApiOptions): FastifyInstance {
+  const limits = { ...defaultLimits, ...options.limits };
+  const node: ApiNode = {
+    client: options.client,
+    limits,
+    scanner: new JsonScanner(jsonLimits(limits)),
+    waitMs: options.waitMs ?? defaults.waitMs,
+    basePath: (options.basePath ?? '').replace(/\/+$/, ''),
+  };
+  const logger = options.logger ?? pino({ level: 'warn' });
+  const nodeName = randomBytes(4).toString('hex');
+  let requests = 0;
+
+  const app = Fastify({
+    loggerInstance: logger,
+    // A child logger for each request costs more than the request's own work.
+    childLoggerFactory: (parent) => parent,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => `${nodeName}-${(++requests).toString(36)}`,
+    // A node that is stopping answers with its client's own problem.
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
+    clientErrorHandler: answerBrokenRequest,
+    // The routes' schemas are for the OpenAPI document; limits, JSON and ids are checked by hand.
+    schemaController: {
+      compilersFactory: {
+        // Their types know only Ajv's own compilers.
+        buildValidator: (() => () => () => true) as never,
+        buildSerializer: (() => () => JSON.stringify) as never,
+      },
+    },
+  });
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler(answerNotFound);
+  if (isDebug(logger)) {
+    app.addHook('onResponse', (request, reply, done) => {
+      const { id, method, routeOptions } = request;
+      logger.debug(
+        { id, method, route: routeOptions.url, status: reply.statusCode, ms: reply.elapsedTime },
+        'request',
+      );
+      done();
+    });
+  }
+
+  void app.register(
+    async (scope) => {
+      await openapi(scope, node);
+      openapiRoute(scope);
+      healthRoutes(scope, node);
+      writeRoutes(scope, node);
+      // Each in a scope of its own, as they read bodies differently.
+      await scope.register(async (inner) => documentRoutes(inner, node));
+      await scope.register(async (inner) => bulkRoute(inner, node));
+    },
+    { prefix: node.basePath },
+  );
+  return app;
+}
+
+export interface ListenOptions {
+  /** @default 127.0.0.1 */
+  host?: string;
+  /** 0: any free one. @default 8080 */
+  port?: number;
+}
+
+/** @returns The address, e.g. `http://127.0.0.1:8080`. `close` of the api stops it, after the requests under way. */
+export function listen(
+  api: FastifyInstance,
+  { host = '127.0.0.1', port = 8080 }: ListenOptions = {},
+): Promise<string> {
+  return api.listen({ host, port });
+}
+
+function isDebug(logger: FastifyBaseLogger): boolean {
+  return (
+    'isLevelEnabled' in logger &&
+    (logger as { isLevelEnabled(level: string): boolean }).isLevelEnabled('debug')
+  );
+}

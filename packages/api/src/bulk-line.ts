@@ -1,0 +1,73 @@
+/** One line of a bulk request as a write. */
+import type { WriteRequest } from '@sluice/client';
+import { SluiceError, type Operation } from '@sluice/protocol';
+import { takeOutId } from './document-text.ts';
+import { findResource, operations, readId, type ApiNode } from './node.ts';
+import { faultAt } from './problem.ts';
+import { readIdempotencyKey, readIfMatch } from './request-headers.ts';
+
+const members = new Set(['endpoint', 'document', 'operation', 'id', 'ifMatch', 'idempotencyKey']);
+
+/**
+ * @param scanner Of the node's limits and one level deeper: the document is inside the line.
+ * @throws {SluiceError} what is wrong with the line; paths are those of the document
+ */
+export function readBulkLine(node: ApiNode, scanner: ApiNode['scanner'], bytes: Buffer): WriteRequest {
+  const { offence, member } = scanner.scan(bytes, 'document');
+  if (offence !== null) throw faultAt('invalid_json', pathInDocument(offence.path), offence.message);
+  const line = JSON.parse(bytes.toString('utf8')) as unknown;
+  if (typeof line !== 'object' || line === null || Array.isArray(line)) {
+    throw invalidLine('it is not an object');
+  }
+  const {
+    endpoint,
+    document,
+    operation = 'upsert',
+    id,
+    ifMatch,
+    idempotencyKey,
+  } = line as Record<string, unknown>;
+  if (Object.keys(line).some((name) => !members.has(name)))
+    throw invalidLine('it has a member that is not known');
+  if (typeof endpoint !== 'string') throw invalidLine('its endpoint is missing');
+  if (!isOperation(operation)) throw invalidLine(`its operation is not one of ${operations.join(', ')}`);
+
+  const write: WriteRequest = {
+    operation,
+    resource: findResource(node, endpoint),
+    body: null,
+    idempotencyKey: readIdempotencyKey(readText(idempotencyKey, 'idempotencyKey')),
+  };
+  if (operation === 'upsert') {
+    if (id !== undefined) throw invalidLine('an upsert takes no id');
+  } else {
+    write.documentId = readId(readText(id, 'id') ?? '', 'document_not_found');
+    write.ifMatch = readIfMatch(readText(ifMatch, 'ifMatch'));
+  }
+  if (operation === 'delete') {
+    if (document !== undefined) throw invalidLine('a delete takes no document');
+    return write;
+  }
+  if (member === null) throw invalidLine('its document is missing');
+  const text = bytes.toString('utf8', member.valueStart, member.end);
+  return Object.assign(write, takeOutId(node.scanner, text, document, write.resource, write.documentId));
+}
+
+/** `$.document.name` of the line is `$.name` of the document; of what is outside it, the line is the place. */
+function pathInDocument(path: string): string {
+  return /^\$\.document(?=$|[.[])/.test(path) ? `$${path.slice('$.document'.length)}` : path;
+}
+
+function isOperation(operation: unknown): operation is Operation {
+  return operations.some((known) => known === operation);
+}
+
+function readText(value: unknown, name: string): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string') return value;
+  throw invalidLine(`its ${name} is not a string`);
+}
+
+function invalidLine(reason: string): SluiceError {
+  return new SluiceError('invalid_request', `Cannot take the line as ${reason}`);
+}

@@ -1,0 +1,134 @@
+/**
+ * `POST /bulk`: many writes in one request, one a line, answered a line each as they settle. A line that is refused
+ * hurts no other. Reading stops while the window of writes under way is full, or while the client reads no answers.
+ */
+import { SluiceError } from '@sluice/protocol';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import { AnswerStream } from './answer-stream.ts';
+import { readBulkLine } from './bulk-line.ts';
+import { clientOf } from './client-of.ts';
+import { problemOfAny } from './error-answers.ts';
+import { JsonScanner } from './json-scanner.ts';
+import { jsonLimits } from './limits.ts';
+import { readLines, type Line } from './line-reader.ts';
+import { waitMsOf, type ApiNode } from './node.ts';
+import { appliedPreferences, readPreferences, type Preferences } from './request-headers.ts';
+import { bulkSchema } from './route-schemas.ts';
+import { answerOf, type WriteAnswer } from './write-answer.ts';
+import { WriteWindow } from './write-window.ts';
+
+/** What may surround a document in its line. */
+const ENVELOPE_BYTES = 4_096;
+
+export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
+  const { limits } = node;
+  const scanner = new JsonScanner({ ...jsonLimits(limits), depthMax: limits.bodyDepthMax + 1 });
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    /^(?:application|text)\/(?:x-)?(?:ndjson|jsonl)(?:;|$)/,
+    (_request: FastifyRequest, stream: IncomingMessage, done: (error: null, body: IncomingMessage) => void) =>
+      done(null, stream),
+  );
+
+  app.post('/bulk', { schema: bulkSchema }, (request, reply) => {
+    const { headers, query, body } = request;
+    const encoding = headers['content-encoding'] ?? 'identity';
+    if (!isStream(body) || encoding !== 'identity') throw new SluiceError('unsupported_media_type');
+    const preferences = readBulkPreferences(headers.prefer, query, limits.waitSecondsMax);
+    const applied = appliedPreferences(preferences);
+    if (applied !== undefined) reply.header('Preference-Applied', applied);
+    const answers = new AnswerStream(limits.bulkAnswerBytesMax);
+    answers.once('close', () => {
+      if (!body.readableEnded) body.destroy();
+    });
+    void run(request, body, answers, preferences);
+    return reply.type('application/x-ndjson').send(answers);
+  });
+
+  /** Never rejects: whatever breaks ends the answers. */
+  async function run(
+    request: FastifyRequest,
+    body: IncomingMessage,
+    answers: AnswerStream,
+    preferences: Preferences,
+  ): Promise<void> {
+    const waits = preferences.waitForReferencesSeconds !== null && !preferences.respondAsync;
+    const window = new WriteWindow(
+      limits.bulkWritesMax,
+      waits ? limits.bulkWaitingWritesMax : limits.bulkWritesMax,
+    );
+    try {
+      for await (const line of readLines(body, limits.bodyBytesMax + ENVELOPE_BYTES)) {
+        if (line.bytes !== null && isBlank(line.bytes)) continue;
+        await answers.roomy();
+        await window.enter();
+        if (answers.destroyed) break;
+        void answer(request, line, preferences).then((text) => {
+          answers.add(text);
+          window.leave();
+        });
+      }
+      await window.emptied();
+      answers.end();
+    } catch (error) {
+      // The client went away with a line half sent: what was accepted is settled all the same.
+      answers.destroy(error instanceof Error ? error : undefined);
+    }
+  }
+
+  /** Never rejects. */
+  async function answer(request: FastifyRequest, line: Line, preferences: Preferences): Promise<string> {
+    const { number } = line;
+    try {
+      return JSON.stringify({ line: number, ...(await write(request, line, preferences)) });
+    } catch (error) {
+      const problem = problemOfAny(error, request);
+      return JSON.stringify({ line: number, status: problem.status, problem });
+    }
+  }
+
+  async function write(
+    request: FastifyRequest,
+    { bytes }: Line,
+    preferences: Preferences,
+  ): Promise<WriteAnswer | { status: 202; writeId: string }> {
+    if (bytes === null) throw new SluiceError('payload_too_large');
+    const write = readBulkLine(node, scanner, bytes);
+    write.client = clientOf(request);
+    write.waitForReferencesSeconds = preferences.waitForReferencesSeconds;
+    if (preferences.respondAsync) return { status: 202, ...(await node.client.accept(write)) };
+    const waitMs = waitMsOf(node, preferences.waitSeconds, preferences.waitForReferencesSeconds);
+    const outcome = await node.client.submit(write, { waitMs });
+    const { location: _, ...answer } = answerOf(outcome, write.operation, node.client.model, node.basePath);
+    return answer;
+  }
+}
+
+/** The query says what `Prefer` would, for tools that set no headers. */
+function readBulkPreferences(
+  header: string | string[] | undefined,
+  query: unknown,
+  secondsMax: number,
+): Preferences {
+  const preferences = readPreferences(header, secondsMax);
+  const { waitForReferences } = query as Record<string, string | undefined>;
+  if (waitForReferences === undefined) return preferences;
+  if (!/^\d{1,9}$/.test(waitForReferences)) {
+    throw new SluiceError(
+      'invalid_request',
+      'Cannot read waitForReferences as it is not a number of seconds',
+    );
+  }
+  const waitForReferencesSeconds = Math.min(Number(waitForReferences), secondsMax);
+  return { ...preferences, waitForReferencesSeconds };
+}
+
+function isStream(body: unknown): body is IncomingMessage {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
+}
+
+function isBlank(bytes: Buffer): boolean {
+  return bytes.length < 3 && bytes.toString('latin1').trim() === '';
+}

@@ -1,0 +1,52 @@
+/** Every error becomes a problem: those of the table as they are, those of the HTTP server by their kind, the rest as a defect. */
+import { SluiceError, type ErrorCode } from '@sluice/protocol';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { Socket } from 'node:net';
+import { problemOf, problemOfError, type Problem } from './problem.ts';
+import { sendProblem } from './send-problem.ts';
+
+const serverErrors: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'payload_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+};
+
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const retryAfter = error instanceof SluiceError ? error.retryAfterSeconds : undefined;
+  return sendProblem(reply, problemOfAny(error, request), retryAfter);
+}
+
+/** Logs a defect, reduced: messages of errors may quote documents, so only kind and places are kept. */
+export function problemOfAny(error: unknown, request: FastifyRequest): Problem {
+  const known = problemOfError(error);
+  if (known !== null && known.code !== 'internal') return known;
+  const { code = '', statusCode = 500 } = error as Partial<FastifyError>;
+  if (code.startsWith('FST_ERR_') && statusCode < 500)
+    return problemOf(serverErrors[code] ?? 'invalid_request');
+  request.log.error(
+    { correlationId: request.id, route: request.routeOptions.url, ...reduced(error) },
+    'failed',
+  );
+  return problemOf('internal', undefined, { correlationId: request.id });
+}
+
+function reduced(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const places = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  return { error: error.name, code: (error as { code?: unknown }).code, stack: places.join('\n') };
+}
+
+export function answerNotFound(_request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return sendProblem(reply, problemOf('endpoint_not_found', 'There is nothing at this URL for this method.'));
+}
+
+/** What is not HTTP at all gets its answer before there is a request. */
+export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const body = JSON.stringify(problemOf('invalid_request'));
+  if (socket.writable) {
+    socket.write(
+      `HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+    );
+  }
+  socket.destroy(error);
+}

@@ -1,0 +1,20 @@
+/** For load balancers: `/healthz` says that the process is up, `/readyz` that it can take writes. */
+import type { FastifyInstance } from 'fastify';
+import type { ApiNode } from './node.ts';
+import { problemOf } from './problem.ts';
+import { healthSchema, readySchema } from './route-schemas.ts';
+import { sendProblem } from './send-problem.ts';
+
+export function healthRoutes(app: FastifyInstance, node: ApiNode): void {
+  app.get('/healthz', { schema: healthSchema }, (_request, reply) => {
+    reply.type('application/json; charset=utf-8').send('{"status":"up"}');
+  });
+
+  app.get('/readyz', { schema: readySchema }, async (_request, reply) => {
+    const { mode, isStarted, isDatabaseReachable, isListening, waiting } = await node.client.status();
+    const facts = { mode, hints: isListening ? 'notify' : 'poll', waiting };
+    if (!isStarted) return sendProblem(reply, problemOf('stopping', 'This node takes no writes now.', facts));
+    if (!isDatabaseReachable) return sendProblem(reply, problemOf('database_unavailable', undefined, facts));
+    return reply.type('application/json; charset=utf-8').send(JSON.stringify({ status: 'ready', ...facts }));
+  });
+}

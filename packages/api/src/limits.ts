@@ -1,0 +1,44 @@
+import { defaults } from '@sluice/protocol';
+import type { JsonLimits } from './json-scanner.ts';
+
+/** What this node takes from one request, before anything of it is parsed. */
+export interface ApiLimits {
+  /** @default 10 MiB */
+  bodyBytesMax: number;
+  /** Objects and arrays inside one another. @default 64 */
+  bodyDepthMax: number;
+  /** Keys of all objects of one document. @default 100,000 */
+  keysMax: number;
+  /** Bytes of one string in a document. @default 1 MiB */
+  stringLengthMax: number;
+  /** Documents of one page. @default 500 */
+  pageDocumentsMax: number;
+  /** Writes of one bulk request under way at the same time. @default 256 */
+  bulkWritesMax: number;
+  /**
+   * The same, where writes may wait for references: they might wait for lines that are still to be read.
+   * @default 4,096
+   */
+  bulkWaitingWritesMax: number;
+  /** Answers kept for a client that sends its whole bulk request before it reads. @default 16 MiB */
+  bulkAnswerBytesMax: number;
+  /** Longest wait that a request may ask for. @default 3,600 */
+  waitSecondsMax: number;
+}
+
+export const defaultLimits: ApiLimits = {
+  bodyBytesMax: defaults.bodyBytesMax,
+  bodyDepthMax: defaults.bodyDepthMax,
+  keysMax: 100_000,
+  stringLengthMax: 1024 * 1024,
+  pageDocumentsMax: 500,
+  bulkWritesMax: 256,
+  bulkWaitingWritesMax: 4_096,
+  bulkAnswerBytesMax: 16 * 1024 * 1024,
+  waitSecondsMax: 3_600,
+};
+
+/** The limits of one document, as the scanner takes them. */
+export function jsonLimits({ bodyDepthMax, keysMax, stringLengthMax }: ApiLimits): JsonLimits {
+  return { depthMax: bodyDepthMax, keysMax, stringLengthMax };
+}

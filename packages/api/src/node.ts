@@ -1,0 +1,47 @@
+/** What every route shares. */
+import type { SluiceClient } from '@sluice/client';
+import { SluiceError, type Operation } from '@sluice/protocol';
+import type { Resource } from '@sluice/model';
+import type { JsonScanner } from './json-scanner.ts';
+import type { ApiLimits } from './limits.ts';
+
+export interface ApiNode {
+  client: SluiceClient;
+  limits: ApiLimits;
+  scanner: JsonScanner;
+  /** Wait for an outcome unless the request says otherwise. */
+  waitMs: number;
+  /** In front of every path: empty, or `/v1`. */
+  basePath: string;
+}
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** @throws {SluiceError} `endpoint_not_found` */
+export function findResource(node: ApiNode, endpoint: string): Resource {
+  const resource = node.client.model.findEndpoint(endpoint);
+  if (resource === undefined) throw new SluiceError('endpoint_not_found');
+  return resource;
+}
+
+/**
+ * An id as the database knows it.
+ * @throws {SluiceError} the code, as nothing can have an id of another form
+ */
+export function readId(text: string, code: 'document_not_found' | 'write_not_found'): string {
+  if (!uuid.test(text)) throw new SluiceError(code);
+  return text.toLowerCase();
+}
+
+/** Whoever lets a write wait for references waits at least as long for its outcome. */
+export function waitMsOf(
+  node: ApiNode,
+  waitSeconds: number | null,
+  waitForReferencesSeconds: number | null,
+): number {
+  if (waitSeconds !== null) return waitSeconds * 1000;
+  if (waitForReferencesSeconds === null) return node.waitMs;
+  return Math.max(node.waitMs, waitForReferencesSeconds * 1000 + 5_000);
+}
+
+export const operations: readonly Operation[] = ['upsert', 'update', 'delete'];
