@@ -182,13 +182,13 @@ create table sluice.dead_letter (
 
 -- Ends the transaction when a statement of a batch touched another number of rows than its plan says:
 -- zero rows stop nothing by themselves, and the COMMIT is already on its way.
-create function sluice.expect_rows(expected bigint, found bigint, what text) returns bigint
+create function sluice.expect_rows(planned bigint, touched bigint, what text) returns bigint
 language plpgsql immutable as $$
 begin
-  if expected is distinct from found then
+  if planned is distinct from touched then
     raise exception using errcode = 'SL001', message = 'batch facts are stale',
-      detail = what, hint = format('expected %s rows, found %s', expected, found);
+      detail = what, hint = format('planned %s rows, touched %s', planned, touched);
   end if;
-  return found;
+  return touched;
 end
 $$;

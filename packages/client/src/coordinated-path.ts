@@ -70,7 +70,7 @@ export class CoordinatedPath implements WritePath {
     await this.#listener.listen(channels.node(ownNode), (payload) => {
       // Null: hints may have been missed, so everything is looked for.
       this.#hinted.push(...(payload === null ? this.#waiters.keys() : unpackWriteIds(payload)));
-      this.#reading ??= this.#readHinted();
+      this.#reading ??= this.#readHinted().finally(() => (this.#reading = null));
     });
     this.#pollTimer = setInterval(() => {
       this.#polling ??= this.#poll().finally(() => (this.#polling = null));
@@ -88,11 +88,16 @@ export class CoordinatedPath implements WritePath {
   submit(write: Write, waitMs: number): Promise<Outcome> {
     // The waiter is registered before the insert: an outcome can be hinted before the insert is confirmed.
     return this.#wait(write.writeId, write.lane, write, waitMs, (waiter) => {
-      this.#buffer.add(write).then(
-        () => (waiter.isInserted = true),
-        (error: Error) => this.#finish(write.writeId, (each) => each.reject(error)),
-      );
+      this.#insert(write, waiter);
     });
+  }
+
+  #insert(write: Write, waiter: Waiter): void {
+    this.#buffer.add(write).then(
+      () => (waiter.isInserted = true),
+      // The buffer rejects with errors only.
+      (error: unknown) => this.#finish(write.writeId, (each) => each.reject(error as Error)),
+    );
   }
 
   accept(write: Write): Promise<void> {
@@ -159,7 +164,6 @@ export class CoordinatedPath implements WritePath {
         this.#options.onError(error, 'read outcomes');
       }
     }
-    this.#reading = null;
   }
 
   #take(rows: readonly Row[]): void {
@@ -199,11 +203,7 @@ export class CoordinatedPath implements WritePath {
     for (const waiter of this.#waiters.get(writeId) ?? []) {
       if (waiter.write === null || !waiter.isInserted) continue;
       waiter.isInserted = false;
-      this.#buffer.add(waiter.write).then(
-        () => (waiter.isInserted = true),
-        (error: Error) => this.#finish(writeId, (each) => each.reject(error)),
-      );
-      return;
+      return this.#insert(waiter.write, waiter);
     }
   }
 

@@ -22,7 +22,7 @@ const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
     if (oid === int8) return Number;
     if (oid === timestamptz) return (value: string) => new Date(value).toISOString();
-    return pg.types.getTypeParser(oid, format as 'text');
+    return pg.types.getTypeParser(oid, format);
   }) as pg.CustomTypesConfig['getTypeParser'],
 };
 
@@ -34,6 +34,23 @@ export function clientConfig(options: ConnectionOptions): pg.ClientConfig {
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     types,
+  };
+}
+
+/** The same for a pool of connections. */
+export function poolConfig(
+  options: ConnectionOptions,
+  connectionsMax: number,
+  isPipelined: boolean,
+): pg.PoolConfig {
+  const settings = settingsText(options.settings ?? {});
+  return {
+    ...clientConfig(options),
+    max: connectionsMax,
+    ...(isPipelined ? { pipeline: true } : {}),
+    // pg-pool waits for the promise, although its types do not say so.
+    // oxlint-disable-next-line typescript/no-misused-promises
+    ...(settings === '' ? {} : { onConnect: (client: pg.ClientBase) => client.query(settings) }),
   };
 }
 

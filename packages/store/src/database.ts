@@ -1,6 +1,6 @@
 /** A pool for the short statements of a node or a command: reads, cancellations, and the `direct` mode's sessions. */
 import pg from 'pg';
-import { clientConfig, settingsText, type ConnectionOptions } from './connection.ts';
+import { poolConfig, type ConnectionOptions } from './connection.ts';
 import { reduceError } from './database-error.ts';
 import { query } from './queries.ts';
 import type { Row } from './session.ts';
@@ -16,14 +16,7 @@ export class Database {
 
   constructor(options: DatabaseOptions) {
     this.options = options;
-    const settings = settingsText(options.settings ?? {});
-    this.#pool = new pg.Pool({
-      ...clientConfig(options),
-      max: options.connectionsMax ?? 8,
-      ...(settings === ''
-        ? {}
-        : { onConnect: async (client: pg.ClientBase) => void (await client.query(settings)) }),
-    } as pg.PoolConfig);
+    this.#pool = new pg.Pool(poolConfig(options, options.connectionsMax ?? 8, false));
     // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
     this.#pool.on('error', () => undefined);
   }

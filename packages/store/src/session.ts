@@ -46,7 +46,7 @@ export class Session {
 
   /** Connects and applies the settings. Throws {@link DatabaseError}. */
   static async open(options: ConnectionOptions): Promise<Session> {
-    const client = new pg.Client({ ...clientConfig(options), pipeline: true } as pg.ClientConfig);
+    const client = new pg.Client({ ...clientConfig(options), pipeline: true });
     const session = new Session(client, () => client.end());
     try {
       await client.connect();
