@@ -69,13 +69,13 @@ export class Cluster {
 
   async start(): Promise<void> {
     const { dataDir, onEvent } = this.#options;
-    // PostgreSQL may run as another user, who must be able to enter.
-    await mkdir(join(dataDir, 'logs'), { recursive: true, mode: 0o755 });
     this.#assertWanted();
     this.#starting = startPostgres(dataDir, onEvent);
     this.#postgres = await this.#starting;
     this.#guard = startGuard(this.#postgres);
     this.#assertWanted();
+    // Only now: an empty folder is given to the user that PostgreSQL runs as, another one is not.
+    await mkdir(join(dataDir, 'logs'), { recursive: true });
     await this.#prepareDatabase();
     this.#assertWanted();
     const { nodes, writers, port } = this.#options;
@@ -168,7 +168,7 @@ async function startPostgres(
   onEvent: (sentence: string) => void,
 ): Promise<EmbeddedPostgres> {
   try {
-    return await startEmbeddedPostgres({ dataDir: join(dataDir, 'postgres'), onLog: onEvent });
+    return await startEmbeddedPostgres({ dataDir, onLog: onEvent });
   } catch (cause) {
     const { message } = cause as Error;
     if (!message.includes('is in use by process')) throw cause;

@@ -21,10 +21,13 @@ export async function compareDirect(
     port: 0,
     onEvent: () => undefined,
   });
+  const stop = (): void => void direct.stop();
+  load.signal.addEventListener('abort', stop);
   try {
     await direct.start();
     return await runLoad(direct, load);
   } finally {
+    load.signal.removeEventListener('abort', stop);
     await direct.stop();
     await rm(dataDir, { recursive: true, force: true });
   }

@@ -28,22 +28,20 @@ export async function dev(options: DevOptions): Promise<number> {
   await assertPortsFree(portsOf(options.port, options.nodes), options.host);
   const cluster = new Cluster({ ...options, onEvent: say });
   const stop = awaitStopRequest({ onSecond: () => cluster.kill() });
-  // Nothing that is being started is waited for: it is stopped, which ends the wait.
-  void stop.requested.then(() => {
-    say('Stopping …');
-  });
+  void stop.requested.then(() => say('Stopping …'));
+  const work = run(cluster, options, stop.signal, say);
   try {
-    const work = run(cluster, options, stop.signal, say);
     const code = await Promise.race([work, stop.requested]);
+    if (code !== undefined) return code;
     // The load comes first: those of its documents that are under way are answered while the nodes still are there.
-    if (code === undefined)
-      await finishWithin(
-        work.catch(() => undefined),
-        loadStopTimeoutMs,
-      );
-    return code ?? 130;
+    await finishWithin(
+      work.catch(() => undefined),
+      loadStopTimeoutMs,
+    );
+    return options.isOnce ? 130 : 0;
   } finally {
     await cluster.stop();
+    await work.catch(() => undefined);
   }
 }
 
@@ -74,10 +72,10 @@ async function run(
   else for (const line of nextSteps(cluster, options.model)) say(line);
 
   await cluster.postgresEnded;
-  if (signal.aborted) return 130;
+  if (signal.aborted) return 0;
   throw new SluiceError(
     'database_unavailable',
-    `Cannot go on as PostgreSQL has ended: see ${options.dataDir}/postgres`,
+    `Cannot go on as PostgreSQL has ended: see ${options.dataDir}/postgres.log`,
   );
 }
 

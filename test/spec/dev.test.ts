@@ -1,0 +1,92 @@
+// `sluice dev`: one command starts everything, loads a district, and leaves nothing behind however it ends.
+
+import { createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { createDataDir, isAlive, processesOf, startSluice } from '../support/sluice.ts';
+
+const timeoutMs = 120_000;
+const small = ['--students', '10', '--port', '0'];
+
+describe('sluice dev', () => {
+  test(
+    'loads a district through two nodes, compares, and ends; a second start changes nothing',
+    { timeout: timeoutMs },
+    async () => {
+      const dataDir = await createDataDir();
+      const first = startSluice(['dev', '--once', '--data-dir', dataDir, ...small]);
+      const started = await first.event('started');
+      const processes = await processesOf(started, dataDir);
+      expect(processes).toHaveLength(5);
+
+      const { code, last, stderr } = await first.ended;
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      expect(last).toMatchObject({ updated: 0, unchanged: 0, failed: 0, retries: 0, nodes: 2, writers: 2 });
+      expect(last['documents']).toBeGreaterThan(50);
+      expect(last['created']).toBe(last['documents']);
+      expect(last['batches']).toBeGreaterThan(0);
+      expect(last['direct']).toMatchObject({ documents: last['documents'], failed: 0 });
+      expect(last['ratio']).toBeGreaterThan(0);
+      expect(processes.filter(isAlive)).toEqual([]);
+
+      const second = startSluice(['dev', '--data-dir', dataDir, ...small]);
+      const again = await processesOf(await second.event('started'), dataDir);
+      const loaded = await second.event('loaded');
+      expect(loaded).toMatchObject({ created: 0, updated: 0, failed: 0, direct: null });
+      expect(loaded['unchanged']).toBe(last['documents']);
+
+      const third = await startSluice(['dev', '--once', '--data-dir', dataDir, ...small]).ended;
+      expect(third).toMatchObject({ code: 2 });
+      expect(third.stderr).toContain('the data folder is in use by process');
+
+      second.kill('SIGINT');
+      expect(await second.ended).toMatchObject({ code: 0 });
+      expect(again.filter(isAlive)).toEqual([]);
+
+      const model = join(dataDir, 'other-model.json');
+      await writeFile(
+        model,
+        JSON.stringify({ project: 'O', resources: [{ name: 'T', endpoint: 'o/t', identity: ['$.id'] }] }),
+      );
+      const other = await startSluice([
+        'dev',
+        '--once',
+        '--data-dir',
+        dataDir,
+        '--model',
+        model,
+        '--port',
+        '0',
+      ]).ended;
+      expect(other).toMatchObject({ code: 3, last: { error: { code: 'deployment_disagrees' } } });
+      expect(other.stderr).toContain('this database was loaded with another model');
+      expect(other.stderr).toContain('choose another --data-dir');
+    },
+  );
+
+  test(
+    'leaves no process behind when it is killed without a chance to stop',
+    { timeout: timeoutMs },
+    async () => {
+      const dataDir = await createDataDir();
+      const killed = startSluice(['dev', '--no-load', '--data-dir', dataDir, '--port', '0']);
+      const processes = await processesOf(await killed.event('started'), dataDir);
+      killed.kill('SIGKILL');
+      await eventually(() => expect(processes.filter(isAlive)).toEqual([]), { timeoutMs: 20_000 });
+    },
+  );
+
+  test('says which port is taken before it starts anything', async () => {
+    const other = createServer();
+    await once(other.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => void other.close());
+    const { port } = other.address() as AddressInfo;
+    const refused = await startSluice(['dev', '--data-dir', await createDataDir(), '--port', String(port)])
+      .ended;
+    expect(refused).toMatchObject({ code: 2, last: { error: { code: 'configuration_invalid' } } });
+    expect(refused.stderr).toContain(`Cannot start as the port is taken: ${port}`);
+  });
+});

@@ -1,0 +1,81 @@
+// Runs the command line as an operator does: as a process, judged by its exit code, its output and what it leaves behind.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+const program = fileURLToPath(new URL('../../packages/cli/bin/sluice.js', import.meta.url));
+
+export type JsonLine = Record<string, unknown>;
+
+export interface RunningSluice {
+  pid: number;
+  /** Waits for the line of standard output that tells this event. */
+  event(name: string): Promise<JsonLine>;
+  kill(signal: NodeJS.Signals): void;
+  /** Settles when it has ended: exit code (null: killed), last line of standard output, standard error. */
+  ended: Promise<{ code: number | null; last: JsonLine; stderr: string }>;
+}
+
+/** Starts `sluice … --json`. It is killed at the end of the test. */
+export function startSluice(args: readonly string[]): RunningSluice {
+  const environment = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name)),
+  );
+  const child = spawn(process.execPath, [program, ...args, '--json'], {
+    env: environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const lines: JsonLine[] = [];
+  const output = createInterface(child.stdout);
+  output.on('line', (line) => lines.push(JSON.parse(line) as JsonLine));
+  const stderr = child.stderr.setEncoding('utf8').toArray();
+  const ended = once(child, 'close').then(async ([code]) => ({
+    code: code as number | null,
+    last: lines.at(-1) ?? {},
+    stderr: (await stderr).join(''),
+  }));
+  return {
+    pid: child.pid!,
+    event: (name) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          const found = lines.find(({ event }) => event === name);
+          if (found !== undefined) resolve(found);
+        };
+        look();
+        output.on('line', look);
+        void ended.then(({ stderr }) => reject(new Error(`sluice ended before it was ${name}: ${stderr}`)));
+      }),
+    kill: (signal) => void child.kill(signal),
+    ended,
+  };
+}
+
+/** A folder for `sluice dev`, removed at the end of the test. */
+export async function createDataDir(): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'sluice-dev-'));
+  onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
+  return dataDir;
+}
+
+/** The processes that `sluice dev` said it has started, and its PostgreSQL. */
+export async function processesOf(started: JsonLine, dataDir: string): Promise<number[]> {
+  const processes = started['processes'] as { pid: number }[];
+  const [server] = (await readFile(join(dataDir, 'cluster/postmaster.pid'), 'utf8')).split('\n');
+  return [...processes.map(({ pid }) => pid), Number(server)];
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
