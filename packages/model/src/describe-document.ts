@@ -88,35 +88,35 @@ function referencesOf(resource: Resource, body: JsonObject): DocumentReference[]
   const found: DocumentReference[] = [];
   // Equal names are equal documents: comparing them spares the hashing of a repeated reference.
   const seen = new Set<string>();
-  for (const rule of resource.references) gather(rule, 0, body, '$', seen, found);
+  visitPlaces(resource, body, (rule, node, path) => {
+    const reference = referenceAt(rule, node, path, seen);
+    if (reference !== null) found.push(reference);
+  });
   return found;
 }
 
-/** Adds the references below `node`, which is the document itself or an element of the rule's array number `depth`. */
-function gather(
-  rule: ReferenceRule,
-  depth: number,
-  node: unknown,
-  path: string,
-  seen: Set<string>,
-  found: DocumentReference[],
-): void {
+/** A place in a document where a rule may find a reference: below `node`, which lies at `path`. */
+type Visit = (rule: ReferenceRule, node: unknown, path: string) => void;
+
+/** Visits every place that may hold a reference, in the order of the model's rules. */
+export function visitPlaces(resource: Resource, document: unknown, visit: Visit): void {
+  for (const rule of resource.references) visitBelow(rule, 0, document, '$', visit);
+}
+
+/** The places below `node`, which is the document itself or an element of the rule's array number `depth`. */
+function visitBelow(rule: ReferenceRule, depth: number, node: unknown, path: string, visit: Visit): void {
   const array = rule.arrays[depth];
-  if (array === undefined) {
-    const reference = referenceAt(rule, node, path, seen);
-    if (reference !== null) found.push(reference);
-    return;
-  }
+  if (array === undefined) return visit(rule, node, path);
   const elements = walk(node, array.steps, path);
   if (elements === undefined || elements === null) return;
   if (!Array.isArray(elements)) throw invalid(path + array.text, 'is not an array');
   for (let index = 0; index < elements.length; index++) {
-    gather(rule, depth + 1, elements[index], `${path}${array.text}[${index}]`, seen, found);
+    visitBelow(rule, depth + 1, elements[index], `${path}${array.text}[${index}]`, visit);
   }
 }
 
 /** Null if the reference is absent, which all references may be, or is one of those seen. */
-function referenceAt(
+export function referenceAt(
   rule: ReferenceRule,
   node: unknown,
   path: string,
@@ -176,7 +176,7 @@ function textAt(node: unknown, wanted: CompiledValue, path: string): string | nu
 }
 
 /** What lies at the end of the steps; undefined if nothing does. */
-function walk(node: unknown, steps: readonly string[], path: string): unknown {
+export function walk(node: unknown, steps: readonly string[], path: string): unknown {
   let here = node;
   for (let index = 0; index < steps.length; index++) {
     if (here === undefined || here === null) return undefined;

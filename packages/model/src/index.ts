@@ -7,3 +7,4 @@ export { laneOf } from './lane.ts';
 export { contentHash } from './content-hash.ts';
 export { canonicalJson } from './canonical-json.ts';
 export { ModelError, type ModelErrorCode } from './model-error.ts';
+export { renameReferences, type Edit, type RenamedDocument } from './rename-references.ts';
