@@ -192,3 +192,17 @@ begin
   return touched;
 end
 $$;
+
+-- Sets single values of a body: edits are [{"path": ["a", "0", "b"], "value": …}, …]. A place that is not there stays
+-- so. Values that are not named keep their every digit.
+create function sluice.edit_body(body jsonb, edits jsonb) returns jsonb
+language plpgsql immutable as $$
+declare
+  edit jsonb;
+begin
+  for edit in select e from jsonb_array_elements(edits) as e loop
+    body := jsonb_set(body, array(select jsonb_array_elements_text(edit -> 'path')), edit -> 'value', false);
+  end loop;
+  return body;
+end
+$$;

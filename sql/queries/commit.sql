@@ -13,6 +13,11 @@ select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed
 with removed as (delete from sluice.alias where document_id = any($1::uuid[]) returning document_id)
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(distinct document_id) from removed), 'alias');
 
+-- name: removeIdentities
+-- Identities that renamed documents no longer have.
+with removed as (delete from sluice.alias where referential_id = any($1::uuid[]) returning 1)
+select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed), 'alias');
+
 -- name: removeDocuments
 -- Deleted documents, as they were planned on.
 with removed as (
@@ -70,6 +75,19 @@ with updated as (
   returning 1
 )
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from updated), 'document');
+
+-- name: editDocuments
+-- Documents that follow a renamed one: single values of their bodies, and their own identities where those are part.
+with edited as (
+  update sluice.document d
+  set version = d.version + 1, content_hash = p.content_hash, body = sluice.edit_body(d.body, p.edits),
+      modified_at = clock_timestamp(), referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane
+  from unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::jsonb[])
+    as p (document_id, lane, referential_id, superclass_id, content_hash, planned_on, edits)
+  where d.document_id = p.document_id and d.version = p.planned_on
+  returning 1
+)
+select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from edited), 'document');
 
 -- name: insertAliases
 -- Identities of new documents, in the order of the identities.

@@ -61,3 +61,13 @@ select i.write_id, i.position, i.document_id, i.referential_id, i.superclass_id
 from sluice.intake i
 where i.blocked_at is not null
   and (i.referential_id = any($1::uuid[]) or i.superclass_id = any($1::uuid[]) or i.document_id = any($2::uuid[]));
+
+-- name: readReferrerBodies
+-- Documents that refer to one of these identities, locked in the order of their ids, with their bodies: at most $2.
+select d.document_id, d.resource, d.referential_id, d.superclass_id, d.version, d.body::text as body,
+       array(select r.referential_id from sluice.reference r where r.document_id = d.document_id) as reference_ids
+from sluice.document d
+where d.document_id in (select r.document_id from sluice.reference r where r.referential_id = any($1::uuid[]))
+order by d.document_id
+limit $2
+for no key update of d;

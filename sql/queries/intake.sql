@@ -39,10 +39,6 @@ from sluice.intake i
 where i.write_id = any($1::uuid[]) and i.blocked_at is null
 order by i.position;
 
--- name: hasReady
--- Is there anything to drain in these lanes?
-select exists (select from sluice.intake where lane = any($1::smallint[]) and blocked_at is null) as ready;
-
 -- name: removeIntake
 -- Settled writes leave the intake.
 with removed as (delete from sluice.intake where write_id = any($1::uuid[]) returning 1)

@@ -30,16 +30,18 @@ export function commitStatements(plan: Plan, options: CommitOptions): Statement[
   const add = (name: string, count: number, values: () => unknown[]): void => {
     if (count > 0) statements.push({ name, values: values() });
   };
-  const { creates, updates, deletes, addedReferences, removedReferences, outcomes, keys, blocked } = plan;
+  const { creates, updates, deletes, outcomes, keys, blocked, cascade } = plan;
   const { bodies, burials = [] } = options;
   const column = <T, V>(rows: readonly T[], value: (row: T) => V): V[] => rows.map(value);
 
-  const removed = removedReferences;
+  const removed = [...plan.removedReferences, ...(cascade?.removedReferences ?? [])];
   add('removeReferences', removed.length, () => [
     column(removed, (row) => row.documentId),
     column(removed, (row) => row.referentialId),
   ]);
   add('removeAliases', deletes.length, () => [column(deletes, (row) => row.documentId)]);
+  const renamed = cascade?.removedAliases ?? [];
+  add('removeIdentities', renamed.length, () => [renamed]);
   add('removeDocuments', deletes.length, () => [
     column(deletes, (row) => row.documentId),
     column(deletes, (row) => row.version),
@@ -82,14 +84,29 @@ export function commitStatements(plan: Plan, options: CommitOptions): Statement[
     });
   }
 
-  const aliases = creates.flatMap(({ state }) =>
-    [state.referentialId, state.superclassId].flatMap((id) => (id === null ? [] : [{ id, state }])),
-  );
-  add('insertAliases', aliases.length, () => [
-    column(aliases, ({ id }) => id),
-    column(aliases, ({ state }) => state.documentId),
-    column(aliases, ({ state }) => state.lane),
+  const carried = cascade?.documents ?? [];
+  add('editDocuments', carried.length, () => [
+    column(carried, (row) => row.documentId),
+    column(carried, (row) => row.lane),
+    column(carried, (row) => row.referentialId),
+    column(carried, (row) => row.superclassId),
+    column(carried, (row) => row.contentHash),
+    column(carried, (row) => row.plannedOn),
+    column(carried, (row) => JSON.stringify(row.edits)),
   ]);
+
+  const aliases = creates.flatMap(({ state: { documentId, referentialId, superclassId, lane } }) =>
+    [referentialId, superclassId].flatMap((id) =>
+      id === null ? [] : [{ referentialId: id, documentId, lane }],
+    ),
+  );
+  aliases.push(...(cascade?.addedAliases ?? []));
+  add('insertAliases', aliases.length, () => [
+    column(aliases, (row) => row.referentialId),
+    column(aliases, (row) => row.documentId),
+    column(aliases, (row) => row.lane),
+  ]);
+  const addedReferences = [...plan.addedReferences, ...(cascade?.addedReferences ?? [])];
   add('insertReferences', addedReferences.length, () => [
     column(addedReferences, (row) => row.documentId),
     column(addedReferences, (row) => row.referentialId),

@@ -3,8 +3,16 @@ import { describeDocument, type Model } from '@sluice/model';
 import type { MissingReference } from '@sluice/protocol';
 import type { SettleOptions } from './settle.ts';
 
-export function settleOptions(model: Model): Pick<SettleOptions, 'allowsIdentityUpdate' | 'describeMissing'> {
+export interface ModelOptions {
+  /** Lanes of the deployment. */
+  lanes: number;
+  /** Documents that a change of identity may rewrite. */
+  cascadeDocumentsMax: number;
+}
+
+export function settleOptions(model: Model, options: ModelOptions): SettleOptions {
   return {
+    cascade: { model, lanes: options.lanes, documentsMax: options.cascadeDocumentsMax },
     allowsIdentityUpdate: (endpoint) => model.findEndpoint(endpoint)?.allowIdentityUpdates ?? false,
     describeMissing(endpoint, body, referentialIds) {
       const resource = model.findEndpoint(endpoint);

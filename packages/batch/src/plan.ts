@@ -9,6 +9,7 @@ import type { MissingReference, Outcome, WriteHeader } from '@sluice/protocol';
 import { isApplied } from '@sluice/protocol';
 import type { Facts } from './facts.ts';
 import { keyOf, fingerprintOf } from './facts.ts';
+import type { Cascade } from './cascade.ts';
 import { World, type DocumentState } from './world.ts';
 
 export interface PlanOptions {
@@ -34,6 +35,8 @@ export interface Plan {
   deletes: { documentId: string; version: number }[];
   addedReferences: AddedReference[];
   removedReferences: { documentId: string; referentialId: string }[];
+  /** What follows from a change of identity; null: nothing was renamed. */
+  cascade: Cascade | null;
   /** Settled writes in order of arrival, each with its answer. */
   outcomes: { write: WriteHeader; outcome: Outcome }[];
   /** Settled writes whose idempotency key this batch binds. */
@@ -337,7 +340,7 @@ function settled(write: WriteHeader, result: Outcome['result'], state: DocumentS
   };
 }
 
-function refusal(write: WriteHeader, code: NonNullable<Outcome['code']>): Outcome {
+export function refusal(write: WriteHeader, code: NonNullable<Outcome['code']>): Outcome {
   return {
     writeId: write.writeId,
     result: 'refused',
@@ -358,15 +361,28 @@ function conflict(write: WriteHeader, owner: string, world: World): Outcome {
   };
 }
 
-/** Turns verdicts and the world's final state into rows. */
-function gather(writes: readonly WriteHeader[], verdicts: readonly Verdict[], world: World): Plan {
-  const plan: Plan = {
-    ...world.changes(),
+/** A plan that changes nothing. */
+export function emptyPlan(): Plan {
+  return {
+    creates: [],
+    updates: [],
+    deletes: [],
+    addedReferences: [],
+    removedReferences: [],
+    cascade: null,
     outcomes: [],
     keys: [],
     held: [],
     blocked: [],
     dropped: [],
+  };
+}
+
+/** Turns verdicts and the world's final state into rows. */
+function gather(writes: readonly WriteHeader[], verdicts: readonly Verdict[], world: World): Plan {
+  const plan: Plan = {
+    ...emptyPlan(),
+    ...world.changes(),
   };
   const bound = new Set<string>();
   writes.forEach((write, index) => {

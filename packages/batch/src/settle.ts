@@ -11,11 +11,13 @@ import { v7 as uuidv7 } from 'uuid';
 import { commitStatements, hintStatements, type Burial } from './commit.ts';
 import { readFacts } from './facts.ts';
 import { DeposedError, type Origin } from './origin.ts';
-import { planBatch, type Plan, type PlanOptions } from './plan.ts';
+import { planCascade, type CascadeOptions } from './cascade.ts';
+import { emptyPlan, planBatch, refusal, type Plan, type PlanOptions } from './plan.ts';
 
 export interface SettleOptions extends PlanOptions {
   /** Look for blocked writes ahead of those of the batch. @default false */
   withBlocked?: boolean;
+  cascade: CascadeOptions;
   /** Completes the answer to a write with missing references: names and places, from its body. */
   describeMissing: (
     resource: string,
@@ -134,13 +136,42 @@ async function settleOnce(
   const { withSettled, withBlocked = false } = options;
   const facts = await readFacts(session, opened.writes, { withSettled, withBlocked, prefix: opened.prefix });
   const read = performance.now();
-  const plan = planBatch(opened.writes, facts, options);
+  const plan = await carryOn(session, origin, planBatch(opened.writes, facts, options), options);
   const planned = performance.now();
   await describeRefusals(session, origin, plan, options);
   await commitPlan(session, origin, plan, report);
   report.readMs += read - started;
   report.planMs += planned - read;
   report.commitMs += performance.now() - planned;
+}
+
+/** Follows a change of identity, of which a plan holds at most one, to all who refer to the document. */
+async function carryOn(session: Session, origin: Origin, plan: Plan, options: SettleOptions): Promise<Plan> {
+  const renamed = plan.updates.find(({ state }) => state.base?.referentialId !== state.referentialId);
+  const write = plan.outcomes.find(({ outcome }) => outcome.writeId === renamed?.writeId)?.write;
+  if (renamed === undefined || write === undefined) return plan;
+  const bodies = await readBodies(session, origin, [write]);
+  const cascade = await planCascade(session, renamed.state, bodies.get(write.writeId) ?? '', options.cascade);
+  if (typeof cascade !== 'string') return { ...plan, cascade };
+  // Nothing of the plan stands but the answer: a change of identity is planned alone.
+  return {
+    ...emptyPlan(),
+    keys: plan.keys,
+    outcomes: [{ write, outcome: refusal(write, cascade) }],
+    held: plan.held,
+  };
+}
+
+async function readBodies(
+  session: Session,
+  origin: Origin,
+  writes: readonly WriteHeader[],
+): Promise<Map<string, string | null>> {
+  if (origin.bodies !== null) {
+    return new Map(writes.map(({ writeId }) => [writeId, origin.bodies?.get(writeId)?.body ?? null]));
+  }
+  const rows = await session.run('readBodies', [writes.map((write) => write.writeId)]);
+  return new Map(rows.map((row) => [row['write_id'] as string, row['body'] as string | null]));
 }
 
 /** Says of each reference that is missing which one it is: the bodies of refused writes are read for it. */
@@ -152,14 +183,11 @@ async function describeRefusals(
 ): Promise<void> {
   const refused = plan.outcomes.filter(({ outcome }) => outcome.code === 'unresolved_reference');
   if (refused.length === 0) return;
-  const bodies = new Map<string, string | null>();
-  if (origin.bodies === null) {
-    const rows = await session.run('readBodies', [refused.map(({ write }) => write.writeId)]);
-    for (const row of rows) bodies.set(row['write_id'] as string, row['body'] as string | null);
-  } else {
-    for (const { write } of refused)
-      bodies.set(write.writeId, origin.bodies.get(write.writeId)?.body ?? null);
-  }
+  const bodies = await readBodies(
+    session,
+    origin,
+    refused.map(({ write }) => write),
+  );
   for (const { write, outcome } of refused) {
     const body = bodies.get(write.writeId);
     const missing = outcome.detail?.missing?.map((reference) => reference.referentialId);
@@ -204,18 +232,7 @@ export function planOfOutcome(
     contentHash: null,
     detail,
   };
-  return {
-    creates: [],
-    updates: [],
-    deletes: [],
-    addedReferences: [],
-    removedReferences: [],
-    outcomes: [{ write, outcome }],
-    keys: [],
-    held: [],
-    blocked: [],
-    dropped: [],
-  };
+  return { ...emptyPlan(), outcomes: [{ write, outcome }] };
 }
 
 /**

@@ -39,6 +39,8 @@ export interface ClientOptions {
   flushWritesMax?: number;
   /** Sessions that write in `direct` (@default 32) and `local` (@default 2) mode. */
   sessionsMax?: number;
+  /** `direct` and `local` mode: documents that a change of identity may rewrite. @default 10000 */
+  cascadeDocumentsMax?: number;
   /** Connections for reads. @default 8 */
   connectionsMax?: number;
   /** Shown in pg_stat_activity. @default 'sluice node' */
@@ -97,7 +99,10 @@ class Client implements SluiceClient {
     const isDirect = this.#mode === 'direct';
     return new MemoryPath({
       database,
-      settle: settleOptions(options.model),
+      settle: settleOptions(options.model, {
+        lanes: this.#lanes,
+        cascadeDocumentsMax: options.cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
+      }),
       batchWritesMax: isDirect ? 1 : flushWritesMax,
       sessionsMax: options.sessionsMax ?? (isDirect ? 32 : 2),
       pollIntervalMs,

@@ -25,6 +25,8 @@ export interface WriterOptions {
   pollIntervalMs?: number;
   /** @default 512 */
   batchWritesMax?: number;
+  /** Documents that a change of identity may rewrite. @default 10000 */
+  cascadeDocumentsMax?: number;
   /** @default 24 */
   retentionHours?: number;
   /** Shown in pg_stat_activity. @default 'sluice writer' */
@@ -81,7 +83,10 @@ export function createWriter(options: WriterOptions): Writer {
         writerId,
         batchWritesMax: options.batchWritesMax ?? defaults.batchWritesMax,
         pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
-        settle: settleOptions(model),
+        settle: settleOptions(model, {
+          lanes,
+          cascadeDocumentsMax: options.cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
+        }),
         isListening: () => listener.isListening,
         onBatch(report) {
           batches += 1;
