@@ -1,0 +1,69 @@
+// Migrations run once each, whoever runs them and however many do.
+
+import { migrate, readMigrations, schemaVersion } from '@sluice/store';
+import { describe, expect, test, inject, onTestFinished } from 'vitest';
+import { databaseUrl, execute } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
+import { randomBytes } from 'node:crypto';
+
+/** An empty database of the test's own. */
+async function setup(): Promise<string> {
+  const server = inject('postgresUrl');
+  const name = `sluice_migrations_${randomBytes(4).toString('hex')}`;
+  await execute(server, `create database ${name}`);
+  onTestFinished(() => execute(server, `drop database ${name} with (force)`).then(() => undefined));
+  return databaseUrl(server, name);
+}
+
+describe('migrations', () => {
+  test('are numbered without a gap and named by what they do', () => {
+    const migrations = readMigrations();
+    expect(migrations.map(({ version }) => version)).toEqual(migrations.map((_, index) => index + 1));
+    expect(migrations.filter(({ name }) => !/^\d{4}_[a-z_]+$/.test(name))).toEqual([]);
+  });
+
+  test('may run twice', async () => {
+    const url = await setup();
+    const first = await migrate({ url });
+    expect(first.applied).toHaveLength(schemaVersion);
+    expect(await migrate({ url })).toEqual({ applied: [], version: schemaVersion });
+  });
+
+  test('may run from twenty processes at the same time', async () => {
+    const url = await setup();
+    const results = await Promise.all(Array.from({ length: 20 }, () => migrate({ url })));
+    expect(results.flatMap(({ applied }) => applied)).toHaveLength(schemaVersion);
+    expect(await sql(url, 'select count(*) from sluice.migration')).toEqual([
+      { count: String(schemaVersion) },
+    ]);
+  });
+
+  test('leave nothing behind when they are only asked for', async () => {
+    const url = await setup();
+    expect((await migrate({ url, dryRun: true })).applied).toHaveLength(schemaVersion);
+    expect(await sql(url, `select to_regnamespace('sluice') is null as absent`)).toEqual([{ absent: true }]);
+  });
+
+  test('are refused when one that ran before has changed', async () => {
+    const url = await setup();
+    await migrate({ url });
+    await sql(url, `update sluice.migration set checksum = 'another' where version = 1`);
+    await expect(migrate({ url })).rejects.toMatchObject({
+      code: 'deployment_disagrees',
+      message: expect.stringContaining('0001_foundation') as string,
+    });
+  });
+
+  test('are refused on a database that is newer than the program', async () => {
+    const url = await setup();
+    await migrate({ url });
+    await sql(
+      url,
+      `insert into sluice.migration (version, name, checksum) values (9999, '9999_future', 'unknown')`,
+    );
+    await expect(migrate({ url })).rejects.toMatchObject({
+      code: 'deployment_disagrees',
+      message: expect.stringContaining('9999_future') as string,
+    });
+  });
+});
