@@ -43,9 +43,15 @@ export async function runLoad(cluster: Cluster, options: ClusterLoadOptions): Pr
       signal,
       onProgress: (readTally) => progress.show(() => progressText(readTally(), total)),
     });
+    const outcomes = await database.run('countResults', [clock?.['now']]);
+    const countOf = (result: string) =>
+      Number(outcomes.find((row) => row['result'] === result)?.['writes'] ?? 0);
     const [batches] = await database.run('measureBatches', [clock?.['now']]);
     return {
       ...report,
+      // Not every answer tells whether it changed the document; the outcomes do.
+      updated: countOf('updated'),
+      unchanged: countOf('unchanged'),
       batches: Number(batches?.['batches']),
       batchSizeMean: Number(Number(batches?.['mean']).toFixed(1)),
       batchSizeMedian: Number(batches?.['median']),

@@ -107,11 +107,13 @@ export class SupervisedProcess {
       }).catch(() => undefined);
       if (this.#stopping.signal.aborted) return;
       this.#restarts += 1;
-      await this.#spawnUntilReady().then(
-        () => this.#options.onEvent(`${this.name} is back (process ${this.pid})`),
-        // It has ended, which the next round sees.
-        () => undefined,
-      );
+      try {
+        await this.#spawnUntilReady();
+        this.#options.onEvent(`${this.name} is back (process ${this.pid})`);
+      } catch (error) {
+        // The next round sees that it has ended.
+        this.#options.onEvent(error instanceof Error ? error.message : String(error));
+      }
     }
   }
 

@@ -172,9 +172,9 @@ describe('a load', () => {
 
   test('tells created, updated and unchanged apart', async () => {
     const replies: Reply[] = [
-      { status: 201, json: { result: 'created' } },
-      { status: 200, json: { result: 'updated' } },
-      { status: 200, json: { result: 'unchanged' } },
+      { status: 201 },
+      { status: 200, headers: { 'sluice-result': 'updated' } },
+      { status: 200, headers: { 'sluice-result': 'unchanged' } },
     ];
     const node = await startNode((_, count) => replies[count - 1] ?? 'break');
     const lines = [1, 2, 3].map((id) => line('t/parents', { id }));

@@ -3,6 +3,7 @@
  * it needs are answered.
  */
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Model } from '@sluice/model';
 import { Latency } from './latency.ts';
 import type { LoadLine } from './load-line.ts';
@@ -97,6 +98,8 @@ class LoadRun {
   constructor(options: LoadOptions) {
     this.#options = options;
     this.#signal = options.signal ?? new AbortController().signal;
+    // Every document that waits for its next try listens.
+    setMaxListeners(0, this.#signal);
     this.#ring = new NodeRing(options.nodes, options.concurrency);
     this.#order = new LoadOrder(options.model);
   }

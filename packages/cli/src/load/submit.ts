@@ -30,6 +30,8 @@ export interface SubmitOptions {
 
 interface Reply {
   status: number;
+  /** What the node says the write came to. */
+  result: string | undefined;
   text: string;
   retryAfterMs: number;
 }
@@ -71,17 +73,17 @@ async function post(node: RingNode, line: LoadLine, idempotencyKey: string): Pro
   const retryAfterSeconds = Number(headers['retry-after'] ?? 0);
   return {
     status: statusCode,
+    result: headers['sluice-result']?.toString(),
     text: await body.text(),
     retryAfterMs: Number.isFinite(retryAfterSeconds) ? retryAfterSeconds * 1000 : 0,
   };
 }
 
-function readReply({ status, text }: Reply): Omit<Answer, 'retries'> {
-  const { result, code } = parseObject(text);
+function readReply({ status, result, text }: Reply): Omit<Answer, 'retries'> {
   if (status === 201) return { applied: 'created', status, code: '' };
-  if (status >= 200 && status < 300) {
-    return { applied: result === 'updated' ? 'updated' : 'unchanged', status, code: '' };
-  }
+  // A node that does not tell whether it changed anything is taken to have done so.
+  if (status === 200) return { applied: result === 'unchanged' ? 'unchanged' : 'updated', status, code: '' };
+  const { code } = parseObject(text);
   return { applied: null, status, code: typeof code === 'string' ? code : '' };
 }
 

@@ -8,7 +8,8 @@ export function reportError(error: unknown, isJson: boolean): number {
   const code = explained instanceof SluiceError ? explained.code : 'internal';
   if (isJson) printJson({ error: { code, message: explained.message } });
   // A sentence of ours tells enough; anything else is a defect, whose place matters.
-  const isOurs = explained instanceof SluiceError || explained.message.startsWith('Cannot ');
+  const isOurs =
+    explained instanceof SluiceError || (explained.name === 'Error' && explained.message.startsWith('Cannot '));
   complain(isOurs ? explained.message : (explained.stack ?? explained.message));
   return explained instanceof SluiceError ? explained.entry.exitCode : 1;
 }
