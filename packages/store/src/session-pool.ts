@@ -11,6 +11,8 @@ export interface SessionPoolOptions extends ConnectionOptions {
 
 export class SessionPool {
   readonly #pool: pg.Pool;
+  /** One for each connection, for as long as it lives. */
+  readonly #sessions = new WeakMap<pg.PoolClient, Session>();
 
   constructor(options: SessionPoolOptions) {
     this.#pool = new pg.Pool(poolConfig(options, options.sessionsMax ?? 32, true));
@@ -25,17 +27,18 @@ export class SessionPool {
     } catch (error) {
       throw reduceError(error, 'connect');
     }
-    const onError = (): void => undefined;
-    client.on('error', onError);
+    let session = this.#sessions.get(client);
+    if (session === undefined) {
+      session = new Session(client, () => Promise.resolve());
+      this.#sessions.set(client, session);
+    }
     let isBroken = false;
     try {
-      return await work(new Session(client, () => Promise.resolve()));
+      return await work(session);
     } catch (error) {
       isBroken = !(error instanceof DatabaseError) || error.isConnectionLoss;
       throw error;
     } finally {
-      client.removeAllListeners('end');
-      client.off('error', onError);
       client.release(isBroken);
     }
   }

@@ -1,0 +1,173 @@
+// A change of identity and all that follows from it, on a real PostgreSQL, in every mode.
+
+import { createClient, type SluiceClient } from '@sluice/client';
+import { parseModel } from '@sluice/model';
+import { modes, type Mode, type Outcome } from '@sluice/protocol';
+import { createWriter } from '@sluice/writer';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { execute } from '../support/postgres.ts';
+
+const school = { identity: '$.schoolId', path: '$.schoolReference.schoolId' };
+const model = parseModel({
+  project: 'Sample',
+  abstracts: [{ name: 'Organization', identity: ['$.organizationId'] }],
+  resources: [
+    {
+      name: 'School',
+      endpoint: 'sample/schools',
+      identity: ['$.schoolId'],
+      superclass: { resource: 'Organization', identityPath: '$.organizationId' },
+      allowIdentityUpdates: true,
+    },
+    {
+      name: 'Period',
+      endpoint: 'sample/periods',
+      identity: ['$.periodName', '$.schoolReference.schoolId'],
+      references: [{ resource: 'School', paths: [school] }],
+      allowIdentityUpdates: true,
+    },
+    {
+      name: 'Section',
+      endpoint: 'sample/sections',
+      identity: ['$.sectionId'],
+      references: [
+        {
+          resource: 'Period',
+          paths: [
+            { identity: '$.periodName', path: '$.periods[*].periodReference.periodName' },
+            { identity: '$.schoolReference.schoolId', path: '$.periods[*].periodReference.schoolId' },
+          ],
+        },
+        {
+          resource: 'Organization',
+          paths: [{ identity: '$.organizationId', path: '$.ownerReference.organizationId' }],
+        },
+      ],
+    },
+    { name: 'Fixed', endpoint: 'sample/fixed', identity: ['$.fixedId'] },
+  ],
+});
+
+describe.each(modes.map((mode) => [mode]))('a change of identity in %s mode', (mode: Mode) => {
+  const database = useDatabase();
+  let client: SluiceClient;
+  let stop: () => Promise<void>;
+
+  beforeAll(async () => {
+    client = createClient({ url: database.url, model, mode, cascadeDocumentsMax: 3 });
+    const writer = createWriter({ url: database.url, model, cascadeDocumentsMax: 3 });
+    await Promise.all([client.start(), writer.start()]);
+    stop = async () => {
+      await client.stop();
+      await writer.stop();
+    };
+  });
+  afterAll(() => stop());
+
+  const resource = (endpoint: string) => model.findEndpoint(`sample/${endpoint}`)!;
+  const post = (endpoint: string, document: object): Promise<Outcome> =>
+    client.submit({ operation: 'upsert', resource: resource(endpoint), body: JSON.stringify(document) });
+  const put = (endpoint: string, documentId: string, document: object, ifMatch?: string): Promise<Outcome> =>
+    client.submit({
+      operation: 'update',
+      resource: resource(endpoint),
+      documentId,
+      body: JSON.stringify(document),
+      ...(ifMatch === undefined ? {} : { ifMatch }),
+    });
+  const read = async (endpoint: string, id: string | null): Promise<unknown> =>
+    JSON.parse((await client.readDocument(resource(endpoint), id ?? ''))?.body ?? 'null');
+  const period = (periodName: string, schoolId: number) => ({ periodName, schoolReference: { schoolId } });
+
+  test('is carried into every body that spells it, transitively, with their identities', async () => {
+    const s = await post('schools', { schoolId: 1, name: 'One' });
+    const p = await post('periods', { ...period('P1', 1), exact: 12.5 });
+    const x = await post('sections', {
+      sectionId: 'X',
+      periods: [{ periodReference: { periodName: 'P1', schoolId: 1 } }],
+      ownerReference: { organizationId: 1 },
+    });
+    expect(await put('schools', s.documentId ?? '', { schoolId: 2, name: 'One' })).toMatchObject({
+      result: 'updated',
+      version: 2,
+    });
+
+    expect(await read('periods', p.documentId)).toEqual({ ...period('P1', 2), exact: 12.5 });
+    expect(await read('sections', x.documentId)).toEqual({
+      sectionId: 'X',
+      periods: [{ periodReference: { periodName: 'P1', schoolId: 2 } }],
+      ownerReference: { organizationId: 2 },
+    });
+    // The identities moved along: the new ones are known, the old ones are free.
+    expect(await post('periods', { ...period('P1', 2), exact: 12.5 })).toMatchObject({
+      result: 'unchanged',
+      documentId: p.documentId,
+    });
+    expect(await post('periods', period('P1', 1))).toMatchObject({ code: 'unresolved_reference' });
+    expect(await post('schools', { schoolId: 1, name: 'Another' })).toMatchObject({ result: 'created' });
+  });
+
+  test('is refused where the new identity is taken, by itself or by what would follow', async () => {
+    const s = await post('schools', { schoolId: 10 });
+    await post('schools', { schoolId: 11 });
+    expect(await put('schools', s.documentId ?? '', { schoolId: 11 })).toMatchObject({
+      code: 'identity_conflict',
+    });
+  });
+
+  test('is refused where the resource does not allow it', async () => {
+    const fixed = await post('fixed', { fixedId: 1 });
+    expect(await put('fixed', fixed.documentId ?? '', { fixedId: 2 })).toMatchObject({
+      code: 'immutable_identity',
+    });
+  });
+
+  test('is refused, and changes nothing, where more documents would follow than are allowed', async () => {
+    const s = await post('schools', { schoolId: 20 });
+    const [first] = await Promise.all(['A', 'B', 'C', 'D'].map((name) => post('periods', period(name, 20))));
+    expect(await put('schools', s.documentId ?? '', { schoolId: 21 })).toMatchObject({
+      result: 'refused',
+      code: 'cascade_too_large',
+    });
+    expect(await read('periods', first?.documentId ?? null)).toEqual(period('A', 20));
+  });
+
+  test('of a document that others update at the same time is applied once for one version', async () => {
+    const s = await post('schools', { schoolId: 30, name: 'old' });
+    const outcomes = await Promise.all([
+      put('schools', s.documentId ?? '', { schoolId: 31, name: 'old' }, s.contentHash ?? ''),
+      put('schools', s.documentId ?? '', { schoolId: 30, name: 'new' }, s.contentHash ?? ''),
+    ]);
+    expect(outcomes.map(({ result }) => result).sort()).toEqual(['refused', 'updated']);
+    expect(outcomes.find(({ result }) => result === 'refused')?.code).toBe('precondition_failed');
+  });
+
+  test('meets a write of a document that would follow it without losing either', async () => {
+    const s = await post('schools', { schoolId: 40 });
+    const p = await post('periods', period('P', 40));
+    const outcomes = await Promise.all([
+      put('schools', s.documentId ?? '', { schoolId: 41 }),
+      put('periods', p.documentId ?? '', { ...period('P', 40), note: 'written' }),
+    ]);
+    expect(outcomes[0]?.result).toBe('updated');
+    const stored = await read('periods', p.documentId);
+    // Either the update came first and was carried along, or its reference was gone when its turn came.
+    if (outcomes[1]?.result === 'updated') expect(stored).toEqual({ ...period('P', 41), note: 'written' });
+    else {
+      expect(outcomes[1]?.code).toBe('unresolved_reference');
+      expect(stored).toEqual(period('P', 41));
+    }
+  });
+
+  test('leaves no reference that leads nowhere and no alias without its document', async () => {
+    const rows = await execute(
+      database.url,
+      `select count(*)::int as wrong from sluice.document d
+       where not exists (select from sluice.alias a where a.referential_id = d.referential_id and a.document_id = d.document_id)
+          or (select count(*) from sluice.alias a where a.document_id = d.document_id)
+             <> case when d.superclass_id is null then 1 else 2 end`,
+    );
+    expect(rows).toEqual([{ wrong: 0 }]);
+  });
+});
