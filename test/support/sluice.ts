@@ -22,13 +22,16 @@ export interface RunningSluice {
   ended: Promise<{ code: number | null; last: JsonLine; stderr: string }>;
 }
 
-/** Starts `sluice … --json`. It is killed at the end of the test. */
-export function startSluice(args: readonly string[]): RunningSluice {
-  const environment = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name)),
+/** Starts `sluice … --json`, with no other settings than these. It is killed at the end of the test. */
+export function startSluice(
+  args: readonly string[],
+  settings: Readonly<Record<string, string>> = {},
+): RunningSluice {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name),
   );
   const child = spawn(process.execPath, [program, ...args, '--json'], {
-    env: environment,
+    env: { ...Object.fromEntries(kept), ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));

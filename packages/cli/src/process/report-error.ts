@@ -9,7 +9,8 @@ export function reportError(error: unknown, isJson: boolean): number {
   if (isJson) printJson({ error: { code, message: explained.message } });
   // A sentence of ours tells enough; anything else is a defect, whose place matters.
   const isOurs =
-    explained instanceof SluiceError || (explained.name === 'Error' && explained.message.startsWith('Cannot '));
+    explained instanceof SluiceError ||
+    (explained.name === 'Error' && explained.message.startsWith('Cannot '));
   complain(isOurs ? explained.message : (explained.stack ?? explained.message));
   return explained instanceof SluiceError ? explained.entry.exitCode : 1;
 }

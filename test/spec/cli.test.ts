@@ -1,0 +1,94 @@
+// The commands of a deployment, each as the process that an operator runs.
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { databaseUrl, execute } from '../support/postgres.ts';
+import { createDataDir, startSluice } from '../support/sluice.ts';
+
+const database = useDatabase();
+const model = fileURLToPath(new URL('../../packages/cli/src/sample/sample-model.json', import.meta.url));
+const timeout = 60_000;
+
+const run = (args: readonly string[], settings: Record<string, string> = { DATABASE_URL: database.url }) =>
+  startSluice(args, settings).ended;
+
+describe('sluice', () => {
+  test('names the setting that is missing or wrong, and what it should be', { timeout }, async () => {
+    const [missing, wrong] = await Promise.all([
+      run(['status'], {}),
+      run(['writer', '--model', model], { DATABASE_URL: database.url, SLUICE_LANES: 'x' }),
+    ]);
+    expect(missing).toMatchObject({ code: 2, last: { error: { code: 'configuration_invalid' } } });
+    expect(missing.stderr).toContain('Cannot start as DATABASE_URL is missing');
+    expect(wrong).toMatchObject({ code: 2 });
+    expect(wrong.stderr).toBe("Cannot start as SLUICE_LANES is not a whole number from 1 to 1024: 'x'\n");
+  });
+
+  test('shows no password, whatever goes wrong', { timeout }, async () => {
+    const url = 'postgres://somebody:unlikely@127.0.0.1:1/none';
+    const { code, last, stderr } = await run(['status'], { DATABASE_URL: url });
+    expect(code).toBe(1);
+    expect(last).toMatchObject({ error: { code: 'database_unavailable' } });
+    expect(JSON.stringify(last) + stderr).not.toContain('unlikely');
+  });
+});
+
+describe('sluice migrate', () => {
+  test('says what would run, runs it, and has nothing left to do', { timeout }, async () => {
+    const name = `${database.name}_empty`;
+    await execute(database.url, `create database ${name}`);
+    const settings = { DATABASE_URL: databaseUrl(database.url, name) };
+    const early = await run(['status'], settings);
+    expect(early).toMatchObject({ code: 4, last: { error: { code: 'schema_outdated' } } });
+    const dry = await run(['migrate', '--dry-run'], settings);
+    const { applied } = dry.last;
+    expect(applied).toContain('0001_foundation');
+    expect((await run(['migrate'], settings)).last).toMatchObject({ applied });
+    expect((await run(['migrate'], settings)).last).toMatchObject({ applied: [] });
+    await execute(database.url, `drop database ${name}`);
+  });
+});
+
+describe('sluice api, writer, load and status', () => {
+  test('work together, and stop in order when told to', { timeout }, async () => {
+    const folder = await createDataDir();
+    const file = join(folder, 'a.ndjson');
+    const descriptor = (codeValue: string) => ({
+      endpoint: '/sample/gradeLevelDescriptors',
+      document: {
+        namespace: 'uri://sample.org/GradeLevelDescriptor',
+        codeValue,
+        shortDescription: codeValue,
+      },
+    });
+    await writeFile(file, ['One', 'Two'].map((code) => JSON.stringify(descriptor(code))).join('\n'));
+
+    const settings = { DATABASE_URL: database.url, SLUICE_MODEL: model, SLUICE_LOG_LEVEL: 'warn' };
+    const node = startSluice(['api', '--port', '0'], settings);
+    const writer = startSluice(['writer'], settings);
+    const [{ url }] = await Promise.all([node.event('ready'), writer.event('ready')]);
+
+    const loaded = await run(['load', file, '--nodes', String(url), '--model', model]);
+    expect(loaded).toMatchObject({ code: 0, last: { documents: 2, created: 2, failed: 0, retries: 0 } });
+    const led = await run(['status']);
+    expect(led.last).toMatchObject({ documents: 2, backlog: 0, deadLetters: 0, lanesWithoutLeader: 0 });
+
+    await writeFile(file, JSON.stringify({ endpoint: '/sample/gradeLevelDescriptors', document: {} }));
+    const refused = await run(['load', file, '--nodes', String(url), '--model', model]);
+    expect(refused).toMatchObject({ code: 1, last: { failed: 1, retries: 0 } });
+    expect(refused.last['failures']).toMatchObject([{ line: 'a.ndjson:1', status: 400 }]);
+
+    node.kill('SIGTERM');
+    writer.kill('SIGTERM');
+    expect(await node.ended).toMatchObject({ code: 0 });
+    expect(await writer.ended).toMatchObject({ code: 0 });
+    await eventually(async () => {
+      const { last } = await run(['status']);
+      expect(last).toMatchObject({ documents: 2, lanesWithoutLeader: 16 });
+    });
+  });
+});
