@@ -8,7 +8,8 @@ import { DatabaseError, type Session } from '@sluice/store';
 import { v7 as uuidv7 } from 'uuid';
 import { commitStatements } from './commit.ts';
 import { outcomeOf } from './facts.ts';
-import { planOfOutcome } from './settle.ts';
+import { emptyPlan } from './plan.ts';
+import { notApplied } from './settle.ts';
 
 /**
  * Returns the final outcome of the write: the one it had already, or the one given here. After that it is never
@@ -31,8 +32,8 @@ export async function cancelWrite(
       return outcomeOf(row);
     }
     const isPending = row?.['is_pending'] === true;
-    const plan = planOfOutcome(write, code);
-    const [settled] = plan.outcomes;
+    const outcome = notApplied(write, code);
+    const plan = { ...emptyPlan(), outcomes: [{ write, outcome }] };
     const statements = commitStatements(plan, {
       batchId: uuidv7(),
       terms: new Map(),
@@ -52,6 +53,6 @@ export async function cancelWrite(
       await session.flight([{ name: 'rollback' }]);
       continue;
     }
-    if (settled !== undefined) return settled.outcome;
+    return outcome;
   }
 }

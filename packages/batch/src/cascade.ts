@@ -24,6 +24,8 @@ export interface CascadeOptions {
 /** A document whose body follows a renamed one. */
 export interface CarriedDocument {
   documentId: string;
+  /** Endpoint. */
+  resource: string;
   plannedOn: number;
   contentHash: string;
   referentialId: string;
@@ -188,6 +190,7 @@ function cascadeOf(root: Carried, all: readonly Carried[]): Cascade {
     if (carried === root) continue;
     cascade.documents.push({
       documentId,
+      resource: carried.endpoint,
       plannedOn: before.version,
       contentHash: contentHash(carried.document),
       referentialId,

@@ -1,3 +1,11 @@
+export {
+  defineProjection,
+  type ChangedDocument,
+  type Projection,
+  type ProjectionChanges,
+  type ProjectionTransaction,
+} from './projection.ts';
+export type { BatchReport } from './attempt.ts';
 export * from './settle.ts';
 export * from './origin.ts';
 export * from './plan.ts';

@@ -32,7 +32,7 @@ export interface AddedReference {
 export interface Plan {
   creates: DocumentChange[];
   updates: DocumentChange[];
-  deletes: { documentId: string; version: number }[];
+  deletes: { documentId: string; resource: string; version: number }[];
   addedReferences: AddedReference[];
   removedReferences: { documentId: string; referentialId: string }[];
   /** What follows from a change of identity; null: nothing was renamed. */

@@ -111,7 +111,7 @@ export class World {
         if (!state.exists || bodyOf === null) continue;
         changes.creates.push({ state, writeId: bodyOf });
       } else if (!state.exists) {
-        changes.deletes.push({ documentId, version: base.version });
+        changes.deletes.push({ documentId, resource: state.resource, version: base.version });
       } else if (bodyOf !== null) {
         changes.updates.push({ state, writeId: bodyOf });
       } else continue;

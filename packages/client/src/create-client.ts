@@ -1,7 +1,7 @@
 /** Puts a client together: reads, keys and identities are the same in every mode, only the path of a write differs. */
 import type { Model } from '@sluice/model';
 import { defaults, SluiceError, type Mode, type Outcome, type Write } from '@sluice/protocol';
-import { fingerprintOf, outcomeOf, settleOptions } from '@sluice/batch';
+import { fingerprintOf, outcomeOf, settleOptions, type Projection } from '@sluice/batch';
 import { agree, Database, DatabaseError, type Row } from '@sluice/store';
 import type { Logger } from 'pino';
 import type {
@@ -41,6 +41,8 @@ export interface ClientOptions {
   sessionsMax?: number;
   /** `direct` and `local` mode: documents that a change of identity may rewrite. @default 10000 */
   cascadeDocumentsMax?: number;
+  /** Derived rows (`direct` and `local` mode; else they are the writers'). Every process of a deployment needs the same. @default none */
+  projections?: readonly Projection[];
   /** Connections for reads. @default 8 */
   connectionsMax?: number;
   /** Shown in pg_stat_activity. @default 'sluice node' */
@@ -99,10 +101,13 @@ class Client implements SluiceClient {
     const isDirect = this.#mode === 'direct';
     return new MemoryPath({
       database,
-      settle: settleOptions(options.model, {
-        lanes: this.#lanes,
-        cascadeDocumentsMax: options.cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
-      }),
+      settle: {
+        ...settleOptions(options.model, {
+          lanes: this.#lanes,
+          cascadeDocumentsMax: options.cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
+        }),
+        projections: options.projections ?? [],
+      },
       batchWritesMax: isDirect ? 1 : flushWritesMax,
       sessionsMax: options.sessionsMax ?? (isDirect ? 32 : 2),
       pollIntervalMs,

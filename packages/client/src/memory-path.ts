@@ -135,7 +135,7 @@ export class MemoryPath implements WritePath {
     for (const { write, outcome } of report.outcomes) this.#resolve(write.writeId, outcome);
     for (const { write, error } of report.failed) {
       const waiter = this.#waiters.get(write.writeId);
-      const code = error.isUnstorableValue ? 'invalid_json' : 'internal';
+      const code = error instanceof DatabaseError && error.isUnstorableValue ? 'invalid_json' : 'internal';
       if (waiter !== undefined)
         this.#reject(waiter, new SluiceError(code, undefined, { detail: { path: '$' } }));
     }

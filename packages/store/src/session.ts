@@ -77,6 +77,15 @@ export class Session {
     return result?.rows ?? [];
   }
 
+  /** One statement that is not ours: of a projection. Throws {@link DatabaseError}. */
+  async query(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    try {
+      return (await this.#client.query<Row>(text, values as unknown[])).rows;
+    } catch (error) {
+      throw reduceError(error);
+    }
+  }
+
   /**
    * Sends all statements at once and waits for every answer. Throws the first error in order of the statements, as
    * the later ones only say that the transaction is aborted. A `commit` that the server answered with ROLLBACK is an

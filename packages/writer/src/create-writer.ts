@@ -1,6 +1,6 @@
 /** A writer process: its sessions, the wakeups they share, its row in sluice.writer, and the sweep of what is old. */
 import { hostname } from 'node:os';
-import { settleOptions, type BatchReport } from '@sluice/batch';
+import { settleOptions, type BatchReport, type Projection } from '@sluice/batch';
 import type { Model } from '@sluice/model';
 import { defaults } from '@sluice/protocol';
 import { agree, channels, createListener, Database, DatabaseError, type Listener } from '@sluice/store';
@@ -27,6 +27,8 @@ export interface WriterOptions {
   batchWritesMax?: number;
   /** Documents that a change of identity may rewrite. @default 10000 */
   cascadeDocumentsMax?: number;
+  /** Derived rows. Every process of a deployment needs the same. @default none */
+  projections?: readonly Projection[];
   /** @default 24 */
   retentionHours?: number;
   /** Shown in pg_stat_activity. @default 'sluice writer' */
@@ -83,10 +85,13 @@ export function createWriter(options: WriterOptions): Writer {
         writerId,
         batchWritesMax: options.batchWritesMax ?? defaults.batchWritesMax,
         pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
-        settle: settleOptions(model, {
-          lanes,
-          cascadeDocumentsMax: options.cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
-        }),
+        settle: {
+          ...settleOptions(model, {
+            lanes,
+            cascadeDocumentsMax: options.cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
+          }),
+          projections: options.projections ?? [],
+        },
         isListening: () => listener.isListening,
         onBatch(report) {
           batches += 1;

@@ -1,0 +1,42 @@
+/**
+ * What an error in a batch means: try again, in parts, or settle the one write that is left. Constraints speak of stale
+ * facts, deadlocks and time-outs of concurrent work; what remains is a fault of a write or of a projection.
+ */
+import { DatabaseError } from '@sluice/store';
+import { ProjectionError } from './projection.ts';
+
+/** An error that a batch can deal with; any other ends the session's work. */
+export type BatchFault = DatabaseError | ProjectionError;
+
+/** Tries of one set of writes, for stale facts and for transient errors. */
+const triesMax = 6;
+/** Tries of a write that fails alone for another reason, before it is set aside. */
+const triesAloneMax = 3;
+
+export type Remedy = 'try_again' | 'halve' | 'refuse' | 'answer_conflict' | 'set_aside';
+
+/** Of the fault that try number `attempt` of so many writes met. */
+export function remedyFor(fault: BatchFault, attempt: number, writes: number): Remedy {
+  const isPassing = fault instanceof DatabaseError && (fault.isStaleFacts || fault.isTransient);
+  if (isPassing) {
+    if (attempt < triesMax) return 'try_again';
+    return writes > 1 ? 'halve' : 'answer_conflict';
+  }
+  if (writes > 1) return 'halve';
+  if (fault instanceof ProjectionError && fault.isRefusal) return 'refuse';
+  return attempt < triesAloneMax ? 'try_again' : 'set_aside';
+}
+
+export function isBatchFault(error: unknown): error is BatchFault {
+  return error instanceof ProjectionError || (error instanceof DatabaseError && !error.isConnectionLoss);
+}
+
+/** What may be kept and logged of a fault. */
+export function reducedFault(fault: BatchFault): {
+  code: string | null;
+  constraint: string | null;
+  table: string | null;
+} {
+  if (fault instanceof ProjectionError) return fault.reduced;
+  return { code: fault.sqlState, constraint: fault.constraint, table: fault.table };
+}
