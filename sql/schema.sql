@@ -117,6 +117,17 @@ create table sluice.migration (
   constraint migration_pkey PRIMARY KEY (version)
 );
 
+create table sluice.organization (
+  document_id uuid not null,
+  organization_id bigint not null,
+  resource text collate "C" not null,
+  parent_ids bigint[] not null,
+  ancestor_ids bigint[] not null,
+  constraint organization_pkey PRIMARY KEY (document_id)
+);
+CREATE INDEX organization_organization ON sluice.organization USING btree (organization_id);
+CREATE INDEX organization_parent ON sluice.organization USING gin (parent_ids);
+
 create table sluice.outcome (
   write_id uuid not null,
   batch_id uuid not null,
@@ -137,6 +148,11 @@ create table sluice.outcome (
   constraint result_is_known CHECK ((result = ANY (ARRAY['created'::text, 'updated'::text, 'unchanged'::text, 'deleted'::text, 'refused'::text, 'not_applied'::text])))
 );
 
+create table sluice.projection (
+  name text collate "C" not null,
+  constraint projection_pkey PRIMARY KEY (name)
+);
+
 create table sluice.reference (
   document_id uuid not null,
   referential_id uuid not null,
@@ -152,6 +168,27 @@ create table sluice.setting (
   value text not null,
   set_at timestamp with time zone not null default clock_timestamp(),
   constraint setting_pkey PRIMARY KEY (name)
+);
+
+create view sluice.student_organization as
+ SELECT DISTINCT a.student_id,
+    unnest(o.ancestor_ids) AS organization_id
+   FROM sluice.student_school_authorization a
+     JOIN sluice.organization o ON o.organization_id = a.school_id
+  WHERE a.associations > 0;
+
+create table sluice.student_school (
+  document_id uuid not null,
+  student_id text collate "C" not null,
+  school_id bigint not null,
+  constraint student_school_pkey PRIMARY KEY (document_id)
+);
+
+create table sluice.student_school_authorization (
+  student_id text collate "C" not null,
+  school_id bigint not null,
+  associations integer not null,
+  constraint student_school_authorization_pkey PRIMARY KEY (student_id, school_id)
 );
 
 create table sluice.writer (
