@@ -4,16 +4,19 @@ select write_id, result, code, resource, document_id, version, content_hash, det
 from sluice.outcome
 where write_id = any($1::uuid[]);
 
--- name: readWrite
--- One write of one client: settled, dead, or where it is.
+-- name: readWriteStates
+-- Writes of one client: settled, or where they are. An insert that was given up may land behind its own outcome, which
+-- is what counts.
 select o.write_id, 'settled' as state, o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail,
        o.settled_at, null::timestamptz as accepted_at, null::timestamptz as blocked_at
-from sluice.outcome o where o.write_id = $1 and o.client = $2
+from sluice.outcome o
+where o.write_id = any($1::uuid[]) and o.client = $2
 union all
 select i.write_id, case when i.blocked_at is null then 'ready' else 'blocked' end, null, null, i.resource,
        i.document_id, null, null, null, null, i.accepted_at, i.blocked_at
-from sluice.intake i where i.write_id = $1 and i.client = $2
-limit 1;
+from sluice.intake i
+where i.write_id = any($1::uuid[]) and i.client = $2
+  and not exists (select from sluice.outcome o where o.write_id = i.write_id);
 
 -- name: findKey
 -- The write of this client's idempotency key: settled, or under way.

@@ -310,6 +310,10 @@ describe('Prefer', () => {
       'preference-applied': 'respond-async',
     });
     expect(client.waits).toEqual([]);
+    const both = await send('POST', schools, '{}', { prefer: 'respond-async, wait-for-references=60' });
+    expect(both.statusCode).toBe(202);
+    expect(both.headers['preference-applied']).toBe('respond-async, wait-for-references=60');
+    expect(client.requests.map((request) => request.waitForReferencesSeconds)).toEqual([null, 60]);
   });
 
   test('wait and wait-for-references reach the client', async () => {
@@ -398,6 +402,28 @@ describe('GET', () => {
     expect((await get(`/writes/${writeId}`)).json()).toMatchObject({
       outcome: { status: 201, result: 'created', id: documentId, etag: 'abc', location: school },
     });
+  });
+
+  test('tells what became of many writes, and leaves out what is not there', async () => {
+    const { client, send } = setup();
+    const state = { writeId, resource: 'ed-fi/schools', acceptedAt: null, blockedAt: null, settledAt: null };
+    client.write = { ...state, state: 'settled', outcome: created };
+    const ask = (body: unknown) => send('POST', '/writes/query', JSON.stringify(body));
+    const response = await ask({ ids: [writeId, documentId, 'x'] });
+    expect(response.statusCode).toBe(200);
+    expect(response.json()).toMatchObject([
+      { writeId, state: 'settled', outcome: { status: 201, result: 'created', id: documentId } },
+    ]);
+    expect(client.asked).toEqual([[writeId, documentId]]);
+    for (const body of [{}, null, [], { ids: writeId }, { ids: [1] }, { ids: Array(1_001).fill(writeId) }]) {
+      expect((await ask(body)).json()).toMatchObject({ status: 400, code: 'invalid_request' });
+    }
+  });
+
+  test.each(['created', 'updated', 'unchanged'] as const)('tells that a write came to %s', async (result) => {
+    const { client, send } = setup();
+    client.answer = () => ({ ...created, result });
+    expect((await send('POST', schools, '{}')).headers['sluice-result']).toBe(result);
   });
 });
 

@@ -84,7 +84,7 @@ export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
       if (!isApplied(outcome.result)) return sendProblem(reply, answer.problem!);
       if (answer.location !== undefined) reply.header('Location', answer.location);
       if (answer.etag) reply.header('ETag', `"${answer.etag}"`);
-      return reply.code(answer.status).send();
+      return reply.header('Sluice-Result', outcome.result).code(answer.status).send();
     };
 
   app.post('/data/:project/:resource', { schema: upsertSchema }, write('upsert'));

@@ -24,12 +24,17 @@ export function findResource(node: ApiNode, endpoint: string): Resource {
   return resource;
 }
 
+/** Whether anything can have this as its id. */
+export function isId(text: string): boolean {
+  return uuid.test(text);
+}
+
 /**
  * An id as the database knows it.
  * @throws {SluiceError} the code, as nothing can have an id of another form
  */
 export function readId(text: string, code: 'document_not_found' | 'write_not_found'): string {
-  if (!uuid.test(text)) throw new SluiceError(code);
+  if (!isId(text)) throw new SluiceError(code);
   return text.toLowerCase();
 }
 

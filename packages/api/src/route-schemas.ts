@@ -1,5 +1,6 @@
 /** What the routes take and give, for the OpenAPI document. Nothing is validated or serialised by these. */
 import type { FastifySchema } from 'fastify';
+import { writesAskedMax } from '@sluice/client';
 import { defaults } from '@sluice/protocol';
 
 const problem = {
@@ -14,6 +15,11 @@ const empty = (description: string, ...headers: (keyof typeof headerDocs)[]) => 
 const headerDocs = {
   Location: { type: 'string', description: 'Path of the document, or of the write.' },
   ETag: { type: 'string', description: 'Hash of the document’s content, quoted.' },
+  'Sluice-Result': {
+    type: 'string',
+    enum: ['created', 'updated', 'unchanged', 'deleted'],
+    description: 'What the write came to.',
+  },
   'Total-Count': { type: 'integer', description: 'Documents of the resource, if asked for.' },
 } as const;
 const accepted = empty(
@@ -60,8 +66,8 @@ export const upsertSchema: FastifySchema = {
   headers: { type: 'object', properties: writeHeaders },
   body: documentBody,
   response: {
-    200: empty('Replaced, or the same already.', 'Location', 'ETag'),
-    201: empty('Created.', 'Location', 'ETag'),
+    200: empty('Replaced, or the same already.', 'Location', 'ETag', 'Sluice-Result'),
+    201: empty('Created.', 'Location', 'ETag', 'Sluice-Result'),
     202: accepted,
     default: problem,
   },
@@ -75,7 +81,7 @@ export const replaceSchema: FastifySchema = {
   body: documentBody,
   response: {
     202: accepted,
-    204: empty('Replaced, or the same already.', 'Location', 'ETag'),
+    204: empty('Replaced, or the same already.', 'Location', 'ETag', 'Sluice-Result'),
     default: problem,
   },
 };
@@ -85,7 +91,7 @@ export const removeSchema: FastifySchema = {
   tags: ['documents'],
   params: documentParams,
   headers: { type: 'object', properties: { ...writeHeaders, ...ifMatch } },
-  response: { 202: accepted, 204: empty('Deleted.'), default: problem },
+  response: { 202: accepted, 204: empty('Deleted.', 'Sluice-Result'), default: problem },
 };
 
 export const documentSchema: FastifySchema = {
@@ -186,6 +192,30 @@ export const bulkSchema: FastifySchema = {
   },
 };
 
+const writeState = {
+  type: 'object',
+  properties: {
+    writeId: { type: 'string' },
+    state: { enum: ['ready', 'blocked', 'settled'] },
+    resource: { type: 'string' },
+    acceptedAt: { type: 'string', nullable: true },
+    blockedAt: { type: 'string', nullable: true },
+    settledAt: { type: 'string', nullable: true },
+    outcome: {
+      type: 'object',
+      nullable: true,
+      properties: {
+        status: { type: 'integer' },
+        result: { type: 'string' },
+        id: { type: 'string' },
+        etag: { type: 'string' },
+        location: { type: 'string' },
+        problem: { $ref: 'Problem#' },
+      },
+    },
+  },
+} as const;
+
 export const writeSchema: FastifySchema = {
   summary: 'Ask what became of a write',
   description: `Outcomes are kept for ${defaults.retentionHours} hours unless the deployment says otherwise.`,
@@ -198,22 +228,32 @@ export const writeSchema: FastifySchema = {
   response: {
     200: {
       description: 'The state; `outcome` once it is `settled`.',
-      content: {
-        'application/json': {
-          schema: {
-            type: 'object',
-            properties: {
-              writeId: { type: 'string' },
-              state: { enum: ['ready', 'blocked', 'settled'] },
-              resource: { type: 'string' },
-              acceptedAt: { type: 'string', nullable: true },
-              blockedAt: { type: 'string', nullable: true },
-              settledAt: { type: 'string', nullable: true },
-              outcome: { type: 'object', nullable: true },
-            },
+      content: { 'application/json': { schema: writeState } },
+    },
+    default: problem,
+  },
+};
+
+export const writesSchema: FastifySchema = {
+  summary: 'Ask what became of many writes',
+  tags: ['writes'],
+  body: {
+    content: {
+      'application/json': {
+        schema: {
+          type: 'object',
+          required: ['ids'],
+          properties: {
+            ids: { type: 'array', maxItems: writesAskedMax, items: { type: 'string', format: 'uuid' } },
           },
         },
       },
+    },
+  },
+  response: {
+    200: {
+      description: 'As for one write, in any order; writes that are not there are left out.',
+      content: { 'application/json': { schema: { type: 'array', items: writeState } } },
     },
     default: problem,
   },

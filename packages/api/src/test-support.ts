@@ -38,6 +38,7 @@ export class FakeClient implements SluiceClient {
   answer: (request: WriteRequest) => Outcome | Promise<Outcome> = () => created;
   documents: StoredDocument[] = [];
   write: WriteState | null = null;
+  readonly asked: (readonly string[])[] = [];
   health: ClientStatus = {
     mode: 'coordinated',
     isStarted: true,
@@ -77,6 +78,11 @@ export class FakeClient implements SluiceClient {
 
   async readWrite(): Promise<WriteState | null> {
     return this.write;
+  }
+
+  async readWrites(_client: string, writeIds: readonly string[]): Promise<WriteState[]> {
+    this.asked.push(writeIds);
+    return this.write === null ? [] : [this.write];
   }
 
   async status(): Promise<ClientStatus> {

@@ -1,19 +1,40 @@
-/** `/writes`: what became of a write that was answered before it was settled. */
+/** `/writes`: what became of writes that were answered before they were settled. */
+import { writesAskedMax, type WriteState } from '@sluice/client';
 import { SluiceError } from '@sluice/protocol';
 import type { FastifyInstance } from 'fastify';
 import { clientOf } from './client-of.ts';
-import { readId, type ApiNode } from './node.ts';
-import { writeSchema } from './route-schemas.ts';
+import { isId, readId, type ApiNode } from './node.ts';
+import { writeSchema, writesSchema } from './route-schemas.ts';
 import { answerOf } from './write-answer.ts';
 
 export function writeRoutes(app: FastifyInstance, node: ApiNode): void {
+  const answer = ({ outcome, ...state }: WriteState) => ({
+    ...state,
+    outcome: outcome && answerOf(outcome, null, node.client.model, node.basePath),
+  });
+
   app.get('/writes/:id', { schema: writeSchema }, async (request, reply) => {
     const { id } = request.params as { id: string };
     const found = await node.client.readWrite(clientOf(request), readId(id, 'write_not_found'));
     if (found === null) throw new SluiceError('write_not_found');
-    const { outcome, ...state } = found;
-    if (outcome === null) reply.header('Retry-After', 1);
-    const answer = outcome && answerOf(outcome, null, node.client.model, node.basePath);
-    return reply.type('application/json; charset=utf-8').send(JSON.stringify({ ...state, outcome: answer }));
+    if (found.outcome === null) reply.header('Retry-After', 1);
+    return reply.type('application/json; charset=utf-8').send(JSON.stringify(answer(found)));
   });
+
+  app.post('/writes/query', { schema: writesSchema }, async (request, reply) => {
+    const found = await node.client.readWrites(clientOf(request), readIds(request.body));
+    return reply.type('application/json; charset=utf-8').send(JSON.stringify(found.map(answer)));
+  });
+}
+
+/** @throws {SluiceError} `invalid_request` */
+function readIds(body: unknown): string[] {
+  const { ids } = (body ?? {}) as { ids?: unknown };
+  if (!Array.isArray(ids) || ids.length > writesAskedMax || ids.some((id) => typeof id !== 'string')) {
+    throw new SluiceError(
+      'invalid_request',
+      `Cannot read the body as its "ids" are not a list of up to ${writesAskedMax} ids`,
+    );
+  }
+  return (ids as string[]).filter(isId);
 }

@@ -61,6 +61,9 @@ export interface Page {
   offset: number;
 }
 
+/** Writes that can be asked for at once. */
+export const writesAskedMax = 1_000;
+
 export interface ClientStatus {
   mode: Mode;
   isStarted: boolean;
@@ -90,5 +93,10 @@ export interface SluiceClient {
   countDocuments(resource: Resource): Promise<number>;
   /** A write of this client, or null: writes of others are not there. */
   readWrite(client: string, writeId: string): Promise<WriteState | null>;
+  /**
+   * The same for many at once, in any order; those that are not there are left out.
+   * @throws {SluiceError} `invalid_request` for more than {@link writesAskedMax}
+   */
+  readWrites(client: string, writeIds: readonly string[]): Promise<WriteState[]>;
   status(): Promise<ClientStatus>;
 }

@@ -4,6 +4,7 @@ import { defaults, SluiceError, type Mode, type Outcome, type Write } from '@slu
 import { fingerprintOf, outcomeOf, settleOptions, type Projection } from '@sluice/batch';
 import { agree, Database, DatabaseError, type Row } from '@sluice/store';
 import type { Logger } from 'pino';
+import { writesAskedMax } from './contract.ts';
 import type {
   ClientStatus,
   SluiceClient,
@@ -201,18 +202,15 @@ class Client implements SluiceClient {
   }
 
   async readWrite(client: string, writeId: string): Promise<WriteState | null> {
-    const [row] = await this.#run('readWrite', [writeId, client]);
-    if (row === undefined) return null;
-    const state = row['state'] as WriteState['state'];
-    return {
-      writeId,
-      state,
-      resource: row['resource'] as string,
-      outcome: state === 'settled' ? outcomeOf(row) : null,
-      acceptedAt: row['accepted_at'] as string | null,
-      blockedAt: row['blocked_at'] as string | null,
-      settledAt: row['settled_at'] as string | null,
-    };
+    const [state] = await this.readWrites(client, [writeId]);
+    return state ?? null;
+  }
+
+  async readWrites(client: string, writeIds: readonly string[]): Promise<WriteState[]> {
+    if (writeIds.length > writesAskedMax) {
+      throw new SluiceError('invalid_request', `Cannot ask for more than ${writesAskedMax} writes at once`);
+    }
+    return (await this.#run('readWriteStates', [writeIds, client])).map(writeStateOf);
   }
 
   async status(): Promise<ClientStatus> {
@@ -247,6 +245,19 @@ class Client implements SluiceClient {
       'failed',
     );
   }
+}
+
+function writeStateOf(row: Row): WriteState {
+  const state = row['state'] as WriteState['state'];
+  return {
+    writeId: row['write_id'] as string,
+    state,
+    resource: row['resource'] as string,
+    outcome: state === 'settled' ? outcomeOf(row) : null,
+    acceptedAt: row['accepted_at'] as string | null,
+    blockedAt: row['blocked_at'] as string | null,
+    settledAt: row['settled_at'] as string | null,
+  };
 }
 
 function documentOf(row: Row): StoredDocument {
