@@ -10,13 +10,13 @@ create table sluice.alias (
 CREATE INDEX alias_document ON sluice.alias USING btree (document_id);
 
 create table sluice.awaited (
-  referential_id uuid not null,
+  awaited_id uuid not null,
   write_id uuid not null,
   lane smallint not null,
   since timestamp with time zone not null default clock_timestamp(),
-  constraint awaited_pkey PRIMARY KEY (referential_id, write_id)
+  failure text collate "C",
+  constraint awaited_pkey PRIMARY KEY (awaited_id, write_id)
 );
-CREATE INDEX awaited_lane ON sluice.awaited USING btree (lane);
 CREATE INDEX awaited_write ON sluice.awaited USING btree (write_id);
 
 create table sluice.dead_letter (
@@ -94,6 +94,7 @@ CREATE INDEX intake_blocked ON sluice.intake USING btree (lane, "position") WHER
 CREATE INDEX intake_document ON sluice.intake USING btree (document_id);
 CREATE INDEX intake_idempotency_key ON sluice.intake USING btree (client, idempotency_key) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX intake_ready ON sluice.intake USING btree (lane, "position") WHERE (blocked_at IS NULL);
+CREATE INDEX intake_reference_deadline ON sluice.intake USING btree (reference_deadline) WHERE ((blocked_at IS NOT NULL) AND (reference_deadline IS NOT NULL));
 CREATE INDEX intake_referential ON sluice.intake USING btree (referential_id);
 CREATE INDEX intake_superclass ON sluice.intake USING btree (superclass_id) WHERE (superclass_id IS NOT NULL);
 

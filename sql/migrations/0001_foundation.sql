@@ -66,6 +66,8 @@ create table sluice.intake (
 -- The drain reads the front of each lane, blocked writes left aside.
 create index intake_ready on sluice.intake (lane, position) where blocked_at is null;
 create index intake_blocked on sluice.intake (lane, position) where blocked_at is not null;
+create index intake_reference_deadline on sluice.intake (reference_deadline)
+  where blocked_at is not null and reference_deadline is not null;
 -- Is this identity on its way? Both the identity a write provides and its superclass form.
 create index intake_referential on sluice.intake (referential_id);
 create index intake_superclass on sluice.intake (superclass_id) where superclass_id is not null;
@@ -73,16 +75,16 @@ create index intake_superclass on sluice.intake (superclass_id) where superclass
 create index intake_document on sluice.intake (document_id);
 create index intake_idempotency_key on sluice.intake (client, idempotency_key) where idempotency_key is not null;
 
--- What each blocked write waits for.
+-- What each blocked write waits for: an identity, or the end of the write that it stands behind.
 create table sluice.awaited (
-  referential_id uuid not null,
+  awaited_id uuid not null,
   write_id uuid not null,
   lane smallint not null,
   since timestamptz not null default clock_timestamp(),
-  constraint awaited_pkey primary key (referential_id, write_id)
+  failure text collate "C",
+  constraint awaited_pkey primary key (awaited_id, write_id)
 );
 create index awaited_write on sluice.awaited (write_id);
-create index awaited_lane on sluice.awaited (lane);
 
 create table sluice.document (
   document_id uuid not null,

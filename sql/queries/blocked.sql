@@ -10,49 +10,100 @@ select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from blocked
 
 -- name: addAwaited
 -- What each of them awaits.
-insert into sluice.awaited (write_id, referential_id, lane)
+insert into sluice.awaited (write_id, awaited_id, lane)
 select * from unnest($1::uuid[], $2::uuid[], $3::smallint[])
-on conflict (referential_id, write_id) do nothing;
+on conflict (awaited_id, write_id) do nothing;
 
 -- name: removeAwaited
 -- Settled writes await nothing.
 delete from sluice.awaited where write_id = any($1::uuid[]);
 
--- name: wakeBlocked
--- Makes blocked writes of these lanes ready again if something they await has changed: the identity exists, nobody
--- provides it any more and they may not wait on, or the write they stand behind is blocked no longer. With them wake
--- the blocked writes they wait for, so that a cycle meets in one batch.
-with recursive stirred as (
-  select a.write_id
-  from sluice.awaited a
-  join sluice.intake b on b.write_id = a.write_id
-  where a.lane = any($1::smallint[])
-    and (
-      exists (select from sluice.alias x where x.referential_id = a.referential_id)
-      or case
-        when exists (select from sluice.intake p where p.write_id = a.referential_id)
-          then exists (select from sluice.intake p where p.write_id = a.referential_id and p.blocked_at is null)
-        else (b.reference_deadline is null or b.reference_deadline <= clock_timestamp())
-          and not exists (
-            select from sluice.intake p
-            where p.referential_id = a.referential_id and p.operation <> 'delete' and p.write_id <> a.write_id)
-          and not exists (
-            select from sluice.intake p
-            where p.superclass_id = a.referential_id and p.operation <> 'delete' and p.write_id <> a.write_id)
-      end
-    )
+-- name: wakeAwaiting
+-- What these lanes' blocked writes await has changed. $1: met, the identity exists or the write stood behind is settled;
+-- a write wakes once nothing is left that it awaits. $2, $3: gone, and why; who may not wait on wakes to be answered.
+-- Says how many woke, and which of the ids are awaited in other lanes: their leaders look for themselves.
+with met as (
+  delete from sluice.awaited where awaited_id = any($1::uuid[]) and lane = any($4::smallint[]) returning write_id
+),
+gone as (
+  update sluice.awaited a set failure = g.failure
+  from unnest($2::uuid[], $3::text[]) as g (awaited_id, failure)
+  where a.awaited_id = g.awaited_id and a.lane = any($4::smallint[])
+  returning a.write_id
+),
+free as (
+  select m.write_id from met m
+  where not exists (
+    select from sluice.awaited a where a.write_id = m.write_id and a.awaited_id <> all($1::uuid[]))
   union
-  select p.write_id
-  from stirred s
-  join sluice.awaited a on a.write_id = s.write_id
-  join sluice.intake p
-    on (p.referential_id = a.referential_id or p.superclass_id = a.referential_id or p.write_id = a.referential_id)
-   and p.blocked_at is not null and p.lane = any($1::smallint[])
+  select g.write_id from gone g
+  join sluice.intake i on i.write_id = g.write_id
+  where i.reference_deadline is null or i.reference_deadline <= clock_timestamp()
 ),
 woken as (
   update sluice.intake i set blocked_at = null
-  from stirred s
-  where i.write_id = s.write_id and i.blocked_at is not null
+  from free f
+  where i.write_id = f.write_id and i.blocked_at is not null
   returning 1
 )
-select count(*) as woken from woken;
+select (select count(*) from woken) as woken,
+       array(select distinct awaited_id from sluice.awaited
+             where (awaited_id = any($1::uuid[]) or awaited_id = any($2::uuid[]))
+               and lane <> all($4::smallint[])) as elsewhere;
+
+-- name: lookAwaited
+-- Have these awaited ids changed? Met: the identity exists. Gone: nothing of that name is on its way, be it a write that
+-- provides the identity or one that is stood behind; for the latter that is what was awaited.
+select a.awaited_id,
+       exists (select from sluice.alias x where x.referential_id = a.awaited_id) as is_met,
+       not exists (
+         select from sluice.intake p where p.referential_id = a.awaited_id and p.operation <> 'delete'
+         union all
+         select from sluice.intake p where p.superclass_id = a.awaited_id and p.operation <> 'delete'
+         union all
+         select from sluice.intake p where p.write_id = a.awaited_id) as is_gone,
+       exists (select from sluice.outcome o where o.write_id = a.awaited_id) as is_settled_write
+from unnest($1::uuid[]) as a (awaited_id);
+
+-- name: nextAwaited
+-- The next slice of what these lanes' blocked writes await, in the order of the ids: the look that needs no hint.
+select awaited_id, write_id from sluice.awaited
+where (awaited_id, write_id) > ($2::uuid, $3::uuid) and lane = any($1::smallint[])
+order by awaited_id, write_id
+limit $4;
+
+-- name: expireReferenceDeadlines
+-- Blocked writes of these lanes whose deadline has passed wait no longer for what nobody has submitted.
+update sluice.intake set blocked_at = null, reference_deadline = null
+where blocked_at is not null and reference_deadline <= clock_timestamp() and lane = any($1::smallint[])
+returning write_id;
+
+-- name: readFailures
+-- Why what these writes awaited did not come.
+select write_id, awaited_id, failure from sluice.awaited where write_id = any($1::uuid[]) and failure is not null;
+
+-- name: findAwaitedWrites
+-- Which of these blocked writes are awaited themselves: only those can be part of a cycle.
+select i.write_id
+from sluice.intake i
+where i.write_id = any($1::uuid[]) and i.blocked_at is not null
+  and exists (select from sluice.awaited a where a.awaited_id in (i.referential_id, i.superclass_id, i.write_id));
+
+-- name: readEdges
+-- What these blocked writes await, and which write would provide it: the first on its way, if any.
+select a.write_id, a.awaited_id, a.lane,
+       exists (select from sluice.alias x where x.referential_id = a.awaited_id) as is_met,
+       p.write_id as provider_id, p.is_blocked
+from sluice.awaited a
+left join lateral (
+  select write_id, position, blocked_at is not null as is_blocked from sluice.intake
+  where referential_id = a.awaited_id and operation <> 'delete'
+  union all
+  select write_id, position, blocked_at is not null from sluice.intake
+  where superclass_id = a.awaited_id and operation <> 'delete'
+  union all
+  select write_id, position, blocked_at is not null from sluice.intake where write_id = a.awaited_id
+  order by position
+  limit 1
+) p on true
+where a.write_id = any($1::uuid[]);

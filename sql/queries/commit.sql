@@ -131,6 +131,10 @@ where write_id = $1;
 -- notifies waits for no flush.
 select pg_notify('sluice_node_' || node, write_ids) from unnest($1::integer[], $2::text[]) as h (node, write_ids);
 
+-- name: hintProvided
+-- Tells the writers that identities exist, or come no more, for which writes of other lanes wait: where to look.
+select pg_notify('sluice_provided', ids) from unnest($1::text[]) as h (ids);
+
 -- name: hintWriters
 -- Wakes the writers.
 select pg_notify('sluice_wakeup', '');

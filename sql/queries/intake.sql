@@ -31,12 +31,12 @@ order by i.position
 limit $2;
 
 -- name: readWrites
--- The same for named writes: those of a batch that is tried again in parts.
+-- The same for named writes: those of a batch that is tried again in parts, or ($2) blocked ones that belong together.
 select i.write_id, i.lane, i.position, i.operation, i.resource, i.document_id, i.referential_id, i.superclass_id,
        i.reference_ids, i.content_hash, i.if_match, i.client, i.idempotency_key, i.was_blocked, i.node,
        case when i.reference_deadline > clock_timestamp() then i.reference_deadline end as reference_deadline
 from sluice.intake i
-where i.write_id = any($1::uuid[]) and i.blocked_at is null
+where i.write_id = any($1::uuid[]) and (i.blocked_at is null or $2)
 order by i.position;
 
 -- name: removeIntake

@@ -125,7 +125,10 @@ async function readBodies(
   return new Map(rows.map((row) => [row['write_id'] as string, row['body'] as string | null]));
 }
 
-/** Says of each reference that is missing which one it is: the bodies of refused writes are read for it. */
+/**
+ * Says of each reference that is missing which one it is, from the bodies of the refused writes; and what became of the
+ * write that would have provided it, if there was one.
+ */
 async function describeRefusals(
   session: Session,
   origin: Origin,
@@ -134,15 +137,39 @@ async function describeRefusals(
 ): Promise<void> {
   const refused = plan.outcomes.filter(({ outcome }) => outcome.code === 'unresolved_reference');
   if (refused.length === 0) return;
-  const bodies = await readBodies(
-    session,
-    origin,
-    refused.map(({ write }) => write),
-  );
+  const writes = refused.map(({ write }) => write);
+  const bodies = await readBodies(session, origin, writes);
+  const failures = await readFailures(session, plan, writes);
   for (const { write, outcome } of refused) {
     const body = bodies.get(write.writeId);
     const missing = outcome.detail?.missing?.map((reference) => reference.referentialId);
     if (typeof body !== 'string' || missing === undefined) continue;
-    outcome.detail = options.describeMissing(write.resource, body, missing);
+    const detail = options.describeMissing(write.resource, body, missing);
+    for (const reference of detail.missing ?? []) {
+      const failure = failures.get(reference.referentialId);
+      reference.reason = failure === undefined ? 'never_seen' : 'provider_failed';
+      if (failure !== undefined && failure !== '') reference.providerCode = failure;
+    }
+    outcome.detail = detail;
   }
+}
+
+/** Codes of writes that came to nothing, by the identities that they would have provided; empty: not known. */
+async function readFailures(
+  session: Session,
+  plan: Plan,
+  refused: readonly WriteHeader[],
+): Promise<Map<string, string>> {
+  const failures = new Map<string, string>();
+  for (const { write, outcome } of plan.outcomes) {
+    if (outcome.code === null || write.operation === 'delete') continue;
+    for (const id of [write.referentialId, write.superclassId])
+      if (id !== null) failures.set(id, outcome.code);
+  }
+  const waited = refused.filter((write) => write.wasBlocked).map((write) => write.writeId);
+  if (waited.length === 0) return failures;
+  for (const row of await session.run('readFailures', [waited])) {
+    failures.set(row['awaited_id'] as string, row['failure'] as string);
+  }
+  return failures;
 }

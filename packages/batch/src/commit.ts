@@ -4,7 +4,7 @@
  * identity can change hands in one batch.
  */
 import type { Outcome, Write, WriteHeader } from '@sluice/protocol';
-import { packWriteIds } from '@sluice/protocol';
+import { packIds } from '@sluice/protocol';
 import type { Statement } from '@sluice/store';
 import type { DocumentChange, Plan } from './plan.ts';
 
@@ -172,7 +172,7 @@ export function hintStatements(outcomes: Plan['outcomes']): Statement[] {
   const nodes: number[] = [];
   const payloads: string[] = [];
   for (const [node, writeIds] of byNode) {
-    for (const payload of packWriteIds(writeIds)) {
+    for (const payload of packIds(writeIds)) {
       nodes.push(node);
       payloads.push(payload);
     }

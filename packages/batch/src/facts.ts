@@ -97,6 +97,11 @@ export async function readFacts(
         if (owner !== undefined) documentIds.add(owner);
       }
     }
+    // Writes of the batch itself are in nobody's way: they are all decided now.
+    if (options.withBlocked) {
+      const own = new Set(writes.map((write) => write.writeId));
+      for (const [id, { writeId }] of facts.blocked) if (own.has(writeId)) facts.blocked.delete(id);
+    }
     if (documentIds.size === 0) return facts;
     const ids = [...documentIds];
     const statements: Statement[] = [

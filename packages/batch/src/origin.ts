@@ -43,11 +43,32 @@ export function intakeOrigin(terms: ReadonlyMap<number, number>, writesMax: numb
         { name: 'lockTerms', values: [lanes] },
         only === null
           ? { name: 'readReady', values: [lanes, writesMax] }
-          : { name: 'readWrites', values: [only] },
+          : { name: 'readWrites', values: [only, false] },
       ]);
       const found = new Map(fence?.rows.map((row) => [row['lane'] as number, row['term'] as number]));
       const lost = lanes.filter((lane) => found.get(lane) !== terms.get(lane));
       if (lost.length > 0) throw new DeposedError(lost);
+      return { writes: (read?.rows ?? []).map(headerOf), prefix: [] };
+    },
+  };
+}
+
+/**
+ * Named writes of any lanes, blocked or not, that can only be settled together: a cycle. Whoever finds it locks the term
+ * rows of all its lanes, so that no leader is in the middle of a batch with one of them, and reads them again.
+ */
+export function togetherOrigin(lanes: readonly number[], writeIds: readonly string[]): Origin {
+  const terms = new Map<number, number>();
+  return {
+    terms,
+    bodies: null,
+    async open(session, only) {
+      const [, fence, read] = await session.flight([
+        { name: 'begin' },
+        { name: 'lockTerms', values: [lanes] },
+        { name: 'readWrites', values: [only ?? writeIds, true] },
+      ]);
+      for (const row of fence?.rows ?? []) terms.set(row['lane'] as number, row['term'] as number);
       return { writes: (read?.rows ?? []).map(headerOf), prefix: [] };
     },
   };

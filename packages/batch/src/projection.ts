@@ -23,6 +23,8 @@ export interface ProjectionChanges {
 export interface ProjectionTransaction {
   /** One statement of your own, with `$1…`. Write in the order of your keys, so that lanes do not deadlock. */
   query(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** A named statement of sql/queries. */
+  run(name: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
 export interface Projection {
@@ -98,7 +100,10 @@ export async function applyProjections(
   session: Session,
   concerned: ReturnType<typeof concernedBy>,
 ): Promise<void> {
-  const transaction: ProjectionTransaction = { query: (text, values) => session.query(text, values) };
+  const transaction: ProjectionTransaction = {
+    query: (text, values) => session.query(text, values),
+    run: (name, values) => session.run(name, values),
+  };
   for (const { projection, changes } of concerned) {
     try {
       await projection.apply(changes, transaction);

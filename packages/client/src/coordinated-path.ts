@@ -2,7 +2,7 @@
  * `coordinated`: writes go through the intake, outcomes come back as rows. A hint says where to look; a poll looks
  * without one. docs/completion.md tells why no answer is lost.
  */
-import { SluiceError, type Outcome, type Write, unpackWriteIds } from '@sluice/protocol';
+import { SluiceError, type Outcome, type Write, unpackIds } from '@sluice/protocol';
 import { cancelWrite, outcomeOf } from '@sluice/batch';
 import { channels, createListener, type Database, type Listener, type Row, SessionPool } from '@sluice/store';
 import { IntakeBuffer } from './intake-buffer.ts';
@@ -69,7 +69,7 @@ export class CoordinatedPath implements WritePath {
   async start(): Promise<void> {
     await this.#listener.listen(channels.node(ownNode), (payload) => {
       // Null: hints may have been missed, so everything is looked for.
-      this.#hinted.push(...(payload === null ? this.#waiters.keys() : unpackWriteIds(payload)));
+      this.#hinted.push(...(payload === null ? this.#waiters.keys() : unpackIds(payload)));
       this.#reading ??= this.#readHinted().finally(() => (this.#reading = null));
     });
     this.#pollTimer = setInterval(() => {
@@ -100,8 +100,8 @@ export class CoordinatedPath implements WritePath {
     );
   }
 
-  accept(write: Write): Promise<void> {
-    return this.#durableBuffer.add(write);
+  accept(write: Write, waitMs: number): Promise<void> {
+    return this.#durableBuffer.add(write, waitMs);
   }
 
   join(writeId: string, lane: number, waitMs: number): Promise<Outcome> {

@@ -1,5 +1,5 @@
 /**
- * The payload of a completion hint: ids of settled writes, 22 base64url characters each, so that some 350 fit into
+ * The payload of a hint: UUIDs of settled writes, or of identities that were awaited, 22 base64url characters each, so that some 350 fit into
  * one notification (8,000 bytes). A hint is believed for nothing but where to look.
  */
 
@@ -7,12 +7,12 @@ const charactersPerId = 22;
 /** Ids in one payload, at most. */
 export const hintIdsMax = 350;
 
-/** Packs write ids into as many payloads as they need. */
-export function packWriteIds(writeIds: readonly string[]): string[] {
+/** Packs ids into as many payloads as they need. */
+export function packIds(ids: readonly string[]): string[] {
   const payloads: string[] = [];
-  for (let start = 0; start < writeIds.length; start += hintIdsMax) {
+  for (let start = 0; start < ids.length; start += hintIdsMax) {
     let payload = '';
-    for (const id of writeIds.slice(start, start + hintIdsMax)) {
+    for (const id of ids.slice(start, start + hintIdsMax)) {
       payload += Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url');
     }
     payloads.push(payload);
@@ -21,7 +21,7 @@ export function packWriteIds(writeIds: readonly string[]): string[] {
 }
 
 /** The ids of a payload; what is not of the form is left out. */
-export function unpackWriteIds(payload: string): string[] {
+export function unpackIds(payload: string): string[] {
   const ids: string[] = [];
   for (let start = 0; start + charactersPerId <= payload.length; start += charactersPerId) {
     const hex = Buffer.from(payload.slice(start, start + charactersPerId), 'base64url').toString('hex');

@@ -99,8 +99,10 @@ export interface MissingReference {
   resource: string | null;
   path: string | null;
   isDescriptor?: boolean;
-  /** Why it is missing, where that is known: the provider was refused, or never seen. */
-  reason?: 'provider_refused' | 'never_seen';
+  /** Why it is missing: a write that would have provided it was on its way and came to nothing, or none was seen. */
+  reason?: 'provider_failed' | 'never_seen';
+  /** What became of that write, where it is known. */
+  providerCode?: string;
 }
 
 /** The answers that leave an effect, or found it there already. */

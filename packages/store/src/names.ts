@@ -13,6 +13,8 @@ export const lockKeys = {
 export const channels = {
   /** Writers listen: look at the intake now. No payload. */
   wakeup: 'sluice_wakeup',
-  /** One node listens: these of your writes are settled. Payload: write ids, see `packWriteIds`. */
+  /** Writers listen: look whether these ids, awaited in your lanes, have changed. Payload: ids, see `packIds`. */
+  provided: 'sluice_provided',
+  /** One node listens: these of your writes are settled. Payload: write ids, see `packIds`. */
   node: (node: number): string => `sluice_node_${node}`,
 } as const;

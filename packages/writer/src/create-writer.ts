@@ -121,6 +121,9 @@ export function createWriter(options: WriterOptions): Writer {
         await agree(database, { lanes, modelHash: model.hash });
         await live();
         await listener.listen(channels.wakeup, () => sessions.forEach((session) => session.wake()));
+        await listener.listen(channels.provided, (payload) => {
+          sessions.forEach((session) => (payload === null ? session.wake() : session.provided(payload)));
+        });
         sessions.forEach((session) => session.start());
         sweepTimer = setInterval(() => {
           sweeping ??= live().finally(() => (sweeping = null));

@@ -6,6 +6,7 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DeposedError, intakeOrigin, settleBatch, type BatchReport, type SettleOptions } from '@sluice/batch';
 import { DatabaseError, Session, type ConnectionOptions } from '@sluice/store';
+import { BlockedWrites } from './blocked-writes.ts';
 import { Elector, type Beat } from './elector.ts';
 
 export interface LaneSessionOptions {
@@ -47,9 +48,6 @@ const sessionSettings: Readonly<Record<string, string>> = {
   jit: 'off',
 };
 
-/** Looking through all blocked writes takes at most this share of the time. */
-const blockedLookShare = 0.05;
-
 export class LaneSession {
   readonly #options: LaneSessionOptions;
   #isStopping = false;
@@ -58,7 +56,7 @@ export class LaneSession {
   #running: Promise<void> | null = null;
   #elector: Elector | null = null;
   #nextBeat = 0;
-  #nextBlockedLook = 0;
+  #blocked: BlockedWrites | null = null;
   #beat: Beat = { hasReady: false, hasBlocked: false, hasBlockedElsewhere: false };
 
   constructor(options: LaneSessionOptions) {
@@ -86,6 +84,13 @@ export class LaneSession {
     this.#rouse();
   }
 
+  /** Other lanes have settled what writes of these lanes may await. */
+  provided(payload: string): void {
+    if (!this.#beat.hasBlocked) return;
+    this.#blocked?.hint(payload);
+    this.wake();
+  }
+
   async #run(): Promise<void> {
     for (let failures = 0; !this.#isStopping;) {
       let session: Session | null = null;
@@ -98,6 +103,7 @@ export class LaneSession {
         failures += 1;
       } finally {
         this.#elector = null;
+        this.#blocked = null;
         this.#options.onLanes([]);
         await session?.close();
       }
@@ -111,26 +117,39 @@ export class LaneSession {
     this.#elector = elector;
     await elector.join();
     this.#nextBeat = 0;
+    const { settle, onBatch } = this.#options;
+    const blocked = new BlockedWrites(session, { settle, onBatch });
+    this.#blocked = blocked;
     while (!this.#isStopping) {
-      if (performance.now() >= this.#nextBeat) await this.#lookAround(elector);
+      const isBeat = performance.now() >= this.#nextBeat;
+      if (isBeat) await this.#lookAround(elector, blocked);
+      // An idle leader only beats: it locks no term rows until there is something to settle.
+      const mayHaveWork = elector.terms.size > 0 && (this.#isHinted || this.#beat.hasReady);
       this.#isHinted = false;
-      const isDone = elector.terms.size === 0 || (await this.#drain(session, elector.terms));
-      if (this.#beat.hasBlocked) await this.#wakeBlocked(session, elector);
+      const isDone = !mayHaveWork || (await this.#drain(session, elector.terms, blocked));
+      this.#beat.hasReady = !isDone;
+      const looks = this.#beat.hasBlocked && (isBeat || blocked.hasHints);
+      if (looks && (await blocked.tick([...elector.terms.keys()])) > 0) this.#isHinted = true;
       if (isDone && !this.#isHinted && !this.#isStopping)
         await this.#rest(this.#nextBeat - performance.now());
     }
     await elector.leave([...elector.terms.keys()]);
   }
 
-  async #lookAround(elector: Elector): Promise<void> {
+  async #lookAround(elector: Elector, blocked: BlockedWrites): Promise<void> {
     const before = elector.terms.size;
     this.#beat = await elector.beat();
+    if (elector.terms.size > before) blocked.takeOver();
     this.#nextBeat = performance.now() + this.#options.pollIntervalMs;
     if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()]);
   }
 
   /** Settles one batch. True: there is nothing more to do until a hint or the next beat. */
-  async #drain(session: Session, terms: ReadonlyMap<number, number>): Promise<boolean> {
+  async #drain(
+    session: Session,
+    terms: ReadonlyMap<number, number>,
+    blocked: BlockedWrites,
+  ): Promise<boolean> {
     const { batchWritesMax, settle } = this.#options;
     const origin = intakeOrigin(new Map(terms), batchWritesMax);
     const report = await settleBatch(session, origin, { ...settle, withBlocked: this.#beat.hasBlocked });
@@ -138,23 +157,12 @@ export class LaneSession {
     if (seen === 0) return true;
     this.#options.onBatch(report, terms.size);
     if (report.blocked.length > 0) this.#beat.hasBlocked = true;
-    if (report.outcomes.length > 0) {
-      this.#nextBlockedLook = 0;
-      if (this.#beat.hasBlockedElsewhere) await session.flight([{ name: 'hintWriters', isOptional: true }]);
+    if (this.#beat.hasBlocked || this.#beat.hasBlockedElsewhere) {
+      const woken = await blocked.afterBatch(report, [...terms.keys()]);
+      if (woken > 0) return false;
     }
     // A hint that came since the batch was read is remembered; without hints only an empty read ends the work.
     return seen < batchWritesMax && report.held.length === 0 && this.#options.isListening();
-  }
-
-  async #wakeBlocked(session: Session, elector: Elector): Promise<void> {
-    const started = performance.now();
-    if (started < this.#nextBlockedLook) return;
-    const [row] = await session.run('wakeBlocked', [[...elector.terms.keys()]]);
-    const took = performance.now() - started;
-    const woken = row?.['woken'] as number;
-    if (woken > 0) this.#isHinted = true;
-    this.#nextBlockedLook =
-      performance.now() + Math.max(this.#options.pollIntervalMs, took / blockedLookShare);
   }
 
   /** Until a hint, the stop, or the time is over. */

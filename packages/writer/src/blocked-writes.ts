@@ -1,0 +1,143 @@
+/**
+ * The blocked writes of the lanes that a session leads, and how they wake. Only their own lane's leader wakes them, and
+ * always by looking in a new snapshot: after every batch, on a hint that names what other lanes have settled, and slice
+ * by slice without any hint. docs/blocked-writes.md tells why none is forgotten.
+ */
+import { isApplied, packIds, unpackIds } from '@sluice/protocol';
+import { settleBatch, togetherOrigin, type BatchReport, type SettleOptions } from '@sluice/batch';
+import type { Session } from '@sluice/store';
+import { findTogether } from './find-together.ts';
+
+export interface BlockedWritesOptions {
+  settle: SettleOptions;
+  onBatch: (report: BatchReport, lanes: number) => void;
+}
+
+/** Awaited ids in one slice of the look that needs no hint. */
+const sliceMax = 2000;
+/** That look takes at most this share of the time, except after a take-over. */
+const lookShare = 0.05;
+const nowhere = '00000000-0000-0000-0000-000000000000';
+
+export class BlockedWrites {
+  readonly #session: Session;
+  readonly #options: BlockedWritesOptions;
+  /** Ids that other lanes have hinted. */
+  readonly #hinted = new Set<string>();
+  /** Writes that may have closed a cycle by being blocked. */
+  #suspects = new Set<string>();
+  #after: [string, string] = [nowhere, nowhere];
+  #nextSliceAt = 0;
+  /** A leader before may have died between a commit and its hint: all is looked at once, without pause. */
+  #isTakingOver = false;
+
+  constructor(session: Session, options: BlockedWritesOptions) {
+    this.#session = session;
+    this.#options = options;
+  }
+
+  /** Remembers where to look. Ids that nobody awaits cost nothing. */
+  hint(payload: string): void {
+    for (const id of unpackIds(payload)) this.#hinted.add(id);
+  }
+
+  get hasHints(): boolean {
+    return this.#hinted.size > 0;
+  }
+
+  takeOver(): void {
+    this.#isTakingOver = true;
+    this.#after = [nowhere, nowhere];
+  }
+
+  /** Wakes what a batch has met or made hopeless, here and, by a hint, in other lanes. */
+  async afterBatch(report: BatchReport, lanes: readonly number[]): Promise<number> {
+    const met: string[] = [];
+    const gone = new Map<string, string>();
+    for (const { write, outcome } of report.outcomes) {
+      if (write.wasBlocked) met.push(write.writeId);
+      if (write.operation === 'delete') continue;
+      for (const id of [write.referentialId, write.superclassId]) {
+        if (id === null) continue;
+        if (isApplied(outcome.result)) met.push(id);
+        else gone.set(id, outcome.code ?? '');
+      }
+    }
+    // An identity that one write was refused and another given exists.
+    for (const id of met) gone.delete(id);
+    let woken = await this.#wake(met, gone, lanes);
+    if (report.blocked.length > 0) {
+      for (const { write } of report.blocked) this.#suspects.add(write.writeId);
+      // A provider in another lane may have been settled after the facts were read and before this was committed.
+      woken += await this.#look(new Set(report.blocked.flatMap(({ awaits }) => awaits)), lanes);
+    }
+    return woken;
+  }
+
+  /** Looks at what was hinted, at deadlines, at the next slice, and for cycles. Says how many writes woke. */
+  async tick(lanes: readonly number[]): Promise<number> {
+    const hinted = new Set(this.#hinted);
+    this.#hinted.clear();
+    let woken = await this.#look(hinted, lanes);
+    woken += (await this.#session.run('expireReferenceDeadlines', [lanes])).length;
+    if (this.#isTakingOver || performance.now() >= this.#nextSliceAt) woken += await this.#lookAtSlice(lanes);
+    woken += await this.#settleTogether(lanes);
+    return woken;
+  }
+
+  async #lookAtSlice(lanes: readonly number[]): Promise<number> {
+    const started = performance.now();
+    const rows = await this.#session.run('nextAwaited', [lanes, ...this.#after, sliceMax]);
+    const last = rows.at(-1);
+    const isEnd = rows.length < sliceMax || last === undefined;
+    this.#after = isEnd ? [nowhere, nowhere] : [last['awaited_id'] as string, last['write_id'] as string];
+    if (this.#isTakingOver) for (const row of rows) this.#suspects.add(row['write_id'] as string);
+    if (isEnd) this.#isTakingOver = false;
+    const woken = await this.#look(new Set(rows.map((row) => row['awaited_id'] as string)), lanes);
+    this.#nextSliceAt = performance.now() + (performance.now() - started) / lookShare;
+    return woken;
+  }
+
+  /** Wakes who awaits one of these ids, as far as it has changed by now. */
+  async #look(ids: ReadonlySet<string>, lanes: readonly number[]): Promise<number> {
+    if (ids.size === 0) return 0;
+    const met: string[] = [];
+    const gone = new Map<string, string>();
+    for (const row of await this.#session.run('lookAwaited', [[...ids]])) {
+      const id = row['awaited_id'] as string;
+      if (row['is_met'] === true || (row['is_gone'] === true && row['is_settled_write'] === true))
+        met.push(id);
+      else if (row['is_gone'] === true) gone.set(id, '');
+    }
+    return this.#wake(met, gone, lanes, false);
+  }
+
+  async #wake(
+    met: readonly string[],
+    gone: ReadonlyMap<string, string>,
+    lanes: readonly number[],
+    tellsOthers = true,
+  ): Promise<number> {
+    if (met.length === 0 && gone.size === 0) return 0;
+    const [row] = await this.#session.run('wakeAwaiting', [met, [...gone.keys()], [...gone.values()], lanes]);
+    const elsewhere = row?.['elsewhere'] as string[];
+    if (tellsOthers && elsewhere.length > 0) {
+      await this.#session.flight([{ name: 'hintProvided', values: [packIds(elsewhere)], isOptional: true }]);
+    }
+    return row?.['woken'] as number;
+  }
+
+  /** Settles writes in one batch that await only each other, in whosever lanes they are. */
+  async #settleTogether(lanes: readonly number[]): Promise<number> {
+    if (this.#suspects.size === 0) return 0;
+    const suspects = [...this.#suspects];
+    this.#suspects = new Set();
+    const together = await findTogether(this.#session, suspects);
+    if (together.writeIds.length === 0) return 0;
+    const origin = togetherOrigin(together.lanes, together.writeIds);
+    const report = await settleBatch(this.#session, origin, { ...this.#options.settle, withBlocked: true });
+    this.#options.onBatch(report, together.lanes.length);
+    await this.afterBatch(report, lanes);
+    return report.outcomes.length;
+  }
+}
