@@ -59,28 +59,56 @@ type Standing =
   | { kind: 'unresolved'; missing: string[] }
   /** Some are on their way elsewhere, or may be waited for. */
   | { kind: 'waiting'; awaits: string[] }
-  /** Decided in an earlier pass over the batch: provider held back. */
-  | { kind: 'held' };
+  /** To be held back, whatever it finds: for a provider that is, or to be planned alone. Index as in a verdict. */
+  | { kind: 'held'; for: number };
 
 type Verdict =
-  { kind: 'settled'; outcome: Outcome } | { kind: 'held' } | { kind: 'blocked'; awaits: string[] };
+  | { kind: 'settled'; outcome: Outcome }
+  /** `for`: index of the write that has to come first, itself if it has to be alone. */
+  | { kind: 'held'; for: number; isBehind: boolean }
+  | { kind: 'blocked'; awaits: string[] };
 
 /** Plans a batch. `writes` are in order of arrival. */
 export function planBatch(writes: readonly WriteHeader[], facts: Facts, options: PlanOptions): Plan {
   const dropped = writes.filter((write) => facts.settled.has(write.writeId));
   const open = dropped.length === 0 ? writes : writes.filter((write) => !facts.settled.has(write.writeId));
-  const renaming = open.findIndex((write) => changesIdentity(write, facts, options));
-  // A change of identity is planned alone: it may take away an identity that a neighbour relies on.
-  const taken = renaming === -1 ? open : open.slice(0, Math.max(renaming, 1));
-  let plan = planTaken(taken, facts, options);
-  if (taken.length > 1 && plan.outcomes.length === 0 && plan.blocked.length === 0) {
-    // All hold each other back: the first to arrive goes alone, which needs nobody.
-    plan = planTaken(taken.slice(0, 1), facts, options);
-    plan.held.push(...taken.slice(1));
+  const { plan, verdicts } = planTogether(open, facts, options);
+  const write = open[aloneOf(verdicts)];
+  if (write === undefined) return { ...plan, dropped };
+  const { plan: alone } = planTogether([write], facts, options);
+  return { ...alone, held: open.filter((other) => other !== write), dropped };
+}
+
+/**
+ * Index of the write that goes alone, -1 if none has to: a change of identity, once all that arrived before it is held
+ * back and nobody has to come first; or one out of a circle of writes that hold each other back.
+ */
+function aloneOf(verdicts: readonly Verdict[]): number {
+  const moves = verdicts.findIndex((verdict) => verdict.kind !== 'held');
+  const needsNobody = verdicts.findIndex(
+    (verdict, index) => verdict.kind === 'held' && verdict.for === index,
+  );
+  if (needsNobody !== -1 && (moves === -1 || needsNobody < moves)) return needsNobody;
+  if (moves !== -1 || verdicts.length === 0) return -1;
+
+  const circle = circleOf(verdicts.flatMap((verdict) => (verdict.kind === 'held' ? [verdict.for] : [])));
+  const isBehind = (index: number): boolean => {
+    const verdict = verdicts[index];
+    return verdict?.kind === 'held' && verdict.isBehind;
+  };
+  // One who has to come first stands behind another of the circle: there is no order, and the one in front gives way.
+  const gives = circle.find((index, at) => !isBehind(index) && isBehind(circle.at(at - 1) ?? index));
+  return gives ?? Math.min(...circle);
+}
+
+/** Follows each to the next until one comes up again: the circle from there on. */
+function circleOf(next: readonly number[]): number[] {
+  const path: number[] = [];
+  for (let at = 0; ; at = next[at] ?? 0) {
+    const seen = path.indexOf(at);
+    if (seen !== -1) return path.slice(seen);
+    path.push(at);
   }
-  plan.held.push(...open.slice(taken.length));
-  plan.dropped = dropped;
-  return plan;
 }
 
 function changesIdentity(write: WriteHeader, facts: Facts, options: PlanOptions): boolean {
@@ -96,9 +124,24 @@ function changesIdentity(write: WriteHeader, facts: Facts, options: PlanOptions)
  * taken out, so this ends; what is taken out in one pass cannot come back, as every later write to the same document
  * was held back from the start.
  */
-function planTaken(writes: readonly WriteHeader[], facts: Facts, options: PlanOptions): Plan {
+function planTogether(
+  writes: readonly WriteHeader[],
+  facts: Facts,
+  options: PlanOptions,
+): { plan: Plan; verdicts: readonly Verdict[] } {
   const providers = providersOf(writes);
-  const standings = writes.map((write, index) => standingOf(write, index, providers, facts));
+  const standings = writes.map((write, index) => standingOf(write, index, providers, facts, options));
+  // A change of identity is planned alone: it takes away an identity that a neighbour may rely on.
+  writes.forEach((write, index) => {
+    const standing = standings[index];
+    if (writes.length === 1 || !changesIdentity(write, facts, options)) return;
+    if (standing?.kind === 'certain') standings[index] = { kind: 'held', for: index };
+    if (standing?.kind !== 'hanging') return;
+    const provider = standing.unresolved
+      .flatMap((id) => providers.get(id) ?? [])
+      .find((one) => one !== index);
+    standings[index] = { kind: 'held', for: provider ?? index };
+  });
   for (;;) {
     const { world, verdicts } = applyAll(writes, standings, facts, options);
     let changed = false;
@@ -112,7 +155,7 @@ function planTaken(writes: readonly WriteHeader[], facts: Facts, options: PlanOp
       standings[index] = takeOut(write, unresolved, providers, verdicts, facts);
       changed = true;
     });
-    if (!changed) return gather(writes, verdicts, world);
+    if (!changed) return { plan: gather(writes, verdicts, world), verdicts };
   }
 }
 
@@ -136,10 +179,15 @@ function standingOf(
   index: number,
   providers: ReadonlyMap<string, readonly number[]>,
   facts: Facts,
+  options: PlanOptions,
 ): Standing {
   let unresolved: string[] | undefined;
+  // A document does not keep the identity that it gives up.
+  const givenUp = changesIdentity(write, facts, options) ? write.documentId : null;
   for (const id of write.referenceIds) {
-    if (facts.aliases.has(id) || id === write.referentialId || id === write.superclassId) continue;
+    if (id === write.referentialId || id === write.superclassId) continue;
+    const owner = facts.aliases.get(id);
+    if (owner !== undefined && owner !== givenUp) continue;
     (unresolved ??= []).push(id);
   }
   if (unresolved === undefined) return { kind: 'certain' };
@@ -163,16 +211,17 @@ function takeOut(
   verdicts: readonly Verdict[],
   facts: Facts,
 ): Standing {
-  const fateOf = (id: string): Verdict['kind'] | 'waiting' => {
-    const kinds = (providers.get(id) ?? []).map((provider) => verdicts[provider]?.kind);
-    if (kinds.includes('held')) return 'held';
-    if (kinds.includes('blocked')) return 'blocked';
-    return mayWait(write, id, facts) ? 'waiting' : 'settled';
-  };
-  const fates = unresolved.map(fateOf);
-  const missing = unresolved.filter((_, index) => fates[index] === 'settled');
+  const missing: string[] = [];
+  let heldFor: number | undefined;
+  for (const id of unresolved) {
+    const indexes = providers.get(id) ?? [];
+    const held = indexes.find((provider) => verdicts[provider]?.kind === 'held');
+    heldFor ??= held;
+    const isOpen = held !== undefined || indexes.some((provider) => verdicts[provider]?.kind === 'blocked');
+    if (!isOpen && !mayWait(write, id, facts)) missing.push(id);
+  }
   if (missing.length > 0) return { kind: 'unresolved', missing };
-  if (fates.includes('held')) return { kind: 'held' };
+  if (heldFor !== undefined) return { kind: 'held', for: heldFor };
   return { kind: 'waiting', awaits: unresolved };
 }
 
@@ -185,36 +234,37 @@ function applyAll(
 ): { world: World; verdicts: Verdict[] } {
   const world = new World(facts);
   /** Documents and identities with a write that is not settled: later writes to them wait, in order. */
-  const behind = new Map<string, Verdict>();
+  const behind = new Map<string, { index: number; write: WriteHeader; kind: Verdict['kind'] }>();
   const keysSettled = new Map<string, { fingerprint: string; outcome: Outcome }>();
 
   const verdicts = writes.map((write, index): Verdict => {
     const standing = standings[index] ?? { kind: 'certain' };
     const orderKeys = orderKeysOf(write, world);
-    const stand = (verdict: Verdict, forLater: Verdict = verdict): Verdict => {
-      for (const key of orderKeys) if (!behind.has(key)) behind.set(key, forLater);
+    const stand = (verdict: Verdict): Verdict => {
+      for (const key of orderKeys)
+        if (!behind.has(key)) behind.set(key, { index, write, kind: verdict.kind });
       return verdict;
     };
-    const blocked: Verdict = { kind: 'blocked', awaits: [write.writeId] };
 
-    const first = orderKeys.map((key) => behind.get(key)).find((verdict) => verdict !== undefined);
-    if (first?.kind === 'blocked') return stand(first, blocked);
-    if (first !== undefined || standing.kind === 'held') return stand({ kind: 'held' });
+    const first = orderKeys.map((key) => behind.get(key)).find((each) => each !== undefined);
+    if (first?.kind === 'blocked') return stand({ kind: 'blocked', awaits: [first.write.writeId] });
+    if (first !== undefined) return stand({ kind: 'held', for: first.index, isBehind: true });
+    if (standing.kind === 'held') return stand({ kind: 'held', for: standing.for, isBehind: false });
     const blocker = blockerOf(write, orderKeys, facts);
-    if (blocker !== null) return stand({ kind: 'blocked', awaits: [blocker] }, blocked);
+    if (blocker !== null) return stand({ kind: 'blocked', awaits: [blocker] });
 
     const key = keyOf(write);
     const replayed = key === null ? undefined : (facts.keys.get(key) ?? keysSettled.get(key));
     if (replayed !== undefined) return { kind: 'settled', outcome: replay(write, replayed) };
 
     const step = applyWrite(write, standing, world, facts, options, writes);
-    if (step === 'held') return stand({ kind: 'held' });
-    if (step === 'waiting') {
-      return stand({ kind: 'blocked', awaits: standing.kind === 'waiting' ? standing.awaits : [] }, blocked);
-    }
+    if (step === 'waiting')
+      return stand({ kind: 'blocked', awaits: standing.kind === 'waiting' ? standing.awaits : [] });
+    if ('heldFor' in step) return stand({ kind: 'held', for: step.heldFor, isBehind: false });
     if (key !== null) keysSettled.set(key, { fingerprint: fingerprintOf(write), outcome: step });
     // Its fate may still change, so nothing may be built on it within this batch; and nothing follows a delete.
-    if (standing.kind === 'hanging' || step.result === 'deleted') stand({ kind: 'held' });
+    if (standing.kind === 'hanging' || step.result === 'deleted')
+      stand({ kind: 'held', for: index, isBehind: false });
     return { kind: 'settled', outcome: step };
   });
   return { world, verdicts };
@@ -222,12 +272,16 @@ function applyAll(
 
 /** The document and the identities that a write is about, and its key: writes that share one keep their order. */
 function orderKeysOf(write: WriteHeader, world: World): string[] {
-  const keys = [write.referentialId];
+  // An upsert is known by its document's id too, from which it may be created.
+  const keys = [write.referentialId, write.documentId];
   if (write.superclassId !== null) keys.push(write.superclassId);
-  const documentId = write.operation === 'upsert' ? world.ownerOf(write.referentialId) : write.documentId;
-  if (documentId !== undefined) keys.push(documentId);
-  // A document that this write would create can be meant by its id.
-  if (write.operation === 'upsert' && documentId === undefined) keys.push(write.documentId);
+  const documentId = world.documentOf(write);
+  const document = documentId === undefined ? undefined : world.document(documentId);
+  if (document !== undefined) {
+    // Whoever means it by its id may know it under another identity than it has.
+    keys.push(document.documentId, document.referentialId);
+    if (document.superclassId !== null) keys.push(document.superclassId);
+  }
   const key = keyOf(write);
   if (key !== null) keys.push(key);
   return keys;
@@ -247,7 +301,7 @@ function replay(write: WriteHeader, first: { fingerprint: string; outcome: Outco
   return { ...first.outcome, writeId: write.writeId };
 }
 
-type Step = Outcome | 'held' | 'waiting';
+type Step = Outcome | { heldFor: number } | 'waiting';
 
 /** Applies one write to the world as it stands, or says why not. */
 function applyWrite(
@@ -266,8 +320,8 @@ function applyWrite(
   ) {
     return refusal(write, 'precondition_failed');
   }
-  if (write.operation === 'delete')
-    return target === undefined ? 'held' : applyDelete(write, target, world, facts, batch);
+  if (write.operation === 'delete' && target !== undefined)
+    return applyDelete(write, target, world, facts, batch);
 
   const renames = target !== undefined && target.referentialId !== write.referentialId;
   if (renames && !options.allowsIdentityUpdate(write.resource)) return refusal(write, 'immutable_identity');
@@ -276,7 +330,8 @@ function applyWrite(
     if (owner !== undefined && owner !== target?.documentId) return conflict(write, owner, world);
   }
   // A document made in this batch gets its new identity in the next.
-  if (renames && target.base === null) return 'held';
+  if (renames && target.base === null)
+    return { heldFor: batch.findIndex(({ writeId }) => writeId === target.bodyOf) };
   if (standing.kind === 'unresolved') {
     const missing = standing.missing.map((id): MissingReference => ({
       referentialId: id,
@@ -308,10 +363,10 @@ function applyDelete(
   facts: Facts,
   batch: readonly WriteHeader[],
 ): Step {
-  const others = batch.filter((other) => world.documentOf(other) !== target.documentId);
-  const written = new Set(others.map((other) => world.documentOf(other)));
+  const written = batch.map((other) => world.documentOf(other));
+  const isWritten = new Set(written);
   const referrers = facts.referrers.get(target.documentId) ?? [];
-  if (referrers.some((referrer) => !written.has(referrer.documentId))) {
+  if (referrers.some((referrer) => !isWritten.has(referrer.documentId))) {
     const referredBy = [...new Set(referrers.map((referrer) => referrer.resource))].sort();
     return {
       ...refusal(write, 'document_referenced'),
@@ -319,10 +374,14 @@ function applyDelete(
       detail: { referredBy },
     };
   }
-  const isMentioned = others.some((other) =>
-    other.referenceIds.some((id) => id === target.referentialId || id === target.superclassId),
+  const refers = new Set<string | undefined>(referrers.map((referrer) => referrer.documentId));
+  const inTheWay = batch.findIndex(
+    (other, index) =>
+      refers.has(written[index]) ||
+      (written[index] !== target.documentId &&
+        other.referenceIds.some((id) => id === target.referentialId || id === target.superclassId)),
   );
-  if (referrers.length > 0 || isMentioned) return 'held';
+  if (inTheWay !== -1) return { heldFor: inTheWay };
   world.remove(target);
   return settled(write, 'deleted', target);
 }
