@@ -1,5 +1,5 @@
 /**
- * Settles a write as not applied: at the end of a client's wait, or by an operator. A batch like any other: it locks
+ * Settles a write without effect: at the end of a client's wait, by an operator, or to break a circle of waiting. A batch like any other: it locks
  * the term of the write's lane first, so it meets the leader's batch before or after, never half-way, and the
  * outcome's key decides.
  */
@@ -12,13 +12,13 @@ import { emptyPlan } from './plan.ts';
 import { notApplied } from './settle.ts';
 
 /**
- * Returns the final outcome of the write: the one it had already, or the one given here. After that it is never
- * applied, even if a delayed insert brings it into the intake again.
+ * Returns the final outcome of the write: the one it had already, or `outcome`. After that it is never applied, even if a
+ * delayed insert brings it into the intake again.
  */
-export async function cancelWrite(
+export async function settleUnapplied(
   session: Session,
   write: WriteHeader,
-  code: 'cancelled' | 'discarded',
+  outcome: Outcome,
 ): Promise<Outcome> {
   for (;;) {
     const [, , where] = await session.flight([
@@ -32,7 +32,6 @@ export async function cancelWrite(
       return outcomeOf(row);
     }
     const isPending = row?.['is_pending'] === true;
-    const outcome = notApplied(write, code);
     const plan = { ...emptyPlan(), outcomes: [{ write, outcome }] };
     const statements = commitStatements(plan, {
       batchId: uuidv7(),
@@ -55,4 +54,13 @@ export async function cancelWrite(
     }
     return outcome;
   }
+}
+
+/** The same for a write whose time is up, or that an operator discards. */
+export function cancelWrite(
+  session: Session,
+  write: WriteHeader,
+  code: 'cancelled' | 'discarded',
+): Promise<Outcome> {
+  return settleUnapplied(session, write, notApplied(write, code));
 }

@@ -87,7 +87,8 @@ export function memoryOrigin(writes: readonly Write[]): Origin {
   };
 }
 
-function headerOf(row: Row): WriteHeader {
+/** A write from a row of sluice.intake. */
+export function headerOf(row: Row): WriteHeader {
   return {
     writeId: row['write_id'] as string,
     lane: row['lane'] as number,

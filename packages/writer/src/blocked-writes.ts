@@ -4,9 +4,17 @@
  * by slice without any hint. docs/blocked-writes.md tells why none is forgotten.
  */
 import { isApplied, packIds, unpackIds } from '@sluice/protocol';
-import { settleBatch, togetherOrigin, type BatchReport, type SettleOptions } from '@sluice/batch';
+import {
+  headerOf,
+  refusal,
+  settleBatch,
+  settleUnapplied,
+  togetherOrigin,
+  type BatchReport,
+  type SettleOptions,
+} from '@sluice/batch';
 import type { Session } from '@sluice/store';
-import { findTogether } from './find-together.ts';
+import { findTogether, type Together } from './find-together.ts';
 
 export interface BlockedWritesOptions {
   settle: SettleOptions;
@@ -138,6 +146,38 @@ export class BlockedWrites {
     const report = await settleBatch(this.#session, origin, { ...this.#options.settle, withBlocked: true });
     this.#options.onBatch(report, together.lanes.length);
     await this.afterBatch(report, lanes);
-    return report.outcomes.length;
+    if (report.outcomes.length > 0) return report.outcomes.length;
+    return (await this.#breakCircle(together, lanes)) ? 1 : 0;
+  }
+
+  /**
+   * A circle with a write that stands behind another has no order in which all could be applied. The write in front that
+   * came first gives way: it is refused for what it awaits.
+   */
+  async #breakCircle({ inFront }: Together, lanes: readonly number[]): Promise<boolean> {
+    const [row] = await this.#session.run('readWrites', [inFront, true]);
+    if (row === undefined) return false;
+    const write = headerOf(row);
+    const { writeId, resource } = write;
+    const edges = await this.#session.run('readEdges', [[writeId]]);
+    const [bodyRow] = await this.#session.run('readBodies', [[writeId]]);
+    const awaited = edges
+      .filter((edge) => edge['is_met'] !== true)
+      .map((edge) => edge['awaited_id'] as string);
+    const detail = this.#options.settle.describeMissing(
+      resource,
+      (bodyRow?.['body'] ?? '{}') as string,
+      awaited,
+    );
+    const outcome = await settleUnapplied(this.#session, write, {
+      ...refusal(write, 'unresolved_reference'),
+      detail,
+    });
+    const gone = [write.referentialId, write.superclassId].flatMap((id) => (id === null ? [] : [id]));
+    // It may have been settled otherwise in the meantime.
+    const exists = isApplied(outcome.result);
+    const failures = new Map(exists ? [] : gone.map((id) => [id, outcome.code ?? '']));
+    await this.#wake(exists ? [writeId, ...gone] : [writeId], failures, lanes);
+    return true;
   }
 }

@@ -7,11 +7,15 @@ import type { Session } from '@sluice/store';
 export interface Together {
   writeIds: string[];
   lanes: number[];
+  /** Members that another member stands behind: an order in which all can be applied may not exist. */
+  inFront: string[];
 }
 
 interface Edge {
   /** Null: nobody is about to provide it. */
   provider: string | null;
+  /** The write itself is awaited, as it came before in the order of one document. */
+  isBehind: boolean;
 }
 
 /** Writes in one search, at most: a larger tangle is found from its other ends, or not at all. */
@@ -35,7 +39,7 @@ export async function findTogether(session: Session, suspects: readonly string[]
       if (row['is_met'] === true) continue;
       // A provider that is ready is settled soon, and wakes whoever awaits it.
       const provider = row['is_blocked'] === true ? (row['provider_id'] as string) : null;
-      edges.get(id)?.push({ provider });
+      edges.get(id)?.push({ provider, isBehind: provider === row['awaited_id'] });
       if (provider === null) hopeless.add(id);
     }
     for (const row of found) {
@@ -47,7 +51,16 @@ export async function findTogether(session: Session, suspects: readonly string[]
     frontier = [...next];
   }
   const writeIds = greatestSet(edges).filter((id) => lanes.has(id));
-  return { writeIds, lanes: [...new Set(writeIds.map((id) => lanes.get(id) ?? 0))].sort((a, b) => a - b) };
+  const inFront = writeIds.flatMap((id) =>
+    (edges.get(id) ?? []).flatMap(({ provider, isBehind }) =>
+      isBehind && provider !== null ? [provider] : [],
+    ),
+  );
+  return {
+    writeIds,
+    inFront,
+    lanes: [...new Set(writeIds.map((id) => lanes.get(id) ?? 0))].sort((a, b) => a - b),
+  };
 }
 
 /** Takes out whoever awaits something that no member provides, until nobody does. */
