@@ -13,6 +13,12 @@ export interface ConnectionOptions {
   settings?: Readonly<Record<string, string>>;
   /** @default 5000 */
   connectTimeoutMs?: number;
+  /**
+   * How long a statement's answer is awaited before the connection counts as lost: a half-open one answers nothing, and
+   * its socket says nothing for a quarter of an hour. Above every time limit that the server sets; 0: for ever.
+   * @default 35000
+   */
+  answerTimeoutMs?: number;
 }
 
 const int8 = 20;
@@ -33,6 +39,7 @@ export function clientConfig(options: ConnectionOptions): pg.ClientConfig {
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
+    query_timeout: options.answerTimeoutMs ?? 35_000,
     types,
   };
 }

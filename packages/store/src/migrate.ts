@@ -51,7 +51,10 @@ export const schemaVersion: number = readMigrations().at(-1)?.version ?? 0;
  * @throws {SluiceError} `deployment_disagrees` if a migration that ran before has been changed, or is newer than this code
  */
 export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
-  const client = new pg.Client(clientConfig({ url: options.url, applicationName: 'sluice migrate' }));
+  // Patient: it may wait for another's migration, and its own may take as long as the tables are large.
+  const client = new pg.Client(
+    clientConfig({ url: options.url, applicationName: 'sluice migrate', answerTimeoutMs: 0 }),
+  );
   client.on('error', () => undefined);
   try {
     await client.connect();

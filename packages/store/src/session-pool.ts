@@ -1,7 +1,7 @@
 /** Sessions for those who need one for the length of a batch: the `direct` and `local` modes. */
 import pg from 'pg';
 import { poolConfig, type ConnectionOptions } from './connection.ts';
-import { DatabaseError, reduceError } from './database-error.ts';
+import { reduceError } from './database-error.ts';
 import { Session } from './session.ts';
 
 export interface SessionPoolOptions extends ConnectionOptions {
@@ -19,7 +19,7 @@ export class SessionPool {
     this.#pool.on('error', () => undefined);
   }
 
-  /** Lends a session for the length of `work`. A session whose connection failed is not used again. */
+  /** Lends a session for the length of `work`. One that failed is not used again: its transaction may still be open. */
   async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
     let client: pg.PoolClient;
     try {
@@ -32,12 +32,11 @@ export class SessionPool {
       session = new Session(client, () => Promise.resolve());
       this.#sessions.set(client, session);
     }
-    let isBroken = false;
+    let isBroken = true;
     try {
-      return await work(session);
-    } catch (error) {
-      isBroken = !(error instanceof DatabaseError) || error.isConnectionLoss;
-      throw error;
+      const result = await work(session);
+      isBroken = false;
+      return result;
     } finally {
       client.release(isBroken);
     }

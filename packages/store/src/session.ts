@@ -2,6 +2,7 @@
  * One connection to PostgreSQL that belongs to one owner and sends statements in flights: many statements, one round
  * trip. Lock, fence and batch of a leader run on the same session; an intake buffer has one of its own.
  */
+import { Socket } from 'node:net';
 import pg from 'pg';
 import { clientConfig, settingsText, type ConnectionOptions } from './connection.ts';
 import { DatabaseError, reduceError } from './database-error.ts';
@@ -30,6 +31,9 @@ const bareStatements: Readonly<Record<string, string>> = {
   rollback: 'rollback',
 };
 
+/** A farewell that is not answered by then is none. */
+const closeTimeoutMs = 1000;
+
 export class Session {
   readonly #client: pg.ClientBase;
   readonly #end: () => Promise<void>;
@@ -46,8 +50,9 @@ export class Session {
 
   /** Connects and applies the settings. Throws {@link DatabaseError}. */
   static async open(options: ConnectionOptions): Promise<Session> {
-    const client = new pg.Client({ ...clientConfig(options), pipeline: true });
-    const session = new Session(client, () => client.end());
+    const socket = new Socket();
+    const client = new pg.Client({ ...clientConfig(options), pipeline: true, stream: () => socket });
+    const session = new Session(client, () => endWithin(closeTimeoutMs, client, socket));
     try {
       await client.connect();
       const settings = settingsText(options.settings ?? {});
@@ -118,9 +123,19 @@ export class Session {
     return this.#client.query<Row>({ name, text, values: statement.values as unknown[] });
   }
 
-  /** Ends the connection; tolerates being called twice and a connection that is gone already. */
+  /** Ends the connection; tolerates being called twice and a connection that is gone, or that answers nothing. */
   async close(): Promise<void> {
     this.#ended.abort();
     await this.#end().catch(() => undefined);
+  }
+}
+
+/** Ends a client in order, or by its socket: a half-open connection never says that it has ended. */
+async function endWithin(milliseconds: number, client: pg.Client, socket: Socket): Promise<void> {
+  const timer = setTimeout(() => socket.destroy(), milliseconds);
+  try {
+    await client.end();
+  } finally {
+    clearTimeout(timer);
   }
 }
