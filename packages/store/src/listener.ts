@@ -2,8 +2,10 @@
  * Hints from the database: content-free wakeups, and ids of settled writes. A hint may be lost, late, doubled or
  * forged, and everything still holds; whoever listens also polls.
  */
-import { createRequire } from 'node:module';
 import { randomInt } from 'node:crypto';
+import { createRequire } from 'node:module';
+import { Socket } from 'node:net';
+import { SluiceError } from '@sluice/protocol';
 import type pgListen from 'pg-listen';
 import { clientConfig } from './connection.ts';
 
@@ -24,19 +26,44 @@ export interface ListenerOptions {
   applicationName: string;
 }
 
-/** Listens through `pg-listen`, on a connection of its own that never runs a transaction. */
+/** A farewell that is not answered by then is none. */
+const closeTimeoutMs = 500;
+
+/**
+ * Listens through `pg-listen`, on a connection of its own that never runs a transaction. The sockets are ours, as
+ * pg-listen goes on reconnecting after it was closed, and gives up where a LISTEN fails on a new connection.
+ */
 export function notifyListener(options: ListenerOptions): Listener {
   const callbacks = new Map<string, (payload: string | null) => void>();
   let isListening = false;
   let closed = false;
+  const sockets = new Set<Socket>();
+  const destroySockets = (): void => sockets.forEach((socket) => socket.destroy());
+  const assertOpen = (): void => {
+    if (closed) throw new SluiceError('stopping', 'Cannot listen as the listener is closed');
+  };
   const subscriber = createSubscriber<Record<string, string>>(
     {
-      ...clientConfig({ url: options.url, applicationName: options.applicationName }),
-      // Bounds the heartbeat below: a half-open connection answers nothing.
-      query_timeout: 1000,
+      ...clientConfig({
+        url: options.url,
+        applicationName: options.applicationName,
+        // Bounds the heartbeat below: a half-open connection answers nothing.
+        answerTimeoutMs: 1000,
+      }),
+      stream() {
+        assertOpen();
+        const socket = new Socket();
+        sockets.add(socket);
+        socket.once('close', () => sockets.delete(socket));
+        return socket;
+      },
     },
     {
-      retryInterval: (attempt) => randomInt(50, Math.min(2000, 100 * 2 ** Math.min(attempt, 5))),
+      retryInterval(attempt) {
+        // Thrown here, an error ends the tries.
+        assertOpen();
+        return randomInt(50, Math.min(1000, 100 * 2 ** Math.min(attempt, 5)));
+      },
       retryTimeout: Number.POSITIVE_INFINITY,
       retryLimit: Number.POSITIVE_INFINITY,
       paranoidChecking: 1000,
@@ -54,6 +81,8 @@ export function notifyListener(options: ListenerOptions): Listener {
   });
   subscriber.events.on('error', () => {
     isListening = false;
+    // A new connection did not take a LISTEN, and pg-listen leaves it at that: from the start, with another connection.
+    destroySockets();
   });
   let connecting: Promise<void> | null = null;
 
@@ -75,8 +104,14 @@ export function notifyListener(options: ListenerOptions): Listener {
     async close() {
       if (closed) return;
       closed = true;
+      for (const channel of callbacks.keys()) subscriber.notifications.removeAllListeners(channel);
+      callbacks.clear();
+      const timer = setTimeout(destroySockets, closeTimeoutMs);
       await connecting?.catch(() => undefined);
       await subscriber.close().catch(() => undefined);
+      clearTimeout(timer);
+      // Of connections that were being made there is no farewell.
+      destroySockets();
     },
   };
 }

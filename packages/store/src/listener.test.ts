@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { useDatabase } from '../../../test/support/database.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { startProxy, type Proxy } from '../../../test/support/proxy.ts';
+import { sql } from '../../../test/support/sql.ts';
+import { notifyListener, silentListener, type Listener } from './listener.ts';
+
+const channel = 'test_channel';
+
+describe('a listener', () => {
+  const database = useDatabase();
+  const faults: unknown[] = [];
+  const onFault = (error: unknown): void => void faults.push(error);
+  beforeAll(() => void process.on('uncaughtException', onFault).on('unhandledRejection', onFault));
+  afterAll(() => void process.off('uncaughtException', onFault).off('unhandledRejection', onFault));
+
+  interface Setup {
+    listener: Listener;
+    proxy: Proxy;
+    /** Payloads in order; null where hints may have been missed. */
+    heard: (string | null)[];
+    notify: (payload: string) => Promise<unknown>;
+  }
+
+  async function setup(): Promise<Setup> {
+    const proxy = await startProxy(database.url);
+    const listener = notifyListener({ url: proxy.url, applicationName: 'test listener' });
+    onTestFinished(() => listener.close());
+    const heard: (string | null)[] = [];
+    await listener.listen(channel, (payload) => heard.push(payload));
+    expect(listener.isListening).toBe(true);
+    expect(heard.at(-1)).toBeNull();
+    heard.length = 0;
+    return {
+      listener,
+      proxy,
+      heard,
+      notify: (payload) => sql(database.url, 'select pg_notify($1, $2)', [channel, payload]),
+    };
+  }
+
+  test('hears every payload as it is', async () => {
+    const { heard, notify } = await setup();
+    for (const payload of ['one', '{"a": 1}', '', 'x'.repeat(7999)]) await notify(payload);
+    await eventually(() => expect(heard).toEqual(['one', '{"a": 1}', '', 'x'.repeat(7999)]));
+  });
+
+  test('reconnects when its session is ended, and says that hints may have been missed', async () => {
+    const { heard, notify } = await setup();
+    await sql(
+      database.url,
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test listener'`,
+    );
+    await eventually(() => expect(heard).toEqual([null]));
+    await notify('after');
+    await eventually(() => expect(heard).toEqual([null, 'after']));
+  });
+
+  test('reconnects as often as its connection is cut', async () => {
+    const { listener, proxy, heard, notify } = await setup();
+    for (let round = 1; round <= 5; round++) {
+      proxy.cut();
+      await eventually(() => expect(heard.filter((payload) => payload === null)).toHaveLength(round));
+    }
+    expect(listener.isListening).toBe(true);
+    await notify('after');
+    await eventually(() => expect(heard.at(-1)).toBe('after'));
+  });
+
+  test('notices within three seconds that its connection is half-open', async () => {
+    const { proxy, heard, notify } = await setup();
+    const began = performance.now();
+    proxy.blackhole();
+    await eventually(() => expect(heard).toEqual([null]));
+    expect(performance.now() - began).toBeLessThan(3000);
+    await notify('after');
+    await eventually(() => expect(heard).toEqual([null, 'after']));
+  });
+
+  test('goes on trying while the server takes no connections', async () => {
+    const { listener, proxy, heard } = await setup();
+    proxy.refuse(true);
+    proxy.cut();
+    await eventually(() => {
+      expect(listener.isListening).toBe(false);
+      expect(proxy.refused).toBeGreaterThan(2);
+    });
+    proxy.refuse(false);
+    await eventually(() => expect(heard).toEqual([null]));
+    expect(listener.isListening).toBe(true);
+  });
+
+  test('begins anew when its connection is lost again while it is being made', async () => {
+    const { listener, proxy, heard, notify } = await setup();
+    // New connections go silent after the first answers: the LISTEN is never confirmed.
+    proxy.silence(true);
+    proxy.cut();
+    await eventually(() => expect(proxy.connections).toBeGreaterThan(0));
+    proxy.silence(false);
+    await eventually(() => expect(heard.at(-1)).toBeNull());
+    await eventually(() => expect(listener.isListening).toBe(true));
+    await notify('after');
+    await eventually(() => expect(heard.at(-1)).toBe('after'));
+  });
+
+  test('closes at once on a half-open connection', async () => {
+    const { listener, proxy } = await setup();
+    proxy.blackhole();
+    const began = performance.now();
+    await listener.close();
+    expect(performance.now() - began).toBeLessThan(1500);
+  });
+
+  test('stays closed when it was reconnecting, and keeps nothing open', async () => {
+    const { listener, proxy, heard } = await setup();
+    proxy.refuse(true);
+    proxy.cut();
+    await eventually(() => expect(proxy.refused).toBeGreaterThan(0));
+    await listener.close();
+    await listener.close();
+    const tried = proxy.refused;
+    proxy.refuse(false);
+    // Its pause between two tries may still be running out; after it there is nothing.
+    await eventually(() => expect(process.getActiveResourcesInfo()).not.toContain('ConnectWrap'));
+    expect(proxy.refused - tried).toBeLessThanOrEqual(1);
+    expect(proxy.connections).toBe(0);
+    expect(heard).toEqual([]);
+    expect(listener.isListening).toBe(false);
+  });
+
+  test('that cannot connect says so, and closes', async () => {
+    const proxy = await startProxy(database.url);
+    proxy.refuse(true);
+    const listener = notifyListener({ url: proxy.url, applicationName: 'test listener' });
+    await expect(listener.listen(channel, () => undefined)).rejects.toMatchObject({ code: 'ECONNRESET' });
+    await listener.close();
+    expect(proxy.connections).toBe(0);
+  });
+
+  test('has let no error out in all of that', () => expect(faults).toEqual([]));
+
+  test('may be silent', async () => {
+    const listener = silentListener();
+    await listener.listen(channel, () => expect.unreachable());
+    expect(listener.isListening).toBe(false);
+    await listener.close();
+  });
+});
