@@ -6,12 +6,15 @@ import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
 import { bulkRoute } from './bulk-route.ts';
 import { documentRoutes } from './document-routes.ts';
-import { answerBrokenRequest, answerError, answerNotFound } from './error-answers.ts';
+import { edfiProfile } from './edfi/edfi-profile.ts';
+import { answerBrokenRequest } from './error-answers.ts';
 import { healthRoutes } from './health-routes.ts';
 import { JsonScanner } from './json-scanner.ts';
 import { defaultLimits, jsonLimits, type ApiLimits } from './limits.ts';
+import { nativeProfile } from './native-profile.ts';
 import type { ApiNode } from './node.ts';
 import { openapi, openapiRoute } from './openapi.ts';
+import type { Profile } from './profile.ts';
 import { writeRoutes } from './write-routes.ts';
 
 export interface ApiOptions {
@@ -24,17 +27,22 @@ export interface ApiOptions {
   waitMs?: number;
   /** In front of every path, e.g. `/v1`. @default '' */
   basePath?: string;
+  /** How this node speaks of documents. @default as the model asks: `edfi` if it is made of Ed-Fi schemas */
+  profile?: Profile['name'];
 }
 
 export function createApi(options: ApiOptions): FastifyInstance {
   const limits = { ...defaultLimits, ...options.limits };
-  const node: ApiNode = {
+  const base = {
     client: options.client,
     limits,
     scanner: new JsonScanner(jsonLimits(limits)),
     waitMs: options.waitMs ?? defaults.waitMs,
     basePath: (options.basePath ?? '').replace(/\/+$/, ''),
   };
+  const { profile: profileName = base.client.model.profile } = options;
+  const profile = profileName === 'edfi' ? edfiProfile(base) : nativeProfile(base);
+  const node: ApiNode = { ...base, profile };
   const logger = options.logger ?? pino({ level: 'warn' });
   const nodeName = randomBytes(4).toString('hex');
   let requests = 0;
@@ -47,7 +55,9 @@ export function createApi(options: ApiOptions): FastifyInstance {
     genReqId: () => `${nodeName}-${(++requests).toString(36)}`,
     // A node that is stopping answers with its client's own problem.
     return503OnClosing: false,
-    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
+    // Ed-Fi clients may end a collection's URL with a slash.
+    routerOptions: { ignoreTrailingSlash: true },
+    frameworkErrors: (error, request, reply) => void profile.answerError(error, request, reply),
     clientErrorHandler: answerBrokenRequest,
     // The routes' schemas are for the OpenAPI document; limits, JSON and ids are checked by hand.
     schemaController: {
@@ -58,8 +68,8 @@ export function createApi(options: ApiOptions): FastifyInstance {
       },
     },
   });
-  app.setErrorHandler(answerError);
-  app.setNotFoundHandler(answerNotFound);
+  app.setErrorHandler((error, request, reply) => profile.answerError(error, request, reply));
+  app.setNotFoundHandler((request, reply) => profile.answerNotFound(request, reply));
   if (isDebug(logger)) {
     app.addHook('onResponse', (request, reply, done) => {
       const { id, method, routeOptions } = request;
@@ -76,6 +86,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
       await openapi(scope, node);
       openapiRoute(scope);
       healthRoutes(scope, node);
+      profile.addRoutes(scope);
       writeRoutes(scope, node);
       // Each in a scope of its own, as they read bodies differently.
       await scope.register(async (inner) => documentRoutes(inner, node));

@@ -1,7 +1,6 @@
 /** One line of a bulk request as a write. */
 import type { WriteRequest } from '@sluice/client';
 import { SluiceError, type Operation } from '@sluice/protocol';
-import { takeOutId } from './document-text.ts';
 import { findResource, operations, readId, type ApiNode } from './node.ts';
 import { faultAt } from './problem.ts';
 import { readIdempotencyKey, readIfMatch } from './request-headers.ts';
@@ -50,7 +49,7 @@ export function readBulkLine(node: ApiNode, scanner: ApiNode['scanner'], bytes: 
   }
   if (member === null) throw invalidLine('its document is missing');
   const text = bytes.toString('utf8', member.valueStart, member.end);
-  return Object.assign(write, takeOutId(node.scanner, text, document, write.resource, write.documentId));
+  return Object.assign(write, node.profile.takeDocument(text, document, write.resource, write.documentId));
 }
 
 /** `$.document.name` of the line is `$.name` of the document; of what is outside it, the line is the place. */

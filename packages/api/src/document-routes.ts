@@ -3,16 +3,9 @@ import type { WriteRequest } from '@sluice/client';
 import { isApplied, SluiceError, type Operation } from '@sluice/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { clientOf } from './client-of.ts';
-import { readDocument, withId } from './document-text.ts';
-import { findResource, readId, waitMsOf, type ApiNode } from './node.ts';
-import { sendProblem } from './send-problem.ts';
-import {
-  appliedPreferences,
-  matchesNone,
-  readIdempotencyKey,
-  readIfMatch,
-  readPreferences,
-} from './request-headers.ts';
+import { findResource, waitMsOf, type ApiNode } from './node.ts';
+import type { Query } from './profile.ts';
+import { appliedPreferences, matchesNone, readIdempotencyKey, readPreferences } from './request-headers.ts';
 import {
   documentSchema,
   documentsSchema,
@@ -29,13 +22,13 @@ interface ResourceParams {
 interface DocumentParams extends ResourceParams {
   id: string;
 }
-type Query = Record<string, string | string[] | undefined>;
 
 const emptyBody = Buffer.alloc(0);
 
 export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
+  const { profile } = node;
   app.removeAllContentTypeParsers();
-  for (const type of ['application/json', /^application\/[\w.+-]+\+json(?:;|$)/]) {
+  for (const type of profile.mediaTypes) {
     app.addContentTypeParser(
       type,
       { parseAs: 'buffer', bodyLimit: node.limits.bodyBytesMax },
@@ -59,15 +52,16 @@ export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
         waitForReferencesSeconds: preferences.waitForReferencesSeconds,
       };
       if (operation !== 'upsert') {
-        write.documentId = readId(params.id, 'document_not_found');
-        write.ifMatch = readIfMatch(headers['if-match']);
+        write.documentId = profile.readDocumentId(params.id);
+        write.ifMatch = profile.readIfMatch(headers['if-match']);
       }
       if (operation !== 'delete') {
         if (headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity') {
           throw new SluiceError('unsupported_media_type', 'Cannot take the body as it is compressed');
         }
+        profile.checkMediaType(headers['content-type']);
         const bytes = (request.body as Buffer | undefined) ?? emptyBody;
-        const { body, document } = readDocument(node.scanner, bytes, resource, write.documentId);
+        const { body, document } = profile.readDocument(bytes, resource, write.documentId);
         write.body = body;
         write.document = document;
       }
@@ -81,9 +75,9 @@ export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
       const waitMs = waitMsOf(node, preferences.waitSeconds, preferences.waitForReferencesSeconds);
       const outcome = await node.client.submit(write, { waitMs });
       const answer = answerOf(outcome, operation, node.client.model, node.basePath);
-      if (!isApplied(outcome.result)) return sendProblem(reply, answer.problem!);
-      if (answer.location !== undefined) reply.header('Location', answer.location);
-      if (answer.etag) reply.header('ETag', `"${answer.etag}"`);
+      if (!isApplied(outcome.result)) return profile.answerRefusal(request, reply, write, outcome);
+      if (answer.location !== undefined) reply.header('Location', profile.location(request, answer.location));
+      if (answer.etag) reply.header('ETag', profile.entityTag(answer.etag));
       return reply.header('Sluice-Result', outcome.result).code(answer.status).send();
     };
 
@@ -94,59 +88,25 @@ export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
   app.get('/data/:project/:resource/:id', { schema: documentSchema }, async (request, reply) => {
     const params = request.params as DocumentParams;
     const resource = findResource(node, `${params.project}/${params.resource}`);
-    const stored = await node.client.readDocument(resource, readId(params.id, 'document_not_found'));
+    const stored = await node.client.readDocument(resource, profile.readDocumentId(params.id));
     if (stored === null) throw new SluiceError('document_not_found');
     reply
-      .header('ETag', `"${stored.contentHash}"`)
+      .header('ETag', profile.entityTag(stored.contentHash))
       .header('Last-Modified', new Date(stored.modifiedAt).toUTCString());
     if (!matchesNone(request.headers['if-none-match'], stored.contentHash)) return reply.code(304).send();
-    return reply
-      .type('application/json; charset=utf-8')
-      .send(withId(resource, stored.documentId, stored.body));
+    return reply.type('application/json; charset=utf-8').send(profile.present(resource, stored));
   });
 
   app.get('/data/:project/:resource', { schema: documentsSchema }, async (request, reply) => {
     const params = request.params as ResourceParams;
     const resource = findResource(node, `${params.project}/${params.resource}`);
-    const { limit, offset, totalCount } = readPage(request.query as Query, node.limits.pageDocumentsMax);
+    const { limit, offset, totalCount, filter } = profile.readList(resource, request.query as Query);
     const [documents, total] = await Promise.all([
-      node.client.listDocuments(resource, { limit, offset }),
-      totalCount ? node.client.countDocuments(resource) : null,
+      node.client.listDocuments(resource, { limit, offset, filter }),
+      totalCount ? node.client.countDocuments(resource, filter) : null,
     ]);
     if (total !== null) reply.header('Total-Count', total);
-    const texts = documents.map(({ documentId, body }) => withId(resource, documentId, body));
+    const texts = documents.map((stored) => profile.present(resource, stored));
     return reply.type('application/json; charset=utf-8').send(`[${texts.join(',')}]`);
-  });
-}
-
-/** A parameter that is not known is refused: whoever filters by it would take the whole for the part. */
-function readPage(query: Query, limitMax: number): { limit: number; offset: number; totalCount: boolean } {
-  const unknown = Object.keys(query).find((name) => !['limit', 'offset', 'totalCount'].includes(name));
-  if (unknown !== undefined) {
-    throw new SluiceError('invalid_request', 'Cannot list documents as a query parameter is not known', {
-      detail: { parameter: unknown.slice(0, 100) },
-    });
-  }
-  const { totalCount = 'false' } = query;
-  if (totalCount !== 'true' && totalCount !== 'false')
-    throw badParameter('totalCount', 'is neither true nor false');
-  return {
-    limit: readCount(query, 'limit', 25, limitMax),
-    offset: readCount(query, 'offset', 0, 2 ** 31 - 1),
-    totalCount: totalCount === 'true',
-  };
-}
-
-function readCount(query: Query, name: string, fallback: number, max: number): number {
-  const text = query[name];
-  if (text === undefined) return fallback;
-  const count = typeof text === 'string' && /^\d{1,10}$/.test(text) ? Number(text) : NaN;
-  if (count <= max) return count;
-  throw badParameter(name, `is not a number from 0 to ${max}`);
-}
-
-function badParameter(name: string, message: string): SluiceError {
-  return new SluiceError('invalid_request', `Cannot list documents as ${name} ${message}`, {
-    detail: { parameter: name },
   });
 }

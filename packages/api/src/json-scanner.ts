@@ -52,6 +52,9 @@ export interface JsonScan {
   member: MemberSpan | null;
 }
 
+/** The message of an object's second member of one name. */
+export const REPEATED_KEY = 'is a key that its object has already';
+
 // What may come next.
 const VALUE = 0;
 const FIRST_VALUE = 1;
@@ -131,7 +134,7 @@ export class JsonScanner {
         this.#from[depth] = from;
         this.#to[depth] = end;
         if (++keys > keysMax) return `comes after ${keysMax} keys, which is all that this node takes`;
-        if (this.#isRepeated(text, depth, from, end)) return 'is a key that its object has already';
+        if (this.#isRepeated(text, depth, from, end)) return REPEATED_KEY;
         at = skipSpace(text, at);
         if (text[at] !== COLON) return 'is not valid JSON: a colon is missing';
         at++;

@@ -4,11 +4,14 @@ import { SluiceError, type Operation } from '@sluice/protocol';
 import type { Resource } from '@sluice/model';
 import type { JsonScanner } from './json-scanner.ts';
 import type { ApiLimits } from './limits.ts';
+import type { Profile } from './profile.ts';
 
 export interface ApiNode {
   client: SluiceClient;
   limits: ApiLimits;
   scanner: JsonScanner;
+  /** How it speaks of documents. */
+  profile: Profile;
   /** Wait for an outcome unless the request says otherwise. */
   waitMs: number;
   /** In front of every path: empty, or `/v1`. */
@@ -18,7 +21,7 @@ export interface ApiNode {
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** @throws {SluiceError} `endpoint_not_found` */
-export function findResource(node: ApiNode, endpoint: string): Resource {
+export function findResource(node: Pick<ApiNode, 'client'>, endpoint: string): Resource {
   const resource = node.client.model.findEndpoint(endpoint);
   if (resource === undefined) throw new SluiceError('endpoint_not_found');
   return resource;

@@ -54,11 +54,23 @@ export interface WriteState {
   settledAt: string | null;
 }
 
+/** Which documents of a resource a list shows. */
+export interface DocumentFilter {
+  /** Parts, one of which a document must contain as it stands (`jsonb` containment). */
+  contains: object[];
+  /** Values that are compared without case; `value` is in lower case. */
+  folded: { path: readonly string[]; value: string }[];
+  /** ReferentialIds that a document must refer to or be known by: what makes a search fast. Each only once. */
+  referentialIds: string[];
+}
+
 export interface Page {
   /** @default 25 */
   limit: number;
   /** @default 0 */
   offset: number;
+  /** @default all documents of the resource */
+  filter?: DocumentFilter | undefined;
 }
 
 /** Writes that can be asked for at once. */
@@ -90,7 +102,7 @@ export interface SluiceClient {
   accept(request: WriteRequest): Promise<AcceptedWrite>;
   readDocument(resource: Resource, documentId: string): Promise<StoredDocument | null>;
   listDocuments(resource: Resource, page: Page): Promise<StoredDocument[]>;
-  countDocuments(resource: Resource): Promise<number>;
+  countDocuments(resource: Resource, filter?: DocumentFilter): Promise<number>;
   /** A write of this client, or null: writes of others are not there. */
   readWrite(client: string, writeId: string): Promise<WriteState | null>;
   /**

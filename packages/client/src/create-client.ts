@@ -7,6 +7,8 @@ import type { Logger } from 'pino';
 import { writesAskedMax } from './contract.ts';
 import type {
   ClientStatus,
+  DocumentFilter,
+  Page,
   SluiceClient,
   StoredDocument,
   SubmitOptions,
@@ -34,6 +36,8 @@ export interface ClientOptions {
   pollIntervalMs?: number;
   /** How long a write waits for its outcome. @default 30000 */
   waitMs?: number;
+  /** How long a statement's answer is awaited before its connection counts as lost. @default 35000 */
+  answerTimeoutMs?: number;
   /** @default 10000 */
   waitingWritesMax?: number;
   /** Writes in one insert, or in one batch of `local` mode. @default 512 */
@@ -64,6 +68,7 @@ class Client implements SluiceClient {
   readonly #waitMs: number;
   readonly #waitingWritesMax: number;
   readonly #logger: Logger | undefined;
+  readonly #underWay = new Set<Promise<unknown>>();
   #started: Promise<void> | null = null;
   #stopped: Promise<void> | null = null;
 
@@ -78,6 +83,7 @@ class Client implements SluiceClient {
       url: options.url,
       applicationName: options.applicationName ?? 'sluice node',
       connectionsMax: options.connectionsMax ?? 8,
+      ...(options.answerTimeoutMs === undefined ? {} : { answerTimeoutMs: options.answerTimeoutMs }),
     });
     this.#path = this.#createPath(options);
   }
@@ -126,13 +132,21 @@ class Client implements SluiceClient {
   stop(): Promise<void> {
     return (this.#stopped ??= (async () => {
       await this.#started?.catch(() => undefined);
+      await Promise.allSettled(this.#underWay);
       await this.#path.stop();
       await this.#database.close();
     })());
   }
 
   async submit(request: WriteRequest, options: SubmitOptions = {}): Promise<Outcome> {
-    this.#refuseWhenFull();
+    return this.#admit(() => this.#submit(request, options));
+  }
+
+  async accept(request: WriteRequest): Promise<{ writeId: string }> {
+    return this.#admit(() => this.#accept(request));
+  }
+
+  async #submit(request: WriteRequest, options: SubmitOptions): Promise<Outcome> {
     const waitMs = options.waitMs ?? this.#waitMs;
     const write = await this.#prepare(request);
     if (write.idempotencyKey !== null) {
@@ -144,22 +158,25 @@ class Client implements SluiceClient {
     return this.#path.submit(write, waitMs);
   }
 
-  async accept(request: WriteRequest): Promise<{ writeId: string }> {
-    this.#refuseWhenFull();
+  async #accept(request: WriteRequest): Promise<{ writeId: string }> {
     const write = await this.#prepare(request);
     if (write.idempotencyKey !== null) {
       const earlier = await this.#findEarlier(write);
       if (earlier !== null) return { writeId: earlier.outcome?.writeId ?? earlier.writeId };
     }
-    await this.#path.accept(write);
+    await this.#path.accept(write, this.#waitMs);
     return { writeId: write.writeId };
   }
 
-  #refuseWhenFull(): void {
+  /** Takes a write in, unless too many are under way: counted from the first moment, as many may come in one. */
+  #admit<T>(work: () => Promise<T>): Promise<T> {
     if (this.#started === null || this.#stopped !== null) throw new SluiceError('stopping');
-    if (this.#path.waiting >= this.#waitingWritesMax) {
+    if (this.#underWay.size >= this.#waitingWritesMax) {
       throw new SluiceError('overloaded', undefined, { retryAfterSeconds: 1 });
     }
+    const admitted = work().finally(() => this.#underWay.delete(admitted));
+    this.#underWay.add(admitted);
+    return admitted;
   }
 
   /** A document that is updated or deleted by its id goes to the lane of its present identity. */
@@ -191,13 +208,29 @@ class Client implements SluiceClient {
 
   async listDocuments(
     resource: { endpoint: string },
-    page: { limit: number; offset: number },
+    { limit, offset, filter }: Page,
   ): Promise<StoredDocument[]> {
-    return (await this.#run('listDocuments', [resource.endpoint, page.limit, page.offset])).map(documentOf);
+    const { endpoint } = resource;
+    const rows =
+      filter === undefined
+        ? await this.#run('listDocuments', [endpoint, limit, offset])
+        : await this.#run(filter.referentialIds.length > 0 ? 'findReferrers' : 'findDocuments', [
+            ...filterValues(endpoint, filter),
+            limit,
+            offset,
+          ]);
+    return rows.map(documentOf);
   }
 
-  async countDocuments(resource: { endpoint: string }): Promise<number> {
-    const [row] = await this.#run('countDocuments', [resource.endpoint]);
+  async countDocuments(resource: { endpoint: string }, filter?: DocumentFilter): Promise<number> {
+    const { endpoint } = resource;
+    const [row] =
+      filter === undefined
+        ? await this.#run('countDocuments', [endpoint])
+        : await this.#run(
+            filter.referentialIds.length > 0 ? 'countReferrers' : 'countFound',
+            filterValues(endpoint, filter),
+          );
     return (row?.['documents'] as number | undefined) ?? 0;
   }
 
@@ -245,6 +278,17 @@ class Client implements SluiceClient {
       'failed',
     );
   }
+}
+
+function filterValues(endpoint: string, { contains, folded, referentialIds }: DocumentFilter): unknown[] {
+  const values = [
+    endpoint,
+    contains.map((part) => JSON.stringify(part)),
+    // Names of a model hold nothing that an array literal would want quoted.
+    folded.map(({ path }) => `{${path.join(',')}}`),
+    folded.map(({ value }) => value),
+  ];
+  return referentialIds.length > 0 ? [...values, referentialIds] : values;
 }
 
 function writeStateOf(row: Row): WriteState {

@@ -7,7 +7,9 @@ import {
   DESCRIPTOR_PATH,
   modelFault,
   type AbstractDefinition,
+  type ApiRules,
   type ModelDefinition,
+  type ProjectInfo,
   type ReferenceDefinition,
   type ResourceDefinition,
 } from './definition.ts';
@@ -45,10 +47,19 @@ const resourceSchema = z.object({
   equalityConstraints: z
     .array(z.object({ sourceJsonPath: z.string(), targetJsonPath: z.string() }))
     .default([]),
+  dateTimeJsonPaths: z.array(z.string()).default([]),
+  decimalPropertyValidationInfos: z
+    .array(z.object({ path, totalDigits: z.number().nullish(), decimalPlaces: z.number().nullish() }))
+    .default([]),
+  arrayUniquenessConstraints: z.array(z.unknown()).default([]),
+  queryFieldMapping: z.record(z.string(), z.array(z.object({ path, type: z.string() })).min(1)).default({}),
+  isSchoolYearEnumeration: z.boolean().default(false),
 });
 
 const projectSchema = z.object({
   projectName: z.string(),
+  projectVersion: z.string().default(''),
+  description: z.string().default(''),
   projectEndpointName: z.string().optional(),
   abstractResources: z.record(z.string(), z.object({ identityJsonPaths: z.array(path).min(1) })).default({}),
   resourceSchemas: z.record(z.string(), resourceSchema),
@@ -76,6 +87,7 @@ export function isApiSchema(json: unknown): boolean {
 export function readApiSchema(json: unknown, source: string): ApiSchemaDefinition {
   const file = parseForm(apiSchema, json, source);
   const abstracts: AbstractDefinition[] = [];
+  const infos: ProjectInfo[] = [];
   const resources: ResourceDefinition[] = [];
   const extensions: ResourceExtension[] = [];
 
@@ -91,6 +103,8 @@ export function readApiSchema(json: unknown, source: string): ApiSchemaDefinitio
   }
 
   for (const { at, endpoint, project } of projects) {
+    const { projectName, projectVersion, description } = project;
+    infos.push({ name: projectName, endpoint, version: projectVersion, description });
     for (const [name, { identityJsonPaths }] of Object.entries(project.abstractResources)) {
       abstracts.push({ project: project.projectName, name, identityPaths: identityJsonPaths });
     }
@@ -101,7 +115,7 @@ export function readApiSchema(json: unknown, source: string): ApiSchemaDefinitio
       else resources.push(resource);
     }
   }
-  return { abstracts, resources, extensions };
+  return { abstracts, resources, extensions, projects: infos };
 }
 
 function readResource(
@@ -139,8 +153,39 @@ function readResource(
       source: constraint.sourceJsonPath,
       target: constraint.targetJsonPath,
     })),
+    rules: readRules(schema),
     ...place,
   };
+}
+
+function readRules(schema: z.infer<typeof resourceSchema>): ApiRules {
+  return {
+    queryFields: Object.entries(schema.queryFieldMapping).map(([name, paths]) => ({ name, paths })),
+    decimals: schema.decimalPropertyValidationInfos.flatMap(({ path, totalDigits, decimalPlaces }) =>
+      typeof totalDigits === 'number' && typeof decimalPlaces === 'number'
+        ? [{ path, totalDigits, decimalPlaces }]
+        : [],
+    ),
+    dateTimePaths: schema.dateTimeJsonPaths,
+    arrayUniqueness: schema.arrayUniquenessConstraints.flatMap((constraint) =>
+      readUniqueness(constraint, '$'),
+    ),
+    isSchoolYear: schema.isSchoolYearEnumeration,
+  };
+}
+
+/** Published in two forms: a list of paths, or `paths` with constraints nested below a `basePath`. */
+function readUniqueness(constraint: unknown, base: string): string[][] {
+  if (Array.isArray(constraint)) return [constraint.map((path) => base + String(path).slice(1))];
+  if (typeof constraint !== 'object' || constraint === null) return [];
+  const { basePath, paths, nestedConstraints } = constraint as Record<string, unknown>;
+  const below = typeof basePath === 'string' ? base + basePath.slice(1) : base;
+  return [
+    ...(Array.isArray(paths) && paths.length > 0 ? readUniqueness(paths, below) : []),
+    ...(Array.isArray(nestedConstraints)
+      ? nestedConstraints.flatMap((nested) => readUniqueness(nested, below))
+      : []),
+  ];
 }
 
 function readReferences(schema: z.infer<typeof resourceSchema>, at: string): ReferenceDefinition[] {
@@ -190,10 +235,21 @@ export function mergeExtensions(
       numericPaths: [...current.numericPaths, ...addition.numericPaths],
       booleanPaths: [...current.booleanPaths, ...addition.booleanPaths],
       equalityConstraints: [...current.equalityConstraints, ...addition.equalityConstraints],
+      rules: mergeRules(current.rules, addition.rules),
       jsonSchema: mergeSchema(current.jsonSchema, addition.jsonSchema),
     };
   }
   return merged;
+}
+
+function mergeRules(base: ApiRules, addition: ApiRules): ApiRules {
+  return {
+    ...base,
+    queryFields: [...base.queryFields, ...addition.queryFields],
+    decimals: [...base.decimals, ...addition.decimals],
+    dateTimePaths: [...base.dateTimePaths, ...addition.dateTimePaths],
+    arrayUniqueness: [...base.arrayUniqueness, ...addition.arrayUniqueness],
+  };
 }
 
 type JsonObject = Record<string, unknown>;

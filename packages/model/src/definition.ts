@@ -32,6 +32,47 @@ export interface EqualityConstraint {
   readonly target: string;
 }
 
+/** A field that a list of documents may be narrowed by, and the places where a document has it. */
+export interface QueryField {
+  readonly name: string;
+  readonly paths: readonly { readonly path: string; readonly type: string }[];
+}
+
+/** Bounds of a decimal number: so many digits, of which so many stand behind the point. */
+export interface DecimalRule {
+  readonly path: string;
+  readonly totalDigits: number;
+  readonly decimalPlaces: number;
+}
+
+/** What an Ed-Fi schema says of a resource beyond what decides identities and references. */
+export interface ApiRules {
+  readonly queryFields: readonly QueryField[];
+  readonly decimals: readonly DecimalRule[];
+  /** Paths of points in time, which are kept in UTC. */
+  readonly dateTimePaths: readonly string[];
+  /** Groups of paths whose values together tell the elements of one array apart. */
+  readonly arrayUniqueness: readonly (readonly string[])[];
+  readonly isSchoolYear: boolean;
+}
+
+export const noApiRules: ApiRules = {
+  queryFields: [],
+  decimals: [],
+  dateTimePaths: [],
+  arrayUniqueness: [],
+  isSchoolYear: false,
+};
+
+/** A data model of an Ed-Fi schema: the core or an extension. */
+export interface ProjectInfo {
+  readonly name: string;
+  /** First part of its endpoints, e.g. `ed-fi`. */
+  readonly endpoint: string;
+  readonly version: string;
+  readonly description: string;
+}
+
 export interface ResourceDefinition extends ResourceName {
   readonly endpoint: string;
   readonly isDescriptor: boolean;
@@ -45,6 +86,7 @@ export interface ResourceDefinition extends ResourceName {
   readonly booleanPaths: readonly string[];
   /** Pairs of paths that must hold equal values. */
   readonly equalityConstraints: readonly EqualityConstraint[];
+  readonly rules: ApiRules;
   readonly at: string;
   readonly source: string;
 }
@@ -57,6 +99,8 @@ export interface AbstractDefinition extends ResourceName {
 export interface ModelDefinition {
   readonly abstracts: readonly AbstractDefinition[];
   readonly resources: readonly ResourceDefinition[];
+  /** Of the Ed-Fi schemas among the files. */
+  readonly projects: readonly ProjectInfo[];
 }
 
 /** The one identity path of every descriptor: its value is `namespace#codeValue` in lower case. */

@@ -1,7 +1,15 @@
 export { parseModel, readModel, type ModelOptions } from './read-model.ts';
 export type { Model, ReferenceRule, Resource } from './model.ts';
-export type { EqualityConstraint, PathPair, ResourceName } from './definition.ts';
+export type {
+  ApiRules,
+  EqualityConstraint,
+  PathPair,
+  ProjectInfo,
+  QueryField,
+  ResourceName,
+} from './definition.ts';
 export { describeDocument, type DocumentDescription, type DocumentReference } from './describe-document.ts';
+export { idOfIdentity, idOfReference } from './identify.ts';
 export { referentialIdOf, type IdentityElement, type ReferentialIdLayout } from './referential-id.ts';
 export { laneOf } from './lane.ts';
 export { contentHash } from './content-hash.ts';

@@ -9,9 +9,11 @@ import {
   DESCRIPTOR_PATH,
   keyOf,
   superclassPaths,
+  type ApiRules,
   type EqualityConstraint,
   type ModelDefinition,
   type PathPair,
+  type ProjectInfo,
   type ReferenceDefinition,
   type ResourceDefinition,
   type ResourceName,
@@ -23,6 +25,10 @@ export interface Model {
   /** SHA-256 of the canonical model, in hex: equal on every node that reads the same model. */
   readonly hash: string;
   readonly layout: ReferentialIdLayout;
+  /** How its documents are spoken of over HTTP: as an Ed-Fi schema asks if one of its files is such a schema. */
+  readonly profile: 'native' | 'edfi';
+  /** Of its Ed-Fi schemas. */
+  readonly projects: readonly ProjectInfo[];
   /** Sorted by endpoint. */
   readonly resources: readonly Resource[];
   /** By `ed-fi/schools`, with or without a slash before it, in any case. */
@@ -48,6 +54,8 @@ export interface Resource {
   readonly booleanPaths: readonly string[];
   /** Pairs of paths that must hold equal values. */
   readonly equalityConstraints: readonly EqualityConstraint[];
+  /** What an Ed-Fi schema says beyond that. */
+  readonly rules: ApiRules;
   /** Every place in a document that may refer to another. */
   readonly references: readonly ReferenceRule[];
   /** How `describeDocument` reads the identity. */
@@ -118,6 +126,7 @@ export function compileModel(definition: ModelDefinition, layout: ReferentialIdL
       numericPaths: resource.numericPaths,
       booleanPaths: resource.booleanPaths,
       equalityConstraints: resource.equalityConstraints,
+      rules: resource.rules,
       references,
       identity: compileIdentity(resource, layout),
     };
@@ -132,6 +141,8 @@ export function compileModel(definition: ModelDefinition, layout: ReferentialIdL
   return {
     hash: hashOf(definition, sorted, layout),
     layout,
+    profile: definition.projects.length > 0 ? 'edfi' : 'native',
+    projects: definition.projects,
     resources,
     findEndpoint(endpoint) {
       const bare = endpoint.startsWith('/') ? endpoint.slice(1) : endpoint;
@@ -201,11 +212,12 @@ function hashOf(
   layout: ReferentialIdLayout,
 ): string {
   const abstracts = [...definition.abstracts].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-  // Where a definition stood, in which file, is no part of the model.
+  // Where a definition stood, in which file, is no part of the model; nor is what it may be searched by.
   const bare = resources.map((resource) => ({
     ...resource,
     at: undefined,
     source: undefined,
+    rules: { ...resource.rules, queryFields: undefined },
     references: resource.references.map((reference) => ({
       target: reference.target,
       paths: reference.paths,

@@ -1,6 +1,12 @@
 /** Reads the native form of a model: the small JSON file that the README of this package describes. */
 import * as z from 'zod';
-import { DESCRIPTOR_PATH, modelFault, type ModelDefinition, type ResourceDefinition } from './definition.ts';
+import {
+  DESCRIPTOR_PATH,
+  modelFault,
+  noApiRules,
+  type ModelDefinition,
+  type ResourceDefinition,
+} from './definition.ts';
 import { isModelPath } from './path.ts';
 import { parseForm } from './parse-form.ts';
 
@@ -39,6 +45,7 @@ const nativeModel = z.strictObject({
 export function readNativeForm(json: unknown, source: string): ModelDefinition {
   const file = parseForm(nativeModel, json, source);
   return {
+    projects: [],
     abstracts: file.abstracts.map(({ name, identity }) => ({
       project: file.project,
       name,
@@ -93,6 +100,7 @@ function readResource(
     numericPaths: [],
     booleanPaths: [],
     equalityConstraints: [],
+    rules: noApiRules,
     at,
     source,
   };

@@ -5,6 +5,7 @@ import {
   modelFault,
   type AbstractDefinition,
   type ModelDefinition,
+  type ProjectInfo,
   type ResourceDefinition,
 } from './definition.ts';
 import { compileModel, type Model } from './model.ts';
@@ -55,6 +56,7 @@ function makeModel(files: readonly { json: unknown; source: string }[], options:
   const abstracts: AbstractDefinition[] = [];
   const resources: ResourceDefinition[] = [];
   const extensions: ResourceExtension[] = [];
+  const projects: ProjectInfo[] = [];
   for (const { json, source } of files) {
     if (isApiSchema(json)) {
       const definition = readApiSchema(json, source);
@@ -65,12 +67,13 @@ function makeModel(files: readonly { json: unknown; source: string }[], options:
     }
   }
   return compileModel(
-    { abstracts, resources: mergeExtensions(resources, extensions) },
+    { abstracts, resources: mergeExtensions(resources, extensions), projects },
     options.referentialIdLayout,
   );
 
   function add(definition: ModelDefinition): void {
     abstracts.push(...definition.abstracts);
     resources.push(...definition.resources);
+    projects.push(...definition.projects);
   }
 }

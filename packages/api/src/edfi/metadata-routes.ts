@@ -1,0 +1,61 @@
+/** What a client asks before it sends data: the discovery document, the order of loading, the specifications. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ApiNode } from '../node.ts';
+import { loadOrder } from './load-order.ts';
+import { specificationOf } from './specification.ts';
+
+const VERSION = '0.1.0';
+
+export function metadataRoutes(app: FastifyInstance, { client, basePath }: Omit<ApiNode, 'profile'>): void {
+  const { model } = client;
+  const schema = { hide: true };
+  const rootOf = (request: FastifyRequest): string => `${request.protocol}://${request.host}${basePath}`;
+  const send = (reply: FastifyReply, body: unknown): FastifyReply =>
+    reply.type('application/json; charset=utf-8').send(JSON.stringify(body));
+
+  app.get('/', { schema }, (request, reply) => {
+    const root = rootOf(request);
+    return send(reply, {
+      version: VERSION,
+      applicationName: 'Sluice',
+      informationalVersion: VERSION,
+      dataModels: model.projects
+        .map(({ name, version, description }) => ({ name, version, informationalVersion: description }))
+        .sort((a, b) => (a.name < b.name ? -1 : 1)),
+      urls: {
+        dependencies: `${root}/metadata/dependencies`,
+        openApiMetadata: `${root}/metadata/specifications`,
+        dataManagementApi: `${root}/data`,
+      },
+    });
+  });
+
+  app.get('/metadata', { schema }, (request, reply) => {
+    const root = `${rootOf(request)}/metadata`;
+    return send(reply, { dependencies: `${root}/dependencies`, specifications: `${root}/specifications` });
+  });
+
+  let order: string | undefined;
+  app.get('/metadata/dependencies', { schema }, (_request, reply) => {
+    order ??= JSON.stringify(loadOrder(model));
+    return reply.type('application/json; charset=utf-8').send(order);
+  });
+
+  app.get('/metadata/specifications', { schema }, (request, reply) => {
+    const root = `${rootOf(request)}/metadata/specifications`;
+    return send(
+      reply,
+      (['Resources', 'Descriptors'] as const).map((name) => ({
+        name,
+        endpointUri: `${root}/${name.toLowerCase()}-spec.json`,
+        prefix: '',
+      })),
+    );
+  });
+
+  for (const kind of ['resources', 'descriptors'] as const) {
+    app.get(`/metadata/specifications/${kind}-spec.json`, { schema }, (request, reply) =>
+      send(reply, specificationOf(model, kind, `${rootOf(request)}/data`)),
+    );
+  }
+}
