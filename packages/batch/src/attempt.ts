@@ -1,5 +1,5 @@
 /** One try of a batch in one transaction: open, facts, plan, what follows from the plan, commit, hint. */
-import type { Outcome, WriteHeader } from '@sluice/protocol';
+import { hasFailpoint, passFailpoint, type Outcome, type WriteHeader } from '@sluice/protocol';
 import type { Session, Statement } from '@sluice/store';
 import { planCascade, type CascadeOptions } from './cascade.ts';
 import { commitStatements, hintStatements, type Burial } from './commit.ts';
@@ -61,6 +61,7 @@ export async function attemptBatch(
   report.transactions += 1;
   const { withSettled, withBlocked = false } = options;
   const facts = await readFacts(session, writes, { withSettled, withBlocked, prefix });
+  if (hasFailpoint('facts_read')) await passFailpoint('facts_read', [...origin.terms.keys()]);
   const read = performance.now();
   const planned = planBatch(writes, facts, options);
   const planEnd = performance.now();
@@ -88,10 +89,12 @@ export async function commitPlan(
     // The hint is a transaction of its own behind the COMMIT: no flush happens under the notification lock.
     const end: Statement[] = [{ name: 'commit' }, ...(bodies === null ? hintStatements(plan.outcomes) : [])];
     const concerned = concernedBy(plan, projections);
-    if (concerned.length === 0) await session.flight([...statements, ...end]);
+    const waits = hasFailpoint('before_commit');
+    if (concerned.length === 0 && !waits) await session.flight([...statements, ...end]);
     else {
       await session.flight(statements);
       await applyProjections(session, concerned);
+      if (waits) await passFailpoint('before_commit', [...terms.keys()]);
       await session.flight(end);
     }
   }

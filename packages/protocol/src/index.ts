@@ -2,3 +2,4 @@ export * from './write.ts';
 export * from './errors.ts';
 export * from './limits.ts';
 export * from './hint.ts';
+export * from './failpoint.ts';

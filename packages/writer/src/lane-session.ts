@@ -5,6 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DeposedError, intakeOrigin, settleBatch, type BatchReport, type SettleOptions } from '@sluice/batch';
+import { hasFailpoint, passFailpoint } from '@sluice/protocol';
 import { DatabaseError, Session, type ConnectionOptions } from '@sluice/store';
 import { BlockedWrites } from './blocked-writes.ts';
 import { Elector, type Beat } from './elector.ts';
@@ -156,6 +157,7 @@ export class LaneSession {
     const seen = report.outcomes.length + report.held.length + report.blocked.length;
     if (seen === 0) return true;
     this.#options.onBatch(report, terms.size);
+    if (hasFailpoint('committed')) await passFailpoint('committed', [...terms.keys()]);
     if (report.blocked.length > 0) this.#beat.hasBlocked = true;
     if (this.#beat.hasBlocked || this.#beat.hasBlockedElsewhere) {
       const woken = await blocked.afterBatch(report, [...terms.keys()]);
