@@ -91,6 +91,7 @@ create table sluice.intake (
   constraint write_has_body_unless_delete CHECK (((body IS NULL) = (operation = 'delete'::text)))
 ) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000, autovacuum_vacuum_insert_threshold=-1, autovacuum_vacuum_cost_delay=0, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=20000);
 CREATE INDEX intake_blocked ON sluice.intake USING btree (lane, "position") WHERE (blocked_at IS NOT NULL);
+CREATE INDEX intake_blocked_client ON sluice.intake USING btree (client) WHERE (blocked_at IS NOT NULL);
 CREATE INDEX intake_document ON sluice.intake USING btree (document_id);
 CREATE INDEX intake_idempotency_key ON sluice.intake USING btree (client, idempotency_key) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX intake_ready ON sluice.intake USING btree (lane, "position") WHERE (blocked_at IS NULL);

@@ -66,6 +66,7 @@ create table sluice.intake (
 -- The drain reads the front of each lane, blocked writes left aside.
 create index intake_ready on sluice.intake (lane, position) where blocked_at is null;
 create index intake_blocked on sluice.intake (lane, position) where blocked_at is not null;
+create index intake_blocked_client on sluice.intake (client) where blocked_at is not null;
 create index intake_reference_deadline on sluice.intake (reference_deadline)
   where blocked_at is not null and reference_deadline is not null;
 -- Is this identity on its way? Both the identity a write provides and its superclass form.

@@ -107,3 +107,8 @@ left join lateral (
   limit 1
 ) p on true
 where a.write_id = any($1::uuid[]);
+
+-- name: countBlocked
+-- How many blocked writes a client has, as far as it matters.
+select count(*) as blocked
+from (select from sluice.intake where client = $1 and blocked_at is not null limit $2) b;

@@ -15,6 +15,7 @@ import type {
   WriteRequest,
   WriteState,
 } from './contract.ts';
+import { BlockedQuota } from './blocked-quota.ts';
 import { CoordinatedPath } from './coordinated-path.ts';
 import { MemoryPath } from './memory-path.ts';
 import { prepareWrite } from './prepare-write.ts';
@@ -40,6 +41,8 @@ export interface ClientOptions {
   answerTimeoutMs?: number;
   /** @default 10000 */
   waitingWritesMax?: number;
+  /** Blocked writes that one client may have. @default 100000 */
+  blockedWritesMax?: number;
   /** Writes in one insert, or in one batch of `local` mode. @default 512 */
   flushWritesMax?: number;
   /** Sessions that write in `direct` (@default 32) and `local` (@default 2) mode. */
@@ -67,6 +70,7 @@ class Client implements SluiceClient {
   readonly #lanes: number;
   readonly #waitMs: number;
   readonly #waitingWritesMax: number;
+  readonly #blockedQuota: BlockedQuota;
   readonly #logger: Logger | undefined;
   readonly #underWay = new Set<Promise<unknown>>();
   #started: Promise<void> | null = null;
@@ -86,6 +90,10 @@ class Client implements SluiceClient {
       ...(options.answerTimeoutMs === undefined ? {} : { answerTimeoutMs: options.answerTimeoutMs }),
     });
     this.#path = this.#createPath(options);
+    this.#blockedQuota = new BlockedQuota({
+      blockedWritesMax: options.blockedWritesMax ?? defaults.blockedWritesMax,
+      run: (name, values) => this.#run(name, values),
+    });
   }
 
   #createPath(options: ClientOptions): WritePath {
@@ -181,6 +189,8 @@ class Client implements SluiceClient {
 
   /** A document that is updated or deleted by its id goes to the lane of its present identity. */
   async #prepare(request: WriteRequest): Promise<Write> {
+    if ((request.waitForReferencesSeconds ?? null) !== null)
+      await this.#blockedQuota.check(request.client ?? '');
     if (request.operation === 'upsert') return prepareWrite(request, this.#lanes, null);
     const [row] = await this.#run('findTarget', [request.documentId, request.resource.endpoint]);
     if (row === undefined) throw new SluiceError('document_not_found');

@@ -12,6 +12,8 @@ export const defaults = {
   waitMs: 30_000,
   /** Writes that a node lets wait at the same time; the next is refused as overloaded. */
   waitingWritesMax: 10_000,
+  /** Blocked writes that one client may have; the next that asks to wait is refused. */
+  blockedWritesMax: 100_000,
   /** Outcomes and idempotency keys are kept this long. */
   retentionHours: 24,
   bodyBytesMax: 10 * 1024 * 1024,
