@@ -24,6 +24,10 @@ interface Buffered {
   write: Write;
   resolve: () => void;
   reject: (error: Error) => void;
+  /** It may be in the intake already: the connection broke before that was known. */
+  wasSent: boolean;
+  /** When to give up, by `performance.now()`. */
+  giveUpAt: number;
 }
 
 export class IntakeBuffer {
@@ -42,28 +46,33 @@ export class IntakeBuffer {
 
   /**
    * Resolves when the write is in the intake.
-   * @throws {SluiceError} `invalid_json` if the body cannot be stored; `stopping`
+   * @param waitMs How long to try while the database cannot be reached. @default until it is withdrawn
+   * @throws {SluiceError} `invalid_json` if the body cannot be stored; `stopping`; at the end of the wait
+   *   `database_unavailable`, or `outcome_unknown` if it may be in the intake
    */
-  add(write: Write): Promise<void> {
+  add(write: Write, waitMs = Number.POSITIVE_INFINITY): Promise<void> {
     if (this.#isStopped) return Promise.reject(new SluiceError('stopping'));
     return new Promise((resolve, reject) => {
-      this.#buffered.push({ write, resolve, reject });
+      this.#buffered.push({ write, resolve, reject, wasSent: false, giveUpAt: performance.now() + waitMs });
       this.#flushing ??= this.#flushAll();
     });
   }
 
-  /** Takes a write back that was not sent yet. False: it was, or is being. */
+  /** Takes a write back that was never sent: nothing was applied, and nothing will be. False: it may be in the intake. */
   withdraw(writeId: string): boolean {
     const index = this.#buffered.findIndex(({ write }) => write.writeId === writeId);
-    if (index === -1) return false;
-    const [withdrawn] = this.#buffered.splice(index, 1);
-    withdrawn?.reject(new SluiceError('database_unavailable'));
+    const found = this.#buffered[index];
+    if (found === undefined || found.wasSent) return false;
+    this.#buffered.splice(index, 1);
+    found.reject(new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1 }));
     return true;
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    for (const { reject } of this.#buffered.splice(0)) reject(new SluiceError('stopping'));
+    for (const { reject, wasSent } of this.#buffered.splice(0)) {
+      reject(new SluiceError(wasSent ? 'outcome_unknown' : 'stopping'));
+    }
     await this.#flushing;
     await this.#session?.close();
   }
@@ -78,6 +87,7 @@ export class IntakeBuffer {
       } catch {
         if (this.#isStopped) break;
         // The writes stay buffered, so that whoever stops waiting can take them back.
+        this.#giveUpLate();
         await pause(randomInt(20, Math.min(2000, 50 * 2 ** Math.min(failures++, 6))));
         continue;
       }
@@ -85,6 +95,16 @@ export class IntakeBuffer {
       await this.#insert(session, this.#buffered.splice(0, this.#options.flushWritesMax));
     }
     this.#flushing = null;
+  }
+
+  #giveUpLate(): void {
+    const now = performance.now();
+    const late = this.#buffered.filter(({ giveUpAt }) => giveUpAt <= now);
+    if (late.length === 0) return;
+    this.#buffered = this.#buffered.filter(({ giveUpAt }) => giveUpAt > now);
+    for (const { reject, wasSent } of late) {
+      reject(new SluiceError(wasSent ? 'outcome_unknown' : 'database_unavailable'));
+    }
   }
 
   async #open(): Promise<Session> {
@@ -111,6 +131,7 @@ export class IntakeBuffer {
       if (error.isConnectionLoss) {
         // It may be in the intake or not: the key of the intake and that of the outcome bear a second insert.
         if (this.#isStopped) return rejectAll(batch, new SluiceError('outcome_unknown'));
+        for (const each of batch) each.wasSent = true;
         this.#buffered.unshift(...batch);
         return;
       }

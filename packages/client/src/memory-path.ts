@@ -2,8 +2,16 @@
  * `direct` and `local`: batches from the node's own memory, through the same engine, without an intake. Direct takes
  * one write a batch over many sessions; local takes all that gathered while its few sessions were busy.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { SluiceError, type Outcome, type Write } from '@sluice/protocol';
-import { memoryOrigin, outcomeOf, settleBatch, type BatchReport, type SettleOptions } from '@sluice/batch';
+import {
+  cancelWrite,
+  memoryOrigin,
+  outcomeOf,
+  settleBatch,
+  type BatchReport,
+  type SettleOptions,
+} from '@sluice/batch';
 import { DatabaseError, type Database, type Session, SessionPool } from '@sluice/store';
 import type { WritePath } from './write-path.ts';
 
@@ -23,6 +31,7 @@ interface Waiter {
   resolve: (outcome: Outcome) => void;
   reject: (error: Error) => void;
   isUnderWay: boolean;
+  wasUnderWay: boolean;
   /** The wait is over: answered as soon as it is certain that no batch applies it. */
   isLate: boolean;
   deadline: NodeJS.Timeout;
@@ -73,7 +82,15 @@ export class MemoryPath implements WritePath {
   submit(write: Write, waitMs: number): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       const deadline = setTimeout(() => this.#endWait(waiter), waitMs);
-      const waiter: Waiter = { write, resolve, reject, isUnderWay: false, isLate: false, deadline };
+      const waiter: Waiter = {
+        write,
+        resolve,
+        reject,
+        isUnderWay: false,
+        wasUnderWay: false,
+        isLate: false,
+        deadline,
+      };
       this.#waiters.set(write.writeId, waiter);
       this.#queue.push(waiter);
       this.#work();
@@ -86,14 +103,21 @@ export class MemoryPath implements WritePath {
     );
   }
 
-  join(writeId: string): Promise<Outcome> {
-    return Promise.reject(new SluiceError('outcome_unknown', undefined, { detail: { writeId } }));
+  /** The write is in the intake, and others settle it: looks until they have. */
+  async join(writeId: string, _lane: number, waitMs: number): Promise<Outcome> {
+    const deadline = performance.now() + waitMs;
+    do {
+      const [row] = await this.#options.database.run('readOutcomes', [[writeId]]).catch(() => []);
+      if (row !== undefined) return outcomeOf(row);
+      await pause(this.#options.pollIntervalMs);
+    } while (performance.now() < deadline);
+    throw new SluiceError('outcome_unknown', undefined, { detail: { writeId } });
   }
 
   #work(): void {
     while (this.#queue.length > 0 && this.#batches.size < this.#options.sessionsMax) {
       const batch = this.#queue.splice(0, this.#options.batchWritesMax);
-      for (const waiter of batch) waiter.isUnderWay = true;
+      for (const waiter of batch) waiter.isUnderWay = waiter.wasUnderWay = true;
       const settled = this.#settle(batch).finally(() => {
         this.#batches.delete(settled);
         this.#work();
@@ -157,15 +181,20 @@ export class MemoryPath implements WritePath {
     void this.#decideLate(waiter);
   }
 
-  /** Not in any batch of this node: applied by an earlier one whose answer was lost, or never. */
+  /**
+   * In no batch of this node: applied by an earlier one whose answer was lost, or never. A commit that was sent before
+   * its connection broke may still arrive, so the outcome decides, as everywhere.
+   */
   async #decideLate(waiter: Waiter): Promise<void> {
-    const { writeId } = waiter.write;
+    const { write } = waiter;
     try {
-      const [row] = await this.#options.database.run('readOutcomes', [[writeId]]);
-      if (row !== undefined) return this.#resolve(writeId, outcomeOf(row));
-      this.#reject(waiter, new SluiceError('cancelled', undefined, { retryAfterSeconds: 1 }));
-    } catch {
-      this.#reject(waiter, new SluiceError('outcome_unknown', undefined, { detail: { writeId } }));
+      const outcome = await this.#sessions.use((session) => cancelWrite(session, write, 'cancelled'));
+      this.#resolve(write.writeId, outcome);
+    } catch (error) {
+      this.#options.onError(error, 'cancel a write');
+      // What no batch has ever held cannot have been applied.
+      const code = waiter.wasUnderWay ? 'outcome_unknown' : 'database_unavailable';
+      this.#reject(waiter, new SluiceError(code, undefined, { detail: { writeId: write.writeId } }));
     }
   }
 

@@ -7,8 +7,8 @@ export interface WritePath {
   stop(): Promise<void>;
   /** Resolves with the outcome, or at the end of the wait with the definite answer that nothing was applied. */
   submit(write: Write, waitMs: number): Promise<Outcome>;
-  /** Resolves once the write is durable in the intake. */
-  accept(write: Write): Promise<void>;
+  /** Resolves once the write is durable in the intake; tries for as long as it may wait. */
+  accept(write: Write, waitMs: number): Promise<void>;
   /** Waits for a write that was submitted elsewhere. */
   join(writeId: string, lane: number, waitMs: number): Promise<Outcome>;
   /** Writes whose outcome is awaited. */
