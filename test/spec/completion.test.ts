@@ -1,0 +1,91 @@
+// How a node hears of the outcomes that it waits for. A hint says where to look; nothing depends on it.
+
+import { describe, expect, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { startProxy } from '../support/proxy.ts';
+import { fresh, startWorld, upsert, type World } from '../support/world.ts';
+
+describe('completion', () => {
+  const database = useDatabase();
+
+  const note = (): ReturnType<typeof upsert> => upsert('notes', { noteId: fresh() });
+  const untilTaken = (world: World, count: number): Promise<void> =>
+    eventually(async () => {
+      expect(await world.sql('select count(*)::int as n from sluice.intake')).toEqual([{ n: count }]);
+    });
+
+  test('does not wait for the poll where hints arrive', async () => {
+    const world = await startWorld(database.url, {
+      client: { pollIntervalMs: 60_000 },
+      writer: { pollIntervalMs: 1000 },
+    });
+    for (let round = 0; round < 5; round++) {
+      expect(await world.submit(note())).toMatchObject({ result: 'created' });
+    }
+  });
+
+  test('survives a lost notification', async () => {
+    const proxy = await startProxy(database.url);
+    const world = await startWorld(database.url, { client: { listenUrl: proxy.url } });
+    await world.submit(note());
+    // The node goes on believing that it listens.
+    proxy.blackhole();
+    expect((await world.node.status()).isListening).toBe(true);
+    expect(await world.submit(note())).toMatchObject({ result: 'created' });
+  });
+
+  test('survives notifications that nobody sends', async () => {
+    const world = await startWorld(database.url, { writer: { notifications: false } });
+    expect(await world.submit(note())).toMatchObject({ result: 'created' });
+  });
+
+  test('survives notifications that the node does not hear', async () => {
+    const world = await startWorld(database.url, { client: { notifications: false } });
+    expect((await world.node.status()).isListening).toBe(false);
+    expect(await world.submit(note())).toMatchObject({ result: 'created' });
+  });
+
+  test('is believed only from the row, whatever a notification says', async () => {
+    const world = await startWorld(database.url, { writers: 0 });
+    const outcome = world.submit(note());
+    await untilTaken(world, 1);
+    const [row] = await world.sql('select node, write_id from sluice.intake');
+    const packed = Buffer.from((row!['write_id'] as string).replaceAll('-', ''), 'hex').toString('base64url');
+    for (const payload of [
+      packed,
+      packed.repeat(100),
+      '',
+      'garbage',
+      '{"result":"created"}',
+      '😀'.repeat(20),
+    ]) {
+      await world.sql(`select pg_notify('sluice_node_' || $1::text, $2)`, [row!['node'], payload]);
+      await world.sql(`select pg_notify('sluice_wakeup', $1)`, [payload]);
+    }
+    expect((await world.node.status()).waiting).toBe(1);
+    await world.startWriter();
+    expect(await outcome).toMatchObject({ result: 'created' });
+  });
+
+  test('reaches a node whose connections were all cut', async () => {
+    const proxy = await startProxy(database.url);
+    const world = await startWorld(database.url, { writers: 0, client: { url: proxy.url } });
+    const outcomes = Array.from({ length: 20 }, () => world.submit(note()));
+    await untilTaken(world, 20);
+    proxy.cut();
+    await world.startWriter();
+    for (const outcome of await Promise.all(outcomes)) expect(outcome).toMatchObject({ result: 'created' });
+    expect(await world.submit(note())).toMatchObject({ result: 'created' });
+  });
+
+  test('reaches a node whose connections all went silent', { timeout: 60_000 }, async () => {
+    const proxy = await startProxy(database.url);
+    const world = await startWorld(database.url, {
+      client: { url: proxy.url, waitMs: 40_000, answerTimeoutMs: 1500 },
+    });
+    await world.submit(note());
+    proxy.blackhole();
+    expect(await world.submit(note())).toMatchObject({ result: 'created' });
+  });
+});

@@ -1,0 +1,62 @@
+// What it costs to have nothing to do. The numbers are promises to whoever pays for the database.
+
+import { defaults } from '@sluice/protocol';
+import { expect, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { startProxy, type Proxy } from '../support/proxy.ts';
+import { fresh, startWorld, untilShared, upsert } from '../support/world.ts';
+
+const database = useDatabase();
+
+/** Statements a second, measured over as long as it takes to count some. */
+async function rateOf(proxy: Proxy, count: number): Promise<number> {
+  const began = performance.now();
+  const before = proxy.statements;
+  await eventually(() => expect(proxy.statements - before).toBeGreaterThanOrEqual(count));
+  return (proxy.statements - before) / ((performance.now() - began) / 1000);
+}
+
+const beatsPerSecond = 1000 / defaults.pollIntervalMs;
+const heartbeatsPerSecond = 1;
+/** Timers are late, and counting ends in the middle of an interval. */
+const allowance = 1.25;
+
+test('an idle node asks one query a second, which keeps its listener alive', async () => {
+  const proxy = await startProxy(database.url);
+  const world = await startWorld(database.url, { client: { url: proxy.url } });
+  await world.submit(upsert('notes', { noteId: fresh() }));
+  expect(await rateOf(proxy, 3)).toBeLessThanOrEqual(heartbeatsPerSecond * allowance + 0.5);
+});
+
+test('an idle node without notifications asks nothing', async () => {
+  const proxy = await startProxy(database.url);
+  const world = await startWorld(database.url, { client: { url: proxy.url, notifications: false } });
+  await world.submit(upsert('notes', { noteId: fresh() }));
+  const before = proxy.statements;
+  const other = await startProxy(database.url);
+  await world.startNode({ url: other.url, notifications: true });
+  // As long as another makes two heartbeats.
+  await rateOf(other, 2);
+  expect(proxy.statements).toBe(before);
+});
+
+test.each([
+  { notifications: true, expected: beatsPerSecond + heartbeatsPerSecond },
+  { notifications: false, expected: beatsPerSecond },
+])(
+  'an idle writer asks $expected queries a second (notifications: $notifications), and locks nothing',
+  async ({ notifications, expected }) => {
+    const proxy = await startProxy(database.url);
+    const world = await startWorld(database.url, { writers: 0 });
+    const writer = await world.startWriter({ url: proxy.url, notifications });
+    await untilShared([writer]);
+    await world.submit(upsert('notes', { noteId: fresh() }));
+    const rows = (): Promise<unknown> => world.sql('select lane, xmin, xmax from sluice.lane order by lane');
+    // The batch in which the writer saw that there is no more is over.
+    await rateOf(proxy, 5);
+    const before = await rows();
+    expect(await rateOf(proxy, 10)).toBeLessThanOrEqual(expected * allowance);
+    expect(await rows()).toEqual(before);
+  },
+);

@@ -1,0 +1,130 @@
+// Leadership: one leader a lane, elected by a lock that ends with its session, fenced by a term that only grows.
+
+import { DeposedError, intakeOrigin, settleBatch, settleOptions } from '@sluice/batch';
+import { Session } from '@sluice/store';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { model } from '../support/model.ts';
+import { fresh, laneOfWrite, startWorld, untilShared, upsert, type World } from '../support/world.ts';
+
+describe.each([
+  { name: 'a lane', notifications: true },
+  { name: 'a lane, without notifications', notifications: false },
+])('$name', ({ notifications }) => {
+  const database = useDatabase();
+  const setup = (writers: number): Promise<World> =>
+    startWorld(database.url, { writers, client: { notifications }, writer: { notifications } });
+
+  const termOf = async (world: World, lane: number): Promise<{ term: number; pid: number | null }> => {
+    const [row] = await world.sql('select term::int, session_pid from sluice.lane where lane = $1', [lane]);
+    return { term: row!['term'] as number, pid: row!['session_pid'] as number | null };
+  };
+
+  test('has at most one leader', async () => {
+    const world = await setup(3);
+    await untilShared(world.writers);
+    const rows = await world.sql(
+      `select objid::int as lane, count(*)::int as holders from pg_locks
+       where locktype = 'advisory' and classid = 1936486757 and granted
+         and database = (select oid from pg_database where datname = current_database())
+       group by objid order by objid`,
+    );
+    expect(rows).toEqual(Array.from({ length: 16 }, (_, lane) => ({ lane, holders: 1 })));
+  });
+
+  test('is shared evenly as writers come and go', async () => {
+    const world = await setup(1);
+    const [first] = world.writers;
+    await untilShared([first!]);
+    const second = await world.startWriter();
+    await untilShared([first!, second]);
+    const third = await world.startWriter({ sessions: 2 });
+    await eventually(() => {
+      expect([first!, second, third].map((writer) => writer.status().lanes.length)).toEqual([4, 4, 8]);
+    });
+    await first!.stop();
+    await second.stop();
+    await eventually(() => expect(third.status().lanes).toHaveLength(16));
+  });
+
+  test("is taken over when the leader's session ends", async () => {
+    const world = await setup(2);
+    await untilShared(world.writers);
+    const request = upsert('notes', { noteId: fresh() });
+    const lane = laneOfWrite(request);
+    const before = await termOf(world, lane);
+    await world.sql('select pg_terminate_backend($1)', [before.pid]);
+    const { writeId, result } = await world.submit(request);
+    expect(result).toBe('created');
+    const [outcome] = await world.sql('select term::int from sluice.outcome where write_id = $1', [writeId]);
+    expect(outcome!['term']).toBeGreaterThan(before.term);
+    await untilShared(world.writers);
+  });
+
+  test("fences a deposed leader's commit", async () => {
+    const world = await setup(1);
+    await untilShared(world.writers);
+    const request = upsert('notes', { noteId: fresh() });
+    const lane = laneOfWrite(request);
+    const before = await termOf(world, lane);
+    // Another opens the next term, although the leader still has its lock.
+    await world.sql('update sluice.lane set term = term + 1 where lane = $1', [lane]);
+    const { writeId, result } = await world.submit(request);
+    expect(result).toBe('created');
+    const [outcome] = await world.sql('select term::int from sluice.outcome where write_id = $1', [writeId]);
+    // Not by the term it had, but by the one that it was elected for anew.
+    expect(outcome!['term']).toBe(before.term + 2);
+  });
+
+  test('commits nothing for one who was deposed', async () => {
+    const world = await setup(0);
+    const { writeId } = await world.node.accept(upsert('notes', { noteId: fresh() }));
+    const [row] = await world.sql('select lane from sluice.intake where write_id = $1', [writeId]);
+    const lane = row!['lane'] as number;
+    const { term } = await termOf(world, lane);
+    const session = await Session.open({ url: database.url, applicationName: 'deposed' });
+    onTestFinished(() => session.close());
+    await expect(
+      settleBatch(
+        session,
+        intakeOrigin(new Map([[lane, term - 1]]), 100),
+        settleOptions(model, { lanes: 16, cascadeDocumentsMax: 100 }),
+      ),
+    ).rejects.toThrow(DeposedError);
+    expect(await world.node.readWrite('', writeId)).toMatchObject({ state: 'ready' });
+  });
+
+  test('is handed over by a writer that stops, once its batch in hand is committed', async () => {
+    const world = await setup(1);
+    const [writer] = world.writers;
+    await untilShared([writer!]);
+    const release = await world.holdLanes([0]);
+    const outcome = world.submit(upsert('notes', { noteId: fresh() }));
+    await eventually(async () =>
+      expect(
+        await world.sql(
+          `select count(*)::int as n from pg_stat_activity
+           where datname = current_database() and wait_event_type = 'Lock' and application_name = 'sluice writer'`,
+        ),
+      ).toEqual([{ n: 1 }]),
+    );
+    const stopped = writer!.stop();
+    await release();
+    expect(await outcome).toMatchObject({ result: 'created' });
+    await stopped;
+    expect(await world.sql('select distinct writer_id from sluice.lane')).toEqual([{ writer_id: null }]);
+    const next = await world.startWriter();
+    await untilShared([next]);
+  });
+
+  test('goes on when a writer cannot reach the database for a while, and the writer stops all the same', async () => {
+    const world = await setup(1);
+    await untilShared(world.writers);
+    await world.sql(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'sluice writer'`,
+    );
+    expect(await world.submit(upsert('notes', { noteId: fresh() }))).toMatchObject({ result: 'created' });
+    await world.writers[0]!.stop();
+  });
+});

@@ -1,0 +1,140 @@
+// Nodes and writers of one test, in this process, on the test file's database. Each test sets up its own and leaves the
+// database to the next; documents of different tests have different ids.
+
+import { createClient, type ClientOptions, type SluiceClient, type WriteRequest } from '@sluice/client';
+import { describeDocument, laneOf } from '@sluice/model';
+import { defaults, type Outcome } from '@sluice/protocol';
+import { createWriter, type Writer, type WriterOptions } from '@sluice/writer';
+import { expect, onTestFinished } from 'vitest';
+import { eventually } from './eventually.ts';
+import { model, resource } from './model.ts';
+import { openConnection, sql, type SqlRow } from './sql.ts';
+
+type ResourceName = Parameters<typeof resource>[0];
+
+/** An upsert of one document, with what a client may say beside it. */
+export function upsert(name: ResourceName, document: object, more: Partial<WriteRequest> = {}): WriteRequest {
+  return { operation: 'upsert', resource: resource(name), body: JSON.stringify(document), ...more };
+}
+
+export function update(
+  name: ResourceName,
+  documentId: string,
+  document: object,
+  more: Partial<WriteRequest> = {},
+): WriteRequest {
+  return { ...upsert(name, document, more), operation: 'update', documentId };
+}
+
+export function remove(
+  name: ResourceName,
+  documentId: string,
+  more: Partial<WriteRequest> = {},
+): WriteRequest {
+  return { operation: 'delete', resource: resource(name), body: null, documentId, ...more };
+}
+
+/** An enrolment at a school, with remarks. */
+export function enrolment(enrolmentId: number, schoolId: number, noteIds: number[] = []): object {
+  return {
+    enrolmentId,
+    schoolReference: { schoolId },
+    remarks: noteIds.map((noteId) => ({ noteReference: { noteId } })),
+  };
+}
+
+/** A friend who knows others. */
+export function friend(friendId: number, ...knows: number[]): object {
+  return { friendId, knows: knows.map((id) => ({ friendReference: { friendId: id } })) };
+}
+
+let last = 0;
+/** Numbers that no other test has used, that is: no other case of this file, as files have databases of their own. */
+export const fresh = (): number => ++last;
+
+/** A number whose document belongs to one of these lanes. */
+export function freshIn(lanes: readonly number[], documentOf: (id: number) => WriteRequest): number {
+  for (;;) {
+    const id = fresh();
+    if (lanes.includes(laneOfWrite(documentOf(id)))) return id;
+  }
+}
+
+export function laneOfWrite(request: WriteRequest): number {
+  const { referentialId, superclassId } = describeDocument(request.resource, JSON.parse(request.body!));
+  return laneOf(referentialId, superclassId, defaults.lanes);
+}
+
+export interface WorldOptions {
+  /** Writers to start. @default 1 */
+  writers?: number;
+  /** Nodes to start. @default 1 */
+  nodes?: number;
+  client?: Partial<ClientOptions>;
+  writer?: Partial<WriterOptions>;
+}
+
+export interface World {
+  /** The first node. */
+  node: SluiceClient;
+  nodes: SluiceClient[];
+  writers: Writer[];
+  startNode(options?: Partial<ClientOptions>): Promise<SluiceClient>;
+  startWriter(options?: Partial<WriterOptions>): Promise<Writer>;
+  submit(request: WriteRequest): Promise<Outcome>;
+  sql(text: string, values?: unknown[]): Promise<SqlRow[]>;
+  /** Holds the term row of these lanes, so that no batch of theirs goes on, until the promise it gives is called. */
+  holdLanes(lanes: readonly number[]): Promise<() => Promise<void>>;
+}
+
+/** Starts nodes and writers and stops them at the end of the test. */
+export async function startWorld(url: string, options: WorldOptions = {}): Promise<World> {
+  const nodes: SluiceClient[] = [];
+  const writers: Writer[] = [];
+  const world: World = {
+    get node() {
+      return nodes[0]!;
+    },
+    nodes,
+    writers,
+    async startNode(more = {}) {
+      const node = createClient({ url, model, waitMs: 10_000, ...options.client, ...more });
+      onTestFinished(() => node.stop());
+      await node.start();
+      nodes.push(node);
+      return node;
+    },
+    async startWriter(more = {}) {
+      const writer = createWriter({ url, model, ...options.writer, ...more });
+      onTestFinished(() => writer.stop());
+      await writer.start();
+      writers.push(writer);
+      return writer;
+    },
+    submit: (request) => world.node.submit(request),
+    sql: (text, values = []) => sql(url, text, values),
+    async holdLanes(lanes) {
+      const holder = await openConnection(url);
+      await holder.query('begin');
+      await holder.query('select from sluice.lane where lane = any($1) order by lane for update', [lanes]);
+      return async () => void (await holder.query('rollback'));
+    },
+  };
+  await Promise.all([
+    ...Array.from({ length: options.nodes ?? 1 }, () => world.startNode()),
+    ...Array.from({ length: options.writers ?? 1 }, () => world.startWriter()),
+  ]);
+  return world;
+}
+
+/** Until the writers lead all lanes between them, none of them more than its share. */
+export async function untilShared(writers: readonly Writer[]): Promise<void> {
+  await eventually(() => {
+    const lanes = writers.map((writer) => writer.status().lanes);
+    expect(lanes.flat().sort((a, b) => a - b)).toEqual(
+      Array.from({ length: defaults.lanes }, (_, lane) => lane),
+    );
+    const share = Math.ceil(defaults.lanes / writers.length);
+    expect(lanes.filter((led) => led.length > share)).toEqual([]);
+  });
+}
