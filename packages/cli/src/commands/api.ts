@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { defaults } from '@sluice/protocol';
 import { requireDatabaseUrl } from '../config/database-url.ts';
+import { projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import {
   databaseUrl,
@@ -77,6 +78,7 @@ export const apiCommand = () =>
         pollIntervalMs,
         waitMs,
         waitingWritesMax,
+        projections: await projectionsOf(model),
         logger,
       });
       const api = createApi({ client, logger, waitMs });

@@ -1,5 +1,6 @@
 import { defaults } from '@sluice/protocol';
 import { requireDatabaseUrl } from '../config/database-url.ts';
+import { projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import {
   databaseUrl,
@@ -59,6 +60,7 @@ export const writerCommand = () =>
         notifications,
         pollIntervalMs,
         batchWritesMax,
+        projections: await projectionsOf(model),
         logger: createLogger(values.logLevel, { process: 'writer' }),
       });
       await runUntilStopped(
