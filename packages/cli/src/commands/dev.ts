@@ -12,9 +12,12 @@ import {
   optionalModelFiles,
   pollIntervalMs,
   port,
+  seed,
   sessions,
+  waitForReferences,
 } from '../config/settings.ts';
 import { createCommand } from './command.ts';
+import { addShuffle, readsShuffle } from './shuffle-flag.ts';
 
 const pathSetting = (flags: string, variable: string, description: string) =>
   setting<string | undefined>({
@@ -63,11 +66,8 @@ const settings = {
   notifications,
   pollIntervalMs,
   concurrency,
-  seed: numberSetting('--seed <number>', ['SLUICE_SEED'], 'which district is generated', {
-    from: 0,
-    to: 4_294_967_295,
-    fallback: 1,
-  }),
+  waitForReferences,
+  seed: { ...seed, description: 'which district is generated, and which random order' },
   students: numberSetting('--students <number>', ['SLUICE_STUDENTS'], 'students of the generated district', {
     from: 1,
     to: 1_000_000,
@@ -85,7 +85,7 @@ export const devCommand = () =>
       'mode as well, and stays up. Ctrl-C stops everything.',
     settings,
     extend(command) {
-      command
+      addShuffle(command)
         .option('--once', 'end after the load; the exit code is 0 only if every document was accepted')
         .option('--no-load', 'load nothing')
         .option('--no-compare', 'do not load again in direct mode for comparison')
@@ -93,6 +93,14 @@ export const devCommand = () =>
     },
     async run(values, flags) {
       const isLoading = flags['load'] !== false;
+      const waitForReferencesSeconds = values.waitForReferences ?? null;
+      const isShuffled = readsShuffle(flags, waitForReferencesSeconds);
+      if (waitForReferencesSeconds !== null && values.mode !== 'coordinated') {
+        throw new SluiceError(
+          'configuration_invalid',
+          `Cannot start as --wait-for-references needs the coordinated mode: ${values.mode}`,
+        );
+      }
       if (values.load !== undefined && values.modelFiles === undefined) {
         throw new SluiceError(
           'configuration_invalid',
@@ -115,6 +123,8 @@ export const devCommand = () =>
         modelFiles,
         writers: values.mode === 'coordinated' ? values.writers : 0,
         source: isLoading ? (files === null ? generated : { files }) : null,
+        waitForReferencesSeconds,
+        shuffleSeed: isShuffled ? values.seed : null,
         compares: flags['compare'] !== false,
         isOnce: flags['once'] === true,
         isJson: flags['json'] === true,

@@ -1,12 +1,21 @@
 import { readModelFiles } from '../config/read-model-files.ts';
-import { concurrency, nodeUrls, numberSetting, optionalModelFiles } from '../config/settings.ts';
+import {
+  concurrency,
+  nodeUrls,
+  numberSetting,
+  optionalModelFiles,
+  seed,
+  waitForReferences,
+} from '../config/settings.ts';
 import { progressText, summaryLines } from '../load/describe-tally.ts';
 import { load } from '../load/load.ts';
 import { countLines, findLoadFiles, readLoadLines } from '../load/read-lines.ts';
+import { shuffle } from '../load/shuffle.ts';
 import { complain, printJson, printLine } from '../process/output.ts';
 import { ProgressLine } from '../process/progress-line.ts';
 import { awaitStopRequest } from '../process/stop-request.ts';
 import { createCommand } from './command.ts';
+import { addShuffle, readsShuffle } from './shuffle-flag.ts';
 
 const retrySeconds = numberSetting(
   '--retry-seconds <seconds>',
@@ -24,24 +33,31 @@ export const loadCommand = () =>
       'of one or several nodes. Folders give their *.ndjson files in the order of their names.\n\n' +
       'With --model, many documents are under way at once, and each waits only for those before it in the load that it ' +
       'refers to. Without, nobody knows what refers to what: one document goes at a time, in order.\n\n' +
+      'With --wait-for-references, documents may come in any order, with or without a model: each is submitted once and ' +
+      'waits in the database for those it refers to, at most as long as said. What is missing then is told.\n\n' +
       'Where a node does not answer, or says 429, 502, 503 or 504, the document is tried again on the next one under the ' +
       'same Idempotency-Key, so that nothing is stored twice. A refusal is final. The exit code is 0 only if every ' +
       'document was accepted.',
-    settings: { nodeUrls, optionalModelFiles, concurrency, retrySeconds },
-    extend: (command) => command.argument('<paths...>', 'NDJSON files, or folders that hold them'),
+    settings: { nodeUrls, optionalModelFiles, concurrency, waitForReferences, seed, retrySeconds },
+    extend: (command) =>
+      addShuffle(command).argument('<paths...>', 'NDJSON files, or folders that hold them'),
     async run(values, flags, args) {
+      const waitForReferencesSeconds = values.waitForReferences ?? null;
+      const isShuffled = readsShuffle(flags, waitForReferencesSeconds);
       const files = await findLoadFiles(args);
       const model =
         values.optionalModelFiles === undefined ? null : await readModelFiles(values.optionalModelFiles);
       const progress = new ProgressLine();
       const total = process.stderr.isTTY ? await countLines(files) : null;
       const isJson = flags['json'] === true;
-      if (model === null)
+      if (model === null && waitForReferencesSeconds === null)
         complain('Without --model, documents go one at a time: it tells which of them refer to which.');
-      const report = await load(readLoadLines(files), {
+      const lines = readLoadLines(files);
+      const report = await load(isShuffled ? shuffle(lines, values.seed) : lines, {
         nodes: values.nodeUrls,
         concurrency: values.concurrency,
         model,
+        waitForReferencesSeconds,
         retryMs: values.retrySeconds * 1000,
         signal: awaitStopRequest().signal,
         onProgress: (readTally) => progress.show(() => progressText(readTally(), total)),

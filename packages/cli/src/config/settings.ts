@@ -146,6 +146,21 @@ export const concurrency = numberSetting(
   { from: 1, to: 4096, fallback: 64 },
 );
 
+export const seed = numberSetting(
+  '--seed <number>',
+  ['SLUICE_SEED'],
+  'which random order; the same seed gives the same one',
+  { from: 0, to: 4_294_967_295, fallback: 1 },
+);
+
+export const waitForReferences = setting<number | undefined>({
+  flags: '--wait-for-references <seconds>',
+  variables: ['SLUICE_WAIT_FOR_REFERENCES'],
+  description: 'how long a document may wait for those it refers to; the load then needs no order',
+  form: 'a whole number from 1 to 3600',
+  schema: wholeNumber(1, 3600),
+});
+
 const httpUrl = z.string().regex(/^https?:\/\/[^\s/]+\/?$/);
 export const nodeUrls = setting<string[]>({
   flags: '--nodes <urls>',

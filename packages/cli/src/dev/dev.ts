@@ -15,6 +15,10 @@ export interface DevOptions extends Omit<ClusterOptions, 'onEvent'> {
   /** Null: nothing is loaded. */
   source: LoadSource | null;
   concurrency: number;
+  /** Null: documents are loaded in order. */
+  waitForReferencesSeconds: number | null;
+  /** Null: not shuffled. */
+  shuffleSeed: number | null;
   /** Load once more in `direct` mode. */
   compares: boolean;
   /** End after the load. */
@@ -85,19 +89,19 @@ async function loadAndCompare(
   signal: AbortSignal,
   say: (line: string) => void,
 ): Promise<{ report: ClusterLoadReport; direct: ClusterLoadReport | null }> {
-  const { model, concurrency, mode } = options;
-  const load = { source: options.source!, model, concurrency, signal };
+  const { model, concurrency, mode, waitForReferencesSeconds, shuffleSeed } = options;
+  const ordered = { source: options.source!, model, concurrency, signal };
   const stored = await countStored(cluster);
   say(`Loading through ${cluster.nodeUrls.length} nodes, ${concurrency} documents at a time …`);
-  const report = await runLoad(cluster, load);
+  const report = await runLoad(cluster, { ...ordered, waitForReferencesSeconds, shuffleSeed });
   for (const line of loadLines(report)) say(line);
   if (!options.compares || mode === 'direct' || report.isInterrupted) return { report, direct: null };
   if (stored > 0) {
     say('The database held documents before, so a comparison with direct mode would compare different work.');
     return { report, direct: null };
   }
-  say('The same load again in direct mode, beside it, for comparison …');
-  const direct = await compareDirect({ ...options, onEvent: say }, load);
+  say('The same documents again, in order, in direct mode, beside it, for comparison …');
+  const direct = await compareDirect({ ...options, onEvent: say }, ordered);
   say(comparisonLine(report, direct));
   return { report, direct };
 }

@@ -2,8 +2,9 @@
 import type { Model } from '@sluice/model';
 import { Database } from '@sluice/store';
 import { progressText } from '../load/describe-tally.ts';
-import { load, type LoadReport } from '../load/load.ts';
+import { load as loadLines, type LoadReport } from '../load/load.ts';
 import { countLines, readLoadLines } from '../load/read-lines.ts';
+import { shuffle } from '../load/shuffle.ts';
 import { ProgressLine } from '../process/progress-line.ts';
 import type { Cluster } from './cluster.ts';
 import { sampleLines } from './sample-lines.ts';
@@ -15,6 +16,10 @@ export interface ClusterLoadOptions {
   source: LoadSource;
   model: Model;
   concurrency: number;
+  /** @default null: documents are loaded in order */
+  waitForReferencesSeconds?: number | null;
+  /** @default null: not shuffled */
+  shuffleSeed?: number | null;
   signal: AbortSignal;
 }
 
@@ -26,7 +31,7 @@ export interface ClusterLoadReport extends LoadReport {
 }
 
 export async function runLoad(cluster: Cluster, options: ClusterLoadOptions): Promise<ClusterLoadReport> {
-  const { source, model, concurrency, signal } = options;
+  const { source, shuffleSeed = null, ...load } = options;
   const database = new Database({
     url: cluster.databaseUrl,
     applicationName: 'sluice dev',
@@ -36,11 +41,10 @@ export async function runLoad(cluster: Cluster, options: ClusterLoadOptions): Pr
   try {
     const total = process.stderr.isTTY ? await countDocuments(source) : null;
     const [clock] = await database.run('readClock');
-    const report = await load('files' in source ? readLoadLines(source.files) : generate(source), {
+    const lines = 'files' in source ? readLoadLines(source.files) : generate(source);
+    const report = await loadLines(shuffleSeed === null ? lines : shuffle(lines, shuffleSeed), {
+      ...load,
       nodes: cluster.nodeUrls,
-      concurrency,
-      model,
-      signal,
       onProgress: (readTally) => progress.show(() => progressText(readTally(), total)),
     });
     const outcomes = await database.run('countResults', [clock?.['now']]);

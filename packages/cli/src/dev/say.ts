@@ -45,6 +45,8 @@ export function summaryOf(
     nodes: options.nodes,
     writers: options.writers,
     concurrency: options.concurrency,
+    waitForReferencesSeconds: options.waitForReferencesSeconds,
+    shuffleSeed: options.shuffleSeed,
     /** Processes that died and were started again. */
     restarts: cluster.restarts,
     direct: direct && figuresOf(direct),
@@ -93,6 +95,7 @@ function figuresOf(report: ClusterLoadReport) {
 }
 
 const nothing: ClusterLoadReport = {
+  submitted: 0,
   documents: 0,
   created: 0,
   updated: 0,
@@ -108,5 +111,7 @@ const nothing: ClusterLoadReport = {
   batchSizeMedian: 0,
   batchSizeMax: 0,
   failures: [],
+  refused: [],
+  blockedLeft: 0,
   isInterrupted: false,
 };

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { parseModel } from '@sluice/model';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Latency } from './latency.ts';
 import { load } from './load.ts';
 import { parseLoadLine, type LoadLine } from './load-line.ts';
+import { shuffle } from './shuffle.ts';
 
 const model = parseModel({
   project: 'T',
@@ -24,6 +26,7 @@ interface Request {
   key: string;
   path: string;
   body: string;
+  prefer: string | undefined;
 }
 
 type Reply = { status: number; json?: unknown; headers?: Record<string, string> } | 'break';
@@ -33,7 +36,8 @@ async function startNode(reply: (request: Request, count: number) => Reply | Pro
   const requests: Request[] = [];
   const answer = async (incoming: IncomingMessage, response: ServerResponse) => {
     const body = Buffer.concat(await incoming.toArray()).toString();
-    const request = { key: String(incoming.headers['idempotency-key']), path: incoming.url ?? '', body };
+    const { prefer, 'idempotency-key': key } = incoming.headers;
+    const request = { key: String(key), path: incoming.url ?? '', body, prefer: prefer?.toString() };
     requests.push(request);
     const given = await reply(request, requests.length);
     if (given === 'break') incoming.socket.destroy();
@@ -181,6 +185,125 @@ describe('a load', () => {
     const report = await load(lines, { nodes: [node.url], concurrency: 1, model });
     expect(report).toMatchObject({ created: 1, updated: 1, unchanged: 1 });
   });
+});
+
+describe('a load in any order', () => {
+  const any = { concurrency: 2, model: null, waitForReferencesSeconds: 30 };
+
+  interface State {
+    state: string;
+    outcome?: object;
+  }
+
+  /** A node that takes every document, and says of each, asked for later, what `stateOf` gives for its body. */
+  function startTaking(stateOf: (body: string, asked: number) => State | null) {
+    const bodies = new Map<string, string>();
+    const asked = new Map<string, number>();
+    return startNode(({ path, key, body }) => {
+      if (path !== '/writes/query') {
+        bodies.set(key, body);
+        return { status: 202, headers: { location: `/writes/${key}` } };
+      }
+      const { ids } = JSON.parse(body) as { ids: string[] };
+      const json = ids.flatMap((writeId) => {
+        asked.set(writeId, (asked.get(writeId) ?? 0) + 1);
+        const state = stateOf(bodies.get(writeId) ?? '', asked.get(writeId)!);
+        return state === null ? [] : [{ writeId, ...state }];
+      });
+      return { status: 200, json };
+    });
+  }
+
+  const settled = (result: string): State => ({ state: 'settled', outcome: { status: 200, result } });
+
+  test('submits every document once, also those behind many that wait', async () => {
+    let hasParent = false;
+    const node = await startTaking((body) => {
+      hasParent ||= !body.includes('parentReference');
+      return hasParent ? settled('created') : { state: 'blocked' };
+    });
+    const children = Array.from({ length: 200 }, (_, id) =>
+      line('t/children', { id, parentReference: { id: 1 } }),
+    );
+    const tallies: number[] = [];
+    const report = await load([...children, line('t/parents', { id: 1 })], {
+      ...any,
+      nodes: [node.url],
+      onProgress: (readTally) => tallies.push(readTally().blocked),
+    });
+    expect(report).toMatchObject({ submitted: 201, documents: 201, created: 201, failed: 0, blockedLeft: 0 });
+    expect(Math.max(...tallies)).toBeGreaterThan(0);
+    const submitted = node.requests.filter(({ path }) => path !== '/writes/query');
+    expect(submitted).toHaveLength(201);
+    expect(new Set(submitted.map(({ prefer }) => prefer))).toEqual(
+      new Set(['respond-async, wait-for-references=30']),
+    );
+  });
+
+  test('tells the results apart, and what a refused document misses', async () => {
+    const missing = [{ referentialId: 'x', resource: 'Parent', path: '$.parentReference' }];
+    const problem = { code: 'unresolved_reference', missing };
+    const states: State[] = [
+      settled('created'),
+      settled('updated'),
+      settled('unchanged'),
+      { state: 'settled', outcome: { status: 409, result: 'refused', problem } },
+    ];
+    const node = await startTaking((body) => {
+      const { id } = JSON.parse(body) as { id: number };
+      return states[id] ?? null;
+    });
+    const lines = states.map((_, id) => line('t/children', { id }, id));
+    const report = await load(lines, { ...any, nodes: [node.url] });
+    expect(report).toMatchObject({ created: 1, updated: 1, unchanged: 1, failed: 1 });
+    const { code } = problem;
+    const refused = { line: 'test.ndjson:3', endpoint: 't/children', code };
+    expect(report.failures).toEqual([{ ...refused, status: 409 }]);
+    expect(report.refused).toEqual([
+      { ...refused, missing: [{ resource: 'Parent', path: '$.parentReference' }] },
+    ]);
+  });
+
+  test('takes an answer at once for the answer', async () => {
+    const node = await startNode(() => ({ status: 400, json: { code: 'invalid_document' } }));
+    const report = await load([line('t/parents', {})], { ...any, nodes: [node.url] });
+    expect(report.failures).toMatchObject([{ status: 400, code: 'invalid_document' }]);
+    expect(node.requests).toHaveLength(1);
+  });
+
+  test('asks the other node for what a node accepted that is gone', async () => {
+    const node = await startTaking((_, asked) => (asked < 2 ? { state: 'ready' } : settled('created')));
+    const lines = Array.from({ length: 10 }, (_, id) => line('t/parents', { id }));
+    const report = await load(lines, { ...any, nodes: ['http://127.0.0.1:1', node.url] });
+    expect(report).toMatchObject({ created: 10, failed: 0 });
+  });
+
+  test('gives up on what no node knows of any more', async () => {
+    const node = await startTaking(() => null);
+    const report = await load([line('t/parents', { id: 1 })], { ...any, nodes: [node.url] });
+    expect(report.failures).toMatchObject([{ status: 404, code: 'write_not_found' }]);
+  });
+
+  test('tells how many still wait once it is interrupted', async () => {
+    const interruption = new AbortController();
+    const node = await startTaking((_, asked) => {
+      if (asked === 2) interruption.abort();
+      return { state: 'blocked' };
+    });
+    const lines = [line('t/parents', { id: 1 })];
+    const report = await load(lines, { ...any, nodes: [node.url], signal: interruption.signal });
+    expect(report).toMatchObject({ isInterrupted: true, submitted: 1, documents: 0, blockedLeft: 1 });
+  });
+});
+
+test('a seed gives one order, and every line once', async () => {
+  const lines = Array.from({ length: 100 }, (_, index) => index);
+  const orderOf = (seed: number) => Readable.from(shuffle(lines, seed)).toArray();
+  const order = await orderOf(1);
+  expect(await orderOf(1)).toEqual(order);
+  expect(await orderOf(2)).not.toEqual(order);
+  expect(order.toSorted((a, b) => a - b)).toEqual(lines);
+  expect(order).not.toEqual(lines);
 });
 
 test('percentiles are within two percent', () => {

@@ -1,5 +1,5 @@
 /**
- * One document through the API until it has a definite answer: what may be meant for the moment only (a connection that
+ * One document through the API until it has a definite answer, or is accepted where that is all that is asked for: what may be meant for the moment only (a connection that
  * broke, 429, 502, 503, 504) is tried again on the next node under the same Idempotency-Key, so nothing is doubled. A
  * refusal is an answer.
  */
@@ -9,19 +9,31 @@ import type { NodeRing, RingNode } from './node-ring.ts';
 
 export type Applied = 'created' | 'updated' | 'unchanged';
 
+/** A reference that led nowhere. */
+export interface MissingReference {
+  resource: string | null;
+  path: string | null;
+}
+
 export interface Answer {
-  /** Null: the document was not accepted. */
+  /** Null: the document was not applied, or not yet. */
   applied: Applied | null;
+  /** Of a document that was accepted and has no outcome yet: where that is asked for. */
+  writeId: string | null;
   /** HTTP status; 0: no node answered. */
   status: number;
   /** The `code` of the problem, or of the error that broke the connection. */
   code: string;
+  /** Of a refused document. */
+  missing: MissingReference[];
   retries: number;
 }
 
 export interface SubmitOptions {
   ring: NodeRing;
   idempotencyKey: string;
+  /** The `Prefer` header. @default none */
+  prefer?: string;
   /** No try begins later than this after the first one. */
   retryMs: number;
   /** No try begins after this. */
@@ -32,6 +44,7 @@ interface Reply {
   status: number;
   /** What the node says the write came to. */
   result: string | undefined;
+  location: string | undefined;
   text: string;
   retryAfterMs: number;
 }
@@ -49,13 +62,13 @@ export async function submit(line: LoadLine, options: SubmitOptions): Promise<An
     let waitMs =
       Math.min(backoffMs.longest, backoffMs.first * 2 ** Math.min(retries, 10)) * (0.5 + Math.random());
     try {
-      const reply = await post(node, line, options.idempotencyKey);
+      const reply = await post(node, line, options);
       answer = { ...readReply(reply), retries };
       if (!passing.has(reply.status)) return answer;
       waitMs = Math.max(waitMs, reply.retryAfterMs);
     } catch (error) {
       ring.rest(node);
-      answer = { applied: null, status: 0, code: codeOf(error), retries };
+      answer = { ...notApplied(0, codeOf(error)), retries };
     }
     if (signal.aborted || performance.now() - started + waitMs > retryMs) return answer;
     await pause(waitMs, undefined, { signal }).catch(() => undefined);
@@ -63,28 +76,64 @@ export async function submit(line: LoadLine, options: SubmitOptions): Promise<An
   }
 }
 
-async function post(node: RingNode, line: LoadLine, idempotencyKey: string): Promise<Reply> {
+async function post(
+  node: RingNode,
+  line: LoadLine,
+  { idempotencyKey, prefer }: SubmitOptions,
+): Promise<Reply> {
   const { statusCode, headers, body } = await node.pool.request({
     method: 'POST',
     path: `/data/${line.endpoint}`,
-    headers: { 'content-type': 'application/json', 'idempotency-key': idempotencyKey },
+    headers: {
+      'content-type': 'application/json',
+      'idempotency-key': idempotencyKey,
+      ...(prefer === undefined ? {} : { prefer }),
+    },
     body: line.body,
   });
   const retryAfterSeconds = Number(headers['retry-after'] ?? 0);
   return {
     status: statusCode,
     result: headers['sluice-result']?.toString(),
+    location: headers['location']?.toString(),
     text: await body.text(),
     retryAfterMs: Number.isFinite(retryAfterSeconds) ? retryAfterSeconds * 1000 : 0,
   };
 }
 
-function readReply({ status, result, text }: Reply): Omit<Answer, 'retries'> {
-  if (status === 201) return { applied: 'created', status, code: '' };
+type AnswerOnce = Omit<Answer, 'retries'>;
+
+function readReply({ status, result, location, text }: Reply): AnswerOnce {
+  if (status === 202) return { ...notApplied(status, ''), writeId: location?.split('/').at(-1) ?? null };
   // A node that does not tell whether it changed anything is taken to have done so.
-  if (status === 200) return { applied: result === 'unchanged' ? 'unchanged' : 'updated', status, code: '' };
-  const { code } = parseObject(text);
-  return { applied: null, status, code: typeof code === 'string' ? code : '' };
+  if (status === 201) return appliedAs('created', status);
+  if (status === 200) return appliedAs(result === 'unchanged' ? 'unchanged' : 'updated', status);
+  return readProblem(status, parseObject(text));
+}
+
+/** The outcome of a write that was asked for later. */
+export function readOutcome(outcome: unknown): AnswerOnce {
+  const { status, result, problem } = (outcome ?? {}) as Record<string, unknown>;
+  if (result === 'created' || result === 'updated' || result === 'unchanged')
+    return appliedAs(result, Number(status));
+  return readProblem(Number(status), (problem ?? {}) as Record<string, unknown>);
+}
+
+function appliedAs(applied: Applied, status: number): AnswerOnce {
+  return { applied, writeId: null, status, code: '', missing: [] };
+}
+
+function notApplied(status: number, code: string): AnswerOnce {
+  return { applied: null, writeId: null, status, code, missing: [] };
+}
+
+function readProblem(status: number, { code, type, missing }: Record<string, unknown>): AnswerOnce {
+  const references = Array.isArray(missing) ? (missing as MissingReference[]) : [];
+  return {
+    // A node that speaks as other APIs do has no code, but every problem has a type.
+    ...notApplied(status, [code, type].find((name) => typeof name === 'string') ?? ''),
+    missing: references.map(({ resource, path }) => ({ resource, path })),
+  };
 }
 
 function parseObject(text: string): Record<string, unknown> {

@@ -3,6 +3,7 @@
  * true references, in an order in which every document follows those that it refers to. One seed, one district.
  */
 import { fileURLToPath } from 'node:url';
+import { Draw } from './draw.ts';
 
 /** The sample model in native form, to be read with `readModel`. */
 export const sampleModelFile = fileURLToPath(new URL('./sample-model.json', import.meta.url));
@@ -324,26 +325,4 @@ const addressOf = (draw: Draw) => ({
 
 function dayAfter(date: string, days: number): string {
   return new Date(Date.parse(date) + days * 86_400_000).toISOString().slice(0, 10);
-}
-
-/** Draws from a seeded sequence (mulberry32: 32 bits of state, even enough for names and dates). */
-class Draw {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** An integer from 0 up to, not including, `limit`. */
-  below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let bits = this.#state;
-    bits = Math.imul(bits ^ (bits >>> 15), bits | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return Math.floor((((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32) * limit);
-  }
-
-  one<T>(choices: readonly T[]): T {
-    return choices[this.below(choices.length)]!;
-  }
 }
