@@ -98,12 +98,7 @@ function mutationsOf(
       const [first] = object[name] as unknown[];
       if (typeof first === 'object' && first !== null && member.items !== undefined) {
         found.push(
-          ...mutationsOf(
-            member.items,
-            first,
-            `${at}[0]`,
-            (document) => (reach(document)[name] as [Json])[0],
-          ),
+          ...mutationsOf(member.items, first, `${at}[0]`, (document) => (reach(document)[name] as [Json])[0]),
         );
       }
     } else if (member.type === 'object') {

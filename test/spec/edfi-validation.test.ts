@@ -1,0 +1,397 @@
+// Given a node that speaks Ed-Fi: which contents of a document it takes, changes on the way, or refuses, and how it says so.
+
+import { describe, expect, test } from 'vitest';
+import { invalid, isEdFiAbsent, modes, useEdFi, type EdFiAnswer } from '../support/edfi.ts';
+
+const refusedWith = (answer: EdFiAnswer, validationErrors: Record<string, string[]>): void => {
+  expect(answer.body).toEqual({ ...invalid(validationErrors), correlationId: expect.any(String) });
+  expect(answer.status).toBe(400);
+};
+
+describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) => {
+  const edfi = useEdFi(mode);
+  const read = async (location: string) => {
+    const { id: _id, _etag, _lastModifiedDate, ...content } = (await edfi.get(location)).body;
+    return content;
+  };
+
+  describe('given members that the schema does not know', () => {
+    test('when a document has one, then it is dropped and the rest is taken', async () => {
+      const student = edfi.student();
+      const location = await edfi.create('students', { ...student, shoeSize: 44, more: { x: [1] } });
+      expect(await read(location)).toEqual(student);
+    });
+
+    test('when a reference or an element has one, then it is dropped there', async () => {
+      const { schoolId } = await edfi.newSchool();
+      const period = {
+        classPeriodName: 'First',
+        schoolReference: { schoolId },
+        meetingTimes: [{ startTime: '08:00:00', endTime: '09:00:00' }],
+      };
+      const location = await edfi.create('classPeriods', {
+        ...period,
+        schoolReference: { schoolId, link: { rel: 'School' } },
+        meetingTimes: [{ startTime: '08:00:00', endTime: '09:00:00', bell: true }],
+      });
+      expect(await read(location)).toEqual(period);
+    });
+
+    test('when two documents differ only there, then they are the same, with one tag', async () => {
+      const student = edfi.student();
+      const first = await edfi.post('students', student);
+      const second = await edfi.post('students', { ...student, shoeSize: 44 });
+      expect([second.status, second.headers['etag']]).toEqual([200, first.headers['etag']]);
+    });
+
+    test('when a member is called __proto__, then it is dropped', async () => {
+      const student = edfi.student();
+      const text = JSON.stringify(student).replace('{', '{"__proto__":{"firstName":"x"},');
+      const answer = await edfi.post('students', text);
+      expect(await read(answer.headers['location'] as string)).toEqual(student);
+    });
+  });
+
+  describe('given members that say nothing', () => {
+    test('when an optional member is null, then it is dropped', async () => {
+      const student = edfi.student();
+      const location = await edfi.create('students', { ...student, middleName: null });
+      expect(await read(location)).toEqual(student);
+    });
+
+    test('when a required member is null, then 400 says that it is required', async () => {
+      refusedWith(await edfi.post('students', edfi.student({ firstName: null })), {
+        '$.firstName': ['firstName is required.'],
+      });
+    });
+
+    test('when an optional array is empty, then it is dropped', async () => {
+      const student = edfi.student();
+      const location = await edfi.create('students', { ...student, otherNames: [] });
+      expect(await read(location)).toEqual(student);
+    });
+
+    test('when a required array is empty, then 400 says that it is required', async () => {
+      const school = await edfi.school(edfi.fresh(), { gradeLevels: [] });
+      refusedWith(await edfi.post('schools', school), { '$.gradeLevels': ['gradeLevels is required.'] });
+    });
+  });
+
+  describe('given strings that spell other things', () => {
+    test('when a number is spelled as a string, then it becomes a number', async () => {
+      const schoolId = edfi.fresh();
+      const school = await edfi.school(schoolId);
+      const location = await edfi.create('schools', { ...school, schoolId: String(schoolId) });
+      expect(await read(location)).toEqual(school);
+      expect((await edfi.post('schools', school)).status).toBe(200);
+    });
+
+    test('when a number within a reference is spelled as a string, then it refers to the same', async () => {
+      const { schoolId } = await edfi.newSchool();
+      const location = await edfi.create('classPeriods', {
+        classPeriodName: 'Spelled',
+        schoolReference: { schoolId: String(schoolId) },
+      });
+      expect(await read(location)).toMatchObject({ schoolReference: { schoolId } });
+    });
+
+    test.each([
+      ['true', true],
+      ['FALSE', false],
+      [' True ', true],
+    ])('when a boolean is spelled %j, then it becomes one', async (text, value) => {
+      const { schoolId } = await edfi.newSchool();
+      const location = await edfi.create('classPeriods', {
+        classPeriodName: 'First',
+        schoolReference: { schoolId },
+        officialAttendancePeriod: text,
+      });
+      expect(await read(location)).toMatchObject({ officialAttendancePeriod: value });
+    });
+
+    test('when a decimal is spelled as a string, then it becomes a number', async () => {
+      const { location } = await edfi.newSession();
+      const session = await edfi.get(location);
+      const answer = await edfi.put(location, { ...session.body, totalInstructionalDays: '81' });
+      expect(answer.status).toBe(204);
+      expect(await read(location)).toMatchObject({ totalInstructionalDays: 81 });
+    });
+
+    test.each(['ten', '', '1e3', '1,000', '12.'])('when %j stands for a number, then 400', async (text) => {
+      const school = await edfi.school(edfi.fresh());
+      refusedWith(await edfi.post('schools', { ...school, schoolId: text }), {
+        '$.schoolId': ['schoolId Value is "string" but should be "integer"'],
+      });
+    });
+
+    test('when a number is spelled that would lose digits, then 400', async () => {
+      const school = await edfi.school(edfi.fresh());
+      refusedWith(await edfi.post('schools', { ...school, schoolId: '9007199254740993' }), {
+        '$.schoolId': ['schoolId Value is "string" but should be "integer"'],
+      });
+    });
+
+    test('when a date is spelled with slashes, then it becomes an ISO date', async () => {
+      const location = await edfi.create('students', edfi.student({ birthDate: '3/4/2012' }));
+      expect(await read(location)).toMatchObject({ birthDate: '2012-03-04' });
+    });
+
+    test('when a code value has spaces around it, then they are dropped', async () => {
+      const location = await edfi.create('termDescriptors', {
+        namespace: 'uri://ed-fi.org/TermDescriptor',
+        codeValue: '  Spaced ',
+        shortDescription: ' Spaced',
+      });
+      expect(await read(location)).toMatchObject({ codeValue: 'Spaced', shortDescription: 'Spaced' });
+    });
+  });
+
+  describe('given values that the schema does not allow', () => {
+    test('when a required member is missing, then 400 tells it by path', async () => {
+      const { firstName: _, ...student } = edfi.student();
+      refusedWith(await edfi.post('students', student), { '$.firstName': ['firstName is required.'] });
+    });
+
+    test('when several are missing, then 400 tells them all', async () => {
+      refusedWith(await edfi.post('students', { studentUniqueId: '1' }), {
+        '$.birthDate': ['birthDate is required.'],
+        '$.firstName': ['firstName is required.'],
+        '$.lastSurname': ['lastSurname is required.'],
+      });
+    });
+
+    test('when a reference lacks a value, then 400 tells it by path', async () => {
+      refusedWith(await edfi.post('classPeriods', { classPeriodName: 'x', schoolReference: {} }), {
+        '$.schoolReference.schoolId': ['schoolId is required.'],
+      });
+    });
+
+    test('when an element of an array lacks a value, then 400 tells it by path', async () => {
+      const school = await edfi.school(edfi.fresh(), { gradeLevels: [{ gradeLevelDescriptor: 'x' }, {}] });
+      refusedWith(await edfi.post('schools', school), {
+        '$.gradeLevels[1].gradeLevelDescriptor': ['gradeLevelDescriptor is required.'],
+      });
+    });
+
+    test('when a string is too long, then 400 tells the limit', async () => {
+      refusedWith(await edfi.post('students', edfi.student({ firstName: 'x'.repeat(76) })), {
+        '$.firstName': ['firstName Value should be at most 75 characters'],
+      });
+    });
+
+    test('when a required string is empty, then 400 says so', async () => {
+      const period = { classPeriodName: '', schoolReference: { schoolId: 1 } };
+      refusedWith(await edfi.post('classPeriods', period), {
+        '$.classPeriodName': ['classPeriodName is required and should not be left empty.'],
+      });
+    });
+
+    test('when a code value is empty, then 400 tells both the length and that', async () => {
+      const answer = await edfi.post('termDescriptors', {
+        namespace: 'uri://ed-fi.org/TermDescriptor',
+        codeValue: '   ',
+        shortDescription: 'x',
+      });
+      refusedWith(answer, { '$.codeValue': ['codeValue Value should be at least 1 characters'] });
+    });
+
+    test.each([' First', 'First ', '   '])(
+      'when an identifying string is %j, then 400 speaks of spaces',
+      async (name) => {
+        const period = { classPeriodName: name, schoolReference: { schoolId: 1 } };
+        refusedWith(await edfi.post('classPeriods', period), {
+          '$.classPeriodName': ['classPeriodName cannot contain leading or trailing spaces.'],
+        });
+      },
+    );
+
+    test('when a number stands for a string, then 400 tells both types', async () => {
+      refusedWith(await edfi.post('students', edfi.student({ firstName: 7 })), {
+        '$.firstName': ['firstName Value is "integer" but should be "string"'],
+      });
+    });
+
+    test('when a fraction stands for a whole number, then 400', async () => {
+      const school = await edfi.school(edfi.fresh());
+      refusedWith(await edfi.post('schools', { ...school, schoolId: 1.5 }), {
+        '$.schoolId': ['schoolId Value is "number" but should be "integer"'],
+      });
+    });
+
+    test('when a value stands for an object, or an object for an array, then 400 tells both types', async () => {
+      const answer = await edfi.post('classPeriods', {
+        classPeriodName: 'x',
+        schoolReference: 7,
+        meetingTimes: { startTime: '08:00:00' },
+      });
+      refusedWith(answer, {
+        '$.schoolReference': ['schoolReference Value is "integer" but should be "object"'],
+        '$.meetingTimes': ['meetingTimes Value is "object" but should be "array"'],
+      });
+    });
+
+    test.each(['2012-02-30', '2012-3-4', 'yesterday', '13/13/2012'])(
+      'when a date is %s, then 400 tells the format',
+      async (birthDate) => {
+        refusedWith(await edfi.post('students', edfi.student({ birthDate })), {
+          '$.birthDate': ['birthDate Value does not match format "date"'],
+        });
+      },
+    );
+
+    test.each(['8:00', '25:00:00', 'noon'])(
+      'when a time is %s, then 400 tells the format',
+      async (startTime) => {
+        const answer = await edfi.post('classPeriods', {
+          classPeriodName: 'x',
+          schoolReference: { schoolId: 1 },
+          meetingTimes: [{ startTime, endTime: '09:00:00' }],
+        });
+        refusedWith(answer, {
+          '$.meetingTimes[0].startTime': ['startTime Value does not match format "time"'],
+        });
+      },
+    );
+
+    test('when a school year is out of bounds, then 400 tells the bound', async () => {
+      const answer = await edfi.post('schoolYearTypes', {
+        schoolYear: -1,
+        currentSchoolYear: false,
+        schoolYearDescription: 'x',
+      });
+      refusedWith(answer, { '$.schoolYear': ['schoolYear -1 should be at least 0'] });
+    });
+
+    test('when a text cannot be stored, then 400 tells its path', async () => {
+      const answer = await edfi.post('students', JSON.stringify(edfi.student()).replace('Ada', '\\u0000'));
+      expect(answer.status).toBe(400);
+      expect(Object.keys(answer.body['validationErrors'] as object)).toEqual(['$.firstName']);
+    });
+
+    test('when it is put instead of posted, then the answer is the same', async () => {
+      const student = edfi.student();
+      const created = await edfi.post('students', student);
+      const answer = await edfi.put(`students/${created.id}`, { ...student, id: created.id, firstName: 7 });
+      refusedWith(answer, { '$.firstName': ['firstName Value is "integer" but should be "string"'] });
+    });
+  });
+
+  describe('given values that a document says twice', () => {
+    const message = (name: string, values: string): string =>
+      `All values supplied for '${name}' must match. Review all references (including those higher up in the resource's data) and align the following conflicting values: ${values}`;
+
+    test('when a bell schedule and its class period name two schools, then 400 tells both paths', async () => {
+      const answer = await edfi.post('bellSchedules', {
+        bellScheduleName: 'Late',
+        schoolReference: { schoolId: 255901001 },
+        classPeriods: [{ classPeriodReference: { classPeriodName: 'First', schoolId: 1 } }],
+      });
+      const text = message('schoolId', "'1', '255901001'");
+      refusedWith(answer, {
+        '$.classPeriods[*].classPeriodReference.schoolId': [text],
+        '$.schoolReference.schoolId': [text],
+      });
+    });
+
+    test('when two elements disagree, then 400 tells all values', async () => {
+      const answer = await edfi.post('bellSchedules', {
+        bellScheduleName: 'Late',
+        schoolReference: { schoolId: 1 },
+        classPeriods: [
+          { classPeriodReference: { classPeriodName: 'First', schoolId: 1 } },
+          { classPeriodReference: { classPeriodName: 'First', schoolId: 2 } },
+        ],
+      });
+      expect(answer.body).toMatchObject({
+        validationErrors: { '$.schoolReference.schoolId': [message('schoolId', "'1', '2'")] },
+      });
+    });
+
+    test('when they agree, one as a number and one as a string that spells it, then they pass', async () => {
+      const { schoolId } = await edfi.newSchool();
+      await edfi.create('classPeriods', { classPeriodName: 'First', schoolReference: { schoolId } });
+      const answer = await edfi.post('bellSchedules', {
+        bellScheduleName: 'Late',
+        schoolReference: { schoolId },
+        classPeriods: [{ classPeriodReference: { classPeriodName: 'First', schoolId: String(schoolId) } }],
+      });
+      expect(answer.status).toBe(201);
+    });
+  });
+
+  describe('given elements of an array with the same identifying values', () => {
+    const repeated = (nth: string, name: string): string =>
+      `The ${nth} item of the ${name} has the same identifying values as another item earlier in the list.`;
+
+    test('when the third grade level is the first, then 400 says which', async () => {
+      const [one, two] = [
+        await edfi.descriptor('gradeLevelDescriptor', 'Ninth grade'),
+        await edfi.descriptor('gradeLevelDescriptor', 'Tenth grade'),
+      ];
+      const gradeLevels = [one, two, one].map((gradeLevelDescriptor) => ({ gradeLevelDescriptor }));
+      refusedWith(await edfi.post('schools', await edfi.school(edfi.fresh(), { gradeLevels })), {
+        '$.gradeLevels': [repeated('3rd', 'gradeLevels')],
+      });
+    });
+
+    test('when two descriptors differ only in case, then they are the same', async () => {
+      const one = await edfi.descriptor('gradeLevelDescriptor', 'Ninth grade');
+      const gradeLevels = [one, one.toUpperCase()].map((gradeLevelDescriptor) => ({ gradeLevelDescriptor }));
+      refusedWith(await edfi.post('schools', await edfi.school(edfi.fresh(), { gradeLevels })), {
+        '$.gradeLevels': [repeated('2nd', 'gradeLevels')],
+      });
+    });
+
+    test('when two references are equal, then 400 says which', async () => {
+      const classPeriodReference = { classPeriodName: 'First', schoolId: 1 };
+      const answer = await edfi.post('bellSchedules', {
+        bellScheduleName: 'Late',
+        schoolReference: { schoolId: 1 },
+        classPeriods: [{ classPeriodReference }, { classPeriodReference }],
+      });
+      refusedWith(answer, { '$.classPeriods': [repeated('2nd', 'classPeriods')] });
+    });
+
+    test('when two addresses are equal but for what does not identify them, then 400 says which', async () => {
+      const address = {
+        addressTypeDescriptor: await edfi.descriptor('addressTypeDescriptor', 'Home'),
+        stateAbbreviationDescriptor: await edfi.descriptor('stateAbbreviationDescriptor', 'TX'),
+        streetNumberName: '1 Main',
+        city: 'Grand Bend',
+        postalCode: '78834',
+      };
+      const addresses = [address, { ...address, nameOfCounty: 'Bend' }];
+      refusedWith(await edfi.post('schools', await edfi.school(edfi.fresh(), { addresses })), {
+        '$.addresses': [repeated('2nd', 'addresses')],
+      });
+    });
+
+    test('when two addresses differ in what identifies them, then they pass', async () => {
+      const address = {
+        addressTypeDescriptor: await edfi.descriptor('addressTypeDescriptor', 'Home'),
+        stateAbbreviationDescriptor: await edfi.descriptor('stateAbbreviationDescriptor', 'TX'),
+        streetNumberName: '1 Main',
+        city: 'Grand Bend',
+        postalCode: '78834',
+      };
+      const addresses = [address, { ...address, streetNumberName: '2 Main' }];
+      const answer = await edfi.post('schools', await edfi.school(edfi.fresh(), { addresses }));
+      expect(answer.status).toBe(201);
+    });
+
+    test('when elements of an array within an element are equal, then 400 tells where', async () => {
+      const address = {
+        addressTypeDescriptor: 'uri://x#Home',
+        stateAbbreviationDescriptor: 'uri://x#TX',
+        streetNumberName: '1 Main',
+        city: 'Grand Bend',
+        postalCode: '78834',
+        periods: [{ beginDate: '2020-01-01' }, { beginDate: '2020-01-01', endDate: '2021-01-01' }],
+      };
+      const school = await edfi.school(edfi.fresh(), { addresses: [address] });
+      refusedWith(await edfi.post('schools', school), {
+        '$.addresses[0].periods': [repeated('2nd', 'periods')],
+      });
+    });
+  });
+});
