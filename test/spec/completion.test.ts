@@ -82,7 +82,7 @@ describe('completion', () => {
   test('reaches a node whose connections all went silent', { timeout: 60_000 }, async () => {
     const proxy = await startProxy(database.url);
     const world = await startWorld(database.url, {
-      client: { url: proxy.url, waitMs: 40_000, answerTimeoutMs: 1500 },
+      client: { url: proxy.url, waitMs: 40_000, answerTimeoutMs: 700 },
     });
     await world.submit(note());
     proxy.blackhole();
