@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { apiCommand } from './commands/api.ts';
+import { benchCommand } from './commands/bench.ts';
 import { devCommand } from './commands/dev.ts';
 import { loadCommand } from './commands/load.ts';
 import { migrateCommand } from './commands/migrate.ts';
@@ -25,6 +26,7 @@ async function main(args: readonly string[]): Promise<number> {
     migrateCommand(),
     loadCommand(),
     statusCommand(),
+    benchCommand(),
   ];
   program.exitOverride();
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));

@@ -1,0 +1,131 @@
+/** One process of a measurement, seen from the run: told what to be, waited for, and stopped, whatever happens. */
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Code } from './code.ts';
+import type { Notice, Order, Task } from './process/task.ts';
+
+const startTimeoutMs = 60_000;
+const stopTimeoutMs = 20_000;
+
+export interface BenchProcessOptions {
+  task: Task;
+  code: Code;
+  /** Takes a CPU profile of it; null: none. */
+  profileFolder: string | null;
+}
+
+type NoticeOf<T extends Notice['type']> = Extract<Notice, { type: T }>;
+
+export class BenchProcess {
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<
+    Notice['type'],
+    { resolve: (notice: Notice) => void; reject: (error: Error) => void }
+  >();
+  #failure: Error | null = null;
+  url = '';
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    child.on('message', (notice: Notice) => this.#hear(notice));
+    child.on('error', (error) => this.#fail(error));
+    child.on('exit', (code, signal) =>
+      this.#fail(new Error(`Cannot measure as a process has ended: ${signal ?? `exit code ${code}`}`)),
+    );
+  }
+
+  static async start({ task, code, profileFolder }: BenchProcessOptions): Promise<BenchProcess> {
+    const child = fork(fileURLToPath(code.entry), {
+      execArgv: [
+        ...code.execArgv,
+        ...(profileFolder === null
+          ? []
+          : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`, `--cpu-prof-name=${profileName(task)}`]),
+      ],
+      serialization: 'advanced',
+      // Ctrl-C is ours: we stop them in order.
+      detached: true,
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    const started = new BenchProcess(child);
+    try {
+      started.#tell({ type: 'task', task });
+      started.url = (await started.#await('ready', startTimeoutMs)).url ?? '';
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    }
+    return started;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Begins the run; `warm` settles when documents begin to count, `result` at the end. */
+  go(warmupMs: number, durationMs: number): { warm: Promise<void>; result: Promise<NoticeOf<'result'>> } {
+    const timeoutMs = warmupMs + durationMs + 120_000;
+    const warm = this.#await('warm', timeoutMs).then(() => undefined);
+    const result = this.#await('result', timeoutMs);
+    // Whoever awaits one of them hears of a failure; the other must not end the program.
+    warm.catch(() => undefined);
+    result.catch(() => undefined);
+    this.#tell({ type: 'go', warmupMs, durationMs });
+    return { warm, result };
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exited = once(this.#child, 'exit');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), stopTimeoutMs);
+    this.#tell({ type: 'stop' });
+    await exited;
+    clearTimeout(timer);
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  #tell(order: Order): void {
+    if (this.#child.connected) this.#child.send(order);
+  }
+
+  #await<T extends Notice['type']>(type: T, timeoutMs: number): Promise<NoticeOf<T>> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error(`Cannot measure as a process does not say that it is ${type}`)),
+        timeoutMs,
+      );
+      this.#waiting.set(type, {
+        resolve: (notice) => {
+          clearTimeout(timer);
+          resolve(notice as NoticeOf<T>);
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      });
+    });
+  }
+
+  #hear(notice: Notice): void {
+    if (notice.type === 'failed') return this.#fail(new Error(notice.message));
+    this.#waiting.get(notice.type)?.resolve(notice);
+    this.#waiting.delete(notice.type);
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#waiting.values()) reject(this.#failure);
+    this.#waiting.clear();
+  }
+}
+
+function profileName(task: Task): string {
+  const who = task.role === 'load' || task.role === 'node' ? `${task.role}-${task.contender}` : task.role;
+  return `${who}-${Date.now()}.cpuprofile`;
+}

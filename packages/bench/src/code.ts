@@ -1,0 +1,45 @@
+/**
+ * Which code is measured. What users run is the built one; a checkout whose build is older than its sources runs from
+ * the sources, and the report says so.
+ */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface Code {
+  kind: 'built' | 'source';
+  /** URL of the module that every process of a measurement runs. */
+  entry: string;
+  execArgv: string[];
+}
+
+export type CodeChoice = Code['kind'] | 'auto';
+
+const packagesFolder = fileURLToPath(new URL('../../', import.meta.url));
+
+export function chooseCode(choice: CodeChoice): Code {
+  const kind = choice === 'auto' ? (isBuildFresh() ? 'built' : 'source') : choice;
+  return kind === 'built'
+    ? { kind, entry: new URL('../dist/process/main.js', import.meta.url).href, execArgv: [] }
+    : {
+        kind,
+        entry: new URL('../src/process/main.ts', import.meta.url).href,
+        execArgv: ['--import', 'tsx', '--conditions=source'],
+      };
+}
+
+function isBuildFresh(): boolean {
+  return readdirSync(packagesFolder)
+    .map((name) => join(packagesFolder, name))
+    .filter((folder) => existsSync(join(folder, 'tsconfig.json')) && existsSync(join(folder, 'src')))
+    .every((folder) => {
+      const built = join(folder, 'dist/.tsbuildinfo');
+      return existsSync(built) && statSync(built).mtimeMs >= newestSource(join(folder, 'src'));
+    });
+}
+
+function newestSource(folder: string): number {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.tsx?$/.test(file) && !file.endsWith('.test.ts'))
+    .reduce((newest, file) => Math.max(newest, statSync(join(folder, file)).mtimeMs), 0);
+}

@@ -1,0 +1,87 @@
+/**
+ * The product's own commit code, fed with ready batches on one connection: no intake, no hints, nobody waiting. Making
+ * the documents of a batch is not counted; all that a writer does to settle them is.
+ */
+import { memoryOrigin, settleBatch, settleOptions } from '@sluice/batch';
+import { defaults, type Write } from '@sluice/protocol';
+import { Session } from '@sluice/store';
+import { v7 as uuidv7 } from 'uuid';
+import type { Window, WindowResult } from '../process/window.ts';
+import { describe } from '../workload/bench-model.ts';
+import type { Workload } from '../workload/workload.ts';
+
+export interface CeilingOptions {
+  url: string;
+  lanes: number;
+  batchWritesMax: number;
+}
+
+/** How a writer's session plans its statements. */
+const planning = {
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  plan_cache_mode: 'force_generic_plan',
+  jit: 'off',
+};
+
+export class Ceiling {
+  readonly #options: CeilingOptions;
+  #session: Session | null = null;
+
+  constructor(options: CeilingOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { url } = this.#options;
+    this.#session = await Session.open({ url, applicationName: 'sluice bench ceiling', settings: planning });
+  }
+
+  async run(workload: Workload, window: Window): Promise<WindowResult> {
+    const session = this.#session;
+    if (session === null) throw new Error('Cannot run before the start');
+    const settle = settleOptions(workload.model, {
+      lanes: this.#options.lanes,
+      cascadeDocumentsMax: defaults.cascadeDocumentsMax,
+    });
+    window.begin();
+    while (!window.isOver) {
+      const feedingSince = performance.now();
+      const writes = this.#makeBatch(workload);
+      window.exclude(performance.now() - feedingSince);
+      const report = await settleBatch(session, memoryOrigin(writes), settle);
+      if (report.outcomes.length + report.held.length < writes.length || report.failed.length > 0) {
+        throw new Error(`Cannot settle the batch: ${report.errors.join(', ')}`);
+      }
+      window.recordMany(report.outcomes.length);
+    }
+    return window.result(false);
+  }
+
+  #makeBatch(workload: Workload): Write[] {
+    const writes: Write[] = [];
+    while (writes.length < this.#options.batchWritesMax) {
+      const document = workload.next();
+      if (document === null) break;
+      writes.push({
+        ...describe(workload.model, document, this.#options.lanes),
+        writeId: uuidv7(),
+        position: writes.length,
+        operation: 'upsert',
+        documentId: uuidv7(),
+        ifMatch: null,
+        client: '',
+        idempotencyKey: null,
+        referenceDeadline: null,
+        wasBlocked: false,
+        node: 0,
+      });
+    }
+    return writes;
+  }
+
+  async stop(): Promise<void> {
+    await this.#session?.close();
+  }
+}

@@ -1,0 +1,16 @@
+/** Finds a contender by its name. */
+import { isCoordinated, isPeer, type ContenderName } from '../names.ts';
+import type { Contender, ContenderOptions } from './contender.ts';
+import { OneStatement } from './one-statement.ts';
+import { Product } from './product.ts';
+import { SeedDirect } from './seed-direct.ts';
+
+export function openContender(name: ContenderName, options: ContenderOptions): Contender {
+  if (name === 'seed-direct') return new SeedDirect(options);
+  if (name === 'one-statement') return new OneStatement(options);
+  if (name === 'local' || name === 'direct') return new Product(options, name);
+  if (isCoordinated(name)) return new Product(options, 'coordinated');
+  throw new Error(
+    `Cannot open the contender as ${isPeer(name) ? 'it is a peer' : 'nobody knows it'}: ${name}`,
+  );
+}

@@ -1,0 +1,72 @@
+/** What the server counted during a measurement. */
+import pg from 'pg';
+
+export interface DatabaseCounters {
+  walBytes: number;
+  /** Whole pages in the WAL: those written for the first time since the checkpoint. */
+  fullPages: number;
+  flushes: number;
+  commits: number;
+}
+
+export class CounterReader {
+  readonly #client: pg.Client;
+
+  constructor(client: pg.Client) {
+    this.#client = client;
+  }
+
+  static async open(url: string): Promise<CounterReader> {
+    const client = new pg.Client({ connectionString: url, application_name: 'sluice bench counters' });
+    await client.connect();
+    return new CounterReader(client);
+  }
+
+  async read(): Promise<DatabaseCounters> {
+    const { rows } = await this.#client.query<{
+      wal: string;
+      fpi: string;
+      commits: string;
+      flushes: string | null;
+    }>(
+      `select (pg_current_wal_insert_lsn() - '0/0')::text as wal, w.wal_fpi::text as fpi,
+              (select xact_commit::text from pg_stat_database where datname = current_database()) as commits,
+              (select sum(fsyncs)::text from pg_stat_io where object = 'wal') as flushes
+       from pg_stat_wal w`,
+    );
+    const [row] = rows;
+    return {
+      walBytes: Number(row?.wal ?? 0),
+      fullPages: Number(row?.fpi ?? 0),
+      flushes: Number(row?.flushes ?? 0),
+      commits: Number(row?.commits ?? 0),
+    };
+  }
+
+  async countDocuments(): Promise<number> {
+    const { rows } = await this.#client.query<{ n: string }>(
+      'select count(*)::text as n from sluice.document',
+    );
+    return Number(rows[0]?.n ?? 0);
+  }
+
+  async countLedLanes(): Promise<number> {
+    const { rows } = await this.#client.query<{ n: string }>(
+      'select count(*)::text as n from sluice.lane where writer_id is not null',
+    );
+    return Number(rows[0]?.n ?? 0);
+  }
+
+  close(): Promise<void> {
+    return this.#client.end();
+  }
+}
+
+export function difference(after: DatabaseCounters, before: DatabaseCounters): DatabaseCounters {
+  return {
+    walBytes: after.walBytes - before.walBytes,
+    fullPages: after.fullPages - before.fullPages,
+    flushes: after.flushes - before.flushes,
+    commits: after.commits - before.commits,
+  };
+}

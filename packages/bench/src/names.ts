@@ -1,0 +1,51 @@
+/** What can be run against what. */
+
+export const workloadNames = ['insert', 'district', 'hot', 'upsert-mix', 'large', 'http'] as const;
+export type WorkloadName = (typeof workloadNames)[number];
+
+/**
+ * `coordinated` takes the number of writer sessions from the options; `coordinated-1`, `-2` and `-4` name their own, so
+ * that one run can compare them.
+ */
+export const contenderNames = [
+  'seed-direct',
+  'one-statement',
+  'direct',
+  'local',
+  'coordinated',
+  'coordinated-1',
+  'coordinated-2',
+  'coordinated-4',
+  'ceiling',
+] as const;
+export type ContenderName = (typeof contenderNames)[number] | PeerName;
+
+/** Queues on PostgreSQL, from a workspace of their own: `peers` stands for all. */
+export const peerNames = [
+  'graphile-worker',
+  'graphile-worker-tuned',
+  'pg-boss',
+  'pg-boss-tuned',
+  'bullmq',
+  'bullmq-tuned',
+] as const;
+export type PeerName = (typeof peerNames)[number];
+
+export function isPeer(name: string): name is PeerName {
+  return (peerNames as readonly string[]).includes(name);
+}
+
+export function isCoordinated(name: string): boolean {
+  return name.startsWith('coordinated');
+}
+
+/** Why a contender takes no part in a workload; null: it does. */
+export function absenceOf(contender: ContenderName, workload: WorkloadName): string | null {
+  if (workload === 'http' && (contender === 'one-statement' || contender === 'ceiling' || isPeer(contender)))
+    return 'has no HTTP side';
+  const isInsertOnly = contender === 'one-statement' || isPeer(contender);
+  if (isInsertOnly && (workload === 'hot' || workload === 'upsert-mix')) return 'only inserts';
+  if (contender === 'ceiling' && workload === 'district')
+    return 'takes documents in batches, not in order of dependency';
+  return null;
+}

@@ -1,0 +1,95 @@
+/**
+ * HTTP clients that cost next to nothing, so that the nodes are measured and not they: a kept connection each, one
+ * request at a time, of an answer only its status and its length are read.
+ */
+import { connect, type Socket } from 'node:net';
+import type { Contender } from '../contenders/contender.ts';
+import type { BenchDocument } from '../workload/bench-model.ts';
+
+export class HttpClients implements Contender {
+  readonly #nodeUrls: readonly URL[];
+  readonly #idle: KeptConnection[] = [];
+  #opened = 0;
+
+  constructor(nodeUrls: readonly string[]) {
+    this.#nodeUrls = nodeUrls.map((url) => new URL(url));
+  }
+
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async submit({ endpoint, body }: BenchDocument): Promise<void> {
+    const connection = this.#idle.pop() ?? (await this.#open());
+    const status = await connection.post(`/data/${endpoint}`, body);
+    this.#idle.push(connection);
+    if (status !== 200 && status !== 201) throw new Error(`Cannot store the document: status ${status}`);
+  }
+
+  async #open(): Promise<KeptConnection> {
+    const url = this.#nodeUrls[this.#opened++ % this.#nodeUrls.length];
+    if (url === undefined) throw new Error('Cannot connect as there is no node');
+    return KeptConnection.open(url);
+  }
+
+  stop(): Promise<void> {
+    for (const connection of this.#idle) connection.close();
+    return Promise.resolve();
+  }
+}
+
+class KeptConnection {
+  readonly #socket: Socket;
+  readonly #host: string;
+  #received = '';
+  #resolve: (status: number) => void = () => undefined;
+  #reject: (error: Error) => void = () => undefined;
+
+  constructor(socket: Socket, host: string) {
+    this.#socket = socket;
+    this.#host = host;
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => this.#receive(text));
+    socket.on('error', (error) => this.#reject(error));
+    socket.on('close', () => this.#reject(new Error('Cannot read an answer as the connection has ended')));
+  }
+
+  static open(url: URL): Promise<KeptConnection> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true });
+      socket.once('error', reject);
+      socket.once('connect', () => {
+        socket.off('error', reject);
+        resolve(new KeptConnection(socket, url.host));
+      });
+    });
+  }
+
+  post(path: string, body: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      this.#socket.write(
+        `POST ${path} HTTP/1.1\r\nhost: ${this.#host}\r\ncontent-type: application/json\r\n` +
+          `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      );
+    });
+  }
+
+  #receive(text: string): void {
+    this.#received += text;
+    const headEnd = this.#received.indexOf('\r\n\r\n');
+    if (headEnd < 0) return;
+    const head = this.#received.slice(0, headEnd);
+    const status = Number(head.slice(9, 12));
+    const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
+    if (this.#received.length < headEnd + 4 + length) return;
+    this.#received = this.#received.slice(headEnd + 4 + length);
+    this.#resolve(status);
+  }
+
+  close(): void {
+    this.#socket.removeAllListeners('close');
+    this.#socket.destroy();
+  }
+}

@@ -1,0 +1,87 @@
+/** The entry of every process that a measurement starts: clients, writers, API nodes, the proxy. */
+import { readModel, type Model } from '@sluice/model';
+import { createWriter } from '@sluice/writer';
+import { Ceiling } from '../contenders/ceiling.ts';
+import { openContender } from '../contenders/open-contender.ts';
+import { benchModel } from '../workload/bench-model.ts';
+import { openWorkload } from '../workload/workload.ts';
+import { runClosedLoop } from './closed-loop.ts';
+import { HttpClients } from './http-clients.ts';
+import { startNode } from './node.ts';
+import { startProxy } from './proxy.ts';
+import type { Notice, Order, Task } from './task.ts';
+import { Window, type WindowResult } from './window.ts';
+
+interface Role {
+  url?: string;
+  run?: (window: Window) => Promise<WindowResult>;
+  stop: () => Promise<void>;
+}
+
+let role: Role | null = null;
+
+process.on('message', (order: Order) => {
+  obey(order).catch((error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    tell({ type: 'failed', message });
+  });
+});
+// Whoever started us has gone.
+process.on('disconnect', () => process.exit(1));
+
+async function obey(order: Order): Promise<void> {
+  switch (order.type) {
+    case 'task':
+      role = await take(order.task);
+      return tell({ type: 'ready', ...(role.url === undefined ? {} : { url: role.url }) });
+    case 'go': {
+      const { warmupMs, durationMs } = order;
+      const window = new Window({ warmupMs, durationMs, onWarm: () => tell({ type: 'warm' }) });
+      const result = await role?.run?.(window);
+      if (result !== undefined) tell({ type: 'result', result });
+      return;
+    }
+    case 'stop':
+      await role?.stop();
+      process.removeAllListeners('disconnect');
+      process.exit(0);
+  }
+}
+
+function tell(notice: Notice): void {
+  process.send?.(notice);
+}
+
+function take(task: Task): Promise<Role> {
+  if (task.role === 'writer') return startWriter(task);
+  if (task.role === 'node') return startNode(task);
+  if (task.role === 'proxy') return startProxy(task);
+  return openLoad(task);
+}
+
+async function startWriter(task: Extract<Task, { role: 'writer' }>): Promise<Role> {
+  const { url, lanes, sessions, batchWritesMax } = task;
+  const model: Model = task.modelFiles === null ? benchModel : await readModel(task.modelFiles);
+  const writer = createWriter({ url, model, lanes, sessions, batchWritesMax });
+  await writer.start();
+  return { stop: () => writer.stop() };
+}
+
+async function openLoad(task: Extract<Task, { role: 'load' }>): Promise<Role> {
+  const workload = await openWorkload(task.workload);
+  const { contender: name, clients, nodeUrls, url, lanes, batchWritesMax, poolMax } = task;
+  if (name === 'ceiling') {
+    const ceiling = new Ceiling({ url, lanes, batchWritesMax });
+    await ceiling.start();
+    return { run: (window) => ceiling.run(workload, window), stop: () => ceiling.stop() };
+  }
+  const contender =
+    nodeUrls.length > 0
+      ? new HttpClients(nodeUrls)
+      : openContender(name, { url, model: workload.model, lanes, poolMax });
+  await contender.start();
+  return {
+    run: (window) => runClosedLoop(contender, workload, clients, window),
+    stop: () => contender.stop(),
+  };
+}

@@ -1,0 +1,38 @@
+/** What the processes of a measurement are told, and what they answer. */
+import type { ContenderName } from '../names.ts';
+import type { WorkloadOptions } from '../workload/workload.ts';
+import type { WindowResult } from './window.ts';
+
+export type Task =
+  | {
+      role: 'writer';
+      url: string;
+      modelFiles: readonly string[] | null;
+      lanes: number;
+      sessions: number;
+      batchWritesMax: number;
+    }
+  | {
+      role: 'load';
+      url: string;
+      contender: ContenderName;
+      workload: WorkloadOptions;
+      clients: number;
+      lanes: number;
+      batchWritesMax: number;
+      poolMax: number;
+      /** The API nodes to talk to; empty: the contender runs in this process. */
+      nodeUrls: readonly string[];
+    }
+  | { role: 'node'; url: string; contender: ContenderName; lanes: number; poolMax: number }
+  | { role: 'proxy'; host: string; port: number; rttMs: number };
+
+export type Order =
+  { type: 'task'; task: Task } | { type: 'go'; warmupMs: number; durationMs: number } | { type: 'stop' };
+
+export type Notice =
+  /** Where it listens, if it does. */
+  | { type: 'ready'; url?: string }
+  | { type: 'warm' }
+  | { type: 'result'; result: WindowResult }
+  | { type: 'failed'; message: string };

@@ -1,0 +1,131 @@
+/** The PostgreSQL that is measured on: an embedded one with known settings, or one that is given. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startEmbeddedPostgres } from '@sluice/embedded';
+import pg from 'pg';
+import { measureFlushLatency, type FlushLatency } from './flush-latency.ts';
+import { percentile } from './statistics.ts';
+
+export interface ServerOptions {
+  /** Measure on this server; null: on an embedded one. */
+  databaseUrl: string | null;
+  /** Of the embedded one; null: a temporary folder. */
+  dataDir: string | null;
+  /** Every commit takes so much longer: a slow disk. */
+  flushDelayMs: number;
+  /** Count the time of each statement. */
+  withStatements: boolean;
+}
+
+export interface Server {
+  url: string;
+  /** Null where it is not ours. */
+  pid: number | null;
+  facts: ServerFacts;
+  stop: () => Promise<void>;
+}
+
+export interface ServerFacts {
+  isEmbedded: boolean;
+  version: string;
+  /** Those that matter here. */
+  settings: Record<string, string>;
+  /** Of the disk below the embedded server. */
+  flush: FlushLatency | null;
+  /** Milliseconds of a lone session's commit that writes 8 kB of WAL. */
+  commit: FlushLatency;
+}
+
+const reportedSettings = [
+  'shared_buffers',
+  'fsync',
+  'synchronous_commit',
+  'wal_sync_method',
+  'full_page_writes',
+  'wal_level',
+  'wal_buffers',
+  'wal_compression',
+  'max_wal_size',
+  'checkpoint_timeout',
+  'commit_delay',
+  'commit_siblings',
+  'autovacuum',
+  'jit',
+  'max_connections',
+  'data_checksums',
+  'io_method',
+];
+
+export async function openServer(options: ServerOptions): Promise<Server> {
+  const { databaseUrl, flushDelayMs, withStatements } = options;
+  if (databaseUrl !== null) {
+    if (flushDelayMs > 0)
+      throw new Error('Cannot delay the flushes of a given server: leave --database-url out');
+    return {
+      url: databaseUrl,
+      pid: null,
+      facts: await readFacts(databaseUrl, null),
+      stop: () => Promise.resolve(),
+    };
+  }
+  const isTemporary = options.dataDir === null;
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'sluice-bench-')));
+  const settings = {
+    max_connections: '300',
+    max_wal_size: '8GB',
+    checkpoint_timeout: '30min',
+    ...(flushDelayMs > 0
+      ? { commit_delay: String(Math.round(flushDelayMs * 1000)), commit_siblings: '0' }
+      : {}),
+    ...(withStatements
+      ? {
+          shared_preload_libraries: 'pg_stat_statements',
+          'pg_stat_statements.track': 'all',
+          'pg_stat_statements.track_planning': 'on',
+          track_io_timing: 'on',
+          track_wal_io_timing: 'on',
+        }
+      : {}),
+  };
+  const server = await startEmbeddedPostgres({ dataDir, settings });
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    if (isTemporary) await rm(dataDir, { recursive: true, force: true });
+  };
+  try {
+    const flush = measureFlushLatency(dataDir);
+    return { url: server.url, pid: server.pid, facts: await readFacts(server.url, flush), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function readFacts(url: string, flush: FlushLatency | null): Promise<ServerFacts> {
+  const client = new pg.Client({ connectionString: url, application_name: 'sluice bench' });
+  await client.connect();
+  try {
+    const { rows: version } = await client.query<{ server_version: string }>('show server_version');
+    const { rows: settings } = await client.query<{ name: string; value: string }>(
+      'select name, current_setting(name) as value from pg_settings where name = any($1) order by name',
+      [reportedSettings],
+    );
+    const took: number[] = [];
+    for (let index = 0; index < 300; index++) {
+      const started = performance.now();
+      await client.query(`select pg_logical_emit_message(true, 'sluice bench', repeat('x', 8000))`);
+      took.push(performance.now() - started);
+    }
+    const sorted = Float64Array.from(took.slice(50)).sort();
+    return {
+      isEmbedded: flush !== null,
+      version: version[0]?.server_version ?? '',
+      settings: Object.fromEntries(settings.map(({ name, value }) => [name, value])),
+      flush,
+      commit: { p50Ms: percentile(sorted, 50) ?? 0, p99Ms: percentile(sorted, 99) ?? 0 },
+    };
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * The database of a measurement. Every measurement begins with the same one: a clone of a template that is migrated,
+ * prefilled, vacuumed and analysed once, followed by a checkpoint, so that nobody inherits what others left behind.
+ */
+import { randomBytes } from 'node:crypto';
+import { migrate } from '@sluice/store';
+import pg from 'pg';
+import { prefill, type PrefillOptions } from './prefill.ts';
+
+export type WorldOptions = Omit<PrefillOptions, 'url'> & {
+  /** Superuser, or one who may create databases. */
+  serverUrl: string;
+};
+
+export class World {
+  readonly #serverUrl: string;
+  readonly #id = randomBytes(4).toString('hex');
+  #clones = 0;
+
+  constructor(serverUrl: string) {
+    this.#serverUrl = serverUrl;
+  }
+
+  static async create(options: WorldOptions): Promise<World> {
+    const world = new World(options.serverUrl);
+    await world.#execute(`create database ${world.#template}`);
+    const url = databaseUrl(options.serverUrl, world.#template);
+    try {
+      await migrate({ url });
+      await prefill({ ...options, url });
+    } catch (error) {
+      await world.remove();
+      throw error;
+    }
+    return world;
+  }
+
+  get #template(): string {
+    return `sluice_bench_${this.#id}`;
+  }
+
+  /** Runs `work` on a database of its own. */
+  async use<T>(work: (url: string) => Promise<T>): Promise<T> {
+    const name = `${this.#template}_${++this.#clones}`;
+    await this.#execute(`create database ${name} template ${this.#template} strategy file_copy`);
+    try {
+      await this.#execute('checkpoint');
+      return await work(databaseUrl(this.#serverUrl, name));
+    } finally {
+      await this.#execute(`drop database if exists ${name} with (force)`);
+    }
+  }
+
+  async remove(): Promise<void> {
+    await this.#execute(`drop database if exists ${this.#template} with (force)`);
+  }
+
+  async #execute(text: string): Promise<void> {
+    const client = new pg.Client({ connectionString: this.#serverUrl, application_name: 'sluice bench' });
+    await client.connect();
+    try {
+      await client.query(text);
+    } finally {
+      await client.end();
+    }
+  }
+}
+
+export function databaseUrl(serverUrl: string, name: string): string {
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return url.href;
+}

@@ -1,0 +1,248 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  contenderNames,
+  peerNames,
+  workloadNames,
+  type ContenderName,
+  type WorkloadName,
+} from '@sluice/bench';
+import * as z from 'zod';
+import { defaults } from '@sluice/protocol';
+import { setting } from '../config/setting.ts';
+import { databaseUrl, lanes, numberSetting } from '../config/settings.ts';
+import { complain, printJson, printLine } from '../process/output.ts';
+import { ProgressLine } from '../process/progress-line.ts';
+import { awaitStopRequest } from '../process/stop-request.ts';
+import { createCommand } from './command.ts';
+
+const contenderChoices = [...contenderNames, ...peerNames, 'peers'] as const;
+
+const milliseconds = z
+  .string()
+  .regex(/^\d{1,4}(\.\d{1,3})?ms$/)
+  .transform((text) => Number.parseFloat(text));
+
+const pathSetting = (flags: string, variable: string, description: string) =>
+  setting<string | undefined>({
+    flags,
+    variables: [variable],
+    description,
+    form: 'a path',
+    schema: z.string().min(1),
+  });
+
+const settings = {
+  workload: setting<WorkloadName>({
+    flags: '--workload <name>',
+    variables: ['SLUICE_BENCH_WORKLOAD'],
+    description: workloadNames.join(', '),
+    form: `one of ${workloadNames.join(', ')}`,
+    schema: z.enum(workloadNames),
+    fallback: 'insert',
+  }),
+  clients: setting<number[]>({
+    flags: '--clients <numbers>',
+    variables: ['SLUICE_BENCH_CLIENTS'],
+    description: 'waiting clients; several numbers with commas between them are measured one after another',
+    form: 'whole numbers from 1 to 10000, with commas between them',
+    schema: z
+      .string()
+      .transform((text) => text.split(','))
+      .pipe(
+        z
+          .array(
+            z
+              .string()
+              .regex(/^[1-9]\d{0,4}$/)
+              .transform(Number),
+          )
+          .min(1),
+      ),
+    fallback: [512],
+  }),
+  contenders: setting<string[]>({
+    flags: '--contenders <names>',
+    variables: ['SLUICE_BENCH_CONTENDERS'],
+    description: `${contenderChoices.join(', ')}, with commas between them`,
+    form: `a list of ${contenderChoices.join(', ')}`,
+    schema: z
+      .string()
+      .transform((text) => text.split(','))
+      .pipe(z.array(z.enum(contenderChoices)).min(1)),
+    fallback: ['seed-direct', 'one-statement', 'coordinated', 'ceiling'],
+  }),
+  rounds: numberSetting('--rounds <number>', ['SLUICE_BENCH_ROUNDS'], 'rounds, each of all contenders', {
+    from: 1,
+    to: 100,
+    fallback: 3,
+  }),
+  seconds: numberSetting('--seconds <number>', ['SLUICE_BENCH_SECONDS'], 'length of one measurement', {
+    from: 1,
+    to: 3600,
+    fallback: 5,
+  }),
+  warmup: numberSetting('--warmup <seconds>', ['SLUICE_BENCH_WARMUP'], 'before each measurement', {
+    from: 0,
+    to: 600,
+    fallback: 3,
+  }),
+  prefill: numberSetting(
+    '--prefill <number>',
+    ['SLUICE_BENCH_PREFILL'],
+    'documents stored and analysed before each measurement',
+    { from: 0, to: 100_000_000, fallback: 20_000 },
+  ),
+  seed: numberSetting('--seed <number>', ['SLUICE_SEED'], 'which documents are generated', {
+    from: 0,
+    to: 1_000_000,
+    fallback: 1,
+  }),
+  students: numberSetting(
+    '--students <number>',
+    ['SLUICE_STUDENTS'],
+    'of the district, with --workload district',
+    {
+      from: 1,
+      to: 1_000_000,
+      fallback: 6000,
+    },
+  ),
+  lanes,
+  nodes: numberSetting(
+    '--nodes <number>',
+    ['SLUICE_BENCH_NODES'],
+    'processes that the clients are divided over; with --workload http, API nodes',
+    { from: 1, to: 64, fallback: 1 },
+  ),
+  writers: numberSetting('--writers <number>', ['SLUICE_BENCH_WRITERS'], 'writer processes of coordinated', {
+    from: 1,
+    to: 64,
+    fallback: 1,
+  }),
+  sessions: numberSetting(
+    '--sessions <number>',
+    ['SLUICE_SESSIONS'],
+    'sessions of each writer, unless the contender names them: coordinated-2',
+    { from: 1, to: 64, fallback: 1 },
+  ),
+  batchWritesMax: numberSetting(
+    '--batch-writes-max <number>',
+    ['SLUICE_BATCH_WRITES_MAX'],
+    'writes settled in one transaction at most, by writers and by the ceiling',
+    { from: 1, to: 10_000, fallback: defaults.batchWritesMax },
+  ),
+  flushDelay: setting<number>({
+    flags: '--flush-delay <ms>',
+    variables: ['SLUICE_BENCH_FLUSH_DELAY'],
+    description: 'a slow disk: each commit of the embedded server takes so much longer, e.g. 2ms',
+    form: 'milliseconds such as 2ms',
+    schema: milliseconds,
+  }),
+  rtt: setting<number>({
+    flags: '--rtt <ms>',
+    variables: ['SLUICE_BENCH_RTT'],
+    description: 'distance: each round trip to the server takes so much longer, e.g. 1ms',
+    form: 'milliseconds such as 1ms',
+    schema: milliseconds,
+  }),
+  databaseUrl: {
+    ...databaseUrl,
+    variables: ['SLUICE_BENCH_DATABASE_URL'],
+    description: 'a server to make databases on; left out, an embedded one is started',
+  },
+  dataDir: pathSetting(
+    '--data-dir <folder>',
+    'SLUICE_BENCH_DATA_DIR',
+    'of the embedded server; left out, a temporary one',
+  ),
+  code: setting<'auto' | 'built' | 'source'>({
+    flags: '--code <auto|built|source>',
+    variables: ['SLUICE_BENCH_CODE'],
+    description: 'what the measured processes run; auto takes the build if it is not older than the sources',
+    form: 'one of auto, built, source',
+    schema: z.enum(['auto', 'built', 'source']),
+    fallback: 'auto',
+  }),
+  profile: pathSetting(
+    '--profile <folder>',
+    'SLUICE_BENCH_PROFILE',
+    'takes CPU profiles and statement times into this folder; such figures are not for comparison',
+  ),
+  report: pathSetting(
+    '--report <file>',
+    'SLUICE_BENCH_REPORT',
+    'writes a page with plots, and its raw data beside it',
+  ),
+};
+
+export const benchCommand = () =>
+  createCommand({
+    name: 'bench',
+    summary: 'measure this against other ways to write',
+    description:
+      'Measures contenders on one machine, one PostgreSQL, the same documents: in rounds, each of all contenders in ' +
+      'turn, each measurement on a fresh copy of one prefilled database. Says medians with their spread, and ratios ' +
+      'within the rounds. docs/performance.md tells what the figures mean.',
+    settings,
+    async run(values, flags) {
+      const isJson = flags['json'] === true;
+      const { bench, measurementLine, reportLines, reportPage } = await import('@sluice/bench');
+      const progress = new ProgressLine();
+      const districtFolder = await mkdtemp(join(tmpdir(), 'sluice-bench-district-'));
+      try {
+        const report = await bench({
+          ...values,
+          contenders: values.contenders.flatMap((name) =>
+            name === 'peers' ? [...peerNames] : [name as ContenderName],
+          ),
+          warmupSeconds: values.warmup,
+          flushDelayMs: values.flushDelay ?? 0,
+          rttMs: values.rtt ?? 0,
+          databaseUrl: values.databaseUrl ?? null,
+          dataDir: values.dataDir ?? null,
+          profileFolder: values.profile ?? null,
+          district:
+            values.workload === 'district'
+              ? await writeDistrict(districtFolder, values.seed, values.students)
+              : null,
+          signal: awaitStopRequest().signal,
+          onProgress: (sentence) => progress.show(() => sentence),
+          onMeasurement(measurement, round) {
+            progress.clear();
+            if (process.stderr.isTTY) complain(measurementLine(measurement, round));
+          },
+        });
+        progress.clear();
+        if (values.report !== undefined) {
+          await writeFile(values.report, reportPage([report]));
+          await writeFile(
+            `${values.report.replace(/\.html?$/, '')}.json`,
+            `${JSON.stringify(report, null, 1)}\n`,
+          );
+        }
+        if (isJson) printJson(report);
+        else for (const line of reportLines(report)) printLine(line);
+      } finally {
+        progress.clear();
+        await rm(districtFolder, { recursive: true, force: true });
+      }
+    },
+  });
+
+/** The district as a file: the processes of a measurement read it. */
+async function writeDistrict(
+  folder: string,
+  seed: number,
+  students: number,
+): Promise<{ modelFiles: string[]; file: string }> {
+  const { sampleLines } = await import('../dev/sample-lines.ts');
+  const { sampleModelFile } = await import('../sample/district.ts');
+  const file = join(folder, 'district.ndjson');
+  const lines: string[] = [];
+  for (const { endpoint, body } of sampleLines(seed, students))
+    lines.push(`{"endpoint":"${endpoint}","document":${body}}`);
+  await writeFile(file, lines.join('\n'));
+  return { modelFiles: [sampleModelFile], file };
+}
