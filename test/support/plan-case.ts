@@ -71,6 +71,11 @@ export function allowsIdentityUpdate(resource: string): boolean {
   return resource === 'section';
 }
 
+/** A client's idempotency key, written as the plan writes it. */
+export function keyOfSubmission({ client, key }: Submission): string | null {
+  return key === null ? null : `${client}\u0000${key}`;
+}
+
 export function hashOf({ identity, references, payload }: Content): string {
   return `${identity} #${payload} -> ${references.join(' ')}`;
 }

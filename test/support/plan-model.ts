@@ -5,9 +5,11 @@ import type { OutcomeCode, Result } from '@sluice/protocol';
 import {
   allowsIdentityUpdate,
   hashOf,
+  keyOfSubmission,
   namesOf,
   resourceOf,
   type Content,
+  type PlanCase,
   type Submission,
 } from './plan-case.ts';
 
@@ -27,6 +29,17 @@ export interface Answer {
 export class SequentialModel {
   readonly documents = new Map<string, ModelDocument>();
   readonly #keys = new Map<string, { request: string; answer: Answer }>();
+  readonly #etagOf: (content: Content) => string;
+
+  constructor(stored: PlanCase['stored'], etagOf: (content: Content) => string = hashOf) {
+    this.#etagOf = etagOf;
+    for (const { documentId, content } of stored) this.documents.set(documentId, { content, version: 1 });
+  }
+
+  /** Idempotency keys that have been used. */
+  get keys(): ReadonlySet<string> {
+    return new Set(this.#keys.keys());
+  }
 
   ownerOf(name: string): string | undefined {
     for (const [documentId, { content }] of this.documents) {
@@ -50,7 +63,7 @@ export class SequentialModel {
   }
 
   #applyOne(write: Submission, looksAtReferences: boolean): Answer {
-    const key = write.key === null ? null : `${write.client} ${write.key}`;
+    const key = keyOfSubmission(write);
     const target = write.operation === 'upsert' ? '' : write.documentId;
     const body = write.content === null ? '' : hashOf(write.content);
     const request = [write.operation, write.resource, target, body].join('|');
@@ -134,7 +147,7 @@ export class SequentialModel {
   }
 
   #answer(result: Result, documentId: string, { version, content }: ModelDocument): Answer {
-    return { result, code: null, documentId, version, contentHash: hashOf(content) };
+    return { result, code: null, documentId, version, contentHash: this.#etagOf(content) };
   }
 
   #refuse(write: Submission, code: OutcomeCode): Answer {

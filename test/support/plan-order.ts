@@ -2,7 +2,7 @@
 // before its referrer, and circles of references as one.
 
 import type { Outcome } from '@sluice/protocol';
-import { namesOf, type Submission } from './plan-case.ts';
+import { keyOfSubmission, namesOf, type Submission } from './plan-case.ts';
 
 export interface Settled {
   write: Submission;
@@ -16,10 +16,6 @@ export interface Before {
   referrers: ReadonlyMap<string, readonly string[]>;
   /** Idempotency keys that are bound. */
   keys: ReadonlySet<string>;
-}
-
-export function keyOfSubmission({ client, key }: Submission): string | null {
-  return key === null ? null : `${client}\u0000${key}`;
 }
 
 /** What a write shares with those that it keeps its order with. */

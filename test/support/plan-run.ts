@@ -33,7 +33,7 @@ class Run {
   readonly #case: PlanCase;
   readonly #planBatch: typeof PlanBatch;
   readonly #tables: Tables;
-  readonly #model = new SequentialModel();
+  readonly #model: SequentialModel;
   #intake: IntakeRow[] = [];
   /** All settled writes in the order of the model, each with what it shared with others when it was settled. */
   readonly #sequence: { write: Submission; shares: string[] }[] = [];
@@ -43,9 +43,7 @@ class Run {
     this.#case = planCase;
     this.#planBatch = planBatch;
     this.#tables = new Tables(planCase.stored);
-    for (const { documentId, content } of planCase.stored) {
-      this.#model.documents.set(documentId, { content, version: 1 });
-    }
+    this.#model = new SequentialModel(planCase.stored);
   }
 
   run(): RunReport {
