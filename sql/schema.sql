@@ -92,7 +92,7 @@ create table sluice.intake (
 ) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000, autovacuum_vacuum_insert_threshold=-1, autovacuum_vacuum_cost_delay=0, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=20000);
 CREATE INDEX intake_blocked ON sluice.intake USING btree (lane, "position") WHERE (blocked_at IS NOT NULL);
 CREATE INDEX intake_blocked_client ON sluice.intake USING btree (client) WHERE (blocked_at IS NOT NULL);
-CREATE INDEX intake_document ON sluice.intake USING btree (document_id);
+CREATE INDEX intake_blocked_document ON sluice.intake USING btree (document_id) WHERE (blocked_at IS NOT NULL);
 CREATE INDEX intake_idempotency_key ON sluice.intake USING btree (client, idempotency_key) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX intake_ready ON sluice.intake USING btree (lane, "position") WHERE (blocked_at IS NULL);
 CREATE INDEX intake_reference_deadline ON sluice.intake USING btree (reference_deadline) WHERE ((blocked_at IS NOT NULL) AND (reference_deadline IS NOT NULL));

@@ -72,8 +72,8 @@ create index intake_reference_deadline on sluice.intake (reference_deadline)
 -- Is this identity on its way? Both the identity a write provides and its superclass form.
 create index intake_referential on sluice.intake (referential_id);
 create index intake_superclass on sluice.intake (superclass_id) where superclass_id is not null;
--- Is a write of this document on its way, although its identity is not known to the asker?
-create index intake_document on sluice.intake (document_id);
+-- Blocked updates and deletes, which name their document by its id.
+create index intake_blocked_document on sluice.intake (document_id) where blocked_at is not null;
 create index intake_idempotency_key on sluice.intake (client, idempotency_key) where idempotency_key is not null;
 
 -- What each blocked write waits for: an identity, or the end of the write that it stands behind.

@@ -1,6 +1,7 @@
 -- name: insertIntake
 -- Takes writes into the intake in the order of the arrays and hints the writers: one statement, one asynchronous
--- commit. The hint rides along because no flush happens under the notification lock (sql/README.md).
+-- commit. The hint rides along because no flush happens under the notification lock (sql/README.md). $17: some may be
+-- there already, sent by an insert that was thought lost; ON CONFLICT would make every insert pay for that.
 with taken as (
   insert into sluice.intake
     (write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids, content_hash,
@@ -11,7 +12,7 @@ with taken as (
               $9::text[], $10::text[], $11::text[], $12::text[], $13::double precision[], $14::integer[], $15::jsonb[])
     as w (write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids,
           content_hash, if_match, client, idempotency_key, wait, node, body)
-  on conflict (write_id) do nothing
+  where not $17 or not exists (select from sluice.intake i where i.write_id = w.write_id)
 )
 select pg_notify('sluice_wakeup', '') where $16;
 
@@ -53,15 +54,11 @@ left join sluice.intake i on i.write_id = w.write_id
 left join sluice.outcome o on o.write_id = w.write_id;
 
 -- name: findTarget
--- The identity and lane of a document by its id: committed, or on its way in the intake (the latest write counts).
-select * from (
-  select referential_id, superclass_id, 0::bigint as position
-  from sluice.document where document_id = $1 and resource = $2
-  union all
-  select referential_id, superclass_id, position
-  from sluice.intake where document_id = $1 and resource = $2 and operation <> 'delete'
-) t
-order by position
+-- The identity of a document by its id: committed, or about to be created by a write in the intake, whose id it takes.
+select referential_id, superclass_id from sluice.document where document_id = $1 and resource = $2
+union all
+select referential_id, superclass_id from sluice.intake
+where write_id = $1 and resource = $2 and operation = 'upsert'
 limit 1;
 
 -- name: readBodies

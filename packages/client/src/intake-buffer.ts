@@ -120,11 +120,16 @@ export class IntakeBuffer {
   }
 
   /** Inserts the writes; on a value that cannot be stored, in halves, until it stands alone. */
-  async #insert(session: Session, batch: Buffered[], withHint = this.#options.notifications): Promise<void> {
+  async #insert(
+    session: Session,
+    batch: Buffered[],
+    withHint = this.#options.notifications,
+    isAgain = batch.some(({ wasSent }) => wasSent),
+  ): Promise<void> {
     this.flushes += 1;
     this.writes += batch.length;
     try {
-      await session.flight(this.#statements(batch, withHint));
+      await session.flight(this.#statements(batch, withHint, isAgain));
       for (const { resolve } of batch) resolve();
     } catch (error) {
       if (!(error instanceof DatabaseError)) return rejectAll(batch, error as Error);
@@ -135,9 +140,11 @@ export class IntakeBuffer {
         this.#buffered.unshift(...batch);
         return;
       }
+      // One of them is in the intake already: an insert that was thought lost.
+      if (error.sqlState === '23505' && !isAgain) return this.#insert(session, batch, withHint, true);
       if (withHint && error.sqlState === '54000' && error.statement === 'insertIntake') {
         // Either the notification queue is full or a value is too large: without the hint it is only the latter.
-        return this.#insert(session, batch, false);
+        return this.#insert(session, batch, false, isAgain);
       }
       const isAlone = batch.length === 1;
       if (isAlone && error.isUnstorableValue) {
@@ -150,12 +157,12 @@ export class IntakeBuffer {
         );
       }
       const middle = Math.ceil(batch.length / 2);
-      await this.#insert(session, batch.slice(0, middle), withHint);
-      await this.#insert(session, batch.slice(middle), withHint);
+      await this.#insert(session, batch.slice(0, middle), withHint, isAgain);
+      await this.#insert(session, batch.slice(middle), withHint, isAgain);
     }
   }
 
-  #statements(batch: readonly Buffered[], withHint: boolean): Statement[] {
+  #statements(batch: readonly Buffered[], withHint: boolean, isAgain: boolean): Statement[] {
     const ridesAlong = withHint && !this.#options.isDurable;
     const of = <V>(value: (write: Write) => V): V[] => batch.map(({ write }) => value(write));
     const now = Date.now();
@@ -181,6 +188,7 @@ export class IntakeBuffer {
         of((write) => write.node),
         of((write) => write.body),
         ridesAlong,
+        isAgain,
       ],
     };
     return withHint && !ridesAlong ? [insert, { name: 'hintWriters', isOptional: true }] : [insert];

@@ -23,12 +23,14 @@ let arrivals = 0;
 export function prepareWrite(request: WriteRequest, lanes: number, target: Target | null): Write {
   const { operation, resource, body } = request;
   const wait = request.waitForReferencesSeconds ?? null;
+  const writeId = uuidv7();
   const common = {
-    writeId: uuidv7(),
+    writeId,
     position: ++arrivals,
     operation,
     resource: resource.endpoint,
-    documentId: request.documentId ?? uuidv7(),
+    // A new document takes the id of the write that creates it: so it is found while that is under way.
+    documentId: request.documentId ?? writeId,
     ifMatch: request.ifMatch ?? null,
     client: request.client ?? '',
     idempotencyKey: request.idempotencyKey ?? null,

@@ -21,7 +21,7 @@ export interface WriteHeader {
   operation: Operation;
   /** Endpoint of the resource, e.g. `ed-fi/schools`. */
   resource: string;
-  /** Upsert: the id that the document gets if it is created. Update and delete: the document meant. */
+  /** Upsert: the id that the document gets if it is created, equal to the write's. Update and delete: the document meant. */
   documentId: string;
   /** Identity that the document has once the write is applied; for a delete the one it has now. */
   referentialId: string;

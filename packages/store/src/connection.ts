@@ -54,6 +54,8 @@ export function poolConfig(
   return {
     ...clientConfig(options),
     max: connectionsMax,
+    // An idle connection keeps no process alive, least of all one that has gone silent: its farewell is never answered.
+    allowExitOnIdle: true,
     ...(isPipelined ? { pipeline: true } : {}),
     // pg-pool waits for the promise, although its types do not say so.
     // oxlint-disable-next-line typescript/no-misused-promises

@@ -1,5 +1,6 @@
 /** A pool for the short statements of a node or a command: reads, cancellations, and the `direct` mode's sessions. */
 import pg from 'pg';
+import { parametersOf } from './array-literal.ts';
 import { poolConfig, type ConnectionOptions } from './connection.ts';
 import { reduceError } from './database-error.ts';
 import { query } from './queries.ts';
@@ -28,7 +29,7 @@ export class Database {
   async run(name: string, values: readonly unknown[] = []): Promise<Row[]> {
     const { text } = query(name);
     try {
-      return (await this.#pool.query<Row>({ name, text, values: values as unknown[] })).rows;
+      return (await this.#pool.query<Row>({ name, text, values: parametersOf(values) })).rows;
     } catch (error) {
       throw reduceError(error, name);
     }

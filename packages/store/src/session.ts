@@ -4,6 +4,7 @@
  */
 import { Socket } from 'node:net';
 import pg from 'pg';
+import { parametersOf } from './array-literal.ts';
 import { clientConfig, settingsText, type ConnectionOptions } from './connection.ts';
 import { DatabaseError, reduceError } from './database-error.ts';
 import { query } from './queries.ts';
@@ -120,7 +121,8 @@ export class Session {
     const bare = bareStatements[statement.name];
     if (bare !== undefined) return this.#client.query<Row>(bare);
     const { name, text } = query(statement.name);
-    return this.#client.query<Row>({ name, text, values: statement.values as unknown[] });
+    const values = parametersOf(statement.values ?? []);
+    return this.#client.query<Row>({ name, text, values });
   }
 
   /** Ends the connection; tolerates being called twice and a connection that is gone, or that answers nothing. */
