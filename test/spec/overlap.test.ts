@@ -1,0 +1,333 @@
+// Requests that overlap, from two nodes at once, whichever way their writes take: each has a defined answer, and what is
+// stored agrees with the answers.
+
+import type { SluiceClient, WriteRequest } from '@sluice/client';
+import { parseModel } from '@sluice/model';
+import { modes, SluiceError, type Mode, type Outcome } from '@sluice/protocol';
+import { describe, expect, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { fresh, startWorld, type World } from '../support/world.ts';
+
+const schoolPath = { identity: '$.schoolId', path: '$.schoolReference.schoolId' };
+const superclass = { resource: 'Organization', identityPath: '$.organizationId' };
+const model = parseModel({
+  project: 'Test',
+  abstracts: [{ name: 'Organization', identity: ['$.organizationId'] }],
+  resources: [
+    {
+      name: 'School',
+      endpoint: 'test/schools',
+      identity: ['$.schoolId'],
+      superclass,
+      allowIdentityUpdates: true,
+    },
+    { name: 'District', endpoint: 'test/districts', identity: ['$.districtId'], superclass },
+    { name: 'Note', endpoint: 'test/notes', identity: ['$.noteId'] },
+    {
+      name: 'Enrolment',
+      endpoint: 'test/enrolments',
+      identity: ['$.enrolmentId'],
+      references: [{ resource: 'School', paths: [schoolPath] }],
+    },
+  ],
+});
+
+type Name = 'schools' | 'districts' | 'notes' | 'enrolments';
+const resource = (name: Name) => model.findEndpoint(`test/${name}`)!;
+const post = (name: Name, document: object): WriteRequest => ({
+  operation: 'upsert',
+  resource: resource(name),
+  body: JSON.stringify(document),
+});
+const put = (
+  name: Name,
+  { documentId }: Outcome,
+  document: object,
+  ifMatch?: string | null,
+): WriteRequest => ({
+  ...post(name, document),
+  operation: 'update',
+  documentId: documentId!,
+  ifMatch: ifMatch ?? null,
+});
+const del = (name: Name, { documentId }: Outcome): WriteRequest => ({
+  operation: 'delete',
+  resource: resource(name),
+  body: null,
+  documentId: documentId!,
+});
+const enrolment = (enrolmentId: number, schoolId: number, text = '') => ({
+  enrolmentId,
+  text,
+  schoolReference: { schoolId },
+});
+
+/** Rounds of one overlap, all at once: so they meet in batches of their own and in shared ones. */
+const rounds = Array.from({ length: 20 }, (_, round) => round);
+
+/** `created`, or the code of a refusal. Only a document that is not there may be told by an exception. */
+async function answerOf(submitted: Promise<Outcome>): Promise<string> {
+  try {
+    const { result, code } = await submitted;
+    return code ?? result;
+  } catch (error) {
+    if (error instanceof SluiceError && error.code === 'document_not_found') return error.code;
+    throw error;
+  }
+}
+
+describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mode) => {
+  const database = useDatabase();
+
+  /** Two writers, a coordinated node, and the other. */
+  async function setup(): Promise<{ world: World; near: SluiceClient; far: SluiceClient }> {
+    const world = await startWorld(database.url, {
+      nodes: 0,
+      writers: 2,
+      client: { model },
+      writer: { model },
+    });
+    return { world, near: await world.startNode(), far: await world.startNode({ mode }) };
+  }
+
+  /** Submits both at once, each time from the other node first. */
+  async function race(
+    { near, far }: { near: SluiceClient; far: SluiceClient },
+    round: number,
+    one: WriteRequest,
+    other: WriteRequest,
+  ): Promise<[string, string]> {
+    const [first, second] = round % 2 === 0 ? [near, far] : [far, near];
+    return Promise.all([answerOf(first.submit(one)), answerOf(second.submit(other))]);
+  }
+
+  /** Each reference of each enrolment is in its row, and leads to the school that its body names. */
+  async function expectSound(world: World): Promise<void> {
+    const dangling = await world.sql(`
+      select e.body
+      from sluice.document e
+      left join sluice.reference r on r.document_id = e.document_id
+      left join sluice.alias a on a.referential_id = r.referential_id
+      left join sluice.document s on s.document_id = a.document_id
+      where e.resource = 'test/enrolments'
+        and s.body->'schoolId' is distinct from e.body#>'{schoolReference,schoolId}'`);
+    expect(dangling).toEqual([]);
+    expect(await world.sql('select from sluice.dead_letter')).toEqual([]);
+    expect(await world.sql('select from sluice.intake')).toEqual([]);
+  }
+
+  const bodyOf = async (node: SluiceClient, name: Name, { documentId }: Outcome): Promise<unknown> =>
+    JSON.parse((await node.readDocument(resource(name), documentId!))?.body ?? 'null');
+
+  test('one new identity is created once, and updated or unchanged for the others', async () => {
+    const { world, near, far } = await setup();
+    await Promise.all(
+      rounds.map(async (round) => {
+        const noteId = fresh();
+        const same = post('notes', { noteId, text: 'same' });
+        const answers = await Promise.all([
+          race({ near, far }, round, same, same),
+          race({ near, far }, round + 1, same, post('notes', { noteId, text: 'other' })),
+        ]);
+        const results = answers.flat();
+        expect(results.filter((result) => result === 'created')).toHaveLength(1);
+        expect(results.filter((result) => !['created', 'updated', 'unchanged'].includes(result))).toEqual([]);
+        const stored = await world.sql(
+          `select version::int from sluice.document where body->>'noteId' = $1 and resource = 'test/notes'`,
+          [String(noteId)],
+        );
+        const changes = results.filter((result) => result !== 'unchanged').length;
+        expect(stored).toEqual([{ version: changes }]);
+      }),
+    );
+    await expectSound(world);
+  });
+
+  test('an update and a delete of one document come in one order or the other', async () => {
+    const { world, near, far } = await setup();
+    await Promise.all(
+      rounds.map(async (round) => {
+        const noteId = fresh();
+        const note = await near.submit(post('notes', { noteId }));
+        const [updated, deleted] = await race(
+          { near, far },
+          round,
+          put('notes', note, { noteId, text: 'x' }),
+          del('notes', note),
+        );
+        expect(deleted).toBe('deleted');
+        expect(['updated', 'document_not_found']).toContain(updated);
+        expect(await bodyOf(near, 'notes', note)).toBeNull();
+      }),
+    );
+    await expectSound(world);
+  });
+
+  test('an upsert beside a delete updates the document before it, or creates it after', async () => {
+    const { world, near, far } = await setup();
+    await Promise.all(
+      rounds.map(async (round) => {
+        const noteId = fresh();
+        const note = await near.submit(post('notes', { noteId }));
+        const again = post('notes', { noteId, text: 'x' });
+        const [upserted, deleted] = await race({ near, far }, round, again, del('notes', note));
+        expect(deleted).toBe('deleted');
+        expect(['updated', 'created']).toContain(upserted);
+        expect(await near.submit(again)).toMatchObject({
+          result: upserted === 'created' ? 'unchanged' : 'created',
+        });
+      }),
+    );
+    await expectSound(world);
+  });
+
+  test('of a delete and a new reference to the document, one is refused', async () => {
+    const { world, near, far } = await setup();
+    await Promise.all(
+      rounds.map(async (round) => {
+        const schoolId = fresh();
+        const school = await near.submit(post('schools', { schoolId }));
+        const [referred, deleted] = await race(
+          { near, far },
+          round,
+          post('enrolments', enrolment(fresh(), schoolId)),
+          del('schools', school),
+        );
+        expect([
+          ['created', 'document_referenced'],
+          ['unresolved_reference', 'deleted'],
+        ]).toContainEqual([referred, deleted]);
+      }),
+    );
+    await expectSound(world);
+  });
+
+  test('of two twins of one superclass, one is created', async () => {
+    const { world, near, far } = await setup();
+    await Promise.all(
+      rounds.map(async (round) => {
+        const id = fresh();
+        const answers = await race(
+          { near, far },
+          round,
+          post('schools', { schoolId: id }),
+          post('districts', { districtId: id }),
+        );
+        expect(answers.toSorted()).toEqual(['created', 'identity_conflict']);
+      }),
+    );
+    await expectSound(world);
+  });
+
+  test('of a change of identity and an update on one version, one is applied', async () => {
+    const { world, near, far } = await setup();
+    await Promise.all(
+      rounds.map(async (round) => {
+        const [schoolId, renamed] = [fresh(), fresh()];
+        const school = await near.submit(post('schools', { schoolId }));
+        const answers = await race(
+          { near, far },
+          round,
+          put('schools', school, { schoolId: renamed }, school.contentHash),
+          put('schools', school, { schoolId, text: 'x' }, school.contentHash),
+        );
+        expect(answers.toSorted()).toEqual(['precondition_failed', 'updated']);
+        expect(await bodyOf(near, 'schools', school)).toEqual(
+          answers[0] === 'updated' ? { schoolId: renamed } : { schoolId, text: 'x' },
+        );
+      }),
+    );
+    await expectSound(world);
+  });
+
+  test('a cascade and a write of a document it reaches leave one of two orders', async () => {
+    const { world, near, far } = await setup();
+    await Promise.all(
+      rounds.map(async (round) => {
+        const [schoolId, renamed, enrolmentId] = [fresh(), fresh(), fresh()];
+        const school = await near.submit(post('schools', { schoolId }));
+        const before = await near.submit(post('enrolments', enrolment(enrolmentId, schoolId)));
+        const isConditional = round % 4 < 2;
+        const [cascade, written] = await race(
+          { near, far },
+          round,
+          put('schools', school, { schoolId: renamed }),
+          put(
+            'enrolments',
+            before,
+            enrolment(enrolmentId, schoolId, 'x'),
+            isConditional ? before.contentHash : null,
+          ),
+        );
+        expect(cascade).toBe('updated');
+        expect(['updated', isConditional ? 'precondition_failed' : 'unresolved_reference']).toContain(
+          written,
+        );
+        expect(await bodyOf(near, 'enrolments', before)).toEqual(
+          enrolment(enrolmentId, renamed, written === 'updated' ? 'x' : ''),
+        );
+      }),
+    );
+    await expectSound(world);
+  });
+
+  test('of 200 conditional updates of one version, one is applied', async () => {
+    const { near, far } = await setup();
+    const noteId = fresh();
+    const note = await near.submit(post('notes', { noteId }));
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, text) =>
+        answerOf((text % 2 ? near : far).submit(put('notes', note, { noteId, text }, note.contentHash))),
+      ),
+    );
+    expect(answers.filter((answer) => answer === 'updated')).toHaveLength(1);
+    expect(answers.filter((answer) => answer === 'precondition_failed')).toHaveLength(199);
+    expect(await bodyOf(near, 'notes', note)).toEqual({ noteId, text: answers.indexOf('updated') });
+  });
+
+  test('everything at once on a few documents is answered by the rules, and nothing dangles', async () => {
+    const { world, near, far } = await setup();
+    const schoolIds = Array.from({ length: 4 }, fresh);
+    const enrolmentIds = Array.from({ length: 6 }, fresh);
+    const schools = await Promise.all(
+      schoolIds.map((schoolId) => near.submit(post('schools', { schoolId }))),
+    );
+    const draw = drawer(20_260_101);
+    const requests = Array.from({ length: 240 }, (_, index): WriteRequest => {
+      const schoolId = draw(schoolIds);
+      const school = draw(schools);
+      return draw([
+        () => post('enrolments', enrolment(draw(enrolmentIds), schoolId, `x${index}`)),
+        () => post('enrolments', enrolment(draw(enrolmentIds), schoolId, `x${index}`)),
+        () => post('schools', { schoolId, text: `x${index}` }),
+        () => post('districts', { districtId: schoolId }),
+        () => put('schools', school, { schoolId, text: `y${index}` }),
+        () => del('schools', school),
+      ])();
+    });
+    const answers = await Promise.all(
+      requests.map((request, index) => answerOf((index % 2 ? near : far).submit(request))),
+    );
+    const defined = [
+      'created',
+      'updated',
+      'unchanged',
+      'deleted',
+      'document_not_found',
+      'document_referenced',
+      'identity_conflict',
+      'unresolved_reference',
+    ];
+    expect(answers.filter((answer) => !defined.includes(answer))).toEqual([]);
+    await expectSound(world);
+  });
+});
+
+/** Picks from lists, always the same for one seed. */
+function drawer(seed: number): <T>(choices: readonly T[]) => T {
+  let state = seed;
+  return (choices) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return choices[(state >> 8) % choices.length]!;
+  };
+}
