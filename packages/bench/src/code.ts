@@ -24,7 +24,7 @@ export function chooseCode(choice: CodeChoice): Code {
     : {
         kind,
         entry: new URL('../src/process/main.ts', import.meta.url).href,
-        execArgv: ['--import', 'tsx', '--conditions=source'],
+        execArgv: ['--import', import.meta.resolve('tsx'), '--conditions=source'],
       };
 }
 

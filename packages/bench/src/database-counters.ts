@@ -57,6 +57,10 @@ export class CounterReader {
     return Number(rows[0]?.n ?? 0);
   }
 
+  get client(): pg.Client {
+    return this.#client;
+  }
+
   close(): Promise<void> {
     return this.#client.end();
   }

@@ -5,6 +5,13 @@ import { processesCpuMs, serverCpuMs } from './cpu-time.ts';
 import { CounterReader, difference } from './database-counters.ts';
 import { isCoordinated, type ContenderName } from './names.ts';
 import type { Task } from './process/task.ts';
+import {
+  readProfiles,
+  readStatements,
+  resetStatements,
+  type ProcessTime,
+  type StatementTime,
+} from './profile.ts';
 import { percentile } from './statistics.ts';
 import type { WorkloadOptions } from './workload/workload.ts';
 import type { World } from './world.ts';
@@ -44,6 +51,8 @@ export interface Measurement {
   walFlushesPerSecond: number;
   /** Microseconds of CPU for each document, by where it was spent; null: not known. */
   cpuUsPerDocument: CpuByPlace;
+  /** Where a profile was asked for; the processes' times include their start and warm-up. */
+  profile?: { statements: StatementTime[]; processes: ProcessTime[] };
 }
 
 export interface CpuByPlace {
@@ -58,34 +67,42 @@ export interface CpuByPlace {
 const poolMax = 32;
 
 export async function measure(options: MeasureOptions): Promise<Measurement> {
-  return options.world.use(async (url) => {
-    const processes: BenchProcess[] = [];
-    const stopAll = async (): Promise<void> => {
-      // Clients first: they have the writers answer what is under way.
-      for (const each of processes.splice(0).toReversed()) await each.stop();
-    };
-    const kill = (): void => processes.forEach((each) => each.kill());
-    options.signal.addEventListener('abort', kill);
-    try {
-      const start = async (task: Task): Promise<BenchProcess> => {
-        options.signal.throwIfAborted();
-        const { code, profileFolder } = options;
-        const started = await BenchProcess.start({ task, code, profileFolder });
-        processes.push(started);
-        return started;
-      };
-      const loads = await startProcesses(options, url, start);
-      const others = processes.filter((each) => !loads.includes(each));
-      return await observe(options, url, loads, others);
-    } catch (error) {
-      kill();
+  const startedAt = Date.now();
+  const measurement = await options.world.use((url) => measureOn(url, options));
+  const { profile } = measurement;
+  // A process leaves its profile when it ends.
+  if (profile !== undefined && options.profileFolder !== null)
+    profile.processes = readProfiles(options.profileFolder, startedAt);
+  return measurement;
+}
+
+async function measureOn(url: string, options: MeasureOptions): Promise<Measurement> {
+  const processes: BenchProcess[] = [];
+  const stopAll = async (): Promise<void> => {
+    // Clients first: they have the writers answer what is under way.
+    for (const each of processes.splice(0).toReversed()) await each.stop();
+  };
+  const kill = (): void => processes.forEach((each) => each.kill());
+  options.signal.addEventListener('abort', kill);
+  try {
+    const start = async (task: Task): Promise<BenchProcess> => {
       options.signal.throwIfAborted();
-      throw error;
-    } finally {
-      options.signal.removeEventListener('abort', kill);
-      await stopAll();
-    }
-  });
+      const { code, profileFolder } = options;
+      const started = await BenchProcess.start({ task, code, profileFolder });
+      processes.push(started);
+      return started;
+    };
+    const loads = await startProcesses(options, url, start);
+    const others = processes.filter((each) => !loads.includes(each));
+    return await observe(options, url, loads, others);
+  } catch (error) {
+    kill();
+    options.signal.throwIfAborted();
+    throw error;
+  } finally {
+    options.signal.removeEventListener('abort', kill);
+    await stopAll();
+  }
 }
 
 /** Starts what the contender needs, and returns the processes of the clients. */
@@ -183,12 +200,14 @@ async function observe(
     const storedBefore = await counters.countDocuments();
     const runs = loads.map((load) => load.go(warmupMs, durationMs));
     await Promise.all(runs.map(({ warm }) => warm));
+    if (options.profileFolder !== null) await resetStatements(counters.client);
     const before = await counters.read();
     const cpuBefore = readCpu();
     const results = await Promise.all(runs.map(({ result }) => result));
     const after = await counters.read();
     const cpuAfter = readCpu();
 
+    const statements = options.profileFolder === null ? null : await readStatements(counters.client);
     const documents = results.reduce((sum, { result }) => sum + result.documents, 0);
     const stored = results.reduce((sum, { result }) => sum + result.stored, 0);
     if (workload.name !== 'hot' && workload.name !== 'upsert-mix') {
@@ -222,6 +241,7 @@ async function observe(
         others: usEach(cpuBefore.others, cpuAfter.others),
         postgres: usEach(cpuBefore.postgres, cpuAfter.postgres),
       },
+      ...(statements === null ? {} : { profile: { statements, processes: [] } }),
     };
   } finally {
     await counters.close();

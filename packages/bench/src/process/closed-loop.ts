@@ -31,5 +31,5 @@ export async function runClosedLoop(
   );
   const [failure] = failures;
   if (failure !== undefined) throw failure;
-  return window.result(true);
+  return window.result();
 }

@@ -19,8 +19,7 @@ export class Window {
   #latencies = new Float64Array(65_536);
   #documents = 0;
   #stored = 0;
-  #isWarm = false;
-  #excludedMs = 0;
+  #hasWarmed = false;
 
   constructor(options: { warmupMs: number; durationMs: number; onWarm: () => void }) {
     this.#warmupMs = options.warmupMs;
@@ -35,8 +34,8 @@ export class Window {
   }
 
   #warm(): void {
-    if (this.#isWarm) return;
-    this.#isWarm = true;
+    if (this.#hasWarmed) return;
+    this.#hasWarmed = true;
     this.#onWarm();
   }
 
@@ -44,16 +43,8 @@ export class Window {
     return performance.now() >= this.#closesAt;
   }
 
-  /** Time that does not count, if the window is open: it closes so much later. */
-  exclude(milliseconds: number): void {
-    if (!this.isOpen) return;
-    this.#closesAt += milliseconds;
-    this.#excludedMs += milliseconds;
-  }
-
-  get isOpen(): boolean {
-    const now = performance.now();
-    return now >= this.#opensAt && now < this.#closesAt;
+  get isWarm(): boolean {
+    return performance.now() >= this.#opensAt;
   }
 
   /** A document was stored that somebody had waited for since then. */
@@ -69,19 +60,12 @@ export class Window {
     this.#latencies[this.#documents++] = now - startedAt;
   }
 
-  /** Many were stored that nobody waited for. */
-  recordMany(documents: number): void {
-    this.#stored += documents;
-    if (this.isOpen) this.#documents += documents;
-  }
-
-  result(hasLatencies: boolean): WindowResult {
+  result(): WindowResult {
     this.#warm();
-    const end = Math.min(performance.now(), this.#closesAt);
     return {
       documents: this.#documents,
-      latencies: hasLatencies ? this.#latencies.slice(0, this.#documents) : new Float64Array(0),
-      elapsedMs: Math.max(1, end - this.#opensAt - this.#excludedMs),
+      latencies: this.#latencies.slice(0, this.#documents),
+      elapsedMs: Math.max(1, Math.min(performance.now(), this.#closesAt) - this.#opensAt),
       stored: this.#stored,
     };
   }

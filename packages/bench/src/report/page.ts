@@ -1,6 +1,102 @@
-/** The report as one HTML page with nothing outside of it. */
-import type { BenchReport } from '../bench.ts';
+/** Reports as one HTML page with nothing outside of it: plots over the clients, tables, and what they were made on. */
+import type { BenchReport, ClientsResult, ContenderSummary } from '../bench.ts';
+import type { ContenderName } from '../names.ts';
+import type { Summary } from '../statistics.ts';
+import { chart, escape, type Series } from './chart.ts';
 
 export function reportPage(reports: readonly BenchReport[]): string {
-  return `<!doctype html><pre>${JSON.stringify(reports)}</pre>`;
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Sluice: figures</title>
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(30rem, 1fr)); gap: 1rem }
+svg { width: 100%; font: 11px system-ui, sans-serif } svg .title { font-size: 13px; font-weight: 600 }
+svg .grid { stroke: #ddd } table { border-collapse: collapse; margin: 1rem 0 }
+th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #ddd } th:first-child, td:first-child { text-align: left }
+.spread { color: #777; font-size: 85% } dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem } dd { margin: 0 }
+</style>
+<h1>Figures</h1>
+<p>Medians of interleaved rounds with their lowest and highest; ratios are medians of the rounds' ratios. Clients wait
+for each answer before they send the next document. <code>docs/performance.md</code> says what each contender is.</p>
+${reports.map(section).join('\n')}
+</html>
+`;
+}
+
+function section(report: BenchReport): string {
+  const { machine, server, workload, options } = report;
+  const facts: [string, string][] = [
+    ['made', report.at],
+    [
+      'machine',
+      `${machine.cores} cores, ${machine.cpu}, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, ${machine.platform}, Node ${machine.node}`,
+    ],
+    ['PostgreSQL', `${server.version}${server.isEmbedded ? ', embedded' : ''}`],
+    [
+      '8 kB made durable',
+      server.flush === null ? 'not known' : `${server.flush.p50Ms} ms (99 %: ${server.flush.p99Ms} ms)`,
+    ],
+    ['8 kB committed', `${server.commit.p50Ms} ms (99 %: ${server.commit.p99Ms} ms)`],
+    ['options', JSON.stringify(options)],
+    [
+      'settings',
+      Object.entries(server.settings)
+        .map(([name, value]) => `${name} = ${value}`)
+        .join(', '),
+    ],
+    ...Object.entries(report.absent).map(([name, why]): [string, string] => [`without ${name}`, `it ${why}`]),
+  ];
+  return `<h2>Workload ${escape(workload)}</h2>
+<dl>${facts.map(([name, value]) => `<dt>${escape(name)}</dt><dd>${escape(value)}</dd>`).join('')}</dl>
+<div class="plots">
+${plot(report, 'Documents per second', 'documents/s', (summary) => summary.documentsPerSecond)}
+${plot(report, 'Median latency', 'ms', (summary) => summary.p50Ms)}
+${plot(report, '99th percentile of latency', 'ms', (summary) => summary.p99Ms)}
+</div>
+${report.results.map(table).join('\n')}`;
+}
+
+function plot(
+  report: BenchReport,
+  title: string,
+  yLabel: string,
+  value: (summary: ContenderSummary) => Summary | null,
+): string {
+  const names = [
+    ...new Set(report.results.flatMap(({ contenders }) => Object.keys(contenders))),
+  ] as ContenderName[];
+  const series = names.flatMap((name): Series[] => {
+    const points = report.results.flatMap(({ clients, contenders }) => {
+      const summary = contenders[name];
+      const figures = summary === undefined ? null : value(summary);
+      if (figures === null) return [];
+      return [{ x: clients, y: figures.median, min: figures.min, max: figures.max }];
+    });
+    return points.length === 0 ? [] : [{ name, points }];
+  });
+  return chart({ title, xLabel: 'waiting clients', yLabel, series });
+}
+
+function table({ clients, contenders, ratios, ratiosSpread }: ClientsResult): string {
+  const names = Object.keys(contenders) as ContenderName[];
+  const cell = (summary: Summary | null | undefined, digits: number): string =>
+    summary === null || summary === undefined
+      ? '<td>–</td>'
+      : `<td>${summary.median.toFixed(digits)} <span class="spread">${summary.min.toFixed(digits)}–${summary.max.toFixed(digits)}</span></td>`;
+  const rows = names.map((name) => {
+    const summary = contenders[name];
+    const ratio = ratios[`${name}/seed-direct`];
+    const spread = ratiosSpread[`${name}/seed-direct`];
+    const compared =
+      ratio === undefined || spread === undefined
+        ? '<td>–</td>'
+        : `<td>${ratio.toFixed(2)} <span class="spread">${spread.min.toFixed(2)}–${spread.max.toFixed(2)}</span></td>`;
+    return `<tr><td>${escape(name)}</td>${cell(summary?.documentsPerSecond, 0)}${compared}${cell(summary?.p50Ms, 1)}${cell(summary?.p99Ms, 1)}${cell(summary?.walBytesPerDocument, 0)}${cell(summary?.cpuUsPerDocument.clients, 0)}${cell(summary?.cpuUsPerDocument.others, 0)}${cell(summary?.cpuUsPerDocument.postgres, 0)}</tr>`;
+  });
+  return `<h3>${clients} clients</h3>
+<table><tr><th></th><th>documents/s</th><th>÷ seed-direct</th><th>p50 ms</th><th>p99 ms</th><th>WAL bytes/document</th><th>CPU µs/document: clients</th><th>writers, nodes</th><th>PostgreSQL</th></tr>
+${rows.join('\n')}</table>`;
 }
