@@ -60,7 +60,7 @@ describe('any batch', () => {
       const report = await settleBatch(session, memoryOrigin(open.map(writeOf)), options);
       batches += 1;
       demandNoFault(report, open);
-      compare(report, open, sequential);
+      compare(report, planCase, sequential);
       await compareTables(sequential);
       const left = [...report.held, ...report.blocked.map(({ write }) => write)].map(
         ({ writeId }) => writeId,
@@ -92,12 +92,12 @@ function demandNoFault(report: BatchReport, batch: readonly Submission[]): void 
   deepStrictEqual(report.errors, isKnown ? ['23505'] : [], 'no constraint is met');
 }
 
-function compare(report: BatchReport, batch: readonly Submission[], sequential: SequentialModel): void {
-  const names = [...batch.map((write) => write.documentId), ...sequential.documents.keys()];
+function compare(report: BatchReport, { stored, writes }: PlanCase, sequential: SequentialModel): void {
+  const names = [...stored, ...writes].map((each) => each.documentId);
   const nameOf = (id: string | null): string | null => names.find((name) => uuidOf(name) === id) ?? id;
   const settled = report.outcomes.flatMap(({ outcome }) => {
-    const write = batch.find(({ writeId }) => uuidOf(writeId) === outcome.writeId);
-    if (write === undefined) throw new Error(`Not in the batch: ${outcome.writeId}`);
+    const write = writes.find(({ writeId }) => uuidOf(writeId) === outcome.writeId);
+    if (write === undefined) throw new Error(`Nobody's outcome: ${outcome.writeId}`);
     return [{ write, outcome: { ...outcome, documentId: nameOf(outcome.documentId) } }];
   });
   for (const group of orderOf(settled, stateOf(sequential))) {
