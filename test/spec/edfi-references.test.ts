@@ -1,12 +1,8 @@
 // Given a node that speaks Ed-Fi: documents that refer to documents, and identities that meet or change.
 
 import { describe, expect, test } from 'vitest';
-import { isEdFiAbsent, modes, problem, useEdFi, type Body, type EdFiAnswer } from '../support/edfi.ts';
+import { isEdFiAbsent, modes, problem, told, useEdFi, type Body } from '../support/edfi.ts';
 
-const tells = (answer: EdFiAnswer, expected: Body): void => {
-  expect(answer.body).toEqual({ ...expected, correlationId: expect.any(String) });
-  expect(answer.status).toBe(expected['status']);
-};
 const unresolved = (names: string): Body =>
   problem(
     409,
@@ -40,7 +36,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
   describe('given a document that is not there', () => {
     test('when one refers to it, then 409 names its resource', async () => {
       const period = { classPeriodName: 'First', schoolReference: { schoolId: edfi.fresh() } };
-      tells(await edfi.post('classPeriods', period), unresolved('School'));
+      expect(told(await edfi.post('classPeriods', period))).toEqual(unresolved('School'));
     });
 
     test('when one refers to several, then 409 names each resource once', async () => {
@@ -63,7 +59,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
           classPeriodReference: { classPeriodName, schoolId },
         })),
       });
-      tells(answer, unresolved('ClassPeriod'));
+      expect(told(answer)).toEqual(unresolved('ClassPeriod'));
     });
 
     test('when a document is put that refers to it, then 409, and it stays as it was', async () => {
@@ -72,7 +68,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       const { id, headers } = await edfi.post('classPeriods', period);
       const location = headers['location'] as string;
       const answer = await edfi.put(location, { ...period, id, schoolReference: { schoolId: edfi.fresh() } });
-      tells(answer, unresolved('School'));
+      expect(told(answer)).toEqual(unresolved('School'));
       expect((await edfi.get(location)).body).toMatchObject(period);
     });
 
@@ -90,7 +86,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
         ...session,
         schoolYearTypeReference: { schoolYear: 2040 },
       });
-      tells(answer, unresolved('SchoolYearType'));
+      expect(told(answer)).toEqual(unresolved('SchoolYearType'));
     });
 
     test('when a document refers to an organization that is not there, then 409 names EducationOrganization', async () => {
@@ -99,7 +95,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
         programTypeDescriptor: await edfi.descriptor('programTypeDescriptor', 'Bilingual'),
         educationOrganizationReference: { educationOrganizationId: edfi.fresh() },
       });
-      tells(answer, unresolved('EducationOrganization'));
+      expect(told(answer)).toEqual(unresolved('EducationOrganization'));
     });
   });
 
@@ -108,8 +104,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       const school = await edfi.school(edfi.fresh(), {
         gradeLevels: [{ gradeLevelDescriptor: 'uri://ed-fi.org/GradeLevelDescriptor#Wrong' }],
       });
-      tells(
-        await edfi.post('schools', school),
+      expect(told(await edfi.post('schools', school))).toEqual(
         noDescriptors({
           '$.gradeLevels[0].gradeLevelDescriptor': [
             "GradeLevelDescriptor value 'uri://ed-fi.org/gradeleveldescriptor#wrong' does not exist.",
@@ -123,8 +118,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
         gradeLevels: [{ gradeLevelDescriptor: 'uri://a#X' }, { gradeLevelDescriptor: 'uri://a#Y' }],
         schoolTypeDescriptor: 'uri://b#Z',
       });
-      tells(
-        await edfi.post('schools', school),
+      expect(told(await edfi.post('schools', school))).toEqual(
         noDescriptors({
           '$.gradeLevels[0].gradeLevelDescriptor': ["GradeLevelDescriptor value 'uri://a#x' does not exist."],
           '$.gradeLevels[1].gradeLevelDescriptor': ["GradeLevelDescriptor value 'uri://a#y' does not exist."],
@@ -140,8 +134,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
         schoolReference: { schoolId: edfi.fresh() },
         termDescriptor: 'uri://a#x',
       });
-      tells(
-        answer,
+      expect(told(answer)).toEqual(
         noDescriptors({ '$.termDescriptor': ["TermDescriptor value 'uri://a#x' does not exist."] }),
       );
     });
@@ -156,8 +149,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       const { location } = await edfi.newSchool();
       const { body } = await edfi.get(location);
       const answer = await edfi.put(location, { ...body, schoolTypeDescriptor: 'uri://b#Z' });
-      tells(
-        answer,
+      expect(told(answer)).toEqual(
         noDescriptors({
           '$.schoolTypeDescriptor': ["SchoolTypeDescriptor value 'uri://b#z' does not exist."],
         }),
@@ -196,8 +188,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       const body = { namespace: 'uri://ed-fi.org/TermDescriptor', codeValue: 'Key', shortDescription: 'Key' };
       const { id } = await edfi.post('termDescriptors', body);
       const answer = await edfi.put(`termDescriptors/${id}`, { ...body, id, codeValue: 'Other' });
-      tells(
-        answer,
+      expect(told(answer)).toEqual(
         problem(
           400,
           'bad-request:data-validation-failed:key-change-not-supported',
@@ -216,7 +207,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
         codeValue: category,
         shortDescription: category,
       });
-      tells(await edfi.remove(headers['location'] as string), referenced('School'));
+      expect(told(await edfi.remove(headers['location'] as string))).toEqual(referenced('School'));
     });
 
     test('when it is deleted while nobody names it, then it is gone', async () => {
@@ -233,9 +224,9 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
     test('when it is deleted, then 409 names the resources of the others', async () => {
       const { schoolId, location } = await edfi.newSchool();
       await edfi.create('classPeriods', { classPeriodName: 'First', schoolReference: { schoolId } });
-      tells(await edfi.remove(location), referenced('ClassPeriod'));
+      expect(told(await edfi.remove(location))).toEqual(referenced('ClassPeriod'));
       await edfi.create('locations', { classroomIdentificationCode: 'A1', schoolReference: { schoolId } });
-      tells(await edfi.remove(location), referenced('ClassPeriod, Location'));
+      expect(told(await edfi.remove(location))).toEqual(referenced('ClassPeriod, Location'));
       expect((await edfi.get(location)).status).toBe(200);
     });
 
@@ -271,8 +262,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
     test('when a school is put with another number, then 400 says to delete and recreate', async () => {
       const { location } = await edfi.newSchool();
       const { body } = await edfi.get(location);
-      tells(
-        await edfi.put(location, { ...body, schoolId: edfi.fresh() }),
+      expect(told(await edfi.put(location, { ...body, schoolId: edfi.fresh() }))).toEqual(
         problem(
           400,
           'bad-request:data-validation-failed:key-change-not-supported',
@@ -373,8 +363,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
     test('when another has the new name already, then 409 tells the values', async () => {
       const { schoolId, period, id, location } = await givenPeriod();
       await edfi.create('classPeriods', { classPeriodName: 'Second', schoolReference: { schoolId } });
-      tells(
-        await edfi.put(location, { ...period, id, classPeriodName: 'Second' }),
+      expect(told(await edfi.put(location, { ...period, id, classPeriodName: 'Second' }))).toEqual(
         taken(
           'A natural key conflict occurred when attempting to update a resource ClassPeriod with a duplicate key. ' +
             `The duplicate keys and values are (classPeriodName = Second),(schoolId = ${schoolId})`,
@@ -413,8 +402,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
     test('when a school is posted with the number of a district, then 409 tells the value', async () => {
       const number = edfi.fresh();
       await edfi.create('localEducationAgencies', await district(number));
-      tells(
-        await edfi.post('schools', await edfi.school(number)),
+      expect(told(await edfi.post('schools', await edfi.school(number)))).toEqual(
         taken(
           'A natural key conflict occurred when attempting to create a new resource School with a duplicate key. ' +
             `The duplicate keys and values are (schoolId = ${number})`,
@@ -458,14 +446,14 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
         programTypeDescriptor: await edfi.descriptor('programTypeDescriptor', 'Bilingual'),
         educationOrganizationReference: { educationOrganizationId: schoolId },
       });
-      tells(await edfi.remove(location), referenced('Program'));
+      expect(told(await edfi.remove(location))).toEqual(referenced('Program'));
     });
 
     test('when a school belongs to its own district, then the district cannot be deleted', async () => {
       const localEducationAgencyId = edfi.fresh();
       const location = await edfi.create('localEducationAgencies', await district(localEducationAgencyId));
       await edfi.newSchool({ localEducationAgencyReference: { localEducationAgencyId } });
-      tells(await edfi.remove(location), referenced('School'));
+      expect(told(await edfi.remove(location))).toEqual(referenced('School'));
     });
 
     test('when a district is its own parent, then it can be deleted', async () => {

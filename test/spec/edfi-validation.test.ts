@@ -1,12 +1,7 @@
 // Given a node that speaks Ed-Fi: which contents of a document it takes, changes on the way, or refuses, and how it says so.
 
 import { describe, expect, test } from 'vitest';
-import { invalid, isEdFiAbsent, modes, useEdFi, type EdFiAnswer } from '../support/edfi.ts';
-
-const refusedWith = (answer: EdFiAnswer, validationErrors: Record<string, string[]>): void => {
-  expect(answer.body).toEqual({ ...invalid(validationErrors), correlationId: expect.any(String) });
-  expect(answer.status).toBe(400);
-};
+import { invalid, isEdFiAbsent, modes, told, useEdFi } from '../support/edfi.ts';
 
 describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) => {
   const edfi = useEdFi(mode);
@@ -60,9 +55,11 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
     });
 
     test('when a required member is null, then 400 says that it is required', async () => {
-      refusedWith(await edfi.post('students', edfi.student({ firstName: null })), {
-        '$.firstName': ['firstName is required.'],
-      });
+      expect(told(await edfi.post('students', edfi.student({ firstName: null })))).toEqual(
+        invalid({
+          '$.firstName': ['firstName is required.'],
+        }),
+      );
     });
 
     test('when an optional array is empty, then it is dropped', async () => {
@@ -73,7 +70,9 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
 
     test('when a required array is empty, then 400 says that it is required', async () => {
       const school = await edfi.school(edfi.fresh(), { gradeLevels: [] });
-      refusedWith(await edfi.post('schools', school), { '$.gradeLevels': ['gradeLevels is required.'] });
+      expect(told(await edfi.post('schools', school))).toEqual(
+        invalid({ '$.gradeLevels': ['gradeLevels is required.'] }),
+      );
     });
   });
 
@@ -119,16 +118,20 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
 
     test.each(['ten', '', '1e3', '1,000', '12.'])('when %j stands for a number, then 400', async (text) => {
       const school = await edfi.school(edfi.fresh());
-      refusedWith(await edfi.post('schools', { ...school, schoolId: text }), {
-        '$.schoolId': ['schoolId Value is "string" but should be "integer"'],
-      });
+      expect(told(await edfi.post('schools', { ...school, schoolId: text }))).toEqual(
+        invalid({
+          '$.schoolId': ['schoolId Value is "string" but should be "integer"'],
+        }),
+      );
     });
 
     test('when a number is spelled that would lose digits, then 400', async () => {
       const school = await edfi.school(edfi.fresh());
-      refusedWith(await edfi.post('schools', { ...school, schoolId: '9007199254740993' }), {
-        '$.schoolId': ['schoolId Value is "string" but should be "integer"'],
-      });
+      expect(told(await edfi.post('schools', { ...school, schoolId: '9007199254740993' }))).toEqual(
+        invalid({
+          '$.schoolId': ['schoolId Value is "string" but should be "integer"'],
+        }),
+      );
     });
 
     test('when a date is spelled with slashes, then it becomes an ISO date', async () => {
@@ -149,41 +152,53 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
   describe('given values that the schema does not allow', () => {
     test('when a required member is missing, then 400 tells it by path', async () => {
       const { firstName: _, ...student } = edfi.student();
-      refusedWith(await edfi.post('students', student), { '$.firstName': ['firstName is required.'] });
+      expect(told(await edfi.post('students', student))).toEqual(
+        invalid({ '$.firstName': ['firstName is required.'] }),
+      );
     });
 
     test('when several are missing, then 400 tells them all', async () => {
-      refusedWith(await edfi.post('students', { studentUniqueId: '1' }), {
-        '$.birthDate': ['birthDate is required.'],
-        '$.firstName': ['firstName is required.'],
-        '$.lastSurname': ['lastSurname is required.'],
-      });
+      expect(told(await edfi.post('students', { studentUniqueId: '1' }))).toEqual(
+        invalid({
+          '$.birthDate': ['birthDate is required.'],
+          '$.firstName': ['firstName is required.'],
+          '$.lastSurname': ['lastSurname is required.'],
+        }),
+      );
     });
 
     test('when a reference lacks a value, then 400 tells it by path', async () => {
-      refusedWith(await edfi.post('classPeriods', { classPeriodName: 'x', schoolReference: {} }), {
-        '$.schoolReference.schoolId': ['schoolId is required.'],
-      });
+      expect(told(await edfi.post('classPeriods', { classPeriodName: 'x', schoolReference: {} }))).toEqual(
+        invalid({
+          '$.schoolReference.schoolId': ['schoolId is required.'],
+        }),
+      );
     });
 
     test('when an element of an array lacks a value, then 400 tells it by path', async () => {
       const school = await edfi.school(edfi.fresh(), { gradeLevels: [{ gradeLevelDescriptor: 'x' }, {}] });
-      refusedWith(await edfi.post('schools', school), {
-        '$.gradeLevels[1].gradeLevelDescriptor': ['gradeLevelDescriptor is required.'],
-      });
+      expect(told(await edfi.post('schools', school))).toEqual(
+        invalid({
+          '$.gradeLevels[1].gradeLevelDescriptor': ['gradeLevelDescriptor is required.'],
+        }),
+      );
     });
 
     test('when a string is too long, then 400 tells the limit', async () => {
-      refusedWith(await edfi.post('students', edfi.student({ firstName: 'x'.repeat(76) })), {
-        '$.firstName': ['firstName Value should be at most 75 characters'],
-      });
+      expect(told(await edfi.post('students', edfi.student({ firstName: 'x'.repeat(76) })))).toEqual(
+        invalid({
+          '$.firstName': ['firstName Value should be at most 75 characters'],
+        }),
+      );
     });
 
     test('when a required string is empty, then 400 says so', async () => {
       const period = { classPeriodName: '', schoolReference: { schoolId: 1 } };
-      refusedWith(await edfi.post('classPeriods', period), {
-        '$.classPeriodName': ['classPeriodName is required and should not be left empty.'],
-      });
+      expect(told(await edfi.post('classPeriods', period))).toEqual(
+        invalid({
+          '$.classPeriodName': ['classPeriodName is required and should not be left empty.'],
+        }),
+      );
     });
 
     test('when a code value is empty, then 400 tells both the length and that', async () => {
@@ -192,30 +207,38 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
         codeValue: '   ',
         shortDescription: 'x',
       });
-      refusedWith(answer, { '$.codeValue': ['codeValue Value should be at least 1 characters'] });
+      expect(told(answer)).toEqual(
+        invalid({ '$.codeValue': ['codeValue Value should be at least 1 characters'] }),
+      );
     });
 
     test.each([' First', 'First ', '   '])(
       'when an identifying string is %j, then 400 speaks of spaces',
       async (name) => {
         const period = { classPeriodName: name, schoolReference: { schoolId: 1 } };
-        refusedWith(await edfi.post('classPeriods', period), {
-          '$.classPeriodName': ['classPeriodName cannot contain leading or trailing spaces.'],
-        });
+        expect(told(await edfi.post('classPeriods', period))).toEqual(
+          invalid({
+            '$.classPeriodName': ['classPeriodName cannot contain leading or trailing spaces.'],
+          }),
+        );
       },
     );
 
     test('when a number stands for a string, then 400 tells both types', async () => {
-      refusedWith(await edfi.post('students', edfi.student({ firstName: 7 })), {
-        '$.firstName': ['firstName Value is "integer" but should be "string"'],
-      });
+      expect(told(await edfi.post('students', edfi.student({ firstName: 7 })))).toEqual(
+        invalid({
+          '$.firstName': ['firstName Value is "integer" but should be "string"'],
+        }),
+      );
     });
 
     test('when a fraction stands for a whole number, then 400', async () => {
       const school = await edfi.school(edfi.fresh());
-      refusedWith(await edfi.post('schools', { ...school, schoolId: 1.5 }), {
-        '$.schoolId': ['schoolId Value is "number" but should be "integer"'],
-      });
+      expect(told(await edfi.post('schools', { ...school, schoolId: 1.5 }))).toEqual(
+        invalid({
+          '$.schoolId': ['schoolId Value is "number" but should be "integer"'],
+        }),
+      );
     });
 
     test('when a value stands for an object, or an object for an array, then 400 tells both types', async () => {
@@ -224,18 +247,22 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
         schoolReference: 7,
         meetingTimes: { startTime: '08:00:00' },
       });
-      refusedWith(answer, {
-        '$.schoolReference': ['schoolReference Value is "integer" but should be "object"'],
-        '$.meetingTimes': ['meetingTimes Value is "object" but should be "array"'],
-      });
+      expect(told(answer)).toEqual(
+        invalid({
+          '$.schoolReference': ['schoolReference Value is "integer" but should be "object"'],
+          '$.meetingTimes': ['meetingTimes Value is "object" but should be "array"'],
+        }),
+      );
     });
 
     test.each(['2012-02-30', '2012-3-4', 'yesterday', '13/13/2012'])(
       'when a date is %s, then 400 tells the format',
       async (birthDate) => {
-        refusedWith(await edfi.post('students', edfi.student({ birthDate })), {
-          '$.birthDate': ['birthDate Value does not match format "date"'],
-        });
+        expect(told(await edfi.post('students', edfi.student({ birthDate })))).toEqual(
+          invalid({
+            '$.birthDate': ['birthDate Value does not match format "date"'],
+          }),
+        );
       },
     );
 
@@ -247,9 +274,11 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
           schoolReference: { schoolId: 1 },
           meetingTimes: [{ startTime, endTime: '09:00:00' }],
         });
-        refusedWith(answer, {
-          '$.meetingTimes[0].startTime': ['startTime Value does not match format "time"'],
-        });
+        expect(told(answer)).toEqual(
+          invalid({
+            '$.meetingTimes[0].startTime': ['startTime Value does not match format "time"'],
+          }),
+        );
       },
     );
 
@@ -259,7 +288,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
         currentSchoolYear: false,
         schoolYearDescription: 'x',
       });
-      refusedWith(answer, { '$.schoolYear': ['schoolYear -1 should be at least 0'] });
+      expect(told(answer)).toEqual(invalid({ '$.schoolYear': ['schoolYear -1 should be at least 0'] }));
     });
 
     test('when a text cannot be stored, then 400 tells its path', async () => {
@@ -272,7 +301,9 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       const student = edfi.student();
       const created = await edfi.post('students', student);
       const answer = await edfi.put(`students/${created.id}`, { ...student, id: created.id, firstName: 7 });
-      refusedWith(answer, { '$.firstName': ['firstName Value is "integer" but should be "string"'] });
+      expect(told(answer)).toEqual(
+        invalid({ '$.firstName': ['firstName Value is "integer" but should be "string"'] }),
+      );
     });
   });
 
@@ -287,10 +318,12 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
         classPeriods: [{ classPeriodReference: { classPeriodName: 'First', schoolId: 1 } }],
       });
       const text = message('schoolId', "'1', '255901001'");
-      refusedWith(answer, {
-        '$.classPeriods[*].classPeriodReference.schoolId': [text],
-        '$.schoolReference.schoolId': [text],
-      });
+      expect(told(answer)).toEqual(
+        invalid({
+          '$.classPeriods[*].classPeriodReference.schoolId': [text],
+          '$.schoolReference.schoolId': [text],
+        }),
+      );
     });
 
     test('when two elements disagree, then 400 tells all values', async () => {
@@ -329,17 +362,21 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
         await edfi.descriptor('gradeLevelDescriptor', 'Tenth grade'),
       ];
       const gradeLevels = [one, two, one].map((gradeLevelDescriptor) => ({ gradeLevelDescriptor }));
-      refusedWith(await edfi.post('schools', await edfi.school(edfi.fresh(), { gradeLevels })), {
-        '$.gradeLevels': [repeated('3rd', 'gradeLevels')],
-      });
+      expect(told(await edfi.post('schools', await edfi.school(edfi.fresh(), { gradeLevels })))).toEqual(
+        invalid({
+          '$.gradeLevels': [repeated('3rd', 'gradeLevels')],
+        }),
+      );
     });
 
     test('when two descriptors differ only in case, then they are the same', async () => {
       const one = await edfi.descriptor('gradeLevelDescriptor', 'Ninth grade');
       const gradeLevels = [one, one.toUpperCase()].map((gradeLevelDescriptor) => ({ gradeLevelDescriptor }));
-      refusedWith(await edfi.post('schools', await edfi.school(edfi.fresh(), { gradeLevels })), {
-        '$.gradeLevels': [repeated('2nd', 'gradeLevels')],
-      });
+      expect(told(await edfi.post('schools', await edfi.school(edfi.fresh(), { gradeLevels })))).toEqual(
+        invalid({
+          '$.gradeLevels': [repeated('2nd', 'gradeLevels')],
+        }),
+      );
     });
 
     test('when two references are equal, then 400 says which', async () => {
@@ -349,7 +386,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
         schoolReference: { schoolId: 1 },
         classPeriods: [{ classPeriodReference }, { classPeriodReference }],
       });
-      refusedWith(answer, { '$.classPeriods': [repeated('2nd', 'classPeriods')] });
+      expect(told(answer)).toEqual(invalid({ '$.classPeriods': [repeated('2nd', 'classPeriods')] }));
     });
 
     test('when two addresses are equal but for what does not identify them, then 400 says which', async () => {
@@ -361,9 +398,11 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
         postalCode: '78834',
       };
       const addresses = [address, { ...address, nameOfCounty: 'Bend' }];
-      refusedWith(await edfi.post('schools', await edfi.school(edfi.fresh(), { addresses })), {
-        '$.addresses': [repeated('2nd', 'addresses')],
-      });
+      expect(told(await edfi.post('schools', await edfi.school(edfi.fresh(), { addresses })))).toEqual(
+        invalid({
+          '$.addresses': [repeated('2nd', 'addresses')],
+        }),
+      );
     });
 
     test('when two addresses differ in what identifies them, then they pass', async () => {
@@ -389,9 +428,11 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
         periods: [{ beginDate: '2020-01-01' }, { beginDate: '2020-01-01', endDate: '2021-01-01' }],
       };
       const school = await edfi.school(edfi.fresh(), { addresses: [address] });
-      refusedWith(await edfi.post('schools', school), {
-        '$.addresses[0].periods': [repeated('2nd', 'periods')],
-      });
+      expect(told(await edfi.post('schools', school))).toEqual(
+        invalid({
+          '$.addresses[0].periods': [repeated('2nd', 'periods')],
+        }),
+      );
     });
   });
 });

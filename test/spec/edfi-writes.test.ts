@@ -1,19 +1,7 @@
 // Given a node that speaks Ed-Fi: what a client is told of its writes and reads of single documents.
 
 import { describe, expect, test } from 'vitest';
-import {
-  badRequest,
-  invalid,
-  isEdFiAbsent,
-  modes,
-  problem,
-  useEdFi,
-  type EdFiAnswer,
-} from '../support/edfi.ts';
-
-const tells = (answer: EdFiAnswer, expected: object): void => {
-  expect(answer.body).toEqual({ ...expected, correlationId: expect.any(String) });
-};
+import { badRequest, invalid, isEdFiAbsent, modes, problem, told, useEdFi } from '../support/edfi.ts';
 
 const nobody = '01998a4e-0000-7000-8000-000000000001';
 const notFound = problem(404, 'not-found', 'Not Found', 'The specified data could not be found.');
@@ -53,7 +41,9 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
     test('when its id is put, then 404 says so', async () => {
       const answer = await edfi.put(`students/${nobody}`, { ...edfi.student(), id: nobody });
       expect(answer.status).toBe(404);
-      tells(answer, problem(404, 'not-found', 'Not Found', 'Resource to update was not found'));
+      expect(told(answer)).toEqual(
+        problem(404, 'not-found', 'Not Found', 'Resource to update was not found'),
+      );
     });
 
     test('when it is posted without a content type, then it is taken', async () => {
@@ -164,26 +154,27 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       const { student, location } = await given();
       const answer = await edfi.put(location, { ...student, id: nobody });
       expect(answer.status).toBe(400);
-      tells(answer, badRequest('Request body id must match the id in the url.'));
+      expect(told(answer)).toEqual(badRequest('Request body id must match the id in the url.'));
     });
 
     test('when it is put with an id that is none, then 400 says so', async () => {
       const { student, location } = await given();
-      tells(
-        await edfi.put(location, { ...student, id: 'x' }),
+      expect(told(await edfi.put(location, { ...student, id: 'x' }))).toEqual(
         badRequest('Request body id must match the id in the url.'),
       );
     });
 
     test('when it is put without an id, then 400 asks for it', async () => {
       const { student, location } = await given();
-      tells(await edfi.put(location, student), invalid({ '$.id': ['id is required.'] }));
+      expect(told(await edfi.put(location, student))).toEqual(invalid({ '$.id': ['id is required.'] }));
     });
 
     test('when it is put with an invalid value and a wrong id, then the value is told first', async () => {
       const { student, location } = await given();
       const answer = await edfi.put(location, { ...student, id: nobody, birthDate: 'x' });
-      tells(answer, invalid({ '$.birthDate': ['birthDate Value does not match format "date"'] }));
+      expect(told(answer)).toEqual(
+        invalid({ '$.birthDate': ['birthDate Value does not match format "date"'] }),
+      );
     });
 
     test.each([
@@ -211,7 +202,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       await edfi.put(location, { ...student, id, middleName: 'First' });
       const answer = await edfi.put(location, { ...student, id, middleName: 'Second' }, { 'if-match': etag });
       expect(answer.status).toBe(412);
-      tells(answer, staleTag);
+      expect(told(answer)).toEqual(staleTag);
       expect((await edfi.get(location)).body).toMatchObject({ middleName: 'First' });
     });
 
@@ -243,7 +234,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       const { location } = await given();
       const answer = await edfi.remove(location, { 'if-match': 'wrong' });
       expect(answer.status).toBe(412);
-      tells(answer, staleTag);
+      expect(told(answer)).toEqual(staleTag);
       expect((await edfi.get(location)).status).toBe(200);
     });
 
@@ -264,7 +255,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       const first = await edfi.post('students', student);
       await edfi.remove(first.headers['location'] as string);
       const turned = Object.fromEntries(
-        Object.entries({ ...student, _etag: 'x', _lastModifiedDate: 'y' }).reverse(),
+        Object.entries({ ...student, _etag: 'x', _lastModifiedDate: 'y' }).toReversed(),
       );
       const second = await edfi.post('students', turned);
       expect(second.status).toBe(201);
@@ -274,11 +265,15 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
 
   describe('given a body that is no document', () => {
     test.each(['', '  \n'])('when %j is posted, then 400 asks for a body', async (body) => {
-      tells(await edfi.post('students', body), badRequest('A non-empty request body is required.'));
+      expect(told(await edfi.post('students', body))).toEqual(
+        badRequest('A non-empty request body is required.'),
+      );
     });
 
     test('when nothing is put, then 400 asks for a body', async () => {
-      tells(await edfi.put(`students/${nobody}`, ''), badRequest('A non-empty request body is required.'));
+      expect(told(await edfi.put(`students/${nobody}`, ''))).toEqual(
+        badRequest('A non-empty request body is required.'),
+      );
     });
 
     test.each(['{', '{"a": }', 'student', '{"a": 1,}', '{"a": 1} x'])(
@@ -286,7 +281,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       async (body) => {
         const answer = await edfi.post('students', body);
         expect(answer.status).toBe(400);
-        tells(answer, invalid({ '$.': [expect.any(String) as string] }));
+        expect(told(answer)).toEqual(invalid({ '$.': [expect.any(String) as string] }));
       },
     );
 
@@ -298,7 +293,9 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
 
     test('when a member comes twice, then 400 tells its path', async () => {
       const answer = await edfi.post('students', '{"studentUniqueId":"1","studentUniqueId":"2"}');
-      tells(answer, invalid({ '$.studentUniqueId': ['An item with the same key has already been added.'] }));
+      expect(told(answer)).toEqual(
+        invalid({ '$.studentUniqueId': ['An item with the same key has already been added.'] }),
+      );
     });
 
     test('when a reference comes twice, then 400 tells its path', async () => {
@@ -306,14 +303,15 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
         'classPeriods',
         '{"classPeriodName":"1","schoolReference":{"schoolId":1},"schoolReference":{"schoolId":1}}',
       );
-      tells(answer, invalid({ '$.schoolReference': ['An item with the same key has already been added.'] }));
+      expect(told(answer)).toEqual(
+        invalid({ '$.schoolReference': ['An item with the same key has already been added.'] }),
+      );
     });
 
     test.each(['id', 'Id'])(
       'when a document with an %s is posted, then 400 says that ids are ours',
       async (name) => {
-        tells(
-          await edfi.post('students', { ...edfi.student(), [name]: nobody }),
+        expect(told(await edfi.post('students', { ...edfi.student(), [name]: nobody }))).toEqual(
           problem(
             400,
             'bad-request:data-validation-failed',
@@ -357,11 +355,13 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
     ])('when nothing is at %s, then 404 says so', async (url) => {
       const answer = await edfi.get(url);
       expect(answer.status).toBe(404);
-      tells(answer, notFound);
+      expect(told(answer)).toEqual(notFound);
     });
 
     test('when a document is posted to a resource that is abstract, then 404', async () => {
-      tells(await edfi.post('educationOrganizations', { educationOrganizationId: 1 }), notFound);
+      expect(told(await edfi.post('educationOrganizations', { educationOrganizationId: 1 }))).toEqual(
+        notFound,
+      );
     });
 
     test.each(['GET', 'PUT', 'DELETE'])(
@@ -370,7 +370,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
         const body = method === 'PUT' ? { ...edfi.student(), id: 'x' } : undefined;
         const answer = await edfi.send(method, '/data/ed-fi/students/not-an-id', body);
         expect(answer.status).toBe(404);
-        tells(answer, notFound);
+        expect(told(answer)).toEqual(notFound);
       },
     );
 

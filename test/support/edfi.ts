@@ -228,3 +228,11 @@ export function badRequest(...errors: string[]): Body {
     { errors },
   );
 }
+
+/** The problem of an answer, whose status must be the body's, without its `correlationId`, which must be there. */
+export function told({ status, body }: EdFiAnswer): Body {
+  const { correlationId, ...rest } = body;
+  if (typeof correlationId !== 'string' || rest['status'] !== status)
+    throw new Error(`Cannot take for a problem: ${status} ${JSON.stringify(body)}`);
+  return rest;
+}

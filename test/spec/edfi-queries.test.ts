@@ -1,0 +1,224 @@
+// Given a node that speaks Ed-Fi: lists of a resource, by page and by field.
+
+import { beforeAll, describe, expect, test } from 'vitest';
+import {
+  badRequest,
+  invalid,
+  isEdFiAbsent,
+  modes,
+  useEdFi,
+  type Body,
+  type EdFiAnswer,
+} from '../support/edfi.ts';
+
+const list = (answer: EdFiAnswer): Body[] => answer.body as unknown as Body[];
+
+describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi lists in %s mode', (mode) => {
+  const edfi = useEdFi(mode);
+  const names: string[] = [];
+  const schools: number[] = [];
+  let attendance: string;
+
+  beforeAll(async () => {
+    for (const firstName of ['Ada', 'Grace', 'Edsger', 'Barbara', 'Tony']) {
+      names.push(firstName);
+      await edfi.create('students', edfi.student({ firstName, birthDate: `200${names.length}-01-02` }));
+    }
+    schools.push((await edfi.newSchool()).schoolId, (await edfi.newSchool()).schoolId);
+    for (const schoolId of schools) {
+      for (const classPeriodName of ['First', 'Second']) {
+        await edfi.create('classPeriods', {
+          classPeriodName,
+          schoolReference: { schoolId },
+          officialAttendancePeriod: classPeriodName === 'First',
+        });
+      }
+    }
+    const { session } = await edfi.newSession();
+    attendance = session['termDescriptor'] as string;
+  });
+
+  const found = async (url: string, member: string): Promise<unknown[]> => {
+    const answer = await edfi.get(url);
+    expect(answer.status).toBe(200);
+    return list(answer).map((document) => document[member]);
+  };
+
+  describe('given five students', () => {
+    test('when the list is read, then all are there in order of creation, each as its own read shows it', async () => {
+      const answer = await edfi.get('students');
+      expect(list(answer).map(({ firstName }) => firstName)).toEqual(names);
+      const [first] = list(answer);
+      expect(first).toEqual((await edfi.get(`students/${first?.['id'] as string}`)).body);
+    });
+
+    test('when a list is not asked for its count, then there is none', async () => {
+      expect((await edfi.get('students')).headers).not.toHaveProperty('total-count');
+    });
+
+    test.each(['true', 'TRUE', 'True'])('when totalCount is %s, then Total-Count tells it', async (value) => {
+      const answer = await edfi.get(`students?limit=2&totalCount=${value}`);
+      expect([answer.headers['total-count'], list(answer).length]).toEqual(['5', 2]);
+    });
+
+    test('when totalCount is false, then there is none', async () => {
+      expect((await edfi.get('students?totalCount=false')).headers).not.toHaveProperty('total-count');
+    });
+
+    test('when limit is 0, then the list is empty, and the count is told all the same', async () => {
+      const answer = await edfi.get('students?limit=0&totalCount=true');
+      expect([answer.text, answer.headers['total-count']]).toEqual(['[]', '5']);
+    });
+
+    test('when pages are read one after another, then every student comes once', async () => {
+      const pages = await Promise.all(
+        [0, 2, 4].map((offset) => found(`students?limit=2&offset=${offset}`, 'firstName')),
+      );
+      expect(pages.flat()).toEqual(names);
+    });
+
+    test('when offset is beyond the end, then the list is empty', async () => {
+      expect((await edfi.get('students?offset=50')).text).toBe('[]');
+    });
+
+    test('when names of parameters are spelled in another case, then they count', async () => {
+      const answer = await edfi.get('students?LIMIT=1&OffSet=1&TOTALCOUNT=true');
+      expect([list(answer)[0]?.['firstName'], answer.headers['total-count']]).toEqual(['Grace', '5']);
+    });
+
+    test.each(['-1', 'five', '501', '1.5', ''])(
+      'when limit is %j, then 400 tells its bounds',
+      async (limit) => {
+        const answer = await edfi.get(`students?limit=${limit}`);
+        expect(answer.body).toEqual({
+          ...badRequest('Limit must be omitted or set to a numeric value between 0 and 500.'),
+          correlationId: expect.any(String),
+        });
+      },
+    );
+
+    test.each(['-1', 'two', ''])('when offset is %j, then 400 tells its bounds', async (offset) => {
+      expect((await edfi.get(`students?offset=${offset}`)).body).toMatchObject({
+        status: 400,
+        errors: ['Offset must be a numeric value greater than or equal to 0.'],
+      });
+    });
+
+    test('when totalCount is neither true nor false, then 400', async () => {
+      expect((await edfi.get('students?totalCount=yes')).body).toMatchObject({
+        errors: ['TotalCount must be a boolean value.'],
+      });
+    });
+
+    test('when several parameters are wrong, then 400 tells them all', async () => {
+      expect((await edfi.get('students?totalCount=1&limit=x&offset=-1')).body['errors']).toHaveLength(3);
+    });
+  });
+
+  describe('given fields to search by', () => {
+    test('when a string is asked for, then the students that have it are found', async () => {
+      expect(await found('students?firstName=Grace', 'firstName')).toEqual(['Grace']);
+    });
+
+    test('when nobody has it, then the list is empty', async () => {
+      expect((await edfi.get('students?firstName=Nobody&totalCount=true')).headers['total-count']).toBe('0');
+    });
+
+    test('when the name of a field is spelled in another case, then it is found', async () => {
+      expect(await found('students?FIRSTNAME=Grace', 'firstName')).toEqual(['Grace']);
+    });
+
+    test('when two fields are asked for, then both must fit', async () => {
+      expect(await found('students?firstName=Grace&birthDate=2002-01-02', 'firstName')).toEqual(['Grace']);
+      expect(await found('students?firstName=Grace&birthDate=2001-01-02', 'firstName')).toEqual([]);
+    });
+
+    test.each(['2003-01-02', '1/2/2003', '2003-01-02T00:00:00Z'])(
+      'when a date is asked for as %s, then it is found',
+      async (date) => {
+        expect(await found(`students?birthDate=${encodeURIComponent(date)}`, 'firstName')).toEqual([
+          'Edsger',
+        ]);
+      },
+    );
+
+    test('when an identity is asked for, then its document is found', async () => {
+      const [student] = list(await edfi.get('students?firstName=Tony'));
+      const id = student?.['studentUniqueId'] as string;
+      expect(await found(`students?studentUniqueId=${id}`, 'firstName')).toEqual(['Tony']);
+      expect(await found(`students?studentUniqueId=${id}&firstName=Ada`, 'firstName')).toEqual([]);
+    });
+
+    test('when a number within a reference is asked for, then those that refer to it are found', async () => {
+      expect(await found(`classPeriods?schoolId=${schools[0]}`, 'classPeriodName')).toEqual([
+        'First',
+        'Second',
+      ]);
+      const answer = await edfi.get(`classPeriods?schoolId=${schools[0]}&limit=1&totalCount=true`);
+      expect([list(answer).length, answer.headers['total-count']]).toEqual([1, '2']);
+    });
+
+    test('when a number is asked for that nobody has, then the list is empty', async () => {
+      expect(await found('classPeriods?schoolId=424242', 'classPeriodName')).toEqual([]);
+    });
+
+    test('when a whole identity with a reference is asked for, then its document is found', async () => {
+      const answer = await edfi.get(`classPeriods?schoolId=${schools[1]}&classPeriodName=Second`);
+      expect(list(answer)).toMatchObject([
+        { classPeriodName: 'Second', schoolReference: { schoolId: schools[1] } },
+      ]);
+    });
+
+    test.each([
+      ['true', 'First'],
+      ['False', 'Second'],
+    ])('when a boolean is asked for as %s, then it is found', async (value, name) => {
+      const answer = await found(`classPeriods?officialAttendancePeriod=${value}`, 'classPeriodName');
+      expect(answer).toEqual([name, name]);
+    });
+
+    test('when a descriptor is asked for in another case, then it is found', async () => {
+      const uri = encodeURIComponent(attendance.toUpperCase());
+      expect(await found(`sessions?termDescriptor=${uri}`, 'sessionName')).toEqual(['Fall']);
+      expect(
+        await found(`sessions?termDescriptor=${encodeURIComponent('uri://x#y')}`, 'sessionName'),
+      ).toEqual([]);
+    });
+
+    test('when a descriptor is sought by its code value, then it is found', async () => {
+      expect(await found('termDescriptors?codeValue=Fall%20Semester', 'codeValue')).toEqual([
+        'Fall Semester',
+      ]);
+    });
+
+    test('when a school year is asked for, then it is found although its field is called a string', async () => {
+      expect(await found('schoolYearTypes?schoolYear=2025', 'schoolYear')).toEqual([2025]);
+    });
+
+    test('when a field is asked for that the resource has not, then 400 names it', async () => {
+      const answer = await edfi.get('students?shoeSize=44');
+      expect(answer.body).toEqual({
+        ...badRequest("The query field 'shoeSize' is not valid for this resource."),
+        correlationId: expect.any(String),
+      });
+    });
+
+    test.each([
+      ['classPeriods', 'schoolId', 'one', '$.schoolReference.schoolId'],
+      ['classPeriods', 'officialAttendancePeriod', 'maybe', '$.officialAttendancePeriod'],
+      ['students', 'birthDate', 'yesterday', '$.birthDate'],
+    ])('when %s are asked for with %s=%s, then 400 tells the path', async (resource, field, value, path) => {
+      const answer = await edfi.get(`${resource}?${field}=${value}`);
+      expect(answer.body).toEqual({
+        ...invalid({ [path]: [`The value '${value}' is not valid for ${field}.`] }),
+        correlationId: expect.any(String),
+      });
+    });
+
+    test('when a value is meant to break out of its query, then it is a value and no more', async () => {
+      const value = encodeURIComponent(`x"}' or true --`);
+      expect(await found(`students?firstName=${value}`, 'firstName')).toEqual([]);
+      expect(await found(`sessions?termDescriptor=${value}`, 'sessionName')).toEqual([]);
+    });
+  });
+});
