@@ -56,11 +56,36 @@ join sluice.outcome o on o.write_id = k.write_id;
 select write_id from sluice.outcome where write_id = any($1::uuid[]);
 
 -- name: readBlockedKeys
--- Blocked writes that stand before these in their document's order: by document, identity or superclass identity.
-select i.write_id, i.position, i.document_id, i.referential_id, i.superclass_id
-from sluice.intake i
-where i.blocked_at is not null
-  and (i.referential_id = any($1::uuid[]) or i.superclass_id = any($1::uuid[]) or i.document_id = any($2::uuid[]));
+-- Blocked writes that may stand before those of a batch in a document's order. $1: identities that the batch provides;
+-- $2: documents that it names by their ids; $3: its own writes, which are in nobody's way. A document is met under each
+-- of its names: by the identities it has, and by the writes that mean its id.
+with named as (
+  select unnest($1::uuid[]) as referential_id
+  union
+  select d.referential_id from sluice.document d where d.document_id = any($2::uuid[])
+  union
+  select d.superclass_id from sluice.document d where d.document_id = any($2::uuid[]) and d.superclass_id is not null
+),
+meant as (
+  select unnest($2::uuid[]) as document_id
+  union
+  select a.document_id from sluice.alias a where a.referential_id = any($1::uuid[])
+),
+found as (
+  select i.write_id, i.position, i.document_id, i.referential_id, i.superclass_id
+  from named n join sluice.intake i on i.referential_id = n.referential_id where i.blocked_at is not null
+  union
+  select i.write_id, i.position, i.document_id, i.referential_id, i.superclass_id
+  from named n join sluice.intake i on i.superclass_id = n.referential_id where i.blocked_at is not null
+  union
+  select i.write_id, i.position, i.document_id, i.referential_id, i.superclass_id
+  from meant m join sluice.intake i on i.document_id = m.document_id where i.blocked_at is not null
+)
+select f.write_id, f.position, f.document_id, f.referential_id, f.superclass_id,
+       d.referential_id as held_referential_id, d.superclass_id as held_superclass_id
+from found f
+left join sluice.document d on d.document_id = f.document_id
+where f.write_id <> all($3::uuid[]);
 
 -- name: readReferrerBodies
 -- Documents that refer to one of these identities, locked in the order of their ids, with their bodies: at most $2.

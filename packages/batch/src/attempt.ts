@@ -113,7 +113,7 @@ async function carryOn(session: Session, origin: Origin, plan: Plan, options: At
   if (typeof cascade !== 'string') return { ...plan, cascade };
   // Nothing of the plan stands but the answer: a change of identity is planned alone.
   const outcomes = [{ write, outcome: refusal(write, cascade) }];
-  return { ...emptyPlan(), keys: plan.keys, outcomes, held: plan.held };
+  return { ...emptyPlan(), keys: plan.keys, outcomes, held: plan.held, dropped: plan.dropped };
 }
 
 async function readBodies(

@@ -97,11 +97,6 @@ export async function readFacts(
         if (owner !== undefined) documentIds.add(owner);
       }
     }
-    // Writes of the batch itself are in nobody's way: they are all decided now.
-    if (options.withBlocked) {
-      const own = new Set(writes.map((write) => write.writeId));
-      for (const [id, { writeId }] of facts.blocked) if (own.has(writeId)) facts.blocked.delete(id);
-    }
     if (documentIds.size === 0) return facts;
     const ids = [...documentIds];
     const statements: Statement[] = [
@@ -140,7 +135,8 @@ function firstStatements(writes: readonly WriteHeader[], options: ReadFactsOptio
     const documentIds = writes
       .filter((write) => write.operation !== 'upsert')
       .map((write) => write.documentId);
-    statements.push({ name: 'readBlockedKeys', values: [own, documentIds] });
+    const writeIds = writes.map((write) => write.writeId);
+    statements.push({ name: 'readBlockedKeys', values: [own, documentIds, writeIds] });
   }
   return statements;
 }
@@ -181,7 +177,14 @@ const takers: Readonly<Record<string, (facts: Facts, row: Row) => void>> = {
   },
   readBlockedKeys(facts, row) {
     const blocked = { writeId: row['write_id'] as string, position: row['position'] as number };
-    for (const id of [row['document_id'], row['referential_id'], row['superclass_id']] as (string | null)[]) {
+    const names = [
+      'document_id',
+      'referential_id',
+      'superclass_id',
+      'held_referential_id',
+      'held_superclass_id',
+    ];
+    for (const id of names.map((name) => row[name] as string | null)) {
       const known = id === null ? undefined : facts.blocked.get(id);
       if (id !== null && (known === undefined || known.position > blocked.position))
         facts.blocked.set(id, blocked);
