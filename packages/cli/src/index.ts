@@ -1,1 +1,7 @@
-export {};
+/** The load and the generated district, for programs that want what the commands do. */
+export { load, type LoadOptions, type LoadReport } from './load/load.ts';
+export type { LoadLine } from './load/load-line.ts';
+export { findLoadFiles, readLoadLines } from './load/read-lines.ts';
+export { shuffle } from './load/shuffle.ts';
+export { sampleLines } from './dev/sample-lines.ts';
+export { sampleModelFile } from './sample/district.ts';

@@ -4,9 +4,15 @@ import { generateDistrict } from '../sample/district.ts';
 
 const studentsPerSchool = 150;
 
-/** @param students in all; as many schools as that takes. */
-export function* sampleLines(seed: number, students: number): Iterable<LoadLine> {
-  const schools = Math.max(1, Math.ceil(students / studentsPerSchool));
+/**
+ * @param students in all
+ * @param schools for them; as many as they take, unless told
+ */
+export function* sampleLines(
+  seed: number,
+  students: number,
+  schools = Math.max(1, Math.ceil(students / studentsPerSchool)),
+): Iterable<LoadLine> {
   let number = 0;
   const district = generateDistrict({ seed, schools, studentsPerSchool: Math.round(students / schools) });
   for (const { endpoint, document } of district) {
