@@ -31,7 +31,7 @@ export class BenchProcess {
     child.on('message', (notice: Notice) => this.#hear(notice));
     child.on('error', (error) => this.#fail(error));
     child.on('exit', (code, signal) =>
-      this.#fail(new Error(`Cannot measure as a process has ended: ${signal ?? `exit code ${code}`}`)),
+      this.#fail(new Error(`a process has ended: ${signal ?? `exit code ${code}`}`)),
     );
   }
 
@@ -65,7 +65,7 @@ export class BenchProcess {
 
   /** Begins the run; `warm` settles when documents begin to count, `result` at the end. */
   go(warmupMs: number, durationMs: number): { warm: Promise<void>; result: Promise<NoticeOf<'result'>> } {
-    const timeoutMs = warmupMs + durationMs + 120_000;
+    const timeoutMs = warmupMs + durationMs + 60_000;
     const warm = this.#await('warm', timeoutMs).then(() => undefined);
     const result = this.#await('result', timeoutMs);
     // Whoever awaits one of them hears of a failure; the other must not end the program.
@@ -96,7 +96,7 @@ export class BenchProcess {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
-        () => reject(new Error(`Cannot measure as a process does not say that it is ${type}`)),
+        () => reject(new Error(`a process has not answered in time: ${type}`)),
         timeoutMs,
       );
       this.#waiting.set(type, {

@@ -1,8 +1,9 @@
 /** A run: all contenders in each round, in turn, the order turned round by round, and what their figures say together. */
 import { cpus, totalmem } from 'node:os';
 import { chooseCode, type Code, type CodeChoice } from './code.ts';
-import { measure, type CpuByPlace, type Measurement } from './measure.ts';
-import { absenceOf, type ContenderName, type WorkloadName } from './names.ts';
+import { measure, type CpuByPlace, type MeasureOptions, type Measurement } from './measure.ts';
+import { requirePeers } from './contenders/peer.ts';
+import { absenceOf, isPeer, type ContenderName, type WorkloadName } from './names.ts';
 import { openServer, type Server, type ServerFacts } from './server.ts';
 import { summarize, type Spread, type Summary } from './statistics.ts';
 import type { WorkloadOptions } from './workload/workload.ts';
@@ -89,6 +90,7 @@ export interface ContenderSummary {
 }
 
 export async function bench(options: BenchOptions): Promise<BenchReport> {
+  if (options.contenders.some(isPeer)) requirePeers();
   const code = chooseCode(options.code);
   const absent: BenchReport['absent'] = {};
   for (const contender of options.contenders) {
@@ -133,7 +135,7 @@ async function measureAll(
           signal.throwIfAborted();
           onProgress(`round ${round} of ${options.rounds}: ${contender}, ${clients} clients`);
           const { workload: name, seed, district } = options;
-          const measurement = await measure({
+          const measurement = await measureOne(contender, {
             ...options,
             contender,
             clients,
@@ -152,6 +154,18 @@ async function measureAll(
     return measurements;
   } finally {
     await world.remove();
+  }
+}
+
+async function measureOne(contender: ContenderName, options: MeasureOptions): Promise<Measurement> {
+  try {
+    return await measure(options);
+  } catch (error) {
+    options.signal.throwIfAborted();
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`Cannot measure ${contender} with ${options.clients} clients: ${reason}`, {
+      cause: error,
+    });
   }
 }
 

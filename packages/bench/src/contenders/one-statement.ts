@@ -1,7 +1,7 @@
 /** The best that can be done without batching: checks and inserts of one document in one prepared statement. */
 import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
-import { describe, type BenchDocument } from '../workload/bench-model.ts';
+import { describe, type BenchDocument, type DescribedDocument } from '../workload/bench-model.ts';
 import type { Contender, ContenderOptions } from './contender.ts';
 
 const insertAll = {
@@ -49,12 +49,12 @@ export class OneStatement implements Contender {
     for (const client of clients) client.release();
   }
 
-  async submit(document: BenchDocument): Promise<void> {
-    const { referentialId, superclassId, referenceIds, contentHash, resource, lane, body } = describe(
-      this.#options.model,
-      document,
-      this.#options.lanes,
-    );
+  submit(document: BenchDocument): Promise<void> {
+    return this.store(describe(this.#options.model, document, this.#options.lanes));
+  }
+
+  async store(document: DescribedDocument): Promise<void> {
+    const { referentialId, superclassId, referenceIds, contentHash, resource, lane, body } = document;
     const values = [uuidv7(), lane, resource, referentialId, superclassId, contentHash, body, referenceIds];
     const { rows } = await this.#pool.query<{ stored: number }>({ ...insertAll, values });
     if (rows[0]?.stored !== 1) throw new Error('Cannot store the document as a reference is invalid');

@@ -2,6 +2,7 @@
 import { isCoordinated, isPeer, type ContenderName } from '../names.ts';
 import type { Contender, ContenderOptions } from './contender.ts';
 import { OneStatement } from './one-statement.ts';
+import { Peer } from './peer.ts';
 import { Product } from './product.ts';
 import { SeedDirect } from './seed-direct.ts';
 
@@ -10,7 +11,6 @@ export function openContender(name: ContenderName, options: ContenderOptions): C
   if (name === 'one-statement') return new OneStatement(options);
   if (name === 'local' || name === 'direct') return new Product(options, name);
   if (isCoordinated(name)) return new Product(options, 'coordinated');
-  throw new Error(
-    `Cannot open the contender as ${isPeer(name) ? 'it is a peer' : 'nobody knows it'}: ${name}`,
-  );
+  if (isPeer(name)) return new Peer(name, options);
+  throw new Error(`Cannot open the contender as nobody knows it: ${name as string}`);
 }

@@ -190,6 +190,7 @@ export const benchCommand = () =>
       const isJson = flags['json'] === true;
       const { bench, measurementLine, reportLines, reportPage } = await import('@sluice/bench');
       const progress = new ProgressLine();
+      const { signal } = awaitStopRequest();
       const districtFolder = await mkdtemp(join(tmpdir(), 'sluice-bench-district-'));
       try {
         const report = await bench({
@@ -207,7 +208,7 @@ export const benchCommand = () =>
             values.workload === 'district'
               ? await writeDistrict(districtFolder, values.seed, values.students)
               : null,
-          signal: awaitStopRequest().signal,
+          signal,
           onProgress: (sentence) => progress.show(() => sentence),
           onMeasurement(measurement, round) {
             progress.clear();
@@ -224,6 +225,9 @@ export const benchCommand = () =>
         }
         if (isJson) printJson(report);
         else for (const line of reportLines(report)) printLine(line);
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        process.exitCode = 130;
       } finally {
         progress.clear();
         await rm(districtFolder, { recursive: true, force: true });

@@ -1,0 +1,73 @@
+/**
+ * A queue on PostgreSQL, used to submit a write, to work on it and to await its result, each document written by the one
+ * statement that is best for one document. Everything runs in the process of the clients, which spares a peer all
+ * that passes between processes. The libraries are in a workspace of their own, so that the product needs none.
+ */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { SluiceError } from '@sluice/protocol';
+import { describe, type BenchDocument, type DescribedDocument } from '../workload/bench-model.ts';
+import type { Contender, ContenderOptions } from './contender.ts';
+import { OneStatement } from './one-statement.ts';
+import type { PeerName } from '../names.ts';
+
+interface PeerLibrary {
+  open(options: {
+    url: string;
+    poolMax: number;
+    isTuned: boolean;
+    store: (document: DescribedDocument) => Promise<void>;
+  }): Promise<OpenPeer>;
+}
+
+interface OpenPeer {
+  submit(document: DescribedDocument): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const folder = new URL('../../peers/', import.meta.url);
+
+/** @throws {SluiceError} `configuration_invalid` */
+export function requirePeers(): void {
+  if (existsSync(new URL('node_modules', folder))) return;
+  throw new SluiceError(
+    'configuration_invalid',
+    `Cannot measure peers as they are not installed: npm ci --prefix ${fileURLToPath(folder)} --workspaces=false`,
+  );
+}
+
+export class Peer implements Contender {
+  readonly #name: PeerName;
+  readonly #options: ContenderOptions;
+  readonly #writer: OneStatement;
+  #peer: OpenPeer | null = null;
+
+  constructor(name: PeerName, options: ContenderOptions) {
+    this.#name = name;
+    this.#options = options;
+    this.#writer = new OneStatement(options);
+  }
+
+  async start(): Promise<void> {
+    await this.#writer.start();
+    const file = `${this.#name.replace(/-tuned$/, '')}.mjs`;
+    const library = (await import(new URL(file, folder).href)) as PeerLibrary;
+    const { url, poolMax } = this.#options;
+    this.#peer = await library.open({
+      url,
+      poolMax,
+      isTuned: this.#name.endsWith('-tuned'),
+      store: (document) => this.#writer.store(document),
+    });
+  }
+
+  async submit(document: BenchDocument): Promise<void> {
+    const { model, lanes } = this.#options;
+    await this.#peer?.submit(describe(model, document, lanes));
+  }
+
+  async stop(): Promise<void> {
+    await this.#peer?.stop();
+    await this.#writer.stop();
+  }
+}
