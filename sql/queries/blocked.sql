@@ -20,25 +20,27 @@ delete from sluice.awaited where write_id = any($1::uuid[]);
 
 -- name: wakeAwaiting
 -- What these lanes' blocked writes await has changed. $1: met, the identity exists or the write stood behind is settled;
--- a write wakes once nothing is left that it awaits. $2, $3: gone, and why; who may not wait on wakes to be answered.
+-- a write wakes once nothing is left that it awaits. $2, $3: gone, and why if that is known: it is noted once, as an id
+-- may be awaited by many. Who may not wait on wakes to be answered.
 -- Says how many woke, and which of the ids are awaited in other lanes: their leaders look for themselves.
 with met as (
   delete from sluice.awaited where awaited_id = any($1::uuid[]) and lane = any($4::smallint[]) returning write_id
 ),
-gone as (
+noted as (
   update sluice.awaited a set failure = g.failure
   from unnest($2::uuid[], $3::text[]) as g (awaited_id, failure)
   where a.awaited_id = g.awaited_id and a.lane = any($4::smallint[])
-  returning a.write_id
+    and (a.failure is null or g.failure <> '') and a.failure is distinct from g.failure
 ),
 free as (
   select m.write_id from met m
   where not exists (
     select from sluice.awaited a where a.write_id = m.write_id and a.awaited_id <> all($1::uuid[]))
   union
-  select g.write_id from gone g
-  join sluice.intake i on i.write_id = g.write_id
-  where i.reference_deadline is null or i.reference_deadline <= clock_timestamp()
+  select a.write_id from sluice.awaited a
+  join sluice.intake i on i.write_id = a.write_id
+  where a.awaited_id = any($2::uuid[]) and a.lane = any($4::smallint[])
+    and (i.reference_deadline is null or i.reference_deadline <= clock_timestamp())
 ),
 woken as (
   update sluice.intake i set blocked_at = null

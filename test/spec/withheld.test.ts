@@ -197,6 +197,8 @@ describe('documents in a circle', () => {
     const places = outcomes.map(({ detail }) => detail?.missing?.map(({ path }) => path));
     const [one, two] = ['$.knows[0].friendReference', '$.knows[1].friendReference'];
     expect(places).toEqual([[one], [one], expect.arrayContaining([two]), [one], undefined]);
+    const lost = outcomes[2]!.detail!.missing!.find(({ path }) => path === two);
+    expect(lost).toMatchObject({ reason: 'never_seen' });
     expect(await world.sql('select from sluice.awaited')).toEqual([]);
     expect(await world.sql('select from sluice.intake')).toEqual([]);
   });

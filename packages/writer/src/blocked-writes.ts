@@ -76,8 +76,10 @@ export class BlockedWrites {
     let woken = await this.#wake(met, gone, lanes);
     if (report.blocked.length > 0) {
       for (const { write } of report.blocked) this.#suspects.add(write.writeId);
-      // A provider in another lane may have been settled after the facts were read and before this was committed.
-      woken += await this.#look(new Set(report.blocked.flatMap(({ awaits }) => awaits)), lanes);
+      // A provider in another lane may have been settled after the facts were read and before this was committed. That
+      // it came to nothing matters to those alone who may not wait on: what is awaited by many is looked at often.
+      const bound = report.blocked.filter(({ write }) => write.referenceDeadline === null);
+      woken += await this.#look(idsOf(report.blocked), lanes, '', idsOf(bound));
     }
     return woken;
   }
@@ -86,7 +88,7 @@ export class BlockedWrites {
   async tick(lanes: readonly number[]): Promise<number> {
     const hinted = new Set(this.#hinted);
     this.#hinted.clear();
-    let woken = await this.#look(hinted, lanes);
+    let woken = await this.#look(hinted, lanes, '');
     woken += (await this.#session.run('expireReferenceDeadlines', [lanes])).length;
     if (this.#isTakingOver || performance.now() >= this.#nextSliceAt) woken += await this.#lookAtSlice(lanes);
     woken += await this.#settleTogether(lanes);
@@ -101,28 +103,38 @@ export class BlockedWrites {
     this.#after = isEnd ? [nowhere, nowhere] : [last['awaited_id'] as string, last['write_id'] as string];
     if (this.#isTakingOver) for (const row of rows) this.#suspects.add(row['write_id'] as string);
     if (isEnd) this.#isTakingOver = false;
-    const woken = await this.#look(new Set(rows.map((row) => row['awaited_id'] as string)), lanes);
+    const ids = new Set(rows.map((row) => row['awaited_id'] as string));
+    const woken = await this.#look(ids, lanes, null);
     this.#nextSliceAt = performance.now() + (performance.now() - started) / lookShare;
     return woken;
   }
 
-  /** Wakes who awaits one of these ids, as far as it has changed by now. */
-  async #look(ids: ReadonlySet<string>, lanes: readonly number[]): Promise<number> {
+  /**
+   * Wakes who awaits one of these ids, as far as it has changed by now.
+   * @param failure Of what is gone: empty where it was on its way, null where nobody knows whether it ever was.
+   * @param bound The ids of which it matters that they are gone.
+   */
+  async #look(
+    ids: ReadonlySet<string>,
+    lanes: readonly number[],
+    failure: '' | null,
+    bound: ReadonlySet<string> = ids,
+  ): Promise<number> {
     if (ids.size === 0) return 0;
     const met: string[] = [];
-    const gone = new Map<string, string>();
+    const gone = new Map<string, string | null>();
     for (const row of await this.#session.run('lookAwaited', [[...ids]])) {
       const id = row['awaited_id'] as string;
       if (row['is_met'] === true || (row['is_gone'] === true && row['is_settled_write'] === true))
         met.push(id);
-      else if (row['is_gone'] === true) gone.set(id, '');
+      else if (row['is_gone'] === true && bound.has(id)) gone.set(id, failure);
     }
     return this.#wake(met, gone, lanes, false);
   }
 
   async #wake(
     met: readonly string[],
-    gone: ReadonlyMap<string, string>,
+    gone: ReadonlyMap<string, string | null>,
     lanes: readonly number[],
     tellsOthers = true,
   ): Promise<number> {
@@ -180,4 +192,8 @@ export class BlockedWrites {
     await this.#wake(exists ? [writeId, ...gone] : [writeId], failures, lanes);
     return true;
   }
+}
+
+function idsOf(blocked: BatchReport['blocked']): Set<string> {
+  return new Set(blocked.flatMap(({ awaits }) => awaits));
 }
