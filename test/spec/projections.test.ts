@@ -235,6 +235,11 @@ const edfi = resolve(process.env['SLUICE_EDFI_DIR'] ?? resolve(import.meta.dirna
 const hasEdfi = existsSync(edfi);
 if (!hasEdfi) console.warn('Skipped: projections of real documents, as the Ed-Fi data is not there');
 
+interface Association {
+  studentReference: { studentUniqueId: string };
+  schoolReference: { schoolId: number };
+}
+
 describe.skipIf(!hasEdfi)('the projections of the Ed-Fi sample', () => {
   const database = useDatabase();
 
@@ -254,11 +259,10 @@ describe.skipIf(!hasEdfi)('the projections of the Ed-Fi sample', () => {
       const lines = readFileSync(`${edfi}/documents/${file}`, 'utf8').split('\n').filter(Boolean);
       const outcomes = await Promise.all(
         lines.map((line) => {
-          const { endpoint, document } = JSON.parse(line) as { endpoint: string; document: never };
+          const { endpoint, document } = JSON.parse(line) as { endpoint: string; document: object };
           if (endpoint === '/ed-fi/studentSchoolAssociations') {
-            pairs.add(
-              `${document['studentReference']['studentUniqueId']} ${document['schoolReference']['schoolId']}`,
-            );
+            const { studentReference, schoolReference } = document as Association;
+            pairs.add(`${studentReference.studentUniqueId} ${schoolReference.schoolId}`);
           }
           const resource = real.findEndpoint(endpoint)!;
           return client.submit({ operation: 'upsert', resource, body: JSON.stringify(document) });

@@ -1,4 +1,4 @@
-import type { Outcome, WriteHeader } from '@sluice/protocol';
+import type { WriteHeader } from '@sluice/protocol';
 import { describe, expect, test } from 'vitest';
 import { noFacts, type DocumentFact, type Facts } from './facts.ts';
 import { planBatch, type Plan } from './plan.ts';
@@ -75,7 +75,7 @@ function fates(plan: Plan): Record<string, string> {
   ]) as Record<string, string>;
 }
 
-function outcomeOf(plan: Plan, writeId: string): Outcome | undefined {
+function outcomeOf(plan: Plan, writeId: string): Plan['outcomes'][number]['outcome'] | undefined {
   return plan.outcomes.find(({ outcome }) => outcome.writeId === writeId)?.outcome;
 }
 

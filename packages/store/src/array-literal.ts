@@ -13,7 +13,7 @@ export function arrayLiteral(values: readonly unknown[]): string {
     const value = values[index];
     if (value === null || value === undefined) text += 'NULL';
     else if (typeof value === 'string') text += plain.test(value) ? value : quoted(value);
-    else text += String(value as number | boolean);
+    else text += `${value as number | boolean}`;
   }
   return `${text}}`;
 }
