@@ -41,6 +41,7 @@ export class MemoryPath implements WritePath {
   readonly #options: MemoryPathOptions;
   readonly #sessions: SessionPool;
   readonly #waiters = new Map<string, Waiter>();
+  #isDue = false;
   #queue: Waiter[] = [];
   readonly #resting = new Set<Waiter>();
   #batches = new Set<Promise<void>>();
@@ -48,7 +49,11 @@ export class MemoryPath implements WritePath {
 
   constructor(options: MemoryPathOptions) {
     this.#options = options;
-    this.#sessions = new SessionPool({ ...options.database.options, sessionsMax: options.sessionsMax });
+    this.#sessions = new SessionPool({
+      ...options.database.options,
+      sessionsMax: options.sessionsMax,
+      settings: { plan_cache_mode: 'force_generic_plan' },
+    });
   }
 
   get waiting(): number {
@@ -114,7 +119,21 @@ export class MemoryPath implements WritePath {
     throw new SluiceError('outcome_unknown', undefined, { detail: { writeId } });
   }
 
+  /**
+   * Begins batches while sessions are free. Where a batch takes many writes, it does so at the end of this turn of the
+   * event loop: the first of many that come together would otherwise go alone.
+   */
   #work(): void {
+    if (this.#options.batchWritesMax === 1) return this.#begin();
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(() => {
+      this.#isDue = false;
+      this.#begin();
+    });
+  }
+
+  #begin(): void {
     while (this.#queue.length > 0 && this.#batches.size < this.#options.sessionsMax) {
       const batch = this.#queue.splice(0, this.#options.batchWritesMax);
       for (const waiter of batch) waiter.isUnderWay = waiter.wasUnderWay = true;

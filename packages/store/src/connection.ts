@@ -21,6 +21,17 @@ export interface ConnectionOptions {
   answerTimeoutMs?: number;
 }
 
+/**
+ * Nested loops over indexes are right for every statement of ours at every size of the tables, so no plan may be pinned
+ * that an ANALYZE of small or empty tables made look good: sessions are long-lived, and so are their prepared plans.
+ */
+const planSettings: Readonly<Record<string, string>> = {
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  jit: 'off',
+};
+
 const int8 = 20;
 const timestamptz = 1184;
 
@@ -50,7 +61,7 @@ export function poolConfig(
   connectionsMax: number,
   isPipelined: boolean,
 ): pg.PoolConfig {
-  const settings = settingsText(options.settings ?? {});
+  const settings = settingsText(options);
   return {
     ...clientConfig(options),
     max: connectionsMax,
@@ -59,7 +70,7 @@ export function poolConfig(
     ...(isPipelined ? { pipeline: true } : {}),
     // pg-pool waits for the promise, although its types do not say so.
     // oxlint-disable-next-line typescript/no-misused-promises
-    ...(settings === '' ? {} : { onConnect: (client: pg.ClientBase) => client.query(settings) }),
+    onConnect: (client: pg.ClientBase) => client.query(settings),
   };
 }
 
@@ -67,11 +78,10 @@ export function poolConfig(
  * One statement that makes the settings for the session. Those that this server does not know (an older PostgreSQL)
  * are passed over. Names and values are ours; they are quoted all the same.
  */
-export function settingsText(settings: Readonly<Record<string, string>>): string {
-  const pairs = Object.entries(settings).map(
+export function settingsText({ settings = {} }: ConnectionOptions): string {
+  const pairs = Object.entries({ ...planSettings, ...settings }).map(
     ([name, value]) => `(${pg.escapeLiteral(name)}, ${pg.escapeLiteral(value)})`,
   );
-  if (pairs.length === 0) return '';
   return (
     'select pg_catalog.set_config(s.name, v.value, false) ' +
     `from (values ${pairs.join(', ')}) as v (name, value) join pg_catalog.pg_settings s on s.name = v.name`

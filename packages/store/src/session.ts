@@ -56,8 +56,7 @@ export class Session {
     const session = new Session(client, () => endWithin(closeTimeoutMs, client, socket));
     try {
       await client.connect();
-      const settings = settingsText(options.settings ?? {});
-      if (settings !== '') await client.query(settings);
+      await client.query(settingsText(options));
       const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
       session.#pid = rows[0]?.pid ?? 0;
       return session;

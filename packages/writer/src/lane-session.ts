@@ -27,9 +27,7 @@ export interface LaneSessionOptions {
 
 /**
  * The server ends a session that is silent or stuck for longer than this, and with it the leadership of a process that
- * is frozen: its kernel would go on answering keepalives for ever. Nested loops over indexes are right for every
- * statement of a batch at every size of the tables, so no plan may be pinned that an early ANALYZE of small tables
- * made look good.
+ * is frozen: its kernel would go on answering keepalives for ever.
  */
 const sessionSettings: Readonly<Record<string, string>> = {
   idle_session_timeout: '3s',
@@ -42,11 +40,7 @@ const sessionSettings: Readonly<Record<string, string>> = {
   tcp_keepalives_idle: '5',
   tcp_keepalives_interval: '1',
   tcp_keepalives_count: '3',
-  enable_seqscan: 'off',
-  enable_hashjoin: 'off',
-  enable_mergejoin: 'off',
   plan_cache_mode: 'force_generic_plan',
-  jit: 'off',
 };
 
 export class LaneSession {
