@@ -5,16 +5,33 @@ from sluice.outcome
 where write_id = any($1::uuid[]);
 
 -- name: readWriteStates
--- Writes of one client: settled, or where they are. An insert that was given up may land behind its own outcome, which
--- is what counts.
+-- Writes of one client: settled, or where they are and what they await. An insert that was given up may land behind its
+-- own outcome, which is what counts.
 select o.write_id, 'settled' as state, o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail,
-       o.settled_at, null::timestamptz as accepted_at, null::timestamptz as blocked_at
+       o.settled_at, null::timestamptz as accepted_at, null::timestamptz as blocked_at, null::jsonb as awaits
 from sluice.outcome o
 where o.write_id = any($1::uuid[]) and o.client = $2
 union all
 select i.write_id, case when i.blocked_at is null then 'ready' else 'blocked' end, null, null, i.resource,
-       i.document_id, null, null, null, null, i.accepted_at, i.blocked_at
+       i.document_id, null, null, null, null, i.accepted_at, i.blocked_at, w.awaits
 from sluice.intake i
+left join lateral (
+  select jsonb_agg(jsonb_build_object(
+           'awaitedId', a.awaited_id,
+           'since', a.since,
+           'kind', case when a.awaited_id = any(i.reference_ids) then 'reference' else 'predecessor' end,
+           'isPending', exists (
+             select from sluice.intake p
+             where p.referential_id = a.awaited_id and p.operation <> 'delete' and p.write_id <> i.write_id
+             union all
+             select from sluice.intake p
+             where p.superclass_id = a.awaited_id and p.operation <> 'delete' and p.write_id <> i.write_id
+             union all
+             select from sluice.intake p where p.write_id = a.awaited_id))
+           order by a.since, a.awaited_id) as awaits
+  from sluice.awaited a
+  where a.write_id = i.write_id and i.blocked_at is not null
+) w on true
 where i.write_id = any($1::uuid[]) and i.client = $2
   and not exists (select from sluice.outcome o where o.write_id = i.write_id);
 

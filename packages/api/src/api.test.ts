@@ -393,6 +393,7 @@ describe('GET', () => {
       acceptedAt: '2026-01-02T03:04:05.678Z',
       blockedAt: null,
       settledAt: null,
+      awaits: [],
     };
     client.write = { ...state, state: 'ready', outcome: null };
     const pending = await get(`/writes/${writeId}`);
@@ -406,7 +407,8 @@ describe('GET', () => {
 
   test('tells what became of many writes, and leaves out what is not there', async () => {
     const { client, send } = setup();
-    const state = { writeId, resource: 'ed-fi/schools', acceptedAt: null, blockedAt: null, settledAt: null };
+    const times = { acceptedAt: null, blockedAt: null, settledAt: null };
+    const state = { writeId, resource: 'ed-fi/schools', ...times, awaits: [] };
     client.write = { ...state, state: 'settled', outcome: created };
     const ask = (body: unknown) => send('POST', '/writes/query', JSON.stringify(body));
     const response = await ask({ ids: [writeId, documentId, 'x'] });

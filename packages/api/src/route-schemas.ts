@@ -201,6 +201,26 @@ const writeState = {
     acceptedAt: { type: 'string', nullable: true },
     blockedAt: { type: 'string', nullable: true },
     settledAt: { type: 'string', nullable: true },
+    awaits: {
+      type: 'array',
+      description: 'What a `blocked` write awaits; empty for any other.',
+      items: {
+        type: 'object',
+        required: ['awaitedId', 'since', 'kind', 'isPending'],
+        properties: {
+          awaitedId: { type: 'string', format: 'uuid' },
+          since: { type: 'string', format: 'date-time' },
+          kind: {
+            enum: ['reference', 'predecessor'],
+            description:
+              'A document referred to, or a write that comes before, in the order of one document.',
+          },
+          resource: { type: 'string', description: 'Of a reference: name of the resource referred to.' },
+          path: { type: 'string', description: 'Of a reference: its place in the document.' },
+          isPending: { type: 'boolean', description: 'A write that would provide it is on its way.' },
+        },
+      },
+    },
     outcome: {
       type: 'object',
       nullable: true,

@@ -43,12 +43,29 @@ export interface StoredDocument {
   modifiedAt: string;
 }
 
+/** What a blocked write awaits, and since when. */
+export interface AwaitedState {
+  /** ReferentialId of the document referred to, or the id of the write that is stood behind. */
+  awaitedId: string;
+  /** ISO 8601. */
+  since: string;
+  /** `reference`: a document referred to; `predecessor`: a write that comes before, in the order of one document. */
+  kind: 'reference' | 'predecessor';
+  /** Of a reference: name of the resource and place in the body. */
+  resource?: string;
+  path?: string;
+  /** A write that would provide it is on its way. False: nobody has submitted it, or it was just settled. */
+  isPending: boolean;
+}
+
 export interface WriteState {
   writeId: string;
   /** `ready`: waiting its turn; `blocked`: waiting for a reference; `settled`: {@link outcome} tells. */
   state: 'ready' | 'blocked' | 'settled';
   resource: string;
   outcome: Outcome | null;
+  /** In the order since when; empty unless `blocked`. */
+  awaits: AwaitedState[];
   acceptedAt: string | null;
   blockedAt: string | null;
   settledAt: string | null;

@@ -1,11 +1,12 @@
 /** Puts a client together: reads, keys and identities are the same in every mode, only the path of a write differs. */
-import type { Model } from '@sluice/model';
+import { describeDocument, type Model } from '@sluice/model';
 import { defaults, SluiceError, type Mode, type Outcome, type Write } from '@sluice/protocol';
 import { fingerprintOf, outcomeOf, settleOptions, type Projection } from '@sluice/batch';
 import { agree, Database, DatabaseError, type Row } from '@sluice/store';
 import type { Logger } from 'pino';
 import { writesAskedMax } from './contract.ts';
 import type {
+  AwaitedState,
   ClientStatus,
   DocumentFilter,
   Page,
@@ -253,7 +254,30 @@ class Client implements SluiceClient {
     if (writeIds.length > writesAskedMax) {
       throw new SluiceError('invalid_request', `Cannot ask for more than ${writesAskedMax} writes at once`);
     }
-    return (await this.#run('readWriteStates', [writeIds, client])).map(writeStateOf);
+    const states = (await this.#run('readWriteStates', [writeIds, client])).map(writeStateOf);
+    const refer = states.filter(({ awaits }) => awaits.some(({ kind }) => kind === 'reference'));
+    for (let from = 0; from < refer.length; from += bodiesMax) {
+      await this.#nameAwaited(refer.slice(from, from + bodiesMax));
+    }
+    return states;
+  }
+
+  /** Says of each reference which one it is, from the bodies of the writes. Those just settled have none any more. */
+  async #nameAwaited(states: readonly WriteState[]): Promise<void> {
+    const rows = await this.#run('readBodies', [states.map(({ writeId }) => writeId)]);
+    const bodies = new Map(rows.map((row) => [row['write_id'] as string, row['body'] as string | null]));
+    for (const { writeId, resource, awaits } of states) {
+      const body = bodies.get(writeId) ?? null;
+      const described = body === null ? undefined : this.model.findEndpoint(resource);
+      if (body === null || described === undefined) continue;
+      const { references } = describeDocument(described, JSON.parse(body));
+      for (const awaited of awaits) {
+        const reference = references.find(({ referentialId }) => referentialId === awaited.awaitedId);
+        if (reference === undefined) continue;
+        awaited.resource = reference.resource;
+        awaited.path = reference.path;
+      }
+    }
   }
 
   async status(): Promise<ClientStatus> {
@@ -290,6 +314,9 @@ class Client implements SluiceClient {
   }
 }
 
+/** Bodies of blocked writes that are in memory at once. */
+const bodiesMax = 64;
+
 function filterValues(endpoint: string, { contains, folded, referentialIds }: DocumentFilter): unknown[] {
   const values = [
     endpoint,
@@ -308,6 +335,10 @@ function writeStateOf(row: Row): WriteState {
     state,
     resource: row['resource'] as string,
     outcome: state === 'settled' ? outcomeOf(row) : null,
+    awaits: ((row['awaits'] ?? []) as AwaitedState[]).map((awaited) => ({
+      ...awaited,
+      since: new Date(awaited.since).toISOString(),
+    })),
     acceptedAt: row['accepted_at'] as string | null,
     blockedAt: row['blocked_at'] as string | null,
     settledAt: row['settled_at'] as string | null,
