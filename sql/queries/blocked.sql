@@ -22,9 +22,18 @@ delete from sluice.awaited where write_id = any($1::uuid[]);
 -- What these lanes' blocked writes await has changed. $1: met, the identity exists or the write stood behind is settled;
 -- a write wakes once nothing is left that it awaits. $2, $3: gone, and why if that is known: it is noted once, as an id
 -- may be awaited by many. Who may not wait on wakes to be answered.
--- Says how many woke, and which of the ids are awaited in other lanes: their leaders look for themselves.
-with met as (
-  delete from sluice.awaited where awaited_id = any($1::uuid[]) and lane = any($4::smallint[]) returning write_id
+-- Says how many woke, and which of the ids are awaited in other lanes: their leaders look for themselves. Most ids are
+-- awaited by nobody, so that is found out first, once.
+with met_ids as materialized (
+  select distinct awaited_id, lane from sluice.awaited where awaited_id = any($1::uuid[])
+),
+gone_ids as materialized (
+  select distinct awaited_id, lane from sluice.awaited where awaited_id = any($2::uuid[])
+),
+met as (
+  delete from sluice.awaited
+  where awaited_id = any(array(select awaited_id from met_ids)) and lane = any($4::smallint[])
+  returning write_id
 ),
 noted as (
   update sluice.awaited a set failure = g.failure
@@ -35,11 +44,11 @@ noted as (
 free as (
   select m.write_id from met m
   where not exists (
-    select from sluice.awaited a where a.write_id = m.write_id and a.awaited_id <> all($1::uuid[]))
+    select from sluice.awaited a where a.write_id = m.write_id and a.awaited_id <> all(array(select awaited_id from met_ids)))
   union
   select a.write_id from sluice.awaited a
   join sluice.intake i on i.write_id = a.write_id
-  where a.awaited_id = any($2::uuid[]) and a.lane = any($4::smallint[])
+  where a.awaited_id = any(array(select awaited_id from gone_ids)) and a.lane = any($4::smallint[])
     and (i.reference_deadline is null or i.reference_deadline <= clock_timestamp())
 ),
 woken as (
@@ -49,9 +58,9 @@ woken as (
   returning 1
 )
 select (select count(*) from woken) as woken,
-       array(select distinct awaited_id from sluice.awaited
-             where (awaited_id = any($1::uuid[]) or awaited_id = any($2::uuid[]))
-               and lane <> all($4::smallint[])) as elsewhere;
+       array(select awaited_id from met_ids where lane <> all($4::smallint[])
+             union
+             select awaited_id from gone_ids where lane <> all($4::smallint[])) as elsewhere;
 
 -- name: lookAwaited
 -- Have these awaited ids changed? Met: the identity exists. Gone: nothing of that name is on its way, be it a write that
@@ -75,9 +84,10 @@ order by awaited_id, write_id
 limit $4;
 
 -- name: expireReferenceDeadlines
--- Blocked writes of these lanes whose deadline has passed wait no longer for what nobody has submitted.
+-- Blocked writes of these lanes whose deadline has passed wait no longer for what nobody has submitted. Found by their
+-- deadline alone, as a time that stands still and a lane that no index knows leave no other way.
 update sluice.intake set blocked_at = null, reference_deadline = null
-where blocked_at is not null and reference_deadline <= clock_timestamp() and lane = any($1::smallint[])
+where blocked_at is not null and reference_deadline <= statement_timestamp() and lane + 0 = any($1::smallint[])
 returning write_id;
 
 -- name: readFailures

@@ -32,15 +32,23 @@ select pg_try_advisory_lock(1936486758, pg_backend_pid()) as announced;
 
 -- name: beat
 -- What a session looks at while it leads or waits: who lives, which lanes are led, and whether there is work in its
--- own. A read: it costs no flush.
+-- own. A read: it costs no flush. One look into an index for each lane: to ask all lanes at once may mean to walk
+-- through all blocked writes.
 select
   (select count(*) from pg_locks where locktype = 'advisory' and classid = 1936486758 and granted
      and database = (select oid from pg_database where datname = current_database())) as sessions,
   array(select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486757 and granted
      and database = (select oid from pg_database where datname = current_database())) as led_lanes,
-  exists (select from sluice.intake where lane = any($1::smallint[]) and blocked_at is null) as has_ready,
-  exists (select from sluice.intake where lane = any($1::smallint[]) and blocked_at is not null) as has_blocked,
-  exists (select from sluice.awaited where lane <> all($1::smallint[])) as has_blocked_elsewhere;
+  exists (select from unnest($1::smallint[]) as l (lane) cross join lateral
+            (select from sluice.intake i where i.lane = l.lane and i.blocked_at is null
+             order by i.position limit 1) r) as has_ready,
+  exists (select from unnest($1::smallint[]) as l (lane) cross join lateral
+            (select from sluice.intake i where i.lane = l.lane and i.blocked_at is not null
+             order by i.position limit 1) b) as has_blocked,
+  exists (select from sluice.lane l cross join lateral
+            (select from sluice.intake i where i.lane = l.lane and i.blocked_at is not null
+             order by i.position limit 1) b
+          where l.lane <> all($1::smallint[])) as has_blocked_elsewhere;
 
 -- name: readLanes
 -- Who leads which lane, what waits there, and since when.
