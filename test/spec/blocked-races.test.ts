@@ -1,6 +1,19 @@
 // What a blocked write waits for changes at the worst moment, which failpoints bring about: nobody is forgotten.
 //
-// Each test was seen to fail without its rule, while the look that needs no hint was kept from making up for it:
+// Each test was seen to fail without its rule. (*): while the look slice by slice, which would have made up for it, was
+// put off.
+//
+// - wakes when the provider commits, between its look and its setting aside and after: the second look (*)
+// - is refused when the provider is refused, between its look and its setting aside and after: the second look (*)
+// - wakes by the hint of the leader that provides it later: the hint (*)
+// - wakes by the next leader when its own fails, is terminated: the look at once when lanes are taken over (*)
+// - wakes when the leader that provides it dies between its commit and its hint: the look slice by slice
+// - is refused when the provider is deleted before its second look: the second look (*)
+// - waits on when it may and the provider is deleted before its second look: that only who may not wait on is refused
+// - waits on when the provider is deleted while it is planned again: the foreign key of sluice.reference
+// - in two lanes, in three lanes are settled together: the search for writes that await only each other
+// - are settled together by the next leader: that a new leader suspects all its blocked writes of a circle
+// - loses the write in front, and the others come to pass: that a circle without an order is broken
 
 import type { WriteRequest } from '@sluice/client';
 import { parseModel } from '@sluice/model';
