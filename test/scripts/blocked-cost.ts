@@ -232,6 +232,8 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const dataDir = await mkdtemp(join(tmpdir(), 'sluice-blocked-cost-'));
 const server = await startEmbeddedPostgres({ dataDir });
+// The server is told to stop when this process exits.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 try {
   await main(server.url);
 } finally {
