@@ -72,7 +72,10 @@ create index intake_reference_deadline on sluice.intake (reference_deadline)
 -- Is this identity on its way? Both the identity a write provides and its superclass form.
 create index intake_referential on sluice.intake (referential_id);
 create index intake_superclass on sluice.intake (superclass_id) where superclass_id is not null;
--- Blocked updates and deletes, which name their document by its id.
+-- Does a blocked write stand before this one? By identity, superclass identity, and the id that updates and deletes name.
+create index intake_blocked_referential on sluice.intake (referential_id) where blocked_at is not null;
+create index intake_blocked_superclass on sluice.intake (superclass_id)
+  where blocked_at is not null and superclass_id is not null;
 create index intake_blocked_document on sluice.intake (document_id) where blocked_at is not null;
 create index intake_idempotency_key on sluice.intake (client, idempotency_key) where idempotency_key is not null;
 
