@@ -1,9 +1,12 @@
 import type { AddressInfo } from 'node:net';
 import { defaults } from '@sluice/protocol';
+import * as z from 'zod';
 import { requireDatabaseUrl } from '../config/database-url.ts';
 import { projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
+import { setting } from '../config/setting.ts';
 import {
+  cascadeDocumentsMax,
   databaseUrl,
   host,
   lanes,
@@ -15,6 +18,7 @@ import {
   numberSetting,
   pollIntervalMs,
   port,
+  referentialIdLayout,
   stopTimeoutMs,
 } from '../config/settings.ts';
 import { createLogger } from '../process/create-logger.ts';
@@ -36,6 +40,15 @@ const waitingWritesMax = numberSetting(
   { from: 1, to: 1_000_000, fallback: defaults.waitingWritesMax },
 );
 
+const basePath = setting<string>({
+  flags: '--base-path <path>',
+  variables: ['SLUICE_BASE_PATH'],
+  description: 'what stands before every path, for example /api',
+  form: 'empty, or a path that begins with a slash and ends without one',
+  schema: z.string().regex(/^(\/[\w.~-]+)*$/),
+  fallback: '',
+});
+
 export const apiCommand = () =>
   createCommand({
     name: 'api',
@@ -47,14 +60,17 @@ export const apiCommand = () =>
       databaseUrl,
       listenUrl,
       modelFiles,
+      referentialIdLayout,
       mode,
       lanes,
       notifications,
       pollIntervalMs,
+      cascadeDocumentsMax,
       waitMs,
       waitingWritesMax,
       host,
       port,
+      basePath,
       logLevel,
       stopTimeoutMs,
     },
@@ -62,7 +78,7 @@ export const apiCommand = () =>
     async run(values, flags) {
       const { lanes, mode, notifications, pollIntervalMs, waitMs, waitingWritesMax } = values;
       const url = requireDatabaseUrl(values.databaseUrl);
-      const model = await readModelFiles(values.modelFiles);
+      const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
       const [{ createClient }, { createApi }] = await Promise.all([
         import('@sluice/client'),
         import('@sluice/api'),
@@ -79,9 +95,10 @@ export const apiCommand = () =>
         waitMs,
         waitingWritesMax,
         projections: await projectionsOf(model),
+        cascadeDocumentsMax: values.cascadeDocumentsMax,
         logger,
       });
-      const api = createApi({ client, logger, waitMs });
+      const api = createApi({ client, logger, waitMs, basePath: values.basePath });
       await runUntilStopped(
         {
           async start() {

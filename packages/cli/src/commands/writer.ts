@@ -3,6 +3,7 @@ import { requireDatabaseUrl } from '../config/database-url.ts';
 import { projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import {
+  cascadeDocumentsMax,
   databaseUrl,
   lanes,
   listenUrl,
@@ -12,6 +13,7 @@ import {
   numberSetting,
   pollIntervalMs,
   sessions,
+  referentialIdLayout,
   stopTimeoutMs,
 } from '../config/settings.ts';
 import { createLogger } from '../process/create-logger.ts';
@@ -26,6 +28,13 @@ const batchWritesMax = numberSetting(
   { from: 1, to: 10_000, fallback: defaults.batchWritesMax },
 );
 
+const retentionHours = numberSetting(
+  '--retention-hours <hours>',
+  ['SLUICE_RETENTION_HOURS'],
+  'how long outcomes and idempotency keys are kept',
+  { from: 1, to: 8760, fallback: defaults.retentionHours },
+);
+
 export const writerCommand = () =>
   createCommand({
     name: 'writer',
@@ -37,11 +46,14 @@ export const writerCommand = () =>
       databaseUrl,
       listenUrl,
       modelFiles,
+      referentialIdLayout,
       lanes,
       sessions,
       notifications,
       pollIntervalMs,
+      cascadeDocumentsMax,
       batchWritesMax,
+      retentionHours,
       logLevel,
       stopTimeoutMs,
     },
@@ -49,7 +61,7 @@ export const writerCommand = () =>
     async run(values, flags) {
       const { lanes, sessions, notifications, pollIntervalMs, batchWritesMax } = values;
       const url = requireDatabaseUrl(values.databaseUrl);
-      const model = await readModelFiles(values.modelFiles);
+      const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
       const { createWriter } = await import('@sluice/writer');
       const writer = createWriter({
         url,
@@ -61,6 +73,8 @@ export const writerCommand = () =>
         pollIntervalMs,
         batchWritesMax,
         projections: await projectionsOf(model),
+        cascadeDocumentsMax: values.cascadeDocumentsMax,
+        retentionHours: values.retentionHours,
         logger: createLogger(values.logLevel, { process: 'writer' }),
       });
       await runUntilStopped(

@@ -1,11 +1,14 @@
 /** Reads the model of a command, and says what is wrong with it in the sentence of a setting. */
-import { ModelError, readModel, type Model } from '@sluice/model';
+import { ModelError, readModel, type Model, type ReferentialIdLayout } from '@sluice/model';
 import { SluiceError } from '@sluice/protocol';
 
 /** @throws {SluiceError} `configuration_invalid` */
-export async function readModelFiles(files: readonly string[]): Promise<Model> {
+export async function readModelFiles(
+  files: readonly string[],
+  referentialIdLayout: ReferentialIdLayout = '2026',
+): Promise<Model> {
   try {
-    return await readModel(files);
+    return await readModel(files, { referentialIdLayout });
   } catch (cause) {
     if (cause instanceof ModelError) throw new SluiceError('configuration_invalid', cause.message, { cause });
     const { code, path } = cause as NodeJS.ErrnoException;

@@ -171,3 +171,19 @@ export const nodeUrls = setting<string[]>({
   isRequired: true,
   isList: true,
 });
+
+export const referentialIdLayout = setting<'2025' | '2026'>({
+  flags: '--referential-id-layout <year>',
+  variables: ['SLUICE_REFERENTIAL_ID_LAYOUT'],
+  description: 'how identities are spelled before they are hashed; a deployment keeps the one it began with',
+  form: '2025 or 2026',
+  schema: z.enum(['2025', '2026']),
+  fallback: '2026',
+});
+
+export const cascadeDocumentsMax = numberSetting(
+  '--cascade-documents-max <number>',
+  ['SLUICE_CASCADE_DOCUMENTS_MAX'],
+  'documents that a change of identity may rewrite',
+  { from: 0, to: 1_000_000, fallback: defaults.cascadeDocumentsMax },
+);
