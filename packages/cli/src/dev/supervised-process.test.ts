@@ -8,15 +8,15 @@ import { SupervisedProcess } from './supervised-process.ts';
 
 /** Says that it is ready on the port it was told, stops when told to, and when its standard input ends. */
 const obedient = `
-  console.log(JSON.stringify({ event: 'ready', url: 'http://127.0.0.1:' + process.argv[2] }));
   const stop = () => { console.error('stopped in order'); process.exit(0); };
   process.on('SIGTERM', stop);
   process.stdin.resume().on('close', stop);
+  console.log(JSON.stringify({ event: 'ready', url: 'http://127.0.0.1:' + process.argv[2] }));
 `;
 /** Is ready once, and will not be stopped. */
 const stubborn = `
-  console.log(JSON.stringify({ event: 'ready' }));
   process.on('SIGTERM', () => {});
+  console.log(JSON.stringify({ event: 'ready' }));
   setInterval(() => {}, 1000);
 `;
 const refusing = `console.log(JSON.stringify({ error: { code: 'deployment_disagrees', message: 'Cannot start as told' } }));`;
