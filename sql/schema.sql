@@ -9,6 +9,21 @@ create table sluice.alias (
 );
 CREATE INDEX alias_document ON sluice.alias USING btree (document_id);
 
+create table sluice.audit (
+  audit_id bigint not null generated always as identity,
+  done_at timestamp with time zone not null default clock_timestamp(),
+  writes integer not null default 0,
+  action text collate "C" not null,
+  actor text not null,
+  database_role text not null default SESSION_USER,
+  target text not null,
+  write_ids uuid[] not null default '{}'::uuid[],
+  detail jsonb,
+  constraint audit_pkey PRIMARY KEY (audit_id),
+  constraint action_is_named CHECK (((action <> ''::text) AND (actor <> ''::text)))
+);
+CREATE TRIGGER audit_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON sluice.audit FOR EACH STATEMENT EXECUTE FUNCTION sluice.refuse_change();
+
 create table sluice.awaited (
   awaited_id uuid not null,
   write_id uuid not null,
@@ -18,6 +33,132 @@ create table sluice.awaited (
   constraint awaited_pkey PRIMARY KEY (awaited_id, write_id)
 );
 CREATE INDEX awaited_write ON sluice.awaited USING btree (write_id);
+
+create view sluice.awaited_status as
+ SELECT a.write_id,
+    a.awaited_id,
+    a.since,
+        CASE
+            WHEN a.awaited_id = ANY (i.reference_ids) THEN 'reference'::text
+            ELSE 'predecessor'::text
+        END AS kind,
+        CASE
+            WHEN (EXISTS ( SELECT
+               FROM sluice.alias x
+              WHERE x.referential_id = a.awaited_id)) OR (EXISTS ( SELECT
+               FROM sluice.outcome o
+              WHERE o.write_id = a.awaited_id)) THEN 'committed'::text
+            WHEN p.is_blocked THEN 'blocked'::text
+            WHEN p.write_id IS NOT NULL THEN 'pending'::text
+            WHEN a.failure IS NOT NULL THEN 'refused'::text
+            ELSE 'never_seen'::text
+        END AS standing,
+    NULLIF(a.failure, ''::text) AS failure,
+    p.write_id AS provider_id,
+    p.lane AS provider_lane,
+    p.resource AS provider_resource,
+    p.client AS provider_client,
+        CASE
+            WHEN p.is_blocked THEN 'blocked'::text
+            ELSE ( SELECT s.reason
+               FROM sluice.lane_reason s
+              WHERE s.lane = p.lane)
+        END AS provider_reason
+   FROM sluice.awaited a
+     JOIN sluice.intake i ON i.write_id = a.write_id AND i.blocked_at IS NOT NULL
+     LEFT JOIN LATERAL ( SELECT c.write_id,
+            c."position",
+            c.lane,
+            c.resource,
+            c.client,
+            c.is_blocked
+           FROM ( SELECT n.write_id,
+                    n."position",
+                    n.lane,
+                    n.resource,
+                    n.client,
+                    n.blocked_at IS NOT NULL AS is_blocked
+                   FROM sluice.intake n
+                  WHERE n.referential_id = a.awaited_id AND n.operation <> 'delete'::text AND n.write_id <> a.write_id
+                UNION ALL
+                 SELECT n.write_id,
+                    n."position",
+                    n.lane,
+                    n.resource,
+                    n.client,
+                    n.blocked_at IS NOT NULL
+                   FROM sluice.intake n
+                  WHERE n.superclass_id = a.awaited_id AND n.operation <> 'delete'::text AND n.write_id <> a.write_id
+                UNION ALL
+                 SELECT n.write_id,
+                    n."position",
+                    n.lane,
+                    n.resource,
+                    n.client,
+                    n.blocked_at IS NOT NULL
+                   FROM sluice.intake n
+                  WHERE n.write_id = a.awaited_id) c
+          ORDER BY c."position"
+         LIMIT 1) p ON true;
+
+create view sluice.blocked_chain as
+ SELECT b.write_id,
+    c.depth,
+    c.blocked_id,
+    c.awaited_id,
+    c.kind,
+    c.standing,
+    c.failure,
+    c.since,
+    c.provider_id,
+    c.provider_lane,
+    c.provider_resource,
+    c.provider_reason
+   FROM sluice.intake b
+     CROSS JOIN LATERAL ( WITH RECURSIVE link AS (
+                 SELECT 1 AS depth,
+                    s.write_id AS blocked_id,
+                    s.awaited_id,
+                    s.kind,
+                    s.standing,
+                    s.failure,
+                    s.since,
+                    s.provider_id,
+                    s.provider_lane,
+                    s.provider_resource,
+                    s.provider_reason
+                   FROM sluice.awaited_status s
+                  WHERE s.write_id = b.write_id
+                UNION
+                 SELECT k.depth + 1,
+                    s.write_id,
+                    s.awaited_id,
+                    s.kind,
+                    s.standing,
+                    s.failure,
+                    s.since,
+                    s.provider_id,
+                    s.provider_lane,
+                    s.provider_resource,
+                    s.provider_reason
+                   FROM link k
+                     JOIN sluice.awaited_status s ON s.write_id = k.provider_id
+                  WHERE k.standing = 'blocked'::text AND k.depth < 32
+                )
+         SELECT link.depth,
+            link.blocked_id,
+            link.awaited_id,
+            link.kind,
+            link.standing,
+            link.failure,
+            link.since,
+            link.provider_id,
+            link.provider_lane,
+            link.provider_resource,
+            link.provider_reason
+           FROM link
+         LIMIT 200) c
+  WHERE b.blocked_at IS NOT NULL;
 
 create table sluice.dead_letter (
   write_id uuid not null,
@@ -37,6 +178,8 @@ create table sluice.dead_letter (
   reference_ids uuid[] not null,
   error jsonb not null,
   body jsonb,
+  found_document_id uuid,
+  found_version bigint,
   constraint dead_letter_pkey PRIMARY KEY (write_id)
 );
 
@@ -108,10 +251,88 @@ create table sluice.lane (
   session_pid integer,
   led_since timestamp with time zone,
   left_at timestamp with time zone not null default clock_timestamp(),
+  paused_at timestamp with time zone,
+  paused_by text,
+  last_writer_id uuid,
   constraint lane_pkey PRIMARY KEY (lane),
   constraint lane_is_counted_from_zero CHECK ((lane >= 0)),
-  constraint led_lane_has_session_and_time CHECK ((((writer_id IS NULL) = (led_since IS NULL)) AND ((writer_id IS NULL) = (session_pid IS NULL))))
+  constraint led_lane_has_session_and_time CHECK ((((writer_id IS NULL) = (led_since IS NULL)) AND ((writer_id IS NULL) = (session_pid IS NULL)))),
+  constraint paused_lane_has_time_and_name CHECK (((paused_at IS NULL) = (paused_by IS NULL)))
 ) with (fillfactor=50);
+
+create view sluice.lane_reason as
+ SELECT lane,
+    is_led,
+        CASE
+            WHEN paused_at IS NOT NULL THEN 'lane_paused'::text
+            WHEN NOT is_led THEN 'lane_without_leader'::text
+            WHEN (EXISTS ( SELECT
+               FROM sluice.lane_retry r
+              WHERE r.lane = l.lane AND r.term = l.term)) THEN 'retrying'::text
+            ELSE 'ready'::text
+        END AS reason
+   FROM ( SELECT lane.lane,
+            lane.term,
+            lane.paused_at,
+            (lane.lane::integer IN ( SELECT k.objid::integer AS objid
+                   FROM pg_locks k
+                  WHERE k.locktype = 'advisory'::text AND k.classid = 1936486757::oid AND k.granted AND k.database = (( SELECT d.oid
+                           FROM pg_database d
+                          WHERE d.datname = current_database())))) AS is_led
+           FROM sluice.lane) l;
+
+create table sluice.lane_retry (
+  lane smallint not null,
+  term bigint not null,
+  attempt integer not null,
+  since timestamp with time zone not null default clock_timestamp(),
+  next_at timestamp with time zone not null,
+  error_code text collate "C",
+  constraint lane_retry_pkey PRIMARY KEY (lane)
+) with (fillfactor=50);
+
+create view sluice.lane_status as
+ SELECT l.lane,
+    s.reason,
+    s.is_led,
+    l.term,
+    COALESCE(l.writer_id, l.last_writer_id) AS writer_id,
+    w.host,
+    w.process_id,
+        CASE
+            WHEN s.is_led THEN l.led_since
+            ELSE NULL::timestamp with time zone
+        END AS led_since,
+        CASE
+            WHEN s.is_led THEN NULL::timestamp with time zone
+            WHEN l.writer_id IS NULL THEN l.left_at
+            ELSE GREATEST(l.led_since, w.seen_at)
+        END AS leaderless_since,
+    l.paused_at,
+    l.paused_by,
+    r.error_code AS retry_error,
+    r.attempt AS retry_attempt,
+    r.since AS retry_since,
+    r.next_at AS retry_next_at,
+    ( SELECT count(*) AS count
+           FROM sluice.intake i
+          WHERE i.lane = l.lane AND i.blocked_at IS NULL) AS ready,
+    ( SELECT count(*) AS count
+           FROM sluice.intake i
+          WHERE i.lane = l.lane AND i.blocked_at IS NOT NULL) AS blocked,
+    LEAST(( SELECT i.accepted_at
+           FROM sluice.intake i
+          WHERE i.lane = l.lane AND i.blocked_at IS NULL
+          ORDER BY i."position"
+         LIMIT 1), ( SELECT i.accepted_at
+           FROM sluice.intake i
+          WHERE i.lane = l.lane AND i.blocked_at IS NOT NULL
+          ORDER BY i."position"
+         LIMIT 1)) AS oldest_accepted_at
+   FROM sluice.lane l
+     JOIN sluice.lane_reason s ON s.lane = l.lane
+     LEFT JOIN sluice.writer w ON w.writer_id = COALESCE(l.writer_id, l.last_writer_id)
+     LEFT JOIN sluice.lane_retry r ON r.lane = l.lane AND r.term = l.term;
 
 create table sluice.migration (
   version integer not null,
@@ -174,6 +395,79 @@ create table sluice.setting (
   constraint setting_pkey PRIMARY KEY (name)
 );
 
+create view sluice.stuck_write as
+ SELECT i.write_id,
+    ( SELECT s.reason
+           FROM sluice.lane_reason s
+          WHERE s.lane = i.lane) AS reason,
+    i.lane,
+    i.operation,
+    i.resource,
+    i.client,
+    i.document_id,
+    i.referential_id,
+    i.accepted_at,
+    i.accepted_at AS since,
+    i.reference_deadline,
+    0::bigint AS awaits,
+    ( SELECT r.attempt
+           FROM sluice.lane l
+             JOIN sluice.lane_retry r ON r.lane = l.lane AND r.term = l.term
+          WHERE l.lane = i.lane AND l.paused_at IS NULL) AS attempts,
+    ( SELECT r.next_at
+           FROM sluice.lane l
+             JOIN sluice.lane_retry r ON r.lane = l.lane AND r.term = l.term
+          WHERE l.lane = i.lane AND l.paused_at IS NULL) AS next_at,
+    ( SELECT r.error_code
+           FROM sluice.lane l
+             JOIN sluice.lane_retry r ON r.lane = l.lane AND r.term = l.term
+          WHERE l.lane = i.lane AND l.paused_at IS NULL) AS error_code,
+    NULL::text AS error_constraint,
+    NULL::text AS error_table
+   FROM sluice.intake i
+  WHERE i.blocked_at IS NULL
+UNION ALL
+ SELECT i.write_id,
+    'blocked'::text AS reason,
+    i.lane,
+    i.operation,
+    i.resource,
+    i.client,
+    i.document_id,
+    i.referential_id,
+    i.accepted_at,
+    i.blocked_at AS since,
+    i.reference_deadline,
+    ( SELECT count(*) AS count
+           FROM sluice.awaited a
+          WHERE a.write_id = i.write_id) AS awaits,
+    NULL::integer AS attempts,
+    NULL::timestamp with time zone AS next_at,
+    NULL::text AS error_code,
+    NULL::text AS error_constraint,
+    NULL::text AS error_table
+   FROM sluice.intake i
+  WHERE i.blocked_at IS NOT NULL
+UNION ALL
+ SELECT d.write_id,
+    'dead_letter'::text AS reason,
+    d.lane,
+    d.operation,
+    d.resource,
+    d.client,
+    d.document_id,
+    d.referential_id,
+    d.accepted_at,
+    d.died_at AS since,
+    NULL::timestamp with time zone AS reference_deadline,
+    0 AS awaits,
+    d.attempts,
+    NULL::timestamp with time zone AS next_at,
+    d.error ->> 'code'::text AS error_code,
+    d.error ->> 'constraint'::text AS error_constraint,
+    d.error ->> 'table'::text AS error_table
+   FROM sluice.dead_letter d;
+
 create view sluice.student_organization as
  SELECT DISTINCT a.student_id,
     unnest(o.ancestor_ids) AS organization_id
@@ -195,6 +489,17 @@ create table sluice.student_school_authorization (
   constraint student_school_authorization_pkey PRIMARY KEY (student_id, school_id)
 );
 
+create view sluice.throughput as
+ SELECT date_trunc('minute'::text, settled_at) AS minute,
+    count(*) AS writes,
+    count(DISTINCT batch_id) AS batches,
+    count(*) FILTER (WHERE result = ANY (ARRAY['created'::text, 'updated'::text, 'unchanged'::text, 'deleted'::text])) AS applied,
+    count(*) FILTER (WHERE result = 'refused'::text) AS refused,
+    count(*) FILTER (WHERE result = 'not_applied'::text) AS not_applied
+   FROM sluice.outcome o
+  WHERE write_id >= sluice.write_id_floor(statement_timestamp() - '00:20:00'::interval) AND settled_at >= date_trunc('minute'::text, statement_timestamp() - '00:09:00'::interval)
+  GROUP BY (date_trunc('minute'::text, settled_at));
+
 create table sluice.writer (
   writer_id uuid not null,
   host text not null,
@@ -203,8 +508,51 @@ create table sluice.writer (
   started_at timestamp with time zone not null default clock_timestamp(),
   seen_at timestamp with time zone not null default clock_timestamp(),
   stopped_at timestamp with time zone,
+  session_pids integer[] not null default '{}'::integer[],
+  drain_requested_at timestamp with time zone,
   constraint writer_pkey PRIMARY KEY (writer_id)
 );
+
+create view sluice.writer_status as
+ SELECT w.writer_id,
+        CASE
+            WHEN NOT w.is_alive AND w.stopped_at IS NOT NULL THEN 'stopped'::text
+            WHEN NOT w.is_alive THEN 'gone'::text
+            WHEN w.drain_requested_at IS NOT NULL THEN 'draining'::text
+            WHEN COALESCE(l.lanes, 0::bigint) > 0 THEN 'leading'::text
+            ELSE 'standing by'::text
+        END AS state,
+    w.is_alive,
+    w.host,
+    w.process_id,
+    w.version,
+    COALESCE(l.lanes, 0::bigint) AS lanes,
+    w.started_at,
+    w.seen_at,
+    w.stopped_at,
+    w.drain_requested_at
+   FROM ( SELECT writer.writer_id,
+            writer.host,
+            writer.process_id,
+            writer.version,
+            writer.started_at,
+            writer.seen_at,
+            writer.stopped_at,
+            writer.session_pids,
+            writer.drain_requested_at,
+            (EXISTS ( SELECT
+                   FROM unnest(writer.session_pids) p(pid)
+                  WHERE (p.pid IN ( SELECT k.objid::integer AS objid
+                           FROM pg_locks k
+                          WHERE k.locktype = 'advisory'::text AND k.classid = 1936486758::oid AND k.granted AND k.database = (( SELECT d.oid
+                                   FROM pg_database d
+                                  WHERE d.datname = current_database())))))) AS is_alive
+           FROM sluice.writer) w
+     LEFT JOIN ( SELECT l_1.writer_id,
+            count(*) AS lanes
+           FROM sluice.lane l_1
+             JOIN sluice.lane_reason s ON s.lane = l_1.lane AND s.is_led
+          GROUP BY l_1.writer_id) l ON l.writer_id = w.writer_id;
 
 CREATE OR REPLACE FUNCTION sluice.edit_body(body jsonb, edits jsonb)
  RETURNS jsonb
@@ -234,3 +582,18 @@ begin
   return touched;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION sluice.refuse_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception using errcode = 'SL002', message = 'rows of this table are never changed or removed';
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION sluice.write_id_floor(made_at timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN ((lpad(to_hex(((EXTRACT(epoch FROM made_at) * (1000)::numeric))::bigint), 12, '0'::text) || '70008000000000000000'::text))::uuid;

@@ -117,14 +117,21 @@ insert into sluice.idempotency_key (client, key, fingerprint, write_id)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::uuid[]);
 
 -- name: buryWrite
--- Sets a write aside that failed alone, repeatedly: all of it, with the error.
+-- Sets a write aside that failed alone, repeatedly: all of it, with the error and the document that it would have met.
 insert into sluice.dead_letter
   (write_id, document_id, referential_id, superclass_id, accepted_at, lane, attempts, operation, resource,
-   content_hash, if_match, client, idempotency_key, reference_ids, error, body)
-select write_id, document_id, referential_id, superclass_id, accepted_at, lane, $2, operation, resource,
-       content_hash, if_match, client, idempotency_key, reference_ids, $3::jsonb, body
-from sluice.intake
-where write_id = $1;
+   content_hash, if_match, client, idempotency_key, reference_ids, error, body, found_document_id, found_version)
+select i.write_id, i.document_id, i.referential_id, i.superclass_id, i.accepted_at, i.lane, $2, i.operation, i.resource,
+       i.content_hash, i.if_match, i.client, i.idempotency_key, i.reference_ids, $3::jsonb, i.body,
+       f.document_id, f.version
+from sluice.intake i
+left join lateral (
+  select c.document_id, c.version from sluice.alias x join sluice.document c on c.document_id = x.document_id
+  where i.operation = 'upsert' and x.referential_id = i.referential_id
+  union all
+  select c.document_id, c.version from sluice.document c
+  where i.operation <> 'upsert' and c.document_id = i.document_id) f on true
+where i.write_id = $1;
 
 -- name: hintNodes
 -- Tells the nodes which of their writes are settled. A statement of its own behind the COMMIT: a transaction that only

@@ -13,7 +13,7 @@ returning l.lane, l.term;
 -- name: closeTerms
 -- A leader that leaves in order says so, unless another leads already.
 update sluice.lane
-set writer_id = null, session_pid = null, led_since = null, left_at = clock_timestamp()
+set last_writer_id = writer_id, writer_id = null, session_pid = null, led_since = null, left_at = clock_timestamp()
 where lane = any($1::smallint[]) and writer_id = $2 and session_pid = pg_backend_pid();
 
 -- name: tryLanes

@@ -17,6 +17,7 @@ const allowed: Record<string, string[]> = {
   projections: ['protocol', 'store', 'batch'],
   client: ['protocol', 'model', 'store', 'batch'],
   writer: ['protocol', 'model', 'store', 'batch'],
+  operator: ['protocol', 'model', 'store', 'batch'],
   api: ['protocol', 'model', 'client'],
   dashboard: ['protocol'],
   cli: [
@@ -27,6 +28,7 @@ const allowed: Record<string, string[]> = {
     'projections',
     'client',
     'writer',
+    'operator',
     'api',
     'embedded',
     'dashboard',

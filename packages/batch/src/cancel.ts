@@ -1,66 +1,73 @@
 /**
- * Settles a write without effect: at the end of a client's wait, by an operator, or to break a circle of waiting. A batch like any other: it locks
- * the term of the write's lane first, so it meets the leader's batch before or after, never half-way, and the
- * outcome's key decides.
+ * Settles writes without effect: at the end of a client's wait, by an operator, or to break a circle of waiting. A batch
+ * like any other: it locks the terms of the writes' lanes first, so it meets their leaders' batches before or after,
+ * never half-way, and the outcomes' key decides.
  */
 import type { Outcome, WriteHeader } from '@sluice/protocol';
-import { DatabaseError, type Session } from '@sluice/store';
+import { DatabaseError, type Session, type Statement } from '@sluice/store';
 import { v7 as uuidv7 } from 'uuid';
 import { commitStatements } from './commit.ts';
 import { outcomeOf } from './facts.ts';
 import { emptyPlan } from './plan.ts';
 import { notApplied } from './settle.ts';
 
+interface Unapplied {
+  write: WriteHeader;
+  outcome: Outcome;
+}
+
 /**
- * Returns the final outcome of the write: the one it had already, or `outcome`. After that it is never applied, even if a
- * delayed insert brings it into the intake again.
+ * Returns the final outcomes of the writes, in their order: those they had already, or the given ones. After that they
+ * are never applied, even if a delayed insert brings one into the intake again.
+ * @param record Statements for the same transaction, of the writes that it settles; none if it settles none.
  */
 export async function settleUnapplied(
   session: Session,
-  write: WriteHeader,
-  outcome: Outcome,
-): Promise<Outcome> {
+  unapplied: readonly Unapplied[],
+  record: (settled: readonly WriteHeader[]) => readonly Statement[] = () => [],
+): Promise<Outcome[]> {
+  const lanes = [...new Set(unapplied.map(({ write }) => write.lane))];
   for (;;) {
     const [, , where] = await session.flight([
       { name: 'begin' },
-      { name: 'lockTerms', values: [[write.lane]] },
-      { name: 'readWaiting', values: [[write.writeId]] },
+      { name: 'lockTerms', values: [lanes] },
+      { name: 'readWaiting', values: [unapplied.map(({ write }) => write.writeId)] },
     ]);
-    const row = where?.rows[0];
-    if (row !== undefined && row['result'] !== null) {
-      await session.flight([{ name: 'rollback' }]);
-      return outcomeOf(row);
+    const found = new Map(where?.rows.map((row) => [row['write_id'] as string, row]));
+    const known = new Map<string, Outcome>();
+    for (const [writeId, row] of found) if (row['result'] !== null) known.set(writeId, outcomeOf(row));
+    const outcomes = unapplied.filter(({ write }) => !known.has(write.writeId));
+    const settled = outcomes.map(({ write }) => write);
+    if (settled.length === 0) await session.flight([{ name: 'rollback' }]);
+    else {
+      // Those of the intake leave it; one whose insert is still on its way finds its outcome there.
+      const pending = settled.filter(({ writeId }) => found.get(writeId)?.['is_pending'] === true);
+      const pendingIds = pending.map(({ writeId }) => writeId);
+      const plan = { ...emptyPlan(), outcomes };
+      try {
+        await session.flight([
+          ...commitStatements(plan, { batchId: uuidv7(), terms: new Map(), bodies: new Map() }),
+          { name: 'removeIntake', values: [pendingIds] },
+          { name: 'removeAwaited', values: [pendingIds] },
+          ...record(settled),
+          { name: 'commit' },
+          // A write that waits for the document of one of these has to look again.
+          { name: 'hintWriters', isOptional: true },
+        ]);
+      } catch (error) {
+        if (!(error instanceof DatabaseError) || !error.isStaleFacts) throw error;
+        // Settled or inserted in between: look again.
+        await session.flight([{ name: 'rollback' }]);
+        continue;
+      }
     }
-    const isPending = row?.['is_pending'] === true;
-    const plan = { ...emptyPlan(), outcomes: [{ write, outcome }] };
-    const statements = commitStatements(plan, {
-      batchId: uuidv7(),
-      terms: new Map(),
-      bodies: isPending ? null : new Map(),
-    });
-    try {
-      await session.flight([
-        ...statements,
-        ...(isPending ? [{ name: 'removeAwaited', values: [[write.writeId]] }] : []),
-        { name: 'commit' },
-        // A write that waits for this one's document has to look again.
-        { name: 'hintWriters', isOptional: true },
-      ]);
-    } catch (error) {
-      if (!(error instanceof DatabaseError) || !error.isStaleFacts) throw error;
-      // Settled or inserted in between: look again.
-      await session.flight([{ name: 'rollback' }]);
-      continue;
-    }
-    return outcome;
+    return unapplied.map(({ write, outcome }) => known.get(write.writeId) ?? outcome);
   }
 }
 
-/** The same for a write whose time is up, or that an operator discards. */
-export function cancelWrite(
-  session: Session,
-  write: WriteHeader,
-  code: 'cancelled' | 'discarded',
-): Promise<Outcome> {
-  return settleUnapplied(session, write, notApplied(write, code));
+/** The same for one write whose time is up. */
+export async function cancelWrite(session: Session, write: WriteHeader): Promise<Outcome> {
+  const outcome = notApplied(write, 'cancelled');
+  const [final = outcome] = await settleUnapplied(session, [{ write, outcome }]);
+  return final;
 }

@@ -217,7 +217,7 @@ export class CoordinatedPath implements WritePath {
     }
     if (this.#buffer.withdraw(writeId)) return;
     try {
-      const outcome = await this.#cancellations.use((session) => cancelWrite(session, write, 'cancelled'));
+      const outcome = await this.#cancellations.use((session) => cancelWrite(session, write));
       this.#finish(writeId, (each) => each.resolve(outcome));
     } catch (error) {
       this.#options.onError(error, 'cancel a write');

@@ -207,7 +207,7 @@ export class MemoryPath implements WritePath {
   async #decideLate(waiter: Waiter): Promise<void> {
     const { write } = waiter;
     try {
-      const outcome = await this.#sessions.use((session) => cancelWrite(session, write, 'cancelled'));
+      const outcome = await this.#sessions.use((session) => cancelWrite(session, write));
       this.#resolve(write.writeId, outcome);
     } catch (error) {
       this.#options.onError(error, 'cancel a write');

@@ -181,10 +181,8 @@ export class BlockedWrites {
       (bodyRow?.['body'] ?? '{}') as string,
       awaited,
     );
-    const outcome = await settleUnapplied(this.#session, write, {
-      ...refusal(write, 'unresolved_reference'),
-      detail,
-    });
+    const refused = { ...refusal(write, 'unresolved_reference'), detail };
+    const [outcome = refused] = await settleUnapplied(this.#session, [{ write, outcome: refused }]);
     const gone = [write.referentialId, write.superclassId].flatMap((id) => (id === null ? [] : [id]));
     // It may have been settled otherwise in the meantime.
     const exists = isApplied(outcome.result);

@@ -1,0 +1,83 @@
+/** What blocked writes await, and, where a model is given, what it is called: from the bodies of the blocked writes. */
+import { describeDocument, type DocumentReference, type Model } from '@sluice/model';
+import type { Database, Row } from '@sluice/store';
+import type { Awaited } from './contract.ts';
+
+interface BlockedWrite {
+  writeId: string;
+  resource: string;
+}
+
+/** Up to `most` things for each of these writes. */
+export async function readAwaited(
+  database: Database,
+  blocked: readonly BlockedWrite[],
+  most: number,
+  model: Model | null,
+): Promise<Map<string, Awaited[]>> {
+  const awaited = new Map<string, Awaited[]>();
+  if (blocked.length === 0) return awaited;
+  const rows = await database.run('readAwaitedStatus', [blocked.map(({ writeId }) => writeId), most]);
+  for (const row of rows) {
+    const writeId = row['write_id'] as string;
+    awaited.set(writeId, [...(awaited.get(writeId) ?? []), awaitedOf(row)]);
+  }
+  if (model !== null) await nameAwaited(database, blocked, awaited, model);
+  return awaited;
+}
+
+export function awaitedOf(row: Row): Awaited {
+  const providerId = row['provider_id'] as string | null;
+  return {
+    awaitedId: row['awaited_id'] as string,
+    kind: row['kind'] as Awaited['kind'],
+    standing: row['standing'] as Awaited['standing'],
+    since: row['since'] as string,
+    failure: row['failure'] as string | null,
+    provider:
+      providerId === null
+        ? null
+        : {
+            writeId: providerId,
+            lane: row['provider_lane'] as number,
+            resource: row['provider_resource'] as string,
+            reason: row['provider_reason'] as NonNullable<Awaited['provider']>['reason'],
+          },
+    resource: row['provider_resource'] as string | null,
+    identity: null,
+    path: null,
+  };
+}
+
+/** Bodies that are in memory at once. */
+const bodiesMax = 64;
+
+/** Gives each awaited reference its name, as the body of the write that awaits it says. */
+export async function nameAwaited(
+  database: Database,
+  blocked: readonly BlockedWrite[],
+  awaited: ReadonlyMap<string, readonly Awaited[]>,
+  model: Model,
+): Promise<void> {
+  for (let from = 0; from < blocked.length; from += bodiesMax) {
+    const some = new Map(blocked.slice(from, from + bodiesMax).map((write) => [write.writeId, write]));
+    for (const row of await database.run('readBodies', [[...some.keys()]])) {
+      const write = some.get(row['write_id'] as string);
+      const resource = write && model.findEndpoint(write.resource);
+      if (write === undefined || resource === undefined || row['body'] === null) continue;
+      const { references } = describeDocument(resource, JSON.parse(row['body'] as string));
+      for (const each of awaited.get(write.writeId) ?? []) {
+        const reference = references.find(({ referentialId }) => referentialId === each.awaitedId);
+        if (reference === undefined) continue;
+        each.resource = reference.resource;
+        each.path = reference.path;
+        each.identity = identityText(reference);
+      }
+    }
+  }
+}
+
+/** `schoolId=255901001, schoolYear=2026` */
+function identityText({ identity }: DocumentReference): string {
+  return identity.map(({ path, value }) => `${path.replace(/^\$\.?/, '')}=${value}`).join(', ');
+}

@@ -1,0 +1,203 @@
+/**
+ * What operators see and do, as plain data: behind the command line and the page. Times are ISO 8601 by the database's
+ * clock, ages are seconds by the same. No body of a document is in any of it; identities of documents that a blocked
+ * write awaits are, but only where a model is given to name them.
+ */
+import type { Operation, Outcome, Reason, Standing, WriterState } from '@sluice/protocol';
+
+export interface LaneStatus {
+  lane: number;
+  /** Why a ready write of this lane waits; `ready`: only for its turn. */
+  reason: Exclude<Reason, 'blocked' | 'dead_letter'>;
+  isLed: boolean;
+  /** Number of leaderships so far. */
+  term: number;
+  /** Writer that leads it, or led it last; null: nobody ever did, or its row is past its retention. */
+  writer: { writerId: string; host: string; processId: number } | null;
+  ledSince: string | null;
+  /** A leader that died left no word: then the last sign of life that is known of it. */
+  leaderlessSince: string | null;
+  pausedAt: string | null;
+  pausedBy: string | null;
+  retry: { error: string | null; attempt: number; since: string; nextAt: string } | null;
+  ready: number;
+  blocked: number;
+  /** Since when the oldest write waits. */
+  oldestAcceptedAt: string | null;
+}
+
+export interface WriterStatus {
+  writerId: string;
+  state: WriterState;
+  host: string;
+  processId: number;
+  version: string;
+  /** Lanes that it leads. */
+  lanes: number;
+  startedAt: string;
+  /** Its last sign of life in the database; whether it lives is told by `state`. */
+  seenAt: string;
+  stoppedAt: string | null;
+}
+
+/** All conditions hold together; none given: every write that waits or was set aside. */
+export interface StuckFilter {
+  /** Accepted at least this long ago. */
+  olderThanSeconds?: number;
+  lane?: number;
+  client?: string;
+  /** Endpoint of a resource: `ed-fi/schools`. */
+  resource?: string;
+  reason?: Reason;
+  /** SQLSTATE of the error that is retried or made a dead letter. */
+  error?: string;
+}
+
+export interface StuckPage {
+  /** `next` of the page before. @default the oldest first */
+  after?: string;
+  /** @default 100, at most 1000 */
+  limit?: number;
+}
+
+/** The error of a dead letter, or of a lane that is retried: nothing of any row. */
+export interface StuckError {
+  /** SQLSTATE; null: an error of the program. */
+  code: string | null;
+  constraint: string | null;
+  table: string | null;
+}
+
+/** A document, or a write ahead, that a blocked write awaits. */
+export interface Awaited {
+  /** ReferentialId of the document, or the id of the write ahead. */
+  awaitedId: string;
+  kind: 'reference' | 'predecessor';
+  standing: Standing;
+  since: string;
+  /** Code of the outcome of the write that would have provided it, where known. */
+  failure: string | null;
+  /** The write on its way that would provide it. */
+  provider: { writeId: string; lane: number; resource: string; reason: Reason } | null;
+  /** Name of the resource referred to: where a model is given, or a provider is on its way (its endpoint). */
+  resource: string | null;
+  /** Identity of the document referred to, `schoolId=255901001`: only where a model is given. */
+  identity: string | null;
+  /** Place of the reference in the document: only where a model is given. */
+  path: string | null;
+}
+
+export interface StuckWrite {
+  writeId: string;
+  reason: Reason;
+  lane: number;
+  operation: Operation;
+  resource: string;
+  client: string;
+  documentId: string;
+  acceptedAt: string;
+  ageSeconds: number;
+  /** Since when it is blocked or a dead letter; else when it was accepted. */
+  since: string;
+  /** Until when it was told to wait for references that nobody has submitted. */
+  referenceDeadline: string | null;
+  /** How many things it awaits. */
+  awaitsCount: number;
+  /** The first of them, those that nobody has submitted ahead. */
+  awaits: Awaited[];
+  /** `retrying`, `dead_letter`. */
+  error: StuckError | null;
+  attempts: number | null;
+  /** `retrying`: when the next attempt begins. */
+  nextAt: string | null;
+}
+
+export interface StuckList {
+  writes: StuckWrite[];
+  /** For the next page; null: this is the last. */
+  next: string | null;
+}
+
+export interface StuckCounts {
+  total: number;
+  /** Counting ended: there are at least so many. */
+  isBounded: boolean;
+  reasons: Partial<Record<Reason, { writes: number; withinDeadline: number; oldestSeconds: number }>>;
+}
+
+/** One link of a chain: `blockedId` awaits `awaitedId`, `depth` steps away from the write asked for. */
+export interface ChainLink extends Awaited {
+  depth: number;
+  blockedId: string;
+}
+
+export interface ShownWrite {
+  writeId: string;
+  /** Null once it is settled and no dead letter. */
+  stuck: StuckWrite | null;
+  /** Nearest first; 200 links at most. */
+  chain: ChainLink[];
+  /** The lane's own state, as it bears on when a blocked write is looked at. */
+  lane: LaneStatus | null;
+  outcome: (Outcome & { client: string; lane: number; settledAt: string }) | null;
+}
+
+export interface ThroughputMinute {
+  minute: string;
+  writes: number;
+  batches: number;
+  applied: number;
+  refused: number;
+  notApplied: number;
+}
+
+export interface AuditEntry {
+  auditId: number;
+  doneAt: string;
+  actor: string;
+  databaseRole: string;
+  action: string;
+  target: string;
+  writes: number;
+  writeIds: string[];
+  detail: Record<string, unknown> | null;
+}
+
+/** Which writes an action is about: named ones, or all that match. */
+export type Target = { writeIds: readonly string[] } | { matching: StuckFilter };
+
+export interface ActionOptions {
+  /** Who acts, for the record: `alice@host`. */
+  actor: string;
+  /** Only say what would happen. @default false */
+  dryRun?: boolean;
+}
+
+export interface RetryOptions extends ActionOptions {
+  /** Even where the document has changed since, or is about to. @default false */
+  force?: boolean;
+}
+
+export type RetryRefusal = 'not_a_dead_letter' | 'document_changed' | 'document_pending';
+
+export interface RetryReport {
+  matched: number;
+  retried: number;
+  dryRun: boolean;
+  refused: Partial<Record<RetryRefusal, number>>;
+  /** What became of each, the first 1000. `newWriteId` is null where it was refused, or in a dry run. */
+  writes: { writeId: string; newWriteId: string | null; refusal: RetryRefusal | null }[];
+}
+
+export interface DiscardReport {
+  matched: number;
+  /** Settled by this as not applied. */
+  discarded: number;
+  /** Dead letters removed. */
+  removed: number;
+  /** Settled in the meantime: their outcome stands. */
+  settledElsewhere: number;
+  /** Named, and neither waiting nor set aside. */
+  notFound: number;
+  dryRun: boolean;
+}

@@ -1,0 +1,12 @@
+export * from './contract.ts';
+export * from './explain.ts';
+export { listLanes } from './list-lanes.ts';
+export { listWriters } from './list-writers.ts';
+export { countStuck, listStuck } from './list-stuck.ts';
+export { showWrite } from './show-write.ts';
+export { readThroughput } from './read-throughput.ts';
+export { readAudit } from './read-audit.ts';
+export { retryWrites } from './retry-writes.ts';
+export { discardWrites } from './discard-writes.ts';
+export { pauseLanes, resumeLanes } from './pause-lanes.ts';
+export { drainWriter } from './drain-writer.ts';

@@ -1,0 +1,38 @@
+/** Lanes: who leads each, what waits in it and why. */
+import type { Database, Row } from '@sluice/store';
+import type { LaneStatus } from './contract.ts';
+
+export async function listLanes(database: Database): Promise<LaneStatus[]> {
+  return (await database.run('listLanes')).map(laneStatusOf);
+}
+
+function laneStatusOf(row: Row): LaneStatus {
+  const host = row['host'] as string | null;
+  const attempt = row['retry_attempt'] as number | null;
+  return {
+    lane: row['lane'] as number,
+    reason: row['reason'] as LaneStatus['reason'],
+    isLed: row['is_led'] as boolean,
+    term: row['term'] as number,
+    writer:
+      host === null
+        ? null
+        : { writerId: row['writer_id'] as string, host, processId: row['process_id'] as number },
+    ledSince: row['led_since'] as string | null,
+    leaderlessSince: row['leaderless_since'] as string | null,
+    pausedAt: row['paused_at'] as string | null,
+    pausedBy: row['paused_by'] as string | null,
+    retry:
+      attempt === null
+        ? null
+        : {
+            error: row['retry_error'] as string | null,
+            attempt,
+            since: row['retry_since'] as string,
+            nextAt: row['retry_next_at'] as string,
+          },
+    ready: row['ready'] as number,
+    blocked: row['blocked'] as number,
+    oldestAcceptedAt: row['oldest_accepted_at'] as string | null,
+  };
+}

@@ -1,0 +1,34 @@
+/** A filter as the parameters of the queries that take one, checked. */
+import { reasons, SluiceError } from '@sluice/protocol';
+import type { Database } from '@sluice/store';
+import type { StuckFilter } from './contract.ts';
+
+/** Accepted by then, lane, client, resource, reason, error. */
+export type FilterValues = [string | null, ...unknown[]];
+
+/** @throws {SluiceError} `invalid_request` */
+export async function filterValues(database: Database, filter: StuckFilter): Promise<FilterValues> {
+  const { olderThanSeconds, lane, client, resource, reason, error } = filter;
+  if (olderThanSeconds !== undefined && !(olderThanSeconds >= 0))
+    refuse('olderThanSeconds', olderThanSeconds);
+  if (lane !== undefined && !(Number.isInteger(lane) && lane >= 0 && lane < 32_768)) refuse('lane', lane);
+  if (reason !== undefined && !Object.hasOwn(reasons, reason)) refuse('reason', reason);
+  const [clock] = await database.run('readClock');
+  const now = Date.parse(String(clock?.['now']));
+  const acceptedBy = new Date(now - (olderThanSeconds ?? 0) * 1000).toISOString();
+  return [acceptedBy, lane ?? null, client ?? null, resource ?? null, reason ?? null, error ?? null];
+}
+
+function refuse(field: string, value: unknown): never {
+  throw new SluiceError('invalid_request', `Cannot filter as ${field} has no such value: ${String(value)}`);
+}
+
+const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
+/** @throws {SluiceError} `invalid_request` for what is no id */
+export function checkIds(ids: readonly string[]): string[] {
+  const wrong = ids.find((id) => !uuid.test(id));
+  if (wrong !== undefined)
+    throw new SluiceError('invalid_request', `Cannot look for a write as this is no id of one: ${wrong}`);
+  return [...new Set(ids.map((id) => id.toLowerCase()))];
+}

@@ -1,0 +1,26 @@
+/** Why a write is not settled yet: one vocabulary for SQL, the command line, the page and metrics. */
+
+/** What each reason means, to end the sentence "It …". */
+export const reasons = {
+  ready: 'waits its turn',
+  lane_without_leader: 'waits for a writer to lead its lane',
+  lane_paused: 'waits in a lane that was paused',
+  retrying: 'waits while the leader of its lane tries again',
+  blocked: 'waits for a document or for a write ahead of it',
+  dead_letter: 'was set aside after it had failed alone, repeatedly',
+} as const;
+
+export type Reason = keyof typeof reasons;
+
+/** Where that stands which a blocked write awaits, to end the sentence "It …". */
+export const standings = {
+  pending: 'is on its way',
+  blocked: 'is on its way and blocked itself',
+  refused: 'was on its way and came to nothing',
+  never_seen: 'has not been submitted',
+  committed: 'is there; the write wakes when its lane is looked at',
+} as const;
+
+export type Standing = keyof typeof standings;
+
+export type WriterState = 'leading' | 'standing by' | 'draining' | 'stopped' | 'gone';

@@ -1,0 +1,176 @@
+-- name: listLanes
+-- Who leads which lane, why its writes wait, and how many do.
+select * from sluice.lane_status order by lane;
+
+-- name: listWriters
+-- Writers, those that live first, then the latest.
+select * from sluice.writer_status order by is_alive desc, started_at desc, writer_id limit $1;
+
+-- name: listStuck
+-- Writes that were not settled by a time, oldest first, a page after the last one seen.
+select *, extract(epoch from clock_timestamp() - accepted_at)::double precision as age_seconds
+from sluice.stuck_write
+where write_id > $1::uuid
+  and ($2::timestamptz is null or accepted_at <= $2)
+  and ($3::smallint is null or lane = $3)
+  and ($4::text is null or client = $4)
+  and ($5::text is null or resource = $5)
+  and ($6::text is null or reason = $6)
+  and ($7::text is null or error_code = $7)
+order by write_id
+limit $8;
+
+-- name: countStuck
+-- How many they are for each reason, and how long the oldest has waited; counting ends at a bound.
+select reason, count(*) as writes, count(*) filter (where reference_deadline > clock_timestamp()) as within_deadline,
+       max(extract(epoch from clock_timestamp() - accepted_at))::double precision as oldest_seconds
+from (
+  select reason, accepted_at, reference_deadline from sluice.stuck_write
+  where ($1::timestamptz is null or accepted_at <= $1)
+    and ($2::smallint is null or lane = $2)
+    and ($3::text is null or client = $3)
+    and ($4::text is null or resource = $4)
+    and ($5::text is null or reason = $5)
+    and ($6::text is null or error_code = $6)
+  limit $7) s
+group by reason;
+
+-- name: findStuck
+-- The same, for named writes.
+select *, extract(epoch from clock_timestamp() - accepted_at)::double precision as age_seconds
+from sluice.stuck_write where write_id = any($1::uuid[]) order by write_id;
+
+-- name: readAwaitedStatus
+-- What these blocked writes await, some of it for each: what nobody has submitted first.
+select s.*
+from unnest($1::uuid[]) as w (write_id)
+cross join lateral (
+  select * from sluice.awaited_status a where a.write_id = w.write_id
+  order by a.provider_id is not null, a.since, a.awaited_id limit $2) s;
+
+-- name: readChain
+-- What a blocked write awaits, and what that awaits in turn.
+select * from sluice.blocked_chain where write_id = $1 order by depth, since, awaited_id;
+
+-- name: readSettlement
+-- The outcome of a write, of whichever client.
+select write_id, result, code, resource, document_id, version, content_hash, detail, client, lane, settled_at
+from sluice.outcome where write_id = $1;
+
+-- name: measureThroughput
+-- What was settled in each of the last minutes.
+select * from sluice.throughput order by minute;
+
+-- name: readAudit
+-- What operators have done, the latest first, a page before the last one seen.
+select audit_id, done_at, actor, database_role, action, target, writes, write_ids, detail
+from sluice.audit where audit_id < $1 order by audit_id desc limit $2;
+
+-- name: recordAction
+-- Notes what an operator has done, in the transaction that does it.
+insert into sluice.audit (action, actor, target, writes, write_ids, detail)
+values ($1, $2, $3, cardinality($4::uuid[]), $4, $5::jsonb);
+
+-- name: pauseLanes
+-- From here on no batch settles writes of these lanes: it waits for one that is under way, as the fence does.
+with mine as (
+  select lane from sluice.lane where lane = any($1::smallint[]) and paused_at is null order by lane for no key update
+),
+paused as (
+  update sluice.lane l set paused_at = clock_timestamp(), paused_by = $2 from mine where l.lane = mine.lane
+  returning l.lane
+),
+noted as (
+  insert into sluice.audit (action, actor, target) select 'pause', $2, 'lane ' || lane from paused order by lane
+)
+select lane from paused order by lane;
+
+-- name: resumeLanes
+-- Paused lanes go on.
+with mine as (
+  select lane from sluice.lane where lane = any($1::smallint[]) and paused_at is not null order by lane for no key update
+),
+resumed as (
+  update sluice.lane l set paused_at = null, paused_by = null from mine where l.lane = mine.lane returning l.lane
+),
+noted as (
+  insert into sluice.audit (action, actor, target) select 'resume', $2, 'lane ' || lane from resumed order by lane
+)
+select lane from resumed order by lane;
+
+-- name: requestDrain
+-- Asks a writer to give up its lanes and to end.
+with asked as (
+  update sluice.writer set drain_requested_at = clock_timestamp()
+  where writer_id = $1 and drain_requested_at is null and stopped_at is null
+  returning writer_id, host, process_id
+),
+noted as (
+  insert into sluice.audit (action, actor, target)
+  select 'drain', $2, 'writer ' || writer_id from asked
+)
+select writer_id from asked;
+
+-- name: judgeRedrive
+-- What would become of these dead letters: is the document as it was, and is no write to it on its way?
+select w.write_id, d.write_id is not null as is_dead_letter,
+       (f.document_id, f.version) is distinct from (d.found_document_id, d.found_version) as has_changed,
+       exists (select from sluice.intake i where i.referential_id = d.referential_id) as is_pending
+from unnest($1::uuid[]) as w (write_id)
+left join sluice.dead_letter d on d.write_id = w.write_id
+left join lateral (
+  select c.document_id, c.version from sluice.alias x join sluice.document c on c.document_id = x.document_id
+  where d.operation = 'upsert' and x.referential_id = d.referential_id
+  union all
+  select c.document_id, c.version from sluice.document c
+  where d.operation <> 'upsert' and c.document_id = d.document_id) f on true;
+
+-- name: redriveWrites
+-- Dead letters become new writes, in the order of their arrival then, unless their document has changed or is about to
+-- ($3: even so). A new write that is not forced holds only for the document as it is now.
+with judged as (
+  select n.new_id, d.write_id, f.content_hash as found_hash,
+         case when $3 then null
+              when exists (select from sluice.intake i where i.referential_id = d.referential_id) then 'document_pending'
+              when (f.document_id, f.version) is distinct from (d.found_document_id, d.found_version)
+                then 'document_changed' end as refusal
+  from unnest($1::uuid[], $2::uuid[]) as n (write_id, new_id)
+  join sluice.dead_letter d on d.write_id = n.write_id
+  left join lateral (
+    select c.document_id, c.version, c.content_hash
+    from sluice.alias x join sluice.document c on c.document_id = x.document_id
+    where d.operation = 'upsert' and x.referential_id = d.referential_id
+    union all
+    select c.document_id, c.version, c.content_hash from sluice.document c
+    where d.operation <> 'upsert' and c.document_id = d.document_id) f on true
+),
+taken as (
+  delete from sluice.dead_letter d using judged j where d.write_id = j.write_id and j.refusal is null
+  returning d.*, j.new_id, j.found_hash
+),
+redriven as (
+  insert into sluice.intake
+    (write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids, content_hash,
+     if_match, client, node, body)
+  select new_id, lane, operation, resource, case when operation = 'upsert' then new_id else document_id end,
+         referential_id, superclass_id, reference_ids, content_hash,
+         case when not $3 then coalesce(if_match, found_hash) end, client, 0, body
+  from taken order by accepted_at, write_id
+),
+noted as (
+  insert into sluice.audit (action, actor, target, writes, write_ids, detail)
+  select 'retry', $4, $5, count(*), array_agg(write_id order by write_id), $6::jsonb from taken having count(*) > 0
+)
+select n.write_id, t.new_id, case when t.write_id is null then coalesce(j.refusal, 'not_a_dead_letter') end as refusal
+from unnest($1::uuid[]) as n (write_id)
+left join judged j on j.write_id = n.write_id
+left join taken t on t.write_id = n.write_id;
+
+-- name: discardDeadLetters
+-- Removes dead letters; their outcome stands.
+with gone as (delete from sluice.dead_letter where write_id = any($1::uuid[]) returning write_id),
+noted as (
+  insert into sluice.audit (action, actor, target, writes, write_ids, detail)
+  select 'discard', $2, $3, count(*), array_agg(write_id order by write_id), $4::jsonb from gone having count(*) > 0
+)
+select write_id from gone;

@@ -1,0 +1,223 @@
+// What an operator sees of writes that wait or were set aside, and what becomes of them by a retry or a discard.
+
+import { discardWrites, explainWrite, listStuck, readAudit, retryWrites, showWrite } from '@sluice/operator';
+import { Database } from '@sluice/store';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { model } from '../support/model.ts';
+import { enrolment, fresh, friend, startWorld, upsert, type World } from '../support/world.ts';
+
+const database = useDatabase();
+const actor = 'a test';
+
+async function setup(): Promise<{ world: World; operator: Database }> {
+  const world = await startWorld(database.url);
+  const operator = new Database({ url: database.url, applicationName: 'sluice test', connectionsMax: 2 });
+  onTestFinished(() => operator.close());
+  onTestFinished(async () => {
+    await world.sql('truncate sluice.intake, sluice.awaited, sluice.dead_letter');
+  });
+  return { world, operator };
+}
+
+/** Makes documents with a member `poison` impossible, until the function it gives is called. */
+async function poison(world: World): Promise<() => Promise<void>> {
+  await world.sql(`
+    create or replace function public.refuse_poison() returns trigger language plpgsql as
+    $$ begin raise exception 'no' using errcode = 'P0001'; end $$`);
+  await world.sql(`
+    create or replace trigger refuse_poison before insert or update on sluice.document for each row
+    when (new.body ? 'poison') execute function public.refuse_poison()`);
+  const cure = async (): Promise<void> => {
+    await world.sql('drop trigger if exists refuse_poison on sluice.document');
+  };
+  onTestFinished(cure);
+  return cure;
+}
+
+describe('a blocked write', () => {
+  test('is listed with what it awaits, by name where a model is given', async () => {
+    const { world, operator } = await setup();
+    const schoolId = fresh();
+    const { writeId } = await world.node.accept(
+      upsert('enrolments', enrolment(fresh(), schoolId), { waitForReferencesSeconds: 600, client: 'loader' }),
+    );
+    const { writes } = await eventually(async () => {
+      const list = await listStuck(operator, { reason: 'blocked' }, {}, model);
+      expect(list.writes).toHaveLength(1);
+      return list;
+    });
+    expect(writes).toMatchObject([
+      {
+        writeId,
+        reason: 'blocked',
+        client: 'loader',
+        resource: 'test/enrolments',
+        awaitsCount: 1,
+        awaits: [
+          {
+            kind: 'reference',
+            standing: 'never_seen',
+            resource: 'School',
+            identity: `schoolId=${schoolId}`,
+            path: '$.schoolReference',
+          },
+        ],
+      },
+    ]);
+    expect(explainWrite(writes[0]!)).toBe(
+      `waits for School (schoolId=${schoolId}), which has not been submitted`,
+    );
+    const anonymous = await listStuck(operator, { client: 'loader' });
+    expect(anonymous.writes).toMatchObject([{ writeId, awaits: [{ resource: null, identity: null }] }]);
+  });
+
+  test('shows the chain of what it awaits, to its end', async () => {
+    const { world, operator } = await setup();
+    const [first, second, third, missing] = [fresh(), fresh(), fresh(), fresh()];
+    const waits = { waitForReferencesSeconds: 600 };
+    const ids: string[] = [];
+    for (const [id, knows] of [
+      [first, missing],
+      [second, first],
+      [third, second],
+    ] as const) {
+      ids.push((await world.node.accept(upsert('friends', friend(id, knows), waits))).writeId);
+    }
+    const shown = await eventually(async () => {
+      const write = await showWrite(operator, ids[2]!, model);
+      expect(write.chain).toHaveLength(3);
+      return write;
+    });
+    expect(shown.chain).toMatchObject([
+      {
+        depth: 1,
+        blockedId: ids[2],
+        standing: 'blocked',
+        identity: `friendId=${second}`,
+        provider: { writeId: ids[1] },
+      },
+      {
+        depth: 2,
+        blockedId: ids[1],
+        standing: 'blocked',
+        identity: `friendId=${first}`,
+        provider: { writeId: ids[0] },
+      },
+      {
+        depth: 3,
+        blockedId: ids[0],
+        standing: 'never_seen',
+        identity: `friendId=${missing}`,
+        provider: null,
+      },
+    ]);
+  });
+
+  test('that is discarded is settled, tells its client, and is no longer waited for', async () => {
+    const { world, operator } = await setup();
+    const [first, second, missing] = [fresh(), fresh(), fresh()];
+    const waits = { waitForReferencesSeconds: 600 };
+    const answer = world.submit(upsert('friends', friend(first, missing), waits));
+    const follower = world.submit(upsert('friends', friend(second, first)));
+    await eventually(async () =>
+      expect((await listStuck(operator, { reason: 'blocked' })).writes).toHaveLength(2),
+    );
+    const { writes } = await listStuck(operator, { reason: 'blocked' });
+    const provider = writes.find(({ referenceDeadline }) => referenceDeadline !== null)!;
+    const target = { writeIds: [provider.writeId] };
+    expect(await discardWrites(operator, target, { actor, dryRun: true })).toMatchObject({ discarded: 1 });
+    expect(await discardWrites(operator, target, { actor })).toMatchObject({
+      matched: 1,
+      discarded: 1,
+      settledElsewhere: 0,
+    });
+    expect(await answer).toMatchObject({ result: 'not_applied', code: 'discarded' });
+    expect(await follower).toMatchObject({ result: 'refused', code: 'unresolved_reference' });
+    expect(await discardWrites(operator, target, { actor })).toMatchObject({ matched: 0, notFound: 1 });
+    expect(await readAudit(operator, { limit: 1 })).toMatchObject([
+      { action: 'discard', actor, writes: 1, writeIds: [provider.writeId] },
+    ]);
+  });
+});
+
+describe('a dead letter', () => {
+  test('is listed with its error and its attempts, and nothing of the document', async () => {
+    const { world, operator } = await setup();
+    await poison(world);
+    const { writeId } = await world.submit(upsert('notes', { noteId: fresh(), poison: 'a secret' }));
+    const list = await listStuck(operator, { reason: 'dead_letter' });
+    expect(list.writes).toMatchObject([
+      { writeId, reason: 'dead_letter', error: { code: 'P0001' }, attempts: 3 },
+    ]);
+    expect(JSON.stringify(list)).not.toContain('secret');
+    expect(explainWrite(list.writes[0]!)).toContain('error P0001, attempt 3');
+  });
+
+  test('becomes a new write by a retry, and its old outcome stands', async () => {
+    const { world, operator } = await setup();
+    const cure = await poison(world);
+    const noteId = fresh();
+    const { writeId } = await world.submit(upsert('notes', { noteId, poison: true }, { client: 'a' }));
+    await cure();
+    const matching = { reason: 'dead_letter', client: 'a' } as const;
+    expect(await retryWrites(operator, { matching }, { actor, dryRun: true })).toMatchObject({ retried: 1 });
+    const report = await retryWrites(operator, { matching }, { actor });
+    expect(report).toMatchObject({ matched: 1, retried: 1, refused: {} });
+    const newId = report.writes[0]!.newWriteId!;
+    await eventually(async () =>
+      expect(await world.node.readWrite('a', newId)).toMatchObject({ outcome: { result: 'created' } }),
+    );
+    expect(await world.node.readWrite('a', writeId)).toMatchObject({ outcome: { code: 'dead_letter' } });
+    expect(await retryWrites(operator, { writeIds: [writeId] }, { actor })).toMatchObject({
+      retried: 0,
+      refused: { not_a_dead_letter: 1 },
+    });
+  });
+
+  test('is not retried over a document that has changed since, unless forced', async () => {
+    const { world, operator } = await setup();
+    const cure = await poison(world);
+    const noteId = fresh();
+    await world.submit(upsert('notes', { noteId, text: 'before' }));
+    const { writeId } = await world.submit(upsert('notes', { noteId, poison: true }));
+    await cure();
+    const { documentId } = await world.submit(upsert('notes', { noteId, text: 'after' }));
+    const target = { writeIds: [writeId] };
+    for (const dryRun of [true, false]) {
+      expect(await retryWrites(operator, target, { actor, dryRun })).toMatchObject({
+        retried: 0,
+        refused: { document_changed: 1 },
+      });
+    }
+    expect(await retryWrites(operator, target, { actor, force: true })).toMatchObject({ retried: 1 });
+    await eventually(async () => {
+      const document = await world.node.readDocument(upsert('notes', {}).resource, documentId!);
+      expect(JSON.parse(document!.body)).toEqual({ noteId, poison: true });
+    });
+  });
+
+  test('is removed by a discard', async () => {
+    const { world, operator } = await setup();
+    await poison(world);
+    const { writeId } = await world.submit(upsert('notes', { noteId: fresh(), poison: true }));
+    const report = await discardWrites(operator, { matching: { error: 'P0001' } }, { actor });
+    expect(report).toMatchObject({ matched: 1, removed: 1, discarded: 0 });
+    expect((await showWrite(operator, writeId)).outcome).toMatchObject({ code: 'dead_letter' });
+    expect((await listStuck(operator)).writes).toEqual([]);
+  });
+});
+
+describe('the record of actions', () => {
+  test('cannot be changed', async () => {
+    const { world } = await setup();
+    for (const statement of [
+      'update sluice.audit set actor = actor',
+      'delete from sluice.audit',
+      'truncate sluice.audit',
+    ]) {
+      await expect(world.sql(statement)).rejects.toMatchObject({ code: 'SL002' });
+    }
+  });
+});
