@@ -64,3 +64,41 @@ limit 1;
 -- name: readBodies
 -- Bodies of writes in the intake, as text.
 select write_id, body::text as body from sluice.intake where write_id = any($1::uuid[]);
+
+-- name: readGauge
+-- What a node asks before it takes more: which lanes are led, and how far each is behind. Never counted: the positions
+-- given since that of the oldest write that waits its turn, which is what a lane would have to drain if all were its own.
+-- Writes that were blocked keep the position and the time of their arrival and say nothing of the drain.
+with led as materialized (
+  select objid::integer as lane from pg_locks where locktype = 'advisory' and classid = 1936486757 and granted
+    and database = (select oid from pg_database where datname = current_database())
+),
+given as materialized (
+  select coalesce(pg_sequence_last_value('sluice.intake_position_seq'::regclass), 0) as position
+)
+select l.lane, l.lane in (select led.lane from led) as is_led,
+       extract(epoch from clock_timestamp() - greatest(l.led_since, l.left_at)) as changed_seconds,
+       (select position from given) - o.position as behind,
+       extract(epoch from clock_timestamp() - o.accepted_at) as oldest_seconds
+from sluice.lane l
+left join lateral (
+  select f.position, f.accepted_at
+  from (select position, accepted_at, was_blocked from sluice.intake i
+        where i.lane = l.lane and i.blocked_at is null order by position limit 64) f
+  where not f.was_blocked
+  order by f.position
+  limit 1
+) o on true;
+
+-- name: findInWay
+-- Is a write on its way that a write of this identity or document must not overtake? For writes that bypass the intake.
+-- $1: lane; $2, $3: identities; $4: the document, if it is named by its id.
+select exists (
+  select from sluice.intake where referential_id in ($2::uuid, $3::uuid)
+  union all
+  select from sluice.intake where superclass_id in ($2::uuid, $3::uuid)
+  union all
+  select from sluice.intake i
+  where i.lane = $1 and i.document_id in (
+    select $4::uuid union all select document_id from sluice.alias where referential_id in ($2::uuid, $3::uuid))
+) as is_in_way;

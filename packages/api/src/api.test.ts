@@ -569,6 +569,8 @@ describe('operations', () => {
       mode: 'coordinated',
       hints: 'notify',
       waiting: 0,
+      lanesWithoutLeader: 0,
+      lanesOverloaded: 0,
     });
     client.health = { ...client.health, isListening: false, isDatabaseReachable: false };
     const broken = await get('/readyz');

@@ -11,8 +11,16 @@ export function healthRoutes(app: FastifyInstance, node: ApiNode): void {
   });
 
   app.get('/readyz', { schema: readySchema }, async (_request, reply) => {
-    const { mode, isStarted, isDatabaseReachable, isListening, waiting } = await node.client.status();
-    const facts = { mode, hints: isListening ? 'notify' : 'poll', waiting };
+    const { mode, isStarted, isDatabaseReachable, isListening, waiting, ...lanes } =
+      await node.client.status();
+    // Lanes that take no writes are told and no reason to send this node's reads elsewhere: all nodes share them.
+    const facts = {
+      mode,
+      hints: isListening ? 'notify' : 'poll',
+      waiting,
+      lanesWithoutLeader: lanes.lanesWithoutLeader.length,
+      lanesOverloaded: lanes.lanesOverloaded.length,
+    };
     if (!isStarted) return sendProblem(reply, problemOf('stopping', 'This node takes no writes now.', facts));
     if (!isDatabaseReachable) return sendProblem(reply, problemOf('database_unavailable', undefined, facts));
     return reply.type('application/json; charset=utf-8').send(JSON.stringify({ status: 'ready', ...facts }));

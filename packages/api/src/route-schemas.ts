@@ -289,7 +289,10 @@ export const readySchema: FastifySchema = {
   summary: 'Whether this node takes writes',
   tags: ['health'],
   response: {
-    200: empty('It does; says whether hints arrive (`notify`) or everything is polled (`poll`).'),
+    200: empty(
+      'It does; says whether hints arrive (`notify`) or everything is polled (`poll`), and how many lanes take no writes: ' +
+        'as nobody leads them, or as too many wait there.',
+    ),
     default: problem,
   },
 };

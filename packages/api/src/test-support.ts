@@ -45,6 +45,8 @@ export class FakeClient implements SluiceClient {
     isDatabaseReachable: true,
     isListening: true,
     waiting: 0,
+    lanesWithoutLeader: [],
+    lanesOverloaded: [],
   };
 
   async start(): Promise<void> {}

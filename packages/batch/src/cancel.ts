@@ -65,9 +65,16 @@ export async function settleUnapplied(
   }
 }
 
-/** The same for one write whose time is up. */
+/** The same for writes whose time is up. */
+export function cancelWrites(session: Session, writes: readonly WriteHeader[]): Promise<Outcome[]> {
+  return settleUnapplied(
+    session,
+    writes.map((write) => ({ write, outcome: notApplied(write, 'cancelled') })),
+  );
+}
+
+/** The same for one. */
 export async function cancelWrite(session: Session, write: WriteHeader): Promise<Outcome> {
-  const outcome = notApplied(write, 'cancelled');
-  const [final = outcome] = await settleUnapplied(session, [{ write, outcome }]);
-  return final;
+  const [outcome] = await cancelWrites(session, [write]);
+  return outcome as Outcome;
 }

@@ -19,5 +19,5 @@ export {
   type Facts,
 } from './facts.ts';
 export { commitStatements, hintStatements } from './commit.ts';
-export { cancelWrite, settleUnapplied } from './cancel.ts';
+export { cancelWrite, cancelWrites, settleUnapplied } from './cancel.ts';
 export { settleOptions } from './model-options.ts';

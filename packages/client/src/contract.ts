@@ -102,6 +102,10 @@ export interface ClientStatus {
   isListening: boolean;
   /** Writes whose outcome this node awaits. */
   waiting: number;
+  /** `coordinated`: lanes that nobody has led for longer than a hand-over takes. */
+  lanesWithoutLeader: number[];
+  /** `coordinated`: lanes that take no more writes, as too many wait. */
+  lanesOverloaded: number[];
 }
 
 export interface SluiceClient {
@@ -111,7 +115,7 @@ export interface SluiceClient {
   stop(): Promise<void>;
   /**
    * Submits one write and waits for its outcome. Refusals are outcomes, not exceptions.
-   * @throws {SluiceError} `invalid_json`, `invalid_document` (the write was not accepted), `overloaded`, `stopping`,
+   * @throws {SluiceError} `invalid_json`, `invalid_document` (the write was not accepted), `overloaded`, `lane_without_leader`, `stopping`,
    *   `database_unavailable`, `outcome_unknown` (ask again with the same idempotency key)
    */
   submit(request: WriteRequest, options?: SubmitOptions): Promise<Outcome>;

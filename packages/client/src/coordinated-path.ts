@@ -3,8 +3,9 @@
  * without one. docs/completion.md tells why no answer is lost.
  */
 import { SluiceError, type Outcome, type Write, unpackIds } from '@sluice/protocol';
-import { cancelWrite, outcomeOf } from '@sluice/batch';
-import { channels, createListener, type Database, type Listener, type Row, SessionPool } from '@sluice/store';
+import { outcomeOf } from '@sluice/batch';
+import { channels, createListener, type Database, type Listener, type Row } from '@sluice/store';
+import { Cancellations } from './cancellations.ts';
 import { IntakeBuffer } from './intake-buffer.ts';
 import { ownNode } from './prepare-write.ts';
 import type { WritePath } from './write-path.ts';
@@ -27,15 +28,17 @@ interface Waiter {
   isInserted: boolean;
   /** When to look for it without a hint. */
   lookAt: number;
+  /** Its time is up, or the node stops. */
+  isEnding: boolean;
   resolve: (outcome: Outcome) => void;
   reject: (error: Error) => void;
 }
 
-export class CoordinatedPath implements WritePath {
+export class CoordinatedPath implements Omit<WritePath, 'status'> {
   readonly #options: CoordinatedPathOptions;
   readonly #buffer: IntakeBuffer;
   readonly #durableBuffer: IntakeBuffer;
-  readonly #cancellations: SessionPool;
+  readonly #cancellations: Cancellations;
   readonly #listener: Listener;
   readonly #waiters = new Map<string, Set<Waiter>>();
   #hinted: string[] = [];
@@ -49,7 +52,7 @@ export class CoordinatedPath implements WritePath {
     const connection = database.options;
     this.#buffer = new IntakeBuffer({ connection, isDurable: false, notifications, flushWritesMax });
     this.#durableBuffer = new IntakeBuffer({ connection, isDurable: true, notifications, flushWritesMax });
-    this.#cancellations = new SessionPool({ ...connection, sessionsMax: 2 });
+    this.#cancellations = new Cancellations(connection);
     const { listenUrl: url } = options;
     this.#listener = createListener({
       url,
@@ -83,6 +86,13 @@ export class CoordinatedPath implements WritePath {
     await Promise.all([this.#buffer.stop(), this.#durableBuffer.stop(), this.#listener.close()]);
     await Promise.all([this.#reading, this.#polling]);
     await this.#cancellations.close();
+  }
+
+  endWaits(): void {
+    this.#durableBuffer.giveUp();
+    for (const waiters of this.#waiters.values()) {
+      for (const waiter of waiters) void this.#endWait(waiter);
+    }
   }
 
   submit(write: Write, waitMs: number): Promise<Outcome> {
@@ -123,6 +133,7 @@ export class CoordinatedPath implements WritePath {
         write,
         isInserted: write === null,
         lookAt: performance.now() + this.#lookIntervalMs(),
+        isEnding: false,
         resolve: (outcome) => {
           clearTimeout(deadline);
           resolve(outcome);
@@ -210,6 +221,8 @@ export class CoordinatedPath implements WritePath {
   /** The end of the wait: cancelled for good, or settled after all. */
   async #endWait(waiter: Waiter): Promise<void> {
     const { writeId, write } = waiter;
+    if (waiter.isEnding) return;
+    waiter.isEnding = true;
     if (write === null) {
       // Another node's write: its fate is not ours to decide.
       this.#forget(waiter);
@@ -217,7 +230,7 @@ export class CoordinatedPath implements WritePath {
     }
     if (this.#buffer.withdraw(writeId)) return;
     try {
-      const outcome = await this.#cancellations.use((session) => cancelWrite(session, write));
+      const outcome = await this.#cancellations.cancel(write);
       this.#finish(writeId, (each) => each.resolve(outcome));
     } catch (error) {
       this.#options.onError(error, 'cancel a write');

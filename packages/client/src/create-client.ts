@@ -1,6 +1,13 @@
 /** Puts a client together: reads, keys and identities are the same in every mode, only the path of a write differs. */
 import { describeDocument, type Model } from '@sluice/model';
-import { defaults, SluiceError, type Mode, type Outcome, type Write } from '@sluice/protocol';
+import {
+  defaults,
+  SluiceError,
+  type Mode,
+  type OnOverload,
+  type Outcome,
+  type Write,
+} from '@sluice/protocol';
 import { fingerprintOf, outcomeOf, settleOptions, type Projection } from '@sluice/batch';
 import { agree, Database, DatabaseError, type Row } from '@sluice/store';
 import type { Logger } from 'pino';
@@ -18,6 +25,7 @@ import type {
 } from './contract.ts';
 import { BlockedQuota } from './blocked-quota.ts';
 import { CoordinatedPath } from './coordinated-path.ts';
+import { GuardedPath } from './guarded-path.ts';
 import { MemoryPath } from './memory-path.ts';
 import { prepareWrite } from './prepare-write.ts';
 import type { WritePath } from './write-path.ts';
@@ -42,6 +50,19 @@ export interface ClientOptions {
   answerTimeoutMs?: number;
   /** @default 10000 */
   waitingWritesMax?: number;
+  /**
+   * Lanes take no more writes while this many have arrived since the oldest that waits its turn there; again below half
+   * of it. @default 200000
+   */
+  highWaterWrites?: number;
+  /** The same by the age of that write. @default 30000 */
+  highWaterMs?: number;
+  /** A lane may be without a leader for this long before its writes are refused. @default 5000 */
+  leaderGraceMs?: number;
+  /** What becomes of the writes that a lane does not take: `bypass` commits them here, as `direct` mode does. @default 'refuse' */
+  onOverload?: OnOverload;
+  /** Told to stop, writes may wait for this long; those left are cancelled. @default 10000 */
+  drainMs?: number;
   /** Blocked writes that one client may have. @default 100000 */
   blockedWritesMax?: number;
   /** Writes in one insert, or in one batch of `local` mode. @default 512 */
@@ -73,7 +94,10 @@ class Client implements SluiceClient {
   readonly #waitingWritesMax: number;
   readonly #blockedQuota: BlockedQuota;
   readonly #logger: Logger | undefined;
+  readonly #drainMs: number;
   readonly #underWay = new Set<Promise<unknown>>();
+  /** The end of the drain: whoever comes to it now waits for nothing. */
+  #isEnding = false;
   #started: Promise<void> | null = null;
   #stopped: Promise<void> | null = null;
 
@@ -83,6 +107,7 @@ class Client implements SluiceClient {
     this.#lanes = options.lanes ?? defaults.lanes;
     this.#waitMs = options.waitMs ?? defaults.waitMs;
     this.#waitingWritesMax = options.waitingWritesMax ?? defaults.waitingWritesMax;
+    this.#drainMs = options.drainMs ?? defaults.drainMs;
     this.#logger = options.logger;
     this.#database = new Database({
       url: options.url,
@@ -103,20 +128,31 @@ class Client implements SluiceClient {
     const pollIntervalMs = options.pollIntervalMs ?? defaults.pollIntervalMs;
     const flushWritesMax = options.flushWritesMax ?? defaults.flushWritesMax;
     if (this.#mode === 'coordinated') {
-      const notifications = options.notifications ?? true;
-      const listenUrl = options.listenUrl ?? options.url;
-      return new CoordinatedPath({
+      const path = new CoordinatedPath({
         database,
-        listenUrl,
-        notifications,
+        listenUrl: options.listenUrl ?? options.url,
+        notifications: options.notifications ?? true,
         pollIntervalMs,
         flushWritesMax,
         onError,
       });
+      return new GuardedPath({
+        path,
+        bypass: options.onOverload === 'bypass' ? this.#memoryPath('direct', options) : null,
+        database,
+        highWaterWrites: options.highWaterWrites ?? defaults.highWaterWrites,
+        highWaterMs: options.highWaterMs ?? defaults.highWaterMs,
+        leaderGraceMs: options.leaderGraceMs ?? defaults.leaderGraceMs,
+        onError,
+      });
     }
-    const isDirect = this.#mode === 'direct';
+    return this.#memoryPath(this.#mode, options);
+  }
+
+  #memoryPath(mode: 'direct' | 'local', options: ClientOptions): MemoryPath {
+    const isDirect = mode === 'direct';
     return new MemoryPath({
-      database,
+      database: this.#database,
       settle: {
         ...settleOptions(options.model, {
           lanes: this.#lanes,
@@ -124,10 +160,10 @@ class Client implements SluiceClient {
         }),
         projections: options.projections ?? [],
       },
-      batchWritesMax: isDirect ? 1 : flushWritesMax,
+      batchWritesMax: isDirect ? 1 : (options.flushWritesMax ?? defaults.flushWritesMax),
       sessionsMax: options.sessionsMax ?? (isDirect ? 32 : 2),
-      pollIntervalMs,
-      onError,
+      pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
+      onError: (error, doing) => this.#logError(error, doing),
     });
   }
 
@@ -141,7 +177,11 @@ class Client implements SluiceClient {
   stop(): Promise<void> {
     return (this.#stopped ??= (async () => {
       await this.#started?.catch(() => undefined);
-      await Promise.allSettled(this.#underWay);
+      if (!(await settleWithin([...this.#underWay], this.#drainMs))) {
+        this.#isEnding = true;
+        this.#path.endWaits();
+        await Promise.allSettled(this.#underWay);
+      }
       await this.#path.stop();
       await this.#database.close();
     })());
@@ -164,6 +204,7 @@ class Client implements SluiceClient {
         return earlier.outcome ?? this.#path.join(earlier.writeId, earlier.lane, waitMs);
       }
     }
+    if (this.#isEnding) throw new SluiceError('stopping');
     return this.#path.submit(write, waitMs);
   }
 
@@ -173,6 +214,7 @@ class Client implements SluiceClient {
       const earlier = await this.#findEarlier(write);
       if (earlier !== null) return { writeId: earlier.outcome?.writeId ?? earlier.writeId };
     }
+    if (this.#isEnding) throw new SluiceError('stopping');
     await this.#path.accept(write, this.#waitMs);
     return { writeId: write.writeId };
   }
@@ -285,12 +327,15 @@ class Client implements SluiceClient {
       () => true,
       () => false,
     );
+    const { lanesWithoutLeader, lanesOverloaded } = await this.#path.status();
     return {
       mode: this.#mode,
       isStarted: this.#started !== null && this.#stopped === null,
       isDatabaseReachable,
       isListening: this.#path.isListening,
       waiting: this.#path.waiting,
+      lanesWithoutLeader,
+      lanesOverloaded,
     };
   }
 
@@ -312,6 +357,16 @@ class Client implements SluiceClient {
       'failed',
     );
   }
+}
+
+/** False: some are still under way. */
+async function settleWithin(work: readonly Promise<unknown>[], milliseconds: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<boolean>((resolve) => (timer = setTimeout(resolve, milliseconds, false)));
+  const settled = Promise.allSettled(work).then(() => true);
+  const isSettled = await Promise.race([settled, timeout]);
+  clearTimeout(timer);
+  return isSettled;
 }
 
 /** Bodies of blocked writes that are in memory at once. */

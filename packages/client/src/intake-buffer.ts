@@ -7,9 +7,14 @@
  * sent again by whoever waits for it.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { randomInt } from 'node:crypto';
 import { SluiceError, type Write } from '@sluice/protocol';
-import { DatabaseError, Session, type ConnectionOptions, type Statement } from '@sluice/store';
+import {
+  DatabaseError,
+  reconnectDelayMs,
+  Session,
+  type ConnectionOptions,
+  type Statement,
+} from '@sluice/store';
 
 export interface IntakeBufferOptions {
   connection: ConnectionOptions;
@@ -68,11 +73,16 @@ export class IntakeBuffer {
     return true;
   }
 
-  async stop(): Promise<void> {
+  /** Takes no more, and tries no more what it could not send so far. */
+  giveUp(): void {
     this.#isStopped = true;
     for (const { reject, wasSent } of this.#buffered.splice(0)) {
       reject(new SluiceError(wasSent ? 'outcome_unknown' : 'stopping'));
     }
+  }
+
+  async stop(): Promise<void> {
+    this.giveUp();
     await this.#flushing;
     await this.#session?.close();
   }
@@ -88,7 +98,7 @@ export class IntakeBuffer {
         if (this.#isStopped) break;
         // The writes stay buffered, so that whoever stops waiting can take them back.
         this.#giveUpLate();
-        await pause(randomInt(20, Math.min(2000, 50 * 2 ** Math.min(failures++, 6))));
+        await pause(reconnectDelayMs(failures++));
         continue;
       }
       failures = 0;

@@ -13,7 +13,7 @@ import {
   type SettleOptions,
 } from '@sluice/batch';
 import { DatabaseError, type Database, type Session, SessionPool } from '@sluice/store';
-import type { WritePath } from './write-path.ts';
+import type { LanesStatus, WritePath } from './write-path.ts';
 
 export interface MemoryPathOptions {
   database: Database;
@@ -46,6 +46,7 @@ export class MemoryPath implements WritePath {
   readonly #resting = new Set<Waiter>();
   #batches = new Set<Promise<void>>();
   #restTimer: NodeJS.Timeout | null = null;
+  readonly #isEnding = new AbortController();
 
   constructor(options: MemoryPathOptions) {
     this.#options = options;
@@ -84,6 +85,15 @@ export class MemoryPath implements WritePath {
     await this.#sessions.close();
   }
 
+  status(): Promise<LanesStatus> {
+    return Promise.resolve({ lanesWithoutLeader: [], lanesOverloaded: [] });
+  }
+
+  endWaits(): void {
+    for (const waiter of this.#waiters.values()) this.#endWait(waiter);
+    this.#isEnding.abort();
+  }
+
   submit(write: Write, waitMs: number): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       const deadline = setTimeout(() => this.#endWait(waiter), waitMs);
@@ -115,7 +125,7 @@ export class MemoryPath implements WritePath {
       const [row] = await this.#options.database.run('readOutcomes', [[writeId]]).catch(() => []);
       if (row !== undefined) return outcomeOf(row);
       await pause(this.#options.pollIntervalMs);
-    } while (performance.now() < deadline);
+    } while (performance.now() < deadline && !this.#isEnding.signal.aborted);
     throw new SluiceError('outcome_unknown', undefined, { detail: { writeId } });
   }
 
@@ -193,6 +203,7 @@ export class MemoryPath implements WritePath {
   }
 
   #endWait(waiter: Waiter): void {
+    if (waiter.isLate) return;
     waiter.isLate = true;
     if (waiter.isUnderWay) return;
     this.#queue = this.#queue.filter((queued) => queued !== waiter);

@@ -1,16 +1,26 @@
 /** How a write gets from a node to its outcome. Three modes, two implementations: by the intake, or by memory. */
 import type { Outcome, Write } from '@sluice/protocol';
 
+/** Lanes that take no writes. */
+export interface LanesStatus {
+  lanesWithoutLeader: number[];
+  lanesOverloaded: number[];
+}
+
 export interface WritePath {
   start(): Promise<void>;
   /** Takes nothing new, waits for what is under way. */
   stop(): Promise<void>;
+  /** Ends all waits as if their time were up: settled, or cancelled for good. */
+  endWaits(): void;
   /** Resolves with the outcome, or at the end of the wait with the definite answer that nothing was applied. */
   submit(write: Write, waitMs: number): Promise<Outcome>;
   /** Resolves once the write is durable in the intake; tries for as long as it may wait. */
   accept(write: Write, waitMs: number): Promise<void>;
   /** Waits for a write that was submitted elsewhere. */
   join(writeId: string, lane: number, waitMs: number): Promise<Outcome>;
+  /** What a look at the lanes says now; nothing where there are none. */
+  status(): Promise<LanesStatus>;
   /** Writes whose outcome is awaited. */
   readonly waiting: number;
   readonly isListening: boolean;

@@ -12,6 +12,14 @@ export const defaults = {
   waitMs: 30_000,
   /** Writes that a node lets wait at the same time; the next is refused as overloaded. */
   waitingWritesMax: 10_000,
+  /** Arrivals since the oldest write that waits its turn in a lane, from which on the lane takes no more. */
+  highWaterWrites: 200_000,
+  /** Age of that write from which on the lane takes no more. */
+  highWaterMs: 30_000,
+  /** A lane may be without a leader for this long before its writes are refused. */
+  leaderGraceMs: 5_000,
+  /** Told to stop, a node lets its writes wait for this long; those left are cancelled. */
+  drainMs: 10_000,
   /** Blocked writes that one client may have; the next that asks to wait is refused. */
   blockedWritesMax: 100_000,
   /** Outcomes and idempotency keys are kept this long. */
@@ -23,4 +31,7 @@ export const defaults = {
 } as const;
 
 export type Mode = 'direct' | 'local' | 'coordinated';
+/** What becomes of a write that the intake does not take now: refused, or committed by its own node. */
+export type OnOverload = 'refuse' | 'bypass';
+
 export const modes: readonly Mode[] = ['direct', 'local', 'coordinated'];

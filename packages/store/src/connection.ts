@@ -11,7 +11,7 @@ export interface ConnectionOptions {
   applicationName: string;
   /** Session settings, set in one statement after connecting. */
   settings?: Readonly<Record<string, string>>;
-  /** @default 5000 */
+  /** @default 5000; in a pool 2000, the wait for a free connection included */
   connectTimeoutMs?: number;
   /**
    * How long a statement's answer is awaited before the connection counts as lost: a half-open one answers nothing, and
@@ -64,6 +64,8 @@ export function poolConfig(
   const settings = settingsText(options);
   return {
     ...clientConfig(options),
+    // Whoever waits for a connection of a pool hears soon that there is none.
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 2000,
     max: connectionsMax,
     // An idle connection keeps no process alive, least of all one that has gone silent: its farewell is never answered.
     allowExitOnIdle: true,

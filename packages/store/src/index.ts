@@ -5,6 +5,7 @@ export * from './listener.ts';
 export * from './migrate.ts';
 export * from './names.ts';
 export * from './queries.ts';
+export * from './reconnect-delay.ts';
 export { SessionPool, type SessionPoolOptions } from './session-pool.ts';
 export { Session, type Row, type Statement, type StatementResult } from './session.ts';
 export type { ConnectionOptions } from './connection.ts';

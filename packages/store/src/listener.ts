@@ -2,12 +2,12 @@
  * Hints from the database: content-free wakeups, and ids of settled writes. A hint may be lost, late, doubled or
  * forged, and everything still holds; whoever listens also polls.
  */
-import { randomInt } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import { SluiceError } from '@sluice/protocol';
 import type pgListen from 'pg-listen';
 import { clientConfig } from './connection.ts';
+import { reconnectDelayMs } from './reconnect-delay.ts';
 
 // A CommonJS module with a default export: loaders disagree on what an import of it gives, `require` does not.
 const { default: createSubscriber } = createRequire(import.meta.url)('pg-listen') as typeof pgListen;
@@ -62,7 +62,7 @@ export function notifyListener(options: ListenerOptions): Listener {
       retryInterval(attempt) {
         // Thrown here, an error ends the tries.
         assertOpen();
-        return randomInt(50, Math.min(1000, 100 * 2 ** Math.min(attempt, 5)));
+        return reconnectDelayMs(attempt);
       },
       retryTimeout: Number.POSITIVE_INFINITY,
       retryLimit: Number.POSITIVE_INFINITY,

@@ -2,11 +2,10 @@
  * One session that leads lanes: it joins, beats, drains its lanes batch after batch while there is work, and rests
  * until a hint or the next beat. When its connection ends, so does its leadership; it begins anew.
  */
-import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DeposedError, intakeOrigin, settleBatch, type BatchReport, type SettleOptions } from '@sluice/batch';
 import { hasFailpoint, passFailpoint } from '@sluice/protocol';
-import { DatabaseError, Session, type ConnectionOptions } from '@sluice/store';
+import { DatabaseError, reconnectDelayMs, Session, type ConnectionOptions } from '@sluice/store';
 import { BlockedWrites } from './blocked-writes.ts';
 import { Elector, type Beat } from './elector.ts';
 
@@ -102,7 +101,7 @@ export class LaneSession {
         this.#options.onLanes([]);
         await session?.close();
       }
-      if (!this.#isStopping) await this.#rest(randomInt(20, Math.min(2000, 50 * 2 ** Math.min(failures, 6))));
+      if (!this.#isStopping) await this.#rest(reconnectDelayMs(failures));
     }
   }
 

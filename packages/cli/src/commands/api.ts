@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { defaults } from '@sluice/protocol';
+import { defaults, type OnOverload } from '@sluice/protocol';
 import * as z from 'zod';
 import { requireDatabaseUrl } from '../config/database-url.ts';
 import { projectionsOf } from '../config/projections-of.ts';
@@ -40,6 +40,44 @@ const waitingWritesMax = numberSetting(
   { from: 1, to: 1_000_000, fallback: defaults.waitingWritesMax },
 );
 
+const highWaterWrites = numberSetting(
+  '--high-water-writes <number>',
+  ['SLUICE_HIGH_WATER_WRITES'],
+  'arrivals since the oldest write that waits its turn in a lane, from which on the lane takes no more',
+  { from: 1, to: 1_000_000_000, fallback: defaults.highWaterWrites },
+);
+
+const highWaterMs = numberSetting(
+  '--high-water-ms <ms>',
+  ['SLUICE_HIGH_WATER_MS'],
+  'age of that write from which on the lane takes no more',
+  { from: 1, to: 86_400_000, fallback: defaults.highWaterMs },
+);
+
+const leaderGraceMs = numberSetting(
+  '--leader-grace-ms <ms>',
+  ['SLUICE_LEADER_GRACE_MS'],
+  'how long a lane may be without a leader before its writes are refused',
+  { from: 0, to: 600_000, fallback: defaults.leaderGraceMs },
+);
+
+const onOverload = setting<OnOverload>({
+  flags: '--on-overload <how>',
+  variables: ['SLUICE_ON_OVERLOAD'],
+  description:
+    'what becomes of writes that a lane does not take: refuse answers 503, bypass commits them without the intake',
+  form: 'refuse or bypass',
+  schema: z.enum(['refuse', 'bypass']),
+  fallback: 'refuse',
+});
+
+const drainMs = numberSetting(
+  '--drain-ms <ms>',
+  ['SLUICE_DRAIN_MS'],
+  'how long writes may still wait once the process is told to stop; those left are cancelled, definitely',
+  { from: 0, to: 600_000, fallback: defaults.drainMs },
+);
+
 const basePath = setting<string>({
   flags: '--base-path <path>',
   variables: ['SLUICE_BASE_PATH'],
@@ -68,6 +106,11 @@ export const apiCommand = () =>
       cascadeDocumentsMax,
       waitMs,
       waitingWritesMax,
+      highWaterWrites,
+      highWaterMs,
+      leaderGraceMs,
+      onOverload,
+      drainMs,
       host,
       port,
       basePath,
@@ -94,6 +137,11 @@ export const apiCommand = () =>
         pollIntervalMs,
         waitMs,
         waitingWritesMax,
+        highWaterWrites: values.highWaterWrites,
+        highWaterMs: values.highWaterMs,
+        leaderGraceMs: values.leaderGraceMs,
+        onOverload: values.onOverload,
+        drainMs: values.drainMs,
         projections: await projectionsOf(model),
         cascadeDocumentsMax: values.cascadeDocumentsMax,
         logger,
@@ -108,8 +156,8 @@ export const apiCommand = () =>
             return { url: `http://${values.host.includes(':') ? `[${values.host}]` : values.host}:${port}` };
           },
           async stop() {
-            await api.close();
-            await client.stop();
+            // Together: the api waits for the requests under way, and the client sees to it that they end.
+            await Promise.all([api.close(), client.stop()]);
           },
         },
         {

@@ -1,0 +1,110 @@
+/**
+ * The way through the intake, and what stands before it: a write whose lane is too far behind, or has no leader, is
+ * refused before anything is inserted; or, where a deployment wants that, committed by this node without the intake.
+ */
+import { SluiceError, type Outcome, type Write } from '@sluice/protocol';
+import { DatabaseError, type Database } from '@sluice/store';
+import type { CoordinatedPath } from './coordinated-path.ts';
+import { IntakeGauge } from './intake-gauge.ts';
+import type { MemoryPath } from './memory-path.ts';
+import type { LanesStatus, WritePath } from './write-path.ts';
+
+export interface GuardedPathOptions {
+  path: CoordinatedPath;
+  /** Null: what the intake does not take is refused. */
+  bypass: MemoryPath | null;
+  database: Database;
+  highWaterWrites: number;
+  highWaterMs: number;
+  leaderGraceMs: number;
+  onError: (error: unknown, doing: string) => void;
+}
+
+export class GuardedPath implements WritePath {
+  readonly #options: GuardedPathOptions;
+  readonly #gauge: IntakeGauge;
+
+  constructor(options: GuardedPathOptions) {
+    this.#options = options;
+    const { highWaterWrites, highWaterMs, leaderGraceMs, database, onError } = options;
+    this.#gauge = new IntakeGauge({
+      highWaterWrites,
+      highWaterMs,
+      leaderGraceMs,
+      async run(name) {
+        try {
+          return await database.run(name);
+        } catch (error) {
+          onError(error, name);
+          throw error;
+        }
+      },
+    });
+  }
+
+  async start(): Promise<void> {
+    await Promise.all([this.#options.path.start(), this.#options.bypass?.start()]);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#options.path.stop(), this.#options.bypass?.stop()]);
+  }
+
+  endWaits(): void {
+    this.#options.path.endWaits();
+    this.#options.bypass?.endWaits();
+  }
+
+  async submit(write: Write, waitMs: number): Promise<Outcome> {
+    const { path, bypass } = this.#options;
+    try {
+      await this.#gauge.check(write.lane);
+    } catch (refusal) {
+      if (bypass === null || (await this.#hasOneInTheWay(write))) throw refusal;
+      return bypass.submit(write, waitMs);
+    }
+    return path.submit(write, waitMs);
+  }
+
+  async accept(write: Write, waitMs: number): Promise<void> {
+    await this.#gauge.check(write.lane);
+    return this.#options.path.accept(write, waitMs);
+  }
+
+  join(writeId: string, lane: number, waitMs: number): Promise<Outcome> {
+    return this.#options.path.join(writeId, lane, waitMs);
+  }
+
+  async status(): Promise<LanesStatus> {
+    await this.#gauge.look();
+    const { lanesWithoutLeader, lanesOverloaded } = this.#gauge;
+    return { lanesWithoutLeader, lanesOverloaded };
+  }
+
+  get waiting(): number {
+    return this.#options.path.waiting + (this.#options.bypass?.waiting ?? 0);
+  }
+
+  get isListening(): boolean {
+    return this.#options.path.isListening;
+  }
+
+  /** What was accepted before, for the same document, comes first: it waits in the intake, so this write cannot go round. */
+  async #hasOneInTheWay({
+    lane,
+    referentialId,
+    superclassId,
+    operation,
+    documentId,
+  }: Write): Promise<boolean> {
+    const named = operation === 'upsert' ? null : documentId;
+    try {
+      const [row] = await this.#options.database.run('findInWay', [lane, referentialId, superclassId, named]);
+      return row?.['is_in_way'] === true;
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) throw error;
+      this.#options.onError(error, 'findInWay');
+      throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1 });
+    }
+  }
+}
