@@ -259,6 +259,7 @@ create table sluice.lane (
   constraint led_lane_has_session_and_time CHECK ((((writer_id IS NULL) = (led_since IS NULL)) AND ((writer_id IS NULL) = (session_pid IS NULL)))),
   constraint paused_lane_has_time_and_name CHECK (((paused_at IS NULL) = (paused_by IS NULL)))
 ) with (fillfactor=50);
+CREATE INDEX lane_paused ON sluice.lane USING btree (lane) WHERE (paused_at IS NOT NULL);
 
 create view sluice.lane_reason as
  SELECT lane,

@@ -7,6 +7,8 @@ alter table sluice.lane
   add column paused_by text,
   add column last_writer_id uuid,
   add constraint paused_lane_has_time_and_name check ((paused_at is null) = (paused_by is null));
+-- Every beat asks which they are.
+create index lane_paused on sluice.lane (lane) where paused_at is not null;
 
 -- Backends of this writer's sessions: their locks tell whether it lives. A writer that is to drain gives up its lanes.
 alter table sluice.writer

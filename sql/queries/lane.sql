@@ -1,6 +1,6 @@
 -- name: lockTerms
--- The fence, first in every batch: locks the rows of the lanes in lane order and shows their terms.
-select lane, term from sluice.lane where lane = any($1::smallint[]) order by lane for no key update;
+-- The fence, first in every batch: locks the rows of the lanes in lane order and shows their terms, and which are paused.
+select lane, term, paused_at is not null as is_paused from sluice.lane where lane = any($1::smallint[]) order by lane for no key update;
 
 -- name: openTerms
 -- A new leader begins the next term of each lane whose lock it has just taken.
@@ -30,18 +30,32 @@ select count(pg_advisory_unlock(1936486757, lane::integer)) from unnest($1::smal
 -- that share the lanes.
 select pg_try_advisory_lock(1936486758, pg_backend_pid()) as announced;
 
+-- name: noteSession
+-- Notes for people that this session is one of a writer's; those that have ended are forgotten.
+update sluice.writer
+set session_pids = array_append(
+  array(select p.pid from unnest(session_pids) as p (pid)
+        where p.pid <> pg_backend_pid() and p.pid in (
+          select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486758 and granted
+            and database = (select oid from pg_database where datname = current_database()))),
+  pg_backend_pid())
+where writer_id = $1;
+
 -- name: beat
--- What a session looks at while it leads or waits: who lives, which lanes are led, and whether there is work in its
--- own. A read: it costs no flush. One look into an index for each lane: to ask all lanes at once may mean to walk
--- through all blocked writes.
+-- What a session looks at while it leads or waits: who lives, which lanes are led and which are paused, whether there is
+-- work in its own, and whether its writer is to drain. A read: it costs no flush. One look into an index for each lane:
+-- to ask all lanes at once may mean to walk through all blocked writes.
 select
   (select count(*) from pg_locks where locktype = 'advisory' and classid = 1936486758 and granted
      and database = (select oid from pg_database where datname = current_database())) as sessions,
   array(select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486757 and granted
      and database = (select oid from pg_database where datname = current_database())) as led_lanes,
+  array(select lane from sluice.lane where paused_at is not null) as paused_lanes,
+  exists (select from sluice.writer where writer_id = $2 and drain_requested_at is not null) as is_draining,
   exists (select from unnest($1::smallint[]) as l (lane) cross join lateral
             (select from sluice.intake i where i.lane = l.lane and i.blocked_at is null
-             order by i.position limit 1) r) as has_ready,
+             order by i.position limit 1) r
+          where l.lane <> all(array(select lane from sluice.lane where paused_at is not null))) as has_ready,
   exists (select from unnest($1::smallint[]) as l (lane) cross join lateral
             (select from sluice.intake i where i.lane = l.lane and i.blocked_at is not null
              order by i.position limit 1) b) as has_blocked,
@@ -49,6 +63,22 @@ select
             (select from sluice.intake i where i.lane = l.lane and i.blocked_at is not null
              order by i.position limit 1) b
           where l.lane <> all($1::smallint[])) as has_blocked_elsewhere;
+
+-- name: noteRetry
+-- The leader of these lanes tries a batch again. No answer hangs on it, so nobody waits for its flush.
+with unflushed as (select set_config('synchronous_commit', 'off', true))
+insert into sluice.lane_retry (lane, term, attempt, next_at, error_code)
+select l.lane, l.term, $3::integer, clock_timestamp() + $4::double precision * interval '1 millisecond', $5::text
+from unflushed, unnest($1::smallint[], $2::bigint[]) as l (lane, term)
+order by l.lane
+on conflict (lane) do update
+set term = excluded.term, attempt = excluded.attempt, next_at = excluded.next_at, error_code = excluded.error_code,
+    since = case when lane_retry.term = excluded.term then lane_retry.since else excluded.since end;
+
+-- name: forgetRetry
+-- The batch that was tried again has been settled, or came to an end otherwise.
+with unflushed as (select set_config('synchronous_commit', 'off', true))
+delete from sluice.lane_retry r using unflushed where r.lane = any($1::smallint[]);
 
 -- name: readLanes
 -- Who leads which lane, what waits there, and since when.

@@ -31,9 +31,29 @@ export class DeposedError extends Error {
   }
 }
 
-/** The ready writes of the lanes that a session leads: the fence comes first, and its answer before any read. */
-export function intakeOrigin(terms: ReadonlyMap<number, number>, writesMax: number): Origin {
+/** An operator has paused lanes whose writes would have been settled. */
+export class PausedError extends Error {
+  readonly lanes: number[];
+
+  constructor(lanes: number[]) {
+    super(`Cannot settle writes as their lanes are paused: ${lanes.join(', ')}`);
+    this.name = 'PausedError';
+    this.lanes = lanes;
+  }
+}
+
+/**
+ * The ready writes of the lanes that a session leads: the fence comes first, and its answer before any read.
+ * @param paused Lanes whose writes are left alone. The fence tells which they are now, so it is corrected by it: lanes
+ *   that were not known to be paused are passed over, those that no longer are come with the next batch.
+ */
+export function intakeOrigin(
+  terms: ReadonlyMap<number, number>,
+  writesMax: number,
+  paused: Set<number> = new Set(),
+): Origin {
   const lanes = [...terms.keys()];
+  const drained = paused.size === 0 ? lanes : lanes.filter((lane) => !paused.has(lane));
   return {
     terms,
     bodies: null,
@@ -42,13 +62,19 @@ export function intakeOrigin(terms: ReadonlyMap<number, number>, writesMax: numb
         { name: 'begin' },
         { name: 'lockTerms', values: [lanes] },
         only === null
-          ? { name: 'readReady', values: [lanes, writesMax] }
+          ? { name: 'readReady', values: [drained, writesMax] }
           : { name: 'readWrites', values: [only, false] },
       ]);
       const found = new Map(fence?.rows.map((row) => [row['lane'] as number, row['term'] as number]));
       const lost = lanes.filter((lane) => found.get(lane) !== terms.get(lane));
       if (lost.length > 0) throw new DeposedError(lost);
-      return { writes: (read?.rows ?? []).map(headerOf), prefix: [] };
+      for (const lane of lanes) paused.delete(lane);
+      for (const lane of pausedAmong(fence?.rows ?? [])) paused.add(lane);
+      const writes = (read?.rows ?? []).map(headerOf);
+      return {
+        writes: paused.size === 0 ? writes : writes.filter(({ lane }) => !paused.has(lane)),
+        prefix: [],
+      };
     },
   };
 }
@@ -56,6 +82,7 @@ export function intakeOrigin(terms: ReadonlyMap<number, number>, writesMax: numb
 /**
  * Named writes of any lanes, blocked or not, that can only be settled together: a cycle. Whoever finds it locks the term
  * rows of all its lanes, so that no leader is in the middle of a batch with one of them, and reads them again.
+ * Opening it throws {@link PausedError} where one of the lanes is paused.
  */
 export function togetherOrigin(lanes: readonly number[], writeIds: readonly string[]): Origin {
   const terms = new Map<number, number>();
@@ -68,10 +95,16 @@ export function togetherOrigin(lanes: readonly number[], writeIds: readonly stri
         { name: 'lockTerms', values: [lanes] },
         { name: 'readWrites', values: [only ?? writeIds, true] },
       ]);
+      const paused = pausedAmong(fence?.rows ?? []);
+      if (paused.length > 0) throw new PausedError(paused);
       for (const row of fence?.rows ?? []) terms.set(row['lane'] as number, row['term'] as number);
       return { writes: (read?.rows ?? []).map(headerOf), prefix: [] };
     },
   };
+}
+
+function pausedAmong(fence: readonly Row[]): number[] {
+  return fence.filter((row) => row['is_paused'] === true).map((row) => row['lane'] as number);
 }
 
 /** Writes that a node holds in its memory and never put into the intake: `direct` and `local` mode. */

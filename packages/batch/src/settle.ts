@@ -10,6 +10,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { attemptBatch, commitPlan, type AttemptOptions, type BatchReport } from './attempt.ts';
 import { isBatchFault, reducedFault, remedyFor, type BatchFault, type Remedy } from './fault.ts';
 import type { Origin } from './origin.ts';
+import { RetryNote } from './retry-note.ts';
 import { emptyPlan, refusal } from './plan.ts';
 
 export type SettleOptions = Omit<AttemptOptions, 'withSettled'>;
@@ -48,10 +49,12 @@ async function settlePart(
   report: BatchReport,
 ): Promise<void> {
   let withSettled = false;
+  const note = new RetryNote(session, origin);
   for (let attempt = 1; ; attempt++) {
     const opened: WriteHeader[] = [];
     try {
       await attemptBatch(session, origin, only, { ...options, withSettled }, report, opened);
+      await note.forget();
       return;
     } catch (error) {
       // A session that lives on must not keep a transaction open.
@@ -63,7 +66,11 @@ async function settlePart(
       const ids = opened.map((write) => write.writeId);
       const remedy = remedyFor(error, attempt, ids.length);
       if (remedy === 'try_again') {
-        if (error instanceof DatabaseError && error.isTransient) await pause(randomInt(5, 20 * 2 ** attempt));
+        const isTransient = error instanceof DatabaseError && error.isTransient;
+        const pauseMs = isTransient ? randomInt(5, 20 * 2 ** attempt) : 0;
+        // Once is nothing to tell.
+        if (attempt > 1) await note.write(attempt, pauseMs, reducedFault(error).code);
+        if (pauseMs > 0) await pause(pauseMs);
         continue;
       }
       if (remedy === 'halve') {
@@ -73,6 +80,7 @@ async function settlePart(
       } else {
         await settleAlone(session, origin, ids, remedy, error, attempt, report);
       }
+      await note.forget();
       return;
     }
   }

@@ -6,6 +6,7 @@
 import { isApplied, packIds, unpackIds } from '@sluice/protocol';
 import {
   headerOf,
+  PausedError,
   refusal,
   settleBatch,
   settleUnapplied,
@@ -19,6 +20,8 @@ import { findTogether, type Together } from './find-together.ts';
 export interface BlockedWritesOptions {
   settle: SettleOptions;
   onBatch: (report: BatchReport, lanes: number) => void;
+  /** Lanes in which nothing is settled now. */
+  paused: Set<number>;
 }
 
 /** Awaited ids in one slice of the look that needs no hint. */
@@ -154,12 +157,26 @@ export class BlockedWrites {
     this.#suspects = new Set();
     const together = await findTogether(this.#session, suspects);
     if (together.writeIds.length === 0) return 0;
-    const origin = togetherOrigin(together.lanes, together.writeIds);
-    const report = await settleBatch(this.#session, origin, { ...this.#options.settle, withBlocked: true });
+    const report = await this.#settle(together);
+    if (report === null) return 0;
     this.#options.onBatch(report, together.lanes.length);
     await this.afterBatch(report, lanes);
     if (report.outcomes.length > 0) return report.outcomes.length;
     return (await this.#breakCircle(together, lanes)) ? 1 : 0;
+  }
+
+  /** Null where one of the lanes is paused: all is looked at again once it goes on. */
+  async #settle({ lanes, writeIds }: Together): Promise<BatchReport | null> {
+    const { settle, paused } = this.#options;
+    if (lanes.some((lane) => paused.has(lane))) return null;
+    try {
+      const origin = togetherOrigin(lanes, writeIds);
+      return await settleBatch(this.#session, origin, { ...settle, withBlocked: true });
+    } catch (error) {
+      if (!(error instanceof PausedError)) throw error;
+      for (const lane of error.lanes) paused.add(lane);
+      return null;
+    }
   }
 
   /**

@@ -51,6 +51,8 @@ export interface Writer {
   /** Finishes the batches in hand and hands over the lanes. Tolerates being called twice. */
   stop(): Promise<void>;
   status(): WriterStatus;
+  /** Settles once an operator has drained this writer and it leads nothing any more; it is to be stopped then. */
+  readonly drained: Promise<void>;
 }
 
 /** Between two sweeps, and between two signs of life in sluice.writer. */
@@ -75,6 +77,8 @@ export function createWriter(options: WriterOptions): Writer {
   let sweeping: Promise<void> | null = null;
   let started: Promise<void> | null = null;
   let stopped: Promise<void> | null = null;
+  let noteDrained: () => void = () => undefined;
+  const drained = new Promise<void>((resolve) => (noteDrained = resolve));
 
   const sessions = Array.from(
     { length: options.sessions ?? 1 },
@@ -99,6 +103,7 @@ export function createWriter(options: WriterOptions): Writer {
           log?.debug(describeBatch(report), 'batch');
         },
         onLanes: (led) => log?.info({ lanes: led }, 'leads'),
+        onDrain: () => void Promise.all(sessions.map((session) => session.stop())).then(noteDrained),
         onError: (error) =>
           log?.[isExpectedEnd(error) ? 'warn' : 'error'](describeError(error), 'session ended'),
       }),
@@ -145,6 +150,7 @@ export function createWriter(options: WriterOptions): Writer {
       batches,
       writes,
     }),
+    drained,
   };
 }
 

@@ -9,6 +9,10 @@ export interface Beat {
   hasReady: boolean;
   hasBlocked: boolean;
   hasBlockedElsewhere: boolean;
+  /** Lanes go on that were paused. */
+  hasResumed: boolean;
+  /** An operator wants this writer to give up its lanes and to end. */
+  isDraining: boolean;
 }
 
 export interface ElectorOptions {
@@ -21,6 +25,8 @@ export class Elector {
   readonly #options: ElectorOptions;
   /** The lanes that this session leads, and its term in each. */
   readonly terms = new Map<number, number>();
+  /** Lanes, of any leader, that an operator has paused. */
+  readonly paused = new Set<number>();
 
   constructor(session: Session, options: ElectorOptions) {
     this.#session = session;
@@ -30,17 +36,20 @@ export class Elector {
   /** Joins those who share the lanes. */
   async join(): Promise<void> {
     await this.#session.run('announceSession');
+    await this.#session.run('noteSession', [this.#options.writerId]);
   }
 
   /** Looks around, and takes or gives back lanes until this session has its share. */
   async beat(): Promise<Beat> {
     const led = [...this.terms.keys()];
-    const [row] = await this.#session.run('beat', [led]);
+    const [row] = await this.#session.run('beat', [led, this.#options.writerId]);
+    const isDraining = row?.['is_draining'] === true;
+    const hasResumed = this.#notePaused(row?.['paused_lanes'] as number[]);
     const sessions = Math.max(1, row?.['sessions'] as number);
     const share = Math.ceil(this.#options.lanes / sessions);
     if (led.length > share) await this.leave(led.slice(share));
     let hasNew = false;
-    if (led.length < share) {
+    if (led.length < share && !isDraining) {
       const taken = new Set(row?.['led_lanes'] as number[]);
       const free = Array.from({ length: this.#options.lanes }, (_, lane) => lane).filter(
         (lane) => !taken.has(lane),
@@ -52,7 +61,18 @@ export class Elector {
       hasReady: hasNew || row?.['has_ready'] === true,
       hasBlocked: hasNew || row?.['has_blocked'] === true,
       hasBlockedElsewhere: row?.['has_blocked_elsewhere'] === true,
+      hasResumed,
+      isDraining,
     };
+  }
+
+  /** True if a lane that was paused no longer is. */
+  #notePaused(lanes: readonly number[]): boolean {
+    const now = new Set(lanes);
+    const hasResumed = [...this.paused].some((lane) => !now.has(lane));
+    this.paused.clear();
+    for (const lane of now) this.paused.add(lane);
+    return hasResumed;
   }
 
   /**

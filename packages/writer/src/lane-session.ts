@@ -21,6 +21,8 @@ export interface LaneSessionOptions {
   isListening: () => boolean;
   onBatch: (report: BatchReport, lanes: number) => void;
   onLanes: (lanes: readonly number[]) => void;
+  /** An operator wants the writer to drain; this session gives up its lanes and ends by itself. */
+  onDrain: () => void;
   onError: (error: unknown) => void;
 }
 
@@ -51,7 +53,13 @@ export class LaneSession {
   #elector: Elector | null = null;
   #nextBeat = 0;
   #blocked: BlockedWrites | null = null;
-  #beat: Beat = { hasReady: false, hasBlocked: false, hasBlockedElsewhere: false };
+  #beat: Beat = {
+    hasReady: false,
+    hasBlocked: false,
+    hasBlockedElsewhere: false,
+    hasResumed: false,
+    isDraining: false,
+  };
 
   constructor(options: LaneSessionOptions) {
     this.#options = options;
@@ -112,7 +120,7 @@ export class LaneSession {
     await elector.join();
     this.#nextBeat = 0;
     const { settle, onBatch } = this.#options;
-    const blocked = new BlockedWrites(session, { settle, onBatch });
+    const blocked = new BlockedWrites(session, { settle, onBatch, paused: elector.paused });
     this.#blocked = blocked;
     while (!this.#isStopping) {
       const isBeat = performance.now() >= this.#nextBeat;
@@ -120,7 +128,7 @@ export class LaneSession {
       // An idle leader only beats: it locks no term rows until there is something to settle.
       const mayHaveWork = elector.terms.size > 0 && (this.#isHinted || this.#beat.hasReady);
       this.#isHinted = false;
-      const isDone = !mayHaveWork || (await this.#drain(session, elector.terms, blocked));
+      const isDone = !mayHaveWork || (await this.#drain(session, elector, blocked));
       this.#beat.hasReady = !isDone;
       const looks = this.#beat.hasBlocked && (isBeat || blocked.hasHints);
       if (looks && (await blocked.tick([...elector.terms.keys()])) > 0) this.#isHinted = true;
@@ -133,22 +141,26 @@ export class LaneSession {
   async #lookAround(elector: Elector, blocked: BlockedWrites): Promise<void> {
     const before = elector.terms.size;
     this.#beat = await elector.beat();
-    if (elector.terms.size > before) blocked.takeOver();
+    if (this.#beat.isDraining) {
+      this.#isStopping = true;
+      this.#options.onDrain();
+    }
+    // What was passed over while lanes were paused is looked at as if they had been taken over.
+    if (elector.terms.size > before || this.#beat.hasResumed) blocked.takeOver();
     this.#nextBeat = performance.now() + this.#options.pollIntervalMs;
     if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()]);
   }
 
   /** Settles one batch. True: there is nothing more to do until a hint or the next beat. */
-  async #drain(
-    session: Session,
-    terms: ReadonlyMap<number, number>,
-    blocked: BlockedWrites,
-  ): Promise<boolean> {
+  async #drain(session: Session, { terms, paused }: Elector, blocked: BlockedWrites): Promise<boolean> {
     const { batchWritesMax, settle } = this.#options;
-    const origin = intakeOrigin(new Map(terms), batchWritesMax);
+    const pausedBefore = paused.size === 0 ? [] : [...paused];
+    const origin = intakeOrigin(new Map(terms), batchWritesMax, paused);
     const report = await settleBatch(session, origin, { ...settle, withBlocked: this.#beat.hasBlocked });
     const seen = report.outcomes.length + report.held.length + report.blocked.length;
-    if (seen === 0) return true;
+    const hasResumed = pausedBefore.some((lane) => !paused.has(lane));
+    if (hasResumed) blocked.takeOver();
+    if (seen === 0) return !hasResumed;
     this.#options.onBatch(report, terms.size);
     if (hasFailpoint('committed')) await passFailpoint('committed', [...terms.keys()]);
     if (report.blocked.length > 0) this.#beat.hasBlocked = true;
@@ -156,6 +168,7 @@ export class LaneSession {
       const woken = await blocked.afterBatch(report, [...terms.keys()]);
       if (woken > 0) return false;
     }
+    if (hasResumed) return false;
     // A hint that came since the batch was read is remembered; without hints only an empty read ends the work.
     return seen < batchWritesMax && report.held.length === 0 && this.#options.isListening();
   }

@@ -41,7 +41,8 @@ export const writerCommand = () =>
     summary: 'run one writer',
     description:
       'Runs one writer: it shares the lanes with all other writers of the database. SIGTERM or SIGINT: it finishes the ' +
-      'batch in hand, hands its lanes over, and ends with 0; a second signal ends it at once.',
+      'batch in hand, hands its lanes over, and ends with 0; a second signal ends it at once. `sluice drain` does the same ' +
+      'from elsewhere.',
     settings: {
       databaseUrl,
       listenUrl,
@@ -84,6 +85,7 @@ export const writerCommand = () =>
             return {};
           },
           stop: () => writer.stop(),
+          ended: writer.drained,
         },
         {
           name: 'Writer',

@@ -7,6 +7,8 @@ export interface Service {
   start(): Promise<{ url?: string }>;
   /** Finishes the work under way. */
   stop(): Promise<void>;
+  /** Settles when it is to end by itself. */
+  ended?: Promise<void>;
 }
 
 export interface ServiceOptions {
@@ -25,7 +27,7 @@ export async function runUntilStopped(service: Service, options: ServiceOptions)
     const ready = { event: 'ready', ...(url === undefined ? {} : { url }), pid: process.pid };
     if (isJson) printJson(ready);
     else printLine(url === undefined ? `${name} is ready` : `${name} is ready on ${url}`);
-    await stop.requested;
+    await Promise.race([stop.requested, ...(service.ended === undefined ? [] : [service.ended])]);
   } catch (error) {
     await finishWithin(
       service.stop().catch(() => undefined),
