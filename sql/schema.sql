@@ -4,10 +4,11 @@ create table sluice.alias (
   referential_id uuid not null,
   document_id uuid not null,
   lane smallint not null,
-  constraint alias_pkey PRIMARY KEY (referential_id),
-  constraint alias_names_a_document FOREIGN KEY (document_id) REFERENCES sluice.document(document_id) ON DELETE RESTRICT
+  constraint alias_pkey PRIMARY KEY (referential_id)
 );
 CREATE INDEX alias_document ON sluice.alias USING btree (document_id);
+CREATE TRIGGER alias_names_a_document AFTER INSERT ON sluice.alias REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_exist('alias_names_a_document');
+CREATE TRIGGER alias_still_names_a_document AFTER UPDATE ON sluice.alias REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_exist('alias_names_a_document');
 
 create table sluice.audit (
   audit_id bigint not null generated always as identity,
@@ -198,6 +199,9 @@ create table sluice.document (
   constraint version_counts_from_one CHECK ((version >= 1))
 );
 CREATE INDEX document_resource ON sluice.document USING btree (resource, document_id);
+CREATE TRIGGER document_is_free AFTER DELETE ON sluice.document REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_are_free();
+CREATE TRIGGER document_keeps_its_id BEFORE UPDATE OF document_id ON sluice.document FOR EACH STATEMENT EXECUTE FUNCTION sluice.keep_document_id();
+CREATE TRIGGER document_leaves_nothing AFTER TRUNCATE ON sluice.document FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_nothing_is_left();
 
 create table sluice.idempotency_key (
   client text collate "C" not null,
@@ -384,10 +388,11 @@ create table sluice.reference (
   referential_id uuid not null,
   lane smallint not null,
   constraint reference_pkey PRIMARY KEY (document_id, referential_id),
-  constraint reference_belongs_to_a_document FOREIGN KEY (document_id) REFERENCES sluice.document(document_id) ON DELETE RESTRICT,
   constraint reference_leads_to_an_alias FOREIGN KEY (referential_id) REFERENCES sluice.alias(referential_id) ON DELETE RESTRICT
 );
 CREATE INDEX reference_referential ON sluice.reference USING btree (referential_id);
+CREATE TRIGGER reference_belongs_to_a_document AFTER INSERT ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_exist('reference_belongs_to_a_document');
+CREATE TRIGGER reference_still_belongs_to_a_document AFTER UPDATE ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_exist('reference_belongs_to_a_document');
 
 create table sluice.setting (
   name text collate "C" not null,
@@ -555,6 +560,60 @@ create view sluice.writer_status as
              JOIN sluice.lane_reason s ON s.lane = l_1.lane AND s.is_led
           GROUP BY l_1.writer_id) l ON l.writer_id = w.writer_id;
 
+CREATE OR REPLACE FUNCTION sluice.check_documents_are_free()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  violated text;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise feature_not_supported using message = 'documents are deleted in a transaction that is read committed';
+  end if;
+  select case when exists (select from sluice.alias a join removed r on r.document_id = a.document_id)
+                then 'alias_names_a_document'
+              when exists (select from sluice.reference f join removed r on r.document_id = f.document_id)
+                then 'reference_belongs_to_a_document' end
+  into violated;
+  if violated is not null then
+    raise foreign_key_violation using message = 'a deleted document still has aliases or references',
+      schema = tg_table_schema, table = tg_table_name, constraint = violated;
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION sluice.check_documents_exist()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  named uuid[] := array(select distinct a.document_id from added a);
+  found integer;
+begin
+  perform from sluice.document d where d.document_id = any(named) order by d.document_id for key share;
+  get diagnostics found = row_count;
+  if found <> cardinality(named) then
+    raise foreign_key_violation using message = format('%I names a document that does not exist', tg_table_name),
+      schema = tg_table_schema, table = tg_table_name, constraint = tg_argv[0];
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION sluice.check_nothing_is_left()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if exists (select from sluice.alias) or exists (select from sluice.reference) then
+    raise foreign_key_violation using message = 'documents are truncated together with aliases and references',
+      schema = tg_table_schema, table = tg_table_name;
+  end if;
+  return null;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION sluice.edit_body(body jsonb, edits jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -581,6 +640,15 @@ begin
       detail = what, hint = format('planned %s rows, touched %s', planned, touched);
   end if;
   return touched;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION sluice.keep_document_id()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise feature_not_supported using message = 'a document keeps its id';
 end
 $function$;
 

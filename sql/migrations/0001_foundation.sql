@@ -112,9 +112,7 @@ create table sluice.alias (
   referential_id uuid not null,
   document_id uuid not null,
   lane smallint not null,
-  constraint alias_pkey primary key (referential_id),
-  constraint alias_names_a_document foreign key (document_id)
-    references sluice.document (document_id) on delete restrict
+  constraint alias_pkey primary key (referential_id)
 );
 create index alias_document on sluice.alias (document_id);
 
@@ -123,12 +121,88 @@ create table sluice.reference (
   referential_id uuid not null,
   lane smallint not null,
   constraint reference_pkey primary key (document_id, referential_id),
-  constraint reference_belongs_to_a_document foreign key (document_id)
-    references sluice.document (document_id) on delete restrict,
   constraint reference_leads_to_an_alias foreign key (referential_id)
     references sluice.alias (referential_id) on delete restrict
 );
 create index reference_referential on sluice.reference (referential_id);
+
+-- That an alias and a reference belong to a document is a foreign key in all but its declaration: the same locks, the
+-- same errors, but one query for all rows of a statement where a declared one asks once for each row. A batch inserts
+-- hundreds, all of documents that it has just created: two declared keys take a fifth of its time.
+create function sluice.check_documents_exist() returns trigger
+language plpgsql as $$
+declare
+  named uuid[] := array(select distinct a.document_id from added a);
+  found integer;
+begin
+  perform from sluice.document d where d.document_id = any(named) order by d.document_id for key share;
+  get diagnostics found = row_count;
+  if found <> cardinality(named) then
+    raise foreign_key_violation using message = format('%I names a document that does not exist', tg_table_name),
+      schema = tg_table_schema, table = tg_table_name, constraint = tg_argv[0];
+  end if;
+  return null;
+end
+$$;
+create trigger alias_names_a_document after insert on sluice.alias
+  referencing new table as added for each statement
+  execute function sluice.check_documents_exist('alias_names_a_document');
+create trigger alias_still_names_a_document after update on sluice.alias
+  referencing new table as added for each statement
+  execute function sluice.check_documents_exist('alias_names_a_document');
+create trigger reference_belongs_to_a_document after insert on sluice.reference
+  referencing new table as added for each statement
+  execute function sluice.check_documents_exist('reference_belongs_to_a_document');
+create trigger reference_still_belongs_to_a_document after update on sluice.reference
+  referencing new table as added for each statement
+  execute function sluice.check_documents_exist('reference_belongs_to_a_document');
+
+-- The other side. Whoever deletes waits for those who lock the document to add rows to it, and must see these rows then:
+-- a snapshot of the whole transaction would not.
+create function sluice.check_documents_are_free() returns trigger
+language plpgsql as $$
+declare
+  violated text;
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise feature_not_supported using message = 'documents are deleted in a transaction that is read committed';
+  end if;
+  select case when exists (select from sluice.alias a join removed r on r.document_id = a.document_id)
+                then 'alias_names_a_document'
+              when exists (select from sluice.reference f join removed r on r.document_id = f.document_id)
+                then 'reference_belongs_to_a_document' end
+  into violated;
+  if violated is not null then
+    raise foreign_key_violation using message = 'a deleted document still has aliases or references',
+      schema = tg_table_schema, table = tg_table_name, constraint = violated;
+  end if;
+  return null;
+end
+$$;
+create trigger document_is_free after delete on sluice.document
+  referencing old table as removed for each statement execute function sluice.check_documents_are_free();
+
+create function sluice.check_nothing_is_left() returns trigger
+language plpgsql as $$
+begin
+  if exists (select from sluice.alias) or exists (select from sluice.reference) then
+    raise foreign_key_violation using message = 'documents are truncated together with aliases and references',
+      schema = tg_table_schema, table = tg_table_name;
+  end if;
+  return null;
+end
+$$;
+create trigger document_leaves_nothing after truncate on sluice.document
+  for each statement execute function sluice.check_nothing_is_left();
+
+create function sluice.keep_document_id() returns trigger
+language plpgsql as $$
+begin
+  raise feature_not_supported using message = 'a document keeps its id';
+end
+$$;
+create trigger document_keeps_its_id before update of document_id on sluice.document
+  for each statement execute function sluice.keep_document_id();
 
 -- The final answer to each write, inserted once: whoever inserts it has settled the write.
 create table sluice.outcome (

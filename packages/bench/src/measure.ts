@@ -3,7 +3,7 @@ import { BenchProcess } from './bench-process.ts';
 import type { Code } from './code.ts';
 import { processesCpuMs, serverCpuMs } from './cpu-time.ts';
 import { CounterReader, difference } from './database-counters.ts';
-import { isCoordinated, type ContenderName } from './names.ts';
+import { isCoordinated, isPeer, type ContenderName } from './names.ts';
 import type { Task } from './process/task.ts';
 import {
   readProfiles,
@@ -68,12 +68,18 @@ const poolMax = 32;
 
 export async function measure(options: MeasureOptions): Promise<Measurement> {
   const startedAt = Date.now();
-  const measurement = await options.world.use((url) => measureOn(url, options));
+  const measurement = await options.world.use(keysOf(options.contender), (url) => measureOn(url, options));
   const { profile } = measurement;
   // A process leaves its profile when it ends.
   if (profile !== undefined && options.profileFolder !== null)
     profile.processes = readProfiles(options.profileFolder, startedAt);
   return measurement;
+}
+
+/** Each contender has the keys that suit it best. */
+function keysOf(contender: ContenderName): 'own' | 'declared' {
+  const writesAlone = contender === 'seed-direct' || contender === 'one-statement' || isPeer(contender);
+  return writesAlone ? 'declared' : 'own';
 }
 
 async function measureOn(url: string, options: MeasureOptions): Promise<Measurement> {

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { SluiceError, type Write } from '@sluice/protocol';
 import { contentHash, describeDocument, laneOf, ModelError } from '@sluice/model';
-import { v7 as uuidv7 } from 'uuid';
+import { newWriteId } from './write-id.ts';
 import type { WriteRequest } from './contract.ts';
 
 /** Who the document is now: known by its id where the request says no more. */
@@ -21,14 +21,39 @@ let arrivals = 0;
  * @throws {SluiceError} `invalid_document` with the JSON path in `detail.path`
  */
 export function prepareWrite(request: WriteRequest, lanes: number, target: Target | null): Write {
-  const { operation, resource, body } = request;
+  const { operation, body } = request;
+  if (operation === 'delete' || body === null) {
+    if (target === null) throw new SluiceError('document_not_found');
+    return writeOf(request, lanes, { ...target, referenceIds: [], contentHash: '', body: null, target });
+  }
+  const document = request.document ?? parse(body);
+  const { referentialId, superclassId, references } = describe(request, document);
+  return writeOf(request, lanes, {
+    referentialId,
+    superclassId,
+    referenceIds: references.map((reference) => reference.referentialId),
+    contentHash: contentHash(document),
+    body,
+    target,
+  });
+}
+
+/** One literal, and no spread: a node makes thousands of these a second, and a spread costs as much as all the rest. */
+function writeOf(
+  request: WriteRequest,
+  lanes: number,
+  content: Pick<Write, 'referentialId' | 'superclassId' | 'referenceIds' | 'contentHash' | 'body'> & {
+    target: Target | null;
+  },
+): Write {
+  const writeId = newWriteId();
   const wait = request.waitForReferencesSeconds ?? null;
-  const writeId = uuidv7();
-  const common = {
+  const { referentialId, superclassId } = content.target ?? content;
+  return {
     writeId,
     position: ++arrivals,
-    operation,
-    resource: resource.endpoint,
+    operation: request.operation,
+    resource: request.resource.endpoint,
     // A new document takes the id of the write that creates it: so it is found while that is under way.
     documentId: request.documentId ?? writeId,
     ifMatch: request.ifMatch ?? null,
@@ -37,23 +62,12 @@ export function prepareWrite(request: WriteRequest, lanes: number, target: Targe
     referenceDeadline: wait === null ? null : new Date(Date.now() + wait * 1000).toISOString(),
     wasBlocked: false,
     node: ownNode,
-  };
-  if (operation === 'delete' || body === null) {
-    if (target === null) throw new SluiceError('document_not_found');
-    const lane = laneOf(target.referentialId, target.superclassId, lanes);
-    return { ...common, ...target, lane, referenceIds: [], contentHash: '', body: null };
-  }
-  const document = request.document ?? parse(body);
-  const { referentialId, superclassId, references } = describe(request, document);
-  const decisive = target ?? { referentialId, superclassId };
-  return {
-    ...common,
-    lane: laneOf(decisive.referentialId, decisive.superclassId, lanes),
-    referentialId,
-    superclassId,
-    referenceIds: references.map((reference) => reference.referentialId),
-    contentHash: contentHash(document),
-    body,
+    lane: laneOf(referentialId, superclassId, lanes),
+    referentialId: content.referentialId,
+    superclassId: content.superclassId,
+    referenceIds: content.referenceIds,
+    contentHash: content.contentHash,
+    body: content.body,
   };
 }
 
