@@ -22,10 +22,14 @@ export interface RunningSluice {
   ended: Promise<{ code: number | null; last: JsonLine; stderr: string }>;
 }
 
-/** Starts `sluice … --json`, with no other settings than these. It is killed at the end of the test. */
+/**
+ * Starts `sluice … --json`, with no other settings than these.
+ * @param atEnd Takes what kills it. @default at the end of the test
+ */
 export function startSluice(
   args: readonly string[],
   settings: Readonly<Record<string, string>> = {},
+  atEnd: (kill: () => void) => void = onTestFinished,
 ): RunningSluice {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name),
@@ -34,7 +38,7 @@ export function startSluice(
     env: { ...Object.fromEntries(kept), ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  onTestFinished(() => void child.kill('SIGKILL'));
+  atEnd(() => void child.kill('SIGKILL'));
   const lines: JsonLine[] = [];
   const output = createInterface(child.stdout);
   output.on('line', (line) => lines.push(JSON.parse(line) as JsonLine));

@@ -4,7 +4,9 @@ import { defaults } from '@sluice/protocol';
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
+import { assertGuarded, guard, type Auth } from './auth/guard.ts';
 import { bulkRoute } from './bulk-route.ts';
+import { crossOrigin } from './cross-origin.ts';
 import { documentRoutes } from './document-routes.ts';
 import { edfiProfile } from './edfi/edfi-profile.ts';
 import { answerBrokenRequest } from './error-answers.ts';
@@ -15,12 +17,17 @@ import { nativeProfile } from './native-profile.ts';
 import type { ApiNode } from './node.ts';
 import { openapi, openapiRoute } from './openapi.ts';
 import type { Profile } from './profile.ts';
+import { securityHeaders } from './security-headers.ts';
 import { writeRoutes } from './write-routes.ts';
 
 export interface ApiOptions {
   /** Started and stopped by whoever made it. */
   client: SluiceClient;
   limits?: Partial<ApiLimits>;
+  /** Who may do what. Left out, nobody is asked, and {@link listen} takes no connections from other machines. */
+  auth?: Auth | undefined;
+  /** Origins whose pages may use this API from a browser. @default none */
+  corsOrigins?: readonly string[];
   /** @default A pino of level `warn`. Requests are logged at `debug`. */
   logger?: FastifyBaseLogger;
   /** How long a request waits for its outcome, unless it says otherwise. @default 30000 */
@@ -68,6 +75,9 @@ export function createApi(options: ApiOptions): FastifyInstance {
       },
     },
   });
+  securityHeaders(app, node.basePath);
+  crossOrigin(app, options.corsOrigins ?? []);
+  guard(app, options.auth, node.basePath);
   app.setErrorHandler((error, request, reply) => profile.answerError(error, request, reply));
   app.setNotFoundHandler((request, reply) => profile.answerNotFound(request, reply));
   if (isDebug(logger)) {
@@ -104,11 +114,15 @@ export interface ListenOptions {
   port?: number;
 }
 
-/** @returns The address, e.g. `http://127.0.0.1:8080`. `close` of the api stops it, after the requests under way. */
-export function listen(
+/**
+ * @returns The address, e.g. `http://127.0.0.1:8080`. `close` of the api stops it, after the requests under way.
+ * @throws {SluiceError} `configuration_invalid` if other machines were let in and nothing says who may do what
+ */
+export async function listen(
   api: FastifyInstance,
   { host = '127.0.0.1', port = 8080 }: ListenOptions = {},
 ): Promise<string> {
+  assertGuarded(host, api.asksNobody);
   return api.listen({ host, port });
 }
 

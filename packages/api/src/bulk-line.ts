@@ -9,9 +9,15 @@ const members = new Set(['endpoint', 'document', 'operation', 'id', 'ifMatch', '
 
 /**
  * @param scanner Of the node's limits and one level deeper: the document is inside the line.
+ * @param admit Throws where the client may not write to the resource, before the document is looked at.
  * @throws {SluiceError} what is wrong with the line; paths are those of the document
  */
-export function readBulkLine(node: ApiNode, scanner: ApiNode['scanner'], bytes: Buffer): WriteRequest {
+export function readBulkLine(
+  node: ApiNode,
+  scanner: ApiNode['scanner'],
+  bytes: Buffer,
+  admit: (endpoint: string) => void,
+): WriteRequest {
   const { offence, member } = scanner.scan(bytes, 'document');
   if (offence !== null) throw faultAt('invalid_json', pathInDocument(offence.path), offence.message);
   const line = JSON.parse(bytes.toString('utf8')) as unknown;
@@ -31,9 +37,11 @@ export function readBulkLine(node: ApiNode, scanner: ApiNode['scanner'], bytes: 
   if (typeof endpoint !== 'string') throw invalidLine('its endpoint is missing');
   if (!isOperation(operation)) throw invalidLine(`its operation is not one of ${operations.join(', ')}`);
 
+  const resource = findResource(node, endpoint);
+  admit(resource.endpoint);
   const write: WriteRequest = {
     operation,
-    resource: findResource(node, endpoint),
+    resource,
     body: null,
     idempotencyKey: readIdempotencyKey(readText(idempotencyKey, 'idempotencyKey')),
   };

@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import { AnswerStream } from './answer-stream.ts';
 import { readBulkLine } from './bulk-line.ts';
-import { clientOf } from './client-of.ts';
+import { assertMay } from './auth/guard.ts';
 import { problemOfAny } from './error-answers.ts';
 import { JsonScanner } from './json-scanner.ts';
 import { jsonLimits } from './limits.ts';
@@ -32,7 +32,7 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
       done(null, stream),
   );
 
-  app.post('/bulk', { schema: bulkSchema }, (request, reply) => {
+  app.post('/bulk', { schema: bulkSchema, config: { access: 'lines' } }, (request, reply) => {
     const { headers, query, body } = request;
     const encoding = headers['content-encoding'] ?? 'identity';
     if (!isStream(body) || encoding !== 'identity') throw new SluiceError('unsupported_media_type');
@@ -95,8 +95,8 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
     preferences: Preferences,
   ): Promise<WriteAnswer | { status: 202; writeId: string }> {
     if (bytes === null) throw new SluiceError('payload_too_large');
-    const write = readBulkLine(node, scanner, bytes);
-    write.client = clientOf(request);
+    const write = readBulkLine(node, scanner, bytes, (endpoint) => assertMay(request, 'write', endpoint));
+    write.client = request.principal.client;
     write.waitForReferencesSeconds = preferences.waitForReferencesSeconds;
     if (preferences.respondAsync) return { status: 202, ...(await node.client.accept(write)) };
     const waitMs = waitMsOf(node, preferences.waitSeconds, preferences.waitForReferencesSeconds);

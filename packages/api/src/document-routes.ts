@@ -2,7 +2,6 @@
 import type { WriteRequest } from '@sluice/client';
 import { isApplied, SluiceError, type Operation } from '@sluice/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { clientOf } from './client-of.ts';
 import { findResource, waitMsOf, type ApiNode } from './node.ts';
 import type { Query } from './profile.ts';
 import { appliedPreferences, matchesNone, readIdempotencyKey, readPreferences } from './request-headers.ts';
@@ -47,7 +46,7 @@ export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
         operation,
         resource,
         body: null,
-        client: clientOf(request),
+        client: request.principal.client,
         idempotencyKey: readIdempotencyKey(headers['idempotency-key']),
         waitForReferencesSeconds: preferences.waitForReferencesSeconds,
       };
@@ -81,32 +80,52 @@ export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
       return reply.header('Sluice-Result', outcome.result).code(answer.status).send();
     };
 
-  app.post('/data/:project/:resource', { schema: upsertSchema }, write('upsert'));
-  app.put('/data/:project/:resource/:id', { schema: replaceSchema }, write('update'));
-  app.delete('/data/:project/:resource/:id', { schema: removeSchema }, write('delete'));
+  app.post(
+    '/data/:project/:resource',
+    { schema: upsertSchema, config: { access: 'write' } },
+    write('upsert'),
+  );
+  app.put(
+    '/data/:project/:resource/:id',
+    { schema: replaceSchema, config: { access: 'write' } },
+    write('update'),
+  );
+  app.delete(
+    '/data/:project/:resource/:id',
+    { schema: removeSchema, config: { access: 'write' } },
+    write('delete'),
+  );
 
-  app.get('/data/:project/:resource/:id', { schema: documentSchema }, async (request, reply) => {
-    const params = request.params as DocumentParams;
-    const resource = findResource(node, `${params.project}/${params.resource}`);
-    const stored = await node.client.readDocument(resource, profile.readDocumentId(params.id));
-    if (stored === null) throw new SluiceError('document_not_found');
-    reply
-      .header('ETag', profile.entityTag(stored.contentHash))
-      .header('Last-Modified', new Date(stored.modifiedAt).toUTCString());
-    if (!matchesNone(request.headers['if-none-match'], stored.contentHash)) return reply.code(304).send();
-    return reply.type('application/json; charset=utf-8').send(profile.present(resource, stored));
-  });
+  app.get(
+    '/data/:project/:resource/:id',
+    { schema: documentSchema, config: { access: 'read' } },
+    async (request, reply) => {
+      const params = request.params as DocumentParams;
+      const resource = findResource(node, `${params.project}/${params.resource}`);
+      const stored = await node.client.readDocument(resource, profile.readDocumentId(params.id));
+      if (stored === null) throw new SluiceError('document_not_found');
+      reply
+        .header('ETag', profile.entityTag(stored.contentHash))
+        .header('Last-Modified', new Date(stored.modifiedAt).toUTCString());
+      if (!matchesNone(request.headers['if-none-match'], stored.contentHash)) return reply.code(304).send();
+      return reply.type('application/json; charset=utf-8').send(profile.present(resource, stored));
+    },
+  );
 
-  app.get('/data/:project/:resource', { schema: documentsSchema }, async (request, reply) => {
-    const params = request.params as ResourceParams;
-    const resource = findResource(node, `${params.project}/${params.resource}`);
-    const { limit, offset, totalCount, filter } = profile.readList(resource, request.query as Query);
-    const [documents, total] = await Promise.all([
-      node.client.listDocuments(resource, { limit, offset, filter }),
-      totalCount ? node.client.countDocuments(resource, filter) : null,
-    ]);
-    if (total !== null) reply.header('Total-Count', total);
-    const texts = documents.map((stored) => profile.present(resource, stored));
-    return reply.type('application/json; charset=utf-8').send(`[${texts.join(',')}]`);
-  });
+  app.get(
+    '/data/:project/:resource',
+    { schema: documentsSchema, config: { access: 'read' } },
+    async (request, reply) => {
+      const params = request.params as ResourceParams;
+      const resource = findResource(node, `${params.project}/${params.resource}`);
+      const { limit, offset, totalCount, filter } = profile.readList(resource, request.query as Query);
+      const [documents, total] = await Promise.all([
+        node.client.listDocuments(resource, { limit, offset, filter }),
+        totalCount ? node.client.countDocuments(resource, filter) : null,
+      ]);
+      if (total !== null) reply.header('Total-Count', total);
+      const texts = documents.map((stored) => profile.present(resource, stored));
+      return reply.type('application/json; charset=utf-8').send(`[${texts.join(',')}]`);
+    },
+  );
 }

@@ -1,4 +1,11 @@
 export { createApi, listen, type ApiOptions, type ListenOptions } from './api.ts';
+export { assertGuarded, assertMay, type Access, type Auth } from './auth/guard.ts';
+export { createApiKey, type ApiKey } from './auth/api-key.ts';
+export { Authenticator, type AuthenticatorOptions } from './auth/authenticator.ts';
+export { type StoredKey } from './auth/key-ring.ts';
+export { isLoopback } from './auth/loopback.ts';
+export type { Principal } from './auth/principal.ts';
+export { tokenAlgorithms, type TokenCheckOptions } from './auth/token-check.ts';
 export { type ApiLimits } from './limits.ts';
 export { JsonScanner, type JsonLimits, type JsonOffence, type JsonScan } from './json-scanner.ts';
 export type { Problem, ProblemFault } from './problem.ts';

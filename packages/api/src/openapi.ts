@@ -45,7 +45,7 @@ export async function openapi(app: FastifyInstance, node: ApiNode): Promise<void
 
 export function openapiRoute(app: FastifyInstance): void {
   let text: string | undefined;
-  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => {
+  app.get('/openapi.json', { schema: { hide: true }, config: { access: 'open' } }, (_request, reply) => {
     text ??= JSON.stringify(app.swagger());
     reply.type('application/json; charset=utf-8').send(text);
   });

@@ -2,7 +2,6 @@
 import { writesAskedMax, type WriteState } from '@sluice/client';
 import { SluiceError } from '@sluice/protocol';
 import type { FastifyInstance } from 'fastify';
-import { clientOf } from './client-of.ts';
 import { isId, readId, type ApiNode } from './node.ts';
 import { writeSchema, writesSchema } from './route-schemas.ts';
 import { answerOf } from './write-answer.ts';
@@ -13,16 +12,16 @@ export function writeRoutes(app: FastifyInstance, node: ApiNode): void {
     outcome: outcome && answerOf(outcome, null, node.client.model, node.basePath),
   });
 
-  app.get('/writes/:id', { schema: writeSchema }, async (request, reply) => {
+  app.get('/writes/:id', { schema: writeSchema, config: { access: 'own' } }, async (request, reply) => {
     const { id } = request.params as { id: string };
-    const found = await node.client.readWrite(clientOf(request), readId(id, 'write_not_found'));
+    const found = await node.client.readWrite(request.principal.client, readId(id, 'write_not_found'));
     if (found === null) throw new SluiceError('write_not_found');
     if (found.outcome === null) reply.header('Retry-After', 1);
     return reply.type('application/json; charset=utf-8').send(JSON.stringify(answer(found)));
   });
 
-  app.post('/writes/query', { schema: writesSchema }, async (request, reply) => {
-    const found = await node.client.readWrites(clientOf(request), readIds(request.body));
+  app.post('/writes/query', { schema: writesSchema, config: { access: 'own' } }, async (request, reply) => {
+    const found = await node.client.readWrites(request.principal.client, readIds(request.body));
     return reply.type('application/json; charset=utf-8').send(JSON.stringify(found.map(answer)));
   });
 }

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { apiCommand } from './commands/api.ts';
 import { benchCommand } from './commands/bench.ts';
 import { devCommand } from './commands/dev.ts';
+import { keysCommand } from './commands/keys.ts';
 import { loadCommand } from './commands/load.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { statusCommand } from './commands/status.ts';
@@ -26,10 +27,14 @@ async function main(args: readonly string[]): Promise<number> {
     migrateCommand(),
     loadCommand(),
     statusCommand(),
+    keysCommand(),
     benchCommand(),
   ];
   program.exitOverride();
-  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  for (const command of commands) {
+    program.addCommand(command.copyInheritedSettings(program));
+    for (const part of command.commands) part.copyInheritedSettings(program);
+  }
   try {
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);

@@ -30,6 +30,16 @@ const entry = (
 });
 
 export const errorTable = {
+  // Who asks
+  unauthenticated: entry(401, 'Not authenticated', 'The request does not say who asks, or not validly.'),
+  forbidden: entry(403, 'Forbidden', 'This client may not do that.'),
+  authentication_unavailable: entry(
+    503,
+    'Authentication unavailable',
+    'The keys that tell who asks cannot be read.',
+    true,
+  ),
+
   // The request itself
   invalid_json: entry(400, 'Invalid JSON', 'The body is not JSON that can be stored as it is.'),
   invalid_document: entry(

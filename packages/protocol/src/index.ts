@@ -1,3 +1,4 @@
+export * from './scopes.ts';
 export * from './write.ts';
 export * from './errors.ts';
 export * from './reason.ts';

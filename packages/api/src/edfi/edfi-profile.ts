@@ -13,6 +13,8 @@ import { readIfMatch } from '../request-headers.ts';
 import { readListQuery } from './list-query.ts';
 import { metadataRoutes } from './metadata-routes.ts';
 import {
+  authenticationFailed,
+  authorizationDenied,
   EdFiError,
   methodNotAllowed,
   notFound,
@@ -89,6 +91,8 @@ const secondsOf = (time: string): string => new Date(time).toISOString().replace
 /** A problem of the one error table in Ed-Fi's members. */
 function translated({ code, title, status, detail, errors = [] }: Problem): EdFiProblem {
   if (code === 'endpoint_not_found') return notFound();
+  if (code === 'unauthenticated') return authenticationFailed(detail);
+  if (code === 'forbidden') return authorizationDenied(detail);
   const validationErrors: Record<string, string[]> = {};
   for (const { path, message } of errors) (validationErrors[path] ??= []).push(message);
   const isDataFault = status === 400 && errors.length > 0;
@@ -114,28 +118,28 @@ function wrongMethods(app: FastifyInstance, node: Omit<ApiNode, 'profile'>): voi
       findResource(node, `${project}/${resource}`);
       return sendEdFiProblem(request, reply, methodNotAllowed(error));
     };
-  const schema = { hide: true };
+  const options = { schema: { hide: true }, config: { access: 'own' } } as const;
   void app.register(async (scope) => {
     // Whatever the body is, it is not looked at.
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null));
     scope.delete(
       '/data/:project/:resource',
-      { schema },
+      options,
       refuse(
         "Resource collections cannot be deleted. To delete a specific item, use DELETE and include the 'id' in the route.",
       ),
     );
     scope.put(
       '/data/:project/:resource',
-      { schema },
+      options,
       refuse(
         "Resource collections cannot be replaced. To 'upsert' an item in the collection, use POST. To update a specific item, use PUT and include the 'id' in the route.",
       ),
     );
     scope.post(
       '/data/:project/:resource/:id',
-      { schema },
+      options,
       refuse(
         "Resource items can only be updated using PUT. To 'upsert' an item in the resource collection using POST, remove the 'id' from the route.",
       ),

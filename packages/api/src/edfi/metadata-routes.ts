@@ -8,12 +8,13 @@ const VERSION = '0.1.0';
 
 export function metadataRoutes(app: FastifyInstance, { client, basePath }: Omit<ApiNode, 'profile'>): void {
   const { model } = client;
-  const schema = { hide: true };
+  // What a client reads before it has a token: it names resources, and nobody's data.
+  const options = { schema: { hide: true }, config: { access: 'open' } } as const;
   const rootOf = (request: FastifyRequest): string => `${request.protocol}://${request.host}${basePath}`;
   const send = (reply: FastifyReply, body: unknown): FastifyReply =>
     reply.type('application/json; charset=utf-8').send(JSON.stringify(body));
 
-  app.get('/', { schema }, (request, reply) => {
+  app.get('/', options, (request, reply) => {
     const root = rootOf(request);
     return send(reply, {
       version: VERSION,
@@ -30,18 +31,18 @@ export function metadataRoutes(app: FastifyInstance, { client, basePath }: Omit<
     });
   });
 
-  app.get('/metadata', { schema }, (request, reply) => {
+  app.get('/metadata', options, (request, reply) => {
     const root = `${rootOf(request)}/metadata`;
     return send(reply, { dependencies: `${root}/dependencies`, specifications: `${root}/specifications` });
   });
 
   let order: string | undefined;
-  app.get('/metadata/dependencies', { schema }, (_request, reply) => {
+  app.get('/metadata/dependencies', options, (_request, reply) => {
     order ??= JSON.stringify(loadOrder(model));
     return reply.type('application/json; charset=utf-8').send(order);
   });
 
-  app.get('/metadata/specifications', { schema }, (request, reply) => {
+  app.get('/metadata/specifications', options, (request, reply) => {
     const root = `${rootOf(request)}/metadata/specifications`;
     return send(
       reply,
@@ -54,7 +55,7 @@ export function metadataRoutes(app: FastifyInstance, { client, basePath }: Omit<
   });
 
   for (const kind of ['resources', 'descriptors'] as const) {
-    app.get(`/metadata/specifications/${kind}-spec.json`, { schema }, (request, reply) =>
+    app.get(`/metadata/specifications/${kind}-spec.json`, options, (request, reply) =>
       send(reply, specificationOf(model, kind, `${rootOf(request)}/data`)),
     );
   }

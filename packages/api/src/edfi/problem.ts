@@ -61,6 +61,26 @@ export function notFound(detail = 'The specified data could not be found.'): EdF
   return { type: 'not-found', title: 'Not Found', status: 404, detail };
 }
 
+export function authenticationFailed(error: string): EdFiProblem {
+  return {
+    type: 'security:authentication',
+    title: 'Authentication Failed',
+    status: 401,
+    detail: 'The caller could not be authenticated.',
+    errors: [error],
+  };
+}
+
+export function authorizationDenied(error: string): EdFiProblem {
+  return {
+    type: 'security:authorization',
+    title: 'Authorization Denied',
+    status: 403,
+    detail: 'Access to the resource could not be authorized.',
+    errors: [error],
+  };
+}
+
 export function methodNotAllowed(error: string): EdFiProblem {
   return {
     type: 'method-not-allowed',

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { requireDatabaseUrl } from '../config/database-url.ts';
 import { projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
+import { authSettings, openAuth } from '../config/auth-settings.ts';
 import { setting } from '../config/setting.ts';
 import {
   cascadeDocumentsMax,
@@ -11,6 +12,7 @@ import {
   host,
   lanes,
   listenUrl,
+  listOf,
   logLevel,
   mode,
   modelFiles,
@@ -87,6 +89,17 @@ const basePath = setting<string>({
   fallback: '',
 });
 
+const corsOrigins = setting<string[]>({
+  flags: '--cors-origin <origin>',
+  variables: ['SLUICE_CORS_ORIGIN'],
+  description:
+    'origin whose pages may use this node from a browser, e.g. https://app.example.org; repeat it for others (the variable takes commas)',
+  form: 'an origin: scheme, host and port, without a path',
+  schema: listOf(z.string().regex(/^https?:\/\/[\w.-]+(?::\d+)?$|^https?:\/\/\[[\da-f:]+\](?::\d+)?$/i)),
+  fallback: [],
+  isList: true,
+});
+
 export const apiCommand = () =>
   createCommand({
     name: 'api',
@@ -114,6 +127,8 @@ export const apiCommand = () =>
       host,
       port,
       basePath,
+      ...authSettings,
+      corsOrigins,
       logLevel,
       stopTimeoutMs,
     },
@@ -121,11 +136,14 @@ export const apiCommand = () =>
     async run(values, flags) {
       const { lanes, mode, notifications, pollIntervalMs, waitMs, waitingWritesMax } = values;
       const url = requireDatabaseUrl(values.databaseUrl);
+      const { auth, close: closeAuth } = await openAuth(values, url);
       const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
-      const [{ createClient }, { createApi }] = await Promise.all([
+      const [{ createClient }, { assertGuarded, createApi, listen }] = await Promise.all([
         import('@sluice/client'),
         import('@sluice/api'),
       ]);
+      // Before anything is connected or read.
+      assertGuarded(values.host, auth === undefined);
       const logger = createLogger(values.logLevel, { process: 'api' });
       const client = createClient({
         url,
@@ -146,18 +164,26 @@ export const apiCommand = () =>
         cascadeDocumentsMax: values.cascadeDocumentsMax,
         logger,
       });
-      const api = createApi({ client, logger, waitMs, basePath: values.basePath });
+      const api = createApi({
+        client,
+        logger,
+        waitMs,
+        basePath: values.basePath,
+        auth,
+        corsOrigins: values.corsOrigins,
+      });
       await runUntilStopped(
         {
           async start() {
             await client.start();
-            await api.listen({ host: values.host, port: values.port });
+            await listen(api, { host: values.host, port: values.port });
             const { port } = api.server.address() as AddressInfo;
             return { url: `http://${values.host.includes(':') ? `[${values.host}]` : values.host}:${port}` };
           },
           async stop() {
             // Together: the api waits for the requests under way, and the client sees to it that they end.
             await Promise.all([api.close(), client.stop()]);
+            await closeAuth();
           },
         },
         {

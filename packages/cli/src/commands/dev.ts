@@ -45,6 +45,15 @@ const settings = {
   ),
   port: { ...port, description: 'port of the first node, the others take the next ones; 0 takes free ones' },
   host,
+  auth: setting<'none' | 'keys' | undefined>({
+    flags: '--auth <way>',
+    variables: ['SLUICE_AUTH'],
+    description:
+      'keys: the nodes ask for API keys, and one that may do everything is made and told; none: they ask nobody; must be ' +
+      'said for a host that lets other machines in',
+    form: 'none or keys',
+    schema: z.enum(['none', 'keys']),
+  }),
   nodes: numberSetting('--nodes <number>', ['SLUICE_DEV_NODES'], 'API nodes', {
     from: 1,
     to: 16,
@@ -107,11 +116,13 @@ export const devCommand = () =>
           `Cannot start as --load needs --model: ${values.load}`,
         );
       }
-      const [{ dev }, { findLoadFiles }, { sampleModelFile }] = await Promise.all([
+      const [{ assertGuarded }, { dev }, { findLoadFiles }, { sampleModelFile }] = await Promise.all([
+        import('@sluice/api'),
         import('../dev/dev.ts'),
         import('../load/read-lines.ts'),
         import('../sample/district.ts'),
       ]);
+      assertGuarded(values.host, values.auth === undefined);
       const modelFiles = values.modelFiles ?? [sampleModelFile];
       const model = await readModelFiles(modelFiles);
       const files = values.load === undefined ? null : await findLoadFiles([values.load]);

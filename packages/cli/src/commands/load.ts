@@ -5,6 +5,7 @@ import {
   numberSetting,
   optionalModelFiles,
   seed,
+  token,
   waitForReferences,
 } from '../config/settings.ts';
 import { progressText, summaryLines } from '../load/describe-tally.ts';
@@ -38,7 +39,7 @@ export const loadCommand = () =>
       'Where a node does not answer, or says 429, 502, 503 or 504, the document is tried again on the next one under the ' +
       'same Idempotency-Key, so that nothing is stored twice. A refusal is final. The exit code is 0 only if every ' +
       'document was accepted.',
-    settings: { nodeUrls, optionalModelFiles, concurrency, waitForReferences, seed, retrySeconds },
+    settings: { nodeUrls, token, optionalModelFiles, concurrency, waitForReferences, seed, retrySeconds },
     extend: (command) =>
       addShuffle(command).argument('<paths...>', 'NDJSON files, or folders that hold them'),
     async run(values, flags, args) {
@@ -55,6 +56,7 @@ export const loadCommand = () =>
       const lines = readLoadLines(files);
       const report = await load(isShuffled ? shuffle(lines, values.seed) : lines, {
         nodes: values.nodeUrls,
+        token: values.token ?? null,
         concurrency: values.concurrency,
         model,
         waitForReferencesSeconds,

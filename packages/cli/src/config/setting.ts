@@ -2,13 +2,14 @@
  * Settings come from flags, else from the environment, else from their default, and are checked once, before anything
  * starts. A wrong one is told by the name under which it was given and by the form it should have.
  */
+import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { SluiceError } from '@sluice/protocol';
 import type * as z from 'zod';
 
 export interface Setting<T> {
-  /** As commander takes them: `--lanes <number>`. */
-  flags: string;
+  /** As commander takes them: `--lanes <number>`. None for a secret: others can read the arguments of a process. */
+  flags?: string;
   /** Environment variables; the first one that is set counts. */
   variables?: readonly string[];
   description: string;
@@ -22,6 +23,8 @@ export interface Setting<T> {
   isList?: boolean;
   /** The value is never shown. */
   isSecret?: boolean;
+  /** The value may be in a file, e.g. a secret that a container is given: its flag, and its variable. */
+  file?: { flags: string; variable: string };
 }
 
 export type Settings = Record<string, Setting<unknown>>;
@@ -34,9 +37,14 @@ export function setting<T>(definition: Setting<T>): Setting<T> {
 
 /** Adds the flags to the command, each with its variables and default in the help. */
 export function addSettings(command: Command, settings: Settings): Command {
-  for (const { flags, variables = [], description, fallback, isRequired, isList } of Object.values(
-    settings,
-  )) {
+  for (const definition of Object.values(settings)) {
+    const { flags, variables = [], description, fallback, isRequired, isList, file } = definition;
+    if (file !== undefined) {
+      const facts = [file.variable, ...(flags === undefined ? variables : [])].join(', ');
+      const what = flags === undefined ? description : `the same, from a file`;
+      command.option(file.flags, `${what} (env: ${facts})`);
+    }
+    if (flags === undefined) continue;
     const facts = [
       ...(variables.length > 0 ? [`env: ${variables.join(', ')}`] : []),
       ...(fallback === undefined ? [] : [`default: ${textOf(fallback)}`]),
@@ -71,16 +79,10 @@ function readSetting(
   flagValues: Readonly<Record<string, unknown>>,
   environment: NodeJS.ProcessEnv,
 ): unknown {
-  const option = new Option(definition.flags);
-  const variable = definition.variables?.find((name) => (environment[name] ?? '') !== '');
-  // A flag `--no-load` beside `--load <path>` makes a boolean of its own.
-  const given = flagValues[option.attributeName()];
-  const flagValue = typeof given === 'string' ? given : undefined;
-  const source = flagValue === undefined ? variable : option.long;
-  const text = flagValue ?? (variable === undefined ? undefined : environment[variable]);
-  if (text === undefined || source === undefined) {
+  const { source, text } = findGiven(definition, flagValues, environment);
+  if (text === undefined) {
     if (definition.isRequired !== true) return definition.fallback;
-    const names = [option.long, ...(definition.variables ?? [])].join(' or ');
+    const names = [longOf(definition.flags), ...(definition.variables ?? [])].filter(Boolean).join(' or ');
     throw new SluiceError('configuration_invalid', `Cannot start as ${names} is missing: ${definition.form}`);
   }
   const parsed = definition.schema.safeParse(text);
@@ -93,6 +95,49 @@ function readSetting(
       detail: { setting: source },
     },
   );
+}
+
+interface Given {
+  /** The name under which it was given. */
+  source: string;
+  /** Undefined: it was not. */
+  text: string | undefined;
+}
+
+/** Flags come before variables, and a value itself before a file that holds it. */
+function findGiven(
+  { flags, variables = [], file }: Setting<unknown>,
+  flagValues: Readonly<Record<string, unknown>>,
+  environment: NodeJS.ProcessEnv,
+): Given {
+  const ofFlag = (name: string | undefined): string | undefined => {
+    // A flag `--no-load` beside `--load <path>` makes a boolean of its own.
+    const value = name === undefined ? undefined : flagValues[new Option(name).attributeName()];
+    return typeof value === 'string' ? value : undefined;
+  };
+  const isSet = (name: string): boolean => (environment[name] ?? '') !== '';
+  const value = ofFlag(flags);
+  if (value !== undefined) return { source: longOf(flags), text: value };
+  const path = ofFlag(file?.flags);
+  if (path !== undefined) return readGiven(longOf(file?.flags), path);
+  const variable = variables.find(isSet);
+  if (variable !== undefined) return { source: variable, text: environment[variable] };
+  if (file === undefined || !isSet(file.variable)) return { source: '', text: undefined };
+  return readGiven(file.variable, environment[file.variable]!);
+}
+
+function readGiven(source: string, path: string): Given {
+  try {
+    return { source, text: readFileSync(path, 'utf8').trim() };
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' ? 'names no file' : `names a file that cannot be read (${code})`;
+    throw new SluiceError('configuration_invalid', `Cannot start as ${source} ${reason}: ${path}`, { cause });
+  }
+}
+
+function longOf(flags: string | undefined): string {
+  return (flags === undefined ? undefined : new Option(flags).long) ?? '';
 }
 
 function textOf(value: unknown): string {

@@ -15,7 +15,7 @@ export function wholeNumber(from: number, to: number): z.ZodType<number> {
 
 const onOrOff = z.enum(['on', 'off']).transform((value) => value === 'on');
 const postgresUrl = z.string().regex(/^postgres(ql)?:\/\/\S+$/);
-const listOf = (schema: z.ZodType<string, string>): z.ZodType<string[]> =>
+export const listOf = (schema: z.ZodType<string, string>): z.ZodType<string[]> =>
   z
     .string()
     .transform((text) => text.split(',').map((part) => part.trim()))
@@ -170,6 +170,16 @@ export const nodeUrls = setting<string[]>({
   schema: listOf(httpUrl).transform((urls) => urls.map((url) => url.replace(/\/$/, ''))),
   isRequired: true,
   isList: true,
+});
+
+/** A secret, so it comes by the environment or in a file, and never by the arguments. */
+export const token = setting<string | undefined>({
+  variables: ['SLUICE_TOKEN'],
+  file: { flags: '--token-file <file>', variable: 'SLUICE_TOKEN_FILE' },
+  description: 'API key or token by which the nodes know who asks',
+  form: 'an API key or a token',
+  schema: z.string().regex(/^[\w.~+/=-]+$/),
+  isSecret: true,
 });
 
 export const referentialIdLayout = setting<'2025' | '2026'>({

@@ -8,6 +8,7 @@ import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/embedded';
 import type { Model } from '@sluice/model';
 import { SluiceError, type Mode } from '@sluice/protocol';
 import { agree, Database, migrate } from '@sluice/store';
+import { openKeyStore } from '../keys/key-store.ts';
 import { startGuard, type Guard } from './guard.ts';
 import { portsOf } from './ports.ts';
 import { SupervisedProcess } from './supervised-process.ts';
@@ -22,6 +23,8 @@ export interface ClusterOptions {
   /** None where the mode needs none. */
   writers: number;
   host: string;
+  /** How the nodes are told who asks; undefined: nothing is said, which holds for this machine only. */
+  auth: 'none' | 'keys' | undefined;
   /** First node's; the others take the next ones. 0: free ones. */
   port: number;
   lanes: number;
@@ -38,6 +41,7 @@ export class Cluster {
   readonly #nodes: SupervisedProcess[] = [];
   readonly #writers: SupervisedProcess[] = [];
   #postgres: EmbeddedPostgres | null = null;
+  #token: string | null = null;
   #guard: Guard | null = null;
   #starting: Promise<EmbeddedPostgres> | null = null;
   #stopped: Promise<void> | null = null;
@@ -48,6 +52,11 @@ export class Cluster {
 
   get databaseUrl(): string {
     return this.#postgres?.url ?? '';
+  }
+
+  /** A key that may do everything; null: the nodes ask for none. */
+  get token(): string | null {
+    return this.#token;
   }
 
   get nodeUrls(): string[] {
@@ -116,6 +125,7 @@ export class Cluster {
     });
     try {
       await agree(database, { lanes, modelHash: model.hash });
+      if (this.#options.auth === 'keys') this.#token = await createToken(this.databaseUrl);
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'deployment_disagrees') throw error;
       throw new SluiceError(error.code, `${error.message}. Here: choose another --data-dir than ${dataDir}`, {
@@ -127,11 +137,12 @@ export class Cluster {
   }
 
   #node(number: number, port: number): SupervisedProcess {
-    const { mode, host } = this.#options;
+    const { mode, host, auth } = this.#options;
     return this.#supervise(`api-${number}`, (lastUrl) => [
       'api',
       `--mode=${mode}`,
       `--host=${host}`,
+      ...(auth === undefined ? [] : [`--auth=${auth}`]),
       `--port=${lastUrl === null ? port : new URL(lastUrl).port}`,
     ]);
   }
@@ -177,6 +188,17 @@ async function startPostgres(
       `${message}. Another \`sluice dev\` seems to run there: end it, or choose another --data-dir`,
       { cause },
     );
+  }
+}
+
+/** For the load, and for whoever tries the nodes: it ends with the day. */
+async function createToken(url: string): Promise<string> {
+  const keys = openKeyStore(url);
+  try {
+    const scopes = ['read:*', 'write:*', 'operate', 'bodies'];
+    return (await keys.create({ client: 'dev', scopes, days: 1 })).key;
+  } finally {
+    await keys.close();
   }
 }
 

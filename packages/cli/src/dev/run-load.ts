@@ -45,6 +45,7 @@ export async function runLoad(cluster: Cluster, options: ClusterLoadOptions): Pr
     const report = await loadLines(shuffleSeed === null ? lines : shuffle(lines, shuffleSeed), {
       ...load,
       nodes: cluster.nodeUrls,
+      token: cluster.token,
       onProgress: (readTally) => progress.show(() => progressText(readTally(), total)),
     });
     const outcomes = await database.run('countResults', [clock?.['now']]);

@@ -63,13 +63,14 @@ export function nextSteps(cluster: Cluster, model: Model): string[] {
     codeValue: 'Mine',
     shortDescription: 'Mine',
   };
+  const credentials = cluster.token === null ? '' : ` -H 'authorization: Bearer ${cluster.token}'`;
   return [
     '',
     'Everything is up. Try:',
-    ...(list === undefined ? [] : [`  curl '${first}/data/${list.endpoint}?limit=2'`]),
+    ...(list === undefined ? [] : [`  curl '${first}/data/${list.endpoint}?limit=2'${credentials}`]),
     ...(resource?.isDescriptor === true
       ? [
-          `  curl -i ${second}/data/${resource.endpoint} -H 'content-type: application/json' \\`,
+          `  curl -i ${second}/data/${resource.endpoint} -H 'content-type: application/json'${credentials} \\`,
           `    -d '${JSON.stringify(descriptor)}'`,
         ]
       : []),

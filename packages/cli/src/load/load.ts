@@ -12,6 +12,8 @@ export type { LoadFailure, LoadRefusal, LoadReport, LoadTally } from './load-rec
 export interface LoadOptions {
   /** URLs of the nodes. */
   nodes: readonly string[];
+  /** By which the nodes know who asks. @default null: they do not ask */
+  token?: string | null;
   /** Requests under way at the same time. */
   concurrency: number;
   /** Null: one document at a time, in order, unless documents wait for each other in the database. */

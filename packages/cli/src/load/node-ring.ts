@@ -6,6 +6,8 @@ const restMs = 500;
 export interface RingNode {
   url: string;
   pool: Pool;
+  /** What every request to it carries. */
+  headers: Record<string, string>;
 }
 
 export class NodeRing {
@@ -13,9 +15,11 @@ export class NodeRing {
   #turn = 0;
 
   /** @param connections kept alive to each node; one that is alone must carry all. */
-  constructor(urls: readonly string[], connections: number) {
+  constructor(urls: readonly string[], connections: number, token: string | null = null) {
+    const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
     this.#nodes = urls.map((url) => ({
       url,
+      headers,
       // A node cancels a write in time by itself; what takes longer than this is a node that hangs.
       pool: new Pool(url, { connections, pipelining: 1, headersTimeout: 90_000, bodyTimeout: 90_000 }),
       restsUntil: 0,

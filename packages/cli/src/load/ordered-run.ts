@@ -23,7 +23,7 @@ export class OrderedRun implements LoadRun {
 
   constructor(options: LoadRunOptions) {
     this.#options = options;
-    this.#ring = new NodeRing(options.nodes, options.concurrency);
+    this.#ring = new NodeRing(options.nodes, options.concurrency, options.token);
     this.#order = new LoadOrder(options.model);
   }
 

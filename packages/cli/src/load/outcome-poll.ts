@@ -171,7 +171,7 @@ async function query(node: RingNode, ids: readonly string[]): Promise<WriteState
   const { statusCode, body } = await node.pool.request({
     method: 'POST',
     path: '/writes/query',
-    headers: { 'content-type': 'application/json' },
+    headers: { ...node.headers, 'content-type': 'application/json' },
     body: JSON.stringify({ ids }),
   });
   const states = (await body.json()) as WriteState[];

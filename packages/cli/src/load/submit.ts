@@ -85,6 +85,7 @@ async function post(
     method: 'POST',
     path: `/data/${line.endpoint}`,
     headers: {
+      ...node.headers,
       'content-type': 'application/json',
       'idempotency-key': idempotencyKey,
       ...(prefer === undefined ? {} : { prefer }),

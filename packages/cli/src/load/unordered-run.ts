@@ -24,10 +24,10 @@ export class UnorderedRun implements LoadRun {
   #onRoom: (() => void) | null = null;
 
   constructor(options: LoadRunOptions, waitForReferencesSeconds: number) {
-    const { record, signal, retryMs, nodes, concurrency } = options;
+    const { record, signal, retryMs, nodes, concurrency, token } = options;
     this.#options = options;
     this.#prefer = `respond-async, wait-for-references=${waitForReferencesSeconds}`;
-    this.#ring = new NodeRing(nodes, concurrency + 1);
+    this.#ring = new NodeRing(nodes, concurrency + 1, token);
     this.#poll = new OutcomePoll({
       ring: this.#ring,
       signal,

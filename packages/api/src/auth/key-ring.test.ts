@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest';
+import { createApiKey } from './api-key.ts';
+import { KeyRing, type StoredKey } from './key-ring.ts';
+
+function setup() {
+  const world = { now: 1_000_000, reads: 0, isDown: false, stored: [] as StoredKey[] };
+  const ring = new KeyRing({
+    now: () => world.now,
+    async readKeys() {
+      world.reads += 1;
+      if (world.isDown) throw new Error('down');
+      return world.stored;
+    },
+  });
+  const add = (client: string, secondsLeft: number | null = null) => {
+    const { text, prefix, hash } = createApiKey();
+    world.stored = [...world.stored, { prefix, hash, client, scopes: ['write:*'], secondsLeft }];
+    return text;
+  };
+  return { world, ring, add };
+}
+
+describe('a key ring', () => {
+  test('tells whose a key is', async () => {
+    const { ring, add } = setup();
+    const key = add('loader');
+    expect(await ring.find(key)).toMatchObject({ client: 'loader' });
+  });
+
+  test('knows nothing of a key that has another secret behind the same prefix', async () => {
+    const { ring, add } = setup();
+    const key = add('loader');
+    const forged = key.slice(0, -43) + createApiKey().text.slice(-43);
+    expect(forged.slice(0, 19)).toBe(key.slice(0, 19));
+    expect(await ring.find(forged)).toBeNull();
+    expect(await ring.find(`${key}x`)).toBeNull();
+  });
+
+  test('asks the database once for many requests, also for keys that are made up', async () => {
+    const { ring, add, world } = setup();
+    const key = add('loader');
+    await Promise.all(Array.from({ length: 100 }, () => ring.find(key)));
+    for (let count = 0; count < 100; count++) await ring.find(createApiKey().text);
+    expect(world.reads).toBe(1);
+  });
+
+  test('refuses a revoked key after 3 seconds', async () => {
+    const { ring, add, world } = setup();
+    const key = add('loader');
+    await ring.find(key);
+    world.stored = [];
+    world.now += 3_000;
+    expect(await ring.find(key)).not.toBeNull();
+    world.now += 1;
+    expect(await ring.find(key)).toBeNull();
+  });
+
+  test('takes a key that was made a moment ago', async () => {
+    const { ring, add, world } = setup();
+    await ring.find(add('first'));
+    const second = add('second');
+    world.now += 501;
+    expect(await ring.find(second)).toMatchObject({ client: 'second' });
+  });
+
+  test('ends a key at its end, without reading again', async () => {
+    const { ring, add, world } = setup();
+    const key = add('loader', 2);
+    expect(await ring.find(key)).not.toBeNull();
+    world.now += 2_000;
+    expect(await ring.find(key)).toBeNull();
+    expect(world.reads).toBe(1);
+  });
+
+  test('goes on for a minute while the database cannot be read, and then lets nobody in', async () => {
+    const { ring, add, world } = setup();
+    const key = add('loader');
+    await ring.find(key);
+    world.isDown = true;
+    world.now += 60_000;
+    expect(await ring.find(key)).not.toBeNull();
+    world.now += 1;
+    await expect(ring.find(key)).rejects.toMatchObject({ code: 'authentication_unavailable' });
+    world.isDown = false;
+    expect(await ring.find(key)).not.toBeNull();
+  });
+});

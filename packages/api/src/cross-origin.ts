@@ -1,0 +1,24 @@
+/** Pages of other origins may use this API only where their origin was named (CORS). */
+import cors from '@fastify/cors';
+import type { FastifyInstance } from 'fastify';
+
+export function crossOrigin(app: FastifyInstance, origins: readonly string[]): void {
+  if (origins.length === 0) return;
+  void app.register(cors, {
+    origin: [...origins],
+    // Who asks is told by a header that the page sets, never by what the browser adds by itself.
+    credentials: false,
+    methods: ['GET', 'POST', 'PUT', 'DELETE'],
+    allowedHeaders: [
+      'Authorization',
+      'Content-Type',
+      'Idempotency-Key',
+      'If-Match',
+      'If-None-Match',
+      'Prefer',
+      'traceparent',
+    ],
+    exposedHeaders: ['ETag', 'Location', 'Preference-Applied', 'Retry-After', 'Sluice-Result', 'Total-Count'],
+    maxAge: 600,
+  });
+}

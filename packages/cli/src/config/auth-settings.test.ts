@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { authSettings, openAuth } from './auth-settings.ts';
+import { readSettings } from './setting.ts';
+
+const open = async (environment: Record<string, string>) =>
+  openAuth(readSettings(authSettings, {}, environment), 'postgres://127.0.0.1:1/none');
+
+const whole = {
+  SLUICE_AUTH: 'jwt',
+  SLUICE_JWT_ISSUER: 'https://id.example.org',
+  SLUICE_JWT_AUDIENCE: 'sluice',
+  SLUICE_JWT_JWKS: 'https://id.example.org/jwks',
+};
+
+test.each([
+  [{ SLUICE_AUTH: 'jwt' }, 'Cannot start as --auth jwt needs --jwt-issuer'],
+  [{ ...whole, SLUICE_JWT_AUDIENCE: '' }, 'Cannot start as --auth jwt needs --jwt-audience'],
+  [{ ...whole, SLUICE_AUTH: 'keys' }, 'Cannot start as --jwt-issuer says nothing without --auth jwt'],
+  [
+    { ...whole, SLUICE_JWT_ALGORITHMS: 'HS256' },
+    'Cannot start as SLUICE_JWT_ALGORITHMS is not a list of RS256',
+  ],
+  [
+    { ...whole, SLUICE_JWT_ALGORITHMS: 'none' },
+    'Cannot start as SLUICE_JWT_ALGORITHMS is not a list of RS256',
+  ],
+  [
+    { ...whole, SLUICE_JWT_JWKS: 'http://id.example.org/jwks' },
+    'Cannot start as SLUICE_JWT_JWKS is not an https:// URL',
+  ],
+  [{ SLUICE_AUTH: 'keys,none' }, 'Cannot start as SLUICE_AUTH is not none, keys, jwt or keys,jwt'],
+])('%j: %s', async (environment, sentence) => {
+  await expect(open(environment)).rejects.toThrow(sentence);
+});
+
+test.each([
+  [{}, undefined],
+  [{ SLUICE_AUTH: 'none' }, 'none'],
+])('%j asks nobody', async (environment, auth) => {
+  expect((await open(environment)).auth).toBe(auth);
+});
+
+test.each([
+  [{ SLUICE_AUTH: 'keys' }],
+  [whole],
+  [{ ...whole, SLUICE_AUTH: 'keys,jwt' }],
+  [{ ...whole, SLUICE_JWT_JWKS: 'http://localhost:8000/jwks' }],
+  [{ ...whole, SLUICE_JWT_JWKS: '/etc/sluice/jwks.json' }],
+])('%j asks', async (environment) => {
+  const { auth, close } = await open(environment);
+  expect(auth).toBeTypeOf('object');
+  await close();
+});

@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest';
+import { isClientName, isScope, Scopes } from './scopes.ts';
+
+describe('scopes', () => {
+  test.each([
+    ['write:*', true],
+    ['write:ed-fi/*', true],
+    ['write:Ed-Fi/STUDENTS', true],
+    ['write:ed-fi/schools', false],
+    ['write:sample/*', false],
+    ['read:*', false],
+    ['operate', false],
+    ['write', false],
+    ['write:', false],
+    ['write:ed-fi', false],
+    ['write:*/students', false],
+  ])('%s lets write ed-fi/students: %s', (scope, isAllowed) => {
+    expect(new Scopes([scope]).allows('write', 'ed-fi/students')).toBe(isAllowed);
+  });
+
+  test('count what is spelled like an endpoint in any case', () => {
+    expect(new Scopes(['read:ed-fi/students']).allows('read', 'ED-FI/Students')).toBe(true);
+  });
+
+  test('of one kind give nothing of another', () => {
+    const scopes = new Scopes(['operate', 'write:ed-fi/schools']);
+    expect(scopes).toMatchObject({ mayOperate: true, maySeeBodies: false });
+    expect(scopes.allowsSome('write')).toBe(true);
+    expect(scopes.allowsSome('read')).toBe(false);
+    expect(new Scopes(['bodies'])).toMatchObject({ mayOperate: false, maySeeBodies: true });
+  });
+
+  test('pass over words that are meant for others', () => {
+    const scopes = new Scopes(['openid', 'write:**', 'operate:all', 'write:a/b/c', '']);
+    expect(scopes.mayOperate || scopes.maySeeBodies || scopes.allowsSome('write')).toBe(false);
+    expect(isScope('openid')).toBe(false);
+  });
+});
+
+test.each([
+  ['loader', true],
+  ['a name, with spaces', true],
+  ['', false],
+  ['nul\u0000', false],
+  ['straße', false],
+  ['x'.repeat(256), false],
+  [7, false],
+  [undefined, false],
+])('%j is the name of a client: %s', (name, isName) => {
+  expect(isClientName(name)).toBe(isName);
+});
