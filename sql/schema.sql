@@ -10,6 +10,19 @@ CREATE INDEX alias_document ON sluice.alias USING btree (document_id);
 CREATE TRIGGER alias_names_a_document AFTER INSERT ON sluice.alias REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_exist('alias_names_a_document');
 CREATE TRIGGER alias_still_names_a_document AFTER UPDATE ON sluice.alias REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_exist('alias_names_a_document');
 
+create table sluice.api_key (
+  prefix text collate "C" not null,
+  hash bytea not null,
+  client text collate "C" not null,
+  scopes text[] not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  constraint api_key_pkey PRIMARY KEY (prefix),
+  constraint hash_is_sha256 CHECK ((octet_length(hash) = 32)),
+  constraint key_belongs_to_a_client CHECK ((client <> ''::text))
+);
+
 create table sluice.audit (
   audit_id bigint not null generated always as identity,
   done_at timestamp with time zone not null default clock_timestamp(),

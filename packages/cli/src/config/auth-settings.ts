@@ -29,10 +29,7 @@ export const authSettings = {
       'how clients say who they are: keys, jwt, or keys,jwt; none lets everybody do everything, and is what holds ' +
       'where the host is this machine only; for any other host it must be said',
     form: 'none, keys, jwt or keys,jwt',
-    schema: z.union([
-      z.literal('none'),
-      listOf(z.enum(['keys', 'jwt'])).transform((ways) => ways as Way[]),
-    ]),
+    schema: z.union([z.literal('none'), listOf(z.enum(['keys', 'jwt'])).transform((ways) => ways as Way[])]),
   }),
   jwtIssuer: text('--jwt-issuer <text>', 'SLUICE_JWT_ISSUER', 'jwt: what a token must have as its iss'),
   jwtAudience: text('--jwt-audience <text>', 'SLUICE_JWT_AUDIENCE', 'jwt: what a token must have as its aud'),

@@ -1,7 +1,7 @@
 /** API keys in the database. */
-import { userInfo } from 'node:os';
 import type { StoredKey } from '@sluice/api';
 import { Database } from '@sluice/store';
+import { actor } from '../process/actor.ts';
 
 export interface CreatedKey {
   /** The key itself: kept nowhere. */
@@ -36,7 +36,6 @@ export interface KeyStore {
 }
 
 export function openKeyStore(url: string): KeyStore {
-  const actor = userInfo().username;
   const database = new Database({ url, applicationName: 'sluice keys', connectionsMax: 1 });
   return {
     async read() {
@@ -62,11 +61,18 @@ export function openKeyStore(url: string): KeyStore {
     async create({ client, scopes, days }) {
       const { createApiKey } = await import('@sluice/api');
       const { text, prefix, hash } = createApiKey();
-      const [row] = await database.run('createApiKey', [prefix, hash.toString('hex'), client, scopes, days, actor]);
+      const [row] = await database.run('createApiKey', [
+        prefix,
+        hash.toString('hex'),
+        client,
+        scopes,
+        days,
+        actor(),
+      ]);
       return { key: text, prefix, client, scopes, expiresAt: row?.['expires_at'] as string | null };
     },
     async revoke(prefix, inHours) {
-      const [row] = await database.run('revokeApiKey', [prefix, inHours, actor]);
+      const [row] = await database.run('revokeApiKey', [prefix, inHours, actor()]);
       if (row === undefined) return null;
       return {
         client: row['client'] as string,
