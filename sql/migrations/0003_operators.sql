@@ -61,20 +61,27 @@ create function sluice.write_id_floor(made_at timestamptz) returns uuid
 language sql immutable strict parallel safe
 return (lpad(to_hex((extract(epoch from made_at) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid;
 
--- Who leads, and why a ready write of each lane waits. Locks tell who leads; they are read once for any number of rows.
+-- Lanes that are led, as their locks tell: asked once for any number of rows, by (select sluice.led_lanes()). Stable, as
+-- the view of the locks is not, which would keep what asks it from reading tables in their order.
+create function sluice.led_lanes() returns integer[]
+language sql stable
+return array(
+  select k.objid::integer from pg_catalog.pg_locks k
+  where k.locktype = 'advisory' and k.classid = 1936486757 and k.granted
+    and k.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database()));
+
+create view sluice.lane_retry_now as
+select r.lane, r.attempt, r.since, r.next_at, r.error_code
+from sluice.lane_retry r join sluice.lane l on l.lane = r.lane and l.term = r.term and l.paused_at is null;
+
+-- Who leads, and why a ready write of each lane waits.
 create view sluice.lane_reason as
-select l.lane, l.is_led,
+select l.lane, l.lane = any ((select sluice.led_lanes())::integer[]) as is_led,
        case when l.paused_at is not null then 'lane_paused'
-            when not l.is_led then 'lane_without_leader'
-            when exists (select from sluice.lane_retry r where r.lane = l.lane and r.term = l.term) then 'retrying'
+            when l.lane <> all ((select sluice.led_lanes())::integer[]) then 'lane_without_leader'
+            when exists (select from sluice.lane_retry_now r where r.lane = l.lane) then 'retrying'
             else 'ready' end as reason
-from (
-  select lane, term, paused_at,
-         lane::integer in (
-           select k.objid::integer from pg_catalog.pg_locks k
-           where k.locktype = 'advisory' and k.classid = 1936486757 and k.granted
-             and k.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())) as is_led
-  from sluice.lane) l;
+from sluice.lane l;
 
 create view sluice.lane_status as
 select l.lane, s.reason, s.is_led, l.term,
@@ -96,35 +103,31 @@ select l.lane, s.reason, s.is_led, l.term,
 from sluice.lane l
 join sluice.lane_reason s on s.lane = l.lane
 left join sluice.writer w on w.writer_id = coalesce(l.writer_id, l.last_writer_id)
-left join sluice.lane_retry r on r.lane = l.lane and r.term = l.term;
+left join sluice.lane_retry_now r on r.lane = l.lane;
 
 -- Every write that waits or was set aside, and why. In the order of write_id, which is that of their making, it can be
--- read page by page over any number of rows; each arm is one table with subqueries, so that its key serves the order.
+-- read page by page over any number of rows: each arm is one table without a condition, so that its key serves the order.
 create view sluice.stuck_write as
-select i.write_id,
-       (select s.reason from sluice.lane_reason s where s.lane = i.lane) as reason,
+select i.write_id, case when i.blocked_at is null then 'ready' else 'blocked' end as state,
+       case when i.blocked_at is not null then 'blocked'
+            else (select s.reason from sluice.lane_reason s where s.lane = i.lane) end as reason,
        i.lane, i.operation, i.resource, i.client, i.document_id, i.referential_id, i.accepted_at,
-       i.accepted_at as since, i.reference_deadline, 0::bigint as awaits,
-       (select r.attempt from sluice.lane l join sluice.lane_retry r on r.lane = l.lane and r.term = l.term
-        where l.lane = i.lane and l.paused_at is null) as attempts,
-       (select r.next_at from sluice.lane l join sluice.lane_retry r on r.lane = l.lane and r.term = l.term
-        where l.lane = i.lane and l.paused_at is null) as next_at,
-       (select r.error_code from sluice.lane l join sluice.lane_retry r on r.lane = l.lane and r.term = l.term
-        where l.lane = i.lane and l.paused_at is null) as error_code,
+       coalesce(i.blocked_at, i.accepted_at) as since, i.reference_deadline,
+       case when i.blocked_at is not null
+            then (select count(*) from sluice.awaited a where a.write_id = i.write_id) else 0 end as awaits,
+       case when i.blocked_at is null
+            then (select r.attempt from sluice.lane_retry_now r where r.lane = i.lane) end as attempts,
+       case when i.blocked_at is null
+            then (select r.next_at from sluice.lane_retry_now r where r.lane = i.lane) end as next_at,
+       case when i.blocked_at is null
+            then (select r.error_code from sluice.lane_retry_now r where r.lane = i.lane) end as error_code,
        null::text as error_constraint, null::text as error_table
 from sluice.intake i
-where i.blocked_at is null
 union all
-select i.write_id, 'blocked', i.lane, i.operation, i.resource, i.client, i.document_id, i.referential_id, i.accepted_at,
-       i.blocked_at, i.reference_deadline,
-       (select count(*) from sluice.awaited a where a.write_id = i.write_id),
-       null, null, null, null, null
-from sluice.intake i
-where i.blocked_at is not null
-union all
-select d.write_id, 'dead_letter', d.lane, d.operation, d.resource, d.client, d.document_id, d.referential_id,
-       d.accepted_at, d.died_at, null, 0, d.attempts, null,
-       d.error ->> 'code', d.error ->> 'constraint', d.error ->> 'table'
+select d.write_id, 'dead_letter'::text, 'dead_letter'::text,
+       d.lane, d.operation, d.resource, d.client, d.document_id, d.referential_id, d.accepted_at, d.died_at,
+       null::timestamptz, 0::bigint,
+       d.attempts, null::timestamptz, (d.error ->> 'code') collate "C", d.error ->> 'constraint', d.error ->> 'table'
 from sluice.dead_letter d;
 
 -- One thing that one blocked write awaits: where it stands, and which write would provide it, if one is on its way.
@@ -171,7 +174,8 @@ cross join lateral (
     select k.depth + 1, s.write_id, s.awaited_id, s.kind, s.standing, s.failure, s.since,
            s.provider_id, s.provider_lane, s.provider_resource, s.provider_reason
     from link k
-    join sluice.awaited_status s on s.write_id = k.provider_id
+    -- One look for each link; a plain join would have all blocked writes looked at for each.
+    cross join lateral (select * from sluice.awaited_status a where a.write_id = k.provider_id limit 200) s
     where k.standing = 'blocked' and k.depth < 32
   )
   select * from link limit 200) c

@@ -2,6 +2,10 @@
 -- Who leads which lane, why its writes wait, and how many do.
 select * from sluice.lane_status order by lane;
 
+-- name: findLanes
+-- The same of some lanes.
+select * from sluice.lane_status where lane = any($1::smallint[]) order by lane;
+
 -- name: listWriters
 -- Writers, those that live first, then the latest.
 select * from sluice.writer_status order by is_alive desc, started_at desc, writer_id limit $1;
@@ -15,7 +19,8 @@ where write_id > $1::uuid
   and ($3::smallint is null or lane = $3)
   and ($4::text is null or client = $4)
   and ($5::text is null or resource = $5)
-  and ($6::text is null or reason = $6)
+  -- The state is at hand, the reason has to be looked up.
+  and ($6::text is null or state = case when $6 in ('blocked', 'dead_letter') then $6 else 'ready' end and reason = $6)
   and ($7::text is null or error_code = $7)
 order by write_id
 limit $8;
@@ -30,7 +35,7 @@ from (
     and ($2::smallint is null or lane = $2)
     and ($3::text is null or client = $3)
     and ($4::text is null or resource = $4)
-    and ($5::text is null or reason = $5)
+    and ($5::text is null or state = case when $5 in ('blocked', 'dead_letter') then $5 else 'ready' end and reason = $5)
     and ($6::text is null or error_code = $6)
   limit $7) s
 group by reason;

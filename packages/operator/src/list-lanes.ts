@@ -6,6 +6,11 @@ export async function listLanes(database: Database): Promise<LaneStatus[]> {
   return (await database.run('listLanes')).map(laneStatusOf);
 }
 
+export async function findLane(database: Database, lane: number): Promise<LaneStatus | null> {
+  const [row] = await database.run('findLanes', [[lane]]);
+  return row === undefined ? null : laneStatusOf(row);
+}
+
 function laneStatusOf(row: Row): LaneStatus {
   const host = row['host'] as string | null;
   const attempt = row['retry_attempt'] as number | null;

@@ -3,7 +3,7 @@ import type { Database } from '@sluice/store';
 
 /** @throws {SluiceError} `invalid_request` for a lane that this deployment has not */
 export async function requireLanes(database: Database, lanes: readonly number[]): Promise<void> {
-  const known = new Set((await database.run('listLanes')).map((row) => row['lane'] as number));
+  const known = new Set((await database.run('findLanes', [lanes])).map((row) => row['lane'] as number));
   const wrong = lanes.find((lane) => !known.has(lane));
   if (wrong !== undefined)
     throw new SluiceError(

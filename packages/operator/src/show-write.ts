@@ -5,7 +5,7 @@ import { SluiceError } from '@sluice/protocol';
 import type { Database } from '@sluice/store';
 import { awaitedOf, nameAwaited } from './awaited.ts';
 import type { ChainLink, ShownWrite } from './contract.ts';
-import { listLanes } from './list-lanes.ts';
+import { findLane } from './list-lanes.ts';
 import { findStuck } from './list-stuck.ts';
 import { checkIds } from './stuck-filter.ts';
 
@@ -27,12 +27,11 @@ export async function showWrite(
       `Cannot show a write as none has this id, or its outcome is past its retention: ${id}`,
     );
   }
-  const lanes = await listLanes(database);
   return {
     writeId: id,
     stuck,
     chain: stuck?.reason === 'blocked' ? await readChain(database, id, model) : [],
-    lane: lanes.find(({ lane }) => lane === (stuck?.lane ?? settled?.['lane'])) ?? null,
+    lane: await findLane(database, stuck?.lane ?? (settled?.['lane'] as number)),
     outcome:
       settled === undefined
         ? null
