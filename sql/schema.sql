@@ -156,7 +156,20 @@ create view sluice.blocked_chain as
                     s.provider_resource,
                     s.provider_reason
                    FROM link k
-                     JOIN sluice.awaited_status s ON s.write_id = k.provider_id
+                     CROSS JOIN LATERAL ( SELECT a.write_id,
+                            a.awaited_id,
+                            a.since,
+                            a.kind,
+                            a.standing,
+                            a.failure,
+                            a.provider_id,
+                            a.provider_lane,
+                            a.provider_resource,
+                            a.provider_client,
+                            a.provider_reason
+                           FROM sluice.awaited_status a
+                          WHERE a.write_id = k.provider_id
+                         LIMIT 200) s
                   WHERE k.standing = 'blocked'::text AND k.depth < 32
                 )
          SELECT link.depth,
@@ -280,24 +293,16 @@ CREATE INDEX lane_paused ON sluice.lane USING btree (lane) WHERE (paused_at IS N
 
 create view sluice.lane_reason as
  SELECT lane,
-    is_led,
+    lane = ANY ((( SELECT sluice.led_lanes() AS led_lanes))::integer[]) AS is_led,
         CASE
             WHEN paused_at IS NOT NULL THEN 'lane_paused'::text
-            WHEN NOT is_led THEN 'lane_without_leader'::text
+            WHEN lane <> ALL ((( SELECT sluice.led_lanes() AS led_lanes))::integer[]) THEN 'lane_without_leader'::text
             WHEN (EXISTS ( SELECT
-               FROM sluice.lane_retry r
-              WHERE r.lane = l.lane AND r.term = l.term)) THEN 'retrying'::text
+               FROM sluice.lane_retry_now r
+              WHERE r.lane = l.lane)) THEN 'retrying'::text
             ELSE 'ready'::text
         END AS reason
-   FROM ( SELECT lane.lane,
-            lane.term,
-            lane.paused_at,
-            (lane.lane::integer IN ( SELECT k.objid::integer AS objid
-                   FROM pg_locks k
-                  WHERE k.locktype = 'advisory'::text AND k.classid = 1936486757::oid AND k.granted AND k.database = (( SELECT d.oid
-                           FROM pg_database d
-                          WHERE d.datname = current_database())))) AS is_led
-           FROM sluice.lane) l;
+   FROM sluice.lane l;
 
 create table sluice.lane_retry (
   lane smallint not null,
@@ -308,6 +313,15 @@ create table sluice.lane_retry (
   error_code text collate "C",
   constraint lane_retry_pkey PRIMARY KEY (lane)
 ) with (fillfactor=50);
+
+create view sluice.lane_retry_now as
+ SELECT r.lane,
+    r.attempt,
+    r.since,
+    r.next_at,
+    r.error_code
+   FROM sluice.lane_retry r
+     JOIN sluice.lane l ON l.lane = r.lane AND l.term = r.term AND l.paused_at IS NULL;
 
 create view sluice.lane_status as
  SELECT l.lane,
@@ -350,7 +364,7 @@ create view sluice.lane_status as
    FROM sluice.lane l
      JOIN sluice.lane_reason s ON s.lane = l.lane
      LEFT JOIN sluice.writer w ON w.writer_id = COALESCE(l.writer_id, l.last_writer_id)
-     LEFT JOIN sluice.lane_retry r ON r.lane = l.lane AND r.term = l.term;
+     LEFT JOIN sluice.lane_retry_now r ON r.lane = l.lane;
 
 create table sluice.migration (
   version integer not null,
@@ -416,9 +430,16 @@ create table sluice.setting (
 
 create view sluice.stuck_write as
  SELECT i.write_id,
-    ( SELECT s.reason
-           FROM sluice.lane_reason s
-          WHERE s.lane = i.lane) AS reason,
+        CASE
+            WHEN i.blocked_at IS NULL THEN 'ready'::text
+            ELSE 'blocked'::text
+        END AS state,
+        CASE
+            WHEN i.blocked_at IS NOT NULL THEN 'blocked'::text
+            ELSE ( SELECT s.reason
+               FROM sluice.lane_reason s
+              WHERE s.lane = i.lane)
+        END AS reason,
     i.lane,
     i.operation,
     i.resource,
@@ -426,49 +447,38 @@ create view sluice.stuck_write as
     i.document_id,
     i.referential_id,
     i.accepted_at,
-    i.accepted_at AS since,
+    COALESCE(i.blocked_at, i.accepted_at) AS since,
     i.reference_deadline,
-    0::bigint AS awaits,
-    ( SELECT r.attempt
-           FROM sluice.lane l
-             JOIN sluice.lane_retry r ON r.lane = l.lane AND r.term = l.term
-          WHERE l.lane = i.lane AND l.paused_at IS NULL) AS attempts,
-    ( SELECT r.next_at
-           FROM sluice.lane l
-             JOIN sluice.lane_retry r ON r.lane = l.lane AND r.term = l.term
-          WHERE l.lane = i.lane AND l.paused_at IS NULL) AS next_at,
-    ( SELECT r.error_code
-           FROM sluice.lane l
-             JOIN sluice.lane_retry r ON r.lane = l.lane AND r.term = l.term
-          WHERE l.lane = i.lane AND l.paused_at IS NULL) AS error_code,
+        CASE
+            WHEN i.blocked_at IS NOT NULL THEN ( SELECT count(*) AS count
+               FROM sluice.awaited a
+              WHERE a.write_id = i.write_id)
+            ELSE 0::bigint
+        END AS awaits,
+        CASE
+            WHEN i.blocked_at IS NULL THEN ( SELECT r.attempt
+               FROM sluice.lane_retry_now r
+              WHERE r.lane = i.lane)
+            ELSE NULL::integer
+        END AS attempts,
+        CASE
+            WHEN i.blocked_at IS NULL THEN ( SELECT r.next_at
+               FROM sluice.lane_retry_now r
+              WHERE r.lane = i.lane)
+            ELSE NULL::timestamp with time zone
+        END AS next_at,
+        CASE
+            WHEN i.blocked_at IS NULL THEN ( SELECT r.error_code
+               FROM sluice.lane_retry_now r
+              WHERE r.lane = i.lane)
+            ELSE NULL::text
+        END AS error_code,
     NULL::text AS error_constraint,
     NULL::text AS error_table
    FROM sluice.intake i
-  WHERE i.blocked_at IS NULL
-UNION ALL
- SELECT i.write_id,
-    'blocked'::text AS reason,
-    i.lane,
-    i.operation,
-    i.resource,
-    i.client,
-    i.document_id,
-    i.referential_id,
-    i.accepted_at,
-    i.blocked_at AS since,
-    i.reference_deadline,
-    ( SELECT count(*) AS count
-           FROM sluice.awaited a
-          WHERE a.write_id = i.write_id) AS awaits,
-    NULL::integer AS attempts,
-    NULL::timestamp with time zone AS next_at,
-    NULL::text AS error_code,
-    NULL::text AS error_constraint,
-    NULL::text AS error_table
-   FROM sluice.intake i
-  WHERE i.blocked_at IS NOT NULL
 UNION ALL
  SELECT d.write_id,
+    'dead_letter'::text AS state,
     'dead_letter'::text AS reason,
     d.lane,
     d.operation,
@@ -479,10 +489,10 @@ UNION ALL
     d.accepted_at,
     d.died_at AS since,
     NULL::timestamp with time zone AS reference_deadline,
-    0 AS awaits,
+    0::bigint AS awaits,
     d.attempts,
     NULL::timestamp with time zone AS next_at,
-    d.error ->> 'code'::text AS error_code,
+    (d.error ->> 'code'::text) COLLATE "C" AS error_code,
     d.error ->> 'constraint'::text AS error_constraint,
     d.error ->> 'table'::text AS error_table
    FROM sluice.dead_letter d;
@@ -664,6 +674,12 @@ begin
   raise feature_not_supported using message = 'a document keeps its id';
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION sluice.led_lanes()
+ RETURNS integer[]
+ LANGUAGE sql
+ STABLE
+RETURN ARRAY(SELECT (k.objid)::integer AS objid FROM pg_locks k WHERE ((k.locktype = 'advisory'::text) AND (k.classid = (1936486757)::oid) AND k.granted AND (k.database = (SELECT d.oid FROM pg_database d WHERE (d.datname = current_database())))));
 
 CREATE OR REPLACE FUNCTION sluice.refuse_change()
  RETURNS trigger
