@@ -32,6 +32,7 @@ function invoke(t: number, op: Invoke['op'], doc: string, more: Partial<Invoke> 
     hash,
     ifMatch: null,
     key: null,
+    bypassesIntake: false,
     ...more,
   };
 }
@@ -313,6 +314,29 @@ const planted: Record<string, { in: (run: ReturnType<typeof soundRun>) => void; 
       history.push(refused, fail(refused, 35, 'idempotency_key_reused'));
     },
     told: { falselyRefused: 1 },
+  },
+  'a write that was accepted and forgotten': {
+    in: ({ history }) => {
+      const never = invoke(30, 'upsert', 'c');
+      history.push(never, { type: 'accepted', i: never.i, t: 35, writeId: 'forgotten' });
+    },
+    told: { lost: 1 },
+  },
+  'a write that was overtaken after it was accepted': {
+    in: ({ history, truth }) => {
+      const first = invoke(30, 'upsert', 'a');
+      const second = invoke(40, 'upsert', 'a');
+      const writeId = 'overtaken';
+      history.push(
+        first,
+        { type: 'accepted', i: first.i, t: 35, writeId },
+        second,
+        ok(second, 45, 'updated'),
+      );
+      truth.outcomes.push(row(41, second, 'updated', 3), row(51, first, 'updated', 4, { writeId }));
+      truth.documents[0] = { documentId: 'id-a', referentialId: 'a', version: 4, hash: first.hash };
+    },
+    told: { reordered: 1 },
   },
   'a write that failed and was applied': {
     in: ({ history, truth }) => {

@@ -14,6 +14,7 @@ export function checkHistory(history: Iterable<HistoryEvent>, truth: Truth): Ver
   const outcomes = [...truth.outcomes].sort((a, b) => a.at - b.at);
   const lives = gatherLives(outcomes, requests, verdict);
   checkTerms(outcomes, verdict);
+  checkAccepted(requests, outcomes, truth, verdict);
   checkRequests(requests, lives.effects, lives.byDocument, verdict);
   for (const life of lives.byDocument.values()) checkVersions(life, verdict);
   for (const identity of lives.byIdentity.values()) checkRealTime(identity, requests, verdict);
@@ -35,6 +36,18 @@ function checkTerms(outcomes: readonly OutcomeRow[], verdict: Verdict): void {
       verdict.found('reordered', `lane ${lane} went from term ${before} back to ${term}: ${writeId}`);
     else terms.set(lane, term);
   }
+}
+
+/** What was accepted is settled, or waits for what it may wait for. */
+function checkAccepted(
+  { accepted }: Requests,
+  outcomes: readonly OutcomeRow[],
+  { intake }: Truth,
+  verdict: Verdict,
+): void {
+  const known = new Set([...outcomes, ...intake].map(({ writeId }) => writeId));
+  for (const writeId of accepted)
+    if (!known.has(writeId)) verdict.found('lost', `accepted and forgotten: ${writeId}`);
 }
 
 function checkRequests(
@@ -73,7 +86,7 @@ function checkRequests(
 /** Applied, and nobody was told so: honest only if somebody was told that it is not known. */
 function judgeUnanswered(request: Request, what: string, verdict: Verdict): void {
   if (request.fails === request.tries) verdict.found('dishonest', `failed, and applied: ${what}`);
-  else verdict.counts.recovered += 1;
+  else if (!Number.isFinite(request.orderedAt)) verdict.counts.recovered += 1;
 }
 
 /** The versions of a document are 1, 2, 3 … each made by one write. */
@@ -91,14 +104,17 @@ function checkVersions({ documentId, effects, deleted }: Life, verdict: Verdict)
     verdict.found('unexpected', `${documentId} was deleted at version ${deleted.version}, not ${last}`);
 }
 
-/** What was acknowledged before a write was sent comes before it, over all documents that had this identity in turn. */
+/** What was acknowledged or accepted before a write was sent comes before it, over all documents that had this identity in turn. */
 function checkRealTime(lives: readonly Life[], { deletes }: Requests, verdict: Verdict): void {
   let latestInvoke = Number.NEGATIVE_INFINITY;
+  /** Of those that meet accepted writes in the intake. */
+  let latestIntakeInvoke = Number.NEGATIVE_INFINITY;
   const pass = (request: Request | undefined, what: string): void => {
     if (request === undefined) return;
-    if (request.ackedAt < latestInvoke)
+    if (request.ackedAt < latestInvoke || request.orderedAt < latestIntakeInvoke)
       verdict.found('reordered', `took effect behind a write that was sent after its answer: ${what}`);
-    if (request.invokedAt > latestInvoke) latestInvoke = request.invokedAt;
+    latestInvoke = Math.max(latestInvoke, request.invokedAt);
+    if (!request.bypassesIntake) latestIntakeInvoke = Math.max(latestIntakeInvoke, request.invokedAt);
   };
   lives.forEach(({ documentId, effects, deleted }, index) => {
     for (const { request, hash } of effects) pass(request, hash);

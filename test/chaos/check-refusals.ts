@@ -14,6 +14,7 @@ const ofTheMoment = new Set([
   'stopping',
   'rate_limited',
   'lane_without_leader',
+  'node_unreachable',
 ]);
 
 export function findRefusals(

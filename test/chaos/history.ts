@@ -7,7 +7,7 @@ import type { Result } from '@sluice/protocol';
  * One line of the clients' history. `t` is milliseconds of one monotonic clock. An operation that was invoked and never
  * answered counts as `info`: its fate is unknown.
  */
-export type HistoryEvent = Invoke | Ok | Fail | Info;
+export type HistoryEvent = Invoke | Ok | Accepted | Fail | Info;
 
 export interface Invoke {
   type: 'invoke';
@@ -25,6 +25,8 @@ export interface Invoke {
   /** Content hash of the body, which no other request has; empty where there is none. */
   hash: string;
   ifMatch: string | null;
+  /** Sent to a node that writes without the intake: what others accepted there is not in its way. */
+  bypassesIntake: boolean;
   /** Idempotency key. Operations with one key and one hash are tries of one request. */
   key: string | null;
 }
@@ -37,6 +39,14 @@ export interface Ok {
   result: Result | 'read';
   documentId: string | null;
   hash: string | null;
+}
+
+/** Durable, and its outcome will come; it counts as `ok`. */
+export interface Accepted {
+  type: 'accepted';
+  i: number;
+  t: number;
+  writeId: string;
 }
 
 /** Definite: this try was not applied, and never will be. */

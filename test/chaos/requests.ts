@@ -13,6 +13,10 @@ export interface Request {
   invokedAt: number;
   /** First acknowledgement: by then it had taken effect. */
   ackedAt: number;
+  /** First acceptance or acknowledgement: what is sent later takes effect later. */
+  orderedAt: number;
+  /** One of its tries did not go through the intake. */
+  bypassesIntake: boolean;
   /** Its acknowledged answers, if they differ. */
   answers: Ok[];
   tries: number;
@@ -37,6 +41,8 @@ export interface Requests {
   deletes: Map<string, Request>;
   refusals: Refusal[];
   reads: ReadAnswer[];
+  /** Ids of accepted writes. */
+  accepted: string[];
   /** Content hashes of the requests with one idempotency key, where there are several. */
   hashesOfKey: Map<string, Set<string>>;
   /** When an identity was first referred to. */
@@ -50,6 +56,7 @@ export function gatherRequests(history: Iterable<HistoryEvent>, verdict: Verdict
     deletes: new Map(),
     refusals: [],
     reads: [],
+    accepted: [],
     hashesOfKey: new Map(),
     referredAt: new Map(),
   };
@@ -73,6 +80,11 @@ export function gatherRequests(history: Iterable<HistoryEvent>, verdict: Verdict
     } else if (event.type === 'ok') {
       counts.ok += 1;
       acknowledge(requestOf(requests, invoke), event, verdict);
+    } else if (event.type === 'accepted') {
+      counts.ok += 1;
+      requests.accepted.push(event.writeId);
+      const request = requestOf(requests, invoke);
+      request.orderedAt = Math.min(request.orderedAt, event.t);
     } else if (event.type === 'fail') {
       counts.fail += 1;
       requestOf(requests, invoke).fails += 1;
@@ -91,12 +103,13 @@ function requestOf(requests: Requests, { op, documentId, hash }: Invoke): Reques
 }
 
 function begin(requests: Requests, invoke: Invoke): void {
-  const { op, documentId, hash, doc, refs, key, t } = invoke;
+  const { op, documentId, hash, doc, refs, key, t, bypassesIntake } = invoke;
   const [known, id] = op === 'delete' ? [requests.deletes, documentId ?? ''] : [requests.bodies, hash];
   const request = known.get(id);
   if (request !== undefined) {
     request.tries += 1;
-    if (t < request.invokedAt) request.invokedAt = t;
+    request.invokedAt = Math.min(request.invokedAt, t);
+    request.bypassesIntake ||= bypassesIntake;
     return;
   }
   known.set(id, {
@@ -105,6 +118,8 @@ function begin(requests: Requests, invoke: Invoke): void {
     key,
     invokedAt: t,
     ackedAt: Number.POSITIVE_INFINITY,
+    orderedAt: Number.POSITIVE_INFINITY,
+    bypassesIntake,
     answers: [],
     tries: 1,
     fails: 0,
@@ -123,7 +138,8 @@ function acknowledge(request: Request, ok: Ok, verdict: Verdict): void {
     verdict.found('unexpected', `an acknowledgement of something else than a write: ${ok.i}`);
     return;
   }
-  if (ok.t < request.ackedAt) request.ackedAt = ok.t;
+  request.ackedAt = Math.min(request.ackedAt, ok.t);
+  request.orderedAt = Math.min(request.orderedAt, ok.t);
   const [first] = request.answers;
   const isSame = first?.documentId === ok.documentId && first.hash === ok.hash && first.result === ok.result;
   if (first === undefined || !isSame) request.answers.push(ok);

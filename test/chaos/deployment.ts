@@ -1,0 +1,158 @@
+// The deployment under attack: an embedded PostgreSQL, nodes of all three modes side by side as in a roll-out, and writers,
+// each a process, each behind proxies of its own.
+
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/embedded';
+import { migrate } from '@sluice/store';
+import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { Member } from './member.ts';
+
+export const modelFile = fileURLToPath(new URL('model.json', import.meta.url));
+const databaseName = 'chaos';
+/** May log in, and nothing else. */
+const stranger = { name: 'stranger', password: 'stranger' };
+
+export interface DeploymentOptions {
+  /** Modes of the nodes. */
+  nodes: readonly ('coordinated' | 'local' | 'direct')[];
+  writers: number;
+  logLevel: string;
+  /** Settings of the server. */
+  settings?: Record<string, string>;
+}
+
+export class Deployment {
+  readonly folder: string;
+  readonly logFolder: string;
+  readonly nodes: Member[] = [];
+  readonly writers: Member[] = [];
+  readonly #proxies: TcpProxy[] = [];
+  readonly #options: DeploymentOptions;
+  #server: EmbeddedPostgres;
+  #restarting: Promise<void> = Promise.resolve();
+
+  constructor(folder: string, server: EmbeddedPostgres, options: DeploymentOptions) {
+    this.folder = folder;
+    this.logFolder = join(folder, 'logs');
+    this.#server = server;
+    this.#options = options;
+  }
+
+  static async start(options: DeploymentOptions): Promise<Deployment> {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-chaos-'));
+    // PostgreSQL may have to run as somebody else.
+    await chmod(folder, 0o711);
+    const server = await startServer(folder, 0, options);
+    const deployment = new Deployment(folder, server, options);
+    try {
+      await deployment.#begin();
+    } catch (error) {
+      await deployment.stop();
+      throw error;
+    }
+    return deployment;
+  }
+
+  /** As the superuser, past all proxies. */
+  get url(): string {
+    const url = new URL(this.#server.url);
+    url.pathname = databaseName;
+    return url.href;
+  }
+
+  get strangerUrl(): string {
+    const url = new URL(this.url);
+    url.username = stranger.name;
+    url.password = stranger.password;
+    return url.href;
+  }
+
+  get members(): Member[] {
+    return [...this.nodes, ...this.writers];
+  }
+
+  get serverPid(): number {
+    return this.#server.pid;
+  }
+
+  async #begin(): Promise<void> {
+    const admin = new pg.Client(this.#server.url);
+    await admin.connect();
+    await admin.query(`create database ${databaseName}`);
+    await admin.query(`create role ${stranger.name} login password '${stranger.password}'`);
+    await admin.end();
+    await migrate({ url: this.url });
+    await mkdir(this.logFolder, { recursive: true });
+    const common = ['--model', modelFile, '--log-level', this.#options.logLevel];
+    for (const [index, mode] of this.#options.nodes.entries()) {
+      const args = ['api', ...common, '--mode', mode, '--host', '127.0.0.1', '--port', '0'];
+      this.nodes.push(await this.#member(`${mode}-${index}`, args));
+    }
+    for (let index = 0; index < this.#options.writers; index++) {
+      this.writers.push(await this.#member(`writer-${index}`, ['writer', ...common]));
+    }
+    await Promise.all(this.members.map((member) => member.start()));
+  }
+
+  async #member(name: string, args: readonly string[]): Promise<Member> {
+    const [sessions, listener] = await Promise.all([openTcpProxy(this.url), openTcpProxy(this.url)]);
+    this.#proxies.push(sessions, listener);
+    return new Member({ name, args, sessions, listener, logFile: join(this.logFolder, `${name}.log`) });
+  }
+
+  /** Ends the server in one of its ways, and starts it again on the same port. */
+  restartServer(signal: 'SIGKILL' | 'SIGQUIT' | 'SIGINT'): Promise<void> {
+    this.#restarting = this.#restarting.then(async () => {
+      const { port } = this.#server;
+      this.#server.kill(signal);
+      await this.#server.exited;
+      this.#server = await startServer(this.folder, port, this.#options);
+    });
+    return this.#restarting;
+  }
+
+  /** Everything passes again, everybody goes on, the server is up. */
+  async calm(): Promise<void> {
+    await this.#restarting;
+    for (const proxy of this.#proxies) {
+      proxy.delay(0);
+      proxy.refuse(false);
+    }
+    for (const member of this.members) if (member.isFrozen) member.freeze(false);
+    while (this.members.some((member) => !member.isReady)) await pause(50);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.members.map((member) => member.stop()));
+    for (const proxy of this.#proxies) proxy.close();
+    await this.#restarting.catch(() => undefined);
+    await this.#server.stop();
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** At once, from an exit handler. */
+  abandon(): void {
+    for (const member of this.members) member.abandon();
+    this.#server.kill('SIGQUIT');
+  }
+}
+
+function startServer(
+  folder: string,
+  port: number,
+  { settings }: DeploymentOptions,
+): Promise<EmbeddedPostgres> {
+  return startEmbeddedPostgres({
+    dataDir: join(folder, 'postgres'),
+    port,
+    settings: { max_connections: '300', max_wal_size: '4GB', checkpoint_timeout: '5min', ...settings },
+  });
+}

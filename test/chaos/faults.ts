@@ -1,0 +1,321 @@
+// Everything that is done to the deployment, each kind by its name. A fault that lasts ends by itself.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import pg from 'pg';
+import type { Deployment } from './deployment.ts';
+import type { Member } from './member.ts';
+import type { Rng } from './rng.ts';
+
+export type FaultKind =
+  | 'killWriter'
+  | 'killNode'
+  | 'freezeWriter'
+  | 'killBackend'
+  | 'terminateBackend'
+  | 'killPostgres'
+  | 'restartPostgresImmediate'
+  | 'restartPostgresFast'
+  | 'resetConnections'
+  | 'silentListener'
+  | 'silentSessions'
+  | 'latency'
+  | 'commitLost'
+  | 'commitAnswerLost'
+  | 'hintFlood';
+
+/** How often each comes, in a bag of them. */
+export const usualFaults: Readonly<Record<FaultKind, number>> = {
+  killWriter: 10,
+  killNode: 3,
+  freezeWriter: 3,
+  killBackend: 1,
+  terminateBackend: 4,
+  killPostgres: 1,
+  restartPostgresImmediate: 1,
+  restartPostgresFast: 1,
+  resetConnections: 2,
+  silentListener: 2,
+  silentSessions: 1,
+  latency: 1,
+  commitLost: 3,
+  commitAnswerLost: 3,
+  hintFlood: 1,
+};
+
+/** Faults after which somebody else has to lead, or the same one anew. */
+export const endsLeadership: ReadonlySet<FaultKind> = new Set([
+  'killWriter',
+  'freezeWriter',
+  'killBackend',
+  'terminateBackend',
+  'killPostgres',
+  'restartPostgresImmediate',
+  'restartPostgresFast',
+]);
+
+export interface Fault {
+  kind: FaultKind;
+  /** By the clock of this machine, which is the database's; microseconds. */
+  at: number;
+  /** The lanes whose leader it hit, each with the term that ended. */
+  lanes: [lane: number, term: number][];
+  /** Until the member that was hit is ready again; null: it was not ended. */
+  readyAgainMs: number | null;
+}
+
+/** What a fault needs to choose its victim. */
+interface Ground {
+  deployment: Deployment;
+  rng: Rng;
+  client: pg.Client | null;
+}
+
+const micros = (): number => (performance.timeOrigin + performance.now()) * 1000;
+
+type Injection = (fault: Fault, ground: Ground) => Promise<void>;
+
+export class FaultInjector {
+  readonly faults: Fault[] = [];
+  readonly #deployment: Deployment;
+  readonly #rng: Rng;
+  readonly #intervalMs: number;
+  readonly #weights: Readonly<Partial<Record<FaultKind, number>>>;
+  readonly #onFault: (fault: Fault) => void;
+  readonly #stopping = new AbortController();
+  #bag: FaultKind[] = [];
+  #client: pg.Client | null = null;
+  #running: Promise<void> = Promise.resolve();
+  readonly #lasting = new Set<Promise<void>>();
+
+  constructor(options: {
+    deployment: Deployment;
+    rng: Rng;
+    /** On average. */
+    intervalMs: number;
+    weights?: Readonly<Partial<Record<FaultKind, number>>>;
+    onFault?: (fault: Fault) => void;
+  }) {
+    this.#deployment = options.deployment;
+    this.#rng = options.rng;
+    this.#intervalMs = options.intervalMs;
+    this.#weights = options.weights ?? usualFaults;
+    this.#onFault = options.onFault ?? (() => undefined);
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Waits until the last one is over. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+    await Promise.allSettled(this.#lasting);
+    await this.#client?.end().catch(() => undefined);
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const wait = this.#intervalMs * (0.3 + this.#rng.next() * 1.4);
+      await pause(wait, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      await this.#inject(this.#draw());
+    }
+  }
+
+  /** Out of a bag, so that every kind comes. */
+  #draw(): FaultKind {
+    if (this.#bag.length === 0) {
+      const all = Object.entries(this.#weights).flatMap(([kind, weight]) =>
+        new Array<FaultKind>(weight).fill(kind as FaultKind),
+      );
+      this.#bag = this.#rng.shuffle(all);
+    }
+    return this.#bag.pop() ?? 'killWriter';
+  }
+
+  async #inject(kind: FaultKind): Promise<void> {
+    const fault: Fault = { kind, at: micros(), lanes: [], readyAgainMs: null };
+    const ground = { deployment: this.#deployment, rng: this.#rng.fork(), client: await this.#connect() };
+    const over = injections[kind](fault, ground).then(
+      () => {
+        this.faults.push(fault);
+        this.#onFault(fault);
+      },
+      // The database was down, so there was nobody to hit.
+      () => undefined,
+    );
+    this.#lasting.add(over);
+    void over.finally(() => this.#lasting.delete(over));
+    await Promise.race([over, pause(50)]);
+  }
+
+  /** Past all proxies; null while the database is down. */
+  async #connect(): Promise<pg.Client | null> {
+    if (this.#client !== null) return this.#client;
+    const client = new pg.Client({ connectionString: this.#deployment.url, connectionTimeoutMillis: 500 });
+    client.on('error', () => undefined);
+    client.on('end', () => (this.#client = null));
+    try {
+      await client.connect();
+      this.#client = client;
+      return client;
+    } catch {
+      return null;
+    }
+  }
+}
+
+const leaderRows = `
+  select l.lane, l.term, w.process_id, l.session_pid from sluice.lane l
+  join sluice.writer w on w.writer_id = l.writer_id`;
+
+interface LedLane {
+  lane: number;
+  term: string;
+  process_id: number;
+  session_pid: number;
+}
+
+async function ledLanes(client: pg.Client | null): Promise<LedLane[]> {
+  if (client === null) return [];
+  return (await client.query<LedLane>(leaderRows)).rows;
+}
+
+const lanesOf = (rows: readonly LedLane[]): Fault['lanes'] =>
+  rows.map(({ lane, term }) => [lane, Number(term)]);
+
+function victim(members: readonly Member[], rng: Rng): Member {
+  const up = members.filter(({ isReady, isFrozen }) => isReady && !isFrozen);
+  if (up.length === 0) throw new Error('Cannot hit anybody as nobody is up');
+  return rng.pick(up);
+}
+
+async function untilReadyAgain(member: Member, since: number): Promise<number> {
+  while (member.readyAt < since) await pause(5);
+  return member.readyAt - since;
+}
+
+async function kill(member: Member, fault: Fault): Promise<void> {
+  const since = performance.now();
+  fault.at = micros();
+  member.kill('SIGKILL');
+  fault.readyAgainMs = await untilReadyAgain(member, since);
+}
+
+/** A backend of one of ours. */
+async function backend({ client, rng }: Ground): Promise<number> {
+  if (client === null) throw new Error('Cannot choose a backend as the database is down');
+  const { rows } = await client.query<{ pid: number }>(
+    `select pid from pg_stat_activity
+     where datname = current_database() and backend_type = 'client backend' and application_name like 'sluice%'`,
+  );
+  return rng.pick(rows.map(({ pid }) => pid));
+}
+
+function restart(signal: 'SIGKILL' | 'SIGQUIT' | 'SIGINT'): Injection {
+  return async (fault, { deployment, client }) => {
+    fault.lanes = lanesOf(await ledLanes(client));
+    fault.at = micros();
+    await deployment.restartServer(signal);
+  };
+}
+
+function loseCommit(what: 'request' | 'answer'): Injection {
+  return async (_fault, { deployment, rng }) => {
+    const { sessions } = victim(deployment.members, rng);
+    await Promise.race([
+      new Promise<void>((resolve) => sessions.loseCommit(what, resolve)),
+      // Nobody commits where nobody is up.
+      pause(5000).then(() => Promise.reject(new Error('Cannot lose a COMMIT as there was none'))),
+    ]);
+  };
+}
+
+const injections: Readonly<Record<FaultKind, Injection>> = {
+  async killWriter(fault, { deployment, rng, client }) {
+    const led = await ledLanes(client);
+    const leads = deployment.writers.filter(({ pid }) => led.some((row) => row.process_id === pid));
+    const member = victim(leads.length > 0 ? leads : deployment.writers, rng);
+    fault.lanes = lanesOf(led.filter((row) => row.process_id === member.pid));
+    await kill(member, fault);
+  },
+  async killNode(fault, { deployment, rng }) {
+    await kill(victim(deployment.nodes, rng), fault);
+  },
+  async freezeWriter(fault, { deployment, rng, client }) {
+    const led = await ledLanes(client);
+    const member = victim(deployment.writers, rng);
+    fault.lanes = lanesOf(led.filter((row) => row.process_id === member.pid));
+    fault.at = micros();
+    member.freeze(true);
+    // Mostly long enough to be deposed, now and then for very long.
+    await pause(rng.chance(0.1) ? rng.int(10_000, 30_000) : rng.int(1000, 7000));
+    if (member.isFrozen) member.freeze(false);
+  },
+  async killBackend(fault, ground) {
+    const pid = await backend(ground);
+    fault.lanes = lanesOf(await ledLanes(ground.client));
+    fault.at = micros();
+    process.kill(pid, 'SIGKILL');
+  },
+  async terminateBackend(fault, ground) {
+    const led = await ledLanes(ground.client);
+    const pid =
+      led.length > 0 && ground.rng.chance(0.6) ? ground.rng.pick(led).session_pid : await backend(ground);
+    fault.lanes = lanesOf(led.filter((row) => row.session_pid === pid));
+    fault.at = micros();
+    await ground.client?.query('select pg_terminate_backend($1)', [pid]);
+  },
+  killPostgres: restart('SIGKILL'),
+  restartPostgresImmediate: restart('SIGQUIT'),
+  restartPostgresFast: restart('SIGINT'),
+  resetConnections(_fault, { deployment, rng }) {
+    const member = victim(deployment.members, rng);
+    member.sessions.cut();
+    member.listener.cut();
+    return Promise.resolve();
+  },
+  silentListener(_fault, { deployment, rng }) {
+    victim(deployment.members, rng).listener.blackhole();
+    return Promise.resolve();
+  },
+  silentSessions(_fault, { deployment, rng }) {
+    victim(deployment.members, rng).sessions.blackhole();
+    return Promise.resolve();
+  },
+  async latency(_fault, { deployment, rng }) {
+    const { sessions } = victim(deployment.members, rng);
+    sessions.delay(rng.int(5, 150));
+    await pause(rng.int(1000, 4000));
+    sessions.delay(0);
+  },
+  commitLost: loseCommit('request'),
+  commitAnswerLost: loseCommit('answer'),
+  async hintFlood(_fault, { deployment, rng, client }) {
+    const nodes = await client?.query<{ channel: string }>(
+      `select distinct 'sluice_node_' || node as channel from sluice.intake limit 20`,
+    );
+    const flooder = new pg.Client({ connectionString: deployment.strangerUrl, connectionTimeoutMillis: 500 });
+    flooder.on('error', () => undefined);
+    await flooder.connect();
+    try {
+      const channels = [
+        'sluice_wakeup',
+        'sluice_provided',
+        ...(nodes?.rows.map(({ channel }) => channel) ?? []),
+      ];
+      const until = performance.now() + rng.int(500, 1500);
+      while (performance.now() < until) {
+        for (let count = 0; count < 50; count++) {
+          const junk = rng.chance(0.5) ? 'not an id' : 'A'.repeat(22 * rng.int(1, 300));
+          await flooder.query('select pg_notify($1, $2)', [rng.pick(channels), `${junk}${count}`]);
+        }
+        await pause(5);
+      }
+    } finally {
+      await flooder.end();
+    }
+  },
+};

@@ -1,0 +1,103 @@
+// What the database holds after a run: read past the product, by statements of its own.
+
+import { createReadStream } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import pg from 'pg';
+import type { HistoryEvent, OutcomeRow, Truth } from './history.ts';
+
+const rowsAtOnce = 50_000;
+
+/** Reads a table in slices of its key, into objects. */
+async function readAll<T>(client: pg.Client, name: string, text: string): Promise<T[]> {
+  const rows: T[] = [];
+  await client.query('begin');
+  await client.query(`declare ${name} no scroll cursor for ${text}`);
+  for (;;) {
+    const slice = await client.query(`fetch ${rowsAtOnce} from ${name}`);
+    for (const row of slice.rows as T[]) rows.push(row);
+    if (slice.rows.length < rowsAtOnce) break;
+  }
+  await client.query('commit');
+  return rows;
+}
+
+export async function readTruth(
+  url: string,
+): Promise<Omit<Truth, 'samples' | 'leaks'> & { outcomes: OutcomeRow[] }> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  client.setTypeParser(20, Number);
+  try {
+    return {
+      outcomes: await readAll<OutcomeRow>(
+        client,
+        'outcomes',
+        `select write_id as "writeId", batch_id as "batchId", ordinal, lane, term, result, code,
+                (extract(epoch from settled_at) * 1e6)::bigint as at,
+                document_id as "documentId", version, content_hash as hash
+         from sluice.outcome`,
+      ),
+      documents: await readAll(
+        client,
+        'documents',
+        `select document_id as "documentId", referential_id as "referentialId", version, content_hash as hash
+         from sluice.document`,
+      ),
+      aliases: await readAll(
+        client,
+        'aliases',
+        `select referential_id as "referentialId", document_id as "documentId" from sluice.alias`,
+      ),
+      references: await readAll(
+        client,
+        'refs',
+        `select document_id as "documentId", referential_id as "referentialId" from sluice.reference`,
+      ),
+      intake: await readIntake(client),
+      unledLanes: await readUnledLanes(client),
+    };
+  } finally {
+    await client.end();
+  }
+}
+
+export async function readIntake(client: pg.Client): Promise<{ writeId: string; isWaiting: boolean }[]> {
+  const { rows } = await client.query<{ writeId: string; isWaiting: boolean }>(
+    `select write_id as "writeId",
+            coalesce(reference_deadline > clock_timestamp(), false) and blocked_at is not null as "isWaiting"
+     from sluice.intake`,
+  );
+  return rows;
+}
+
+export async function readUnledLanes(client: pg.Client): Promise<number[]> {
+  const { rows } = await client.query<{ lane: number }>(
+    `select lane from sluice.lane l
+     where not exists (select from pg_locks k where k.locktype = 'advisory' and k.classid = 1936486757
+                         and k.objid = l.lane::integer::oid and k.granted
+                         and k.database = (select oid from pg_database where datname = current_database()))`,
+  );
+  return rows.map(({ lane }) => lane);
+}
+
+/** The clients' history as it was written down, line by line. */
+export async function readHistory(file: string): Promise<HistoryEvent[]> {
+  const events: HistoryEvent[] = [];
+  for await (const line of createInterface({ input: createReadStream(file) })) {
+    if (line !== '') events.push(JSON.parse(line) as HistoryEvent);
+  }
+  return events;
+}
+
+/** Lines of the logs, and of PostgreSQL's own, that hold the canary. */
+export async function countLeaks(folder: string, more: readonly string[], canary: string): Promise<number> {
+  const files = [...(await readdir(folder)).map((name) => join(folder, name)), ...more];
+  let leaks = 0;
+  for (const file of files) {
+    const text = await readFile(file, 'utf8').catch(() => '');
+    leaks += text.split('\n').filter((line) => line.includes(canary)).length;
+  }
+  return leaks;
+}
