@@ -4,8 +4,11 @@ import { defaults } from '@sluice/protocol';
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
+import { admission } from './admission.ts';
 import { assertGuarded, guard, type Auth } from './auth/guard.ts';
+import { bodyClock } from './body-clock.ts';
 import { bulkRoute } from './bulk-route.ts';
+import { ClientQuota } from './client-quota.ts';
 import { crossOrigin } from './cross-origin.ts';
 import { documentRoutes } from './document-routes.ts';
 import { edfiProfile } from './edfi/edfi-profile.ts';
@@ -44,6 +47,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
     client: options.client,
     limits,
     scanner: new JsonScanner(jsonLimits(limits)),
+    quota: new ClientQuota({ requestsMax: limits.clientRequestsMax, ratePerSecond: limits.clientRate }),
     waitMs: options.waitMs ?? defaults.waitMs,
     basePath: (options.basePath ?? '').replace(/\/+$/, ''),
   };
@@ -60,6 +64,12 @@ export function createApi(options: ApiOptions): FastifyInstance {
     childLoggerFactory: (parent) => parent,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => `${nodeName}-${(++requests).toString(36)}`,
+    http: {
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headerTimeoutMs,
+      // How often the server looks whether a time has run out.
+      connectionsCheckingInterval: 1_000,
+    },
     // A node that is stopping answers with its client's own problem.
     return503OnClosing: false,
     // Ed-Fi clients may end a collection's URL with a slash.
@@ -78,6 +88,10 @@ export function createApi(options: ApiOptions): FastifyInstance {
   securityHeaders(app, node.basePath);
   crossOrigin(app, options.corsOrigins ?? []);
   guard(app, options.auth, node.basePath);
+  admission(app, node.quota);
+  bodyClock(app, limits.bodyTimeoutMs, (error, request, reply) => {
+    void profile.answerError(error, request, reply);
+  });
   app.setErrorHandler((error, request, reply) => profile.answerError(error, request, reply));
   app.setNotFoundHandler((request, reply) => profile.answerNotFound(request, reply));
   if (isDebug(logger)) {

@@ -5,7 +5,9 @@
 import { SluiceError } from '@sluice/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import { AnswerStream } from './answer-stream.ts';
+import { chunksWithin } from './body-clock.ts';
 import { readBulkLine } from './bulk-line.ts';
 import { assertMay } from './auth/guard.ts';
 import { problemOfAny } from './error-answers.ts';
@@ -60,10 +62,14 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
       waits ? limits.bulkWaitingWritesMax : limits.bulkWritesMax,
     );
     try {
-      for await (const line of readLines(body, limits.bodyBytesMax + ENVELOPE_BYTES)) {
+      for await (const line of readLines(
+        chunksWithin(body, limits.bodyTimeoutMs),
+        limits.bodyBytesMax + ENVELOPE_BYTES,
+      )) {
         if (line.bytes !== null && isBlank(line.bytes)) continue;
         await answers.roomy();
         await window.enter();
+        await turnOf(request);
         if (answers.destroyed) break;
         void answer(request, line, preferences).then((text) => {
           answers.add(text);
@@ -76,6 +82,11 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
       // The client went away with a line half sent: what was accepted is settled all the same.
       answers.destroy(error instanceof Error ? error : undefined);
     }
+  }
+
+  /** A line beyond the client's rate is not refused: it is read later. */
+  async function turnOf(request: FastifyRequest): Promise<void> {
+    for (let waitMs; (waitMs = node.quota.take(request.principal.client)) > 0;) await pause(waitMs);
   }
 
   /** Never rejects. */

@@ -1,6 +1,7 @@
 /** Every error becomes a problem: those of the table as they are, those of the HTTP server by their kind, the rest as a defect. */
 import { SluiceError, type ErrorCode } from '@sluice/protocol';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { problemOf, problemOfError, type Problem } from './problem.ts';
 import { sendProblem } from './send-problem.ts';
@@ -39,13 +40,19 @@ export function answerNotFound(_request: FastifyRequest, reply: FastifyReply): F
   return sendProblem(reply, problemOf('endpoint_not_found', 'There is nothing at this URL for this method.'));
 }
 
-/** What is not HTTP at all gets its answer before there is a request. */
+const brokenRequests: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'header_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+};
+
+/** What is not HTTP at all, or takes too long to become it, gets its answer before there is a request. */
 export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  const body = JSON.stringify(problemOf('invalid_request'));
+  const problem = problemOf(brokenRequests[error.code ?? ''] ?? 'invalid_request');
+  const body = JSON.stringify(problem);
   if (socket.writable) {
     socket.write(
-      `HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
     );
   }
   socket.destroy(error);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { JsonScanner } from './json-scanner.ts';
 
-const limits = { depthMax: 64, keysMax: 10_000, stringLengthMax: 100_000 };
+const limits = { depthMax: 64, keysMax: 10_000, arrayLengthMax: 10_000, stringLengthMax: 100_000 };
 const scanner = new JsonScanner(limits);
 const offenceOf = (text: string) => scanner.scan(Buffer.from(text)).offence;
 const pathOf = (text: string) => offenceOf(text)?.path ?? null;
@@ -75,7 +75,7 @@ describe('a text that would not be stored as it is', () => {
   });
 
   test('with too many keys or too long a string is refused', () => {
-    const small = new JsonScanner({ depthMax: 3, keysMax: 3, stringLengthMax: 4 });
+    const small = new JsonScanner({ depthMax: 3, keysMax: 3, arrayLengthMax: 3, stringLengthMax: 4 });
     expect(small.scan(Buffer.from('{"a":1,"b":[{"c":"abcd"}]}')).offence).toBeNull();
     expect(small.scan(Buffer.from('{"a":1,"b":[{"c":1,"d":1}]}')).offence?.path).toBe('$.b[0].d');
     expect(small.scan(Buffer.from('{"a":"abcde"}')).offence?.path).toBe('$.a');

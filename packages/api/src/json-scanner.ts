@@ -28,6 +28,8 @@ export interface JsonLimits {
   depthMax: number;
   /** Keys of all objects together. */
   keysMax: number;
+  /** Elements of one array. */
+  arrayLengthMax: number;
   /** Bytes of one string or key, as spelled in the text. */
   stringLengthMax: number;
 }
@@ -109,7 +111,7 @@ export class JsonScanner {
     if (length === 0) return 'is empty, which is not valid JSON';
     if (text[0] === 0xef && text[1] === 0xbb && text[2] === 0xbf) return 'begins with a byte order mark';
     const isSound = isUtf8(text);
-    const { depthMax, keysMax, stringLengthMax } = this.#limits;
+    const { depthMax, keysMax, arrayLengthMax, stringLengthMax } = this.#limits;
     let member: MemberSpan | null = null;
     let state = VALUE;
     let depth = 0;
@@ -183,8 +185,11 @@ export class JsonScanner {
         }
         at++;
         if (isComma) {
-          if (isArray) this.#to[depth]!++;
-          else this.#from[depth] = 0;
+          if (isArray) {
+            if (++this.#to[depth]! >= arrayLengthMax) {
+              return `comes after ${arrayLengthMax} elements, which is all that this node takes in one array`;
+            }
+          } else this.#from[depth] = 0;
           state = isArray ? VALUE : KEY;
         } else {
           this.#depth = --depth;

@@ -9,6 +9,8 @@ export interface ApiLimits {
   bodyDepthMax: number;
   /** Keys of all objects of one document. @default 100,000 */
   keysMax: number;
+  /** Elements of one array in a document. @default 100,000 */
+  arrayLengthMax: number;
   /** Bytes of one string in a document. @default 1 MiB */
   stringLengthMax: number;
   /** Documents of one page. @default 500 */
@@ -24,21 +26,42 @@ export interface ApiLimits {
   bulkAnswerBytesMax: number;
   /** Longest wait that a request may ask for. @default 3,600 */
   waitSecondsMax: number;
+  /** Bytes of a request's line and headers. @default 16 KiB */
+  headerBytesMax: number;
+  /** In which a request's headers must have come. @default 10,000 */
+  headerTimeoutMs: number;
+  /** In which its body must have come; in a bulk request, more of it. @default 60,000 */
+  bodyTimeoutMs: number;
+  /** Requests of one client under way on this node at the same time. @default 10,000 */
+  clientRequestsMax: number;
+  /** Requests and bulk lines of one client a second on this node; 0: no limit. @default 0 */
+  clientRate: number;
 }
 
 export const defaultLimits: ApiLimits = {
   bodyBytesMax: defaults.bodyBytesMax,
   bodyDepthMax: defaults.bodyDepthMax,
-  keysMax: 100_000,
-  stringLengthMax: 1024 * 1024,
+  keysMax: defaults.bodyKeysMax,
+  arrayLengthMax: defaults.arrayLengthMax,
+  stringLengthMax: defaults.stringBytesMax,
   pageDocumentsMax: 500,
   bulkWritesMax: 256,
   bulkWaitingWritesMax: 4_096,
   bulkAnswerBytesMax: 16 * 1024 * 1024,
   waitSecondsMax: 3_600,
+  headerBytesMax: defaults.headerBytesMax,
+  headerTimeoutMs: defaults.headerTimeoutMs,
+  bodyTimeoutMs: defaults.bodyTimeoutMs,
+  clientRequestsMax: defaults.clientRequestsMax,
+  clientRate: defaults.clientRate,
 };
 
 /** The limits of one document, as the scanner takes them. */
-export function jsonLimits({ bodyDepthMax, keysMax, stringLengthMax }: ApiLimits): JsonLimits {
-  return { depthMax: bodyDepthMax, keysMax, stringLengthMax };
+export function jsonLimits({
+  bodyDepthMax,
+  keysMax,
+  arrayLengthMax,
+  stringLengthMax,
+}: ApiLimits): JsonLimits {
+  return { depthMax: bodyDepthMax, keysMax, arrayLengthMax, stringLengthMax };
 }

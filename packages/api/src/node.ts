@@ -2,6 +2,7 @@
 import type { SluiceClient } from '@sluice/client';
 import { SluiceError, type Operation } from '@sluice/protocol';
 import type { Resource } from '@sluice/model';
+import type { ClientQuota } from './client-quota.ts';
 import type { JsonScanner } from './json-scanner.ts';
 import type { ApiLimits } from './limits.ts';
 import type { Profile } from './profile.ts';
@@ -10,6 +11,7 @@ export interface ApiNode {
   client: SluiceClient;
   limits: ApiLimits;
   scanner: JsonScanner;
+  quota: ClientQuota;
   /** How it speaks of documents. */
   profile: Profile;
   /** Wait for an outcome unless the request says otherwise. */

@@ -6,6 +6,9 @@ import { isId, readId, type ApiNode } from './node.ts';
 import { writeSchema, writesSchema } from './route-schemas.ts';
 import { answerOf } from './write-answer.ts';
 
+/** Room for as many ids as may be asked for, however they are spaced. */
+const queryBytesMax = 128 * 1024;
+
 export function writeRoutes(app: FastifyInstance, node: ApiNode): void {
   const answer = ({ outcome, ...state }: WriteState) => ({
     ...state,
@@ -20,10 +23,14 @@ export function writeRoutes(app: FastifyInstance, node: ApiNode): void {
     return reply.type('application/json; charset=utf-8').send(JSON.stringify(answer(found)));
   });
 
-  app.post('/writes/query', { schema: writesSchema, config: { access: 'own' } }, async (request, reply) => {
-    const found = await node.client.readWrites(request.principal.client, readIds(request.body));
-    return reply.type('application/json; charset=utf-8').send(JSON.stringify(found.map(answer)));
-  });
+  app.post(
+    '/writes/query',
+    { schema: writesSchema, bodyLimit: queryBytesMax, config: { access: 'own' } },
+    async (request, reply) => {
+      const found = await node.client.readWrites(request.principal.client, readIds(request.body));
+      return reply.type('application/json; charset=utf-8').send(JSON.stringify(found.map(answer)));
+    },
+  );
 }
 
 /** @throws {SluiceError} `invalid_request` */

@@ -61,6 +61,8 @@ export const errorTable = {
     'No write of yours has this id, or its outcome is past its retention.',
   ),
   payload_too_large: entry(413, 'Body too large', 'The body is larger than this node takes.'),
+  header_too_large: entry(431, 'Headers too large', 'The headers are larger than this node takes.'),
+  request_timeout: entry(408, 'Request timeout', 'The request did not come within its time.', true),
   unsupported_media_type: entry(415, 'Unsupported media type', 'This URL takes another media type.'),
 
   // Refused: the state of the data forbids it
@@ -91,7 +93,7 @@ export const errorTable = {
     'Concurrent work got in the way each time; nothing was applied.',
     true,
   ),
-  rate_limited: entry(429, 'Too many requests', 'This client has too many writes under way.', true),
+  rate_limited: entry(429, 'Too many requests', 'This client asks for too much at a time.', true),
   cancelled: entry(
     503,
     'Not applied in time',

@@ -26,6 +26,16 @@ export const defaults = {
   retentionHours: 24,
   bodyBytesMax: 10 * 1024 * 1024,
   bodyDepthMax: 64,
+  bodyKeysMax: 100_000,
+  arrayLengthMax: 100_000,
+  stringBytesMax: 1024 * 1024,
+  headerBytesMax: 16 * 1024,
+  headerTimeoutMs: 10_000,
+  bodyTimeoutMs: 60_000,
+  /** Requests of one client under way on a node. */
+  clientRequestsMax: 10_000,
+  /** Requests and bulk lines of one client a second on a node; 0: no limit. */
+  clientRate: 0,
   /** Documents that a change of identity may rewrite. */
   cascadeDocumentsMax: 10_000,
 } as const;

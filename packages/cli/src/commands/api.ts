@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { defaults, type OnOverload } from '@sluice/protocol';
 import * as z from 'zod';
 import { requireDatabaseUrl } from '../config/database-url.ts';
+import { blockedWritesMax, limitSettings, limitsOf } from '../config/limit-settings.ts';
 import { projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { authSettings, openAuth } from '../config/auth-settings.ts';
@@ -129,6 +130,8 @@ export const apiCommand = () =>
       basePath,
       ...authSettings,
       corsOrigins,
+      ...limitSettings,
+      blockedWritesMax,
       logLevel,
       stopTimeoutMs,
     },
@@ -155,6 +158,7 @@ export const apiCommand = () =>
         pollIntervalMs,
         waitMs,
         waitingWritesMax,
+        blockedWritesMax: values.blockedWritesMax,
         highWaterWrites: values.highWaterWrites,
         highWaterMs: values.highWaterMs,
         leaderGraceMs: values.leaderGraceMs,
@@ -171,6 +175,7 @@ export const apiCommand = () =>
         basePath: values.basePath,
         auth,
         corsOrigins: values.corsOrigins,
+        limits: limitsOf(values),
       });
       await runUntilStopped(
         {

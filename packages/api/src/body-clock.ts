@@ -1,0 +1,73 @@
+/**
+ * Bounds the time in which a request's body must have come. The HTTP server's own limit for this would count for bulk
+ * requests too, which may send for as long as they keep sending.
+ */
+import { SluiceError } from '@sluice/protocol';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Readable } from 'node:stream';
+
+/** One look at all bodies under way is cheaper than a timer for each. */
+const lookIntervalMs = 250;
+
+export function bodyClock(
+  app: FastifyInstance,
+  timeoutMs: number,
+  answerLate: (error: SluiceError, request: FastifyRequest, reply: FastifyReply) => void,
+): void {
+  /** In the order in which they began, and so of their ends. */
+  const receiving = new Map<FastifyRequest, { reply: FastifyReply; until: number }>();
+  const timer = setInterval(() => {
+    const now = performance.now();
+    for (const [request, { reply, until }] of receiving) {
+      if (until > now) return;
+      receiving.delete(request);
+      // What has not come is not waited for: the connection ends with the answer.
+      reply.header('Connection', 'close');
+      answerLate(late(timeoutMs), request, reply);
+    }
+  }, lookIntervalMs).unref();
+
+  app.addHook('onRequest', (request, reply, done) => {
+    const { headers } = request;
+    if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) {
+      receiving.set(request, { reply, until: performance.now() + timeoutMs });
+    }
+    done();
+  });
+  // Comes once the body is there; of a bulk request, once it is to be read.
+  app.addHook('preValidation', (request, _reply, done) => {
+    receiving.delete(request);
+    done();
+  });
+  app.addHook('onSend', (request, _reply, _payload, done) => {
+    receiving.delete(request);
+    done();
+  });
+  app.addHook('onRequestAbort', (request, done) => {
+    receiving.delete(request);
+    done();
+  });
+  app.addHook('onClose', (_app, done) => {
+    clearInterval(timer);
+    done();
+  });
+}
+
+/** The chunks of a body, each within its time from when it is asked for; else the stream ends with the error. */
+export async function* chunksWithin(stream: Readable, timeoutMs: number): AsyncGenerator<Buffer> {
+  const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>;
+  try {
+    for (;;) {
+      const timer = setTimeout(() => stream.destroy(late(timeoutMs)), timeoutMs);
+      const chunk = await chunks.next().finally(() => clearTimeout(timer));
+      if (chunk.done === true) return;
+      yield chunk.value;
+    }
+  } finally {
+    await chunks.return?.();
+  }
+}
+
+function late(timeoutMs: number): SluiceError {
+  return new SluiceError('request_timeout', `Nothing more of the body came within ${timeoutMs} ms.`);
+}
