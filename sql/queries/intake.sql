@@ -69,14 +69,10 @@ select write_id, body::text as body from sluice.intake where write_id = any($1::
 -- What a node asks before it takes more: which lanes are led, and how far each is behind. Never counted: the positions
 -- given since that of the oldest write that waits its turn, which is what a lane would have to drain if all were its own.
 -- Writes that were blocked keep the position and the time of their arrival and say nothing of the drain.
-with led as materialized (
-  select objid::integer as lane from pg_locks where locktype = 'advisory' and classid = 1936486757 and granted
-    and database = (select oid from pg_database where datname = current_database())
-),
-given as materialized (
+with given as materialized (
   select coalesce(pg_sequence_last_value('sluice.intake_position_seq'::regclass), 0) as position
 )
-select l.lane, l.lane in (select led.lane from led) as is_led,
+select l.lane, l.lane::integer = any((select sluice.led_lanes())::integer[]) as is_led,
        extract(epoch from clock_timestamp() - greatest(l.led_since, l.left_at)) as changed_seconds,
        (select position from given) - o.position as behind,
        extract(epoch from clock_timestamp() - o.accepted_at) as oldest_seconds

@@ -3,18 +3,22 @@
 select lane, term, paused_at is not null as is_paused from sluice.lane where lane = any($1::smallint[]) order by lane for no key update;
 
 -- name: openTerms
--- A new leader begins the next term of each lane whose lock it has just taken.
+-- A new leader begins the next term of each lane whose lock it has just taken. Where the one before ended without leaving,
+-- the lane becomes suspect: a write may have killed it.
 update sluice.lane l
-set term = l.term + 1, writer_id = $2, session_pid = pg_backend_pid(), led_since = clock_timestamp()
+set term = l.term + 1, writer_id = $2, session_pid = pg_backend_pid(), led_since = clock_timestamp(),
+    suspect_since = case when l.writer_id is null then l.suspect_since else coalesce(l.suspect_since, clock_timestamp()) end
 from (select lane from sluice.lane where lane = any($1::smallint[]) order by lane for no key update) mine
 where l.lane = mine.lane
-returning l.lane, l.term;
+returning l.lane, l.term, l.suspect_since is not null as is_suspect, l.tried, l.tried_alone;
 
 -- name: closeTerms
 -- A leader that leaves in order says so, unless another leads already.
-update sluice.lane
-set last_writer_id = writer_id, writer_id = null, session_pid = null, led_since = null, left_at = clock_timestamp()
-where lane = any($1::smallint[]) and writer_id = $2 and session_pid = pg_backend_pid();
+update sluice.lane l
+set last_writer_id = l.writer_id, writer_id = null, session_pid = null, led_since = null, leased_until = null,
+    left_at = clock_timestamp()
+from unnest($1::smallint[], $2::bigint[]) as mine (lane, term)
+where l.lane = mine.lane and l.term = mine.term;
 
 -- name: tryLanes
 -- Takes the locks of these lanes that are free. Alone in its statement, so that what is read after it sees all that
@@ -24,6 +28,75 @@ select lane from unnest($1::smallint[]) as l (lane) where pg_try_advisory_lock(1
 -- name: unlockLanes
 -- Gives the locks of these lanes back.
 select count(pg_advisory_unlock(1936486757, lane::integer)) from unnest($1::smallint[]) as l (lane);
+
+-- name: takeLeases
+-- The other form of ownership: takes the lanes that nobody has a lease of, and begins their next terms. A leader whose
+-- lease has run out in the middle of a batch keeps its lanes until the end of that batch.
+update sluice.lane l
+set term = l.term + 1, writer_id = $2, session_pid = pg_backend_pid(), led_since = clock_timestamp(),
+    leased_until = clock_timestamp() + $3 * interval '1 millisecond',
+    suspect_since = case when l.writer_id is null then l.suspect_since else coalesce(l.suspect_since, clock_timestamp()) end
+from (select lane from sluice.lane
+      where lane = any($1::smallint[]) and (leased_until is null or leased_until <= clock_timestamp())
+      order by lane for no key update skip locked) mine
+where l.lane = mine.lane
+returning l.lane, l.term, l.suspect_since is not null as is_suspect, l.tried, l.tried_alone;
+
+-- name: renewLeases
+-- Says that a session lives, and that it still leads these lanes in these terms: those that come back are its own. Lost in
+-- a crash, it only runs out sooner, so nobody waits for its flush.
+with unflushed as (select set_config('synchronous_commit', 'off', true)),
+alive as (
+  insert into sluice.lease_session (session_id, writer_id, alive_until)
+  select $1, $2, clock_timestamp() + $5 * interval '1 millisecond' from unflushed
+  on conflict (session_id) do update set alive_until = excluded.alive_until
+),
+renewed as (
+  update sluice.lane l set leased_until = clock_timestamp() + $5 * interval '1 millisecond'
+  from (select l.lane from sluice.lane l join unnest($3::smallint[], $4::bigint[]) as m (lane, term)
+          on m.lane = l.lane and m.term = l.term
+        order by l.lane for no key update of l) mine
+  where l.lane = mine.lane
+  returning l.lane
+)
+select lane from renewed;
+
+-- name: endLease
+-- A session that ends in order counts no longer.
+delete from sluice.lease_session where session_id = $1;
+
+-- name: forgetLeases
+-- Sessions that ended otherwise are of no interest once they no longer count.
+delete from sluice.lease_session where alive_until < clock_timestamp() - interval '1 hour';
+
+-- name: readFronts
+-- The writes that a suspect lane would settle next, each lane's own, in order of arrival over all of them.
+select l.lane, i.write_id
+from unnest($1::smallint[]) as l (lane)
+cross join lateral (
+  select write_id, position from sluice.intake
+  where intake.lane = l.lane and blocked_at is null
+  order by position
+  limit $2
+) i
+order by i.position;
+
+-- name: markTrial
+-- Notes which writes of suspect lanes are about to be tried. Flushed before they are: a write may kill the server, too.
+-- $1, $2: lanes and terms; $3, $4: the writes, each with its lane; $5: it is a single one with no other in its batch.
+update sluice.lane l
+set tried = t.tried, tried_alone = case when not $5 then 0 when l.tried = t.tried then l.tried_alone + 1 else 1 end
+from unnest($1::smallint[], $2::bigint[]) as m (lane, term)
+join (select lane, array_agg(write_id) as tried from unnest($3::smallint[], $4::uuid[]) as w (lane, write_id)
+      group by lane) t on t.lane = m.lane
+where l.lane = m.lane and l.term = m.term;
+
+-- name: clearSuspicion
+-- All that was ready in these lanes when they became suspect has been tried.
+update sluice.lane l
+set suspect_since = null, tried = '{}', tried_alone = 0
+from unnest($1::smallint[], $2::bigint[]) as m (lane, term)
+where l.lane = m.lane and l.term = m.term;
 
 -- name: announceSession
 -- Says that this session lives, by a lock that ends with it: the number of such locks is the number of sessions
@@ -43,13 +116,15 @@ where writer_id = $1;
 
 -- name: beat
 -- What a session looks at while it leads or waits: who lives, which lanes are led and which are paused, whether there is
--- work in its own, and whether its writer is to drain. A read: it costs no flush. One look into an index for each lane:
+-- work in its own, and whether its writer is to drain. $3: lanes are owned by leases, not by locks. A read: it costs no flush. One look into an index for each lane:
 -- to ask all lanes at once may mean to walk through all blocked writes.
 select
-  (select count(*) from pg_locks where locktype = 'advisory' and classid = 1936486758 and granted
-     and database = (select oid from pg_database where datname = current_database())) as sessions,
-  array(select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486757 and granted
-     and database = (select oid from pg_database where datname = current_database())) as led_lanes,
+  case when $3 then (select count(*) from sluice.lease_session where alive_until > clock_timestamp())
+       else (select count(*) from pg_locks where locktype = 'advisory' and classid = 1936486758 and granted
+               and database = (select oid from pg_database where datname = current_database())) end as sessions,
+  case when $3 then array(select lane::integer from sluice.lane where leased_until > clock_timestamp())
+       else array(select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486757 and granted
+                    and database = (select oid from pg_database where datname = current_database())) end as led_lanes,
   array(select lane from sluice.lane where paused_at is not null) as paused_lanes,
   exists (select from sluice.writer where writer_id = $2 and drain_requested_at is not null) as is_draining,
   exists (select from unnest($1::smallint[]) as l (lane) cross join lateral
@@ -83,9 +158,7 @@ delete from sluice.lane_retry r using unflushed where r.lane = any($1::smallint[
 -- name: readLanes
 -- Who leads which lane, what waits there, and since when.
 select l.lane, l.term, l.writer_id, l.led_since, l.left_at, w.host, w.process_id,
-       exists (select from pg_locks k where k.locktype = 'advisory' and k.classid = 1936486757
-                 and k.objid = l.lane::integer::oid and k.granted
-                 and k.database = (select oid from pg_database where datname = current_database())) as is_led,
+       l.lane::integer = any((select sluice.led_lanes())::integer[]) as is_led,
        i.ready, i.blocked, i.oldest_accepted_at
 from sluice.lane l
 left join sluice.writer w on w.writer_id = l.writer_id

@@ -61,7 +61,10 @@ export async function attemptBatch(
   report.transactions += 1;
   const { withSettled, withBlocked = false } = options;
   const facts = await readFacts(session, writes, { withSettled, withBlocked, prefix });
-  if (hasFailpoint('facts_read')) await passFailpoint('facts_read', [...origin.terms.keys()]);
+  if (hasFailpoint('facts_read')) {
+    const ids = writes.map((write) => write.writeId);
+    await passFailpoint('facts_read', [...origin.terms.keys()], ids);
+  }
   const read = performance.now();
   const planned = planBatch(writes, facts, options);
   const planEnd = performance.now();

@@ -17,6 +17,7 @@ export type SettleOptions = Omit<AttemptOptions, 'withSettled'>;
 
 /**
  * Settles what its origin offers, in one transaction where nothing fails.
+ * @param only Names the writes that it is about. @default all that the origin finds
  * @throws {DatabaseError} where the connection is lost: what was sent may have been committed or not
  * @throws {DeposedError} where another writer leads the lanes by now
  */
@@ -24,8 +25,31 @@ export async function settleBatch(
   session: Session,
   origin: Origin,
   options: SettleOptions,
+  only: readonly string[] | null = null,
 ): Promise<BatchReport> {
-  const report: BatchReport = {
+  const report = emptyReport();
+  await settlePart(session, origin, only, options, report);
+  return report;
+}
+
+/** Sets a write aside that has killed whoever tried it: without trying it again. */
+export async function buryWrite(
+  session: Session,
+  origin: Origin,
+  writeId: string,
+  attempts: number,
+): Promise<BatchReport> {
+  const report = emptyReport();
+  const fault = new DatabaseError({ sqlState: writerDied, message: 'each writer ended that tried it' });
+  await settleAlone(session, origin, [writeId], 'set_aside', fault, attempts, report);
+  return report;
+}
+
+/** Stands for the error that nobody lived to tell, in the form of PostgreSQL's codes. */
+export const writerDied = 'SL003';
+
+function emptyReport(): BatchReport {
+  return {
     batchId: uuidv7(),
     outcomes: [],
     held: [],
@@ -37,8 +61,6 @@ export async function settleBatch(
     planMs: 0,
     commitMs: 0,
   };
-  await settlePart(session, origin, null, options, report);
-  return report;
 }
 
 async function settlePart(

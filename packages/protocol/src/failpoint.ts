@@ -11,7 +11,7 @@ export type Failpoint =
   /** A batch is committed; nobody has been woken by it yet. */
   | 'committed';
 
-type Action = (lanes: readonly number[]) => Promise<void> | void;
+type Action = (lanes: readonly number[], writeIds: readonly string[]) => Promise<void> | void;
 
 const actions = new Map<Failpoint, Action>();
 
@@ -26,7 +26,11 @@ export function hasFailpoint(name: Failpoint): boolean {
   return actions.has(name);
 }
 
-/** Passes a failpoint with the lanes that are led. */
-export async function passFailpoint(name: Failpoint, lanes: readonly number[]): Promise<void> {
-  await actions.get(name)?.(lanes);
+/** Passes a failpoint with the lanes that are led and, where it is about some, with the writes. */
+export async function passFailpoint(
+  name: Failpoint,
+  lanes: readonly number[],
+  writeIds: readonly string[] = [],
+): Promise<void> {
+  await actions.get(name)?.(lanes, writeIds);
 }

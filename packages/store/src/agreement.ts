@@ -2,7 +2,7 @@
  * What all processes of a deployment must agree on: lanes, model, schema. The first one to start decides; a process
  * that differs refuses to start and says how to roll out.
  */
-import { SluiceError } from '@sluice/protocol';
+import { SluiceError, type OwnershipForm } from '@sluice/protocol';
 import type { Database } from './database.ts';
 import { DatabaseError } from './database-error.ts';
 import { schemaVersion } from './migrate.ts';
@@ -10,11 +10,17 @@ import { schemaVersion } from './migrate.ts';
 export interface Agreement {
   lanes: number;
   modelHash: string;
+  /** How lanes are owned: of interest to writers alone. */
+  ownership?: OwnershipForm;
 }
 
 /** @throws {SluiceError} `deployment_disagrees` or `schema_outdated` */
 export async function agree(database: Database, own: Agreement): Promise<void> {
-  const proposed: Record<string, string> = { lanes: String(own.lanes), model_hash: own.modelHash };
+  const proposed: Record<string, string> = {
+    lanes: String(own.lanes),
+    model_hash: own.modelHash,
+    ...(own.ownership === undefined ? {} : { ownership: own.ownership }),
+  };
   let rows;
   try {
     await database.run('proposeSettings', [Object.keys(proposed), Object.values(proposed)]);
@@ -50,6 +56,9 @@ const refusals: Record<string, (found: string, value: string) => string> = {
   model_hash: (found, value) =>
     `this database was loaded with another model (${found.slice(0, 12)}, this process has ${value.slice(0, 12)}): ` +
     'use the same model files everywhere, or another database',
+  ownership: (found, value) =>
+    `the lanes of this database are owned by ${found} and this process wants ${value}: stop all writers, then ` +
+    "`delete from sluice.setting where name = 'ownership'`",
   schema_version: (found, value) =>
     Number(found) < Number(value)
       ? `the database has schema version ${found} and this program needs ${value}: run \`sluice migrate\``

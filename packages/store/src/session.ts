@@ -26,6 +26,11 @@ export interface StatementResult {
   rowCount: number;
 }
 
+export interface FlightOptions {
+  /** How long an answer is awaited before the connection counts as lost. @default that of the connection */
+  answerTimeoutMs?: number;
+}
+
 const bareStatements: Readonly<Record<string, string>> = {
   begin: 'begin isolation level read committed',
   commit: 'commit',
@@ -96,8 +101,13 @@ export class Session {
    * the later ones only say that the transaction is aborted. A `commit` that the server answered with ROLLBACK is an
    * error too.
    */
-  async flight(statements: readonly Statement[]): Promise<StatementResult[]> {
-    const settled = await Promise.allSettled(statements.map((statement) => this.#send(statement)));
+  async flight(
+    statements: readonly Statement[],
+    { answerTimeoutMs }: FlightOptions = {},
+  ): Promise<StatementResult[]> {
+    const settled = await Promise.allSettled(
+      statements.map((statement) => this.#send(statement, answerTimeoutMs)),
+    );
     return settled.map((outcome, index) => {
       const { name = '', isOptional = false } = statements[index] ?? {};
       if (outcome.status === 'rejected') {
@@ -116,12 +126,15 @@ export class Session {
     });
   }
 
-  #send(statement: Statement): Promise<pg.QueryResult<Row>> {
+  #send(statement: Statement, answerTimeoutMs: number | undefined): Promise<pg.QueryResult<Row>> {
     const bare = bareStatements[statement.name];
     if (bare !== undefined) return this.#client.query<Row>(bare);
     const { name, text } = query(statement.name);
     const values = parametersOf(statement.values ?? []);
-    return this.#client.query<Row>({ name, text, values });
+    if (answerTimeoutMs === undefined) return this.#client.query<Row>({ name, text, values });
+    // The driver knows it although its types do not.
+    const config = { name, text, values, query_timeout: answerTimeoutMs };
+    return this.#client.query<Row>(config);
   }
 
   /** Ends the connection; tolerates being called twice and a connection that is gone, or that answers nothing. */

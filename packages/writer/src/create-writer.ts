@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { settleOptions, type BatchReport, type Projection } from '@sluice/batch';
 import type { Model } from '@sluice/model';
-import { defaults } from '@sluice/protocol';
+import { defaults, type OwnershipForm } from '@sluice/protocol';
 import { agree, channels, createListener, Database, DatabaseError, type Listener } from '@sluice/store';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
@@ -17,6 +17,8 @@ export interface WriterOptions {
   model: Model;
   /** Must be what the deployment has agreed on. @default 16 */
   lanes?: number;
+  /** `lease` where sessions lead through a pooler in transaction mode. All writers need the same. @default 'lock' */
+  ownership?: OwnershipForm;
   /** Sessions that share the lanes, with those of all other writers. @default 1 */
   sessions?: number;
   /** False: everything goes by polling. @default true */
@@ -63,6 +65,7 @@ export function createWriter(options: WriterOptions): Writer {
   const { url, model, logger } = options;
   const lanes = options.lanes ?? defaults.lanes;
   const notifications = options.notifications ?? true;
+  const ownership = options.ownership ?? 'lock';
   const applicationName = options.applicationName ?? 'sluice writer';
   const database = new Database({ url, applicationName, connectionsMax: 1 });
   const listener: Listener = createListener({
@@ -87,6 +90,7 @@ export function createWriter(options: WriterOptions): Writer {
         connection: { url, applicationName },
         lanes,
         writerId,
+        ownership,
         batchWritesMax: options.batchWritesMax ?? defaults.batchWritesMax,
         pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
         settle: {
@@ -123,7 +127,7 @@ export function createWriter(options: WriterOptions): Writer {
   return {
     start: () =>
       (started ??= (async () => {
-        await agree(database, { lanes, modelHash: model.hash });
+        await agree(database, { lanes, modelHash: model.hash, ownership });
         await live();
         await listener.listen(channels.wakeup, () => sessions.forEach((session) => session.wake()));
         await listener.listen(channels.provided, (payload) => {

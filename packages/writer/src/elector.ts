@@ -1,9 +1,9 @@
 /**
- * Who leads which lanes. The advisory lock elects, the term fences: a lane's lock is held by the session that commits
- * its batches, and every batch compares the lane's term first. Sessions share the lanes evenly, by counting the locks
- * with which each says that it lives. docs/leadership.md tells the rules and their reasons.
+ * Who leads which lanes. Ownership elects, by a lock or by a lease; the term fences: every batch compares the lane's term
+ * first. Sessions share the lanes evenly, by counting those that live. docs/leadership.md tells the rules and their reasons.
  */
 import type { Session } from '@sluice/store';
+import type { OpenedLane, Ownership } from './ownership.ts';
 
 export interface Beat {
   hasReady: boolean;
@@ -18,7 +18,13 @@ export interface Beat {
 export interface ElectorOptions {
   lanes: number;
   writerId: string;
+  ownership: Ownership;
+  /** Lanes that were just taken. */
+  onOpened: (opened: readonly OpenedLane[]) => void;
 }
+
+/** A beat is a read of some milliseconds: one that is not answered by then has lost its connection. */
+const beatTimeoutMs = 2000;
 
 export class Elector {
   readonly #session: Session;
@@ -35,14 +41,17 @@ export class Elector {
 
   /** Joins those who share the lanes. */
   async join(): Promise<void> {
-    await this.#session.run('announceSession');
-    await this.#session.run('noteSession', [this.#options.writerId]);
+    await this.#options.ownership.join();
   }
 
   /** Looks around, and takes or gives back lanes until this session has its share. */
   async beat(): Promise<Beat> {
+    const { ownership, writerId } = this.#options;
+    await ownership.keep(this.terms);
     const led = [...this.terms.keys()];
-    const [row] = await this.#session.run('beat', [led, this.#options.writerId]);
+    const values = [led, writerId, ownership.isLease];
+    const [beat] = await this.#session.flight([{ name: 'beat', values }], { answerTimeoutMs: beatTimeoutMs });
+    const row = beat?.rows[0];
     const isDraining = row?.['is_draining'] === true;
     const hasResumed = this.#notePaused(row?.['paused_lanes'] as number[]);
     const sessions = Math.max(1, row?.['sessions'] as number);
@@ -75,30 +84,29 @@ export class Elector {
     return hasResumed;
   }
 
-  /**
-   * Takes the locks in a statement of their own: what is read after it sees all that the leader before has committed.
-   * Opening the term waits for a batch of that leader which is still open, and shuts out its next one.
-   */
   async #lead(lanes: readonly number[]): Promise<boolean> {
     if (lanes.length === 0) return false;
-    const locked = await this.#session.run('tryLanes', [lanes]);
-    if (locked.length === 0) return false;
-    const opened = await this.#session.run('openTerms', [
-      locked.map((row) => row['lane'] as number),
-      this.#options.writerId,
-    ]);
-    for (const row of opened) this.terms.set(row['lane'] as number, row['term'] as number);
-    return true;
+    const opened = await this.#options.ownership.take(lanes);
+    for (const { lane, term } of opened) this.terms.set(lane, term);
+    this.#options.onOpened(opened);
+    return opened.length > 0;
   }
 
-  /** Gives lanes back and wakes whoever may take them. */
+  /** Gives lanes back. */
   async leave(lanes: readonly number[]): Promise<void> {
-    if (lanes.length === 0) return;
-    for (const lane of lanes) this.terms.delete(lane);
-    await this.#session.flight([
-      { name: 'closeTerms', values: [lanes, this.#options.writerId] },
-      { name: 'unlockLanes', values: [lanes] },
-      { name: 'hintWriters', isOptional: true },
-    ]);
+    const terms = new Map<number, number>();
+    for (const lane of lanes) {
+      const term = this.terms.get(lane);
+      if (term === undefined) continue;
+      terms.set(lane, term);
+      this.terms.delete(lane);
+    }
+    if (terms.size > 0) await this.#options.ownership.leave(terms);
+  }
+
+  /** Leads nothing any more, and shares nothing. */
+  async end(): Promise<void> {
+    await this.leave([...this.terms.keys()]);
+    await this.#options.ownership.end();
   }
 }

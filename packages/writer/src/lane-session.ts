@@ -3,16 +3,27 @@
  * until a hint or the next beat. When its connection ends, so does its leadership; it begins anew.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { DeposedError, intakeOrigin, settleBatch, type BatchReport, type SettleOptions } from '@sluice/batch';
-import { hasFailpoint, passFailpoint } from '@sluice/protocol';
+import {
+  buryWrite,
+  DeposedError,
+  intakeOrigin,
+  settleBatch,
+  type BatchReport,
+  type SettleOptions,
+} from '@sluice/batch';
+import { hasFailpoint, passFailpoint, type OwnershipForm } from '@sluice/protocol';
 import { DatabaseError, reconnectDelayMs, Session, type ConnectionOptions } from '@sluice/store';
 import { BlockedWrites } from './blocked-writes.ts';
+import { CrashGuard } from './crash-guard.ts';
 import { Elector, type Beat } from './elector.ts';
+import { leaseOwnership } from './lease-ownership.ts';
+import { lockOwnership } from './lock-ownership.ts';
 
 export interface LaneSessionOptions {
   connection: ConnectionOptions;
   lanes: number;
   writerId: string;
+  ownership: OwnershipForm;
   batchWritesMax: number;
   /** Rests at most this long. */
   pollIntervalMs: number;
@@ -103,6 +114,8 @@ export class LaneSession {
       } catch (error) {
         this.#options.onError(error);
         failures += 1;
+        // Deposed in some lanes, it gives back the others. Whatever else ended it may be the fault of a write.
+        if (error instanceof DeposedError) await this.#elector?.end().catch(() => undefined);
       } finally {
         this.#elector = null;
         this.#blocked = null;
@@ -114,28 +127,52 @@ export class LaneSession {
   }
 
   async #lead(session: Session): Promise<void> {
-    const { lanes, writerId } = this.#options;
-    const elector = new Elector(session, { lanes, writerId });
+    const { lanes, writerId, settle, onBatch, batchWritesMax } = this.#options;
+    const form = this.#options.ownership === 'lease' ? leaseOwnership : lockOwnership;
+    const elector: Elector = new Elector(session, {
+      lanes,
+      writerId,
+      ownership: form(session, writerId),
+      onOpened: (opened) => guard.take(opened),
+    });
     this.#elector = elector;
-    await elector.join();
-    this.#nextBeat = 0;
-    const { settle, onBatch } = this.#options;
     const blocked = new BlockedWrites(session, { settle, onBatch, paused: elector.paused });
     this.#blocked = blocked;
+    const guard = new CrashGuard(session, elector.terms, {
+      batchWritesMax,
+      settle: async (lanes, writeIds) => {
+        const origin = this.#originOf(elector, lanes);
+        const report = await settleBatch(session, origin, this.#settleOptions(), writeIds);
+        await this.#afterBatch(report, elector, blocked);
+      },
+      setAside: async (lane, writeId, attempts) => {
+        const report = await buryWrite(session, this.#originOf(elector, [lane]), writeId, attempts);
+        await this.#afterBatch(report, elector, blocked);
+      },
+    });
+    await elector.join();
+    this.#nextBeat = 0;
     while (!this.#isStopping) {
       const isBeat = performance.now() >= this.#nextBeat;
-      if (isBeat) await this.#lookAround(elector, blocked);
+      if (isBeat) {
+        await this.#lookAround(elector, blocked);
+        guard.forget();
+      }
+      if (guard.isBusy) await guard.step();
+      const suspects = guard.lanes;
+      const drained = [...elector.terms.keys()].filter((lane) => !suspects.has(lane));
       // An idle leader only beats: it locks no term rows until there is something to settle.
-      const mayHaveWork = elector.terms.size > 0 && (this.#isHinted || this.#beat.hasReady);
+      const mayHaveWork = drained.length > 0 && (this.#isHinted || this.#beat.hasReady);
       this.#isHinted = false;
-      const isDone = !mayHaveWork || (await this.#drain(session, elector, blocked));
-      this.#beat.hasReady = !isDone;
+      const isDone = !mayHaveWork || (await this.#drain(session, elector, drained, blocked));
+      // What came to suspect lanes meanwhile is looked for once they are suspect no more.
+      this.#beat.hasReady = !isDone || guard.isBusy;
       const looks = this.#beat.hasBlocked && (isBeat || blocked.hasHints);
       if (looks && (await blocked.tick([...elector.terms.keys()])) > 0) this.#isHinted = true;
-      if (isDone && !this.#isHinted && !this.#isStopping)
+      if (isDone && !this.#isHinted && !guard.isBusy && !this.#isStopping)
         await this.#rest(this.#nextBeat - performance.now());
     }
-    await elector.leave([...elector.terms.keys()]);
+    await elector.end();
   }
 
   async #lookAround(elector: Elector, blocked: BlockedWrites): Promise<void> {
@@ -151,26 +188,44 @@ export class LaneSession {
     if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()]);
   }
 
-  /** Settles one batch. True: there is nothing more to do until a hint or the next beat. */
-  async #drain(session: Session, { terms, paused }: Elector, blocked: BlockedWrites): Promise<boolean> {
-    const { batchWritesMax, settle } = this.#options;
+  /** Settles one batch of these lanes. True: there is nothing more to do until a hint or the next beat. */
+  async #drain(
+    session: Session,
+    elector: Elector,
+    lanes: readonly number[],
+    blocked: BlockedWrites,
+  ): Promise<boolean> {
+    const { batchWritesMax } = this.#options;
+    const { paused } = elector;
     const pausedBefore = paused.size === 0 ? [] : [...paused];
-    const origin = intakeOrigin(new Map(terms), batchWritesMax, paused);
-    const report = await settleBatch(session, origin, { ...settle, withBlocked: this.#beat.hasBlocked });
+    const report = await settleBatch(session, this.#originOf(elector, lanes), this.#settleOptions());
     const seen = report.outcomes.length + report.held.length + report.blocked.length;
     const hasResumed = pausedBefore.some((lane) => !paused.has(lane));
     if (hasResumed) blocked.takeOver();
     if (seen === 0) return !hasResumed;
-    this.#options.onBatch(report, terms.size);
-    if (hasFailpoint('committed')) await passFailpoint('committed', [...terms.keys()]);
-    if (report.blocked.length > 0) this.#beat.hasBlocked = true;
-    if (this.#beat.hasBlocked || this.#beat.hasBlockedElsewhere) {
-      const woken = await blocked.afterBatch(report, [...terms.keys()]);
-      if (woken > 0) return false;
-    }
+    if ((await this.#afterBatch(report, elector, blocked)) > 0) return false;
     if (hasResumed) return false;
     // A hint that came since the batch was read is remembered; without hints only an empty read ends the work.
     return seen < batchWritesMax && report.held.length === 0 && this.#options.isListening();
+  }
+
+  #originOf({ terms, paused }: Elector, lanes: readonly number[]): ReturnType<typeof intakeOrigin> {
+    const led = new Map(lanes.map((lane) => [lane, terms.get(lane) ?? 0]));
+    return intakeOrigin(led, this.#options.batchWritesMax, paused);
+  }
+
+  #settleOptions(): SettleOptions {
+    return { ...this.#options.settle, withBlocked: this.#beat.hasBlocked };
+  }
+
+  /** Says how many writes a batch has woken. */
+  async #afterBatch(report: BatchReport, { terms }: Elector, blocked: BlockedWrites): Promise<number> {
+    const lanes = [...terms.keys()];
+    this.#options.onBatch(report, lanes.length);
+    if (hasFailpoint('committed')) await passFailpoint('committed', lanes);
+    if (report.blocked.length > 0) this.#beat.hasBlocked = true;
+    if (!this.#beat.hasBlocked && !this.#beat.hasBlockedElsewhere) return 0;
+    return blocked.afterBatch(report, lanes);
   }
 
   /** Until a hint, the stop, or the time is over. */

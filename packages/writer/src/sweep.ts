@@ -11,6 +11,7 @@ export async function sweep(database: Database, retentionHours: number): Promise
     while ((await database.run(name, [bound, rowsAtOnce])).length === rowsAtOnce);
   }
   await database.run('forgetWriters', [retentionHours]);
+  await database.run('forgetLeases');
 }
 
 /** The smallest UUIDv7 of a write that is kept: its first 48 bits are the milliseconds of its making. */

@@ -1,5 +1,5 @@
 /** The settings that several commands share, each defined once: flag, variables, form, default. */
-import { defaults, modes, type Mode } from '@sluice/protocol';
+import { defaults, modes, type Mode, type OwnershipForm } from '@sluice/protocol';
 import * as z from 'zod';
 import { setting } from './setting.ts';
 
@@ -102,6 +102,17 @@ export const sessions = numberSetting(
   'sessions of a writer that share its lanes',
   { from: 1, to: 64, fallback: 1 },
 );
+
+export const ownership = setting<OwnershipForm>({
+  flags: '--ownership <form>',
+  variables: ['SLUICE_OWNERSHIP'],
+  description:
+    'how lanes are owned: by a lock of the session, or by a lease, which passes through a pooler in transaction mode; ' +
+    'all writers must agree',
+  form: 'lock or lease',
+  schema: z.enum(['lock', 'lease']),
+  fallback: 'lock',
+});
 
 export const port = numberSetting(
   '--port <number>',

@@ -1,0 +1,41 @@
+/** How a session comes to own lanes: two forms, under one conformance suite (test/spec/ownership.test.ts). */
+import type { Row } from '@sluice/store';
+
+/** A lane whose next term this session has begun. */
+export interface OpenedLane {
+  lane: number;
+  term: number;
+  /** Who led it before ended without leaving. */
+  isSuspect: boolean;
+  /** What was tried last in it, and how often alone. */
+  tried: string[];
+  triedAlone: number;
+}
+
+export interface Ownership {
+  /** Lanes are owned by leases: what the beat looks at. */
+  readonly isLease: boolean;
+  /** Joins those who share the lanes. */
+  join(): Promise<void>;
+  /**
+   * Keeps what this session leads, if that needs anything.
+   * @throws {DeposedError} if another leads one of the lanes by now
+   */
+  keep(terms: ReadonlyMap<number, number>): Promise<void>;
+  /** Takes those of the lanes that are free and begins their next terms. */
+  take(lanes: readonly number[]): Promise<OpenedLane[]>;
+  /** Ends these terms in order, gives the lanes back and wakes whoever may take them. */
+  leave(terms: ReadonlyMap<number, number>): Promise<void>;
+  /** Leaves those who share the lanes. */
+  end(): Promise<void>;
+}
+
+export function openedLane(row: Row): OpenedLane {
+  return {
+    lane: row['lane'] as number,
+    term: row['term'] as number,
+    isSuspect: row['is_suspect'] === true,
+    tried: row['tried'] as string[],
+    triedAlone: row['tried_alone'] as number,
+  };
+}

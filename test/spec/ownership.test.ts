@@ -1,0 +1,147 @@
+// What every form of ownership promises: one leader a lane, a fair share for all who live, and another leader soon after
+// one has died, has frozen, or has left.
+
+import { settleOptions, DeposedError, intakeOrigin, settleBatch } from '@sluice/batch';
+import type { OwnershipForm } from '@sluice/protocol';
+import { Session } from '@sluice/store';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { model } from '../support/model.ts';
+import { fresh, laneOfWrite, startWorld, untilShared, upsert, type World } from '../support/world.ts';
+import { startWriterProcess, type WriterProcess } from '../support/writer-process.ts';
+
+const forms: OwnershipForm[] = ['lock', 'lease'];
+const allLanes = Array.from({ length: 16 }, (_, lane) => lane);
+
+describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownership', ({ ownership }) => {
+  const database = useDatabase();
+  const setup = (writers: number): Promise<World> =>
+    startWorld(database.url, { writers, writer: { ownership }, client: { leaderGraceMs: 60_000 } });
+  const note = (): ReturnType<typeof upsert> => upsert('notes', { noteId: fresh() });
+
+  const ledLanes = async (world: World): Promise<number[]> => {
+    const [row] = await world.sql('select sluice.led_lanes() as lanes');
+    return (row!['lanes'] as number[]).sort((a, b) => a - b);
+  };
+
+  /** Another process leads all lanes, and a writer of this one stands by: it is started second, and shares from then on. */
+  async function withOther(world: World): Promise<WriterProcess> {
+    const other = startWriterProcess(database.url, { ownership });
+    await eventually(async () => expect(await ledLanes(world)).toEqual(allLanes));
+    return other;
+  }
+
+  test('elects one leader for each lane, and says who leads', async () => {
+    const world = await setup(3);
+    await untilShared(world.writers);
+    expect(await ledLanes(world)).toEqual(allLanes);
+    expect(await world.sql('select from sluice.lane_status where is_led')).toHaveLength(16);
+    expect(
+      await world.sql(`select count(*)::int as n from sluice.writer_status where state = 'leading'`),
+    ).toEqual([{ n: 3 }]);
+    expect(await world.node.status()).toMatchObject({ lanesWithoutLeader: [] });
+    for (const outcome of await Promise.all(Array.from({ length: 32 }, () => world.submit(note())))) {
+      expect(outcome).toMatchObject({ result: 'created' });
+    }
+  });
+
+  test('shares the lanes evenly as sessions come and go', async () => {
+    const world = await setup(1);
+    await untilShared(world.writers);
+    const second = await world.startWriter();
+    await untilShared([world.writers[0]!, second]);
+    const third = await world.startWriter({ sessions: 2 });
+    await eventually(() => {
+      expect([...world.writers].map((writer) => writer.status().lanes.length)).toEqual([4, 4, 8]);
+    });
+    await world.writers[0]!.stop();
+    await second.stop();
+    await eventually(() => expect(third.status().lanes).toHaveLength(16));
+  });
+
+  test('excludes a deposed leader by the term, which only grows', async () => {
+    const world = await setup(0);
+    const { writeId } = await world.node.accept(note());
+    const [row] = await world.sql(
+      'select i.lane, l.term::int from sluice.intake i join sluice.lane l on l.lane = i.lane where write_id = $1',
+      [writeId],
+    );
+    const { lane, term } = row as { lane: number; term: number };
+    const writer = await world.startWriter();
+    await eventually(async () =>
+      expect(await world.node.readWrite('', writeId)).toMatchObject({ state: 'settled' }),
+    );
+    expect(await world.sql('select term::int from sluice.outcome where write_id = $1', [writeId])).toEqual([
+      { term: term + 1 },
+    ]);
+    const session = await Session.open({ url: database.url, applicationName: 'deposed' });
+    onTestFinished(() => session.close());
+    const options = settleOptions(model, { lanes: 16, cascadeDocumentsMax: 100 });
+    const origin = intakeOrigin(new Map([[lane, term]]), 100);
+    await expect(settleBatch(session, origin, options)).rejects.toThrow(DeposedError);
+    await writer.stop();
+  });
+
+  test('gives up what another has been given meanwhile', async () => {
+    const world = await setup(1);
+    await untilShared(world.writers);
+    const request = note();
+    const lane = laneOfWrite(request);
+    const [before] = await world.sql('select term::int from sluice.lane where lane = $1', [lane]);
+    await world.sql('update sluice.lane set term = term + 1 where lane = $1', [lane]);
+    const { writeId, result } = await world.submit(request);
+    expect(result).toBe('created');
+    const [outcome] = await world.sql('select term::int from sluice.outcome where write_id = $1', [writeId]);
+    expect(outcome!['term']).toBeGreaterThanOrEqual((before!['term'] as number) + 2);
+  });
+
+  test('has another leader soon after one was killed', async () => {
+    const world = await setup(0);
+    const other = await withOther(world);
+    const writer = await world.startWriter();
+    await eventually(() => expect(writer.status().lanes).toHaveLength(8));
+    other.kill('SIGKILL');
+    await untilShared([writer]);
+    expect(await world.submit(note())).toMatchObject({ result: 'created' });
+  });
+
+  test('has another leader soon after one froze, and the frozen one shares again when it wakes', async () => {
+    const world = await setup(0);
+    const other = await withOther(world);
+    const writer = await world.startWriter();
+    await eventually(() => expect(writer.status().lanes).toHaveLength(8));
+    other.kill('SIGSTOP');
+    await untilShared([writer]);
+    for (const outcome of await Promise.all(Array.from({ length: 16 }, () => world.submit(note())))) {
+      expect(outcome).toMatchObject({ result: 'created' });
+    }
+    other.kill('SIGCONT');
+    await eventually(() => expect(writer.status().lanes).toHaveLength(8));
+    for (const outcome of await Promise.all(Array.from({ length: 16 }, () => world.submit(note())))) {
+      expect(outcome).toMatchObject({ result: 'created' });
+    }
+    await other.stop();
+    await untilShared([writer]);
+  });
+
+  test('is handed over by one who leaves, without a wait', async () => {
+    const world = await setup(1);
+    await untilShared(world.writers);
+    await world.writers[0]!.stop();
+    expect(await ledLanes(world)).toEqual([]);
+    expect(await world.sql('select from sluice.lease_session where alive_until > clock_timestamp()')).toEqual(
+      [],
+    );
+    expect(await world.sql('select distinct writer_id from sluice.lane')).toEqual([{ writer_id: null }]);
+  });
+
+  test('is the same for all writers of a deployment', async () => {
+    await setup(1);
+    const world = await setup(0);
+    const another: OwnershipForm = ownership === 'lock' ? 'lease' : 'lock';
+    await expect(world.startWriter({ ownership: another })).rejects.toMatchObject({
+      code: 'deployment_disagrees',
+    });
+  });
+});
