@@ -284,6 +284,10 @@ create table sluice.lane (
   paused_at timestamp with time zone,
   paused_by text,
   last_writer_id uuid,
+  suspect_since timestamp with time zone,
+  tried uuid[] not null default '{}'::uuid[],
+  tried_alone smallint not null default 0,
+  leased_until timestamp with time zone,
   constraint lane_pkey PRIMARY KEY (lane),
   constraint lane_is_counted_from_zero CHECK ((lane >= 0)),
   constraint led_lane_has_session_and_time CHECK ((((writer_id IS NULL) = (led_since IS NULL)) AND ((writer_id IS NULL) = (session_pid IS NULL)))),
@@ -365,6 +369,13 @@ create view sluice.lane_status as
      JOIN sluice.lane_reason s ON s.lane = l.lane
      LEFT JOIN sluice.writer w ON w.writer_id = COALESCE(l.writer_id, l.last_writer_id)
      LEFT JOIN sluice.lane_retry_now r ON r.lane = l.lane;
+
+create table sluice.lease_session (
+  session_id uuid not null,
+  writer_id uuid not null,
+  alive_until timestamp with time zone not null,
+  constraint lease_session_pkey PRIMARY KEY (session_id)
+) with (fillfactor=50);
 
 create table sluice.migration (
   version integer not null,
@@ -575,7 +586,9 @@ create view sluice.writer_status as
                            FROM pg_locks k
                           WHERE k.locktype = 'advisory'::text AND k.classid = 1936486758::oid AND k.granted AND k.database = (( SELECT d.oid
                                    FROM pg_database d
-                                  WHERE d.datname = current_database())))))) AS is_alive
+                                  WHERE d.datname = current_database())))))) OR (EXISTS ( SELECT
+                   FROM sluice.lease_session s
+                  WHERE s.writer_id = writer.writer_id AND s.alive_until > clock_timestamp())) AS is_alive
            FROM sluice.writer) w
      LEFT JOIN ( SELECT l_1.writer_id,
             count(*) AS lanes
@@ -679,7 +692,7 @@ CREATE OR REPLACE FUNCTION sluice.led_lanes()
  RETURNS integer[]
  LANGUAGE sql
  STABLE
-RETURN ARRAY(SELECT (k.objid)::integer AS objid FROM pg_locks k WHERE ((k.locktype = 'advisory'::text) AND (k.classid = (1936486757)::oid) AND k.granted AND (k.database = (SELECT d.oid FROM pg_database d WHERE (d.datname = current_database())))));
+RETURN ARRAY(SELECT (pg_locks.objid)::integer AS objid FROM pg_locks WHERE ((pg_locks.locktype = 'advisory'::text) AND (pg_locks.classid = (1936486757)::oid) AND pg_locks.granted AND (pg_locks.database = (SELECT d.oid FROM pg_database d WHERE (d.datname = current_database())))) UNION SELECT (lane.lane)::integer AS lane FROM sluice.lane WHERE (lane.leased_until > clock_timestamp()));
 
 CREATE OR REPLACE FUNCTION sluice.refuse_change()
  RETURNS trigger

@@ -19,23 +19,14 @@ create table sluice.lease_session (
 ) with (fillfactor = 50);
 
 -- The lanes that have a leader now: by an advisory lock, or by a lease that has not run out.
-create function sluice.led_lanes() returns integer[]
-language sql volatile parallel restricted
+create or replace function sluice.led_lanes() returns integer[]
+language sql stable
 return array(
   select objid::integer from pg_catalog.pg_locks
   where locktype = 'advisory' and classid = 1936486757 and granted
     and database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
   union
   select lane::integer from sluice.lane where leased_until > clock_timestamp());
-
-create or replace view sluice.lane_reason as
-select l.lane, l.is_led,
-       case when l.paused_at is not null then 'lane_paused'
-            when not l.is_led then 'lane_without_leader'
-            when exists (select from sluice.lane_retry r where r.lane = l.lane and r.term = l.term) then 'retrying'
-            else 'ready' end as reason
-from (select lane, term, paused_at, lane::integer = any((select sluice.led_lanes())::integer[]) as is_led
-      from sluice.lane) l;
 
 create or replace view sluice.writer_status as
 select w.writer_id,
