@@ -19,6 +19,7 @@ const allowed: Record<string, string[]> = {
   writer: ['protocol', 'model', 'store', 'batch'],
   operator: ['protocol', 'model', 'store', 'batch'],
   api: ['protocol', 'model', 'client'],
+  metrics: ['protocol', 'store', 'batch', 'client', 'writer'],
   dashboard: ['protocol'],
   cli: [
     'protocol',
@@ -30,6 +31,7 @@ const allowed: Record<string, string[]> = {
     'writer',
     'operator',
     'api',
+    'metrics',
     'embedded',
     'dashboard',
     'bench',
@@ -44,6 +46,7 @@ const reserved: Record<string, string[]> = {
   'pg-listen': ['store'],
   fastify: ['api', 'bench'],
   commander: ['cli'],
+  'prom-client': ['metrics'],
 };
 
 interface Manifest {

@@ -98,6 +98,7 @@ export function headerOf(write: Submission): WriteHeader {
     idempotencyKey: write.key,
     referenceDeadline: write.waits ? '2100-01-01T00:00:00.000Z' : null,
     wasBlocked: false,
+    waitedSeconds: null,
     node: 1,
   };
 }

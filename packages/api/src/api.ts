@@ -14,6 +14,7 @@ import { documentRoutes } from './document-routes.ts';
 import { edfiProfile } from './edfi/edfi-profile.ts';
 import { answerBrokenRequest } from './error-answers.ts';
 import { healthRoutes } from './health-routes.ts';
+import { metricsRoute, type MetricsSource } from './metrics-route.ts';
 import { JsonScanner } from './json-scanner.ts';
 import { defaultLimits, jsonLimits, type ApiLimits } from './limits.ts';
 import { nativeProfile } from './native-profile.ts';
@@ -37,6 +38,10 @@ export interface ApiOptions {
   waitMs?: number;
   /** In front of every path, e.g. `/v1`. @default '' */
   basePath?: string;
+  /** What `/metrics` tells. @default there is no `/metrics` */
+  metrics?: MetricsSource;
+  /** Is told of each answered request, its route as it was declared. */
+  onRequest?: (method: string, route: string, status: number, seconds: number) => void;
   /** How this node speaks of documents. @default as the model asks: `edfi` if it is made of Ed-Fi schemas */
   profile?: Profile['name'];
 }
@@ -105,11 +110,21 @@ export function createApi(options: ApiOptions): FastifyInstance {
     });
   }
 
+  const { metrics, onRequest } = options;
+  if (onRequest !== undefined) {
+    app.addHook('onResponse', (request, reply, done) => {
+      const { method, routeOptions } = request;
+      onRequest(method, routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1000);
+      done();
+    });
+  }
+
   void app.register(
     async (scope) => {
       await openapi(scope, node);
       openapiRoute(scope);
       healthRoutes(scope, node);
+      if (metrics !== undefined) metricsRoute(scope, metrics);
       profile.addRoutes(scope);
       writeRoutes(scope, node);
       // Each in a scope of its own, as they read bodies differently.

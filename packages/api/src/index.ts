@@ -6,6 +6,7 @@ export { type StoredKey } from './auth/key-ring.ts';
 export { isLoopback } from './auth/loopback.ts';
 export type { Principal } from './auth/principal.ts';
 export { tokenAlgorithms, type TokenCheckOptions } from './auth/token-check.ts';
+export type { MetricsSource } from './metrics-route.ts';
 export { type ApiLimits } from './limits.ts';
 export { JsonScanner, type JsonLimits, type JsonOffence, type JsonScan } from './json-scanner.ts';
 export type { Problem, ProblemFault } from './problem.ts';

@@ -296,3 +296,9 @@ export const readySchema: FastifySchema = {
     default: problem,
   },
 };
+
+export const metricsSchema: FastifySchema = {
+  summary: 'Metrics of this node and of the database, for Prometheus',
+  tags: ['health'],
+  response: { 200: empty('The text exposition format.') },
+};

@@ -1,6 +1,13 @@
 // A client for tests of the HTTP mapping: it answers as it is told and remembers what it was asked. What a write does is
 // tested on PostgreSQL, in test/spec.
-import type { ClientStatus, SluiceClient, StoredDocument, WriteRequest, WriteState } from '@sluice/client';
+import type {
+  ClientStatus,
+  ClientUsage,
+  SluiceClient,
+  StoredDocument,
+  WriteRequest,
+  WriteState,
+} from '@sluice/client';
 import { parseModel } from '@sluice/model';
 import type { Outcome } from '@sluice/protocol';
 
@@ -89,6 +96,10 @@ export class FakeClient implements SluiceClient {
 
   async status(): Promise<ClientStatus> {
     return this.health;
+  }
+
+  usage(): ClientUsage {
+    return { waiting: 0, isListening: true, pools: {} };
   }
 }
 

@@ -139,5 +139,6 @@ export function headerOf(row: Row): WriteHeader {
     referenceDeadline: row['reference_deadline'] as string | null,
     wasBlocked: row['was_blocked'] as boolean,
     node: row['node'] as number,
+    waitedSeconds: row['waited_seconds'] as number | null,
   };
 }

@@ -48,6 +48,7 @@ function arriving(...writes: Partial<WriteHeader>[]): WriteHeader[] {
     idempotencyKey: null,
     referenceDeadline: null,
     wasBlocked: false,
+    waitedSeconds: null,
     node: 1,
     ...write,
   }));

@@ -1,5 +1,4 @@
 /** The command line's entry: parses, runs one command, and turns what it throws into a sentence and an exit code. */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { apiCommand } from './commands/api.ts';
 import { benchCommand } from './commands/bench.ts';
@@ -11,6 +10,7 @@ import { statusCommand } from './commands/status.ts';
 import { writerCommand } from './commands/writer.ts';
 import { tolerateClosedOutput } from './process/output.ts';
 import { reportError } from './process/report-error.ts';
+import { version } from './process/version.ts';
 
 /** What a shell expects of a command that was called wrongly; the error table has it for settings as well. */
 const usageExitCode = 2;
@@ -18,7 +18,7 @@ const usageExitCode = 2;
 async function main(args: readonly string[]): Promise<number> {
   const program = new Command('sluice')
     .description('A distributed write coordinator for PostgreSQL')
-    .version(readVersion())
+    .version(version)
     .showHelpAfterError('(add --help for all options)');
   const commands = [
     devCommand(),
@@ -42,11 +42,6 @@ async function main(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode;
     return reportError(error, args.includes('--json'));
   }
-}
-
-function readVersion(): string {
-  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 tolerateClosedOutput();

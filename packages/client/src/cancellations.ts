@@ -4,7 +4,7 @@
  */
 import { cancelWrites } from '@sluice/batch';
 import type { Outcome, Write } from '@sluice/protocol';
-import { SessionPool, type ConnectionOptions } from '@sluice/store';
+import { SessionPool, type ConnectionOptions, type PoolUsage } from '@sluice/store';
 
 interface Due {
   write: Write;
@@ -33,6 +33,10 @@ export class Cancellations {
       this.#due.push({ write, resolve, reject });
       this.#cancelling ??= this.#cancelAll().finally(() => (this.#cancelling = null));
     });
+  }
+
+  get usage(): PoolUsage {
+    return this.#sessions.usage;
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import type { Mode, Operation, Outcome } from '@sluice/protocol';
 import type { Model, Resource } from '@sluice/model';
+import type { ClientUsage } from './observer.ts';
 
 export interface WriteRequest {
   operation: Operation;
@@ -132,4 +133,5 @@ export interface SluiceClient {
    */
   readWrites(client: string, writeIds: readonly string[]): Promise<WriteState[]>;
   status(): Promise<ClientStatus>;
+  usage(): ClientUsage;
 }

@@ -4,9 +4,17 @@
  */
 import { SluiceError, type Outcome, type Write, unpackIds } from '@sluice/protocol';
 import { outcomeOf } from '@sluice/batch';
-import { channels, createListener, type Database, type Listener, type Row } from '@sluice/store';
+import {
+  channels,
+  createListener,
+  type Database,
+  type Listener,
+  type PoolUsage,
+  type Row,
+} from '@sluice/store';
 import { Cancellations } from './cancellations.ts';
 import { IntakeBuffer } from './intake-buffer.ts';
+import type { ClientObserver, FoundBy } from './observer.ts';
 import { ownNode } from './prepare-write.ts';
 import type { WritePath } from './write-path.ts';
 
@@ -16,6 +24,7 @@ export interface CoordinatedPathOptions {
   notifications: boolean;
   pollIntervalMs: number;
   flushWritesMax: number;
+  observer?: ClientObserver | undefined;
   onError: (error: unknown, doing: string) => void;
 }
 
@@ -48,10 +57,11 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
 
   constructor(options: CoordinatedPathOptions) {
     this.#options = options;
-    const { database, notifications, flushWritesMax } = options;
+    const { database, notifications, flushWritesMax, observer } = options;
     const connection = database.options;
-    this.#buffer = new IntakeBuffer({ connection, isDurable: false, notifications, flushWritesMax });
-    this.#durableBuffer = new IntakeBuffer({ connection, isDurable: true, notifications, flushWritesMax });
+    const buffer = { connection, notifications, flushWritesMax, observer };
+    this.#buffer = new IntakeBuffer({ ...buffer, isDurable: false });
+    this.#durableBuffer = new IntakeBuffer({ ...buffer, isDurable: true });
     this.#cancellations = new Cancellations(connection);
     const { listenUrl: url } = options;
     this.#listener = createListener({
@@ -67,6 +77,10 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
 
   get isListening(): boolean {
     return this.#listener.isListening;
+  }
+
+  get pools(): Record<string, PoolUsage> {
+    return { cancellations: this.#cancellations.usage };
   }
 
   async start(): Promise<void> {
@@ -169,7 +183,7 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
       this.#hinted = [];
       if (ids.length === 0) continue;
       try {
-        this.#take(await this.#options.database.run('readOutcomes', [ids]));
+        this.#take(await this.#options.database.run('readOutcomes', [ids]), 'hint');
       } catch (error) {
         // The poll finds them.
         this.#options.onError(error, 'read outcomes');
@@ -177,9 +191,12 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
     }
   }
 
-  #take(rows: readonly Row[]): void {
+  #take(rows: readonly Row[], foundBy: FoundBy): void {
+    const { observer } = this.#options;
     for (const row of rows) {
       const outcome = outcomeOf(row);
+      if (this.#waiters.has(outcome.writeId))
+        observer?.completed(row['settled_seconds'] as number | null, foundBy);
       this.#finish(outcome.writeId, (waiter) => waiter.resolve(outcome));
     }
   }
@@ -201,7 +218,11 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
     if (due.length === 0) return;
     try {
       const rows = await this.#options.database.run('readWaiting', [due]);
-      this.#take(rows.filter((row) => row['result'] !== null));
+      const foundBy = this.#listener.isListening ? 'missed_hint' : 'poll';
+      this.#take(
+        rows.filter((row) => row['result'] !== null),
+        foundBy,
+      );
       for (const row of rows) {
         if (row['result'] === null && row['is_pending'] === false) this.#sendAgain(row['write_id'] as string);
       }

@@ -27,6 +27,7 @@ import { BlockedQuota } from './blocked-quota.ts';
 import { CoordinatedPath } from './coordinated-path.ts';
 import { GuardedPath } from './guarded-path.ts';
 import { MemoryPath } from './memory-path.ts';
+import type { ClientObserver, ClientUsage } from './observer.ts';
 import { prepareWrite } from './prepare-write.ts';
 import type { WritePath } from './write-path.ts';
 
@@ -78,6 +79,8 @@ export interface ClientOptions {
   /** Shown in pg_stat_activity. @default 'sluice node' */
   applicationName?: string;
   logger?: Logger;
+  /** Is told of each write, for metrics. */
+  observer?: ClientObserver;
 }
 
 export function createClient(options: ClientOptions): SluiceClient {
@@ -95,6 +98,7 @@ class Client implements SluiceClient {
   readonly #blockedQuota: BlockedQuota;
   readonly #logger: Logger | undefined;
   readonly #drainMs: number;
+  readonly #observer: ClientObserver | undefined;
   readonly #underWay = new Set<Promise<unknown>>();
   /** The end of the drain: whoever comes to it now waits for nothing. */
   #isEnding = false;
@@ -109,6 +113,7 @@ class Client implements SluiceClient {
     this.#waitingWritesMax = options.waitingWritesMax ?? defaults.waitingWritesMax;
     this.#drainMs = options.drainMs ?? defaults.drainMs;
     this.#logger = options.logger;
+    this.#observer = options.observer;
     this.#database = new Database({
       url: options.url,
       applicationName: options.applicationName ?? 'sluice node',
@@ -134,6 +139,7 @@ class Client implements SluiceClient {
         notifications: options.notifications ?? true,
         pollIntervalMs,
         flushWritesMax,
+        observer: options.observer,
         onError,
       });
       return new GuardedPath({
@@ -163,6 +169,7 @@ class Client implements SluiceClient {
       batchWritesMax: isDirect ? 1 : (options.flushWritesMax ?? defaults.flushWritesMax),
       sessionsMax: options.sessionsMax ?? (isDirect ? 32 : 2),
       pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
+      observer: options.observer,
       onError: (error, doing) => this.#logError(error, doing),
     });
   }
@@ -188,11 +195,27 @@ class Client implements SluiceClient {
   }
 
   async submit(request: WriteRequest, options: SubmitOptions = {}): Promise<Outcome> {
-    return this.#admit(() => this.#submit(request, options));
+    const started = performance.now();
+    try {
+      const outcome = await this.#admit(() => this.#submit(request, options));
+      this.#observer?.answered(outcome.result, (performance.now() - started) / 1000);
+      return outcome;
+    } catch (error) {
+      this.#observer?.failed(error instanceof SluiceError ? error.code : 'internal');
+      throw error;
+    }
   }
 
   async accept(request: WriteRequest): Promise<{ writeId: string }> {
-    return this.#admit(() => this.#accept(request));
+    const started = performance.now();
+    try {
+      const accepted = await this.#admit(() => this.#accept(request));
+      this.#observer?.answered('accepted', (performance.now() - started) / 1000);
+      return accepted;
+    } catch (error) {
+      this.#observer?.failed(error instanceof SluiceError ? error.code : 'internal');
+      throw error;
+    }
   }
 
   async #submit(request: WriteRequest, options: SubmitOptions): Promise<Outcome> {
@@ -337,6 +360,11 @@ class Client implements SluiceClient {
       lanesWithoutLeader,
       lanesOverloaded,
     };
+  }
+
+  usage(): ClientUsage {
+    const { waiting, isListening, pools } = this.#path;
+    return { waiting, isListening, pools: { reads: this.#database.usage, ...pools } };
   }
 
   /** A read for a client: its failure is the database's, not the client's. */

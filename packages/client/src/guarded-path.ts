@@ -3,7 +3,7 @@
  * refused before anything is inserted; or, where a deployment wants that, committed by this node without the intake.
  */
 import { SluiceError, type Outcome, type Write } from '@sluice/protocol';
-import { DatabaseError, type Database } from '@sluice/store';
+import { DatabaseError, type Database, type PoolUsage } from '@sluice/store';
 import type { CoordinatedPath } from './coordinated-path.ts';
 import { IntakeGauge } from './intake-gauge.ts';
 import type { MemoryPath } from './memory-path.ts';
@@ -87,6 +87,10 @@ export class GuardedPath implements WritePath {
 
   get isListening(): boolean {
     return this.#options.path.isListening;
+  }
+
+  get pools(): Record<string, PoolUsage> {
+    return { ...this.#options.path.pools, ...this.#options.bypass?.pools };
   }
 
   /** What was accepted before, for the same document, comes first: it waits in the intake, so this write cannot go round. */

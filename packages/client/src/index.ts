@@ -1,2 +1,3 @@
 export * from './contract.ts';
+export type { ClientObserver, ClientUsage, FoundBy } from './observer.ts';
 export { createClient, type ClientOptions } from './create-client.ts';

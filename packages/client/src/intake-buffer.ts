@@ -15,6 +15,7 @@ import {
   type ConnectionOptions,
   type Statement,
 } from '@sluice/store';
+import type { ClientObserver } from './observer.ts';
 
 export interface IntakeBufferOptions {
   connection: ConnectionOptions;
@@ -23,6 +24,7 @@ export interface IntakeBufferOptions {
   /** Wake the writers. */
   notifications: boolean;
   flushWritesMax: number;
+  observer?: ClientObserver | undefined;
 }
 
 interface Buffered {
@@ -31,7 +33,8 @@ interface Buffered {
   reject: (error: Error) => void;
   /** It may be in the intake already: the connection broke before that was known. */
   wasSent: boolean;
-  /** When to give up, by `performance.now()`. */
+  /** When it came, and when to give up, by `performance.now()`. */
+  addedAt: number;
   giveUpAt: number;
 }
 
@@ -58,7 +61,8 @@ export class IntakeBuffer {
   add(write: Write, waitMs = Number.POSITIVE_INFINITY): Promise<void> {
     if (this.#isStopped) return Promise.reject(new SluiceError('stopping'));
     return new Promise((resolve, reject) => {
-      this.#buffered.push({ write, resolve, reject, wasSent: false, giveUpAt: performance.now() + waitMs });
+      const addedAt = performance.now();
+      this.#buffered.push({ write, resolve, reject, wasSent: false, addedAt, giveUpAt: addedAt + waitMs });
       this.#flushing ??= this.#flushAll();
     });
   }
@@ -140,6 +144,7 @@ export class IntakeBuffer {
     this.writes += batch.length;
     try {
       await session.flight(this.#statements(batch, withHint, isAgain));
+      this.#observe(batch);
       for (const { resolve } of batch) resolve();
     } catch (error) {
       if (!(error instanceof DatabaseError)) return rejectAll(batch, error as Error);
@@ -170,6 +175,14 @@ export class IntakeBuffer {
       await this.#insert(session, batch.slice(0, middle), withHint, isAgain);
       await this.#insert(session, batch.slice(middle), withHint, isAgain);
     }
+  }
+
+  #observe(batch: readonly Buffered[]): void {
+    const { observer } = this.#options;
+    if (observer === undefined) return;
+    const now = performance.now();
+    observer.inserted(batch.length);
+    for (const { addedAt } of batch) observer.taken((now - addedAt) / 1000);
   }
 
   #statements(batch: readonly Buffered[], withHint: boolean, isAgain: boolean): Statement[] {

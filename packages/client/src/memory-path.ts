@@ -12,7 +12,8 @@ import {
   type BatchReport,
   type SettleOptions,
 } from '@sluice/batch';
-import { DatabaseError, type Database, type Session, SessionPool } from '@sluice/store';
+import { DatabaseError, type Database, type PoolUsage, type Session, SessionPool } from '@sluice/store';
+import type { ClientObserver } from './observer.ts';
 import type { LanesStatus, WritePath } from './write-path.ts';
 
 export interface MemoryPathOptions {
@@ -23,6 +24,7 @@ export interface MemoryPathOptions {
   sessionsMax: number;
   /** How long a write rests that waits for one in the intake or for a connection. */
   pollIntervalMs: number;
+  observer?: ClientObserver | undefined;
   onError: (error: unknown, doing: string) => void;
 }
 
@@ -62,6 +64,10 @@ export class MemoryPath implements WritePath {
   }
 
   readonly isListening = false;
+
+  get pools(): Record<string, PoolUsage> {
+    return { batches: this.#sessions.usage };
+  }
 
   start(): Promise<void> {
     this.#restTimer = setInterval(() => {
@@ -164,6 +170,7 @@ export class MemoryPath implements WritePath {
         const report = await settleBatch(session, origin, this.#options.settle);
         held = new Set(report.held.map((write) => write.writeId));
         this.#take(report);
+        this.#options.observer?.settled(report);
         await this.#readElsewhere(session, batch, held);
       });
     } catch (error) {

@@ -62,6 +62,7 @@ function writeOf(
     referenceDeadline: wait === null ? null : new Date(Date.now() + wait * 1000).toISOString(),
     wasBlocked: false,
     node: ownNode,
+    waitedSeconds: null,
     lane: laneOf(referentialId, superclassId, lanes),
     referentialId: content.referentialId,
     superclassId: content.superclassId,

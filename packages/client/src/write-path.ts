@@ -1,5 +1,6 @@
 /** How a write gets from a node to its outcome. Three modes, two implementations: by the intake, or by memory. */
 import type { Outcome, Write } from '@sluice/protocol';
+import type { PoolUsage } from '@sluice/store';
 
 /** Lanes that take no writes. */
 export interface LanesStatus {
@@ -24,4 +25,6 @@ export interface WritePath {
   /** Writes whose outcome is awaited. */
   readonly waiting: number;
   readonly isListening: boolean;
+  /** Its pools of connections, by what they are for. */
+  readonly pools: Readonly<Record<string, PoolUsage>>;
 }

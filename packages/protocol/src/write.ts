@@ -41,6 +41,8 @@ export interface WriteHeader {
   wasBlocked: boolean;
   /** The node to hint when the write is settled: a random 31-bit number, one for each process. */
   node: number;
+  /** How long it has been in the intake when the batch began, by the database's clock; null for most, as it costs. */
+  waitedSeconds: number | null;
 }
 
 /** A write with its body, as a node hands it to the intake or, in `direct` and `local` mode, to the engine. */

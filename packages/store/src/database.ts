@@ -3,6 +3,7 @@ import pg from 'pg';
 import { parametersOf } from './array-literal.ts';
 import { poolConfig, type ConnectionOptions } from './connection.ts';
 import { reduceError } from './database-error.ts';
+import { usageOf, type PoolUsage } from './pool-usage.ts';
 import { query } from './queries.ts';
 import type { Row } from './session.ts';
 
@@ -33,6 +34,10 @@ export class Database {
     } catch (error) {
       throw reduceError(error, name);
     }
+  }
+
+  get usage(): PoolUsage {
+    return usageOf(this.#pool);
   }
 
   async close(): Promise<void> {

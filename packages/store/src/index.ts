@@ -4,6 +4,7 @@ export * from './database-error.ts';
 export * from './listener.ts';
 export * from './migrate.ts';
 export * from './names.ts';
+export type { PoolUsage } from './pool-usage.ts';
 export * from './queries.ts';
 export * from './reconnect-delay.ts';
 export { SessionPool, type SessionPoolOptions } from './session-pool.ts';

@@ -2,6 +2,7 @@
 import pg from 'pg';
 import { poolConfig, type ConnectionOptions } from './connection.ts';
 import { reduceError } from './database-error.ts';
+import { usageOf, type PoolUsage } from './pool-usage.ts';
 import { Session } from './session.ts';
 
 export interface SessionPoolOptions extends ConnectionOptions {
@@ -40,6 +41,10 @@ export class SessionPool {
     } finally {
       client.release(isBroken);
     }
+  }
+
+  get usage(): PoolUsage {
+    return usageOf(this.#pool);
   }
 
   async close(): Promise<void> {

@@ -1,12 +1,13 @@
 /** A writer process: its sessions, the wakeups they share, its row in sluice.writer, and the sweep of what is old. */
 import { hostname } from 'node:os';
-import { settleOptions, type BatchReport, type Projection } from '@sluice/batch';
+import { DeposedError, settleOptions, type BatchReport, type Projection } from '@sluice/batch';
 import type { Model } from '@sluice/model';
 import { defaults, type OwnershipForm } from '@sluice/protocol';
 import { agree, channels, createListener, Database, DatabaseError, type Listener } from '@sluice/store';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
 import { isExpectedEnd, LaneSession } from './lane-session.ts';
+import type { SessionEnd, WriterObserver } from './observer.ts';
 import { sweep } from './sweep.ts';
 
 export interface WriterOptions {
@@ -36,6 +37,8 @@ export interface WriterOptions {
   /** Shown in pg_stat_activity. @default 'sluice writer' */
   applicationName?: string;
   logger?: Logger;
+  /** Is told of each batch, for metrics. */
+  observer?: WriterObserver;
 }
 
 export interface WriterStatus {
@@ -62,7 +65,7 @@ const sweepIntervalMs = 60_000;
 
 export function createWriter(options: WriterOptions): Writer {
   const writerId = uuidv4();
-  const { url, model, logger } = options;
+  const { url, model, logger, observer } = options;
   const lanes = options.lanes ?? defaults.lanes;
   const notifications = options.notifications ?? true;
   const ownership = options.ownership ?? 'lock';
@@ -104,12 +107,19 @@ export function createWriter(options: WriterOptions): Writer {
         onBatch(report) {
           batches += 1;
           writes += report.outcomes.length;
+          observer?.settled(report);
           log?.debug(describeBatch(report), 'batch');
         },
-        onLanes: (led) => log?.info({ lanes: led }, 'leads'),
         onDrain: () => void Promise.all(sessions.map((session) => session.stop())).then(noteDrained),
-        onError: (error) =>
-          log?.[isExpectedEnd(error) ? 'warn' : 'error'](describeError(error), 'session ended'),
+        onLanes(led, taken) {
+          if (taken > 0) observer?.led(taken);
+          log?.info({ lanes: led }, 'leads');
+        },
+        onWoken: (by) => observer?.woken(by),
+        onError(error) {
+          observer?.sessionEnded(endOf(error));
+          log?.[isExpectedEnd(error) ? 'warn' : 'error'](describeError(error), 'session ended');
+        },
       }),
   );
 
@@ -159,6 +169,11 @@ export function createWriter(options: WriterOptions): Writer {
 }
 
 const version = '0.1.0';
+
+function endOf(error: unknown): SessionEnd {
+  if (error instanceof DeposedError) return 'deposed';
+  return isExpectedEnd(error) ? 'connection_lost' : 'failed';
+}
 
 /** One line a batch: counts and milliseconds, nothing of any document. */
 function describeBatch(report: BatchReport): Record<string, unknown> {

@@ -18,6 +18,7 @@ import { CrashGuard } from './crash-guard.ts';
 import { Elector, type Beat } from './elector.ts';
 import { leaseOwnership } from './lease-ownership.ts';
 import { lockOwnership } from './lock-ownership.ts';
+import type { WokenBy } from './observer.ts';
 
 export interface LaneSessionOptions {
   connection: ConnectionOptions;
@@ -31,7 +32,9 @@ export interface LaneSessionOptions {
   /** Whether hints arrive: without them, rest begins only once a read has found nothing. */
   isListening: () => boolean;
   onBatch: (report: BatchReport, lanes: number) => void;
-  onLanes: (lanes: readonly number[]) => void;
+  /** The lanes that it leads now, and how many of them were just taken. */
+  onLanes: (lanes: readonly number[], taken: number) => void;
+  onWoken: (by: WokenBy) => void;
   /** An operator wants the writer to drain; this session gives up its lanes and ends by itself. */
   onDrain: () => void;
   onError: (error: unknown) => void;
@@ -119,7 +122,7 @@ export class LaneSession {
       } finally {
         this.#elector = null;
         this.#blocked = null;
-        this.#options.onLanes([]);
+        this.#options.onLanes([], 0);
         await session?.close();
       }
       if (!this.#isStopping) await this.#rest(reconnectDelayMs(failures));
@@ -154,10 +157,13 @@ export class LaneSession {
     this.#nextBeat = 0;
     while (!this.#isStopping) {
       const isBeat = performance.now() >= this.#nextBeat;
+      const wasBusy = this.#beat.hasReady;
+      let hasTaken = false;
       if (isBeat) {
-        await this.#lookAround(elector, blocked);
+        hasTaken = await this.#lookAround(elector, blocked);
         guard.forget();
       }
+      if (!wasBusy && !hasTaken) this.#noteWakeup();
       if (guard.isBusy) await guard.step();
       const suspects = guard.lanes;
       const drained = [...elector.terms.keys()].filter((lane) => !suspects.has(lane));
@@ -175,17 +181,25 @@ export class LaneSession {
     await elector.end();
   }
 
-  async #lookAround(elector: Elector, blocked: BlockedWrites): Promise<void> {
+  #noteWakeup(): void {
+    if (this.#isHinted) this.#options.onWoken('hint');
+    else if (this.#beat.hasReady) this.#options.onWoken(this.#options.isListening() ? 'missed_hint' : 'poll');
+  }
+
+  /** True: it has taken lanes. */
+  async #lookAround(elector: Elector, blocked: BlockedWrites): Promise<boolean> {
     const before = elector.terms.size;
     this.#beat = await elector.beat();
     if (this.#beat.isDraining) {
       this.#isStopping = true;
       this.#options.onDrain();
     }
+    const taken = Math.max(0, elector.terms.size - before);
     // What was passed over while lanes were paused is looked at as if they had been taken over.
-    if (elector.terms.size > before || this.#beat.hasResumed) blocked.takeOver();
+    if (taken > 0 || this.#beat.hasResumed) blocked.takeOver();
     this.#nextBeat = performance.now() + this.#options.pollIntervalMs;
-    if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()]);
+    if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()], taken);
+    return taken > 0;
   }
 
   /** Settles one batch of these lanes. True: there is nothing more to do until a hint or the next beat. */

@@ -82,6 +82,7 @@ export class Ceiling {
         idempotencyKey: null,
         referenceDeadline: null,
         wasBlocked: false,
+        waitedSeconds: null,
         node: 0,
       });
     }

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import type { MetricsServer } from '@sluice/metrics';
 import { defaults, type OnOverload } from '@sluice/protocol';
 import * as z from 'zod';
 import { requireDatabaseUrl } from '../config/database-url.ts';
@@ -15,6 +16,8 @@ import {
   listenUrl,
   listOf,
   logLevel,
+  metricsHost,
+  metricsPort,
   mode,
   modelFiles,
   notifications,
@@ -26,6 +29,8 @@ import {
 } from '../config/settings.ts';
 import { createLogger } from '../process/create-logger.ts';
 import { runUntilStopped } from '../process/run-until-stopped.ts';
+import { urlOf } from '../process/url-of.ts';
+import { version } from '../process/version.ts';
 import { createCommand } from './command.ts';
 import { addStopWithStdin } from './stop-with-stdin.ts';
 
@@ -132,6 +137,8 @@ export const apiCommand = () =>
       corsOrigins,
       ...limitSettings,
       blockedWritesMax,
+      metricsPort,
+      metricsHost,
       logLevel,
       stopTimeoutMs,
     },
@@ -141,13 +148,12 @@ export const apiCommand = () =>
       const url = requireDatabaseUrl(values.databaseUrl);
       const { auth, close: closeAuth } = await openAuth(values, url);
       const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
-      const [{ createClient }, { assertGuarded, createApi, listen }] = await Promise.all([
-        import('@sluice/client'),
-        import('@sluice/api'),
-      ]);
+      const [{ createClient }, { assertGuarded, createApi, listen }, { createNodeMetrics, serveMetrics }] =
+        await Promise.all([import('@sluice/client'), import('@sluice/api'), import('@sluice/metrics')]);
       // Before anything is connected or read.
       assertGuarded(values.host, auth === undefined);
       const logger = createLogger(values.logLevel, { process: 'api' });
+      const metrics = createNodeMetrics({ url, version, mode });
       const client = createClient({
         url,
         listenUrl: values.listenUrl ?? url,
@@ -167,7 +173,10 @@ export const apiCommand = () =>
         projections: await projectionsOf(model),
         cascadeDocumentsMax: values.cascadeDocumentsMax,
         logger,
+        observer: metrics.observer,
       });
+      metrics.watch(() => client.usage());
+      const { metricsPort, metricsHost } = values;
       const api = createApi({
         client,
         logger,
@@ -176,19 +185,27 @@ export const apiCommand = () =>
         auth,
         corsOrigins: values.corsOrigins,
         limits: limitsOf(values),
+        onRequest: metrics.onRequest,
+        ...(metricsPort === undefined ? { metrics } : {}),
       });
+      let server: MetricsServer | null = null;
       await runUntilStopped(
         {
           async start() {
             await client.start();
             await listen(api, { host: values.host, port: values.port });
             const { port } = api.server.address() as AddressInfo;
-            return { url: `http://${values.host.includes(':') ? `[${values.host}]` : values.host}:${port}` };
+            const url = urlOf(values.host, port);
+            if (metricsPort === undefined) return { url };
+            server = await serveMetrics(metrics, { host: metricsHost, port: metricsPort });
+            return { url, metricsUrl: urlOf(metricsHost, server.port) };
           },
           async stop() {
             // Together: the api waits for the requests under way, and the client sees to it that they end.
             await Promise.all([api.close(), client.stop()]);
             await closeAuth();
+            await server?.close();
+            await metrics.close();
           },
         },
         {

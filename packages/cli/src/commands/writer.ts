@@ -1,3 +1,4 @@
+import type { MetricsServer } from '@sluice/metrics';
 import { defaults } from '@sluice/protocol';
 import { requireDatabaseUrl } from '../config/database-url.ts';
 import { projectionsOf } from '../config/projections-of.ts';
@@ -8,6 +9,8 @@ import {
   lanes,
   listenUrl,
   logLevel,
+  metricsHost,
+  metricsPort,
   modelFiles,
   notifications,
   numberSetting,
@@ -19,6 +22,8 @@ import {
 } from '../config/settings.ts';
 import { createLogger } from '../process/create-logger.ts';
 import { runUntilStopped } from '../process/run-until-stopped.ts';
+import { urlOf } from '../process/url-of.ts';
+import { version } from '../process/version.ts';
 import { createCommand } from './command.ts';
 import { addStopWithStdin } from './stop-with-stdin.ts';
 
@@ -57,6 +62,8 @@ export const writerCommand = () =>
       cascadeDocumentsMax,
       batchWritesMax,
       retentionHours,
+      metricsPort,
+      metricsHost,
       logLevel,
       stopTimeoutMs,
     },
@@ -65,7 +72,12 @@ export const writerCommand = () =>
       const { lanes, sessions, notifications, pollIntervalMs, batchWritesMax } = values;
       const url = requireDatabaseUrl(values.databaseUrl);
       const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
-      const { createWriter } = await import('@sluice/writer');
+      const [{ createWriter }, { createWriterMetrics, serveMetrics }] = await Promise.all([
+        import('@sluice/writer'),
+        import('@sluice/metrics'),
+      ]);
+      const { metricsPort, metricsHost } = values;
+      const metrics = metricsPort === undefined ? null : createWriterMetrics({ url, version });
       const writer = createWriter({
         url,
         listenUrl: values.listenUrl ?? url,
@@ -80,14 +92,23 @@ export const writerCommand = () =>
         cascadeDocumentsMax: values.cascadeDocumentsMax,
         retentionHours: values.retentionHours,
         logger: createLogger(values.logLevel, { process: 'writer' }),
+        ...(metrics === null ? {} : { observer: metrics.observer }),
       });
+      metrics?.watch(() => writer.status());
+      let server: MetricsServer | null = null;
       await runUntilStopped(
         {
           async start() {
             await writer.start();
-            return {};
+            if (metrics === null || metricsPort === undefined) return {};
+            server = await serveMetrics(metrics, { host: metricsHost, port: metricsPort });
+            return { metricsUrl: urlOf(metricsHost, server.port) };
           },
-          stop: () => writer.stop(),
+          async stop() {
+            await writer.stop();
+            await server?.close();
+            await metrics?.close();
+          },
           ended: writer.drained,
         },
         {

@@ -134,6 +134,22 @@ export const host = setting<string>({
   fallback: '127.0.0.1',
 });
 
+export const metricsPort = setting<number | undefined>({
+  flags: '--metrics-port <number>',
+  variables: ['SLUICE_METRICS_PORT'],
+  description:
+    'TCP port for /metrics and /healthz; 0 takes a free one; left out, a node has them on its own, a writer none',
+  form: 'a whole number from 0 to 65535',
+  schema: wholeNumber(0, 65_535),
+});
+
+export const metricsHost = setting<string>({
+  ...host,
+  flags: '--metrics-host <address>',
+  variables: ['SLUICE_METRICS_HOST'],
+  description: 'address of the metrics port; 0.0.0.0 lets other machines in',
+});
+
 export const logLevel = setting<string>({
   flags: '--log-level <level>',
   variables: ['SLUICE_LOG_LEVEL'],

@@ -4,7 +4,7 @@ import { complain, printJson, printLine } from './output.ts';
 import { awaitStopRequest, finishWithin } from './stop-request.ts';
 
 export interface Service {
-  start(): Promise<{ url?: string }>;
+  start(): Promise<{ url?: string; metricsUrl?: string }>;
   /** Finishes the work under way. */
   stop(): Promise<void>;
   /** Settles when it is to end by itself. */
@@ -23,8 +23,12 @@ export async function runUntilStopped(service: Service, options: ServiceOptions)
   const { name, isJson, stopWithStdin, stopTimeoutMs } = options;
   const stop = awaitStopRequest({ withStdin: stopWithStdin });
   try {
-    const { url } = await service.start();
-    const ready = { event: 'ready', ...(url === undefined ? {} : { url }), pid: process.pid };
+    const { url, metricsUrl } = await service.start();
+    const urls = {
+      ...(url === undefined ? {} : { url }),
+      ...(metricsUrl === undefined ? {} : { metricsUrl }),
+    };
+    const ready = { event: 'ready', ...urls, pid: process.pid };
     if (isJson) printJson(ready);
     else printLine(url === undefined ? `${name} is ready` : `${name} is ready on ${url}`);
     await Promise.race([stop.requested, ...(service.ended === undefined ? [] : [service.ended])]);

@@ -1,0 +1,8 @@
+export {
+  createNodeMetrics,
+  createWriterMetrics,
+  type Metrics,
+  type NodeMetrics,
+  type WriterMetrics,
+} from './create-metrics.ts';
+export { serveMetrics, type MetricsServer } from './serve-metrics.ts';
