@@ -7,6 +7,9 @@ create table sluice.alias (
   constraint alias_pkey PRIMARY KEY (referential_id)
 );
 CREATE INDEX alias_document ON sluice.alias USING btree (document_id);
+CREATE TRIGGER alias_is_free AFTER DELETE ON sluice.alias REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_aliases_are_free();
+CREATE TRIGGER alias_keeps_its_identity BEFORE UPDATE OF referential_id ON sluice.alias FOR EACH STATEMENT EXECUTE FUNCTION sluice.keep_key('identity');
+CREATE TRIGGER alias_leaves_nothing AFTER TRUNCATE ON sluice.alias FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_nothing_is_left();
 CREATE TRIGGER alias_names_a_document AFTER INSERT ON sluice.alias REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_exist('alias_names_a_document');
 CREATE TRIGGER alias_still_names_a_document AFTER UPDATE ON sluice.alias REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_exist('alias_names_a_document');
 
@@ -226,7 +229,7 @@ create table sluice.document (
 );
 CREATE INDEX document_resource ON sluice.document USING btree (resource, document_id);
 CREATE TRIGGER document_is_free AFTER DELETE ON sluice.document REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_are_free();
-CREATE TRIGGER document_keeps_its_id BEFORE UPDATE OF document_id ON sluice.document FOR EACH STATEMENT EXECUTE FUNCTION sluice.keep_document_id();
+CREATE TRIGGER document_keeps_its_id BEFORE UPDATE OF document_id ON sluice.document FOR EACH STATEMENT EXECUTE FUNCTION sluice.keep_key('id');
 CREATE TRIGGER document_leaves_nothing AFTER TRUNCATE ON sluice.document FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_nothing_is_left();
 
 create table sluice.idempotency_key (
@@ -425,12 +428,13 @@ create table sluice.reference (
   document_id uuid not null,
   referential_id uuid not null,
   lane smallint not null,
-  constraint reference_pkey PRIMARY KEY (document_id, referential_id),
-  constraint reference_leads_to_an_alias FOREIGN KEY (referential_id) REFERENCES sluice.alias(referential_id) ON DELETE RESTRICT
+  constraint reference_pkey PRIMARY KEY (document_id, referential_id)
 );
 CREATE INDEX reference_referential ON sluice.reference USING btree (referential_id);
 CREATE TRIGGER reference_belongs_to_a_document AFTER INSERT ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_exist('reference_belongs_to_a_document');
+CREATE TRIGGER reference_leads_to_an_alias AFTER INSERT ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_aliases_exist();
 CREATE TRIGGER reference_still_belongs_to_a_document AFTER UPDATE ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_exist('reference_belongs_to_a_document');
+CREATE TRIGGER reference_still_leads_to_an_alias AFTER UPDATE ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_aliases_exist();
 
 create table sluice.setting (
   name text collate "C" not null,
@@ -596,6 +600,38 @@ create view sluice.writer_status as
              JOIN sluice.lane_reason s ON s.lane = l_1.lane AND s.is_led
           GROUP BY l_1.writer_id) l ON l.writer_id = w.writer_id;
 
+CREATE OR REPLACE FUNCTION sluice.check_aliases_are_free()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform sluice.check_isolation();
+  if exists (select from sluice.reference f join removed r on r.referential_id = f.referential_id) then
+    raise foreign_key_violation using message = 'a deleted alias is still referred to',
+      schema = tg_table_schema, table = tg_table_name, constraint = 'reference_leads_to_an_alias';
+  end if;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION sluice.check_aliases_exist()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  referred uuid[] := array(select distinct a.referential_id from added a);
+  found integer;
+begin
+  perform from sluice.alias a where a.referential_id = any(referred) order by a.referential_id for key share;
+  get diagnostics found = row_count;
+  if found <> cardinality(referred) then
+    raise foreign_key_violation using message = 'reference leads to an alias that does not exist',
+      schema = tg_table_schema, table = tg_table_name, constraint = 'reference_leads_to_an_alias';
+  end if;
+  return null;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION sluice.check_documents_are_free()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -603,9 +639,7 @@ AS $function$
 declare
   violated text;
 begin
-  if current_setting('transaction_isolation') <> 'read committed' then
-    raise feature_not_supported using message = 'documents are deleted in a transaction that is read committed';
-  end if;
+  perform sluice.check_isolation();
   select case when exists (select from sluice.alias a join removed r on r.document_id = a.document_id)
                 then 'alias_names_a_document'
               when exists (select from sluice.reference f join removed r on r.document_id = f.document_id)
@@ -637,13 +671,25 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION sluice.check_isolation()
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise feature_not_supported
+      using message = 'documents and aliases are deleted in a transaction that is read committed';
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION sluice.check_nothing_is_left()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
 begin
-  if exists (select from sluice.alias) or exists (select from sluice.reference) then
-    raise foreign_key_violation using message = 'documents are truncated together with aliases and references',
+  if exists (select from sluice.reference) or tg_table_name = 'document' and exists (select from sluice.alias) then
+    raise foreign_key_violation using message = 'documents, aliases and references are truncated together',
       schema = tg_table_schema, table = tg_table_name;
   end if;
   return null;
@@ -679,12 +725,12 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION sluice.keep_document_id()
+CREATE OR REPLACE FUNCTION sluice.keep_key()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
 begin
-  raise feature_not_supported using message = 'a document keeps its id';
+  raise feature_not_supported using message = format('%s keeps its %s', tg_table_name, tg_argv[0]);
 end
 $function$;
 

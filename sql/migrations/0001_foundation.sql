@@ -120,15 +120,13 @@ create table sluice.reference (
   document_id uuid not null,
   referential_id uuid not null,
   lane smallint not null,
-  constraint reference_pkey primary key (document_id, referential_id),
-  constraint reference_leads_to_an_alias foreign key (referential_id)
-    references sluice.alias (referential_id) on delete restrict
+  constraint reference_pkey primary key (document_id, referential_id)
 );
 create index reference_referential on sluice.reference (referential_id);
 
--- That an alias and a reference belong to a document is a foreign key in all but its declaration: the same locks, the
--- same errors, but one query for all rows of a statement where a declared one asks once for each row. A batch inserts
--- hundreds, all of documents that it has just created: two declared keys take a fifth of its time.
+-- Foreign keys in all but their declaration: alias → document, reference → document, reference → alias. The same locks
+-- and the same errors, but one query for all rows of a statement where a declared key asks once for each row. A batch
+-- inserts hundreds; declared, the three take a third of its time (docs/performance.md).
 create function sluice.check_documents_exist() returns trigger
 language plpgsql as $$
 declare
@@ -157,16 +155,43 @@ create trigger reference_still_belongs_to_a_document after update on sluice.refe
   referencing new table as added for each statement
   execute function sluice.check_documents_exist('reference_belongs_to_a_document');
 
--- The other side. Whoever deletes waits for those who lock the document to add rows to it, and must see these rows then:
--- a snapshot of the whole transaction would not.
+create function sluice.check_aliases_exist() returns trigger
+language plpgsql as $$
+declare
+  referred uuid[] := array(select distinct a.referential_id from added a);
+  found integer;
+begin
+  perform from sluice.alias a where a.referential_id = any(referred) order by a.referential_id for key share;
+  get diagnostics found = row_count;
+  if found <> cardinality(referred) then
+    raise foreign_key_violation using message = 'reference leads to an alias that does not exist',
+      schema = tg_table_schema, table = tg_table_name, constraint = 'reference_leads_to_an_alias';
+  end if;
+  return null;
+end
+$$;
+create trigger reference_leads_to_an_alias after insert on sluice.reference
+  referencing new table as added for each statement execute function sluice.check_aliases_exist();
+create trigger reference_still_leads_to_an_alias after update on sluice.reference
+  referencing new table as added for each statement execute function sluice.check_aliases_exist();
+
+-- The other side. Whoever deletes waits for those who lock the row to refer to it, and must see what they wrote then: a
+-- snapshot of the whole transaction would not.
+create function sluice.check_isolation() returns void
+language plpgsql as $$
+begin
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise feature_not_supported
+      using message = 'documents and aliases are deleted in a transaction that is read committed';
+  end if;
+end
+$$;
 create function sluice.check_documents_are_free() returns trigger
 language plpgsql as $$
 declare
   violated text;
 begin
-  if current_setting('transaction_isolation') <> 'read committed' then
-    raise feature_not_supported using message = 'documents are deleted in a transaction that is read committed';
-  end if;
+  perform sluice.check_isolation();
   select case when exists (select from sluice.alias a join removed r on r.document_id = a.document_id)
                 then 'alias_names_a_document'
               when exists (select from sluice.reference f join removed r on r.document_id = f.document_id)
@@ -182,11 +207,25 @@ $$;
 create trigger document_is_free after delete on sluice.document
   referencing old table as removed for each statement execute function sluice.check_documents_are_free();
 
+create function sluice.check_aliases_are_free() returns trigger
+language plpgsql as $$
+begin
+  perform sluice.check_isolation();
+  if exists (select from sluice.reference f join removed r on r.referential_id = f.referential_id) then
+    raise foreign_key_violation using message = 'a deleted alias is still referred to',
+      schema = tg_table_schema, table = tg_table_name, constraint = 'reference_leads_to_an_alias';
+  end if;
+  return null;
+end
+$$;
+create trigger alias_is_free after delete on sluice.alias
+  referencing old table as removed for each statement execute function sluice.check_aliases_are_free();
+
 create function sluice.check_nothing_is_left() returns trigger
 language plpgsql as $$
 begin
-  if exists (select from sluice.alias) or exists (select from sluice.reference) then
-    raise foreign_key_violation using message = 'documents are truncated together with aliases and references',
+  if exists (select from sluice.reference) or tg_table_name = 'document' and exists (select from sluice.alias) then
+    raise foreign_key_violation using message = 'documents, aliases and references are truncated together',
       schema = tg_table_schema, table = tg_table_name;
   end if;
   return null;
@@ -194,15 +233,19 @@ end
 $$;
 create trigger document_leaves_nothing after truncate on sluice.document
   for each statement execute function sluice.check_nothing_is_left();
+create trigger alias_leaves_nothing after truncate on sluice.alias
+  for each statement execute function sluice.check_nothing_is_left();
 
-create function sluice.keep_document_id() returns trigger
+create function sluice.keep_key() returns trigger
 language plpgsql as $$
 begin
-  raise feature_not_supported using message = 'a document keeps its id';
+  raise feature_not_supported using message = format('%s keeps its %s', tg_table_name, tg_argv[0]);
 end
 $$;
 create trigger document_keeps_its_id before update of document_id on sluice.document
-  for each statement execute function sluice.keep_document_id();
+  for each statement execute function sluice.keep_key('id');
+create trigger alias_keeps_its_identity before update of referential_id on sluice.alias
+  for each statement execute function sluice.keep_key('identity');
 
 -- The final answer to each write, inserted once: whoever inserts it has settled the write.
 create table sluice.outcome (

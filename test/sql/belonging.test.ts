@@ -1,4 +1,4 @@
-// That aliases and references belong to documents is checked by triggers, in place of declared foreign keys. What a
+// That aliases and references lead to documents is checked by triggers, in place of declared foreign keys. What a
 // declared one would refuse is refused, also when two transactions meet; each case was seen to fail without its trigger.
 
 import type pg from 'pg';
@@ -24,22 +24,30 @@ async function oneDocument(client: pg.Client): Promise<void> {
   await client.query('insert into sluice.alias values ($1, $1, 0)', [referred]);
 }
 
-/** Rows that name a document, and a statement that adds one for it. */
+/** Rows that lead to others, a statement that adds one, and one that deletes what it leads to. */
 const sides = [
   {
-    table: 'alias',
     constraint: 'alias_names_a_document',
+    target: documentId,
     insert: `insert into sluice.alias (referential_id, document_id, lane) values (gen_random_uuid(), $1, 0)`,
     update: `update sluice.alias set document_id = $1`,
+    remove: 'delete from sluice.document where document_id = $1',
   },
   {
-    table: 'reference',
     constraint: 'reference_belongs_to_a_document',
+    target: documentId,
     insert: `insert into sluice.reference (document_id, referential_id, lane) values ($1, '${referred}', 0)`,
     update: `update sluice.reference set document_id = $1`,
+    remove: 'delete from sluice.document where document_id = $1',
+  },
+  {
+    constraint: 'reference_leads_to_an_alias',
+    target: referred,
+    insert: `insert into sluice.reference (document_id, referential_id, lane) values ('${documentId}', $1, 0)`,
+    update: `update sluice.reference set referential_id = $1`,
+    remove: 'delete from sluice.alias where referential_id = $1',
   },
 ];
-const remove = 'delete from sluice.document where document_id = $1';
 
 /** Until the server says that this session waits for another's lock. */
 async function waitsForALock(observer: pg.Client, pid: number): Promise<void> {
@@ -56,22 +64,22 @@ async function pidOf(client: pg.Client): Promise<number> {
   return rows[0]!.pid;
 }
 
-describe.each(sides)('$table', ({ constraint, insert, update }) => {
+describe.each(sides)('$constraint', ({ constraint, target, insert, update, remove }) => {
   const violation = { code: '23503', constraint };
 
-  test('a row for a document that does not exist is refused', async () => {
+  test('a row that leads nowhere is refused', async () => {
     const client = await connect();
     await oneDocument(client);
     await expect(client.query(insert, [nobody])).rejects.toMatchObject(violation);
-    await client.query(insert, [documentId]);
+    await client.query(insert, [target]);
     await expect(client.query(update, [nobody])).rejects.toMatchObject(violation);
   });
 
-  test('a document that still has rows is not deleted', async () => {
+  test('what a row leads to is not deleted', async () => {
     const client = await connect();
     await oneDocument(client);
-    await client.query(insert, [documentId]);
-    await expect(client.query(remove, [documentId])).rejects.toMatchObject(violation);
+    await client.query(insert, [target]);
+    await expect(client.query(remove, [target])).rejects.toMatchObject(violation);
   });
 
   test('who deletes waits for who adds a row, and sees it', async () => {
@@ -79,20 +87,20 @@ describe.each(sides)('$table', ({ constraint, insert, update }) => {
     await oneDocument(adder);
     const pid = await pidOf(remover);
     await adder.query('begin');
-    await adder.query(insert, [documentId]);
-    const removal = remover.query(remove, [documentId]).catch((error: unknown) => error);
+    await adder.query(insert, [target]);
+    const removal = remover.query(remove, [target]).catch((error: unknown) => error);
     await waitsForALock(observer, pid);
     await adder.query('commit');
     expect(await removal).toMatchObject(violation);
   });
 
-  test('who adds a row waits for who deletes, and finds no document', async () => {
+  test('who adds a row waits for who deletes, and finds nothing', async () => {
     const [adder, remover, observer] = [await connect(), await connect(), await connect()];
     await oneDocument(adder);
     const pid = await pidOf(adder);
     await remover.query('begin');
-    await remover.query(remove, [documentId]);
-    const addition = adder.query(insert, [documentId]).catch((error: unknown) => error);
+    await remover.query(remove, [target]);
+    const addition = adder.query(insert, [target]).catch((error: unknown) => error);
     await waitsForALock(observer, pid);
     await remover.query('commit');
     expect(await addition).toMatchObject(violation);
@@ -105,16 +113,26 @@ test.each(['repeatable read', 'serializable'])(
     const client = await connect();
     await oneDocument(client);
     await client.query(`begin isolation level ${isolation}`);
-    await expect(client.query(remove, [documentId])).rejects.toMatchObject({ code: '0A000' });
+    for (const remove of ['delete from sluice.alias', 'delete from sluice.document']) {
+      await client.query('savepoint before');
+      await expect(client.query(remove)).rejects.toMatchObject({ code: '0A000' });
+      await client.query('rollback to before');
+    }
   },
 );
 
-test('a document keeps its id, and is truncated with its rows only', async () => {
+test('keys stay as they are, and nothing is truncated without what leads to it', async () => {
   const client = await connect();
   await oneDocument(client);
-  await expect(
-    client.query('update sluice.document set document_id = $1 where document_id = $2', [nobody, documentId]),
-  ).rejects.toMatchObject({ code: '0A000' });
-  await expect(client.query('truncate sluice.document')).rejects.toMatchObject({ code: '23503' });
+  await client.query(sides[2]!.insert, [referred]);
+  for (const [code, statement] of [
+    ['0A000', 'update sluice.document set document_id = gen_random_uuid()'],
+    ['0A000', 'update sluice.alias set referential_id = gen_random_uuid()'],
+    ['23503', 'truncate sluice.document'],
+    ['23503', 'truncate sluice.document, sluice.alias'],
+    ['23503', 'truncate sluice.alias'],
+  ] as const) {
+    await expect(client.query(statement)).rejects.toMatchObject({ code });
+  }
   await client.query('truncate sluice.document, sluice.alias, sluice.reference');
 });

@@ -78,7 +78,8 @@ const declareKeys = `
   alter table sluice.reference disable trigger user;
   alter table sluice.document disable trigger user;
   alter table sluice.alias add foreign key (document_id) references sluice.document on delete restrict;
-  alter table sluice.reference add foreign key (document_id) references sluice.document on delete restrict`;
+  alter table sluice.reference add foreign key (document_id) references sluice.document on delete restrict;
+  alter table sluice.reference add foreign key (referential_id) references sluice.alias on delete restrict`;
 
 export function databaseUrl(serverUrl: string, name: string): string {
   const url = new URL(serverUrl);
