@@ -34,14 +34,21 @@ const planSettings: Readonly<Record<string, string>> = {
 
 const int8 = 20;
 const timestamptz = 1184;
+const uuidArray = 2951;
 
 const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
     if (oid === int8) return Number;
     if (oid === timestamptz) return (value: string) => new Date(value).toISOString();
+    if (oid === uuidArray) return uuidsOf;
     return pg.types.getTypeParser(oid, format);
   }) as pg.CustomTypesConfig['getTypeParser'],
 };
+
+/** No element of ours is NULL, and none needs quotes: a tenth of what the driver's parser costs. */
+function uuidsOf(literal: string): string[] {
+  return literal === '{}' ? [] : literal.slice(1, -1).split(',');
+}
 
 export function clientConfig(options: ConnectionOptions): pg.ClientConfig {
   return {
