@@ -1,0 +1,82 @@
+import { pino } from 'pino';
+import { describe, expect, test } from 'vitest';
+import { createApi, listen, type ApiOptions } from './api.ts';
+import { Authenticator } from './auth/authenticator.ts';
+import { FakeClient } from './test-support.ts';
+
+const setup = (options: Partial<ApiOptions> = {}) =>
+  createApi({ client: new FakeClient(), logger: pino({ level: 'silent' }), ...options });
+const asksForKeys = () => new Authenticator({ keys: { readKeys: async () => [] }, tokens: null });
+const origin = 'https://app.example.org';
+
+describe('an answer', () => {
+  test.each(['/data/ed-fi/schools', '/data/ed-fi/nothing', '/nowhere', '/healthz'])(
+    'tells browsers and caches to keep and to embed nothing: %s',
+    async (url) => {
+      for (const auth of [undefined, asksForKeys()]) {
+        const { headers } = await setup({ auth }).inject({ url });
+        expect(headers).toMatchObject({
+          'cache-control': 'no-store',
+          'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+          'x-content-type-options': 'nosniff',
+          'x-frame-options': 'DENY',
+          'referrer-policy': 'no-referrer',
+        });
+      }
+    },
+  );
+
+  test('may be read by a page only of an origin that was named', async () => {
+    const ask = async (corsOrigins: string[], from: string) => {
+      const api = setup({ corsOrigins, auth: asksForKeys() });
+      const { headers } = await api.inject({ url: '/data/ed-fi/schools', headers: { origin: from } });
+      expect(headers['access-control-allow-credentials']).toBeUndefined();
+      return headers['access-control-allow-origin'];
+    };
+    expect(await ask([origin], origin)).toBe(origin);
+    expect(await ask([origin, 'https://b.example.org'], origin)).toBe(origin);
+    expect(await ask([origin], 'https://evil.example.org')).not.toBe('https://evil.example.org');
+    expect(await ask([], origin)).toBeUndefined();
+  });
+
+  test('tells such a page beforehand that it may send its token', async () => {
+    const { statusCode, headers } = await setup({ corsOrigins: [origin], auth: asksForKeys() }).inject({
+      method: 'OPTIONS',
+      url: '/data/ed-fi/schools',
+      headers: {
+        origin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization',
+      },
+    });
+    expect(statusCode).toBe(204);
+    expect(headers['access-control-allow-headers']).toContain('Authorization');
+  });
+});
+
+describe('a node', () => {
+  test('of which nothing was said listens to its own machine only', async () => {
+    const api = setup();
+    await expect(listen(api, { host: '0.0.0.0', port: 0 })).rejects.toMatchObject({
+      code: 'configuration_invalid',
+    });
+    expect(api.server.listening).toBe(false);
+    await listen(api, { host: 'localhost', port: 0 });
+    await api.close();
+  });
+
+  test('that asks its clients, or was told not to, listens to others', async () => {
+    for (const auth of [asksForKeys(), 'none'] as const) {
+      const api = setup({ auth });
+      await listen(api, { host: '0.0.0.0', port: 0 });
+      await api.close();
+    }
+  });
+
+  test('takes no route that does not say who may use it', async () => {
+    const api = setup();
+    expect(() => api.get('/new', () => 'x')).toThrow(
+      'Cannot add a route as it does not say who may use it: GET /new',
+    );
+  });
+});

@@ -1,0 +1,243 @@
+// Every route of a node against everybody who must not use it. The routes are those that the server has: one that is new
+// needs its row here. docs/security.md shows what is found; UPDATE_DOCS=1 writes it.
+
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Authenticator, createApi, createApiKey, type Access } from '@sluice/api';
+import { createClient, type SluiceClient } from '@sluice/client';
+import { format, resolveConfig } from 'prettier';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { createIssuer, forgeries, type Issuer } from '../support/issuer.ts';
+import { model, resource } from '../support/model.ts';
+import { upsert } from '../support/world.ts';
+
+interface Row {
+  access: Access;
+  /** Scopes that suffice. */
+  scopes?: string;
+  /** Others, of which each alone does not. */
+  others?: string[];
+  /** A request that means this client's own write, and one that means another's, answered 404. */
+  isOwn?: boolean;
+}
+
+const read: Row = {
+  access: 'read',
+  scopes: 'read:test/notes',
+  others: ['write:*', 'read:test/schools', 'read:other/*', 'operate', 'bodies', ''],
+};
+const write: Row = {
+  access: 'write',
+  scopes: 'write:test/notes',
+  others: ['read:*', 'write:test/schools', 'write:other/*', 'operate', 'bodies', ''],
+};
+const own: Row = { access: 'own', scopes: 'write:test/schools', others: ['operate', 'bodies', ''] };
+const open: Row = { access: 'open' };
+
+/** By method and path. */
+const rows: Record<string, Row> = {
+  'GET /healthz': open,
+  'GET /readyz': open,
+  'GET /openapi.json': open,
+  'GET /docs': open,
+  'GET /docs/*': open,
+  'POST /data/:project/:resource': write,
+  'PUT /data/:project/:resource/:id': write,
+  'DELETE /data/:project/:resource/:id': write,
+  'GET /data/:project/:resource/:id': read,
+  'GET /data/:project/:resource': read,
+  'POST /bulk': { access: 'lines', scopes: 'write:test/notes', others: ['read:*', 'operate', 'bodies', ''] },
+  'GET /writes/:id': { ...own, isOwn: true },
+  'POST /writes/query': { ...own, isOwn: true },
+};
+
+/** What nodes that speak Ed-Fi have beside. */
+const edFiRows: Record<string, Row> = {
+  'GET /': open,
+  'GET /metadata': open,
+  'GET /metadata/dependencies': open,
+  'GET /metadata/specifications': open,
+  'GET /metadata/specifications/resources-spec.json': open,
+  'GET /metadata/specifications/descriptors-spec.json': open,
+  'POST /data/:project/:resource/:id': own,
+  'PUT /data/:project/:resource': own,
+  'DELETE /data/:project/:resource': own,
+};
+
+const database = useDatabase();
+const folder = mkdtempSync(join(tmpdir(), 'sluice-jwks-'));
+let client: SluiceClient;
+let issuer: Issuer;
+
+beforeAll(async () => {
+  issuer = await createIssuer();
+  writeFileSync(join(folder, 'jwks.json'), issuer.jwks);
+  client = createClient({ url: database.url, model, mode: 'direct' });
+  await client.start();
+});
+afterAll(async () => {
+  await client.stop();
+  rmSync(folder, { recursive: true });
+});
+
+type Api = ReturnType<typeof createApi>;
+
+/** A node, and the routes it has. */
+async function startApi(profile: 'native' | 'edfi'): Promise<{ api: Api; routes: Map<string, Access> }> {
+  const auth = new Authenticator({
+    keys: { readKeys: async () => [] },
+    tokens: { issuer: issuer.name, audience: 'sluice', jwks: join(folder, 'jwks.json') },
+  });
+  const api = createApi({ client, auth, profile, corsOrigins: ['https://app.example.org'] });
+  const routes = new Map<string, Access>();
+  // Routes are added as the server gets ready, so this hears of all of them.
+  api.addHook('onRoute', ({ method, url, config }) => {
+    for (const each of [method].flat()) {
+      // Headers of what GET gives, and preflight requests: they come with the others.
+      if (each === 'HEAD' || (each === 'OPTIONS' && url === '*')) continue;
+      // Of the pages, each file is a route.
+      const path = /^\/docs\/.+/.test(url) ? '/docs/*' : url;
+      routes.set(`${each} ${path === '/docs/' ? '/docs' : path}`, config!.access!);
+    }
+  });
+  await api.ready();
+  return { api, routes };
+}
+
+interface Means {
+  documentId?: string;
+  writeId?: string;
+}
+
+async function ask(api: Api, route: string, token: string | null, means: Means = {}) {
+  const [method = '', path = ''] = route.split(' ');
+  const { documentId = randomUUID(), writeId = randomUUID() } = means;
+  const url = path
+    .replace(':project/:resource', 'test/notes')
+    .replace('/docs/*', '/docs/static/index.html')
+    .replace('/writes/:id', `/writes/${writeId}`)
+    .replace(':id', documentId);
+  const isBulk = path === '/bulk';
+  const payload = isBulk
+    ? '{"endpoint":"test/notes","document":{"noteId":1}}\n'
+    : path === '/writes/query'
+      ? JSON.stringify({ ids: [writeId] })
+      : '{"noteId":1}';
+  const hasBody = method === 'POST' || method === 'PUT';
+  return api.inject({
+    method: method as 'GET',
+    url,
+    headers: {
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      ...(hasBody ? { 'content-type': isBulk ? 'application/x-ndjson' : 'application/json' } : {}),
+    },
+    ...(hasBody ? { payload } : {}),
+  });
+}
+
+describe.each(['native', 'edfi'] as const)('a node that speaks %s', (profile) => {
+  const expected = profile === 'native' ? rows : { ...rows, ...edFiRows };
+  let api: Api;
+  let routes: Map<string, Access>;
+  beforeAll(async () => {
+    ({ api, routes } = await startApi(profile));
+    return () => api.close();
+  });
+
+  test('has the routes of the table, and each the access that is told there', () => {
+    const told = Object.fromEntries(Object.entries(expected).map(([route, { access }]) => [route, access]));
+    expect(Object.fromEntries(routes)).toEqual(told);
+  });
+
+  test.each(Object.keys(expected))('%s', async (route) => {
+    const { access, scopes = '', others = [], isOwn } = expected[route]!;
+    if (access === 'open') {
+      expect((await ask(api, route, null)).statusCode).toBeLessThan(400);
+      return;
+    }
+    const anonymous = await ask(api, route, null);
+    expect(anonymous.statusCode).toBe(401);
+    expect(anonymous.headers['www-authenticate']).toMatch(/^Bearer /);
+    const claims = { client_id: 'a', scope: 'read:* write:* operate bodies' };
+    const forged = await issuer.forge(claims);
+    for (const forgery of forgeries) {
+      const { statusCode } = await ask(api, route, forged[forgery]);
+      expect({ forgery, statusCode }).toEqual({ forgery, statusCode: 401 });
+    }
+    expect((await ask(api, route, createApiKey().text)).statusCode).toBe(401);
+    for (const scope of others) {
+      const { statusCode } = await ask(api, route, await issuer.sign({ ...claims, scope }));
+      expect({ scope, statusCode }).toEqual({ scope, statusCode: 403 });
+    }
+    const admitted = await ask(api, route, await issuer.sign({ ...claims, scope: scopes }));
+    expect([401, 403]).not.toContain(admitted.statusCode);
+    if (isOwn === true) expect(await askForAnothers(api, route)).toBe(404);
+  });
+
+  test('writes nothing for whoever is refused', async () => {
+    const before = await client.countDocuments(resource('notes'));
+    for (const route of Object.keys(expected)) await ask(api, route, null);
+    expect(await client.countDocuments(resource('notes'))).toBe(before);
+  });
+});
+
+/** 404, if another client's write is not there for this one while it is for its owner; of a list, if it is left out. */
+async function askForAnothers(api: Api, route: string): Promise<number> {
+  const { writeId } = await client.submit(upsert('notes', { noteId: Date.now() }, { client: 'owner' }));
+  const of = async (name: string) =>
+    ask(api, route, await issuer.sign({ client_id: name, scope: 'write:*' }), { writeId });
+  const [mine, others] = [await of('owner'), await of('other')];
+  expect(mine.statusCode).toBe(200);
+  expect(mine.body).toContain(writeId);
+  if (route !== 'POST /writes/query') return others.statusCode;
+  return others.body === '[]' ? 404 : others.statusCode;
+}
+
+test('docs/security.md shows this table', async () => {
+  const { api } = await startApi('edfi');
+  const forged = await issuer.forge({ client_id: 'a', scope: 'read:* write:* operate bodies' });
+  const noScope = await issuer.sign({ client_id: 'a', scope: '' });
+  const lines = [];
+  for (const [route, { access, scopes, isOwn }] of Object.entries({ ...rows, ...edFiRows })) {
+    const statuses: (number | string)[] = [(await ask(api, route, null)).statusCode];
+    if (access !== 'open') {
+      for (const forgery of forgeries) statuses.push((await ask(api, route, forged[forgery])).statusCode);
+      statuses.push((await ask(api, route, noScope)).statusCode);
+      statuses.push(isOwn === true ? await askForAnothers(api, route) : '');
+    }
+    const needed = access === 'lines' ? `${scopes}, for each line` : (scopes ?? 'open');
+    lines.push([
+      `\`${route}\`${route in edFiRows ? ' (Ed-Fi)' : ''}`,
+      access === 'own' ? 'any' : needed,
+      ...statuses,
+    ]);
+  }
+  await api.close();
+  const head = ['route', 'scope', 'no token', ...forgeries, 'no scope', 'another’s'];
+  const table = [head, head.map(() => '---'), ...lines]
+    .map((cells) => `| ${head.map((_, index) => cells[index] ?? '').join(' | ')} |`)
+    .join('\n');
+
+  const file = fileURLToPath(new URL('../../docs/security.md', import.meta.url));
+  const [begin, end] = [
+    '<!-- routes: written by test/spec/authorization.test.ts -->',
+    '<!-- end of routes -->',
+  ];
+  const text = readFileSync(file, 'utf8');
+  const [before = '', , after = ''] = text.split(new RegExp(`(?<=${begin})|(?=${end})`));
+  const options = { ...(await resolveConfig(file)), parser: 'markdown' };
+  const expected = await format(`${before}\n\n${table}\n\n${after}`, options);
+  if (process.env['UPDATE_DOCS']) writeFileSync(file, expected);
+  else expect(text).toBe(expected);
+});
+
+test('the tests that docs/security.md names exist', () => {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const named = readFileSync(join(root, 'docs/security.md'), 'utf8').match(/`[\w/.-]+\.test\.ts`/g) ?? [];
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((name) => !existsSync(join(root, name.slice(1, -1))))).toEqual([]);
+});
