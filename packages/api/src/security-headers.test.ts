@@ -68,7 +68,7 @@ describe('a node', () => {
   test('that asks its clients, or was told not to, listens to others', async () => {
     for (const auth of [asksForKeys(), 'none'] as const) {
       const api = setup({ auth });
-      await listen(api, { host: '0.0.0.0', port: 0 });
+      expect(await listen(api, { host: '0.0.0.0', port: 0 })).toMatch(/^http:/);
       await api.close();
     }
   });
