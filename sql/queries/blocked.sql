@@ -18,38 +18,55 @@ on conflict (awaited_id, write_id) do nothing;
 -- Settled writes await nothing.
 delete from sluice.awaited where write_id = any($1::uuid[]);
 
+-- name: noteFailures
+-- Why what these lanes' blocked writes await does not come, where that is known: at most $4 rows at once, as an id may be
+-- awaited by many.
+with changed as materialized (
+  select a.awaited_id, a.write_id, g.failure
+  from unnest($1::uuid[], $2::text[]) as g (awaited_id, failure)
+  join sluice.awaited a on a.awaited_id = g.awaited_id
+  where a.lane = any($3::smallint[]) and (a.failure is null or g.failure <> '') and a.failure is distinct from g.failure
+  limit $4
+)
+update sluice.awaited a set failure = c.failure
+from changed c
+where a.awaited_id = c.awaited_id and a.write_id = c.write_id
+returning a.awaited_id;
+
 -- name: wakeAwaiting
 -- What these lanes' blocked writes await has changed. $1: met, the identity exists or the write stood behind is settled;
--- a write wakes once nothing is left that it awaits. $2, $3: gone, and why if that is known: it is noted once, as an id
--- may be awaited by many. Who may not wait on wakes to be answered.
--- Says how many woke, and which of the ids are awaited in other lanes: their leaders look for themselves. Most ids are
--- awaited by nobody, so that is found out first, once.
+-- a write wakes once nothing is left that it awaits. $2: gone; who may not wait on wakes to be answered.
+-- Says how many woke, which of the ids are awaited in other lanes (their leaders look for themselves), and whether there
+-- is more: at most $4 of each kind at once, as an id may be awaited by hundreds of thousands. Most ids are awaited by
+-- nobody, so that is found out first, once.
 with met_ids as materialized (
   select distinct awaited_id, lane from sluice.awaited where awaited_id = any($1::uuid[])
 ),
 gone_ids as materialized (
   select distinct awaited_id, lane from sluice.awaited where awaited_id = any($2::uuid[])
 ),
-met as (
-  delete from sluice.awaited
-  where awaited_id = any(array(select awaited_id from met_ids)) and lane = any($4::smallint[])
-  returning write_id
+met as materialized (
+  select awaited_id, write_id from sluice.awaited
+  where awaited_id = any(array(select awaited_id from met_ids)) and lane = any($3::smallint[])
+  limit $4
 ),
-noted as (
-  update sluice.awaited a set failure = g.failure
-  from unnest($2::uuid[], $3::text[]) as g (awaited_id, failure)
-  where a.awaited_id = g.awaited_id and a.lane = any($4::smallint[])
-    and (a.failure is null or g.failure <> '') and a.failure is distinct from g.failure
+removed as (
+  delete from sluice.awaited a using met m where a.awaited_id = m.awaited_id and a.write_id = m.write_id
+),
+hopeless as materialized (
+  select a.write_id from sluice.awaited a
+  join sluice.intake i on i.write_id = a.write_id
+  where a.awaited_id = any(array(select awaited_id from gone_ids)) and a.lane = any($3::smallint[])
+    and i.blocked_at is not null
+    and (i.reference_deadline is null or i.reference_deadline <= clock_timestamp())
+  limit $4
 ),
 free as (
   select m.write_id from met m
   where not exists (
     select from sluice.awaited a where a.write_id = m.write_id and a.awaited_id <> all(array(select awaited_id from met_ids)))
   union
-  select a.write_id from sluice.awaited a
-  join sluice.intake i on i.write_id = a.write_id
-  where a.awaited_id = any(array(select awaited_id from gone_ids)) and a.lane = any($4::smallint[])
-    and (i.reference_deadline is null or i.reference_deadline <= clock_timestamp())
+  select write_id from hopeless
 ),
 woken as (
   update sluice.intake i set blocked_at = null
@@ -58,23 +75,28 @@ woken as (
   returning 1
 )
 select (select count(*) from woken) as woken,
-       array(select awaited_id from met_ids where lane <> all($4::smallint[])
+       greatest((select count(*) from met), (select count(*) from hopeless)) = $4 as has_more,
+       array(select awaited_id from met_ids where lane <> all($3::smallint[])
              union
-             select awaited_id from gone_ids where lane <> all($4::smallint[])) as elsewhere;
+             select awaited_id from gone_ids where lane <> all($3::smallint[])) as elsewhere;
 
 -- name: lookAwaited
--- Have these awaited ids changed? Met: the identity exists. Gone: nothing of that name is on its way, be it a write that
--- provides the identity or one that is stood behind; for the latter that is what was awaited.
-select a.awaited_id,
-       exists (select from sluice.alias x where x.referential_id = a.awaited_id) as is_met,
-       not exists (
-         select from sluice.intake p where p.referential_id = a.awaited_id and p.operation <> 'delete'
-         union all
-         select from sluice.intake p where p.superclass_id = a.awaited_id and p.operation <> 'delete'
-         union all
-         select from sluice.intake p where p.write_id = a.awaited_id) as is_gone,
-       exists (select from sluice.outcome o where o.write_id = a.awaited_id) as is_settled_write
-from unnest($1::uuid[]) as a (awaited_id);
+-- Which of these awaited ids have changed? Met: the identity exists. Gone: nothing of that name is on its way, be it a
+-- write that provides the identity or one that is stood behind; for the latter that is what was awaited.
+select a.awaited_id, c.is_met, c.is_gone,
+       c.is_gone and exists (select from sluice.outcome o where o.write_id = a.awaited_id) as is_settled_write
+from unnest($1::uuid[]) as a (awaited_id)
+cross join lateral (
+  select exists (select from sluice.alias x where x.referential_id = a.awaited_id) as is_met,
+         not exists (
+           select from sluice.intake p where p.referential_id = a.awaited_id and p.operation <> 'delete'
+           union all
+           select from sluice.intake p where p.superclass_id = a.awaited_id and p.operation <> 'delete'
+           union all
+           select from sluice.intake p where p.write_id = a.awaited_id) as is_gone
+  offset 0
+) c
+where c.is_met or c.is_gone;
 
 -- name: nextAwaited
 -- The next slice of what these lanes' blocked writes await, in the order of the ids: the look that needs no hint.

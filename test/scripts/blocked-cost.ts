@@ -202,8 +202,8 @@ async function printPlans(url: string): Promise<void> {
   const plans: [title: string, name: string, values: string][] = [
     ['', 'readReady', `${lanes}, 512`],
     ['512 identities that nobody blocked provides', 'readBlockedKeys', `${ids}, '{}', '{}'`],
-    ['512 ids that nobody awaits', 'wakeAwaiting', `${ids}, '{}', '{}', ${lanes}`],
-    [`one id that ${dependants} await`, 'wakeAwaiting', `'{${referentialId}}', '{}', '{}', ${lanes}`],
+    ['512 ids that nobody awaits', 'wakeAwaiting', `${ids}, '{}', ${lanes}, 10000`],
+    [`one id that ${dependants} await`, 'wakeAwaiting', `'{${referentialId}}', '{}', ${lanes}, 10000`],
     ['', 'nextAwaited', `${lanes}, ${nowhere}, ${nowhere}, 2000`],
     ['512 ids that nobody provides', 'lookAwaited', ids],
     ['', 'expireReferenceDeadlines', lanes],

@@ -27,7 +27,9 @@ export interface BlockedWritesOptions {
 /** Awaited ids in one slice of the look that needs no hint. */
 const sliceMax = 2000;
 /** That look takes at most this share of the time, except after a take-over. */
-const lookShare = 0.05;
+const lookShare = 0.02;
+/** Rows that one statement of a wake changes: a single id may be awaited by hundreds of thousands. */
+const wakeMax = 10_000;
 const nowhere = '00000000-0000-0000-0000-000000000000';
 
 export class BlockedWrites {
@@ -142,12 +144,24 @@ export class BlockedWrites {
     tellsOthers = true,
   ): Promise<number> {
     if (met.length === 0 && gone.size === 0) return 0;
-    const [row] = await this.#session.run('wakeAwaiting', [met, [...gone.keys()], [...gone.values()], lanes]);
-    const elsewhere = row?.['elsewhere'] as string[];
-    if (tellsOthers && elsewhere.length > 0) {
-      await this.#session.flight([{ name: 'hintProvided', values: [packIds(elsewhere)], isOptional: true }]);
+    const lost = [...gone.keys()];
+    if (lost.length > 0) {
+      const values = [lost, [...gone.values()], lanes, wakeMax];
+      while ((await this.#session.run('noteFailures', values)).length === wakeMax);
     }
-    return row?.['woken'] as number;
+    let woken = 0;
+    for (let hasMore = true, isFirst = true; hasMore; isFirst = false) {
+      const [row] = await this.#session.run('wakeAwaiting', [met, lost, lanes, wakeMax]);
+      woken += row?.['woken'] as number;
+      hasMore = row?.['has_more'] === true;
+      const elsewhere = row?.['elsewhere'] as string[];
+      if (isFirst && tellsOthers && elsewhere.length > 0) {
+        await this.#session.flight([
+          { name: 'hintProvided', values: [packIds(elsewhere)], isOptional: true },
+        ]);
+      }
+    }
+    return woken;
   }
 
   /** Settles writes in one batch that await only each other, in whosever lanes they are. */
