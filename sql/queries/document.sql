@@ -63,12 +63,3 @@ where document_id in (
   and resource = $1 and body @> any($2::jsonb[])
   and not exists (select from unnest($3::text[], $4::text[]) as f (path, value)
                   where lower(body #>> f.path::text[]) is distinct from f.value);
-
--- name: countEverything
--- What the database holds, for a status line.
-select (select count(*) from sluice.document) as documents,
-       (select count(*) from sluice.alias) as aliases,
-       (select count(*) from sluice.reference) as references,
-       (select count(*) from sluice.intake) as intake,
-       (select count(*) from sluice.intake where blocked_at is not null) as blocked,
-       (select count(*) from sluice.dead_letter) as dead_letters;

@@ -154,17 +154,3 @@ set term = excluded.term, attempt = excluded.attempt, next_at = excluded.next_at
 -- The batch that was tried again has been settled, or came to an end otherwise.
 with unflushed as (select set_config('synchronous_commit', 'off', true))
 delete from sluice.lane_retry r using unflushed where r.lane = any($1::smallint[]);
-
--- name: readLanes
--- Who leads which lane, what waits there, and since when.
-select l.lane, l.term, l.writer_id, l.led_since, l.left_at, w.host, w.process_id,
-       l.lane::integer = any((select sluice.led_lanes())::integer[]) as is_led,
-       i.ready, i.blocked, i.oldest_accepted_at
-from sluice.lane l
-left join sluice.writer w on w.writer_id = l.writer_id
-left join lateral (
-  select count(*) filter (where blocked_at is null) as ready, count(*) filter (where blocked_at is not null) as blocked,
-         min(accepted_at) as oldest_accepted_at
-  from sluice.intake where intake.lane = l.lane
-) i on true
-order by l.lane;

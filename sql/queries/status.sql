@@ -14,3 +14,19 @@ from batch;
 -- name: countResults
 -- What the writes that were settled since a time came to.
 select result, count(*) as writes from sluice.outcome where settled_at >= $1::timestamptz group by result;
+
+-- name: countStored
+-- What the database holds: counted up to a bound, and estimated beyond it, as the last ANALYZE saw it.
+select d.n as documents, r.n as references, d.is_estimated or r.is_estimated as is_estimated,
+       (select count(*) from sluice.dead_letter) as dead_letters
+from (
+  select case when c.n < $1 then c.n else greatest(c.n, e.n) end as n, c.n >= $1 as is_estimated
+  from (select count(*) as n from (select from sluice.document limit $1) x) c,
+       (select greatest(reltuples, 0)::bigint as n from pg_class where oid = 'sluice.document'::regclass) e) d,
+  (select case when c.n < $1 then c.n else greatest(c.n, e.n) end as n, c.n >= $1 as is_estimated
+   from (select count(*) as n from (select from sluice.reference limit $1) x) c,
+        (select greatest(reltuples, 0)::bigint as n from pg_class where oid = 'sluice.reference'::regclass) e) r;
+
+-- name: countSettled
+-- How many writes were settled since the server's counters began: two looks tell a rate.
+select n_tup_ins as settled from pg_stat_user_tables where relid = 'sluice.outcome'::regclass;

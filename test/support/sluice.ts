@@ -31,11 +31,8 @@ export function startSluice(
   settings: Readonly<Record<string, string>> = {},
   atEnd: (kill: () => void) => void = onTestFinished,
 ): RunningSluice {
-  const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name),
-  );
   const child = spawn(process.execPath, [program, ...args, '--json'], {
-    env: { ...Object.fromEntries(kept), ...settings },
+    env: environmentWith(settings),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   atEnd(() => void child.kill('SIGKILL'));
@@ -63,6 +60,29 @@ export function startSluice(
     kill: (signal) => void child.kill(signal),
     ended,
   };
+}
+
+/** Runs `sluice …` to its end and gives what it says to people. */
+export async function readSluice(
+  args: readonly string[],
+  settings: Readonly<Record<string, string>> = {},
+): Promise<{ code: number | null; text: string; stderr: string }> {
+  const child = spawn(process.execPath, [program, ...args], {
+    env: environmentWith(settings),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const [text, stderr] = [child.stdout, child.stderr].map((stream) => stream.setEncoding('utf8').toArray());
+  const [code] = await once(child, 'close');
+  return { code: code as number | null, text: (await text!).join(''), stderr: (await stderr!).join('') };
+}
+
+/** No settings but these, whatever the one who runs the tests has set. */
+function environmentWith(settings: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name),
+  );
+  return { ...Object.fromEntries(kept), ...settings };
 }
 
 /** A folder for `sluice dev`, removed at the end of the test. */

@@ -1,13 +1,23 @@
 /** The command line's entry: parses, runs one command, and turns what it throws into a sentence and an exit code. */
 import { Command, CommanderError } from 'commander';
 import { apiCommand } from './commands/api.ts';
+import { auditCommand } from './commands/audit.ts';
 import { benchCommand } from './commands/bench.ts';
 import { devCommand } from './commands/dev.ts';
+import { discardCommand } from './commands/discard.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { drainCommand } from './commands/drain.ts';
 import { keysCommand } from './commands/keys.ts';
+import { lanesCommand } from './commands/lanes.ts';
 import { loadCommand } from './commands/load.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { pauseCommand, resumeCommand } from './commands/pause.ts';
+import { retryCommand } from './commands/retry.ts';
+import { showCommand } from './commands/show.ts';
 import { statusCommand } from './commands/status.ts';
+import { stuckCommand } from './commands/stuck.ts';
 import { writerCommand } from './commands/writer.ts';
+import { writersCommand } from './commands/writers.ts';
 import { tolerateClosedOutput } from './process/output.ts';
 import { reportError } from './process/report-error.ts';
 import { version } from './process/version.ts';
@@ -27,6 +37,17 @@ async function main(args: readonly string[]): Promise<number> {
     migrateCommand(),
     loadCommand(),
     statusCommand(),
+    lanesCommand(),
+    stuckCommand(),
+    showCommand(),
+    retryCommand(),
+    discardCommand(),
+    pauseCommand(),
+    resumeCommand(),
+    writersCommand(),
+    drainCommand(),
+    auditCommand(),
+    doctorCommand(),
     keysCommand(),
     benchCommand(),
   ];

@@ -125,6 +125,34 @@ export interface StuckCounts {
   reasons: Partial<Record<Reason, { writes: number; withinDeadline: number; oldestSeconds: number }>>;
 }
 
+export interface Status {
+  isHealthy: boolean;
+  /** What wants attention, each as a phrase; empty: nothing. */
+  problems: string[];
+  schemaVersion: number | null;
+  modelHash: string | null;
+  documents: number;
+  references: number;
+  /** Documents or references are estimated, as there are many. */
+  isEstimated: boolean;
+  /** Writes accepted and not settled. */
+  backlog: number;
+  blocked: number;
+  deadLetters: number;
+  /** For how long the oldest of the backlog has waited; null: none waits. */
+  oldestSeconds: number | null;
+  lanesWithoutLeader: number;
+  lanesPaused: number;
+  lanesRetrying: number;
+  /** Writers that live. */
+  writers: number;
+  /** Age from which writes are counted in `waiting`. */
+  olderThanSeconds: number;
+  /** Dead letters included. */
+  waiting: StuckCounts;
+  lanes: LaneStatus[];
+}
+
 /** One link of a chain: `blockedId` awaits `awaitedId`, `depth` steps away from the write asked for. */
 export interface ChainLink extends Awaited {
   depth: number;

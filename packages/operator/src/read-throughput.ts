@@ -1,4 +1,4 @@
-/** What was settled in each of the last ten minutes. Writes that had waited for over twenty are not counted. */
+/** How much is settled: in each of the last ten minutes (writes that had waited for over twenty are not counted), and in all. */
 import type { Database } from '@sluice/store';
 import type { ThroughputMinute } from './contract.ts';
 
@@ -11,4 +11,10 @@ export async function readThroughput(database: Database): Promise<ThroughputMinu
     refused: row['refused'] as number,
     notApplied: row['not_applied'] as number,
   }));
+}
+
+/** Writes settled since the server's counters began, up to a second late: two looks tell a rate. */
+export async function countSettled(database: Database): Promise<number> {
+  const [row] = await database.run('countSettled');
+  return (row?.['settled'] as number | undefined) ?? 0;
 }

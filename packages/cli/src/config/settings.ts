@@ -13,6 +13,14 @@ export function wholeNumber(from: number, to: number): z.ZodType<number> {
     .pipe(z.number().int().min(from).max(to));
 }
 
+const secondsIn: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** `500ms`, `30s`, `5m`, `2h`, `1d`, or seconds, as seconds. */
+export const duration: z.ZodType<number> = z
+  .string()
+  .regex(/^\d{1,9}(ms|s|m|h|d)?$/)
+  .transform((text) => Number.parseInt(text, 10) * (secondsIn[text.replace(/^\d+/, '')] ?? 1));
+
 const onOrOff = z.enum(['on', 'off']).transform((value) => value === 'on');
 const postgresUrl = z.string().regex(/^postgres(ql)?:\/\/\S+$/);
 export const listOf = (schema: z.ZodType<string, string>): z.ZodType<string[]> =>

@@ -1,38 +1,28 @@
-/** A status in words: what is held, what waits, then the lanes, neighbours that are alike in one line. */
-import type { LaneStatus, Status } from './read-status.ts';
+/** A status in words: what wants attention, what is held, what waits, then the lanes. */
+import type { Status } from '@sluice/operator';
+import { laneLines } from '../operate/lane-lines.ts';
+import { ageText, counted, number } from '../operate/text.ts';
 
-const number = new Intl.NumberFormat('en-US');
+/** Lines of lanes that fit on a screen with the rest. */
+const lanesShown = 24;
 
-export function statusLines(status: Status): string[] {
-  const { documents, backlog, blocked, deadLetters, oldestSeconds, lanes, lanesWithoutLeader } = status;
+/** @param perSecond Writes settled since the last look, where there was one. */
+export function statusLines(status: Status, perSecond: number | null = null): string[] {
+  const { isHealthy, problems, documents, references, isEstimated, backlog, blocked, oldestSeconds } = status;
+  const { deadLetters, lanes, lanesWithoutLeader, lanesPaused, writers } = status;
   return [
-    `${number.format(documents)} documents, ${number.format(status.references)} references`,
+    isHealthy ? 'Healthy' : `Wants attention: ${problems.join('; ')}`,
+    `${isEstimated ? 'about ' : ''}${number.format(documents)} documents, ${number.format(references)} references`,
+    ...(perSecond === null ? [] : [`${counted(Math.round(perSecond), 'write')} settled each second`]),
     backlog === 0
       ? 'no writes wait'
-      : `${number.format(backlog)} writes wait, ${number.format(blocked)} of them blocked, the oldest for ${oldestSeconds} s`,
-    deadLetters === 0 ? 'no dead letters' : `${number.format(deadLetters)} dead letters`,
+      : `${counted(backlog, 'write waits', 'writes wait')}, ${number.format(blocked)} of them blocked, the oldest for ${ageText(oldestSeconds ?? 0)}`,
+    deadLetters === 0 ? 'no dead letters' : counted(deadLetters, 'dead letter'),
+    `${counted(writers, 'writer')}`,
     lanes.length === 0
       ? 'no lanes yet: no node or writer has started on this database'
-      : `${lanes.length} lanes, ${lanesWithoutLeader === 0 ? 'all with a leader' : `${lanesWithoutLeader} without a leader`}`,
-    ...groupAlike(lanes).map(
-      ({ lanes, text }) => `  ${lanes.length > 1 ? `${lanes[0]}–${lanes.at(-1)}` : `${lanes[0]}`}: ${text}`,
-    ),
+      : `${counted(lanes.length, 'lane')}, ${lanesWithoutLeader === 0 ? 'all with a leader' : `${lanesWithoutLeader} without a leader`}` +
+        (lanesPaused === 0 ? '' : `, ${lanesPaused} paused`),
+    ...(lanes.length === 0 ? [] : ['', ...laneLines(lanes, lanesShown)]),
   ];
-}
-
-function groupAlike(lanes: readonly LaneStatus[]): { lanes: number[]; text: string }[] {
-  const groups: { lanes: number[]; text: string }[] = [];
-  for (const lane of lanes) {
-    const text = laneText(lane);
-    const last = groups.at(-1);
-    if (last?.text === text) last.lanes.push(lane.lane);
-    else groups.push({ lanes: [lane.lane], text });
-  }
-  return groups;
-}
-
-function laneText({ isLed, leader, term, ready, blocked, oldestSeconds }: LaneStatus): string {
-  const who = isLed ? `led by ${leader ?? 'an unknown writer'}, term ${term}` : 'no leader';
-  if (ready + blocked === 0) return who;
-  return `${who}, ${ready} ready, ${blocked} blocked, the oldest for ${oldestSeconds} s`;
 }

@@ -1,0 +1,68 @@
+import { runDoctor, type Diagnosis } from '@sluice/operator';
+import { readModelFiles } from '../config/read-model-files.ts';
+import { setting } from '../config/setting.ts';
+import {
+  databaseUrl,
+  listenUrl,
+  numberSetting,
+  optionalModelFiles,
+  referentialIdLayout,
+  wholeNumber,
+} from '../config/settings.ts';
+import { attentionExitCode, faultExitCode } from '../operate/exit-codes.ts';
+import { withDatabase } from '../operate/with-database.ts';
+import { printJson, printLine } from '../process/output.ts';
+import { createCommand } from './command.ts';
+
+const lanes = setting<number | undefined>({
+  flags: '--lanes <number>',
+  variables: ['SLUICE_LANES'],
+  description: 'lanes that processes are to start with: compared with what the database has',
+  form: 'a whole number from 1 to 1024',
+  schema: wholeNumber(1, 1024),
+});
+
+const transactionSeconds = numberSetting(
+  '--transaction-seconds <seconds>',
+  ['SLUICE_TRANSACTION_SECONDS'],
+  'age from which an open transaction is told of; ten times that is a fault',
+  { from: 1, to: 86_400, fallback: 60 },
+);
+
+export const doctorCommand = () =>
+  createCommand({
+    name: 'doctor',
+    summary: 'look for what is not well, and say what to do about it',
+    description:
+      'Looks at the server, its settings, the schema, the connection, and what holds VACUUM back; at leaders and lanes; and, ' +
+      'with --model and --lanes, at whether processes that are started so would be let in. Changes nothing.\n\n' +
+      'Ends with 0 if all is well, with 5 if there are warnings, with 6 if there is a fault, and with 1 if the database ' +
+      'cannot be reached.',
+    settings: { databaseUrl, listenUrl, optionalModelFiles, referentialIdLayout, lanes, transactionSeconds },
+    extend: (command) => command.option('--all', 'tell also what is well'),
+    async run(values, flags) {
+      const { optionalModelFiles: files, lanes, listenUrl, transactionSeconds } = values;
+      const model = files === undefined ? null : await readModelFiles(files, values.referentialIdLayout);
+      const diagnosis = await withDatabase(values.databaseUrl, (database) =>
+        runDoctor(database, {
+          transactionSeconds,
+          ...(lanes === undefined ? {} : { lanes }),
+          ...(listenUrl === undefined ? {} : { listenUrl }),
+          ...(model === null ? {} : { modelHash: model.hash }),
+        }),
+      );
+      if (flags['json'] === true) printJson(diagnosis);
+      else for (const line of diagnosisLines(diagnosis, flags['all'] === true)) printLine(line);
+      process.exitCode = { ok: 0, warning: attentionExitCode, fault: faultExitCode }[diagnosis.verdict];
+    },
+  });
+
+function diagnosisLines({ findings }: Diagnosis, isAll: boolean): string[] {
+  const told = findings.filter(({ verdict }) => isAll || verdict !== 'ok');
+  const lines = told.flatMap(({ check, verdict, says, advice }) => [
+    `${verdict.padEnd(7)}  ${check}: ${says}`,
+    ...(advice === null ? [] : [`         → ${advice}`]),
+  ]);
+  const count = (wanted: string): number => findings.filter(({ verdict }) => verdict === wanted).length;
+  return [...lines, `${count('fault')} faults, ${count('warning')} warnings, ${count('ok')} checks are well`];
+}

@@ -1,0 +1,23 @@
+import { listLanes } from '@sluice/operator';
+import { databaseUrl } from '../config/settings.ts';
+import { laneLines } from '../operate/lane-lines.ts';
+import { withDatabase } from '../operate/with-database.ts';
+import { printJson, printLine } from '../process/output.ts';
+import { createCommand } from './command.ts';
+
+export const lanesCommand = () =>
+  createCommand({
+    name: 'lanes',
+    summary: 'show every lane, who leads it and what waits there',
+    description:
+      'Shows every lane: what is ready and blocked there, since when, who leads it or led it last, and whether it is paused ' +
+      'or tried again. Neighbours that are alike are one line.',
+    settings: { databaseUrl },
+    async run(values, flags) {
+      const lanes = await withDatabase(values.databaseUrl, listLanes);
+      if (flags['json'] === true) printJson({ lanes });
+      else if (lanes.length === 0)
+        printLine('There are no lanes: no node or writer has started on this database');
+      else for (const line of laneLines(lanes)) printLine(line);
+    },
+  });

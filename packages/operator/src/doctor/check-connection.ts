@@ -1,0 +1,97 @@
+/** Whether sessions keep what is theirs, notifications arrive, and the clocks agree. */
+import { createListener, Session, type Database } from '@sluice/store';
+import { v4 as uuidv4 } from 'uuid';
+import { ill, well, type Finding } from './finding.ts';
+
+export interface ConnectionLimits {
+  /** Where writers and listeners connect to. @default the database's URL */
+  listenUrl?: string;
+  /** Notifications are waited for so long. */
+  notificationMs: number;
+}
+
+export async function checkConnection(database: Database, limits: ConnectionLimits): Promise<Finding[]> {
+  const url = limits.listenUrl ?? database.url;
+  const pooler = await checkPooler(url);
+  return [pooler, await checkNotifications(database, url, limits.notificationMs), await checkClock(database)];
+}
+
+/** A pooler in transaction mode gives a session another backend once somebody else holds the one it had. */
+async function checkPooler(url: string): Promise<Finding> {
+  const sessions: Session[] = [];
+  const open = async (): Promise<Session> => {
+    const session = await Session.open({ url, applicationName: 'sluice doctor' });
+    sessions.push(session);
+    return session;
+  };
+  try {
+    const session = await open();
+    const before = await backendOf(session);
+    const other = await open();
+    await other.flight([{ name: 'begin' }, { name: 'readBackend' }]);
+    const after = await backendOf(session);
+    await other.flight([{ name: 'rollback' }]);
+    if (before === after) return well('pooler', 'A session keeps its backend');
+    return ill(
+      'pooler',
+      'fault',
+      'A pooler in transaction mode stands before the server: sessions keep neither locks nor LISTEN',
+      'Let writers use a direct URL, and give nodes a direct one as --listen-url (SLUICE_LISTEN_URL)',
+    );
+  } finally {
+    await Promise.all(sessions.map((session) => session.close()));
+  }
+}
+
+async function backendOf(session: Session): Promise<number> {
+  const [row] = await session.run('readBackend');
+  return row?.['pid'] as number;
+}
+
+async function checkNotifications(database: Database, url: string, timeoutMs: number): Promise<Finding> {
+  const channel = `sluice_doctor_${uuidv4().replaceAll('-', '')}`;
+  const listener = createListener({ url, applicationName: 'sluice doctor', notifications: true });
+  const started = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const arrived = new Promise<boolean>((resolve) => {
+      timer = setTimeout(resolve, timeoutMs, false);
+      // Null comes when it begins to listen; only what was sent counts.
+      const listening = listener.listen(channel, (payload) => payload !== null && resolve(true));
+      listening.then(
+        () => database.run('notifyDoctor', [channel]).catch(() => resolve(false)),
+        () => resolve(false),
+      );
+    });
+    if (await arrived)
+      return well(
+        'notifications',
+        `A notification came back after ${Math.round(performance.now() - started)} ms`,
+      );
+    return ill(
+      'notifications',
+      'warning',
+      `No notification came back within ${timeoutMs} ms: everything goes by polling`,
+      'Give a direct URL as --listen-url, or settle for it with --notifications off',
+    );
+  } finally {
+    clearTimeout(timer);
+    await listener.close();
+  }
+}
+
+const skewWarningMs = 1000;
+const skewFaultMs = 60_000;
+
+/** Ids of writes are made by the nodes' clocks, deadlines and retention are told by the database's. */
+async function checkClock(database: Database): Promise<Finding> {
+  const before = Date.now();
+  const [row] = await database.run('readClock');
+  const after = Date.now();
+  const skewMs = Date.parse(String(row?.['now'])) - (before + after) / 2;
+  // What the question took is not known to be skew.
+  const certainMs = Math.max(0, Math.abs(skewMs) - (after - before) / 2);
+  const says = `The clocks of this machine and of the server differ by ${Math.round(certainMs)} ms or more`;
+  if (certainMs < skewWarningMs) return well('clock', 'The clocks of this machine and of the server agree');
+  return ill('clock', certainMs > skewFaultMs ? 'fault' : 'warning', says, 'Let both keep time by NTP');
+}

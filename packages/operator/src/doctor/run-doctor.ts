@@ -1,0 +1,41 @@
+/** Looks at a deployment's database from all sides and says what is not well, and what to do about it. */
+import type { Database } from '@sluice/store';
+import { checkConnection } from './check-connection.ts';
+import { checkDeployment, checkNode, type Expected } from './check-deployment.ts';
+import { checkSchema } from './check-schema.ts';
+import { checkServer } from './check-server.ts';
+import { checkVacuum } from './check-vacuum.ts';
+import type { Finding, Verdict } from './finding.ts';
+
+export interface DoctorOptions extends Expected {
+  /** Where writers and listeners connect to. @default the database's URL */
+  listenUrl?: string;
+  /** Transactions older than this are told of. @default 60 */
+  transactionSeconds?: number;
+  /** A notification is waited for so long. @default 3000 */
+  notificationMs?: number;
+}
+
+export interface Diagnosis {
+  /** The worst of all. */
+  verdict: Verdict;
+  findings: Finding[];
+}
+
+const order: readonly Verdict[] = ['ok', 'warning', 'fault'];
+
+export async function runDoctor(database: Database, options: DoctorOptions = {}): Promise<Diagnosis> {
+  const { transactionSeconds = 60, notificationMs = 3000 } = options;
+  const schema = await checkSchema(database);
+  const findings = [
+    checkNode(),
+    ...(await checkServer(database)),
+    ...(await checkConnection(database, { ...options, notificationMs })),
+    ...(await checkVacuum(database, { transactionSeconds })),
+    ...schema.findings,
+    // Nothing more can be asked of a schema that is not this program's.
+    ...(schema.hasSchema ? await checkDeployment(database, options) : []),
+  ];
+  const worst = Math.max(...findings.map(({ verdict }) => order.indexOf(verdict)));
+  return { verdict: order[worst] ?? 'ok', findings };
+}

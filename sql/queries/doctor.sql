@@ -1,0 +1,86 @@
+-- name: readServer
+-- The server: what it is, how it is set, and how full it is.
+select current_setting('server_version_num')::integer as version, current_setting('server_version') as version_text,
+       current_setting('server_encoding') as encoding, pg_is_in_recovery() as is_standby,
+       current_setting('transaction_read_only') = 'on' as is_read_only,
+       current_setting('fsync') = 'on' as has_fsync,
+       current_setting('full_page_writes') = 'on' as has_full_page_writes,
+       current_setting('synchronous_commit') as synchronous_commit,
+       current_setting('autovacuum') = 'on' and current_setting('track_counts') = 'on' as has_autovacuum,
+       current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer
+         as connections_max,
+       (select count(*) from pg_stat_activity where backend_type = 'client backend') as connections,
+       pg_notification_queue_usage() as notification_queue,
+       (select age(datfrozenxid) from pg_database where datname = current_database()) as transaction_age,
+       pg_has_role(current_user, 'pg_read_all_stats', 'usage') as sees_all_sessions;
+
+-- name: findOldTransactions
+-- Sessions whose snapshot or transaction keeps VACUUM from removing rows, the oldest first.
+select pid, coalesce(application_name, '') as application_name, coalesce(state, '') as state,
+       extract(epoch from clock_timestamp() - xact_start)::double precision as seconds
+from pg_stat_activity
+where (backend_xmin is not null or backend_xid is not null) and pid <> pg_backend_pid()
+  and backend_type in ('client backend', 'walsender') and xact_start < clock_timestamp() - $1 * interval '1 second'
+order by xact_start limit 10;
+
+-- name: findIdleSlots
+-- Replication slots that nobody uses, or that keep VACUUM from removing rows: the log they keep, in bytes.
+select slot_name, active as is_active, coalesce(wal_status, '') as wal_status,
+       coalesce(greatest(age(xmin), 0), 0) as transactions,
+       coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint as bytes
+from pg_replication_slots
+where (not active or age(xmin) > $1) and not pg_is_in_recovery()
+order by slot_name limit 10;
+
+-- name: findPreparedTransactions
+-- Transactions that were prepared and neither committed nor rolled back.
+select gid, extract(epoch from clock_timestamp() - prepared)::double precision as seconds
+from pg_prepared_xacts
+where database = current_database() and prepared < clock_timestamp() - $1 * interval '1 second'
+order by prepared limit 10;
+
+-- name: findBloat
+-- Tables of ours in which rows that are gone and not removed outweigh those that live.
+select relname as name, n_dead_tup as dead, n_live_tup as live
+from pg_stat_user_tables
+where schemaname = 'sluice' and n_dead_tup > $1 and n_dead_tup > n_live_tup
+order by relname;
+
+-- name: listMigrations
+-- The migrations that have run.
+select version, name, checksum from sluice.migration order by version;
+
+-- name: listSchemaParts
+-- Tables, views, indexes, constraints and triggers that there are, and whether each works.
+select c.relname as name,
+       not exists (select from pg_index i where i.indexrelid = c.oid and not (i.indisvalid and i.indisready)) as is_valid
+from pg_class c where c.relnamespace = to_regnamespace('sluice') and c.relkind in ('r', 'p', 'v', 'm', 'i', 'I')
+union all
+select x.conname, x.convalidated from pg_constraint x
+where x.connamespace = to_regnamespace('sluice') and x.contype in ('c', 'f')
+union all
+select t.tgname, t.tgenabled in ('O', 'A') from pg_trigger t join pg_class c on c.oid = t.tgrelid
+where c.relnamespace = to_regnamespace('sluice') and not t.tgisinternal;
+
+-- name: findUnvacuumed
+-- Tables of ours that autovacuum is told to leave alone.
+select c.relname as name
+from pg_class c cross join lateral unnest(c.reloptions) as o (text)
+where c.relnamespace = to_regnamespace('sluice') and c.relkind = 'r'
+  and o.text ~ '^autovacuum_enabled=(off|false|no|0)$'
+order by c.relname;
+
+-- name: readAgreement
+-- What the processes have agreed on, and the lanes that there are.
+select (select value from sluice.setting where name = 'lanes') as lanes_agreed,
+       (select value from sluice.setting where name = 'model_hash') as model_hash,
+       count(*) as lanes, coalesce(max(lane), -1) as last_lane
+from sluice.lane;
+
+-- name: notifyDoctor
+-- Whether a notification comes back to who sends it.
+select pg_notify($1, '');
+
+-- name: readBackend
+-- Which of the server's processes serves this statement.
+select pg_backend_pid() as pid;
