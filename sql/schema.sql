@@ -737,7 +737,7 @@ $function$;
 CREATE OR REPLACE FUNCTION sluice.led_lanes()
  RETURNS integer[]
  LANGUAGE sql
- STABLE
+ STABLE SECURITY DEFINER
 RETURN ARRAY(SELECT (pg_locks.objid)::integer AS objid FROM pg_locks WHERE ((pg_locks.locktype = 'advisory'::text) AND (pg_locks.classid = (1936486757)::oid) AND pg_locks.granted AND (pg_locks.database = (SELECT d.oid FROM pg_database d WHERE (d.datname = current_database())))) UNION SELECT (lane.lane)::integer AS lane FROM sluice.lane WHERE (lane.leased_until > clock_timestamp()));
 
 CREATE OR REPLACE FUNCTION sluice.refuse_change()

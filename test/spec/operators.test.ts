@@ -212,7 +212,7 @@ describe('an operator', () => {
       `select body ->> 'schoolYear' as year from sluice.document order by 1`,
     );
     expect(stored.map((row) => Number(row['year']))).toEqual(
-      [1901, 1902, 1903, 1904, pausedYear, poisonedYear, lostYear].sort(),
+      [1901, 1902, 1903, 1904, pausedYear, poisonedYear, lostYear].sort((a, b) => a - b),
     );
 
     // The writer is drained from elsewhere and ends in order; all of it is on record.

@@ -63,7 +63,7 @@ export function filterOf(
     reason: values.reason,
     error: values.error,
   });
-  return Object.fromEntries(given.filter(([, value]) => value !== undefined)) as StuckFilter;
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
 /** Ids, or `--all-matching` with filters: one of both. @throws {SluiceError} `configuration_invalid` */

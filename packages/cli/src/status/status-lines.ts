@@ -18,7 +18,7 @@ export function statusLines(status: Status, perSecond: number | null = null): st
       ? 'no writes wait'
       : `${counted(backlog, 'write waits', 'writes wait')}, ${number.format(blocked)} of them blocked, the oldest for ${ageText(oldestSeconds ?? 0)}`,
     deadLetters === 0 ? 'no dead letters' : counted(deadLetters, 'dead letter'),
-    `${counted(writers, 'writer')}`,
+    counted(writers, 'writer'),
     lanes.length === 0
       ? 'no lanes yet: no node or writer has started on this database'
       : `${counted(lanes.length, 'lane')}, ${lanesWithoutLeader === 0 ? 'all with a leader' : `${lanesWithoutLeader} without a leader`}` +

@@ -29,7 +29,7 @@ async function checkTransactions(database: Database, { transactionSeconds }: Vac
     return well('old_transactions', `No transaction is open for longer than ${transactionSeconds} s`);
   const named = rows.map(
     (row) =>
-      `process ${row['pid'] as number} (${row['application_name'] || 'no name'}, ${row['state'] || '?'}) for ${secondsOf(row)} s`,
+      `process ${row['pid'] as number} (${(row['application_name'] as string) || 'no name'}, ${(row['state'] as string) || '?'}) for ${secondsOf(row)} s`,
   );
   return ill(
     'old_transactions',
