@@ -18,7 +18,7 @@ if (existsSync(main)) {
   );
   const tsx = await import('tsx/esm/api');
   tsx.register();
-  await import(main.href);
+  await (await import(main.href)).main(process.argv.slice(2));
 } else {
-  await import('../dist/main.js');
+  await (await import('../dist/main.js')).main(process.argv.slice(2));
 }

@@ -1,4 +1,7 @@
-/** The load and the generated district, for programs that want what the commands do. */
+/** The load, the generated district and the command line itself, for programs that want what the commands do. */
+export { createProgram } from './main.ts';
+export { settingsOf } from './commands/command.ts';
+export { readSettings } from './config/setting.ts';
 export { load, type LoadOptions, type LoadReport } from './load/load.ts';
 export type { LoadLine } from './load/load-line.ts';
 export { findLoadFiles, readLoadLines } from './load/read-lines.ts';

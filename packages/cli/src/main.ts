@@ -25,7 +25,8 @@ import { version } from './process/version.ts';
 /** What a shell expects of a command that was called wrongly; the error table has it for settings as well. */
 const usageExitCode = 2;
 
-async function main(args: readonly string[]): Promise<number> {
+/** All commands. */
+export function createProgram(): Command {
   const program = new Command('sluice')
     .description('A distributed write coordinator for PostgreSQL')
     .version(version)
@@ -56,6 +57,19 @@ async function main(args: readonly string[]): Promise<number> {
     program.addCommand(command.copyInheritedSettings(program));
     for (const part of command.commands) part.copyInheritedSettings(program);
   }
+  return program;
+}
+
+/** Runs one command, and ends the process. */
+export async function main(args: readonly string[]): Promise<void> {
+  tolerateClosedOutput();
+  const exitCode = await run(args);
+  // Output may still be on its way into a pipe; whatever else is open then is of no use to anybody.
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const program = createProgram();
   try {
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
@@ -64,8 +78,3 @@ async function main(args: readonly string[]): Promise<number> {
     return reportError(error, args.includes('--json'));
   }
 }
-
-tolerateClosedOutput();
-const exitCode = await main(process.argv.slice(2));
-// Output may still be on its way into a pipe; whatever else is open then is of no use to anybody.
-process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));

@@ -17,9 +17,17 @@ export interface CommandDefinition<S extends Settings> {
   ) => Promise<void>;
 }
 
+const settingsByCommand = new WeakMap<Command, Settings>();
+
+/** The settings that a command takes, by flag or variable. */
+export function settingsOf(command: Command): Settings {
+  return settingsByCommand.get(command) ?? {};
+}
+
 export function createCommand<S extends Settings>(definition: CommandDefinition<S>): Command {
   const { name, summary, description, settings, extend, run } = definition;
   const command = new Command(name).summary(summary).description(description);
+  settingsByCommand.set(command, settings);
   extend?.(command);
   addSettings(command, settings);
   command.option('--json', 'say it in JSON, on standard output');
