@@ -19,6 +19,8 @@ export type Remedy = 'try_again' | 'halve' | 'refuse' | 'answer_conflict' | 'set
 export function remedyFor(fault: BatchFault, attempt: number, writes: number): Remedy {
   const isPassing = fault instanceof DatabaseError && (fault.isStaleFacts || fault.isTransient);
   if (isPassing) {
+    // What was waited for in vain is still there: the others need not wait for it again.
+    if (fault.isWaitOver && writes > 1) return 'halve';
     if (attempt < triesMax) return 'try_again';
     return writes > 1 ? 'halve' : 'answer_conflict';
   }
@@ -27,8 +29,11 @@ export function remedyFor(fault: BatchFault, attempt: number, writes: number): R
   return attempt < triesAloneMax ? 'try_again' : 'set_aside';
 }
 
-export function isBatchFault(error: unknown): error is BatchFault {
-  return error instanceof ProjectionError || (error instanceof DatabaseError && !error.isConnectionLoss);
+/** @param writes How many the batch had: with less of them, the server may have memory enough. */
+export function isBatchFault(error: unknown, writes: number): error is BatchFault {
+  if (error instanceof ProjectionError) return true;
+  if (!(error instanceof DatabaseError) || error.isConnectionLoss) return false;
+  return !error.isServerTrouble || (error.sqlState === '53200' && writes > 1);
 }
 
 /** What may be kept and logged of a fault. */

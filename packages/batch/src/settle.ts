@@ -18,7 +18,8 @@ export type SettleOptions = Omit<AttemptOptions, 'withSettled'>;
 /**
  * Settles what its origin offers, in one transaction where nothing fails.
  * @param only Names the writes that it is about. @default all that the origin finds
- * @throws {DatabaseError} where the connection is lost: what was sent may have been committed or not
+ * @throws {DatabaseError} where the connection is lost: what was sent may have been committed or not; where the server
+ *   lacks what it needs for any batch: nothing was committed, and the session lives on
  * @throws {DeposedError} where another writer leads the lanes by now
  */
 export async function settleBatch(
@@ -82,7 +83,7 @@ async function settlePart(
       // A session that lives on must not keep a transaction open.
       if (!(error instanceof DatabaseError) || !error.isConnectionLoss)
         await session.flight([{ name: 'rollback' }]);
-      if (!isBatchFault(error)) throw error;
+      if (!isBatchFault(error, opened.length)) throw error;
       report.errors.push(reducedFault(error).code ?? '');
       withSettled ||= error instanceof DatabaseError && error.isStaleFacts;
       const ids = opened.map((write) => write.writeId);

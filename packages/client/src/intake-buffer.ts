@@ -166,10 +166,8 @@ export class IntakeBuffer {
         return rejectAll(batch, new SluiceError('invalid_json', undefined, { detail: { path: '$' } }));
       }
       if (isAlone || !error.isUnstorableValue) {
-        return rejectAll(
-          batch,
-          new SluiceError('database_unavailable', `The intake takes no writes: ${error.message}`),
-        );
+        const code = error.sqlState === '53100' ? 'storage_full' : 'database_unavailable';
+        return rejectAll(batch, new SluiceError(code, `The intake takes no writes: ${error.message}`));
       }
       const middle = Math.ceil(batch.length / 2);
       await this.#insert(session, batch.slice(0, middle), withHint, isAgain);

@@ -103,6 +103,12 @@ export const errorTable = {
   overloaded: entry(503, 'Overloaded', 'More writes are waiting than this deployment takes.', true),
   lane_without_leader: entry(503, 'No writer', 'No writer leads the lane of this document.', true),
   database_unavailable: entry(503, 'Database unavailable', 'PostgreSQL cannot be reached.', true),
+  storage_full: entry(
+    507,
+    'Storage full',
+    'The database has no room for the write; nothing was applied.',
+    true,
+  ),
   stopping: entry(503, 'Stopping', 'This node is stopping.', true),
   discarded: entry(410, 'Discarded', 'An operator discarded the write; nothing was applied.'),
   dead_letter: entry(

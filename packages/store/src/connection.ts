@@ -2,10 +2,13 @@
  * How a connection is made: one configuration for every session, pool and listener of a process, and the settings
  * that each kind of session needs. Values are parsed the same everywhere: int8 as number, times as ISO text.
  */
+import { Socket } from 'node:net';
 import pg from 'pg';
+import { DatabaseError } from './database-error.ts';
+import { hostsOf, type Hosts } from './hosts.ts';
 
 export interface ConnectionOptions {
-  /** `postgres://…`; a transaction-mode pooler may serve it where no session state is needed. */
+  /** `postgres://…`, of several servers if need be (hosts.ts); a transaction-mode pooler may serve it where no session state is needed. */
   url: string;
   /** Shown in pg_stat_activity. */
   applicationName: string;
@@ -52,13 +55,79 @@ function uuidsOf(literal: string): string[] {
 
 export function clientConfig(options: ConnectionOptions): pg.ClientConfig {
   return {
-    connectionString: options.url,
+    connectionString: hostsOf(options.url).current,
     application_name: options.applicationName,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     query_timeout: options.answerTimeoutMs ?? 35_000,
     types,
+  };
+}
+
+/** A client, connected to the first server of the URL that takes writes; `more` is added to its configuration. */
+export async function connectClient(
+  options: ConnectionOptions,
+  prepare: (socket: Socket) => pg.ClientConfig = () => ({}),
+): Promise<pg.Client> {
+  const hosts = hostsOf(options.url);
+  for (let tries = 1; ; tries++) {
+    const url = hosts.current;
+    const socket = new Socket();
+    const client = new pg.Client({ ...clientConfig(options), ...prepare(socket), stream: () => socket });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await assertTakesWrites(client, hosts);
+      return client;
+    } catch (error) {
+      socket.destroy();
+      hosts.leave(url);
+      if (tries >= hosts.count) throw error;
+    }
+  }
+}
+
+/** Where there is a choice, a server that only reads is none. */
+async function assertTakesWrites(client: pg.ClientBase, hosts: Hosts): Promise<void> {
+  if (hosts.count === 1) return;
+  const { rows } = await client.query<{ is_standby: boolean }>('select pg_is_in_recovery() as is_standby');
+  if (rows[0]?.is_standby !== false) {
+    throw new DatabaseError({ sqlState: '25006', message: 'the server is a standby' });
+  }
+}
+
+/** A connection of the pool; where there is a choice, of the next server if the one that was tried cannot be used. */
+export async function checkOut(pool: pg.Pool, url: string): Promise<pg.PoolClient> {
+  const { count } = hostsOf(url);
+  for (let tries = 1; ; tries++) {
+    try {
+      return await pool.connect();
+    } catch (error) {
+      if (tries >= count) throw error;
+    }
+  }
+}
+
+/** To which server each client of a pool belongs. */
+const urlOfClient = new WeakMap<pg.ClientBase, string>();
+
+/** Of a pool: each client goes to the server that is current when it is made. */
+function pooledClient(options: ConnectionOptions): typeof pg.Client {
+  const hosts = hostsOf(options.url);
+  return class extends pg.Client {
+    constructor(config?: string | pg.ClientConfig) {
+      const url = hosts.current;
+      super({ ...(config as pg.ClientConfig), connectionString: url });
+      urlOfClient.set(this, url);
+      // One that breaks while it is lent out is told by its statement; without a listener it would end the process.
+      this.on('error', () => undefined);
+      let isUsed = false;
+      this.once('connect', () => (isUsed = true));
+      this.once('end', () => {
+        if (!isUsed) hosts.leave(url);
+      });
+    }
   };
 }
 
@@ -69,8 +138,10 @@ export function poolConfig(
   isPipelined: boolean,
 ): pg.PoolConfig {
   const settings = settingsText(options);
+  const hosts = hostsOf(options.url);
   return {
     ...clientConfig(options),
+    Client: pooledClient(options),
     // Whoever waits for a connection of a pool hears soon that there is none.
     connectionTimeoutMillis: options.connectTimeoutMs ?? 2000,
     max: connectionsMax,
@@ -79,7 +150,15 @@ export function poolConfig(
     ...(isPipelined ? { pipeline: true } : {}),
     // pg-pool waits for the promise, although its types do not say so.
     // oxlint-disable-next-line typescript/no-misused-promises
-    onConnect: (client: pg.ClientBase) => client.query(settings),
+    onConnect: async (client: pg.ClientBase) => {
+      try {
+        await assertTakesWrites(client, hosts);
+      } catch (error) {
+        hosts.leave(urlOfClient.get(client) ?? '');
+        throw error;
+      }
+      await client.query(settings);
+    },
   };
 }
 

@@ -35,14 +35,29 @@ export class DatabaseError extends Error {
       state === null ||
       state.startsWith('08') ||
       state.startsWith('57P') ||
+      // A server that takes no writes any more is not the one that was looked for.
+      state === '25006' ||
       state === '25P03' ||
       state === '25P04'
     );
   }
 
+  /**
+   * The server lacks what it needs for any work of this kind: a disk is full, a file cannot be written, it has too many
+   * connections. No fault of a write, so nothing is to be concluded of it; the same will do once that has been seen to.
+   */
+  get isServerTrouble(): boolean {
+    return this.sqlState !== null && (troubleStates.has(this.sqlState) || this.sqlState.startsWith('58'));
+  }
+
   /** Concurrent work or a limit got in the way; the same statement may succeed at once. */
   get isTransient(): boolean {
     return this.sqlState !== null && transientStates.has(this.sqlState);
+  }
+
+  /** A lock or an answer was awaited for as long as the session may wait. */
+  get isWaitOver(): boolean {
+    return this.sqlState === '55P03' || this.sqlState === '57014';
   }
 
   /** Facts were stale by the time of the write: a constraint, or a count that differs from the plan. */
@@ -64,6 +79,8 @@ export class DatabaseError extends Error {
 
 /** Deadlock, serialization failure, lock not available, statement cancelled. */
 const transientStates = new Set(['40P01', '40001', '55P03', '57014']);
+/** Insufficient resources, disk full, out of memory, too many connections, a configured limit. */
+const troubleStates = new Set(['53000', '53100', '53200', '53300', '53400']);
 /** Foreign key, unique. */
 const staleStates = new Set(['23503', '23505', '23001']);
 

@@ -1,7 +1,7 @@
 /** A pool for the short statements of a node or a command: reads, cancellations, and the `direct` mode's sessions. */
 import pg from 'pg';
 import { parametersOf } from './array-literal.ts';
-import { poolConfig, type ConnectionOptions } from './connection.ts';
+import { checkOut, poolConfig, type ConnectionOptions } from './connection.ts';
 import { reduceError } from './database-error.ts';
 import { usageOf, type PoolUsage } from './pool-usage.ts';
 import { query } from './queries.ts';
@@ -29,10 +29,17 @@ export class Database {
 
   async run(name: string, values: readonly unknown[] = []): Promise<Row[]> {
     const { text } = query(name);
+    let client: pg.PoolClient | null = null;
+    let isBroken = true;
     try {
-      return (await this.#pool.query<Row>({ name, text, values: parametersOf(values) })).rows;
+      client = await checkOut(this.#pool, this.url);
+      const { rows } = await client.query<Row>({ name, text, values: parametersOf(values) });
+      isBroken = false;
+      return rows;
     } catch (error) {
       throw reduceError(error, name);
+    } finally {
+      client?.release(isBroken);
     }
   }
 

@@ -7,6 +7,7 @@ import { Socket } from 'node:net';
 import { SluiceError } from '@sluice/protocol';
 import type pgListen from 'pg-listen';
 import { clientConfig } from './connection.ts';
+import { hostsOf, type Hosts } from './hosts.ts';
 import { reconnectDelayMs } from './reconnect-delay.ts';
 
 // A CommonJS module with a default export: loaders disagree on what an import of it gives, `require` does not.
@@ -26,6 +27,28 @@ export interface ListenerOptions {
   applicationName: string;
 }
 
+/** Connects to whichever server is current: pg-listen keeps the configuration that it began with. */
+class RoamingSocket extends Socket {
+  readonly #hosts: Hosts;
+  /** The server at the other end is one to listen to. */
+  isProven = false;
+
+  constructor(hosts: Hosts) {
+    super();
+    this.#hosts = hosts;
+  }
+
+  override connect(...args: unknown[]): this {
+    if (this.#hosts.count === 1) return (super.connect as (...all: unknown[]) => this)(...args);
+    const url = this.#hosts.current;
+    this.once('close', () => {
+      if (!this.isProven) this.#hosts.leave(url);
+    });
+    const { hostname, port } = new URL(url);
+    return super.connect(Number(port || 5432), hostname.replace(/^\[|\]$/g, ''));
+  }
+}
+
 /** A farewell that is not answered by then is none. */
 const closeTimeoutMs = 500;
 
@@ -37,7 +60,7 @@ export function notifyListener(options: ListenerOptions): Listener {
   const callbacks = new Map<string, (payload: string | null) => void>();
   let isListening = false;
   let closed = false;
-  const sockets = new Set<Socket>();
+  const sockets = new Set<RoamingSocket>();
   const destroySockets = (): void => sockets.forEach((socket) => socket.destroy());
   const assertOpen = (): void => {
     if (closed) throw new SluiceError('stopping', 'Cannot listen as the listener is closed');
@@ -52,7 +75,7 @@ export function notifyListener(options: ListenerOptions): Listener {
       }),
       stream() {
         assertOpen();
-        const socket = new Socket();
+        const socket = new RoamingSocket(hostsOf(options.url));
         sockets.add(socket);
         socket.once('close', () => sockets.delete(socket));
         return socket;
@@ -73,6 +96,7 @@ export function notifyListener(options: ListenerOptions): Listener {
   );
   const everyone = (): void => callbacks.forEach((onHint) => onHint(null));
   subscriber.events.on('connected', () => {
+    for (const socket of sockets) socket.isProven = true;
     isListening = true;
     everyone();
   });

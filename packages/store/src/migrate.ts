@@ -4,9 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import pg from 'pg';
 import { SluiceError } from '@sluice/protocol';
-import { clientConfig } from './connection.ts';
+import { connectClient } from './connection.ts';
 import { reduceError } from './database-error.ts';
 import { lockKeys } from './names.ts';
 import { sqlFolder } from './queries.ts';
@@ -52,12 +51,14 @@ export const schemaVersion: number = readMigrations().at(-1)?.version ?? 0;
  */
 export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   // Patient: it may wait for another's migration, and its own may take as long as the tables are large.
-  const client = new pg.Client(
-    clientConfig({ url: options.url, applicationName: 'sluice migrate', answerTimeoutMs: 0 }),
-  );
-  client.on('error', () => undefined);
+  const client = await connectClient({
+    url: options.url,
+    applicationName: 'sluice migrate',
+    answerTimeoutMs: 0,
+  }).catch((error: unknown) => {
+    throw reduceError(error, 'migrate');
+  });
   try {
-    await client.connect();
     await client.query('begin');
     // A transaction lock: given back by whatever ends the session.
     await client.query('select pg_advisory_xact_lock($1, 0)', [lockKeys.migration]);

@@ -1,6 +1,6 @@
 /** Sessions for those who need one for the length of a batch: the `direct` and `local` modes. */
 import pg from 'pg';
-import { poolConfig, type ConnectionOptions } from './connection.ts';
+import { checkOut, poolConfig, type ConnectionOptions } from './connection.ts';
 import { reduceError } from './database-error.ts';
 import { usageOf, type PoolUsage } from './pool-usage.ts';
 import { Session } from './session.ts';
@@ -12,10 +12,12 @@ export interface SessionPoolOptions extends ConnectionOptions {
 
 export class SessionPool {
   readonly #pool: pg.Pool;
+  readonly #url: string;
   /** One for each connection, for as long as it lives. */
   readonly #sessions = new WeakMap<pg.PoolClient, Session>();
 
   constructor(options: SessionPoolOptions) {
+    this.#url = options.url;
     this.#pool = new pg.Pool(poolConfig(options, options.sessionsMax ?? 32, true));
     this.#pool.on('error', () => undefined);
   }
@@ -24,7 +26,7 @@ export class SessionPool {
   async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
     let client: pg.PoolClient;
     try {
-      client = await this.#pool.connect();
+      client = await checkOut(this.#pool, this.#url);
     } catch (error) {
       throw reduceError(error, 'connect');
     }

@@ -2,10 +2,10 @@
  * One connection to PostgreSQL that belongs to one owner and sends statements in flights: many statements, one round
  * trip. Lock, fence and batch of a leader run on the same session; an intake buffer has one of its own.
  */
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import pg from 'pg';
 import { parametersOf } from './array-literal.ts';
-import { clientConfig, settingsText, type ConnectionOptions } from './connection.ts';
+import { connectClient, settingsText, type ConnectionOptions } from './connection.ts';
 import { DatabaseError, reduceError } from './database-error.ts';
 import { query } from './queries.ts';
 
@@ -56,17 +56,20 @@ export class Session {
 
   /** Connects and applies the settings. Throws {@link DatabaseError}. */
   static async open(options: ConnectionOptions): Promise<Session> {
-    const socket = new Socket();
-    const client = new pg.Client({ ...clientConfig(options), pipeline: true, stream: () => socket });
-    const session = new Session(client, () => endWithin(closeTimeoutMs, client, socket));
+    let session: Session | null = null;
     try {
-      await client.connect();
+      let socket: Socket | undefined;
+      const client = await connectClient(options, (made) => {
+        socket = made;
+        return { pipeline: true } as pg.ClientConfig;
+      });
+      session = new Session(client, () => endWithin(closeTimeoutMs, client, socket));
       await client.query(settingsText(options));
       const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
       session.#pid = rows[0]?.pid ?? 0;
       return session;
     } catch (error) {
-      await session.close();
+      await session?.close();
       throw reduceError(error, 'connect');
     }
   }
@@ -145,8 +148,8 @@ export class Session {
 }
 
 /** Ends a client in order, or by its socket: a half-open connection never says that it has ended. */
-async function endWithin(milliseconds: number, client: pg.Client, socket: Socket): Promise<void> {
-  const timer = setTimeout(() => socket.destroy(), milliseconds);
+async function endWithin(milliseconds: number, client: pg.Client, socket: Socket | undefined): Promise<void> {
+  const timer = setTimeout(() => socket?.destroy(), milliseconds);
   try {
     await client.end();
   } finally {

@@ -120,6 +120,7 @@ export function createWriter(options: WriterOptions): Writer {
           observer?.sessionEnded(endOf(error));
           log?.[isExpectedEnd(error) ? 'warn' : 'error'](describeError(error), 'session ended');
         },
+        onTrouble: (error) => log?.error(describeError(error), 'settles nothing as the server is in trouble'),
       }),
   );
 

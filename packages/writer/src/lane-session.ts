@@ -38,6 +38,8 @@ export interface LaneSessionOptions {
   /** An operator wants the writer to drain; this session gives up its lanes and ends by itself. */
   onDrain: () => void;
   onError: (error: unknown) => void;
+  /** The server lacks what any batch needs, e.g. room on its disk; the session leads on. */
+  onTrouble: (error: DatabaseError) => void;
 }
 
 /**
@@ -49,7 +51,8 @@ const sessionSettings: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: '2s',
   transaction_timeout: '30s',
   statement_timeout: '20s',
-  lock_timeout: '5s',
+  // Whoever stands in the way of one write holds up its neighbours for no longer than this, a few times.
+  lock_timeout: '1s',
   client_connection_check_interval: '250ms',
   tcp_user_timeout: '3s',
   tcp_keepalives_idle: '5',
@@ -66,6 +69,8 @@ export class LaneSession {
   #running: Promise<void> | null = null;
   #elector: Elector | null = null;
   #nextBeat = 0;
+  /** The server lacks something: until then it is left alone. */
+  #goOnAt = 0;
   #blocked: BlockedWrites | null = null;
   #beat: Beat = {
     hasReady: false,
@@ -155,7 +160,7 @@ export class LaneSession {
     });
     await elector.join();
     this.#nextBeat = 0;
-    while (!this.#isStopping) {
+    for (let troubles = 0; !this.#isStopping;) {
       const isBeat = performance.now() >= this.#nextBeat;
       const wasBusy = this.#beat.hasReady;
       let hasTaken = false;
@@ -164,21 +169,46 @@ export class LaneSession {
         guard.forget();
       }
       if (!wasBusy && !hasTaken) this.#noteWakeup();
-      if (guard.isBusy) await guard.step();
-      const suspects = guard.lanes;
-      const drained = [...elector.terms.keys()].filter((lane) => !suspects.has(lane));
-      // An idle leader only beats: it locks no term rows until there is something to settle.
-      const mayHaveWork = drained.length > 0 && (this.#isHinted || this.#beat.hasReady);
-      this.#isHinted = false;
-      const isDone = !mayHaveWork || (await this.#drain(session, elector, drained, blocked));
-      // What came to suspect lanes meanwhile is looked for once they are suspect no more.
-      this.#beat.hasReady = !isDone || guard.isBusy;
-      const looks = this.#beat.hasBlocked && (isBeat || blocked.hasHints);
-      if (looks && (await blocked.tick([...elector.terms.keys()])) > 0) this.#isHinted = true;
-      if (isDone && !this.#isHinted && !guard.isBusy && !this.#isStopping)
-        await this.#rest(this.#nextBeat - performance.now());
+      let isDone = true;
+      if (performance.now() >= this.#goOnAt) {
+        try {
+          isDone = await this.#work(session, elector, blocked, guard, isBeat);
+          troubles = 0;
+        } catch (error) {
+          if (!(error instanceof DatabaseError) || !error.isServerTrouble) throw error;
+          // Nothing was committed, and nothing is the fault of a write: it leads on, and tries again after a while.
+          this.#options.onTrouble(error);
+          this.#goOnAt = performance.now() + reconnectDelayMs(troubles++);
+        }
+      }
+      const now = performance.now();
+      const isWaiting = now < this.#goOnAt;
+      if (isWaiting || (isDone && !this.#isHinted))
+        await this.#rest((isWaiting ? Math.min(this.#nextBeat, this.#goOnAt) : this.#nextBeat) - now);
     }
     await elector.end();
+  }
+
+  /** Tries what is suspect, drains one batch, and looks after blocked writes. True: there is nothing to do until a hint. */
+  async #work(
+    session: Session,
+    elector: Elector,
+    blocked: BlockedWrites,
+    guard: CrashGuard,
+    isBeat: boolean,
+  ): Promise<boolean> {
+    if (guard.isBusy) await guard.step();
+    const suspects = guard.lanes;
+    const drained = [...elector.terms.keys()].filter((lane) => !suspects.has(lane));
+    // An idle leader only beats: it locks no term rows until there is something to settle.
+    const mayHaveWork = drained.length > 0 && (this.#isHinted || this.#beat.hasReady);
+    this.#isHinted = false;
+    const isDone = !mayHaveWork || (await this.#drain(session, elector, drained, blocked));
+    // What came to suspect lanes meanwhile is looked for once they are suspect no more.
+    this.#beat.hasReady = !isDone || guard.isBusy;
+    const looks = this.#beat.hasBlocked && (isBeat || blocked.hasHints);
+    if (looks && (await blocked.tick([...elector.terms.keys()])) > 0) this.#isHinted = true;
+    return isDone && !guard.isBusy;
   }
 
   #noteWakeup(): void {
@@ -244,7 +274,7 @@ export class LaneSession {
 
   /** Until a hint, the stop, or the time is over. */
   async #rest(milliseconds: number): Promise<void> {
-    if (milliseconds <= 0) return;
+    if (milliseconds <= 0 || this.#isStopping) return;
     const roused = new AbortController();
     this.#rouse = () => roused.abort();
     await pause(milliseconds, undefined, { signal: roused.signal }).catch(() => undefined);

@@ -26,6 +26,13 @@ export function requireDatabaseUrl(
 
 /** The URL without its password and its parameters, which may hold another. */
 export function redactUrl(url: string): string {
+  return url
+    .split(/,(?=postgres(?:ql)?:\/\/)/)
+    .map(redactOne)
+    .join(',');
+}
+
+function redactOne(url: string): string {
   const match = /^(\w+:\/\/)(?:([^@/:]*)(?::[^@/]*)?@)?([^?]*)/.exec(url);
   if (match === null) return 'postgres://…';
   const [, scheme = '', user = '', rest = ''] = match;

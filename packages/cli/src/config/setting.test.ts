@@ -96,6 +96,8 @@ describe('a database URL', () => {
     ['postgres://u:p@h:1/d', 'postgres://u@h:1/d'],
     ['postgres://u:p@h/d?password=p', 'postgres://u@h/d'],
     ['postgres://h/d', 'postgres://h/d'],
+    ['postgres://u:p@h,i:2/d', 'postgres://u@h,i:2/d'],
+    ['postgres://u:p@h/d,postgres://u:q@i/d', 'postgres://u@h/d,postgres://u@i/d'],
     ['nonsense', 'postgres://…'],
   ])('is shown without its password: %s', (url, shown) => {
     expect(redactUrl(url)).toBe(shown);

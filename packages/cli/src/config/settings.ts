@@ -44,7 +44,8 @@ export function numberSetting(
 export const databaseUrl = setting<string | undefined>({
   flags: '--database-url <url>',
   variables: ['DATABASE_URL'],
-  description: 'PostgreSQL to work on; left out, PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE say it',
+  description:
+    'PostgreSQL to work on, or several servers (postgres://…@a,b/db), of which the one that takes writes is used; left out, PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE say it',
   form: 'a postgres:// URL',
   schema: postgresUrl,
   isSecret: true,

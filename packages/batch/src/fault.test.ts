@@ -1,0 +1,42 @@
+import { DatabaseError } from '@sluice/store';
+import { describe, expect, test } from 'vitest';
+import { isBatchFault, remedyFor } from './fault.ts';
+
+const fault = (sqlState: string): DatabaseError => new DatabaseError({ sqlState, message: sqlState });
+
+describe('a fault', () => {
+  test.each([
+    { what: 'a deadlock', code: '40P01', first: 'try_again', last: 'halve', alone: 'answer_conflict' },
+    // Its neighbours need not wait again for what was not there in time.
+    {
+      what: 'a lock that was not free',
+      code: '55P03',
+      first: 'halve',
+      last: 'halve',
+      alone: 'answer_conflict',
+    },
+    {
+      what: 'a statement that took too long',
+      code: '57014',
+      first: 'halve',
+      last: 'halve',
+      alone: 'answer_conflict',
+    },
+    { what: 'anything else', code: '22003', first: 'halve', last: 'halve', alone: 'set_aside' },
+  ])('that is $what', ({ code, first, last, alone }) => {
+    expect(remedyFor(fault(code), 1, 8)).toBe(first);
+    expect(remedyFor(fault(code), 6, 8)).toBe(last);
+    expect(remedyFor(fault(code), 1, 1)).toBe('try_again');
+    expect(remedyFor(fault(code), 6, 1)).toBe(alone);
+  });
+
+  test.each(['53100', '53300', '58030'])('of the server is no write’s: %s', (code) => {
+    expect(isBatchFault(fault(code), 8)).toBe(false);
+    expect(isBatchFault(fault(code), 1)).toBe(false);
+  });
+
+  test('of memory may be that of a large batch', () => {
+    expect(isBatchFault(fault('53200'), 8)).toBe(true);
+    expect(isBatchFault(fault('53200'), 1)).toBe(false);
+  });
+});

@@ -1,0 +1,27 @@
+import { describe, expect, test } from 'vitest';
+import { Hosts, splitUrl } from './hosts.ts';
+
+describe('a URL', () => {
+  test.each([
+    ['postgres://u:p@a/db', ['postgres://u:p@a/db']],
+    ['postgres://u:p@a,b:5433/db?x=1', ['postgres://u:p@a/db?x=1', 'postgres://u:p@b:5433/db?x=1']],
+    ['postgres://a/d,postgresql://u:p,q@b/d', ['postgres://a/d', 'postgresql://u:p,q@b/d']],
+    ['postgres://[::1]:1,[::2]:2/d', ['postgres://[::1]:1/d', 'postgres://[::2]:2/d']],
+    ['postgres://a,b/d?target_session_attrs=read-write', ['postgres://a/d', 'postgres://b/d']],
+    ['postgres://a/d?target_session_attrs=primary&sslmode=require', ['postgres://a/d?sslmode=require']],
+    ['postgres://%2Frun%2Fpg/d', ['postgres://%2Frun%2Fpg/d']],
+  ])('names servers: %s', (url, urls) => {
+    expect(splitUrl(url)).toEqual(urls);
+  });
+});
+
+describe('a list of servers', () => {
+  test('moves on once, however many find that one cannot be used, and begins anew at its end', () => {
+    const hosts = new Hosts(['a', 'b']);
+    hosts.leave('a');
+    hosts.leave('a');
+    expect(hosts.current).toBe('b');
+    hosts.leave('b');
+    expect(hosts.current).toBe('a');
+  });
+});
