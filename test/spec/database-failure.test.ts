@@ -33,18 +33,18 @@ interface Traffic {
 
 /** Clients that write one note after the other, until they are stopped. */
 function startTraffic(node: SluiceClient, clients: number): Traffic {
-  let isOver = false;
+  const over = new AbortController();
   const traffic: Traffic = {
     created: [],
     failed: [],
     async stop() {
-      isOver = true;
+      over.abort();
       await running;
     },
   };
   const running = Promise.all(
     Array.from({ length: clients }, async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         try {
           const { documentId, code } = await node.submit(note());
           if (documentId === null) traffic.failed.push(code ?? '');
@@ -200,7 +200,7 @@ describe('a disk that is full', () => {
     { timeout: 120_000 },
     async (context) => {
       const server = await startOwnServer();
-      if (!(await mountTablespace(server))) return context.skip('this process may not mount a small disk');
+      context.skip(!(await mountTablespace(server)), 'this process may not mount a small disk');
       await server.sql('alter table sluice.reference set tablespace small');
       await server.sql('alter index sluice.reference_pkey set tablespace small');
       await server.sql('alter table sluice.alias set tablespace small');
@@ -229,7 +229,7 @@ describe('a disk that is full', () => {
 
   test('takes nothing into the intake, and says so', { timeout: 120_000 }, async (context) => {
     const server = await startOwnServer();
-    if (!(await mountTablespace(server))) return context.skip('this process may not mount a small disk');
+    context.skip(!(await mountTablespace(server)), 'this process may not mount a small disk');
     await server.sql('alter table sluice.intake set tablespace small');
     const world = await startWorld(server.url, { client: patient });
     await world.submit(note());

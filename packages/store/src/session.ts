@@ -3,7 +3,7 @@
  * trip. Lock, fence and batch of a leader run on the same session; an intake buffer has one of its own.
  */
 import type { Socket } from 'node:net';
-import pg from 'pg';
+import type pg from 'pg';
 import { parametersOf } from './array-literal.ts';
 import { connectClient, settingsText, type ConnectionOptions } from './connection.ts';
 import { DatabaseError, reduceError } from './database-error.ts';
@@ -61,7 +61,7 @@ export class Session {
       let socket: Socket | undefined;
       const client = await connectClient(options, (made) => {
         socket = made;
-        return { pipeline: true } as pg.ClientConfig;
+        return { pipeline: true };
       });
       session = new Session(client, () => endWithin(closeTimeoutMs, client, socket));
       await client.query(settingsText(options));
