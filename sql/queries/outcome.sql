@@ -36,23 +36,27 @@ left join lateral (
 where i.write_id = any($1::uuid[]) and i.client = $2
   and not exists (select from sluice.outcome o where o.write_id = i.write_id);
 
--- name: findKey
--- The write of this client's idempotency key: settled, or under way.
-select k.write_id, k.fingerprint, null::smallint as lane,
-       o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail
-from sluice.idempotency_key k
-join sluice.outcome o on o.write_id = k.write_id
-where k.client = $1 and k.key = $2
-union all
-(select i.write_id,
-       i.operation || ' ' || i.resource || ' ' || case when i.operation = 'upsert' then '' else i.document_id::text end
-         || ' ' || i.content_hash,
-       i.lane, null, null, i.resource, null, null, null, null
-from sluice.intake i
-where i.client = $1 and i.idempotency_key = $2
-order by i.position
-limit 1)
-limit 1;
+-- name: findKeys
+-- The writes of these clients' idempotency keys, by the keys' places: settled, or under way.
+select w.place::integer, f.*
+from unnest($1::text[], $2::text[]) with ordinality as w (client, key, place)
+cross join lateral (
+  select k.write_id, k.fingerprint, null::smallint as lane,
+         o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail
+  from sluice.idempotency_key k
+  join sluice.outcome o on o.write_id = k.write_id
+  where k.client = w.client and k.key = w.key
+  union all
+  (select i.write_id,
+         i.operation || ' ' || i.resource || ' ' || case when i.operation = 'upsert' then '' else i.document_id::text end
+           || ' ' || i.content_hash,
+         i.lane, null, null, i.resource, null, null, null, null
+  from sluice.intake i
+  where i.client = w.client and i.idempotency_key = w.key
+  order by i.position
+  limit 1)
+  limit 1
+) f;
 
 -- name: forgetOutcomes
 -- Outcomes past their retention: write ids are UUIDv7, so the key itself tells their age.

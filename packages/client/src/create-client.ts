@@ -24,6 +24,7 @@ import type {
   WriteState,
 } from './contract.ts';
 import { BlockedQuota } from './blocked-quota.ts';
+import { GatheredReads } from './gathered-reads.ts';
 import { CoordinatedPath } from './coordinated-path.ts';
 import { GuardedPath } from './guarded-path.ts';
 import { MemoryPath } from './memory-path.ts';
@@ -96,6 +97,7 @@ class Client implements SluiceClient {
   readonly #waitMs: number;
   readonly #waitingWritesMax: number;
   readonly #blockedQuota: BlockedQuota;
+  readonly #keys: GatheredReads<Write>;
   readonly #logger: Logger | undefined;
   readonly #drainMs: number;
   readonly #observer: ClientObserver | undefined;
@@ -121,6 +123,12 @@ class Client implements SluiceClient {
       ...(options.answerTimeoutMs === undefined ? {} : { answerTimeoutMs: options.answerTimeoutMs }),
     });
     this.#path = this.#createPath(options);
+    this.#keys = new GatheredReads((writes) =>
+      this.#run('findKeys', [
+        writes.map(({ client }) => client),
+        writes.map(({ idempotencyKey }) => idempotencyKey),
+      ]),
+    );
     this.#blockedQuota = new BlockedQuota({
       blockedWritesMax: options.blockedWritesMax ?? defaults.blockedWritesMax,
       run: (name, values) => this.#run(name, values),
@@ -270,7 +278,7 @@ class Client implements SluiceClient {
   async #findEarlier(
     write: Write,
   ): Promise<{ writeId: string; lane: number; outcome: Outcome | null } | null> {
-    const [row] = await this.#run('findKey', [write.client, write.idempotencyKey]);
+    const row = await this.#keys.find(write);
     if (row === undefined) return null;
     if (row['fingerprint'] !== fingerprintOf(write)) throw new SluiceError('idempotency_key_reused');
     const outcome = row['result'] === null ? null : outcomeOf(row);
