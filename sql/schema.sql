@@ -304,7 +304,7 @@ create view sluice.lane_reason as
         CASE
             WHEN paused_at IS NOT NULL THEN 'lane_paused'::text
             WHEN lane <> ALL ((( SELECT sluice.led_lanes() AS led_lanes))::integer[]) THEN 'lane_without_leader'::text
-            WHEN (EXISTS ( SELECT
+            WHEN suspect_since IS NOT NULL OR (EXISTS ( SELECT
                FROM sluice.lane_retry_now r
               WHERE r.lane = l.lane)) THEN 'retrying'::text
             ELSE 'ready'::text
@@ -367,7 +367,8 @@ create view sluice.lane_status as
            FROM sluice.intake i
           WHERE i.lane = l.lane AND i.blocked_at IS NOT NULL
           ORDER BY i."position"
-         LIMIT 1)) AS oldest_accepted_at
+         LIMIT 1)) AS oldest_accepted_at,
+    l.suspect_since
    FROM sluice.lane l
      JOIN sluice.lane_reason s ON s.lane = l.lane
      LEFT JOIN sluice.writer w ON w.writer_id = COALESCE(l.writer_id, l.last_writer_id)

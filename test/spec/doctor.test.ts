@@ -36,7 +36,6 @@ beforeAll(async () => {
   writer = createWriter({ url: server.url, model });
   await writer.start();
   operator = new Database({ url: server.url, applicationName: 'sluice test', connectionsMax: 1 });
-  await eventually(() => expect(writer.status().lanes).toHaveLength(16));
 }, 120_000);
 
 afterAll(async () => {
@@ -300,6 +299,7 @@ const faults: Fault[] = [
 
 describe('the doctor', () => {
   test('finds nothing where all is well, and changes nothing', { timeout }, async () => {
+    await eventually(() => expect(writer.status().lanes).toHaveLength(16));
     const { verdict, findings } = await runDoctor(operator);
     expect(findings.filter((finding) => finding.verdict !== 'ok')).toEqual([]);
     expect(verdict).toBe('ok');

@@ -57,12 +57,12 @@ interface PlanNode {
 async function measure(
   client: pg.Client,
   name: string,
-  values: readonly unknown[],
+  values: readonly (string | number | null)[],
 ): Promise<{ rows: Map<string, number>; scans: Set<string> }> {
   const text = queries.get(name)!.text;
   await client.query(`prepare ${name} as ${text}`);
   const literals = values.map((value) =>
-    value === null ? 'null' : typeof value === 'number' ? `${value}` : `'${String(value)}'`,
+    value === null ? 'null' : typeof value === 'number' ? `${value}` : `'${value}'`,
   );
   const call = literals.length > 0 ? `${name}(${literals.join(', ')})` : name;
   // As the product's sessions have it after a few calls.
@@ -198,12 +198,15 @@ describe('a role that is given the views and nothing else', () => {
     await sql(database.url, `grant select on ${views.map((view) => `sluice.${view}`).join(', ')} to ${role}`);
     const client = await openConnection(database.url);
     await client.query(`set role ${role}`);
+    const seen: string[] = [];
     for (const view of views) {
       const { rows, fields } = await client.query(`select * from sluice.${view} limit 10`);
+      if (rows.length > 0) seen.push(view);
       expect(fields.map(({ name }) => name)).not.toContain('body');
       expect(JSON.stringify(rows)).not.toContain('secret');
-      if (view !== 'writer_status' && view !== 'throughput') expect(rows.length).toBeGreaterThan(0);
     }
+    // There are no writers, and nothing was settled.
+    expect(seen).toEqual(['lane_status', 'stuck_write', 'awaited_status', 'blocked_chain']);
     await expect(client.query('select from sluice.intake')).rejects.toMatchObject({ code: '42501' });
     await expect(client.query('select from sluice.dead_letter')).rejects.toMatchObject({ code: '42501' });
   });

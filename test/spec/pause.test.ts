@@ -1,6 +1,14 @@
 // Lanes that an operator pauses, writers that are drained, and leaders that try again: seen and done through the database.
 
-import { drainWriter, listLanes, listStuck, listWriters, pauseLanes, resumeLanes } from '@sluice/operator';
+import {
+  drainWriter,
+  explainLane,
+  listLanes,
+  listStuck,
+  listWriters,
+  pauseLanes,
+  resumeLanes,
+} from '@sluice/operator';
 import { defaults } from '@sluice/protocol';
 import { Database } from '@sluice/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -23,15 +31,16 @@ const actor = 'a test';
 const allLanes = Array.from({ length: defaults.lanes }, (_, lane) => lane);
 
 describe.each([
-  { name: 'a paused lane', notifications: true },
-  { name: 'a paused lane, without notifications', notifications: false },
-])('$name', ({ notifications }) => {
+  { name: 'a paused lane', notifications: true, ownership: 'lock' as const },
+  { name: 'a paused lane, without notifications', notifications: false, ownership: 'lock' as const },
+  { name: 'a paused lane that is led by a lease', notifications: true, ownership: 'lease' as const },
+])('$name', ({ notifications, ownership }) => {
   const database = useDatabase();
 
   async function setup(options: WorldOptions = {}): Promise<{ world: World; operator: Database }> {
     const world = await startWorld(database.url, {
       client: { notifications },
-      writer: { notifications },
+      writer: { notifications, ownership },
       ...options,
     });
     const operator = new Database({ url: database.url, applicationName: 'sluice test', connectionsMax: 2 });
@@ -161,5 +170,20 @@ describe('a writer', () => {
     await eventually(async () =>
       expect((await listLanes(operator)).filter(({ retry }) => retry !== null)).toEqual([]),
     );
+  });
+
+  test('whose predecessor died tells of the lanes in which writes are tried apart', async () => {
+    const world = await startWorld(database.url);
+    const operator = new Database({ url: database.url, applicationName: 'sluice test', connectionsMax: 2 });
+    onTestFinished(() => operator.close());
+    await untilShared(world.writers);
+    const suspect = (since: string): Promise<unknown> =>
+      world.sql(`update sluice.lane set suspect_since = ${since} where lane = 3`);
+    await suspect('clock_timestamp()');
+    const lanes = await listLanes(operator);
+    expect(lanes.filter(({ reason }) => reason !== 'ready')).toMatchObject([{ lane: 3, reason: 'retrying' }]);
+    expect(explainLane(lanes[3]!)).toContain('its writes are tried apart');
+    await suspect('null');
+    expect((await listLanes(operator)).filter(({ reason }) => reason !== 'ready')).toEqual([]);
   });
 });

@@ -3,7 +3,7 @@
 // where a transaction ends, and holds two connections.
 
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import pg from 'pg';
 
 export interface TransactionPooler {
@@ -65,9 +65,11 @@ export async function startTransactionPooler(url: string): Promise<TransactionPo
       socket.write(Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 0, 0x5a, 0, 0, 0, 5, idle]));
       onMessages(socket, (message) => {
         // Terminate ends the client's connection, not the server's.
-        if (message[0] === 0x58) return void socket.end();
-        frontend.waiting.push(message);
-        serve(frontend);
+        if (message[0] === 0x58) socket.end();
+        else {
+          frontend.waiting.push(message);
+          serve(frontend);
+        }
       });
     });
   });

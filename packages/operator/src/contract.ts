@@ -20,6 +20,8 @@ export interface LaneStatus {
   pausedAt: string | null;
   pausedBy: string | null;
   retry: { error: string | null; attempt: number; since: string; nextAt: string } | null;
+  /** Its leader died, perhaps of a write: since then what is ready is tried apart. */
+  suspectSince: string | null;
   ready: number;
   blocked: number;
   /** Since when the oldest write waits. */

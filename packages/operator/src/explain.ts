@@ -46,5 +46,9 @@ export function explainLane(lane: LaneStatus): string {
     retry === null
       ? ''
       : `; tries again after error ${retry.error ?? '?'}, attempt ${retry.attempt}, next at ${retry.nextAt}`;
-  return led + paused + tries;
+  const suspect =
+    lane.suspectSince === null
+      ? ''
+      : `; its leader died at ${lane.suspectSince} or before, so its writes are tried apart`;
+  return led + paused + tries + suspect;
 }

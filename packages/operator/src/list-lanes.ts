@@ -36,6 +36,7 @@ function laneStatusOf(row: Row): LaneStatus {
             since: row['retry_since'] as string,
             nextAt: row['retry_next_at'] as string,
           },
+    suspectSince: row['suspect_since'] as string | null,
     ready: row['ready'] as number,
     blocked: row['blocked'] as number,
     oldestAcceptedAt: row['oldest_accepted_at'] as string | null,

@@ -37,7 +37,7 @@ export async function readStatus(database: Database, options: StatusOptions = {}
     oldestSeconds: oldest.length === 0 ? null : rounded(Math.max(...oldest) / 1000),
     lanesWithoutLeader: lanes.filter(({ isLed }) => !isLed).length,
     lanesPaused: lanes.filter(({ pausedAt }) => pausedAt !== null).length,
-    lanesRetrying: lanes.filter(({ retry }) => retry !== null).length,
+    lanesRetrying: lanes.filter(isTriedAgain).length,
     writers: writers.filter(({ state }) => state !== 'gone' && state !== 'stopped').length,
     olderThanSeconds,
     waiting,
@@ -66,10 +66,7 @@ function problemsOf(status: Omit<Status, 'isHealthy' | 'problems'>, hasHadWriter
     lanes.filter(({ pausedAt }) => pausedAt !== null),
     'paused',
   );
-  tell(
-    lanes.filter(({ retry }) => retry !== null),
-    'whose leader tries a batch again',
-  );
+  tell(lanes.filter(isTriedAgain), 'tried again, after an error or the death of a leader');
   if (deadLetters > 0) problems.push(`${deadLetters} ${deadLetters === 1 ? 'dead letter' : 'dead letters'}`);
   const late = lateOf(waiting);
   if (late > 0)
@@ -77,6 +74,10 @@ function problemsOf(status: Omit<Status, 'isHealthy' | 'problems'>, hasHadWriter
       `${late} ${late === 1 ? 'write waits' : 'writes wait'} for longer than ${olderThanSeconds} s`,
     );
   return problems;
+}
+
+function isTriedAgain({ retry, suspectSince }: LaneStatus): boolean {
+  return retry !== null || suspectSince !== null;
 }
 
 /** Who was told how long to wait is late only after that. */

@@ -41,9 +41,10 @@ function cellsOf(lane: LaneStatus, now: number): string[] {
   ];
 }
 
-function stateOf({ isLed, leaderlessSince, pausedAt, pausedBy, retry }: LaneStatus): string {
+function stateOf({ isLed, leaderlessSince, pausedAt, pausedBy, retry, suspectSince }: LaneStatus): string {
   const parts = [isLed ? 'led' : `no leader since ${leaderlessSince ?? '?'}`];
   if (pausedAt !== null) parts.push(`paused by ${pausedBy} since ${pausedAt}`);
   if (retry !== null) parts.push(`tries again after ${retry.error ?? 'an error'}, attempt ${retry.attempt}`);
+  if (suspectSince !== null) parts.push('tried in parts, as its leader died');
   return parts.join('; ');
 }

@@ -37,7 +37,7 @@ async function checkPooler(url: string): Promise<Finding> {
       'pooler',
       'fault',
       'A pooler in transaction mode stands before the server: sessions keep neither locks nor LISTEN',
-      'Let writers use a direct URL, and give nodes a direct one as --listen-url (SLUICE_LISTEN_URL)',
+      'Let writers use a direct URL, or lead by --ownership lease; give nodes a direct one as --listen-url (SLUICE_LISTEN_URL)',
     );
   } finally {
     await Promise.all(sessions.map((session) => session.close()));

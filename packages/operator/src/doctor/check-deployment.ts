@@ -1,6 +1,7 @@
 /** Whether the processes of the deployment agree, and whether somebody does the work. */
 import type { Database } from '@sluice/store';
 import { lanesText } from '../read-status.ts';
+import type { LaneStatus } from '../contract.ts';
 import { listLanes } from '../list-lanes.ts';
 import { listWriters } from '../list-writers.ts';
 import { ill, well, type Finding } from './finding.ts';
@@ -70,7 +71,7 @@ async function checkLeaders(database: Database): Promise<Finding[]> {
   const unled = lanes.filter(({ isLed }) => !isLed);
   const waiting = unled.filter(({ ready, blocked }) => ready + blocked > 0);
   const paused = lanes.filter(({ pausedAt }) => pausedAt !== null);
-  const retrying = lanes.filter(({ retry }) => retry !== null);
+  const retrying = lanes.filter(({ retry, suspectSince }) => retry !== null || suspectSince !== null);
   const names = (some: typeof lanes): string => lanesText(some.map(({ lane }) => lane));
   const leaders =
     unled.length === 0
@@ -91,10 +92,15 @@ async function checkLeaders(database: Database): Promise<Finding[]> {
       : ill(
           'retries',
           'warning',
-          `${names(retrying)}: the leader tries a batch again after error ${retrying[0]?.retry?.error ?? '?'}`,
-          'See who holds locks on documents, and the log of the writer',
+          `${names(retrying)}: what waits is tried again, after ${errorOf(retrying)}`,
+          'See who holds locks on documents, and the logs of the writers',
         ),
   ];
+}
+
+function errorOf(lanes: readonly LaneStatus[]): string {
+  const code = lanes.find(({ retry }) => retry !== null)?.retry?.error;
+  return code === undefined || code === null ? 'the death of a leader' : `error ${code}`;
 }
 
 async function checkVersions(database: Database): Promise<Finding[]> {
