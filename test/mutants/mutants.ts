@@ -2,7 +2,7 @@
 
 export interface Mutant {
   name: string;
-  file: 'plan.ts' | 'world.ts';
+  file: 'apply-writes.ts' | 'plan.ts' | 'standing.ts' | 'world.ts';
   /** Occurs once in the file. */
   from: string;
   to: string;
@@ -11,19 +11,19 @@ export interface Mutant {
 export const mutants: Mutant[] = [
   {
     name: 'holds nothing back behind a write that hangs on another',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `if (standing.kind === 'hanging' || step.result === 'deleted')`,
     to: `if (step.result === 'deleted')`,
   },
   {
     name: 'accepts references that exist nowhere',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `if (standing.kind === 'unresolved') {`,
     to: `if (standing.kind === 'unresolved' && write.position < 0) {`,
   },
   {
     name: 'finds the least set: a reference must arrive before its referrer',
-    file: 'plan.ts',
+    file: 'standing.ts',
     from: `(id) => !(providers.get(id) ?? []).some((provider) => provider !== index)`,
     to: `(id) => !(providers.get(id) ?? []).some((provider) => provider < index)`,
   },
@@ -35,13 +35,13 @@ export const mutants: Mutant[] = [
   },
   {
     name: 'refuses the dependants of a held write',
-    file: 'plan.ts',
+    file: 'standing.ts',
     from: `if (!isOpen && !mayWait(write, id, facts)) missing.push(id);`,
     to: `if (!mayWait(write, id, facts)) missing.push(id);`,
   },
   {
     name: 'does not see that a superclass identity is provided',
-    file: 'plan.ts',
+    file: 'standing.ts',
     from: `    if (write.operation === 'delete') return;
     for (const id of [write.referentialId, write.superclassId]) {`,
     to: `    if (write.operation === 'delete') return;
@@ -49,13 +49,13 @@ export const mutants: Mutant[] = [
   },
   {
     name: 'ignores If-Match',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `write.ifMatch !== '*' && write.ifMatch !== target.contentHash`,
     to: `write.ifMatch === ''`,
   },
   {
     name: 'judges If-Match by what is stored, not step by step',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `write.ifMatch !== target.contentHash`,
     to: `write.ifMatch !== (target.base?.contentHash ?? target.contentHash)`,
   },
@@ -73,13 +73,13 @@ export const mutants: Mutant[] = [
   },
   {
     name: 'updates what is unchanged',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `if (target.contentHash === write.contentHash && !renames)`,
     to: `if (target.contentHash === '')`,
   },
   {
     name: 'does not compare superclass identities',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `  for (const id of [write.referentialId, write.superclassId]) {
     const owner = id === null ? undefined : world.ownerOf(id);`,
     to: `  for (const id of [write.referentialId]) {
@@ -93,67 +93,67 @@ export const mutants: Mutant[] = [
   },
   {
     name: 'orders twins of one superclass as if they were strangers',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `  if (write.superclassId !== null) keys.push(write.superclassId);`,
     to: ``,
   },
   {
     name: 'orders writes by identity only, not by document id',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `const keys = [write.referentialId, write.documentId];`,
     to: `const keys = [write.referentialId];`,
   },
   {
     name: 'orders writes by the identity that they give, not by the one that the document has',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `keys.push(document.documentId, document.referentialId);`,
     to: `keys.push(document.documentId);`,
   },
   {
     name: 'deletes without looking at referrers',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `if (referrers.some((referrer) => !isWritten.has(referrer.documentId))) {`,
     to: `if (referrers.length < 0) {`,
   },
   {
     name: 'deletes what a write of the batch mentions',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `other.referenceIds.some((id) => id === target.referentialId || id === target.superclassId)`,
     to: `other.position < 0`,
   },
   {
     name: 'deletes what a write of the batch mentions by its superclass',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `other.referenceIds.some((id) => id === target.referentialId || id === target.superclassId)`,
     to: `other.referenceIds.includes(target.referentialId)`,
   },
   {
     name: 'deletes what a document refers to that is written in the batch',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `      refers.has(written[index]) ||`,
     to: ``,
   },
   {
     name: 'lets writes follow a delete in one batch',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `if (standing.kind === 'hanging' || step.result === 'deleted')`,
     to: `if (standing.kind === 'hanging')`,
   },
   {
     name: 'answers a key without comparing the request',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `if (first.fingerprint !== fingerprintOf(write))`,
     to: `if (first.fingerprint === '')`,
   },
   {
     name: 'forgets keys used in the same batch',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `(facts.keys.get(key) ?? keysSettled.get(key))`,
     to: `facts.keys.get(key)`,
   },
   {
     name: 'forgets keys used in earlier batches',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `(facts.keys.get(key) ?? keysSettled.get(key))`,
     to: `keysSettled.get(key)`,
   },
@@ -165,25 +165,25 @@ export const mutants: Mutant[] = [
   },
   {
     name: 'overtakes blocked writes of earlier batches',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `if (blocker !== null)`,
     to: `if (blocker === '')`,
   },
   {
     name: 'lets a blocked write stop those that arrived before it',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `blocker.position < write.position`,
     to: `blocker.position > write.position`,
   },
   {
     name: 'overtakes writes that are blocked or held in the same batch',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `.find((each) => each !== undefined);`,
     to: `.find((each) => each === null);`,
   },
   {
     name: 'refuses what waits for a write elsewhere',
-    file: 'plan.ts',
+    file: 'standing.ts',
     from: `return write.referenceDeadline !== null || facts.pending.has(id);`,
     to: `return write.referenceDeadline !== null;`,
   },
@@ -201,13 +201,13 @@ export const mutants: Mutant[] = [
   },
   {
     name: 'lets a document keep a reference to the identity that it gives up',
-    file: 'plan.ts',
+    file: 'standing.ts',
     from: `if (owner !== undefined && owner !== givenUp) continue;`,
     to: `if (owner !== undefined) continue;`,
   },
   {
     name: 'changes an identity that the model fixes',
-    file: 'plan.ts',
+    file: 'apply-writes.ts',
     from: `if (renames && !options.allowsIdentityUpdate(write.resource))`,
     to: `if (renames && write.position < 0)`,
   },

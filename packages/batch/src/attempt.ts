@@ -1,12 +1,13 @@
 /** One try of a batch in one transaction: open, facts, plan, what follows from the plan, commit, hint. */
 import { hasFailpoint, passFailpoint, type Outcome, type WriteHeader } from '@sluice/protocol';
 import type { Session, Statement } from '@sluice/store';
+import { refusal } from './answer.ts';
 import { planCascade, type CascadeOptions } from './cascade.ts';
 import { commitStatements, hintStatements, type Burial } from './commit.ts';
 import { readFacts } from './facts.ts';
 import type { BatchFault } from './fault.ts';
 import type { Origin } from './origin.ts';
-import { emptyPlan, planBatch, refusal, type Plan, type PlanOptions } from './plan.ts';
+import { emptyPlan, planBatch, type Plan, type PlanOptions } from './plan.ts';
 import { applyProjections, concernedBy, type Projection } from './projection.ts';
 
 export interface AttemptOptions extends PlanOptions {

@@ -9,7 +9,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { commitStatements } from './commit.ts';
 import { outcomeOf } from './facts.ts';
 import { emptyPlan } from './plan.ts';
-import { notApplied } from './settle.ts';
+import { notApplied } from './answer.ts';
 
 interface Unapplied {
   write: WriteHeader;

@@ -4,14 +4,15 @@
  */
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Outcome, WriteHeader } from '@sluice/protocol';
+import type { WriteHeader } from '@sluice/protocol';
 import { DatabaseError, type Session } from '@sluice/store';
 import { v7 as uuidv7 } from 'uuid';
+import { notApplied, refusal } from './answer.ts';
 import { attemptBatch, commitPlan, type AttemptOptions, type BatchReport } from './attempt.ts';
 import { isBatchFault, reducedFault, remedyFor, type BatchFault, type Remedy } from './fault.ts';
 import type { Origin } from './origin.ts';
 import { RetryNote } from './retry-note.ts';
-import { emptyPlan, refusal } from './plan.ts';
+import { emptyPlan } from './plan.ts';
 
 export type SettleOptions = Omit<AttemptOptions, 'withSettled'>;
 
@@ -142,13 +143,4 @@ async function settleAlone(
   await commitPlan(session, origin, plan, report, {
     burials: remedy === 'set_aside' ? [{ write, attempts, error }] : [],
   });
-}
-
-/** The answer to a write that leaves no effect, now or later. */
-export function notApplied(
-  write: WriteHeader,
-  code: NonNullable<Outcome['code']>,
-  detail: Outcome['detail'] = null,
-): Outcome {
-  return { ...refusal(write, code), result: 'not_applied', documentId: null, detail };
 }
