@@ -102,3 +102,7 @@ select exists (
   where i.lane = $1 and i.document_id in (
     select $4::uuid union all select document_id from sluice.alias where referential_id in ($2::uuid, $3::uuid))
 ) as is_in_way;
+
+-- name: flush
+-- Makes durable whatever is committed by now: a transaction that writes to the WAL and waits for its flush.
+select pg_logical_emit_message(true, 'sluice', '') is not null as flushed;

@@ -119,7 +119,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       [join(deployment.folder, 'postgres/postgres.log')],
       canary,
     );
-    const truth = { ...(await readTruth(deployment.url)), samples: reader.samples, leaks } satisfies Truth;
+    const truth = {
+      ...(await readTruth(deployment.url)),
+      samples: reader.samples,
+      unanswered: [],
+      leaks,
+    } satisfies Truth;
     const verdict = checkHistory(await readHistory(historyFile), truth);
     ({ isSound } = verdict);
     const { counts, findings } = verdict;

@@ -103,6 +103,7 @@ function soundRun(): Run & { a: Invoke; b: Invoke; again: Invoke } {
       references: [{ documentId: 'id-b', referentialId: 'a' }],
       intake: [],
       unledLanes: [],
+      unanswered: [],
       samples: [0],
       leaks: 0,
     },
@@ -408,15 +409,16 @@ const planted: Record<string, { in: (run: ReturnType<typeof soundRun>) => void; 
     in: ({ truth }) => truth.outcomes.push(truth.outcomes[1]!),
     told: { duplicated: 1 },
   },
-  'a write that waits for nothing, and a lane without a leader': {
+  'a write that waits for nothing, a lane without a leader, and a question without an answer': {
     in: ({ truth }) => {
       truth.intake = [
         { writeId: 'forgotten', isWaiting: false },
         { writeId: 'waiting', isWaiting: true },
       ];
       truth.unledLanes = [3];
+      truth.unanswered = [7];
     },
-    told: { stuck: 2 },
+    told: { stuck: 3 },
   },
   'a log with contents of documents': {
     in: ({ truth }) => void (truth.leaks = 1),

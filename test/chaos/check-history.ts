@@ -1,6 +1,7 @@
 // Whether a run kept the promises: the clients' history against the database's truth. Versions order the writes of one
 // document and times those of one identity, so everything is found in passes over both and no order is searched for.
 
+import { isApplied } from '@sluice/protocol';
 import type { HistoryEvent, OutcomeRow, Truth } from './history.ts';
 import { findRefusals } from './check-refusals.ts';
 import { gatherLives, type Effect, type Life } from './lives.ts';
@@ -18,7 +19,7 @@ export function checkHistory(history: Iterable<HistoryEvent>, truth: Truth): Ver
   checkRequests(requests, lives.effects, lives.byDocument, verdict);
   for (const life of lives.byDocument.values()) checkVersions(life, verdict);
   for (const identity of lives.byIdentity.values()) checkRealTime(identity, requests, verdict);
-  checkReferences(lives.byDocument, lives.byIdentity, requests, verdict);
+  checkReferences(lives.byDocument, lives.byIdentity, verdict);
   checkTables(truth, lives.byDocument, requests, verdict);
   checkReads(requests, lives.byDocument, lives.effects, verdict);
   findRefusals(requests, lives.byDocument, lives.byIdentity, verdict);
@@ -38,16 +39,21 @@ function checkTerms(outcomes: readonly OutcomeRow[], verdict: Verdict): void {
   }
 }
 
-/** What was accepted is settled, or waits for what it may wait for. */
+/** What was accepted is settled, or waits for what it may wait for; and if it was applied, it has its place by then. */
 function checkAccepted(
   { accepted }: Requests,
   outcomes: readonly OutcomeRow[],
   { intake }: Truth,
   verdict: Verdict,
 ): void {
-  const known = new Set([...outcomes, ...intake].map(({ writeId }) => writeId));
-  for (const writeId of accepted)
-    if (!known.has(writeId)) verdict.found('lost', `accepted and forgotten: ${writeId}`);
+  const waiting = new Set(intake.map(({ writeId }) => writeId));
+  const settled = new Map(outcomes.map((row) => [row.writeId, row]));
+  for (const { writeId, request, t } of accepted) {
+    const outcome = settled.get(writeId);
+    if (outcome === undefined) {
+      if (!waiting.has(writeId)) verdict.found('lost', `accepted and forgotten: ${writeId}`);
+    } else if (isApplied(outcome.result)) request.orderedAt = Math.min(request.orderedAt, t);
+  }
 }
 
 function checkRequests(
@@ -125,23 +131,26 @@ function checkRealTime(lives: readonly Life[], { deletes }: Requests, verdict: V
   });
 }
 
-/** When a document was written, whatever it refers to was there, or came in the same batch. */
+/**
+ * When a document was written, whatever it refers to was there, or came in the same batch. Of the versions that one batch
+ * made only the last was ever there.
+ */
 function checkReferences(
   byDocument: ReadonlyMap<string, Life>,
   byIdentity: ReadonlyMap<string, readonly Life[]>,
-  { bodies }: Requests,
   verdict: Verdict,
 ): void {
-  for (const { effects } of byDocument.values()) {
-    for (const { hash, at, batchId } of effects) {
-      for (const ref of bodies.get(hash)?.refs ?? []) {
+  for (const life of byDocument.values()) {
+    life.effects.forEach(({ request, hash, at, batchId }, index) => {
+      if ((life.effects[index + 1] ?? life.deleted)?.batchId === batchId) return;
+      for (const ref of request.refs) {
         const isThere = (byIdentity.get(ref) ?? []).some(
           ({ createdAt, createdIn, deleted }) =>
             (createdIn === batchId || createdAt <= at) && (deleted === undefined || deleted.at >= at),
         );
         if (!isThere) verdict.found('dangling', `${hash} was applied without ${ref}`);
       }
-    }
+    });
   }
 }
 
@@ -250,9 +259,10 @@ function acknowledgements({ effects }: Life): { at: number[]; version: number[] 
   };
 }
 
-function checkRest({ intake, unledLanes, leaks }: Truth, verdict: Verdict): void {
+function checkRest({ intake, unledLanes, unanswered, leaks }: Truth, verdict: Verdict): void {
   for (const { writeId, isWaiting } of intake)
     if (!isWaiting) verdict.found('stuck', `waits for nothing and is not settled: ${writeId}`);
+  for (const i of unanswered) verdict.found('stuck', `never answered: operation ${i}`);
   for (const lane of unledLanes) verdict.found('stuck', `nobody leads lane ${lane}`);
   verdict.found('leaked', 'a log has contents of documents', leaks);
 }

@@ -23,12 +23,18 @@ export function findRefusals(
   byIdentity: ReadonlyMap<string, readonly Life[]>,
   verdict: Verdict,
 ): void {
-  const { deletes, hashesOfKey, referredAt } = requests;
+  const { bodies, deletes, hashesOfKey, referredAt } = requests;
+
+  /** An answer to a key may be that of an earlier try. */
+  const askedAt = ({ invoke }: Refusal): number =>
+    invoke.key === null ? invoke.t : (bodies.get(invoke.hash)?.invokedAt ?? invoke.t);
 
   /** Certainly there from before the question until after the answer. */
-  const wasThere = (life: Life | undefined, { invoke, fail }: Refusal): boolean => {
+  const wasThere = (life: Life | undefined, refusal: Refusal): boolean => {
+    const { invoke, fail } = refusal;
     const created = life?.effects[0];
-    if (life === undefined || created === undefined || created.request.ackedAt >= invoke.t) return false;
+    if (life === undefined || created === undefined) return false;
+    if (created.request.ackedAt >= askedAt(refusal)) return false;
     const deletion = deletes.get(life.documentId);
     const isOwn = invoke.op === 'delete' && deletion?.tries === 1;
     return deletion === undefined || isOwn || deletion.invokedAt > fail.t;
@@ -51,7 +57,7 @@ export function findRefusals(
       if (!wasThere(life, refusal) || life === undefined) return false;
       const at = life.effects.findIndex(({ hash }) => hash === invoke.ifMatch);
       const expected = life.effects[at];
-      if (expected === undefined || expected.request.ackedAt >= invoke.t) return false;
+      if (expected === undefined || expected.request.ackedAt >= askedAt(refusal)) return false;
       const next = life.effects[at + 1];
       return next === undefined || next.request.invokedAt > fail.t;
     },

@@ -83,6 +83,7 @@ export function generateRun(operations: number): GeneratedRun {
         .map((doc) => ({ documentId: `id${doc}`, referentialId: `doc${doc - 1}` })),
       intake: [],
       unledLanes: [],
+      unanswered: [],
       samples: [0, 0],
       leaks: 0,
     },

@@ -90,6 +90,8 @@ export interface Truth {
   references: Iterable<{ documentId: string; referentialId: string }>;
   /** What is left of the intake once the faults have ceased and the time to recover is over. */
   intake: readonly { writeId: string; isWaiting: boolean }[];
+  /** Operations that a node which lives on has not answered then. */
+  unanswered: readonly number[];
   /** Lanes that nobody leads then. */
   unledLanes: readonly number[];
   /** References that led nowhere in each snapshot of a reader during the run. */

@@ -24,7 +24,7 @@ export interface Life {
   createdIn: string;
   /** In the order of their versions. */
   effects: Effect[];
-  deleted: { version: number; at: number } | undefined;
+  deleted: { version: number; at: number; batchId: string } | undefined;
   /** Filled when it is first asked for: times of acknowledgements, and the highest version by then. */
   acknowledged?: { at: number[]; version: number[] };
 }
@@ -103,11 +103,11 @@ function addEffect(lives: Lives, row: OutcomeRow, { bodies }: Requests, verdict:
 }
 
 function endLife(lives: Lives, row: OutcomeRow, { deletes }: Requests, verdict: Verdict): void {
-  const { documentId, version, at } = row;
+  const { documentId, version, at, batchId } = row;
   const request = deletes.get(documentId ?? '');
   if (request === undefined || documentId === null)
     return verdict.found('unexpected', `deleted, and nobody asked for it: ${documentId}`);
   const life = lifeOf(lives, documentId, request.doc);
-  if (life.deleted === undefined) life.deleted = { version: version ?? 0, at };
+  if (life.deleted === undefined) life.deleted = { version: version ?? 0, at, batchId };
   else if (request.key === null) verdict.found('duplicated', `deleted twice: ${documentId}`);
 }

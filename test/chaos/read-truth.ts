@@ -25,7 +25,7 @@ async function readAll<T>(client: pg.Client, name: string, text: string): Promis
 
 export async function readTruth(
   url: string,
-): Promise<Omit<Truth, 'samples' | 'leaks'> & { outcomes: OutcomeRow[] }> {
+): Promise<Omit<Truth, 'samples' | 'leaks' | 'unanswered'> & { outcomes: OutcomeRow[] }> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   client.setTypeParser(20, Number);

@@ -41,8 +41,7 @@ export interface Requests {
   deletes: Map<string, Request>;
   refusals: Refusal[];
   reads: ReadAnswer[];
-  /** Ids of accepted writes. */
-  accepted: string[];
+  accepted: { writeId: string; request: Request; t: number }[];
   /** Content hashes of the requests with one idempotency key, where there are several. */
   hashesOfKey: Map<string, Set<string>>;
   /** When an identity was first referred to. */
@@ -82,9 +81,8 @@ export function gatherRequests(history: Iterable<HistoryEvent>, verdict: Verdict
       acknowledge(requestOf(requests, invoke), event, verdict);
     } else if (event.type === 'accepted') {
       counts.ok += 1;
-      requests.accepted.push(event.writeId);
       const request = requestOf(requests, invoke);
-      request.orderedAt = Math.min(request.orderedAt, event.t);
+      requests.accepted.push({ writeId: event.writeId, request, t: event.t });
     } else if (event.type === 'fail') {
       counts.fail += 1;
       requestOf(requests, invoke).fails += 1;

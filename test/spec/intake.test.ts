@@ -41,6 +41,21 @@ describe.each([
     );
   });
 
+  test('makes a write durable that was not sent to be, once another with its key is answered by 202', async () => {
+    const world = await setup({ writers: 0 });
+    const request = upsert('notes', { noteId: fresh() }, { idempotencyKey: `key-${fresh()}` });
+    const [before] = await world.sql('select pg_current_wal_insert_lsn() as lsn');
+    const unanswered = world.node.submit(request, { waitMs: 2000 });
+    await eventually(() => expect(world.node.status()).resolves.toMatchObject({ waiting: 1 }));
+    await untilTaken(world, 1);
+    const [pending] = await world.sql('select write_id from sluice.intake');
+    expect(await world.node.accept(request)).toEqual({ writeId: pending!['write_id'] });
+    expect(
+      await world.sql('select pg_current_wal_flush_lsn() > $1::pg_lsn as flushed', [before!['lsn']]),
+    ).toEqual([{ flushed: true }]);
+    expect(await unanswered).toMatchObject({ code: 'cancelled' });
+  });
+
   test('refuses a body that cannot be stored, and takes those that came with it', async () => {
     const world = await setup();
     const [first, poison, last] = await Promise.allSettled([

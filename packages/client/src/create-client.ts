@@ -243,7 +243,11 @@ class Client implements SluiceClient {
     const write = await this.#prepare(request);
     if (write.idempotencyKey !== null) {
       const earlier = await this.#findEarlier(write);
-      if (earlier !== null) return { writeId: earlier.outcome?.writeId ?? earlier.writeId };
+      if (earlier !== null) {
+        // One that waits may have been inserted by an asynchronous commit; what is accepted is flushed.
+        if (earlier.outcome === null) await this.#run('flush', []);
+        return { writeId: earlier.outcome?.writeId ?? earlier.writeId };
+      }
     }
     if (this.#isEnding) throw new SluiceError('stopping');
     await this.#path.accept(write, this.#waitMs);

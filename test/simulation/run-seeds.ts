@@ -1,0 +1,50 @@
+// Runs seeds in a copy of the product, as processes of their own.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { SeedsReport } from './main.ts';
+import { createOverlay, type Fault } from './overlay.ts';
+
+export type { SeedsReport } from './main.ts';
+
+export interface SeedsOptions {
+  from: number;
+  count: number;
+  /** Put into the copy. */
+  faults?: readonly Fault[];
+  /** Tells the recordings of a seed that fails. */
+  onTrace?: (recordings: string) => void;
+}
+
+export async function runSeeds({ from, count, faults = [], onTrace }: SeedsOptions): Promise<SeedsReport> {
+  const folder = await createOverlay(faults);
+  try {
+    const child = spawn(
+      process.execPath,
+      [
+        '--conditions=source',
+        `--import=${import.meta.resolve('tsx')}`,
+        join(folder, 'test/simulation/main.ts'),
+        `--from=${from}`,
+        `--count=${count}`,
+        ...(onTrace === undefined ? [] : ['--trace']),
+      ],
+      { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    const [output, complaints] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, 'close'),
+    ]);
+    const last = output.trim().split('\n').at(-1) ?? '';
+    if (!last.startsWith('{'))
+      throw new Error(`The simulation ended without a report: ${complaints || output}`);
+    onTrace?.(complaints);
+    return JSON.parse(last) as SeedsReport;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}

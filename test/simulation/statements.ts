@@ -1,0 +1,752 @@
+// The statements of sql/queries, by name, over rows in memory. Each does what its SQL says, no more: what it may see and
+// whom it waits for is the business of tables.ts. conformance.test.ts runs scripts of them here and on the real server.
+
+import type { Row } from '@sluice/store';
+import { clock } from './clock.ts';
+import { guards } from './guards.ts';
+import type { Server, ServerSession } from './server.ts';
+import { databaseError, type Access, type Steps, type TableName, type Values } from './tables.ts';
+
+export interface Call {
+  access: Access;
+  values: readonly unknown[];
+  session: ServerSession;
+  server: Server;
+}
+
+type Statement = (call: Call) => Steps<Row[]>;
+
+const laneLock = 1_936_486_757;
+const sessionLock = 1_936_486_758;
+
+const now = (): string => new Date(clock.epochMs).toISOString();
+const list = (value: unknown): readonly unknown[] => value as readonly unknown[];
+const texts = (value: unknown): readonly string[] => value as readonly string[];
+const lanesOf = (value: unknown): readonly number[] => value as readonly number[];
+const strings = (value: unknown): ReadonlySet<string> => new Set(texts(value));
+const numbers = (value: unknown): ReadonlySet<number> => new Set(lanesOf(value));
+const text = (row: Values, column: string): string => row[column] as string;
+const number = (row: Values, column: string): number => row[column] as number;
+const by =
+  (column: string) =>
+  (one: Values, other: Values): number =>
+    (one[column] as string) < (other[column] as string) ? -1 : one[column] === other[column] ? 0 : 1;
+const byPosition = (one: Values, other: Values): number =>
+  number(one, 'position') - number(other, 'position');
+
+/** Arrays of columns as rows. */
+function unnest(columns: readonly string[], values: readonly unknown[]): Values[] {
+  const length = list(values[0]).length;
+  return Array.from({ length }, (_, index) =>
+    Object.fromEntries(columns.map((column, at) => [column, list(values[at])[index] ?? null])),
+  );
+}
+
+/** A statement that only reads. */
+const read = (select: (call: Call) => Values[]): Statement =>
+  // oxlint-disable-next-line eslint/require-yield
+  function* (call) {
+    return select(call).map(copy);
+  };
+
+/** A client owns what it reads. */
+function copy(row: Values): Row {
+  const own: Row = { ...row };
+  for (const [name, value] of Object.entries(own)) if (Array.isArray(value)) own[name] = value.slice();
+  return own;
+}
+
+function expectRows(planned: number, touched: number): void {
+  if (guards.rowCounts && planned !== touched) throw databaseError('SL001');
+}
+
+const provides = (row: Values, id: unknown): boolean =>
+  (row['referential_id'] === id || row['superclass_id'] === id) && row['operation'] !== 'delete';
+const isBlocked = (row: Values): boolean => row['blocked_at'] !== null;
+
+/** A write as the drain reads it: a deadline that has passed is none. */
+function headerRow(row: Values): Values {
+  const { body: _, reference_deadline, ...header } = row;
+  return { ...header, reference_deadline: isDue(reference_deadline) ? null : reference_deadline };
+}
+const isDue = (deadline: unknown): boolean =>
+  deadline !== null && Date.parse(deadline as string) <= clock.epochMs;
+
+const outcomeColumns = [
+  'result',
+  'code',
+  'resource',
+  'document_id',
+  'version',
+  'content_hash',
+  'detail',
+] as const;
+function answerRow(outcome: Values | undefined): Values {
+  const answer = Object.fromEntries(outcomeColumns.map((column) => [column, outcome?.[column] ?? null]));
+  return {
+    ...answer,
+    detail: answer['detail'] === null ? null : (JSON.parse(answer['detail'] as string) as unknown),
+  };
+}
+
+/** Rows with a counter that a table's own triggers would keep. */
+function* insertRows(call: Call, name: TableName, rows: Values[], order?: string): Steps<Row[]> {
+  yield* call.access.insert(name, order === undefined ? rows : rows.sort(by(order)));
+  return [];
+}
+
+function* removeCounted(
+  call: Call,
+  name: TableName,
+  ids: readonly unknown[],
+  where: (row: Values) => boolean,
+): Steps<Row[]> {
+  const removed = yield* call.access.remove(name, where);
+  expectRows(ids.length, removed.length);
+  return [];
+}
+
+function* updateCounted(
+  call: Call,
+  rows: readonly Values[],
+  change: (planned: Values) => Values,
+): Steps<Row[]> {
+  const planned = new Map(rows.map((row) => [row['document_id'], row]));
+  const updated = yield* call.access.update(
+    'document',
+    (row) => {
+      const plan = planned.get(row['document_id']);
+      return plan !== undefined && (!guards.rowCounts || plan['planned_on'] === row['version']);
+    },
+    (row) => change(planned.get(row['document_id']) ?? row),
+  );
+  expectRows(rows.length, updated.length);
+  return [];
+}
+
+const documentColumns = ['lane', 'referential_id', 'superclass_id', 'version', 'content_hash'];
+function documentValues(planned: Values, body: unknown): Values {
+  return { ...Object.fromEntries(documentColumns.map((column) => [column, planned[column]])), body };
+}
+const bodyOf = ({ access }: Call, writeId: unknown): Values | undefined =>
+  access.select('intake', (row) => row['write_id'] === writeId)[0];
+
+const notify = ({ access }: Call, channel: string, payload = ''): void =>
+  void access.transaction.notes.push({ channel, payload });
+
+export const statements: Readonly<Record<string, Statement>> = {
+  // Agreement, and rows for people
+  *proposeSettings(call) {
+    yield* call.access.insert('setting', unnest(['name', 'value'], call.values), 'nothing');
+    return [];
+  },
+  readSettings: read(({ access, server }) => [
+    ...access.select('setting'),
+    { name: 'schema_version', value: String(server.schemaVersion) },
+  ]),
+  *createLanes(call) {
+    const lanes = Array.from({ length: call.values[0] as number }, (_, lane) => ({
+      lane,
+      term: 0,
+      paused_at: null,
+      led_since: null,
+      left_at: now(),
+    }));
+    yield* call.access.insert('lane', lanes, 'nothing');
+    return [];
+  },
+  *registerWriter({ access, values }) {
+    yield* access.insert('writer', [{ writer_id: values[0] }], 'nothing');
+    return [];
+  },
+  noteSession: read(() => []),
+  retireWriter: read(() => []),
+  forgetWriters: read(() => []),
+  forgetOutcomes: read(() => []),
+  forgetKeys: read(() => []),
+  noteRetry: read(() => []),
+  forgetRetry: read(() => []),
+
+  // Lanes
+  announceSession: read(({ session }) => [{ announced: session.tryLock(sessionLock, session.pid) }]),
+  tryLanes: read(({ session, values }) =>
+    lanesOf(values[0])
+      .filter((lane) => session.tryLock(laneLock, lane))
+      .map((lane) => ({ lane })),
+  ),
+  unlockLanes: read(({ session, values }) => {
+    for (const lane of lanesOf(values[0])) session.unlock(laneLock, lane);
+    return [{}];
+  }),
+  *lockTerms({ access, values }) {
+    const lanes = numbers(values[0]);
+    const rows = yield* access.lockAll(
+      'lane',
+      (row) => lanes.has(number(row, 'lane')),
+      'noKeyUpdate',
+      by('lane'),
+    );
+    return rows.map(({ row }) => ({
+      lane: row['lane'],
+      term: row['term'],
+      is_paused: row['paused_at'] !== null,
+    }));
+  },
+  *openTerms({ access, values, session }) {
+    const lanes = numbers(values[0]);
+    const rows = yield* access.update(
+      'lane',
+      (row) => lanes.has(number(row, 'lane')),
+      (row) => ({
+        term: number(row, 'term') + 1,
+        writer_id: values[1],
+        session_pid: session.pid,
+        led_since: now(),
+      }),
+      by('lane'),
+    );
+    return rows.map(({ lane, term }) => ({ lane, term }));
+  },
+  *closeTerms({ access, values, session }) {
+    const lanes = numbers(values[0]);
+    yield* access.update(
+      'lane',
+      (row) =>
+        lanes.has(number(row, 'lane')) &&
+        row['writer_id'] === values[1] &&
+        row['session_pid'] === session.pid,
+      () => ({ writer_id: null, session_pid: null, led_since: null, left_at: now() }),
+    );
+    return [];
+  },
+  beat: read(({ access, server, values }) => {
+    const led = numbers(values[0]);
+    const has = (where: (row: Values) => boolean): boolean => access.exists('intake', where);
+    return [
+      {
+        sessions: server.locksOf(sessionLock).length,
+        led_lanes: server.locksOf(laneLock),
+        paused_lanes: [],
+        is_draining: false,
+        has_ready: has((row) => led.has(number(row, 'lane')) && !isBlocked(row)),
+        has_blocked: has((row) => led.has(number(row, 'lane')) && isBlocked(row)),
+        has_blocked_elsewhere: has((row) => !led.has(number(row, 'lane')) && isBlocked(row)),
+      },
+    ];
+  }),
+  readGauge: read(({ access, server }) => {
+    const led = new Set(server.locksOf(laneLock));
+    return access.select('lane').map((row) => ({
+      lane: row['lane'],
+      is_led: led.has(number(row, 'lane')),
+      changed_seconds: 0,
+      behind: 0,
+      oldest_seconds: 0,
+    }));
+  }),
+
+  // A listener's own
+  listen: read(({ session, values }) => {
+    session.listen(values[0] as string);
+    return [];
+  }),
+  heartbeat: read(() => [{}]),
+
+  // Intake
+  *insertIntake(call) {
+    const { access, values, server } = call;
+    const columns = [
+      'write_id',
+      'lane',
+      'operation',
+      'resource',
+      'document_id',
+      'referential_id',
+      'superclass_id',
+      'reference_ids',
+      'content_hash',
+      'if_match',
+      'client',
+      'idempotency_key',
+      'wait',
+      'node',
+      'body',
+    ];
+    const isAgain = values[16] === true;
+    const rows = unnest(columns, values)
+      .filter((row) => !isAgain || !access.exists('intake', (each) => each['write_id'] === row['write_id']))
+      .map(({ wait, ...row }) => ({
+        ...row,
+        reference_ids: text(row, 'reference_ids').slice(1, -1).split(',').filter(Boolean),
+        position: ++server.position,
+        accepted_at: now(),
+        reference_deadline:
+          wait === null ? null : new Date(clock.epochMs + (wait as number) * 1000).toISOString(),
+        blocked_at: null,
+        was_blocked: false,
+      }));
+    yield* access.insert('intake', rows);
+    if (values[15] === true) notify(call, 'sluice_wakeup');
+    return [];
+  },
+  readReady: read(({ access, values }) => {
+    const lanes = numbers(values[0]);
+    return access
+      .select('intake', (row) => lanes.has(number(row, 'lane')) && !isBlocked(row))
+      .sort(byPosition)
+      .slice(0, values[1] as number)
+      .map(headerRow);
+  }),
+  readWrites: read(({ access, values }) => {
+    const ids = strings(values[0]);
+    return access
+      .select('intake', (row) => ids.has(text(row, 'write_id')) && (!isBlocked(row) || values[1] === true))
+      .sort(byPosition)
+      .map(headerRow);
+  }),
+  *removeIntake(call) {
+    const ids = strings(call.values[0]);
+    return yield* removeCounted(call, 'intake', list(call.values[0]), (row) =>
+      ids.has(text(row, 'write_id')),
+    );
+  },
+  readWaiting: read(({ access, values }) =>
+    texts(values[0]).map((id) => ({
+      write_id: id,
+      is_pending: access.exists('intake', (row) => row['write_id'] === id),
+      ...answerRow(access.select('outcome', (row) => row['write_id'] === id)[0]),
+    })),
+  ),
+  *flush({ access }) {
+    // Any row that is written will do.
+    yield* access.update(
+      'setting',
+      () => true,
+      () => ({}),
+    );
+    return [{ flushed: true }];
+  },
+  findTarget: read(({ access, values: [id, resource] }) => {
+    const found = [
+      ...access.select('document', (row) => row['document_id'] === id && row['resource'] === resource),
+      ...access.select(
+        'intake',
+        (row) => row['write_id'] === id && row['resource'] === resource && row['operation'] === 'upsert',
+      ),
+    ];
+    return found
+      .slice(0, 1)
+      .map((row) => ({ referential_id: row['referential_id'], superclass_id: row['superclass_id'] }));
+  }),
+  readBodies: read(({ access, values }) => {
+    const ids = strings(values[0]);
+    return access
+      .select('intake', (row) => ids.has(text(row, 'write_id')))
+      .map((row) => ({ write_id: row['write_id'], body: row['body'] }));
+  }),
+
+  // Facts
+  readAliases: read(({ access, values }) => {
+    const own = strings(values[2]);
+    const aliasOf = (id: string): Values | undefined =>
+      access.select('alias', (row) => row['referential_id'] === id)[0];
+    const provided = texts(values[0]).flatMap((id) => {
+      const alias = aliasOf(id);
+      return alias === undefined
+        ? []
+        : [{ referential_id: id, document_id: alias['document_id'], is_pending: false }];
+    });
+    const referred = texts(values[1]).map((id) => {
+      const alias = aliasOf(id);
+      const is_pending =
+        alias === undefined &&
+        access.exists('intake', (row) => provides(row, id) && !own.has(text(row, 'write_id')));
+      return { referential_id: id, document_id: alias?.['document_id'] ?? null, is_pending };
+    });
+    return [...provided, ...referred];
+  }),
+  *lockDocuments({ access, values }) {
+    const ids = strings(values[0]);
+    const rank = new Map([...ids].map((id, index) => [id, index]));
+    const order = guards.lockOrder
+      ? by('document_id')
+      : (one: Values, other: Values) =>
+          (rank.get(text(one, 'document_id')) ?? 0) - (rank.get(text(other, 'document_id')) ?? 0);
+    const rows = yield* access.lockAll(
+      'document',
+      (row) => ids.has(text(row, 'document_id')),
+      'noKeyUpdate',
+      order,
+    );
+    return rows.map(({ row }) => ({ ...row, body: null }));
+  },
+  readReferences: read(({ access, values }) => {
+    const ids = strings(values[0]);
+    const referred = new Map<string, string[]>();
+    for (const row of access.select('reference', (each) => ids.has(text(each, 'document_id')))) {
+      const id = text(row, 'document_id');
+      referred.set(id, [...(referred.get(id) ?? []), text(row, 'referential_id')]);
+    }
+    return [...referred].map(([document_id, reference_ids]) => ({ document_id, reference_ids }));
+  }),
+  readReferrers: read(({ access, values }) => {
+    const ids = strings(values[0]);
+    return access
+      .select('alias', (alias) => ids.has(text(alias, 'document_id')))
+      .flatMap((alias) =>
+        access
+          .select(
+            'reference',
+            (row) =>
+              row['referential_id'] === alias['referential_id'] &&
+              row['document_id'] !== alias['document_id'],
+          )
+          .slice(0, values[1] as number)
+          .flatMap((row) =>
+            access
+              .select('document', ({ document_id }) => document_id === row['document_id'])
+              .map(({ resource }) => ({
+                document_id: alias['document_id'],
+                referrer_id: row['document_id'],
+                resource,
+              })),
+          ),
+      );
+  }),
+  readKeys: read(({ access, values }) =>
+    unnest(['client', 'key'], values).flatMap((wanted) =>
+      keyRows(access, wanted['client'], wanted['key']).map((row) => ({ ...row, ...wanted })),
+    ),
+  ),
+  readSettled: read(({ access, values }) => {
+    const ids = strings(values[0]);
+    return access
+      .select('outcome', (row) => ids.has(text(row, 'write_id')))
+      .map(({ write_id }) => ({ write_id }));
+  }),
+  readBlockedKeys: read(({ access, values }) => {
+    const named = new Set<unknown>(list(values[0]));
+    const meant = new Set<unknown>(list(values[1]));
+    const own = strings(values[2]);
+    for (const row of access.select('document', ({ document_id }) => meant.has(document_id))) {
+      named.add(row['referential_id']);
+      if (row['superclass_id'] !== null) named.add(row['superclass_id']);
+    }
+    const identities = new Set<unknown>(list(values[0]));
+    for (const row of access.select('alias', ({ referential_id }) => identities.has(referential_id)))
+      meant.add(row['document_id']);
+    return access
+      .select(
+        'intake',
+        (row) =>
+          isBlocked(row) &&
+          !own.has(text(row, 'write_id')) &&
+          (named.has(row['referential_id']) ||
+            named.has(row['superclass_id']) ||
+            meant.has(row['document_id'])),
+      )
+      .map((row) => {
+        const [held] = access.select('document', ({ document_id }) => document_id === row['document_id']);
+        return {
+          write_id: row['write_id'],
+          position: row['position'],
+          document_id: row['document_id'],
+          referential_id: row['referential_id'],
+          superclass_id: row['superclass_id'],
+          held_referential_id: held?.['referential_id'] ?? null,
+          held_superclass_id: held?.['superclass_id'] ?? null,
+        };
+      });
+  }),
+
+  // Commit
+  *removeReferences(call) {
+    const pairs = new Set(unnest(['d', 'r'], call.values).map(({ d, r }) => `${d as string} ${r as string}`));
+    return yield* removeCounted(call, 'reference', list(call.values[0]), (row) =>
+      pairs.has(`${text(row, 'document_id')} ${text(row, 'referential_id')}`),
+    );
+  },
+  *removeAliases({ access, values }) {
+    const ids = strings(values[0]);
+    const removed = yield* access.remove('alias', (row) => ids.has(text(row, 'document_id')));
+    expectRows(list(values[0]).length, new Set(removed.map((row) => row['document_id'])).size);
+    return [];
+  },
+  *removeDocuments(call) {
+    const versions = new Map(unnest(['id', 'version'], call.values).map(({ id, version }) => [id, version]));
+    return yield* removeCounted(
+      call,
+      'document',
+      list(call.values[0]),
+      (row) =>
+        versions.has(row['document_id']) &&
+        (!guards.rowCounts || versions.get(row['document_id']) === row['version']),
+    );
+  },
+  *moveDocuments(call) {
+    const planned = unnest(['document_id', 'write_id', ...documentColumns], call.values);
+    const rows = planned.flatMap((row) => {
+      const write = bodyOf(call, row['write_id']);
+      return write === undefined
+        ? []
+        : [
+            {
+              document_id: row['document_id'],
+              resource: write['resource'],
+              ...documentValues(row, write['body']),
+            },
+          ];
+    });
+    yield* call.access.insert('document', rows.sort(by('document_id')));
+    expectRows(planned.length, rows.length);
+    return [];
+  },
+  *insertDocuments(call) {
+    const columns = ['document_id', 'lane', 'resource', ...documentColumns.slice(1), 'body'];
+    return yield* insertRows(call, 'document', unnest(columns, call.values), 'document_id');
+  },
+  *moveUpdates(call) {
+    const rows = unnest(['document_id', 'write_id', ...documentColumns, 'planned_on'], call.values);
+    return yield* updateCounted(call, rows, (planned) =>
+      documentValues(planned, bodyOf(call, planned['write_id'])?.['body'] ?? null),
+    );
+  },
+  *updateDocuments(call) {
+    const rows = unnest(['document_id', ...documentColumns, 'planned_on', 'body'], call.values);
+    return yield* updateCounted(call, rows, (planned) => documentValues(planned, planned['body']));
+  },
+  *insertAliases(call) {
+    return yield* insertRows(
+      call,
+      'alias',
+      unnest(['referential_id', 'document_id', 'lane'], call.values),
+      'referential_id',
+    );
+  },
+  *insertReferences(call) {
+    const rows = unnest(['document_id', 'referential_id', 'lane'], call.values);
+    return yield* insertRows(call, 'reference', rows.sort(by('document_id')), 'referential_id');
+  },
+  *insertOutcomes(call) {
+    const [batchId, ...columns] = call.values;
+    const names = [
+      'write_id',
+      'term',
+      'ordinal',
+      'lane',
+      'result',
+      'code',
+      'resource',
+      'client',
+      'document_id',
+      'version',
+      'content_hash',
+      'detail',
+    ];
+    const rows = unnest(names, columns).map((row) => ({ ...row, batch_id: batchId, at: clock.now }));
+    return yield* insertRows(call, 'outcome', rows);
+  },
+  *insertKeys(call) {
+    return yield* insertRows(
+      call,
+      'idempotency_key',
+      unnest(['client', 'key', 'fingerprint', 'write_id'], call.values),
+    );
+  },
+  *buryWrite({ access, values }) {
+    yield* access.insert(
+      'dead_letter',
+      access.select('intake', (row) => row['write_id'] === values[0]),
+    );
+    return [];
+  },
+  hintNodes: read((call) => {
+    for (const { node, ids } of unnest(['node', 'ids'], call.values))
+      notify(call, `sluice_node_${node as number}`, ids as string);
+    return [];
+  }),
+  hintProvided: read((call) => {
+    for (const ids of texts(call.values[0])) notify(call, 'sluice_provided', ids);
+    return [];
+  }),
+  hintWriters: read((call) => {
+    notify(call, 'sluice_wakeup');
+    return [];
+  }),
+
+  // Blocked writes
+  *blockWrites({ access, values }) {
+    const ids = strings(values[0]);
+    const blocked = yield* access.update(
+      'intake',
+      (row) => ids.has(text(row, 'write_id')),
+      (row) => ({ blocked_at: row['blocked_at'] ?? now(), was_blocked: true }),
+    );
+    expectRows(ids.size, blocked.length);
+    return [];
+  },
+  *addAwaited({ access, values }) {
+    const rows = unnest(['write_id', 'awaited_id', 'lane'], values).map((row) => ({ ...row, failure: null }));
+    yield* access.insert('awaited', rows, 'nothing');
+    return [];
+  },
+  *removeAwaited({ access, values }) {
+    const ids = strings(values[0]);
+    yield* access.remove('awaited', (row) => ids.has(text(row, 'write_id')));
+    return [];
+  },
+  *wakeAwaiting({ access, values }) {
+    const met = strings(values[0]);
+    const gone = new Map(
+      unnest(['id', 'failure'], [values[1], values[2]]).map(({ id, failure }) => [id, failure]),
+    );
+    const lanes = numbers(values[3]);
+    const before = access.select('awaited');
+    const writes = new Map(access.select('intake').map((row) => [row['write_id'], row]));
+    const isOwn = (row: Values): boolean => lanes.has(number(row, 'lane'));
+    const removed = yield* access.remove('awaited', (row) => met.has(text(row, 'awaited_id')) && isOwn(row));
+    yield* access.update(
+      'awaited',
+      (row) => {
+        const failure = gone.get(row['awaited_id']);
+        if (!gone.has(row['awaited_id']) || !isOwn(row) || met.has(text(row, 'awaited_id'))) return false;
+        return (
+          (row['failure'] === null || failure !== '') && row['failure'] !== failure && failure !== undefined
+        );
+      },
+      (row) => ({ failure: gone.get(row['awaited_id']) }),
+    );
+    const free = new Set(
+      removed
+        .map((row) => row['write_id'])
+        .filter((id) => !before.some((row) => row['write_id'] === id && !met.has(text(row, 'awaited_id')))),
+    );
+    for (const row of before) {
+      const write = writes.get(row['write_id']);
+      if (!gone.has(row['awaited_id']) || !isOwn(row) || write === undefined) continue;
+      if (write['reference_deadline'] === null || isDue(write['reference_deadline']))
+        free.add(row['write_id']);
+    }
+    const woken = yield* access.update(
+      'intake',
+      (row) => free.has(row['write_id']) && isBlocked(row),
+      () => ({ blocked_at: null }),
+    );
+    const elsewhere = before
+      .filter((row) => !isOwn(row) && (met.has(text(row, 'awaited_id')) || gone.has(row['awaited_id'])))
+      .map((row) => row['awaited_id']);
+    return [{ woken: woken.length, elsewhere: [...new Set(elsewhere)] }];
+  },
+  lookAwaited: read(({ access, values }) =>
+    texts(values[0]).map((id) => ({
+      awaited_id: id,
+      is_met: access.exists('alias', (row) => row['referential_id'] === id),
+      is_gone: !access.exists('intake', (row) => provides(row, id) || row['write_id'] === id),
+      is_settled_write: access.exists('outcome', (row) => row['write_id'] === id),
+    })),
+  ),
+  nextAwaited: read(({ access, values: [lanes, awaitedId, writeId, limit] }) => {
+    const own = numbers(lanes);
+    const isAfter = (row: Values): boolean =>
+      text(row, 'awaited_id') > (awaitedId as string) ||
+      (row['awaited_id'] === awaitedId && text(row, 'write_id') > (writeId as string));
+    return access
+      .select('awaited', (row) => own.has(number(row, 'lane')) && isAfter(row))
+      .sort((one, other) => by('awaited_id')(one, other) || by('write_id')(one, other))
+      .slice(0, limit as number);
+  }),
+  *expireReferenceDeadlines({ access, values }) {
+    const lanes = numbers(values[0]);
+    const rows = yield* access.update(
+      'intake',
+      (row) => isBlocked(row) && isDue(row['reference_deadline']) && lanes.has(number(row, 'lane')),
+      () => ({ blocked_at: null, reference_deadline: null }),
+    );
+    return rows.map(({ write_id }) => ({ write_id }));
+  },
+  readFailures: read(({ access, values }) => {
+    const ids = strings(values[0]);
+    return access.select('awaited', (row) => ids.has(text(row, 'write_id')) && row['failure'] !== null);
+  }),
+  findAwaitedWrites: read(({ access, values }) => {
+    const ids = strings(values[0]);
+    const awaited = new Set(access.select('awaited').map((row) => row['awaited_id']));
+    return access
+      .select(
+        'intake',
+        (row) =>
+          ids.has(text(row, 'write_id')) &&
+          isBlocked(row) &&
+          ['referential_id', 'superclass_id', 'write_id'].some((column) => awaited.has(row[column])),
+      )
+      .map(({ write_id }) => ({ write_id }));
+  }),
+  readEdges: read(({ access, values }) => {
+    const ids = strings(values[0]);
+    return access
+      .select('awaited', (row) => ids.has(text(row, 'write_id')))
+      .map((row) => {
+        const id = row['awaited_id'];
+        const [provider] = access
+          .select('intake', (each) => provides(each, id) || each['write_id'] === id)
+          .sort(byPosition);
+        return {
+          write_id: row['write_id'],
+          awaited_id: id,
+          lane: row['lane'],
+          is_met: access.exists('alias', (alias) => alias['referential_id'] === id),
+          provider_id: provider?.['write_id'] ?? null,
+          is_blocked: provider === undefined ? null : isBlocked(provider),
+        };
+      });
+  }),
+  countBlocked: read(({ access, values }) => [
+    { blocked: access.select('intake', (row) => row['client'] === values[0] && isBlocked(row)).length },
+  ]),
+
+  // A node's reads
+  readOutcomes: read(({ access, values }) => {
+    const ids = strings(values[0]);
+    return access
+      .select('outcome', (row) => ids.has(text(row, 'write_id')))
+      .map((row) => ({ write_id: row['write_id'], ...answerRow(row) }));
+  }),
+  findKey: read(({ access, values: [client, key] }) => {
+    const settled = keyRows(access, client, key).map((row) => ({ ...row, lane: null }));
+    const pending = access
+      .select('intake', (row) => row['client'] === client && row['idempotency_key'] === key)
+      .sort(byPosition)
+      .map((row) => ({
+        ...answerRow(undefined),
+        write_id: row['write_id'],
+        fingerprint: [
+          row['operation'],
+          row['resource'],
+          row['operation'] === 'upsert' ? '' : row['document_id'],
+          row['content_hash'],
+        ].join(' '),
+        lane: row['lane'],
+        resource: row['resource'],
+      }));
+    return [...settled, ...pending].slice(0, 1);
+  }),
+  readDocument: read(({ access, values: [id, resource] }) =>
+    access
+      .select('document', (row) => row['document_id'] === id && row['resource'] === resource)
+      .map((row) => ({ ...row, created_at: now(), modified_at: now() })),
+  ),
+};
+
+function keyRows(access: Access, client: unknown, key: unknown): Values[] {
+  return access
+    .select('idempotency_key', (row) => row['client'] === client && row['key'] === key)
+    .flatMap((row) =>
+      access
+        .select('outcome', ({ write_id }) => write_id === row['write_id'])
+        .map((outcome) => ({
+          fingerprint: row['fingerprint'],
+          write_id: row['write_id'],
+          ...answerRow(outcome),
+        })),
+    );
+}

@@ -1,0 +1,235 @@
+// What packages/store gives the product, over the simulated server: sessions that send flights, pools, hints. The rest of
+// packages/store, and all of the product above it, runs as it is.
+
+import type { ConnectionOptions, Row, Statement, StatementResult } from '@sluice/store';
+import { DatabaseError, reconnectDelayMs } from '@sluice/store';
+import { Connection, connectionLoss, network } from './network.ts';
+
+const answerTimeoutMs = 35_000;
+
+export class Session {
+  readonly #connection: Connection;
+  readonly #answerTimeoutMs: number;
+  readonly #ended = new AbortController();
+
+  constructor(connection: Connection, options: ConnectionOptions) {
+    this.#connection = connection;
+    this.#answerTimeoutMs = options.answerTimeoutMs ?? answerTimeoutMs;
+    connection.onClosed = () => this.#ended.abort();
+  }
+
+  static async open(options: ConnectionOptions): Promise<Session> {
+    const connection = new Connection(network.now);
+    await connection.open(options.settings ?? {});
+    return new Session(connection, options);
+  }
+
+  get pid(): number {
+    return this.#connection.pid;
+  }
+
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  async run(name: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const [result] = await this.flight([{ name, values }]);
+    return result?.rows ?? [];
+  }
+
+  async flight(statements: readonly Statement[]): Promise<StatementResult[]> {
+    const settled = await Promise.allSettled(
+      statements.map(({ name, values = [] }) => this.#connection.send(name, values, this.#answerTimeoutMs)),
+    );
+    return settled.map((outcome, index) => {
+      const { name = '', isOptional = false } = statements[index] ?? {};
+      if (outcome.status === 'rejected') {
+        if (isOptional) return { rows: [], command: '', rowCount: 0 };
+        const { sqlState, constraint, message } = outcome.reason as DatabaseError;
+        throw new DatabaseError({ sqlState, constraint, message, statement: name });
+      }
+      if (name === 'commit' && outcome.value.command !== 'COMMIT') {
+        throw new DatabaseError({
+          sqlState: '25P02',
+          statement: name,
+          message: 'the transaction was rolled back',
+        });
+      }
+      return outcome.value;
+    });
+  }
+
+  close(): Promise<void> {
+    this.#ended.abort();
+    this.#connection.close();
+    return Promise.resolve();
+  }
+}
+
+export interface SessionPoolOptions extends ConnectionOptions {
+  sessionsMax?: number;
+}
+
+export class SessionPool {
+  readonly #options: SessionPoolOptions;
+  readonly #free: Session[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #open = 0;
+
+  constructor(options: SessionPoolOptions) {
+    this.#options = options;
+  }
+
+  async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const session = await this.#take();
+    let isBroken = true;
+    try {
+      const result = await work(session);
+      isBroken = false;
+      return result;
+    } finally {
+      if (isBroken || session.ended.aborted) {
+        this.#open -= 1;
+        void session.close();
+      } else this.#free.push(session);
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async #take(): Promise<Session> {
+    const deadline = performance.now() + (this.#options.connectTimeoutMs ?? 2000);
+    for (;;) {
+      const session = this.#free.pop();
+      if (session?.ended.aborted === false) return session;
+      if (session !== undefined) {
+        this.#open -= 1;
+        continue;
+      }
+      if (this.#open < (this.#options.sessionsMax ?? 32)) return this.#connect();
+      const left = deadline - performance.now();
+      if (left <= 0) throw connectionLoss('no connection is free');
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+        setTimeout(resolve, left);
+      });
+    }
+  }
+
+  async #connect(): Promise<Session> {
+    this.#open += 1;
+    try {
+      return await Session.open(this.#options);
+    } catch (error) {
+      this.#open -= 1;
+      this.#waiting.shift()?.();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#free.splice(0).map((session) => session.close()));
+  }
+}
+
+export interface DatabaseOptions extends ConnectionOptions {
+  connectionsMax?: number;
+}
+
+export class Database {
+  readonly options: DatabaseOptions;
+  readonly #pool: SessionPool;
+
+  constructor(options: DatabaseOptions) {
+    this.options = options;
+    this.#pool = new SessionPool({ ...options, sessionsMax: options.connectionsMax ?? 8 });
+  }
+
+  get url(): string {
+    return this.options.url;
+  }
+
+  run(name: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.#pool.use((session) => session.run(name, values));
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+}
+
+export interface ListenerOptions {
+  url: string;
+  applicationName: string;
+}
+
+const heartbeatMs = 1000;
+
+/** As the real one behaves: reconnects for ever, beats once a second, tells after each (re)connect that hints may be missing. */
+export function notifyListener(_options: ListenerOptions) {
+  const callbacks = new Map<string, (payload: string | null) => void>();
+  let connection: Connection | null = null;
+  let isListening = false;
+  let isClosed = false;
+  let connecting: Promise<void> | null = null;
+
+  const connect = async (): Promise<void> => {
+    for (let failures = 0; ; failures++) {
+      if (isClosed) return;
+      const next = new Connection(network.now);
+      try {
+        await next.open({});
+        next.onNote = (channel, payload) => callbacks.get(channel)?.(payload);
+        next.onClosed = () => lost(next);
+        connection = next;
+        for (const channel of callbacks.keys()) await next.send('listen', [channel], heartbeatMs);
+        isListening = true;
+        callbacks.forEach((onHint) => onHint(null));
+        return;
+      } catch {
+        next.onClosed = () => undefined;
+        next.close();
+        await new Promise((resolve) => setTimeout(resolve, reconnectDelayMs(failures)));
+      }
+    }
+  };
+  const lost = (which: Connection): void => {
+    if (which !== connection) return;
+    connection = null;
+    isListening = false;
+    if (!isClosed) connecting = connect();
+  };
+  const beat = setInterval(() => {
+    const beating = connection;
+    beating?.send('heartbeat', [], heartbeatMs).catch(() => {
+      beating.close();
+      lost(beating);
+    });
+  }, heartbeatMs);
+
+  return {
+    async listen(channel: string, onHint: (payload: string | null) => void) {
+      callbacks.set(channel, onHint);
+      connecting ??= connect();
+      await connecting;
+      await connection?.send('listen', [channel], heartbeatMs).catch(() => undefined);
+      onHint(null);
+    },
+    get isListening() {
+      return isListening && !isClosed;
+    },
+    close() {
+      isClosed = true;
+      clearInterval(beat);
+      connection?.close();
+      return Promise.resolve();
+    },
+  };
+}
+
+export function silentListener() {
+  return { listen: () => Promise.resolve(), isListening: false, close: () => Promise.resolve() };
+}
+
+export function createListener(options: ListenerOptions & { notifications: boolean }) {
+  return options.notifications ? notifyListener(options) : silentListener();
+}

@@ -1,0 +1,327 @@
+// Rows as PostgreSQL keeps them: versions that transactions made and ended, locks that they hold, keys that are waited
+// for. A statement is a generator; it yields the transaction that it has to wait for.
+
+import { DatabaseError } from '@sluice/store';
+import { guards } from './guards.ts';
+
+export type Values = Readonly<Record<string, unknown>>;
+/** Yields who is waited for; goes on when that transaction has ended. */
+export type Steps<T> = Generator<Transaction, T, void>;
+
+export interface Transaction {
+  readonly id: number;
+  state: 'active' | 'committed' | 'aborted';
+  /** Its place among all commits. */
+  sequence: number;
+  readonly touched: Set<Tuple>;
+  readonly notes: { channel: string; payload: string }[];
+  readonly waiters: (() => void)[];
+}
+
+export interface Version {
+  values: Values;
+  by: Transaction;
+  endedBy: Transaction | null;
+}
+
+/** As the manual's table of row-level locks has them; shared locks for reading occur nowhere. */
+export type LockMode = 'keyShare' | 'noKeyUpdate' | 'update';
+
+function conflicts(one: LockMode, other: LockMode): boolean {
+  if (one === 'keyShare') return other === 'update';
+  return other !== 'keyShare' || one === 'update';
+}
+
+export class Tuple {
+  readonly table: Table;
+  versions: Version[] = [];
+  readonly holders = new Map<Transaction, LockMode>();
+
+  constructor(table: Table) {
+    this.table = table;
+  }
+
+  /** Its last version; a transaction that is open may have made or ended it. */
+  get last(): Version | undefined {
+    return this.versions.at(-1);
+  }
+}
+
+interface ForeignKey {
+  name: string;
+  column: string;
+  target: string;
+  targetColumn: string;
+}
+
+export class Table {
+  readonly name: string;
+  readonly key: readonly string[];
+  readonly foreignKeys: readonly ForeignKey[];
+  readonly tuples = new Set<Tuple>();
+
+  constructor(name: string, key: readonly string[], foreignKeys: readonly ForeignKey[] = []) {
+    this.name = name;
+    this.key = key;
+    this.foreignKeys = foreignKeys;
+  }
+}
+
+export type TableName =
+  | 'setting'
+  | 'writer'
+  | 'lane'
+  | 'intake'
+  | 'awaited'
+  | 'document'
+  | 'alias'
+  | 'reference'
+  | 'outcome'
+  | 'idempotency_key'
+  | 'dead_letter';
+
+export type Tables = Readonly<Record<TableName, Table>>;
+
+export function createTables(): Tables {
+  return {
+    setting: new Table('setting', ['name']),
+    writer: new Table('writer', ['writer_id']),
+    lane: new Table('lane', ['lane']),
+    intake: new Table('intake', ['write_id']),
+    awaited: new Table('awaited', ['awaited_id', 'write_id']),
+    document: new Table('document', ['document_id']),
+    alias: new Table(
+      'alias',
+      ['referential_id'],
+      [
+        {
+          name: 'alias_names_a_document',
+          column: 'document_id',
+          target: 'document',
+          targetColumn: 'document_id',
+        },
+      ],
+    ),
+    reference: new Table(
+      'reference',
+      ['document_id', 'referential_id'],
+      [
+        {
+          name: 'reference_belongs_to_a_document',
+          column: 'document_id',
+          target: 'document',
+          targetColumn: 'document_id',
+        },
+        {
+          name: 'reference_leads_to_an_alias',
+          column: 'referential_id',
+          target: 'alias',
+          targetColumn: 'referential_id',
+        },
+      ],
+    ),
+    outcome: new Table('outcome', ['write_id']),
+    idempotency_key: new Table('idempotency_key', ['client', 'key']),
+    dead_letter: new Table('dead_letter', ['write_id']),
+  };
+}
+
+export function databaseError(sqlState: string, constraint: string | null = null): DatabaseError {
+  return new DatabaseError({ sqlState, constraint, message: `PostgreSQL error ${sqlState}` });
+}
+
+/** One statement at work: what it sees was committed when it began, or made by its own transaction before it. */
+export class Access {
+  readonly #tables: Tables;
+  readonly #transaction: Transaction;
+  /** The newest commit that is seen. */
+  readonly #sequence: number;
+  readonly #newest: () => number;
+
+  constructor(tables: Tables, transaction: Transaction, newest: () => number) {
+    this.#tables = tables;
+    this.#transaction = transaction;
+    this.#sequence = newest();
+    this.#newest = newest;
+  }
+
+  get transaction(): Transaction {
+    return this.#transaction;
+  }
+
+  #sees(by: Transaction, sequence: number): boolean {
+    return by === this.#transaction || (by.state === 'committed' && by.sequence <= sequence);
+  }
+
+  #version(tuple: Tuple, sequence: number): Version | undefined {
+    return tuple.versions.find(
+      ({ by, endedBy }) => this.#sees(by, sequence) && (endedBy === null || !this.#sees(endedBy, sequence)),
+    );
+  }
+
+  #found(
+    name: TableName,
+    where: (row: Values) => boolean,
+    sequence: number,
+  ): { tuple: Tuple; row: Values }[] {
+    const found: { tuple: Tuple; row: Values }[] = [];
+    for (const tuple of this.#tables[name].tuples) {
+      const version = this.#version(tuple, sequence);
+      if (version !== undefined && where(version.values)) found.push({ tuple, row: version.values });
+    }
+    return found;
+  }
+
+  select(name: TableName, where: (row: Values) => boolean = () => true): Values[] {
+    return this.#found(name, where, this.#sequence).map(({ row }) => row);
+  }
+
+  exists(name: TableName, where: (row: Values) => boolean): boolean {
+    for (const tuple of this.#tables[name].tuples) {
+      const version = this.#version(tuple, this.#sequence);
+      if (version !== undefined && where(version.values)) return true;
+    }
+    return false;
+  }
+
+  /** Waits for the lock, and gives the row as it is then: null if it is gone. */
+  *#lock(tuple: Tuple, mode: LockMode): Steps<Version | null> {
+    for (;;) {
+      const holder = [...tuple.holders].find(
+        ([other, held]) => other !== this.#transaction && other.state === 'active' && conflicts(mode, held),
+      );
+      if (holder === undefined) break;
+      yield holder[0];
+    }
+    const { last } = tuple;
+    const isThere = last !== undefined && (last.endedBy === null || last.endedBy.state === 'aborted');
+    if (!isThere) return null;
+    const held = tuple.holders.get(this.#transaction);
+    if (held === undefined || held === 'keyShare' || mode === 'update')
+      tuple.holders.set(this.#transaction, mode);
+    this.#transaction.touched.add(tuple);
+    return last;
+  }
+
+  /** Rows as they are once they are locked, those that no longer fit left out: as PostgreSQL looks again. */
+  *lockAll(
+    name: TableName,
+    where: (row: Values) => boolean,
+    mode: LockMode,
+    order: (one: Values, other: Values) => number = () => 0,
+  ): Steps<{ tuple: Tuple; row: Values }[]> {
+    const locked: { tuple: Tuple; row: Values }[] = [];
+    const found = this.#found(name, where, this.#sequence).sort((one, other) => order(one.row, other.row));
+    for (const { tuple } of found) {
+      const version = yield* this.#lock(tuple, mode);
+      if (version !== null && where(version.values)) locked.push({ tuple, row: version.values });
+    }
+    return locked;
+  }
+
+  *update(
+    name: TableName,
+    where: (row: Values) => boolean,
+    change: (row: Values) => Values,
+    order?: (one: Values, other: Values) => number,
+  ): Steps<Values[]> {
+    const rows = yield* this.lockAll(name, where, 'noKeyUpdate', order);
+    return rows.map(({ tuple, row }) => {
+      const values = { ...row, ...change(row) };
+      this.#end(tuple);
+      tuple.versions.push({ values, by: this.#transaction, endedBy: null });
+      return values;
+    });
+  }
+
+  *remove(name: TableName, where: (row: Values) => boolean): Steps<Values[]> {
+    const rows = yield* this.lockAll(name, where, 'update');
+    for (const { tuple } of rows) this.#end(tuple);
+    if (guards.foreignKeys) for (const { row } of rows) yield* this.#demandUnreferenced(name, row);
+    return rows.map(({ row }) => row);
+  }
+
+  #end(tuple: Tuple): void {
+    const { last } = tuple;
+    if (last !== undefined) last.endedBy = this.#transaction;
+  }
+
+  /** @param onConflict Left out: an error. */
+  *insert(name: TableName, rows: readonly Values[], onConflict?: 'nothing'): Steps<Values[]> {
+    const table = this.#tables[name];
+    const inserted: Values[] = [];
+    for (const values of rows) {
+      if (!(yield* this.#isFree(table, values))) {
+        if (onConflict === undefined) throw databaseError('23505', `${name}_pkey`);
+        continue;
+      }
+      const tuple = new Tuple(table);
+      tuple.versions.push({ values, by: this.#transaction, endedBy: null });
+      tuple.holders.set(this.#transaction, 'update');
+      table.tuples.add(tuple);
+      this.#transaction.touched.add(tuple);
+      inserted.push(values);
+    }
+    if (guards.foreignKeys) for (const values of inserted) yield* this.#demandTargets(table, values);
+    return inserted;
+  }
+
+  *#isFree({ key, tuples, name }: Table, values: Values): Steps<boolean> {
+    if (name === 'outcome' && !guards.outcomeKey) return true;
+    if (name === 'idempotency_key' && !guards.idempotencyKey) return true;
+    for (;;) {
+      let awaited: Transaction | null = null;
+      for (const { last } of tuples) {
+        if (last === undefined || !key.every((column) => last.values[column] === values[column])) continue;
+        const { by, endedBy } = last;
+        const isEnded = endedBy !== null && (endedBy === this.#transaction || endedBy.state === 'committed');
+        if (isEnded) continue;
+        const open = [by, endedBy].find((each) => each?.state === 'active' && each !== this.#transaction);
+        if (open === undefined || open === null) return false;
+        awaited = open;
+      }
+      if (awaited === null) return true;
+      yield awaited;
+    }
+  }
+
+  /** With a snapshot of its own, as a foreign key looks at what is there now. */
+  *#demandTargets({ foreignKeys }: Table, values: Values): Steps<void> {
+    for (const { name, column, target, targetColumn } of foreignKeys) {
+      const isIt = (row: Values): boolean => row[targetColumn] === values[column];
+      const [found] = this.#found(target as TableName, isIt, this.#newest());
+      const version = found === undefined ? null : yield* this.#lock(found.tuple, 'keyShare');
+      if (version === null) throw databaseError('23503', name);
+    }
+  }
+
+  *#demandUnreferenced(name: TableName, removed: Values): Steps<void> {
+    for (const table of Object.values(this.#tables)) {
+      for (const key of table.foreignKeys) {
+        if (key.target !== name) continue;
+        const refers = (row: Values): boolean => row[key.column] === removed[key.targetColumn];
+        for (const { tuple } of this.#found(table.name as TableName, refers, this.#newest())) {
+          if ((yield* this.#lock(tuple, 'keyShare')) !== null) throw databaseError('23001', key.name);
+        }
+      }
+    }
+  }
+}
+
+/** Ends what a transaction holds; what it made comes to be, or is gone. */
+export function endTransaction(transaction: Transaction, state: 'committed' | 'aborted'): void {
+  transaction.state = state;
+  for (const tuple of transaction.touched) {
+    tuple.holders.delete(transaction);
+    if (state === 'aborted') undo(tuple, (by) => by === transaction);
+  }
+  for (const waiter of transaction.waiters.splice(0)) waiter();
+}
+
+/** Takes back all that these transactions made. */
+export function undo(tuple: Tuple, isUndone: (by: Transaction) => boolean): void {
+  tuple.versions = tuple.versions.filter(({ by }) => !isUndone(by));
+  for (const version of tuple.versions)
+    if (version.endedBy !== null && isUndone(version.endedBy)) version.endedBy = null;
+  if (tuple.versions.length === 0) tuple.table.tuples.delete(tuple);
+}
