@@ -74,10 +74,7 @@ export async function readIntake(client: pg.Client): Promise<{ writeId: string; 
 
 export async function readUnledLanes(client: pg.Client): Promise<number[]> {
   const { rows } = await client.query<{ lane: number }>(
-    `select lane from sluice.lane l
-     where not exists (select from pg_locks k where k.locktype = 'advisory' and k.classid = 1936486757
-                         and k.objid = l.lane::integer::oid and k.granted
-                         and k.database = (select oid from pg_database where datname = current_database()))`,
+    'select lane from sluice.lane where lane::integer <> all(sluice.led_lanes()) order by lane',
   );
   return rows.map(({ lane }) => lane);
 }

@@ -14,6 +14,7 @@ import type { Verdict } from '../chaos/verdict.ts';
 import { clock, SimulatedProcess } from './clock.ts';
 import { network, type Network } from './network.ts';
 import { Server } from './server.ts';
+import { ledLanes } from './statements.ts';
 import { Access, type Values } from './tables.ts';
 
 const model = parseModel(
@@ -67,6 +68,7 @@ interface Shape {
   operations: number;
   batchWritesMax: number;
   notifications: boolean;
+  ownership: 'lock' | 'lease';
   faults: FaultName[];
 }
 
@@ -83,6 +85,7 @@ function shapeOf(rng: Rng): Shape {
     operations: rng.int(5, 14),
     batchWritesMax: rng.pick([3, 8, 512]),
     notifications: rng.chance(0.85),
+    ownership: rng.chance(0.3) ? 'lease' : 'lock',
     faults: rng.shuffle(faultNames).slice(0, rng.int(0, 5)),
   };
 }
@@ -176,7 +179,7 @@ export class SeedRun {
 
   #startWriter(): void {
     const process = new SimulatedProcess('writer');
-    const { lanes, notifications, batchWritesMax } = this.#shape;
+    const { lanes, notifications, batchWritesMax, ownership } = this.#shape;
     this.#writers.push({ process });
     clock.as(process, () => {
       const writer = createWriter({
@@ -185,6 +188,7 @@ export class SeedRun {
         lanes,
         notifications,
         batchWritesMax,
+        ownership,
       });
       writer.start().catch(() => this.#endWriter(process));
     });
@@ -431,7 +435,8 @@ export class SeedRun {
   }
 
   #rest(): Pick<Truth, 'intake' | 'unledLanes' | 'unanswered'> {
-    const led = new Set(this.#server.locksOf(1_936_486_757));
+    const server = this.#server;
+    const led = ledLanes(new Access(server.tables, server.begin(), server.newest), server);
     return {
       intake: this.#all('intake').map((row) => ({
         writeId: row['write_id'] as string,

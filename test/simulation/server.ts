@@ -80,6 +80,7 @@ export class Server {
       state: 'active',
       sequence: Number.POSITIVE_INFINITY,
       touched: new Set(),
+      isUnflushed: false,
       notes: [],
       waiters: [],
     };
@@ -357,7 +358,8 @@ export class ServerSession {
       this.#answer(reply);
       if (this.#isToClose) this.#close(databaseError('57P01'));
     };
-    if (own.touched.size === 0 || this.#settings['synchronous_commit'] === 'off') return finish(false);
+    const waits = this.#settings['synchronous_commit'] !== 'off' && !own.isUnflushed;
+    if (own.touched.size === 0 || !waits) return finish(false);
     this.#isFlushing = true;
     clock.after(0.2 + clock.rng.next() * (clock.rng.chance(0.1) ? 30 : 2), () => {
       if (!this.isClosed) finish(true);

@@ -67,7 +67,11 @@ const isBlocked = (row: Values): boolean => row['blocked_at'] !== null;
 /** A write as the drain reads it: a deadline that has passed is none. */
 function headerRow(row: Values): Values {
   const { body: _, reference_deadline, ...header } = row;
-  return { ...header, reference_deadline: isDue(reference_deadline) ? null : reference_deadline };
+  return {
+    ...header,
+    waited_seconds: null,
+    reference_deadline: isDue(reference_deadline) ? null : reference_deadline,
+  };
 }
 const isDue = (deadline: unknown): boolean =>
   deadline !== null && Date.parse(deadline as string) <= clock.epochMs;
@@ -131,6 +135,51 @@ function documentValues(planned: Values, body: unknown): Values {
 const bodyOf = ({ access }: Call, writeId: unknown): Values | undefined =>
   access.select('intake', (row) => row['write_id'] === writeId)[0];
 
+const pairOf = (row: Values): string => `${text(row, 'awaited_id')} ${text(row, 'write_id')}`;
+
+const later = (milliseconds: unknown): string =>
+  new Date(clock.epochMs + (milliseconds as number)).toISOString();
+/** A time that is over, or none. */
+const isPast = (time: unknown): boolean => time === null || Date.parse(time as string) <= clock.epochMs;
+
+function inTerms(lanes: unknown, terms: unknown): (row: Values) => boolean {
+  const led = new Map(unnest(['lane', 'term'], [lanes, terms]).map(({ lane, term }) => [lane, term]));
+  return (row) => led.has(row['lane']) && led.get(row['lane']) === row['term'];
+}
+
+export function ledLanes(access: Access, server: Server): Set<number> {
+  const leased = access.select('lane', (row) => !isPast(row['leased_until']));
+  return new Set([...server.locksOf(laneLock), ...leased.map((row) => number(row, 'lane'))]);
+}
+
+function* openLanes(
+  { access, values, session }: Call,
+  more: () => Values,
+  isFree: (row: Values) => boolean = () => true,
+): Steps<Row[]> {
+  const lanes = numbers(values[0]);
+  const opened = yield* access.update(
+    'lane',
+    (row) => lanes.has(number(row, 'lane')) && isFree(row),
+    (row) => ({
+      term: number(row, 'term') + 1,
+      writer_id: values[1],
+      session_pid: session.pid,
+      led_since: now(),
+      suspect_since: row['writer_id'] === null ? row['suspect_since'] : (row['suspect_since'] ?? now()),
+      ...more(),
+    }),
+    by('lane'),
+  );
+  return opened.map((row) => ({
+    lane: row['lane'],
+    term: row['term'],
+    is_suspect: row['suspect_since'] !== null,
+    tried: [...(row['tried'] as string[])],
+    tried_alone: row['tried_alone'],
+  }));
+}
+
 const notify = ({ access }: Call, channel: string, payload = ''): void =>
   void access.transaction.notes.push({ channel, payload });
 
@@ -150,6 +199,11 @@ export const statements: Readonly<Record<string, Statement>> = {
       term: 0,
       paused_at: null,
       led_since: null,
+      leased_until: null,
+      writer_id: null,
+      suspect_since: null,
+      tried: [],
+      tried_alone: 0,
       left_at: now(),
     }));
     yield* call.access.insert('lane', lanes, 'nothing');
@@ -164,6 +218,7 @@ export const statements: Readonly<Record<string, Statement>> = {
   forgetWriters: read(() => []),
   forgetOutcomes: read(() => []),
   forgetKeys: read(() => []),
+  forgetLeases: read(() => []),
   noteRetry: read(() => []),
   forgetRetry: read(() => []),
 
@@ -192,40 +247,87 @@ export const statements: Readonly<Record<string, Statement>> = {
       is_paused: row['paused_at'] !== null,
     }));
   },
-  *openTerms({ access, values, session }) {
-    const lanes = numbers(values[0]);
-    const rows = yield* access.update(
+  *openTerms(call) {
+    return yield* openLanes(call, () => ({}));
+  },
+  *takeLeases(call) {
+    const lease = { leased_until: later(call.values[2]) };
+    return yield* openLanes(
+      call,
+      () => lease,
+      (row) => isPast(row['leased_until']),
+    );
+  },
+  *renewLeases({ access, values: [sessionId, writerId, lanes, terms, leaseMs] }) {
+    access.transaction.isUnflushed = true;
+    const session = { session_id: sessionId, writer_id: writerId, alive_until: later(leaseMs) };
+    const known = yield* access.update(
+      'lease_session',
+      (row) => row['session_id'] === sessionId,
+      () => session,
+    );
+    if (known.length === 0) yield* access.insert('lease_session', [session], 'nothing');
+    const isMine = inTerms(lanes, terms);
+    const renewed = yield* access.update(
       'lane',
-      (row) => lanes.has(number(row, 'lane')),
-      (row) => ({
-        term: number(row, 'term') + 1,
-        writer_id: values[1],
-        session_pid: session.pid,
-        led_since: now(),
-      }),
+      isMine,
+      () => ({ leased_until: later(leaseMs) }),
       by('lane'),
     );
-    return rows.map(({ lane, term }) => ({ lane, term }));
+    return renewed.map(({ lane }) => ({ lane }));
   },
-  *closeTerms({ access, values, session }) {
-    const lanes = numbers(values[0]);
-    yield* access.update(
-      'lane',
-      (row) =>
-        lanes.has(number(row, 'lane')) &&
-        row['writer_id'] === values[1] &&
-        row['session_pid'] === session.pid,
-      () => ({ writer_id: null, session_pid: null, led_since: null, left_at: now() }),
-    );
+  *endLease({ access, values }) {
+    yield* access.remove('lease_session', (row) => row['session_id'] === values[0]);
+    return [];
+  },
+  *closeTerms({ access, values }) {
+    yield* access.update('lane', inTerms(values[0], values[1]), () => ({
+      writer_id: null,
+      session_pid: null,
+      led_since: null,
+      leased_until: null,
+      left_at: now(),
+    }));
+    return [];
+  },
+  readFronts: read(({ access, values }) =>
+    lanesOf(values[0])
+      .flatMap((lane) =>
+        access
+          .select('intake', (row) => row['lane'] === lane && !isBlocked(row))
+          .sort(byPosition)
+          .slice(0, values[1] as number),
+      )
+      .sort(byPosition)
+      .map(({ lane, write_id }) => ({ lane, write_id })),
+  ),
+  *markTrial({ access, values: [lanes, terms, ofLanes, ids, isAlone] }) {
+    const writes = unnest(['lane', 'write_id'], [ofLanes, ids]);
+    const marked = yield* access.update('lane', inTerms(lanes, terms), (row) => {
+      const tried = writes.filter(({ lane }) => lane === row['lane']).map((write) => write['write_id']);
+      const isSame = JSON.stringify(row['tried']) === JSON.stringify(tried);
+      return { tried, tried_alone: isAlone !== true ? 0 : isSame ? number(row, 'tried_alone') + 1 : 1 };
+    });
+    return marked.map(() => ({}));
+  },
+  *clearSuspicion({ access, values }) {
+    yield* access.update('lane', inTerms(values[0], values[1]), () => ({
+      suspect_since: null,
+      tried: [],
+      tried_alone: 0,
+    }));
     return [];
   },
   beat: read(({ access, server, values }) => {
     const led = numbers(values[0]);
+    const isLease = values[2] === true;
     const has = (where: (row: Values) => boolean): boolean => access.exists('intake', where);
+    const alive = access.select('lease_session', (row) => !isPast(row['alive_until']));
+    const leased = access.select('lane', (row) => !isPast(row['leased_until']));
     return [
       {
-        sessions: server.locksOf(sessionLock).length,
-        led_lanes: server.locksOf(laneLock),
+        sessions: isLease ? alive.length : server.locksOf(sessionLock).length,
+        led_lanes: isLease ? leased.map(({ lane }) => lane) : server.locksOf(laneLock),
         paused_lanes: [],
         is_draining: false,
         has_ready: has((row) => led.has(number(row, 'lane')) && !isBlocked(row)),
@@ -235,7 +337,7 @@ export const statements: Readonly<Record<string, Statement>> = {
     ];
   }),
   readGauge: read(({ access, server }) => {
-    const led = new Set(server.locksOf(laneLock));
+    const led = ledLanes(access, server);
     return access.select('lane').map((row) => ({
       lane: row['lane'],
       is_led: led.has(number(row, 'lane')),
@@ -315,6 +417,7 @@ export const statements: Readonly<Record<string, Statement>> = {
       write_id: id,
       is_pending: access.exists('intake', (row) => row['write_id'] === id),
       ...answerRow(access.select('outcome', (row) => row['write_id'] === id)[0]),
+      settled_seconds: null,
     })),
   ),
   *flush({ access }) {
@@ -595,55 +698,79 @@ export const statements: Readonly<Record<string, Statement>> = {
     yield* access.remove('awaited', (row) => ids.has(text(row, 'write_id')));
     return [];
   },
-  *wakeAwaiting({ access, values }) {
-    const met = strings(values[0]);
-    const gone = new Map(
-      unnest(['id', 'failure'], [values[1], values[2]]).map(({ id, failure }) => [id, failure]),
+  *noteFailures({ access, values: [ids, reasons, ofLanes, limit] }) {
+    const failures = new Map(
+      unnest(['id', 'failure'], [ids, reasons]).map(({ id, failure }) => [id, failure]),
     );
-    const lanes = numbers(values[3]);
+    const lanes = numbers(ofLanes);
+    const changes = (row: Values): boolean => {
+      const failure = failures.get(row['awaited_id']) ?? null;
+      if (!failures.has(row['awaited_id']) || !lanes.has(number(row, 'lane'))) return false;
+      return row['failure'] !== failure && (row['failure'] === null || failure !== '');
+    };
+    const changed = new Set(
+      access
+        .select('awaited', changes)
+        .slice(0, limit as number)
+        .map(pairOf),
+    );
+    const noted = yield* access.update(
+      'awaited',
+      (row) => changed.has(pairOf(row)),
+      (row) => ({ failure: failures.get(row['awaited_id']) ?? null }),
+    );
+    return noted.map(({ awaited_id }) => ({ awaited_id }));
+  },
+  *wakeAwaiting({ access, values: [metIds, goneIds, ofLanes, limit] }) {
+    const met = strings(metIds);
+    const gone = strings(goneIds);
+    const lanes = numbers(ofLanes);
     const before = access.select('awaited');
     const writes = new Map(access.select('intake').map((row) => [row['write_id'], row]));
     const isOwn = (row: Values): boolean => lanes.has(number(row, 'lane'));
-    const removed = yield* access.remove('awaited', (row) => met.has(text(row, 'awaited_id')) && isOwn(row));
-    yield* access.update(
-      'awaited',
-      (row) => {
-        const failure = gone.get(row['awaited_id']);
-        if (!gone.has(row['awaited_id']) || !isOwn(row) || met.has(text(row, 'awaited_id'))) return false;
+    const metRows = before
+      .filter((row) => met.has(text(row, 'awaited_id')) && isOwn(row))
+      .slice(0, limit as number);
+    const hopeless = before
+      .filter((row) => {
+        const write = writes.get(row['write_id']);
+        if (!gone.has(text(row, 'awaited_id')) || !isOwn(row) || write === undefined) return false;
         return (
-          (row['failure'] === null || failure !== '') && row['failure'] !== failure && failure !== undefined
+          isBlocked(write) && (write['reference_deadline'] === null || isDue(write['reference_deadline']))
         );
-      },
-      (row) => ({ failure: gone.get(row['awaited_id']) }),
-    );
-    const free = new Set(
-      removed
-        .map((row) => row['write_id'])
-        .filter((id) => !before.some((row) => row['write_id'] === id && !met.has(text(row, 'awaited_id')))),
-    );
-    for (const row of before) {
-      const write = writes.get(row['write_id']);
-      if (!gone.has(row['awaited_id']) || !isOwn(row) || write === undefined) continue;
-      if (write['reference_deadline'] === null || isDue(write['reference_deadline']))
-        free.add(row['write_id']);
-    }
+      })
+      .slice(0, limit as number);
+    const metPairs = new Set(metRows.map(pairOf));
+    yield* access.remove('awaited', (row) => metPairs.has(pairOf(row)));
+    const awaitsMore = (id: unknown): boolean =>
+      before.some((row) => row['write_id'] === id && !met.has(text(row, 'awaited_id')));
+    const free = new Set([
+      ...metRows.map((row) => row['write_id']).filter((id) => !awaitsMore(id)),
+      ...hopeless.map((row) => row['write_id']),
+    ]);
     const woken = yield* access.update(
       'intake',
       (row) => free.has(row['write_id']) && isBlocked(row),
       () => ({ blocked_at: null }),
     );
     const elsewhere = before
-      .filter((row) => !isOwn(row) && (met.has(text(row, 'awaited_id')) || gone.has(row['awaited_id'])))
+      .filter((row) => !isOwn(row) && (met.has(text(row, 'awaited_id')) || gone.has(text(row, 'awaited_id'))))
       .map((row) => row['awaited_id']);
-    return [{ woken: woken.length, elsewhere: [...new Set(elsewhere)] }];
+    const has_more = Math.max(metRows.length, hopeless.length) === limit;
+    return [{ woken: woken.length, has_more, elsewhere: [...new Set(elsewhere)] }];
   },
   lookAwaited: read(({ access, values }) =>
-    texts(values[0]).map((id) => ({
-      awaited_id: id,
-      is_met: access.exists('alias', (row) => row['referential_id'] === id),
-      is_gone: !access.exists('intake', (row) => provides(row, id) || row['write_id'] === id),
-      is_settled_write: access.exists('outcome', (row) => row['write_id'] === id),
-    })),
+    texts(values[0])
+      .map((id) => {
+        const is_gone = !access.exists('intake', (row) => provides(row, id) || row['write_id'] === id);
+        return {
+          awaited_id: id,
+          is_met: access.exists('alias', (row) => row['referential_id'] === id),
+          is_gone,
+          is_settled_write: is_gone && access.exists('outcome', (row) => row['write_id'] === id),
+        };
+      })
+      .filter(({ is_met, is_gone }) => is_met || is_gone),
   ),
   nextAwaited: read(({ access, values: [lanes, awaitedId, writeId, limit] }) => {
     const own = numbers(lanes);
@@ -711,25 +838,27 @@ export const statements: Readonly<Record<string, Statement>> = {
       .select('outcome', (row) => ids.has(text(row, 'write_id')))
       .map((row) => ({ write_id: row['write_id'], ...answerRow(row) }));
   }),
-  findKey: read(({ access, values: [client, key] }) => {
-    const settled = keyRows(access, client, key).map((row) => ({ ...row, lane: null }));
-    const pending = access
-      .select('intake', (row) => row['client'] === client && row['idempotency_key'] === key)
-      .sort(byPosition)
-      .map((row) => ({
-        ...answerRow(undefined),
-        write_id: row['write_id'],
-        fingerprint: [
-          row['operation'],
-          row['resource'],
-          row['operation'] === 'upsert' ? '' : row['document_id'],
-          row['content_hash'],
-        ].join(' '),
-        lane: row['lane'],
-        resource: row['resource'],
-      }));
-    return [...settled, ...pending].slice(0, 1);
-  }),
+  findKeys: read(({ access, values }) =>
+    unnest(['client', 'key'], values).flatMap(({ client, key }, index) => {
+      const settled = keyRows(access, client, key).map((row) => ({ ...row, lane: null }));
+      const pending = access
+        .select('intake', (row) => row['client'] === client && row['idempotency_key'] === key)
+        .sort(byPosition)
+        .map((row) => ({
+          ...answerRow(undefined),
+          write_id: row['write_id'],
+          fingerprint: [
+            row['operation'],
+            row['resource'],
+            row['operation'] === 'upsert' ? '' : row['document_id'],
+            row['content_hash'],
+          ].join(' '),
+          lane: row['lane'],
+          resource: row['resource'],
+        }));
+      return [...settled, ...pending].slice(0, 1).map((row) => ({ place: index + 1, ...row }));
+    }),
+  ),
   readDocument: read(({ access, values: [id, resource] }) =>
     access
       .select('document', (row) => row['document_id'] === id && row['resource'] === resource)

@@ -1,7 +1,7 @@
 // What packages/store gives the product, over the simulated server: sessions that send flights, pools, hints. The rest of
 // packages/store, and all of the product above it, runs as it is.
 
-import type { ConnectionOptions, Row, Statement, StatementResult } from '@sluice/store';
+import type { ConnectionOptions, PoolUsage, Row, Statement, StatementResult } from '@sluice/store';
 import { DatabaseError, reconnectDelayMs } from '@sluice/store';
 import { Connection, connectionLoss, network } from './network.ts';
 
@@ -37,9 +37,12 @@ export class Session {
     return result?.rows ?? [];
   }
 
-  async flight(statements: readonly Statement[]): Promise<StatementResult[]> {
+  async flight(
+    statements: readonly Statement[],
+    { answerTimeoutMs = this.#answerTimeoutMs }: { answerTimeoutMs?: number } = {},
+  ): Promise<StatementResult[]> {
     const settled = await Promise.allSettled(
-      statements.map(({ name, values = [] }) => this.#connection.send(name, values, this.#answerTimeoutMs)),
+      statements.map(({ name, values = [] }) => this.#connection.send(name, values, answerTimeoutMs)),
     );
     return settled.map((outcome, index) => {
       const { name = '', isOptional = false } = statements[index] ?? {};
@@ -126,6 +129,12 @@ export class SessionPool {
     }
   }
 
+  get usage(): PoolUsage {
+    const idle = this.#free.length;
+    const { sessionsMax: max = 32 } = this.#options;
+    return { busy: this.#open - idle, idle, waiting: this.#waiting.length, max };
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#free.splice(0).map((session) => session.close()));
   }
@@ -150,6 +159,10 @@ export class Database {
 
   run(name: string, values: readonly unknown[] = []): Promise<Row[]> {
     return this.#pool.use((session) => session.run(name, values));
+  }
+
+  get usage(): PoolUsage {
+    return this.#pool.usage;
   }
 
   close(): Promise<void> {

@@ -14,6 +14,8 @@ export interface Transaction {
   /** Its place among all commits. */
   sequence: number;
   readonly touched: Set<Tuple>;
+  /** Its commit waits for no flush. */
+  isUnflushed: boolean;
   readonly notes: { channel: string; payload: string }[];
   readonly waiters: (() => void)[];
 }
@@ -78,7 +80,8 @@ export type TableName =
   | 'reference'
   | 'outcome'
   | 'idempotency_key'
-  | 'dead_letter';
+  | 'dead_letter'
+  | 'lease_session';
 
 export type Tables = Readonly<Record<TableName, Table>>;
 
@@ -123,6 +126,7 @@ export function createTables(): Tables {
     outcome: new Table('outcome', ['write_id']),
     idempotency_key: new Table('idempotency_key', ['client', 'key']),
     dead_letter: new Table('dead_letter', ['write_id']),
+    lease_session: new Table('lease_session', ['session_id']),
   };
 }
 
@@ -301,7 +305,7 @@ export class Access {
         if (key.target !== name) continue;
         const refers = (row: Values): boolean => row[key.column] === removed[key.targetColumn];
         for (const { tuple } of this.#found(table.name as TableName, refers, this.#newest())) {
-          if ((yield* this.#lock(tuple, 'keyShare')) !== null) throw databaseError('23001', key.name);
+          if ((yield* this.#lock(tuple, 'keyShare')) !== null) throw databaseError('23503', key.name);
         }
       }
     }

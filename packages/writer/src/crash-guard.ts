@@ -10,8 +10,8 @@ import type { OpenedLane } from './ownership.ts';
 
 export interface CrashGuardOptions {
   batchWritesMax: number;
-  /** Settles these writes of these lanes in a batch of their own. */
-  settle: (lanes: readonly number[], writeIds: readonly string[]) => Promise<void>;
+  /** Settles these writes of these lanes in a batch of their own. Says how many blocked writes have woken by it. */
+  settle: (lanes: readonly number[], writeIds: readonly string[]) => Promise<number>;
   /** Settles a write as a dead letter. */
   setAside: (lane: number, writeId: string, attempts: number) => Promise<void>;
 }
@@ -60,6 +60,14 @@ export class CrashGuard {
       .filter((trial) => trial.length > 0);
   }
 
+  /** What has woken may have arrived before what is left to try, and stands before it: all is read again. */
+  readAgain(): void {
+    for (const { lane } of this.#trials.flat()) this.#unmarked.add(lane);
+    for (const lane of this.#cleared) this.#unmarked.add(lane);
+    this.#trials = [];
+    this.#cleared = [];
+  }
+
   /** Lanes whose writes are tried in order, and not drained meanwhile. */
   get lanes(): Set<number> {
     return new Set([
@@ -90,12 +98,8 @@ export class CrashGuard {
       this.#cleared = [];
     } else if (this.#unmarked.size > 0) {
       const lanes = [...this.#unmarked];
-      const rows = await this.#session.run('readFronts', [lanes, this.#options.batchWritesMax]);
-      const writes = rows.map((row) => ({
-        lane: row['lane'] as number,
-        writeId: row['write_id'] as string,
-      }));
-      this.#trials = inHalves(writes, this.#options.batchWritesMax);
+      const { batchWritesMax } = this.#options;
+      this.#trials = inHalves(await this.#readFronts(lanes, batchWritesMax), batchWritesMax);
       this.#cleared = lanes;
       this.#unmarked.clear();
     } else {
@@ -107,16 +111,24 @@ export class CrashGuard {
 
   /** One of those that were tried last has killed the leader, unless it ended for another reason. */
   async #narrow({ lane, tried, triedAlone }: OpenedLane): Promise<void> {
-    const rows = await this.#session.run('readWrites', [tried, false]);
-    const writes = rows.map((row) => ({ lane, writeId: row['write_id'] as string }));
-    const [first] = writes;
-    if (writes.length === 1 && first !== undefined && triedAlone >= triesAloneMax) {
+    const wasTried = new Set(tried);
+    const fronts = await this.#readFronts([lane], this.#options.batchWritesMax + tried.length);
+    const left = fronts.filter(({ writeId }) => wasTried.has(writeId));
+    const [first] = left;
+    if (left.length === 1 && first !== undefined && triedAlone >= triesAloneMax) {
       await this.#options.setAside(lane, first.writeId, triedAlone);
     } else {
-      this.#trials = inHalves(writes, writes.length);
+      // With them whatever arrived before and has woken since: nothing may overtake it.
+      const last = fronts.findLastIndex(({ writeId }) => wasTried.has(writeId));
+      this.#trials = inHalves(fronts.slice(0, last + 1), left.length);
     }
     // What was ready beside them has to be tried, too, before the lane is as any other.
     this.#unmarked.add(lane);
+  }
+
+  async #readFronts(lanes: readonly number[], writesMax: number): Promise<LaneWrite[]> {
+    const rows = await this.#session.run('readFronts', [lanes, writesMax]);
+    return rows.map((row) => ({ lane: row['lane'] as number, writeId: row['write_id'] as string }));
   }
 
   async #try(trial: readonly LaneWrite[]): Promise<void> {
@@ -129,7 +141,7 @@ export class CrashGuard {
       },
     ]);
     if (marked?.rowCount !== lanes.length) throw new DeposedError(lanes);
-    await this.#options.settle(lanes, writeIds);
+    if ((await this.#options.settle(lanes, writeIds)) > 0) this.readAgain();
   }
 
   #termsOf(lanes: readonly number[]): (number | undefined)[] {

@@ -151,7 +151,7 @@ export class LaneSession {
       settle: async (lanes, writeIds) => {
         const origin = this.#originOf(elector, lanes);
         const report = await settleBatch(session, origin, this.#settleOptions(), writeIds);
-        await this.#afterBatch(report, elector, blocked);
+        return this.#afterBatch(report, elector, blocked);
       },
       setAside: async (lane, writeId, attempts) => {
         const report = await buryWrite(session, this.#originOf(elector, [lane]), writeId, attempts);
@@ -207,7 +207,10 @@ export class LaneSession {
     // What came to suspect lanes meanwhile is looked for once they are suspect no more.
     this.#beat.hasReady = !isDone || guard.isBusy;
     const looks = this.#beat.hasBlocked && (isBeat || blocked.hasHints);
-    if (looks && (await blocked.tick([...elector.terms.keys()])) > 0) this.#isHinted = true;
+    if (looks && (await blocked.tick([...elector.terms.keys()])) > 0) {
+      this.#isHinted = true;
+      guard.readAgain();
+    }
     return isDone && !guard.isBusy;
   }
 
