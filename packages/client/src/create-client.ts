@@ -1,5 +1,5 @@
 /** Puts a client together: reads, keys and identities are the same in every mode, only the path of a write differs. */
-import { describeDocument, type Model } from '@sluice/model';
+import type { Model } from '@sluice/model';
 import {
   defaults,
   SluiceError,
@@ -11,9 +11,7 @@ import {
 import { fingerprintOf, outcomeOf, settleOptions, type Projection } from '@sluice/batch';
 import { agree, Database, DatabaseError, type Row } from '@sluice/store';
 import type { Logger } from 'pino';
-import { writesAskedMax } from './contract.ts';
 import type {
-  AwaitedState,
   ClientStatus,
   DocumentFilter,
   Page,
@@ -30,6 +28,7 @@ import { GuardedPath } from './guarded-path.ts';
 import { MemoryPath } from './memory-path.ts';
 import type { ClientObserver, ClientUsage } from './observer.ts';
 import { prepareWrite } from './prepare-write.ts';
+import { Reads } from './reads.ts';
 import type { WritePath } from './write-path.ts';
 
 export interface ClientOptions {
@@ -97,6 +96,7 @@ class Client implements SluiceClient {
   readonly #waitMs: number;
   readonly #waitingWritesMax: number;
   readonly #blockedQuota: BlockedQuota;
+  readonly #reads: Reads;
   readonly #keys: GatheredReads<Write>;
   readonly #logger: Logger | undefined;
   readonly #drainMs: number;
@@ -123,6 +123,7 @@ class Client implements SluiceClient {
       ...(options.answerTimeoutMs === undefined ? {} : { answerTimeoutMs: options.answerTimeoutMs }),
     });
     this.#path = this.#createPath(options);
+    this.#reads = new Reads(options.model, (name, values) => this.#run(name, values));
     this.#keys = new GatheredReads((writes) =>
       this.#run('findKeys', [
         writes.map(({ client }) => client),
@@ -289,37 +290,16 @@ class Client implements SluiceClient {
     return { writeId: row['write_id'] as string, lane: (row['lane'] as number | null) ?? 0, outcome };
   }
 
-  async readDocument(resource: { endpoint: string }, documentId: string): Promise<StoredDocument | null> {
-    const [row] = await this.#run('readDocument', [documentId, resource.endpoint]);
-    return row === undefined ? null : documentOf(row);
+  readDocument(resource: { endpoint: string }, documentId: string): Promise<StoredDocument | null> {
+    return this.#reads.readDocument(resource, documentId);
   }
 
-  async listDocuments(
-    resource: { endpoint: string },
-    { limit, offset, filter }: Page,
-  ): Promise<StoredDocument[]> {
-    const { endpoint } = resource;
-    const rows =
-      filter === undefined
-        ? await this.#run('listDocuments', [endpoint, limit, offset])
-        : await this.#run(filter.referentialIds.length > 0 ? 'findReferrers' : 'findDocuments', [
-            ...filterValues(endpoint, filter),
-            limit,
-            offset,
-          ]);
-    return rows.map(documentOf);
+  listDocuments(resource: { endpoint: string }, page: Page): Promise<StoredDocument[]> {
+    return this.#reads.listDocuments(resource, page);
   }
 
-  async countDocuments(resource: { endpoint: string }, filter?: DocumentFilter): Promise<number> {
-    const { endpoint } = resource;
-    const [row] =
-      filter === undefined
-        ? await this.#run('countDocuments', [endpoint])
-        : await this.#run(
-            filter.referentialIds.length > 0 ? 'countReferrers' : 'countFound',
-            filterValues(endpoint, filter),
-          );
-    return (row?.['documents'] as number | undefined) ?? 0;
+  countDocuments(resource: { endpoint: string }, filter?: DocumentFilter): Promise<number> {
+    return this.#reads.countDocuments(resource, filter);
   }
 
   async readWrite(client: string, writeId: string): Promise<WriteState | null> {
@@ -327,34 +307,8 @@ class Client implements SluiceClient {
     return state ?? null;
   }
 
-  async readWrites(client: string, writeIds: readonly string[]): Promise<WriteState[]> {
-    if (writeIds.length > writesAskedMax) {
-      throw new SluiceError('invalid_request', `Cannot ask for more than ${writesAskedMax} writes at once`);
-    }
-    const states = (await this.#run('readWriteStates', [writeIds, client])).map(writeStateOf);
-    const refer = states.filter(({ awaits }) => awaits.some(({ kind }) => kind === 'reference'));
-    for (let from = 0; from < refer.length; from += bodiesMax) {
-      await this.#nameAwaited(refer.slice(from, from + bodiesMax));
-    }
-    return states;
-  }
-
-  /** Says of each reference which one it is, from the bodies of the writes. Those just settled have none any more. */
-  async #nameAwaited(states: readonly WriteState[]): Promise<void> {
-    const rows = await this.#run('readBodies', [states.map(({ writeId }) => writeId)]);
-    const bodies = new Map(rows.map((row) => [row['write_id'] as string, row['body'] as string | null]));
-    for (const { writeId, resource, awaits } of states) {
-      const body = bodies.get(writeId) ?? null;
-      const described = body === null ? undefined : this.model.findEndpoint(resource);
-      if (body === null || described === undefined) continue;
-      const { references } = describeDocument(described, JSON.parse(body));
-      for (const awaited of awaits) {
-        const reference = references.find(({ referentialId }) => referentialId === awaited.awaitedId);
-        if (reference === undefined) continue;
-        awaited.resource = reference.resource;
-        awaited.path = reference.path;
-      }
-    }
+  readWrites(client: string, writeIds: readonly string[]): Promise<WriteState[]> {
+    return this.#reads.readWrites(client, writeIds);
   }
 
   async status(): Promise<ClientStatus> {
@@ -407,46 +361,4 @@ async function settleWithin(work: readonly Promise<unknown>[], milliseconds: num
   const isSettled = await Promise.race([settled, timeout]);
   clearTimeout(timer);
   return isSettled;
-}
-
-/** Bodies of blocked writes that are in memory at once. */
-const bodiesMax = 64;
-
-function filterValues(endpoint: string, { contains, folded, referentialIds }: DocumentFilter): unknown[] {
-  const values = [
-    endpoint,
-    contains.map((part) => JSON.stringify(part)),
-    // Names of a model hold nothing that an array literal would want quoted.
-    folded.map(({ path }) => `{${path.join(',')}}`),
-    folded.map(({ value }) => value),
-  ];
-  return referentialIds.length > 0 ? [...values, referentialIds] : values;
-}
-
-function writeStateOf(row: Row): WriteState {
-  const state = row['state'] as WriteState['state'];
-  return {
-    writeId: row['write_id'] as string,
-    state,
-    resource: row['resource'] as string,
-    outcome: state === 'settled' ? outcomeOf(row) : null,
-    awaits: ((row['awaits'] ?? []) as AwaitedState[]).map((awaited) => ({
-      ...awaited,
-      since: new Date(awaited.since).toISOString(),
-    })),
-    acceptedAt: row['accepted_at'] as string | null,
-    blockedAt: row['blocked_at'] as string | null,
-    settledAt: row['settled_at'] as string | null,
-  };
-}
-
-function documentOf(row: Row): StoredDocument {
-  return {
-    documentId: row['document_id'] as string,
-    body: row['body'] as string,
-    contentHash: row['content_hash'] as string,
-    version: row['version'] as number,
-    createdAt: row['created_at'] as string,
-    modifiedAt: row['modified_at'] as string,
-  };
 }
