@@ -604,6 +604,8 @@ create view sluice.writer_status as
 CREATE OR REPLACE FUNCTION sluice.check_aliases_are_free()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   perform sluice.check_isolation();
@@ -618,6 +620,8 @@ $function$;
 CREATE OR REPLACE FUNCTION sluice.check_aliases_exist()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   referred uuid[] := array(select distinct a.referential_id from added a);
@@ -636,6 +640,8 @@ $function$;
 CREATE OR REPLACE FUNCTION sluice.check_documents_are_free()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   violated text;
@@ -657,6 +663,8 @@ $function$;
 CREATE OR REPLACE FUNCTION sluice.check_documents_exist()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   named uuid[] := array(select distinct a.document_id from added a);
@@ -687,6 +695,8 @@ $function$;
 CREATE OR REPLACE FUNCTION sluice.check_nothing_is_left()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
   if exists (select from sluice.reference) or tg_table_name = 'document' and exists (select from sluice.alias) then

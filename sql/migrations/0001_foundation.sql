@@ -126,9 +126,10 @@ create index reference_referential on sluice.reference (referential_id);
 
 -- Foreign keys in all but their declaration: alias → document, reference → document, reference → alias. The same locks
 -- and the same errors, but one query for all rows of a statement where a declared key asks once for each row. A batch
--- inserts hundreds; declared, the three take a third of its time (docs/performance.md).
+-- inserts hundreds; declared, the three take a third of its time (docs/performance.md). Like declared keys they look with
+-- the rights of the tables' owner: whoever may insert need not be allowed to lock what the row leads to.
 create function sluice.check_documents_exist() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   named uuid[] := array(select distinct a.document_id from added a);
   found integer;
@@ -156,7 +157,7 @@ create trigger reference_still_belongs_to_a_document after update on sluice.refe
   execute function sluice.check_documents_exist('reference_belongs_to_a_document');
 
 create function sluice.check_aliases_exist() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   referred uuid[] := array(select distinct a.referential_id from added a);
   found integer;
@@ -187,7 +188,7 @@ begin
 end
 $$;
 create function sluice.check_documents_are_free() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   violated text;
 begin
@@ -208,7 +209,7 @@ create trigger document_is_free after delete on sluice.document
   referencing old table as removed for each statement execute function sluice.check_documents_are_free();
 
 create function sluice.check_aliases_are_free() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform sluice.check_isolation();
   if exists (select from sluice.reference f join removed r on r.referential_id = f.referential_id) then
@@ -222,7 +223,7 @@ create trigger alias_is_free after delete on sluice.alias
   referencing old table as removed for each statement execute function sluice.check_aliases_are_free();
 
 create function sluice.check_nothing_is_left() returns trigger
-language plpgsql as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if exists (select from sluice.reference) or tg_table_name = 'document' and exists (select from sluice.alias) then
     raise foreign_key_violation using message = 'documents, aliases and references are truncated together',

@@ -136,3 +136,25 @@ test('keys stay as they are, and nothing is truncated without what leads to it',
   }
   await client.query('truncate sluice.document, sluice.alias, sluice.reference');
 });
+
+test('who may insert needs no right to what a row leads to', async () => {
+  const client = await connect();
+  await oneDocument(client);
+  const role = `${database.name}_inserter`;
+  await client.query(`create role ${role} nologin`);
+  try {
+    await client.query(`grant usage on schema sluice to ${role}`);
+    await client.query(`grant insert on sluice.alias, sluice.reference to ${role}`);
+    await client.query(`set role ${role}`);
+    for (const { insert, target, constraint } of sides) {
+      await client.query('begin');
+      await client.query(insert, [target]);
+      await client.query('rollback');
+      await expect(client.query(insert, [nobody])).rejects.toMatchObject({ code: '23503', constraint });
+    }
+  } finally {
+    await client.query('reset role');
+    await client.query(`drop owned by ${role}`);
+    await client.query(`drop role ${role}`);
+  }
+});
