@@ -12,3 +12,7 @@ update sluice.writer set stopped_at = clock_timestamp(), seen_at = clock_timesta
 delete from sluice.writer w
 where w.seen_at < clock_timestamp() - $1 * interval '1 hour'
   and not exists (select from sluice.lane l where l.writer_id = w.writer_id);
+
+-- name: isBackendWorking
+-- Does this backend work on a statement? If not, it has answered, or has ended.
+select exists (select from pg_stat_activity where pid = $1 and state = 'active') as is_working;

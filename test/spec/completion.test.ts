@@ -35,6 +35,21 @@ describe('completion', () => {
     expect(await world.submit(note())).toMatchObject({ result: 'created' });
   });
 
+  test('does not wait for the poll where hints are wanted and do not come', async () => {
+    const proxy = await startProxy(database.url);
+    const world = await startWorld(database.url, {
+      client: { url: proxy.url, pollIntervalMs: 60_000, waitMs: 20_000 },
+      writer: { url: proxy.url, pollIntervalMs: 2000 },
+    });
+    await world.submit(note());
+    // Their connections are as they were, but for that.
+    proxy.swallowNotifications(true);
+    await eventually(async () => expect((await world.node.status()).isListening).toBe(false));
+    for (let round = 0; round < 3; round++) {
+      expect(await world.submit(note())).toMatchObject({ result: 'created' });
+    }
+  });
+
   test('survives notifications that nobody sends', async () => {
     const world = await startWorld(database.url, { writer: { notifications: false } });
     expect(await world.submit(note())).toMatchObject({ result: 'created' });

@@ -7,6 +7,8 @@ import { openTcpProxy, type Link, type TcpProxy } from './tcp-proxy.ts';
 export interface Proxy extends TcpProxy {
   /** From now on new connections go silent once they are made, or pass again. */
   silence(isSilencing: boolean): void;
+  /** From now on notifications are swallowed, and nothing else, or pass again. */
+  swallowNotifications(isSwallowing: boolean): void;
   /** Statements that clients have sent so far: simple queries and executions. */
   readonly statements: number;
 }
@@ -15,16 +17,19 @@ export interface Proxy extends TcpProxy {
 export async function startProxy(url: string): Promise<Proxy> {
   let isSilencing = false;
   let statements = 0;
+  let isSwallowing = false;
   const proxy = await openTcpProxy(url, {
     watch: (link: Link) =>
       countStatements((type) => {
         if (isSilencing && type === 'Q') link.isSilent = true;
         statements += 1;
       }),
+    filter: () => withoutNotifications(() => isSwallowing),
   });
   onTestFinished(() => proxy.close());
   return Object.defineProperties(proxy as Proxy, {
     silence: { value: (silencing: boolean) => void (isSilencing = silencing) },
+    swallowNotifications: { value: (swallowing: boolean) => void (isSwallowing = swallowing) },
     statements: { get: () => statements },
   });
 }
@@ -45,5 +50,21 @@ function countStatements(onStatement: (type: 'Q' | 'E') => void): (chunk: Buffer
       isStarted = true;
       rest = rest.subarray(length);
     }
+  };
+}
+
+/** Reads the messages of a server, a type and a length each, and leaves out its notifications. */
+function withoutNotifications(isSwallowing: () => boolean): (chunk: Buffer) => Buffer {
+  let rest = Buffer.alloc(0);
+  return (chunk) => {
+    rest = Buffer.concat([rest, chunk]);
+    const passed: Buffer[] = [];
+    while (rest.length >= 5) {
+      const length = 1 + rest.readUInt32BE(1);
+      if (rest.length < length) break;
+      if (rest[0] !== 'A'.charCodeAt(0) || !isSwallowing()) passed.push(rest.subarray(0, length));
+      rest = rest.subarray(length);
+    }
+    return Buffer.concat(passed);
   };
 }

@@ -35,13 +35,15 @@ export interface TcpProxy {
 export interface TcpProxyOptions {
   /** Called for each new connection; what it gives is called with all that the client sends. */
   watch?: (link: Link) => (chunk: Buffer) => void;
+  /** Called for each new connection; what it gives may change what the server sends. */
+  filter?: (link: Link) => (chunk: Buffer) => Buffer;
 }
 
 /** A simple query that says nothing but COMMIT. */
 const commit = Buffer.from([0x51, 0, 0, 0, 11, ...Buffer.from('commit\0')]);
 
 /** Starts a proxy in front of the server of `url`. */
-export async function openTcpProxy(url: string, { watch }: TcpProxyOptions = {}): Promise<TcpProxy> {
+export async function openTcpProxy(url: string, { watch, filter }: TcpProxyOptions = {}): Promise<TcpProxy> {
   const target = new URL(url);
   const links = new Set<Link>();
   let isRefusing = false;
@@ -94,8 +96,9 @@ export async function openTcpProxy(url: string, { watch }: TcpProxyOptions = {})
     front.on('data', (chunk: Buffer) => {
       if (!link.isSilent && !lose(link, chunk)) pass(back, chunk);
     });
+    const filtered = filter?.(link);
     back.on('data', (chunk: Buffer) => {
-      if (!link.isSilent) pass(front, chunk);
+      if (!link.isSilent) pass(front, filtered?.(chunk) ?? chunk);
     });
     for (const [from, to] of [
       [front, back],

@@ -98,7 +98,9 @@ export async function startWorld(url: string, options: WorldOptions = {}): Promi
     nodes,
     writers,
     async startNode(more = {}) {
-      const node = createClient({ url, model, waitMs: 10_000, ...options.client, ...more });
+      // A test's writers come and go as it likes.
+      const patience = { waitMs: 10_000, leaderGraceMs: 60_000 };
+      const node = createClient({ url, model, ...patience, ...options.client, ...more });
       onTestFinished(() => node.stop());
       await node.start();
       nodes.push(node);

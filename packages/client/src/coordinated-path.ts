@@ -37,11 +37,17 @@ interface Waiter {
   isInserted: boolean;
   /** When to look for it without a hint. */
   lookAt: number;
+  lookedAt: number;
   /** Its time is up, or the node stops. */
   isEnding: boolean;
   resolve: (outcome: Outcome) => void;
   reject: (error: Error) => void;
 }
+
+/** While hints are wanted and do not arrive. */
+const deafIntervalMs = 50;
+/** Short reads: one that is not answered by then has met a connection that is lost. */
+const shortReadTimeoutMs = 5000;
 
 export class CoordinatedPath implements Omit<WritePath, 'status'> {
   readonly #options: CoordinatedPathOptions;
@@ -50,7 +56,7 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
   readonly #cancellations: Cancellations;
   readonly #listener: Listener;
   readonly #waiters = new Map<string, Set<Waiter>>();
-  #hinted: string[] = [];
+  readonly #hinted = new Set<string>();
   #reading: Promise<void> | null = null;
   #pollTimer: NodeJS.Timeout | null = null;
   #polling: Promise<void> | null = null;
@@ -85,18 +91,29 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
 
   async start(): Promise<void> {
     await this.#listener.listen(channels.node(ownNode), (payload) => {
-      // Null: hints may have been missed, so everything is looked for.
-      this.#hinted.push(...(payload === null ? this.#waiters.keys() : unpackIds(payload)));
+      // Null: hints may have been missed, so everything is looked for. Of others' writes nothing is remembered.
+      for (const id of payload === null ? this.#waiters.keys() : unpackIds(payload)) {
+        if (this.#waiters.has(id)) this.#hinted.add(id);
+      }
       this.#reading ??= this.#readHinted().finally(() => (this.#reading = null));
+      if (payload === null && this.#pollTimer !== null) this.#schedulePoll();
     });
-    this.#pollTimer = setInterval(() => {
+    this.#schedulePoll();
+  }
+
+  #schedulePoll(): void {
+    const { pollIntervalMs } = this.#options;
+    const delayMs = this.#listener.isDeaf ? Math.min(deafIntervalMs, pollIntervalMs) : pollIntervalMs;
+    if (this.#pollTimer !== null) clearTimeout(this.#pollTimer);
+    this.#pollTimer = setTimeout(() => {
       this.#polling ??= this.#poll().finally(() => (this.#polling = null));
-    }, this.#options.pollIntervalMs);
+      this.#schedulePoll();
+    }, delayMs);
   }
 
   async stop(): Promise<void> {
     await Promise.all([...this.#waiters.values()].flatMap((waiters) => [...waiters]).map(settledQuietly));
-    if (this.#pollTimer !== null) clearInterval(this.#pollTimer);
+    if (this.#pollTimer !== null) clearTimeout(this.#pollTimer);
     await Promise.all([this.#buffer.stop(), this.#durableBuffer.stop(), this.#listener.close()]);
     await Promise.all([this.#reading, this.#polling]);
     await this.#cancellations.close();
@@ -147,6 +164,7 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
         write,
         isInserted: write === null,
         lookAt: performance.now() + this.#lookIntervalMs(),
+        lookedAt: performance.now(),
         isEnding: false,
         resolve: (outcome) => {
           clearTimeout(deadline);
@@ -166,7 +184,9 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
 
   /** Where hints arrive, looking without one is only the second net. */
   #lookIntervalMs(): number {
-    return this.#options.pollIntervalMs * (this.#listener.isListening ? 4 : 1);
+    const { pollIntervalMs } = this.#options;
+    if (this.#listener.isDeaf) return Math.min(deafIntervalMs, pollIntervalMs);
+    return pollIntervalMs * (this.#listener.isListening ? 4 : 1);
   }
 
   #finish(writeId: string, how: (waiter: Waiter) => void): void {
@@ -178,12 +198,12 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
 
   /** Reads the outcomes of hinted writes, all that gathered during one read together in the next. */
   async #readHinted(): Promise<void> {
-    while (this.#hinted.length > 0) {
-      const ids = this.#hinted.filter((id) => this.#waiters.has(id));
-      this.#hinted = [];
+    while (this.#hinted.size > 0) {
+      const ids = [...this.#hinted].filter((id) => this.#waiters.has(id));
+      this.#hinted.clear();
       if (ids.length === 0) continue;
       try {
-        this.#take(await this.#options.database.run('readOutcomes', [ids]), 'hint');
+        this.#take(await this.#options.database.run('readOutcomes', [ids], shortReadTimeoutMs), 'hint');
       } catch (error) {
         // The poll finds them.
         this.#options.onError(error, 'read outcomes');
@@ -207,17 +227,24 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
    */
   async #poll(): Promise<void> {
     const now = performance.now();
+    const intervalMs = this.#lookIntervalMs();
     const due: string[] = [];
     for (const [id, waiters] of this.#waiters) {
       for (const waiter of waiters) {
-        if (!waiter.isInserted || waiter.lookAt > now) continue;
-        waiter.lookAt = now + this.#lookIntervalMs();
+        // What was to be looked for late, as hints would come, is looked for now that they do not.
+        const lookAt = Math.min(
+          waiter.lookAt,
+          this.#listener.isDeaf ? waiter.lookedAt + intervalMs : Infinity,
+        );
+        if (!waiter.isInserted || lookAt > now) continue;
+        waiter.lookedAt = now;
+        waiter.lookAt = now + intervalMs;
         due.push(id);
       }
     }
     if (due.length === 0) return;
     try {
-      const rows = await this.#options.database.run('readWaiting', [due]);
+      const rows = await this.#options.database.run('readWaiting', [due], shortReadTimeoutMs);
       const foundBy = this.#listener.isListening ? 'missed_hint' : 'poll';
       this.#take(
         rows.filter((row) => row['result'] !== null),

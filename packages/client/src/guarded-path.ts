@@ -9,6 +9,9 @@ import { IntakeGauge } from './intake-gauge.ts';
 import type { MemoryPath } from './memory-path.ts';
 import type { LanesStatus, WritePath } from './write-path.ts';
 
+/** A look that is not answered by then has met a connection that is lost. */
+const gaugeTimeoutMs = 2000;
+
 export interface GuardedPathOptions {
   path: CoordinatedPath;
   /** Null: what the intake does not take is refused. */
@@ -33,7 +36,7 @@ export class GuardedPath implements WritePath {
       leaderGraceMs,
       async run(name) {
         try {
-          return await database.run(name);
+          return await database.run(name, [], gaugeTimeoutMs);
         } catch (error) {
           onError(error, name);
           throw error;

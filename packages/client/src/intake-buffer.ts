@@ -129,7 +129,10 @@ export class IntakeBuffer {
       // No insert may become visible long after its position was given (sql/README.md, low positions).
       statement_timeout: '10s',
     };
-    this.#session = await Session.open({ ...this.#options.connection, settings });
+    const { connection } = this.#options;
+    // Above the statement's own limit: what is not answered by then is lost.
+    const answerTimeoutMs = Math.min(connection.answerTimeoutMs ?? Infinity, 12_000);
+    this.#session = await Session.open({ ...connection, settings, answerTimeoutMs });
     return this.#session;
   }
 

@@ -53,6 +53,9 @@ function uuidsOf(literal: string): string[] {
   return literal === '{}' ? [] : literal.slice(1, -1).split(',');
 }
 
+/** See {@link ConnectionOptions.answerTimeoutMs}. */
+export const defaultAnswerTimeoutMs = 35_000;
+
 export function clientConfig(options: ConnectionOptions): pg.ClientConfig {
   return {
     connectionString: hostsOf(options.url).current,
@@ -60,7 +63,7 @@ export function clientConfig(options: ConnectionOptions): pg.ClientConfig {
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    query_timeout: options.answerTimeoutMs ?? 35_000,
+    query_timeout: options.answerTimeoutMs ?? defaultAnswerTimeoutMs,
     types,
   };
 }

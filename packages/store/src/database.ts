@@ -1,7 +1,7 @@
 /** A pool for the short statements of a node or a command: reads, cancellations, and the `direct` mode's sessions. */
 import pg from 'pg';
 import { parametersOf } from './array-literal.ts';
-import { checkOut, poolConfig, type ConnectionOptions } from './connection.ts';
+import { checkOut, defaultAnswerTimeoutMs, poolConfig, type ConnectionOptions } from './connection.ts';
 import { reduceError } from './database-error.ts';
 import { usageOf, type PoolUsage } from './pool-usage.ts';
 import { query } from './queries.ts';
@@ -27,13 +27,17 @@ export class Database {
     return this.options.url;
   }
 
-  async run(name: string, values: readonly unknown[] = []): Promise<Row[]> {
+  /** @param answerTimeoutMs How long the answer is awaited, at most. @default that of the connection */
+  async run(name: string, values: readonly unknown[] = [], answerTimeoutMs = Infinity): Promise<Row[]> {
     const { text } = query(name);
     let client: pg.PoolClient | null = null;
     let isBroken = true;
     try {
       client = await checkOut(this.#pool, this.url);
-      const { rows } = await client.query<Row>({ name, text, values: parametersOf(values) });
+      // The driver knows the time limit although its types do not.
+      const query_timeout = Math.min(answerTimeoutMs, this.options.answerTimeoutMs ?? defaultAnswerTimeoutMs);
+      const config = { name, text, values: parametersOf(values), query_timeout };
+      const { rows } = await client.query<Row>(config);
       isBroken = false;
       return rows;
     } catch (error) {

@@ -77,6 +77,21 @@ describe('a listener', () => {
     await eventually(() => expect(heard).toEqual([null, 'after']));
   });
 
+  test('knows that it is deaf when its own echo does not come back, and says when it hears again', async () => {
+    const { listener, proxy, heard, notify } = await setup();
+    expect(listener.isDeaf).toBe(false);
+    proxy.swallowNotifications(true);
+    await eventually(() => expect(listener.isDeaf).toBe(true));
+    expect(listener.isListening).toBe(false);
+    expect(heard).toEqual([null]);
+    proxy.swallowNotifications(false);
+    // On the same connection.
+    await eventually(() => expect(heard).toEqual([null, null]));
+    expect(listener).toMatchObject({ isListening: true, isDeaf: false });
+    await notify('after');
+    await eventually(() => expect(heard).toEqual([null, null, 'after']));
+  });
+
   test('goes on trying while the server takes no connections', async () => {
     const { listener, proxy, heard } = await setup();
     proxy.refuse(true);

@@ -2,6 +2,7 @@
  * Hints from the database: content-free wakeups, and ids of settled writes. A hint may be lost, late, doubled or
  * forged, and everything still holds; whoever listens also polls.
  */
+import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import { SluiceError } from '@sluice/protocol';
@@ -14,10 +15,15 @@ import { reconnectDelayMs } from './reconnect-delay.ts';
 const { default: createSubscriber } = createRequire(import.meta.url)('pg-listen') as typeof pgListen;
 
 export interface Listener {
-  /** Calls back on each hint, and once with null whenever hints may have been missed: after every (re)connect. */
+  /**
+   * Calls back on each hint, and with null whenever hints may have been missed: after every (re)connect, and when they
+   * turn out not to arrive, or to arrive again.
+   */
   listen(channel: string, onHint: (payload: string | null) => void): Promise<void>;
   /** True while hints arrive as far as we know. */
   readonly isListening: boolean;
+  /** Hints are wanted and do not arrive now: whoever waits looks more often meanwhile. */
+  readonly isDeaf: boolean;
   close(): Promise<void>;
 }
 
@@ -49,6 +55,12 @@ class RoamingSocket extends Socket {
   }
 }
 
+/**
+ * Between two echoes. An echo is a notification to oneself: its statement tells that the connection lives, and its return
+ * that notifications arrive, which they do not behind a pooler in transaction mode or when the queue is full.
+ */
+const echoIntervalMs = 1000;
+
 /** A farewell that is not answered by then is none. */
 const closeTimeoutMs = 500;
 
@@ -58,8 +70,12 @@ const closeTimeoutMs = 500;
  */
 export function notifyListener(options: ListenerOptions): Listener {
   const callbacks = new Map<string, (payload: string | null) => void>();
-  let isListening = false;
+  let isConnected = false;
+  let isEchoMissing = false;
+  let isEchoAwaited = false;
+  let isEchoHeard = false;
   let closed = false;
+  const echoChannel = `sluice_echo_${randomBytes(8).toString('hex')}`;
   const sockets = new Set<RoamingSocket>();
   const destroySockets = (): void => sockets.forEach((socket) => socket.destroy());
   const assertOpen = (): void => {
@@ -70,8 +86,8 @@ export function notifyListener(options: ListenerOptions): Listener {
       ...clientConfig({
         url: options.url,
         applicationName: options.applicationName,
-        // Bounds the heartbeat below: a half-open connection answers nothing.
-        answerTimeoutMs: 1000,
+        // Bounds the echo: a half-open connection answers nothing.
+        answerTimeoutMs: echoIntervalMs,
       }),
       stream() {
         assertOpen();
@@ -89,7 +105,8 @@ export function notifyListener(options: ListenerOptions): Listener {
       },
       retryTimeout: Number.POSITIVE_INFINITY,
       retryLimit: Number.POSITIVE_INFINITY,
-      paranoidChecking: 1000,
+      // The echo does as much, and more.
+      paranoidChecking: false,
       parse: (payload: string) => payload,
       serialize: String,
     },
@@ -97,18 +114,55 @@ export function notifyListener(options: ListenerOptions): Listener {
   const everyone = (): void => callbacks.forEach((onHint) => onHint(null));
   subscriber.events.on('connected', () => {
     for (const socket of sockets) socket.isProven = true;
-    isListening = true;
+    isConnected = true;
+    isEchoAwaited = false;
+    isEchoMissing = false;
     everyone();
   });
   subscriber.events.on('reconnect', () => {
-    isListening = false;
+    isConnected = false;
   });
   subscriber.events.on('error', () => {
-    isListening = false;
+    isConnected = false;
     // A new connection did not take a LISTEN, and pg-listen leaves it at that: from the start, with another connection.
     destroySockets();
   });
   let connecting: Promise<void> | null = null;
+  let echoTimer: NodeJS.Timeout | null = null;
+  const connect = async (): Promise<void> => {
+    await subscriber.connect();
+    await subscriber.listenTo(echoChannel);
+    echoTimer = setInterval(sendEcho, echoIntervalMs);
+    // It keeps no process alive.
+    echoTimer.unref();
+  };
+  const sendEcho = (): void => {
+    if (!isConnected || closed) return;
+    if (isEchoAwaited) missEcho();
+    subscriber.notify(echoChannel, '')?.then(
+      // The server has sent it by now, or will not.
+      () => (isEchoAwaited = !isEchoHeard),
+      (error: unknown) => {
+        const { severity } = error as { severity?: unknown };
+        // What the server refuses (its notification queue is full) it refuses on a connection that lives.
+        if (severity === undefined) destroySockets();
+        else missEcho();
+      },
+    );
+    isEchoHeard = false;
+  };
+  const missEcho = (): void => {
+    const wasMissing = isEchoMissing;
+    isEchoMissing = true;
+    if (!wasMissing) everyone();
+  };
+  subscriber.notifications.on(echoChannel, () => {
+    isEchoHeard = true;
+    isEchoAwaited = false;
+    if (!isEchoMissing) return;
+    isEchoMissing = false;
+    everyone();
+  });
 
   return {
     async listen(channel, onHint) {
@@ -116,18 +170,22 @@ export function notifyListener(options: ListenerOptions): Listener {
       subscriber.notifications.on(channel, (payload: unknown) =>
         onHint(typeof payload === 'string' ? payload : ''),
       );
-      connecting ??= subscriber.connect();
+      connecting ??= connect();
       await connecting;
       await subscriber.listenTo(channel);
       // LISTEN has committed: what was settled before it is to be read now.
       onHint(null);
     },
     get isListening() {
-      return isListening && !closed;
+      return isConnected && !isEchoMissing && !closed;
+    },
+    get isDeaf() {
+      return !closed && (!isConnected || isEchoMissing);
     },
     async close() {
       if (closed) return;
       closed = true;
+      if (echoTimer !== null) clearInterval(echoTimer);
       for (const channel of callbacks.keys()) subscriber.notifications.removeAllListeners(channel);
       callbacks.clear();
       const timer = setTimeout(destroySockets, closeTimeoutMs);
@@ -142,7 +200,12 @@ export function notifyListener(options: ListenerOptions): Listener {
 
 /** Hears nothing: for deployments that cannot LISTEN. Polling does all the work. */
 export function silentListener(): Listener {
-  return { listen: () => Promise.resolve(), isListening: false, close: () => Promise.resolve() };
+  return {
+    listen: () => Promise.resolve(),
+    isListening: false,
+    isDeaf: false,
+    close: () => Promise.resolve(),
+  };
 }
 
 export function createListener(options: ListenerOptions & { notifications: boolean }): Listener {

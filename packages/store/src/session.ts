@@ -45,6 +45,8 @@ export class Session {
   readonly #end: () => Promise<void>;
   readonly #ended: AbortController = new AbortController();
   #pid = 0;
+  #socket: Socket | undefined;
+  #sentAt: number | null = null;
 
   /** Over a client made with `pipeline: true`; `end` closes it or gives it back. */
   constructor(client: pg.ClientBase, end: () => Promise<void>) {
@@ -64,6 +66,7 @@ export class Session {
         return { pipeline: true };
       });
       session = new Session(client, () => endWithin(closeTimeoutMs, client, socket));
+      session.#socket = socket;
       await client.query(settingsText(options));
       const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
       session.#pid = rows[0]?.pid ?? 0;
@@ -72,6 +75,16 @@ export class Session {
       await session?.close();
       throw reduceError(error, 'connect');
     }
+  }
+
+  /** How long the answer to a flight has been awaited; 0: none is. */
+  get silentMs(): number {
+    return this.#sentAt === null ? 0 : performance.now() - this.#sentAt;
+  }
+
+  /** Ends the connection at once, without a farewell: what is awaited fails. */
+  abandon(): void {
+    this.#socket?.destroy();
   }
 
   /** Process id of the server's side. */
@@ -108,9 +121,11 @@ export class Session {
     statements: readonly Statement[],
     { answerTimeoutMs }: FlightOptions = {},
   ): Promise<StatementResult[]> {
+    this.#sentAt = performance.now();
     const settled = await Promise.allSettled(
       statements.map((statement) => this.#send(statement, answerTimeoutMs)),
     );
+    this.#sentAt = null;
     return settled.map((outcome, index) => {
       const { name = '', isOptional = false } = statements[index] ?? {};
       if (outcome.status === 'rejected') {

@@ -24,6 +24,8 @@ export interface BlockedWritesOptions {
   paused: Set<number>;
 }
 
+/** Ids that were hinted and not looked at yet. */
+const hintedMax = 20_000;
 /** Awaited ids in one slice of the look that needs no hint. */
 const sliceMax = 2000;
 /** That look takes at most this share of the time, except after a take-over. */
@@ -51,7 +53,8 @@ export class BlockedWrites {
 
   /** Remembers where to look. Ids that nobody awaits cost nothing. */
   hint(payload: string): void {
-    for (const id of unpackIds(payload)) this.#hinted.add(id);
+    // More than that is a flood: the look that needs no hint finds what is passed over.
+    if (this.#hinted.size < hintedMax) for (const id of unpackIds(payload)) this.#hinted.add(id);
   }
 
   get hasHints(): boolean {

@@ -62,6 +62,7 @@ export interface Writer {
 
 /** Between two sweeps, and between two signs of life in sluice.writer. */
 const sweepIntervalMs = 60_000;
+const backendLookTimeoutMs = 2000;
 
 export function createWriter(options: WriterOptions): Writer {
   const writerId = uuidv4();
@@ -104,6 +105,11 @@ export function createWriter(options: WriterOptions): Writer {
           projections: options.projections ?? [],
         },
         isListening: () => listener.isListening,
+        isDeaf: () => listener.isDeaf,
+        async isBackendWorking(pid) {
+          const [row] = await database.run('isBackendWorking', [pid], backendLookTimeoutMs);
+          return row?.['is_working'] === true;
+        },
         onBatch(report) {
           batches += 1;
           writes += report.outcomes.length;

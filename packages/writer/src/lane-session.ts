@@ -31,6 +31,10 @@ export interface LaneSessionOptions {
   settle: SettleOptions;
   /** Whether hints arrive: without them, rest begins only once a read has found nothing. */
   isListening: () => boolean;
+  /** Whether hints are wanted and do not arrive now: until they do, it looks more often. */
+  isDeaf: () => boolean;
+  /** Whether this backend works on something: asked of another connection, when its session's answers do not come. */
+  isBackendWorking: (pid: number) => Promise<boolean>;
   onBatch: (report: BatchReport, lanes: number) => void;
   /** The lanes that it leads now, and how many of them were just taken. */
   onLanes: (lanes: readonly number[], taken: number) => void;
@@ -61,6 +65,13 @@ const sessionSettings: Readonly<Record<string, string>> = {
   plan_cache_mode: 'force_generic_plan',
 };
 
+/** While hints are wanted and do not arrive. */
+const deafIntervalMs = 50;
+/** Drains in a row that found nothing, after which hints wake nobody until the next beat: somebody floods the channel. */
+const emptyDrainsMax = 10;
+/** An answer that has been awaited for this long may have been lost. */
+const silenceMs = 2000;
+
 export class LaneSession {
   readonly #options: LaneSessionOptions;
   #isStopping = false;
@@ -69,6 +80,7 @@ export class LaneSession {
   #running: Promise<void> | null = null;
   #elector: Elector | null = null;
   #nextBeat = 0;
+  #emptyDrains = 0;
   /** The server lacks something: until then it is left alone. */
   #goOnAt = 0;
   #blocked: BlockedWrites | null = null;
@@ -101,6 +113,7 @@ export class LaneSession {
 
   /** Look at the intake now. */
   wake(): void {
+    if (this.#emptyDrains >= emptyDrainsMax) return;
     this.#isHinted = true;
     this.#rouse();
   }
@@ -115,9 +128,11 @@ export class LaneSession {
   async #run(): Promise<void> {
     for (let failures = 0; !this.#isStopping;) {
       let session: Session | null = null;
+      let watch: NodeJS.Timeout | null = null;
       try {
         session = await Session.open({ ...this.#options.connection, settings: sessionSettings });
         failures = 0;
+        watch = this.#watch(session);
         await this.#lead(session);
       } catch (error) {
         this.#options.onError(error);
@@ -128,10 +143,35 @@ export class LaneSession {
         this.#elector = null;
         this.#blocked = null;
         this.#options.onLanes([], 0);
+        if (watch !== null) clearInterval(watch);
         await session?.close();
       }
       if (!this.#isStopping) await this.#rest(reconnectDelayMs(failures));
     }
+  }
+
+  /**
+   * Ends a session whose answer was lost on its way: its backend has ended, or waits for a statement. How long a statement
+   * takes says nothing of that, so it is asked of another connection.
+   */
+  #watch(session: Session): NodeJS.Timeout {
+    let suspicions = 0;
+    let isAsking = false;
+    return setInterval(() => {
+      if (session.silentMs < silenceMs) suspicions = 0;
+      if (session.silentMs < silenceMs || isAsking) return;
+      isAsking = true;
+      this.#options
+        .isBackendWorking(session.pid)
+        // Where nobody answers, its own time limit ends it.
+        .catch(() => true)
+        .then((isWorking) => {
+          suspicions = isWorking ? 0 : suspicions + 1;
+          // Once, the answer may just be on its way.
+          if (suspicions > 1) session.abandon();
+        })
+        .finally(() => (isAsking = false));
+    }, silenceMs / 4);
   }
 
   async #lead(session: Session): Promise<void> {
@@ -230,7 +270,9 @@ export class LaneSession {
     const taken = Math.max(0, elector.terms.size - before);
     // What was passed over while lanes were paused is looked at as if they had been taken over.
     if (taken > 0 || this.#beat.hasResumed) blocked.takeOver();
-    this.#nextBeat = performance.now() + this.#options.pollIntervalMs;
+    const { pollIntervalMs, isDeaf } = this.#options;
+    this.#nextBeat =
+      performance.now() + (isDeaf() ? Math.min(deafIntervalMs, pollIntervalMs) : pollIntervalMs);
     if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()], taken);
     return taken > 0;
   }
@@ -249,6 +291,7 @@ export class LaneSession {
     const seen = report.outcomes.length + report.held.length + report.blocked.length;
     const hasResumed = pausedBefore.some((lane) => !paused.has(lane));
     if (hasResumed) blocked.takeOver();
+    this.#emptyDrains = seen === 0 ? this.#emptyDrains + 1 : 0;
     if (seen === 0) return !hasResumed;
     if ((await this.#afterBatch(report, elector, blocked)) > 0) return false;
     if (hasResumed) return false;

@@ -1,0 +1,88 @@
+// A writer whose network goes silent, or whose channel is shouted into: it notices by itself, with nobody to take over.
+
+import { setFailpoint } from '@sluice/protocol';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { startProxy } from '../support/proxy.ts';
+import { openConnection } from '../support/sql.ts';
+import { fresh, startWorld, untilShared, upsert } from '../support/world.ts';
+
+const note = (): ReturnType<typeof upsert> => upsert('notes', { noteId: fresh() });
+
+describe('a lone writer', () => {
+  const database = useDatabase();
+
+  test('notices that its connections have gone silent while it rests', { timeout: 60_000 }, async () => {
+    const proxy = await startProxy(database.url);
+    const world = await startWorld(database.url, { writers: 0, client: { waitMs: 12_000 } });
+    await untilShared([await world.startWriter({ url: proxy.url })]);
+    expect(await world.submit(note())).toMatchObject({ result: 'created' });
+    proxy.blackhole();
+    expect(await world.submit(note())).toMatchObject({ result: 'created' });
+  });
+
+  test('notices that the answer to its COMMIT never comes', { timeout: 60_000 }, async () => {
+    const proxy = await startProxy(database.url);
+    const world = await startWorld(database.url, { writers: 0, client: { waitMs: 15_000 } });
+    await untilShared([await world.startWriter({ url: proxy.url })]);
+    let isSilent = false;
+    setFailpoint('before_commit', () => {
+      if (isSilent) return;
+      isSilent = true;
+      proxy.blackhole();
+    });
+    onTestFinished(() => setFailpoint('before_commit', null));
+    expect(await world.submit(note())).toMatchObject({ result: 'created' });
+    expect(isSilent).toBe(true);
+  });
+
+  test('is not kept from a statement that takes long', { timeout: 60_000 }, async () => {
+    const world = await startWorld(database.url, { client: { waitMs: 30_000 } });
+    const [writer] = world.writers;
+    await untilShared([writer!]);
+    const terms = (): Promise<unknown> => world.sql('select lane, term::int from sluice.lane order by lane');
+    const before = await terms();
+    await world.sql('create table public.began (at timestamptz)');
+    await world.sql(
+      `create function public.dawdle() returns trigger language plpgsql as $$
+       begin insert into public.began values (now()); perform pg_sleep(4.5); return new; end $$`,
+    );
+    await world.sql(
+      'create trigger dawdle before insert on sluice.document execute function public.dawdle()',
+    );
+    try {
+      expect(await world.submit(note())).toMatchObject({ result: 'created' });
+      expect(await world.sql('select from public.began')).toHaveLength(1);
+    } finally {
+      await world.sql('drop trigger dawdle on sluice.document');
+    }
+    expect(await terms()).toEqual(before);
+  });
+
+  test(
+    'is not driven by a flood of wakeups, and hears of writes all the same',
+    { timeout: 60_000 },
+    async () => {
+      const proxy = await startProxy(database.url);
+      const world = await startWorld(database.url, { writers: 0 });
+      const pollIntervalMs = 1000;
+      await untilShared([await world.startWriter({ url: proxy.url, pollIntervalMs })]);
+      expect(await world.submit(note())).toMatchObject({ result: 'created' });
+      const shouter = await openConnection(database.url);
+      const before = proxy.statements;
+      const began = performance.now();
+      // Any role may do this; the payloads are of every kind.
+      while (performance.now() - began < 2000) {
+        await shouter.query(
+          `select pg_notify('sluice_wakeup', md5(random()::text)), pg_notify('sluice_provided', md5(random()::text))`,
+        );
+      }
+      const beats = Math.ceil((performance.now() - began) / pollIntervalMs) + 1;
+      // A beat and an echo, and some drains of four statements each that find nothing.
+      expect(proxy.statements - before).toBeLessThan(beats * (3 + 4 * 12));
+      expect(await world.submit(note())).toMatchObject({ result: 'created' });
+      await eventually(async () => expect(await world.sql('select from sluice.intake')).toEqual([]));
+    },
+  );
+});
