@@ -161,7 +161,7 @@ export class LaneSession {
       if (session.silentMs < silenceMs) suspicions = 0;
       if (session.silentMs < silenceMs || isAsking) return;
       isAsking = true;
-      this.#options
+      void this.#options
         .isBackendWorking(session.pid)
         // Where nobody answers, its own time limit ends it.
         .catch(() => true)
