@@ -20,7 +20,7 @@ const allowed: Record<string, string[]> = {
   operator: ['protocol', 'model', 'store', 'batch'],
   api: ['protocol', 'model', 'client'],
   metrics: ['protocol', 'store', 'batch', 'client', 'writer'],
-  dashboard: ['protocol'],
+  dashboard: ['protocol', 'model', 'store', 'operator', 'api'],
   cli: [
     'protocol',
     'model',
@@ -44,7 +44,7 @@ const allowed: Record<string, string[]> = {
 const reserved: Record<string, string[]> = {
   pg: ['store', 'bench', 'examples'],
   'pg-listen': ['store'],
-  fastify: ['api', 'bench'],
+  fastify: ['api', 'dashboard', 'bench'],
   commander: ['cli'],
   'prom-client': ['metrics'],
 };

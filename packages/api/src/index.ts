@@ -1,4 +1,12 @@
-export { createApi, listen, type ApiOptions, type ListenOptions } from './api.ts';
+export { createApi, type ApiOptions } from './api.ts';
+export {
+  createServer,
+  listen,
+  type ListenOptions,
+  type Routes,
+  type ServerOptions,
+} from './create-server.ts';
+export { answerError } from './error-answers.ts';
 export { assertGuarded, assertMay, type Access, type Auth } from './auth/guard.ts';
 export { createApiKey, type ApiKey } from './auth/api-key.ts';
 export { Authenticator, type AuthenticatorOptions } from './auth/authenticator.ts';

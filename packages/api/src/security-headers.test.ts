@@ -1,7 +1,8 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import { createApi, listen, type ApiOptions } from './api.ts';
+import { createApi, type ApiOptions } from './api.ts';
 import { Authenticator } from './auth/authenticator.ts';
+import { listen } from './create-server.ts';
 import { FakeClient } from './test-support.ts';
 
 const setup = (options: Partial<ApiOptions> = {}) =>

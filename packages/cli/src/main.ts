@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { apiCommand } from './commands/api.ts';
 import { auditCommand } from './commands/audit.ts';
 import { benchCommand } from './commands/bench.ts';
+import { dashboardCommand } from './commands/dashboard.ts';
 import { devCommand } from './commands/dev.ts';
 import { discardCommand } from './commands/discard.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -35,6 +36,7 @@ export function createProgram(): Command {
     devCommand(),
     apiCommand(),
     writerCommand(),
+    dashboardCommand(),
     migrateCommand(),
     loadCommand(),
     statusCommand(),

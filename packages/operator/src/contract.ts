@@ -181,6 +181,31 @@ export interface ThroughputMinute {
   notApplied: number;
 }
 
+/** Of the writes made in one minute, those that are settled. */
+export interface ActivityMinute {
+  /** When it began. */
+  minute: string;
+  writes: number;
+  refused: number;
+  notApplied: number;
+  /** From the making of a write to its outcome; null: none was settled. */
+  p50Ms: number | null;
+  p99Ms: number | null;
+  /** Told from a part of them. */
+  isSampled: boolean;
+  /** Writes of each lane that had any. */
+  lanes: Record<string, number>;
+}
+
+export interface LaneActivity {
+  lane: number;
+  writesPerSecond: number;
+  /** Of the batches that settled writes of this lane, of all lanes together. */
+  batchWrites: number;
+  /** From the beginning of such a batch to its last outcome. */
+  batchMs: number;
+}
+
 export interface AuditEntry {
   auditId: number;
   doneAt: string;

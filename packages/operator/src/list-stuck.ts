@@ -73,6 +73,16 @@ export async function countStuck(
   return counts;
 }
 
+/** @param bound Counting ends there. @default 10000 */
+export async function countDeadLetters(
+  database: Database,
+  bound = 10_000,
+): Promise<{ count: number; isBounded: boolean }> {
+  const [row] = await database.run('countDeadLetters', [bound]);
+  const count = row?.['writes'] as number;
+  return { count, isBounded: count >= bound };
+}
+
 /** Things awaited that a list shows of one write. */
 const awaitedShown = 5;
 

@@ -25,9 +25,13 @@ function refuse(field: string, value: unknown): never {
 
 const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
+export function isId(text: string): boolean {
+  return uuid.test(text);
+}
+
 /** @throws {SluiceError} `invalid_request` for what is no id */
 export function checkIds(ids: readonly string[]): string[] {
-  const wrong = ids.find((id) => !uuid.test(id));
+  const wrong = ids.find((id) => !isId(id));
   if (wrong !== undefined)
     throw new SluiceError('invalid_request', `Cannot look for a write as this is no id of one: ${wrong}`);
   return [...new Set(ids.map((id) => id.toLowerCase()))];

@@ -17,8 +17,9 @@ import type { Authenticator } from './authenticator.ts';
  * - `read`, `write`: whoever may do that to the resource in the URL.
  * - `lines`: whoever may write something; each line is decided by {@link assertMay}.
  * - `operate`: operators.
+ * - `bodies`: operators who may see what documents contain.
  */
-export type Access = 'open' | 'own' | 'read' | 'write' | 'lines' | 'operate';
+export type Access = 'open' | 'own' | 'read' | 'write' | 'lines' | 'operate' | 'bodies';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -110,6 +111,10 @@ function assertAccess(request: FastifyRequest, access: Access | undefined): void
       return;
     case 'lines':
       if (!scopes.allowsSome('write')) throw forbidden('write:…');
+      return;
+    case 'bodies':
+      if (!scopes.maySeeBodies) throw forbidden('bodies');
+      if (!scopes.mayOperate) throw forbidden('operate');
       return;
     default:
       if (!scopes.mayOperate) throw forbidden('operate');

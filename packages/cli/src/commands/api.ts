@@ -7,8 +7,10 @@ import { blockedWritesMax, limitSettings, limitsOf } from '../config/limit-setti
 import { projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { authSettings, openAuth } from '../config/auth-settings.ts';
+import { dashboard, openDashboard } from '../config/dashboard-settings.ts';
 import { setting } from '../config/setting.ts';
 import {
+  basePath,
   cascadeDocumentsMax,
   databaseUrl,
   host,
@@ -86,15 +88,6 @@ const drainMs = numberSetting(
   { from: 0, to: 600_000, fallback: defaults.drainMs },
 );
 
-const basePath = setting<string>({
-  flags: '--base-path <path>',
-  variables: ['SLUICE_BASE_PATH'],
-  description: 'what stands before every path, for example /api',
-  form: 'empty, or a path that begins with a slash and ends without one',
-  schema: z.string().regex(/^(\/[\w.~-]+)*$/),
-  fallback: '',
-});
-
 const corsOrigins = setting<string[]>({
   flags: '--cors-origin <origin>',
   variables: ['SLUICE_CORS_ORIGIN'],
@@ -135,6 +128,7 @@ export const apiCommand = () =>
       basePath,
       ...authSettings,
       corsOrigins,
+      dashboard,
       ...limitSettings,
       blockedWritesMax,
       metricsPort,
@@ -148,8 +142,17 @@ export const apiCommand = () =>
       const url = requireDatabaseUrl(values.databaseUrl);
       const { auth, close: closeAuth } = await openAuth(values, url);
       const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
-      const [{ createClient }, { assertGuarded, createApi, listen }, { createNodeMetrics, serveMetrics }] =
-        await Promise.all([import('@sluice/client'), import('@sluice/api'), import('@sluice/metrics')]);
+      const [
+        { createClient },
+        { assertGuarded, createApi, listen },
+        { createNodeMetrics, serveMetrics },
+        { dashboardRoutes },
+      ] = await Promise.all([
+        import('@sluice/client'),
+        import('@sluice/api'),
+        import('@sluice/metrics'),
+        import('@sluice/dashboard'),
+      ]);
       // Before anything is connected or read.
       assertGuarded(values.host, auth === undefined);
       const logger = createLogger(values.logLevel, { process: 'api' });
@@ -176,6 +179,7 @@ export const apiCommand = () =>
         observer: metrics.observer,
       });
       metrics.watch(() => client.usage());
+      const page = values.dashboard === 'off' ? null : openDashboard(values.dashboard, url, model);
       const { metricsPort, metricsHost } = values;
       const api = createApi({
         client,
@@ -187,6 +191,7 @@ export const apiCommand = () =>
         limits: limitsOf(values),
         onRequest: metrics.onRequest,
         ...(metricsPort === undefined ? { metrics } : {}),
+        routes: page === null ? [] : [dashboardRoutes(page.options)],
       });
       let server: MetricsServer | null = null;
       await runUntilStopped(
@@ -204,6 +209,7 @@ export const apiCommand = () =>
             // Together: the api waits for the requests under way, and the client sees to it that they end.
             await Promise.all([api.close(), client.stop()]);
             await closeAuth();
+            await page?.close();
             await server?.close();
             await metrics.close();
           },

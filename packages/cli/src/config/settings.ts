@@ -143,6 +143,15 @@ export const host = setting<string>({
   fallback: '127.0.0.1',
 });
 
+export const basePath = setting<string>({
+  flags: '--base-path <path>',
+  variables: ['SLUICE_BASE_PATH'],
+  description: 'what stands before every path, for example /api',
+  form: 'empty, or a path that begins with a slash and ends without one',
+  schema: z.string().regex(/^(\/[\w.~-]+)*$/),
+  fallback: '',
+});
+
 export const metricsPort = setting<number | undefined>({
   flags: '--metrics-port <number>',
   variables: ['SLUICE_METRICS_PORT'],

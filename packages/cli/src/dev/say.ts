@@ -76,6 +76,7 @@ export function nextSteps(cluster: Cluster, model: Model): string[] {
       : []),
     `  DATABASE_URL='${cluster.databaseUrl}' npx sluice status`,
     '',
+    `  ${first}/dashboard/`,
     ...cluster.nodeUrls.map((url) => `  ${url}/docs`),
     `  ${cluster.databaseUrl}`,
     '',

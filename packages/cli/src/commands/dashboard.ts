@@ -1,0 +1,81 @@
+import type { AddressInfo } from 'node:net';
+import { authSettings, openAuth } from '../config/auth-settings.ts';
+import { dashboardAlone, openDashboard } from '../config/dashboard-settings.ts';
+import { requireDatabaseUrl } from '../config/database-url.ts';
+import { readModelFiles } from '../config/read-model-files.ts';
+import {
+  basePath,
+  databaseUrl,
+  host,
+  logLevel,
+  optionalModelFiles,
+  port,
+  referentialIdLayout,
+  stopTimeoutMs,
+} from '../config/settings.ts';
+import { createLogger } from '../process/create-logger.ts';
+import { runUntilStopped } from '../process/run-until-stopped.ts';
+import { urlOf } from '../process/url-of.ts';
+import { createCommand } from './command.ts';
+import { addStopWithStdin } from './stop-with-stdin.ts';
+
+export const dashboardCommand = () =>
+  createCommand({
+    name: 'dashboard',
+    summary: "serve the operators' page by itself",
+    description:
+      "Serves the operators' page, at /dashboard, from the database alone: it works with every node and writer down. " +
+      'Nodes serve the same page on their own ports. With --model it names the documents that blocked writes await.',
+    settings: {
+      databaseUrl,
+      modelFiles: optionalModelFiles,
+      referentialIdLayout,
+      host,
+      port: { ...port, fallback: 8090 },
+      basePath,
+      ...authSettings,
+      dashboard: dashboardAlone,
+      logLevel,
+      stopTimeoutMs,
+    },
+    extend: addStopWithStdin,
+    async run(values, flags) {
+      const url = requireDatabaseUrl(values.databaseUrl);
+      const { auth, close: closeAuth } = await openAuth(values, url);
+      const model =
+        values.modelFiles === undefined
+          ? null
+          : await readModelFiles(values.modelFiles, values.referentialIdLayout);
+      const [{ assertGuarded, listen }, { createDashboardServer }] = await Promise.all([
+        import('@sluice/api'),
+        import('@sluice/dashboard'),
+      ]);
+      assertGuarded(values.host, auth === undefined);
+      const dashboard = openDashboard(values.dashboard, url, model);
+      const server = createDashboardServer(dashboard.options, {
+        auth,
+        basePath: values.basePath,
+        logger: createLogger(values.logLevel, { process: 'dashboard' }),
+      });
+      await runUntilStopped(
+        {
+          async start() {
+            await listen(server, { host: values.host, port: values.port });
+            const { port } = server.server.address() as AddressInfo;
+            return { url: `${urlOf(values.host, port)}${values.basePath}/dashboard/` };
+          },
+          async stop() {
+            await server.close();
+            await closeAuth();
+            await dashboard.close();
+          },
+        },
+        {
+          name: 'Dashboard',
+          isJson: flags['json'] === true,
+          stopWithStdin: flags['stopWithStdin'] === true,
+          stopTimeoutMs: values.stopTimeoutMs,
+        },
+      );
+    },
+  });

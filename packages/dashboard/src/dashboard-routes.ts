@@ -1,0 +1,50 @@
+/** Everything under `/dashboard`: the page itself, open to anybody and without contents, and what it asks for, which is not. */
+import { answerError, type Routes } from '@sluice/api';
+import type { Model } from '@sluice/model';
+import { reasons } from '@sluice/protocol';
+import type { Database } from '@sluice/store';
+import { operate } from './access.ts';
+import { actionRoutes } from './action-routes.ts';
+import { eventStream } from './event-stream.ts';
+import { LiveFeed } from './live-feed.ts';
+import type { Session } from './page/messages.ts';
+import { pageRoutes } from './page-routes.ts';
+import { readRoutes } from './read-routes.ts';
+import { refuseStrangers } from './refuse-strangers.ts';
+
+export interface DashboardOptions {
+  /** Of its own, as operators' questions may take long; closed by whoever opened it. */
+  database: Database;
+  /** Names the documents that blocked writes await. */
+  model: Model | null;
+  /** Nothing can be changed from the page. */
+  isReadOnly: boolean;
+  /** How often the database is read while somebody looks. @default 1000 */
+  intervalMs?: number;
+}
+
+export function dashboardRoutes(options: DashboardOptions): Routes {
+  const { database, isReadOnly } = options;
+  return async (app) => {
+    const feed = new LiveFeed(database, options);
+    // A page that looks on would keep the server from closing.
+    app.addHook('preClose', async () => feed.close());
+    app.setErrorHandler(answerError);
+    refuseStrangers(app);
+    await app.register(
+      async (scope) => {
+        await pageRoutes(scope);
+        scope.get('/session', operate, ({ principal }) => {
+          const { client, scopes } = principal;
+          return { client, isReadOnly, maySeeBodies: scopes.maySeeBodies, reasons } satisfies Session;
+        });
+        scope.get('/live', operate, (_request, reply) =>
+          reply.type('text/event-stream; charset=utf-8').send(eventStream(feed)),
+        );
+        readRoutes(scope, options);
+        actionRoutes(scope, options);
+      },
+      { prefix: '/dashboard' },
+    );
+  };
+}

@@ -1,0 +1,172 @@
+/**
+ * What the page shows live, read from the database once for all who look, and only while somebody does. It leaves the
+ * database alone for nine times as long as reading took, however much there is to read.
+ */
+import {
+  countDeadLetters,
+  listLanes,
+  listWriters,
+  readActivity,
+  readLaneActivity,
+  type LaneActivity,
+} from '@sluice/operator';
+import { SluiceError } from '@sluice/protocol';
+import type { Database } from '@sluice/store';
+import type { LaneView, LiveEvents } from './page/messages.ts';
+
+/** Parts are kept as JSON, so that each viewer is told only of those that changed. */
+export interface LiveState {
+  lanes: ReadonlyMap<number, string>;
+  /** By their beginnings. */
+  minutes: ReadonlyMap<string, string>;
+  writers: string;
+  read: LiveEvents['read'];
+  /** Why the database could not be read. */
+  failure: string | null;
+}
+
+export interface LiveFeedOptions {
+  intervalMs?: number;
+}
+
+const restFactor = 9;
+const minuteMs = 60_000;
+const hourMinutes = 60;
+/** Writes of these may still be settled in numbers; older ones are looked at again now and then. */
+const freshMinutes = 5;
+const freshReadMs = 10_000;
+const hourReadMs = 120_000;
+
+export class LiveFeed {
+  readonly #database: Database;
+  readonly #intervalMs: number;
+  #state: LiveState = {
+    lanes: new Map(),
+    minutes: new Map(),
+    writers: '[]',
+    read: { at: '', deadLetters: 0, deadLettersAreBounded: false },
+    failure: null,
+  };
+  #viewers = 0;
+  #isClosed = false;
+  #isRunning = false;
+  readonly #waiting = new Set<() => void>();
+  #wake: (() => void) | null = null;
+  #freshReadAt = Number.NEGATIVE_INFINITY;
+  #hourReadAt = Number.NEGATIVE_INFINITY;
+
+  constructor(database: Database, { intervalMs = 1_000 }: LiveFeedOptions = {}) {
+    this.#database = database;
+    this.#intervalMs = intervalMs;
+  }
+
+  /** Each state as it comes, the last one first. Ends when the feed is closed. */
+  async *watch(): AsyncGenerator<LiveState> {
+    this.#viewers += 1;
+    try {
+      if (!this.#isRunning) void this.#run();
+      else if (this.#state.read.at !== '') yield this.#state;
+      while (!this.#isClosed) {
+        await new Promise<void>((resolve) => this.#waiting.add(resolve));
+        if (!this.#isClosed) yield this.#state;
+      }
+    } finally {
+      this.#viewers -= 1;
+      if (this.#viewers === 0) this.#wake?.();
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#wake?.();
+    this.#publish({});
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#viewers > 0 && !this.#isClosed) {
+      const started = performance.now();
+      try {
+        await this.#read();
+      } catch (error) {
+        this.#publish({ failure: sentenceOf(error) });
+      }
+      const took = performance.now() - started;
+      await this.#rest(Math.max(this.#intervalMs, restFactor * took));
+    }
+    this.#isRunning = false;
+  }
+
+  async #read(): Promise<void> {
+    const database = this.#database;
+    const [clock] = await database.run('readClock');
+    const at = clock?.['now'] as string;
+    const activity = new Map((await readLaneActivity(database)).map((lane) => [lane.lane, lane]));
+    const lanes = (await listLanes(database)).map((lane): LaneView => {
+      return { ...lane, activity: roundedActivity(activity.get(lane.lane)) };
+    });
+    const writers = JSON.stringify(await listWriters(database));
+    const { count, isBounded } = await countDeadLetters(database);
+    this.#publish({
+      lanes: new Map(lanes.map((lane) => [lane.lane, JSON.stringify(lane)])),
+      writers,
+      read: { at, deadLetters: count, deadLettersAreBounded: isBounded },
+      failure: null,
+    });
+    // The plots may come a moment later than the rest.
+    const due = this.#minutesDue(Date.parse(at));
+    const minutes = new Map(this.#state.minutes);
+    for (const minute of await readActivity(database, due))
+      minutes.set(minute.minute, JSON.stringify(minute));
+    const oldest = beginning(Date.parse(at), hourMinutes - 1);
+    for (const minute of minutes.keys()) if (minute < oldest) minutes.delete(minute);
+    this.#publish({ minutes });
+  }
+
+  /** The current minute always. */
+  #minutesDue(now: number): string[] {
+    const isHourDue = performance.now() - this.#hourReadAt > hourReadMs;
+    const isFreshDue = performance.now() - this.#freshReadAt > freshReadMs;
+    const count = isHourDue ? hourMinutes : isFreshDue ? freshMinutes : 1;
+    if (isHourDue) this.#hourReadAt = performance.now();
+    if (isHourDue || isFreshDue) this.#freshReadAt = performance.now();
+    return Array.from({ length: count }, (_, back) => beginning(now, back));
+  }
+
+  #publish(part: Partial<LiveState>): void {
+    this.#state = { ...this.#state, ...part };
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Until the time is over, or nobody looks any more. */
+  #rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function beginning(now: number, minutesBack: number): string {
+  return new Date(Math.floor(now / minuteMs - minutesBack) * minuteMs).toISOString();
+}
+
+function roundedActivity(activity: LaneActivity | undefined): LaneView['activity'] {
+  if (activity === undefined) return null;
+  const { writesPerSecond, batchWrites, batchMs } = activity;
+  return {
+    writesPerSecond: Number(writesPerSecond.toPrecision(2)),
+    batchWrites: Number(batchWrites.toPrecision(2)),
+    batchMs: Number(batchMs.toPrecision(2)),
+  };
+}
+
+/** What a database error says may quote rows, so only what is ours is told. */
+function sentenceOf(error: unknown): string {
+  return error instanceof SluiceError ? error.message : 'The database cannot be read now.';
+}

@@ -1,0 +1,164 @@
+/** What a blocked write waits for, drawn from above to below: each box a write or a document, each line an "awaits". */
+import { h, scrolling, svg } from './dom.ts';
+import type { ExplainedLink, WriteView } from './messages.ts';
+
+interface Box {
+  key: string;
+  depth: number;
+  /** The write in it; null: a document that nobody has submitted. */
+  writeId: string | null;
+  lines: [string, string];
+  tone: string;
+}
+
+const boxSize = { width: 236, height: 56 };
+const gap = { x: 20, y: 44 };
+/** Boxes side by side; those beyond are counted. */
+const rowMax = 6;
+
+export function chainGraph({ writeId, stuck, chain }: WriteView): HTMLElement {
+  const boxes = new Map<string, Box>();
+  boxes.set(writeId, {
+    key: writeId,
+    depth: 0,
+    writeId,
+    lines: [stuck?.resource ?? 'this write', 'this write'],
+    tone: 'self',
+  });
+  for (const link of chain) {
+    const box = boxOf(link);
+    if (!boxes.has(box.key)) boxes.set(box.key, box);
+  }
+  const rows: Box[][] = [];
+  for (const box of boxes.values()) (rows[box.depth] ??= []).push(box);
+  const places = new Map<string, { x: number; y: number }>();
+  const widest = Math.min(rowMax, Math.max(...rows.map((row) => row.length)));
+  const width = widest * (boxSize.width + gap.x) + gap.x;
+  const rest: SVGElement[] = [];
+  rows.forEach((row, depth) => {
+    const shown = row.slice(0, rowMax);
+    const left = (width - shown.length * (boxSize.width + gap.x) + gap.x) / 2;
+    const y = 10 + depth * (boxSize.height + gap.y);
+    shown.forEach(({ key }, index) => places.set(key, { x: left + index * (boxSize.width + gap.x), y }));
+    if (row.length > rowMax)
+      rest.push(
+        svg(
+          'text',
+          { class: 'axis', x: width - gap.x, y: y + boxSize.height + 16, 'text-anchor': 'end' },
+          `and ${row.length - rowMax} more`,
+        ),
+      );
+  });
+  const height = rows.length * (boxSize.height + gap.y) - gap.y + 24;
+  const lines = chain.flatMap((link) => {
+    const from = places.get(link.blockedId);
+    const to = places.get(keyOf(link));
+    return from === undefined || to === undefined ? [] : [lineOf(from, to, link)];
+  });
+  const drawn = [...boxes.values()].flatMap((box) => {
+    const place = places.get(box.key);
+    return place === undefined ? [] : [drawBox(box, place)];
+  });
+  return h(
+    'div',
+    { class: 'graph' },
+    scrolling(
+      'What it waits for, a drawing',
+      svg(
+        'svg',
+        { viewBox: `0 0 ${width} ${height}`, width, height, role: 'group', 'aria-label': summaryOf(chain) },
+        svg(
+          'defs',
+          {},
+          svg(
+            'marker',
+            {
+              id: 'arrow',
+              viewBox: '0 0 8 8',
+              refX: 7,
+              refY: 4,
+              markerWidth: 7,
+              markerHeight: 7,
+              orient: 'auto',
+            },
+            svg('path', { class: 'head', d: 'M0 0L8 4L0 8z' }),
+          ),
+        ),
+        ...lines,
+        ...drawn,
+        ...rest,
+      ),
+    ),
+  );
+}
+
+function keyOf({ provider, awaitedId }: ExplainedLink): string {
+  return provider?.writeId ?? awaitedId;
+}
+
+const standings: Record<ExplainedLink['standing'], { words: string; tone: string }> = {
+  pending: { words: 'on its way', tone: 'good' },
+  blocked: { words: 'blocked itself', tone: 'warn' },
+  refused: { words: 'came to nothing', tone: 'bad' },
+  never_seen: { words: 'not submitted', tone: 'bad' },
+  committed: { words: 'is there', tone: 'good' },
+};
+
+function boxOf(link: ExplainedLink): Box {
+  const { depth, provider, standing, kind, resource, identity, awaitedId, failure } = link;
+  const { words, tone } = standings[standing];
+  const name = kind === 'predecessor' ? 'a write ahead' : (resource ?? 'a document');
+  return {
+    key: keyOf(link),
+    depth,
+    writeId: provider?.writeId ?? null,
+    lines: [
+      identity === null ? `${name} ${awaitedId.slice(-12)}` : `${name} ${identity}`,
+      `${words}${failure === null ? '' : ` (${failure})`}${provider === null ? '' : `, lane ${provider.lane}`}`,
+    ],
+    tone,
+  };
+}
+
+function drawBox(
+  { writeId, lines: [first, second], tone }: Box,
+  { x, y }: { x: number; y: number },
+): SVGElement {
+  const group = svg(
+    'g',
+    { class: `box ${tone}`, transform: `translate(${x} ${y})` },
+    svg('title', {}, `${first}: ${second}`),
+    svg('rect', { width: boxSize.width, height: boxSize.height, rx: 8 }),
+    svg('text', { class: 'name', x: 12, y: 23 }, shortened(first)),
+    svg('text', { class: 'note', x: 12, y: 43 }, shortened(second)),
+  );
+  if (writeId === null) return group;
+  return svg('a', { href: `#/write/${writeId}`, 'aria-label': `${first}, ${second}` }, group);
+}
+
+/** What fits into a box. */
+function shortened(text: string): string {
+  return text.length <= 31 ? text : `${text.slice(0, 30)}…`;
+}
+
+/** Straight to the row below; what leads back or along is bent, so that a circle is seen as one. */
+function lineOf(
+  from: { x: number; y: number },
+  to: { x: number; y: number },
+  { kind }: ExplainedLink,
+): SVGElement {
+  const start = { x: from.x + boxSize.width / 2, y: from.y + boxSize.height };
+  const end = { x: to.x + boxSize.width / 2, y: to.y - 2 };
+  const middle = (start.y + end.y) / 2;
+  const isDown = end.y > start.y;
+  const side = Math.max(from.x, to.x) + boxSize.width + gap.x / 2;
+  const d = isDown
+    ? `M${start.x} ${start.y}C${start.x} ${middle} ${end.x} ${middle} ${end.x} ${end.y}`
+    : `M${from.x + boxSize.width} ${from.y + boxSize.height / 2}C${side + 24} ${from.y} ${side + 24} ${to.y} ${to.x + boxSize.width + 2} ${to.y + boxSize.height / 2}`;
+  return svg('path', { class: `edge ${kind}`, d, 'marker-end': 'url(#arrow)' });
+}
+
+function summaryOf(chain: readonly ExplainedLink[]): string {
+  const depth = Math.max(...chain.map((link) => link.depth));
+  return `${chain.length} ${chain.length === 1 ? 'link' : 'links'}, ${depth} ${depth === 1 ? 'step' : 'steps'} deep`;
+}

@@ -1,0 +1,82 @@
+/** Elements from plain calls. Whatever comes from the database goes in as text, never as markup. */
+
+export type Child = Node | string | number | null | undefined | false;
+type Properties = Record<string, string | number | boolean | null | undefined | ((event: Event) => void)>;
+
+/** `h('button', { class: 'plain', onclick: act }, 'Retry')`; names that begin with `on` are listeners. */
+export function h<K extends keyof HTMLElementTagNameMap>(
+  name: K,
+  properties: Properties = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  return fill(document.createElement(name), properties, children);
+}
+
+export function svg<K extends keyof SVGElementTagNameMap>(
+  name: K,
+  properties: Properties = {},
+  ...children: Child[]
+): SVGElementTagNameMap[K] {
+  return fill(document.createElementNS('http://www.w3.org/2000/svg', name), properties, children);
+}
+
+function fill<E extends Element>(element: E, properties: Properties, children: readonly Child[]): E {
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (typeof value === 'function') element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? '' : String(value));
+  }
+  add(element, ...children);
+  return element;
+}
+
+export function add(parent: Element, ...children: Child[]): void {
+  for (const child of children) {
+    if (child === null || child === undefined || child === false) continue;
+    parent.append(child instanceof Node ? child : String(child));
+  }
+}
+
+export function replace(parent: Element, ...children: Child[]): void {
+  parent.replaceChildren();
+  add(parent, ...children);
+}
+
+/** Touches the page only where something is different, so that selections and readers are left alone. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export function setAttribute(element: Element, name: string, value: string | null): void {
+  if (value === null) element.removeAttribute(name);
+  else if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
+export interface RowKind<T> {
+  key(item: T): string;
+  /** Makes a row without contents, and gives what fills it. */
+  create(item: T): { row: HTMLTableRowElement; update: (item: T) => void };
+}
+
+/** A table's rows, each kept as long as its item is there: what has the focus keeps it. */
+export function keyedRows<T>(body: HTMLTableSectionElement, kind: RowKind<T>): (items: readonly T[]) => void {
+  let rows = new Map<string, { row: HTMLTableRowElement; update: (item: T) => void }>();
+  return (items) => {
+    const next: typeof rows = new Map();
+    items.forEach((item, index) => {
+      const key = kind.key(item);
+      const entry = rows.get(key) ?? kind.create(item);
+      rows.delete(key);
+      next.set(key, entry);
+      entry.update(item);
+      if (body.rows[index] !== entry.row) body.insertBefore(entry.row, body.rows[index] ?? null);
+    });
+    for (const { row } of rows.values()) row.remove();
+    rows = next;
+  };
+}
+
+/** A region that scrolls sideways by itself, with the keyboard too. */
+export function scrolling(label: string, ...children: Child[]): HTMLElement {
+  return h('div', { class: 'scrolling', role: 'region', 'aria-label': label, tabindex: 0 }, ...children);
+}

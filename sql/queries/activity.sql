@@ -1,0 +1,104 @@
+-- name: sampleActivity
+-- What became of the writes made in each minute that begins at one of $1: of $2 of them at most, in the order of their
+-- ids, from which the rest is told. Ids tell when a write was made, so no index by time is needed, which would cost
+-- every batch. `lanes` has the number of writes of each lane.
+select m.began_at, s.*
+from unnest($1::timestamptz[]) as m (began_at)
+cross join lateral (
+  with sample as materialized (
+    select o.lane, o.result, o.settled_at, d.made_ms
+    from sluice.outcome o
+    cross join lateral (
+      select ('x' || left(replace(o.write_id::text, '-', ''), 12))::bit(48)::bigint as made_ms) d
+    where o.write_id >= sluice.write_id_floor(m.began_at)
+      and o.write_id < sluice.write_id_floor(m.began_at + interval '1 minute')
+    order by o.write_id limit $2)
+  select count(*) as writes, count(*) filter (where result = 'refused') as refused,
+         count(*) filter (where result = 'not_applied') as not_applied,
+         percentile_cont(0.5) within group (order by date_part('epoch', settled_at) * 1000 - made_ms) as p50_ms,
+         percentile_cont(0.99) within group (order by date_part('epoch', settled_at) * 1000 - made_ms) as p99_ms,
+         coalesce(max(made_ms) - date_part('epoch', m.began_at) * 1000, 0) as span_ms,
+         (select coalesce(jsonb_object_agg(l.lane, l.writes), '{}')
+          from (select lane, count(*) as writes from sample group by lane) l) as lanes
+  from sample) s;
+
+-- name: sampleLanes
+-- What each lane has settled of the latest writes, of a minute or of $1 of them at most: how many a second, in batches
+-- of how many, and how long such a batch takes from its beginning to its last outcome.
+with latest as materialized (
+  select o.write_id, o.lane, o.batch_id, o.settled_at
+  from sluice.outcome o
+  where o.write_id >= sluice.write_id_floor(statement_timestamp() - interval '1 minute')
+  order by o.write_id desc limit $1
+),
+span as materialized (
+  select case when count(*) < $1 then 60
+              else greatest(0.001, date_part('epoch', statement_timestamp()) -
+                (select ('x' || left(replace(l.write_id::text, '-', ''), 12))::bit(48)::bigint / 1000.0
+                 from latest l order by l.write_id limit 1)) end as seconds
+  from latest
+),
+batch as materialized (
+  select batch_id, count(*) as writes, array_agg(distinct lane) as lanes,
+         date_part('epoch', max(settled_at)) * 1000
+           - ('x' || left(replace(batch_id::text, '-', ''), 12))::bit(48)::bigint as took_ms
+  from latest group by batch_id
+),
+by_lane as materialized (select lane, count(*) as writes from latest group by lane),
+batch_lane as materialized (
+  select b.lane, avg(t.writes)::double precision as batch_writes, avg(t.took_ms) as batch_ms
+  from batch t cross join lateral unnest(t.lanes) as b (lane) group by b.lane
+)
+select l.lane, l.writes / s.seconds as rate, b.batch_writes, greatest(0, b.batch_ms) as batch_ms
+from by_lane l cross join span s join batch_lane b on b.lane = l.lane
+order by l.lane;
+
+-- name: findWriteIds
+-- Writes that an operator may mean by an id: of the write itself, of a document that waits, or of one that is awaited.
+select w.write_id from (
+  select write_id from sluice.intake where write_id = $1
+  union select write_id from sluice.outcome where write_id = $1
+  union select write_id from sluice.dead_letter where write_id = $1
+  union (select write_id from sluice.intake where referential_id = $1 order by write_id limit $2)
+  union (select write_id from sluice.intake where blocked_at is not null and document_id = $1 order by write_id limit $2)
+  union (select write_id from sluice.awaited where awaited_id = $1 order by write_id limit $2)
+  union (select write_id from sluice.dead_letter where document_id = $1 or referential_id = $1 order by write_id limit $2)
+) w order by w.write_id limit $2;
+
+-- name: findWriteIdsByKey
+-- Writes that carry an idempotency key, of whichever of the first $2 clients: one look into the index for each, as keys
+-- are found by client.
+with recursive settled_client as (
+  (select client, 1 as number from sluice.idempotency_key order by client limit 1)
+  union all
+  select k.client, c.number + 1 from settled_client c
+  cross join lateral (
+    select client from sluice.idempotency_key where client > c.client order by client limit 1) k
+  where c.number < $2
+),
+waiting_client as (
+  (select client, 1 as number from sluice.intake where idempotency_key is not null order by client limit 1)
+  union all
+  select k.client, c.number + 1 from waiting_client c
+  cross join lateral (
+    select client from sluice.intake where idempotency_key is not null and client > c.client order by client limit 1) k
+  where c.number < $2
+)
+select write_id from (
+  select k.write_id from settled_client c join sluice.idempotency_key k on k.client = c.client and k.key = $1
+  union
+  select i.write_id from waiting_client c join sluice.intake i on i.client = c.client and i.idempotency_key = $1
+  union
+  select d.write_id from sluice.dead_letter d where d.idempotency_key = $1
+) w order by write_id limit $3;
+
+-- name: readStuckBody
+-- The body of a write that waits or was set aside, as text.
+select body::text as body from sluice.intake where write_id = $1
+union all
+select body::text from sluice.dead_letter where write_id = $1
+limit 1;
+
+-- name: countDeadLetters
+-- How many writes were set aside; counting ends at a bound.
+select count(*) as writes from (select from sluice.dead_letter limit $1) d;
