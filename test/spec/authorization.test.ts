@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { Authenticator, createApi, createApiKey, type Access } from '@sluice/api';
 import { createClient, type SluiceClient } from '@sluice/client';
 import { format, resolveConfig } from 'prettier';
+import { dashboardRoutes } from '@sluice/dashboard';
+import { Database } from '@sluice/store';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { createIssuer, forgeries, type Issuer } from '../support/issuer.ts';
@@ -37,6 +39,11 @@ const write: Row = {
 };
 const own: Row = { access: 'own', scopes: 'write:test/schools', others: ['operate', 'bodies', ''] };
 const open: Row = { access: 'open' };
+const operate: Row = {
+  access: 'operate',
+  scopes: 'operate',
+  others: ['read:*', 'write:*', 'bodies', ''],
+};
 
 /** By method and path. */
 const rows: Record<string, Row> = {
@@ -53,6 +60,25 @@ const rows: Record<string, Row> = {
   'POST /bulk': { access: 'lines', scopes: 'write:test/notes', others: ['read:*', 'operate', 'bodies', ''] },
   'GET /writes/:id': { ...own, isOwn: true },
   'POST /writes/query': { ...own, isOwn: true },
+  'GET /dashboard': open,
+  'GET /dashboard/assets/*': open,
+  'GET /dashboard/session': operate,
+  'GET /dashboard/live': operate,
+  'GET /dashboard/stuck': operate,
+  'GET /dashboard/stuck/count': operate,
+  'GET /dashboard/find': operate,
+  'GET /dashboard/writes/:id': operate,
+  'GET /dashboard/writes/:id/body': {
+    access: 'bodies',
+    scopes: 'operate bodies',
+    others: ['read:*', 'write:*', 'operate', 'bodies', ''],
+  },
+  'GET /dashboard/actions': operate,
+  'POST /dashboard/retry': operate,
+  'POST /dashboard/discard': operate,
+  'POST /dashboard/pause': operate,
+  'POST /dashboard/resume': operate,
+  'POST /dashboard/drain': operate,
 };
 
 /** What nodes that speak Ed-Fi have beside. */
@@ -71,9 +97,11 @@ const edFiRows: Record<string, Row> = {
 const database = useDatabase();
 const folder = mkdtempSync(join(tmpdir(), 'sluice-jwks-'));
 let client: SluiceClient;
+let operator: Database;
 let issuer: Issuer;
 
 beforeAll(async () => {
+  operator = new Database({ url: database.url, applicationName: 'sluice test', connectionsMax: 2 });
   issuer = await createIssuer();
   writeFileSync(join(folder, 'jwks.json'), issuer.jwks);
   client = createClient({ url: database.url, model, mode: 'direct' });
@@ -81,6 +109,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await client.stop();
+  await operator.close();
   rmSync(folder, { recursive: true });
 });
 
@@ -92,7 +121,13 @@ async function startApi(profile: 'native' | 'edfi'): Promise<{ api: Api; routes:
     keys: { readKeys: async () => [] },
     tokens: { issuer: issuer.name, audience: 'sluice', jwks: join(folder, 'jwks.json') },
   });
-  const api = createApi({ client, auth, profile, corsOrigins: ['https://app.example.org'] });
+  const api = createApi({
+    client,
+    auth,
+    profile,
+    corsOrigins: ['https://app.example.org'],
+    routes: [dashboardRoutes({ database: operator, model, isReadOnly: false })],
+  });
   const routes = new Map<string, Access>();
   // Routes are added as the server gets ready, so this hears of all of them.
   api.addHook('onRoute', ({ method, url, config }) => {
@@ -100,8 +135,10 @@ async function startApi(profile: 'native' | 'edfi'): Promise<{ api: Api; routes:
       // Headers of what GET gives, and preflight requests: they come with the others.
       if (each === 'HEAD' || (each === 'OPTIONS' && url === '*')) continue;
       // Of the pages, each file is a route.
-      const path = /^\/docs\/.+/.test(url) ? '/docs/*' : url;
-      routes.set(`${each} ${path === '/docs/' ? '/docs' : path}`, config!.access!);
+      const path = url.replace(/^\/docs\/.+|(?<=^\/dashboard\/assets\/).+/, (file) =>
+        file.startsWith('/docs') ? '/docs/*' : '*',
+      );
+      routes.set(`${each} ${path.replace(/(?<=.)\/$/, '')}`, config!.access!);
     }
   });
   await api.ready();
@@ -119,6 +156,7 @@ async function ask(api: Api, route: string, token: string | null, means: Means =
   const url = path
     .replace(':project/:resource', 'test/notes')
     .replace('/docs/*', '/docs/static/index.html')
+    .replace('/assets/*', '/assets/style.css')
     .replace('/writes/:id', `/writes/${writeId}`)
     .replace(':id', documentId);
   const isBulk = path === '/bulk';
@@ -128,15 +166,19 @@ async function ask(api: Api, route: string, token: string | null, means: Means =
       ? JSON.stringify({ ids: [writeId] })
       : '{"noteId":1}';
   const hasBody = method === 'POST' || method === 'PUT';
-  return api.inject({
+  const isEndless = path === '/dashboard/live';
+  const response = await api.inject({
     method: method as 'GET',
     url,
+    payloadAsStream: isEndless,
     headers: {
       ...(token === null ? {} : { authorization: `Bearer ${token}` }),
       ...(hasBody ? { 'content-type': isBulk ? 'application/x-ndjson' : 'application/json' } : {}),
     },
     ...(hasBody ? { payload } : {}),
   });
+  if (isEndless) response.stream().destroy();
+  return response;
 }
 
 describe.each(['native', 'edfi'] as const)('a node that speaks %s', (profile) => {

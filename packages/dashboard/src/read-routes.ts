@@ -52,9 +52,9 @@ export function readRoutes(app: FastifyInstance, { database, model }: DashboardO
     };
   });
 
-  app.get<{ Params: { id: string } }>('/writes/:id/body', bodies, async (request) => ({
-    body: await showBody(database, request.params.id, actorOf(request)),
-  }));
+  app.get<{ Params: { id: string } }>('/writes/:id/body', bodies, (request) =>
+    showBody(database, request.params.id, actorOf(request)).then((body) => ({ body })),
+  );
 
   app.get('/actions', operate, ({ query }) => readAudit(database, readQuery('actions', query)));
 }

@@ -27,7 +27,7 @@ export function overview(page: PageContext): View {
       lanes.update(view);
       writers.update(view);
       // Drawn anew when a number has changed, unless somebody reads the numbers.
-      const drawn = JSON.stringify(view.minutes.map(({ lanes: _, ...minute }) => minute));
+      const drawn = JSON.stringify(view.minutes.map((minute) => ({ ...minute, lanes: null })));
       if (drawn === plotted || plots.querySelector('details[open]') !== null) return;
       plotted = drawn;
       replace(plots, ...plotsOf(view));

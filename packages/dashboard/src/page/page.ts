@@ -6,7 +6,7 @@ export interface PageContext {
   session: Session;
   live: Live;
   /** Tells a screen reader, sparingly. */
-  announce(sentence: string): void;
+  announce: (sentence: string) => void;
 }
 
 export interface View {

@@ -118,7 +118,7 @@ function table({ title, minutes, series, format }: PlotOptions): HTMLElement {
                 }),
               ),
             )
-            .reverse(),
+            .toReversed(),
         ),
       ),
     ),

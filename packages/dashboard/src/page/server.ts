@@ -51,8 +51,10 @@ export async function change<T>(path: string, body: unknown): Promise<T> {
   return (await response.json()) as T;
 }
 
+type Asked = Omit<RequestInit, 'headers'> & { headers?: Record<string, string> };
+
 /** @throws {Refusal} */
-export async function ask(path: string, options: RequestInit): Promise<Response> {
+export async function ask(path: string, options: Asked): Promise<Response> {
   const response = await fetch(path, {
     ...options,
     headers: { ...headers(), ...options.headers },

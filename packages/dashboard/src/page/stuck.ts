@@ -162,7 +162,7 @@ function filterOf(parameters: URLSearchParams): StuckFilter {
     if (value !== '')
       filter[field] = field === 'lane' || field === 'olderThanSeconds' ? Number(value) : value;
   }
-  return filter as StuckFilter;
+  return filter;
 }
 
 function searchForm(sought: string): HTMLElement {
@@ -229,11 +229,9 @@ function filterForm(page: PageContext, filter: StuckFilter): HTMLElement {
   );
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    const given = [...new FormData(form)].map(([name, value]): [string, string] => [
-      name,
-      String(value).trim(),
-    ]);
-    const parameters = new URLSearchParams(given.filter(([, value]) => value !== ''));
+    const parameters = new URLSearchParams();
+    for (const [name, value] of new FormData(form))
+      if (typeof value === 'string' && value.trim() !== '') parameters.set(name, value.trim());
     location.hash = `#/stuck?${parameters.toString()}`;
   });
   return form;
