@@ -1,6 +1,6 @@
 /**
  * What operators see and do, as plain data: behind the command line and the page. Times are ISO 8601 by the database's
- * clock, ages are seconds by the same. No body of a document is in any of it; identities of documents that a blocked
+ * clock, ages are seconds by the same. No body of a document is in any of it, but for `showBody`; identities of documents that a blocked
  * write awaits are, but only where a model is given to name them.
  */
 import type { Operation, Outcome, Reason, Standing, WriterState } from '@sluice/protocol';
