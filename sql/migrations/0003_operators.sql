@@ -174,7 +174,7 @@ cross join lateral (
     select k.depth + 1, s.write_id, s.awaited_id, s.kind, s.standing, s.failure, s.since,
            s.provider_id, s.provider_lane, s.provider_resource, s.provider_reason
     from link k
-    -- One look for each link; a plain join would have all blocked writes looked at for each.
+    -- One look for each link, whatever is thought of their number.
     cross join lateral (select * from sluice.awaited_status a where a.write_id = k.provider_id limit 200) s
     where k.standing = 'blocked' and k.depth < 32
   )

@@ -11,7 +11,8 @@ select * from sluice.lane_status where lane = any($1::smallint[]) order by lane;
 select * from sluice.writer_status order by is_alive desc, started_at desc, writer_id limit $1;
 
 -- name: listStuck
--- Writes that were not settled by a time, oldest first, a page after the last one seen.
+-- Writes that were not settled by a time, oldest first, a page after the last one seen. $9: those that wait were accepted
+-- by then; dead letters do not change by waiting.
 select *, extract(epoch from clock_timestamp() - accepted_at)::double precision as age_seconds
 from sluice.stuck_write
 where write_id > $1::uuid
@@ -22,6 +23,7 @@ where write_id > $1::uuid
   -- The state is at hand, the reason has to be looked up.
   and ($6::text is null or state = case when $6 in ('blocked', 'dead_letter') then $6 else 'ready' end and reason = $6)
   and ($7::text is null or error_code = $7)
+  and ($9::timestamptz is null or state = 'dead_letter' or accepted_at <= $9)
 order by write_id
 limit $8;
 

@@ -98,7 +98,7 @@ const nothing = [null, null, null, null, null, null];
 describe('at a thousand lanes and a hundred thousand writes that wait', () => {
   test('a page of what is stuck reads little more than the page', { timeout }, async () => {
     const client = await connect();
-    const { rows, scans } = await measure(client, 'listStuck', [first, ...nothing, 100]);
+    const { rows, scans } = await measure(client, 'listStuck', [first, ...nothing, 100, null]);
     expect(rows.get('intake')).toBeLessThan(200);
     expect(rows.get('lane')).toBeLessThan(1000);
     expect([...scans].filter((scan) => scan.startsWith('Seq'))).toEqual([]);
@@ -107,7 +107,7 @@ describe('at a thousand lanes and a hundred thousand writes that wait', () => {
   test('a page in the middle reads as little', { timeout }, async () => {
     const client = await connect();
     const after = '01930000-8000-7000-8000-000000000000';
-    const { rows } = await measure(client, 'listStuck', [after, ...nothing, 100]);
+    const { rows } = await measure(client, 'listStuck', [after, ...nothing, 100, null]);
     expect(rows.get('intake')).toBeLessThan(200);
   });
 

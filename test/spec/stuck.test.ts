@@ -1,15 +1,36 @@
 // What an operator sees of writes that wait or were set aside, and what becomes of them by a retry or a discard.
 
-import { discardWrites, explainWrite, listStuck, readAudit, retryWrites, showWrite } from '@sluice/operator';
+import {
+  discardWrites,
+  explainWrite,
+  listStuck,
+  pauseLanes,
+  readAudit,
+  resumeLanes,
+  retryWrites,
+  showWrite,
+  type StuckWrite,
+} from '@sluice/operator';
+import { defaults } from '@sluice/protocol';
 import { Database } from '@sluice/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { model } from '../support/model.ts';
-import { enrolment, fresh, friend, startWorld, upsert, type World } from '../support/world.ts';
+import {
+  enrolment,
+  fresh,
+  freshIn,
+  friend,
+  laneOfWrite,
+  startWorld,
+  upsert,
+  type World,
+} from '../support/world.ts';
 
 const database = useDatabase();
 const actor = 'a test';
+const allLanes = Array.from({ length: defaults.lanes }, (_, lane) => lane);
 
 async function setup(): Promise<{ world: World; operator: Database }> {
   const world = await startWorld(database.url);
@@ -115,6 +136,50 @@ describe('a blocked write', () => {
     ]);
   });
 
+  test('tells where that stands which it awaits, and why that waits itself', async () => {
+    const { world, operator } = await setup();
+    const schoolId = fresh();
+    const lane = laneOfWrite(upsert('schools', { schoolId }));
+    const elsewhere = allLanes.filter((other) => other !== lane);
+    const enrolmentId = freshIn(elsewhere, (id) => upsert('enrolments', enrolment(id, schoolId)));
+    await pauseLanes(operator, [lane], actor);
+    onTestFinished(async () => void (await resumeLanes(operator, [lane], actor)));
+    const school = await world.node.accept(upsert('schools', { schoolId }));
+    const child = await world.node.accept(upsert('enrolments', enrolment(enrolmentId, schoolId)));
+    const later = await world.node.accept(upsert('enrolments', enrolment(enrolmentId, schoolId, [])));
+    const find = async (writeId: string): Promise<StuckWrite | undefined> =>
+      (await listStuck(operator, { reason: 'blocked' })).writes.find((write) => write.writeId === writeId);
+    await eventually(async () => expect(await find(later.writeId)).toBeDefined());
+    const pending = { writeId: school.writeId, lane, resource: 'test/schools', reason: 'lane_paused' };
+    expect((await find(child.writeId))?.awaits).toMatchObject([
+      { kind: 'reference', standing: 'pending', resource: 'test/schools', provider: pending },
+    ]);
+    const { awaits } = (await find(later.writeId))!;
+    expect(awaits.find(({ kind }) => kind === 'predecessor')).toMatchObject({
+      awaitedId: child.writeId,
+      standing: 'blocked',
+      provider: { writeId: child.writeId, reason: 'blocked' },
+    });
+  });
+
+  test('tells what became of a write that would have provided what it awaits', async () => {
+    const { world, operator } = await setup();
+    const [first, second, missing] = [fresh(), fresh(), fresh()];
+    const waits = { waitForReferencesSeconds: 600 };
+    const provider = await world.node.accept(upsert('friends', friend(first, missing), waits));
+    const { writeId } = await world.node.accept(upsert('friends', friend(second, first), waits));
+    await eventually(async () =>
+      expect((await showWrite(operator, writeId)).chain).toMatchObject([{ standing: 'blocked' }, {}]),
+    );
+    await discardWrites(operator, { writeIds: [provider.writeId] }, { actor });
+    const shown = await eventually(async () => {
+      const write = await showWrite(operator, writeId);
+      expect(write.chain).toMatchObject([{ standing: 'refused', provider: null }]);
+      return write;
+    });
+    expect(explainWrite(shown.stuck!)).toContain('which was on its way and came to nothing');
+  });
+
   test('that is discarded is settled, tells its client, and is no longer waited for', async () => {
     const { world, operator } = await setup();
     const [first, second, missing] = [fresh(), fresh(), fresh()];
@@ -196,6 +261,59 @@ describe('a dead letter', () => {
       const document = await world.node.readDocument(upsert('notes', {}).resource, documentId!);
       expect(JSON.parse(document!.body)).toEqual({ noteId, poison: true });
     });
+  });
+
+  test('is retried over a document that is as it was, and only over that', async () => {
+    const { world, operator } = await setup();
+    const cure = await poison(world);
+    const noteId = fresh();
+    const { documentId } = await world.submit(upsert('notes', { noteId, text: 'before' }));
+    const { writeId } = await world.submit(upsert('notes', { noteId, poison: true }));
+    await cure();
+    const lane = laneOfWrite(upsert('notes', { noteId }));
+    await pauseLanes(operator, [lane], actor);
+    onTestFinished(async () => void (await resumeLanes(operator, [lane], actor)));
+    const report = await retryWrites(operator, { writeIds: [writeId] }, { actor });
+    expect(report).toMatchObject({ retried: 1 });
+    // A node that knows no lanes is faster.
+    const direct = await world.startNode({ mode: 'direct' });
+    await direct.submit(upsert('notes', { noteId, text: 'meanwhile' }));
+    await resumeLanes(operator, [lane], actor);
+    await eventually(async () =>
+      expect(await world.node.readWrite('', report.writes[0]!.newWriteId!)).toMatchObject({
+        outcome: { code: 'precondition_failed' },
+      }),
+    );
+    const document = await world.node.readDocument(upsert('notes', {}).resource, documentId!);
+    expect(JSON.parse(document!.body)).toEqual({ noteId, text: 'meanwhile' });
+  });
+
+  test('is not retried while another write to its document is on its way', async () => {
+    const { world, operator } = await setup();
+    const cure = await poison(world);
+    const noteId = fresh();
+    const { writeId } = await world.submit(upsert('notes', { noteId, poison: true }));
+    await cure();
+    const lane = laneOfWrite(upsert('notes', { noteId }));
+    await pauseLanes(operator, [lane], actor);
+    onTestFinished(async () => void (await resumeLanes(operator, [lane], actor)));
+    await world.node.accept(upsert('notes', { noteId }));
+    for (const dryRun of [true, false]) {
+      const report = await retryWrites(operator, { writeIds: [writeId] }, { actor, dryRun });
+      expect(report).toMatchObject({ retried: 0, refused: { document_pending: 1 } });
+    }
+  });
+
+  test('is listed at any age, where writes that wait are given some time', async () => {
+    const { world, operator } = await setup();
+    await poison(world);
+    const { writeId } = await world.submit(upsert('notes', { noteId: fresh(), poison: true }));
+    const waits = { waitForReferencesSeconds: 600 };
+    await world.node.accept(upsert('friends', friend(fresh(), fresh()), waits));
+    await eventually(async () => expect((await listStuck(operator)).writes).toHaveLength(2));
+    const { writes } = await listStuck(operator, {}, { patienceSeconds: 600 });
+    expect(writes).toMatchObject([{ writeId }]);
+    expect((await listStuck(operator, { olderThanSeconds: 600 })).writes).toEqual([]);
   });
 
   test('is removed by a discard', async () => {

@@ -60,6 +60,8 @@ export interface StuckPage {
   after?: string;
   /** @default 100, at most 1000 */
   limit?: number;
+  /** Writes that wait for less are left out; dead letters, which do not change by waiting, never are. @default 0 */
+  patienceSeconds?: number;
 }
 
 /** The error of a dead letter, or of a lane that is retried: nothing of any row. */

@@ -28,19 +28,25 @@ export async function listStuck(
     );
   }
   const [after = beforeAll] = page.after === undefined ? [] : checkIds([page.after]);
-  const rows = await readPage(database, await filterValues(database, filter), after, limit);
+  const values = await filterValues(database, filter);
+  const patience = await filterValues(database, { olderThanSeconds: page.patienceSeconds ?? 0 });
+  const rows = await readPage(database, values, after, limit, patience[0]);
   const writes = await describe(database, rows, model);
   return { writes, next: rows.length === limit ? (writes.at(-1)?.writeId ?? null) : null };
 }
 
-/** A page of bare rows; one of `limit` rows may have another behind it. */
+/**
+ * A page of bare rows; one of `limit` rows may have another behind it.
+ * @param waitingSince Only of dead letters, and of writes that were accepted by then.
+ */
 export function readPage(
   database: Database,
   values: FilterValues,
   after: string,
   limit: number,
+  waitingSince: string | null = null,
 ): Promise<Row[]> {
-  return database.run('listStuck', [after, ...values, limit]);
+  return database.run('listStuck', [after, ...values, limit, waitingSince]);
 }
 
 /** Named writes, as far as they wait or were set aside. */

@@ -11,7 +11,7 @@ import { awaitStopRequest } from '../process/stop-request.ts';
 import { statusLines } from '../status/status-lines.ts';
 import { createCommand } from './command.ts';
 
-export const olderThanOfStatus = setting<number>({
+const olderThan = setting<number>({
   flags: '--older-than <duration>',
   variables: ['SLUICE_OLDER_THAN'],
   description: 'age from which a write that waits is told of: 30s, 5m, 2h, 1d',
@@ -37,7 +37,7 @@ export const statusCommand = () =>
       'Ends with 0 only if nothing wants attention: every lane has a leader, none is paused or tried again, there are no ' +
       'dead letters, and no write waits for longer than --older-than, unless it was told to wait for references longer ' +
       'than that. With 5 if something does, 1 if the database cannot be reached, 4 if it has no schema of this version.',
-    settings: { databaseUrl, olderThan: olderThanOfStatus, watchIntervalMs },
+    settings: { databaseUrl, olderThan, watchIntervalMs },
     extend: (command) => command.option('--watch', 'look again and again, until it is stopped'),
     run: (values, flags) =>
       withDatabase(values.databaseUrl, async (database) => {

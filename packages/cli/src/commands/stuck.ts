@@ -2,13 +2,12 @@ import { listStuck } from '@sluice/operator';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { setting } from '../config/setting.ts';
 import { databaseUrl, numberSetting, optionalModelFiles, referentialIdLayout } from '../config/settings.ts';
-import { filterOf, filterSettings } from '../operate/filters.ts';
+import { filterOf, filterSettings, olderThan } from '../operate/filters.ts';
 import { stuckLines } from '../operate/stuck-lines.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { printJson, printLine } from '../process/output.ts';
 import * as z from 'zod';
 import { createCommand } from './command.ts';
-import { olderThanOfStatus } from './status.ts';
 
 const limit = numberSetting('--limit <number>', [], 'lines at most', { from: 1, to: 1000, fallback: 50 });
 
@@ -19,17 +18,20 @@ const after = setting<string | undefined>({
   schema: z.uuid(),
 });
 
+/** What waits for less is on its way rather than stuck. */
+const patienceSeconds = 30;
+
 export const stuckCommand = () =>
   createCommand({
     name: 'stuck',
     summary: 'show what waits or was set aside, and why',
     description:
-      'Shows writes that have waited for longer than --older-than, and dead letters of that age, the oldest first, each with ' +
-      'its reason. With --model, it names the documents that blocked writes wait for; their identities are read from the ' +
-      'bodies of the writes.',
+      'Shows writes that have waited for 30 seconds and dead letters of any age, or what is older than --older-than; the ' +
+      'oldest first, each with its reason. With --model, it names the documents that blocked writes wait for; their ' +
+      'identities are read from the bodies of the writes.',
     settings: {
       databaseUrl,
-      olderThan: olderThanOfStatus,
+      olderThan,
       ...filterSettings,
       limit,
       after,
@@ -39,7 +41,11 @@ export const stuckCommand = () =>
     async run(values, flags) {
       const { optionalModelFiles: files, referentialIdLayout: layout } = values;
       const model = files === undefined ? null : await readModelFiles(files, layout);
-      const page = { limit: values.limit, ...(values.after === undefined ? {} : { after: values.after }) };
+      const page = {
+        limit: values.limit,
+        patienceSeconds: values.olderThan === undefined ? patienceSeconds : 0,
+        ...(values.after === undefined ? {} : { after: values.after }),
+      };
       const list = await withDatabase(values.databaseUrl, (database) =>
         listStuck(database, filterOf(values, values.olderThan), page, model),
       );
