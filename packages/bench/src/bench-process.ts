@@ -3,7 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Code } from './code.ts';
-import type { Notice, Order, Task } from './process/task.ts';
+import type { Notice, Order, SettledBatch, Task } from './process/task.ts';
 
 const startTimeoutMs = 60_000;
 const stopTimeoutMs = 20_000;
@@ -13,6 +13,10 @@ export interface BenchProcessOptions {
   code: Code;
   /** Takes a CPU profile of it; null: none. */
   profileFolder: string | null;
+  /** Told of each batch, by a writer that is to tell. */
+  onBatch?: (batch: SettledBatch) => void;
+  /** Told if it ends without having been stopped. */
+  onFailure?: (error: Error) => void;
 }
 
 type NoticeOf<T extends Notice['type']> = Extract<Notice, { type: T }>;
@@ -23,11 +27,14 @@ export class BenchProcess {
     Notice['type'],
     { resolve: (notice: Notice) => void; reject: (error: Error) => void }
   >();
+  readonly #options: BenchProcessOptions;
   #failure: Error | null = null;
+  #isStopping = false;
   url = '';
 
-  constructor(child: ChildProcess) {
+  constructor(child: ChildProcess, options: BenchProcessOptions) {
     this.#child = child;
+    this.#options = options;
     child.on('message', (notice: Notice) => this.#hear(notice));
     child.on('error', (error) => this.#fail(error));
     child.on('exit', (code, signal) =>
@@ -35,7 +42,8 @@ export class BenchProcess {
     );
   }
 
-  static async start({ task, code, profileFolder }: BenchProcessOptions): Promise<BenchProcess> {
+  static async start(options: BenchProcessOptions): Promise<BenchProcess> {
+    const { task, code, profileFolder } = options;
     const child = fork(fileURLToPath(code.entry), {
       execArgv: [
         ...code.execArgv,
@@ -48,7 +56,7 @@ export class BenchProcess {
       detached: true,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
-    const started = new BenchProcess(child);
+    const started = new BenchProcess(child, options);
     try {
       started.#tell({ type: 'task', task });
       started.url = (await started.#await('ready', startTimeoutMs)).url ?? '';
@@ -77,6 +85,7 @@ export class BenchProcess {
 
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#isStopping = true;
     const exited = once(this.#child, 'exit');
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), stopTimeoutMs);
     this.#tell({ type: 'stop' });
@@ -114,11 +123,13 @@ export class BenchProcess {
 
   #hear(notice: Notice): void {
     if (notice.type === 'failed') return this.#fail(new Error(notice.message));
+    if (notice.type === 'batch') return this.#options.onBatch?.(notice);
     this.#waiting.get(notice.type)?.resolve(notice);
     this.#waiting.delete(notice.type);
   }
 
   #fail(error: Error): void {
+    if (!this.#isStopping) this.#options.onFailure?.(error);
     this.#failure ??= error;
     for (const { reject } of this.#waiting.values()) reject(this.#failure);
     this.#waiting.clear();

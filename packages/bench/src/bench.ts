@@ -1,28 +1,26 @@
-/** A run: all contenders in each round, in turn, the order turned round by round, and what their figures say together. */
+/** A run: all contenders in each round, in turn, the order turned round by round, for each value on the axis of the run. */
 import { cpus, totalmem } from 'node:os';
+import { axisOf, axisUnits, type Axis, type AxisName, type ConditionLists } from './axis.ts';
 import { chooseCode, type Code, type CodeChoice } from './code.ts';
-import { measure, type CpuByPlace, type MeasureOptions, type Measurement } from './measure.ts';
+import { measure, type MeasureOptions, type Measurement } from './measure.ts';
 import { requirePeers } from './contenders/peer.ts';
 import { absenceOf, isPeer, type ContenderName, type WorkloadName } from './names.ts';
 import { openServer, type Server, type ServerFacts } from './server.ts';
-import { summarize, type Spread, type Summary } from './statistics.ts';
+import type { Spread } from './statistics.ts';
+import { growthOf, summarizePoint, type Growth, type PointResult } from './summary.ts';
 import type { WorkloadOptions } from './workload/workload.ts';
 import { World } from './world.ts';
 
-export interface BenchOptions {
+/** One of the conditions may have several values: it is the axis of the run. */
+export interface BenchOptions extends ConditionLists {
   workload: WorkloadName;
   contenders: readonly ContenderName[];
-  clients: readonly number[];
   rounds: number;
   seconds: number;
   warmupSeconds: number;
-  prefill: number;
   seed: number;
-  lanes: number;
-  nodes: number;
-  writers: number;
   sessions: number;
-  batchWritesMax: number;
+  databases: DatabaseChoice;
   flushDelayMs: number;
   rttMs: number;
   databaseUrl: string | null;
@@ -35,8 +33,18 @@ export interface BenchOptions {
   /** Told what is being done. */
   onProgress: (sentence: string) => void;
   /** Told each measurement as soon as it is made. */
-  onMeasurement: (measurement: Measurement, round: number) => void;
+  onMeasurement: (measurement: RunMeasurement) => void;
 }
+
+/**
+ * `fresh`: each measurement has a copy of the prefilled database; `shared`: they are made on it one after another. `auto`
+ * shares where a copy would take longer than the measurement.
+ */
+export const databaseChoices = ['auto', 'fresh', 'shared'] as const;
+export type DatabaseChoice = (typeof databaseChoices)[number];
+
+/** From so many stored documents on `auto` shares: they are more than a gigabyte. */
+const sharedFromDocuments = 1_000_000;
 
 export interface BenchReport {
   benchmark: 'sluice';
@@ -46,14 +54,24 @@ export interface BenchReport {
   machine: { cores: number; cpu: string; memoryBytes: number; platform: string; node: string };
   server: ServerFacts;
   code: Code['kind'];
+  /** Whether the measurements of one prefill shared a database. */
+  databases: Exclude<DatabaseChoice, 'auto'>;
   absent: Partial<Record<ContenderName, string>>;
-  /** One for each number of clients. */
-  results: ClientsResult[];
-  /** Of the largest number of clients: the medians of the rounds' ratios of documents per second. */
+  axis: AxisName;
+  /** One for each value on the axis. */
+  results: PointResult[];
+  /** Of the largest value on the axis: the medians of the rounds' ratios of documents per second. */
   ratios: Record<string, number>;
   ratiosSpread: Record<string, Spread>;
-  measurements: (Measurement & { round: number })[];
+  /** Backlog: the rate of the last quarter divided by that of the first, at the largest value. */
+  lastToFirstQuarter: Partial<Record<ContenderName, number>>;
+  /** The largest value on the axis beside the smallest; null where there is one value. */
+  growth: Growth | null;
+  measurements: RunMeasurement[];
 }
+
+/** @property value - On the axis of the run. */
+export type RunMeasurement = Measurement & { round: number; axis: AxisName; value: number };
 
 const reportedOptions = [
   'clients',
@@ -68,28 +86,13 @@ const reportedOptions = [
   'writers',
   'sessions',
   'batchWritesMax',
+  'backlog',
   'flushDelayMs',
   'rttMs',
 ] as const;
 
-export interface ClientsResult {
-  clients: number;
-  contenders: Partial<Record<ContenderName, ContenderSummary>>;
-  ratios: Record<string, number>;
-  ratiosSpread: Record<string, Spread>;
-  p50Ratios: Record<string, number>;
-  p99Ratios: Record<string, number>;
-}
-
-export interface ContenderSummary {
-  documentsPerSecond: Summary;
-  p50Ms: Summary | null;
-  p99Ms: Summary | null;
-  walBytesPerDocument: Summary;
-  cpuUsPerDocument: Record<keyof CpuByPlace, Summary | null>;
-}
-
 export async function bench(options: BenchOptions): Promise<BenchReport> {
+  const axis = axisOf(options, options.workload);
   if (options.contenders.some(isPeer)) requirePeers();
   const code = chooseCode(options.code);
   const absent: BenchReport['absent'] = {};
@@ -106,66 +109,116 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
     withStatements: options.profileFolder !== null && options.databaseUrl === null,
   });
   try {
-    const measurements = await measureAll(options, contenders, server, code);
-    return makeReport(options, contenders, absent, server.facts, code, measurements);
+    const databases = databasesOf(options);
+    const measurements = await measureAll({ options, axis, contenders, server, code, databases });
+    const results = summarizeAll(axis, contenders, measurements);
+    return {
+      benchmark: 'sluice',
+      at: new Date().toISOString(),
+      workload: options.workload,
+      options: Object.fromEntries(reportedOptions.map((name) => [name, options[name]])),
+      machine: machineFacts(),
+      server: server.facts,
+      code: code.kind,
+      databases,
+      absent,
+      axis: axis.name,
+      ...results,
+      measurements,
+    };
   } finally {
     await server.stop();
   }
 }
 
-async function measureAll(
-  options: BenchOptions,
-  contenders: readonly ContenderName[],
-  server: Server,
-  code: Code,
-): Promise<BenchReport['measurements']> {
-  const { lanes, prefill, signal, onProgress } = options;
-  const world = await World.create({
-    serverUrl: server.url,
-    documents: prefill,
-    lanes,
-    onProgress: (stored) => onProgress(`storing documents: ${stored} of ${prefill}`),
-  });
-  const measurements: BenchReport['measurements'] = [];
-  try {
-    for (let round = 1; round <= options.rounds; round++) {
-      for (const clients of options.clients) {
-        // Each round begins with another, so that nobody always comes after the same one.
-        for (const contender of turned(contenders, round - 1)) {
-          signal.throwIfAborted();
-          onProgress(`round ${round} of ${options.rounds}: ${contender}, ${clients} clients`);
-          const { workload: name, seed, district } = options;
-          const measurement = await measureOne(contender, {
-            ...options,
-            contender,
-            clients,
-            workload: { name, prefill, seed: seed + round, district },
-            warmupMs: options.warmupSeconds * 1000,
-            durationMs: options.seconds * 1000,
-            world,
-            serverPid: server.pid,
-            code,
-          });
-          measurements.push({ ...measurement, round });
-          options.onMeasurement(measurement, round);
-        }
+/** The same for all values on the axis, so that they can be compared. */
+function databasesOf({ databases, prefill, workload }: BenchOptions): BenchReport['databases'] {
+  // Documents of a district are the same each time: written again they would be unchanged.
+  if (workload === 'district') return 'fresh';
+  if (databases !== 'auto') return databases;
+  return Math.max(...prefill) >= sharedFromDocuments ? 'shared' : 'fresh';
+}
+
+interface Run {
+  options: BenchOptions;
+  axis: Axis;
+  contenders: readonly ContenderName[];
+  server: Server;
+  code: Code;
+  databases: BenchReport['databases'];
+}
+
+async function measureAll(run: Run): Promise<RunMeasurement[]> {
+  const { axis, options, server, databases } = run;
+  // Values that need a database of their own are measured one after another, so that only one is there at a time.
+  const isOfWorld = axis.name === 'prefill' || axis.name === 'lanes';
+  const groups = isOfWorld ? axis.points.map((point) => [point]) : [axis.points];
+  const measurements: RunMeasurement[] = [];
+  for (const points of groups) {
+    const [first] = points;
+    if (first === undefined) continue;
+    const { prefill, lanes } = first.conditions;
+    options.signal.throwIfAborted();
+    const world = await World.create({
+      serverUrl: server.url,
+      isShared: databases === 'shared',
+      documents: prefill,
+      lanes,
+      signal: options.signal,
+      onProgress: (stored) => options.onProgress(`storing documents: ${stored} of ${prefill}`),
+    });
+    try {
+      await measureRounds(run, points, world, measurements);
+    } finally {
+      await world.remove();
+    }
+  }
+  return measurements;
+}
+
+async function measureRounds(
+  { axis, options, contenders, server, code, databases }: Run,
+  points: Axis['points'],
+  world: World,
+  measurements: RunMeasurement[],
+): Promise<void> {
+  const { rounds, signal, onProgress } = options;
+  for (let round = 1; round <= rounds; round++) {
+    for (const { value, conditions } of points) {
+      // Each round begins with another, so that nobody always comes after the same one.
+      for (const contender of turned(contenders, round - 1)) {
+        signal.throwIfAborted();
+        const where = `${value} ${axisUnits[axis.name]}`;
+        onProgress(`round ${round} of ${rounds}: ${contender}, ${where}`);
+        const { workload: name, seed, district } = options;
+        // On a shared database nobody may send what another has stored.
+        const series = databases === 'shared' ? 1000 * measurements.length : 0;
+        const measurement = await measureOne(where, {
+          ...options,
+          ...conditions,
+          contender,
+          workload: { name, prefill: conditions.prefill, seed: seed + round + series, district },
+          warmupMs: options.warmupSeconds * 1000,
+          durationMs: options.seconds * 1000,
+          world,
+          serverPid: server.pid,
+          code,
+        });
+        const made = { ...measurement, round, axis: axis.name, value };
+        measurements.push(made);
+        options.onMeasurement(made);
       }
     }
-    return measurements;
-  } finally {
-    await world.remove();
   }
 }
 
-async function measureOne(contender: ContenderName, options: MeasureOptions): Promise<Measurement> {
+async function measureOne(where: string, options: MeasureOptions): Promise<Measurement> {
   try {
     return await measure(options);
   } catch (error) {
     options.signal.throwIfAborted();
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`Cannot measure ${contender} with ${options.clients} clients: ${reason}`, {
-      cause: error,
-    });
+    throw new Error(`Cannot measure ${options.contender} with ${where}: ${reason}`, { cause: error });
   }
 }
 
@@ -174,100 +227,37 @@ function turned<T>(list: readonly T[], by: number): T[] {
   return [...list.slice(at), ...list.slice(0, at)];
 }
 
-function makeReport(
-  options: BenchOptions,
+export function summarizeAll(
+  axis: Axis,
   contenders: readonly ContenderName[],
-  absent: BenchReport['absent'],
-  facts: ServerFacts,
-  code: Code,
-  measurements: BenchReport['measurements'],
-): BenchReport {
-  const results = options.clients.map((clients) =>
-    summarizeClients(
-      clients,
+  measurements: readonly RunMeasurement[],
+): Pick<BenchReport, 'results' | 'ratios' | 'ratiosSpread' | 'lastToFirstQuarter' | 'growth'> {
+  const results = axis.points.map(({ value, conditions: { clients } }) =>
+    summarizePoint(
+      { axis: axis.name, value, clients: axis.name === 'backlog' ? 0 : clients },
       contenders,
-      measurements.filter((each) => each.clients === clients),
+      measurements.filter((each) => each.value === value),
     ),
   );
-  const largest = results.reduce<ClientsResult | null>(
-    (best, each) => (best === null || each.clients > best.clients ? each : best),
-    null,
+  const largest = results.toSorted((one, other) => other.value - one.value)[0];
+  const quarters = Object.entries(largest?.contenders ?? {}).flatMap(([name, { backlog }]) =>
+    backlog === undefined ? [] : [[name, backlog.lastToFirstQuarter.median] as const],
   );
   return {
-    benchmark: 'sluice',
-    at: new Date().toISOString(),
-    workload: options.workload,
-    options: Object.fromEntries(reportedOptions.map((name) => [name, options[name]])),
-    machine: {
-      cores: cpus().length,
-      cpu: cpus()[0]?.model ?? '',
-      memoryBytes: totalmem(),
-      platform: `${process.platform} ${process.arch}`,
-      node: process.version,
-    },
-    server: facts,
-    code: code.kind,
-    absent,
     results,
     ratios: largest?.ratios ?? {},
     ratiosSpread: largest?.ratiosSpread ?? {},
-    measurements,
+    lastToFirstQuarter: Object.fromEntries(quarters),
+    growth: growthOf(results),
   };
 }
 
-export function summarizeClients(
-  clients: number,
-  contenders: readonly ContenderName[],
-  measurements: readonly (Measurement & { round: number })[],
-): ClientsResult {
-  const result: ClientsResult = {
-    clients,
-    contenders: {},
-    ratios: {},
-    ratiosSpread: {},
-    p50Ratios: {},
-    p99Ratios: {},
-  };
-  const of = (contender: ContenderName) => measurements.filter((each) => each.contender === contender);
-  for (const contender of contenders) {
-    result.contenders[contender] = summarizeContender(of(contender));
-    for (const other of contenders) {
-      if (other === contender) continue;
-      // A round's figures were made close together: their ratio is nearer to the truth than that of two medians.
-      const pairs = of(contender).flatMap((one) => {
-        const counterpart = of(other).find(({ round }) => round === one.round);
-        return counterpart === undefined ? [] : [{ one, other: counterpart }];
-      });
-      if (pairs.length === 0) continue;
-      const name = `${contender}/${other}`;
-      const rates = pairs.map(({ one, other }) => one.documentsPerSecond / other.documentsPerSecond);
-      const { median, min, max } = summarize(rates);
-      result.ratios[name] = median;
-      result.ratiosSpread[name] = { min, max };
-      const p50 = pairs.map(({ one, other }) => (one.p50Ms ?? Number.NaN) / (other.p50Ms ?? Number.NaN));
-      const p99 = pairs.map(({ one, other }) => (one.p99Ms ?? Number.NaN) / (other.p99Ms ?? Number.NaN));
-      if (p50.every(Number.isFinite)) result.p50Ratios[name] = summarize(p50).median;
-      if (p99.every(Number.isFinite)) result.p99Ratios[name] = summarize(p99).median;
-    }
-  }
-  return result;
-}
-
-function summarizeContender(measurements: readonly Measurement[]): ContenderSummary {
-  const of = (value: (measurement: Measurement) => number | null): Summary | null => {
-    const values = measurements.map(value).filter((each) => each !== null);
-    return values.length === 0 ? null : summarize(values);
-  };
-  const known = (value: (measurement: Measurement) => number): Summary => summarize(measurements.map(value));
+function machineFacts(): BenchReport['machine'] {
   return {
-    documentsPerSecond: known((each) => each.documentsPerSecond),
-    p50Ms: of((each) => each.p50Ms),
-    p99Ms: of((each) => each.p99Ms),
-    walBytesPerDocument: known((each) => each.walBytesPerDocument),
-    cpuUsPerDocument: {
-      clients: of((each) => each.cpuUsPerDocument.clients),
-      others: of((each) => each.cpuUsPerDocument.others),
-      postgres: of((each) => each.cpuUsPerDocument.postgres),
-    },
+    cores: cpus().length,
+    cpu: cpus()[0]?.model ?? '',
+    memoryBytes: totalmem(),
+    platform: `${process.platform} ${process.arch}`,
+    node: process.version,
   };
 }

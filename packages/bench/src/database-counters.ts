@@ -45,9 +45,12 @@ export class CounterReader {
     };
   }
 
-  async countDocuments(): Promise<number> {
+  /** Those created since then, as their ids tell, in milliseconds since 1970. */
+  async countDocuments(since: number): Promise<number> {
     const { rows } = await this.#client.query<{ n: string }>(
-      'select count(*)::text as n from sluice.document',
+      `select count(*)::text as n from sluice.document
+       where document_id >= sluice.write_id_floor(to_timestamp($1::double precision / 1000))`,
+      [since],
     );
     return Number(rows[0]?.n ?? 0);
   }
@@ -55,6 +58,13 @@ export class CounterReader {
   async countLedLanes(): Promise<number> {
     const { rows } = await this.#client.query<{ n: string }>(
       'select count(*)::text as n from sluice.lane where writer_id is not null',
+    );
+    return Number(rows[0]?.n ?? 0);
+  }
+
+  async countDeadInIntake(): Promise<number> {
+    const { rows } = await this.#client.query<{ n: string }>(
+      `select n_dead_tup::text as n from pg_stat_all_tables where relid = 'sluice.intake'::regclass`,
     );
     return Number(rows[0]?.n ?? 0);
   }

@@ -1,9 +1,11 @@
+export { axisOf, type AxisName, type ConditionLists } from './axis.ts';
 export {
   bench,
+  databaseChoices,
   type BenchOptions,
   type BenchReport,
-  type ClientsResult,
-  type ContenderSummary,
+  type DatabaseChoice,
+  type RunMeasurement,
 } from './bench.ts';
 export type { Measurement } from './measure.ts';
 export {
@@ -15,5 +17,9 @@ export {
   type ContenderName,
   type WorkloadName,
 } from './names.ts';
+export { prefill } from './prefill.ts';
 export { measurementLine, reportLines } from './report/lines.ts';
 export { reportPage } from './report/page.ts';
+export type { ContenderSummary, Growth, PointResult } from './summary.ts';
+export { benchModel, describe, itemDocument } from './workload/bench-model.ts';
+export { makeItems } from './workload/item-rows.ts';

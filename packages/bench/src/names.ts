@@ -1,11 +1,13 @@
 /** What can be run against what. */
 
-export const workloadNames = ['insert', 'district', 'hot', 'upsert-mix', 'large', 'http'] as const;
+/** In `backlog` nobody waits: the intake is full when the writers start. */
+export const workloadNames = ['insert', 'district', 'hot', 'upsert-mix', 'large', 'http', 'backlog'] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
 /**
  * `coordinated` takes the number of writer sessions from the options; `coordinated-1`, `-2` and `-4` name their own, so
- * that one run can compare them.
+ * that one run can compare them. `coordinated-held` is the same as `coordinated`, while a transaction of somebody else
+ * stays open.
  */
 export const contenderNames = [
   'seed-direct',
@@ -16,6 +18,7 @@ export const contenderNames = [
   'coordinated-1',
   'coordinated-2',
   'coordinated-4',
+  'coordinated-held',
   'ceiling',
 ] as const;
 export type ContenderName = (typeof contenderNames)[number] | PeerName;
@@ -39,8 +42,14 @@ export function isCoordinated(name: string): boolean {
   return name.startsWith('coordinated');
 }
 
+/** Beside it a transaction that sees what was there before stays open all the time. */
+export function isHeld(name: string): boolean {
+  return name.endsWith('-held');
+}
+
 /** Why a contender takes no part in a workload; null: it does. */
 export function absenceOf(contender: ContenderName, workload: WorkloadName): string | null {
+  if (workload === 'backlog' && !isCoordinated(contender)) return 'has no intake in which writes could wait';
   if (workload === 'http' && (contender === 'one-statement' || contender === 'ceiling' || isPeer(contender)))
     return 'has no HTTP side';
   const isInsertOnly = contender === 'one-statement' || isPeer(contender);

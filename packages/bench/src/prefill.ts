@@ -1,9 +1,11 @@
 /**
- * What is stored before anything is measured: the parents, the hot item, and so many items. Written in large statements
- *; each document looks exactly as a write would have left it.
+ * What is stored before anything is measured: the parents, the hot item, and so many items. Each looks exactly as a write
+ * would have left it.
  */
+import { availableParallelism } from 'node:os';
 import type { Statement } from '@sluice/store';
 import { Session } from '@sluice/store';
+import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import {
   benchModel,
@@ -13,40 +15,59 @@ import {
   parents,
   type BenchDocument,
 } from './workload/bench-model.ts';
-import { hotItemId, itemBytes, prefilledItemId } from './workload/workload.ts';
-
-const rowsAtOnce = 2000;
+import { makeItems } from './workload/item-rows.ts';
+import { hotItemId, itemBytes, prefilledItemPrefix } from './workload/workload.ts';
 
 export interface PrefillOptions {
   url: string;
   documents: number;
   lanes: number;
+  signal: AbortSignal;
   onProgress: (stored: number) => void;
 }
 
-export async function prefill({ url, documents, lanes, onProgress }: PrefillOptions): Promise<void> {
-  const open = (): Promise<Session> =>
-    Session.open({ url, applicationName: 'sluice bench prefill', settings: { synchronous_commit: 'off' } });
-  const first = await open();
+export async function prefill({ url, documents, lanes, signal, onProgress }: PrefillOptions): Promise<void> {
+  await storeFew(url, lanes);
+  const sessions = Array.from(
+    { length: Math.min(4, Math.max(1, availableParallelism())) },
+    () => new pg.Client({ connectionString: url, application_name: 'sluice bench prefill' }),
+  );
+  const [first] = sessions as [pg.Client, ...pg.Client[]];
   try {
-    await store(
-      first,
-      Array.from({ length: parents }, (_, parent) => parentDocument(parent)),
-      lanes,
-    );
-    await store(first, [itemDocument(hotItemId, itemBytes, 0)], lanes);
-    for (let at = 0; at < documents; at += rowsAtOnce) {
-      const count = Math.min(rowsAtOnce, documents - at);
-      const items = Array.from({ length: count }, (_, index) =>
-        itemDocument(prefilledItemId(at + index), itemBytes, at + index),
-      );
-      await store(first, items, lanes);
-      onProgress(at + count);
+    for (const session of sessions) {
+      await session.connect();
+      await session.query('set synchronous_commit = off');
     }
+    await first.query(triggers('disable'));
+    const items = { prefix: prefilledItemPrefix, from: 0, count: documents, lanes };
+    await makeItems(sessions, 'store', items, (made) => {
+      signal.throwIfAborted();
+      onProgress(made);
+    });
+    await first.query(triggers('enable'));
     await first.query('vacuum (analyze)');
     await first.query('checkpoint');
   } finally {
-    await first.close();
+    await Promise.all(sessions.map((session) => session.end()));
+  }
+}
+
+/** What they check is known to hold, and the locks that they take would stay behind in each row. */
+function triggers(what: 'enable' | 'disable'): string {
+  return ['document', 'alias', 'reference']
+    .map((table) => `alter table sluice.${table} ${what} trigger user`)
+    .join('; ');
+}
+
+/** The parents and the hot item, by the product's own statements. */
+async function storeFew(url: string, lanes: number): Promise<void> {
+  const session = await Session.open({ url, applicationName: 'sluice bench prefill' });
+  try {
+    const documents = Array.from({ length: parents }, (_, parent) => parentDocument(parent));
+    await store(session, documents, lanes);
+    await store(session, [itemDocument(hotItemId, itemBytes, 0)], lanes);
+  } finally {
+    await session.close();
   }
 }
 

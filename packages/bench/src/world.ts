@@ -1,6 +1,7 @@
 /**
  * The database of a measurement. Every measurement begins with the same one: a clone of a template that is migrated,
- * prefilled, vacuumed and analysed once, followed by a checkpoint, so that nobody inherits what others left behind.
+ * prefilled, vacuumed and analysed once, followed by a checkpoint, so that nobody inherits what others left behind. Where
+ * the template is so large that copies would outweigh all else, it is itself used by one after another.
  */
 import { randomBytes } from 'node:crypto';
 import { migrate } from '@sluice/store';
@@ -10,19 +11,23 @@ import { prefill, type PrefillOptions } from './prefill.ts';
 export type WorldOptions = Omit<PrefillOptions, 'url'> & {
   /** Superuser, or one who may create databases. */
   serverUrl: string;
+  /** All use the same database, one after another, in the place of copies: for those that are too large to copy. */
+  isShared: boolean;
 };
 
 export class World {
   readonly #serverUrl: string;
+  readonly #isShared: boolean;
   readonly #id = randomBytes(4).toString('hex');
   #clones = 0;
 
-  constructor(serverUrl: string) {
+  constructor(serverUrl: string, isShared: boolean) {
     this.#serverUrl = serverUrl;
+    this.#isShared = isShared;
   }
 
   static async create(options: WorldOptions): Promise<World> {
-    const world = new World(options.serverUrl);
+    const world = new World(options.serverUrl, options.isShared);
     await world.#execute(`create database ${world.#template}`);
     const url = databaseUrl(options.serverUrl, world.#template);
     try {
@@ -40,11 +45,15 @@ export class World {
   }
 
   /**
-   * Runs `work` on a database of its own.
+   * Runs `work` on a database of its own, or on the one that all share.
    * @param keys `declared`: with declared foreign keys in the place of our triggers, which are made for batches: who
    *   writes one document a transaction is faster so.
    */
   async use<T>(keys: 'own' | 'declared', work: (url: string) => Promise<T>): Promise<T> {
+    return this.#isShared ? this.#useShared(keys, work) : this.#useFresh(keys, work);
+  }
+
+  async #useFresh<T>(keys: 'own' | 'declared', work: (url: string) => Promise<T>): Promise<T> {
     const name = `${this.#template}_${++this.#clones}`;
     await this.#execute(`create database ${name} template ${this.#template} strategy file_copy`);
     try {
@@ -53,6 +62,19 @@ export class World {
       return await work(databaseUrl(this.#serverUrl, name));
     } finally {
       await this.#execute(`drop database if exists ${name} with (force)`);
+    }
+  }
+
+  /** Documents of those before stay; what the intake and its outcomes have left behind does not. */
+  async #useShared<T>(keys: 'own' | 'declared', work: (url: string) => Promise<T>): Promise<T> {
+    const name = this.#template;
+    await this.#execute('truncate sluice.intake, sluice.outcome', name);
+    if (keys === 'declared') await this.#execute(declareKeys, name);
+    try {
+      await this.#execute('checkpoint');
+      return await work(databaseUrl(this.#serverUrl, name));
+    } finally {
+      if (keys === 'declared') await this.#execute(withdrawKeys, name);
     }
   }
 
@@ -73,13 +95,24 @@ export class World {
   }
 }
 
+/** What is stored is known to obey them. */
 const declareKeys = `
   alter table sluice.alias disable trigger user;
   alter table sluice.reference disable trigger user;
   alter table sluice.document disable trigger user;
-  alter table sluice.alias add foreign key (document_id) references sluice.document on delete restrict;
-  alter table sluice.reference add foreign key (document_id) references sluice.document on delete restrict;
-  alter table sluice.reference add foreign key (referential_id) references sluice.alias on delete restrict`;
+  alter table sluice.alias add constraint bench_alias_document
+    foreign key (document_id) references sluice.document on delete restrict not valid;
+  alter table sluice.reference add constraint bench_reference_document
+    foreign key (document_id) references sluice.document on delete restrict not valid;
+  alter table sluice.reference add constraint bench_reference_alias
+    foreign key (referential_id) references sluice.alias on delete restrict not valid`;
+
+const withdrawKeys = `
+  alter table sluice.reference drop constraint bench_reference_alias, drop constraint bench_reference_document;
+  alter table sluice.alias drop constraint bench_alias_document;
+  alter table sluice.document enable trigger user;
+  alter table sluice.reference enable trigger user;
+  alter table sluice.alias enable trigger user`;
 
 export function databaseUrl(serverUrl: string, name: string): string {
   const url = new URL(serverUrl);

@@ -1,6 +1,6 @@
 /** The entry of every process that a measurement starts: clients, writers, API nodes, the proxy. */
 import { readModel, type Model } from '@sluice/model';
-import { createWriter } from '@sluice/writer';
+import { createWriter, type WriterObserver } from '@sluice/writer';
 import { Ceiling } from '../contenders/ceiling.ts';
 import { openContender } from '../contenders/open-contender.ts';
 import { benchModel } from '../workload/bench-model.ts';
@@ -60,12 +60,27 @@ function take(task: Task): Promise<Role> {
 }
 
 async function startWriter(task: Extract<Task, { role: 'writer' }>): Promise<Role> {
-  const { url, lanes, sessions, batchWritesMax } = task;
+  const { url, lanes, sessions, batchWritesMax, tellsBatches } = task;
   const model: Model = task.modelFiles === null ? benchModel : await readModel(task.modelFiles);
-  const writer = createWriter({ url, model, lanes, sessions, batchWritesMax });
+  const writer = createWriter({
+    url,
+    model,
+    lanes,
+    sessions,
+    batchWritesMax,
+    ...(tellsBatches ? { observer: batchTeller } : {}),
+  });
   await writer.start();
   return { stop: () => writer.stop() };
 }
+
+const batchTeller: WriterObserver = {
+  settled: ({ outcomes }) =>
+    tell({ type: 'batch', writes: outcomes.length, at: performance.timeOrigin + performance.now() }),
+  woken: () => undefined,
+  led: () => undefined,
+  sessionEnded: () => undefined,
+};
 
 async function openLoad(task: Extract<Task, { role: 'load' }>): Promise<Role> {
   const workload = await openWorkload(task.workload);

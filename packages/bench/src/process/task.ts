@@ -11,6 +11,8 @@ export type Task =
       lanes: number;
       sessions: number;
       batchWritesMax: number;
+      /** Whether it tells of each batch. */
+      tellsBatches: boolean;
     }
   | {
       role: 'load';
@@ -27,6 +29,12 @@ export type Task =
   | { role: 'node'; url: string; contender: ContenderName; lanes: number; poolMax: number }
   | { role: 'proxy'; host: string; port: number; rttMs: number };
 
+/** @property at - Milliseconds since 1970 by the clock that all processes of a machine share. */
+export interface SettledBatch {
+  writes: number;
+  at: number;
+}
+
 export type Order =
   { type: 'task'; task: Task } | { type: 'go'; warmupMs: number; durationMs: number } | { type: 'stop' };
 
@@ -34,5 +42,6 @@ export type Notice =
   /** Where it listens, if it does. */
   | { type: 'ready'; url?: string }
   | { type: 'warm' }
+  | ({ type: 'batch' } & SettledBatch)
   | { type: 'result'; result: WindowResult }
   | { type: 'failed'; message: string };

@@ -1,13 +1,14 @@
 /** The report for people, on a terminal or in a pipe. */
-import type { BenchReport, ClientsResult } from '../bench.ts';
-import type { Measurement } from '../measure.ts';
+import { axisUnits } from '../axis.ts';
+import type { BenchReport, RunMeasurement } from '../bench.ts';
 import type { ContenderName } from '../names.ts';
 import type { Spread, Summary } from '../statistics.ts';
+import type { Growth, PointResult } from '../summary.ts';
 
-export function measurementLine(measurement: Measurement, round: number): string {
-  const { contender, clients, documentsPerSecond, p50Ms, p99Ms } = measurement;
+export function measurementLine(measurement: RunMeasurement): string {
+  const { contender, round, axis, value, documentsPerSecond, p50Ms, p99Ms } = measurement;
   const latency = p50Ms === null ? '' : `, p50 ${p50Ms} ms, p99 ${p99Ms} ms`;
-  return `round ${round}, ${clients} clients, ${contender}: ${Math.round(documentsPerSecond)} documents/s${latency}`;
+  return `round ${round}, ${value} ${axisUnits[axis]}, ${contender}: ${Math.round(documentsPerSecond)} documents/s${latency}`;
 }
 
 export function reportLines(report: BenchReport): string[] {
@@ -17,11 +18,13 @@ export function reportLines(report: BenchReport): string[] {
     `8 kB made durable in ${server.flush === null ? 'unknown time' : `${server.flush.p50Ms} ms`}, committed in ${server.commit.p50Ms} ms`,
   ];
   for (const [contender, why] of Object.entries(absent)) lines.push(`Without ${contender}: it ${why}`);
+  if (report.databases === 'shared') lines.push('Measured one after another on the same database');
   for (const result of report.results) lines.push('', ...resultLines(result));
+  if (report.growth !== null) lines.push('', ...growthLines(report.growth));
   return lines;
 }
 
-function resultLines(result: ClientsResult): string[] {
+function resultLines(result: PointResult): string[] {
   const header = [
     '',
     'documents/s',
@@ -46,17 +49,42 @@ function resultLines(result: ClientsResult): string[] {
       withSpread(summary?.cpuUsPerDocument.postgres, 0, false),
     ];
   });
+  const quarters = names.flatMap((name) => {
+    const { backlog } = result.contenders[name] ?? {};
+    if (backlog === undefined) return [];
+    const { median, min, max } = backlog.lastToFirstQuarter;
+    const rates = backlog.quarters.map((each) => each.median.toFixed(0)).join(', ');
+    return [`  ${name}: ${rates}; last ÷ first ${median.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)})`];
+  });
   const ratios = Object.entries(result.ratios)
-    .filter(([name]) => /^(coordinated|local|direct)/.test(name) || name === 'one-statement/seed-direct')
+    .filter(([name]) => isTold(name))
     .map(([name, ratio]) => {
       const { min, max } = result.ratiosSpread[name] as Spread;
       return `  ${name}: ${ratio.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)})`;
     });
   return [
-    `${result.clients} clients, median (min–max)`,
+    `${result.value} ${axisUnits[result.axis]}, median (min–max)`,
     ...aligned([header, ...rows]),
-    'Ratios of documents/s',
-    ...ratios,
+    ...(quarters.length === 0 ? [] : ['Documents/s in each quarter of the backlog', ...quarters]),
+    ...(ratios.length === 0 ? [] : ['Ratios of documents/s', ...ratios]),
+  ];
+}
+
+/** Those of the product, and what the others' are to be compared with. */
+function isTold(ratio: string): boolean {
+  return /^(coordinated|local|direct)/.test(ratio) || ratio === 'one-statement/seed-direct';
+}
+
+function growthLines({ axis, from, to, documentsPerSecond, ratios, ratiosSpread }: Growth): string[] {
+  return [
+    `At ${to} ${axisUnits[axis]} ÷ at ${from}`,
+    ...Object.entries(documentsPerSecond).map(([name, quotient]) => `  ${name}: ${quotient.toFixed(2)}`),
+    ...Object.entries(ratios)
+      .filter(([name]) => isTold(name))
+      .map(([name, quotient]) => {
+        const { min, max } = ratiosSpread[name] as Spread;
+        return `  ${name}: ${quotient.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)})`;
+      }),
   ];
 }
 

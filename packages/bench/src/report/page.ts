@@ -1,7 +1,9 @@
-/** Reports as one HTML page with nothing outside of it: plots over the clients, tables, and what they were made on. */
-import type { BenchReport, ClientsResult, ContenderSummary } from '../bench.ts';
+/** Reports as one HTML page with nothing outside of it: plots over the axis of each run, tables, and what they were made on. */
+import { axisUnits } from '../axis.ts';
+import type { BenchReport } from '../bench.ts';
 import type { ContenderName } from '../names.ts';
 import type { Summary } from '../statistics.ts';
+import type { ContenderSummary, Growth, PointResult } from '../summary.ts';
 import { chart, escape, type Series } from './chart.ts';
 
 export function reportPage(reports: readonly BenchReport[]): string {
@@ -47,6 +49,12 @@ function section(report: BenchReport): string {
         .map(([name, value]) => `${name} = ${value}`)
         .join(', '),
     ],
+    [
+      'databases',
+      report.databases === 'fresh'
+        ? 'a fresh copy for each measurement'
+        : 'one for all measurements, one after another',
+    ],
     ...Object.entries(report.absent).map(([name, why]): [string, string] => [`without ${name}`, `it ${why}`]),
   ];
   return `<h2>Workload ${escape(workload)}</h2>
@@ -56,7 +64,8 @@ ${plot(report, 'Documents per second', 'documents/s', (summary) => summary.docum
 ${plot(report, 'Median latency', 'ms', (summary) => summary.p50Ms)}
 ${plot(report, '99th percentile of latency', 'ms', (summary) => summary.p99Ms)}
 </div>
-${report.results.map(table).join('\n')}`;
+${report.results.map(table).join('\n')}
+${report.growth === null ? '' : growthTable(report.growth)}`;
 }
 
 function plot(
@@ -69,18 +78,18 @@ function plot(
     ...new Set(report.results.flatMap(({ contenders }) => Object.keys(contenders))),
   ] as ContenderName[];
   const series = names.flatMap((name): Series[] => {
-    const points = report.results.flatMap(({ clients, contenders }) => {
+    const points = report.results.flatMap(({ value: x, contenders }) => {
       const summary = contenders[name];
       const figures = summary === undefined ? null : value(summary);
       if (figures === null) return [];
-      return [{ x: clients, y: figures.median, min: figures.min, max: figures.max }];
+      return [{ x, y: figures.median, min: figures.min, max: figures.max }];
     });
     return points.length === 0 ? [] : [{ name, points }];
   });
-  return chart({ title, xLabel: 'waiting clients', yLabel, series });
+  return chart({ title, xLabel: axisUnits[report.axis], yLabel, series });
 }
 
-function table({ clients, contenders, ratios, ratiosSpread }: ClientsResult): string {
+function table({ axis, value, contenders, ratios, ratiosSpread }: PointResult): string {
   const names = Object.keys(contenders) as ContenderName[];
   const cell = (summary: Summary | null | undefined, digits: number): string =>
     summary === null || summary === undefined
@@ -96,7 +105,24 @@ function table({ clients, contenders, ratios, ratiosSpread }: ClientsResult): st
         : `<td>${ratio.toFixed(2)} <span class="spread">${spread.min.toFixed(2)}–${spread.max.toFixed(2)}</span></td>`;
     return `<tr><td>${escape(name)}</td>${cell(summary?.documentsPerSecond, 0)}${compared}${cell(summary?.p50Ms, 1)}${cell(summary?.p99Ms, 1)}${cell(summary?.walBytesPerDocument, 0)}${cell(summary?.cpuUsPerDocument.clients, 0)}${cell(summary?.cpuUsPerDocument.others, 0)}${cell(summary?.cpuUsPerDocument.postgres, 0)}</tr>`;
   });
-  return `<h3>${clients} clients</h3>
+  return `<h3>${value} ${axisUnits[axis]}</h3>
 <table><tr><th></th><th>documents/s</th><th>÷ seed-direct</th><th>p50 ms</th><th>p99 ms</th><th>WAL bytes/document</th><th>CPU µs/document: clients</th><th>writers, nodes</th><th>PostgreSQL</th></tr>
+${rows.join('\n')}</table>
+${names.map((name) => quarters(name, contenders[name])).join('')}`;
+}
+
+function quarters(name: string, summary: ContenderSummary | undefined): string {
+  if (summary?.backlog === undefined) return '';
+  const { quarters, lastToFirstQuarter } = summary.backlog;
+  const rates = quarters.map(({ median }) => median.toFixed(0)).join(', ');
+  return `<p>${escape(name)} in each quarter of the backlog: ${rates} documents/s; last ÷ first ${lastToFirstQuarter.median.toFixed(2)}</p>`;
+}
+
+function growthTable({ axis, from, to, documentsPerSecond, ratios }: Growth): string {
+  const rows = [...Object.entries(documentsPerSecond), ...Object.entries(ratios)].map(
+    ([name, quotient]) => `<tr><td>${escape(name)}</td><td>${quotient.toFixed(2)}</td></tr>`,
+  );
+  return `<h3>At ${to} ${axisUnits[axis]} ÷ at ${from}</h3>
+<table><tr><th></th><th>documents/s, and their ratios</th></tr>
 ${rows.join('\n')}</table>`;
 }

@@ -80,7 +80,8 @@ export function itemDocument(itemId: string, bytes: number, salt: number, versio
   return { endpoint: 'bench/items', body: `${head}${prose.slice(from, from + length)}"}` };
 }
 
-const prose = writeProse(256 * 1024);
+/** Where the texts of all items are from. */
+export const prose = writeProse(256 * 1024);
 
 function writeProse(length: number): string {
   const draw = seededDraw(7);

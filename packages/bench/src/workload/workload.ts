@@ -24,7 +24,8 @@ export interface Workload {
 export const itemBytes = 500;
 const largeBytes = 50_000;
 export const hotItemId = 'hot';
-export const prefilledItemId = (number: number): string => `stored-${number}`;
+export const prefilledItemPrefix = 'stored-';
+const prefilledItemId = (number: number): string => `${prefilledItemPrefix}${number}`;
 
 export async function openWorkload(options: WorkloadOptions): Promise<Workload> {
   if (options.name === 'district') return openDistrict(options);

@@ -3,15 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   contenderNames,
+  databaseChoices,
   peerNames,
   workloadNames,
   type ContenderName,
+  type DatabaseChoice,
   type WorkloadName,
 } from '@sluice/bench';
 import * as z from 'zod';
 import { defaults } from '@sluice/protocol';
 import { setting } from '../config/setting.ts';
-import { databaseUrl, lanes, numberSetting } from '../config/settings.ts';
+import { databaseUrl, lanes, numberSetting, wholeNumber } from '../config/settings.ts';
 import { complain, printJson, printLine } from '../process/output.ts';
 import { ProgressLine } from '../process/progress-line.ts';
 import { awaitStopRequest } from '../process/stop-request.ts';
@@ -33,6 +35,27 @@ const pathSetting = (flags: string, variable: string, description: string) =>
     schema: z.string().min(1),
   });
 
+/**
+ * Several values, measured one after another: only one of the settings may have them, which is the axis of the run.
+ */
+const numbersSetting = (
+  flags: string,
+  variables: readonly string[],
+  description: string,
+  { from, to, fallback }: { from: number; to: number; fallback: number },
+) =>
+  setting<number[]>({
+    flags,
+    variables,
+    description: `${description}; several with commas between them are compared`,
+    form: `whole numbers from ${from} to ${to}, with commas between them`,
+    schema: z
+      .string()
+      .transform((text) => text.split(','))
+      .pipe(z.array(wholeNumber(from, to) as z.ZodType<number, string>).min(1)),
+    fallback: [fallback],
+  });
+
 const settings = {
   workload: setting<WorkloadName>({
     flags: '--workload <name>',
@@ -42,25 +65,10 @@ const settings = {
     schema: z.enum(workloadNames),
     fallback: 'insert',
   }),
-  clients: setting<number[]>({
-    flags: '--clients <numbers>',
-    variables: ['SLUICE_BENCH_CLIENTS'],
-    description: 'waiting clients; several numbers with commas between them are measured one after another',
-    form: 'whole numbers from 1 to 10000, with commas between them',
-    schema: z
-      .string()
-      .transform((text) => text.split(','))
-      .pipe(
-        z
-          .array(
-            z
-              .string()
-              .regex(/^[1-9]\d{0,4}$/)
-              .transform(Number),
-          )
-          .min(1),
-      ),
-    fallback: [512],
+  clients: numbersSetting('--clients <numbers>', ['SLUICE_BENCH_CLIENTS'], 'waiting clients', {
+    from: 1,
+    to: 10_000,
+    fallback: 512,
   }),
   contenders: setting<string[]>({
     flags: '--contenders <names>',
@@ -88,8 +96,8 @@ const settings = {
     to: 600,
     fallback: 3,
   }),
-  prefill: numberSetting(
-    '--prefill <number>',
+  prefill: numbersSetting(
+    '--prefill <numbers>',
     ['SLUICE_BENCH_PREFILL'],
     'documents stored and analysed before each measurement',
     { from: 0, to: 100_000_000, fallback: 20_000 },
@@ -109,30 +117,54 @@ const settings = {
       fallback: 6000,
     },
   ),
-  lanes,
-  nodes: numberSetting(
-    '--nodes <number>',
+  lanes: numbersSetting('--lanes <numbers>', lanes.variables ?? [], lanes.description, {
+    from: 1,
+    to: 1024,
+    fallback: defaults.lanes,
+  }),
+  nodes: numbersSetting(
+    '--nodes <numbers>',
     ['SLUICE_BENCH_NODES'],
     'processes that the clients are divided over; with --workload http, API nodes',
     { from: 1, to: 64, fallback: 1 },
   ),
-  writers: numberSetting('--writers <number>', ['SLUICE_BENCH_WRITERS'], 'writer processes of coordinated', {
-    from: 1,
-    to: 64,
-    fallback: 1,
-  }),
+  writers: numbersSetting(
+    '--writers <numbers>',
+    ['SLUICE_BENCH_WRITERS'],
+    'writer processes of coordinated',
+    {
+      from: 1,
+      to: 64,
+      fallback: 1,
+    },
+  ),
   sessions: numberSetting(
     '--sessions <number>',
     ['SLUICE_SESSIONS'],
     'sessions of each writer, unless the contender names them: coordinated-2',
     { from: 1, to: 64, fallback: 1 },
   ),
-  batchWritesMax: numberSetting(
-    '--batch-writes-max <number>',
+  batchWritesMax: numbersSetting(
+    '--batch-writes-max <numbers>',
     ['SLUICE_BATCH_WRITES_MAX'],
     'writes settled in one transaction at most, by writers and by the ceiling',
     { from: 1, to: 10_000, fallback: defaults.batchWritesMax },
   ),
+  backlog: numbersSetting(
+    '--backlog <numbers>',
+    ['SLUICE_BENCH_BACKLOG'],
+    'writes waiting when the writers start, with --workload backlog',
+    { from: 1, to: 10_000_000, fallback: 100_000 },
+  ),
+  databases: setting<DatabaseChoice>({
+    flags: '--databases <auto|fresh|shared>',
+    variables: ['SLUICE_BENCH_DATABASES'],
+    description:
+      'a fresh copy of the prefilled database for each measurement, or one shared by all; auto shares from a million documents',
+    form: `one of ${databaseChoices.join(', ')}`,
+    schema: z.enum(databaseChoices),
+    fallback: 'auto',
+  }),
   flushDelay: setting<number>({
     flags: '--flush-delay <ms>',
     variables: ['SLUICE_BENCH_FLUSH_DELAY'],
@@ -210,9 +242,9 @@ export const benchCommand = () =>
               : null,
           signal,
           onProgress: (sentence) => progress.show(() => sentence),
-          onMeasurement(measurement, round) {
+          onMeasurement(measurement) {
             progress.clear();
-            if (process.stderr.isTTY) complain(measurementLine(measurement, round));
+            if (process.stderr.isTTY) complain(measurementLine(measurement));
           },
         });
         progress.clear();

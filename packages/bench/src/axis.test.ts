@@ -1,0 +1,37 @@
+import { describe, expect, test } from 'vitest';
+import { axisOf, type ConditionLists } from './axis.ts';
+
+const single: ConditionLists = {
+  clients: [512],
+  prefill: [20_000],
+  lanes: [16],
+  writers: [1],
+  nodes: [1],
+  batchWritesMax: [512],
+  backlog: [100_000],
+};
+
+describe('the axis of a run', () => {
+  test('is the one condition with several values; all others stay', () => {
+    const { name, points } = axisOf({ ...single, prefill: [100_000, 1000, 1000] }, 'insert');
+    expect(name).toBe('prefill');
+    expect(points.map(({ value }) => value)).toEqual([100_000, 1000]);
+    expect(points[1]?.conditions).toMatchObject({ prefill: 1000, clients: 512, lanes: 16 });
+  });
+
+  test('is the clients, or the backlog of the workload of that name, where nothing varies', () => {
+    expect(axisOf(single, 'insert')).toMatchObject({ name: 'clients', points: [{ value: 512 }] });
+    expect(axisOf(single, 'backlog')).toMatchObject({ name: 'backlog', points: [{ value: 100_000 }] });
+  });
+
+  test('is never two', () => {
+    expect(() => axisOf({ ...single, clients: [1, 2], writers: [1, 2] }, 'insert')).toThrow(
+      /only one may have several values: --clients, --writers/,
+    );
+  });
+
+  test('is nothing that the workload does not have', () => {
+    expect(() => axisOf({ ...single, clients: [1, 2] }, 'backlog')).toThrow(/--clients/);
+    expect(() => axisOf({ ...single, backlog: [1, 2] }, 'insert')).toThrow(/--backlog/);
+  });
+});

@@ -1,0 +1,100 @@
+/** The processes of a measurement: writers, API nodes, clients, and a proxy where the server is far away. */
+import type { BenchProcess, BenchProcessOptions } from './bench-process.ts';
+import { CounterReader } from './database-counters.ts';
+import type { MeasureOptions } from './measure.ts';
+import { isCoordinated } from './names.ts';
+import type { Task } from './process/task.ts';
+
+/** Connections that all processes of a contender share. */
+const poolMax = 32;
+
+export type Told = Pick<BenchProcessOptions, 'onBatch' | 'onFailure'>;
+export type Start = (task: Task, told?: Told) => Promise<BenchProcess>;
+
+/** Starts what the contender needs, and returns the processes of the clients. */
+export async function startProcesses(
+  options: MeasureOptions,
+  directUrl: string,
+  start: Start,
+): Promise<BenchProcess[]> {
+  const { contender, workload, clients, lanes, batchWritesMax, nodes, rttMs } = options;
+  const url = rttMs > 0 ? await throughProxy(directUrl, rttMs, start) : directUrl;
+  if (isCoordinated(contender)) {
+    await startWriters(options, url, start);
+    await lanesLed(directUrl, lanes);
+  }
+  const isHttp = workload.name === 'http';
+  const nodeUrls: string[] = [];
+  const shares = isHttp ? 1 : Math.min(nodes, contender === 'ceiling' ? 1 : clients);
+  for (let index = 0; index < (isHttp ? nodes : 0); index++) {
+    const node = await start({ role: 'node', url, contender, lanes, poolMax: share(poolMax, index, nodes) });
+    nodeUrls.push(node.url);
+  }
+  const loads: BenchProcess[] = [];
+  for (let index = 0; index < shares; index++) {
+    loads.push(
+      await start({
+        role: 'load',
+        url,
+        contender,
+        workload: { ...workload, share: { index, of: shares } },
+        clients: share(clients, index, shares),
+        lanes,
+        batchWritesMax,
+        poolMax: share(poolMax, index, shares),
+        nodeUrls,
+      }),
+    );
+  }
+  return loads;
+}
+
+/** @param told Who wants to hear of each batch. */
+export async function startWriters(
+  { contender, workload, lanes, batchWritesMax, ...options }: MeasureOptions,
+  url: string,
+  start: Start,
+  told?: Told,
+): Promise<BenchProcess[]> {
+  const modelFiles = workload.district?.modelFiles ?? null;
+  const sessions = Number(/-(\d+)$/.exec(contender)?.[1] ?? options.sessions);
+  const tellsBatches = told !== undefined;
+  const writers: BenchProcess[] = [];
+  for (let index = 0; index < options.writers; index++) {
+    writers.push(
+      await start({ role: 'writer', url, modelFiles, lanes, sessions, batchWritesMax, tellsBatches }, told),
+    );
+  }
+  return writers;
+}
+
+/** The part of one among several, in whole numbers that add up. */
+function share(whole: number, index: number, of: number): number {
+  return Math.max(1, Math.floor(((index + 1) * whole) / of) - Math.floor((index * whole) / of));
+}
+
+export async function throughProxy(directUrl: string, rttMs: number, start: Start): Promise<string> {
+  const target = new URL(directUrl);
+  const proxy = await start({
+    role: 'proxy',
+    host: target.hostname,
+    port: Number(target.port || 5432),
+    rttMs,
+  });
+  target.host = new URL(proxy.url).host;
+  return target.href;
+}
+
+/** Waits until the writers lead every lane: what is measured is how they work, not how they begin. */
+async function lanesLed(url: string, lanes: number): Promise<void> {
+  const reader = await CounterReader.open(url);
+  try {
+    for (const until = performance.now() + 30_000; ;) {
+      if ((await reader.countLedLanes()) === lanes) return;
+      if (performance.now() > until) throw new Error('Cannot measure as the writers do not lead all lanes');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  } finally {
+    await reader.close();
+  }
+}

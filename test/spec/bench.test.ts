@@ -1,0 +1,132 @@
+// The benchmark runs each of its workloads to the end and tells what was asked for. How fast is no matter here.
+
+import { benchModel, describe as describeItem, itemDocument, makeItems, prefill } from '@sluice/bench';
+import { defaults } from '@sluice/protocol';
+import { describe, expect, inject, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { startSluice, type JsonLine } from '../support/sluice.ts';
+import { openConnection, sql, type SqlRow } from '../support/sql.ts';
+
+const server = inject('postgresUrl');
+
+const measured = async (args: string): Promise<{ code: number | null; last: JsonLine; stderr: string }> => {
+  const usual = ['--rounds', '1', '--seconds', '1', '--warmup', '0', '--code', 'source'];
+  return startSluice(['bench', ...usual, ...args.split(' ')], { SLUICE_BENCH_DATABASE_URL: server }).ended;
+};
+
+describe('a benchmark', { timeout: 120_000 }, () => {
+  test('settles a backlog and tells how fast each quarter of it went', async () => {
+    const { last, stderr } = await measured(
+      '--workload backlog --backlog 90,180 --batch-writes-max 8 --prefill 20 --contenders coordinated,ceiling',
+    );
+    expect(stderr).toBe('');
+    expect(last).toMatchObject({
+      axis: 'backlog',
+      absent: { ceiling: expect.stringContaining('no intake') as string },
+      results: [
+        { axis: 'backlog', value: 90, clients: 0 },
+        { axis: 'backlog', value: 180, clients: 0 },
+      ],
+      lastToFirstQuarter: { coordinated: expect.any(Number) as number },
+      growth: { from: 90, to: 180, documentsPerSecond: { coordinated: expect.any(Number) as number } },
+    });
+    const [first] = last['results'] as { contenders: Record<string, { backlog: { quarters: unknown[] } }> }[];
+    expect(first?.contenders['coordinated']?.backlog.quarters).toHaveLength(4);
+  });
+
+  test('compares numbers of stored documents, on one database for all, beside an open transaction', async () => {
+    const run = measured(
+      '--prefill 40,80 --databases shared --clients 8 --contenders seed-direct,coordinated-held',
+    );
+    // It holds back vacuum, and hides nothing from whoever looks for it.
+    const held = `select backend_xmin is not null and backend_xid is not null and state = 'idle in transaction' as is_open
+                  from pg_stat_activity where application_name = 'sluice bench held'`;
+    await eventually(async () => expect(await sql(server, held)).toEqual([{ is_open: true }]), {
+      timeoutMs: 60_000,
+    });
+    const { last, stderr } = await run;
+    expect(stderr).toBe('');
+    expect(last).toMatchObject({
+      axis: 'prefill',
+      databases: 'shared',
+      results: [
+        { axis: 'prefill', value: 40, clients: 8 },
+        { axis: 'prefill', value: 80, clients: 8 },
+      ],
+      ratios: { 'coordinated-held/seed-direct': expect.any(Number) as number },
+      growth: { ratios: { 'coordinated-held/seed-direct': expect.any(Number) as number } },
+    });
+  });
+
+  test('has one axis', async () => {
+    const { code, stderr } = await measured('--clients 1,2 --lanes 4,8');
+    expect(code).not.toBe(0);
+    expect(stderr).toContain('--clients, --lanes');
+  });
+});
+
+describe('rows that are made by the server in sets', () => {
+  const database = useDatabase();
+  const { lanes } = defaults;
+  const count = 500;
+
+  /** What a node computes of the same item. */
+  const expected = (itemId: string, number: number): Record<string, unknown> => {
+    const { body, referenceIds, ...described } = describeItem(
+      benchModel,
+      itemDocument(itemId, 500, number),
+      lanes,
+    );
+    const { referentialId, contentHash, lane, resource } = described;
+    return {
+      referential_id: referentialId,
+      content_hash: contentHash,
+      lane,
+      resource,
+      body: JSON.parse(body) as unknown,
+      reference_ids: referenceIds.toSorted(),
+    };
+  };
+  const byItem = (rows: readonly SqlRow[]): Map<unknown, SqlRow> =>
+    new Map(rows.map(({ item_id, ...row }) => [item_id, row]));
+
+  test('are those that writes of the same documents would have left', async () => {
+    const { signal } = new AbortController();
+    await prefill({ url: database.url, documents: count, lanes, signal, onProgress: () => undefined });
+    const rows = byItem(
+      await sql(
+        database.url,
+        `select d.body ->> 'itemId' as item_id, a.referential_id, d.content_hash, d.lane, d.resource, d.body,
+                array(select f.referential_id::text from sluice.reference f
+                      where f.document_id = d.document_id order by 1) as reference_ids
+         from sluice.document d join sluice.alias a using (document_id)
+         where d.referential_id = a.referential_id and d.superclass_id is null`,
+      ),
+    );
+    for (let number = 0; number < count; number++)
+      expect(rows.get(`stored-${number}`)).toEqual(expected(`stored-${number}`, number));
+    const enabled = await sql(
+      database.url,
+      `select count(*)::int as off from pg_trigger
+       where tgrelid::regclass::text like 'sluice.%' and tgenabled <> 'O'`,
+    );
+    expect(enabled).toEqual([{ off: 0 }]);
+  });
+
+  test('wait in the intake as if a node had accepted them', async () => {
+    const client = await openConnection(database.url);
+    const items = { prefix: 'waiting-', from: 7, count, lanes };
+    await makeItems([client], 'queue', items, () => undefined);
+    const rows = byItem(
+      await sql(
+        database.url,
+        `select body ->> 'itemId' as item_id, referential_id, content_hash, lane, resource, body,
+                array(select r::text from unnest(i.reference_ids) r order by 1) as reference_ids
+         from sluice.intake i where blocked_at is null and document_id = write_id`,
+      ),
+    );
+    for (let number = 7; number < 7 + count; number++)
+      expect(rows.get(`waiting-${number}`)).toEqual(expected(`waiting-${number}`, number));
+  });
+});
