@@ -262,6 +262,7 @@ create table sluice.intake (
   idempotency_key text collate "C",
   reference_ids uuid[] not null,
   body jsonb,
+  traceparent text collate "C",
   constraint intake_pkey PRIMARY KEY (write_id),
   constraint operation_is_known CHECK ((operation = ANY (ARRAY['upsert'::text, 'update'::text, 'delete'::text]))),
   constraint write_has_body_unless_delete CHECK (((body IS NULL) = (operation = 'delete'::text)))

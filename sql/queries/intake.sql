@@ -1,28 +1,31 @@
 -- name: insertIntake
 -- Takes writes into the intake in the order of the arrays and hints the writers: one statement, one asynchronous
 -- commit. The hint rides along because no flush happens under the notification lock (sql/README.md). $17: some may be
--- there already, sent by an insert that was thought lost; ON CONFLICT would make every insert pay for that.
+-- there already, sent by an insert that was thought lost; ON CONFLICT would make every insert pay for that. $18 may be
+-- empty, as unnest fills it up.
 with taken as (
   insert into sluice.intake
     (write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids, content_hash,
-     if_match, client, idempotency_key, reference_deadline, node, body)
+     if_match, client, idempotency_key, reference_deadline, node, body, traceparent)
   select write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids::uuid[],
-         content_hash, if_match, client, idempotency_key, clock_timestamp() + wait * interval '1 second', node, body
+         content_hash, if_match, client, idempotency_key, clock_timestamp() + wait * interval '1 second', node, body, traceparent
   from unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[],
-              $9::text[], $10::text[], $11::text[], $12::text[], $13::double precision[], $14::integer[], $15::jsonb[])
+              $9::text[], $10::text[], $11::text[], $12::text[], $13::double precision[], $14::integer[], $15::jsonb[],
+              $18::text[])
     as w (write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids,
-          content_hash, if_match, client, idempotency_key, wait, node, body)
+          content_hash, if_match, client, idempotency_key, wait, node, body, traceparent)
   where not $17 or not exists (select from sluice.intake i where i.write_id = w.write_id)
 )
 select pg_notify('sluice_wakeup', '') where $16;
 
 -- name: readReady
 -- The front of each lane, in order of arrival over all of them; blocked writes are left aside. How long each has waited
--- would cost a tenth of the read, so one in sixteen tells.
+-- would cost a tenth of the read, so one in sixteen tells, and those that are traced.
 select i.write_id, i.lane, i.position, i.operation, i.resource, i.document_id, i.referential_id, i.superclass_id,
        i.reference_ids, i.content_hash, i.if_match, i.client, i.idempotency_key, i.was_blocked, i.node,
        case when i.reference_deadline > clock_timestamp() then i.reference_deadline end as reference_deadline,
-       case when i.position % 16 = 0 then date_part('epoch', statement_timestamp() - i.accepted_at) end as waited_seconds
+       case when i.position % 16 = 0 or i.traceparent is not null
+            then date_part('epoch', statement_timestamp() - i.accepted_at) end as waited_seconds, i.traceparent
 from unnest($1::smallint[]) as l (lane)
 cross join lateral (
   select * from sluice.intake
@@ -38,7 +41,8 @@ limit $2;
 select i.write_id, i.lane, i.position, i.operation, i.resource, i.document_id, i.referential_id, i.superclass_id,
        i.reference_ids, i.content_hash, i.if_match, i.client, i.idempotency_key, i.was_blocked, i.node,
        case when i.reference_deadline > clock_timestamp() then i.reference_deadline end as reference_deadline,
-       case when i.position % 16 = 0 then date_part('epoch', statement_timestamp() - i.accepted_at) end as waited_seconds
+       case when i.position % 16 = 0 or i.traceparent is not null
+            then date_part('epoch', statement_timestamp() - i.accepted_at) end as waited_seconds, i.traceparent
 from sluice.intake i
 where i.write_id = any($1::uuid[]) and (i.blocked_at is null or $2)
 order by i.position;

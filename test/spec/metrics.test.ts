@@ -96,7 +96,10 @@ describe('metrics', () => {
   });
 
   test('tell of the database what waits, who holds it up, and what is set aside', { timeout }, async () => {
-    const { url, node } = await startProcesses(['--notifications', 'off'], false);
+    const { url, node } = await startProcesses(
+      ['--notifications', 'off', '--leader-grace-ms', '600000'],
+      false,
+    );
     const depth = (told: Scrape): number => told.value('sluice_intake_writes', { state: 'ready' });
     expect(depth(await node())).toBe(0);
 

@@ -99,6 +99,7 @@ export function headerOf(write: Submission): WriteHeader {
     referenceDeadline: write.waits ? '2100-01-01T00:00:00.000Z' : null,
     wasBlocked: false,
     waitedSeconds: null,
+    traceparent: null,
     node: 1,
   };
 }

@@ -90,6 +90,7 @@ export function writeOf(submission: Submission): Write {
     referenceDeadline: submission.waits ? '2100-01-01T00:00:00.000Z' : null,
     wasBlocked: false,
     waitedSeconds: null,
+    traceparent: null,
     node: 1,
     body: content === null ? null : JSON.stringify(documentOf(content)),
   };

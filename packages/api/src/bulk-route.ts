@@ -15,7 +15,7 @@ import { JsonScanner } from './json-scanner.ts';
 import { jsonLimits } from './limits.ts';
 import { readLines, type Line } from './line-reader.ts';
 import { waitMsOf, type ApiNode } from './node.ts';
-import { appliedPreferences, readPreferences, type Preferences } from './request-headers.ts';
+import { appliedPreferences, readPreferences, readTraceparent, type Preferences } from './request-headers.ts';
 import { bulkSchema } from './route-schemas.ts';
 import { answerOf, type WriteAnswer } from './write-answer.ts';
 import { WriteWindow } from './write-window.ts';
@@ -109,6 +109,7 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
     const write = readBulkLine(node, scanner, bytes, (endpoint) => assertMay(request, 'write', endpoint));
     write.client = request.principal.client;
     write.waitForReferencesSeconds = preferences.waitForReferencesSeconds;
+    write.traceparent = readTraceparent(request.headers);
     if (preferences.respondAsync) return { status: 202, ...(await node.client.accept(write)) };
     const waitMs = waitMsOf(node, preferences.waitSeconds, preferences.waitForReferencesSeconds);
     const outcome = await node.client.submit(write, { waitMs });

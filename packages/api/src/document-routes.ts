@@ -4,7 +4,13 @@ import { isApplied, SluiceError, type Operation } from '@sluice/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { findResource, waitMsOf, type ApiNode } from './node.ts';
 import type { Query } from './profile.ts';
-import { appliedPreferences, matchesNone, readIdempotencyKey, readPreferences } from './request-headers.ts';
+import {
+  appliedPreferences,
+  matchesNone,
+  readIdempotencyKey,
+  readPreferences,
+  readTraceparent,
+} from './request-headers.ts';
 import {
   documentSchema,
   documentsSchema,
@@ -49,6 +55,7 @@ export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
         client: request.principal.client,
         idempotencyKey: readIdempotencyKey(headers['idempotency-key']),
         waitForReferencesSeconds: preferences.waitForReferencesSeconds,
+        traceparent: readTraceparent(headers),
       };
       if (operation !== 'upsert') {
         write.documentId = profile.readDocumentId(params.id);

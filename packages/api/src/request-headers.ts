@@ -1,5 +1,6 @@
 /** The headers that change what a request asks for: Prefer, If-Match, If-None-Match, Idempotency-Key. */
 import { SluiceError } from '@sluice/protocol';
+import type { IncomingHttpHeaders } from 'node:http';
 
 export interface Preferences {
   respondAsync: boolean;
@@ -92,4 +93,9 @@ export function readIdempotencyKey(header: string | string[] | undefined): strin
     'invalid_request',
     'Cannot take the Idempotency-Key as it is not of 1 to 255 visible ASCII characters',
   );
+}
+
+/** W3C Trace Context; one that comes twice is none, as the standard asks. What is in it is read where it is used. */
+export function readTraceparent({ traceparent }: IncomingHttpHeaders): string | undefined {
+  return typeof traceparent === 'string' && traceparent.length <= 255 ? traceparent : undefined;
 }

@@ -29,6 +29,8 @@ export interface AttemptOptions extends PlanOptions {
 /** What a batch came to. Several transactions where it had to be tried again or in parts. */
 export interface BatchReport {
   batchId: string;
+  /** By `performance.now()`. */
+  startedAt: number;
   outcomes: Plan['outcomes'];
   held: WriteHeader[];
   blocked: Plan['blocked'];

@@ -140,5 +140,6 @@ export function headerOf(row: Row): WriteHeader {
     wasBlocked: row['was_blocked'] as boolean,
     node: row['node'] as number,
     waitedSeconds: row['waited_seconds'] as number | null,
+    traceparent: row['traceparent'] as string | null,
   };
 }

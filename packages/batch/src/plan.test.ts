@@ -49,6 +49,7 @@ function arriving(...writes: Partial<WriteHeader>[]): WriteHeader[] {
     referenceDeadline: null,
     wasBlocked: false,
     waitedSeconds: null,
+    traceparent: null,
     node: 1,
     ...write,
   }));

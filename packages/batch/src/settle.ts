@@ -13,6 +13,7 @@ import { isBatchFault, reducedFault, remedyFor, type BatchFault, type Remedy } f
 import type { Origin } from './origin.ts';
 import { RetryNote } from './retry-note.ts';
 import { emptyPlan } from './plan.ts';
+import { traceBatch } from './trace-batch.ts';
 
 export type SettleOptions = Omit<AttemptOptions, 'withSettled'>;
 
@@ -31,6 +32,7 @@ export async function settleBatch(
 ): Promise<BatchReport> {
   const report = emptyReport();
   await settlePart(session, origin, only, options, report);
+  traceBatch(report);
   return report;
 }
 
@@ -44,6 +46,7 @@ export async function buryWrite(
   const report = emptyReport();
   const fault = new DatabaseError({ sqlState: writerDied, message: 'each writer ended that tried it' });
   await settleAlone(session, origin, [writeId], 'set_aside', fault, attempts, report);
+  traceBatch(report);
   return report;
 }
 
@@ -53,6 +56,7 @@ export const writerDied = 'SL003';
 function emptyReport(): BatchReport {
   return {
     batchId: uuidv7(),
+    startedAt: performance.now(),
     outcomes: [],
     held: [],
     blocked: [],

@@ -22,6 +22,8 @@ export interface WriteRequest {
   idempotencyKey?: string | null;
   /** Seconds that the write may wait for references nobody has submitted yet. @default null: not at all */
   waitForReferencesSeconds?: number | null;
+  /** W3C: the caller's span, where it is not the active one of this process. What is not of the form is ignored. */
+  traceparent?: string | undefined;
 }
 
 export interface SubmitOptions {

@@ -16,6 +16,7 @@ import { Cancellations } from './cancellations.ts';
 import { IntakeBuffer } from './intake-buffer.ts';
 import type { ClientObserver, FoundBy } from './observer.ts';
 import { ownNode } from './prepare-write.ts';
+import { traceCompletion } from './trace-write.ts';
 import type { WritePath } from './write-path.ts';
 
 export interface CoordinatedPathOptions {
@@ -202,8 +203,10 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
       const ids = [...this.#hinted].filter((id) => this.#waiters.has(id));
       this.#hinted.clear();
       if (ids.length === 0) continue;
+      const lookedAt = performance.now();
       try {
-        this.#take(await this.#options.database.run('readOutcomes', [ids], shortReadTimeoutMs), 'hint');
+        const rows = await this.#options.database.run('readOutcomes', [ids], shortReadTimeoutMs);
+        this.#take(rows, lookedAt, 'hint');
       } catch (error) {
         // The poll finds them.
         this.#options.onError(error, 'read outcomes');
@@ -211,13 +214,16 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
     }
   }
 
-  #take(rows: readonly Row[], foundBy: FoundBy): void {
+  #take(rows: readonly Row[], lookedAt: number, foundBy: FoundBy): void {
     const { observer } = this.#options;
     for (const row of rows) {
       const outcome = outcomeOf(row);
       if (this.#waiters.has(outcome.writeId))
         observer?.completed(row['settled_seconds'] as number | null, foundBy);
-      this.#finish(outcome.writeId, (waiter) => waiter.resolve(outcome));
+      this.#finish(outcome.writeId, (waiter) => {
+        if (waiter.write !== null) traceCompletion(waiter.write, lookedAt, foundBy);
+        waiter.resolve(outcome);
+      });
     }
   }
 
@@ -248,6 +254,7 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
       const foundBy = this.#listener.isListening ? 'missed_hint' : 'poll';
       this.#take(
         rows.filter((row) => row['result'] !== null),
+        now,
         foundBy,
       );
       for (const row of rows) {

@@ -6,9 +6,10 @@ import {
   type Mode,
   type OnOverload,
   type Outcome,
+  type Result,
   type Write,
 } from '@sluice/protocol';
-import { fingerprintOf, outcomeOf, settleOptions, type Projection } from '@sluice/batch';
+import { fingerprintOf, outcomeOf, settleOptions, traceparentOf, type Projection } from '@sluice/batch';
 import { agree, Database, DatabaseError, type Row } from '@sluice/store';
 import type { Logger } from 'pino';
 import type {
@@ -29,6 +30,7 @@ import { MemoryPath } from './memory-path.ts';
 import type { ClientObserver, ClientUsage } from './observer.ts';
 import { prepareWrite } from './prepare-write.ts';
 import { Reads } from './reads.ts';
+import { endWriteSpan, failWriteSpan, startWriteSpan } from './trace-write.ts';
 import type { WritePath } from './write-path.ts';
 
 export interface ClientOptions {
@@ -203,33 +205,48 @@ class Client implements SluiceClient {
     })());
   }
 
-  async submit(request: WriteRequest, options: SubmitOptions = {}): Promise<Outcome> {
+  submit(request: WriteRequest, options: SubmitOptions = {}): Promise<Outcome> {
+    return this.#tell(
+      request,
+      (traceparent) => this.#submit(request, options, traceparent),
+      ({ result }) => result,
+    );
+  }
+
+  accept(request: WriteRequest): Promise<{ writeId: string }> {
+    return this.#tell(
+      request,
+      (traceparent) => this.#accept(request, traceparent),
+      () => 'accepted',
+    );
+  }
+
+  /** Does the work, and tells metrics and traces how it went. */
+  async #tell<T>(
+    request: WriteRequest,
+    work: (traceparent: string | null) => Promise<T>,
+    resultOf: (answer: T) => Result | 'accepted',
+  ): Promise<T> {
     const started = performance.now();
+    const span = startWriteSpan(request);
     try {
-      const outcome = await this.#admit(() => this.#submit(request, options));
-      this.#observer?.answered(outcome.result, (performance.now() - started) / 1000);
-      return outcome;
+      const answer = await this.#admit(() => work(span === null ? null : traceparentOf(span)));
+      const result = resultOf(answer);
+      this.#observer?.answered(result, (performance.now() - started) / 1000);
+      if (span !== null) endWriteSpan(span, result);
+      return answer;
     } catch (error) {
-      this.#observer?.failed(error instanceof SluiceError ? error.code : 'internal');
+      const code = error instanceof SluiceError ? error.code : 'internal';
+      this.#observer?.failed(code);
+      if (span !== null) failWriteSpan(span, code);
       throw error;
     }
   }
 
-  async accept(request: WriteRequest): Promise<{ writeId: string }> {
-    const started = performance.now();
-    try {
-      const accepted = await this.#admit(() => this.#accept(request));
-      this.#observer?.answered('accepted', (performance.now() - started) / 1000);
-      return accepted;
-    } catch (error) {
-      this.#observer?.failed(error instanceof SluiceError ? error.code : 'internal');
-      throw error;
-    }
-  }
-
-  async #submit(request: WriteRequest, options: SubmitOptions): Promise<Outcome> {
+  async #submit(request: WriteRequest, options: SubmitOptions, traceparent: string | null): Promise<Outcome> {
     const waitMs = options.waitMs ?? this.#waitMs;
     const write = await this.#prepare(request);
+    write.traceparent = traceparent;
     if (write.idempotencyKey !== null) {
       const earlier = await this.#findEarlier(write);
       if (earlier !== null) {
@@ -240,8 +257,9 @@ class Client implements SluiceClient {
     return this.#path.submit(write, waitMs);
   }
 
-  async #accept(request: WriteRequest): Promise<{ writeId: string }> {
+  async #accept(request: WriteRequest, traceparent: string | null): Promise<{ writeId: string }> {
     const write = await this.#prepare(request);
+    write.traceparent = traceparent;
     if (write.idempotencyKey !== null) {
       const earlier = await this.#findEarlier(write);
       if (earlier !== null) {

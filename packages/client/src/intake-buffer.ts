@@ -16,6 +16,7 @@ import {
   type Statement,
 } from '@sluice/store';
 import type { ClientObserver } from './observer.ts';
+import { traceIntake } from './trace-write.ts';
 
 export interface IntakeBufferOptions {
   connection: ConnectionOptions;
@@ -179,6 +180,7 @@ export class IntakeBuffer {
   }
 
   #observe(batch: readonly Buffered[]): void {
+    for (const { write, addedAt } of batch) traceIntake(write, addedAt);
     const { observer } = this.#options;
     if (observer === undefined) return;
     const now = performance.now();
@@ -213,6 +215,7 @@ export class IntakeBuffer {
         of((write) => write.body),
         ridesAlong,
         isAgain,
+        batch.some(({ write }) => write.traceparent !== null) ? of((write) => write.traceparent) : [],
       ],
     };
     return withHint && !ridesAlong ? [insert, { name: 'hintWriters', isOptional: true }] : [insert];

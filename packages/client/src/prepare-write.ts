@@ -63,6 +63,7 @@ function writeOf(
     wasBlocked: false,
     node: ownNode,
     waitedSeconds: null,
+    traceparent: null,
     lane: laneOf(referentialId, superclassId, lanes),
     referentialId: content.referentialId,
     superclassId: content.superclassId,

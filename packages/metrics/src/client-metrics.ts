@@ -1,5 +1,5 @@
 /** What a node tells of its client: answers, the intake, completion, and what its pools do at the moment of a scrape. */
-import type { ClientObserver, ClientUsage } from '@sluice/client';
+import type { ClientObserver, ClientUsage, FoundBy } from '@sluice/client';
 import type { Result } from '@sluice/protocol';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { batchMetrics } from './batch-metrics.ts';
@@ -41,20 +41,22 @@ export function clientMetrics(registry: Registry): ClientObserver {
     buckets: writesBuckets,
     registry,
   }).series();
-  const completions = new Counter({
-    name: 'sluice_completions_total',
-    help:
-      'Outcomes that this node learnt. found_by: hint (a notification named it), poll (by looking, as no notifications ' +
-      'arrive), missed_hint (by looking, although they do: lost, or overtaken by the poll)',
-    labelNames: ['found_by'],
-    registers: [registry],
-  });
-  const completed = {
-    hint: completions.labels('hint'),
-    poll: completions.labels('poll'),
-    missed_hint: completions.labels('missed_hint'),
-  };
-  for (const counter of Object.values(completed)) counter.inc(0);
+  // Counted by hand, as it is done for each write, and told when it is asked for.
+  const found: Record<FoundBy, number> = { hint: 0, poll: 0, missed_hint: 0 };
+  registry.registerMetric(
+    new Counter({
+      name: 'sluice_completions_total',
+      help:
+        'Outcomes that this node learnt. found_by: hint (a notification named it), poll (by looking, as no notifications ' +
+        'arrive), missed_hint (by looking, although they do: lost, or overtaken by the poll)',
+      labelNames: ['found_by'],
+      registers: [],
+      collect() {
+        this.reset();
+        for (const [found_by, count] of Object.entries(found)) this.inc({ found_by }, count);
+      },
+    }),
+  );
   return {
     answered: (result, seconds) => byResult[result].observe(seconds),
     failed: (code) => failures.inc({ code }),
@@ -62,7 +64,7 @@ export function clientMetrics(registry: Registry): ClientObserver {
     taken: (seconds) => intake.observe(seconds),
     completed(seconds, foundBy) {
       if (seconds !== null) completion.observe(seconds);
-      completed[foundBy].inc();
+      found[foundBy] += 1;
     },
     // In `direct` and `local` mode, and where writes go round a full intake.
     settled: batchMetrics(registry, stages),

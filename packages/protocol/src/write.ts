@@ -43,6 +43,8 @@ export interface WriteHeader {
   node: number;
   /** How long it has been in the intake when the batch began, by the database's clock; null for most, as it costs. */
   waitedSeconds: number | null;
+  /** W3C: the span of the write at its node, where somebody records it. */
+  traceparent: string | null;
 }
 
 /** A write with its body, as a node hands it to the intake or, in `direct` and `local` mode, to the engine. */

@@ -83,6 +83,7 @@ export class Ceiling {
         referenceDeadline: null,
         wasBlocked: false,
         waitedSeconds: null,
+        traceparent: null,
         node: 0,
       });
     }

@@ -1,0 +1,21 @@
+/** The `traceparent` of W3C Trace Context: which trace something belongs to, and which span it is a part of. */
+
+export interface Traceparent {
+  traceId: string;
+  spanId: string;
+  traceFlags: number;
+}
+
+const form = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+
+/** Null for what is not of the form: whoever reads it goes on as if it were not there, as the standard asks. */
+export function parseTraceparent(text: string): Traceparent | null {
+  const [, version, traceId = '', spanId = '', flags = '', more] = form.exec(text) ?? [];
+  if (version === undefined || version === 'ff' || (version === '00' && more !== undefined)) return null;
+  if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return null;
+  return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) };
+}
+
+export function formatTraceparent({ traceId, spanId, traceFlags }: Traceparent): string {
+  return `00-${traceId}-${spanId}-${(traceFlags & 0xff).toString(16).padStart(2, '0')}`;
+}

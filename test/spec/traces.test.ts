@@ -1,0 +1,185 @@
+// One trace shows a write's whole way, through the intake and across processes, where the user has registered an SDK.
+
+import { createApi } from '@sluice/api';
+import { trace, type SpanContext } from '@opentelemetry/api';
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+  type ReadableSpan,
+} from '@opentelemetry/sdk-trace-base';
+import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { fresh, startWorld, type World } from '../support/world.ts';
+
+const database = useDatabase();
+const callerSpan = '00f067aa0ba902b7';
+const newTraceId = (): string => `4bf92f3577b34da6a3ce9${String(fresh()).padStart(11, '0')}`;
+
+const exporter = new InMemorySpanExporter();
+/** What a user does before Sluice is loaded, or at any time after: the first one that is registered stays. */
+const register = (): void => {
+  const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  trace.setGlobalTracerProvider(provider);
+};
+
+function apiOf(world: World): ReturnType<typeof createApi> {
+  const api = createApi({ client: world.node });
+  onTestFinished(() => api.close());
+  return api;
+}
+
+const note = (): { noteId: number } => ({ noteId: fresh() });
+const endpoint = '/data/test/notes';
+
+function post(world: World, traceparent?: string): Promise<{ statusCode: number }> {
+  const headers = {
+    'content-type': 'application/json',
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
+  return apiOf(world).inject({ method: 'POST', url: endpoint, headers, payload: note() });
+}
+
+/** The spans of these traces by name, once there are as many as expected. */
+function spansOf(traceIds: readonly string[], count: number): Promise<ReadableSpan[]> {
+  return eventually(() => {
+    const spans = exporter.getFinishedSpans().filter((span) => traceIds.includes(span.spanContext().traceId));
+    expect(spans).toHaveLength(count);
+    return spans;
+  });
+}
+
+const stages = ['sluice batch', 'sluice completion', 'sluice intake', 'sluice wait', 'sluice write'];
+const namesOf = (spans: readonly ReadableSpan[]): string[] => spans.map(({ name }) => name).toSorted();
+const find = (spans: readonly ReadableSpan[], name: string): ReadableSpan =>
+  spans.find((span) => span.name === name)!;
+
+const columns = (world: World): Promise<unknown> => world.sql('select traceparent from sluice.intake');
+
+/** What a write of such a caller leaves while it waits. */
+async function columnsOf(flags: string): Promise<unknown> {
+  const world = await startWorld(database.url, { writers: 0, client: { leaderGraceMs: 60_000 } });
+  const answer = post(world, `00-${newTraceId()}-${callerSpan}-${flags}`);
+  const found = await eventually(async () => {
+    const rows = await columns(world);
+    expect(rows).toHaveLength(1);
+    return rows;
+  });
+  await world.startWriter();
+  expect(await answer).toMatchObject({ statusCode: 201 });
+  return found;
+}
+
+test('without an SDK, nothing is recorded and nothing kept', async () => {
+  expect(await columnsOf('01')).toEqual([{ traceparent: null }]);
+  expect(exporter.getFinishedSpans()).toEqual([]);
+});
+
+describe('a trace', () => {
+  beforeAll(register);
+  beforeEach(() => exporter.reset());
+
+  test('that a caller began shows each stage of the write, and the batch links to it', async () => {
+    const world = await startWorld(database.url);
+    const traceId = newTraceId();
+    expect(await post(world, `00-${traceId}-${callerSpan}-01`)).toMatchObject({ statusCode: 201 });
+    const spans = await spansOf([traceId], 5);
+    expect(namesOf(spans)).toEqual(stages);
+    const write = find(spans, 'sluice write');
+    expect(write.parentSpanContext).toMatchObject({ spanId: callerSpan });
+    for (const span of spans.filter((each) => each !== write)) {
+      expect(span.parentSpanContext?.spanId).toBe(write.spanContext().spanId);
+    }
+    const batch = find(spans, 'sluice batch');
+    expect(batch.links.map(({ context }) => context)).toMatchObject([
+      { traceId, spanId: write.spanContext().spanId },
+    ]);
+    expect(batch.attributes).toMatchObject({ 'sluice.result': 'created', 'sluice.batch_writes': 1 });
+    const began = (name: string): number => {
+      const [seconds, nanoseconds] = find(spans, name).startTime;
+      return seconds * 1000 + nanoseconds / 1e6;
+    };
+    expect(began('sluice write')).toBeLessThanOrEqual(began('sluice intake'));
+    expect(began('sluice wait')).toBeLessThanOrEqual(began('sluice batch'));
+  });
+
+  test('is told of each write of a batch, which links to all of them', async () => {
+    const world = await startWorld(database.url, { writers: 0, client: { leaderGraceMs: 60_000 } });
+    const traceIds = [newTraceId(), newTraceId(), newTraceId()];
+    const answers = traceIds.map((traceId) => post(world, `00-${traceId}-${callerSpan}-01`));
+    await eventually(async () => expect(await columns(world)).toHaveLength(3));
+    await world.startWriter();
+    await Promise.all(answers);
+    const spans = await spansOf(traceIds, 15);
+    const batches = spans.filter(({ name }) => name === 'sluice batch');
+    expect(new Set(batches.map((span) => span.spanContext().traceId)).size).toBe(3);
+    const whole = batches.filter(({ links }) => links.length > 1);
+    // All were there before the writer was: they are one batch.
+    expect(whole).toHaveLength(1);
+    const writes = spans
+      .filter(({ name }) => name === 'sluice write')
+      .map((span) => span.spanContext().spanId);
+    expect(new Set(whole[0]!.links.map(({ context }) => context.spanId))).toEqual(new Set(writes));
+    const others: SpanContext[] = batches
+      .filter((span) => span !== whole[0])
+      .flatMap(({ links }) => links.map(({ context }) => context));
+    expect(others.map(({ spanId }) => spanId)).toEqual(
+      Array.from({ length: 2 }, () => whole[0]!.spanContext().spanId),
+    );
+  });
+
+  test('goes on through every line of a bulk request', async () => {
+    const world = await startWorld(database.url);
+    const traceId = newTraceId();
+    const lines = [note(), note()].map((document) => JSON.stringify({ endpoint: '/test/notes', document }));
+    const answer = await apiOf(world).inject({
+      method: 'POST',
+      url: '/bulk',
+      headers: { 'content-type': 'application/x-ndjson', traceparent: `00-${traceId}-${callerSpan}-01` },
+      payload: lines.join('\n'),
+    });
+    expect(
+      answer.body
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as object),
+    ).toMatchObject([{ status: 201 }, { status: 201 }]);
+    expect(namesOf(await spansOf([traceId], 10))).toEqual(stages.flatMap((name) => [name, name]));
+  });
+
+  test('begins at the node where the caller began none, or one that nobody can read', async () => {
+    const world = await startWorld(database.url);
+    for (const traceparent of [undefined, 'garbage', `00-${'0'.repeat(32)}-${callerSpan}-01`]) {
+      exporter.reset();
+      expect(await post(world, traceparent)).toMatchObject({ statusCode: 201 });
+      const written = await eventually(() => {
+        const write = find(exporter.getFinishedSpans(), 'sluice write');
+        expect(write).toBeDefined();
+        return write;
+      });
+      expect(written.parentSpanContext).toBeUndefined();
+      expect(namesOf(await spansOf([written.spanContext().traceId], 5))).toEqual(stages);
+    }
+  });
+
+  test('shows a write that is refused, by its code alone', async () => {
+    const world = await startWorld(database.url, { client: { waitingWritesMax: 0 } });
+    const traceId = newTraceId();
+    expect(await post(world, `00-${traceId}-${callerSpan}-01`)).toMatchObject({ statusCode: 503 });
+    const [write] = await spansOf([traceId], 1);
+    expect(write).toMatchObject({ status: { code: 2 }, attributes: { 'sluice.code': 'overloaded' } });
+  });
+
+  test('shows the batch of a node that needs no intake', async () => {
+    const world = await startWorld(database.url, { writers: 0, client: { mode: 'direct' } });
+    const traceId = newTraceId();
+    expect(await post(world, `00-${traceId}-${callerSpan}-01`)).toMatchObject({ statusCode: 201 });
+    expect(namesOf(await spansOf([traceId], 2))).toEqual(['sluice batch', 'sluice write']);
+  });
+
+  test('leaves nothing in the intake if its caller does not record', async () => {
+    expect(await columnsOf('00')).toEqual([{ traceparent: null }]);
+    expect(exporter.getFinishedSpans()).toEqual([]);
+  });
+});
