@@ -1,113 +1,183 @@
-// A pooler in transaction mode, as far as anybody can tell from outside: a connection of the server's serves whoever sends
-// something, until the transaction is over, and is then anybody's. It speaks no more of the protocol than it takes to know
-// where a transaction ends, and holds two connections.
+// A pooler in transaction mode, as PgBouncer is one: each client believes in a session of its own, and each of its
+// transactions runs on whichever server session is free. What a client sets, the next one on that session meets.
 
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import pg from 'pg';
+import { onTestFinished } from 'vitest';
 
 export interface TransactionPooler {
-  /** In place of the server's. */
   url: string;
+  /** Server sessions that it has opened. */
+  readonly sessions: number;
   close(): Promise<void>;
 }
 
-/** One connection to the server, authenticated by the driver; then only its socket is used. */
-interface Backend {
+interface Front {
   socket: Socket;
-  client: pg.Client;
-  user: Frontend | null;
-}
-
-interface Frontend {
-  socket: Socket;
-  backend: Backend | null;
+  back: Socket | null;
   waiting: Buffer[];
+  isAcquiring: boolean;
+  /** Answers with a ReadyForQuery that are still to come. */
+  outstanding: number;
+  /** An extended query is sent in part. */
+  isMidway: boolean;
 }
 
-const readyForQuery = 0x5a;
-const idle = 0x49;
+const sslRequest = 80_877_103;
+const int32 = (value: number): Buffer => {
+  const buffer = Buffer.alloc(4);
+  buffer.writeInt32BE(value);
+  return buffer;
+};
+const message = (type: string, ...parts: Buffer[]): Buffer => {
+  const body = Buffer.concat(parts);
+  return Buffer.concat([Buffer.from(type), int32(body.length + 4), body]);
+};
+const parameter = (name: string, value: string): Buffer => message('S', Buffer.from(`${name}\0${value}\0`));
 
-export async function startTransactionPooler(url: string): Promise<TransactionPooler> {
-  const backends = await Promise.all([openBackend(url), openBackend(url)]);
-  const frontends = new Set<Frontend>();
+/** Starts one for the length of the test. */
+export async function startTransactionPooler(url: string, sessionsMax = 8): Promise<TransactionPooler> {
+  const clients: pg.Client[] = [];
+  const free: Socket[] = [];
+  const queue: Front[] = [];
+  const fronts = new Map<Socket, Front>();
 
-  /** The one used last comes first, as poolers do it. */
-  const serve = (frontend: Frontend): void => {
-    frontend.backend ??= backends.find(({ user }) => user === null) ?? null;
-    if (frontend.backend === null) return;
-    frontend.backend.user = frontend;
-    for (const message of frontend.waiting.splice(0)) frontend.backend.socket.write(message);
+  const openBack = async (): Promise<Socket> => {
+    const client = new pg.Client(url);
+    client.on('error', () => undefined);
+    clients.push(client);
+    await client.connect();
+    const stream = streamOf(client);
+    // From here on its bytes are the fronts'.
+    stream.removeAllListeners('data');
+    const parse = messages(1, (type, bytes) => answer(stream, type, bytes));
+    stream.on('data', parse);
+    return stream;
+  };
+  const flush = (front: Front): void => {
+    for (const bytes of front.waiting.splice(0)) forward(front, bytes);
+  };
+  const acquire = async (front: Front): Promise<void> => {
+    front.isAcquiring = true;
+    const back = free.pop() ?? (clients.length < sessionsMax ? await openBack() : null);
+    if (back === null) return void queue.push(front);
+    give(front, back);
+  };
+  const give = (front: Front, back: Socket): void => {
+    front.isAcquiring = false;
+    front.back = back;
+    fronts.set(back, front);
+    flush(front);
+  };
+  const release = (front: Front): void => {
+    const { back } = front;
+    if (back === null) return;
+    front.back = null;
+    fronts.delete(back);
+    const next = queue.shift();
+    if (next === undefined) free.push(back);
+    else give(next, back);
+  };
+  const forward = (front: Front, bytes: Buffer): void => {
+    const type = String.fromCharCode(bytes[0]!);
+    if (type === 'X') return void front.socket.end();
+    front.isMidway = type !== 'Q' && type !== 'S';
+    if (!front.isMidway) front.outstanding += 1;
+    front.back?.write(bytes);
+  };
+  const answer = (back: Socket, type: string, bytes: Buffer): void => {
+    const front = fronts.get(back);
+    if (front === undefined) return;
+    front.socket.write(bytes);
+    if (type !== 'Z') return;
+    front.outstanding -= 1;
+    if (front.outstanding === 0 && !front.isMidway && bytes[5] === 'I'.charCodeAt(0)) release(front);
   };
 
-  for (const backend of backends) {
-    onMessages(backend.socket, (message) => {
-      const { user } = backend;
-      // What comes while nobody is served, a notification for one, is lost.
-      user?.socket.write(message);
-      if (user !== null && message[0] === readyForQuery && message[5] === idle) {
-        backend.user = null;
-        user.backend = null;
-        if (user.waiting.length > 0) serve(user);
-        const next = [...frontends].find(({ waiting }) => waiting.length > 0);
-        if (next !== undefined) serve(next);
-      }
-    });
-  }
-
   const server = createServer((socket) => {
-    const frontend: Frontend = { socket, backend: null, waiting: [] };
-    frontends.add(frontend);
+    const front: Front = {
+      socket,
+      back: null,
+      waiting: [],
+      isAcquiring: false,
+      outstanding: 0,
+      isMidway: false,
+    };
+    const parse = messages(1, (_type, bytes) => {
+      if (front.back !== null) return forward(front, bytes);
+      if (bytes[0] === 'X'.charCodeAt(0)) return void socket.end();
+      front.waiting.push(bytes);
+      if (!front.isAcquiring) void acquire(front);
+    });
+    let isStarted = false;
+    const start = messages(0, (_type, bytes) => {
+      isStarted = bytes.readInt32BE(4) !== sslRequest;
+      if (!isStarted) {
+        socket.write('N');
+        return;
+      }
+      socket.write(message('R', int32(0)));
+      for (const [name, value] of [
+        ['client_encoding', 'UTF8'],
+        ['server_version', '18.0'],
+        ['standard_conforming_strings', 'on'],
+      ] as const) {
+        socket.write(parameter(name, value));
+      }
+      // A process id that is its own, to pass cancellations on.
+      socket.write(message('K', int32(1_000_000 + clients.length), int32(1)));
+      socket.write(message('Z', Buffer.from('I')));
+    });
+    socket.on('data', (chunk: Buffer) => (isStarted ? parse(chunk) : start(chunk)));
     socket.on('error', () => undefined);
-    socket.on('close', () => frontends.delete(frontend));
-    socket.once('data', () => {
-      // Everybody is let in: AuthenticationOk, and ready.
-      socket.write(Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 0, 0x5a, 0, 0, 0, 5, idle]));
-      onMessages(socket, (message) => {
-        // Terminate ends the client's connection, not the server's.
-        if (message[0] === 0x58) socket.end();
-        else {
-          frontend.waiting.push(message);
-          serve(frontend);
-        }
-      });
+    socket.on('close', () => {
+      const { back } = front;
+      if (back === null) return;
+      if (front.outstanding === 0 && !front.isMidway) return release(front);
+      fronts.delete(back);
+      back.destroy();
     });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
-  const pooled = new URL(url);
-  pooled.host = `127.0.0.1:${port}`;
+  const close = (): Promise<void> => {
+    server.close();
+    for (const client of clients) streamOf(client).destroy();
+    return Promise.resolve();
+  };
+  onTestFinished(close);
+  const own = new URL(url);
+  own.hostname = '127.0.0.1';
+  own.port = String((server.address() as AddressInfo).port);
   return {
-    url: pooled.href,
-    async close() {
-      for (const { socket } of frontends) socket.destroy();
-      server.close();
-      for (const { socket } of backends) socket.destroy();
-      await Promise.resolve();
+    url: own.href,
+    get sessions() {
+      return clients.length;
     },
+    close,
   };
 }
 
-async function openBackend(url: string): Promise<Backend> {
-  const client = new pg.Client(url);
-  client.on('error', () => undefined);
-  await client.connect();
-  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
-  stream.removeAllListeners('data');
-  return { socket: stream, client, user: null };
+/** The driver authenticates; then only its socket is used. */
+function streamOf(client: pg.Client): Socket {
+  return (client as unknown as { connection: { stream: Socket } }).connection.stream;
 }
 
-/** Cuts a stream into messages: a type, a length, and what it says. */
-function onMessages(socket: Socket, take: (message: Buffer) => void): void {
+/** Cuts a stream into messages: a type, unless there is none, then a length and the rest. */
+function messages(
+  typeBytes: 0 | 1,
+  onMessage: (type: string, bytes: Buffer) => void,
+): (chunk: Buffer) => void {
   let rest = Buffer.alloc(0);
-  socket.on('data', (chunk: Buffer) => {
+  return (chunk) => {
     rest = Buffer.concat([rest, chunk]);
-    while (rest.length >= 5 && rest.length > rest.readInt32BE(1)) {
-      const length = 1 + rest.readInt32BE(1);
-      take(rest.subarray(0, length));
+    while (rest.length >= typeBytes + 4) {
+      const length = typeBytes + rest.readUInt32BE(typeBytes);
+      if (rest.length < length) return;
+      const bytes = rest.subarray(0, length);
       rest = rest.subarray(length);
+      onMessage(String.fromCharCode(bytes[0]!), bytes);
     }
-  });
+  };
 }

@@ -10,7 +10,7 @@ import {
   type Write,
 } from '@sluice/protocol';
 import { fingerprintOf, outcomeOf, settleOptions, traceparentOf, type Projection } from '@sluice/batch';
-import { agree, Database, DatabaseError, type Row } from '@sluice/store';
+import { agree, Database, DatabaseError, detectPooler, type Row } from '@sluice/store';
 import type { Logger } from 'pino';
 import type {
   ClientStatus,
@@ -187,6 +187,7 @@ class Client implements SluiceClient {
 
   start(): Promise<void> {
     return (this.#started ??= (async () => {
+      await detectPooler(this.#database.options);
       await agree(this.#database, { lanes: this.#lanes, modelHash: this.model.hash });
       await this.#path.start();
     })());

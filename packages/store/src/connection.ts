@@ -160,21 +160,33 @@ export function poolConfig(
         hosts.leave(urlOfClient.get(client) ?? '');
         throw error;
       }
-      await client.query(settings);
+      if (!isTransactionPooled(options.url)) await client.query(settings);
     },
   };
 }
 
+/** URLs that lead through a pooler in transaction mode (pooler.ts). */
+const transactionPooled = new Set<string>();
+
+export function noteTransactionPooled(url: string, isPooled: boolean): void {
+  if (isPooled) transactionPooled.add(url);
+}
+
+/** No session state may be relied on: settings are made in each transaction, statements have no names. */
+export function isTransactionPooled(url: string): boolean {
+  return transactionPooled.has(url);
+}
+
 /**
- * One statement that makes the settings for the session. Those that this server does not know (an older PostgreSQL)
- * are passed over. Names and values are ours; they are quoted all the same.
+ * One statement that makes the settings, for the session or for a transaction. Those that this server does not know (an
+ * older PostgreSQL) are passed over. Names and values are ours; they are quoted all the same.
  */
-export function settingsText({ settings = {} }: ConnectionOptions): string {
+export function settingsText({ settings = {} }: ConnectionOptions, isLocal = false): string {
   const pairs = Object.entries({ ...planSettings, ...settings }).map(
     ([name, value]) => `(${pg.escapeLiteral(name)}, ${pg.escapeLiteral(value)})`,
   );
   return (
-    'select pg_catalog.set_config(s.name, v.value, false) ' +
+    `select pg_catalog.set_config(s.name, v.value, ${isLocal}) ` +
     `from (values ${pairs.join(', ')}) as v (name, value) join pg_catalog.pg_settings s on s.name = v.name`
   );
 }

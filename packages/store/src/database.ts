@@ -1,7 +1,13 @@
 /** A pool for the short statements of a node or a command: reads, cancellations, and the `direct` mode's sessions. */
 import pg from 'pg';
 import { parametersOf } from './array-literal.ts';
-import { checkOut, defaultAnswerTimeoutMs, poolConfig, type ConnectionOptions } from './connection.ts';
+import {
+  checkOut,
+  defaultAnswerTimeoutMs,
+  isTransactionPooled,
+  poolConfig,
+  type ConnectionOptions,
+} from './connection.ts';
 import { reduceError } from './database-error.ts';
 import { usageOf, type PoolUsage } from './pool-usage.ts';
 import { query } from './queries.ts';
@@ -36,8 +42,8 @@ export class Database {
       client = await checkOut(this.#pool, this.url);
       // The driver knows the time limit although its types do not.
       const query_timeout = Math.min(answerTimeoutMs, this.options.answerTimeoutMs ?? defaultAnswerTimeoutMs);
-      const config = { name, text, values: parametersOf(values), query_timeout };
-      const { rows } = await client.query<Row>(config);
+      const config = { text, values: parametersOf(values), query_timeout };
+      const { rows } = await client.query<Row>(isTransactionPooled(this.url) ? config : { name, ...config });
       isBroken = false;
       return rows;
     } catch (error) {

@@ -9,6 +9,7 @@ import { SluiceError } from '@sluice/protocol';
 import type pgListen from 'pg-listen';
 import { clientConfig } from './connection.ts';
 import { hostsOf, type Hosts } from './hosts.ts';
+import { detectPooler } from './pooler.ts';
 import { reconnectDelayMs } from './reconnect-delay.ts';
 
 // A CommonJS module with a default export: loaders disagree on what an import of it gives, `require` does not.
@@ -75,6 +76,8 @@ export function notifyListener(options: ListenerOptions): Listener {
   let isEchoAwaited = false;
   let isEchoHeard = false;
   let closed = false;
+  /** A pooler in transaction mode passes no notifications on. */
+  let isOff = false;
   const echoChannel = `sluice_echo_${randomBytes(8).toString('hex')}`;
   const sockets = new Set<RoamingSocket>();
   const destroySockets = (): void => sockets.forEach((socket) => socket.destroy());
@@ -170,6 +173,8 @@ export function notifyListener(options: ListenerOptions): Listener {
       subscriber.notifications.on(channel, (payload: unknown) =>
         onHint(typeof payload === 'string' ? payload : ''),
       );
+      isOff ||= await detectPooler(options);
+      if (isOff) return;
       connecting ??= connect();
       await connecting;
       await subscriber.listenTo(channel);
@@ -180,7 +185,7 @@ export function notifyListener(options: ListenerOptions): Listener {
       return isConnected && !isEchoMissing && !closed;
     },
     get isDeaf() {
-      return !closed && (!isConnected || isEchoMissing);
+      return !closed && !isOff && (!isConnected || isEchoMissing);
     },
     async close() {
       if (closed) return;

@@ -12,12 +12,12 @@ export interface SessionPoolOptions extends ConnectionOptions {
 
 export class SessionPool {
   readonly #pool: pg.Pool;
-  readonly #url: string;
+  readonly #options: SessionPoolOptions;
   /** One for each connection, for as long as it lives. */
   readonly #sessions = new WeakMap<pg.PoolClient, Session>();
 
   constructor(options: SessionPoolOptions) {
-    this.#url = options.url;
+    this.#options = options;
     this.#pool = new pg.Pool(poolConfig(options, options.sessionsMax ?? 32, true));
     this.#pool.on('error', () => undefined);
   }
@@ -26,13 +26,13 @@ export class SessionPool {
   async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
     let client: pg.PoolClient;
     try {
-      client = await checkOut(this.#pool, this.#url);
+      client = await checkOut(this.#pool, this.#options.url);
     } catch (error) {
       throw reduceError(error, 'connect');
     }
     let session = this.#sessions.get(client);
     if (session === undefined) {
-      session = new Session(client, () => Promise.resolve());
+      session = new Session(client, () => Promise.resolve(), this.#options);
       this.#sessions.set(client, session);
     }
     let isBroken = true;

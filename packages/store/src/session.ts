@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
 import { parametersOf } from './array-literal.ts';
-import { connectClient, settingsText, type ConnectionOptions } from './connection.ts';
+import { connectClient, isTransactionPooled, settingsText, type ConnectionOptions } from './connection.ts';
 import { DatabaseError, reduceError } from './database-error.ts';
 import { query } from './queries.ts';
 
@@ -46,12 +46,18 @@ export class Session {
   readonly #ended: AbortController = new AbortController();
   #pid = 0;
   #socket: Socket | undefined;
+  /** Behind a pooler in transaction mode: of the session nothing holds but its transactions. */
+  readonly #isPooled: boolean;
+  readonly #beginText: string | undefined = bareStatements['begin'];
   #sentAt: number | null = null;
 
   /** Over a client made with `pipeline: true`; `end` closes it or gives it back. */
-  constructor(client: pg.ClientBase, end: () => Promise<void>) {
+  constructor(client: pg.ClientBase, end: () => Promise<void>, options: ConnectionOptions) {
     this.#client = client;
     this.#end = end;
+    this.#isPooled = isTransactionPooled(options.url);
+    // Both in one message, so that no transaction goes without its settings.
+    if (this.#isPooled) this.#beginText = `${bareStatements['begin']}; ${settingsText(options, true)}`;
     client.on('error', () => this.#ended.abort());
     client.on('end', () => this.#ended.abort());
   }
@@ -65,8 +71,9 @@ export class Session {
         socket = made;
         return { pipeline: true };
       });
-      session = new Session(client, () => endWithin(closeTimeoutMs, client, socket));
+      session = new Session(client, () => endWithin(closeTimeoutMs, client, socket), options);
       session.#socket = socket;
+      if (session.#isPooled) return session;
       await client.query(settingsText(options));
       const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
       session.#pid = rows[0]?.pid ?? 0;
@@ -87,7 +94,7 @@ export class Session {
     this.#socket?.destroy();
   }
 
-  /** Process id of the server's side. */
+  /** Process id of the server's side; 0 behind a pooler, which gives each transaction another. */
   get pid(): number {
     return this.#pid;
   }
@@ -145,14 +152,15 @@ export class Session {
   }
 
   #send(statement: Statement, answerTimeoutMs: number | undefined): Promise<pg.QueryResult<Row>> {
-    const bare = bareStatements[statement.name];
+    const bare = statement.name === 'begin' ? this.#beginText : bareStatements[statement.name];
     if (bare !== undefined) return this.#client.query<Row>(bare);
     const { name, text } = query(statement.name);
     const values = parametersOf(statement.values ?? []);
-    if (answerTimeoutMs === undefined) return this.#client.query<Row>({ name, text, values });
+    const config = this.#isPooled ? { text, values } : { name, text, values };
+    if (answerTimeoutMs === undefined) return this.#client.query<Row>(config);
     // The driver knows it although its types do not.
-    const config = { name, text, values, query_timeout: answerTimeoutMs };
-    return this.#client.query<Row>(config);
+    const limited = { ...config, query_timeout: answerTimeoutMs };
+    return this.#client.query<Row>(limited);
   }
 
   /** Ends the connection; tolerates being called twice and a connection that is gone, or that answers nothing. */

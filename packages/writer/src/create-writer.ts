@@ -2,8 +2,16 @@
 import { hostname } from 'node:os';
 import { DeposedError, settleOptions, type BatchReport, type Projection } from '@sluice/batch';
 import type { Model } from '@sluice/model';
-import { defaults, type OwnershipForm } from '@sluice/protocol';
-import { agree, channels, createListener, Database, DatabaseError, type Listener } from '@sluice/store';
+import { defaults, SluiceError, type OwnershipForm } from '@sluice/protocol';
+import {
+  agree,
+  channels,
+  createListener,
+  Database,
+  DatabaseError,
+  detectPooler,
+  type Listener,
+} from '@sluice/store';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
 import { isExpectedEnd, LaneSession } from './lane-session.ts';
@@ -144,6 +152,13 @@ export function createWriter(options: WriterOptions): Writer {
   return {
     start: () =>
       (started ??= (async () => {
+        if ((await detectPooler({ url, applicationName })) && ownership === 'lock') {
+          throw new SluiceError(
+            'configuration_invalid',
+            'Cannot lead by locks as the database URL leads through a pooler in transaction mode: give writers a direct ' +
+              'URL, or start all of them with --ownership lease',
+          );
+        }
         await agree(database, { lanes, modelHash: model.hash, ownership });
         await live();
         await listener.listen(channels.wakeup, () => sessions.forEach((session) => session.wake()));

@@ -159,7 +159,7 @@ export class LaneSession {
     let isAsking = false;
     return setInterval(() => {
       if (session.silentMs < silenceMs) suspicions = 0;
-      if (session.silentMs < silenceMs || isAsking) return;
+      if (session.silentMs < silenceMs || isAsking || session.pid === 0) return;
       isAsking = true;
       void this.#options
         .isBackendWorking(session.pid)

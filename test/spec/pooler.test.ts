@@ -1,0 +1,90 @@
+// Through a pooler in transaction mode: told at the start, refused where locks would elect, and no setting of ours is left
+// behind on sessions that others use.
+
+import { detectPooler } from '@sluice/store';
+import { describe, expect, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { startProxy } from '../support/proxy.ts';
+import { openConnection } from '../support/sql.ts';
+import { startTransactionPooler } from '../support/transaction-pooler.ts';
+import { enrolment, fresh, startWorld, untilShared, update, upsert } from '../support/world.ts';
+
+const note = (): ReturnType<typeof upsert> => upsert('notes', { noteId: fresh() });
+
+describe('a pooler in transaction mode', () => {
+  const database = useDatabase();
+
+  test('is told from a direct connection, and from a proxy', async () => {
+    const applicationName = 'probe';
+    const pooler = await startTransactionPooler(database.url);
+    const proxy = await startProxy(database.url);
+    expect(await detectPooler({ url: pooler.url, applicationName })).toBe(true);
+    expect(await detectPooler({ url: database.url, applicationName })).toBe(false);
+    expect(await detectPooler({ url: proxy.url, applicationName })).toBe(false);
+  });
+
+  test('is refused by a writer that would lead by locks, which says what to do', async () => {
+    const pooler = await startTransactionPooler(database.url);
+    const world = await startWorld(database.url, { writers: 0 });
+    await expect(world.startWriter({ url: pooler.url })).rejects.toMatchObject({
+      code: 'configuration_invalid',
+      message: expect.stringContaining('--ownership lease') as string,
+    });
+    await world.sql(`delete from sluice.setting where name = 'ownership'`);
+  });
+
+  test.each(['coordinated', 'local', 'direct'] as const)(
+    'serves nodes in %s mode and writers that lead by leases',
+    { timeout: 60_000 },
+    async (mode) => {
+      const pooler = await startTransactionPooler(database.url);
+      const world = await startWorld(pooler.url, {
+        writers: mode === 'coordinated' ? 2 : 0,
+        client: { mode },
+        writer: { ownership: 'lease' },
+      });
+      if (mode === 'coordinated') await untilShared(world.writers);
+      // Nobody hears anything through it, and nobody takes that for a failure.
+      expect((await world.node.status()).isListening).toBe(false);
+      const outcomes = await Promise.all(Array.from({ length: 100 }, () => world.submit(note())));
+      for (const outcome of outcomes) expect(outcome).toMatchObject({ result: 'created' });
+      const noteId = fresh();
+      const { documentId } = await world.submit(upsert('notes', { noteId }));
+      expect(await world.submit(update('notes', documentId!, { noteId, text: 'b' }))).toMatchObject({
+        result: 'updated',
+      });
+      expect(await world.submit(upsert('enrolments', enrolment(fresh(), fresh())))).toMatchObject({
+        result: 'refused',
+        code: 'unresolved_reference',
+      });
+      // Fewer sessions than clients: they have been shared.
+      expect(pooler.sessions).toBeLessThanOrEqual(8);
+    },
+  );
+
+  test('is left without any setting of ours', { timeout: 60_000 }, async () => {
+    const pooler = await startTransactionPooler(database.url, 4);
+    const world = await startWorld(pooler.url, { writer: { ownership: 'lease' } });
+    const outcomes = await Promise.all(Array.from({ length: 50 }, () => world.submit(note())));
+    expect(outcomes).toHaveLength(50);
+    const { writeId } = await world.node.accept(note());
+    await eventually(async () =>
+      expect(await world.node.readWrite('', writeId)).toMatchObject({ state: 'settled' }),
+    );
+    await world.node.stop();
+    await world.writers[0]!.stop();
+    // All of its sessions at the same time.
+    const others = await Promise.all(
+      Array.from({ length: pooler.sessions }, () => openConnection(pooler.url)),
+    );
+    await Promise.all(others.map((other) => other.query('begin')));
+    for (const other of others) {
+      const { rows } = await other.query(
+        `select name, setting from pg_settings where source = 'session' and name not in ('application_name', 'client_encoding', 'DateStyle', 'TimeZone')`,
+      );
+      expect(rows).toEqual([]);
+    }
+    await Promise.all(others.map((other) => other.query('rollback')));
+  });
+});
