@@ -147,7 +147,7 @@ describe('a listener', () => {
     const proxy = await startProxy(database.url);
     proxy.refuse(true);
     const listener = notifyListener({ url: proxy.url, applicationName: 'test listener' });
-    await expect(listener.listen(channel, () => undefined)).rejects.toMatchObject({ code: 'ECONNRESET' });
+    await expect(listener.listen(channel, () => undefined)).rejects.toMatchObject({ isConnectionLoss: true });
     await listener.close();
     expect(proxy.connections).toBe(0);
   });
