@@ -6,6 +6,12 @@ select * from sluice.lane_status order by lane;
 -- The same of some lanes.
 select * from sluice.lane_status where lane = any($1::smallint[]) order by lane;
 
+-- name: readLeadership
+-- The same without counting what waits.
+select lane, reason, is_led, term, writer_id, host, process_id, led_since, leaderless_since, paused_at, paused_by,
+       retry_error, retry_attempt, retry_since, retry_next_at, suspect_since
+from sluice.lane_status where lane = any($1::smallint[]) order by lane;
+
 -- name: listWriters
 -- Writers, those that live first, then the latest.
 select * from sluice.writer_status order by is_alive desc, started_at desc, writer_id limit $1;

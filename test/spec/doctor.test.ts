@@ -334,6 +334,20 @@ describe('the doctor', () => {
     ]);
   });
 
+  test('finds a pooler that loses prepared statements', { timeout }, async () => {
+    const pooler = await startTransactionPooler(server.url);
+    onTestFinished(() => pooler.close());
+    const pooled = (): Database => {
+      const database = new Database({ url: pooler.url, applicationName: 'sluice test', connectionsMax: 1 });
+      onTestFinished(() => database.close());
+      return database;
+    };
+    await pooled().run('readClock');
+    await pooled().run('listMigrations');
+    const { findings } = await runDoctor(pooled());
+    expect(findings).toMatchObject([{ check: 'prepared_statements', verdict: 'fault' }]);
+  });
+
   test('tells scripts by its exit code, and people what to do', { timeout: 120_000 }, async () => {
     const settings = { DATABASE_URL: server.url };
     expect(await startSluice(['doctor'], settings).ended).toMatchObject({ code: 0, last: { verdict: 'ok' } });

@@ -175,6 +175,7 @@ describe('a blocked write', () => {
     const shown = await eventually(async () => {
       const write = await showWrite(operator, writeId);
       expect(write.chain).toMatchObject([{ standing: 'refused', provider: null }]);
+      expect(write.stuck?.awaits).toMatchObject([{ standing: 'refused' }]);
       return write;
     });
     expect(explainWrite(shown.stuck!)).toContain('which was on its way and came to nothing');

@@ -5,7 +5,8 @@
  */
 import type { Operation, Outcome, Reason, Standing, WriterState } from '@sluice/protocol';
 
-export interface LaneStatus {
+/** Who leads a lane, and what keeps its ready writes waiting. */
+export interface Leadership {
   lane: number;
   /** Why a ready write of this lane waits; `ready`: only for its turn. */
   reason: Exclude<Reason, 'blocked' | 'dead_letter'>;
@@ -22,6 +23,9 @@ export interface LaneStatus {
   retry: { error: string | null; attempt: number; since: string; nextAt: string } | null;
   /** Its leader died, perhaps of a write: since then what is ready is tried apart. */
   suspectSince: string | null;
+}
+
+export interface LaneStatus extends Leadership {
   ready: number;
   blocked: number;
   /** Since when the oldest write waits. */
@@ -109,6 +113,8 @@ export interface StuckWrite {
   awaitsCount: number;
   /** The first of them, those that nobody has submitted ahead. */
   awaits: Awaited[];
+  /** The lane, where it is what the write waits for: `lane_without_leader`, `lane_paused`, `retrying`. */
+  leadership: Leadership | null;
   /** `retrying`, `dead_letter`. */
   error: StuckError | null;
   attempts: number | null;

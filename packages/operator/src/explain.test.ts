@@ -17,6 +17,7 @@ const write: StuckWrite = {
   referenceDeadline: null,
   awaitsCount: 0,
   awaits: [],
+  leadership: null,
   error: null,
   attempts: null,
   nextAt: null,
@@ -54,7 +55,12 @@ const lane: LaneStatus = {
 describe('a sentence about a write', () => {
   test('ends "It …" with its reason', () => {
     expect(explainWrite(write)).toBe('waits its turn');
-    expect(explainWrite({ ...write, reason: 'lane_paused' })).toBe('waits in a lane that was paused');
+    expect(explainWrite({ ...write, reason: 'lane_paused' })).toBe('waits in a paused lane');
+    const leadership = { ...lane, pausedAt: '2026-01-02T00:00:00.000Z', pausedBy: 'ann' };
+    expect(explainWrite({ ...write, reason: 'lane_paused', leadership })).toBe(
+      'waits in a paused lane, which is led by one/42 since 2026-01-01T00:00:00.000Z, term 7; ' +
+        'paused by ann since 2026-01-02T00:00:00.000Z',
+    );
   });
 
   test('names the first thing that it awaits, and counts the others', () => {

@@ -1,14 +1,15 @@
 /** Reasons as sentences: the same words wherever an operator looks. */
 import { reasons, standings } from '@sluice/protocol';
-import type { Awaited, LaneStatus, StuckWrite } from './contract.ts';
+import type { Awaited, Leadership, StuckWrite } from './contract.ts';
 
 /** Why a write is not settled, to end the sentence "It …". */
 export function explainWrite(write: StuckWrite): string {
-  const { reason, awaits, awaitsCount, error, attempts } = write;
+  const { reason, awaits, awaitsCount, error, attempts, leadership } = write;
   if (reason === 'blocked' && awaits[0] !== undefined) {
     const more = awaitsCount - 1;
     return `waits for ${explainAwaited(awaits[0])}${more > 0 ? `, and for ${more} more` : ''}`;
   }
+  if (leadership !== null) return `${reasons[reason]}, which ${explainLane(leadership)}`;
   if (error === null) return reasons[reason];
   const tries = attempts === null ? '' : `, attempt ${attempts}`;
   return `${reasons[reason]}: ${explainError(error)}${tries}`;
@@ -35,7 +36,7 @@ export function explainError(error: NonNullable<StuckWrite['error']>): string {
 }
 
 /** The state of a lane, to end the sentence "It …". */
-export function explainLane(lane: LaneStatus): string {
+export function explainLane(lane: Leadership): string {
   const who = lane.writer === null ? null : `${lane.writer.host}/${lane.writer.processId}`;
   const led = lane.isLed
     ? `is led by ${who ?? 'an unknown writer'} since ${lane.ledSince ?? '?'}, term ${lane.term}`

@@ -1,6 +1,6 @@
 /** Lanes: who leads each, what waits in it and why. */
 import type { Database, Row } from '@sluice/store';
-import type { LaneStatus } from './contract.ts';
+import type { LaneStatus, Leadership } from './contract.ts';
 
 export async function listLanes(database: Database): Promise<LaneStatus[]> {
   return (await database.run('listLanes')).map(laneStatusOf);
@@ -11,7 +11,26 @@ export async function findLane(database: Database, lane: number): Promise<LaneSt
   return row === undefined ? null : laneStatusOf(row);
 }
 
+/** Of named lanes, without counting what waits there. */
+export async function readLeadership(
+  database: Database,
+  lanes: readonly number[],
+): Promise<Map<number, Leadership>> {
+  if (lanes.length === 0) return new Map();
+  const rows = await database.run('readLeadership', [[...new Set(lanes)]]);
+  return new Map(rows.map((row) => [row['lane'] as number, leadershipOf(row)]));
+}
+
 function laneStatusOf(row: Row): LaneStatus {
+  return {
+    ...leadershipOf(row),
+    ready: row['ready'] as number,
+    blocked: row['blocked'] as number,
+    oldestAcceptedAt: row['oldest_accepted_at'] as string | null,
+  };
+}
+
+function leadershipOf(row: Row): Leadership {
   const host = row['host'] as string | null;
   const attempt = row['retry_attempt'] as number | null;
   return {
@@ -37,8 +56,5 @@ function laneStatusOf(row: Row): LaneStatus {
             nextAt: row['retry_next_at'] as string,
           },
     suspectSince: row['suspect_since'] as string | null,
-    ready: row['ready'] as number,
-    blocked: row['blocked'] as number,
-    oldestAcceptedAt: row['oldest_accepted_at'] as string | null,
   };
 }

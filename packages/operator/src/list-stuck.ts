@@ -3,6 +3,7 @@ import type { Model } from '@sluice/model';
 import { SluiceError, type Reason } from '@sluice/protocol';
 import type { Database, Row } from '@sluice/store';
 import { readAwaited } from './awaited.ts';
+import { readLeadership } from './list-lanes.ts';
 import type { StuckCounts, StuckFilter, StuckList, StuckPage, StuckWrite } from './contract.ts';
 import { checkIds, filterValues, type FilterValues } from './stuck-filter.ts';
 
@@ -89,6 +90,9 @@ export async function countDeadLetters(
   return { count, isBounded: count >= bound };
 }
 
+/** Reasons that lie in the lane. */
+const laneReasons: ReadonlySet<Reason> = new Set(['lane_without_leader', 'lane_paused', 'retrying']);
+
 /** Things awaited that a list shows of one write. */
 const awaitedShown = 5;
 
@@ -101,6 +105,12 @@ async function describe(
   const blocked = writes.filter(({ reason }) => reason === 'blocked');
   const awaited = await readAwaited(database, blocked, awaitedShown, model);
   for (const write of blocked) write.awaits = awaited.get(write.writeId) ?? [];
+  const held = writes.filter(({ reason }) => laneReasons.has(reason));
+  const lanes = await readLeadership(
+    database,
+    held.map(({ lane }) => lane),
+  );
+  for (const write of held) write.leadership = lanes.get(write.lane) ?? null;
   return writes;
 }
 
@@ -121,6 +131,7 @@ function stuckWriteOf(row: Row): StuckWrite {
     referenceDeadline: row['reference_deadline'] as string | null,
     awaitsCount: row['awaits'] as number,
     awaits: [],
+    leadership: null,
     error:
       attempts === null
         ? null

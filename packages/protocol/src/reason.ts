@@ -3,9 +3,9 @@
 /** What each reason means, to end the sentence "It …". */
 export const reasons = {
   ready: 'waits its turn',
-  lane_without_leader: 'waits for a writer to lead its lane',
-  lane_paused: 'waits in a lane that was paused',
-  retrying: 'waits while the leader of its lane tries again',
+  lane_without_leader: 'waits in a lane without a leader',
+  lane_paused: 'waits in a paused lane',
+  retrying: 'waits in a lane whose leader tries again',
   blocked: 'waits for a document or for a write ahead of it',
   dead_letter: 'was set aside after it had failed alone, repeatedly',
 } as const;

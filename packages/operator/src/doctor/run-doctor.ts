@@ -1,11 +1,11 @@
 /** Looks at a deployment's database from all sides and says what is not well, and what to do about it. */
-import type { Database } from '@sluice/store';
+import { DatabaseError, type Database } from '@sluice/store';
 import { checkConnection } from './check-connection.ts';
 import { checkDeployment, checkNode, type Expected } from './check-deployment.ts';
 import { checkSchema } from './check-schema.ts';
 import { checkServer } from './check-server.ts';
 import { checkVacuum } from './check-vacuum.ts';
-import type { Finding, Verdict } from './finding.ts';
+import { ill, type Finding, type Verdict } from './finding.ts';
 
 export interface DoctorOptions extends Expected {
   /** Where writers and listeners connect to. @default the database's URL */
@@ -25,9 +25,28 @@ export interface Diagnosis {
 const order: readonly Verdict[] = ['ok', 'warning', 'fault'];
 
 export async function runDoctor(database: Database, options: DoctorOptions = {}): Promise<Diagnosis> {
+  try {
+    return diagnosisOf(await examine(database, options));
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || !lostStatementStates.has(error.sqlState ?? '')) throw error;
+    return diagnosisOf([
+      ill(
+        'prepared_statements',
+        'fault',
+        'A pooler before the server loses prepared statements: nothing of ours works through it',
+        'Let it keep them (PgBouncer 1.21 or later: max_prepared_statements), or use a direct URL',
+      ),
+    ]);
+  }
+}
+
+/** A name is taken, or not known: by somebody else's session. */
+const lostStatementStates: ReadonlySet<string> = new Set(['42P05', '26000']);
+
+async function examine(database: Database, options: DoctorOptions): Promise<Finding[]> {
   const { transactionSeconds = 60, notificationMs = 3000 } = options;
   const schema = await checkSchema(database);
-  const findings = [
+  return [
     checkNode(),
     ...(await checkServer(database)),
     ...(await checkConnection(database, { ...options, notificationMs })),
@@ -36,6 +55,9 @@ export async function runDoctor(database: Database, options: DoctorOptions = {})
     // Nothing more can be asked of a schema that is not this program's.
     ...(schema.hasSchema ? await checkDeployment(database, options) : []),
   ];
+}
+
+function diagnosisOf(findings: Finding[]): Diagnosis {
   const worst = Math.max(...findings.map(({ verdict }) => order.indexOf(verdict)));
   return { verdict: order[worst] ?? 'ok', findings };
 }
