@@ -1,5 +1,5 @@
 /** Every error becomes a problem: those of the table as they are, those of the HTTP server by their kind, the rest as a defect. */
-import { SluiceError, type ErrorCode } from '@sluice/protocol';
+import { describeError, SluiceError, type ErrorCode } from '@sluice/protocol';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
@@ -16,7 +16,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   return sendProblem(reply, problemOfAny(error, request), retryAfter);
 }
 
-/** Logs a defect, reduced: messages of errors may quote documents, so only kind and places are kept. */
+/** Logs a defect, of which only kind and places are kept. */
 export function problemOfAny(error: unknown, request: FastifyRequest): Problem {
   const known = problemOfError(error);
   if (known !== null && known.code !== 'internal') return known;
@@ -24,16 +24,10 @@ export function problemOfAny(error: unknown, request: FastifyRequest): Problem {
   if (code.startsWith('FST_ERR_') && statusCode < 500)
     return problemOf(serverErrors[code] ?? 'invalid_request');
   request.log.error(
-    { correlationId: request.id, route: request.routeOptions.url, ...reduced(error) },
+    { correlationId: request.id, route: request.routeOptions.url, ...describeError(error) },
     'failed',
   );
   return problemOf('internal', undefined, { correlationId: request.id });
-}
-
-function reduced(error: unknown): Record<string, unknown> {
-  if (!(error instanceof Error)) return { error: typeof error };
-  const places = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
-  return { error: error.name, code: (error as { code?: unknown }).code, stack: places.join('\n') };
 }
 
 export function answerNotFound(_request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -6,6 +6,7 @@ export {
   type ProjectionTransaction,
 } from './projection.ts';
 export type { BatchReport } from './attempt.ts';
+export { describeBatch } from './describe-batch.ts';
 export * from './answer.ts';
 export * from './settle.ts';
 export * from './origin.ts';

@@ -2,6 +2,7 @@
 export { createProgram } from './main.ts';
 export { settingsOf } from './commands/command.ts';
 export { readSettings } from './config/setting.ts';
+export { loggedFields } from './process/create-logger.ts';
 export { load, type LoadOptions, type LoadReport } from './load/load.ts';
 export type { LoadLine } from './load/load-line.ts';
 export { findLoadFiles, readLoadLines } from './load/read-lines.ts';

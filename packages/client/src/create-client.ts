@@ -2,6 +2,7 @@
 import type { Model } from '@sluice/model';
 import {
   defaults,
+  describeError,
   SluiceError,
   type Mode,
   type OnOverload,
@@ -9,7 +10,14 @@ import {
   type Result,
   type Write,
 } from '@sluice/protocol';
-import { fingerprintOf, outcomeOf, settleOptions, traceparentOf, type Projection } from '@sluice/batch';
+import {
+  describeBatch,
+  fingerprintOf,
+  outcomeOf,
+  settleOptions,
+  traceparentOf,
+  type Projection,
+} from '@sluice/batch';
 import { agree, Database, DatabaseError, detectPooler, type Row } from '@sluice/store';
 import type { Logger } from 'pino';
 import type {
@@ -180,7 +188,11 @@ class Client implements SluiceClient {
       batchWritesMax: isDirect ? 1 : (options.flushWritesMax ?? defaults.flushWritesMax),
       sessionsMax: options.sessionsMax ?? (isDirect ? 32 : 2),
       pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
-      observer: options.observer,
+      onBatch: (report) => {
+        options.observer?.settled(report);
+        if (options.logger?.isLevelEnabled('debug') === true)
+          options.logger.debug(describeBatch(report), 'batch');
+      },
       onError: (error, doing) => this.#logError(error, doing),
     });
   }
@@ -364,11 +376,7 @@ class Client implements SluiceClient {
   }
 
   #logError(error: unknown, doing: string): void {
-    const sqlState = error instanceof DatabaseError ? error.sqlState : undefined;
-    this.#logger?.warn(
-      { doing, sqlState, error: error instanceof Error ? error.message : String(error) },
-      'failed',
-    );
+    this.#logger?.warn({ doing, ...describeError(error) }, 'failed');
   }
 }
 

@@ -13,7 +13,6 @@ import {
   type SettleOptions,
 } from '@sluice/batch';
 import { DatabaseError, type Database, type PoolUsage, type Session, SessionPool } from '@sluice/store';
-import type { ClientObserver } from './observer.ts';
 import type { LanesStatus, WritePath } from './write-path.ts';
 
 export interface MemoryPathOptions {
@@ -24,7 +23,7 @@ export interface MemoryPathOptions {
   sessionsMax: number;
   /** How long a write rests that waits for one in the intake or for a connection. */
   pollIntervalMs: number;
-  observer?: ClientObserver | undefined;
+  onBatch: (report: BatchReport) => void;
   onError: (error: unknown, doing: string) => void;
 }
 
@@ -170,7 +169,7 @@ export class MemoryPath implements WritePath {
         const report = await settleBatch(session, origin, this.#options.settle);
         held = new Set(report.held.map((write) => write.writeId));
         this.#take(report);
-        this.#options.observer?.settled(report);
+        this.#options.onBatch(report);
         await this.#readElsewhere(session, batch, held);
       });
     } catch (error) {

@@ -1,5 +1,6 @@
 export * from './scopes.ts';
 export * from './write.ts';
+export * from './describe-error.ts';
 export * from './errors.ts';
 export * from './reason.ts';
 export * from './limits.ts';

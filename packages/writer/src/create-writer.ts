@@ -1,17 +1,9 @@
 /** A writer process: its sessions, the wakeups they share, its row in sluice.writer, and the sweep of what is old. */
 import { hostname } from 'node:os';
-import { DeposedError, settleOptions, type BatchReport, type Projection } from '@sluice/batch';
+import { DeposedError, describeBatch, settleOptions, type Projection } from '@sluice/batch';
 import type { Model } from '@sluice/model';
-import { defaults, SluiceError, type OwnershipForm } from '@sluice/protocol';
-import {
-  agree,
-  channels,
-  createListener,
-  Database,
-  DatabaseError,
-  detectPooler,
-  type Listener,
-} from '@sluice/store';
+import { defaults, describeError, SluiceError, type OwnershipForm } from '@sluice/protocol';
+import { agree, channels, createListener, Database, detectPooler, type Listener } from '@sluice/store';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
 import { isExpectedEnd, LaneSession } from './lane-session.ts';
@@ -122,7 +114,7 @@ export function createWriter(options: WriterOptions): Writer {
           batches += 1;
           writes += report.outcomes.length;
           observer?.settled(report);
-          log?.debug(describeBatch(report), 'batch');
+          if (log?.isLevelEnabled('debug') === true) log.debug(describeBatch(report), 'batch');
         },
         onDrain: () => void Promise.all(sessions.map((session) => session.stop())).then(noteDrained),
         onLanes(led, taken) {
@@ -195,27 +187,4 @@ const version = '0.1.0';
 function endOf(error: unknown): SessionEnd {
   if (error instanceof DeposedError) return 'deposed';
   return isExpectedEnd(error) ? 'connection_lost' : 'failed';
-}
-
-/** One line a batch: counts and milliseconds, nothing of any document. */
-function describeBatch(report: BatchReport): Record<string, unknown> {
-  const { batchId, transactions, errors, readMs, planMs, commitMs } = report;
-  return {
-    batchId,
-    settled: report.outcomes.length,
-    held: report.held.length,
-    blocked: report.blocked.length,
-    transactions,
-    errors,
-    readMs: Math.round(readMs * 10) / 10,
-    planMs: Math.round(planMs * 10) / 10,
-    commitMs: Math.round(commitMs * 10) / 10,
-  };
-}
-
-function describeError(error: unknown): Record<string, unknown> {
-  return {
-    error: error instanceof Error ? error.message : String(error),
-    sqlState: error instanceof DatabaseError ? error.sqlState : undefined,
-  };
 }

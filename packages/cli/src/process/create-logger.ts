@@ -1,6 +1,32 @@
-/** Logs go to standard error: standard output belongs to results. */
+/**
+ * Logs: JSON lines on standard error, as standard output belongs to results. Only fields that are named here are
+ * written, whoever logs them, libraries included: so nothing of a document, of a client or of a credential gets there by
+ * a field that somebody adds or an object that somebody passes on. docs/observability.md lists them.
+ */
 import { pino, type Logger } from 'pino';
 
+/** Codes, counts, times and random ids. */
+export const loggedFields: ReadonlySet<string> = new Set(
+  [
+    // Of an error (describeError).
+    'error message code sqlState constraint table statement lanes stack doing',
+    // Of a batch.
+    'batchId settled held blocked transactions errors readMs planMs commitMs',
+    // Of a request.
+    'id correlationId method route status ms',
+  ].flatMap((names) => names.split(' ')),
+);
+
 export function createLogger(level: string, bindings: Record<string, unknown>): Logger {
-  return pino({ level, base: { pid: process.pid, ...bindings } }, pino.destination({ dest: 2, sync: true }));
+  return pino(
+    {
+      level,
+      base: { pid: process.pid, ...bindings },
+      formatters: {
+        log: (fields) =>
+          Object.fromEntries(Object.entries(fields).filter(([name]) => loggedFields.has(name))),
+      },
+    },
+    pino.destination({ dest: 2, sync: true }),
+  );
 }

@@ -1,0 +1,16 @@
+/**
+ * What may be logged of an error: its kind, its codes, and the places in the program. Not its message, as most quote what
+ * they stumbled over: JSON.parse the document, a driver the row. Of errors of ours that come from the database it is known
+ * that they do not.
+ */
+export function describeError(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const { code, sqlState, constraint, table, statement, lanes } = error as Error & Record<string, unknown>;
+  if (sqlState !== undefined)
+    return { error: error.name, message: error.message, sqlState, constraint, table, statement };
+  // A message of several lines may look like places.
+  const { message, stack = '' } = error;
+  const traced = stack.slice(stack.indexOf(message) + message.length);
+  const places = traced.split('\n').filter((line) => /^\s+at /.test(line));
+  return { error: error.name, code, lanes, stack: places.join('\n') };
+}
