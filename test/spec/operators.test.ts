@@ -221,7 +221,10 @@ describe('an operator', () => {
       ({ state }) => state === 'leading',
     );
     expect(living).toHaveLength(1);
-    expect(await run('drain', living[0]!.writerId)).toMatchObject({ code: 0 });
+    expect(await run('drain', living[0]!.writerId, '--wait', '30s')).toMatchObject({
+      code: 0,
+      last: { hasEnded: true },
+    });
     expect(await third.ended).toMatchObject({ code: 0 });
     expect(await run('status')).toMatchObject({ code: 5, last: { lanesWithoutLeader: lanes, writers: 0 } });
     const entries = (await run('audit')).last['entries'] as { action: string }[];
