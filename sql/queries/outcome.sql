@@ -72,3 +72,7 @@ with old as (
   where settled_at < clock_timestamp() - $1 * interval '1 hour' order by settled_at limit $2
 )
 delete from sluice.idempotency_key k using old where k.client = old.client and k.key = old.key returning 1;
+
+-- name: cancelWrites
+-- The final outcomes of writes whose wait is over: cancelled, or what they had already.
+select * from sluice.cancel_writes($1::uuid, $2::uuid[], $3::smallint[], $4::text[], $5::text[]);

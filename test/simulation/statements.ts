@@ -93,6 +93,8 @@ function answerRow(outcome: Values | undefined): Values {
   };
 }
 
+const noDocument = { document_id: null, version: null, content_hash: null, detail: null };
+
 /** Rows with a counter that a table's own triggers would keep. */
 function* insertRows(call: Call, name: TableName, rows: Values[], order?: string): Steps<Row[]> {
   yield* call.access.insert(name, order === undefined ? rows : rows.sort(by(order)));
@@ -648,6 +650,25 @@ export const statements: Readonly<Record<string, Statement>> = {
     ];
     const rows = unnest(names, columns).map((row) => ({ ...row, batch_id: batchId, at: clock.now }));
     return yield* insertRows(call, 'outcome', rows);
+  },
+  *cancelWrites(call) {
+    const [batchId, ids, lanes, ...columns] = call.values;
+    const ofLanes = numbers(lanes);
+    yield* call.access.lockAll('lane', (row) => ofLanes.has(number(row, 'lane')), 'noKeyUpdate', by('lane'));
+    const access = call.access.next();
+    const rows = unnest(['write_id', 'lane', 'resource', 'client'], [ids, lanes, ...columns])
+      .map((row, ordinal) => ({ ...row, batch_id: batchId, term: null, ordinal, at: clock.now }))
+      .map((row) => ({ ...row, result: 'not_applied', code: 'cancelled', ...noDocument }))
+      .filter((row) => !access.exists('outcome', (other) => other['write_id'] === text(row, 'write_id')));
+    const cancelled = new Set(rows.map((row) => text(row, 'write_id')));
+    yield* insertRows({ ...call, access }, 'outcome', rows);
+    yield* access.remove('intake', (row) => cancelled.has(text(row, 'write_id')));
+    yield* access.remove('awaited', (row) => cancelled.has(text(row, 'write_id')));
+    const settled = access.next();
+    return texts(ids).map((id) => ({
+      write_id: id,
+      ...answerRow(settled.select('outcome', (row) => row['write_id'] === id)[0]),
+    }));
   },
   *insertKeys(call) {
     return yield* insertRows(

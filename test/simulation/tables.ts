@@ -153,6 +153,11 @@ export class Access {
     return this.#transaction;
   }
 
+  /** A later statement of the same function: it sees what has been committed since. */
+  next(): Access {
+    return new Access(this.#tables, this.#transaction, this.#newest);
+  }
+
   #sees(by: Transaction, sequence: number): boolean {
     return by === this.#transaction || (by.state === 'committed' && by.sequence <= sequence);
   }

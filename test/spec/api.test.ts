@@ -33,8 +33,8 @@ let api: ReturnType<typeof createApi>;
 let stop: () => Promise<void>;
 
 beforeAll(async () => {
-  const client = createClient({ url: database.url, model });
-  const writer = createWriter({ url: database.url, model });
+  const client = createClient({ url: database.apiUrl, model });
+  const writer = createWriter({ url: database.writerUrl, model });
   await Promise.all([client.start(), writer.start()]);
   api = createApi({ client });
   stop = async () => {

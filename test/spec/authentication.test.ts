@@ -19,12 +19,12 @@ const path = '/data/sample/gradeLevelDescriptors';
 
 /** Without a hook of the test, as hooks make keys too. */
 const run = (args: readonly string[], settings: Record<string, string> = {}) =>
-  startSluice(args, { DATABASE_URL: database.url, ...settings }, () => undefined).ended;
+  startSluice(args, { DATABASE_URL: database.opsUrl, ...settings }, () => undefined).ended;
 
 async function startNode(args: string[], atEnd?: (kill: () => void) => void): Promise<string> {
   const node = startSluice(
     ['api', '--model', model, '--port=0', '--mode=direct', '--log-level=warn', ...args],
-    { DATABASE_URL: database.url },
+    { DATABASE_URL: database.writerUrl },
     atEnd,
   );
   return String((await node.event('ready'))['url']);
@@ -60,7 +60,7 @@ describe('a node that lets other machines in', () => {
     expect(stderr).toMatch(
       /^Cannot start as 0\.0\.0\.0 lets other machines in and nothing says who may do what/,
     );
-    const open = startSluice([...args, '--auth=none'], { DATABASE_URL: database.url });
+    const open = startSluice([...args, '--auth=none'], { DATABASE_URL: database.writerUrl });
     await open.event('ready');
   });
 

@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Authenticator, createApi, createApiKey, type Access } from '@sluice/api';
 import { createClient, type SluiceClient } from '@sluice/client';
-import { format, resolveConfig } from 'prettier';
 import { dashboardRoutes } from '@sluice/dashboard';
 import { Database } from '@sluice/store';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { createIssuer, forgeries, type Issuer } from '../support/issuer.ts';
+import { tableInPlace } from '../support/markdown-part.ts';
 import { model, resource } from '../support/model.ts';
 import { upsert } from '../support/world.ts';
 
@@ -101,10 +101,10 @@ let operator: Database;
 let issuer: Issuer;
 
 beforeAll(async () => {
-  operator = new Database({ url: database.url, applicationName: 'sluice test', connectionsMax: 2 });
+  operator = new Database({ url: database.opsUrl, applicationName: 'sluice test', connectionsMax: 2 });
   issuer = await createIssuer();
   writeFileSync(join(folder, 'jwks.json'), issuer.jwks);
-  client = createClient({ url: database.url, model, mode: 'direct' });
+  client = createClient({ url: database.writerUrl, model, mode: 'direct' });
   await client.start();
 });
 afterAll(async () => {
@@ -266,21 +266,8 @@ test('docs/security.md shows this table', async () => {
   }
   await api.close();
   const head = ['route', 'scope', 'no token', ...forgeries, 'no scope', 'another’s'];
-  const table = [head, head.map(() => '---'), ...lines]
-    .map((cells) => `| ${head.map((_, index) => cells[index] ?? '').join(' | ')} |`)
-    .join('\n');
-
-  const file = fileURLToPath(new URL('../../docs/security.md', import.meta.url));
-  const [begin, end] = [
-    '<!-- routes: written by test/spec/authorization.test.ts -->',
-    '<!-- end of routes -->',
-  ];
-  const text = readFileSync(file, 'utf8');
-  const [before = '', , after = ''] = text.split(new RegExp(`(?<=${begin})|(?=${end})`));
-  const options = { ...(await resolveConfig(file)), parser: 'markdown' };
-  const expected = await format(`${before}\n\n${table}\n\n${after}`, options);
-  if (process.env['UPDATE_DOCS']) writeFileSync(file, expected);
-  expect(readFileSync(file, 'utf8')).toBe(expected);
+  const { text, expected } = await tableInPlace('routes', head, lines);
+  expect(text).toBe(expected);
 });
 
 test('the tests that docs/security.md names exist', () => {

@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { databaseUrl, execute } from '../support/postgres.ts';
@@ -13,7 +13,7 @@ const database = useDatabase();
 const model = fileURLToPath(new URL('../../packages/cli/src/sample/sample-model.json', import.meta.url));
 const timeout = 60_000;
 
-const run = (args: readonly string[], settings: Record<string, string> = { DATABASE_URL: database.url }) =>
+const run = (args: readonly string[], settings: Record<string, string> = { DATABASE_URL: database.opsUrl }) =>
   startSluice(args, settings).ended;
 
 describe('sluice', () => {
@@ -53,6 +53,51 @@ describe('sluice migrate', () => {
   });
 });
 
+describe('sluice roles', () => {
+  test(
+    'makes roles that log in with the passwords given, and prints what it would do',
+    { timeout },
+    async () => {
+      const name = `${database.name}_roles`;
+      const prefix = 'sluice_test_cli';
+      await execute(database.url, `create database ${name}`);
+      const url = databaseUrl(database.url, name);
+      onTestFinished(async () => {
+        await execute(database.url, `drop database ${name} with (force)`);
+        for (const kind of ['api', 'writer', 'ops', 'migrate']) {
+          await execute(database.url, `drop role ${prefix}_${kind}`);
+        }
+      });
+      const settings = { DATABASE_URL: url, SLUICE_ROLE_PREFIX: prefix };
+      const passwords = {
+        SLUICE_API_PASSWORD: 'a password of api',
+        SLUICE_MIGRATE_PASSWORD: 'another of migrate',
+      };
+      expect((await run(['roles'], { ...settings, ...passwords })).last).toEqual({
+        roles: ['api', 'writer', 'ops', 'migrate'].map((kind) => `${prefix}_${kind}`),
+        passwordsSet: ['api', 'migrate'],
+      });
+      const as = (kind: string, password: string): string => {
+        const login = new URL(url);
+        login.username = `${prefix}_${kind}`;
+        login.password = password;
+        return login.href;
+      };
+      const owner = { ...settings, DATABASE_URL: as('migrate', passwords.SLUICE_MIGRATE_PASSWORD) };
+      expect((await run(['migrate', '--roles'], owner)).code).toBe(0);
+      const api = { DATABASE_URL: as('api', passwords.SLUICE_API_PASSWORD) };
+      const forbidden = await run(['keys', 'create', '--client', 'a', '--scopes', 'read:*'], api);
+      expect(forbidden).toMatchObject({ code: 2, last: { error: { code: 'configuration_invalid' } } });
+      expect(forbidden.stderr).toContain('this role lacks a right');
+      const { last } = await run(['roles', '--sql'], settings);
+      expect(last['sql']).toContain(`set local sluice.role_prefix = '${prefix}';`);
+      expect((await run(['roles'], { ...settings, SLUICE_API_PASSWORD: 'short' })).stderr).not.toContain(
+        'short',
+      );
+    },
+  );
+});
+
 describe('sluice api, writer, load and status', () => {
   test('work together, and stop in order when told to', { timeout }, async () => {
     const folder = await createDataDir();
@@ -67,9 +112,9 @@ describe('sluice api, writer, load and status', () => {
     });
     await writeFile(file, ['One', 'Two'].map((code) => JSON.stringify(descriptor(code))).join('\n'));
 
-    const settings = { DATABASE_URL: database.url, SLUICE_MODEL: model, SLUICE_LOG_LEVEL: 'warn' };
+    const settings = { DATABASE_URL: database.apiUrl, SLUICE_MODEL: model, SLUICE_LOG_LEVEL: 'warn' };
     const node = startSluice(['api', '--port', '0'], settings);
-    const writer = startSluice(['writer'], settings);
+    const writer = startSluice(['writer'], { ...settings, DATABASE_URL: database.writerUrl });
     const [{ url }] = await Promise.all([node.event('ready'), writer.event('ready')]);
 
     const loaded = await run(['load', file, '--nodes', String(url), '--model', model]);

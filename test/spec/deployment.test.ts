@@ -77,7 +77,16 @@ describe('a process that a file of the deployment starts', () => {
 
   test('is told by every kind of file', () => {
     const commands = (starts: readonly Start[]): string[] => starts.map(({ args }) => args[0]!).toSorted();
-    expect(commands(composeStarts(compose))).toEqual(['api', 'api', 'api', 'migrate', 'writer', 'writer']);
+    expect(commands(composeStarts(compose))).toEqual([
+      'api',
+      'api',
+      'api',
+      'migrate',
+      'roles',
+      'status',
+      'writer',
+      'writer',
+    ]);
     expect(commands(kubernetesStarts(kubernetes))).toEqual(['api', 'migrate', 'writer']);
     expect(commands(unitStarts)).toEqual(['api', 'migrate', 'writer']);
     expect(Object.keys(imageEnvironment())).toContain('SLUICE_METRICS_PORT');
@@ -129,7 +138,9 @@ describe('docker-compose.yml', () => {
   });
 
   test('keeps what observes apart, in a profile', () => {
-    const observing = Object.entries(compose.services).filter(([, { profiles }]) => profiles !== undefined);
+    const observing = Object.entries(compose.services).filter(([, { profiles }]) =>
+      profiles?.includes('observability'),
+    );
     expect(observing.map(([name]) => name)).toEqual(['prometheus', 'grafana']);
   });
 });

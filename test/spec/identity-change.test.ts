@@ -6,7 +6,7 @@ import { modes, type Mode, type Outcome } from '@sluice/protocol';
 import { createWriter } from '@sluice/writer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
-import { execute } from '../support/postgres.ts';
+import { execute, nodeUrl } from '../support/postgres.ts';
 
 const school = { identity: '$.schoolId', path: '$.schoolReference.schoolId' };
 const model = parseModel({
@@ -55,8 +55,8 @@ describe.each(modes.map((mode) => [mode]))('a change of identity in %s mode', (m
   let stop: () => Promise<void>;
 
   beforeAll(async () => {
-    client = createClient({ url: database.url, model, mode, cascadeDocumentsMax: 3 });
-    const writer = createWriter({ url: database.url, model, cascadeDocumentsMax: 3 });
+    client = createClient({ url: nodeUrl(database.url, { mode }), model, mode, cascadeDocumentsMax: 3 });
+    const writer = createWriter({ url: database.writerUrl, model, cascadeDocumentsMax: 3 });
     await Promise.all([client.start(), writer.start()]);
     stop = async () => {
       await client.stop();

@@ -83,7 +83,7 @@ describe.each([
     const [row] = await world.sql('select lane from sluice.intake where write_id = $1', [writeId]);
     const lane = row!['lane'] as number;
     const { term } = await termOf(world, lane);
-    const session = await Session.open({ url: database.url, applicationName: 'deposed' });
+    const session = await Session.open({ url: database.writerUrl, applicationName: 'deposed' });
     onTestFinished(() => session.close());
     await expect(
       settleBatch(

@@ -23,9 +23,12 @@ interface Processes {
 }
 
 async function startProcesses(nodeArgs: readonly string[] = [], withWriter = true): Promise<Processes> {
-  const settings = { DATABASE_URL: database.url, SLUICE_MODEL: modelFile, SLUICE_LOG_LEVEL: 'warn' };
-  const node = startSluice(['api', '--port', '0', ...nodeArgs], settings);
-  const writer = withWriter ? startSluice(['writer', '--metrics-port', '0'], settings) : null;
+  const settings = { SLUICE_MODEL: modelFile, SLUICE_LOG_LEVEL: 'warn' };
+  const nodeUrl = nodeArgs.includes('direct') ? database.writerUrl : database.apiUrl;
+  const node = startSluice(['api', '--port', '0', ...nodeArgs], { ...settings, DATABASE_URL: nodeUrl });
+  const writer = withWriter
+    ? startSluice(['writer', '--metrics-port', '0'], { ...settings, DATABASE_URL: database.writerUrl })
+    : null;
   const [nodeReady, writerReady] = await Promise.all([node.event('ready'), writer?.event('ready')]);
   const url = String(nodeReady['url']);
   return {

@@ -75,7 +75,7 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
     expect(await world.sql('select term::int from sluice.outcome where write_id = $1', [writeId])).toEqual([
       { term: term + 1 },
     ]);
-    const session = await Session.open({ url: database.url, applicationName: 'deposed' });
+    const session = await Session.open({ url: database.writerUrl, applicationName: 'deposed' });
     onTestFinished(() => session.close());
     const options = settleOptions(model, { lanes: 16, cascadeDocumentsMax: 100 });
     const origin = intakeOrigin(new Map([[lane, term]]), 100);

@@ -43,7 +43,11 @@ describe.each([
       writer: { notifications, ownership },
       ...options,
     });
-    const operator = new Database({ url: database.url, applicationName: 'sluice test', connectionsMax: 2 });
+    const operator = new Database({
+      url: database.opsUrl,
+      applicationName: 'sluice test',
+      connectionsMax: 2,
+    });
     onTestFinished(() => operator.close());
     onTestFinished(async () => void (await resumeLanes(operator, allLanes, actor)));
     await untilShared(world.writers);
@@ -118,7 +122,11 @@ describe('a writer', () => {
 
   test('that is drained gives up its lanes to the others, takes no more, and has ended', async () => {
     const world = await startWorld(database.url, { writers: 2 });
-    const operator = new Database({ url: database.url, applicationName: 'sluice test', connectionsMax: 2 });
+    const operator = new Database({
+      url: database.opsUrl,
+      applicationName: 'sluice test',
+      connectionsMax: 2,
+    });
     onTestFinished(() => operator.close());
     await untilShared(world.writers);
     const [drained, other] = world.writers;
@@ -138,12 +146,16 @@ describe('a writer', () => {
 
   test('that tries a batch again says which error it met, until the batch is settled', async () => {
     const world = await startWorld(database.url);
-    const operator = new Database({ url: database.url, applicationName: 'sluice test', connectionsMax: 2 });
+    const operator = new Database({
+      url: database.opsUrl,
+      applicationName: 'sluice test',
+      connectionsMax: 2,
+    });
     onTestFinished(() => operator.close());
     // Two deadlocks, as far as the batch can tell; then it waits for us.
     await world.sql('create sequence public.tries');
     await world.sql(`
-      create function public.get_in_the_way() returns trigger language plpgsql as $$ begin
+      create function public.get_in_the_way() returns trigger language plpgsql security definer as $$ begin
         if nextval('public.tries') <= 2 then raise exception 'no' using errcode = '40P01'; end if;
         perform pg_advisory_xact_lock(42);
         return new;

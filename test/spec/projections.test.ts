@@ -75,12 +75,12 @@ const watcher: Projection = defineProjection({
 });
 
 /** A node and a writer with these projections; documents are posted as they come. */
-function world(database: { readonly url: string }, of: Model, projections: readonly Projection[]) {
+function world(database: ReturnType<typeof useDatabase>, of: Model, projections: readonly Projection[]) {
   let client: SluiceClient;
   let stop: () => Promise<void>;
   beforeAll(async () => {
-    client = createClient({ url: database.url, model: of });
-    const writer = createWriter({ url: database.url, model: of, projections });
+    client = createClient({ url: database.apiUrl, model: of });
+    const writer = createWriter({ url: database.writerUrl, model: of, projections });
     await Promise.all([client.start(), writer.start()]);
     stop = async () => {
       await client.stop();
@@ -246,8 +246,8 @@ describe.skipIf(!hasEdfi)('the projections of the Ed-Fi sample', () => {
   test('agree with what its documents say', async () => {
     const real = await readModel(`${edfi}/ApiSchema.json`);
     const projections = [organizationHierarchy(), studentSchoolAuthorization()];
-    const client = createClient({ url: database.url, model: real, waitMs: 60_000 });
-    const writer = createWriter({ url: database.url, model: real, projections });
+    const client = createClient({ url: database.apiUrl, model: real, waitMs: 60_000 });
+    const writer = createWriter({ url: database.writerUrl, model: real, projections });
     await Promise.all([client.start(), writer.start()]);
     const wanted =
       /-(descriptors|schoolYearTypes|\w*(Organizations|Agencies|Centers|Institutions|Providers)|organizationDepartments|people|students|schools|studentSchoolAssociations)\.ndjson$/;

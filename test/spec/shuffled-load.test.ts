@@ -24,6 +24,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { createDatabase } from '../support/database.ts';
 import { edFiFolder, isEdFiAbsent, schemaFile } from '../support/edfi.ts';
 import { eventually } from '../support/eventually.ts';
+import { roleUrl } from '../support/postgres.ts';
 import { startSluice } from '../support/sluice.ts';
 import { sql, type SqlRow } from '../support/sql.ts';
 import { untilShared } from '../support/world.ts';
@@ -47,7 +48,7 @@ async function setup(modelFile = sampleModelFile): Promise<District> {
   const { url } = database;
   const nodes: string[] = [];
   for (let index = 0; index < 2; index++) {
-    const client = createClient({ url, model });
+    const client = createClient({ url: database.apiUrl, model });
     const api = createApi({ client });
     onTestFinished(async () => {
       await api.close();
@@ -77,7 +78,9 @@ async function startWriters(
   projections: readonly Projection[] = [],
 ): Promise<string[]> {
   const names = ['first writer', 'second writer'];
-  const writers = names.map((applicationName) => createWriter({ url, model, applicationName, projections }));
+  const writers = names.map((applicationName) =>
+    createWriter({ url: roleUrl(url, 'writer'), model, applicationName, projections }),
+  );
   for (const writer of writers) onTestFinished(() => writer.stop());
   await Promise.all(writers.map((writer) => writer.start()));
   await untilShared(writers);
@@ -154,7 +157,7 @@ describe('a district in random order', () => {
 
   test('is accepted whole while writer processes are killed', { timeout }, async () => {
     const district = await setup();
-    const settings = { DATABASE_URL: district.url, SLUICE_LOG_LEVEL: 'silent' };
+    const settings = { DATABASE_URL: roleUrl(district.url, 'writer'), SLUICE_LOG_LEVEL: 'silent' };
     const start = () => startSluice(['writer', '--model', sampleModelFile], settings);
     const writers = [start(), start(), start()];
     await Promise.all(writers.map((writer) => writer.event('ready')));

@@ -34,7 +34,7 @@ const allLanes = Array.from({ length: defaults.lanes }, (_, lane) => lane);
 
 async function setup(): Promise<{ world: World; operator: Database }> {
   const world = await startWorld(database.url);
-  const operator = new Database({ url: database.url, applicationName: 'sluice test', connectionsMax: 2 });
+  const operator = new Database({ url: database.opsUrl, applicationName: 'sluice test', connectionsMax: 2 });
   onTestFinished(() => operator.close());
   onTestFinished(async () => {
     await world.sql('truncate sluice.intake, sluice.awaited, sluice.dead_letter');

@@ -21,8 +21,11 @@ describe('a shuffled district without one of its schools', () => {
   test('is accepted but for all that needs the school, which tells why', { timeout: 60_000 }, async () => {
     const model = await readModel([sampleModelFile]);
     const { url } = database;
-    const writers = [createWriter({ url, model }), createWriter({ url, model })];
-    const client = createClient({ url, model });
+    const writers = [
+      createWriter({ url: database.writerUrl, model }),
+      createWriter({ url: database.writerUrl, model }),
+    ];
+    const client = createClient({ url: database.apiUrl, model });
     const api = createApi({ client });
     for (const each of [...writers, client]) onTestFinished(() => each.stop());
     onTestFinished(() => api.close());

@@ -4,10 +4,18 @@
 import { randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
 import { afterAll, beforeAll, expect, inject, type RunnerTask } from 'vitest';
-import { databaseUrl, execute } from './postgres.ts';
+import { applyRoles } from '@sluice/store';
+import { databaseUrl, execute, rolePrefix, roleUrl } from './postgres.ts';
 
 export interface TestDatabase {
+  /** As a superuser, to look and to prepare. */
   url: string;
+  /** As the role of a node in coordinated mode. */
+  apiUrl: string;
+  /** As the role of writers, and of nodes that write themselves. */
+  writerUrl: string;
+  /** As the role of operators. */
+  opsUrl: string;
   name: string;
   drop(): Promise<void>;
 }
@@ -18,8 +26,14 @@ export async function createDatabase(): Promise<TestDatabase> {
   const file = basename(expect.getState().testPath ?? '', '.test.ts').replaceAll(/\W/g, '_');
   const name = `sluice_test_${file.slice(0, 32)}_${randomBytes(4).toString('hex')}`;
   await execute(server, `create database ${name} template ${inject('template')}`);
+  const url = databaseUrl(server, name);
+  // What is granted on the database itself is not cloned.
+  await applyRoles({ url, prefix: rolePrefix });
   return {
-    url: databaseUrl(server, name),
+    url,
+    apiUrl: roleUrl(url, 'api'),
+    writerUrl: roleUrl(url, 'writer'),
+    opsUrl: roleUrl(url, 'ops'),
     name,
     async drop() {
       await execute(server, `drop database if exists ${name} with (force)`);
@@ -28,10 +42,9 @@ export async function createDatabase(): Promise<TestDatabase> {
 }
 
 /**
- * Gives the calling test file (or `describe`) a migrated database, whose `url` and `name` may be read inside hooks and
- * tests. It is dropped at the end, unless a test failed: then it is kept and its name printed.
+ * Gives the calling test file (or `describe`) a migrated database, whose URLs and name may be read inside hooks and tests. It is dropped at the end, unless a test failed: then it is kept and its name printed.
  */
-export function useDatabase(): Readonly<Pick<TestDatabase, 'url' | 'name'>> {
+export function useDatabase(): Readonly<Omit<TestDatabase, 'drop'>> {
   let database: TestDatabase | undefined;
   beforeAll(async () => {
     database = await createDatabase();
@@ -48,6 +61,15 @@ export function useDatabase(): Readonly<Pick<TestDatabase, 'url' | 'name'>> {
   return {
     get url() {
       return opened().url;
+    },
+    get apiUrl() {
+      return opened().apiUrl;
+    },
+    get writerUrl() {
+      return opened().writerUrl;
+    },
+    get opsUrl() {
+      return opened().opsUrl;
     },
     get name() {
       return opened().name;

@@ -10,6 +10,7 @@ import type { Mode } from '@sluice/protocol';
 import { createWriter } from '@sluice/writer';
 import { afterAll, beforeAll } from 'vitest';
 import { useDatabase } from './database.ts';
+import { nodeUrl } from './postgres.ts';
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -177,8 +178,8 @@ export function useEdFi(mode: Mode, options: EdFiOptions = {}): EdFiNode {
   let stop = async (): Promise<void> => {};
   beforeAll(async () => {
     const model = await (options.model?.() ?? readModel(schemaFile, options));
-    const client = createClient({ url: database.url, model, mode });
-    const writer = mode === 'coordinated' ? createWriter({ url: database.url, model }) : null;
+    const client = createClient({ url: nodeUrl(database.url, { mode }), model, mode });
+    const writer = mode === 'coordinated' ? createWriter({ url: database.writerUrl, model }) : null;
     await Promise.all([client.start(), writer?.start()]);
     node.app = createApi({ client, ...options.api });
     node.model = model;

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
+import type { ClientOptions } from '@sluice/client';
 import { startEmbeddedPostgres } from '@sluice/embedded';
-import { migrate } from '@sluice/store';
+import { applyRoles, migrate, roleKinds, roleName, type RoleKind } from '@sluice/store';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -52,6 +53,8 @@ export default async function provide(project: TestProject): Promise<() => Promi
 async function createTemplate(url: string, template: string): Promise<void> {
   await execute(url, `create database ${template}`);
   await migrate({ url: databaseUrl(url, template) });
+  const passwords = Object.fromEntries(roleKinds.map((kind) => [kind, rolePassword]));
+  await applyRoles({ url: databaseUrl(url, template), prefix: rolePrefix, passwords });
   // PostgreSQL does not clone a database that anybody is connected to.
   await execute(url, `alter database ${template} with allow_connections false`);
 }
@@ -90,6 +93,27 @@ async function startEmbedded(): Promise<Server> {
       else console.error(`Kept the server's data folder with ${kept.join(', ')}: ${dataDir}`);
     },
   };
+}
+
+/** Roles belong to the server, and so to all runs on it at the same time: they are the same for all. */
+export const rolePrefix = 'sluice_test';
+const rolePassword = 'sluice_test';
+
+/** The same database, as one of the roles that processes log in as. */
+export function roleUrl(url: string, kind: RoleKind): string {
+  const other = new URL(url);
+  other.username = roleName(kind, rolePrefix);
+  other.password = rolePassword;
+  return other.href;
+}
+
+/** The role of a node: one that commits writes itself needs a writer's. */
+export function nodeUrl(
+  url: string,
+  { mode, onOverload }: Pick<ClientOptions, 'mode' | 'onOverload'>,
+): string {
+  const writes = (mode !== undefined && mode !== 'coordinated') || onOverload === 'bypass';
+  return roleUrl(url, writes ? 'writer' : 'api');
 }
 
 /** The URL of another database on the same server. */

@@ -8,6 +8,7 @@ import { createWriter, type Writer, type WriterOptions } from '@sluice/writer';
 import { expect, onTestFinished } from 'vitest';
 import { eventually } from './eventually.ts';
 import { model, resource } from './model.ts';
+import { nodeUrl, roleUrl } from './postgres.ts';
 import { openConnection, sql, type SqlRow } from './sql.ts';
 
 type ResourceName = Parameters<typeof resource>[0];
@@ -99,15 +100,16 @@ export async function startWorld(url: string, options: WorldOptions = {}): Promi
     writers,
     async startNode(more = {}) {
       // A test's writers come and go as it likes.
-      const patience = { waitMs: 10_000, leaderGraceMs: 60_000 };
-      const node = createClient({ url, model, ...patience, ...options.client, ...more });
+      const own = { waitMs: 10_000, leaderGraceMs: 60_000, ...options.client, ...more };
+      const node = createClient({ model, ...own, url: nodeUrl(own.url ?? url, own) });
       onTestFinished(() => node.stop());
       await node.start();
       nodes.push(node);
       return node;
     },
     async startWriter(more = {}) {
-      const writer = createWriter({ url, model, ...options.writer, ...more });
+      const own = { ...options.writer, ...more };
+      const writer = createWriter({ model, ...own, url: roleUrl(own.url ?? url, 'writer') });
       onTestFinished(() => writer.stop());
       await writer.start();
       writers.push(writer);

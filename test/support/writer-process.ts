@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { OwnershipForm } from '@sluice/protocol';
 import { onTestFinished } from 'vitest';
+import { roleUrl } from './postgres.ts';
 
 const program = fileURLToPath(new URL('./writer-program.ts', import.meta.url));
 
@@ -29,7 +30,7 @@ export function startWriterProcess(
   const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', program], {
     env: {
       ...process.env,
-      DATABASE_URL: url,
+      DATABASE_URL: roleUrl(url, 'writer'),
       ...(ownership === undefined ? {} : { OWNERSHIP: ownership }),
       ...(poison === undefined ? {} : { POISON: poison }),
     },

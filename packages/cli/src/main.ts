@@ -15,6 +15,7 @@ import { migrateCommand } from './commands/migrate.ts';
 import { pauseCommand, resumeCommand } from './commands/pause.ts';
 import { retryCommand } from './commands/retry.ts';
 import { showCommand } from './commands/show.ts';
+import { rolesCommand } from './commands/roles.ts';
 import { statusCommand } from './commands/status.ts';
 import { stuckCommand } from './commands/stuck.ts';
 import { writerCommand } from './commands/writer.ts';
@@ -38,6 +39,7 @@ export function createProgram(): Command {
     writerCommand(),
     dashboardCommand(),
     migrateCommand(),
+    rolesCommand(),
     loadCommand(),
     statusCommand(),
     lanesCommand(),

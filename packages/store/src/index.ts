@@ -7,6 +7,7 @@ export * from './names.ts';
 export type { PoolUsage } from './pool-usage.ts';
 export { detectPooler } from './pooler.ts';
 export * from './queries.ts';
+export * from './roles.ts';
 export * from './reconnect-delay.ts';
 export { SessionPool, type SessionPoolOptions } from './session-pool.ts';
 export { Session, type Row, type Statement, type StatementResult } from './session.ts';

@@ -24,6 +24,7 @@ import {
   modelFiles,
   notifications,
   numberSetting,
+  operatorUrl,
   pollIntervalMs,
   port,
   referentialIdLayout,
@@ -109,6 +110,7 @@ export const apiCommand = () =>
     settings: {
       databaseUrl,
       listenUrl,
+      operatorUrl,
       modelFiles,
       referentialIdLayout,
       mode,
@@ -179,7 +181,8 @@ export const apiCommand = () =>
         observer: metrics.observer,
       });
       metrics.watch(() => client.usage());
-      const page = values.dashboard === 'off' ? null : openDashboard(values.dashboard, url, model);
+      const page =
+        values.dashboard === 'off' ? null : openDashboard(values.dashboard, values.operatorUrl ?? url, model);
       const { metricsPort, metricsHost } = values;
       const api = createApi({
         client,

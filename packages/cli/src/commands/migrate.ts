@@ -1,6 +1,6 @@
-import { migrate } from '@sluice/store';
+import { applyRoles, migrate } from '@sluice/store';
 import { requireDatabaseUrl } from '../config/database-url.ts';
-import { databaseUrl } from '../config/settings.ts';
+import { databaseUrl, rolePrefix } from '../config/settings.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { createCommand } from './command.ts';
 
@@ -11,11 +11,16 @@ export const migrateCommand = () =>
     description:
       'Brings the schema of the database to the version of this program. Harmless to repeat, and to run from several ' +
       'places at once.',
-    settings: { databaseUrl },
-    extend: (command) => command.option('--dry-run', 'only say what would run'),
+    settings: { databaseUrl, rolePrefix },
+    extend: (command) =>
+      command
+        .option('--dry-run', 'only say what would run')
+        .option('--roles', 'then give the roles of the processes their rights, as `sluice roles` does'),
     async run(values, flags) {
       const dryRun = flags['dryRun'] === true;
-      const { applied, version } = await migrate({ url: requireDatabaseUrl(values.databaseUrl), dryRun });
+      const url = requireDatabaseUrl(values.databaseUrl);
+      const { applied, version } = await migrate({ url, dryRun });
+      if (flags['roles'] === true && !dryRun) await applyRoles({ url, prefix: values.rolePrefix });
       if (flags['json'] === true) return printJson({ applied, version, dryRun });
       for (const name of applied) printLine(dryRun ? `would run ${name}` : `ran ${name}`);
       if (dryRun && applied.length > 0) printLine(`The schema would then have version ${version}`);

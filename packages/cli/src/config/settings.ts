@@ -51,6 +51,16 @@ export const databaseUrl = setting<string | undefined>({
   isSecret: true,
 });
 
+export const operatorUrl = setting<string | undefined>({
+  flags: '--operator-url <url>',
+  variables: ['SLUICE_OPERATOR_URL'],
+  description:
+    "the same database as the role of operators, for what the node's dashboard shows and does (default: the database URL)",
+  form: 'a postgres:// URL',
+  schema: postgresUrl,
+  isSecret: true,
+});
+
 export const listenUrl = setting<string | undefined>({
   flags: '--listen-url <url>',
   variables: ['SLUICE_LISTEN_URL'],
@@ -215,6 +225,16 @@ export const nodeUrls = setting<string[]>({
   schema: listOf(httpUrl).transform((urls) => urls.map((url) => url.replace(/\/$/, ''))),
   isRequired: true,
   isList: true,
+});
+
+export const rolePrefix = setting<string>({
+  flags: '--role-prefix <name>',
+  variables: ['SLUICE_ROLE_PREFIX'],
+  description:
+    'what the names of the database roles begin with; several deployments on one server need several',
+  form: 'up to 40 lower-case letters, digits and underscores, a letter first',
+  schema: z.string().regex(/^[a-z][a-z0-9_]{0,39}$/),
+  fallback: 'sluice',
 });
 
 /** A secret, so it comes by the environment or in a file, and never by the arguments. */

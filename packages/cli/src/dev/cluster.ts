@@ -2,12 +2,13 @@
  * A whole deployment on this machine: PostgreSQL, writers, API nodes, each a process of its own. Whatever has been
  * started is stopped in the opposite order, also when a start fails half-way.
  */
+import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/embedded';
 import type { Model } from '@sluice/model';
 import { SluiceError, type Mode } from '@sluice/protocol';
-import { agree, Database, migrate } from '@sluice/store';
+import { agree, applyRoles, Database, migrate, roleKinds, roleName, type RoleKind } from '@sluice/store';
 import { openKeyStore } from '../keys/key-store.ts';
 import { startGuard, type Guard } from './guard.ts';
 import { portsOf } from './ports.ts';
@@ -42,6 +43,8 @@ export class Cluster {
   readonly #writers: SupervisedProcess[] = [];
   #postgres: EmbeddedPostgres | null = null;
   #token: string | null = null;
+  /** Of all roles, of this start. */
+  readonly #rolePassword = randomBytes(24).toString('base64url');
   #guard: Guard | null = null;
   #starting: Promise<EmbeddedPostgres> | null = null;
   #stopped: Promise<void> | null = null;
@@ -118,6 +121,8 @@ export class Cluster {
   async #prepareDatabase(): Promise<void> {
     const { model, lanes, dataDir } = this.#options;
     await migrate({ url: this.databaseUrl });
+    const passwords = Object.fromEntries(roleKinds.map((kind) => [kind, this.#rolePassword]));
+    await applyRoles({ url: this.databaseUrl, passwords });
     const database = new Database({
       url: this.databaseUrl,
       applicationName: 'sluice dev',
@@ -136,9 +141,19 @@ export class Cluster {
     }
   }
 
+  /** The database as the role of a process: none of them is a superuser. */
+  #urlOf(role: RoleKind): string {
+    const url = new URL(this.databaseUrl);
+    url.username = roleName(role);
+    url.password = this.#rolePassword;
+    return url.href;
+  }
+
   #node(number: number, port: number): SupervisedProcess {
     const { mode, host, auth } = this.#options;
-    return this.#supervise(`api-${number}`, (lastUrl) => [
+    // A node that commits writes itself needs a writer's rights.
+    const role = mode === 'coordinated' ? 'api' : 'writer';
+    return this.#supervise(`api-${number}`, role, (lastUrl) => [
       'api',
       `--mode=${mode}`,
       `--host=${host}`,
@@ -148,14 +163,14 @@ export class Cluster {
   }
 
   #writer(number: number): SupervisedProcess {
-    return this.#supervise(`writer-${number}`, () => [
+    return this.#supervise(`writer-${number}`, 'writer', () => [
       'writer',
       '--sessions',
       String(this.#options.sessions),
     ]);
   }
 
-  #supervise(name: string, args: (lastUrl: string | null) => string[]): SupervisedProcess {
+  #supervise(name: string, role: RoleKind, args: (lastUrl: string | null) => string[]): SupervisedProcess {
     const { modelFiles, lanes, notifications, pollIntervalMs, onEvent, dataDir } = this.#options;
     const shared = [
       ...modelFiles.flatMap((file) => ['--model', file]),
@@ -167,7 +182,7 @@ export class Cluster {
     return new SupervisedProcess({
       name,
       args: (lastUrl) => [...args(lastUrl), ...shared],
-      environment: environmentWith(this.databaseUrl),
+      environment: environmentWith(this.#urlOf(role), this.#urlOf('ops')),
       logFile: join(dataDir, 'logs', `${name}.log`),
       onEvent,
     });
@@ -203,11 +218,11 @@ async function createToken(url: string): Promise<string> {
 }
 
 /** The URL holds a password, so it goes by the environment, which others cannot read, and not by the arguments. */
-function environmentWith(databaseUrl: string): NodeJS.ProcessEnv {
+function environmentWith(databaseUrl: string, operatorUrl: string): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name),
   );
-  return { ...Object.fromEntries(kept), DATABASE_URL: databaseUrl };
+  return { ...Object.fromEntries(kept), DATABASE_URL: databaseUrl, SLUICE_OPERATOR_URL: operatorUrl };
 }
 
 /** Waits for all, then throws the first error: nothing may still be starting while the rest is stopped. */

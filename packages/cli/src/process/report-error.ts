@@ -39,6 +39,12 @@ function explainDatabase(error: DatabaseError): SluiceError {
       'Cannot read the database as it has no Sluice schema of this version: run `sluice migrate`',
     );
   }
+  if (error.sqlState === '42501') {
+    return new SluiceError(
+      'configuration_invalid',
+      'Cannot use the database as this role lacks a right: use the role of this process, and run `sluice roles` after an upgrade',
+    );
+  }
   if (error.isConnectionLoss) {
     return new SluiceError('database_unavailable', `Cannot reach PostgreSQL as the ${error.message}`);
   }

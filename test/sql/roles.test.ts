@@ -1,0 +1,281 @@
+// What each role may do: as the catalogue has it, and as it turns out when a role tries.
+
+import { readFileSync } from 'node:fs';
+import { createClient } from '@sluice/client';
+import { applyRoles, migrate, queries, rolesSql, sqlFolder } from '@sluice/store';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { tableInPlace } from '../support/markdown-part.ts';
+import { model } from '../support/model.ts';
+import { databaseUrl, execute, rolePrefix, roleUrl } from '../support/postgres.ts';
+import { openConnection, sql } from '../support/sql.ts';
+
+const database = useDatabase();
+const roles = ['api', 'writer', 'ops'] as const;
+const refused = { code: '42501' };
+
+describe('sql/roles.sql', () => {
+  test('decides on every table, view, sequence and function', async () => {
+    const text = readFileSync(`${sqlFolder}roles.sql`, 'utf8');
+    const objects = await sql(
+      database.url,
+      `select relname as name from pg_class
+       where relnamespace = 'sluice'::regnamespace and relkind in ('r', 'p', 'v', 'm')
+       union select proname from pg_proc where pronamespace = 'sluice'::regnamespace`,
+    );
+    expect(objects.length).toBeGreaterThan(30);
+    expect(objects.map(({ name }) => name as string).filter((name) => !text.includes(`('${name}',`))).toEqual(
+      [],
+    );
+  });
+
+  test('names nothing that is not there', async () => {
+    const named = [...readFileSync(`${sqlFolder}roles.sql`, 'utf8').matchAll(/^ {6}\('(\w+)',/gm)].map(
+      ([, name]) => name,
+    );
+    const objects = await sql(
+      database.url,
+      `select relname as name from pg_class where relnamespace = 'sluice'::regnamespace
+       union select proname from pg_proc where pronamespace = 'sluice'::regnamespace`,
+    );
+    expect(named.filter((name) => !objects.some((object) => object['name'] === name))).toEqual([]);
+  });
+
+  test('may be applied again, also as the text that is printed, and changes nothing', async () => {
+    const before = await rights();
+    await applyRoles({ url: database.url, prefix: rolePrefix });
+    await execute(database.url, rolesSql(rolePrefix));
+    expect(await rights()).toEqual(before);
+  });
+
+  test('takes back what it did not give', async () => {
+    const before = await rights();
+    await sql(database.url, `grant all on sluice.document to ${rolePrefix}_api`);
+    await sql(database.url, 'grant select on sluice.outcome to public');
+    expect(await rights()).not.toEqual(before);
+    await applyRoles({ url: database.url, prefix: rolePrefix });
+    expect(await rights()).toEqual(before);
+  });
+
+  test('lets migrations run without a superuser, from an empty database on', async () => {
+    const name = `${database.name}_empty`;
+    await execute(database.url, `create database ${name}`);
+    onTestFinished(async () => void (await execute(database.url, `drop database ${name} with (force)`)));
+    const url = databaseUrl(database.url, name);
+    await applyRoles({ url, prefix: rolePrefix });
+    const asOwner = roleUrl(url, 'migrate');
+    await migrate({ url: asOwner });
+    await applyRoles({ url: asOwner, prefix: rolePrefix });
+    const node = createClient({ url: roleUrl(url, 'api'), model });
+    await node.start();
+    expect((await node.status()).isDatabaseReachable).toBe(true);
+    await node.stop();
+  });
+
+  test('is what docs/security.md shows', async () => {
+    const rows = await rights();
+    const names = [...new Set(rows.map(({ name }) => name))];
+    const of = (name: string, role: string) =>
+      rows.find((row) => row.name === name && row.role === role)?.letters ?? '';
+    const { text, expected } = await tableInPlace(
+      'rights',
+      ['', ...roles.map((role) => `\`sluice_${role}\``)],
+      names.map((name) => [`\`${name}\``, ...roles.map((role) => of(name, role))]),
+    );
+    expect(text).toBe(expected);
+  });
+});
+
+const codeOf = (error: unknown): string => (error as { code: string }).code;
+
+interface Right {
+  name: string;
+  role: string;
+  letters: string;
+}
+
+/** Of each role on each table, view and function; `public` too, which has none. */
+async function rights(): Promise<Right[]> {
+  const rows = await sql(
+    database.url,
+    `with entry as (
+       select c.relname as name, a.grantee, a.privilege_type as privilege, false as is_partial
+       from pg_class c, aclexplode(c.relacl) a where c.relnamespace = 'sluice'::regnamespace
+       union all
+       select c.relname, a.grantee, a.privilege_type, true
+       from pg_class c join pg_attribute t on t.attrelid = c.oid, aclexplode(t.attacl) a
+       where c.relnamespace = 'sluice'::regnamespace
+       union all
+       select p.proname || '()', a.grantee, a.privilege_type, false
+       from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+       where p.pronamespace = 'sluice'::regnamespace
+     ),
+     letter as (
+       select distinct name, case grantee when 0 then 'public' else replace(grantee::regrole::text, $1, '') end as role,
+              is_partial,
+              case privilege when 'SELECT' then 'r' when 'INSERT' then 'a' when 'UPDATE' then 'w' when 'DELETE' then 'd'
+                             when 'EXECUTE' then 'call' else lower(privilege) end as letter
+       from entry
+     ),
+     part as (select name, role, is_partial, string_agg(letter, '' order by letter) as letters from letter group by 1, 2, 3)
+     select name, role, string_agg(case when is_partial then '(' || letters || ')' else letters end, ' ' order by is_partial)
+              as letters
+     from part where role <> 'migrate' group by 1, 2 order by 1, 2`,
+    [`${rolePrefix}_`],
+  );
+  return rows as unknown as Right[];
+}
+
+describe('a role', () => {
+  test.each([...roles, 'migrate'] as const)('%s is no superuser and nothing like it', async (role) => {
+    const [row] = await sql(
+      database.url,
+      'select rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls from pg_roles where rolname = $1',
+      [`${rolePrefix}_${role}`],
+    );
+    expect(Object.values(row!)).toEqual([false, false, false, false, false]);
+  });
+
+  test.each(roles)(
+    '%s may not change what there is, take locks apart, or see the secrets of the server',
+    async (role) => {
+      const client = await openConnection(database[`${role}Url`]);
+      const mayLock = role === 'writer';
+      const attempts = [
+        'create table sluice.mine (a integer)',
+        'create table public.mine (a integer)',
+        'create temporary table mine (a integer)',
+        'create schema mine',
+        'alter table sluice.document add column a integer',
+        'drop table sluice.audit',
+        'truncate sluice.outcome',
+        'alter table sluice.audit disable trigger audit_is_append_only',
+        'update sluice.audit set actor = actor',
+        'delete from sluice.audit',
+        "update sluice.outcome set result = 'created'",
+        "update sluice.setting set value = '1'",
+        'delete from sluice.migration',
+        'update sluice.intake set accepted_at = now()',
+        "update sluice.api_key set scopes = '{}'",
+        "update sluice.api_key set hash = ''",
+        'delete from sluice.api_key',
+        'select * from pg_authid',
+        "select pg_read_file('postgresql.conf')",
+        `set role ${rolePrefix}_migrate`,
+        "copy (select 1) to program 'true'",
+        'create function sluice.mine() returns integer language sql as $$ select 1 $$',
+        'select sluice.refuse_change()',
+        ...(mayLock
+          ? []
+          : ['select pg_try_advisory_lock(1936486757, 1)', 'select pg_advisory_lock_shared(1)']),
+      ];
+      const allowed: string[] = [];
+      for (const attempt of attempts) {
+        await client.query(attempt).then(
+          () => allowed.push(attempt),
+          (error: unknown) => expect({ attempt, code: codeOf(error) }).toEqual({ attempt, ...refused }),
+        );
+      }
+      expect(allowed).toEqual([]);
+    },
+  );
+
+  test('of a node may run what a node asks, and nothing that settles, leads or operates', async () => {
+    const allowed = await allowedQueries(database.apiUrl);
+    expect(
+      allowed.filter((name) =>
+        /^(insert|move|update|edit|remove|bury|lock|open|close|pause|redrive|forget)/.test(name),
+      ),
+    ).toEqual(['insertIntake']);
+    for (const name of nodeQueries()) expect(allowed).toContain(name);
+  });
+
+  test('of an operator sees no document, and settles nothing but what waits or was set aside', async () => {
+    const allowed = await allowedQueries(database.opsUrl);
+    expect(
+      allowed.filter((name) => /Documents?$|^(move|bury|block|wake|open|close|cancel|try)/.test(name)),
+    ).toEqual(['countDocuments']);
+    await expect(sql(database.opsUrl, 'select body from sluice.document')).rejects.toMatchObject(refused);
+  });
+
+  test('of a node cancels writes by a function, and can make no other outcome', async () => {
+    await expect(
+      sql(
+        database.apiUrl,
+        `insert into sluice.outcome (write_id, batch_id, ordinal, lane, result, resource, client)
+         values (gen_random_uuid(), gen_random_uuid(), 0, 0, 'created', 'test/notes', '')`,
+      ),
+    ).rejects.toMatchObject(refused);
+    await expect(sql(database.apiUrl, 'delete from sluice.intake')).rejects.toMatchObject(refused);
+    const id = '01998a4e-0000-7000-8000-000000000001';
+    const rows = await sql(
+      database.apiUrl,
+      `select result, code from sluice.cancel_writes(gen_random_uuid(), array['${id}']::uuid[], '{0}', '{test/notes}', '{a}')`,
+    );
+    expect(rows).toEqual([{ result: 'not_applied', code: 'cancelled' }]);
+  });
+});
+
+describe('the database', () => {
+  test('is closed to everybody else, and so is the schema public', async () => {
+    const [row] = await sql(
+      database.url,
+      `select array(select a.privilege_type from pg_database d, aclexplode(d.datacl) a
+                    where d.datname = current_database() and a.grantee = 0) as of_database,
+              array(select a.privilege_type from pg_namespace n, aclexplode(n.nspacl) a
+                    where n.nspname in ('public', 'sluice') and a.grantee = 0) as of_schemas,
+              array(select p.proname::text from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+                    where p.pronamespace = 'pg_catalog'::regnamespace and p.proname like 'pg\\_%advisory\\_%' and a.grantee = 0)
+                as locks`,
+    );
+    expect(row).toEqual({ of_database: [], of_schemas: [], locks: [] });
+  });
+
+  test('gives nothing of ours to everybody', async () => {
+    expect((await rights()).filter(({ role }) => role === 'public')).toEqual([]);
+  });
+
+  test('has functions that act for others only with a fixed search path and an owner who is no superuser', async () => {
+    const rows = await sql(
+      database.url,
+      `select p.proname as name, p.proconfig as settings, r.rolsuper as is_superuser
+       from pg_proc p join pg_roles r on r.oid = p.proowner
+       where p.pronamespace = 'sluice'::regnamespace and p.prosecdef
+         -- A body of standard SQL is bound to what it names when it is made.
+         and p.prosqlbody is null`,
+    );
+    expect(rows).toContainEqual(expect.objectContaining({ name: 'cancel_writes' }));
+    for (const row of rows) {
+      expect(row).toMatchObject({ settings: ['search_path=pg_catalog, pg_temp'], is_superuser: false });
+    }
+  });
+});
+
+/** Names of the statements that a role may run: EXPLAIN looks at rights as execution does. */
+async function allowedQueries(url: string): Promise<string[]> {
+  const client = await openConnection(url);
+  const allowed: string[] = [];
+  for (const { name, text } of queries.values()) {
+    await client.query(`explain (generic_plan) ${text}`).then(
+      () => allowed.push(name),
+      (error: unknown) => expect({ name, code: codeOf(error) }).toEqual({ name, ...refused }),
+    );
+  }
+  return allowed;
+}
+
+/** The statements that the sources of a coordinated node name. */
+function nodeQueries(): string[] {
+  const files = [
+    'create-client',
+    'coordinated-path',
+    'guarded-path',
+    'intake-gauge',
+    'intake-buffer',
+    'blocked-quota',
+  ];
+  const source = files
+    .map((file) => readFileSync(`${sqlFolder}../packages/client/src/${file}.ts`, 'utf8'))
+    .join('\n');
+  return [...queries.keys(), 'cancelWrites'].filter((name) => source.includes(`'${name}'`));
+}
