@@ -99,6 +99,37 @@ describe('sluice roles', () => {
 });
 
 describe('sluice api, writer, load and status', () => {
+  test(
+    'end a wait for good when the node is told to stop and nobody settles the write',
+    { timeout },
+    async () => {
+      const settings = { DATABASE_URL: database.url, SLUICE_MODEL: model, SLUICE_LOG_LEVEL: 'error' };
+      const node = startSluice(
+        ['api', '--port', '0', '--drain-ms', '100', '--leader-grace-ms', '60000'],
+        settings,
+      );
+      const { url } = await node.event('ready');
+      const answer = fetch(`${String(url)}/data/sample/gradeLevelDescriptors`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ namespace: 'uri://sample.org/X', codeValue: 'X', shortDescription: 'X' }),
+      });
+      await eventually(async () =>
+        expect(await execute(database.url, 'select count(*)::int as n from sluice.intake')).toEqual([
+          { n: 1 },
+        ]),
+      );
+      node.kill('SIGTERM');
+      const { status, json } = await answer.then(async (each) => ({
+        status: each.status,
+        json: await each.json(),
+      }));
+      expect({ status, json }).toMatchObject({ status: 503, json: { code: 'cancelled' } });
+      expect(await node.ended).toMatchObject({ code: 0 });
+      expect(await execute(database.url, 'select count(*)::int as n from sluice.intake')).toEqual([{ n: 0 }]);
+    },
+  );
+
   test('work together, and stop in order when told to', { timeout }, async () => {
     const folder = await createDataDir();
     const file = join(folder, 'a.ndjson');

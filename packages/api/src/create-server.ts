@@ -45,6 +45,9 @@ export interface ServerOptions {
   };
 }
 
+/** Between two looks for connections that have become idle while the server closes. */
+const closeIdleMs = 50;
+
 export function createServer(options: ServerOptions): FastifyInstance {
   const { auth, corsOrigins = [], onRequest, basePath = '', limits = defaultLimits } = options;
   const { answers = { answerError, answerNotFound } } = options;
@@ -88,6 +91,14 @@ export function createServer(options: ServerOptions): FastifyInstance {
   admission(app, quota);
   bodyClock(app, limits.bodyTimeoutMs, (error, request, reply) => {
     void answers.answerError(error, request, reply);
+  });
+  app.addHook('preClose', (done) => {
+    // A connection that was busy when the end began is idle once its request is answered, and would keep the server open.
+    const timer = setInterval(() => app.server.closeIdleConnections(), closeIdleMs);
+    timer.unref();
+    app.server.once('close', () => clearInterval(timer));
+    if (!app.server.listening) clearInterval(timer);
+    done();
   });
   app.setErrorHandler((error, request, reply) => answers.answerError(error, request, reply));
   app.setNotFoundHandler((request, reply) => answers.answerNotFound(request, reply));
