@@ -23,6 +23,8 @@ export function problemOfAny(error: unknown, request: FastifyRequest): Problem {
   const { code = '', statusCode = 500 } = error as Partial<FastifyError>;
   if (code.startsWith('FST_ERR_') && statusCode < 500)
     return problemOf(serverErrors[code] ?? 'invalid_request');
+  // A client that hung up hears nothing of it, and it is no defect.
+  if (code === 'ECONNRESET' && !request.raw.complete) return problemOf('invalid_request');
   request.log.error(
     { correlationId: request.id, route: request.routeOptions.url, ...describeError(error) },
     'failed',

@@ -13,8 +13,13 @@ import type { Resource } from '@sluice/model';
 /** Faults told of one document: the rest would say no more. */
 const FAULTS_MAX = 100;
 
-export function nativeProfile({ scanner, limits }: Pick<ApiNode, 'scanner' | 'limits'>): Profile {
+export function nativeProfile({
+  client,
+  scanner,
+  limits,
+}: Pick<ApiNode, 'client' | 'scanner' | 'limits'>): Profile {
   const validator = new SchemaValidator();
+  validator.check(client.model);
   const checked = (taken: DocumentText, resource: Resource): DocumentText => {
     const faults = validator.faultsOf(resource, taken.document);
     if (faults.length > 0) throw invalidDocument(faults);

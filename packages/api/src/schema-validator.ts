@@ -1,5 +1,6 @@
 /** JSON Schemas of a model's resources, each compiled when its first document comes. */
-import type { Resource } from '@sluice/model';
+import { canonicalJson, type Model, type Resource } from '@sluice/model';
+import { SluiceError } from '@sluice/protocol';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
 
@@ -23,20 +24,63 @@ export class SchemaValidator {
       logger: false,
       formats: { ...fullFormats, ...formats },
     });
+    // Ajv's own compares each object of an array with every other: a hundred thousand would stop the node for minutes.
+    this.#ajv.removeKeyword('uniqueItems');
+    this.#ajv.addKeyword({
+      keyword: 'uniqueItems',
+      type: 'array',
+      schemaType: 'boolean',
+      error: { message: 'must NOT have equal elements' },
+      validate: (isAsked: boolean, elements: unknown[]) => !isAsked || areDistinct(elements),
+    });
   }
 
   /** All that is wrong with a document; empty: nothing, or the resource has no schema. */
   faultsOf(resource: Resource, document: unknown): readonly SchemaFault[] {
     if (resource.jsonSchema === null) return [];
-    let validate = this.#compiled.get(resource);
-    if (validate === undefined) {
-      // Whatever draft a schema names, the keywords that matter mean the same.
-      const { $schema: _, ...schema } = resource.jsonSchema as Record<string, unknown>;
-      validate = this.#ajv.compile(schema);
-      this.#compiled.set(resource, validate);
-    }
+    const validate = this.#compiled.get(resource) ?? this.#compile(resource, resource.jsonSchema);
     return validate(document) ? [] : (validate.errors ?? []);
   }
+
+  /**
+   * Compiles what somebody has written by hand; of the hundreds of schemas that are published together, each is only
+   * looked at, as compiling them takes seconds.
+   * @throws {SluiceError} `configuration_invalid` at the first that is no schema
+   */
+  check({ resources, profile }: Model): void {
+    for (const resource of resources) {
+      const { jsonSchema, endpoint } = resource;
+      if (jsonSchema === null) continue;
+      try {
+        if (profile === 'native') this.#compile(resource, jsonSchema);
+        else if (this.#ajv.validateSchema(withoutDraft(jsonSchema)) !== true)
+          throw new Error(this.#ajv.errorsText());
+      } catch (cause) {
+        throw new SluiceError(
+          'configuration_invalid',
+          `Cannot use the model as the schema of ${endpoint} is wrong: ${(cause as Error).message}`,
+          { cause },
+        );
+      }
+    }
+  }
+
+  #compile(resource: Resource, jsonSchema: object): ValidateFunction {
+    const validate = this.#ajv.compile(withoutDraft(jsonSchema));
+    this.#compiled.set(resource, validate);
+    return validate;
+  }
+}
+
+/** Whatever draft a schema names, the keywords that matter mean the same. */
+function withoutDraft(jsonSchema: object): object {
+  const { $schema: _, ...schema } = jsonSchema as Record<string, unknown>;
+  return schema;
+}
+
+function areDistinct(elements: readonly unknown[]): boolean {
+  const seen = new Set<string>();
+  return elements.every((element) => seen.size < seen.add(canonicalJson(element)).size);
 }
 
 /** `/sections/2/name` as `$.sections[2].name`. */

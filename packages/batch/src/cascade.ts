@@ -198,12 +198,12 @@ function cascadeOf(root: Carried, all: readonly Carried[]): Cascade {
       lane,
       edits: carried.edits,
     });
-    for (const id of now.referenceIds) {
-      if (!before.referenceIds.includes(id))
-        cascade.addedReferences.push({ documentId, referentialId: id, lane });
+    const [referred, refers] = [new Set(before.referenceIds), new Set(now.referenceIds)];
+    for (const id of refers) {
+      if (!referred.has(id)) cascade.addedReferences.push({ documentId, referentialId: id, lane });
     }
-    for (const id of before.referenceIds) {
-      if (!now.referenceIds.includes(id)) cascade.removedReferences.push({ documentId, referentialId: id });
+    for (const id of referred) {
+      if (!refers.has(id)) cascade.removedReferences.push({ documentId, referentialId: id });
     }
   }
   return cascade;

@@ -16,9 +16,13 @@ export function settleOptions(model: Model, options: ModelOptions): SettleOption
     allowsIdentityUpdate: (endpoint) => model.findEndpoint(endpoint)?.allowIdentityUpdates ?? false,
     describeMissing(endpoint, body, referentialIds) {
       const resource = model.findEndpoint(endpoint);
-      const known = resource === undefined ? [] : describeDocument(resource, JSON.parse(body)).references;
+      const references =
+        resource === undefined ? [] : describeDocument(resource, JSON.parse(body)).references;
+      // A document may have tens of thousands, and be refused for all of them: looked up one by one, they would keep the
+      // writer from its lanes for so long that it loses them.
+      const known = new Map(references.map((reference) => [reference.referentialId, reference]));
       const missing = referentialIds.map((referentialId): MissingReference => {
-        const reference = known.find((each) => each.referentialId === referentialId);
+        const reference = known.get(referentialId);
         if (reference === undefined) return { referentialId, resource: null, path: null };
         const { resource: name, path, isDescriptor } = reference;
         return { referentialId, resource: name, path, isDescriptor };

@@ -71,8 +71,9 @@ export class Reads {
       const described = body === null ? undefined : this.#model.findEndpoint(resource);
       if (body === null || described === undefined) continue;
       const { references } = describeDocument(described, JSON.parse(body));
+      const known = new Map(references.map((reference) => [reference.referentialId, reference]));
       for (const awaited of awaits) {
-        const reference = references.find(({ referentialId }) => referentialId === awaited.awaitedId);
+        const reference = known.get(awaited.awaitedId);
         if (reference === undefined) continue;
         awaited.resource = reference.resource;
         awaited.path = reference.path;

@@ -110,6 +110,9 @@ export function modelFault(at: string, what: string, source: string): ModelError
   return new ModelError('invalid_model', `Cannot read the model as ${at} ${what} (${source})`, at);
 }
 
+/** How ids begin: project and name with nothing between them. */
+const spellingOf = ({ project, name }: ResourceName): string => project + name;
+
 export const keyOf = (resource: ResourceName): string => `${resource.project}/${resource.name}`;
 
 /** Throws at the first name, path or endpoint that does not fit the rest of the model. */
@@ -117,6 +120,9 @@ export function checkDefinition(definition: ModelDefinition): void {
   const identities = new Map<string, readonly string[]>();
   const endpoints = new Map<string, ResourceDefinition>();
   for (const abstract of definition.abstracts) identities.set(keyOf(abstract), abstract.identityPaths);
+  const spelled = new Map(
+    definition.abstracts.map((abstract) => [spellingOf(abstract), abstract as ResourceName]),
+  );
 
   for (const resource of definition.resources) {
     const { at, source } = resource;
@@ -134,6 +140,11 @@ export function checkDefinition(definition: ModelDefinition): void {
       throw modelFault(`${at}.name`, `is the name of another resource: '${keyOf(resource)}'`, source);
     }
     identities.set(keyOf(resource), resource.identityPaths);
+    const twin = spelled.get(spellingOf(resource));
+    if (twin !== undefined) {
+      throw modelFault(`${at}.name`, `is spelled like '${keyOf(twin)}' in ids: '${keyOf(resource)}'`, source);
+    }
+    spelled.set(spellingOf(resource), resource);
   }
 
   for (const resource of definition.resources) {

@@ -181,4 +181,17 @@ describe('a document', () => {
   ])('is refused where it is not of the shape of %s: %j', (name, document, path) => {
     expect(fault(name, document)).toMatchObject({ code: 'invalid_document', path });
   });
+
+  it('refuses an identity that reads as another', () => {
+    const plan = (periodName: string, schoolId: string) => ({ periodName, schoolReference: { schoolId } });
+    const between = '#$.schoolReference.schoolId=';
+    for (const document of [plan(`One${between}2`, '3'), plan('One', `2${between}3`)]) {
+      expect(() => describeDocument(resource('Period'), document)).toThrow(
+        'holds what separates identifying values',
+      );
+    }
+    expect(describeDocument(resource('Period'), plan('One#$', '2')).referentialId).not.toBe(
+      describeDocument(resource('Period'), plan('One', '#$2')).referentialId,
+    );
+  });
 });

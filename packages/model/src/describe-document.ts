@@ -46,6 +46,7 @@ export function describeDocument(resource: Resource, document: unknown): Documen
   let superclassName = '';
   for (let index = 0; index < identity.length; index++) {
     const { value } = identity[index]!;
+    if (value.includes('#$')) demandUnambiguous(resource, index, value);
     name += values[index]!.part + value;
     if (superclassParts !== null) superclassName += superclassParts[index]! + value;
   }
@@ -57,6 +58,16 @@ export function describeDocument(resource: Resource, document: unknown): Documen
       superclassPaths && identity.map(({ value }, index) => ({ path: superclassPaths[index]!, value })),
     references: referencesOf(resource, body),
   };
+}
+
+/**
+ * The name behind a referentialId quotes nothing: a value that spells the beginning of the next one would give two
+ * identities one name, and one document would replace the other. What such a value refers to exists no more than it.
+ */
+function demandUnambiguous(resource: Resource, index: number, value: string): void {
+  const { values } = resource.identity;
+  const isAmbiguous = values.some(({ part }, place) => place > 0 && value.includes(part));
+  if (isAmbiguous) throw invalid(`$${values[index]!.text}`, 'holds what separates identifying values');
 }
 
 function ownIdentity(resource: Resource, body: JsonObject): IdentityElement[] {

@@ -66,8 +66,9 @@ export async function nameAwaited(
       const resource = write && model.findEndpoint(write.resource);
       if (write === undefined || resource === undefined || row['body'] === null) continue;
       const { references } = describeDocument(resource, JSON.parse(row['body'] as string));
+      const known = new Map(references.map((reference) => [reference.referentialId, reference]));
       for (const each of awaited.get(write.writeId) ?? []) {
-        const reference = references.find(({ referentialId }) => referentialId === each.awaitedId);
+        const reference = known.get(each.awaitedId);
         if (reference === undefined) continue;
         each.resource = reference.resource;
         each.path = reference.path;

@@ -10,6 +10,7 @@ import { findResource, readId, type ApiNode } from '../node.ts';
 import { problemOfOutcome, retryAfterSeconds, type Problem } from '../problem.ts';
 import type { Profile } from '../profile.ts';
 import { readIfMatch } from '../request-headers.ts';
+import { SchemaValidator } from '../schema-validator.ts';
 import { readListQuery } from './list-query.ts';
 import { metadataRoutes } from './metadata-routes.ts';
 import {
@@ -27,6 +28,7 @@ import { problemOfRefusal } from './refusal.ts';
 
 export function edfiProfile(node: Omit<ApiNode, 'profile'>): Profile {
   const { client, limits } = node;
+  new SchemaValidator().check(client.model);
   const documents = new EdFiDocuments(node.scanner);
 
   const answerProblem = (request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply => {

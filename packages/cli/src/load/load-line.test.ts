@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -28,6 +28,15 @@ describe('a line of a load', () => {
       );
     },
   );
+
+  test.each(['', 'a', '/', 'a/b/c', '../../x', 'a b/c', 'a/b?c', 'http://x/y', 'a/\\r\\nX: y', 'a/\\ud800'])(
+    'is refused with an endpoint that cannot be part of a URL: %j',
+    (endpoint) => {
+      expect(() => parseLoadLine(`{"endpoint":"${endpoint}","document":{}}`, 'here:1')).toThrow(
+        'has an "endpoint" that is none such as /ed-fi/students',
+      );
+    },
+  );
 });
 
 describe('the files of a load', () => {
@@ -40,6 +49,7 @@ describe('the files of a load', () => {
 
   test('are the *.ndjson files of a folder in the order of their names', async () => {
     const folder = await setup({ '10-b.ndjson': '', '02-a.ndjson': '', 'notes.txt': '' });
+    await mkdir(join(folder, 'c.ndjson'));
     expect(await findLoadFiles([folder])).toEqual([join(folder, '02-a.ndjson'), join(folder, '10-b.ndjson')]);
     await expect(findLoadFiles([join(folder, 'none')])).rejects.toThrow('there is no such file or folder');
   });

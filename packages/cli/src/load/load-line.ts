@@ -14,6 +14,8 @@ export interface LoadLine {
   document: unknown;
 }
 
+const endpointForm = /^\/?[\w.-]+\/[\w.-]+$/;
+
 /** @throws {Error} with a sentence that shows nothing of the line */
 export function parseLoadLine(text: string, source: string): LoadLine {
   let parsed: unknown;
@@ -25,6 +27,8 @@ export function parseLoadLine(text: string, source: string): LoadLine {
   const { endpoint, document } = (parsed ?? {}) as Record<string, unknown>;
   if (typeof endpoint !== 'string' || document === undefined)
     throw new Error('has no "endpoint" or no "document"');
+  // Sent as it is, what cannot be part of a URL would look like a node that does not answer.
+  if (!endpointForm.test(endpoint)) throw new Error('has an "endpoint" that is none such as /ed-fi/students');
   return { source, endpoint: endpoint.replace(/^\//, ''), body: sliceMember(text, 'document'), document };
 }
 

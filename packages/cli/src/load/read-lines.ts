@@ -31,7 +31,11 @@ export async function findLoadFiles(paths: readonly string[]): Promise<string[]>
       files.push(path);
       continue;
     }
-    const names = (await readdir(path)).filter((name) => name.endsWith('.ndjson')).sort();
+    const entries = await readdir(path, { withFileTypes: true });
+    const names = entries
+      .filter((entry) => entry.name.endsWith('.ndjson') && !entry.isDirectory())
+      .map(({ name }) => name)
+      .sort();
     if (names.length === 0) {
       throw new SluiceError(
         'configuration_invalid',

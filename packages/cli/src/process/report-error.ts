@@ -18,9 +18,12 @@ export function reportError(error: unknown, isJson: boolean): number {
 function explain(error: unknown): Error {
   if (error instanceof DatabaseError) return explainDatabase(error);
   if (!(error instanceof Error)) return new Error(String(error));
-  const { code, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
+  const { code, path, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
   if (code === 'EADDRINUSE') {
     return new SluiceError('configuration_invalid', `Cannot start as the port is taken: ${port}`);
+  }
+  if (path !== undefined && port === undefined) {
+    return new SluiceError('configuration_invalid', `Cannot use a file or folder (${code}): ${path}`);
   }
   if (code === 'EADDRNOTAVAIL' || code === 'EACCES') {
     const where = port === undefined ? '' : `: ${address}:${port}`;
