@@ -72,9 +72,9 @@ woken as (
   update sluice.intake i set blocked_at = null
   from free f
   where i.write_id = f.write_id and i.blocked_at is not null
-  returning 1
+  returning i.position
 )
-select (select count(*) from woken) as woken,
+select (select count(*) from woken) as woken, (select min(position) from woken) as woken_from,
        greatest((select count(*) from met), (select count(*) from hopeless)) = $4 as has_more,
        array(select awaited_id from met_ids where lane <> all($3::smallint[])
              union
@@ -110,7 +110,7 @@ limit $4;
 -- deadline alone, as a time that stands still and a lane that no index knows leave no other way.
 update sluice.intake set blocked_at = null, reference_deadline = null
 where blocked_at is not null and reference_deadline <= statement_timestamp() and lane + 0 = any($1::smallint[])
-returning write_id;
+returning position;
 
 -- name: readFailures
 -- Why what these writes awaited did not come.

@@ -20,16 +20,18 @@ select pg_notify('sluice_wakeup', '') where $16;
 
 -- name: readReady
 -- The front of each lane, in order of arrival over all of them; blocked writes are left aside. How long each has waited
--- would cost a tenth of the read, so one in sixteen tells, and those that are traced.
+-- would cost a tenth of the read, so one in sixteen tells, and those that are traced. $3: of each lane, the
+-- position behind which to look: below it are dead rows, of which an open transaction elsewhere may keep millions
+-- (sql/README.md, low positions).
 select i.write_id, i.lane, i.position, i.operation, i.resource, i.document_id, i.referential_id, i.superclass_id,
        i.reference_ids, i.content_hash, i.if_match, i.client, i.idempotency_key, i.was_blocked, i.node,
        case when i.reference_deadline > clock_timestamp() then i.reference_deadline end as reference_deadline,
        case when i.position % 16 = 0 or i.traceparent is not null
             then date_part('epoch', statement_timestamp() - i.accepted_at) end as waited_seconds, i.traceparent
-from unnest($1::smallint[]) as l (lane)
+from unnest($1::smallint[], $3::bigint[]) as l (lane, low)
 cross join lateral (
   select * from sluice.intake
-  where intake.lane = l.lane and blocked_at is null
+  where intake.lane = l.lane and blocked_at is null and position > l.low
   order by position
   limit $2
 ) i
@@ -76,23 +78,26 @@ select write_id, body::text as body from sluice.intake where write_id = any($1::
 -- name: readGauge
 -- What a node asks before it takes more: which lanes are led, and how far each is behind. Never counted: the positions
 -- given since that of the oldest write that waits its turn, which is what a lane would have to drain if all were its own.
--- Writes that were blocked keep the position and the time of their arrival and say nothing of the drain.
+-- Writes that were blocked keep the position and the time of their arrival and say nothing of the drain. $1, $2: of these
+-- lanes, the position behind which to look. `front`: behind which to look next time.
 with given as materialized (
   select coalesce(pg_sequence_last_value('sluice.intake_position_seq'::regclass), 0) as position
 )
 select l.lane, l.lane::integer = any((select sluice.led_lanes())::integer[]) as is_led,
        extract(epoch from clock_timestamp() - greatest(l.led_since, l.left_at)) as changed_seconds,
        (select position from given) - o.position as behind,
-       extract(epoch from clock_timestamp() - o.accepted_at) as oldest_seconds
+       extract(epoch from clock_timestamp() - o.accepted_at) as oldest_seconds,
+       case when o.looked_at = 0 then (select position from given) else o.first - 1 end as front
 from sluice.lane l
-left join lateral (
-  select f.position, f.accepted_at
+left join unnest($1::smallint[], $2::bigint[]) as b (lane, low) on b.lane = l.lane
+cross join lateral (
+  select min(f.position) filter (where not f.was_blocked) as position,
+         min(f.accepted_at) filter (where not f.was_blocked) as accepted_at,
+         min(f.position) as first, count(*) as looked_at
   from (select position, accepted_at, was_blocked from sluice.intake i
-        where i.lane = l.lane and i.blocked_at is null order by position limit 64) f
-  where not f.was_blocked
-  order by f.position
-  limit 1
-) o on true;
+        where i.lane = l.lane and i.blocked_at is null and i.position > coalesce(b.low, 0)
+        order by position limit 64) f
+) o;
 
 -- name: findInWay
 -- Is a write on its way that a write of this identity or document must not overtake? For writes that bypass the intake.

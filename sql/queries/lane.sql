@@ -117,7 +117,7 @@ where writer_id = $1;
 -- name: beat
 -- What a session looks at while it leads or waits: who lives, which lanes are led and which are paused, whether there is
 -- work in its own, and whether its writer is to drain. $3: lanes are owned by leases, not by locks. A read: it costs no flush. One look into an index for each lane:
--- to ask all lanes at once may mean to walk through all blocked writes.
+-- to ask all lanes at once may mean to walk through all blocked writes. $4: of each lane, the position behind which to look.
 select
   case when $3 then (select count(*) from sluice.lease_session where alive_until > clock_timestamp())
        else (select count(*) from pg_locks where locktype = 'advisory' and classid = 1936486758 and granted
@@ -127,8 +127,8 @@ select
                     and database = (select oid from pg_database where datname = current_database())) end as led_lanes,
   array(select lane from sluice.lane where paused_at is not null) as paused_lanes,
   exists (select from sluice.writer where writer_id = $2 and drain_requested_at is not null) as is_draining,
-  exists (select from unnest($1::smallint[]) as l (lane) cross join lateral
-            (select from sluice.intake i where i.lane = l.lane and i.blocked_at is null
+  exists (select from unnest($1::smallint[], $4::bigint[]) as l (lane, low) cross join lateral
+            (select from sluice.intake i where i.lane = l.lane and i.blocked_at is null and i.position > l.low
              order by i.position limit 1) r
           where l.lane <> all(array(select lane from sluice.lane where paused_at is not null))) as has_ready,
   exists (select from unnest($1::smallint[]) as l (lane) cross join lateral

@@ -198,16 +198,17 @@ async function printPlans(url: string): Promise<void> {
        (select write_id from sluice.intake where client = 'blocked' limit $2)`,
     [referentialId, dependants],
   );
+  const fronts = `array_fill(0::bigint, array[16])`;
   const nowhere = `'00000000-0000-0000-0000-000000000000'`;
   const plans: [title: string, name: string, values: string][] = [
-    ['', 'readReady', `${lanes}, 512`],
+    ['', 'readReady', `${lanes}, 512, ${fronts}`],
     ['512 identities that nobody blocked provides', 'readBlockedKeys', `${ids}, '{}', '{}'`],
     ['512 ids that nobody awaits', 'wakeAwaiting', `${ids}, '{}', ${lanes}, 10000`],
     [`one id that ${dependants} await`, 'wakeAwaiting', `'{${referentialId}}', '{}', ${lanes}, 10000`],
     ['', 'nextAwaited', `${lanes}, ${nowhere}, ${nowhere}, 2000`],
     ['512 ids that nobody provides', 'lookAwaited', ids],
     ['', 'expireReferenceDeadlines', lanes],
-    ['', 'beat', lanes],
+    ['', 'beat', `${lanes}, ${nowhere}, false, ${fronts}`],
   ];
   for (const [title, name, values] of plans) {
     await session.query(`prepare "${name}${title}" as ${query(name).text}`);

@@ -46,11 +46,13 @@ export class PausedError extends Error {
  * The ready writes of the lanes that a session leads: the fence comes first, and its answer before any read.
  * @param paused Lanes whose writes are left alone. The fence tells which they are now, so it is corrected by it: lanes
  *   that were not known to be paused are passed over, those that no longer are come with the next batch.
+ * @param behind The position of a lane behind which to look: everything ready up to it has been settled.
  */
 export function intakeOrigin(
   terms: ReadonlyMap<number, number>,
   writesMax: number,
   paused: Set<number> = new Set(),
+  behind: (lane: number) => number = () => 0,
 ): Origin {
   const lanes = [...terms.keys()];
   const drained = paused.size === 0 ? lanes : lanes.filter((lane) => !paused.has(lane));
@@ -62,7 +64,7 @@ export function intakeOrigin(
         { name: 'begin' },
         { name: 'lockTerms', values: [lanes] },
         only === null
-          ? { name: 'readReady', values: [drained, writesMax] }
+          ? { name: 'readReady', values: [drained, writesMax, drained.map(behind)] }
           : { name: 'readWrites', values: [only, false] },
       ]);
       const found = new Map(fence?.rows.map((row) => [row['lane'] as number, row['term'] as number]));

@@ -20,6 +20,7 @@ export {
 export { prefill } from './prefill.ts';
 export { measurementLine, reportLines } from './report/lines.ts';
 export { reportPage } from './report/page.ts';
+export { costsOf, predict, type Costs, type Deployment, type Prediction } from './sizing.ts';
 export type { ContenderSummary, Growth, PointResult } from './summary.ts';
 export { benchModel, describe, itemDocument } from './workload/bench-model.ts';
 export { makeItems } from './workload/item-rows.ts';

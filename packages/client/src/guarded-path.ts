@@ -34,9 +34,9 @@ export class GuardedPath implements WritePath {
       highWaterWrites,
       highWaterMs,
       leaderGraceMs,
-      async run(name) {
+      async run(name, values) {
         try {
-          return await database.run(name, [], gaugeTimeoutMs);
+          return await database.run(name, values, gaugeTimeoutMs);
         } catch (error) {
           onError(error, name);
           throw error;

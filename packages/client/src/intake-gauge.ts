@@ -13,7 +13,7 @@ export interface IntakeGaugeOptions {
   highWaterMs: number;
   /** How long a lane may be without a leader: hand-over and take-over are shorter. */
   leaderGraceMs: number;
-  run: (name: string) => Promise<Row[]>;
+  run: (name: string, values: readonly unknown[]) => Promise<Row[]>;
 }
 
 interface LaneGauge {
@@ -24,6 +24,8 @@ interface LaneGauge {
   leaderlessSince: number;
   isOverloaded: boolean;
   oldestSeconds: number;
+  /** Nothing was ready up to this position: the next look begins behind it. */
+  front: number;
 }
 
 /** A look that is older is repeated, while writes go on coming in. */
@@ -34,6 +36,8 @@ const lookTimeoutMs = 250;
 /** Looking takes at most this share of the time. */
 const lookShare = 0.05;
 const retryAfterSecondsMax = 30;
+/** Every so often a look leaves nothing out. */
+const fullLookEvery = 30;
 
 export class IntakeGauge {
   readonly #options: IntakeGaugeOptions;
@@ -41,6 +45,7 @@ export class IntakeGauge {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #nextLookAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | null = null;
+  #looks = 0;
 
   constructor(options: IntakeGaugeOptions) {
     this.#options = options;
@@ -81,8 +86,11 @@ export class IntakeGauge {
 
   async #look(): Promise<void> {
     const began = performance.now();
+    // What was not committed yet may appear below; where a transaction is open elsewhere, so are all rows that are dead.
+    const isFull = this.#looks++ % fullLookEvery === 0;
     try {
-      const rows = await this.#options.run('readGauge');
+      const fronts = [...this.#lanes.values()].map(({ front }) => (isFull ? 0 : front));
+      const rows = await this.#options.run('readGauge', [[...this.#lanes.keys()], fronts]);
       const now = (this.#lookedAt = performance.now());
       for (const row of rows) this.#take(row, now);
     } catch {
@@ -108,6 +116,7 @@ export class IntakeGauge {
       leaderlessSince: Math.max(ledAt, changedAt),
       isOverloaded: behind >= highWaterWrites * share || oldestSeconds * 1000 >= highWaterMs * share,
       oldestSeconds,
+      front: Number(row['front'] ?? 0),
     });
   }
 

@@ -22,6 +22,8 @@ export interface BlockedWritesOptions {
   onBatch: (report: BatchReport, lanes: number) => void;
   /** Lanes in which nothing is settled now. */
   paused: Set<number>;
+  /** Something of this position and perhaps more behind it is ready again. */
+  onWoken: (position: number) => void;
 }
 
 /** Ids that were hinted and not looked at yet. */
@@ -97,7 +99,9 @@ export class BlockedWrites {
     const hinted = new Set(this.#hinted);
     this.#hinted.clear();
     let woken = await this.#look(hinted, lanes, '');
-    woken += (await this.#session.run('expireReferenceDeadlines', [lanes])).length;
+    const expired = await this.#session.run('expireReferenceDeadlines', [lanes]);
+    for (const row of expired) this.#options.onWoken(row['position'] as number);
+    woken += expired.length;
     if (this.#isTakingOver || performance.now() >= this.#nextSliceAt) woken += await this.#lookAtSlice(lanes);
     woken += await this.#settleTogether(lanes);
     return woken;
@@ -157,6 +161,8 @@ export class BlockedWrites {
       const [row] = await this.#session.run('wakeAwaiting', [met, lost, lanes, wakeMax]);
       woken += row?.['woken'] as number;
       hasMore = row?.['has_more'] === true;
+      const wokenFrom = row?.['woken_from'] as number | null;
+      if (wokenFrom !== null) this.#options.onWoken(wokenFrom);
       const elsewhere = row?.['elsewhere'] as string[];
       if (isFirst && tellsOthers && elsewhere.length > 0) {
         await this.#session.flight([

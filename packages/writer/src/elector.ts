@@ -44,13 +44,20 @@ export class Elector {
     await this.#options.ownership.join();
   }
 
-  /** Looks around, and takes or gives back lanes until this session has its share. */
-  async beat(): Promise<Beat> {
+  /**
+   * Looks around, and takes or gives back lanes until this session has its share.
+   * @param behind The position of a lane behind which to look for what is ready.
+   * @param isSweep It may take long, as it passes over all that is dead.
+   */
+  async beat(behind: (lane: number) => number, isSweep: boolean): Promise<Beat> {
     const { ownership, writerId } = this.#options;
     await ownership.keep(this.terms);
     const led = [...this.terms.keys()];
-    const values = [led, writerId, ownership.isLease];
-    const [beat] = await this.#session.flight([{ name: 'beat', values }], { answerTimeoutMs: beatTimeoutMs });
+    const values = [led, writerId, ownership.isLease, led.map(behind)];
+    const [beat] = await this.#session.flight(
+      [{ name: 'beat', values }],
+      isSweep ? {} : { answerTimeoutMs: beatTimeoutMs },
+    );
     const row = beat?.rows[0];
     const isDraining = row?.['is_draining'] === true;
     const hasResumed = this.#notePaused(row?.['paused_lanes'] as number[]);

@@ -18,6 +18,7 @@ import { CrashGuard } from './crash-guard.ts';
 import { Elector, type Beat } from './elector.ts';
 import { leaseOwnership } from './lease-ownership.ts';
 import { lockOwnership } from './lock-ownership.ts';
+import { LowPositions } from './low-positions.ts';
 import type { WokenBy } from './observer.ts';
 
 export interface LaneSessionOptions {
@@ -84,6 +85,9 @@ export class LaneSession {
   /** The server lacks something: until then it is left alone. */
   #goOnAt = 0;
   #blocked: BlockedWrites | null = null;
+  #low = new LowPositions();
+  /** This round of the loop leaves nothing out; how long its looks have taken so far. */
+  #sweep: { tookMs: number } | null = null;
   #beat: Beat = {
     hasReady: false,
     hasBlocked: false,
@@ -184,7 +188,13 @@ export class LaneSession {
       onOpened: (opened) => guard.take(opened),
     });
     this.#elector = elector;
-    const blocked = new BlockedWrites(session, { settle, onBatch, paused: elector.paused });
+    const low = (this.#low = new LowPositions());
+    const blocked = new BlockedWrites(session, {
+      settle,
+      onBatch,
+      paused: elector.paused,
+      onWoken: (position) => low.lower(position),
+    });
     this.#blocked = blocked;
     const guard = new CrashGuard(session, elector.terms, {
       batchWritesMax,
@@ -221,6 +231,8 @@ export class LaneSession {
           this.#goOnAt = performance.now() + reconnectDelayMs(troubles++);
         }
       }
+      if (this.#sweep !== null) low.noteSweep(this.#sweep.tookMs);
+      this.#sweep = null;
       const now = performance.now();
       const isWaiting = now < this.#goOnAt;
       if (isWaiting || (isDone && !this.#isHinted))
@@ -262,12 +274,18 @@ export class LaneSession {
   /** True: it has taken lanes. */
   async #lookAround(elector: Elector, blocked: BlockedWrites): Promise<boolean> {
     const before = elector.terms.size;
-    this.#beat = await elector.beat();
+    const began = performance.now();
+    this.#sweep = this.#low.isSweepDue ? { tookMs: 0 } : null;
+    this.#beat = await elector.beat(this.#behind, this.#sweep !== null);
+    this.#low.keepOnly(elector.terms);
     if (this.#beat.isDraining) {
       this.#isStopping = true;
       this.#options.onDrain();
     }
     const taken = Math.max(0, elector.terms.size - before);
+    // What waits in lanes that were just taken is looked at from the front, too.
+    if (taken > 0) this.#sweep ??= { tookMs: 0 };
+    if (this.#sweep !== null) this.#sweep.tookMs += performance.now() - began;
     // What was passed over while lanes were paused is looked at as if they had been taken over.
     if (taken > 0 || this.#beat.hasResumed) blocked.takeOver();
     const { pollIntervalMs, isDeaf } = this.#options;
@@ -287,8 +305,12 @@ export class LaneSession {
     const { batchWritesMax } = this.#options;
     const { paused } = elector;
     const pausedBefore = paused.size === 0 ? [] : [...paused];
+    const began = performance.now();
     const report = await settleBatch(session, this.#originOf(elector, lanes), this.#settleOptions());
     const seen = report.outcomes.length + report.held.length + report.blocked.length;
+    if (this.#sweep !== null) this.#sweep.tookMs += seen === 0 ? performance.now() - began : report.readMs;
+    const read = lanes.filter((lane) => !paused.has(lane) && !pausedBefore.includes(lane));
+    if (seen > 0) this.#low.raise(read, settledUpTo(report));
     const hasResumed = pausedBefore.some((lane) => !paused.has(lane));
     if (hasResumed) blocked.takeOver();
     this.#emptyDrains = seen === 0 ? this.#emptyDrains + 1 : 0;
@@ -301,8 +323,10 @@ export class LaneSession {
 
   #originOf({ terms, paused }: Elector, lanes: readonly number[]): ReturnType<typeof intakeOrigin> {
     const led = new Map(lanes.map((lane) => [lane, terms.get(lane) ?? 0]));
-    return intakeOrigin(led, this.#options.batchWritesMax, paused);
+    return intakeOrigin(led, this.#options.batchWritesMax, paused, this.#behind);
   }
+
+  readonly #behind = (lane: number): number => (this.#sweep === null ? this.#low.of(lane) : 0);
 
   #settleOptions(): SettleOptions {
     return { ...this.#options.settle, withBlocked: this.#beat.hasBlocked };
@@ -326,6 +350,16 @@ export class LaneSession {
     await pause(milliseconds, undefined, { signal: roused.signal }).catch(() => undefined);
     this.#rouse = () => undefined;
   }
+}
+
+/** A batch takes what comes first: up to its last position nothing is ready any more, but for what it has held back. */
+function settledUpTo({ outcomes, held, blocked }: BatchReport): number {
+  let last = 0;
+  for (const { write } of outcomes) last = Math.max(last, write.position);
+  for (const { write } of blocked) last = Math.max(last, write.position);
+  for (const { position } of held) last = Math.max(last, position);
+  for (const { position } of held) last = Math.min(last, position - 1);
+  return last;
 }
 
 /** True if the session ended for a reason that every deployment knows: nothing to tell anybody about. */
