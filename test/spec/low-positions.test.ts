@@ -15,12 +15,13 @@ async function insertLate(
   // What a node inserts waits for this lock in a trigger, after its position was given.
   const key = 7_000_000 + fresh();
   await world.sql(
-    `create or replace function sluice.test_delay() returns trigger language plpgsql as $$
+    `create or replace function sluice.test_delay() returns trigger language plpgsql security definer as $$
      begin
        if new.client = 'late' then perform pg_advisory_xact_lock_shared(${key}); end if;
        return new;
      end $$`,
   );
+  await world.sql('grant execute on function sluice.test_delay to public');
   await world.sql(
     'create or replace trigger test_delay before insert on sluice.intake for each row execute function sluice.test_delay()',
   );
