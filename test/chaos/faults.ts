@@ -271,19 +271,16 @@ const injections: Readonly<Record<FaultKind, Injection>> = {
   killPostgres: restart('SIGKILL'),
   restartPostgresImmediate: restart('SIGQUIT'),
   restartPostgresFast: restart('SIGINT'),
-  resetConnections(_fault, { deployment, rng }) {
+  async resetConnections(_fault, { deployment, rng }) {
     const member = victim(deployment.members, rng);
     member.sessions.cut();
     member.listener.cut();
-    return Promise.resolve();
   },
-  silentListener(_fault, { deployment, rng }) {
+  async silentListener(_fault, { deployment, rng }) {
     victim(deployment.members, rng).listener.blackhole();
-    return Promise.resolve();
   },
-  silentSessions(_fault, { deployment, rng }) {
+  async silentSessions(_fault, { deployment, rng }) {
     victim(deployment.members, rng).sessions.blackhole();
-    return Promise.resolve();
   },
   async latency(_fault, { deployment, rng }) {
     const { sessions } = victim(deployment.members, rng);

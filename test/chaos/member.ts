@@ -9,12 +9,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
 
-const built = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url));
-const source = fileURLToPath(new URL('../../packages/cli/src/main.ts', import.meta.url));
-const launcher = fileURLToPath(new URL('../../packages/cli/bin/sluice.js', import.meta.url));
+const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const built = pathOf('../../packages/cli/dist/main.js');
 
-/** What users run is the built code, which also starts four times as fast; a checkout without a build runs its sources. */
-const program = existsSync(built) && statSync(built).mtimeMs > statSync(source).mtimeMs ? built : launcher;
+/** What users run is the built code; a checkout without a build, or with an older one, runs its sources. */
+const isBuilt =
+  existsSync(built) && statSync(built).mtimeMs > statSync(pathOf('../../packages/cli/src/main.ts')).mtimeMs;
+const program = isBuilt ? pathOf('built-sluice.mjs') : pathOf('../../packages/cli/bin/sluice.js');
 
 export interface MemberOptions {
   name: string;
@@ -34,6 +35,7 @@ export class Member {
   #isStopping = false;
   #life: Promise<void> = Promise.resolve();
   #frozen = false;
+  #complaint = '';
   /** A node whose writes meet those of other nodes. */
   readonly hasIntake: boolean;
   /** Where a node listens, while it is up. */
@@ -59,8 +61,13 @@ export class Member {
     return this.#frozen;
   }
 
+  /** Once: if it does not come up although nothing has been done to it yet, the run is not worth anything. */
   async start(): Promise<void> {
     await this.#launch();
+    if (!this.isReady)
+      throw new Error(
+        `Cannot start ${this.name} as it ended: ${this.#complaint} (more in ${this.#options.logFile})`,
+      );
     this.#life = this.#keepAlive();
   }
 
@@ -128,7 +135,7 @@ export class Member {
     const ready = new Promise<void>((resolve) => {
       createInterface(child.stdout!).on('line', (line) => {
         const { event, url } = parse(line);
-        if (event !== 'ready') return;
+        if (event !== 'ready') return void (this.#complaint = line);
         this.url = url ?? null;
         this.isReady = true;
         this.readyAt = performance.now();
