@@ -135,7 +135,10 @@ export class Member {
     const ready = new Promise<void>((resolve) => {
       createInterface(child.stdout!).on('line', (line) => {
         const { event, url } = parse(line);
-        if (event !== 'ready') return void (this.#complaint = line);
+        if (event !== 'ready') {
+          this.#complaint = line;
+          return;
+        }
         this.url = url ?? null;
         this.isReady = true;
         this.readyAt = performance.now();

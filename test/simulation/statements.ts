@@ -70,6 +70,7 @@ function headerRow(row: Values): Values {
   return {
     ...header,
     waited_seconds: null,
+    traceparent: null,
     reference_deadline: isDue(reference_deadline) ? null : reference_deadline,
   };
 }
@@ -216,6 +217,9 @@ export const statements: Readonly<Record<string, Statement>> = {
     return [];
   },
   noteSession: read(() => []),
+  isBackendWorking: read(({ server, values }) => [
+    { is_working: [...server.sessions].some(({ pid, isAtWork }) => pid === values[0] && isAtWork) },
+  ]),
   retireWriter: read(() => []),
   forgetWriters: read(() => []),
   forgetOutcomes: read(() => []),
@@ -354,7 +358,10 @@ export const statements: Readonly<Record<string, Statement>> = {
     session.listen(values[0] as string);
     return [];
   }),
-  heartbeat: read(() => [{}]),
+  echo: read((call) => {
+    notify(call, call.values[0] as string);
+    return [];
+  }),
 
   // Intake
   *insertIntake(call) {

@@ -11,6 +11,7 @@ export class Session {
   readonly #connection: Connection;
   readonly #answerTimeoutMs: number;
   readonly #ended = new AbortController();
+  #sentAt: number | null = null;
 
   constructor(connection: Connection, options: ConnectionOptions) {
     this.#connection = connection;
@@ -41,9 +42,11 @@ export class Session {
     statements: readonly Statement[],
     { answerTimeoutMs = this.#answerTimeoutMs }: { answerTimeoutMs?: number } = {},
   ): Promise<StatementResult[]> {
+    this.#sentAt = performance.now();
     const settled = await Promise.allSettled(
       statements.map(({ name, values = [] }) => this.#connection.send(name, values, answerTimeoutMs)),
     );
+    this.#sentAt = null;
     return settled.map((outcome, index) => {
       const { name = '', isOptional = false } = statements[index] ?? {};
       if (outcome.status === 'rejected') {
@@ -60,6 +63,14 @@ export class Session {
       }
       return outcome.value;
     });
+  }
+
+  get silentMs(): number {
+    return this.#sentAt === null ? 0 : performance.now() - this.#sentAt;
+  }
+
+  abandon(): void {
+    this.#connection.close();
   }
 
   close(): Promise<void> {
@@ -157,8 +168,11 @@ export class Database {
     return this.options.url;
   }
 
-  run(name: string, values: readonly unknown[] = []): Promise<Row[]> {
-    return this.#pool.use((session) => session.run(name, values));
+  run(name: string, values: readonly unknown[] = [], timeoutMs = answerTimeoutMs): Promise<Row[]> {
+    return this.#pool.use(async (session) => {
+      const [result] = await session.flight([{ name, values }], { answerTimeoutMs: timeoutMs });
+      return result?.rows ?? [];
+    });
   }
 
   get usage(): PoolUsage {
@@ -175,15 +189,22 @@ export interface ListenerOptions {
   applicationName: string;
 }
 
-const heartbeatMs = 1000;
+const echoMs = 1000;
+const echoChannel = 'echo';
 
-/** As the real one behaves: reconnects for ever, beats once a second, tells after each (re)connect that hints may be missing. */
+/**
+ * As the real one behaves: reconnects for ever; once a second notifies itself, and is deaf while that does not come back;
+ * tells after each (re)connect, and when it turns deaf or hears again, that hints may be missing.
+ */
 export function notifyListener(_options: ListenerOptions) {
   const callbacks = new Map<string, (payload: string | null) => void>();
   let connection: Connection | null = null;
-  let isListening = false;
+  let isConnected = false;
+  let isEchoAwaited = false;
+  let isEchoMissing = false;
   let isClosed = false;
   let connecting: Promise<void> | null = null;
+  const everyone = (): void => callbacks.forEach((onHint) => onHint(null));
 
   const connect = async (): Promise<void> => {
     for (let failures = 0; ; failures++) {
@@ -191,12 +212,20 @@ export function notifyListener(_options: ListenerOptions) {
       const next = new Connection(network.now);
       try {
         await next.open({});
-        next.onNote = (channel, payload) => callbacks.get(channel)?.(payload);
+        next.onNote = (channel, payload) => {
+          if (channel !== echoChannel) return callbacks.get(channel)?.(payload);
+          isEchoAwaited = false;
+          if (isEchoMissing) everyone();
+          isEchoMissing = false;
+        };
         next.onClosed = () => lost(next);
         connection = next;
-        for (const channel of callbacks.keys()) await next.send('listen', [channel], heartbeatMs);
-        isListening = true;
-        callbacks.forEach((onHint) => onHint(null));
+        for (const channel of [echoChannel, ...callbacks.keys()])
+          await next.send('listen', [channel], echoMs);
+        isConnected = true;
+        isEchoAwaited = false;
+        isEchoMissing = false;
+        everyone();
         return;
       } catch {
         next.onClosed = () => undefined;
@@ -208,27 +237,38 @@ export function notifyListener(_options: ListenerOptions) {
   const lost = (which: Connection): void => {
     if (which !== connection) return;
     connection = null;
-    isListening = false;
+    isConnected = false;
     if (!isClosed) connecting = connect();
   };
   const beat = setInterval(() => {
     const beating = connection;
-    beating?.send('heartbeat', [], heartbeatMs).catch(() => {
+    if (beating === null || !isConnected) return;
+    if (isEchoAwaited && !isEchoMissing) {
+      isEchoMissing = true;
+      everyone();
+    }
+    isEchoAwaited = true;
+    beating.send('echo', [echoChannel], echoMs).catch((error: unknown) => {
+      // The queue is full: the connection lives, and hears nothing.
+      if (error instanceof DatabaseError && error.sqlState !== null) return;
       beating.close();
       lost(beating);
     });
-  }, heartbeatMs);
+  }, echoMs);
 
   return {
     async listen(channel: string, onHint: (payload: string | null) => void) {
       callbacks.set(channel, onHint);
       connecting ??= connect();
       await connecting;
-      await connection?.send('listen', [channel], heartbeatMs).catch(() => undefined);
+      await connection?.send('listen', [channel], echoMs).catch(() => undefined);
       onHint(null);
     },
     get isListening() {
-      return isListening && !isClosed;
+      return isConnected && !isEchoMissing && !isClosed;
+    },
+    get isDeaf() {
+      return !isClosed && (!isConnected || isEchoMissing);
     },
     close() {
       isClosed = true;
@@ -240,7 +280,12 @@ export function notifyListener(_options: ListenerOptions) {
 }
 
 export function silentListener() {
-  return { listen: () => Promise.resolve(), isListening: false, close: () => Promise.resolve() };
+  return {
+    listen: () => Promise.resolve(),
+    isListening: false,
+    isDeaf: false,
+    close: () => Promise.resolve(),
+  };
 }
 
 export function createListener(options: ListenerOptions & { notifications: boolean }) {
