@@ -105,6 +105,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
         );
       await pause(1000);
     }
+    signal?.throwIfAborted();
     await injector.stop();
     await deployment.calm();
     const seconds = (performance.now() - started) / 1000;

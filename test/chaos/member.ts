@@ -146,7 +146,8 @@ export class Member {
       });
     });
     await Promise.race([ready, exited]);
-    if (!this.isReady) await pause(100);
+    // The database is down, most likely: to try at once would only take what it needs to come back.
+    if (!this.isReady) await pause(1000);
   }
 }
 

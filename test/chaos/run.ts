@@ -50,5 +50,6 @@ try {
   process.exitCode = report.isSound && report.calmAfterMs !== null ? 0 : 1;
 } catch (error) {
   if (!stop.signal.aborted) throw error;
-  process.exitCode = 130;
+  // Clients that wait for a node to come back would go on waiting.
+  process.exit(130);
 }
