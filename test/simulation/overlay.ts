@@ -1,4 +1,4 @@
-// The product in a copy, with the simulated server below it: four files of packages/store and npm's `uuid` are replaced,
+// The product in a copy, with the simulated server below it: five files of packages/store and npm's `uuid` are replaced,
 // nothing else. A mutant is such a copy with a fault put into it.
 
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '../..');
 const packages = ['protocol', 'model', 'store', 'batch', 'client', 'writer'];
-const replaced = ['session.ts', 'session-pool.ts', 'database.ts', 'listener.ts'];
+const replaced = ['session.ts', 'session-pool.ts', 'database.ts', 'listener.ts', 'pooler.ts'];
 
 /** One replacement of text that occurs once in a file, whose path is from the root. */
 export interface Fault {

@@ -291,3 +291,8 @@ export function silentListener() {
 export function createListener(options: ListenerOptions & { notifications: boolean }) {
   return options.notifications ? notifyListener(options) : silentListener();
 }
+
+/** Nothing stands between a process and the server. */
+export function detectPooler(_options: ConnectionOptions): Promise<boolean> {
+  return Promise.resolve(false);
+}
