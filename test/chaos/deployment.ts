@@ -1,6 +1,7 @@
 // The deployment under attack: an embedded PostgreSQL, nodes of all three modes side by side as in a roll-out, and writers,
 // each a process, each behind proxies of its own.
 
+import { randomInt } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,7 +48,7 @@ export class Deployment {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-chaos-'));
     // PostgreSQL may have to run as somebody else.
     await chmod(folder, 0o711);
-    const server = await startServer(folder, 0, options);
+    const server = await startFirst(folder, options);
     const deployment = new Deployment(folder, server, options);
     try {
       await deployment.#begin();
@@ -111,7 +112,7 @@ export class Deployment {
       const { port } = this.#server;
       this.#server.kill(signal);
       await this.#server.exited;
-      this.#server = await startServer(this.folder, port, this.#options);
+      this.#server = await startAgain(this.folder, port, this.#options);
     });
     return this.#restarting;
   }
@@ -142,6 +143,36 @@ export class Deployment {
   abandon(): void {
     for (const member of this.members) member.abandon();
     this.#server.kill('SIGQUIT');
+  }
+}
+
+/**
+ * On a port that no client of this machine is given: those who go on connecting while the server is down might else be
+ * given the port that they connect to, and so connect to themselves.
+ */
+async function startFirst(folder: string, options: DeploymentOptions): Promise<EmbeddedPostgres> {
+  for (let tries = 1; ; tries++) {
+    const port = randomInt(15_000, 32_000);
+    try {
+      return await startServer(folder, port, options);
+    } catch (error) {
+      if (tries === 5) throw error;
+    }
+  }
+}
+
+async function startAgain(
+  folder: string,
+  port: number,
+  options: DeploymentOptions,
+): Promise<EmbeddedPostgres> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await startServer(folder, port, options);
+    } catch (error) {
+      if (tries === 20) throw error;
+      await pause(500);
+    }
   }
 }
 

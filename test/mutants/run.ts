@@ -1,5 +1,6 @@
 // Shows that the property can fail: puts one fault at a time into a copy of the plan and counts the cases until the
-// property notices. Run: node --conditions=source --import tsx test/mutants/run.ts [words of a mutant's name]
+// property notices. With --promises: faults in how the parts play together, hunted by the seeds of the simulation.
+// Run: node --conditions=source --import tsx test/mutants/run.ts [--promises] [words of a mutant's name]
 
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,6 +10,7 @@ import fc from 'fast-check';
 import type { planBatch as PlanBatch } from '@sluice/batch';
 import { planCase } from '../support/plan-case.ts';
 import { runPlanCase } from '../support/plan-run.ts';
+import { huntPromises } from './hunt-promises.ts';
 import { mutants, type Mutant } from './mutants.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -21,6 +23,9 @@ interface Catch {
   at: number;
   because: string;
 }
+
+const [first, ...others] = process.argv.slice(2);
+if (first === '--promises') process.exit((await huntPromises(others.join(' '))) ? 0 : 1);
 
 const folder = await mkdtemp(join(tmpdir(), 'sluice-mutants-'));
 try {

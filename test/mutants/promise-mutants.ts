@@ -1,0 +1,275 @@
+// Faults that somebody could make in how the parts play together, one for each mistake that systems of this kind are known
+// for. The simulation's seeds, and the general check of a run, have to notice all of them. Where PostgreSQL would hide a
+// fault, by a key, a lock or a count, that guard is named and taken away too: it is what holds should the fault be made.
+
+import type { Fault } from '../simulation/overlay.ts';
+
+export interface PromiseMutant {
+  name: string;
+  faults: Fault[];
+  /** What is taken away beside it, of test/simulation/guards.ts or of the product's own second nets. */
+  without: string[];
+}
+
+const origin = 'packages/batch/src/origin.ts';
+const settle = 'packages/batch/src/settle.ts';
+const plan = 'packages/batch/src/plan.ts';
+const facts = 'packages/batch/src/facts.ts';
+const coordinated = 'packages/client/src/coordinated-path.ts';
+const memory = 'packages/client/src/memory-path.ts';
+const session = 'packages/writer/src/lane-session.ts';
+const elector = 'packages/writer/src/elector.ts';
+const blocked = 'packages/writer/src/blocked-writes.ts';
+const statements = 'test/simulation/statements.ts';
+
+const withoutGuard = (name: string): Fault => ({
+  file: 'test/simulation/guards.ts',
+  from: `${name}: true`,
+  to: `${name}: false`,
+});
+
+/** A node that never ends a wait by itself. */
+const endlessWait: Fault = {
+  file: coordinated,
+  from: `const deadline = setTimeout(() => void this.#endWait(waiter), waitMs);`,
+  to: `const deadline = setTimeout(() => undefined, waitMs);`,
+};
+const noPoll: Fault = {
+  file: coordinated,
+  from: `    if (due.length === 0) return;`,
+  to: `    if (due.length >= 0) return;`,
+};
+const noSlices: Fault = {
+  file: blocked,
+  from: `if (this.#isTakingOver || performance.now() >= this.#nextSliceAt)`,
+  to: `if (performance.now() < 0)`,
+};
+
+export const promiseMutants: PromiseMutant[] = [
+  {
+    name: 'M1 reads the intake behind the last position seen',
+    faults: [
+      {
+        file: origin,
+        from: `      const writes = (read?.rows ?? []).map(headerOf);
+      return {
+        writes: paused`,
+        to: `      const all = (read?.rows ?? []).map(headerOf);
+      const cursor = globalThis as unknown as { seen: Map<unknown, number> };
+      const last = (cursor.seen ??= new Map<unknown, number>()).get(terms) ?? seenBefore.get(session) ?? 0;
+      const writes = only === null ? all.filter(({ position }) => position > last) : all;
+      seenBefore.set(session, Math.max(last, ...all.map(({ position }) => position)));
+      return {
+        writes: paused`,
+      },
+      {
+        file: origin,
+        from: `function pausedAmong(`,
+        to: `const seenBefore = new WeakMap<object, number>();
+function pausedAmong(`,
+      },
+    ],
+    without: [],
+  },
+  {
+    name: 'M2 answers when the write is in the intake, before its batch is committed',
+    faults: [
+      {
+        file: coordinated,
+        from: `() => (waiter.isInserted = true),`,
+        to: `() =>
+        this.#finish(write.writeId, (each) =>
+          each.resolve({
+            writeId: write.writeId,
+            result: write.operation === 'delete' ? 'deleted' : 'created',
+            code: null,
+            resource: write.resource,
+            documentId: write.documentId,
+            version: 1,
+            contentHash: write.contentHash,
+            detail: null,
+          }),
+        ),`,
+      },
+    ],
+    without: [],
+  },
+  {
+    name: 'M3 commits batches without waiting for their flush',
+    faults: [
+      {
+        file: session,
+        from: `  idle_session_timeout: '3s',`,
+        to: `  idle_session_timeout: '3s',
+  synchronous_commit: 'off',`,
+      },
+    ],
+    without: [],
+  },
+  {
+    name: 'M4 commits on a session that need not hold the lock, without a fence',
+    faults: [
+      {
+        file: session,
+        from: `    const elector: Elector = new Elector(session, {`,
+        to: `    const elector: Elector = new Elector(await Session.open(this.#options.connection), {`,
+      },
+      {
+        file: session,
+        from: `ownership: form(session, writerId),`,
+        to: `ownership: form(await Session.open(this.#options.connection), writerId),`,
+      },
+      { file: origin, from: `if (lost.length > 0) throw new DeposedError(lost);`, to: `` },
+      {
+        file: elector,
+        from: `    const { ownership, writerId } = this.#options;
+    await ownership.keep(this.terms);`,
+        to: `    const { ownership, writerId } = this.#options;
+    if (this.terms.size > 0) return { hasReady: true, hasBlocked: true, hasBlockedElsewhere: true, hasResumed: false, isDraining: false };
+    await ownership.keep(this.terms);`,
+      },
+    ],
+    without: ['the end of a leadership with the session that holds its lock'],
+  },
+  {
+    name: 'M5 sends a write again as a new one when it is not known whether it was applied',
+    faults: [
+      {
+        file: memory,
+        from: `    for (const waiter of left) waiter.isUnderWay = false;`,
+        to: `    for (const waiter of left) {
+      waiter.isUnderWay = false;
+      if (held.size > 0) continue;
+      this.#waiters.delete(waiter.write.writeId);
+      const id = globalThis.crypto.randomUUID();
+      waiter.write = { ...waiter.write, writeId: id, ifMatch: null, idempotencyKey: null };
+      this.#waiters.set(id, waiter);
+    }`,
+      },
+    ],
+    without: [],
+  },
+  {
+    name: 'M6 does not look again after it has set a write aside',
+    faults: [
+      {
+        file: blocked,
+        from: `woken += await this.#look(idsOf(report.blocked), lanes, '', idsOf(bound));`,
+        to: `woken += bound.length * 0;`,
+      },
+      noSlices,
+    ],
+    without: ['the look that needs no hint'],
+  },
+  {
+    name: 'M7 never looks without a hint',
+    faults: [
+      {
+        file: elector,
+        from: `hasReady: hasNew || row?.['has_ready'] === true,`,
+        to: `hasReady: hasNew,`,
+      },
+    ],
+    without: [],
+  },
+  {
+    name: 'M8 has no foreign keys',
+    faults: [withoutGuard('foreignKeys')],
+    without: [],
+  },
+  {
+    name: 'M9 takes a deadlock for a success',
+    faults: [
+      {
+        file: settle,
+        from: `      if (!isBatchFault(error)) throw error;`,
+        to: `      if (!isBatchFault(error)) throw error;
+      if (error instanceof DatabaseError && error.sqlState === '40P01') {
+        for (const write of opened) {
+          const applied = { ...refusal(write, 'cancelled'), result: 'updated' as const, code: null };
+          report.outcomes.push({
+            write,
+            outcome: { ...applied, documentId: write.documentId, contentHash: write.contentHash },
+          });
+        }
+        return;
+      }`,
+      },
+      withoutGuard('lockOrder'),
+    ],
+    without: ['the order of locks'],
+  },
+  {
+    name: 'M10 does not look again once it listens',
+    faults: [
+      {
+        file: coordinated,
+        from: `for (const id of payload === null ? this.#waiters.keys() : unpackIds(payload)) {`,
+        to: `for (const id of payload === null ? [] : unpackIds(payload)) {`,
+      },
+      noPoll,
+      endlessWait,
+    ],
+    without: ['the poll', 'the end of a wait'],
+  },
+  {
+    name: 'M11 lets a later write overtake a blocked one',
+    faults: [{ file: plan, from: `if (blocker !== null)`, to: `if (blocker === '')` }],
+    without: [],
+  },
+  {
+    name: 'M12 reads before it holds the lock',
+    faults: [
+      {
+        file: origin,
+        from: `      const [, fence, read] = await session.flight([
+        { name: 'begin' },
+        { name: 'lockTerms', values: [lanes] },
+        only === null
+          ? { name: 'readReady', values: [drained, writesMax] }
+          : { name: 'readWrites', values: [only, false] },
+      ]);`,
+        to: `      const [, read, fence] = await session.flight([
+        { name: 'begin' },
+        only === null
+          ? { name: 'readReady', values: [drained, writesMax] }
+          : { name: 'readWrites', values: [only, false] },
+        { name: 'lockTerms', values: [lanes] },
+      ]);`,
+      },
+      withoutGuard('outcomeKey'),
+      withoutGuard('rowCounts'),
+    ],
+    without: ['the key of outcomes', 'the count of rows'],
+  },
+  {
+    name: 'M13 looks for an idempotency key outside of the transaction only',
+    faults: [
+      {
+        file: facts,
+        from: `  if (keys.length > 0) statements.push({ name: 'readKeys'`,
+        to: `  if (keys.length < 0) statements.push({ name: 'readKeys'`,
+      },
+      {
+        file: plan,
+        from: `const replayed = key === null ? undefined : (facts.keys.get(key) ?? keysSettled.get(key));`,
+        to: `const replayed = key === null ? undefined : facts.keys.get(key);`,
+      },
+      {
+        file: statements,
+        from: `unnest(['client', 'key', 'fingerprint', 'write_id'], call.values)`,
+        to: `unnest(['client', 'key', 'fingerprint', 'write_id'], call.values).filter(({ client, key }) => !call.access.exists('idempotency_key', (row) => row['client'] === client && row['key'] === key))`,
+      },
+      withoutGuard('idempotencyKey'),
+    ],
+    without: ['the key of idempotency keys'],
+  },
+  {
+    name: 'M14 forgets the dependants of a write that is refused',
+    faults: [
+      { file: plan, from: `      changed = true;`, to: `      changed = false;` },
+      withoutGuard('foreignKeys'),
+    ],
+    without: ['foreign keys'],
+  },
+];
