@@ -1,5 +1,9 @@
 // One trace shows a write's whole way, through the intake and across processes, where the user has registered an SDK.
 
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createApi } from '@sluice/api';
 import { trace, type SpanContext } from '@opentelemetry/api';
 import {
@@ -9,8 +13,9 @@ import {
   type ReadableSpan,
 } from '@opentelemetry/sdk-trace-base';
 import { beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { useDatabase } from '../support/database.ts';
+import { createDatabase, useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { startSluice } from '../support/sluice.ts';
 import { fresh, startWorld, type World } from '../support/world.ts';
 
 const database = useDatabase();
@@ -183,3 +188,46 @@ describe('a trace', () => {
     expect(exporter.getFinishedSpans()).toEqual([]);
   });
 });
+
+/** As test/support/record-spans.mjs writes them. */
+interface ExportedSpan {
+  name: string;
+  traceId: string;
+  spanId: string;
+  parent?: string;
+  links: string[];
+}
+
+test('one trace leads through the processes of a deployment, and is complete when they have stopped', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-spans-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const other = await createDatabase();
+  onTestFinished(() => other.drop());
+  const file = join(folder, 'spans.ndjson');
+  const settings = {
+    DATABASE_URL: other.url,
+    SLUICE_MODEL: fileURLToPath(new URL('../../packages/cli/src/sample/sample-model.json', import.meta.url)),
+    NODE_OPTIONS: `--import ${new URL('../support/record-spans.mjs', import.meta.url).href}`,
+    SPANS_FILE: file,
+  };
+  const node = startSluice(['api', '--port', '0'], settings);
+  const writer = startSluice(['writer'], settings);
+  const [{ url }] = await Promise.all([node.event('ready'), writer.event('ready')]);
+  const traceId = newTraceId();
+  const answer = await fetch(`${String(url)}/data/sample/gradeLevelDescriptors`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', traceparent: `00-${traceId}-${callerSpan}-01` },
+    body: JSON.stringify({ namespace: 'uri://a', codeValue: 'b', shortDescription: 'c' }),
+  });
+  expect(answer.status).toBe(201);
+  for (const process of [node, writer]) process.kill('SIGTERM');
+  for (const process of [node, writer]) expect(await process.ended).toMatchObject({ code: 0 });
+
+  const lines = (await readFile(file, 'utf8')).trim().split('\n');
+  const spans = lines.map((line) => JSON.parse(line) as ExportedSpan);
+  expect(spans.map(({ name }) => name).toSorted()).toEqual(stages);
+  expect(new Set(spans.map((span) => span.traceId))).toEqual(new Set([traceId]));
+  const write = spans.find(({ name }) => name === 'sluice write');
+  expect(write?.parent).toBe(callerSpan);
+  expect(spans.find(({ name }) => name === 'sluice batch')?.links).toEqual([write?.spanId]);
+}, 60_000);

@@ -22,5 +22,5 @@ export {
 } from './facts.ts';
 export { commitStatements, hintStatements } from './commit.ts';
 export { cancelWrite, cancelWrites, settleUnapplied } from './cancel.ts';
-export { contextOf, epochMs, isTracing, tracer, traceparentOf } from './trace.ts';
+export { contextOf, epochMs, flushSpans, isTracing, tracer, traceparentOf } from './trace.ts';
 export { settleOptions } from './model-options.ts';

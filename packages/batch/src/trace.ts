@@ -43,3 +43,11 @@ export function traceparentOf(span: Span): string {
 export function epochMs(performanceMs: number): number {
   return performance.timeOrigin + performanceMs;
 }
+
+/** Has the SDK send what it still keeps, before the process ends. The API does not tell of it, though every SDK can. */
+export async function flushSpans(): Promise<void> {
+  const provider = trace.getTracerProvider();
+  const sdk = provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider;
+  // Nobody to send them to is no fault of ours.
+  await (sdk as { forceFlush?: () => Promise<void> }).forceFlush?.().catch(() => undefined);
+}

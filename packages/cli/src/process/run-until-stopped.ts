@@ -19,6 +19,9 @@ export interface ServiceOptions {
   stopTimeoutMs: number;
 }
 
+/** A collector of traces that does not answer holds nobody up for longer. */
+const flushTimeoutMs = 2000;
+
 export async function runUntilStopped(service: Service, options: ServiceOptions): Promise<void> {
   const { name, isJson, stopWithStdin, stopTimeoutMs } = options;
   const stop = awaitStopRequest({ withStdin: stopWithStdin });
@@ -45,5 +48,8 @@ export async function runUntilStopped(service: Service, options: ServiceOptions)
       `Cannot stop in order as work is still under way after ${stopTimeoutMs} ms`,
     );
   }
+  // Loaded late, as most commands have no use for it.
+  const { flushSpans } = await import('@sluice/batch');
+  await finishWithin(flushSpans(), flushTimeoutMs);
   if (!isJson) complain(`${name} has stopped`);
 }
