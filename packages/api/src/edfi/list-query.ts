@@ -102,7 +102,8 @@ function readValue(type: string, text: string): string | null {
     case 'time':
       return /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$/.test(text) ? text : null;
     default:
-      return text;
+      // No stored text holds it, and PostgreSQL takes no question that does.
+      return text.includes('\0') ? null : text;
   }
 }
 
