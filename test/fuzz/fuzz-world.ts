@@ -81,7 +81,16 @@ export function useFuzzWorld({ profile = 'native', api = {} }: FuzzWorldOptions 
     await writer.start();
     const nodes = await Promise.all(
       modes.map(async (mode) => {
-        const client = createClient({ url, model, mode, logger, waitMs: 20_000, sessionsMax: 4 });
+        // Nodes, writer and whoever sends share one thread here: a lane is without its leader whenever that is busy.
+        const client = createClient({
+          url,
+          model,
+          mode,
+          logger,
+          waitMs: 20_000,
+          sessionsMax: 4,
+          leaderGraceMs: 60_000,
+        });
         await client.start();
         const node = createApi({ client, logger, ...api });
         stops.push(async () => {
