@@ -32,10 +32,11 @@ export interface LiveFeedOptions {
 const restFactor = 9;
 const minuteMs = 60_000;
 const hourMinutes = 60;
-/** Writes of these may still be settled in numbers; older ones are looked at again now and then. */
-const freshMinutes = 5;
-const freshReadMs = 10_000;
-const hourReadMs = 120_000;
+/** Writes of the last minutes may still be settled in numbers; older ones are looked at again now and then. */
+const freshMs = 5 * minuteMs;
+const againMs = { fresh: 10_000, old: 120_000 };
+/** Minutes read at a time: the lanes are not to wait for the plots. */
+const minutesAtOnce = 8;
 
 export class LiveFeed {
   readonly #database: Database;
@@ -52,8 +53,8 @@ export class LiveFeed {
   #isRunning = false;
   readonly #waiting = new Set<() => void>();
   #wake: (() => void) | null = null;
-  #freshReadAt = Number.NEGATIVE_INFINITY;
-  #hourReadAt = Number.NEGATIVE_INFINITY;
+  /** When each minute was last read. */
+  readonly #minutesRead = new Map<string, number>();
 
   constructor(database: Database, { intervalMs = 1_000 }: LiveFeedOptions = {}) {
     this.#database = database;
@@ -113,24 +114,30 @@ export class LiveFeed {
       read: { at, deadLetters: count, deadLettersAreBounded: isBounded },
       failure: null,
     });
-    // The plots may come a moment later than the rest.
-    const due = this.#minutesDue(Date.parse(at));
+    // The plots come a moment later than the rest.
+    const hour = Array.from({ length: hourMinutes }, (_, back) => beginning(Date.parse(at), back));
+    const due = this.#minutesDue(hour);
+    const read = await readActivity(database, due);
     const minutes = new Map(this.#state.minutes);
-    for (const minute of await readActivity(database, due))
-      minutes.set(minute.minute, JSON.stringify(minute));
-    const oldest = beginning(Date.parse(at), hourMinutes - 1);
-    for (const minute of minutes.keys()) if (minute < oldest) minutes.delete(minute);
+    for (const minute of read) minutes.set(minute.minute, JSON.stringify(minute));
+    for (const minute of due) this.#minutesRead.set(minute, performance.now());
+    const oldest = hour.at(-1) ?? '';
+    for (const known of [minutes, this.#minutesRead])
+      for (const minute of known.keys()) if (minute < oldest) known.delete(minute);
     this.#publish({ minutes });
   }
 
-  /** The current minute always. */
-  #minutesDue(now: number): string[] {
-    const isHourDue = performance.now() - this.#hourReadAt > hourReadMs;
-    const isFreshDue = performance.now() - this.#freshReadAt > freshReadMs;
-    const count = isHourDue ? hourMinutes : isFreshDue ? freshMinutes : 1;
-    if (isHourDue) this.#hourReadAt = performance.now();
-    if (isHourDue || isFreshDue) this.#freshReadAt = performance.now();
-    return Array.from({ length: count }, (_, back) => beginning(now, back));
+  /** Of these minutes, the latest first: the current one always, then those that were never read, then the others. */
+  #minutesDue([current = '', ...hour]: readonly string[]): string[] {
+    const now = performance.now();
+    const newest = Date.parse(current);
+    const isDue = (minute: string): boolean => {
+      const readAt = this.#minutesRead.get(minute);
+      const isFresh = newest - Date.parse(minute) <= freshMs;
+      return readAt !== undefined && now - readAt > (isFresh ? againMs.fresh : againMs.old);
+    };
+    const unread = hour.filter((minute) => !this.#minutesRead.has(minute));
+    return [current, ...unread, ...hour.filter(isDue)].slice(0, minutesAtOnce);
   }
 
   #publish(part: Partial<LiveState>): void {

@@ -20,7 +20,7 @@ import type { Found, ListedWrite, WriteList, WriteView } from './page/messages.t
 import { readQuery } from './requests.ts';
 
 /** Counting goes on no further: beyond it, nobody needs the number. */
-const countedMax = 100_000;
+const countedMax = 20_000;
 
 export function readRoutes(app: FastifyInstance, { database, model }: DashboardOptions): void {
   app.get('/stuck', operate, async ({ query }): Promise<WriteList> => {

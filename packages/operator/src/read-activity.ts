@@ -8,7 +8,7 @@ import type { ActivityMinute, LaneActivity } from './contract.ts';
 
 const minuteMs = 60_000;
 /** Outcomes that are looked at for one minute, and for all lanes. */
-const sampledMax = 5_000;
+const sampledMax = 2_000;
 const latestMax = 20_000;
 
 /** @param minutes When each begins, in ISO 8601. */

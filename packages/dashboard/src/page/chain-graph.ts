@@ -31,9 +31,11 @@ export function chainGraph({ writeId, stuck, chain }: WriteView): HTMLElement {
   }
   const rows: Box[][] = [];
   for (const box of boxes.values()) (rows[box.depth] ??= []).push(box);
-  const places = new Map<string, { x: number; y: number }>();
+  const places = new Map<string, Place>();
   const widest = Math.min(rowMax, Math.max(...rows.map((row) => row.length)));
-  const width = widest * (boxSize.width + gap.x) + gap.x;
+  const side = widest * (boxSize.width + gap.x) + gap.x;
+  // Room at the right for what leads back, and at the left as much.
+  const width = side + 2 * gap.x;
   const rest: SVGElement[] = [];
   rows.forEach((row, depth) => {
     const shown = row.slice(0, rowMax);
@@ -49,11 +51,11 @@ export function chainGraph({ writeId, stuck, chain }: WriteView): HTMLElement {
         ),
       );
   });
-  const height = rows.length * (boxSize.height + gap.y) - gap.y + 24;
+  const height = rows.length * (boxSize.height + gap.y) + 10;
   const lines = chain.flatMap((link) => {
     const from = places.get(link.blockedId);
     const to = places.get(keyOf(link));
-    return from === undefined || to === undefined ? [] : [lineOf(from, to, link)];
+    return from === undefined || to === undefined ? [] : [lineOf(from, to, link, side + gap.x / 2)];
   });
   const drawn = [...boxes.values()].flatMap((box) => {
     const place = places.get(box.key);
@@ -120,10 +122,7 @@ function boxOf(link: ExplainedLink): Box {
   };
 }
 
-function drawBox(
-  { writeId, lines: [first, second], tone }: Box,
-  { x, y }: { x: number; y: number },
-): SVGElement {
+function drawBox({ writeId, lines: [first, second], tone }: Box, { x, y }: Place): SVGElement {
   const group = svg(
     'g',
     { class: `box ${tone}`, transform: `translate(${x} ${y})` },
@@ -133,7 +132,7 @@ function drawBox(
     svg('text', { class: 'note', x: 12, y: 43 }, shortened(second)),
   );
   if (writeId === null) return group;
-  return svg('a', { href: `#/write/${writeId}`, 'aria-label': `${first}, ${second}` }, group);
+  return svg('a', { href: `#/write/${writeId}` }, group);
 }
 
 /** What fits into a box. */
@@ -141,20 +140,19 @@ function shortened(text: string): string {
   return text.length <= 31 ? text : `${text.slice(0, 30)}…`;
 }
 
-/** Straight to the row below; what leads back or along is bent, so that a circle is seen as one. */
-function lineOf(
-  from: { x: number; y: number },
-  to: { x: number; y: number },
-  { kind }: ExplainedLink,
-): SVGElement {
-  const start = { x: from.x + boxSize.width / 2, y: from.y + boxSize.height };
-  const end = { x: to.x + boxSize.width / 2, y: to.y - 2 };
+type Place = { x: number; y: number };
+
+/** Straight to a row below; what leads back or along goes around all boxes, so that a circle is seen as one. */
+function lineOf(from: Place, to: Place, { kind }: ExplainedLink, side: number): SVGElement {
+  const { width, height } = boxSize;
+  const start = { x: from.x + width / 2, y: from.y + height };
+  const end = { x: to.x + width / 2, y: to.y - 2 };
   const middle = (start.y + end.y) / 2;
-  const isDown = end.y > start.y;
-  const side = Math.max(from.x, to.x) + boxSize.width + gap.x / 2;
-  const d = isDown
-    ? `M${start.x} ${start.y}C${start.x} ${middle} ${end.x} ${middle} ${end.x} ${end.y}`
-    : `M${from.x + boxSize.width} ${from.y + boxSize.height / 2}C${side + 24} ${from.y} ${side + 24} ${to.y} ${to.x + boxSize.width + 2} ${to.y + boxSize.height / 2}`;
+  const d =
+    end.y > start.y
+      ? `M${start.x} ${start.y}C${start.x} ${middle} ${end.x} ${middle} ${end.x} ${end.y}`
+      : `M${start.x} ${start.y}C${start.x} ${start.y + gap.y / 2} ${side} ${start.y + gap.y / 2} ${side} ${start.y}` +
+        `L${side} ${to.y + height / 2}Q${side} ${to.y + height / 4} ${to.x + width + 2} ${to.y + height / 4}`;
   return svg('path', { class: `edge ${kind}`, d, 'marker-end': 'url(#arrow)' });
 }
 

@@ -13,7 +13,7 @@ const pageLanes = 50;
 
 const columns = [
   { key: 'lane', name: 'Lane', value: ({ lane }: LaneView) => lane },
-  { key: 'state', name: 'State', value: (lane: LaneView) => states.findIndex((state) => state.is(lane)) },
+  { key: 'condition', name: 'State', value: (lane: LaneView) => states.findIndex((state) => state.is(lane)) },
   { key: 'leader', name: 'Leader', value: leaderOf },
   { key: 'term', name: 'Term', value: ({ term }: LaneView) => -term, isNumber: true },
   { key: 'ready', name: 'Ready', value: ({ ready }: LaneView) => -ready, isNumber: true },
@@ -47,8 +47,8 @@ const columns = [
 type Column = (typeof columns)[number];
 
 const states = [
-  { name: 'no leader', tone: 'bad', is: ({ isLed }: LaneView) => !isLed },
   { name: 'paused', tone: 'warn', is: ({ pausedAt }: LaneView) => pausedAt !== null },
+  { name: 'no leader', tone: 'bad', is: ({ isLed }: LaneView) => !isLed },
   { name: 'retrying', tone: 'warn', is: ({ retry }: LaneView) => retry !== null },
   { name: 'led', tone: 'good', is: () => true },
 ];
@@ -189,7 +189,7 @@ function createRow(lane: number, page: PageContext, current: () => LiveView | nu
       h('td', { class: `${key}${'isNumber' in column ? ' number' : ''}` }),
     ]),
   ) as Record<Column['key'], HTMLTableCellElement>;
-  cells.state.append(state, note);
+  cells.condition.append(state, note);
   const spark = h('td', { class: 'spark' });
   const button = h('button', { type: 'button', class: 'plain' });
   let shown: LaneView | null = null;
@@ -232,7 +232,8 @@ function createRow(lane: number, page: PageContext, current: () => LiveView | nu
       setText(cells.rate, figure(item.activity?.writesPerSecond));
       setText(cells.batch, figure(item.activity?.batchWrites));
       setText(cells.took, duration(item.activity?.batchMs ?? null));
-      const values = view?.minutes.map(({ lanes }) => lanes[item.lane] ?? 0) ?? [];
+      // Without the minute that is not over yet.
+      const values = view?.minutes.slice(0, -1).map(({ lanes }) => lanes[item.lane] ?? 0) ?? [];
       if (drawn !== values.join()) {
         drawn = values.join();
         replace(spark, sparkline(values));
@@ -244,9 +245,9 @@ function createRow(lane: number, page: PageContext, current: () => LiveView | nu
 }
 
 function noteOf({ isLed, leaderlessSince, pausedAt, pausedBy, retry }: LaneView, now: number): string {
-  const since = (iso: string): string => age((now - Date.parse(iso)) / 1_000);
-  if (!isLed && leaderlessSince !== null) return `for ${since(leaderlessSince)}`;
-  if (pausedAt !== null) return `by ${pausedBy}`;
+  const since = leaderlessSince === null ? '' : ` for ${age((now - Date.parse(leaderlessSince)) / 1_000)}`;
+  if (pausedAt !== null) return `by ${pausedBy}${isLed ? '' : `, no leader${since}`}`;
+  if (!isLed) return since.trim();
   if (retry !== null) return `attempt ${retry.attempt}, error ${retry.error ?? '?'}`;
   return '';
 }

@@ -34,12 +34,11 @@ function run(session: Session): void {
   const live = new Live();
   const page: PageContext = { session, live, announce: (sentence) => setText(news, sentence) };
   const links = places.map(({ name, href }) => h('a', { href }, name));
-  const state = h('span', { class: 'state' });
-  const pause = h('button', { type: 'button', 'aria-pressed': 'false' }, 'Pause');
+  const state = h('span', { class: 'connection' });
+  const pause = h('button', { type: 'button' }, 'Pause updates');
   pause.addEventListener('click', () => {
     live.setPaused(!live.isPaused);
-    pause.setAttribute('aria-pressed', String(live.isPaused));
-    setText(pause, live.isPaused ? 'Continue' : 'Pause');
+    setText(pause, live.isPaused ? 'Continue updates' : 'Pause updates');
   });
   const leave = h('button', { type: 'button' }, 'Log out');
   leave.addEventListener('click', () => {
@@ -106,7 +105,7 @@ function showState(state: HTMLElement, { status, message, view }: Live): void {
     failed: message,
   }[status];
   setText(state, words);
-  state.className = `state ${status}`;
+  state.className = `connection ${status}`;
   state.title = view === null ? '' : `as of ${view.read.at}`;
 }
 

@@ -35,18 +35,26 @@ export function overview(page: PageContext): View {
   };
 }
 
-function plotsOf({ minutes }: LiveView): HTMLElement[] {
+function plotsOf({ minutes, read }: LiveView): HTMLElement[] {
   const names = minutes.map(({ minute }) => minute);
+  // The minute that is not over yet counts for as long as it lasts.
+  const now = Date.parse(read.at);
+  const seconds = names.map((name) => Math.min(60, Math.max(5, (now - Date.parse(name)) / 1_000)));
   return [
     plot({
       title: 'Settled, writes/s',
       minutes: names,
       series: [
-        { name: 'all', tone: 'a', values: minutes.map(({ writes }) => writes / 60), isFilled: true },
+        {
+          name: 'all',
+          tone: 'a',
+          values: minutes.map(({ writes }, index) => writes / seconds[index]!),
+          isFilled: true,
+        },
         {
           name: 'refused or not applied',
           tone: 'bad',
-          values: minutes.map(({ refused, notApplied }) => (refused + notApplied) / 60),
+          values: minutes.map(({ refused, notApplied }, index) => (refused + notApplied) / seconds[index]!),
         },
       ],
       format: figure,

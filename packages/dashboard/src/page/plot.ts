@@ -18,11 +18,13 @@ export interface PlotOptions {
   format: (value: number) => string;
 }
 
-const width = 560;
+/** Letters are as large in a narrow window as in a wide one. */
+const widths = { narrow: 320, wide: 600 };
 const height = 150;
 const margin = { left: 46, right: 8, top: 8, bottom: 20 };
 
 export function plot({ title, minutes, series, format }: PlotOptions): HTMLElement {
+  const width = matchMedia('(max-width: 640px)').matches ? widths.narrow : widths.wide;
   const most = niceCeiling(Math.max(0, ...series.flatMap(({ values }) => values.map((value) => value ?? 0))));
   const x = (index: number): number =>
     margin.left + (index / Math.max(1, minutes.length - 1)) * (width - margin.left - margin.right);

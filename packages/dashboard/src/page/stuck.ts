@@ -11,7 +11,7 @@ import { writesTable } from './writes-table.ts';
 
 const pageWrites = 50;
 /** The list is read again while it is live, but not as often as the lanes. */
-const refreshMs = 3_000;
+const refreshMs = { list: 3_000, count: 15_000 };
 
 export function stuck(page: PageContext, parameters: URLSearchParams): View {
   const filter = filterOf(parameters);
@@ -22,7 +22,9 @@ export function stuck(page: PageContext, parameters: URLSearchParams): View {
   let next: string | null = null;
   let total: number | null = null;
   let isBusy = false;
+  let isWanted = false;
   let lastRead = 0;
+  let lastCounted = Number.NEGATIVE_INFINITY;
   const mayAct = !page.session.isReadOnly;
 
   const status = h('p', { class: 'muted', role: 'status' }, 'Looking …');
@@ -39,10 +41,10 @@ export function stuck(page: PageContext, parameters: URLSearchParams): View {
   const selected = h('span', { class: 'note' });
   const act = (action: typeof retry, isAll: boolean) => async () => {
     const target = isAll ? { matching: filter } : { writeIds: table.selected() };
-    if (await action(page, target)) {
-      table.clear();
-      await show();
-    }
+    if (!(await action(page, target))) return;
+    table.clear();
+    lastCounted = Number.NEGATIVE_INFINITY;
+    await show();
   };
   const button = (name: string, onclick: () => void) => h('button', { type: 'button', onclick }, name);
   const forSelected = [
@@ -67,12 +69,17 @@ export function stuck(page: PageContext, parameters: URLSearchParams): View {
   }
 
   async function show(): Promise<void> {
+    isWanted = true;
     if (isBusy) return;
     isBusy = true;
     lastRead = performance.now();
     try {
-      if (sought === null) await list();
-      else await find(sought);
+      // What was asked for in the meantime comes next.
+      while (isWanted) {
+        isWanted = false;
+        if (sought === null) await list();
+        else await find(sought);
+      }
       failure.hidden = true;
     } catch (error) {
       setText(failure, (error as Error).message);
@@ -92,7 +99,8 @@ export function stuck(page: PageContext, parameters: URLSearchParams): View {
     next = following;
     table.update(writes);
     showActions();
-    if (total === null || after === null) {
+    if (performance.now() - lastCounted > refreshMs.count || (total ?? 0) <= pageWrites) {
+      lastCounted = performance.now();
       const counts = await read<StuckCounts>('stuck/count', asked);
       total = counts.total;
       setText(
@@ -148,7 +156,8 @@ export function stuck(page: PageContext, parameters: URLSearchParams): View {
     update() {
       // What is selected stays what it was, and so does what is read on later pages.
       const isStill = table.selected().length > 0 || before.length > 0 || sought !== null;
-      if (page.live.status === 'live' && !isStill && performance.now() - lastRead > refreshMs) void show();
+      if (page.live.status === 'live' && !isStill && performance.now() - lastRead > refreshMs.list)
+        void show();
     },
   };
 }

@@ -131,12 +131,17 @@ function partsOf(page: PageContext, view: WriteView, again: () => void): Child[]
         h(
           'p',
           {},
-          `It ${laneExplanation}. `,
+          `It ${withLocalTimes(laneExplanation ?? '')}. `,
           h('a', { href: `#/stuck?lane=${lane.lane}` }, 'What waits in it'),
         ),
       ),
     stuck !== null && documentOf(page, view),
   ];
+}
+
+/** The server writes times for programs. */
+function withLocalTimes(text: string): string {
+  return text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, time);
 }
 
 function facts(rows: readonly [string, string | null][]): HTMLElement {
