@@ -184,7 +184,12 @@ describe('dead letters', () => {
     );
     await world.sql('update sluice.dead_letter set resource = $1', [hostile]);
     const { url } = await startDashboard(database.url);
-    const page = await openPage(browser, `${url}#/stuck?client=${encodeURIComponent(hostile)}`, {}, /TrustedHTML/);
+    const page = await openPage(
+      browser,
+      `${url}#/stuck?client=${encodeURIComponent(hostile)}`,
+      {},
+      /TrustedHTML/,
+    );
     const row = rowOf(page, writeId!);
     await row.waitFor();
     expect(await row.innerText()).toContain(hostile);

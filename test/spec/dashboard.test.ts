@@ -153,7 +153,7 @@ describe('the live stream', () => {
     await world.sql('update sluice.lane set paused_at = null, paused_by = null');
   });
 
-  test('reads for all who look at once, and not at all when nobody does', async () => {
+  test('reads once for all who look at the same time', async () => {
     let reads = 0;
     const counting = open();
     const run = counting.run.bind(counting);
@@ -180,7 +180,15 @@ describe('the live stream', () => {
     expect((await stream.next()).at(-1)?.name).toBe('read');
     proxy.refuse(true);
     proxy.cut();
-    await eventually(async () => expect((await stream.next()).at(-1)?.name).toBe('failed'));
+    await eventually(async () => {
+      const last = (await stream.next()).at(-1);
+      expect(last).toMatchObject({
+        name: 'failed',
+        data: { message: expect.stringContaining('Cannot read the database: connection') as string },
+      });
+    });
+    const { status } = await fetch(`${address}/dashboard/actions`);
+    expect(status).toBe(503);
     proxy.refuse(false);
     await eventually(async () => expect((await stream.next()).at(-1)?.name).toBe('read'));
   });

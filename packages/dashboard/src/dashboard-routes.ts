@@ -5,6 +5,7 @@ import { reasons } from '@sluice/protocol';
 import type { Database } from '@sluice/store';
 import { operate } from './access.ts';
 import { actionRoutes } from './action-routes.ts';
+import { explainTrouble } from './database-trouble.ts';
 import { eventStream } from './event-stream.ts';
 import { LiveFeed } from './live-feed.ts';
 import type { Session } from './page/messages.ts';
@@ -29,7 +30,7 @@ export function dashboardRoutes(options: DashboardOptions): Routes {
     const feed = new LiveFeed(database, options);
     // A page that looks on would keep the server from closing.
     app.addHook('preClose', async () => feed.close());
-    app.setErrorHandler(answerError);
+    app.setErrorHandler((error, request, reply) => answerError(explainTrouble(error), request, reply));
     refuseStrangers(app);
     await app.register(
       async (scope) => {
@@ -39,7 +40,11 @@ export function dashboardRoutes(options: DashboardOptions): Routes {
           return { client, isReadOnly, maySeeBodies: scopes.maySeeBodies, reasons } satisfies Session;
         });
         scope.get('/live', operate, (_request, reply) =>
-          reply.type('text/event-stream; charset=utf-8').send(eventStream(feed)),
+          reply
+            .type('text/event-stream; charset=utf-8')
+            // A proxy that gathers answers would hold back what is live.
+            .header('X-Accel-Buffering', 'no')
+            .send(eventStream(feed)),
         );
         readRoutes(scope, options);
         actionRoutes(scope, options);

@@ -10,8 +10,8 @@ import {
   readLaneActivity,
   type LaneActivity,
 } from '@sluice/operator';
-import { SluiceError } from '@sluice/protocol';
 import type { Database } from '@sluice/store';
+import { sentenceOf } from './database-trouble.ts';
 import type { LaneView, LiveEvents } from './page/messages.ts';
 
 /** Parts are kept as JSON, so that each viewer is told only of those that changed. */
@@ -171,9 +171,4 @@ function roundedActivity(activity: LaneActivity | undefined): LaneView['activity
     batchWrites: Number(batchWrites.toPrecision(2)),
     batchMs: Number(batchMs.toPrecision(2)),
   };
-}
-
-/** What a database error says may quote rows, so only what is ours is told. */
-function sentenceOf(error: unknown): string {
-  return error instanceof SluiceError ? error.message : 'The database cannot be read now.';
 }

@@ -29,7 +29,13 @@ export function openDashboard(
   url: string,
   model: Model | null,
 ): { options: DashboardOptions; close: () => Promise<void> } {
-  const database = new Database({ url, applicationName: 'sluice dashboard', connectionsMax: 3 });
+  const database = new Database({
+    url,
+    applicationName: 'sluice dashboard',
+    connectionsMax: 3,
+    // Nobody looks at a page for longer.
+    settings: { statement_timeout: '15s' },
+  });
   return {
     options: { database, model, isReadOnly: how === 'read-only' },
     close: () => database.close(),
