@@ -2,9 +2,9 @@
 
 import { Authenticator, createApiKey } from '@sluice/api';
 import { readAudit } from '@sluice/operator';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { startBrowser } from '../support/browser.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { useBrowser } from '../support/browser.ts';
 import { hostile, poison } from '../support/dashboard-scene.ts';
 import { openPage, startDashboard } from '../support/dashboard.ts';
 import { useDatabase } from '../support/database.ts';
@@ -12,11 +12,7 @@ import { eventually } from '../support/eventually.ts';
 import { enrolment, fresh, startWorld, upsert, type World, type WorldOptions } from '../support/world.ts';
 
 const database = useDatabase();
-let browser: Browser;
-beforeAll(async () => {
-  browser = await startBrowser();
-});
-afterAll(() => browser.close());
+const browser = useBrowser();
 
 async function setup(options: WorldOptions = {}): Promise<World> {
   const world = await startWorld(database.url, options);
@@ -119,6 +115,7 @@ describe('the page', () => {
       await page.getByLabel('Find a write').fill(text);
       await press(page, 'Find');
       await page.getByRole('heading', { name: `Write ${found}` }).waitFor();
+      expect(page.url()).toBe(`${url}#/write/${found}`);
     };
     await seek(writeId, writeId);
     await seek(`key ${hostile}`, writeId);

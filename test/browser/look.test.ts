@@ -2,10 +2,10 @@
 // UPDATE_SCREENSHOTS=1 the pictures in docs/dashboard are taken anew.
 
 import axe from 'axe-core';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startBrowser } from '../support/browser.ts';
+import { describe, expect, test } from 'vitest';
+import { useBrowser } from '../support/browser.ts';
 import { makeScene } from '../support/dashboard-scene.ts';
 import { openPage, startDashboard } from '../support/dashboard.ts';
 import { useDatabase } from '../support/database.ts';
@@ -14,11 +14,7 @@ import { startWorld } from '../support/world.ts';
 const database = useDatabase();
 const pictures = fileURLToPath(new URL('../../docs/dashboard/', import.meta.url));
 const isUpdating = Boolean(process.env['UPDATE_SCREENSHOTS']);
-let browser: Browser;
-beforeAll(async () => {
-  browser = await startBrowser();
-});
-afterAll(() => browser.close());
+const browser = useBrowser();
 
 const windows = [
   { name: 'wide', width: 1440, height: 1000 },

@@ -1,6 +1,6 @@
 // What the server of the operators' page answers, and to whom. What the page makes of it is in test/browser.
 
-import { createApi, Authenticator } from '@sluice/api';
+import { createApi } from '@sluice/api';
 import { createClient } from '@sluice/client';
 import { createDashboardServer, dashboardRoutes, type DashboardOptions } from '@sluice/dashboard';
 import { Database } from '@sluice/store';
@@ -20,7 +20,7 @@ function open(url = database.url): Database {
   return operator;
 }
 
-function setup(options: Partial<DashboardOptions> = {}, auth?: Authenticator | 'none') {
+function setup(options: Partial<DashboardOptions> = {}, auth?: 'none') {
   const server = createDashboardServer(
     { database: open(), model, isReadOnly: false, intervalMs: 20, ...options },
     { auth },

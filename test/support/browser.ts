@@ -7,12 +7,38 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { chromium, type Browser } from 'playwright-core';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach } from 'vitest';
 
 const cache = resolve(import.meta.dirname, '../../node_modules/.cache');
 
+export interface TestBrowser {
+  /** A page in a window of its own. */
+  open(options: BrowserContextOptions): Promise<Page>;
+}
+
+/** One for the calling test file. Where none starts, its tests are passed over and say why; in CI they fail. */
+export function useBrowser(): TestBrowser {
+  let browser: Browser | null = null;
+  let fault = '';
+  beforeAll(async () => {
+    try {
+      browser = await startBrowser();
+    } catch (error) {
+      if (process.env['CI']) throw error;
+      fault = `no Chromium starts here, CHROMIUM_PATH may name one: ${(error as Error).message.split('\n')[0]}`;
+      console.error(`Passed over: ${fault}`);
+    }
+  });
+  beforeEach((context) => {
+    if (browser === null) context.skip(fault);
+  });
+  afterAll(() => browser?.close());
+  return { open: (options) => browser!.newPage(options) };
+}
+
 /** @throws {Error} where no Chromium starts on this machine */
-export async function startBrowser(): Promise<Browser> {
+async function startBrowser(): Promise<Browser> {
   const named = process.env['CHROMIUM_PATH'];
   if (named !== undefined) return chromium.launch({ executablePath: named, args: ['--no-sandbox'] });
   const folder = await unpack();

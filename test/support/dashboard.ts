@@ -3,8 +3,9 @@
 import { createDashboardServer, type DashboardOptions } from '@sluice/dashboard';
 import type { ServerOptions } from '@sluice/api';
 import { Database } from '@sluice/store';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import { expect, onTestFinished } from 'vitest';
+import type { TestBrowser } from './browser.ts';
 import { model } from './model.ts';
 
 export interface RunningDashboard {
@@ -35,12 +36,12 @@ export async function startDashboard(
  * @param expected Complaints that belong to the test, e.g. of an answer 401.
  */
 export async function openPage(
-  browser: Browser,
+  browser: TestBrowser,
   url: string,
   context: BrowserContextOptions = {},
   expected: RegExp | null = null,
 ): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 }, ...context });
+  const page = await browser.open({ viewport: { width: 1440, height: 900 }, ...context });
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('console', (message) => {

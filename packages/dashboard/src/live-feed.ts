@@ -35,8 +35,9 @@ const hourMinutes = 60;
 /** Writes of the last minutes may still be settled in numbers; older ones are looked at again now and then. */
 const freshMs = 5 * minuteMs;
 const againMs = { fresh: 10_000, old: 120_000 };
-/** Minutes read at a time: the lanes are not to wait for the plots. */
+/** Minutes read by one query, and for how long one goes on: the lanes are not to wait for the plots. */
 const minutesAtOnce = 8;
+const plotsMs = 300;
 
 export class LiveFeed {
   readonly #database: Database;
@@ -114,13 +115,20 @@ export class LiveFeed {
       read: { at, deadLetters: count, deadLettersAreBounded: isBounded },
       failure: null,
     });
-    // The plots come a moment later than the rest.
-    const hour = Array.from({ length: hourMinutes }, (_, back) => beginning(Date.parse(at), back));
-    const due = this.#minutesDue(hour);
-    const read = await readActivity(database, due);
+    await this.#readMinutes(Date.parse(at));
+  }
+
+  /** For the plots, which come a moment later than the rest: a part of the hour at a time, and no more of it than fits. */
+  async #readMinutes(now: number): Promise<void> {
+    const hour = Array.from({ length: hourMinutes }, (_, back) => beginning(now, back));
     const minutes = new Map(this.#state.minutes);
-    for (const minute of read) minutes.set(minute.minute, JSON.stringify(minute));
-    for (const minute of due) this.#minutesRead.set(minute, performance.now());
+    const end = performance.now() + plotsMs;
+    do {
+      const due = this.#minutesDue(hour);
+      for (const minute of await readActivity(this.#database, due))
+        minutes.set(minute.minute, JSON.stringify(minute));
+      for (const minute of due) this.#minutesRead.set(minute, performance.now());
+    } while (performance.now() < end && hour.some((minute) => !this.#minutesRead.has(minute)));
     const oldest = hour.at(-1) ?? '';
     for (const known of [minutes, this.#minutesRead])
       for (const minute of known.keys()) if (minute < oldest) known.delete(minute);

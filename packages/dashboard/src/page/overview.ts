@@ -1,4 +1,5 @@
 /** The first view: what wants attention, how much goes through, every lane, every writer. */
+import type { ActivityMinute } from '@sluice/operator';
 import { h, replace, setText } from './dom.ts';
 import { age, count, counted, duration, figure } from './format.ts';
 import { lanesTable } from './lanes-table.ts';
@@ -36,35 +37,44 @@ export function overview(page: PageContext): View {
 }
 
 function plotsOf({ minutes, read }: LiveView): HTMLElement[] {
-  const names = minutes.map(({ minute }) => minute);
-  // The minute that is not over yet counts for as long as it lasts.
   const now = Date.parse(read.at);
-  const seconds = names.map((name) => Math.min(60, Math.max(5, (now - Date.parse(name)) / 1_000)));
+  const known = new Map(minutes.map((minute) => [minute.minute, minute]));
+  const hour = Array.from({ length: 60 }, (_, index) =>
+    new Date((Math.floor(now / 60_000) - 59 + index) * 60_000).toISOString(),
+  );
+  const over = (valueOf: (minute: ActivityMinute) => number | null) =>
+    hour.map((name) => {
+      const minute = known.get(name);
+      return minute === undefined ? null : valueOf(minute);
+    });
+  /** The minute that is not over yet counts for as long as it lasts. */
+  const perSecond = (writes: number, { minute }: ActivityMinute): number =>
+    writes / Math.min(60, Math.max(5, (now - Date.parse(minute)) / 1_000));
   return [
     plot({
       title: 'Settled, writes/s',
-      minutes: names,
+      minutes: hour,
       series: [
         {
           name: 'all',
           tone: 'a',
-          values: minutes.map(({ writes }, index) => writes / seconds[index]!),
+          values: over((minute) => perSecond(minute.writes, minute)),
           isFilled: true,
         },
         {
           name: 'refused or not applied',
           tone: 'bad',
-          values: minutes.map(({ refused, notApplied }, index) => (refused + notApplied) / seconds[index]!),
+          values: over((minute) => perSecond(minute.refused + minute.notApplied, minute)),
         },
       ],
       format: figure,
     }),
     plot({
       title: 'From a write to its outcome',
-      minutes: names,
+      minutes: hour,
       series: [
-        { name: '50 %', tone: 'a', values: minutes.map(({ p50Ms }) => p50Ms) },
-        { name: '99 %', tone: 'b', values: minutes.map(({ p99Ms }) => p99Ms) },
+        { name: '50 %', tone: 'a', values: over(({ p50Ms }) => p50Ms) },
+        { name: '99 %', tone: 'b', values: over(({ p99Ms }) => p99Ms) },
       ],
       format: duration,
     }),
