@@ -43,7 +43,7 @@ const inDialog = (page: Page) => page.getByRole('dialog');
 describe('the page', () => {
   test('shows at once that a lane has lost its leader, and that it has one again', async () => {
     const world = await setup();
-    const { url } = await startDashboard(database.url);
+    const { url } = await startDashboard(database.opsUrl);
     const page = await openPage(browser, url);
     const tile = page.locator('.tile', { hasText: 'Lanes without leader' });
     await eventually(async () => expect(await tile.innerText()).toContain('0\nof 16'));
@@ -59,7 +59,7 @@ describe('the page', () => {
 
   test('shows why a write waits, what it waits for, and that it no longer does', async () => {
     const world = await setup();
-    const { url } = await startDashboard(database.url);
+    const { url } = await startDashboard(database.opsUrl);
     const [enrolmentId, schoolId] = [fresh(), fresh()];
     const page = await openPage(browser, `${url}#/stuck`);
     await page.getByText('No write waits or was set aside that matches.').waitFor();
@@ -82,7 +82,7 @@ describe('the page', () => {
 
   test('stands still while it is paused, and then shows what has become of it', async () => {
     const world = await setup();
-    const { url } = await startDashboard(database.url);
+    const { url } = await startDashboard(database.opsUrl);
     const page = await openPage(browser, url);
     const tile = page.locator('.tile', { hasText: 'Lanes without leader' });
     await eventually(async () => expect(await tile.innerText()).toContain('0\nof 16'));
@@ -100,7 +100,7 @@ describe('the page', () => {
 
   test('finds a write by its id, by its document and by its Idempotency-Key', async () => {
     const world = await setup();
-    const { url } = await startDashboard(database.url);
+    const { url } = await startDashboard(database.opsUrl);
     const { documentId } = await world.submit(
       upsert('notes', { noteId: fresh() }, { client: 'loader', idempotencyKey: `key ${hostile}` }),
     );
@@ -134,7 +134,7 @@ describe('dead letters', () => {
     const cure = await poison(world);
     const [first, second] = await bury(world, ['a', 'b']);
     await cure();
-    const { url } = await startDashboard(database.url);
+    const { url } = await startDashboard(database.opsUrl);
     const page = await openPage(browser, `${url}#/stuck?reason=dead_letter`);
     await rowOf(page, first!).getByRole('checkbox').check();
     await press(page, 'Retry selected');
@@ -154,7 +154,7 @@ describe('dead letters', () => {
     const world = await setup();
     await poison(world);
     await bury(world, ['a', 'b', 'a']);
-    const { url, operator } = await startDashboard(database.url);
+    const { url, operator } = await startDashboard(database.opsUrl);
     const page = await openPage(browser, `${url}#/stuck`);
     await page.getByLabel('Client').fill('a');
     await press(page, /^Filter$/);
@@ -180,7 +180,7 @@ describe('dead letters', () => {
       [hostile],
     );
     await world.sql('update sluice.dead_letter set resource = $1', [hostile]);
-    const { url } = await startDashboard(database.url);
+    const { url } = await startDashboard(database.opsUrl);
     const page = await openPage(
       browser,
       `${url}#/stuck?client=${encodeURIComponent(hostile)}`,
@@ -208,7 +208,7 @@ describe('a read-only page', () => {
     const world = await setup();
     await poison(world);
     const [writeId] = await bury(world, ['a']);
-    const { url } = await startDashboard(database.url, { isReadOnly: true });
+    const { url } = await startDashboard(database.opsUrl, { isReadOnly: true });
     const page = await openPage(browser, url, {}, /403/);
     await page.getByText('read-only').waitFor();
     await page.getByRole('table', { name: 'Lanes' }).getByRole('row').nth(16).waitFor();
@@ -239,7 +239,7 @@ describe('a read-only page', () => {
 describe('by the keyboard alone', () => {
   test('a lane is found, paused after a question, and resumed', async () => {
     const world = await setup();
-    const { url } = await startDashboard(database.url);
+    const { url } = await startDashboard(database.opsUrl);
     const page = await openPage(browser, url);
     await page.getByRole('table', { name: 'Lanes' }).getByRole('row').nth(16).waitFor();
     const focused = () => page.evaluate<string>('document.activeElement.textContent');
@@ -297,7 +297,7 @@ describe('where clients are asked who they are', () => {
       keyOf('bob', ['operate', 'bodies']),
     ];
     const auth = new Authenticator({ keys: { readKeys: async () => keys, maxAgeMs: 0 }, tokens: null });
-    const { url, operator } = await startDashboard(database.url, { auth, basePath: '/operators' });
+    const { url, operator } = await startDashboard(database.opsUrl, { auth, basePath: '/operators' });
     const page = await openPage(browser, url, {}, /40[13]/);
     const enter = async (text: string): Promise<void> => {
       await page.getByLabel('API key or token').fill(text);
@@ -341,7 +341,7 @@ describe('at a thousand lanes', () => {
   const large = useDatabase();
 
   test('the page shows fifty at a time, and finds those that matter', async () => {
-    const { url } = await startDashboard(large.url);
+    const { url } = await startDashboard(large.opsUrl);
     const world = {
       sql: (text: string) => import('../support/sql.ts').then(({ sql }) => sql(large.url, text)),
     };

@@ -34,7 +34,7 @@ const kept = new Set([
 describe('the page', () => {
   test('fits, and has names, labels and contrast, in every window and scheme', async () => {
     const world = await startWorld(database.url, { writers: 2 });
-    const { url, operator } = await startDashboard(database.url);
+    const { url, operator } = await startDashboard(database.opsUrl);
     const { chained, circular } = await makeScene(world, operator);
     const parts: [name: string, hash: string, ready: string][] = [
       ['overview', '#/', '.plots svg'],

@@ -14,7 +14,7 @@ import { startWorld } from '../support/world.ts';
 
 const database = useDatabase();
 
-function open(url = database.url): Database {
+function open(url = database.opsUrl): Database {
   const operator = new Database({ url, applicationName: 'sluice test', connectionsMax: 3 });
   onTestFinished(() => operator.close());
   return operator;
@@ -122,6 +122,18 @@ describe('the dashboard', () => {
     }
   });
 
+  test('says so where its role may read and not act', async () => {
+    const server = setup({ database: open(database.apiUrl) });
+    expect((await server.inject({ url: '/dashboard/stuck' })).statusCode).toBe(200);
+    const world = await startWorld(database.url);
+    const paused = await server.inject({ method: 'POST', url: '/dashboard/pause', payload: { lanes: [0] } });
+    expect(paused.json()).toMatchObject({
+      status: 403,
+      detail: expect.stringContaining('--operator-url') as string,
+    });
+    expect(await world.sql('select from sluice.lane where paused_at is not null')).toEqual([]);
+  });
+
   test('is described in no list of the API', async () => {
     const client = createClient({ url: database.url, model, mode: 'direct' });
     const routes = [dashboardRoutes({ database: open(), model, isReadOnly: false })];
@@ -169,7 +181,7 @@ describe('the live stream', () => {
   });
 
   test('says that the database is away, and goes on when it is back', async () => {
-    const proxy = await openTcpProxy(database.url);
+    const proxy = await openTcpProxy(database.opsUrl);
     onTestFinished(() => proxy.close());
     const away = setup({ database: open(proxy.url) });
     const address = await away.listen({ port: 0, host: '127.0.0.1' });
@@ -206,7 +218,7 @@ describe('the live stream', () => {
 describe('sluice dashboard', () => {
   test('serves the page with every node and writer down, and stops when it is told to', async () => {
     const running = startSluice(['dashboard', '--port', '0', '--dashboard', 'read-only'], {
-      DATABASE_URL: database.url,
+      DATABASE_URL: database.opsUrl,
     });
     const { url } = await running.event('ready');
     expect(await (await fetch(String(url))).text()).toContain('<title>Sluice</title>');

@@ -7,6 +7,12 @@ export function explainTrouble(error: unknown): unknown {
   if (!(error instanceof DatabaseError)) return error;
   if (error.sqlState === '3F000' || error.sqlState === '42P01')
     return new SluiceError('schema_outdated', undefined, { cause: error });
+  if (error.sqlState === '42501')
+    return new SluiceError(
+      'forbidden',
+      'The role that this page logs in as may not do that: --operator-url names another.',
+      { cause: error },
+    );
   return new SluiceError('database_unavailable', `Cannot read the database: ${error.message}.`, {
     cause: error,
   });
