@@ -45,7 +45,7 @@ describe('a lone writer', () => {
     const before = await terms();
     await world.sql('create table public.began (at timestamptz)');
     await world.sql(
-      `create function public.dawdle() returns trigger language plpgsql as $$
+      `create function public.dawdle() returns trigger language plpgsql security definer as $$
        begin insert into public.began values (now()); perform pg_sleep(4.5); return new; end $$`,
     );
     await world.sql(

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/embedded';
 import { migrate } from '@sluice/store';
 import { onTestFinished } from 'vitest';
-import { databaseUrl, execute } from './postgres.ts';
+import { createRoles, databaseUrl, execute } from './postgres.ts';
 import { sql, type SqlRow } from './sql.ts';
 
 const run = promisify(execFile);
@@ -34,6 +34,7 @@ export async function startOwnServer(settings: Record<string, string> = {}): Pro
   const server = await serverIn(dataDir, settings);
   await execute(databaseUrl(server.url, 'postgres'), 'create database sluice');
   await migrate({ url: server.url });
+  await createRoles(server.url);
   return server;
 }
 

@@ -53,8 +53,7 @@ export default async function provide(project: TestProject): Promise<() => Promi
 async function createTemplate(url: string, template: string): Promise<void> {
   await execute(url, `create database ${template}`);
   await migrate({ url: databaseUrl(url, template) });
-  const passwords = Object.fromEntries(roleKinds.map((kind) => [kind, rolePassword]));
-  await applyRoles({ url: databaseUrl(url, template), prefix: rolePrefix, passwords });
+  await createRoles(databaseUrl(url, template));
   // PostgreSQL does not clone a database that anybody is connected to.
   await execute(url, `alter database ${template} with allow_connections false`);
 }
@@ -99,12 +98,21 @@ async function startEmbedded(): Promise<Server> {
 export const rolePrefix = 'sluice_test';
 const rolePassword = 'sluice_test';
 
-/** The same database, as one of the roles that processes log in as. */
-export function roleUrl(url: string, kind: RoleKind): string {
-  const other = new URL(url);
-  other.username = roleName(kind, rolePrefix);
-  other.password = rolePassword;
-  return other.href;
+/** Makes the roles on a server, with their passwords, and gives them their rights on one database. */
+export async function createRoles(url: string): Promise<void> {
+  const passwords = Object.fromEntries(roleKinds.map((kind) => [kind, rolePassword]));
+  await applyRoles({ url, prefix: rolePrefix, passwords });
+}
+
+/** The same database, of one or several servers, as one of the roles that processes log in as. */
+export function roleUrl(urls: string, kind: RoleKind): string {
+  const others = urls.split(',').map((url) => {
+    const other = new URL(url);
+    other.username = roleName(kind, rolePrefix);
+    other.password = rolePassword;
+    return other.href;
+  });
+  return others.join(',');
 }
 
 /** The role of a node: one that commits writes itself needs a writer's. */
