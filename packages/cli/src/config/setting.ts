@@ -23,6 +23,8 @@ export interface Setting<T> {
   isList?: boolean;
   /** The value is never shown. */
   isSecret?: boolean;
+  /** A URL that may hold a password: then it is not taken from the arguments, which others on the machine can read. */
+  holdsPassword?: boolean;
   /** The value may be in a file, e.g. a secret that a container is given: its flag, and its variable. */
   file?: { flags: string; variable: string };
 }
@@ -106,7 +108,7 @@ interface Given {
 
 /** Flags come before variables, and a value itself before a file that holds it. */
 function findGiven(
-  { flags, variables = [], file }: Setting<unknown>,
+  { flags, variables = [], file, holdsPassword = false }: Setting<unknown>,
   flagValues: Readonly<Record<string, unknown>>,
   environment: NodeJS.ProcessEnv,
 ): Given {
@@ -117,13 +119,33 @@ function findGiven(
   };
   const isSet = (name: string): boolean => (environment[name] ?? '') !== '';
   const value = ofFlag(flags);
-  if (value !== undefined) return { source: longOf(flags), text: value };
+  if (value !== undefined) {
+    if (holdsPassword && hasPassword(value)) throw passwordInArguments(longOf(flags), variables, file);
+    return { source: longOf(flags), text: value };
+  }
   const path = ofFlag(file?.flags);
   if (path !== undefined) return readGiven(longOf(file?.flags), path);
   const variable = variables.find(isSet);
   if (variable !== undefined) return { source: variable, text: environment[variable] };
   if (file === undefined || !isSet(file.variable)) return { source: '', text: undefined };
   return readGiven(file.variable, environment[file.variable]!);
+}
+
+function hasPassword(url: string): boolean {
+  return /^\w+:\/\/[^@/]*:[^@/]+@/.test(url) || /[?&]password=/i.test(url);
+}
+
+function passwordInArguments(
+  name: string,
+  variables: readonly string[],
+  file: Setting<unknown>['file'],
+): SluiceError {
+  const others = [...variables, longOf(file?.flags)].join(' or ');
+  return new SluiceError(
+    'configuration_invalid',
+    `Cannot start as ${name} holds a password, which others on this machine can read: use ${others}`,
+    { detail: { setting: name } },
+  );
 }
 
 function readGiven(source: string, path: string): Given {

@@ -49,6 +49,8 @@ export const databaseUrl = setting<string | undefined>({
   form: 'a postgres:// URL',
   schema: postgresUrl,
   isSecret: true,
+  holdsPassword: true,
+  file: { flags: '--database-url-file <file>', variable: 'DATABASE_URL_FILE' },
 });
 
 export const operatorUrl = setting<string | undefined>({
@@ -59,6 +61,8 @@ export const operatorUrl = setting<string | undefined>({
   form: 'a postgres:// URL',
   schema: postgresUrl,
   isSecret: true,
+  holdsPassword: true,
+  file: { flags: '--operator-url-file <file>', variable: 'SLUICE_OPERATOR_URL_FILE' },
 });
 
 export const listenUrl = setting<string | undefined>({
@@ -68,6 +72,8 @@ export const listenUrl = setting<string | undefined>({
   form: 'a postgres:// URL',
   schema: postgresUrl,
   isSecret: true,
+  holdsPassword: true,
+  file: { flags: '--listen-url-file <file>', variable: 'SLUICE_LISTEN_URL_FILE' },
 });
 
 export const modelFiles = setting<string[]>({
