@@ -191,7 +191,8 @@ describe.each([
     await world.submit(upsert('notes', { noteId: fresh() }));
     const request = upsert('notes', { noteId: fresh() });
     const release = await world.holdLanes([laneOfWrite(request)]);
-    const outcome = world.node.submit(request, { waitMs: 1000 });
+    // Sooner than the writer's session gives up its own wait for the lanes, which would let the cancellation go first.
+    const outcome = world.node.submit(request, { waitMs: 500 });
     // The batch, and behind it the cancellation.
     for (const n of [1, 2]) {
       await eventually(async () =>

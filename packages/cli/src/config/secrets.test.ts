@@ -1,0 +1,37 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { readSettings } from './setting.ts';
+import { databaseUrl, token } from './settings.ts';
+
+const settings = { databaseUrl, token };
+const url = 'postgres://somebody:unlikely@127.0.0.1/none';
+
+test.each([url, 'postgres://127.0.0.1/none?user=a&password=unlikely'])(
+  'a password in the arguments is refused, and not repeated: %s',
+  (given) => {
+    const read = () => readSettings(settings, { databaseUrl: given }, {});
+    expect(read).toThrow('Cannot start as --database-url holds a password');
+    expect(read).not.toThrow('unlikely');
+  },
+);
+
+test('a URL without a password may be an argument', () => {
+  const given = 'postgres://somebody@127.0.0.1:5432/none';
+  expect(readSettings(settings, { databaseUrl: given }, {}).databaseUrl).toBe(given);
+});
+
+test('secrets come from files named by a flag or a variable', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-secret-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'url');
+  writeFileSync(file, `${url}\n`);
+  expect(readSettings(settings, { databaseUrlFile: file }, {}).databaseUrl).toBe(url);
+  expect(readSettings(settings, {}, { DATABASE_URL_FILE: file }).databaseUrl).toBe(url);
+  writeFileSync(file, 'sluice_000000000000_x\n');
+  expect(readSettings(settings, {}, { SLUICE_TOKEN_FILE: file }).token).toBe('sluice_000000000000_x');
+  expect(() => readSettings(settings, { databaseUrlFile: join(folder, 'none') }, {})).toThrow(
+    'Cannot start as --database-url-file names no file',
+  );
+});
