@@ -15,6 +15,7 @@ import { Member } from './member.ts';
 
 export const modelFile = fileURLToPath(new URL('model.json', import.meta.url));
 const databaseName = 'chaos';
+const shutdownMs = 5000;
 /** May log in, and nothing else. */
 const stranger = { name: 'stranger', password: 'stranger' };
 
@@ -111,6 +112,9 @@ export class Deployment {
     this.#restarting = this.#restarting.then(async () => {
       const { port } = this.#server;
       this.#server.kill(signal);
+      // A shutdown in order waits for sessions, and with so many who come and go it may wait for long.
+      const isOver = await Promise.race([this.#server.exited.then(() => true), pause(shutdownMs, false)]);
+      if (!isOver) this.#server.kill('SIGQUIT');
       await this.#server.exited;
       this.#server = await startAgain(this.folder, port, this.#options);
     });

@@ -14,6 +14,7 @@ export interface PromiseMutant {
 const origin = 'packages/batch/src/origin.ts';
 const settle = 'packages/batch/src/settle.ts';
 const plan = 'packages/batch/src/plan.ts';
+const apply = 'packages/batch/src/apply-writes.ts';
 const facts = 'packages/batch/src/facts.ts';
 const coordinated = 'packages/client/src/coordinated-path.ts';
 const memory = 'packages/client/src/memory-path.ts';
@@ -182,8 +183,8 @@ function pausedAmong(`,
     faults: [
       {
         file: settle,
-        from: `      if (!isBatchFault(error)) throw error;`,
-        to: `      if (!isBatchFault(error)) throw error;
+        from: `      if (!isBatchFault(error, opened.length)) throw error;`,
+        to: `      if (!isBatchFault(error, opened.length)) throw error;
       if (error instanceof DatabaseError && error.sqlState === '40P01') {
         for (const write of opened) {
           const applied = { ...refusal(write, 'cancelled'), result: 'updated' as const, code: null };
@@ -214,7 +215,7 @@ function pausedAmong(`,
   },
   {
     name: 'M11 lets a later write overtake a blocked one',
-    faults: [{ file: plan, from: `if (blocker !== null)`, to: `if (blocker === '')` }],
+    faults: [{ file: apply, from: `if (blocker !== null)`, to: `if (blocker === '')` }],
     without: [],
   },
   {
@@ -251,7 +252,7 @@ function pausedAmong(`,
         to: `  if (keys.length < 0) statements.push({ name: 'readKeys'`,
       },
       {
-        file: plan,
+        file: apply,
         from: `const replayed = key === null ? undefined : (facts.keys.get(key) ?? keysSettled.get(key));`,
         to: `const replayed = key === null ? undefined : facts.keys.get(key);`,
       },

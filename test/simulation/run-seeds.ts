@@ -20,6 +20,18 @@ export interface SeedsOptions {
 }
 
 export async function runSeeds({ from, count, faults = [], onTrace }: SeedsOptions): Promise<SeedsReport> {
+  const args = [`--from=${from}`, `--count=${count}`, ...(onTrace === undefined ? [] : ['--trace'])];
+  const { last, complaints } = await runInOverlay('main.ts', args, faults);
+  onTrace?.(complaints);
+  return JSON.parse(last) as SeedsReport;
+}
+
+/** Runs a program of this folder in a copy of the product; its last line of output is its report. */
+export async function runInOverlay(
+  program: string,
+  args: readonly string[],
+  faults: readonly Fault[] = [],
+): Promise<{ last: string; complaints: string }> {
   const folder = await createOverlay(faults);
   try {
     const child = spawn(
@@ -27,10 +39,8 @@ export async function runSeeds({ from, count, faults = [], onTrace }: SeedsOptio
       [
         '--conditions=source',
         `--import=${import.meta.resolve('tsx')}`,
-        join(folder, 'test/simulation/main.ts'),
-        `--from=${from}`,
-        `--count=${count}`,
-        ...(onTrace === undefined ? [] : ['--trace']),
+        join(folder, 'test/simulation', program),
+        ...args,
       ],
       { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] },
     );
@@ -42,8 +52,7 @@ export async function runSeeds({ from, count, faults = [], onTrace }: SeedsOptio
     const last = output.trim().split('\n').at(-1) ?? '';
     if (!last.startsWith('{'))
       throw new Error(`The simulation ended without a report: ${complaints || output}`);
-    onTrace?.(complaints);
-    return JSON.parse(last) as SeedsReport;
+    return { last, complaints };
   } finally {
     await rm(folder, { recursive: true });
   }

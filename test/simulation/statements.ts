@@ -66,7 +66,7 @@ const isBlocked = (row: Values): boolean => row['blocked_at'] !== null;
 
 /** A write as the drain reads it: a deadline that has passed is none. */
 function headerRow(row: Values): Values {
-  const { body: _, reference_deadline, ...header } = row;
+  const { body: _, blocked_at: __, reference_deadline, ...header } = row;
   return {
     ...header,
     waited_seconds: null,
@@ -401,9 +401,17 @@ export const statements: Readonly<Record<string, Statement>> = {
     return [];
   },
   readReady: read(({ access, values }) => {
-    const lanes = numbers(values[0]);
+    const behind = new Map(
+      unnest(['lane', 'low'], [values[0], values[2]]).map(({ lane, low }) => [lane, low]),
+    );
     return access
-      .select('intake', (row) => lanes.has(number(row, 'lane')) && !isBlocked(row))
+      .select(
+        'intake',
+        (row) =>
+          behind.has(row['lane']) &&
+          number(row, 'position') > (behind.get(row['lane']) as number) &&
+          !isBlocked(row),
+      )
       .sort(byPosition)
       .slice(0, values[1] as number)
       .map(headerRow);
