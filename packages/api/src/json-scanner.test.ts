@@ -38,6 +38,7 @@ describe('a text that would not be stored as it is', () => {
     ['a duplicate key, spelled differently', '{"ab":1,"\\u0061b":2}', '$["\\u0061b"]'],
     ['a duplicate __proto__', '{"__proto__":1,"__proto__":2}', '$.__proto__'],
     ['a byte order mark', '\ufeff{}', '$'],
+    ['a value that stands where a name should', '{"a":{"b":1,"Maria Gonzalez"}}', '$.a'],
     ['nothing', '', '$'],
     ['spaces', ' \n', '$'],
     ['NaN', '{"a":NaN}', '$.a'],

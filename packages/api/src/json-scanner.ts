@@ -138,7 +138,11 @@ export class JsonScanner {
         if (++keys > keysMax) return `comes after ${keysMax} keys, which is all that this node takes`;
         if (this.#isRepeated(text, depth, from, end)) return REPEATED_KEY;
         at = skipSpace(text, at);
-        if (text[at] !== COLON) return 'is not valid JSON: a colon is missing';
+        if (text[at] !== COLON) {
+          // It may be a value that stands where a name should: the path must not tell it.
+          this.#from[depth] = 0;
+          return 'is not valid JSON: a colon is missing';
+        }
         at++;
         if (depth === 1 && watched !== '' && decodedKey(text, from, end) === watched) {
           member = { start: from - 1, valueStart: skipSpace(text, at), end: 0 };

@@ -17,6 +17,7 @@ import {
   type Statement,
 } from '@sluice/store';
 import type { ClientObserver } from './observer.ts';
+import { takeFront } from './take-front.ts';
 import { traceIntake } from './trace-write.ts';
 
 export interface IntakeBufferOptions {
@@ -108,7 +109,7 @@ export class IntakeBuffer {
         continue;
       }
       failures = 0;
-      await this.#insert(session, this.#buffered.splice(0, this.#options.flushWritesMax));
+      await this.#insert(session, takeFront(this.#buffered, this.#options.flushWritesMax));
     }
     this.#flushing = null;
   }

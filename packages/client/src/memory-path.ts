@@ -13,6 +13,7 @@ import {
   type SettleOptions,
 } from '@sluice/batch';
 import { DatabaseError, type Database, type PoolUsage, type Session, SessionPool } from '@sluice/store';
+import { takeFront } from './take-front.ts';
 import type { LanesStatus, WritePath } from './write-path.ts';
 
 export interface MemoryPathOptions {
@@ -150,7 +151,7 @@ export class MemoryPath implements WritePath {
 
   #begin(): void {
     while (this.#queue.length > 0 && this.#batches.size < this.#options.sessionsMax) {
-      const batch = this.#queue.splice(0, this.#options.batchWritesMax);
+      const batch = takeFront(this.#queue, this.#options.batchWritesMax);
       for (const waiter of batch) waiter.isUnderWay = waiter.wasUnderWay = true;
       const settled = this.#settle(batch).finally(() => {
         this.#batches.delete(settled);
