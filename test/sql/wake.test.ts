@@ -40,7 +40,7 @@ test.each([
   ['gone', [], [awaited]],
 ])('what awaits an id that is %s wakes slice by slice', async (_kind, met, gone) => {
   const wake = async () => (await session.run('wakeAwaiting', [met, gone, lanes, 10]))[0]!;
-  expect(await wake()).toEqual({ woken: 10, has_more: true, elsewhere: [awaited] });
+  expect(await wake()).toMatchObject({ woken: 10, has_more: true, elsewhere: [awaited] });
   expect(await wake()).toMatchObject({ woken: 10, has_more: true });
   expect(await wake()).toMatchObject({ woken: 5, has_more: false });
   expect(await blocked()).toEqual({ n: 5 });
