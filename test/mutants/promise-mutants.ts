@@ -227,13 +227,13 @@ function pausedAmong(`,
         { name: 'begin' },
         { name: 'lockTerms', values: [lanes] },
         only === null
-          ? { name: 'readReady', values: [drained, writesMax] }
+          ? { name: 'readReady', values: [drained, writesMax, drained.map(behind)] }
           : { name: 'readWrites', values: [only, false] },
       ]);`,
         to: `      const [, read, fence] = await session.flight([
         { name: 'begin' },
         only === null
-          ? { name: 'readReady', values: [drained, writesMax] }
+          ? { name: 'readReady', values: [drained, writesMax, drained.map(behind)] }
           : { name: 'readWrites', values: [only, false] },
         { name: 'lockTerms', values: [lanes] },
       ]);`,
