@@ -1,12 +1,15 @@
 /**
  * Below which position each lane has nothing ready any more. While some transaction elsewhere stays open nothing dead is
  * removed, and a drain that began at the front of a lane would pass over all that was settled since, batch after batch.
- * A position is given before it is committed, so one may appear below the bound: the bound keeps a distance that inserts
- * seldom need, and a sweep without it comes at a take-over and again and again (sql/README.md, low positions).
+ * A position is given before it is committed, so one may appear below the bound; found later than what was submitted after
+ * it, it would break the order of its document. So the bound keeps a distance in which every insert has ended, and a sweep
+ * without it comes at a take-over and again and again all the same (sql/README.md, low positions).
  */
 
-/** An insert that takes longer than this waits for the sweep. */
-const distanceMs = 250;
+/** The server ends an insert into the intake after ten seconds. */
+const distanceMs = 11_000;
+/** What was settled is noted so often: the bound follows in steps of this length. */
+const stepMs = 1000;
 const sweepIntervalMs = 1000;
 /** Sweeps take at most this share of the time. */
 const sweepShare = 0.02;
@@ -17,9 +20,8 @@ export class LowPositions {
   readonly #now: () => number;
   /** What reads begin behind. */
   #bounds: Bounds = new Map();
-  /** What was settled at `#comingSince`: the bounds, once the distance is kept. */
-  #coming: Bounds = new Map();
-  #comingSince = Number.NEGATIVE_INFINITY;
+  /** What was settled at some times since then: bounds, once the distance is kept. */
+  #coming: { since: number; bounds: Bounds }[] = [];
   #settled: Bounds = new Map();
   #nextSweepAt = Number.NEGATIVE_INFINITY;
 
@@ -35,10 +37,13 @@ export class LowPositions {
   /** All that was ready of these lanes up to this position has been settled or set aside. */
   raise(lanes: readonly number[], position: number): void {
     const now = this.#now();
-    if (now - this.#comingSince >= distanceMs) {
-      this.#bounds = this.#coming;
-      this.#coming = new Map(this.#settled);
-      this.#comingSince = now;
+    for (let first = this.#coming[0]; first !== undefined && now - first.since >= distanceMs;) {
+      this.#bounds = first.bounds;
+      this.#coming.shift();
+      first = this.#coming[0];
+    }
+    if (now - (this.#coming.at(-1)?.since ?? Number.NEGATIVE_INFINITY) >= stepMs) {
+      this.#coming.push({ since: now, bounds: new Map(this.#settled) });
     }
     for (const lane of lanes) this.#settled.set(lane, Math.max(this.#settled.get(lane) ?? 0, position));
   }
@@ -58,7 +63,7 @@ export class LowPositions {
   }
 
   get #all(): Bounds[] {
-    return [this.#bounds, this.#coming, this.#settled];
+    return [this.#bounds, ...this.#coming.map(({ bounds }) => bounds), this.#settled];
   }
 
   /** The next look is to leave nothing out. */
