@@ -17,7 +17,10 @@ import { openapi, openapiRoute } from './openapi.ts';
 import type { Profile } from './profile.ts';
 import { writeRoutes } from './write-routes.ts';
 
-export interface ApiOptions extends Pick<ServerOptions, 'auth' | 'corsOrigins' | 'logger' | 'onRequest'> {
+export interface ApiOptions extends Pick<
+  ServerOptions,
+  'auth' | 'corsOrigins' | 'logger' | 'onRequest' | 'tls'
+> {
   /** Started and stopped by whoever made it. */
   client: SluiceClient;
   limits?: Partial<ApiLimits>;

@@ -36,6 +36,8 @@ export interface ServerOptions {
   limits?: ApiLimits;
   /** @default one by the limits */
   quota?: ClientQuota;
+  /** Certificate and key, in PEM, by which HTTPS is served. @default HTTP */
+  tls?: { cert: string; key: string } | undefined;
   /** In front of every path. @default '' */
   basePath?: string;
   /** What errors look like. @default problem details */
@@ -49,7 +51,7 @@ export interface ServerOptions {
 const closeIdleMs = 50;
 
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { auth, corsOrigins = [], onRequest, basePath = '', limits = defaultLimits } = options;
+  const { auth, corsOrigins = [], onRequest, tls, basePath = '', limits = defaultLimits } = options;
   const { answers = { answerError, answerNotFound } } = options;
   const quota =
     options.quota ??
@@ -58,18 +60,22 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const nodeName = randomBytes(4).toString('hex');
   let requests = 0;
 
+  const http = {
+    maxHeaderSize: limits.headerBytesMax,
+    headersTimeout: limits.headerTimeoutMs,
+    // How often the server looks whether a time has run out.
+    connectionsCheckingInterval: 1_000,
+  };
   const app = Fastify({
     loggerInstance: logger,
     // A child logger for each request costs more than the request's own work.
     childLoggerFactory: (parent) => parent,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => `${nodeName}-${(++requests).toString(36)}`,
-    http: {
-      maxHeaderSize: limits.headerBytesMax,
-      headersTimeout: limits.headerTimeoutMs,
-      // How often the server looks whether a time has run out.
-      connectionsCheckingInterval: 1_000,
-    },
+    // With HTTPS, Fastify passes on nothing else; a handshake is no time to linger, either.
+    ...(tls === undefined
+      ? { http }
+      : { https: { ...http, ...tls, handshakeTimeout: limits.headerTimeoutMs } as unknown as null }),
     // A node that is stopping answers with its client's own problem.
     return503OnClosing: false,
     // Ed-Fi clients may end a collection's URL with a slash.

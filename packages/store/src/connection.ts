@@ -6,6 +6,7 @@ import { Socket } from 'node:net';
 import pg from 'pg';
 import { DatabaseError } from './database-error.ts';
 import { hostsOf, type Hosts } from './hosts.ts';
+import { addressOf, currentAddress } from './tls.ts';
 
 export interface ConnectionOptions {
   /** `postgres://…`, of several servers if need be (hosts.ts); a transaction-mode pooler may serve it where no session state is needed. */
@@ -58,7 +59,7 @@ export const defaultAnswerTimeoutMs = 35_000;
 
 export function clientConfig(options: ConnectionOptions): pg.ClientConfig {
   return {
-    connectionString: hostsOf(options.url).current,
+    ...currentAddress(options.url),
     application_name: options.applicationName,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
     keepAlive: true,
@@ -121,7 +122,7 @@ function pooledClient(options: ConnectionOptions): typeof pg.Client {
   return class extends pg.Client {
     constructor(config?: string | pg.ClientConfig) {
       const url = hosts.current;
-      super({ ...(config as pg.ClientConfig), connectionString: url });
+      super({ ...(config as pg.ClientConfig), ...addressOf(url) });
       urlOfClient.set(this, url);
       // One that breaks while it is lent out is told by its statement; without a listener it would end the process.
       this.on('error', () => undefined);

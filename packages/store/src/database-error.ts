@@ -88,7 +88,7 @@ const staleStates = new Set(['23503', '23505', '23001']);
 export function reduceError(error: unknown, statement: string | null = null): Error {
   if (error instanceof DatabaseError || error instanceof SluiceError) return error;
   if (typeof error === 'object' && error !== null) {
-    const { code, constraint, table, severity } = error as Record<string, unknown>;
+    const { code, constraint, table, severity, message } = error as Record<string, unknown>;
     if (typeof code === 'string' && typeof severity === 'string') {
       return new DatabaseError({
         sqlState: code,
@@ -98,11 +98,41 @@ export function reduceError(error: unknown, statement: string | null = null): Er
         message: `PostgreSQL error ${code}${statement === null ? '' : ` in ${statement}`}`,
       });
     }
-    if (typeof code === 'string') return connectionLoss(`connection failed: ${code}`, statement);
+    if (typeof code === 'string') return connectionLoss(failureOf(code), statement);
+    if (message === driverNoTls) return connectionLoss('server offers no TLS', statement);
   }
   if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
     return error;
   return connectionLoss('connection failed', statement);
+}
+
+/** What the driver says then; it has no code. */
+const driverNoTls = 'The server does not support SSL connections';
+
+/** Codes of a certificate that was looked at and found wrong: no server's doing, so whoever runs this has to know. */
+const datedCertificate = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']);
+const strangeCertificate = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_UNTRUSTED',
+  'INVALID_CA',
+]);
+
+function failureOf(code: string): string {
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return `connection failed: the server's certificate is for another host name (${code})`;
+  }
+  if (datedCertificate.has(code)) {
+    return `connection failed: the server's certificate is out of date (${code})`;
+  }
+  if (strangeCertificate.has(code)) {
+    return `connection failed: no CA that is trusted here vouches for the server's certificate (${code})`;
+  }
+  return `connection failed: ${code}`;
 }
 
 function connectionLoss(message: string, statement: string | null): DatabaseError {

@@ -9,6 +9,7 @@ export { detectPooler } from './pooler.ts';
 export * from './queries.ts';
 export * from './roles.ts';
 export * from './reconnect-delay.ts';
+export { urlWithTls, type TlsFiles } from './tls.ts';
 export { SessionPool, type SessionPoolOptions } from './session-pool.ts';
 export { Session, type Row, type Statement, type StatementResult } from './session.ts';
 export { isTransactionPooled, type ConnectionOptions } from './connection.ts';

@@ -5,12 +5,14 @@
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { SluiceError } from '@sluice/protocol';
 import type pgListen from 'pg-listen';
 import { clientConfig } from './connection.ts';
 import { hostsOf, type Hosts } from './hosts.ts';
 import { detectPooler } from './pooler.ts';
 import { reconnectDelayMs } from './reconnect-delay.ts';
+import { currentAddress } from './tls.ts';
 
 // A CommonJS module with a default export: loaders disagree on what an import of it gives, `require` does not.
 const { default: createSubscriber } = createRequire(import.meta.url)('pg-listen') as typeof pgListen;
@@ -39,6 +41,8 @@ class RoamingSocket extends Socket {
   readonly #hosts: Hosts;
   /** The server at the other end is one to listen to. */
   isProven = false;
+  /** Of the server that was chosen here. */
+  hostname: string | null = null;
 
   constructor(hosts: Hosts) {
     super();
@@ -52,7 +56,8 @@ class RoamingSocket extends Socket {
       if (!this.isProven) this.#hosts.leave(url);
     });
     const { hostname, port } = new URL(url);
-    return super.connect(Number(port || 5432), hostname.replace(/^\[|\]$/g, ''));
+    this.hostname = hostname.replace(/^\[|\]$/g, '');
+    return super.connect(Number(port || 5432), this.hostname);
   }
 }
 
@@ -84,17 +89,25 @@ export function notifyListener(options: ListenerOptions): Listener {
   const assertOpen = (): void => {
     if (closed) throw new SluiceError('stopping', 'Cannot listen as the listener is closed');
   };
+  const config = clientConfig({
+    url: options.url,
+    applicationName: options.applicationName,
+    // Bounds the echo: a half-open connection answers nothing.
+    answerTimeoutMs: echoIntervalMs,
+  });
   const subscriber = createSubscriber<Record<string, string>>(
     {
-      ...clientConfig({
-        url: options.url,
-        applicationName: options.applicationName,
-        // Bounds the echo: a half-open connection answers nothing.
-        answerTimeoutMs: echoIntervalMs,
-      }),
+      ...config,
       stream() {
         assertOpen();
         const socket = new RoamingSocket(hostsOf(options.url));
+        // In place, as pg-listen keeps what it began with: certificates as they are now, and the name of this server.
+        if (typeof config.ssl === 'object') {
+          Object.assign(config.ssl, currentAddress(options.url).ssl, {
+            checkServerIdentity: (host: string, certificate: PeerCertificate) =>
+              checkServerIdentity(socket.hostname ?? host, certificate),
+          });
+        }
         sockets.add(socket);
         socket.once('close', () => sockets.delete(socket));
         return socket;

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import type { MetricsServer } from '@sluice/metrics';
 import { defaults, type OnOverload } from '@sluice/protocol';
 import * as z from 'zod';
-import { requireDatabaseUrl } from '../config/database-url.ts';
+import { requireDatabaseUrl, withTls } from '../config/database-url.ts';
 import { blockedWritesMax, limitSettings, limitsOf } from '../config/limit-settings.ts';
 import { projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
@@ -12,7 +12,7 @@ import { setting } from '../config/setting.ts';
 import {
   basePath,
   cascadeDocumentsMax,
-  databaseUrl,
+  databaseSettings,
   host,
   lanes,
   listenUrl,
@@ -30,6 +30,7 @@ import {
   referentialIdLayout,
   stopTimeoutMs,
 } from '../config/settings.ts';
+import { readTls, tlsSettings } from '../config/tls-settings.ts';
 import { createLogger } from '../process/create-logger.ts';
 import { runUntilStopped } from '../process/run-until-stopped.ts';
 import { urlOf } from '../process/url-of.ts';
@@ -108,7 +109,7 @@ export const apiCommand = () =>
       'Runs one API node. The database must be migrated. SIGTERM or SIGINT: it takes no more connections, answers the ' +
       'requests under way, and ends with 0; a second signal ends it at once.',
     settings: {
-      databaseUrl,
+      ...databaseSettings,
       listenUrl,
       operatorUrl,
       modelFiles,
@@ -127,6 +128,7 @@ export const apiCommand = () =>
       drainMs,
       host,
       port,
+      ...tlsSettings,
       basePath,
       ...authSettings,
       corsOrigins,
@@ -141,8 +143,11 @@ export const apiCommand = () =>
     extend: addStopWithStdin,
     async run(values, flags) {
       const { lanes, mode, notifications, pollIntervalMs, waitMs, waitingWritesMax } = values;
-      const url = requireDatabaseUrl(values.databaseUrl);
+      const url = requireDatabaseUrl(values);
       const { auth, close: closeAuth } = await openAuth(values, url);
+      const { operatorUrl: givenUrl } = values;
+      const operatorUrl = givenUrl === undefined ? url : withTls(givenUrl, values);
+      const tls = readTls(values);
       const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
       const [
         { createClient },
@@ -161,7 +166,7 @@ export const apiCommand = () =>
       const metrics = createNodeMetrics({ url, version, mode });
       const client = createClient({
         url,
-        listenUrl: values.listenUrl ?? url,
+        listenUrl: values.listenUrl === undefined ? url : withTls(values.listenUrl, values),
         model,
         mode,
         lanes,
@@ -181,8 +186,7 @@ export const apiCommand = () =>
         observer: metrics.observer,
       });
       metrics.watch(() => client.usage());
-      const page =
-        values.dashboard === 'off' ? null : openDashboard(values.dashboard, values.operatorUrl ?? url, model);
+      const page = values.dashboard === 'off' ? null : openDashboard(values.dashboard, operatorUrl, model);
       const { metricsPort, metricsHost } = values;
       const api = createApi({
         client,
@@ -190,6 +194,7 @@ export const apiCommand = () =>
         waitMs,
         basePath: values.basePath,
         auth,
+        tls,
         corsOrigins: values.corsOrigins,
         limits: limitsOf(values),
         onRequest: metrics.onRequest,
@@ -203,7 +208,7 @@ export const apiCommand = () =>
             await client.start();
             await listen(api, { host: values.host, port: values.port });
             const { port } = api.server.address() as AddressInfo;
-            const url = urlOf(values.host, port);
+            const url = urlOf(values.host, port, tls === undefined ? 'http' : 'https');
             if (metricsPort === undefined) return { url };
             server = await serveMetrics(metrics, { host: metricsHost, port: metricsPort });
             return { url, metricsUrl: urlOf(metricsHost, server.port) };

@@ -1,5 +1,5 @@
 import { readAudit } from '@sluice/operator';
-import { databaseUrl, numberSetting } from '../config/settings.ts';
+import { databaseSettings, numberSetting } from '../config/settings.ts';
 import { counted, tableLines } from '../operate/text.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { printJson, printLine } from '../process/output.ts';
@@ -13,11 +13,9 @@ export const auditCommand = () =>
     summary: 'show what operators have done',
     description:
       'Shows what operators have done, the latest first: who, what, when, to which, and to how many.',
-    settings: { databaseUrl, limit },
+    settings: { ...databaseSettings, limit },
     async run(values, flags) {
-      const entries = await withDatabase(values.databaseUrl, (database) =>
-        readAudit(database, { limit: values.limit }),
-      );
+      const entries = await withDatabase(values, (database) => readAudit(database, { limit: values.limit }));
       if (flags['json'] === true) return printJson({ entries });
       if (entries.length === 0) return printLine('Nothing has been done');
       const rows = entries.map(({ doneAt, actor, databaseRole, action, target, writes }) => [

@@ -5,7 +5,7 @@ import { requireDatabaseUrl } from '../config/database-url.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import {
   basePath,
-  databaseUrl,
+  databaseSettings,
   host,
   logLevel,
   optionalModelFiles,
@@ -13,6 +13,7 @@ import {
   referentialIdLayout,
   stopTimeoutMs,
 } from '../config/settings.ts';
+import { readTls, tlsSettings } from '../config/tls-settings.ts';
 import { createLogger } from '../process/create-logger.ts';
 import { runUntilStopped } from '../process/run-until-stopped.ts';
 import { urlOf } from '../process/url-of.ts';
@@ -27,11 +28,12 @@ export const dashboardCommand = () =>
       "Serves the operators' page, at /dashboard, from the database alone: it works with every node and writer down. " +
       'Nodes serve the same page on their own ports. With --model it names the documents that blocked writes await.',
     settings: {
-      databaseUrl,
+      ...databaseSettings,
       modelFiles: optionalModelFiles,
       referentialIdLayout,
       host,
       port: { ...port, fallback: 8090 },
+      ...tlsSettings,
       basePath,
       ...authSettings,
       dashboard: dashboardAlone,
@@ -40,8 +42,9 @@ export const dashboardCommand = () =>
     },
     extend: addStopWithStdin,
     async run(values, flags) {
-      const url = requireDatabaseUrl(values.databaseUrl);
+      const url = requireDatabaseUrl(values);
       const { auth, close: closeAuth } = await openAuth(values, url);
+      const tls = readTls(values);
       const model =
         values.modelFiles === undefined
           ? null
@@ -54,6 +57,7 @@ export const dashboardCommand = () =>
       const dashboard = openDashboard(values.dashboard, url, model);
       const server = createDashboardServer(dashboard.options, {
         auth,
+        tls,
         basePath: values.basePath,
         logger: createLogger(values.logLevel, { process: 'dashboard' }),
       });
@@ -62,7 +66,9 @@ export const dashboardCommand = () =>
           async start() {
             await listen(server, { host: values.host, port: values.port });
             const { port } = server.server.address() as AddressInfo;
-            return { url: `${urlOf(values.host, port)}${values.basePath}/dashboard/` };
+            return {
+              url: `${urlOf(values.host, port, tls === undefined ? 'http' : 'https')}${values.basePath}/dashboard/`,
+            };
           },
           async stop() {
             await server.close();

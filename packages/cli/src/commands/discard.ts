@@ -1,5 +1,5 @@
 import { discardWrites, type DiscardReport } from '@sluice/operator';
-import { databaseUrl } from '../config/settings.ts';
+import { databaseSettings } from '../config/settings.ts';
 import { confirm } from '../operate/confirm.ts';
 import { attentionExitCode } from '../operate/exit-codes.ts';
 import { filterOf, filterSettings, olderThan, targetOf } from '../operate/filters.ts';
@@ -18,11 +18,11 @@ export const discardCommand = () =>
       'Settles writes that wait as not applied, for good: their clients are told "discarded", and writes that wait for them ' +
       'look again. Dead letters are removed, with their documents. It cannot be undone.\n\n' +
       'Ends with 0 if all that were meant were discarded, with 5 if some had been settled already or were not there.',
-    settings: { databaseUrl, olderThan, ...filterSettings },
+    settings: { ...databaseSettings, olderThan, ...filterSettings },
     extend: (command) => void addActionFlags(command, 'writes and dead letters'),
     async run(values, flags, ids) {
       const target = targetOf(ids, flags['allMatching'] === true, filterOf(values, values.olderThan));
-      await withDatabase(values.databaseUrl, async (database) => {
+      await withDatabase(values, async (database) => {
         let report = await discardWrites(database, target, { actor: actor(), dryRun: true });
         if (flags['dryRun'] !== true) {
           const { discarded, removed } = report;

@@ -1,8 +1,9 @@
 import { runDoctor, type Diagnosis } from '@sluice/operator';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { setting } from '../config/setting.ts';
+import { withTls } from '../config/database-url.ts';
 import {
-  databaseUrl,
+  databaseSettings,
   listenUrl,
   numberSetting,
   optionalModelFiles,
@@ -38,16 +39,23 @@ export const doctorCommand = () =>
       'with --model and --lanes, at whether processes that are started so would be let in. Changes nothing.\n\n' +
       'Ends with 0 if all is well, with 5 if there are warnings, with 6 if there is a fault, and with 1 if the database ' +
       'cannot be reached.',
-    settings: { databaseUrl, listenUrl, optionalModelFiles, referentialIdLayout, lanes, transactionSeconds },
+    settings: {
+      ...databaseSettings,
+      listenUrl,
+      optionalModelFiles,
+      referentialIdLayout,
+      lanes,
+      transactionSeconds,
+    },
     extend: (command) => command.option('--all', 'tell also what is well'),
     async run(values, flags) {
       const { optionalModelFiles: files, lanes, listenUrl, transactionSeconds } = values;
       const model = files === undefined ? null : await readModelFiles(files, values.referentialIdLayout);
-      const diagnosis = await withDatabase(values.databaseUrl, (database) =>
+      const diagnosis = await withDatabase(values, (database) =>
         runDoctor(database, {
           transactionSeconds,
           ...(lanes === undefined ? {} : { lanes }),
-          ...(listenUrl === undefined ? {} : { listenUrl }),
+          ...(listenUrl === undefined ? {} : { listenUrl: withTls(listenUrl, values) }),
           ...(model === null ? {} : { modelHash: model.hash }),
         }),
       );

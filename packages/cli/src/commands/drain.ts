@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { drainWriter, listWriters } from '@sluice/operator';
 import type { Database } from '@sluice/store';
 import { setting } from '../config/setting.ts';
-import { databaseUrl, duration } from '../config/settings.ts';
+import { databaseSettings, duration } from '../config/settings.ts';
 import { attentionExitCode } from '../operate/exit-codes.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { actor } from '../process/actor.ts';
@@ -26,14 +26,14 @@ export const drainCommand = () =>
       'Asks a writer to give up its lanes and to take no more. It finishes its batch, hands its lanes to the others, and its ' +
       'process ends with 0; whatever supervises it may start it again, as a new writer.\n\n' +
       'Ends with 0 once that was asked for, with --wait once the writer has ended, and with 5 if it has not by then.',
-    settings: { databaseUrl, wait },
+    settings: { ...databaseSettings, wait },
     extend: (command) =>
       command.argument(
         '<writer>',
         'its id or the beginning of it, or host/process id: sluice writers shows them',
       ),
     async run(values, flags, [name = '']) {
-      const { writer, hasEnded } = await withDatabase(values.databaseUrl, async (database) => {
+      const { writer, hasEnded } = await withDatabase(values, async (database) => {
         const writer = await drainWriter(database, name, actor());
         return { writer, hasEnded: await endsWithin(database, writer.writerId, values.wait ?? 0) };
       });

@@ -1,9 +1,9 @@
 import { isClientName, isScope, scopeForm, SluiceError } from '@sluice/protocol';
 import { Command } from 'commander';
 import * as z from 'zod';
-import { requireDatabaseUrl } from '../config/database-url.ts';
+import { requireDatabaseUrl, type DatabaseValues } from '../config/database-url.ts';
 import { setting } from '../config/setting.ts';
-import { databaseUrl, listOf, wholeNumber } from '../config/settings.ts';
+import { databaseSettings, listOf, wholeNumber } from '../config/settings.ts';
 import { openKeyStore, type KeyStore, type ListedKey } from '../keys/key-store.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { createCommand } from './command.ts';
@@ -50,9 +50,9 @@ const createKey = () =>
     description:
       'Makes a key and says it once: only its hash is kept. To replace a key, make another for the same client, bring it ' +
       'to where the old one is used, and revoke the old one, at once or with --after-hours.',
-    settings: { databaseUrl, client, scopes, days },
+    settings: { ...databaseSettings, client, scopes, days },
     async run(values, flags) {
-      const created = await withKeys(values.databaseUrl, (keys) =>
+      const created = await withKeys(values, (keys) =>
         keys.create({ client: values.client, scopes: values.scopes, days: values.days ?? null }),
       );
       if (flags['json'] === true) return printJson(created);
@@ -65,9 +65,9 @@ const listKeys = () =>
     name: 'list',
     summary: 'show the keys, without what is secret of them',
     description: 'Shows all keys: their prefixes, whose they are, what they may do and until when.',
-    settings: { databaseUrl },
+    settings: databaseSettings,
     async run(values, flags) {
-      const listed = await withKeys(values.databaseUrl, (keys) => keys.list());
+      const listed = await withKeys(values, (keys) => keys.list());
       if (flags['json'] === true) return printJson(listed);
       for (const key of listed) printLine(describeKey(key));
       if (listed.length === 0) printLine('There are no keys');
@@ -79,11 +79,11 @@ const revokeKey = () =>
     name: 'revoke',
     summary: 'end a key',
     description: 'Ends a key. Nodes refuse it within 3 seconds.',
-    settings: { databaseUrl, afterHours },
+    settings: { ...databaseSettings, afterHours },
     extend: (command) =>
       command.argument('<prefix>', 'the twelve digits behind sluice_, as `sluice keys list` shows them'),
     async run(values, flags, [prefix = '']) {
-      const revoked = await withKeys(values.databaseUrl, (keys) => keys.revoke(prefix, values.afterHours));
+      const revoked = await withKeys(values, (keys) => keys.revoke(prefix, values.afterHours));
       if (revoked === null) {
         throw new SluiceError(
           'configuration_invalid',
@@ -108,8 +108,8 @@ export const keysCommand = () => {
   return group;
 };
 
-async function withKeys<T>(url: string | undefined, work: (keys: KeyStore) => Promise<T>): Promise<T> {
-  const keys = openKeyStore(requireDatabaseUrl(url));
+async function withKeys<T>(values: DatabaseValues, work: (keys: KeyStore) => Promise<T>): Promise<T> {
+  const keys = openKeyStore(requireDatabaseUrl(values));
   try {
     return await work(keys);
   } finally {

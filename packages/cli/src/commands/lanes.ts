@@ -1,5 +1,5 @@
 import { listLanes } from '@sluice/operator';
-import { databaseUrl } from '../config/settings.ts';
+import { databaseSettings } from '../config/settings.ts';
 import { laneLines } from '../operate/lane-lines.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { printJson, printLine } from '../process/output.ts';
@@ -12,9 +12,9 @@ export const lanesCommand = () =>
     description:
       'Shows every lane: what is ready and blocked there, since when, who leads it or led it last, and whether it is paused ' +
       'or tried again. Neighbours that are alike are one line.',
-    settings: { databaseUrl },
+    settings: databaseSettings,
     async run(values, flags) {
-      const lanes = await withDatabase(values.databaseUrl, listLanes);
+      const lanes = await withDatabase(values, listLanes);
       if (flags['json'] === true) printJson({ lanes });
       else if (lanes.length === 0)
         printLine('There are no lanes: no node or writer has started on this database');

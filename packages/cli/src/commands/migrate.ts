@@ -1,6 +1,6 @@
 import { applyRoles, migrate } from '@sluice/store';
 import { requireDatabaseUrl } from '../config/database-url.ts';
-import { databaseUrl, rolePrefix } from '../config/settings.ts';
+import { databaseSettings, rolePrefix } from '../config/settings.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { createCommand } from './command.ts';
 
@@ -11,14 +11,14 @@ export const migrateCommand = () =>
     description:
       'Brings the schema of the database to the version of this program. Harmless to repeat, and to run from several ' +
       'places at once.',
-    settings: { databaseUrl, rolePrefix },
+    settings: { ...databaseSettings, rolePrefix },
     extend: (command) =>
       command
         .option('--dry-run', 'only say what would run')
         .option('--roles', 'then give the roles of the processes their rights, as `sluice roles` does'),
     async run(values, flags) {
       const dryRun = flags['dryRun'] === true;
-      const url = requireDatabaseUrl(values.databaseUrl);
+      const url = requireDatabaseUrl(values);
       const { applied, version } = await migrate({ url, dryRun });
       if (flags['roles'] === true && !dryRun) await applyRoles({ url, prefix: values.rolePrefix });
       if (flags['json'] === true) return printJson({ applied, version, dryRun });

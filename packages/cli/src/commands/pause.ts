@@ -1,7 +1,8 @@
 import { listLanes, lanesText, pauseLanes, resumeLanes } from '@sluice/operator';
 import { SluiceError } from '@sluice/protocol';
 import type { Database } from '@sluice/store';
-import { databaseUrl } from '../config/settings.ts';
+import { databaseSettings } from '../config/settings.ts';
+import type { DatabaseValues } from '../config/database-url.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { actor } from '../process/actor.ts';
 import { printJson, printLine } from '../process/output.ts';
@@ -15,10 +16,10 @@ export const pauseCommand = () =>
       'Pauses lanes: a batch under way is finished, then nothing is settled in them until they are resumed. Their writes stay ' +
       'ready, new ones are taken in, and clients wait as long as they wait for any. Nodes in direct or local mode have no ' +
       'lanes and go on.',
-    settings: { databaseUrl },
+    settings: databaseSettings,
     extend: (command) => command.argument('<lanes...>', 'numbers or ranges: 3 8-11; or all'),
     run: (values, flags, texts) =>
-      act(values.databaseUrl, flags, texts, pauseLanes, ['paused', 'Paused', 'were paused already']),
+      act(values, flags, texts, pauseLanes, ['paused', 'Paused', 'were paused already']),
   });
 
 export const resumeCommand = () =>
@@ -26,20 +27,20 @@ export const resumeCommand = () =>
     name: 'resume',
     summary: 'let paused lanes go on',
     description: 'Lets paused lanes go on, and wakes the writers.',
-    settings: { databaseUrl },
+    settings: databaseSettings,
     extend: (command) => command.argument('<lanes...>', 'numbers or ranges: 3 8-11; or all'),
     run: (values, flags, texts) =>
-      act(values.databaseUrl, flags, texts, resumeLanes, ['resumed', 'Resumed', 'were not paused']),
+      act(values, flags, texts, resumeLanes, ['resumed', 'Resumed', 'were not paused']),
   });
 
 async function act(
-  url: string | undefined,
+  values: DatabaseValues,
   flags: Readonly<Record<string, unknown>>,
   texts: readonly string[],
   action: typeof pauseLanes,
   [key, done, undone]: readonly [string, string, string],
 ): Promise<void> {
-  const { changed, unchanged } = await withDatabase(url, async (database) => {
+  const { changed, unchanged } = await withDatabase(values, async (database) => {
     const lanes = await lanesOf(database, texts);
     const changed = await action(database, lanes, actor());
     return { changed, unchanged: lanes.filter((lane) => !changed.includes(lane)) };

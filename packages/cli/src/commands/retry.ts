@@ -1,5 +1,5 @@
 import { retryWrites, type RetryReport } from '@sluice/operator';
-import { databaseUrl } from '../config/settings.ts';
+import { databaseSettings } from '../config/settings.ts';
 import { confirm } from '../operate/confirm.ts';
 import { attentionExitCode } from '../operate/exit-codes.ts';
 import { filterOf, filterSettings, olderThan, targetOf } from '../operate/filters.ts';
@@ -18,13 +18,13 @@ export const retryCommand = () =>
       'Submits dead letters again, each as a new write under a new id; their old outcomes stand. Refused where the document ' +
       'has changed since the write died, or where another write to it is on its way, unless --force says even so.\n\n' +
       'Ends with 0 if all that were meant were retried, with 5 if some were refused.',
-    settings: { databaseUrl, olderThan, ...filterSettings },
+    settings: { ...databaseSettings, olderThan, ...filterSettings },
     extend: (command) =>
       addActionFlags(command, 'dead letters').option('--force', 'even where the document has changed since'),
     async run(values, flags, ids) {
       const target = targetOf(ids, flags['allMatching'] === true, filterOf(values, values.olderThan));
       const force = flags['force'] === true;
-      await withDatabase(values.databaseUrl, async (database) => {
+      await withDatabase(values, async (database) => {
         const options = { actor: actor(), force };
         let report = await retryWrites(database, target, { ...options, dryRun: true });
         if (flags['dryRun'] !== true) {

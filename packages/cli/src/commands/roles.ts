@@ -2,7 +2,7 @@ import { applyRoles, roleKinds, roleName, rolesSql, type RoleKind } from '@sluic
 import * as z from 'zod';
 import { requireDatabaseUrl } from '../config/database-url.ts';
 import { setting } from '../config/setting.ts';
-import { databaseUrl, rolePrefix } from '../config/settings.ts';
+import { databaseSettings, rolePrefix } from '../config/settings.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { createCommand } from './command.ts';
 
@@ -36,7 +36,7 @@ export const rolesCommand = () =>
       'PREFIX_ops for operators, PREFIX_migrate for migrations, which owns the schema. Run it as a superuser, after ' +
       '`sluice migrate` and after each upgrade. Harmless to repeat.',
     settings: {
-      databaseUrl,
+      ...databaseSettings,
       rolePrefix,
       api: password('api'),
       writer: password('writer'),
@@ -54,7 +54,7 @@ export const rolesCommand = () =>
       }
       const given = roleKinds.flatMap((kind) => (values[kind] === undefined ? [] : [[kind, values[kind]]]));
       await applyRoles({
-        url: requireDatabaseUrl(values.databaseUrl),
+        url: requireDatabaseUrl(values),
         prefix,
         passwords: Object.fromEntries(given) as Partial<Record<RoleKind, string>>,
       });

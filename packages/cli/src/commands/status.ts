@@ -3,7 +3,7 @@ import { countSettled, readStatus, type Status } from '@sluice/operator';
 import type { Database } from '@sluice/store';
 import { redactUrl, requireDatabaseUrl } from '../config/database-url.ts';
 import { setting } from '../config/setting.ts';
-import { databaseUrl, duration, numberSetting } from '../config/settings.ts';
+import { databaseSettings, duration, numberSetting } from '../config/settings.ts';
 import { attentionExitCode } from '../operate/exit-codes.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { printJson, printLine } from '../process/output.ts';
@@ -37,13 +37,13 @@ export const statusCommand = () =>
       'Ends with 0 only if nothing wants attention: every lane has a leader, none is paused or tried again, there are no ' +
       'dead letters, and no write waits for longer than --older-than, unless it was told to wait for references longer ' +
       'than that. With 5 if something does, 1 if the database cannot be reached, 4 if it has no schema of this version.',
-    settings: { databaseUrl, olderThan, watchIntervalMs },
+    settings: { ...databaseSettings, olderThan, watchIntervalMs },
     extend: (command) => command.option('--watch', 'look again and again, until it is stopped'),
     run: (values, flags) =>
-      withDatabase(values.databaseUrl, async (database) => {
+      withDatabase(values, async (database) => {
         const look = (): Promise<Status> => readStatus(database, { olderThanSeconds: values.olderThan });
         const isJson = flags['json'] === true;
-        const shownUrl = redactUrl(requireDatabaseUrl(values.databaseUrl));
+        const shownUrl = redactUrl(requireDatabaseUrl(values));
         const show = (status: Status, perSecond: number | null): void => {
           if (isJson) printJson({ database: shownUrl, ...status, settledPerSecond: perSecond });
           else for (const line of statusLines(status, perSecond)) printLine(line);

@@ -1,7 +1,12 @@
 import { listStuck } from '@sluice/operator';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { setting } from '../config/setting.ts';
-import { databaseUrl, numberSetting, optionalModelFiles, referentialIdLayout } from '../config/settings.ts';
+import {
+  databaseSettings,
+  numberSetting,
+  optionalModelFiles,
+  referentialIdLayout,
+} from '../config/settings.ts';
 import { filterOf, filterSettings, olderThan } from '../operate/filters.ts';
 import { stuckLines } from '../operate/stuck-lines.ts';
 import { withDatabase } from '../operate/with-database.ts';
@@ -30,7 +35,7 @@ export const stuckCommand = () =>
       'oldest first, each with its reason. With --model, it names the documents that blocked writes wait for; their ' +
       'identities are read from the bodies of the writes.',
     settings: {
-      databaseUrl,
+      ...databaseSettings,
       olderThan,
       ...filterSettings,
       limit,
@@ -46,7 +51,7 @@ export const stuckCommand = () =>
         patienceSeconds: values.olderThan === undefined ? patienceSeconds : 0,
         ...(values.after === undefined ? {} : { after: values.after }),
       };
-      const list = await withDatabase(values.databaseUrl, (database) =>
+      const list = await withDatabase(values, (database) =>
         listStuck(database, filterOf(values, values.olderThan), page, model),
       );
       if (flags['json'] === true) printJson(list);

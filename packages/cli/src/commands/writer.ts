@@ -1,11 +1,11 @@
 import type { MetricsServer } from '@sluice/metrics';
 import { defaults } from '@sluice/protocol';
-import { requireDatabaseUrl } from '../config/database-url.ts';
+import { requireDatabaseUrl, withTls } from '../config/database-url.ts';
 import { projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import {
   cascadeDocumentsMax,
-  databaseUrl,
+  databaseSettings,
   lanes,
   listenUrl,
   logLevel,
@@ -50,7 +50,7 @@ export const writerCommand = () =>
       'batch in hand, hands its lanes over, and ends with 0; a second signal ends it at once. `sluice drain` does the same ' +
       'from elsewhere.',
     settings: {
-      databaseUrl,
+      ...databaseSettings,
       listenUrl,
       modelFiles,
       referentialIdLayout,
@@ -70,7 +70,7 @@ export const writerCommand = () =>
     extend: addStopWithStdin,
     async run(values, flags) {
       const { lanes, sessions, notifications, pollIntervalMs, batchWritesMax } = values;
-      const url = requireDatabaseUrl(values.databaseUrl);
+      const url = requireDatabaseUrl(values);
       const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
       const [{ createWriter }, { createWriterMetrics, serveMetrics }] = await Promise.all([
         import('@sluice/writer'),
@@ -80,7 +80,7 @@ export const writerCommand = () =>
       const metrics = metricsPort === undefined ? null : createWriterMetrics({ url, version });
       const writer = createWriter({
         url,
-        listenUrl: values.listenUrl ?? url,
+        listenUrl: values.listenUrl === undefined ? url : withTls(values.listenUrl, values),
         model,
         lanes,
         ownership: values.ownership,

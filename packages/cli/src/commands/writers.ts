@@ -1,5 +1,5 @@
 import { listWriters } from '@sluice/operator';
-import { databaseUrl } from '../config/settings.ts';
+import { databaseSettings } from '../config/settings.ts';
 import { tableLines } from '../operate/text.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { printJson, printLine } from '../process/output.ts';
@@ -11,9 +11,9 @@ export const writersCommand = () =>
     summary: 'show the writers, and how many lanes each leads',
     description:
       'Shows the writers that live, by their sessions, and those that have stopped or are gone: up to 100, the latest first.',
-    settings: { databaseUrl },
+    settings: databaseSettings,
     async run(values, flags) {
-      const writers = await withDatabase(values.databaseUrl, (database) => listWriters(database));
+      const writers = await withDatabase(values, (database) => listWriters(database));
       if (flags['json'] === true) return printJson({ writers });
       if (writers.length === 0) return printLine('There are no writers');
       const rows = writers.map(({ writerId, host, processId, state, lanes, version, startedAt }) => [

@@ -1,15 +1,31 @@
 /** Which database a command works on, and how its URL may be shown. */
 import { SluiceError } from '@sluice/protocol';
+import { urlWithTls } from '@sluice/store';
+import type { Values } from './setting.ts';
+import type { databaseSettings } from './settings.ts';
+
+export type DatabaseValues = Partial<Values<typeof databaseSettings>>;
 
 /**
  * The URL given, else one made of the PG* variables. The password stays where it is: the driver reads PGPASSWORD itself.
- * @throws {SluiceError} `configuration_invalid` if neither says anything
+ * @throws {SluiceError} `configuration_invalid` if neither says anything, or TLS cannot be used as it is asked for
  */
 export function requireDatabaseUrl(
-  given: string | undefined,
+  values: DatabaseValues,
   environment: NodeJS.ProcessEnv = process.env,
 ): string {
-  if (given !== undefined) return given;
+  return withTls(values.databaseUrl ?? urlOfVariables(environment), values);
+}
+
+/** Another URL of the same database, under the same TLS. */
+export function withTls(
+  url: string,
+  { databaseCa: ca, databaseCert: cert, databaseKey: key }: DatabaseValues,
+): string {
+  return urlWithTls(url, { ca, cert, key });
+}
+
+function urlOfVariables(environment: NodeJS.ProcessEnv): string {
   const { PGHOST, PGPORT, PGUSER, PGDATABASE } = environment;
   if (!PGHOST && !PGDATABASE && !PGUSER) {
     throw new SluiceError(

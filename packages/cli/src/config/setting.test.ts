@@ -85,11 +85,11 @@ describe('a database URL', () => {
       PGDATABASE: 'd',
       PGPASSWORD: 'secret',
     };
-    expect(requireDatabaseUrl(undefined, environment)).toBe('postgres://a%20b@%2Fvar%2Frun:5433/d');
+    expect(requireDatabaseUrl({}, environment)).toBe('postgres://a%20b@%2Fvar%2Frun:5433/d');
   });
 
   test('is asked for by name', () => {
-    expect(refusalOf(() => requireDatabaseUrl(undefined, {}))).toContain('DATABASE_URL is missing');
+    expect(refusalOf(() => requireDatabaseUrl({}, {}))).toContain('DATABASE_URL is missing');
   });
 
   test.each([

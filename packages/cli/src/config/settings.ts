@@ -53,6 +53,35 @@ export const databaseUrl = setting<string | undefined>({
   file: { flags: '--database-url-file <file>', variable: 'DATABASE_URL_FILE' },
 });
 
+export const fileSetting = (flags: string, variable: string, description: string) =>
+  setting<string | undefined>({
+    flags,
+    variables: [variable],
+    description,
+    form: 'the path of a file',
+    schema: z.string().regex(/^[^\0]+$/),
+  });
+
+/** The database, and how a connection to it is kept from others: these go together, whatever the command. */
+export const databaseSettings = {
+  databaseUrl,
+  databaseCa: fileSetting(
+    '--database-ca <file>',
+    'SLUICE_DATABASE_CA',
+    "CA certificates in PEM: connections to PostgreSQL then use TLS, and check the server's certificate and its host name",
+  ),
+  databaseCert: fileSetting(
+    '--database-cert <file>',
+    'SLUICE_DATABASE_CERT',
+    'certificate by which to log in to PostgreSQL, in PEM',
+  ),
+  databaseKey: fileSetting(
+    '--database-key <file>',
+    'SLUICE_DATABASE_KEY',
+    'private key of --database-cert, in PEM',
+  ),
+};
+
 export const operatorUrl = setting<string | undefined>({
   flags: '--operator-url <url>',
   variables: ['SLUICE_OPERATOR_URL'],

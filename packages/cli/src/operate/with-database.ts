@@ -1,13 +1,13 @@
 import { Database } from '@sluice/store';
-import { requireDatabaseUrl } from '../config/database-url.ts';
+import { requireDatabaseUrl, type DatabaseValues } from '../config/database-url.ts';
 
 /** Lends a connection to the database of a command, and closes it. */
 export async function withDatabase<T>(
-  url: string | undefined,
+  values: DatabaseValues,
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
   const database = new Database({
-    url: requireDatabaseUrl(url),
+    url: requireDatabaseUrl(values),
     applicationName: 'sluice operator',
     connectionsMax: 1,
   });
