@@ -83,7 +83,7 @@ export function urlWithTls(urls: string, files: TlsFiles): string {
     .map((url) => {
       const { base, query } = splitQuery(url);
       for (const [name, path] of added) query.set(name, path);
-      return `${base}?${query}`;
+      return `${base}?${query.toString()}`;
     })
     .join(',');
   assertTls(whole);
@@ -157,7 +157,7 @@ function parse(url: string): Parsed {
   }
   const has = parameters.some((name) => query.has(name));
   for (const name of parameters) query.delete(name);
-  const rest = query.size === 0 ? base : `${base}?${query}`;
+  const rest = query.size === 0 ? base : `${base}?${query.toString()}`;
   return { mode, files, rest: has ? rest : url, negotiation };
 }
 
