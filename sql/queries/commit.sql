@@ -28,21 +28,8 @@ with removed as (
 )
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed), 'document');
 
--- name: moveDocuments
--- New documents: the bodies move from the intake inside the database.
-with moved as (
-  insert into sluice.document (document_id, lane, resource, referential_id, superclass_id, version, content_hash, body)
-  select p.document_id, p.lane, i.resource, p.referential_id, p.superclass_id, p.version, p.content_hash, i.body
-  from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[])
-    as p (document_id, write_id, lane, referential_id, superclass_id, version, content_hash)
-  join sluice.intake i on i.write_id = p.write_id
-  order by p.document_id
-  returning 1
-)
-select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from moved), 'document');
-
 -- name: insertDocuments
--- New documents of writes that never were in the intake.
+-- New documents of writes that never were in the intake, ahead of what settles these.
 insert into sluice.document (document_id, lane, resource, referential_id, superclass_id, version, content_hash, body)
 select p.document_id, p.lane, p.resource, p.referential_id, p.superclass_id, p.version, p.content_hash, p.body
 from unnest($1::uuid[], $2::smallint[], $3::text[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], $8::jsonb[])
@@ -89,27 +76,56 @@ with edited as (
 )
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from edited), 'document');
 
--- name: insertAliases
--- Identities of new documents, in the order of the identities.
-insert into sluice.alias (referential_id, document_id, lane)
-select * from unnest($1::uuid[], $2::uuid[], $3::smallint[]) as p (referential_id, document_id, lane)
-order by p.referential_id;
-
--- name: insertReferences
--- What new and updated documents refer to.
-insert into sluice.reference (document_id, referential_id, lane)
-select * from unnest($1::uuid[], $2::uuid[], $3::smallint[]) as p (document_id, referential_id, lane)
-order by p.referential_id, p.document_id;
+-- name: settleWrites
+-- What a batch leaves behind, in one statement, as each statement costs a small batch more than its rows do: settled
+-- writes leave the intake ($14), new documents take their bodies on the way out (is_new: the write whose body it is), and
+-- what they are known by and refer to is noted with the answers. The triggers look at it once all of it is there. A
+-- conflict on the key of an outcome means that the write was settled elsewhere: the whole batch is planned again.
+with given as (
+  select *
+  from unnest($2::uuid[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::uuid[],
+              $10::bigint[], $11::text[], $12::jsonb[], $13::boolean[]) with ordinality
+    as w (write_id, term, lane, result, code, resource, client, document_id, version, content_hash, detail, is_new, place)
+),
+taken as (
+  delete from sluice.intake i using given g where $14 and i.write_id = g.write_id
+  returning g.document_id, g.lane, i.resource, i.referential_id, i.superclass_id, g.version, g.content_hash, g.is_new,
+            case when g.is_new then i.body end as body
+),
+document as (
+  insert into sluice.document (document_id, lane, resource, referential_id, superclass_id, version, content_hash, body)
+  select t.document_id, t.lane, t.resource, t.referential_id, t.superclass_id, t.version, t.content_hash, t.body
+  from taken t where t.is_new
+  order by t.document_id
+),
+alias as (
+  insert into sluice.alias (referential_id, document_id, lane)
+  select * from unnest($15::uuid[], $16::uuid[], $17::smallint[]) as a (referential_id, document_id, lane)
+  order by a.referential_id
+),
+reference as (
+  insert into sluice.reference (document_id, referential_id, lane)
+  select * from unnest($18::uuid[], $19::uuid[], $20::smallint[]) as r (document_id, referential_id, lane)
+  order by r.referential_id, r.document_id
+),
+outcome as (
+  insert into sluice.outcome
+    (write_id, batch_id, term, ordinal, lane, result, code, resource, client, document_id, version, content_hash, detail)
+  select g.write_id, $1::uuid, g.term, g.place - 1, g.lane, g.result, g.code, g.resource, g.client, g.document_id,
+         g.version, g.content_hash, g.detail
+  from given g
+)
+select sluice.expect_rows(case when $14 then cardinality($2::uuid[]) else 0 end, (select count(*) from taken), 'intake');
 
 -- name: insertOutcomes
--- The answers. A conflict on the key means that the write was settled elsewhere: the whole batch is planned again.
+-- Answers to writes that have no effect, for those who may settle no others.
 insert into sluice.outcome
   (write_id, batch_id, term, ordinal, lane, result, code, resource, client, document_id, version, content_hash, detail)
-select p.write_id, $1::uuid, p.term, p.ordinal, p.lane, p.result, p.code, p.resource, p.client, p.document_id,
-       p.version, p.content_hash, p.detail
-from unnest($2::uuid[], $3::bigint[], $4::integer[], $5::smallint[], $6::text[], $7::text[], $8::text[], $9::text[],
-            $10::uuid[], $11::bigint[], $12::text[], $13::jsonb[])
-  as p (write_id, term, ordinal, lane, result, code, resource, client, document_id, version, content_hash, detail);
+select g.write_id, $1::uuid, g.term, g.place - 1, g.lane, g.result, g.code, g.resource, g.client, g.document_id,
+       g.version, g.content_hash, g.detail
+from unnest($2::uuid[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::uuid[],
+            $10::bigint[], $11::text[], $12::jsonb[]) with ordinality
+  as g (write_id, term, lane, result, code, resource, client, document_id, version, content_hash, detail, place);
 
 -- name: insertKeys
 -- Idempotency keys are bound by the batch that settles their first write.

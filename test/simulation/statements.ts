@@ -64,6 +64,27 @@ const provides = (row: Values, id: unknown): boolean =>
   (row['referential_id'] === id || row['superclass_id'] === id) && row['operation'] !== 'delete';
 const isBlocked = (row: Values): boolean => row['blocked_at'] !== null;
 
+const answerColumns = [
+  'write_id',
+  'term',
+  'lane',
+  'result',
+  'code',
+  'resource',
+  'client',
+  'document_id',
+  'version',
+  'content_hash',
+  'detail',
+];
+const outcomeRows = ([batchId, ...columns]: readonly unknown[]): Values[] =>
+  unnest(answerColumns, columns).map((row, ordinal) => ({
+    ...row,
+    ordinal,
+    batch_id: batchId,
+    at: clock.now,
+  }));
+
 /** A write as the drain reads it: a deadline that has passed is none. */
 function headerRow(row: Values): Values {
   const { body: _, blocked_at: __, reference_deadline, ...header } = row;
@@ -603,24 +624,6 @@ export const statements: Readonly<Record<string, Statement>> = {
         (!guards.rowCounts || versions.get(row['document_id']) === row['version']),
     );
   },
-  *moveDocuments(call) {
-    const planned = unnest(['document_id', 'write_id', ...documentColumns], call.values);
-    const rows = planned.flatMap((row) => {
-      const write = bodyOf(call, row['write_id']);
-      return write === undefined
-        ? []
-        : [
-            {
-              document_id: row['document_id'],
-              resource: write['resource'],
-              ...documentValues(row, write['body']),
-            },
-          ];
-    });
-    yield* call.access.insert('document', rows.sort(by('document_id')));
-    expectRows(planned.length, rows.length);
-    return [];
-  },
   *insertDocuments(call) {
     const columns = ['document_id', 'lane', 'resource', ...documentColumns.slice(1), 'body'];
     return yield* insertRows(call, 'document', unnest(columns, call.values), 'document_id');
@@ -635,36 +638,31 @@ export const statements: Readonly<Record<string, Statement>> = {
     const rows = unnest(['document_id', ...documentColumns, 'planned_on', 'body'], call.values);
     return yield* updateCounted(call, rows, (planned) => documentValues(planned, planned['body']));
   },
-  *insertAliases(call) {
-    return yield* insertRows(
-      call,
-      'alias',
-      unnest(['referential_id', 'document_id', 'lane'], call.values),
-      'referential_id',
-    );
-  },
-  *insertReferences(call) {
-    const rows = unnest(['document_id', 'referential_id', 'lane'], call.values);
-    return yield* insertRows(call, 'reference', rows.sort(by('document_id')), 'referential_id');
+  *settleWrites(call) {
+    const { access, values } = call;
+    const [isNew, isIntake, ...more] = values.slice(12);
+    const isOfNew = new Map(texts(values[1]).map((id, index) => [id, list(isNew)[index] === true]));
+    const given = outcomeRows(values);
+    const taken =
+      isIntake === true ? yield* access.remove('intake', (row) => isOfNew.has(text(row, 'write_id'))) : [];
+    const writes = new Map(taken.map((row) => [text(row, 'write_id'), row]));
+    const documents = given.flatMap(({ write_id, document_id, lane, version, content_hash }) => {
+      const write = writes.get(write_id as string);
+      if (write === undefined || isOfNew.get(write_id as string) !== true) return [];
+      const { resource, referential_id, superclass_id, body } = write;
+      return [{ document_id, resource, lane, referential_id, superclass_id, version, content_hash, body }];
+    });
+    yield* access.insert('document', documents.sort(by('document_id')));
+    const aliases = unnest(['referential_id', 'document_id', 'lane'], more.slice(0, 3));
+    const references = unnest(['document_id', 'referential_id', 'lane'], more.slice(3));
+    yield* insertRows(call, 'alias', aliases, 'referential_id');
+    yield* insertRows(call, 'reference', references.sort(by('document_id')), 'referential_id');
+    yield* insertRows(call, 'outcome', given);
+    if (isIntake === true) expectRows(given.length, taken.length);
+    return [];
   },
   *insertOutcomes(call) {
-    const [batchId, ...columns] = call.values;
-    const names = [
-      'write_id',
-      'term',
-      'ordinal',
-      'lane',
-      'result',
-      'code',
-      'resource',
-      'client',
-      'document_id',
-      'version',
-      'content_hash',
-      'detail',
-    ];
-    const rows = unnest(names, columns).map((row) => ({ ...row, batch_id: batchId, at: clock.now }));
-    return yield* insertRows(call, 'outcome', rows);
+    return yield* insertRows(call, 'outcome', outcomeRows(call.values));
   },
   *cancelWrites(call) {
     const [batchId, ids, lanes, ...columns] = call.values;

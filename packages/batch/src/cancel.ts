@@ -6,9 +6,8 @@
 import type { Outcome, WriteHeader } from '@sluice/protocol';
 import { DatabaseError, type Session, type Statement } from '@sluice/store';
 import { v7 as uuidv7 } from 'uuid';
-import { commitStatements } from './commit.ts';
+import { outcomeValues } from './commit.ts';
 import { outcomeOf } from './facts.ts';
-import { emptyPlan } from './plan.ts';
 
 interface Unapplied {
   write: WriteHeader;
@@ -42,10 +41,12 @@ export async function settleUnapplied(
       // Those of the intake leave it; one whose insert is still on its way finds its outcome there.
       const pending = settled.filter(({ writeId }) => found.get(writeId)?.['is_pending'] === true);
       const pendingIds = pending.map(({ writeId }) => writeId);
-      const plan = { ...emptyPlan(), outcomes };
       try {
         await session.flight([
-          ...commitStatements(plan, { batchId: uuidv7(), terms: new Map(), bodies: new Map() }),
+          {
+            name: 'insertOutcomes',
+            values: outcomeValues(outcomes, { batchId: uuidv7(), terms: new Map() }),
+          },
           { name: 'removeIntake', values: [pendingIds] },
           { name: 'removeAwaited', values: [pendingIds] },
           ...record(settled),

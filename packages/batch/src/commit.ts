@@ -70,7 +70,6 @@ export function commitStatements(plan: Plan, options: CommitOptions): Statement[
       ...placed(updates),
       plannedOn,
     ]);
-    add('moveDocuments', creates.length, () => [ids(creates), writeIds(creates), ...placed(creates)]);
   } else {
     add('updateDocuments', updates.length, () => [
       ids(updates),
@@ -95,25 +94,11 @@ export function commitStatements(plan: Plan, options: CommitOptions): Statement[
     column(carried, (row) => JSON.stringify(row.edits)),
   ]);
 
-  const aliases = creates.flatMap(({ state: { documentId, referentialId, superclassId, lane } }) =>
-    [referentialId, superclassId].flatMap((id) =>
-      id === null ? [] : [{ referentialId: id, documentId, lane }],
-    ),
-  );
-  aliases.push(...(cascade?.addedAliases ?? []));
-  add('insertAliases', aliases.length, () => [
-    column(aliases, (row) => row.referentialId),
-    column(aliases, (row) => row.documentId),
-    column(aliases, (row) => row.lane),
-  ]);
-  const addedReferences = [...plan.addedReferences, ...(cascade?.addedReferences ?? [])];
-  add('insertReferences', addedReferences.length, () => [
-    column(addedReferences, (row) => row.documentId),
-    column(addedReferences, (row) => row.referentialId),
-    column(addedReferences, (row) => row.lane),
-  ]);
-
-  add('insertOutcomes', outcomes.length, () => outcomeValues(outcomes, options));
+  // What is set aside is copied from the intake, which it then leaves.
+  for (const { write, attempts, error } of burials) {
+    statements.push({ name: 'buryWrite', values: [write.writeId, attempts, JSON.stringify(error)] });
+  }
+  add('settleWrites', outcomes.length, () => settledValues(plan, options));
   add('insertKeys', keys.length, () => [
     column(keys, ({ write }) => write.client),
     column(keys, ({ write }) => write.idempotencyKey),
@@ -122,12 +107,9 @@ export function commitStatements(plan: Plan, options: CommitOptions): Statement[
   ]);
   if (bodies !== null) return statements;
 
-  for (const { write, attempts, error } of burials) {
-    statements.push({ name: 'buryWrite', values: [write.writeId, attempts, JSON.stringify(error)] });
-  }
-  const gone = [...outcomes.map(({ write }) => write), ...plan.dropped];
-  add('removeIntake', gone.length, () => [column(gone, (write) => write.writeId)]);
-  const awaiting = gone.filter((write) => write.wasBlocked);
+  const { dropped } = plan;
+  add('removeIntake', dropped.length, () => [column(dropped, (write) => write.writeId)]);
+  const awaiting = [...outcomes.map(({ write }) => write), ...dropped].filter((write) => write.wasBlocked);
   const again = blocked.filter(({ write }) => write.wasBlocked).map(({ write }) => write);
   const cleared = [...awaiting, ...again];
   add('removeAwaited', cleared.length, () => [column(cleared, (write) => write.writeId)]);
@@ -141,14 +123,40 @@ export function commitStatements(plan: Plan, options: CommitOptions): Statement[
   return statements;
 }
 
-function outcomeValues(outcomes: Plan['outcomes'], options: CommitOptions): unknown[] {
+function settledValues(plan: Plan, options: CommitOptions): unknown[] {
+  const { creates, cascade, outcomes } = plan;
+  const aliases = creates.flatMap(({ state: { documentId, referentialId, superclassId, lane } }) =>
+    [referentialId, superclassId].flatMap((id) =>
+      id === null ? [] : [{ referentialId: id, documentId, lane }],
+    ),
+  );
+  aliases.push(...(cascade?.addedAliases ?? []));
+  const references = [...plan.addedReferences, ...(cascade?.addedReferences ?? [])];
+  const created = new Set(creates.map(({ writeId }) => writeId));
+  return [
+    ...outcomeValues(outcomes, options),
+    outcomes.map(({ write }) => created.has(write.writeId)),
+    options.bodies === null,
+    aliases.map((row) => row.referentialId),
+    aliases.map((row) => row.documentId),
+    aliases.map((row) => row.lane),
+    references.map((row) => row.documentId),
+    references.map((row) => row.referentialId),
+    references.map((row) => row.lane),
+  ];
+}
+
+/** The answers, for `settleWrites` and `insertOutcomes`. */
+export function outcomeValues(
+  outcomes: Plan['outcomes'],
+  { batchId, terms }: Pick<CommitOptions, 'batchId' | 'terms'>,
+): unknown[] {
   const of = <V>(value: (outcome: Outcome, write: WriteHeader) => V): V[] =>
     outcomes.map(({ outcome, write }) => value(outcome, write));
   return [
-    options.batchId,
+    batchId,
     of((outcome) => outcome.writeId),
-    of((_, write) => options.terms.get(write.lane) ?? null),
-    outcomes.map((_, ordinal) => ordinal),
+    of((_, write) => terms.get(write.lane) ?? null),
     of((_, write) => write.lane),
     of((outcome) => outcome.result),
     of((outcome) => outcome.code),

@@ -129,6 +129,8 @@ export class IntakeBuffer {
     const settings: Record<string, string> = {
       ...this.#options.connection.settings,
       synchronous_commit: this.#options.isDurable ? 'on' : 'off',
+      // One statement, and nothing in its plan depends on the values.
+      plan_cache_mode: 'force_generic_plan',
       // No insert may become visible long after its position was given (sql/README.md, low positions).
       statement_timeout: '10s',
     };
