@@ -33,7 +33,9 @@ const outcome = (number: number): unknown[] => [
 ];
 /** Of no intake: identities that documents get, and what they refer to. */
 const settle = (aliases: [alias: number, document: number][], references: [number, number][]): unknown[] => [
-  ...[id(500), [], [], [], [], [], [], [], [], [], [], [], [], false],
+  id(500),
+  ...Array.from({ length: 12 }, () => []),
+  false,
   aliases.map(([alias]) => id(alias)),
   aliases.map(([, document]) => id(document)),
   aliases.map(() => 0),

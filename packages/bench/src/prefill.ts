@@ -73,7 +73,6 @@ async function storeFew(url: string, lanes: number): Promise<void> {
 async function store(session: Session, documents: readonly BenchDocument[], lanes: number): Promise<void> {
   const rows = documents.map((document) => ({ id: uuidv7(), ...describe(benchModel, document, lanes) }));
   const references = rows.flatMap((row) => row.referenceIds.map((id) => ({ row, id })));
-  const none: unknown[] = [];
   await session.flight([
     { name: 'begin' },
     {
@@ -93,7 +92,9 @@ async function store(session: Session, documents: readonly BenchDocument[], lane
       // As if their answers had been forgotten by now.
       name: 'settleWrites',
       values: [
-        ...[uuidv7(), none, none, none, none, none, none, none, none, none, none, none, none, false],
+        uuidv7(),
+        ...Array.from({ length: 12 }, () => []),
+        false,
         rows.map((row) => row.referentialId),
         rows.map((row) => row.id),
         rows.map((row) => row.lane),
