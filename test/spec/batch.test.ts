@@ -142,8 +142,8 @@ describe.each([
     expect(JSON.parse(document!.body)).toEqual({ noteId, text: 'c' });
   });
 
-  test('is isolated from a write that the database does not take', async () => {
-    const world = await setup();
+  /** The database takes no document with `poison` in it. */
+  async function refusePoison(world: World): Promise<void> {
     await world.sql(`
       create function public.refuse_poison() returns trigger language plpgsql as
       $$ begin raise exception 'no' using errcode = 'P0001'; end $$`);
@@ -154,6 +154,38 @@ describe.each([
       await world.sql('drop trigger refuse_poison on sluice.document');
       await world.sql('drop function public.refuse_poison');
     });
+  }
+
+  test('keeps the order of a document when it is tried in halves', async () => {
+    const world = await setup();
+    await refusePoison(world);
+    const [a, b] = [fresh(), fresh()];
+    const outcomes = await world.together([
+      upsert('friends', friend(a, b)),
+      upsert('friends', friend(b)),
+      // Held back by the first half, as the fate of the first hangs on the second.
+      upsert('friends', friend(a)),
+      upsert('notes', { noteId: fresh() }),
+      upsert('friends', friend(a, b)),
+      upsert('notes', { noteId: fresh(), poison: true }),
+      upsert('notes', { noteId: fresh() }),
+      upsert('notes', { noteId: fresh() }),
+    ]);
+    expect(outcomes.map(({ version, code }) => code ?? version)).toEqual([
+      1,
+      1,
+      2,
+      1,
+      3,
+      'dead_letter',
+      1,
+      1,
+    ]);
+  });
+
+  test('is isolated from a write that the database does not take', async () => {
+    const world = await setup();
+    await refusePoison(world);
     const count = 64;
     const poisoned = 37;
     const outcomes = await world.together(

@@ -3,7 +3,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
-import { fresh, freshIn, startWorld, untilShared, upsert, type World } from '../support/world.ts';
+import { fresh, freshIn, friend, startWorld, untilShared, upsert, type World } from '../support/world.ts';
 import { startWriterProcess } from '../support/writer-process.ts';
 
 const note = (noteId: number): ReturnType<typeof upsert> => upsert('notes', { noteId });
@@ -117,6 +117,33 @@ describe('a leader that ends for another reason', () => {
     for (const outcome of await Promise.all(outcomes)) expect(outcome).toMatchObject({ result: 'created' });
     await untilTrusted(world);
     expect(await world.sql('select from sluice.dead_letter')).toEqual([]);
+  });
+
+  test('lets nothing overtake what the trial of a part has held back', async () => {
+    const world = await startWorld(database.url);
+    await untilShared(world.writers);
+    const release = await world.holdLanes(Array.from({ length: 16 }, (_, each) => each));
+    const [a, b] = [fresh(), fresh()];
+    const outcomes = [
+      upsert('friends', friend(a, b)),
+      upsert('friends', friend(b)),
+      // Held back by the first half, as the fate of the first hangs on the second.
+      upsert('friends', friend(a)),
+      note(fresh()),
+      upsert('friends', friend(a, b)),
+      note(fresh()),
+      note(fresh()),
+      note(fresh()),
+    ].map((request) => world.submit(request));
+    await eventually(async () =>
+      expect(await world.sql('select count(*)::int as n from sluice.intake')).toEqual([{ n: 8 }]),
+    );
+    await world.sql(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'sluice writer' and wait_event_type = 'Lock'`,
+    );
+    await release();
+    expect((await Promise.all(outcomes)).map(({ version }) => version)).toEqual([1, 1, 2, 1, 3, 1, 1, 1]);
+    await untilTrusted(world);
   });
 
   test('leaves nothing to suspect behind when it leaves in order', async () => {

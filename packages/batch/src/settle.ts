@@ -102,9 +102,7 @@ async function settlePart(
         continue;
       }
       if (remedy === 'halve') {
-        const middle = Math.ceil(ids.length / 2);
-        await settlePart(session, origin, ids.slice(0, middle), options, report);
-        await settlePart(session, origin, ids.slice(middle), options, report);
+        await settleHalves(session, origin, ids, options, report);
       } else {
         await settleAlone(session, origin, ids, remedy, error, attempt, report);
       }
@@ -112,6 +110,26 @@ async function settlePart(
       return;
     }
   }
+}
+
+/**
+ * Nothing of the second half may overtake what the first has not settled: it goes behind what that has blocked, and takes
+ * along what that has held back.
+ */
+async function settleHalves(
+  session: Session,
+  origin: Origin,
+  ids: readonly string[],
+  options: SettleOptions,
+  report: BatchReport,
+): Promise<void> {
+  const middle = Math.ceil(ids.length / 2);
+  const heldBefore = report.held.length;
+  const blockedBefore = report.blocked.length;
+  await settlePart(session, origin, ids.slice(0, middle), options, report);
+  const withBlocked = options.withBlocked === true || report.blocked.length > blockedBefore;
+  const held = report.held.splice(heldBefore).map((write) => write.writeId);
+  await settlePart(session, origin, [...held, ...ids.slice(middle)], { ...options, withBlocked }, report);
 }
 
 /**

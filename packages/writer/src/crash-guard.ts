@@ -10,10 +10,18 @@ import type { OpenedLane } from './ownership.ts';
 
 export interface CrashGuardOptions {
   batchWritesMax: number;
-  /** Settles these writes of these lanes in a batch of their own. Says how many blocked writes have woken by it. */
-  settle: (lanes: readonly number[], writeIds: readonly string[]) => Promise<number>;
+  /** Settles these writes of these lanes in a batch of their own. */
+  settle: (lanes: readonly number[], writeIds: readonly string[]) => Promise<Trial>;
   /** Settles a write as a dead letter. */
   setAside: (lane: number, writeId: string, attempts: number) => Promise<void>;
+}
+
+/** What came of a trial beside what it has settled. */
+export interface Trial {
+  /** How many blocked writes have woken by it. */
+  woken: number;
+  /** Writes that go with the next batch. */
+  held: readonly LaneWrite[];
 }
 
 interface LaneWrite {
@@ -141,7 +149,10 @@ export class CrashGuard {
       },
     ]);
     if (marked?.rowCount !== lanes.length) throw new DeposedError(lanes);
-    if ((await this.#options.settle(lanes, writeIds)) > 0) this.readAgain();
+    const { woken, held } = await this.#options.settle(lanes, writeIds);
+    if (woken > 0) return this.readAgain();
+    // They stand before what is left to try: it takes them with it. Behind the last trial the drain does.
+    this.#trials[1]?.unshift(...held);
   }
 
   #termsOf(lanes: readonly number[]): (number | undefined)[] {

@@ -201,7 +201,8 @@ export class LaneSession {
       settle: async (lanes, writeIds) => {
         const origin = this.#originOf(elector, lanes);
         const report = await settleBatch(session, origin, this.#settleOptions(), writeIds);
-        return this.#afterBatch(report, elector, blocked);
+        const woken = await this.#afterBatch(report, elector, blocked);
+        return { woken, held: report.held.map(({ lane, writeId }) => ({ lane, writeId })) };
       },
       setAside: async (lane, writeId, attempts) => {
         const report = await buryWrite(session, this.#originOf(elector, [lane]), writeId, attempts);
