@@ -1,9 +1,9 @@
-// Little scripts of named statements by two sessions, and what comes of them: run on the simulated server and on the real
+// Little scripts of named statements by a few sessions, and what comes of them: run on the simulated server and on the real
 // one, to show that the first waits, sees and refuses as the second does.
 
 import type { DatabaseError, Row, Session } from '@sluice/store';
 
-type SessionName = 'a' | 'b';
+type SessionName = 'a' | 'b' | 'c';
 type Step = [session: SessionName, name: string, values?: unknown[]];
 
 const id = (number: number): string => `00000000-0000-7000-8000-${String(number).padStart(12, '0')}`;
@@ -43,9 +43,9 @@ const settle = (aliases: [alias: number, document: number][], references: [numbe
   references.map(([, alias]) => id(alias)),
   references.map(() => 0),
 ];
-const insert = (number: number): unknown[] => [
+const insert = (number: number, lane = 0): unknown[] => [
   [id(number)],
-  [0],
+  [lane],
   ['upsert'],
   ['chaos/things'],
   [id(number)],
@@ -129,6 +129,159 @@ export const scripts: Record<string, Step[]> = {
     ['a', 'unlockLanes', [[0, 1]]],
     ['b', 'tryLanes', [[1]]],
   ],
+  'a statement that has waited for a row changes it as it is then': [
+    ['a', 'begin'],
+    ['a', 'openTerms', [[1], id(901)]],
+    ['b', 'openTerms', [[1], id(902)]],
+    ['a', 'commit'],
+    ['a', 'lockTerms', [[1]]],
+  ],
+  'a statement behind a lock that was waited for sees what was committed meanwhile': [
+    ['a', 'begin'],
+    ['a', 'lockTerms', [[1]]],
+    ['a', 'insertIntake', insert(22, 1)],
+    ['b', 'begin'],
+    ['b', 'readReady', [[1], 10, [0]]],
+    ['b', 'lockTerms', [[1]]],
+    ['a', 'commit'],
+    ['b', 'readReady', [[1], 10, [0]]],
+    ['b', 'removeIntake', [[id(22)]]],
+    ['b', 'commit'],
+  ],
+  'a read before the lock shows what is settled once the lock is held': [
+    ['a', 'insertIntake', insert(23, 1)],
+    ['a', 'begin'],
+    ['a', 'lockTerms', [[1]]],
+    ['a', 'insertOutcomes', outcome(23)],
+    ['a', 'removeIntake', [[id(23)]]],
+    ['b', 'begin'],
+    ['b', 'readReady', [[1], 10, [0]]],
+    ['b', 'lockTerms', [[1]]],
+    ['a', 'commit'],
+    ['b', 'removeIntake', [[id(23)]]],
+    ['b', 'rollback'],
+  ],
+  'a cancellation waits for a batch and tells what that has settled': [
+    ['a', 'insertIntake', insert(24, 1)],
+    ['a', 'begin'],
+    ['a', 'lockTerms', [[1]]],
+    ['a', 'insertOutcomes', outcome(24)],
+    ['a', 'removeIntake', [[id(24)]]],
+    ['b', 'cancelWrites', [id(501), [id(24)], [1], ['chaos/things'], ['']]],
+    ['a', 'commit'],
+  ],
+  'a cancellation takes what a write awaits before it takes the write': [
+    ['a', 'insertIntake', insert(26, 1)],
+    ['a', 'addAwaited', [[id(26)], [id(777)], [1]]],
+    ['b', 'begin'],
+    ['b', 'blockWrites', [[id(26)]]],
+    ['a', 'cancelWrites', [id(503), [id(26)], [1], ['chaos/things'], ['']]],
+    ['c', 'removeAwaited', [[id(26)]]],
+    ['b', 'rollback'],
+  ],
+  'a batch waits for a cancellation and finds the write no more': [
+    ['a', 'insertIntake', insert(25, 1)],
+    ['a', 'begin'],
+    ['a', 'cancelWrites', [id(502), [id(25)], [1], ['chaos/things'], ['']]],
+    ['b', 'begin'],
+    ['b', 'lockTerms', [[1]]],
+    ['a', 'commit'],
+    ['b', 'readReady', [[1], 10, [0]]],
+    ['b', 'readWrites', [[id(25)], true]],
+    ['b', 'rollback'],
+  ],
+  'documents are locked in the order of their ids, so one that waits holds no later one': [
+    ['a', 'insertDocuments', document(30)],
+    ['a', 'insertDocuments', document(31)],
+    ['a', 'begin'],
+    ['a', 'lockDocuments', [[id(30)]]],
+    ['b', 'begin'],
+    ['b', 'lockDocuments', [[id(31), id(30)]]],
+    ['c', 'begin'],
+    ['c', 'lockDocuments', [[id(31)]]],
+    ['a', 'rollback'],
+    ['c', 'rollback'],
+    ['b', 'rollback'],
+  ],
+  'an identity of a document is not in the way of its update': [
+    ['a', 'insertDocuments', document(32)],
+    ['a', 'begin'],
+    ['a', 'lockDocuments', [[id(32)]]],
+    ['b', 'settleWrites', settle([[132, 32]], [])],
+    ['a', 'rollback'],
+  ],
+  'two references to one identity do not wait for each other': [
+    ['a', 'insertDocuments', document(33)],
+    ['a', 'insertDocuments', document(34)],
+    ['a', 'settleWrites', settle([[133, 33]], [])],
+    ['a', 'begin'],
+    ['a', 'settleWrites', settle([], [[33, 133]])],
+    ['b', 'settleWrites', settle([], [[34, 133]])],
+    ['a', 'commit'],
+  ],
+  'a delete is refused while the end of a reference to it is not committed': [
+    ['a', 'insertDocuments', document(35)],
+    ['a', 'insertDocuments', document(36)],
+    ['a', 'settleWrites', settle([[135, 35]], [])],
+    ['a', 'settleWrites', settle([], [[36, 135]])],
+    ['a', 'begin'],
+    ['a', 'removeReferences', [[id(36)], [id(135)]]],
+    ['b', 'removeAliases', [[id(35)]]],
+    ['a', 'commit'],
+    ['b', 'removeAliases', [[id(35)]]],
+  ],
+  'a transaction that has failed holds nothing any more': [
+    ['a', 'begin'],
+    ['a', 'insertOutcomes', outcome(37)],
+    ['a', 'removeIntake', [[id(37)]]],
+    ['b', 'insertOutcomes', outcome(37)],
+    ['a', 'rollback'],
+  ],
+  'a circle of two who wait for documents is broken, and the other goes on at once': [
+    ['a', 'insertDocuments', document(40)],
+    ['a', 'insertDocuments', document(41)],
+    ['a', 'begin'],
+    ['a', 'lockDocuments', [[id(40)]]],
+    ['b', 'begin'],
+    ['b', 'lockDocuments', [[id(41)]]],
+    ['a', 'lockDocuments', [[id(41)]]],
+    ['b', 'lockDocuments', [[id(40)]]],
+    ['a', 'readSettled', [[]]],
+    ['b', 'commit'],
+    ['a', 'rollback'],
+  ],
+  'a circle of two who wait for keys is broken': [
+    ['a', 'begin'],
+    ['a', 'insertOutcomes', outcome(43)],
+    ['b', 'begin'],
+    ['b', 'insertOutcomes', outcome(44)],
+    ['a', 'insertOutcomes', outcome(44)],
+    ['b', 'insertOutcomes', outcome(43)],
+    ['b', 'commit'],
+    ['a', 'commit'],
+    ['a', 'readSettled', [[id(43), id(44)]]],
+  ],
+  'a delete and a reference that wait for each other are told apart': [
+    ['a', 'insertDocuments', document(45)],
+    ['a', 'insertDocuments', document(46)],
+    [
+      'a',
+      'insertAliases',
+      [
+        [id(145), id(146)],
+        [id(45), id(46)],
+        [0, 0],
+      ],
+    ],
+    ['a', 'begin'],
+    ['a', 'lockDocuments', [[id(45)]]],
+    ['b', 'begin'],
+    ['b', 'removeAliases', [[id(46)]]],
+    ['b', 'lockDocuments', [[id(45)]]],
+    ['a', 'settleWrites', settle([], [[45, 146]])],
+    ['a', 'commit'],
+    ['b', 'rollback'],
+  ],
   'two transactions that wait for each other are told apart': [
     ['a', 'begin'],
     ['a', 'lockTerms', [[2]]],
@@ -171,10 +324,14 @@ export async function runScript(
   open: () => Promise<Session>,
   waitMs: number,
 ): Promise<string[]> {
-  const sessions = { a: await open(), b: await open() };
+  const sessions = { a: await open(), b: await open(), c: await open() };
   const results: Promise<string>[] = [];
   const waited = new Set<number>();
-  const last: Record<SessionName, Promise<unknown>> = { a: Promise.resolve(), b: Promise.resolve() };
+  const last: Record<SessionName, Promise<unknown>> = {
+    a: Promise.resolve(),
+    b: Promise.resolve(),
+    c: Promise.resolve(),
+  };
   for (const [index, [session, name, values = []]] of steps.entries()) {
     // One that waits is answered before the next of its session is sent.
     await Promise.race([last[session], new Promise((resolve) => setTimeout(resolve, waitMs * 8))]);
@@ -194,7 +351,7 @@ export async function runScript(
     if (isWaiting) waited.add(index);
   }
   const all = await Promise.all(results);
-  await Promise.all([sessions.a.close(), sessions.b.close()]);
+  await Promise.all(Object.values(sessions).map((session) => session.close()));
   return all.map((result, index) => {
     const [session, name] = steps[index] ?? ['a', ''];
     return `${session} ${name}${waited.has(index) ? ' waits' : ''}: ${result}`;

@@ -1,4 +1,4 @@
-// The simulated server is calibrated by the real one: the same scripts of statements by two sessions, the same waits,
+// The simulated server is calibrated by the real one: the same scripts of statements by a few sessions, the same waits,
 // rows and errors.
 
 import { beforeAll, describe, expect, test } from 'vitest';

@@ -3,7 +3,7 @@
 export const guards = {
   /** References lead to aliases, aliases to documents. */
   foreignKeys: true,
-  /** One outcome a write. */
+  /** One outcome a write. Taken away, leaders' batches are not held to it; the batches of nodes are. */
   outcomeKey: true,
   /** One settled write an idempotency key. */
   idempotencyKey: true,

@@ -27,6 +27,7 @@ export interface SeedsReport {
   fail: number;
   info: number;
   recovered: number;
+  deadlocks: number;
   failed: { seed: number; shape: string; findings: string[] } | null;
 }
 
@@ -40,6 +41,7 @@ const report: SeedsReport = {
   fail: 0,
   info: 0,
   recovered: 0,
+  deadlocks: 0,
   failed: null,
 };
 let rejected: Error | null = null;
@@ -55,6 +57,7 @@ for (let seed = from; seed < from + Number(values.count) && report.failed === nu
   const shape = run.description;
   try {
     const { counts, findings, isSound } = await run.run();
+    report.deadlocks += run.deadlocks;
     for (const name of ['attempts', 'ok', 'fail', 'info', 'recovered'] as const) report[name] += counts[name];
     if (!isSound) report.failed = { seed, shape, findings };
     if (!isSound && values.trace) console.error(JSON.stringify(run.recordings));

@@ -6,7 +6,7 @@ import { createClient, type SluiceClient, type WriteRequest } from '@sluice/clie
 import { contentHash, describeDocument, parseModel } from '@sluice/model';
 import { isApplied, SluiceError, type Mode, type Outcome } from '@sluice/protocol';
 import { schemaVersion } from '@sluice/store';
-import { createWriter } from '@sluice/writer';
+import { createWriter, type Writer } from '@sluice/writer';
 import { checkHistory } from '../chaos/check-history.ts';
 import type { HistoryEvent, OutcomeRow, Truth } from '../chaos/history.ts';
 import type { Rng } from '../chaos/rng.ts';
@@ -26,11 +26,14 @@ const resource = model.findEndpoint('chaos/things')!;
 const recoveryMs = 15_000;
 const faultsEndMs = 20_000;
 const clientsEndMs = 60_000;
+const surgeMs = 1000;
 
 type FaultName =
   | 'killWriter'
   | 'freezeWriter'
+  | 'restartWriter'
   | 'killNode'
+  | 'restartNode'
   | 'freezeNode'
   | 'terminate'
   | 'reset'
@@ -41,7 +44,9 @@ type FaultName =
 const faultNames: readonly FaultName[] = [
   'killWriter',
   'freezeWriter',
+  'restartWriter',
   'killNode',
+  'restartNode',
   'freezeNode',
   'terminate',
   'reset',
@@ -66,6 +71,12 @@ interface Shape {
   things: number;
   clients: number;
   operations: number;
+  /** Writes that a client sends at once. */
+  atOnce: number;
+  /** All clients send at the same moments, once a second. */
+  hasSurges: boolean;
+  /** How long nodes await an outcome before they cancel its write. */
+  waitMs: number;
   batchWritesMax: number;
   notifications: boolean;
   ownership: 'lock' | 'lease';
@@ -73,16 +84,22 @@ interface Shape {
 }
 
 function shapeOf(rng: Rng): Shape {
-  const isMixed = rng.chance(0.4);
+  // Everybody writes the same few documents at the same moments, past the intake and through it.
+  const isCrowded = rng.chance(0.25);
+  const isMixed = isCrowded || rng.chance(0.4);
+  const atOnce = isCrowded ? 12 : rng.pick([1, 1, 4, 12]);
   return {
     lanes: rng.int(2, 5),
-    modes: Array.from({ length: rng.int(1, 3) }, () =>
-      isMixed ? rng.pick<Mode>(['coordinated', 'local', 'direct']) : 'coordinated',
+    modes: Array.from({ length: rng.int(isMixed ? 2 : 1, 3) }, () =>
+      isMixed ? rng.pick<Mode>(['coordinated', 'local', 'local', 'direct']) : 'coordinated',
     ),
     writers: rng.int(1, 3),
-    things: rng.int(3, 9),
+    things: isCrowded ? rng.int(3, 5) : rng.int(3, 9),
     clients: rng.int(4, 10),
-    operations: rng.int(5, 14),
+    operations: rng.int(5, 14) * (atOnce === 12 ? 2 : 1),
+    atOnce,
+    hasSurges: isCrowded || rng.chance(0.3),
+    waitMs: rng.pick([80, 300, 1500, 6000, 6000]),
     batchWritesMax: rng.pick([3, 8, 512]),
     notifications: rng.chance(0.85),
     ownership: rng.chance(0.3) ? 'lease' : 'lock',
@@ -99,7 +116,7 @@ export class SeedRun {
   readonly #open = new Map<number, Node>();
   readonly #harness = new SimulatedProcess('clients');
   readonly #nodes: Node[] = [];
-  readonly #writers: { process: SimulatedProcess }[] = [];
+  readonly #writers: { process: SimulatedProcess; writer: Writer }[] = [];
   readonly #samples: number[] = [];
   /** What clients know of documents. */
   readonly #known: { thing: string; documentId: string; hash: string | null }[] = [];
@@ -107,6 +124,7 @@ export class SeedRun {
   #operations = 0;
   #nonce = 0;
   #clientsLeft = 0;
+  #faultsOverAt = 0;
 
   constructor() {
     this.#network = network.begin(this.#server);
@@ -117,6 +135,11 @@ export class SeedRun {
 
   get description(): string {
     return JSON.stringify(this.#shape);
+  }
+
+  /** Circles of waiting that the server has broken. */
+  get deadlocks(): number {
+    return this.#server.deadlocks;
   }
 
   /** What was checked. */
@@ -131,15 +154,18 @@ export class SeedRun {
     this.#clientsLeft = clients;
     for (let proc = 0; proc < clients; proc++) clock.as(this.#harness, () => void this.#client(proc));
     for (const fault of faults) {
-      for (let times = this.#rng.int(1, 4); times > 0; times--)
-        clock.after(this.#rng.next() * faultsEndMs * 0.5, () => this.#inject(fault));
+      for (let times = this.#rng.int(1, 4); times > 0; times--) {
+        const afterMs = this.#rng.next() * this.#busyMs;
+        this.#faultsOverAt = Math.max(this.#faultsOverAt, afterMs);
+        clock.after(afterMs, () => this.#inject(fault));
+      }
     }
     const vacuum = (): void => {
       this.#server.vacuum();
       clock.after(1000, vacuum);
     };
     clock.after(1000, vacuum);
-    await clock.run(() => false, faultsEndMs);
+    await clock.run(() => this.#clientsLeft === 0 && clock.now > this.#faultsOverAt, faultsEndMs);
     this.#calm();
     await clock.run(() => this.#clientsLeft === 0 && this.#isCalm(), clientsEndMs);
     const until = clock.now + recoveryMs;
@@ -147,9 +173,16 @@ export class SeedRun {
     return checkHistory(this.#history, this.#truth());
   }
 
+  /** About as long as clients are at work: faults are for them. */
+  get #busyMs(): number {
+    const { operations, atOnce, hasSurges } = this.#shape;
+    const rounds = (2 * operations) / (1 + atOnce);
+    return Math.min(500 + rounds * (hasSurges ? surgeMs : 450), faultsEndMs / 2);
+  }
+
   #startNode(mode: Mode): void {
     const process = new SimulatedProcess(`${mode} node`);
-    const { lanes, notifications } = this.#shape;
+    const { lanes, notifications, waitMs } = this.#shape;
     clock.as(process, () => {
       const client = createClient({
         url: 'postgres://simulated',
@@ -157,7 +190,8 @@ export class SeedRun {
         mode,
         lanes,
         notifications,
-        waitMs: 6000,
+        waitMs,
+        drainMs: 1000,
         sessionsMax: mode === 'direct' ? 4 : 2,
       });
       let die: Node['die'] = () => undefined;
@@ -180,7 +214,6 @@ export class SeedRun {
   #startWriter(): void {
     const process = new SimulatedProcess('writer');
     const { lanes, notifications, batchWritesMax, ownership } = this.#shape;
-    this.#writers.push({ process });
     clock.as(process, () => {
       const writer = createWriter({
         url: 'postgres://simulated',
@@ -190,26 +223,28 @@ export class SeedRun {
         batchWritesMax,
         ownership,
       });
+      this.#writers.push({ process, writer });
       writer.start().catch(() => this.#endWriter(process));
     });
   }
 
   #endWriter(process: SimulatedProcess): void {
+    if (process.isDead) return;
     clock.kill(process);
     for (const connection of this.#network.of(process)) connection.abandon();
-    this.#writers.splice(
-      this.#writers.findIndex((writer) => writer.process === process),
-      1,
-    );
+    const index = this.#writers.findIndex((writer) => writer.process === process);
+    if (index >= 0) this.#writers.splice(index, 1);
     clock.after(200 + clock.rng.next() * 1500, () => this.#startWriter());
   }
 
   #inject(fault: FaultName): void {
     const rng = this.#rng;
     const node = this.#nodes.length > 0 ? rng.pick(this.#nodes) : null;
-    const writer = this.#writers.length > 0 ? rng.pick(this.#writers).process : null;
+    const running = this.#writers.length > 0 ? rng.pick(this.#writers) : null;
+    const writer = running?.process ?? null;
     const connections = [...this.#network.connections];
     const lastsMs = 500 + rng.next() * 6000;
+    this.#faultsOverAt = Math.max(this.#faultsOverAt, clock.now + lastsMs);
     switch (fault) {
       case 'killWriter':
         if (writer !== null) this.#endWriter(writer);
@@ -221,6 +256,18 @@ export class SeedRun {
         for (const connection of this.#network.of(node.process)) connection.abandon();
         clock.as(this.#harness, () => node.die('died'));
         clock.after(500, () => this.#startNode(node.mode));
+        return;
+      case 'restartWriter':
+        if (running === null) return;
+        this.#writers.splice(this.#writers.indexOf(running), 1);
+        clock.as(running.process, () => {
+          void running.writer.stop().finally(() => this.#endWriter(running.process));
+        });
+        return;
+      case 'restartNode':
+        if (node === null) return;
+        this.#nodes.splice(this.#nodes.indexOf(node), 1);
+        clock.as(node.process, () => void node.client.stop().finally(() => this.#startNode(node.mode)));
         return;
       case 'freezeWriter':
       case 'freezeNode': {
@@ -271,14 +318,22 @@ export class SeedRun {
   // Clients
 
   async #client(proc: number): Promise<void> {
-    for (let operation = 0; operation < this.#shape.operations; operation++) {
-      await new Promise((resolve) =>
-        setTimeout(resolve, this.#rng.next() * (this.#rng.chance(0.5) ? 20 : 1200)),
-      );
+    const { operations, atOnce } = this.#shape;
+    for (let left = operations; left > 0;) {
+      await new Promise((resolve) => setTimeout(resolve, this.#pauseMs()));
       while (this.#nodes.length === 0) await new Promise((resolve) => setTimeout(resolve, 100));
-      await this.#ask(proc, this.#rng.pick(this.#nodes));
+      const node = this.#rng.pick(this.#nodes);
+      const asks = Math.min(left, this.#rng.int(1, atOnce));
+      left -= asks;
+      await Promise.all(Array.from({ length: asks }, () => this.#ask(proc, node)));
     }
     this.#clientsLeft -= 1;
+  }
+
+  #pauseMs(): number {
+    const rng = this.#rng;
+    if (this.#shape.hasSurges) return surgeMs - (clock.now % surgeMs) + rng.next() * 10;
+    return rng.next() * (rng.chance(0.5) ? 20 : 1200);
   }
 
   async #ask(proc: number, node: Node): Promise<void> {

@@ -48,6 +48,8 @@ export class Server {
   position = 0;
   /** What processes of this program ask for. */
   readonly schemaVersion: number;
+  /** Circles of waiting that it has broken. */
+  deadlocks = 0;
   /** Told of each commit. */
   onCommit: () => void = () => undefined;
   #sequence = 0;
@@ -288,22 +290,33 @@ export class ServerSession {
   }
 
   #drive(steps: Steps<Row[]>): void {
-    let step: IteratorResult<Transaction, Row[]>;
+    const message = this.#message;
+    const own = this.#own;
+    let step: IteratorResult<Transaction | null, Row[]>;
     try {
-      step = steps.next();
+      do {
+        step = steps.next();
+      } while (step.done !== true && step.value === null && !clock.rng.chance(0.2));
     } catch (error) {
       if (!(error instanceof Error) || error.name !== 'DatabaseError') throw error;
       return this.#fail(error as DatabaseError);
     }
     if (step.done === true) return this.#done(step.value);
     const awaited = step.value;
-    const message = this.#message;
-    const own = this.#own;
+    if (awaited === null) {
+      // Another statement gets the processor.
+      clock.after(clock.rng.next() * (clock.rng.chance(0.2) ? 20 : 1), () => {
+        if (!this.isClosed && this.#message === message && this.#own === own) this.#drive(steps);
+      });
+      return;
+    }
     this.#waitsFor = awaited;
     const isStill = (): boolean => !this.isClosed && this.#message === message && this.#waitsFor === awaited;
     const limit = this.#limit('lock_timeout', () => isStill() && this.#fail(databaseError('55P03')));
     const deadlock = clock.after(deadlockMs, () => {
-      if (isStill() && this.#isInCircle()) this.#fail(databaseError('40P01'));
+      if (!isStill() || !this.#isInCircle()) return;
+      this.server.deadlocks += 1;
+      this.#fail(databaseError('40P01'));
     });
     awaited.waiters.push(() => {
       if (limit !== null) limit.isCancelled = true;
@@ -383,11 +396,10 @@ export class ServerSession {
       this.#leave();
     } else {
       this.#isFailed = true;
+      // It holds nothing any more, before its ROLLBACK.
+      if (own !== null) endTransaction(own, 'aborted');
       // A COMMIT that fails ends its transaction.
-      if (this.#message.name === 'commit' && own !== null) {
-        this.#leave();
-        endTransaction(own, 'aborted');
-      }
+      if (this.#message.name === 'commit') this.#leave();
     }
     this.#answer(error);
   }

@@ -675,8 +675,9 @@ export const statements: Readonly<Record<string, Statement>> = {
       .filter((row) => !access.exists('outcome', (other) => other['write_id'] === text(row, 'write_id')));
     const cancelled = new Set(rows.map((row) => text(row, 'write_id')));
     yield* insertRows({ ...call, access }, 'outcome', rows);
-    yield* access.remove('intake', (row) => cancelled.has(text(row, 'write_id')));
     yield* access.remove('awaited', (row) => cancelled.has(text(row, 'write_id')));
+    // Part of the same statement that nothing reads: PostgreSQL runs it last.
+    yield* access.remove('intake', (row) => cancelled.has(text(row, 'write_id')));
     const settled = access.next();
     return texts(ids).map((id) => ({
       write_id: id,

@@ -1,12 +1,12 @@
 // Rows as PostgreSQL keeps them: versions that transactions made and ended, locks that they hold, keys that are waited
-// for. A statement is a generator; it yields the transaction that it has to wait for.
+// for. A statement is a generator; it yields the transaction that it has to wait for, and between two rows that it locks.
 
 import { DatabaseError } from '@sluice/store';
 import { guards } from './guards.ts';
 
 export type Values = Readonly<Record<string, unknown>>;
-/** Yields who is waited for; goes on when that transaction has ended. */
-export type Steps<T> = Generator<Transaction, T, void>;
+/** Yields who is waited for, and goes on when that transaction has ended; null: others may come in between. */
+export type Steps<T> = Generator<Transaction | null, T, void>;
 
 export interface Transaction {
   readonly id: number;
@@ -221,7 +221,8 @@ export class Access {
   ): Steps<{ tuple: Tuple; row: Values }[]> {
     const locked: { tuple: Tuple; row: Values }[] = [];
     const found = this.#found(name, where, this.#sequence).sort((one, other) => order(one.row, other.row));
-    for (const { tuple } of found) {
+    for (const [index, { tuple }] of found.entries()) {
+      if (index > 0) yield null;
       const version = yield* this.#lock(tuple, mode);
       if (version !== null && where(version.values)) locked.push({ tuple, row: version.values });
     }
@@ -246,7 +247,7 @@ export class Access {
   *remove(name: TableName, where: (row: Values) => boolean): Steps<Values[]> {
     const rows = yield* this.lockAll(name, where, 'update');
     for (const { tuple } of rows) this.#end(tuple);
-    if (guards.foreignKeys) for (const { row } of rows) yield* this.#demandUnreferenced(name, row);
+    if (guards.foreignKeys) for (const { row } of rows) this.#demandUnreferenced(name, row);
     return rows.map(({ row }) => row);
   }
 
@@ -259,7 +260,8 @@ export class Access {
   *insert(name: TableName, rows: readonly Values[], onConflict?: 'nothing'): Steps<Values[]> {
     const table = this.#tables[name];
     const inserted: Values[] = [];
-    for (const values of rows) {
+    for (const [index, values] of rows.entries()) {
+      if (index > 0) yield null;
       if (!(yield* this.#isFree(table, values))) {
         if (onConflict === undefined) throw databaseError('23505', `${name}_pkey`);
         continue;
@@ -271,12 +273,12 @@ export class Access {
       this.#transaction.touched.add(tuple);
       inserted.push(values);
     }
-    if (guards.foreignKeys) for (const values of inserted) yield* this.#demandTargets(table, values);
+    if (guards.foreignKeys) yield* this.#demandTargets(table, inserted);
     return inserted;
   }
 
   *#isFree({ key, tuples, name }: Table, values: Values): Steps<boolean> {
-    if (name === 'outcome' && !guards.outcomeKey) return true;
+    if (name === 'outcome' && !guards.outcomeKey && values['term'] !== null) return true;
     if (name === 'idempotency_key' && !guards.idempotencyKey) return true;
     for (;;) {
       let awaited: Transaction | null = null;
@@ -294,24 +296,29 @@ export class Access {
     }
   }
 
-  /** With a snapshot of its own, as a foreign key looks at what is there now. */
-  *#demandTargets({ foreignKeys }: Table, values: Values): Steps<void> {
+  /** As the triggers of sql/migrations look behind the statement: with a snapshot of their own, in the order of keys. */
+  *#demandTargets({ foreignKeys }: Table, inserted: readonly Values[]): Steps<void> {
     for (const { name, column, target, targetColumn } of foreignKeys) {
-      const isIt = (row: Values): boolean => row[targetColumn] === values[column];
-      const [found] = this.#found(target as TableName, isIt, this.#newest());
-      const version = found === undefined ? null : yield* this.#lock(found.tuple, 'keyShare');
-      if (version === null) throw databaseError('23503', name);
+      const named = new Set(inserted.map((row) => row[column]));
+      const found = this.#found(target as TableName, (row) => named.has(row[targetColumn]), this.#newest());
+      found.sort((one, other) => (String(one.row[targetColumn]) < String(other.row[targetColumn]) ? -1 : 1));
+      let locked = 0;
+      for (const { tuple } of found) {
+        if ((yield* this.#lock(tuple, 'keyShare')) !== null) locked += 1;
+        yield null;
+      }
+      if (locked !== named.size) throw databaseError('23503', name);
     }
   }
 
-  *#demandUnreferenced(name: TableName, removed: Values): Steps<void> {
+  /** Without a lock: who is about to refer holds one on what is removed. */
+  #demandUnreferenced(name: TableName, removed: Values): void {
     for (const table of Object.values(this.#tables)) {
       for (const key of table.foreignKeys) {
         if (key.target !== name) continue;
         const refers = (row: Values): boolean => row[key.column] === removed[key.targetColumn];
-        for (const { tuple } of this.#found(table.name as TableName, refers, this.#newest())) {
-          if ((yield* this.#lock(tuple, 'keyShare')) !== null) throw databaseError('23503', key.name);
-        }
+        if (this.#found(table.name as TableName, refers, this.#newest()).length > 0)
+          throw databaseError('23503', key.name);
       }
     }
   }
