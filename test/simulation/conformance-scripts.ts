@@ -266,12 +266,14 @@ export const scripts: Record<string, Step[]> = {
     ['a', 'insertDocuments', document(46)],
     [
       'a',
-      'insertAliases',
-      [
-        [id(145), id(146)],
-        [id(45), id(46)],
-        [0, 0],
-      ],
+      'settleWrites',
+      settle(
+        [
+          [145, 45],
+          [146, 46],
+        ],
+        [],
+      ),
     ],
     ['a', 'begin'],
     ['a', 'lockDocuments', [[id(45)]]],

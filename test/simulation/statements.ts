@@ -645,6 +645,7 @@ export const statements: Readonly<Record<string, Statement>> = {
     const given = outcomeRows(values);
     const taken =
       isIntake === true ? yield* access.remove('intake', (row) => isOfNew.has(text(row, 'write_id'))) : [];
+    if (isIntake === true) expectRows(given.length, taken.length);
     const writes = new Map(taken.map((row) => [text(row, 'write_id'), row]));
     const documents = given.flatMap(({ write_id, document_id, lane, version, content_hash }) => {
       const write = writes.get(write_id as string);
@@ -658,7 +659,6 @@ export const statements: Readonly<Record<string, Statement>> = {
     yield* insertRows(call, 'alias', aliases, 'referential_id');
     yield* insertRows(call, 'reference', references.sort(by('document_id')), 'referential_id');
     yield* insertRows(call, 'outcome', given);
-    if (isIntake === true) expectRows(given.length, taken.length);
     return [];
   },
   *insertOutcomes(call) {
