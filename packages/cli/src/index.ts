@@ -1,5 +1,5 @@
 /** The load, the generated district and the command line itself, for programs that want what the commands do. */
-export { createProgram } from './main.ts';
+export { createProgram } from './program.ts';
 export { settingsOf } from './commands/command.ts';
 export { readSettings } from './config/setting.ts';
 export { loggedFields } from './process/create-logger.ts';

@@ -1,67 +1,24 @@
 /** The command line's entry: parses, runs one command, and turns what it throws into a sentence and an exit code. */
-import { Command, CommanderError } from 'commander';
-import { apiCommand } from './commands/api.ts';
-import { auditCommand } from './commands/audit.ts';
-import { benchCommand } from './commands/bench.ts';
-import { dashboardCommand } from './commands/dashboard.ts';
-import { devCommand } from './commands/dev.ts';
-import { discardCommand } from './commands/discard.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { drainCommand } from './commands/drain.ts';
-import { keysCommand } from './commands/keys.ts';
-import { lanesCommand } from './commands/lanes.ts';
-import { loadCommand } from './commands/load.ts';
-import { migrateCommand } from './commands/migrate.ts';
-import { pauseCommand, resumeCommand } from './commands/pause.ts';
-import { retryCommand } from './commands/retry.ts';
-import { showCommand } from './commands/show.ts';
-import { rolesCommand } from './commands/roles.ts';
-import { statusCommand } from './commands/status.ts';
-import { stuckCommand } from './commands/stuck.ts';
-import { writerCommand } from './commands/writer.ts';
-import { writersCommand } from './commands/writers.ts';
+import { CommanderError, type Command } from 'commander';
 import { tolerateClosedOutput } from './process/output.ts';
 import { reportError } from './process/report-error.ts';
-import { version } from './process/version.ts';
+import { programOf } from './program-of.ts';
 
 /** What a shell expects of a command that was called wrongly; the error table has it for settings as well. */
 const usageExitCode = 2;
 
-/** All commands. */
-export function createProgram(): Command {
-  const program = new Command('sluice')
-    .description('A distributed write coordinator for PostgreSQL')
-    .version(version)
-    .showHelpAfterError('(add --help for all options)');
-  const commands = [
-    devCommand(),
-    apiCommand(),
-    writerCommand(),
-    dashboardCommand(),
-    migrateCommand(),
-    rolesCommand(),
-    loadCommand(),
-    statusCommand(),
-    lanesCommand(),
-    stuckCommand(),
-    showCommand(),
-    retryCommand(),
-    discardCommand(),
-    pauseCommand(),
-    resumeCommand(),
-    writersCommand(),
-    drainCommand(),
-    auditCommand(),
-    doctorCommand(),
-    keysCommand(),
-    benchCommand(),
-  ];
-  program.exitOverride();
-  for (const command of commands) {
-    program.addCommand(command.copyInheritedSettings(program));
-    for (const part of command.commands) part.copyInheritedSettings(program);
-  }
-  return program;
+/**
+ * What deployments start, and start again when a process ended: loaded without the other commands, which would cost more
+ * time than the one that is run.
+ */
+const processes: Readonly<Record<string, () => Promise<Command>>> = {
+  api: async () => (await import('./commands/api.ts')).apiCommand(),
+  writer: async () => (await import('./commands/writer.ts')).writerCommand(),
+};
+
+async function createProgramFor([name = '']: readonly string[]): Promise<Command> {
+  const load = Object.hasOwn(processes, name) ? processes[name] : undefined;
+  return load === undefined ? (await import('./program.ts')).createProgram() : programOf([await load()]);
 }
 
 /** Runs one command, and ends the process. */
@@ -73,8 +30,8 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 async function run(args: readonly string[]): Promise<number> {
-  const program = createProgram();
   try {
+    const program = await createProgramFor(args);
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {

@@ -1,0 +1,16 @@
+/** The command line of some commands: what all of them have in common. */
+import { Command } from 'commander';
+import { version } from './process/version.ts';
+
+export function programOf(commands: readonly Command[]): Command {
+  const program = new Command('sluice')
+    .description('A distributed write coordinator for PostgreSQL')
+    .version(version)
+    .showHelpAfterError('(add --help for all options)');
+  program.exitOverride();
+  for (const command of commands) {
+    program.addCommand(command.copyInheritedSettings(program));
+    for (const part of command.commands) part.copyInheritedSettings(program);
+  }
+  return program;
+}
