@@ -9,7 +9,15 @@ const durationMs = 60_000;
 const killsMin = 30;
 
 test('nobody loses a write in a minute of faults', async () => {
-  const report = await runChaos({ seed, durationMs, killsMin, faultIntervalMs: 1000, clients: 64 });
+  const report = await runChaos({
+    seed,
+    durationMs,
+    killsMin,
+    faultIntervalMs: 1000,
+    clients: 64,
+    rate: 200,
+    streams: 4,
+  });
   console.log(JSON.stringify(report));
   const { findings, isSound, calmAfterMs, kills, ok } = report;
   expect(findings, `seed ${seed}`).toEqual([]);

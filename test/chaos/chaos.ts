@@ -1,16 +1,15 @@
 // A run: a deployment, clients, faults; then no more faults, the time to recover, and the check of the two recordings.
 
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import pg from 'pg';
-import { checkHistory } from './check-history.ts';
+import { BulkLoad } from './bulk-load.ts';
+import { canary, checkDeployment, historyFileOf } from './check-deployment.ts';
 import { Clients } from './clients.ts';
 import { DanglingReader } from './dangling-reader.ts';
 import { Deployment } from './deployment.ts';
-import { FaultInjector, type Fault, type FaultKind } from './faults.ts';
-import type { Truth } from './history.ts';
-import { countLeaks, readHistory, readIntake, readTruth, readUnledLanes } from './read-truth.ts';
-import { recoveryOf, type Recovery } from './recovery.ts';
+import type { FaultKind, FaultWeights } from './fault-weights.ts';
+import { FaultInjector, type Fault } from './faults.ts';
+import { Recorder } from './recorder.ts';
+import { recoveryOf, recoveryTimesOf, type Recovery, type RecoveryTimes } from './recovery.ts';
 import { Rng } from './rng.ts';
 import type { Counts } from './verdict.ts';
 import { Workload } from './workload.ts';
@@ -23,8 +22,15 @@ export interface ChaosOptions {
   killsMin?: number;
   /** Between two faults, on average. */
   faultIntervalMs: number;
+  /** Who send one request after the other, in contention. */
   clients: number;
-  weights?: Readonly<Partial<Record<FaultKind, number>>>;
+  /** Documents a second beside them, by `POST /bulk`, which nobody else writes; Infinity: as many as are taken. @default 0 */
+  rate?: number;
+  /** In so many requests under way, each with up to 256 documents that wait. @default 16 */
+  streams?: number;
+  /** @default 3 */
+  writers?: number;
+  weights?: FaultWeights;
   /** Told what happens. */
   onProgress?: (sentence: string) => void;
   /** Ends the run early, and everything with it. */
@@ -39,6 +45,8 @@ export interface ChaosReport extends Counts {
   /** Processes that were ended, ours and PostgreSQL's. */
   kills: number;
   recovery: Recovery;
+  /** What it was made of, so that several runs add up. */
+  recoveryTimes: RecoveryTimes;
   /** Time until nothing waited and every lane was led, once the faults were over; null: not within the bound. */
   calmAfterMs: number | null;
   samples: number;
@@ -48,51 +56,58 @@ export interface ChaosReport extends Counts {
   kept: string | null;
 }
 
-/** After the last fault, everything that was left has its outcome within this time, and every lane a leader. */
-export const recoveryBoundMs = 10_000;
-const canary = 'ZZZ-LEAK';
-
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const {
     seed,
     durationMs,
     faultIntervalMs,
     clients: clientCount,
+    rate = 0,
+    streams = 16,
+    writers = 3,
+    killsMin = 0,
     signal,
     onProgress = () => undefined,
   } = options;
   const rng = new Rng(seed);
   const deployment = await Deployment.start({
     nodes: ['coordinated', 'coordinated', 'local', 'direct'],
-    writers: 3,
+    writers,
     logLevel: 'info',
   });
   const abandon = (): void => deployment.abandon();
   process.once('exit', abandon);
   let isSound = false;
   try {
-    const historyFile = join(deployment.folder, 'history.jsonl');
+    const recorder = new Recorder(historyFileOf(deployment));
     const workload = new Workload(rng.int(0, 2 ** 31));
     const clients = new Clients({
       nodes: deployment.nodes,
       workload,
       clients: clientCount,
       seed: rng.int(0, 2 ** 31),
-      historyFile,
+      recorder,
+      canary,
+    });
+    const load = new BulkLoad({
+      nodes: deployment.nodes,
+      recorder,
+      streams,
+      seed: rng.int(0, 2 ** 31),
       canary,
     });
     const injector = new FaultInjector({
       deployment,
       rng: rng.fork(),
       intervalMs: faultIntervalMs,
+      acked: () => recorder.acked,
       ...(options.weights === undefined ? {} : { weights: options.weights }),
     });
     const reader = new DanglingReader(() => deployment.url);
     const started = performance.now();
-    await clients.start();
+    await Promise.all([clients.start(), load.start(rate)]);
     reader.start();
     injector.start();
-    const { killsMin = 0 } = options;
     const isOver = (): boolean => {
       if (signal?.aborted === true) return true;
       return performance.now() - started >= durationMs && countKills(injector.faults) >= killsMin;
@@ -101,7 +116,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       const seconds = (performance.now() - started) / 1000;
       if (Math.floor(seconds) % 10 === 0)
         onProgress(
-          `${seconds.toFixed(0)} s, ${clients.acked} acknowledged, ${injector.faults.length} faults`,
+          `${seconds.toFixed(0)} s, ${recorder.acked} acknowledged, ${injector.faults.length} faults`,
         );
       await pause(1000);
     }
@@ -110,25 +125,16 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     await deployment.calm();
     const seconds = (performance.now() - started) / 1000;
     onProgress('the faults are over');
-    await clients.stop();
-    const calmAfterMs = await untilCalm(deployment.url);
-    await reader.stop();
+    await Promise.all([clients.stop(), load.stop()]);
+    await recorder.end();
     signal?.throwIfAborted();
-
-    const leaks = await countLeaks(
-      deployment.logFolder,
-      [join(deployment.folder, 'postgres/postgres.log')],
-      canary,
-    );
-    const truth = {
-      ...(await readTruth(deployment.url)),
-      samples: reader.samples,
-      unanswered: [],
-      leaks,
-    } satisfies Truth;
-    const verdict = checkHistory(await readHistory(historyFile), truth);
+    const { verdict, outcomes, calmAfterMs } = await checkDeployment(deployment, async () => {
+      await reader.stop();
+      return reader.samples;
+    });
     ({ isSound } = verdict);
     const { counts, findings } = verdict;
+    const recoveryTimes = recoveryTimesOf(injector.faults, outcomes);
     return {
       seed,
       ...counts,
@@ -136,7 +142,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       ackedPerSecond: Math.round(counts.ok / seconds),
       faults: countKinds(injector.faults),
       kills: countKills(injector.faults),
-      recovery: recoveryOf(injector.faults, truth.outcomes),
+      recovery: recoveryOf(recoveryTimes),
+      recoveryTimes,
       calmAfterMs,
       samples: reader.samples.length,
       isSound,
@@ -147,24 +154,6 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     await deployment.stop();
     process.off('exit', abandon);
     if (isSound || signal?.aborted === true) await deployment.remove();
-  }
-}
-
-/** Until nothing waits for anything but what it may wait for, and every lane is led. */
-async function untilCalm(url: string): Promise<number | null> {
-  const client = new pg.Client(url);
-  await client.connect();
-  const since = performance.now();
-  try {
-    for (;;) {
-      const [intake, unled] = [await readIntake(client), await readUnledLanes(client)];
-      if (unled.length === 0 && intake.every(({ isWaiting }) => isWaiting))
-        return Math.round(performance.now() - since);
-      if (performance.now() - since > recoveryBoundMs) return null;
-      await pause(100);
-    }
-  } finally {
-    await client.end();
   }
 }
 

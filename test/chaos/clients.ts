@@ -1,16 +1,15 @@
 // The clients: each sends one request after the other to whichever node is up, and writes down what it asked and what it
 // heard, as it happens.
 
-import { once } from 'node:events';
-import { createWriteStream, type WriteStream } from 'node:fs';
-import { Agent, request, type IncomingMessage } from 'node:http';
+import { Agent } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { contentHash, describeDocument, readModel, type Resource } from '@sluice/model';
 import type { Result } from '@sluice/protocol';
-import type { HistoryEvent } from './history.ts';
 import { modelFile } from './deployment.ts';
 import type { Member } from './member.ts';
+import type { Recorder } from './recorder.ts';
 import { Rng } from './rng.ts';
+import { sendRequest, type Answer } from './send-request.ts';
 import type { Work, Workload } from './workload.ts';
 
 export interface ClientsOptions {
@@ -18,15 +17,9 @@ export interface ClientsOptions {
   workload: Workload;
   clients: number;
   seed: number;
-  historyFile: string;
+  recorder: Recorder;
   /** Stands in every body, and may stand in no log. */
   canary: string;
-}
-
-interface Answer {
-  status: number;
-  headers: IncomingMessage['headers'];
-  body: string;
 }
 
 /** A client that has heard nothing by then does not know. */
@@ -39,19 +32,16 @@ const unreachable = new Set(['ECONNREFUSED']);
 
 export class Clients {
   readonly #options: ClientsOptions;
-  readonly #history: WriteStream;
+  readonly #recorder: Recorder;
   readonly #agent: Agent;
   readonly #rng: Rng;
   #resource: Resource | null = null;
   #isStopping = false;
   #running: Promise<unknown> = Promise.resolve();
-  #operations = 0;
-  /** Acknowledged writes so far. */
-  acked = 0;
 
   constructor(options: ClientsOptions) {
     this.#options = options;
-    this.#history = createWriteStream(options.historyFile);
+    this.#recorder = options.recorder;
     this.#agent = new Agent({ keepAlive: true, maxSockets: options.clients * 2 });
     this.#rng = new Rng(options.seed);
   }
@@ -67,8 +57,6 @@ export class Clients {
     this.#isStopping = true;
     await this.#running;
     this.#agent.destroy();
-    this.#history.end();
-    await once(this.#history, 'close');
   }
 
   async #loop(proc: number): Promise<void> {
@@ -87,13 +75,8 @@ export class Clients {
     }
   }
 
-  #record(event: HistoryEvent): void {
-    this.#history.write(`${JSON.stringify(event)}\n`);
-  }
-
   async #ask(proc: number, node: Member, work: Work): Promise<void> {
     const { op, documentId, ifMatch, key } = work;
-    const i = this.#operations++;
     const hasBody = op === 'upsert' || op === 'update';
     const document = hasBody ? this.#documentOf(work) : null;
     const described = document === null ? null : describeDocument(this.#resourceOf(), document);
@@ -102,10 +85,7 @@ export class Clients {
     const refs = described?.references.map(({ referentialId }) => referentialId) ?? [];
     const doc =
       described?.referentialId ?? describeDocument(this.#resourceOf(), { thingId: work.thing }).referentialId;
-    this.#record({
-      type: 'invoke',
-      i,
-      t: performance.now(),
+    const i = this.#recorder.invoke({
       proc,
       op,
       doc,
@@ -122,8 +102,9 @@ export class Clients {
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'broken';
       const t = performance.now();
-      if (unreachable.has(code)) this.#record({ type: 'fail', i, t, code: 'node_unreachable', missing: [] });
-      else this.#record({ type: 'info', i, t, code });
+      if (unreachable.has(code))
+        this.#recorder.hear({ type: 'fail', i, t, code: 'node_unreachable', missing: [] });
+      else this.#recorder.hear({ type: 'info', i, t, code });
       if (work.isRepeated) this.#options.workload.repeat(work);
       return;
     }
@@ -136,30 +117,41 @@ export class Clients {
     if (work.op === 'read') {
       if (status === 200 || status === 404) {
         const { documentId } = work;
-        this.#record({ type: 'ok', i, t, result: 'read', documentId, hash: status === 200 ? etag : null });
-      } else this.#record({ type: 'info', i, t, code: String(status) });
+        this.#recorder.hear({
+          type: 'ok',
+          i,
+          t,
+          result: 'read',
+          documentId,
+          hash: status === 200 ? etag : null,
+        });
+      } else this.#recorder.hear({ type: 'info', i, t, code: String(status) });
       return;
     }
     if (status === 202) {
       const writeId = headers.location?.split('/').at(-1) ?? '';
-      this.#record({ type: 'accepted', i, t, writeId });
-      this.acked += 1;
+      this.#recorder.hear({ type: 'accepted', i, t, writeId });
       return;
     }
     if (status < 300) {
       const documentId = work.documentId ?? headers.location?.split('/').at(-1) ?? null;
       const result = (headers['sluice-result'] ?? 'updated') as Result;
-      this.#record({ type: 'ok', i, t, result, documentId, hash: work.op === 'delete' ? null : etag });
-      this.acked += 1;
+      this.#recorder.hear({ type: 'ok', i, t, result, documentId, hash: work.op === 'delete' ? null : etag });
       if (documentId !== null)
         this.#options.workload.learn({ work, documentId, hash: hash === '' ? null : hash });
       return;
     }
     const { code = String(status), missing = [] } = parseProblem(body);
     if (code === 'outcome_unknown' || (status === 500 && code === '500'))
-      this.#record({ type: 'info', i, t, code });
+      this.#recorder.hear({ type: 'info', i, t, code });
     else {
-      this.#record({ type: 'fail', i, t, code, missing: missing.map(({ referentialId }) => referentialId) });
+      this.#recorder.hear({
+        type: 'fail',
+        i,
+        t,
+        code,
+        missing: missing.map(({ referentialId }) => referentialId),
+      });
     }
     if (work.isRepeated && (code === 'outcome_unknown' || status === 503))
       this.#options.workload.repeat(work);
@@ -187,35 +179,16 @@ export class Clients {
       respondsAsync ? 'respond-async' : `wait=${waitSeconds}`,
       ...(waitForReferences ? [`wait-for-references=${waitForReferencesSeconds}`] : []),
     ].join(', ');
-    return new Promise((resolve, reject) => {
-      const sent = request(
-        `${node.url}${path}`,
-        {
-          method,
-          agent: this.#agent,
-          timeout: answerTimeoutMs,
-          headers: {
-            ...(body === null
-              ? {}
-              : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
-            ...(op === 'read' ? {} : { prefer }),
-            ...(ifMatch === null ? {} : { 'if-match': `"${ifMatch}"` }),
-            ...(key === null ? {} : { 'idempotency-key': key }),
-          },
-        },
-        (response) => {
-          const parts: string[] = [];
-          response.setEncoding('utf8');
-          response.on('data', (part: string) => parts.push(part));
-          response.on('error', reject);
-          response.on('end', () =>
-            resolve({ status: response.statusCode ?? 0, headers: response.headers, body: parts.join('') }),
-          );
-        },
-      );
-      sent.on('timeout', () => sent.destroy(Object.assign(new Error('no answer'), { code: 'timeout' })));
-      sent.on('error', reject);
-      sent.end(body ?? undefined);
+    return sendRequest(`${node.url}${path}`, {
+      method,
+      agent: this.#agent,
+      timeoutMs: answerTimeoutMs,
+      headers: {
+        ...(op === 'read' ? {} : { prefer }),
+        ...(ifMatch === null ? {} : { 'if-match': `"${ifMatch}"` }),
+        ...(key === null ? {} : { 'idempotency-key': key }),
+      },
+      body,
     });
   }
 }

@@ -23,6 +23,8 @@ export interface DeploymentOptions {
   /** Modes of the nodes. */
   nodes: readonly ('coordinated' | 'local' | 'direct')[];
   writers: number;
+  /** More arguments of each node. */
+  nodeArgs?: readonly string[];
   logLevel: string;
   /** Settings of the server. */
   settings?: Record<string, string>;
@@ -93,18 +95,40 @@ export class Deployment {
     const common = ['--model', modelFile, '--log-level', this.#options.logLevel];
     for (const [index, mode] of this.#options.nodes.entries()) {
       const args = ['api', ...common, '--mode', mode, '--host', '127.0.0.1', '--port', '0'];
-      this.nodes.push(await this.#member(`${mode}-${index}`, args));
+      this.nodes.push(await this.#member(`${mode}-${index}`, [...args, ...(this.#options.nodeArgs ?? [])]));
     }
-    for (let index = 0; index < this.#options.writers; index++) {
-      this.writers.push(await this.#member(`writer-${index}`, ['writer', ...common]));
-    }
+    for (let index = 0; index < this.#options.writers; index++) this.writers.push(await this.#writer(index));
     await Promise.all(this.members.map((member) => member.start()));
+  }
+
+  /** One more. */
+  async addWriter(): Promise<void> {
+    const writer = await this.#writer(this.writers.length);
+    this.writers.push(writer);
+    await writer.start();
+  }
+
+  #writer(index: number): Promise<Member> {
+    return this.#member(`writer-${index}`, [
+      'writer',
+      '--model',
+      modelFile,
+      '--log-level',
+      this.#options.logLevel,
+    ]);
   }
 
   async #member(name: string, args: readonly string[]): Promise<Member> {
     const [sessions, listener] = await Promise.all([openTcpProxy(this.url), openTcpProxy(this.url)]);
     this.#proxies.push(sessions, listener);
-    return new Member({ name, args, sessions, listener, logFile: join(this.logFolder, `${name}.log`) });
+    return new Member({
+      name,
+      args,
+      sessions,
+      listener,
+      logFile: join(this.logFolder, `${name}.log`),
+      untilServerUp: () => this.#restarting.catch(() => undefined),
+    });
   }
 
   /** Ends the server in one of its ways, and starts it again on the same port. */

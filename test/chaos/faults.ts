@@ -3,44 +3,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import type { Deployment } from './deployment.ts';
+import { faultProfiles, type FaultKind, type FaultWeights } from './fault-weights.ts';
 import type { Member } from './member.ts';
 import type { Rng } from './rng.ts';
-
-export type FaultKind =
-  | 'killWriter'
-  | 'killNode'
-  | 'freezeWriter'
-  | 'killBackend'
-  | 'terminateBackend'
-  | 'killPostgres'
-  | 'restartPostgresImmediate'
-  | 'restartPostgresFast'
-  | 'resetConnections'
-  | 'silentListener'
-  | 'silentSessions'
-  | 'latency'
-  | 'commitLost'
-  | 'commitAnswerLost'
-  | 'hintFlood';
-
-/** How often each comes, in a bag of them. */
-export const usualFaults: Readonly<Record<FaultKind, number>> = {
-  killWriter: 10,
-  killNode: 3,
-  freezeWriter: 3,
-  killBackend: 1,
-  terminateBackend: 4,
-  killPostgres: 1,
-  restartPostgresImmediate: 1,
-  restartPostgresFast: 1,
-  resetConnections: 2,
-  silentListener: 2,
-  silentSessions: 1,
-  latency: 1,
-  commitLost: 3,
-  commitAnswerLost: 3,
-  hintFlood: 1,
-};
 
 /** Faults after which somebody else has to lead, or the same one anew. */
 export const endsLeadership: ReadonlySet<FaultKind> = new Set([
@@ -53,6 +18,17 @@ export const endsLeadership: ReadonlySet<FaultKind> = new Set([
   'restartPostgresFast',
 ]);
 
+/** Faults after which nobody goes on until the server is back. */
+const endsServer: ReadonlySet<FaultKind> = new Set([
+  'killBackend',
+  'killPostgres',
+  'restartPostgresImmediate',
+  'restartPostgresFast',
+]);
+
+/** The server is not ended again before something was acknowledged, for as long as this. */
+const progressMaxMs = 20_000;
+
 export interface Fault {
   kind: FaultKind;
   /** By the clock of this machine, which is the database's; microseconds. */
@@ -64,9 +40,10 @@ export interface Fault {
 }
 
 /** What a fault needs to choose its victim. */
-interface Ground {
+export interface Ground {
   deployment: Deployment;
   rng: Rng;
+  /** Past all proxies; null while the database is down. */
   client: pg.Client | null;
 }
 
@@ -79,8 +56,10 @@ export class FaultInjector {
   readonly #deployment: Deployment;
   readonly #rng: Rng;
   readonly #intervalMs: number;
-  readonly #weights: Readonly<Partial<Record<FaultKind, number>>>;
+  readonly #weights: FaultWeights;
   readonly #onFault: (fault: Fault) => void;
+  readonly #acked: () => number;
+  #ackedAtEnd = -1;
   readonly #stopping = new AbortController();
   #bag: FaultKind[] = [];
   #client: pg.Client | null = null;
@@ -92,14 +71,18 @@ export class FaultInjector {
     rng: Rng;
     /** On average. */
     intervalMs: number;
-    weights?: Readonly<Partial<Record<FaultKind, number>>>;
+    /** @default those of the profile `usual` */
+    weights?: FaultWeights;
     onFault?: (fault: Fault) => void;
+    /** Acknowledged writes so far. */
+    acked: () => number;
   }) {
     this.#deployment = options.deployment;
     this.#rng = options.rng;
     this.#intervalMs = options.intervalMs;
-    this.#weights = options.weights ?? usualFaults;
+    this.#weights = options.weights ?? faultProfiles.usual;
     this.#onFault = options.onFault ?? (() => undefined);
+    this.#acked = options.acked;
   }
 
   start(): void {
@@ -120,8 +103,20 @@ export class FaultInjector {
       const wait = this.#intervalMs * (0.3 + this.#rng.next() * 1.4);
       await pause(wait, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
-      await this.#inject(this.#draw());
+      const kind = this.#draw();
+      if (endsServer.has(kind)) await this.#untilProgress();
+      if (signal.aborted) return;
+      await this.#inject(kind);
     }
+  }
+
+  /** To end a server again that nobody could use meanwhile would show nothing. */
+  async #untilProgress(): Promise<void> {
+    const { signal } = this.#stopping;
+    const since = performance.now();
+    while (this.#acked() <= this.#ackedAtEnd && performance.now() - since < progressMaxMs && !signal.aborted)
+      await pause(20);
+    this.#ackedAtEnd = this.#acked();
   }
 
   /** Out of a bag, so that every kind comes. */
@@ -136,10 +131,9 @@ export class FaultInjector {
   }
 
   async #inject(kind: FaultKind): Promise<void> {
-    const fault: Fault = { kind, at: micros(), lanes: [], readyAgainMs: null };
     const ground = { deployment: this.#deployment, rng: this.#rng.fork(), client: await this.#connect() };
-    const over = injections[kind](fault, ground).then(
-      () => {
+    const over = injectFault(kind, ground).then(
+      (fault) => {
         this.faults.push(fault);
         this.#onFault(fault);
       },
@@ -165,6 +159,13 @@ export class FaultInjector {
       return null;
     }
   }
+}
+
+/** @returns The fault, once it is over. */
+export async function injectFault(kind: FaultKind, ground: Ground): Promise<Fault> {
+  const fault: Fault = { kind, at: micros(), lanes: [], readyAgainMs: null };
+  await injections[kind](fault, ground);
+  return fault;
 }
 
 const leaderRows = `

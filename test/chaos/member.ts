@@ -24,6 +24,8 @@ export interface MemberOptions {
   sessions: TcpProxy;
   listener: TcpProxy;
   logFile: string;
+  /** Resolves once the database is up, or again. */
+  untilServerUp: () => Promise<void>;
 }
 
 export class Member {
@@ -114,7 +116,10 @@ export class Member {
 
   /** Until it is ready, or has ended: while the database is down it cannot start. */
   async #launch(): Promise<void> {
-    const { args, logFile } = this.#options;
+    const { args, logFile, untilServerUp } = this.#options;
+    // To try before would only take what it needs to come back.
+    await untilServerUp();
+    if (this.#isStopping) return;
     const kept = Object.entries(process.env).filter(
       ([name]) => !/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name),
     );
@@ -146,8 +151,8 @@ export class Member {
       });
     });
     await Promise.race([ready, exited]);
-    // The database is down, most likely: to try at once would only take what it needs to come back.
-    if (!this.isReady) await pause(1000);
+    // The database went down meanwhile, most likely.
+    if (!this.isReady) await pause(200);
   }
 }
 

@@ -1,13 +1,15 @@
 // What the database holds after a run: read past the product, by statements of its own.
 
-import { createReadStream } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { closeSync, createReadStream, existsSync, openSync, readSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { StringDecoder } from 'node:string_decoder';
 import pg from 'pg';
 import type { HistoryEvent, OutcomeRow, Truth } from './history.ts';
 
 const rowsAtOnce = 50_000;
+const bytesAtOnce = 1 << 20;
 
 /** Reads a table in slices of its key, into objects. */
 async function readAll<T>(client: pg.Client, name: string, text: string): Promise<T[]> {
@@ -79,13 +81,21 @@ export async function readUnledLanes(client: pg.Client): Promise<number[]> {
   return rows.map(({ lane }) => lane);
 }
 
-/** The clients' history as it was written down, line by line. */
-export async function readHistory(file: string): Promise<HistoryEvent[]> {
-  const events: HistoryEvent[] = [];
-  for await (const line of createInterface({ input: createReadStream(file) })) {
-    if (line !== '') events.push(JSON.parse(line) as HistoryEvent);
+/** The clients' history as it was written down: of a million operations never more than a piece is held. */
+export function* readHistory(file: string): Generator<HistoryEvent> {
+  const open = openSync(file, 'r');
+  try {
+    const bytes = Buffer.allocUnsafe(bytesAtOnce);
+    const decoder = new StringDecoder('utf8');
+    let rest = '';
+    for (let count; (count = readSync(open, bytes)) > 0;) {
+      const lines = (rest + decoder.write(bytes.subarray(0, count))).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) yield JSON.parse(line) as HistoryEvent;
+    }
+  } finally {
+    closeSync(open);
   }
-  return events;
 }
 
 /** Lines of the logs, and of PostgreSQL's own, that hold the canary. */
@@ -93,8 +103,9 @@ export async function countLeaks(folder: string, more: readonly string[], canary
   const files = [...(await readdir(folder)).map((name) => join(folder, name)), ...more];
   let leaks = 0;
   for (const file of files) {
-    const text = await readFile(file, 'utf8').catch(() => '');
-    leaks += text.split('\n').filter((line) => line.includes(canary)).length;
+    if (!existsSync(file)) continue;
+    for await (const line of createInterface({ input: createReadStream(file) }))
+      if (line.includes(canary)) leaks += 1;
   }
   return leaks;
 }

@@ -1,7 +1,8 @@
 // How long it took after each fault until its lanes committed again: from the fault to the first outcome under a newer
 // term, by the database's clock. A lane that had nothing to do for a while counts with that while, so it is an upper bound.
 
-import { endsLeadership, type Fault, type FaultKind } from './faults.ts';
+import type { FaultKind } from './fault-weights.ts';
+import { endsLeadership, type Fault } from './faults.ts';
 import type { OutcomeRow } from './history.ts';
 
 export interface Quantiles {
@@ -13,9 +14,12 @@ export interface Quantiles {
 
 export type Recovery = Partial<Record<FaultKind, Quantiles>>;
 
-export function recoveryOf(faults: readonly Fault[], outcomes: readonly OutcomeRow[]): Recovery {
+/** Milliseconds, in the order of the faults. */
+export type RecoveryTimes = Partial<Record<FaultKind, number[]>>;
+
+export function recoveryTimesOf(faults: readonly Fault[], outcomes: readonly OutcomeRow[]): RecoveryTimes {
   const firsts = firstCommits(outcomes);
-  const took = new Map<FaultKind, number[]>();
+  const took: RecoveryTimes = {};
   for (const { kind, at, lanes, readyAgainMs } of faults) {
     const times = endsLeadership.has(kind)
       ? lanes.flatMap(([lane, term]) => nextCommit(firsts.get(lane) ?? [], term) ?? [])
@@ -23,9 +27,13 @@ export function recoveryOf(faults: readonly Fault[], outcomes: readonly OutcomeR
     const first =
       times.length > 0 ? (Math.min(...times) - at) / 1000 : kind === 'killNode' ? readyAgainMs : null;
     if (first === null || first < 0) continue;
-    took.set(kind, [...(took.get(kind) ?? []), first]);
+    (took[kind] ??= []).push(Math.round(first));
   }
-  return Object.fromEntries([...took].map(([kind, times]) => [kind, quantiles(times)]));
+  return took;
+}
+
+export function recoveryOf(times: RecoveryTimes): Recovery {
+  return Object.fromEntries(Object.entries(times).map(([kind, took]) => [kind, quantiles(took)]));
 }
 
 /** Of each lane, when each of its terms committed first. */
