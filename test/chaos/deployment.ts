@@ -212,6 +212,13 @@ function startServer(
   return startEmbeddedPostgres({
     dataDir: join(folder, 'postgres'),
     port,
-    settings: { max_connections: '300', max_wal_size: '4GB', checkpoint_timeout: '5min', ...settings },
+    settings: {
+      max_connections: '300',
+      max_wal_size: '4GB',
+      checkpoint_timeout: '5min',
+      // Before it redoes anything, a server that crashed makes its folder durable, file by file unless told otherwise.
+      recovery_init_sync_method: 'syncfs',
+      ...settings,
+    },
   });
 }
