@@ -17,11 +17,10 @@ export interface IntakeGaugeOptions {
 }
 
 interface LaneGauge {
-  isLed: boolean;
-  /** By `performance.now()`: when this node last saw a leader; what the database says of it may be long ago. */
-  ledAt: number;
-  /** By `performance.now()`: since when nobody leads it. */
-  leaderlessSince: number;
+  /** By `performance.now()`: the first look since which none has seen a leader, nor that there was one; null: it has one. */
+  leaderlessSince: number | null;
+  /** It had none for longer than a hand-over takes, as of the look: what an older one said is no news of now. */
+  isLeaderless: boolean;
   isOverloaded: boolean;
   oldestSeconds: number;
   /** Nothing was ready up to this position: the next look begins behind it. */
@@ -33,8 +32,10 @@ const lookIntervalMs = 1000;
 /** One that is older than this is of no use: a write waits for the next, but not for long. */
 const staleMs = 2000;
 const lookTimeoutMs = 250;
-/** Looking takes at most this share of the time. */
+/** Looking takes at most this share of the time, */
 const lookShare = 0.05;
+/** but nobody is refused for longer than this by what a slow look has found, or one of a process that got no time. */
+const lookPauseMaxMs = 10_000;
 const retryAfterSecondsMax = 30;
 /** Every so often a look leaves nothing out. */
 const fullLookEvery = 30;
@@ -61,7 +62,7 @@ export class IntakeGauge {
     const found = this.#lanes.get(lane);
     // Nothing is known while the database does not answer: the wait of a write has its own end.
     if (found === undefined) return;
-    if (this.#isLeaderless(found)) {
+    if (found.isLeaderless) {
       const retryAfterSeconds = Math.ceil(this.#options.leaderGraceMs / 1000);
       throw new SluiceError('lane_without_leader', undefined, { retryAfterSeconds });
     }
@@ -72,7 +73,7 @@ export class IntakeGauge {
   }
 
   get lanesWithoutLeader(): number[] {
-    return this.#lanesThat((found) => this.#isLeaderless(found));
+    return this.#lanesThat((found) => found.isLeaderless);
   }
 
   get lanesOverloaded(): number[] {
@@ -97,31 +98,28 @@ export class IntakeGauge {
       // Who asks for a write hears of the database from its own statement.
     }
     const took = performance.now() - began;
-    this.#nextLookAt = performance.now() + Math.max(lookIntervalMs, took / lookShare);
+    this.#nextLookAt =
+      performance.now() + Math.max(lookIntervalMs, Math.min(lookPauseMaxMs, took / lookShare));
   }
 
   #take(row: Row, now: number): void {
-    const { highWaterWrites, highWaterMs } = this.#options;
+    const { highWaterWrites, highWaterMs, leaderGraceMs } = this.#options;
     const lane = row['lane'] as number;
     const before = this.#lanes.get(lane);
-    const isLed = row['is_led'] === true;
+    // When its leader went is not known: a session that is lost leaves no time, and this node may not have looked for long.
     const changedAt = now - Number(row['changed_seconds']) * 1000;
     const behind = Number(row['behind'] ?? 0);
     const oldestSeconds = Number(row['oldest_seconds'] ?? 0);
     const share = before?.isOverloaded === true ? 0.5 : 1;
-    const ledAt = isLed ? now : (before?.ledAt ?? Number.NEGATIVE_INFINITY);
+    const leaderlessSince =
+      row['is_led'] === true ? null : Math.max(before?.leaderlessSince ?? now, changedAt);
     this.#lanes.set(lane, {
-      isLed,
-      ledAt,
-      leaderlessSince: Math.max(ledAt, changedAt),
+      leaderlessSince,
+      isLeaderless: leaderlessSince !== null && now - leaderlessSince > leaderGraceMs,
       isOverloaded: behind >= highWaterWrites * share || oldestSeconds * 1000 >= highWaterMs * share,
       oldestSeconds,
       front: Number(row['front'] ?? 0),
     });
-  }
-
-  #isLeaderless({ isLed, leaderlessSince }: LaneGauge): boolean {
-    return !isLed && performance.now() - leaderlessSince > this.#options.leaderGraceMs;
   }
 
   #lanesThat(is: (found: LaneGauge) => boolean): number[] {
