@@ -8,17 +8,21 @@ import { databaseUrl, token } from './settings.ts';
 const settings = { databaseUrl, token };
 const url = 'postgres://somebody:unlikely@127.0.0.1/none';
 
-test.each([url, 'postgres://127.0.0.1/none?user=a&password=unlikely'])(
-  'a password in the arguments is refused, and not repeated: %s',
-  (given) => {
-    const read = () => readSettings(settings, { databaseUrl: given }, {});
-    expect(read).toThrow('Cannot start as --database-url holds a password');
-    expect(read).not.toThrow('unlikely');
-  },
-);
+test.each([
+  url,
+  'postgres://127.0.0.1/none?user=a&password=unlikely',
+  `postgres://127.0.0.1:5432/none,${url}`,
+  'postgres://somebody:unlikely@127.0.0.1,127.0.0.2/none',
+])('a password in the arguments is refused, and not repeated: %s', (given) => {
+  const read = () => readSettings(settings, { databaseUrl: given }, {});
+  expect(read).toThrow('Cannot start as --database-url holds a password');
+  expect(read).not.toThrow('unlikely');
+});
 
-test('a URL without a password may be an argument', () => {
-  const given = 'postgres://somebody@127.0.0.1:5432/none';
+test.each([
+  'postgres://somebody@127.0.0.1:5432/none',
+  'postgres://127.0.0.1:5432/none,postgres://somebody@127.0.0.2:5432/none',
+])('a URL without a password may be an argument: %s', (given) => {
   expect(readSettings(settings, { databaseUrl: given }, {}).databaseUrl).toBe(given);
 });
 

@@ -131,8 +131,9 @@ function findGiven(
   return readGiven(file.variable, environment[file.variable]!);
 }
 
+/** Any of several URLs, too. */
 function hasPassword(url: string): boolean {
-  return /^\w+:\/\/[^@/]*:[^@/]+@/.test(url) || /[?&]password=/i.test(url);
+  return /\w+:\/\/[^@/]*:[^@/]+@/.test(url) || /[?&]password=/i.test(url);
 }
 
 function passwordInArguments(
