@@ -97,7 +97,13 @@ describe('the dashboard', () => {
     expect(await ask('localhost:8090')).toBe(200);
     expect(await ask('127.0.0.1')).toBe(200);
     expect(await ask('[::1]:8090')).toBe(200);
-    expect(await ask('rebound.example.org:8090')).toBe(403);
+    for (const host of [
+      'rebound.example.org:8090',
+      '127.0.0.1.example.org',
+      'localhost.example.org',
+      '127evil.org',
+    ])
+      expect(await ask(host)).toBe(403);
     expect(await ask('sluice.example.org', 'none')).toBe(200);
   });
 
@@ -107,6 +113,8 @@ describe('the dashboard', () => {
     ['/dashboard/stuck?limit=100000', 'limit'],
     ['/dashboard/stuck?olderThanSeconds=-1', 'olderThanSeconds'],
     ['/dashboard/find?text=', 'text'],
+    ['/dashboard/find?text=%00', 'text'],
+    ['/dashboard/stuck?client=%00', 'client'],
     ['/dashboard/writes/no-id', 'no-id'],
   ])('says what is wrong with %s', async (url, named) => {
     const response = await setup().inject({ url });

@@ -1,7 +1,11 @@
+import { once } from 'node:events';
+import { get as request, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { ModelError } from '@sluice/model';
 import { errorTable, SluiceError, type Outcome } from '@sluice/protocol';
 import { pino } from 'pino';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { createApi, type ApiOptions } from './api.ts';
 import { created, documentId, FakeClient, stored, writeId } from './test-support.ts';
 
@@ -280,6 +284,25 @@ describe('an error', () => {
       expect(response.statusCode).toBeOneOf([400, 404]);
     }
   });
+});
+
+test.each([
+  '/docs/static/%2e%2e/%2e%2e/package.json',
+  '/docs/static/../../package.json',
+  '/docs/static/..%2f..%2fpackage.json',
+  '/docs/static/%5c..%5cpackage.json',
+  '/..%2fpackage.json',
+])('a path that leads out of where the pages are is no path of ours: %s', async (path) => {
+  const lines: string[] = [];
+  const { api } = setup({ logger: pino({ level: 'warn' }, { write: (line: string) => lines.push(line) }) });
+  onTestFinished(() => api.close());
+  await api.listen({ port: 0 });
+  // Sent as it is: what makes requests for tests would tidy it up.
+  const { port } = api.server.address() as AddressInfo;
+  const [response] = (await once(request({ port, path }), 'response')) as [IncomingMessage];
+  expect(response.statusCode).toBe(404);
+  expect(JSON.parse(await text(response))).toMatchObject({ code: 'endpoint_not_found' });
+  expect(lines).toEqual([]);
 });
 
 describe('Idempotency-Key', () => {

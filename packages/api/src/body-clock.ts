@@ -14,13 +14,18 @@ export function bodyClock(
   timeoutMs: number,
   answerLate: (error: SluiceError, request: FastifyRequest, reply: FastifyReply) => void,
 ): void {
-  /** In the order in which they began, and so of their ends. */
+  /** In the order in which they began, or were answered, and so of their ends. */
   const receiving = new Map<FastifyRequest, { reply: FastifyReply; until: number }>();
   const timer = setInterval(() => {
     const now = performance.now();
     for (const [request, { reply, until }] of receiving) {
       if (until > now) return;
       receiving.delete(request);
+      // Answered before it had come, it had as long again: who goes on sending would keep the connection for nothing.
+      if (reply.sent) {
+        if (!request.raw.complete) request.raw.destroy();
+        continue;
+      }
       // What has not come is not waited for: the connection ends with the answer.
       reply.header('Connection', 'close');
       answerLate(late(timeoutMs), request, reply);
@@ -39,8 +44,14 @@ export function bodyClock(
     receiving.delete(request);
     done();
   });
-  app.addHook('onSend', (request, _reply, _payload, done) => {
+  app.addHook('onSend', (request, reply, _payload, done) => {
     receiving.delete(request);
+    if (!request.raw.complete) {
+      reply.raw.once('finish', () => {
+        if (!request.raw.complete) receiving.set(request, { reply, until: performance.now() + timeoutMs });
+      });
+      request.raw.once('close', () => receiving.delete(request));
+    }
     done();
   });
   app.addHook('onRequestAbort', (request, done) => {

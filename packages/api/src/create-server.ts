@@ -16,7 +16,13 @@ import { assertGuarded, guard, type Auth } from './auth/guard.ts';
 import { bodyClock } from './body-clock.ts';
 import { ClientQuota } from './client-quota.ts';
 import { crossOrigin } from './cross-origin.ts';
-import { answerBrokenRequest, answerError, answerNotFound } from './error-answers.ts';
+import {
+  answerBrokenRequest,
+  answerError,
+  answerNotFound,
+  answerUnknownExpectation,
+} from './error-answers.ts';
+import { expectContinue } from './expect-continue.ts';
 import { defaultLimits, type ApiLimits } from './limits.ts';
 import { securityHeaders } from './security-headers.ts';
 
@@ -98,6 +104,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
   bodyClock(app, limits.bodyTimeoutMs, (error, request, reply) => {
     void answers.answerError(error, request, reply);
   });
+  expectContinue(app);
+  app.server.on('checkExpectation', answerUnknownExpectation);
   app.addHook('preClose', (done) => {
     // A connection that was busy when the end began is idle once its request is answered, and would keep the server open.
     const timer = setInterval(() => app.server.closeIdleConnections(), closeIdleMs);

@@ -1,7 +1,7 @@
 /** Every error becomes a problem: those of the table as they are, those of the HTTP server by their kind, the rest as a defect. */
 import { describeError, SluiceError, type ErrorCode } from '@sluice/protocol';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { problemOf, problemOfError, type Problem } from './problem.ts';
 import { sendProblem } from './send-problem.ts';
@@ -9,6 +9,7 @@ import { sendProblem } from './send-problem.ts';
 const serverErrors: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'payload_too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_STATIC_FORBIDDEN_PATH: 'endpoint_not_found',
 };
 
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -21,8 +22,7 @@ export function problemOfAny(error: unknown, request: FastifyRequest): Problem {
   const known = problemOfError(error);
   if (known !== null && known.code !== 'internal') return known;
   const { code = '', statusCode = 500 } = error as Partial<FastifyError>;
-  if (code.startsWith('FST_ERR_') && statusCode < 500)
-    return problemOf(serverErrors[code] ?? 'invalid_request');
+  if (code.startsWith('FST_') && statusCode < 500) return problemOf(serverErrors[code] ?? 'invalid_request');
   // A client that hung up hears nothing of it, and it is no defect.
   if (code === 'ECONNRESET' && !request.raw.complete) return problemOf('invalid_request');
   request.log.error(
@@ -40,6 +40,14 @@ const brokenRequests: Readonly<Record<string, ErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'header_too_large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
+
+/** Nothing is expected of a server but that it says whether to go on (RFC 9110, 10.1.1). */
+export function answerUnknownExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const problem = problemOf('invalid_request', 'Cannot do what the header Expect asks for.');
+  response
+    .writeHead(problem.status, { 'Content-Type': 'application/problem+json', Connection: 'close' })
+    .end(JSON.stringify(problem));
+}
 
 /** What is not HTTP at all, or takes too long to become it, gets its answer before there is a request. */
 export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {

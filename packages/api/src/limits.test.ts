@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import type { Outcome } from '@sluice/protocol';
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -36,14 +36,18 @@ async function setup(limits: Partial<ApiLimits>) {
     });
   /** What the node answers to this text and nothing more, until it ends the connection. */
   const say = async (text: string): Promise<string> => {
+    const socket = await open();
+    socket.write(text);
+    return (await socket.toArray()).join('');
+  };
+  const open = async (): Promise<Socket> => {
     const socket = connect(port, '127.0.0.1').setEncoding('utf8');
     socket.on('error', () => undefined);
     onTestFinished(() => void socket.destroy());
     await once(socket, 'connect');
-    socket.write(text);
-    return (await socket.toArray()).join('');
+    return socket;
   };
-  return { client, post, say, authorization };
+  return { client, post, say, open, authorization };
 }
 
 /** A client whose writes are settled when the test says so. */
@@ -134,6 +138,39 @@ describe('a request', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
     expect(answer).toContain('"code":"request_timeout"');
     expect(client.requests).toEqual([]);
+  });
+
+  test.each([
+    ['of nobody', '', 'application/json', 401],
+    ['of a client, of another media type', 'a', 'text/csv', 415],
+  ])(
+    '%s, answered before its body came, does not keep its connection',
+    async (_whose, name, type, status) => {
+      const { say, authorization } = await setup({ bodyTimeoutMs: 300 });
+      const own = name === '' ? '' : `Authorization: ${authorization(name)}\r\n`;
+      const answer = await say(
+        `POST ${schools} HTTP/1.1\r\nHost: a\r\n${own}Content-Type: ${type}\r\nContent-Length: 1000\r\n\r\n{"schoolId":`,
+      );
+      expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    },
+  );
+
+  test('that asks before it sends its body is answered without it where it is refused, and else told to go on', async () => {
+    const { open, say, authorization } = await setup({ bodyTimeoutMs: 300 });
+    const body = '{"schoolId":1}';
+    const ask = (own: string, expectation = '100-continue') =>
+      `POST ${schools} HTTP/1.1\r\nHost: a\r\n${own}Expect: ${expectation}\r\nConnection: close\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+    expect(await say(ask(''))).toMatch(/^HTTP\/1\.1 401 /);
+    const own = `Authorization: ${authorization('a')}\r\n`;
+    const socket = await open();
+    socket.write(ask(own));
+    const [told] = (await once(socket, 'data')) as [string];
+    expect(told).toBe('HTTP/1.1 100 Continue\r\n\r\n');
+    socket.write(body);
+    expect((await socket.toArray()).join('')).toMatch(/^HTTP\/1\.1 201 /);
+    const other = await say(ask(own, 'something-else'));
+    expect(other).toMatch(/^HTTP\/1\.1 400 [^]*"code":"invalid_request"/);
   });
 
   test('in bulk that goes silent is ended, after the answers to what has come', async () => {

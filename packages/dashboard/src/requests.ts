@@ -3,7 +3,9 @@ import { reasons, SluiceError, type Reason } from '@sluice/protocol';
 import * as z from 'zod';
 
 const lane = z.number().int().min(0).max(32_767);
-const text = z.string().min(1).max(1_000);
+/** PostgreSQL can neither store nor look for what holds a NUL. */
+const withoutNul = z.string().regex(/^[^\0]*$/, 'Holds a NUL');
+const text = withoutNul.min(1).max(1_000);
 
 /** Its fields as numbers and texts, or all as texts, as a URL has them. */
 function filterOf(number: () => z.ZodNumber | z.ZodCoercedNumber) {
@@ -35,7 +37,7 @@ const wholeNumber = z.coerce.number().int().min(1);
 const queries = {
   filter: z.object(filterOf(z.coerce.number)),
   page: z.object({ after: text.exactOptional(), limit: wholeNumber.max(200).exactOptional() }),
-  find: z.object({ text: z.string().trim().min(1).max(255) }),
+  find: z.object({ text: withoutNul.trim().min(1).max(255) }),
   actions: z.object({ before: wholeNumber.exactOptional() }),
 };
 

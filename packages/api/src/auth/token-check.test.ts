@@ -173,12 +173,12 @@ describe('the keys of the issuer', () => {
   });
 
   test('are read again when their file has changed', async () => {
+    vi.useFakeTimers({ now: Date.now(), toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
     const file = createFile(first);
     const check = setup({ jwks: file.path });
     expect(await check.find(await sign({}))).not.toBeNull();
     file.write(createKey('third'), second);
-    vi.useFakeTimers({ now: Date.now(), toFake: ['performance'] });
-    onTestFinished(() => void vi.useRealTimers());
     vi.advanceTimersByTime(6_000);
     expect(await check.find(await sign({}, second))).not.toBeNull();
     expect(await check.find(await sign({ jti: 'new' }))).toBeNull();
