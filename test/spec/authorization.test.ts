@@ -52,6 +52,7 @@ const rows: Record<string, Row> = {
   'GET /openapi.json': open,
   'GET /docs': open,
   'GET /docs/*': open,
+  'GET /metrics': operate,
   'POST /data/:project/:resource': write,
   'PUT /data/:project/:resource/:id': write,
   'DELETE /data/:project/:resource/:id': write,
@@ -126,6 +127,7 @@ async function startApi(profile: 'native' | 'edfi'): Promise<{ api: Api; routes:
     auth,
     profile,
     corsOrigins: ['https://app.example.org'],
+    metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
     routes: [dashboardRoutes({ database: operator, model, isReadOnly: false })],
   });
   const routes = new Map<string, Access>();
