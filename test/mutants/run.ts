@@ -1,6 +1,7 @@
 // Shows that the property can fail: puts one fault at a time into a copy of the plan and counts the cases until the
-// property notices. With --promises: faults in how the parts play together, hunted by the seeds of the simulation.
-// Run: node --conditions=source --import tsx test/mutants/run.ts [--promises] [words of a mutant's name]
+// property notices. With --promises: faults in how the parts play together, hunted by the seeds of the simulation;
+// with --security: faults in what guards documents, each to be noticed by a test that is named with it.
+// Run: npm run test:mutants -- [--promises | --security] [words of a mutant's name; of security, or of its test file's]
 
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,7 @@ import type { planBatch as PlanBatch } from '@sluice/batch';
 import { planCase } from '../support/plan-case.ts';
 import { runPlanCase } from '../support/plan-run.ts';
 import { huntPromises } from './hunt-promises.ts';
+import { huntSecurity } from './hunt-security.ts';
 import { mutants, type Mutant } from './mutants.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -26,6 +28,7 @@ interface Catch {
 
 const [first, ...others] = process.argv.slice(2);
 if (first === '--promises') process.exit((await huntPromises(others.join(' '))) ? 0 : 1);
+if (first === '--security') process.exit((await huntSecurity(others.join(' '))) ? 0 : 1);
 
 const folder = await mkdtemp(join(tmpdir(), 'sluice-mutants-'));
 try {

@@ -64,7 +64,8 @@ function copy(folder: string, path: string): Promise<void> {
   return cp(join(root, path), join(folder, path), { recursive: true });
 }
 
-async function plant(folder: string, { file, from, to }: Fault): Promise<void> {
+/** Puts a fault into the copy that is in the folder. */
+export async function plant(folder: string, { file, from, to }: Fault): Promise<void> {
   const path = join(folder, file);
   const text = await readFile(path, 'utf8');
   const places = text.split(from).length - 1;
