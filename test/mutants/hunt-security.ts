@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
+import { startEmbeddedPostgres } from '@sluice/embedded';
 import { plant } from '../simulation/overlay.ts';
 import { securityMutants } from './security-mutants.ts';
 
@@ -24,29 +25,33 @@ interface Verdict {
 /** True: all that were hunted are caught. */
 export async function huntSecurity(wanted: string): Promise<boolean> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-security-'));
+  // One server for all runs, each of which makes its own databases; those that a failed test has left go with it.
+  const dataDir = await mkdtemp(join(tmpdir(), 'sluice-security-'));
+  const server = await startEmbeddedPostgres({ dataDir, settings: { fsync: 'off' } });
   try {
     await fill(folder);
-    return await hunt(folder, wanted);
+    return await hunt(folder, wanted, server.url);
   } finally {
-    await rm(folder, { recursive: true });
+    await server.stop();
+    await Promise.all([folder, dataDir].map((path) => rm(path, { recursive: true })));
   }
 }
 
-async function hunt(folder: string, wanted: string): Promise<boolean> {
+async function hunt(folder: string, wanted: string, serverUrl: string): Promise<boolean> {
   const hunted = securityMutants.filter(({ name, test }) => name.includes(wanted) || test.includes(wanted));
   for (const pure of [true, false]) {
     const tests = [...new Set(hunted.map(({ test }) => test))].filter((test) => isPure(test) === pure);
     if (tests.length === 0) continue;
-    const { failed, broken } = await runTests(folder, tests);
+    const { failed, broken } = await runTests(folder, tests, serverUrl);
     if (failed.length === 0 && broken === '') continue;
     console.error('The tests fail without any mutant:', failed.join('\n'), broken);
     return false;
   }
   const rows: Record<string, string>[] = [];
-  for (const { name, faults, test } of hunted) {
+  for (const { name, faults, test, isOfServer = false } of hunted) {
     const files = [...new Set(faults.map(({ file }) => file))];
     for (const fault of faults) await plant(folder, fault);
-    const { failed, broken } = await runTests(folder, [test]);
+    const { failed, broken } = await runTests(folder, [test], isOfServer ? '' : serverUrl);
     await Promise.all(files.map((file) => cp(join(root, file), join(folder, file))));
     // A copy that does not even start shows nothing.
     if (broken !== '') throw new Error(`The mutant '${name}' cannot be tried: ${broken}`);
@@ -106,7 +111,8 @@ interface Report {
   }[];
 }
 
-async function runTests(folder: string, files: readonly string[]): Promise<Verdict> {
+/** @param serverUrl Empty: the run starts a server of its own. */
+async function runTests(folder: string, files: readonly string[], serverUrl: string): Promise<Verdict> {
   const reportFile = join(folder, 'report.json');
   await rm(reportFile, { force: true });
   const config = files.every(isPure) ? [`--config=${pureConfig}`] : [];
@@ -123,7 +129,7 @@ async function runTests(folder: string, files: readonly string[]): Promise<Verdi
     cwd: folder,
     stdio: ['ignore', 'ignore', 'pipe'],
     timeout: timeoutMs,
-    env: { ...process.env, NODE_OPTIONS: '' },
+    env: { ...process.env, NODE_OPTIONS: '', DATABASE_URL: serverUrl },
   });
   const stderr = child.stderr.setEncoding('utf8').toArray();
   await once(child, 'close');

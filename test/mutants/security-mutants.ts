@@ -8,6 +8,8 @@ export interface SecurityMutant {
   faults: Fault[];
   /** The test file that must fail. */
   test: string;
+  /** It is about how a server is started. */
+  isOfServer?: boolean;
 }
 
 const api = 'packages/api/src';
@@ -298,7 +300,7 @@ export const securityMutants: SecurityMutant[] = [
   ),
   mutant(
     'shows the waiting writes of other clients',
-    clients,
+    'test/spec/intake.test.ts',
     'sql/queries/outcome.sql',
     'where i.write_id = any($1::uuid[]) and i.client = $2\n',
     'where i.write_id = any($1::uuid[])\n',
@@ -312,7 +314,7 @@ export const securityMutants: SecurityMutant[] = [
   ),
   mutant(
     'shares idempotency keys of waiting writes among clients',
-    clients,
+    'test/spec/intake.test.ts',
     'sql/queries/outcome.sql',
     'where i.client = w.client and i.idempotency_key = w.key',
     'where i.idempotency_key = w.key and w.client is not null',
@@ -359,6 +361,13 @@ export const securityMutants: SecurityMutant[] = [
     `${page}/action-routes.ts`,
     'if (isReadOnly) throw',
     'if (isReadOnly && name === "") throw',
+  ),
+  mutant(
+    'looks for NUL in the database',
+    pageTest,
+    `${page}/requests.ts`,
+    String.raw`/^[^\0]*$/`,
+    '/^[^]*$/',
   ),
   mutant(
     'lets the page run any script',
@@ -515,8 +524,22 @@ export const securityMutants: SecurityMutant[] = [
     'waits for bodies without end',
     limitsTest,
     `${api}/body-clock.ts`,
-    'until: performance.now() + timeoutMs',
-    'until: Number.POSITIVE_INFINITY',
+    `undefined) {\n      receiving.set(request, { reply, until: performance.now() + timeoutMs });`,
+    `undefined) {\n      receiving.set(request, { reply, until: Number.POSITIVE_INFINITY });`,
+  ),
+  mutant(
+    'keeps connections of refused requests whose bodies never come',
+    limitsTest,
+    `${api}/body-clock.ts`,
+    'if (!request.raw.complete) receiving.set(',
+    'if (request.raw.complete) receiving.set(',
+  ),
+  mutant(
+    'lets a client send its body before it is known who it is',
+    limitsTest,
+    `${api}/expect-continue.ts`,
+    `app.server.on('checkContinue',`,
+    `app.server.on('nothing',`,
   ),
   mutant(
     'waits for bulk lines without end',
@@ -567,6 +590,13 @@ export const securityMutants: SecurityMutant[] = [
     'this.#counts.get(client)',
     '[...this.#counts.values()].at(-1)',
   ),
+  mutant(
+    'calls a path that leads out a defect of its own',
+    apiTest,
+    `${api}/error-answers.ts`,
+    `code.startsWith('FST_') && statusCode < 500`,
+    `code.startsWith('FST_ERR_') && statusCode < 500`,
+  ),
   // Personal data.
   mutant(
     'tells what PostgreSQL says of a row',
@@ -577,7 +607,7 @@ export const securityMutants: SecurityMutant[] = [
   ),
   mutant(
     'logs whatever it is given',
-    'test/spec/logs.test.ts',
+    'packages/cli/src/process/create-logger.test.ts',
     'packages/cli/src/process/create-logger.ts',
     'loggedFields.has(name)',
     'name !== ""',
@@ -610,13 +640,16 @@ export const securityMutants: SecurityMutant[] = [
     `return 'is not valid JSON: a value is missing or misspelled';`,
     "return `is not valid JSON: a value is missing or misspelled: ${text.toString('utf8', at, at + 20)}`;",
   ),
-  mutant(
-    'lets PostgreSQL log the statements that fail',
-    personal,
-    'packages/embedded/src/embedded-postgres.ts',
-    `log_min_error_statement: 'panic',\n  log_error_verbosity: 'terse'`,
-    `log_min_error_statement: 'error',\n  log_error_verbosity: 'default'`,
-  ),
+  {
+    isOfServer: true,
+    ...mutant(
+      'lets PostgreSQL log the statements that fail',
+      personal,
+      'packages/embedded/src/embedded-postgres.ts',
+      `log_min_error_statement: 'panic',\n  log_error_verbosity: 'terse'`,
+      `log_min_error_statement: 'error',\n  log_error_verbosity: 'default'`,
+    ),
+  },
   mutant(
     'notifies with what was written',
     personal,

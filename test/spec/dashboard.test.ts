@@ -85,6 +85,11 @@ describe('the dashboard', () => {
     const json = { 'content-type': 'application/json' };
     for (const site of ['cross-site', 'same-site'])
       expect(await ask({ ...json, 'sec-fetch-site': site })).toBe(403);
+    // What a form of such a page sends, and it is no page that is looked at.
+    const navigation = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' };
+    expect(await ask({ ...json, ...navigation })).toBe(403);
+    const page = await server.inject({ url: '/dashboard/', headers: navigation });
+    expect(page.statusCode).toBe(200);
     expect(await ask({ 'content-type': 'text/plain' })).toBe(415);
     expect(await ask({ 'content-type': 'application/x-www-form-urlencoded' })).toBe(415);
     // It is let in, and has no such lane yet.
@@ -127,6 +132,19 @@ describe('the dashboard', () => {
     for (const payload of [{}, { target: {} }, { target: { matching: {} } }, { target: { all: true } }]) {
       const { statusCode } = await server.inject({ method: 'POST', url: '/dashboard/discard', payload });
       expect(statusCode).toBe(400);
+    }
+  });
+
+  test('that is read-only shows everything and does nothing', async () => {
+    const server = setup({ isReadOnly: true });
+    expect((await server.inject({ url: '/dashboard/session' })).json()).toMatchObject({ isReadOnly: true });
+    for (const action of ['retry', 'discard', 'pause', 'resume', 'drain']) {
+      const { statusCode } = await server.inject({
+        method: 'POST',
+        url: `/dashboard/${action}`,
+        payload: {},
+      });
+      expect({ action, statusCode }).toEqual({ action, statusCode: 403 });
     }
   });
 

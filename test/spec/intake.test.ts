@@ -18,6 +18,17 @@ describe.each([
       expect(await world.sql('select count(*)::int as n from sluice.intake')).toEqual([{ n: count }]);
     });
 
+  test('shows a write that waits, and finds it by its idempotency key, for its own client alone', async () => {
+    const world = await setup({ writers: 0 });
+    const request = { client: 'ann', idempotencyKey: 'same' };
+    const { writeId } = await world.node.accept(upsert('notes', { noteId: fresh() }, request));
+    expect(await world.node.readWrite('ann', writeId)).toMatchObject({ state: 'ready' });
+    expect(await world.node.readWrite('bob', writeId)).toBeNull();
+    expect(await world.node.readWrites('bob', [writeId])).toEqual([]);
+    const other = upsert('notes', { noteId: fresh() }, { ...request, client: 'bob' });
+    expect((await world.node.accept(other)).writeId).not.toBe(writeId);
+  });
+
   test('keeps a write that was acknowledged by 202, even if the node dies at once', async () => {
     const world = await setup({ writers: 0, client: { notifications, applicationName: 'doomed node' } });
     const [before] = await world.sql('select pg_current_wal_insert_lsn() as lsn');

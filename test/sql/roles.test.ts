@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { createClient } from '@sluice/client';
 import { applyRoles, migrate, queries, rolesSql, sqlFolder } from '@sluice/store';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import pg from 'pg';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { tableInPlace } from '../support/markdown-part.ts';
 import { model } from '../support/model.ts';
@@ -48,6 +49,13 @@ describe('sql/roles.sql', () => {
     expect(await rights()).toEqual(before);
   });
 
+  test('is not applied to a role that may do more than it gives', async () => {
+    const prefix = `odd_${process.pid}`;
+    await execute(database.url, `create role ${prefix}_api superuser`);
+    onTestFinished(async () => void (await execute(database.url, `drop role ${prefix}_api`)));
+    await expect(applyRoles({ url: database.url, prefix })).rejects.toMatchObject({ sqlState: 'SL003' });
+  });
+
   test('takes back what it did not give', async () => {
     const before = await rights();
     await sql(database.url, `grant all on sluice.document to ${rolePrefix}_api`);
@@ -55,6 +63,18 @@ describe('sql/roles.sql', () => {
     expect(await rights()).not.toEqual(before);
     await applyRoles({ url: database.url, prefix: rolePrefix });
     expect(await rights()).toEqual(before);
+  });
+
+  test('gets no password to read, only what it keeps of one', async () => {
+    const queries = vi.spyOn(pg.Client.prototype, 'query');
+    onTestFinished(() => queries.mockRestore());
+    // Roles are the server's: the password stays what it is for all other tests.
+    const password = new URL(database.opsUrl).password;
+    await applyRoles({ url: database.url, prefix: rolePrefix, passwords: { ops: password } });
+    const sent = queries.mock.calls.map(([, values]) => values as unknown as string[] | undefined);
+    const [, verifier] = sent.find((values) => values?.[0] === 'sluice.verifier_ops') ?? [];
+    expect(verifier).toMatch(/^SCRAM-SHA-256\$/);
+    expect(await sql(database.opsUrl, 'select 1 as one')).toEqual([{ one: 1 }]);
   });
 
   test('lets migrations run without a superuser, from an empty database on', async () => {
@@ -207,6 +227,11 @@ describe('a role', () => {
       ),
     ).rejects.toMatchObject(refused);
     await expect(sql(database.apiUrl, 'delete from sluice.intake')).rejects.toMatchObject(refused);
+    // Nor says when a write arrived, or that it waits.
+    for (const column of ['accepted_at', 'blocked_at', 'was_blocked']) {
+      const insert = `insert into sluice.intake (write_id, ${column}) select write_id, ${column} from sluice.intake`;
+      await expect(sql(database.apiUrl, insert)).rejects.toMatchObject(refused);
+    }
     const id = '01998a4e-0000-7000-8000-000000000001';
     const rows = await sql(
       database.apiUrl,

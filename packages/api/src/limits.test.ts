@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import type { Outcome } from '@sluice/protocol';
 import { pino } from 'pino';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { eventually } from '../../../test/support/eventually.ts';
 import { createApi } from './api.ts';
 import { createApiKey } from './auth/api-key.ts';
@@ -96,8 +96,12 @@ describe('requests of one client', () => {
 
   test('beyond its rate are refused; lines of a bulk request wait instead', async () => {
     const { client, post } = await setup({ clientRate: 4 });
+    // However long the five take.
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
     const statuses = [];
     for (let count = 0; count < 5; count++) statuses.push((await post('a')).status);
+    vi.useRealTimers();
     expect(statuses).toEqual([201, 201, 201, 201, 429]);
     const line = '{"endpoint":"ed-fi/schools","document":{"schoolId":1}}\n';
     const answers = await (await post('b', line.repeat(6), undefined, '/bulk')).text();

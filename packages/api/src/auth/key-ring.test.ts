@@ -1,10 +1,11 @@
+import type * as Crypto from 'node:crypto';
 import { timingSafeEqual } from 'node:crypto';
 import { describe, expect, test, vi } from 'vitest';
 import { createApiKey } from './api-key.ts';
 import { KeyRing, type StoredKey } from './key-ring.ts';
 
 vi.mock('node:crypto', async (original) => {
-  const crypto = await original<typeof import('node:crypto')>();
+  const crypto = await original<typeof Crypto>();
   return { ...crypto, timingSafeEqual: vi.fn(crypto.timingSafeEqual) };
 });
 
