@@ -160,6 +160,7 @@ begin
     select p.oid::regprocedure as name, r.role
     from (values
       -- Name, and who may call it.
+      ('await_session_end', array['writer']),
       ('cancel_writes', array['api', 'writer']),
       ('check_isolation', '{}'),
       ('edit_body', array['writer']),

@@ -602,6 +602,21 @@ create view sluice.writer_status as
              JOIN sluice.lane_reason s ON s.lane = l_1.lane AND s.is_led
           GROUP BY l_1.writer_id) l ON l.writer_id = w.writer_id;
 
+CREATE OR REPLACE FUNCTION sluice.await_session_end(session_pid integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET lock_timeout TO '900ms'
+AS $function$
+begin
+  -- Shared, and until the end of this statement only: who counts sessions does not count it.
+  perform pg_catalog.pg_advisory_xact_lock_shared(1936486758, session_pid);
+  return true;
+exception
+  when lock_not_available then
+    return false;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION sluice.cancel_writes(batch_id uuid, write_ids uuid[], lanes smallint[], resources text[], clients text[])
  RETURNS TABLE(write_id uuid, result text, code text, resource text, document_id uuid, version bigint, content_hash text, detail jsonb)
  LANGUAGE plpgsql

@@ -103,6 +103,18 @@ where l.lane = m.lane and l.term = m.term;
 -- that share the lanes.
 select pg_try_advisory_lock(1936486758, pg_backend_pid()) as announced;
 
+-- name: retireSession
+-- Says that this session shares the lanes no more.
+select pg_advisory_unlock(1936486758, pg_backend_pid()) as retired;
+
+-- name: awaitSessionEnd
+-- Waits for the end of a session that shares the lanes, for less than a second.
+select sluice.await_session_end($1) as has_ended;
+
+-- name: hintFreeLanes
+-- Tells the writers that lanes may be free.
+select pg_notify('sluice_lanes', '');
+
 -- name: noteSession
 -- Notes for people that this session is one of a writer's; those that have ended are forgotten.
 update sluice.writer
@@ -119,9 +131,13 @@ where writer_id = $1;
 -- work in its own, and whether its writer is to drain. $3: lanes are owned by leases, not by locks. A read: it costs no flush. One look into an index for each lane:
 -- to ask all lanes at once may mean to walk through all blocked writes. $4: of each lane, the position behind which to look.
 select
-  case when $3 then (select count(*) from sluice.lease_session where alive_until > clock_timestamp())
-       else (select count(*) from pg_locks where locktype = 'advisory' and classid = 1936486758 and granted
-               and database = (select oid from pg_database where datname = current_database())) end as sessions,
+  case when $3 then (select count(*) from sluice.lease_session where alive_until > clock_timestamp()) end as leasing_sessions,
+  -- Whoever waits for the end of such a session takes its lock for a moment, shared.
+  case when not $3
+       then array(select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486758 and granted
+                    and mode = 'ExclusiveLock'
+                    and database = (select oid from pg_database where datname = current_database()) order by 1)
+       end as session_pids,
   case when $3 then array(select lane::integer from sluice.lane where leased_until > clock_timestamp())
        else array(select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486757 and granted
                     and database = (select oid from pg_database where datname = current_database())) end as led_lanes,

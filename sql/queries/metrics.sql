@@ -9,7 +9,9 @@ with
     where (datname = current_database() or backend_type = 'walsender') and pid <> pg_backend_pid()
   ),
   lock as materialized (
-    select k.locktype, k.waitstart from pg_locks k join session s on s.pid = k.pid where not k.granted
+    select k.locktype, k.waitstart from pg_locks k join session s on s.pid = k.pid
+    -- Writers wait for the end of each other's sessions all the time, and for nothing else.
+    where not k.granted and not (k.locktype = 'advisory' and k.classid = 1936486758)
   ),
   -- Where a snapshot that is held open keeps dead rows by the hundred thousand, every look into the intake walks over
   -- them: then nothing is counted there.

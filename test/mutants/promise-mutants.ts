@@ -116,8 +116,8 @@ function pausedAmong(`,
     faults: [
       {
         file: session,
-        from: `  idle_session_timeout: '3s',`,
-        to: `  idle_session_timeout: '3s',
+        from: `  idle_session_timeout: '2s',`,
+        to: `  idle_session_timeout: '2s',
   synchronous_commit: 'off',`,
       },
     ],

@@ -57,6 +57,8 @@ export class Server {
   #durable = 0;
   #transactions = 0;
   #pids = 1000;
+  /** Who waits until a lock is free, by the lock. */
+  readonly #unlockWaits = new Map<string, Set<() => void>>();
 
   constructor(schemaVersion: number) {
     this.schemaVersion = schemaVersion;
@@ -125,6 +127,23 @@ export class Server {
     return [...this.sessions].flatMap((session) => session.locksOf(first));
   }
 
+  /** A wait that ends when nobody holds this lock any more, or after so many milliseconds. */
+  untilUnlocked(first: number, second: number, milliseconds: number): Transaction {
+    const wait = this.begin();
+    const end = (): void => {
+      if (wait.state === 'active') endTransaction(wait, 'committed');
+    };
+    const waits = this.#unlockWaits.get(`${first} ${second}`) ?? new Set();
+    this.#unlockWaits.set(`${first} ${second}`, waits.add(end));
+    clock.after(milliseconds, end);
+    wait.waiters.push(() => waits.delete(end));
+    return wait;
+  }
+
+  noteUnlocked(name: string): void {
+    for (const end of this.#unlockWaits.get(name) ?? []) end();
+  }
+
   /** Forgets versions that nobody can see any more. */
   vacuum(): void {
     if ([...this.sessions].some(({ isAtWork }) => isAtWork)) return;
@@ -172,7 +191,8 @@ export class ServerSession {
   }
 
   get isAtWork(): boolean {
-    return this.#message !== null;
+    // A wait for the end of another session looks at no rows.
+    return this.#message !== null && this.#message.name !== 'awaitSessionEnd';
   }
 
   get process(): SimulatedProcess | null {
@@ -231,8 +251,12 @@ export class ServerSession {
   unlock(first: number, second: number): void {
     const name = `${first} ${second}`;
     const count = this.#locks.get(name) ?? 0;
-    if (count > 1) this.#locks.set(name, count - 1);
-    else this.#locks.delete(name);
+    if (count > 1) {
+      this.#locks.set(name, count - 1);
+      return;
+    }
+    this.#locks.delete(name);
+    this.server.noteUnlocked(name);
   }
 
   locksOf(first: number): number[] {
@@ -418,7 +442,9 @@ export class ServerSession {
     if (this.isClosed) return;
     this.isClosed = true;
     this.server.sessions.delete(this);
+    const locks = [...this.#locks.keys()];
     this.#locks.clear();
+    for (const name of locks) this.server.noteUnlocked(name);
     const open = this.#transaction ?? this.#own;
     if (open?.state === 'active') endTransaction(open, 'aborted');
     this.#remote.onClosed(error);

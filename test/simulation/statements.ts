@@ -250,6 +250,15 @@ export const statements: Readonly<Record<string, Statement>> = {
   forgetRetry: read(() => []),
 
   // Lanes
+  retireSession: read(({ session }) => {
+    session.unlock(sessionLock, session.pid);
+    return [{ retired: true }];
+  }),
+  *awaitSessionEnd({ values, server }) {
+    const pid = values[0] as number;
+    if (server.locksOf(sessionLock).includes(pid)) yield server.untilUnlocked(sessionLock, pid, 900);
+    return [{ has_ended: !server.locksOf(sessionLock).includes(pid) }];
+  },
   announceSession: read(({ session }) => [{ announced: session.tryLock(sessionLock, session.pid) }]),
   tryLanes: read(({ session, values }) =>
     lanesOf(values[0])
@@ -353,7 +362,8 @@ export const statements: Readonly<Record<string, Statement>> = {
     const leased = access.select('lane', (row) => !isPast(row['leased_until']));
     return [
       {
-        sessions: isLease ? alive.length : server.locksOf(sessionLock).length,
+        leasing_sessions: isLease ? alive.length : null,
+        session_pids: isLease ? null : server.locksOf(sessionLock).sort((a, b) => a - b),
         led_lanes: isLease ? leased.map(({ lane }) => lane) : server.locksOf(laneLock),
         paused_lanes: [],
         is_draining: false,
@@ -709,6 +719,10 @@ export const statements: Readonly<Record<string, Statement>> = {
   }),
   hintWriters: read((call) => {
     notify(call, 'sluice_wakeup');
+    return [];
+  }),
+  hintFreeLanes: read((call) => {
+    notify(call, 'sluice_lanes');
     return [];
   }),
 

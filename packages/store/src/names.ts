@@ -6,13 +6,15 @@ export const lockKeys = {
   migration: 1_936_486_756,
   /** Second key: the lane. Held by the session that leads it. */
   lane: 1_936_486_757,
-  /** Second key: the backend's process id. Held by every session that shares the lanes. */
+  /** Second key: the backend's process id. Held by every session that shares the lanes; awaited by its neighbour. */
   session: 1_936_486_758,
 } as const;
 
 export const channels = {
   /** Writers listen: look at the intake now. No payload. */
   wakeup: 'sluice_wakeup',
+  /** Writers listen: lanes may be free. No payload. */
+  lanes: 'sluice_lanes',
   /** Writers listen: look whether these ids, awaited in your lanes, have changed. Payload: ids, see `packIds`. */
   provided: 'sluice_provided',
   /** One node listens: these of your writes are settled. Payload: write ids, see `packIds`. */

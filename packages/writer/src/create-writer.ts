@@ -7,6 +7,7 @@ import { agree, channels, createListener, Database, detectPooler, type Listener 
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
 import { isExpectedEnd, LaneSession } from './lane-session.ts';
+import { NeighbourWatch } from './neighbour-watch.ts';
 import type { SessionEnd, WriterObserver } from './observer.ts';
 import { sweep } from './sweep.ts';
 
@@ -87,9 +88,13 @@ export function createWriter(options: WriterOptions): Writer {
   let noteDrained: () => void = () => undefined;
   const drained = new Promise<void>((resolve) => (noteDrained = resolve));
 
-  const sessions = Array.from(
+  const beatNow = (): void => sessions.forEach((session) => session.beatNow());
+  const watches = Array.from(
     { length: options.sessions ?? 1 },
-    () =>
+    () => new NeighbourWatch({ connection: { url, applicationName }, onEnded: beatNow }),
+  );
+  const sessions: LaneSession[] = watches.map(
+    (watch) =>
       new LaneSession({
         connection: { url, applicationName },
         lanes,
@@ -122,6 +127,10 @@ export function createWriter(options: WriterOptions): Writer {
           log?.info({ lanes: led }, 'leads');
         },
         onWoken: (by) => observer?.woken(by),
+        onNeighbour(pid) {
+          // One of this process ends with it, and then nobody is left here to be told.
+          watch.follow(sessions.some((session) => session.pid === pid) ? null : pid);
+        },
         onError(error) {
           observer?.sessionEnded(endOf(error));
           log?.[isExpectedEnd(error) ? 'warn' : 'error'](describeError(error), 'session ended');
@@ -154,6 +163,7 @@ export function createWriter(options: WriterOptions): Writer {
         await agree(database, { lanes, modelHash: model.hash, ownership });
         await live();
         await listener.listen(channels.wakeup, () => sessions.forEach((session) => session.wake()));
+        await listener.listen(channels.lanes, beatNow);
         await listener.listen(channels.provided, (payload) => {
           sessions.forEach((session) => (payload === null ? session.wake() : session.provided(payload)));
         });
@@ -166,6 +176,7 @@ export function createWriter(options: WriterOptions): Writer {
       (stopped ??= (async () => {
         await started?.catch(() => undefined);
         if (sweepTimer !== null) clearInterval(sweepTimer);
+        watches.forEach((watch) => watch.stop());
         await Promise.all(sessions.map((session) => session.stop()));
         await Promise.all([listener.close(), sweeping]);
         await database.run('retireWriter', [writerId]).catch(() => undefined);

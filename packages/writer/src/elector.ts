@@ -13,6 +13,8 @@ export interface Beat {
   hasResumed: boolean;
   /** An operator wants this writer to give up its lanes and to end. */
   isDraining: boolean;
+  /** Process ids of the sessions that share the lanes, in order; empty where lanes are owned by leases. */
+  sessionPids: readonly number[];
 }
 
 export interface ElectorOptions {
@@ -61,7 +63,8 @@ export class Elector {
     const row = beat?.rows[0];
     const isDraining = row?.['is_draining'] === true;
     const hasResumed = this.#notePaused(row?.['paused_lanes'] as number[]);
-    const sessions = Math.max(1, row?.['sessions'] as number);
+    const sessionPids = (row?.['session_pids'] as number[] | null) ?? [];
+    const sessions = Math.max(1, (row?.['leasing_sessions'] as number | null) ?? sessionPids.length);
     const share = Math.ceil(this.#options.lanes / sessions);
     if (led.length > share) await this.leave(led.slice(share));
     let hasNew = false;
@@ -70,7 +73,11 @@ export class Elector {
       const free = Array.from({ length: this.#options.lanes }, (_, lane) => lane).filter(
         (lane) => !taken.has(lane),
       );
-      hasNew = await this.#lead(free.slice(0, share - led.length));
+      // Others look at the same moment, as they are told of it together: each begins with another lane.
+      const rank = Math.max(0, sessionPids.indexOf(this.#session.pid));
+      const first = Math.floor((free.length * rank) / sessions);
+      const inTurn = [...free.slice(first), ...free.slice(0, first)];
+      hasNew = await this.#lead(inTurn.slice(0, share - led.length));
     }
     return {
       // What waits in lanes that were just taken is not known yet.
@@ -79,6 +86,7 @@ export class Elector {
       hasBlockedElsewhere: row?.['has_blocked_elsewhere'] === true,
       hasResumed,
       isDraining,
+      sessionPids,
     };
   }
 
@@ -113,7 +121,8 @@ export class Elector {
 
   /** Leads nothing any more, and shares nothing. */
   async end(): Promise<void> {
-    await this.leave([...this.terms.keys()]);
+    // First: whoever is told that the lanes are free counts without this session.
     await this.#options.ownership.end();
+    await this.leave([...this.terms.keys()]);
   }
 }

@@ -39,6 +39,8 @@ export interface LaneSessionOptions {
   /** The lanes that it leads now, and how many of them were just taken. */
   onLanes: (lanes: readonly number[], taken: number) => void;
   onWoken: (by: WokenBy) => void;
+  /** At each beat, and when the session ends: the session next to this one of those that share the lanes. Null: none is. */
+  onNeighbour: (pid: number | null) => void;
   /** An operator wants the writer to drain; this session gives up its lanes and ends by itself. */
   onDrain: () => void;
   onError: (error: unknown) => void;
@@ -51,7 +53,7 @@ export interface LaneSessionOptions {
  * is frozen: its kernel would go on answering keepalives for ever.
  */
 const sessionSettings: Readonly<Record<string, string>> = {
-  idle_session_timeout: '3s',
+  idle_session_timeout: '2s',
   idle_in_transaction_session_timeout: '2s',
   transaction_timeout: '30s',
   statement_timeout: '20s',
@@ -69,6 +71,8 @@ const sessionSettings: Readonly<Record<string, string>> = {
 const deafIntervalMs = 50;
 /** Drains in a row that found nothing, after which hints wake nobody until the next beat: somebody floods the channel. */
 const emptyDrainsMax = 10;
+/** Beats that are due before their time, in a row. */
+const earlyBeatsMax = 3;
 /** An answer that has been awaited for this long may have been lost. */
 const silenceMs = 2000;
 
@@ -79,7 +83,11 @@ export class LaneSession {
   #rouse: () => void = () => undefined;
   #running: Promise<void> | null = null;
   #elector: Elector | null = null;
+  #pid = 0;
   #nextBeat = 0;
+  /** Lanes may be free. */
+  #isBeatDue = false;
+  #earlyBeats = 0;
   #emptyDrains = 0;
   /** The server lacks something: until then it is left alone. */
   #goOnAt = 0;
@@ -93,6 +101,7 @@ export class LaneSession {
     hasBlockedElsewhere: false,
     hasResumed: false,
     isDraining: false,
+    sessionPids: [],
   };
 
   constructor(options: LaneSessionOptions) {
@@ -101,6 +110,11 @@ export class LaneSession {
 
   get lanes(): number[] {
     return [...(this.#elector?.terms.keys() ?? [])];
+  }
+
+  /** Process id of the server's side; 0 while there is none. */
+  get pid(): number {
+    return this.#pid;
   }
 
   start(): void {
@@ -121,6 +135,13 @@ export class LaneSession {
     this.#rouse();
   }
 
+  /** Lanes may be free: look around now. */
+  beatNow(): void {
+    if (this.#earlyBeats >= earlyBeatsMax) return;
+    this.#isBeatDue = true;
+    this.#rouse();
+  }
+
   /** Other lanes have settled what writes of these lanes may await. */
   provided(payload: string): void {
     if (!this.#beat.hasBlocked) return;
@@ -135,6 +156,7 @@ export class LaneSession {
       try {
         session = await Session.open({ ...this.#options.connection, settings: sessionSettings });
         failures = 0;
+        this.#pid = session.pid;
         watch = this.#watch(session);
         await this.#lead(session);
       } catch (error) {
@@ -145,7 +167,9 @@ export class LaneSession {
       } finally {
         this.#elector = null;
         this.#blocked = null;
+        this.#pid = 0;
         this.#options.onLanes([], 0);
+        this.#options.onNeighbour(null);
         if (watch !== null) clearInterval(watch);
         await session?.close();
       }
@@ -211,10 +235,13 @@ export class LaneSession {
     await elector.join();
     this.#nextBeat = 0;
     for (let troubles = 0; !this.#isStopping;) {
-      const isBeat = performance.now() >= this.#nextBeat;
+      const isOnTime = performance.now() >= this.#nextBeat;
+      const isBeat = isOnTime || this.#isBeatDue;
       const wasBusy = this.#beat.hasReady;
       let hasTaken = false;
       if (isBeat) {
+        this.#earlyBeats = isOnTime ? 0 : this.#earlyBeats + 1;
+        this.#isBeatDue = false;
         hasTaken = await this.#lookAround(elector, blocked);
         guard.forget();
       }
@@ -235,7 +262,7 @@ export class LaneSession {
       this.#sweep = null;
       const now = performance.now();
       const isWaiting = now < this.#goOnAt;
-      if (isWaiting || (isDone && !this.#isHinted))
+      if (!this.#isBeatDue && (isWaiting || (isDone && !this.#isHinted)))
         await this.#rest((isWaiting ? Math.min(this.#nextBeat, this.#goOnAt) : this.#nextBeat) - now);
     }
     await elector.end();
@@ -291,6 +318,7 @@ export class LaneSession {
     const { pollIntervalMs, isDeaf } = this.#options;
     this.#nextBeat =
       performance.now() + (isDeaf() ? Math.min(deafIntervalMs, pollIntervalMs) : pollIntervalMs);
+    this.#options.onNeighbour(neighbourOf(this.#pid, this.#beat.sessionPids));
     if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()], taken);
     return taken > 0;
   }
@@ -365,6 +393,12 @@ function settledUpTo({ outcomes, held, blocked }: BatchReport): number {
   for (const { position } of held) last = Math.max(last, position);
   for (const { position } of held) last = Math.min(last, position - 1);
   return last;
+}
+
+/** In a ring of all by their process ids the next one. */
+function neighbourOf(pid: number, sessionPids: readonly number[]): number | null {
+  const next = sessionPids.find((other) => other > pid) ?? sessionPids[0];
+  return next === undefined || next === pid ? null : next;
 }
 
 /** True if the session ended for a reason that every deployment knows: nothing to tell anybody about. */

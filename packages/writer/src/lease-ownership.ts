@@ -36,7 +36,7 @@ export function leaseOwnership(session: Session, writerId: string): Ownership {
     async leave(terms) {
       await session.flight([
         { name: 'closeTerms', values: [[...terms.keys()], [...terms.values()]] },
-        { name: 'hintWriters', isOptional: true },
+        { name: 'hintFreeLanes', isOptional: true },
       ]);
     },
     async end() {

@@ -27,9 +27,11 @@ export function lockOwnership(session: Session, writerId: string): Ownership {
       await session.flight([
         { name: 'closeTerms', values: [lanes, [...terms.values()]] },
         { name: 'unlockLanes', values: [lanes] },
-        { name: 'hintWriters', isOptional: true },
+        { name: 'hintFreeLanes', isOptional: true },
       ]);
     },
-    end: () => Promise.resolve(),
+    async end() {
+      await session.run('retireSession');
+    },
   };
 }
