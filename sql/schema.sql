@@ -272,6 +272,7 @@ CREATE INDEX intake_blocked_client ON sluice.intake USING btree (client) WHERE (
 CREATE INDEX intake_blocked_document ON sluice.intake USING btree (document_id) WHERE (blocked_at IS NOT NULL);
 CREATE INDEX intake_blocked_referential ON sluice.intake USING btree (referential_id) WHERE (blocked_at IS NOT NULL);
 CREATE INDEX intake_blocked_superclass ON sluice.intake USING btree (superclass_id) WHERE ((blocked_at IS NOT NULL) AND (superclass_id IS NOT NULL));
+CREATE INDEX intake_document ON sluice.intake USING btree (document_id) WHERE (operation <> 'upsert'::text);
 CREATE INDEX intake_idempotency_key ON sluice.intake USING btree (client, idempotency_key) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX intake_ready ON sluice.intake USING btree (lane, "position") WHERE (blocked_at IS NULL);
 CREATE INDEX intake_reference_deadline ON sluice.intake USING btree (reference_deadline) WHERE ((blocked_at IS NOT NULL) AND (reference_deadline IS NOT NULL));

@@ -87,6 +87,37 @@ from found f
 left join sluice.document d on d.document_id = f.document_id
 where f.write_id <> all($3::uuid[]);
 
+-- name: readAhead
+-- Writes in the intake, ready or blocked, that mean a document or an identity of these writes, which are in no intake: those
+-- that came before them go first. $1: identities that they provide; $2: documents that they name by their ids.
+with named as (
+  select unnest($1::uuid[]) as referential_id
+  union
+  select d.referential_id from sluice.document d where d.document_id = any($2::uuid[])
+  union
+  select d.superclass_id from sluice.document d where d.document_id = any($2::uuid[]) and d.superclass_id is not null
+),
+meant as (
+  select unnest($2::uuid[]) as document_id
+  union
+  select a.document_id from sluice.alias a where a.referential_id = any($1::uuid[])
+),
+found as (
+  select i.write_id from named n join sluice.intake i on i.referential_id = n.referential_id
+  union
+  select i.write_id from named n join sluice.intake i on i.superclass_id = n.referential_id
+  union
+  -- The write that creates the document, or has.
+  select i.write_id from meant m join sluice.intake i on i.write_id = m.document_id
+  union
+  select i.write_id from meant m join sluice.intake i on i.document_id = m.document_id where i.operation <> 'upsert'
+)
+select i.write_id, i.position, i.document_id, i.referential_id, i.superclass_id,
+       d.referential_id as held_referential_id, d.superclass_id as held_superclass_id
+from found f
+join sluice.intake i on i.write_id = f.write_id
+left join sluice.document d on d.document_id = i.document_id;
+
 -- name: readReferrerBodies
 -- Documents that refer to one of these identities, locked in the order of their ids, with their bodies: at most $2.
 select d.document_id, d.resource, d.referential_id, d.superclass_id, d.version, d.body::text as body,

@@ -112,6 +112,10 @@ select exists (
     select $4::uuid union all select document_id from sluice.alias where referential_id in ($2::uuid, $3::uuid))
 ) as is_in_way;
 
+-- name: readArrival
+-- How far arrival has come: whatever was accepted by now has a position up to this one.
+select coalesce(pg_sequence_last_value('sluice.intake_position_seq'::regclass), 0) as position;
+
 -- name: flush
 -- Makes durable whatever is committed by now: a transaction that writes to the WAL and waits for its flush.
 select pg_logical_emit_message(true, 'sluice', '') is not null as flushed;

@@ -32,7 +32,6 @@ function invoke(t: number, op: Invoke['op'], doc: string, more: Partial<Invoke> 
     hash,
     ifMatch: null,
     key: null,
-    bypassesIntake: false,
     ...more,
   };
 }

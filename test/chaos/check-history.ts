@@ -113,14 +113,11 @@ function checkVersions({ documentId, effects, deleted }: Life, verdict: Verdict)
 /** What was acknowledged or accepted before a write was sent comes before it, over all documents that had this identity in turn. */
 function checkRealTime(lives: readonly Life[], { deletes }: Requests, verdict: Verdict): void {
   let latestInvoke = Number.NEGATIVE_INFINITY;
-  /** Of those that meet accepted writes in the intake. */
-  let latestIntakeInvoke = Number.NEGATIVE_INFINITY;
   const pass = (request: Request | undefined, what: string): void => {
     if (request === undefined) return;
-    if (request.ackedAt < latestInvoke || request.orderedAt < latestIntakeInvoke)
+    if (request.orderedAt < latestInvoke)
       verdict.found('reordered', `took effect behind a write that was sent after its answer: ${what}`);
     latestInvoke = Math.max(latestInvoke, request.invokedAt);
-    if (!request.bypassesIntake) latestIntakeInvoke = Math.max(latestIntakeInvoke, request.invokedAt);
   };
   lives.forEach(({ documentId, effects, deleted }, index) => {
     for (const { request, hash } of effects) pass(request, hash);

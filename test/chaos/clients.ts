@@ -81,7 +81,6 @@ export class Clients {
     const document = hasBody ? this.#documentOf(work) : null;
     const described = document === null ? null : describeDocument(this.#resourceOf(), document);
     const hash = document === null ? '' : contentHash(document);
-    const bypassesIntake = !node.hasIntake;
     const refs = described?.references.map(({ referentialId }) => referentialId) ?? [];
     const doc =
       described?.referentialId ?? describeDocument(this.#resourceOf(), { thingId: work.thing }).referentialId;
@@ -94,7 +93,6 @@ export class Clients {
       hash,
       ifMatch,
       key,
-      bypassesIntake,
     });
     let answer: Answer;
     try {

@@ -27,7 +27,6 @@ export function generateRun(operations: number): GeneratedRun {
       doc: `doc${doc}`,
       ifMatch: null,
       key: null,
-      bypassesIntake: false,
     };
     if (stored !== undefined && i % 5 === 0) {
       const read: Invoke = { ...common, op: 'read', documentId: `id${doc}`, refs: [], hash: '' };

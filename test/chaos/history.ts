@@ -25,8 +25,6 @@ export interface Invoke {
   /** Content hash of the body, which no other request has; empty where there is none. */
   hash: string;
   ifMatch: string | null;
-  /** Sent to a node that writes without the intake: what others accepted there is not in its way. */
-  bypassesIntake: boolean;
   /** Idempotency key. Operations with one key and one hash are tries of one request. */
   key: string | null;
 }

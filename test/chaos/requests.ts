@@ -15,8 +15,6 @@ export interface Request {
   ackedAt: number;
   /** First acceptance or acknowledgement: what is sent later takes effect later. */
   orderedAt: number;
-  /** One of its tries did not go through the intake. */
-  bypassesIntake: boolean;
   /** Its acknowledged answers, if they differ. */
   answers: Ok[];
   tries: number;
@@ -101,13 +99,12 @@ function requestOf(requests: Requests, { op, documentId, hash }: Invoke): Reques
 }
 
 function begin(requests: Requests, invoke: Invoke): void {
-  const { op, documentId, hash, doc, refs, key, t, bypassesIntake } = invoke;
+  const { op, documentId, hash, doc, refs, key, t } = invoke;
   const [known, id] = op === 'delete' ? [requests.deletes, documentId ?? ''] : [requests.bodies, hash];
   const request = known.get(id);
   if (request !== undefined) {
     request.tries += 1;
     request.invokedAt = Math.min(request.invokedAt, t);
-    request.bypassesIntake ||= bypassesIntake;
     return;
   }
   known.set(id, {
@@ -117,7 +114,6 @@ function begin(requests: Requests, invoke: Invoke): void {
     invokedAt: t,
     ackedAt: Number.POSITIVE_INFINITY,
     orderedAt: Number.POSITIVE_INFINITY,
-    bypassesIntake,
     answers: [],
     tries: 1,
     fails: 0,

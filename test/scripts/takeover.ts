@@ -7,7 +7,7 @@
 // --writers=3 --kills=50 --freezes=5 --half-opens=5 --restarts=3 --rate=200. Ends with one JSON line: by kind, from the
 // signal to the first outcome under a newer term by the database's clock (`kill`, `freeze`), until hints arrive again
 // (`halfOpenListen`), until as many writes a second are answered as 95 % of those before (`restart`). `afterDeposed`:
-// outcomes of a term that was over.
+// outcomes of a term that was over. Told to end, it tells what it has.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -32,6 +32,8 @@ const writers = Number(options.writers);
 const rate = Number(options.rate);
 /** Long enough that whoever was frozen finds its session ended. */
 const freezeMs = 5000;
+
+let isOver = false;
 
 const micros = (): number => (performance.timeOrigin + performance.now()) * 1000;
 
@@ -100,6 +102,7 @@ async function hit(
   const [member, led] = await untilCalm(deployment, admin);
   const lanes = led.map(({ lane, term }): [number, number] => [lane, term]);
   const fault: Fault = { kind, at: micros(), lanes, readyAgainMs: null };
+  process.stderr.write(`${kind} ${member.name}, which leads ${lanes.length} lanes\n`);
   if (kind === 'killWriter') {
     member.kill('SIGKILL');
     while (!member.isReady) await pause(5);
@@ -142,12 +145,12 @@ async function restart(deployment: Deployment): Promise<number> {
 
 async function times(count: string, one: () => Promise<number>): Promise<number[]> {
   const took: number[] = [];
-  while (took.length < Number(count)) took.push(await one());
+  while (took.length < Number(count) && !isOver) took.push(await one());
   return took;
 }
 
 const deployment = await Deployment.start({ nodes: ['coordinated'], writers, logLevel: 'warn' });
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => (isOver = true));
 process.once('exit', () => deployment.abandon());
 const admin = new pg.Client({ connectionString: deployment.url });
 try {
@@ -155,10 +158,10 @@ try {
   const node = deployment.nodes[0]!;
   const stopLoad = startLoad(node);
   const faults: Fault[] = [];
-  for (let kill = 0; kill < Number(options.kills); kill++) {
+  for (let kill = 0; kill < Number(options.kills) && !isOver; kill++) {
     faults.push(await hit('killWriter', deployment, admin));
   }
-  for (let freeze = 0; freeze < Number(options.freezes); freeze++) {
+  for (let freeze = 0; freeze < Number(options.freezes) && !isOver; freeze++) {
     faults.push(await hit('freezeWriter', deployment, admin));
   }
   const healed = await times(options['half-opens'], () => halfOpen(node));
@@ -171,8 +174,10 @@ try {
   const newest = new Map<number, number>();
   let afterDeposed = 0;
   for (const { lane, term } of outcomes.toSorted((a, b) => a.at - b.at)) {
-    if ((term ?? 0) < (newest.get(lane) ?? 0)) afterDeposed += 1;
-    newest.set(lane, Math.max(term ?? 0, newest.get(lane) ?? 0));
+    // What a node cancelled is of no term.
+    if (term === null) continue;
+    if (term < (newest.get(lane) ?? 0)) afterDeposed += 1;
+    newest.set(lane, Math.max(term, newest.get(lane) ?? 0));
   }
   const report = {
     kill: killWriter,

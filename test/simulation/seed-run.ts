@@ -394,7 +394,6 @@ export class SeedRun {
       refs: [],
       hash: '',
       ifMatch: null,
-      bypassesIntake: false,
       key: null,
     });
     const asked = clock.as(node.process, () => node.client.readDocument(resource, documentId));
@@ -424,7 +423,6 @@ export class SeedRun {
     const hash = body === null ? '' : contentHash(JSON.parse(body));
     const doc = identityOf(thing);
     const refs = links.map(identityOf);
-    const bypassesIntake = node.mode !== 'coordinated';
     this.#history.push({
       type: 'invoke',
       i,
@@ -436,12 +434,11 @@ export class SeedRun {
       refs,
       hash,
       ifMatch,
-      bypassesIntake,
       key: idempotencyKey,
     });
     this.#open.set(i, node);
     try {
-      if (!bypassesIntake && operation === 'upsert' && this.#rng.chance(0.15)) {
+      if (node.mode === 'coordinated' && operation === 'upsert' && this.#rng.chance(0.15)) {
         const accepted = clock.as(node.process, () => node.client.accept({ ...request }));
         const answer = await Promise.race([accepted, node.died]);
         if (answer !== 'died')

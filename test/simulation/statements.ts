@@ -207,6 +207,44 @@ function* openLanes(
 const notify = ({ access }: Call, channel: string, payload = ''): void =>
   void access.transaction.notes.push({ channel, payload });
 
+/** Writes that stand before others in the order of a document. */
+function readBefore(counts: (row: Values) => boolean): Statement {
+  return read(({ access, values }) => {
+    const named = new Set<unknown>(list(values[0]));
+    const meant = new Set<unknown>(list(values[1]));
+    const own = strings(values[2] ?? []);
+    for (const row of access.select('document', ({ document_id }) => meant.has(document_id))) {
+      named.add(row['referential_id']);
+      if (row['superclass_id'] !== null) named.add(row['superclass_id']);
+    }
+    const identities = new Set<unknown>(list(values[0]));
+    for (const row of access.select('alias', ({ referential_id }) => identities.has(referential_id)))
+      meant.add(row['document_id']);
+    return access
+      .select(
+        'intake',
+        (row) =>
+          counts(row) &&
+          !own.has(text(row, 'write_id')) &&
+          (named.has(row['referential_id']) ||
+            named.has(row['superclass_id']) ||
+            meant.has(row['document_id'])),
+      )
+      .map((row) => {
+        const [held] = access.select('document', ({ document_id }) => document_id === row['document_id']);
+        return {
+          write_id: row['write_id'],
+          position: row['position'],
+          document_id: row['document_id'],
+          referential_id: row['referential_id'],
+          superclass_id: row['superclass_id'],
+          held_referential_id: held?.['referential_id'] ?? null,
+          held_superclass_id: held?.['superclass_id'] ?? null,
+        };
+      });
+  });
+}
+
 export const statements: Readonly<Record<string, Statement>> = {
   // Agreement, and rows for people
   *proposeSettings(call) {
@@ -575,40 +613,9 @@ export const statements: Readonly<Record<string, Statement>> = {
       .select('outcome', (row) => ids.has(text(row, 'write_id')))
       .map(({ write_id }) => ({ write_id }));
   }),
-  readBlockedKeys: read(({ access, values }) => {
-    const named = new Set<unknown>(list(values[0]));
-    const meant = new Set<unknown>(list(values[1]));
-    const own = strings(values[2]);
-    for (const row of access.select('document', ({ document_id }) => meant.has(document_id))) {
-      named.add(row['referential_id']);
-      if (row['superclass_id'] !== null) named.add(row['superclass_id']);
-    }
-    const identities = new Set<unknown>(list(values[0]));
-    for (const row of access.select('alias', ({ referential_id }) => identities.has(referential_id)))
-      meant.add(row['document_id']);
-    return access
-      .select(
-        'intake',
-        (row) =>
-          isBlocked(row) &&
-          !own.has(text(row, 'write_id')) &&
-          (named.has(row['referential_id']) ||
-            named.has(row['superclass_id']) ||
-            meant.has(row['document_id'])),
-      )
-      .map((row) => {
-        const [held] = access.select('document', ({ document_id }) => document_id === row['document_id']);
-        return {
-          write_id: row['write_id'],
-          position: row['position'],
-          document_id: row['document_id'],
-          referential_id: row['referential_id'],
-          superclass_id: row['superclass_id'],
-          held_referential_id: held?.['referential_id'] ?? null,
-          held_superclass_id: held?.['superclass_id'] ?? null,
-        };
-      });
-  }),
+  readArrival: read(({ server }) => [{ position: server.position }]),
+  readBlockedKeys: readBefore(isBlocked),
+  readAhead: readBefore(() => true),
 
   // Commit
   *removeReferences(call) {

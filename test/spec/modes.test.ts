@@ -4,6 +4,7 @@ import type { SluiceClient, WriteRequest } from '@sluice/client';
 import { modes, type Mode, type Outcome } from '@sluice/protocol';
 import { describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
 import { enrolment, fresh, friend, remove, startWorld, update, upsert } from '../support/world.ts';
 
 const database = useDatabase();
@@ -125,6 +126,61 @@ describe('the modes', () => {
       );
       expect(outcome).toMatchObject({ result: 'not_applied', code: 'cancelled' });
       expect(await node.readWrite('', outcome.writeId)).toMatchObject({ state: 'settled', outcome });
+    },
+  );
+
+  test.each(modes)(
+    'in %s mode, a write comes after those that were accepted before it',
+    async (mode: Mode) => {
+      const world = await startWorld(database.url, { writers: 0 });
+      const node = await world.startNode({ mode });
+      const [first, second, third] = [fresh(), fresh(), fresh()];
+      const accept = async (noteId: number) =>
+        (await world.node.accept(upsert('notes', { noteId, text: 'accepted' }))).writeId;
+      // By its identity; by the id that it is about to be created under; and to be deleted.
+      const accepted = [await accept(first), await accept(second), await accept(third)];
+      const later = [
+        node.submit(upsert('notes', { noteId: first, text: 'later' })),
+        node.submit(update('notes', accepted[1]!, { noteId: second, text: 'later' })),
+        node.submit(remove('notes', accepted[2]!)),
+      ];
+      await world.startWriter();
+      expect(await Promise.all(later)).toMatchObject([
+        { result: 'updated', version: 2, documentId: accepted[0] },
+        { result: 'updated', version: 2, documentId: accepted[1] },
+        { result: 'deleted', documentId: accepted[2] },
+      ]);
+      for (const writeId of accepted) {
+        expect(await world.node.readWrite('', writeId)).toMatchObject({
+          outcome: { result: 'created', version: 1 },
+        });
+      }
+    },
+  );
+
+  test.each(['direct', 'local'] as const)(
+    'in %s mode, a write waits for nothing that was accepted after it',
+    async (mode) => {
+      const world = await startWorld(database.url, { writers: 0 });
+      let waits = 0;
+      const observer = {
+        answered: () => undefined,
+        failed: () => undefined,
+        inserted: () => undefined,
+        taken: () => undefined,
+        completed: () => undefined,
+        settled: ({ blocked }: { blocked: unknown[] }) => void (waits += blocked.length),
+      };
+      const node = await world.startNode({ mode, observer });
+      const noteId = fresh();
+      const { writeId: before } = await world.node.accept(upsert('notes', { noteId, text: 'before' }));
+      const submitted = node.submit(upsert('notes', { noteId, text: 'own' }));
+      await eventually(() => expect(waits).toBeGreaterThan(0));
+      await world.node.accept(upsert('notes', { noteId, text: 'after' }));
+      // As if it had been settled.
+      await world.sql('delete from sluice.intake where write_id = $1', [before]);
+      expect(await submitted).toMatchObject({ result: 'created', version: 1 });
+      await world.startWriter();
     },
   );
 

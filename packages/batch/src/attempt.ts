@@ -63,7 +63,9 @@ export async function attemptBatch(
   }
   report.transactions += 1;
   const { withSettled, withBlocked = false } = options;
-  const facts = await readFacts(session, writes, { withSettled, withBlocked, prefix });
+  // What is of no intake comes after whatever was accepted there before.
+  const withAhead = origin.bodies !== null;
+  const facts = await readFacts(session, writes, { withSettled, withBlocked, withAhead, prefix });
   if (hasFailpoint('facts_read')) {
     const ids = writes.map((write) => write.writeId);
     await passFailpoint('facts_read', [...origin.terms.keys()], ids);

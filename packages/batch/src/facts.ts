@@ -34,7 +34,10 @@ export interface Facts {
   keys: Map<string, { fingerprint: string; outcome: Outcome }>;
   /** Writes of the batch that were settled elsewhere. */
   settled: Set<string>;
-  /** By document id or identity: the blocked write outside of the batch that stands first in that document's order. */
+  /**
+   * By document id or identity: the write outside of the batch that stands first in that document's order, among the
+   * blocked ones, and among all of the intake where the batch is of no intake.
+   */
   blocked: Map<string, { writeId: string; position: number }>;
 }
 
@@ -68,6 +71,8 @@ export interface ReadFactsOptions {
   withSettled: boolean;
   /** Look for blocked writes that stand before those of the batch: only where the lanes have any. */
   withBlocked: boolean;
+  /** Look for all writes in the intake that stand before those of the batch, which is of no intake. */
+  withAhead: boolean;
   /** Statements to send ahead, in the same round trip. @default none */
   prefix?: readonly Statement[];
 }
@@ -131,12 +136,14 @@ function firstStatements(writes: readonly WriteHeader[], options: ReadFactsOptio
   if (keys.length > 0) statements.push({ name: 'readKeys', values: [clients, keys] });
   if (options.withSettled)
     statements.push({ name: 'readSettled', values: [writes.map((write) => write.writeId)] });
-  if (options.withBlocked) {
+  if (options.withBlocked || options.withAhead) {
     const documentIds = writes
       .filter((write) => write.operation !== 'upsert')
       .map((write) => write.documentId);
     const writeIds = writes.map((write) => write.writeId);
-    statements.push({ name: 'readBlockedKeys', values: [own, documentIds, writeIds] });
+    // Ahead of the others: what is not found in the intake any more they see the effect of.
+    if (options.withAhead) statements.unshift({ name: 'readAhead', values: [own, documentIds] });
+    else statements.push({ name: 'readBlockedKeys', values: [own, documentIds, writeIds] });
   }
   return statements;
 }
@@ -160,6 +167,22 @@ function absorb(facts: Facts, statements: readonly Statement[], results: readonl
   });
 }
 
+function takeBefore(facts: Facts, row: Row): void {
+  const before = { writeId: row['write_id'] as string, position: row['position'] as number };
+  const names = [
+    'document_id',
+    'referential_id',
+    'superclass_id',
+    'held_referential_id',
+    'held_superclass_id',
+  ];
+  for (const id of names.map((name) => row[name] as string | null)) {
+    const known = id === null ? undefined : facts.blocked.get(id);
+    if (id !== null && (known === undefined || known.position > before.position))
+      facts.blocked.set(id, before);
+  }
+}
+
 /** What each statement's rows say. */
 const takers: Readonly<Record<string, (facts: Facts, row: Row) => void>> = {
   readAliases(facts, row) {
@@ -175,21 +198,8 @@ const takers: Readonly<Record<string, (facts: Facts, row: Row) => void>> = {
   readSettled(facts, row) {
     facts.settled.add(row['write_id'] as string);
   },
-  readBlockedKeys(facts, row) {
-    const blocked = { writeId: row['write_id'] as string, position: row['position'] as number };
-    const names = [
-      'document_id',
-      'referential_id',
-      'superclass_id',
-      'held_referential_id',
-      'held_superclass_id',
-    ];
-    for (const id of names.map((name) => row[name] as string | null)) {
-      const known = id === null ? undefined : facts.blocked.get(id);
-      if (id !== null && (known === undefined || known.position > blocked.position))
-        facts.blocked.set(id, blocked);
-    }
-  },
+  readBlockedKeys: takeBefore,
+  readAhead: takeBefore,
   lockDocuments(facts, row) {
     facts.documents.set(row['document_id'] as string, {
       documentId: row['document_id'] as string,

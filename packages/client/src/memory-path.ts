@@ -13,6 +13,7 @@ import {
   type SettleOptions,
 } from '@sluice/batch';
 import { DatabaseError, type Database, type PoolUsage, type Session, SessionPool } from '@sluice/store';
+import { behindAll } from './prepare-write.ts';
 import { takeFront } from './take-front.ts';
 import type { LanesStatus, WritePath } from './write-path.ts';
 
@@ -170,6 +171,7 @@ export class MemoryPath implements WritePath {
         const report = await settleBatch(session, origin, this.#options.settle);
         held = new Set(report.held.map((write) => write.writeId));
         this.#take(report);
+        await notePositions(session, report);
         this.#options.onBatch(report);
         await this.#readElsewhere(session, batch, held);
       });
@@ -248,6 +250,17 @@ export class MemoryPath implements WritePath {
     clearTimeout(waiter.deadline);
     waiter.reject(error);
   }
+}
+
+/**
+ * A write that waits for one in the intake goes on once everything is settled that came before it: not after what comes
+ * from now on, or it might wait for ever.
+ */
+async function notePositions(session: Session, { blocked }: BatchReport): Promise<void> {
+  const waiting = blocked.filter(({ write }) => write.position === behindAll);
+  if (waiting.length === 0) return;
+  const [row] = await session.run('readArrival');
+  for (const { write } of waiting) write.position = (row?.['position'] as number) + 1;
 }
 
 /** A write whose deadline has passed waits for nobody any more. */

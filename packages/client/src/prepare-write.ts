@@ -14,7 +14,8 @@ export interface Target {
 /** A number of this process, by which writers hint it. Two that are equal cost a few useless hints. */
 export const ownNode: number = randomInt(1, 2 ** 31 - 1);
 
-let arrivals = 0;
+/** The position of a write that the database has given none: whatever is in the intake came before it. */
+export const behindAll = Number.MAX_SAFE_INTEGER;
 
 /**
  * @param target Update and delete: the document's present identity, which decides the lane.
@@ -51,7 +52,7 @@ function writeOf(
   const { referentialId, superclassId } = content.target ?? content;
   return {
     writeId,
-    position: ++arrivals,
+    position: behindAll,
     operation: request.operation,
     resource: request.resource.endpoint,
     // A new document takes the id of the write that creates it: so it is found while that is under way.

@@ -12,7 +12,7 @@ export type Result = 'created' | 'updated' | 'unchanged' | 'deleted' | 'refused'
 /**
  * All that a plan may know of a write: no body (bodies move inside the database).
  *
- * `position` is the order of arrival, given by the database; in `direct` and `local` mode, the order in the list.
+ * `position` is the order of arrival, given by the database; in `direct` and `local` mode, behind what the intake holds.
  */
 export interface WriteHeader {
   writeId: string;
