@@ -33,7 +33,7 @@ const rate = Number(options.rate);
 /** Long enough that whoever was frozen finds its session ended. */
 const freezeMs = 5000;
 
-let isOver = false;
+const over = new AbortController();
 
 const micros = (): number => (performance.timeOrigin + performance.now()) * 1000;
 
@@ -145,12 +145,12 @@ async function restart(deployment: Deployment): Promise<number> {
 
 async function times(count: string, one: () => Promise<number>): Promise<number[]> {
   const took: number[] = [];
-  while (took.length < Number(count) && !isOver) took.push(await one());
+  while (took.length < Number(count) && !over.signal.aborted) took.push(await one());
   return took;
 }
 
 const deployment = await Deployment.start({ nodes: ['coordinated'], writers, logLevel: 'warn' });
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => (isOver = true));
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => over.abort());
 process.once('exit', () => deployment.abandon());
 const admin = new pg.Client({ connectionString: deployment.url });
 try {
@@ -158,10 +158,10 @@ try {
   const node = deployment.nodes[0]!;
   const stopLoad = startLoad(node);
   const faults: Fault[] = [];
-  for (let kill = 0; kill < Number(options.kills) && !isOver; kill++) {
+  for (let kill = 0; kill < Number(options.kills) && !over.signal.aborted; kill++) {
     faults.push(await hit('killWriter', deployment, admin));
   }
-  for (let freeze = 0; freeze < Number(options.freezes) && !isOver; freeze++) {
+  for (let freeze = 0; freeze < Number(options.freezes) && !over.signal.aborted; freeze++) {
     faults.push(await hit('freezeWriter', deployment, admin));
   }
   const healed = await times(options['half-opens'], () => halfOpen(node));
