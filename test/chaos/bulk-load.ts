@@ -102,7 +102,7 @@ export class BulkLoad {
     const stream = this.#open(node, 1000, { lines, respondsAsync: true });
     for (let left = lines; left > 0; left -= windowLines) {
       await stream.roomy();
-      stream.send(this.#make(node, 1000, Math.min(left, windowLines)));
+      stream.send(this.#make(1000, Math.min(left, windowLines)));
     }
     stream.end();
     await stream.over;
@@ -149,12 +149,12 @@ export class BulkLoad {
       this.#due -= count;
       this.#streams.delete(stream);
       this.#streams.add(stream);
-      stream.send(this.#make(stream.node, stream.proc, count));
+      stream.send(this.#make(stream.proc, count));
     }
   }
 
   /** Records so many invocations. */
-  #make(node: Member, proc: number, count: number): SentLine[] {
+  #make(proc: number, count: number): SentLine[] {
     const { canary, prefix = 'b', recorder } = this.#options;
     if (this.#resource === null) throw new Error('Cannot ask before the start');
     const lines: SentLine[] = [];
@@ -171,7 +171,6 @@ export class BulkLoad {
         hash,
         ifMatch: null,
         key: null,
-        bypassesIntake: !node.hasIntake,
       });
       lines.push({ i, text: JSON.stringify({ endpoint: 'chaos/things', document }) });
     }

@@ -140,7 +140,6 @@ async function asker(
       hash: contentHash(document),
       ifMatch: null,
       key: null,
-      bypassesIntake: false,
     });
     const { status, headers, body } = await sendRequest(`${node.url}/data/chaos/things`, {
       method: 'POST',

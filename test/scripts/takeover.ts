@@ -16,7 +16,7 @@ import { Deployment } from '../chaos/deployment.ts';
 import type { Fault } from '../chaos/faults.ts';
 import type { Member } from '../chaos/member.ts';
 import { readTruth } from '../chaos/read-truth.ts';
-import { quantiles, recoveryOf } from '../chaos/recovery.ts';
+import { quantiles, recoveryOf, recoveryTimesOf } from '../chaos/recovery.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -170,7 +170,7 @@ try {
   await stopLoad();
 
   const { outcomes } = await readTruth(deployment.url);
-  const { killWriter, freezeWriter } = recoveryOf(faults, outcomes);
+  const { killWriter, freezeWriter } = recoveryOf(recoveryTimesOf(faults, outcomes));
   const newest = new Map<number, number>();
   let afterDeposed = 0;
   for (const { lane, term } of outcomes.toSorted((a, b) => a.at - b.at)) {
