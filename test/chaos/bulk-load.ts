@@ -23,6 +23,8 @@ export interface BulkLoadOptions {
   prefix?: string;
 }
 
+/** After an answer that says that a node cannot take anything now. */
+const restMs = 100;
 /** Lines of one stream that wait for their answers: as many as a node takes. */
 const windowLines = 256;
 /** Then another node has its turn. */
@@ -194,7 +196,6 @@ interface StreamOptions {
 
 /** One bulk request. */
 class Stream {
-  readonly node: Member;
   readonly proc: number;
   /** Resolves once every line has its answer, or will never have one. */
   readonly over: Promise<void>;
@@ -206,10 +207,11 @@ class Stream {
   #isEnded = false;
   #rest = '';
   #awaitingRoom: (() => void) | null = null;
+  /** A node that takes nothing is not asked at once for more, only to hear the same. */
+  #restsUntil = 0;
 
   constructor(options: StreamOptions) {
     this.#options = options;
-    this.node = options.node;
     this.proc = options.proc;
     this.#request = request(`${options.node.url}/bulk`, {
       method: 'POST',
@@ -237,7 +239,7 @@ class Stream {
 
   /** How many lines may be sent now. */
   get room(): number {
-    if (this.#isEnded) return 0;
+    if (this.#isEnded || performance.now() < this.#restsUntil) return 0;
     return Math.min(windowLines - this.#open.size, this.#options.lines - this.#sent);
   }
 
@@ -291,6 +293,13 @@ class Stream {
     this.#open.delete(line);
     const t = performance.now();
     const code = problem?.code ?? String(status);
+    if (status === 503 && t >= this.#restsUntil) {
+      this.#restsUntil = t + restMs;
+      setTimeout(() => {
+        this.#awaitingRoom?.();
+        this.#options.onRoom();
+      }, restMs);
+    }
     if (status === 202) recorder.hear({ type: 'accepted', i, t, writeId: writeId ?? '' });
     else if (status < 300)
       recorder.hear({ type: 'ok', i, t, result: result ?? 'created', documentId: id, hash: etag });

@@ -3,7 +3,7 @@
 
 import { deepStrictEqual } from 'node:assert/strict';
 import type { planBatch as PlanBatch, Plan } from '@sluice/batch';
-import { isApplied } from '@sluice/protocol';
+import { isApplied, type WriteHeader } from '@sluice/protocol';
 import {
   allowsIdentityUpdate,
   hashOf,
@@ -189,6 +189,9 @@ class Run {
     const isReplay = (writeId: string): boolean =>
       !plan.keys.some(({ write }) => write.writeId === writeId) &&
       batch.some(({ write }) => write.writeId === writeId && write.key !== null);
+    // Nobody refers to himself by an identity that he gives up, nor waits for whoever takes it next (docs/plan.md).
+    const isGivenUp = (write: WriteHeader, name: string): boolean =>
+      this.#tables.aliases.get(name) === write.documentId && !namesOf(write.referentialId).includes(name);
     let standing = refused.filter(({ outcome }) => !isReplay(outcome.writeId)).map(({ write }) => write);
     for (const write of standing) {
       const { detail } = refused.find((each) => each.write === write)?.outcome ?? {};
@@ -199,7 +202,8 @@ class Run {
           ({ write: each }) =>
             each.operation !== 'delete' && !each.isSettledElsewhere && namesOf(each.identity).includes(name),
         );
-      if (missing.every(isAwaited) && !circles.has(write.writeId))
+      const mayCome = missing.every((name) => isAwaited(name) && !isGivenUp(write, name));
+      if (mayCome && !circles.has(write.writeId))
         throw new Error(`${write.writeId} is refused while ${missing.join(' and ')} may still come`);
     }
     // The greatest set of refused writes that would stand together must be empty.
@@ -209,9 +213,7 @@ class Run {
       standing = standing.filter((write) =>
         write.referenceIds.every((name) => {
           const owner = this.#tables.aliases.get(name);
-          // Nobody refers to himself by an identity that he gives up.
-          const isGivenUp = owner === write.documentId && !namesOf(write.referentialId).includes(name);
-          return names.has(name) || (owner !== undefined && !isGivenUp);
+          return names.has(name) || (owner !== undefined && !isGivenUp(write, name));
         }),
       );
     }
