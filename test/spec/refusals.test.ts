@@ -270,10 +270,11 @@ test('a batch applies 480 writes and refuses 20, each for its own reason', { tim
   expect(outcomes).toHaveLength(480);
   expect(outcomes.filter(({ code }) => code !== null)).toEqual([]);
 
-  // Nearly all of them in one batch: a change of identity goes alone.
+  // In few batches: the projection's refusal halves the first, whose second half waits for a change of identity that the
+  // first has held back and that goes alone.
   const sizes = await world.sql(
     `select count(*)::int as writes from sluice.outcome where write_id = any($1) group by batch_id order by 1 desc`,
     [[...settled.keys()]],
   );
-  expect(sizes[0]!['writes']).toBeGreaterThan(400);
+  expect(sizes.length).toBeLessThanOrEqual(3);
 });

@@ -11,7 +11,7 @@ import {
   showWrite,
   type StuckWrite,
 } from '@sluice/operator';
-import { defaults } from '@sluice/protocol';
+import { defaults, setFailpoint } from '@sluice/protocol';
 import { Database } from '@sluice/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
@@ -274,14 +274,18 @@ describe('a dead letter', () => {
     const lane = laneOfWrite(upsert('notes', { noteId }));
     await pauseLanes(operator, [lane], actor);
     onTestFinished(async () => void (await resumeLanes(operator, [lane], actor)));
-    const report = await retryWrites(operator, { writeIds: [writeId] }, { actor });
-    expect(report).toMatchObject({ retried: 1 });
-    // A node that knows no lanes is faster.
+    // A node that knows no lanes has looked for what comes first before the retry, and commits after it.
     const direct = await world.startNode({ mode: 'direct' });
+    let report: Awaited<ReturnType<typeof retryWrites>> | undefined;
+    setFailpoint('facts_read', async (lanes) => {
+      if (lanes.length === 0) report = await retryWrites(operator, { writeIds: [writeId] }, { actor });
+    });
+    onTestFinished(() => setFailpoint('facts_read', null));
     await direct.submit(upsert('notes', { noteId, text: 'meanwhile' }));
+    expect(report).toMatchObject({ retried: 1 });
     await resumeLanes(operator, [lane], actor);
     await eventually(async () =>
-      expect(await world.node.readWrite('', report.writes[0]!.newWriteId!)).toMatchObject({
+      expect(await world.node.readWrite('', report!.writes[0]!.newWriteId!)).toMatchObject({
         outcome: { code: 'precondition_failed' },
       }),
     );
