@@ -90,7 +90,7 @@ describe.each([
     const world = await setup();
     const schoolId = fresh();
     const child = world.submit(
-      upsert('enrolments', enrolment(fresh(), schoolId, [fresh()]), { waitForReferencesSeconds: 0.5 }),
+      upsert('enrolments', enrolment(fresh(), schoolId, [fresh()]), { waitForReferencesSeconds: 4 }),
     );
     await untilBlocked(world, 1);
     await world.submit(upsert('schools', { schoolId }));
