@@ -38,6 +38,14 @@ cross join lateral (
 order by i.position
 limit $2;
 
+-- name: readWriting
+-- Transactions that write to the intake at this moment: an insert holds the table's lock before it is given its positions,
+-- and until all see them (sql/README.md, low positions).
+select coalesce(array_agg(virtualtransaction), '{}') as transactions, count(*)::integer as writing
+from pg_locks
+where locktype = 'relation' and relation = 'sluice.intake'::regclass and mode = 'RowExclusiveLock'
+  and database = (select oid from pg_database where datname = current_database());
+
 -- name: readWrites
 -- The same for named writes: those of a batch that is tried again in parts, or ($2) blocked ones that belong together.
 select i.write_id, i.lane, i.position, i.operation, i.resource, i.document_id, i.referential_id, i.superclass_id,

@@ -227,20 +227,18 @@ function pausedAmong(`,
     faults: [
       {
         file: origin,
-        from: `      const [, fence, read] = await session.flight([
-        { name: 'begin' },
-        { name: 'lockTerms', values: [lanes] },
+        from: `        { name: 'lockTerms', values: [lanes] },
         only === null
           ? { name: 'readReady', values: [drained, writesMax, drained.map(behind)] }
           : { name: 'readWrites', values: [only, false] },
-      ]);`,
-        to: `      const [, read, fence] = await session.flight([
-        { name: 'begin' },
-        only === null
+      ]);
+      const [fence, read] = answers`,
+        to: `        only === null
           ? { name: 'readReady', values: [drained, writesMax, drained.map(behind)] }
           : { name: 'readWrites', values: [only, false] },
         { name: 'lockTerms', values: [lanes] },
-      ]);`,
+      ]);
+      const [read, fence] = answers`,
       },
     ],
     // A take-over waits for the open batch as it opens its term, before it reads: what comes in between is a cancellation.
@@ -269,5 +267,12 @@ function pausedAmong(`,
     name: 'M14 forgets the dependants of a write that is refused',
     faults: [{ file: plan, from: `      changed = true;`, to: `      changed = false;` }],
     without: { 'foreign keys': [withoutGuard('foreignKeys')] },
+  },
+  {
+    name: 'M15 looks behind what was settled while inserts were under way',
+    faults: [
+      { file: 'packages/writer/src/low-positions.ts', from: `hasEnded: false }`, to: `hasEnded: true }` },
+    ],
+    without: {},
   },
 ];

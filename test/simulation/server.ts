@@ -11,6 +11,7 @@ import {
   endTransaction,
   undo,
   type Steps,
+  type TableName,
   type Tables,
   type Transaction,
 } from './tables.ts';
@@ -84,6 +85,7 @@ export class Server {
       state: 'active',
       sequence: Number.POSITIVE_INFINITY,
       touched: new Set(),
+      writes: new Set(),
       isUnflushed: false,
       notes: [],
       waiters: [],
@@ -120,6 +122,13 @@ export class Server {
 
   restart(): void {
     this.isUp = true;
+  }
+
+  /** Open transactions that have written to this table. */
+  writingTo(table: TableName): string[] {
+    return [...this.sessions].flatMap(({ open }) =>
+      open?.writes.has(table) === true ? [String(open.id)] : [],
+    );
   }
 
   /** What the holder of an advisory lock is asked for. */
@@ -193,6 +202,10 @@ export class ServerSession {
   get isAtWork(): boolean {
     // A wait for the end of another session looks at no rows.
     return this.#message !== null && this.#message.name !== 'awaitSessionEnd';
+  }
+
+  get open(): Transaction | null {
+    return this.#transaction ?? this.#own;
   }
 
   get process(): SimulatedProcess | null {
@@ -445,7 +458,7 @@ export class ServerSession {
     const locks = [...this.#locks.keys()];
     this.#locks.clear();
     for (const name of locks) this.server.noteUnlocked(name);
-    const open = this.#transaction ?? this.#own;
+    const { open } = this;
     if (open?.state === 'active') endTransaction(open, 'aborted');
     this.#remote.onClosed(error);
   }

@@ -485,6 +485,10 @@ export const statements: Readonly<Record<string, Statement>> = {
       .slice(0, values[1] as number)
       .map(headerRow);
   }),
+  readWriting: read(({ server }) => {
+    const transactions = server.writingTo('intake');
+    return [{ transactions, writing: transactions.length }];
+  }),
   readWrites: read(({ access, values }) => {
     const ids = strings(values[0]);
     return access

@@ -14,6 +14,8 @@ export interface Transaction {
   /** Its place among all commits. */
   sequence: number;
   readonly touched: Set<Tuple>;
+  /** Tables that it writes to: it holds their locks until its end. */
+  readonly writes: Set<TableName>;
   /** Its commit waits for no flush. */
   isUnflushed: boolean;
   readonly notes: { channel: string; payload: string }[];
@@ -235,6 +237,7 @@ export class Access {
     change: (row: Values) => Values,
     order?: (one: Values, other: Values) => number,
   ): Steps<Values[]> {
+    this.#transaction.writes.add(name);
     const rows = yield* this.lockAll(name, where, 'noKeyUpdate', order);
     return rows.map(({ tuple, row }) => {
       const values = { ...row, ...change(row) };
@@ -245,6 +248,7 @@ export class Access {
   }
 
   *remove(name: TableName, where: (row: Values) => boolean): Steps<Values[]> {
+    this.#transaction.writes.add(name);
     const rows = yield* this.lockAll(name, where, 'update');
     for (const { tuple } of rows) this.#end(tuple);
     if (guards.foreignKeys) for (const { row } of rows) this.#demandUnreferenced(name, row);
@@ -258,6 +262,7 @@ export class Access {
 
   /** @param onConflict Left out: an error. */
   *insert(name: TableName, rows: readonly Values[], onConflict?: 'nothing'): Steps<Values[]> {
+    this.#transaction.writes.add(name);
     const table = this.#tables[name];
     const inserted: Values[] = [];
     for (const [index, values] of rows.entries()) {

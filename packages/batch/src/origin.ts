@@ -42,17 +42,26 @@ export class PausedError extends Error {
   }
 }
 
+/** Where a drain begins to look. */
+export interface Front {
+  /** The position of a lane behind which to look: everything ready up to it has been settled. */
+  behind: (lane: number) => number;
+  /** Told, of a moment before the look, which transactions were writing to the intake. Null: no need to ask. */
+  onWriting: ((transactions: readonly string[]) => void) | null;
+}
+
+const fromTheFirst: Front = { behind: () => 0, onWriting: null };
+
 /**
  * The ready writes of the lanes that a session leads: the fence comes first, and its answer before any read.
  * @param paused Lanes whose writes are left alone. The fence tells which they are now, so it is corrected by it: lanes
  *   that were not known to be paused are passed over, those that no longer are come with the next batch.
- * @param behind The position of a lane behind which to look: everything ready up to it has been settled.
  */
 export function intakeOrigin(
   terms: ReadonlyMap<number, number>,
   writesMax: number,
   paused: Set<number> = new Set(),
-  behind: (lane: number) => number = () => 0,
+  { behind, onWriting }: Front = fromTheFirst,
 ): Origin {
   const lanes = [...terms.keys()];
   const drained = paused.size === 0 ? lanes : lanes.filter((lane) => !paused.has(lane));
@@ -60,13 +69,18 @@ export function intakeOrigin(
     terms,
     bodies: null,
     async open(session, only) {
-      const [, fence, read] = await session.flight([
+      // Before the read: what ends in between is seen by that.
+      const look = only === null && onWriting !== null ? [{ name: 'readWriting' }] : [];
+      const answers = await session.flight([
         { name: 'begin' },
+        ...look,
         { name: 'lockTerms', values: [lanes] },
         only === null
           ? { name: 'readReady', values: [drained, writesMax, drained.map(behind)] }
           : { name: 'readWrites', values: [only, false] },
       ]);
+      const [fence, read] = answers.slice(-2);
+      if (look.length > 0) onWriting?.(answers[1]?.rows[0]?.['transactions'] as string[]);
       const found = new Map(fence?.rows.map((row) => [row['lane'] as number, row['term'] as number]));
       const lost = lanes.filter((lane) => found.get(lane) !== terms.get(lane));
       if (lost.length > 0) throw new DeposedError(lost);

@@ -351,7 +351,9 @@ export class LaneSession {
 
   #originOf({ terms, paused }: Elector, lanes: readonly number[]): ReturnType<typeof intakeOrigin> {
     const led = new Map(lanes.map((lane) => [lane, terms.get(lane) ?? 0]));
-    return intakeOrigin(led, this.#options.batchWritesMax, paused, this.#behind);
+    const low = this.#low;
+    const onWriting = low.isLookDue ? (writing: readonly string[]): void => low.look(writing) : null;
+    return intakeOrigin(led, this.#options.batchWritesMax, paused, { behind: this.#behind, onWriting });
   }
 
   readonly #behind = (lane: number): number => (this.#sweep === null ? this.#low.of(lane) : 0);

@@ -1,28 +1,37 @@
 /**
  * Below which position each lane has nothing ready any more. While some transaction elsewhere stays open nothing dead is
  * removed, and a drain that began at the front of a lane would pass over all that was settled since, batch after batch.
- * A position is given before it is committed, so one may appear below the bound; found later than what was submitted after
- * it, it would break the order of its document. So the bound keeps a distance in which every insert has ended, and a sweep
- * without it comes at a take-over and again and again all the same (sql/README.md, low positions).
+ * A position is given before it is committed, so one may appear below what has been settled; found later than what was
+ * submitted after it, it would break the order of its document. So the bound follows what was settled once every
+ * transaction has ended that wrote to the intake then, and a batch that was read afterwards has been settled. A sweep
+ * without the bound comes at a take-over and again and again all the same (sql/README.md, low positions).
  */
 
-/** The server ends an insert into the intake after ten seconds. */
-const distanceMs = 11_000;
-/** What was settled is noted so often: the bound follows in steps of this length. */
-const stepMs = 1000;
+/** Who writes to the intake is asked so often. */
+const lookIntervalMs = 50;
+/** Bounds to come, where those who write take longer than that. */
+const comingMax = 4;
 const sweepIntervalMs = 1000;
 /** Sweeps take at most this share of the time. */
-const sweepShare = 0.02;
+const sweepShare = 0.005;
 
 type Bounds = Map<number, number>;
+
+interface Coming {
+  /** What had been settled at the look that made it. */
+  bounds: Bounds;
+  /** Who wrote then. */
+  writing: ReadonlySet<string>;
+  hasEnded: boolean;
+}
 
 export class LowPositions {
   readonly #now: () => number;
   /** What reads begin behind. */
-  #bounds: Bounds = new Map();
-  /** What was settled at some times since then: bounds, once the distance is kept. */
-  #coming: { since: number; bounds: Bounds }[] = [];
-  #settled: Bounds = new Map();
+  readonly #bounds: Bounds = new Map();
+  #coming: Coming[] = [];
+  readonly #settled: Bounds = new Map();
+  #nextLookAt = Number.NEGATIVE_INFINITY;
   #nextSweepAt = Number.NEGATIVE_INFINITY;
 
   constructor(now: () => number = () => performance.now()) {
@@ -34,17 +43,29 @@ export class LowPositions {
     return this.#bounds.get(lane) ?? 0;
   }
 
-  /** All that was ready of these lanes up to this position has been settled or set aside. */
+  /** It is time to ask who writes to the intake. */
+  get isLookDue(): boolean {
+    return this.#now() >= this.#nextLookAt;
+  }
+
+  /** These transactions wrote to the intake, at a moment before the ready writes of a batch were read. */
+  look(writing: readonly string[]): void {
+    this.#nextLookAt = this.#now() + lookIntervalMs;
+    for (const coming of this.#coming)
+      coming.hasEnded ||= !writing.some((transaction) => coming.writing.has(transaction));
+    if (this.#coming.length < comingMax)
+      this.#coming.push({ bounds: new Map(this.#settled), writing: new Set(writing), hasEnded: false });
+  }
+
+  /** A batch is settled: up to this position nothing that it could see is ready any more in the lanes it was read from. */
   raise(lanes: readonly number[], position: number): void {
-    const now = this.#now();
-    for (let first = this.#coming[0]; first !== undefined && now - first.since >= distanceMs;) {
-      this.#bounds = first.bounds;
-      this.#coming.shift();
-      first = this.#coming[0];
+    for (const { bounds } of this.#coming.filter(({ hasEnded }) => hasEnded)) {
+      for (const lane of lanes) {
+        const bound = bounds.get(lane) ?? 0;
+        if (bound > this.of(lane) && bound <= position) this.#bounds.set(lane, bound);
+      }
     }
-    if (now - (this.#coming.at(-1)?.since ?? Number.NEGATIVE_INFINITY) >= stepMs) {
-      this.#coming.push({ since: now, bounds: new Map(this.#settled) });
-    }
+    this.#coming = this.#coming.filter(({ hasEnded }) => !hasEnded);
     for (const lane of lanes) this.#settled.set(lane, Math.max(this.#settled.get(lane) ?? 0, position));
   }
 
@@ -63,7 +84,7 @@ export class LowPositions {
   }
 
   get #all(): Bounds[] {
-    return [this.#bounds, ...this.#coming.map(({ bounds }) => bounds), this.#settled];
+    return [this.#bounds, this.#settled, ...this.#coming.map(({ bounds }) => bounds)];
   }
 
   /** The next look is to leave nothing out. */
