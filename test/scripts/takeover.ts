@@ -5,7 +5,8 @@
 //   node --conditions=source --import tsx test/scripts/takeover.ts
 //
 // --writers=3 --kills=50 --freezes=5 --half-opens=5 --restarts=3 --rate=200. Ends with one JSON line: by kind, from the
-// signal to the first outcome under a newer term by the database's clock (`kill`, `freeze`), until hints arrive again
+// signal to the first outcome under a newer term by the database's clock (`kill`, `freeze`), until all its lanes were led
+// again (`elected`, of the kills), until hints arrive again
 // (`halfOpenListen`), until as many writes a second are answered as 95 % of those before (`restart`). `afterDeposed`:
 // outcomes of a term that was over. Told to end, it tells what it has.
 
@@ -39,6 +40,8 @@ const micros = (): number => (performance.timeOrigin + performance.now()) * 1000
 
 /** When each write was answered with success. */
 const answered: number[] = [];
+/** Milliseconds from a kill until all lanes of the dead have a leader. */
+const elected: number[] = [];
 let last = 0;
 
 /** Submits one write every so often, however long the answers take. */
@@ -94,6 +97,18 @@ async function untilCalm(deployment: Deployment, admin: pg.Client): Promise<[Mem
   }
 }
 
+/** Until each of these lanes has a leader of a newer term; gives when the last of them was elected. */
+async function electedAt(admin: pg.Client, lanes: readonly [number, number][]): Promise<number> {
+  for (;;) {
+    const { rows } = await admin.query<{ lane: number; term: number; at: number }>(
+      `select lane, term::int, extract(epoch from led_since)::float8 * 1e6 as at from sluice.lane where writer_id is not null`,
+    );
+    const since = lanes.map(([lane, term]) => rows.find((row) => row.lane === lane && row.term > term)?.at);
+    if (since.every((at) => at !== undefined)) return Math.max(...since);
+    await pause(5);
+  }
+}
+
 async function hit(
   kind: 'killWriter' | 'freezeWriter',
   deployment: Deployment,
@@ -105,6 +120,7 @@ async function hit(
   process.stderr.write(`${kind} ${member.name}, which leads ${lanes.length} lanes\n`);
   if (kind === 'killWriter') {
     member.kill('SIGKILL');
+    elected.push(((await electedAt(admin, lanes)) - fault.at) / 1000);
     while (!member.isReady) await pause(5);
   } else {
     member.freeze(true);
@@ -181,6 +197,7 @@ try {
   }
   const report = {
     kill: killWriter,
+    elected: quantiles(elected),
     freeze: freezeWriter,
     halfOpenListen: quantiles(healed),
     restart: quantiles(restarted),

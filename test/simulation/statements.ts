@@ -817,7 +817,9 @@ export const statements: Readonly<Record<string, Statement>> = {
       .filter((row) => !isOwn(row) && (met.has(text(row, 'awaited_id')) || gone.has(text(row, 'awaited_id'))))
       .map((row) => row['awaited_id']);
     const has_more = Math.max(metRows.length, hopeless.length) === limit;
-    return [{ woken: woken.length, has_more, elsewhere: [...new Set(elsewhere)] }];
+    const positions = woken.map((row) => number(row, 'position'));
+    const woken_from = positions.length === 0 ? null : Math.min(...positions);
+    return [{ woken: woken.length, woken_from, has_more, elsewhere: [...new Set(elsewhere)] }];
   },
   lookAwaited: read(({ access, values }) =>
     texts(values[0])
@@ -849,7 +851,7 @@ export const statements: Readonly<Record<string, Statement>> = {
       (row) => isBlocked(row) && isDue(row['reference_deadline']) && lanes.has(number(row, 'lane')),
       () => ({ blocked_at: null, reference_deadline: null }),
     );
-    return rows.map(({ write_id }) => ({ write_id }));
+    return rows.map(({ position }) => ({ position }));
   },
   readFailures: read(({ access, values }) => {
     const ids = strings(values[0]);
