@@ -22,18 +22,34 @@ select pg_notify('sluice_wakeup', '') where $16;
 -- The front of each lane, in order of arrival over all of them; blocked writes are left aside. How long each has waited
 -- would cost a tenth of the read, so one in sixteen tells, and those that are traced. $3: of each lane, the
 -- position behind which to look: below it are dead rows, of which an open transaction elsewhere may keep millions
--- (sql/README.md, low positions).
+-- (sql/README.md, low positions). $4: up to this position about a batch of writes is expected. Beyond it each lane is
+-- looked at for as many as are still missing: with many waiting, a whole batch of each lane would be read otherwise.
+with near as materialized (
+  select n.*
+  from unnest($1::smallint[], $3::bigint[]) as l (lane, low)
+  cross join lateral (
+    select * from sluice.intake
+    where intake.lane = l.lane and blocked_at is null and position > l.low and position <= $4::bigint
+    order by position
+    limit $2
+  ) n
+)
 select i.write_id, i.lane, i.position, i.operation, i.resource, i.document_id, i.referential_id, i.superclass_id,
        i.reference_ids, i.content_hash, i.if_match, i.client, i.idempotency_key, i.was_blocked, i.node,
        case when i.reference_deadline > clock_timestamp() then i.reference_deadline end as reference_deadline,
        case when i.position % 16 = 0 or i.traceparent is not null
             then date_part('epoch', statement_timestamp() - i.accepted_at) end as waited_seconds, i.traceparent
-from unnest($1::smallint[], $3::bigint[]) as l (lane, low)
-cross join lateral (
-  select * from sluice.intake
-  where intake.lane = l.lane and blocked_at is null and position > l.low
-  order by position
-  limit $2
+from (
+  select * from near
+  union all
+  select f.*
+  from unnest($1::smallint[], $3::bigint[]) as l (lane, low)
+  cross join lateral (
+    select * from sluice.intake
+    where intake.lane = l.lane and blocked_at is null and position > greatest(l.low, $4::bigint)
+    order by position
+    limit greatest($2 - (select count(*) from near), 0)
+  ) f
 ) i
 order by i.position
 limit $2;

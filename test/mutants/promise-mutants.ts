@@ -229,12 +229,12 @@ function pausedAmong(`,
         file: origin,
         from: `        { name: 'lockTerms', values: [lanes] },
         only === null
-          ? { name: 'readReady', values: [drained, writesMax, drained.map(behind)] }
+          ? { name: 'readReady', values: [drained, writesMax, drained.map(behind), near] }
           : { name: 'readWrites', values: [only, false] },
       ]);
       const [fence, read] = answers`,
         to: `        only === null
-          ? { name: 'readReady', values: [drained, writesMax, drained.map(behind)] }
+          ? { name: 'readReady', values: [drained, writesMax, drained.map(behind), near] }
           : { name: 'readWrites', values: [only, false] },
         { name: 'lockTerms', values: [lanes] },
       ]);

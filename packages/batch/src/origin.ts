@@ -46,11 +46,13 @@ export class PausedError extends Error {
 export interface Front {
   /** The position of a lane behind which to look: everything ready up to it has been settled. */
   behind: (lane: number) => number;
+  /** Up to this position about a batch of ready writes is expected. 0: nothing is known. */
+  near: number;
   /** Told, of a moment before the look, which transactions were writing to the intake. Null: no need to ask. */
   onWriting: ((transactions: readonly string[]) => void) | null;
 }
 
-const fromTheFirst: Front = { behind: () => 0, onWriting: null };
+const fromTheFirst: Front = { behind: () => 0, near: 0, onWriting: null };
 
 /**
  * The ready writes of the lanes that a session leads: the fence comes first, and its answer before any read.
@@ -61,7 +63,7 @@ export function intakeOrigin(
   terms: ReadonlyMap<number, number>,
   writesMax: number,
   paused: Set<number> = new Set(),
-  { behind, onWriting }: Front = fromTheFirst,
+  { behind, near, onWriting }: Front = fromTheFirst,
 ): Origin {
   const lanes = [...terms.keys()];
   const drained = paused.size === 0 ? lanes : lanes.filter((lane) => !paused.has(lane));
@@ -76,7 +78,7 @@ export function intakeOrigin(
         ...look,
         { name: 'lockTerms', values: [lanes] },
         only === null
-          ? { name: 'readReady', values: [drained, writesMax, drained.map(behind)] }
+          ? { name: 'readReady', values: [drained, writesMax, drained.map(behind), near] }
           : { name: 'readWrites', values: [only, false] },
       ]);
       const [fence, read] = answers.slice(-2);

@@ -93,6 +93,8 @@ export class LaneSession {
   #goOnAt = 0;
   #blocked: BlockedWrites | null = null;
   #low = new LowPositions();
+  /** The last batch was full: more are waiting. */
+  #isBehind = false;
   /** This round of the loop leaves nothing out; how long its looks have taken so far. */
   #sweep: { tookMs: number } | null = null;
   #beat: Beat = {
@@ -339,6 +341,7 @@ export class LaneSession {
     if (this.#sweep !== null) this.#sweep.tookMs += seen === 0 ? performance.now() - began : report.readMs;
     const read = lanes.filter((lane) => !paused.has(lane) && !pausedBefore.includes(lane));
     if (seen > 0) this.#low.raise(read, settledUpTo(report));
+    this.#isBehind = seen >= batchWritesMax;
     const hasResumed = pausedBefore.some((lane) => !paused.has(lane));
     if (hasResumed) blocked.takeOver();
     this.#emptyDrains = seen === 0 ? this.#emptyDrains + 1 : 0;
@@ -352,8 +355,13 @@ export class LaneSession {
   #originOf({ terms, paused }: Elector, lanes: readonly number[]): ReturnType<typeof intakeOrigin> {
     const led = new Map(lanes.map((lane) => [lane, terms.get(lane) ?? 0]));
     const low = this.#low;
+    const { batchWritesMax } = this.#options;
+    // Among the positions behind what was settled, of all lanes, these lanes have their share.
+    const near = this.#isBehind
+      ? low.settled + Math.ceil((batchWritesMax * this.#options.lanes) / led.size)
+      : 0;
     const onWriting = low.isLookDue ? (writing: readonly string[]): void => low.look(writing) : null;
-    return intakeOrigin(led, this.#options.batchWritesMax, paused, { behind: this.#behind, onWriting });
+    return intakeOrigin(led, batchWritesMax, paused, { behind: this.#behind, near, onWriting });
   }
 
   readonly #behind = (lane: number): number => (this.#sweep === null ? this.#low.of(lane) : 0);

@@ -43,6 +43,11 @@ export class LowPositions {
     return this.#bounds.get(lane) ?? 0;
   }
 
+  /** The last position that was settled in any of the lanes. */
+  get settled(): number {
+    return Math.max(0, ...this.#settled.values());
+  }
+
   /** It is time to ask who writes to the intake. */
   get isLookDue(): boolean {
     return this.#now() >= this.#nextLookAt;

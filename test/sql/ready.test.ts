@@ -1,0 +1,40 @@
+// Where the drain expects its next batch spares it a look at the rest. What it gets is the same wherever that is.
+
+import { Session } from '@sluice/store';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+
+const database = useDatabase();
+let session: Session;
+
+beforeAll(async () => {
+  session = await Session.open({ url: database.url, applicationName: 'test' });
+  // Every seventh is blocked, and lane 1 has most.
+  await session.query(
+    `insert into sluice.intake (write_id, lane, operation, resource, document_id, referential_id, reference_ids,
+       content_hash, client, blocked_at, node, body)
+     select w.id, case when n % 5 < 3 then 1 else n % 4 end, 'upsert', 'r', w.id, w.id, '{}', '', '',
+       case when n % 7 = 0 then clock_timestamp() end, 0, '{}'
+     from generate_series(1, 400) n, lateral (select gen_random_uuid() as id where n > 0) w`,
+  );
+});
+afterAll(() => session.close());
+
+test.each([
+  { lanes: [0, 1, 2, 3], low: [0, 0, 0, 0] },
+  { lanes: [1], low: [120] },
+  { lanes: [0, 2, 3], low: [50, 0, 200] },
+  { lanes: [5], low: [0] },
+])('the front of lanes $lanes is the same wherever it is expected', async ({ lanes, low }) => {
+  for (const limit of [1, 10, 64, 500]) {
+    const all = await session.query(
+      `select i.position from sluice.intake i join unnest($1::smallint[], $2::bigint[]) as l (lane, low) on l.lane = i.lane
+       where blocked_at is null and i.position > l.low order by i.position limit $3`,
+      [lanes, low, limit],
+    );
+    for (const near of [0, 1, 60, 61, 130, 399, 400, 100_000]) {
+      const read = await session.run('readReady', [lanes, limit, low, near]);
+      expect(read.map(({ position }) => position)).toEqual(all.map(({ position }) => position));
+    }
+  }
+});
