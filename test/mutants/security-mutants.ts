@@ -600,7 +600,7 @@ export const securityMutants: SecurityMutant[] = [
   // Personal data.
   mutant(
     'tells what PostgreSQL says of a row',
-    personal,
+    'packages/store/src/session.test.ts',
     'packages/store/src/database-error.ts',
     "message: `PostgreSQL error ${code}${statement === null ? '' : ` in ${statement}`}`,",
     'message: `${String(message)} ${String((error as { detail?: string }).detail)}`,',
@@ -646,8 +646,8 @@ export const securityMutants: SecurityMutant[] = [
       'lets PostgreSQL log the statements that fail',
       personal,
       'packages/embedded/src/embedded-postgres.ts',
-      `log_min_error_statement: 'panic',\n  log_error_verbosity: 'terse'`,
-      `log_min_error_statement: 'error',\n  log_error_verbosity: 'default'`,
+      `log_min_messages: 'log',\n  log_min_error_statement: 'panic',\n  log_error_verbosity: 'terse'`,
+      `log_min_messages: 'warning',\n  log_min_error_statement: 'error',\n  log_error_verbosity: 'default'`,
     ),
   },
   mutant(

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../../../test/support/database.ts';
 import { eventually } from '../../../test/support/eventually.ts';
@@ -52,6 +53,16 @@ describe('a session', () => {
     name: 'DatabaseError',
     isConnectionLoss: true,
   }) as DatabaseError;
+
+  test('tells nothing of the rows that an error is about', async () => {
+    const { session } = await setup();
+    const insert = (): Promise<unknown> =>
+      session.query('insert into sluice.setting values ($1, $1)', ['Canary7q']);
+    await insert();
+    const error: unknown = await insert().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ sqlState: '23505', constraint: 'setting_pkey' });
+    expect(inspect(error, { depth: null, showHidden: true })).not.toContain('Canary7q');
+  });
 
   test.each([
     ['cut', ({ proxy }: { proxy: Proxy }) => proxy.cut()],
