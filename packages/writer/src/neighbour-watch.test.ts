@@ -77,9 +77,11 @@ describe("a watch over another writer's session", () => {
     });
   });
 
-  test('ends at once when it is stopped', async () => {
+  test('ends at once when it is stopped, and for good', async () => {
     const { watch, onEnded } = await setup();
     watch.stop();
+    // Its session beats once more.
+    watch.follow(1);
     await eventually(async () => expect(await waits()).toEqual([]));
     watch.follow(1);
     expect(await waits()).toEqual([]);

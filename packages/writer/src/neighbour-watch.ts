@@ -35,8 +35,10 @@ export class NeighbourWatch {
 
   /** Watches this session from now on, once a wait for another is over; null: none. */
   follow(pid: number | null): void {
+    // A session beats for the last time while its writer stops.
+    if (this.#isStopped) return;
     this.#pid = pid;
-    if (pid !== null && !this.#isRunning && !this.#isStopped) void this.#run();
+    if (pid !== null && !this.#isRunning) void this.#run();
   }
 
   /** At once: nothing hangs on a wait that is under way. */
