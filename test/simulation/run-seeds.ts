@@ -26,6 +26,9 @@ export async function runSeeds({ from, count, faults = [], onTrace }: SeedsOptio
   return JSON.parse(last) as SeedsReport;
 }
 
+/** A seed takes a tenth of a second, on a busy machine some. */
+const standstillMs = 120_000;
+
 /** Runs a program of this folder in a copy of the product; its last line of output is its report. */
 export async function runInOverlay(
   program: string,
@@ -44,12 +47,20 @@ export async function runInOverlay(
       ],
       { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] },
     );
+    const kill = (): boolean => child.kill('SIGKILL');
+    let watchdog = setTimeout(kill, standstillMs);
+    child.stdout.on('data', () => {
+      clearTimeout(watchdog);
+      watchdog = setTimeout(kill, standstillMs);
+    });
     const [output, complaints] = await Promise.all([
       text(child.stdout),
       text(child.stderr),
       once(child, 'close'),
     ]);
+    clearTimeout(watchdog);
     const last = output.trim().split('\n').at(-1) ?? '';
+    if (child.signalCode === 'SIGKILL') throw new Error(`The simulation stands still: ${last}`);
     if (!last.startsWith('{'))
       throw new Error(`The simulation ended without a report: ${complaints || output}`);
     return { last, complaints };
