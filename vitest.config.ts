@@ -1,7 +1,17 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 // Workspace packages are loaded from their TypeScript sources, through the export condition `source`: no build is needed.
 const conditions = ['source', 'node'];
+
+/** Files that take a minute or more begin first, so that none is left to run alone at the end. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification): boolean =>
+      /\/test\/(?:chaos|simulation|browser)\//.test(moduleId);
+    return (await super.sort(files)).sort((one, other) => Number(isLong(other)) - Number(isLong(one)));
+  }
+}
 
 export default defineConfig({
   resolve: { conditions },
@@ -10,6 +20,7 @@ export default defineConfig({
   environments: { __vitest__: { resolve: { conditions } } },
   test: {
     include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
+    sequence: { sequencer: LongestFirst },
     globalSetup: ['test/support/postgres.ts'],
     pool: 'forks',
     maxWorkers: process.env['CI'] ? 2 : '50%',
