@@ -12,7 +12,7 @@ import { Verdict } from './verdict.ts';
 export function checkHistory(history: Iterable<HistoryEvent>, truth: Truth): Verdict {
   const verdict = new Verdict();
   const requests = gatherRequests(history, verdict);
-  const outcomes = [...truth.outcomes].sort((a, b) => a.at - b.at);
+  const outcomes = [...truth.outcomes].sort((a, b) => a.at - b.at || a.ordinal - b.ordinal);
   const lives = gatherLives(outcomes, requests, verdict);
   checkTerms(outcomes, verdict);
   checkAccepted(requests, outcomes, truth, verdict);

@@ -218,6 +218,8 @@ function startServer(
       checkpoint_timeout: '5min',
       // Before it redoes anything, a server that crashed makes its folder durable, file by file unless told otherwise.
       recovery_init_sync_method: 'syncfs',
+      // For the check, see readTruth.
+      track_commit_timestamp: 'on',
       ...settings,
     },
   });

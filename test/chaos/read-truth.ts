@@ -25,6 +25,10 @@ async function readAll<T>(client: pg.Client, name: string, text: string): Promis
   return rows;
 }
 
+/**
+ * Outcomes stand in the order of their commits: what settles a batch is one statement, which may have noted the time of its
+ * outcomes, but not looked yet whether its references lead anywhere, when others commit. Needs `track_commit_timestamp`.
+ */
 export async function readTruth(
   url: string,
 ): Promise<Omit<Truth, 'samples' | 'leaks' | 'unanswered'> & { outcomes: OutcomeRow[] }> {
@@ -37,7 +41,7 @@ export async function readTruth(
         client,
         'outcomes',
         `select write_id as "writeId", batch_id as "batchId", ordinal, lane, term, result, code,
-                (extract(epoch from settled_at) * 1e6)::bigint as at,
+                (extract(epoch from pg_xact_commit_timestamp(xmin)) * 1e6)::bigint as at,
                 document_id as "documentId", version, content_hash as hash
          from sluice.outcome`,
       ),

@@ -471,9 +471,13 @@ export class SeedRun {
 
   // Truth
 
-  #all(name: Parameters<Access['select']>[0]): Values[] {
+  #access(): Access {
     const server = this.#server;
-    return new Access(server.tables, server.begin(), server.newest).select(name);
+    return new Access(server.tables, server.begin(), server.newest);
+  }
+
+  #all(name: Parameters<Access['select']>[0]): Values[] {
+    return this.#access().select(name);
   }
 
   #sample(): void {
@@ -488,7 +492,7 @@ export class SeedRun {
 
   #rest(): Pick<Truth, 'intake' | 'unledLanes' | 'unanswered'> {
     const server = this.#server;
-    const led = ledLanes(new Access(server.tables, server.begin(), server.newest), server);
+    const led = ledLanes(this.#access(), server);
     return {
       intake: this.#all('intake').map((row) => ({
         writeId: row['write_id'] as string,
@@ -507,19 +511,21 @@ export class SeedRun {
   #truth(): Truth {
     return {
       ...this.#rest(),
-      outcomes: this.#all('outcome').map((row): OutcomeRow => ({
-        writeId: row['write_id'] as string,
-        batchId: row['batch_id'] as string,
-        ordinal: row['ordinal'] as number,
-        lane: row['lane'] as number,
-        term: row['term'] as number | null,
-        at: row['at'] as number,
-        result: row['result'] as OutcomeRow['result'],
-        code: row['code'] as string | null,
-        documentId: row['document_id'] as string | null,
-        version: row['version'] as number | null,
-        hash: row['content_hash'] as string | null,
-      })),
+      outcomes: this.#access()
+        .committed('outcome')
+        .map(({ row, at }): OutcomeRow => ({
+          writeId: row['write_id'] as string,
+          batchId: row['batch_id'] as string,
+          ordinal: row['ordinal'] as number,
+          lane: row['lane'] as number,
+          term: row['term'] as number | null,
+          at,
+          result: row['result'] as OutcomeRow['result'],
+          code: row['code'] as string | null,
+          documentId: row['document_id'] as string | null,
+          version: row['version'] as number | null,
+          hash: row['content_hash'] as string | null,
+        })),
       documents: this.#all('document').map((row) => ({
         documentId: row['document_id'] as string,
         referentialId: row['referential_id'] as string,

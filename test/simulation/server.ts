@@ -84,6 +84,7 @@ export class Server {
       id: ++this.#transactions,
       state: 'active',
       sequence: Number.POSITIVE_INFINITY,
+      committedAt: Number.POSITIVE_INFINITY,
       touched: new Set(),
       writes: new Set(),
       isUnflushed: false,
@@ -98,6 +99,7 @@ export class Server {
       transaction.sequence = ++this.#sequence;
       if (isFlushed) this.#durable = this.#sequence;
     } else transaction.sequence = this.#sequence;
+    transaction.committedAt = clock.now;
     endTransaction(transaction, 'committed');
     this.onCommit();
     // Equal notes of one transaction arrive once.

@@ -82,7 +82,6 @@ const outcomeRows = ([batchId, ...columns]: readonly unknown[]): Values[] =>
     ...row,
     ordinal,
     batch_id: batchId,
-    at: clock.now,
   }));
 
 /** A write as the drain reads it: a deadline that has passed is none. */
@@ -691,7 +690,7 @@ export const statements: Readonly<Record<string, Statement>> = {
     yield* call.access.lockAll('lane', (row) => ofLanes.has(number(row, 'lane')), 'noKeyUpdate', by('lane'));
     const access = call.access.next();
     const rows = unnest(['write_id', 'lane', 'resource', 'client'], [ids, lanes, ...columns])
-      .map((row, ordinal) => ({ ...row, batch_id: batchId, term: null, ordinal, at: clock.now }))
+      .map((row, ordinal) => ({ ...row, batch_id: batchId, term: null, ordinal }))
       .map((row) => ({ ...row, result: 'not_applied', code: 'cancelled', ...noDocument }))
       .filter((row) => !access.exists('outcome', (other) => other['write_id'] === text(row, 'write_id')));
     const cancelled = new Set(rows.map((row) => text(row, 'write_id')));

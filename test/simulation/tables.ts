@@ -13,6 +13,8 @@ export interface Transaction {
   state: 'active' | 'committed' | 'aborted';
   /** Its place among all commits. */
   sequence: number;
+  /** When all could see it. */
+  committedAt: number;
   readonly touched: Set<Tuple>;
   /** Tables that it writes to: it holds their locks until its end. */
   readonly writes: Set<TableName>;
@@ -181,6 +183,14 @@ export class Access {
       if (version !== undefined && where(version.values)) found.push({ tuple, row: version.values });
     }
     return found;
+  }
+
+  /** All rows, each with the time of the commit that made it. */
+  committed(name: TableName): { row: Values; at: number }[] {
+    return [...this.#tables[name].tuples].flatMap((tuple) => {
+      const version = this.#version(tuple, this.#sequence);
+      return version === undefined ? [] : { row: version.values, at: version.by.committedAt };
+    });
   }
 
   select(name: TableName, where: (row: Values) => boolean = () => true): Values[] {

@@ -203,23 +203,28 @@ export class BlockedWrites {
   }
 
   /**
-   * A circle with a write that stands behind another has no order in which all could be applied. The write in front that
-   * came first gives way: it is refused for what it awaits.
+   * A circle with a write that stands behind another has no order in which all could be applied. Of the writes in front that
+   * refer to what is not there, the one that came first gives way: it is refused for that.
    */
   async #breakCircle({ inFront }: Together, lanes: readonly number[]): Promise<boolean> {
-    const [row] = await this.#session.run('readWrites', [inFront, true]);
-    if (row === undefined) return false;
-    const write = headerOf(row);
+    const edges = await this.#session.run('readEdges', [inFront]);
+    const rows = await this.#session.run('readWrites', [inFront, true]);
+    const found = rows.map(headerOf).map((write) => {
+      // What has come meanwhile is not missing, and a write that is stood behind is none of its references.
+      const missing = edges.flatMap((edge) =>
+        edge['write_id'] === write.writeId && edge['is_met'] !== true ? (edge['awaited_id'] as string) : [],
+      );
+      return { write, missing: missing.filter((id) => write.referenceIds.includes(id)) };
+    });
+    const first = found.find(({ missing }) => missing.length > 0);
+    if (first === undefined) return false;
+    const { write, missing } = first;
     const { writeId, resource } = write;
-    const edges = await this.#session.run('readEdges', [[writeId]]);
     const [bodyRow] = await this.#session.run('readBodies', [[writeId]]);
-    const awaited = edges
-      .filter((edge) => edge['is_met'] !== true)
-      .map((edge) => edge['awaited_id'] as string);
     const detail = this.#options.settle.describeMissing(
       resource,
       (bodyRow?.['body'] ?? '{}') as string,
-      awaited,
+      missing,
     );
     const refused = { ...refusal(write, 'unresolved_reference'), detail };
     const [outcome = refused] = await settleUnapplied(this.#session, [{ write, outcome: refused }]);
