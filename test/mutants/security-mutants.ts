@@ -817,14 +817,14 @@ export const securityMutants: SecurityMutant[] = [
   ),
   mutant(
     'discards writes and notes nothing',
-    audit,
+    'test/spec/operators.test.ts',
     'sql/queries/operator.sql',
     "select 'discard', $2, $3, count(*), array_agg(write_id order by write_id), $4::jsonb from gone having count(*) > 0",
     "select 'discard', $2, $3, count(*), array_agg(write_id order by write_id), $4::jsonb from gone having count(*) < 0",
   ),
   mutant(
     'sends writes again and notes nothing',
-    audit,
+    'test/spec/operators.test.ts',
     'sql/queries/operator.sql',
     '$6::jsonb from taken having count(*) > 0',
     '$6::jsonb from taken having count(*) < 0',

@@ -52,6 +52,22 @@ describe('a text that would not be stored as it is', () => {
     expect(pathOf(text)).toBe(path);
   });
 
+  test.each([
+    'Maria',
+    'tMaria',
+    'fMaria',
+    '"Maria',
+    '-Maria',
+    '1Maria',
+    '"Maria\\u0000"',
+    '"Maria" 1',
+    '["Maria",]',
+  ])('is refused without a word of it: %s', (value) => {
+    const offence = offenceOf(`{"a":${value}}`);
+    expect(offence).not.toBeNull();
+    expect(JSON.stringify(offence)).not.toContain('Maria');
+  });
+
   test('with a duplicate among many keys is refused', () => {
     const keys = Array.from({ length: 500 }, (_, index) => `"key${index}":${index}`);
     expect(pathOf(`{${keys.join()}}`)).toBeNull();

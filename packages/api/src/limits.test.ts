@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type AddressInfo, type Socket } from 'node:net';
+import { promisify } from 'node:util';
 import type { Outcome } from '@sluice/protocol';
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -47,7 +48,8 @@ async function setup(limits: Partial<ApiLimits>) {
     await once(socket, 'connect');
     return socket;
   };
-  return { client, post, say, open, authorization };
+  const connections = (): Promise<number> => promisify(api.server.getConnections.bind(api.server))();
+  return { client, post, say, open, authorization, connections };
 }
 
 /** A client whose writes are settled when the test says so. */
@@ -81,13 +83,14 @@ describe('requests of one client', () => {
   });
 
   test('count until they are settled, also when nobody waits for them any more', async () => {
-    const { client, post } = await setup({ clientRequestsMax: 1 });
+    const { client, post, connections } = await setup({ clientRequestsMax: 1 });
     const settle = holdAnswers(client);
     const leaving = new AbortController();
     const left = post('a', undefined, leaving.signal).catch(() => 'left');
     await eventually(() => expect(client.requests).toHaveLength(1));
     leaving.abort();
     expect(await left).toBe('left');
+    await eventually(async () => expect(await connections()).toBe(0));
     expect((await post('a')).status).toBe(429);
     settle();
     client.answer = () => created;
