@@ -2,7 +2,6 @@
  * `coordinated`: writes go through the intake, outcomes come back as rows. A hint says where to look; a poll looks
  * without one. docs/completion.md tells why no answer is lost.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SluiceError, type Outcome, type Write, unpackIds } from '@sluice/protocol';
 import { outcomeOf } from '@sluice/batch';
 import {
@@ -48,7 +47,6 @@ interface Waiter {
 
 /** While hints are wanted and do not arrive. */
 const deafIntervalMs = 50;
-const answersAtOnce = Number(process.env['ATONCE'] ?? 64);
 /** Short reads: one that is not answered by then has met a connection that is lost. */
 const shortReadTimeoutMs = 5000;
 
@@ -208,10 +206,7 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
       const lookedAt = performance.now();
       try {
         const rows = await this.#options.database.run('readOutcomes', [ids], shortReadTimeoutMs);
-        for (let start = 0; start < rows.length; start += answersAtOnce) {
-          if (start > 0) await nextTurn();
-          this.#take(rows.slice(start, start + answersAtOnce), lookedAt, 'hint');
-        }
+        this.#take(rows, lookedAt, 'hint');
       } catch (error) {
         // The poll finds them.
         this.#options.onError(error, 'read outcomes');
