@@ -268,11 +268,4 @@ function pausedAmong(`,
     faults: [{ file: plan, from: `      changed = true;`, to: `      changed = false;` }],
     without: { 'foreign keys': [withoutGuard('foreignKeys')] },
   },
-  {
-    name: 'M15 looks behind what was settled while inserts were under way',
-    faults: [
-      { file: 'packages/writer/src/low-positions.ts', from: `hasEnded: false }`, to: `hasEnded: true }` },
-    ],
-    without: {},
-  },
 ];

@@ -574,7 +574,7 @@ export const securityMutants: SecurityMutant[] = [
     limitsTest,
     `${api}/admission.ts`,
     `  app.addHook('onSend'`,
-    `  app.addHook('onRequestAbort', (request, done) => {\n    leave(request);\n    done();\n  });\n  app.addHook('onSend'`,
+    `  app.addHook('onRequest', (request, _reply, done) => {\n    request.raw.socket.once('close', () => leave(request));\n    done();\n  });\n  app.addHook('onSend'`,
   ),
   mutant(
     'lets a client have any number of blocked writes',
@@ -817,7 +817,7 @@ export const securityMutants: SecurityMutant[] = [
   ),
   mutant(
     'discards writes and notes nothing',
-    'test/spec/operators.test.ts',
+    audit,
     'sql/queries/operator.sql',
     "select 'discard', $2, $3, count(*), array_agg(write_id order by write_id), $4::jsonb from gone having count(*) > 0",
     "select 'discard', $2, $3, count(*), array_agg(write_id order by write_id), $4::jsonb from gone having count(*) < 0",

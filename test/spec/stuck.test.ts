@@ -327,6 +327,9 @@ describe('a dead letter', () => {
     const { writeId } = await world.submit(upsert('notes', { noteId: fresh(), poison: true }));
     const report = await discardWrites(operator, { matching: { error: 'P0001' } }, { actor });
     expect(report).toMatchObject({ matched: 1, removed: 1, discarded: 0 });
+    expect(await readAudit(operator, { limit: 1 })).toMatchObject([
+      { action: 'discard', actor, writes: 1, writeIds: [writeId] },
+    ]);
     expect((await showWrite(operator, writeId)).outcome).toMatchObject({ code: 'dead_letter' });
     expect((await listStuck(operator)).writes).toEqual([]);
   });
