@@ -30,8 +30,8 @@ import { sql, type SqlRow } from '../support/sql.ts';
 import { untilShared } from '../support/world.ts';
 
 const timeout = 120_000;
-/** About 1,500 documents, of which nearly all refer to others, some through five. */
-const lines = [...sampleLines(1, 140)];
+/** About 1,000 documents, of which nearly all refer to others, some through five. */
+const lines = [...sampleLines(1, 90)];
 
 interface District {
   url: string;
