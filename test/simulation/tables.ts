@@ -176,21 +176,19 @@ export class Access {
     name: TableName,
     where: (row: Values) => boolean,
     sequence: number,
-  ): { tuple: Tuple; row: Values }[] {
-    const found: { tuple: Tuple; row: Values }[] = [];
+  ): { tuple: Tuple; row: Values; by: Transaction }[] {
+    const found: { tuple: Tuple; row: Values; by: Transaction }[] = [];
     for (const tuple of this.#tables[name].tuples) {
       const version = this.#version(tuple, sequence);
-      if (version !== undefined && where(version.values)) found.push({ tuple, row: version.values });
+      if (version !== undefined && where(version.values))
+        found.push({ tuple, row: version.values, by: version.by });
     }
     return found;
   }
 
   /** All rows, each with the time of the commit that made it. */
   committed(name: TableName): { row: Values; at: number }[] {
-    return [...this.#tables[name].tuples].flatMap((tuple) => {
-      const version = this.#version(tuple, this.#sequence);
-      return version === undefined ? [] : { row: version.values, at: version.by.committedAt };
-    });
+    return this.#found(name, () => true, this.#sequence).map(({ row, by }) => ({ row, at: by.committedAt }));
   }
 
   select(name: TableName, where: (row: Values) => boolean = () => true): Values[] {

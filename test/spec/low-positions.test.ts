@@ -42,7 +42,7 @@ async function insertLate(
   return { outcome, appear: async () => void (await holder.query('select pg_advisory_unlock($1)', [key])) };
 }
 
-/** Settles writes in all lanes for a while, longer than the drain keeps its distance. */
+/** Settles writes in all lanes for a while, in which the drain looks many times who writes. */
 async function settleMany(world: World): Promise<void> {
   for (const until = performance.now() + 1500; performance.now() < until;) {
     await Promise.all(Array.from({ length: 40 }, () => world.submit(upsert('notes', { noteId: fresh() }))));

@@ -131,7 +131,7 @@ export class IntakeBuffer {
       synchronous_commit: this.#options.isDurable ? 'on' : 'off',
       // One statement, and nothing in its plan depends on the values.
       plan_cache_mode: 'force_generic_plan',
-      // No insert may become visible long after its position was given (sql/README.md, low positions).
+      // While one is under way, drains pass over all that is settled since (sql/README.md, low positions).
       statement_timeout: '10s',
     };
     const { connection } = this.#options;

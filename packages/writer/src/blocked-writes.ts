@@ -207,16 +207,20 @@ export class BlockedWrites {
    * refer to what is not there, the one that came first gives way: it is refused for that.
    */
   async #breakCircle({ inFront }: Together, lanes: readonly number[]): Promise<boolean> {
-    const edges = await this.#session.run('readEdges', [inFront]);
+    const unmet = new Map<string, Set<string>>(inFront.map((id) => [id, new Set()]));
+    for (const edge of await this.#session.run('readEdges', [inFront])) {
+      // What has come meanwhile is not missing.
+      if (edge['is_met'] !== true) unmet.get(edge['write_id'] as string)?.add(edge['awaited_id'] as string);
+    }
     const rows = await this.#session.run('readWrites', [inFront, true]);
-    const found = rows.map(headerOf).map((write) => {
-      // What has come meanwhile is not missing, and a write that is stood behind is none of its references.
-      const missing = edges.flatMap((edge) =>
-        edge['write_id'] === write.writeId && edge['is_met'] !== true ? (edge['awaited_id'] as string) : [],
-      );
-      return { write, missing: missing.filter((id) => write.referenceIds.includes(id)) };
-    });
-    const first = found.find(({ missing }) => missing.length > 0);
+    const first = rows
+      .map(headerOf)
+      // A write that is stood behind is none of its references.
+      .map((write) => ({
+        write,
+        missing: write.referenceIds.filter((id) => unmet.get(write.writeId)?.has(id)),
+      }))
+      .find(({ missing }) => missing.length > 0);
     if (first === undefined) return false;
     const { write, missing } = first;
     const { writeId, resource } = write;
