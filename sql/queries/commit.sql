@@ -158,6 +158,11 @@ select pg_notify('sluice_node_' || node, write_ids) from unnest($1::integer[], $
 -- Tells the writers that identities exist, or come no more, for which writes of other lanes wait: where to look.
 select pg_notify('sluice_provided', ids) from unnest($1::text[]) as h (ids);
 
+-- name: hintAwaited
+-- The same of identities of which nobody has looked whether they are awaited. $1: the identities; $2: packed.
+select pg_notify('sluice_provided', ids) from unnest($2::text[]) as h (ids)
+where exists (select from sluice.awaited where awaited_id = any($1::uuid[]));
+
 -- name: hintWriters
 -- Wakes the writers.
 select pg_notify('sluice_wakeup', '');

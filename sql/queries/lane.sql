@@ -2,6 +2,11 @@
 -- The fence, first in every batch: locks the rows of the lanes in lane order and shows their terms, and which are paused.
 select lane, term, paused_at is not null as is_paused from sluice.lane where lane = any($1::smallint[]) order by lane for no key update;
 
+-- name: lockFreeTerms
+-- The same for a node that settles few writes itself: of these lanes those that are not paused and that nobody is working
+-- on. A leader's batch holds the rows of all its lanes.
+select lane from sluice.lane where lane = any($1::smallint[]) and paused_at is null order by lane for no key update skip locked;
+
 -- name: openTerms
 -- A new leader begins the next term of each lane whose lock it has just taken. Where the one before ended without leaving,
 -- the lane becomes suspect: a write may have killed it.

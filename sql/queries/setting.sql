@@ -11,3 +11,7 @@ select 'schema_version', max(version)::text from sluice.migration;
 -- name: createLanes
 -- A row for every lane.
 insert into sluice.lane (lane) select n from generate_series(0, $1::integer - 1) as n on conflict (lane) do nothing;
+
+-- name: maySettle
+-- May this role settle writes, or only bring them into the intake?
+select has_table_privilege('sluice.document', 'insert') as may_settle;

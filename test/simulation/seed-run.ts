@@ -78,6 +78,8 @@ interface Shape {
   /** How long nodes await an outcome before they cancel its write. */
   waitMs: number;
   batchWritesMax: number;
+  /** Of nodes in coordinated mode; 0: none of them has a fast path. */
+  fastPathWritesMax: number;
   notifications: boolean;
   ownership: 'lock' | 'lease';
   faults: FaultName[];
@@ -101,6 +103,7 @@ function shapeOf(rng: Rng): Shape {
     hasSurges: isCrowded || rng.chance(0.3),
     waitMs: rng.pick([80, 300, 1500, 6000, 6000]),
     batchWritesMax: rng.pick([3, 8, 512]),
+    fastPathWritesMax: rng.pick([0, 0, 1, 4, 64]),
     notifications: rng.chance(0.85),
     ownership: rng.chance(0.3) ? 'lease' : 'lock',
     faults: rng.shuffle(faultNames).slice(0, rng.int(0, 5)),
@@ -182,7 +185,7 @@ export class SeedRun {
 
   #startNode(mode: Mode): void {
     const process = new SimulatedProcess(`${mode} node`);
-    const { lanes, notifications, waitMs } = this.#shape;
+    const { lanes, notifications, waitMs, fastPathWritesMax } = this.#shape;
     clock.as(process, () => {
       const client = createClient({
         url: 'postgres://simulated',
@@ -191,6 +194,7 @@ export class SeedRun {
         lanes,
         notifications,
         waitMs,
+        fastPathWritesMax,
         drainMs: 1000,
         sessionsMax: mode === 'direct' ? 4 : 2,
       });

@@ -254,6 +254,7 @@ export const statements: Readonly<Record<string, Statement>> = {
     ...access.select('setting'),
     { name: 'schema_version', value: String(server.schemaVersion) },
   ]),
+  maySettle: read(() => [{ may_settle: true }]),
   *createLanes(call) {
     const lanes = Array.from({ length: call.values[0] as number }, (_, lane) => ({
       lane,
@@ -319,6 +320,12 @@ export const statements: Readonly<Record<string, Statement>> = {
       term: row['term'],
       is_paused: row['paused_at'] !== null,
     }));
+  },
+  *lockFreeTerms({ access, values }) {
+    const lanes = numbers(values[0]);
+    const isMeant = (row: Values): boolean => lanes.has(number(row, 'lane')) && row['paused_at'] === null;
+    const rows = yield* access.lockAll('lane', isMeant, 'noKeyUpdate', by('lane'), 'skip');
+    return rows.map(({ row }) => ({ lane: row['lane'] }));
   },
   *openTerms(call) {
     return yield* openLanes(call, () => ({}));
@@ -725,6 +732,12 @@ export const statements: Readonly<Record<string, Statement>> = {
   }),
   hintProvided: read((call) => {
     for (const ids of texts(call.values[0])) notify(call, 'sluice_provided', ids);
+    return [];
+  }),
+  hintAwaited: read((call) => {
+    const ids = strings(call.values[0]);
+    if (!call.access.exists('awaited', (row) => ids.has(text(row, 'awaited_id')))) return [];
+    for (const payload of texts(call.values[1])) notify(call, 'sluice_provided', payload);
     return [];
   }),
   hintWriters: read((call) => {

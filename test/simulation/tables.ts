@@ -203,14 +203,18 @@ export class Access {
     return false;
   }
 
+  #holderOf(tuple: Tuple, mode: LockMode): Transaction | null {
+    for (const [other, held] of tuple.holders)
+      if (other !== this.#transaction && other.state === 'active' && conflicts(mode, held)) return other;
+    return null;
+  }
+
   /** Waits for the lock, and gives the row as it is then: null if it is gone. */
   *#lock(tuple: Tuple, mode: LockMode): Steps<Version | null> {
     for (;;) {
-      const holder = [...tuple.holders].find(
-        ([other, held]) => other !== this.#transaction && other.state === 'active' && conflicts(mode, held),
-      );
-      if (holder === undefined) break;
-      yield holder[0];
+      const holder = this.#holderOf(tuple, mode);
+      if (holder === null) break;
+      yield holder;
     }
     const { last } = tuple;
     const isThere = last !== undefined && (last.endedBy === null || last.endedBy.state === 'aborted');
@@ -228,11 +232,13 @@ export class Access {
     where: (row: Values) => boolean,
     mode: LockMode,
     order: (one: Values, other: Values) => number = () => 0,
+    onLocked: 'wait' | 'skip' = 'wait',
   ): Steps<{ tuple: Tuple; row: Values }[]> {
     const locked: { tuple: Tuple; row: Values }[] = [];
     const found = this.#found(name, where, this.#sequence).sort((one, other) => order(one.row, other.row));
     for (const [index, { tuple }] of found.entries()) {
       if (index > 0) yield null;
+      if (onLocked === 'skip' && this.#holderOf(tuple, mode) !== null) continue;
       const version = yield* this.#lock(tuple, mode);
       if (version !== null && where(version.values)) locked.push({ tuple, row: version.values });
     }

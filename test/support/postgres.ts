@@ -118,9 +118,14 @@ export function roleUrl(urls: string, kind: RoleKind): string {
 /** The role of a node: one that commits writes itself needs a writer's. */
 export function nodeUrl(
   url: string,
-  { mode, onOverload }: Pick<ClientOptions, 'mode' | 'onOverload'>,
+  {
+    mode,
+    onOverload,
+    fastPathWritesMax = 0,
+  }: Pick<ClientOptions, 'mode' | 'onOverload' | 'fastPathWritesMax'>,
 ): string {
-  const writes = (mode !== undefined && mode !== 'coordinated') || onOverload === 'bypass';
+  const isOutside = mode !== undefined && mode !== 'coordinated';
+  const writes = isOutside || onOverload === 'bypass' || fastPathWritesMax > 0;
   return roleUrl(url, writes ? 'writer' : 'api');
 }
 

@@ -1,9 +1,10 @@
 /** One try of a batch in one transaction: open, facts, plan, what follows from the plan, commit, hint. */
 import { hasFailpoint, passFailpoint, type Outcome, type WriteHeader } from '@sluice/protocol';
 import type { Session, Statement } from '@sluice/store';
+import { v7 as uuidv7 } from 'uuid';
 import { refusal } from './answer.ts';
 import { planCascade, type CascadeOptions } from './cascade.ts';
-import { commitStatements, hintStatements, type Burial } from './commit.ts';
+import { awaitedHintStatements, commitStatements, hintStatements, type Burial } from './commit.ts';
 import { readFacts } from './facts.ts';
 import type { BatchFault } from './fault.ts';
 import type { Origin } from './origin.ts';
@@ -43,6 +44,22 @@ export interface BatchReport {
   readMs: number;
   planMs: number;
   commitMs: number;
+}
+
+export function emptyReport(): BatchReport {
+  return {
+    batchId: uuidv7(),
+    startedAt: performance.now(),
+    outcomes: [],
+    held: [],
+    blocked: [],
+    failed: [],
+    transactions: 0,
+    errors: [],
+    readMs: 0,
+    planMs: 0,
+    commitMs: 0,
+  };
 }
 
 /** Notes the writes that it found in `opened`, so that the caller knows them when it throws. */
@@ -95,7 +112,8 @@ export async function commitPlan(
   if (statements.length === 0) await session.flight([{ name: 'rollback' }]);
   else {
     // The hint is a transaction of its own behind the COMMIT: no flush happens under the notification lock.
-    const end: Statement[] = [{ name: 'commit' }, ...(bodies === null ? hintStatements(plan.outcomes) : [])];
+    const hints = bodies === null ? hintStatements(plan.outcomes) : awaitedHintStatements(plan);
+    const end: Statement[] = [{ name: 'commit' }, ...hints];
     const concerned = concernedBy(plan, projections);
     const waits = hasFailpoint('before_commit');
     if (concerned.length === 0 && !waits) await session.flight([...statements, ...end]);

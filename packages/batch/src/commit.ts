@@ -169,6 +169,15 @@ export function outcomeValues(
   ];
 }
 
+/** A hint to the writers, if anybody awaits an identity that the plan brings: for who keeps no account of blocked writes. */
+export function awaitedHintStatements({ creates, cascade }: Plan): Statement[] {
+  const ids = creates.flatMap(({ state: { referentialId, superclassId } }) =>
+    superclassId === null ? [referentialId] : [referentialId, superclassId],
+  );
+  for (const alias of cascade?.addedAliases ?? []) ids.push(alias.referentialId);
+  return ids.length === 0 ? [] : [{ name: 'hintAwaited', values: [ids, packIds(ids)], isOptional: true }];
+}
+
 /** Hints to the nodes whose writes are settled, each naming only that node's. */
 export function hintStatements(outcomes: Plan['outcomes']): Statement[] {
   const byNode = new Map<number, string[]>();

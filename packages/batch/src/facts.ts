@@ -39,6 +39,8 @@ export interface Facts {
    * blocked ones, and among all of the intake where the batch is of no intake.
    */
   blocked: Map<string, { writeId: string; position: number }>;
+  /** Lanes whose rows are locked, where nobody waits for those of others. */
+  freeLanes: Set<number>;
 }
 
 export function noFacts(): Facts {
@@ -50,6 +52,7 @@ export function noFacts(): Facts {
     keys: new Map(),
     settled: new Set(),
     blocked: new Map(),
+    freeLanes: new Set(),
   };
 }
 
@@ -189,6 +192,9 @@ const takers: Readonly<Record<string, (facts: Facts, row: Row) => void>> = {
     const id = row['referential_id'] as string;
     if (row['document_id'] !== null) facts.aliases.set(id, row['document_id'] as string);
     else if (row['is_pending'] === true) facts.pending.add(id);
+  },
+  lockFreeTerms(facts, row) {
+    facts.freeLanes.add(row['lane'] as number);
   },
   readKeys(facts, row) {
     const key = keyOf({ client: row['client'] as string, idempotencyKey: row['key'] as string });

@@ -6,9 +6,8 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { WriteHeader } from '@sluice/protocol';
 import { DatabaseError, type Session } from '@sluice/store';
-import { v7 as uuidv7 } from 'uuid';
 import { notApplied, refusal } from './answer.ts';
-import { attemptBatch, commitPlan, type AttemptOptions, type BatchReport } from './attempt.ts';
+import { attemptBatch, commitPlan, emptyReport, type AttemptOptions, type BatchReport } from './attempt.ts';
 import { isBatchFault, reducedFault, remedyFor, type BatchFault, type Remedy } from './fault.ts';
 import type { Origin } from './origin.ts';
 import { RetryNote } from './retry-note.ts';
@@ -52,22 +51,6 @@ export async function buryWrite(
 
 /** Stands for the error that nobody lived to tell, in the form of PostgreSQL's codes. */
 export const writerDied = 'SL003';
-
-function emptyReport(): BatchReport {
-  return {
-    batchId: uuidv7(),
-    startedAt: performance.now(),
-    outcomes: [],
-    held: [],
-    blocked: [],
-    failed: [],
-    transactions: 0,
-    errors: [],
-    readMs: 0,
-    planMs: 0,
-    commitMs: 0,
-  };
-}
 
 async function settlePart(
   session: Session,

@@ -7,7 +7,7 @@ export type WorkloadName = (typeof workloadNames)[number];
 /**
  * `coordinated` takes the number of writer sessions from the options; `coordinated-1`, `-2` and `-4` name their own, so
  * that one run can compare them. `coordinated-held` is the same as `coordinated`, while a transaction of somebody else
- * stays open.
+ * stays open, and `coordinated-intake` one whose nodes bring every write into the intake, however few there are.
  */
 export const contenderNames = [
   'seed-direct',
@@ -19,6 +19,7 @@ export const contenderNames = [
   'coordinated-2',
   'coordinated-4',
   'coordinated-held',
+  'coordinated-intake',
   'ceiling',
 ] as const;
 export type ContenderName = (typeof contenderNames)[number] | PeerName;
@@ -40,6 +41,11 @@ export function isPeer(name: string): name is PeerName {
 
 export function isCoordinated(name: string): boolean {
   return name.startsWith('coordinated');
+}
+
+/** Its nodes settle nothing themselves. */
+export function hasFastPath(name: string): boolean {
+  return !name.endsWith('-intake');
 }
 
 /** Beside it a transaction that sees what was there before stays open all the time. */

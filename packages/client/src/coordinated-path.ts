@@ -3,20 +3,23 @@
  * without one. docs/completion.md tells why no answer is lost.
  */
 import { SluiceError, type Outcome, type Write, unpackIds } from '@sluice/protocol';
-import { outcomeOf } from '@sluice/batch';
+import { outcomeOf, type BatchReport, type SettleOptions } from '@sluice/batch';
 import {
   channels,
   createListener,
   type Database,
+  isTransactionPooled,
   type Listener,
   type PoolUsage,
   type Row,
 } from '@sluice/store';
 import { Cancellations } from './cancellations.ts';
+import { FastPath } from './fast-path.ts';
 import { IntakeBuffer } from './intake-buffer.ts';
 import type { ClientObserver, FoundBy } from './observer.ts';
 import { ownNode } from './prepare-write.ts';
 import { traceCompletion } from './trace-write.ts';
+import { Waiters, type Waiter } from './waiters.ts';
 import type { WritePath } from './write-path.ts';
 
 export interface CoordinatedPathOptions {
@@ -25,24 +28,10 @@ export interface CoordinatedPathOptions {
   notifications: boolean;
   pollIntervalMs: number;
   flushWritesMax: number;
+  /** How the node settles few writes itself, where its role may; 0 writes: never. */
+  fastPath: { settle: SettleOptions; writesMax: number; onBatch: (report: BatchReport) => void };
   observer?: ClientObserver | undefined;
   onError: (error: unknown, doing: string) => void;
-}
-
-interface Waiter {
-  writeId: string;
-  lane: number;
-  /** Null: the write was submitted by another node, which sends it again if need be. */
-  write: Write | null;
-  /** The insert is confirmed: from now on, absence means that a crash took it. */
-  isInserted: boolean;
-  /** When to look for it without a hint. */
-  lookAt: number;
-  lookedAt: number;
-  /** Its time is up, or the node stops. */
-  isEnding: boolean;
-  resolve: (outcome: Outcome) => void;
-  reject: (error: Error) => void;
 }
 
 /** While hints are wanted and do not arrive. */
@@ -56,7 +45,9 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
   readonly #durableBuffer: IntakeBuffer;
   readonly #cancellations: Cancellations;
   readonly #listener: Listener;
-  readonly #waiters = new Map<string, Set<Waiter>>();
+  /** Null: all writes go through the intake. */
+  #fastPath: FastPath | null = null;
+  readonly #waiters = new Waiters();
   readonly #hinted = new Set<string>();
   #reading: Promise<void> | null = null;
   #pollTimer: NodeJS.Timeout | null = null;
@@ -79,7 +70,7 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
   }
 
   get waiting(): number {
-    return this.#waiters.size;
+    return this.#waiters.writes;
   }
 
   get isListening(): boolean {
@@ -87,13 +78,20 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
   }
 
   get pools(): Record<string, PoolUsage> {
-    return { cancellations: this.#cancellations.usage };
+    const fastPath = this.#fastPath === null ? {} : { fast_path: this.#fastPath.usage };
+    return { cancellations: this.#cancellations.usage, ...fastPath };
   }
 
   async start(): Promise<void> {
+    const { database, fastPath } = this.#options;
+    // Behind a pooler a session has no settings by which the server would end a frozen node's transaction.
+    if (fastPath.writesMax > 0 && !isTransactionPooled(database.options.url)) {
+      const [row] = await database.run('maySettle');
+      if (row?.['may_settle'] === true) this.#fastPath = this.#createFastPath();
+    }
     await this.#listener.listen(channels.node(ownNode), (payload) => {
       // Null: hints may have been missed, so everything is looked for. Of others' writes nothing is remembered.
-      for (const id of payload === null ? this.#waiters.keys() : unpackIds(payload)) {
+      for (const id of payload === null ? this.#waiters.ids() : unpackIds(payload)) {
         if (this.#waiters.has(id)) this.#hinted.add(id);
       }
       this.#reading ??= this.#readHinted().finally(() => (this.#reading = null));
@@ -102,43 +100,82 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
     this.#schedulePoll();
   }
 
+  #createFastPath(): FastPath {
+    const { database, fastPath, onError } = this.#options;
+    return new FastPath({
+      ...fastPath,
+      connection: database.options,
+      isAwaited: ({ writeId }) => this.#waiters.has(writeId),
+      onSettled: (report) => {
+        for (const { outcome } of report.outcomes)
+          this.#waiters.finish(outcome.writeId, (waiter) => waiter.resolve(outcome));
+        fastPath.onBatch(report);
+      },
+      onLeft: (writes) => {
+        for (const { writeId } of writes) this.#insert(this.#waiters.submitterOf(writeId));
+      },
+      onUnknown: (writes) => {
+        const now = performance.now();
+        for (const { writeId } of writes) {
+          const waiter = this.#waiters.submitterOf(writeId);
+          if (waiter !== null) Object.assign(waiter, { isInserted: true, lookAt: now });
+        }
+        this.#lookNow();
+      },
+      onError,
+    });
+  }
+
   #schedulePoll(): void {
     const { pollIntervalMs } = this.#options;
     const delayMs = this.#listener.isDeaf ? Math.min(deafIntervalMs, pollIntervalMs) : pollIntervalMs;
     if (this.#pollTimer !== null) clearTimeout(this.#pollTimer);
     this.#pollTimer = setTimeout(() => {
-      this.#polling ??= this.#poll().finally(() => (this.#polling = null));
+      this.#lookNow();
       this.#schedulePoll();
     }, delayMs);
   }
 
+  #lookNow(): void {
+    this.#polling ??= this.#poll().finally(() => (this.#polling = null));
+  }
+
   async stop(): Promise<void> {
-    await Promise.all([...this.#waiters.values()].flatMap((waiters) => [...waiters]).map(settledQuietly));
+    await this.#waiters.settled();
     if (this.#pollTimer !== null) clearTimeout(this.#pollTimer);
     await Promise.all([this.#buffer.stop(), this.#durableBuffer.stop(), this.#listener.close()]);
     await Promise.all([this.#reading, this.#polling]);
-    await this.#cancellations.close();
+    await Promise.all([this.#cancellations.close(), this.#fastPath?.close()]);
   }
 
   endWaits(): void {
     this.#durableBuffer.giveUp();
-    for (const waiters of this.#waiters.values()) {
-      for (const waiter of waiters) void this.#endWait(waiter);
-    }
+    for (const waiter of this.#waiters.all()) void this.#endWait(waiter);
   }
 
   submit(write: Write, waitMs: number): Promise<Outcome> {
     // The waiter is registered before the insert: an outcome can be hinted before the insert is confirmed.
     return this.#wait(write.writeId, write.lane, write, waitMs, (waiter) => {
-      this.#insert(write, waiter);
+      if (this.#isIdle && this.#fastPath?.add(write) === true) return;
+      this.#insert(waiter);
     });
   }
 
-  #insert(write: Write, waiter: Waiter): void {
+  /** Nothing of this node is on its way through the intake, but what waits there for something. */
+  get #isIdle(): boolean {
+    // The write that asks is counted already.
+    return this.#waiters.writesOnTheirWay - 1 <= (this.#fastPath?.writes ?? 0);
+  }
+
+  #insert(waiter: Waiter | null): void {
+    // Nobody waits for it any more: it was cancelled.
+    if (waiter === null || waiter.write === null) return;
+    const { write } = waiter;
+    waiter.isInserted = false;
     this.#buffer.add(write).then(
       () => (waiter.isInserted = true),
       // The buffer rejects with errors only.
-      (error: unknown) => this.#finish(write.writeId, (each) => each.reject(error as Error)),
+      (error: unknown) => this.#waiters.finish(write.writeId, (each) => each.reject(error as Error)),
     );
   }
 
@@ -176,9 +213,7 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
           reject(error);
         },
       };
-      const known = this.#waiters.get(writeId);
-      if (known === undefined) this.#waiters.set(writeId, new Set([waiter]));
-      else known.add(waiter);
+      this.#waiters.add(waiter);
       begin(waiter);
     });
   }
@@ -188,13 +223,6 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
     const { pollIntervalMs } = this.#options;
     if (this.#listener.isDeaf) return Math.min(deafIntervalMs, pollIntervalMs);
     return pollIntervalMs * (this.#listener.isListening ? 4 : 1);
-  }
-
-  #finish(writeId: string, how: (waiter: Waiter) => void): void {
-    const waiters = this.#waiters.get(writeId);
-    if (waiters === undefined) return;
-    this.#waiters.delete(writeId);
-    waiters.forEach(how);
   }
 
   /** Reads the outcomes of hinted writes, all that gathered during one read together in the next. */
@@ -220,7 +248,7 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
       const outcome = outcomeOf(row);
       if (this.#waiters.has(outcome.writeId))
         observer?.completed(row['settled_seconds'] as number | null, foundBy);
-      this.#finish(outcome.writeId, (waiter) => {
+      this.#waiters.finish(outcome.writeId, (waiter) => {
         if (waiter.write !== null) traceCompletion(waiter.write, lookedAt, foundBy);
         waiter.resolve(outcome);
       });
@@ -233,21 +261,7 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
    */
   async #poll(): Promise<void> {
     const now = performance.now();
-    const intervalMs = this.#lookIntervalMs();
-    const due: string[] = [];
-    for (const [id, waiters] of this.#waiters) {
-      for (const waiter of waiters) {
-        // What was to be looked for late, as hints would come, is looked for now that they do not.
-        const lookAt = Math.min(
-          waiter.lookAt,
-          this.#listener.isDeaf ? waiter.lookedAt + intervalMs : Infinity,
-        );
-        if (!waiter.isInserted || lookAt > now) continue;
-        waiter.lookedAt = now;
-        waiter.lookAt = now + intervalMs;
-        due.push(id);
-      }
-    }
+    const due = this.#waiters.due(now, this.#lookIntervalMs(), this.#listener.isDeaf);
     if (due.length === 0) return;
     try {
       const rows = await this.#options.database.run('readWaiting', [due], shortReadTimeoutMs);
@@ -266,11 +280,8 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
   }
 
   #sendAgain(writeId: string): void {
-    for (const waiter of this.#waiters.get(writeId) ?? []) {
-      if (waiter.write === null || !waiter.isInserted) continue;
-      waiter.isInserted = false;
-      return this.#insert(waiter.write, waiter);
-    }
+    const waiter = this.#waiters.submitterOf(writeId);
+    if (waiter?.isInserted === true) this.#insert(waiter);
   }
 
   /** The end of the wait: cancelled for good, or settled after all. */
@@ -280,39 +291,18 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
     waiter.isEnding = true;
     if (write === null) {
       // Another node's write: its fate is not ours to decide.
-      this.#forget(waiter);
+      this.#waiters.forget(waiter);
       return waiter.reject(new SluiceError('outcome_unknown', undefined, { detail: { writeId } }));
     }
     if (this.#buffer.withdraw(writeId)) return;
     try {
       const outcome = await this.#cancellations.cancel(write);
-      this.#finish(writeId, (each) => each.resolve(outcome));
+      this.#waiters.finish(writeId, (each) => each.resolve(outcome));
     } catch (error) {
       this.#options.onError(error, 'cancel a write');
-      this.#finish(writeId, (each) =>
+      this.#waiters.finish(writeId, (each) =>
         each.reject(new SluiceError('outcome_unknown', undefined, { detail: { writeId } })),
       );
     }
   }
-
-  #forget(waiter: Waiter): void {
-    const waiters = this.#waiters.get(waiter.writeId);
-    waiters?.delete(waiter);
-    if (waiters?.size === 0) this.#waiters.delete(waiter.writeId);
-  }
-}
-
-/** Resolves when the waiter's promise would, whichever way. */
-function settledQuietly(waiter: Waiter): Promise<void> {
-  return new Promise((done) => {
-    const { resolve, reject } = waiter;
-    waiter.resolve = (outcome) => {
-      resolve(outcome);
-      done();
-    };
-    waiter.reject = (error) => {
-      reject(error);
-      done();
-    };
-  });
 }

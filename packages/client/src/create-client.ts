@@ -16,7 +16,9 @@ import {
   outcomeOf,
   settleOptions,
   traceparentOf,
+  type BatchReport,
   type Projection,
+  type SettleOptions,
 } from '@sluice/batch';
 import { agree, Database, DatabaseError, detectPooler, type Row } from '@sluice/store';
 import type { Logger } from 'pino';
@@ -76,13 +78,18 @@ export interface ClientOptions {
   drainMs?: number;
   /** Blocked writes that one client may have. @default 100000 */
   blockedWritesMax?: number;
+  /**
+   * So many writes at once, or fewer, are settled by a node itself while nothing else of it is under way and nobody works on
+   * their lanes; where the role of its URL may not do that, all go through the intake. 0: all do. @default 64
+   */
+  fastPathWritesMax?: number;
   /** Writes in one insert, or in one batch of `local` mode. @default 512 */
   flushWritesMax?: number;
   /** Sessions that write in `direct` (@default 32) and `local` (@default 2) mode. */
   sessionsMax?: number;
-  /** `direct` and `local` mode: documents that a change of identity may rewrite. @default 10000 */
+  /** Documents that a change of identity may rewrite. @default 10000 */
   cascadeDocumentsMax?: number;
-  /** Derived rows (`direct` and `local` mode; else they are the writers'). Every process of a deployment needs the same. @default none */
+  /** Derived rows. Every process of a deployment needs the same. @default none */
   projections?: readonly Projection[];
   /** Connections for reads. @default 8 */
   connectionsMax?: number;
@@ -158,6 +165,11 @@ class Client implements SluiceClient {
         notifications: options.notifications ?? true,
         pollIntervalMs,
         flushWritesMax,
+        fastPath: {
+          settle: this.#settleOptions(options),
+          writesMax: options.fastPathWritesMax ?? defaults.fastPathWritesMax,
+          onBatch: (report) => this.#noteBatch(report, options),
+        },
         observer: options.observer,
         onError,
       });
@@ -178,23 +190,28 @@ class Client implements SluiceClient {
     const isDirect = mode === 'direct';
     return new MemoryPath({
       database: this.#database,
-      settle: {
-        ...settleOptions(options.model, {
-          lanes: this.#lanes,
-          cascadeDocumentsMax: options.cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
-        }),
-        projections: options.projections ?? [],
-      },
+      settle: this.#settleOptions(options),
       batchWritesMax: isDirect ? 1 : (options.flushWritesMax ?? defaults.flushWritesMax),
       sessionsMax: options.sessionsMax ?? (isDirect ? 32 : 2),
       pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
-      onBatch: (report) => {
-        options.observer?.settled(report);
-        if (options.logger?.isLevelEnabled('debug') === true)
-          options.logger.debug(describeBatch(report), 'batch');
-      },
+      onBatch: (report) => this.#noteBatch(report, options),
       onError: (error, doing) => this.#logError(error, doing),
     });
+  }
+
+  #settleOptions({ model, cascadeDocumentsMax, projections }: ClientOptions): SettleOptions {
+    return {
+      ...settleOptions(model, {
+        lanes: this.#lanes,
+        cascadeDocumentsMax: cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
+      }),
+      projections: projections ?? [],
+    };
+  }
+
+  #noteBatch(report: BatchReport, { observer, logger }: ClientOptions): void {
+    observer?.settled(report);
+    if (logger?.isLevelEnabled('debug') === true) logger.debug(describeBatch(report), 'batch');
   }
 
   start(): Promise<void> {

@@ -9,8 +9,8 @@ import { SeedDirect } from './seed-direct.ts';
 export function openContender(name: ContenderName, options: ContenderOptions): Contender {
   if (name === 'seed-direct') return new SeedDirect(options);
   if (name === 'one-statement') return new OneStatement(options);
-  if (name === 'local' || name === 'direct') return new Product(options, name);
-  if (isCoordinated(name)) return new Product(options, 'coordinated');
+  if (name === 'local' || name === 'direct' || isCoordinated(name))
+    return new Product({ ...options, contender: name });
   if (isPeer(name)) return new Peer(name, options);
   throw new Error(`Cannot open the contender as nobody knows it: ${name as string}`);
 }

@@ -1,21 +1,34 @@
 /** The product as a node embeds it, in one of its modes. */
 import { createClient, type SluiceClient } from '@sluice/client';
-import { isApplied, type Mode } from '@sluice/protocol';
+import { isApplied } from '@sluice/protocol';
+import { hasFastPath, type ContenderName } from '../names.ts';
 import { resourceOf, type BenchDocument } from '../workload/bench-model.ts';
 import type { Contender, ContenderOptions } from './contender.ts';
+
+export interface ProductOptions extends ContenderOptions {
+  contender: ContenderName;
+}
+
+/** A client as an API node has it, for a contender that is the product in one of its modes. */
+export function createProductClient(options: ProductOptions): SluiceClient {
+  const { url, model, lanes, poolMax, contender } = options;
+  const mode = contender === 'direct' || contender === 'local' ? contender : 'coordinated';
+  return createClient({
+    url,
+    model,
+    mode,
+    lanes,
+    waitingWritesMax: 1_000_000,
+    ...(mode === 'direct' ? { sessionsMax: poolMax } : {}),
+    ...(hasFastPath(contender) ? {} : { fastPathWritesMax: 0 }),
+  });
+}
 
 export class Product implements Contender {
   readonly #client: SluiceClient;
 
-  constructor({ url, model, lanes, poolMax }: ContenderOptions, mode: Mode) {
-    this.#client = createClient({
-      url,
-      model,
-      mode,
-      lanes,
-      waitingWritesMax: 1_000_000,
-      ...(mode === 'direct' ? { sessionsMax: poolMax } : {}),
-    });
+  constructor(options: ProductOptions) {
+    this.#client = createProductClient(options);
   }
 
   start(): Promise<void> {

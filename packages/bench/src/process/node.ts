@@ -1,10 +1,9 @@
 /** One API node: the product's in one of its modes, or the least that `seed-direct` needs to speak HTTP. */
 import type { AddressInfo } from 'node:net';
 import { createApi } from '@sluice/api';
-import { createClient } from '@sluice/client';
 import Fastify from 'fastify';
+import { createProductClient } from '../contenders/product.ts';
 import { SeedDirect } from '../contenders/seed-direct.ts';
-import { isCoordinated } from '../names.ts';
 import { benchModel } from '../workload/bench-model.ts';
 import type { Task } from './task.ts';
 
@@ -20,15 +19,7 @@ export function startNode(task: NodeTask): Promise<StartedNode> {
 }
 
 async function startProductNode({ url, contender, lanes, poolMax }: NodeTask): Promise<StartedNode> {
-  const mode = isCoordinated(contender) ? 'coordinated' : contender === 'local' ? 'local' : 'direct';
-  const client = createClient({
-    url,
-    model: benchModel,
-    mode,
-    lanes,
-    waitingWritesMax: 1_000_000,
-    ...(mode === 'direct' ? { sessionsMax: poolMax } : {}),
-  });
+  const client = createProductClient({ url, model: benchModel, contender, lanes, poolMax });
   const api = createApi({ client });
   await client.start();
   await api.listen({ host: '127.0.0.1', port: 0 });

@@ -83,6 +83,13 @@ const onOverload = setting<OnOverload>({
   fallback: 'refuse',
 });
 
+const fastPathWritesMax = numberSetting(
+  '--fast-path-writes-max <number>',
+  ['SLUICE_FAST_PATH_WRITES_MAX'],
+  'so many writes at once, or fewer, are settled by an idle node itself, if its database role may; 0 leaves all to the writers',
+  { from: 0, to: 512, fallback: defaults.fastPathWritesMax },
+);
+
 const drainMs = numberSetting(
   '--drain-ms <ms>',
   ['SLUICE_DRAIN_MS'],
@@ -125,6 +132,7 @@ export const apiCommand = () =>
       highWaterMs,
       leaderGraceMs,
       onOverload,
+      fastPathWritesMax,
       drainMs,
       host,
       port,
@@ -179,6 +187,7 @@ export const apiCommand = () =>
         highWaterMs: values.highWaterMs,
         leaderGraceMs: values.leaderGraceMs,
         onOverload: values.onOverload,
+        fastPathWritesMax: values.fastPathWritesMax,
         drainMs: values.drainMs,
         projections: await projectionsOf(model),
         cascadeDocumentsMax: values.cascadeDocumentsMax,

@@ -1,0 +1,124 @@
+/**
+ * The fast path of a coordinated node: while it has few writes and nothing else under way, it settles them itself in one
+ * transaction, under the locks of their lanes. What cannot be settled at once goes through the intake. An idle cluster
+ * answers in the time of `direct` mode; a busy one has somebody at work on the lanes, and is left to its writers.
+ */
+import { settleAtOnce, type BatchReport, type SettleOptions } from '@sluice/batch';
+import type { Write } from '@sluice/protocol';
+import { SessionPool, type ConnectionOptions, type PoolUsage } from '@sluice/store';
+import { takeFront } from './take-front.ts';
+
+export interface FastPathOptions {
+  connection: ConnectionOptions;
+  settle: SettleOptions;
+  /** More than that at once are a batch for a leader. */
+  writesMax: number;
+  /** Whether somebody still waits for the write. */
+  isAwaited: (write: Write) => boolean;
+  onSettled: (report: BatchReport) => void;
+  /** These were not settled: to be sent to the intake, in this order. */
+  onLeft: (writes: readonly Write[]) => void;
+  /** The connection was lost: they have been settled or not. */
+  onUnknown: (writes: readonly Write[]) => void;
+  onError: (error: unknown, doing: string) => void;
+}
+
+/** Somebody else is at work on the lanes, or the database is in trouble: for so long nothing is tried. */
+const busyMs = 1000;
+/** One of the writes had to wait for something: so may the next. */
+const unfitMs = 100;
+/**
+ * Leaders wait for the lanes meanwhile, for a second before they give up (lock_timeout of their sessions): a node that
+ * is frozen, and one that meets somebody's lock, ends in less.
+ */
+const sessionSettings = {
+  plan_cache_mode: 'force_generic_plan',
+  lock_timeout: '200ms',
+  statement_timeout: '5s',
+  idle_in_transaction_session_timeout: '500ms',
+  transaction_timeout: '5s',
+};
+const answerTimeoutMs = 6000;
+
+export class FastPath {
+  readonly #options: FastPathOptions;
+  readonly #sessions: SessionPool;
+  #gathered: { write: Write }[] = [];
+  #underWay = 0;
+  #working: Promise<void> | null = null;
+  #restsUntil = 0;
+
+  constructor(options: FastPathOptions) {
+    this.#options = options;
+    const { connection } = options;
+    const settings = { ...connection.settings, ...sessionSettings };
+    this.#sessions = new SessionPool({ ...connection, answerTimeoutMs, settings, sessionsMax: 1 });
+  }
+
+  /** Writes that it has taken and not settled or given back yet. */
+  get writes(): number {
+    return this.#gathered.length + this.#underWay;
+  }
+
+  get usage(): PoolUsage {
+    return this.#sessions.usage;
+  }
+
+  /** False: this is no time for it. */
+  add(write: Write): boolean {
+    if (this.#working === null && performance.now() < this.#restsUntil) return false;
+    this.#gathered.push({ write });
+    this.#working ??= this.#work().finally(() => (this.#working = null));
+    return true;
+  }
+
+  async close(): Promise<void> {
+    await this.#working;
+    await this.#sessions.close();
+  }
+
+  async #work(): Promise<void> {
+    // All that come in this turn of the event loop go together.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#gathered.length > 0) {
+      const gathered = this.#gathered.filter(({ write }) => this.#options.isAwaited(write));
+      this.#gathered = gathered.slice();
+      const writes = takeFront(gathered, this.#options.writesMax).map(({ write }) => write);
+      if (gathered.length > 0 || performance.now() < this.#restsUntil) return this.#leave([]);
+      this.#gathered = [];
+      this.#underWay = writes.length;
+      await this.#settle(writes);
+      this.#underWay = 0;
+    }
+  }
+
+  async #settle(writes: readonly Write[]): Promise<void> {
+    const { settle, onSettled, onUnknown, onError } = this.#options;
+    let wasSent = false;
+    try {
+      const report = await this.#sessions.use((session) => {
+        wasSent = true;
+        return settleAtOnce(session, writes, settle);
+      });
+      if (typeof report !== 'string') return onSettled(report);
+      this.#rest(report === 'busy' ? busyMs : unfitMs);
+      this.#leave(writes);
+    } catch (error) {
+      onError(error, 'settle writes at once');
+      this.#rest(busyMs);
+      if (wasSent) onUnknown(writes);
+      else this.#leave(writes);
+    }
+  }
+
+  #rest(milliseconds: number): void {
+    this.#restsUntil = performance.now() + milliseconds;
+  }
+
+  /** Gives back these, and behind them all that has gathered. */
+  #leave(writes: readonly Write[]): void {
+    const left = [...writes, ...this.#gathered.splice(0).map(({ write }) => write)];
+    this.#underWay = 0;
+    this.#options.onLeft(left);
+  }
+}
