@@ -46,16 +46,17 @@ gone_ids as materialized (
   select distinct awaited_id, lane from sluice.awaited where awaited_id = any($2::uuid[])
 ),
 met as materialized (
-  select awaited_id, write_id from sluice.awaited
+  select ctid as place, awaited_id, write_id from sluice.awaited
   where awaited_id = any(array(select awaited_id from met_ids)) and lane = any($3::smallint[])
   limit $4
 ),
 removed as (
-  delete from sluice.awaited a using met m where a.awaited_id = m.awaited_id and a.write_id = m.write_id
+  delete from sluice.awaited where ctid = any(array(select place from met))
 ),
 hopeless as materialized (
   select a.write_id from sluice.awaited a
-  join sluice.intake i on i.write_id = a.write_id
+  cross join lateral (
+    select blocked_at, reference_deadline from sluice.intake where write_id = a.write_id offset 0) i
   where a.awaited_id = any(array(select awaited_id from gone_ids)) and a.lane = any($3::smallint[])
     and i.blocked_at is not null
     and (i.reference_deadline is null or i.reference_deadline <= clock_timestamp())
@@ -63,16 +64,16 @@ hopeless as materialized (
 ),
 free as (
   select m.write_id from met m
-  where not exists (
-    select from sluice.awaited a where a.write_id = m.write_id and a.awaited_id <> all(array(select awaited_id from met_ids)))
+  cross join lateral (select blocked_at from sluice.intake where write_id = m.write_id offset 0) i
+  where i.blocked_at is not null and not exists (
+    select from sluice.awaited a
+    where a.write_id = m.write_id and a.awaited_id <> all(array(select awaited_id from met_ids)) offset 0)
   union
   select write_id from hopeless
 ),
 woken as (
-  update sluice.intake i set blocked_at = null
-  from free f
-  where i.write_id = f.write_id and i.blocked_at is not null
-  returning i.position
+  update sluice.intake set blocked_at = null where write_id = any(array(select write_id from free))
+  returning position
 )
 select (select count(*) from woken) as woken, (select min(position) from woken) as woken_from,
        greatest((select count(*) from met), (select count(*) from hopeless)) = $4 as has_more,
@@ -121,7 +122,7 @@ select write_id, awaited_id, failure from sluice.awaited where write_id = any($1
 select i.write_id
 from sluice.intake i
 where i.write_id = any($1::uuid[]) and i.blocked_at is not null
-  and exists (select from sluice.awaited a where a.awaited_id in (i.referential_id, i.superclass_id, i.write_id));
+  and exists (select from sluice.awaited a where a.awaited_id in (i.referential_id, i.superclass_id, i.write_id) offset 0);
 
 -- name: readEdges
 -- What these blocked writes await, and which write would provide it: the first on its way, if any.

@@ -44,7 +44,7 @@ with moved as (
       referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane
   from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], $8::bigint[])
     as p (document_id, write_id, lane, referential_id, superclass_id, version, content_hash, planned_on)
-  join sluice.intake i on i.write_id = p.write_id
+  cross join lateral (select body from sluice.intake where write_id = p.write_id offset 0) i
   where d.document_id = p.document_id and d.version = p.planned_on
   returning 1
 )
@@ -88,15 +88,16 @@ with given as (
     as w (write_id, term, lane, result, code, resource, client, document_id, version, content_hash, detail, is_new, place)
 ),
 taken as (
-  delete from sluice.intake i using given g where $14 and i.write_id = g.write_id
-  returning g.document_id, g.lane, i.resource, i.referential_id, i.superclass_id, g.version, g.content_hash, g.is_new,
-            case when g.is_new then i.body end as body
+  delete from sluice.intake where $14 and write_id = any($2::uuid[]) returning 1
 ),
 document as (
   insert into sluice.document (document_id, lane, resource, referential_id, superclass_id, version, content_hash, body)
-  select t.document_id, t.lane, t.resource, t.referential_id, t.superclass_id, t.version, t.content_hash, t.body
-  from taken t where t.is_new
-  order by t.document_id
+  select g.document_id, g.lane, i.resource, i.referential_id, i.superclass_id, g.version, g.content_hash, i.body
+  from given g
+  cross join lateral (
+    select resource, referential_id, superclass_id, body from sluice.intake where write_id = g.write_id offset 0) i
+  where $14 and g.is_new
+  order by g.document_id
 ),
 alias as (
   insert into sluice.alias (referential_id, document_id, lane)

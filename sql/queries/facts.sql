@@ -1,9 +1,7 @@
 -- name: readAliases
 -- Which of these identities exist? Of those referred to and missing: is one on its way in the intake?
 -- $1: identities that the batch provides; $2: identities that it refers to; $3: its writes, which do not count.
-select k.referential_id, a.document_id, false as is_pending
-from unnest($1::uuid[]) as k (referential_id)
-join sluice.alias a on a.referential_id = k.referential_id
+select referential_id, document_id, false as is_pending from sluice.alias where referential_id = any($1::uuid[])
 union all
 select k.referential_id, a.document_id,
        a.document_id is null and exists (
@@ -72,20 +70,28 @@ meant as (
   select a.document_id from sluice.alias a where a.referential_id = any($1::uuid[])
 ),
 found as (
-  select i.write_id, i.position, i.document_id, i.referential_id, i.superclass_id
-  from named n join sluice.intake i on i.referential_id = n.referential_id where i.blocked_at is not null
+  select i.* from named n cross join lateral (
+    select write_id, position, document_id, referential_id, superclass_id, blocked_at from sluice.intake
+    where referential_id = n.referential_id
+    union all
+    select write_id, position, document_id, referential_id, superclass_id, blocked_at from sluice.intake
+    where superclass_id = n.referential_id
+    offset 0) i
   union
-  select i.write_id, i.position, i.document_id, i.referential_id, i.superclass_id
-  from named n join sluice.intake i on i.superclass_id = n.referential_id where i.blocked_at is not null
-  union
-  select i.write_id, i.position, i.document_id, i.referential_id, i.superclass_id
-  from meant m join sluice.intake i on i.document_id = m.document_id where i.blocked_at is not null
+  select i.* from meant m cross join lateral (
+    select write_id, position, document_id, referential_id, superclass_id, blocked_at from sluice.intake
+    where write_id = m.document_id
+    union all
+    select write_id, position, document_id, referential_id, superclass_id, blocked_at from sluice.intake
+    where document_id = m.document_id and operation <> 'upsert'
+    offset 0) i
 )
 select f.write_id, f.position, f.document_id, f.referential_id, f.superclass_id,
        d.referential_id as held_referential_id, d.superclass_id as held_superclass_id
 from found f
-left join sluice.document d on d.document_id = f.document_id
-where f.write_id <> all($3::uuid[]);
+left join lateral (select referential_id, superclass_id from sluice.document where document_id = f.document_id offset 0) d
+  on true
+where f.blocked_at is not null and f.write_id <> all($3::uuid[]);
 
 -- name: readAhead
 -- Writes in the intake, ready or blocked, that mean a document or an identity of these writes, which are in no intake: those
@@ -103,20 +109,28 @@ meant as (
   select a.document_id from sluice.alias a where a.referential_id = any($1::uuid[])
 ),
 found as (
-  select i.write_id from named n join sluice.intake i on i.referential_id = n.referential_id
+  select i.* from named n cross join lateral (
+    select write_id, position, document_id, referential_id, superclass_id from sluice.intake
+    where referential_id = n.referential_id
+    union all
+    select write_id, position, document_id, referential_id, superclass_id from sluice.intake
+    where superclass_id = n.referential_id
+    offset 0) i
   union
-  select i.write_id from named n join sluice.intake i on i.superclass_id = n.referential_id
-  union
-  -- The write that creates the document, or has.
-  select i.write_id from meant m join sluice.intake i on i.write_id = m.document_id
-  union
-  select i.write_id from meant m join sluice.intake i on i.document_id = m.document_id where i.operation <> 'upsert'
+  -- The write that creates the document, or has, and those that mean its id.
+  select i.* from meant m cross join lateral (
+    select write_id, position, document_id, referential_id, superclass_id from sluice.intake
+    where write_id = m.document_id
+    union all
+    select write_id, position, document_id, referential_id, superclass_id from sluice.intake
+    where document_id = m.document_id and operation <> 'upsert'
+    offset 0) i
 )
-select i.write_id, i.position, i.document_id, i.referential_id, i.superclass_id,
+select f.write_id, f.position, f.document_id, f.referential_id, f.superclass_id,
        d.referential_id as held_referential_id, d.superclass_id as held_superclass_id
 from found f
-join sluice.intake i on i.write_id = f.write_id
-left join sluice.document d on d.document_id = i.document_id;
+left join lateral (select referential_id, superclass_id from sluice.document where document_id = f.document_id offset 0) d
+  on true;
 
 -- name: readReferrerBodies
 -- Documents that refer to one of these identities, locked in the order of their ids, with their bodies: at most $2.

@@ -14,7 +14,7 @@ with taken as (
               $18::text[])
     as w (write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids,
           content_hash, if_match, client, idempotency_key, wait, node, body, traceparent)
-  where not $17 or not exists (select from sluice.intake i where i.write_id = w.write_id)
+  where not $17 or not exists (select from sluice.intake i where i.write_id = w.write_id offset 0)
 )
 select pg_notify('sluice_wakeup', '') where $16;
 
@@ -84,8 +84,8 @@ select w.write_id, i.write_id is not null as is_pending,
        o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail,
        date_part('epoch', clock_timestamp() - o.settled_at) as settled_seconds
 from unnest($1::uuid[]) as w (write_id)
-left join sluice.intake i on i.write_id = w.write_id
-left join sluice.outcome o on o.write_id = w.write_id;
+left join lateral (select write_id from sluice.intake where write_id = w.write_id offset 0) i on true
+left join lateral (select * from sluice.outcome where write_id = w.write_id offset 0) o on true;
 
 -- name: findTarget
 -- The identity of a document by its id: committed, or about to be created by a write in the intake, whose id it takes.
@@ -122,19 +122,6 @@ cross join lateral (
         where i.lane = l.lane and i.blocked_at is null and i.position > coalesce(b.low, 0)
         order by position limit 64) f
 ) o;
-
--- name: findInWay
--- Is a write on its way that a write of this identity or document must not overtake? For writes that bypass the intake.
--- $1: lane; $2, $3: identities; $4: the document, if it is named by its id.
-select exists (
-  select from sluice.intake where referential_id in ($2::uuid, $3::uuid)
-  union all
-  select from sluice.intake where superclass_id in ($2::uuid, $3::uuid)
-  union all
-  select from sluice.intake i
-  where i.lane = $1 and i.document_id in (
-    select $4::uuid union all select document_id from sluice.alias where referential_id in ($2::uuid, $3::uuid))
-) as is_in_way;
 
 -- name: readArrival
 -- How far arrival has come: whatever was accepted by now has a position up to this one.

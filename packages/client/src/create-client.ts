@@ -80,7 +80,7 @@ export interface ClientOptions {
   blockedWritesMax?: number;
   /**
    * So many writes at once, or fewer, are settled by a node itself while nothing else of it is under way and nobody works on
-   * their lanes; where the role of its URL may not do that, all go through the intake. 0: all do. @default 64
+   * their lanes; where the role of its URL may not do that, all go through the intake. 0: all do. @default 512
    */
   fastPathWritesMax?: number;
   /** Writes in one insert, or in one batch of `local` mode. @default 512 */

@@ -23,10 +23,8 @@ export interface FastPathOptions {
   onError: (error: unknown, doing: string) => void;
 }
 
-/** Somebody else is at work on the lanes, or the database is in trouble: for so long nothing is tried. */
-const busyMs = 1000;
-/** One of the writes had to wait for something: so may the next. */
-const unfitMs = 100;
+/** After a try that came to nothing none is made for so long, and twice as long after each that follows it. */
+const restMs = { first: 10, max: 1000 };
 /**
  * Leaders wait for the lanes meanwhile, for a second before they give up (lock_timeout of their sessions): a node that
  * is frozen, and one that meets somebody's lock, ends in less.
@@ -47,6 +45,8 @@ export class FastPath {
   #underWay = 0;
   #working: Promise<void> | null = null;
   #restsUntil = 0;
+  /** Tries in a row that came to nothing. */
+  #vain = 0;
 
   constructor(options: FastPathOptions) {
     this.#options = options;
@@ -100,19 +100,23 @@ export class FastPath {
         wasSent = true;
         return settleAtOnce(session, writes, settle);
       });
-      if (typeof report !== 'string') return onSettled(report);
-      this.#rest(report === 'busy' ? busyMs : unfitMs);
-      this.#leave(writes);
+      if (report === null) {
+        this.#rest();
+        return this.#leave(writes);
+      }
+      this.#vain = 0;
+      onSettled(report);
     } catch (error) {
       onError(error, 'settle writes at once');
-      this.#rest(busyMs);
+      this.#rest();
       if (wasSent) onUnknown(writes);
       else this.#leave(writes);
     }
   }
 
-  #rest(milliseconds: number): void {
-    this.#restsUntil = performance.now() + milliseconds;
+  #rest(): void {
+    this.#restsUntil = performance.now() + Math.min(restMs.first * 2 ** this.#vain, restMs.max);
+    this.#vain += 1;
   }
 
   /** Gives back these, and behind them all that has gathered. */

@@ -97,20 +97,14 @@ export class GuardedPath implements WritePath {
   }
 
   /** What was accepted before, for the same document, comes first: it waits in the intake, so this write cannot go round. */
-  async #hasOneInTheWay({
-    lane,
-    referentialId,
-    superclassId,
-    operation,
-    documentId,
-  }: Write): Promise<boolean> {
-    const named = operation === 'upsert' ? null : documentId;
+  async #hasOneInTheWay({ referentialId, superclassId, operation, documentId }: Write): Promise<boolean> {
+    const provided = superclassId === null ? [referentialId] : [referentialId, superclassId];
+    const named = operation === 'upsert' ? [] : [documentId];
     try {
-      const [row] = await this.#options.database.run('findInWay', [lane, referentialId, superclassId, named]);
-      return row?.['is_in_way'] === true;
+      return (await this.#options.database.run('readAhead', [provided, named])).length > 0;
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;
-      this.#options.onError(error, 'findInWay');
+      this.#options.onError(error, 'readAhead');
       throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1 });
     }
   }

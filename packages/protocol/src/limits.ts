@@ -7,7 +7,7 @@ export const defaults = {
   /** Rows of one intake insert, at most. */
   flushWritesMax: 512,
   /** Writes that an idle node settles itself, at most; 0: it leaves all to the writers. */
-  fastPathWritesMax: 64,
+  fastPathWritesMax: 512,
   /** An idle writer looks for work, and a node for outcomes it waits for, at least this often. */
   pollIntervalMs: 250,
   /** How long a node waits for an outcome before it cancels the write. */
