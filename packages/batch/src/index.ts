@@ -9,7 +9,7 @@ export type { BatchReport } from './attempt.ts';
 export { describeBatch } from './describe-batch.ts';
 export * from './answer.ts';
 export * from './settle.ts';
-export { settleAtOnce } from './settle-at-once.ts';
+export { settleAtOnce, type NotAtOnce } from './settle-at-once.ts';
 export * from './origin.ts';
 export * from './plan.ts';
 export {

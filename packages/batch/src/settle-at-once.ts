@@ -13,15 +13,20 @@ import type { SettleOptions } from './settle.ts';
 import { traceBatch } from './trace-batch.ts';
 
 /**
- * Settles these writes, in order of arrival, or does nothing at all (null): where somebody works on one of their lanes,
- * or it is paused; where one of them has to wait for another, or failed, or is better looked at by a leader.
+ * Why nothing was done. `busy`: somebody works on one of the lanes, or it is paused; `unfit`: one of the writes has to
+ * wait for another, or failed, or is better looked at by a leader.
+ */
+export type NotAtOnce = 'busy' | 'unfit';
+
+/**
+ * Settles these writes, in order of arrival, or does nothing at all.
  * @throws {DatabaseError} where the connection is lost: what was sent may have been committed or not
  */
 export async function settleAtOnce(
   session: Session,
   writes: readonly Write[],
   options: SettleOptions,
-): Promise<BatchReport | null> {
+): Promise<BatchReport | NotAtOnce> {
   const report = emptyReport();
   const lanes = [...new Set(writes.map((write) => write.lane))];
   try {
@@ -35,9 +40,10 @@ export async function settleAtOnce(
     const read = performance.now();
     const plan = planBatch(writes, facts, options);
     const planned = performance.now();
-    if (facts.freeLanes.size < lanes.length || !isFit(plan)) {
+    const isBusy = facts.freeLanes.size < lanes.length;
+    if (isBusy || !isFit(plan)) {
       await session.flight([{ name: 'rollback' }]);
-      return null;
+      return isBusy ? 'busy' : 'unfit';
     }
     report.transactions = 1;
     await commitPlan(session, memoryOrigin(writes), plan, report, options);
@@ -48,7 +54,7 @@ export async function settleAtOnce(
     if (error instanceof DatabaseError && error.isConnectionLoss) throw error;
     await session.flight([{ name: 'rollback' }]);
     if (!(error instanceof DatabaseError) && !isBatchFault(error, writes.length)) throw error;
-    return null;
+    return 'unfit';
   }
   traceBatch(report);
   return report;

@@ -23,8 +23,11 @@ export interface FastPathOptions {
   onError: (error: unknown, doing: string) => void;
 }
 
-/** After a try that came to nothing none is made for so long, and twice as long after each that follows it. */
-const restMs = { first: 10, max: 1000 };
+/**
+ * After a try that came to nothing none is made for a while: four times as long as the last time, and half of that for
+ * each that went well since. Where others are at work a try costs them something, too.
+ */
+const restMs = { unfit: 10, busy: 100, max: 10_000 };
 /**
  * Leaders wait for the lanes meanwhile, for a second before they give up (lock_timeout of their sessions): a node that
  * is frozen, and one that meets somebody's lock, ends in less.
@@ -45,8 +48,7 @@ export class FastPath {
   #underWay = 0;
   #working: Promise<void> | null = null;
   #restsUntil = 0;
-  /** Tries in a row that came to nothing. */
-  #vain = 0;
+  #restMs = 0;
 
   constructor(options: FastPathOptions) {
     this.#options = options;
@@ -100,23 +102,23 @@ export class FastPath {
         wasSent = true;
         return settleAtOnce(session, writes, settle);
       });
-      if (report === null) {
-        this.#rest();
+      if (typeof report === 'string') {
+        this.#rest(restMs[report]);
         return this.#leave(writes);
       }
-      this.#vain = 0;
+      this.#restMs /= 2;
       onSettled(report);
     } catch (error) {
       onError(error, 'settle writes at once');
-      this.#rest();
+      this.#rest(restMs.busy);
       if (wasSent) onUnknown(writes);
       else this.#leave(writes);
     }
   }
 
-  #rest(): void {
-    this.#restsUntil = performance.now() + Math.min(restMs.first * 2 ** this.#vain, restMs.max);
-    this.#vain += 1;
+  #rest(leastMs: number): void {
+    this.#restMs = Math.min(Math.max(4 * this.#restMs, leastMs), restMs.max);
+    this.#restsUntil = performance.now() + this.#restMs;
   }
 
   /** Gives back these, and behind them all that has gathered. */
