@@ -23,6 +23,8 @@ export interface DeploymentOptions {
   /** Modes of the nodes. */
   nodes: readonly ('coordinated' | 'local' | 'direct')[];
   writers: number;
+  /** How long after its end a process is started again. @default 0 */
+  restartAfterMs?: number;
   /** More arguments of each node. */
   nodeArgs?: readonly string[];
   logLevel: string;
@@ -127,6 +129,7 @@ export class Deployment {
       sessions,
       listener,
       logFile: join(this.logFolder, `${name}.log`),
+      restartAfterMs: this.#options.restartAfterMs ?? 0,
       untilServerUp: () => this.#restarting.catch(() => undefined),
     });
   }

@@ -24,6 +24,8 @@ export interface MemberOptions {
   sessions: TcpProxy;
   listener: TcpProxy;
   logFile: string;
+  /** How long after its end it is started again. */
+  restartAfterMs: number;
   /** Resolves once the database is up, or again. */
   untilServerUp: () => Promise<void>;
 }
@@ -35,6 +37,8 @@ export class Member {
   readonly #options: MemberOptions;
   #child: ChildProcess | null = null;
   #isStopping = false;
+  #stop: () => void = () => undefined;
+  readonly #stopped = new Promise<void>((resolve) => (this.#stop = resolve));
   #life: Promise<void> = Promise.resolve();
   #frozen = false;
   #complaint = '';
@@ -86,6 +90,7 @@ export class Member {
   /** In order, and if that takes too long, not. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#stop();
     const child = this.#child;
     if (child !== null && child.exitCode === null && child.signalCode === null) {
       child.kill('SIGCONT');
@@ -109,6 +114,7 @@ export class Member {
       if (child !== null && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
       this.isReady = false;
       this.#frozen = false;
+      await Promise.race([pause(this.#options.restartAfterMs), this.#stopped]);
       if (this.#isStopping) return;
       await this.#launch();
     }

@@ -53,8 +53,9 @@ export async function runWaiting({
   const deployment = await Deployment.start({
     nodes: ['coordinated', 'coordinated'],
     writers: 0,
-    // Nobody leads, and what waits grows old: neither is the question here.
+    // Nobody leads, and what waits grows old: neither is the question here, nor what nodes settle themselves.
     nodeArgs: [
+      ['--fast-path-writes-max', 0],
       ['--waiting-writes-max', perNode],
       ['--wait-ms', waitSeconds * 1000],
       ['--leader-grace-ms', waitSeconds * 1000],

@@ -168,6 +168,8 @@ async function times(count: string, one: () => Promise<number>): Promise<number[
 const deployment = await Deployment.start({
   nodes: ['coordinated'],
   writers,
+  // As the units of deploy/systemd do: a process that starts takes a core for half a second.
+  restartAfterMs: 1000,
   // What a node settles itself waits for no writer.
   nodeArgs: ['--fast-path-writes-max', '0'],
   logLevel: 'warn',

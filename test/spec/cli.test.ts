@@ -103,7 +103,7 @@ describe('sluice api, writer, load and status', () => {
     'end a wait for good when the node is told to stop and nobody settles the write',
     { timeout },
     async () => {
-      const settings = { DATABASE_URL: database.url, SLUICE_MODEL: model, SLUICE_LOG_LEVEL: 'error' };
+      const settings = { DATABASE_URL: database.apiUrl, SLUICE_MODEL: model, SLUICE_LOG_LEVEL: 'error' };
       const node = startSluice(
         ['api', '--port', '0', '--drain-ms', '100', '--leader-grace-ms', '60000'],
         settings,

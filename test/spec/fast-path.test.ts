@@ -76,6 +76,15 @@ test('settles few that come together in one transaction, each with its own answe
   expect(rows).toHaveLength(1);
 });
 
+test('settles write after write of several clients, none of which has to wait for a look', async () => {
+  const world = await setup();
+  const clients = [1, 2, 3].map(async () => {
+    for (let write = 0; write < 50; write++) await world.submit(note(fresh()));
+  });
+  await Promise.all(clients);
+  expect(await waitingIn(world)).toBe(0);
+});
+
 test('leaves more than few to the writers', async () => {
   const world = await setup(2);
   const outcomes = [fresh(), fresh(), fresh()].map((noteId) => submitted(world.node, note(noteId)));

@@ -14,8 +14,9 @@ const modelFile = fileURLToPath(new URL('../../packages/cli/src/sample/sample-mo
 const descriptors = '/data/sample/gradeLevelDescriptors';
 
 function start(args: readonly string[], level: string): RunningSluice {
-  const settings = { DATABASE_URL: database.url, SLUICE_MODEL: modelFile, SLUICE_LOG_LEVEL: level };
-  return startSluice(args, settings);
+  const settlesNothing = args[0] === 'api' && !args.includes('direct');
+  const url = settlesNothing ? database.apiUrl : database.writerUrl;
+  return startSluice(args, { DATABASE_URL: url, SLUICE_MODEL: modelFile, SLUICE_LOG_LEVEL: level });
 }
 
 async function linesOf(process: RunningSluice): Promise<Record<string, unknown>[]> {

@@ -205,7 +205,9 @@ test('one trace leads through the processes of a deployment, and is complete whe
   onTestFinished(() => other.drop());
   const file = join(folder, 'spans.ndjson');
   const settings = {
-    DATABASE_URL: other.url,
+    DATABASE_URL: other.writerUrl,
+    // Through the intake, so that both processes have their part in it.
+    SLUICE_FAST_PATH_WRITES_MAX: '0',
     SLUICE_MODEL: fileURLToPath(new URL('../../packages/cli/src/sample/sample-model.json', import.meta.url)),
     NODE_OPTIONS: `--import ${new URL('../support/record-spans.mjs', import.meta.url).href}`,
     SPANS_FILE: file,

@@ -118,7 +118,9 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
         const now = performance.now();
         for (const { writeId } of writes) {
           const waiter = this.#waiters.submitterOf(writeId);
-          if (waiter !== null) Object.assign(waiter, { isInserted: true, lookAt: now });
+          if (waiter === null) continue;
+          waiter.isInserted = true;
+          waiter.lookAt = now;
         }
         this.#lookNow();
       },

@@ -70,7 +70,7 @@ export class FastPath {
   add(write: Write): boolean {
     if (this.#working === null && performance.now() < this.#restsUntil) return false;
     this.#gathered.push({ write });
-    this.#working ??= this.#work().finally(() => (this.#working = null));
+    this.#working ??= this.#work();
     return true;
   }
 
@@ -82,16 +82,20 @@ export class FastPath {
   async #work(): Promise<void> {
     // All that come in this turn of the event loop go together.
     await new Promise((resolve) => setImmediate(resolve));
-    while (this.#gathered.length > 0) {
-      const gathered = this.#gathered.filter(({ write }) => this.#options.isAwaited(write));
-      this.#gathered = gathered.slice();
-      const writes = takeFront(gathered, this.#options.writesMax).map(({ write }) => write);
-      if (gathered.length > 0 || performance.now() < this.#restsUntil) return this.#leave([]);
-      this.#gathered = [];
-      this.#underWay = writes.length;
-      await this.#settle(writes);
-      this.#underWay = 0;
-    }
+    while (this.#gathered.length > 0) await this.#next();
+    // In the same turn as the look that found nothing more.
+    this.#working = null;
+  }
+
+  async #next(): Promise<void> {
+    const gathered = this.#gathered.filter(({ write }) => this.#options.isAwaited(write));
+    this.#gathered = gathered.slice();
+    const writes = takeFront(gathered, this.#options.writesMax).map(({ write }) => write);
+    if (gathered.length > 0 || performance.now() < this.#restsUntil) return this.#leave([]);
+    this.#gathered = [];
+    this.#underWay = writes.length;
+    await this.#settle(writes);
+    this.#underWay = 0;
   }
 
   async #settle(writes: readonly Write[]): Promise<void> {
