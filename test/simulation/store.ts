@@ -2,7 +2,7 @@
 // packages/store, and all of the product above it, runs as it is.
 
 import type { ConnectionOptions, PoolUsage, Row, Statement, StatementResult } from '@sluice/store';
-import { DatabaseError, reconnectDelayMs } from '@sluice/store';
+import { awaitedOf, DatabaseError, reconnectDelayMs } from '@sluice/store';
 import { Connection, connectionLoss, network } from './network.ts';
 
 const answerTimeoutMs = 35_000;
@@ -43,9 +43,12 @@ export class Session {
     { answerTimeoutMs = this.#answerTimeoutMs }: { answerTimeoutMs?: number } = {},
   ): Promise<StatementResult[]> {
     this.#sentAt = performance.now();
-    const settled = await Promise.allSettled(
-      statements.map(({ name, values = [] }) => this.#connection.send(name, values, answerTimeoutMs)),
+    const sent = statements.map(({ name, values = [] }) =>
+      this.#connection.send(name, values, answerTimeoutMs),
     );
+    const count = awaitedOf(statements);
+    for (const hint of sent.slice(count)) hint.catch(() => undefined);
+    const settled = await Promise.allSettled(sent.slice(0, count));
     this.#sentAt = null;
     return settled.map((outcome, index) => {
       const { name = '', isOptional = false } = statements[index] ?? {};

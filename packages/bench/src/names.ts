@@ -6,8 +6,8 @@ export type WorkloadName = (typeof workloadNames)[number];
 
 /**
  * `coordinated` takes the number of writer sessions from the options; `coordinated-1`, `-2` and `-4` name their own, so
- * that one run can compare them. `coordinated-held` is the same as `coordinated`, while a transaction of somebody else
- * stays open, and `coordinated-intake` one whose nodes bring every write into the intake, however few there are.
+ * that one run can compare them. In `coordinated-intake` nodes bring every write into the intake, however few there are;
+ * `coordinated-held` is the same, while a transaction of somebody else stays open.
  */
 export const contenderNames = [
   'seed-direct',
@@ -45,7 +45,7 @@ export function isCoordinated(name: string): boolean {
 
 /** Its nodes settle nothing themselves. */
 export function hasFastPath(name: string): boolean {
-  return !name.endsWith('-intake');
+  return !/-(intake|held)$/.test(name);
 }
 
 /** Beside it a transaction that sees what was there before stays open all the time. */

@@ -11,5 +11,6 @@ export * from './roles.ts';
 export * from './reconnect-delay.ts';
 export { urlWithTls, type TlsFiles } from './tls.ts';
 export { SessionPool, type SessionPoolOptions } from './session-pool.ts';
-export { Session, type Row, type Statement, type StatementResult } from './session.ts';
+export { Session, type Row, type StatementResult } from './session.ts';
+export { awaitedOf, type Statement } from './statement.ts';
 export { isTransactionPooled, type ConnectionOptions } from './connection.ts';

@@ -54,6 +54,21 @@ describe('a session', () => {
     isConnectionLoss: true,
   }) as DatabaseError;
 
+  test('waits for no hint behind a COMMIT, and for every other statement', async () => {
+    const { session } = await setup();
+    const holder = await openConnection(database.url);
+    await holder.query('begin; lock table sluice.awaited in access exclusive mode');
+    const hint = { name: 'hintAwaited', values: [[crypto.randomUUID()], ['']], isOptional: true };
+    const [begin, commit] = await session.flight([{ name: 'begin' }, { name: 'commit' }, hint]);
+    expect([begin?.command, commit?.command]).toEqual(['BEGIN', 'COMMIT']);
+    let isOver = false;
+    const alone = session.flight([hint]).then(() => (isOver = true));
+    expect(await sql(database.url, `select 1 as n`)).toEqual([{ n: 1 }]);
+    expect(isOver).toBe(false);
+    await holder.query('rollback');
+    await alone;
+  });
+
   test('tells nothing of the rows that an error is about', async () => {
     const { session } = await setup();
     const insert = (): Promise<unknown> =>

@@ -8,14 +8,7 @@ import { parametersOf } from './array-literal.ts';
 import { connectClient, isTransactionPooled, settingsText, type ConnectionOptions } from './connection.ts';
 import { DatabaseError, reduceError } from './database-error.ts';
 import { query } from './queries.ts';
-
-export interface Statement {
-  /** Name of a query in sql/queries, or `begin`, `commit`, `rollback`. */
-  name: string;
-  values?: readonly unknown[];
-  /** A failure of this statement fails nothing else: for hints behind a COMMIT. @default false */
-  isOptional?: boolean;
-}
+import { awaitedOf, type Statement } from './statement.ts';
 
 export type Row = Record<string, unknown>;
 
@@ -122,16 +115,17 @@ export class Session {
   /**
    * Sends all statements at once and waits for every answer. Throws the first error in order of the statements, as
    * the later ones only say that the transaction is aborted. A `commit` that the server answered with ROLLBACK is an
-   * error too.
+   * error too. What is optional behind a `commit` is not waited for.
    */
   async flight(
     statements: readonly Statement[],
     { answerTimeoutMs }: FlightOptions = {},
   ): Promise<StatementResult[]> {
     this.#sentAt = performance.now();
-    const settled = await Promise.allSettled(
-      statements.map((statement) => this.#send(statement, answerTimeoutMs)),
-    );
+    const sent = statements.map((statement) => this.#send(statement, answerTimeoutMs));
+    const count = awaitedOf(statements);
+    for (const hint of sent.slice(count)) hint.catch(() => undefined);
+    const settled = await Promise.allSettled(count === sent.length ? sent : sent.slice(0, count));
     this.#sentAt = null;
     return settled.map((outcome, index) => {
       const { name = '', isOptional = false } = statements[index] ?? {};
