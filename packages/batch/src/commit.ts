@@ -6,6 +6,7 @@
 import type { Outcome, Write, WriteHeader } from '@sluice/protocol';
 import { packIds } from '@sluice/protocol';
 import type { Statement } from '@sluice/store';
+import type { Cascade } from './cascade.ts';
 import type { DocumentChange, Plan } from './plan.ts';
 
 /** A write that is set aside with the error that it met alone. */
@@ -125,12 +126,7 @@ export function commitStatements(plan: Plan, options: CommitOptions): Statement[
 
 function settledValues(plan: Plan, options: CommitOptions): unknown[] {
   const { creates, cascade, outcomes } = plan;
-  const aliases = creates.flatMap(({ state: { documentId, referentialId, superclassId, lane } }) =>
-    [referentialId, superclassId].flatMap((id) =>
-      id === null ? [] : [{ referentialId: id, documentId, lane }],
-    ),
-  );
-  aliases.push(...(cascade?.addedAliases ?? []));
+  const aliases = addedAliasesOf(plan);
   const references = [...plan.addedReferences, ...(cascade?.addedReferences ?? [])];
   const created = new Set(creates.map(({ writeId }) => writeId));
   return [
@@ -144,6 +140,16 @@ function settledValues(plan: Plan, options: CommitOptions): unknown[] {
     references.map((row) => row.referentialId),
     references.map((row) => row.lane),
   ];
+}
+
+/** The identities by which documents are known from now on. */
+function addedAliasesOf({ creates, cascade }: Plan): Cascade['addedAliases'] {
+  const aliases = creates.flatMap(({ state: { documentId, referentialId, superclassId, lane } }) =>
+    [referentialId, superclassId].flatMap((id) =>
+      id === null ? [] : [{ referentialId: id, documentId, lane }],
+    ),
+  );
+  return [...aliases, ...(cascade?.addedAliases ?? [])];
 }
 
 /** The answers, for `settleWrites` and `insertOutcomes`. */
@@ -170,11 +176,8 @@ export function outcomeValues(
 }
 
 /** A hint to the writers, if anybody awaits an identity that the plan brings: for who keeps no account of blocked writes. */
-export function awaitedHintStatements({ creates, cascade }: Plan): Statement[] {
-  const ids = creates.flatMap(({ state: { referentialId, superclassId } }) =>
-    superclassId === null ? [referentialId] : [referentialId, superclassId],
-  );
-  for (const alias of cascade?.addedAliases ?? []) ids.push(alias.referentialId);
+export function awaitedHintStatements(plan: Plan): Statement[] {
+  const ids = addedAliasesOf(plan).map(({ referentialId }) => referentialId);
   return ids.length === 0 ? [] : [{ name: 'hintAwaited', values: [ids, packIds(ids)], isOptional: true }];
 }
 

@@ -38,12 +38,11 @@ export async function settleAtOnce(
       prefix: [{ name: 'begin' }, { name: 'lockFreeTerms', values: [lanes] }],
     });
     const read = performance.now();
-    const plan = planBatch(writes, facts, options);
+    const plan = facts.freeLanes.size < lanes.length ? null : planBatch(writes, facts, options);
     const planned = performance.now();
-    const isBusy = facts.freeLanes.size < lanes.length;
-    if (isBusy || !isFit(plan)) {
+    if (plan === null || !isFit(plan)) {
       await session.flight([{ name: 'rollback' }]);
-      return isBusy ? 'busy' : 'unfit';
+      return plan === null ? 'busy' : 'unfit';
     }
     report.transactions = 1;
     await commitPlan(session, memoryOrigin(writes), plan, report, options);

@@ -88,11 +88,9 @@ export class FastPath {
   }
 
   async #next(): Promise<void> {
-    const gathered = this.#gathered.filter(({ write }) => this.#options.isAwaited(write));
-    this.#gathered = gathered.slice();
-    const writes = takeFront(gathered, this.#options.writesMax).map(({ write }) => write);
-    if (gathered.length > 0 || performance.now() < this.#restsUntil) return this.#leave([]);
-    this.#gathered = [];
+    this.#gathered = this.#gathered.filter(({ write }) => this.#options.isAwaited(write));
+    const writes = takeFront(this.#gathered, this.#options.writesMax).map(({ write }) => write);
+    if (this.#gathered.length > 0 || performance.now() < this.#restsUntil) return this.#leave(writes);
     this.#underWay = writes.length;
     await this.#settle(writes);
     this.#underWay = 0;
@@ -127,8 +125,6 @@ export class FastPath {
 
   /** Gives back these, and behind them all that has gathered. */
   #leave(writes: readonly Write[]): void {
-    const left = [...writes, ...this.#gathered.splice(0).map(({ write }) => write)];
-    this.#underWay = 0;
-    this.#options.onLeft(left);
+    this.#options.onLeft([...writes, ...this.#gathered.splice(0).map(({ write }) => write)]);
   }
 }

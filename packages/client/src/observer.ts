@@ -23,7 +23,7 @@ export interface ClientObserver {
   taken(seconds: number): void;
   /** A write's outcome was read so long after it was settled; null: nobody asked how long. */
   completed(seconds: number | null, foundBy: FoundBy): void;
-  /** `direct` and `local` mode: a batch is settled. */
+  /** A batch is settled by this node: in `direct` and `local` mode, round a full intake, or on the fast path. */
   settled(report: BatchReport): void;
 }
 
