@@ -22,6 +22,8 @@ export interface BenchOptions extends ConditionLists {
   sessions: number;
   databases: DatabaseChoice;
   flushDelayMs: number;
+  /** Settings of the embedded server, by name. */
+  postgres: Readonly<Record<string, string>>;
   rttMs: number;
   databaseUrl: string | null;
   dataDir: string | null;
@@ -88,6 +90,7 @@ const reportedOptions = [
   'batchWritesMax',
   'backlog',
   'flushDelayMs',
+  'postgres',
   'rttMs',
 ] as const;
 
@@ -106,6 +109,7 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
     databaseUrl: options.databaseUrl,
     dataDir: options.dataDir,
     flushDelayMs: options.flushDelayMs,
+    settings: options.postgres,
     withStatements: options.profileFolder !== null && options.databaseUrl === null,
   });
   try {

@@ -14,6 +14,8 @@ export interface ServerOptions {
   dataDir: string | null;
   /** Every commit takes so much longer: a slow disk. */
   flushDelayMs: number;
+  /** Of the embedded one, by name, over those of every run: `{ autovacuum_naptime: '1min' }`. */
+  settings: Readonly<Record<string, string>>;
   /** Count the time of each statement. */
   withStatements: boolean;
 }
@@ -51,6 +53,7 @@ const reportedSettings = [
   'commit_delay',
   'commit_siblings',
   'autovacuum',
+  'autovacuum_naptime',
   'jit',
   'max_connections',
   'data_checksums',
@@ -62,10 +65,12 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   if (databaseUrl !== null) {
     if (flushDelayMs > 0)
       throw new Error('Cannot delay the flushes of a given server: leave --database-url out');
+    if (Object.keys(options.settings).length > 0)
+      throw new Error('Cannot change the settings of a given server: leave --database-url or --postgres out');
     return {
       url: databaseUrl,
       pid: null,
-      facts: await readFacts(databaseUrl, null),
+      facts: await readFacts(databaseUrl, null, reportedSettings),
       stop: () => Promise.resolve(),
     };
   }
@@ -87,6 +92,7 @@ export async function openServer(options: ServerOptions): Promise<Server> {
           track_wal_io_timing: 'on',
         }
       : {}),
+    ...options.settings,
   };
   const server = await startEmbeddedPostgres({ dataDir, settings });
   const stop = async (): Promise<void> => {
@@ -95,21 +101,26 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   };
   try {
     const flush = measureFlushLatency(dataDir);
-    return { url: server.url, pid: server.pid, facts: await readFacts(server.url, flush), stop };
+    const facts = await readFacts(server.url, flush, [...reportedSettings, ...Object.keys(options.settings)]);
+    return { url: server.url, pid: server.pid, facts, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function readFacts(url: string, flush: FlushLatency | null): Promise<ServerFacts> {
+async function readFacts(
+  url: string,
+  flush: FlushLatency | null,
+  settingNames: readonly string[],
+): Promise<ServerFacts> {
   const client = new pg.Client({ connectionString: url, application_name: 'sluice bench' });
   await client.connect();
   try {
     const { rows: version } = await client.query<{ server_version: string }>('show server_version');
     const { rows: settings } = await client.query<{ name: string; value: string }>(
       'select name, current_setting(name) as value from pg_settings where name = any($1) order by name',
-      [reportedSettings],
+      [settingNames],
     );
     const took: number[] = [];
     for (let index = 0; index < 300; index++) {

@@ -23,7 +23,10 @@ interface LaneGauge {
   isLeaderless: boolean;
   isOverloaded: boolean;
   oldestSeconds: number;
-  /** Nothing was ready up to this position: the next look begins behind it. */
+  /**
+   * Nothing was ready up to this position: the next look begins behind it. What was not committed yet, or wakes, may appear
+   * below and is not seen; where a lane does not get on, what comes after it is.
+   */
   front: number;
 }
 
@@ -37,8 +40,6 @@ const lookShare = 0.05;
 /** but nobody is refused for longer than this by what a slow look has found, or one of a process that got no time. */
 const lookPauseMaxMs = 10_000;
 const retryAfterSecondsMax = 30;
-/** Every so often a look leaves nothing out. */
-const fullLookEvery = 30;
 
 export class IntakeGauge {
   readonly #options: IntakeGaugeOptions;
@@ -46,7 +47,6 @@ export class IntakeGauge {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #nextLookAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | null = null;
-  #looks = 0;
 
   constructor(options: IntakeGaugeOptions) {
     this.#options = options;
@@ -87,10 +87,9 @@ export class IntakeGauge {
 
   async #look(): Promise<void> {
     const began = performance.now();
-    // What was not committed yet may appear below; where a transaction is open elsewhere, so are all rows that are dead.
-    const isFull = this.#looks++ % fullLookEvery === 0;
     try {
-      const fronts = [...this.#lanes.values()].map(({ front }) => (isFull ? 0 : front));
+      // Below them are all rows that are dead, while a transaction is open elsewhere.
+      const fronts = [...this.#lanes.values()].map(({ front }) => front);
       const rows = await this.#options.run('readGauge', [[...this.#lanes.keys()], fronts]);
       const now = (this.#lookedAt = performance.now());
       for (const row of rows) this.#take(row, now);

@@ -97,6 +97,7 @@ export class CrashGuard {
 
   /** Tries the next part. Innocent lanes come first: all that the killer's lane has to wait for is one more death. */
   async step(): Promise<void> {
+    if (this.#trials.length === 0 && this.#cleared.length === 0) await this.#divide();
     const trial = this.#trials[0];
     if (trial !== undefined) {
       await this.#try(trial);
@@ -104,7 +105,12 @@ export class CrashGuard {
     } else if (this.#cleared.length > 0) {
       await this.#session.run('clearSuspicion', [this.#cleared, this.#termsOf(this.#cleared)]);
       this.#cleared = [];
-    } else if (this.#unmarked.size > 0) {
+    }
+  }
+
+  /** Finds what is to be tried next. */
+  async #divide(): Promise<void> {
+    if (this.#unmarked.size > 0) {
       const lanes = [...this.#unmarked];
       const { batchWritesMax } = this.#options;
       this.#trials = inHalves(await this.#readFronts(lanes, batchWritesMax), batchWritesMax);

@@ -66,6 +66,33 @@ describe("a watch over another writer's session", () => {
     ).toEqual([{ pid }]);
   });
 
+  test('turns to another at once', async () => {
+    const { pid, watch, onEnded } = await setup();
+    const other = await openConnection(database.url);
+    const { rows } = await other.query<{ pid: number }>(
+      'select pg_backend_pid() as pid, pg_advisory_lock(1936486758, pg_backend_pid())',
+    );
+    /** The backends that wait for the end of a session. */
+    const waitersFor = async (session: number | undefined) => {
+      const found = await sql(
+        database.url,
+        `select pid from pg_locks where classid = 1936486758 and objid = $1 and not granted
+         and database = (select oid from pg_database where datname = current_database())`,
+        [session],
+      );
+      return found.map((row) => row['pid']);
+    };
+    const [before] = await waitersFor(pid);
+    watch.follow(rows[0]?.pid ?? 0);
+    await eventually(async () => expect(await waitersFor(rows[0]?.pid)).toHaveLength(1));
+    // Not when the wait before had come to its end.
+    expect(await waitersFor(rows[0]?.pid)).not.toContain(before);
+    await eventually(async () => expect(await waitersFor(pid)).toEqual([]));
+    expect(onEnded).not.toHaveBeenCalled();
+    await sql(database.url, 'select pg_terminate_backend($1)', [rows[0]?.pid]);
+    await eventually(() => expect(onEnded).toHaveBeenCalledOnce());
+  });
+
   test('lets vacuum go on', async () => {
     await setup();
     const [before] = await waits();

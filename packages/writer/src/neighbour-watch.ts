@@ -33,11 +33,14 @@ export class NeighbourWatch {
     this.#options = options;
   }
 
-  /** Watches this session from now on, once a wait for another is over; null: none. */
+  /** Watches this session from now on, and no other; null: none, once a wait is over. */
   follow(pid: number | null): void {
     // A session beats for the last time while its writer stops.
     if (this.#isStopped) return;
+    const isOther = pid !== null && this.#pid !== null && pid !== this.#pid;
     this.#pid = pid;
+    // A wait can be ended only with its connection.
+    if (isOther) this.#session?.abandon();
     if (pid !== null && !this.#isRunning) void this.#run();
   }
 
@@ -51,13 +54,16 @@ export class NeighbourWatch {
   async #run(): Promise<void> {
     this.#isRunning = true;
     for (let failures = 0; this.#pid !== null;) {
+      const pid: number = this.#pid;
       try {
-        await this.#wait(this.#pid);
+        await this.#wait(pid);
         failures = 0;
       } catch {
         await this.#close();
+        const isOther = this.#pid !== pid && this.#pid !== null;
         // Beats go on meanwhile, which tell whoever is concerned that the database is away.
-        if (!this.#isStopped) await pause(reconnectDelayMs(failures++), undefined, { ref: false });
+        if (!this.#isStopped && !isOther)
+          await pause(reconnectDelayMs(failures++), undefined, { ref: false });
       }
     }
     await this.#close();

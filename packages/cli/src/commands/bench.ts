@@ -172,6 +172,17 @@ const settings = {
     form: 'milliseconds such as 2ms',
     schema: milliseconds,
   }),
+  postgres: setting<Record<string, string>>({
+    flags: '--postgres <settings>',
+    variables: ['SLUICE_BENCH_POSTGRES'],
+    description: 'of the embedded server, e.g. shared_buffers=1GB,wal_compression=lz4',
+    form: 'name=value, with commas between them',
+    schema: z
+      .string()
+      .transform((text) => text.split(',').map((part) => part.split('=')))
+      .pipe(z.array(z.tuple([z.string().regex(/^[a-z_][a-z_0-9.]*$/), z.string().min(1)])))
+      .transform((pairs) => Object.fromEntries(pairs)),
+  }),
   rtt: setting<number>({
     flags: '--rtt <ms>',
     variables: ['SLUICE_BENCH_RTT'],
@@ -232,6 +243,7 @@ export const benchCommand = () =>
           ),
           warmupSeconds: values.warmup,
           flushDelayMs: values.flushDelay ?? 0,
+          postgres: values.postgres ?? {},
           rttMs: values.rtt ?? 0,
           databaseUrl: values.databaseUrl ?? null,
           dataDir: values.dataDir ?? null,
