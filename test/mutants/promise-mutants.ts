@@ -22,7 +22,7 @@ const memory = 'packages/client/src/memory-path.ts';
 const session = 'packages/writer/src/lane-session.ts';
 const elector = 'packages/writer/src/elector.ts';
 const blocked = 'packages/writer/src/blocked-writes.ts';
-const statements = 'test/simulation/statements.ts';
+const statements = 'test/simulation/statements/commit.ts';
 
 const withoutGuard = (name: string): Fault => ({
   file: 'test/simulation/guards.ts',

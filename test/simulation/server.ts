@@ -3,7 +3,7 @@
 
 import type { DatabaseError, Row } from '@sluice/store';
 import { clock, type SimulatedProcess } from './clock.ts';
-import { statements } from './statements.ts';
+import { statements } from './statements/index.ts';
 import {
   Access,
   createTables,

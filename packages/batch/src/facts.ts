@@ -78,6 +78,8 @@ export interface ReadFactsOptions {
   withAhead: boolean;
   /** Statements to send ahead, in the same round trip. @default none */
   prefix?: readonly Statement[];
+  /** Where fewer lanes than this are free no document is locked, and nothing more is read. @default 0 */
+  lanesNeeded?: number;
 }
 
 /** How often facts are read again because a document changed hands while its lock was awaited. */
@@ -105,7 +107,7 @@ export async function readFacts(
         if (owner !== undefined) documentIds.add(owner);
       }
     }
-    if (documentIds.size === 0) return facts;
+    if (documentIds.size === 0 || facts.freeLanes.size < (options.lanesNeeded ?? 0)) return facts;
     const ids = [...documentIds];
     const statements: Statement[] = [
       { name: 'lockDocuments', values: [ids] },

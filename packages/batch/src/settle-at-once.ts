@@ -36,6 +36,7 @@ export async function settleAtOnce(
       withAhead: true,
       // The locks are taken in a statement of their own: what is read after it sees every batch that was before.
       prefix: [{ name: 'begin' }, { name: 'lockFreeTerms', values: [lanes] }],
+      lanesNeeded: lanes.length,
     });
     const read = performance.now();
     const plan = facts.freeLanes.size < lanes.length ? null : planBatch(writes, facts, options);

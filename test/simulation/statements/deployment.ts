@@ -1,0 +1,46 @@
+// Agreement, who writes, and rows for people.
+
+import { now, read, type Statement, unnest } from './rows.ts';
+
+export const deploymentStatements = {
+  *proposeSettings(call) {
+    yield* call.access.insert('setting', unnest(['name', 'value'], call.values), 'nothing');
+    return [];
+  },
+  readSettings: read(({ access, server }) => [
+    ...access.select('setting'),
+    { name: 'schema_version', value: String(server.schemaVersion) },
+  ]),
+  maySettle: read(() => [{ may_settle: true }]),
+  *createLanes(call) {
+    const lanes = Array.from({ length: call.values[0] as number }, (_, lane) => ({
+      lane,
+      term: 0,
+      paused_at: null,
+      led_since: null,
+      leased_until: null,
+      writer_id: null,
+      suspect_since: null,
+      tried: [],
+      tried_alone: 0,
+      left_at: now(),
+    }));
+    yield* call.access.insert('lane', lanes, 'nothing');
+    return [];
+  },
+  *registerWriter({ access, values }) {
+    yield* access.insert('writer', [{ writer_id: values[0] }], 'nothing');
+    return [];
+  },
+  noteSession: read(() => []),
+  isBackendWorking: read(({ server, values }) => [
+    { is_working: [...server.sessions].some(({ pid, isAtWork }) => pid === values[0] && isAtWork) },
+  ]),
+  retireWriter: read(() => []),
+  forgetWriters: read(() => []),
+  forgetOutcomes: read(() => []),
+  forgetKeys: read(() => []),
+  forgetLeases: read(() => []),
+  noteRetry: read(() => []),
+  forgetRetry: read(() => []),
+} satisfies Record<string, Statement>;

@@ -1,0 +1,139 @@
+// What a batch has to know.
+
+import { guards } from '../guards.ts';
+import type { Values } from '../tables.ts';
+import {
+  by,
+  isBlocked,
+  keyRows,
+  list,
+  provides,
+  read,
+  type Statement,
+  strings,
+  text,
+  texts,
+  unnest,
+} from './rows.ts';
+
+/** Writes that stand before others in the order of a document. */
+function readBefore(counts: (row: Values) => boolean): Statement {
+  return read(({ access, values }) => {
+    const named = new Set<unknown>(list(values[0]));
+    const meant = new Set<unknown>(list(values[1]));
+    const own = strings(values[2] ?? []);
+    for (const row of access.select('document', ({ document_id }) => meant.has(document_id))) {
+      named.add(row['referential_id']);
+      if (row['superclass_id'] !== null) named.add(row['superclass_id']);
+    }
+    const identities = new Set<unknown>(list(values[0]));
+    for (const row of access.select('alias', ({ referential_id }) => identities.has(referential_id)))
+      meant.add(row['document_id']);
+    return access
+      .select(
+        'intake',
+        (row) =>
+          counts(row) &&
+          !own.has(text(row, 'write_id')) &&
+          (named.has(row['referential_id']) ||
+            named.has(row['superclass_id']) ||
+            meant.has(row['document_id'])),
+      )
+      .map((row) => {
+        const [held] = access.select('document', ({ document_id }) => document_id === row['document_id']);
+        return {
+          write_id: row['write_id'],
+          position: row['position'],
+          document_id: row['document_id'],
+          referential_id: row['referential_id'],
+          superclass_id: row['superclass_id'],
+          held_referential_id: held?.['referential_id'] ?? null,
+          held_superclass_id: held?.['superclass_id'] ?? null,
+        };
+      });
+  });
+}
+
+export const factsStatements = {
+  readAliases: read(({ access, values }) => {
+    const own = strings(values[2]);
+    const aliasOf = (id: string): Values | undefined =>
+      access.select('alias', (row) => row['referential_id'] === id)[0];
+    const provided = texts(values[0]).flatMap((id) => {
+      const alias = aliasOf(id);
+      return alias === undefined
+        ? []
+        : [{ referential_id: id, document_id: alias['document_id'], is_pending: false }];
+    });
+    const referred = texts(values[1]).map((id) => {
+      const alias = aliasOf(id);
+      const is_pending =
+        alias === undefined &&
+        access.exists('intake', (row) => provides(row, id) && !own.has(text(row, 'write_id')));
+      return { referential_id: id, document_id: alias?.['document_id'] ?? null, is_pending };
+    });
+    return [...provided, ...referred];
+  }),
+  *lockDocuments({ access, values }) {
+    const ids = strings(values[0]);
+    const rank = new Map([...ids].map((id, index) => [id, index]));
+    const order = guards.lockOrder
+      ? by('document_id')
+      : (one: Values, other: Values) =>
+          (rank.get(text(one, 'document_id')) ?? 0) - (rank.get(text(other, 'document_id')) ?? 0);
+    const rows = yield* access.lockAll(
+      'document',
+      (row) => ids.has(text(row, 'document_id')),
+      'noKeyUpdate',
+      order,
+    );
+    return rows.map(({ row }) => ({ ...row, body: null }));
+  },
+  readReferences: read(({ access, values }) => {
+    const ids = strings(values[0]);
+    const referred = new Map<string, string[]>();
+    for (const row of access.select('reference', (each) => ids.has(text(each, 'document_id')))) {
+      const id = text(row, 'document_id');
+      referred.set(id, [...(referred.get(id) ?? []), text(row, 'referential_id')]);
+    }
+    return [...referred].map(([document_id, reference_ids]) => ({ document_id, reference_ids }));
+  }),
+  readReferrers: read(({ access, values }) => {
+    const ids = strings(values[0]);
+    return access
+      .select('alias', (alias) => ids.has(text(alias, 'document_id')))
+      .flatMap((alias) =>
+        access
+          .select(
+            'reference',
+            (row) =>
+              row['referential_id'] === alias['referential_id'] &&
+              row['document_id'] !== alias['document_id'],
+          )
+          .slice(0, values[1] as number)
+          .flatMap((row) =>
+            access
+              .select('document', ({ document_id }) => document_id === row['document_id'])
+              .map(({ resource }) => ({
+                document_id: alias['document_id'],
+                referrer_id: row['document_id'],
+                resource,
+              })),
+          ),
+      );
+  }),
+  readKeys: read(({ access, values }) =>
+    unnest(['client', 'key'], values).flatMap((wanted) =>
+      keyRows(access, wanted['client'], wanted['key']).map((row) => ({ ...row, ...wanted })),
+    ),
+  ),
+  readSettled: read(({ access, values }) => {
+    const ids = strings(values[0]);
+    return access
+      .select('outcome', (row) => ids.has(text(row, 'write_id')))
+      .map(({ write_id }) => ({ write_id }));
+  }),
+  readArrival: read(({ server }) => [{ position: server.position }]),
+  readBlockedKeys: readBefore(isBlocked),
+  readAhead: readBefore(() => true),
+} satisfies Record<string, Statement>;

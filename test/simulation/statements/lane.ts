@@ -1,0 +1,199 @@
+// Who leads which lanes.
+
+import type { Row } from '@sluice/store';
+import { clock } from '../clock.ts';
+import type { Server } from '../server.ts';
+import type { Access, Steps, Values } from '../tables.ts';
+import {
+  by,
+  byPosition,
+  type Call,
+  isBlocked,
+  lanesOf,
+  now,
+  number,
+  numbers,
+  read,
+  type Statement,
+  unnest,
+} from './rows.ts';
+
+const laneLock = 1_936_486_757;
+
+const sessionLock = 1_936_486_758;
+
+const later = (milliseconds: unknown): string =>
+  new Date(clock.epochMs + (milliseconds as number)).toISOString();
+
+/** A time that is over, or none. */
+const isPast = (time: unknown): boolean => time === null || Date.parse(time as string) <= clock.epochMs;
+
+function inTerms(lanes: unknown, terms: unknown): (row: Values) => boolean {
+  const led = new Map(unnest(['lane', 'term'], [lanes, terms]).map(({ lane, term }) => [lane, term]));
+  return (row) => led.has(row['lane']) && led.get(row['lane']) === row['term'];
+}
+
+export function ledLanes(access: Access, server: Server): Set<number> {
+  const leased = access.select('lane', (row) => !isPast(row['leased_until']));
+  return new Set([...server.locksOf(laneLock), ...leased.map((row) => number(row, 'lane'))]);
+}
+
+function* openLanes(
+  { access, values, session }: Call,
+  more: () => Values,
+  isFree: (row: Values) => boolean = () => true,
+): Steps<Row[]> {
+  const lanes = numbers(values[0]);
+  const opened = yield* access.update(
+    'lane',
+    (row) => lanes.has(number(row, 'lane')) && isFree(row),
+    (row) => ({
+      term: number(row, 'term') + 1,
+      writer_id: values[1],
+      session_pid: session.pid,
+      led_since: now(),
+      suspect_since: row['writer_id'] === null ? row['suspect_since'] : (row['suspect_since'] ?? now()),
+      ...more(),
+    }),
+    by('lane'),
+  );
+  return opened.map((row) => ({
+    lane: row['lane'],
+    term: row['term'],
+    is_suspect: row['suspect_since'] !== null,
+    tried: [...(row['tried'] as string[])],
+    tried_alone: row['tried_alone'],
+  }));
+}
+
+export const laneStatements = {
+  retireSession: read(({ session }) => {
+    session.unlock(sessionLock, session.pid);
+    return [{ retired: true }];
+  }),
+  *awaitSessionEnd({ values, server }) {
+    const pid = values[0] as number;
+    if (server.locksOf(sessionLock).includes(pid)) yield server.untilUnlocked(sessionLock, pid, 900);
+    return [{ has_ended: !server.locksOf(sessionLock).includes(pid) }];
+  },
+  announceSession: read(({ session }) => [{ announced: session.tryLock(sessionLock, session.pid) }]),
+  tryLanes: read(({ session, values }) =>
+    lanesOf(values[0])
+      .filter((lane) => session.tryLock(laneLock, lane))
+      .map((lane) => ({ lane })),
+  ),
+  unlockLanes: read(({ session, values }) => {
+    for (const lane of lanesOf(values[0])) session.unlock(laneLock, lane);
+    return [{}];
+  }),
+  *lockTerms({ access, values }) {
+    const lanes = numbers(values[0]);
+    const rows = yield* access.lockAll(
+      'lane',
+      (row) => lanes.has(number(row, 'lane')),
+      'noKeyUpdate',
+      by('lane'),
+    );
+    return rows.map(({ row }) => ({
+      lane: row['lane'],
+      term: row['term'],
+      is_paused: row['paused_at'] !== null,
+    }));
+  },
+  *lockFreeTerms({ access, values }) {
+    const lanes = numbers(values[0]);
+    const isMeant = (row: Values): boolean => lanes.has(number(row, 'lane')) && row['paused_at'] === null;
+    const rows = yield* access.lockAll('lane', isMeant, 'noKeyUpdate', by('lane'), 'skip');
+    return rows.map(({ row }) => ({ lane: row['lane'] }));
+  },
+  *openTerms(call) {
+    return yield* openLanes(call, () => ({}));
+  },
+  *takeLeases(call) {
+    const lease = { leased_until: later(call.values[2]) };
+    return yield* openLanes(
+      call,
+      () => lease,
+      (row) => isPast(row['leased_until']),
+    );
+  },
+  *renewLeases({ access, values: [sessionId, writerId, lanes, terms, leaseMs] }) {
+    access.transaction.isUnflushed = true;
+    const session = { session_id: sessionId, writer_id: writerId, alive_until: later(leaseMs) };
+    const known = yield* access.update(
+      'lease_session',
+      (row) => row['session_id'] === sessionId,
+      () => session,
+    );
+    if (known.length === 0) yield* access.insert('lease_session', [session], 'nothing');
+    const isMine = inTerms(lanes, terms);
+    const renewed = yield* access.update(
+      'lane',
+      isMine,
+      () => ({ leased_until: later(leaseMs) }),
+      by('lane'),
+    );
+    return renewed.map(({ lane }) => ({ lane }));
+  },
+  *endLease({ access, values }) {
+    yield* access.remove('lease_session', (row) => row['session_id'] === values[0]);
+    return [];
+  },
+  *closeTerms({ access, values }) {
+    yield* access.update('lane', inTerms(values[0], values[1]), () => ({
+      writer_id: null,
+      session_pid: null,
+      led_since: null,
+      leased_until: null,
+      left_at: now(),
+    }));
+    return [];
+  },
+  readFronts: read(({ access, values }) =>
+    lanesOf(values[0])
+      .flatMap((lane) =>
+        access
+          .select('intake', (row) => row['lane'] === lane && !isBlocked(row))
+          .sort(byPosition)
+          .slice(0, values[1] as number),
+      )
+      .sort(byPosition)
+      .map(({ lane, write_id }) => ({ lane, write_id })),
+  ),
+  *markTrial({ access, values: [lanes, terms, ofLanes, ids, isAlone] }) {
+    const writes = unnest(['lane', 'write_id'], [ofLanes, ids]);
+    const marked = yield* access.update('lane', inTerms(lanes, terms), (row) => {
+      const tried = writes.filter(({ lane }) => lane === row['lane']).map((write) => write['write_id']);
+      const isSame = JSON.stringify(row['tried']) === JSON.stringify(tried);
+      return { tried, tried_alone: isAlone !== true ? 0 : isSame ? number(row, 'tried_alone') + 1 : 1 };
+    });
+    return marked.map(() => ({}));
+  },
+  *clearSuspicion({ access, values }) {
+    yield* access.update('lane', inTerms(values[0], values[1]), () => ({
+      suspect_since: null,
+      tried: [],
+      tried_alone: 0,
+    }));
+    return [];
+  },
+  beat: read(({ access, server, values }) => {
+    const led = numbers(values[0]);
+    const isLease = values[2] === true;
+    const has = (where: (row: Values) => boolean): boolean => access.exists('intake', where);
+    const alive = access.select('lease_session', (row) => !isPast(row['alive_until']));
+    const leased = access.select('lane', (row) => !isPast(row['leased_until']));
+    return [
+      {
+        leasing_sessions: isLease ? alive.length : null,
+        session_pids: isLease ? null : server.locksOf(sessionLock).sort((a, b) => a - b),
+        led_lanes: isLease ? leased.map(({ lane }) => lane) : server.locksOf(laneLock),
+        paused_lanes: [],
+        is_draining: false,
+        has_ready: has((row) => led.has(number(row, 'lane')) && !isBlocked(row)),
+        has_blocked: has((row) => led.has(number(row, 'lane')) && isBlocked(row)),
+        has_blocked_elsewhere: has((row) => !led.has(number(row, 'lane')) && isBlocked(row)),
+      },
+    ];
+  }),
+} satisfies Record<string, Statement>;
