@@ -8,6 +8,7 @@ const single: ConditionLists = {
   writers: [1],
   nodes: [1],
   batchWritesMax: [512],
+  poolMax: [32],
   backlog: [100_000],
 };
 

@@ -13,6 +13,8 @@ export interface Conditions {
   /** Processes that the clients are divided over; over HTTP, API nodes. */
   nodes: number;
   batchWritesMax: number;
+  /** Connections that all processes of a contender share, where each write has one of its own. */
+  poolMax: number;
   /** Writes waiting when the writers start: `backlog` only. */
   backlog: number;
 }
@@ -34,6 +36,7 @@ export const axisUnits: Readonly<Record<AxisName, string>> = {
   writers: 'writer processes',
   nodes: 'processes of clients',
   batchWritesMax: 'writes in a batch at most',
+  poolMax: 'connections in the pool',
   backlog: 'writes waiting at the start',
 };
 
@@ -44,6 +47,7 @@ const flags: Readonly<Record<AxisName, string>> = {
   writers: '--writers',
   nodes: '--nodes',
   batchWritesMax: '--batch-writes-max',
+  poolMax: '--pool-max',
   backlog: '--backlog',
 };
 

@@ -6,7 +6,7 @@ import { CounterReader } from './database-counters.ts';
 import type { MeasureOptions, Measurement } from './measure.ts';
 import type { SettledBatch } from './process/task.ts';
 import { startWriters, throughProxy, type Start } from './start-processes.ts';
-import { believe, rateOf, readUsage, usageOf, watchDeadTuples } from './usage.ts';
+import { believe, rateOf, readUsage, usageOf, DeadTuplesWatch } from './usage.ts';
 import { makeItems } from './workload/item-rows.ts';
 
 export interface BacklogFigures {
@@ -70,6 +70,7 @@ export async function drainBacklog(
 ): Promise<Measurement> {
   const { contender, workload, backlog, lanes, rttMs, serverPid, signal, onProgress } = options;
   const counters = await CounterReader.open(directUrl);
+  const watch = await DeadTuplesWatch.start(directUrl);
   const drain = new DrainWatch(backlog);
   try {
     const startedAt = Date.now();
@@ -86,7 +87,6 @@ export async function drainBacklog(
       onBatch: (batch: SettledBatch) => drain.note(batch),
       onFailure: (error: Error) => drain.fail(error),
     };
-    const watch = watchDeadTuples(counters);
     drain.awaitNext();
     const writers = await startWriters(options, url, start, told);
     await drain.begun;
@@ -104,11 +104,12 @@ export async function drainBacklog(
       p50Ms: null,
       p99Ms: null,
       ...usageOf(before, after, backlog - settledBefore, elapsedMs),
-      deadTuplesPeak: await watch.stop(),
+      deadTuplesPeak: await watch.peak(),
       backlog: figures,
     };
   } finally {
     drain.stop();
+    await watch.stop();
     await counters.close();
   }
 }

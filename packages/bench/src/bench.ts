@@ -88,6 +88,7 @@ const reportedOptions = [
   'writers',
   'sessions',
   'batchWritesMax',
+  'poolMax',
   'backlog',
   'flushDelayMs',
   'postgres',

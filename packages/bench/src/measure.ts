@@ -15,7 +15,7 @@ import {
 } from './profile.ts';
 import { startProcesses, type Start } from './start-processes.ts';
 import { percentile } from './statistics.ts';
-import { believe, rateOf, readUsage, usageOf, watchDeadTuples, type UsageFigures } from './usage.ts';
+import { believe, rateOf, readUsage, usageOf, DeadTuplesWatch, type UsageFigures } from './usage.ts';
 import type { WorkloadOptions } from './workload/workload.ts';
 import type { World } from './world.ts';
 
@@ -107,10 +107,10 @@ async function observe(
 ): Promise<Measurement> {
   const { contender, clients, warmupMs, durationMs, workload, serverPid } = options;
   const counters = await CounterReader.open(url);
+  const watch = isCoordinated(contender) ? await DeadTuplesWatch.start(url) : null;
   try {
     const isChecked = workload.name !== 'hot' && workload.name !== 'upsert-mix';
     const startedAt = Date.now();
-    const watch = isCoordinated(contender) ? watchDeadTuples(counters) : null;
     const runs = loads.map((load) => load.go(warmupMs, durationMs));
     await Promise.all(runs.map(({ warm }) => warm));
     if (options.profileFolder !== null) await resetStatements(counters.client);
@@ -132,10 +132,11 @@ async function observe(
       p50Ms: percentile(latencies, 50),
       p99Ms: percentile(latencies, 99),
       ...usageOf(before, after, documents, elapsedMs),
-      deadTuplesPeak: (await watch?.stop()) ?? null,
+      deadTuplesPeak: (await watch?.peak()) ?? null,
       ...(statements === null ? {} : { profile: { statements, processes: [] } }),
     };
   } finally {
+    await watch?.stop();
     await counters.close();
   }
 }

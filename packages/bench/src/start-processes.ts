@@ -5,9 +5,6 @@ import type { MeasureOptions } from './measure.ts';
 import { isCoordinated } from './names.ts';
 import type { Task } from './process/task.ts';
 
-/** Connections that all processes of a contender share. */
-const poolMax = 32;
-
 export type Told = Pick<BenchProcessOptions, 'onBatch' | 'onFailure'>;
 export type Start = (task: Task, told?: Told) => Promise<BenchProcess>;
 
@@ -17,7 +14,7 @@ export async function startProcesses(
   directUrl: string,
   start: Start,
 ): Promise<BenchProcess[]> {
-  const { contender, workload, clients, lanes, batchWritesMax, nodes, rttMs } = options;
+  const { contender, workload, clients, lanes, batchWritesMax, nodes, poolMax, rttMs } = options;
   const url = rttMs > 0 ? await throughProxy(directUrl, rttMs, start) : directUrl;
   if (isCoordinated(contender)) {
     await startWriters(options, url, start);

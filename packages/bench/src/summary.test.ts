@@ -45,6 +45,7 @@ const conditions = {
   writers: [1],
   nodes: [1],
   batchWritesMax: [512],
+  poolMax: [32],
   backlog: [100_000],
 };
 

@@ -1,7 +1,7 @@
 /** What a measurement uses up: CPU, WAL, network, and what it leaves in the intake for vacuum to remove. */
 import type { BenchProcess } from './bench-process.ts';
 import { processesCpuMs, serverCpuMs } from './cpu-time.ts';
-import { difference, type CounterReader, type DatabaseCounters } from './database-counters.ts';
+import { CounterReader, difference, type DatabaseCounters } from './database-counters.ts';
 import { loopbackBytes } from './loopback.ts';
 import type { ContenderName } from './names.ts';
 
@@ -72,20 +72,40 @@ export function usageOf(before: Usage, after: Usage, documents: number, elapsedM
 
 const deadTuplesLookMs = 1000;
 
-/** The statistics are a look into shared memory; they lag by a second at most. */
-export function watchDeadTuples(counters: CounterReader): { stop: () => Promise<number> } {
-  let peak = 0;
-  const look = async (): Promise<void> => {
-    peak = Math.max(peak, await counters.countDeadInIntake());
-  };
-  const timer = setInterval(() => void look().catch(() => undefined), deadTuplesLookMs);
-  return {
-    stop: async () => {
-      clearInterval(timer);
-      await look();
-      return peak;
-    },
-  };
+/** The statistics are a look into shared memory; they lag by a second at most. On a connection of its own. */
+export class DeadTuplesWatch {
+  readonly #counters: CounterReader;
+  readonly #timer: NodeJS.Timeout;
+  #looking: Promise<void> = Promise.resolve();
+  #peak = 0;
+
+  private constructor(counters: CounterReader) {
+    this.#counters = counters;
+    this.#timer = setInterval(() => void this.#look(), deadTuplesLookMs);
+  }
+
+  static async start(url: string): Promise<DeadTuplesWatch> {
+    return new DeadTuplesWatch(await CounterReader.open(url));
+  }
+
+  /** The most that it has seen. */
+  async peak(): Promise<number> {
+    await this.#look();
+    return this.#peak;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#looking;
+    await this.#counters.close();
+  }
+
+  #look(): Promise<void> {
+    const look = async (): Promise<void> => {
+      this.#peak = Math.max(this.#peak, await this.#counters.countDeadInIntake());
+    };
+    return (this.#looking = this.#looking.then(look).catch(() => undefined));
+  }
 }
 
 /** @throws if a contender has answered for other documents than those that it has stored */

@@ -5,21 +5,11 @@ import {
   describeError,
   SluiceError,
   type Mode,
-  type OnOverload,
   type Outcome,
   type Result,
   type Write,
 } from '@sluice/protocol';
-import {
-  describeBatch,
-  fingerprintOf,
-  outcomeOf,
-  settleOptions,
-  traceparentOf,
-  type BatchReport,
-  type Projection,
-  type SettleOptions,
-} from '@sluice/batch';
+import { fingerprintOf, outcomeOf, traceparentOf } from '@sluice/batch';
 import { agree, Database, DatabaseError, detectPooler, type Row } from '@sluice/store';
 import type { Logger } from 'pino';
 import type {
@@ -33,72 +23,14 @@ import type {
   WriteState,
 } from './contract.ts';
 import { BlockedQuota } from './blocked-quota.ts';
+import type { ClientOptions } from './client-options.ts';
+import { createPath } from './create-path.ts';
 import { GatheredReads } from './gathered-reads.ts';
-import { CoordinatedPath } from './coordinated-path.ts';
-import { GuardedPath } from './guarded-path.ts';
-import { MemoryPath } from './memory-path.ts';
 import type { ClientObserver, ClientUsage } from './observer.ts';
 import { prepareWrite } from './prepare-write.ts';
 import { Reads } from './reads.ts';
 import { endWriteSpan, failWriteSpan, startWriteSpan } from './trace-write.ts';
 import type { WritePath } from './write-path.ts';
-
-export interface ClientOptions {
-  /** `postgres://…` */
-  url: string;
-  /** A direct URL for LISTEN, where `url` leads through a transaction-mode pooler. @default url */
-  listenUrl?: string;
-  model: Model;
-  /** @default 'coordinated' */
-  mode?: Mode;
-  /** Must be what the deployment has agreed on. @default 16 */
-  lanes?: number;
-  /** False: everything goes by polling. @default true */
-  notifications?: boolean;
-  /** @default 250 */
-  pollIntervalMs?: number;
-  /** How long a write waits for its outcome. @default 30000 */
-  waitMs?: number;
-  /** How long a statement's answer is awaited before its connection counts as lost. @default 35000 */
-  answerTimeoutMs?: number;
-  /** @default 10000 */
-  waitingWritesMax?: number;
-  /**
-   * Lanes take no more writes while this many have arrived since the oldest that waits its turn there; again below half
-   * of it. @default 200000
-   */
-  highWaterWrites?: number;
-  /** The same by the age of that write. @default 30000 */
-  highWaterMs?: number;
-  /** A lane may be without a leader for this long before its writes are refused. @default 5000 */
-  leaderGraceMs?: number;
-  /** What becomes of the writes that a lane does not take: `bypass` commits them here, as `direct` mode does. @default 'refuse' */
-  onOverload?: OnOverload;
-  /** Told to stop, writes may wait for this long; those left are cancelled. @default 10000 */
-  drainMs?: number;
-  /** Blocked writes that one client may have. @default 100000 */
-  blockedWritesMax?: number;
-  /**
-   * So many writes at once, or fewer, are settled by a node itself while nothing else of it is under way and nobody works on
-   * their lanes; where the role of its URL may not do that, all go through the intake. 0: all do. @default 512
-   */
-  fastPathWritesMax?: number;
-  /** Writes in one insert, or in one batch of `local` mode. @default 512 */
-  flushWritesMax?: number;
-  /** Sessions that write in `direct` (@default 32) and `local` (@default 2) mode. */
-  sessionsMax?: number;
-  /** Documents that a change of identity may rewrite. @default 10000 */
-  cascadeDocumentsMax?: number;
-  /** Derived rows. Every process of a deployment needs the same. @default none */
-  projections?: readonly Projection[];
-  /** Connections for reads. @default 8 */
-  connectionsMax?: number;
-  /** Shown in pg_stat_activity. @default 'sluice node' */
-  applicationName?: string;
-  logger?: Logger;
-  /** Is told of each write, for metrics. */
-  observer?: ClientObserver;
-}
 
 export function createClient(options: ClientOptions): SluiceClient {
   return new Client(options);
@@ -139,7 +71,7 @@ class Client implements SluiceClient {
       connectionsMax: options.connectionsMax ?? 8,
       ...(options.answerTimeoutMs === undefined ? {} : { answerTimeoutMs: options.answerTimeoutMs }),
     });
-    this.#path = this.#createPath(options);
+    this.#path = createPath(options, this.#database, (error, doing) => this.#logError(error, doing));
     this.#reads = new Reads(options.model, (name, values) => this.#run(name, values));
     this.#keys = new GatheredReads((writes) =>
       this.#run('findKeys', [
@@ -151,67 +83,6 @@ class Client implements SluiceClient {
       blockedWritesMax: options.blockedWritesMax ?? defaults.blockedWritesMax,
       run: (name, values) => this.#run(name, values),
     });
-  }
-
-  #createPath(options: ClientOptions): WritePath {
-    const database = this.#database;
-    const onError = (error: unknown, doing: string): void => this.#logError(error, doing);
-    const pollIntervalMs = options.pollIntervalMs ?? defaults.pollIntervalMs;
-    const flushWritesMax = options.flushWritesMax ?? defaults.flushWritesMax;
-    if (this.#mode === 'coordinated') {
-      const path = new CoordinatedPath({
-        database,
-        listenUrl: options.listenUrl ?? options.url,
-        notifications: options.notifications ?? true,
-        pollIntervalMs,
-        flushWritesMax,
-        fastPath: {
-          settle: this.#settleOptions(options),
-          writesMax: options.fastPathWritesMax ?? defaults.fastPathWritesMax,
-          onBatch: (report) => this.#noteBatch(report, options),
-        },
-        observer: options.observer,
-        onError,
-      });
-      return new GuardedPath({
-        path,
-        bypass: options.onOverload === 'bypass' ? this.#memoryPath('direct', options) : null,
-        database,
-        highWaterWrites: options.highWaterWrites ?? defaults.highWaterWrites,
-        highWaterMs: options.highWaterMs ?? defaults.highWaterMs,
-        leaderGraceMs: options.leaderGraceMs ?? defaults.leaderGraceMs,
-        onError,
-      });
-    }
-    return this.#memoryPath(this.#mode, options);
-  }
-
-  #memoryPath(mode: 'direct' | 'local', options: ClientOptions): MemoryPath {
-    const isDirect = mode === 'direct';
-    return new MemoryPath({
-      database: this.#database,
-      settle: this.#settleOptions(options),
-      batchWritesMax: isDirect ? 1 : (options.flushWritesMax ?? defaults.flushWritesMax),
-      sessionsMax: options.sessionsMax ?? (isDirect ? 32 : 2),
-      pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
-      onBatch: (report) => this.#noteBatch(report, options),
-      onError: (error, doing) => this.#logError(error, doing),
-    });
-  }
-
-  #settleOptions({ model, cascadeDocumentsMax, projections }: ClientOptions): SettleOptions {
-    return {
-      ...settleOptions(model, {
-        lanes: this.#lanes,
-        cascadeDocumentsMax: cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
-      }),
-      projections: projections ?? [],
-    };
-  }
-
-  #noteBatch(report: BatchReport, { observer, logger }: ClientOptions): void {
-    observer?.settled(report);
-    if (logger?.isLevelEnabled('debug') === true) logger.debug(describeBatch(report), 'batch');
   }
 
   start(): Promise<void> {

@@ -1,3 +1,4 @@
 export * from './contract.ts';
 export type { ClientObserver, ClientUsage, FoundBy } from './observer.ts';
-export { createClient, type ClientOptions } from './create-client.ts';
+export type { ClientOptions } from './client-options.ts';
+export { createClient } from './create-client.ts';

@@ -10,62 +10,16 @@ import {
   type BatchReport,
   type SettleOptions,
 } from '@sluice/batch';
-import { hasFailpoint, passFailpoint, type OwnershipForm } from '@sluice/protocol';
-import { DatabaseError, reconnectDelayMs, Session, type ConnectionOptions } from '@sluice/store';
+import { hasFailpoint, passFailpoint } from '@sluice/protocol';
+import { DatabaseError, reconnectDelayMs, Session } from '@sluice/store';
 import { BlockedWrites } from './blocked-writes.ts';
 import { CrashGuard } from './crash-guard.ts';
 import { Elector, type Beat } from './elector.ts';
+import { sessionSettings, type LaneSessionOptions } from './lane-session-options.ts';
 import { leaseOwnership } from './lease-ownership.ts';
 import { lockOwnership } from './lock-ownership.ts';
 import { LowPositions } from './low-positions.ts';
-import type { WokenBy } from './observer.ts';
-
-export interface LaneSessionOptions {
-  connection: ConnectionOptions;
-  lanes: number;
-  writerId: string;
-  ownership: OwnershipForm;
-  batchWritesMax: number;
-  /** Rests at most this long. */
-  pollIntervalMs: number;
-  settle: SettleOptions;
-  /** Whether hints arrive: without them, rest begins only once a read has found nothing. */
-  isListening: () => boolean;
-  /** Whether hints are wanted and do not arrive now: until they do, it looks more often. */
-  isDeaf: () => boolean;
-  /** Whether this backend works on something: asked of another connection, when its session's answers do not come. */
-  isBackendWorking: (pid: number) => Promise<boolean>;
-  onBatch: (report: BatchReport, lanes: number) => void;
-  /** The lanes that it leads now, and how many of them were just taken. */
-  onLanes: (lanes: readonly number[], taken: number) => void;
-  onWoken: (by: WokenBy) => void;
-  /** At each beat, and when the session ends: the session next to this one of those that share the lanes. Null: none is. */
-  onNeighbour: (pid: number | null) => void;
-  /** An operator wants the writer to drain; this session gives up its lanes and ends by itself. */
-  onDrain: () => void;
-  onError: (error: unknown) => void;
-  /** The server lacks what any batch needs, e.g. room on its disk; the session leads on. */
-  onTrouble: (error: DatabaseError) => void;
-}
-
-/**
- * The server ends a session that is silent or stuck for longer than this, and with it the leadership of a process that
- * is frozen: its kernel would go on answering keepalives for ever.
- */
-const sessionSettings: Readonly<Record<string, string>> = {
-  idle_session_timeout: '2s',
-  idle_in_transaction_session_timeout: '2s',
-  transaction_timeout: '30s',
-  statement_timeout: '20s',
-  // Whoever stands in the way of one write holds up its neighbours for no longer than this, a few times.
-  lock_timeout: '1s',
-  client_connection_check_interval: '250ms',
-  tcp_user_timeout: '3s',
-  tcp_keepalives_idle: '5',
-  tcp_keepalives_interval: '1',
-  tcp_keepalives_count: '3',
-  plan_cache_mode: 'force_generic_plan',
-};
+import { watchSilence } from './silence-watch.ts';
 
 /** While hints are wanted and do not arrive. */
 const deafIntervalMs = 50;
@@ -73,8 +27,6 @@ const deafIntervalMs = 50;
 const emptyDrainsMax = 10;
 /** Beats that are due before their time, in a row. */
 const earlyBeatsMax = 3;
-/** An answer that has been awaited for this long may have been lost. */
-const silenceMs = 2000;
 
 export class LaneSession {
   readonly #options: LaneSessionOptions;
@@ -159,7 +111,7 @@ export class LaneSession {
         session = await Session.open({ ...this.#options.connection, settings: sessionSettings });
         failures = 0;
         this.#pid = session.pid;
-        watch = this.#watch(session);
+        watch = watchSilence(session, this.#options.isBackendWorking);
         await this.#lead(session);
       } catch (error) {
         this.#options.onError(error);
@@ -177,30 +129,6 @@ export class LaneSession {
       }
       if (!this.#isStopping) await this.#rest(reconnectDelayMs(failures));
     }
-  }
-
-  /**
-   * Ends a session whose answer was lost on its way: its backend has ended, or waits for a statement. How long a statement
-   * takes says nothing of that, so it is asked of another connection.
-   */
-  #watch(session: Session): NodeJS.Timeout {
-    let suspicions = 0;
-    let isAsking = false;
-    return setInterval(() => {
-      if (session.silentMs < silenceMs) suspicions = 0;
-      if (session.silentMs < silenceMs || isAsking || session.pid === 0) return;
-      isAsking = true;
-      void this.#options
-        .isBackendWorking(session.pid)
-        // Where nobody answers, its own time limit ends it.
-        .catch(() => true)
-        .then((isWorking) => {
-          suspicions = isWorking ? 0 : suspicions + 1;
-          // Once, the answer may just be on its way.
-          if (suspicions > 1) session.abandon();
-        })
-        .finally(() => (isAsking = false));
-    }, silenceMs / 4);
   }
 
   async #lead(session: Session): Promise<void> {

@@ -150,6 +150,12 @@ const settings = {
     'writes settled in one transaction at most, by writers and by the ceiling',
     { from: 1, to: 10_000, fallback: defaults.batchWritesMax },
   ),
+  poolMax: numbersSetting(
+    '--pool-max <numbers>',
+    ['SLUICE_BENCH_POOL_MAX'],
+    'connections of seed-direct, one-statement, direct and peers',
+    { from: 1, to: 250, fallback: 32 },
+  ),
   backlog: numbersSetting(
     '--backlog <numbers>',
     ['SLUICE_BENCH_BACKLOG'],
