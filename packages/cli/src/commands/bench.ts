@@ -181,7 +181,7 @@ const settings = {
   postgres: setting<Record<string, string>>({
     flags: '--postgres <settings>',
     variables: ['SLUICE_BENCH_POSTGRES'],
-    description: 'of the embedded server, e.g. shared_buffers=1GB,wal_compression=lz4',
+    description: 'of the embedded server, e.g. shared_buffers=1GB,wal_compression=pglz',
     form: 'name=value, with commas between them',
     schema: z
       .string()
