@@ -3,19 +3,11 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, statSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { sluiceProgram } from '../support/sluice-program.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
-
-const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const built = pathOf('../../packages/cli/dist/main.js');
-
-/** What users run is the built code; a checkout without a build, or with an older one, runs its sources. */
-const isBuilt =
-  existsSync(built) && statSync(built).mtimeMs > statSync(pathOf('../../packages/cli/src/main.ts')).mtimeMs;
-const program = isBuilt ? pathOf('built-sluice.mjs') : pathOf('../../packages/cli/bin/sluice.js');
 
 export interface MemberOptions {
   name: string;
@@ -130,7 +122,7 @@ export class Member {
       ([name]) => !/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name),
     );
     const log = openSync(logFile, 'a');
-    const child = spawn(process.execPath, [program, ...args, '--json', '--stop-with-stdin'], {
+    const child = spawn(process.execPath, [sluiceProgram, ...args, '--json', '--stop-with-stdin'], {
       env: {
         ...Object.fromEntries(kept),
         DATABASE_URL: this.sessions.url,

@@ -20,6 +20,7 @@ const facts = 'packages/batch/src/facts.ts';
 const coordinated = 'packages/client/src/coordinated-path.ts';
 const memory = 'packages/client/src/memory-path.ts';
 const session = 'packages/writer/src/lane-session.ts';
+const sessionOptions = 'packages/writer/src/lane-session-options.ts';
 const elector = 'packages/writer/src/elector.ts';
 const blocked = 'packages/writer/src/blocked-writes.ts';
 const statements = 'test/simulation/statements/commit.ts';
@@ -95,7 +96,7 @@ function pausedAmong(`,
         file: coordinated,
         from: `() => (waiter.isInserted = true),`,
         to: `() =>
-        this.#finish(write.writeId, (each) =>
+        this.#waiters.finish(write.writeId, (each) =>
           each.resolve({
             writeId: write.writeId,
             result: write.operation === 'delete' ? 'deleted' : 'created',
@@ -115,7 +116,7 @@ function pausedAmong(`,
     name: 'M3 commits batches without waiting for their flush',
     faults: [
       {
-        file: session,
+        file: sessionOptions,
         from: `  idle_session_timeout: '2s',`,
         to: `  idle_session_timeout: '2s',
   synchronous_commit: 'off',`,
@@ -211,7 +212,7 @@ function pausedAmong(`,
     faults: [
       {
         file: coordinated,
-        from: `for (const id of payload === null ? this.#waiters.keys() : unpackIds(payload)) {`,
+        from: `for (const id of payload === null ? this.#waiters.ids() : unpackIds(payload)) {`,
         to: `for (const id of payload === null ? [] : unpackIds(payload)) {`,
       },
     ],

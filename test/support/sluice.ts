@@ -6,10 +6,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-
-const program = fileURLToPath(new URL('../../packages/cli/bin/sluice.js', import.meta.url));
+import { sluiceProgram, sourceProgram } from './sluice-program.ts';
 
 export type JsonLine = Record<string, unknown>;
 
@@ -31,7 +29,7 @@ export function startSluice(
   settings: Readonly<Record<string, string>> = {},
   atEnd: (kill: () => void) => void = onTestFinished,
 ): RunningSluice {
-  const child = spawn(process.execPath, [program, ...args, '--json'], {
+  const child = spawn(process.execPath, [sluiceProgram, ...args, '--json'], {
     env: environmentWith(settings),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -67,7 +65,7 @@ export async function readSluice(
   args: readonly string[],
   settings: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number | null; text: string; stderr: string }> {
-  const child = spawn(process.execPath, [program, ...args], {
+  const child = spawn(process.execPath, [sourceProgram, ...args], {
     env: environmentWith(settings),
     stdio: ['ignore', 'pipe', 'pipe'],
   });

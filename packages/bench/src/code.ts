@@ -28,7 +28,8 @@ export function chooseCode(choice: CodeChoice): Code {
       };
 }
 
-function isBuildFresh(): boolean {
+/** Whether every package was built since its sources changed. */
+export function isBuildFresh(): boolean {
   return readdirSync(packagesFolder)
     .map((name) => join(packagesFolder, name))
     .filter((folder) => existsSync(join(folder, 'tsconfig.json')) && existsSync(join(folder, 'src')))
