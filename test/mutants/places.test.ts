@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Fault } from '../simulation/overlay.ts';
+import { countPlaces, type Fault } from '../simulation/overlay.ts';
 import { mutants } from './mutants.ts';
 import { promiseMutants } from './promise-mutants.ts';
 import { securityMutants } from './security-mutants.ts';
@@ -21,7 +21,7 @@ test('each fault that a mutant plants has one place', () => {
     .map(({ file, from }) => ({
       file,
       from,
-      places: readFileSync(resolve(root, file), 'utf8').split(from).length - 1,
+      places: countPlaces(readFileSync(resolve(root, file), 'utf8'), from),
     }))
     .filter(({ places }) => places !== 1);
   expect(misplaced).toEqual([]);

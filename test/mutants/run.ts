@@ -3,12 +3,13 @@
 // with --security: faults in what guards documents, each to be noticed by a test that is named with it.
 // Run: npm run test:mutants -- [--promises | --security] [words of a mutant's name; of security, or of its test file's]
 
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import type { planBatch as PlanBatch } from '@sluice/batch';
+import { plant } from '../simulation/overlay.ts';
 import { planCase } from '../support/plan-case.ts';
 import { runPlanCase } from '../support/plan-run.ts';
 import { huntPromises } from './hunt-promises.ts';
@@ -66,20 +67,7 @@ async function run(wanted: string): Promise<boolean> {
 async function load(name: string, mutant: Mutant | null): Promise<typeof PlanBatch> {
   const copy = join(folder, name);
   await cp(join(root, 'packages/batch/src'), copy, { recursive: true });
-  if (mutant !== null) {
-    const file = join(copy, mutant.file);
-    const text = await readFile(file, 'utf8');
-    const places = text.split(mutant.from).length - 1;
-    if (places !== 1) {
-      throw new Error(
-        `Cannot make the mutant '${mutant.name}' as its text occurs ${places} times: ${mutant.from}`,
-      );
-    }
-    await writeFile(
-      file,
-      text.replace(mutant.from, () => mutant.to),
-    );
-  }
+  if (mutant !== null) await plant(copy, mutant);
   const { planBatch } = (await import(pathToFileURL(join(copy, 'plan.ts')).href)) as {
     planBatch: typeof PlanBatch;
   };

@@ -64,11 +64,16 @@ function copy(folder: string, path: string): Promise<void> {
   return cp(join(root, path), join(folder, path), { recursive: true });
 }
 
+/** How often a fault could be planted there. */
+export function countPlaces(text: string, from: string): number {
+  return text.split(from).length - 1;
+}
+
 /** Puts a fault into the copy that is in the folder. */
 export async function plant(folder: string, { file, from, to }: Fault): Promise<void> {
   const path = join(folder, file);
   const text = await readFile(path, 'utf8');
-  const places = text.split(from).length - 1;
+  const places = countPlaces(text, from);
   if (places !== 1)
     throw new Error(`Cannot plant a fault as its place occurs ${places} times in ${file}: ${from}`);
   await writeFile(

@@ -6,7 +6,7 @@ import { CounterReader } from './database-counters.ts';
 import type { MeasureOptions, Measurement } from './measure.ts';
 import type { SettledBatch } from './process/task.ts';
 import { startWriters, throughProxy, type Start } from './start-processes.ts';
-import { believe, rateOf, readUsage, usageOf, DeadTuplesWatch } from './usage.ts';
+import { DeadTuplesWatch, believe, rateOf, readUsage, usageOf } from './usage.ts';
 import { makeItems } from './workload/item-rows.ts';
 
 export interface BacklogFigures {

@@ -15,7 +15,7 @@ import {
 } from './profile.ts';
 import { startProcesses, type Start } from './start-processes.ts';
 import { percentile } from './statistics.ts';
-import { believe, rateOf, readUsage, usageOf, DeadTuplesWatch, type UsageFigures } from './usage.ts';
+import { DeadTuplesWatch, believe, rateOf, readUsage, usageOf, type UsageFigures } from './usage.ts';
 import type { WorkloadOptions } from './workload/workload.ts';
 import type { World } from './world.ts';
 

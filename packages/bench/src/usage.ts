@@ -81,7 +81,7 @@ export class DeadTuplesWatch {
 
   private constructor(counters: CounterReader) {
     this.#counters = counters;
-    this.#timer = setInterval(() => void this.#look(), deadTuplesLookMs);
+    this.#timer = setInterval(() => void this.#look().catch(() => undefined), deadTuplesLookMs);
   }
 
   static async start(url: string): Promise<DeadTuplesWatch> {
@@ -96,7 +96,7 @@ export class DeadTuplesWatch {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#looking;
+    await this.#looking.catch(() => undefined);
     await this.#counters.close();
   }
 
@@ -104,7 +104,8 @@ export class DeadTuplesWatch {
     const look = async (): Promise<void> => {
       this.#peak = Math.max(this.#peak, await this.#counters.countDeadInIntake());
     };
-    return (this.#looking = this.#looking.then(look).catch(() => undefined));
+    // One that failed was told to whoever asked for it.
+    return (this.#looking = this.#looking.catch(() => undefined).then(look));
   }
 }
 

@@ -60,10 +60,8 @@ export class NeighbourWatch {
         failures = 0;
       } catch {
         await this.#close();
-        const isOther = this.#pid !== pid && this.#pid !== null;
         // Beats go on meanwhile, which tell whoever is concerned that the database is away.
-        if (!this.#isStopped && !isOther)
-          await pause(reconnectDelayMs(failures++), undefined, { ref: false });
+        if (this.#pid === pid) await pause(reconnectDelayMs(failures++), undefined, { ref: false });
       }
     }
     await this.#close();

@@ -4,10 +4,12 @@ import type { Row } from '@sluice/store';
 import { guards } from '../guards.ts';
 import type { Steps, TableName, Values } from '../tables.ts';
 import {
+  answerRow,
   by,
   type Call,
   expectRows,
   list,
+  noDocument,
   notify,
   number,
   numbers,
@@ -18,8 +20,6 @@ import {
   text,
   texts,
   unnest,
-  noDocument,
-  answerRow,
 } from './rows.ts';
 
 const answerColumns = [

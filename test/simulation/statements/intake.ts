@@ -4,6 +4,7 @@ import { clock } from '../clock.ts';
 import type { Values } from '../tables.ts';
 import { ledLanes } from './lane.ts';
 import {
+  answerRow,
   byPosition,
   isBlocked,
   isDue,
@@ -18,7 +19,6 @@ import {
   text,
   texts,
   unnest,
-  answerRow,
 } from './rows.ts';
 
 /** A write as the drain reads it: a deadline that has passed is none. */

@@ -1,6 +1,6 @@
 // What a node reads.
 
-import { byPosition, keyRows, now, read, type Statement, strings, text, unnest, answerRow } from './rows.ts';
+import { answerRow, byPosition, keyRows, now, read, type Statement, strings, text, unnest } from './rows.ts';
 
 export const outcomeStatements = {
   readOutcomes: read(({ access, values }) => {
