@@ -3,7 +3,7 @@
 
 import type { DatabaseError, Row, Session } from '@sluice/store';
 
-type SessionName = 'a' | 'b' | 'c';
+export type SessionName = 'a' | 'b' | 'c';
 type Step = [session: SessionName, name: string, values?: unknown[]];
 
 const id = (number: number): string => `00000000-0000-7000-8000-${String(number).padStart(12, '0')}`;
@@ -357,37 +357,39 @@ function told(rows: readonly Row[]): Row[] {
     .filter((row) => Object.keys(row).length > 0);
 }
 
-/** What each step came to, in the order of the script; those that had to wait are told as such. */
-export async function runScript(
-  steps: readonly Step[],
-  open: () => Promise<Session>,
-  waitMs: number,
-): Promise<string[]> {
-  const sessions = { a: await open(), b: await open(), c: await open() };
+/** Where a script is run. */
+export interface Stage {
+  open(session: SessionName): Promise<Session>;
+  /** Whether each of these sessions, none of which has been answered, waits for another: asked again until it is so. */
+  areWaiting(sessions: readonly SessionName[]): Promise<boolean>;
+}
+
+/**
+ * What each step came to, in the order of the script; those that had to wait are told as such. A step is sent once all
+ * before it have been answered or wait for another session, so those that it sets free have gone on before the next.
+ */
+export async function runScript(steps: readonly Step[], stage: Stage): Promise<string[]> {
+  const sessions = { a: await stage.open('a'), b: await stage.open('b'), c: await stage.open('c') };
   const results: Promise<string>[] = [];
   const waited = new Set<number>();
-  const last: Record<SessionName, Promise<unknown>> = {
-    a: Promise.resolve(),
-    b: Promise.resolve(),
-    c: Promise.resolve(),
-  };
+  const unanswered = new Map<SessionName, Promise<string>>();
   for (const [index, [session, name, values = []]] of steps.entries()) {
     // One that waits is answered before the next of its session is sent.
-    await Promise.race([last[session], new Promise((resolve) => setTimeout(resolve, waitMs * 8))]);
-    const result = sessions[session].flight([{ name, values }]).then(
-      ([answer]) => JSON.stringify(told(answer?.rows ?? [])),
-      (error: unknown) => {
-        const { sqlState, constraint } = error as DatabaseError;
-        return `${sqlState} ${constraint ?? ''}`.trim();
-      },
-    );
+    await unanswered.get(session);
+    const result = sessions[session]
+      .flight([{ name, values }])
+      .then(
+        ([answer]) => JSON.stringify(told(answer?.rows ?? [])),
+        (error: unknown) => {
+          const { sqlState, constraint } = error as DatabaseError;
+          return `${sqlState} ${constraint ?? ''}`.trim();
+        },
+      )
+      .finally(() => unanswered.delete(session));
     results.push(result);
-    last[session] = result;
-    const isWaiting = await Promise.race([
-      result.then(() => false),
-      new Promise<boolean>((resolve) => setTimeout(resolve, waitMs, true)),
-    ]);
-    if (isWaiting) waited.add(index);
+    unanswered.set(session, result);
+    while (unanswered.size > 0 && !(await stage.areWaiting([...unanswered.keys()])));
+    if (unanswered.has(session)) waited.add(index);
   }
   const all = await Promise.all(results);
   await Promise.all(Object.values(sessions).map((session) => session.close()));
