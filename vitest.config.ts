@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -23,7 +24,8 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     globalSetup: ['test/support/postgres.ts'],
     pool: 'forks',
-    maxWorkers: process.env['CI'] ? 2 : '50%',
+    // Much of a test is waiting; and half of two cores would take twice as long.
+    maxWorkers: process.env['CI'] ? 2 : Math.max(2, Math.floor(availableParallelism() / 2)),
     testTimeout: 30_000,
     hookTimeout: 120_000,
   },
