@@ -20,27 +20,18 @@ import { leaseOwnership } from './lease-ownership.ts';
 import { lockOwnership } from './lock-ownership.ts';
 import { LowPositions } from './low-positions.ts';
 import { watchSilence } from './silence-watch.ts';
+import { Wakeups } from './wakeups.ts';
 
 /** While hints are wanted and do not arrive. */
 const deafIntervalMs = 50;
-/** Drains in a row that found nothing, after which hints wake nobody until the next beat: somebody floods the channel. */
-const emptyDrainsMax = 10;
-/** Beats that are due before their time, in a row. */
-const earlyBeatsMax = 3;
 
 export class LaneSession {
   readonly #options: LaneSessionOptions;
   #isStopping = false;
-  #isHinted = false;
-  #rouse: () => void = () => undefined;
+  readonly #wakeups = new Wakeups();
   #running: Promise<void> | null = null;
   #elector: Elector | null = null;
   #pid = 0;
-  #nextBeat = 0;
-  /** Lanes may be free. */
-  #isBeatDue = false;
-  #earlyBeats = 0;
-  #emptyDrains = 0;
   /** The server lacks something: until then it is left alone. */
   #goOnAt = 0;
   #blocked: BlockedWrites | null = null;
@@ -78,22 +69,18 @@ export class LaneSession {
   /** Finishes the batch in hand and hands over. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    this.#rouse();
+    this.#wakeups.rouse();
     await this.#running;
   }
 
   /** Look at the intake now. */
   wake(): void {
-    if (this.#emptyDrains >= emptyDrainsMax) return;
-    this.#isHinted = true;
-    this.#rouse();
+    this.#wakeups.hint();
   }
 
   /** Lanes may be free: look around now. */
   beatNow(): void {
-    if (this.#earlyBeats >= earlyBeatsMax) return;
-    this.#isBeatDue = true;
-    this.#rouse();
+    this.#wakeups.beatNow();
   }
 
   /** Other lanes have settled what writes of these lanes may await. */
@@ -127,7 +114,7 @@ export class LaneSession {
         if (watch !== null) clearInterval(watch);
         await session?.close();
       }
-      if (!this.#isStopping) await this.#rest(reconnectDelayMs(failures));
+      if (!this.#isStopping) await this.#wakeups.rest(reconnectDelayMs(failures));
     }
   }
 
@@ -163,15 +150,12 @@ export class LaneSession {
       },
     });
     await elector.join();
-    this.#nextBeat = 0;
+    this.#wakeups.nextBeatIn(0);
     for (let troubles = 0; !this.#isStopping;) {
-      const isOnTime = performance.now() >= this.#nextBeat;
-      const isBeat = isOnTime || this.#isBeatDue;
+      const isBeat = this.#wakeups.takeBeat();
       const wasBusy = this.#beat.hasReady;
       let hasTaken = false;
       if (isBeat) {
-        this.#earlyBeats = isOnTime ? 0 : this.#earlyBeats + 1;
-        this.#isBeatDue = false;
         hasTaken = await this.#lookAround(elector, blocked);
         guard.forget();
       }
@@ -190,10 +174,10 @@ export class LaneSession {
       }
       if (this.#sweep !== null) low.noteSweep(this.#sweep.tookMs);
       this.#sweep = null;
-      const now = performance.now();
-      const isWaiting = now < this.#goOnAt;
-      if (!this.#isBeatDue && (isWaiting || (isDone && !this.#isHinted)))
-        await this.#rest((isWaiting ? Math.min(this.#nextBeat, this.#goOnAt) : this.#nextBeat) - now);
+      const goesOnIn = this.#goOnAt - performance.now();
+      if (this.#isStopping) break;
+      if (goesOnIn > 0) await this.#wakeups.restUntilBeat(goesOnIn);
+      else if (isDone && !this.#wakeups.isHinted) await this.#wakeups.restUntilBeat(Number.POSITIVE_INFINITY);
     }
     await elector.end();
   }
@@ -210,21 +194,21 @@ export class LaneSession {
     const suspects = guard.lanes;
     const drained = [...elector.terms.keys()].filter((lane) => !suspects.has(lane));
     // An idle leader only beats: it locks no term rows until there is something to settle.
-    const mayHaveWork = drained.length > 0 && (this.#isHinted || this.#beat.hasReady);
-    this.#isHinted = false;
+    const mayHaveWork = drained.length > 0 && (this.#wakeups.isHinted || this.#beat.hasReady);
+    this.#wakeups.takeHints();
     const isDone = !mayHaveWork || (await this.#drain(session, elector, drained, blocked));
     // What came to suspect lanes meanwhile is looked for once they are suspect no more.
     this.#beat.hasReady = !isDone || guard.isBusy;
     const looks = this.#beat.hasBlocked && (isBeat || blocked.hasHints);
     if (looks && (await blocked.tick([...elector.terms.keys()])) > 0) {
-      this.#isHinted = true;
+      this.#wakeups.lookAgain();
       guard.readAgain();
     }
     return isDone && !guard.isBusy;
   }
 
   #noteWakeup(): void {
-    if (this.#isHinted) this.#options.onWoken('hint');
+    if (this.#wakeups.isHinted) this.#options.onWoken('hint');
     else if (this.#beat.hasReady) this.#options.onWoken(this.#options.isListening() ? 'missed_hint' : 'poll');
   }
 
@@ -246,8 +230,7 @@ export class LaneSession {
     // What was passed over while lanes were paused is looked at as if they had been taken over.
     if (taken > 0 || this.#beat.hasResumed) blocked.takeOver();
     const { pollIntervalMs, isDeaf } = this.#options;
-    this.#nextBeat =
-      performance.now() + (isDeaf() ? Math.min(deafIntervalMs, pollIntervalMs) : pollIntervalMs);
+    this.#wakeups.nextBeatIn(isDeaf() ? Math.min(deafIntervalMs, pollIntervalMs) : pollIntervalMs);
     this.#options.onNeighbour(neighbourOf(this.#pid, this.#beat.sessionPids));
     if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()], taken);
     return taken > 0;
@@ -272,7 +255,7 @@ export class LaneSession {
     this.#isBehind = seen >= batchWritesMax;
     const hasResumed = pausedBefore.some((lane) => !paused.has(lane));
     if (hasResumed) blocked.takeOver();
-    this.#emptyDrains = seen === 0 ? this.#emptyDrains + 1 : 0;
+    this.#wakeups.noteDrain(seen === 0);
     if (seen === 0) return !hasResumed;
     if ((await this.#afterBatch(report, elector, blocked)) > 0) return false;
     if (hasResumed) return false;
@@ -306,20 +289,6 @@ export class LaneSession {
     if (report.blocked.length > 0) this.#beat.hasBlocked = true;
     if (!this.#beat.hasBlocked && !this.#beat.hasBlockedElsewhere) return 0;
     return blocked.afterBatch(report, lanes);
-  }
-
-  /** Until a hint, the stop, or the time is over. */
-  async #rest(milliseconds: number): Promise<void> {
-    if (milliseconds <= 0 || this.#isStopping) return;
-    // Not by an AbortSignal: each would cost a batch of one a twentieth of a millisecond, for an error that nobody sees.
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.#rouse = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#rouse = () => undefined;
   }
 }
 
