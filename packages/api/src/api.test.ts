@@ -70,10 +70,14 @@ describe('POST', () => {
     expect(response.headers.location).toBe(`/v1${school}`);
   });
 
-  test('ignores If-Match', async () => {
+  test('passes on If-Match, and refuses the condition that nothing heeds', async () => {
     const { client, send } = setup();
     await send('POST', schools, '{}', { 'if-match': '"x"' });
-    expect(client.requests[0]?.ifMatch).toBeUndefined();
+    expect(client.requests[0]?.ifMatch).toBe('x');
+    const refused = await send('POST', schools, '{}', { 'if-none-match': '*' });
+    expect(refused.json()).toMatchObject({ status: 400, code: 'invalid_request' });
+    expect(refused.json().detail).toContain('If-None-Match');
+    expect(client.requests).toHaveLength(1);
   });
 
   test('takes an endpoint in any case, and no other', async () => {
@@ -123,10 +127,12 @@ describe('POST', () => {
     const { send } = setup({ limits: { bodyBytesMax: 100 } });
     const other = await send('POST', schools, 'a=b', { 'content-type': 'application/x-www-form-urlencoded' });
     expect(other.json()).toMatchObject({ status: 415, code: 'unsupported_media_type' });
+    expect(other.json().detail).toContain('application/json');
     const zipped = await send('POST', schools, '{}', { 'content-encoding': 'gzip' });
     expect(zipped.json()).toMatchObject({ status: 415, code: 'unsupported_media_type' });
     const large = await send('POST', schools, JSON.stringify({ a: 'x'.repeat(100) }));
     expect(large.json()).toMatchObject({ status: 413, code: 'payload_too_large' });
+    expect(large.json().detail).toContain('100 bytes');
     const suffixed = await send('POST', schools, '{}', { 'content-type': 'application/vnd.ed-fi+json' });
     expect(suffixed.statusCode).toBe(201);
   });

@@ -1,7 +1,7 @@
 /** One line of a bulk request as a write. */
 import type { WriteRequest } from '@sluice/client';
-import { SluiceError, type Operation } from '@sluice/protocol';
-import { findResource, operations, readId, type ApiNode } from './node.ts';
+import { operations, SluiceError, type Operation } from '@sluice/protocol';
+import { findResource, readId, type ApiNode } from './node.ts';
 import { faultAt } from './problem.ts';
 import { readIdempotencyKey, readIfMatch } from './request-headers.ts';
 
@@ -32,8 +32,8 @@ export function readBulkLine(
     ifMatch,
     idempotencyKey,
   } = line as Record<string, unknown>;
-  if (Object.keys(line).some((name) => !members.has(name)))
-    throw invalidLine('it has a member that is not known');
+  const unknown = Object.keys(line).find((name) => !members.has(name));
+  if (unknown !== undefined) throw invalidLine(`it has a member that is not known: ${unknown.slice(0, 100)}`);
   if (typeof endpoint !== 'string') throw invalidLine('its endpoint is missing');
   if (!isOperation(operation)) throw invalidLine(`its operation is not one of ${operations.join(', ')}`);
 
@@ -43,13 +43,13 @@ export function readBulkLine(
     operation,
     resource,
     body: null,
+    ifMatch: readIfMatch(readText(ifMatch, 'ifMatch')),
     idempotencyKey: readIdempotencyKey(readText(idempotencyKey, 'idempotencyKey')),
   };
   if (operation === 'upsert') {
     if (id !== undefined) throw invalidLine('an upsert takes no id');
   } else {
     write.documentId = readId(readText(id, 'id') ?? '', 'document_not_found');
-    write.ifMatch = readIfMatch(readText(ifMatch, 'ifMatch'));
   }
   if (operation === 'delete') {
     if (document !== undefined) throw invalidLine('a delete takes no document');

@@ -10,7 +10,7 @@ import { AnswerStream } from './answer-stream.ts';
 import { chunksWithin } from './body-clock.ts';
 import { readBulkLine } from './bulk-line.ts';
 import { assertMay } from './auth/guard.ts';
-import { problemOfAny } from './error-answers.ts';
+import { explainBodies, problemOfAny } from './error-answers.ts';
 import { JsonScanner } from './json-scanner.ts';
 import { jsonLimits } from './limits.ts';
 import { readLines, type Line } from './line-reader.ts';
@@ -22,11 +22,13 @@ import { WriteWindow } from './write-window.ts';
 
 /** What may surround a document in its line. */
 const ENVELOPE_BYTES = 4_096;
+const takes = 'application/x-ndjson, uncompressed';
 
 export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
   const { limits } = node;
   const scanner = new JsonScanner({ ...jsonLimits(limits), depthMax: limits.bodyDepthMax + 1 });
 
+  explainBodies(app, node.profile, { takes, bytesMax: limits.bodyBytesMax });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     /^(?:application|text)\/(?:x-)?(?:ndjson|jsonl)(?:;|$)/,
@@ -37,7 +39,8 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
   app.post('/bulk', { schema: bulkSchema, config: { access: 'lines' } }, (request, reply) => {
     const { headers, query, body } = request;
     const encoding = headers['content-encoding'] ?? 'identity';
-    if (!isStream(body) || encoding !== 'identity') throw new SluiceError('unsupported_media_type');
+    if (!isStream(body) || encoding !== 'identity')
+      throw new SluiceError('unsupported_media_type', `Cannot take the body as it is not ${takes}`);
     const preferences = readBulkPreferences(headers.prefer, query, limits.waitSecondsMax);
     const applied = appliedPreferences(preferences);
     if (applied !== undefined) reply.header('Preference-Applied', applied);
@@ -105,7 +108,11 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
     { bytes }: Line,
     preferences: Preferences,
   ): Promise<WriteAnswer | { status: 202; writeId: string }> {
-    if (bytes === null) throw new SluiceError('payload_too_large');
+    if (bytes === null)
+      throw new SluiceError(
+        'payload_too_large',
+        `Cannot take the line as it is larger than ${limits.bodyBytesMax} bytes`,
+      );
     const write = readBulkLine(node, scanner, bytes, (endpoint) => assertMay(request, 'write', endpoint));
     write.client = request.principal.client;
     write.waitForReferencesSeconds = preferences.waitForReferencesSeconds;

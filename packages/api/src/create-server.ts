@@ -23,6 +23,7 @@ import {
   answerUnknownExpectation,
 } from './error-answers.ts';
 import { expectContinue } from './expect-continue.ts';
+import { leaveTaking } from './leave-taking.ts';
 import { defaultLimits, type ApiLimits } from './limits.ts';
 import { securityHeaders } from './security-headers.ts';
 
@@ -97,6 +98,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
       },
     },
   });
+  leaveTaking(app);
   securityHeaders(app, basePath);
   crossOrigin(app, corsOrigins);
   guard(app, auth, basePath);

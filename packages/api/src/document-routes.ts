@@ -2,6 +2,7 @@
 import type { WriteRequest } from '@sluice/client';
 import { isApplied, SluiceError, type Operation } from '@sluice/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { explainBodies } from './error-answers.ts';
 import { findResource, waitMsOf, type ApiNode } from './node.ts';
 import type { Query } from './profile.ts';
 import {
@@ -32,6 +33,10 @@ const emptyBody = Buffer.alloc(0);
 
 export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
   const { profile } = node;
+  explainBodies(app, profile, {
+    takes: 'application/json',
+    bytesMax: node.limits.bodyBytesMax,
+  });
   app.removeAllContentTypeParsers();
   for (const type of profile.mediaTypes) {
     app.addContentTypeParser(
@@ -57,10 +62,8 @@ export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
         waitForReferencesSeconds: preferences.waitForReferencesSeconds,
         traceparent: readTraceparent(headers),
       };
-      if (operation !== 'upsert') {
-        write.documentId = profile.readDocumentId(params.id);
-        write.ifMatch = profile.readIfMatch(headers['if-match']);
-      }
+      if (operation !== 'upsert') write.documentId = profile.readDocumentId(params.id);
+      write.ifMatch = profile.readCondition(operation, headers);
       if (operation !== 'delete') {
         if (headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity') {
           throw new SluiceError('unsupported_media_type', 'Cannot take the body as it is compressed');

@@ -1,9 +1,10 @@
 /** Every error becomes a problem: those of the table as they are, those of the HTTP server by their kind, the rest as a defect. */
 import { describeError, SluiceError, type ErrorCode } from '@sluice/protocol';
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { problemOf, problemOfError, type Problem } from './problem.ts';
+import type { Profile } from './profile.ts';
 import { sendProblem } from './send-problem.ts';
 
 const serverErrors: Readonly<Record<string, ErrorCode>> = {
@@ -30,6 +31,32 @@ export function problemOfAny(error: unknown, request: FastifyRequest): Problem {
     'failed',
   );
   return problemOf('internal', undefined, { correlationId: request.id });
+}
+
+/** Names what the routes of this scope take, where a body is something else. */
+export function explainBodies(
+  app: FastifyInstance,
+  profile: Pick<Profile, 'answerError'>,
+  { takes, bytesMax }: { takes: string; bytesMax: number },
+): void {
+  app.setErrorHandler((error: Partial<FastifyError>, request, reply) => {
+    switch (serverErrors[error.code ?? '']) {
+      case 'payload_too_large':
+        return profile.answerError(
+          new SluiceError('payload_too_large', `Cannot take the body as it is larger than ${bytesMax} bytes`),
+          request,
+          reply,
+        );
+      case 'unsupported_media_type':
+        return profile.answerError(
+          new SluiceError('unsupported_media_type', `Cannot take the body as it is not ${takes}`),
+          request,
+          reply,
+        );
+      default:
+        return profile.answerError(error, request, reply);
+    }
+  });
 }
 
 export function answerNotFound(_request: FastifyRequest, reply: FastifyReply): FastifyReply {

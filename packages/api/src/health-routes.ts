@@ -21,7 +21,8 @@ export function healthRoutes(app: FastifyInstance, node: ApiNode): void {
       lanesWithoutLeader: lanes.lanesWithoutLeader.length,
       lanesOverloaded: lanes.lanesOverloaded.length,
     };
-    if (!isStarted) return sendProblem(reply, problemOf('stopping', 'This node takes no writes now.', facts));
+    if (!isStarted || app.isLeaving)
+      return sendProblem(reply, problemOf('stopping', 'This node takes no writes now.', facts));
     if (!isDatabaseReachable) return sendProblem(reply, problemOf('database_unavailable', undefined, facts));
     return reply.type('application/json; charset=utf-8').send(JSON.stringify({ status: 'ready', ...facts }));
   });

@@ -5,7 +5,7 @@ import { answerError, answerNotFound } from './error-answers.ts';
 import { readId, type ApiNode } from './node.ts';
 import { problemOfOutcome } from './problem.ts';
 import type { ListRequest, Profile, Query } from './profile.ts';
-import { readIfMatch } from './request-headers.ts';
+import { readCondition } from './request-headers.ts';
 import { pathOf, SchemaValidator, type SchemaFault } from './schema-validator.ts';
 import { sendProblem } from './send-problem.ts';
 import type { Resource } from '@sluice/model';
@@ -34,7 +34,7 @@ export function nativeProfile({
     takeDocument: (text, value, resource, documentId) =>
       checked(takeOutId(scanner, text, value, resource, documentId), resource),
     readDocumentId: (text) => readId(text, 'document_not_found'),
-    readIfMatch,
+    readCondition: (_operation, headers) => readCondition(headers),
     readList: (_resource, query) => readPage(query, limits.pageDocumentsMax),
     entityTag: (contentHash) => `"${contentHash}"`,
     location: (_request, path) => path,
@@ -49,6 +49,11 @@ export function nativeProfile({
 function invalidDocument(faults: readonly SchemaFault[]): SluiceError {
   const errors = faults.slice(0, FAULTS_MAX).map((fault) => {
     const { instancePath, keyword, params, message = 'is not as the schema asks' } = fault;
+    if (keyword === 'additionalProperties') {
+      const { additionalProperty: name } = params as { additionalProperty: string };
+      const step = name.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1');
+      return { path: pathOf(`${instancePath}/${step}`), message: 'is not known to the schema' };
+    }
     if (keyword !== 'required') return { path: pathOf(instancePath), message };
     const { missingProperty } = params as { missingProperty: string };
     return { path: pathOf(`${instancePath}/${missingProperty}`), message: 'is missing' };

@@ -1,6 +1,6 @@
 /** What every route shares. */
 import type { SluiceClient } from '@sluice/client';
-import { SluiceError, type Operation } from '@sluice/protocol';
+import { isId, SluiceError } from '@sluice/protocol';
 import type { Resource } from '@sluice/model';
 import type { ClientQuota } from './client-quota.ts';
 import type { JsonScanner } from './json-scanner.ts';
@@ -20,18 +20,11 @@ export interface ApiNode {
   basePath: string;
 }
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
 /** @throws {SluiceError} `endpoint_not_found` */
 export function findResource(node: Pick<ApiNode, 'client'>, endpoint: string): Resource {
   const resource = node.client.model.findEndpoint(endpoint);
   if (resource === undefined) throw new SluiceError('endpoint_not_found');
   return resource;
-}
-
-/** Whether anything can have this as its id. */
-export function isId(text: string): boolean {
-  return uuid.test(text);
 }
 
 /**
@@ -53,5 +46,3 @@ export function waitMsOf(
   if (waitForReferencesSeconds === null) return node.waitMs;
   return Math.max(node.waitMs, waitForReferencesSeconds * 1000 + 5_000);
 }
-
-export const operations: readonly Operation[] = ['upsert', 'update', 'delete'];

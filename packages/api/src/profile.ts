@@ -4,8 +4,9 @@
  */
 import type { DocumentFilter, StoredDocument, WriteRequest } from '@sluice/client';
 import type { Resource } from '@sluice/model';
-import type { Outcome } from '@sluice/protocol';
+import type { Operation, Outcome } from '@sluice/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { DocumentText } from './document-text.ts';
 
 export interface ListRequest {
@@ -38,7 +39,11 @@ export interface Profile {
   ): DocumentText;
   /** @throws {SluiceError} */
   readDocumentId(text: string): string;
-  readIfMatch(header: string | undefined): string | null;
+  /**
+   * The entity tag that the document must have for a write, or `*`; null: any, or none.
+   * @throws {SluiceError} `invalid_request` for a condition that it does not know
+   */
+  readCondition(operation: Operation, headers: IncomingHttpHeaders): string | null;
   readList(resource: Resource, query: Query): ListRequest;
   /** A content hash as the `ETag` header carries it. */
   entityTag(contentHash: string): string;

@@ -66,6 +66,14 @@ export function readIfMatch(header: string | undefined): string | null {
   return tag;
 }
 
+/** @throws {SluiceError} `invalid_request` for `If-None-Match`, which no write heeds: to ignore it would overwrite */
+export function readCondition(headers: IncomingHttpHeaders): string | null {
+  if (headers['if-none-match'] !== undefined) {
+    throw new SluiceError('invalid_request', 'Cannot heed If-None-Match on a write: only If-Match is known');
+  }
+  return readIfMatch(headers['if-match']);
+}
+
 /** Whether the client has this version already (RFC 9110: weak comparison). */
 export function matchesNone(header: string | undefined, contentHash: string): boolean {
   if (header === undefined) return true;

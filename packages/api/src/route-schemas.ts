@@ -63,7 +63,17 @@ export const upsertSchema: FastifySchema = {
   summary: 'Create a document, or replace the one with the same identity',
   tags: ['documents'],
   params: resourceParams,
-  headers: { type: 'object', properties: writeHeaders },
+  headers: {
+    type: 'object',
+    properties: {
+      ...writeHeaders,
+      'If-Match': {
+        type: 'string',
+        description:
+          'Entity tag that the document must have, or `*`: it must exist. `profile: edfi` ignores it, as Ed-Fi does.',
+      },
+    },
+  },
   body: documentBody,
   response: {
     200: empty('Replaced, or the same already.', 'Location', 'ETag', 'Sluice-Result'),

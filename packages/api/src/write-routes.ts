@@ -1,8 +1,8 @@
 /** `/writes`: what became of writes that were answered before they were settled. */
 import { writesAskedMax, type WriteState } from '@sluice/client';
-import { SluiceError } from '@sluice/protocol';
+import { isId, SluiceError } from '@sluice/protocol';
 import type { FastifyInstance } from 'fastify';
-import { isId, readId, type ApiNode } from './node.ts';
+import { readId, type ApiNode } from './node.ts';
 import { writeSchema, writesSchema } from './route-schemas.ts';
 import { answerOf } from './write-answer.ts';
 

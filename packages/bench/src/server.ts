@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '@sluice/embedded';
+import { SluiceError } from '@sluice/protocol';
 import pg from 'pg';
 import { measureFlushLatency, type FlushLatency } from './flush-latency.ts';
 import { percentile } from './statistics.ts';
@@ -94,10 +95,20 @@ export async function openServer(options: ServerOptions): Promise<Server> {
       : {}),
     ...options.settings,
   };
-  const server = await startEmbeddedPostgres({ dataDir, settings });
+  const remove = async (): Promise<void> => {
+    if (isTemporary) await rm(dataDir, { recursive: true, force: true });
+  };
+  const server = await startEmbeddedPostgres({ dataDir, settings }).catch(async (error: unknown) => {
+    await remove();
+    if (Object.keys(options.settings).length === 0) throw error;
+    const { message } = error as Error;
+    throw new SluiceError('configuration_invalid', `Cannot start with what --postgres sets. ${message}`, {
+      cause: error,
+    });
+  });
   const stop = async (): Promise<void> => {
     await server.stop();
-    if (isTemporary) await rm(dataDir, { recursive: true, force: true });
+    await remove();
   };
   try {
     const flush = measureFlushLatency(dataDir);

@@ -1,6 +1,6 @@
 /** The command line's entry: parses, runs one command, and turns what it throws into a sentence and an exit code. */
 import { CommanderError, type Command } from 'commander';
-import { tolerateClosedOutput } from './process/output.ts';
+import { printJson, tolerateClosedOutput } from './process/output.ts';
 import { reportError } from './process/report-error.ts';
 import { programOf } from './program-of.ts';
 
@@ -23,6 +23,8 @@ async function createProgramFor([name = '']: readonly string[]): Promise<Command
 
 /** Runs one command, and ends the process. */
 export async function main(args: readonly string[]): Promise<void> {
+  // pg-listen's way to subscribe anew is deprecated by pg, and of no concern to whoever reads this process's log.
+  process.noDeprecation = true;
   tolerateClosedOutput();
   const exitCode = await run(args);
   // Output may still be on its way into a pipe; whatever else is open then is of no use to anybody.
@@ -35,7 +37,12 @@ async function run(args: readonly string[]): Promise<number> {
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode;
-    return reportError(error, args.includes('--json'));
+    const isJson = args.includes('--json');
+    if (!(error instanceof CommanderError)) return reportError(error, isJson);
+    if (error.exitCode === 0) return 0;
+    // Commander has said it on standard error.
+    const message = error.message.replace(/^error: /, '');
+    if (isJson) printJson({ error: { code: 'configuration_invalid', message } });
+    return usageExitCode;
   }
 }

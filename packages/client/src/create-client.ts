@@ -1,17 +1,8 @@
 /** Puts a client together: reads, keys and identities are the same in every mode, only the path of a write differs. */
 import type { Model } from '@sluice/model';
-import {
-  defaults,
-  describeError,
-  SluiceError,
-  type Mode,
-  type Outcome,
-  type Result,
-  type Write,
-} from '@sluice/protocol';
+import { defaults, SluiceError, type Mode, type Outcome, type Result, type Write } from '@sluice/protocol';
 import { fingerprintOf, outcomeOf, traceparentOf } from '@sluice/batch';
 import { agree, Database, DatabaseError, detectPooler, type Row } from '@sluice/store';
-import type { Logger } from 'pino';
 import type {
   ClientStatus,
   DocumentFilter,
@@ -25,9 +16,10 @@ import type {
 import { BlockedQuota } from './blocked-quota.ts';
 import type { ClientOptions } from './client-options.ts';
 import { createPath } from './create-path.ts';
+import { FailureLog } from './failure-log.ts';
 import { GatheredReads } from './gathered-reads.ts';
 import type { ClientObserver, ClientUsage } from './observer.ts';
-import { prepareWrite } from './prepare-write.ts';
+import { assertRequest, prepareWrite } from './prepare-write.ts';
 import { Reads } from './reads.ts';
 import { endWriteSpan, failWriteSpan, startWriteSpan } from './trace-write.ts';
 import type { WritePath } from './write-path.ts';
@@ -47,7 +39,7 @@ class Client implements SluiceClient {
   readonly #blockedQuota: BlockedQuota;
   readonly #reads: Reads;
   readonly #keys: GatheredReads<Write>;
-  readonly #logger: Logger | undefined;
+  readonly #failures: FailureLog;
   readonly #drainMs: number;
   readonly #observer: ClientObserver | undefined;
   readonly #underWay = new Set<Promise<unknown>>();
@@ -63,7 +55,7 @@ class Client implements SluiceClient {
     this.#waitMs = options.waitMs ?? defaults.waitMs;
     this.#waitingWritesMax = options.waitingWritesMax ?? defaults.waitingWritesMax;
     this.#drainMs = options.drainMs ?? defaults.drainMs;
-    this.#logger = options.logger;
+    this.#failures = new FailureLog(options.logger);
     this.#observer = options.observer;
     this.#database = new Database({
       url: options.url,
@@ -71,7 +63,7 @@ class Client implements SluiceClient {
       connectionsMax: options.connectionsMax ?? 8,
       ...(options.answerTimeoutMs === undefined ? {} : { answerTimeoutMs: options.answerTimeoutMs }),
     });
-    this.#path = createPath(options, this.#database, (error, doing) => this.#logError(error, doing));
+    this.#path = createPath(options, this.#database, (error, doing) => this.#failures.note(error, doing));
     this.#reads = new Reads(options.model, (name, values) => this.#run(name, values));
     this.#keys = new GatheredReads((writes) =>
       this.#run('findKeys', [
@@ -187,6 +179,7 @@ class Client implements SluiceClient {
 
   /** A document that is updated or deleted by its id goes to the lane of its present identity. */
   async #prepare(request: WriteRequest): Promise<Write> {
+    assertRequest(request);
     if ((request.waitForReferencesSeconds ?? null) !== null)
       await this.#blockedQuota.check(request.client ?? '');
     if (request.operation === 'upsert') return prepareWrite(request, this.#lanes, null);
@@ -258,13 +251,9 @@ class Client implements SluiceClient {
       return await this.#database.run(name, values);
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;
-      this.#logError(error, name);
+      this.#failures.note(error, name);
       throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1 });
     }
-  }
-
-  #logError(error: unknown, doing: string): void {
-    this.#logger?.warn({ doing, ...describeError(error) }, 'failed');
   }
 }
 

@@ -1,6 +1,6 @@
 /** A request as a write: identity, references, lane and content hash, all from the document alone. */
 import { randomInt } from 'node:crypto';
-import { SluiceError, type Write } from '@sluice/protocol';
+import { isId, operations, SluiceError, type Write } from '@sluice/protocol';
 import { contentHash, describeDocument, laneOf, ModelError } from '@sluice/model';
 import { newWriteId } from './write-id.ts';
 import type { WriteRequest } from './contract.ts';
@@ -16,6 +16,23 @@ export const ownNode: number = randomInt(1, 2 ** 31 - 1);
 
 /** The position of a write that the database has given none: whatever is in the intake came before it. */
 export const behindAll = Number.MAX_SAFE_INTEGER;
+
+/** What types alone do not keep out. @throws {SluiceError} `invalid_request`, `document_not_found` */
+export function assertRequest({ operation, documentId, idempotencyKey = null }: WriteRequest): void {
+  if (!operations.includes(operation)) {
+    throw new SluiceError(
+      'invalid_request',
+      `Cannot take the operation: it is not one of ${operations.join(', ')}`,
+    );
+  }
+  if (idempotencyKey !== null && !/^[\x21-\x7e]{1,255}$/.test(idempotencyKey)) {
+    throw new SluiceError(
+      'invalid_request',
+      'Cannot take the idempotencyKey as it is not of 1 to 255 visible ASCII characters',
+    );
+  }
+  if (operation !== 'upsert' && !isId(documentId ?? '')) throw new SluiceError('document_not_found');
+}
 
 /**
  * @param target Update and delete: the document's present identity, which decides the lane.

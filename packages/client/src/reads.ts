@@ -1,6 +1,6 @@
 /** What a node reads for its clients: documents, and how writes fare. */
 import { describeDocument, type Model } from '@sluice/model';
-import { SluiceError } from '@sluice/protocol';
+import { isId, SluiceError } from '@sluice/protocol';
 import { outcomeOf } from '@sluice/batch';
 import type { Row } from '@sluice/store';
 import { writesAskedMax } from './contract.ts';
@@ -18,6 +18,8 @@ export class Reads {
   }
 
   async readDocument(resource: { endpoint: string }, documentId: string): Promise<StoredDocument | null> {
+    // What is no id at all is nobody's.
+    if (!isId(documentId)) return null;
     const [row] = await this.#run('readDocument', [documentId, resource.endpoint]);
     return row === undefined ? null : documentOf(row);
   }
@@ -54,7 +56,8 @@ export class Reads {
     if (writeIds.length > writesAskedMax) {
       throw new SluiceError('invalid_request', `Cannot ask for more than ${writesAskedMax} writes at once`);
     }
-    const states = (await this.#run('readWriteStates', [writeIds, client])).map(writeStateOf);
+    const ids = writeIds.filter(isId);
+    const states = (await this.#run('readWriteStates', [ids, client])).map(writeStateOf);
     const refer = states.filter(({ awaits }) => awaits.some(({ kind }) => kind === 'reference'));
     for (let from = 0; from < refer.length; from += bodiesMax) {
       await this.#nameAwaited(refer.slice(from, from + bodiesMax));

@@ -3,11 +3,12 @@
 
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { access, chown, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { assertReachable, type Account } from './account.ts';
 import { linkLibraries, programEnvironment, type Binaries } from './binaries.ts';
+import { exists, makeFolder } from './make-folder.ts';
 
 const run = promisify(execFile);
 
@@ -29,7 +30,7 @@ export async function openDataFolder(
   onLog: (line: string) => void,
 ): Promise<DataFolder> {
   const root = resolve(dataDir);
-  await mkdir(root, { recursive: true });
+  await makeFolder(root);
   if (account) {
     // Only an empty folder is ours to give away: the caller may have named one that others use too.
     if ((await readdir(root)).length === 0) await chown(root, account.uid, account.gid);
@@ -88,11 +89,4 @@ async function createCluster(
     });
   }
   await rename(partial, folder.cluster);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,6 +1,6 @@
 /** Writes by what an operator has at hand: an id of any kind, or an idempotency key. */
 import type { Database } from '@sluice/store';
-import { isId } from './stuck-filter.ts';
+import { isId } from '@sluice/protocol';
 
 const foundMax = 100;
 /** Keys belong to clients; each client is one look. */

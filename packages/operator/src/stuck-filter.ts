@@ -1,5 +1,5 @@
 /** A filter as the parameters of the queries that take one, checked. */
-import { reasons, SluiceError } from '@sluice/protocol';
+import { isId, reasons, SluiceError } from '@sluice/protocol';
 import type { Database } from '@sluice/store';
 import type { StuckFilter } from './contract.ts';
 
@@ -21,12 +21,6 @@ export async function filterValues(database: Database, filter: StuckFilter): Pro
 
 function refuse(field: string, value: unknown): never {
   throw new SluiceError('invalid_request', `Cannot filter as ${field} has no such value: ${String(value)}`);
-}
-
-const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
-
-export function isId(text: string): boolean {
-  return uuid.test(text);
 }
 
 /** @throws {SluiceError} `invalid_request` for what is no id */

@@ -4,7 +4,15 @@
  */
 
 /** What a client submits of one document. */
-export type Operation = 'upsert' | 'update' | 'delete';
+export const operations = ['upsert', 'update', 'delete'] as const;
+export type Operation = (typeof operations)[number];
+
+const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
+/** Whether anything can have this as its id: any UUID that PostgreSQL takes, of whatever version. */
+export function isId(text: string): boolean {
+  return uuid.test(text);
+}
 
 /** How a write ended. Only `refused` and `not_applied` carry a {@link Outcome.code}. */
 export type Result = 'created' | 'updated' | 'unchanged' | 'deleted' | 'refused' | 'not_applied';

@@ -98,12 +98,21 @@ export function reduceError(error: unknown, statement: string | null = null): Er
         message: `PostgreSQL error ${code}${statement === null ? '' : ` in ${statement}`}`,
       });
     }
-    if (typeof code === 'string') return connectionLoss(failureOf(code), statement);
+    if (typeof code === 'string') return connectionLoss(`${failureOf(code)}${placeOf(error)}`, statement);
     if (message === driverNoTls) return connectionLoss('server offers no TLS', statement);
   }
   if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
     return error;
   return connectionLoss('connection failed', statement);
+}
+
+/** Where it was tried; of several addresses of one name, the first. */
+function placeOf(error: object): string {
+  const [first = error] = (error as AggregateError).errors ?? [];
+  const { hostname, address, port } = first as { hostname?: string; address?: string; port?: number };
+  const host = hostname ?? address;
+  if (host === undefined) return '';
+  return port === undefined ? ` ${host}` : ` ${host}:${port}`;
 }
 
 /** What the driver says then; it has no code. */

@@ -93,51 +93,54 @@ export function createWriter(options: WriterOptions): Writer {
     { length: options.sessions ?? 1 },
     () => new NeighbourWatch({ connection: { url, applicationName }, onEnded: beatNow }),
   );
-  const sessions: LaneSession[] = watches.map(
-    (watch) =>
-      new LaneSession({
-        connection: { url, applicationName },
-        lanes,
-        writerId,
-        ownership,
-        batchWritesMax: options.batchWritesMax ?? defaults.batchWritesMax,
-        pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
-        settle: {
-          ...settleOptions(model, {
-            lanes,
-            cascadeDocumentsMax: options.cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
-          }),
-          projections: options.projections ?? [],
-        },
-        isListening: () => listener.isListening,
-        isDeaf: () => listener.isDeaf,
-        async isBackendWorking(pid) {
-          const [row] = await database.run('isBackendWorking', [pid], backendLookTimeoutMs);
-          return row?.['is_working'] === true;
-        },
-        onBatch(report) {
-          batches += 1;
-          writes += report.outcomes.length;
-          observer?.settled(report);
-          if (log?.isLevelEnabled('debug') === true) log.debug(describeBatch(report), 'batch');
-        },
-        onDrain: () => void Promise.all(sessions.map((session) => session.stop())).then(noteDrained),
-        onLanes(led, taken) {
-          if (taken > 0) observer?.led(taken);
-          log?.info({ lanes: led }, 'leads');
-        },
-        onWoken: (by) => observer?.woken(by),
-        onNeighbour(pid) {
-          // One of this process ends with it, and then nobody is left here to be told.
-          watch.follow(sessions.some((session) => session.pid === pid) ? null : pid);
-        },
-        onError(error) {
-          observer?.sessionEnded(endOf(error));
-          log?.[isExpectedEnd(error) ? 'warn' : 'error'](describeError(error), 'session ended');
-        },
-        onTrouble: (error) => log?.error(describeError(error), 'settles nothing as the server is in trouble'),
-      }),
-  );
+  const sessions: LaneSession[] = watches.map((watch) => {
+    let isLeading = false;
+    return new LaneSession({
+      connection: { url, applicationName },
+      lanes,
+      writerId,
+      ownership,
+      batchWritesMax: options.batchWritesMax ?? defaults.batchWritesMax,
+      pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
+      settle: {
+        ...settleOptions(model, {
+          lanes,
+          cascadeDocumentsMax: options.cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
+        }),
+        projections: options.projections ?? [],
+      },
+      isListening: () => listener.isListening,
+      isDeaf: () => listener.isDeaf,
+      async isBackendWorking(pid) {
+        const [row] = await database.run('isBackendWorking', [pid], backendLookTimeoutMs);
+        return row?.['is_working'] === true;
+      },
+      onBatch(report) {
+        batches += 1;
+        writes += report.outcomes.length;
+        observer?.settled(report);
+        if (log?.isLevelEnabled('debug') === true) log.debug(describeBatch(report), 'batch');
+      },
+      onDrain: () => void Promise.all(sessions.map((session) => session.stop())).then(noteDrained),
+      onLanes(led, taken) {
+        if (taken > 0) observer?.led(taken);
+        // While it finds no server it loses nothing again and again.
+        if (led.length > 0 || isLeading)
+          log?.info({ lanes: led }, led.length > 0 ? 'leads' : 'leads nothing');
+        isLeading = led.length > 0;
+      },
+      onWoken: (by) => observer?.woken(by),
+      onNeighbour(pid) {
+        // One of this process ends with it, and then nobody is left here to be told.
+        watch.follow(sessions.some((session) => session.pid === pid) ? null : pid);
+      },
+      onError(error) {
+        observer?.sessionEnded(endOf(error));
+        log?.[isExpectedEnd(error) ? 'warn' : 'error'](describeError(error), 'session ended');
+      },
+      onTrouble: (error) => log?.error(describeError(error), 'settles nothing as the server is in trouble'),
+    });
+  });
 
   const live = async (): Promise<void> => {
     try {

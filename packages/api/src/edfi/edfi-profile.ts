@@ -55,7 +55,10 @@ export function edfiProfile(node: Omit<ApiNode, 'profile'>): Profile {
         throw new EdFiError('document_not_found', notFound());
       }
     },
-    readIfMatch: (header) => readIfMatch(header?.trim() === '' ? undefined : header),
+    readCondition(operation, headers) {
+      const header = headers['if-match'];
+      return operation === 'upsert' || header?.trim() === '' ? null : readIfMatch(header);
+    },
     readList: (resource, query) => readListQuery(resource, query, limits.pageDocumentsMax),
     entityTag: (contentHash) => contentHash,
     location: (request, path) => `${request.protocol}://${request.host}${path}`,

@@ -97,6 +97,13 @@ const drainMs = numberSetting(
   { from: 0, to: 600_000, fallback: defaults.drainMs },
 );
 
+const lingerMs = numberSetting(
+  '--linger-ms <ms>',
+  ['SLUICE_LINGER_MS'],
+  'how long a client may still use a connection that it keeps open, once the process is told to stop: one request, whose answer says that it was the last',
+  { from: 0, to: 600_000, fallback: 1000 },
+);
+
 const corsOrigins = setting<string[]>({
   flags: '--cors-origin <origin>',
   variables: ['SLUICE_CORS_ORIGIN'],
@@ -113,8 +120,8 @@ export const apiCommand = () =>
     name: 'api',
     summary: 'run one API node',
     description:
-      'Runs one API node. The database must be migrated. SIGTERM or SIGINT: it takes no more connections, answers the ' +
-      'requests under way, and ends with 0; a second signal ends it at once.',
+      'Runs one API node. The database must be migrated. SIGTERM or SIGINT: it is not ready any more, answers what still ' +
+      'comes on open connections and closes each with that answer, and ends with 0; a second signal ends it at once.',
     settings: {
       ...databaseSettings,
       listenUrl,
@@ -133,6 +140,7 @@ export const apiCommand = () =>
       leaderGraceMs,
       onOverload,
       fastPathWritesMax,
+      lingerMs,
       drainMs,
       host,
       port,
@@ -159,7 +167,7 @@ export const apiCommand = () =>
       const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
       const [
         { createClient },
-        { assertGuarded, createApi, listen },
+        { assertGuarded, createApi, listen, takeLeave },
         { createNodeMetrics, serveMetrics },
         { dashboardRoutes },
       ] = await Promise.all([
@@ -223,6 +231,7 @@ export const apiCommand = () =>
             return { url, metricsUrl: urlOf(metricsHost, server.port) };
           },
           async stop() {
+            await takeLeave(api, values.lingerMs);
             // Together: the api waits for the requests under way, and the client sees to it that they end.
             await Promise.all([api.close(), client.stop()]);
             await closeAuth();

@@ -237,9 +237,15 @@ export const benchCommand = () =>
     settings,
     async run(values, flags) {
       const isJson = flags['json'] === true;
-      const { bench, measurementLine, reportLines, reportPage } = await import('@sluice/bench');
+      const [{ bench, measurementLine, reportLines, reportPage }, { makeFolder }] = await Promise.all([
+        import('@sluice/bench'),
+        import('@sluice/embedded'),
+      ]);
       const progress = new ProgressLine();
       const { signal } = awaitStopRequest();
+      // What cannot be written is told before anything is measured.
+      if (values.report !== undefined) await writeFile(values.report, '', { flag: 'a' });
+      if (values.profile !== undefined) await makeFolder(values.profile);
       const districtFolder = await mkdtemp(join(tmpdir(), 'sluice-bench-district-'));
       try {
         const report = await bench({

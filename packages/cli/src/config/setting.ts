@@ -41,12 +41,14 @@ export function setting<T>(definition: Setting<T>): Setting<T> {
 export function addSettings(command: Command, settings: Settings): Command {
   for (const definition of Object.values(settings)) {
     const { flags, variables = [], description, fallback, isRequired, isList, file } = definition;
-    if (file !== undefined) {
-      const facts = [file.variable, ...(flags === undefined ? variables : [])].join(', ');
-      const what = flags === undefined ? description : `the same, from a file`;
-      command.option(file.flags, `${what} (env: ${facts})`);
+    const addFile = (what: string, names: readonly string[]): void => {
+      if (file !== undefined)
+        command.option(file.flags, `${what} (env: ${[file.variable, ...names].join(', ')})`);
+    };
+    if (flags === undefined) {
+      addFile(description, variables);
+      continue;
     }
-    if (flags === undefined) continue;
     const facts = [
       ...(variables.length > 0 ? [`env: ${variables.join(', ')}`] : []),
       ...(fallback === undefined ? [] : [`default: ${textOf(fallback)}`]),
@@ -59,6 +61,7 @@ export function addSettings(command: Command, settings: Settings): Command {
       );
     }
     command.addOption(option);
+    addFile('the same, from a file', []);
   }
   return command;
 }
@@ -165,5 +168,5 @@ function longOf(flags: string | undefined): string {
 
 function textOf(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
-  return String(value);
+  return String(value) || 'none';
 }

@@ -3,9 +3,8 @@
  * started is stopped in the opposite order, also when a start fails half-way.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/embedded';
+import { makeFolder, startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/embedded';
 import type { Model } from '@sluice/model';
 import { SluiceError, type Mode } from '@sluice/protocol';
 import { agree, applyRoles, Database, migrate, roleKinds, roleName, type RoleKind } from '@sluice/store';
@@ -87,7 +86,7 @@ export class Cluster {
     this.#guard = startGuard(this.#postgres);
     this.#assertWanted();
     // Only now: an empty folder is given to the user that PostgreSQL runs as, another one is not.
-    await mkdir(join(dataDir, 'logs'), { recursive: true });
+    await makeFolder(join(dataDir, 'logs'));
     await this.#prepareDatabase();
     this.#assertWanted();
     const { nodes, writers, port } = this.#options;

@@ -35,6 +35,12 @@ function explain(error: unknown): Error {
   return error;
 }
 
+const loginRefusals: Readonly<Record<string, string>> = {
+  '28P01': 'the server refuses the user or the password',
+  '28000': 'the server refuses the user',
+  '3D000': 'the server has no database of this name',
+};
+
 function explainDatabase(error: DatabaseError): SluiceError {
   if (error.sqlState === '3F000' || error.sqlState === '42P01') {
     return new SluiceError(
@@ -46,6 +52,13 @@ function explainDatabase(error: DatabaseError): SluiceError {
     return new SluiceError(
       'configuration_invalid',
       'Cannot use the database as this role lacks a right: use the role of this process, and run `sluice roles` after an upgrade',
+    );
+  }
+  const refusal = error.sqlState === null ? undefined : loginRefusals[error.sqlState];
+  if (refusal !== undefined) {
+    return new SluiceError(
+      'configuration_invalid',
+      `Cannot use the database as ${refusal} (${error.sqlState}): look at its URL`,
     );
   }
   if (error.isConnectionLoss) {
