@@ -25,10 +25,10 @@ export function assertRequest({ operation, documentId, idempotencyKey = null }: 
       `Cannot take the operation: it is not one of ${operations.join(', ')}`,
     );
   }
-  if (idempotencyKey !== null && !/^[\x21-\x7e]{1,255}$/.test(idempotencyKey)) {
+  if (idempotencyKey !== null && (!/^.{1,255}$/su.test(idempotencyKey) || idempotencyKey.includes('\0'))) {
     throw new SluiceError(
       'invalid_request',
-      'Cannot take the idempotencyKey as it is not of 1 to 255 visible ASCII characters',
+      'Cannot take the idempotencyKey as it is not of 1 to 255 characters, none of them NUL',
     );
   }
   if (operation !== 'upsert' && !isId(documentId ?? '')) throw new SluiceError('document_not_found');

@@ -119,7 +119,7 @@ export const modelFiles = setting<string[]>({
 export const optionalModelFiles = setting<string[] | undefined>({ ...modelFiles, isRequired: false });
 
 export const mode = setting<Mode>({
-  flags: '--mode <mode>',
+  flags: '--mode <coordinated|local|direct>',
   variables: ['SLUICE_MODE'],
   description: 'where the batches of a node come from',
   form: `one of ${modes.join(', ')}`,
@@ -283,7 +283,7 @@ export const token = setting<string | undefined>({
 });
 
 export const referentialIdLayout = setting<'2025' | '2026'>({
-  flags: '--referential-id-layout <year>',
+  flags: '--referential-id-layout <2025|2026>',
   variables: ['SLUICE_REFERENTIAL_ID_LAYOUT'],
   description: 'how identities are spelled before they are hashed; a deployment keeps the one it began with',
   form: '2025 or 2026',

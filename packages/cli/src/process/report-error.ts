@@ -37,7 +37,7 @@ function explain(error: unknown): Error {
 
 const loginRefusals: Readonly<Record<string, string>> = {
   '28P01': 'the server refuses the user or the password',
-  '28000': 'the server refuses the user',
+  '28000': 'the server takes no such connection of this user, or none without TLS',
   '3D000': 'the server has no database of this name',
 };
 
@@ -57,7 +57,7 @@ function explainDatabase(error: DatabaseError): SluiceError {
   const refusal = error.sqlState === null ? undefined : loginRefusals[error.sqlState];
   if (refusal !== undefined) {
     return new SluiceError(
-      'configuration_invalid',
+      'database_unavailable',
       `Cannot use the database as ${refusal} (${error.sqlState}): look at its URL`,
     );
   }
