@@ -39,23 +39,15 @@ export function explainBodies(
   profile: Pick<Profile, 'answerError'>,
   { takes, bytesMax }: { takes: string; bytesMax: number },
 ): void {
+  const details: Partial<Record<ErrorCode, string>> = {
+    payload_too_large: `Cannot take the body as it is larger than ${bytesMax} bytes`,
+    unsupported_media_type: `Cannot take the body as it is not ${takes}`,
+  };
   app.setErrorHandler((error: Partial<FastifyError>, request, reply) => {
-    switch (serverErrors[error.code ?? '']) {
-      case 'payload_too_large':
-        return profile.answerError(
-          new SluiceError('payload_too_large', `Cannot take the body as it is larger than ${bytesMax} bytes`),
-          request,
-          reply,
-        );
-      case 'unsupported_media_type':
-        return profile.answerError(
-          new SluiceError('unsupported_media_type', `Cannot take the body as it is not ${takes}`),
-          request,
-          reply,
-        );
-      default:
-        return profile.answerError(error, request, reply);
-    }
+    const code = serverErrors[error.code ?? ''];
+    const detail = code === undefined ? undefined : details[code];
+    const explained = code === undefined || detail === undefined ? error : new SluiceError(code, detail);
+    return profile.answerError(explained, request, reply);
   });
 }
 
