@@ -484,12 +484,18 @@ export const securityMutants: SecurityMutant[] = [
     'return Number.isFinite(value) && decimalOf(literal)',
     'return !Number.isFinite(value) || decimalOf(literal)',
   ),
-  mutant('takes NUL', scannerTest, jsonTokens, 'if (unit === 0) return -4;', ''),
+  mutant(
+    'takes NUL',
+    scannerTest,
+    jsonTokens,
+    'if (unit <= 0) return -1 - at;',
+    'if (unit < 0) return -1 - at;',
+  ),
   mutant(
     'takes halves of surrogate pairs',
     scannerTest,
     jsonTokens,
-    'if (!isPair) return -5;',
+    'if (!isPair) return -1 - at;',
     'if (!isPair) continue;',
   ),
   mutant(

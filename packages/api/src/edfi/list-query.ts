@@ -1,6 +1,6 @@
 /** `GET` of a resource: a page of it, narrowed by the fields that its schema names. */
 import type { DocumentFilter } from '@sluice/client';
-import { idOfIdentity, idOfReference, type ReferenceRule, type Resource } from '@sluice/model';
+import { foldCase, idOfIdentity, idOfReference, type ReferenceRule, type Resource } from '@sluice/model';
 import { isTime } from '../calendar.ts';
 import type { ListRequest, Query } from '../profile.ts';
 import { utcTime } from './fit-document.ts';
@@ -75,7 +75,7 @@ function readTerms(resource: Resource, terms: readonly [string, string][]): Docu
     }
     if (field.paths.length === 1) given.set(first.path, value);
     if (field.paths.length === 1 && first.path.endsWith('Descriptor') && !first.path.includes('[*]')) {
-      folded.push({ path: stepsOf(first.path), value: value.toLowerCase() });
+      folded.push({ path: stepsOf(first.path), value: foldCase(value) });
     } else {
       // A field of several places asks for any of them.
       contains = contains.flatMap((part) =>
