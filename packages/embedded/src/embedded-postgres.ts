@@ -23,6 +23,8 @@ export interface EmbeddedPostgresOptions {
   port?: number;
   /** Server settings by name, over our defaults: `{ fsync: 'off' }`. */
   settings?: Record<string, string>;
+  /** Major version, 15 to 18; those below 18 come with a checkout only. @default 18 */
+  major?: number;
   /** Called with a sentence on each step. The server's own messages go to `postgres.log` in the folder. */
   onLog?: (line: string) => void;
 }
@@ -61,7 +63,7 @@ const START_TIMEOUT_MS = 60_000;
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const onLog = options.onLog ?? (() => {});
-  const [binaries, account] = await Promise.all([findBinaries(), findAccount()]);
+  const [binaries, account] = await Promise.all([findBinaries(options.major), findAccount()]);
   if (account) await assertReachable(binaries.postgres, account);
   const folder = await openDataFolder(options.dataDir, account, binaries, onLog);
   await assertFree(folder);
