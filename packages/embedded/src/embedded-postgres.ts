@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { assertReachable, findAccount, type Account } from './account.ts';
 import { findBinaries } from './binaries.ts';
 import { openDataFolder, type DataFolder } from './data-folder.ts';
+import { startGuard } from './guard.ts';
 import { disownLockFile, findServer, isReady } from './lock-file.ts';
 import { choosePort, portTaken } from './port.ts';
 
@@ -58,8 +59,8 @@ const DEFAULT_SETTINGS = {
 const START_TIMEOUT_MS = 60_000;
 
 /**
- * Starts the server and waits until it accepts connections. It does not keep this process alive, and is told to stop
- * when this process exits; after a SIGKILL to this process it runs on.
+ * Starts the server and waits until it accepts connections. It does not keep this process alive. It is told to stop when
+ * this process exits, and by a guard when this process is killed.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const onLog = options.onLog ?? (() => {});
@@ -75,7 +76,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const settings = { ...DEFAULT_SETTINGS, ...options.settings, ...addressSettings(port) };
     const logStart = (await readFile(folder.log).catch(() => '')).length;
     const child = spawnServer(binaries.postgres, folder, account, settings);
-    const exited = once(child, 'exit').then(() => {});
+    const guard = startGuard({ pid: child.pid ?? 0, cluster: folder.cluster });
+    const exited = once(child, 'exit').then(() => guard.dismiss());
     if (await becomesReady(child, exited, folder.cluster, deadline)) {
       onLog(`PostgreSQL listens on 127.0.0.1:${port} (process ${child.pid}, log ${folder.log})`);
       return embeddedPostgres(child, exited, folder, port);
