@@ -12,7 +12,7 @@ where o.settled_at >= date_trunc('minute', statement_timestamp() - interval '9 m
 group by 1;
 drop function sluice.write_id_floor(timestamptz);
 
--- An idempotency key lives as long as the outcome of its write: whoever removes the one removes the other.
+-- An idempotency key lives as long as the outcome of its write: removing the outcome removes the key.
 delete from sluice.idempotency_key k where not exists (select from sluice.outcome o where o.write_id = k.write_id);
 create unique index idempotency_key_write on sluice.idempotency_key (write_id);
 drop index sluice.idempotency_key_settled;

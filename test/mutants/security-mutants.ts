@@ -65,8 +65,8 @@ export const securityMutants: SecurityMutant[] = [
     'remembers a good token beyond its end',
     tokenTest,
     tokens,
-    'Math.min(exp * 1000, Date.now() + rememberedMs)',
-    'exp * 0 + Date.now() + rememberedMs',
+    'Math.min(exp * 1000, this.#now() + rememberedMs)',
+    'exp * 0 + this.#now() + rememberedMs',
   ),
   mutant(
     'takes tokens that nobody signed (alg none)',

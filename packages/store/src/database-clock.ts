@@ -9,12 +9,12 @@ import type { Database } from './database.ts';
 
 export interface DatabaseClockOptions {
   database: Database;
-  /** Who notes its clock. @default nobody: only the database's is asked */
+  /** The process whose clock is noted. @default none: only the database's clock is asked */
   process?: { kind: 'node' | 'writer'; clockId?: string };
   onError?: (error: unknown) => void;
 }
 
-/** Between two measurements. Doctor takes a process for ended that has not measured for two of them. */
+/** Between two measurements. The doctor counts a process that has measured within two of them. */
 export const clockIntervalMs = 60_000;
 /** One that is slower tells too little. */
 const answerTimeoutMs = 5000;
