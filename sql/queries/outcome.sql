@@ -69,7 +69,7 @@ delete from sluice.outcome o using old where o.write_id = old.write_id returning
 -- Idempotency keys past their retention.
 with old as (
   select client, key from sluice.idempotency_key
-  where settled_at < clock_timestamp() - $1 * interval '1 hour' order by settled_at limit $2
+  where settled_at < statement_timestamp() - $1 * interval '1 hour' order by settled_at limit $2
 )
 delete from sluice.idempotency_key k using old where k.client = old.client and k.key = old.key returning 1;
 
