@@ -4,9 +4,11 @@
 import { runDoctor, type DeepProgress } from '@sluice/operator';
 import { Database } from '@sluice/store';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { useDatabase } from '../support/database.ts';
-import { execute } from '../support/postgres.ts';
+import { createDatabase, useDatabase } from '../support/database.ts';
+import { readText } from '../support/deployment.ts';
+import { execute, roleUrl } from '../support/postgres.ts';
 import { startSluice } from '../support/sluice.ts';
+import { openConnection, sql } from '../support/sql.ts';
 import { enrolment, fresh, startWorld, upsert } from '../support/world.ts';
 
 const database = useDatabase();
@@ -128,6 +130,68 @@ describe('doctor --deep', () => {
       ]);
       expect(ill[0]?.advice).toContain('docs/backup.md');
     }
+  });
+
+  test('is content once the statements of docs/backup.md have run', { timeout }, async () => {
+    const text = readText('docs/backup.md');
+    const [, statements] = /<!-- mending:[^>]*-->\s*```sql\n([^`]+)```/.exec(text)!;
+    await plant(`${document(id('a'), id('b'))};
+      insert into sluice.alias values ('${id('c')}', '${id('d')}', 0);
+      insert into sluice.reference values ('${id('d')}', '${id('b')}', 0);
+      insert into sluice.awaited (awaited_id, write_id, lane) values ('${id('b')}', '${id('a')}', 0);
+      insert into sluice.intake (write_id, lane, operation, resource, document_id, referential_id, reference_ids,
+        content_hash, client, blocked_at, was_blocked, node, body)
+      values ('${id('e')}', 0, 'upsert', 'r', '${id('e')}', '${id('e')}', '{}', '', '', clock_timestamp(), true, 0, '{}');
+      insert into sluice.idempotency_key (client, key, write_id, fingerprint) values ('c', 'k', '${id('a')}', '');
+      insert into sluice.organization values ('${id('c')}', 1, 'r', '{}', '{}');
+      insert into sluice.student_school values ('${id('c')}', 's', 1)`);
+    const ill = async () =>
+      (await findings()).filter(({ verdict }) => verdict !== 'ok').map(({ check }) => check);
+    expect(await ill()).toHaveLength(8);
+    await execute(roleUrl(database.url, 'migrate'), statements!);
+    expect(await ill()).toEqual([]);
+    await plant(`delete from sluice.document where document_id = '${id('a')}';
+      delete from sluice.alias where document_id = '${id('a')}'; delete from sluice.intake where write_id = '${id('e')}'`);
+  });
+
+  test('is content with rows alone that were loaded as docs/backup.md says', { timeout }, async () => {
+    const target = await createDatabase();
+    onTestFinished(() => target.drop());
+    const owner = await openConnection(roleUrl(target.url, 'migrate'));
+    const tables = (
+      await sql(
+        database.url,
+        `select tablename as name from pg_tables where schemaname = 'sluice' order by 1`,
+      )
+    ).map(({ name }) => name as string);
+    expect(tables.indexOf('alias')).toBeLessThan(tables.indexOf('document'));
+    const load = async (table: string): Promise<void> => {
+      const [row] = await sql(
+        database.url,
+        `select coalesce(jsonb_agg(t), '[]')::text as rows from sluice.${table} t`,
+      );
+      await owner.query(
+        `insert into sluice.${table} overriding system value
+         select * from jsonb_populate_recordset(null::sluice.${table}, $1::jsonb)`,
+        [row!['rows']],
+      );
+    };
+    await expect(load('alias')).rejects.toMatchObject({ code: '23503' });
+    await owner.query('begin; truncate sluice.migration, sluice.projection');
+    for (const table of tables) {
+      await owner.query(`alter table sluice.${table} disable trigger all`);
+      await load(table);
+      await owner.query(`alter table sluice.${table} enable trigger all`);
+    }
+    await owner.query('commit');
+    const restored = new Database({ url: target.opsUrl, applicationName: 'test', connectionsMax: 1 });
+    onTestFinished(() => restored.close());
+    const { findings: found } = await runDoctor(restored, { deep: {} });
+    const deep = found.filter(({ check }) =>
+      /^(aliases|documents|references|blocked|schema_parts)$/.test(check),
+    );
+    expect(deep.map(({ verdict }) => verdict)).toEqual(['ok', 'ok', 'ok', 'ok', 'ok']);
+    expect(await sql(target.url, 'select count(*)::integer as n from sluice.document')).toEqual([{ n: 6 }]);
   });
 
   test(

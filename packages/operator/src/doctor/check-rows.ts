@@ -122,11 +122,11 @@ export async function checkRows(database: Database, options: DeepOptions = {}): 
 async function lookAt(
   database: Database,
   { check, query, start }: Sweep,
-  { signal, onProgress, sliceRows = 5000 }: DeepOptions,
+  options: DeepOptions,
 ): Promise<{ looked: number; dangling: number; shown: string[]; isWhole: boolean }> {
+  const { onProgress, sliceRows = 5000 } = options;
   const found = { looked: 0, dangling: 0, shown: [] as string[], isWhole: false };
-  let after = start;
-  while (signal?.aborted !== true) {
+  for (let after = start; options.signal?.aborted !== true;) {
     const [row = {}] = await database.run(query, [...after, sliceRows]);
     const ids = row['dangling'] as string[];
     found.looked += row['looked'] as number;
