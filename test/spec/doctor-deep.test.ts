@@ -122,14 +122,11 @@ describe('doctor --deep', () => {
       await plant(`delete from sluice.intake where write_id = '${id('a')}'`);
     });
     await plant(statement);
-    // A slice before it, whatever else there is.
-    for (const sliceRows of [1, 5000]) {
-      const ill = (await findings({ sliceRows })).filter(({ verdict }) => verdict !== 'ok');
-      expect(ill).toMatchObject([
-        { check, verdict: 'fault', says: expect.stringContaining(`: ${id('a')}`) as string },
-      ]);
-      expect(ill[0]?.advice).toContain('docs/backup.md');
-    }
+    const ill = (await findings({ sliceRows: 3 })).filter(({ verdict }) => verdict !== 'ok');
+    expect(ill).toMatchObject([
+      { check, verdict: 'fault', says: expect.stringContaining(`: ${id('a')}`) as string },
+    ]);
+    expect(ill[0]?.advice).toContain('docs/backup.md');
   });
 
   test('is content once the statements of docs/backup.md have run', { timeout }, async () => {

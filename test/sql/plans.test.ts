@@ -6,6 +6,7 @@
 import { queries, Session } from '@sluice/store';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
+import { explainGeneric } from '../support/explain.ts';
 
 const database = useDatabase();
 let session: Session;
@@ -49,8 +50,7 @@ interface Planned {
 async function planAll(): Promise<Planned[]> {
   const planned: Planned[] = [];
   for (const { name, text, file } of queries.values()) {
-    const rows = await session.query(`explain (generic_plan, format json) ${text}`);
-    const [{ Plan: plan }] = rows[0]!['QUERY PLAN'] as [{ Plan: PlanNode }];
+    const plan = (await explainGeneric((explained) => session.query(explained), text)) as PlanNode;
     planned.push({ name, file, nodes: [...nodesOf(plan)] });
   }
   return planned;
