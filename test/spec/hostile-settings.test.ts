@@ -69,7 +69,9 @@ const limits: Hostile = {
   lock_timeout: '1',
   transaction_timeout: '100',
   idle_in_transaction_session_timeout: '1',
+  idle_session_timeout: '300',
   exit_on_error: 'on',
+  'plpgsql.extra_errors': `'all'`,
   search_path: `''`,
   plan_cache_mode: 'force_custom_plan',
   enable_nestloop: 'off',
@@ -105,7 +107,7 @@ beforeAll(async () => {
 async function known(settings: Hostile): Promise<[string, string][]> {
   const rows = await sql(database.url, 'select lower(name) as name from pg_settings');
   const names = new Set(rows.map(({ name }) => name));
-  return Object.entries(settings).filter(([name]) => names.has(name));
+  return Object.entries(settings).filter(([name]) => names.has(name) || name.includes('.'));
 }
 
 /** Sets them for the length of the test, half of them for the roles: those win over the database's. */
@@ -143,7 +145,8 @@ describe('under settings of others', () => {
     { name: 'transactions, limits and plans', settings: limits, isPooled: false },
     {
       name: 'all of them, through a pooler in transaction mode',
-      settings: { ...forms, ...limits },
+      // The pooler of the tests keeps its sessions for good.
+      settings: { ...forms, ...limits, idle_session_timeout: '0' },
       isPooled: true,
     },
   ])('writes, reads and operations go on as ever: $name', { timeout }, async ({ settings, isPooled }) => {
