@@ -88,9 +88,6 @@ const readsAll: Readonly<Record<string, string>> = {
   countStored: 'by its bound',
   measureDatabase: 'by its bound',
   findWriteIdsByKey: 'by the number of clients, each a look for the first key after the last client',
-  // Reports of a load that was made by this command, on a database of its own.
-  measureBatches: 'by the outcomes of one load',
-  countResults: 'by the outcomes of one load',
 };
 
 test('no statement reads all rows of a table that grows', () => {
@@ -107,6 +104,21 @@ test('no statement reads all rows of a table that grows', () => {
   );
   expect(scans.filter((scan) => !((scan.split(':')[0] ?? '') in readsAll))).toEqual([]);
 });
+
+test.each(['forgetOutcomes', 'sampleActivity', 'sampleLanes', 'measureBatches', 'countResults'])(
+  '%s looks at the outcomes of its time, and at no others',
+  async (name) => {
+    const plan = (await explainGeneric(
+      (explained) => session.query(explained),
+      queries.get(name)!.text,
+    )) as PlanNode;
+    const reads = [...nodesOf(plan)].filter(
+      (node) => node['Relation Name'] === 'outcome' && node['Node Type'] !== 'ModifyTable',
+    );
+    expect(reads.length).toBeGreaterThan(0);
+    expect(reads.filter((node) => (node['Index Cond'] ?? node['Recheck Cond']) === undefined)).toEqual([]);
+  },
+);
 
 function* nodesOf(node: PlanNode): Iterable<PlanNode> {
   yield node;
