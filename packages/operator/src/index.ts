@@ -1,5 +1,6 @@
 export * from './contract.ts';
 export * from './explain.ts';
+export { listProjections, type ProjectionStatus } from './list-projections.ts';
 export { listLanes } from './list-lanes.ts';
 export { listWriters } from './list-writers.ts';
 export { countDeadLetters, countStuck, findStuck, listStuck } from './list-stuck.ts';

@@ -135,10 +135,10 @@ export const errorTable = {
     2,
   ),
   deployment_disagrees: entry(
-    500,
+    503,
     'Processes disagree',
     'This process is configured differently from what the database says.',
-    false,
+    true,
     3,
   ),
   schema_outdated: entry(500, 'Schema outdated', 'Run `sluice migrate` first.', false, 4),

@@ -69,6 +69,26 @@ export function clientConfig(options: ConnectionOptions): pg.ClientConfig {
   };
 }
 
+/** What a planner's choice hangs on, of all that a session of ours sets. */
+const planNames = [...Object.keys(planSettings), 'plan_cache_mode'];
+
+/**
+ * Gives the rest of the transaction back the planner settings of server, database and role: for statements that are not
+ * ours, which end after this long.
+ */
+export const foreignPlanning: string = [
+  ...planNames.map((name) => `set local ${name} to default`),
+  `set local statement_timeout to '5s'`,
+].join('; ');
+
+/** Undoes it for statements of ours behind them. */
+export function ownPlanning({ settings = {} }: ConnectionOptions): string {
+  const own: Readonly<Record<string, string>> = { ...planSettings, ...settings };
+  return planNames
+    .flatMap((name) => (own[name] === undefined ? [] : [`set local ${name} to ${own[name]}`]))
+    .join('; ');
+}
+
 /** A client, connected to the first server of the URL that takes writes; `more` is added to its configuration. */
 export async function connectClient(
   options: ConnectionOptions,

@@ -6,6 +6,7 @@ export * from './migrate.ts';
 export * from './names.ts';
 export type { PoolUsage } from './pool-usage.ts';
 export { detectPooler } from './pooler.ts';
+export * from './projection-agreement.ts';
 export * from './queries.ts';
 export * from './roles.ts';
 export * from './reconnect-delay.ts';

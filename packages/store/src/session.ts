@@ -5,7 +5,14 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
 import { parametersOf } from './array-literal.ts';
-import { connectClient, isTransactionPooled, settingsText, type ConnectionOptions } from './connection.ts';
+import {
+  connectClient,
+  foreignPlanning,
+  isTransactionPooled,
+  ownPlanning,
+  settingsText,
+  type ConnectionOptions,
+} from './connection.ts';
 import { DatabaseError, reduceError } from './database-error.ts';
 import { query } from './queries.ts';
 import { awaitedOf, type Statement } from './statement.ts';
@@ -28,6 +35,8 @@ const bareStatements: Readonly<Record<string, string>> = {
   begin: 'begin isolation level read committed',
   commit: 'commit',
   rollback: 'rollback',
+  // Deferred constraints of tables that are not ours, told apart from what the COMMIT itself may meet.
+  check_constraints: 'set constraints all immediate',
 };
 
 /** A farewell that is not answered by then is none. */
@@ -43,12 +52,16 @@ export class Session {
   readonly #isPooled: boolean;
   readonly #beginText: string | undefined = bareStatements['begin'];
   #sentAt: number | null = null;
+  readonly #ownPlanning: string;
+  /** The transaction plans as the server does, as a statement that is not ours was sent in it. */
+  #isPlanningForeign = false;
 
   /** Over a client made with `pipeline: true`; `end` closes it or gives it back. */
   constructor(client: pg.ClientBase, end: () => Promise<void>, options: ConnectionOptions) {
     this.#client = client;
     this.#end = end;
     this.#isPooled = isTransactionPooled(options.url);
+    this.#ownPlanning = ownPlanning(options);
     // Both in one message, so that no transaction goes without its settings.
     if (this.#isPooled) this.#beginText = `${bareStatements['begin']}; ${settingsText(options, true)}`;
     client.on('error', () => this.#ended.abort());
@@ -103,10 +116,16 @@ export class Session {
     return result?.rows ?? [];
   }
 
-  /** One statement that is not ours: of a projection. Throws {@link DatabaseError}. */
+  /**
+   * One statement that is not ours: of a projection. It is planned under the settings of server, database and role: they
+   * go along in its flight, and ours return in that of the next statement of ours. Throws {@link DatabaseError}.
+   */
   async query(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const planning = this.#isPlanningForeign ? null : this.#client.query(foreignPlanning);
+    this.#isPlanningForeign = true;
     try {
-      return (await this.#client.query<Row>(text, values as unknown[])).rows;
+      const [result] = await Promise.all([this.#client.query<Row>(text, values as unknown[]), planning]);
+      return result.rows;
     } catch (error) {
       throw reduceError(error);
     }
@@ -147,7 +166,15 @@ export class Session {
 
   #send(statement: Statement, answerTimeoutMs: number | undefined): Promise<pg.QueryResult<Row>> {
     const bare = statement.name === 'begin' ? this.#beginText : bareStatements[statement.name];
-    if (bare !== undefined) return this.#client.query<Row>(bare);
+    if (bare !== undefined) {
+      if (statement.name !== 'check_constraints') this.#isPlanningForeign = false;
+      return this.#client.query<Row>(bare);
+    }
+    if (this.#isPlanningForeign) {
+      this.#isPlanningForeign = false;
+      // What breaks it breaks the statement behind it, too.
+      this.#client.query(this.#ownPlanning).catch(() => undefined);
+    }
     const { name, text } = query(statement.name);
     const values = parametersOf(statement.values ?? []);
     const config = this.#isPooled ? { text, values } : { name, text, values };

@@ -1,12 +1,18 @@
 /** A writer process: its sessions, the wakeups they share, its row in sluice.writer, and the sweep of what is old. */
 import { hostname } from 'node:os';
-import { DeposedError, describeBatch, settleOptions, type Projection } from '@sluice/batch';
+import {
+  assertProjections,
+  DeposedError,
+  describeBatch,
+  settleOptions,
+  type Projection,
+} from '@sluice/batch';
 import type { Model } from '@sluice/model';
 import { defaults, describeError, SluiceError, type OwnershipForm } from '@sluice/protocol';
 import { agree, channels, createListener, Database, detectPooler, type Listener } from '@sluice/store';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
-import { isExpectedEnd, LaneSession } from './lane-session.ts';
+import { isDisagreement, isExpectedEnd, LaneSession } from './lane-session.ts';
 import { NeighbourWatch } from './neighbour-watch.ts';
 import type { SessionEnd, WriterObserver } from './observer.ts';
 import { sweep } from './sweep.ts';
@@ -67,7 +73,8 @@ const backendLookTimeoutMs = 2000;
 
 export function createWriter(options: WriterOptions): Writer {
   const writerId = uuidv4();
-  const { url, model, logger, observer } = options;
+  const { url, model, logger, observer, projections = [] } = options;
+  assertProjections(projections, model);
   const lanes = options.lanes ?? defaults.lanes;
   const notifications = options.notifications ?? true;
   const ownership = options.ownership ?? 'lock';
@@ -95,6 +102,7 @@ export function createWriter(options: WriterOptions): Writer {
   );
   const sessions: LaneSession[] = watches.map((watch) => {
     let isLeading = false;
+    let hasToldDisagreement = false;
     return new LaneSession({
       connection: { url, applicationName },
       lanes,
@@ -107,7 +115,7 @@ export function createWriter(options: WriterOptions): Writer {
           lanes,
           cascadeDocumentsMax: options.cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
         }),
-        projections: options.projections ?? [],
+        projections,
       },
       isListening: () => listener.isListening,
       isDeaf: () => listener.isDeaf,
@@ -128,6 +136,7 @@ export function createWriter(options: WriterOptions): Writer {
         if (led.length > 0 || isLeading)
           log?.info({ lanes: led }, led.length > 0 ? 'leads' : 'leads nothing');
         isLeading = led.length > 0;
+        if (isLeading) hasToldDisagreement = false;
       },
       onWoken: (by) => observer?.woken(by),
       onNeighbour(pid) {
@@ -136,6 +145,11 @@ export function createWriter(options: WriterOptions): Writer {
       },
       onError(error) {
         observer?.sessionEnded(endOf(error));
+        // It is met again at each try, until the process is started anew.
+        if (isDisagreement(error)) {
+          if (hasToldDisagreement) return;
+          hasToldDisagreement = true;
+        }
         log?.[isExpectedEnd(error) ? 'warn' : 'error'](describeError(error), 'session ended');
       },
       onTrouble: (error) => log?.error(describeError(error), 'settles nothing as the server is in trouble'),
@@ -163,7 +177,7 @@ export function createWriter(options: WriterOptions): Writer {
               'URL, or start all of them with --ownership lease',
           );
         }
-        await agree(database, { lanes, modelHash: model.hash, ownership });
+        await agree(database, { lanes, modelHash: model.hash, ownership, projections });
         await live();
         await listener.listen(channels.wakeup, () => sessions.forEach((session) => session.wake()));
         await listener.listen(channels.lanes, beatNow);
