@@ -55,6 +55,7 @@ const goneStep = '';
 
 /**
  * @throws {SluiceError} `deployment_disagrees` if the deployment has not agreed on this version of the projection
+ * @throws {SluiceError} `write_conflict` where others hold locks on its documents for long
  * @throws {SluiceError} `projection_refused` with the document's id where `apply` fails for one alone
  * @throws {DatabaseError} where the connection is lost: called again, it goes on where it was
  */
@@ -158,7 +159,8 @@ class Rebuild {
         if (error instanceof DatabaseError && error.isConnectionLoss) throw error;
         await this.#session.flight([{ name: 'rollback' }]);
         if (error instanceof ProjectionError && limit === 1) throw await this.#failure(place, error);
-        if (!(error instanceof DatabaseError) || !error.isTransient || tries === triesMax) throw error;
+        if (!(error instanceof DatabaseError) || !error.isTransient) throw error;
+        if (tries === triesMax) throw this.#busy(error);
         await pause(randomInt(5, 20 * 2 ** tries));
       }
     }
@@ -237,6 +239,14 @@ class Rebuild {
     if (resource === goneStep) return null;
     const next = this.#resources[this.#resources.indexOf(resource) + 1] ?? goneStep;
     return { resource: next, after: null };
+  }
+
+  #busy({ sqlState }: DatabaseError): SluiceError {
+    return new SluiceError(
+      'write_conflict',
+      `Cannot rebuild the projection ${this.#projection.name} because others hold locks on its documents or rows ` +
+        `(${sqlState}, tried ${triesMax} times): run the rebuild again, and it goes on where it was`,
+    );
   }
 
   async #failure({ resource, after }: Place, error: ProjectionError): Promise<SluiceError> {
