@@ -147,10 +147,10 @@ async function expectDerived(): Promise<void> {
 
 /** Creates, moves, renames and deletes enrollments and moves schools, until it is told to stop. */
 function keepWriting(seed: number): () => Promise<number> {
-  let isOver = false;
+  const over = new AbortController();
   const loops = Array.from({ length: 6 }, async (_, loop) => {
     let writes = 0;
-    for (let at = 0; !isOver; at++) {
+    for (let at = 0; !over.signal.aborted; at++) {
       const studentId = 1000 * (seed + loop) + at;
       const { documentId } = await write('upsert', 'enrollments', enrolled(studentId, at % schools));
       if (at % 3 === 0)
@@ -171,7 +171,7 @@ function keepWriting(seed: number): () => Promise<number> {
     return writes;
   });
   return async () => {
-    isOver = true;
+    over.abort();
     return (await Promise.all(loops)).reduce((sum, writes) => sum + writes, 0);
   };
 }

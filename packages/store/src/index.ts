@@ -1,4 +1,5 @@
 export * from './agreement.ts';
+export { assertUrl } from './connection-url.ts';
 export * from './database.ts';
 export * from './database-error.ts';
 export * from './listener.ts';
