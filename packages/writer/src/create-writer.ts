@@ -1,4 +1,5 @@
 /** A writer process: its sessions, the wakeups they share, its row in sluice.writer, and the sweep of what is old. */
+import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
 import {
   assertProjections,
@@ -66,6 +67,9 @@ export interface Writer {
   /** Settles once an operator has drained this writer and it leads nothing any more; it is to be stopped then. */
   readonly drained: Promise<void>;
 }
+
+/** Of this package, for people who look at sluice.writer. */
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
 /** Between two sweeps, and between two signs of life in sluice.writer. */
 const sweepIntervalMs = 60_000;
@@ -209,8 +213,6 @@ export function createWriter(options: WriterOptions): Writer {
     drained,
   };
 }
-
-const version = '0.1.0';
 
 function endOf(error: unknown): SessionEnd {
   if (error instanceof DeposedError) return 'deposed';
