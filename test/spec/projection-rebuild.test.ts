@@ -225,6 +225,48 @@ test('two rebuilds of one projection at a time give the same as one', async () =
   await expectDerived();
 });
 
+test('a slice waits for a batch that is changing one of its documents, and derives from what that leaves', async () => {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  let isApplied = false;
+  const gated: Projection = {
+    ...enrollment,
+    async apply(changes, transaction) {
+      await enrollment.apply(changes, transaction);
+      isApplied = true;
+      await opened;
+    },
+  };
+  await withWriter([gated, hierarchy, authorization], async () => {
+    const [first] = await client.listDocuments(model.findEndpoint('sample/enrollments')!, {
+      limit: 1,
+      offset: 0,
+    });
+    const body = JSON.parse(first!.body) as { studentId: string; schoolReference: { schoolId: number } };
+    const schoolId = (body.schoolReference.schoolId + 1) % schools;
+    const moved = write(
+      'update',
+      'enrollments',
+      { ...body, schoolReference: { schoolId } },
+      first!.documentId,
+    );
+    await eventually(() => expect(isApplied).toBe(true));
+    const rebuilt = rebuild(enrollment);
+    await eventually(async () =>
+      expect(
+        await execute(
+          database.url,
+          `select 1 from pg_stat_activity where application_name = 'test rebuild' and wait_event_type = 'Lock'`,
+        ),
+      ).toHaveLength(1),
+    );
+    open();
+    expect((await moved).result).toBe('updated');
+    expect((await rebuilt).isComplete).toBe(true);
+  });
+  await expectDerived();
+});
+
 test('removes the rows of documents that were deleted while nobody maintained the projection', async () => {
   const [gone] = await client.listDocuments(model.findEndpoint('sample/enrollments')!, {
     limit: 1,
