@@ -309,68 +309,71 @@ test('names the document that a projection fails for, and goes on there once tha
   await expectDerived();
 });
 
-test('the command line agrees, lists and rebuilds: interrupted or killed, a rebuild goes on where it was', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-projections-'));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const modelFile = join(folder, 'model.json');
-  await writeFile(modelFile, modelText);
-  const settings = {
-    DATABASE_URL: database.writerUrl,
-    SLUICE_MODEL: modelFile,
-    SLUICE_PROJECTION: modulePath,
-  };
-  const started = (args: string[]) => startSluice(['projections', ...args], settings);
+test(
+  'the command line agrees, lists and rebuilds: interrupted or killed, a rebuild goes on where it was',
+  { timeout: 60_000 },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sluice-projections-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const modelFile = join(folder, 'model.json');
+    await writeFile(modelFile, modelText);
+    const settings = {
+      DATABASE_URL: database.writerUrl,
+      SLUICE_MODEL: modelFile,
+      SLUICE_PROJECTION: modulePath,
+    };
+    const started = (args: string[]) => startSluice(['projections', ...args], settings);
 
-  const agreed = await started(['agree']).ended;
-  expect(agreed).toMatchObject({
-    code: 0,
-    stderr: '',
-    last: { projections: [{ name: 'enrollment', version: 1 }] },
-  });
-  expect(Object.keys(await states())).toEqual(['enrollment']);
-  expect((await started(['rebuild', 'nothing']).ended).stderr).toContain('(there are enrollment)');
+    const agreed = await started(['agree']).ended;
+    expect(agreed).toMatchObject({
+      code: 0,
+      stderr: '',
+      last: { projections: [{ name: 'enrollment', version: 1 }] },
+    });
+    expect(Object.keys(await states())).toEqual(['enrollment']);
 
-  // A document in the middle is locked by somebody else: what is done before it is kept.
-  const [count] = await execute(
-    database.url,
-    `select count(*)::integer as documents from sluice.document where resource = 'sample/enrollments'`,
-  );
-  const documents = count!['documents'] as number;
-  const holder = await openConnection(database.url);
-  await holder.query(
-    `begin; select 1 from sluice.document where document_id = (
+    // A document in the middle is locked by somebody else: what is done before it is kept.
+    const [count] = await execute(
+      database.url,
+      `select count(*)::integer as documents from sluice.document where resource = 'sample/enrollments'`,
+    );
+    const documents = count!['documents'] as number;
+    const holder = await openConnection(database.url);
+    await holder.query(
+      `begin; select 1 from sluice.document where document_id = (
        select document_id from sluice.document where resource = 'sample/enrollments'
        order by document_id offset ${documents >> 1} limit 1) for update`,
-  );
-  const done = async (): Promise<number> => (await listProjections(operator))[0]!.rebuiltDocuments;
-  const untilHalfDone = () =>
-    eventually(async () => expect(await done()).toBe(documents >> 1), { timeoutMs: 30_000 });
-  const args = ['rebuild', 'enrollment', '--slice-documents-max', '1'];
-  const first = started(args);
-  await untilHalfDone();
-  first.kill('SIGKILL');
-  await first.ended;
-  const waiting = (): Promise<unknown[]> =>
-    execute(
-      database.url,
-      `select 1 from pg_stat_activity where application_name = 'sluice rebuild' and wait_event_type = 'Lock'`,
     );
-  await eventually(async () => expect(await waiting()).toEqual([]));
-  const second = started(args);
-  await eventually(async () => expect(await waiting()).toHaveLength(1));
-  expect(await done()).toBe(documents >> 1);
-  second.kill('SIGINT');
-  await holder.query('rollback');
-  const { code, stderr, last } = await second.ended;
-  expect({ code, stderr }).toEqual({ code: 130, stderr: '' });
-  expect(last).toMatchObject({ isComplete: false });
-  expect((await readSluice(['projections'], settings)).text).toMatch(/^enrollment +1 +rebuilding: /m);
-  expect(await started(args).ended).toMatchObject({
-    code: 0,
-    last: { isComplete: true, documents, total: documents },
-  });
-  expect((await readSluice(['projections'], settings)).text).toMatch(/^enrollment +1 +complete, rebuilt /m);
-});
+    const done = async (): Promise<number> => (await listProjections(operator))[0]!.rebuiltDocuments;
+    const untilHalfDone = () =>
+      eventually(async () => expect(await done()).toBe(documents >> 1), { timeoutMs: 30_000 });
+    const args = ['rebuild', 'enrollment', '--slice-documents-max', '1'];
+    const first = started(args);
+    await untilHalfDone();
+    first.kill('SIGKILL');
+    await first.ended;
+    const waiting = (): Promise<unknown[]> =>
+      execute(
+        database.url,
+        `select 1 from pg_stat_activity where application_name = 'sluice rebuild' and wait_event_type = 'Lock'`,
+      );
+    await eventually(async () => expect(await waiting()).toEqual([]));
+    const second = started(args);
+    await eventually(async () => expect(await waiting()).toHaveLength(1));
+    expect(await done()).toBe(documents >> 1);
+    second.kill('SIGINT');
+    await holder.query('rollback');
+    const { code, stderr, last } = await second.ended;
+    expect({ code, stderr }).toEqual({ code: 130, stderr: '' });
+    expect(last).toMatchObject({ isComplete: false });
+    expect(await states()).toEqual({ enrollment: 'rebuilding' });
+    expect(await started(args).ended).toMatchObject({
+      code: 0,
+      last: { isComplete: true, documents, total: documents },
+    });
+    expect((await readSluice(['projections'], settings)).text).toMatch(/^enrollment +1 +complete, rebuilt /m);
+  },
+);
 
 test('docs/projections.md shows the module that these tests run', () => {
   const [page, module] = ['../../docs/projections.md', modulePath].map((path) =>
