@@ -1,6 +1,7 @@
 export * from './agreement.ts';
 export { assertUrl } from './connection-url.ts';
 export * from './database.ts';
+export { clockIntervalMs, DatabaseClock } from './database-clock.ts';
 export * from './database-error.ts';
 export * from './listener.ts';
 export * from './migrate.ts';
