@@ -63,7 +63,8 @@ async function createTemplate(url: string, template: string): Promise<void> {
 export async function findServer(): Promise<Server> {
   const url = process.env['DATABASE_URL'];
   if (url) return { url, stop: async () => {} };
-  if (!(await engineAnswers())) return startEmbedded();
+  // A version that is asked for is an embedded one.
+  if (process.env['SLUICE_POSTGRES'] !== undefined || !(await engineAnswers())) return startEmbedded();
   try {
     return await startContainer();
   } catch (error) {
@@ -97,7 +98,11 @@ async function startContainer(): Promise<Server> {
 
 async function startEmbedded(): Promise<Server> {
   const dataDir = await mkdtemp(join(tmpdir(), 'sluice-test-'));
-  const server = await startEmbeddedPostgres({ dataDir, settings: { fsync: 'off' } });
+  const server = await startEmbeddedPostgres({
+    dataDir,
+    settings: { fsync: 'off' },
+    major: Number(process.env['SLUICE_POSTGRES'] ?? 18),
+  });
   return {
     url: server.url,
     async stop(kept) {
