@@ -212,6 +212,9 @@ create table sluice.dead_letter (
   found_version bigint,
   constraint dead_letter_pkey PRIMARY KEY (write_id)
 );
+CREATE INDEX dead_letter_document ON sluice.dead_letter USING btree (document_id);
+CREATE INDEX dead_letter_idempotency_key ON sluice.dead_letter USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL);
+CREATE INDEX dead_letter_referential ON sluice.dead_letter USING btree (referential_id);
 
 create table sluice.document (
   document_id uuid not null,
@@ -268,9 +271,6 @@ create table sluice.intake (
 ) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000, autovacuum_vacuum_insert_threshold=-1, autovacuum_vacuum_cost_delay=0, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=20000);
 CREATE INDEX intake_blocked ON sluice.intake USING btree (lane, "position") WHERE (blocked_at IS NOT NULL);
 CREATE INDEX intake_blocked_client ON sluice.intake USING btree (client) WHERE (blocked_at IS NOT NULL);
-CREATE INDEX intake_blocked_document ON sluice.intake USING btree (document_id) WHERE (blocked_at IS NOT NULL);
-CREATE INDEX intake_blocked_referential ON sluice.intake USING btree (referential_id) WHERE (blocked_at IS NOT NULL);
-CREATE INDEX intake_blocked_superclass ON sluice.intake USING btree (superclass_id) WHERE ((blocked_at IS NOT NULL) AND (superclass_id IS NOT NULL));
 CREATE INDEX intake_document ON sluice.intake USING btree (document_id) WHERE (operation <> 'upsert'::text);
 CREATE INDEX intake_idempotency_key ON sluice.intake USING btree (client, idempotency_key) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX intake_ready ON sluice.intake USING btree (lane, "position") WHERE (blocked_at IS NULL);
@@ -449,6 +449,7 @@ create table sluice.reference (
 CREATE INDEX reference_referential ON sluice.reference USING btree (referential_id);
 CREATE TRIGGER reference_belongs_to_a_document AFTER INSERT ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_exist('reference_belongs_to_a_document');
 CREATE TRIGGER reference_leads_to_an_alias AFTER INSERT ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_aliases_exist();
+CREATE TRIGGER reference_leaves_nothing AFTER TRUNCATE ON sluice.reference FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_nothing_is_left();
 CREATE TRIGGER reference_still_belongs_to_a_document AFTER UPDATE ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_exist('reference_belongs_to_a_document');
 CREATE TRIGGER reference_still_leads_to_an_alias AFTER UPDATE ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_aliases_exist();
 
@@ -744,7 +745,7 @@ AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise feature_not_supported
-      using message = 'documents and aliases are deleted in a transaction that is read committed';
+      using message = 'documents and aliases are removed in a transaction that is read committed';
   end if;
 end
 $function$;
@@ -756,7 +757,8 @@ CREATE OR REPLACE FUNCTION sluice.check_nothing_is_left()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if exists (select from sluice.reference) or tg_table_name = 'document' and exists (select from sluice.alias) then
+  perform sluice.check_isolation();
+  if exists (select from sluice.reference) or exists (select from sluice.alias) or exists (select from sluice.document) then
     raise foreign_key_violation using message = 'documents, aliases and references are truncated together',
       schema = tg_table_schema, table = tg_table_name;
   end if;
