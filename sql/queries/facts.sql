@@ -138,7 +138,8 @@ select d.document_id, d.resource, d.referential_id, d.superclass_id, d.version, 
        array(select r.referential_id from sluice.reference r where r.document_id = d.document_id) as reference_ids
 from sluice.document d
 where d.document_id = any(array(
-  select distinct r.document_id from sluice.reference r where r.referential_id = any($1::uuid[])
+  select distinct r.document_id
+  from (select document_id from sluice.reference where referential_id = any($1::uuid[]) offset 0) r
   order by r.document_id limit $2))
 order by d.document_id
 limit $2
