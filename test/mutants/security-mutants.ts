@@ -654,8 +654,8 @@ export const securityMutants: SecurityMutant[] = [
     'notifies with what was written',
     personal,
     'sql/queries/intake.sql',
-    `select pg_notify('sluice_wakeup', '') where $16;`,
-    `select pg_notify('sluice_wakeup', left(($15::text[])[1], 200)) where $16;`,
+    `select pg_notify('sluice_wakeup', $16::text) where $16::text is not null;`,
+    `select pg_notify('sluice_wakeup', left(($15::jsonb[])[1]::text, 200)) where $16::text is not null;`,
   ),
   // TLS.
   mutant(

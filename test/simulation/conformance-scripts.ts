@@ -59,7 +59,7 @@ const insert = (number: number, lane = 0): unknown[] => [
   [null],
   [1],
   ['{}'],
-  false,
+  null,
   false,
   [],
 ];

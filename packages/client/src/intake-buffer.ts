@@ -7,7 +7,7 @@
  * sent again by whoever waits for it.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { SluiceError, type Write } from '@sluice/protocol';
+import { packLanes, SluiceError, type Write } from '@sluice/protocol';
 import {
   DatabaseError,
   isTransactionPooled,
@@ -203,6 +203,7 @@ export class IntakeBuffer {
     const ridesAlong = withHint && !this.#options.isDurable;
     const of = <V>(value: (write: Write) => V): V[] => batch.map(({ write }) => value(write));
     const now = Date.now();
+    const lanes = packLanes(of((write) => write.lane));
     const insert: Statement = {
       name: 'insertIntake',
       values: [
@@ -224,12 +225,14 @@ export class IntakeBuffer {
         ),
         of((write) => write.node),
         of((write) => write.body),
-        ridesAlong,
+        ridesAlong ? lanes : null,
         isAgain,
         batch.some(({ write }) => write.traceparent !== null) ? of((write) => write.traceparent) : [],
       ],
     };
-    return withHint && !ridesAlong ? [insert, { name: 'hintWriters', isOptional: true }] : [insert];
+    return withHint && !ridesAlong
+      ? [insert, { name: 'hintWriters', values: [lanes], isOptional: true }]
+      : [insert];
   }
 }
 

@@ -23,6 +23,7 @@ export async function resumeLanes(
 ): Promise<number[]> {
   await requireLanes(database, lanes);
   const resumed = (await database.run('resumeLanes', [lanes, actor])).map((row) => row['lane'] as number);
-  await database.run('hintWriters').catch(() => undefined);
+  // To all: a leader passes over hints of lanes that it knows to be paused.
+  await database.run('hintWriters', ['']).catch(() => undefined);
   return resumed;
 }

@@ -36,7 +36,7 @@ export async function retryWrites(
         ]);
     for (const row of rows) note(report, row);
   }
-  if (report.retried > 0 && !dryRun) await database.run('hintWriters').catch(() => undefined);
+  if (report.retried > 0 && !dryRun) await database.run('hintWriters', ['']).catch(() => undefined);
   return report;
 }
 

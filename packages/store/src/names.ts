@@ -11,11 +11,11 @@ export const lockKeys = {
 } as const;
 
 export const channels = {
-  /** Writers listen: look at the intake now. No payload. */
+  /** Writers listen: new writes are in these lanes. Payload: see `packLanes`; none: in any. */
   wakeup: 'sluice_wakeup',
   /** Writers listen: lanes may be free. No payload. */
   lanes: 'sluice_lanes',
-  /** Writers listen: look whether these ids, awaited in your lanes, have changed. Payload: ids, see `packIds`. */
+  /** Writers listen: these ids, awaited in these lanes, have changed. Payload: see `packProvided`. */
   provided: 'sluice_provided',
   /** One node listens: these of your writes are settled. Payload: write ids, see `packIds`. */
   node: (node: number): string => `sluice_node_${node}`,

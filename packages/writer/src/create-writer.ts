@@ -2,7 +2,14 @@
 import { hostname } from 'node:os';
 import { DeposedError, describeBatch, settleOptions, type Projection } from '@sluice/batch';
 import type { Model } from '@sluice/model';
-import { defaults, describeError, SluiceError, type OwnershipForm } from '@sluice/protocol';
+import {
+  defaults,
+  describeError,
+  SluiceError,
+  unpackLanes,
+  unpackProvided,
+  type OwnershipForm,
+} from '@sluice/protocol';
 import { agree, channels, createListener, Database, detectPooler, type Listener } from '@sluice/store';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
@@ -165,10 +172,15 @@ export function createWriter(options: WriterOptions): Writer {
         }
         await agree(database, { lanes, modelHash: model.hash, ownership });
         await live();
-        await listener.listen(channels.wakeup, () => sessions.forEach((session) => session.wake()));
+        await listener.listen(channels.wakeup, (payload) => {
+          const named = payload === null ? null : unpackLanes(payload, lanes);
+          sessions.forEach((session) => session.wake(named));
+        });
         await listener.listen(channels.lanes, beatNow);
         await listener.listen(channels.provided, (payload) => {
-          sessions.forEach((session) => (payload === null ? session.wake() : session.provided(payload)));
+          if (payload === null) return;
+          const provided = unpackProvided(payload, lanes);
+          sessions.forEach((session) => session.provided(provided.ids, provided.lanes));
         });
         sessions.forEach((session) => session.start());
         sweepTimer = setInterval(() => {

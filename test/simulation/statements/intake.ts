@@ -84,7 +84,7 @@ export const intakeStatements = {
         was_blocked: false,
       }));
     yield* access.insert('intake', rows);
-    if (values[15] === true) notify(call, 'sluice_wakeup');
+    if (values[15] !== null) notify(call, 'sluice_wakeup', values[15] as string);
     return [];
   },
   readReady: read(({ access, values }) => {
