@@ -171,5 +171,5 @@ from unnest($2::text[]) as h (ids), waiting
 where lanes <> '';
 
 -- name: hintWriters
--- Wakes the writers that lead these lanes, packed; empty: all writers.
-select pg_notify('sluice_wakeup', $1::text);
+-- Wakes the writers that listen to these channels. $2: the lanes that have new writes, packed, for each channel.
+select pg_notify(channel, lanes) from unnest($1::text[], $2::text[]) as h (channel, lanes);

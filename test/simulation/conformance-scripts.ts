@@ -59,8 +59,9 @@ const insert = (number: number, lane = 0): unknown[] => [
   [null],
   [1],
   ['{}'],
-  null,
+  [],
   false,
+  [],
   [],
 ];
 

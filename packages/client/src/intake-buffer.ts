@@ -7,14 +7,16 @@
  * sent again by whoever waits for it.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { packLanes, SluiceError, type Write } from '@sluice/protocol';
+import { SluiceError, type Write } from '@sluice/protocol';
 import {
   DatabaseError,
   isTransactionPooled,
+  noWakeup,
   reconnectDelayMs,
   Session,
   type ConnectionOptions,
   type Statement,
+  wakeupsOf,
 } from '@sluice/store';
 import type { ClientObserver } from './observer.ts';
 import { takeFront } from './take-front.ts';
@@ -203,7 +205,7 @@ export class IntakeBuffer {
     const ridesAlong = withHint && !this.#options.isDurable;
     const of = <V>(value: (write: Write) => V): V[] => batch.map(({ write }) => value(write));
     const now = Date.now();
-    const lanes = packLanes(of((write) => write.lane));
+    const [channels, lanes] = withHint ? wakeupsOf(of((write) => write.lane)) : noWakeup;
     const insert: Statement = {
       name: 'insertIntake',
       values: [
@@ -225,13 +227,14 @@ export class IntakeBuffer {
         ),
         of((write) => write.node),
         of((write) => write.body),
-        ridesAlong ? lanes : null,
+        ridesAlong ? channels : [],
         isAgain,
         batch.some(({ write }) => write.traceparent !== null) ? of((write) => write.traceparent) : [],
+        ridesAlong ? lanes : [],
       ],
     };
     return withHint && !ridesAlong
-      ? [insert, { name: 'hintWriters', values: [lanes], isOptional: true }]
+      ? [insert, { name: 'hintWriters', values: [channels, lanes], isOptional: true }]
       : [insert];
   }
 }

@@ -34,15 +34,12 @@ export function unpackIds(payload: string): string[] {
   return ids;
 }
 
-/** The server takes a payload of less than 8000 bytes. */
-const laneBytesMax = 7000;
 /** Behind 350 ids. The same limit stands in `hintAwaited`. */
 const laneBytesBehindIdsMax = 250;
 
-/** The lanes of new writes as the payload of a wakeup; empty, which names all lanes, where they do not fit. */
-export function packLanes(lanes: Iterable<number>): string {
-  const payload = [...new Set(lanes)].join(',');
-  return payload.length > laneBytesMax ? '' : payload;
+/** The lanes of new writes as the payload of a wakeup. */
+export function packLanes(lanes: readonly number[]): string {
+  return lanes.join(',');
 }
 
 /**
@@ -62,7 +59,7 @@ export function unpackLanes(payload: string, lanes: number): ReadonlySet<number>
  * semicolon, where older writers do not see them, and left out where they do not fit.
  */
 export function packProvided(ids: readonly string[], lanes: Iterable<number>): string[] {
-  const named = [...new Set(lanes)].join(',');
+  const named = packLanes([...new Set(lanes)]);
   const suffix = named.length > laneBytesBehindIdsMax ? '' : `;${named}`;
   return packIds(ids).map((payload) => payload + suffix);
 }

@@ -23,6 +23,11 @@ export interface Listener {
    * turn out not to arrive, or to arrive again.
    */
   listen(channel: string, onHint: (payload: string | null) => void): Promise<void>;
+  /**
+   * Hears these channels, and no longer those that it was told to hear before. Calls back as {@link listen} does: with null
+   * once a channel is heard, and whenever hints of it may have been missed.
+   */
+  hear(wanted: Iterable<string>, onHint: (channel: string, payload: string | null) => void): void;
   /** True while hints arrive as far as we know. */
   readonly isListening: boolean;
   /** Hints are wanted and do not arrive now: whoever waits looks more often meanwhile. */
@@ -76,6 +81,8 @@ const closeTimeoutMs = 500;
  */
 export function notifyListener(options: ListenerOptions): Listener {
   const callbacks = new Map<string, (payload: string | null) => void>();
+  /** Those of the callbacks that come and go. */
+  const heard = new Set<string>();
   let isConnected = false;
   let isEchoMissing = false;
   let isEchoAwaited = false;
@@ -180,12 +187,33 @@ export function notifyListener(options: ListenerOptions): Listener {
     everyone();
   });
 
+  const callBack = (channel: string, onHint: (payload: string | null) => void): void => {
+    callbacks.set(channel, onHint);
+    subscriber.notifications.on(channel, (payload: unknown) =>
+      onHint(typeof payload === 'string' ? payload : ''),
+    );
+  };
+  const beginToHear = (channel: string, onHint: (payload: string | null) => void): void => {
+    heard.add(channel);
+    callBack(channel, onHint);
+    // Where there is no connection, the next one takes it along.
+    subscriber.listenTo(channel)?.then(
+      () => onHint(null),
+      () => {
+        if (isConnected) destroySockets();
+      },
+    );
+  };
+  const ceaseToHear = (channel: string): void => {
+    heard.delete(channel);
+    callbacks.delete(channel);
+    subscriber.notifications.removeAllListeners(channel);
+    subscriber.unlisten(channel)?.catch(() => undefined);
+  };
+
   return {
     async listen(channel, onHint) {
-      callbacks.set(channel, onHint);
-      subscriber.notifications.on(channel, (payload: unknown) =>
-        onHint(typeof payload === 'string' ? payload : ''),
-      );
+      callBack(channel, onHint);
       isOff ||= await detectPooler(options);
       if (isOff) return;
       connecting ??= connect();
@@ -193,6 +221,13 @@ export function notifyListener(options: ListenerOptions): Listener {
       await subscriber.listenTo(channel);
       // LISTEN has committed: what was settled before it is to be read now.
       onHint(null);
+    },
+    hear(wanted, onHint) {
+      if (isOff || closed) return;
+      const channels = new Set(wanted);
+      for (const channel of [...heard]) if (!channels.has(channel)) ceaseToHear(channel);
+      for (const channel of channels)
+        if (!heard.has(channel)) beginToHear(channel, (payload) => onHint(channel, payload));
     },
     get isListening() {
       return isConnected && !isEchoMissing && !closed;
@@ -220,6 +255,7 @@ export function notifyListener(options: ListenerOptions): Listener {
 export function silentListener(): Listener {
   return {
     listen: () => Promise.resolve(),
+    hear: () => undefined,
     isListening: false,
     isDeaf: false,
     close: () => Promise.resolve(),

@@ -95,6 +95,20 @@ export function createWriter(options: WriterOptions): Writer {
   let noteDrained: () => void = () => undefined;
   const drained = new Promise<void>((resolve) => (noteDrained = resolve));
 
+  const wake = (payload: string | null): void => {
+    const named = payload === null ? null : unpackLanes(payload, lanes);
+    sessions.forEach((session) => session.wake(named));
+  };
+  /** New writes of the lanes that its sessions lead, and of no others, are told to this process. */
+  const hearOfLanes = (): void => {
+    listener.hear(ledLanes().map(channels.lane), (channel, payload) => {
+      if (payload !== null) return wake(payload);
+      // What came before the channel was heard is looked for now.
+      const named = new Set(ledLanes().filter((lane) => channels.lane(lane) === channel));
+      sessions.forEach((session) => session.wake(named));
+    });
+  };
+  const ledLanes = (): number[] => sessions.flatMap((session) => session.lanes);
   const beatNow = (): void => sessions.forEach((session) => session.beatNow());
   const watches = Array.from(
     { length: options.sessions ?? 1 },
@@ -130,6 +144,7 @@ export function createWriter(options: WriterOptions): Writer {
       },
       onDrain: () => void Promise.all(sessions.map((session) => session.stop())).then(noteDrained),
       onLanes(led, taken) {
+        hearOfLanes();
         if (taken > 0) observer?.led(taken);
         // While it finds no server it loses nothing again and again.
         if (led.length > 0 || isLeading)
@@ -172,10 +187,7 @@ export function createWriter(options: WriterOptions): Writer {
         }
         await agree(database, { lanes, modelHash: model.hash, ownership });
         await live();
-        await listener.listen(channels.wakeup, (payload) => {
-          const named = payload === null ? null : unpackLanes(payload, lanes);
-          sessions.forEach((session) => session.wake(named));
-        });
+        await listener.listen(channels.wakeup, wake);
         await listener.listen(channels.lanes, beatNow);
         await listener.listen(channels.provided, (payload) => {
           if (payload === null) return;
@@ -199,7 +211,7 @@ export function createWriter(options: WriterOptions): Writer {
       })()),
     status: () => ({
       writerId,
-      lanes: sessions.flatMap((session) => session.lanes).sort((a, b) => a - b),
+      lanes: ledLanes().sort((a, b) => a - b),
       isListening: listener.isListening,
       batches,
       writes,

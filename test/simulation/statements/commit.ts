@@ -192,7 +192,8 @@ export const commitStatements = {
     return [];
   }),
   hintWriters: read((call) => {
-    notify(call, 'sluice_wakeup', call.values[0] as string);
+    for (const { channel, lanes } of unnest(['channel', 'lanes'], call.values))
+      notify(call, channel as string, lanes as string);
     return [];
   }),
   hintFreeLanes: read((call) => {

@@ -32,6 +32,11 @@ export function otherBuild(folder: string): Build {
 
 const entryPath = 'packages/cli/dist/main.js';
 
+/** The same build, whose processes leave a CPU profile in the folder when they end. */
+export function profiled({ name, nodeArgs }: Build, folder: string): Build {
+  return { name, nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${folder}`, ...nodeArgs] };
+}
+
 /** Not by `bin/sluice.js`, which runs the sources of a checkout. */
 function builtArgs(folder: string): string[] {
   const entry = pathToFileURL(resolve(folder, entryPath)).href;

@@ -10,7 +10,7 @@ import { processesCpuMs, serverCpuMs } from '../cpu-time.ts';
 import { openServer, type Server, type ServerFacts } from '../server.ts';
 import { percentile, summarize, type Summary } from '../statistics.ts';
 import { World } from '../world.ts';
-import { otherBuild, ownBuild, type Build } from './build.ts';
+import { otherBuild, ownBuild, profiled, type Build } from './build.ts';
 import { Deployment } from './deployment.ts';
 import { countMissedHints } from './missed-hints.ts';
 import { SluiceProcess } from './sluice-process.ts';
@@ -35,6 +35,8 @@ export interface OpenLoopOptions {
   postgres: Readonly<Record<string, string>>;
   databaseUrl: string | null;
   dataDir: string | null;
+  /** Takes CPU profiles of writers and nodes into this folder. */
+  profileFolder: string | null;
   signal: AbortSignal;
   onProgress: (sentence: string) => void;
   onMeasurement: (measurement: OpenLoopMeasurement) => void;
@@ -105,7 +107,7 @@ export async function openLoop(options: OpenLoopOptions): Promise<OpenLoopReport
   const builds = [
     ownBuild(options.checkout, chooseCode(options.code).kind),
     ...options.builds.map((folder) => otherBuild(folder)),
-  ];
+  ].map((build) => (options.profileFolder === null ? build : profiled(build, options.profileFolder)));
   options.onProgress('starting PostgreSQL');
   const { databaseUrl, dataDir, flushDelayMs, postgres: settings } = options;
   const server = await openServer({ databaseUrl, dataDir, flushDelayMs, settings, withStatements: false });

@@ -319,12 +319,15 @@ export const benchCommand = () =>
 
 /** Deployments of this build, and of others beside it. */
 async function runOpenLoop(values: BenchValues, isJson: boolean): Promise<void> {
-  for (const name of ['profile', 'report'] as const) {
-    if (values[name] === undefined) continue;
+  if (values.report !== undefined) {
     throw new SluiceError(
       'configuration_invalid',
-      `Cannot use --${name} with --workload open-loop: its result is a table, or with --json all of its figures`,
+      'Cannot use --report with --workload open-loop: its result is a table, or with --json all of its figures',
     );
+  }
+  if (values.profile !== undefined) {
+    const { makeFolder } = await import('@sluice/embedded');
+    await makeFolder(values.profile);
   }
   const { openLoop, openLoopLine, openLoopLines } = await import('@sluice/bench');
   const progress = new ProgressLine();
@@ -339,6 +342,7 @@ async function runOpenLoop(values: BenchValues, isJson: boolean): Promise<void> 
       postgres: values.postgres ?? {},
       databaseUrl: values.databaseUrl ?? null,
       dataDir: values.dataDir ?? null,
+      profileFolder: values.profile ?? null,
       checkout,
       signal,
       onProgress: (sentence) => progress.show(() => sentence),
