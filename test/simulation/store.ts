@@ -270,7 +270,7 @@ export function notifyListener(_options: ListenerOptions) {
     },
     hear(wanted: Iterable<string>, onHint: (channel: string, payload: string | null) => void) {
       const channels = new Set(wanted);
-      for (const channel of [...heard]) {
+      for (const channel of heard) {
         if (channels.has(channel)) continue;
         heard.delete(channel);
         callbacks.delete(channel);

@@ -22,6 +22,8 @@ export const channels = {
   lanes: 'sluice_lanes',
   /** Writers listen: these ids, awaited in these lanes, have changed. Payload: see `packProvided`. */
   provided: 'sluice_provided',
+  /** All listeners listen, and one that has heard nothing for a while notifies: notifications arrive. No payload. */
+  echo: 'sluice_echo',
   /** One node listens: these of your writes are settled. Payload: write ids, see `packIds`. */
   node: (node: number): string => `sluice_node_${node}`,
 } as const;
