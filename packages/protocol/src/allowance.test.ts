@@ -28,6 +28,13 @@ test('the next is always allowed within the interval, however many were spent be
   expect(allowance.waitMs).toBe(0);
 });
 
+test('a wait is never too short to pass', () => {
+  const allowance = allow();
+  for (let count = 0; count < 3; count++) allowance.spend();
+  time += 99.999_999_999_99;
+  expect(allowance.waitMs).toBe(1);
+});
+
 test('what was worth it pays for what was not, and saves up no more than a few', () => {
   const allowance = allow();
   for (let count = 0; count < 100; count++) allowance.giveBack();

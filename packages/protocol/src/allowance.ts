@@ -25,10 +25,11 @@ export class Allowance {
     this.#countedAt = now();
   }
 
-  /** Milliseconds until the next is allowed; 0: it is allowed now. */
+  /** Whole milliseconds until the next is allowed; 0: it is allowed now. */
   get waitMs(): number {
     this.#count();
-    return this.#left >= 1 ? 0 : ((1 - this.#left) / this.#perSecond) * 1000;
+    // Rounded up: a wait that is too short to be measured would be waited for again and again.
+    return this.#left >= 1 ? 0 : Math.ceil(((1 - this.#left) / this.#perSecond) * 1000);
   }
 
   /** One came to nothing. */

@@ -36,25 +36,33 @@ export class Deployment {
     const model = join(this.#folder, 'model.json');
     await writeFile(model, JSON.stringify(benchModelForm));
     const shared = ['--model', model, `--lanes=${lanes}`, quiet, '--stop-with-stdin'];
-    for (let index = 0; index < writers; index++)
-      this.writers.push(await this.#start(['writer', '--metrics-port=0', ...shared]));
+    this.writers.push(...(await this.#startAll(writers, ['writer', '--metrics-port=0', ...shared])));
     await sharedEvenly(url, lanes, writers);
     // Every write through the intake: what few writes cost a node that commits them itself is another question.
     const node = ['api', '--port=0', '--host=127.0.0.1', '--fast-path-writes-max=0', ...shared];
-    for (let index = 0; index < nodes; index++) this.nodes.push(await this.#start(node));
+    this.nodes.push(...(await this.#startAll(nodes, node)));
   }
 
-  async #start(args: readonly string[]): Promise<SluiceProcess> {
-    const { build, url } = this.#options;
-    const started = await SluiceProcess.start({ build, args, databaseUrl: url });
-    this.#processes.push(started);
-    return started;
+  async #startAll(count: number, args: readonly string[]): Promise<SluiceProcess[]> {
+    const { build, url: databaseUrl } = this.#options;
+    const settled = await Promise.allSettled(
+      Array.from({ length: count }, async () => {
+        const started = await SluiceProcess.start({ build, args, databaseUrl });
+        this.#processes.push(started);
+        return started;
+      }),
+    );
+    // Only now: nothing may still be starting while the rest is stopped.
+    return settled.map((start) => {
+      if (start.status === 'rejected') throw start.reason;
+      return start.value;
+    });
   }
 
   /** Nodes first: they have the writers answer what is under way. */
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.stop()));
-    await Promise.all(this.writers.map((writer) => writer.stop()));
+    await Promise.all(this.#processes.map((each) => each.stop()));
     await rm(this.#folder, { recursive: true, force: true });
   }
 

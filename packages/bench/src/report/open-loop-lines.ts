@@ -1,5 +1,6 @@
 /** The report of an open loop for people: one row for each deployment and rate. */
-import type { OpenLoopMeasurement, OpenLoopReport, OpenLoopResult } from '../open-loop/open-loop.ts';
+import type { OpenLoopReport } from '../open-loop/open-loop.ts';
+import type { OpenLoopMeasurement, OpenLoopResult } from '../open-loop/results.ts';
 import type { Summary } from '../statistics.ts';
 import { aligned, withSpread } from './lines.ts';
 
