@@ -146,6 +146,20 @@ describe('a listener', () => {
     expect(listener.isListening).toBe(true);
   });
 
+  test('hears many channels of a server that is far away, also after its connection was cut', async () => {
+    const { listener, proxy } = await setup();
+    // One after the other they would take longer than an answer may.
+    proxy.delay(20);
+    const told: string[] = [];
+    const names = Array.from({ length: 64 }, (_, number) => `many_${number}`);
+    listener.hear(names, (name, payload) => told.push(`${name} ${payload ?? 'from now on'}`));
+    const all = names.map((name) => `${name} from now on`);
+    await eventually(() => expect(told).toEqual(all));
+    proxy.cut();
+    await eventually(() => expect(told).toEqual([...all, ...all]));
+    expect(listener.isListening).toBe(true);
+  });
+
   test('is silent while it hears others: many of them send little more than one', async () => {
     const others = await Promise.all(Array.from({ length: 6 }, () => setup()));
     const sent = (): number => others.reduce((sum, { proxy }) => sum + proxy.statements, 0);

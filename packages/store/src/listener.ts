@@ -101,12 +101,16 @@ export function notifyListener(options: ListenerOptions): Listener {
   const assertOpen = (): void => {
     if (closed) throw new SluiceError('stopping', 'Cannot listen as the listener is closed');
   };
-  const config = clientConfig({
-    url: options.url,
-    applicationName: options.applicationName,
-    // Bounds the echo: a half-open connection answers nothing.
-    answerTimeoutMs: echoTimeoutMs,
-  });
+  const config = {
+    ...clientConfig({
+      url: options.url,
+      applicationName: options.applicationName,
+      // Bounds the echo: a half-open connection answers nothing.
+      answerTimeoutMs: echoTimeoutMs,
+    }),
+    // The LISTENs of many channels go together, in one round trip.
+    pipeline: true,
+  };
   const subscriber = createSubscriber<Record<string, string>>(
     {
       ...config,
