@@ -152,6 +152,22 @@ describe('a hint', () => {
     expect(heard.found).toMatchObject({ missed_hint: 0, poll: 0 });
   });
 
+  test('that comes before its leader listens is not missed', async () => {
+    const heard = wakeupsOf();
+    const world = await startWorld(database.url, { writers: 0 });
+    const ears = await startProxy(database.url);
+    const writer = await world.startWriter({
+      listenUrl: ears.url,
+      pollIntervalMs,
+      observer: heard.observer,
+    });
+    // Its session connects now. It leads at once, and listens to its lanes only half a second later.
+    ears.delay(250);
+    await untilShared([writer]);
+    expect(await world.submit(note())).toMatchObject({ result: 'created' });
+    expect(heard.found).toMatchObject({ missed_hint: 0, poll: 0 });
+  });
+
   test('that never came is counted as missed, and no other', async () => {
     const heard = wakeupsOf();
     const world = await startWorld(database.url, {
