@@ -106,7 +106,8 @@ begin
     select l.name, r.role, r.privileges
     from (values
       -- Name, then what nodes (api), writers, and operators (ops) may do. Null: nothing.
-      ('alias', 'select', 'select, insert, delete', 'select'),
+      -- To lock a row takes the right to update some column of it.
+      ('alias', 'select', 'select, insert, update (lane), delete', 'select'),
       ('api_key', 'select', 'select', 'select, insert, update (revoked_at, expires_at)'),
       ('audit', null, null, 'select, insert (action, actor, target, writes, write_ids, detail)'),
       ('awaited', 'select', 'select, insert, update (failure), delete', 'select, delete'),
@@ -131,7 +132,7 @@ begin
       ('organization', 'select', 'select, insert, update, delete', 'select'),
       ('outcome', 'select', 'select, insert, delete', 'select, insert'),
       ('projection', null, 'select, insert, update, delete', 'select'),
-      ('reference', 'select', 'select, insert, delete', 'select'),
+      ('reference', 'select', 'select, insert, update (lane), delete', 'select'),
       ('setting', 'select, insert (name, value)', 'select, insert (name, value)', 'select'),
       ('student_school', 'select', 'select, insert, update, delete', 'select'),
       ('student_school_authorization', 'select', 'select, insert, update, delete', 'select'),
@@ -166,6 +167,7 @@ begin
       ('edit_body', array['writer']),
       ('expect_rows', array['writer', 'ops']),
       ('led_lanes', array['api', 'writer', 'ops']),
+      ('lock_holders', array['ops']),
       ('write_id_floor', array['api', 'writer', 'ops']),
       -- Those of triggers are called by nobody.
       ('check_aliases_are_free', '{}'),

@@ -101,7 +101,7 @@ where c.is_met or c.is_gone;
 
 -- name: nextAwaited
 -- The next slice of what these lanes' blocked writes await, in the order of the ids: the look that needs no hint.
-select awaited_id, write_id from sluice.awaited
+select awaited_id, write_id, lane from sluice.awaited
 where (awaited_id, write_id) > ($2::uuid, $3::uuid) and lane = any($1::smallint[])
 order by awaited_id, write_id
 limit $4;

@@ -21,7 +21,9 @@ export {
   type DocumentFact,
   type Facts,
 } from './facts.ts';
-export { commitStatements, hintStatements } from './commit.ts';
+export { Caution } from './caution.ts';
+export { commitStatements, hintStatements, waitsForLock } from './commit.ts';
+export type { BatchRetry } from './describe-retry.ts';
 export { cancelWrite, cancelWrites, settleUnapplied } from './cancel.ts';
 export { contextOf, epochMs, flushSpans, isTracing, tracer, traceparentOf } from './trace.ts';
 export { settleOptions } from './model-options.ts';

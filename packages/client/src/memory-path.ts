@@ -6,9 +6,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { SluiceError, type Outcome, type Write } from '@sluice/protocol';
 import {
   cancelWrite,
+  Caution,
   memoryOrigin,
   outcomeOf,
   settleBatch,
+  waitsForLock,
   type BatchReport,
   type SettleOptions,
 } from '@sluice/batch';
@@ -38,7 +40,12 @@ interface Waiter {
   /** The wait is over: answered as soon as it is certain that no batch applies it. */
   isLate: boolean;
   deadline: NodeJS.Timeout;
+  /** How often it has met a row that another transaction had locked. */
+  lockTries: number;
 }
+
+/** How long a write rests at first that needs a row which another transaction has locked: batches hold one for milliseconds. */
+const lockedRestMs = 5;
 
 export class MemoryPath implements WritePath {
   readonly #options: MemoryPathOptions;
@@ -50,13 +57,14 @@ export class MemoryPath implements WritePath {
   #batches = new Set<Promise<void>>();
   #restTimer: NodeJS.Timeout | null = null;
   readonly #isEnding = new AbortController();
+  readonly #caution = new Caution();
 
   constructor(options: MemoryPathOptions) {
     this.#options = options;
     this.#sessions = new SessionPool({
       ...options.database.options,
       sessionsMax: options.sessionsMax,
-      settings: { plan_cache_mode: 'force_generic_plan' },
+      settings: { plan_cache_mode: 'force_generic_plan', lock_timeout: '200ms' },
     });
   }
 
@@ -112,6 +120,7 @@ export class MemoryPath implements WritePath {
         wasUnderWay: false,
         isLate: false,
         deadline,
+        lockTries: 0,
       };
       this.#waiters.set(write.writeId, waiter);
       this.#queue.push(waiter);
@@ -164,12 +173,17 @@ export class MemoryPath implements WritePath {
 
   async #settle(batch: readonly Waiter[]): Promise<void> {
     let held = new Set<string>();
+    let locked = new Set<string>();
     try {
       await this.#sessions.use(async (session) => {
         expireDeadlines(batch);
         const origin = memoryOrigin(batch.map(({ write }) => write));
-        const report = await settleBatch(session, origin, this.#options.settle);
+        const report = await settleBatch(session, origin, {
+          ...this.#options.settle,
+          caution: this.#caution,
+        });
         held = new Set(report.held.map((write) => write.writeId));
+        locked = new Set(report.blocked.filter(waitsForLock).map(({ write }) => write.writeId));
         this.#take(report);
         await notePositions(session, report);
         this.#options.onBatch(report);
@@ -190,7 +204,20 @@ export class MemoryPath implements WritePath {
     const again = left.filter((waiter) => !waiter.isLate);
     // Held back only until this batch was committed: they go first in the next. The others wait for something else.
     this.#queue.unshift(...again.filter((waiter) => held.has(waiter.write.writeId)));
-    for (const waiter of again) if (!held.has(waiter.write.writeId)) this.#resting.add(waiter);
+    for (const waiter of again) {
+      if (held.has(waiter.write.writeId)) continue;
+      this.#resting.add(waiter);
+      if (locked.has(waiter.write.writeId)) this.#restBriefly(waiter);
+    }
+  }
+
+  #restBriefly(waiter: Waiter): void {
+    const rest = Math.min(lockedRestMs * 2 ** waiter.lockTries++, this.#options.pollIntervalMs);
+    setTimeout(() => {
+      if (!this.#resting.delete(waiter)) return;
+      this.#queue.push(waiter);
+      this.#work();
+    }, rest);
   }
 
   #take(report: BatchReport): void {
