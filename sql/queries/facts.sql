@@ -77,7 +77,8 @@ where (select count(*) from parts p where p.document_id = w.document_id)
    or (select count(*) from names n where n.document_id = w.document_id)
         < (select count(*) from sluice.alias a where a.document_id = w.document_id and w.document_id = any($2::uuid[]))
    or (select count(*) from documents d where d.document_id = w.document_id)
-        < (select count(*) from sluice.document d where d.document_id = w.document_id and w.document_id = any($2::uuid[]));
+        < (select count(*) from sluice.document d where d.document_id = w.document_id and w.document_id = any($2::uuid[]))
+order by w.document_id;
 
 -- name: limitLockWait
 -- How long this transaction waits for a lock, in milliseconds.
