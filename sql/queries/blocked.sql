@@ -108,9 +108,13 @@ limit $4;
 
 -- name: expireReferenceDeadlines
 -- Blocked writes of these lanes whose deadline has passed wait no longer for what nobody has submitted. Found by their
--- deadline alone, as a time that stands still and a lane that no index knows leave no other way.
+-- deadline alone, as a time that stands still and a lane that no index knows leave no other way. A row that another
+-- transaction has locked is left for the next look.
 update sluice.intake set blocked_at = null, reference_deadline = null
-where blocked_at is not null and reference_deadline <= statement_timestamp() and lane + 0 = any($1::smallint[])
+where write_id = any(array(
+  select write_id from sluice.intake
+  where blocked_at is not null and reference_deadline <= statement_timestamp() and lane + 0 = any($1::smallint[])
+  for update skip locked))
 returning position;
 
 -- name: readFailures

@@ -24,6 +24,7 @@ export {
 export { Caution } from './caution.ts';
 export { commitStatements, hintStatements, waitsForLock } from './commit.ts';
 export type { BatchRetry } from './describe-retry.ts';
+export { RetryLog } from './retry-log.ts';
 export { cancelWrite, cancelWrites, settleUnapplied } from './cancel.ts';
 export { contextOf, epochMs, flushSpans, isTracing, tracer, traceparentOf } from './trace.ts';
 export { settleOptions } from './model-options.ts';

@@ -5,6 +5,7 @@
 import type { Write } from '@sluice/protocol';
 import { DatabaseError, type Session } from '@sluice/store';
 import { commitPlan, emptyReport, type BatchReport } from './attempt.ts';
+import { describeRetry } from './describe-retry.ts';
 import { readFacts } from './facts.ts';
 import { isBatchFault } from './fault.ts';
 import { memoryOrigin } from './origin.ts';
@@ -54,6 +55,8 @@ export async function settleAtOnce(
     if (error instanceof DatabaseError && error.isConnectionLoss) throw error;
     await session.flight([{ name: 'rollback' }]);
     if (!(error instanceof DatabaseError) && !isBatchFault(error, writes.length)) throw error;
+    if (isBatchFault(error, writes.length))
+      options.onRetry?.(describeRetry(report, memoryOrigin(writes), writes, error, 1, 'try_again'));
     return 'unfit';
   }
   traceBatch(report);

@@ -18,7 +18,7 @@ import {
   type Origin,
   type SettleOptions,
 } from '@sluice/batch';
-import type { Session } from '@sluice/store';
+import { DatabaseError, type Session } from '@sluice/store';
 import { findTogether, type Together } from './find-together.ts';
 import { LockWaits } from './lock-waits.ts';
 
@@ -39,6 +39,8 @@ const sliceMax = 2000;
 const lookShare = 0.02;
 /** Rows that one statement of a wake changes: a single id may be awaited by hundreds of thousands. */
 const wakeMax = 10_000;
+/** Ids whose writes could not be woken, as a row was locked, are looked at again after pauses that double. */
+const again = { minMs: 250, maxMs: 4000 };
 const nowhere = '00000000-0000-0000-0000-000000000000';
 
 export class BlockedWrites {
@@ -49,6 +51,9 @@ export class BlockedWrites {
   /** Writes that may have closed a cycle by being blocked. */
   #suspects = new Set<string>();
   readonly #lockWaits = new LockWaits();
+  /** Ids that have changed and could not wake whoever awaits them. */
+  readonly #unwoken = new Set<string>();
+  #wakeAgain = { at: 0, tries: 0 };
   #after: [string, string] = [nowhere, nowhere];
   #nextSliceAt = 0;
   /** A leader before may have died between a commit and its hint: all is looked at once, without pause. */
@@ -133,6 +138,10 @@ export class BlockedWrites {
   async tick(lanes: readonly number[]): Promise<number> {
     const hinted = new Set(this.#hinted);
     this.#hinted.clear();
+    if (this.#unwoken.size > 0 && performance.now() >= this.#wakeAgain.at) {
+      for (const id of this.#unwoken) hinted.add(id);
+      this.#unwoken.clear();
+    }
     let woken = await this.#look(hinted, lanes, '');
     const expired = await this.#session.run('expireReferenceDeadlines', [lanes]);
     for (const row of expired) this.#options.onWoken(row['position'] as number);
@@ -190,6 +199,26 @@ export class BlockedWrites {
     tellsOthers = true,
   ): Promise<number> {
     if (met.length === 0 && gone.size === 0) return 0;
+    try {
+      const woken = await this.#wakeNow(met, gone, lanes, tellsOthers);
+      if (this.#unwoken.size === 0) this.#wakeAgain.tries = 0;
+      return woken;
+    } catch (error) {
+      // Another transaction has locked one of the rows. Nothing is lost: what has changed stays so.
+      if (!(error instanceof DatabaseError) || !error.isTransient) throw error;
+      for (const id of [...met, ...gone.keys()]) this.#unwoken.add(id);
+      const pause = Math.min(again.minMs * 2 ** this.#wakeAgain.tries++, again.maxMs);
+      this.#wakeAgain.at = performance.now() + pause;
+      return 0;
+    }
+  }
+
+  async #wakeNow(
+    met: readonly string[],
+    gone: ReadonlyMap<string, string | null>,
+    lanes: readonly number[],
+    tellsOthers: boolean,
+  ): Promise<number> {
     const lost = [...gone.keys()];
     if (lost.length > 0) {
       const values = [lost, [...gone.values()], lanes, wakeMax];

@@ -1,6 +1,6 @@
 /** A writer process: its sessions, the wakeups they share, its row in sluice.writer, and the sweep of what is old. */
 import { hostname } from 'node:os';
-import { DeposedError, describeBatch, settleOptions, type Projection } from '@sluice/batch';
+import { DeposedError, describeBatch, RetryLog, settleOptions, type Projection } from '@sluice/batch';
 import type { Model } from '@sluice/model';
 import { defaults, describeError, SluiceError, type OwnershipForm } from '@sluice/protocol';
 import { agree, channels, createListener, Database, detectPooler, type Listener } from '@sluice/store';
@@ -79,6 +79,7 @@ export function createWriter(options: WriterOptions): Writer {
     notifications,
   });
   const log = logger?.child({ writerId });
+  const retries = log === undefined ? {} : { onRetry: new RetryLog((...line) => log.warn(...line)).note };
   let batches = 0;
   let writes = 0;
   let sweepTimer: NodeJS.Timeout | null = null;
@@ -108,6 +109,7 @@ export function createWriter(options: WriterOptions): Writer {
           cascadeDocumentsMax: options.cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
         }),
         projections: options.projections ?? [],
+        ...retries,
       },
       isListening: () => listener.isListening,
       isDeaf: () => listener.isDeaf,

@@ -172,9 +172,11 @@ export class LaneSession {
           isDone = await this.#work(session, elector, blocked, guard, isBeat);
           troubles = 0;
         } catch (error) {
-          if (!(error instanceof DatabaseError) || !error.isServerTrouble) throw error;
+          if (!(error instanceof DatabaseError) || !(error.isServerTrouble || error.isLockWaitOver))
+            throw error;
           // Nothing was committed, and nothing is the fault of a write: it leads on, and tries again after a while.
-          this.#options.onTrouble(error);
+          if (error.isServerTrouble) this.#options.onTrouble(error);
+          else await session.flight([{ name: 'rollback' }]);
           this.#goOnAt = performance.now() + reconnectDelayMs(troubles++);
         }
       }

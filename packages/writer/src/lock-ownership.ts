@@ -10,7 +10,8 @@ export function lockOwnership(session: Session, writerId: string): Ownership {
     isLease: false,
     async join() {
       await session.run('announceSession');
-      await session.run('noteSession', [writerId]);
+      // For people only.
+      await session.flight([{ name: 'noteSession', values: [writerId], isOptional: true }]);
     },
     // The lock is kept by the session itself.
     keep: () => Promise.resolve(),
