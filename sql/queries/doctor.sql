@@ -7,6 +7,7 @@ select current_setting('server_version_num')::integer as version, current_settin
        current_setting('full_page_writes') = 'on' as has_full_page_writes,
        current_setting('synchronous_commit') as synchronous_commit,
        current_setting('autovacuum') = 'on' and current_setting('track_counts') = 'on' as has_autovacuum,
+       current_setting('log_lock_waits') = 'on' as has_log_lock_waits,
        current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer
          as connections_max,
        (select count(*) from pg_stat_activity where backend_type = 'client backend') as connections,

@@ -4,9 +4,12 @@
 import type { SluiceClient, WriteRequest } from '@sluice/client';
 import { defineProjection } from '@sluice/batch';
 import { describeDocument, parseModel } from '@sluice/model';
-import type { Outcome } from '@sluice/protocol';
+import { discardWrites, explainWrite, listStuck, showWrite } from '@sluice/operator';
+import { setFailpoint, type Outcome } from '@sluice/protocol';
+import { Database } from '@sluice/store';
 import type pg from 'pg';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { pino, type Logger } from 'pino';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { openConnection, sql } from '../support/sql.ts';
@@ -89,16 +92,22 @@ async function setup(more: Parameters<typeof startWorld>[1] = {}): Promise<World
 }
 
 interface Held {
-  query: pg.Client['query'];
+  pid: number;
+  query: (text: string, values?: unknown[]) => Promise<unknown>;
   release(): Promise<void>;
 }
 
 /** A transaction of somebody else that stays open. */
 async function hold(text: string, values: unknown[] = []): Promise<Held> {
-  const holder = await openConnection(database.url);
+  const holder: pg.Client = await openConnection(`${database.url}?application_name=outsider`);
   await holder.query('begin');
   await holder.query(text, values);
-  return { query: holder.query.bind(holder), release: async () => void (await holder.query('rollback')) };
+  const { rows } = await holder.query<{ pid: number }>('select pg_backend_pid() as pid');
+  return {
+    pid: rows[0]!.pid,
+    query: (more, moreValues = []) => holder.query(more, moreValues),
+    release: async () => void (await holder.query('rollback')),
+  };
 }
 
 const holdDocument = (documentId: string | null): Promise<Held> =>
@@ -237,9 +246,9 @@ describe.each([
   { deployment: 'one writer', writers: 1, sessions: 1 },
   { deployment: 'two writers of two sessions', writers: 2, sessions: 2 },
 ])('with $deployment', ({ writers, sessions }) => {
-  test.each(cases)('a lock on $what stops the writes that need it, until it is free', async ({ prepare }) => {
+  test.each(cases)('a lock on $what stops the writes that need it, until it is free', async (each) => {
     const world = await setup({ writers, writer: { sessions } });
-    const { held, needy, result } = await prepare(world);
+    const { held, needy, result } = await each.prepare(world);
     const waiting = watched(world.submit(needy));
     await untilWaiting(world);
     await expectNeighboursGoOn(world.node);
@@ -309,7 +318,7 @@ test('the end of a wait for a locked lane holds up neither others that end nor o
   const [locked, ...rest] = requests.map((request) => world.submit(request));
   const answers = locked!.then(
     ({ code }) => code,
-    (error: { code: string }) => error.code,
+    (error: unknown) => (error as { code: string }).code,
   );
   for (const outcome of await Promise.all(rest)) expect(outcome).toMatchObject({ code: 'cancelled' });
   // What becomes of it is not known until the lane is free.
@@ -331,3 +340,146 @@ test.each(['direct', 'local'] as const)(
     for (const { outcome } of waiting) expect(await outcome).toMatchObject({ result: 'updated' });
   },
 );
+
+async function openOperator(): Promise<Database> {
+  const operator = new Database({ url: database.opsUrl, applicationName: 'sluice test', connectionsMax: 1 });
+  onTestFinished(() => operator.close());
+  return operator;
+}
+
+test('operators see who holds the row that a write waits for, and may discard the write', async () => {
+  const world = await setup();
+  const operator = await openOperator();
+  const noteId = fresh();
+  const { documentId } = await world.submit(note(noteId));
+  const held = await holdDocument(documentId);
+  const { writeId } = await world.node.accept(note(noteId, 'changed'));
+  await untilWaiting(world);
+  const { writes } = await listStuck(operator, { reason: 'locked' });
+  expect(writes).toMatchObject([{ writeId, heldBy: [{ pid: held.pid, application: 'outsider' }] }]);
+  expect(explainWrite(writes[0]!)).toMatch(
+    new RegExp(
+      `^waits for a row that another transaction has locked: process ${held.pid} of the server, outsider, since `,
+    ),
+  );
+  expect((await listStuck(operator, { reason: 'blocked' })).writes).toEqual([]);
+  expect(await showWrite(operator, writeId)).toMatchObject({
+    stuck: { reason: 'locked' },
+    chain: [{ kind: 'lock', standing: 'locked', awaitedId: writeId, provider: null }],
+  });
+  expect(await discardWrites(operator, { writeIds: [writeId] }, { actor: 'a test' })).toMatchObject({
+    discarded: 1,
+  });
+  await held.release();
+  expect(await world.submit(note(noteId, 'again'))).toMatchObject({ result: 'updated', version: 2 });
+});
+
+test('operators see who holds the row of a lane', async () => {
+  const world = await setup();
+  const operator = await openOperator();
+  const held = await hold('select from sluice.lane where lane = 5 for update');
+  const { writeId } = await world.node.accept(note(freshIn([5], note)));
+  await eventually(async () =>
+    expect((await listStuck(operator, { reason: 'retrying' })).writes).toMatchObject([
+      { writeId, lane: 5, error: { code: '55P03' }, heldBy: [{ pid: held.pid, application: 'outsider' }] },
+    ]),
+  );
+  await held.release();
+  await eventually(async () => expect(await world.sql('select from sluice.intake')).toEqual([]));
+  expect(await world.sql('select from sluice.lane_retry')).toEqual([]);
+});
+
+interface Line {
+  msg: string;
+  sqlState: string;
+  remedy: string;
+}
+
+function recordLines(): { lines: Line[]; logger: Logger } {
+  const lines: Line[] = [];
+  const logger = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line) as Line) });
+  return { lines, logger };
+}
+
+test('a batch that waits in vain leaves lines of codes and ids in the log, and nothing of a document', async () => {
+  const { lines, logger } = recordLines();
+  const world = await setup({ writer: { logger } });
+  const { held, needy } = await cases
+    .find(({ what }) => what.startsWith('an identity that somebody'))!
+    .prepare(world);
+  const outcome = world.submit({ ...needy, body: needy.body!.replace('""', '"Canary4711"') });
+  await untilWaiting(world);
+  const [row] = await world.sql('select write_id, lane from sluice.intake');
+  await held.release();
+  await outcome;
+  const told = lines.filter(({ sqlState }) => sqlState === '55P03');
+  expect(told.slice(0, 2)).toMatchObject([
+    { remedy: 'look_for_locks', attempt: 1 },
+    { remedy: 'block', attempt: 2 },
+  ]);
+  for (const line of told)
+    expect(line).toMatchObject({
+      msg: expect.any(String) as string,
+      statement: 'settleWrites',
+      batchId: expect.any(String) as string,
+      lanes: [row!['lane']],
+      writes: 1,
+      writeIds: [row!['write_id']],
+    });
+  // Once each, however often it is tried.
+  expect(new Set(told.map(({ remedy }) => remedy)).size).toBe(told.length);
+  expect(JSON.stringify(lines)).not.toContain('Canary4711');
+});
+
+test('a deadlock with somebody else is broken, and the batch is tried again', async () => {
+  // Whoever closes the circle is the one whose transaction ends.
+  await sql(database.url, `alter database ${database.name} set deadlock_timeout = '1ms'`);
+  onTestFinished(async () => {
+    await sql(database.url, `alter database ${database.name} reset deadlock_timeout`);
+  });
+  const { lines, logger } = recordLines();
+  const world = await setup({ writer: { logger } });
+  const [noteId, newId] = [fresh(), fresh()];
+  const { documentId } = await world.submit(note(noteId));
+  const held = await cases.find(({ what }) => what.startsWith('an identity that somebody'))!.prepare(world);
+  let closed: Promise<unknown> = Promise.resolve();
+  setFailpoint('facts_read', () => {
+    setFailpoint('facts_read', null);
+    // The batch has locked the document: this waits for it, until the batch is ended.
+    closed = held.held
+      .query('select from sluice.document where document_id = $1 for update', [documentId])
+      .then(() => held.held.release());
+    return eventually(async () =>
+      expect(
+        await world.sql(
+          'select from pg_stat_activity where pid = $1 and cardinality(pg_blocking_pids(pid)) > 0',
+          [held.held.pid],
+        ),
+      ).toHaveLength(1),
+    );
+  });
+  onTestFinished(() => setFailpoint('facts_read', null));
+  const release = await world.holdLanes(Array.from({ length: 16 }, (_, lane) => lane));
+  const outcomes = [
+    world.submit(note(noteId, 'changed')),
+    world.submit(held.needy),
+    world.submit(note(newId)),
+  ];
+  await eventually(async () => expect(await world.sql('select from sluice.intake')).toHaveLength(3));
+  await release();
+  expect((await Promise.all(outcomes)).map(({ result }) => result)).toEqual([
+    'updated',
+    'created',
+    'created',
+  ]);
+  await closed;
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      msg: 'a batch is tried again',
+      sqlState: '40P01',
+      statement: 'settleWrites',
+      attempt: 1,
+      writes: 3,
+    }),
+  );
+});

@@ -12,7 +12,7 @@ import {
   type SettleOptions,
 } from '@sluice/batch';
 import { hasFailpoint, passFailpoint } from '@sluice/protocol';
-import { DatabaseError, reconnectDelayMs, Session } from '@sluice/store';
+import { DatabaseError, reconnectDelayMs, Session, type Statement } from '@sluice/store';
 import { BlockedWrites } from './blocked-writes.ts';
 import { CrashGuard } from './crash-guard.ts';
 import { Elector, type Beat } from './elector.ts';
@@ -281,7 +281,12 @@ export class LaneSession {
     const locked = new Set<number>();
     const origin = this.#originOf(elector, lanes, (more) => more.forEach((lane) => locked.add(lane)));
     const report = await settleBatch(session, origin, this.#settleOptions());
-    this.#aside.clear(lanes.filter((lane) => !locked.has(lane)));
+    await this.#tellLocked(
+      session,
+      elector,
+      locked,
+      this.#aside.clear(lanes.filter((lane) => !locked.has(lane))),
+    );
     const seen = report.outcomes.length + report.held.length + report.blocked.length;
     if (this.#sweep !== null) this.#sweep.tookMs += seen === 0 ? performance.now() - began : report.readMs;
     const read = lanes.filter(
@@ -299,6 +304,21 @@ export class LaneSession {
     if (hasResumed || hasPassedOver) return false;
     // A hint that came since the batch was read is remembered; without hints only an empty read ends the work.
     return seen < batchWritesMax && report.held.length === 0 && this.#options.isListening();
+  }
+
+  /** Operators see why a lane stands still whose row another transaction has locked for long. Nothing hangs on it. */
+  async #tellLocked(
+    session: Session,
+    { terms }: Elector,
+    locked: ReadonlySet<number>,
+    freed: readonly number[],
+  ): Promise<void> {
+    const notes = this.#aside.toTell(locked).map(([lane, tries]): Statement => {
+      const values = [[lane], [terms.get(lane) ?? 0], tries, this.#aside.nextIn([lane]), '55P03'];
+      return { name: 'noteRetry', values, isOptional: true };
+    });
+    if (freed.length > 0) notes.push({ name: 'forgetRetry', values: [freed], isOptional: true });
+    if (notes.length > 0) await session.flight(notes);
   }
 
   #originOf(

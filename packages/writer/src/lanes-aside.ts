@@ -6,6 +6,9 @@
 /** Nodes on their fast path and cancellations hold the row of a lane for milliseconds; an outsider for as long as it likes. */
 const pauseMs = { min: 2, max: 250 };
 
+/** After so many tries operators are told: about a second; and then after as many again as make another. */
+const told = { after: 10, every: 4 };
+
 interface Aside {
   tries: number;
   until: number;
@@ -30,9 +33,22 @@ export class LanesAside {
     }
   }
 
-  /** They went on. */
-  clear(lanes: Iterable<number>): void {
-    for (const lane of lanes) this.#aside.delete(lane);
+  /** They went on. Gives those of which operators had been told. */
+  clear(lanes: Iterable<number>): number[] {
+    const wereTold: number[] = [];
+    for (const lane of lanes) {
+      if ((this.#aside.get(lane)?.tries ?? 0) >= told.after) wereTold.push(lane);
+      this.#aside.delete(lane);
+    }
+    return wereTold;
+  }
+
+  /** Of these lanes those of which operators are to be told now, each with its tries. */
+  toTell(lanes: Iterable<number>): [lane: number, tries: number][] {
+    return [...lanes].flatMap((lane): [number, number][] => {
+      const tries = this.#aside.get(lane)?.tries ?? 0;
+      return tries >= told.after && (tries - told.after) % told.every === 0 ? [[lane, tries]] : [];
+    });
   }
 
   keepOnly(led: ReadonlyMap<number, unknown>): void {
