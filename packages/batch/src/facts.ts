@@ -107,12 +107,14 @@ export async function readFacts(
 ): Promise<Facts> {
   for (let read = 1; ; read++) {
     const facts = noFacts();
-    const byId = writes.filter((write) => write.operation !== 'upsert').map((write) => write.documentId);
     const prefix = read === 1 ? (options.prefix ?? []) : [];
     const first = [...prefix, ...firstStatements(writes, options)];
     absorb(facts, first, await session.flight(first));
+    // One that has to wait for another changes nothing now, and would only keep that one from the document.
+    const open = facts.blocked.size === 0 ? writes : writes.filter((write) => !isBehind(write, facts));
+    const byId = open.filter((write) => write.operation !== 'upsert').map((write) => write.documentId);
     const documentIds = new Set(byId);
-    for (const write of writes) {
+    for (const write of open) {
       for (const id of [write.referentialId, write.superclassId]) {
         const owner = id === null ? undefined : facts.aliases.get(id);
         if (owner !== undefined) documentIds.add(owner);
@@ -129,7 +131,7 @@ export async function readFacts(
     if (byId.length > 0)
       statements.push({ name: 'readReferrers', values: [byId, Math.max(writes.length + 1, 100)] });
     absorb(facts, statements, await session.flight(statements));
-    if (read === readsMax || !hasMoved(facts, writes)) return facts;
+    if (read === readsMax || !hasMoved(facts, open)) return facts;
   }
 }
 
@@ -165,6 +167,16 @@ function firstStatements(writes: readonly WriteHeader[], options: ReadFactsOptio
     else statements.push({ name: 'readBlockedKeys', values: [own, documentIds, writeIds] });
   }
   return statements;
+}
+
+/** A write outside of the batch stands before it, as the plan will find by the same names, whatever its document holds. */
+function isBehind(write: WriteHeader, { blocked, aliases }: Facts): boolean {
+  const { documentId, referentialId, superclassId, operation, position } = write;
+  const target = operation === 'upsert' ? aliases.get(referentialId) : documentId;
+  return [documentId, referentialId, superclassId, target].some((name) => {
+    const before = name === undefined || name === null ? undefined : blocked.get(name);
+    return before !== undefined && before.position < position;
+  });
 }
 
 /** True if an identity of the batch belongs to another document than the locked rows say. */
