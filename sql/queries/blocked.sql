@@ -85,7 +85,7 @@ select (select count(*) from woken) as woken, (select min(position) from woken) 
 -- Which of these awaited ids have changed? Met: the identity exists. Gone: nothing of that name is on its way, be it a
 -- write that provides the identity or one that is stood behind; for the latter that is what was awaited.
 select a.awaited_id, c.is_met, c.is_gone,
-       c.is_gone and exists (select from sluice.outcome o where o.write_id = a.awaited_id) as is_settled_write
+       c.is_gone and exists (select from sluice.outcome o where o.write_id = a.awaited_id offset 0) as is_settled_write
 from unnest($1::uuid[]) as a (awaited_id)
 cross join lateral (
   select exists (select from sluice.alias x where x.referential_id = a.awaited_id) as is_met,
@@ -124,8 +124,10 @@ select write_id, awaited_id, failure from sluice.awaited where write_id = any($1
 -- name: findAwaitedWrites
 -- Which of these blocked writes are awaited themselves: only those can be part of a cycle.
 select i.write_id
-from sluice.intake i
-where i.write_id = any($1::uuid[]) and i.blocked_at is not null
+from unnest($1::uuid[]) as w (write_id)
+cross join lateral (
+  select write_id, referential_id, superclass_id, blocked_at from sluice.intake where write_id = w.write_id offset 0) i
+where i.blocked_at is not null
   and exists (select from sluice.awaited a where a.awaited_id in (i.referential_id, i.superclass_id, i.write_id) offset 0);
 
 -- name: readEdges

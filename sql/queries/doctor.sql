@@ -5,7 +5,8 @@ select current_setting('server_version_num')::integer as version, current_settin
        current_setting('transaction_read_only') = 'on' as is_read_only,
        current_setting('fsync') = 'on' as has_fsync,
        current_setting('full_page_writes') = 'on' as has_full_page_writes,
-       current_setting('synchronous_commit') as synchronous_commit,
+       -- What sessions have that do not set it themselves, as ours do.
+       (select reset_val from pg_settings where name = 'synchronous_commit') as synchronous_commit,
        current_setting('autovacuum') = 'on' and current_setting('track_counts') = 'on' as has_autovacuum,
        current_setting('log_lock_waits') = 'on' as has_log_lock_waits,
        current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer
@@ -85,3 +86,11 @@ select pg_notify($1, '');
 -- name: readBackend
 -- Which of the server's processes serves this statement.
 select pg_backend_pid() as pid;
+
+-- name: readClocks
+-- How far the clocks of living processes are from the database's: of those that were measured within $1 seconds.
+select kind, host, process_id, ahead_ms
+from sluice.process_clock
+where measured_at >= statement_timestamp() - $1 * interval '1 second'
+order by abs(ahead_ms) desc, host, process_id
+limit 1000;

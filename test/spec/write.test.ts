@@ -3,6 +3,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { setFailpoint } from '@sluice/protocol';
 import type { WriteRequest } from '@sluice/client';
+import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { resource } from '../support/model.ts';
@@ -18,10 +19,12 @@ import {
   type WorldOptions,
 } from '../support/world.ts';
 
-describe.each([
-  { name: 'a write', notifications: true },
-  { name: 'a write, without notifications', notifications: false },
-])('$name', ({ notifications }) => {
+describe.each(
+  firstOrAll([
+    { name: 'a write', notifications: true },
+    { name: 'a write, without notifications', notifications: false },
+  ]),
+)('$name', ({ notifications }) => {
   const database = useDatabase();
   const setup = (options: WorldOptions = {}): Promise<World> =>
     startWorld(database.url, {

@@ -192,6 +192,7 @@ test('settleWrites takes the rows of its tables in the order that sql/README.md 
         [true],
         true,
         ...[[referentialId], [documentId], [0], [documentId], [referred], [0]],
+        '',
       ],
     },
   ]);

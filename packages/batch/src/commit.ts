@@ -24,6 +24,8 @@ export interface CommitOptions {
   /** All writes are blocked already: those that go on waiting for a lock are left as they are. @default false */
   areBlocked?: boolean;
   burials?: readonly Burial[];
+  /** The projections of this process, as the database compares them. @default '': none */
+  projections?: string;
 }
 
 /** A write that waits for a lock awaits itself: nothing else can wake it but its leader, who tries it again. */
@@ -132,7 +134,8 @@ export function commitStatements(plan: Plan, options: CommitOptions): Statement[
 }
 
 function settledValues(plan: Plan, options: CommitOptions): unknown[] {
-  const { creates, cascade, outcomes } = plan;
+  const { creates, updates, deletes, cascade, outcomes } = plan;
+  const changes = creates.length + updates.length + deletes.length;
   const aliases = addedAliasesOf(plan);
   const references = [...plan.addedReferences, ...(cascade?.addedReferences ?? [])];
   const created = new Set(creates.map(({ writeId }) => writeId));
@@ -146,6 +149,8 @@ function settledValues(plan: Plan, options: CommitOptions): unknown[] {
     references.map((row) => row.documentId),
     references.map((row) => row.referentialId),
     references.map((row) => row.lane),
+    // Where no document changes, nothing is derived.
+    changes === 0 ? null : (options.projections ?? ''),
   ];
 }
 

@@ -1,8 +1,8 @@
 /** Puts a client together: reads, keys and identities are the same in every mode, only the path of a write differs. */
 import type { Model } from '@sluice/model';
 import { defaults, SluiceError, type Mode, type Outcome, type Result, type Write } from '@sluice/protocol';
-import { fingerprintOf, outcomeOf, traceparentOf } from '@sluice/batch';
-import { agree, Database, DatabaseError, detectPooler, type Row } from '@sluice/store';
+import { assertProjections, fingerprintOf, outcomeOf, traceparentOf, type Projection } from '@sluice/batch';
+import { agree, Database, DatabaseClock, DatabaseError, detectPooler, type Row } from '@sluice/store';
 import type {
   ClientStatus,
   DocumentFilter,
@@ -31,8 +31,12 @@ export function createClient(options: ClientOptions): SluiceClient {
 class Client implements SluiceClient {
   readonly model: Model;
   readonly #database: Database;
+  readonly #clock: DatabaseClock;
   readonly #path: WritePath;
   readonly #mode: Mode;
+  readonly #projections: readonly Projection[];
+  /** The fast path needs no promise: the database lets it settle only with the projections that are agreed on. */
+  readonly #settlesAll: boolean;
   readonly #lanes: number;
   readonly #waitMs: number;
   readonly #waitingWritesMax: number;
@@ -51,6 +55,9 @@ class Client implements SluiceClient {
   constructor(options: ClientOptions) {
     this.model = options.model;
     this.#mode = options.mode ?? 'coordinated';
+    this.#projections = options.projections ?? [];
+    assertProjections(this.#projections, options.model);
+    this.#settlesAll = this.#mode !== 'coordinated' || options.onOverload === 'bypass';
     this.#lanes = options.lanes ?? defaults.lanes;
     this.#waitMs = options.waitMs ?? defaults.waitMs;
     this.#waitingWritesMax = options.waitingWritesMax ?? defaults.waitingWritesMax;
@@ -63,7 +70,14 @@ class Client implements SluiceClient {
       connectionsMax: options.connectionsMax ?? 8,
       ...(options.answerTimeoutMs === undefined ? {} : { answerTimeoutMs: options.answerTimeoutMs }),
     });
-    this.#path = createPath(options, this.#database, (error, doing) => this.#failures.note(error, doing));
+    this.#clock = new DatabaseClock({
+      database: this.#database,
+      process: { kind: 'node' },
+      onError: (error) => this.#failures.note(error, 'measure the clock'),
+    });
+    this.#path = createPath(options, this.#database, this.#clock, (error, doing) =>
+      this.#failures.note(error, doing),
+    );
     this.#reads = new Reads(options.model, (name, values) => this.#run(name, values));
     this.#keys = new GatheredReads((writes) =>
       this.#run('findKeys', [
@@ -80,7 +94,12 @@ class Client implements SluiceClient {
   start(): Promise<void> {
     return (this.#started ??= (async () => {
       await detectPooler(this.#database.options);
-      await agree(this.#database, { lanes: this.#lanes, modelHash: this.model.hash });
+      await agree(this.#database, {
+        lanes: this.#lanes,
+        modelHash: this.model.hash,
+        ...(this.#settlesAll ? { projections: this.#projections } : {}),
+      });
+      await this.#clock.start();
       await this.#path.start();
     })());
   }
@@ -93,6 +112,7 @@ class Client implements SluiceClient {
         this.#path.endWaits();
         await Promise.allSettled(this.#underWay);
       }
+      this.#clock.stop();
       await this.#path.stop();
       await this.#database.close();
     })());
@@ -182,13 +202,14 @@ class Client implements SluiceClient {
     assertRequest(request);
     if ((request.waitForReferencesSeconds ?? null) !== null)
       await this.#blockedQuota.check(request.client ?? '');
-    if (request.operation === 'upsert') return prepareWrite(request, this.#lanes, null);
+    if (request.operation === 'upsert') return prepareWrite(request, this.#lanes, null, this.#clock.now());
     const [row] = await this.#run('findTarget', [request.documentId, request.resource.endpoint]);
     if (row === undefined) throw new SluiceError('document_not_found');
-    return prepareWrite(request, this.#lanes, {
+    const target = {
       referentialId: row['referential_id'] as string,
       superclassId: row['superclass_id'] as string | null,
-    });
+    };
+    return prepareWrite(request, this.#lanes, target, this.#clock.now());
   }
 
   /** The write that has this one's idempotency key already. */
@@ -199,7 +220,9 @@ class Client implements SluiceClient {
     if (row === undefined) return null;
     if (row['fingerprint'] !== fingerprintOf(write)) throw new SluiceError('idempotency_key_reused');
     const outcome = row['result'] === null ? null : outcomeOf(row);
-    return { writeId: row['write_id'] as string, lane: (row['lane'] as number | null) ?? 0, outcome };
+    const lane = row['lane'] as number | null;
+    if (outcome === null && lane === null) throw new SluiceError('outcome_expired');
+    return { writeId: row['write_id'] as string, lane: lane ?? 0, outcome };
   }
 
   readDocument(resource: { endpoint: string }, documentId: string): Promise<StoredDocument | null> {

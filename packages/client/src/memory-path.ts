@@ -14,7 +14,14 @@ import {
   type BatchReport,
   type SettleOptions,
 } from '@sluice/batch';
-import { DatabaseError, type Database, type PoolUsage, type Session, SessionPool } from '@sluice/store';
+import {
+  DatabaseError,
+  type Database,
+  type DatabaseClock,
+  type PoolUsage,
+  type Session,
+  SessionPool,
+} from '@sluice/store';
 import { ContendedDocuments } from './contended-documents.ts';
 import { behindAll } from './prepare-write.ts';
 import { takeFront } from './take-front.ts';
@@ -22,6 +29,7 @@ import type { LanesStatus, WritePath } from './write-path.ts';
 
 export interface MemoryPathOptions {
   database: Database;
+  clock: DatabaseClock;
   settle: SettleOptions;
   /** Writes in one batch, at most: 1 in direct mode. */
   batchWritesMax: number;
@@ -182,7 +190,7 @@ export class MemoryPath implements WritePath {
     let locked = new Set<string>();
     try {
       await this.#sessions.use(async (session) => {
-        expireDeadlines(batch);
+        expireDeadlines(batch, this.#options.clock.now());
         const origin = memoryOrigin(batch.map(({ write }) => write));
         const report = await settleBatch(session, origin, this.#settleOptions(batch));
         held = new Set(report.held.map((write) => write.writeId));
@@ -197,8 +205,10 @@ export class MemoryPath implements WritePath {
         // The commit may have happened or not: the outcomes tell, and bear a second try.
         this.#options.onError(error, 'settle a batch');
       } else {
-        for (const waiter of batch)
-          this.#reject(waiter, new SluiceError('internal', undefined, { cause: error }));
+        const refusal =
+          error instanceof SluiceError ? error : new SluiceError('internal', undefined, { cause: error });
+        if (error instanceof SluiceError) this.#options.onError(error, 'settle a batch');
+        for (const waiter of batch) this.#reject(waiter, refusal);
       }
     }
     const left = batch.filter((waiter) => this.#waiters.has(waiter.write.writeId));
@@ -320,8 +330,7 @@ async function notePositions(session: Session, { blocked }: BatchReport): Promis
 }
 
 /** A write whose deadline has passed waits for nobody any more. */
-function expireDeadlines(batch: readonly Waiter[]): void {
-  const now = Date.now();
+function expireDeadlines(batch: readonly Waiter[], now: number): void {
   for (const { write } of batch) {
     if (write.referenceDeadline !== null && Date.parse(write.referenceDeadline) <= now)
       write.referenceDeadline = null;

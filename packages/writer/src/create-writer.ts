@@ -1,12 +1,28 @@
 /** A writer process: its sessions, the wakeups they share, its row in sluice.writer, and the sweep of what is old. */
+import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
-import { DeposedError, describeBatch, RetryLog, settleOptions, type Projection } from '@sluice/batch';
+import {
+  assertProjections,
+  DeposedError,
+  describeBatch,
+  RetryLog,
+  settleOptions,
+  type Projection,
+} from '@sluice/batch';
 import type { Model } from '@sluice/model';
 import { defaults, describeError, SluiceError, type OwnershipForm } from '@sluice/protocol';
-import { agree, channels, createListener, Database, detectPooler, type Listener } from '@sluice/store';
+import {
+  agree,
+  channels,
+  createListener,
+  Database,
+  DatabaseClock,
+  detectPooler,
+  type Listener,
+} from '@sluice/store';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
-import { isExpectedEnd, LaneSession } from './lane-session.ts';
+import { isDisagreement, isExpectedEnd, LaneSession } from './lane-session.ts';
 import { NeighbourWatch } from './neighbour-watch.ts';
 import type { SessionEnd, WriterObserver } from './observer.ts';
 import { sweep } from './sweep.ts';
@@ -61,13 +77,17 @@ export interface Writer {
   readonly drained: Promise<void>;
 }
 
+/** Of this package, for people who look at sluice.writer. */
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+
 /** Between two sweeps, and between two signs of life in sluice.writer. */
 const sweepIntervalMs = 60_000;
 const backendLookTimeoutMs = 2000;
 
 export function createWriter(options: WriterOptions): Writer {
   const writerId = uuidv4();
-  const { url, model, logger, observer } = options;
+  const { url, model, logger, observer, projections = [] } = options;
+  assertProjections(projections, model);
   const lanes = options.lanes ?? defaults.lanes;
   const notifications = options.notifications ?? true;
   const ownership = options.ownership ?? 'lock';
@@ -80,6 +100,11 @@ export function createWriter(options: WriterOptions): Writer {
   });
   const log = logger?.child({ writerId });
   const retries = log === undefined ? {} : { onRetry: new RetryLog((...line) => log.warn(...line)).note };
+  const clock = new DatabaseClock({
+    database,
+    process: { kind: 'writer', clockId: writerId },
+    onError: (error) => log?.warn(describeError(error), 'cannot measure the clock'),
+  });
   let batches = 0;
   let writes = 0;
   let sweepTimer: NodeJS.Timeout | null = null;
@@ -96,6 +121,7 @@ export function createWriter(options: WriterOptions): Writer {
   );
   const sessions: LaneSession[] = watches.map((watch) => {
     let isLeading = false;
+    let hasToldDisagreement = false;
     return new LaneSession({
       connection: { url, applicationName },
       lanes,
@@ -108,7 +134,7 @@ export function createWriter(options: WriterOptions): Writer {
           lanes,
           cascadeDocumentsMax: options.cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
         }),
-        projections: options.projections ?? [],
+        projections,
         ...retries,
       },
       isListening: () => listener.isListening,
@@ -130,6 +156,7 @@ export function createWriter(options: WriterOptions): Writer {
         if (led.length > 0 || isLeading)
           log?.info({ lanes: led }, led.length > 0 ? 'leads' : 'leads nothing');
         isLeading = led.length > 0;
+        if (isLeading) hasToldDisagreement = false;
       },
       onWoken: (by) => observer?.woken(by),
       onNeighbour(pid) {
@@ -138,6 +165,11 @@ export function createWriter(options: WriterOptions): Writer {
       },
       onError(error) {
         observer?.sessionEnded(endOf(error));
+        // It is met again at each try, until the process is started anew.
+        if (isDisagreement(error)) {
+          if (hasToldDisagreement) return;
+          hasToldDisagreement = true;
+        }
         log?.[isExpectedEnd(error) ? 'warn' : 'error'](describeError(error), 'session ended');
       },
       onTrouble: (error) => log?.error(describeError(error), 'settles nothing as the server is in trouble'),
@@ -165,8 +197,9 @@ export function createWriter(options: WriterOptions): Writer {
               'URL, or start all of them with --ownership lease',
           );
         }
-        await agree(database, { lanes, modelHash: model.hash, ownership });
+        await agree(database, { lanes, modelHash: model.hash, ownership, projections });
         await live();
+        await clock.start();
         await listener.listen(channels.wakeup, () => sessions.forEach((session) => session.wake()));
         await listener.listen(channels.lanes, beatNow);
         await listener.listen(channels.provided, (payload) => {
@@ -181,6 +214,7 @@ export function createWriter(options: WriterOptions): Writer {
       (stopped ??= (async () => {
         await started?.catch(() => undefined);
         if (sweepTimer !== null) clearInterval(sweepTimer);
+        clock.stop();
         watches.forEach((watch) => watch.stop());
         await Promise.all(sessions.map((session) => session.stop()));
         await Promise.all([listener.close(), sweeping]);
@@ -197,8 +231,6 @@ export function createWriter(options: WriterOptions): Writer {
     drained,
   };
 }
-
-const version = '0.1.0';
 
 function endOf(error: unknown): SessionEnd {
   if (error instanceof DeposedError) return 'deposed';

@@ -2,9 +2,9 @@ import type { AddressInfo } from 'node:net';
 import type { MetricsServer } from '@sluice/metrics';
 import { defaults, type OnOverload } from '@sluice/protocol';
 import * as z from 'zod';
-import { requireDatabaseUrl, withTls } from '../config/database-url.ts';
+import { operatorUrlOf, requireDatabaseUrl, withTls } from '../config/database-url.ts';
 import { blockedWritesMax, limitSettings, limitsOf } from '../config/limit-settings.ts';
-import { projectionsOf } from '../config/projections-of.ts';
+import { projectionModules, projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { authSettings, openAuth } from '../config/auth-settings.ts';
 import { dashboard, openDashboard } from '../config/dashboard-settings.ts';
@@ -24,6 +24,7 @@ import {
   modelFiles,
   notifications,
   numberSetting,
+  operatorPassword,
   operatorUrl,
   pollIntervalMs,
   port,
@@ -126,8 +127,10 @@ export const apiCommand = () =>
       ...databaseSettings,
       listenUrl,
       operatorUrl,
+      operatorPassword,
       modelFiles,
       referentialIdLayout,
+      projectionModules,
       mode,
       lanes,
       notifications,
@@ -161,8 +164,7 @@ export const apiCommand = () =>
       const { lanes, mode, notifications, pollIntervalMs, waitMs, waitingWritesMax } = values;
       const url = requireDatabaseUrl(values);
       const { auth, close: closeAuth } = await openAuth(values, url);
-      const { operatorUrl: givenUrl } = values;
-      const operatorUrl = givenUrl === undefined ? url : withTls(givenUrl, values);
+      const operatorUrl = operatorUrlOf(values) ?? url;
       const tls = readTls(values);
       const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
       const [
@@ -197,7 +199,7 @@ export const apiCommand = () =>
         onOverload: values.onOverload,
         fastPathWritesMax: values.fastPathWritesMax,
         drainMs: values.drainMs,
-        projections: await projectionsOf(model),
+        projections: await projectionsOf(model, values.projectionModules),
         cascadeDocumentsMax: values.cascadeDocumentsMax,
         logger,
         observer: metrics.observer,
