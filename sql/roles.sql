@@ -114,7 +114,8 @@ begin
     select l.name, r.role, r.privileges
     from (values
       -- Name, then what nodes (api), writers, and operators (ops) may do. Null: nothing.
-      ('alias', 'select', 'select, insert, delete', 'select'),
+      -- To lock a row takes the right to update some column of it.
+      ('alias', 'select', 'select, insert, update (lane), delete', 'select'),
       ('api_key', 'select', 'select', 'select, insert, update (revoked_at, expires_at)'),
       ('audit', null, null, 'select, insert (action, actor, target, writes, write_ids, detail)'),
       ('awaited', 'select', 'select, insert, update (failure), delete', 'select, delete'),
@@ -140,7 +141,7 @@ begin
       ('outcome', 'select', 'select, insert, delete', 'select, insert'),
       ('process_clock', 'select, insert, update', 'select, insert, update, delete', 'select'),
       ('projection', null, 'select, insert, update, delete', 'select'),
-      ('reference', 'select', 'select, insert, delete', 'select'),
+      ('reference', 'select', 'select, insert, update (lane), delete', 'select'),
       ('setting', 'select, insert (name, value)', 'select, insert (name, value)', 'select'),
       ('student_school', 'select', 'select, insert, update, delete', 'select'),
       ('student_school_authorization', 'select', 'select, insert, update, delete', 'select'),
@@ -177,6 +178,7 @@ begin
       ('expect_projections', array['writer']),
       ('expect_rows', array['writer', 'ops']),
       ('led_lanes', array['api', 'writer', 'ops']),
+      ('lock_holders', array['ops']),
       -- Those of triggers are called by nobody.
       ('check_aliases_are_free', '{}'),
       ('check_aliases_exist', '{}'),

@@ -56,10 +56,12 @@ create view sluice.awaited_status as
     a.awaited_id,
     a.since,
         CASE
+            WHEN a.awaited_id = a.write_id THEN 'lock'::text
             WHEN a.awaited_id = ANY (i.reference_ids) THEN 'reference'::text
             ELSE 'predecessor'::text
         END AS kind,
         CASE
+            WHEN a.awaited_id = a.write_id THEN 'locked'::text
             WHEN (EXISTS ( SELECT
                FROM sluice.alias x
               WHERE x.referential_id = a.awaited_id)) OR (EXISTS ( SELECT
@@ -114,7 +116,7 @@ create view sluice.awaited_status as
                     n.client,
                     n.blocked_at IS NOT NULL
                    FROM sluice.intake n
-                  WHERE n.write_id = a.awaited_id) c
+                  WHERE n.write_id = a.awaited_id AND n.write_id <> a.write_id) c
           ORDER BY c."position"
          LIMIT 1) p ON true;
 
@@ -474,10 +476,13 @@ create view sluice.stuck_write as
             ELSE 'blocked'::text
         END AS state,
         CASE
-            WHEN i.blocked_at IS NOT NULL THEN 'blocked'::text
-            ELSE ( SELECT s.reason
+            WHEN i.blocked_at IS NULL THEN ( SELECT s.reason
                FROM sluice.lane_reason s
               WHERE s.lane = i.lane)
+            WHEN (EXISTS ( SELECT
+               FROM sluice.awaited a
+              WHERE a.awaited_id = i.write_id AND a.write_id = i.write_id)) THEN 'locked'::text
+            ELSE 'blocked'::text
         END AS reason,
     i.lane,
     i.operation,
@@ -887,6 +892,38 @@ CREATE OR REPLACE FUNCTION sluice.led_lanes()
  LANGUAGE sql
  STABLE SECURITY DEFINER
 RETURN ARRAY(SELECT (pg_locks.objid)::integer AS objid FROM pg_locks WHERE ((pg_locks.locktype = 'advisory'::text) AND (pg_locks.classid = (1936486757)::oid) AND pg_locks.granted AND (pg_locks.database = (SELECT d.oid FROM pg_database d WHERE (d.datname = current_database())))) UNION SELECT (lane.lane)::integer AS lane FROM sluice.lane WHERE (lane.leased_until > clock_timestamp()));
+
+CREATE OR REPLACE FUNCTION sluice.lock_holders(write_ids uuid[])
+ RETURNS TABLE(write_id uuid, pid integer)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with running as materialized (
+    select k.transactionid, k.pid from pg_locks k where k.locktype = 'transactionid' and k.mode = 'ExclusiveLock' and k.granted
+  )
+  select distinct i.write_id, k.pid
+  from sluice.intake i
+  cross join lateral (
+    select i.xmax as locker
+    union all
+    select l.xmax from sluice.lane l where l.lane = i.lane
+    union all
+    select a.xmax from sluice.alias a
+    where a.referential_id = any(i.reference_ids || array[i.referential_id, i.superclass_id])
+    union all
+    select d.xmax from sluice.document d
+    where d.document_id = i.document_id
+       or d.document_id in (select a.document_id from sluice.alias a where a.referential_id in (i.referential_id, i.superclass_id))
+    union all
+    select a.xmax from sluice.alias a where a.document_id = i.document_id
+    union all
+    select r.xmax from sluice.reference r
+    where r.document_id in (select a.document_id from sluice.alias a where a.referential_id in (i.referential_id, i.superclass_id))
+  ) r
+  join running k on k.transactionid = r.locker
+  where i.write_id = any(lock_holders.write_ids);
+$function$;
 
 CREATE OR REPLACE FUNCTION sluice.refuse_change()
  RETURNS trigger

@@ -104,16 +104,20 @@ where c.is_met or c.is_gone;
 
 -- name: nextAwaited
 -- The next slice of what these lanes' blocked writes await, in the order of the ids: the look that needs no hint.
-select awaited_id, write_id from sluice.awaited
+select awaited_id, write_id, lane from sluice.awaited
 where (awaited_id, write_id) > ($2::uuid, $3::uuid) and lane = any($1::smallint[])
 order by awaited_id, write_id
 limit $4;
 
 -- name: expireReferenceDeadlines
 -- Blocked writes of these lanes whose deadline has passed wait no longer for what nobody has submitted. Found by their
--- deadline alone, as a time that stands still and a lane that no index knows leave no other way.
+-- deadline alone, as a time that stands still and a lane that no index knows leave no other way. A row that another
+-- transaction has locked is left for the next look.
 update sluice.intake set blocked_at = null, reference_deadline = null
-where blocked_at is not null and reference_deadline <= statement_timestamp() and lane + 0 = any($1::smallint[])
+where write_id = any(array(
+  select write_id from sluice.intake
+  where blocked_at is not null and reference_deadline <= statement_timestamp() and lane + 0 = any($1::smallint[])
+  for update skip locked))
 returning position;
 
 -- name: readFailures

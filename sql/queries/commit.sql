@@ -1,30 +1,50 @@
 -- name: removeReferences
--- References that updated and deleted documents no longer have.
-with removed as (
-  delete from sluice.reference r
-  using unnest($1::uuid[], $2::uuid[]) as p (document_id, referential_id)
-  where r.document_id = p.document_id and r.referential_id = p.referential_id
+-- References that updated and deleted documents no longer have, locked in the order of their keys first.
+with doomed as materialized (
+  select r.document_id, r.referential_id
+  from unnest($1::uuid[], $2::uuid[]) as p (document_id, referential_id)
+  join sluice.reference r on r.document_id = p.document_id and r.referential_id = p.referential_id
+  order by r.referential_id, r.document_id
+  for update of r
+),
+removed as (
+  delete from sluice.reference r using doomed
+  where r.document_id = doomed.document_id and r.referential_id = doomed.referential_id
   returning 1
 )
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed), 'reference');
 
 -- name: removeAliases
--- Identities of deleted documents.
-with removed as (delete from sluice.alias where document_id = any($1::uuid[]) returning document_id)
+-- Identities of deleted documents, locked in their own order first.
+with doomed as materialized (
+  select referential_id from sluice.alias where document_id = any($1::uuid[]) order by referential_id for update
+),
+removed as (
+  delete from sluice.alias where referential_id = any(array(select referential_id from doomed)) returning document_id
+)
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(distinct document_id) from removed), 'alias');
 
 -- name: removeIdentities
--- Identities that renamed documents no longer have.
-with removed as (delete from sluice.alias where referential_id = any($1::uuid[]) returning 1)
+-- Identities that renamed documents no longer have, locked in their own order first.
+with doomed as materialized (
+  select referential_id from sluice.alias where referential_id = any($1::uuid[]) order by referential_id for update
+),
+removed as (
+  delete from sluice.alias where referential_id = any(array(select referential_id from doomed)) returning 1
+)
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed), 'alias');
 
 -- name: removeDocuments
--- Deleted documents, as they were planned on.
-with removed as (
-  delete from sluice.document d
-  using unnest($1::uuid[], $2::bigint[]) as p (document_id, version)
-  where d.document_id = p.document_id and d.version = p.version
-  returning 1
+-- Deleted documents, as they were planned on, locked in the order of their ids first.
+with doomed as materialized (
+  select d.document_id
+  from unnest($1::uuid[], $2::bigint[]) as p (document_id, version)
+  join sluice.document d on d.document_id = p.document_id and d.version = p.version
+  order by d.document_id
+  for update of d
+),
+removed as (
+  delete from sluice.document where document_id = any(array(select document_id from doomed)) returning 1
 )
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed), 'document');
 

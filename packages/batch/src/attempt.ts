@@ -3,9 +3,16 @@ import { hasFailpoint, passFailpoint, type Outcome, type WriteHeader } from '@sl
 import { projectionsText, type Session, type Statement } from '@sluice/store';
 import { v7 as uuidv7 } from 'uuid';
 import { refusal } from './answer.ts';
+import type { Caution } from './caution.ts';
 import { planCascade, type CascadeOptions } from './cascade.ts';
-import { awaitedHintStatements, commitStatements, hintStatements, type Burial } from './commit.ts';
-import { readFacts } from './facts.ts';
+import {
+  awaitedHintStatements,
+  commitStatements,
+  hintStatements,
+  waitsForLock,
+  type Burial,
+} from './commit.ts';
+import { readFacts, type Facts } from './facts.ts';
 import type { BatchFault } from './fault.ts';
 import type { Origin } from './origin.ts';
 import { emptyPlan, planBatch, type Plan, type PlanOptions } from './plan.ts';
@@ -16,6 +23,12 @@ export interface AttemptOptions extends PlanOptions {
   withBlocked?: boolean;
   /** Look for writes of the batch that were settled elsewhere. */
   withSettled: boolean;
+  /** Look for every row that the batch may have to wait for, and wait for none of the others for long. */
+  withLocks: boolean;
+  /** Then no other lock is waited for longer than this. @default 25 */
+  lockWaitMs?: number;
+  /** Remembers that a lock was waited for in vain, for the batches that follow. @default nobody does */
+  caution?: Caution;
   cascade: CascadeOptions;
   /** Rows derived from documents, kept true in the same transaction. @default none */
   projections?: readonly Projection[];
@@ -35,9 +48,13 @@ export interface BatchReport {
   outcomes: Plan['outcomes'];
   held: WriteHeader[];
   blocked: Plan['blocked'];
+  /** Those of the blocked ones that wait for a lock which shows only to who waits for it: a key, a row of a projection. */
+  waited: WriteHeader[];
   /** Writes of no intake that failed alone: their node answers with the error. */
   failed: { write: WriteHeader; error: BatchFault }[];
   transactions: number;
+  /** How often a lock was waited for in vain. */
+  lockWaits: number;
   /** Codes of the errors that were met, in order. */
   errors: string[];
   /** Milliseconds spent on reading, planning, writing. */
@@ -53,13 +70,26 @@ export function emptyReport(): BatchReport {
     outcomes: [],
     held: [],
     blocked: [],
+    waited: [],
     failed: [],
     transactions: 0,
+    lockWaits: 0,
     errors: [],
     readMs: 0,
     planMs: 0,
     commitMs: 0,
   };
+}
+
+/** How long a batch waits for a lock that it could not look for, once it is known that somebody may hold one for long. */
+const cautiousWaitMs = 25;
+
+/** Statements that set the limits of a transaction. */
+export function limitsOf({
+  withLocks,
+  lockWaitMs = cautiousWaitMs,
+}: Pick<AttemptOptions, 'withLocks' | 'lockWaitMs'>): Statement[] {
+  return withLocks ? [{ name: 'limitLockWait', values: [`${lockWaitMs}ms`] }] : [];
 }
 
 /** Notes the writes that it found in `opened`, so that the caller knows them when it throws. */
@@ -72,30 +102,46 @@ export async function attemptBatch(
   opened: WriteHeader[],
 ): Promise<void> {
   const started = performance.now();
-  const { writes, prefix } = await origin.open(session, only);
+  const { withSettled, withLocks, withBlocked = false } = options;
+  const { writes, prefix } = await origin.open(session, only, limitsOf(options));
   opened.push(...writes);
   if (writes.length === 0) {
     if (prefix.length === 0) await session.flight([{ name: 'rollback' }]);
     return;
   }
   report.transactions += 1;
-  const { withSettled, withBlocked = false } = options;
   // What is of no intake comes after whatever was accepted there before.
   const withAhead = origin.bodies !== null;
-  const facts = await readFacts(session, writes, { withSettled, withBlocked, withAhead, prefix });
+  // A lone write of a node's own session waits in the order of those who want its document; no other waits along.
+  const waitsForDocuments = withAhead && writes.length === 1 && !withLocks;
+  const reading = { withSettled, withBlocked, withAhead, withLocks, waitsForDocuments };
+  let facts = await readFacts(session, writes, { ...reading, prefix });
+  if (facts.lockedWrites.size > 0) {
+    leaveOutLocked(origin, opened, facts);
+    facts = await readFacts(session, opened, reading);
+  }
   if (hasFailpoint('facts_read')) {
     const ids = writes.map((write) => write.writeId);
     await passFailpoint('facts_read', [...origin.terms.keys()], ids);
   }
   const read = performance.now();
-  const planned = planBatch(writes, facts, options);
+  const planned = planBatch(opened, facts, options);
   const planEnd = performance.now();
   const plan = await carryOn(session, origin, planned, options);
+  // Who would wait without looking would wait again.
+  if (withLocks && plan.blocked.some(waitsForLock)) options.caution?.note();
   await describeRefusals(session, origin, plan, options);
   await commitPlan(session, origin, plan, report, options);
   report.readMs += read - started;
   report.planMs += planEnd - read;
   report.commitMs += performance.now() - planEnd;
+}
+
+/** A write whose own row in the intake is locked can neither be settled nor blocked: its lane stands still. */
+function leaveOutLocked(origin: Origin, opened: WriteHeader[], { lockedWrites }: Facts): void {
+  const lanes = new Set(opened.flatMap(({ writeId, lane }) => (lockedWrites.has(writeId) ? [lane] : [])));
+  origin.leaveOut(lanes);
+  opened.splice(0, opened.length, ...opened.filter(({ lane }) => !lanes.has(lane)));
 }
 
 export async function commitPlan(
@@ -107,11 +153,12 @@ export async function commitPlan(
 ): Promise<void> {
   const { burials = [], projections = [] } = options;
   const { batchId } = report;
-  const { terms, bodies } = origin;
+  const { terms, bodies, areBlocked } = origin;
   const statements = commitStatements(plan, {
     batchId,
     terms,
     bodies,
+    areBlocked,
     burials,
     projections: projectionsText(projections),
   });
@@ -151,9 +198,11 @@ async function carryOn(session: Session, origin: Origin, plan: Plan, options: At
   const bodies = await readBodies(session, origin, [write]);
   const cascade = await planCascade(session, renamed.state, bodies.get(write.writeId) ?? '', options.cascade);
   if (typeof cascade !== 'string') return { ...plan, cascade };
-  // Nothing of the plan stands but the answer: a change of identity is planned alone.
-  const outcomes = [{ write, outcome: refusal(write, cascade) }];
-  return { ...emptyPlan(), keys: plan.keys, outcomes, held: plan.held, dropped: plan.dropped };
+  // Nothing of the plan stands: a change of identity is planned alone.
+  const { keys, held, dropped } = plan;
+  if (cascade === 'locked')
+    return { ...emptyPlan(), held, dropped, blocked: [{ write, awaits: [write.writeId] }] };
+  return { ...emptyPlan(), keys, held, dropped, outcomes: [{ write, outcome: refusal(write, cascade) }] };
 }
 
 async function readBodies(

@@ -62,14 +62,14 @@ interface Carried {
 
 /**
  * Follows the renaming of `state` to its new content `body`. Referrers are locked in the order of their ids, level by
- * level. Returns why not, where it cannot be done.
+ * level. Returns why not, where it cannot be done; `locked`: another transaction has locked one of the documents.
  */
 export async function planCascade(
   session: Session,
   state: DocumentState,
   body: string,
   options: CascadeOptions,
-): Promise<Cascade | 'cascade_too_large' | 'identity_conflict'> {
+): Promise<Cascade | 'cascade_too_large' | 'identity_conflict' | 'locked'> {
   const { base } = state;
   if (base === null) throw new Error('Cannot rename a document that is not stored');
   const document: unknown = JSON.parse(body);
@@ -88,6 +88,8 @@ export async function planCascade(
     const renamed = queue.shift();
     if (renamed === undefined || isSame(renamed.spelled, renamed.now)) continue;
     const rows = await session.run('readReferrerBodies', [idsOf(renamed.before), options.documentsMax + 1]);
+    // One that is known already is locked by this very transaction.
+    if (rows.some((row) => row['is_locked'] === true)) return 'locked';
     for (const row of rows) {
       const referrer = known.get(row['document_id'] as string) ?? carriedOf(row, options);
       if (referrer === root) continue;

@@ -1,7 +1,6 @@
 /**
  * A plan as statements: set-based, constant text, in the phases and the order of keys that keep lanes from
- * deadlocking (documents, aliases, references, outcomes, each by its key). Deletes come before inserts, so that an
- * identity can change hands in one batch.
+ * deadlocking (sql/README.md, invariant 6). Deletes come before inserts, so that an identity can change hands in one batch.
  */
 import type { Outcome, Write, WriteHeader } from '@sluice/protocol';
 import { packIds } from '@sluice/protocol';
@@ -22,9 +21,16 @@ export interface CommitOptions {
   terms: ReadonlyMap<number, number>;
   /** Bodies by write id; null: they are in the intake and move inside the database. */
   bodies: ReadonlyMap<string, Write> | null;
+  /** All writes are blocked already: those that go on waiting for a lock are left as they are. @default false */
+  areBlocked?: boolean;
   burials?: readonly Burial[];
   /** The projections of this process, as the database compares them. @default '': none */
   projections?: string;
+}
+
+/** A write that waits for a lock awaits itself: nothing else can wake it but its leader, who tries it again. */
+export function waitsForLock({ write, awaits }: Plan['blocked'][number]): boolean {
+  return awaits.includes(write.writeId);
 }
 
 /** The statements of a plan up to, and without, the COMMIT. Empty if the plan changes nothing. */
@@ -33,8 +39,9 @@ export function commitStatements(plan: Plan, options: CommitOptions): Statement[
   const add = (name: string, count: number, values: () => unknown[]): void => {
     if (count > 0) statements.push({ name, values: values() });
   };
-  const { creates, updates, deletes, outcomes, keys, blocked, cascade } = plan;
-  const { bodies, burials = [] } = options;
+  const { creates, updates, deletes, outcomes, keys, cascade } = plan;
+  const { bodies, areBlocked = false, burials = [] } = options;
+  const blocked = areBlocked ? plan.blocked.filter((each) => !waitsForLock(each)) : plan.blocked;
   const column = <T, V>(rows: readonly T[], value: (row: T) => V): V[] => rows.map(value);
 
   const removed = [...plan.removedReferences, ...(cascade?.removedReferences ?? [])];

@@ -28,7 +28,10 @@ export {
   type DocumentFact,
   type Facts,
 } from './facts.ts';
-export { commitStatements, hintAwaitedOf, hintStatements } from './commit.ts';
+export { Caution } from './caution.ts';
+export { commitStatements, hintAwaitedOf, hintStatements, waitsForLock } from './commit.ts';
+export type { BatchRetry } from './describe-retry.ts';
+export { RetryLog } from './retry-log.ts';
 export { cancelWrite, cancelWrites, settleUnapplied } from './cancel.ts';
 export { contextOf, epochMs, flushSpans, isTracing, tracer, traceparentOf } from './trace.ts';
 export { settleOptions } from './model-options.ts';

@@ -5,6 +5,7 @@
 import type { Write } from '@sluice/protocol';
 import { DatabaseError, type Session } from '@sluice/store';
 import { commitPlan, emptyReport, type BatchReport } from './attempt.ts';
+import { describeRetry } from './describe-retry.ts';
 import { readFacts } from './facts.ts';
 import { isBatchFault } from './fault.ts';
 import { memoryOrigin } from './origin.ts';
@@ -56,6 +57,8 @@ export async function settleAtOnce(
     await session.flight([{ name: 'rollback' }]);
     if (error instanceof DatabaseError && error.isDisagreement) return 'disagreed';
     if (!(error instanceof DatabaseError) && !isBatchFault(error, writes.length)) throw error;
+    if (isBatchFault(error, writes.length))
+      options.onRetry?.(describeRetry(report, memoryOrigin(writes), writes, error, 1, 'try_again'));
     return 'unfit';
   }
   traceBatch(report);

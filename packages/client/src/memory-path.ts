@@ -6,9 +6,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { SluiceError, type Outcome, type Write } from '@sluice/protocol';
 import {
   cancelWrite,
+  Caution,
   memoryOrigin,
   outcomeOf,
   settleBatch,
+  waitsForLock,
   type BatchReport,
   type SettleOptions,
 } from '@sluice/batch';
@@ -20,6 +22,7 @@ import {
   type Session,
   SessionPool,
 } from '@sluice/store';
+import { ContendedDocuments } from './contended-documents.ts';
 import { behindAll } from './prepare-write.ts';
 import { takeFront } from './take-front.ts';
 import type { LanesStatus, WritePath } from './write-path.ts';
@@ -46,7 +49,14 @@ interface Waiter {
   /** The wait is over: answered as soon as it is certain that no batch applies it. */
   isLate: boolean;
   deadline: NodeJS.Timeout;
+  /** How often it has met a row that another transaction had locked. */
+  lockTries: number;
 }
+
+/** How long a write rests at first that needs a row which another transaction has locked: batches hold one for milliseconds. */
+const lockedRestMs = 5;
+/** How long it waits then for locks that cannot be looked for. */
+const lockedWaitMs = 25;
 
 export class MemoryPath implements WritePath {
   readonly #options: MemoryPathOptions;
@@ -58,13 +68,15 @@ export class MemoryPath implements WritePath {
   #batches = new Set<Promise<void>>();
   #restTimer: NodeJS.Timeout | null = null;
   readonly #isEnding = new AbortController();
+  readonly #caution = new Caution();
+  readonly #contended = new ContendedDocuments<Waiter>();
 
   constructor(options: MemoryPathOptions) {
     this.#options = options;
     this.#sessions = new SessionPool({
       ...options.database.options,
       sessionsMax: options.sessionsMax,
-      settings: { plan_cache_mode: 'force_generic_plan' },
+      settings: { plan_cache_mode: 'force_generic_plan', lock_timeout: '1s' },
     });
   }
 
@@ -120,6 +132,7 @@ export class MemoryPath implements WritePath {
         wasUnderWay: false,
         isLate: false,
         deadline,
+        lockTries: 0,
       };
       this.#waiters.set(write.writeId, waiter);
       this.#queue.push(waiter);
@@ -160,7 +173,9 @@ export class MemoryPath implements WritePath {
 
   #begin(): void {
     while (this.#queue.length > 0 && this.#batches.size < this.#options.sessionsMax) {
-      const batch = takeFront(this.#queue, this.#options.batchWritesMax);
+      const taken = takeFront(this.#queue, this.#options.batchWritesMax);
+      const batch = taken.filter((waiter) => this.#contended.admits(waiter));
+      if (batch.length === 0) continue;
       for (const waiter of batch) waiter.isUnderWay = waiter.wasUnderWay = true;
       const settled = this.#settle(batch).finally(() => {
         this.#batches.delete(settled);
@@ -172,12 +187,14 @@ export class MemoryPath implements WritePath {
 
   async #settle(batch: readonly Waiter[]): Promise<void> {
     let held = new Set<string>();
+    let locked = new Set<string>();
     try {
       await this.#sessions.use(async (session) => {
         expireDeadlines(batch, this.#options.clock.now());
         const origin = memoryOrigin(batch.map(({ write }) => write));
-        const report = await settleBatch(session, origin, this.#options.settle);
+        const report = await settleBatch(session, origin, this.#settleOptions(batch));
         held = new Set(report.held.map((write) => write.writeId));
+        locked = new Set(report.blocked.filter(waitsForLock).map(({ write }) => write.writeId));
         this.#take(report);
         await notePositions(session, report);
         this.#options.onBatch(report);
@@ -200,7 +217,44 @@ export class MemoryPath implements WritePath {
     const again = left.filter((waiter) => !waiter.isLate);
     // Held back only until this batch was committed: they go first in the next. The others wait for something else.
     this.#queue.unshift(...again.filter((waiter) => held.has(waiter.write.writeId)));
-    for (const waiter of again) if (!held.has(waiter.write.writeId)) this.#resting.add(waiter);
+    for (const waiter of again) {
+      const { writeId } = waiter.write;
+      const isLocked = locked.has(writeId);
+      if (!isLocked) this.#passOn(waiter);
+      else if (this.#isAlone) this.#contended.note(waiter);
+      if (held.has(writeId) || !this.#contended.admits(waiter)) continue;
+      this.#resting.add(waiter);
+      if (isLocked) this.#restBriefly(waiter);
+    }
+  }
+
+  /** Each write has a session to itself. */
+  get #isAlone(): boolean {
+    return this.#options.batchWritesMax === 1;
+  }
+
+  /** A lone write waits for its document in the order of those who want it; once, if that was in vain. */
+  #settleOptions(batch: readonly Waiter[]): SettleOptions {
+    const { settle } = this.#options;
+    if (!this.#isAlone) return { ...settle, caution: this.#caution };
+    return batch.some(({ lockTries }) => lockTries > 0) ? { ...settle, lockWaitMs: lockedWaitMs } : settle;
+  }
+
+  /** It wants its document no more: another that stands behind it is tried. */
+  #passOn(waiter: Waiter): void {
+    const next = this.#contended.leave(waiter);
+    if (next === null) return;
+    this.#queue.unshift(next);
+    this.#work();
+  }
+
+  #restBriefly(waiter: Waiter): void {
+    const rest = Math.min(lockedRestMs * 2 ** waiter.lockTries++, this.#options.pollIntervalMs);
+    setTimeout(() => {
+      if (!this.#resting.delete(waiter)) return;
+      this.#queue.push(waiter);
+      this.#work();
+    }, rest);
   }
 
   #take(report: BatchReport): void {
@@ -252,12 +306,14 @@ export class MemoryPath implements WritePath {
     if (waiter === undefined) return;
     this.#waiters.delete(writeId);
     clearTimeout(waiter.deadline);
+    this.#passOn(waiter);
     waiter.resolve(outcome);
   }
 
   #reject(waiter: Waiter, error: Error): void {
     this.#waiters.delete(waiter.write.writeId);
     clearTimeout(waiter.deadline);
+    this.#passOn(waiter);
     waiter.reject(error);
   }
 }

@@ -9,7 +9,7 @@ import type { Operation, Outcome, Reason, Standing, WriterState } from '@sluice/
 export interface Leadership {
   lane: number;
   /** Why a ready write of this lane waits; `ready`: only for its turn. */
-  reason: Exclude<Reason, 'blocked' | 'dead_letter'>;
+  reason: Exclude<Reason, 'blocked' | 'locked' | 'dead_letter'>;
   isLed: boolean;
   /** Number of leaderships so far. */
   term: number;
@@ -76,11 +76,20 @@ export interface StuckError {
   table: string | null;
 }
 
-/** A document, or a write ahead, that a blocked write awaits. */
+/** A session that has locked rows in a transaction. */
+export interface LockHolder {
+  /** Process id of the server's side. */
+  pid: number;
+  application: string;
+  /** When its transaction began; null: this role may not know. */
+  since: string | null;
+}
+
+/** What a blocked write awaits: a document, a write ahead, or a lock. */
 export interface Awaited {
-  /** ReferentialId of the document, or the id of the write ahead. */
+  /** ReferentialId of the document, or the id of the write ahead; where it waits for a lock, its own. */
   awaitedId: string;
-  kind: 'reference' | 'predecessor';
+  kind: 'reference' | 'predecessor' | 'lock';
   standing: Standing;
   since: string;
   /** Code of the outcome of the write that would have provided it, where known. */
@@ -115,6 +124,8 @@ export interface StuckWrite {
   awaits: Awaited[];
   /** The lane, where it is what the write waits for: `lane_without_leader`, `lane_paused`, `retrying`. */
   leadership: Leadership | null;
+  /** `locked`, `retrying`: who holds locks on rows that it may wait for, as far as the rows tell. */
+  heldBy: LockHolder[];
   /** `retrying`, `dead_letter`. */
   error: StuckError | null;
   attempts: number | null;

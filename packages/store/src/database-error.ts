@@ -55,9 +55,14 @@ export class DatabaseError extends Error {
     return this.sqlState !== null && transientStates.has(this.sqlState);
   }
 
-  /** A lock or an answer was awaited for as long as the session may wait. */
-  get isWaitOver(): boolean {
-    return this.sqlState === '55P03' || this.sqlState === '57014';
+  /** A lock was awaited for as long as the transaction may wait for one. */
+  get isLockWaitOver(): boolean {
+    return this.sqlState === '55P03';
+  }
+
+  /** A statement took as long as one may take. */
+  get isStatementOver(): boolean {
+    return this.sqlState === '57014';
   }
 
   /** Facts were stale by the time of the write: a constraint, or a count that differs from the plan. */

@@ -5,6 +5,7 @@ import {
   assertProjections,
   DeposedError,
   describeBatch,
+  RetryLog,
   settleOptions,
   type Projection,
 } from '@sluice/batch';
@@ -105,6 +106,7 @@ export function createWriter(options: WriterOptions): Writer {
     notifications,
   });
   const log = logger?.child({ writerId });
+  const retries = log === undefined ? {} : { onRetry: new RetryLog((...line) => log.warn(...line)).note };
   const clock = new DatabaseClock({
     database,
     process: { kind: 'writer', clockId: writerId },
@@ -154,6 +156,7 @@ export function createWriter(options: WriterOptions): Writer {
           cascadeDocumentsMax: options.cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
         }),
         projections,
+        ...retries,
       },
       isListening: () => listener.isListening,
       isDeaf: () => listener.isDeaf,

@@ -4,6 +4,7 @@
  */
 import {
   buryWrite,
+  Caution,
   DeposedError,
   intakeOrigin,
   settleBatch,
@@ -11,11 +12,18 @@ import {
   type SettleOptions,
 } from '@sluice/batch';
 import { hasFailpoint, passFailpoint, SluiceError } from '@sluice/protocol';
-import { assertAgreedProjections, DatabaseError, reconnectDelayMs, Session } from '@sluice/store';
+import {
+  assertAgreedProjections,
+  DatabaseError,
+  reconnectDelayMs,
+  Session,
+  type Statement,
+} from '@sluice/store';
 import { BlockedWrites } from './blocked-writes.ts';
 import { CrashGuard } from './crash-guard.ts';
 import { Elector, type Beat } from './elector.ts';
 import { sessionSettings, type LaneSessionOptions } from './lane-session-options.ts';
+import { LanesAside } from './lanes-aside.ts';
 import { leaseOwnership } from './lease-ownership.ts';
 import { lockOwnership } from './lock-ownership.ts';
 import { LowPositions } from './low-positions.ts';
@@ -36,6 +44,8 @@ export class LaneSession {
   #goOnAt = 0;
   #blocked: BlockedWrites | null = null;
   #low = new LowPositions();
+  #aside = new LanesAside();
+  readonly #caution = new Caution();
   /** The last batch was full: more are waiting. */
   #isBehind = false;
   /** This round of the loop leaves nothing out; how long its looks have taken so far. */
@@ -139,8 +149,9 @@ export class LaneSession {
     });
     this.#elector = elector;
     const low = (this.#low = new LowPositions());
+    this.#aside = new LanesAside();
     const blocked = new BlockedWrites(session, {
-      settle,
+      settle: { ...settle, caution: this.#caution },
       onBatch,
       paused: elector.paused,
       onWoken: (position) => low.lower(position),
@@ -152,7 +163,8 @@ export class LaneSession {
         const origin = this.#originOf(elector, lanes);
         const report = await settleBatch(session, origin, this.#settleOptions(), writeIds);
         const woken = await this.#afterBatch(report, elector, blocked);
-        return { woken, held: report.held.map(({ lane, writeId }) => ({ lane, writeId })) };
+        const gone = [...report.outcomes, ...report.blocked].map(({ write }) => write.writeId);
+        return { woken, gone: new Set(gone) };
       },
       setAside: async (lane, writeId, attempts) => {
         const report = await buryWrite(session, this.#originOf(elector, [lane]), writeId, attempts);
@@ -176,9 +188,11 @@ export class LaneSession {
           isDone = await this.#work(session, elector, blocked, guard, { isBeat, isWoken });
           troubles = 0;
         } catch (error) {
-          if (!(error instanceof DatabaseError) || !error.isServerTrouble) throw error;
+          if (!(error instanceof DatabaseError) || !(error.isServerTrouble || error.isLockWaitOver))
+            throw error;
           // Nothing was committed, and nothing is the fault of a write: it leads on, and tries again after a while.
-          this.#options.onTrouble(error);
+          if (error.isServerTrouble) this.#options.onTrouble(error);
+          else await session.flight([{ name: 'rollback' }]);
           this.#goOnAt = performance.now() + reconnectDelayMs(troubles++);
         }
       }
@@ -187,7 +201,7 @@ export class LaneSession {
       const goesOnIn = this.#goOnAt - performance.now();
       if (this.#isStopping) break;
       if (goesOnIn > 0) await this.#wakeups.restUntilBeat(goesOnIn);
-      else if (isDone) await this.#wakeups.restUntilDue();
+      else if (isDone) await this.#wakeups.restUntilDue(this.#triesLockedIn(elector, blocked));
     }
     await elector.end();
   }
@@ -201,26 +215,48 @@ export class LaneSession {
     { isBeat, isWoken }: { isBeat: boolean; isWoken: boolean },
   ): Promise<boolean> {
     const { reads, looks } = this.#wakeups;
-    if (guard.isBusy) await guard.step();
+    if (guard.isBusy) await this.#tryWhatIsSuspect(elector, guard);
     const suspects = guard.lanes;
-    const drained = [...elector.terms.keys()].filter((lane) => !suspects.has(lane));
+    const calm = [...elector.terms].filter(([lane]) => !suspects.has(lane));
+    const drained = calm.flatMap(([lane]) => (this.#aside.isResting(lane) ? [] : [lane]));
+    const isAsideDue = this.#aside.nextIn(drained) === 0;
     // An idle leader only beats: it locks no term rows until there is something to settle.
-    const mayHaveWork = drained.length > 0 && (reads.isDue || this.#beat.hasReady);
-    if (mayHaveWork && isWoken) this.#noteWakeup();
+    const mayBeReady = reads.isDue || this.#beat.hasReady;
+    const mayHaveWork = drained.length > 0 && (mayBeReady || isAsideDue);
+    if (mayHaveWork && mayBeReady && isWoken) this.#noteWakeup();
     if (mayHaveWork || drained.length === 0) reads.take();
     const isDone = !mayHaveWork || (await this.#drain(session, elector, drained, blocked));
     // What came to suspect lanes meanwhile is looked for once they are suspect no more.
     this.#beat.hasReady = !isDone || guard.isBusy;
+    let woken = await blocked.tryLocked(new Map(calm));
     if (this.#beat.hasBlocked && (isBeat || looks.isDue)) {
       looks.take();
-      const woken = await blocked.tick([...elector.terms.keys()]);
-      looks.note(woken === 0);
-      if (woken > 0) {
-        this.#beat.hasReady = true;
-        guard.readAgain();
-      }
+      const found = await blocked.tick([...elector.terms.keys()]);
+      looks.note(found === 0);
+      woken += found;
     } else if (!this.#beat.hasBlocked) looks.take();
+    if (woken > 0) {
+      this.#beat.hasReady = true;
+      guard.readAgain();
+    }
     return !this.#beat.hasReady;
+  }
+
+  /** A lane whose row is locked can note no trial: it is given up with all that are suspect, and taken when it is free. */
+  async #tryWhatIsSuspect(elector: Elector, guard: CrashGuard): Promise<void> {
+    try {
+      await guard.step();
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || !error.isLockWaitOver) throw error;
+      await elector.leave([...guard.lanes]);
+      guard.forget();
+    }
+  }
+
+  /** When lanes or writes are tried again that could not go on, as another transaction had locked their rows. */
+  #triesLockedIn({ terms }: Elector, blocked: BlockedWrites): number {
+    const lanes = new Set(terms.keys());
+    return Math.min(this.#aside.nextIn(lanes), blocked.nextTrialIn(lanes));
   }
 
   /** What a beat has found without a hint was missed only where the hint had time to come. */
@@ -239,6 +275,7 @@ export class LaneSession {
     this.#sweep = this.#low.isSweepDue ? { tookMs: 0 } : null;
     this.#beat = await elector.beat(this.#behind, this.#sweep !== null);
     this.#low.keepOnly(elector.terms);
+    this.#aside.keepOnly(elector.terms);
     if (this.#beat.isDraining) {
       this.#isStopping = true;
       this.#options.onDrain();
@@ -268,23 +305,54 @@ export class LaneSession {
     const { paused } = elector;
     const pausedBefore = paused.size === 0 ? [] : [...paused];
     const began = performance.now();
-    const report = await settleBatch(session, this.#originOf(elector, lanes), this.#settleOptions());
+    const locked = new Set<number>();
+    const origin = this.#originOf(elector, lanes, (more) => more.forEach((lane) => locked.add(lane)));
+    const report = await settleBatch(session, origin, this.#settleOptions());
+    await this.#tellLocked(
+      session,
+      elector,
+      locked,
+      this.#aside.clear(lanes.filter((lane) => !locked.has(lane))),
+    );
     const seen = report.outcomes.length + report.held.length + report.blocked.length;
     if (this.#sweep !== null) this.#sweep.tookMs += seen === 0 ? performance.now() - began : report.readMs;
-    const read = lanes.filter((lane) => !paused.has(lane) && !pausedBefore.includes(lane));
+    const read = lanes.filter(
+      (lane) => !paused.has(lane) && !pausedBefore.includes(lane) && !locked.has(lane),
+    );
     if (seen > 0) this.#low.raise(read, settledUpTo(report));
     this.#isBehind = seen >= batchWritesMax;
     const hasResumed = pausedBefore.some((lane) => !paused.has(lane));
     if (hasResumed) blocked.takeOver();
     this.#wakeups.reads.note(seen === 0);
-    if (seen === 0) return !hasResumed;
+    // Writes of lanes that were passed over have taken the places of others in the read.
+    const hasPassedOver = locked.size > 0 || [...paused].some((lane) => !pausedBefore.includes(lane));
+    if (seen === 0) return !hasResumed && !hasPassedOver;
     if ((await this.#afterBatch(report, elector, blocked)) > 0) return false;
-    if (hasResumed) return false;
+    if (hasResumed || hasPassedOver) return false;
     // A hint that came since the batch was read is remembered; without hints only an empty read ends the work.
     return seen < batchWritesMax && report.held.length === 0 && this.#options.isListening();
   }
 
-  #originOf({ terms, paused }: Elector, lanes: readonly number[]): ReturnType<typeof intakeOrigin> {
+  /** Operators see why a lane stands still whose row another transaction has locked for long. Nothing hangs on it. */
+  async #tellLocked(
+    session: Session,
+    { terms }: Elector,
+    locked: ReadonlySet<number>,
+    freed: readonly number[],
+  ): Promise<void> {
+    const notes = this.#aside.toTell(locked).map(([lane, tries]): Statement => {
+      const values = [[lane], [terms.get(lane) ?? 0], tries, this.#aside.nextIn([lane]), '55P03'];
+      return { name: 'noteRetry', values, isOptional: true };
+    });
+    if (freed.length > 0) notes.push({ name: 'forgetRetry', values: [freed], isOptional: true });
+    if (notes.length > 0) await session.flight(notes);
+  }
+
+  #originOf(
+    { terms, paused }: Elector,
+    lanes: readonly number[],
+    tell: (locked: readonly number[]) => void = () => undefined,
+  ): ReturnType<typeof intakeOrigin> {
     const led = new Map(lanes.map((lane) => [lane, terms.get(lane) ?? 0]));
     const low = this.#low;
     const { batchWritesMax } = this.#options;
@@ -293,13 +361,21 @@ export class LaneSession {
       ? low.settled + Math.ceil((batchWritesMax * this.#options.lanes) / led.size)
       : 0;
     const onWriting = low.isLookDue ? (writing: readonly string[]): void => low.look(writing) : null;
-    return intakeOrigin(led, batchWritesMax, paused, { behind: this.#behind, near, onWriting });
+    const onLocked = (locked: readonly number[]): void => {
+      this.#aside.note(locked);
+      tell(locked);
+    };
+    return intakeOrigin(led, batchWritesMax, {
+      paused,
+      front: { behind: this.#behind, near, onWriting },
+      onLocked,
+    });
   }
 
   readonly #behind = (lane: number): number => (this.#sweep === null ? this.#low.of(lane) : 0);
 
   #settleOptions(): SettleOptions {
-    return { ...this.#options.settle, withBlocked: this.#beat.hasBlocked };
+    return { ...this.#options.settle, caution: this.#caution, withBlocked: this.#beat.hasBlocked };
   }
 
   /** Says how many writes a batch has woken. */

@@ -79,9 +79,9 @@ export class Wakeups {
     await this.rest(Math.min(milliseconds, this.#nextBeat - performance.now(), this.beats.dueInMs));
   }
 
-  /** The same, but not beyond the moment at which a hint of any kind is heeded. */
-  async restUntilDue(): Promise<void> {
-    await this.restUntilBeat(Math.min(this.reads.dueInMs, this.looks.dueInMs));
+  /** The same, but no longer than until a hint of any kind is heeded. */
+  async restUntilDue(milliseconds: number): Promise<void> {
+    await this.restUntilBeat(Math.min(milliseconds, this.reads.dueInMs, this.looks.dueInMs));
   }
 
   /** Until it is roused, or the time is over. */

@@ -136,6 +136,8 @@ export const blockedStatements = {
       'intake',
       (row) => isBlocked(row) && isDue(row['reference_deadline']) && lanes.has(number(row, 'lane')),
       () => ({ blocked_at: null, reference_deadline: null }),
+      undefined,
+      'skip',
     );
     return rows.map(({ position }) => ({ position }));
   },

@@ -79,13 +79,21 @@ const bodyOf = ({ access }: Call, writeId: unknown): Values | undefined =>
 export const commitStatements = {
   *removeReferences(call) {
     const pairs = new Set(unnest(['d', 'r'], call.values).map(({ d, r }) => `${d as string} ${r as string}`));
-    return yield* removeCounted(call, 'reference', list(call.values[0]), (row) =>
-      pairs.has(`${text(row, 'document_id')} ${text(row, 'referential_id')}`),
+    return yield* removeCounted(
+      call,
+      'reference',
+      list(call.values[0]),
+      (row) => pairs.has(`${text(row, 'document_id')} ${text(row, 'referential_id')}`),
+      (one, other) => by('referential_id')(one, other) || by('document_id')(one, other),
     );
   },
   *removeAliases({ access, values }) {
     const ids = strings(values[0]);
-    const removed = yield* access.remove('alias', (row) => ids.has(text(row, 'document_id')));
+    const removed = yield* access.remove(
+      'alias',
+      (row) => ids.has(text(row, 'document_id')),
+      by('referential_id'),
+    );
     expectRows(list(values[0]).length, new Set(removed.map((row) => row['document_id'])).size);
     return [];
   },
@@ -98,6 +106,7 @@ export const commitStatements = {
       (row) =>
         versions.has(row['document_id']) &&
         (!guards.rowCounts || versions.get(row['document_id']) === row['version']),
+      by('document_id'),
     );
   },
   *insertDocuments(call) {

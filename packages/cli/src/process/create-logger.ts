@@ -9,9 +9,9 @@ import { pino, type Logger } from 'pino';
 export const loggedFields: ReadonlySet<string> = new Set(
   [
     // Of an error (describeError).
-    'error message code sqlState constraint table statement lanes stack doing',
+    'error message code sqlState constraint table statement lanes stack doing repeated',
     // Of a batch.
-    'batchId settled held blocked transactions errors readMs planMs commitMs',
+    'batchId settled held blocked transactions errors readMs planMs commitMs writes writeIds attempt remedy',
     // Of a request.
     'id correlationId method route status ms',
   ].flatMap((names) => names.split(' ')),
