@@ -133,11 +133,18 @@ left join lateral (select referential_id, superclass_id from sluice.document whe
   on true;
 
 -- name: readReferrerBodies
--- Documents that refer to one of these identities, locked in the order of their ids, with their bodies: at most $2.
-select d.document_id, d.resource, d.referential_id, d.superclass_id, d.version, d.body::text as body,
-       array(select r.referential_id from sluice.reference r where r.document_id = d.document_id) as reference_ids
-from sluice.document d
-where d.document_id in (select r.document_id from sluice.reference r where r.referential_id = any($1::uuid[]))
-order by d.document_id
-limit $2
-for no key update of d;
+-- Documents that refer to one of these identities, locked in the order of their ids, with their bodies: at most $2, and bodies
+-- of $3 bytes together; one that comes after so many has none.
+with referrer as materialized (
+  select d.document_id, d.resource, d.referential_id, d.superclass_id, d.version, d.body
+  from sluice.document d
+  where d.document_id in (select r.document_id from sluice.reference r where r.referential_id = any($1::uuid[]))
+  order by d.document_id
+  limit $2
+  for no key update of d
+)
+select r.document_id, r.resource, r.referential_id, r.superclass_id, r.version,
+       case when sum(octet_length(r.body::text)) over (order by r.document_id) <= $3 then r.body::text end as body,
+       array(select f.referential_id from sluice.reference f where f.document_id = r.document_id) as reference_ids
+from referrer r
+order by r.document_id;

@@ -32,6 +32,10 @@ export interface ApiLimits {
   headerTimeoutMs: number;
   /** In which its body must have come; in a bulk request, more of it. @default 60,000 */
   bodyTimeoutMs: number;
+  /** In which a client must take more of an answer that waits for it. @default 60,000 */
+  readerTimeoutMs: number;
+  /** Bytes of documents held for answers under way, of all clients together. @default 128 MiB */
+  readBytesMax: number;
   /** Requests of one client under way on this node at the same time. @default 10,000 */
   clientRequestsMax: number;
   /** Requests and bulk lines of one client a second on this node; 0: no limit. @default 0 */
@@ -52,6 +56,8 @@ export const defaultLimits: ApiLimits = {
   headerBytesMax: defaults.headerBytesMax,
   headerTimeoutMs: defaults.headerTimeoutMs,
   bodyTimeoutMs: defaults.bodyTimeoutMs,
+  readerTimeoutMs: defaults.readerTimeoutMs,
+  readBytesMax: defaults.readBytesMax,
   clientRequestsMax: defaults.clientRequestsMax,
   clientRate: defaults.clientRate,
 };

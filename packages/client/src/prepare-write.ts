@@ -1,7 +1,7 @@
 /** A request as a write: identity, references, lane and content hash, all from the document alone. */
 import { randomInt } from 'node:crypto';
 import { isId, operations, SluiceError, type Write } from '@sluice/protocol';
-import { contentHash, describeDocument, laneOf, ModelError } from '@sluice/model';
+import { contentHash, describeDocument, findOutgrowth, laneOf, ModelError } from '@sluice/model';
 import { newWriteId } from './write-id.ts';
 import type { WriteRequest } from './contract.ts';
 
@@ -32,6 +32,19 @@ export function assertRequest({ operation, documentId, idempotencyKey = null }: 
     );
   }
   if (operation !== 'upsert' && !isId(documentId ?? '')) throw new SluiceError('document_not_found');
+}
+
+/**
+ * A body that PostgreSQL would write out as more than anybody can read.
+ * @throws {SluiceError} `invalid_json`
+ */
+export function assertBody(body: string | null, bytesMax: number): void {
+  const path = body === null ? null : findOutgrowth(body, bytesMax);
+  if (path === null) return;
+  const message = `makes it larger than ${bytesMax} bytes, with all digits written out: documentBytesMax`;
+  throw new SluiceError('invalid_json', `Cannot take the document: ${path} ${message}`, {
+    detail: { errors: [{ path, message }] },
+  });
 }
 
 /**

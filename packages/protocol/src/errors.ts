@@ -86,6 +86,13 @@ export const errorTable = {
     'This Idempotency-Key was used before with another request.',
   ),
 
+  // Read: it is there, and is not brought into memory
+  document_too_large: entry(
+    409,
+    'Document too large to read',
+    'The stored document is larger than this node reads; it can be replaced or deleted.',
+  ),
+
   // Not applied: nothing happened, and nothing will
   write_conflict: entry(
     409,

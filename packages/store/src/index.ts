@@ -8,6 +8,7 @@ export type { PoolUsage } from './pool-usage.ts';
 export { detectPooler } from './pooler.ts';
 export * from './queries.ts';
 export * from './roles.ts';
+export { readBodies, readBodyBytesMax } from './read-bodies.ts';
 export * from './reconnect-delay.ts';
 export { urlWithTls, type TlsFiles } from './tls.ts';
 export { SessionPool, type SessionPoolOptions } from './session-pool.ts';

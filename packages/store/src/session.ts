@@ -121,8 +121,10 @@ export class Session {
     statements: readonly Statement[],
     { answerTimeoutMs }: FlightOptions = {},
   ): Promise<StatementResult[]> {
+    // Written out before any is sent: values that are too long for one string must not leave a part of a flight behind.
+    const queries = statements.map((statement) => this.#queryOf(statement, answerTimeoutMs));
     this.#sentAt = performance.now();
-    const sent = statements.map((statement) => this.#send(statement, answerTimeoutMs));
+    const sent = queries.map((each) => this.#client.query<Row>(each as pg.QueryConfig));
     const count = awaitedOf(statements);
     for (const hint of sent.slice(count)) hint.catch(() => undefined);
     const settled = await Promise.allSettled(count === sent.length ? sent : sent.slice(0, count));
@@ -145,16 +147,16 @@ export class Session {
     });
   }
 
-  #send(statement: Statement, answerTimeoutMs: number | undefined): Promise<pg.QueryResult<Row>> {
+  #queryOf(statement: Statement, answerTimeoutMs: number | undefined): string | pg.QueryConfig {
     const bare = statement.name === 'begin' ? this.#beginText : bareStatements[statement.name];
-    if (bare !== undefined) return this.#client.query<Row>(bare);
+    if (bare !== undefined) return bare;
     const { name, text } = query(statement.name);
     const values = parametersOf(statement.values ?? []);
     const config = this.#isPooled ? { text, values } : { name, text, values };
-    if (answerTimeoutMs === undefined) return this.#client.query<Row>(config);
+    if (answerTimeoutMs === undefined) return config;
     // The driver knows it although its types do not.
     const limited = { ...config, query_timeout: answerTimeoutMs };
-    return this.#client.query<Row>(limited);
+    return limited;
   }
 
   /** Ends the connection; tolerates being called twice and a connection that is gone, or that answers nothing. */
