@@ -45,6 +45,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
     scanner: new JsonScanner(jsonLimits(limits)),
     quota: new ClientQuota({ requestsMax: limits.clientRequestsMax, ratePerSecond: limits.clientRate }),
     reads: new ByteBudget({ bytesMax: limits.readBytesMax }),
+    bodies: new ByteBudget({ bytesMax: limits.bodiesBytesMax }),
     waitMs: options.waitMs ?? defaults.waitMs,
     basePath: (options.basePath ?? '').replace(/\/+$/, ''),
   };

@@ -11,6 +11,9 @@ export interface ByteBudgetOptions {
   waitMs?: number;
 }
 
+/** Bodies of fewer bytes are not counted: their number is bounded. */
+export const smallBodyBytes = 65_536;
+
 interface Waiting {
   bytes: number;
   enter: () => void;

@@ -2,6 +2,7 @@
 import type { DocumentPage, StoredDocument, WriteRequest } from '@sluice/client';
 import { isApplied, SluiceError, type Operation } from '@sluice/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { smallBodyBytes } from './byte-budget.ts';
 import { explainBodies } from './error-answers.ts';
 import { findResource, waitMsOf, type ApiNode } from './node.ts';
 import { linkToRest, sendPage } from './page-answer.ts';
@@ -46,6 +47,15 @@ export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
       (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) => done(null, body),
     );
   }
+
+  // A large body is let in where there is room for it, before any of it is read.
+  app.addHook('onRequest', async ({ headers, method }, reply) => {
+    if (method === 'GET' || method === 'HEAD') return;
+    const bytes = Number(headers['content-length'] ?? 0);
+    if (bytes <= smallBodyBytes || bytes > node.limits.bodyBytesMax) return;
+    const share = await node.bodies.open(reply.raw);
+    await share.admit(bytes);
+  });
 
   const write =
     (operation: Operation) =>

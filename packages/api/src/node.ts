@@ -15,6 +15,8 @@ export interface ApiNode {
   quota: ClientQuota;
   /** What is held of documents for answers under way. */
   reads: ByteBudget;
+  /** What is held of bodies that came in. */
+  bodies: ByteBudget;
   /** How it speaks of documents. */
   profile: Profile;
   /** Wait for an outcome unless the request says otherwise. */

@@ -45,7 +45,7 @@ export interface Cascade {
 export type CascadeRefusal = 'cascade_too_large' | 'identity_conflict';
 
 /** Bytes of the bodies that refer to one identity, which are read together. */
-const referrerBytesMax = 256 * 1024 * 1024;
+const referrerBytesMax = 128 * 1024 * 1024;
 
 interface Identity {
   referentialId: string;

@@ -33,6 +33,8 @@ export const defaults = {
   pageBytesMax: 16 * 1024 * 1024,
   /** Bytes of documents that a node holds for answers under way. */
   readBytesMax: 128 * 1024 * 1024,
+  /** Bytes of large bodies that a node holds for writes under way. */
+  bodiesBytesMax: 128 * 1024 * 1024,
   bodyDepthMax: 64,
   bodyKeysMax: 100_000,
   arrayLengthMax: 100_000,

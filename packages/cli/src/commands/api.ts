@@ -3,7 +3,13 @@ import type { MetricsServer } from '@sluice/metrics';
 import { defaults, type OnOverload } from '@sluice/protocol';
 import * as z from 'zod';
 import { requireDatabaseUrl, withTls } from '../config/database-url.ts';
-import { blockedWritesMax, limitSettings, limitsOf } from '../config/limit-settings.ts';
+import {
+  blockedWritesMax,
+  documentBytesMaxOf,
+  documentSettings,
+  limitSettings,
+  limitsOf,
+} from '../config/limit-settings.ts';
 import { projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { authSettings, openAuth } from '../config/auth-settings.ts';
@@ -150,6 +156,7 @@ export const apiCommand = () =>
       corsOrigins,
       dashboard,
       ...limitSettings,
+      ...documentSettings,
       blockedWritesMax,
       metricsPort,
       metricsHost,
@@ -190,6 +197,8 @@ export const apiCommand = () =>
         pollIntervalMs,
         waitMs,
         waitingWritesMax,
+        documentBytesMax: documentBytesMaxOf(values),
+        pageBytesMax: values.pageBytesMax,
         blockedWritesMax: values.blockedWritesMax,
         highWaterWrites: values.highWaterWrites,
         highWaterMs: values.highWaterMs,
