@@ -69,8 +69,10 @@ async function startNode(
   return {
     url,
     get: (path) => fetch(new URL(path, url)),
-    send: (method, path, body, headers = {}) =>
-      fetch(url + path, { method, body, headers: { 'content-type': 'application/json', ...headers } }),
+    async send(method, path, body, headers = {}) {
+      const init = { method, body, headers: { 'content-type': 'application/json', ...headers } };
+      return fetch(url + path, init);
+    },
   };
 }
 
@@ -99,7 +101,7 @@ describe('a document that grows when it is written out', () => {
     const write = { operation: 'upsert', resource: items, body } as const;
     await expect(client.submit(write)).rejects.toMatchObject(refused);
     await expect(client.submit({ ...write, document: { code: 'a' } })).rejects.toMatchObject(refused);
-    if (mode === 'coordinated') await expect(client.accept(write)).rejects.toMatchObject(refused);
+    await expect(client.accept(write)).rejects.toMatchObject(refused);
     expect(await client.submit({ ...write, body: grows(mode, 1_200) })).toMatchObject({ result: 'created' });
   });
 
@@ -225,9 +227,7 @@ describe('a page of large documents', () => {
     const resource = model.findEndpoint('lab/pages') as Resource;
     for (let num = 0; num < count; num++) {
       const body = JSON.stringify({ num, text: `${num}`.repeat(100_000) });
-      expect(await client.submit({ operation: 'upsert', resource, body })).toMatchObject({
-        result: 'created',
-      });
+      await client.submit({ operation: 'upsert', resource, body });
     }
     await client.stop();
   });

@@ -78,7 +78,7 @@ test('readBodies passes over one that is too large, and stops at the first that 
 test('readReferrerBodies gives no body beyond its bytes', async () => {
   const rows = await session.run('readReferrerBodies', [[idOf(1)], 10, 520]);
   expect(rows.map(({ body }) => (body as string | null)?.length ?? null)).toEqual([210, 310, null, null]);
-  expect(rows.map((row) => row['reference_ids'])).toEqual(Array(4).fill([idOf(1)]));
+  expect(rows.map((row) => row['reference_ids'])).toEqual(Array.from({ length: 4 }, () => [idOf(1)]));
 });
 
 test('readStuckBody tells a body that is too large by its size', async () => {

@@ -2,7 +2,7 @@
  * `POST /bulk`: many writes in one request, one a line, answered a line each as they settle. A line that is refused
  * hurts no other. Reading stops while the window of writes under way is full, or while the client reads no answers.
  */
-import { SluiceError } from '@sluice/protocol';
+import { readLines, SluiceError, type Line } from '@sluice/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -14,7 +14,6 @@ import { smallBodyBytes } from './byte-budget.ts';
 import { explainBodies, problemOfAny } from './error-answers.ts';
 import { JsonScanner } from './json-scanner.ts';
 import { jsonLimits } from './limits.ts';
-import { readLines, type Line } from './line-reader.ts';
 import { waitMsOf, type ApiNode } from './node.ts';
 import { problemOf } from './problem.ts';
 import { appliedPreferences, readPreferences, readTraceparent, type Preferences } from './request-headers.ts';

@@ -7,3 +7,4 @@ export * from './limits.ts';
 export * from './traceparent.ts';
 export * from './hint.ts';
 export * from './failpoint.ts';
+export * from './read-lines.ts';
