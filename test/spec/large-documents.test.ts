@@ -105,6 +105,14 @@ describe('a document that grows when it is written out', () => {
     expect(await client.submit({ ...write, body: grows(mode, 1_200) })).toMatchObject({ result: 'created' });
   });
 
+  test('and one that is nested too deeply are no defects of a client', async () => {
+    const client = await startClient();
+    const nested = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    await expect(
+      client.submit({ operation: 'upsert', resource: items, body: `{"code":"deep","n":${nested}}` }),
+    ).rejects.toMatchObject({ code: 'invalid_json' });
+  });
+
   test('is answered 400 with the member and the limit: alone, as an update, in bulk, and as Ed-Fi says it', async () => {
     const node = await startNode();
     const created = await node.send('POST', '/data/lab/items', '{"code":"c"}');

@@ -85,3 +85,14 @@ test('readStuckBody tells a body that is too large by its size', async () => {
   expect(await session.run('readStuckBody', [idOf(2), 209])).toEqual([{ body: null, bytes: 210 }]);
   expect(await session.run('readStuckBody', [idOf(2), 210])).toMatchObject([{ bytes: 210 }]);
 });
+
+test('readWriteStates tells 200 of the things that a write awaits', async () => {
+  await sql(database.url, `update sluice.intake set blocked_at = now() where write_id = $1`, [idOf(1)]);
+  await sql(
+    database.url,
+    `insert into sluice.awaited (awaited_id, write_id, lane) select gen_random_uuid(), $1, 0 from generate_series(1, 300)`,
+    [idOf(1)],
+  );
+  const [row] = await session.run('readWriteStates', [[idOf(1)], '']);
+  expect(row!['awaits']).toHaveLength(200);
+});

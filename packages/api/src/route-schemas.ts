@@ -220,7 +220,7 @@ const writeState = {
     settledAt: { type: 'string', nullable: true },
     awaits: {
       type: 'array',
-      description: 'What a `blocked` write awaits; empty for any other.',
+      description: 'What a `blocked` write awaits, the first 200; empty for any other.',
       items: {
         type: 'object',
         required: ['awaitedId', 'since', 'kind', 'isPending'],

@@ -67,7 +67,7 @@ export interface WriteState {
   state: 'ready' | 'blocked' | 'settled';
   resource: string;
   outcome: Outcome | null;
-  /** In the order since when; empty unless `blocked`. */
+  /** In the order since when, the first 200; empty unless `blocked`. */
   awaits: AwaitedState[];
   acceptedAt: string | null;
   blockedAt: string | null;

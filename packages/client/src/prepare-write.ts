@@ -63,7 +63,7 @@ export function prepareWrite(request: WriteRequest, lanes: number, target: Targe
     referentialId,
     superclassId,
     referenceIds: references.map((reference) => reference.referentialId),
-    contentHash: contentHash(document),
+    contentHash: hashOf(document),
     body,
     target,
   });
@@ -110,6 +110,18 @@ function describe(request: WriteRequest, document: unknown): ReturnType<typeof d
   } catch (error) {
     if (!(error instanceof ModelError)) throw error;
     throw new SluiceError('invalid_document', error.message, { detail: { path: error.path } });
+  }
+}
+
+/** What is nested deeper than the stack reaches PostgreSQL would not take either. */
+function hashOf(document: unknown): string {
+  try {
+    return contentHash(document);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new SluiceError('invalid_json', 'Cannot take the document: it is nested too deeply', {
+      detail: { path: '$' },
+    });
   }
 }
 
