@@ -282,11 +282,11 @@ describe('a page of large documents', () => {
     const megabyte = 1024 * 1024;
     const client = await startClient({ documentBytesMax: 20 * megabyte, pageBytesMax: 16 * megabyte });
     const resource = model.findEndpoint('lab/pages') as Resource;
-    const body = JSON.stringify({ num: 1000, text: 'z'.repeat(9 * megabyte) });
+    const body = JSON.stringify({ num: 1000, text: 'z'.repeat(14 * megabyte) });
     const { documentId } = await client.submit({ operation: 'upsert', resource, body });
     const node = await startNode(
       { documentBytesMax: 20 * megabyte, pageBytesMax: 16 * megabyte },
-      { limits: { readBytesMax: 10 * megabyte } },
+      { limits: { readBytesMax: 15 * megabyte } },
     );
     const path = `/data/lab/pages/${documentId}`;
     const reader = connect(Number(new URL(node.url).port), '127.0.0.1');
@@ -297,6 +297,6 @@ describe('a page of large documents', () => {
     const pause = new Promise<string>((resolve) => setTimeout(resolve, 1_500, 'nothing yet'));
     expect(await Promise.race([...answers, pause])).toBe('nothing yet');
     reader.destroy();
-    expect((await Promise.all(answers)).map(({ text }) => text.length)).toEqual(Array(3).fill(9 * megabyte));
+    expect((await Promise.all(answers)).map(({ text }) => text.length)).toEqual(Array(3).fill(14 * megabyte));
   });
 });
