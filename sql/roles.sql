@@ -130,6 +130,7 @@ begin
       ('migration', 'select', 'select', 'select'),
       ('organization', 'select', 'select, insert, update, delete', 'select'),
       ('outcome', 'select', 'select, insert, delete', 'select, insert'),
+      ('process_clock', 'select, insert, update', 'select, insert, update, delete', 'select'),
       ('projection', null, 'select, insert, update, delete', 'select'),
       ('reference', 'select', 'select, insert, delete', 'select'),
       ('setting', 'select, insert (name, value)', 'select, insert (name, value)', 'select'),
@@ -166,13 +167,13 @@ begin
       ('edit_body', array['writer']),
       ('expect_rows', array['writer', 'ops']),
       ('led_lanes', array['api', 'writer', 'ops']),
-      ('write_id_floor', array['api', 'writer', 'ops']),
       -- Those of triggers are called by nobody.
       ('check_aliases_are_free', '{}'),
       ('check_aliases_exist', '{}'),
       ('check_documents_are_free', '{}'),
       ('check_documents_exist', '{}'),
       ('check_nothing_is_left', '{}'),
+      ('forget_keys', '{}'),
       ('keep_key', '{}'),
       ('refuse_change', '{}')
     ) as f (name, roles)

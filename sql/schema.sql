@@ -236,11 +236,10 @@ create table sluice.idempotency_key (
   client text collate "C" not null,
   key text collate "C" not null,
   write_id uuid not null,
-  settled_at timestamp with time zone not null default clock_timestamp(),
   fingerprint text collate "C" not null,
   constraint idempotency_key_pkey PRIMARY KEY (client, key)
 );
-CREATE INDEX idempotency_key_settled ON sluice.idempotency_key USING btree (settled_at);
+CREATE UNIQUE INDEX idempotency_key_write ON sluice.idempotency_key USING btree (write_id);
 
 create table sluice.intake (
   position bigint not null generated always as identity,
@@ -421,6 +420,20 @@ create table sluice.outcome (
   constraint only_a_write_without_effect_has_a_code CHECK (((code IS NOT NULL) = (result = ANY (ARRAY['refused'::text, 'not_applied'::text])))),
   constraint result_is_known CHECK ((result = ANY (ARRAY['created'::text, 'updated'::text, 'unchanged'::text, 'deleted'::text, 'refused'::text, 'not_applied'::text])))
 );
+CREATE INDEX outcome_settled ON sluice.outcome USING btree (settled_at);
+CREATE TRIGGER outcome_takes_all_keys_along AFTER TRUNCATE ON sluice.outcome FOR EACH STATEMENT EXECUTE FUNCTION sluice.forget_keys();
+CREATE TRIGGER outcome_takes_its_key_along AFTER DELETE ON sluice.outcome REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION sluice.forget_keys();
+
+create table sluice.process_clock (
+  clock_id uuid not null,
+  measured_at timestamp with time zone not null default clock_timestamp(),
+  ahead_ms double precision not null,
+  process_id integer not null,
+  host text collate "C" not null,
+  kind text collate "C" not null,
+  constraint process_clock_pkey PRIMARY KEY (clock_id),
+  constraint clock_is_of_a_node_or_a_writer CHECK ((kind = ANY (ARRAY['node'::text, 'writer'::text])))
+);
 
 create table sluice.projection (
   name text collate "C" not null,
@@ -544,7 +557,7 @@ create view sluice.throughput as
     count(*) FILTER (WHERE result = 'refused'::text) AS refused,
     count(*) FILTER (WHERE result = 'not_applied'::text) AS not_applied
    FROM sluice.outcome o
-  WHERE write_id >= sluice.write_id_floor(statement_timestamp() - '00:20:00'::interval) AND settled_at >= date_trunc('minute'::text, statement_timestamp() - '00:09:00'::interval)
+  WHERE settled_at >= date_trunc('minute'::text, statement_timestamp() - '00:09:00'::interval)
   GROUP BY (date_trunc('minute'::text, settled_at));
 
 create table sluice.writer (
@@ -780,6 +793,20 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION sluice.forget_keys()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'TRUNCATE' then
+    delete from sluice.idempotency_key;
+  else
+    delete from sluice.idempotency_key where write_id = any (array(select write_id from gone));
+  end if;
+  return null;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION sluice.keep_key()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -803,9 +830,3 @@ begin
   raise exception using errcode = 'SL002', message = 'rows of this table are never changed or removed';
 end
 $function$;
-
-CREATE OR REPLACE FUNCTION sluice.write_id_floor(made_at timestamp with time zone)
- RETURNS uuid
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE STRICT
-RETURN ((lpad(to_hex(((EXTRACT(epoch FROM made_at) * (1000)::numeric))::bigint), 12, '0'::text) || '70008000000000000000'::text))::uuid;

@@ -84,3 +84,11 @@ select pg_notify($1, '');
 -- name: readBackend
 -- Which of the server's processes serves this statement.
 select pg_backend_pid() as pid;
+
+-- name: readClocks
+-- How far the clocks of living processes are from the database's: of those that were measured within $1 seconds.
+select kind, host, process_id, ahead_ms
+from sluice.process_clock
+where measured_at >= statement_timestamp() - $1 * interval '1 second'
+order by abs(ahead_ms) desc, host, process_id
+limit 1000;

@@ -42,12 +42,12 @@ cross join lateral (
 where a.document_id = any($1::uuid[]);
 
 -- name: readKeys
--- The settled writes of these idempotency keys.
+-- The settled writes of these idempotency keys. Without a result: the outcome is gone.
 select k.client, k.key, k.fingerprint, k.write_id,
        o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail
 from unnest($1::text[], $2::text[]) as w (client, key)
 join sluice.idempotency_key k on k.client = w.client and k.key = w.key
-join sluice.outcome o on o.write_id = k.write_id;
+left join sluice.outcome o on o.write_id = k.write_id;
 
 -- name: readSettled
 -- Which of these writes are settled already?

@@ -8,6 +8,7 @@ import {
   channels,
   createListener,
   type Database,
+  type DatabaseClock,
   isTransactionPooled,
   type Listener,
   type PoolUsage,
@@ -24,6 +25,7 @@ import type { WritePath } from './write-path.ts';
 
 export interface CoordinatedPathOptions {
   database: Database;
+  clock: DatabaseClock;
   listenUrl: string;
   notifications: boolean;
   pollIntervalMs: number;
@@ -55,9 +57,9 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
 
   constructor(options: CoordinatedPathOptions) {
     this.#options = options;
-    const { database, notifications, flushWritesMax, observer } = options;
+    const { database, clock, notifications, flushWritesMax, observer } = options;
     const connection = database.options;
-    const buffer = { connection, notifications, flushWritesMax, observer };
+    const buffer = { connection, clock, notifications, flushWritesMax, observer };
     this.#buffer = new IntakeBuffer({ ...buffer, isDurable: false });
     this.#durableBuffer = new IntakeBuffer({ ...buffer, isDurable: true });
     this.#cancellations = new Cancellations(connection);

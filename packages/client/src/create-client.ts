@@ -2,7 +2,7 @@
 import type { Model } from '@sluice/model';
 import { defaults, SluiceError, type Mode, type Outcome, type Result, type Write } from '@sluice/protocol';
 import { fingerprintOf, outcomeOf, traceparentOf } from '@sluice/batch';
-import { agree, Database, DatabaseError, detectPooler, type Row } from '@sluice/store';
+import { agree, Database, DatabaseClock, DatabaseError, detectPooler, type Row } from '@sluice/store';
 import type {
   ClientStatus,
   DocumentFilter,
@@ -34,6 +34,7 @@ export function createClient(options: ClientOptions): SluiceClient {
 class Client implements SluiceClient {
   readonly model: Model;
   readonly #database: Database;
+  readonly #clock: DatabaseClock;
   readonly #path: WritePath;
   readonly #mode: Mode;
   readonly #lanes: number;
@@ -68,7 +69,14 @@ class Client implements SluiceClient {
       connectionsMax: options.connectionsMax ?? 8,
       ...(options.answerTimeoutMs === undefined ? {} : { answerTimeoutMs: options.answerTimeoutMs }),
     });
-    this.#path = createPath(options, this.#database, (error, doing) => this.#failures.note(error, doing));
+    this.#clock = new DatabaseClock({
+      database: this.#database,
+      process: { kind: 'node' },
+      onError: (error) => this.#failures.note(error, 'measure the clock'),
+    });
+    this.#path = createPath(options, this.#database, this.#clock, (error, doing) =>
+      this.#failures.note(error, doing),
+    );
     const run = (name: string, values: readonly unknown[]): Promise<Row[]> => this.#run(name, values);
     this.#documentBytesMax = options.documentBytesMax ?? defaults.documentBytesMax;
     this.#documents = new DocumentReads({
@@ -93,6 +101,7 @@ class Client implements SluiceClient {
     return (this.#started ??= (async () => {
       await detectPooler(this.#database.options);
       await agree(this.#database, { lanes: this.#lanes, modelHash: this.model.hash });
+      await this.#clock.start();
       await this.#path.start();
     })());
   }
@@ -105,6 +114,7 @@ class Client implements SluiceClient {
         this.#path.endWaits();
         await Promise.allSettled(this.#underWay);
       }
+      this.#clock.stop();
       await this.#path.stop();
       await this.#database.close();
     })());
@@ -195,13 +205,14 @@ class Client implements SluiceClient {
     assertBody(request.body, this.#documentBytesMax);
     if ((request.waitForReferencesSeconds ?? null) !== null)
       await this.#blockedQuota.check(request.client ?? '');
-    if (request.operation === 'upsert') return prepareWrite(request, this.#lanes, null);
+    if (request.operation === 'upsert') return prepareWrite(request, this.#lanes, null, this.#clock.now());
     const [row] = await this.#run('findTarget', [request.documentId, request.resource.endpoint]);
     if (row === undefined) throw new SluiceError('document_not_found');
-    return prepareWrite(request, this.#lanes, {
+    const target = {
       referentialId: row['referential_id'] as string,
       superclassId: row['superclass_id'] as string | null,
-    });
+    };
+    return prepareWrite(request, this.#lanes, target, this.#clock.now());
   }
 
   /** The write that has this one's idempotency key already. */
@@ -212,7 +223,9 @@ class Client implements SluiceClient {
     if (row === undefined) return null;
     if (row['fingerprint'] !== fingerprintOf(write)) throw new SluiceError('idempotency_key_reused');
     const outcome = row['result'] === null ? null : outcomeOf(row);
-    return { writeId: row['write_id'] as string, lane: (row['lane'] as number | null) ?? 0, outcome };
+    const lane = row['lane'] as number | null;
+    if (outcome === null && lane === null) throw new SluiceError('outcome_expired');
+    return { writeId: row['write_id'] as string, lane: lane ?? 0, outcome };
   }
 
   readDocument(

@@ -2,6 +2,7 @@
  * What a node reads of documents, and how much of it at a time. A little is read at once; before more is, the caller is
  * asked whether there is room, and what is larger than a node reads is told by its size alone.
  */
+import { caseVariants } from '@sluice/model';
 import { isId, SluiceError } from '@sluice/protocol';
 import type { Row } from '@sluice/store';
 import type { DocumentFilter, DocumentPage, Page, ReadOptions, StoredDocument } from './contract.ts';
@@ -135,12 +136,15 @@ export class DocumentReads {
 }
 
 function filterValues(endpoint: string, { contains, folded, referentialIds }: DocumentFilter): unknown[] {
+  const variants = folded.map(({ value }) => caseVariants(value));
   const values = [
     endpoint,
     contains.map((part) => JSON.stringify(part)),
     // Names of a model hold nothing that an array literal would want quoted.
     folded.map(({ path }) => `{${path.join(',')}}`),
     folded.map(({ value }) => value),
+    variants.map(({ from }) => from),
+    variants.map(({ to }) => to),
   ];
   return referentialIds.length > 0 ? [...values, referentialIds] : values;
 }

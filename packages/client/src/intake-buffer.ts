@@ -14,6 +14,7 @@ import {
   reconnectDelayMs,
   Session,
   type ConnectionOptions,
+  type DatabaseClock,
   type Statement,
 } from '@sluice/store';
 import type { ClientObserver } from './observer.ts';
@@ -22,6 +23,7 @@ import { traceIntake } from './trace-write.ts';
 
 export interface IntakeBufferOptions {
   connection: ConnectionOptions;
+  clock: DatabaseClock;
   /** True: each insert is flushed before it is confirmed, and the hint follows in a statement of its own. */
   isDurable: boolean;
   /** Wake the writers. */
@@ -202,7 +204,7 @@ export class IntakeBuffer {
   #statements(batch: readonly Buffered[], withHint: boolean, isAgain: boolean): Statement[] {
     const ridesAlong = withHint && !this.#options.isDurable;
     const of = <V>(value: (write: Write) => V): V[] => batch.map(({ write }) => value(write));
-    const now = Date.now();
+    const now = this.#options.clock.now();
     const insert: Statement = {
       name: 'insertIntake',
       values: [
@@ -218,7 +220,7 @@ export class IntakeBuffer {
         of((write) => write.ifMatch),
         of((write) => write.client),
         of((write) => write.idempotencyKey),
-        // Sent as a length of time: the deadline is one of the database's clock.
+        // Sent as a length of time: the database's clock, which the process only knows about, sets the deadline.
         of(({ referenceDeadline }) =>
           referenceDeadline === null ? null : (Date.parse(referenceDeadline) - now) / 1000,
         ),

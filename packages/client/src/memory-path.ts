@@ -12,13 +12,21 @@ import {
   type BatchReport,
   type SettleOptions,
 } from '@sluice/batch';
-import { DatabaseError, type Database, type PoolUsage, type Session, SessionPool } from '@sluice/store';
+import {
+  DatabaseError,
+  type Database,
+  type DatabaseClock,
+  type PoolUsage,
+  type Session,
+  SessionPool,
+} from '@sluice/store';
 import { behindAll } from './prepare-write.ts';
 import { takeFront } from './take-front.ts';
 import type { LanesStatus, WritePath } from './write-path.ts';
 
 export interface MemoryPathOptions {
   database: Database;
+  clock: DatabaseClock;
   settle: SettleOptions;
   /** Writes in one batch, at most: 1 in direct mode. */
   batchWritesMax: number;
@@ -166,7 +174,7 @@ export class MemoryPath implements WritePath {
     let held = new Set<string>();
     try {
       await this.#sessions.use(async (session) => {
-        expireDeadlines(batch);
+        expireDeadlines(batch, this.#options.clock.now());
         const origin = memoryOrigin(batch.map(({ write }) => write));
         const report = await settleBatch(session, origin, this.#options.settle);
         held = new Set(report.held.map((write) => write.writeId));
@@ -264,8 +272,7 @@ async function notePositions(session: Session, { blocked }: BatchReport): Promis
 }
 
 /** A write whose deadline has passed waits for nobody any more. */
-function expireDeadlines(batch: readonly Waiter[]): void {
-  const now = Date.now();
+function expireDeadlines(batch: readonly Waiter[], now: number): void {
   for (const { write } of batch) {
     if (write.referenceDeadline !== null && Date.parse(write.referenceDeadline) <= now)
       write.referenceDeadline = null;

@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { assertReachable, findAccount, type Account } from './account.ts';
 import { findBinaries } from './binaries.ts';
 import { openDataFolder, type DataFolder } from './data-folder.ts';
+import { startGuard } from './guard.ts';
 import { disownLockFile, findServer, isReady } from './lock-file.ts';
 import { choosePort, portTaken } from './port.ts';
 
@@ -23,6 +24,8 @@ export interface EmbeddedPostgresOptions {
   port?: number;
   /** Server settings by name, over our defaults: `{ fsync: 'off' }`. */
   settings?: Record<string, string>;
+  /** Major version, 15 to 18; those below 18 come with a checkout only. @default 18 */
+  major?: number;
   /** Called with a sentence on each step. The server's own messages go to `postgres.log` in the folder. */
   onLog?: (line: string) => void;
 }
@@ -56,24 +59,25 @@ const DEFAULT_SETTINGS = {
 const START_TIMEOUT_MS = 60_000;
 
 /**
- * Starts the server and waits until it accepts connections. It does not keep this process alive, and is told to stop
- * when this process exits; after a SIGKILL to this process it runs on.
+ * Starts the server and waits until it accepts connections. It does not keep this process alive. It is told to stop when
+ * this process exits, and by a guard when this process is killed.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const onLog = options.onLog ?? (() => {});
-  const [binaries, account] = await Promise.all([findBinaries(), findAccount()]);
+  const [binaries, account] = await Promise.all([findBinaries(options.major), findAccount()]);
   if (account) await assertReachable(binaries.postgres, account);
   const folder = await openDataFolder(options.dataDir, account, binaries, onLog);
   await assertFree(folder);
   await disownLockFile(folder.cluster);
 
-  const deadline = Date.now() + START_TIMEOUT_MS;
+  const deadline = performance.now() + START_TIMEOUT_MS;
   for (;;) {
     const port = await choosePort(options.port ?? 0, folder.portFile);
     const settings = { ...DEFAULT_SETTINGS, ...options.settings, ...addressSettings(port) };
     const logStart = (await readFile(folder.log).catch(() => '')).length;
     const child = spawnServer(binaries.postgres, folder, account, settings);
-    const exited = once(child, 'exit').then(() => {});
+    const guard = startGuard({ pid: child.pid ?? 0, cluster: folder.cluster });
+    const exited = once(child, 'exit').then(() => guard.dismiss());
     if (await becomesReady(child, exited, folder.cluster, deadline)) {
       onLog(`PostgreSQL listens on 127.0.0.1:${port} (process ${child.pid}, log ${folder.log})`);
       return embeddedPostgres(child, exited, folder, port);
@@ -84,7 +88,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     // Somebody was faster to the port we chose, or processes of a crashed server are still leaving: both pass.
     const willPass =
       log.includes('Address already in use') || log.includes('pre-existing shared memory block');
-    if (!willPass || Date.now() > deadline) {
+    if (!willPass || performance.now() > deadline) {
       throw new Error(`Cannot start PostgreSQL as the server ended at once: ${folder.root}\n${log.trim()}`);
     }
     await delay(100);
@@ -131,7 +135,7 @@ async function becomesReady(
   deadline: number,
 ): Promise<boolean> {
   const ended = exited.then(() => true);
-  while (Date.now() < deadline) {
+  while (performance.now() < deadline) {
     if (child.pid !== undefined && (await isReady(cluster, child.pid))) return true;
     if (await Promise.race([ended, delay(20, false)])) return false;
   }

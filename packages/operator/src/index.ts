@@ -1,6 +1,7 @@
 export * from './contract.ts';
 export * from './explain.ts';
 export { listLanes } from './list-lanes.ts';
+export { readClock } from './read-clock.ts';
 export { listWriters } from './list-writers.ts';
 export { countDeadLetters, countStuck, findStuck, listStuck } from './list-stuck.ts';
 export { showWrite } from './show-write.ts';

@@ -1,5 +1,6 @@
 export * from './agreement.ts';
 export * from './database.ts';
+export { clockIntervalMs, DatabaseClock } from './database-clock.ts';
 export * from './database-error.ts';
 export * from './listener.ts';
 export * from './migrate.ts';

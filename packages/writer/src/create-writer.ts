@@ -3,7 +3,15 @@ import { hostname } from 'node:os';
 import { DeposedError, describeBatch, settleOptions, type Projection } from '@sluice/batch';
 import type { Model } from '@sluice/model';
 import { defaults, describeError, SluiceError, type OwnershipForm } from '@sluice/protocol';
-import { agree, channels, createListener, Database, detectPooler, type Listener } from '@sluice/store';
+import {
+  agree,
+  channels,
+  createListener,
+  Database,
+  DatabaseClock,
+  detectPooler,
+  type Listener,
+} from '@sluice/store';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
 import { isExpectedEnd, LaneSession } from './lane-session.ts';
@@ -79,6 +87,11 @@ export function createWriter(options: WriterOptions): Writer {
     notifications,
   });
   const log = logger?.child({ writerId });
+  const clock = new DatabaseClock({
+    database,
+    process: { kind: 'writer', clockId: writerId },
+    onError: (error) => log?.warn(describeError(error), 'cannot measure the clock'),
+  });
   let batches = 0;
   let writes = 0;
   let sweepTimer: NodeJS.Timeout | null = null;
@@ -165,6 +178,7 @@ export function createWriter(options: WriterOptions): Writer {
         }
         await agree(database, { lanes, modelHash: model.hash, ownership });
         await live();
+        await clock.start();
         await listener.listen(channels.wakeup, () => sessions.forEach((session) => session.wake()));
         await listener.listen(channels.lanes, beatNow);
         await listener.listen(channels.provided, (payload) => {
@@ -179,6 +193,7 @@ export function createWriter(options: WriterOptions): Writer {
       (stopped ??= (async () => {
         await started?.catch(() => undefined);
         if (sweepTimer !== null) clearInterval(sweepTimer);
+        clock.stop();
         watches.forEach((watch) => watch.stop());
         await Promise.all(sessions.map((session) => session.stop()));
         await Promise.all([listener.close(), sweeping]);

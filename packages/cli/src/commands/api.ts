@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import type { MetricsServer } from '@sluice/metrics';
 import { defaults, type OnOverload } from '@sluice/protocol';
 import * as z from 'zod';
-import { requireDatabaseUrl, withTls } from '../config/database-url.ts';
+import { operatorUrlOf, requireDatabaseUrl, withTls } from '../config/database-url.ts';
 import {
   blockedWritesMax,
   documentBytesMaxOf,
@@ -30,6 +30,7 @@ import {
   modelFiles,
   notifications,
   numberSetting,
+  operatorPassword,
   operatorUrl,
   pollIntervalMs,
   port,
@@ -132,6 +133,7 @@ export const apiCommand = () =>
       ...databaseSettings,
       listenUrl,
       operatorUrl,
+      operatorPassword,
       modelFiles,
       referentialIdLayout,
       mode,
@@ -168,8 +170,7 @@ export const apiCommand = () =>
       const { lanes, mode, notifications, pollIntervalMs, waitMs, waitingWritesMax } = values;
       const url = requireDatabaseUrl(values);
       const { auth, close: closeAuth } = await openAuth(values, url);
-      const { operatorUrl: givenUrl } = values;
-      const operatorUrl = givenUrl === undefined ? url : withTls(givenUrl, values);
+      const operatorUrl = operatorUrlOf(values) ?? url;
       const tls = readTls(values);
       const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
       const [

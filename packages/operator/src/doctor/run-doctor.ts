@@ -1,5 +1,6 @@
 /** Looks at a deployment's database from all sides and says what is not well, and what to do about it. */
 import { DatabaseError, type Database } from '@sluice/store';
+import { checkClocks, checkOwnClock } from './check-clocks.ts';
 import { checkConnection } from './check-connection.ts';
 import { checkDeployment, checkNode, type Expected } from './check-deployment.ts';
 import { checkSchema } from './check-schema.ts';
@@ -50,10 +51,11 @@ async function examine(database: Database, options: DoctorOptions): Promise<Find
     checkNode(),
     ...(await checkServer(database)),
     ...(await checkConnection(database, { ...options, notificationMs })),
+    await checkOwnClock(database),
     ...(await checkVacuum(database, { transactionSeconds })),
     ...schema.findings,
     // Nothing more can be asked of a schema that is not this program's.
-    ...(schema.hasSchema ? await checkDeployment(database, options) : []),
+    ...(schema.hasSchema ? [await checkClocks(database), ...(await checkDeployment(database, options))] : []),
   ];
 }
 
