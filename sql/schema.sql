@@ -212,6 +212,9 @@ create table sluice.dead_letter (
   found_version bigint,
   constraint dead_letter_pkey PRIMARY KEY (write_id)
 );
+CREATE INDEX dead_letter_document ON sluice.dead_letter USING btree (document_id);
+CREATE INDEX dead_letter_idempotency_key ON sluice.dead_letter USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL);
+CREATE INDEX dead_letter_referential ON sluice.dead_letter USING btree (referential_id);
 
 create table sluice.document (
   document_id uuid not null,
@@ -268,9 +271,6 @@ create table sluice.intake (
 ) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000, autovacuum_vacuum_insert_threshold=-1, autovacuum_vacuum_cost_delay=0, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=20000);
 CREATE INDEX intake_blocked ON sluice.intake USING btree (lane, "position") WHERE (blocked_at IS NOT NULL);
 CREATE INDEX intake_blocked_client ON sluice.intake USING btree (client) WHERE (blocked_at IS NOT NULL);
-CREATE INDEX intake_blocked_document ON sluice.intake USING btree (document_id) WHERE (blocked_at IS NOT NULL);
-CREATE INDEX intake_blocked_referential ON sluice.intake USING btree (referential_id) WHERE (blocked_at IS NOT NULL);
-CREATE INDEX intake_blocked_superclass ON sluice.intake USING btree (superclass_id) WHERE ((blocked_at IS NOT NULL) AND (superclass_id IS NOT NULL));
 CREATE INDEX intake_document ON sluice.intake USING btree (document_id) WHERE (operation <> 'upsert'::text);
 CREATE INDEX intake_idempotency_key ON sluice.intake USING btree (client, idempotency_key) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX intake_ready ON sluice.intake USING btree (lane, "position") WHERE (blocked_at IS NULL);
@@ -437,7 +437,14 @@ create table sluice.process_clock (
 
 create table sluice.projection (
   name text collate "C" not null,
-  constraint projection_pkey PRIMARY KEY (name)
+  version integer,
+  needs_rebuild boolean not null default false,
+  rebuild_resource text collate "C",
+  rebuild_after uuid,
+  rebuilt_documents bigint not null default 0,
+  rebuilt_at timestamp with time zone,
+  constraint projection_pkey PRIMARY KEY (name),
+  constraint projection_version_counts_from_one CHECK ((version >= 1))
 );
 
 create table sluice.reference (
@@ -449,6 +456,7 @@ create table sluice.reference (
 CREATE INDEX reference_referential ON sluice.reference USING btree (referential_id);
 CREATE TRIGGER reference_belongs_to_a_document AFTER INSERT ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_exist('reference_belongs_to_a_document');
 CREATE TRIGGER reference_leads_to_an_alias AFTER INSERT ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_aliases_exist();
+CREATE TRIGGER reference_leaves_nothing AFTER TRUNCATE ON sluice.reference FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_nothing_is_left();
 CREATE TRIGGER reference_still_belongs_to_a_document AFTER UPDATE ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_exist('reference_belongs_to_a_document');
 CREATE TRIGGER reference_still_leads_to_an_alias AFTER UPDATE ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_aliases_exist();
 
@@ -616,6 +624,50 @@ create view sluice.writer_status as
              JOIN sluice.lane_reason s ON s.lane = l_1.lane AND s.is_led
           GROUP BY l_1.writer_id) l ON l.writer_id = w.writer_id;
 
+CREATE OR REPLACE FUNCTION sluice.agree_projections(projections jsonb, is_change boolean)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  own text;
+  agreed text;
+begin
+  select coalesce(string_agg(format('%s@%s', p.name, p.version), ',' order by p.name collate "C"), '') into own
+  from jsonb_to_recordset(projections) as p (name text, version integer);
+  select value into agreed from sluice.setting where name = 'projections';
+  if agreed = own or (agreed is not null and not is_change) then
+    return agreed;
+  end if;
+
+  -- Behind a long reader of the table, new batches would wait for as long.
+  perform set_config('lock_timeout', '1s', true);
+  lock table sluice.setting in access exclusive mode;
+  select value into agreed from sluice.setting where name = 'projections';
+  if agreed = own or (agreed is not null and not is_change) then
+    return agreed;
+  end if;
+  insert into sluice.setting (name, value) values ('projections', own)
+  on conflict (name) do update set value = excluded.value, set_at = clock_timestamp();
+  update sluice.projection o
+  set version = null, needs_rebuild = false, rebuild_resource = null, rebuild_after = null
+  where o.version is not null
+    and not exists (select from jsonb_to_recordset(projections) as p (name text, version integer)
+                    where p.name = o.name and p.version = o.version);
+  insert into sluice.projection as o (name, version, needs_rebuild)
+  select p.name, p.version,
+         exists (select from sluice.document d
+                 where d.resource in (select r from jsonb_array_elements_text(p.resources) as r))
+  from jsonb_to_recordset(projections) as p (name text, version integer, resources jsonb)
+  order by p.name collate "C"
+  on conflict (name) do update
+  set version = excluded.version, needs_rebuild = excluded.needs_rebuild, rebuilt_documents = 0, rebuilt_at = null
+  where o.version is null;
+  return own;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION sluice.await_session_end(session_pid integer)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -744,7 +796,7 @@ AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise feature_not_supported
-      using message = 'documents and aliases are deleted in a transaction that is read committed';
+      using message = 'documents and aliases are removed in a transaction that is read committed';
   end if;
 end
 $function$;
@@ -756,7 +808,8 @@ CREATE OR REPLACE FUNCTION sluice.check_nothing_is_left()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if exists (select from sluice.reference) or tg_table_name = 'document' and exists (select from sluice.alias) then
+  perform sluice.check_isolation();
+  if exists (select from sluice.reference) or exists (select from sluice.alias) or exists (select from sluice.document) then
     raise foreign_key_violation using message = 'documents, aliases and references are truncated together',
       schema = tg_table_schema, table = tg_table_name;
   end if;
@@ -776,6 +829,19 @@ begin
     body := jsonb_set(body, array(select jsonb_array_elements_text(edit -> 'path')), edit -> 'value', false);
   end loop;
   return body;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION sluice.expect_projections(agreed text, own text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+begin
+  if agreed is distinct from own then
+    raise exception using errcode = 'SL004', message = 'projections differ',
+      detail = format('agreed: %s', agreed), hint = format('of this process: %s', own);
+  end if;
 end
 $function$;
 

@@ -51,15 +51,17 @@ from by_lane l cross join span s join batch_lane b on b.lane = l.lane
 order by l.lane;
 
 -- name: findWriteIds
--- Writes that an operator may mean by an id: of the write itself, of a document that waits, or of one that is awaited.
+-- Writes that an operator may mean by an id: of the write itself, of a document (one that is created takes the id of its
+-- write), or of what is awaited.
 select w.write_id from (
   select write_id from sluice.intake where write_id = $1
   union select write_id from sluice.outcome where write_id = $1
   union select write_id from sluice.dead_letter where write_id = $1
   union (select write_id from sluice.intake where referential_id = $1 order by write_id limit $2)
-  union (select write_id from sluice.intake where blocked_at is not null and document_id = $1 order by write_id limit $2)
+  union (select write_id from sluice.intake where operation <> 'upsert' and document_id = $1 order by write_id limit $2)
   union (select write_id from sluice.awaited where awaited_id = $1 order by write_id limit $2)
-  union (select write_id from sluice.dead_letter where document_id = $1 or referential_id = $1 order by write_id limit $2)
+  union (select write_id from sluice.dead_letter where document_id = $1 order by write_id limit $2)
+  union (select write_id from sluice.dead_letter where referential_id = $1 order by write_id limit $2)
 ) w order by w.write_id limit $2;
 
 -- name: findWriteIdsByKey

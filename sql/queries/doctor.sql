@@ -5,7 +5,8 @@ select current_setting('server_version_num')::integer as version, current_settin
        current_setting('transaction_read_only') = 'on' as is_read_only,
        current_setting('fsync') = 'on' as has_fsync,
        current_setting('full_page_writes') = 'on' as has_full_page_writes,
-       current_setting('synchronous_commit') as synchronous_commit,
+       -- What sessions have that do not set it themselves, as ours do.
+       (select reset_val from pg_settings where name = 'synchronous_commit') as synchronous_commit,
        current_setting('autovacuum') = 'on' and current_setting('track_counts') = 'on' as has_autovacuum,
        current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer
          as connections_max,

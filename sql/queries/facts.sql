@@ -138,7 +138,9 @@ left join lateral (select referential_id, superclass_id from sluice.document whe
 with referrer as materialized (
   select d.document_id, d.resource, d.referential_id, d.superclass_id, d.version, d.body
   from sluice.document d
-  where d.document_id in (select r.document_id from sluice.reference r where r.referential_id = any($1::uuid[]))
+  where d.document_id = any(array(
+    select distinct r.document_id from sluice.reference r where r.referential_id = any($1::uuid[])
+    order by r.document_id limit $2))
   order by d.document_id
   limit $2
   for no key update of d

@@ -10,7 +10,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { SluiceError, type Write } from '@sluice/protocol';
 import {
   DatabaseError,
-  isTransactionPooled,
   reconnectDelayMs,
   Session,
   type ConnectionOptions,
@@ -130,7 +129,7 @@ export class IntakeBuffer {
     if (this.#session?.ended.aborted === false) return this.#session;
     const settings: Record<string, string> = {
       ...this.#options.connection.settings,
-      synchronous_commit: this.#options.isDurable ? 'on' : 'off',
+      ...(this.#options.isDurable ? {} : { synchronous_commit: 'off' }),
       // One statement, and nothing in its plan depends on the values.
       plan_cache_mode: 'force_generic_plan',
       // While one is under way, drains pass over all that is settled since (sql/README.md, low positions).
@@ -153,7 +152,7 @@ export class IntakeBuffer {
     this.flushes += 1;
     this.writes += batch.length;
     try {
-      await session.flight(this.#inTransaction(this.#statements(batch, withHint, isAgain)));
+      await session.flight(this.#statements(batch, withHint, isAgain));
       this.#observe(batch);
       for (const { resolve } of batch) resolve();
     } catch (error) {
@@ -192,13 +191,6 @@ export class IntakeBuffer {
     const now = performance.now();
     observer.inserted(batch.length);
     for (const { addedAt } of batch) observer.taken((now - addedAt) / 1000);
-  }
-
-  /** Behind a pooler the settings hold in a transaction only: without them the commit would not be as it has to be. */
-  #inTransaction(statements: Statement[]): Statement[] {
-    if (!isTransactionPooled(this.#options.connection.url)) return statements;
-    const [insert, ...hints] = statements;
-    return [{ name: 'begin' }, insert as Statement, { name: 'commit' }, ...hints];
   }
 
   #statements(batch: readonly Buffered[], withHint: boolean, isAgain: boolean): Statement[] {

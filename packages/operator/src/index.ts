@@ -1,5 +1,6 @@
 export * from './contract.ts';
 export * from './explain.ts';
+export { listProjections, type ProjectionStatus } from './list-projections.ts';
 export { listLanes } from './list-lanes.ts';
 export { readClock } from './read-clock.ts';
 export { listWriters } from './list-writers.ts';
@@ -13,6 +14,7 @@ export { discardWrites } from './discard-writes.ts';
 export { pauseLanes, resumeLanes } from './pause-lanes.ts';
 export { drainWriter } from './drain-writer.ts';
 export { runDoctor, type Diagnosis, type DoctorOptions } from './doctor/run-doctor.ts';
+export type { DeepOptions, DeepProgress } from './doctor/check-rows.ts';
 export type { Finding, Verdict } from './doctor/finding.ts';
 export { readActivity, readLaneActivity } from './read-activity.ts';
 export { findWrites } from './find-writes.ts';

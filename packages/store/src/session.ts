@@ -5,9 +5,17 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
 import { parametersOf } from './array-literal.ts';
-import { connectClient, isTransactionPooled, settingsText, type ConnectionOptions } from './connection.ts';
+import { connectClient, isTransactionPooled, type ConnectionOptions } from './connection.ts';
 import { DatabaseError, reduceError } from './database-error.ts';
 import { query } from './queries.ts';
+import {
+  applySettings,
+  bareBegin,
+  beginText,
+  explainSettings,
+  foreignPlanning,
+  ownPlanning,
+} from './session-settings.ts';
 import { awaitedOf, type Statement } from './statement.ts';
 
 export type Row = Record<string, unknown>;
@@ -25,9 +33,11 @@ export interface FlightOptions {
 }
 
 const bareStatements: Readonly<Record<string, string>> = {
-  begin: 'begin isolation level read committed',
+  begin: bareBegin,
   commit: 'commit',
   rollback: 'rollback',
+  // Deferred constraints of tables that are not ours, told apart from what the COMMIT itself may meet.
+  check_constraints: 'set constraints all immediate',
 };
 
 /** A farewell that is not answered by then is none. */
@@ -42,15 +52,19 @@ export class Session {
   /** Behind a pooler in transaction mode: of the session nothing holds but its transactions. */
   readonly #isPooled: boolean;
   readonly #beginText: string | undefined = bareStatements['begin'];
+  #isInTransaction = false;
   #sentAt: number | null = null;
+  readonly #ownPlanning: string;
+  /** The transaction plans as the server does, as a statement that is not ours was sent in it. */
+  #isPlanningForeign = false;
 
   /** Over a client made with `pipeline: true`; `end` closes it or gives it back. */
   constructor(client: pg.ClientBase, end: () => Promise<void>, options: ConnectionOptions) {
     this.#client = client;
     this.#end = end;
     this.#isPooled = isTransactionPooled(options.url);
-    // Both in one message, so that no transaction goes without its settings.
-    if (this.#isPooled) this.#beginText = `${bareStatements['begin']}; ${settingsText(options, true)}`;
+    this.#ownPlanning = ownPlanning(options);
+    if (this.#isPooled) this.#beginText = beginText(options);
     client.on('error', () => this.#ended.abort());
     client.on('end', () => this.#ended.abort());
   }
@@ -67,7 +81,7 @@ export class Session {
       session = new Session(client, () => endWithin(closeTimeoutMs, client, socket), options);
       session.#socket = socket;
       if (session.#isPooled) return session;
-      await client.query(settingsText(options));
+      await applySettings(client, options);
       const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
       session.#pid = rows[0]?.pid ?? 0;
       return session;
@@ -103,10 +117,16 @@ export class Session {
     return result?.rows ?? [];
   }
 
-  /** One statement that is not ours: of a projection. Throws {@link DatabaseError}. */
+  /**
+   * One statement that is not ours: of a projection. It is planned under the settings of server, database and role: they
+   * go along in its flight, and ours return in that of the next statement of ours. Throws {@link DatabaseError}.
+   */
   async query(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const planning = this.#isPlanningForeign ? null : this.#client.query(foreignPlanning);
+    this.#isPlanningForeign = true;
     try {
-      return (await this.#client.query<Row>(text, values as unknown[])).rows;
+      const [result] = await Promise.all([this.#client.query<Row>(text, values as unknown[]), planning]);
+      return result.rows;
     } catch (error) {
       throw reduceError(error);
     }
@@ -117,14 +137,26 @@ export class Session {
    * the later ones only say that the transaction is aborted. A `commit` that the server answered with ROLLBACK is an
    * error too. What is optional behind a `commit` is not waited for.
    */
-  async flight(
+  async flight(statements: readonly Statement[], options: FlightOptions = {}): Promise<StatementResult[]> {
+    const isWrapped = this.#isPooled && !this.#isInTransaction && needsTransaction(statements);
+    for (const { name } of statements) if (isBoundary(name)) this.#isInTransaction = name === 'begin';
+    if (!isWrapped) return this.#fly(statements, options);
+    const count = statements.findLastIndex(({ isOptional }) => isOptional !== true) + 1;
+    const results = await this.#fly(
+      [{ name: 'begin' }, ...statements.slice(0, count), { name: 'commit' }, ...statements.slice(count)],
+      options,
+    );
+    return [...results.slice(1, count + 1), ...results.slice(count + 2)];
+  }
+
+  async #fly(
     statements: readonly Statement[],
-    { answerTimeoutMs }: FlightOptions = {},
+    { answerTimeoutMs }: FlightOptions,
   ): Promise<StatementResult[]> {
     // Written out before any is sent: values that are too long for one string must not leave a part of a flight behind.
-    const queries = statements.map((statement) => this.#queryOf(statement, answerTimeoutMs));
+    const values = statements.map((statement) => parametersOf(statement.values ?? []));
     this.#sentAt = performance.now();
-    const sent = queries.map((each) => this.#client.query<Row>(each as pg.QueryConfig));
+    const sent = statements.map(({ name }, index) => this.#send(name, values[index] ?? [], answerTimeoutMs));
     const count = awaitedOf(statements);
     for (const hint of sent.slice(count)) hint.catch(() => undefined);
     const settled = await Promise.allSettled(count === sent.length ? sent : sent.slice(0, count));
@@ -133,7 +165,7 @@ export class Session {
       const { name = '', isOptional = false } = statements[index] ?? {};
       if (outcome.status === 'rejected') {
         if (isOptional) return { rows: [], command: '', rowCount: 0 };
-        throw reduceError(outcome.reason, name);
+        throw reduceError(name === 'begin' ? explainSettings(outcome.reason) : outcome.reason, name);
       }
       const { rows, command, rowCount } = outcome.value;
       if (name === 'commit' && command !== 'COMMIT') {
@@ -147,16 +179,27 @@ export class Session {
     });
   }
 
-  #queryOf(statement: Statement, answerTimeoutMs: number | undefined): string | pg.QueryConfig {
-    const bare = statement.name === 'begin' ? this.#beginText : bareStatements[statement.name];
-    if (bare !== undefined) return bare;
-    const { name, text } = query(statement.name);
-    const values = parametersOf(statement.values ?? []);
+  #send(
+    statement: string,
+    values: unknown[],
+    answerTimeoutMs: number | undefined,
+  ): Promise<pg.QueryResult<Row>> {
+    const bare = statement === 'begin' ? this.#beginText : bareStatements[statement];
+    if (bare !== undefined) {
+      if (isBoundary(statement)) this.#isPlanningForeign = false;
+      return this.#client.query<Row>(bare);
+    }
+    if (this.#isPlanningForeign) {
+      this.#isPlanningForeign = false;
+      // What breaks it breaks the statement behind it, too.
+      this.#client.query(this.#ownPlanning).catch(() => undefined);
+    }
+    const { name, text } = query(statement);
     const config = this.#isPooled ? { text, values } : { name, text, values };
-    if (answerTimeoutMs === undefined) return config;
+    if (answerTimeoutMs === undefined) return this.#client.query<Row>(config);
     // The driver knows it although its types do not.
     const limited = { ...config, query_timeout: answerTimeoutMs };
-    return limited;
+    return this.#client.query<Row>(limited);
   }
 
   /** Ends the connection; tolerates being called twice and a connection that is gone, or that answers nothing. */
@@ -164,6 +207,19 @@ export class Session {
     this.#ended.abort();
     await this.#end().catch(() => undefined);
   }
+}
+
+/** Whether a statement begins or ends a transaction. */
+function isBoundary(name: string): boolean {
+  return name in bareStatements && name !== 'check_constraints';
+}
+
+/** Settings hold in a transaction only. What is sent without one needs none: hints, of which no answer is awaited. */
+function needsTransaction(statements: readonly Statement[]): boolean {
+  return (
+    !statements.some(({ name }) => isBoundary(name)) &&
+    statements.some(({ isOptional }) => isOptional !== true)
+  );
 }
 
 /** Ends a client in order, or by its socket: a half-open connection never says that it has ended. */

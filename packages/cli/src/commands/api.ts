@@ -10,7 +10,7 @@ import {
   limitSettings,
   limitsOf,
 } from '../config/limit-settings.ts';
-import { projectionsOf } from '../config/projections-of.ts';
+import { projectionModules, projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { authSettings, openAuth } from '../config/auth-settings.ts';
 import { dashboard, openDashboard } from '../config/dashboard-settings.ts';
@@ -136,6 +136,7 @@ export const apiCommand = () =>
       operatorPassword,
       modelFiles,
       referentialIdLayout,
+      projectionModules,
       mode,
       lanes,
       notifications,
@@ -207,7 +208,7 @@ export const apiCommand = () =>
         onOverload: values.onOverload,
         fastPathWritesMax: values.fastPathWritesMax,
         drainMs: values.drainMs,
-        projections: await projectionsOf(model),
+        projections: await projectionsOf(model, values.projectionModules),
         cascadeDocumentsMax: values.cascadeDocumentsMax,
         logger,
         observer: metrics.observer,

@@ -2,6 +2,7 @@
 import { DatabaseError, type Database } from '@sluice/store';
 import { checkClocks, checkOwnClock } from './check-clocks.ts';
 import { checkConnection } from './check-connection.ts';
+import { checkRows, type DeepOptions } from './check-rows.ts';
 import { checkDeployment, checkNode, type Expected } from './check-deployment.ts';
 import { checkSchema } from './check-schema.ts';
 import { checkServer } from './check-server.ts';
@@ -15,6 +16,8 @@ export interface DoctorOptions extends Expected {
   transactionSeconds?: number;
   /** A notification is waited for so long. @default 3000 */
   notificationMs?: number;
+  /** Look also at every row that leads to another: it reads all of the tables. */
+  deep?: DeepOptions;
 }
 
 export interface Diagnosis {
@@ -56,6 +59,7 @@ async function examine(database: Database, options: DoctorOptions): Promise<Find
     ...schema.findings,
     // Nothing more can be asked of a schema that is not this program's.
     ...(schema.hasSchema ? [await checkClocks(database), ...(await checkDeployment(database, options))] : []),
+    ...(schema.hasSchema && options.deep !== undefined ? await checkRows(database, options.deep) : []),
   ];
 }
 
