@@ -139,7 +139,8 @@ with referrer as materialized (
   select d.document_id, d.resource, d.referential_id, d.superclass_id, d.version, d.body
   from sluice.document d
   where d.document_id = any(array(
-    select distinct r.document_id from sluice.reference r where r.referential_id = any($1::uuid[])
+    select distinct r.document_id
+    from (select document_id from sluice.reference where referential_id = any($1::uuid[]) offset 0) r
     order by r.document_id limit $2))
   order by d.document_id
   limit $2

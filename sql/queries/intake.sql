@@ -1,6 +1,7 @@
 -- name: insertIntake
 -- Takes writes into the intake in the order of the arrays and hints the writers: one statement, one asynchronous
--- commit. The hint rides along because no flush happens under the notification lock (sql/README.md). $17: some may be
+-- commit. The hint rides along because no flush happens under the notification lock (sql/README.md). $16, $19: channels of the
+-- writes' lanes and what they are told; empty: nobody is. $17: some may be
 -- there already, sent by an insert that was thought lost; ON CONFLICT would make every insert pay for that. $18 may be
 -- empty, as unnest fills it up.
 with taken as (
@@ -16,7 +17,7 @@ with taken as (
           content_hash, if_match, client, idempotency_key, wait, node, body, traceparent)
   where not $17 or not exists (select from sluice.intake i where i.write_id = w.write_id offset 0)
 )
-select pg_notify('sluice_wakeup', '') where $16;
+select pg_notify(channel, lanes) from unnest($16::text[], $19::text[]) as h (channel, lanes);
 
 -- name: readReady
 -- The front of each lane, in order of arrival over all of them; blocked writes are left aside. How long each has waited

@@ -28,7 +28,7 @@ export {
   type DocumentFact,
   type Facts,
 } from './facts.ts';
-export { commitStatements, hintStatements } from './commit.ts';
+export { commitStatements, hintAwaitedOf, hintStatements } from './commit.ts';
 export { cancelWrite, cancelWrites, settleUnapplied } from './cancel.ts';
 export { contextOf, epochMs, flushSpans, isTracing, tracer, traceparentOf } from './trace.ts';
 export { settleOptions } from './model-options.ts';

@@ -8,3 +8,4 @@ export * from './traceparent.ts';
 export * from './hint.ts';
 export * from './failpoint.ts';
 export * from './read-lines.ts';
+export * from './allowance.ts';

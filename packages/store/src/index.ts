@@ -17,4 +17,5 @@ export { urlWithTls, type TlsFiles } from './tls.ts';
 export { SessionPool, type SessionPoolOptions } from './session-pool.ts';
 export { Session, type Row, type StatementResult } from './session.ts';
 export { awaitedOf, type Statement } from './statement.ts';
+export * from './wakeup-hints.ts';
 export { isTransactionPooled, type ConnectionOptions } from './connection.ts';

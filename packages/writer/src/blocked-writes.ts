@@ -3,7 +3,7 @@
  * always by looking in a new snapshot: after every batch, on a hint that names what other lanes have settled, and slice
  * by slice without any hint. docs/blocked-writes.md tells why none is forgotten.
  */
-import { isApplied, packIds, unpackIds } from '@sluice/protocol';
+import { isApplied, packProvided } from '@sluice/protocol';
 import {
   headerOf,
   PausedError,
@@ -54,9 +54,9 @@ export class BlockedWrites {
   }
 
   /** Remembers where to look. Ids that nobody awaits cost nothing. */
-  hint(payload: string): void {
+  hint(ids: readonly string[]): void {
     // More than that is a flood: the look that needs no hint finds what is passed over.
-    if (this.#hinted.size < hintedMax) for (const id of unpackIds(payload)) this.#hinted.add(id);
+    if (this.#hinted.size < hintedMax) for (const id of ids) this.#hinted.add(id);
   }
 
   get hasHints(): boolean {
@@ -164,9 +164,10 @@ export class BlockedWrites {
       const wokenFrom = row?.['woken_from'] as number | null;
       if (wokenFrom !== null) this.#options.onWoken(wokenFrom);
       const elsewhere = row?.['elsewhere'] as string[];
+      const lanesOfThem = row?.['elsewhere_lanes'] as number[];
       if (isFirst && tellsOthers && elsewhere.length > 0) {
         await this.#session.flight([
-          { name: 'hintProvided', values: [packIds(elsewhere)], isOptional: true },
+          { name: 'hintProvided', values: [packProvided(elsewhere, lanesOfThem)], isOptional: true },
         ]);
       }
     }

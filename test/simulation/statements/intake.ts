@@ -84,7 +84,8 @@ export const intakeStatements = {
         was_blocked: false,
       }));
     yield* access.insert('intake', rows);
-    if (values[15] === true) notify(call, 'sluice_wakeup');
+    for (const { channel, lanes } of unnest(['channel', 'lanes'], [values[15], values[18]]))
+      notify(call, channel as string, lanes as string);
     return [];
   },
   readReady: read(({ access, values }) => {
