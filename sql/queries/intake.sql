@@ -97,8 +97,23 @@ where write_id = $1 and resource = $2 and operation = 'upsert'
 limit 1;
 
 -- name: readBodies
--- Bodies of writes in the intake, as text.
-select write_id, body::text as body from sluice.intake where write_id = any($1::uuid[]);
+-- Bodies of writes in the intake, as text, in the order of $1, until they have $2 bytes together; the first may have $3, and
+-- is left out if it has more. The row of one that did not fit is the last: what comes from its place on is still to be read.
+with recursive slice as (
+  select 0 as place, null::uuid as write_id, null::text as body, 0::bigint as total, true as is_read
+  union all
+  select s.place + 1, i.write_id, case when f.fits then i.body end, s.total + case when f.fits then i.bytes else 0 end,
+         f.fits or s.total = 0 or i.bytes is null
+  from slice s
+  left join lateral (
+    select t.write_id, t.body, octet_length(t.body) as bytes
+    from (select write_id, body::text as body from sluice.intake where write_id = ($1::uuid[])[s.place + 1] offset 0) t
+    offset 0) i on true
+  cross join lateral (
+    select coalesce(s.total + i.bytes <= $2::bigint or (s.total = 0 and i.bytes <= $3::bigint), false) as fits) f
+  where s.is_read and s.place < cardinality($1::uuid[])
+)
+select place, write_id, body, is_read from slice where place > 0 order by place;
 
 -- name: readGauge
 -- What a node asks before it takes more: which lanes are led, and how far each is behind. Never counted: the positions

@@ -217,7 +217,7 @@ describe('a role', () => {
     const allowed = await allowedQueries(database.opsUrl);
     expect(
       allowed.filter((name) => /Documents?$|^(move|bury|block|wake|open|close|cancel|try)/.test(name)),
-    ).toEqual(['countDocuments']);
+    ).toEqual(['listDocuments', 'countDocuments']);
     await expect(sql(database.opsUrl, 'select body from sluice.document')).rejects.toMatchObject(refused);
   });
 

@@ -7,6 +7,7 @@ import { Socket } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { SluiceError } from '@sluice/protocol';
 import type pgListen from 'pg-listen';
+import { guardAnswers, type GuardedConnection } from './answer-guard.ts';
 import { clientConfig } from './connection.ts';
 import { hostsOf, type Hosts } from './hosts.ts';
 import { channels } from './names.ts';
@@ -115,8 +116,10 @@ export function notifyListener(options: ListenerOptions): Listener {
   const subscriber = createSubscriber<Record<string, string>>(
     {
       ...config,
-      stream() {
+      // The driver's connection calls it as a method of its own: pg-listen makes its clients itself.
+      stream(this: unknown) {
         assertOpen();
+        guardAnswers(this as GuardedConnection);
         const socket = new RoamingSocket(hostsOf(options.url));
         // In place, as pg-listen keeps what it began with: certificates as they are now, and the name of this server.
         if (typeof config.ssl === 'object') {

@@ -18,7 +18,7 @@ import {
   type Origin,
   type SettleOptions,
 } from '@sluice/batch';
-import { DatabaseError, type Session } from '@sluice/store';
+import { DatabaseError, readBodies, type Session } from '@sluice/store';
 import { findTogether, type Together } from './find-together.ts';
 import { LockWaits } from './lock-waits.ts';
 
@@ -300,12 +300,10 @@ export class BlockedWrites {
     if (first === undefined) return false;
     const { write, missing } = first;
     const { writeId, resource } = write;
-    const [bodyRow] = await this.#session.run('readBodies', [[writeId]]);
-    const detail = this.#options.settle.describeMissing(
-      resource,
-      (bodyRow?.['body'] ?? '{}') as string,
-      missing,
-    );
+    const bodies = readBodies((name, values) => this.#session.run(name, values), [writeId]);
+    const { value } = await bodies.next();
+    const [, body] = (value ?? [writeId, '{}']) as [string, string];
+    const detail = this.#options.settle.describeMissing(resource, body, missing);
     const refused = { ...refusal(write, 'unresolved_reference'), detail };
     const [outcome = refused] = await settleUnapplied(this.#session, [{ write, outcome: refused }]);
     const gone = [write.referentialId, write.superclassId].flatMap((id) => (id === null ? [] : [id]));
