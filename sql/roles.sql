@@ -169,10 +169,12 @@ begin
     select p.oid::regprocedure as name, r.role
     from (values
       -- Name, and who may call it.
+      ('agree_projections', array['writer']),
       ('await_session_end', array['writer']),
       ('cancel_writes', array['api', 'writer']),
       ('check_isolation', '{}'),
       ('edit_body', array['writer']),
+      ('expect_projections', array['writer']),
       ('expect_rows', array['writer', 'ops']),
       ('led_lanes', array['api', 'writer', 'ops']),
       -- Those of triggers are called by nobody.

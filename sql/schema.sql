@@ -437,7 +437,14 @@ create table sluice.process_clock (
 
 create table sluice.projection (
   name text collate "C" not null,
-  constraint projection_pkey PRIMARY KEY (name)
+  version integer,
+  needs_rebuild boolean not null default false,
+  rebuild_resource text collate "C",
+  rebuild_after uuid,
+  rebuilt_documents bigint not null default 0,
+  rebuilt_at timestamp with time zone,
+  constraint projection_pkey PRIMARY KEY (name),
+  constraint projection_version_counts_from_one CHECK ((version >= 1))
 );
 
 create table sluice.reference (
@@ -617,6 +624,50 @@ create view sluice.writer_status as
              JOIN sluice.lane_reason s ON s.lane = l_1.lane AND s.is_led
           GROUP BY l_1.writer_id) l ON l.writer_id = w.writer_id;
 
+CREATE OR REPLACE FUNCTION sluice.agree_projections(projections jsonb, is_change boolean)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  own text;
+  agreed text;
+begin
+  select coalesce(string_agg(format('%s@%s', p.name, p.version), ',' order by p.name collate "C"), '') into own
+  from jsonb_to_recordset(projections) as p (name text, version integer);
+  select value into agreed from sluice.setting where name = 'projections';
+  if agreed = own or (agreed is not null and not is_change) then
+    return agreed;
+  end if;
+
+  -- Behind a long reader of the table, new batches would wait for as long.
+  perform set_config('lock_timeout', '1s', true);
+  lock table sluice.setting in access exclusive mode;
+  select value into agreed from sluice.setting where name = 'projections';
+  if agreed = own or (agreed is not null and not is_change) then
+    return agreed;
+  end if;
+  insert into sluice.setting (name, value) values ('projections', own)
+  on conflict (name) do update set value = excluded.value, set_at = clock_timestamp();
+  update sluice.projection o
+  set version = null, needs_rebuild = false, rebuild_resource = null, rebuild_after = null
+  where o.version is not null
+    and not exists (select from jsonb_to_recordset(projections) as p (name text, version integer)
+                    where p.name = o.name and p.version = o.version);
+  insert into sluice.projection as o (name, version, needs_rebuild)
+  select p.name, p.version,
+         exists (select from sluice.document d
+                 where d.resource in (select r from jsonb_array_elements_text(p.resources) as r))
+  from jsonb_to_recordset(projections) as p (name text, version integer, resources jsonb)
+  order by p.name collate "C"
+  on conflict (name) do update
+  set version = excluded.version, needs_rebuild = excluded.needs_rebuild, rebuilt_documents = 0, rebuilt_at = null
+  where o.version is null;
+  return own;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION sluice.await_session_end(session_pid integer)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -778,6 +829,19 @@ begin
     body := jsonb_set(body, array(select jsonb_array_elements_text(edit -> 'path')), edit -> 'value', false);
   end loop;
   return body;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION sluice.expect_projections(agreed text, own text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+begin
+  if agreed is distinct from own then
+    raise exception using errcode = 'SL004', message = 'projections differ',
+      detail = format('agreed: %s', agreed), hint = format('of this process: %s', own);
+  end if;
 end
 $function$;
 

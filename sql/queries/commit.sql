@@ -81,6 +81,7 @@ select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from edited)
 -- writes leave the intake ($14), new documents take their bodies on the way out (is_new: the write whose body it is), and
 -- what they are known by and refer to is noted with the answers. The triggers look at it once all of it is there. A
 -- conflict on the key of an outcome means that the write was settled elsewhere: the whole batch is planned again.
+-- $21: the projections of this process; it commits nothing unless the deployment has agreed on the same.
 with given as (
   select *
   from unnest($2::uuid[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::uuid[],
@@ -116,7 +117,9 @@ outcome as (
          g.version, g.content_hash, g.detail
   from given g
 )
-select sluice.expect_rows(case when $14 then cardinality($2::uuid[]) else 0 end, (select count(*) from taken), 'intake');
+select sluice.expect_rows(case when $14 then cardinality($2::uuid[]) else 0 end, (select count(*) from taken), 'intake')
+from (select coalesce((select value from sluice.setting where name = 'projections'), '') as agreed) a
+where case when a.agreed <> $21::text then sluice.expect_projections(a.agreed, $21::text) is null else true end;
 
 -- name: insertOutcomes
 -- Answers to writes that have no effect, for those who may settle no others.

@@ -18,7 +18,7 @@ select count(*) as documents from sluice.document where resource = $1;
 
 -- name: findDocuments
 -- A page of those documents of a resource that say one of $2, and at each path of $3 the value of $4 in whatever case.
--- Whoever asks folds the value, and names the letters of $5 that count as those of $6: `lower` of another collation than "C"
+-- The caller folds the value and names the letters of $5 that count as those of $6: `lower` of another collation than "C"
 -- would fold by the locale of the database. Character 304 is the one that folds to two (packages/model/src/fold-case.ts).
 select document_id, body::text as body, content_hash, version, created_at, modified_at
 from sluice.document

@@ -15,3 +15,7 @@ insert into sluice.lane (lane) select n from generate_series(0, $1::integer - 1)
 -- name: maySettle
 -- May this role settle writes, or only bring them into the intake?
 select has_table_privilege('sluice.document', 'insert') as may_settle;
+
+-- name: agreeProjections
+-- Agrees on the projections $1, or, as $2 says, changes what is agreed; and what is agreed then.
+select sluice.agree_projections($1::jsonb, $2::boolean) as agreed;

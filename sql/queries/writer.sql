@@ -23,5 +23,5 @@ insert into sluice.process_clock (clock_id, kind, host, process_id, ahead_ms) va
 on conflict (clock_id) do update set ahead_ms = excluded.ahead_ms, measured_at = clock_timestamp();
 
 -- name: forgetClocks
--- Clocks that nobody has measured for an hour.
+-- Clocks that were not measured for an hour.
 delete from sluice.process_clock where measured_at < statement_timestamp() - interval '1 hour';

@@ -42,6 +42,7 @@ const settle = (aliases: [alias: number, document: number][], references: [numbe
   references.map(([document]) => id(document)),
   references.map(([, alias]) => id(alias)),
   references.map(() => 0),
+  null,
 ];
 const insert = (number: number, lane = 0): unknown[] => [
   [id(number)],

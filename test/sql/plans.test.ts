@@ -105,21 +105,6 @@ test('no statement reads all rows of a table that grows', () => {
   expect(scans.filter((scan) => !((scan.split(':')[0] ?? '') in readsAll))).toEqual([]);
 });
 
-test.each(['forgetOutcomes', 'sampleActivity', 'sampleLanes', 'measureBatches', 'countResults'])(
-  '%s looks at the outcomes of its time, and at no others',
-  async (name) => {
-    const plan = (await explainGeneric(
-      (explained) => session.query(explained),
-      queries.get(name)!.text,
-    )) as PlanNode;
-    const reads = [...nodesOf(plan)].filter(
-      (node) => node['Relation Name'] === 'outcome' && node['Node Type'] !== 'ModifyTable',
-    );
-    expect(reads.length).toBeGreaterThan(0);
-    expect(reads.filter((node) => (node['Index Cond'] ?? node['Recheck Cond']) === undefined)).toEqual([]);
-  },
-);
-
 function* nodesOf(node: PlanNode): Iterable<PlanNode> {
   yield node;
   for (const child of node.Plans ?? []) yield* nodesOf(child);

@@ -55,6 +55,8 @@ export function createApi(options: ApiOptions): FastifyInstance {
     quota: base.quota,
     basePath: node.basePath,
     answers: profile,
+    isKnown: ({ project, resource }) =>
+      resource === undefined || base.client.model.findEndpoint(`${project}/${resource}`) !== undefined,
   });
 
   void app.register(

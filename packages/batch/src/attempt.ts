@@ -1,6 +1,6 @@
 /** One try of a batch in one transaction: open, facts, plan, what follows from the plan, commit, hint. */
 import { hasFailpoint, passFailpoint, type Outcome, type WriteHeader } from '@sluice/protocol';
-import type { Session, Statement } from '@sluice/store';
+import { projectionsText, type Session, type Statement } from '@sluice/store';
 import { v7 as uuidv7 } from 'uuid';
 import { refusal } from './answer.ts';
 import { planCascade, type CascadeOptions } from './cascade.ts';
@@ -9,7 +9,7 @@ import { readFacts } from './facts.ts';
 import type { BatchFault } from './fault.ts';
 import type { Origin } from './origin.ts';
 import { emptyPlan, planBatch, type Plan, type PlanOptions } from './plan.ts';
-import { applyProjections, concernedBy, type Projection } from './projection.ts';
+import { applyProjections, concernedBy, endFault, type Projection } from './projection.ts';
 
 export interface AttemptOptions extends PlanOptions {
   /** Look for blocked writes ahead of those of the batch. @default false */
@@ -108,7 +108,13 @@ export async function commitPlan(
   const { burials = [], projections = [] } = options;
   const { batchId } = report;
   const { terms, bodies } = origin;
-  const statements = commitStatements(plan, { batchId, terms, bodies, burials });
+  const statements = commitStatements(plan, {
+    batchId,
+    terms,
+    bodies,
+    burials,
+    projections: projectionsText(projections),
+  });
   if (statements.length === 0) await session.flight([{ name: 'rollback' }]);
   else {
     // The hint is a transaction of its own behind the COMMIT: no flush happens under the notification lock.
@@ -121,7 +127,15 @@ export async function commitPlan(
       await session.flight(statements);
       await applyProjections(session, concerned);
       if (waits) await passFailpoint('before_commit', [...terms.keys()]);
-      await session.flight(end);
+      if (concerned.length === 0) await session.flight(end);
+      else {
+        await session.flight([{ name: 'check_constraints' }, ...end]).catch((error: unknown) => {
+          throw endFault(
+            error,
+            concerned.map(({ projection }) => projection),
+          );
+        });
+      }
     }
   }
   report.outcomes.push(...plan.outcomes);

@@ -23,6 +23,8 @@ export interface CommitOptions {
   /** Bodies by write id; null: they are in the intake and move inside the database. */
   bodies: ReadonlyMap<string, Write> | null;
   burials?: readonly Burial[];
+  /** The projections of this process, as the database compares them. @default '': none */
+  projections?: string;
 }
 
 /** The statements of a plan up to, and without, the COMMIT. Empty if the plan changes nothing. */
@@ -125,7 +127,8 @@ export function commitStatements(plan: Plan, options: CommitOptions): Statement[
 }
 
 function settledValues(plan: Plan, options: CommitOptions): unknown[] {
-  const { creates, cascade, outcomes } = plan;
+  const { creates, updates, deletes, cascade, outcomes } = plan;
+  const changes = creates.length + updates.length + deletes.length;
   const aliases = addedAliasesOf(plan);
   const references = [...plan.addedReferences, ...(cascade?.addedReferences ?? [])];
   const created = new Set(creates.map(({ writeId }) => writeId));
@@ -139,6 +142,8 @@ function settledValues(plan: Plan, options: CommitOptions): unknown[] {
     references.map((row) => row.documentId),
     references.map((row) => row.referentialId),
     references.map((row) => row.lane),
+    // Where no document changes, nothing is derived.
+    changes === 0 ? null : (options.projections ?? ''),
   ];
 }
 

@@ -1,10 +1,17 @@
 export {
+  assertProjections,
   defineProjection,
   type ChangedDocument,
   type Projection,
   type ProjectionChanges,
   type ProjectionTransaction,
 } from './projection.ts';
+export {
+  rebuildProjection,
+  type RebuildOptions,
+  type RebuildProgress,
+  type RebuildReport,
+} from './rebuild-projection.ts';
 export type { BatchReport } from './attempt.ts';
 export { describeBatch } from './describe-batch.ts';
 export * from './answer.ts';

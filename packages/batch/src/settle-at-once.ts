@@ -14,9 +14,10 @@ import { traceBatch } from './trace-batch.ts';
 
 /**
  * Why nothing was done. `busy`: somebody works on one of the lanes, or it is paused; `unfit`: one of the writes has to
- * wait for another, or failed, or is better looked at by a leader.
+ * wait for another, or failed, or is better looked at by a leader; `disagreed`: the deployment has agreed on other
+ * projections than this process has.
  */
-export type NotAtOnce = 'busy' | 'unfit';
+export type NotAtOnce = 'busy' | 'unfit' | 'disagreed';
 
 /**
  * Settles these writes, in order of arrival, or does nothing at all.
@@ -53,6 +54,7 @@ export async function settleAtOnce(
   } catch (error) {
     if (error instanceof DatabaseError && error.isConnectionLoss) throw error;
     await session.flight([{ name: 'rollback' }]);
+    if (error instanceof DatabaseError && error.isDisagreement) return 'disagreed';
     if (!(error instanceof DatabaseError) && !isBatchFault(error, writes.length)) throw error;
     return 'unfit';
   }

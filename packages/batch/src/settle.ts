@@ -5,7 +5,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { WriteHeader } from '@sluice/protocol';
-import { DatabaseError, type Session } from '@sluice/store';
+import { DatabaseError, projectionsDiffer, type Session } from '@sluice/store';
 import { notApplied, refusal } from './answer.ts';
 import { attemptBatch, commitPlan, emptyReport, type AttemptOptions, type BatchReport } from './attempt.ts';
 import { isBatchFault, reducedFault, remedyFor, type BatchFault, type Remedy } from './fault.ts';
@@ -22,6 +22,7 @@ export type SettleOptions = Omit<AttemptOptions, 'withSettled'>;
  * @throws {DatabaseError} where the connection is lost: what was sent may have been committed or not; where the server
  *   lacks what it needs for any batch: nothing was committed, and the session lives on
  * @throws {DeposedError} where another writer leads the lanes by now
+ * @throws {SluiceError} `deployment_disagrees` where the deployment has agreed on other projections
  */
 export async function settleBatch(
   session: Session,
@@ -71,6 +72,7 @@ async function settlePart(
       // A session that lives on must not keep a transaction open.
       if (!(error instanceof DatabaseError) || !error.isConnectionLoss)
         await session.flight([{ name: 'rollback' }]);
+      if (error instanceof DatabaseError && error.isDisagreement) throw projectionsDiffer();
       if (!isBatchFault(error, opened.length)) throw error;
       report.errors.push(reducedFault(error).code ?? '');
       withSettled ||= error instanceof DatabaseError && error.isStaleFacts;

@@ -1,7 +1,7 @@
 /** Puts a client together: reads, keys and identities are the same in every mode, only the path of a write differs. */
 import type { Model } from '@sluice/model';
 import { defaults, SluiceError, type Mode, type Outcome, type Result, type Write } from '@sluice/protocol';
-import { fingerprintOf, outcomeOf, traceparentOf } from '@sluice/batch';
+import { assertProjections, fingerprintOf, outcomeOf, traceparentOf, type Projection } from '@sluice/batch';
 import { agree, Database, DatabaseClock, DatabaseError, detectPooler, type Row } from '@sluice/store';
 import type {
   ClientStatus,
@@ -34,6 +34,9 @@ class Client implements SluiceClient {
   readonly #clock: DatabaseClock;
   readonly #path: WritePath;
   readonly #mode: Mode;
+  readonly #projections: readonly Projection[];
+  /** The fast path needs no promise: the database lets it settle only with the projections that are agreed on. */
+  readonly #settlesAll: boolean;
   readonly #lanes: number;
   readonly #waitMs: number;
   readonly #waitingWritesMax: number;
@@ -52,6 +55,9 @@ class Client implements SluiceClient {
   constructor(options: ClientOptions) {
     this.model = options.model;
     this.#mode = options.mode ?? 'coordinated';
+    this.#projections = options.projections ?? [];
+    assertProjections(this.#projections, options.model);
+    this.#settlesAll = this.#mode !== 'coordinated' || options.onOverload === 'bypass';
     this.#lanes = options.lanes ?? defaults.lanes;
     this.#waitMs = options.waitMs ?? defaults.waitMs;
     this.#waitingWritesMax = options.waitingWritesMax ?? defaults.waitingWritesMax;
@@ -88,7 +94,11 @@ class Client implements SluiceClient {
   start(): Promise<void> {
     return (this.#started ??= (async () => {
       await detectPooler(this.#database.options);
-      await agree(this.#database, { lanes: this.#lanes, modelHash: this.model.hash });
+      await agree(this.#database, {
+        lanes: this.#lanes,
+        modelHash: this.model.hash,
+        ...(this.#settlesAll ? { projections: this.#projections } : {}),
+      });
       await this.#clock.start();
       await this.#path.start();
     })());

@@ -5,7 +5,7 @@
  */
 import { settleAtOnce, type BatchReport, type SettleOptions } from '@sluice/batch';
 import type { Write } from '@sluice/protocol';
-import { SessionPool, type ConnectionOptions, type PoolUsage } from '@sluice/store';
+import { projectionsDiffer, SessionPool, type ConnectionOptions, type PoolUsage } from '@sluice/store';
 import { takeFront } from './take-front.ts';
 
 export interface FastPathOptions {
@@ -28,7 +28,7 @@ export interface FastPathOptions {
  * went well since. Where others are at work a try costs them something, too, and one that goes well takes writes out of
  * their batches: it is left to them where more than about one in a dozen comes to nothing.
  */
-const restMs = { unfit: 10, busy: 100, max: 10_000 };
+const restMs = { unfit: 10, busy: 100, disagreed: 10_000, max: 10_000 };
 const restKept = 0.9;
 /**
  * Leaders wait for the lanes meanwhile, for a second before they give up (lock_timeout of their sessions): a node that
@@ -107,6 +107,7 @@ export class FastPath {
         return settleAtOnce(session, writes, settle);
       });
       if (typeof report === 'string') {
+        if (report === 'disagreed') onError(projectionsDiffer(), 'settle writes at once');
         this.#rest(restMs[report]);
         return this.#leave(writes);
       }

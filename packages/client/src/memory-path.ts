@@ -188,8 +188,10 @@ export class MemoryPath implements WritePath {
         // The commit may have happened or not: the outcomes tell, and bear a second try.
         this.#options.onError(error, 'settle a batch');
       } else {
-        for (const waiter of batch)
-          this.#reject(waiter, new SluiceError('internal', undefined, { cause: error }));
+        const refusal =
+          error instanceof SluiceError ? error : new SluiceError('internal', undefined, { cause: error });
+        if (error instanceof SluiceError) this.#options.onError(error, 'settle a batch');
+        for (const waiter of batch) this.#reject(waiter, refusal);
       }
     }
     const left = batch.filter((waiter) => this.#waiters.has(waiter.write.writeId));

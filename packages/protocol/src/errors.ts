@@ -54,6 +54,7 @@ export const errorTable = {
     'The identifying values of this resource cannot be changed; delete the document and create it anew.',
   ),
   endpoint_not_found: entry(404, 'No such resource', 'The model has no resource of this name.'),
+  method_not_allowed: entry(405, 'Method not allowed', 'This URL does not take this method.'),
   document_not_found: entry(404, 'Document not found', 'No document of this resource has this id.'),
   write_not_found: entry(
     404,
@@ -141,10 +142,10 @@ export const errorTable = {
     2,
   ),
   deployment_disagrees: entry(
-    500,
+    503,
     'Processes disagree',
     'This process is configured differently from what the database says.',
-    false,
+    true,
     3,
   ),
   schema_outdated: entry(500, 'Schema outdated', 'Run `sluice migrate` first.', false, 4),

@@ -4,6 +4,7 @@
  */
 import { Socket } from 'node:net';
 import pg from 'pg';
+import { assertUrl } from './connection-url.ts';
 import { DatabaseError } from './database-error.ts';
 import { hostsOf, type Hosts } from './hosts.ts';
 import { applySettings } from './session-settings.ts';
@@ -56,8 +57,12 @@ function uuidsOf(literal: string): string[] {
 export const defaultAnswerTimeoutMs = 35_000;
 
 export function clientConfig(options: ConnectionOptions): pg.ClientConfig {
+  return { ...ownConfig(options), ...currentAddress(options.url) };
+}
+
+/** Without where it leads. */
+function ownConfig(options: ConnectionOptions): pg.ClientConfig {
   return {
-    ...currentAddress(options.url),
     application_name: options.applicationName,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
     keepAlive: true,
@@ -140,8 +145,10 @@ export function poolConfig(
   isPipelined: boolean,
 ): pg.PoolConfig {
   const hosts = hostsOf(options.url);
+  // Here rather than at the first connection, which would be taken for a failure of the network.
+  assertUrl(options.url);
   return {
-    ...clientConfig(options),
+    ...ownConfig(options),
     Client: pooledClient(options),
     // Whoever waits for a connection of a pool hears soon that there is none.
     connectionTimeoutMillis: options.connectTimeoutMs ?? 2000,

@@ -1,6 +1,6 @@
 /**
  * The database's clock, as this process knows it: asked once a minute, and counted on in between by the process's
- * monotonic clock, which nobody sets. The process's own clock is compared with it and the difference noted in
+ * monotonic clock, which cannot be set. The process's own clock is compared with it and the difference noted in
  * `sluice.process_clock`, where `sluice doctor` looks.
  */
 import { randomUUID } from 'node:crypto';

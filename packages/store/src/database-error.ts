@@ -68,6 +68,11 @@ export class DatabaseError extends Error {
     );
   }
 
+  /** The process has other projections than the deployment has agreed on: it may settle nothing. */
+  get isDisagreement(): boolean {
+    return this.sqlState === 'SL004';
+  }
+
   /** The value itself cannot be stored: text, number or nesting beyond what jsonb takes. */
   get isUnstorableValue(): boolean {
     return (

@@ -1,4 +1,5 @@
 export * from './agreement.ts';
+export { assertUrl } from './connection-url.ts';
 export * from './database.ts';
 export { clockIntervalMs, DatabaseClock } from './database-clock.ts';
 export * from './database-error.ts';
@@ -7,6 +8,7 @@ export * from './migrate.ts';
 export * from './names.ts';
 export type { PoolUsage } from './pool-usage.ts';
 export { detectPooler } from './pooler.ts';
+export * from './projection-agreement.ts';
 export * from './queries.ts';
 export * from './roles.ts';
 export * from './reconnect-delay.ts';

@@ -55,9 +55,10 @@ class RoamingSocket extends Socket {
     this.once('close', () => {
       if (!this.isProven) this.#hosts.leave(url);
     });
-    const { hostname, port } = new URL(url);
-    this.hostname = hostname.replace(/^\[|\]$/g, '');
-    return super.connect(Number(port || 5432), this.hostname);
+    const { host = 'localhost', port = 5432 } = currentAddress(url);
+    this.hostname = host;
+    if (host.startsWith('/')) return super.connect(`${host}/.s.PGSQL.${port}`);
+    return super.connect(port, host);
   }
 }
 

@@ -1,6 +1,13 @@
 /** A writer process: its sessions, the wakeups they share, its row in sluice.writer, and the sweep of what is old. */
+import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
-import { DeposedError, describeBatch, settleOptions, type Projection } from '@sluice/batch';
+import {
+  assertProjections,
+  DeposedError,
+  describeBatch,
+  settleOptions,
+  type Projection,
+} from '@sluice/batch';
 import type { Model } from '@sluice/model';
 import { defaults, describeError, SluiceError, type OwnershipForm } from '@sluice/protocol';
 import {
@@ -14,7 +21,7 @@ import {
 } from '@sluice/store';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
-import { isExpectedEnd, LaneSession } from './lane-session.ts';
+import { isDisagreement, isExpectedEnd, LaneSession } from './lane-session.ts';
 import { NeighbourWatch } from './neighbour-watch.ts';
 import type { SessionEnd, WriterObserver } from './observer.ts';
 import { sweep } from './sweep.ts';
@@ -69,13 +76,17 @@ export interface Writer {
   readonly drained: Promise<void>;
 }
 
+/** Of this package, for people who look at sluice.writer. */
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+
 /** Between two sweeps, and between two signs of life in sluice.writer. */
 const sweepIntervalMs = 60_000;
 const backendLookTimeoutMs = 2000;
 
 export function createWriter(options: WriterOptions): Writer {
   const writerId = uuidv4();
-  const { url, model, logger, observer } = options;
+  const { url, model, logger, observer, projections = [] } = options;
+  assertProjections(projections, model);
   const lanes = options.lanes ?? defaults.lanes;
   const notifications = options.notifications ?? true;
   const ownership = options.ownership ?? 'lock';
@@ -108,6 +119,7 @@ export function createWriter(options: WriterOptions): Writer {
   );
   const sessions: LaneSession[] = watches.map((watch) => {
     let isLeading = false;
+    let hasToldDisagreement = false;
     return new LaneSession({
       connection: { url, applicationName },
       lanes,
@@ -120,7 +132,7 @@ export function createWriter(options: WriterOptions): Writer {
           lanes,
           cascadeDocumentsMax: options.cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
         }),
-        projections: options.projections ?? [],
+        projections,
       },
       isListening: () => listener.isListening,
       isDeaf: () => listener.isDeaf,
@@ -141,6 +153,7 @@ export function createWriter(options: WriterOptions): Writer {
         if (led.length > 0 || isLeading)
           log?.info({ lanes: led }, led.length > 0 ? 'leads' : 'leads nothing');
         isLeading = led.length > 0;
+        if (isLeading) hasToldDisagreement = false;
       },
       onWoken: (by) => observer?.woken(by),
       onNeighbour(pid) {
@@ -149,6 +162,11 @@ export function createWriter(options: WriterOptions): Writer {
       },
       onError(error) {
         observer?.sessionEnded(endOf(error));
+        // It is met again at each try, until the process is started anew.
+        if (isDisagreement(error)) {
+          if (hasToldDisagreement) return;
+          hasToldDisagreement = true;
+        }
         log?.[isExpectedEnd(error) ? 'warn' : 'error'](describeError(error), 'session ended');
       },
       onTrouble: (error) => log?.error(describeError(error), 'settles nothing as the server is in trouble'),
@@ -176,7 +194,7 @@ export function createWriter(options: WriterOptions): Writer {
               'URL, or start all of them with --ownership lease',
           );
         }
-        await agree(database, { lanes, modelHash: model.hash, ownership });
+        await agree(database, { lanes, modelHash: model.hash, ownership, projections });
         await live();
         await clock.start();
         await listener.listen(channels.wakeup, () => sessions.forEach((session) => session.wake()));
@@ -210,8 +228,6 @@ export function createWriter(options: WriterOptions): Writer {
     drained,
   };
 }
-
-const version = '0.1.0';
 
 function endOf(error: unknown): SessionEnd {
   if (error instanceof DeposedError) return 'deposed';

@@ -10,8 +10,8 @@ import {
   type BatchReport,
   type SettleOptions,
 } from '@sluice/batch';
-import { hasFailpoint, passFailpoint } from '@sluice/protocol';
-import { DatabaseError, reconnectDelayMs, Session } from '@sluice/store';
+import { hasFailpoint, passFailpoint, SluiceError } from '@sluice/protocol';
+import { assertAgreedProjections, DatabaseError, reconnectDelayMs, Session } from '@sluice/store';
 import { BlockedWrites } from './blocked-writes.ts';
 import { CrashGuard } from './crash-guard.ts';
 import { Elector, type Beat } from './elector.ts';
@@ -96,6 +96,7 @@ export class LaneSession {
       let watch: NodeJS.Timeout | null = null;
       try {
         session = await Session.open({ ...this.#options.connection, settings: sessionSettings });
+        assertAgreedProjections(await session.run('readSettings'), this.#options.settle.projections ?? []);
         failures = 0;
         this.#pid = session.pid;
         watch = watchSilence(session, this.#options.isBackendWorking);
@@ -104,7 +105,8 @@ export class LaneSession {
         this.#options.onError(error);
         failures += 1;
         // Deposed in some lanes, it gives back the others. Whatever else ended it may be the fault of a write.
-        if (error instanceof DeposedError) await this.#elector?.end().catch(() => undefined);
+        if (error instanceof DeposedError || isDisagreement(error))
+          await this.#elector?.end().catch(() => undefined);
       } finally {
         this.#elector = null;
         this.#blocked = null;
@@ -306,6 +308,11 @@ function settledUpTo({ outcomes, held, blocked }: BatchReport): number {
 function neighbourOf(pid: number, sessionPids: readonly number[]): number | null {
   const next = sessionPids.find((other) => other > pid) ?? sessionPids[0];
   return next === undefined || next === pid ? null : next;
+}
+
+/** The deployment has agreed on other projections: it settles nothing until they are those of this process again. */
+export function isDisagreement(error: unknown): boolean {
+  return error instanceof SluiceError && error.code === 'deployment_disagrees';
 }
 
 /** True if the session ended for a reason that every deployment knows: nothing to tell anybody about. */

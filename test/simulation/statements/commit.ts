@@ -131,7 +131,7 @@ export const commitStatements = {
     });
     yield* access.insert('document', documents.sort(by('document_id')));
     const aliases = unnest(['referential_id', 'document_id', 'lane'], more.slice(0, 3));
-    const references = unnest(['document_id', 'referential_id', 'lane'], more.slice(3));
+    const references = unnest(['document_id', 'referential_id', 'lane'], more.slice(3, 6));
     yield* insertRows(call, 'alias', aliases, 'referential_id');
     yield* insertRows(call, 'reference', references.sort(by('document_id')), 'referential_id');
     yield* insertRows(call, 'outcome', given);

@@ -11,6 +11,7 @@ export const deploymentStatements = {
     ...access.select('setting'),
     { name: 'schema_version', value: String(server.schemaVersion) },
   ]),
+  agreeProjections: read(() => [{ agreed: '' }]),
   maySettle: read(() => [{ may_settle: true }]),
   *createLanes(call) {
     const lanes = Array.from({ length: call.values[0] as number }, (_, lane) => ({

@@ -4,7 +4,7 @@ import { defaults, type OnOverload } from '@sluice/protocol';
 import * as z from 'zod';
 import { operatorUrlOf, requireDatabaseUrl, withTls } from '../config/database-url.ts';
 import { blockedWritesMax, limitSettings, limitsOf } from '../config/limit-settings.ts';
-import { projectionsOf } from '../config/projections-of.ts';
+import { projectionModules, projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { authSettings, openAuth } from '../config/auth-settings.ts';
 import { dashboard, openDashboard } from '../config/dashboard-settings.ts';
@@ -130,6 +130,7 @@ export const apiCommand = () =>
       operatorPassword,
       modelFiles,
       referentialIdLayout,
+      projectionModules,
       mode,
       lanes,
       notifications,
@@ -198,7 +199,7 @@ export const apiCommand = () =>
         onOverload: values.onOverload,
         fastPathWritesMax: values.fastPathWritesMax,
         drainMs: values.drainMs,
-        projections: await projectionsOf(model),
+        projections: await projectionsOf(model, values.projectionModules),
         cascadeDocumentsMax: values.cascadeDocumentsMax,
         logger,
         observer: metrics.observer,

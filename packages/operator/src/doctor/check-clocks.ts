@@ -23,7 +23,7 @@ export async function checkOwnClock(database: Database): Promise<Finding> {
   return ill('clock', verdictOf(certainMs), says, 'Let both keep time by NTP');
 }
 
-/** Each node and writer notes its own; who has not done so for two intervals is taken for ended. */
+/** Each node and writer notes its own clock. A process that has not done so for two intervals has ended. */
 export async function checkClocks(database: Database): Promise<Finding> {
   const rows = await database.run('readClocks', [(2.5 * clockIntervalMs) / 1000]);
   const clocks = rows.map((row) => ({
