@@ -56,7 +56,7 @@ describe('sql/roles.sql', () => {
     const prefix = `odd_${process.pid}`;
     await execute(database.url, `create role ${prefix}_api superuser`);
     onTestFinished(async () => void (await execute(database.url, `drop role ${prefix}_api`)));
-    await expect(applyRoles({ url: database.url, prefix })).rejects.toMatchObject({ sqlState: 'SL004' });
+    await expect(applyRoles({ url: database.url, prefix })).rejects.toMatchObject({ sqlState: 'SL005' });
   });
 
   test('takes back what it did not give', async () => {
