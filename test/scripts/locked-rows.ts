@@ -69,7 +69,7 @@ interface Stage {
 
 interface Scenario {
   /** Takes the lock, and gives the requests of those who need it: each is asked again and again. */
-  lock(stage: Stage): Promise<(() => WriteRequest)[]>;
+  lock: (stage: Stage) => Promise<(() => WriteRequest)[]>;
   /** The lane that stands still. */
   lane?: number;
 }
@@ -214,7 +214,13 @@ async function main(url: string): Promise<boolean> {
   const holder = new pg.Client({ connectionString: url, application_name: 'an outsider' });
   await Promise.all([admin.connect(), holder.connect()]);
   await admin.query('create table public.friends as select 0 as number');
-  const client = createClient({ url, model, waitMs: 120_000, fastPathWritesMax: 0 });
+  const client = createClient({
+    url,
+    model,
+    waitMs: 120_000,
+    fastPathWritesMax: 0,
+    projections: [countFriends],
+  });
   const writers = times(Number(options.writers), () =>
     createWriter({ url, model, projections: [countFriends] }),
   );

@@ -13,15 +13,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { openConnection, sql } from '../support/sql.ts';
-import {
-  fresh,
-  freshIn,
-  laneOfWrite,
-  startWorld,
-  untilShared,
-  upsert,
-  type World,
-} from '../support/world.ts';
+import { fresh, freshIn, laneOfWrite, startWorld, untilShared, type World } from '../support/world.ts';
 
 const model = parseModel({
   project: 'Test',
@@ -84,7 +76,7 @@ const patient = { waitMs: 60_000, leaderGraceMs: 60_000, highWaterMs: 120_000 };
 async function setup(more: Parameters<typeof startWorld>[1] = {}): Promise<World> {
   const world = await startWorld(database.url, {
     ...more,
-    client: { model, ...patient, ...more.client },
+    client: { model, projections: [counting], ...patient, ...more.client },
     writer: { model, projections: [counting], ...more.writer },
   });
   if (world.writers.length > 0) await untilShared(world.writers);
@@ -144,7 +136,7 @@ const untilWaiting = (world: World, writes = 1): Promise<void> =>
 interface Case {
   what: string;
   /** What is there before; then the lock, and the write that needs the row. */
-  prepare(world: World): Promise<{ held: Held; needy: WriteRequest; result: string }>;
+  prepare: (world: World) => Promise<{ held: Held; needy: WriteRequest; result: string }>;
 }
 
 const cases: Case[] = [

@@ -10,7 +10,6 @@ import { resource } from '../support/model.ts';
 import {
   enrolment,
   fresh,
-  laneOfWrite,
   remove,
   startWorld,
   update,

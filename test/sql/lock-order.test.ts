@@ -2,7 +2,7 @@
 // else, and the rows that it has locked by then are looked at.
 
 import { Session } from '@sluice/store';
-import pg from 'pg';
+import type pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -96,7 +96,7 @@ describe('what a batch removes is locked in the order of its keys', () => {
       table: 'alias',
       key: 'referentialId',
       column: 'referential_id',
-      values: (documents) => [documents.map(({ referentialId }) => referentialId).reverse()],
+      values: (documents) => [documents.map(({ referentialId }) => referentialId).toReversed()],
     },
     {
       name: 'removeDocuments',
@@ -104,7 +104,7 @@ describe('what a batch removes is locked in the order of its keys', () => {
       key: 'documentId',
       column: 'document_id',
       values: (documents) => [
-        documents.map(({ documentId }) => documentId).reverse(),
+        documents.map(({ documentId }) => documentId).toReversed(),
         documents.map(() => 1),
       ],
     },
@@ -176,22 +176,25 @@ test('settleWrites takes the rows of its tables in the order that sql/README.md 
       name: 'settleWrites',
       values: [
         id(),
-        ...[
-          [writeId],
-          [null],
-          [0],
-          ['created'],
-          [null],
-          ['test/notes'],
-          [''],
-          [documentId],
-          [1],
-          [''],
-          [null],
-        ],
+        [writeId],
+        [null],
+        [0],
+        ['created'],
+        [null],
+        ['test/notes'],
+        [''],
+        [documentId],
+        [1],
+        [''],
+        [null],
         [true],
         true,
-        ...[[referentialId], [documentId], [0], [documentId], [referred], [0]],
+        [referentialId],
+        [documentId],
+        [0],
+        [documentId],
+        [referred],
+        [0],
         '',
       ],
     },

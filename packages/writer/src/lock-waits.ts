@@ -26,6 +26,7 @@ const waitedShare = 0.05;
 /** Longer from try to try: a lock may be free now and then, for those who wait. */
 const lockWaitMs = { min: 25, max: 200 };
 const trialWritesMax = 256;
+const togetherMs = pauseMs.max / 2;
 
 export class LockWaits {
   readonly #now: () => number;
@@ -86,9 +87,13 @@ export class LockWaits {
   due(lanes: ReadonlySet<number>): Trial | null {
     const now = this.#now();
     const due = [...this.#waits].filter(([, { lane, at }]) => at <= now && lanes.has(lane));
+    if (due.length === 0) return null;
     const isWaited = due.every(([, wait]) => wait.isWaited);
-    const tried = due.filter(([, wait]) => wait.isWaited === isWaited).slice(0, trialWritesMax);
-    if (tried.length === 0) return null;
+    // Those that would be tried soon go along: so many locks cost no more trials than one.
+    const tried = [...this.#waits]
+      .filter(([, { lane, at }]) => at <= now + togetherMs && lanes.has(lane))
+      .filter(([, wait]) => wait.isWaited === isWaited)
+      .slice(0, trialWritesMax);
     return {
       writeIds: tried.map(([writeId]) => writeId),
       lanes: [...new Set(tried.map(([, { lane }]) => lane))].sort((a, b) => a - b),
