@@ -34,13 +34,15 @@ declare
 begin
   select coalesce(string_agg(format('%s@%s', p.name, p.version), ',' order by p.name collate "C"), '') into own
   from jsonb_to_recordset(projections) as p (name text, version integer);
+  -- Behind a long reader of sluice.setting, new batches would wait for as long.
+  perform set_config('lock_timeout', '1s', true);
+  -- One call at a time, by a lock that no batch takes: two that read sluice.setting first would wait for each other.
+  lock table sluice.projection in share row exclusive mode;
   select value into agreed from sluice.setting where name = 'projections';
   if agreed = own or (agreed is not null and not is_change) then
     return agreed;
   end if;
 
-  -- Behind a long reader of the table, new batches would wait for as long.
-  perform set_config('lock_timeout', '1s', true);
   lock table sluice.setting in access exclusive mode;
   select value into agreed from sluice.setting where name = 'projections';
   if agreed = own or (agreed is not null and not is_change) then

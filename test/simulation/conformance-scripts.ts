@@ -280,7 +280,7 @@ export const scripts: Record<string, Step[]> = {
     ['a', 'begin'],
     ['a', 'lockTerms', [[3]]],
     ['b', 'begin'],
-    ['b', 'limitLockWait', ['1ms']],
+    ['b', 'limitLockWait', ['1500ms']],
     ['b', 'lockTerms', [[3]]],
     ['b', 'rollback'],
     ['a', 'rollback'],

@@ -3,7 +3,7 @@
 import { defineProjection, type Projection } from '@sluice/batch';
 import { listProjections } from '@sluice/operator';
 import type { Outcome } from '@sluice/protocol';
-import { changeProjections, Database } from '@sluice/store';
+import { agreeProjections, changeProjections, Database } from '@sluice/store';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
@@ -277,3 +277,18 @@ test.each([
 function resultOf({ result, code }: Outcome): string {
   return code ?? result;
 }
+
+test('processes that start at the same time agree on projections without a deadlock', async () => {
+  const { url, database } = await setup({ nodes: 0, writers: 0 });
+  const own = [{ name: 'notes', resources: ['test/notes'] }];
+  const databases = Array.from({ length: 8 }, () => {
+    const each = new Database({ url: database.options.url, applicationName: 'test', connectionsMax: 1 });
+    onTestFinished(() => each.close());
+    return each;
+  });
+  await Promise.all(databases.map((each) => each.run('readSettings')));
+  for (let round = 1; round <= 5; round++) {
+    await execute(url, `delete from sluice.setting where name = 'projections'`);
+    await Promise.all(databases.map((each) => agreeProjections(each, own)));
+  }
+});
