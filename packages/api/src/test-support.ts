@@ -50,6 +50,7 @@ export class FakeClient implements SluiceClient {
     mode: 'coordinated',
     isStarted: true,
     isDatabaseReachable: true,
+    writesRefused: null,
     isListening: true,
     waiting: 0,
     lanesWithoutLeader: [],

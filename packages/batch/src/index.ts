@@ -5,7 +5,7 @@ export {
   type ProjectionChanges,
   type ProjectionTransaction,
 } from './projection.ts';
-export type { BatchReport } from './attempt.ts';
+export { emptyReport, type BatchReport } from './attempt.ts';
 export { describeBatch } from './describe-batch.ts';
 export * from './answer.ts';
 export * from './settle.ts';

@@ -108,7 +108,11 @@ export async function applyProjections(
     try {
       await projection.apply(changes, transaction);
     } catch (error) {
-      if (error instanceof DatabaseError && (error.isTransient || error.isConnectionLoss)) throw error;
+      if (
+        error instanceof DatabaseError &&
+        (error.isTransient || error.isConnectionLoss || error.isServerTrouble)
+      )
+        throw error;
       throw new ProjectionError(projection.name, error);
     }
   }

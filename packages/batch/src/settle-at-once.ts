@@ -20,7 +20,8 @@ export type NotAtOnce = 'busy' | 'unfit';
 
 /**
  * Settles these writes, in order of arrival, or does nothing at all.
- * @throws {DatabaseError} where the connection is lost: what was sent may have been committed or not
+ * @throws {DatabaseError} where the server does no such work, or the connection is lost: unless the error is a refusal,
+ *   what was sent may have been committed or not
  */
 export async function settleAtOnce(
   session: Session,
@@ -53,7 +54,7 @@ export async function settleAtOnce(
   } catch (error) {
     if (error instanceof DatabaseError && error.isConnectionLoss) throw error;
     await session.flight([{ name: 'rollback' }]);
-    if (!(error instanceof DatabaseError) && !isBatchFault(error, writes.length)) throw error;
+    if (!isBatchFault(error, writes.length)) throw error;
     return 'unfit';
   }
   traceBatch(report);

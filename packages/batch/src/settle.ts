@@ -14,13 +14,17 @@ import { RetryNote } from './retry-note.ts';
 import { emptyPlan } from './plan.ts';
 import { traceBatch } from './trace-batch.ts';
 
-export type SettleOptions = Omit<AttemptOptions, 'withSettled'>;
+export interface SettleOptions extends Omit<AttemptOptions, 'withSettled'> {
+  /** Nobody waits any more: what others stand in the way of is not tried again. @default never */
+  isOver?: () => boolean;
+}
 
 /**
  * Settles what its origin offers, in one transaction where nothing fails.
  * @param only Names the writes that it is about. @default all that the origin finds
+ * @param report Tells what was committed before an error was thrown.
  * @throws {DatabaseError} where the connection is lost: what was sent may have been committed or not; where the server
- *   lacks what it needs for any batch: nothing was committed, and the session lives on
+ *   refuses, or lacks, what it needs for any batch: the part that met it was not committed
  * @throws {DeposedError} where another writer leads the lanes by now
  */
 export async function settleBatch(
@@ -28,8 +32,8 @@ export async function settleBatch(
   origin: Origin,
   options: SettleOptions,
   only: readonly string[] | null = null,
+  report: BatchReport = emptyReport(),
 ): Promise<BatchReport> {
-  const report = emptyReport();
   await settlePart(session, origin, only, options, report);
   traceBatch(report);
   return report;
@@ -75,7 +79,7 @@ async function settlePart(
       report.errors.push(reducedFault(error).code ?? '');
       withSettled ||= error instanceof DatabaseError && error.isStaleFacts;
       const ids = opened.map((write) => write.writeId);
-      const remedy = remedyFor(error, attempt, ids.length);
+      const remedy = remedyFor(error, options.isOver?.() === true ? Infinity : attempt, ids.length);
       if (remedy === 'try_again') {
         const isTransient = error instanceof DatabaseError && error.isTransient;
         const pauseMs = isTransient ? randomInt(5, 20 * 2 ** attempt) : 0;

@@ -58,6 +58,11 @@ export class GuardedPath implements WritePath {
     this.#options.bypass?.endWaits();
   }
 
+  abandon(): void {
+    this.#options.path.abandon();
+    this.#options.bypass?.abandon();
+  }
+
   async submit(write: Write, waitMs: number): Promise<Outcome> {
     const { path, bypass } = this.#options;
     try {
@@ -90,6 +95,10 @@ export class GuardedPath implements WritePath {
 
   get isListening(): boolean {
     return this.#options.path.isListening;
+  }
+
+  get trouble(): DatabaseError | null {
+    return this.#options.path.trouble ?? this.#options.bypass?.trouble ?? null;
   }
 
   get pools(): Record<string, PoolUsage> {

@@ -6,15 +6,24 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { SluiceError, type Outcome, type Write } from '@sluice/protocol';
 import {
   cancelWrite,
+  emptyReport,
   memoryOrigin,
   outcomeOf,
   settleBatch,
   type BatchReport,
   type SettleOptions,
 } from '@sluice/batch';
-import { DatabaseError, type Database, type PoolUsage, type Session, SessionPool } from '@sluice/store';
+import {
+  assertAbility,
+  DatabaseError,
+  type Database,
+  type PoolUsage,
+  type Session,
+  SessionPool,
+} from '@sluice/store';
 import { behindAll } from './prepare-write.ts';
 import { takeFront } from './take-front.ts';
+import { Trouble } from './trouble.ts';
 import type { LanesStatus, WritePath } from './write-path.ts';
 
 export interface MemoryPathOptions {
@@ -34,11 +43,26 @@ interface Waiter {
   resolve: (outcome: Outcome) => void;
   reject: (error: Error) => void;
   isUnderWay: boolean;
-  wasUnderWay: boolean;
+  /** A commit may have applied it, of which nothing is known. */
+  mayBeApplied: boolean;
   /** The wait is over: answered as soon as it is certain that no batch applies it. */
   isLate: boolean;
   deadline: NodeJS.Timeout;
 }
+
+/**
+ * Whoever stands in the way of a write is waited for no longer than by a leader, and a node that is frozen keeps its locks no
+ * longer. What meets a limit is tried again as in a leader's batch, and then answered: nothing was applied.
+ */
+const sessionSettings = {
+  plan_cache_mode: 'force_generic_plan',
+  lock_timeout: '1s',
+  statement_timeout: '10s',
+  idle_in_transaction_session_timeout: '2s',
+  transaction_timeout: '20s',
+};
+/** Above the longest of them. */
+const answerTimeoutMs = 22_000;
 
 export class MemoryPath implements WritePath {
   readonly #options: MemoryPathOptions;
@@ -49,15 +73,22 @@ export class MemoryPath implements WritePath {
   readonly #resting = new Set<Waiter>();
   #batches = new Set<Promise<void>>();
   #restTimer: NodeJS.Timeout | null = null;
+  readonly #trouble = new Trouble();
   readonly #isEnding = new AbortController();
 
   constructor(options: MemoryPathOptions) {
     this.#options = options;
+    const connection = options.database.options;
     this.#sessions = new SessionPool({
-      ...options.database.options,
+      answerTimeoutMs,
+      ...connection,
       sessionsMax: options.sessionsMax,
-      settings: { plan_cache_mode: 'force_generic_plan' },
+      settings: { ...connection.settings, ...sessionSettings },
     });
+  }
+
+  get trouble(): DatabaseError | null {
+    return this.#trouble.error;
   }
 
   get waiting(): number {
@@ -74,6 +105,8 @@ export class MemoryPath implements WritePath {
     this.#restTimer = setInterval(() => {
       this.#queue.push(...this.#resting);
       this.#resting.clear();
+      // Nobody would find out otherwise that it is over.
+      if (this.trouble !== null && this.#queue.length === 0 && this.#batches.size === 0) this.#probe();
       this.#work();
     }, this.#options.pollIntervalMs);
     return Promise.resolve();
@@ -101,6 +134,15 @@ export class MemoryPath implements WritePath {
     this.#isEnding.abort();
   }
 
+  abandon(): void {
+    for (const waiter of this.#waiters.values()) {
+      const { writeId } = waiter.write;
+      const isUnknown = waiter.isUnderWay || waiter.mayBeApplied;
+      const code = isUnknown ? 'outcome_unknown' : 'database_unavailable';
+      this.#reject(waiter, new SluiceError(code, undefined, { detail: { writeId } }));
+    }
+  }
+
   submit(write: Write, waitMs: number): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       const deadline = setTimeout(() => this.#endWait(waiter), waitMs);
@@ -109,7 +151,7 @@ export class MemoryPath implements WritePath {
         resolve,
         reject,
         isUnderWay: false,
-        wasUnderWay: false,
+        mayBeApplied: false,
         isLate: false,
         deadline,
       };
@@ -151,34 +193,65 @@ export class MemoryPath implements WritePath {
   }
 
   #begin(): void {
-    while (this.#queue.length > 0 && this.#batches.size < this.#options.sessionsMax) {
-      const batch = takeFront(this.#queue, this.#options.batchWritesMax);
-      for (const waiter of batch) waiter.isUnderWay = waiter.wasUnderWay = true;
-      const settled = this.#settle(batch).finally(() => {
-        this.#batches.delete(settled);
-        this.#work();
-      });
-      this.#batches.add(settled);
+    const { batchWritesMax, sessionsMax } = this.#options;
+    while (
+      this.#queue.length > 0 &&
+      // What the server refuses to one it refuses to all: until one goes well, one is tried at a time.
+      this.#batches.size < (this.trouble === null ? sessionsMax : 1) &&
+      this.#trouble.restMs === 0
+    ) {
+      const batch = takeFront(this.#queue, batchWritesMax);
+      for (const waiter of batch) waiter.isUnderWay = true;
+      this.#follow(this.#settle(batch));
     }
+  }
+
+  #follow(work: Promise<void>): void {
+    const settled = work.finally(() => {
+      this.#batches.delete(settled);
+      this.#work();
+    });
+    this.#batches.add(settled);
+  }
+
+  /** Whether the server does such work again. */
+  #probe(): void {
+    if (this.#trouble.restMs > 0) return;
+    const work = this.#sessions.use((session) =>
+      assertAbility((...query) => session.run(...query), ['settle']),
+    );
+    this.#follow(
+      work.then(
+        () => this.#trouble.end(),
+        (error: unknown) => this.#trouble.note(error),
+      ),
+    );
   }
 
   async #settle(batch: readonly Waiter[]): Promise<void> {
     let held = new Set<string>();
+    const report = emptyReport();
     try {
       await this.#sessions.use(async (session) => {
         expireDeadlines(batch);
         const origin = memoryOrigin(batch.map(({ write }) => write));
-        const report = await settleBatch(session, origin, this.#options.settle);
+        const isOver = (): boolean => batch.every(({ isLate }) => isLate);
+        await settleBatch(session, origin, { ...this.#options.settle, isOver }, null, report);
         held = new Set(report.held.map((write) => write.writeId));
         this.#take(report);
         await notePositions(session, report);
         this.#options.onBatch(report);
         await this.#readElsewhere(session, batch, held);
       });
+      this.#trouble.end();
     } catch (error) {
+      this.#options.onError(error, 'settle a batch');
+      // Parts of it may have been committed before.
+      this.#take(report);
       if (error instanceof DatabaseError) {
         // The commit may have happened or not: the outcomes tell, and bear a second try.
-        this.#options.onError(error, 'settle a batch');
+        for (const waiter of batch) waiter.mayBeApplied ||= !error.isRefusal;
+        this.#trouble.note(error);
       } else {
         for (const waiter of batch)
           this.#reject(waiter, new SluiceError('internal', undefined, { cause: error }));
@@ -197,9 +270,14 @@ export class MemoryPath implements WritePath {
     for (const { write, outcome } of report.outcomes) this.#resolve(write.writeId, outcome);
     for (const { write, error } of report.failed) {
       const waiter = this.#waiters.get(write.writeId);
-      const code = error instanceof DatabaseError && error.isUnstorableValue ? 'invalid_json' : 'internal';
-      if (waiter !== undefined)
-        this.#reject(waiter, new SluiceError(code, undefined, { detail: { path: '$' } }));
+      if (waiter === undefined) continue;
+      const isUnstorable = error instanceof DatabaseError && error.isUnstorableValue;
+      if (!isUnstorable) this.#options.onError(error, 'settle a write alone');
+      const detail = { path: '$' };
+      this.#reject(
+        waiter,
+        new SluiceError(isUnstorable ? 'invalid_json' : 'internal', undefined, { detail, cause: error }),
+      );
     }
   }
 
@@ -226,15 +304,30 @@ export class MemoryPath implements WritePath {
    */
   async #decideLate(waiter: Waiter): Promise<void> {
     const { write } = waiter;
+    const { trouble } = this;
+    if (trouble !== null && !waiter.mayBeApplied) return this.#rejectUnapplied(waiter, trouble);
     try {
       const outcome = await this.#sessions.use((session) => cancelWrite(session, write));
       this.#resolve(write.writeId, outcome);
     } catch (error) {
       this.#options.onError(error, 'cancel a write');
-      // What no batch has ever held cannot have been applied.
-      const code = waiter.wasUnderWay ? 'outcome_unknown' : 'database_unavailable';
-      this.#reject(waiter, new SluiceError(code, undefined, { detail: { writeId: write.writeId } }));
+      if (!waiter.mayBeApplied) return this.#rejectUnapplied(waiter, error as Error);
+      const { writeId } = write;
+      this.#reject(
+        waiter,
+        new SluiceError('outcome_unknown', undefined, { detail: { writeId }, cause: error }),
+      );
     }
+  }
+
+  /** No commit that could have applied it is without its answer. */
+  #rejectUnapplied(waiter: Waiter, cause: Error): void {
+    const isFull = cause instanceof DatabaseError && cause.sqlState === '53100';
+    const options = { retryAfterSeconds: 1, cause };
+    this.#reject(
+      waiter,
+      new SluiceError(isFull ? 'storage_full' : 'database_unavailable', undefined, options),
+    );
   }
 
   #resolve(writeId: string, outcome: Outcome): void {

@@ -63,7 +63,6 @@ export class DatabaseReader {
   }
 
   async close(): Promise<void> {
-    await this.#reading;
     await this.#database.close();
   }
 }

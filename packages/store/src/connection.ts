@@ -79,6 +79,7 @@ export async function connectClient(
     const url = hosts.current;
     const socket = new Socket();
     const client = new pg.Client({ ...clientConfig(options), ...prepare(socket), stream: () => socket });
+    urlOfClient.set(client, url);
     client.on('error', () => undefined);
     try {
       await client.connect();
@@ -113,16 +114,24 @@ export async function checkOut(pool: pg.Pool, url: string): Promise<pg.PoolClien
   }
 }
 
-/** To which server each client of a pool belongs. */
+/** To which server each client belongs. */
 const urlOfClient = new WeakMap<pg.ClientBase, string>();
 
+/** The server of this client takes no writes: where there is a choice, the next connection goes to another. */
+export function leaveServerOf(client: pg.ClientBase, url: string): void {
+  hostsOf(url).leave(urlOfClient.get(client) ?? '');
+}
+
 /** Of a pool: each client goes to the server that is current when it is made. */
-function pooledClient(options: ConnectionOptions): typeof pg.Client {
+function pooledClient(options: ConnectionOptions, sockets: Set<Socket>): typeof pg.Client {
   const hosts = hostsOf(options.url);
   return class extends pg.Client {
     constructor(config?: string | pg.ClientConfig) {
       const url = hosts.current;
-      super({ ...(config as pg.ClientConfig), ...addressOf(url) });
+      const socket = new Socket();
+      super({ ...(config as pg.ClientConfig), ...addressOf(url), stream: () => socket });
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
       urlOfClient.set(this, url);
       // One that breaks while it is lent out is told by its statement; without a listener it would end the process.
       this.on('error', () => undefined);
@@ -135,17 +144,18 @@ function pooledClient(options: ConnectionOptions): typeof pg.Client {
   };
 }
 
-/** The same for a pool of connections. */
+/** The same for a pool of connections, which are in `sockets` while they are open. */
 export function poolConfig(
   options: ConnectionOptions,
   connectionsMax: number,
   isPipelined: boolean,
+  sockets: Set<Socket>,
 ): pg.PoolConfig {
   const settings = settingsText(options);
   const hosts = hostsOf(options.url);
   return {
     ...clientConfig(options),
-    Client: pooledClient(options),
+    Client: pooledClient(options, sockets),
     // Whoever waits for a connection of a pool hears soon that there is none.
     connectionTimeoutMillis: options.connectTimeoutMs ?? 2000,
     max: connectionsMax,
@@ -158,7 +168,7 @@ export function poolConfig(
       try {
         await assertTakesWrites(client, hosts);
       } catch (error) {
-        hosts.leave(urlOfClient.get(client) ?? '');
+        leaveServerOf(client, options.url);
         throw error;
       }
       if (!isTransactionPooled(options.url)) await client.query(settings);

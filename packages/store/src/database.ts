@@ -1,15 +1,16 @@
 /** A pool for the short statements of a node or a command: reads, cancellations, and the `direct` mode's sessions. */
-import pg from 'pg';
+import type pg from 'pg';
 import { parametersOf } from './array-literal.ts';
 import {
   checkOut,
   defaultAnswerTimeoutMs,
   isTransactionPooled,
-  poolConfig,
+  leaveServerOf,
   type ConnectionOptions,
 } from './connection.ts';
-import { reduceError } from './database-error.ts';
-import { usageOf, type PoolUsage } from './pool-usage.ts';
+import { reduceError, takesNoWrites } from './database-error.ts';
+import { Pool } from './pool.ts';
+import type { PoolUsage } from './pool-usage.ts';
 import { query } from './queries.ts';
 import type { Row } from './session.ts';
 
@@ -20,13 +21,11 @@ export interface DatabaseOptions extends ConnectionOptions {
 
 export class Database {
   readonly options: DatabaseOptions;
-  readonly #pool: pg.Pool;
+  readonly #pool: Pool;
 
   constructor(options: DatabaseOptions) {
     this.options = options;
-    this.#pool = new pg.Pool(poolConfig(options, options.connectionsMax ?? 8, false));
-    // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
-    this.#pool.on('error', () => undefined);
+    this.#pool = new Pool(options, options.connectionsMax ?? 8, false);
   }
 
   get url(): string {
@@ -39,7 +38,7 @@ export class Database {
     let client: pg.PoolClient | null = null;
     let isBroken = true;
     try {
-      client = await checkOut(this.#pool, this.url);
+      client = await checkOut(this.#pool.pool, this.url);
       // The driver knows the time limit although its types do not.
       const query_timeout = Math.min(answerTimeoutMs, this.options.answerTimeoutMs ?? defaultAnswerTimeoutMs);
       const config = { text, values: parametersOf(values), query_timeout };
@@ -47,17 +46,20 @@ export class Database {
       isBroken = false;
       return rows;
     } catch (error) {
-      throw reduceError(error, name);
+      const reduced = reduceError(error, client === null ? 'connect' : name);
+      if (client !== null && takesNoWrites(reduced)) leaveServerOf(client, this.url);
+      throw reduced;
     } finally {
       client?.release(isBroken);
     }
   }
 
   get usage(): PoolUsage {
-    return usageOf(this.#pool);
+    return this.#pool.usage;
   }
 
-  async close(): Promise<void> {
-    if (!this.#pool.ended) await this.#pool.end();
+  /** Statements that are under way have a second to end. Tolerates being called twice. */
+  close(): Promise<void> {
+    return this.#pool.close();
   }
 }

@@ -1,3 +1,4 @@
+export * from './ability.ts';
 export * from './agreement.ts';
 export * from './database.ts';
 export * from './database-error.ts';

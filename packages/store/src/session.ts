@@ -5,8 +5,14 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
 import { parametersOf } from './array-literal.ts';
-import { connectClient, isTransactionPooled, settingsText, type ConnectionOptions } from './connection.ts';
-import { DatabaseError, reduceError } from './database-error.ts';
+import {
+  connectClient,
+  isTransactionPooled,
+  leaveServerOf,
+  settingsText,
+  type ConnectionOptions,
+} from './connection.ts';
+import { DatabaseError, reduceError, takesNoWrites } from './database-error.ts';
 import { query } from './queries.ts';
 import { awaitedOf, type Statement } from './statement.ts';
 
@@ -41,6 +47,7 @@ export class Session {
   #socket: Socket | undefined;
   /** Behind a pooler in transaction mode: of the session nothing holds but its transactions. */
   readonly #isPooled: boolean;
+  readonly #url: string;
   readonly #beginText: string | undefined = bareStatements['begin'];
   #sentAt: number | null = null;
 
@@ -48,6 +55,7 @@ export class Session {
   constructor(client: pg.ClientBase, end: () => Promise<void>, options: ConnectionOptions) {
     this.#client = client;
     this.#end = end;
+    this.#url = options.url;
     this.#isPooled = isTransactionPooled(options.url);
     // Both in one message, so that no transaction goes without its settings.
     if (this.#isPooled) this.#beginText = `${bareStatements['begin']}; ${settingsText(options, true)}`;
@@ -92,7 +100,7 @@ export class Session {
     return this.#pid;
   }
 
-  /** Aborts when the connection has ended, for whatever reason. */
+  /** Aborts when the connection has ended, for whatever reason, or the server does no more work on it. */
   get ended(): AbortSignal {
     return this.#ended.signal;
   }
@@ -108,7 +116,7 @@ export class Session {
     try {
       return (await this.#client.query<Row>(text, values as unknown[])).rows;
     } catch (error) {
-      throw reduceError(error);
+      throw this.#reduce(error, null);
     }
   }
 
@@ -131,7 +139,7 @@ export class Session {
       const { name = '', isOptional = false } = statements[index] ?? {};
       if (outcome.status === 'rejected') {
         if (isOptional) return { rows: [], command: '', rowCount: 0 };
-        throw reduceError(outcome.reason, name);
+        throw this.#reduce(outcome.reason, name);
       }
       const { rows, command, rowCount } = outcome.value;
       if (name === 'commit' && command !== 'COMMIT') {
@@ -143,6 +151,14 @@ export class Session {
       }
       return { rows, command, rowCount: rowCount ?? 0 };
     });
+  }
+
+  /** A session on which the server refuses to work is over, as one that is lost. */
+  #reduce(error: unknown, statement: string | null): Error {
+    const reduced = reduceError(error, statement);
+    if (takesNoWrites(reduced)) leaveServerOf(this.#client, this.#url);
+    if (reduced instanceof DatabaseError && reduced.isConnectionLoss) this.#ended.abort();
+    return reduced;
   }
 
   #send(statement: Statement, answerTimeoutMs: number | undefined): Promise<pg.QueryResult<Row>> {

@@ -2,8 +2,23 @@
 import { hostname } from 'node:os';
 import { DeposedError, describeBatch, settleOptions, type Projection } from '@sluice/batch';
 import type { Model } from '@sluice/model';
-import { defaults, describeError, SluiceError, type OwnershipForm } from '@sluice/protocol';
-import { agree, channels, createListener, Database, detectPooler, type Listener } from '@sluice/store';
+import {
+  defaults,
+  describeError,
+  FailureLog,
+  settleWithin,
+  SluiceError,
+  type OwnershipForm,
+} from '@sluice/protocol';
+import {
+  agree,
+  channels,
+  createListener,
+  Database,
+  detectPooler,
+  requireRights,
+  type Listener,
+} from '@sluice/store';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
 import { isExpectedEnd, LaneSession } from './lane-session.ts';
@@ -64,6 +79,8 @@ export interface Writer {
 /** Between two sweeps, and between two signs of life in sluice.writer. */
 const sweepIntervalMs = 60_000;
 const backendLookTimeoutMs = 2000;
+/** What a writer that stops still asks of the database takes at most so long, each. */
+const farewellMs = 2000;
 
 export function createWriter(options: WriterOptions): Writer {
   const writerId = uuidv4();
@@ -79,6 +96,7 @@ export function createWriter(options: WriterOptions): Writer {
     notifications,
   });
   const log = logger?.child({ writerId });
+  const failures = new FailureLog(log);
   let batches = 0;
   let writes = 0;
   let sweepTimer: NodeJS.Timeout | null = null;
@@ -136,7 +154,8 @@ export function createWriter(options: WriterOptions): Writer {
       },
       onError(error) {
         observer?.sessionEnded(endOf(error));
-        log?.[isExpectedEnd(error) ? 'warn' : 'error'](describeError(error), 'session ended');
+        const level = isExpectedEnd(error) ? 'warn' : 'error';
+        failures.note(error, 'lead lanes', { level, message: 'session ended' });
       },
       onTrouble: (error) => log?.error(describeError(error), 'settles nothing as the server is in trouble'),
     });
@@ -163,6 +182,14 @@ export function createWriter(options: WriterOptions): Writer {
               'URL, or start all of them with --ownership lease',
           );
         }
+        await requireRights(
+          (...query) => database.run(...query),
+          ownership === 'lock' ? ['lead', 'lock'] : ['lead'],
+          {
+            work: ' the writer',
+            advice: 'use the role of writers (sluice_writer), and run `sluice roles` after an upgrade',
+          },
+        );
         await agree(database, { lanes, modelHash: model.hash, ownership });
         await live();
         await listener.listen(channels.wakeup, () => sessions.forEach((session) => session.wake()));
@@ -177,12 +204,12 @@ export function createWriter(options: WriterOptions): Writer {
       })()),
     stop: () =>
       (stopped ??= (async () => {
-        await started?.catch(() => undefined);
+        await settleWithin([started], farewellMs);
         if (sweepTimer !== null) clearInterval(sweepTimer);
         watches.forEach((watch) => watch.stop());
         await Promise.all(sessions.map((session) => session.stop()));
-        await Promise.all([listener.close(), sweeping]);
-        await database.run('retireWriter', [writerId]).catch(() => undefined);
+        await settleWithin([listener.close(), sweeping], farewellMs);
+        await settleWithin([database.run('retireWriter', [writerId], farewellMs)], farewellMs);
         await database.close();
       })()),
     status: () => ({

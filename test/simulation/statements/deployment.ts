@@ -11,7 +11,7 @@ export const deploymentStatements = {
     ...access.select('setting'),
     { name: 'schema_version', value: String(server.schemaVersion) },
   ]),
-  maySettle: read(() => [{ may_settle: true }]),
+  readAbility: read(() => [{ is_read_only: false, role: 'simulated', missing: [] }]),
   *createLanes(call) {
     const lanes = Array.from({ length: call.values[0] as number }, (_, lane) => ({
       lane,

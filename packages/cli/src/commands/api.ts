@@ -31,6 +31,7 @@ import {
   stopTimeoutMs,
 } from '../config/settings.ts';
 import { readTls, tlsSettings } from '../config/tls-settings.ts';
+import { closeServer } from '../process/close-server.ts';
 import { createLogger } from '../process/create-logger.ts';
 import { runUntilStopped } from '../process/run-until-stopped.ts';
 import { urlOf } from '../process/url-of.ts';
@@ -114,6 +115,9 @@ const corsOrigins = setting<string[]>({
   fallback: [],
   isList: true,
 });
+
+/** Once the client has stopped, answers may take so long to be sent. */
+const answersMs = 1000;
 
 export const apiCommand = () =>
   createCommand({
@@ -232,12 +236,10 @@ export const apiCommand = () =>
           },
           async stop() {
             await takeLeave(api, values.lingerMs);
-            // Together: the api waits for the requests under way, and the client sees to it that they end.
-            await Promise.all([api.close(), client.stop()]);
-            await closeAuth();
-            await page?.close();
-            await server?.close();
-            await metrics.close();
+            // Together: the server waits for the requests under way, and the client sees to it that they end.
+            const stopped = client.stop();
+            await closeServer(api, stopped, answersMs);
+            await Promise.all([closeAuth(), page?.close(), server?.close(), metrics.close()]);
           },
         },
         {
