@@ -27,7 +27,7 @@ with needed (duties, privilege, names) as (
     ('{settle,lead}', 'update', array['document']),
     ('{settle,lead}', 'delete', array['alias', 'document', 'intake', 'reference']),
     ('{at_once,lead}', 'update', array['lane']),
-    ('{lead}', 'select', array['lane_retry', 'lease_session', 'writer']),
+    ('{lead}', 'select', array['lane_retry', 'lane_session', 'lease_session', 'writer']),
     ('{lead}', 'insert', array['awaited', 'dead_letter', 'lane_retry', 'lease_session', 'writer']),
     ('{lead}', 'update', array['awaited', 'intake', 'lane_retry', 'lease_session', 'writer']),
     ('{lead}', 'delete', array['awaited', 'idempotency_key', 'lane_retry', 'lease_session', 'outcome', 'writer']),

@@ -3,6 +3,7 @@ export * from './agreement.ts';
 export * from './database.ts';
 export * from './database-error.ts';
 export * from './listener.ts';
+export { holderOf, holderText, type LockHolder, type LockWaitOptions } from './lock-wait.ts';
 export * from './migrate.ts';
 export * from './names.ts';
 export type { PoolUsage } from './pool-usage.ts';

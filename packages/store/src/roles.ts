@@ -7,12 +7,13 @@ import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { clientConfig } from './connection.ts';
 import { reduceError } from './database-error.ts';
+import { waitAloud, type LockWaitOptions } from './lock-wait.ts';
 import { sqlFolder } from './queries.ts';
 
 export const roleKinds = ['api', 'writer', 'ops', 'migrate'] as const;
 export type RoleKind = (typeof roleKinds)[number];
 
-export interface RolesOptions {
+export interface RolesOptions extends LockWaitOptions {
   url: string;
   /** Before every name: `sluice` makes `sluice_api`. @default 'sluice' */
   prefix?: string;
@@ -33,7 +34,8 @@ export function roleName(kind: RoleKind, prefix = 'sluice'): string {
 }
 
 /** Makes the roles and gives them their rights, no more and no fewer. Harmless to repeat. */
-export async function applyRoles({ url, prefix = 'sluice', passwords = {} }: RolesOptions): Promise<void> {
+export async function applyRoles(options: RolesOptions): Promise<void> {
+  const { url, prefix = 'sluice', passwords = {} } = options;
   const client = new pg.Client(clientConfig({ url, applicationName: 'sluice roles', answerTimeoutMs: 0 }));
   client.on('error', () => undefined);
   try {
@@ -43,7 +45,7 @@ export async function applyRoles({ url, prefix = 'sluice', passwords = {} }: Rol
     for (const [kind, password] of Object.entries(passwords)) {
       await client.query(setting, [`sluice.verifier_${kind}`, scramVerifier(password)]);
     }
-    await client.query(text);
+    await waitAloud(client, url, 'give the roles their rights', options, () => client.query(text));
     await client.query('commit');
   } catch (error) {
     throw reduceError(error, 'roles');

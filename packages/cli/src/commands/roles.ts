@@ -5,6 +5,7 @@ import { setting } from '../config/setting.ts';
 import { databaseSettings, rolePrefix } from '../config/settings.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { createCommand } from './command.ts';
+import { lockWait, tellLockWait } from './lock-wait-flag.ts';
 
 const password = (kind: RoleKind) =>
   setting<string | undefined>({
@@ -42,6 +43,7 @@ export const rolesCommand = () =>
       writer: password('writer'),
       ops: password('ops'),
       migrate: password('migrate'),
+      wait: lockWait,
     },
     extend: (command) => command.option('--sql', 'only print what would run'),
     async run(values, flags) {
@@ -57,6 +59,7 @@ export const rolesCommand = () =>
         url: requireDatabaseUrl(values),
         prefix,
         passwords: Object.fromEntries(given) as Partial<Record<RoleKind, string>>,
+        ...tellLockWait(values.wait, flags['json'] === true),
       });
       const roles = roleKinds.map((kind) => roleName(kind, prefix));
       if (flags['json'] === true) printJson({ roles, passwordsSet: given.map(([kind]) => kind) });

@@ -1,6 +1,10 @@
 /** Ends an HTTP server. Requests that wait for a database that does not answer would keep it open. */
-import type { FastifyInstance } from 'fastify';
 import { settleWithin } from '@sluice/protocol';
+
+interface HttpServer {
+  close(): PromiseLike<unknown>;
+  server: { closeAllConnections(): void };
+}
 
 const cutOffMs = 1000;
 
@@ -9,11 +13,11 @@ const cutOffMs = 1000;
  * @param work After it, requests have their answers. Whoever has none some time later is cut off.
  */
 export async function closeServer(
-  server: FastifyInstance,
+  server: HttpServer,
   work: Promise<unknown>,
   milliseconds: number,
 ): Promise<void> {
-  const closed = server.close();
+  const closed = Promise.resolve(server.close());
   await work;
   if (await settleWithin([closed], milliseconds)) return;
   server.server.closeAllConnections();

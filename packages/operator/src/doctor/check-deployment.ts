@@ -1,9 +1,10 @@
 /** Whether the processes of the deployment agree, and whether somebody does the work. */
 import type { Database } from '@sluice/store';
-import { lanesText } from '../read-status.ts';
+import { lanesText, lockedLanes } from '../read-status.ts';
 import type { LaneStatus } from '../contract.ts';
 import { listLanes } from '../list-lanes.ts';
 import { listWriters } from '../list-writers.ts';
+import { checkStrangers } from './check-strangers.ts';
 import { ill, well, type Finding } from './finding.ts';
 
 export interface Expected {
@@ -21,6 +22,7 @@ export async function checkDeployment(database: Database, expected: Expected): P
     checkLaneCount(agreed, expected.lanes),
     checkModel(agreed['model_hash'] as string | null, expected.modelHash),
     ...(await checkLeaders(database)),
+    await checkStrangers(database),
     ...(await checkVersions(database)),
   ];
 }
@@ -80,7 +82,9 @@ async function checkLeaders(database: Database): Promise<Finding[]> {
           'leaders',
           waiting.length > 0 ? 'fault' : 'warning',
           `${names(unled)} without a leader${waiting.length > 0 ? ', and writes wait there' : ''}`,
-          'Start writers; where nodes run in direct or local mode only, none is needed',
+          lockedLanes(unled).size > 0
+            ? 'End the sessions that hold their locks: see strangers'
+            : 'Start writers; where nodes run in direct or local mode only, none is needed',
         );
   return [
     leaders,
