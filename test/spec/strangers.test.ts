@@ -125,7 +125,9 @@ describe.each([
     await eventually(async () =>
       expect(await before.node.readWrite('', waiting.writeId)).toMatchObject({ state: 'settled' }),
     );
-    expect((await readStatus(operator)).problems.filter((problem) => problem.includes('lane'))).toEqual([]);
+    await eventually(async () =>
+      expect((await readStatus(operator)).problems.filter((problem) => problem.includes('lane'))).toEqual([]),
+    );
   });
 });
 

@@ -15,8 +15,8 @@ import { emptyPlan } from './plan.ts';
 import { traceBatch } from './trace-batch.ts';
 
 export interface SettleOptions extends Omit<AttemptOptions, 'withSettled'> {
-  /** Nobody waits any more: what others stand in the way of is not tried again. @default never */
-  isOver?: () => boolean;
+  /** Nobody waits for these writes any more: what others stand in the way of is not tried again. @default never */
+  isOver?: (writeIds: readonly string[]) => boolean;
 }
 
 /**
@@ -79,7 +79,7 @@ async function settlePart(
       report.errors.push(reducedFault(error).code ?? '');
       withSettled ||= error instanceof DatabaseError && error.isStaleFacts;
       const ids = opened.map((write) => write.writeId);
-      const remedy = remedyFor(error, options.isOver?.() === true ? Infinity : attempt, ids.length);
+      const remedy = remedyFor(error, options.isOver?.(ids) === true ? Infinity : attempt, ids.length);
       if (remedy === 'try_again') {
         const isTransient = error instanceof DatabaseError && error.isTransient;
         const pauseMs = isTransient ? randomInt(5, 20 * 2 ** attempt) : 0;

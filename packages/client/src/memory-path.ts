@@ -235,7 +235,8 @@ export class MemoryPath implements WritePath {
       await this.#sessions.use(async (session) => {
         expireDeadlines(batch);
         const origin = memoryOrigin(batch.map(({ write }) => write));
-        const isOver = (): boolean => batch.every(({ isLate }) => isLate);
+        const isOver = (ids: readonly string[]): boolean =>
+          ids.every((id) => this.#waiters.get(id)?.isLate === true);
         await settleBatch(session, origin, { ...this.#options.settle, isOver }, null, report);
         held = new Set(report.held.map((write) => write.writeId));
         this.#take(report);
