@@ -273,7 +273,7 @@ class Client implements SluiceClient {
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;
       this.#failures.note(error, name);
-      throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1 });
+      throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1, cause: error });
     }
   }
 }

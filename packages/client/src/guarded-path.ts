@@ -114,7 +114,7 @@ export class GuardedPath implements WritePath {
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;
       this.#options.onError(error, 'readAhead');
-      throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1 });
+      throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1, cause: error });
     }
   }
 }

@@ -171,7 +171,10 @@ export class MemoryPath implements WritePath {
   async join(writeId: string, _lane: number, waitMs: number): Promise<Outcome> {
     const deadline = performance.now() + waitMs;
     do {
-      const [row] = await this.#options.database.run('readOutcomes', [[writeId]]).catch(() => []);
+      const [row] = await this.#options.database.run('readOutcomes', [[writeId]]).catch((error: unknown) => {
+        this.#options.onError(error, 'read outcomes');
+        return [];
+      });
       if (row !== undefined) return outcomeOf(row);
       await pause(this.#options.pollIntervalMs);
     } while (performance.now() < deadline && !this.#isEnding.signal.aborted);

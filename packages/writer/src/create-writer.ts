@@ -209,7 +209,8 @@ export function createWriter(options: WriterOptions): Writer {
         watches.forEach((watch) => watch.stop());
         await Promise.all(sessions.map((session) => session.stop()));
         await settleWithin([listener.close(), sweeping], farewellMs);
-        await settleWithin([database.run('retireWriter', [writerId], farewellMs)], farewellMs);
+        const retired = database.run('retireWriter', [writerId], farewellMs);
+        await settleWithin([retired.catch((error: unknown) => failures.note(error, 'retire'))], farewellMs);
         await database.close();
       })()),
     status: () => ({

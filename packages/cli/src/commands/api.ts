@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import type { MetricsServer } from '@sluice/metrics';
-import { defaults, type OnOverload } from '@sluice/protocol';
+import { defaults, FailureLog, type OnOverload } from '@sluice/protocol';
 import * as z from 'zod';
 import { requireDatabaseUrl, withTls } from '../config/database-url.ts';
 import { blockedWritesMax, limitSettings, limitsOf } from '../config/limit-settings.ts';
@@ -231,7 +231,9 @@ export const apiCommand = () =>
             const { port } = api.server.address() as AddressInfo;
             const url = urlOf(values.host, port, tls === undefined ? 'http' : 'https');
             if (metricsPort === undefined) return { url };
-            server = await serveMetrics(metrics, { host: metricsHost, port: metricsPort });
+            const failures = new FailureLog(logger);
+            const onError = (error: unknown): void => failures.note(error, 'tell metrics');
+            server = await serveMetrics(metrics, { host: metricsHost, port: metricsPort, onError });
             return { url, metricsUrl: urlOf(metricsHost, server.port) };
           },
           async stop() {

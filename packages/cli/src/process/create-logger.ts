@@ -9,7 +9,7 @@ import { pino, type Logger } from 'pino';
 export const loggedFields: ReadonlySet<string> = new Set(
   [
     // Of an error (describeError).
-    'error message code sqlState constraint table statement lanes stack doing',
+    'error message code sqlState constraint table statement lanes stack cause doing repeated',
     // Of a batch.
     'batchId settled held blocked transactions errors readMs planMs commitMs',
     // Of a request.
