@@ -5,11 +5,11 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 // Workspace packages are loaded from their TypeScript sources, through the export condition `source`: no build is needed.
 const conditions = ['source', 'node'];
 
-/** Files that take a minute or more begin first, so that none is left to run alone at the end. */
+/** Files that take longest begin first, so that none is left to run alone at the end. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const isLong = ({ moduleId }: TestSpecification): boolean =>
-      /\/test\/(?:chaos|simulation|browser)\//.test(moduleId);
+      /\/test\/(?:chaos|simulation|browser|spec\/(?:database-failure|dev|silence))\b/.test(moduleId);
     return (await super.sort(files)).sort((one, other) => Number(isLong(other)) - Number(isLong(one)));
   }
 }

@@ -120,8 +120,10 @@ select write_id, awaited_id, failure from sluice.awaited where write_id = any($1
 -- name: findAwaitedWrites
 -- Which of these blocked writes are awaited themselves: only those can be part of a cycle.
 select i.write_id
-from sluice.intake i
-where i.write_id = any($1::uuid[]) and i.blocked_at is not null
+from unnest($1::uuid[]) as w (write_id)
+cross join lateral (
+  select write_id, referential_id, superclass_id, blocked_at from sluice.intake where write_id = w.write_id offset 0) i
+where i.blocked_at is not null
   and exists (select from sluice.awaited a where a.awaited_id in (i.referential_id, i.superclass_id, i.write_id) offset 0);
 
 -- name: readEdges

@@ -1,6 +1,7 @@
 // The check is checked: a sound run passes, and each kind of violation, planted by hand, is told by its own word.
 
 import { describe, expect, test } from 'vitest';
+import { countOf } from '../support/breadth.ts';
 import { checkHistory } from './check-history.ts';
 import { generateRun } from './generated-history.ts';
 import type { Fail, HistoryEvent, Info, Invoke, Ok, OutcomeRow, Truth } from './history.ts';
@@ -434,7 +435,7 @@ describe('a check finds', () => {
 });
 
 /** A million are checked in some eight seconds, and take longer to make. */
-const operationsMax = Number(process.env['SLUICE_CHECK_OPERATIONS'] ?? 200_000);
+const operationsMax = countOf('SLUICE_CHECK_OPERATIONS', 20_000, 200_000);
 
 test('the cost of a check grows with the length of the run', () => {
   const lengths = [operationsMax / 10, operationsMax];

@@ -6,6 +6,7 @@
 
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { awaitStopRequest } from '../../packages/cli/src/process/stop-request.ts';
 import { addReports } from './add-reports.ts';
 import { runChaos, type ChaosReport } from './chaos.ts';
 import { faultProfiles, parseWeights, type FaultProfile, type FaultWeights } from './fault-weights.ts';
@@ -61,14 +62,8 @@ function weightsOf(): FaultWeights {
   }
 }
 
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    // The second time at once: what was started ends with us.
-    if (stop.signal.aborted) process.exit(130);
-    stop.abort();
-  });
-}
+// The second time at once: what was started ends with us.
+const stop = awaitStopRequest();
 
 const say = (sentence: string): void => {
   if (!values.json) console.error(sentence);

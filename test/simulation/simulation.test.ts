@@ -1,12 +1,13 @@
-// The product's own code over a simulated PostgreSQL, network and clock: five hundred small deployments, each with faults of
+// The product's own code over a simulated PostgreSQL, network and clock: many small deployments, each with faults of
 // its own. A seed that fails says so, and fails again alone:
 //   node --conditions=source --import tsx test/simulation/replay.ts SEED
 
 import { expect, test } from 'vitest';
+import { countOf } from '../support/breadth.ts';
 import { runSeeds } from './run-seeds.ts';
 
 const from = Number(process.env['SLUICE_SIMULATION_SEED'] ?? 1);
-const seeds = Number(process.env['SLUICE_SIMULATION_SEEDS'] ?? 500);
+const seeds = countOf('SLUICE_SIMULATION_SEEDS', 50, 500);
 
 test(
   'no seed loses, doubles, reorders or forgets a write',

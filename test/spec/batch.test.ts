@@ -4,15 +4,18 @@ import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { WriteRequest } from '@sluice/client';
 import type { Outcome } from '@sluice/protocol';
+import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { enrolment, fresh, friend, startWorld, untilShared, upsert, type World } from '../support/world.ts';
 
 const everyLane = Array.from({ length: 16 }, (_, lane) => lane);
 
-describe.each([
-  { name: 'a batch', notifications: true },
-  { name: 'a batch, without notifications', notifications: false },
-])('$name', ({ notifications }) => {
+describe.each(
+  firstOrAll([
+    { name: 'a batch', notifications: true },
+    { name: 'a batch, without notifications', notifications: false },
+  ]),
+)('$name', ({ notifications }) => {
   const database = useDatabase();
 
   interface BatchWorld extends World {

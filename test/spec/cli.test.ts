@@ -69,31 +69,51 @@ describe('sluice roles', () => {
         }
       });
       const settings = { DATABASE_URL: url, SLUICE_ROLE_PREFIX: prefix };
+      // In a URL, most of these signs would have to be encoded.
       const passwords = {
-        SLUICE_API_PASSWORD: 'a password of api',
+        SLUICE_API_PASSWORD: `p#a@s:s/w?o%r&d=$'"\\ `,
+        SLUICE_OPS_PASSWORD: `o#p@e:r/a?t%41o&r=$&$1`,
         SLUICE_MIGRATE_PASSWORD: 'another of migrate',
       };
       expect((await run(['roles'], { ...settings, ...passwords })).last).toEqual({
         roles: ['api', 'writer', 'ops', 'migrate'].map((kind) => `${prefix}_${kind}`),
-        passwordsSet: ['api', 'migrate'],
+        passwordsSet: ['api', 'ops', 'migrate'],
       });
-      const as = (kind: string, password: string): string => {
-        const login = new URL(url);
-        login.username = `${prefix}_${kind}`;
-        login.password = password;
-        return login.href;
-      };
-      const owner = { ...settings, DATABASE_URL: as('migrate', passwords.SLUICE_MIGRATE_PASSWORD) };
+      const { hostname, port } = new URL(url);
+      const as = (kind: string, password: string) => ({
+        PGHOST: hostname,
+        PGPORT: port,
+        PGDATABASE: name,
+        PGUSER: `${prefix}_${kind}`,
+        PGPASSWORD: password,
+      });
+      const owner = { SLUICE_ROLE_PREFIX: prefix, ...as('migrate', passwords.SLUICE_MIGRATE_PASSWORD) };
       expect((await run(['migrate', '--roles'], owner)).code).toBe(0);
-      const api = { DATABASE_URL: as('api', passwords.SLUICE_API_PASSWORD) };
+      const api = as('api', passwords.SLUICE_API_PASSWORD);
       const forbidden = await run(['keys', 'create', '--client', 'a', '--scopes', 'read:*'], api);
       expect(forbidden).toMatchObject({ code: 2, last: { error: { code: 'configuration_invalid' } } });
       expect(forbidden.stderr).toContain('this role lacks a right');
       const { last } = await run(['roles', '--sql'], settings);
       expect(last['sql']).toContain(`set local sluice.role_prefix = '${prefix}';`);
-      expect((await run(['roles'], { ...settings, SLUICE_API_PASSWORD: 'short' })).stderr).not.toContain(
-        'short',
+      const refused = await run(['roles'], { ...settings, SLUICE_API_PASSWORD: 'short' });
+      expect(refused).toMatchObject({ code: 2, last: { error: { code: 'configuration_invalid' } } });
+      expect(refused.stderr).toBe(
+        'Cannot start as SLUICE_API_PASSWORD is not a password of 12 to 200 printable ASCII characters\n',
       );
+      const node = startSluice(['api', '--model', model, '--port', '0', '--log-level', 'error'], {
+        ...api,
+        SLUICE_OPERATOR_URL: `postgres://${prefix}_ops@${hostname}:${port}/${name}`,
+        SLUICE_OPERATOR_PASSWORD: passwords.SLUICE_OPS_PASSWORD,
+      });
+      const { url: nodeUrl } = await node.event('ready');
+      const paused = await fetch(`${String(nodeUrl)}/dashboard/pause`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"lanes":[0]}',
+      });
+      expect(paused.status).toBe(200);
+      node.kill('SIGTERM');
+      expect((await node.ended).code).toBe(0);
     },
   );
 });

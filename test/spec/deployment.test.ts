@@ -1,6 +1,6 @@
 // The files that a deployment is made of say what the command line takes and the processes tell, so that neither drifts.
 
-import { createProgram, readSettings, settingsOf } from '@sluice/cli';
+import { createProgram, operatorUrlOf, readSettings, settingsOf } from '@sluice/cli';
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -23,7 +23,14 @@ const kubernetes = readKubernetes('deploy/kubernetes/sluice.yaml');
 const unitFiles = readdirSync(fileURLToPath(new URL('../../deploy/systemd', import.meta.url)))
   .filter((name) => name.endsWith('.service'))
   .map((name) => ({ name, unit: parseUnit(readText(`deploy/systemd/${name}`)) }));
-const environmentFile = parseEnvironmentFile(readText('deploy/systemd/sluice.env'));
+/** What the files of a unit set, of which the later ones win. */
+const environmentOf = (files: readonly string[]): Record<string, string> =>
+  Object.assign(
+    {},
+    ...files.map((file) =>
+      parseEnvironmentFile(readText(file.replace(/^\/etc\/sluice\//, 'deploy/systemd/'))),
+    ),
+  ) as Record<string, string>;
 
 /** The command of these arguments and what it was told; throws for what it does not take. */
 function parseCommand(args: readonly string[]) {
@@ -42,11 +49,17 @@ function parseCommand(args: readonly string[]) {
   return command;
 }
 
-const allVariables = new Set(
-  createProgram()
+const allVariables = new Set([
+  // The driver's own, in place of a URL.
+  'PGHOST',
+  'PGPORT',
+  'PGUSER',
+  'PGPASSWORD',
+  'PGDATABASE',
+  ...createProgram()
     .commands.flatMap((command) => [command, ...command.commands])
     .flatMap((command) => Object.values(settingsOf(command)).flatMap(({ variables = [] }) => variables)),
-);
+]);
 
 /** Why the command line would not take it; null: each setting has a known name and a value of its form. */
 function faultOf({ args, environment }: Start): string | null {
@@ -62,7 +75,8 @@ function faultOf({ args, environment }: Start): string | null {
 const unitStarts = unitFiles.flatMap(({ name, unit }) =>
   (unit['Service']?.['ExecStart'] ?? []).map((line) => {
     const [, args = ''] = /^\/usr\/bin\/node packages\/cli\/bin\/sluice\.js (.*)$/.exec(line) ?? [];
-    return { place: name, args: args.replaceAll('%i', '8080').split(' '), environment: environmentFile };
+    const environment = environmentOf(unit['Service']?.['EnvironmentFile'] ?? []);
+    return { place: name, args: args.replaceAll('%i', '8080').split(' '), environment };
   }),
 );
 const inImage = [...composeStarts(compose), ...kubernetesStarts(kubernetes)].map((start) => ({
@@ -87,9 +101,31 @@ describe('a process that a file of the deployment starts', () => {
       'writer',
       'writer',
     ]);
-    expect(commands(kubernetesStarts(kubernetes))).toEqual(['api', 'migrate', 'writer']);
+    expect(commands(kubernetesStarts(kubernetes))).toEqual(['api', 'migrate', 'roles', 'writer']);
     expect(commands(unitStarts)).toEqual(['api', 'migrate', 'writer']);
     expect(Object.keys(imageEnvironment())).toContain('SLUICE_METRICS_PORT');
+  });
+
+  test.each([...inImage, ...unitStarts])('logs in as its own role: $place', ({ args, environment }) => {
+    const [command = ''] = args;
+    const logins: Record<string, string> = {
+      api: 'sluice_api sluice-api.username',
+      writer: 'sluice_writer sluice-writer.username',
+      status: 'sluice_ops',
+      roles: 'postgres sluice-superuser.username',
+      // In compose it makes the schema before there are roles.
+      migrate: 'postgres sluice_migrate sluice-migrate.username',
+    };
+    expect(logins[command]?.split(' ')).toContain(environment['PGUSER']);
+    expect(environment['PGPASSWORD']).toBeDefined();
+    // Signs that a URL has a meaning for may be in any password.
+    expect(Object.values(environment).filter((value) => /:\/\/[^/]*:[^/]*@/.test(value))).toEqual([]);
+    const operator = operatorUrlOf({
+      operatorUrl: environment['SLUICE_OPERATOR_URL'],
+      operatorPassword: environment['SLUICE_OPERATOR_PASSWORD'],
+    });
+    const operatorOfNodes = expect.stringMatching(/^postgres:\/\/sluice_ops:.+@.+\/\w+$/) as string;
+    expect(operator).toEqual(command === 'api' ? operatorOfNodes : undefined);
   });
 
   test('is refused with an option or a variable that nobody knows', () => {
@@ -106,6 +142,19 @@ describe('a process that a file of the deployment starts', () => {
   });
 });
 
+const { stopTimeoutMs } = readSettings(settingsOf(parseCommand(['writer'])), {}, { SLUICE_MODEL: 'a' }) as {
+  stopTimeoutMs: number;
+};
+
+describe('the image', () => {
+  test('holds what a release holds, and nothing else', () => {
+    const copied = readText('deploy/Dockerfile')
+      .split('\n')
+      .filter((line) => line.startsWith('COPY --from'));
+    expect(copied).toEqual(['COPY --from=build /release ./']);
+  });
+});
+
 describe('docker-compose.yml', () => {
   test('mounts files that exist, and names volumes and services that it has', () => {
     const services = Object.values(compose.services);
@@ -115,7 +164,9 @@ describe('docker-compose.yml', () => {
     const files = sources.filter((source) => source.startsWith('.'));
     expect(files.filter((file) => !existsSync(file))).toEqual([]);
     expect(sources.filter((source) => !files.includes(source) && !(source in compose.volumes))).toEqual([]);
-    const awaited = services.flatMap(({ depends_on = {} }) => Object.keys(depends_on));
+    const awaited = services.flatMap(({ depends_on = {} }) =>
+      Array.isArray(depends_on) ? depends_on : Object.keys(depends_on),
+    );
     expect(awaited.filter((name) => !(name in compose.services))).toEqual([]);
   });
 
@@ -123,7 +174,7 @@ describe('docker-compose.yml', () => {
     const names = Object.keys(compose.services);
     const nodes = names.filter((name) => name.startsWith('api-'));
     const writers = names.filter((name) => name.startsWith('writer-'));
-    const proxied = [...readText('deploy/nginx/nginx.conf').matchAll(/^ +server ([\w-]+):8080 /gm)];
+    const proxied = [...readText('deploy/nginx/nginx.conf').matchAll(/^ +server ([\w-]+):8080 resolve /gm)];
     expect(proxied.map(([, name]) => name)).toEqual(nodes);
     const { scrape_configs, rule_files } = readYaml('deploy/prometheus/prometheus.yml') as {
       rule_files: string[];
@@ -137,6 +188,22 @@ describe('docker-compose.yml', () => {
     for (const file of rule_files) expect(existsSync(`deploy/prometheus/${file}`)).toBe(true);
   });
 
+  test('runs what is to run once no more than once, however it ends', () => {
+    const restarts = ['migrate', 'roles', 'operator'].map((name) => compose.services[name]?.restart);
+    expect(restarts).toEqual(['no', 'no', 'no']);
+  });
+
+  test('has an operator who looks at a deployment and starts nothing of it', () => {
+    expect(compose.services['operator']?.depends_on).toEqual({});
+  });
+
+  test('has a proxy that waits for no node, and nodes and writers that may finish', () => {
+    expect(compose.services['proxy']?.depends_on).toEqual(['api-1', 'api-2', 'api-3']);
+    const graces = Object.values(compose.services).flatMap(({ stop_grace_period: grace }) => grace ?? []);
+    expect(graces.length).toBeGreaterThan(4);
+    for (const grace of graces) expect(Number.parseInt(grace, 10) * 1000).toBeGreaterThan(stopTimeoutMs);
+  });
+
   test('keeps what observes apart, in a profile', () => {
     const observing = Object.entries(compose.services).filter(([, { profiles }]) =>
       profiles?.includes('observability'),
@@ -146,6 +213,14 @@ describe('docker-compose.yml', () => {
 });
 
 describe('nginx.conf', () => {
+  test('finds nodes by their names while it runs, with a version that can', () => {
+    const text = readText('deploy/nginx/nginx.conf');
+    expect(text).toMatch(/^ +resolver 127\.0\.0\.11 valid=\ds/m);
+    expect(text).toMatch(/^ +zone sluice /m);
+    const [, major, minor] = /^nginx:(\d+)\.(\d+)/.exec(compose.services['proxy']?.image ?? '') ?? [];
+    expect(Number(major) * 100 + Number(minor)).toBeGreaterThan(127);
+  });
+
   test('closes what it opens, and ends each directive', () => {
     const lines = readText('deploy/nginx/nginx.conf')
       .split('\n')
@@ -165,17 +240,37 @@ describe('a unit file', () => {
   test.each(unitFiles)('says what it is, what it runs, and lets it finish: $name', ({ unit }) => {
     expect(Object.keys(unit)).toEqual(['Unit', 'Service', 'Install']);
     expect(unit['Unit']?.['Description']).toHaveLength(1);
-    expect(unit['Service']?.['EnvironmentFile']).toEqual(['/etc/sluice/sluice.env']);
-    const { stopTimeoutMs } = readSettings(settingsOf(parseCommand(['writer'])), {}, { SLUICE_MODEL: 'a' });
+    const [common, own] = unit['Service']?.['EnvironmentFile'] ?? [];
+    expect(common).toBe('/etc/sluice/sluice.env');
+    expect(own).toMatch(/^\/etc\/sluice\/(api|writer|migrate)\.env$/);
     const isService = unit['Service']?.['Type'] === undefined;
     const patience = isService ? Number(unit['Service']?.['TimeoutStopSec']) * 1000 : Infinity;
-    expect(patience).toBeGreaterThan(stopTimeoutMs as number);
+    expect(patience).toBeGreaterThan(stopTimeoutMs);
+  });
+
+  test.each(unitFiles)('tries again for as long as the database is away: $name', ({ name, unit }) => {
+    expect(unit['Unit']).toMatchObject({ StartLimitIntervalSec: ['0'] });
+    // What a failed migration would end for good.
+    expect(Object.keys(unit['Unit'] ?? {})).not.toContain('Requires');
+    const [order = ''] = unit['Unit']?.['After'] ?? [];
+    const [wants = ''] = unit['Unit']?.['Wants'] ?? [];
+    const isMigration = name === 'sluice-migrate.service';
+    for (const list of isMigration ? [] : [order, wants]) expect(list).toContain('sluice-migrate.service');
+    expect(unit['Service']?.['Restart']).toEqual([isMigration ? 'on-failure' : 'always']);
+    // Exit code of a wrong setting.
+    expect(unit['Service']?.['RestartPreventExitStatus']).toEqual(['2']);
+  });
+
+  test.each(unitFiles)('may ask for the addresses of its machine: $name', ({ unit }) => {
+    const [families = ''] = unit['Service']?.['RestrictAddressFamilies'] ?? [];
+    expect(families.split(' ')).toEqual(['AF_INET', 'AF_INET6', 'AF_UNIX', 'AF_NETLINK']);
   });
 });
 
 describe('the Kubernetes example', () => {
+  const deployments = kubernetes.filter(({ kind }) => kind === 'Deployment');
+
   test('selects the pods that it makes, through ports that they have', () => {
-    const deployments = kubernetes.filter(({ kind }) => kind === 'Deployment');
     expect(deployments.map(({ metadata }) => metadata.name)).toEqual(['sluice-api', 'sluice-writer']);
     for (const { spec } of deployments) {
       expect(spec?.selector?.matchLabels).toEqual(spec?.template?.metadata?.labels);
@@ -185,6 +280,30 @@ describe('the Kubernetes example', () => {
         containerPort: Number(imageEnvironment()['SLUICE_METRICS_PORT']),
       });
     }
+  });
+
+  test('has nodes that stay in the service while the database is away, and writers that are awaited', () => {
+    const probes = deployments.flatMap(({ spec }) => spec?.template?.spec.containers ?? []);
+    expect(probes.map(({ readinessProbe }) => readinessProbe?.httpGet)).toEqual([
+      { path: '/healthz', port: 'http' },
+      { path: '/healthz', port: 'metrics' },
+    ]);
+    expect(probes.map(({ livenessProbe }) => livenessProbe?.httpGet.path)).toEqual(['/healthz', '/healthz']);
+  });
+
+  test('lets clients go before a node stops, and each process finish', () => {
+    const [api, writer] = deployments.map(({ spec }) => spec?.template?.spec);
+    const [, leaveSeconds] = api?.containers[0]?.lifecycle?.preStop.exec.command ?? [];
+    expect(Number(leaveSeconds)).toBeGreaterThan(0);
+    const graceMs = (spec = api): number => (spec?.terminationGracePeriodSeconds ?? 0) * 1000;
+    expect(graceMs()).toBeGreaterThan(Number(leaveSeconds) * 1000 + stopTimeoutMs);
+    expect(graceMs(writer)).toBeGreaterThan(stopTimeoutMs);
+  });
+
+  test('names the image of this version', () => {
+    const containers = kubernetes.flatMap(({ spec }) => spec?.template?.spec.containers ?? []);
+    const { version } = JSON.parse(readText('package.json')) as { version: string };
+    expect(containers.map(({ image }) => image)).toEqual(containers.map(() => `sluice:${version}`));
   });
 });
 

@@ -1,12 +1,14 @@
 // `sluice dev`: one command starts everything, loads a district, and leaves nothing behind however it ends.
 
+import { spawn } from 'node:child_process';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { createDataDir, isAlive, processesOf, startSluice } from '../support/sluice.ts';
+import { createDataDir, isAlive, processesOf, startSluice, type JsonLine } from '../support/sluice.ts';
 
 const timeoutMs = 120_000;
 const small = ['--students', '10', '--port', '0'];
@@ -75,6 +77,22 @@ describe('sluice dev', () => {
       const killed = startSluice(['dev', '--no-load', '--data-dir', dataDir, '--port', '0']);
       const processes = await processesOf(await killed.event('started'), dataDir);
       killed.kill('SIGKILL');
+      await eventually(() => expect(processes.filter(isAlive)).toEqual([]), { timeoutMs: 20_000 });
+    },
+  );
+
+  test(
+    'leaves no process behind when the npm that runs it is told to end',
+    { timeout: timeoutMs },
+    async () => {
+      const dataDir = await createDataDir();
+      const args = ['start', '--silent', '--', '--no-load', '--json', '--data-dir', dataDir, '--port', '0'];
+      const npm = spawn('npm', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+      onTestFinished(() => void npm.kill('SIGKILL'));
+      const [line] = (await once(createInterface(npm.stdout), 'line')) as [string];
+      const processes = await processesOf(JSON.parse(line) as JsonLine, dataDir);
+      expect(processes.filter(isAlive)).toEqual(processes);
+      npm.kill('SIGTERM');
       await eventually(() => expect(processes.filter(isAlive)).toEqual([]), { timeoutMs: 20_000 });
     },
   );

@@ -7,7 +7,8 @@ import { createApi } from '@sluice/api';
 import { createClient } from '@sluice/client';
 import { contentHash, idOfIdentity, parseModel, readModel, type Model } from '@sluice/model';
 import { describe, expect, test } from 'vitest';
-import { isEdFiAbsent, modes, schemaFile, useEdFi, type Body } from '../support/edfi.ts';
+import { modes } from '../support/breadth.ts';
+import { isEdFiAbsent, schemaFile, useEdFi, type Body } from '../support/edfi.ts';
 import { sql } from '../support/sql.ts';
 
 interface Step {

@@ -1,15 +1,8 @@
 // Given a node that speaks Ed-Fi: lists of a resource, by page and by field.
 
 import { beforeAll, describe, expect, test } from 'vitest';
-import {
-  badRequest,
-  invalid,
-  isEdFiAbsent,
-  modes,
-  useEdFi,
-  type Body,
-  type EdFiAnswer,
-} from '../support/edfi.ts';
+import { modes } from '../support/breadth.ts';
+import { badRequest, invalid, isEdFiAbsent, useEdFi, type Body, type EdFiAnswer } from '../support/edfi.ts';
 
 const list = (answer: EdFiAnswer): Body[] => answer.body as unknown as Body[];
 

@@ -1,7 +1,8 @@
 // Given a node that speaks Ed-Fi: documents that refer to documents, and identities that meet or change.
 
 import { describe, expect, test } from 'vitest';
-import { isEdFiAbsent, modes, problem, told, useEdFi, type Body } from '../support/edfi.ts';
+import { modes } from '../support/breadth.ts';
+import { isEdFiAbsent, problem, told, useEdFi, type Body } from '../support/edfi.ts';
 
 const unresolved = (names: string): Body =>
   problem(

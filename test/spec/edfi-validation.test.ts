@@ -1,7 +1,8 @@
 // Given a node that speaks Ed-Fi: which contents of a document it takes, changes on the way, or refuses, and how it says so.
 
 import { describe, expect, test } from 'vitest';
-import { invalid, isEdFiAbsent, modes, told, useEdFi } from '../support/edfi.ts';
+import { modes } from '../support/breadth.ts';
+import { invalid, isEdFiAbsent, told, useEdFi } from '../support/edfi.ts';
 
 describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) => {
   const edfi = useEdFi(mode);

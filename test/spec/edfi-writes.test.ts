@@ -1,7 +1,8 @@
 // Given a node that speaks Ed-Fi: what a client is told of its writes and reads of single documents.
 
 import { describe, expect, test } from 'vitest';
-import { badRequest, invalid, isEdFiAbsent, modes, problem, told, useEdFi } from '../support/edfi.ts';
+import { modes } from '../support/breadth.ts';
+import { badRequest, invalid, isEdFiAbsent, problem, told, useEdFi } from '../support/edfi.ts';
 
 const nobody = '01998a4e-0000-7000-8000-000000000001';
 const notFound = problem(404, 'not-found', 'Not Found', 'The specified data could not be found.');

@@ -2,9 +2,10 @@
 
 import { createClient, type SluiceClient } from '@sluice/client';
 import { parseModel } from '@sluice/model';
-import { modes, type Mode, type Outcome } from '@sluice/protocol';
+import { type Mode, type Outcome } from '@sluice/protocol';
 import { createWriter } from '@sluice/writer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { modes } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { execute, nodeUrl } from '../support/postgres.ts';
 

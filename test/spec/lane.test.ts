@@ -3,15 +3,18 @@
 import { DeposedError, intakeOrigin, settleBatch, settleOptions } from '@sluice/batch';
 import { Session } from '@sluice/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { model } from '../support/model.ts';
 import { fresh, laneOfWrite, startWorld, untilShared, upsert, type World } from '../support/world.ts';
 
-describe.each([
-  { name: 'a lane', notifications: true },
-  { name: 'a lane, without notifications', notifications: false },
-])('$name', ({ notifications }) => {
+describe.each(
+  firstOrAll([
+    { name: 'a lane', notifications: true },
+    { name: 'a lane, without notifications', notifications: false },
+  ]),
+)('$name', ({ notifications }) => {
   const database = useDatabase();
   const setup = (writers: number): Promise<World> =>
     startWorld(database.url, { writers, client: { notifications }, writer: { notifications } });

@@ -1,6 +1,7 @@
 // A load outlives the processes it goes through: each document is accepted once, whoever dies.
 
 import { describe, expect, test } from 'vitest';
+import { isWide } from '../support/breadth.ts';
 import { eventually } from '../support/eventually.ts';
 import { execute } from '../support/postgres.ts';
 import { createDataDir, startSluice } from '../support/sluice.ts';
@@ -11,7 +12,7 @@ interface Process {
 }
 
 describe('a load', () => {
-  test(
+  test.runIf(isWide)(
     'survives the death of a node and of a writer, and nothing is doubled',
     { timeout: 120_000 },
     async () => {

@@ -3,8 +3,9 @@
 
 import type { SluiceClient, WriteRequest } from '@sluice/client';
 import { parseModel } from '@sluice/model';
-import { modes, SluiceError, type Mode, type Outcome } from '@sluice/protocol';
+import { SluiceError, type Mode, type Outcome } from '@sluice/protocol';
 import { describe, expect, test } from 'vitest';
+import { modes } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { fresh, startWorld, type World } from '../support/world.ts';
 

@@ -12,6 +12,7 @@ import {
 import { defaults } from '@sluice/protocol';
 import { Database } from '@sluice/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { openConnection } from '../support/sql.ts';
@@ -30,11 +31,13 @@ import {
 const actor = 'a test';
 const allLanes = Array.from({ length: defaults.lanes }, (_, lane) => lane);
 
-describe.each([
-  { name: 'a paused lane', notifications: true, ownership: 'lock' as const },
-  { name: 'a paused lane, without notifications', notifications: false, ownership: 'lock' as const },
-  { name: 'a paused lane that is led by a lease', notifications: true, ownership: 'lease' as const },
-])('$name', ({ notifications, ownership }) => {
+describe.each(
+  firstOrAll([
+    { name: 'a paused lane', notifications: true, ownership: 'lock' as const },
+    { name: 'a paused lane, without notifications', notifications: false, ownership: 'lock' as const },
+    { name: 'a paused lane that is led by a lease', notifications: true, ownership: 'lease' as const },
+  ]),
+)('$name', ({ notifications, ownership }) => {
   const database = useDatabase();
 
   async function setup(options: WorldOptions = {}): Promise<{ world: World; operator: Database }> {

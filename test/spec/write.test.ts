@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { WriteRequest } from '@sluice/client';
+import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { resource } from '../support/model.ts';
@@ -17,10 +18,12 @@ import {
   type WorldOptions,
 } from '../support/world.ts';
 
-describe.each([
-  { name: 'a write', notifications: true },
-  { name: 'a write, without notifications', notifications: false },
-])('$name', ({ notifications }) => {
+describe.each(
+  firstOrAll([
+    { name: 'a write', notifications: true },
+    { name: 'a write, without notifications', notifications: false },
+  ]),
+)('$name', ({ notifications }) => {
   const database = useDatabase();
   const setup = (options: WorldOptions = {}): Promise<World> =>
     startWorld(database.url, {

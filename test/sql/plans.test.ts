@@ -6,6 +6,7 @@
 import { queries, Session } from '@sluice/store';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
+import { explainGeneric } from '../support/explain.ts';
 
 const database = useDatabase();
 let session: Session;
@@ -39,8 +40,7 @@ test('statements on the way of a write look for the rows they want, however empt
   let planned = 0;
   for (const { name, text, file } of queries.values()) {
     if (!/^(commit|facts|intake|blocked|lane|outcome)\b/.test(file) || name in excused) continue;
-    const rows = await session.query(`explain (generic_plan, format json) ${text}`);
-    const [{ Plan: plan }] = rows[0]!['QUERY PLAN'] as [{ Plan: PlanNode }];
+    const plan = (await explainGeneric((explained) => session.query(explained), text)) as PlanNode;
     planned += 1;
     for (const node of nodesOf(plan)) if (isScanOfAll(node)) scans.push(`${name}: ${node['Index Name']}`);
   }

@@ -5,12 +5,20 @@ import { sqlFolder } from '@sluice/store';
 import { expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { describeSchema } from '../support/describe-schema.ts';
+import { execute } from '../support/postgres.ts';
 
 const database = useDatabase();
 const file = `${sqlFolder}schema.sql`;
 const head = `-- The whole schema, as the migrations leave it. Written by UPDATE_SCHEMA=1 npx vitest run test/sql; do not edit.\n\n`;
 
-test('the snapshot of the schema is what the migrations make (UPDATE_SCHEMA=1 writes it anew)', async () => {
+test('the snapshot of the schema is what the migrations make (UPDATE_SCHEMA=1 writes it anew)', async ({
+  skip,
+}) => {
+  const [{ version }] = (await execute(
+    database.url,
+    `select current_setting('server_version_num')::int / 10000 as version`,
+  )) as [{ version: number }];
+  if (version < 16) skip('PostgreSQL 15 prints the same views with fewer prefixes');
   const schema = head + (await describeSchema(database.url));
   if (process.env['UPDATE_SCHEMA'] === '1') writeFileSync(file, schema);
   expect(readFileSync(file, 'utf8')).toBe(schema);

@@ -25,8 +25,10 @@ interface Service {
   command?: string[];
   environment?: Record<string, string>;
   volumes?: string[];
-  depends_on?: Record<string, unknown>;
+  depends_on?: Record<string, unknown> | string[];
   profiles?: string[];
+  restart?: string;
+  stop_grace_period?: string;
 }
 
 export interface Compose {
@@ -66,14 +68,22 @@ export interface KubernetesObject {
     selector?: { matchLabels?: Record<string, string> } & Record<string, unknown>;
     template?: {
       metadata?: { labels?: Record<string, string> };
-      spec: { containers: Container[] };
+      spec: { containers: Container[]; terminationGracePeriodSeconds?: number };
     };
   };
 }
 
+interface Probe {
+  httpGet: { path: string; port: string };
+}
+
 interface Container {
+  image: string;
   args: string[];
-  env?: { name: string; value?: string }[];
+  readinessProbe?: Probe;
+  livenessProbe?: Probe;
+  lifecycle?: { preStop: { exec: { command: string[] } } };
+  env?: { name: string; value?: string; valueFrom?: { secretKeyRef: { name: string; key: string } } }[];
   envFrom?: { configMapRef: { name: string } }[];
   ports?: { name: string; containerPort: number }[];
 }
@@ -97,8 +107,13 @@ export function kubernetesStarts(objects: readonly KubernetesObject[]): Start[] 
       args,
       environment: {
         ...Object.assign({}, ...envFrom.map(({ configMapRef }) => maps.get(configMapRef.name) ?? {})),
-        // A secret's value is not in the file.
-        ...Object.fromEntries(env.map(({ name, value }) => [name, value ?? 'postgres://secret'])),
+        // A secret's value is not in the file; its name is.
+        ...Object.fromEntries(
+          env.map(({ name, value, valueFrom }) => [
+            name,
+            value ?? `${valueFrom?.secretKeyRef.name}.${valueFrom?.secretKeyRef.key}`,
+          ]),
+        ),
       },
     })),
   );
@@ -119,9 +134,12 @@ export function parseUnit(text: string): Record<string, Record<string, string[]>
   return unit;
 }
 
+/** Values as they stand, or in single quotes. */
 export function parseEnvironmentFile(text: string): Record<string, string> {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return Object.fromEntries(lines.map((line) => /^(\w+)=(.*)$/.exec(line)!.slice(1) as [string, string]));
+  return Object.fromEntries(
+    lines.map((line) => /^(\w+)='?(.*?)'?$/.exec(line)!.slice(1) as [string, string]),
+  );
 }
 
 /** The command lines of `sluice` that a text tells, without what would continue them. */

@@ -195,8 +195,6 @@ export function useEdFi(mode: Mode, options: EdFiOptions = {}): EdFiNode {
   return node;
 }
 
-export const modes: readonly Mode[] = ['direct', 'local', 'coordinated'];
-
 /** Members that every problem has. */
 export function problem(status: number, type: string, title: string, detail: string, more: Body = {}): Body {
   return {

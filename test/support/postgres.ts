@@ -1,4 +1,4 @@
-// Finds a PostgreSQL for the whole run: the one DATABASE_URL names, else a container if an engine answers, else the
+// Finds a PostgreSQL for the whole run: the one DATABASE_URL names, else a container if an engine can start one, else the
 // embedded one. Then migrates one template, from which each test file clones its database.
 
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -27,6 +27,8 @@ interface Server {
 }
 
 const ENGINE_TIMEOUT_MS = 3_000;
+/** The image may have to come from a registry. */
+const CONTAINER_TIMEOUT_MS = 180_000;
 
 export default async function provide(project: TestProject): Promise<() => Promise<void>> {
   const server = await findServer();
@@ -58,10 +60,18 @@ async function createTemplate(url: string, template: string): Promise<void> {
   await execute(url, `alter database ${template} with allow_connections false`);
 }
 
-async function findServer(): Promise<Server> {
+export async function findServer(): Promise<Server> {
   const url = process.env['DATABASE_URL'];
   if (url) return { url, stop: async () => {} };
-  return (await engineAnswers()) ? startContainer() : startEmbedded();
+  // A version that is asked for is an embedded one.
+  if (process.env['SLUICE_POSTGRES'] !== undefined || !(await engineAnswers())) return startEmbedded();
+  try {
+    return await startContainer();
+  } catch (error) {
+    const { message } = error as Error;
+    console.error(`Tests use the embedded PostgreSQL: the container engine cannot start one: ${message}`);
+    return startEmbedded();
+  }
 }
 
 async function engineAnswers(): Promise<boolean> {
@@ -75,15 +85,24 @@ async function engineAnswers(): Promise<boolean> {
 
 async function startContainer(): Promise<Server> {
   const { PostgreSqlContainer } = await import('@testcontainers/postgresql');
-  const container = await new PostgreSqlContainer('postgres:18-alpine')
+  const starting = new PostgreSqlContainer('postgres:18-alpine')
     .withCommand(['postgres', '-c', 'max_connections=200', '-c', 'fsync=off'])
     .start();
+  const container = await Promise.race([starting, delay(CONTAINER_TIMEOUT_MS, undefined, { ref: false })]);
+  if (container === undefined) {
+    starting.then((late) => late.stop()).catch(() => undefined);
+    throw new Error(`it has not started within ${CONTAINER_TIMEOUT_MS / 1000} s`);
+  }
   return { url: container.getConnectionUri(), stop: async () => void (await container.stop()) };
 }
 
 async function startEmbedded(): Promise<Server> {
   const dataDir = await mkdtemp(join(tmpdir(), 'sluice-test-'));
-  const server = await startEmbeddedPostgres({ dataDir, settings: { fsync: 'off' } });
+  const server = await startEmbeddedPostgres({
+    dataDir,
+    settings: { fsync: 'off' },
+    major: Number(process.env['SLUICE_POSTGRES'] ?? 18),
+  });
   return {
     url: server.url,
     async stop(kept) {

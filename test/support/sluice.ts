@@ -23,13 +23,15 @@ export interface RunningSluice {
 /**
  * Starts `sluice … --json`, with no other settings than these.
  * @param atEnd Takes what kills it. @default at the end of the test
+ * @param program What runs. @default this checkout's
  */
 export function startSluice(
   args: readonly string[],
   settings: Readonly<Record<string, string>> = {},
   atEnd: (kill: () => void) => void = onTestFinished,
+  program = sluiceProgram,
 ): RunningSluice {
-  const child = spawn(process.execPath, [sluiceProgram, ...args, '--json'], {
+  const child = spawn(process.execPath, [program, ...args, '--json'], {
     env: environmentWith(settings),
     stdio: ['ignore', 'pipe', 'pipe'],
   });

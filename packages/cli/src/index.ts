@@ -1,6 +1,7 @@
 /** The load, the generated district and the command line itself, for programs that want what the commands do. */
 export { createProgram } from './program.ts';
 export { settingsOf } from './commands/command.ts';
+export { operatorUrlOf } from './config/database-url.ts';
 export { readSettings } from './config/setting.ts';
 export { loggedFields } from './process/create-logger.ts';
 export { load, type LoadOptions, type LoadReport } from './load/load.ts';

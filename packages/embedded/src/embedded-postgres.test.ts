@@ -148,20 +148,29 @@ describe('an embedded PostgreSQL', () => {
     expect(await query(await start(), 'select 1')).toEqual([1]);
   });
 
-  test('is told to stop when its starter exits without stopping it', async () => {
+  test.each([
+    ['exits without stopping it', `throw new Error('uncaught');`],
+    ['is killed without a chance to stop it', `process.kill(process.pid, 'SIGKILL');`],
+    ['is killed while the server starts', ''],
+  ])('is told to stop when its starter %s', async (_, end) => {
     const { dataDir } = await setup();
     const module = new URL('./embedded-postgres.ts', import.meta.url).href;
+    // Without an end of its own, the starter is killed as soon as the server has written its lock file.
     const script = `
+      import { watch } from 'node:fs';
       import { startEmbeddedPostgres } from ${JSON.stringify(module)};
-      const server = await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, settings: ${JSON.stringify(settings)} });
-      console.log(server.pid);
-      throw new Error('uncaught');`;
-    const starter = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script]);
-    const output = starter.stdout.setEncoding('utf8').toArray();
-    await once(starter, 'close');
-    const pid = Number((await output).join(''));
-    expect(pid).toBeGreaterThan(0);
-    await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false);
+      const dataDir = ${JSON.stringify(dataDir)};
+      if (${JSON.stringify(end)} === '')
+        watch(dataDir + '/cluster', (_, name) => name === 'postmaster.pid' && process.kill(process.pid, 'SIGKILL'));
+      await startEmbeddedPostgres({ dataDir, settings: ${JSON.stringify(settings)} });
+      ${end}`;
+    const starter = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      stdio: 'ignore',
+    });
+    await once(starter, 'exit');
+    // Once by the server that made the cluster, once by this one.
+    const log = () => readFile(join(dataDir, 'postgres.log'), 'utf8');
+    await expect.poll(log, { timeout: 10_000 }).toMatch(/(database system is shut down[^]*){2}/);
   });
 
   test.runIf(process.getuid?.() === 0)('names the folder that the server may not enter', async () => {
@@ -174,11 +183,3 @@ describe('an embedded PostgreSQL', () => {
     );
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}

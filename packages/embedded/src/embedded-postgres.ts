@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { assertReachable, findAccount, type Account } from './account.ts';
 import { findBinaries } from './binaries.ts';
 import { openDataFolder, type DataFolder } from './data-folder.ts';
+import { startGuard } from './guard.ts';
 import { disownLockFile, findServer, isReady } from './lock-file.ts';
 import { choosePort, portTaken } from './port.ts';
 
@@ -23,6 +24,8 @@ export interface EmbeddedPostgresOptions {
   port?: number;
   /** Server settings by name, over our defaults: `{ fsync: 'off' }`. */
   settings?: Record<string, string>;
+  /** Major version, 15 to 18; those below 18 come with a checkout only. @default 18 */
+  major?: number;
   /** Called with a sentence on each step. The server's own messages go to `postgres.log` in the folder. */
   onLog?: (line: string) => void;
 }
@@ -56,12 +59,12 @@ const DEFAULT_SETTINGS = {
 const START_TIMEOUT_MS = 60_000;
 
 /**
- * Starts the server and waits until it accepts connections. It does not keep this process alive, and is told to stop
- * when this process exits; after a SIGKILL to this process it runs on.
+ * Starts the server and waits until it accepts connections. It does not keep this process alive. It is told to stop when
+ * this process exits, and by a guard when this process is killed.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const onLog = options.onLog ?? (() => {});
-  const [binaries, account] = await Promise.all([findBinaries(), findAccount()]);
+  const [binaries, account] = await Promise.all([findBinaries(options.major), findAccount()]);
   if (account) await assertReachable(binaries.postgres, account);
   const folder = await openDataFolder(options.dataDir, account, binaries, onLog);
   await assertFree(folder);
@@ -73,7 +76,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const settings = { ...DEFAULT_SETTINGS, ...options.settings, ...addressSettings(port) };
     const logStart = (await readFile(folder.log).catch(() => '')).length;
     const child = spawnServer(binaries.postgres, folder, account, settings);
-    const exited = once(child, 'exit').then(() => {});
+    const guard = startGuard({ pid: child.pid ?? 0, cluster: folder.cluster });
+    const exited = once(child, 'exit').then(() => guard.dismiss());
     if (await becomesReady(child, exited, folder.cluster, deadline)) {
       onLog(`PostgreSQL listens on 127.0.0.1:${port} (process ${child.pid}, log ${folder.log})`);
       return embeddedPostgres(child, exited, folder, port);

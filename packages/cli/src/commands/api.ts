@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import type { MetricsServer } from '@sluice/metrics';
 import { defaults, FailureLog, type OnOverload } from '@sluice/protocol';
 import * as z from 'zod';
-import { requireDatabaseUrl, withTls } from '../config/database-url.ts';
+import { operatorUrlOf, requireDatabaseUrl, withTls } from '../config/database-url.ts';
 import { blockedWritesMax, limitSettings, limitsOf } from '../config/limit-settings.ts';
 import { projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
@@ -24,6 +24,7 @@ import {
   modelFiles,
   notifications,
   numberSetting,
+  operatorPassword,
   operatorUrl,
   pollIntervalMs,
   port,
@@ -130,6 +131,7 @@ export const apiCommand = () =>
       ...databaseSettings,
       listenUrl,
       operatorUrl,
+      operatorPassword,
       modelFiles,
       referentialIdLayout,
       mode,
@@ -165,8 +167,7 @@ export const apiCommand = () =>
       const { lanes, mode, notifications, pollIntervalMs, waitMs, waitingWritesMax } = values;
       const url = requireDatabaseUrl(values);
       const { auth, close: closeAuth } = await openAuth(values, url);
-      const { operatorUrl: givenUrl } = values;
-      const operatorUrl = givenUrl === undefined ? url : withTls(givenUrl, values);
+      const operatorUrl = operatorUrlOf(values) ?? url;
       const tls = readTls(values);
       const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
       const [

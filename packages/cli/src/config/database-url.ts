@@ -17,6 +17,26 @@ export function requireDatabaseUrl(
   return withTls(values.databaseUrl ?? urlOfVariables(environment), values);
 }
 
+/**
+ * The database as the role of operators. PGPASSWORD is of another role, so the password is put into the URL.
+ * @throws {SluiceError} `configuration_invalid` if the password has no URL, or a second one
+ */
+export function operatorUrlOf(
+  values: DatabaseValues & { operatorUrl?: string | undefined; operatorPassword?: string | undefined },
+): string | undefined {
+  const { operatorUrl: url, operatorPassword: password } = values;
+  if (password === undefined) return url === undefined ? undefined : withTls(url, values);
+  // Of each of several servers.
+  const login = /(postgres(?:ql)?:\/\/[^@/:?]+)(?=@)/g;
+  if (url === undefined || !login.test(url)) {
+    throw new SluiceError(
+      'configuration_invalid',
+      'Cannot start as SLUICE_OPERATOR_PASSWORD needs SLUICE_OPERATOR_URL with a role and without a password',
+    );
+  }
+  return withTls(url.replace(login, `$1:${encodeURIComponent(password)}`), values);
+}
+
 /** Another URL of the same database, under the same TLS. */
 export function withTls(
   url: string,

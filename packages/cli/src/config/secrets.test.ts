@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { operatorUrlOf } from './database-url.ts';
 import { readSettings } from './setting.ts';
 import { databaseUrl, token } from './settings.ts';
 
@@ -38,4 +39,21 @@ test('secrets come from files named by a flag or a variable', () => {
   expect(() => readSettings(settings, { databaseUrlFile: join(folder, 'none') }, {})).toThrow(
     'Cannot start as --database-url-file names no file',
   );
+});
+
+test('a password of operators is put into each URL that has a role and none', () => {
+  const operatorPassword = 'p#a@s:s/$&';
+  const encoded = 'p%23a%40s%3As%2F%24%26';
+  expect(operatorUrlOf({ operatorPassword, operatorUrl: 'postgres://ops@a:1,b/db' })).toBe(
+    `postgres://ops:${encoded}@a:1,b/db`,
+  );
+  expect(operatorUrlOf({ operatorPassword, operatorUrl: 'postgres://ops@a/db,postgres://ops@b/db' })).toBe(
+    `postgres://ops:${encoded}@a/db,postgres://ops:${encoded}@b/db`,
+  );
+  expect(operatorUrlOf({ operatorUrl: url })).toBe(url);
+  for (const operatorUrl of [undefined, url, 'postgres://127.0.0.1/none']) {
+    expect(() => operatorUrlOf({ operatorPassword, operatorUrl })).toThrow(
+      'Cannot start as SLUICE_OPERATOR_PASSWORD needs SLUICE_OPERATOR_URL with a role and without a password',
+    );
+  }
 });

@@ -94,6 +94,16 @@ export const operatorUrl = setting<string | undefined>({
   file: { flags: '--operator-url-file <file>', variable: 'SLUICE_OPERATOR_URL_FILE' },
 });
 
+/** Where it is not in that URL, it needs no encoding. */
+export const operatorPassword = setting<string | undefined>({
+  variables: ['SLUICE_OPERATOR_PASSWORD'],
+  file: { flags: '--operator-password-file <file>', variable: 'SLUICE_OPERATOR_PASSWORD_FILE' },
+  description: 'password of the role in --operator-url, where the URL holds none',
+  form: 'a password',
+  schema: z.string().min(1),
+  isSecret: true,
+});
+
 export const listenUrl = setting<string | undefined>({
   flags: '--listen-url <url>',
   variables: ['SLUICE_LISTEN_URL'],

@@ -9,7 +9,6 @@ import type { Model } from '@sluice/model';
 import { SluiceError, type Mode } from '@sluice/protocol';
 import { agree, applyRoles, Database, migrate, roleKinds, roleName, type RoleKind } from '@sluice/store';
 import { openKeyStore } from '../keys/key-store.ts';
-import { startGuard, type Guard } from './guard.ts';
 import { portsOf } from './ports.ts';
 import { SupervisedProcess } from './supervised-process.ts';
 
@@ -47,7 +46,6 @@ export class Cluster {
   #token: string | null = null;
   /** Of all roles, of this start. */
   readonly #rolePassword = randomBytes(24).toString('base64url');
-  #guard: Guard | null = null;
   #starting: Promise<EmbeddedPostgres> | null = null;
   #stopped: Promise<void> | null = null;
 
@@ -86,7 +84,6 @@ export class Cluster {
     this.#assertWanted();
     this.#starting = startPostgres(dataDir, onEvent);
     this.#postgres = await this.#starting;
-    this.#guard = startGuard(this.#postgres);
     this.#assertWanted();
     // Only now: an empty folder is given to the user that PostgreSQL runs as, another one is not.
     await makeFolder(join(dataDir, 'logs'));
@@ -105,11 +102,10 @@ export class Cluster {
       await Promise.all(this.#nodes.map((node) => node.stop(stopTimeoutMs.node)));
       await Promise.all(this.#writers.map((writer) => writer.stop(stopTimeoutMs.writer)));
       await this.#postgres?.stop();
-      await this.#guard?.dismiss();
     })());
   }
 
-  /** At once; the guard stops PostgreSQL. */
+  /** At once; PostgreSQL is told to stop. */
   kill(): void {
     for (const child of [...this.#nodes, ...this.#writers]) child.kill();
     this.#postgres?.kill('SIGINT');

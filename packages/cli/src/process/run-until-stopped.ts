@@ -24,7 +24,7 @@ const flushTimeoutMs = 2000;
 
 export async function runUntilStopped(service: Service, options: ServiceOptions): Promise<void> {
   const { name, isJson, stopWithStdin, stopTimeoutMs } = options;
-  const stop = awaitStopRequest({ withStdin: stopWithStdin });
+  const stop = awaitStopRequest({ withStdin: stopWithStdin, isService: true });
   try {
     // A start may hang at a database that does not answer.
     const started = await Promise.race([service.start(), stop.requested]);

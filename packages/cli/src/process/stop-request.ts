@@ -1,7 +1,10 @@
 /**
- * How a process is told to stop: SIGTERM, SIGINT, or, where a supervisor asked for it, the end of standard input, which
- * also comes when the supervisor was killed. The first request lets work finish, a second one ends the process at once.
+ * How a process is told to stop: SIGTERM, SIGINT, a closed terminal, the end of the process that started it, or, where a
+ * supervisor asked for it, the end of standard input, which also comes when the supervisor was killed. The first request
+ * lets work finish, a second signal ends the process at once.
  */
+import { complain } from './output.ts';
+import { isUnderNohup, watchParent } from './parent-watch.ts';
 
 export interface StopRequest {
   readonly signal: AbortSignal;
@@ -12,6 +15,8 @@ export interface StopRequest {
 export interface StopRequestOptions {
   /** Standard input is a supervisor's pipe. @default false */
   withStdin?: boolean;
+  /** A process of a deployment, which a script may start and leave running. @default false */
+  isService?: boolean;
   /** Runs before a second request ends the process. */
   onSecond?: () => void;
 }
@@ -35,7 +40,16 @@ export function awaitStopRequest(options: StopRequestOptions = {}): StopRequest 
     };
     process.on('SIGTERM', request);
     process.on('SIGINT', request);
-    process.on('SIGHUP', request);
+    process.on('SIGHUP', isUnderNohup() ? () => undefined : request);
+    const isService = options.isService === true;
+    watchParent(
+      () => {
+        if (!stopping.signal.aborted)
+          complain('Stopping, because the process that started this one has ended');
+        request(null);
+      },
+      { isService },
+    );
     if (options.withStdin === true) {
       process.stdin.resume();
       for (const event of ['end', 'close', 'error']) process.stdin.on(event, () => request(null));

@@ -1,0 +1,90 @@
+// What a release holds, put together from the build or unpacked from the tarball that SLUICE_RELEASE names, runs by itself:
+// in a folder from which nothing of this checkout can be found.
+
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isBuildFresh } from '../../packages/bench/src/code.ts';
+import { useDatabase } from '../support/database.ts';
+import { startSluice } from '../support/sluice.ts';
+
+const database = useDatabase();
+const run = promisify(execFile);
+let folder: string;
+
+beforeAll(async () => {
+  folder = realpathSync(await mkdtemp(join(tmpdir(), 'sluice-release-')));
+  const tarball = process.env['SLUICE_RELEASE'];
+  if (tarball === undefined) {
+    const packages = readdirSync('packages').map((name) => `packages/${name}`);
+    if (!isBuildFresh()) await run('npx', ['tsc', '-b', ...packages]);
+    await run(process.execPath, ['.ci/assemble.mjs', folder]);
+  } else {
+    await run('tar', ['-xzf', resolve(tarball), '-C', folder]);
+  }
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+const start = (args: readonly string[], settings: Record<string, string> = {}) =>
+  startSluice(args, settings, undefined, join(folder, 'packages/cli/bin/sluice.js'));
+
+describe('a release', () => {
+  test('holds licence, documentation and the files of a deployment, and of our code what was built', () => {
+    expect(readdirSync(folder)).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'deploy', 'sql']));
+    expect(readdirSync(join(folder, 'deploy')).toSorted()).toEqual(readdirSync('deploy').toSorted());
+    const files = readdirSync(join(folder, 'packages'), { recursive: true, encoding: 'utf8' }).filter(
+      (file) => !file.includes('node_modules'),
+    );
+    expect(files).toContain('cli/dist/main.js');
+    expect(files.filter((file) => /(^\w+\/src\b|\.test\.|\.map$|(?<!\.d)\.ts$)/.test(file))).toEqual([]);
+    const scripts = files.filter((file) => file.endsWith('.js'));
+    const readScript = (file: string): string => readFileSync(join(folder, 'packages', file), 'utf8');
+    expect(scripts.filter((file) => readScript(file).includes('sourceMappingURL'))).toEqual([]);
+  });
+
+  test('holds no dependency that only development needs', () => {
+    expect(existsSync(join(folder, 'node_modules/pg'))).toBe(true);
+    expect(
+      ['tsx', 'esbuild', 'vitest'].filter((name) => existsSync(join(folder, 'node_modules', name))),
+    ).toEqual([]);
+  });
+
+  test('migrates a database, takes a write, and says that all is well', { timeout: 60_000 }, async () => {
+    const model = join(folder, 'packages/cli/dist/sample/sample-model.json');
+    const migrated = await start(['migrate'], { DATABASE_URL: database.url }).ended;
+    expect(migrated).toMatchObject({ code: 0, last: { applied: [] } });
+    const writer = start(['writer', '--model', model], { DATABASE_URL: database.writerUrl });
+    const node = start(['api', '--model', model, '--port', '0'], { DATABASE_URL: database.apiUrl });
+    const [{ url }] = await Promise.all([node.event('ready'), writer.event('ready')]);
+    const { status } = await fetch(`${url as string}/data/sample/gradeLevelDescriptors`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ namespace: 'uri://a.test/G', codeValue: 'First', shortDescription: 'First' }),
+    });
+    expect(status).toBe(201);
+    expect((await fetch(`${url as string}/dashboard/`)).status).toBe(200);
+    expect(await start(['status'], { DATABASE_URL: database.opsUrl }).ended).toMatchObject({ code: 0 });
+    node.kill('SIGTERM');
+    writer.kill('SIGTERM');
+    expect((await node.ended).code).toBe(0);
+    expect((await writer.ended).code).toBe(0);
+  });
+
+  test('says what `sluice dev` lacks: the embedded PostgreSQL', async () => {
+    const { code, stderr } = await start([
+      'dev',
+      '--no-load',
+      '--port',
+      '0',
+      '--data-dir',
+      join(folder, 'dev'),
+    ]).ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain('Cannot start PostgreSQL as no embedded build is installed for this platform');
+  });
+});
