@@ -1,13 +1,18 @@
 // A server that refuses work for a while: it is read-only, or takes a right away. Nodes and writers give such sessions up,
 // come back by themselves, ask seldom meanwhile, and say of each write that was refused that it was not applied.
 
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ClientOptions, SluiceClient, WriteRequest } from '@sluice/client';
 import { applyRoles, roleName } from '@sluice/store';
 import { pino, type Logger } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
+import { firstOrAll, isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { resource } from '../support/model.ts';
+import { startOwnServer } from '../support/own-server.ts';
 import { databaseUrl, execute, rolePrefix } from '../support/postgres.ts';
 import { startProxy } from '../support/proxy.ts';
 import { sql } from '../support/sql.ts';
@@ -63,14 +68,16 @@ afterEach(async () => {
   await endSessions();
 });
 
-const ways: [string, ClientOptions['mode'], Partial<ClientOptions>][] = [
+type Way = [string, ClientOptions['mode'], Partial<ClientOptions>];
+
+const ways: [Way, ...Way[]] = [
   ['in coordinated mode', 'coordinated', {}],
   ['on the fast path', 'coordinated', { fastPathWritesMax: 64 }],
   ['in local mode', 'local', {}],
   ['in direct mode', 'direct', {}],
 ];
 
-describe.each(ways)('a node %s', (_, mode, options) => {
+describe.each(firstOrAll(ways))('a node %s', (_, mode, options) => {
   test(
     'takes writes again after its database was read-only, and meanwhile says that it applied none',
     { timeout: 60_000 },
@@ -115,6 +122,42 @@ describe.each(ways)('a node %s', (_, mode, options) => {
       expect(await sql(database.url, 'select from sluice.document')).toHaveLength(
         (await sql(database.url, `select from sluice.outcome where result = 'created'`)).length,
       );
+    },
+  );
+});
+
+describe('a server that becomes a standby', () => {
+  test.runIf(isWide)(
+    'is asked seldom, and used again once it is promoted',
+    { timeout: 120_000 },
+    async () => {
+      const server = await startOwnServer();
+      const proxy = await startProxy(server.url);
+      const { logger, lines } = listen();
+      const world = await startWorld(server.url, {
+        client: { url: proxy.url, logger },
+        writer: { url: proxy.url, logger },
+      });
+      await untilShared(world.writers);
+      const before = await world.node.submit(note());
+      await server.stop();
+      await writeFile(join(server.dataDir, 'cluster', 'standby.signal'), '');
+      await server.start();
+      await untilRefused(world.node, '25006');
+      const patient = Array.from({ length: 10 }, () => world.node.submit(note(), { waitMs: 60_000 }));
+      expect(await codeOf(world.node.submit(note(), { waitMs: 700 }))).toBe('database_unavailable');
+      // Reads go on.
+      expect(await world.node.readDocument(resource('notes'), before.documentId!)).not.toBeNull();
+      await pause(2000);
+      const asked = proxy.statements;
+      await pause(3000);
+      expect(proxy.statements - asked).toBeLessThan(100);
+      expect(lines.filter(({ sqlState }) => sqlState === '25006').length).toBeLessThan(10);
+      await server.sql('select pg_promote()');
+      for (const outcome of await Promise.all(patient)) expect(outcome).toMatchObject({ result: 'created' });
+      await untilTaken(world.node);
+      await eventually(async () => expect((await world.node.status()).isListening).toBe(true));
+      expect(await server.sql('select from sluice.dead_letter')).toEqual([]);
     },
   );
 });

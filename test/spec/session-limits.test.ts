@@ -4,6 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { defineProjection, type Projection } from '@sluice/batch';
 import { describe, expect, test } from 'vitest';
+import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { openConnection, sql } from '../support/sql.ts';
@@ -23,7 +24,7 @@ const openTransactions = (): Promise<unknown[]> =>
      where datname = current_database() and application_name = 'sluice node' and xact_start is not null`,
   );
 
-describe.each(['direct', 'local'] as const)('in %s mode', (mode) => {
+describe.each(firstOrAll<'direct' | 'local'>(['direct', 'local']))('in %s mode', (mode) => {
   test('a session has the limits of a session that settles', { timeout }, async () => {
     let limits: unknown;
     const watch = projection(async (_, transaction) => {

@@ -4,6 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { startProxy, type Proxy } from '../support/proxy.ts';
@@ -91,7 +92,7 @@ test(
   },
 );
 
-describe.each(['answers nothing', 'is gone'])('while the database %s', (how) => {
+describe.each(firstOrAll(['answers nothing', 'is gone']))('while the database %s', (how) => {
   test('every process ends in order when it is told to', { timeout: 120_000 }, async () => {
     const proxy = await startProxy(database.url);
     const node = start(['api', ...drain], database.apiUrl, proxy);

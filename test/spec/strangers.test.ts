@@ -7,6 +7,7 @@ import { applyRoles, Database, migrate, type LockHolder } from '@sluice/store';
 import pg from 'pg';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { laneLines } from '../../packages/cli/src/operate/lane-lines.ts';
+import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { rolePrefix } from '../support/postgres.ts';
@@ -53,10 +54,12 @@ const noteIn = (lane: number) =>
 const leads = (world: World, lanes: number): Promise<void> =>
   eventually(() => expect(world.writers[0]!.status().lanes).toHaveLength(lanes));
 
-describe.each([
+const holds: [[string, string], [string, string]] = [
   ['exclusively', 'select pg_advisory_lock(1936486757, 3)'],
   ['shared', 'select pg_advisory_lock_shared(1936486757, 3)'],
-])('a lane whose lock another program holds, %s,', (_, text) => {
+];
+
+describe.each(firstOrAll(holds))('a lane whose lock another program holds, %s,', (_, text) => {
   test('has no leader, and everything says who holds it', { timeout }, async () => {
     const before = await startWorld(database.url);
     await untilShared(before.writers);

@@ -80,6 +80,8 @@ export function notifyListener(options: ListenerOptions): Listener {
   let isEchoMissing = false;
   let isEchoAwaited = false;
   let isEchoHeard = false;
+  /** Connections in a row that took no LISTEN. */
+  let refusals = 0;
   let closed = false;
   /** A pooler in transaction mode passes no notifications on. */
   let isOff = false;
@@ -140,8 +142,9 @@ export function notifyListener(options: ListenerOptions): Listener {
   });
   subscriber.events.on('error', () => {
     isConnected = false;
-    // A new connection did not take a LISTEN, and pg-listen leaves it at that: from the start, with another connection.
-    destroySockets();
+    // A new connection did not take a LISTEN, and pg-listen leaves it at that: from the start, with another connection. A
+    // standby takes none: it is asked seldom.
+    setTimeout(destroySockets, reconnectDelayMs(refusals++)).unref();
   });
   let connecting: Promise<void> | null = null;
   let echoTimer: NodeJS.Timeout | null = null;
@@ -175,6 +178,7 @@ export function notifyListener(options: ListenerOptions): Listener {
   subscriber.notifications.on(echoChannel, () => {
     isEchoHeard = true;
     isEchoAwaited = false;
+    refusals = 0;
     if (!isEchoMissing) return;
     isEchoMissing = false;
     everyone();
