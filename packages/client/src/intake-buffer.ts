@@ -200,16 +200,14 @@ export class IntakeBuffer {
     try {
       await session.flight(this.#inTransaction(this.#statements(batch, withHint, isAgain)));
       this.#observe(batch);
-      for (const each of batch) {
-        each.isDone = true;
-        each.resolve();
-      }
+      resolveAll(batch);
     } catch (error) {
       if (!(error instanceof DatabaseError)) return rejectAll(batch, error as Error);
       // It may be in the intake or not: the key of the intake and that of the outcome bear a second insert.
       for (const each of batch) each.wasSent ||= !error.isRefusal;
       // One of them is in the intake already: an insert that was thought lost.
-      if (error.sqlState === '23505') return this.#insert(session, batch, withHint, true);
+      if (error.sqlState === '23505' && !isAgain) return this.#insert(session, batch, withHint, true);
+      if (error.sqlState === '23505' && batch.length === 1) return resolveAll(batch);
       if (withHint && error.sqlState === '54000' && error.statement === 'insertIntake') {
         // Either the notification queue is full or a value is too large: without the hint it is only the latter.
         return this.#insert(session, batch, false, isAgain);
@@ -277,6 +275,13 @@ export class IntakeBuffer {
       ],
     };
     return withHint && !ridesAlong ? [insert, { name: 'hintWriters', isOptional: true }] : [insert];
+  }
+}
+
+function resolveAll(batch: readonly Buffered[]): void {
+  for (const each of batch) {
+    each.isDone = true;
+    each.resolve();
   }
 }
 
