@@ -1,11 +1,13 @@
 -- The roles that the processes of a deployment log in as, and what each may do: no more than its statements need.
--- `sluice roles` applies this, `sluice roles --sql` prints it; harmless to repeat. It wants a superuser, or whoever
--- owns the schema where the roles exist already. Names begin with the setting sluice.role_prefix, as roles belong to the
--- whole server. A new table, view or function gets its line here; test/sql/roles.test.ts asks for it.
+-- `sluice roles` applies this, `sluice roles --sql` prints it; harmless to repeat. It wants a superuser, or the owner of
+-- the schema where the roles exist already. Names begin with the setting sluice.role_prefix, because roles belong to the
+-- whole server. It takes nothing from PUBLIC outside of the schema sluice, unless sluice.exclusive_database is on: other
+-- programs may use the database. A new table, view or function gets its line here; test/sql/roles.test.ts asks for it.
 do $roles$
 declare
   prefix constant text := coalesce(nullif(current_setting('sluice.role_prefix', true), ''), 'sluice');
   owner constant text := prefix || '_migrate';
+  is_exclusive constant boolean := coalesce(nullif(current_setting('sluice.exclusive_database', true), ''), 'off')::boolean;
   -- May it do what only a superuser may?
   is_superuser constant boolean := (select rolsuper from pg_catalog.pg_roles where rolname = current_user);
   owns_database constant boolean :=
@@ -28,7 +30,7 @@ begin
     end if;
     if exists (select from pg_catalog.pg_roles
                where rolname = prefix || '_' || role and (rolsuper or rolbypassrls or rolcreaterole or rolreplication)) then
-      raise exception using errcode = 'SL003', message = format('role %s_%s has more rights than it may have', prefix, role);
+      raise exception using errcode = 'SL004', message = format('role %s_%s has more rights than it may have', prefix, role);
     end if;
     -- A SCRAM verifier, so that no password is ever in a statement.
     verifier := nullif(current_setting('sluice.verifier_' || role, true), '');
@@ -37,24 +39,32 @@ begin
     end if;
   end loop;
 
-  -- Nobody else connects, makes temporary tables, or puts anything where a search path might find it.
   if owns_database then
-    execute format('revoke all on database %I from public', current_database());
-    revoke all on schema public from public;
+    -- Nobody else connects, makes temporary tables, or puts anything where a search path might find it.
+    if is_exclusive then
+      execute format('revoke all on database %I from public', current_database());
+      revoke all on schema public from public;
+    end if;
     for role in select prefix || '_' || r from unnest(array['api', 'writer', 'ops', 'migrate']) as r loop
       execute format('grant connect on database %I to %I', current_database(), role);
     end loop;
     execute format('grant create on database %I to %I', current_database(), owner);
   end if;
 
-  -- Any session may take any advisory lock, the leaders' too, unless that is taken from it.
   if is_superuser then
+    -- Any session may take any advisory lock, the leaders' too, unless that is taken from it.
     for object in
-      select p.oid::regprocedure as name from pg_catalog.pg_proc p
+      select p.oid, p.oid::regprocedure as name from pg_catalog.pg_proc p
       where p.pronamespace = 'pg_catalog'::regnamespace and p.proname ~ '^pg_(try_)?advisory_'
     loop
-      execute format('revoke execute on function %s from public', object.name);
-      execute format('grant execute on function %s to %I, %I', object.name, prefix || '_writer', owner);
+      if is_exclusive then
+        execute format('revoke execute on function %s from public', object.name);
+      end if;
+      for role in select prefix || '_writer' union all select owner loop
+        if not has_function_privilege(role, object.oid, 'execute') then
+          execute format('grant execute on function %s to %I', object.name, role);
+        end if;
+      end loop;
     end loop;
     -- For metrics: what other sessions wait for, and how long they have held back VACUUM.
     for role in select prefix || '_' || r from unnest(array['api', 'writer', 'ops']) as r loop
@@ -62,8 +72,6 @@ begin
         execute format('grant pg_read_all_stats to %I', role);
       end if;
     end loop;
-  else
-    raise notice 'advisory locks stay open to every role, as only a superuser can close them';
   end if;
 
   if to_regnamespace('sluice') is null then
@@ -130,6 +138,7 @@ begin
       ('migration', 'select', 'select', 'select'),
       ('organization', 'select', 'select, insert, update, delete', 'select'),
       ('outcome', 'select', 'select, insert, delete', 'select, insert'),
+      ('process_clock', 'select, insert, update', 'select, insert, update, delete', 'select'),
       ('projection', null, 'select, insert, update, delete', 'select'),
       ('reference', 'select', 'select, insert, delete', 'select'),
       ('setting', 'select, insert (name, value)', 'select, insert (name, value)', 'select'),
@@ -155,7 +164,7 @@ begin
     where r.privileges is not null and to_regclass('sluice.' || l.name) is not null
   loop
     execute format('grant %s on %s sluice.%I to %I', line.privileges,
-                   case when line.name like '%\_seq' then 'sequence' else 'table' end, line.name, prefix || '_' || line.role);
+                   case when line.name like '%!_seq' escape '!' then 'sequence' else 'table' end, line.name, prefix || '_' || line.role);
   end loop;
 
   for line in
@@ -168,13 +177,13 @@ begin
       ('edit_body', array['writer']),
       ('expect_rows', array['writer', 'ops']),
       ('led_lanes', array['api', 'writer', 'ops']),
-      ('write_id_floor', array['api', 'writer', 'ops']),
       -- Those of triggers are called by nobody.
       ('check_aliases_are_free', '{}'),
       ('check_aliases_exist', '{}'),
       ('check_documents_are_free', '{}'),
       ('check_documents_exist', '{}'),
       ('check_nothing_is_left', '{}'),
+      ('forget_keys', '{}'),
       ('keep_key', '{}'),
       ('refuse_change', '{}')
     ) as f (name, roles)

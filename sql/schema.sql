@@ -212,6 +212,9 @@ create table sluice.dead_letter (
   found_version bigint,
   constraint dead_letter_pkey PRIMARY KEY (write_id)
 );
+CREATE INDEX dead_letter_document ON sluice.dead_letter USING btree (document_id);
+CREATE INDEX dead_letter_idempotency_key ON sluice.dead_letter USING btree (idempotency_key) WHERE (idempotency_key IS NOT NULL);
+CREATE INDEX dead_letter_referential ON sluice.dead_letter USING btree (referential_id);
 
 create table sluice.document (
   document_id uuid not null,
@@ -236,11 +239,10 @@ create table sluice.idempotency_key (
   client text collate "C" not null,
   key text collate "C" not null,
   write_id uuid not null,
-  settled_at timestamp with time zone not null default clock_timestamp(),
   fingerprint text collate "C" not null,
   constraint idempotency_key_pkey PRIMARY KEY (client, key)
 );
-CREATE INDEX idempotency_key_settled ON sluice.idempotency_key USING btree (settled_at);
+CREATE UNIQUE INDEX idempotency_key_write ON sluice.idempotency_key USING btree (write_id);
 
 create table sluice.intake (
   position bigint not null generated always as identity,
@@ -269,9 +271,6 @@ create table sluice.intake (
 ) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000, autovacuum_vacuum_insert_threshold=-1, autovacuum_vacuum_cost_delay=0, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=20000);
 CREATE INDEX intake_blocked ON sluice.intake USING btree (lane, "position") WHERE (blocked_at IS NOT NULL);
 CREATE INDEX intake_blocked_client ON sluice.intake USING btree (client) WHERE (blocked_at IS NOT NULL);
-CREATE INDEX intake_blocked_document ON sluice.intake USING btree (document_id) WHERE (blocked_at IS NOT NULL);
-CREATE INDEX intake_blocked_referential ON sluice.intake USING btree (referential_id) WHERE (blocked_at IS NOT NULL);
-CREATE INDEX intake_blocked_superclass ON sluice.intake USING btree (superclass_id) WHERE ((blocked_at IS NOT NULL) AND (superclass_id IS NOT NULL));
 CREATE INDEX intake_document ON sluice.intake USING btree (document_id) WHERE (operation <> 'upsert'::text);
 CREATE INDEX intake_idempotency_key ON sluice.intake USING btree (client, idempotency_key) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX intake_ready ON sluice.intake USING btree (lane, "position") WHERE (blocked_at IS NULL);
@@ -456,6 +455,20 @@ create table sluice.outcome (
   constraint only_a_write_without_effect_has_a_code CHECK (((code IS NOT NULL) = (result = ANY (ARRAY['refused'::text, 'not_applied'::text])))),
   constraint result_is_known CHECK ((result = ANY (ARRAY['created'::text, 'updated'::text, 'unchanged'::text, 'deleted'::text, 'refused'::text, 'not_applied'::text])))
 );
+CREATE INDEX outcome_settled ON sluice.outcome USING btree (settled_at);
+CREATE TRIGGER outcome_takes_all_keys_along AFTER TRUNCATE ON sluice.outcome FOR EACH STATEMENT EXECUTE FUNCTION sluice.forget_keys();
+CREATE TRIGGER outcome_takes_its_key_along AFTER DELETE ON sluice.outcome REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION sluice.forget_keys();
+
+create table sluice.process_clock (
+  clock_id uuid not null,
+  measured_at timestamp with time zone not null default clock_timestamp(),
+  ahead_ms double precision not null,
+  process_id integer not null,
+  host text collate "C" not null,
+  kind text collate "C" not null,
+  constraint process_clock_pkey PRIMARY KEY (clock_id),
+  constraint clock_is_of_a_node_or_a_writer CHECK ((kind = ANY (ARRAY['node'::text, 'writer'::text])))
+);
 
 create table sluice.projection (
   name text collate "C" not null,
@@ -471,6 +484,7 @@ create table sluice.reference (
 CREATE INDEX reference_referential ON sluice.reference USING btree (referential_id);
 CREATE TRIGGER reference_belongs_to_a_document AFTER INSERT ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_exist('reference_belongs_to_a_document');
 CREATE TRIGGER reference_leads_to_an_alias AFTER INSERT ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_aliases_exist();
+CREATE TRIGGER reference_leaves_nothing AFTER TRUNCATE ON sluice.reference FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_nothing_is_left();
 CREATE TRIGGER reference_still_belongs_to_a_document AFTER UPDATE ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_documents_exist('reference_belongs_to_a_document');
 CREATE TRIGGER reference_still_leads_to_an_alias AFTER UPDATE ON sluice.reference REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION sluice.check_aliases_exist();
 
@@ -579,7 +593,7 @@ create view sluice.throughput as
     count(*) FILTER (WHERE result = 'refused'::text) AS refused,
     count(*) FILTER (WHERE result = 'not_applied'::text) AS not_applied
    FROM sluice.outcome o
-  WHERE write_id >= sluice.write_id_floor(statement_timestamp() - '00:20:00'::interval) AND settled_at >= date_trunc('minute'::text, statement_timestamp() - '00:09:00'::interval)
+  WHERE settled_at >= date_trunc('minute'::text, statement_timestamp() - '00:09:00'::interval)
   GROUP BY (date_trunc('minute'::text, settled_at));
 
 create table sluice.writer (
@@ -761,7 +775,7 @@ AS $function$
 begin
   if current_setting('transaction_isolation') <> 'read committed' then
     raise feature_not_supported
-      using message = 'documents and aliases are deleted in a transaction that is read committed';
+      using message = 'documents and aliases are removed in a transaction that is read committed';
   end if;
 end
 $function$;
@@ -773,7 +787,8 @@ CREATE OR REPLACE FUNCTION sluice.check_nothing_is_left()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if exists (select from sluice.reference) or tg_table_name = 'document' and exists (select from sluice.alias) then
+  perform sluice.check_isolation();
+  if exists (select from sluice.reference) or exists (select from sluice.alias) or exists (select from sluice.document) then
     raise foreign_key_violation using message = 'documents, aliases and references are truncated together',
       schema = tg_table_schema, table = tg_table_name;
   end if;
@@ -810,6 +825,20 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION sluice.forget_keys()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'TRUNCATE' then
+    delete from sluice.idempotency_key;
+  else
+    delete from sluice.idempotency_key where write_id = any (array(select write_id from gone));
+  end if;
+  return null;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION sluice.keep_key()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -833,9 +862,3 @@ begin
   raise exception using errcode = 'SL002', message = 'rows of this table are never changed or removed';
 end
 $function$;
-
-CREATE OR REPLACE FUNCTION sluice.write_id_floor(made_at timestamp with time zone)
- RETURNS uuid
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE STRICT
-RETURN ((lpad(to_hex(((EXTRACT(epoch FROM made_at) * (1000)::numeric))::bigint), 12, '0'::text) || '70008000000000000000'::text))::uuid;

@@ -1,41 +1,38 @@
 -- name: sampleActivity
--- What became of the writes made in each minute that begins at one of $1: of $2 of them at most, in the order of their
--- ids, from which the rest is told. Ids tell when a write was made, so no index by time is needed, which would cost
--- every batch. `lanes` has the number of writes of each lane.
+-- What was settled in each minute that begins at one of $1: $2 outcomes of it at most, in the order of their settling, from
+-- which the rest is told. `lanes` has the number of writes of each lane. When a write was made is what its id tells, by the
+-- clock of its node.
 select m.began_at, s.*
 from unnest($1::timestamptz[]) as m (began_at)
 cross join lateral (
   with sample as materialized (
-    select o.lane, o.result, o.settled_at, d.made_ms
+    select o.lane, o.result, o.settled_at, date_part('epoch', o.settled_at) * 1000 - d.made_ms as took_ms
     from sluice.outcome o
     cross join lateral (
       select ('x' || left(replace(o.write_id::text, '-', ''), 12))::bit(48)::bigint as made_ms) d
-    where o.write_id >= sluice.write_id_floor(m.began_at)
-      and o.write_id < sluice.write_id_floor(m.began_at + interval '1 minute')
-    order by o.write_id limit $2)
+    where o.settled_at >= m.began_at and o.settled_at < m.began_at + interval '1 minute'
+    order by o.settled_at limit $2)
   select count(*) as writes, count(*) filter (where result = 'refused') as refused,
          count(*) filter (where result = 'not_applied') as not_applied,
-         percentile_cont(0.5) within group (order by date_part('epoch', settled_at) * 1000 - made_ms) as p50_ms,
-         percentile_cont(0.99) within group (order by date_part('epoch', settled_at) * 1000 - made_ms) as p99_ms,
-         coalesce(max(made_ms) - date_part('epoch', m.began_at) * 1000, 0) as span_ms,
+         percentile_cont(0.5) within group (order by took_ms) as p50_ms,
+         percentile_cont(0.99) within group (order by took_ms) as p99_ms,
+         coalesce(date_part('epoch', max(settled_at) - m.began_at) * 1000, 0) as span_ms,
          (select coalesce(jsonb_object_agg(l.lane, l.writes), '{}')
           from (select lane, count(*) as writes from sample group by lane) l) as lanes
   from sample) s;
 
 -- name: sampleLanes
--- What each lane has settled of the latest writes, of a minute or of $1 of them at most: how many a second, in batches
--- of how many, and how long such a batch takes from its beginning to its last outcome.
+-- What each lane has settled of late, in a minute or in the latest $1 outcomes: how many a second, in batches of how many,
+-- and how long such a batch takes from its beginning, which its id tells by its writer's clock, to its last outcome.
 with latest as materialized (
-  select o.write_id, o.lane, o.batch_id, o.settled_at
+  select o.lane, o.batch_id, o.settled_at
   from sluice.outcome o
-  where o.write_id >= sluice.write_id_floor(statement_timestamp() - interval '1 minute')
-  order by o.write_id desc limit $1
+  where o.settled_at >= statement_timestamp() - interval '1 minute'
+  order by o.settled_at desc limit $1
 ),
 span as materialized (
   select case when count(*) < $1 then 60
-              else greatest(0.001, date_part('epoch', statement_timestamp()) -
-                (select ('x' || left(replace(l.write_id::text, '-', ''), 12))::bit(48)::bigint / 1000.0
-                 from latest l order by l.write_id limit 1)) end as seconds
+              else greatest(0.001, date_part('epoch', statement_timestamp() - min(settled_at))) end as seconds
   from latest
 ),
 batch as materialized (
@@ -54,15 +51,17 @@ from by_lane l cross join span s join batch_lane b on b.lane = l.lane
 order by l.lane;
 
 -- name: findWriteIds
--- Writes that an operator may mean by an id: of the write itself, of a document that waits, or of one that is awaited.
+-- Writes that an operator may mean by an id: of the write itself, of a document (one that is created takes the id of its
+-- write), or of what is awaited.
 select w.write_id from (
   select write_id from sluice.intake where write_id = $1
   union select write_id from sluice.outcome where write_id = $1
   union select write_id from sluice.dead_letter where write_id = $1
   union (select write_id from sluice.intake where referential_id = $1 order by write_id limit $2)
-  union (select write_id from sluice.intake where blocked_at is not null and document_id = $1 order by write_id limit $2)
+  union (select write_id from sluice.intake where operation <> 'upsert' and document_id = $1 order by write_id limit $2)
   union (select write_id from sluice.awaited where awaited_id = $1 order by write_id limit $2)
-  union (select write_id from sluice.dead_letter where document_id = $1 or referential_id = $1 order by write_id limit $2)
+  union (select write_id from sluice.dead_letter where document_id = $1 order by write_id limit $2)
+  union (select write_id from sluice.dead_letter where referential_id = $1 order by write_id limit $2)
 ) w order by w.write_id limit $2;
 
 -- name: findWriteIdsByKey

@@ -85,7 +85,7 @@ select (select count(*) from woken) as woken, (select min(position) from woken) 
 -- Which of these awaited ids have changed? Met: the identity exists. Gone: nothing of that name is on its way, be it a
 -- write that provides the identity or one that is stood behind; for the latter that is what was awaited.
 select a.awaited_id, c.is_met, c.is_gone,
-       c.is_gone and exists (select from sluice.outcome o where o.write_id = a.awaited_id) as is_settled_write
+       c.is_gone and exists (select from sluice.outcome o where o.write_id = a.awaited_id offset 0) as is_settled_write
 from unnest($1::uuid[]) as a (awaited_id)
 cross join lateral (
   select exists (select from sluice.alias x where x.referential_id = a.awaited_id) as is_met,

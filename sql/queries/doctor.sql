@@ -5,7 +5,8 @@ select current_setting('server_version_num')::integer as version, current_settin
        current_setting('transaction_read_only') = 'on' as is_read_only,
        current_setting('fsync') = 'on' as has_fsync,
        current_setting('full_page_writes') = 'on' as has_full_page_writes,
-       current_setting('synchronous_commit') as synchronous_commit,
+       -- What sessions have that do not set it themselves, as ours do.
+       (select reset_val from pg_settings where name = 'synchronous_commit') as synchronous_commit,
        current_setting('autovacuum') = 'on' and current_setting('track_counts') = 'on' as has_autovacuum,
        current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer
          as connections_max,
@@ -100,3 +101,11 @@ where k.locktype = 'advisory' and k.objsubid = 2 and k.granted
           and not exists (select from sluice.writer w where w.session_pids @> array[k.pid])
       end
 order by 1, 2 limit 10;
+
+-- name: readClocks
+-- How far the clocks of living processes are from the database's: of those that were measured within $1 seconds.
+select kind, host, process_id, ahead_ms
+from sluice.process_clock
+where measured_at >= statement_timestamp() - $1 * interval '1 second'
+order by abs(ahead_ms) desc, host, process_id
+limit 1000;

@@ -42,12 +42,12 @@ cross join lateral (
 where a.document_id = any($1::uuid[]);
 
 -- name: readKeys
--- The settled writes of these idempotency keys.
+-- The settled writes of these idempotency keys. Without a result: the outcome is gone.
 select k.client, k.key, k.fingerprint, k.write_id,
        o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail
 from unnest($1::text[], $2::text[]) as w (client, key)
 join sluice.idempotency_key k on k.client = w.client and k.key = w.key
-join sluice.outcome o on o.write_id = k.write_id;
+left join sluice.outcome o on o.write_id = k.write_id;
 
 -- name: readSettled
 -- Which of these writes are settled already?
@@ -137,7 +137,9 @@ left join lateral (select referential_id, superclass_id from sluice.document whe
 select d.document_id, d.resource, d.referential_id, d.superclass_id, d.version, d.body::text as body,
        array(select r.referential_id from sluice.reference r where r.document_id = d.document_id) as reference_ids
 from sluice.document d
-where d.document_id in (select r.document_id from sluice.reference r where r.referential_id = any($1::uuid[]))
+where d.document_id = any(array(
+  select distinct r.document_id from sluice.reference r where r.referential_id = any($1::uuid[])
+  order by r.document_id limit $2))
 order by d.document_id
 limit $2
 for no key update of d;

@@ -56,7 +56,7 @@ select
    from sluice.lane_stranger) as lane_strangers,
   (select count(*) from sluice.lane_retry_now) as retrying_lanes,
   (select coalesce(jsonb_object_agg(activity, sessions), '{}')
-   from (select case when state = 'active' then coalesce(lower(wait_event_type), 'running')
+   from (select case when state = 'active' then coalesce(lower(wait_event_type collate "C"), 'running')
                      else replace(coalesce(state, 'unknown'), ' ', '_') end as activity, count(*) as sessions
          from session group by 1) a) as sessions,
   (select coalesce(jsonb_object_agg(locktype, sessions), '{}')

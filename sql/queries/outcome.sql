@@ -37,14 +37,15 @@ where i.write_id = any($1::uuid[]) and i.client = $2
   and not exists (select from sluice.outcome o where o.write_id = i.write_id);
 
 -- name: findKeys
--- The writes of these clients' idempotency keys, by the keys' places: settled, or under way.
+-- The writes of these clients' idempotency keys, by the keys' places: settled (without a result: the outcome is gone), or
+-- under way: these have a lane.
 select w.place::integer, f.*
 from unnest($1::text[], $2::text[]) with ordinality as w (client, key, place)
 cross join lateral (
   select k.write_id, k.fingerprint, null::smallint as lane,
          o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail
   from sluice.idempotency_key k
-  join sluice.outcome o on o.write_id = k.write_id
+  left join sluice.outcome o on o.write_id = k.write_id
   where k.client = w.client and k.key = w.key
   union all
   (select i.write_id,
@@ -59,19 +60,13 @@ cross join lateral (
 ) f;
 
 -- name: forgetOutcomes
--- Outcomes past their retention: write ids are UUIDv7, so the key itself tells their age.
+-- Outcomes past their retention, which counts from their settling, by the database's clock. A trigger removes their
+-- idempotency keys in the same statement.
 with old as (
-  select write_id from sluice.outcome where write_id < $1::uuid order by write_id limit $2
+  select write_id from sluice.outcome
+  where settled_at < statement_timestamp() - $1 * interval '1 hour' order by settled_at limit $2
 )
 delete from sluice.outcome o using old where o.write_id = old.write_id returning 1;
-
--- name: forgetKeys
--- Idempotency keys past their retention.
-with old as (
-  select client, key from sluice.idempotency_key
-  where settled_at < clock_timestamp() - $1 * interval '1 hour' order by settled_at limit $2
-)
-delete from sluice.idempotency_key k using old where k.client = old.client and k.key = old.key returning 1;
 
 -- name: cancelWrites
 -- The final outcomes of writes whose wait is over: cancelled, or what they had already.

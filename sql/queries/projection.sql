@@ -10,8 +10,8 @@ delete from sluice.organization where document_id = any($1::uuid[]);
 -- Organizations with their direct parents, read from their bodies. $1: documents; $2 to $4: by resource, the path of the
 -- id and the paths of the parents (several for one resource are several rows).
 insert into sluice.organization (document_id, organization_id, resource, parent_ids, ancestor_ids)
-select d.document_id, (d.body #>> p.id_path::text[])::bigint, d.resource,
-       coalesce(array_agg(distinct (d.body #>> p.parent_path::text[])::bigint)
+select d.document_id, (d.body #>> p.id_path::text[])::numeric::bigint, d.resource,
+       coalesce(array_agg(distinct (d.body #>> p.parent_path::text[])::numeric::bigint)
          filter (where d.body #>> p.parent_path::text[] is not null), '{}'),
        '{}'
 from sluice.document d
@@ -59,7 +59,7 @@ gone as (
 ),
 after as (
   insert into sluice.student_school (document_id, student_id, school_id)
-  select document_id, body #>> $3::text[], (body #>> $4::text[])::bigint
+  select document_id, body #>> $3::text[], (body #>> $4::text[])::numeric::bigint
   from sluice.document
   where document_id = any($1::uuid[])
   order by document_id

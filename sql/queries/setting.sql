@@ -19,8 +19,10 @@ insert into sluice.lane (lane) select n from generate_series(0, $1::integer - 1)
 with needed (duties, privilege, names) as (
   values
     ('{submit,settle,lead}'::text[], 'select', array['alias', 'document', 'idempotency_key', 'intake', 'lane', 'migration',
-                                                     'outcome', 'setting', 'awaited']),
+                                                     'outcome', 'process_clock', 'setting', 'awaited']),
     ('{submit,settle,lead}', 'insert', array['lane', 'setting']),
+    ('{submit,settle,lead}', 'insert', array['process_clock']),
+    ('{submit,settle,lead}', 'update', array['process_clock']),
     ('{submit}', 'insert', array['intake']),
     ('{settle,lead}', 'select', array['reference']),
     ('{settle,lead}', 'insert', array['alias', 'document', 'idempotency_key', 'outcome', 'reference']),
@@ -30,7 +32,7 @@ with needed (duties, privilege, names) as (
     ('{lead}', 'select', array['lane_retry', 'lane_session', 'lease_session', 'writer']),
     ('{lead}', 'insert', array['awaited', 'dead_letter', 'lane_retry', 'lease_session', 'writer']),
     ('{lead}', 'update', array['awaited', 'intake', 'lane_retry', 'lease_session', 'writer']),
-    ('{lead}', 'delete', array['awaited', 'idempotency_key', 'lane_retry', 'lease_session', 'outcome', 'writer']),
+    ('{lead}', 'delete', array['awaited', 'idempotency_key', 'lane_retry', 'lease_session', 'outcome', 'process_clock', 'writer']),
     ('{submit,settle}', 'execute', array['cancel_writes']),
     ('{submit}', 'execute', array['led_lanes']),
     ('{settle,lead}', 'execute', array['edit_body', 'expect_rows']),

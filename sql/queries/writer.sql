@@ -16,3 +16,12 @@ where w.seen_at < clock_timestamp() - $1 * interval '1 hour'
 -- name: isBackendWorking
 -- Does this backend work on a statement? If not, it has answered, or has ended.
 select exists (select from pg_stat_activity where pid = $1 and state = 'active') as is_working;
+
+-- name: noteClock
+-- A process says how far its clock is ahead of the database's.
+insert into sluice.process_clock (clock_id, kind, host, process_id, ahead_ms) values ($1, $2, $3, $4, $5)
+on conflict (clock_id) do update set ahead_ms = excluded.ahead_ms, measured_at = clock_timestamp();
+
+-- name: forgetClocks
+-- Clocks that were not measured for an hour.
+delete from sluice.process_clock where measured_at < statement_timestamp() - interval '1 hour';

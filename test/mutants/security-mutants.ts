@@ -65,8 +65,8 @@ export const securityMutants: SecurityMutant[] = [
     'remembers a good token beyond its end',
     tokenTest,
     tokens,
-    'Math.min(exp * 1000, Date.now() + rememberedMs)',
-    'exp * 0 + Date.now() + rememberedMs',
+    'Math.min(exp * 1000, this.#now() + rememberedMs)',
+    'exp * 0 + this.#now() + rememberedMs',
   ),
   mutant(
     'takes tokens that nobody signed (alg none)',
@@ -484,12 +484,18 @@ export const securityMutants: SecurityMutant[] = [
     'return Number.isFinite(value) && decimalOf(literal)',
     'return !Number.isFinite(value) || decimalOf(literal)',
   ),
-  mutant('takes NUL', scannerTest, jsonTokens, 'if (unit === 0) return -4;', ''),
+  mutant(
+    'takes NUL',
+    scannerTest,
+    jsonTokens,
+    'if (unit <= 0) return -1 - at;',
+    'if (unit < 0) return -1 - at;',
+  ),
   mutant(
     'takes halves of surrogate pairs',
     scannerTest,
     jsonTokens,
-    'if (!isPair) return -5;',
+    'if (!isPair) return -1 - at;',
     'if (!isPair) continue;',
   ),
   mutant(

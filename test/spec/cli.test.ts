@@ -95,6 +95,20 @@ describe('sluice roles', () => {
       expect(forbidden.stderr).toContain('this role lacks a right');
       const { last } = await run(['roles', '--sql'], settings);
       expect(last['sql']).toContain(`set local sluice.role_prefix = '${prefix}';`);
+      const taken = { object: `database ${name}`, privileges: ['CONNECT', 'TEMPORARY'] };
+      const exclusive = (...flags: string[]) => run(['roles', '--exclusive-database', ...flags], settings);
+      expect((await exclusive('--dry-run')).last).toMatchObject({
+        dryRun: true,
+        takesAway: expect.arrayContaining([taken]) as object[],
+      });
+      // Nobody can be asked.
+      const unasked = await exclusive();
+      expect(unasked).toMatchObject({ code: 2, last: { error: { code: 'configuration_invalid' } } });
+      expect(unasked.stderr).toContain('--yes');
+      expect((await exclusive('--yes')).last).toMatchObject({
+        passwordsSet: [],
+        takesAway: expect.arrayContaining([taken]) as object[],
+      });
       const refused = await run(['roles'], { ...settings, SLUICE_API_PASSWORD: 'short' });
       expect(refused).toMatchObject({ code: 2, last: { error: { code: 'configuration_invalid' } } });
       expect(refused.stderr).toBe(

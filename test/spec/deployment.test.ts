@@ -257,8 +257,6 @@ describe('a unit file', () => {
     const isMigration = name === 'sluice-migrate.service';
     for (const list of isMigration ? [] : [order, wants]) expect(list).toContain('sluice-migrate.service');
     expect(unit['Service']?.['Restart']).toEqual([isMigration ? 'on-failure' : 'always']);
-    // Exit code of a wrong setting.
-    expect(unit['Service']?.['RestartPreventExitStatus']).toEqual(['2']);
   });
 
   test.each(unitFiles)('may ask for the addresses of its machine: $name', ({ unit }) => {

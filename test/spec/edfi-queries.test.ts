@@ -178,6 +178,34 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi lists in %s mode', (mode) => {
       ).toEqual([]);
     });
 
+    test('when a descriptor is sought by what else it says, then it is found', async () => {
+      await edfi.create('gradingPeriodDescriptors', {
+        namespace: 'uri://ed-fi.org/GradingPeriodDescriptor',
+        codeValue: 'Dated',
+        shortDescription: 'Short',
+        description: 'Long',
+        effectiveBeginDate: '2024-02-29',
+        effectiveEndDate: '2024-06-30',
+      });
+      for (const term of [
+        'effectiveBeginDate=2024-02-29',
+        'effectiveEndDate=6/30/2024',
+        'shortDescription=Short',
+        'description=Long',
+        'effectiveBeginDate=2024-02-29&effectiveEndDate=2024-06-30',
+      ])
+        expect([term, await found(`gradingPeriodDescriptors?${term}`, 'codeValue')]).toEqual([
+          term,
+          ['Dated'],
+        ]);
+      for (const term of [
+        'effectiveBeginDate=2024-02-28',
+        'effectiveEndDate=2024-02-29',
+        'description=Short',
+      ])
+        expect([term, await found(`gradingPeriodDescriptors?${term}`, 'codeValue')]).toEqual([term, []]);
+    });
+
     test('when a descriptor is sought by its code value, then it is found', async () => {
       expect(await found('termDescriptors?codeValue=Fall%20Semester', 'codeValue')).toEqual([
         'Fall Semester',
@@ -200,6 +228,13 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi lists in %s mode', (mode) => {
       ['classPeriods', 'schoolId', 'one', '$.schoolReference.schoolId'],
       ['classPeriods', 'officialAttendancePeriod', 'maybe', '$.officialAttendancePeriod'],
       ['students', 'birthDate', 'yesterday', '$.birthDate'],
+      ['students', 'birthDate', '2023-02-29', '$.birthDate'],
+      ['students', 'birthDate', '2024-02-30T10:00:00Z', '$.birthDate'],
+      ['students', 'birthDate', '0000-01-01', '$.birthDate'],
+      ['studentAssessments', 'administrationDate', '2024-02-30T10:00:00Z', '$.administrationDate'],
+      ['studentAssessments', 'administrationDate', '2024-01-01T24:00:00Z', '$.administrationDate'],
+      ['bellSchedules', 'startTime', '24:00:00', '$.startTime'],
+      ['gradingPeriodDescriptors', 'effectiveEndDate', '2024-06-31', '$.effectiveEndDate'],
     ])('when %s are asked for with %s=%s, then 400 tells the path', async (resource, field, value, path) => {
       const answer = await edfi.get(`${resource}?${field}=${value}`);
       expect(answer.body).toEqual({

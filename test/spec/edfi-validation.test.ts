@@ -69,6 +69,61 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       expect(await read(location)).toEqual(student);
     });
 
+    test.each([
+      ['holds only empty objects', [{}, {}]],
+      ['holds only objects with empty arrays', [{ periods: [] }, {}]],
+    ])('when an optional array %s, then it is dropped', async (_what, addresses) => {
+      const { location, schoolId } = await edfi.newSchool();
+      const school = await read(location);
+      const again = await edfi.post('schools', { ...school, addresses });
+      expect([again.status, await read(location)]).toEqual([200, school]);
+      expect(school).toMatchObject({ schoolId });
+    });
+
+    test('when an array within an element is empty or holds only empty objects, then it is dropped', async () => {
+      const { schoolId } = await edfi.newSchool();
+      const period = { classPeriodName: 'First', schoolReference: { schoolId } };
+      const bell = (endTime: string, more: object) => ({
+        ...period,
+        meetingTimes: [{ startTime: '08:00:00', endTime, ...more }],
+      });
+      const location = await edfi.create('classPeriods', bell('09:00:00', {}));
+      expect(await read(location)).toEqual(bell('09:00:00', {}));
+      const student = edfi.student();
+      const organization = {
+        educationOrganizationReference: { educationOrganizationId: schoolId },
+        studentReference: { studentUniqueId: student['studentUniqueId'] },
+      };
+      await edfi.create('students', student);
+      const addressTypeDescriptor = await edfi.descriptor('addressTypeDescriptor');
+      const stateAbbreviationDescriptor = await edfi.descriptor('stateAbbreviationDescriptor');
+      const address = {
+        addressTypeDescriptor,
+        stateAbbreviationDescriptor,
+        city: 'Grand Bend',
+        postalCode: '1',
+        streetNumberName: '1 Main',
+      };
+      for (const periods of [[], [{}]]) {
+        const answer = await edfi.post('studentEducationOrganizationAssociations', {
+          ...organization,
+          addresses: [{ ...address, periods }],
+        });
+        expect(answer.status).toBeLessThan(300);
+        expect(await read(answer.headers['location'] as string)).toEqual({
+          ...organization,
+          addresses: [address],
+        });
+      }
+    });
+
+    test('when a required array holds only empty objects, then 400 says that it is required', async () => {
+      const school = await edfi.school(edfi.fresh(), { gradeLevels: [{}] });
+      expect(told(await edfi.post('schools', school))).toEqual(
+        invalid({ '$.gradeLevels': ['gradeLevels is required.'] }),
+      );
+    });
+
     test('when a required array is empty, then 400 says that it is required', async () => {
       const school = await edfi.school(edfi.fresh(), { gradeLevels: [] });
       expect(told(await edfi.post('schools', school))).toEqual(
@@ -256,7 +311,47 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       );
     });
 
-    test.each(['2012-02-30', '2012-3-4', 'yesterday', '13/13/2012'])(
+    describe('given a moment', () => {
+      const assessment = (administrationDate: string) => ({
+        studentAssessmentIdentifier: 'x',
+        assessmentReference: { assessmentIdentifier: 'x', namespace: 'uri://ed-fi.org' },
+        studentReference: { studentUniqueId: 'nobody' },
+        administrationDate,
+      });
+
+      test.each([
+        '2024-02-30T10:00:00Z',
+        '2024-04-31T08:00:00-05:00',
+        '2023-02-29 09:00:00',
+        '2/30/2024',
+        '2024-01-01T24:00:00Z',
+        '2024-01-01T10:60:00Z',
+        '2024-01-01T10:00:00+25:00',
+        '0000-01-01T00:00:00Z',
+        '2024-02-28T23:59:60Z',
+      ])('when the calendar does not have %s, then 400 tells the format', async (text) => {
+        expect(told(await edfi.post('studentAssessments', assessment(text)))).toEqual(
+          invalid({ '$.administrationDate': ['administrationDate Value does not match format "date-time"'] }),
+        );
+      });
+
+      test('when the calendar has it, then it is taken', async () => {
+        for (const text of [
+          '2024-02-29 23:59:59',
+          '2/29/2024',
+          '2024-02-29T10:00:00+14:00',
+          '2016-12-31T18:59:60-05:00',
+        ]) {
+          // Only what it refers to is missing.
+          expect([text, (await edfi.post('studentAssessments', assessment(text))).status]).toEqual([
+            text,
+            409,
+          ]);
+        }
+      });
+    });
+
+    test.each(['2012-02-30', '2012-3-4', 'yesterday', '13/13/2012', '2/29/2023', '0000-01-01'])(
       'when a date is %s, then 400 tells the format',
       async (birthDate) => {
         expect(told(await edfi.post('students', edfi.student({ birthDate })))).toEqual(
@@ -267,7 +362,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       },
     );
 
-    test.each(['8:00', '25:00:00', 'noon'])(
+    test.each(['8:00', '25:00:00', '24:00:00', '08:60:00', '08:00:00+25:00', '08:00:60', 'noon'])(
       'when a time is %s, then 400 tells the format',
       async (startTime) => {
         const answer = await edfi.post('classPeriods', {

@@ -286,6 +286,15 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       },
     );
 
+    test('when JSON is misspelled, then 400 tells the line and the column, and nothing that stands there', async () => {
+      const answer = await edfi.post('students', '{\n  "firstName": "Ada",\n  "lastSurname": Lovelace\n}');
+      expect(told(answer)).toEqual(
+        invalid({
+          '$.': ['$.lastSurname is not valid JSON: a value is missing or misspelled (line 3, column 18)'],
+        }),
+      );
+    });
+
     test.each(['[]', '"student"', '7', 'null'])('when %s is posted, then 400', async (body) => {
       const answer = await edfi.post('students', body);
       expect(answer.status).toBe(400);
@@ -366,12 +375,13 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
     });
 
     test.each(['GET', 'PUT', 'DELETE'])(
-      'when %s names an id that cannot be one, then 404',
+      'when %s names an id that cannot be one, then 400 tells it under $.id',
       async (method) => {
-        const body = method === 'PUT' ? { ...edfi.student(), id: 'x' } : undefined;
-        const answer = await edfi.send(method, '/data/ed-fi/students/not-an-id', body);
-        expect(answer.status).toBe(404);
-        expect(told(answer)).toEqual(notFound);
+        for (const id of ['not-an-id', nobody.slice(1), `{${nobody}}`]) {
+          const body = method === 'PUT' ? { ...edfi.student(), id } : undefined;
+          const answer = await edfi.send(method, `/data/ed-fi/students/${encodeURIComponent(id)}`, body);
+          expect(told(answer)).toEqual(invalid({ '$.id': [`The value '${id}' is not valid.`] }));
+        }
       },
     );
 

@@ -90,8 +90,12 @@ function world(database: ReturnType<typeof useDatabase>, of: Model, projections:
   afterAll(() => stop());
   const resource = (endpoint: string) => of.findEndpoint(endpoint)!;
   return {
-    post: (endpoint: string, document: object): Promise<Outcome> =>
-      client.submit({ operation: 'upsert', resource: resource(endpoint), body: JSON.stringify(document) }),
+    post: (endpoint: string, document: object | string): Promise<Outcome> =>
+      client.submit({
+        operation: 'upsert',
+        resource: resource(endpoint),
+        body: typeof document === 'string' ? document : JSON.stringify(document),
+      }),
     put: (endpoint: string, documentId: string | null, document: object): Promise<Outcome> =>
       client.submit({
         operation: 'update',
@@ -136,6 +140,16 @@ describe('the organization hierarchy', () => {
     expect(await ancestors(200)).toEqual([20, 200]);
     await put('sample/districts', district.documentId, { districtId: 20, agencyReference: { agencyId: 1 } });
     expect(await ancestors(200)).toEqual([1, 20, 200]);
+  });
+
+  test('reads an id as identities do, however its number is spelled', async () => {
+    await post('sample/districts', '{"districtId": 5.0e2, "agencyReference": {"agencyId": 1.0}}');
+    const school = await post(
+      'sample/schools',
+      '{"schoolId": 500100.0, "districtReference": {"districtId": 500.00}}',
+    );
+    expect(school.result).toBe('created');
+    expect(await ancestors(500100)).toEqual([1, 500, 500100]);
   });
 
   test('follows a parent that moves', async () => {

@@ -3,7 +3,7 @@
 
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -73,6 +73,16 @@ describe('a release', () => {
     writer.kill('SIGTERM');
     expect((await node.ended).code).toBe(0);
     expect((await writer.ended).code).toBe(0);
+  });
+
+  test('runs what was built where sources lie beside it and tsx is not installed', async () => {
+    const sources = join(folder, 'packages/cli/src');
+    await mkdir(sources);
+    await writeFile(join(sources, 'main.ts'), '');
+    const program = join(folder, 'packages/cli/bin/sluice.js');
+    const { stdout } = await run(process.execPath, [program, '--version']);
+    await rm(sources, { recursive: true });
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+/);
   });
 
   test('says what `sluice dev` lacks: the embedded PostgreSQL', async () => {

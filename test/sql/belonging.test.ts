@@ -131,10 +131,51 @@ test('keys stay as they are, and nothing is truncated without what leads to it',
     ['23503', 'truncate sluice.document'],
     ['23503', 'truncate sluice.document, sluice.alias'],
     ['23503', 'truncate sluice.alias'],
+    ['23503', 'truncate sluice.reference'],
+    ['23503', 'truncate sluice.alias, sluice.reference'],
   ] as const) {
     await expect(client.query(statement)).rejects.toMatchObject({ code });
   }
   await client.query('truncate sluice.document, sluice.alias, sluice.reference');
+});
+
+test.each(['repeatable read', 'serializable'])(
+  'nothing is truncated in %s, where rows that were committed behind the snapshot would not be seen',
+  async (isolation) => {
+    const [adder, remover] = [await connect(), await connect()];
+    await oneDocument(adder);
+    await adder.query('truncate sluice.document, sluice.alias, sluice.reference');
+    await remover.query(`begin isolation level ${isolation}`);
+    await remover.query('select from sluice.setting');
+    const insert = `insert into sluice.document (document_id, lane, resource, referential_id, version, content_hash, body)
+                    values ($1, 0, 'r', $1, 1, '', '{}')`;
+    await adder.query(insert, [documentId]);
+    await adder.query('insert into sluice.alias values ($1, $1, 0)', [documentId]);
+    await expect(remover.query('truncate sluice.document')).rejects.toMatchObject({ code: '0A000' });
+    await remover.query('rollback');
+    const { rows } = await adder.query(
+      `select from sluice.alias a where not exists (select from sluice.document d where d.document_id = a.document_id)`,
+    );
+    expect(rows).toEqual([]);
+  },
+);
+
+test('who truncates documents waits for who adds one, and sees what leads to it', async () => {
+  const [adder, remover, observer] = [await connect(), await connect(), await connect()];
+  await oneDocument(adder);
+  await adder.query('truncate sluice.document, sluice.alias, sluice.reference');
+  const pid = await pidOf(remover);
+  await adder.query('begin');
+  await adder.query(
+    `insert into sluice.document (document_id, lane, resource, referential_id, version, content_hash, body)
+     values ($1, 0, 'r', $1, 1, '', '{}')`,
+    [documentId],
+  );
+  await adder.query('insert into sluice.alias values ($1, $1, 0)', [documentId]);
+  const removal = remover.query('truncate sluice.document').catch((error: unknown) => error);
+  await waitsForALock(observer, pid);
+  await adder.query('commit');
+  expect(await removal).toMatchObject({ code: '23503' });
 });
 
 test('who may insert needs no right to what a row leads to', async () => {

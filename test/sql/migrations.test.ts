@@ -1,16 +1,17 @@
 // Migrations run once each, whoever runs them and however many do.
 
-import { migrate, readMigrations, schemaVersion } from '@sluice/store';
+import { runDoctor } from '@sluice/operator';
+import { Database, migrate, readMigrations, schemaVersion } from '@sluice/store';
 import { describe, expect, test, inject, onTestFinished } from 'vitest';
 import { databaseUrl, execute } from '../support/postgres.ts';
 import { sql } from '../support/sql.ts';
 import { randomBytes } from 'node:crypto';
 
 /** An empty database of the test's own. */
-async function setup(): Promise<string> {
+async function setup(how = ''): Promise<string> {
   const server = inject('postgresUrl');
   const name = `sluice_migrations_${randomBytes(4).toString('hex')}`;
-  await execute(server, `create database ${name}`);
+  await execute(server, `create database ${name} ${how}`);
   onTestFinished(() => execute(server, `drop database ${name} with (force)`).then(() => undefined));
   return databaseUrl(server, name);
 }
@@ -43,6 +44,30 @@ describe('migrations', () => {
     expect((await migrate({ url, dryRun: true })).applied).toHaveLength(schemaVersion);
     expect(await sql(url, `select to_regnamespace('sluice') is null as absent`)).toEqual([{ absent: true }]);
   });
+
+  test.each(['LATIN1', 'SQL_ASCII'])(
+    'are refused on a database in %s before they begin, and the doctor says why',
+    async (encoding) => {
+      const url = await setup(`encoding '${encoding}' template template0 locale 'C'`);
+      await expect(migrate({ url })).rejects.toMatchObject({
+        code: 'configuration_invalid',
+        message: expect.stringContaining(`the encoding of the database is ${encoding}`) as string,
+      });
+      await expect(migrate({ url, dryRun: true })).rejects.toMatchObject({ code: 'configuration_invalid' });
+      expect(await sql(url, `select to_regnamespace('sluice') is null as absent`)).toEqual([
+        { absent: true },
+      ]);
+      const database = new Database({ url, applicationName: 'test', connectionsMax: 1 });
+      onTestFinished(() => database.close());
+      expect((await runDoctor(database)).findings).toContainEqual(
+        expect.objectContaining({
+          check: 'encoding',
+          verdict: 'fault',
+          says: expect.stringContaining(encoding) as string,
+        }),
+      );
+    },
+  );
 
   test('are refused when one that ran before has changed', async () => {
     const url = await setup();

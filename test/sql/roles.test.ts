@@ -2,9 +2,9 @@
 
 import { readFileSync } from 'node:fs';
 import { createClient } from '@sluice/client';
-import { applyRoles, migrate, queries, rolesSql, sqlFolder } from '@sluice/store';
+import { applyRoles, migrate, previewExclusive, queries, rolesSql, sqlFolder } from '@sluice/store';
 import pg from 'pg';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { explainGeneric } from '../support/explain.ts';
 import { tableInPlace } from '../support/markdown-part.ts';
@@ -15,6 +15,8 @@ import { openConnection, sql } from '../support/sql.ts';
 const database = useDatabase();
 const roles = ['api', 'writer', 'ops'] as const;
 const refused = { code: '42501' };
+
+beforeAll(() => applyRoles({ url: database.url, prefix: rolePrefix, exclusiveDatabase: true }));
 
 describe('sql/roles.sql', () => {
   test('decides on every table, view, sequence and function', async () => {
@@ -54,7 +56,7 @@ describe('sql/roles.sql', () => {
     const prefix = `odd_${process.pid}`;
     await execute(database.url, `create role ${prefix}_api superuser`);
     onTestFinished(async () => void (await execute(database.url, `drop role ${prefix}_api`)));
-    await expect(applyRoles({ url: database.url, prefix })).rejects.toMatchObject({ sqlState: 'SL003' });
+    await expect(applyRoles({ url: database.url, prefix })).rejects.toMatchObject({ sqlState: 'SL004' });
   });
 
   test('takes back what it did not give', async () => {
@@ -242,19 +244,90 @@ describe('a role', () => {
   });
 });
 
-describe('the database', () => {
-  test('is closed to everybody else, and so is the schema public', async () => {
-    const [row] = await sql(
-      database.url,
-      `select array(select a.privilege_type from pg_database d, aclexplode(d.datacl) a
-                    where d.datname = current_database() and a.grantee = 0) as of_database,
-              array(select a.privilege_type from pg_namespace n, aclexplode(n.nspacl) a
-                    where n.nspname in ('public', 'sluice') and a.grantee = 0) as of_schemas,
-              array(select p.proname::text from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
-                    where p.pronamespace = 'pg_catalog'::regnamespace and p.proname like 'pg\\_%advisory\\_%' and a.grantee = 0)
-                as locks`,
+/** What PUBLIC may do with a database outside of our schema. */
+async function openTo(url: string): Promise<unknown> {
+  const [row] = await sql(
+    url,
+    `select array(select a.privilege_type from pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
+                  where d.datname = current_database() and a.grantee = 0 order by 1) as of_database,
+            array(select a.privilege_type from pg_namespace n, aclexplode(n.nspacl) a
+                  where n.nspname = 'public' and a.grantee = 0 order by 1) as of_public,
+            (select count(*) from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+             where p.pronamespace = 'pg_catalog'::regnamespace and p.proname like 'pg\\_%advisory\\_%' and a.grantee = 0)::integer
+              as locks`,
+  );
+  return row;
+}
+
+const closed = { of_database: [], of_public: [], locks: 0 };
+
+/** A database that other programs use, with a role of theirs. */
+async function sharedDatabase(): Promise<{ url: string; guest: string }> {
+  const name = `${database.name}_shared`;
+  const guest = `${name}_guest`;
+  await execute(database.url, `create database ${name}`);
+  await execute(database.url, `create role ${guest} login password 'guest of the test'`);
+  onTestFinished(async () => {
+    await execute(database.url, `drop database ${name} with (force)`);
+    await execute(database.url, `drop role ${guest}`);
+  });
+  const url = databaseUrl(database.url, name);
+  const login = new URL(url);
+  login.username = guest;
+  login.password = 'guest of the test';
+  await migrate({ url });
+  return { url, guest: login.href };
+}
+
+describe('a database that is shared with other programs', () => {
+  test('loses nothing by `sluice roles`, and everything only by --exclusive-database', async () => {
+    const { url, guest } = await sharedDatabase();
+    const before = await openTo(url);
+    expect(before).toMatchObject({ of_database: ['CONNECT', 'TEMPORARY'], of_public: ['USAGE'] });
+    await applyRoles({ url, prefix: rolePrefix });
+    await execute(url, rolesSql(rolePrefix));
+    expect(await openTo(url)).toEqual(before);
+    expect(await sql(guest, 'create temporary table mine (a integer)')).toEqual([]);
+    expect(await sql(guest, 'select pg_advisory_lock(1)')).toHaveLength(1);
+    // Rights to our tables are given by grants all the same.
+    await expect(sql(guest, 'select from sluice.document')).rejects.toMatchObject(refused);
+    await execute(url, rolesSql(rolePrefix, true));
+    expect(await openTo(url)).toEqual(closed);
+    await expect(sql(guest, 'select 1')).rejects.toMatchObject(refused);
+  });
+
+  test('is told what --exclusive-database takes away, and whom it shuts out, before it does', async () => {
+    const { url, guest } = await sharedDatabase();
+    const before = await openTo(url);
+    const preview = await previewExclusive({ url, prefix: rolePrefix });
+    const name = new URL(url).pathname.slice(1);
+    expect(preview.takesAway).toHaveLength(2 + (before as { locks: number }).locks);
+    expect(preview.takesAway).toEqual(
+      expect.arrayContaining([
+        { object: `database ${name}`, privileges: ['CONNECT', 'TEMPORARY'] },
+        { object: 'schema public', privileges: ['USAGE'] },
+        { object: 'function pg_advisory_lock(bigint)', privileges: ['EXECUTE'] },
+      ]),
     );
-    expect(row).toEqual({ of_database: [], of_schemas: [], locks: [] });
+    expect(preview.shutOut).toContain(new URL(guest).username);
+    expect(preview.shutOut).not.toContain(`${rolePrefix}_api`);
+    expect(preview.staysOpen).toEqual([]);
+    expect(await openTo(url)).toEqual(before);
+    await applyRoles({ url, prefix: rolePrefix, exclusiveDatabase: true });
+    expect(await previewExclusive({ url, prefix: rolePrefix })).toEqual({
+      takesAway: [],
+      shutOut: [],
+      staysOpen: [],
+    });
+    expect(await previewExclusive({ url: roleUrl(url, 'migrate'), prefix: rolePrefix })).toMatchObject({
+      staysOpen: ['database', 'advisory locks'],
+    });
+  });
+});
+
+describe('an exclusive database', () => {
+  test('is closed to everybody else, and so is the schema public', async () => {
+    expect(await openTo(database.url)).toEqual(closed);
   });
 
   test('gives nothing of ours to everybody', async () => {

@@ -24,6 +24,10 @@ export async function poison(world: World): Promise<() => Promise<void>> {
   return cure;
 }
 
+/** The first UUIDv7 of a time, as text. */
+const idFloor = (at: string): string =>
+  `(lpad(to_hex((extract(epoch from ${at}) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid::text`;
+
 /** Outcomes as an hour of traffic leaves them: it swells and ebbs, and once something was slow. */
 export async function tellOfAnHour(world: World): Promise<void> {
   await world.sql(`
@@ -35,9 +39,9 @@ export async function tellOfAnHour(world: World): Promise<void> {
     made as (select *, date_bin('400 ms', at, 'epoch') as batch_at from drawn)
     insert into sluice.outcome
       (write_id, batch_id, document_id, settled_at, version, term, ordinal, lane, result, code, resource, client, content_hash)
-    select overlay(gen_random_uuid()::text placing substr(sluice.write_id_floor(at)::text, 1, 15) from 1)::uuid,
+    select overlay(gen_random_uuid()::text placing substr(${idFloor('at')}, 1, 15) from 1)::uuid,
            overlay(md5(batch_at::text)::uuid::text
-             placing substr(sluice.write_id_floor(batch_at + interval '400 ms')::text, 1, 15) from 1)::uuid,
+             placing substr(${idFloor("batch_at + interval '400 ms'")}, 1, 15) from 1)::uuid,
            gen_random_uuid(),
            batch_at + make_interval(secs => 0.42 + case when minute between 24 and 27 then 1.5 else 0 end),
            1, 1, number, (random() * 15.98 - 0.49)::integer, case when number % 60 = 7 then 'refused' else 'created' end,

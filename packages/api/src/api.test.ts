@@ -103,6 +103,18 @@ describe('POST', () => {
     expect(client.requests).toEqual([]);
   });
 
+  test('answers a text that is not JSON with line and column, and nothing that stands there', async () => {
+    const { send } = setup();
+    const response = await send('POST', schools, '{\n  "name": Lovelace\n}');
+    expect(response.json()).toMatchObject({
+      code: 'invalid_json',
+      detail:
+        'Cannot take the document because $.name is not valid JSON: a value is missing or misspelled (line 2, column 11)',
+      errors: [{ path: '$.name', line: 2, column: 11 }],
+    });
+    expect(response.body).not.toContain('Lovelace');
+  });
+
   test.each([
     ['an array', '[]', 'invalid_document', '$'],
     ['null', 'null', 'invalid_document', '$'],

@@ -1,8 +1,8 @@
 /** One line of a bulk request as a write. */
 import type { WriteRequest } from '@sluice/client';
 import { operations, SluiceError, type Operation } from '@sluice/protocol';
-import { findResource, readId, type ApiNode } from './node.ts';
-import { faultAt } from './problem.ts';
+import { findResource, type ApiNode } from './node.ts';
+import { unreadable } from './document-text.ts';
 import { readIdempotencyKey, readIfMatch } from './request-headers.ts';
 
 const members = new Set(['endpoint', 'document', 'operation', 'id', 'ifMatch', 'idempotencyKey']);
@@ -15,11 +15,11 @@ const members = new Set(['endpoint', 'document', 'operation', 'id', 'ifMatch', '
 export function readBulkLine(
   node: ApiNode,
   scanner: ApiNode['scanner'],
-  bytes: Buffer,
+  { bytes, number }: { bytes: Buffer; number: number },
   admit: (endpoint: string) => void,
 ): WriteRequest {
   const { offence, member } = scanner.scan(bytes, 'document');
-  if (offence !== null) throw faultAt('invalid_json', pathInDocument(offence.path), offence.message);
+  if (offence !== null) throw unreadable({ ...offence, path: pathInDocument(offence.path), line: number });
   const line = JSON.parse(bytes.toString('utf8')) as unknown;
   if (typeof line !== 'object' || line === null || Array.isArray(line)) {
     throw invalidLine('it is not an object');
@@ -49,7 +49,7 @@ export function readBulkLine(
   if (operation === 'upsert') {
     if (id !== undefined) throw invalidLine('an upsert takes no id');
   } else {
-    write.documentId = readId(readText(id, 'id') ?? '', 'document_not_found');
+    write.documentId = node.profile.readDocumentId(readText(id, 'id') ?? '');
   }
   if (operation === 'delete') {
     if (document !== undefined) throw invalidLine('a delete takes no document');

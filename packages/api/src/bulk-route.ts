@@ -105,7 +105,7 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
 
   async function write(
     request: FastifyRequest,
-    { bytes }: Line,
+    { bytes, number }: Line,
     preferences: Preferences,
   ): Promise<WriteAnswer | { status: 202; writeId: string }> {
     if (bytes === null)
@@ -113,7 +113,9 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
         'payload_too_large',
         `Cannot take the line as it is larger than ${limits.bodyBytesMax} bytes`,
       );
-    const write = readBulkLine(node, scanner, bytes, (endpoint) => assertMay(request, 'write', endpoint));
+    const write = readBulkLine(node, scanner, { bytes, number }, (endpoint) =>
+      assertMay(request, 'write', endpoint),
+    );
     write.client = request.principal.client;
     write.waitForReferencesSeconds = preferences.waitForReferencesSeconds;
     write.traceparent = readTraceparent(request.headers);

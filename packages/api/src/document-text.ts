@@ -4,7 +4,7 @@
  */
 import type { Resource } from '@sluice/model';
 import { SluiceError } from '@sluice/protocol';
-import type { JsonScanner } from './json-scanner.ts';
+import { placeText, type JsonOffence, type JsonScanner } from './json-scanner.ts';
 import { faultAt } from './problem.ts';
 
 export interface DocumentText {
@@ -40,9 +40,19 @@ export function readDocument(
  */
 export function readJson(scanner: JsonScanner, bytes: Buffer): { text: string; value: unknown } {
   const { offence } = scanner.scan(bytes);
-  if (offence !== null) throw faultAt('invalid_json', offence.path, offence.message);
+  if (offence !== null) throw unreadable(offence);
   const text = bytes.toString('utf8');
   return { text, value: JSON.parse(text) as unknown };
+}
+
+/** The error of a text that is not JSON, or not such as can be stored: where, but nothing of what stands there. */
+export function unreadable(offence: JsonOffence): SluiceError {
+  const { path, line, column, message } = offence;
+  return new SluiceError(
+    'invalid_json',
+    `Cannot take the document because ${path} ${message} (${placeText(offence)})`,
+    { detail: { errors: [{ path, message, line, column }] } },
+  );
 }
 
 /** @throws {SluiceError} `invalid_document` */

@@ -86,6 +86,26 @@ describe('a text that would not be stored as it is', () => {
     expect(scanner.scan(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])).offence?.path).toBe('$');
   });
 
+  test.each([
+    ['{"a":1,\n "b":,}', 2, 6],
+    ['{\r\n\r\n"a" 1}', 3, 5],
+    ['{"ä😀": nul}', 1, 8],
+    ['{"a":"x\n"}', 1, 8],
+    ['{"a":"é\\q"}', 1, 8],
+    ['{"a":"\\u12"}', 1, 7],
+    ['{"a":"b\\uD800c"}', 1, 8],
+    ['{"a":\n"\\u0000"}', 2, 2],
+    ['{"a":"never', 1, 12],
+    ['{"a":"\\', 1, 7],
+    ['[1,\n2,\n  03]', 3, 3],
+    ['[1\n', 2, 1],
+    ['{"a":1,"a":2}', 1, 8],
+    ['{"a":[1 2]}', 1, 9],
+    ['', 1, 1],
+  ])('tells the line and the column of its fault: %j', (text, line, column) => {
+    expect(offenceOf(text)).toMatchObject({ line, column });
+  });
+
   test('says nothing of its values', () => {
     expect(offenceOf('{"a":"secret\\u0000"}')?.message).not.toContain('secret');
     expect(offenceOf('{"a":12345678901234567890123}')?.message).not.toContain('123');

@@ -20,7 +20,7 @@ import {
   OPEN_BRACKET,
   QUOTE,
   skipSpace,
-  stringFaults,
+  stringFault,
 } from './json-tokens.ts';
 
 export interface JsonLimits {
@@ -39,6 +39,14 @@ export interface JsonOffence {
   path: string;
   /** The rest of a sentence that begins with the path. */
   message: string;
+  /** Where in the text it was found, from 1 on; the column counts characters. */
+  line: number;
+  column: number;
+}
+
+/** The place for people. */
+export function placeText({ line, column }: Pick<JsonOffence, 'line' | 'column'>): string {
+  return `line ${line}, column ${column}`;
 }
 
 /** Where a member of the outermost object stands: from its key's quote, over its value's first byte, to its end. */
@@ -70,6 +78,8 @@ const COMPARED_KEYS = 32;
 export class JsonScanner {
   readonly #limits: JsonLimits;
   #depth = 0;
+  /** Where it stopped. */
+  #at = 0;
   #member: MemberSpan | null = null;
   // Of the containers around the place being read, by depth from 1 on: the key (`from` 0: none yet) or the index.
   readonly #isArray: Uint8Array;
@@ -97,12 +107,12 @@ export class JsonScanner {
 
   /** @param watched Name of a member of the outermost object whose place is wanted. */
   scan(text: Buffer, watched = ''): JsonScan {
-    this.#depth = 0;
+    this.#depth = this.#at = 0;
     this.#member = null;
     const message = this.#read(text, watched);
     return message === null
       ? { offence: null, member: this.#member }
-      : { offence: { path: this.#path(text), message }, member: null };
+      : { offence: { path: this.#path(text), message, ...placeIn(text, this.#at) }, member: null };
   }
 
   /** What is wrong at the place where it stopped; null: nothing, to the end. */
@@ -120,11 +130,12 @@ export class JsonScanner {
 
     for (let at = skipSpace(text, 0); at < length; at = skipSpace(text, at)) {
       const code = text[at]!;
+      this.#at = at;
 
       if (code === QUOTE && state !== SEPARATOR) {
         const from = at + 1;
         const end = endOfString(text, from);
-        if (end < 0) return stringFaults[-1 - end]!;
+        if (end < 0) return stringFault(text, (this.#at = -1 - end));
         if (!isSound && !isUtf8(text.subarray(from, end))) return 'holds bytes that are not UTF-8';
         if (end - from > stringLengthMax) return `holds a string of more than ${stringLengthMax} bytes`;
         at = end + 1;
@@ -139,6 +150,7 @@ export class JsonScanner {
         if (this.#isRepeated(text, depth, from, end)) return REPEATED_KEY;
         at = skipSpace(text, at);
         if (text[at] !== COLON) {
+          this.#at = at;
           // It may be a value that stands where a name should: the path must not tell it.
           this.#from[depth] = 0;
           return 'is not valid JSON: a colon is missing';
@@ -202,6 +214,7 @@ export class JsonScanner {
         }
       }
     }
+    this.#at = length;
     return state === SEPARATOR && depth === 0 ? null : 'is not valid JSON: the text ends too early';
   }
 
@@ -241,6 +254,19 @@ export class JsonScanner {
     }
     return path;
   }
+}
+
+function placeIn(text: Buffer, at: number): { line: number; column: number } {
+  let line = 1;
+  let start = 0;
+  for (let end = text.indexOf(0x0a); end >= 0 && end < at; end = text.indexOf(0x0a, start)) {
+    line++;
+    start = end + 1;
+  }
+  // Of a character, only the first byte counts.
+  let column = 1;
+  for (let each = start; each < at; each++) if ((text[each]! & 0xc0) !== 0x80) column++;
+  return { line, column };
 }
 
 function memberPath(key: string): string {

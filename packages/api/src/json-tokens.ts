@@ -19,15 +19,6 @@ const SAFE_DIGITS = 15;
 /** Neither digits nor exponent of a kept number are longer; PostgreSQL's own limits lie beyond. */
 const NUMBER_LENGTH_MAX = 1000;
 
-/** What is wrong with a string, by the number that `endOfString` gives. */
-export const stringFaults = [
-  'is not valid JSON: a string does not end',
-  'is not valid JSON: a string holds a raw control character',
-  'is not valid JSON: a string holds an unknown escape',
-  'holds \\u0000, which PostgreSQL cannot store',
-  'holds half of a surrogate pair, which is no character',
-];
-
 export function skipSpace(text: Buffer, from: number): number {
   let at = from;
   for (; at < text.length; at++) {
@@ -37,35 +28,47 @@ export function skipSpace(text: Buffer, from: number): number {
   return at;
 }
 
-/** Place of the closing quote; below zero, -1 minus the place of the fault in {@link stringFaults}. */
+/** Place of the closing quote; below zero, -1 minus the place of a fault, which {@link stringFault} names. */
 export function endOfString(text: Buffer, from: number): number {
   const { length } = text;
   for (let at = from; at < length; at++) {
     const code = text[at]!;
     if (code > BACKSLASH) continue;
     if (code === QUOTE) return at;
-    if (code < 0x20) return -2;
+    if (code < 0x20) return -1 - at;
     if (code !== BACKSLASH) continue;
-    if (++at === length) return -1;
-    const escape = text[at]!;
+    const escape = at + 1 < length ? text[at + 1]! : 0;
     if (escape !== SMALL_U) {
-      if (!isSimpleEscape(escape)) return -3;
+      if (!isSimpleEscape(escape)) return -1 - at;
+      at++;
       continue;
     }
-    const unit = hexUnit(text, at + 1);
-    if (unit < 0) return -3;
-    if (unit === 0) return -4;
-    at += 4;
-    if ((unit & 0xf800) !== 0xd800) continue;
+    const unit = hexUnit(text, at + 2);
+    if (unit <= 0) return -1 - at;
+    if ((unit & 0xf800) !== 0xd800) {
+      at += 5;
+      continue;
+    }
     const isPair =
       unit < 0xdc00 &&
-      text[at + 1] === BACKSLASH &&
-      text[at + 2] === SMALL_U &&
-      (hexUnit(text, at + 3) & 0xfc00) === 0xdc00;
-    if (!isPair) return -5;
-    at += 6;
+      text[at + 6] === BACKSLASH &&
+      text[at + 7] === SMALL_U &&
+      (hexUnit(text, at + 8) & 0xfc00) === 0xdc00;
+    if (!isPair) return -1 - at;
+    at += 11;
   }
-  return -1;
+  return -1 - length;
+}
+
+/** What is wrong with a string at the place where {@link endOfString} has found a fault. */
+export function stringFault(text: Buffer, at: number): string {
+  const isCut = text[at] === BACKSLASH && at + 1 === text.length;
+  if (at === text.length || isCut) return 'is not valid JSON: a string does not end';
+  if (text[at]! < 0x20) return 'is not valid JSON: a string holds a raw control character';
+  const unit = text[at + 1] === SMALL_U ? hexUnit(text, at + 2) : -1;
+  if (unit < 0) return 'is not valid JSON: a string holds an unknown escape';
+  if (unit === 0) return 'holds \\u0000, which PostgreSQL cannot store';
+  return 'holds half of a surrogate pair, which is no character';
 }
 
 /** `" \ / b f n r t` */

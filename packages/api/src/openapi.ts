@@ -101,7 +101,12 @@ const problemSchema = {
       description: 'Places in the document.',
       items: {
         type: 'object',
-        properties: { path: { type: 'string' }, message: { type: 'string' } },
+        properties: {
+          path: { type: 'string' },
+          message: { type: 'string' },
+          line: { type: 'integer', description: 'Of a body that is not JSON; of a bulk request, the line.' },
+          column: { type: 'integer' },
+        },
       },
     },
     missing: { type: 'array', description: 'References that nothing answers to.', items: { type: 'object' } },

@@ -9,6 +9,9 @@ export interface ProblemFault {
   /** Place in the document, as a JSON path. */
   path: string;
   message: string;
+  /** Of a text that cannot be read: where in the body, each from 1 on. */
+  line?: number;
+  column?: number;
 }
 
 export interface Problem {
@@ -80,11 +83,7 @@ export function problemOfError(error: unknown): Problem | null {
 }
 
 /** A fault at one place of a document, as an error to throw. */
-export function faultAt(
-  code: 'invalid_json' | 'invalid_document',
-  path: string,
-  message: string,
-): SluiceError {
+export function faultAt(code: 'invalid_document', path: string, message: string): SluiceError {
   return new SluiceError(code, `Cannot take the document as ${path} ${message}`, {
     detail: { errors: [{ path, message }] },
   });

@@ -3,13 +3,23 @@ import { canonicalJson, type Model, type Resource } from '@sluice/model';
 import { SluiceError } from '@sluice/protocol';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { fullFormats } from 'ajv-formats/dist/formats.js';
+import { isDate, isDateTime, isTime } from './calendar.ts';
 
 export type SchemaFault = ErrorObject;
 
 export interface SchemaValidatorOptions {
   /** Formats that mean another thing here than usual. */
-  formats?: Record<string, RegExp | ((text: string) => boolean)>;
+  formats?: Record<string, (text: string) => boolean>;
 }
+
+/** Those of ajv-formats take the year 0, and a leap second on any day. */
+const calendarFormats: NonNullable<SchemaValidatorOptions['formats']> = {
+  date: isDate,
+  time: (text) => isTime(text, 'required'),
+  'date-time': (text) => isDateTime(text, 'required'),
+  'iso-time': (text) => isTime(text, 'optional'),
+  'iso-date-time': (text) => isDateTime(text, 'optional'),
+};
 
 export class SchemaValidator {
   readonly #ajv: Ajv2020;
@@ -22,7 +32,7 @@ export class SchemaValidator {
       // Schemas of different resources may carry the same `$id`.
       addUsedSchema: false,
       logger: false,
-      formats: { ...fullFormats, ...formats },
+      formats: { ...fullFormats, ...calendarFormats, ...formats },
     });
     // Ajv's own compares each object of an array with every other: a hundred thousand would stop the node for minutes.
     this.#ajv.removeKeyword('uniqueItems');

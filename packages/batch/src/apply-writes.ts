@@ -1,7 +1,7 @@
 /** Applies writes to the world one after the other, each as its kind asks. */
 import type { MissingReference, Outcome, WriteHeader } from '@sluice/protocol';
 import { refusal, settled } from './answer.ts';
-import { fingerprintOf, keyOf, type Facts } from './facts.ts';
+import { fingerprintOf, keyOf, type Facts, type SettledKey } from './facts.ts';
 import type { PlanOptions, Verdict } from './plan.ts';
 import type { Standing } from './standing.ts';
 import { World, type DocumentState } from './world.ts';
@@ -77,8 +77,9 @@ function blockerOf(write: WriteHeader, orderKeys: readonly string[], facts: Fact
   return null;
 }
 
-function replay(write: WriteHeader, first: { fingerprint: string; outcome: Outcome }): Outcome {
+function replay(write: WriteHeader, first: SettledKey): Outcome {
   if (first.fingerprint !== fingerprintOf(write)) return refusal(write, 'idempotency_key_reused');
+  if (first.outcome === null) return refusal(write, 'outcome_expired');
   return { ...first.outcome, writeId: write.writeId };
 }
 

@@ -30,8 +30,8 @@ export interface Facts {
   pending: Set<string>;
   /** Documents that refer to a document which the batch may delete or rename. */
   referrers: Map<string, Referrer[]>;
-  /** Settled writes by idempotency key, see {@link keyOf}. */
-  keys: Map<string, { fingerprint: string; outcome: Outcome }>;
+  /** Settled writes by idempotency key, see {@link keyOf}. Without an outcome: it is no longer kept. */
+  keys: Map<string, SettledKey>;
   /** Writes of the batch that were settled elsewhere. */
   settled: Set<string>;
   /**
@@ -41,6 +41,11 @@ export interface Facts {
   blocked: Map<string, { writeId: string; position: number }>;
   /** Lanes whose rows are locked, where nobody waits for those of others. */
   freeLanes: Set<number>;
+}
+
+export interface SettledKey {
+  fingerprint: string;
+  outcome: Outcome | null;
 }
 
 export function noFacts(): Facts {
@@ -200,8 +205,8 @@ const takers: Readonly<Record<string, (facts: Facts, row: Row) => void>> = {
   },
   readKeys(facts, row) {
     const key = keyOf({ client: row['client'] as string, idempotencyKey: row['key'] as string });
-    if (key !== null)
-      facts.keys.set(key, { fingerprint: row['fingerprint'] as string, outcome: outcomeOf(row) });
+    const outcome = row['result'] === null ? null : outcomeOf(row);
+    if (key !== null) facts.keys.set(key, { fingerprint: row['fingerprint'] as string, outcome });
   },
   readSettled(facts, row) {
     facts.settled.add(row['write_id'] as string);

@@ -463,6 +463,15 @@ describe('an idempotency key', () => {
     expect([plan.creates, plan.keys]).toEqual([[], []]);
   });
 
+  test('whose outcome is no longer kept changes nothing, says so, and binds nothing anew', () => {
+    const [bound] = planBatch(arriving({ ...upsert('a 1'), ...key }), factsOf(), options).keys;
+    const fingerprint = bound?.fingerprint ?? '';
+    const keys: Facts['keys'] = new Map([['ann\u0000k', { fingerprint, outcome: null }]]);
+    const plan = planBatch(arriving({ ...upsert('a 1'), ...key }), factsOf([], { keys }), options);
+    expect(outcomeOf(plan, '1')).toMatchObject({ result: 'refused', code: 'outcome_expired' });
+    expect([plan.creates, plan.keys]).toEqual([[], []]);
+  });
+
   test('is refused for another request, and free for another client', () => {
     const writes = arriving(
       { ...upsert('a 1'), ...key },

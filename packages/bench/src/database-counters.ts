@@ -49,7 +49,7 @@ export class CounterReader {
   async countDocuments(since: number): Promise<number> {
     const { rows } = await this.#client.query<{ n: string }>(
       `select count(*)::text as n from sluice.document
-       where document_id >= sluice.write_id_floor(to_timestamp($1::double precision / 1000))`,
+       where document_id >= (lpad(to_hex($1::bigint), 12, '0') || '70008000000000000000')::uuid`,
       [since],
     );
     return Number(rows[0]?.n ?? 0);

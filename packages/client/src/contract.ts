@@ -78,7 +78,7 @@ export interface WriteState {
 export interface DocumentFilter {
   /** Parts, one of which a document must contain as it stands (`jsonb` containment). */
   contains: object[];
-  /** Values that are compared without case; `value` is in lower case. */
+  /** Values that are compared without case; `value` is folded (`foldCase` of the model). */
   folded: { path: readonly string[]; value: string }[];
   /** ReferentialIds that a document must refer to or be known by: what makes a search fast. Each only once. */
   referentialIds: string[];

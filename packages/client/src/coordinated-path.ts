@@ -8,6 +8,7 @@ import {
   channels,
   createListener,
   type Database,
+  type DatabaseClock,
   type DatabaseError,
   isTransactionPooled,
   type Listener,
@@ -26,6 +27,7 @@ import type { WritePath } from './write-path.ts';
 
 export interface CoordinatedPathOptions {
   database: Database;
+  clock: DatabaseClock;
   listenUrl: string;
   notifications: boolean;
   pollIntervalMs: number;
@@ -57,9 +59,9 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
 
   constructor(options: CoordinatedPathOptions) {
     this.#options = options;
-    const { database, notifications, flushWritesMax, observer, onError } = options;
+    const { database, clock, notifications, flushWritesMax, observer, onError } = options;
     const connection = database.options;
-    const buffer = { connection, notifications, flushWritesMax, observer, onError };
+    const buffer = { connection, clock, notifications, flushWritesMax, observer, onError };
     this.#buffer = new IntakeBuffer({ ...buffer, isDurable: false });
     this.#durableBuffer = new IntakeBuffer({ ...buffer, isDurable: true });
     this.#cancellations = new Cancellations(connection);

@@ -11,7 +11,15 @@ import {
   type Write,
 } from '@sluice/protocol';
 import { fingerprintOf, outcomeOf, traceparentOf } from '@sluice/batch';
-import { agree, Database, DatabaseError, detectPooler, reasonOf, type Row } from '@sluice/store';
+import {
+  agree,
+  Database,
+  DatabaseClock,
+  DatabaseError,
+  detectPooler,
+  reasonOf,
+  type Row,
+} from '@sluice/store';
 import type {
   ClientStatus,
   DocumentFilter,
@@ -43,6 +51,7 @@ export function createClient(options: ClientOptions): SluiceClient {
 class Client implements SluiceClient {
   readonly model: Model;
   readonly #database: Database;
+  readonly #clock: DatabaseClock;
   readonly #path: WritePath;
   readonly #mode: Mode;
   readonly #readiness: Readiness;
@@ -76,7 +85,14 @@ class Client implements SluiceClient {
       connectionsMax: options.connectionsMax ?? 8,
       ...(options.answerTimeoutMs === undefined ? {} : { answerTimeoutMs: options.answerTimeoutMs }),
     });
-    this.#path = createPath(options, this.#database, (error, doing) => this.#failures.note(error, doing));
+    this.#clock = new DatabaseClock({
+      database: this.#database,
+      process: { kind: 'node' },
+      onError: (error) => this.#failures.note(error, 'measure the clock'),
+    });
+    this.#path = createPath(options, this.#database, this.#clock, (error, doing) =>
+      this.#failures.note(error, doing),
+    );
     this.#readiness = new Readiness({
       mode: this.#mode,
       onOverload: options.onOverload ?? 'refuse',
@@ -101,6 +117,7 @@ class Client implements SluiceClient {
       await detectPooler(this.#database.options);
       await this.#readiness.requireRights();
       await agree(this.#database, { lanes: this.#lanes, modelHash: this.model.hash });
+      await this.#clock.start();
       await this.#path.start();
     })());
   }
@@ -114,6 +131,7 @@ class Client implements SluiceClient {
         this.#path.endWaits();
         if (!(await settleWithin([...this.#underWay], stopLimitsMs.endWaits))) this.#path.abandon();
       }
+      this.#clock.stop();
       await settleWithin([this.#path.stop()], stopLimitsMs.path);
       await this.#database.close();
     })());
@@ -203,13 +221,14 @@ class Client implements SluiceClient {
     assertRequest(request);
     if ((request.waitForReferencesSeconds ?? null) !== null)
       await this.#blockedQuota.check(request.client ?? '');
-    if (request.operation === 'upsert') return prepareWrite(request, this.#lanes, null);
+    if (request.operation === 'upsert') return prepareWrite(request, this.#lanes, null, this.#clock.now());
     const [row] = await this.#run('findTarget', [request.documentId, request.resource.endpoint]);
     if (row === undefined) throw new SluiceError('document_not_found');
-    return prepareWrite(request, this.#lanes, {
+    const target = {
       referentialId: row['referential_id'] as string,
       superclassId: row['superclass_id'] as string | null,
-    });
+    };
+    return prepareWrite(request, this.#lanes, target, this.#clock.now());
   }
 
   /** The write that has this one's idempotency key already. */
@@ -220,7 +239,9 @@ class Client implements SluiceClient {
     if (row === undefined) return null;
     if (row['fingerprint'] !== fingerprintOf(write)) throw new SluiceError('idempotency_key_reused');
     const outcome = row['result'] === null ? null : outcomeOf(row);
-    return { writeId: row['write_id'] as string, lane: (row['lane'] as number | null) ?? 0, outcome };
+    const lane = row['lane'] as number | null;
+    if (outcome === null && lane === null) throw new SluiceError('outcome_expired');
+    return { writeId: row['write_id'] as string, lane: lane ?? 0, outcome };
   }
 
   readDocument(resource: { endpoint: string }, documentId: string): Promise<StoredDocument | null> {

@@ -1,7 +1,7 @@
 /** The path of writes through a client, by its mode. */
 import { describeBatch, settleOptions, type BatchReport, type SettleOptions } from '@sluice/batch';
 import { defaults } from '@sluice/protocol';
-import type { Database } from '@sluice/store';
+import type { Database, DatabaseClock } from '@sluice/store';
 import type { ClientOptions } from './client-options.ts';
 import { CoordinatedPath } from './coordinated-path.ts';
 import { GuardedPath } from './guarded-path.ts';
@@ -10,11 +10,17 @@ import type { WritePath } from './write-path.ts';
 
 type OnError = (error: unknown, doing: string) => void;
 
-export function createPath(options: ClientOptions, database: Database, onError: OnError): WritePath {
+export function createPath(
+  options: ClientOptions,
+  database: Database,
+  clock: DatabaseClock,
+  onError: OnError,
+): WritePath {
   const mode = options.mode ?? 'coordinated';
-  if (mode !== 'coordinated') return memoryPath(mode, options, database, onError);
+  if (mode !== 'coordinated') return memoryPath(mode, options, database, clock, onError);
   const path = new CoordinatedPath({
     database,
+    clock,
     listenUrl: options.listenUrl ?? options.url,
     notifications: options.notifications ?? true,
     pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
@@ -29,7 +35,7 @@ export function createPath(options: ClientOptions, database: Database, onError: 
   });
   return new GuardedPath({
     path,
-    bypass: options.onOverload === 'bypass' ? memoryPath('direct', options, database, onError) : null,
+    bypass: options.onOverload === 'bypass' ? memoryPath('direct', options, database, clock, onError) : null,
     database,
     highWaterWrites: options.highWaterWrites ?? defaults.highWaterWrites,
     highWaterMs: options.highWaterMs ?? defaults.highWaterMs,
@@ -42,11 +48,13 @@ function memoryPath(
   mode: 'direct' | 'local',
   options: ClientOptions,
   database: Database,
+  clock: DatabaseClock,
   onError: OnError,
 ): MemoryPath {
   const isDirect = mode === 'direct';
   return new MemoryPath({
     database,
+    clock,
     settle: settleOptionsOf(options),
     batchWritesMax: isDirect ? 1 : (options.flushWritesMax ?? defaults.flushWritesMax),
     sessionsMax: options.sessionsMax ?? (isDirect ? 32 : 2),

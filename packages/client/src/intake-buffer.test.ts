@@ -1,4 +1,5 @@
 import type { Write } from '@sluice/protocol';
+import { Database, DatabaseClock } from '@sluice/store';
 import { v7 as uuidv7 } from 'uuid';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../../../test/support/database.ts';
@@ -15,7 +16,7 @@ let noteId = 0;
 function write(more: object = {}): Write {
   const resource = model.findEndpoint('test/notes')!;
   const body = JSON.stringify({ noteId: ++noteId, ...more });
-  return prepareWrite({ operation: 'upsert', resource, body }, lanes, null);
+  return prepareWrite({ operation: 'upsert', resource, body }, lanes, null, Date.now());
 }
 
 describe('the buffer before the intake', () => {
@@ -26,8 +27,10 @@ describe('the buffer before the intake', () => {
   ): Promise<{ buffer: IntakeBuffer; proxy: Proxy; hold: () => Promise<() => Promise<void>> }> {
     const { isDurable = false, ...more } = options;
     const proxy = await startProxy(database.url);
+    const connection = { url: proxy.url, applicationName: 'test buffer', ...more };
     const buffer = new IntakeBuffer({
-      connection: { url: proxy.url, applicationName: 'test buffer', ...more },
+      connection,
+      clock: new DatabaseClock({ database: new Database(connection) }),
       isDurable,
       notifications: true,
       flushWritesMax: 512,

@@ -10,9 +10,9 @@ import { SluiceError, type Write } from '@sluice/protocol';
 import {
   assertAbility,
   DatabaseError,
-  isTransactionPooled,
   Session,
   type ConnectionOptions,
+  type DatabaseClock,
   type Statement,
 } from '@sluice/store';
 import type { ClientObserver } from './observer.ts';
@@ -22,6 +22,7 @@ import { Trouble } from './trouble.ts';
 
 export interface IntakeBufferOptions {
   connection: ConnectionOptions;
+  clock: DatabaseClock;
   /** True: each insert is flushed before it is confirmed, and the hint follows in a statement of its own. */
   isDurable: boolean;
   /** Wake the writers. */
@@ -154,7 +155,7 @@ export class IntakeBuffer {
     if (this.#session?.ended.aborted === false) return this.#session;
     const settings: Record<string, string> = {
       ...this.#options.connection.settings,
-      synchronous_commit: this.#options.isDurable ? 'on' : 'off',
+      ...(this.#options.isDurable ? {} : { synchronous_commit: 'off' }),
       // One statement, and nothing in its plan depends on the values.
       plan_cache_mode: 'force_generic_plan',
       // While one is under way, drains pass over all that is settled since (sql/README.md, low positions).
@@ -198,7 +199,7 @@ export class IntakeBuffer {
     this.flushes += 1;
     this.writes += batch.length;
     try {
-      await session.flight(this.#inTransaction(this.#statements(batch, withHint, isAgain)));
+      await session.flight(this.#statements(batch, withHint, isAgain));
       this.#observe(batch);
       resolveAll(batch);
     } catch (error) {
@@ -237,17 +238,10 @@ export class IntakeBuffer {
     for (const { addedAt } of batch) observer.taken((now - addedAt) / 1000);
   }
 
-  /** Behind a pooler the settings hold in a transaction only: without them the commit would not be as it has to be. */
-  #inTransaction(statements: Statement[]): Statement[] {
-    if (!isTransactionPooled(this.#options.connection.url)) return statements;
-    const [insert, ...hints] = statements;
-    return [{ name: 'begin' }, insert as Statement, { name: 'commit' }, ...hints];
-  }
-
   #statements(batch: readonly Buffered[], withHint: boolean, isAgain: boolean): Statement[] {
     const ridesAlong = withHint && !this.#options.isDurable;
     const of = <V>(value: (write: Write) => V): V[] => batch.map(({ write }) => value(write));
-    const now = Date.now();
+    const now = this.#options.clock.now();
     const insert: Statement = {
       name: 'insertIntake',
       values: [
@@ -263,7 +257,7 @@ export class IntakeBuffer {
         of((write) => write.ifMatch),
         of((write) => write.client),
         of((write) => write.idempotencyKey),
-        // Sent as a length of time: the deadline is one of the database's clock.
+        // Sent as a length of time: the database's clock, which the process only knows about, sets the deadline.
         of(({ referenceDeadline }) =>
           referenceDeadline === null ? null : (Date.parse(referenceDeadline) - now) / 1000,
         ),

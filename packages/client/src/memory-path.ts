@@ -17,6 +17,7 @@ import {
   assertAbility,
   DatabaseError,
   type Database,
+  type DatabaseClock,
   type PoolUsage,
   type Session,
   SessionPool,
@@ -28,6 +29,7 @@ import type { LanesStatus, WritePath } from './write-path.ts';
 
 export interface MemoryPathOptions {
   database: Database;
+  clock: DatabaseClock;
   settle: SettleOptions;
   /** Writes in one batch, at most: 1 in direct mode. */
   batchWritesMax: number;
@@ -236,7 +238,7 @@ export class MemoryPath implements WritePath {
     const report = emptyReport();
     try {
       await this.#sessions.use(async (session) => {
-        expireDeadlines(batch);
+        expireDeadlines(batch, this.#options.clock.now());
         const origin = memoryOrigin(batch.map(({ write }) => write));
         const isOver = (ids: readonly string[]): boolean =>
           ids.every((id) => this.#waiters.get(id)?.isLate === true);
@@ -361,8 +363,7 @@ async function notePositions(session: Session, { blocked }: BatchReport): Promis
 }
 
 /** A write whose deadline has passed waits for nobody any more. */
-function expireDeadlines(batch: readonly Waiter[]): void {
-  const now = Date.now();
+function expireDeadlines(batch: readonly Waiter[], now: number): void {
   for (const { write } of batch) {
     if (write.referenceDeadline !== null && Date.parse(write.referenceDeadline) <= now)
       write.referenceDeadline = null;

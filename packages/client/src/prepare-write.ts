@@ -36,17 +36,23 @@ export function assertRequest({ operation, documentId, idempotencyKey = null }: 
 
 /**
  * @param target Update and delete: the document's present identity, which decides the lane.
+ * @param now By the database's clock.
  * @throws {SluiceError} `invalid_document` with the JSON path in `detail.path`
  */
-export function prepareWrite(request: WriteRequest, lanes: number, target: Target | null): Write {
+export function prepareWrite(
+  request: WriteRequest,
+  lanes: number,
+  target: Target | null,
+  now: number,
+): Write {
   const { operation, body } = request;
   if (operation === 'delete' || body === null) {
     if (target === null) throw new SluiceError('document_not_found');
-    return writeOf(request, lanes, { ...target, referenceIds: [], contentHash: '', body: null, target });
+    return writeOf(request, lanes, now, { ...target, referenceIds: [], contentHash: '', body: null, target });
   }
   const document = request.document ?? parse(body);
   const { referentialId, superclassId, references } = describe(request, document);
-  return writeOf(request, lanes, {
+  return writeOf(request, lanes, now, {
     referentialId,
     superclassId,
     referenceIds: references.map((reference) => reference.referentialId),
@@ -60,11 +66,12 @@ export function prepareWrite(request: WriteRequest, lanes: number, target: Targe
 function writeOf(
   request: WriteRequest,
   lanes: number,
+  now: number,
   content: Pick<Write, 'referentialId' | 'superclassId' | 'referenceIds' | 'contentHash' | 'body'> & {
     target: Target | null;
   },
 ): Write {
-  const writeId = newWriteId();
+  const writeId = newWriteId(now);
   const wait = request.waitForReferencesSeconds ?? null;
   const { referentialId, superclassId } = content.target ?? content;
   return {
@@ -77,7 +84,7 @@ function writeOf(
     ifMatch: request.ifMatch ?? null,
     client: request.client ?? '',
     idempotencyKey: request.idempotencyKey ?? null,
-    referenceDeadline: wait === null ? null : new Date(Date.now() + wait * 1000).toISOString(),
+    referenceDeadline: wait === null ? null : new Date(now + wait * 1000).toISOString(),
     wasBlocked: false,
     node: ownNode,
     waitedSeconds: null,

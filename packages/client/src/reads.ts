@@ -1,5 +1,5 @@
 /** What a node reads for its clients: documents, and how writes fare. */
-import { describeDocument, type Model } from '@sluice/model';
+import { caseVariants, describeDocument, type Model } from '@sluice/model';
 import { isId, SluiceError } from '@sluice/protocol';
 import { outcomeOf } from '@sluice/batch';
 import type { Row } from '@sluice/store';
@@ -89,12 +89,15 @@ export class Reads {
 const bodiesMax = 64;
 
 function filterValues(endpoint: string, { contains, folded, referentialIds }: DocumentFilter): unknown[] {
+  const variants = folded.map(({ value }) => caseVariants(value));
   const values = [
     endpoint,
     contains.map((part) => JSON.stringify(part)),
     // Names of a model hold nothing that an array literal would want quoted.
     folded.map(({ path }) => `{${path.join(',')}}`),
     folded.map(({ value }) => value),
+    variants.map(({ from }) => from),
+    variants.map(({ to }) => to),
   ];
   return referentialIds.length > 0 ? [...values, referentialIds] : values;
 }

@@ -5,9 +5,12 @@ import { v7 as uuidv7 } from 'uuid';
 const pool = new Uint8Array(8192);
 let used = pool.length;
 
-/** A UUIDv7. Ids of one millisecond are in no order: nothing rests on it, and arrival is counted by the database. */
-export function newWriteId(): string {
-  return uuidv7({ rng: nextRandom });
+/**
+ * A UUIDv7. Ids of one millisecond are in no order: nothing rests on it, and arrival is counted by the database.
+ * @param now By the database's clock, so that ids of several nodes, and documents listed by them, are about in order.
+ */
+export function newWriteId(now: number): string {
+  return uuidv7({ rng: nextRandom, msecs: Math.floor(now) });
 }
 
 function nextRandom(): Uint8Array {

@@ -7,6 +7,7 @@ import {
   listLanes,
   listWriters,
   readActivity,
+  readClock,
   readLaneActivity,
   type LaneActivity,
 } from '@sluice/operator';
@@ -105,8 +106,7 @@ export class LiveFeed {
 
   async #read(): Promise<void> {
     const database = this.#database;
-    const [clock] = await database.run('readClock');
-    const at = clock?.['now'] as string;
+    const at = await readClock(database);
     const activity = new Map((await readLaneActivity(database)).map((lane) => [lane.lane, lane]));
     const lanes = (await listLanes(database)).map((lane): LaneView => {
       return { ...lane, activity: roundedActivity(activity.get(lane.lane)) };

@@ -70,7 +70,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   await assertFree(folder);
   await disownLockFile(folder.cluster);
 
-  const deadline = Date.now() + START_TIMEOUT_MS;
+  const deadline = performance.now() + START_TIMEOUT_MS;
   for (;;) {
     const port = await choosePort(options.port ?? 0, folder.portFile);
     const settings = { ...DEFAULT_SETTINGS, ...options.settings, ...addressSettings(port) };
@@ -88,7 +88,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     // Somebody was faster to the port we chose, or processes of a crashed server are still leaving: both pass.
     const willPass =
       log.includes('Address already in use') || log.includes('pre-existing shared memory block');
-    if (!willPass || Date.now() > deadline) {
+    if (!willPass || performance.now() > deadline) {
       throw new Error(`Cannot start PostgreSQL as the server ended at once: ${folder.root}\n${log.trim()}`);
     }
     await delay(100);
@@ -135,7 +135,7 @@ async function becomesReady(
   deadline: number,
 ): Promise<boolean> {
   const ended = exited.then(() => true);
-  while (Date.now() < deadline) {
+  while (performance.now() < deadline) {
     if (child.pid !== undefined && (await isReady(cluster, child.pid))) return true;
     if (await Promise.race([ended, delay(20, false)])) return false;
   }

@@ -45,6 +45,7 @@ export class DatabaseReader {
       url,
       applicationName: 'sluice metrics',
       connectionsMax: 1,
+      looksForPooler: true,
       connectTimeoutMs: 2000,
       answerTimeoutMs: 3000,
       settings: { statement_timeout: '2s', lock_timeout: '500ms' },

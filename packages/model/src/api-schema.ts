@@ -158,9 +158,22 @@ function readResource(
   };
 }
 
+/** What descriptors are found by, also where the schema maps only `namespace` and `codeValue`. */
+const descriptorQueryFields: z.infer<typeof resourceSchema>['queryFieldMapping'] = {
+  namespace: [{ path: '$.namespace', type: 'string' }],
+  codeValue: [{ path: '$.codeValue', type: 'string' }],
+  shortDescription: [{ path: '$.shortDescription', type: 'string' }],
+  description: [{ path: '$.description', type: 'string' }],
+  effectiveBeginDate: [{ path: '$.effectiveBeginDate', type: 'date' }],
+  effectiveEndDate: [{ path: '$.effectiveEndDate', type: 'date' }],
+};
+
 function readRules(schema: z.infer<typeof resourceSchema>): ApiRules {
   return {
-    queryFields: Object.entries(schema.queryFieldMapping).map(([name, paths]) => ({ name, paths })),
+    queryFields: Object.entries({
+      ...(schema.isDescriptor ? descriptorQueryFields : {}),
+      ...schema.queryFieldMapping,
+    }).map(([name, paths]) => ({ name, paths })),
     decimals: schema.decimalPropertyValidationInfos.flatMap(({ path, totalDigits, decimalPlaces }) =>
       typeof totalDigits === 'number' && typeof decimalPlaces === 'number'
         ? [{ path, totalDigits, decimalPlaces }]

@@ -2,6 +2,7 @@
  * What a document says of itself: who it is, whom it refers to. Computed from the document alone, on every node, for
  * every write, so nothing here is parsed, matched or looked up twice.
  */
+import { foldCase } from './fold-case.ts';
 import { ModelError } from './model-error.ts';
 import type { CompiledValue, ReferenceRule, Resource } from './model.ts';
 import { uuidOfName, uuidOfReferredName, type IdentityElement } from './referential-id.ts';
@@ -82,9 +83,7 @@ function descriptorIdentity(resource: Resource, body: JsonObject): IdentityEleme
   const { namespace, codeValue } = body;
   if (typeof namespace !== 'string') throw identityMissing(resource, '$.namespace');
   if (typeof codeValue !== 'string') throw identityMissing(resource, '$.codeValue');
-  return [
-    { path: resource.identity.values[0]!.identityPath, value: `${namespace}#${codeValue}`.toLowerCase() },
-  ];
+  return [{ path: resource.identity.values[0]!.identityPath, value: foldCase(`${namespace}#${codeValue}`) }];
 }
 
 function identityMissing(resource: Resource, path: string): ModelError {
@@ -170,7 +169,7 @@ function textAt(node: unknown, wanted: CompiledValue, path: string): string | nu
   const value = walk(node, wanted.steps, path);
   switch (typeof value) {
     case 'string':
-      return wanted.isFolded ? value.toLowerCase() : value;
+      return wanted.isFolded ? foldCase(value) : value;
     case 'number':
       // Beyond 2^53 parsing may have changed digits, and one document would pass for another.
       if (Number.isInteger(value) && !Number.isSafeInteger(value))

@@ -1,4 +1,5 @@
 /** Ids of documents from their identifying values alone, as a search has them. */
+import { foldCase } from './fold-case.ts';
 import type { CompiledValue, ReferenceRule, Resource } from './model.ts';
 import { uuidOfName } from './referential-id.ts';
 
@@ -16,7 +17,7 @@ function idOf(wanted: readonly CompiledValue[], values: readonly string[]): stri
   let name = '';
   wanted.forEach(({ part, isFolded }, index) => {
     const value = values[index] ?? '';
-    name += part + (isFolded ? value.toLowerCase() : value);
+    name += part + (isFolded ? foldCase(value) : value);
   });
   return uuidOfName(name);
 }

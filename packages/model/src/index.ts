@@ -9,6 +9,7 @@ export type {
   ResourceName,
 } from './definition.ts';
 export { describeDocument, type DocumentDescription, type DocumentReference } from './describe-document.ts';
+export { caseVariants, foldCase } from './fold-case.ts';
 export { idOfIdentity, idOfReference } from './identify.ts';
 export { referentialIdOf, type IdentityElement, type ReferentialIdLayout } from './referential-id.ts';
 export { laneOf } from './lane.ts';

@@ -139,6 +139,8 @@ export interface StuckCounts {
 }
 
 export interface Status {
+  /** By the database's clock, ISO 8601. */
+  readAt: string;
   isHealthy: boolean;
   /** What wants attention, each as a phrase; empty: nothing. */
   problems: string[];

@@ -1,6 +1,7 @@
 export * from './contract.ts';
 export * from './explain.ts';
 export { listLanes } from './list-lanes.ts';
+export { readClock } from './read-clock.ts';
 export { listWriters } from './list-writers.ts';
 export { countDeadLetters, countStuck, findStuck, listStuck } from './list-stuck.ts';
 export { showWrite } from './show-write.ts';
@@ -12,6 +13,7 @@ export { discardWrites } from './discard-writes.ts';
 export { pauseLanes, resumeLanes } from './pause-lanes.ts';
 export { drainWriter } from './drain-writer.ts';
 export { runDoctor, type Diagnosis, type DoctorOptions } from './doctor/run-doctor.ts';
+export type { DeepOptions, DeepProgress } from './doctor/check-rows.ts';
 export type { Finding, Verdict } from './doctor/finding.ts';
 export { readActivity, readLaneActivity } from './read-activity.ts';
 export { findWrites } from './find-writes.ts';

@@ -1,7 +1,7 @@
 /**
- * What has been settled, as the outcomes tell it: minute by minute, and lane by lane just now. Where much is, a bounded
- * part of it is looked at and the rest told from that, so that looking costs the same at any rate. Both go by when a write
- * was made, which its id says by the clock of the node that made it.
+ * What has been settled, as the outcomes tell it: minute by minute, and lane by lane just now, both by the database's
+ * clock. Where much was settled, a bounded part of it is looked at and the rest told from that, so that looking costs the
+ * same at any rate.
  */
 import type { Database, Row } from '@sluice/store';
 import type { ActivityMinute, LaneActivity } from './contract.ts';

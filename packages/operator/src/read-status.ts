@@ -4,6 +4,7 @@ import type { LaneStatus, Status, StuckCounts } from './contract.ts';
 import { listLanes } from './list-lanes.ts';
 import { countStuck, rounded } from './list-stuck.ts';
 import { listWriters } from './list-writers.ts';
+import { readClock } from './read-clock.ts';
 
 export interface StatusOptions {
   /** What waits for longer wants attention. @default 30 */
@@ -20,12 +21,13 @@ export async function readStatus(database: Database, options: StatusOptions = {}
   const lanes = await listLanes(database);
   const writers = await listWriters(database);
   const waiting = await countStuck(database, { olderThanSeconds });
-  const [clock] = await database.run('readClock');
-  const now = Date.parse(String(clock?.['now']));
+  const readAt = await readClock(database);
+  const now = Date.parse(readAt);
   const oldest = lanes.flatMap(({ oldestAcceptedAt }) =>
     oldestAcceptedAt === null ? [] : [now - Date.parse(oldestAcceptedAt)],
   );
   const status: Omit<Status, 'isHealthy' | 'problems'> = {
+    readAt,
     schemaVersion: Number(settings.get('schema_version')) || null,
     modelHash: (settings.get('model_hash') as string | undefined) ?? null,
     documents: stored['documents'] as number,

@@ -2,6 +2,7 @@
 import { isId, reasons, SluiceError } from '@sluice/protocol';
 import type { Database } from '@sluice/store';
 import type { StuckFilter } from './contract.ts';
+import { readClock } from './read-clock.ts';
 
 /** Accepted by then, lane, client, resource, reason, error. */
 export type FilterValues = [string | null, ...unknown[]];
@@ -13,8 +14,7 @@ export async function filterValues(database: Database, filter: StuckFilter): Pro
     refuse('olderThanSeconds', olderThanSeconds);
   if (lane !== undefined && !(Number.isInteger(lane) && lane >= 0 && lane < 32_768)) refuse('lane', lane);
   if (reason !== undefined && !Object.hasOwn(reasons, reason)) refuse('reason', reason);
-  const [clock] = await database.run('readClock');
-  const now = Date.parse(String(clock?.['now']));
+  const now = Date.parse(await readClock(database));
   const acceptedBy = new Date(now - (olderThanSeconds ?? 0) * 1000).toISOString();
   return [acceptedBy, lane ?? null, client ?? null, resource ?? null, reason ?? null, error ?? null];
 }

@@ -86,6 +86,12 @@ export const errorTable = {
     'This Idempotency-Key was used before with another request.',
   ),
 
+  outcome_expired: entry(
+    409,
+    'Outcome no longer kept',
+    'A write with this Idempotency-Key was settled before, and its outcome is no longer kept. This request changed nothing: read the document to see what holds.',
+  ),
+
   // Not applied: nothing happened, and nothing will
   write_conflict: entry(
     409,

@@ -85,6 +85,7 @@ export type OutcomeCode =
   | 'document_referenced'
   | 'precondition_failed'
   | 'idempotency_key_reused'
+  | 'outcome_expired'
   | 'cascade_too_large'
   | 'projection_refused'
   | 'write_conflict'

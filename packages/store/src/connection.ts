@@ -6,6 +6,7 @@ import { Socket } from 'node:net';
 import pg from 'pg';
 import { DatabaseError } from './database-error.ts';
 import { hostsOf, type Hosts } from './hosts.ts';
+import { applySettings } from './session-settings.ts';
 import { addressOf, currentAddress } from './tls.ts';
 
 export interface ConnectionOptions {
@@ -13,7 +14,7 @@ export interface ConnectionOptions {
   url: string;
   /** Shown in pg_stat_activity. */
   applicationName: string;
-  /** Session settings, set in one statement after connecting. */
+  /** Session settings, beside those that all sessions have (session-settings.ts). */
   settings?: Readonly<Record<string, string>>;
   /** @default 5000; in a pool 2000, the wait for a free connection included */
   connectTimeoutMs?: number;
@@ -25,17 +26,6 @@ export interface ConnectionOptions {
   answerTimeoutMs?: number;
 }
 
-/**
- * Nested loops over indexes are right for every statement of ours at every size of the tables, so no plan may be pinned
- * that an ANALYZE of small or empty tables made look good: sessions are long-lived, and so are their prepared plans.
- */
-const planSettings: Readonly<Record<string, string>> = {
-  enable_seqscan: 'off',
-  enable_hashjoin: 'off',
-  enable_mergejoin: 'off',
-  jit: 'off',
-};
-
 const int8 = 20;
 const timestamptz = 1184;
 const uuidArray = 2951;
@@ -43,11 +33,19 @@ const uuidArray = 2951;
 const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
     if (oid === int8) return Number;
-    if (oid === timestamptz) return (value: string) => new Date(value).toISOString();
+    if (oid === timestamptz) return isoTimeOf;
     if (oid === uuidArray) return uuidsOf;
     return pg.types.getTypeParser(oid, format);
   }) as pg.CustomTypesConfig['getTypeParser'],
 };
+
+/** Of a session with another DateStyle a time would be taken for another. */
+function isoTimeOf(value: string): string {
+  if (!/^\d{4,}-\d\d-\d\d /.test(value)) {
+    throw new RangeError('Cannot read a time because the session writes it in another DateStyle than ISO');
+  }
+  return new Date(value).toISOString();
+}
 
 /** No element of ours is NULL, and none needs quotes: a tenth of what the driver's parser costs. */
 function uuidsOf(literal: string): string[] {
@@ -151,7 +149,6 @@ export function poolConfig(
   isPipelined: boolean,
   sockets: Set<Socket>,
 ): pg.PoolConfig {
-  const settings = settingsText(options);
   const hosts = hostsOf(options.url);
   return {
     ...clientConfig(options),
@@ -171,7 +168,7 @@ export function poolConfig(
         leaveServerOf(client, options.url);
         throw error;
       }
-      if (!isTransactionPooled(options.url)) await client.query(settings);
+      if (!isTransactionPooled(options.url)) await applySettings(client, options);
     },
   };
 }
@@ -186,18 +183,4 @@ export function noteTransactionPooled(url: string, isPooled: boolean): void {
 /** No session state may be relied on: settings are made in each transaction, statements have no names. */
 export function isTransactionPooled(url: string): boolean {
   return transactionPooled.has(url);
-}
-
-/**
- * One statement that makes the settings, for the session or for a transaction. Those that this server does not know (an
- * older PostgreSQL) are passed over. Names and values are ours; they are quoted all the same.
- */
-export function settingsText({ settings = {} }: ConnectionOptions, isLocal = false): string {
-  const pairs = Object.entries({ ...planSettings, ...settings }).map(
-    ([name, value]) => `(${pg.escapeLiteral(name)}, ${pg.escapeLiteral(value)})`,
-  );
-  return (
-    `select pg_catalog.set_config(s.name, v.value, ${isLocal}) ` +
-    `from (values ${pairs.join(', ')}) as v (name, value) join pg_catalog.pg_settings s on s.name = v.name`
-  );
 }

@@ -1,6 +1,7 @@
 export * from './ability.ts';
 export * from './agreement.ts';
 export * from './database.ts';
+export { clockIntervalMs, DatabaseClock } from './database-clock.ts';
 export * from './database-error.ts';
 export * from './listener.ts';
 export { holderOf, holderText, type LockHolder, type LockWaitOptions } from './lock-wait.ts';

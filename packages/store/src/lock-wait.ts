@@ -27,8 +27,13 @@ export interface LockWaitOptions {
 const lookMs = 500;
 const tellMs = 10_000;
 
+/** The setting by which the server ends a wait. */
+export function lockLimit({ waitMs }: LockWaitOptions): Record<string, string> {
+  return waitMs === undefined ? {} : { lock_timeout: `${waitMs}ms` };
+}
+
 /**
- * Does the work of a client and tells whom it waits for meanwhile.
+ * Does the work of a client, in a transaction with {@link lockLimit}, and tells whom it waits for meanwhile.
  * @param doing For the error: `migrate`
  * @throws {SluiceError} `database_unavailable` if a lock was not given back in time
  */
@@ -39,10 +44,8 @@ export async function waitAloud<T>(
   { onWait, waitMs }: LockWaitOptions,
   work: () => Promise<T>,
 ): Promise<T> {
-  if (waitMs !== undefined)
-    await client.query(`select set_config('lock_timeout', $1, false)`, [`${waitMs}ms`]);
-  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
-  const watch = new LockWatch(url, rows[0]?.pid ?? 0, Math.min(lookMs, (waitMs ?? lookMs) / 3), onWait);
+  const { processID: pid } = client as { processID?: number | null };
+  const watch = new LockWatch(url, pid ?? 0, Math.min(lookMs, (waitMs ?? lookMs) / 3), onWait);
   try {
     return await work();
   } catch (error) {

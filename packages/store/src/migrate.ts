@@ -4,13 +4,14 @@
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import type pg from 'pg';
 import { SluiceError } from '@sluice/protocol';
+import type pg from 'pg';
 import { connectClient } from './connection.ts';
 import { reduceError } from './database-error.ts';
-import { waitAloud, type LockWaitOptions } from './lock-wait.ts';
+import { lockLimit, waitAloud, type LockWaitOptions } from './lock-wait.ts';
 import { lockKeys } from './names.ts';
 import { sqlFolder } from './queries.ts';
+import { beginWithSettings, type SessionSettings } from './session-settings.ts';
 
 export interface Migration {
   version: number;
@@ -54,15 +55,15 @@ export const schemaVersion: number = readMigrations().at(-1)?.version ?? 0;
  */
 export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   // Patient: it may wait for another's migration, and its own may take as long as the tables are large.
-  const client = await connectClient({
-    url: options.url,
-    applicationName: 'sluice migrate',
-    answerTimeoutMs: 0,
-  }).catch((error: unknown) => {
+  const connection = { url: options.url, applicationName: 'sluice migrate', answerTimeoutMs: 0, settings };
+  const client = await connectClient(connection).catch((error: unknown) => {
     throw reduceError(error, 'migrate');
   });
   try {
-    return await waitAloud(client, options.url, 'migrate', options, () => runPending(client, options));
+    const waiting = { ...connection, settings: { ...settings, ...lockLimit(options) } };
+    return await waitAloud(client, options.url, 'migrate', options, () =>
+      runPending(client, waiting, options.dryRun === true),
+    );
   } catch (error) {
     throw reduceError(error, 'migrate');
   } finally {
@@ -70,8 +71,13 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   }
 }
 
-async function runPending(client: pg.Client, { dryRun = false }: MigrateOptions): Promise<MigrateResult> {
-  await client.query('begin');
+async function runPending(
+  client: pg.Client,
+  connection: SessionSettings,
+  dryRun: boolean,
+): Promise<MigrateResult> {
+  await beginWithSettings(client, connection);
+  await assertEncoding(client);
   // A transaction lock: given back by whatever ends the session.
   await client.query('select pg_advisory_xact_lock($1, 0)', [lockKeys.migration]);
   await client.query(
@@ -96,6 +102,29 @@ async function runPending(client: pg.Client, { dryRun = false }: MigrateOptions)
   }
   await client.query(dryRun ? 'rollback' : 'commit');
   return { applied: pending.map((migration) => migration.name), version: schemaVersion };
+}
+
+/** Whole tables are read and written, unlike by any other statement of ours; and functions are made. */
+const settings = {
+  enable_seqscan: 'on',
+  enable_hashjoin: 'on',
+  enable_mergejoin: 'on',
+  'plpgsql.extra_errors': 'none',
+};
+
+/** Documents hold every character; a database in another encoding refuses some of them, each with its write. */
+async function assertEncoding(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ encoding: string }>(
+    `select current_setting('server_encoding') as encoding`,
+  );
+  const encoding = rows[0]?.encoding ?? '';
+  if (encoding === 'UTF8') return;
+  throw new SluiceError(
+    'configuration_invalid',
+    `Cannot migrate because the encoding of the database is ${encoding}, and documents need UTF8: ` +
+      `create another database with "encoding 'UTF8' template template0"`,
+    { detail: { encoding } },
+  );
 }
 
 function comparePending(ran: readonly { version: number; name: string; checksum: string }[]): Migration[] {

@@ -7,6 +7,7 @@
 import type pg from 'pg';
 import { connectClient, noteTransactionPooled, type ConnectionOptions } from './connection.ts';
 import { reduceError } from './database-error.ts';
+import { beginWithSettings } from './session-settings.ts';
 
 const looks = 5;
 
@@ -39,7 +40,7 @@ async function detect(options: ConnectionOptions): Promise<boolean> {
     const pid = await backendOf(first);
     if ((first as { processID?: number | null }).processID === pid) return false;
     const second = await open();
-    await second.query('begin');
+    await beginWithSettings(second, options);
     const pids = [await backendOf(second)];
     for (let look = 0; look < looks; look++) {
       const now = await backendOf(first);

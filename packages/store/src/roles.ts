@@ -5,10 +5,11 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
-import { clientConfig } from './connection.ts';
+import { connectClient } from './connection.ts';
 import { reduceError } from './database-error.ts';
-import { waitAloud, type LockWaitOptions } from './lock-wait.ts';
-import { sqlFolder } from './queries.ts';
+import { lockLimit, waitAloud, type LockWaitOptions } from './lock-wait.ts';
+import { query, sqlFolder } from './queries.ts';
+import { beginWithSettings } from './session-settings.ts';
 
 export const roleKinds = ['api', 'writer', 'ops', 'migrate'] as const;
 export type RoleKind = (typeof roleKinds)[number];
@@ -19,14 +20,20 @@ export interface RolesOptions extends LockWaitOptions {
   prefix?: string;
   /** New passwords; a role that is not named keeps its own, or has none yet. */
   passwords?: Partial<Record<RoleKind, string>>;
+  /**
+   * Nobody but these roles uses the database: PUBLIC loses CONNECT, the schema `public` and the functions of advisory
+   * locks. {@link previewExclusive} says what that takes away. @default false: only grants
+   */
+  exclusiveDatabase?: boolean;
 }
 
 const text = readFileSync(`${sqlFolder}roles.sql`, 'utf8');
 const setting = 'select set_config($1, $2, true)';
 
 /** All of it for people and for psql. Passwords are not part of it. */
-export function rolesSql(prefix = 'sluice'): string {
-  return `begin;\nset local sluice.role_prefix = ${pg.escapeLiteral(prefix)};\n${text}commit;\n`;
+export function rolesSql(prefix = 'sluice', exclusiveDatabase = false): string {
+  const exclusive = exclusiveDatabase ? 'set local sluice.exclusive_database = on;\n' : '';
+  return `begin;\nset local sluice.role_prefix = ${pg.escapeLiteral(prefix)};\n${exclusive}${text}commit;\n`;
 }
 
 export function roleName(kind: RoleKind, prefix = 'sluice'): string {
@@ -34,23 +41,63 @@ export function roleName(kind: RoleKind, prefix = 'sluice'): string {
 }
 
 /** Makes the roles and gives them their rights, no more and no fewer. Harmless to repeat. */
-export async function applyRoles(options: RolesOptions): Promise<void> {
-  const { url, prefix = 'sluice', passwords = {} } = options;
-  const client = new pg.Client(clientConfig({ url, applicationName: 'sluice roles', answerTimeoutMs: 0 }));
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    await client.query('begin');
+export function applyRoles(options: RolesOptions): Promise<void> {
+  const { url, prefix = 'sluice', passwords = {}, exclusiveDatabase = false } = options;
+  return inTransaction(options, async (client) => {
     await client.query(setting, ['sluice.role_prefix', prefix]);
+    await client.query(setting, ['sluice.exclusive_database', exclusiveDatabase ? 'on' : 'off']);
     for (const [kind, password] of Object.entries(passwords)) {
       await client.query(setting, [`sluice.verifier_${kind}`, scramVerifier(password)]);
     }
     await waitAloud(client, url, 'give the roles their rights', options, () => client.query(text));
+  });
+}
+
+/** What `exclusiveDatabase` takes from PUBLIC. */
+export interface ExclusivePreview {
+  takesAway: { object: string; privileges: string[] }[];
+  /** Roles that can connect only because everybody may, and then cannot. */
+  shutOut: string[];
+  /** What this role may not take away stays open. */
+  staysOpen: ('database' | 'advisory locks')[];
+}
+
+/** Says what an exclusive database would take away now. Changes nothing. */
+export function previewExclusive(options: RolesOptions): Promise<ExclusivePreview> {
+  const { prefix = 'sluice' } = options;
+  return inTransaction(options, async (client) => {
+    const ours = roleKinds.map((kind) => roleName(kind, prefix));
+    const taken = await client.query<ExclusivePreview['takesAway'][number]>(query('listExclusive').text);
+    const shutOut = await client.query<{ name: string }>(query('listShutOut').text, [ours]);
+    const standing = await client.query<Record<string, boolean>>(query('readStanding').text);
+    const [{ is_superuser: isSuperuser, owns_database: ownsDatabase } = {}] = standing.rows;
+    return {
+      takesAway: taken.rows,
+      shutOut: taken.rows.some(({ privileges }) => privileges.includes('CONNECT'))
+        ? shutOut.rows.map(({ name }) => name)
+        : [],
+      staysOpen: [
+        ...(ownsDatabase === true ? [] : (['database'] as const)),
+        ...(isSuperuser === true ? [] : (['advisory locks'] as const)),
+      ],
+    };
+  });
+}
+
+async function inTransaction<T>(options: RolesOptions, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const settings = lockLimit(options);
+  const connection = { url: options.url, applicationName: 'sluice roles', answerTimeoutMs: 0, settings };
+  let client: pg.Client | null = null;
+  try {
+    client = await connectClient(connection);
+    await beginWithSettings(client, connection);
+    const result = await work(client);
     await client.query('commit');
+    return result;
   } catch (error) {
     throw reduceError(error, 'roles');
   } finally {
-    await client.end().catch(() => undefined);
+    await client?.end().catch(() => undefined);
   }
 }
 

@@ -5,15 +5,10 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
 import { parametersOf } from './array-literal.ts';
-import {
-  connectClient,
-  isTransactionPooled,
-  leaveServerOf,
-  settingsText,
-  type ConnectionOptions,
-} from './connection.ts';
+import { connectClient, isTransactionPooled, leaveServerOf, type ConnectionOptions } from './connection.ts';
 import { DatabaseError, reduceError, takesNoWrites } from './database-error.ts';
 import { query } from './queries.ts';
+import { applySettings, bareBegin, beginText, explainSettings } from './session-settings.ts';
 import { awaitedOf, type Statement } from './statement.ts';
 
 export type Row = Record<string, unknown>;
@@ -31,7 +26,7 @@ export interface FlightOptions {
 }
 
 const bareStatements: Readonly<Record<string, string>> = {
-  begin: 'begin isolation level read committed',
+  begin: bareBegin,
   commit: 'commit',
   rollback: 'rollback',
 };
@@ -49,6 +44,7 @@ export class Session {
   readonly #isPooled: boolean;
   readonly #url: string;
   readonly #beginText: string | undefined = bareStatements['begin'];
+  #isInTransaction = false;
   #sentAt: number | null = null;
 
   /** Over a client made with `pipeline: true`; `end` closes it or gives it back. */
@@ -57,8 +53,7 @@ export class Session {
     this.#end = end;
     this.#url = options.url;
     this.#isPooled = isTransactionPooled(options.url);
-    // Both in one message, so that no transaction goes without its settings.
-    if (this.#isPooled) this.#beginText = `${bareStatements['begin']}; ${settingsText(options, true)}`;
+    if (this.#isPooled) this.#beginText = beginText(options);
     client.on('error', () => this.#ended.abort());
     client.on('end', () => this.#ended.abort());
   }
@@ -75,7 +70,7 @@ export class Session {
       session = new Session(client, () => endWithin(closeTimeoutMs, client, socket), options);
       session.#socket = socket;
       if (session.#isPooled) return session;
-      await client.query(settingsText(options));
+      await applySettings(client, options);
       const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
       session.#pid = rows[0]?.pid ?? 0;
       return session;
@@ -125,9 +120,21 @@ export class Session {
    * the later ones only say that the transaction is aborted. A `commit` that the server answered with ROLLBACK is an
    * error too. What is optional behind a `commit` is not waited for.
    */
-  async flight(
+  async flight(statements: readonly Statement[], options: FlightOptions = {}): Promise<StatementResult[]> {
+    const isWrapped = this.#isPooled && !this.#isInTransaction && needsTransaction(statements);
+    for (const { name } of statements) if (name in bareStatements) this.#isInTransaction = name === 'begin';
+    if (!isWrapped) return this.#fly(statements, options);
+    const count = statements.findLastIndex(({ isOptional }) => isOptional !== true) + 1;
+    const results = await this.#fly(
+      [{ name: 'begin' }, ...statements.slice(0, count), { name: 'commit' }, ...statements.slice(count)],
+      options,
+    );
+    return [...results.slice(1, count + 1), ...results.slice(count + 2)];
+  }
+
+  async #fly(
     statements: readonly Statement[],
-    { answerTimeoutMs }: FlightOptions = {},
+    { answerTimeoutMs }: FlightOptions,
   ): Promise<StatementResult[]> {
     this.#sentAt = performance.now();
     const sent = statements.map((statement) => this.#send(statement, answerTimeoutMs));
@@ -139,7 +146,7 @@ export class Session {
       const { name = '', isOptional = false } = statements[index] ?? {};
       if (outcome.status === 'rejected') {
         if (isOptional) return { rows: [], command: '', rowCount: 0 };
-        throw this.#reduce(outcome.reason, name);
+        throw this.#reduce(name === 'begin' ? explainSettings(outcome.reason) : outcome.reason, name);
       }
       const { rows, command, rowCount } = outcome.value;
       if (name === 'commit' && command !== 'COMMIT') {
@@ -178,6 +185,14 @@ export class Session {
     this.#ended.abort();
     await this.#end().catch(() => undefined);
   }
+}
+
+/** Settings hold in a transaction only. What is sent without one needs none: hints, of which no answer is awaited. */
+function needsTransaction(statements: readonly Statement[]): boolean {
+  return (
+    !statements.some(({ name }) => name in bareStatements) &&
+    statements.some(({ isOptional }) => isOptional !== true)
+  );
 }
 
 /** Ends a client in order, or by its socket: a half-open connection never says that it has ended. */

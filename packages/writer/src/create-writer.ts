@@ -15,6 +15,7 @@ import {
   channels,
   createListener,
   Database,
+  DatabaseClock,
   detectPooler,
   requireRights,
   type Listener,
@@ -97,6 +98,11 @@ export function createWriter(options: WriterOptions): Writer {
   });
   const log = logger?.child({ writerId });
   const failures = new FailureLog(log);
+  const clock = new DatabaseClock({
+    database,
+    process: { kind: 'writer', clockId: writerId },
+    onError: (error) => failures.note(error, 'measure the clock'),
+  });
   let batches = 0;
   let writes = 0;
   let sweepTimer: NodeJS.Timeout | null = null;
@@ -192,6 +198,7 @@ export function createWriter(options: WriterOptions): Writer {
         );
         await agree(database, { lanes, modelHash: model.hash, ownership });
         await live();
+        await clock.start();
         await listener.listen(channels.wakeup, () => sessions.forEach((session) => session.wake()));
         await listener.listen(channels.lanes, beatNow);
         await listener.listen(channels.provided, (payload) => {
@@ -206,6 +213,7 @@ export function createWriter(options: WriterOptions): Writer {
       (stopped ??= (async () => {
         await settleWithin([started], farewellMs);
         if (sweepTimer !== null) clearInterval(sweepTimer);
+        clock.stop();
         watches.forEach((watch) => watch.stop());
         await Promise.all(sessions.map((session) => session.stop()));
         await settleWithin([listener.close(), sweeping], farewellMs);

@@ -99,6 +99,16 @@ describe('a token', () => {
     expect(await setup({ clockToleranceSeconds: 0 }).find(await sign({ exp: now() - 10 }))).toBeNull();
   });
 
+  test('begins and ends by the clock that is given, not by that of the process', async () => {
+    let ours = Date.now() - 25 * 3_600_000;
+    const check = setup({ now: () => ours });
+    const token = await sign({ nbf: Math.floor(ours / 1000) - 60, exp: Math.floor(ours / 1000) + 60 });
+    expect(await check.find(token)).not.toBeNull();
+    expect(await check.find(await sign({ nbf: now() - 60, exp: now() + 60 }))).toBeNull();
+    ours += 91_000;
+    expect(await check.find(token)).toBeNull();
+  });
+
   test('that nobody signed, or by a key of another, or with a secret made of the public key, is refused', async () => {
     const check = setup();
     const [head, body] = (await sign({})).split('.');

@@ -45,6 +45,8 @@ export interface TokenCheckOptions {
   scopeClaim?: string;
   /** How far the provider's clock may be from ours. @default 30 */
   clockToleranceSeconds?: number;
+  /** Our clock, in milliseconds since 1970. @default Date.now */
+  now?: () => number;
 }
 
 /** A longer token is refused unread. */
@@ -59,10 +61,12 @@ const keysCooldownMs = 5_000;
 export class TokenCheck {
   readonly #options: TokenCheckOptions;
   readonly #getKey: JWTVerifyGetKey;
+  readonly #now: () => number;
   readonly #good = new Map<string, { principal: Principal; until: number }>();
 
   constructor(options: TokenCheckOptions) {
     this.#options = options;
+    this.#now = options.now ?? (() => Date.now());
     this.#getKey = /^https?:/.test(options.jwks)
       ? createRemoteJWKSet(new URL(options.jwks), {
           cacheMaxAge: keysMaxAgeMs,
@@ -80,7 +84,7 @@ export class TokenCheck {
     if (token.length > tokenLengthMax) return null;
     const hash = createHash('sha256').update(token).digest('base64');
     const known = this.#good.get(hash);
-    const now = Date.now();
+    const now = this.#now();
     if (known !== undefined && known.until > now) return known.principal;
     this.#good.delete(hash);
     const payload = await this.#verify(token);
@@ -96,6 +100,7 @@ export class TokenCheck {
         issuer,
         audience,
         algorithms: [...(algorithms ?? ['RS256', 'PS256', 'ES256', 'EdDSA'])],
+        currentDate: new Date(this.#now()),
         clockTolerance: clockToleranceSeconds ?? 30,
         requiredClaims: ['exp'],
       });
@@ -125,7 +130,7 @@ export class TokenCheck {
   #remember(hash: string, principal: Principal, { exp = 0 }: JWTPayload): void {
     // The oldest goes: a map keeps the order in which its keys came.
     if (this.#good.size >= rememberedMax) this.#good.delete(this.#good.keys().next().value!);
-    this.#good.set(hash, { principal, until: Math.min(exp * 1000, Date.now() + rememberedMs) });
+    this.#good.set(hash, { principal, until: Math.min(exp * 1000, this.#now() + rememberedMs) });
   }
 }
 

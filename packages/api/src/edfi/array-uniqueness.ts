@@ -2,7 +2,7 @@
  * Elements of an array are told apart by their identifying values. A schema may say which these are; where it does not,
  * they are taken to be the required members, decimals left aside, which never identify anything.
  */
-import { canonicalJson, type Resource } from '@sluice/model';
+import { canonicalJson, foldCase, type Resource } from '@sluice/model';
 import { stepsOf } from './places.ts';
 import type { ValidationErrors } from './problem.ts';
 import { addError } from './schema-faults.ts';
@@ -82,7 +82,7 @@ function pick(element: unknown, steps: readonly string[]): unknown {
 
 /** Descriptors are compared without case. */
 function fold(value: unknown, name: string): unknown {
-  if (typeof value === 'string') return name.endsWith('Descriptor') ? value.toLowerCase() : value;
+  if (typeof value === 'string') return name.endsWith('Descriptor') ? foldCase(value) : value;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, fold(member, key)]));
 }

@@ -72,6 +72,7 @@ function mutationsOf(
   node: unknown,
   path: string,
   reach: (document: Json) => Json,
+  isOnlyElement = false,
 ): Mutation[] {
   const found: Mutation[] = [];
   const object = node as Json;
@@ -85,7 +86,9 @@ function mutationsOf(
         apply: (document) => void (reach(document)[name] = value),
       });
     };
-    if (schema.required?.includes(name) === true) {
+    // An array that is left with empty objects says nothing, and is dropped.
+    const leavesNothing = isOnlyElement && Object.keys(object).length === 1;
+    if (schema.required?.includes(name) === true && !leavesNothing) {
       found.push({
         what: `without ${at}`,
         path: at,
@@ -95,10 +98,16 @@ function mutationsOf(
     if (schema.required?.includes(name) === true) put('null', null);
     if (member.type === 'array') {
       put('a word for the array', 'x');
-      const [first] = object[name] as unknown[];
+      const [first, ...others] = object[name] as unknown[];
       if (typeof first === 'object' && first !== null && member.items !== undefined) {
         found.push(
-          ...mutationsOf(member.items, first, `${at}[0]`, (document) => (reach(document)[name] as [Json])[0]),
+          ...mutationsOf(
+            member.items,
+            first,
+            `${at}[0]`,
+            (document) => (reach(document)[name] as [Json])[0],
+            others.length === 0,
+          ),
         );
       }
     } else if (member.type === 'object') {

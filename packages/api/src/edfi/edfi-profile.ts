@@ -3,10 +3,10 @@
  * taken, and answered with the statuses, headers and bodies that it knows. docs/edfi.md has each rule, and each
  * difference.
  */
-import { isApplied } from '@sluice/protocol';
+import { isApplied, isId } from '@sluice/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { problemOfAny } from '../error-answers.ts';
-import { findResource, readId, type ApiNode } from '../node.ts';
+import { findResource, type ApiNode } from '../node.ts';
 import { problemOfOutcome, retryAfterSeconds, type Problem } from '../problem.ts';
 import type { Profile } from '../profile.ts';
 import { readIfMatch } from '../request-headers.ts';
@@ -16,6 +16,7 @@ import { metadataRoutes } from './metadata-routes.ts';
 import {
   authenticationFailed,
   authorizationDenied,
+  dataValidation,
   EdFiError,
   methodNotAllowed,
   notFound,
@@ -49,11 +50,9 @@ export function edfiProfile(node: Omit<ApiNode, 'profile'>): Profile {
     readDocument: (bytes, resource, documentId) => documents.read(bytes, resource, documentId),
     takeDocument: (text, value, resource, documentId) => documents.take(text, value, resource, documentId),
     readDocumentId(text) {
-      try {
-        return readId(text, 'document_not_found');
-      } catch {
-        throw new EdFiError('document_not_found', notFound());
-      }
+      if (isId(text)) return text.toLowerCase();
+      const said = `The value '${text.slice(0, 100)}' is not valid.`;
+      throw new EdFiError('invalid_request', dataValidation({ '$.id': [said] }));
     },
     readCondition(operation, headers) {
       const header = headers['if-match'];

@@ -1,5 +1,5 @@
 /** Values that a document gives in several places and that must agree: a section's school and its session's. */
-import type { Resource } from '@sluice/model';
+import { foldCase, type Resource } from '@sluice/model';
 import { placesAt } from './places.ts';
 import type { ValidationErrors } from './problem.ts';
 import { addError } from './schema-faults.ts';
@@ -11,7 +11,7 @@ export function equalityFaults(resource: Resource, document: unknown): Validatio
     for (const path of [source, target]) {
       for (const { value } of placesAt(document, path)) {
         // Descriptors are compared without case.
-        const key = typeof value === 'string' && path.endsWith('Descriptor') ? value.toLowerCase() : value;
+        const key = typeof value === 'string' && path.endsWith('Descriptor') ? foldCase(value) : value;
         if (!values.has(key)) values.set(key, `'${String(value)}'`);
       }
     }

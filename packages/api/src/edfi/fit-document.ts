@@ -1,8 +1,9 @@
 /**
  * Makes a document fit its schema as far as the Ed-Fi API does without asking: what the schema does not know is dropped,
- * so are nulls and empty arrays at the top; strings that spell a number or a boolean become it; dates become ISO dates.
+ * so are nulls and empty arrays; strings that spell a number or a boolean become it; dates become ISO dates.
  */
 import type { Resource } from '@sluice/model';
+import { isDate, utcSecond } from '../calendar.ts';
 
 interface Shape {
   members: ReadonlyMap<string, Shape> | null;
@@ -27,9 +28,8 @@ export function fitDocument(resource: Resource, document: JsonObject): boolean {
     shapes.set(resource, shape);
   }
   let hasChanged = false;
-  for (const [name, value] of Object.entries(document)) {
-    const isOwn = ownMembers.has(name) && shape.members?.has(name) !== true;
-    if (isOwn || (shape.members?.has(name) === true && isEmptyArray(value))) {
+  for (const name of ownMembers) {
+    if (Object.hasOwn(document, name) && shape.members?.has(name) !== true) {
       delete document[name];
       hasChanged = true;
     }
@@ -37,8 +37,16 @@ export function fitDocument(resource: Resource, document: JsonObject): boolean {
   return fitObject(document, shape) || hasChanged;
 }
 
+/** An array of nothing, or of objects that hold no more than such arrays. */
 function isEmptyArray(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
+  return (
+    Array.isArray(value) &&
+    value.every((element) => isObject(element) && Object.values(element).every(isEmptyArray))
+  );
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function fitObject(object: JsonObject, { members, isClosed }: Shape): boolean {
@@ -46,7 +54,7 @@ function fitObject(object: JsonObject, { members, isClosed }: Shape): boolean {
   let hasChanged = false;
   for (const name of Object.keys(object)) {
     const shape = members.get(name);
-    if (shape === undefined ? isClosed : object[name] === null) {
+    if (shape === undefined ? isClosed : object[name] === null || isEmptyArray(object[name])) {
       delete object[name];
       hasChanged = true;
     } else if (shape !== undefined) {
@@ -108,7 +116,8 @@ function compile(schema: object, path: string, resource: Resource): Shape {
 function fitOf(schema: object, path: string, { numericPaths, booleanPaths, rules }: Resource): Shape['fit'] {
   if (numericPaths.includes(path)) return spelledNumber;
   if (booleanPaths.includes(path)) return spelledBoolean;
-  if (rules.dateTimePaths.includes(path)) return utcTime;
+  // What is no time stays as it is, and is refused by its format.
+  if (rules.dateTimePaths.includes(path)) return (text) => utcTime(text) ?? text;
   if ((schema as { format?: unknown }).format === 'date') return isoDate;
   if (path === '$.codeValue' || path === '$.shortDescription') return (text) => text.trim();
   return null;
@@ -135,12 +144,9 @@ function isoDate(text: string): string {
     : `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`;
 }
 
-/** A date, or a time with or without a zone, as a time in UTC to the second. */
-export function utcTime(text: string): string {
+/** A date, or a time with or without a zone, as a time in UTC to the second; null: the calendar has no such time. */
+export function utcTime(text: string): string | null {
   const date = isoDate(text);
-  if (/^\d{4}-\d\d-\d\d$/.test(date)) return `${date}T00:00:00Z`;
-  const [, day, time, zone = 'Z'] =
-    /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?(Z|z|[+-]\d\d:\d\d)?$/.exec(date) ?? [];
-  const at = time === undefined ? NaN : Date.parse(`${day}T${time}${zone.toUpperCase()}`);
-  return Number.isNaN(at) ? text : new Date(at).toISOString().replace(/\.\d{3}Z$/, 'Z');
+  if (isDate(date)) return `${date}T00:00:00Z`;
+  return utcSecond(text, 'optional');
 }

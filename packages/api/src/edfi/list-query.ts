@@ -1,6 +1,7 @@
 /** `GET` of a resource: a page of it, narrowed by the fields that its schema names. */
 import type { DocumentFilter } from '@sluice/client';
-import { idOfIdentity, idOfReference, type ReferenceRule, type Resource } from '@sluice/model';
+import { foldCase, idOfIdentity, idOfReference, type ReferenceRule, type Resource } from '@sluice/model';
+import { isTime } from '../calendar.ts';
 import type { ListRequest, Query } from '../profile.ts';
 import { utcTime } from './fit-document.ts';
 import { schemaAt, stepsOf } from './places.ts';
@@ -74,7 +75,7 @@ function readTerms(resource: Resource, terms: readonly [string, string][]): Docu
     }
     if (field.paths.length === 1) given.set(first.path, value);
     if (field.paths.length === 1 && first.path.endsWith('Descriptor') && !first.path.includes('[*]')) {
-      folded.push({ path: stepsOf(first.path), value: value.toLowerCase() });
+      folded.push({ path: stepsOf(first.path), value: foldCase(value) });
     } else {
       // A field of several places asks for any of them.
       contains = contains.flatMap((part) =>
@@ -93,23 +94,16 @@ function readValue(type: string, text: string): string | null {
       return /^\s*(true|false)\s*$/i.test(text) ? text.trim().toLowerCase() : null;
     case 'number':
       return /^\s*[+-]?\d{1,15}(\.\d{1,15})?\s*$/.test(text) ? String(Number(text)) : null;
-    case 'date': {
-      const at = readTime(text);
-      return at === null ? null : at.slice(0, 10);
-    }
+    case 'date':
+      return utcTime(text.trim())?.slice(0, 10) ?? null;
     case 'date-time':
-      return readTime(text);
+      return utcTime(text.trim());
     case 'time':
-      return /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$/.test(text) ? text : null;
+      return isTime(text, 'optional') ? text : null;
     default:
       // No stored text holds it, and PostgreSQL takes no question that does.
       return text.includes('\0') ? null : text;
   }
-}
-
-function readTime(text: string): string | null {
-  const at = utcTime(text.trim());
-  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(at) && !Number.isNaN(Date.parse(at)) ? at : null;
 }
 
 /** As the schema types it: a query's mapping calls some numbers strings. */

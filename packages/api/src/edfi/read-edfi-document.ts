@@ -3,8 +3,9 @@
  * schema, ids that agree, values that agree, elements that repeat.
  */
 import type { Resource } from '@sluice/model';
+import { isTime } from '../calendar.ts';
 import type { DocumentText } from '../document-text.ts';
-import { REPEATED_KEY, type JsonScanner } from '../json-scanner.ts';
+import { placeText, REPEATED_KEY, type JsonOffence, type JsonScanner } from '../json-scanner.ts';
 import { SchemaValidator } from '../schema-validator.ts';
 import { uniquenessFaults } from './array-uniqueness.ts';
 import { equalityFaults } from './equality.ts';
@@ -16,7 +17,7 @@ export class EdFiDocuments {
   readonly #scanner: JsonScanner;
   // Times of the day come without a zone.
   readonly #validator = new SchemaValidator({
-    formats: { time: /^(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?$/i },
+    formats: { time: (text) => isTime(text, 'optional') },
   });
 
   constructor(scanner: JsonScanner) {
@@ -28,7 +29,7 @@ export class EdFiDocuments {
     if (bytes.toString('latin1').trim() === '')
       throw new EdFiError('invalid_json', badRequest('A non-empty request body is required.'));
     const { offence } = this.#scanner.scan(bytes);
-    if (offence !== null) throw unreadable(offence.path, offence.message);
+    if (offence !== null) throw unreadable(offence);
     const text = bytes.toString('utf8');
     return this.take(text, JSON.parse(text) as unknown, resource, documentId);
   }
@@ -74,11 +75,15 @@ function refuseId(document: Record<string, unknown>): void {
   });
 }
 
-function unreadable(path: string, message: string): EdFiError {
+function unreadable(offence: JsonOffence): EdFiError {
+  const { path, message } = offence;
   if (message === REPEATED_KEY)
     return invalid({ [path]: ['An item with the same key has already been added.'] }, 'invalid_json');
   const isSyntax = message.includes('not valid JSON');
-  return invalid({ [isSyntax ? '$.' : path]: [`${path} ${message}`] }, 'invalid_json');
+  return invalid(
+    { [isSyntax ? '$.' : path]: [`${path} ${message} (${placeText(offence)})`] },
+    'invalid_json',
+  );
 }
 
 function refuse(errors: ValidationErrors): void {

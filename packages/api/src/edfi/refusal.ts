@@ -1,6 +1,6 @@
 /** What became of a write that was refused, in the words of the Ed-Fi API. */
 import type { WriteRequest } from '@sluice/client';
-import { describeDocument, type DocumentReference, type Model, type Resource } from '@sluice/model';
+import { describeDocument, foldCase, type DocumentReference, type Model, type Resource } from '@sluice/model';
 import type { Outcome } from '@sluice/protocol';
 import { placesAt } from './places.ts';
 import { missingDescriptors, notFound, type EdFiProblem, type ValidationErrors } from './problem.ts';
@@ -76,11 +76,11 @@ function descriptorErrors(
   missing: readonly DocumentReference[],
 ): ValidationErrors {
   const errors: ValidationErrors = {};
-  const keys = new Set(missing.map((each) => `${each.resource} ${each.identity[0]?.value.toLowerCase()}`));
+  const keys = new Set(missing.map((each) => `${each.resource} ${foldCase(each.identity[0]?.value ?? '')}`));
   for (const { name, isDescriptor, paths } of resource.references) {
     if (!isDescriptor) continue;
     for (const { path, value } of placesAt(document, paths[0]?.path ?? '$')) {
-      const uri = String(value).toLowerCase();
+      const uri = foldCase(String(value));
       if (keys.has(`${name} ${uri}`)) addError(errors, path, `${name} value '${uri}' does not exist.`);
     }
   }

@@ -1,4 +1,4 @@
-import { listLanes } from '@sluice/operator';
+import { listLanes, readClock } from '@sluice/operator';
 import { databaseSettings } from '../config/settings.ts';
 import { laneLines } from '../operate/lane-lines.ts';
 import { withDatabase } from '../operate/with-database.ts';
@@ -14,10 +14,13 @@ export const lanesCommand = () =>
       'or tried again. Neighbours that are alike are one line.',
     settings: databaseSettings,
     async run(values, flags) {
-      const lanes = await withDatabase(values, listLanes);
+      const { lanes, readAt } = await withDatabase(values, async (database) => ({
+        lanes: await listLanes(database),
+        readAt: await readClock(database),
+      }));
       if (flags['json'] === true) printJson({ lanes });
       else if (lanes.length === 0)
         printLine('There are no lanes: no node or writer has started on this database');
-      else for (const line of laneLines(lanes)) printLine(line);
+      else for (const line of laneLines(lanes, readAt)) printLine(line);
     },
   });

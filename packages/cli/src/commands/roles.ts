@@ -1,9 +1,18 @@
-import { applyRoles, roleKinds, roleName, rolesSql, type RoleKind } from '@sluice/store';
+import {
+  applyRoles,
+  previewExclusive,
+  roleKinds,
+  roleName,
+  rolesSql,
+  type ExclusivePreview,
+  type RoleKind,
+} from '@sluice/store';
 import * as z from 'zod';
 import { requireDatabaseUrl } from '../config/database-url.ts';
 import { setting } from '../config/setting.ts';
 import { databaseSettings, rolePrefix } from '../config/settings.ts';
-import { printJson, printLine } from '../process/output.ts';
+import { confirm } from '../operate/confirm.ts';
+import { complain, printJson, printLine } from '../process/output.ts';
 import { createCommand } from './command.ts';
 import { lockWait, tellLockWait } from './lock-wait-flag.ts';
 
@@ -35,7 +44,10 @@ export const rolesCommand = () =>
       'Makes the roles that the processes log in as, and gives each what its statements need and nothing else: ' +
       'PREFIX_api for nodes, PREFIX_writer for writers and for nodes in direct or local mode or with --on-overload bypass, ' +
       'PREFIX_ops for operators, PREFIX_migrate for migrations, which owns the schema. Run it as a superuser, after ' +
-      '`sluice migrate` and after each upgrade. Harmless to repeat.',
+      '`sluice migrate` and after each upgrade. Harmless to repeat.\n\n' +
+      'Other programs may share the database: nothing is taken from anybody, unless --exclusive-database says that only ' +
+      'these roles use it. Then PUBLIC loses CONNECT and TEMPORARY on the database, the schema public, and the functions ' +
+      'of advisory locks; what that is now, and which roles it shuts out, is shown first.',
     settings: {
       ...databaseSettings,
       rolePrefix,
@@ -45,24 +57,51 @@ export const rolesCommand = () =>
       migrate: password('migrate'),
       wait: lockWait,
     },
-    extend: (command) => command.option('--sql', 'only print what would run'),
+    extend: (command) =>
+      command
+        .option('--exclusive-database', 'let nobody but these roles use the database')
+        .option('--dry-run', 'only say what --exclusive-database would take away')
+        .option('--yes', 'do not ask')
+        .option('--sql', 'only print what would run'),
     async run(values, flags) {
       const { rolePrefix: prefix } = values;
+      const exclusiveDatabase = flags['exclusiveDatabase'] === true;
+      const isJson = flags['json'] === true;
       if (flags['sql'] === true) {
-        const sql = rolesSql(prefix);
-        if (flags['json'] === true) printJson({ sql });
+        const sql = rolesSql(prefix, exclusiveDatabase);
+        if (isJson) printJson({ sql });
         else printLine(sql.trimEnd());
         return;
       }
+      const url = requireDatabaseUrl(values);
+      const exclusive = exclusiveDatabase ? await previewExclusive({ url, prefix }) : null;
+      if (exclusive !== null && !isJson) for (const line of exclusiveLines(exclusive)) printLine(line);
+      if (flags['dryRun'] === true) {
+        if (isJson) printJson({ dryRun: true, ...exclusive });
+        else if (exclusive === null) printLine('Nothing is taken from anybody');
+        return;
+      }
+      const asks = exclusive !== null && exclusive.takesAway.length > 0;
+      if (asks && !(await confirm('Take all of this away?', flags))) return complain('Nothing was done');
       const given = roleKinds.flatMap((kind) => (values[kind] === undefined ? [] : [[kind, values[kind]]]));
       await applyRoles({
-        url: requireDatabaseUrl(values),
+        url,
         prefix,
+        exclusiveDatabase,
         passwords: Object.fromEntries(given) as Partial<Record<RoleKind, string>>,
         ...tellLockWait(values.wait, flags['json'] === true),
       });
       const roles = roleKinds.map((kind) => roleName(kind, prefix));
-      if (flags['json'] === true) printJson({ roles, passwordsSet: given.map(([kind]) => kind) });
+      if (isJson) printJson({ roles, passwordsSet: given.map(([kind]) => kind), ...exclusive });
       else printLine(`The roles ${roles.join(', ')} have their rights`);
     },
   });
+
+function exclusiveLines({ takesAway, shutOut, staysOpen }: ExclusivePreview): string[] {
+  const lines = takesAway.map(({ object, privileges }) => `  ${object}: ${privileges.join(', ')}`);
+  return [
+    ...(lines.length === 0 ? ['PUBLIC has nothing that would be taken away'] : ['PUBLIC loses:', ...lines]),
+    ...(shutOut.length === 0 ? [] : [`These roles cannot connect any more: ${shutOut.join(', ')}`]),
+    ...staysOpen.map((what) => `This role may not close the ${what} to others`),
+  ];
+}

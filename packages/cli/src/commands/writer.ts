@@ -37,7 +37,7 @@ const batchWritesMax = numberSetting(
 const retentionHours = numberSetting(
   '--retention-hours <hours>',
   ['SLUICE_RETENTION_HOURS'],
-  'how long outcomes and idempotency keys are kept',
+  'how long outcomes and idempotency keys are kept after the write was settled',
   { from: 1, to: 8760, fallback: defaults.retentionHours },
 );
 

@@ -1,5 +1,6 @@
 /** Who may do what on a node: the settings, and what they come to. */
 import { SluiceError } from '@sluice/protocol';
+import { Database, DatabaseClock } from '@sluice/store';
 import type { Auth, TokenCheckOptions } from '@sluice/api';
 import * as z from 'zod';
 import { setting, type Values } from './setting.ts';
@@ -64,7 +65,7 @@ export const authSettings = {
   jwtClockToleranceSeconds: numberSetting(
     '--jwt-clock-tolerance <seconds>',
     ['SLUICE_JWT_CLOCK_TOLERANCE'],
-    "jwt: how far the issuer's clock may be from this machine's",
+    "jwt: how far the issuer's clock may be from the database's",
     { from: 0, to: 300, fallback: 30 },
   ),
 };
@@ -84,7 +85,25 @@ export async function openAuth(values: Values<typeof authSettings>, url: string)
   const { Authenticator } = await import('@sluice/api');
   const keyStore = ways.includes('keys') ? openKeyStore(url) : null;
   const keys = keyStore && { readKeys: () => keyStore.read() };
-  return { auth: new Authenticator({ keys, tokens }), close: async () => keyStore?.close() };
+  const clock = tokens === null ? null : openClock(url);
+  return {
+    auth: new Authenticator({ keys, tokens: tokens && clock && { ...tokens, now: clock.now } }),
+    close: async () => void (await Promise.all([keyStore?.close(), clock?.close()])),
+  };
+}
+
+/** Tokens end by the database's clock, on every node at the same moment. */
+function openClock(url: string): { now: () => number; close: () => Promise<void> } {
+  const database = new Database({ url, applicationName: 'sluice clock', connectionsMax: 1 });
+  const clock = new DatabaseClock({ database });
+  void clock.start();
+  return {
+    now: () => clock.now(),
+    async close() {
+      clock.stop();
+      await database.close();
+    },
+  };
 }
 
 function tokenOptions(values: Values<typeof authSettings>, isUsed: boolean): TokenCheckOptions | null {

@@ -33,6 +33,7 @@ export function openDashboard(
     url,
     applicationName: 'sluice dashboard',
     connectionsMax: 3,
+    looksForPooler: true,
     // Nobody looks at a page for longer.
     settings: { statement_timeout: '15s' },
   });

@@ -120,7 +120,7 @@ export class Cluster {
     const { model, lanes, dataDir } = this.#options;
     await migrate({ url: this.databaseUrl });
     const passwords = Object.fromEntries(roleKinds.map((kind) => [kind, this.#rolePassword]));
-    await applyRoles({ url: this.databaseUrl, passwords });
+    await applyRoles({ url: this.databaseUrl, passwords, exclusiveDatabase: true });
     const database = new Database({
       url: this.databaseUrl,
       applicationName: 'sluice dev',

@@ -36,7 +36,12 @@ export interface KeyStore {
 }
 
 export function openKeyStore(url: string): KeyStore {
-  const database = new Database({ url, applicationName: 'sluice keys', connectionsMax: 1 });
+  const database = new Database({
+    url,
+    applicationName: 'sluice keys',
+    connectionsMax: 1,
+    looksForPooler: true,
+  });
   return {
     async read() {
       return (await database.run('readApiKeys')).map((row) => ({

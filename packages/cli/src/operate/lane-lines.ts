@@ -4,14 +4,15 @@ import { holderText } from '@sluice/store';
 import { ageText, number, tableLines } from './text.ts';
 
 /**
+ * @param readAt When they were read, by the database's clock.
  * @param most Lines of lanes, at most: a screen has only so many.
- * @param now Milliseconds by a clock near that of the database.
  */
 export function laneLines(
   lanes: readonly LaneStatus[],
+  readAt: string,
   most = Number.POSITIVE_INFINITY,
-  now = Date.now(),
 ): string[] {
+  const now = Date.parse(readAt);
   const groups: { first: number; last: number; cells: string[] }[] = [];
   for (const lane of lanes) {
     const cells = cellsOf(lane, now);

@@ -10,6 +10,7 @@ export async function withDatabase<T>(
     url: requireDatabaseUrl(values),
     applicationName: 'sluice operator',
     connectionsMax: 1,
+    looksForPooler: true,
   });
   try {
     return await work(database);

@@ -54,6 +54,12 @@ function explainDatabase(error: DatabaseError): SluiceError {
       'Cannot use the database as this role lacks a right: use the role of this process, and run `sluice roles` after an upgrade',
     );
   }
+  if (error.sqlState === '25006') {
+    return new SluiceError(
+      'database_unavailable',
+      'Cannot write to the database because it is read-only: it is a standby, or default_transaction_read_only is on',
+    );
+  }
   const refusal = error.sqlState === null ? undefined : loginRefusals[error.sqlState];
   if (refusal !== undefined) {
     return new SluiceError(

@@ -23,6 +23,6 @@ export function statusLines(status: Status, perSecond: number | null = null): st
       ? 'no lanes yet: no node or writer has started on this database'
       : `${counted(lanes.length, 'lane')}, ${lanesWithoutLeader === 0 ? 'all with a leader' : `${lanesWithoutLeader} without a leader`}` +
         (lanesPaused === 0 ? '' : `, ${lanesPaused} paused`),
-    ...(lanes.length === 0 ? [] : ['', ...laneLines(lanes, lanesShown)]),
+    ...(lanes.length === 0 ? [] : ['', ...laneLines(lanes, status.readAt, lanesShown)]),
   ];
 }

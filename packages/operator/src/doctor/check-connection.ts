@@ -1,4 +1,4 @@
-/** Whether sessions keep what is theirs, notifications arrive, and the clocks agree. */
+/** Whether sessions keep what is theirs, and notifications arrive. */
 import { createListener, query, Session, type Database } from '@sluice/store';
 import { v4 as uuidv4 } from 'uuid';
 import { ill, well, type Finding } from './finding.ts';
@@ -13,7 +13,7 @@ export interface ConnectionLimits {
 export async function checkConnection(database: Database, limits: ConnectionLimits): Promise<Finding[]> {
   const url = limits.listenUrl ?? database.url;
   const pooler = await checkPooler(url);
-  return [pooler, await checkNotifications(database, url, limits.notificationMs), await checkClock(database)];
+  return [pooler, await checkNotifications(database, url, limits.notificationMs)];
 }
 
 /** A pooler in transaction mode gives a session another backend once somebody else holds the one it had. */
@@ -80,20 +80,4 @@ async function checkNotifications(database: Database, url: string, timeoutMs: nu
     clearTimeout(timer);
     await listener.close();
   }
-}
-
-const skewWarningMs = 1000;
-const skewFaultMs = 60_000;
-
-/** Ids of writes are made by the nodes' clocks, deadlines and retention are told by the database's. */
-async function checkClock(database: Database): Promise<Finding> {
-  const before = Date.now();
-  const [row] = await database.run('readClock');
-  const after = Date.now();
-  const skewMs = Date.parse(String(row?.['now'])) - (before + after) / 2;
-  // What the question took is not known to be skew.
-  const certainMs = Math.max(0, Math.abs(skewMs) - (after - before) / 2);
-  const says = `The clocks of this machine and of the server differ by ${Math.round(certainMs)} ms or more`;
-  if (certainMs < skewWarningMs) return well('clock', 'The clocks of this machine and of the server agree');
-  return ill('clock', certainMs > skewFaultMs ? 'fault' : 'warning', says, 'Let both keep time by NTP');
 }

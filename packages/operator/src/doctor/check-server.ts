@@ -47,7 +47,7 @@ export async function checkServer(database: Database): Promise<Finding[]> {
     'synchronous_commit',
     isSynchronous,
     `synchronous_commit is ${String(row['synchronous_commit'])}`,
-    'synchronous_commit is off: writes are acknowledged that a crash of the server takes back',
+    'synchronous_commit is off: a crash of the server takes back what others committed here; Sluice sets it on for itself',
     'Set synchronous_commit = on, for the server, the database and the role; Sluice weakens it itself where it may',
   );
   state(

@@ -1,6 +1,8 @@
 /** Looks at a deployment's database from all sides and says what is not well, and what to do about it. */
 import { DatabaseError, type Database } from '@sluice/store';
+import { checkClocks, checkOwnClock } from './check-clocks.ts';
 import { checkConnection } from './check-connection.ts';
+import { checkRows, type DeepOptions } from './check-rows.ts';
 import { checkDeployment, checkNode, type Expected } from './check-deployment.ts';
 import { checkSchema } from './check-schema.ts';
 import { checkServer } from './check-server.ts';
@@ -14,6 +16,8 @@ export interface DoctorOptions extends Expected {
   transactionSeconds?: number;
   /** A notification is waited for so long. @default 3000 */
   notificationMs?: number;
+  /** Look also at every row that leads to another: it reads all of the tables. */
+  deep?: DeepOptions;
 }
 
 export interface Diagnosis {
@@ -50,10 +54,12 @@ async function examine(database: Database, options: DoctorOptions): Promise<Find
     checkNode(),
     ...(await checkServer(database)),
     ...(await checkConnection(database, { ...options, notificationMs })),
+    await checkOwnClock(database),
     ...(await checkVacuum(database, { transactionSeconds })),
     ...schema.findings,
     // Nothing more can be asked of a schema that is not this program's.
-    ...(schema.hasSchema ? await checkDeployment(database, options) : []),
+    ...(schema.hasSchema ? [await checkClocks(database), ...(await checkDeployment(database, options))] : []),
+    ...(schema.hasSchema && options.deep !== undefined ? await checkRows(database, options.deep) : []),
   ];
 }
 

@@ -1,0 +1,72 @@
+/**
+ * The database's clock, as this process knows it: asked once a minute, and counted on in between by the process's
+ * monotonic clock, which cannot be set. The process's own clock is compared with it and the difference noted in
+ * `sluice.process_clock`, where `sluice doctor` looks.
+ */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Database } from './database.ts';
+
+export interface DatabaseClockOptions {
+  database: Database;
+  /** The process whose clock is noted. @default none: only the database's clock is asked */
+  process?: { kind: 'node' | 'writer'; clockId?: string };
+  onError?: (error: unknown) => void;
+}
+
+/** Between two measurements. The doctor counts a process that has measured within two of them. */
+export const clockIntervalMs = 60_000;
+/** One that is slower tells too little. */
+const answerTimeoutMs = 5000;
+
+export class DatabaseClock {
+  readonly #options: DatabaseClockOptions;
+  readonly #clockId: string;
+  /** Its time less that of `performance.now()`; null: it was never asked. */
+  #offsetMs: number | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(options: DatabaseClockOptions) {
+    this.#options = options;
+    this.#clockId = options.process?.clockId ?? randomUUID();
+  }
+
+  /** Measures at once, then once a minute. Never rejects: without an answer it goes by the process's clock. */
+  async start(): Promise<void> {
+    this.#timer = setInterval(() => void this.measure(), clockIntervalMs);
+    this.#timer.unref();
+    await this.measure();
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+  }
+
+  /** Milliseconds since 1970. */
+  now(): number {
+    return this.#offsetMs === null ? Date.now() : this.#offsetMs + performance.now();
+  }
+
+  async measure(): Promise<void> {
+    const { database, process: noted, onError } = this.#options;
+    try {
+      const before = performance.now();
+      const own = Date.now();
+      const [row] = await database.run('readClock', [], answerTimeoutMs);
+      const halfMs = (performance.now() - before) / 2;
+      const at = Date.parse(String(row?.['now']));
+      this.#offsetMs = at - before - halfMs;
+      const ahead = own + halfMs - at;
+      // What the question took is not known to be a difference.
+      const certain = Math.sign(ahead) * Math.max(0, Math.abs(ahead) - halfMs);
+      if (noted === undefined) return;
+      await database.run(
+        'noteClock',
+        [this.#clockId, noted.kind, hostname(), process.pid, certain],
+        answerTimeoutMs,
+      );
+    } catch (error) {
+      onError?.(error);
+    }
+  }
+}
