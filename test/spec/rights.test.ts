@@ -191,7 +191,7 @@ describe('what fails', () => {
       const broken = defineProjection({
         name: 'broken',
         resources: ['test/notes'],
-        apply: (_, { query }) => query('select 1 / 0').then(() => undefined),
+        apply: (_, transaction) => transaction.query('select 1 / 0').then(() => undefined),
       });
       const { node } = await startWorld(database.url, {
         writers: 0,

@@ -5,7 +5,8 @@ export async function settleWithin(
 ): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<boolean>((resolve) => (timer = setTimeout(resolve, milliseconds, false)));
-  const isSettled = await Promise.race([Promise.allSettled(work).then(() => true), timeout]);
+  const settled = Promise.allSettled(work.map((each) => Promise.resolve(each))).then(() => true);
+  const isSettled = await Promise.race([settled, timeout]);
   clearTimeout(timer);
   return isSettled;
 }
