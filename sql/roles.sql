@@ -30,7 +30,7 @@ begin
     end if;
     if exists (select from pg_catalog.pg_roles
                where rolname = prefix || '_' || role and (rolsuper or rolbypassrls or rolcreaterole or rolreplication)) then
-      raise exception using errcode = 'SL004', message = format('role %s_%s has more rights than it may have', prefix, role);
+      raise exception using errcode = 'SL005', message = format('role %s_%s has more rights than it may have', prefix, role);
     end if;
     -- A SCRAM verifier, so that no password is ever in a statement.
     verifier := nullif(current_setting('sluice.verifier_' || role, true), '');
@@ -114,7 +114,8 @@ begin
     select l.name, r.role, r.privileges
     from (values
       -- Name, then what nodes (api), writers, and operators (ops) may do. Null: nothing.
-      ('alias', 'select', 'select, insert, delete', 'select'),
+      -- To lock a row takes the right to update some column of it.
+      ('alias', 'select', 'select, insert, update (lane), delete', 'select'),
       ('api_key', 'select', 'select', 'select, insert, update (revoked_at, expires_at)'),
       ('audit', null, null, 'select, insert (action, actor, target, writes, write_ids, detail)'),
       ('awaited', 'select', 'select, insert, update (failure), delete', 'select, delete'),
@@ -140,7 +141,7 @@ begin
       ('outcome', 'select', 'select, insert, delete', 'select, insert'),
       ('process_clock', 'select, insert, update', 'select, insert, update, delete', 'select'),
       ('projection', null, 'select, insert, update, delete', 'select'),
-      ('reference', 'select', 'select, insert, delete', 'select'),
+      ('reference', 'select', 'select, insert, update (lane), delete', 'select'),
       ('setting', 'select, insert (name, value)', 'select, insert (name, value)', 'select'),
       ('student_school', 'select', 'select, insert, update, delete', 'select'),
       ('student_school_authorization', 'select', 'select, insert, update, delete', 'select'),
@@ -171,12 +172,15 @@ begin
     select p.oid::regprocedure as name, r.role
     from (values
       -- Name, and who may call it.
+      ('agree_projections', array['writer']),
       ('await_session_end', array['writer']),
       ('cancel_writes', array['api', 'writer']),
       ('check_isolation', '{}'),
       ('edit_body', array['writer']),
+      ('expect_projections', array['writer']),
       ('expect_rows', array['writer', 'ops']),
       ('led_lanes', array['api', 'writer', 'ops']),
+      ('lock_holders', array['ops']),
       -- Those of triggers are called by nobody.
       ('check_aliases_are_free', '{}'),
       ('check_aliases_exist', '{}'),

@@ -56,10 +56,12 @@ create view sluice.awaited_status as
     a.awaited_id,
     a.since,
         CASE
+            WHEN a.awaited_id = a.write_id THEN 'lock'::text
             WHEN a.awaited_id = ANY (i.reference_ids) THEN 'reference'::text
             ELSE 'predecessor'::text
         END AS kind,
         CASE
+            WHEN a.awaited_id = a.write_id THEN 'locked'::text
             WHEN (EXISTS ( SELECT
                FROM sluice.alias x
               WHERE x.referential_id = a.awaited_id)) OR (EXISTS ( SELECT
@@ -114,7 +116,7 @@ create view sluice.awaited_status as
                     n.client,
                     n.blocked_at IS NOT NULL
                    FROM sluice.intake n
-                  WHERE n.write_id = a.awaited_id) c
+                  WHERE n.write_id = a.awaited_id AND n.write_id <> a.write_id) c
           ORDER BY c."position"
          LIMIT 1) p ON true;
 
@@ -472,7 +474,14 @@ create table sluice.process_clock (
 
 create table sluice.projection (
   name text collate "C" not null,
-  constraint projection_pkey PRIMARY KEY (name)
+  version integer,
+  needs_rebuild boolean not null default false,
+  rebuild_resource text collate "C",
+  rebuild_after uuid,
+  rebuilt_documents bigint not null default 0,
+  rebuilt_at timestamp with time zone,
+  constraint projection_pkey PRIMARY KEY (name),
+  constraint projection_version_counts_from_one CHECK ((version >= 1))
 );
 
 create table sluice.reference (
@@ -502,10 +511,13 @@ create view sluice.stuck_write as
             ELSE 'blocked'::text
         END AS state,
         CASE
-            WHEN i.blocked_at IS NOT NULL THEN 'blocked'::text
-            ELSE ( SELECT s.reason
+            WHEN i.blocked_at IS NULL THEN ( SELECT s.reason
                FROM sluice.lane_reason s
               WHERE s.lane = i.lane)
+            WHEN (EXISTS ( SELECT
+               FROM sluice.awaited a
+              WHERE a.awaited_id = i.write_id AND a.write_id = i.write_id)) THEN 'locked'::text
+            ELSE 'blocked'::text
         END AS reason,
     i.lane,
     i.operation,
@@ -646,6 +658,50 @@ create view sluice.writer_status as
            FROM sluice.lane l_1
              JOIN sluice.lane_reason s ON s.lane = l_1.lane AND s.is_led
           GROUP BY l_1.writer_id) l ON l.writer_id = w.writer_id;
+
+CREATE OR REPLACE FUNCTION sluice.agree_projections(projections jsonb, is_change boolean)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  own text;
+  agreed text;
+begin
+  select coalesce(string_agg(format('%s@%s', p.name, p.version), ',' order by p.name collate "C"), '') into own
+  from jsonb_to_recordset(projections) as p (name text, version integer);
+  select value into agreed from sluice.setting where name = 'projections';
+  if agreed = own or (agreed is not null and not is_change) then
+    return agreed;
+  end if;
+
+  -- Behind a long reader of the table, new batches would wait for as long.
+  perform set_config('lock_timeout', '1s', true);
+  lock table sluice.setting in access exclusive mode;
+  select value into agreed from sluice.setting where name = 'projections';
+  if agreed = own or (agreed is not null and not is_change) then
+    return agreed;
+  end if;
+  insert into sluice.setting (name, value) values ('projections', own)
+  on conflict (name) do update set value = excluded.value, set_at = clock_timestamp();
+  update sluice.projection o
+  set version = null, needs_rebuild = false, rebuild_resource = null, rebuild_after = null
+  where o.version is not null
+    and not exists (select from jsonb_to_recordset(projections) as p (name text, version integer)
+                    where p.name = o.name and p.version = o.version);
+  insert into sluice.projection as o (name, version, needs_rebuild)
+  select p.name, p.version,
+         exists (select from sluice.document d
+                 where d.resource in (select r from jsonb_array_elements_text(p.resources) as r))
+  from jsonb_to_recordset(projections) as p (name text, version integer, resources jsonb)
+  order by p.name collate "C"
+  on conflict (name) do update
+  set version = excluded.version, needs_rebuild = excluded.needs_rebuild, rebuilt_documents = 0, rebuilt_at = null
+  where o.version is null;
+  return own;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION sluice.await_session_end(session_pid integer)
  RETURNS boolean
@@ -811,6 +867,19 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION sluice.expect_projections(agreed text, own text)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+begin
+  if agreed is distinct from own then
+    raise exception using errcode = 'SL004', message = 'projections differ',
+      detail = format('agreed: %s', agreed), hint = format('of this process: %s', own);
+  end if;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION sluice.expect_rows(planned bigint, touched bigint, what text)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -853,6 +922,38 @@ CREATE OR REPLACE FUNCTION sluice.led_lanes()
  LANGUAGE sql
  STABLE SECURITY DEFINER
 RETURN ARRAY(WITH held AS MATERIALIZED (SELECT (k.objid)::integer AS lane, k.pid FROM pg_locks k WHERE ((k.locktype = 'advisory'::text) AND (k.classid = (1936486757)::oid) AND (k.objsubid = 2) AND (k.mode = 'ExclusiveLock'::text) AND k.granted AND (k.database = (SELECT d.oid FROM pg_database d WHERE (d.datname = current_database()))))) SELECT h.lane FROM (held h JOIN sluice.lane l ON (((l.lane = h.lane) AND (l.session_pid = h.pid)))) WHERE (h.pid = ANY (ARRAY(SELECT s.pid FROM sluice.lane_session s))) UNION SELECT (lane.lane)::integer AS lane FROM sluice.lane WHERE (lane.leased_until > clock_timestamp()));
+
+CREATE OR REPLACE FUNCTION sluice.lock_holders(write_ids uuid[])
+ RETURNS TABLE(write_id uuid, pid integer)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with running as materialized (
+    select k.transactionid, k.pid from pg_locks k where k.locktype = 'transactionid' and k.mode = 'ExclusiveLock' and k.granted
+  )
+  select distinct i.write_id, k.pid
+  from sluice.intake i
+  cross join lateral (
+    select i.xmax as locker
+    union all
+    select l.xmax from sluice.lane l where l.lane = i.lane
+    union all
+    select a.xmax from sluice.alias a
+    where a.referential_id = any(i.reference_ids || array[i.referential_id, i.superclass_id])
+    union all
+    select d.xmax from sluice.document d
+    where d.document_id = i.document_id
+       or d.document_id in (select a.document_id from sluice.alias a where a.referential_id in (i.referential_id, i.superclass_id))
+    union all
+    select a.xmax from sluice.alias a where a.document_id = i.document_id
+    union all
+    select r.xmax from sluice.reference r
+    where r.document_id in (select a.document_id from sluice.alias a where a.referential_id in (i.referential_id, i.superclass_id))
+  ) r
+  join running k on k.transactionid = r.locker
+  where i.write_id = any(lock_holders.write_ids);
+$function$;
 
 CREATE OR REPLACE FUNCTION sluice.refuse_change()
  RETURNS trigger

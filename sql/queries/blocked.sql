@@ -36,7 +36,7 @@ returning a.awaited_id;
 -- name: wakeAwaiting
 -- What these lanes' blocked writes await has changed. $1: met, the identity exists or the write stood behind is settled;
 -- a write wakes once nothing is left that it awaits. $2: gone; who may not wait on wakes to be answered.
--- Says how many woke, which of the ids are awaited in other lanes (their leaders look for themselves), and whether there
+-- Says how many woke, which of the ids are awaited in which other lanes (their leaders look for themselves), and whether there
 -- is more: at most $4 of each kind at once, as an id may be awaited by hundreds of thousands. Most ids are awaited by
 -- nobody, so that is found out first, once.
 with met_ids as materialized (
@@ -79,7 +79,10 @@ select (select count(*) from woken) as woken, (select min(position) from woken) 
        greatest((select count(*) from met), (select count(*) from hopeless)) = $4 as has_more,
        array(select awaited_id from met_ids where lane <> all($3::smallint[])
              union
-             select awaited_id from gone_ids where lane <> all($3::smallint[])) as elsewhere;
+             select awaited_id from gone_ids where lane <> all($3::smallint[])) as elsewhere,
+       array(select lane from met_ids where lane <> all($3::smallint[])
+             union
+             select lane from gone_ids where lane <> all($3::smallint[])) as elsewhere_lanes;
 
 -- name: lookAwaited
 -- Which of these awaited ids have changed? Met: the identity exists. Gone: nothing of that name is on its way, be it a
@@ -101,16 +104,20 @@ where c.is_met or c.is_gone;
 
 -- name: nextAwaited
 -- The next slice of what these lanes' blocked writes await, in the order of the ids: the look that needs no hint.
-select awaited_id, write_id from sluice.awaited
+select awaited_id, write_id, lane from sluice.awaited
 where (awaited_id, write_id) > ($2::uuid, $3::uuid) and lane = any($1::smallint[])
 order by awaited_id, write_id
 limit $4;
 
 -- name: expireReferenceDeadlines
 -- Blocked writes of these lanes whose deadline has passed wait no longer for what nobody has submitted. Found by their
--- deadline alone, as a time that stands still and a lane that no index knows leave no other way.
+-- deadline alone, as a time that stands still and a lane that no index knows leave no other way. A row that another
+-- transaction has locked is left for the next look.
 update sluice.intake set blocked_at = null, reference_deadline = null
-where blocked_at is not null and reference_deadline <= statement_timestamp() and lane + 0 = any($1::smallint[])
+where write_id = any(array(
+  select write_id from sluice.intake
+  where blocked_at is not null and reference_deadline <= statement_timestamp() and lane + 0 = any($1::smallint[])
+  for update skip locked))
 returning position;
 
 -- name: readFailures

@@ -1,30 +1,50 @@
 -- name: removeReferences
--- References that updated and deleted documents no longer have.
-with removed as (
-  delete from sluice.reference r
-  using unnest($1::uuid[], $2::uuid[]) as p (document_id, referential_id)
-  where r.document_id = p.document_id and r.referential_id = p.referential_id
+-- References that updated and deleted documents no longer have, locked in the order of their keys first.
+with doomed as materialized (
+  select r.document_id, r.referential_id
+  from unnest($1::uuid[], $2::uuid[]) as p (document_id, referential_id)
+  join sluice.reference r on r.document_id = p.document_id and r.referential_id = p.referential_id
+  order by r.referential_id, r.document_id
+  for update of r
+),
+removed as (
+  delete from sluice.reference r using doomed
+  where r.document_id = doomed.document_id and r.referential_id = doomed.referential_id
   returning 1
 )
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed), 'reference');
 
 -- name: removeAliases
--- Identities of deleted documents.
-with removed as (delete from sluice.alias where document_id = any($1::uuid[]) returning document_id)
+-- Identities of deleted documents, locked in their own order first.
+with doomed as materialized (
+  select referential_id from sluice.alias where document_id = any($1::uuid[]) order by referential_id for update
+),
+removed as (
+  delete from sluice.alias where referential_id = any(array(select referential_id from doomed)) returning document_id
+)
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(distinct document_id) from removed), 'alias');
 
 -- name: removeIdentities
--- Identities that renamed documents no longer have.
-with removed as (delete from sluice.alias where referential_id = any($1::uuid[]) returning 1)
+-- Identities that renamed documents no longer have, locked in their own order first.
+with doomed as materialized (
+  select referential_id from sluice.alias where referential_id = any($1::uuid[]) order by referential_id for update
+),
+removed as (
+  delete from sluice.alias where referential_id = any(array(select referential_id from doomed)) returning 1
+)
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed), 'alias');
 
 -- name: removeDocuments
--- Deleted documents, as they were planned on.
-with removed as (
-  delete from sluice.document d
-  using unnest($1::uuid[], $2::bigint[]) as p (document_id, version)
-  where d.document_id = p.document_id and d.version = p.version
-  returning 1
+-- Deleted documents, as they were planned on, locked in the order of their ids first.
+with doomed as materialized (
+  select d.document_id
+  from unnest($1::uuid[], $2::bigint[]) as p (document_id, version)
+  join sluice.document d on d.document_id = p.document_id and d.version = p.version
+  order by d.document_id
+  for update of d
+),
+removed as (
+  delete from sluice.document where document_id = any(array(select document_id from doomed)) returning 1
 )
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed), 'document');
 
@@ -81,6 +101,7 @@ select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from edited)
 -- writes leave the intake ($14), new documents take their bodies on the way out (is_new: the write whose body it is), and
 -- what they are known by and refer to is noted with the answers. The triggers look at it once all of it is there. A
 -- conflict on the key of an outcome means that the write was settled elsewhere: the whole batch is planned again.
+-- $21: the projections of this process; it commits nothing unless the deployment has agreed on the same.
 with given as (
   select *
   from unnest($2::uuid[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::uuid[],
@@ -116,7 +137,9 @@ outcome as (
          g.version, g.content_hash, g.detail
   from given g
 )
-select sluice.expect_rows(case when $14 then cardinality($2::uuid[]) else 0 end, (select count(*) from taken), 'intake');
+select sluice.expect_rows(case when $14 then cardinality($2::uuid[]) else 0 end, (select count(*) from taken), 'intake')
+from (select coalesce((select value from sluice.setting where name = 'projections'), '') as agreed) a
+where case when a.agreed <> $21::text then sluice.expect_projections(a.agreed, $21::text) is null else true end;
 
 -- name: insertOutcomes
 -- Answers to writes that have no effect, for those who may settle no others.
@@ -156,14 +179,20 @@ where i.write_id = $1;
 select pg_notify('sluice_node_' || node, write_ids) from unnest($1::integer[], $2::text[]) as h (node, write_ids);
 
 -- name: hintProvided
--- Tells the writers that identities exist, or come no more, for which writes of other lanes wait: where to look.
+-- Tells the leaders of other lanes that identities exist, or come no more, for which writes of their lanes wait. $1: the
+-- identities and these lanes, packed.
 select pg_notify('sluice_provided', ids) from unnest($1::text[]) as h (ids);
 
 -- name: hintAwaited
--- The same of identities of which nobody has looked whether they are awaited. $1: the identities; $2: packed.
-select pg_notify('sluice_provided', ids) from unnest($2::text[]) as h (ids)
-where exists (select from sluice.awaited where awaited_id = any($1::uuid[]));
+-- The same of identities of which nobody has looked whether they are awaited, and in which lanes. $1: the identities;
+-- $2: packed without lanes. Many lanes do not fit: then each leader looks.
+with waiting as materialized (
+  select array_to_string(array(select distinct lane from sluice.awaited where awaited_id = any($1::uuid[])), ',') as lanes
+)
+select pg_notify('sluice_provided', h.ids || case when length(lanes) > 250 then '' else ';' || lanes end)
+from unnest($2::text[]) as h (ids), waiting
+where lanes <> '';
 
 -- name: hintWriters
--- Wakes the writers.
-select pg_notify('sluice_wakeup', '');
+-- Wakes the writers that listen to these channels. $2: the lanes that have new writes, packed, for each channel.
+select pg_notify(channel, lanes) from unnest($1::text[], $2::text[]) as h (channel, lanes);

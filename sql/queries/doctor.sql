@@ -8,6 +8,7 @@ select current_setting('server_version_num')::integer as version, current_settin
        -- What sessions have that do not set it themselves, as ours do.
        (select reset_val from pg_settings where name = 'synchronous_commit') as synchronous_commit,
        current_setting('autovacuum') = 'on' and current_setting('track_counts') = 'on' as has_autovacuum,
+       current_setting('log_lock_waits') = 'on' as has_log_lock_waits,
        current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer
          as connections_max,
        (select count(*) from pg_stat_activity where backend_type = 'client backend') as connections,

@@ -21,6 +21,69 @@ where document_id = any($1::uuid[])
 order by document_id
 for no key update;
 
+-- name: lockFreeDocuments
+-- The same without waiting: a row that another transaction has locked is told as locked, without its contents.
+with free as materialized (
+  select document_id, resource, referential_id, superclass_id, version, content_hash, lane
+  from sluice.document
+  where document_id = any($1::uuid[])
+  order by document_id
+  for no key update skip locked
+)
+select document_id, resource, referential_id, superclass_id, version, content_hash, lane, false as is_locked from free
+union all
+select document_id, null, null, null, null, null, null, true
+from sluice.document
+where (select count(*) from free) < cardinality($1::uuid[])
+  and document_id = any($1::uuid[]) and document_id <> all(array(select document_id from free));
+
+-- name: lockReferred
+-- After a lock was waited for in vain: takes the locks that references will need on their aliases, and tells which of
+-- these rows another transaction has locked.
+with free as materialized (
+  select referential_id from sluice.alias where referential_id = any($1::uuid[])
+  order by referential_id for key share skip locked
+)
+select referential_id from sluice.alias
+where referential_id = any($1::uuid[]) and referential_id <> all(array(select referential_id from free));
+
+-- name: lockTaken
+-- The same for the rows by which these writes leave the intake.
+with free as materialized (
+  select write_id from sluice.intake where write_id = any($1::uuid[]) order by write_id for update skip locked
+)
+select write_id from sluice.intake
+where write_id = any($1::uuid[]) and write_id <> all(array(select write_id from free));
+
+-- name: lockParts
+-- The same for what else belongs to documents. $1: documents that may lose references; $2: documents that may be
+-- deleted or lose an identity.
+with parts as materialized (
+  select r.document_id from sluice.reference r where r.document_id = any($1::uuid[])
+  order by r.referential_id, r.document_id for update skip locked
+),
+names as materialized (
+  select a.document_id from sluice.alias a where a.document_id = any($2::uuid[])
+  order by a.referential_id for update skip locked
+),
+documents as materialized (
+  select d.document_id from sluice.document d where d.document_id = any($2::uuid[])
+  order by d.document_id for update skip locked
+)
+select w.document_id
+from (select unnest($1::uuid[]) union select unnest($2::uuid[])) as w (document_id)
+where (select count(*) from parts p where p.document_id = w.document_id)
+        < (select count(*) from sluice.reference r where r.document_id = w.document_id and w.document_id = any($1::uuid[]))
+   or (select count(*) from names n where n.document_id = w.document_id)
+        < (select count(*) from sluice.alias a where a.document_id = w.document_id and w.document_id = any($2::uuid[]))
+   or (select count(*) from documents d where d.document_id = w.document_id)
+        < (select count(*) from sluice.document d where d.document_id = w.document_id and w.document_id = any($2::uuid[]))
+order by w.document_id;
+
+-- name: limitLockWait
+-- How long this transaction waits for a lock, in milliseconds.
+select set_config('lock_timeout', $1::text, true);
+
 -- name: readReferences
 -- What these documents refer to.
 select document_id, array_agg(referential_id) as reference_ids
@@ -133,13 +196,28 @@ left join lateral (select referential_id, superclass_id from sluice.document whe
   on true;
 
 -- name: readReferrerBodies
--- Documents that refer to one of these identities, locked in the order of their ids, with their bodies: at most $2.
-select d.document_id, d.resource, d.referential_id, d.superclass_id, d.version, d.body::text as body,
-       array(select r.referential_id from sluice.reference r where r.document_id = d.document_id) as reference_ids
-from sluice.document d
-where d.document_id = any(array(
-  select distinct r.document_id from sluice.reference r where r.referential_id = any($1::uuid[])
-  order by r.document_id limit $2))
-order by d.document_id
-limit $2
-for no key update of d;
+-- Documents that refer to one of these identities, locked in the order of their ids, with their bodies: at most $2, and
+-- bodies of $3 bytes together; one that comes after so many has none. If another transaction has locked one of the
+-- others, it is told as locked, without its contents.
+with referrer as materialized (
+  select d.document_id, d.resource, d.referential_id, d.superclass_id, d.version, d.body
+  from sluice.document d
+  where d.document_id = any(array(
+    select distinct r.document_id
+    from (select document_id from sluice.reference where referential_id = any($1::uuid[]) offset 0) r
+    order by r.document_id limit $2))
+  order by d.document_id
+  limit $2
+  for no key update of d skip locked
+)
+select r.document_id, r.resource, r.referential_id, r.superclass_id, r.version,
+       case when sum(octet_length(r.body::text)) over (order by r.document_id) <= $3 then r.body::text end as body,
+       array(select f.referential_id from sluice.reference f where f.document_id = r.document_id) as reference_ids,
+       false as is_locked
+from referrer r
+union all
+(select r.document_id, null, null, null, null, null, null, true
+ from (select document_id from sluice.reference where referential_id = any($1::uuid[]) offset 0) r
+ where (select count(*) from referrer) < $2 and r.document_id <> all(array(select document_id from referrer))
+ limit 1)
+order by document_id;

@@ -1,29 +1,33 @@
 -- name: lockTerms
--- The fence, first in every batch: locks the rows of the lanes in lane order and shows their terms, and which are paused.
+-- Locks the rows of the lanes in lane order, and waits for each: for those who settle named writes without effect.
 select lane, term, paused_at is not null as is_paused from sluice.lane where lane = any($1::smallint[]) order by lane for no key update;
 
 -- name: lockFreeTerms
--- The same for a node that settles few writes itself: of these lanes those that are not paused and that nobody is working
--- on. A leader's batch holds the rows of all its lanes.
-select lane from sluice.lane where lane = any($1::smallint[]) and paused_at is null order by lane for no key update skip locked;
+-- The fence, first in every batch: locks the rows of the lanes in lane order and shows their terms, and which are paused.
+-- A lane whose row another transaction has locked is left out: a cancellation or a fast path for a moment, an outsider for
+-- as long as it likes.
+select lane, term, paused_at is not null as is_paused from sluice.lane where lane = any($1::smallint[]) order by lane for no key update skip locked;
 
 -- name: openTerms
 -- A new leader begins the next term of each lane whose lock it has just taken. Where the one before ended without leaving,
--- the lane becomes suspect: a write may have killed it.
+-- the lane becomes suspect: a write may have killed it. A lane whose row another transaction has locked is left out.
 update sluice.lane l
 set term = l.term + 1, writer_id = $2, session_pid = pg_backend_pid(), led_since = clock_timestamp(),
     suspect_since = case when l.writer_id is null then l.suspect_since else coalesce(l.suspect_since, clock_timestamp()) end
-from (select lane from sluice.lane where lane = any($1::smallint[]) order by lane for no key update) mine
+from (select lane from sluice.lane where lane = any($1::smallint[]) order by lane for no key update skip locked) mine
 where l.lane = mine.lane
 returning l.lane, l.term, l.suspect_since is not null as is_suspect, l.tried, l.tried_alone;
 
 -- name: closeTerms
--- A leader that leaves in order says so, unless another leads already.
+-- A leader that leaves in order says so, unless another leads already. Where another transaction has locked the row
+-- nothing is said: the next leader finds the lane suspect.
 update sluice.lane l
 set last_writer_id = l.writer_id, writer_id = null, session_pid = null, led_since = null, leased_until = null,
     left_at = clock_timestamp()
-from unnest($1::smallint[], $2::bigint[]) as mine (lane, term)
-where l.lane = mine.lane and l.term = mine.term;
+from (select l.lane from sluice.lane l join unnest($1::smallint[], $2::bigint[]) as m (lane, term)
+        on m.lane = l.lane and m.term = l.term
+      order by l.lane for no key update of l skip locked) mine
+where l.lane = mine.lane;
 
 -- name: tryLanes
 -- Takes the locks of these lanes that are free. Alone in its statement, so that what is read after it sees all that
@@ -48,8 +52,9 @@ where l.lane = mine.lane
 returning l.lane, l.term, l.suspect_since is not null as is_suspect, l.tried, l.tried_alone;
 
 -- name: renewLeases
--- Says that a session lives, and that it still leads these lanes in these terms: those that come back are its own. Lost in
--- a crash, it only runs out sooner, so nobody waits for its flush.
+-- Says that a session lives, and that it still leads these lanes in these terms: those that come back are its own, also
+-- where another transaction has locked the row and the lease runs on. Lost in a crash, it only runs out sooner, so nobody
+-- waits for its flush.
 with unflushed as (select set_config('synchronous_commit', 'off', true)),
 alive as (
   insert into sluice.lease_session (session_id, writer_id, alive_until)
@@ -60,11 +65,10 @@ renewed as (
   update sluice.lane l set leased_until = clock_timestamp() + $5 * interval '1 millisecond'
   from (select l.lane from sluice.lane l join unnest($3::smallint[], $4::bigint[]) as m (lane, term)
           on m.lane = l.lane and m.term = l.term
-        order by l.lane for no key update of l) mine
+        order by l.lane for no key update of l skip locked) mine
   where l.lane = mine.lane
-  returning l.lane
 )
-select lane from renewed;
+select l.lane from sluice.lane l join unnest($3::smallint[], $4::bigint[]) as m (lane, term) on m.lane = l.lane and m.term = l.term;
 
 -- name: endLease
 -- A session that ends in order counts no longer.
@@ -133,6 +137,8 @@ where writer_id = $1;
 -- What a session looks at while it leads or waits: who lives, which lanes are led and which are paused, whether there is
 -- work in its own, and whether its writer is to drain. $3: lanes are owned by leases, not by locks. A read: it costs no flush. One look into an index for each lane:
 -- to ask all lanes at once may mean to walk through all blocked writes. $4: of each lane, the position behind which to look.
+-- How long the first ready write of some lane has waited at most; null: there is none. What was blocked has not waited for
+-- its turn all the time.
 select
   case when $3 then (select count(*) from sluice.lease_session where alive_until > clock_timestamp()) end as leasing_sessions,
   case when not $3 then array(select pid from sluice.lane_session order by pid) end as session_pids,
@@ -143,10 +149,12 @@ select
                     and database = (select oid from pg_database where datname = current_database())) end as led_lanes,
   array(select lane from sluice.lane where paused_at is not null) as paused_lanes,
   exists (select from sluice.writer where writer_id = $2 and drain_requested_at is not null) as is_draining,
-  exists (select from unnest($1::smallint[], $4::bigint[]) as l (lane, low) cross join lateral
-            (select from sluice.intake i where i.lane = l.lane and i.blocked_at is null and i.position > l.low
-             order by i.position limit 1) r
-          where l.lane <> all(array(select lane from sluice.lane where paused_at is not null))) as has_ready,
+  (select max(case when r.was_blocked then 0 else extract(epoch from clock_timestamp() - r.accepted_at) end)::double precision
+   from unnest($1::smallint[], $4::bigint[]) as l (lane, low) cross join lateral
+     (select i.was_blocked, i.accepted_at from sluice.intake i
+      where i.lane = l.lane and i.blocked_at is null and i.position > l.low
+      order by i.position limit 1) r
+   where l.lane <> all(array(select lane from sluice.lane where paused_at is not null))) as ready_seconds,
   exists (select from unnest($1::smallint[]) as l (lane) cross join lateral
             (select from sluice.intake i where i.lane = l.lane and i.blocked_at is not null
              order by i.position limit 1) b) as has_blocked,

@@ -28,7 +28,9 @@ where write_id > $1::uuid
   and ($4::text is null or client = $4)
   and ($5::text is null or resource = $5)
   -- The state is at hand, the reason has to be looked up.
-  and ($6::text is null or state = case when $6 in ('blocked', 'dead_letter') then $6 else 'ready' end and reason = $6)
+  and ($6::text is null
+       or state = case when $6 in ('blocked', 'dead_letter') then $6 when $6 = 'locked' then 'blocked' else 'ready' end
+          and reason = $6)
   and ($7::text is null or error_code = $7)
   and ($9::timestamptz is null or state = 'dead_letter' or accepted_at <= $9)
 order by write_id
@@ -44,7 +46,9 @@ from (
     and ($2::smallint is null or lane = $2)
     and ($3::text is null or client = $3)
     and ($4::text is null or resource = $4)
-    and ($5::text is null or state = case when $5 in ('blocked', 'dead_letter') then $5 else 'ready' end and reason = $5)
+    and ($5::text is null
+         or state = case when $5 in ('blocked', 'dead_letter') then $5 when $5 = 'locked' then 'blocked' else 'ready' end
+            and reason = $5)
     and ($6::text is null or error_code = $6)
   limit $7) s
 group by reason;
@@ -53,6 +57,13 @@ group by reason;
 -- The same, for named writes.
 select *, extract(epoch from clock_timestamp() - accepted_at)::double precision as age_seconds
 from sluice.stuck_write where write_id = any($1::uuid[]) order by write_id;
+
+-- name: findLockHolders
+-- Which sessions hold locks on rows that these writes may wait for, the oldest transaction first.
+select h.write_id, h.pid, coalesce(a.application_name, '') as application_name, a.xact_start as since
+from sluice.lock_holders($1::uuid[]) h
+left join pg_stat_activity a on a.pid = h.pid
+order by h.write_id, a.xact_start, h.pid;
 
 -- name: readAwaitedStatus
 -- What these blocked writes await, some of it for each: what nobody has submitted first.

@@ -87,3 +87,13 @@ returning s.student_id, s.school_id, s.associations;
 delete from sluice.student_school_authorization s
 using unnest($1::text[], $2::bigint[]) as p (student_id, school_id)
 where s.student_id = p.student_id and s.school_id = p.school_id and s.associations <= 0;
+
+-- name: listOrganizations
+-- Documents that organizations were derived from, in slices.
+select document_id from sluice.organization
+where document_id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000') order by document_id limit $2;
+
+-- name: listStudentSchools
+-- Documents that links between students and schools were derived from, in slices.
+select document_id from sluice.student_school
+where document_id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000') order by document_id limit $2;

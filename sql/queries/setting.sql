@@ -26,7 +26,7 @@ with needed (duties, privilege, names) as (
     ('{submit}', 'insert', array['intake']),
     ('{settle,lead}', 'select', array['reference']),
     ('{settle,lead}', 'insert', array['alias', 'document', 'idempotency_key', 'outcome', 'reference']),
-    ('{settle,lead}', 'update', array['document']),
+    ('{settle,lead}', 'update', array['alias', 'document', 'reference']),
     ('{settle,lead}', 'delete', array['alias', 'document', 'intake', 'reference']),
     ('{at_once,lead}', 'update', array['lane']),
     ('{lead}', 'select', array['lane_retry', 'lane_session', 'lease_session', 'writer']),
@@ -35,7 +35,7 @@ with needed (duties, privilege, names) as (
     ('{lead}', 'delete', array['awaited', 'idempotency_key', 'lane_retry', 'lease_session', 'outcome', 'process_clock', 'writer']),
     ('{submit,settle}', 'execute', array['cancel_writes']),
     ('{submit}', 'execute', array['led_lanes']),
-    ('{settle,lead}', 'execute', array['edit_body', 'expect_rows']),
+    ('{settle,lead}', 'execute', array['agree_projections', 'edit_body', 'expect_projections', 'expect_rows']),
     ('{lead}', 'execute', array['await_session_end']),
     ('{lock}', 'execute', array['pg_try_advisory_lock', 'pg_advisory_unlock'])
 ),
@@ -60,3 +60,7 @@ missing as (
 )
 select current_setting('transaction_read_only') = 'on' as is_read_only, current_user::text as role,
        array(select privilege || ' on ' || name from missing order by name, privilege) as missing;
+
+-- name: agreeProjections
+-- Agrees on the projections $1, or, as $2 says, changes what is agreed; and what is agreed then.
+select sluice.agree_projections($1::jsonb, $2::boolean) as agreed;

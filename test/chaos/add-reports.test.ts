@@ -15,6 +15,7 @@ function report(more: Partial<ChaosReport>): ChaosReport {
     kills: 0,
     recovery: {},
     recoveryTimes: {},
+    besideLocks: null,
     calmAfterMs: 5,
     samples: 50,
     isSound: true,

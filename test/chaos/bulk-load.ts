@@ -13,7 +13,7 @@ import { Rng } from './rng.ts';
 
 export interface BulkLoadOptions {
   nodes: readonly Member[];
-  recorder: Recorder;
+  recorder: Pick<Recorder, 'invoke' | 'hear'>;
   /** Requests under way at the same time. */
   streams: number;
   seed: number;
@@ -190,7 +190,7 @@ interface StreamOptions {
   proc: number;
   lines: number;
   respondsAsync: boolean;
-  recorder: Recorder;
+  recorder: Pick<Recorder, 'invoke' | 'hear'>;
   onRoom: () => void;
 }
 

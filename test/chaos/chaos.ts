@@ -1,6 +1,7 @@
 // A run: a deployment, clients, faults; then no more faults, the time to recover, and the check of the two recordings.
 
 import { setTimeout as pause } from 'node:timers/promises';
+import { besideLocks, type BesideLocks } from './beside-locks.ts';
 import { BulkLoad } from './bulk-load.ts';
 import { canary, checkDeployment, historyFileOf } from './check-deployment.ts';
 import { Clients } from './clients.ts';
@@ -8,7 +9,7 @@ import { DanglingReader } from './dangling-reader.ts';
 import { Deployment } from './deployment.ts';
 import type { FaultKind, FaultWeights } from './fault-weights.ts';
 import { FaultInjector, type Fault } from './faults.ts';
-import { Recorder } from './recorder.ts';
+import { AckRate, Recorder } from './recorder.ts';
 import { recoveryOf, recoveryTimesOf, type Recovery, type RecoveryTimes } from './recovery.ts';
 import { Rng } from './rng.ts';
 import type { Counts } from './verdict.ts';
@@ -47,6 +48,8 @@ export interface ChaosReport extends Counts {
   recovery: Recovery;
   /** What it was made of, so that several runs add up. */
   recoveryTimes: RecoveryTimes;
+  /** Null: nobody has locked documents. */
+  besideLocks: BesideLocks | null;
   /** Time until nothing waited and every lane was led, once the faults were over; null: not within the bound. */
   calmAfterMs: number | null;
   samples: number;
@@ -89,9 +92,16 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       recorder,
       canary,
     });
+    const neighbours = new AckRate();
     const load = new BulkLoad({
       nodes: deployment.nodes,
-      recorder,
+      recorder: {
+        invoke: (invoke) => recorder.invoke(invoke),
+        hear(event) {
+          recorder.hear(event);
+          neighbours.note(event);
+        },
+      },
       streams,
       seed: rng.int(0, 2 ** 31),
       canary,
@@ -144,6 +154,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       kills: countKills(injector.faults),
       recovery: recoveryOf(recoveryTimes),
       recoveryTimes,
+      besideLocks: besideLocks(injector.faults, neighbours),
       calmAfterMs,
       samples: reader.samples.length,
       isSound,

@@ -19,6 +19,7 @@ const usual = {
   commitAnswerLost: 3,
   hintFlood: 1,
   readOnly: 1,
+  lockDocuments: 1,
 };
 
 export type FaultKind = keyof typeof usual;

@@ -30,6 +30,9 @@ const endsServer: ReadonlySet<FaultKind> = new Set([
 /** The server is not ended again before something was acknowledged, for as long as this. */
 const progressMaxMs = 20_000;
 
+/** How long somebody else locks documents. */
+const lockedMs = 20_000;
+
 export interface Fault {
   kind: FaultKind;
   /** By the clock of this machine, which is the database's; microseconds. */
@@ -38,6 +41,8 @@ export interface Fault {
   lanes: [lane: number, term: number][];
   /** Until the member that was hit is ready again; null: it was not ended. */
   readyAgainMs: number | null;
+  /** From when to when, by `performance.now()`; null: it did not last. */
+  lasted: [from: number, to: number] | null;
 }
 
 /** What a fault needs to choose its victim. */
@@ -46,6 +51,8 @@ export interface Ground {
   rng: Rng;
   /** Past all proxies; null while the database is down. */
   client: pg.Client | null;
+  /** What lasts ends early. @default it does not */
+  signal?: AbortSignal;
 }
 
 const micros = (): number => (performance.timeOrigin + performance.now()) * 1000;
@@ -132,7 +139,12 @@ export class FaultInjector {
   }
 
   async #inject(kind: FaultKind): Promise<void> {
-    const ground = { deployment: this.#deployment, rng: this.#rng.fork(), client: await this.#connect() };
+    const ground = {
+      deployment: this.#deployment,
+      rng: this.#rng.fork(),
+      client: await this.#connect(),
+      signal: this.#stopping.signal,
+    };
     const over = injectFault(kind, ground).then(
       (fault) => {
         this.faults.push(fault);
@@ -164,7 +176,7 @@ export class FaultInjector {
 
 /** @returns The fault, once it is over. */
 export async function injectFault(kind: FaultKind, ground: Ground): Promise<Fault> {
-  const fault: Fault = { kind, at: micros(), lanes: [], readyAgainMs: null };
+  const fault: Fault = { kind, at: micros(), lanes: [], readyAgainMs: null, lasted: null };
   await injections[kind](fault, ground);
   return fault;
 }
@@ -337,6 +349,7 @@ const injections: Readonly<Record<FaultKind, Injection>> = {
     try {
       const channels = [
         'sluice_wakeup',
+        `sluice_wakeup_${rng.int(0, 15)}`,
         'sluice_provided',
         ...(nodes?.rows.map(({ channel }) => channel) ?? []),
       ];
@@ -350,6 +363,28 @@ const injections: Readonly<Record<FaultKind, Injection>> = {
       }
     } finally {
       await flooder.end();
+    }
+  },
+  async lockDocuments(fault, { deployment, signal }) {
+    const outsider = new pg.Client({
+      connectionString: deployment.url,
+      connectionTimeoutMillis: 500,
+      application_name: 'an outsider',
+    });
+    const isLost = new Promise<void>((resolve) => outsider.once('error', () => resolve()));
+    await outsider.connect();
+    try {
+      await outsider.query('begin');
+      // Those that clients contend for.
+      await outsider.query(
+        'select from sluice.document where version > 1 order by modified_at desc limit 5 for update skip locked',
+      );
+      const from = performance.now();
+      await Promise.race([isLost, pause(lockedMs, undefined, { signal }).catch(() => undefined)]);
+      fault.lasted = [from, performance.now()];
+      await outsider.query('rollback');
+    } finally {
+      await outsider.end().catch(() => undefined);
     }
   },
 };

@@ -106,8 +106,8 @@ export const mutants: Mutant[] = [
   {
     name: 'orders writes by the identity that they give, not by the one that the document has',
     file: 'apply-writes.ts',
-    from: `keys.push(document.documentId, document.referentialId);`,
-    to: `keys.push(document.documentId);`,
+    from: `keys.push(document.referentialId);`,
+    to: ``,
   },
   {
     name: 'deletes without looking at referrers',

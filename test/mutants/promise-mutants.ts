@@ -70,15 +70,13 @@ export const promiseMutants: PromiseMutant[] = [
       {
         file: origin,
         from: `      const writes = (read?.rows ?? []).map(headerOf);
-      return {
-        writes: paused`,
+      return { writes: left.size === 0`,
         to: `      const all = (read?.rows ?? []).map(headerOf);
       const cursor = globalThis as unknown as { seen: Map<unknown, number> };
       const last = (cursor.seen ??= new Map<unknown, number>()).get(terms) ?? seenBefore.get(session) ?? 0;
       const writes = only === null ? all.filter(({ position }) => position > last) : all;
       seenBefore.set(session, Math.max(last, ...all.map(({ position }) => position)));
-      return {
-        writes: paused`,
+      return { writes: left.size === 0`,
       },
       {
         file: origin,
@@ -164,7 +162,7 @@ function pausedAmong(`,
     faults: [
       {
         file: blocked,
-        from: `woken += await this.#look(idsOf(report.blocked), lanes, '', idsOf(bound));`,
+        from: `woken += await this.#look(idsOf(blocked), lanes, '', idsOf(bound));`,
         to: `woken += bound.length * 0;`,
       },
     ],
@@ -175,7 +173,7 @@ function pausedAmong(`,
     faults: [
       {
         file: elector,
-        from: `hasReady: hasNew || row?.['has_ready'] === true,`,
+        from: `hasReady: hasNew || readySeconds !== null,`,
         to: `hasReady: hasNew,`,
       },
     ],
@@ -228,7 +226,7 @@ function pausedAmong(`,
     faults: [
       {
         file: origin,
-        from: `        { name: 'lockTerms', values: [lanes] },
+        from: `        { name: 'lockFreeTerms', values: [lanes] },
         only === null
           ? { name: 'readReady', values: [drained, writesMax, drained.map(behind), near] }
           : { name: 'readWrites', values: [only, false] },
@@ -237,7 +235,7 @@ function pausedAmong(`,
         to: `        only === null
           ? { name: 'readReady', values: [drained, writesMax, drained.map(behind), near] }
           : { name: 'readWrites', values: [only, false] },
-        { name: 'lockTerms', values: [lanes] },
+        { name: 'lockFreeTerms', values: [lanes] },
       ]);
       const [read, fence] = answers`,
       },

@@ -116,7 +116,7 @@ async function hit(
 ): Promise<Fault> {
   const [member, led] = await untilCalm(deployment, admin);
   const lanes = led.map(({ lane, term }): [number, number] => [lane, term]);
-  const fault: Fault = { kind, at: micros(), lanes, readyAgainMs: null };
+  const fault: Fault = { kind, at: micros(), lanes, readyAgainMs: null, lasted: null };
   process.stderr.write(`${kind} ${member.name}, which leads ${lanes.length} lanes\n`);
   if (kind === 'killWriter') {
     member.kill('SIGKILL');

@@ -16,7 +16,7 @@ import { network, type Network } from './network.ts';
 import { Server } from './server.ts';
 import { shapeOf, type FaultName, type Shape } from './shape.ts';
 import { ledLanes } from './statements/lane.ts';
-import { Access, type Values } from './tables.ts';
+import { Access, endTransaction, lockFor, type TableName, type Transaction, type Values } from './tables.ts';
 
 /** By then everything is settled that was left when the faults ended, and every lane is led. */
 const recoveryMs = 15_000;
@@ -34,6 +34,8 @@ export class SeedRun {
   readonly #samples: number[] = [];
   readonly #clients: Clients;
   #faultsOverAt = 0;
+  /** Transactions of somebody else that hold locks. */
+  readonly #outsiders = new Set<Transaction>();
 
   constructor() {
     this.#network = network.begin(this.#server);
@@ -206,13 +208,40 @@ export class SeedRun {
         this.#server.isQueueFull = true;
         clock.after(lastsMs, () => (this.#server.isQueueFull = false));
         return;
+      case 'lockRows':
+        this.#lockRows(lastsMs);
+        return;
       case 'crash':
         this.#server.crash();
         clock.after(100 + rng.next() * 1500, () => this.#server.restart());
     }
   }
 
+  /** Somebody else locks up to five rows of one table, for a while. */
+  #lockRows(lastsMs: number): void {
+    const rng = this.#rng;
+    const name = rng.pick<TableName>([
+      'document',
+      'document',
+      'document',
+      'lane',
+      'alias',
+      'reference',
+      'intake',
+    ]);
+    const outsider = this.#server.begin();
+    this.#outsiders.add(outsider);
+    for (const tuple of rng.shuffle([...this.#server.tables[name].tuples]).slice(0, 5))
+      lockFor(outsider, tuple);
+    clock.after(lastsMs, () => this.#release(outsider));
+  }
+
+  #release(outsider: Transaction): void {
+    if (this.#outsiders.delete(outsider)) endTransaction(outsider, 'aborted');
+  }
+
   #calm(): void {
+    for (const outsider of this.#outsiders) this.#release(outsider);
     this.#server.hintsLost = 0;
     this.#server.isQueueFull = false;
     this.#server.restart();

@@ -191,6 +191,8 @@ export class ServerSession {
   #isToClose = false;
   #limits: { isCancelled: boolean }[] = [];
   #transactionLimit: { isCancelled: boolean } | null = null;
+  /** How long this transaction waits for a lock, where it has a limit of its own. */
+  #lockTimeout: string | null = null;
   #idle: { isCancelled: boolean } | null = null;
 
   constructor(server: Server, pid: number, settings: Readonly<Record<string, string>>, remote: Remote) {
@@ -281,8 +283,13 @@ export class ServerSession {
     });
   }
 
+  limitLockWait(text: string): void {
+    this.#lockTimeout = text;
+  }
+
   #milliseconds(setting: string): number | null {
-    const text = this.#settings[setting];
+    const own = setting === 'lock_timeout' ? this.#lockTimeout : null;
+    const text = own ?? this.#settings[setting];
     if (text === undefined) return null;
     return text.endsWith('ms') ? Number(text.slice(0, -2)) : Number(text.replace('s', '')) * 1000;
   }
@@ -422,6 +429,7 @@ export class ServerSession {
     this.#transaction = null;
     this.#own = null;
     this.#isFailed = false;
+    this.#lockTimeout = null;
     if (this.#transactionLimit !== null) this.#transactionLimit.isCancelled = true;
   }
 

@@ -15,6 +15,7 @@ export type FaultName =
   | 'silence'
   | 'loseHints'
   | 'fillQueue'
+  | 'lockRows'
   | 'crash';
 const faultNames: readonly FaultName[] = [
   'killWriter',
@@ -28,6 +29,7 @@ const faultNames: readonly FaultName[] = [
   'silence',
   'loseHints',
   'fillQueue',
+  'lockRows',
   'crash',
 ];
 

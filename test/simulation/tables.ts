@@ -250,9 +250,10 @@ export class Access {
     where: (row: Values) => boolean,
     change: (row: Values) => Values,
     order?: (one: Values, other: Values) => number,
+    onLocked?: 'wait' | 'skip',
   ): Steps<Values[]> {
     this.#transaction.writes.add(name);
-    const rows = yield* this.lockAll(name, where, 'noKeyUpdate', order);
+    const rows = yield* this.lockAll(name, where, 'noKeyUpdate', order, onLocked);
     return rows.map(({ tuple, row }) => {
       const values = { ...row, ...change(row) };
       this.#end(tuple);
@@ -261,9 +262,13 @@ export class Access {
     });
   }
 
-  *remove(name: TableName, where: (row: Values) => boolean): Steps<Values[]> {
+  *remove(
+    name: TableName,
+    where: (row: Values) => boolean,
+    order?: (one: Values, other: Values) => number,
+  ): Steps<Values[]> {
     this.#transaction.writes.add(name);
-    const rows = yield* this.lockAll(name, where, 'update');
+    const rows = yield* this.lockAll(name, where, 'update', order);
     for (const { tuple } of rows) this.#end(tuple);
     if (guards.foreignKeys) for (const { row } of rows) this.#demandUnreferenced(name, row);
     return rows.map(({ row }) => row);
@@ -341,6 +346,13 @@ export class Access {
       }
     }
   }
+}
+
+/** Locks a row for a transaction of somebody else, if nobody has locked it. */
+export function lockFor(transaction: Transaction, tuple: Tuple): void {
+  if ([...tuple.holders.keys()].some(({ state }) => state === 'active')) return;
+  tuple.holders.set(transaction, 'update');
+  transaction.touched.add(tuple);
 }
 
 /** Ends what a transaction holds; what it made comes to be, or is gone. */

@@ -90,9 +90,6 @@ const edFiRows: Record<string, Row> = {
   'GET /metadata/specifications': open,
   'GET /metadata/specifications/resources-spec.json': open,
   'GET /metadata/specifications/descriptors-spec.json': open,
-  'POST /data/:project/:resource/:id': own,
-  'PUT /data/:project/:resource': own,
-  'DELETE /data/:project/:resource': own,
 };
 
 const database = useDatabase();

@@ -310,32 +310,6 @@ describe('a server whose limits are reached', () => {
 describe('transactions of others', () => {
   const database = useDatabase();
 
-  test(
-    'that hold a document delay neighbours by a few tries only; its own write is a conflict after some',
-    { timeout: 90_000 },
-    async () => {
-      const world = await startWorld(database.url, { client: patient });
-      await untilShared(world.writers);
-      const held = fresh();
-      const { documentId } = await world.submit(upsert('notes', { noteId: held }));
-      const holder = await openConnection(database.url);
-      await holder.query('begin');
-      await holder.query('select from sluice.document where document_id = $1 for update', [documentId]);
-      const release = await world.holdLanes([...Array(16).keys()]);
-      const delayed = world.submit(upsert('notes', { noteId: held, text: 'changed' }));
-      const neighbours = Array.from({ length: 7 }, () => world.submit(note()));
-      await eventually(async () => expect(await world.sql('select from sluice.intake')).toHaveLength(8));
-      await release();
-      for (const outcome of await Promise.all(neighbours))
-        expect(outcome).toMatchObject({ result: 'created' });
-      expect(await delayed).toMatchObject({ result: 'not_applied', code: 'write_conflict' });
-      await holder.query('rollback');
-      expect(await world.submit(upsert('notes', { noteId: held, text: 'changed' }))).toMatchObject({
-        result: 'updated',
-      });
-    },
-  );
-
   test('that stay open for long stop nothing', { timeout: 60_000 }, async () => {
     const world = await startWorld(database.url, { client: patient });
     const old = await openConnection(database.url);

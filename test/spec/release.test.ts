@@ -37,6 +37,9 @@ describe('a release', () => {
   test('holds licence, documentation and the files of a deployment, and of our code what was built', () => {
     expect(readdirSync(folder)).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'deploy', 'sql']));
     expect(readdirSync(join(folder, 'deploy')).toSorted()).toEqual(readdirSync('deploy').toSorted());
+    expect(realpathSync(join(folder, 'node_modules/.bin/sluice'))).toBe(
+      join(folder, 'packages/cli/bin/sluice.js'),
+    );
     const files = readdirSync(join(folder, 'packages'), { recursive: true, encoding: 'utf8' }).filter(
       (file) => !file.includes('node_modules'),
     );

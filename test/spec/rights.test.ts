@@ -179,6 +179,9 @@ describe('the rights that are looked for', () => {
 });
 
 describe('what fails', () => {
+  // A deployment agrees on its projections.
+  const own = useDatabase();
+
   test.each(['direct', 'local'] as const)(
     'in %s mode leaves its cause in the log, once',
     { timeout },
@@ -193,7 +196,7 @@ describe('what fails', () => {
         resources: ['test/notes'],
         apply: (_, transaction) => transaction.query('select 1 / 0').then(() => undefined),
       });
-      const { node } = await startWorld(database.url, {
+      const { node } = await startWorld(own.url, {
         writers: 0,
         client: { mode, logger, projections: [broken] },
       });

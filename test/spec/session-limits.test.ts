@@ -3,18 +3,41 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { defineProjection, type Projection } from '@sluice/batch';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { openConnection, sql } from '../support/sql.ts';
-import { fresh, freshIn, startWorld, untilShared, upsert } from '../support/world.ts';
+import {
+  fresh,
+  freshIn,
+  startWorld,
+  untilShared,
+  upsert,
+  type World,
+  type WorldOptions,
+} from '../support/world.ts';
 
 const database = useDatabase();
 const timeout = 60_000;
 
-const projection = (apply: Projection['apply']): Projection =>
-  defineProjection({ name: 'watch', resources: ['test/notes'], apply });
+/** The same for all, as a deployment agrees on its projections. */
+let apply: Projection['apply'] = () => Promise.resolve();
+const projections = [
+  defineProjection({
+    name: 'watch',
+    resources: ['test/notes'],
+    apply: (changes, transaction) => apply(changes, transaction),
+  }),
+];
+const worldOf = (options: WorldOptions): Promise<World> => {
+  onTestFinished(() => void (apply = () => Promise.resolve()));
+  return startWorld(database.url, {
+    ...options,
+    client: { projections, ...options.client },
+    writer: { projections },
+  });
+};
 
 /** Sessions of the node that are inside of a transaction. */
 const openTransactions = (): Promise<unknown[]> =>
@@ -27,19 +50,18 @@ const openTransactions = (): Promise<unknown[]> =>
 describe.each(firstOrAll<'direct' | 'local'>(['direct', 'local']))('in %s mode', (mode) => {
   test('a session has the limits of a session that settles', { timeout }, async () => {
     let limits: unknown;
-    const watch = projection(async (_, transaction) => {
+    apply = async (_, transaction) => {
       limits = await transaction.query(
         `select name, setting::int from pg_settings where name = any($1) order by name`,
-        [['idle_in_transaction_session_timeout', 'lock_timeout', 'statement_timeout', 'transaction_timeout']],
+        [['idle_in_transaction_session_timeout', 'lock_timeout', 'transaction_timeout']],
       );
-    });
-    const { node } = await startWorld(database.url, { writers: 0, client: { mode, projections: [watch] } });
+    };
+    const { node } = await worldOf({ writers: 0, client: { mode } });
     await node.submit(upsert('notes', { noteId: fresh() }));
     const names = (limits as { name: string }[]).map(({ name }) => name);
     const expected: Record<string, number> = {
       idle_in_transaction_session_timeout: 2000,
       lock_timeout: 1000,
-      statement_timeout: 10_000,
       // Of PostgreSQL 17 and later.
       ...(names.includes('transaction_timeout') ? { transaction_timeout: 20_000 } : {}),
     };
@@ -50,7 +72,7 @@ describe.each(firstOrAll<'direct' | 'local'>(['direct', 'local']))('in %s mode',
     'a write whose document somebody else has locked is answered at the end of its wait: not applied',
     { timeout },
     async () => {
-      const { node } = await startWorld(database.url, { writers: 0, client: { mode } });
+      const { node } = await worldOf({ writers: 0, client: { mode } });
       const noteId = fresh();
       const { documentId } = await node.submit(upsert('notes', { noteId }));
       const holder = await openConnection(database.url);
@@ -76,10 +98,10 @@ describe.each(firstOrAll<'direct' | 'local'>(['direct', 'local']))('in %s mode',
     { timeout },
     async () => {
       let tries = 0;
-      const slow = projection(async () => {
+      apply = async () => {
         if (++tries === 1) await pause(3000);
-      });
-      const { node } = await startWorld(database.url, { writers: 0, client: { mode, projections: [slow] } });
+      };
+      const { node } = await worldOf({ writers: 0, client: { mode } });
       const { documentId, ...outcome } = await node.submit(upsert('notes', { noteId: fresh() }));
       expect(outcome).toMatchObject({ result: 'created', version: 1 });
       expect(tries).toBe(2);
@@ -94,7 +116,7 @@ describe.each(firstOrAll<'direct' | 'local'>(['direct', 'local']))('in %s mode',
 });
 
 test('a bypass waits for no lock of others for longer, either', { timeout }, async () => {
-  const world = await startWorld(database.url, {
+  const world = await worldOf({
     client: { onOverload: 'bypass', highWaterMs: 200, waitMs: 1500 },
   });
   await untilShared(world.writers);

@@ -1,6 +1,7 @@
 // One write and its one definite answer.
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { setFailpoint } from '@sluice/protocol';
 import type { WriteRequest } from '@sluice/client';
 import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
@@ -9,7 +10,6 @@ import { resource } from '../support/model.ts';
 import {
   enrolment,
   fresh,
-  laneOfWrite,
   remove,
   startWorld,
   update,
@@ -193,21 +193,21 @@ describe.each(
     const world = await setup();
     await world.submit(upsert('notes', { noteId: fresh() }));
     const request = upsert('notes', { noteId: fresh() });
-    const release = await world.holdLanes([laneOfWrite(request)]);
-    // Sooner than the writer's session gives up its own wait for the lanes, which would let the cancellation go first.
-    const outcome = world.node.submit(request, { waitMs: 500 });
-    // The batch, and behind it the cancellation.
-    for (const n of [1, 2]) {
-      await eventually(async () =>
-        expect(
-          await world.sql(
-            `select count(*)::int as n from pg_stat_activity
-             where datname = current_database() and wait_event_type = 'Lock'`,
-          ),
-        ).toEqual([{ n }]),
-      );
-    }
-    await release();
+    let release: () => void = () => undefined;
+    const isReleased = new Promise<void>((resolve) => (release = resolve));
+    setFailpoint('facts_read', () => isReleased);
+    onTestFinished(() => setFailpoint('facts_read', null));
+    const outcome = world.node.submit(request, { waitMs: 100 });
+    // The cancellation, behind the batch.
+    await eventually(async () =>
+      expect(
+        await world.sql(
+          `select count(*)::int as n from pg_stat_activity
+           where datname = current_database() and wait_event_type = 'Lock'`,
+        ),
+      ).toEqual([{ n: 1 }]),
+    );
+    release();
     expect(await outcome).toMatchObject({ result: 'created' });
   });
 

@@ -297,7 +297,11 @@ describe('an error', () => {
 
   test('for an unknown URL is a problem too', async () => {
     const { get, send } = setup();
-    for (const response of [await get('/nowhere'), await send('DELETE', schools), await get('/data/%ff/x')]) {
+    for (const response of [
+      await get('/nowhere'),
+      await send('DELETE', '/data/ed-fi/unknown'),
+      await get('/data/%ff/x'),
+    ]) {
       expect(response.headers['content-type']).toBe('application/problem+json; charset=utf-8');
       expect(response.statusCode).toBeOneOf([400, 404]);
     }
@@ -364,9 +368,41 @@ describe('Prefer', () => {
     });
     expect(both.headers['preference-applied']).toBe('wait=5, wait-for-references=60');
     await send('POST', schools, '{}', { prefer: 'wait-for-references=60' });
-    await send('POST', schools, '{}', { prefer: 'wait=soon' });
+    await send('POST', schools, '{}', { prefer: 'x="a, wait=soon"' });
     expect(client.requests.map((request) => request.waitForReferencesSeconds)).toEqual([60, 60, null]);
     expect(client.waits).toEqual([5_000, 65_000, 1_000]);
+  });
+
+  test('of a preference that comes twice the first counts, and a long time is the longest', async () => {
+    const { client, send } = setup({ limits: { waitSecondsMax: 600 } });
+    const response = await send('POST', schools, '{}', { prefer: 'wait=99999999999, wait=x' });
+    expect(response.headers['preference-applied']).toBe('wait=600');
+    expect(client.waits).toEqual([600_000]);
+  });
+
+  test.each([
+    ['wait=abc', 'wait is not a whole number of seconds'],
+    ['wait=-1', 'wait is not a whole number of seconds'],
+    ['wait=1e9', 'wait is not a whole number of seconds'],
+    ['wait=1.5', 'wait is not a whole number of seconds'],
+    ['wait', 'wait is not a whole number of seconds'],
+    ['respond-async, wait=', 'wait is not a whole number of seconds'],
+    ['wait-for-references=x', 'wait-for-references is not a whole number of seconds'],
+    ['respond-async=no', 'respond-async takes no value'],
+  ])('%s is refused, and nothing is written', async (prefer, reason) => {
+    const { client, send, api } = setup();
+    const response = await send('POST', schools, '{}', { prefer });
+    expect(response.statusCode).toBe(400);
+    expect(response.json()).toMatchObject({
+      code: 'invalid_request',
+      header: 'Prefer',
+      detail: `Cannot read the header Prefer because ${reason}`,
+    });
+    const headers = { 'content-type': 'application/x-ndjson', prefer };
+    expect((await api.inject({ method: 'POST', url: '/bulk', headers, payload: '{}\n' })).statusCode).toBe(
+      400,
+    );
+    expect(client.requests).toEqual([]);
   });
 });
 
@@ -650,4 +686,119 @@ describe('operations', () => {
     const page = await get('/v1/docs/');
     expect([page.statusCode, page.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
   });
+});
+
+describe('a known URL', () => {
+  test.each([
+    ['PATCH', schools, 'GET, HEAD, OPTIONS, POST'],
+    ['PUT', schools, 'GET, HEAD, OPTIONS, POST'],
+    ['DELETE', `${schools}/`, 'GET, HEAD, OPTIONS, POST'],
+    ['POST', school, 'DELETE, GET, HEAD, OPTIONS, PUT'],
+    ['PATCH', school, 'DELETE, GET, HEAD, OPTIONS, PUT'],
+    ['GET', '/bulk', 'OPTIONS, POST'],
+    ['DELETE', `/writes/${writeId}`, 'GET, HEAD, OPTIONS'],
+    ['DELETE', '/writes/query?x=1', 'GET, HEAD, OPTIONS, POST'],
+    ['POST', '/healthz', 'GET, HEAD, OPTIONS'],
+    ['PUT', '/readyz', 'GET, HEAD, OPTIONS'],
+    ['DELETE', '/openapi.json', 'GET, HEAD, OPTIONS'],
+    ['POST', '/docs', 'GET, HEAD, OPTIONS'],
+  ] as const)(
+    'answers %s %s with 405 and the methods that it has, whatever the body',
+    async (method, url, allow) => {
+      const { client, api } = setup();
+      const headers = { 'content-type': 'application/x-odd' };
+      const response = await api.inject({
+        method,
+        url,
+        headers,
+        ...(method === 'GET' ? {} : { payload: '{' }),
+      });
+      expect(response.statusCode).toBe(405);
+      expect(response.headers.allow).toBe(allow);
+      expect(response.json()).toMatchObject({ code: 'method_not_allowed', status: 405 });
+      expect(client.requests).toEqual([]);
+    },
+  );
+
+  test('tells its methods to OPTIONS, and answers HEAD as GET', async () => {
+    const { client, api } = setup({ basePath: '/v1' });
+    client.documents = [stored('{"schoolId": 1}')];
+    const options = await api.inject({ method: 'OPTIONS', url: `/v1${schools}` });
+    expect([options.statusCode, options.headers.allow, options.body]).toEqual([
+      204,
+      'GET, HEAD, OPTIONS, POST',
+      '',
+    ]);
+    const head = await api.inject({ method: 'HEAD', url: `/v1${school}` });
+    expect([head.statusCode, head.headers.etag, head.body]).toEqual([200, '"abc"', '']);
+  });
+
+  test.each(['/data/ed-fi/unknown', '/data/ed-fi/unknown/1', '/nowhere', '/data', '/', '/schools'])(
+    'is not %s: every method answers 404',
+    async (url) => {
+      const { api } = setup();
+      for (const method of ['PATCH', 'DELETE', 'OPTIONS', 'GET'] as const) {
+        const response = await api.inject({ method, url });
+        expect(response.statusCode).toBe(404);
+        expect(response.headers.allow).toBeUndefined();
+      }
+    },
+  );
+});
+
+describe('a charset', () => {
+  const types = ['application/json', 'application/vnd.x+json'];
+  test.each(types)('other than UTF-8 is refused by its name: %s', async (type) => {
+    const { client, send } = setup();
+    for (const charset of ['iso-8859-1', '"ISO-8859-1"', 'utf-16', 'windows-1252; x=y']) {
+      const headers = { 'content-type': `${type}; charset=${charset}` };
+      const response = await send('POST', schools, Buffer.from([0x7b, 0x7d]), headers);
+      expect(response.statusCode).toBe(415);
+      const name = charset.replaceAll('"', '').replace(/;.*/, '');
+      expect(response.json().detail).toBe(`Cannot take the body because its charset is not UTF-8: ${name}`);
+    }
+    expect(client.requests).toEqual([]);
+  });
+
+  test.each(['/bulk', '/writes/query'])('other than UTF-8 is refused on %s, too', async (url) => {
+    const { api } = setup();
+    const type = url === '/bulk' ? 'application/x-ndjson' : 'application/json';
+    const headers = { 'content-type': `${type};charset=iso-8859-1` };
+    const response = await api.inject({ method: 'POST', url, headers, payload: '{"ids":[]}' });
+    expect([response.statusCode, response.json().detail]).toEqual([
+      415,
+      'Cannot take the body because its charset is not UTF-8: iso-8859-1',
+    ]);
+  });
+
+  test('that is UTF-8 or a part of it is taken, in any case and quoted', async () => {
+    const { send, bulk } = setup();
+    for (const charset of ['utf-8', 'UTF-8', '"utf-8"', 'utf8', 'us-ascii']) {
+      const headers = { 'content-type': `application/json; charset=${charset}` };
+      expect((await send('POST', schools, '{}', headers)).statusCode).toBe(201);
+    }
+    const line = '{"endpoint":"/ed-fi/schools","document":{}}';
+    const answers = await bulk(line, '/bulk', { 'content-type': 'application/x-ndjson; charset=utf-8' });
+    expect(answers).toMatchObject([{ status: 201 }]);
+  });
+
+  test.each([
+    [Buffer.from([0xef, 0xbb, 0xbf, 0x7b, 0x7d]), 'begins with a byte order mark'],
+    [Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xe9, 0x22, 0x7d]), 'holds bytes that are not UTF-8'],
+  ])('that is not said is UTF-8: other bytes are told (%#)', async (body, sentence) => {
+    const { send, bulk } = setup();
+    expect((await send('POST', schools, body)).json().errors[0].message).toBe(sentence);
+    const [answer] = await bulk(body);
+    expect(answer).toMatchObject({ status: 400, problem: { code: 'invalid_json' } });
+  });
+});
+
+test.each(['"abc', 'abc"', '"a"b"', '"a", "b"', ''])('If-Match: %s is refused as malformed', async (tag) => {
+  const { client, send } = setup();
+  const response = await send('PUT', school, '{}', { 'if-match': tag });
+  expect(response.json()).toMatchObject({
+    status: 400,
+    detail: 'Cannot read If-Match as it is not one entity tag or *',
+  });
+  expect(client.requests).toEqual([]);
 });

@@ -13,6 +13,7 @@ import { randomBytes } from 'node:crypto';
 import { FailureLog } from '@sluice/protocol';
 import { pino } from 'pino';
 import { admission } from './admission.ts';
+import { allowedMethods, type IsKnown } from './allowed-methods.ts';
 import { assertGuarded, guard, type Auth } from './auth/guard.ts';
 import { bodyClock } from './body-clock.ts';
 import { ClientQuota } from './client-quota.ts';
@@ -24,8 +25,10 @@ import {
   answerUnknownExpectation,
 } from './error-answers.ts';
 import { expectContinue } from './expect-continue.ts';
+import { assertCharset } from './request-headers.ts';
 import { leaveTaking } from './leave-taking.ts';
 import { defaultLimits, type ApiLimits } from './limits.ts';
+import { readerClock } from './reader-clock.ts';
 import { securityHeaders } from './security-headers.ts';
 
 /** Adds routes; each names its access in `config`. */
@@ -48,6 +51,8 @@ export interface ServerOptions {
   tls?: { cert: string; key: string } | undefined;
   /** In front of every path. @default '' */
   basePath?: string;
+  /** Whether there is something at a URL with these parameters. @default true */
+  isKnown?: IsKnown;
   /** What errors look like. @default problem details */
   answers?: {
     answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply;
@@ -105,9 +110,20 @@ export function createServer(options: ServerOptions): FastifyInstance {
   crossOrigin(app, corsOrigins);
   guard(app, auth, basePath);
   admission(app, quota);
+  allowedMethods(app, options.isKnown ?? (() => true));
+  app.after(() => {
+    app.addHook('onRequest', ({ headers }, _reply, done) => {
+      // Of a request without a body it says nothing.
+      const hasBody =
+        (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
+      if (hasBody) assertCharset(headers['content-type']);
+      done();
+    });
+  });
   bodyClock(app, limits.bodyTimeoutMs, (error, request, reply) => {
     void answers.answerError(error, request, reply);
   });
+  readerClock(app, limits.readerTimeoutMs);
   expectContinue(app);
   app.server.on('checkExpectation', answerUnknownExpectation);
   app.addHook('preClose', (done) => {

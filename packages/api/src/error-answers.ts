@@ -60,7 +60,7 @@ export function explainBodies(
 }
 
 export function answerNotFound(_request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  return sendProblem(reply, problemOf('endpoint_not_found', 'There is nothing at this URL for this method.'));
+  return sendProblem(reply, problemOf('endpoint_not_found', 'There is nothing at this URL.'));
 }
 
 const brokenRequests: Readonly<Record<string, ErrorCode>> = {

@@ -5,6 +5,7 @@ import { errorTable } from '@sluice/protocol';
 import type { Resource } from '@sluice/model';
 import type { FastifyInstance } from 'fastify';
 import type { ApiNode } from './node.ts';
+import { version } from './version.ts';
 
 /** A larger model is described by the generic paths: a page of hundreds of resources helps nobody. */
 const RESOURCES_MAX = 60;
@@ -22,7 +23,7 @@ export async function openapi(app: FastifyInstance, node: ApiNode): Promise<void
   await app.register(swagger, {
     openapi: {
       openapi: '3.0.3',
-      info: { title: 'Sluice', version: '0.1.0', description: describeErrors() },
+      info: { title: 'Sluice', version, description: describeErrors() },
       tags: [],
     },
     refResolver: {

@@ -1,6 +1,6 @@
 /** Applies writes to the world one after the other, each as its kind asks. */
 import type { MissingReference, Outcome, WriteHeader } from '@sluice/protocol';
-import { refusal, settled } from './answer.ts';
+import { missingToldMax, refusal, settled } from './answer.ts';
 import { fingerprintOf, keyOf, type Facts, type SettledKey } from './facts.ts';
 import type { PlanOptions, Verdict } from './plan.ts';
 import type { Standing } from './standing.ts';
@@ -37,6 +37,7 @@ export function applyAll(
     const key = keyOf(write);
     const replayed = key === null ? undefined : (facts.keys.get(key) ?? keysSettled.get(key));
     if (replayed !== undefined) return { kind: 'settled', outcome: replay(write, replayed) };
+    if (needsLocked(write, world)) return stand({ kind: 'blocked', awaits: [write.writeId] });
 
     const step = applyWrite(write, standing, world, facts, options, writes);
     if (step === 'waiting')
@@ -57,10 +58,12 @@ function orderKeysOf(write: WriteHeader, world: World): string[] {
   const keys = [write.referentialId, write.documentId];
   if (write.superclassId !== null) keys.push(write.superclassId);
   const documentId = world.documentOf(write);
+  // It may be locked, and then nothing else is known of it.
+  if (documentId !== undefined) keys.push(documentId);
   const document = documentId === undefined ? undefined : world.document(documentId);
   if (document !== undefined) {
     // Whoever means it by its id may know it under another identity than it has.
-    keys.push(document.documentId, document.referentialId);
+    keys.push(document.referentialId);
     if (document.superclassId !== null) keys.push(document.superclassId);
   }
   const key = keyOf(write);
@@ -75,6 +78,25 @@ function blockerOf(write: WriteHeader, orderKeys: readonly string[], facts: Fact
     if (blocker !== undefined && blocker.position < write.position) return blocker.writeId;
   }
   return null;
+}
+
+/**
+ * Whether another transaction has locked a row that the write needs: a document that it changes or would conflict with, or
+ * the identity that a new reference leads to.
+ */
+function needsLocked(write: WriteHeader, world: World): boolean {
+  const { locked } = world.facts;
+  if (locked.size === 0) return false;
+  const { documentId, operation, referentialId, superclassId } = write;
+  const target = operation === 'upsert' ? world.ownerOf(referentialId) : documentId;
+  const owners = [
+    target,
+    world.ownerOf(referentialId),
+    superclassId === null ? undefined : world.ownerOf(superclassId),
+  ];
+  if (owners.some((id) => id !== undefined && locked.has(id))) return true;
+  const kept = target === undefined ? undefined : world.document(target)?.base?.referenceIds;
+  return write.referenceIds.some((id) => locked.has(id) && kept?.includes(id) !== true);
 }
 
 function replay(write: WriteHeader, first: SettledKey): Outcome {
@@ -115,7 +137,7 @@ function applyWrite(
   if (renames && target.base === null)
     return { heldFor: batch.findIndex(({ writeId }) => writeId === target.bodyOf) };
   if (standing.kind === 'unresolved') {
-    const missing = standing.missing.map((id): MissingReference => ({
+    const missing = standing.missing.slice(0, missingToldMax).map((id): MissingReference => ({
       referentialId: id,
       resource: null,
       path: null,

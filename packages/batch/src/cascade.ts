@@ -42,6 +42,11 @@ export interface Cascade {
   removedReferences: { documentId: string; referentialId: string }[];
 }
 
+export type CascadeRefusal = 'cascade_too_large' | 'identity_conflict';
+
+/** Bytes of the bodies that refer to one identity, which are read together. */
+const referrerBytesMax = 128 * 1024 * 1024;
+
 interface Identity {
   referentialId: string;
   superclassId: string | null;
@@ -62,14 +67,14 @@ interface Carried {
 
 /**
  * Follows the renaming of `state` to its new content `body`. Referrers are locked in the order of their ids, level by
- * level. Returns why not, where it cannot be done.
+ * level. Returns why not, where it cannot be done; `locked`: another transaction has locked one of the documents.
  */
 export async function planCascade(
   session: Session,
   state: DocumentState,
   body: string,
   options: CascadeOptions,
-): Promise<Cascade | 'cascade_too_large' | 'identity_conflict'> {
+): Promise<Cascade | CascadeRefusal | 'locked'> {
   const { base } = state;
   if (base === null) throw new Error('Cannot rename a document that is not stored');
   const document: unknown = JSON.parse(body);
@@ -87,8 +92,15 @@ export async function planCascade(
   for (const queue = [root]; queue.length > 0;) {
     const renamed = queue.shift();
     if (renamed === undefined || isSame(renamed.spelled, renamed.now)) continue;
-    const rows = await session.run('readReferrerBodies', [idsOf(renamed.before), options.documentsMax + 1]);
+    const rows = await session.run('readReferrerBodies', [
+      idsOf(renamed.before),
+      options.documentsMax + 1,
+      referrerBytesMax,
+    ]);
+    // One that is known already is locked by this very transaction.
+    if (rows.some((row) => row['is_locked'] === true)) return 'locked';
     for (const row of rows) {
+      if (row['body'] === null) return 'cascade_too_large';
       const referrer = known.get(row['document_id'] as string) ?? carriedOf(row, options);
       if (referrer === root) continue;
       known.set(referrer.documentId, referrer);

@@ -1,7 +1,6 @@
 /**
  * A plan as statements: set-based, constant text, in the phases and the order of keys that keep lanes from
- * deadlocking (documents, aliases, references, outcomes, each by its key). Deletes come before inserts, so that an
- * identity can change hands in one batch.
+ * deadlocking (sql/README.md, invariant 6). Deletes come before inserts, so that an identity can change hands in one batch.
  */
 import type { Outcome, Write, WriteHeader } from '@sluice/protocol';
 import { packIds } from '@sluice/protocol';
@@ -22,7 +21,16 @@ export interface CommitOptions {
   terms: ReadonlyMap<number, number>;
   /** Bodies by write id; null: they are in the intake and move inside the database. */
   bodies: ReadonlyMap<string, Write> | null;
+  /** All writes are blocked already: those that go on waiting for a lock are left as they are. @default false */
+  areBlocked?: boolean;
   burials?: readonly Burial[];
+  /** The projections of this process, as the database compares them. @default '': none */
+  projections?: string;
+}
+
+/** A write that waits for a lock awaits itself: nothing else can wake it but its leader, who tries it again. */
+export function waitsForLock({ write, awaits }: Plan['blocked'][number]): boolean {
+  return awaits.includes(write.writeId);
 }
 
 /** The statements of a plan up to, and without, the COMMIT. Empty if the plan changes nothing. */
@@ -31,8 +39,9 @@ export function commitStatements(plan: Plan, options: CommitOptions): Statement[
   const add = (name: string, count: number, values: () => unknown[]): void => {
     if (count > 0) statements.push({ name, values: values() });
   };
-  const { creates, updates, deletes, outcomes, keys, blocked, cascade } = plan;
-  const { bodies, burials = [] } = options;
+  const { creates, updates, deletes, outcomes, keys, cascade } = plan;
+  const { bodies, areBlocked = false, burials = [] } = options;
+  const blocked = areBlocked ? plan.blocked.filter((each) => !waitsForLock(each)) : plan.blocked;
   const column = <T, V>(rows: readonly T[], value: (row: T) => V): V[] => rows.map(value);
 
   const removed = [...plan.removedReferences, ...(cascade?.removedReferences ?? [])];
@@ -125,7 +134,8 @@ export function commitStatements(plan: Plan, options: CommitOptions): Statement[
 }
 
 function settledValues(plan: Plan, options: CommitOptions): unknown[] {
-  const { creates, cascade, outcomes } = plan;
+  const { creates, updates, deletes, cascade, outcomes } = plan;
+  const changes = creates.length + updates.length + deletes.length;
   const aliases = addedAliasesOf(plan);
   const references = [...plan.addedReferences, ...(cascade?.addedReferences ?? [])];
   const created = new Set(creates.map(({ writeId }) => writeId));
@@ -139,6 +149,8 @@ function settledValues(plan: Plan, options: CommitOptions): unknown[] {
     references.map((row) => row.documentId),
     references.map((row) => row.referentialId),
     references.map((row) => row.lane),
+    // Where no document changes, nothing is derived.
+    changes === 0 ? null : (options.projections ?? ''),
   ];
 }
 
@@ -179,6 +191,14 @@ export function outcomeValues(
 export function awaitedHintStatements(plan: Plan): Statement[] {
   const ids = addedAliasesOf(plan).map(({ referentialId }) => referentialId);
   return ids.length === 0 ? [] : [{ name: 'hintAwaited', values: [ids, packIds(ids)], isOptional: true }];
+}
+
+/** A hint to the writers, if anybody awaits one of these writes, or an identity that would have come with it. */
+export function hintAwaitedOf(writes: readonly WriteHeader[]): Statement {
+  const ids = writes.flatMap(({ writeId, referentialId, superclassId }) =>
+    superclassId === null ? [writeId, referentialId] : [writeId, referentialId, superclassId],
+  );
+  return { name: 'hintAwaited', values: [ids, packIds(ids)], isOptional: true };
 }
 
 /** Hints to the nodes whose writes are settled, each naming only that node's. */

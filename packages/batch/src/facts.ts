@@ -1,6 +1,7 @@
 /**
  * The facts that a plan is made on, and how they are read: identities in one snapshot, existing documents under row
- * locks in the order of their ids, so that an update is planned on what it will meet.
+ * locks in the order of their ids, so that an update is planned on what it will meet. A row that another transaction has
+ * locked is a fact, too: nothing is known of it, and nobody waits for it here.
  */
 import type { Outcome, WriteHeader } from '@sluice/protocol';
 import type { Row, Session, Statement } from '@sluice/store';
@@ -39,8 +40,12 @@ export interface Facts {
    * blocked ones, and among all of the intake where the batch is of no intake.
    */
   blocked: Map<string, { writeId: string; position: number }>;
-  /** Lanes whose rows are locked, where nobody waits for those of others. */
+  /** Lanes whose rows this transaction has locked, apart from paused ones: where a node settles writes itself. */
   freeLanes: Set<number>;
+  /** Ids of documents, and identities, whose rows another transaction has locked. */
+  locked: Set<string>;
+  /** Writes whose rows in the intake another transaction has locked. */
+  lockedWrites: Set<string>;
 }
 
 export interface SettledKey {
@@ -58,6 +63,8 @@ export function noFacts(): Facts {
     settled: new Set(),
     blocked: new Map(),
     freeLanes: new Set(),
+    locked: new Set(),
+    lockedWrites: new Set(),
   };
 }
 
@@ -81,18 +88,22 @@ export interface ReadFactsOptions {
   withBlocked: boolean;
   /** Look for all writes in the intake that stand before those of the batch, which is of no intake. */
   withAhead: boolean;
+  /** Wait for documents that another transaction has locked: only where nobody else waits along. @default false */
+  waitsForDocuments?: boolean;
+  /** Look for every row that the batch may have to wait for, after one was waited for in vain. @default false */
+  withLocks?: boolean;
   /** Statements to send ahead, in the same round trip. @default none */
   prefix?: readonly Statement[];
   /** Where fewer lanes than this are free no document is locked, and nothing more is read. @default 0 */
   lanesNeeded?: number;
 }
 
-/** How often facts are read again because a document changed hands while its lock was awaited. */
+/** How often facts are read again because a document changed hands before its lock was taken. */
 const readsMax = 8;
 
 /**
  * Reads the facts of a batch inside its transaction: one round trip where no document exists yet, two where some do.
- * Facts must not be older than the locks: when a document moved or went while its lock was awaited, all is read again.
+ * Facts must not be older than the locks: when a document moved or went before its lock was taken, all is read again.
  */
 export async function readFacts(
   session: Session,
@@ -101,12 +112,14 @@ export async function readFacts(
 ): Promise<Facts> {
   for (let read = 1; ; read++) {
     const facts = noFacts();
-    const byId = writes.filter((write) => write.operation !== 'upsert').map((write) => write.documentId);
     const prefix = read === 1 ? (options.prefix ?? []) : [];
     const first = [...prefix, ...firstStatements(writes, options)];
     absorb(facts, first, await session.flight(first));
+    // One that has to wait for another changes nothing now, and would only keep that one from the document.
+    const open = facts.blocked.size === 0 ? writes : writes.filter((write) => !isBehind(write, facts));
+    const byId = open.filter((write) => write.operation !== 'upsert').map((write) => write.documentId);
     const documentIds = new Set(byId);
-    for (const write of writes) {
+    for (const write of open) {
       for (const id of [write.referentialId, write.superclassId]) {
         const owner = id === null ? undefined : facts.aliases.get(id);
         if (owner !== undefined) documentIds.add(owner);
@@ -115,13 +128,15 @@ export async function readFacts(
     if (documentIds.size === 0 || facts.freeLanes.size < (options.lanesNeeded ?? 0)) return facts;
     const ids = [...documentIds];
     const statements: Statement[] = [
-      { name: 'lockDocuments', values: [ids] },
+      { name: options.waitsForDocuments === true ? 'lockDocuments' : 'lockFreeDocuments', values: [ids] },
       { name: 'readReferences', values: [ids] },
     ];
+    // What a delete or a new identity takes away is locked in another mode than what is merely updated.
+    if (options.withLocks === true) statements.push({ name: 'lockParts', values: [ids, byId] });
     if (byId.length > 0)
       statements.push({ name: 'readReferrers', values: [byId, Math.max(writes.length + 1, 100)] });
     absorb(facts, statements, await session.flight(statements));
-    if (read === readsMax || !hasMoved(facts, writes)) return facts;
+    if (read === readsMax || !hasMoved(facts, open)) return facts;
   }
 }
 
@@ -140,17 +155,18 @@ function firstStatements(writes: readonly WriteHeader[], options: ReadFactsOptio
     }
   }
   const own = [...provided];
-  const statements: Statement[] = [
-    { name: 'readAliases', values: [own, [...referred], writes.map((write) => write.writeId)] },
-  ];
+  const writeIds = writes.map((write) => write.writeId);
+  const statements: Statement[] = [{ name: 'readAliases', values: [own, [...referred], writeIds] }];
+  if (options.withLocks === true) {
+    statements.push({ name: 'lockReferred', values: [[...referred]] });
+    if (!options.withAhead) statements.push({ name: 'lockTaken', values: [writeIds] });
+  }
   if (keys.length > 0) statements.push({ name: 'readKeys', values: [clients, keys] });
-  if (options.withSettled)
-    statements.push({ name: 'readSettled', values: [writes.map((write) => write.writeId)] });
+  if (options.withSettled) statements.push({ name: 'readSettled', values: [writeIds] });
   if (options.withBlocked || options.withAhead) {
     const documentIds = writes
       .filter((write) => write.operation !== 'upsert')
       .map((write) => write.documentId);
-    const writeIds = writes.map((write) => write.writeId);
     // Ahead of the others: what is not found in the intake any more they see the effect of.
     if (options.withAhead) statements.unshift({ name: 'readAhead', values: [own, documentIds] });
     else statements.push({ name: 'readBlockedKeys', values: [own, documentIds, writeIds] });
@@ -158,12 +174,22 @@ function firstStatements(writes: readonly WriteHeader[], options: ReadFactsOptio
   return statements;
 }
 
+/** A write outside of the batch stands before it, as the plan will find by the same names, whatever its document holds. */
+function isBehind(write: WriteHeader, { blocked, aliases }: Facts): boolean {
+  const { documentId, referentialId, superclassId, operation, position } = write;
+  const target = operation === 'upsert' ? aliases.get(referentialId) : documentId;
+  return [documentId, referentialId, superclassId, target].some((name) => {
+    const before = name === undefined || name === null ? undefined : blocked.get(name);
+    return before !== undefined && before.position < position;
+  });
+}
+
 /** True if an identity of the batch belongs to another document than the locked rows say. */
 function hasMoved(facts: Facts, writes: readonly WriteHeader[]): boolean {
   return writes.some((write) =>
     [write.referentialId, write.superclassId].some((id) => {
       const owner = id === null ? undefined : facts.aliases.get(id);
-      if (owner === undefined) return false;
+      if (owner === undefined || facts.locked.has(owner)) return false;
       const document = facts.documents.get(owner);
       return document === undefined || (document.referentialId !== id && document.superclassId !== id);
     }),
@@ -193,6 +219,19 @@ function takeBefore(facts: Facts, row: Row): void {
   }
 }
 
+function takeDocument(facts: Facts, row: Row): void {
+  facts.documents.set(row['document_id'] as string, {
+    documentId: row['document_id'] as string,
+    resource: row['resource'] as string,
+    referentialId: row['referential_id'] as string,
+    superclassId: row['superclass_id'] as string | null,
+    version: row['version'] as number,
+    contentHash: row['content_hash'] as string,
+    lane: row['lane'] as number,
+    referenceIds: [],
+  });
+}
+
 /** What each statement's rows say. */
 const takers: Readonly<Record<string, (facts: Facts, row: Row) => void>> = {
   readAliases(facts, row) {
@@ -201,7 +240,16 @@ const takers: Readonly<Record<string, (facts: Facts, row: Row) => void>> = {
     else if (row['is_pending'] === true) facts.pending.add(id);
   },
   lockFreeTerms(facts, row) {
-    facts.freeLanes.add(row['lane'] as number);
+    if (row['is_paused'] !== true) facts.freeLanes.add(row['lane'] as number);
+  },
+  lockReferred(facts, row) {
+    facts.locked.add(row['referential_id'] as string);
+  },
+  lockTaken(facts, row) {
+    facts.lockedWrites.add(row['write_id'] as string);
+  },
+  lockParts(facts, row) {
+    facts.locked.add(row['document_id'] as string);
   },
   readKeys(facts, row) {
     const key = keyOf({ client: row['client'] as string, idempotencyKey: row['key'] as string });
@@ -213,17 +261,10 @@ const takers: Readonly<Record<string, (facts: Facts, row: Row) => void>> = {
   },
   readBlockedKeys: takeBefore,
   readAhead: takeBefore,
-  lockDocuments(facts, row) {
-    facts.documents.set(row['document_id'] as string, {
-      documentId: row['document_id'] as string,
-      resource: row['resource'] as string,
-      referentialId: row['referential_id'] as string,
-      superclassId: row['superclass_id'] as string | null,
-      version: row['version'] as number,
-      contentHash: row['content_hash'] as string,
-      lane: row['lane'] as number,
-      referenceIds: [],
-    });
+  lockDocuments: takeDocument,
+  lockFreeDocuments(facts, row) {
+    if (row['is_locked'] === true) facts.locked.add(row['document_id'] as string);
+    else takeDocument(facts, row);
   },
   readReferences(facts, row) {
     const document = facts.documents.get(row['document_id'] as string);

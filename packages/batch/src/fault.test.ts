@@ -7,13 +7,14 @@ const fault = (sqlState: string): DatabaseError => new DatabaseError({ sqlState,
 describe('a fault', () => {
   test.each([
     { what: 'a deadlock', code: '40P01', first: 'try_again', last: 'halve', alone: 'answer_conflict' },
-    // Its neighbours need not wait again for what was not there in time.
+    // Others need not wait again for what was not there in time: what can be known is known from then on.
     {
       what: 'a lock that was not free',
       code: '55P03',
-      first: 'halve',
+      first: 'look_for_locks',
       last: 'halve',
-      alone: 'answer_conflict',
+      firstAlone: 'look_for_locks',
+      alone: 'block',
     },
     {
       what: 'a statement that took too long',
@@ -23,11 +24,11 @@ describe('a fault', () => {
       alone: 'answer_conflict',
     },
     { what: 'anything else', code: '22003', first: 'halve', last: 'halve', alone: 'set_aside' },
-  ])('that is $what', ({ code, first, last, alone }) => {
-    expect(remedyFor(fault(code), 1, 8)).toBe(first);
-    expect(remedyFor(fault(code), 6, 8)).toBe(last);
-    expect(remedyFor(fault(code), 1, 1)).toBe('try_again');
-    expect(remedyFor(fault(code), 6, 1)).toBe(alone);
+  ])('that is $what', ({ code, first, last, alone, firstAlone = 'try_again' }) => {
+    expect(remedyFor(fault(code), 1, 8, false)).toBe(first);
+    expect(remedyFor(fault(code), 6, 8, true)).toBe(last);
+    expect(remedyFor(fault(code), 1, 1, false)).toBe(firstAlone);
+    expect(remedyFor(fault(code), 6, 1, true)).toBe(alone);
   });
 
   test.each(['53100', '53300', '58030'])('of the server is no write’s: %s', (code) => {

@@ -13,14 +13,20 @@ const triesMax = 6;
 /** Tries of a write that fails alone for another reason, before it is set aside. */
 const triesAloneMax = 3;
 
-export type Remedy = 'try_again' | 'halve' | 'refuse' | 'answer_conflict' | 'set_aside';
+/** `look_for_locks`: tried again once all locked rows are known; `block`: set aside until the lock is gone. */
+export type Remedy =
+  'try_again' | 'look_for_locks' | 'halve' | 'block' | 'refuse' | 'answer_conflict' | 'set_aside';
 
-/** Of the fault that try number `attempt` of so many writes met. */
-export function remedyFor(fault: BatchFault, attempt: number, writes: number): Remedy {
+/**
+ * Of the fault that try number `attempt` of so many writes met.
+ * @param withLocks It had looked for locked rows: what it waited for is none that can be looked for.
+ */
+export function remedyFor(fault: BatchFault, attempt: number, writes: number, withLocks: boolean): Remedy {
   const isPassing = fault instanceof DatabaseError && (fault.isStaleFacts || fault.isTransient);
   if (isPassing) {
-    // What was waited for in vain is still there: the others need not wait for it again.
-    if (fault.isWaitOver && writes > 1) return 'halve';
+    if (fault.isLockWaitOver) return !withLocks ? 'look_for_locks' : writes > 1 ? 'halve' : 'block';
+    // What took too long in company may be quick alone.
+    if (fault.isStatementOver && writes > 1) return 'halve';
     if (attempt < triesMax) return 'try_again';
     return writes > 1 ? 'halve' : 'answer_conflict';
   }

@@ -1,10 +1,17 @@
 export {
+  assertProjections,
   defineProjection,
   type ChangedDocument,
   type Projection,
   type ProjectionChanges,
   type ProjectionTransaction,
 } from './projection.ts';
+export {
+  rebuildProjection,
+  type RebuildOptions,
+  type RebuildProgress,
+  type RebuildReport,
+} from './rebuild-projection.ts';
 export { emptyReport, type BatchReport } from './attempt.ts';
 export { describeBatch } from './describe-batch.ts';
 export * from './answer.ts';
@@ -21,7 +28,10 @@ export {
   type DocumentFact,
   type Facts,
 } from './facts.ts';
-export { commitStatements, hintStatements } from './commit.ts';
+export { Caution } from './caution.ts';
+export { commitStatements, hintAwaitedOf, hintStatements, waitsForLock } from './commit.ts';
+export type { BatchRetry } from './describe-retry.ts';
+export { RetryLog } from './retry-log.ts';
 export { cancelWrite, cancelWrites, settleUnapplied } from './cancel.ts';
 export { contextOf, epochMs, flushSpans, isTracing, tracer, traceparentOf } from './trace.ts';
 export { settleOptions } from './model-options.ts';

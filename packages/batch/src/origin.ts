@@ -12,12 +12,22 @@ export interface Opened {
 }
 
 export interface Origin {
-  /** Begins a transaction and finds the writes; `only` names those of a batch that is tried again in parts. */
-  open(session: Session, only: readonly string[] | null): Promise<Opened>;
+  /**
+   * Begins a transaction and finds the writes; `only` names those of a batch that is tried again in parts.
+   * @param limits Statements that set limits for the transaction, right behind its BEGIN.
+   */
+  open(session: Session, only: readonly string[] | null, limits: readonly Statement[]): Promise<Opened>;
   /** Terms of the lanes that are led; empty where none is. */
   readonly terms: ReadonlyMap<number, number>;
   /** The writes with their bodies; null: bodies are in the intake. */
   readonly bodies: ReadonlyMap<string, Write> | null;
+  /** Its writes are blocked, and stay so where they still wait for a lock. */
+  readonly areBlocked: boolean;
+  /**
+   * Another transaction has locked rows of the intake without which these lanes cannot go on: none of their writes is
+   * found from now on, or later ones might overtake them.
+   */
+  leaveOut(lanes: Iterable<number>): void;
 }
 
 /** The session no longer leads what it believes to lead: another has opened a newer term. */
@@ -27,6 +37,19 @@ export class DeposedError extends Error {
   constructor(lanes: number[]) {
     super(`Cannot commit as another writer leads the lanes now: ${lanes.join(', ')}`);
     this.name = 'DeposedError';
+    this.lanes = lanes;
+  }
+}
+
+/** Another transaction has locked the rows of lanes whose writes would have been settled. */
+export class LockedLanesError extends Error {
+  readonly lanes: number[];
+
+  constructor(lanes: number[]) {
+    super(
+      `Cannot settle writes: another transaction has locked the rows of their lanes: ${lanes.join(', ')}`,
+    );
+    this.name = 'LockedLanesError';
     this.lanes = lanes;
   }
 }
@@ -54,71 +77,136 @@ export interface Front {
 
 const fromTheFirst: Front = { behind: () => 0, near: 0, onWriting: null };
 
+export interface IntakeOriginOptions {
+  /**
+   * Lanes whose writes are left alone. The fence tells which they are now, so it is corrected by it: lanes that were not
+   * known to be paused are passed over, those that no longer are come with the next batch. @default none
+   */
+  paused?: Set<number>;
+  /** Where a drain begins to look. @default at the first write of each lane */
+  front?: Front;
+  /** Told which lanes were passed over, as another transaction has locked their rows. @default nobody */
+  onLocked?: (lanes: readonly number[]) => void;
+}
+
 /**
- * The ready writes of the lanes that a session leads: the fence comes first, and its answer before any read.
- * @param paused Lanes whose writes are left alone. The fence tells which they are now, so it is corrected by it: lanes
- *   that were not known to be paused are passed over, those that no longer are come with the next batch.
+ * The ready writes of the lanes that a session leads: the fence comes first, and its answer before any read. The fence
+ * waits for nobody: a lane whose row is locked is passed over, and left out for as long as this origin is used.
  */
 export function intakeOrigin(
   terms: ReadonlyMap<number, number>,
   writesMax: number,
-  paused: Set<number> = new Set(),
-  { behind, near, onWriting }: Front = fromTheFirst,
+  { paused = new Set(), front = fromTheFirst, onLocked = () => undefined }: IntakeOriginOptions = {},
 ): Origin {
+  const { behind, near, onWriting } = front;
   const lanes = [...terms.keys()];
   const drained = paused.size === 0 ? lanes : lanes.filter((lane) => !paused.has(lane));
+  /** Nothing of these lanes is settled any more by this batch, in whatever parts: it might overtake what was passed over. */
+  const left = new Set<number>();
+  const leaveOut = (more: readonly number[]): void => {
+    for (const lane of more) left.add(lane);
+    if (more.length > 0) onLocked(more);
+  };
   return {
     terms,
     bodies: null,
-    async open(session, only) {
+    areBlocked: false,
+    leaveOut: (more) => leaveOut([...more]),
+    async open(session, only, limits) {
       // Before the read: what ends in between is seen by that.
       const look = only === null && onWriting !== null ? [{ name: 'readWriting' }] : [];
       const answers = await session.flight([
         { name: 'begin' },
+        ...limits,
         ...look,
-        { name: 'lockTerms', values: [lanes] },
+        { name: 'lockFreeTerms', values: [lanes] },
         only === null
           ? { name: 'readReady', values: [drained, writesMax, drained.map(behind), near] }
           : { name: 'readWrites', values: [only, false] },
       ]);
       const [fence, read] = answers.slice(-2);
-      if (look.length > 0) onWriting?.(answers[1]?.rows[0]?.['transactions'] as string[]);
-      const found = new Map(fence?.rows.map((row) => [row['lane'] as number, row['term'] as number]));
-      const lost = lanes.filter((lane) => found.get(lane) !== terms.get(lane));
-      if (lost.length > 0) throw new DeposedError(lost);
-      for (const lane of lanes) paused.delete(lane);
+      if (look.length > 0) onWriting?.(answers[1 + limits.length]?.rows[0]?.['transactions'] as string[]);
+      const free = checkFence(terms, fence?.rows ?? []);
+      leaveOut(lanes.filter((lane) => !free.has(lane) && !left.has(lane)));
+      for (const lane of free) paused.delete(lane);
       for (const lane of pausedAmong(fence?.rows ?? [])) paused.add(lane);
+      for (const lane of paused) left.add(lane);
       const writes = (read?.rows ?? []).map(headerOf);
-      return {
-        writes: paused.size === 0 ? writes : writes.filter(({ lane }) => !paused.has(lane)),
-        prefix: [],
-      };
+      return { writes: left.size === 0 ? writes : writes.filter(({ lane }) => !left.has(lane)), prefix: [] };
     },
   };
 }
 
 /**
+ * Writes of lanes that a session leads, blocked as a row that they need was locked, to be tried again.
+ * Opening it throws {@link LockedLanesError} or {@link PausedError} where one of the lanes cannot go on.
+ */
+export function lockedOrigin(terms: ReadonlyMap<number, number>, writeIds: readonly string[]): Origin {
+  return blockedOrigin([...terms.keys()], writeIds, {
+    terms,
+    areBlocked: true,
+    checkTerms: (fence) => checkFence(terms, fence),
+  });
+}
+
+/**
  * Named writes of any lanes, blocked or not, that can only be settled together: a cycle. Whoever finds it locks the term
  * rows of all its lanes, so that no leader is in the middle of a batch with one of them, and reads them again.
- * Opening it throws {@link PausedError} where one of the lanes is paused.
+ * Opening it throws {@link LockedLanesError} or {@link PausedError} where one of the lanes cannot go on.
  */
 export function togetherOrigin(lanes: readonly number[], writeIds: readonly string[]): Origin {
   const terms = new Map<number, number>();
-  return {
+  return blockedOrigin(lanes, writeIds, {
     terms,
+    areBlocked: false,
+    checkTerms(fence) {
+      for (const row of fence) terms.set(row['lane'] as number, row['term'] as number);
+    },
+  });
+}
+
+function blockedOrigin(
+  lanes: readonly number[],
+  writeIds: readonly string[],
+  {
+    checkTerms,
+    ...origin
+  }: Pick<Origin, 'terms' | 'areBlocked'> & { checkTerms: (fence: readonly Row[]) => unknown },
+): Origin {
+  const left = new Set<number>();
+  return {
+    ...origin,
     bodies: null,
-    async open(session, only) {
-      const [, fence, read] = await session.flight([
+    leaveOut: (more) => {
+      for (const lane of more) left.add(lane);
+    },
+    async open(session, only, limits) {
+      const answers = await session.flight([
         { name: 'begin' },
-        { name: 'lockTerms', values: [lanes] },
+        ...limits,
+        { name: 'lockFreeTerms', values: [lanes] },
         { name: 'readWrites', values: [only ?? writeIds, true] },
       ]);
-      const paused = pausedAmong(fence?.rows ?? []);
+      const [fence, read] = answers.slice(-2);
+      const rows = fence?.rows ?? [];
+      checkTerms(rows);
+      const free = new Set(rows.map((row) => row['lane'] as number));
+      const locked = lanes.filter((lane) => !free.has(lane));
+      if (locked.length > 0) throw new LockedLanesError(locked);
+      const paused = pausedAmong(rows);
       if (paused.length > 0) throw new PausedError(paused);
-      for (const row of fence?.rows ?? []) terms.set(row['lane'] as number, row['term'] as number);
-      return { writes: (read?.rows ?? []).map(headerOf), prefix: [] };
+      const writes = (read?.rows ?? []).map(headerOf);
+      return { writes: writes.filter(({ lane }) => !left.has(lane)), prefix: [] };
     },
   };
+}
+
+/** The lanes that this transaction has locked. @throws {DeposedError} if another leads one of them by now */
+function checkFence(terms: ReadonlyMap<number, number>, fence: readonly Row[]): Set<number> {
+  const found = new Map(fence.map((row) => [row['lane'] as number, row['term'] as number]));
+  const lost = [...found].filter(([lane, term]) => term !== terms.get(lane)).map(([lane]) => lane);
+  if (lost.length > 0) throw new DeposedError(lost);
+  return new Set(found.keys());
 }
 
 function pausedAmong(fence: readonly Row[]): number[] {
@@ -131,9 +219,11 @@ export function memoryOrigin(writes: readonly Write[]): Origin {
   return {
     terms: new Map(),
     bodies,
-    open(_session, only) {
+    areBlocked: false,
+    leaveOut: () => undefined,
+    open(_session, only, limits) {
       const named = only === null ? writes : only.flatMap((id) => bodies.get(id) ?? []);
-      return Promise.resolve({ writes: named, prefix: [{ name: 'begin' }] });
+      return Promise.resolve({ writes: named, prefix: [{ name: 'begin' }, ...limits] });
     },
   };
 }

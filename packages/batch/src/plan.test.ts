@@ -118,6 +118,12 @@ describe('references', () => {
     expect(plan.creates).toEqual([]);
   });
 
+  test('that exist nowhere are named up to a thousand', () => {
+    const missing = Array.from({ length: 1_500 }, (_, index) => `nowhere ${index}`);
+    const plan = planBatch(arriving(upsert('student 1', ...missing)), factsOf(), options);
+    expect(outcomeOf(plan, '1')?.detail?.missing).toHaveLength(1_000);
+  });
+
   test('to a refused write take their writes with it, and theirs in turn, and nobody else', () => {
     const writes = arriving(
       upsert('d 1', 'c 1'),
@@ -525,5 +531,49 @@ describe('a batch', () => {
     });
     const rest = writes.filter(({ writeId }) => writeId !== '3');
     expect(fates(planBatch(rest, factsOf(), options))).toEqual({ 1: 'created', 2: 'created', 4: 'created' });
+  });
+});
+
+describe('a row that another transaction has locked', () => {
+  test('blocks the writes of its document in their order, and nobody who refers to it', () => {
+    const facts = factsOf([document('a 1'), document('b 1', { referenceIds: ['a 1'] })], {
+      locked: new Set(['the a 1']),
+    });
+    const writes = arriving(
+      upsert('a 1'),
+      upsert('b 1', 'a 1'),
+      update('the a 1', 'a 1'),
+      remove('a 1'),
+      upsert('c 1', 'a 1'),
+    );
+    expect(fates(planBatch(writes, facts, options))).toEqual({
+      1: 'blocked on 1',
+      2: 'updated',
+      3: 'blocked on 1',
+      4: 'blocked on 1',
+      5: 'created',
+    });
+  });
+
+  test('blocks whoever refers to its identity anew, not who goes on to do so', () => {
+    const facts = factsOf([document('a 1'), document('b 1', { referenceIds: ['a 1'] })], {
+      locked: new Set(['a 1']),
+    });
+    expect(fates(planBatch(arriving(upsert('b 1', 'a 1'), upsert('c 1', 'a 1')), facts, options))).toEqual({
+      1: 'updated',
+      2: 'blocked on 2',
+    });
+  });
+
+  test('blocks a change of identity, and what awaits the new one', () => {
+    const facts = factsOf([document('section 1')], { locked: new Set(['the section 1']) });
+    const writes = arriving(update('the section 1', 'section 2'), {
+      ...upsert('a 1', 'section 2'),
+      referenceDeadline: '2099-01-01T00:00:00Z',
+    });
+    expect(fates(planBatch(writes, facts, options))).toEqual({
+      1: 'blocked on 1',
+      2: 'blocked on section 2',
+    });
   });
 });

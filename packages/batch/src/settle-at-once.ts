@@ -5,6 +5,7 @@
 import type { Write } from '@sluice/protocol';
 import { DatabaseError, type Session } from '@sluice/store';
 import { commitPlan, emptyReport, type BatchReport } from './attempt.ts';
+import { describeRetry } from './describe-retry.ts';
 import { readFacts } from './facts.ts';
 import { isBatchFault } from './fault.ts';
 import { memoryOrigin } from './origin.ts';
@@ -14,9 +15,10 @@ import { traceBatch } from './trace-batch.ts';
 
 /**
  * Why nothing was done. `busy`: somebody works on one of the lanes, or it is paused; `unfit`: one of the writes has to
- * wait for another, or failed, or is better looked at by a leader.
+ * wait for another, or failed, or is better looked at by a leader; `disagreed`: the deployment has agreed on other
+ * projections than this process has.
  */
-export type NotAtOnce = 'busy' | 'unfit';
+export type NotAtOnce = 'busy' | 'unfit' | 'disagreed';
 
 /**
  * Settles these writes, in order of arrival, or does nothing at all.
@@ -54,7 +56,9 @@ export async function settleAtOnce(
   } catch (error) {
     if (error instanceof DatabaseError && error.isConnectionLoss) throw error;
     await session.flight([{ name: 'rollback' }]);
+    if (error instanceof DatabaseError && error.isDisagreement) return 'disagreed';
     if (!isBatchFault(error, writes.length)) throw error;
+    options.onRetry?.(describeRetry(report, memoryOrigin(writes), writes, error, 1, 'try_again'));
     return 'unfit';
   }
   traceBatch(report);

@@ -19,7 +19,8 @@ export type Standing =
 export function changesIdentity(write: WriteHeader, facts: Facts, options: PlanOptions): boolean {
   if (write.operation !== 'update') return false;
   const document = facts.documents.get(write.documentId);
-  if (document === undefined || document.resource !== write.resource) return false;
+  if (document === undefined || document.resource !== write.resource || facts.locked.has(write.documentId))
+    return false;
   return document.referentialId !== write.referentialId && options.allowsIdentityUpdate(write.resource);
 }
 

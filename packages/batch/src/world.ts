@@ -43,7 +43,8 @@ export class World {
     const known = this.#documents.get(documentId);
     if (known !== undefined) return known.exists ? known : undefined;
     const base = this.facts.documents.get(documentId);
-    if (base === undefined) return undefined;
+    // Of one that another transaction has locked nothing is certain.
+    if (base === undefined || this.facts.locked.has(documentId)) return undefined;
     const state: DocumentState = { ...base, exists: true, bodyOf: null, base };
     this.#documents.set(documentId, state);
     return state;

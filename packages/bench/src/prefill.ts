@@ -101,6 +101,8 @@ async function store(session: Session, documents: readonly BenchDocument[], lane
         references.map(({ row }) => row.id),
         references.map(({ id }) => id),
         references.map(({ row }) => row.lane),
+        // Whatever projections are agreed on: it has no part in them.
+        null,
       ],
     },
     { name: 'commit' },

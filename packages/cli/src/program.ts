@@ -13,6 +13,7 @@ import { lanesCommand } from './commands/lanes.ts';
 import { loadCommand } from './commands/load.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { pauseCommand, resumeCommand } from './commands/pause.ts';
+import { projectionsCommand } from './commands/projections.ts';
 import { retryCommand } from './commands/retry.ts';
 import { showCommand } from './commands/show.ts';
 import { rolesCommand } from './commands/roles.ts';
@@ -41,6 +42,7 @@ export function createProgram(): Command {
     resumeCommand(),
     writersCommand(),
     drainCommand(),
+    projectionsCommand(),
     auditCommand(),
     doctorCommand(),
     keysCommand(),

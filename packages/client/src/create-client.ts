@@ -10,7 +10,7 @@ import {
   type Result,
   type Write,
 } from '@sluice/protocol';
-import { fingerprintOf, outcomeOf, traceparentOf } from '@sluice/batch';
+import { assertProjections, fingerprintOf, outcomeOf, traceparentOf, type Projection } from '@sluice/batch';
 import {
   agree,
   Database,
@@ -23,7 +23,9 @@ import {
 import type {
   ClientStatus,
   DocumentFilter,
+  DocumentPage,
   Page,
+  ReadOptions,
   SluiceClient,
   StoredDocument,
   SubmitOptions,
@@ -33,13 +35,14 @@ import type {
 import { BlockedQuota } from './blocked-quota.ts';
 import type { ClientOptions } from './client-options.ts';
 import { createPath } from './create-path.ts';
+import { DocumentReads } from './document-reads.ts';
 import { GatheredReads } from './gathered-reads.ts';
 import type { ClientObserver, ClientUsage } from './observer.ts';
-import { assertRequest, prepareWrite } from './prepare-write.ts';
+import { assertBody, assertRequest, prepareWrite } from './prepare-write.ts';
 import { Readiness } from './readiness.ts';
-import { Reads } from './reads.ts';
 import { endWriteSpan, failWriteSpan, startWriteSpan } from './trace-write.ts';
 import type { WritePath } from './write-path.ts';
+import { WriteReads } from './write-reads.ts';
 
 /** Told to stop, a client waits for its start, for the end of waits behind the drain, and for its paths, at most so long. */
 const stopLimitsMs = { start: 2000, endWaits: 5000, path: 2000 };
@@ -55,11 +58,16 @@ class Client implements SluiceClient {
   readonly #path: WritePath;
   readonly #mode: Mode;
   readonly #readiness: Readiness;
+  readonly #projections: readonly Projection[];
+  /** The fast path needs no promise: the database lets it settle only with the projections that are agreed on. */
+  readonly #settlesAll: boolean;
   readonly #lanes: number;
   readonly #waitMs: number;
   readonly #waitingWritesMax: number;
   readonly #blockedQuota: BlockedQuota;
-  readonly #reads: Reads;
+  readonly #documentBytesMax: number;
+  readonly #documents: DocumentReads;
+  readonly #writes: WriteReads;
   readonly #keys: GatheredReads<Write>;
   readonly #failures: FailureLog;
   readonly #drainMs: number;
@@ -73,6 +81,9 @@ class Client implements SluiceClient {
   constructor(options: ClientOptions) {
     this.model = options.model;
     this.#mode = options.mode ?? 'coordinated';
+    this.#projections = options.projections ?? [];
+    assertProjections(this.#projections, options.model);
+    this.#settlesAll = this.#mode !== 'coordinated' || options.onOverload === 'bypass';
     this.#lanes = options.lanes ?? defaults.lanes;
     this.#waitMs = options.waitMs ?? defaults.waitMs;
     this.#waitingWritesMax = options.waitingWritesMax ?? defaults.waitingWritesMax;
@@ -99,7 +110,14 @@ class Client implements SluiceClient {
       database: this.#database,
       troubleOf: () => this.#path.trouble,
     });
-    this.#reads = new Reads(options.model, (name, values) => this.#run(name, values));
+    const run = (name: string, values: readonly unknown[]): Promise<Row[]> => this.#run(name, values);
+    this.#documentBytesMax = options.documentBytesMax ?? defaults.documentBytesMax;
+    this.#documents = new DocumentReads({
+      run,
+      documentBytesMax: this.#documentBytesMax,
+      pageBytesMax: options.pageBytesMax ?? defaults.pageBytesMax,
+    });
+    this.#writes = new WriteReads(options.model, run);
     this.#keys = new GatheredReads((writes) =>
       this.#run('findKeys', [
         writes.map(({ client }) => client),
@@ -116,7 +134,11 @@ class Client implements SluiceClient {
     return (this.#started ??= (async () => {
       await detectPooler(this.#database.options);
       await this.#readiness.requireRights();
-      await agree(this.#database, { lanes: this.#lanes, modelHash: this.model.hash });
+      await agree(this.#database, {
+        lanes: this.#lanes,
+        modelHash: this.model.hash,
+        ...(this.#settlesAll ? { projections: this.#projections } : {}),
+      });
       await this.#clock.start();
       await this.#path.start();
     })());
@@ -219,6 +241,7 @@ class Client implements SluiceClient {
   /** A document that is updated or deleted by its id goes to the lane of its present identity. */
   async #prepare(request: WriteRequest): Promise<Write> {
     assertRequest(request);
+    assertBody(request.body, this.#documentBytesMax);
     if ((request.waitForReferencesSeconds ?? null) !== null)
       await this.#blockedQuota.check(request.client ?? '');
     if (request.operation === 'upsert') return prepareWrite(request, this.#lanes, null, this.#clock.now());
@@ -244,16 +267,24 @@ class Client implements SluiceClient {
     return { writeId: row['write_id'] as string, lane: lane ?? 0, outcome };
   }
 
-  readDocument(resource: { endpoint: string }, documentId: string): Promise<StoredDocument | null> {
-    return this.#reads.readDocument(resource, documentId);
+  readDocument(
+    resource: { endpoint: string },
+    documentId: string,
+    options?: ReadOptions,
+  ): Promise<StoredDocument | null> {
+    return this.#documents.readDocument(resource, documentId, options);
   }
 
-  listDocuments(resource: { endpoint: string }, page: Page): Promise<StoredDocument[]> {
-    return this.#reads.listDocuments(resource, page);
+  listDocuments(resource: { endpoint: string }, page: Page, options?: ReadOptions): Promise<DocumentPage> {
+    return this.#documents.listDocuments(resource, page, options);
+  }
+
+  readDocuments(documentIds: readonly string[], options?: ReadOptions): Promise<DocumentPage> {
+    return this.#documents.readDocuments(documentIds, options);
   }
 
   countDocuments(resource: { endpoint: string }, filter?: DocumentFilter): Promise<number> {
-    return this.#reads.countDocuments(resource, filter);
+    return this.#documents.countDocuments(resource, filter);
   }
 
   async readWrite(client: string, writeId: string): Promise<WriteState | null> {
@@ -262,7 +293,7 @@ class Client implements SluiceClient {
   }
 
   readWrites(client: string, writeIds: readonly string[]): Promise<WriteState[]> {
-    return this.#reads.readWrites(client, writeIds);
+    return this.#writes.readWrites(client, writeIds);
   }
 
   async status(): Promise<ClientStatus> {
@@ -293,6 +324,8 @@ class Client implements SluiceClient {
       return await this.#database.run(name, values);
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;
+      // Longer than anything that PostgreSQL itself writes out.
+      if (error.sqlState === '54000') throw new SluiceError('document_too_large');
       this.#failures.note(error, name);
       throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1, cause: error });
     }

@@ -1,5 +1,5 @@
 /** The path of writes through a client, by its mode. */
-import { describeBatch, settleOptions, type BatchReport, type SettleOptions } from '@sluice/batch';
+import { describeBatch, RetryLog, settleOptions, type BatchReport, type SettleOptions } from '@sluice/batch';
 import { defaults } from '@sluice/protocol';
 import type { Database, DatabaseClock } from '@sluice/store';
 import type { ClientOptions } from './client-options.ts';
@@ -64,13 +64,20 @@ function memoryPath(
   });
 }
 
-function settleOptionsOf({ model, lanes, cascadeDocumentsMax, projections }: ClientOptions): SettleOptions {
+function settleOptionsOf({
+  model,
+  lanes,
+  cascadeDocumentsMax,
+  projections,
+  logger,
+}: ClientOptions): SettleOptions {
   return {
     ...settleOptions(model, {
       lanes: lanes ?? defaults.lanes,
       cascadeDocumentsMax: cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
     }),
     projections: projections ?? [],
+    ...(logger === undefined ? {} : { onRetry: new RetryLog((...line) => logger.warn(...line)).note }),
   };
 }
 

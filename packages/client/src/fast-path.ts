@@ -5,7 +5,13 @@
  */
 import { settleAtOnce, type BatchReport, type SettleOptions } from '@sluice/batch';
 import type { Write } from '@sluice/protocol';
-import { DatabaseError, SessionPool, type ConnectionOptions, type PoolUsage } from '@sluice/store';
+import {
+  DatabaseError,
+  projectionsDiffer,
+  SessionPool,
+  type ConnectionOptions,
+  type PoolUsage,
+} from '@sluice/store';
 import { takeFront } from './take-front.ts';
 
 export interface FastPathOptions {
@@ -28,7 +34,7 @@ export interface FastPathOptions {
  * went well since. Where others are at work a try costs them something, too, and one that goes well takes writes out of
  * their batches: it is left to them where more than about one in a dozen comes to nothing.
  */
-const restMs = { unfit: 10, busy: 100, max: 10_000 };
+const restMs = { unfit: 10, busy: 100, disagreed: 10_000, max: 10_000 };
 const restKept = 0.9;
 /**
  * Leaders wait for the lanes meanwhile, for a second before they give up (lock_timeout of their sessions): a node that
@@ -51,6 +57,7 @@ export class FastPath {
   #working: Promise<void> | null = null;
   #restsUntil = 0;
   #restMs = 0;
+  #hasToldDisagreement = false;
 
   constructor(options: FastPathOptions) {
     this.#options = options;
@@ -103,10 +110,12 @@ export class FastPath {
     try {
       const report = await this.#sessions.use((session) => settleAtOnce(session, writes, settle));
       if (typeof report === 'string') {
+        if (report === 'disagreed') this.#tellDisagreement();
         this.#rest(restMs[report]);
         return this.#leave(writes);
       }
       this.#restMs *= restKept;
+      this.#hasToldDisagreement = false;
       onSettled(report);
     } catch (error) {
       onError(error, 'settle writes at once');
@@ -114,6 +123,12 @@ export class FastPath {
       if (error instanceof DatabaseError && error.isRefusal) this.#leave(writes);
       else onUnknown(writes);
     }
+  }
+
+  /** Once: it is met again at each try, and a node may well run without projections, beside writers that have them. */
+  #tellDisagreement(): void {
+    if (!this.#hasToldDisagreement) this.#options.onError(projectionsDiffer(), 'settle writes at once');
+    this.#hasToldDisagreement = true;
   }
 
   #rest(leastMs: number): void {

@@ -6,10 +6,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { SluiceError, type Outcome, type Write } from '@sluice/protocol';
 import {
   cancelWrite,
+  Caution,
   emptyReport,
   memoryOrigin,
   outcomeOf,
   settleBatch,
+  waitsForLock,
   type BatchReport,
   type SettleOptions,
 } from '@sluice/batch';
@@ -22,6 +24,7 @@ import {
   type Session,
   SessionPool,
 } from '@sluice/store';
+import { ContendedDocuments } from './contended-documents.ts';
 import { behindAll } from './prepare-write.ts';
 import { takeFront } from './take-front.ts';
 import { Trouble } from './trouble.ts';
@@ -50,6 +53,8 @@ interface Waiter {
   /** The wait is over: answered as soon as it is certain that no batch applies it. */
   isLate: boolean;
   deadline: NodeJS.Timeout;
+  /** How often it has met a row that another transaction had locked. */
+  lockTries: number;
 }
 
 /**
@@ -65,6 +70,10 @@ const sessionSettings = {
 };
 /** Above the longest of them. */
 const answerTimeoutMs = 22_000;
+/** How long a write rests at first that needs a row which another transaction has locked: batches hold one for milliseconds. */
+const lockedRestMs = 5;
+/** How long it waits then for locks that cannot be looked for. */
+const lockedWaitMs = 25;
 
 export class MemoryPath implements WritePath {
   readonly #options: MemoryPathOptions;
@@ -77,6 +86,8 @@ export class MemoryPath implements WritePath {
   #restTimer: NodeJS.Timeout | null = null;
   readonly #trouble = new Trouble();
   readonly #isEnding = new AbortController();
+  readonly #caution = new Caution();
+  readonly #contended = new ContendedDocuments<Waiter>();
 
   constructor(options: MemoryPathOptions) {
     this.#options = options;
@@ -156,6 +167,7 @@ export class MemoryPath implements WritePath {
         mayBeApplied: false,
         isLate: false,
         deadline,
+        lockTries: 0,
       };
       this.#waiters.set(write.writeId, waiter);
       this.#queue.push(waiter);
@@ -205,7 +217,9 @@ export class MemoryPath implements WritePath {
       this.#batches.size < (this.trouble === null ? sessionsMax : 1) &&
       this.#trouble.restMs === 0
     ) {
-      const batch = takeFront(this.#queue, batchWritesMax);
+      const taken = takeFront(this.#queue, batchWritesMax);
+      const batch = taken.filter((waiter) => this.#contended.admits(waiter));
+      if (batch.length === 0) continue;
       for (const waiter of batch) waiter.isUnderWay = true;
       this.#follow(this.#settle(batch));
     }
@@ -236,14 +250,16 @@ export class MemoryPath implements WritePath {
   async #settle(batch: readonly Waiter[]): Promise<void> {
     let held = new Set<string>();
     const report = emptyReport();
+    let locked = new Set<string>();
     try {
       await this.#sessions.use(async (session) => {
         expireDeadlines(batch, this.#options.clock.now());
         const origin = memoryOrigin(batch.map(({ write }) => write));
         const isOver = (ids: readonly string[]): boolean =>
           ids.every((id) => this.#waiters.get(id)?.isLate === true);
-        await settleBatch(session, origin, { ...this.#options.settle, isOver }, null, report);
+        await settleBatch(session, origin, { ...this.#settleOptions(batch), isOver }, null, report);
         held = new Set(report.held.map((write) => write.writeId));
+        locked = new Set(report.blocked.filter(waitsForLock).map(({ write }) => write.writeId));
         this.#take(report);
         await notePositions(session, report);
         this.#options.onBatch(report);
@@ -259,8 +275,10 @@ export class MemoryPath implements WritePath {
         for (const waiter of batch) waiter.mayBeApplied ||= !error.isRefusal;
         this.#trouble.note(error);
       } else {
-        for (const waiter of batch)
-          this.#reject(waiter, new SluiceError('internal', undefined, { cause: error }));
+        const refusal =
+          error instanceof SluiceError ? error : new SluiceError('internal', undefined, { cause: error });
+        if (error instanceof SluiceError) this.#options.onError(error, 'settle a batch');
+        for (const waiter of batch) this.#reject(waiter, refusal);
       }
     }
     const left = batch.filter((waiter) => this.#waiters.has(waiter.write.writeId));
@@ -269,7 +287,44 @@ export class MemoryPath implements WritePath {
     const again = left.filter((waiter) => !waiter.isLate);
     // Held back only until this batch was committed: they go first in the next. The others wait for something else.
     this.#queue.unshift(...again.filter((waiter) => held.has(waiter.write.writeId)));
-    for (const waiter of again) if (!held.has(waiter.write.writeId)) this.#resting.add(waiter);
+    for (const waiter of again) {
+      const { writeId } = waiter.write;
+      const isLocked = locked.has(writeId);
+      if (!isLocked) this.#passOn(waiter);
+      else if (this.#isAlone) this.#contended.note(waiter);
+      if (held.has(writeId) || !this.#contended.admits(waiter)) continue;
+      this.#resting.add(waiter);
+      if (isLocked) this.#restBriefly(waiter);
+    }
+  }
+
+  /** Each write has a session to itself. */
+  get #isAlone(): boolean {
+    return this.#options.batchWritesMax === 1;
+  }
+
+  /** A lone write waits for its document in the order of those who want it; once, if that was in vain. */
+  #settleOptions(batch: readonly Waiter[]): SettleOptions {
+    const { settle } = this.#options;
+    if (!this.#isAlone) return { ...settle, caution: this.#caution };
+    return batch.some(({ lockTries }) => lockTries > 0) ? { ...settle, lockWaitMs: lockedWaitMs } : settle;
+  }
+
+  /** It wants its document no more: another that stands behind it is tried. */
+  #passOn(waiter: Waiter): void {
+    const next = this.#contended.leave(waiter);
+    if (next === null) return;
+    this.#queue.unshift(next);
+    this.#work();
+  }
+
+  #restBriefly(waiter: Waiter): void {
+    const rest = Math.min(lockedRestMs * 2 ** waiter.lockTries++, this.#options.pollIntervalMs);
+    setTimeout(() => {
+      if (!this.#resting.delete(waiter)) return;
+      this.#queue.push(waiter);
+      this.#work();
+    }, rest);
   }
 
   #take(report: BatchReport): void {
@@ -341,12 +396,14 @@ export class MemoryPath implements WritePath {
     if (waiter === undefined) return;
     this.#waiters.delete(writeId);
     clearTimeout(waiter.deadline);
+    this.#passOn(waiter);
     waiter.resolve(outcome);
   }
 
   #reject(waiter: Waiter, error: Error): void {
     this.#waiters.delete(waiter.write.writeId);
     clearTimeout(waiter.deadline);
+    this.#passOn(waiter);
     waiter.reject(error);
   }
 }

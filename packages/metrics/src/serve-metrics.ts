@@ -14,7 +14,9 @@ export async function serveMetrics(
 ): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     const [path] = (request.url ?? '').split('?');
-    if (request.method !== 'GET' && request.method !== 'HEAD') response.writeHead(405).end();
+    const isKnown = path === '/healthz' || path === '/metrics';
+    if (isKnown && request.method !== 'GET' && request.method !== 'HEAD')
+      response.writeHead(405, { Allow: 'GET, HEAD' }).end();
     else if (path === '/healthz')
       response.writeHead(200, { 'Content-Type': 'application/json' }).end('{"status":"up"}');
     else if (path === '/metrics') {

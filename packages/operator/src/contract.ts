@@ -4,13 +4,13 @@
  * write awaits are, but only where a model is given to name them.
  */
 import type { Operation, Outcome, Reason, Standing, WriterState } from '@sluice/protocol';
-import type { LockHolder } from '@sluice/store';
+import type { LockHolder as LaneLockHolder } from '@sluice/store';
 
 /** Who leads a lane, and what keeps its ready writes waiting. */
 export interface Leadership {
   lane: number;
   /** Why a ready write of this lane waits; `ready`: only for its turn. */
-  reason: Exclude<Reason, 'blocked' | 'dead_letter'>;
+  reason: Exclude<Reason, 'blocked' | 'locked' | 'dead_letter'>;
   isLed: boolean;
   /** Number of leaderships so far. */
   term: number;
@@ -23,7 +23,7 @@ export interface Leadership {
   pausedBy: string | null;
   retry: { error: string | null; attempt: number; since: string; nextAt: string } | null;
   /** Another program holds the lane's lock: no writer can lead it until that is over. */
-  lockedBy: LockHolder | null;
+  lockedBy: LaneLockHolder | null;
   /** Its leader died, perhaps of a write: since then what is ready is tried apart. */
   suspectSince: string | null;
 }
@@ -79,11 +79,20 @@ export interface StuckError {
   table: string | null;
 }
 
-/** A document, or a write ahead, that a blocked write awaits. */
+/** A session that has locked rows in a transaction. */
+export interface LockHolder {
+  /** Process id of the server's side. */
+  pid: number;
+  application: string;
+  /** When its transaction began; null: this role may not know. */
+  since: string | null;
+}
+
+/** What a blocked write awaits: a document, a write ahead, or a lock. */
 export interface Awaited {
-  /** ReferentialId of the document, or the id of the write ahead. */
+  /** ReferentialId of the document, or the id of the write ahead; where it waits for a lock, its own. */
   awaitedId: string;
-  kind: 'reference' | 'predecessor';
+  kind: 'reference' | 'predecessor' | 'lock';
   standing: Standing;
   since: string;
   /** Code of the outcome of the write that would have provided it, where known. */
@@ -118,6 +127,8 @@ export interface StuckWrite {
   awaits: Awaited[];
   /** The lane, where it is what the write waits for: `lane_without_leader`, `lane_paused`, `retrying`. */
   leadership: Leadership | null;
+  /** `locked`, `retrying`: who holds locks on rows that it may wait for, as far as the rows tell. */
+  heldBy: LockHolder[];
   /** `retrying`, `dead_letter`. */
   error: StuckError | null;
   attempts: number | null;

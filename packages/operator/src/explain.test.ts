@@ -18,6 +18,7 @@ const write: StuckWrite = {
   awaitsCount: 0,
   awaits: [],
   leadership: null,
+  heldBy: [],
   error: null,
   attempts: null,
   nextAt: null,

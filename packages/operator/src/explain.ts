@@ -5,20 +5,33 @@ import type { Awaited, Leadership, StuckWrite } from './contract.ts';
 
 /** Why a write is not settled, to end the sentence "It …". */
 export function explainWrite(write: StuckWrite): string {
-  const { reason, awaits, awaitsCount, error, attempts, leadership } = write;
+  const { reason, awaits, awaitsCount, error, attempts, leadership, heldBy } = write;
   if (reason === 'blocked' && awaits[0] !== undefined) {
     const more = awaitsCount - 1;
     return `waits for ${explainAwaited(awaits[0])}${more > 0 ? `, and for ${more} more` : ''}`;
   }
-  if (leadership !== null) return `${reasons[reason]}, which ${explainLane(leadership)}`;
+  if (leadership !== null)
+    return `${reasons[reason]}, which ${explainLane(leadership)}${explainHolders(heldBy)}`;
+  if (reason === 'locked') return `${reasons[reason]}${explainHolders(heldBy)}`;
   if (error === null) return reasons[reason];
   const tries = attempts === null ? '' : `, attempt ${attempts}`;
   return `${reasons[reason]}: ${explainError(error)}${tries}`;
 }
 
+/** Who holds locks, to end a sentence about somebody who waits for one. */
+export function explainHolders(heldBy: StuckWrite['heldBy']): string {
+  const [first] = heldBy;
+  if (first === undefined) return '';
+  const { pid, application, since } = first;
+  const more = heldBy.length > 1 ? `, and ${heldBy.length - 1} more` : '';
+  const name = application === '' ? '' : `, ${application}`;
+  return `: process ${pid} of the server${name}${since === null ? '' : `, since ${since}`}${more}`;
+}
+
 /** Of a reference or a write ahead: which it is, and where it stands. */
 export function explainAwaited(awaited: Awaited): string {
   const { kind, awaitedId, standing, failure, provider, resource, identity } = awaited;
+  if (kind === 'lock') return `a row of the write ${awaitedId}, which ${standings[standing]}`;
   const name =
     kind === 'predecessor'
       ? `the write ahead of it ${awaitedId}`

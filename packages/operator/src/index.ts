@@ -1,5 +1,6 @@
 export * from './contract.ts';
 export * from './explain.ts';
+export { listProjections, type ProjectionStatus } from './list-projections.ts';
 export { listLanes } from './list-lanes.ts';
 export { readClock } from './read-clock.ts';
 export { listWriters } from './list-writers.ts';

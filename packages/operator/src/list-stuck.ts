@@ -3,6 +3,7 @@ import type { Model } from '@sluice/model';
 import { SluiceError, type Reason } from '@sluice/protocol';
 import type { Database, Row } from '@sluice/store';
 import { readAwaited } from './awaited.ts';
+import { readLockHolders } from './lock-holders.ts';
 import { readLeadership } from './list-lanes.ts';
 import type { StuckCounts, StuckFilter, StuckList, StuckPage, StuckWrite } from './contract.ts';
 import { checkIds, filterValues, type FilterValues } from './stuck-filter.ts';
@@ -111,6 +112,9 @@ async function describe(
     held.map(({ lane }) => lane),
   );
   for (const write of held) write.leadership = lanes.get(write.lane) ?? null;
+  const locked = writes.filter(({ reason }) => reason === 'locked' || reason === 'retrying');
+  const holders = await readLockHolders(database, locked);
+  for (const write of locked) write.heldBy = holders.get(write.writeId) ?? [];
   return writes;
 }
 
@@ -132,6 +136,7 @@ function stuckWriteOf(row: Row): StuckWrite {
     awaitsCount: row['awaits'] as number,
     awaits: [],
     leadership: null,
+    heldBy: [],
     error:
       attempts === null
         ? null

@@ -30,7 +30,8 @@ export async function showWrite(
   return {
     writeId: id,
     stuck,
-    chain: stuck?.reason === 'blocked' ? await readChain(database, id, model) : [],
+    chain:
+      stuck?.reason === 'blocked' || stuck?.reason === 'locked' ? await readChain(database, id, model) : [],
     lane: await findLane(database, stuck?.lane ?? (settled?.['lane'] as number)),
     outcome:
       settled === undefined

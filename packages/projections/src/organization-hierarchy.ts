@@ -75,11 +75,18 @@ export function organizationHierarchy(
       await transaction.run('placeOrganizations', [present, ...places]);
       await transaction.run('deriveAncestors', [present]);
     },
+    listDocuments: listBy('listOrganizations'),
   });
 }
 
 export function idsOf(documents: readonly ChangedDocument[]): string[] {
   return documents.map(({ documentId }) => documentId).sort();
+}
+
+/** Lists what a projection has rows of by a query of ours. */
+export function listBy(query: string): NonNullable<Projection['listDocuments']> {
+  return async (after, limit, transaction) =>
+    (await transaction.run(query, [after, limit])).map((row) => row['document_id'] as string);
 }
 
 /** Members as the text of a `text[]`; names of a model need no quotes inside. */

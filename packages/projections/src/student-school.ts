@@ -3,7 +3,7 @@
  * One row of a student may be touched by many writes of a batch: they are added up and written once, in key order.
  */
 import { defineProjection, type Projection } from '@sluice/batch';
-import { idsOf, pathText } from './organization-hierarchy.ts';
+import { idsOf, listBy, pathText } from './organization-hierarchy.ts';
 
 export interface StudentSchoolResource {
   /** Endpoint of the associations. @default 'ed-fi/studentSchoolAssociations' */
@@ -37,5 +37,6 @@ export function studentSchoolAuthorization(options: StudentSchoolResource = {}):
         none.map((row) => row['school_id']),
       ]);
     },
+    listDocuments: listBy('listStudentSchools'),
   });
 }

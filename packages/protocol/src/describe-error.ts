@@ -1,3 +1,5 @@
+import { SluiceError } from './errors.ts';
+
 /**
  * What may be logged of an error: its kind, its codes, and the places in the program. Not its message, as most quote what
  * they stumbled over: JSON.parse the document, a driver the row. Of errors of ours that come from the database it is known
@@ -15,6 +17,9 @@ export function describeError(error: unknown, causes = causesMax): Record<string
     error.cause === undefined || causes === 0 ? {} : { cause: describeError(error.cause, causes - 1) };
   if (sqlState !== undefined)
     return { error: error.name, message: error.message, sqlState, constraint, table, statement, ...cause };
+  // It names settings and nothing else, and is no use without them.
+  if (error instanceof SluiceError && error.code === 'deployment_disagrees')
+    return { error: error.name, code, message: error.message, ...cause };
   // A message of several lines may look like places.
   const { message, stack = '' } = error;
   const traced = stack.slice(stack.indexOf(message) + message.length);

@@ -54,6 +54,7 @@ export const errorTable = {
     'The identifying values of this resource cannot be changed; delete the document and create it anew.',
   ),
   endpoint_not_found: entry(404, 'No such resource', 'The model has no resource of this name.'),
+  method_not_allowed: entry(405, 'Method not allowed', 'This URL does not take this method.'),
   document_not_found: entry(404, 'Document not found', 'No document of this resource has this id.'),
   write_not_found: entry(
     404,
@@ -90,6 +91,13 @@ export const errorTable = {
     409,
     'Outcome no longer kept',
     'A write with this Idempotency-Key was settled before, and its outcome is no longer kept. This request changed nothing: read the document to see what holds.',
+  ),
+
+  // Read: it is there, and is not brought into memory
+  document_too_large: entry(
+    409,
+    'Document too large to read',
+    'The stored document is larger than this node reads; it can be replaced or deleted.',
   ),
 
   // Not applied: nothing happened, and nothing will
@@ -141,10 +149,10 @@ export const errorTable = {
     2,
   ),
   deployment_disagrees: entry(
-    500,
+    503,
     'Processes disagree',
     'This process is configured differently from what the database says.',
-    false,
+    true,
     3,
   ),
   schema_outdated: entry(500, 'Schema outdated', 'Run `sluice migrate` first.', false, 4),

@@ -9,3 +9,6 @@ export * from './traceparent.ts';
 export * from './hint.ts';
 export * from './failpoint.ts';
 export * from './settle-within.ts';
+export * from './read-lines.ts';
+export * from './allowance.ts';
+export * from './seldom.ts';

@@ -7,6 +7,7 @@ export const reasons = {
   lane_paused: 'waits in a paused lane',
   retrying: 'waits in a lane whose leader tries again',
   blocked: 'waits for a document or for a write ahead of it',
+  locked: 'waits for a row that another transaction has locked',
   dead_letter: 'was set aside after it had failed alone, repeatedly',
 } as const;
 
@@ -18,6 +19,7 @@ export const standings = {
   blocked: 'is on its way and blocked itself',
   refused: 'was on its way and came to nothing',
   never_seen: 'has not been submitted',
+  locked: 'another transaction has locked',
   committed: 'is there; the write wakes when its lane is looked at',
 } as const;
 

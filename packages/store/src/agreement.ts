@@ -1,17 +1,20 @@
 /**
- * What all processes of a deployment must agree on: lanes, model, schema. The first one to start decides; a process
- * that differs refuses to start and says how to roll out.
+ * What all processes of a deployment must agree on: lanes, model, schema, projections. The first one to start decides; a
+ * process that differs refuses to start and says how to roll out.
  */
 import { SluiceError, type OwnershipForm } from '@sluice/protocol';
 import type { Database } from './database.ts';
 import { DatabaseError } from './database-error.ts';
 import { schemaVersion } from './migrate.ts';
+import { agreeProjections, type AgreedProjection } from './projection-agreement.ts';
 
 export interface Agreement {
   lanes: number;
   modelHash: string;
   /** How lanes are owned: of interest to writers alone. */
   ownership?: OwnershipForm;
+  /** Left out by a process that settles nothing, or only while its projections are the agreed ones. */
+  projections?: readonly AgreedProjection[];
 }
 
 /** @throws {SluiceError} `deployment_disagrees` or `schema_outdated` */
@@ -47,6 +50,7 @@ export async function agree(database: Database, own: Agreement): Promise<void> {
       );
     }
   }
+  if (own.projections !== undefined) await agreeProjections(database, own.projections);
   await database.run('createLanes', [own.lanes]);
 }
 

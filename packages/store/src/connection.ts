@@ -4,6 +4,8 @@
  */
 import { Socket } from 'node:net';
 import pg from 'pg';
+import { guardAnswers, type GuardedConnection } from './answer-guard.ts';
+import { assertUrl } from './connection-url.ts';
 import { DatabaseError } from './database-error.ts';
 import { hostsOf, type Hosts } from './hosts.ts';
 import { applySettings } from './session-settings.ts';
@@ -24,6 +26,8 @@ export interface ConnectionOptions {
    * @default 35000
    */
   answerTimeoutMs?: number;
+  /** Bytes of the answer to one statement beyond which the connection is given up. @default 384 MiB */
+  answerBytesMax?: number;
 }
 
 const int8 = 20;
@@ -56,8 +60,12 @@ function uuidsOf(literal: string): string[] {
 export const defaultAnswerTimeoutMs = 35_000;
 
 export function clientConfig(options: ConnectionOptions): pg.ClientConfig {
+  return { ...ownConfig(options), ...currentAddress(options.url) };
+}
+
+/** Without where it leads. */
+function ownConfig(options: ConnectionOptions): pg.ClientConfig {
   return {
-    ...currentAddress(options.url),
     application_name: options.applicationName,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5000,
     keepAlive: true,
@@ -79,6 +87,7 @@ export async function connectClient(
     const client = new pg.Client({ ...clientConfig(options), ...prepare(socket), stream: () => socket });
     urlOfClient.set(client, url);
     client.on('error', () => undefined);
+    guardAnswers(connectionOf(client), options.answerBytesMax);
     try {
       await client.connect();
       await assertTakesWrites(client, hosts);
@@ -112,6 +121,11 @@ export async function checkOut(pool: pg.Pool, url: string): Promise<pg.PoolClien
   }
 }
 
+/** The types of the driver leave it out. */
+function connectionOf(client: pg.Client): GuardedConnection {
+  return (client as unknown as { connection: GuardedConnection }).connection;
+}
+
 /** To which server each client belongs. */
 const urlOfClient = new WeakMap<pg.ClientBase, string>();
 
@@ -131,6 +145,7 @@ function pooledClient(options: ConnectionOptions, sockets: Set<Socket>): typeof 
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
       urlOfClient.set(this, url);
+      guardAnswers(connectionOf(this), options.answerBytesMax);
       // One that breaks while it is lent out is told by its statement; without a listener it would end the process.
       this.on('error', () => undefined);
       let isUsed = false;
@@ -150,8 +165,10 @@ export function poolConfig(
   sockets: Set<Socket>,
 ): pg.PoolConfig {
   const hosts = hostsOf(options.url);
+  // Here rather than at the first connection, which would be taken for a failure of the network.
+  assertUrl(options.url);
   return {
-    ...clientConfig(options),
+    ...ownConfig(options),
     Client: pooledClient(options, sockets),
     // Whoever waits for a connection of a pool hears soon that there is none.
     connectionTimeoutMillis: options.connectTimeoutMs ?? 2000,

@@ -4,6 +4,7 @@
  * logs, answers or traces).
  */
 import { SluiceError } from '@sluice/protocol';
+import { UnreadableAnswer } from './answer-guard.ts';
 
 export class DatabaseError extends Error {
   /** SQLSTATE, or null where the connection failed. */
@@ -76,9 +77,14 @@ export class DatabaseError extends Error {
     return this.sqlState !== null && transientStates.has(this.sqlState);
   }
 
-  /** A lock or an answer was awaited for as long as the session may wait. */
-  get isWaitOver(): boolean {
-    return this.sqlState === '55P03' || this.sqlState === '57014';
+  /** A lock was awaited for as long as the transaction may wait for one. */
+  get isLockWaitOver(): boolean {
+    return this.sqlState === '55P03';
+  }
+
+  /** A statement took as long as one may take. */
+  get isStatementOver(): boolean {
+    return this.sqlState === '57014';
   }
 
   /** Facts were stale by the time of the write: a constraint, or a count that differs from the plan. */
@@ -87,6 +93,11 @@ export class DatabaseError extends Error {
       this.sqlState === 'SL001' ||
       (this.sqlState !== null && staleStates.has(this.sqlState) && this.constraint !== null)
     );
+  }
+
+  /** The process has other projections than the deployment has agreed on: it may settle nothing. */
+  get isDisagreement(): boolean {
+    return this.sqlState === 'SL004';
   }
 
   /** The value itself cannot be stored: text, number or nesting beyond what jsonb takes. */
@@ -112,6 +123,8 @@ const staleStates = new Set(['23503', '23505', '23001']);
 /** Reduces whatever `pg` threw. Passes on errors that are already ours. */
 export function reduceError(error: unknown, statement: string | null = null): Error {
   if (error instanceof DatabaseError || error instanceof SluiceError) return error;
+  if (error instanceof UnreadableAnswer)
+    return connectionLoss(`connection given up: ${error.message}`, statement);
   if (typeof error === 'object' && error !== null) {
     const { code, constraint, table, severity, message } = error as Record<string, unknown>;
     if (typeof code === 'string' && typeof severity === 'string') {

@@ -39,7 +39,7 @@ export function hostsOf(url: string): Hosts {
 /** One URL for each server. */
 export function splitUrl(url: string): string[] {
   return url.split(/,(?=postgres(?:ql)?:\/\/)/).flatMap((each) => {
-    const match = /^(\w+:\/\/(?:[^@/?]*@)?)([^/?]*)(.*)$/.exec(each);
+    const match = /^(\w+:\/\/(?:[^/?]*@)?)([^/?]*)(.*)$/.exec(each);
     if (match === null) return [each];
     const [, start = '', hosts = '', rest = ''] = match;
     return hosts.split(',').map((host) => start + host + withoutAttrs(rest));

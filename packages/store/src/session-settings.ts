@@ -126,6 +126,23 @@ function settingsText({ settings = {}, answerTimeoutMs }: SessionSettings, isLoc
   ].join('; ');
 }
 
+/**
+ * Gives the rest of the transaction back the planner settings of server, database and role, for statements that are not
+ * ours, such as those of projections. Each of them ends after 5 s.
+ */
+export const foreignPlanning: string = [
+  ...Object.keys(planSettings).map((name) => `set local ${name} to default`),
+  `set local statement_timeout to '5s'`,
+].join('; ');
+
+/** Undoes {@link foreignPlanning} for statements of ours behind them. */
+export function ownPlanning({ settings = {} }: SessionSettings): string {
+  const own: Readonly<Record<string, string>> = { ...base, ...settings };
+  return [...Object.keys(planSettings), 'statement_timeout']
+    .map((name) => `set local ${name} to ${pg.escapeLiteral(own[name] ?? '')}`)
+    .join('; ');
+}
+
 /** Begins a transaction that has the settings: in one message, so that none goes without them. */
 export function beginText(settings: SessionSettings): string {
   return `${bareBegin}; ${settingsText(settings, true)}`;

@@ -8,7 +8,14 @@ import { parametersOf } from './array-literal.ts';
 import { connectClient, isTransactionPooled, leaveServerOf, type ConnectionOptions } from './connection.ts';
 import { DatabaseError, reduceError, takesNoWrites } from './database-error.ts';
 import { query } from './queries.ts';
-import { applySettings, bareBegin, beginText, explainSettings } from './session-settings.ts';
+import {
+  applySettings,
+  bareBegin,
+  beginText,
+  explainSettings,
+  foreignPlanning,
+  ownPlanning,
+} from './session-settings.ts';
 import { awaitedOf, type Statement } from './statement.ts';
 
 export type Row = Record<string, unknown>;
@@ -29,6 +36,8 @@ const bareStatements: Readonly<Record<string, string>> = {
   begin: bareBegin,
   commit: 'commit',
   rollback: 'rollback',
+  // Deferred constraints of tables that are not ours, told apart from what the COMMIT itself may meet.
+  check_constraints: 'set constraints all immediate',
 };
 
 /** A farewell that is not answered by then is none. */
@@ -46,6 +55,9 @@ export class Session {
   readonly #beginText: string | undefined = bareStatements['begin'];
   #isInTransaction = false;
   #sentAt: number | null = null;
+  readonly #ownPlanning: string;
+  /** The transaction plans as the server does, as a statement that is not ours was sent in it. */
+  #isPlanningForeign = false;
 
   /** Over a client made with `pipeline: true`; `end` closes it or gives it back. */
   constructor(client: pg.ClientBase, end: () => Promise<void>, options: ConnectionOptions) {
@@ -53,6 +65,7 @@ export class Session {
     this.#end = end;
     this.#url = options.url;
     this.#isPooled = isTransactionPooled(options.url);
+    this.#ownPlanning = ownPlanning(options);
     if (this.#isPooled) this.#beginText = beginText(options);
     client.on('error', () => this.#ended.abort());
     client.on('end', () => this.#ended.abort());
@@ -106,10 +119,16 @@ export class Session {
     return result?.rows ?? [];
   }
 
-  /** One statement that is not ours: of a projection. Throws {@link DatabaseError}. */
+  /**
+   * One statement that is not ours: of a projection. It is planned under the settings of server, database and role: they
+   * go along in its flight, and ours return in that of the next statement of ours. Throws {@link DatabaseError}.
+   */
   async query(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const planning = this.#isPlanningForeign ? null : this.#client.query(foreignPlanning);
+    this.#isPlanningForeign = true;
     try {
-      return (await this.#client.query<Row>(text, values as unknown[])).rows;
+      const [result] = await Promise.all([this.#client.query<Row>(text, values as unknown[]), planning]);
+      return result.rows;
     } catch (error) {
       throw this.#reduce(error, null);
     }
@@ -122,7 +141,7 @@ export class Session {
    */
   async flight(statements: readonly Statement[], options: FlightOptions = {}): Promise<StatementResult[]> {
     const isWrapped = this.#isPooled && !this.#isInTransaction && needsTransaction(statements);
-    for (const { name } of statements) if (name in bareStatements) this.#isInTransaction = name === 'begin';
+    for (const { name } of statements) if (isBoundary(name)) this.#isInTransaction = name === 'begin';
     if (!isWrapped) return this.#fly(statements, options);
     const count = statements.findLastIndex(({ isOptional }) => isOptional !== true) + 1;
     const results = await this.#fly(
@@ -136,8 +155,10 @@ export class Session {
     statements: readonly Statement[],
     { answerTimeoutMs }: FlightOptions,
   ): Promise<StatementResult[]> {
+    // Written out before any is sent: values that are too long for one string must not leave a part of a flight behind.
+    const values = statements.map((statement) => parametersOf(statement.values ?? []));
     this.#sentAt = performance.now();
-    const sent = statements.map((statement) => this.#send(statement, answerTimeoutMs));
+    const sent = statements.map(({ name }, index) => this.#send(name, values[index] ?? [], answerTimeoutMs));
     const count = awaitedOf(statements);
     for (const hint of sent.slice(count)) hint.catch(() => undefined);
     const settled = await Promise.allSettled(count === sent.length ? sent : sent.slice(0, count));
@@ -168,11 +189,22 @@ export class Session {
     return reduced;
   }
 
-  #send(statement: Statement, answerTimeoutMs: number | undefined): Promise<pg.QueryResult<Row>> {
-    const bare = statement.name === 'begin' ? this.#beginText : bareStatements[statement.name];
-    if (bare !== undefined) return this.#client.query<Row>(bare);
-    const { name, text } = query(statement.name);
-    const values = parametersOf(statement.values ?? []);
+  #send(
+    statement: string,
+    values: unknown[],
+    answerTimeoutMs: number | undefined,
+  ): Promise<pg.QueryResult<Row>> {
+    const bare = statement === 'begin' ? this.#beginText : bareStatements[statement];
+    if (bare !== undefined) {
+      if (isBoundary(statement)) this.#isPlanningForeign = false;
+      return this.#client.query<Row>(bare);
+    }
+    if (this.#isPlanningForeign) {
+      this.#isPlanningForeign = false;
+      // What breaks it breaks the statement behind it, too.
+      this.#client.query(this.#ownPlanning).catch(() => undefined);
+    }
+    const { name, text } = query(statement);
     const config = this.#isPooled ? { text, values } : { name, text, values };
     if (answerTimeoutMs === undefined) return this.#client.query<Row>(config);
     // The driver knows it although its types do not.
@@ -187,10 +219,15 @@ export class Session {
   }
 }
 
+/** Whether a statement begins or ends a transaction. */
+function isBoundary(name: string): boolean {
+  return name in bareStatements && name !== 'check_constraints';
+}
+
 /** Settings hold in a transaction only. What is sent without one needs none: hints, of which no answer is awaited. */
 function needsTransaction(statements: readonly Statement[]): boolean {
   return (
-    !statements.some(({ name }) => name in bareStatements) &&
+    !statements.some(({ name }) => isBoundary(name)) &&
     statements.some(({ isOptional }) => isOptional !== true)
   );
 }

@@ -6,6 +6,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, type ConnectionOptions as TlsOptions } from 'node:tls';
 import { SluiceError } from '@sluice/protocol';
+import { assertUrl, fieldsOf, type ServerFields } from './connection-url.ts';
 import { hostsOf, splitUrl } from './hosts.ts';
 
 /** Paths of PEM files. */
@@ -42,20 +43,16 @@ const modesOfSsl: Readonly<Record<string, string>> = {
 
 const parameters = ['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'uselibpqcompat'];
 
-/** How to reach one server: nothing is left in the URL that would overrule `ssl`. */
-export interface Address {
-  connectionString: string;
-  ssl: TlsOptions | false;
-  sslnegotiation?: Negotiation;
-}
+/** How to reach one server: nothing is left of the URL that would overrule `ssl`. */
+export type Address = ServerFields & { ssl: TlsOptions | false; sslnegotiation?: Negotiation };
 
 /** Of a URL of one server. Files are read each time, so that new certificates count from the next connection on. */
 export function addressOf(url: string): Address {
   const { mode, files, rest, negotiation } = parse(url);
-  const connectionString = rest;
-  if (mode === 'disable') return { connectionString, ssl: false };
+  const fields = fieldsOf(rest);
+  if (mode === 'disable') return { ...fields, ssl: false };
   return {
-    connectionString,
+    ...fields,
     ssl: {
       // Said in any case: otherwise a variable of the environment could turn it off.
       rejectUnauthorized: mode === 'verify-full',
@@ -92,6 +89,7 @@ export function urlWithTls(urls: string, files: TlsFiles): string {
 
 /** Before anything is connected: what would fail at each connection fails at once, and says by which file. */
 function assertTls(urls: string): void {
+  assertUrl(urls);
   const all = splitUrl(urls).map(parse);
   if (new Set(all.map(({ mode }) => mode)).size > 1) {
     throw refusal('the servers of one URL differ in their sslmode');

@@ -3,19 +3,24 @@
  * always by looking in a new snapshot: after every batch, on a hint that names what other lanes have settled, and slice
  * by slice without any hint. docs/blocked-writes.md tells why none is forgotten.
  */
-import { isApplied, packIds, unpackIds } from '@sluice/protocol';
+import { isApplied, packProvided } from '@sluice/protocol';
 import {
   headerOf,
+  LockedLanesError,
+  lockedOrigin,
   PausedError,
   refusal,
   settleBatch,
   settleUnapplied,
   togetherOrigin,
+  waitsForLock,
   type BatchReport,
+  type Origin,
   type SettleOptions,
 } from '@sluice/batch';
-import type { Session } from '@sluice/store';
+import { DatabaseError, readBodies, type Session } from '@sluice/store';
 import { findTogether, type Together } from './find-together.ts';
+import { LockWaits } from './lock-waits.ts';
 
 export interface BlockedWritesOptions {
   settle: SettleOptions;
@@ -34,6 +39,8 @@ const sliceMax = 2000;
 const lookShare = 0.02;
 /** Rows that one statement of a wake changes: a single id may be awaited by hundreds of thousands. */
 const wakeMax = 10_000;
+/** Ids whose writes could not be woken, as a row was locked, are looked at again after pauses that double. */
+const again = { minMs: 250, maxMs: 4000 };
 const nowhere = '00000000-0000-0000-0000-000000000000';
 
 export class BlockedWrites {
@@ -43,6 +50,10 @@ export class BlockedWrites {
   readonly #hinted = new Set<string>();
   /** Writes that may have closed a cycle by being blocked. */
   #suspects = new Set<string>();
+  readonly #lockWaits = new LockWaits();
+  /** Ids that have changed and could not wake whoever awaits them. */
+  readonly #unwoken = new Set<string>();
+  #wakeAgain = { at: 0, tries: 0 };
   #after: [string, string] = [nowhere, nowhere];
   #nextSliceAt = 0;
   /** A leader before may have died between a commit and its hint: all is looked at once, without pause. */
@@ -54,9 +65,9 @@ export class BlockedWrites {
   }
 
   /** Remembers where to look. Ids that nobody awaits cost nothing. */
-  hint(payload: string): void {
+  hint(ids: readonly string[]): void {
     // More than that is a flood: the look that needs no hint finds what is passed over.
-    if (this.#hinted.size < hintedMax) for (const id of unpackIds(payload)) this.#hinted.add(id);
+    if (this.#hinted.size < hintedMax) for (const id of ids) this.#hinted.add(id);
   }
 
   get hasHints(): boolean {
@@ -66,6 +77,33 @@ export class BlockedWrites {
   takeOver(): void {
     this.#isTakingOver = true;
     this.#after = [nowhere, nowhere];
+  }
+
+  /** Until a write that waits for a lock is to be tried again in these lanes. */
+  nextTrialIn(lanes: ReadonlySet<number>): number {
+    return this.#lockWaits.nextIn(lanes);
+  }
+
+  /** Tries writes again that wait for a lock, if it is time. Says how many writes may go on by it. */
+  async tryLocked(terms: ReadonlyMap<number, number>): Promise<number> {
+    const { paused } = this.#options;
+    const trial = this.#lockWaits.due(new Set([...terms.keys()].filter((lane) => !paused.has(lane))));
+    if (trial === null) return 0;
+    const led = new Map(trial.lanes.map((lane) => [lane, terms.get(lane) ?? 0]));
+    const began = performance.now();
+    const report = await this.#settle(lockedOrigin(led, trial.writeIds), trial.lockWaitMs);
+    if (report === null) {
+      this.#lockWaits.postpone(trial);
+      return 0;
+    }
+    const { outcomes, blocked, held } = report;
+    const found = new Set([...outcomes, ...blocked].map(({ write }) => write.writeId));
+    for (const { writeId } of held) found.add(writeId);
+    this.#lockWaits.forget(trial.writeIds.filter((writeId) => !found.has(writeId)));
+    this.#lockWaits.note(report, performance.now() - began);
+    if (outcomes.length > 0) this.#options.onBatch(report, led.size);
+    const others = { ...report, blocked: blocked.filter((each) => !waitsForLock(each)) };
+    return outcomes.length + (await this.afterBatch(others, [...terms.keys()]));
   }
 
   /** Wakes what a batch has met or made hopeless, here and, by a hint, in other lanes. */
@@ -84,12 +122,14 @@ export class BlockedWrites {
     // An identity that one write was refused and another given exists.
     for (const id of met) gone.delete(id);
     let woken = await this.#wake(met, gone, lanes);
-    if (report.blocked.length > 0) {
-      for (const { write } of report.blocked) this.#suspects.add(write.writeId);
+    this.#lockWaits.note(report, 0);
+    const blocked = report.blocked.filter((each) => !waitsForLock(each));
+    if (blocked.length > 0) {
+      for (const { write } of blocked) this.#suspects.add(write.writeId);
       // A provider in another lane may have been settled after the facts were read and before this was committed. That
       // it came to nothing matters to those alone who may not wait on: what is awaited by many is looked at often.
-      const bound = report.blocked.filter(({ write }) => write.referenceDeadline === null);
-      woken += await this.#look(idsOf(report.blocked), lanes, '', idsOf(bound));
+      const bound = blocked.filter(({ write }) => write.referenceDeadline === null);
+      woken += await this.#look(idsOf(blocked), lanes, '', idsOf(bound));
     }
     return woken;
   }
@@ -98,6 +138,10 @@ export class BlockedWrites {
   async tick(lanes: readonly number[]): Promise<number> {
     const hinted = new Set(this.#hinted);
     this.#hinted.clear();
+    if (this.#unwoken.size > 0 && performance.now() >= this.#wakeAgain.at) {
+      for (const id of this.#unwoken) hinted.add(id);
+      this.#unwoken.clear();
+    }
     let woken = await this.#look(hinted, lanes, '');
     const expired = await this.#session.run('expireReferenceDeadlines', [lanes]);
     for (const row of expired) this.#options.onWoken(row['position'] as number);
@@ -115,7 +159,11 @@ export class BlockedWrites {
     this.#after = isEnd ? [nowhere, nowhere] : [last['awaited_id'] as string, last['write_id'] as string];
     if (this.#isTakingOver) for (const row of rows) this.#suspects.add(row['write_id'] as string);
     if (isEnd) this.#isTakingOver = false;
+    // One that waits for a lock awaits itself; whoever settled a cycle may have blocked it here.
+    const locked = rows.filter((row) => row['awaited_id'] === row['write_id']);
+    for (const row of locked) this.#lockWaits.add(row['write_id'] as string, row['lane'] as number);
     const ids = new Set(rows.map((row) => row['awaited_id'] as string));
+    for (const row of locked) ids.delete(row['awaited_id'] as string);
     const woken = await this.#look(ids, lanes, null);
     this.#nextSliceAt = performance.now() + (performance.now() - started) / lookShare;
     return woken;
@@ -151,6 +199,26 @@ export class BlockedWrites {
     tellsOthers = true,
   ): Promise<number> {
     if (met.length === 0 && gone.size === 0) return 0;
+    try {
+      const woken = await this.#wakeNow(met, gone, lanes, tellsOthers);
+      if (this.#unwoken.size === 0) this.#wakeAgain.tries = 0;
+      return woken;
+    } catch (error) {
+      // Another transaction has locked one of the rows. Nothing is lost: what has changed stays so.
+      if (!(error instanceof DatabaseError) || !error.isTransient) throw error;
+      for (const id of [...met, ...gone.keys()]) this.#unwoken.add(id);
+      const pause = Math.min(again.minMs * 2 ** this.#wakeAgain.tries++, again.maxMs);
+      this.#wakeAgain.at = performance.now() + pause;
+      return 0;
+    }
+  }
+
+  async #wakeNow(
+    met: readonly string[],
+    gone: ReadonlyMap<string, string | null>,
+    lanes: readonly number[],
+    tellsOthers: boolean,
+  ): Promise<number> {
     const lost = [...gone.keys()];
     if (lost.length > 0) {
       const values = [lost, [...gone.values()], lanes, wakeMax];
@@ -164,9 +232,10 @@ export class BlockedWrites {
       const wokenFrom = row?.['woken_from'] as number | null;
       if (wokenFrom !== null) this.#options.onWoken(wokenFrom);
       const elsewhere = row?.['elsewhere'] as string[];
+      const lanesOfThem = row?.['elsewhere_lanes'] as number[];
       if (isFirst && tellsOthers && elsewhere.length > 0) {
         await this.#session.flight([
-          { name: 'hintProvided', values: [packIds(elsewhere)], isOptional: true },
+          { name: 'hintProvided', values: [packProvided(elsewhere, lanesOfThem)], isOptional: true },
         ]);
       }
     }
@@ -180,22 +249,29 @@ export class BlockedWrites {
     this.#suspects = new Set();
     const together = await findTogether(this.#session, suspects);
     if (together.writeIds.length === 0) return 0;
-    const report = await this.#settle(together);
-    if (report === null) return 0;
+    if (together.lanes.some((lane) => this.#options.paused.has(lane))) return 0;
+    const report = await this.#settle(togetherOrigin(together.lanes, together.writeIds));
+    if (report === null) {
+      for (const id of suspects) this.#suspects.add(id);
+      return 0;
+    }
     this.#options.onBatch(report, together.lanes.length);
     await this.afterBatch(report, lanes);
     if (report.outcomes.length > 0) return report.outcomes.length;
+    // What waits for a lock may make it whole yet.
+    if (report.blocked.some(waitsForLock)) return 0;
     return (await this.#breakCircle(together, lanes)) ? 1 : 0;
   }
 
-  /** Null where one of the lanes is paused: all is looked at again once it goes on. */
-  async #settle({ lanes, writeIds }: Together): Promise<BatchReport | null> {
-    const { settle, paused } = this.#options;
-    if (lanes.some((lane) => paused.has(lane))) return null;
+  /** Null where one of the lanes is paused or locked: all is looked at again once it goes on. */
+  async #settle(origin: Origin, lockWaitMs?: number): Promise<BatchReport | null> {
+    const { paused } = this.#options;
+    const wait = lockWaitMs === undefined ? {} : { lockWaitMs };
+    const settle = { ...this.#options.settle, ...wait, withBlocked: true };
     try {
-      const origin = togetherOrigin(lanes, writeIds);
-      return await settleBatch(this.#session, origin, { ...settle, withBlocked: true });
+      return await settleBatch(this.#session, origin, settle);
     } catch (error) {
+      if (error instanceof LockedLanesError) return null;
       if (!(error instanceof PausedError)) throw error;
       for (const lane of error.lanes) paused.add(lane);
       return null;
@@ -224,12 +300,10 @@ export class BlockedWrites {
     if (first === undefined) return false;
     const { write, missing } = first;
     const { writeId, resource } = write;
-    const [bodyRow] = await this.#session.run('readBodies', [[writeId]]);
-    const detail = this.#options.settle.describeMissing(
-      resource,
-      (bodyRow?.['body'] ?? '{}') as string,
-      missing,
-    );
+    const bodies = readBodies((name, values) => this.#session.run(name, values), [writeId]);
+    const { value } = await bodies.next();
+    const [, body] = (value ?? [writeId, '{}']) as [string, string];
+    const detail = this.#options.settle.describeMissing(resource, body, missing);
     const refused = { ...refusal(write, 'unresolved_reference'), detail };
     const [outcome = refused] = await settleUnapplied(this.#session, [{ write, outcome: refused }]);
     const gone = [write.referentialId, write.superclassId].flatMap((id) => (id === null ? [] : [id]));

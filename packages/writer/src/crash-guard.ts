@@ -20,8 +20,8 @@ export interface CrashGuardOptions {
 export interface Trial {
   /** How many blocked writes have woken by it. */
   woken: number;
-  /** Writes that go with the next batch. */
-  held: readonly LaneWrite[];
+  /** Writes that are settled or blocked; the others go with the next batch. */
+  gone: ReadonlySet<string>;
 }
 
 interface LaneWrite {
@@ -155,10 +155,10 @@ export class CrashGuard {
       },
     ]);
     if (marked?.rowCount !== lanes.length) throw new DeposedError(lanes);
-    const { woken, held } = await this.#options.settle(lanes, writeIds);
+    const { woken, gone } = await this.#options.settle(lanes, writeIds);
     if (woken > 0) return this.readAgain();
     // They stand before what is left to try: it takes them with it. Behind the last trial the drain does.
-    this.#trials[1]?.unshift(...held);
+    this.#trials[1]?.unshift(...trial.filter(({ writeId }) => !gone.has(writeId)));
   }
 
   #termsOf(lanes: readonly number[]): (number | undefined)[] {

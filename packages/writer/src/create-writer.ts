@@ -1,6 +1,14 @@
 /** A writer process: its sessions, the wakeups they share, its row in sluice.writer, and the sweep of what is old. */
+import { createRequire } from 'node:module';
 import { hostname } from 'node:os';
-import { DeposedError, describeBatch, settleOptions, type Projection } from '@sluice/batch';
+import {
+  assertProjections,
+  DeposedError,
+  describeBatch,
+  RetryLog,
+  settleOptions,
+  type Projection,
+} from '@sluice/batch';
 import type { Model } from '@sluice/model';
 import {
   defaults,
@@ -8,6 +16,8 @@ import {
   FailureLog,
   settleWithin,
   SluiceError,
+  unpackLanes,
+  unpackProvided,
   type OwnershipForm,
 } from '@sluice/protocol';
 import {
@@ -22,7 +32,7 @@ import {
 } from '@sluice/store';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
-import { isExpectedEnd, LaneSession } from './lane-session.ts';
+import { isDisagreement, isExpectedEnd, LaneSession } from './lane-session.ts';
 import { NeighbourWatch } from './neighbour-watch.ts';
 import type { SessionEnd, WriterObserver } from './observer.ts';
 import { sweep } from './sweep.ts';
@@ -77,6 +87,9 @@ export interface Writer {
   readonly drained: Promise<void>;
 }
 
+/** Of this package, for people who look at sluice.writer. */
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+
 /** Between two sweeps, and between two signs of life in sluice.writer. */
 const sweepIntervalMs = 60_000;
 const backendLookTimeoutMs = 2000;
@@ -85,7 +98,8 @@ const farewellMs = 2000;
 
 export function createWriter(options: WriterOptions): Writer {
   const writerId = uuidv4();
-  const { url, model, logger, observer } = options;
+  const { url, model, logger, observer, projections = [] } = options;
+  assertProjections(projections, model);
   const lanes = options.lanes ?? defaults.lanes;
   const notifications = options.notifications ?? true;
   const ownership = options.ownership ?? 'lock';
@@ -98,6 +112,7 @@ export function createWriter(options: WriterOptions): Writer {
   });
   const log = logger?.child({ writerId });
   const failures = new FailureLog(log);
+  const retries = log === undefined ? {} : { onRetry: new RetryLog((...line) => log.warn(...line)).note };
   const clock = new DatabaseClock({
     database,
     process: { kind: 'writer', clockId: writerId },
@@ -112,6 +127,20 @@ export function createWriter(options: WriterOptions): Writer {
   let noteDrained: () => void = () => undefined;
   const drained = new Promise<void>((resolve) => (noteDrained = resolve));
 
+  const wake = (payload: string | null): void => {
+    const named = payload === null ? null : unpackLanes(payload, lanes);
+    sessions.forEach((session) => session.wake(named));
+  };
+  /** New writes of the lanes that its sessions lead, and of no others, are told to this process. */
+  const hearOfLanes = (): void => {
+    listener.hear(ledLanes().map(channels.lane), (channel, payload) => {
+      if (payload !== null) return wake(payload);
+      // What came before the channel was heard is looked for now.
+      const named = new Set(ledLanes().filter((lane) => channels.lane(lane) === channel));
+      sessions.forEach((session) => session.wake(named));
+    });
+  };
+  const ledLanes = (): number[] => sessions.flatMap((session) => session.lanes);
   const beatNow = (): void => sessions.forEach((session) => session.beatNow());
   const watches = Array.from(
     { length: options.sessions ?? 1 },
@@ -119,6 +148,7 @@ export function createWriter(options: WriterOptions): Writer {
   );
   const sessions: LaneSession[] = watches.map((watch) => {
     let isLeading = false;
+    let hasToldDisagreement = false;
     return new LaneSession({
       connection: { url, applicationName },
       lanes,
@@ -131,7 +161,8 @@ export function createWriter(options: WriterOptions): Writer {
           lanes,
           cascadeDocumentsMax: options.cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
         }),
-        projections: options.projections ?? [],
+        projections,
+        ...retries,
       },
       isListening: () => listener.isListening,
       isDeaf: () => listener.isDeaf,
@@ -147,11 +178,13 @@ export function createWriter(options: WriterOptions): Writer {
       },
       onDrain: () => void Promise.all(sessions.map((session) => session.stop())).then(noteDrained),
       onLanes(led, taken) {
+        hearOfLanes();
         if (taken > 0) observer?.led(taken);
         // While it finds no server it loses nothing again and again.
         if (led.length > 0 || isLeading)
           log?.info({ lanes: led }, led.length > 0 ? 'leads' : 'leads nothing');
         isLeading = led.length > 0;
+        if (isLeading) hasToldDisagreement = false;
       },
       onWoken: (by) => observer?.woken(by),
       onNeighbour(pid) {
@@ -160,6 +193,11 @@ export function createWriter(options: WriterOptions): Writer {
       },
       onError(error) {
         observer?.sessionEnded(endOf(error));
+        // It is met again at each try, until the process is started anew.
+        if (isDisagreement(error)) {
+          if (hasToldDisagreement) return;
+          hasToldDisagreement = true;
+        }
         const level = isExpectedEnd(error) ? 'warn' : 'error';
         failures.note(error, 'lead lanes', { level, message: 'session ended' });
       },
@@ -196,13 +234,15 @@ export function createWriter(options: WriterOptions): Writer {
             advice: 'use the role of writers (sluice_writer), and run `sluice roles` after an upgrade',
           },
         );
-        await agree(database, { lanes, modelHash: model.hash, ownership });
+        await agree(database, { lanes, modelHash: model.hash, ownership, projections });
         await live();
         await clock.start();
-        await listener.listen(channels.wakeup, () => sessions.forEach((session) => session.wake()));
+        await listener.listen(channels.wakeup, wake);
         await listener.listen(channels.lanes, beatNow);
         await listener.listen(channels.provided, (payload) => {
-          sessions.forEach((session) => (payload === null ? session.wake() : session.provided(payload)));
+          if (payload === null) return;
+          const provided = unpackProvided(payload, lanes);
+          sessions.forEach((session) => session.provided(provided.ids, provided.lanes));
         });
         sessions.forEach((session) => session.start());
         sweepTimer = setInterval(() => {
@@ -223,7 +263,7 @@ export function createWriter(options: WriterOptions): Writer {
       })()),
     status: () => ({
       writerId,
-      lanes: sessions.flatMap((session) => session.lanes).sort((a, b) => a - b),
+      lanes: ledLanes().sort((a, b) => a - b),
       isListening: listener.isListening,
       batches,
       writes,
@@ -231,8 +271,6 @@ export function createWriter(options: WriterOptions): Writer {
     drained,
   };
 }
-
-const version = '0.1.0';
 
 function endOf(error: unknown): SessionEnd {
   if (error instanceof DeposedError) return 'deposed';

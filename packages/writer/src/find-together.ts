@@ -37,8 +37,9 @@ export async function findTogether(session: Session, suspects: readonly string[]
       const id = row['write_id'] as string;
       lanes.set(id, row['lane'] as number);
       if (row['is_met'] === true) continue;
-      // A provider that is ready is settled soon, and wakes whoever awaits it.
-      const provider = row['is_blocked'] === true ? (row['provider_id'] as string) : null;
+      // A provider that is ready is settled soon, and wakes whoever awaits it; one that awaits itself waits for a lock.
+      const isWaiting = row['is_blocked'] === true && row['awaited_id'] !== id;
+      const provider = isWaiting ? (row['provider_id'] as string) : null;
       edges.get(id)?.push({ provider, isBehind: provider === row['awaited_id'] });
       if (provider === null) hopeless.add(id);
     }

@@ -41,8 +41,9 @@ export const sessionSettings: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: '2s',
   transaction_timeout: '30s',
   statement_timeout: '20s',
-  // Whoever stands in the way of one write holds up its neighbours for no longer than this, a few times.
-  lock_timeout: '1s',
+  // Rows are looked for, not waited for. What shows only to who waits for it (a key that another transaction is about to
+  // insert, a row of a projection) holds up neighbours for no longer than this, once.
+  lock_timeout: '100ms',
   client_connection_check_interval: '250ms',
   tcp_user_timeout: '3s',
   tcp_keepalives_idle: '5',

@@ -4,18 +4,26 @@
  */
 import {
   buryWrite,
+  Caution,
   DeposedError,
   intakeOrigin,
   settleBatch,
   type BatchReport,
   type SettleOptions,
 } from '@sluice/batch';
-import { hasFailpoint, passFailpoint, settleWithin } from '@sluice/protocol';
-import { DatabaseError, reconnectDelayMs, Session } from '@sluice/store';
+import { hasFailpoint, passFailpoint, settleWithin, SluiceError } from '@sluice/protocol';
+import {
+  assertAgreedProjections,
+  DatabaseError,
+  reconnectDelayMs,
+  Session,
+  type Statement,
+} from '@sluice/store';
 import { BlockedWrites } from './blocked-writes.ts';
 import { CrashGuard } from './crash-guard.ts';
 import { Elector, type Beat } from './elector.ts';
 import { sessionSettings, type LaneSessionOptions } from './lane-session-options.ts';
+import { LanesAside } from './lanes-aside.ts';
 import { leaseOwnership } from './lease-ownership.ts';
 import { lockOwnership } from './lock-ownership.ts';
 import { LowPositions } from './low-positions.ts';
@@ -42,12 +50,15 @@ export class LaneSession {
   #goOnAt = 0;
   #blocked: BlockedWrites | null = null;
   #low = new LowPositions();
+  #aside = new LanesAside();
+  readonly #caution = new Caution();
   /** The last batch was full: more are waiting. */
   #isBehind = false;
   /** This round of the loop leaves nothing out; how long its looks have taken so far. */
   #sweep: { tookMs: number } | null = null;
   #beat: Beat = {
     hasReady: false,
+    hasOverdue: false,
     hasBlocked: false,
     hasBlockedElsewhere: false,
     hasResumed: false,
@@ -82,21 +93,28 @@ export class LaneSession {
     await settleWithin([this.#running], abandonMs);
   }
 
-  /** Look at the intake now. */
-  wake(): void {
-    this.#wakeups.hint();
+  /** New writes are in these lanes, or somewhere (null). Others' lanes, and those that are paused, are nothing to look at. */
+  wake(lanes: ReadonlySet<number> | null): void {
+    if (lanes === null || this.#leadsAnyOf(lanes)) this.#wakeups.reads.hint();
+  }
+
+  #leadsAnyOf(lanes: ReadonlySet<number>): boolean {
+    const elector = this.#elector;
+    if (elector === null) return false;
+    for (const lane of lanes) if (elector.terms.has(lane) && !elector.paused.has(lane)) return true;
+    return false;
   }
 
   /** Lanes may be free: look around now. */
   beatNow(): void {
-    this.#wakeups.beatNow();
+    this.#wakeups.beats.hint();
   }
 
-  /** Other lanes have settled what writes of these lanes may await. */
-  provided(payload: string): void {
-    if (!this.#beat.hasBlocked) return;
-    this.#blocked?.hint(payload);
-    this.wake();
+  /** These ids, which writes of these lanes await, or of any lane (null), have changed. */
+  provided(ids: readonly string[], lanes: ReadonlySet<number> | null): void {
+    if (!this.#beat.hasBlocked || !(lanes === null || this.#leadsAnyOf(lanes))) return;
+    this.#blocked?.hint(ids);
+    if (this.#blocked?.hasHints === true) this.#wakeups.looks.hint();
   }
 
   async #run(): Promise<void> {
@@ -106,6 +124,7 @@ export class LaneSession {
       const openedAt = performance.now();
       try {
         session = await Session.open({ ...this.#options.connection, settings: sessionSettings });
+        assertAgreedProjections(await session.run('readSettings'), this.#options.settle.projections ?? []);
         this.#pid = session.pid;
         this.#session = session;
         watch = watchSilence(session, this.#options.isBackendWorking);
@@ -115,7 +134,8 @@ export class LaneSession {
         // One that ends soon, as the server refuses its work, is followed by the next after a rest that grows.
         failures = performance.now() - openedAt > provenMs ? 1 : failures + 1;
         // Deposed in some lanes, it gives back the others. Whatever else ended it may be the fault of a write.
-        if (error instanceof DeposedError) await this.#elector?.end().catch(() => undefined);
+        if (error instanceof DeposedError || isDisagreement(error))
+          await this.#elector?.end().catch(() => undefined);
       } finally {
         this.#elector = null;
         this.#blocked = null;
@@ -141,8 +161,9 @@ export class LaneSession {
     });
     this.#elector = elector;
     const low = (this.#low = new LowPositions());
+    this.#aside = new LanesAside();
     const blocked = new BlockedWrites(session, {
-      settle,
+      settle: { ...settle, caution: this.#caution },
       onBatch,
       paused: elector.paused,
       onWoken: (position) => low.lower(position),
@@ -154,7 +175,8 @@ export class LaneSession {
         const origin = this.#originOf(elector, lanes);
         const report = await settleBatch(session, origin, this.#settleOptions(), writeIds);
         const woken = await this.#afterBatch(report, elector, blocked);
-        return { woken, held: report.held.map(({ lane, writeId }) => ({ lane, writeId })) };
+        const gone = [...report.outcomes, ...report.blocked].map(({ write }) => write.writeId);
+        return { woken, gone: new Set(gone) };
       },
       setAside: async (lane, writeId, attempts) => {
         const report = await buryWrite(session, this.#originOf(elector, [lane]), writeId, attempts);
@@ -171,16 +193,18 @@ export class LaneSession {
         hasTaken = await this.#lookAround(elector, blocked);
         guard.forget();
       }
-      if (!wasBusy && !hasTaken) this.#noteWakeup();
+      const isWoken = !wasBusy && !hasTaken;
       let isDone = true;
       if (performance.now() >= this.#goOnAt) {
         try {
-          isDone = await this.#work(session, elector, blocked, guard, isBeat);
+          isDone = await this.#work(session, elector, blocked, guard, { isBeat, isWoken });
           troubles = 0;
         } catch (error) {
-          if (!(error instanceof DatabaseError) || !error.isServerTrouble) throw error;
+          if (!(error instanceof DatabaseError) || !(error.isServerTrouble || error.isLockWaitOver))
+            throw error;
           // Nothing was committed, and nothing is the fault of a write: it leads on, and tries again after a while.
-          this.#options.onTrouble(error);
+          if (error.isServerTrouble) this.#options.onTrouble(error);
+          else await session.flight([{ name: 'rollback' }]);
           this.#goOnAt = performance.now() + reconnectDelayMs(troubles++);
         }
       }
@@ -189,7 +213,7 @@ export class LaneSession {
       const goesOnIn = this.#goOnAt - performance.now();
       if (this.#isStopping) break;
       if (goesOnIn > 0) await this.#wakeups.restUntilBeat(goesOnIn);
-      else if (isDone && !this.#wakeups.isHinted) await this.#wakeups.restUntilBeat(Number.POSITIVE_INFINITY);
+      else if (isDone) await this.#wakeups.restUntilDue(this.#triesLockedIn(elector, blocked));
     }
     await elector.end();
   }
@@ -200,28 +224,60 @@ export class LaneSession {
     elector: Elector,
     blocked: BlockedWrites,
     guard: CrashGuard,
-    isBeat: boolean,
+    { isBeat, isWoken }: { isBeat: boolean; isWoken: boolean },
   ): Promise<boolean> {
-    if (guard.isBusy) await guard.step();
+    const { reads, looks } = this.#wakeups;
+    if (guard.isBusy) await this.#tryWhatIsSuspect(elector, guard);
     const suspects = guard.lanes;
-    const drained = [...elector.terms.keys()].filter((lane) => !suspects.has(lane));
+    const calm = [...elector.terms].filter(([lane]) => !suspects.has(lane));
+    const drained = calm.flatMap(([lane]) => (this.#aside.isResting(lane) ? [] : [lane]));
+    const isAsideDue = this.#aside.nextIn(drained) === 0;
     // An idle leader only beats: it locks no term rows until there is something to settle.
-    const mayHaveWork = drained.length > 0 && (this.#wakeups.isHinted || this.#beat.hasReady);
-    this.#wakeups.takeHints();
+    const mayBeReady = reads.isDue || this.#beat.hasReady;
+    const mayHaveWork = drained.length > 0 && (mayBeReady || isAsideDue);
+    if (mayHaveWork && mayBeReady && isWoken) this.#noteWakeup();
+    if (mayHaveWork || drained.length === 0) reads.take();
     const isDone = !mayHaveWork || (await this.#drain(session, elector, drained, blocked));
     // What came to suspect lanes meanwhile is looked for once they are suspect no more.
     this.#beat.hasReady = !isDone || guard.isBusy;
-    const looks = this.#beat.hasBlocked && (isBeat || blocked.hasHints);
-    if (looks && (await blocked.tick([...elector.terms.keys()])) > 0) {
-      this.#wakeups.lookAgain();
+    let woken = await blocked.tryLocked(new Map(calm));
+    if (this.#beat.hasBlocked && (isBeat || looks.isDue)) {
+      looks.take();
+      const found = await blocked.tick([...elector.terms.keys()]);
+      looks.note(found === 0);
+      woken += found;
+    } else if (!this.#beat.hasBlocked) looks.take();
+    if (woken > 0) {
+      this.#beat.hasReady = true;
       guard.readAgain();
     }
-    return isDone && !guard.isBusy;
+    return !this.#beat.hasReady;
   }
 
+  /** A lane whose row is locked can note no trial: it is given up with all that are suspect, and taken when it is free. */
+  async #tryWhatIsSuspect(elector: Elector, guard: CrashGuard): Promise<void> {
+    try {
+      await guard.step();
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || !error.isLockWaitOver) throw error;
+      await elector.leave([...guard.lanes]);
+      guard.forget();
+    }
+  }
+
+  /** When lanes or writes are tried again that could not go on, as another transaction had locked their rows. */
+  #triesLockedIn({ terms }: Elector, blocked: BlockedWrites): number {
+    const lanes = new Set(terms.keys());
+    return Math.min(this.#aside.nextIn(lanes), blocked.nextTrialIn(lanes));
+  }
+
+  /** What a beat has found without a hint was missed only where the hint had time to come. */
   #noteWakeup(): void {
-    if (this.#wakeups.isHinted) this.#options.onWoken('hint');
-    else if (this.#beat.hasReady) this.#options.onWoken(this.#options.isListening() ? 'missed_hint' : 'poll');
+    const { isListening, onWoken } = this.#options;
+    const { hasOverdue, hasResumed } = this.#beat;
+    if (this.#wakeups.reads.isPending) onWoken('hint');
+    else if (!isListening()) onWoken('poll');
+    else onWoken(hasOverdue && !hasResumed ? 'missed_hint' : 'hint');
   }
 
   /** True: it has taken lanes. */
@@ -231,6 +287,7 @@ export class LaneSession {
     this.#sweep = this.#low.isSweepDue ? { tookMs: 0 } : null;
     this.#beat = await elector.beat(this.#behind, this.#sweep !== null);
     this.#low.keepOnly(elector.terms);
+    this.#aside.keepOnly(elector.terms);
     if (this.#beat.isDraining) {
       this.#isStopping = true;
       this.#options.onDrain();
@@ -244,6 +301,7 @@ export class LaneSession {
     const { pollIntervalMs, isDeaf } = this.#options;
     this.#wakeups.nextBeatIn(isDeaf() ? Math.min(deafIntervalMs, pollIntervalMs) : pollIntervalMs);
     this.#options.onNeighbour(neighbourOf(this.#pid, this.#beat.sessionPids));
+    this.#wakeups.beats.note(elector.terms.size === before);
     if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()], taken);
     return taken > 0;
   }
@@ -259,23 +317,54 @@ export class LaneSession {
     const { paused } = elector;
     const pausedBefore = paused.size === 0 ? [] : [...paused];
     const began = performance.now();
-    const report = await settleBatch(session, this.#originOf(elector, lanes), this.#settleOptions());
+    const locked = new Set<number>();
+    const origin = this.#originOf(elector, lanes, (more) => more.forEach((lane) => locked.add(lane)));
+    const report = await settleBatch(session, origin, this.#settleOptions());
+    await this.#tellLocked(
+      session,
+      elector,
+      locked,
+      this.#aside.clear(lanes.filter((lane) => !locked.has(lane))),
+    );
     const seen = report.outcomes.length + report.held.length + report.blocked.length;
     if (this.#sweep !== null) this.#sweep.tookMs += seen === 0 ? performance.now() - began : report.readMs;
-    const read = lanes.filter((lane) => !paused.has(lane) && !pausedBefore.includes(lane));
+    const read = lanes.filter(
+      (lane) => !paused.has(lane) && !pausedBefore.includes(lane) && !locked.has(lane),
+    );
     if (seen > 0) this.#low.raise(read, settledUpTo(report));
     this.#isBehind = seen >= batchWritesMax;
     const hasResumed = pausedBefore.some((lane) => !paused.has(lane));
     if (hasResumed) blocked.takeOver();
-    this.#wakeups.noteDrain(seen === 0);
-    if (seen === 0) return !hasResumed;
+    this.#wakeups.reads.note(seen === 0);
+    // Writes of lanes that were passed over have taken the places of others in the read.
+    const hasPassedOver = locked.size > 0 || [...paused].some((lane) => !pausedBefore.includes(lane));
+    if (seen === 0) return !hasResumed && !hasPassedOver;
     if ((await this.#afterBatch(report, elector, blocked)) > 0) return false;
-    if (hasResumed) return false;
+    if (hasResumed || hasPassedOver) return false;
     // A hint that came since the batch was read is remembered; without hints only an empty read ends the work.
     return seen < batchWritesMax && report.held.length === 0 && this.#options.isListening();
   }
 
-  #originOf({ terms, paused }: Elector, lanes: readonly number[]): ReturnType<typeof intakeOrigin> {
+  /** Operators see why a lane stands still whose row another transaction has locked for long. Nothing hangs on it. */
+  async #tellLocked(
+    session: Session,
+    { terms }: Elector,
+    locked: ReadonlySet<number>,
+    freed: readonly number[],
+  ): Promise<void> {
+    const notes = this.#aside.toTell(locked).map(([lane, tries]): Statement => {
+      const values = [[lane], [terms.get(lane) ?? 0], tries, this.#aside.nextIn([lane]), '55P03'];
+      return { name: 'noteRetry', values, isOptional: true };
+    });
+    if (freed.length > 0) notes.push({ name: 'forgetRetry', values: [freed], isOptional: true });
+    if (notes.length > 0) await session.flight(notes);
+  }
+
+  #originOf(
+    { terms, paused }: Elector,
+    lanes: readonly number[],
+    tell: (locked: readonly number[]) => void = () => undefined,
+  ): ReturnType<typeof intakeOrigin> {
     const led = new Map(lanes.map((lane) => [lane, terms.get(lane) ?? 0]));
     const low = this.#low;
     const { batchWritesMax } = this.#options;
@@ -284,13 +373,21 @@ export class LaneSession {
       ? low.settled + Math.ceil((batchWritesMax * this.#options.lanes) / led.size)
       : 0;
     const onWriting = low.isLookDue ? (writing: readonly string[]): void => low.look(writing) : null;
-    return intakeOrigin(led, batchWritesMax, paused, { behind: this.#behind, near, onWriting });
+    const onLocked = (locked: readonly number[]): void => {
+      this.#aside.note(locked);
+      tell(locked);
+    };
+    return intakeOrigin(led, batchWritesMax, {
+      paused,
+      front: { behind: this.#behind, near, onWriting },
+      onLocked,
+    });
   }
 
   readonly #behind = (lane: number): number => (this.#sweep === null ? this.#low.of(lane) : 0);
 
   #settleOptions(): SettleOptions {
-    return { ...this.#options.settle, withBlocked: this.#beat.hasBlocked };
+    return { ...this.#options.settle, caution: this.#caution, withBlocked: this.#beat.hasBlocked };
   }
 
   /** Says how many writes a batch has woken. */
@@ -318,6 +415,11 @@ function settledUpTo({ outcomes, held, blocked }: BatchReport): number {
 function neighbourOf(pid: number, sessionPids: readonly number[]): number | null {
   const next = sessionPids.find((other) => other > pid) ?? sessionPids[0];
   return next === undefined || next === pid ? null : next;
+}
+
+/** The deployment has agreed on other projections: it settles nothing until they are those of this process again. */
+export function isDisagreement(error: unknown): boolean {
+  return error instanceof SluiceError && error.code === 'deployment_disagrees';
 }
 
 /** True if the session ended for a reason that every deployment knows: nothing to tell anybody about. */

@@ -10,17 +10,21 @@ export function lockOwnership(session: Session, writerId: string): Ownership {
     isLease: false,
     async join() {
       await session.run('announceSession');
-      await session.run('noteSession', [writerId]);
+      // For people only.
+      await session.flight([{ name: 'noteSession', values: [writerId], isOptional: true }]);
     },
     // The lock is kept by the session itself.
     keep: () => Promise.resolve(),
     async take(lanes) {
       // The locks in a statement of their own: what is read after it sees all that the leader before has committed.
-      const locked = await session.run('tryLanes', [lanes]);
+      const locked = (await session.run('tryLanes', [lanes])).map((row) => row['lane'] as number);
       if (locked.length === 0) return [];
-      // This waits for a batch of that leader which is still open, and shuts out its next one.
-      const opened = await session.run('openTerms', [locked.map((row) => row['lane'] as number), writerId]);
-      return opened.map(openedLane);
+      // This shuts out the next batch of that leader; one that is still open ended with its session.
+      const opened = (await session.run('openTerms', [locked, writerId])).map(openedLane);
+      // Another transaction has locked the rows of the others: whoever comes first when they are free leads them.
+      const closed = locked.filter((lane) => !opened.some((each) => each.lane === lane));
+      if (closed.length > 0) await session.run('unlockLanes', [closed]);
+      return opened;
     },
     async leave(terms) {
       const lanes = [...terms.keys()];

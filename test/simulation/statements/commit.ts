@@ -79,13 +79,21 @@ const bodyOf = ({ access }: Call, writeId: unknown): Values | undefined =>
 export const commitStatements = {
   *removeReferences(call) {
     const pairs = new Set(unnest(['d', 'r'], call.values).map(({ d, r }) => `${d as string} ${r as string}`));
-    return yield* removeCounted(call, 'reference', list(call.values[0]), (row) =>
-      pairs.has(`${text(row, 'document_id')} ${text(row, 'referential_id')}`),
+    return yield* removeCounted(
+      call,
+      'reference',
+      list(call.values[0]),
+      (row) => pairs.has(`${text(row, 'document_id')} ${text(row, 'referential_id')}`),
+      (one, other) => by('referential_id')(one, other) || by('document_id')(one, other),
     );
   },
   *removeAliases({ access, values }) {
     const ids = strings(values[0]);
-    const removed = yield* access.remove('alias', (row) => ids.has(text(row, 'document_id')));
+    const removed = yield* access.remove(
+      'alias',
+      (row) => ids.has(text(row, 'document_id')),
+      by('referential_id'),
+    );
     expectRows(list(values[0]).length, new Set(removed.map((row) => row['document_id'])).size);
     return [];
   },
@@ -98,6 +106,7 @@ export const commitStatements = {
       (row) =>
         versions.has(row['document_id']) &&
         (!guards.rowCounts || versions.get(row['document_id']) === row['version']),
+      by('document_id'),
     );
   },
   *insertDocuments(call) {
@@ -131,7 +140,7 @@ export const commitStatements = {
     });
     yield* access.insert('document', documents.sort(by('document_id')));
     const aliases = unnest(['referential_id', 'document_id', 'lane'], more.slice(0, 3));
-    const references = unnest(['document_id', 'referential_id', 'lane'], more.slice(3));
+    const references = unnest(['document_id', 'referential_id', 'lane'], more.slice(3, 6));
     yield* insertRows(call, 'alias', aliases, 'referential_id');
     yield* insertRows(call, 'reference', references.sort(by('document_id')), 'referential_id');
     yield* insertRows(call, 'outcome', given);
@@ -185,12 +194,15 @@ export const commitStatements = {
   }),
   hintAwaited: read((call) => {
     const ids = strings(call.values[0]);
-    if (!call.access.exists('awaited', (row) => ids.has(text(row, 'awaited_id')))) return [];
-    for (const payload of texts(call.values[1])) notify(call, 'sluice_provided', payload);
+    const waiting = call.access.select('awaited', (row) => ids.has(text(row, 'awaited_id')));
+    const lanes = [...new Set(waiting.map((row) => row['lane']))].join(',');
+    if (lanes === '') return [];
+    for (const payload of texts(call.values[1])) notify(call, 'sluice_provided', `${payload};${lanes}`);
     return [];
   }),
   hintWriters: read((call) => {
-    notify(call, 'sluice_wakeup');
+    for (const { channel, lanes } of unnest(['channel', 'lanes'], call.values))
+      notify(call, channel as string, lanes as string);
     return [];
   }),
   hintFreeLanes: read((call) => {

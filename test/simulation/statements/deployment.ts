@@ -12,6 +12,7 @@ export const deploymentStatements = {
     { name: 'schema_version', value: String(server.schemaVersion) },
   ]),
   readAbility: read(() => [{ is_read_only: false, role: 'simulated', missing: [] }]),
+  agreeProjections: read(() => [{ agreed: '' }]),
   *createLanes(call) {
     const lanes = Array.from({ length: call.values[0] as number }, (_, lane) => ({
       lane,

@@ -7,6 +7,7 @@ import {
   isBlocked,
   keyRows,
   list,
+  lockedAmong,
   provides,
   read,
   type Statement,
@@ -54,6 +55,16 @@ function readBefore(counts: (row: Values) => boolean): Statement {
   });
 }
 
+/** The columns of a document whose row is locked. */
+const nothingKnown = {
+  resource: null,
+  referential_id: null,
+  superclass_id: null,
+  version: null,
+  content_hash: null,
+  lane: null,
+};
+
 export const factsStatements = {
   readAliases: read(({ access, values }) => {
     const own = strings(values[2]);
@@ -89,6 +100,46 @@ export const factsStatements = {
     );
     return rows.map(({ row }) => ({ ...row, body: null }));
   },
+  *lockFreeDocuments(call) {
+    const ids = strings(call.values[0]);
+    const isMeant = (row: Values): boolean => ids.has(text(row, 'document_id'));
+    const free = yield* call.access.lockAll('document', isMeant, 'noKeyUpdate', by('document_id'), 'skip');
+    const found = new Set(free.map(({ row }) => row['document_id']));
+    const locked = call.access.select('document', (row) => isMeant(row) && !found.has(row['document_id']));
+    return [
+      ...free.map(({ row }) => ({ ...row, body: null, is_locked: false })),
+      ...locked.map(({ document_id }) => ({ ...nothingKnown, document_id, is_locked: true })),
+    ];
+  },
+  *lockReferred(call) {
+    const ids = strings(call.values[0]);
+    const isMeant = (row: Values): boolean => ids.has(text(row, 'referential_id'));
+    const locked = yield* lockedAmong(call, 'alias', isMeant, 'keyShare', ['referential_id']);
+    return locked.map(({ referential_id }) => ({ referential_id }));
+  },
+  *lockTaken(call) {
+    const ids = strings(call.values[0]);
+    const isMeant = (row: Values): boolean => ids.has(text(row, 'write_id'));
+    const locked = yield* lockedAmong(call, 'intake', isMeant, 'update', ['write_id']);
+    return locked.map(({ write_id }) => ({ write_id }));
+  },
+  *lockParts(call) {
+    const [losing, doomed] = [strings(call.values[0]), strings(call.values[1])];
+    const loses = (row: Values): boolean => losing.has(text(row, 'document_id'));
+    const isDoomed = (row: Values): boolean => doomed.has(text(row, 'document_id'));
+    const locked = [
+      ...(yield* lockedAmong(call, 'reference', loses, 'update', ['referential_id', 'document_id'])),
+      ...(yield* lockedAmong(call, 'alias', isDoomed, 'update', ['referential_id'])),
+      ...(yield* lockedAmong(call, 'document', isDoomed, 'update', ['document_id'])),
+    ];
+    return [...new Set(locked.map((row) => text(row, 'document_id')))]
+      .sort()
+      .map((document_id) => ({ document_id }));
+  },
+  limitLockWait: read(({ session, values }) => {
+    session.limitLockWait(values[0] as string);
+    return [{}];
+  }),
   readReferences: read(({ access, values }) => {
     const ids = strings(values[0]);
     const referred = new Map<string, string[]>();

@@ -15,6 +15,7 @@ import {
   numbers,
   read,
   type Statement,
+  text,
   unnest,
 } from './rows.ts';
 
@@ -56,6 +57,7 @@ function* openLanes(
       ...more(),
     }),
     by('lane'),
+    'skip',
   );
   return opened.map((row) => ({
     lane: row['lane'],
@@ -102,9 +104,13 @@ export const laneStatements = {
   },
   *lockFreeTerms({ access, values }) {
     const lanes = numbers(values[0]);
-    const isMeant = (row: Values): boolean => lanes.has(number(row, 'lane')) && row['paused_at'] === null;
+    const isMeant = (row: Values): boolean => lanes.has(number(row, 'lane'));
     const rows = yield* access.lockAll('lane', isMeant, 'noKeyUpdate', by('lane'), 'skip');
-    return rows.map(({ row }) => ({ lane: row['lane'] }));
+    return rows.map(({ row }) => ({
+      lane: row['lane'],
+      term: row['term'],
+      is_paused: row['paused_at'] !== null,
+    }));
   },
   *openTerms(call) {
     return yield* openLanes(call, () => ({}));
@@ -127,26 +133,22 @@ export const laneStatements = {
     );
     if (known.length === 0) yield* access.insert('lease_session', [session], 'nothing');
     const isMine = inTerms(lanes, terms);
-    const renewed = yield* access.update(
-      'lane',
-      isMine,
-      () => ({ leased_until: later(leaseMs) }),
-      by('lane'),
-    );
-    return renewed.map(({ lane }) => ({ lane }));
+    yield* access.update('lane', isMine, () => ({ leased_until: later(leaseMs) }), by('lane'), 'skip');
+    return access.select('lane', isMine).map(({ lane }) => ({ lane }));
   },
   *endLease({ access, values }) {
     yield* access.remove('lease_session', (row) => row['session_id'] === values[0]);
     return [];
   },
   *closeTerms({ access, values }) {
-    yield* access.update('lane', inTerms(values[0], values[1]), () => ({
+    const left = () => ({
       writer_id: null,
       session_pid: null,
       led_since: null,
       leased_until: null,
       left_at: now(),
-    }));
+    });
+    yield* access.update('lane', inTerms(values[0], values[1]), left, by('lane'), 'skip');
     return [];
   },
   readFronts: read(({ access, values }) =>
@@ -181,6 +183,9 @@ export const laneStatements = {
     const led = numbers(values[0]);
     const isLease = values[2] === true;
     const has = (where: (row: Values) => boolean): boolean => access.exists('intake', where);
+    const waited = access
+      .select('intake', (row) => led.has(number(row, 'lane')) && !isBlocked(row))
+      .map((row) => (row['was_blocked'] === true ? 0 : clock.epochMs - Date.parse(text(row, 'accepted_at'))));
     const alive = access.select('lease_session', (row) => !isPast(row['alive_until']));
     const leased = access.select('lane', (row) => !isPast(row['leased_until']));
     return [
@@ -190,7 +195,7 @@ export const laneStatements = {
         led_lanes: isLease ? leased.map(({ lane }) => lane) : server.locksOf(laneLock),
         paused_lanes: [],
         is_draining: false,
-        has_ready: has((row) => led.has(number(row, 'lane')) && !isBlocked(row)),
+        ready_seconds: waited.length === 0 ? null : Math.max(...waited) / 1000,
         has_blocked: has((row) => led.has(number(row, 'lane')) && isBlocked(row)),
         has_blocked_elsewhere: has((row) => !led.has(number(row, 'lane')) && isBlocked(row)),
       },

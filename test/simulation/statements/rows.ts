@@ -4,7 +4,14 @@ import type { Row } from '@sluice/store';
 import { clock } from '../clock.ts';
 import { guards } from '../guards.ts';
 import type { Server, ServerSession } from '../server.ts';
-import { databaseError, type Access, type Steps, type TableName, type Values } from '../tables.ts';
+import {
+  databaseError,
+  type Access,
+  type LockMode,
+  type Steps,
+  type TableName,
+  type Values,
+} from '../tables.ts';
 
 export interface Call {
   access: Access;
@@ -86,13 +93,29 @@ export function answerRow(outcome: Values | undefined): Values {
 
 export const noDocument = { document_id: null, version: null, content_hash: null, detail: null };
 
+/** Rows that another transaction has locked are passed over: gives the keys of those of the rows that are. */
+export function* lockedAmong(
+  { access }: Call,
+  name: TableName,
+  where: (row: Values) => boolean,
+  mode: LockMode,
+  keys: readonly string[],
+): Steps<Values[]> {
+  const keyOf = (row: Values): string => keys.map((key) => String(row[key])).join(' ');
+  const order = (one: Values, other: Values): number => (keyOf(one) < keyOf(other) ? -1 : 1);
+  const free = yield* access.lockAll(name, where, mode, order, 'skip');
+  const isFree = new Set(free.map(({ row }) => keyOf(row)));
+  return access.select(name, where).filter((row) => !isFree.has(keyOf(row)));
+}
+
 export function* removeCounted(
   call: Call,
   name: TableName,
   ids: readonly unknown[],
   where: (row: Values) => boolean,
+  order?: (one: Values, other: Values) => number,
 ): Steps<Row[]> {
-  const removed = yield* call.access.remove(name, where);
+  const removed = yield* call.access.remove(name, where, order);
   expectRows(ids.length, removed.length);
   return [];
 }

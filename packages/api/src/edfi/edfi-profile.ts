@@ -4,9 +4,9 @@
  * difference.
  */
 import { isApplied, isId } from '@sluice/protocol';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { problemOfAny } from '../error-answers.ts';
-import { findResource, type ApiNode } from '../node.ts';
+import type { ApiNode } from '../node.ts';
 import { problemOfOutcome, retryAfterSeconds, type Problem } from '../problem.ts';
 import type { Profile } from '../profile.ts';
 import { readIfMatch } from '../request-headers.ts';
@@ -59,6 +59,7 @@ export function edfiProfile(node: Omit<ApiNode, 'profile'>): Profile {
       return operation === 'upsert' || header?.trim() === '' ? null : readIfMatch(header);
     },
     readList: (resource, query) => readListQuery(resource, query, limits.pageDocumentsMax),
+    endsPagesEarly: false,
     entityTag: (contentHash) => contentHash,
     location: (request, path) => `${request.protocol}://${request.host}${path}`,
     present(_resource, { documentId, body, contentHash, modifiedAt }) {
@@ -76,6 +77,8 @@ export function edfiProfile(node: Omit<ApiNode, 'profile'>): Profile {
     answerError(error, request, reply) {
       if (error instanceof EdFiError) return sendEdFiProblem(request, reply, error.problem);
       const problem = problemOfAny(error, request);
+      if (problem.code === 'method_not_allowed')
+        return sendEdFiProblem(request, reply, methodNotAllowed(wrongMethod(request)));
       if (problem.code === 'document_not_found') {
         if (request.method !== 'PUT') return reply.code(404).send();
         return sendEdFiProblem(request, reply, notFound('Resource to update was not found'));
@@ -84,7 +87,6 @@ export function edfiProfile(node: Omit<ApiNode, 'profile'>): Profile {
     },
     answerNotFound: (request, reply) => sendEdFiProblem(request, reply, notFound()),
     addRoutes(app) {
-      wrongMethods(app, node);
       metadataRoutes(app, node);
     },
   };
@@ -113,40 +115,14 @@ function translated({ code, title, status, detail, errors = [] }: Problem): EdFi
   };
 }
 
-/** Methods that a collection or an item does not have, where the resource exists. */
-function wrongMethods(app: FastifyInstance, node: Omit<ApiNode, 'profile'>): void {
-  const refuse =
-    (error: string) =>
-    (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-      const { project, resource } = request.params as { project: string; resource: string };
-      findResource(node, `${project}/${resource}`);
-      return sendEdFiProblem(request, reply, methodNotAllowed(error));
-    };
-  const options = { schema: { hide: true }, config: { access: 'own' } } as const;
-  void app.register(async (scope) => {
-    // Whatever the body is, it is not looked at.
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null));
-    scope.delete(
-      '/data/:project/:resource',
-      options,
-      refuse(
-        "Resource collections cannot be deleted. To delete a specific item, use DELETE and include the 'id' in the route.",
-      ),
-    );
-    scope.put(
-      '/data/:project/:resource',
-      options,
-      refuse(
-        "Resource collections cannot be replaced. To 'upsert' an item in the collection, use POST. To update a specific item, use PUT and include the 'id' in the route.",
-      ),
-    );
-    scope.post(
-      '/data/:project/:resource/:id',
-      options,
-      refuse(
-        "Resource items can only be updated using PUT. To 'upsert' an item in the resource collection using POST, remove the 'id' from the route.",
-      ),
-    );
-  });
+/** What Ed-Fi says where a collection or an item does not have the method. */
+function wrongMethod({ method, url }: FastifyRequest): string {
+  const isItem = /\/data\/[^/?]+\/[^/?]+\/[^/?]/.test(url);
+  if (method === 'DELETE' && !isItem)
+    return "Resource collections cannot be deleted. To delete a specific item, use DELETE and include the 'id' in the route.";
+  if (method === 'PUT' && !isItem)
+    return "Resource collections cannot be replaced. To 'upsert' an item in the collection, use POST. To update a specific item, use PUT and include the 'id' in the route.";
+  if (method === 'POST' && isItem)
+    return "Resource items can only be updated using PUT. To 'upsert' an item in the resource collection using POST, remove the 'id' from the route.";
+  return `The method ${method} is not supported for this route.`;
 }

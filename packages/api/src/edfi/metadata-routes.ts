@@ -3,8 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiNode } from '../node.ts';
 import { loadOrder } from './load-order.ts';
 import { specificationOf } from './specification.ts';
-
-const VERSION = '0.1.0';
+import { version } from '../version.ts';
 
 export function metadataRoutes(app: FastifyInstance, { client, basePath }: Omit<ApiNode, 'profile'>): void {
   const { model } = client;
@@ -17,9 +16,9 @@ export function metadataRoutes(app: FastifyInstance, { client, basePath }: Omit<
   app.get('/', options, (request, reply) => {
     const root = rootOf(request);
     return send(reply, {
-      version: VERSION,
+      version,
       applicationName: 'Sluice',
-      informationalVersion: VERSION,
+      informationalVersion: version,
       dataModels: model.projects
         .map(({ name, version, description }) => ({ name, version, informationalVersion: description }))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),

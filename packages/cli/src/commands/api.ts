@@ -3,8 +3,14 @@ import type { MetricsServer } from '@sluice/metrics';
 import { defaults, FailureLog, type OnOverload } from '@sluice/protocol';
 import * as z from 'zod';
 import { operatorUrlOf, requireDatabaseUrl, withTls } from '../config/database-url.ts';
-import { blockedWritesMax, limitSettings, limitsOf } from '../config/limit-settings.ts';
-import { projectionsOf } from '../config/projections-of.ts';
+import {
+  blockedWritesMax,
+  documentBytesMaxOf,
+  documentSettings,
+  limitSettings,
+  limitsOf,
+} from '../config/limit-settings.ts';
+import { projectionModules, projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { authSettings, openAuth } from '../config/auth-settings.ts';
 import { dashboard, openDashboard } from '../config/dashboard-settings.ts';
@@ -134,6 +140,7 @@ export const apiCommand = () =>
       operatorPassword,
       modelFiles,
       referentialIdLayout,
+      projectionModules,
       mode,
       lanes,
       notifications,
@@ -156,6 +163,7 @@ export const apiCommand = () =>
       corsOrigins,
       dashboard,
       ...limitSettings,
+      ...documentSettings,
       blockedWritesMax,
       metricsPort,
       metricsHost,
@@ -195,6 +203,8 @@ export const apiCommand = () =>
         pollIntervalMs,
         waitMs,
         waitingWritesMax,
+        documentBytesMax: documentBytesMaxOf(values),
+        pageBytesMax: values.pageBytesMax,
         blockedWritesMax: values.blockedWritesMax,
         highWaterWrites: values.highWaterWrites,
         highWaterMs: values.highWaterMs,
@@ -202,7 +212,7 @@ export const apiCommand = () =>
         onOverload: values.onOverload,
         fastPathWritesMax: values.fastPathWritesMax,
         drainMs: values.drainMs,
-        projections: await projectionsOf(model),
+        projections: await projectionsOf(model, values.projectionModules),
         cascadeDocumentsMax: values.cascadeDocumentsMax,
         logger,
         observer: metrics.observer,

@@ -75,7 +75,10 @@ export const rolesCommand = () =>
       }
       const url = requireDatabaseUrl(values);
       const exclusive = exclusiveDatabase ? await previewExclusive({ url, prefix }) : null;
-      if (exclusive !== null && !isJson) for (const line of exclusiveLines(exclusive)) printLine(line);
+      // In JSON it is part of the result, and told beside it where somebody is asked.
+      const tell = isJson ? complain : printLine;
+      const isTold = !isJson || (flags['yes'] !== true && flags['dryRun'] !== true);
+      if (exclusive !== null && isTold) for (const line of exclusiveLines(exclusive)) tell(line);
       if (flags['dryRun'] === true) {
         if (isJson) printJson({ dryRun: true, ...exclusive });
         else if (exclusive === null) printLine('Nothing is taken from anybody');

@@ -1,7 +1,7 @@
 import type { MetricsServer } from '@sluice/metrics';
 import { defaults, FailureLog } from '@sluice/protocol';
 import { requireDatabaseUrl, withTls } from '../config/database-url.ts';
-import { projectionsOf } from '../config/projections-of.ts';
+import { projectionModules, projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import {
   cascadeDocumentsMax,
@@ -54,6 +54,7 @@ export const writerCommand = () =>
       listenUrl,
       modelFiles,
       referentialIdLayout,
+      projectionModules,
       lanes,
       ownership,
       sessions,
@@ -89,7 +90,7 @@ export const writerCommand = () =>
         notifications,
         pollIntervalMs,
         batchWritesMax,
-        projections: await projectionsOf(model),
+        projections: await projectionsOf(model, values.projectionModules),
         cascadeDocumentsMax: values.cascadeDocumentsMax,
         retentionHours: values.retentionHours,
         logger,

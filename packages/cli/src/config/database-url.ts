@@ -69,7 +69,8 @@ export function redactUrl(url: string): string {
 }
 
 function redactOne(url: string): string {
-  const match = /^(\w+:\/\/)(?:([^@/:]*)(?::[^@/]*)?@)?([^?]*)/.exec(url);
+  // Up to the last @: a password may hold one that should have been encoded.
+  const match = /^(\w+:\/\/)(?:([^@/:?#]*)(?:.*)@)?([^?#]*)/s.exec(url);
   if (match === null) return 'postgres://…';
   const [, scheme = '', user = '', rest = ''] = match;
   return `${scheme}${user === '' ? '' : `${user}@`}${rest}`;

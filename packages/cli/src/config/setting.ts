@@ -93,6 +93,13 @@ function readSetting(
   const parsed = definition.schema.safeParse(text);
   if (parsed.success) return parsed.data;
   const shown = definition.isSecret === true ? '' : `: '${text}'`;
+  // A check that knows more says what is wrong, without the value.
+  const [issue] = parsed.error.issues;
+  if (issue?.code === 'custom' && issue.message.startsWith('Cannot ')) {
+    throw new SluiceError('configuration_invalid', `${issue.message} (${source})`, {
+      detail: { setting: source },
+    });
+  }
   throw new SluiceError(
     'configuration_invalid',
     `Cannot start as ${source} is not ${definition.form}${shown}`,

@@ -1,5 +1,6 @@
 /** The settings that several commands share, each defined once: flag, variables, form, default. */
 import { defaults, modes, type Mode, type OwnershipForm } from '@sluice/protocol';
+import { assertUrl } from '@sluice/store';
 import * as z from 'zod';
 import { setting } from './setting.ts';
 
@@ -22,7 +23,16 @@ export const duration: z.ZodType<number> = z
   .transform((text) => Number.parseInt(text, 10) * (secondsIn[text.replace(/^\d+/, '')] ?? 1));
 
 const onOrOff = z.enum(['on', 'off']).transform((value) => value === 'on');
-const postgresUrl = z.string().regex(/^postgres(ql)?:\/\/\S+$/);
+const postgresUrl = z
+  .string()
+  .regex(/^postgres(ql)?:\/\/\S+$/)
+  .superRefine((url, context) => {
+    try {
+      assertUrl(url);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+    }
+  });
 export const listOf = (schema: z.ZodType<string, string>): z.ZodType<string[]> =>
   z
     .string()
@@ -261,7 +271,10 @@ export const waitForReferences = setting<number | undefined>({
   schema: wholeNumber(1, 3600),
 });
 
-const httpUrl = z.string().regex(/^https?:\/\/[^\s/]+\/?$/);
+const httpUrl = z
+  .string()
+  .regex(/^https?:\/\/[^\s/]+\/?$/)
+  .refine((url) => URL.canParse(url));
 export const nodeUrls = setting<string[]>({
   flags: '--nodes <urls>',
   variables: ['SLUICE_NODES'],

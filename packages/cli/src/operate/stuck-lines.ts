@@ -55,6 +55,8 @@ function adviceOn(writeId: string, reason: string | undefined): string | null {
   if (reason === 'dead_letter')
     return `Once its cause is gone: sluice retry ${writeId}; or: sluice discard ${writeId}`;
   if (reason === 'blocked') return `Submit what is missing, or: sluice discard ${writeId}`;
+  if (reason === 'locked')
+    return `It goes on once that transaction ends: select pg_terminate_backend(PROCESS); or: sluice discard ${writeId}`;
   if (reason === 'lane_paused') return 'sluice resume LANE lets it go on';
   if (reason === 'lane_without_leader')
     return 'Start a writer, or see why those there are lead nothing: sluice doctor';

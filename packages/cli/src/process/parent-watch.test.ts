@@ -42,7 +42,7 @@ async function run(
   const own = Object.entries(process.env).filter(([name]) => !/^npm_|^_$/.test(name));
   const starter = spawn('sh', ['-c', wrap(command)], {
     env: { ...Object.fromEntries(own), ...environment },
-    stdio: 'ignore',
+    stdio: ['pipe', 'ignore', 'ignore'],
   });
   const read = (what: string) => readFile(`${file}.${what}`, 'utf8').catch(() => '');
   onTestFinished(async () => {
@@ -98,6 +98,7 @@ describe.runIf(process.platform === 'linux')('a foreground command', () => {
   test.concurrent.for([
     ['it leads a session of its own', (command: string) => `setsid ${command}; true`, {}],
     ['nohup runs it', inShell, { _: '/usr/bin/nohup' }],
+    ['a script runs it in the background', (command: string) => `${command} & wait`, {}],
     ['its shell has left it in the background', (command: string) => `${command} & exit`, {}],
   ] as const)('goes on without its starter, as %s', async ([, wrap, environment], context) => {
     const { expect } = context;

@@ -2,7 +2,7 @@
  * Notices the end of the process that started this one. A foreground command then stops: nobody waits for it any more, and
  * nobody is left to stop it. A process that was started to outlive its starter goes on.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 
 export const parentWatchMs = 500;
@@ -32,12 +32,23 @@ export function isUnderNohup(): boolean {
 
 /**
  * A leader of a process group was put there by an interactive shell, which passes a closed terminal on as SIGHUP, by
- * setsid, or by a supervisor. Process 1 adopts what a shell starts in the background before it ends, and never ends itself.
+ * setsid, or by a supervisor. What a shell left behind before this process looked belongs to process 1, which never ends.
  */
 function mayOutliveParent(isService: boolean): boolean {
-  if (process.platform === 'win32' || process.ppid <= 1 || leadsGroup()) return true;
+  if (process.platform === 'win32' || leadsGroup()) return true;
   const isByNpm = process.env['npm_execpath'] !== undefined;
-  return !isByNpm && (isService || isUnderNohup());
+  return !isByNpm && (isService || isUnderNohup() || isInBackground());
+}
+
+/** A script gives what it starts by `&` an empty standard input in place of its own. */
+function isInBackground(): boolean {
+  const input = (pid: number | 'self'): string => readlinkSync(`/proc/${pid}/fd/0`);
+  try {
+    const isShell = /^\w*sh$/m.test(readFileSync(`/proc/${process.ppid}/comm`, 'utf8'));
+    return isShell && input('self') === '/dev/null' && input(process.ppid) !== '/dev/null';
+  } catch {
+    return false;
+  }
 }
 
 function leadsGroup(): boolean {

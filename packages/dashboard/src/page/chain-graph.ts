@@ -103,13 +103,14 @@ const standings: Record<ExplainedLink['standing'], { words: string; tone: string
   blocked: { words: 'blocked itself', tone: 'warn' },
   refused: { words: 'came to nothing', tone: 'bad' },
   never_seen: { words: 'not submitted', tone: 'bad' },
+  locked: { words: 'locked by another transaction', tone: 'warn' },
   committed: { words: 'is there', tone: 'good' },
 };
 
 function boxOf(link: ExplainedLink): Box {
   const { depth, provider, standing, kind, resource, identity, awaitedId, failure } = link;
   const { words, tone } = standings[standing];
-  const name = kind === 'predecessor' ? 'a write ahead' : (resource ?? 'a document');
+  const name = { predecessor: 'a write ahead', lock: 'a row', reference: resource ?? 'a document' }[kind];
   return {
     key: keyOf(link),
     depth,

@@ -16,6 +16,7 @@ export const reasonTones: Record<ListedWrite['reason'], string> = {
   lane_paused: 'warn',
   retrying: 'warn',
   blocked: 'warn',
+  locked: 'warn',
   dead_letter: 'bad',
 };
 

@@ -3,6 +3,7 @@ import type { Database } from '@sluice/store';
 import { lanesText, lockedLanes } from '../read-status.ts';
 import type { LaneStatus } from '../contract.ts';
 import { listLanes } from '../list-lanes.ts';
+import { listProjections } from '../list-projections.ts';
 import { listWriters } from '../list-writers.ts';
 import { checkStrangers } from './check-strangers.ts';
 import { ill, well, type Finding } from './finding.ts';
@@ -21,6 +22,7 @@ export async function checkDeployment(database: Database, expected: Expected): P
   return [
     checkLaneCount(agreed, expected.lanes),
     checkModel(agreed['model_hash'] as string | null, expected.modelHash),
+    await checkProjections(database),
     ...(await checkLeaders(database)),
     await checkStrangers(database),
     ...(await checkVersions(database)),
@@ -65,6 +67,21 @@ function checkModel(agreed: string | null, wanted: string | undefined): Finding 
     'fault',
     `This database was loaded with the model ${agreed.slice(0, 12)}, and --model is ${wanted.slice(0, 12)}`,
     'Use the same model files everywhere, or another database',
+  );
+}
+
+async function checkProjections(database: Database): Promise<Finding> {
+  const all = await listProjections(database);
+  const incomplete = all.filter(({ state }) => state !== 'complete').map(({ name }) => name);
+  if (incomplete.length === 0) {
+    const names = all.map(({ name, version }) => `${name}@${version}`).join(', ');
+    return well('projections', all.length === 0 ? 'No projections are agreed on' : `Complete: ${names}`);
+  }
+  return ill(
+    'projections',
+    'warning',
+    `Documents were there before their projection: ${incomplete.join(', ')}`,
+    'sluice projections rebuild, for each',
   );
 }
 

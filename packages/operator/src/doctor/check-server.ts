@@ -61,6 +61,13 @@ export async function checkServer(database: Database): Promise<Finding[]> {
     checkConnections(row['connections'] as number, row['connections_max'] as number),
     checkQueue(row['notification_queue'] as number),
     checkAge(row['transaction_age'] as number),
+    // No fault: what it would tell is of other programs.
+    well(
+      'log_lock_waits',
+      row['has_log_lock_waits'] === true
+        ? 'log_lock_waits is on: the server logs who waits for a lock for longer than deadlock_timeout, and for whom'
+        : 'log_lock_waits is off; on, the server logs who waits for a lock for longer than deadlock_timeout, and for whom',
+    ),
     row['sees_all_sessions'] === true
       ? well('visibility', 'This role sees the sessions of all others')
       : ill(

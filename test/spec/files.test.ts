@@ -1,0 +1,27 @@
+// Files that nothing imports: what is said to be JSON is JSON, and the version is written in one place.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = resolve(import.meta.dirname, '../..');
+const filesBelow = (folder: string, extension: string): string[] =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith(extension))
+    .map((file) => join(folder, file));
+
+test.each([...filesBelow('docs', '.json'), ...filesBelow('deploy', '.json')])('%s is JSON', (file) => {
+  expect(() => JSON.parse(readFileSync(join(root, file), 'utf8')) as unknown).not.toThrow();
+});
+
+test('each package has the version of the whole, and no source repeats it', () => {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  for (const name of readdirSync(join(root, 'packages'))) {
+    const manifest = readFileSync(join(root, 'packages', name, 'package.json'), 'utf8');
+    expect(JSON.parse(manifest)).toMatchObject({ version });
+    const sources = filesBelow(`packages/${name}/src`, '.ts').filter((file) => !file.endsWith('.test.ts'));
+    expect(sources.filter((file) => readFileSync(join(root, file), 'utf8').includes(`'${version}'`))).toEqual(
+      [],
+    );
+  }
+});
