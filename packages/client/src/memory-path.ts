@@ -3,7 +3,7 @@
  * one write a batch over many sessions; local takes all that gathered while its few sessions were busy.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { SluiceError, type Outcome, type Write } from '@sluice/protocol';
+import { SluiceError, type ErrorCode, type Outcome, type Write } from '@sluice/protocol';
 import {
   cancelWrite,
   Caution,
@@ -383,12 +383,10 @@ export class MemoryPath implements WritePath {
 
   /** No commit that could have applied it is without its answer. */
   #rejectUnapplied(waiter: Waiter, cause: Error): void {
-    const isFull = cause instanceof DatabaseError && cause.sqlState === '53100';
-    const options = { retryAfterSeconds: 1, cause };
-    this.#reject(
-      waiter,
-      new SluiceError(isFull ? 'storage_full' : 'database_unavailable', undefined, options),
-    );
+    let code: ErrorCode = 'database_unavailable';
+    if (cause instanceof DatabaseError && cause.isTransient) code = 'cancelled';
+    if (cause instanceof DatabaseError && cause.sqlState === '53100') code = 'storage_full';
+    this.#reject(waiter, new SluiceError(code, undefined, { retryAfterSeconds: 1, cause }));
   }
 
   #resolve(writeId: string, outcome: Outcome): void {
