@@ -152,6 +152,8 @@ begin
       ('lane_reason', 'select', 'select', 'select'),
       ('lane_retry_now', 'select', 'select', 'select'),
       ('lane_status', 'select', 'select', 'select'),
+      ('lane_session', 'select', 'select', 'select'),
+      ('lane_stranger', 'select', 'select', 'select'),
       ('stuck_write', 'select', 'select', 'select'),
       ('student_organization', 'select', 'select', 'select'),
       ('throughput', 'select', 'select', 'select'),

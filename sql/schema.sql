@@ -333,7 +333,23 @@ create view sluice.lane_retry_now as
    FROM sluice.lane_retry r
      JOIN sluice.lane l ON l.lane = r.lane AND l.term = r.term AND l.paused_at IS NULL;
 
+create view sluice.lane_session as
+ SELECT pid
+   FROM pg_locks k
+  WHERE locktype = 'advisory'::text AND classid = 1936486758::oid AND objsubid = 2 AND objid::integer = pid AND mode = 'ExclusiveLock'::text AND granted AND database = (( SELECT d.oid
+           FROM pg_database d
+          WHERE d.datname = current_database()));
+
 create view sluice.lane_status as
+ WITH stranger AS MATERIALIZED (
+         SELECT DISTINCT ON (x.lane) x.lane,
+            x.pid,
+            x.application,
+            x.role,
+            x.since
+           FROM sluice.lane_stranger x
+          ORDER BY x.lane, x.since
+        )
  SELECT l.lane,
     s.reason,
     s.is_led,
@@ -371,11 +387,30 @@ create view sluice.lane_status as
           WHERE i.lane = l.lane AND i.blocked_at IS NOT NULL
           ORDER BY i."position"
          LIMIT 1)) AS oldest_accepted_at,
-    l.suspect_since
+    l.suspect_since,
+    h.lane IS NOT NULL AS is_locked_by_stranger,
+    h.pid AS stranger_pid,
+    h.application AS stranger_application,
+    h.role AS stranger_role,
+    h.since AS stranger_since
    FROM sluice.lane l
      JOIN sluice.lane_reason s ON s.lane = l.lane
      LEFT JOIN sluice.writer w ON w.writer_id = COALESCE(l.writer_id, l.last_writer_id)
-     LEFT JOIN sluice.lane_retry_now r ON r.lane = l.lane;
+     LEFT JOIN sluice.lane_retry_now r ON r.lane = l.lane
+     LEFT JOIN stranger h ON h.lane = l.lane;
+
+create view sluice.lane_stranger as
+ SELECT k.objid::integer AS lane,
+    k.pid,
+    COALESCE(a.application_name, ''::text) AS application,
+    COALESCE(a.usename::text, ''::text) AS role,
+    COALESCE(a.xact_start, a.backend_start) AS since
+   FROM pg_locks k
+     LEFT JOIN pg_stat_activity a ON a.pid = k.pid
+  WHERE k.locktype = 'advisory'::text AND k.classid = 1936486757::oid AND k.objsubid = 2 AND k.granted AND k.database = (( SELECT d.oid
+           FROM pg_database d
+          WHERE d.datname = current_database())) AND (k.pid IS NULL OR (k.pid <> ALL ((ARRAY( SELECT s.pid
+           FROM sluice.lane_session s)))));
 
 create table sluice.lease_session (
   session_id uuid not null,
@@ -613,13 +648,8 @@ create view sluice.writer_status as
             writer.stopped_at,
             writer.session_pids,
             writer.drain_requested_at,
-            (EXISTS ( SELECT
-                   FROM unnest(writer.session_pids) p(pid)
-                  WHERE (p.pid IN ( SELECT k.objid::integer AS objid
-                           FROM pg_locks k
-                          WHERE k.locktype = 'advisory'::text AND k.classid = 1936486758::oid AND k.granted AND k.database = (( SELECT d.oid
-                                   FROM pg_database d
-                                  WHERE d.datname = current_database())))))) OR (EXISTS ( SELECT
+            writer.session_pids && (ARRAY( SELECT s.pid
+                   FROM sluice.lane_session s)) OR (EXISTS ( SELECT
                    FROM sluice.lease_session s
                   WHERE s.writer_id = writer.writer_id AND s.alive_until > clock_timestamp())) AS is_alive
            FROM sluice.writer) w
@@ -893,7 +923,7 @@ CREATE OR REPLACE FUNCTION sluice.led_lanes()
  RETURNS integer[]
  LANGUAGE sql
  STABLE SECURITY DEFINER
-RETURN ARRAY(SELECT (pg_locks.objid)::integer AS objid FROM pg_locks WHERE ((pg_locks.locktype = 'advisory'::text) AND (pg_locks.classid = (1936486757)::oid) AND pg_locks.granted AND (pg_locks.database = (SELECT d.oid FROM pg_database d WHERE (d.datname = current_database())))) UNION SELECT (lane.lane)::integer AS lane FROM sluice.lane WHERE (lane.leased_until > clock_timestamp()));
+RETURN ARRAY(WITH held AS MATERIALIZED (SELECT (k.objid)::integer AS lane, k.pid FROM pg_locks k WHERE ((k.locktype = 'advisory'::text) AND (k.classid = (1936486757)::oid) AND (k.objsubid = 2) AND (k.mode = 'ExclusiveLock'::text) AND k.granted AND (k.database = (SELECT d.oid FROM pg_database d WHERE (d.datname = current_database()))))) SELECT h.lane FROM (held h JOIN sluice.lane l ON (((l.lane = h.lane) AND (l.session_pid = h.pid)))) WHERE (h.pid = ANY (ARRAY(SELECT s.pid FROM sluice.lane_session s))) UNION SELECT (lane.lane)::integer AS lane FROM sluice.lane WHERE (lane.leased_until > clock_timestamp()));
 
 CREATE OR REPLACE FUNCTION sluice.lock_holders(write_ids uuid[])
  RETURNS TABLE(write_id uuid, pid integer)

@@ -87,6 +87,22 @@ select pg_notify($1, '');
 -- Which of the server's processes serves this statement.
 select pg_backend_pid() as pid;
 
+-- name: findLockStrangers
+-- Advisory locks of ours (first keys $1: of migrations, $2: of lanes, $3: of sessions) that no process of ours should hold,
+-- or not for so long: one more session that seems to share the lanes makes each of the others take fewer.
+select k.classid::bigint as key, k.objid::bigint as second_key, k.pid, coalesce(a.application_name, '') as application,
+       coalesce(a.usename::text, '') as role, coalesce(a.xact_start, a.backend_start) as since
+from pg_locks k left join pg_stat_activity a on a.pid = k.pid
+where k.locktype = 'advisory' and k.objsubid = 2 and k.granted
+  and k.database = (select oid from pg_database where datname = current_database())
+  and case k.classid::bigint
+        when $1::bigint then k.objid = 0
+        when $2::bigint then k.pid is null or k.pid <> all (array(select s.pid from sluice.lane_session s))
+        when $3::bigint then k.mode = 'ExclusiveLock'
+          and not exists (select from sluice.writer w where w.session_pids @> array[k.pid])
+      end
+order by 1, 2 limit 10;
+
 -- name: readClocks
 -- How far the clocks of living processes are from the database's: of those that were measured within $1 seconds.
 select kind, host, process_id, ahead_ms

@@ -80,8 +80,9 @@ with removed as (delete from sluice.intake where write_id = any($1::uuid[]) retu
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed), 'intake');
 
 -- name: readWaiting
--- Where are these writes? In the intake, settled, or neither: then a crash took them and they are to be sent again.
-select w.write_id, i.write_id is not null as is_pending,
+-- Where are these writes? In the intake, settled, or neither: then a crash took them and they are to be sent again. A
+-- standby may not have them yet.
+select w.write_id, i.write_id is not null or pg_is_in_recovery() as is_pending,
        o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail,
        date_part('epoch', clock_timestamp() - o.settled_at) as settled_seconds
 from unnest($1::uuid[]) as w (write_id)

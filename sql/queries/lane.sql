@@ -129,9 +129,7 @@ select pg_notify('sluice_lanes', '');
 update sluice.writer
 set session_pids = array_append(
   array(select p.pid from unnest(session_pids) as p (pid)
-        where p.pid <> pg_backend_pid() and p.pid in (
-          select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486758 and granted
-            and database = (select oid from pg_database where datname = current_database()))),
+        where p.pid <> pg_backend_pid() and p.pid = any (array(select s.pid from sluice.lane_session s))),
   pg_backend_pid())
 where writer_id = $1;
 
@@ -143,14 +141,11 @@ where writer_id = $1;
 -- its turn all the time.
 select
   case when $3 then (select count(*) from sluice.lease_session where alive_until > clock_timestamp()) end as leasing_sessions,
-  -- Whoever waits for the end of such a session takes its lock for a moment, shared.
-  case when not $3
-       then array(select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486758 and granted
-                    and mode = 'ExclusiveLock'
-                    and database = (select oid from pg_database where datname = current_database()) order by 1)
-       end as session_pids,
+  case when not $3 then array(select pid from sluice.lane_session order by pid) end as session_pids,
+  -- Also those whose locks others hold: nobody can take them.
   case when $3 then array(select lane::integer from sluice.lane where leased_until > clock_timestamp())
        else array(select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486757 and granted
+                    and objsubid = 2
                     and database = (select oid from pg_database where datname = current_database())) end as led_lanes,
   array(select lane from sluice.lane where paused_at is not null) as paused_lanes,
   exists (select from sluice.writer where writer_id = $2 and drain_requested_at is not null) as is_draining,

@@ -51,6 +51,9 @@ select
   (select coalesce(jsonb_object_agg(lane, term), '{}') from sluice.lane) as terms,
   (select count(*) from sluice.lane where lane <> all ((select sluice.led_lanes())::integer[])) as unled_lanes,
   (select count(*) from sluice.lane where paused_at is not null) as paused_lanes,
+  (select coalesce(jsonb_agg(jsonb_build_object('lane', lane, 'pid', pid, 'application', application, 'role', role,
+           'seconds', coalesce(date_part('epoch', clock_timestamp() - since), 0))), '[]')
+   from sluice.lane_stranger) as lane_strangers,
   (select count(*) from sluice.lane_retry_now) as retrying_lanes,
   (select coalesce(jsonb_object_agg(activity, sessions), '{}')
    from (select case when state = 'active' then coalesce(lower(wait_event_type collate "C"), 'running')

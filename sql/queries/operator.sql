@@ -9,7 +9,8 @@ select * from sluice.lane_status where lane = any($1::smallint[]) order by lane;
 -- name: readLeadership
 -- The same without counting what waits.
 select lane, reason, is_led, term, writer_id, host, process_id, led_since, leaderless_since, paused_at, paused_by,
-       retry_error, retry_attempt, retry_since, retry_next_at, suspect_since
+       retry_error, retry_attempt, retry_since, retry_next_at, suspect_since,
+       is_locked_by_stranger, stranger_pid, stranger_application, stranger_role, stranger_since
 from sluice.lane_status where lane = any($1::smallint[]) order by lane;
 
 -- name: listWriters
@@ -198,3 +199,11 @@ noted as (
   select 'discard', $2, $3, count(*), array_agg(write_id order by write_id), $4::jsonb from gone having count(*) > 0
 )
 select write_id from gone;
+
+-- name: readBlockers
+-- Whom a session waits for: those who hold the lock that it wants, or stand in front of it. A prepared transaction has no
+-- process.
+select nullif(b.pid, 0) as pid, coalesce(a.application_name, '') as application, coalesce(a.usename::text, '') as role,
+       coalesce(a.xact_start, a.backend_start) as since
+from (select distinct unnest(pg_blocking_pids($1::integer)) as pid) b left join pg_stat_activity a on a.pid = b.pid
+order by 1 limit 10;

@@ -18,6 +18,7 @@ const usual = {
   commitLost: 3,
   commitAnswerLost: 3,
   hintFlood: 1,
+  readOnly: 1,
   lockDocuments: 1,
 };
 

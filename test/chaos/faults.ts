@@ -16,6 +16,7 @@ export const endsLeadership: ReadonlySet<FaultKind> = new Set([
   'killPostgres',
   'restartPostgresImmediate',
   'restartPostgresFast',
+  'readOnly',
 ]);
 
 /** Faults after which nobody goes on until the server is back. */
@@ -246,6 +247,26 @@ function loseCommit(what: 'request' | 'answer'): Injection {
   };
 }
 
+const readOnlyMs = 5000;
+
+/** The server may be away meanwhile. */
+async function untilWritable(url: string, name: string): Promise<void> {
+  for (let isDone = false; !isDone;) {
+    const writing = { connectionString: url, options: '-c default_transaction_read_only=off' };
+    const client = new pg.Client({ ...writing, connectionTimeoutMillis: 500 });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await client.query(`alter database "${name}" reset default_transaction_read_only`);
+      isDone = true;
+    } catch {
+      await pause(100);
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+}
+
 const injections: Readonly<Record<FaultKind, Injection>> = {
   async killWriter(fault, { deployment, rng, client }) {
     const led = await ledLanes(client);
@@ -300,6 +321,21 @@ const injections: Readonly<Record<FaultKind, Injection>> = {
     sessions.delay(rng.int(5, 150));
     await pause(rng.int(1000, 4000));
     sessions.delay(0);
+  },
+  async readOnly(fault, { deployment, client }) {
+    fault.lanes = lanesOf(await ledLanes(client));
+    const name = new URL(deployment.url).pathname.slice(1);
+    fault.at = micros();
+    await client?.query(`alter database "${name}" set default_transaction_read_only = on`);
+    try {
+      await client?.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and backend_type = 'client backend' and application_name like 'sluice%'`,
+      );
+      await pause(readOnlyMs);
+    } finally {
+      await untilWritable(deployment.url, name);
+    }
   },
   commitLost: loseCommit('request'),
   commitAnswerLost: loseCommit('answer'),

@@ -622,7 +622,7 @@ export const securityMutants: SecurityMutant[] = [
     'logs the messages of errors',
     'packages/protocol/src/describe-error.test.ts',
     'packages/protocol/src/describe-error.ts',
-    `return { error: error.name, code, lanes, stack: places.join('\\n') };`,
+    `return { error: error.name, code, lanes, ...cause, stack: places.join('\\n') };`,
     `return { error: error.name, message, code, lanes, stack: places.join('\\n') };`,
   ),
   mutant(

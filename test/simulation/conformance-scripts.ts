@@ -152,8 +152,7 @@ export const scripts: Record<string, Step[]> = {
     ['c', 'lockFreeTerms', [[0, 1]]],
     ['c', 'rollback'],
   ],
-  'who may settle is told, and who awaits an identity is hinted': [
-    ['a', 'maySettle'],
+  'who awaits an identity is hinted': [
     ['a', 'hintAwaited', [[id(779)], ['no ids']]],
     ['a', 'insertIntake', insert(29, 1)],
     ['a', 'addAwaited', [[id(29)], [id(779)], [1]]],

@@ -46,7 +46,7 @@ describe.each([
     const current = 'select current_database() as name';
     expect(await session.query(current)).toEqual([{ name }]);
     expect(await pool.use((each) => each.query(current))).toEqual([{ name }]);
-    expect(await database.run('maySettle')).toEqual([{ may_settle: true }]);
+    expect(await database.run('readAbility', [['settle']])).toMatchObject([{ missing: [] }]);
     expect(
       await execute(
         server,

@@ -15,6 +15,8 @@ export interface RunningSluice {
   pid: number;
   /** Waits for the line of standard output that tells this event. */
   event(name: string): Promise<JsonLine>;
+  /** Waits for any line of standard output. */
+  line(): Promise<JsonLine>;
   kill(signal: NodeJS.Signals): void;
   /** Settles when it has ended: exit code (null: killed), last line of standard output, standard error. */
   ended: Promise<{ code: number | null; last: JsonLine; stderr: string }>;
@@ -45,18 +47,20 @@ export function startSluice(
     last: lines.at(-1) ?? {},
     stderr: (await stderr).join(''),
   }));
+  const find = (name: string, isWanted: (line: JsonLine) => boolean): Promise<JsonLine> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = lines.find(isWanted);
+        if (found !== undefined) resolve(found);
+      };
+      look();
+      output.on('line', look);
+      void ended.then(({ stderr }) => reject(new Error(`sluice ended before it was ${name}: ${stderr}`)));
+    });
   return {
     pid: child.pid!,
-    event: (name) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          const found = lines.find(({ event }) => event === name);
-          if (found !== undefined) resolve(found);
-        };
-        look();
-        output.on('line', look);
-        void ended.then(({ stderr }) => reject(new Error(`sluice ended before it was ${name}: ${stderr}`)));
-      }),
+    event: (name) => find(name, ({ event }) => event === name),
+    line: () => find('heard', () => true),
     kill: (signal) => void child.kill(signal),
     ended,
   };

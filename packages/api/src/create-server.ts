@@ -10,6 +10,7 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify';
 import { randomBytes } from 'node:crypto';
+import { FailureLog } from '@sluice/protocol';
 import { pino } from 'pino';
 import { admission } from './admission.ts';
 import { allowedMethods, type IsKnown } from './allowed-methods.ts';
@@ -103,6 +104,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
       },
     },
   });
+  app.decorate('failures', new FailureLog(app.log));
   leaveTaking(app);
   securityHeaders(app, basePath);
   crossOrigin(app, corsOrigins);

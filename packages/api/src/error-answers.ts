@@ -1,11 +1,18 @@
 /** Every error becomes a problem: those of the table as they are, those of the HTTP server by their kind, the rest as a defect. */
-import { describeError, SluiceError, type ErrorCode } from '@sluice/protocol';
+import { describeError, SluiceError, type ErrorCode, type FailureLog } from '@sluice/protocol';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { problemOf, problemOfError, type Problem } from './problem.ts';
 import type { Profile } from './profile.ts';
 import { sendProblem } from './send-problem.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What fails for every request is told once, and then how often. */
+    failures: FailureLog;
+  }
+}
 
 const serverErrors: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'payload_too_large',
@@ -18,9 +25,10 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   return sendProblem(reply, problemOfAny(error, request), retryAfter);
 }
 
-/** Logs a defect, of which only kind and places are kept. */
+/** Logs a defect, of which only kind and places are kept, and why nobody can be told who asks. */
 export function problemOfAny(error: unknown, request: FastifyRequest): Problem {
   const known = problemOfError(error);
+  if (known?.code === 'authentication_unavailable') request.server.failures.note(error, 'authenticate');
   if (known !== null && known.code !== 'internal') return known;
   const { code = '', statusCode = 500 } = error as Partial<FastifyError>;
   if (code.startsWith('FST_') && statusCode < 500) return problemOf(serverErrors[code] ?? 'invalid_request');

@@ -11,7 +11,7 @@ export function healthRoutes(app: FastifyInstance, node: ApiNode): void {
   });
 
   app.get('/readyz', { schema: readySchema, config: { access: 'open' } }, async (_request, reply) => {
-    const { mode, isStarted, isDatabaseReachable, isListening, waiting, ...lanes } =
+    const { mode, isStarted, isDatabaseReachable, writesRefused, isListening, waiting, ...lanes } =
       await node.client.status();
     // Lanes that take no writes are told and no reason to send this node's reads elsewhere: all nodes share them.
     const facts = {
@@ -24,6 +24,10 @@ export function healthRoutes(app: FastifyInstance, node: ApiNode): void {
     if (!isStarted || app.isLeaving)
       return sendProblem(reply, problemOf('stopping', 'This node takes no writes now.', facts));
     if (!isDatabaseReachable) return sendProblem(reply, problemOf('database_unavailable', undefined, facts));
+    if (writesRefused !== null) {
+      const reason = `PostgreSQL takes no writes of this node: ${writesRefused}.`;
+      return sendProblem(reply, problemOf('database_unavailable', reason, facts));
+    }
     return reply.type('application/json; charset=utf-8').send(JSON.stringify({ status: 'ready', ...facts }));
   });
 }

@@ -53,6 +53,7 @@ export class FakeClient implements SluiceClient {
     mode: 'coordinated',
     isStarted: true,
     isDatabaseReachable: true,
+    writesRefused: null,
     isListening: true,
     waiting: 0,
     lanesWithoutLeader: [],

@@ -36,6 +36,14 @@ describe('a fault', () => {
     expect(isBatchFault(fault(code), 1)).toBe(false);
   });
 
+  test.each(['25006', '42501', '42P01', '0A000', '28000', '57P03'])(
+    'of the role, the schema or the session is no write’s: %s',
+    (code) => {
+      expect(isBatchFault(fault(code), 8)).toBe(false);
+      expect(isBatchFault(fault(code), 1)).toBe(false);
+    },
+  );
+
   test('of memory may be that of a large batch', () => {
     expect(isBatchFault(fault('53200'), 8)).toBe(true);
     expect(isBatchFault(fault('53200'), 1)).toBe(false);

@@ -38,7 +38,7 @@ export function remedyFor(fault: BatchFault, attempt: number, writes: number, wi
 /** @param writes How many the batch had: with less of them, the server may have memory enough. */
 export function isBatchFault(error: unknown, writes: number): error is BatchFault {
   if (error instanceof ProjectionError) return true;
-  if (!(error instanceof DatabaseError) || error.isConnectionLoss) return false;
+  if (!(error instanceof DatabaseError) || error.isConnectionLoss || error.isUnfit) return false;
   return !error.isServerTrouble || (error.sqlState === '53200' && writes > 1);
 }
 

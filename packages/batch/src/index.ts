@@ -12,7 +12,7 @@ export {
   type RebuildProgress,
   type RebuildReport,
 } from './rebuild-projection.ts';
-export type { BatchReport } from './attempt.ts';
+export { emptyReport, type BatchReport } from './attempt.ts';
 export { describeBatch } from './describe-batch.ts';
 export * from './answer.ts';
 export * from './settle.ts';

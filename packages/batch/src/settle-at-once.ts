@@ -22,7 +22,8 @@ export type NotAtOnce = 'busy' | 'unfit' | 'disagreed';
 
 /**
  * Settles these writes, in order of arrival, or does nothing at all.
- * @throws {DatabaseError} where the connection is lost: what was sent may have been committed or not
+ * @throws {DatabaseError} where the server does no such work, or the connection is lost: unless the error is a refusal,
+ *   what was sent may have been committed or not
  */
 export async function settleAtOnce(
   session: Session,
@@ -56,9 +57,8 @@ export async function settleAtOnce(
     if (error instanceof DatabaseError && error.isConnectionLoss) throw error;
     await session.flight([{ name: 'rollback' }]);
     if (error instanceof DatabaseError && error.isDisagreement) return 'disagreed';
-    if (!(error instanceof DatabaseError) && !isBatchFault(error, writes.length)) throw error;
-    if (isBatchFault(error, writes.length))
-      options.onRetry?.(describeRetry(report, memoryOrigin(writes), writes, error, 1, 'try_again'));
+    if (!isBatchFault(error, writes.length)) throw error;
+    options.onRetry?.(describeRetry(report, memoryOrigin(writes), writes, error, 1, 'try_again'));
     return 'unfit';
   }
   traceBatch(report);

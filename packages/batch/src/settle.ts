@@ -25,6 +25,8 @@ import { traceBatch } from './trace-batch.ts';
 export interface SettleOptions extends Omit<AttemptOptions, 'withSettled' | 'withLocks'> {
   /** Told of each transaction that failed and what is done about it, for a log. @default nobody */
   onRetry?: (retry: BatchRetry) => void;
+  /** Nobody waits for these writes any more: what others stand in the way of is not tried again. @default never */
+  isOver?: (writeIds: readonly string[]) => boolean;
 }
 
 /** Locks that one batch waits for in vain, at most; what is left then comes with the next. */
@@ -35,8 +37,9 @@ type PartOptions = SettleOptions & Pick<AttemptOptions, 'withLocks'>;
 /**
  * Settles what its origin offers, in one transaction where nothing fails.
  * @param only Names the writes that it is about. @default all that the origin finds
+ * @param report Tells what was committed before an error was thrown.
  * @throws {DatabaseError} where the connection is lost: what was sent may have been committed or not; where the server
- *   lacks what it needs for any batch: nothing was committed, and the session lives on
+ *   refuses, or lacks, what it needs for any batch: the part that met it was not committed
  * @throws {DeposedError} where another writer leads the lanes by now
  * @throws {SluiceError} `deployment_disagrees` where the deployment has agreed on other projections
  */
@@ -45,8 +48,8 @@ export async function settleBatch(
   origin: Origin,
   options: SettleOptions,
   only: readonly string[] | null = null,
+  report: BatchReport = emptyReport(),
 ): Promise<BatchReport> {
-  const report = emptyReport();
   const withLocks = options.lockWaitMs !== undefined || options.caution?.isOn === true;
   await settlePart(session, origin, only, { ...options, withLocks }, report);
   traceBatch(report);
@@ -95,7 +98,12 @@ async function settlePart(
       report.errors.push(reducedFault(error).code ?? '');
       withSettled ||= error instanceof DatabaseError && error.isStaleFacts;
       const ids = opened.map((write) => write.writeId);
-      const remedy = remedyFor(error, attempt, ids.length, withLocks);
+      const remedy = remedyFor(
+        error,
+        options.isOver?.(ids) === true ? Infinity : attempt,
+        ids.length,
+        withLocks,
+      );
       options.onRetry?.(describeRetry(report, origin, opened, error, attempt, remedy));
       if (error instanceof DatabaseError && error.isLockWaitOver) {
         options.caution?.note();

@@ -116,6 +116,8 @@ export interface ClientStatus {
   isStarted: boolean;
   /** The database answers. */
   isDatabaseReachable: boolean;
+  /** Why the database takes no writes of this node, to end a sentence; null: it takes them, as far as is known. */
+  writesRefused: string | null;
   /** Hints arrive; false: everything goes by polling. */
   isListening: boolean;
   /** Writes whose outcome this node awaits. */

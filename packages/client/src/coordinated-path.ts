@@ -9,9 +9,11 @@ import {
   createListener,
   type Database,
   type DatabaseClock,
+  type DatabaseError,
   isTransactionPooled,
   type Listener,
   type PoolUsage,
+  readAbility,
   type Row,
 } from '@sluice/store';
 import { Cancellations } from './cancellations.ts';
@@ -57,9 +59,9 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
 
   constructor(options: CoordinatedPathOptions) {
     this.#options = options;
-    const { database, clock, notifications, flushWritesMax, observer } = options;
+    const { database, clock, notifications, flushWritesMax, observer, onError } = options;
     const connection = database.options;
-    const buffer = { connection, clock, notifications, flushWritesMax, observer };
+    const buffer = { connection, clock, notifications, flushWritesMax, observer, onError };
     this.#buffer = new IntakeBuffer({ ...buffer, isDurable: false });
     this.#durableBuffer = new IntakeBuffer({ ...buffer, isDurable: true });
     this.#cancellations = new Cancellations(connection);
@@ -79,6 +81,10 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
     return this.#listener.isListening;
   }
 
+  get trouble(): DatabaseError | null {
+    return this.#buffer.trouble ?? this.#durableBuffer.trouble;
+  }
+
   get pools(): Record<string, PoolUsage> {
     const fastPath = this.#fastPath === null ? {} : { fast_path: this.#fastPath.usage };
     return { cancellations: this.#cancellations.usage, ...fastPath };
@@ -88,8 +94,8 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
     const { database, fastPath } = this.#options;
     // Behind a pooler a session has no settings by which the server would end a frozen node's transaction.
     if (fastPath.writesMax > 0 && !isTransactionPooled(database.options.url)) {
-      const [row] = await database.run('maySettle');
-      if (row?.['may_settle'] === true) this.#fastPath = this.#createFastPath();
+      const { missing } = await readAbility((...query) => database.run(...query), ['settle', 'at_once']);
+      if (missing.length === 0) this.#fastPath = this.#createFastPath();
     }
     await this.#listener.listen(channels.node(ownNode), (payload) => {
       // Null: hints may have been missed, so everything is looked for. Of others' writes nothing is remembered.
@@ -122,6 +128,7 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
           const waiter = this.#waiters.submitterOf(writeId);
           if (waiter === null) continue;
           waiter.isInserted = true;
+          waiter.wasSent = true;
           waiter.lookAt = now;
         }
         this.#lookNow();
@@ -157,6 +164,10 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
     for (const waiter of this.#waiters.all()) void this.#endWait(waiter);
   }
 
+  abandon(): void {
+    for (const { writeId } of this.#waiters.all()) this.#finishUnknown(writeId);
+  }
+
   submit(write: Write, waitMs: number): Promise<Outcome> {
     // The waiter is registered before the insert: an outcome can be hinted before the insert is confirmed.
     return this.#wait(write.writeId, write.lane, write, waitMs, (waiter) => {
@@ -176,7 +187,7 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
     if (waiter === null || waiter.write === null) return;
     const { write } = waiter;
     waiter.isInserted = false;
-    this.#buffer.add(write).then(
+    this.#buffer.add(write, undefined, waiter.wasSent).then(
       () => (waiter.isInserted = true),
       // The buffer rejects with errors only.
       (error: unknown) => this.#waiters.finish(write.writeId, (each) => each.reject(error as Error)),
@@ -205,6 +216,7 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
         lane,
         write,
         isInserted: write === null,
+        wasSent: false,
         lookAt: performance.now() + this.#lookIntervalMs(),
         lookedAt: performance.now(),
         isEnding: false,
@@ -304,9 +316,13 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
       this.#waiters.finish(writeId, (each) => each.resolve(outcome));
     } catch (error) {
       this.#options.onError(error, 'cancel a write');
-      this.#waiters.finish(writeId, (each) =>
-        each.reject(new SluiceError('outcome_unknown', undefined, { detail: { writeId } })),
-      );
+      this.#finishUnknown(writeId);
     }
+  }
+
+  #finishUnknown(writeId: string): void {
+    this.#waiters.finish(writeId, (each) =>
+      each.reject(new SluiceError('outcome_unknown', undefined, { detail: { writeId } })),
+    );
   }
 }

@@ -1,8 +1,25 @@
 /** Puts a client together: reads, keys and identities are the same in every mode, only the path of a write differs. */
 import type { Model } from '@sluice/model';
-import { defaults, SluiceError, type Mode, type Outcome, type Result, type Write } from '@sluice/protocol';
+import {
+  defaults,
+  FailureLog,
+  settleWithin,
+  SluiceError,
+  type Mode,
+  type Outcome,
+  type Result,
+  type Write,
+} from '@sluice/protocol';
 import { assertProjections, fingerprintOf, outcomeOf, traceparentOf, type Projection } from '@sluice/batch';
-import { agree, Database, DatabaseClock, DatabaseError, detectPooler, type Row } from '@sluice/store';
+import {
+  agree,
+  Database,
+  DatabaseClock,
+  DatabaseError,
+  detectPooler,
+  reasonOf,
+  type Row,
+} from '@sluice/store';
 import type {
   ClientStatus,
   DocumentFilter,
@@ -19,13 +36,16 @@ import { BlockedQuota } from './blocked-quota.ts';
 import type { ClientOptions } from './client-options.ts';
 import { createPath } from './create-path.ts';
 import { DocumentReads } from './document-reads.ts';
-import { FailureLog } from './failure-log.ts';
 import { GatheredReads } from './gathered-reads.ts';
 import type { ClientObserver, ClientUsage } from './observer.ts';
 import { assertBody, assertRequest, prepareWrite } from './prepare-write.ts';
+import { Readiness } from './readiness.ts';
 import { endWriteSpan, failWriteSpan, startWriteSpan } from './trace-write.ts';
 import type { WritePath } from './write-path.ts';
 import { WriteReads } from './write-reads.ts';
+
+/** Told to stop, a client waits for its start, for the end of waits behind the drain, and for its paths, at most so long. */
+const stopLimitsMs = { start: 2000, endWaits: 5000, path: 2000 };
 
 export function createClient(options: ClientOptions): SluiceClient {
   return new Client(options);
@@ -37,6 +57,7 @@ class Client implements SluiceClient {
   readonly #clock: DatabaseClock;
   readonly #path: WritePath;
   readonly #mode: Mode;
+  readonly #readiness: Readiness;
   readonly #projections: readonly Projection[];
   /** The fast path needs no promise: the database lets it settle only with the projections that are agreed on. */
   readonly #settlesAll: boolean;
@@ -83,6 +104,12 @@ class Client implements SluiceClient {
     this.#path = createPath(options, this.#database, this.#clock, (error, doing) =>
       this.#failures.note(error, doing),
     );
+    this.#readiness = new Readiness({
+      mode: this.#mode,
+      onOverload: options.onOverload ?? 'refuse',
+      database: this.#database,
+      troubleOf: () => this.#path.trouble,
+    });
     const run = (name: string, values: readonly unknown[]): Promise<Row[]> => this.#run(name, values);
     this.#documentBytesMax = options.documentBytesMax ?? defaults.documentBytesMax;
     this.#documents = new DocumentReads({
@@ -106,6 +133,7 @@ class Client implements SluiceClient {
   start(): Promise<void> {
     return (this.#started ??= (async () => {
       await detectPooler(this.#database.options);
+      await this.#readiness.requireRights();
       await agree(this.#database, {
         lanes: this.#lanes,
         modelHash: this.model.hash,
@@ -116,16 +144,17 @@ class Client implements SluiceClient {
     })());
   }
 
+  /** Bounded, whatever the database does: by `drainMs` and {@link stopLimitsMs}. */
   stop(): Promise<void> {
     return (this.#stopped ??= (async () => {
-      await this.#started?.catch(() => undefined);
+      await settleWithin([this.#started], stopLimitsMs.start);
       if (!(await settleWithin([...this.#underWay], this.#drainMs))) {
         this.#isEnding = true;
         this.#path.endWaits();
-        await Promise.allSettled(this.#underWay);
+        if (!(await settleWithin([...this.#underWay], stopLimitsMs.endWaits))) this.#path.abandon();
       }
       this.#clock.stop();
-      await this.#path.stop();
+      await settleWithin([this.#path.stop()], stopLimitsMs.path);
       await this.#database.close();
     })());
   }
@@ -268,15 +297,15 @@ class Client implements SluiceClient {
   }
 
   async status(): Promise<ClientStatus> {
-    const isDatabaseReachable = await this.#database.run('readSettings').then(
-      () => true,
-      () => false,
-    );
-    const { lanesWithoutLeader, lanesOverloaded } = await this.#path.status();
+    const [trouble, { lanesWithoutLeader, lanesOverloaded }] = await Promise.all([
+      this.#readiness.findTrouble(),
+      this.#path.status(),
+    ]);
     return {
       mode: this.#mode,
       isStarted: this.#started !== null && this.#stopped === null,
-      isDatabaseReachable,
+      isDatabaseReachable: trouble?.sqlState !== null,
+      writesRefused: trouble === null ? null : reasonOf(trouble),
       isListening: this.#path.isListening,
       waiting: this.#path.waiting,
       lanesWithoutLeader,
@@ -298,17 +327,7 @@ class Client implements SluiceClient {
       // Longer than anything that PostgreSQL itself writes out.
       if (error.sqlState === '54000') throw new SluiceError('document_too_large');
       this.#failures.note(error, name);
-      throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1 });
+      throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1, cause: error });
     }
   }
-}
-
-/** False: some are still under way. */
-async function settleWithin(work: readonly Promise<unknown>[], milliseconds: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<boolean>((resolve) => (timer = setTimeout(resolve, milliseconds, false)));
-  const settled = Promise.allSettled(work).then(() => true);
-  const isSettled = await Promise.race([settled, timeout]);
-  clearTimeout(timer);
-  return isSettled;
 }

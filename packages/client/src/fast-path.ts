@@ -5,7 +5,13 @@
  */
 import { settleAtOnce, type BatchReport, type SettleOptions } from '@sluice/batch';
 import type { Write } from '@sluice/protocol';
-import { projectionsDiffer, SessionPool, type ConnectionOptions, type PoolUsage } from '@sluice/store';
+import {
+  DatabaseError,
+  projectionsDiffer,
+  SessionPool,
+  type ConnectionOptions,
+  type PoolUsage,
+} from '@sluice/store';
 import { takeFront } from './take-front.ts';
 
 export interface FastPathOptions {
@@ -101,12 +107,8 @@ export class FastPath {
 
   async #settle(writes: readonly Write[]): Promise<void> {
     const { settle, onSettled, onUnknown, onError } = this.#options;
-    let wasSent = false;
     try {
-      const report = await this.#sessions.use((session) => {
-        wasSent = true;
-        return settleAtOnce(session, writes, settle);
-      });
+      const report = await this.#sessions.use((session) => settleAtOnce(session, writes, settle));
       if (typeof report === 'string') {
         if (report === 'disagreed') this.#tellDisagreement();
         this.#rest(restMs[report]);
@@ -118,8 +120,8 @@ export class FastPath {
     } catch (error) {
       onError(error, 'settle writes at once');
       this.#rest(restMs.busy);
-      if (wasSent) onUnknown(writes);
-      else this.#leave(writes);
+      if (error instanceof DatabaseError && error.isRefusal) this.#leave(writes);
+      else onUnknown(writes);
     }
   }
 

@@ -58,6 +58,11 @@ export class GuardedPath implements WritePath {
     this.#options.bypass?.endWaits();
   }
 
+  abandon(): void {
+    this.#options.path.abandon();
+    this.#options.bypass?.abandon();
+  }
+
   async submit(write: Write, waitMs: number): Promise<Outcome> {
     const { path, bypass } = this.#options;
     try {
@@ -92,6 +97,10 @@ export class GuardedPath implements WritePath {
     return this.#options.path.isListening;
   }
 
+  get trouble(): DatabaseError | null {
+    return this.#options.path.trouble ?? this.#options.bypass?.trouble ?? null;
+  }
+
   get pools(): Record<string, PoolUsage> {
     return { ...this.#options.path.pools, ...this.#options.bypass?.pools };
   }
@@ -105,7 +114,7 @@ export class GuardedPath implements WritePath {
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;
       this.#options.onError(error, 'readAhead');
-      throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1 });
+      throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1, cause: error });
     }
   }
 }

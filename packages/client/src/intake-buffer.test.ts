@@ -34,6 +34,7 @@ describe('the buffer before the intake', () => {
       isDurable,
       notifications: true,
       flushWritesMax: 512,
+      onError: () => undefined,
     });
     onTestFinished(() => buffer.stop());
     return {

@@ -6,12 +6,11 @@
  * after the batch commit, which is synchronous and flushes all earlier WAL; a write that a crash took before that is
  * sent again by whoever waits for it.
  */
-import { setTimeout as pause } from 'node:timers/promises';
 import { SluiceError, type Write } from '@sluice/protocol';
 import {
+  assertAbility,
   DatabaseError,
   noWakeup,
-  reconnectDelayMs,
   Session,
   type ConnectionOptions,
   type DatabaseClock,
@@ -21,6 +20,7 @@ import {
 import type { ClientObserver } from './observer.ts';
 import { takeFront } from './take-front.ts';
 import { traceIntake } from './trace-write.ts';
+import { Trouble } from './trouble.ts';
 
 export interface IntakeBufferOptions {
   connection: ConnectionOptions;
@@ -31,6 +31,7 @@ export interface IntakeBufferOptions {
   notifications: boolean;
   flushWritesMax: number;
   observer?: ClientObserver | undefined;
+  onError: (error: unknown, doing: string) => void;
 }
 
 interface Buffered {
@@ -39,6 +40,8 @@ interface Buffered {
   reject: (error: Error) => void;
   /** It may be in the intake already: the connection broke before that was known. */
   wasSent: boolean;
+  /** Whoever added it has an answer. */
+  isDone: boolean;
   /** When it came, and when to give up, by `performance.now()`. */
   addedAt: number;
   giveUpAt: number;
@@ -50,6 +53,8 @@ export class IntakeBuffer {
   #session: Session | null = null;
   #flushing: Promise<void> | null = null;
   #isStopped = false;
+  readonly #trouble = new Trouble();
+  #endRest: () => void = () => undefined;
   /** Inserts sent, and writes in them. */
   flushes = 0;
   writes = 0;
@@ -60,17 +65,24 @@ export class IntakeBuffer {
 
   /**
    * Resolves when the write is in the intake.
-   * @param waitMs How long to try while the database cannot be reached. @default until it is withdrawn
-   * @throws {SluiceError} `invalid_json` if the body cannot be stored; `stopping`; at the end of the wait
+   * @param waitMs How long to try while the database takes nothing. @default until it is withdrawn
+   * @param wasSent It may be settled already, by a commit of which nothing is known.
+   * @throws {SluiceError} `invalid_json` if the body cannot be stored; `stopping`; `storage_full`; at the end of the wait
    *   `database_unavailable`, or `outcome_unknown` if it may be in the intake
    */
-  add(write: Write, waitMs = Number.POSITIVE_INFINITY): Promise<void> {
+  add(write: Write, waitMs = Number.POSITIVE_INFINITY, wasSent = false): Promise<void> {
     if (this.#isStopped) return Promise.reject(new SluiceError('stopping'));
     return new Promise((resolve, reject) => {
       const addedAt = performance.now();
-      this.#buffered.push({ write, resolve, reject, wasSent: false, addedAt, giveUpAt: addedAt + waitMs });
+      const giveUpAt = addedAt + waitMs;
+      this.#buffered.push({ write, resolve, reject, wasSent, isDone: false, addedAt, giveUpAt });
       this.#flushing ??= this.#flushAll();
     });
+  }
+
+  /** Why the database takes no writes, as far as is known: it is tried again until it does. Null: it takes them. */
+  get trouble(): DatabaseError | null {
+    return this.#trouble.error;
   }
 
   /** Takes a write back that was never sent: nothing was applied, and nothing will be. False: it may be in the intake. */
@@ -86,6 +98,7 @@ export class IntakeBuffer {
   /** Takes no more, and tries no more what it could not send so far. */
   giveUp(): void {
     this.#isStopped = true;
+    this.#endRest();
     for (const { reject, wasSent } of this.#buffered.splice(0)) {
       reject(new SluiceError(wasSent ? 'outcome_unknown' : 'stopping'));
     }
@@ -100,21 +113,34 @@ export class IntakeBuffer {
   async #flushAll(): Promise<void> {
     // Whatever the caller adds in this turn of the event loop goes along.
     await Promise.resolve();
-    for (let failures = 0; this.#buffered.length > 0;) {
-      let session: Session;
+    // Once it has failed it is tried until it goes well, although nothing waits: somebody may wait for that.
+    while (this.#buffered.length > 0 || (this.trouble !== null && !this.#isStopped)) {
       try {
-        session = await this.#open();
-      } catch {
+        const session = await this.#open();
+        if (this.#buffered.length === 0) await assertAbility((...query) => session.run(...query), ['submit']);
+        else await this.#flush(session, takeFront(this.#buffered, this.#options.flushWritesMax));
+        this.#trouble.end();
+      } catch (error) {
+        this.#options.onError(error, 'insert into the intake');
+        this.#trouble.note(error);
+        await this.#session?.close();
         if (this.#isStopped) break;
         // The writes stay buffered, so that whoever stops waiting can take them back.
         this.#giveUpLate();
-        await pause(reconnectDelayMs(failures++));
-        continue;
+        await this.#rest(this.#trouble.restMs);
       }
-      failures = 0;
-      await this.#insert(session, takeFront(this.#buffered, this.#options.flushWritesMax));
     }
     this.#flushing = null;
+  }
+
+  #rest(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#endRest = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   #giveUpLate(): void {
@@ -144,7 +170,28 @@ export class IntakeBuffer {
     return this.#session;
   }
 
-  /** Inserts the writes; on a value that cannot be stored, in halves, until it stands alone. */
+  /** @throws {DatabaseError} if the database takes none now: they wait again */
+  async #flush(session: Session, batch: Buffered[]): Promise<void> {
+    try {
+      await this.#insert(session, batch);
+    } catch (error) {
+      const left = batch.filter(({ isDone }) => !isDone);
+      // That there is no room is said at once, of those that are certain not to be there.
+      const isFull = error instanceof DatabaseError && error.sqlState === '53100';
+      const leaves = ({ wasSent }: Buffered): boolean => this.#isStopped || (isFull && !wasSent);
+      for (const each of left.filter(leaves)) {
+        const code = isFull ? 'storage_full' : 'database_unavailable';
+        rejectAll([each], new SluiceError(each.wasSent ? 'outcome_unknown' : code));
+      }
+      this.#buffered.unshift(...left.filter((each) => !leaves(each)));
+      throw error;
+    }
+  }
+
+  /**
+   * Inserts the writes; on a fault of one of them, in halves, until it stands alone.
+   * @throws {DatabaseError} if it is the fault of none: those that are not done are to be sent again
+   */
   async #insert(
     session: Session,
     batch: Buffered[],
@@ -156,34 +203,32 @@ export class IntakeBuffer {
     try {
       await session.flight(this.#statements(batch, withHint, isAgain));
       this.#observe(batch);
-      for (const { resolve } of batch) resolve();
+      resolveAll(batch);
     } catch (error) {
       if (!(error instanceof DatabaseError)) return rejectAll(batch, error as Error);
-      if (error.isConnectionLoss) {
-        // It may be in the intake or not: the key of the intake and that of the outcome bear a second insert.
-        if (this.#isStopped) return rejectAll(batch, new SluiceError('outcome_unknown'));
-        for (const each of batch) each.wasSent = true;
-        this.#buffered.unshift(...batch);
-        return;
-      }
+      // It may be in the intake or not: the key of the intake and that of the outcome bear a second insert.
+      for (const each of batch) each.wasSent ||= !error.isRefusal;
       // One of them is in the intake already: an insert that was thought lost.
       if (error.sqlState === '23505' && !isAgain) return this.#insert(session, batch, withHint, true);
+      if (error.sqlState === '23505' && batch.length === 1) return resolveAll(batch);
       if (withHint && error.sqlState === '54000' && error.statement === 'insertIntake') {
         // Either the notification queue is full or a value is too large: without the hint it is only the latter.
         return this.#insert(session, batch, false, isAgain);
       }
-      const isAlone = batch.length === 1;
-      if (isAlone && error.isUnstorableValue) {
-        return rejectAll(batch, new SluiceError('invalid_json', undefined, { detail: { path: '$' } }));
-      }
-      if (isAlone || !error.isUnstorableValue) {
-        const code = error.sqlState === '53100' ? 'storage_full' : 'database_unavailable';
-        return rejectAll(batch, new SluiceError(code, `The intake takes no writes: ${error.message}`));
-      }
+      if (error.isConnectionLoss || error.isUnfit || error.isServerTrouble || error.isTransient) throw error;
+      if (batch.length === 1) return this.#refuse(batch, error);
       const middle = Math.ceil(batch.length / 2);
       await this.#insert(session, batch.slice(0, middle), withHint, isAgain);
       await this.#insert(session, batch.slice(middle), withHint, isAgain);
     }
+  }
+
+  #refuse(alone: readonly Buffered[], error: DatabaseError): void {
+    if (error.isUnstorableValue)
+      return rejectAll(alone, new SluiceError('invalid_json', undefined, { detail: { path: '$' } }));
+    this.#options.onError(error, 'insert into the intake');
+    const code = alone[0]?.wasSent === true ? 'outcome_unknown' : 'database_unavailable';
+    rejectAll(alone, new SluiceError(code, undefined, { cause: error }));
   }
 
   #observe(batch: readonly Buffered[]): void {
@@ -233,6 +278,16 @@ export class IntakeBuffer {
   }
 }
 
+function resolveAll(batch: readonly Buffered[]): void {
+  for (const each of batch) {
+    each.isDone = true;
+    each.resolve();
+  }
+}
+
 function rejectAll(batch: readonly Buffered[], error: Error): void {
-  for (const { reject } of batch) reject(error);
+  for (const each of batch) {
+    each.isDone = true;
+    each.reject(error);
+  }
 }

@@ -3,10 +3,11 @@
  * one write a batch over many sessions; local takes all that gathered while its few sessions were busy.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { SluiceError, type Outcome, type Write } from '@sluice/protocol';
+import { SluiceError, type ErrorCode, type Outcome, type Write } from '@sluice/protocol';
 import {
   cancelWrite,
   Caution,
+  emptyReport,
   memoryOrigin,
   outcomeOf,
   settleBatch,
@@ -15,6 +16,7 @@ import {
   type SettleOptions,
 } from '@sluice/batch';
 import {
+  assertAbility,
   DatabaseError,
   type Database,
   type DatabaseClock,
@@ -25,6 +27,7 @@ import {
 import { ContendedDocuments } from './contended-documents.ts';
 import { behindAll } from './prepare-write.ts';
 import { takeFront } from './take-front.ts';
+import { Trouble } from './trouble.ts';
 import type { LanesStatus, WritePath } from './write-path.ts';
 
 export interface MemoryPathOptions {
@@ -45,7 +48,8 @@ interface Waiter {
   resolve: (outcome: Outcome) => void;
   reject: (error: Error) => void;
   isUnderWay: boolean;
-  wasUnderWay: boolean;
+  /** A commit may have applied it, of which nothing is known. */
+  mayBeApplied: boolean;
   /** The wait is over: answered as soon as it is certain that no batch applies it. */
   isLate: boolean;
   deadline: NodeJS.Timeout;
@@ -53,6 +57,19 @@ interface Waiter {
   lockTries: number;
 }
 
+/**
+ * Whoever stands in the way of a write is waited for no longer than by a leader, and a node that is frozen keeps its locks no
+ * longer. What meets a limit is tried again as in a leader's batch, and then answered: nothing was applied.
+ */
+const sessionSettings = {
+  plan_cache_mode: 'force_generic_plan',
+  lock_timeout: '1s',
+  statement_timeout: '10s',
+  idle_in_transaction_session_timeout: '2s',
+  transaction_timeout: '20s',
+};
+/** Above the longest of them. */
+const answerTimeoutMs = 22_000;
 /** How long a write rests at first that needs a row which another transaction has locked: batches hold one for milliseconds. */
 const lockedRestMs = 5;
 /** How long it waits then for locks that cannot be looked for. */
@@ -67,17 +84,24 @@ export class MemoryPath implements WritePath {
   readonly #resting = new Set<Waiter>();
   #batches = new Set<Promise<void>>();
   #restTimer: NodeJS.Timeout | null = null;
+  readonly #trouble = new Trouble();
   readonly #isEnding = new AbortController();
   readonly #caution = new Caution();
   readonly #contended = new ContendedDocuments<Waiter>();
 
   constructor(options: MemoryPathOptions) {
     this.#options = options;
+    const connection = options.database.options;
     this.#sessions = new SessionPool({
-      ...options.database.options,
+      answerTimeoutMs,
+      ...connection,
       sessionsMax: options.sessionsMax,
-      settings: { plan_cache_mode: 'force_generic_plan', lock_timeout: '1s' },
+      settings: { ...connection.settings, ...sessionSettings },
     });
+  }
+
+  get trouble(): DatabaseError | null {
+    return this.#trouble.error;
   }
 
   get waiting(): number {
@@ -94,6 +118,8 @@ export class MemoryPath implements WritePath {
     this.#restTimer = setInterval(() => {
       this.#queue.push(...this.#resting);
       this.#resting.clear();
+      // Nobody would find out otherwise that it is over.
+      if (this.trouble !== null && this.#queue.length === 0 && this.#batches.size === 0) this.#probe();
       this.#work();
     }, this.#options.pollIntervalMs);
     return Promise.resolve();
@@ -121,6 +147,15 @@ export class MemoryPath implements WritePath {
     this.#isEnding.abort();
   }
 
+  abandon(): void {
+    for (const waiter of this.#waiters.values()) {
+      const { writeId } = waiter.write;
+      const isUnknown = waiter.isUnderWay || waiter.mayBeApplied;
+      const code = isUnknown ? 'outcome_unknown' : 'database_unavailable';
+      this.#reject(waiter, new SluiceError(code, undefined, { detail: { writeId } }));
+    }
+  }
+
   submit(write: Write, waitMs: number): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       const deadline = setTimeout(() => this.#endWait(waiter), waitMs);
@@ -129,7 +164,7 @@ export class MemoryPath implements WritePath {
         resolve,
         reject,
         isUnderWay: false,
-        wasUnderWay: false,
+        mayBeApplied: false,
         isLate: false,
         deadline,
         lockTries: 0,
@@ -150,7 +185,10 @@ export class MemoryPath implements WritePath {
   async join(writeId: string, _lane: number, waitMs: number): Promise<Outcome> {
     const deadline = performance.now() + waitMs;
     do {
-      const [row] = await this.#options.database.run('readOutcomes', [[writeId]]).catch(() => []);
+      const [row] = await this.#options.database.run('readOutcomes', [[writeId]]).catch((error: unknown) => {
+        this.#options.onError(error, 'read outcomes');
+        return [];
+      });
       if (row !== undefined) return outcomeOf(row);
       await pause(this.#options.pollIntervalMs);
     } while (performance.now() < deadline && !this.#isEnding.signal.aborted);
@@ -172,27 +210,54 @@ export class MemoryPath implements WritePath {
   }
 
   #begin(): void {
-    while (this.#queue.length > 0 && this.#batches.size < this.#options.sessionsMax) {
-      const taken = takeFront(this.#queue, this.#options.batchWritesMax);
+    const { batchWritesMax, sessionsMax } = this.#options;
+    while (
+      this.#queue.length > 0 &&
+      // What the server refuses to one it refuses to all: until one goes well, one is tried at a time.
+      this.#batches.size < (this.trouble === null ? sessionsMax : 1) &&
+      this.#trouble.restMs === 0
+    ) {
+      const taken = takeFront(this.#queue, batchWritesMax);
       const batch = taken.filter((waiter) => this.#contended.admits(waiter));
       if (batch.length === 0) continue;
-      for (const waiter of batch) waiter.isUnderWay = waiter.wasUnderWay = true;
-      const settled = this.#settle(batch).finally(() => {
-        this.#batches.delete(settled);
-        this.#work();
-      });
-      this.#batches.add(settled);
+      for (const waiter of batch) waiter.isUnderWay = true;
+      this.#follow(this.#settle(batch));
     }
+  }
+
+  #follow(work: Promise<void>): void {
+    const settled = work.finally(() => {
+      this.#batches.delete(settled);
+      this.#work();
+    });
+    this.#batches.add(settled);
+  }
+
+  /** Whether the server does such work again. */
+  #probe(): void {
+    if (this.#trouble.restMs > 0) return;
+    const work = this.#sessions.use((session) =>
+      assertAbility((...query) => session.run(...query), ['settle']),
+    );
+    this.#follow(
+      work.then(
+        () => this.#trouble.end(),
+        (error: unknown) => this.#trouble.note(error),
+      ),
+    );
   }
 
   async #settle(batch: readonly Waiter[]): Promise<void> {
     let held = new Set<string>();
+    const report = emptyReport();
     let locked = new Set<string>();
     try {
       await this.#sessions.use(async (session) => {
         expireDeadlines(batch, this.#options.clock.now());
         const origin = memoryOrigin(batch.map(({ write }) => write));
-        const report = await settleBatch(session, origin, this.#settleOptions(batch));
+        const isOver = (ids: readonly string[]): boolean =>
+          ids.every((id) => this.#waiters.get(id)?.isLate === true);
+        await settleBatch(session, origin, { ...this.#settleOptions(batch), isOver }, null, report);
         held = new Set(report.held.map((write) => write.writeId));
         locked = new Set(report.blocked.filter(waitsForLock).map(({ write }) => write.writeId));
         this.#take(report);
@@ -200,10 +265,15 @@ export class MemoryPath implements WritePath {
         this.#options.onBatch(report);
         await this.#readElsewhere(session, batch, held);
       });
+      this.#trouble.end();
     } catch (error) {
+      this.#options.onError(error, 'settle a batch');
+      // Parts of it may have been committed before.
+      this.#take(report);
       if (error instanceof DatabaseError) {
         // The commit may have happened or not: the outcomes tell, and bear a second try.
-        this.#options.onError(error, 'settle a batch');
+        for (const waiter of batch) waiter.mayBeApplied ||= !error.isRefusal;
+        this.#trouble.note(error);
       } else {
         const refusal =
           error instanceof SluiceError ? error : new SluiceError('internal', undefined, { cause: error });
@@ -261,9 +331,14 @@ export class MemoryPath implements WritePath {
     for (const { write, outcome } of report.outcomes) this.#resolve(write.writeId, outcome);
     for (const { write, error } of report.failed) {
       const waiter = this.#waiters.get(write.writeId);
-      const code = error instanceof DatabaseError && error.isUnstorableValue ? 'invalid_json' : 'internal';
-      if (waiter !== undefined)
-        this.#reject(waiter, new SluiceError(code, undefined, { detail: { path: '$' } }));
+      if (waiter === undefined) continue;
+      const isUnstorable = error instanceof DatabaseError && error.isUnstorableValue;
+      if (!isUnstorable) this.#options.onError(error, 'settle a write alone');
+      const detail = { path: '$' };
+      this.#reject(
+        waiter,
+        new SluiceError(isUnstorable ? 'invalid_json' : 'internal', undefined, { detail, cause: error }),
+      );
     }
   }
 
@@ -290,15 +365,28 @@ export class MemoryPath implements WritePath {
    */
   async #decideLate(waiter: Waiter): Promise<void> {
     const { write } = waiter;
+    const { trouble } = this;
+    if (trouble !== null && !waiter.mayBeApplied) return this.#rejectUnapplied(waiter, trouble);
     try {
       const outcome = await this.#sessions.use((session) => cancelWrite(session, write));
       this.#resolve(write.writeId, outcome);
     } catch (error) {
       this.#options.onError(error, 'cancel a write');
-      // What no batch has ever held cannot have been applied.
-      const code = waiter.wasUnderWay ? 'outcome_unknown' : 'database_unavailable';
-      this.#reject(waiter, new SluiceError(code, undefined, { detail: { writeId: write.writeId } }));
+      if (!waiter.mayBeApplied) return this.#rejectUnapplied(waiter, error as Error);
+      const { writeId } = write;
+      this.#reject(
+        waiter,
+        new SluiceError('outcome_unknown', undefined, { detail: { writeId }, cause: error }),
+      );
     }
+  }
+
+  /** No commit that could have applied it is without its answer. */
+  #rejectUnapplied(waiter: Waiter, cause: Error): void {
+    let code: ErrorCode = 'database_unavailable';
+    if (cause instanceof DatabaseError && cause.isTransient) code = 'cancelled';
+    if (cause instanceof DatabaseError && cause.sqlState === '53100') code = 'storage_full';
+    this.#reject(waiter, new SluiceError(code, undefined, { retryAfterSeconds: 1, cause }));
   }
 
   #resolve(writeId: string, outcome: Outcome): void {

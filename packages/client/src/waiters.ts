@@ -8,6 +8,8 @@ export interface Waiter {
   write: Write | null;
   /** The insert is confirmed: from now on, absence means that a crash took it. */
   isInserted: boolean;
+  /** A commit of this node may settle it yet, although nobody finds it. */
+  wasSent: boolean;
   /** When to look for it without a hint. */
   lookAt: number;
   lookedAt: number;

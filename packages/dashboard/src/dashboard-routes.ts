@@ -27,7 +27,8 @@ export interface DashboardOptions {
 export function dashboardRoutes(options: DashboardOptions): Routes {
   const { database, isReadOnly } = options;
   return async (app) => {
-    const feed = new LiveFeed(database, options);
+    const onError = (error: unknown): void => app.failures.note(error, 'read for the page');
+    const feed = new LiveFeed(database, { ...options, onError });
     // A page that looks on would keep the server from closing.
     app.addHook('preClose', async () => feed.close());
     app.setErrorHandler((error, request, reply) => answerError(explainTrouble(error), request, reply));

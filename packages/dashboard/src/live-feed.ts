@@ -28,6 +28,7 @@ export interface LiveState {
 
 export interface LiveFeedOptions {
   intervalMs?: number;
+  onError?: (error: unknown) => void;
 }
 
 const restFactor = 9;
@@ -43,6 +44,7 @@ const plotsMs = 300;
 export class LiveFeed {
   readonly #database: Database;
   readonly #intervalMs: number;
+  readonly #onError: LiveFeedOptions['onError'];
   #state: LiveState = {
     lanes: new Map(),
     minutes: new Map(),
@@ -58,7 +60,8 @@ export class LiveFeed {
   /** When each minute was last read. */
   readonly #minutesRead = new Map<string, number>();
 
-  constructor(database: Database, { intervalMs = 1_000 }: LiveFeedOptions = {}) {
+  constructor(database: Database, { intervalMs = 1_000, onError }: LiveFeedOptions = {}) {
+    this.#onError = onError;
     this.#database = database;
     this.#intervalMs = intervalMs;
   }
@@ -92,6 +95,7 @@ export class LiveFeed {
       try {
         await this.#read();
       } catch (error) {
+        this.#onError?.(error);
         this.#publish({ failure: sentenceOf(error) });
       }
       const took = performance.now() - started;

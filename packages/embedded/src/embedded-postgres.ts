@@ -144,6 +144,9 @@ async function becomesReady(
   return false;
 }
 
+/** A shutdown in order takes as long as its checkpoint. */
+const stopTimeoutMs = 5000;
+
 function embeddedPostgres(
   child: ChildProcess,
   exited: Promise<void>,
@@ -164,7 +167,10 @@ function embeddedPostgres(
     async stop() {
       child.ref();
       interrupt();
+      // One that is stuck recovers at its next start, as after a crash.
+      const timer = setTimeout(() => child.kill('SIGQUIT'), stopTimeoutMs);
       await exited;
+      clearTimeout(timer);
     },
     kill(signal) {
       child.kill(signal);

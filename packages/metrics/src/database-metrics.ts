@@ -67,6 +67,15 @@ export function databaseMetrics(registry: Registry, read: () => Promise<Database
     g.set(r.deadLetters),
   );
   gauge('sluice_unled_lanes', 'Lanes that nobody leads', [], (g, r) => g.set(r.unledLanes));
+  gauge(
+    'sluice_lane_locked_by_stranger_seconds',
+    'Lanes whose lock another program holds, which nobody can lead: by whom, and for how long at most',
+    ['lane', 'pid', 'application', 'role'],
+    (g, r) => {
+      for (const { lane, pid, application, role, seconds } of r.laneStrangers)
+        g.set({ lane, pid: pid ?? '', application, role }, seconds);
+    },
+  );
   gauge('sluice_paused_lanes', 'Lanes that an operator has paused', [], (g, r) => g.set(r.pausedLanes));
   gauge('sluice_retrying_lanes', 'Lanes whose leader tries a batch again after an error', [], (g, r) =>
     g.set(r.retryingLanes),

@@ -15,6 +15,8 @@ export interface DatabaseReading {
   /** Terms by lane. */
   terms: Record<string, number>;
   unledLanes: number;
+  /** Sessions of other programs that hold the lock of a lane. */
+  laneStrangers: { lane: number; pid: number | null; application: string; role: string; seconds: number }[];
   pausedLanes: number;
   /** Lanes whose leader tries a batch again. */
   retryingLanes: number;
@@ -64,7 +66,6 @@ export class DatabaseReader {
   }
 
   async close(): Promise<void> {
-    await this.#reading;
     await this.#database.close();
   }
 }
@@ -79,6 +80,7 @@ function readingOf(row: Row): DatabaseReading {
     deadLetters: row['dead_letters'] as number,
     terms: row['terms'] as Record<string, number>,
     unledLanes: row['unled_lanes'] as number,
+    laneStrangers: row['lane_strangers'] as DatabaseReading['laneStrangers'],
     pausedLanes: row['paused_lanes'] as number,
     retryingLanes: row['retrying_lanes'] as number,
     sessions: row['sessions'] as Record<string, number>,

@@ -10,7 +10,7 @@ export interface MetricsServer {
 
 export async function serveMetrics(
   metrics: Metrics,
-  { host, port }: { host: string; port: number },
+  { host, port, onError }: { host: string; port: number; onError?: (error: unknown) => void },
 ): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     const [path] = (request.url ?? '').split('?');
@@ -22,7 +22,10 @@ export async function serveMetrics(
     else if (path === '/metrics') {
       metrics.text().then(
         (text) => response.writeHead(200, { 'Content-Type': metrics.contentType }).end(text),
-        () => response.writeHead(500).end(),
+        (error: unknown) => {
+          onError?.(error);
+          response.writeHead(500).end();
+        },
       );
     } else response.writeHead(404).end();
   });

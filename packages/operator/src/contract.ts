@@ -4,6 +4,7 @@
  * write awaits are, but only where a model is given to name them.
  */
 import type { Operation, Outcome, Reason, Standing, WriterState } from '@sluice/protocol';
+import type { LockHolder as LaneLockHolder } from '@sluice/store';
 
 /** Who leads a lane, and what keeps its ready writes waiting. */
 export interface Leadership {
@@ -21,6 +22,8 @@ export interface Leadership {
   pausedAt: string | null;
   pausedBy: string | null;
   retry: { error: string | null; attempt: number; since: string; nextAt: string } | null;
+  /** Another program holds the lane's lock: no writer can lead it until that is over. */
+  lockedBy: LaneLockHolder | null;
   /** Its leader died, perhaps of a write: since then what is ready is tried apart. */
   suspectSince: string | null;
 }

@@ -47,6 +47,7 @@ const lane: LaneStatus = {
   pausedAt: null,
   pausedBy: null,
   retry: null,
+  lockedBy: null,
   suspectSince: null,
   ready: 0,
   blocked: 0,

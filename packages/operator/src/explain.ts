@@ -1,5 +1,6 @@
 /** Reasons as sentences: the same words wherever an operator looks. */
 import { reasons, standings } from '@sluice/protocol';
+import { holderText } from '@sluice/store';
 import type { Awaited, Leadership, StuckWrite } from './contract.ts';
 
 /** Why a write is not settled, to end the sentence "It …". */
@@ -54,6 +55,7 @@ export function explainLane(lane: Leadership): string {
   const led = lane.isLed
     ? `is led by ${who ?? 'an unknown writer'} since ${lane.ledSince ?? '?'}, term ${lane.term}`
     : `has no leader since ${lane.leaderlessSince ?? '?'}; ${who === null ? 'none is known' : `the last was ${who}`}`;
+  const locked = lane.lockedBy === null ? '' : `; its lock is held by ${holderText(lane.lockedBy)}`;
   const paused = lane.pausedAt === null ? '' : `; paused by ${lane.pausedBy} since ${lane.pausedAt}`;
   const { retry } = lane;
   const tries =
@@ -64,5 +66,5 @@ export function explainLane(lane: Leadership): string {
     lane.suspectSince === null
       ? ''
       : `; its leader died at ${lane.suspectSince} or before, so its writes are tried apart`;
-  return led + paused + tries + suspect;
+  return led + locked + paused + tries + suspect;
 }

@@ -55,6 +55,15 @@ function leadershipOf(row: Row): Leadership {
             since: row['retry_since'] as string,
             nextAt: row['retry_next_at'] as string,
           },
+    lockedBy:
+      row['is_locked_by_stranger'] === true
+        ? {
+            pid: row['stranger_pid'] as number | null,
+            application: row['stranger_application'] as string,
+            role: row['stranger_role'] as string,
+            since: row['stranger_since'] as string | null,
+          }
+        : null,
     suspectSince: row['suspect_since'] as string | null,
   };
 }

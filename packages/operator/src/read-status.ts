@@ -1,5 +1,5 @@
 /** The state of a deployment on one screen, and what of it wants somebody's attention. It asks the database alone. */
-import { schemaVersion, type Database } from '@sluice/store';
+import { holderText, schemaVersion, type Database } from '@sluice/store';
 import type { LaneStatus, Status, StuckCounts } from './contract.ts';
 import { listLanes } from './list-lanes.ts';
 import { countStuck, rounded } from './list-stuck.ts';
@@ -64,6 +64,7 @@ function problemsOf(status: Omit<Status, 'isHealthy' | 'problems'>, hasHadWriter
       lanes.filter(({ isLed }) => !isLed),
       'without a leader',
     );
+  for (const [holder, locked] of lockedLanes(lanes)) tell(locked, `locked by ${holder}`);
   tell(
     lanes.filter(({ pausedAt }) => pausedAt !== null),
     'paused',
@@ -76,6 +77,17 @@ function problemsOf(status: Omit<Status, 'isHealthy' | 'problems'>, hasHadWriter
       `${late} ${late === 1 ? 'write waits' : 'writes wait'} for longer than ${olderThanSeconds} s`,
     );
   return problems;
+}
+
+/** Lanes whose locks other programs hold, by who does. */
+export function lockedLanes(lanes: readonly LaneStatus[]): Map<string, LaneStatus[]> {
+  const locked = new Map<string, LaneStatus[]>();
+  for (const lane of lanes) {
+    if (lane.lockedBy === null) continue;
+    const holder = holderText(lane.lockedBy);
+    locked.set(holder, [...(locked.get(holder) ?? []), lane]);
+  }
+  return locked;
 }
 
 function isTriedAgain({ retry, suspectSince }: LaneStatus): boolean {

@@ -85,6 +85,7 @@ export async function connectClient(
     const url = hosts.current;
     const socket = new Socket();
     const client = new pg.Client({ ...clientConfig(options), ...prepare(socket), stream: () => socket });
+    urlOfClient.set(client, url);
     client.on('error', () => undefined);
     guardAnswers(connectionOf(client), options.answerBytesMax);
     try {
@@ -125,16 +126,24 @@ function connectionOf(client: pg.Client): GuardedConnection {
   return (client as unknown as { connection: GuardedConnection }).connection;
 }
 
-/** To which server each client of a pool belongs. */
+/** To which server each client belongs. */
 const urlOfClient = new WeakMap<pg.ClientBase, string>();
 
+/** The server of this client takes no writes: where there is a choice, the next connection goes to another. */
+export function leaveServerOf(client: pg.ClientBase, url: string): void {
+  hostsOf(url).leave(urlOfClient.get(client) ?? '');
+}
+
 /** Of a pool: each client goes to the server that is current when it is made. */
-function pooledClient(options: ConnectionOptions): typeof pg.Client {
+function pooledClient(options: ConnectionOptions, sockets: Set<Socket>): typeof pg.Client {
   const hosts = hostsOf(options.url);
   return class extends pg.Client {
     constructor(config?: string | pg.ClientConfig) {
       const url = hosts.current;
-      super({ ...(config as pg.ClientConfig), ...addressOf(url) });
+      const socket = new Socket();
+      super({ ...(config as pg.ClientConfig), ...addressOf(url), stream: () => socket });
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
       urlOfClient.set(this, url);
       guardAnswers(connectionOf(this), options.answerBytesMax);
       // One that breaks while it is lent out is told by its statement; without a listener it would end the process.
@@ -148,18 +157,19 @@ function pooledClient(options: ConnectionOptions): typeof pg.Client {
   };
 }
 
-/** The same for a pool of connections. */
+/** The same for a pool of connections, which are in `sockets` while they are open. */
 export function poolConfig(
   options: ConnectionOptions,
   connectionsMax: number,
   isPipelined: boolean,
+  sockets: Set<Socket>,
 ): pg.PoolConfig {
   const hosts = hostsOf(options.url);
   // Here rather than at the first connection, which would be taken for a failure of the network.
   assertUrl(options.url);
   return {
     ...ownConfig(options),
-    Client: pooledClient(options),
+    Client: pooledClient(options, sockets),
     // Whoever waits for a connection of a pool hears soon that there is none.
     connectionTimeoutMillis: options.connectTimeoutMs ?? 2000,
     max: connectionsMax,
@@ -172,7 +182,7 @@ export function poolConfig(
       try {
         await assertTakesWrites(client, hosts);
       } catch (error) {
-        hosts.leave(urlOfClient.get(client) ?? '');
+        leaveServerOf(client, options.url);
         throw error;
       }
       if (!isTransactionPooled(options.url)) await applySettings(client, options);

@@ -29,18 +29,39 @@ export class DatabaseError extends Error {
     this.statement = parts.statement ?? null;
   }
 
-  /** The connection is gone, or the server refuses to serve it: nothing is known of the statement's fate. */
+  /** The session is of no use any more: its connection is gone, or the server does no work for it that writes. */
   get isConnectionLoss(): boolean {
     const state = this.sqlState;
     return (
       state === null ||
       state.startsWith('08') ||
+      state.startsWith('28') ||
       state.startsWith('57P') ||
+      state === '3D000' ||
       // A server that takes no writes any more is not the one that was looked for.
       state === '25006' ||
       state === '25P03' ||
       state === '25P04'
     );
+  }
+
+  /**
+   * A statement of ours is not fit for this role, this schema or this session: a right is missing, a table is another
+   * than it was, a prepared statement is lost. Our statements are static, so this is never the fault of a write.
+   */
+  get isUnfit(): boolean {
+    const state = this.sqlState;
+    return state !== null && (state.startsWith('42') || unfitStates.has(state));
+  }
+
+  /**
+   * The server answered with an error, or the connection was never made: what was sent has no effect and will have none.
+   * False: the connection broke, or the session was ended from outside, perhaps behind a COMMIT.
+   */
+  get isRefusal(): boolean {
+    if (this.statement === 'connect') return true;
+    const state = this.sqlState;
+    return state !== null && !state.startsWith('08') && !endedFromOutside.has(state);
   }
 
   /**
@@ -92,6 +113,10 @@ export class DatabaseError extends Error {
 const transientStates = new Set(['40P01', '40001', '55P03', '57014']);
 /** Insufficient resources, disk full, out of memory, too many connections, a configured limit. */
 const troubleStates = new Set(['53000', '53100', '53200', '53300', '53400']);
+/** A plan whose result has changed, a prepared statement that is gone, a schema that is gone. */
+const unfitStates = new Set(['0A000', '26000', '3F000']);
+/** Ended by an administrator, by the crash of another process, with its database. */
+const endedFromOutside = new Set(['57P01', '57P02', '57P04']);
 /** Foreign key, unique. */
 const staleStates = new Set(['23503', '23505', '23001']);
 
@@ -117,6 +142,11 @@ export function reduceError(error: unknown, statement: string | null = null): Er
   if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
     return error;
   return connectionLoss('connection failed', statement);
+}
+
+/** The server only reads: a standby, or `default_transaction_read_only`. */
+export function takesNoWrites(error: unknown): boolean {
+  return error instanceof DatabaseError && error.sqlState === '25006';
 }
 
 /** Where it was tried; of several addresses of one name, the first. */

@@ -39,6 +39,7 @@ export class Database {
     return this.#sessions.usage;
   }
 
+  /** Statements that are under way have a second to end. Tolerates being called twice. */
   close(): Promise<void> {
     return this.#sessions.close();
   }

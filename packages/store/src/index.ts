@@ -1,9 +1,11 @@
+export * from './ability.ts';
 export * from './agreement.ts';
 export { assertUrl } from './connection-url.ts';
 export * from './database.ts';
 export { clockIntervalMs, DatabaseClock } from './database-clock.ts';
 export * from './database-error.ts';
 export * from './listener.ts';
+export { holderOf, holderText, type LockHolder, type LockWaitOptions } from './lock-wait.ts';
 export * from './migrate.ts';
 export * from './names.ts';
 export type { PoolUsage } from './pool-usage.ts';

@@ -92,6 +92,8 @@ export function notifyListener(options: ListenerOptions): Listener {
   let isConnected = false;
   let isEchoMissing = false;
   let isEchoAwaited = false;
+  /** LISTENs in a row that the server refused. */
+  let refusals = 0;
   let isEchoUnderWay = false;
   /** Anything, since the last look. */
   let hasHeard = false;
@@ -159,10 +161,12 @@ export function notifyListener(options: ListenerOptions): Listener {
   subscriber.events.on('reconnect', () => {
     isConnected = false;
   });
-  subscriber.events.on('error', () => {
+  subscriber.events.on('error', (error: Error & { severity?: unknown }) => {
     isConnected = false;
-    // A new connection did not take a LISTEN, and pg-listen leaves it at that: from the start, with another connection.
-    destroySockets();
+    // A new connection did not take a LISTEN, and pg-listen leaves it at that: from the start, with another connection. A
+    // standby takes none, and says so: it is asked seldom.
+    if (error.severity === undefined) destroySockets();
+    else setTimeout(destroySockets, reconnectDelayMs(refusals++)).unref();
   });
   let connecting: Promise<void> | null = null;
   let echoTimer: NodeJS.Timeout | null = null;
@@ -201,6 +205,7 @@ export function notifyListener(options: ListenerOptions): Listener {
   subscriber.events.on('notification', () => {
     hasHeard = true;
     isEchoAwaited = false;
+    refusals = 0;
     if (!isEchoMissing) return;
     isEchoMissing = false;
     everyone();

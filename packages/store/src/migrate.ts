@@ -8,9 +8,10 @@ import { SluiceError } from '@sluice/protocol';
 import type pg from 'pg';
 import { connectClient } from './connection.ts';
 import { reduceError } from './database-error.ts';
+import { lockLimit, waitAloud, type LockWaitOptions } from './lock-wait.ts';
 import { lockKeys } from './names.ts';
 import { sqlFolder } from './queries.ts';
-import { beginWithSettings } from './session-settings.ts';
+import { beginWithSettings, type SessionSettings } from './session-settings.ts';
 
 export interface Migration {
   version: number;
@@ -26,7 +27,7 @@ export interface MigrateResult {
   version: number;
 }
 
-export interface MigrateOptions {
+export interface MigrateOptions extends LockWaitOptions {
   url: string;
   /** Only say what would run. @default false */
   dryRun?: boolean;
@@ -49,7 +50,8 @@ export const schemaVersion: number = readMigrations().at(-1)?.version ?? 0;
 
 /**
  * Brings the database to {@link schemaVersion}. Harmless to repeat.
- * @throws {SluiceError} `deployment_disagrees` if a migration that ran before has been changed, or is newer than this code
+ * @throws {SluiceError} `deployment_disagrees` if a migration that ran before has been changed, or is newer than this code;
+ *   `database_unavailable` if a lock was not given back within `waitMs`
  */
 export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   // Patient: it may wait for another's migration, and its own may take as long as the tables are large.
@@ -58,37 +60,48 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
     throw reduceError(error, 'migrate');
   });
   try {
-    await beginWithSettings(client, connection);
-    await assertEncoding(client);
-    // A transaction lock: given back by whatever ends the session.
-    await client.query('select pg_advisory_xact_lock($1, 0)', [lockKeys.migration]);
-    await client.query(
-      `create schema if not exists sluice;
-       create table if not exists sluice.migration (
-         version integer not null, name text not null, checksum text not null,
-         applied_at timestamptz not null default clock_timestamp(),
-         constraint migration_pkey primary key (version))`,
+    const waiting = { ...connection, settings: { ...settings, ...lockLimit(options) } };
+    return await waitAloud(client, options.url, 'migrate', options, () =>
+      runPending(client, waiting, options.dryRun === true),
     );
-    const { rows: ran } = await client.query<{ version: number; name: string; checksum: string }>(
-      'select version, name, checksum from sluice.migration order by version',
-    );
-    const pending = comparePending(ran);
-    for (const migration of pending) {
-      if (options.dryRun === true) continue;
-      await client.query(migration.text);
-      await client.query('insert into sluice.migration (version, name, checksum) values ($1, $2, $3)', [
-        migration.version,
-        migration.name,
-        migration.checksum,
-      ]);
-    }
-    await client.query(options.dryRun === true ? 'rollback' : 'commit');
-    return { applied: pending.map((migration) => migration.name), version: schemaVersion };
   } catch (error) {
     throw reduceError(error, 'migrate');
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+async function runPending(
+  client: pg.Client,
+  connection: SessionSettings,
+  dryRun: boolean,
+): Promise<MigrateResult> {
+  await beginWithSettings(client, connection);
+  await assertEncoding(client);
+  // A transaction lock: given back by whatever ends the session.
+  await client.query('select pg_advisory_xact_lock($1, 0)', [lockKeys.migration]);
+  await client.query(
+    `create schema if not exists sluice;
+     create table if not exists sluice.migration (
+       version integer not null, name text not null, checksum text not null,
+       applied_at timestamptz not null default clock_timestamp(),
+       constraint migration_pkey primary key (version))`,
+  );
+  const { rows: ran } = await client.query<{ version: number; name: string; checksum: string }>(
+    'select version, name, checksum from sluice.migration order by version',
+  );
+  const pending = comparePending(ran);
+  for (const migration of pending) {
+    if (dryRun) continue;
+    await client.query(migration.text);
+    await client.query('insert into sluice.migration (version, name, checksum) values ($1, $2, $3)', [
+      migration.version,
+      migration.name,
+      migration.checksum,
+    ]);
+  }
+  await client.query(dryRun ? 'rollback' : 'commit');
+  return { applied: pending.map((migration) => migration.name), version: schemaVersion };
 }
 
 /** Whole tables are read and written, unlike by any other statement of ours; and functions are made. */

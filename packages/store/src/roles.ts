@@ -7,13 +7,14 @@ import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { connectClient } from './connection.ts';
 import { reduceError } from './database-error.ts';
+import { lockLimit, waitAloud, type LockWaitOptions } from './lock-wait.ts';
 import { query, sqlFolder } from './queries.ts';
 import { beginWithSettings } from './session-settings.ts';
 
 export const roleKinds = ['api', 'writer', 'ops', 'migrate'] as const;
 export type RoleKind = (typeof roleKinds)[number];
 
-export interface RolesOptions {
+export interface RolesOptions extends LockWaitOptions {
   url: string;
   /** Before every name: `sluice` makes `sluice_api`. @default 'sluice' */
   prefix?: string;
@@ -42,13 +43,13 @@ export function roleName(kind: RoleKind, prefix = 'sluice'): string {
 /** Makes the roles and gives them their rights, no more and no fewer. Harmless to repeat. */
 export function applyRoles(options: RolesOptions): Promise<void> {
   const { url, prefix = 'sluice', passwords = {}, exclusiveDatabase = false } = options;
-  return inTransaction(url, async (client) => {
+  return inTransaction(options, async (client) => {
     await client.query(setting, ['sluice.role_prefix', prefix]);
     await client.query(setting, ['sluice.exclusive_database', exclusiveDatabase ? 'on' : 'off']);
     for (const [kind, password] of Object.entries(passwords)) {
       await client.query(setting, [`sluice.verifier_${kind}`, scramVerifier(password)]);
     }
-    await client.query(text);
+    await waitAloud(client, url, 'give the roles their rights', options, () => client.query(text));
   });
 }
 
@@ -62,8 +63,9 @@ export interface ExclusivePreview {
 }
 
 /** Says what an exclusive database would take away now. Changes nothing. */
-export function previewExclusive({ url, prefix = 'sluice' }: RolesOptions): Promise<ExclusivePreview> {
-  return inTransaction(url, async (client) => {
+export function previewExclusive(options: RolesOptions): Promise<ExclusivePreview> {
+  const { prefix = 'sluice' } = options;
+  return inTransaction(options, async (client) => {
     const ours = roleKinds.map((kind) => roleName(kind, prefix));
     const taken = await client.query<ExclusivePreview['takesAway'][number]>(query('listExclusive').text);
     const shutOut = await client.query<{ name: string }>(query('listShutOut').text, [ours]);
@@ -82,8 +84,9 @@ export function previewExclusive({ url, prefix = 'sluice' }: RolesOptions): Prom
   });
 }
 
-async function inTransaction<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const connection = { url, applicationName: 'sluice roles', answerTimeoutMs: 0 };
+async function inTransaction<T>(options: RolesOptions, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const settings = lockLimit(options);
+  const connection = { url: options.url, applicationName: 'sluice roles', answerTimeoutMs: 0, settings };
   let client: pg.Client | null = null;
   try {
     client = await connectClient(connection);

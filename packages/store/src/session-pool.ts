@@ -1,8 +1,9 @@
 /** Sessions for those who need one for the length of a batch: the `direct` and `local` modes. */
-import pg from 'pg';
-import { checkOut, poolConfig, type ConnectionOptions } from './connection.ts';
+import type pg from 'pg';
+import { checkOut, type ConnectionOptions } from './connection.ts';
 import { reduceError } from './database-error.ts';
-import { usageOf, type PoolUsage } from './pool-usage.ts';
+import { Pool } from './pool.ts';
+import type { PoolUsage } from './pool-usage.ts';
 import { Session } from './session.ts';
 
 export interface SessionPoolOptions extends ConnectionOptions {
@@ -11,22 +12,21 @@ export interface SessionPoolOptions extends ConnectionOptions {
 }
 
 export class SessionPool {
-  readonly #pool: pg.Pool;
+  readonly #pool: Pool;
   readonly #options: SessionPoolOptions;
   /** One for each connection, for as long as it lives. */
   readonly #sessions = new WeakMap<pg.PoolClient, Session>();
 
   constructor(options: SessionPoolOptions) {
     this.#options = options;
-    this.#pool = new pg.Pool(poolConfig(options, options.sessionsMax ?? 32, true));
-    this.#pool.on('error', () => undefined);
+    this.#pool = new Pool(options, options.sessionsMax ?? 32, true);
   }
 
   /** Lends a session for the length of `work`. One that failed is not used again: its transaction may still be open. */
   async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
     let client: pg.PoolClient;
     try {
-      client = await checkOut(this.#pool, this.#options.url);
+      client = await checkOut(this.#pool.pool, this.#options.url);
     } catch (error) {
       throw reduceError(error, 'connect');
     }
@@ -38,7 +38,8 @@ export class SessionPool {
     let isBroken = true;
     try {
       const result = await work(session);
-      isBroken = false;
+      // What went wrong meanwhile, and was dealt with, may have ended it.
+      isBroken = session.ended.aborted;
       return result;
     } finally {
       client.release(isBroken);
@@ -46,10 +47,11 @@ export class SessionPool {
   }
 
   get usage(): PoolUsage {
-    return usageOf(this.#pool);
+    return this.#pool.usage;
   }
 
-  async close(): Promise<void> {
-    if (!this.#pool.ended) await this.#pool.end();
+  /** Work that is under way has a second to end. Tolerates being called twice. */
+  close(): Promise<void> {
+    return this.#pool.close();
   }
 }

@@ -5,8 +5,8 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
 import { parametersOf } from './array-literal.ts';
-import { connectClient, isTransactionPooled, type ConnectionOptions } from './connection.ts';
-import { DatabaseError, reduceError } from './database-error.ts';
+import { connectClient, isTransactionPooled, leaveServerOf, type ConnectionOptions } from './connection.ts';
+import { DatabaseError, reduceError, takesNoWrites } from './database-error.ts';
 import { query } from './queries.ts';
 import {
   applySettings,
@@ -51,6 +51,7 @@ export class Session {
   #socket: Socket | undefined;
   /** Behind a pooler in transaction mode: of the session nothing holds but its transactions. */
   readonly #isPooled: boolean;
+  readonly #url: string;
   readonly #beginText: string | undefined = bareStatements['begin'];
   #isInTransaction = false;
   #sentAt: number | null = null;
@@ -62,6 +63,7 @@ export class Session {
   constructor(client: pg.ClientBase, end: () => Promise<void>, options: ConnectionOptions) {
     this.#client = client;
     this.#end = end;
+    this.#url = options.url;
     this.#isPooled = isTransactionPooled(options.url);
     this.#ownPlanning = ownPlanning(options);
     if (this.#isPooled) this.#beginText = beginText(options);
@@ -106,7 +108,7 @@ export class Session {
     return this.#pid;
   }
 
-  /** Aborts when the connection has ended, for whatever reason. */
+  /** Aborts when the connection has ended, for whatever reason, or the server does no more work on it. */
   get ended(): AbortSignal {
     return this.#ended.signal;
   }
@@ -128,7 +130,7 @@ export class Session {
       const [result] = await Promise.all([this.#client.query<Row>(text, values as unknown[]), planning]);
       return result.rows;
     } catch (error) {
-      throw reduceError(error);
+      throw this.#reduce(error, null);
     }
   }
 
@@ -165,7 +167,7 @@ export class Session {
       const { name = '', isOptional = false } = statements[index] ?? {};
       if (outcome.status === 'rejected') {
         if (isOptional) return { rows: [], command: '', rowCount: 0 };
-        throw reduceError(name === 'begin' ? explainSettings(outcome.reason) : outcome.reason, name);
+        throw this.#reduce(name === 'begin' ? explainSettings(outcome.reason) : outcome.reason, name);
       }
       const { rows, command, rowCount } = outcome.value;
       if (name === 'commit' && command !== 'COMMIT') {
@@ -177,6 +179,14 @@ export class Session {
       }
       return { rows, command, rowCount: rowCount ?? 0 };
     });
+  }
+
+  /** A session on which the server refuses to work is over, as one that is lost. */
+  #reduce(error: unknown, statement: string | null): Error {
+    const reduced = reduceError(error, statement);
+    if (takesNoWrites(reduced)) leaveServerOf(this.#client, this.#url);
+    if (reduced instanceof DatabaseError && reduced.isConnectionLoss) this.#ended.abort();
+    return reduced;
   }
 
   #send(

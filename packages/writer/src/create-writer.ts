@@ -13,6 +13,8 @@ import type { Model } from '@sluice/model';
 import {
   defaults,
   describeError,
+  FailureLog,
+  settleWithin,
   SluiceError,
   unpackLanes,
   unpackProvided,
@@ -25,6 +27,7 @@ import {
   Database,
   DatabaseClock,
   detectPooler,
+  requireRights,
   type Listener,
 } from '@sluice/store';
 import type { Logger } from 'pino';
@@ -90,6 +93,8 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 /** Between two sweeps, and between two signs of life in sluice.writer. */
 const sweepIntervalMs = 60_000;
 const backendLookTimeoutMs = 2000;
+/** What a writer that stops still asks of the database takes at most so long, each. */
+const farewellMs = 2000;
 
 export function createWriter(options: WriterOptions): Writer {
   const writerId = uuidv4();
@@ -106,11 +111,12 @@ export function createWriter(options: WriterOptions): Writer {
     notifications,
   });
   const log = logger?.child({ writerId });
+  const failures = new FailureLog(log);
   const retries = log === undefined ? {} : { onRetry: new RetryLog((...line) => log.warn(...line)).note };
   const clock = new DatabaseClock({
     database,
     process: { kind: 'writer', clockId: writerId },
-    onError: (error) => log?.warn(describeError(error), 'cannot measure the clock'),
+    onError: (error) => failures.note(error, 'measure the clock'),
   });
   let batches = 0;
   let writes = 0;
@@ -192,7 +198,8 @@ export function createWriter(options: WriterOptions): Writer {
           if (hasToldDisagreement) return;
           hasToldDisagreement = true;
         }
-        log?.[isExpectedEnd(error) ? 'warn' : 'error'](describeError(error), 'session ended');
+        const level = isExpectedEnd(error) ? 'warn' : 'error';
+        failures.note(error, 'lead lanes', { level, message: 'session ended' });
       },
       onTrouble: (error) => log?.error(describeError(error), 'settles nothing as the server is in trouble'),
     });
@@ -219,6 +226,14 @@ export function createWriter(options: WriterOptions): Writer {
               'URL, or start all of them with --ownership lease',
           );
         }
+        await requireRights(
+          (...query) => database.run(...query),
+          ownership === 'lock' ? ['lead', 'lock'] : ['lead'],
+          {
+            work: ' the writer',
+            advice: 'use the role of writers (sluice_writer), and run `sluice roles` after an upgrade',
+          },
+        );
         await agree(database, { lanes, modelHash: model.hash, ownership, projections });
         await live();
         await clock.start();
@@ -236,13 +251,14 @@ export function createWriter(options: WriterOptions): Writer {
       })()),
     stop: () =>
       (stopped ??= (async () => {
-        await started?.catch(() => undefined);
+        await settleWithin([started], farewellMs);
         if (sweepTimer !== null) clearInterval(sweepTimer);
         clock.stop();
         watches.forEach((watch) => watch.stop());
         await Promise.all(sessions.map((session) => session.stop()));
-        await Promise.all([listener.close(), sweeping]);
-        await database.run('retireWriter', [writerId]).catch(() => undefined);
+        await settleWithin([listener.close(), sweeping], farewellMs);
+        const retired = database.run('retireWriter', [writerId], farewellMs);
+        await settleWithin([retired.catch((error: unknown) => failures.note(error, 'retire'))], farewellMs);
         await database.close();
       })()),
     status: () => ({

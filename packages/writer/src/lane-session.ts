@@ -11,7 +11,7 @@ import {
   type BatchReport,
   type SettleOptions,
 } from '@sluice/batch';
-import { hasFailpoint, passFailpoint, SluiceError } from '@sluice/protocol';
+import { hasFailpoint, passFailpoint, settleWithin, SluiceError } from '@sluice/protocol';
 import {
   assertAgreedProjections,
   DatabaseError,
@@ -32,6 +32,11 @@ import { Wakeups } from './wakeups.ts';
 
 /** While hints are wanted and do not arrive. */
 const deafIntervalMs = 50;
+/** A session that has lived for so long was of use. */
+const provenMs = 5000;
+/** Told to stop, it may take so long to settle what it has in hand and to hand over, and then to end. */
+const stopMs = 8000;
+const abandonMs = 2000;
 
 export class LaneSession {
   readonly #options: LaneSessionOptions;
@@ -40,6 +45,7 @@ export class LaneSession {
   #running: Promise<void> | null = null;
   #elector: Elector | null = null;
   #pid = 0;
+  #session: Session | null = null;
   /** The server lacks something: until then it is left alone. */
   #goOnAt = 0;
   #blocked: BlockedWrites | null = null;
@@ -77,11 +83,14 @@ export class LaneSession {
     this.#running ??= this.#run();
   }
 
-  /** Finishes the batch in hand and hands over. */
+  /** Finishes the batch in hand and hands over. A server that does not answer for long ends the session itself. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#wakeups.rouse();
-    await this.#running;
+    if (await settleWithin([this.#running], stopMs)) return;
+    // What it was at is rolled back, or its outcome tells; the lanes are free either way.
+    this.#session?.abandon();
+    await settleWithin([this.#running], abandonMs);
   }
 
   /** New writes are in these lanes, or somewhere (null). Others' lanes, and those that are paused, are nothing to look at. */
@@ -112,16 +121,18 @@ export class LaneSession {
     for (let failures = 0; !this.#isStopping;) {
       let session: Session | null = null;
       let watch: NodeJS.Timeout | null = null;
+      const openedAt = performance.now();
       try {
         session = await Session.open({ ...this.#options.connection, settings: sessionSettings });
         assertAgreedProjections(await session.run('readSettings'), this.#options.settle.projections ?? []);
-        failures = 0;
         this.#pid = session.pid;
+        this.#session = session;
         watch = watchSilence(session, this.#options.isBackendWorking);
         await this.#lead(session);
       } catch (error) {
         this.#options.onError(error);
-        failures += 1;
+        // One that ends soon, as the server refuses its work, is followed by the next after a rest that grows.
+        failures = performance.now() - openedAt > provenMs ? 1 : failures + 1;
         // Deposed in some lanes, it gives back the others. Whatever else ended it may be the fault of a write.
         if (error instanceof DeposedError || isDisagreement(error))
           await this.#elector?.end().catch(() => undefined);
@@ -129,6 +140,7 @@ export class LaneSession {
         this.#elector = null;
         this.#blocked = null;
         this.#pid = 0;
+        this.#session = null;
         this.#options.onLanes([], 0);
         this.#options.onNeighbour(null);
         if (watch !== null) clearInterval(watch);

@@ -11,8 +11,8 @@ export const deploymentStatements = {
     ...access.select('setting'),
     { name: 'schema_version', value: String(server.schemaVersion) },
   ]),
+  readAbility: read(() => [{ is_read_only: false, role: 'simulated', missing: [] }]),
   agreeProjections: read(() => [{ agreed: '' }]),
-  maySettle: read(() => [{ may_settle: true }]),
   *createLanes(call) {
     const lanes = Array.from({ length: call.values[0] as number }, (_, lane) => ({
       lane,

@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import type { MetricsServer } from '@sluice/metrics';
-import { defaults, type OnOverload } from '@sluice/protocol';
+import { defaults, FailureLog, type OnOverload } from '@sluice/protocol';
 import * as z from 'zod';
 import { operatorUrlOf, requireDatabaseUrl, withTls } from '../config/database-url.ts';
 import {
@@ -38,6 +38,7 @@ import {
   stopTimeoutMs,
 } from '../config/settings.ts';
 import { readTls, tlsSettings } from '../config/tls-settings.ts';
+import { closeServer } from '../process/close-server.ts';
 import { createLogger } from '../process/create-logger.ts';
 import { runUntilStopped } from '../process/run-until-stopped.ts';
 import { urlOf } from '../process/url-of.ts';
@@ -121,6 +122,9 @@ const corsOrigins = setting<string[]>({
   fallback: [],
   isList: true,
 });
+
+/** Once the client has stopped, answers may take so long to be sent. */
+const answersMs = 1000;
 
 export const apiCommand = () =>
   createCommand({
@@ -238,17 +242,17 @@ export const apiCommand = () =>
             const { port } = api.server.address() as AddressInfo;
             const url = urlOf(values.host, port, tls === undefined ? 'http' : 'https');
             if (metricsPort === undefined) return { url };
-            server = await serveMetrics(metrics, { host: metricsHost, port: metricsPort });
+            const failures = new FailureLog(logger);
+            const onError = (error: unknown): void => failures.note(error, 'tell metrics');
+            server = await serveMetrics(metrics, { host: metricsHost, port: metricsPort, onError });
             return { url, metricsUrl: urlOf(metricsHost, server.port) };
           },
           async stop() {
             await takeLeave(api, values.lingerMs);
-            // Together: the api waits for the requests under way, and the client sees to it that they end.
-            await Promise.all([api.close(), client.stop()]);
-            await closeAuth();
-            await page?.close();
-            await server?.close();
-            await metrics.close();
+            // Together: the server waits for the requests under way, and the client sees to it that they end.
+            const stopped = client.stop();
+            await closeServer(api, stopped, answersMs);
+            await Promise.all([closeAuth(), page?.close(), server?.close(), metrics.close()]);
           },
         },
         {

@@ -14,11 +14,15 @@ import {
   stopTimeoutMs,
 } from '../config/settings.ts';
 import { readTls, tlsSettings } from '../config/tls-settings.ts';
+import { closeServer } from '../process/close-server.ts';
 import { createLogger } from '../process/create-logger.ts';
 import { runUntilStopped } from '../process/run-until-stopped.ts';
 import { urlOf } from '../process/url-of.ts';
 import { createCommand } from './command.ts';
 import { addStopWithStdin } from './stop-with-stdin.ts';
+
+/** Requests that are under way may take so long once the process is told to stop. */
+const requestsMs = 5000;
 
 export const dashboardCommand = () =>
   createCommand({
@@ -71,9 +75,8 @@ export const dashboardCommand = () =>
             };
           },
           async stop() {
-            await server.close();
-            await closeAuth();
-            await dashboard.close();
+            await closeServer(server, Promise.resolve(), requestsMs);
+            await Promise.all([closeAuth(), dashboard.close()]);
           },
         },
         {

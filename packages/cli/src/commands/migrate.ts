@@ -3,6 +3,7 @@ import { requireDatabaseUrl } from '../config/database-url.ts';
 import { databaseSettings, rolePrefix } from '../config/settings.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { createCommand } from './command.ts';
+import { lockWait, tellLockWait } from './lock-wait-flag.ts';
 
 export const migrateCommand = () =>
   createCommand({
@@ -10,8 +11,9 @@ export const migrateCommand = () =>
     summary: 'bring the database schema up to date',
     description:
       'Brings the schema of the database to the version of this program. Harmless to repeat, and to run from several ' +
-      'places at once.',
-    settings: { ...databaseSettings, rolePrefix },
+      'places at once. Where others hold locks that it needs, it says on standard error for whom it waits; with --json ' +
+      'on standard output, a line {"event": "waiting", "for": [...]} each time.',
+    settings: { ...databaseSettings, rolePrefix, wait: lockWait },
     extend: (command) =>
       command
         .option('--dry-run', 'only say what would run')
@@ -19,8 +21,10 @@ export const migrateCommand = () =>
     async run(values, flags) {
       const dryRun = flags['dryRun'] === true;
       const url = requireDatabaseUrl(values);
-      const { applied, version } = await migrate({ url, dryRun });
-      if (flags['roles'] === true && !dryRun) await applyRoles({ url, prefix: values.rolePrefix });
+      const waiting = tellLockWait(values.wait, flags['json'] === true);
+      const { applied, version } = await migrate({ url, dryRun, ...waiting });
+      if (flags['roles'] === true && !dryRun)
+        await applyRoles({ url, prefix: values.rolePrefix, ...waiting });
       if (flags['json'] === true) return printJson({ applied, version, dryRun });
       for (const name of applied) printLine(dryRun ? `would run ${name}` : `ran ${name}`);
       if (dryRun && applied.length > 0) printLine(`The schema would then have version ${version}`);

@@ -14,6 +14,7 @@ import { databaseSettings, rolePrefix } from '../config/settings.ts';
 import { confirm } from '../operate/confirm.ts';
 import { complain, printJson, printLine } from '../process/output.ts';
 import { createCommand } from './command.ts';
+import { lockWait, tellLockWait } from './lock-wait-flag.ts';
 
 const password = (kind: RoleKind) =>
   setting<string | undefined>({
@@ -54,6 +55,7 @@ export const rolesCommand = () =>
       writer: password('writer'),
       ops: password('ops'),
       migrate: password('migrate'),
+      wait: lockWait,
     },
     extend: (command) =>
       command
@@ -90,6 +92,7 @@ export const rolesCommand = () =>
         prefix,
         exclusiveDatabase,
         passwords: Object.fromEntries(given) as Partial<Record<RoleKind, string>>,
+        ...tellLockWait(values.wait, flags['json'] === true),
       });
       const roles = roleKinds.map((kind) => roleName(kind, prefix));
       if (isJson) printJson({ roles, passwordsSet: given.map(([kind]) => kind), ...exclusive });

@@ -62,11 +62,14 @@ async function watch(
   intervalMs: number,
   isJson: boolean,
 ): Promise<void> {
-  const { signal } = awaitStopRequest();
+  const { signal, requested } = awaitStopRequest();
   let before: { settled: number; at: number } | null = null;
-  while (!signal.aborted) {
-    const status = await look();
-    const now = { settled: await countSettled(database), at: performance.now() };
+  for (;;) {
+    // A database that does not answer keeps nobody.
+    const looked = await Promise.race([Promise.all([look(), countSettled(database)]), requested]);
+    if (looked === undefined) return;
+    const [status, settled] = looked;
+    const now = { settled, at: performance.now() };
     const perSecond =
       before === null ? null : Math.max(0, ((now.settled - before.settled) * 1000) / (now.at - before.at));
     before = now;

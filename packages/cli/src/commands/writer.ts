@@ -1,5 +1,5 @@
 import type { MetricsServer } from '@sluice/metrics';
-import { defaults } from '@sluice/protocol';
+import { defaults, FailureLog } from '@sluice/protocol';
 import { requireDatabaseUrl, withTls } from '../config/database-url.ts';
 import { projectionModules, projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
@@ -79,6 +79,7 @@ export const writerCommand = () =>
       ]);
       const { metricsPort, metricsHost } = values;
       const metrics = metricsPort === undefined ? null : createWriterMetrics({ url, version });
+      const logger = createLogger(values.logLevel, { process: 'writer' });
       const writer = createWriter({
         url,
         listenUrl: values.listenUrl === undefined ? url : withTls(values.listenUrl, values),
@@ -92,7 +93,7 @@ export const writerCommand = () =>
         projections: await projectionsOf(model, values.projectionModules),
         cascadeDocumentsMax: values.cascadeDocumentsMax,
         retentionHours: values.retentionHours,
-        logger: createLogger(values.logLevel, { process: 'writer' }),
+        logger,
         ...(metrics === null ? {} : { observer: metrics.observer }),
       });
       metrics?.watch(() => writer.status());
@@ -102,7 +103,9 @@ export const writerCommand = () =>
           async start() {
             await writer.start();
             if (metrics === null || metricsPort === undefined) return {};
-            server = await serveMetrics(metrics, { host: metricsHost, port: metricsPort });
+            const failures = new FailureLog(logger);
+            const onError = (error: unknown): void => failures.note(error, 'tell metrics');
+            server = await serveMetrics(metrics, { host: metricsHost, port: metricsPort, onError });
             return { metricsUrl: urlOf(metricsHost, server.port) };
           },
           async stop() {

@@ -245,8 +245,8 @@ export const logLevel = setting<string>({
 export const stopTimeoutMs = numberSetting(
   '--stop-timeout-ms <ms>',
   ['SLUICE_STOP_TIMEOUT_MS'],
-  'how long the work under way may take to finish once the process is told to stop',
-  { from: 0, to: 600_000, fallback: 30_000 },
+  'how long the process may take to end once it is told to stop; whatever is under way then is given up',
+  { from: 0, to: 600_000, fallback: 22_000 },
 );
 
 export const concurrency = numberSetting(

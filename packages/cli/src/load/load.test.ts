@@ -174,6 +174,17 @@ describe('a load', () => {
     expect(report.created).toBeLessThan(10);
   });
 
+  test('ends although a node hangs, once it is told to', async () => {
+    const interruption = new AbortController();
+    const node = await startNode(() => {
+      interruption.abort();
+      return new Promise<Reply>(() => undefined);
+    });
+    const options = { nodes: [node.url], concurrency: 2, model, signal: interruption.signal, stopMs: 50 };
+    const report = await load([line('t/parents', { id: 1 })], options);
+    expect(report).toMatchObject({ isInterrupted: true, created: 0, failed: 1 });
+  });
+
   test('tells created, updated and unchanged apart', async () => {
     const replies: Reply[] = [
       { status: 201 },

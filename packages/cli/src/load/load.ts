@@ -29,6 +29,8 @@ export interface LoadOptions {
   failuresShown?: number;
   /** Aborted, the load takes no new lines and waits for the answers to requests under way. */
   signal?: AbortSignal;
+  /** For so long at most: a node may hang. @default 20_000 */
+  stopMs?: number;
   /** Called as answers come, with what tells the state of the load. */
   onProgress?: (readTally: () => LoadTally) => void;
 }
@@ -52,13 +54,16 @@ export async function load(
   lines: AsyncIterable<LoadLine | BrokenLine> | Iterable<LoadLine | BrokenLine>,
   options: LoadOptions,
 ): Promise<LoadReport> {
-  const { signal = new AbortController().signal, retryMs = 60_000 } = options;
+  const { signal = new AbortController().signal, retryMs = 60_000, stopMs = 20_000 } = options;
   // Every document that waits for its next try listens.
   setMaxListeners(0, signal);
   const record = new LoadRecord(options);
   const seconds = options.waitForReferencesSeconds ?? null;
   const runOptions = { ...options, record, signal, retryMs };
   const run: LoadRun = seconds === null ? new OrderedRun(runOptions) : new UnorderedRun(runOptions, seconds);
+  let timer: NodeJS.Timeout | undefined;
+  const giveUp = (): void => void (timer = setTimeout(() => void run.close(), stopMs));
+  signal.addEventListener('abort', giveUp, { once: true });
   try {
     for await (const line of lines) {
       if (signal.aborted) break;
@@ -67,6 +72,8 @@ export async function load(
     }
     await run.finish();
   } finally {
+    signal.removeEventListener('abort', giveUp);
+    clearTimeout(timer);
     await run.close();
   }
   return record.report(signal.aborted);

@@ -1,5 +1,6 @@
 /** Lanes for people: a table, neighbours that are alike in one line. */
 import type { LaneStatus } from '@sluice/operator';
+import { holderText } from '@sluice/store';
 import { ageText, number, tableLines } from './text.ts';
 
 /**
@@ -42,8 +43,10 @@ function cellsOf(lane: LaneStatus, now: number): string[] {
   ];
 }
 
-function stateOf({ isLed, leaderlessSince, pausedAt, pausedBy, retry, suspectSince }: LaneStatus): string {
+function stateOf(lane: LaneStatus): string {
+  const { isLed, leaderlessSince, lockedBy, pausedAt, pausedBy, retry, suspectSince } = lane;
   const parts = [isLed ? 'led' : `no leader since ${leaderlessSince ?? '?'}`];
+  if (lockedBy !== null) parts.push(`lock held by ${holderText(lockedBy)}`);
   if (pausedAt !== null) parts.push(`paused by ${pausedBy} since ${pausedAt}`);
   if (retry !== null) parts.push(`tries again after ${retry.error ?? 'an error'}, attempt ${retry.attempt}`);
   if (suspectSince !== null) parts.push('tried in parts, as its leader died');

@@ -9,7 +9,7 @@ import { pino, type Logger } from 'pino';
 export const loggedFields: ReadonlySet<string> = new Set(
   [
     // Of an error (describeError).
-    'error message code sqlState constraint table statement lanes stack doing repeated',
+    'error message code sqlState constraint table statement lanes stack cause doing repeated',
     // Of a batch.
     'batchId settled held blocked transactions errors readMs planMs commitMs writes writeIds attempt remedy',
     // Of a request.

@@ -1,6 +1,6 @@
 /** Says why a command ends, in one sentence without a stack, and gives the exit code that the error table has for it. */
 import { SluiceError } from '@sluice/protocol';
-import { DatabaseError } from '@sluice/store';
+import { DatabaseError, reasonOf } from '@sluice/store';
 import { complain, printJson } from './output.ts';
 
 export function reportError(error: unknown, isJson: boolean): number {
@@ -66,6 +66,9 @@ function explainDatabase(error: DatabaseError): SluiceError {
       'database_unavailable',
       `Cannot use the database as ${refusal} (${error.sqlState}): look at its URL`,
     );
+  }
+  if (error.sqlState !== null && (error.isConnectionLoss || error.isServerTrouble)) {
+    return new SluiceError('database_unavailable', `Cannot use the database: ${reasonOf(error)}`);
   }
   if (error.isConnectionLoss) {
     return new SluiceError('database_unavailable', `Cannot reach PostgreSQL as the ${error.message}`);

@@ -26,15 +26,14 @@ export async function runUntilStopped(service: Service, options: ServiceOptions)
   const { name, isJson, stopWithStdin, stopTimeoutMs } = options;
   const stop = awaitStopRequest({ withStdin: stopWithStdin, isService: true });
   try {
-    const { url, metricsUrl } = await service.start();
-    const urls = {
-      ...(url === undefined ? {} : { url }),
-      ...(metricsUrl === undefined ? {} : { metricsUrl }),
-    };
-    const ready = { event: 'ready', ...urls, pid: process.pid };
-    if (isJson) printJson(ready);
-    else printLine(url === undefined ? `${name} is ready` : `${name} is ready on ${url}`);
-    await Promise.race([stop.requested, ...(service.ended === undefined ? [] : [service.ended])]);
+    // A start may hang at a database that does not answer.
+    const started = await Promise.race([service.start(), stop.requested]);
+    if (started !== undefined) {
+      const { url } = started;
+      if (isJson) printJson({ event: 'ready', ...started, pid: process.pid });
+      else printLine(url === undefined ? `${name} is ready` : `${name} is ready on ${url}`);
+      await Promise.race([stop.requested, ...(service.ended === undefined ? [] : [service.ended])]);
+    }
   } catch (error) {
     await finishWithin(
       service.stop().catch(() => undefined),

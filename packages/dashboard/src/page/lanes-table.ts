@@ -244,9 +244,20 @@ function createRow(lane: number, page: PageContext, current: () => LiveView | nu
   };
 }
 
-function noteOf({ isLed, leaderlessSince, pausedAt, pausedBy, retry }: LaneView, now: number): string {
+function noteOf(
+  { isLed, leaderlessSince, lockedBy, pausedAt, pausedBy, retry }: LaneView,
+  now: number,
+): string {
   const since = leaderlessSince === null ? '' : ` for ${age((now - Date.parse(leaderlessSince)) / 1_000)}`;
   if (pausedAt !== null) return `by ${pausedBy}${isLed ? '' : `, no leader${since}`}`;
+  if (lockedBy !== null) {
+    const { pid, application, role } = lockedBy;
+    const who =
+      pid === null ? 'a prepared transaction' : `process ${pid} (${application || 'no name'}, ${role})`;
+    const lockedFor =
+      lockedBy.since === null ? '' : `, ${age((now - Date.parse(lockedBy.since)) / 1_000)} old`;
+    return `lock held by ${who}${lockedFor}`;
+  }
   if (!isLed) return since.trim();
   if (retry !== null) return `attempt ${retry.attempt}, error ${retry.error ?? '?'}`;
   return '';

@@ -1,10 +1,11 @@
 /** Whether the processes of the deployment agree, and whether somebody does the work. */
 import type { Database } from '@sluice/store';
-import { lanesText } from '../read-status.ts';
+import { lanesText, lockedLanes } from '../read-status.ts';
 import type { LaneStatus } from '../contract.ts';
 import { listLanes } from '../list-lanes.ts';
 import { listProjections } from '../list-projections.ts';
 import { listWriters } from '../list-writers.ts';
+import { checkStrangers } from './check-strangers.ts';
 import { ill, well, type Finding } from './finding.ts';
 
 export interface Expected {
@@ -23,6 +24,7 @@ export async function checkDeployment(database: Database, expected: Expected): P
     checkModel(agreed['model_hash'] as string | null, expected.modelHash),
     await checkProjections(database),
     ...(await checkLeaders(database)),
+    await checkStrangers(database),
     ...(await checkVersions(database)),
   ];
 }
@@ -97,7 +99,9 @@ async function checkLeaders(database: Database): Promise<Finding[]> {
           'leaders',
           waiting.length > 0 ? 'fault' : 'warning',
           `${names(unled)} without a leader${waiting.length > 0 ? ', and writes wait there' : ''}`,
-          'Start writers; where nodes run in direct or local mode only, none is needed',
+          lockedLanes(unled).size > 0
+            ? 'End the sessions that hold their locks: see strangers'
+            : 'Start writers; where nodes run in direct or local mode only, none is needed',
         );
   return [
     leaders,

@@ -1,18 +1,19 @@
-import { DatabaseError } from '@sluice/store';
-import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { FailureLog } from './failure-log.ts';
 
-const away = new DatabaseError({ sqlState: null, message: 'connection failed: ECONNREFUSED' });
+const databaseError = (sqlState: string | null, message: string): Error =>
+  Object.assign(new Error(message), { sqlState });
+const away = databaseError(null, 'connection failed: ECONNREFUSED');
 
 test('the same failure is told once, and after ten seconds how often it came since', () => {
   const lines: Record<string, unknown>[] = [];
   let now = 0;
-  const logger = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const write = (fields: object): void => void lines.push(fields as Record<string, unknown>);
+  const logger = { warn: write, error: write };
   const log = new FailureLog(logger, () => now);
   for (let request = 0; request < 500; request++) log.note(away, 'findKeys');
   log.note(away, 'look for outcomes');
-  log.note(new DatabaseError({ sqlState: '57P03', message: 'PostgreSQL error 57P03' }), 'findKeys');
+  log.note(databaseError('57P03', 'PostgreSQL error 57P03'), 'findKeys');
   expect(lines.map(({ doing, sqlState, repeated }) => [doing, sqlState, repeated])).toEqual([
     ['findKeys', null, undefined],
     ['look for outcomes', null, undefined],

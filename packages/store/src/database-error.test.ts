@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'vitest';
+import { DatabaseError } from './database-error.ts';
+
+const error = (sqlState: string | null, statement: string | null = 'commit'): DatabaseError =>
+  new DatabaseError({ sqlState, statement, message: 'x' });
+
+describe('an error of the database', () => {
+  test.each([
+    '25006',
+    '53100',
+    '53200',
+    '53300',
+    '57P03',
+    '42501',
+    '55P03',
+    '57014',
+    '25P03',
+    '25P04',
+    'SL001',
+  ])('is a refusal, so that nothing was applied: %s', (sqlState) =>
+    expect(error(sqlState).isRefusal).toBe(true),
+  );
+
+  test.each([null, '08006', '57P01', '57P02'])('leaves open what was applied: %s', (sqlState) =>
+    expect(error(sqlState).isRefusal).toBe(false),
+  );
+
+  test('that met no connection is a refusal, whatever it says', () => {
+    for (const sqlState of [null, '08001', '57P01']) expect(error(sqlState, 'connect').isRefusal).toBe(true);
+  });
+
+  test.each(['25006', '28P01', '3D000', '57P01', '57P03', '57P05', '25P03', '08006', null])(
+    'ends the session: %s',
+    (sqlState) => expect(error(sqlState).isConnectionLoss).toBe(true),
+  );
+});
