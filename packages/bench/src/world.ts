@@ -15,6 +15,8 @@ export type WorldOptions = Omit<PrefillOptions, 'url'> & {
   isShared: boolean;
   /** Makes the schema. @default that of this build */
   migrate?: (url: string) => Promise<void>;
+  /** Fills the schema. @default that of this build */
+  prefill?: typeof prefill;
 };
 
 export class World {
@@ -35,7 +37,7 @@ export class World {
     try {
       if (options.migrate === undefined) await migrate({ url });
       else await options.migrate(url);
-      await prefill({ ...options, url });
+      await (options.prefill ?? prefill)({ ...options, url });
     } catch (error) {
       await world.remove();
       throw error;

@@ -4,18 +4,21 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SluiceError } from '@sluice/protocol';
 import type { Code } from '../code.ts';
+import { prefill } from '../prefill.ts';
 
 export interface Build {
   /** As reports call it. */
   name: string;
   /** Of Node, ahead of the arguments of `sluice`. */
   nodeArgs: readonly string[];
+  /** Stores documents as this build does: its tables may be others. */
+  prefill: typeof prefill;
 }
 
 /** @param folder The checkout that this benchmark belongs to. */
 export function ownBuild(folder: string, kind: Code['kind']): Build {
-  if (kind === 'built') return { name: 'this', nodeArgs: builtArgs(folder) };
-  return { name: 'this', nodeArgs: [join(folder, 'packages/cli/bin/sluice.js')] };
+  const nodeArgs = kind === 'built' ? builtArgs(folder) : [join(folder, 'packages/cli/bin/sluice.js')];
+  return { name: 'this', nodeArgs, prefill };
 }
 
 /** @throws {SluiceError} `configuration_invalid` if the folder is no checkout with a build */
@@ -27,14 +30,22 @@ export function otherBuild(folder: string): Build {
       `Cannot measure the build in --build: there is no ${entry}; run \`npm ci && npm run build\` in that checkout`,
     );
   }
-  return { name: folder, nodeArgs: builtArgs(folder) };
+  return {
+    name: folder,
+    nodeArgs: builtArgs(folder),
+    async prefill(options) {
+      const bench = pathToFileURL(resolve(folder, 'packages/bench/dist/index.js')).href;
+      const other = (await import(bench)) as { prefill: typeof prefill };
+      await other.prefill(options);
+    },
+  };
 }
 
 const entryPath = 'packages/cli/dist/main.js';
 
 /** The same build, whose processes leave a CPU profile in the folder when they end. */
-export function profiled({ name, nodeArgs }: Build, folder: string): Build {
-  return { name, nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${folder}`, ...nodeArgs] };
+export function profiled({ nodeArgs, ...build }: Build, folder: string): Build {
+  return { ...build, nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${folder}`, ...nodeArgs] };
 }
 
 /** Not by `bin/sluice.js`, which runs the sources of a checkout. */

@@ -114,6 +114,7 @@ async function measureLanes(
         lanes,
         signal: options.signal,
         onProgress: (stored) => options.onProgress(`storing documents: ${stored} of ${options.prefill}`),
+        prefill: build.prefill,
         migrate: async (url) =>
           void (await SluiceProcess.start({ build, args: ['migrate'], databaseUrl: url })),
       });
