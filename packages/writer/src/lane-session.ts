@@ -146,6 +146,7 @@ export class LaneSession {
       settle: { ...settle, caution: this.#caution },
       onBatch,
       paused: elector.paused,
+      hasBlockedElsewhere: () => this.#beat.hasBlockedElsewhere,
       onWoken: (position) => low.lower(position),
     });
     this.#blocked = blocked;
