@@ -30,7 +30,7 @@ begin
     end if;
     if exists (select from pg_catalog.pg_roles
                where rolname = prefix || '_' || role and (rolsuper or rolbypassrls or rolcreaterole or rolreplication)) then
-      raise exception using errcode = 'SL004', message = format('role %s_%s has more rights than it may have', prefix, role);
+      raise exception using errcode = 'SL005', message = format('role %s_%s has more rights than it may have', prefix, role);
     end if;
     -- A SCRAM verifier, so that no password is ever in a statement.
     verifier := nullif(current_setting('sluice.verifier_' || role, true), '');

@@ -92,11 +92,12 @@ select write_id from (
 ) w order by write_id limit $3;
 
 -- name: readStuckBody
--- The body of a write that waits or was set aside, as text.
-select body::text as body from sluice.intake where write_id = $1
-union all
-select body::text from sluice.dead_letter where write_id = $1
-limit 1;
+-- The body of a write that waits or was set aside, as text; of one with more than $2 bytes only the size.
+select case when octet_length(b.body) <= $2 then b.body end as body, octet_length(b.body) as bytes
+from (select body::text as body from sluice.intake where write_id = $1
+      union all
+      select body::text from sluice.dead_letter where write_id = $1
+      limit 1) b;
 
 -- name: countDeadLetters
 -- How many writes were set aside; counting ends at a bound.

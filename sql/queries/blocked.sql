@@ -36,7 +36,7 @@ returning a.awaited_id;
 -- name: wakeAwaiting
 -- What these lanes' blocked writes await has changed. $1: met, the identity exists or the write stood behind is settled;
 -- a write wakes once nothing is left that it awaits. $2: gone; who may not wait on wakes to be answered.
--- Says how many woke, which of the ids are awaited in other lanes (their leaders look for themselves), and whether there
+-- Says how many woke, which of the ids are awaited in which other lanes (their leaders look for themselves), and whether there
 -- is more: at most $4 of each kind at once, as an id may be awaited by hundreds of thousands. Most ids are awaited by
 -- nobody, so that is found out first, once.
 with met_ids as materialized (
@@ -79,7 +79,10 @@ select (select count(*) from woken) as woken, (select min(position) from woken) 
        greatest((select count(*) from met), (select count(*) from hopeless)) = $4 as has_more,
        array(select awaited_id from met_ids where lane <> all($3::smallint[])
              union
-             select awaited_id from gone_ids where lane <> all($3::smallint[])) as elsewhere;
+             select awaited_id from gone_ids where lane <> all($3::smallint[])) as elsewhere,
+       array(select lane from met_ids where lane <> all($3::smallint[])
+             union
+             select lane from gone_ids where lane <> all($3::smallint[])) as elsewhere_lanes;
 
 -- name: lookAwaited
 -- Which of these awaited ids have changed? Met: the identity exists. Gone: nothing of that name is on its way, be it a

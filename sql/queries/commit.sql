@@ -179,14 +179,20 @@ where i.write_id = $1;
 select pg_notify('sluice_node_' || node, write_ids) from unnest($1::integer[], $2::text[]) as h (node, write_ids);
 
 -- name: hintProvided
--- Tells the writers that identities exist, or come no more, for which writes of other lanes wait: where to look.
+-- Tells the leaders of other lanes that identities exist, or come no more, for which writes of their lanes wait. $1: the
+-- identities and these lanes, packed.
 select pg_notify('sluice_provided', ids) from unnest($1::text[]) as h (ids);
 
 -- name: hintAwaited
--- The same of identities of which nobody has looked whether they are awaited. $1: the identities; $2: packed.
-select pg_notify('sluice_provided', ids) from unnest($2::text[]) as h (ids)
-where exists (select from sluice.awaited where awaited_id = any($1::uuid[]));
+-- The same of identities of which nobody has looked whether they are awaited, and in which lanes. $1: the identities;
+-- $2: packed without lanes. Many lanes do not fit: then each leader looks.
+with waiting as materialized (
+  select array_to_string(array(select distinct lane from sluice.awaited where awaited_id = any($1::uuid[])), ',') as lanes
+)
+select pg_notify('sluice_provided', h.ids || case when length(lanes) > 250 then '' else ';' || lanes end)
+from unnest($2::text[]) as h (ids), waiting
+where lanes <> '';
 
 -- name: hintWriters
--- Wakes the writers.
-select pg_notify('sluice_wakeup', '');
+-- Wakes the writers that listen to these channels. $2: the lanes that have new writes, packed, for each channel.
+select pg_notify(channel, lanes) from unnest($1::text[], $2::text[]) as h (channel, lanes);

@@ -196,24 +196,28 @@ left join lateral (select referential_id, superclass_id from sluice.document whe
   on true;
 
 -- name: readReferrerBodies
--- Documents that refer to one of these identities, locked in the order of their ids, with their bodies: at most $2. If
--- another transaction has locked one of the others, it is told as locked, without its contents.
-with referrers as materialized (
-  select d.document_id, d.resource, d.referential_id, d.superclass_id, d.version, d.body::text as body,
-         array(select r.referential_id from sluice.reference r where r.document_id = d.document_id) as reference_ids
+-- Documents that refer to one of these identities, locked in the order of their ids, with their bodies: at most $2, and
+-- bodies of $3 bytes together; one that comes after so many has none. If another transaction has locked one of the
+-- others, it is told as locked, without its contents.
+with referrer as materialized (
+  select d.document_id, d.resource, d.referential_id, d.superclass_id, d.version, d.body
   from sluice.document d
   where d.document_id = any(array(
-    select distinct r.document_id from sluice.reference r where r.referential_id = any($1::uuid[])
+    select distinct r.document_id
+    from (select document_id from sluice.reference where referential_id = any($1::uuid[]) offset 0) r
     order by r.document_id limit $2))
   order by d.document_id
   limit $2
   for no key update of d skip locked
 )
-select document_id, resource, referential_id, superclass_id, version, body, reference_ids, false as is_locked
-from referrers
+select r.document_id, r.resource, r.referential_id, r.superclass_id, r.version,
+       case when sum(octet_length(r.body::text)) over (order by r.document_id) <= $3 then r.body::text end as body,
+       array(select f.referential_id from sluice.reference f where f.document_id = r.document_id) as reference_ids,
+       false as is_locked
+from referrer r
 union all
 (select r.document_id, null, null, null, null, null, null, true
- from sluice.reference r
- where (select count(*) from referrers) < $2
-   and r.referential_id = any($1::uuid[]) and r.document_id <> all(array(select document_id from referrers))
- limit 1);
+ from (select document_id from sluice.reference where referential_id = any($1::uuid[]) offset 0) r
+ where (select count(*) from referrer) < $2 and r.document_id <> all(array(select document_id from referrer))
+ limit 1)
+order by document_id;

@@ -1,6 +1,7 @@
 -- name: insertIntake
 -- Takes writes into the intake in the order of the arrays and hints the writers: one statement, one asynchronous
--- commit. The hint rides along because no flush happens under the notification lock (sql/README.md). $17: some may be
+-- commit. The hint rides along because no flush happens under the notification lock (sql/README.md). $16, $19: channels of the
+-- writes' lanes and what they are told; empty: nobody is. $17: some may be
 -- there already, sent by an insert that was thought lost; ON CONFLICT would make every insert pay for that. $18 may be
 -- empty, as unnest fills it up.
 with taken as (
@@ -16,7 +17,7 @@ with taken as (
           content_hash, if_match, client, idempotency_key, wait, node, body, traceparent)
   where not $17 or not exists (select from sluice.intake i where i.write_id = w.write_id offset 0)
 )
-select pg_notify('sluice_wakeup', '') where $16;
+select pg_notify(channel, lanes) from unnest($16::text[], $19::text[]) as h (channel, lanes);
 
 -- name: readReady
 -- The front of each lane, in order of arrival over all of them; blocked writes are left aside. How long each has waited
@@ -96,8 +97,23 @@ where write_id = $1 and resource = $2 and operation = 'upsert'
 limit 1;
 
 -- name: readBodies
--- Bodies of writes in the intake, as text.
-select write_id, body::text as body from sluice.intake where write_id = any($1::uuid[]);
+-- Bodies of writes in the intake, as text, in the order of $1, until they have $2 bytes together; the first may have $3, and
+-- is left out if it has more. The row of one that did not fit is the last: what comes from its place on is still to be read.
+with recursive slice as (
+  select 0 as place, null::uuid as write_id, null::text as body, 0::bigint as total, true as is_read
+  union all
+  select s.place + 1, i.write_id, case when f.fits then i.body end, s.total + case when f.fits then i.bytes else 0 end,
+         f.fits or s.total = 0 or i.bytes is null
+  from slice s
+  left join lateral (
+    select t.write_id, t.body, octet_length(t.body) as bytes
+    from (select write_id, body::text as body from sluice.intake where write_id = ($1::uuid[])[s.place + 1] offset 0) t
+    offset 0) i on true
+  cross join lateral (
+    select coalesce(s.total + i.bytes <= $2::bigint or (s.total = 0 and i.bytes <= $3::bigint), false) as fits) f
+  where s.is_read and s.place < cardinality($1::uuid[])
+)
+select place, write_id, body, is_read from slice where place > 0 order by place;
 
 -- name: readGauge
 -- What a node asks before it takes more: which lanes are led, and how far each is behind. Never counted: the positions

@@ -139,6 +139,8 @@ where writer_id = $1;
 -- What a session looks at while it leads or waits: who lives, which lanes are led and which are paused, whether there is
 -- work in its own, and whether its writer is to drain. $3: lanes are owned by leases, not by locks. A read: it costs no flush. One look into an index for each lane:
 -- to ask all lanes at once may mean to walk through all blocked writes. $4: of each lane, the position behind which to look.
+-- How long the first ready write of some lane has waited at most; null: there is none. What was blocked has not waited for
+-- its turn all the time.
 select
   case when $3 then (select count(*) from sluice.lease_session where alive_until > clock_timestamp()) end as leasing_sessions,
   -- Whoever waits for the end of such a session takes its lock for a moment, shared.
@@ -152,10 +154,12 @@ select
                     and database = (select oid from pg_database where datname = current_database())) end as led_lanes,
   array(select lane from sluice.lane where paused_at is not null) as paused_lanes,
   exists (select from sluice.writer where writer_id = $2 and drain_requested_at is not null) as is_draining,
-  exists (select from unnest($1::smallint[], $4::bigint[]) as l (lane, low) cross join lateral
-            (select from sluice.intake i where i.lane = l.lane and i.blocked_at is null and i.position > l.low
-             order by i.position limit 1) r
-          where l.lane <> all(array(select lane from sluice.lane where paused_at is not null))) as has_ready,
+  (select max(case when r.was_blocked then 0 else extract(epoch from clock_timestamp() - r.accepted_at) end)::double precision
+   from unnest($1::smallint[], $4::bigint[]) as l (lane, low) cross join lateral
+     (select i.was_blocked, i.accepted_at from sluice.intake i
+      where i.lane = l.lane and i.blocked_at is null and i.position > l.low
+      order by i.position limit 1) r
+   where l.lane <> all(array(select lane from sluice.lane where paused_at is not null))) as ready_seconds,
   exists (select from unnest($1::smallint[]) as l (lane) cross join lateral
             (select from sluice.intake i where i.lane = l.lane and i.blocked_at is not null
              order by i.position limit 1) b) as has_blocked,

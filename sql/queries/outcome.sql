@@ -6,7 +6,7 @@ from sluice.outcome
 where write_id = any($1::uuid[]);
 
 -- name: readWriteStates
--- Writes of one client: settled, or where they are and what they await. An insert that was given up may land behind its
+-- Writes of one client: settled, or where they are and what they await, up to 200 things each. An insert that was given up may land behind its
 -- own outcome, which is what counts.
 select o.write_id, 'settled' as state, o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail,
        o.settled_at, null::timestamptz as accepted_at, null::timestamptz as blocked_at, null::jsonb as awaits
@@ -30,8 +30,9 @@ left join lateral (
              union all
              select from sluice.intake p where p.write_id = a.awaited_id))
            order by a.since, a.awaited_id) as awaits
-  from sluice.awaited a
-  where a.write_id = i.write_id and i.blocked_at is not null
+  from (select awaited_id, since from sluice.awaited
+        where write_id = i.write_id and i.blocked_at is not null
+        order by since, awaited_id limit 200) a
 ) w on true
 where i.write_id = any($1::uuid[]) and i.client = $2
   and not exists (select from sluice.outcome o where o.write_id = i.write_id);

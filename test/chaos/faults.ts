@@ -313,6 +313,7 @@ const injections: Readonly<Record<FaultKind, Injection>> = {
     try {
       const channels = [
         'sluice_wakeup',
+        `sluice_wakeup_${rng.int(0, 15)}`,
         'sluice_provided',
         ...(nodes?.rows.map(({ channel }) => channel) ?? []),
       ];

@@ -55,6 +55,7 @@ describe('forged hints', () => {
     const [row] = await sql(world.url, 'select node from sluice.intake limit 1');
     const channels = [
       'sluice_wakeup',
+      'sluice_wakeup_3',
       'sluice_provided',
       `sluice_node_${String(row?.['node'])}`,
       'sluice_nobody',

@@ -173,7 +173,7 @@ function pausedAmong(`,
     faults: [
       {
         file: elector,
-        from: `hasReady: hasNew || row?.['has_ready'] === true,`,
+        from: `hasReady: hasNew || readySeconds !== null,`,
         to: `hasReady: hasNew,`,
       },
     ],

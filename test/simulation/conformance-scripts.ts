@@ -60,8 +60,9 @@ const insert = (number: number, lane = 0): unknown[] => [
   [null],
   [1],
   ['{}'],
+  [],
   false,
-  false,
+  [],
   [],
 ];
 

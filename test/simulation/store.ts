@@ -201,6 +201,7 @@ const echoChannel = 'echo';
  */
 export function notifyListener(_options: ListenerOptions) {
   const callbacks = new Map<string, (payload: string | null) => void>();
+  const heard = new Set<string>();
   let connection: Connection | null = null;
   let isConnected = false;
   let isEchoAwaited = false;
@@ -267,6 +268,23 @@ export function notifyListener(_options: ListenerOptions) {
       await connection?.send('listen', [channel], echoMs).catch(() => undefined);
       onHint(null);
     },
+    hear(wanted: Iterable<string>, onHint: (channel: string, payload: string | null) => void) {
+      const channels = new Set(wanted);
+      for (const channel of heard) {
+        if (channels.has(channel)) continue;
+        heard.delete(channel);
+        callbacks.delete(channel);
+      }
+      for (const channel of channels) {
+        if (heard.has(channel)) continue;
+        heard.add(channel);
+        callbacks.set(channel, (payload) => onHint(channel, payload));
+        connection?.send('listen', [channel], echoMs).then(
+          () => onHint(channel, null),
+          () => undefined,
+        );
+      }
+    },
     get isListening() {
       return isConnected && !isEchoMissing && !isClosed;
     },
@@ -285,6 +303,7 @@ export function notifyListener(_options: ListenerOptions) {
 export function silentListener() {
   return {
     listen: () => Promise.resolve(),
+    hear: () => undefined,
     isListening: false,
     isDeaf: false,
     close: () => Promise.resolve(),

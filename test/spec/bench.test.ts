@@ -63,6 +63,31 @@ describe('a benchmark', { timeout: 120_000 }, () => {
     },
   );
 
+  test('measures deployments in an open loop', async () => {
+    const { last, stderr } = await measured(
+      '--workload open-loop --rate 30,60 --writers 1 --nodes 1 --lanes 4 --prefill 20',
+    );
+    expect(stderr).toBe('');
+    const place = { build: 'this', lanes: 4, nodes: 1, writers: 1, failed: 0, missedHints: 0 };
+    expect(last).toMatchObject({
+      workload: 'open-loop',
+      results: [
+        { ...place, rate: 30, p99Ms: { median: expect.any(Number) as number }, p99Ratio: null },
+        { ...place, rate: 60, p99Ms: { median: expect.any(Number) as number }, p99Ratio: null },
+      ],
+    });
+    // As many as the rate and the seed make of one second.
+    const [first] = last['measurements'] as { requests: number }[];
+    expect(first?.requests).toBeGreaterThan(10);
+    expect(first?.requests).toBeLessThan(60);
+  });
+
+  test('says which build it cannot measure', async () => {
+    const { code, stderr } = await measured('--workload open-loop --build /nowhere');
+    expect(code).not.toBe(0);
+    expect(stderr).toContain('--build: there is no /nowhere/packages/cli/dist/main.js');
+  });
+
   test('has one axis', async () => {
     const { code, stderr } = await measured('--clients 1,2 --lanes 4,8');
     expect(code).not.toBe(0);

@@ -56,7 +56,8 @@ test(
     const ears = await openConnection(database.url);
     const heard: string[] = [];
     ears.on('notification', ({ payload = '' }) => heard.push(payload));
-    for (const channel of ['sluice_wakeup', 'sluice_provided', `sluice_node_${String(number)}`]) {
+    const wakeups = Array.from({ length: 16 }, (_, lane) => `sluice_wakeup_${lane}`);
+    for (const channel of [...wakeups, 'sluice_provided', `sluice_node_${String(number)}`]) {
       await ears.query(`listen ${channel}`);
     }
     const writer = startSluice(['writer', '--metrics-port=0'], {

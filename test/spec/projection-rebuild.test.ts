@@ -161,7 +161,9 @@ function keepWriting(seed: number): () => Promise<number> {
         schoolId,
         districtReference: { districtId: 101 + ((at + loop) % 2) },
       });
-      const [old] = await client.listDocuments(model.findEndpoint('sample/enrollments')!, {
+      const {
+        documents: [old],
+      } = await client.listDocuments(model.findEndpoint('sample/enrollments')!, {
         limit: 1,
         offset: loop,
       });
@@ -238,7 +240,9 @@ test('a slice waits for a batch that is changing one of its documents, and deriv
     },
   };
   await withWriter([gated, hierarchy, authorization], async () => {
-    const [first] = await client.listDocuments(model.findEndpoint('sample/enrollments')!, {
+    const {
+      documents: [first],
+    } = await client.listDocuments(model.findEndpoint('sample/enrollments')!, {
       limit: 1,
       offset: 0,
     });
@@ -268,7 +272,9 @@ test('a slice waits for a batch that is changing one of its documents, and deriv
 });
 
 test('removes the rows of documents that were deleted while nobody maintained the projection', async () => {
-  const [gone] = await client.listDocuments(model.findEndpoint('sample/enrollments')!, {
+  const {
+    documents: [gone],
+  } = await client.listDocuments(model.findEndpoint('sample/enrollments')!, {
     limit: 1,
     offset: 0,
   });

@@ -25,9 +25,16 @@ export class AnswerStream extends Readable {
     if (!this.destroyed) this.push(null);
   }
 
-  /** Resolves once the reader has caught up, or is gone. */
-  async roomy(): Promise<void> {
-    if (this.#isFull && !this.destroyed) await new Promise<void>((resolve) => this.#drained.push(resolve));
+  /** Resolves once the reader has caught up, or is gone. False: it has taken nothing for so long. */
+  async roomy(timeoutMs: number): Promise<boolean> {
+    if (!this.#isFull || this.destroyed) return true;
+    return new Promise<boolean>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs, false);
+      this.#drained.push(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
   }
 
   override _read(): void {

@@ -3,6 +3,7 @@ import type { SluiceClient } from '@sluice/client';
 import { defaults } from '@sluice/protocol';
 import type { FastifyInstance } from 'fastify';
 import { bulkRoute } from './bulk-route.ts';
+import { ByteBudget } from './byte-budget.ts';
 import { ClientQuota } from './client-quota.ts';
 import { createServer, type Routes, type ServerOptions } from './create-server.ts';
 import { documentRoutes } from './document-routes.ts';
@@ -43,6 +44,8 @@ export function createApi(options: ApiOptions): FastifyInstance {
     limits,
     scanner: new JsonScanner(jsonLimits(limits)),
     quota: new ClientQuota({ requestsMax: limits.clientRequestsMax, ratePerSecond: limits.clientRate }),
+    reads: new ByteBudget({ bytesMax: limits.readBytesMax }),
+    bodies: new ByteBudget({ bytesMax: limits.bodiesBytesMax }),
     waitMs: options.waitMs ?? defaults.waitMs,
     basePath: (options.basePath ?? '').replace(/\/+$/, ''),
   };

@@ -64,19 +64,36 @@ export function bodyClock(
   });
 }
 
-/** The chunks of a body, each within its time from when it is asked for; else the stream ends with the error. */
+/**
+ * The chunks of a body, each within its time from when it is asked for. The stream itself is left as it is: an answer may be
+ * under way on the same connection.
+ * @throws {SluiceError} `request_timeout`
+ */
 export async function* chunksWithin(stream: Readable, timeoutMs: number): AsyncGenerator<Buffer> {
-  const chunks = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>;
-  try {
-    for (;;) {
-      const timer = setTimeout(() => stream.destroy(late(timeoutMs)), timeoutMs);
-      const chunk = await chunks.next().finally(() => clearTimeout(timer));
-      if (chunk.done === true) return;
-      yield chunk.value;
-    }
-  } finally {
-    await chunks.return?.();
+  const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, undefined>;
+  for (;;) {
+    const next = chunks.next();
+    // Where the time is over first, nobody looks at what becomes of it.
+    next.catch(() => undefined);
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(late(timeoutMs)), timeoutMs);
+    });
+    const chunk = await Promise.race([next, over]).finally(() => clearTimeout(timer));
+    if (chunk.done === true) return;
+    yield chunk.value;
   }
+}
+
+/** Lets what still comes of a body pass unread, so that its sender comes to read the answer; ends it if that takes too long. */
+export function discardRest(stream: Readable, timeoutMs: number): void {
+  if (stream.readableEnded || stream.destroyed) return;
+  const timer = setTimeout(() => stream.destroy(), timeoutMs);
+  stream.once('close', () => clearTimeout(timer));
+  stream.once('end', () => clearTimeout(timer));
+  // Whoever read it before still listens, and would keep it from flowing.
+  stream.removeAllListeners('readable');
+  stream.on('error', () => undefined).resume();
 }
 
 function late(timeoutMs: number): SluiceError {

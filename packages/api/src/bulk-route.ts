@@ -2,21 +2,23 @@
  * `POST /bulk`: many writes in one request, one a line, answered a line each as they settle. A line that is refused
  * hurts no other. Reading stops while the window of writes under way is full, or while the client reads no answers.
  */
-import { SluiceError } from '@sluice/protocol';
+import { readLines, SluiceError, type Line } from '@sluice/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AnswerStream } from './answer-stream.ts';
-import { chunksWithin } from './body-clock.ts';
+import { chunksWithin, discardRest } from './body-clock.ts';
 import { readBulkLine } from './bulk-line.ts';
 import { assertMay } from './auth/guard.ts';
+import { smallBodyBytes } from './byte-budget.ts';
 import { explainBodies, problemOfAny } from './error-answers.ts';
 import { JsonScanner } from './json-scanner.ts';
 import { jsonLimits } from './limits.ts';
-import { readLines, type Line } from './line-reader.ts';
 import { waitMsOf, type ApiNode } from './node.ts';
+import { problemOf } from './problem.ts';
 import { appliedPreferences, readPreferences, readTraceparent, type Preferences } from './request-headers.ts';
 import { bulkSchema } from './route-schemas.ts';
+import { watchReader } from './reader-clock.ts';
 import { answerOf, type WriteAnswer } from './write-answer.ts';
 import { WriteWindow } from './write-window.ts';
 
@@ -45,10 +47,11 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
     const applied = appliedPreferences(preferences);
     if (applied !== undefined) reply.header('Preference-Applied', applied);
     const answers = new AnswerStream(limits.bulkAnswerBytesMax);
+    // The client is gone. Of one that is told the end, the rest is let pass.
     answers.once('close', () => {
-      if (!body.readableEnded) body.destroy();
+      if (!answers.readableEnded) body.destroy();
     });
-    void run(request, body, answers, preferences);
+    void run(request, body, answers, preferences).then(() => watchReader(reply.raw, limits.readerTimeoutMs));
     return reply.type('application/x-ndjson').send(answers);
   });
 
@@ -63,28 +66,40 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
     const window = new WriteWindow(
       limits.bulkWritesMax,
       waits ? limits.bulkWaitingWritesMax : limits.bulkWritesMax,
+      limits.bulkBytesMax,
     );
+    let begun = 0;
+    let end: SluiceError | null = null;
     try {
       for await (const line of readLines(
         chunksWithin(body, limits.bodyTimeoutMs),
         limits.bodyBytesMax + ENVELOPE_BYTES,
       )) {
         if (line.bytes !== null && isBlank(line.bytes)) continue;
-        await answers.roomy();
-        await window.enter();
+        if (!(await answers.roomy(limits.readerTimeoutMs))) {
+          end = stalled(limits.readerTimeoutMs);
+          break;
+        }
+        await window.enter(line.bytes?.length);
         await turnOf(request);
         if (answers.destroyed) break;
+        begun = line.number;
         void answer(request, line, preferences).then((text) => {
           answers.add(text);
-          window.leave();
+          window.leave(line.bytes?.length);
         });
       }
-      await window.emptied();
-      answers.end();
     } catch (error) {
       // The client went away with a line half sent: what was accepted is settled all the same.
-      answers.destroy(error instanceof Error ? error : undefined);
+      if (!isTimeout(error)) return void answers.destroy(error instanceof Error ? error : undefined);
+      end = error;
     }
+    await window.emptied();
+    if (end !== null) {
+      answers.add(lastLine(end, begun));
+      discardRest(body, limits.bodyTimeoutMs);
+    }
+    answers.end();
   }
 
   /** A line beyond the client's rate is not refused: it is read later. */
@@ -94,12 +109,18 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
 
   /** Never rejects. */
   async function answer(request: FastifyRequest, line: Line, preferences: Preferences): Promise<string> {
-    const { number } = line;
+    const { number, bytes } = line;
+    const held = bytes !== null && bytes.length > smallBodyBytes ? bytes.length : 0;
+    let isHeld = false;
     try {
+      if (held > 0) await node.bodies.take(held);
+      isHeld = true;
       return JSON.stringify({ line: number, ...(await write(request, line, preferences)) });
     } catch (error) {
       const problem = problemOfAny(error, request);
       return JSON.stringify({ line: number, status: problem.status, problem });
+    } finally {
+      if (isHeld && held > 0) node.bodies.free(held);
     }
   }
 
@@ -125,6 +146,21 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
     const { location: _, ...answer } = answerOf(outcome, write.operation, node.client.model, node.basePath);
     return answer;
   }
+}
+
+function stalled(timeoutMs: number): SluiceError {
+  return new SluiceError('request_timeout', `No more of the answers was read within ${timeoutMs} ms.`);
+}
+
+function isTimeout(error: unknown): error is SluiceError {
+  return error instanceof SluiceError && error.code === 'request_timeout';
+}
+
+/** Of a request that is ended before all its lines were read: which of them have an answer, and which never will. */
+function lastLine(end: SluiceError, begun: number): string {
+  const detail = `${end.message} Lines up to ${begun} have their answers above; those behind it were not begun.`;
+  const problem = problemOf(end.code, detail);
+  return JSON.stringify({ line: null, status: problem.status, linesBegun: begun, problem });
 }
 
 /** The query says what `Prefer` would, for tools that set no headers. */

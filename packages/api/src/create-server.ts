@@ -27,6 +27,7 @@ import { expectContinue } from './expect-continue.ts';
 import { assertCharset } from './request-headers.ts';
 import { leaveTaking } from './leave-taking.ts';
 import { defaultLimits, type ApiLimits } from './limits.ts';
+import { readerClock } from './reader-clock.ts';
 import { securityHeaders } from './security-headers.ts';
 
 /** Adds routes; each names its access in `config`. */
@@ -120,6 +121,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   bodyClock(app, limits.bodyTimeoutMs, (error, request, reply) => {
     void answers.answerError(error, request, reply);
   });
+  readerClock(app, limits.readerTimeoutMs);
   expectContinue(app);
   app.server.on('checkExpectation', answerUnknownExpectation);
   app.addHook('preClose', (done) => {

@@ -18,7 +18,15 @@ export function crossOrigin(app: FastifyInstance, origins: readonly string[]): v
       'Prefer',
       'traceparent',
     ],
-    exposedHeaders: ['ETag', 'Location', 'Preference-Applied', 'Retry-After', 'Sluice-Result', 'Total-Count'],
+    exposedHeaders: [
+      'ETag',
+      'Link',
+      'Location',
+      'Preference-Applied',
+      'Retry-After',
+      'Sluice-Result',
+      'Total-Count',
+    ],
     maxAge: 600,
   });
 }

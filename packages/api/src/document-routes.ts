@@ -1,9 +1,11 @@
 /** `/data`: one write a request, and plain reads. */
-import type { WriteRequest } from '@sluice/client';
+import type { DocumentPage, StoredDocument, WriteRequest } from '@sluice/client';
 import { isApplied, SluiceError, type Operation } from '@sluice/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { smallBodyBytes } from './byte-budget.ts';
 import { explainBodies } from './error-answers.ts';
 import { findResource, waitMsOf, type ApiNode } from './node.ts';
+import { linkToRest, sendPage } from './page-answer.ts';
 import type { Query } from './profile.ts';
 import {
   appliedPreferences,
@@ -45,6 +47,15 @@ export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
       (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) => done(null, body),
     );
   }
+
+  // A large body is let in where there is room for it, before any of it is read.
+  app.addHook('onRequest', async ({ headers, method }, reply) => {
+    if (method === 'GET' || method === 'HEAD') return;
+    const bytes = Number(headers['content-length'] ?? 0);
+    if (bytes <= smallBodyBytes || bytes > node.limits.bodyBytesMax) return;
+    const share = await node.bodies.open(reply.raw);
+    await share.admit(bytes);
+  });
 
   const write =
     (operation: Operation) =>
@@ -112,8 +123,11 @@ export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
     async (request, reply) => {
       const params = request.params as DocumentParams;
       const resource = findResource(node, `${params.project}/${params.resource}`);
-      const stored = await node.client.readDocument(resource, profile.readDocumentId(params.id));
+      const documentId = profile.readDocumentId(params.id);
+      const share = await node.reads.open(reply.raw);
+      const stored = await node.client.readDocument(resource, documentId, share);
       if (stored === null) throw new SluiceError('document_not_found');
+      share.hold(stored.body.length);
       reply
         .header('ETag', profile.entityTag(stored.contentHash))
         .header('Last-Modified', new Date(stored.modifiedAt).toUTCString());
@@ -129,13 +143,24 @@ export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
       const params = request.params as ResourceParams;
       const resource = findResource(node, `${params.project}/${params.resource}`);
       const { limit, offset, totalCount, filter } = profile.readList(resource, request.query as Query);
-      const [documents, total] = await Promise.all([
-        node.client.listDocuments(resource, { limit, offset, filter }),
+      const share = await node.reads.open(reply.raw);
+      const [page, total] = await Promise.all([
+        node.client.listDocuments(resource, { limit, offset, filter }, share),
         totalCount ? node.client.countDocuments(resource, filter) : null,
       ]);
       if (total !== null) reply.header('Total-Count', total);
-      const texts = documents.map((stored) => profile.present(resource, stored));
-      return reply.type('application/json; charset=utf-8').send(`[${texts.join(',')}]`);
+      const present = (stored: StoredDocument): string => profile.present(resource, stored);
+      if (!profile.endsPagesEarly) {
+        const readMore = (ids: readonly string[]): Promise<DocumentPage> =>
+          node.client.readDocuments(ids, share);
+        return sendPage(reply, { page, share, present, readMore });
+      }
+      const { documents, rest } = page;
+      if (rest.length > 0) {
+        const next = { limit: rest.length, offset: offset + documents.length };
+        reply.header('Link', linkToRest(request, next));
+      }
+      return sendPage(reply, { page, share, present });
     },
   );
 }

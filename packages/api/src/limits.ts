@@ -22,6 +22,8 @@ export interface ApiLimits {
    * @default 4,096
    */
   bulkWaitingWritesMax: number;
+  /** Bytes of the lines of one bulk request under way at the same time; as many times more as writes may wait. @default 32 MiB */
+  bulkBytesMax: number;
   /** Answers kept for a client that sends its whole bulk request before it reads. @default 16 MiB */
   bulkAnswerBytesMax: number;
   /** Longest wait that a request may ask for. @default 3,600 */
@@ -32,6 +34,12 @@ export interface ApiLimits {
   headerTimeoutMs: number;
   /** In which its body must have come; in a bulk request, more of it. @default 60,000 */
   bodyTimeoutMs: number;
+  /** In which a client must take more of an answer that waits for it. @default 60,000 */
+  readerTimeoutMs: number;
+  /** Bytes of documents held for answers under way, of all clients together. @default 128 MiB */
+  readBytesMax: number;
+  /** Bytes of large bodies held for writes under way, of all clients together. @default 128 MiB */
+  bodiesBytesMax: number;
   /** Requests of one client under way on this node at the same time. @default 10,000 */
   clientRequestsMax: number;
   /** Requests and bulk lines of one client a second on this node; 0: no limit. @default 0 */
@@ -47,11 +55,15 @@ export const defaultLimits: ApiLimits = {
   pageDocumentsMax: 500,
   bulkWritesMax: 256,
   bulkWaitingWritesMax: 4_096,
+  bulkBytesMax: 32 * 1024 * 1024,
   bulkAnswerBytesMax: 16 * 1024 * 1024,
   waitSecondsMax: 3_600,
   headerBytesMax: defaults.headerBytesMax,
   headerTimeoutMs: defaults.headerTimeoutMs,
   bodyTimeoutMs: defaults.bodyTimeoutMs,
+  readerTimeoutMs: defaults.readerTimeoutMs,
+  readBytesMax: defaults.readBytesMax,
+  bodiesBytesMax: defaults.bodiesBytesMax,
   clientRequestsMax: defaults.clientRequestsMax,
   clientRate: defaults.clientRate,
 };

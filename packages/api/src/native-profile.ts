@@ -36,6 +36,7 @@ export function nativeProfile({
     readDocumentId: (text) => readId(text, 'document_not_found'),
     readCondition: (_operation, headers) => readCondition(headers),
     readList: (_resource, query) => readPage(query, limits.pageDocumentsMax),
+    endsPagesEarly: true,
     entityTag: (contentHash) => `"${contentHash}"`,
     location: (_request, path) => path,
     present: (resource, { documentId, body }) => withId(resource, documentId, body),

@@ -2,6 +2,7 @@
 import type { SluiceClient } from '@sluice/client';
 import { isId, SluiceError } from '@sluice/protocol';
 import type { Resource } from '@sluice/model';
+import type { ByteBudget } from './byte-budget.ts';
 import type { ClientQuota } from './client-quota.ts';
 import type { JsonScanner } from './json-scanner.ts';
 import type { ApiLimits } from './limits.ts';
@@ -12,6 +13,10 @@ export interface ApiNode {
   limits: ApiLimits;
   scanner: JsonScanner;
   quota: ClientQuota;
+  /** What is held of documents for answers under way. */
+  reads: ByteBudget;
+  /** What is held of bodies that came in. */
+  bodies: ByteBudget;
   /** How it speaks of documents. */
   profile: Profile;
   /** Wait for an outcome unless the request says otherwise. */

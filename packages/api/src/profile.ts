@@ -45,6 +45,11 @@ export interface Profile {
    */
   readCondition(operation: Operation, headers: IncomingHttpHeaders): string | null;
   readList(resource: Resource, query: Query): ListRequest;
+  /**
+   * A page that would be too large ends early and links to its rest. False: clients of this profile know of no such link,
+   * and would take the part for the whole; they are sent all of it, a part at a time.
+   */
+  readonly endsPagesEarly: boolean;
   /** A content hash as the `ETag` header carries it. */
   entityTag(contentHash: string): string;
   location(request: FastifyRequest, path: string): string;

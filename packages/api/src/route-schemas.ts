@@ -21,6 +21,11 @@ const headerDocs = {
     description: 'What the write came to.',
   },
   'Total-Count': { type: 'integer', description: 'Documents of the resource, if asked for.' },
+  Link: {
+    type: 'string',
+    description:
+      'Of a page that ended early: with `rel="next"`, the rest of what was asked for. None: the page is whole.',
+  },
 } as const;
 const accepted = empty(
   'Accepted and durable, not settled yet (`Prefer: respond-async`): ask at `Location`.',
@@ -134,8 +139,9 @@ export const documentsSchema: FastifySchema = {
   },
   response: {
     200: {
-      description: 'A page of documents, each with its id.',
-      headers: { 'Total-Count': headerDocs['Total-Count'] },
+      description:
+        'A page of documents, each with its id. One that would be too large ends early: see `Link`.',
+      headers: { 'Total-Count': headerDocs['Total-Count'], Link: headerDocs['Link'] },
       content: { 'application/json': { schema: { type: 'array', items: { type: 'object' } } } },
     },
     default: problem,
@@ -148,7 +154,8 @@ export const bulkSchema: FastifySchema = {
     'One JSON object a line in: `endpoint`, `document`, and where wanted `operation` (`upsert`, `update`, `delete`), `id`, ' +
     '`ifMatch`, `idempotencyKey`. One a line out, as they settle, in any order: `line` (from 1), `status`, and `id` with ' +
     '`etag`, or `problem`. A line that is refused hurts no other. Read answers while you send; of a client that does not, ' +
-    '16 MiB of answers are kept before reading stops.',
+    '16 MiB of answers are kept before reading stops. A request that is ended early, as its client reads or sends nothing ' +
+    'for too long, has a last line with `line` null and `linesBegun`: lines up to there have their answers.',
   tags: ['bulk'],
   querystring: {
     type: 'object',
@@ -213,7 +220,7 @@ const writeState = {
     settledAt: { type: 'string', nullable: true },
     awaits: {
       type: 'array',
-      description: 'What a `blocked` write awaits; empty for any other.',
+      description: 'What a `blocked` write awaits, the first 200; empty for any other.',
       items: {
         type: 'object',
         required: ['awaitedId', 'since', 'kind', 'isPending'],

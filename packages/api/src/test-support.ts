@@ -3,6 +3,7 @@
 import type {
   ClientStatus,
   ClientUsage,
+  DocumentPage,
   SluiceClient,
   StoredDocument,
   WriteRequest,
@@ -44,6 +45,8 @@ export class FakeClient implements SluiceClient {
   readonly waits: (number | undefined)[] = [];
   answer: (request: WriteRequest) => Outcome | Promise<Outcome> = () => created;
   documents: StoredDocument[] = [];
+  /** Of one page. */
+  documentsMax = Infinity;
   write: WriteState | null = null;
   readonly asked: (readonly string[])[] = [];
   health: ClientStatus = {
@@ -74,11 +77,20 @@ export class FakeClient implements SluiceClient {
     return this.documents.find((document) => document.documentId === id) ?? null;
   }
 
-  async listDocuments(
-    _resource: unknown,
-    page: { limit: number; offset: number },
-  ): Promise<StoredDocument[]> {
-    return this.documents.slice(page.offset, page.offset + page.limit);
+  async listDocuments(_resource: unknown, page: { limit: number; offset: number }): Promise<DocumentPage> {
+    return this.#pageOf(this.documents.slice(page.offset, page.offset + page.limit));
+  }
+
+  async readDocuments(ids: readonly string[]): Promise<DocumentPage> {
+    return this.#pageOf(this.documents.filter(({ documentId }) => ids.includes(documentId)));
+  }
+
+  #pageOf(documents: StoredDocument[]): DocumentPage {
+    const rest = documents.slice(this.documentsMax);
+    return {
+      documents: documents.slice(0, this.documentsMax),
+      rest: rest.map((document) => document.documentId),
+    };
   }
 
   async countDocuments(): Promise<number> {

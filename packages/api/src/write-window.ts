@@ -1,25 +1,29 @@
-/** Bounds the writes of one bulk request that are under way. */
+/** Bounds the writes of one bulk request that are under way, by their number and by the bytes of their lines. */
 export class WriteWindow {
   readonly #writesMax: number;
   readonly #stretchedMax: number;
+  readonly #bytesMax: number;
   #size: number;
   #underWay = 0;
+  #bytes = 0;
   #waiting: (() => void) | null = null;
   #stretch: NodeJS.Timeout | null = null;
 
   /**
    * @param stretchedMax Where it is more than `writesMax`, the window grows by `writesMax` whenever it has been full for
    * 100 ms and nothing was settled: then its writes may be waiting for those behind it.
+   * @param bytesMax Of as many writes as `writesMax`; it grows with the window. One line may have more.
    */
-  constructor(writesMax: number, stretchedMax: number = writesMax) {
+  constructor(writesMax: number, stretchedMax: number = writesMax, bytesMax: number = Infinity) {
     this.#writesMax = writesMax;
     this.#stretchedMax = stretchedMax;
     this.#size = writesMax;
+    this.#bytesMax = bytesMax;
   }
 
   /** Resolves once there is room for one more. */
-  async enter(): Promise<void> {
-    while (this.#underWay >= this.#size) {
+  async enter(bytes = 0): Promise<void> {
+    while (this.#isFull(bytes)) {
       await new Promise<void>((resolve) => {
         this.#waiting = resolve;
         if (this.#size < this.#stretchedMax) {
@@ -31,10 +35,12 @@ export class WriteWindow {
       });
     }
     this.#underWay++;
+    this.#bytes += bytes;
   }
 
-  leave(): void {
+  leave(bytes = 0): void {
     this.#underWay--;
+    this.#bytes -= bytes;
     this.#wake();
   }
 
@@ -45,6 +51,11 @@ export class WriteWindow {
         this.#waiting = resolve;
       });
     }
+  }
+
+  #isFull(bytes: number): boolean {
+    const bytesMax = this.#bytesMax * (this.#size / this.#writesMax);
+    return this.#underWay >= this.#size || (this.#underWay > 0 && this.#bytes + bytes > bytesMax);
   }
 
   #wake(): void {

@@ -2,6 +2,9 @@
 import type { Outcome, WriteHeader } from '@sluice/protocol';
 import type { DocumentState } from './world.ts';
 
+/** References that are told of a write that lacks more: an answer is to be read, and by a node with many others. */
+export const missingToldMax = 1_000;
+
 export function settled(write: WriteHeader, result: Outcome['result'], state: DocumentState): Outcome {
   return {
     writeId: write.writeId,

@@ -1,6 +1,6 @@
 /** Applies writes to the world one after the other, each as its kind asks. */
 import type { MissingReference, Outcome, WriteHeader } from '@sluice/protocol';
-import { refusal, settled } from './answer.ts';
+import { missingToldMax, refusal, settled } from './answer.ts';
 import { fingerprintOf, keyOf, type Facts, type SettledKey } from './facts.ts';
 import type { PlanOptions, Verdict } from './plan.ts';
 import type { Standing } from './standing.ts';
@@ -137,7 +137,7 @@ function applyWrite(
   if (renames && target.base === null)
     return { heldFor: batch.findIndex(({ writeId }) => writeId === target.bodyOf) };
   if (standing.kind === 'unresolved') {
-    const missing = standing.missing.map((id): MissingReference => ({
+    const missing = standing.missing.slice(0, missingToldMax).map((id): MissingReference => ({
       referentialId: id,
       resource: null,
       path: null,

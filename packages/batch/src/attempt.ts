@@ -1,10 +1,10 @@
 /** One try of a batch in one transaction: open, facts, plan, what follows from the plan, commit, hint. */
 import { hasFailpoint, passFailpoint, type Outcome, type WriteHeader } from '@sluice/protocol';
-import { projectionsText, type Session, type Statement } from '@sluice/store';
+import { projectionsText, readBodies, type Session, type Statement } from '@sluice/store';
 import { v7 as uuidv7 } from 'uuid';
 import { refusal } from './answer.ts';
 import type { Caution } from './caution.ts';
-import { planCascade, type CascadeOptions } from './cascade.ts';
+import { planCascade, type Cascade, type CascadeOptions, type CascadeRefusal } from './cascade.ts';
 import {
   awaitedHintStatements,
   commitStatements,
@@ -17,6 +17,7 @@ import type { BatchFault } from './fault.ts';
 import type { Origin } from './origin.ts';
 import { emptyPlan, planBatch, type Plan, type PlanOptions } from './plan.ts';
 import { applyProjections, concernedBy, endFault, type Projection } from './projection.ts';
+import type { DocumentState } from './world.ts';
 
 export interface AttemptOptions extends PlanOptions {
   /** Look for blocked writes ahead of those of the batch. @default false */
@@ -195,8 +196,7 @@ async function carryOn(session: Session, origin: Origin, plan: Plan, options: At
   const renamed = plan.updates.find(({ state }) => state.base?.referentialId !== state.referentialId);
   const write = plan.outcomes.find(({ outcome }) => outcome.writeId === renamed?.writeId)?.write;
   if (renamed === undefined || write === undefined) return plan;
-  const bodies = await readBodies(session, origin, [write]);
-  const cascade = await planCascade(session, renamed.state, bodies.get(write.writeId) ?? '', options.cascade);
+  const cascade = await cascadeOf(session, origin, renamed.state, write, options.cascade);
   if (typeof cascade !== 'string') return { ...plan, cascade };
   // Nothing of the plan stands: a change of identity is planned alone.
   const { keys, held, dropped } = plan;
@@ -205,16 +205,35 @@ async function carryOn(session: Session, origin: Origin, plan: Plan, options: At
   return { ...emptyPlan(), keys, held, dropped, outcomes: [{ write, outcome: refusal(write, cascade) }] };
 }
 
-async function readBodies(
+async function cascadeOf(
+  session: Session,
+  origin: Origin,
+  state: DocumentState,
+  write: WriteHeader,
+  options: CascadeOptions,
+): Promise<Cascade | CascadeRefusal | 'locked'> {
+  for await (const [, body] of bodiesOf(session, origin, [write])) {
+    return planCascade(session, state, body, options);
+  }
+  // It is too large to be read.
+  return 'cascade_too_large';
+}
+
+/** Of the writes whose bodies are there to be read. */
+async function* bodiesOf(
   session: Session,
   origin: Origin,
   writes: readonly WriteHeader[],
-): Promise<Map<string, string | null>> {
-  if (origin.bodies !== null) {
-    return new Map(writes.map(({ writeId }) => [writeId, origin.bodies?.get(writeId)?.body ?? null]));
+): AsyncGenerator<[writeId: string, body: string]> {
+  const ids = writes.map(({ writeId }) => writeId);
+  if (origin.bodies === null) {
+    yield* readBodies((name, values) => session.run(name, values), ids);
+    return;
   }
-  const rows = await session.run('readBodies', [writes.map((write) => write.writeId)]);
-  return new Map(rows.map((row) => [row['write_id'] as string, row['body'] as string | null]));
+  for (const id of ids) {
+    const body = origin.bodies.get(id)?.body ?? null;
+    if (body !== null) yield [id, body];
+  }
 }
 
 /**
@@ -230,12 +249,12 @@ async function describeRefusals(
   const refused = plan.outcomes.filter(({ outcome }) => outcome.code === 'unresolved_reference');
   if (refused.length === 0) return;
   const writes = refused.map(({ write }) => write);
-  const bodies = await readBodies(session, origin, writes);
   const failures = await readFailures(session, plan, writes);
-  for (const { write, outcome } of refused) {
-    const body = bodies.get(write.writeId);
+  const answers = new Map(refused.map(({ write, outcome }) => [write.writeId, { write, outcome }]));
+  for await (const [writeId, body] of bodiesOf(session, origin, writes)) {
+    const { write, outcome } = answers.get(writeId) as Plan['outcomes'][number];
     const missing = outcome.detail?.missing?.map((reference) => reference.referentialId);
-    if (typeof body !== 'string' || missing === undefined) continue;
+    if (missing === undefined) continue;
     const detail = options.describeMissing(write.resource, body, missing);
     for (const reference of detail.missing ?? []) {
       const failure = failures.get(reference.referentialId);

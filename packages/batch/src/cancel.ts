@@ -6,7 +6,7 @@
 import type { Outcome, WriteHeader } from '@sluice/protocol';
 import { DatabaseError, type Session, type Statement } from '@sluice/store';
 import { v7 as uuidv7 } from 'uuid';
-import { outcomeValues } from './commit.ts';
+import { hintAwaitedOf, outcomeValues } from './commit.ts';
 import { outcomeOf } from './facts.ts';
 
 interface Unapplied {
@@ -51,8 +51,6 @@ export async function settleUnapplied(
           { name: 'removeAwaited', values: [pendingIds] },
           ...record(settled),
           { name: 'commit' },
-          // A write that waits for the document of one of these has to look again.
-          { name: 'hintWriters', isOptional: true },
         ]);
       } catch (error) {
         if (!(error instanceof DatabaseError) || !error.isStaleFacts) throw error;
@@ -82,8 +80,8 @@ export async function cancelWrites(session: Session, writes: readonly WriteHeade
             writes.map((write) => write.client),
           ],
         },
-        // A write that waits for the document of one of these has to look again.
-        { name: 'hintWriters', isOptional: true },
+        // A write that waits for one of these, or for its document, has to look again.
+        hintAwaitedOf(writes),
       ]);
       const outcomes = new Map(cancelled?.rows.map((row) => [row['write_id'] as string, outcomeOf(row)]));
       return writes.map(({ writeId }) => outcomes.get(writeId) as Outcome);

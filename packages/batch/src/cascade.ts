@@ -42,6 +42,11 @@ export interface Cascade {
   removedReferences: { documentId: string; referentialId: string }[];
 }
 
+export type CascadeRefusal = 'cascade_too_large' | 'identity_conflict';
+
+/** Bytes of the bodies that refer to one identity, which are read together. */
+const referrerBytesMax = 128 * 1024 * 1024;
+
 interface Identity {
   referentialId: string;
   superclassId: string | null;
@@ -69,7 +74,7 @@ export async function planCascade(
   state: DocumentState,
   body: string,
   options: CascadeOptions,
-): Promise<Cascade | 'cascade_too_large' | 'identity_conflict' | 'locked'> {
+): Promise<Cascade | CascadeRefusal | 'locked'> {
   const { base } = state;
   if (base === null) throw new Error('Cannot rename a document that is not stored');
   const document: unknown = JSON.parse(body);
@@ -87,10 +92,15 @@ export async function planCascade(
   for (const queue = [root]; queue.length > 0;) {
     const renamed = queue.shift();
     if (renamed === undefined || isSame(renamed.spelled, renamed.now)) continue;
-    const rows = await session.run('readReferrerBodies', [idsOf(renamed.before), options.documentsMax + 1]);
+    const rows = await session.run('readReferrerBodies', [
+      idsOf(renamed.before),
+      options.documentsMax + 1,
+      referrerBytesMax,
+    ]);
     // One that is known already is locked by this very transaction.
     if (rows.some((row) => row['is_locked'] === true)) return 'locked';
     for (const row of rows) {
+      if (row['body'] === null) return 'cascade_too_large';
       const referrer = known.get(row['document_id'] as string) ?? carriedOf(row, options);
       if (referrer === root) continue;
       known.set(referrer.documentId, referrer);

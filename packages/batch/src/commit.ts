@@ -193,6 +193,14 @@ export function awaitedHintStatements(plan: Plan): Statement[] {
   return ids.length === 0 ? [] : [{ name: 'hintAwaited', values: [ids, packIds(ids)], isOptional: true }];
 }
 
+/** A hint to the writers, if anybody awaits one of these writes, or an identity that would have come with it. */
+export function hintAwaitedOf(writes: readonly WriteHeader[]): Statement {
+  const ids = writes.flatMap(({ writeId, referentialId, superclassId }) =>
+    superclassId === null ? [writeId, referentialId] : [writeId, referentialId, superclassId],
+  );
+  return { name: 'hintAwaited', values: [ids, packIds(ids)], isOptional: true };
+}
+
 /** Hints to the nodes whose writes are settled, each naming only that node's. */
 export function hintStatements(outcomes: Plan['outcomes']): Statement[] {
   const byNode = new Map<number, string[]>();

@@ -29,7 +29,7 @@ export {
   type Facts,
 } from './facts.ts';
 export { Caution } from './caution.ts';
-export { commitStatements, hintStatements, waitsForLock } from './commit.ts';
+export { commitStatements, hintAwaitedOf, hintStatements, waitsForLock } from './commit.ts';
 export type { BatchRetry } from './describe-retry.ts';
 export { RetryLog } from './retry-log.ts';
 export { cancelWrite, cancelWrites, settleUnapplied } from './cancel.ts';

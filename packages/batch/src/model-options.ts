@@ -1,6 +1,7 @@
 /** What the engine asks of the model: which identities may change, and what a missing reference is called. */
 import { describeDocument, type Model } from '@sluice/model';
 import type { MissingReference } from '@sluice/protocol';
+import { missingToldMax } from './answer.ts';
 import type { SettleOptions } from './settle.ts';
 
 export interface ModelOptions {
@@ -21,7 +22,7 @@ export function settleOptions(model: Model, options: ModelOptions): SettleOption
       // A document may have tens of thousands, and be refused for all of them: looked up one by one, they would keep the
       // writer from its lanes for so long that it loses them.
       const known = new Map(references.map((reference) => [reference.referentialId, reference]));
-      const missing = referentialIds.map((referentialId): MissingReference => {
+      const missing = referentialIds.slice(0, missingToldMax).map((referentialId): MissingReference => {
         const reference = known.get(referentialId);
         if (reference === undefined) return { referentialId, resource: null, path: null };
         const { resource: name, path, isDescriptor } = reference;

@@ -118,6 +118,12 @@ describe('references', () => {
     expect(plan.creates).toEqual([]);
   });
 
+  test('that exist nowhere are named up to a thousand', () => {
+    const missing = Array.from({ length: 1_500 }, (_, index) => `nowhere ${index}`);
+    const plan = planBatch(arriving(upsert('student 1', ...missing)), factsOf(), options);
+    expect(outcomeOf(plan, '1')?.detail?.missing).toHaveLength(1_000);
+  });
+
   test('to a refused write take their writes with it, and theirs in turn, and nobody else', () => {
     const writes = arriving(
       upsert('d 1', 'c 1'),

@@ -1,7 +1,7 @@
 /** A run: all contenders in each round, in turn, the order turned round by round, for each value on the axis of the run. */
-import { cpus, totalmem } from 'node:os';
 import { axisOf, axisUnits, type Axis, type AxisName, type ConditionLists } from './axis.ts';
 import { chooseCode, type Code, type CodeChoice } from './code.ts';
+import { machineFacts, type MachineFacts } from './machine-facts.ts';
 import { measure, type MeasureOptions, type Measurement } from './measure.ts';
 import { requirePeers } from './contenders/peer.ts';
 import { absenceOf, isPeer, type ContenderName, type WorkloadName } from './names.ts';
@@ -53,7 +53,7 @@ export interface BenchReport {
   at: string;
   workload: WorkloadName;
   options: Record<string, unknown>;
-  machine: { cores: number; cpu: string; memoryBytes: number; platform: string; node: string };
+  machine: MachineFacts;
   server: ServerFacts;
   code: Code['kind'];
   /** Whether the measurements of one prefill shared a database. */
@@ -254,15 +254,5 @@ export function summarizeAll(
     ratiosSpread: largest?.ratiosSpread ?? {},
     lastToFirstQuarter: Object.fromEntries(quarters),
     growth: growthOf(results),
-  };
-}
-
-function machineFacts(): BenchReport['machine'] {
-  return {
-    cores: cpus().length,
-    cpu: cpus()[0]?.model ?? '',
-    memoryBytes: totalmem(),
-    platform: `${process.platform} ${process.arch}`,
-    node: process.version,
   };
 }

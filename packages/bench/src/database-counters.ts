@@ -62,6 +62,14 @@ export class CounterReader {
     return Number(rows[0]?.n ?? 0);
   }
 
+  /** How many lanes each session leads. */
+  async countSharesOfLanes(): Promise<number[]> {
+    const { rows } = await this.#client.query<{ n: number }>(
+      'select count(*)::integer as n from sluice.lane where writer_id is not null group by session_pid',
+    );
+    return rows.map(({ n }) => n);
+  }
+
   async countDeadInIntake(): Promise<number> {
     const { rows } = await this.#client.query<{ n: string }>(
       `select n_dead_tup::text as n from pg_stat_all_tables where relid = 'sluice.intake'::regclass`,

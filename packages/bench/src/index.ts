@@ -19,6 +19,9 @@ export {
 } from './names.ts';
 export { prefill } from './prefill.ts';
 export { measurementLine, reportLines } from './report/lines.ts';
+export { openLoopLine, openLoopLines } from './report/open-loop-lines.ts';
+export { openLoop, type OpenLoopReport } from './open-loop/open-loop.ts';
+export type { OpenLoopMeasurement } from './open-loop/results.ts';
 export { reportPage } from './report/page.ts';
 export { costsOf, predict, type Costs, type Deployment, type Prediction } from './sizing.ts';
 export type { ContenderSummary, Growth, PointResult } from './summary.ts';

@@ -1,7 +1,19 @@
 /** What can be run against what. */
 
-/** In `backlog` nobody waits: the intake is full when the writers start. */
-export const workloadNames = ['insert', 'district', 'hot', 'upsert-mix', 'large', 'http', 'backlog'] as const;
+/**
+ * In `backlog` nobody waits: the intake is full when the writers start. `open-loop` has no contenders but builds, and
+ * clients that come at a given rate.
+ */
+export const workloadNames = [
+  'insert',
+  'district',
+  'hot',
+  'upsert-mix',
+  'large',
+  'http',
+  'backlog',
+  'open-loop',
+] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
 /**

@@ -13,6 +13,8 @@ export type WorldOptions = Omit<PrefillOptions, 'url'> & {
   serverUrl: string;
   /** All use the same database, one after another, in the place of copies: for those that are too large to copy. */
   isShared: boolean;
+  /** Makes the schema. @default that of this build */
+  migrate?: (url: string) => Promise<void>;
 };
 
 export class World {
@@ -31,7 +33,8 @@ export class World {
     await world.#execute(`create database ${world.#template}`);
     const url = databaseUrl(options.serverUrl, world.#template);
     try {
-      await migrate({ url });
+      if (options.migrate === undefined) await migrate({ url });
+      else await options.migrate(url);
       await prefill({ ...options, url });
     } catch (error) {
       await world.remove();

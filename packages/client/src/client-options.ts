@@ -37,6 +37,13 @@ export interface ClientOptions {
   onOverload?: OnOverload;
   /** Told to stop, writes may wait for this long; those left are cancelled. @default 10000 */
   drainMs?: number;
+  /**
+   * Bytes of a document as PostgreSQL writes it out. A larger one is refused; one that is stored already is not read.
+   * @default 20 MiB
+   */
+  documentBytesMax?: number;
+  /** Bytes of documents from which on a page ends early; it holds at least one. @default 16 MiB */
+  pageBytesMax?: number;
   /** Blocked writes that one client may have. @default 100000 */
   blockedWritesMax?: number;
   /**

@@ -67,7 +67,7 @@ export interface WriteState {
   state: 'ready' | 'blocked' | 'settled';
   resource: string;
   outcome: Outcome | null;
-  /** In the order since when; empty unless `blocked`. */
+  /** In the order since when, the first 200; empty unless `blocked`. */
   awaits: AwaitedState[];
   acceptedAt: string | null;
   blockedAt: string | null;
@@ -91,6 +91,21 @@ export interface Page {
   offset: number;
   /** @default all documents of the resource */
   filter?: DocumentFilter | undefined;
+}
+
+/** Documents of a list, as far as they were read. */
+export interface DocumentPage {
+  documents: StoredDocument[];
+  /** Ids of those that the page has no room for, as it would be too large: `readDocuments` goes on. Empty for most. */
+  rest: readonly string[];
+}
+
+export interface ReadOptions {
+  /**
+   * Is asked before more than a mebibyte of documents is brought into memory, and waited for. What it throws, the read
+   * throws. @default nobody is asked
+   */
+  admit?: (bytes: number) => Promise<void>;
 }
 
 /** Writes that can be asked for at once. */
@@ -124,8 +139,15 @@ export interface SluiceClient {
   submit(request: WriteRequest, options?: SubmitOptions): Promise<Outcome>;
   /** Submits one write and returns once it is durable in the intake: its outcome is asked for by `readWrite`. */
   accept(request: WriteRequest): Promise<AcceptedWrite>;
-  readDocument(resource: Resource, documentId: string): Promise<StoredDocument | null>;
-  listDocuments(resource: Resource, page: Page): Promise<StoredDocument[]>;
+  /** @throws {SluiceError} `document_too_large`, with its `bytes` in `detail` */
+  readDocument(resource: Resource, documentId: string, options?: ReadOptions): Promise<StoredDocument | null>;
+  /**
+   * A page, at least one document of it, and as many as {@link DocumentPage} has room for.
+   * @throws {SluiceError} `document_too_large` if the page begins with such a one, with its `documentId` in `detail`
+   */
+  listDocuments(resource: Resource, page: Page, options?: ReadOptions): Promise<DocumentPage>;
+  /** The same of documents by their ids; those that are gone are left out. */
+  readDocuments(documentIds: readonly string[], options?: ReadOptions): Promise<DocumentPage>;
   countDocuments(resource: Resource, filter?: DocumentFilter): Promise<number>;
   /** A write of this client, or null: writes of others are not there. */
   readWrite(client: string, writeId: string): Promise<WriteState | null>;

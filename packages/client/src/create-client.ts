@@ -6,7 +6,9 @@ import { agree, Database, DatabaseClock, DatabaseError, detectPooler, type Row }
 import type {
   ClientStatus,
   DocumentFilter,
+  DocumentPage,
   Page,
+  ReadOptions,
   SluiceClient,
   StoredDocument,
   SubmitOptions,
@@ -16,13 +18,14 @@ import type {
 import { BlockedQuota } from './blocked-quota.ts';
 import type { ClientOptions } from './client-options.ts';
 import { createPath } from './create-path.ts';
+import { DocumentReads } from './document-reads.ts';
 import { FailureLog } from './failure-log.ts';
 import { GatheredReads } from './gathered-reads.ts';
 import type { ClientObserver, ClientUsage } from './observer.ts';
-import { assertRequest, prepareWrite } from './prepare-write.ts';
-import { Reads } from './reads.ts';
+import { assertBody, assertRequest, prepareWrite } from './prepare-write.ts';
 import { endWriteSpan, failWriteSpan, startWriteSpan } from './trace-write.ts';
 import type { WritePath } from './write-path.ts';
+import { WriteReads } from './write-reads.ts';
 
 export function createClient(options: ClientOptions): SluiceClient {
   return new Client(options);
@@ -41,7 +44,9 @@ class Client implements SluiceClient {
   readonly #waitMs: number;
   readonly #waitingWritesMax: number;
   readonly #blockedQuota: BlockedQuota;
-  readonly #reads: Reads;
+  readonly #documentBytesMax: number;
+  readonly #documents: DocumentReads;
+  readonly #writes: WriteReads;
   readonly #keys: GatheredReads<Write>;
   readonly #failures: FailureLog;
   readonly #drainMs: number;
@@ -78,7 +83,14 @@ class Client implements SluiceClient {
     this.#path = createPath(options, this.#database, this.#clock, (error, doing) =>
       this.#failures.note(error, doing),
     );
-    this.#reads = new Reads(options.model, (name, values) => this.#run(name, values));
+    const run = (name: string, values: readonly unknown[]): Promise<Row[]> => this.#run(name, values);
+    this.#documentBytesMax = options.documentBytesMax ?? defaults.documentBytesMax;
+    this.#documents = new DocumentReads({
+      run,
+      documentBytesMax: this.#documentBytesMax,
+      pageBytesMax: options.pageBytesMax ?? defaults.pageBytesMax,
+    });
+    this.#writes = new WriteReads(options.model, run);
     this.#keys = new GatheredReads((writes) =>
       this.#run('findKeys', [
         writes.map(({ client }) => client),
@@ -200,6 +212,7 @@ class Client implements SluiceClient {
   /** A document that is updated or deleted by its id goes to the lane of its present identity. */
   async #prepare(request: WriteRequest): Promise<Write> {
     assertRequest(request);
+    assertBody(request.body, this.#documentBytesMax);
     if ((request.waitForReferencesSeconds ?? null) !== null)
       await this.#blockedQuota.check(request.client ?? '');
     if (request.operation === 'upsert') return prepareWrite(request, this.#lanes, null, this.#clock.now());
@@ -225,16 +238,24 @@ class Client implements SluiceClient {
     return { writeId: row['write_id'] as string, lane: lane ?? 0, outcome };
   }
 
-  readDocument(resource: { endpoint: string }, documentId: string): Promise<StoredDocument | null> {
-    return this.#reads.readDocument(resource, documentId);
+  readDocument(
+    resource: { endpoint: string },
+    documentId: string,
+    options?: ReadOptions,
+  ): Promise<StoredDocument | null> {
+    return this.#documents.readDocument(resource, documentId, options);
   }
 
-  listDocuments(resource: { endpoint: string }, page: Page): Promise<StoredDocument[]> {
-    return this.#reads.listDocuments(resource, page);
+  listDocuments(resource: { endpoint: string }, page: Page, options?: ReadOptions): Promise<DocumentPage> {
+    return this.#documents.listDocuments(resource, page, options);
+  }
+
+  readDocuments(documentIds: readonly string[], options?: ReadOptions): Promise<DocumentPage> {
+    return this.#documents.readDocuments(documentIds, options);
   }
 
   countDocuments(resource: { endpoint: string }, filter?: DocumentFilter): Promise<number> {
-    return this.#reads.countDocuments(resource, filter);
+    return this.#documents.countDocuments(resource, filter);
   }
 
   async readWrite(client: string, writeId: string): Promise<WriteState | null> {
@@ -243,7 +264,7 @@ class Client implements SluiceClient {
   }
 
   readWrites(client: string, writeIds: readonly string[]): Promise<WriteState[]> {
-    return this.#reads.readWrites(client, writeIds);
+    return this.#writes.readWrites(client, writeIds);
   }
 
   async status(): Promise<ClientStatus> {
@@ -274,6 +295,8 @@ class Client implements SluiceClient {
       return await this.#database.run(name, values);
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;
+      // Longer than anything that PostgreSQL itself writes out.
+      if (error.sqlState === '54000') throw new SluiceError('document_too_large');
       this.#failures.note(error, name);
       throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1 });
     }

@@ -51,6 +51,7 @@ export class FastPath {
   #working: Promise<void> | null = null;
   #restsUntil = 0;
   #restMs = 0;
+  #hasToldDisagreement = false;
 
   constructor(options: FastPathOptions) {
     this.#options = options;
@@ -107,11 +108,12 @@ export class FastPath {
         return settleAtOnce(session, writes, settle);
       });
       if (typeof report === 'string') {
-        if (report === 'disagreed') onError(projectionsDiffer(), 'settle writes at once');
+        if (report === 'disagreed') this.#tellDisagreement();
         this.#rest(restMs[report]);
         return this.#leave(writes);
       }
       this.#restMs *= restKept;
+      this.#hasToldDisagreement = false;
       onSettled(report);
     } catch (error) {
       onError(error, 'settle writes at once');
@@ -119,6 +121,12 @@ export class FastPath {
       if (wasSent) onUnknown(writes);
       else this.#leave(writes);
     }
+  }
+
+  /** Once: it is met again at each try, and a node may well run without projections, beside writers that have them. */
+  #tellDisagreement(): void {
+    if (!this.#hasToldDisagreement) this.#options.onError(projectionsDiffer(), 'settle writes at once');
+    this.#hasToldDisagreement = true;
   }
 
   #rest(leastMs: number): void {

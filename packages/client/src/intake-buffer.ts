@@ -10,11 +10,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { SluiceError, type Write } from '@sluice/protocol';
 import {
   DatabaseError,
+  noWakeup,
   reconnectDelayMs,
   Session,
   type ConnectionOptions,
   type DatabaseClock,
   type Statement,
+  wakeupsOf,
 } from '@sluice/store';
 import type { ClientObserver } from './observer.ts';
 import { takeFront } from './take-front.ts';
@@ -197,6 +199,7 @@ export class IntakeBuffer {
     const ridesAlong = withHint && !this.#options.isDurable;
     const of = <V>(value: (write: Write) => V): V[] => batch.map(({ write }) => value(write));
     const now = this.#options.clock.now();
+    const [channels, lanes] = withHint ? wakeupsOf(of((write) => write.lane)) : noWakeup;
     const insert: Statement = {
       name: 'insertIntake',
       values: [
@@ -218,12 +221,15 @@ export class IntakeBuffer {
         ),
         of((write) => write.node),
         of((write) => write.body),
-        ridesAlong,
+        ridesAlong ? channels : [],
         isAgain,
         batch.some(({ write }) => write.traceparent !== null) ? of((write) => write.traceparent) : [],
+        ridesAlong ? lanes : [],
       ],
     };
-    return withHint && !ridesAlong ? [insert, { name: 'hintWriters', isOptional: true }] : [insert];
+    return withHint && !ridesAlong
+      ? [insert, { name: 'hintWriters', values: [channels, lanes], isOptional: true }]
+      : [insert];
   }
 }
 

@@ -1,7 +1,7 @@
 /** A request as a write: identity, references, lane and content hash, all from the document alone. */
 import { randomInt } from 'node:crypto';
 import { isId, operations, SluiceError, type Write } from '@sluice/protocol';
-import { contentHash, describeDocument, laneOf, ModelError } from '@sluice/model';
+import { contentHash, describeDocument, findOutgrowth, laneOf, ModelError } from '@sluice/model';
 import { newWriteId } from './write-id.ts';
 import type { WriteRequest } from './contract.ts';
 
@@ -35,6 +35,19 @@ export function assertRequest({ operation, documentId, idempotencyKey = null }: 
 }
 
 /**
+ * A body that PostgreSQL would write out as more than anybody can read.
+ * @throws {SluiceError} `invalid_json`
+ */
+export function assertBody(body: string | null, bytesMax: number): void {
+  const path = body === null ? null : findOutgrowth(body, bytesMax);
+  if (path === null) return;
+  const message = `makes it larger than ${bytesMax} bytes, with all digits written out: documentBytesMax`;
+  throw new SluiceError('invalid_json', `Cannot take the document: ${path} ${message}`, {
+    detail: { errors: [{ path, message }] },
+  });
+}
+
+/**
  * @param target Update and delete: the document's present identity, which decides the lane.
  * @param now By the database's clock.
  * @throws {SluiceError} `invalid_document` with the JSON path in `detail.path`
@@ -56,7 +69,7 @@ export function prepareWrite(
     referentialId,
     superclassId,
     referenceIds: references.map((reference) => reference.referentialId),
-    contentHash: contentHash(document),
+    contentHash: hashOf(document),
     body,
     target,
   });
@@ -104,6 +117,18 @@ function describe(request: WriteRequest, document: unknown): ReturnType<typeof d
   } catch (error) {
     if (!(error instanceof ModelError)) throw error;
     throw new SluiceError('invalid_document', error.message, { detail: { path: error.path } });
+  }
+}
+
+/** What is nested deeper than the stack reaches PostgreSQL would not take either. */
+function hashOf(document: unknown): string {
+  try {
+    return contentHash(document);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new SluiceError('invalid_json', 'Cannot take the document: it is nested too deeply', {
+      detail: { path: '$' },
+    });
   }
 }
 

@@ -11,7 +11,7 @@ export function writerMetrics(registry: Registry): WriterObserver {
     name: 'sluice_wakeups_total',
     help:
       'Times that an idle session began to work. found_by: hint (a notification), poll (a beat found work, as no ' +
-      'notifications arrive), missed_hint (a beat found work although they do: lost, or overtaken by the beat)',
+      'notifications arrive), missed_hint (a beat found work although they do, and the work had waited for more than 0.1 s)',
     labelNames: ['found_by'],
     registers,
   });

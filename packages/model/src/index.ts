@@ -14,6 +14,7 @@ export { idOfIdentity, idOfReference } from './identify.ts';
 export { referentialIdOf, type IdentityElement, type ReferentialIdLayout } from './referential-id.ts';
 export { laneOf } from './lane.ts';
 export { contentHash } from './content-hash.ts';
+export { findOutgrowth } from './written-size.ts';
 export { canonicalJson } from './canonical-json.ts';
 export { ModelError, type ModelErrorCode } from './model-error.ts';
 export { renameReferences, type Edit, type RenamedDocument } from './rename-references.ts';

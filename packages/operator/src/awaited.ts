@@ -1,6 +1,6 @@
 /** What blocked writes await, and, where a model is given, what it is called: from the bodies of the blocked writes. */
 import { describeDocument, type DocumentReference, type Model } from '@sluice/model';
-import type { Database, Row } from '@sluice/store';
+import { readBodies, type Database, type Row } from '@sluice/store';
 import type { Awaited } from './contract.ts';
 
 interface BlockedWrite {
@@ -49,9 +49,6 @@ export function awaitedOf(row: Row): Awaited {
   };
 }
 
-/** Bodies that are in memory at once. */
-const bodiesMax = 64;
-
 /** Gives each awaited reference its name, as the body of the write that awaits it says. */
 export async function nameAwaited(
   database: Database,
@@ -59,21 +56,19 @@ export async function nameAwaited(
   awaited: ReadonlyMap<string, readonly Awaited[]>,
   model: Model,
 ): Promise<void> {
-  for (let from = 0; from < blocked.length; from += bodiesMax) {
-    const some = new Map(blocked.slice(from, from + bodiesMax).map((write) => [write.writeId, write]));
-    for (const row of await database.run('readBodies', [[...some.keys()]])) {
-      const write = some.get(row['write_id'] as string);
-      const resource = write && model.findEndpoint(write.resource);
-      if (write === undefined || resource === undefined || row['body'] === null) continue;
-      const { references } = describeDocument(resource, JSON.parse(row['body'] as string));
-      const known = new Map(references.map((reference) => [reference.referentialId, reference]));
-      for (const each of awaited.get(write.writeId) ?? []) {
-        const reference = known.get(each.awaitedId);
-        if (reference === undefined) continue;
-        each.resource = reference.resource;
-        each.path = reference.path;
-        each.identity = identityText(reference);
-      }
+  const resources = new Map(blocked.map(({ writeId, resource }) => [writeId, model.findEndpoint(resource)]));
+  const run = (name: string, values: readonly unknown[]): Promise<Row[]> => database.run(name, values);
+  for await (const [writeId, body] of readBodies(run, [...resources.keys()])) {
+    const resource = resources.get(writeId);
+    if (resource === undefined) continue;
+    const { references } = describeDocument(resource, JSON.parse(body) as unknown);
+    const known = new Map(references.map((reference) => [reference.referentialId, reference]));
+    for (const each of awaited.get(writeId) ?? []) {
+      const reference = known.get(each.awaitedId);
+      if (reference === undefined) continue;
+      each.resource = reference.resource;
+      each.path = reference.path;
+      each.identity = identityText(reference);
     }
   }
 }

@@ -2,8 +2,8 @@
  * Discarding: a write that waits is settled as not applied, under the term locks of its lane, and its client is told; a
  * dead letter is removed, and its outcome stands.
  */
-import { headerOf, hintStatements, notApplied, settleUnapplied } from '@sluice/batch';
-import { packIds, type WriteHeader } from '@sluice/protocol';
+import { headerOf, hintAwaitedOf, hintStatements, notApplied, settleUnapplied } from '@sluice/batch';
+import type { WriteHeader } from '@sluice/protocol';
 import { Session, type Database } from '@sluice/store';
 import type { ActionOptions, DiscardReport, Target } from './contract.ts';
 import { findStuck } from './list-stuck.ts';
@@ -72,13 +72,10 @@ async function settleDiscarded(
     return [{ name: 'recordAction', values: ['discard', actor, about, ids, detail] }];
   });
   const ours = new Set(settled);
-  const provided = settled.flatMap(({ writeId, referentialId, superclassId }) =>
-    superclassId === null ? [writeId, referentialId] : [writeId, referentialId, superclassId],
-  );
   // Their nodes answer, and whoever awaited one of them looks again.
   await session.flight([
     ...hintStatements(unapplied.filter(({ write }) => ours.has(write))),
-    { name: 'hintProvided', values: [packIds(provided)], isOptional: true },
+    hintAwaitedOf(settled),
   ]);
   return settled.length;
 }

@@ -1,5 +1,5 @@
 /** Pausing lanes: their leaders keep them and settle nothing in them until they are resumed. */
-import type { Database } from '@sluice/store';
+import { type Database, wakeupOfAll } from '@sluice/store';
 import { requireLanes } from './require-lanes.ts';
 
 /**
@@ -23,6 +23,7 @@ export async function resumeLanes(
 ): Promise<number[]> {
   await requireLanes(database, lanes);
   const resumed = (await database.run('resumeLanes', [lanes, actor])).map((row) => row['lane'] as number);
-  await database.run('hintWriters').catch(() => undefined);
+  // To all: a leader passes over hints of lanes that it knows to be paused.
+  await database.run('hintWriters', wakeupOfAll).catch(() => undefined);
   return resumed;
 }

@@ -2,7 +2,7 @@
  * Redriving dead letters: each becomes a new write. Its old outcome stands. It is refused where the document is no longer
  * what the dead write would have met, or where another write to it is on its way, unless forced.
  */
-import type { Database, Row } from '@sluice/store';
+import { type Database, type Row, wakeupOfAll } from '@sluice/store';
 import { v7 as uuidv7 } from 'uuid';
 import type { RetryOptions, RetryRefusal, RetryReport, Target } from './contract.ts';
 import { describeTarget, pagesOf } from './targets.ts';
@@ -36,7 +36,7 @@ export async function retryWrites(
         ]);
     for (const row of rows) note(report, row);
   }
-  if (report.retried > 0 && !dryRun) await database.run('hintWriters').catch(() => undefined);
+  if (report.retried > 0 && !dryRun) await database.run('hintWriters', wakeupOfAll).catch(() => undefined);
   return report;
 }
 

@@ -93,6 +93,13 @@ export const errorTable = {
     'A write with this Idempotency-Key was settled before, and its outcome is no longer kept. This request changed nothing: read the document to see what holds.',
   ),
 
+  // Read: it is there, and is not brought into memory
+  document_too_large: entry(
+    409,
+    'Document too large to read',
+    'The stored document is larger than this node reads; it can be replaced or deleted.',
+  ),
+
   // Not applied: nothing happened, and nothing will
   write_conflict: entry(
     409,

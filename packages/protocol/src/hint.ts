@@ -1,6 +1,7 @@
 /**
- * The payload of a hint: UUIDs of settled writes, or of identities that were awaited, 22 base64url characters each, so that some 350 fit into
- * one notification (8,000 bytes). A hint is believed for nothing but where to look.
+ * The payloads of hints. UUIDs of settled writes, or of identities that were awaited, are 22 base64url characters each, so
+ * that 350 fit into one notification (8,000 bytes). Lanes are decimal numbers with commas between them. A hint is believed
+ * for nothing but where to look.
  */
 
 const charactersPerId = 22;
@@ -31,4 +32,44 @@ export function unpackIds(payload: string): string[] {
     );
   }
   return ids;
+}
+
+/** Behind 350 ids. The same limit stands in `hintAwaited`. */
+const laneBytesBehindIdsMax = 250;
+
+/** The lanes of new writes as the payload of a wakeup. */
+export function packLanes(lanes: readonly number[]): string {
+  return lanes.join(',');
+}
+
+/**
+ * The lanes that a wakeup names. Null: all of them. An empty payload says so, and older nodes send no other; what is not
+ * of the form, or names a lane that is not there, may mean any lane.
+ * @param lanes How many lanes there are.
+ */
+export function unpackLanes(payload: string, lanes: number): ReadonlySet<number> | null {
+  if (!/^\d+(?:,\d+)*$/.test(payload)) return null;
+  const named = new Set(payload.split(',').map(Number));
+  for (const lane of named) if (lane >= lanes) return null;
+  return named;
+}
+
+/**
+ * Ids that have changed, and the lanes in which they are awaited, in as many payloads as they need: the lanes behind a
+ * semicolon, where older writers do not see them, and left out where they do not fit.
+ */
+export function packProvided(ids: readonly string[], lanes: Iterable<number>): string[] {
+  const named = packLanes([...new Set(lanes)]);
+  const suffix = named.length > laneBytesBehindIdsMax ? '' : `;${named}`;
+  return packIds(ids).map((payload) => payload + suffix);
+}
+
+/** @returns `lanes` null: those of a payload that names none, and may mean any */
+export function unpackProvided(
+  payload: string,
+  lanes: number,
+): { ids: string[]; lanes: ReadonlySet<number> | null } {
+  const end = payload.indexOf(';');
+  if (end < 0) return { ids: unpackIds(payload), lanes: null };
+  return { ids: unpackIds(payload.slice(0, end)), lanes: unpackLanes(payload.slice(end + 1), lanes) };
 }

@@ -7,4 +7,6 @@ export * from './limits.ts';
 export * from './traceparent.ts';
 export * from './hint.ts';
 export * from './failpoint.ts';
+export * from './read-lines.ts';
+export * from './allowance.ts';
 export * from './seldom.ts';

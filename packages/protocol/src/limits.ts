@@ -27,6 +27,14 @@ export const defaults = {
   /** Outcomes and idempotency keys are kept this long. */
   retentionHours: 24,
   bodyBytesMax: 10 * 1024 * 1024,
+  /** Bytes of a document as PostgreSQL writes it out, with every digit: what a read brings into memory. */
+  documentBytesMax: 20 * 1024 * 1024,
+  /** Bytes of the documents of one page, from which on it ends early. */
+  pageBytesMax: 16 * 1024 * 1024,
+  /** Bytes of documents that a node holds for answers under way. */
+  readBytesMax: 128 * 1024 * 1024,
+  /** Bytes of large bodies that a node holds for writes under way. */
+  bodiesBytesMax: 128 * 1024 * 1024,
   bodyDepthMax: 64,
   bodyKeysMax: 100_000,
   arrayLengthMax: 100_000,
@@ -34,6 +42,8 @@ export const defaults = {
   headerBytesMax: 16 * 1024,
   headerTimeoutMs: 10_000,
   bodyTimeoutMs: 60_000,
+  /** In which a client must take more of an answer. */
+  readerTimeoutMs: 60_000,
   /** Requests of one client under way on a node. */
   clientRequestsMax: 10_000,
   /** Requests and bulk lines of one client a second on a node; 0: no limit. */

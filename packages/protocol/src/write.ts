@@ -96,7 +96,7 @@ export type OutcomeCode =
 
 /** What a refusal is about. Names and identities, never other content of a document. */
 export interface OutcomeDetail {
-  /** `unresolved_reference`: each reference that is missing. */
+  /** `unresolved_reference`: each reference that is missing, the first thousand. */
   missing?: MissingReference[];
   /** `document_referenced`: endpoints of the resources that refer to the document. */
   referredBy?: string[];

@@ -4,6 +4,7 @@
  */
 import { Socket } from 'node:net';
 import pg from 'pg';
+import { guardAnswers, type GuardedConnection } from './answer-guard.ts';
 import { assertUrl } from './connection-url.ts';
 import { DatabaseError } from './database-error.ts';
 import { hostsOf, type Hosts } from './hosts.ts';
@@ -25,6 +26,8 @@ export interface ConnectionOptions {
    * @default 35000
    */
   answerTimeoutMs?: number;
+  /** Bytes of the answer to one statement beyond which the connection is given up. @default 384 MiB */
+  answerBytesMax?: number;
 }
 
 const int8 = 20;
@@ -83,6 +86,7 @@ export async function connectClient(
     const socket = new Socket();
     const client = new pg.Client({ ...clientConfig(options), ...prepare(socket), stream: () => socket });
     client.on('error', () => undefined);
+    guardAnswers(connectionOf(client), options.answerBytesMax);
     try {
       await client.connect();
       await assertTakesWrites(client, hosts);
@@ -116,6 +120,11 @@ export async function checkOut(pool: pg.Pool, url: string): Promise<pg.PoolClien
   }
 }
 
+/** The types of the driver leave it out. */
+function connectionOf(client: pg.Client): GuardedConnection {
+  return (client as unknown as { connection: GuardedConnection }).connection;
+}
+
 /** To which server each client of a pool belongs. */
 const urlOfClient = new WeakMap<pg.ClientBase, string>();
 
@@ -127,6 +136,7 @@ function pooledClient(options: ConnectionOptions): typeof pg.Client {
       const url = hosts.current;
       super({ ...(config as pg.ClientConfig), ...addressOf(url) });
       urlOfClient.set(this, url);
+      guardAnswers(connectionOf(this), options.answerBytesMax);
       // One that breaks while it is lent out is told by its statement; without a listener it would end the process.
       this.on('error', () => undefined);
       let isUsed = false;

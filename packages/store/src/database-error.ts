@@ -4,6 +4,7 @@
  * logs, answers or traces).
  */
 import { SluiceError } from '@sluice/protocol';
+import { UnreadableAnswer } from './answer-guard.ts';
 
 export class DatabaseError extends Error {
   /** SQLSTATE, or null where the connection failed. */
@@ -97,6 +98,8 @@ const staleStates = new Set(['23503', '23505', '23001']);
 /** Reduces whatever `pg` threw. Passes on errors that are already ours. */
 export function reduceError(error: unknown, statement: string | null = null): Error {
   if (error instanceof DatabaseError || error instanceof SluiceError) return error;
+  if (error instanceof UnreadableAnswer)
+    return connectionLoss(`connection given up: ${error.message}`, statement);
   if (typeof error === 'object' && error !== null) {
     const { code, constraint, table, severity, message } = error as Record<string, unknown>;
     if (typeof code === 'string' && typeof severity === 'string') {

@@ -118,6 +118,62 @@ describe('a listener', () => {
     await eventually(() => expect(heard.at(-1)).toBe('after'));
   });
 
+  test('hears channels that come and go, and says when it begins to hear one', async () => {
+    const { listener, proxy } = await setup();
+    const told: string[] = [];
+    const hear = (...names: string[]): void =>
+      listener.hear(names, (name, payload) => told.push(`${name} ${payload ?? 'from now on'}`));
+    const notifyAll = (payload: string): Promise<unknown> =>
+      sql(database.url, 'select pg_notify(c, $2) from unnest($1::text[]) c', [['a', 'b', 'c'], payload]);
+    hear('a', 'b');
+    await eventually(() => expect(told).toEqual(['a from now on', 'b from now on']));
+    hear('b', 'c');
+    await eventually(() => expect(told.slice(2)).toEqual(['c from now on']));
+    await notifyAll('one');
+    await eventually(() => expect(told.slice(3)).toEqual(['b one', 'c one']));
+    proxy.cut();
+    await eventually(() => expect(told.slice(5)).toEqual(['b from now on', 'c from now on']));
+    // While there is no connection, too.
+    proxy.cut();
+    hear('a');
+    await eventually(() => expect(told.slice(7)).toContain('a from now on'));
+    const before = told.length;
+    await eventually(async () => {
+      await notifyAll('two');
+      expect(told.slice(before)).toContain('a two');
+    });
+    expect(told.slice(before).filter((text) => !text.startsWith('a '))).toEqual([]);
+    expect(listener.isListening).toBe(true);
+  });
+
+  test('hears many channels of a server that is far away, also after its connection was cut', async () => {
+    const { listener, proxy } = await setup();
+    // One after the other they would take longer than an answer may.
+    proxy.delay(20);
+    const told: string[] = [];
+    const names = Array.from({ length: 64 }, (_, number) => `many_${number}`);
+    listener.hear(names, (name, payload) => told.push(`${name} ${payload ?? 'from now on'}`));
+    const all = names.map((name) => `${name} from now on`);
+    await eventually(() => expect(told).toEqual(all));
+    proxy.cut();
+    await eventually(() => expect(told).toEqual([...all, ...all]));
+    expect(listener.isListening).toBe(true);
+  });
+
+  test('is silent while it hears others: many of them send little more than one', async () => {
+    const others = await Promise.all(Array.from({ length: 6 }, () => setup()));
+    const sent = (): number => others.reduce((sum, { proxy }) => sum + proxy.statements, 0);
+    const before = sent();
+    const began = performance.now();
+    await eventually(() => expect(sent() - before).toBeGreaterThanOrEqual(6));
+    // Each by itself would send one a second.
+    expect((sent() - before) / ((performance.now() - began) / 1000)).toBeLessThan(4);
+    for (const { listener, heard } of others) {
+      expect(listener.isListening).toBe(true);
+      expect(heard).toEqual([]);
+    }
+  });
+
   test('closes at once on a half-open connection', async () => {
     const { listener, proxy } = await setup();
     proxy.blackhole();

@@ -2,14 +2,15 @@
  * Hints from the database: content-free wakeups, and ids of settled writes. A hint may be lost, late, doubled or
  * forged, and everything still holds; whoever listens also polls.
  */
-import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { Socket } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { SluiceError } from '@sluice/protocol';
 import type pgListen from 'pg-listen';
+import { guardAnswers, type GuardedConnection } from './answer-guard.ts';
 import { clientConfig } from './connection.ts';
 import { hostsOf, type Hosts } from './hosts.ts';
+import { channels } from './names.ts';
 import { detectPooler } from './pooler.ts';
 import { reconnectDelayMs } from './reconnect-delay.ts';
 import { currentAddress } from './tls.ts';
@@ -23,6 +24,11 @@ export interface Listener {
    * turn out not to arrive, or to arrive again.
    */
   listen(channel: string, onHint: (payload: string | null) => void): Promise<void>;
+  /**
+   * Hears these channels, and no longer those that it was told to hear before. Calls back as {@link listen} does: with null
+   * once a channel is heard, and whenever hints of it may have been missed.
+   */
+  hear(wanted: Iterable<string>, onHint: (channel: string, payload: string | null) => void): void;
   /** True while hints arrive as far as we know. */
   readonly isListening: boolean;
   /** Hints are wanted and do not arrive now: whoever waits looks more often meanwhile. */
@@ -63,10 +69,14 @@ class RoamingSocket extends Socket {
 }
 
 /**
- * Between two echoes. An echo is a notification to oneself: its statement tells that the connection lives, and its return
- * that notifications arrive, which they do not behind a pooler in transaction mode or when the queue is full.
+ * A listener that has heard nothing for this long sends an echo, a notification to all listeners. Its statement tells that
+ * the connection lives, and its return that notifications arrive, which they do not behind a pooler in transaction mode or
+ * when the queue is full. Whoever hears it needs none of its own: PostgreSQL wakes every listener for every notification,
+ * so echoes of each to itself would cost the square of their number.
  */
-const echoIntervalMs = 1000;
+const silenceMs = 500;
+/** An echo whose statement is not answered by then has met a connection that is lost. */
+const echoTimeoutMs = 1000;
 
 /** A farewell that is not answered by then is none. */
 const closeTimeoutMs = 500;
@@ -77,30 +87,39 @@ const closeTimeoutMs = 500;
  */
 export function notifyListener(options: ListenerOptions): Listener {
   const callbacks = new Map<string, (payload: string | null) => void>();
+  /** Those of the callbacks that come and go. */
+  const heard = new Set<string>();
   let isConnected = false;
   let isEchoMissing = false;
   let isEchoAwaited = false;
-  let isEchoHeard = false;
+  let isEchoUnderWay = false;
+  /** Anything, since the last look. */
+  let hasHeard = false;
   let closed = false;
   /** A pooler in transaction mode passes no notifications on. */
   let isOff = false;
-  const echoChannel = `sluice_echo_${randomBytes(8).toString('hex')}`;
   const sockets = new Set<RoamingSocket>();
   const destroySockets = (): void => sockets.forEach((socket) => socket.destroy());
   const assertOpen = (): void => {
     if (closed) throw new SluiceError('stopping', 'Cannot listen as the listener is closed');
   };
-  const config = clientConfig({
-    url: options.url,
-    applicationName: options.applicationName,
-    // Bounds the echo: a half-open connection answers nothing.
-    answerTimeoutMs: echoIntervalMs,
-  });
+  const config = {
+    ...clientConfig({
+      url: options.url,
+      applicationName: options.applicationName,
+      // Bounds the echo: a half-open connection answers nothing.
+      answerTimeoutMs: echoTimeoutMs,
+    }),
+    // The LISTENs of many channels go together, in one round trip.
+    pipeline: true,
+  };
   const subscriber = createSubscriber<Record<string, string>>(
     {
       ...config,
-      stream() {
+      // The driver's connection calls it as a method of its own: pg-listen makes its clients itself.
+      stream(this: unknown) {
         assertOpen();
+        guardAnswers(this as GuardedConnection);
         const socket = new RoamingSocket(hostsOf(options.url));
         // In place, as pg-listen keeps what it began with: certificates as they are now, and the name of this server.
         if (typeof config.ssl === 'object') {
@@ -132,6 +151,7 @@ export function notifyListener(options: ListenerOptions): Listener {
   subscriber.events.on('connected', () => {
     for (const socket of sockets) socket.isProven = true;
     isConnected = true;
+    hasHeard = false;
     isEchoAwaited = false;
     isEchoMissing = false;
     everyone();
@@ -148,45 +168,71 @@ export function notifyListener(options: ListenerOptions): Listener {
   let echoTimer: NodeJS.Timeout | null = null;
   const connect = async (): Promise<void> => {
     await subscriber.connect();
-    await subscriber.listenTo(echoChannel);
-    echoTimer = setInterval(sendEcho, echoIntervalMs);
+    await subscriber.listenTo(channels.echo);
+    // Each at a pace of its own, so that those started together do not send theirs together.
+    echoTimer = setInterval(lookAtSilence, silenceMs * (0.8 + 0.4 * Math.random()));
     // It keeps no process alive.
     echoTimer.unref();
   };
-  const sendEcho = (): void => {
-    if (!isConnected || closed) return;
+  const lookAtSilence = (): void => {
+    if (!isConnected || closed || isEchoUnderWay) return;
     if (isEchoAwaited) missEcho();
-    subscriber.notify(echoChannel, '')?.then(
-      // The server has sent it by now, or will not.
-      () => (isEchoAwaited = !isEchoHeard),
-      (error: unknown) => {
-        const { severity } = error as { severity?: unknown };
-        // What the server refuses (its notification queue is full) it refuses on a connection that lives.
-        if (severity === undefined) destroySockets();
-        else missEcho();
-      },
-    );
-    isEchoHeard = false;
+    else if (hasHeard) return void (hasHeard = false);
+    isEchoUnderWay = true;
+    subscriber
+      .notify(channels.echo, '')
+      ?.then(
+        // The server has sent it by now, or will not.
+        () => (isEchoAwaited = !hasHeard),
+        (error: unknown) => {
+          const { severity } = error as { severity?: unknown };
+          // What the server refuses (its notification queue is full) it refuses on a connection that lives.
+          if (severity === undefined) destroySockets();
+          else missEcho();
+        },
+      )
+      .finally(() => (isEchoUnderWay = false));
   };
   const missEcho = (): void => {
     const wasMissing = isEchoMissing;
     isEchoMissing = true;
     if (!wasMissing) everyone();
   };
-  subscriber.notifications.on(echoChannel, () => {
-    isEchoHeard = true;
+  subscriber.events.on('notification', () => {
+    hasHeard = true;
     isEchoAwaited = false;
     if (!isEchoMissing) return;
     isEchoMissing = false;
     everyone();
   });
 
+  const callBack = (channel: string, onHint: (payload: string | null) => void): void => {
+    callbacks.set(channel, onHint);
+    subscriber.notifications.on(channel, (payload: unknown) =>
+      onHint(typeof payload === 'string' ? payload : ''),
+    );
+  };
+  const beginToHear = (channel: string, onHint: (payload: string | null) => void): void => {
+    heard.add(channel);
+    callBack(channel, onHint);
+    // Where there is no connection, the next one takes it along.
+    subscriber.listenTo(channel)?.then(
+      () => onHint(null),
+      () => {
+        if (isConnected) destroySockets();
+      },
+    );
+  };
+  const ceaseToHear = (channel: string): void => {
+    heard.delete(channel);
+    callbacks.delete(channel);
+    subscriber.notifications.removeAllListeners(channel);
+    subscriber.unlisten(channel)?.catch(() => undefined);
+  };
+
   return {
     async listen(channel, onHint) {
-      callbacks.set(channel, onHint);
-      subscriber.notifications.on(channel, (payload: unknown) =>
-        onHint(typeof payload === 'string' ? payload : ''),
-      );
+      callBack(channel, onHint);
       isOff ||= await detectPooler(options);
       if (isOff) return;
       connecting ??= connect();
@@ -194,6 +240,13 @@ export function notifyListener(options: ListenerOptions): Listener {
       await subscriber.listenTo(channel);
       // LISTEN has committed: what was settled before it is to be read now.
       onHint(null);
+    },
+    hear(wanted, onHint) {
+      if (isOff || closed) return;
+      const names = new Set(wanted);
+      for (const channel of heard) if (!names.has(channel)) ceaseToHear(channel);
+      for (const channel of names)
+        if (!heard.has(channel)) beginToHear(channel, (payload) => onHint(channel, payload));
     },
     get isListening() {
       return isConnected && !isEchoMissing && !closed;
@@ -221,6 +274,7 @@ export function notifyListener(options: ListenerOptions): Listener {
 export function silentListener(): Listener {
   return {
     listen: () => Promise.resolve(),
+    hear: () => undefined,
     isListening: false,
     isDeaf: false,
     close: () => Promise.resolve(),

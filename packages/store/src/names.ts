@@ -10,13 +10,20 @@ export const lockKeys = {
   session: 1_936_486_758,
 } as const;
 
+/** So many lanes have channels of their own. With more, a writer is told of lanes that it does not lead, and ignores them. */
+export const laneChannels = 64;
+
 export const channels = {
-  /** Writers listen: look at the intake now. No payload. */
+  /** All writers listen: there may be new writes. Payload, of operators and of older nodes: none, which means any lane. */
   wakeup: 'sluice_wakeup',
+  /** Leaders of this lane, and of those that share its channel, listen: new writes are in these lanes. See `packLanes`. */
+  lane: (lane: number): string => `sluice_wakeup_${lane % laneChannels}`,
   /** Writers listen: lanes may be free. No payload. */
   lanes: 'sluice_lanes',
-  /** Writers listen: look whether these ids, awaited in your lanes, have changed. Payload: ids, see `packIds`. */
+  /** Writers listen: these ids, awaited in these lanes, have changed. Payload: see `packProvided`. */
   provided: 'sluice_provided',
+  /** All listeners listen, and one that has heard nothing for a while notifies: notifications arrive. No payload. */
+  echo: 'sluice_echo',
   /** One node listens: these of your writes are settled. Payload: write ids, see `packIds`. */
   node: (node: number): string => `sluice_node_${node}`,
 } as const;

@@ -117,7 +117,7 @@ describe('a session', () => {
     const { session } = await setup();
     const flight = session.flight([
       { name: 'begin' },
-      { name: 'readBodies', values: ['not an array'] },
+      { name: 'readBodies', values: ['not an array', 1, 1] },
       { name: 'commit' },
     ]);
     await expect(flight).rejects.toMatchObject({ sqlState: '22P02', statement: 'readBodies' });
@@ -138,7 +138,7 @@ describe('a pool of sessions', () => {
     const pool = new SessionPool({ url: database.url, applicationName: 'test pool', sessionsMax: 1 });
     onTestFinished(() => pool.close());
     const failing = pool.use((session) =>
-      session.flight([{ name: 'begin' }, { name: 'readBodies', values: ['not an array'] }]),
+      session.flight([{ name: 'begin' }, { name: 'readBodies', values: ['not an array', 1, 1] }]),
     );
     await expect(failing).rejects.toMatchObject({ sqlState: '22P02' });
     const [, , done] = await pool.use((session) =>

@@ -153,8 +153,10 @@ export class Session {
     statements: readonly Statement[],
     { answerTimeoutMs }: FlightOptions,
   ): Promise<StatementResult[]> {
+    // Written out before any is sent: values that are too long for one string must not leave a part of a flight behind.
+    const values = statements.map((statement) => parametersOf(statement.values ?? []));
     this.#sentAt = performance.now();
-    const sent = statements.map((statement) => this.#send(statement, answerTimeoutMs));
+    const sent = statements.map(({ name }, index) => this.#send(name, values[index] ?? [], answerTimeoutMs));
     const count = awaitedOf(statements);
     for (const hint of sent.slice(count)) hint.catch(() => undefined);
     const settled = await Promise.allSettled(count === sent.length ? sent : sent.slice(0, count));
@@ -177,10 +179,14 @@ export class Session {
     });
   }
 
-  #send(statement: Statement, answerTimeoutMs: number | undefined): Promise<pg.QueryResult<Row>> {
-    const bare = statement.name === 'begin' ? this.#beginText : bareStatements[statement.name];
+  #send(
+    statement: string,
+    values: unknown[],
+    answerTimeoutMs: number | undefined,
+  ): Promise<pg.QueryResult<Row>> {
+    const bare = statement === 'begin' ? this.#beginText : bareStatements[statement];
     if (bare !== undefined) {
-      if (isBoundary(statement.name)) this.#isPlanningForeign = false;
+      if (isBoundary(statement)) this.#isPlanningForeign = false;
       return this.#client.query<Row>(bare);
     }
     if (this.#isPlanningForeign) {
@@ -188,8 +194,7 @@ export class Session {
       // What breaks it breaks the statement behind it, too.
       this.#client.query(this.#ownPlanning).catch(() => undefined);
     }
-    const { name, text } = query(statement.name);
-    const values = parametersOf(statement.values ?? []);
+    const { name, text } = query(statement);
     const config = this.#isPooled ? { text, values } : { name, text, values };
     if (answerTimeoutMs === undefined) return this.#client.query<Row>(config);
     // The driver knows it although its types do not.

@@ -3,7 +3,7 @@
  * always by looking in a new snapshot: after every batch, on a hint that names what other lanes have settled, and slice
  * by slice without any hint. docs/blocked-writes.md tells why none is forgotten.
  */
-import { isApplied, packIds, unpackIds } from '@sluice/protocol';
+import { isApplied, packProvided } from '@sluice/protocol';
 import {
   headerOf,
   LockedLanesError,
@@ -18,7 +18,7 @@ import {
   type Origin,
   type SettleOptions,
 } from '@sluice/batch';
-import { DatabaseError, type Session } from '@sluice/store';
+import { DatabaseError, readBodies, type Session } from '@sluice/store';
 import { findTogether, type Together } from './find-together.ts';
 import { LockWaits } from './lock-waits.ts';
 
@@ -73,9 +73,9 @@ export class BlockedWrites {
   }
 
   /** Remembers where to look. Ids that nobody awaits cost nothing. */
-  hint(payload: string): void {
+  hint(ids: readonly string[]): void {
     // More than that is a flood: the look that needs no hint finds what is passed over.
-    if (this.#hinted.size < hintedMax) for (const id of unpackIds(payload)) this.#hinted.add(id);
+    if (this.#hinted.size < hintedMax) for (const id of ids) this.#hinted.add(id);
   }
 
   get hasHints(): boolean {
@@ -250,9 +250,10 @@ export class BlockedWrites {
       const wokenFrom = row?.['woken_from'] as number | null;
       if (wokenFrom !== null) this.#options.onWoken(wokenFrom);
       const elsewhere = row?.['elsewhere'] as string[];
+      const lanesOfThem = row?.['elsewhere_lanes'] as number[];
       if (isFirst && tellsOthers && elsewhere.length > 0) {
         await this.#session.flight([
-          { name: 'hintProvided', values: [packIds(elsewhere)], isOptional: true },
+          { name: 'hintProvided', values: [packProvided(elsewhere, lanesOfThem)], isOptional: true },
         ]);
       }
     }
@@ -317,12 +318,10 @@ export class BlockedWrites {
     if (first === undefined) return false;
     const { write, missing } = first;
     const { writeId, resource } = write;
-    const [bodyRow] = await this.#session.run('readBodies', [[writeId]]);
-    const detail = this.#options.settle.describeMissing(
-      resource,
-      (bodyRow?.['body'] ?? '{}') as string,
-      missing,
-    );
+    const bodies = readBodies((name, values) => this.#session.run(name, values), [writeId]);
+    const { value } = await bodies.next();
+    const [, body] = (value ?? [writeId, '{}']) as [string, string];
+    const detail = this.#options.settle.describeMissing(resource, body, missing);
     const refused = { ...refusal(write, 'unresolved_reference'), detail };
     const [outcome = refused] = await settleUnapplied(this.#session, [{ write, outcome: refused }]);
     const gone = [write.referentialId, write.superclassId].flatMap((id) => (id === null ? [] : [id]));

@@ -10,7 +10,14 @@ import {
   type Projection,
 } from '@sluice/batch';
 import type { Model } from '@sluice/model';
-import { defaults, describeError, SluiceError, type OwnershipForm } from '@sluice/protocol';
+import {
+  defaults,
+  describeError,
+  SluiceError,
+  unpackLanes,
+  unpackProvided,
+  type OwnershipForm,
+} from '@sluice/protocol';
 import {
   agree,
   channels,
@@ -114,6 +121,20 @@ export function createWriter(options: WriterOptions): Writer {
   let noteDrained: () => void = () => undefined;
   const drained = new Promise<void>((resolve) => (noteDrained = resolve));
 
+  const wake = (payload: string | null): void => {
+    const named = payload === null ? null : unpackLanes(payload, lanes);
+    sessions.forEach((session) => session.wake(named));
+  };
+  /** New writes of the lanes that its sessions lead, and of no others, are told to this process. */
+  const hearOfLanes = (): void => {
+    listener.hear(ledLanes().map(channels.lane), (channel, payload) => {
+      if (payload !== null) return wake(payload);
+      // What came before the channel was heard is looked for now.
+      const named = new Set(ledLanes().filter((lane) => channels.lane(lane) === channel));
+      sessions.forEach((session) => session.wake(named));
+    });
+  };
+  const ledLanes = (): number[] => sessions.flatMap((session) => session.lanes);
   const beatNow = (): void => sessions.forEach((session) => session.beatNow());
   const watches = Array.from(
     { length: options.sessions ?? 1 },
@@ -151,6 +172,7 @@ export function createWriter(options: WriterOptions): Writer {
       },
       onDrain: () => void Promise.all(sessions.map((session) => session.stop())).then(noteDrained),
       onLanes(led, taken) {
+        hearOfLanes();
         if (taken > 0) observer?.led(taken);
         // While it finds no server it loses nothing again and again.
         if (led.length > 0 || isLeading)
@@ -200,10 +222,12 @@ export function createWriter(options: WriterOptions): Writer {
         await agree(database, { lanes, modelHash: model.hash, ownership, projections });
         await live();
         await clock.start();
-        await listener.listen(channels.wakeup, () => sessions.forEach((session) => session.wake()));
+        await listener.listen(channels.wakeup, wake);
         await listener.listen(channels.lanes, beatNow);
         await listener.listen(channels.provided, (payload) => {
-          sessions.forEach((session) => (payload === null ? session.wake() : session.provided(payload)));
+          if (payload === null) return;
+          const provided = unpackProvided(payload, lanes);
+          sessions.forEach((session) => session.provided(provided.ids, provided.lanes));
         });
         sessions.forEach((session) => session.start());
         sweepTimer = setInterval(() => {
@@ -223,7 +247,7 @@ export function createWriter(options: WriterOptions): Writer {
       })()),
     status: () => ({
       writerId,
-      lanes: sessions.flatMap((session) => session.lanes).sort((a, b) => a - b),
+      lanes: ledLanes().sort((a, b) => a - b),
       isListening: listener.isListening,
       batches,
       writes,

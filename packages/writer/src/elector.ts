@@ -7,6 +7,8 @@ import type { OpenedLane, Ownership } from './ownership.ts';
 
 export interface Beat {
   hasReady: boolean;
+  /** Something ready has waited for longer than a hint takes. */
+  hasOverdue: boolean;
   hasBlocked: boolean;
   hasBlockedElsewhere: boolean;
   /** Lanes go on that were paused. */
@@ -25,6 +27,8 @@ export interface ElectorOptions {
   onOpened: (opened: readonly OpenedLane[]) => void;
 }
 
+/** A hint comes within milliseconds of the commit that it is about. */
+const overdueSeconds = 0.1;
 /** A beat is a read of some milliseconds: one that is not answered by then has lost its connection. */
 const beatTimeoutMs = 2000;
 
@@ -63,6 +67,7 @@ export class Elector {
     const row = beat?.rows[0];
     const isDraining = row?.['is_draining'] === true;
     const hasResumed = this.#notePaused(row?.['paused_lanes'] as number[]);
+    const readySeconds = (row?.['ready_seconds'] as number | null | undefined) ?? null;
     const sessionPids = (row?.['session_pids'] as number[] | null) ?? [];
     const sessions = Math.max(1, (row?.['leasing_sessions'] as number | null) ?? sessionPids.length);
     const share = Math.ceil(this.#options.lanes / sessions);
@@ -81,7 +86,8 @@ export class Elector {
     }
     return {
       // What waits in lanes that were just taken is not known yet.
-      hasReady: hasNew || row?.['has_ready'] === true,
+      hasReady: hasNew || readySeconds !== null,
+      hasOverdue: readySeconds !== null && readySeconds >= overdueSeconds,
       hasBlocked: hasNew || row?.['has_blocked'] === true,
       hasBlockedElsewhere: row?.['has_blocked_elsewhere'] === true,
       hasResumed,

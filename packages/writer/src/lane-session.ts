@@ -52,6 +52,7 @@ export class LaneSession {
   #sweep: { tookMs: number } | null = null;
   #beat: Beat = {
     hasReady: false,
+    hasOverdue: false,
     hasBlocked: false,
     hasBlockedElsewhere: false,
     hasResumed: false,
@@ -83,21 +84,28 @@ export class LaneSession {
     await this.#running;
   }
 
-  /** Look at the intake now. */
-  wake(): void {
-    this.#wakeups.hint();
+  /** New writes are in these lanes, or somewhere (null). Others' lanes, and those that are paused, are nothing to look at. */
+  wake(lanes: ReadonlySet<number> | null): void {
+    if (lanes === null || this.#leadsAnyOf(lanes)) this.#wakeups.reads.hint();
+  }
+
+  #leadsAnyOf(lanes: ReadonlySet<number>): boolean {
+    const elector = this.#elector;
+    if (elector === null) return false;
+    for (const lane of lanes) if (elector.terms.has(lane) && !elector.paused.has(lane)) return true;
+    return false;
   }
 
   /** Lanes may be free: look around now. */
   beatNow(): void {
-    this.#wakeups.beatNow();
+    this.#wakeups.beats.hint();
   }
 
-  /** Other lanes have settled what writes of these lanes may await. */
-  provided(payload: string): void {
-    if (!this.#beat.hasBlocked) return;
-    this.#blocked?.hint(payload);
-    this.wake();
+  /** These ids, which writes of these lanes await, or of any lane (null), have changed. */
+  provided(ids: readonly string[], lanes: ReadonlySet<number> | null): void {
+    if (!this.#beat.hasBlocked || !(lanes === null || this.#leadsAnyOf(lanes))) return;
+    this.#blocked?.hint(ids);
+    if (this.#blocked?.hasHints === true) this.#wakeups.looks.hint();
   }
 
   async #run(): Promise<void> {
@@ -174,11 +182,11 @@ export class LaneSession {
         hasTaken = await this.#lookAround(elector, blocked);
         guard.forget();
       }
-      if (!wasBusy && !hasTaken) this.#noteWakeup();
+      const isWoken = !wasBusy && !hasTaken;
       let isDone = true;
       if (performance.now() >= this.#goOnAt) {
         try {
-          isDone = await this.#work(session, elector, blocked, guard, isBeat);
+          isDone = await this.#work(session, elector, blocked, guard, { isBeat, isWoken });
           troubles = 0;
         } catch (error) {
           if (!(error instanceof DatabaseError) || !(error.isServerTrouble || error.isLockWaitOver))
@@ -194,8 +202,7 @@ export class LaneSession {
       const goesOnIn = this.#goOnAt - performance.now();
       if (this.#isStopping) break;
       if (goesOnIn > 0) await this.#wakeups.restUntilBeat(goesOnIn);
-      else if (isDone && !this.#wakeups.isHinted)
-        await this.#wakeups.restUntilBeat(this.#triesLockedIn(elector, blocked));
+      else if (isDone) await this.#wakeups.restUntilDue(this.#triesLockedIn(elector, blocked));
     }
     await elector.end();
   }
@@ -206,27 +213,34 @@ export class LaneSession {
     elector: Elector,
     blocked: BlockedWrites,
     guard: CrashGuard,
-    isBeat: boolean,
+    { isBeat, isWoken }: { isBeat: boolean; isWoken: boolean },
   ): Promise<boolean> {
+    const { reads, looks } = this.#wakeups;
     if (guard.isBusy) await this.#tryWhatIsSuspect(elector, guard);
     const suspects = guard.lanes;
     const calm = [...elector.terms].filter(([lane]) => !suspects.has(lane));
     const drained = calm.flatMap(([lane]) => (this.#aside.isResting(lane) ? [] : [lane]));
     const isAsideDue = this.#aside.nextIn(drained) === 0;
     // An idle leader only beats: it locks no term rows until there is something to settle.
-    const mayHaveWork = drained.length > 0 && (this.#wakeups.isHinted || this.#beat.hasReady || isAsideDue);
-    this.#wakeups.takeHints();
+    const mayBeReady = reads.isDue || this.#beat.hasReady;
+    const mayHaveWork = drained.length > 0 && (mayBeReady || isAsideDue);
+    if (mayHaveWork && mayBeReady && isWoken) this.#noteWakeup();
+    if (mayHaveWork || drained.length === 0) reads.take();
     const isDone = !mayHaveWork || (await this.#drain(session, elector, drained, blocked));
     // What came to suspect lanes meanwhile is looked for once they are suspect no more.
     this.#beat.hasReady = !isDone || guard.isBusy;
-    const looks = this.#beat.hasBlocked && (isBeat || blocked.hasHints);
     let woken = await blocked.tryLocked(new Map(calm));
-    if (looks) woken += await blocked.tick([...elector.terms.keys()]);
+    if (this.#beat.hasBlocked && (isBeat || looks.isDue)) {
+      looks.take();
+      const found = await blocked.tick([...elector.terms.keys()]);
+      looks.note(found === 0);
+      woken += found;
+    } else if (!this.#beat.hasBlocked) looks.take();
     if (woken > 0) {
-      this.#wakeups.lookAgain();
+      this.#beat.hasReady = true;
       guard.readAgain();
     }
-    return isDone && !guard.isBusy;
+    return !this.#beat.hasReady;
   }
 
   /** A lane whose row is locked can note no trial: it is given up with all that are suspect, and taken when it is free. */
@@ -246,9 +260,13 @@ export class LaneSession {
     return Math.min(this.#aside.nextIn(lanes), blocked.nextTrialIn(lanes));
   }
 
+  /** What a beat has found without a hint was missed only where the hint had time to come. */
   #noteWakeup(): void {
-    if (this.#wakeups.isHinted) this.#options.onWoken('hint');
-    else if (this.#beat.hasReady) this.#options.onWoken(this.#options.isListening() ? 'missed_hint' : 'poll');
+    const { isListening, onWoken } = this.#options;
+    const { hasOverdue, hasResumed } = this.#beat;
+    if (this.#wakeups.reads.isPending) onWoken('hint');
+    else if (!isListening()) onWoken('poll');
+    else onWoken(hasOverdue && !hasResumed ? 'missed_hint' : 'hint');
   }
 
   /** True: it has taken lanes. */
@@ -272,6 +290,7 @@ export class LaneSession {
     const { pollIntervalMs, isDeaf } = this.#options;
     this.#wakeups.nextBeatIn(isDeaf() ? Math.min(deafIntervalMs, pollIntervalMs) : pollIntervalMs);
     this.#options.onNeighbour(neighbourOf(this.#pid, this.#beat.sessionPids));
+    this.#wakeups.beats.note(elector.terms.size === before);
     if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()], taken);
     return taken > 0;
   }
@@ -305,7 +324,7 @@ export class LaneSession {
     this.#isBehind = seen >= batchWritesMax;
     const hasResumed = pausedBefore.some((lane) => !paused.has(lane));
     if (hasResumed) blocked.takeOver();
-    this.#wakeups.noteDrain(seen === 0);
+    this.#wakeups.reads.note(seen === 0);
     // Writes of lanes that were passed over have taken the places of others in the read.
     const hasPassedOver = locked.size > 0 || [...paused].some((lane) => !pausedBefore.includes(lane));
     if (seen === 0) return !hasResumed && !hasPassedOver;

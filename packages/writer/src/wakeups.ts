@@ -1,56 +1,71 @@
-/** When a session that leads lanes looks at the intake, and around: as hints say, and at each beat; else it rests. */
+/**
+ * When a session that leads lanes works: as hints say, at each heartbeat, and otherwise not. A flood of hints that lead to
+ * nothing is met by a limit on what follows from them. No hint is dropped: while the limit is reached, hints wait together
+ * for the next work that it allows.
+ */
+import { Allowance, type AllowanceOptions } from '@sluice/protocol';
 
-/** Drains in a row that found nothing, after which hints wake nobody until the next beat: somebody floods the channel. */
-const emptyDrainsMax = 10;
-/** Beats that are due before their time, in a row. */
-const earlyBeatsMax = 3;
+/** Hints of one kind, and the limit on the work that they have led to in vain. */
+export class Hints {
+  readonly #allowance: Allowance;
+  readonly #rouse: () => void;
+  #isPending = false;
+  /** The work under way answers hints. */
+  #isAnswering = false;
+
+  constructor(idle: AllowanceOptions, rouse: () => void) {
+    this.#allowance = new Allowance(idle);
+    this.#rouse = rouse;
+  }
+
+  /** A hint has come since the last work began. */
+  get isPending(): boolean {
+    return this.#isPending;
+  }
+
+  /** Milliseconds until work is due; infinite while there is no hint. */
+  get dueInMs(): number {
+    return this.#isPending ? this.#allowance.waitMs : Number.POSITIVE_INFINITY;
+  }
+
+  get isDue(): boolean {
+    return this.dueInMs === 0;
+  }
+
+  hint(): void {
+    if (this.#isPending) return;
+    this.#isPending = true;
+    this.#rouse();
+  }
+
+  /** Work begins, for all hints so far. */
+  take(): void {
+    this.#isAnswering = this.#isPending;
+    this.#isPending = false;
+  }
+
+  /** Work is over. @param isIdle It came to nothing. */
+  note(isIdle: boolean): void {
+    if (!isIdle) this.#allowance.giveBack();
+    else if (this.#isAnswering) this.#allowance.spend();
+  }
+}
 
 export class Wakeups {
+  readonly #rouser = (): void => this.#rouse();
+  /** Read the intake. In ordinary traffic at most about every second read finds nothing, and each other pays for it. */
+  readonly reads = new Hints({ burst: 25, perSecond: 50 }, this.#rouser);
+  /** Look at what blocked writes await. */
+  readonly looks = new Hints({ burst: 25, perSecond: 50 }, this.#rouser);
+  /** Lanes may be free: beat before the next heartbeat is due. */
+  readonly beats = new Hints({ burst: 3, perSecond: 8 }, this.#rouser);
   #rouse: () => void = () => undefined;
-  #isHinted = false;
-  #emptyDrains = 0;
   #nextBeat = 0;
-  /** Lanes may be free. */
-  #isBeatDue = false;
-  #earlyBeats = 0;
-
-  /** There may be something ready. */
-  get isHinted(): boolean {
-    return this.#isHinted;
-  }
-
-  /** Look at the intake now, says a notification. */
-  hint(): void {
-    if (this.#emptyDrains < emptyDrainsMax) this.lookAgain();
-  }
-
-  lookAgain(): void {
-    this.#isHinted = true;
-    this.#rouse();
-  }
-
-  /** A look at the intake begins, for all hints so far. */
-  takeHints(): void {
-    this.#isHinted = false;
-  }
-
-  noteDrain(isEmpty: boolean): void {
-    this.#emptyDrains = isEmpty ? this.#emptyDrains + 1 : 0;
-  }
-
-  /** Lanes may be free: look around now. */
-  beatNow(): void {
-    if (this.#earlyBeats >= earlyBeatsMax) return;
-    this.#isBeatDue = true;
-    this.#rouse();
-  }
 
   /** True: it is time for a beat, which begins. */
   takeBeat(): boolean {
-    const isOnTime = performance.now() >= this.#nextBeat;
-    if (!isOnTime && !this.#isBeatDue) return false;
-    this.#earlyBeats = isOnTime ? 0 : this.#earlyBeats + 1;
-    this.#isBeatDue = false;
+    if (performance.now() < this.#nextBeat && !this.beats.isDue) return false;
+    this.beats.take();
     return true;
   }
 
@@ -59,9 +74,14 @@ export class Wakeups {
     this.#nextBeat = performance.now() + milliseconds;
   }
 
-  /** Until a hint, the next beat, or the time is over. */
+  /** Until the next beat, or a hint that is heeded now, or this time is over. */
   async restUntilBeat(milliseconds: number): Promise<void> {
-    if (!this.#isBeatDue) await this.rest(Math.min(milliseconds, this.#nextBeat - performance.now()));
+    await this.rest(Math.min(milliseconds, this.#nextBeat - performance.now(), this.beats.dueInMs));
+  }
+
+  /** The same, but no longer than until a hint of any kind is heeded. */
+  async restUntilDue(milliseconds: number): Promise<void> {
+    await this.restUntilBeat(Math.min(milliseconds, this.reads.dueInMs, this.looks.dueInMs));
   }
 
   /** Until it is roused, or the time is over. */

@@ -97,13 +97,15 @@ export const blockedStatements = {
       (row) => free.has(row['write_id']) && isBlocked(row),
       () => ({ blocked_at: null }),
     );
-    const elsewhere = before
-      .filter((row) => !isOwn(row) && (met.has(text(row, 'awaited_id')) || gone.has(text(row, 'awaited_id'))))
-      .map((row) => row['awaited_id']);
+    const others = before.filter(
+      (row) => !isOwn(row) && (met.has(text(row, 'awaited_id')) || gone.has(text(row, 'awaited_id'))),
+    );
+    const elsewhere = [...new Set(others.map((row) => row['awaited_id']))];
+    const elsewhere_lanes = [...new Set(others.map((row) => row['lane']))];
     const has_more = Math.max(metRows.length, hopeless.length) === limit;
     const positions = woken.map((row) => number(row, 'position'));
     const woken_from = positions.length === 0 ? null : Math.min(...positions);
-    return [{ woken: woken.length, woken_from, has_more, elsewhere: [...new Set(elsewhere)] }];
+    return [{ woken: woken.length, woken_from, has_more, elsewhere, elsewhere_lanes }];
   },
   lookAwaited: read(({ access, values }) =>
     texts(values[0])

@@ -194,12 +194,15 @@ export const commitStatements = {
   }),
   hintAwaited: read((call) => {
     const ids = strings(call.values[0]);
-    if (!call.access.exists('awaited', (row) => ids.has(text(row, 'awaited_id')))) return [];
-    for (const payload of texts(call.values[1])) notify(call, 'sluice_provided', payload);
+    const waiting = call.access.select('awaited', (row) => ids.has(text(row, 'awaited_id')));
+    const lanes = [...new Set(waiting.map((row) => row['lane']))].join(',');
+    if (lanes === '') return [];
+    for (const payload of texts(call.values[1])) notify(call, 'sluice_provided', `${payload};${lanes}`);
     return [];
   }),
   hintWriters: read((call) => {
-    notify(call, 'sluice_wakeup');
+    for (const { channel, lanes } of unnest(['channel', 'lanes'], call.values))
+      notify(call, channel as string, lanes as string);
     return [];
   }),
   hintFreeLanes: read((call) => {

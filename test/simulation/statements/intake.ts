@@ -84,7 +84,8 @@ export const intakeStatements = {
         was_blocked: false,
       }));
     yield* access.insert('intake', rows);
-    if (values[15] === true) notify(call, 'sluice_wakeup');
+    for (const { channel, lanes } of unnest(['channel', 'lanes'], [values[15], values[18]]))
+      notify(call, channel as string, lanes as string);
     return [];
   },
   readReady: read(({ access, values }) => {
@@ -149,10 +150,16 @@ export const intakeStatements = {
       .slice(0, 1)
       .map((row) => ({ referential_id: row['referential_id'], superclass_id: row['superclass_id'] }));
   }),
-  readBodies: read(({ access, values }) => {
-    const ids = strings(values[0]);
-    return access
-      .select('intake', (row) => ids.has(text(row, 'write_id')))
-      .map((row) => ({ write_id: row['write_id'], body: row['body'] }));
-  }),
+  // No body here is near what is read at once.
+  readBodies: read(({ access, values }) =>
+    [...strings(values[0])].map((id, index) => {
+      const [row] = access.select('intake', (each) => each['write_id'] === id);
+      return {
+        place: index + 1,
+        write_id: row?.['write_id'] ?? null,
+        body: row?.['body'] ?? null,
+        is_read: true,
+      };
+    }),
+  ),
 } satisfies Record<string, Statement>;

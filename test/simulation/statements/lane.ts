@@ -15,6 +15,7 @@ import {
   numbers,
   read,
   type Statement,
+  text,
   unnest,
 } from './rows.ts';
 
@@ -182,6 +183,9 @@ export const laneStatements = {
     const led = numbers(values[0]);
     const isLease = values[2] === true;
     const has = (where: (row: Values) => boolean): boolean => access.exists('intake', where);
+    const waited = access
+      .select('intake', (row) => led.has(number(row, 'lane')) && !isBlocked(row))
+      .map((row) => (row['was_blocked'] === true ? 0 : clock.epochMs - Date.parse(text(row, 'accepted_at'))));
     const alive = access.select('lease_session', (row) => !isPast(row['alive_until']));
     const leased = access.select('lane', (row) => !isPast(row['leased_until']));
     return [
@@ -191,7 +195,7 @@ export const laneStatements = {
         led_lanes: isLease ? leased.map(({ lane }) => lane) : server.locksOf(laneLock),
         paused_lanes: [],
         is_draining: false,
-        has_ready: has((row) => led.has(number(row, 'lane')) && !isBlocked(row)),
+        ready_seconds: waited.length === 0 ? null : Math.max(...waited) / 1000,
         has_blocked: has((row) => led.has(number(row, 'lane')) && isBlocked(row)),
         has_blocked_elsewhere: has((row) => !led.has(number(row, 'lane')) && isBlocked(row)),
       },

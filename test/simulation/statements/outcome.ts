@@ -33,6 +33,11 @@ export const outcomeStatements = {
   readDocument: read(({ access, values: [id, resource] }) =>
     access
       .select('document', (row) => row['document_id'] === id && row['resource'] === resource)
-      .map((row) => ({ ...row, created_at: now(), modified_at: now() })),
+      .map((row) => ({
+        ...row,
+        bytes: Buffer.byteLength(row['body'] as string),
+        created_at: now(),
+        modified_at: now(),
+      })),
   ),
 } satisfies Record<string, Statement>;

@@ -59,6 +59,7 @@ export function edfiProfile(node: Omit<ApiNode, 'profile'>): Profile {
       return operation === 'upsert' || header?.trim() === '' ? null : readIfMatch(header);
     },
     readList: (resource, query) => readListQuery(resource, query, limits.pageDocumentsMax),
+    endsPagesEarly: false,
     entityTag: (contentHash) => contentHash,
     location: (request, path) => `${request.protocol}://${request.host}${path}`,
     present(_resource, { documentId, body, contentHash, modifiedAt }) {

@@ -8,13 +8,14 @@ import { openWorkload } from '../workload/workload.ts';
 import { runClosedLoop } from './closed-loop.ts';
 import { HttpClients } from './http-clients.ts';
 import { startNode } from './node.ts';
+import { runOpenLoop } from './open-loop.ts';
 import { startProxy } from './proxy.ts';
 import type { Notice, Order, Task } from './task.ts';
-import { Window, type WindowResult } from './window.ts';
+import { Window, type WindowOptions, type WindowResult } from './window.ts';
 
 interface Role {
   url?: string;
-  run?: (window: Window) => Promise<WindowResult>;
+  run?: (window: Window, span: WindowOptions) => Promise<WindowResult>;
   stop: () => Promise<void>;
 }
 
@@ -36,8 +37,8 @@ async function obey(order: Order): Promise<void> {
       return tell({ type: 'ready', ...(role.url === undefined ? {} : { url: role.url }) });
     case 'go': {
       const { warmupMs, durationMs } = order;
-      const window = new Window({ warmupMs, durationMs, onWarm: () => tell({ type: 'warm' }) });
-      const result = await role?.run?.(window);
+      const span = { warmupMs, durationMs, onWarm: () => tell({ type: 'warm' }) };
+      const result = await role?.run?.(new Window(span), span);
       if (result !== undefined) tell({ type: 'result', result });
       return;
     }
@@ -56,6 +57,7 @@ function take(task: Task): Promise<Role> {
   if (task.role === 'writer') return startWriter(task);
   if (task.role === 'node') return startNode(task);
   if (task.role === 'proxy') return startProxy(task);
+  if (task.role === 'open-load') return openOpenLoad(task);
   return openLoad(task);
 }
 
@@ -98,5 +100,15 @@ async function openLoad(task: Extract<Task, { role: 'load' }>): Promise<Role> {
   return {
     run: (window) => runClosedLoop(contender, workload, clients, window),
     stop: () => contender.stop(),
+  };
+}
+
+async function openOpenLoad(task: Extract<Task, { role: 'open-load' }>): Promise<Role> {
+  const { nodeUrls, perSecond, seed } = task;
+  const workload = await openWorkload(task.workload);
+  const nodes = nodeUrls.map((url) => new HttpClients([url]));
+  return {
+    run: (_window, span) => runOpenLoop({ nodes, workload, perSecond, seed, ...span }),
+    stop: async () => void (await Promise.all(nodes.map((node) => node.stop()))),
   };
 }

@@ -26,6 +26,14 @@ export type Task =
       /** The API nodes to talk to; empty: the contender runs in this process. */
       nodeUrls: readonly string[];
     }
+  | {
+      role: 'open-load';
+      nodeUrls: readonly string[];
+      workload: WorkloadOptions;
+      perSecond: number;
+      /** Which arrivals. */
+      seed: number;
+    }
   | { role: 'node'; url: string; contender: ContenderName; lanes: number; poolMax: number }
   | { role: 'proxy'; host: string; port: number; rttMs: number };
 

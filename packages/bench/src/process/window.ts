@@ -8,6 +8,14 @@ export interface WindowResult {
   elapsedMs: number;
   /** Stored in all, the warm-up included. */
   stored: number;
+  /** Where requests came at a given rate; `lateP99Ms`: how long after its intended start a request was sent. */
+  openLoop?: { failed: number; lateP99Ms: number | null };
+}
+
+export interface WindowOptions {
+  warmupMs: number;
+  durationMs: number;
+  onWarm: () => void;
 }
 
 export class Window {
@@ -21,7 +29,7 @@ export class Window {
   #stored = 0;
   #hasWarmed = false;
 
-  constructor(options: { warmupMs: number; durationMs: number; onWarm: () => void }) {
+  constructor(options: WindowOptions) {
     this.#warmupMs = options.warmupMs;
     this.#durationMs = options.durationMs;
     this.#onWarm = options.onWarm;

@@ -88,14 +88,14 @@ function growthLines({ axis, from, to, documentsPerSecond, ratios, ratiosSpread 
   ];
 }
 
-function withSpread(summary: Summary | null | undefined, digits: number, isSpread = true): string {
+export function withSpread(summary: Summary | null | undefined, digits: number, isSpread = true): string {
   if (summary === null || summary === undefined) return '–';
   const { median, min, max } = summary;
   const shown = median.toFixed(digits);
   return isSpread ? `${shown} (${min.toFixed(digits)}–${max.toFixed(digits)})` : shown;
 }
 
-function aligned(rows: readonly (readonly string[])[]): string[] {
+export function aligned(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => (row[column] ?? '').length)),
   );

@@ -1,7 +1,8 @@
 /** The documents of all workloads but `district`: items that refer to two of 200 parents. */
 import { describeDocument, contentHash, laneOf, parseModel, type Model, type Resource } from '@sluice/model';
 
-export const benchModel: Model = parseModel({
+/** As a model file holds it. */
+export const benchModelForm = {
   project: 'Bench',
   resources: [
     { name: 'Parent', endpoint: 'bench/parents', identity: ['$.parentId'] },
@@ -15,7 +16,9 @@ export const benchModel: Model = parseModel({
       ],
     },
   ],
-});
+};
+
+export const benchModel: Model = parseModel(benchModelForm);
 
 export const parents = 200;
 

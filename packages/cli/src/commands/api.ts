@@ -3,7 +3,13 @@ import type { MetricsServer } from '@sluice/metrics';
 import { defaults, type OnOverload } from '@sluice/protocol';
 import * as z from 'zod';
 import { operatorUrlOf, requireDatabaseUrl, withTls } from '../config/database-url.ts';
-import { blockedWritesMax, limitSettings, limitsOf } from '../config/limit-settings.ts';
+import {
+  blockedWritesMax,
+  documentBytesMaxOf,
+  documentSettings,
+  limitSettings,
+  limitsOf,
+} from '../config/limit-settings.ts';
 import { projectionModules, projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { authSettings, openAuth } from '../config/auth-settings.ts';
@@ -153,6 +159,7 @@ export const apiCommand = () =>
       corsOrigins,
       dashboard,
       ...limitSettings,
+      ...documentSettings,
       blockedWritesMax,
       metricsPort,
       metricsHost,
@@ -192,6 +199,8 @@ export const apiCommand = () =>
         pollIntervalMs,
         waitMs,
         waitingWritesMax,
+        documentBytesMax: documentBytesMaxOf(values),
+        pageBytesMax: values.pageBytesMax,
         blockedWritesMax: values.blockedWritesMax,
         highWaterWrites: values.highWaterWrites,
         highWaterMs: values.highWaterMs,

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   contenderNames,
   databaseChoices,
@@ -11,8 +12,8 @@ import {
   type WorkloadName,
 } from '@sluice/bench';
 import * as z from 'zod';
-import { defaults } from '@sluice/protocol';
-import { setting } from '../config/setting.ts';
+import { defaults, SluiceError } from '@sluice/protocol';
+import { setting, type Values } from '../config/setting.ts';
 import { databaseUrl, lanes, numberSetting, wholeNumber } from '../config/settings.ts';
 import { complain, printJson, printLine } from '../process/output.ts';
 import { ProgressLine } from '../process/progress-line.ts';
@@ -122,16 +123,34 @@ const settings = {
     to: 1024,
     fallback: defaults.lanes,
   }),
+  rate: numbersSetting(
+    '--rate <numbers>',
+    ['SLUICE_BENCH_RATE'],
+    'writes that arrive in a second, with --workload open-loop',
+    { from: 1, to: 100_000, fallback: 100 },
+  ),
+  build: setting<string[]>({
+    flags: '--build <folders>',
+    variables: ['SLUICE_BENCH_BUILD'],
+    description:
+      'other checkouts, built, measured beside this one, with commas between them, with --workload open-loop',
+    form: 'folders, with commas between them',
+    schema: z
+      .string()
+      .transform((text) => text.split(','))
+      .pipe(z.array(z.string().min(1))),
+    fallback: [],
+  }),
   nodes: numbersSetting(
     '--nodes <numbers>',
     ['SLUICE_BENCH_NODES'],
-    'processes that the clients are divided over; with --workload http, API nodes',
+    'processes that the clients are divided over; with --workload http or open-loop, API nodes',
     { from: 1, to: 64, fallback: 1 },
   ),
   writers: numbersSetting(
     '--writers <numbers>',
     ['SLUICE_BENCH_WRITERS'],
-    'writer processes of coordinated',
+    'writer processes of coordinated, and with --workload open-loop',
     {
       from: 1,
       to: 64,
@@ -226,6 +245,11 @@ const settings = {
   ),
 };
 
+type BenchValues = Values<typeof settings>;
+
+/** The folder of this program's checkout. */
+const checkout = fileURLToPath(new URL('../../../../', import.meta.url));
+
 export const benchCommand = () =>
   createCommand({
     name: 'bench',
@@ -233,10 +257,12 @@ export const benchCommand = () =>
     description:
       'Measures contenders on one machine, one PostgreSQL, the same documents: in rounds, each of all contenders in ' +
       'turn, each measurement on a fresh copy of one prefilled database. Says medians with their spread, and ratios ' +
-      'within the rounds. docs/performance.md tells what the figures mean.',
+      'within the rounds. With --workload open-loop it measures deployments instead: --rate, --writers, --nodes and ' +
+      '--lanes may then all have several values. docs/performance.md tells what the figures mean.',
     settings,
     async run(values, flags) {
       const isJson = flags['json'] === true;
+      if (values.workload === 'open-loop') return runOpenLoop(values, isJson);
       const [{ bench, measurementLine, reportLines, reportPage }, { makeFolder }] = await Promise.all([
         import('@sluice/bench'),
         import('@sluice/embedded'),
@@ -290,6 +316,51 @@ export const benchCommand = () =>
       }
     },
   });
+
+/** Deployments of this build, and of others beside it. */
+async function runOpenLoop(values: BenchValues, isJson: boolean): Promise<void> {
+  if (values.report !== undefined) {
+    throw new SluiceError(
+      'configuration_invalid',
+      'Cannot use --report with --workload open-loop: its result is a table, or with --json all of its figures',
+    );
+  }
+  if (values.profile !== undefined) {
+    const { makeFolder } = await import('@sluice/embedded');
+    await makeFolder(values.profile);
+  }
+  const { openLoop, openLoopLine, openLoopLines } = await import('@sluice/bench');
+  const progress = new ProgressLine();
+  const { signal } = awaitStopRequest();
+  try {
+    const report = await openLoop({
+      ...values,
+      builds: values.build,
+      prefill: values.prefill[0] ?? 0,
+      warmupSeconds: values.warmup,
+      flushDelayMs: values.flushDelay ?? 0,
+      postgres: values.postgres ?? {},
+      databaseUrl: values.databaseUrl ?? null,
+      dataDir: values.dataDir ?? null,
+      profileFolder: values.profile ?? null,
+      checkout,
+      signal,
+      onProgress: (sentence) => progress.show(() => sentence),
+      onMeasurement(measurement) {
+        progress.clear();
+        if (process.stderr.isTTY) complain(openLoopLine(measurement));
+      },
+    });
+    progress.clear();
+    if (isJson) printJson(report);
+    else for (const line of openLoopLines(report)) printLine(line);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    process.exitCode = 130;
+  } finally {
+    progress.clear();
+  }
+}
 
 /** The district as a file: the processes of a measurement read it. */
 async function writeDistrict(

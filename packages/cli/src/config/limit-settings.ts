@@ -1,8 +1,8 @@
 /** What a node takes from its clients. Each limit is a number with bounds, so they are set out as a table. */
 import { defaults } from '@sluice/protocol';
 import type { ApiLimits } from '@sluice/api';
-import type { Setting, Values } from './setting.ts';
-import { numberSetting } from './settings.ts';
+import { setting, type Setting, type Values } from './setting.ts';
+import { numberSetting, wholeNumber } from './settings.ts';
 
 type Bounds = { from: number; to: number; fallback: number };
 
@@ -58,6 +58,23 @@ export const limitSettings = {
     'in which its body must have come; of a bulk request, more of it',
     { from: 1, to: 3_600_000, fallback: defaults.bodyTimeoutMs },
   ),
+  readerTimeoutMs: limit('reader-timeout-ms', 'ms', 'in which a client must take more of an answer', {
+    from: 1,
+    to: 3_600_000,
+    fallback: defaults.readerTimeoutMs,
+  }),
+  readBytesMax: limit(
+    'read-bytes-max',
+    'bytes',
+    'bytes of documents that this node holds for the answers under way',
+    { from: MiB, to: 65_536 * MiB, fallback: defaults.readBytesMax },
+  ),
+  bodiesBytesMax: limit(
+    'bodies-bytes-max',
+    'bytes',
+    'bytes of large bodies that this node holds for the writes under way',
+    { from: MiB, to: 65_536 * MiB, fallback: defaults.bodiesBytesMax },
+  ),
   clientRequestsMax: limit('client-requests-max', 'number', 'requests of one client under way on this node', {
     from: 1,
     to: 1_000_000,
@@ -70,6 +87,33 @@ export const limitSettings = {
     { from: 0, to: 1_000_000, fallback: defaults.clientRate },
   ),
 };
+
+/** Of the client behind the node, which checks what is written and bounds what is read. */
+export const documentSettings = {
+  documentBytesMax: setting<number | undefined>({
+    flags: '--document-bytes-max <bytes>',
+    variables: ['SLUICE_DOCUMENT_BYTES_MAX'],
+    description:
+      'largest document as PostgreSQL writes it out, with every digit of its numbers; left out, twice --body-bytes-max, and at least 20 MiB',
+    form: `a whole number from 1024 to ${256 * MiB}`,
+    schema: wholeNumber(1024, 256 * MiB),
+  }),
+  pageBytesMax: limit('page-bytes-max', 'bytes', 'bytes of documents from which on a page ends early', {
+    from: 1024,
+    to: 256 * MiB,
+    fallback: defaults.pageBytesMax,
+  }),
+};
+
+export function documentBytesMaxOf({
+  documentBytesMax,
+  bodyBytesMax,
+}: {
+  documentBytesMax: number | undefined;
+  bodyBytesMax: number;
+}): number {
+  return documentBytesMax ?? Math.min(Math.max(defaults.documentBytesMax, 2 * bodyBytesMax), 256 * MiB);
+}
 
 /** Of the client behind the node: what one client may have waiting in the database, for all nodes together. */
 export const blockedWritesMax = limit(

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -70,5 +70,18 @@ describe('the files of a load', () => {
     expect(lines[0]).toMatchObject({ document: { t: '\u2028' } });
     expect(lines[2]).toMatchObject({ fault: 'is not UTF-8' });
     expect(await countLines(files)).toBe(3);
+  });
+
+  test('tell of a line that is longer than any node takes, and go on behind it', async () => {
+    const folder = await setup({ 'a.ndjson': '' });
+    const file = join(folder, 'a.ndjson');
+    await truncate(file, 257 * 1024 * 1024);
+    await appendFile(file, '\n{"endpoint":"a/b","document":{}}\n');
+    const lines = [];
+    for await (const read of readLoadLines([file])) lines.push(read);
+    expect(lines).toMatchObject([
+      { source: 'a.ndjson:1', fault: 'is longer than 268435456 bytes' },
+      { source: 'a.ndjson:2', endpoint: 'a/b' },
+    ]);
   });
 });

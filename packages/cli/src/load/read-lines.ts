@@ -2,10 +2,11 @@
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { SluiceError } from '@sluice/protocol';
+import { readLines, SluiceError, type Line } from '@sluice/protocol';
 import { parseLoadLine, type LoadLine } from './load-line.ts';
 
-const newline = 0x0a;
+/** No node takes a larger document. */
+const lineBytesMax = 256 * 1024 * 1024;
 
 /** A line that cannot be submitted, and why. */
 export interface BrokenLine {
@@ -50,7 +51,7 @@ export async function findLoadFiles(paths: readonly string[]): Promise<string[]>
 /** Counts the lines that hold something, for the progress shown. */
 export async function countLines(files: readonly string[]): Promise<number> {
   let count = 0;
-  for (const file of files) for await (const line of splitLines(file)) if (!isBlank(line)) count += 1;
+  for (const file of files) for await (const { bytes } of linesOf(file)) if (!isBlank(bytes)) count += 1;
   return count;
 }
 
@@ -58,14 +59,16 @@ export async function* readLoadLines(files: readonly string[]): AsyncGenerator<L
   // What is not UTF-8 would be replaced silently, and another document stored.
   const decoder = new TextDecoder('utf-8', { fatal: true });
   for (const file of files) {
-    let number = 0;
-    for await (const line of splitLines(file)) {
-      number += 1;
-      if (isBlank(line)) continue;
+    for await (const { number, bytes } of linesOf(file)) {
+      if (isBlank(bytes)) continue;
       const source = `${basename(file)}:${number}`;
+      if (bytes === null) {
+        yield { source, fault: `is longer than ${lineBytesMax} bytes` };
+        continue;
+      }
       let text: string;
       try {
-        text = decoder.decode(line);
+        text = decoder.decode(bytes);
       } catch {
         yield { source, fault: 'is not UTF-8' };
         continue;
@@ -80,21 +83,10 @@ export async function* readLoadLines(files: readonly string[]): AsyncGenerator<L
 }
 
 /** At newlines alone: a U+2028 inside a document ends no line. */
-async function* splitLines(file: string): AsyncGenerator<Buffer> {
-  let parts: Buffer[] = [];
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 18 }) as AsyncIterable<Buffer>) {
-    let start = 0;
-    for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
-      const last = chunk.subarray(start, end);
-      yield parts.length === 0 ? last : Buffer.concat([...parts, last]);
-      parts = [];
-      start = end + 1;
-    }
-    if (start < chunk.length) parts.push(chunk.subarray(start));
-  }
-  if (parts.length > 0) yield Buffer.concat(parts);
+function linesOf(file: string): AsyncGenerator<Line> {
+  return readLines(createReadStream(file, { highWaterMark: 1 << 18 }) as AsyncIterable<Buffer>, lineBytesMax);
 }
 
-function isBlank(line: Buffer): boolean {
-  return line.every((byte) => byte === 0x20 || byte === 0x0d || byte === 0x09);
+function isBlank(line: Buffer | null): boolean {
+  return line?.every((byte) => byte === 0x20 || byte === 0x0d || byte === 0x09) ?? false;
 }

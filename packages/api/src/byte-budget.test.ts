@@ -1,0 +1,84 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { ByteBudget, type ByteShare } from './byte-budget.ts';
+
+/** A share, and what ends its answer. */
+async function open(budget: ByteBudget): Promise<{ share: ByteShare; end: () => void }> {
+  const response = new ServerResponse(new IncomingMessage(new Socket()));
+  const share = await budget.open(response);
+  return { share, end: () => void response.emit('close') };
+}
+
+/** Whether it is settled once all that is at hand has been done. */
+async function isDone(promise: Promise<unknown>): Promise<boolean> {
+  let isSettled = false;
+  void promise.then(
+    () => (isSettled = true),
+    () => (isSettled = true),
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  return isSettled;
+}
+
+describe('a budget of bytes', () => {
+  test('lets requests wait for room, in order, and gives back what an answer held', async () => {
+    const budget = new ByteBudget({ bytesMax: 100 });
+    const [one, two, three] = await Promise.all([open(budget), open(budget), open(budget)]);
+    await one.share.admit(70);
+    const second = two.share.admit(50);
+    const third = three.share.admit(20);
+    expect(await isDone(second)).toBe(false);
+    // There would be room, but another came before.
+    expect(await isDone(third)).toBe(false);
+    one.end();
+    expect([await isDone(second), await isDone(third), budget.held]).toEqual([true, true, 70]);
+    two.end();
+    three.end();
+    expect(budget.held).toBe(0);
+  });
+
+  test('counts what an answer really holds, and lets nobody begin while that is too much', async () => {
+    const budget = new ByteBudget({ bytesMax: 100 });
+    const one = await open(budget);
+    one.share.hold(120);
+    const next = open(budget);
+    expect(await isDone(next)).toBe(false);
+    one.share.hold(60);
+    expect(await isDone(next)).toBe(true);
+    expect(budget.held).toBe(60);
+  });
+
+  test('gives more than there is to one that is alone', async () => {
+    const budget = new ByteBudget({ bytesMax: 100 });
+    const one = await open(budget);
+    await one.share.admit(500);
+    expect(budget.held).toBe(500);
+    await one.share.admit(400);
+    expect(budget.held).toBe(500);
+  });
+
+  test('refuses a request that finds no room in time, and goes on with the one behind it', async () => {
+    const budget = new ByteBudget({ bytesMax: 100, waitMs: 50 });
+    const [one, two] = await Promise.all([open(budget), open(budget)]);
+    await one.share.admit(100);
+    await expect(two.share.admit(50)).rejects.toMatchObject({ code: 'overloaded', retryAfterSeconds: 1 });
+    await expect(open(budget)).rejects.toMatchObject({ code: 'overloaded' });
+    one.end();
+    await two.share.admit(50);
+    expect(budget.held).toBe(50);
+  });
+
+  test('keeps nothing for a client that went away while it waited', async () => {
+    const budget = new ByteBudget({ bytesMax: 100 });
+    const [one, two] = await Promise.all([open(budget), open(budget)]);
+    await one.share.admit(100);
+    const waiting = two.share.admit(80);
+    two.end();
+    one.end();
+    await waiting;
+    expect(two.share.isClosed).toBe(true);
+    two.share.hold(80);
+    expect(budget.held).toBe(0);
+  });
+});

@@ -1,0 +1,20 @@
+/** The machine that was measured on, as reports tell it. */
+import { cpus, totalmem } from 'node:os';
+
+export interface MachineFacts {
+  cores: number;
+  cpu: string;
+  memoryBytes: number;
+  platform: string;
+  node: string;
+}
+
+export function machineFacts(): MachineFacts {
+  return {
+    cores: cpus().length,
+    cpu: cpus()[0]?.model ?? '',
+    memoryBytes: totalmem(),
+    platform: `${process.platform} ${process.arch}`,
+    node: process.version,
+  };
+}

@@ -1,0 +1,45 @@
+/** A build that is measured: a checkout, and how its command line is started. */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { SluiceError } from '@sluice/protocol';
+import type { Code } from '../code.ts';
+
+export interface Build {
+  /** As reports call it. */
+  name: string;
+  /** Of Node, ahead of the arguments of `sluice`. */
+  nodeArgs: readonly string[];
+}
+
+/** @param folder The checkout that this benchmark belongs to. */
+export function ownBuild(folder: string, kind: Code['kind']): Build {
+  if (kind === 'built') return { name: 'this', nodeArgs: builtArgs(folder) };
+  return { name: 'this', nodeArgs: [join(folder, 'packages/cli/bin/sluice.js')] };
+}
+
+/** @throws {SluiceError} `configuration_invalid` if the folder is no checkout with a build */
+export function otherBuild(folder: string): Build {
+  const entry = join(folder, entryPath);
+  if (!existsSync(entry)) {
+    throw new SluiceError(
+      'configuration_invalid',
+      `Cannot measure the build in --build: there is no ${entry}; run \`npm ci && npm run build\` in that checkout`,
+    );
+  }
+  return { name: folder, nodeArgs: builtArgs(folder) };
+}
+
+const entryPath = 'packages/cli/dist/main.js';
+
+/** The same build, whose processes leave a CPU profile in the folder when they end. */
+export function profiled({ name, nodeArgs }: Build, folder: string): Build {
+  return { name, nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${folder}`, ...nodeArgs] };
+}
+
+/** Not by `bin/sluice.js`, which runs the sources of a checkout. */
+function builtArgs(folder: string): string[] {
+  const entry = pathToFileURL(resolve(folder, entryPath)).href;
+  const text = `import { main } from ${JSON.stringify(entry)}; await main(process.argv.slice(1));`;
+  return ['--input-type=module', '--eval', text, '--'];
+}
