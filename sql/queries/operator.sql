@@ -59,10 +59,12 @@ select *, extract(epoch from clock_timestamp() - accepted_at)::double precision 
 from sluice.stuck_write where write_id = any($1::uuid[]) order by write_id;
 
 -- name: findLockHolders
--- Which sessions hold locks on rows that these writes may wait for, the oldest transaction first.
+-- Which sessions hold locks on rows that these writes may wait for, the oldest transaction first; not those that lead
+-- lanes, as a batch holds its rows for a moment only.
 select h.write_id, h.pid, coalesce(a.application_name, '') as application_name, a.xact_start as since
 from sluice.lock_holders($1::uuid[]) h
 left join pg_stat_activity a on a.pid = h.pid
+where h.pid <> all(array(select session_pid from sluice.lane where session_pid is not null))
 order by h.write_id, a.xact_start, h.pid;
 
 -- name: readAwaitedStatus

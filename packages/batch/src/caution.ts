@@ -3,7 +3,7 @@
  * locked row before they need it, which costs them a little, in place of waiting for the next one in vain.
  */
 
-const cautionMs = 10_000;
+const cautionMs = 3000;
 
 export class Caution {
   #until = 0;

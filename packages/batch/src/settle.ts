@@ -106,7 +106,8 @@ async function settlePart(
       );
       options.onRetry?.(describeRetry(report, origin, opened, error, attempt, remedy));
       if (error instanceof DatabaseError && error.isLockWaitOver) {
-        options.caution?.note();
+        // Who has looked for locks already would find no more by it.
+        if (!withLocks) options.caution?.note();
         report.lockWaits += 1;
       }
       // Where everybody has to wait, as for a lock on a table, it is of no use to ask each of them.

@@ -27,6 +27,8 @@ export interface BlockedWritesOptions {
   onBatch: (report: BatchReport, lanes: number) => void;
   /** Lanes in which nothing is settled now. */
   paused: Set<number>;
+  /** Writes of other lanes are blocked. */
+  hasBlockedElsewhere: () => boolean;
   /** Something of this position and perhaps more behind it is ready again. */
   onWoken: (position: number) => void;
 }
@@ -58,6 +60,12 @@ export class BlockedWrites {
   #nextSliceAt = 0;
   /** A leader before may have died between a commit and its hint: all is looked at once, without pause. */
   #isTakingOver = false;
+  /**
+   * Some write of these lanes may await an identity, and not only a lock or a write ahead: false once a look through all of
+   * them has found none. Until then each batch asks who awaits what it has settled.
+   */
+  #mayAwaitIdentities = true;
+  #hasSeenIdentity = false;
 
   constructor(session: Session, options: BlockedWritesOptions) {
     this.#session = session;
@@ -76,6 +84,8 @@ export class BlockedWrites {
 
   takeOver(): void {
     this.#isTakingOver = true;
+    this.#mayAwaitIdentities = true;
+    this.#hasSeenIdentity = true;
     this.#after = [nowhere, nowhere];
   }
 
@@ -121,10 +131,15 @@ export class BlockedWrites {
     }
     // An identity that one write was refused and another given exists.
     for (const id of met) gone.delete(id);
-    let woken = await this.#wake(met, gone, lanes);
+    const asksAll = this.#mayAwaitIdentities || this.#options.hasBlockedElsewhere();
+    let woken = await (asksAll
+      ? this.#wake(met, gone, lanes)
+      : this.#wake(met.filter(isWriteId), new Map<string, string>(), lanes));
     this.#lockWaits.note(report, 0);
     const blocked = report.blocked.filter((each) => !waitsForLock(each));
     if (blocked.length > 0) {
+      if (blocked.some(({ awaits }) => !awaits.every(isWriteId)))
+        this.#mayAwaitIdentities = this.#hasSeenIdentity = true;
       for (const { write } of blocked) this.#suspects.add(write.writeId);
       // A provider in another lane may have been settled after the facts were read and before this was committed. That
       // it came to nothing matters to those alone who may not wait on: what is awaited by many is looked at often.
@@ -153,10 +168,13 @@ export class BlockedWrites {
 
   async #lookAtSlice(lanes: readonly number[]): Promise<number> {
     const started = performance.now();
+    if (this.#after[0] === nowhere) this.#hasSeenIdentity = false;
     const rows = await this.#session.run('nextAwaited', [lanes, ...this.#after, sliceMax]);
     const last = rows.at(-1);
     const isEnd = rows.length < sliceMax || last === undefined;
     this.#after = isEnd ? [nowhere, nowhere] : [last['awaited_id'] as string, last['write_id'] as string];
+    this.#hasSeenIdentity ||= rows.some((row) => !isWriteId(row['awaited_id'] as string));
+    if (isEnd) this.#mayAwaitIdentities = this.#hasSeenIdentity;
     if (this.#isTakingOver) for (const row of rows) this.#suspects.add(row['write_id'] as string);
     if (isEnd) this.#isTakingOver = false;
     // One that waits for a lock awaits itself; whoever settled a cycle may have blocked it here.
@@ -313,6 +331,11 @@ export class BlockedWrites {
     await this.#wake(exists ? [writeId, ...gone] : [writeId], failures, lanes);
     return true;
   }
+}
+
+/** Ids of writes are UUIDv7, identities are UUIDv5. */
+function isWriteId(id: string): boolean {
+  return id[14] === '7';
 }
 
 function idsOf(blocked: BatchReport['blocked']): Set<string> {

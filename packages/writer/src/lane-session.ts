@@ -166,6 +166,7 @@ export class LaneSession {
       settle: { ...settle, caution: this.#caution },
       onBatch,
       paused: elector.paused,
+      hasBlockedElsewhere: () => this.#beat.hasBlockedElsewhere,
       onWoken: (position) => low.lower(position),
     });
     this.#blocked = blocked;

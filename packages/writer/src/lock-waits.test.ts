@@ -56,6 +56,22 @@ test('what is settled, or waits for something else by now, waits for no lock', (
   expect(waits.nextIn(lanes)).toBe(Infinity);
 });
 
+test('of those that wait one is tried for all, and once it is settled the others at once', () => {
+  let now = 0;
+  const waits = new LockWaits(() => now);
+  const all = ['a', 'b', 'c'];
+  waits.note(left({ blocked: all.map((id) => waiting(id)), waited: all.map((id) => header(id)) }), 0);
+  now = 1000;
+  expect(waits.due(lanes)).toMatchObject({ writeIds: ['a'] });
+  waits.note(left({ blocked: [waiting('a')], waited: [header('a')] }), 50);
+  expect(waits.due(lanes)).toBeNull();
+  expect(waits.nextIn(lanes)).toBe(1000);
+  now = 2000;
+  expect(waits.due(lanes)).toMatchObject({ writeIds: ['b'] });
+  waits.note(left({ outcomes: [{ write: header('b') }] as BatchReport['outcomes'] }), 50);
+  expect(waits.due(lanes)).not.toBeNull();
+});
+
 test('many locks cost no more trials than one', () => {
   let now = 0;
   const waits = new LockWaits(() => now);

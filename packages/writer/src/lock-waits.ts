@@ -24,13 +24,15 @@ const pauseMs = { min: 5, max: 250, waitedMax: 2000 };
 /** Trials that wait take at most this share of the time, until their pauses are the longest. */
 const waitedShare = 0.05;
 /** Longer from try to try: a lock may be free now and then, for those who wait. */
-const lockWaitMs = { min: 25, max: 200 };
+const lockWaitMs = { min: 25, max: 100 };
 const trialWritesMax = 256;
 const togetherMs = pauseMs.max / 2;
 
 export class LockWaits {
   readonly #now: () => number;
   readonly #waits = new Map<string, LockWait>();
+  /** No trial that waits comes before. */
+  #waitedAt = 0;
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
@@ -43,7 +45,10 @@ export class LockWaits {
 
   /** What a batch, or a trial that took so long, has left waiting for a lock, and what it has settled. */
   note(report: Pick<BatchReport, 'outcomes' | 'held' | 'blocked' | 'waited'>, tookMs: number): void {
-    for (const { write } of report.outcomes) this.#waits.delete(write.writeId);
+    for (const { write } of report.outcomes) {
+      if (this.#waits.get(write.writeId)?.isWaited === true) this.#hurry();
+      this.#waits.delete(write.writeId);
+    }
     for (const { writeId, lane } of report.held)
       if (this.#waits.has(writeId)) this.#postpone(writeId, lane, false, tookMs);
     if (report.blocked.length === 0) return;
@@ -60,7 +65,14 @@ export class LockWaits {
     const pause = Math.min(pauseMs.min * 2 ** (tries - 1), isWaited ? pauseMs.waitedMax : pauseMs.max);
     const share = isWaited ? Math.min(tookMs / waitedShare, pauseMs.waitedMax) : 0;
     const at = this.#now() + Math.max(pause, share);
+    if (isWaited) this.#waitedAt = Math.max(this.#waitedAt, this.#now() + share);
     this.#waits.set(writeId, { lane, tries, at, isWaited });
+  }
+
+  /** One that had to wait is settled: others may have waited for the same lock. */
+  #hurry(): void {
+    this.#waitedAt = 0;
+    for (const wait of this.#waits.values()) if (wait.isWaited) wait.at = Math.min(wait.at, this.#now());
   }
 
   /** A trial came to nothing, as its lanes cannot go on. */
@@ -79,21 +91,28 @@ export class LockWaits {
   /** Until the next is to be tried again; Infinity: none waits in these lanes. */
   nextIn(lanes: ReadonlySet<number>): number {
     let next = Number.POSITIVE_INFINITY;
-    for (const { lane, at } of this.#waits.values()) if (lanes.has(lane)) next = Math.min(next, at);
+    for (const wait of this.#waits.values())
+      if (lanes.has(wait.lane)) next = Math.min(next, this.#dueAt(wait));
     return Math.max(0, next - this.#now());
+  }
+
+  #dueAt({ at, isWaited }: LockWait): number {
+    return isWaited ? Math.max(at, this.#waitedAt) : at;
   }
 
   /** What is to be tried again now in these lanes, of one kind: so nothing that is quickly told waits for what is not. */
   due(lanes: ReadonlySet<number>): Trial | null {
     const now = this.#now();
-    const due = [...this.#waits].filter(([, { lane, at }]) => at <= now && lanes.has(lane));
+    const due = [...this.#waits].filter(([, wait]) => this.#dueAt(wait) <= now && lanes.has(wait.lane));
     if (due.length === 0) return null;
     const isWaited = due.every(([, wait]) => wait.isWaited);
     // Those that would be tried soon go along: so many locks cost no more trials than one.
     const tried = [...this.#waits]
       .filter(([, { lane, at }]) => at <= now + togetherMs && lanes.has(lane))
       .filter(([, wait]) => wait.isWaited === isWaited)
-      .slice(0, trialWritesMax);
+      .sort(([, one], [, other]) => one.at - other.at)
+      // Each of those that wait would wait in vain: one tells for the others.
+      .slice(0, isWaited ? 1 : trialWritesMax);
     return {
       writeIds: tried.map(([writeId]) => writeId),
       lanes: [...new Set(tried.map(([, { lane }]) => lane))].sort((a, b) => a - b),
