@@ -551,8 +551,8 @@ export const securityMutants: SecurityMutant[] = [
     'waits for bulk lines without end',
     limitsTest,
     `${api}/body-clock.ts`,
-    '() => stream.destroy(late(timeoutMs)), timeoutMs',
-    '() => stream.destroy(late(timeoutMs)), 2 ** 30',
+    'reject(late(timeoutMs)), timeoutMs)',
+    'reject(late(timeoutMs)), 2 ** 30)',
   ),
   mutant(
     'lets a client have any number of requests under way',

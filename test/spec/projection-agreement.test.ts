@@ -289,6 +289,6 @@ test('processes that start at the same time agree on projections without a deadl
   await Promise.all(databases.map((each) => each.run('readSettings')));
   for (let round = 1; round <= 5; round++) {
     await execute(url, `delete from sluice.setting where name = 'projections'`);
-    await Promise.all(databases.map((each) => agreeProjections(each, own)));
+    await expect(Promise.all(databases.map((each) => agreeProjections(each, own)))).resolves.toBeDefined();
   }
 });
