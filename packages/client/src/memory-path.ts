@@ -277,7 +277,6 @@ export class MemoryPath implements WritePath {
       } else {
         const refusal =
           error instanceof SluiceError ? error : new SluiceError('internal', undefined, { cause: error });
-        if (error instanceof SluiceError) this.#options.onError(error, 'settle a batch');
         for (const waiter of batch) this.#reject(waiter, refusal);
       }
     }
