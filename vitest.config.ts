@@ -24,8 +24,8 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     globalSetup: ['test/support/postgres.ts'],
     pool: 'forks',
-    // Much of a test is waiting; and half of two cores would take twice as long.
-    maxWorkers: process.env['CI'] ? 2 : Math.max(2, Math.floor(availableParallelism() / 2)),
+    // Much of a test is waiting.
+    maxWorkers: process.env['CI'] ? 2 : Math.max(3, Math.floor(availableParallelism() / 2)),
     testTimeout: 30_000,
     hookTimeout: 120_000,
   },

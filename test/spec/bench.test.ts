@@ -63,7 +63,7 @@ describe('a benchmark', { timeout: 120_000 }, () => {
     },
   );
 
-  test('measures deployments in an open loop', async () => {
+  test.runIf(isWide)('measures deployments in an open loop', async () => {
     const { last, stderr } = await measured(
       '--workload open-loop --rate 30,60 --writers 1 --nodes 1 --lanes 4 --prefill 20',
     );

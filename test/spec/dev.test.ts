@@ -7,6 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { isWide } from '../support/breadth.ts';
 import { eventually } from '../support/eventually.ts';
 import { createDataDir, isAlive, processesOf, startSluice, type JsonLine } from '../support/sluice.ts';
 
@@ -69,7 +70,7 @@ describe('sluice dev', () => {
     },
   );
 
-  test(
+  test.runIf(isWide)(
     'leaves no process behind when it is killed without a chance to stop',
     { timeout: timeoutMs },
     async () => {

@@ -113,7 +113,7 @@ describe.each([
   });
 
   test('takes nothing while the database cannot be reached, and says so', async () => {
-    const world = await setup({ writers: 0 });
+    const world = await setup({ writers: 0, client: { notifications, waitMs: 1000 } });
     await world.sql(`alter table sluice.intake rename to intake_elsewhere`);
     try {
       await expect(world.submit(upsert('notes', { noteId: fresh() }))).rejects.toMatchObject({

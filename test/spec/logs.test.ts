@@ -3,6 +3,7 @@
 import { loggedFields } from '@sluice/cli';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { startSluice, type RunningSluice } from '../support/sluice.ts';
@@ -78,7 +79,7 @@ async function sendEverything(url: string): Promise<number[]> {
   return answers.map(({ status }) => status);
 }
 
-test.each(['coordinated', 'direct'])(
+test.each(firstOrAll(['coordinated', 'direct']))(
   'what clients send is in no line, at the most talkative level (%s)',
   { timeout: 90_000 },
   async (mode) => {

@@ -5,13 +5,14 @@ import { settleOptions, DeposedError, intakeOrigin, settleBatch } from '@sluice/
 import type { OwnershipForm } from '@sluice/protocol';
 import { Session } from '@sluice/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { model } from '../support/model.ts';
 import { fresh, laneOfWrite, startWorld, untilShared, upsert, type World } from '../support/world.ts';
 import { startWriterProcess, type WriterProcess } from '../support/writer-process.ts';
 
-const forms: OwnershipForm[] = ['lock', 'lease'];
+const forms = firstOrAll<OwnershipForm>(['lock', 'lease']);
 const allLanes = Array.from({ length: 16 }, (_, lane) => lane);
 
 describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownership', ({ ownership }) => {

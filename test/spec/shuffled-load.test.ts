@@ -21,7 +21,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { firstOrAll } from '../support/breadth.ts';
+import { firstOrAll, isWide } from '../support/breadth.ts';
 import { createDatabase } from '../support/database.ts';
 import { edFiFolder, isEdFiAbsent, schemaFile } from '../support/edfi.ts';
 import { eventually } from '../support/eventually.ts';
@@ -119,7 +119,7 @@ describe('a district in random order', () => {
     await expectComplete(district, report);
   });
 
-  test('needs no more than one request at a time', { timeout }, async () => {
+  test.runIf(isWide)('needs no more than one request at a time', { timeout }, async () => {
     const district = await setup();
     await startWriters(district);
     let blockedMax = 0;
@@ -130,7 +130,7 @@ describe('a district in random order', () => {
     expect(blockedMax).toBeGreaterThan(1);
   });
 
-  test(
+  test.runIf(isWide)(
     'is accepted whole while the sessions of its writers are ended again and again',
     { timeout },
     async () => {
@@ -181,26 +181,30 @@ describe('a district in random order', () => {
  * Some documents from all over the Ed-Fi sample with all that they need. The whole of it takes a minute, by hand:
  * `npx sluice dev --once --model …/ApiSchema.json --load …/documents --shuffle --seed 1 --wait-for-references 120`
  */
-test.skipIf(isEdFiAbsent)('Ed-Fi documents in random order are accepted whole', { timeout }, async () => {
-  const district = await setup(schemaFile);
-  await startWriters(district, [organizationHierarchy(), studentSchoolAuthorization()]);
-  const all = await Readable.from(
-    readLoadLines(await findLoadFiles([join(edFiFolder, 'documents')])),
-  ).toArray();
-  const documents = withAllTheyNeed(
-    district.model,
-    all as LoadLine[],
-    ({ source }) => source.endsWith('7') && /^(46|6|7)/.test(source),
-  );
-  expect(documents.length).toBeGreaterThan(500);
-  await expectComplete(district, await district.load(documents, 7), documents.length);
-  // Schools came before and after their district.
-  const schools = await district.sql(
-    `select cardinality(ancestor_ids) as ancestors from sluice.organization where resource = 'ed-fi/schools'`,
-  );
-  expect(schools.length).toBeGreaterThan(0);
-  expect(schools.filter(({ ancestors }) => (ancestors as number) < 2)).toEqual([]);
-});
+test.skipIf(isEdFiAbsent || !isWide)(
+  'Ed-Fi documents in random order are accepted whole',
+  { timeout },
+  async () => {
+    const district = await setup(schemaFile);
+    await startWriters(district, [organizationHierarchy(), studentSchoolAuthorization()]);
+    const all = await Readable.from(
+      readLoadLines(await findLoadFiles([join(edFiFolder, 'documents')])),
+    ).toArray();
+    const documents = withAllTheyNeed(
+      district.model,
+      all as LoadLine[],
+      ({ source }) => source.endsWith('7') && /^(46|6|7)/.test(source),
+    );
+    expect(documents.length).toBeGreaterThan(500);
+    await expectComplete(district, await district.load(documents, 7), documents.length);
+    // Schools came before and after their district.
+    const schools = await district.sql(
+      `select cardinality(ancestor_ids) as ancestors from sluice.organization where resource = 'ed-fi/schools'`,
+    );
+    expect(schools.length).toBeGreaterThan(0);
+    expect(schools.filter(({ ancestors }) => (ancestors as number) < 2)).toEqual([]);
+  },
+);
 
 /** The chosen lines and, transitively, those they refer to, from an ordered load. */
 function withAllTheyNeed(
