@@ -17,7 +17,7 @@ const measured = async (args: string): Promise<{ code: number | null; last: Json
 };
 
 describe('a benchmark', { timeout: 120_000 }, () => {
-  test('settles a backlog and tells how fast each quarter of it went', async () => {
+  test.runIf(isWide)('settles a backlog and tells how fast each quarter of it went', async () => {
     const { last, stderr } = await measured(
       '--workload backlog --backlog 90,180 --batch-writes-max 8 --prefill 20 --contenders coordinated,ceiling',
     );

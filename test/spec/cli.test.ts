@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { databaseUrl, execute } from '../support/postgres.ts';
@@ -54,7 +55,7 @@ describe('sluice migrate', () => {
 });
 
 describe('sluice roles', () => {
-  test(
+  test.runIf(isWide)(
     'makes roles that log in with the passwords given, and prints what it would do',
     { timeout },
     async () => {

@@ -4,7 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { defineProjection, type Projection } from '@sluice/batch';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { firstOrAll } from '../support/breadth.ts';
+import { firstOrAll, isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { openConnection, sql } from '../support/sql.ts';
@@ -115,7 +115,7 @@ describe.each(firstOrAll<'direct' | 'local'>(['direct', 'local']))('in %s mode',
   );
 });
 
-test('a bypass waits for no lock of others for longer, either', { timeout }, async () => {
+test.runIf(isWide)('a bypass waits for no lock of others for longer, either', { timeout }, async () => {
   const world = await worldOf({
     client: { onOverload: 'bypass', highWaterMs: 200, waitMs: 1500 },
   });

@@ -4,7 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { firstOrAll } from '../support/breadth.ts';
+import { firstOrAll, isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { startProxy, type Proxy } from '../support/proxy.ts';
@@ -93,7 +93,7 @@ test(
 );
 
 describe.each(firstOrAll(['answers nothing', 'is gone']))('while the database %s', (how) => {
-  test('every process ends in order when it is told to', { timeout: 120_000 }, async () => {
+  test.runIf(isWide)('every process ends in order when it is told to', { timeout: 120_000 }, async () => {
     const proxy = await startProxy(database.url);
     const node = start(['api', ...drain], database.apiUrl, proxy);
     const direct = start(['api', '--mode', 'direct', ...drain], database.writerUrl, proxy);
