@@ -14,6 +14,7 @@ import {
   laneOfWrite,
   startWorld,
   update,
+  untilShared,
   upsert,
   type World,
 } from '../support/world.ts';
@@ -164,8 +165,8 @@ test('lets a leader look again for a reference that is missing', async () => {
 
 test('wakes who waits for its document, without waiting for a look', async () => {
   const world = await setup();
-  // The look of such a writer that needs no hint comes after the test.
-  await world.startWriter({ pollIntervalMs: 60_000 });
+  // The next heartbeat of such a writer comes after the test, so it must lead all lanes before.
+  await untilShared([await world.startWriter({ pollIntervalMs: 60_000 })]);
   const schoolId = fresh();
   const waiting = submitted(
     world.node,
