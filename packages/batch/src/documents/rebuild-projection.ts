@@ -7,7 +7,7 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SluiceError } from '@sluice/protocol';
 import { DatabaseError, Session, type ConnectionOptions, type Row } from '@sluice/store';
-import { endFault, inProjection, ProjectionError, type Projection } from './projection.ts';
+import { faultAtEnd, inProjection, ProjectionError, type Projection } from './projection.ts';
 
 export interface RebuildOptions {
   /** Ends the rebuild after the slice under way. */
@@ -196,7 +196,7 @@ class Rebuild {
         { name: 'check_constraints' },
       ])
       .catch((error: unknown) => {
-        throw endFault(error, [this.#projection]);
+        throw faultAtEnd(error, [{ projection: this.#projection }]);
       });
     const [row] = moved?.rows ?? [];
     if (row === undefined) {

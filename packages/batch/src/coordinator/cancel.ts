@@ -6,8 +6,8 @@
 import type { Outcome, WriteHeader } from '@sluice/protocol';
 import { DatabaseError, type Session, type Statement } from '@sluice/store';
 import { v7 as uuidv7 } from 'uuid';
-import { hintAwaitedOf, outcomeValues } from './commit.ts';
-import { outcomeOf } from './facts.ts';
+import { outcomeOf } from './answer.ts';
+import { hintAwaitedOf, outcomeValues } from './record.ts';
 
 interface Unapplied {
   write: WriteHeader;
