@@ -3,8 +3,8 @@ export { notApplied, outcomeOf, refusal } from './coordinator/answer.ts';
 export type { BatchTransaction } from './coordinator/batch-transaction.ts';
 export { cancelWrite, cancelWrites, settleUnapplied } from './coordinator/cancel.ts';
 export { Caution } from './coordinator/caution.ts';
-export { TargetError, type Refusal } from './coordinator/fault.ts';
-export { fingerprintOf, keyOf } from './coordinator/idempotency.ts';
+export { TargetError, type BatchFault, type Refusal } from './coordinator/fault.ts';
+export { fingerprintOf, keyOf, replay, type SettledKey } from './coordinator/idempotency.ts';
 export {
   DeposedError,
   intakeOrigin,
