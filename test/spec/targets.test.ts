@@ -1,5 +1,6 @@
 // A target beside documents: its writes share batches with documents, under the same promises.
 
+import { randomUUID } from 'node:crypto';
 import {
   intakeOrigin,
   memoryOrigin,
@@ -13,10 +14,10 @@ import type { Outcome, Write } from '@sluice/protocol';
 import { describeDocument, laneOf } from '@sluice/model';
 import { Session } from '@sluice/store';
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { v5 as uuidv5, v7 as uuidv7 } from 'uuid';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { model, resource } from '../support/model.ts';
+import { uuidOf } from '../support/plan-database.ts';
 import { parcels, parcelTable, parcelTarget } from '../support/parcel-target.ts';
 import { fresh } from '../support/world.ts';
 
@@ -27,7 +28,7 @@ const options: SettleOptions = {
 
 let position = 0;
 const header = (): Pick<Write, 'writeId' | 'position'> & Omit<Partial<Write>, 'writeId' | 'position'> => ({
-  writeId: uuidv7(),
+  writeId: randomUUID(),
   position: ++position,
   operation: 'upsert',
   superclassId: null,
@@ -53,7 +54,7 @@ interface Parcel {
 /** A row of the table, known by its name. */
 function parcel(name: string, row: Parcel | null, more: Partial<Write> = {}): Write {
   const common = header();
-  const referentialId = uuidv5(name, uuidv5.URL);
+  const referentialId = uuidOf(name);
   return {
     ...common,
     resource: parcels,
@@ -161,13 +162,9 @@ function watchFlights(): string[][] {
     flights.push(statements.map(({ name }) => name));
     return flight(statements, more);
   });
-  onTestEnd(() => spy.mockRestore());
+  onTestFinished(() => spy.mockRestore());
   return flights;
 }
-
-const ends: (() => void)[] = [];
-const onTestEnd = (end: () => void): void => void ends.push(end);
-beforeEach(() => () => ends.splice(0).forEach((end) => end()));
 
 describe.each(origins)('writes to a table, %s', (_title, originOf) => {
   const isIntake = originOf !== origins[0]![1];
@@ -254,7 +251,7 @@ describe.each(origins)('writes to a table, %s', (_title, originOf) => {
   });
 
   test('share idempotency keys with documents', async () => {
-    const idempotencyKey = uuidv7();
+    const idempotencyKey = randomUUID();
     const row = parcel('keyed', {}, { idempotencyKey });
     const writes = [note(fresh(), { idempotencyKey }), row];
     const { report, fates: first } = await settle(writes);
