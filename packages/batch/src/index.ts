@@ -3,8 +3,8 @@ export { notApplied, outcomeOf, refusal } from './coordinator/answer.ts';
 export type { BatchTransaction } from './coordinator/batch-transaction.ts';
 export { cancelWrite, cancelWrites, settleUnapplied } from './coordinator/cancel.ts';
 export { Caution } from './coordinator/caution.ts';
-export { TargetError, type BatchFault, type Refusal } from './coordinator/fault.ts';
-export { fingerprintOf, keyOf, replay, type SettledKey } from './coordinator/idempotency.ts';
+export { TargetError, type Refusal } from './coordinator/fault.ts';
+export { fingerprintOf, keyOf, replay } from './coordinator/idempotency.ts';
 export {
   DeposedError,
   intakeOrigin,
@@ -13,9 +13,8 @@ export {
   PausedError,
   togetherOrigin,
   type Front,
-  type IntakeOriginOptions,
 } from './coordinator/intake-origin.ts';
-export { headerOf, memoryOrigin, type Opened, type Origin } from './coordinator/origin.ts';
+export { headerOf, memoryOrigin, type Origin } from './coordinator/origin.ts';
 export { hintAwaitedOf, hintStatements } from './coordinator/record.ts';
 export { describeBatch, emptyReport, type BatchReport } from './coordinator/report.ts';
 export { RetryLog, type BatchRetry } from './coordinator/retry.ts';
@@ -31,9 +30,9 @@ export {
   type TargetBatch,
 } from './coordinator/target.ts';
 export { contextOf, epochMs, flushSpans, isTracing, tracer, traceparentOf } from './coordinator/trace.ts';
-export { noFacts, type DocumentFact, type Facts } from './documents/facts.ts';
+export { noFacts, type Facts } from './documents/facts.ts';
 export { settleOptions, type ModelOptions } from './documents/model-options.ts';
-export { emptyPlan, type Plan, type PlanOptions } from './documents/plan.ts';
+export type { Plan } from './documents/plan.ts';
 export { planBatch } from './documents/plan-batch.ts';
 export {
   assertProjections,

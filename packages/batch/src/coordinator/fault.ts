@@ -12,7 +12,7 @@ export interface Refusal {
 }
 
 /** What may be kept and logged of a fault. */
-export interface ReducedFault {
+interface ReducedFault {
   code: string | null;
   constraint: string | null;
   table: string | null;

@@ -89,6 +89,8 @@ export function divide(
   writes: readonly WriteHeader[],
   targets: readonly Target[],
 ): { shares: { target: Target; writes: readonly WriteHeader[] }[]; deferred: WriteHeader[] } {
+  const [only] = targets;
+  if (only !== undefined && targets.length === 1) return { shares: [{ target: only, writes }], deferred: [] };
   const shares = targets.map((target) => ({ target, writes: [] as WriteHeader[] }));
   const deferred: WriteHeader[] = [];
   const holders = new Map<string, Target>();
@@ -96,7 +98,7 @@ export function divide(
     const share = shares.find(({ target }) => target.owns(write.resource));
     if (share === undefined)
       throw new Error(`Cannot settle a write: no target has the resource ${write.resource}`);
-    const key = shares.length === 1 ? null : keyOf(write);
+    const key = keyOf(write);
     const holder = key === null ? share.target : (holders.get(key) ?? share.target);
     if (key !== null) holders.set(key, holder);
     if (holder === share.target) share.writes.push(write);

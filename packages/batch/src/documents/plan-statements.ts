@@ -7,7 +7,7 @@ import type { Statement } from '@sluice/store';
 import { outcomeValues } from '../coordinator/record.ts';
 import type { Cascade, DocumentChange, Plan } from './plan.ts';
 
-export interface StatementOptions {
+interface StatementOptions {
   batchId: string;
   terms: ReadonlyMap<number, number>;
   /** Bodies by write id; null: they are in the intake and move inside the database. */

@@ -32,7 +32,7 @@ export interface DocumentChange {
   writeId: string;
 }
 
-export interface AddedReference {
+interface AddedReference {
   documentId: string;
   referentialId: string;
   lane: number;
@@ -69,7 +69,7 @@ export function emptyPlan(): Plan {
 }
 
 /** A document whose body follows a renamed one. */
-export interface CarriedDocument {
+interface CarriedDocument {
   documentId: string;
   /** Endpoint. */
   resource: string;
