@@ -250,6 +250,17 @@ describe.each(origins)('writes to a table, %s', (_title, originOf) => {
     expect(report.blocked[0]).toMatchObject({ awaits: [writes[1]!.writeId] });
   });
 
+  test('go behind a write of their key that waits in the intake', async () => {
+    const waiting = parcel('awaited', {});
+    await insertIntake([waiting]);
+    if (isIntake) await other.query('update sluice.intake set blocked_at = clock_timestamp()');
+    const later = parcel('awaited', { weight: 2 });
+    const origin = await originOf([later, parcel('alone', {})]);
+    const report = await settleBatch(session, origin, { ...options, withBlocked: isIntake });
+    expect(report.outcomes).toHaveLength(1);
+    expect(report.blocked).toMatchObject([{ write: { writeId: later.writeId }, awaits: [waiting.writeId] }]);
+  });
+
   test('share idempotency keys with documents', async () => {
     const idempotencyKey = randomUUID();
     const row = parcel('keyed', {}, { idempotencyKey });
@@ -277,7 +288,7 @@ describe.each(origins)('writes to a table, %s', (_title, originOf) => {
     expect(settling()).toEqual(documents);
     flights.length = 0;
     await settle([note(fresh()), parcel('beside', {})]);
-    const bodies = isIntake ? [...end.slice(0, -2), 'readBodies'] : end.slice(0, -2);
+    const bodies = [...end.slice(0, -2), isIntake ? 'readBodies' : 'readAhead'];
     const recorded = isIntake ? ['insertOutcomes', 'removeIntake'] : ['insertOutcomes'];
     expect(settling()).toEqual([
       ...begin,

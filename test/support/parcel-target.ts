@@ -60,11 +60,15 @@ async function settleParcels(batch: TargetBatch): Promise<Settlement> {
   const { transaction, writes } = batch;
   const settlement = emptySettlement();
   const replayed = await replaysOf(batch);
+  const ahead = await readAhead(batch);
   /** Writes of one key keep their order: the first goes, the others with the next batches. */
   const first = new Map<string, WriteHeader>();
   for (const write of writes) {
     const outcome = replayed.get(write.writeId);
+    const before = ahead.get(write.referentialId);
     if (outcome !== undefined) settlement.outcomes.push({ write, outcome });
+    else if (before !== undefined && (transaction.bodies !== null || before.position < write.position))
+      settlement.blocked.push({ write, awaits: [before.writeId] });
     else if (first.has(write.referentialId)) settlement.deferred.push(write);
     else first.set(write.referentialId, write);
   }
@@ -92,6 +96,26 @@ async function settleParcels(batch: TargetBatch): Promise<Settlement> {
     faultAtEnd: (error) =>
       error instanceof DatabaseError && error.constraint === 'box_is_free' ? faultOf(error) : error,
   };
+}
+
+/** By key: the write in the intake that comes before all others. */
+async function readAhead({
+  transaction,
+  writes,
+  hasBlocked,
+}: TargetBatch): Promise<Map<string, { writeId: string; position: number }>> {
+  const isIntake = transaction.bodies === null;
+  if (isIntake && !hasBlocked) return new Map();
+  const keys = [...new Set(writes.map((write) => write.referentialId))];
+  const own = writes.map((write) => write.writeId);
+  const rows = await transaction.run('readAhead', [keys, [], own, isIntake]);
+  const sorted = rows.toSorted((one, other) => (other['position'] as number) - (one['position'] as number));
+  return new Map(
+    sorted.map((row) => [
+      row['referential_id'] as string,
+      { writeId: row['write_id'] as string, position: row['position'] as number },
+    ]),
+  );
 }
 
 async function replaysOf({ transaction, writes }: TargetBatch): Promise<Map<string, Outcome>> {

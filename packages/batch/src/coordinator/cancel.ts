@@ -1,5 +1,5 @@
 /**
- * Settles writes without effect: at the end of a client's wait, by an operator, or to break a circle of waiting. A batch
+ * Settles writes without effect: at the end of a client's wait, by an operator, or to break a cycle of waiting. A batch
  * like any other: it locks the terms of the writes' lanes first, so it meets their leaders' batches before or after,
  * never half-way, and the outcomes' key decides.
  */

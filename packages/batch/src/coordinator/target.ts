@@ -13,8 +13,12 @@ export interface Target {
   owns(resource: string): boolean;
   /**
    * Settles its writes of a batch inside the batch's transaction. Statements whose answers it does not need, it queues;
-   * they are sent ahead of the next target's, at the latest with the COMMIT. It may be called again, in a transaction of
-   * its own, with all or some of the same writes: whatever it does outside of the transaction must bear that.
+   * they are sent ahead of the next target's, at the latest with the COMMIT. It may be called again, in another transaction,
+   * with all or some of the same writes: whatever it does outside of the transaction must bear that.
+   *
+   * It keeps the order of writes to one row: while one is not settled, later ones are deferred, or blocked on it. The query
+   * `readAhead` finds those that stand in the intake outside of the batch: blocked ones, and for writes that bypass the
+   * intake all, because these come last.
    * @throws {TargetError} where one of the writes, or several, cannot be applied: the batch is tried in halves until the
    *   write that causes it stands alone, and that one is refused or becomes a dead letter
    * @throws {DatabaseError} anything else of the server: tried again where it may pass, else isolated in the same way
@@ -90,7 +94,8 @@ export function divide(
   targets: readonly Target[],
 ): { shares: { target: Target; writes: readonly WriteHeader[] }[]; deferred: WriteHeader[] } {
   const [only] = targets;
-  if (only !== undefined && targets.length === 1) return { shares: [{ target: only, writes }], deferred: [] };
+  if (only !== undefined && targets.length === 1)
+    return { shares: writes.length > 0 ? [{ target: only, writes }] : [], deferred: [] };
   const shares = targets.map((target) => ({ target, writes: [] as WriteHeader[] }));
   const deferred: WriteHeader[] = [];
   const holders = new Map<string, Target>();
