@@ -7,7 +7,7 @@ export {
   type DatabaseChoice,
   type RunMeasurement,
 } from './bench.ts';
-export type { Measurement } from './measure.ts';
+export type { Measurement } from './measurement.ts';
 export {
   absenceOf,
   contenderNames,

@@ -1,7 +1,7 @@
 /** The processes of a measurement: writers, API nodes, clients, and a proxy where the server is far away. */
 import type { BenchProcess, BenchProcessOptions } from './bench-process.ts';
 import { CounterReader } from './database-counters.ts';
-import type { MeasureOptions } from './measure.ts';
+import type { MeasureOptions } from './measurement.ts';
 import { isCoordinated } from './names.ts';
 import type { Task } from './process/task.ts';
 

@@ -1,15 +1,19 @@
 /** Applies writes to the world one after the other, each as its kind asks. */
 import type { MissingReference, Outcome, WriteHeader } from '@sluice/protocol';
-import { missingToldMax, refusal, settled } from './answer.ts';
-import { fingerprintOf, keyOf, type Facts, type SettledKey } from './facts.ts';
-import type { PlanOptions, Verdict } from './plan.ts';
-import type { Standing } from './standing.ts';
-import { World, type DocumentState } from './world.ts';
+import { refusal } from '../coordinator/answer.ts';
+import { fingerprintOf, keyOf, replay } from '../coordinator/idempotency.ts';
+import type { Facts } from './facts.ts';
+import type { DocumentState, PlanOptions, Verdict } from './plan.ts';
+import type { ReferenceState } from './reference-state.ts';
+import { World } from './world.ts';
+
+/** References that are told of a write that lacks more: an answer is to be read, and by a node with many others. */
+export const missingToldMax = 1_000;
 
 /** One pass over the batch in order of arrival. */
 export function applyAll(
   writes: readonly WriteHeader[],
-  standings: readonly Standing[],
+  states: readonly ReferenceState[],
   facts: Facts,
   options: PlanOptions,
 ): { world: World; verdicts: Verdict[] } {
@@ -19,7 +23,7 @@ export function applyAll(
   const keysSettled = new Map<string, { fingerprint: string; outcome: Outcome }>();
 
   const verdicts = writes.map((write, index): Verdict => {
-    const standing = standings[index] ?? { kind: 'certain' };
+    const state = states[index] ?? { kind: 'certain' };
     const orderKeys = orderKeysOf(write, world);
     const stand = (verdict: Verdict): Verdict => {
       for (const key of orderKeys)
@@ -29,8 +33,8 @@ export function applyAll(
 
     const first = orderKeys.map((key) => behind.get(key)).find((each) => each !== undefined);
     if (first?.kind === 'blocked') return stand({ kind: 'blocked', awaits: [first.write.writeId] });
-    if (first !== undefined) return stand({ kind: 'held', for: first.index, isBehind: true });
-    if (standing.kind === 'held') return stand({ kind: 'held', for: standing.for, isBehind: false });
+    if (first !== undefined) return stand({ kind: 'deferred', for: first.index, isBehind: true });
+    if (state.kind === 'deferred') return stand({ kind: 'deferred', for: state.for, isBehind: false });
     const blocker = blockerOf(write, orderKeys, facts);
     if (blocker !== null) return stand({ kind: 'blocked', awaits: [blocker] });
 
@@ -39,14 +43,14 @@ export function applyAll(
     if (replayed !== undefined) return { kind: 'settled', outcome: replay(write, replayed) };
     if (needsLocked(write, world)) return stand({ kind: 'blocked', awaits: [write.writeId] });
 
-    const step = applyWrite(write, standing, world, facts, options, writes);
+    const step = applyWrite(write, state, world, facts, options, writes);
     if (step === 'waiting')
-      return stand({ kind: 'blocked', awaits: standing.kind === 'waiting' ? standing.awaits : [] });
-    if ('heldFor' in step) return stand({ kind: 'held', for: step.heldFor, isBehind: false });
+      return stand({ kind: 'blocked', awaits: state.kind === 'waiting' ? state.awaits : [] });
+    if ('deferredFor' in step) return stand({ kind: 'deferred', for: step.deferredFor, isBehind: false });
     if (key !== null) keysSettled.set(key, { fingerprint: fingerprintOf(write), outcome: step });
     // Its fate may still change, so nothing may be built on it within this batch; and nothing follows a delete.
-    if (standing.kind === 'hanging' || step.result === 'deleted')
-      stand({ kind: 'held', for: index, isBehind: false });
+    if (state.kind === 'tentative' || step.result === 'deleted')
+      stand({ kind: 'deferred', for: index, isBehind: false });
     return { kind: 'settled', outcome: step };
   });
   return { world, verdicts };
@@ -99,18 +103,12 @@ function needsLocked(write: WriteHeader, world: World): boolean {
   return write.referenceIds.some((id) => locked.has(id) && kept?.includes(id) !== true);
 }
 
-function replay(write: WriteHeader, first: SettledKey): Outcome {
-  if (first.fingerprint !== fingerprintOf(write)) return refusal(write, 'idempotency_key_reused');
-  if (first.outcome === null) return refusal(write, 'outcome_expired');
-  return { ...first.outcome, writeId: write.writeId };
-}
-
-type Step = Outcome | { heldFor: number } | 'waiting';
+type Step = Outcome | { deferredFor: number } | 'waiting';
 
 /** Applies one write to the world as it stands, or says why not. */
 function applyWrite(
   write: WriteHeader,
-  standing: Standing,
+  state: ReferenceState,
   world: World,
   facts: Facts,
   options: PlanOptions,
@@ -135,16 +133,16 @@ function applyWrite(
   }
   // A document made in this batch gets its new identity in the next.
   if (renames && target.base === null)
-    return { heldFor: batch.findIndex(({ writeId }) => writeId === target.bodyOf) };
-  if (standing.kind === 'unresolved') {
-    const missing = standing.missing.slice(0, missingToldMax).map((id): MissingReference => ({
+    return { deferredFor: batch.findIndex(({ writeId }) => writeId === target.bodyOf) };
+  if (state.kind === 'unresolved') {
+    const missing = state.missing.slice(0, missingToldMax).map((id): MissingReference => ({
       referentialId: id,
       resource: null,
       path: null,
     }));
-    return { ...refusal(write, 'unresolved_reference'), detail: { missing } };
+    return refusal(write, 'unresolved_reference', { missing });
   }
-  if (standing.kind === 'waiting') return 'waiting';
+  if (state.kind === 'waiting') return 'waiting';
   if (target === undefined) return settled(write, 'created', world.create(write));
   if (target.contentHash === write.contentHash && !renames) return settled(write, 'unchanged', target);
   return settled(write, 'updated', world.replace(target, write));
@@ -157,7 +155,7 @@ function targetOf(write: WriteHeader, world: World): DocumentState | undefined {
 }
 
 /**
- * A delete is decided by what is committed: refused if a document outside of the batch refers to its own; held back
+ * A delete is decided by what is committed: refused if a document outside of the batch refers to its own; deferred
  * if a write of this batch mentions it, or might take the last reference away. The next batch knows.
  */
 function applyDelete(
@@ -172,11 +170,7 @@ function applyDelete(
   const referrers = facts.referrers.get(target.documentId) ?? [];
   if (referrers.some((referrer) => !isWritten.has(referrer.documentId))) {
     const referredBy = [...new Set(referrers.map((referrer) => referrer.resource))].sort();
-    return {
-      ...refusal(write, 'document_referenced'),
-      documentId: target.documentId,
-      detail: { referredBy },
-    };
+    return { ...refusal(write, 'document_referenced', { referredBy }), documentId: target.documentId };
   }
   const refers = new Set<string | undefined>(referrers.map((referrer) => referrer.documentId));
   const inTheWay = batch.findIndex(
@@ -185,15 +179,25 @@ function applyDelete(
       (written[index] !== target.documentId &&
         other.referenceIds.some((id) => id === target.referentialId || id === target.superclassId)),
   );
-  if (inTheWay !== -1) return { heldFor: inTheWay };
+  if (inTheWay !== -1) return { deferredFor: inTheWay };
   world.remove(target);
   return settled(write, 'deleted', target);
 }
 
+function settled(write: WriteHeader, result: Outcome['result'], state: DocumentState): Outcome {
+  return {
+    writeId: write.writeId,
+    result,
+    code: null,
+    resource: write.resource,
+    documentId: state.documentId,
+    version: state.version,
+    contentHash: result === 'deleted' ? null : state.contentHash,
+    detail: null,
+  };
+}
+
 function conflict(write: WriteHeader, owner: string, world: World): Outcome {
   const resource = world.document(owner)?.resource ?? '';
-  return {
-    ...refusal(write, 'identity_conflict'),
-    detail: { conflictsWith: { documentId: owner, resource } },
-  };
+  return refusal(write, 'identity_conflict', { conflictsWith: { documentId: owner, resource } });
 }

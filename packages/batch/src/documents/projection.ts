@@ -4,7 +4,10 @@
  */
 import type { Model } from '@sluice/model';
 import { SluiceError } from '@sluice/protocol';
-import { DatabaseError, type Row, type Session } from '@sluice/store';
+import type { Session } from '@sluice/store';
+import type { BatchTransaction } from '../coordinator/batch-transaction.ts';
+import { TargetError } from '../coordinator/fault.ts';
+import { isFaultAtEnd, lendSession, type LentTransaction } from '../coordinator/lend-session.ts';
 import type { Plan } from './plan.ts';
 
 export interface ChangedDocument {
@@ -21,12 +24,7 @@ export interface ProjectionChanges {
 }
 
 /** The batch's transaction, as far as a projection may use it. */
-export interface ProjectionTransaction {
-  /** One statement of your own, with `$1…`. Write in the order of your keys, so that lanes do not deadlock. */
-  query(text: string, values?: readonly unknown[]): Promise<Row[]>;
-  /** A named statement of sql/queries. */
-  run(name: string, values?: readonly unknown[]): Promise<Row[]>;
-}
+export type ProjectionTransaction = LentTransaction;
 
 export interface Projection {
   /** Unique; named in errors. */
@@ -108,20 +106,15 @@ export function assertProjections(projections: readonly Projection[], model: Mod
 }
 
 /** A projection failed for a reason of its own: nothing that trying again would mend. */
-export class ProjectionError extends Error {
+export class ProjectionError extends TargetError {
   readonly projection: string;
-  /** The refusal, where the projection refused the write. */
-  readonly isRefusal: boolean;
-  readonly reduced: { code: string | null; constraint: string | null; table: string | null };
 
   constructor(projection: string, cause: unknown) {
-    super(`Projection ${projection} failed`, { cause });
+    // By its code: a module of the user's may have a SluiceError of another copy, or none.
+    const isRefusal = cause instanceof Error && 'code' in cause && cause.code === 'projection_refused';
+    super(`projection ${projection}`, cause, isRefusal ? { code: 'projection_refused' } : null);
     this.name = 'ProjectionError';
     this.projection = projection;
-    // By its code: a module of the user's may have a SluiceError of another copy, or none.
-    this.isRefusal = cause instanceof Error && 'code' in cause && cause.code === 'projection_refused';
-    const { sqlState = null, constraint = null, table = null } = cause instanceof DatabaseError ? cause : {};
-    this.reduced = { code: sqlState ?? `projection ${projection}`, constraint, table };
   }
 }
 
@@ -147,85 +140,31 @@ export function concernedBy(
   });
 }
 
-/** An `apply` that takes longer has failed. */
-const applyMsMax = 10_000;
-
 /** Applies the projections one after the other, in the order in which they were given. */
 export async function applyProjections(
-  session: Session,
+  transaction: BatchTransaction,
   concerned: ReturnType<typeof concernedBy>,
 ): Promise<void> {
   for (const { projection, changes } of concerned) {
-    await inProjection(session, projection, (transaction) => projection.apply(changes, transaction));
+    await transaction.lend(
+      projection.name,
+      (lent) => projection.apply(changes, lent),
+      (cause) => new ProjectionError(projection.name, cause),
+    );
   }
 }
 
-/**
- * Lends the transaction to a projection, for as long as its work lasts. What it leaves running is waited for; what it
- * begins afterwards fails, as it would go into another's transaction.
- * @throws {ProjectionError} whatever the projection's work or one of its statements threw, unless it will pass
- */
-export async function inProjection<T>(
+/** The same outside of a batch. @throws {ProjectionError} whatever the work threw, unless it will pass */
+export function inProjection<T>(
   session: Session,
   { name }: Projection,
   work: (transaction: ProjectionTransaction) => Promise<T>,
 ): Promise<T> {
-  const sent: Promise<unknown>[] = [];
-  let isOver = false;
-  const send = (start: () => Promise<Row[]>): Promise<Row[]> => {
-    if (isOver)
-      return Promise.reject(new Error(`Cannot use the transaction of ${name} because its work has ended`));
-    const answer = start();
-    // It is looked at below: nobody else need wait for it.
-    answer.catch(() => undefined);
-    sent.push(answer);
-    return answer;
-  };
-  try {
-    const result = await whileOpen(session, () =>
-      work({
-        query: (text, values) => send(() => session.query(text, values)),
-        run: (statement, values) => send(() => session.run(statement, values)),
-      }),
-    );
-    // The transaction has failed with any of its statements, although the projection may have looked away.
-    await Promise.all(sent);
-    return result;
-  } catch (error) {
-    if (error instanceof DatabaseError && (error.isConnectionLoss || isPassing(error))) throw error;
-    throw new ProjectionError(name, error);
-  } finally {
-    isOver = true;
-  }
-}
-
-/** A statement that took too long was slow by itself: a wait for a lock ends earlier, with a code of its own. */
-function isPassing(error: DatabaseError): boolean {
-  return error.isTransient && error.sqlState !== '57014';
-}
-
-/** A session that ends, and work that does not, end the wait. */
-async function whileOpen<T>({ ended }: Session, work: () => Promise<T>): Promise<T> {
-  let end: (error: Error) => void = () => undefined;
-  const ending = new Promise<never>((_, reject) => (end = reject));
-  const lose = (): void =>
-    end(new DatabaseError({ sqlState: null, message: 'connection ended while a projection was at work' }));
-  ended.addEventListener('abort', lose, { once: true });
-  const timer = setTimeout(() => end(new Error(`took longer than ${applyMsMax} ms`)), applyMsMax);
-  try {
-    return await Promise.race([work(), ending]);
-  } finally {
-    clearTimeout(timer);
-    ended.removeEventListener('abort', lose);
-  }
+  return lendSession(session, name, work, (cause) => new ProjectionError(name, cause));
 }
 
 /** A deferred constraint of a projection's tables speaks at the end: which of them it was is not known. */
-export function endFault(error: unknown, concerned: readonly Projection[]): unknown {
-  const isTheirs =
-    error instanceof DatabaseError &&
-    error.statement === 'check_constraints' &&
-    !error.isConnectionLoss &&
-    !isPassing(error);
-  return isTheirs ? new ProjectionError(concerned.map(({ name }) => name).join(), error) : error;
+export function faultAtEnd(error: unknown, concerned: readonly { projection: Projection }[]): unknown {
+  if (!isFaultAtEnd(error)) return error;
+  return new ProjectionError(concerned.map(({ projection }) => projection.name).join(), error);
 }

@@ -1,8 +1,8 @@
 /** What the engine asks of the model: which identities may change, and what a missing reference is called. */
 import { describeDocument, type Model } from '@sluice/model';
 import type { MissingReference } from '@sluice/protocol';
-import { missingToldMax } from './answer.ts';
-import type { SettleOptions } from './settle.ts';
+import { missingToldMax } from './apply-writes.ts';
+import type { DocumentOptions } from './settle-documents.ts';
 
 export interface ModelOptions {
   /** Lanes of the deployment. */
@@ -11,7 +11,7 @@ export interface ModelOptions {
   cascadeDocumentsMax: number;
 }
 
-export function settleOptions(model: Model, options: ModelOptions): SettleOptions {
+export function settleOptions(model: Model, options: ModelOptions): DocumentOptions {
   return {
     cascade: { model, lanes: options.lanes, documentsMax: options.cascadeDocumentsMax },
     allowsIdentityUpdate: (endpoint) => model.findEndpoint(endpoint)?.allowIdentityUpdates ?? false,

@@ -11,35 +11,15 @@ import {
   type Edit,
   type Model,
 } from '@sluice/model';
-import type { Row, Session } from '@sluice/store';
-import type { DocumentState } from './world.ts';
+import type { Row } from '@sluice/store';
+import type { BatchTransaction } from '../coordinator/batch-transaction.ts';
+import type { Cascade, DocumentState } from './plan.ts';
 
 export interface CascadeOptions {
   model: Model;
   lanes: number;
   /** Documents that may be rewritten, the renamed one not counted. */
   documentsMax: number;
-}
-
-/** A document whose body follows a renamed one. */
-export interface CarriedDocument {
-  documentId: string;
-  /** Endpoint. */
-  resource: string;
-  plannedOn: number;
-  contentHash: string;
-  referentialId: string;
-  superclassId: string | null;
-  lane: number;
-  edits: Edit[];
-}
-
-export interface Cascade {
-  documents: CarriedDocument[];
-  addedAliases: { referentialId: string; documentId: string; lane: number }[];
-  removedAliases: string[];
-  addedReferences: { documentId: string; referentialId: string; lane: number }[];
-  removedReferences: { documentId: string; referentialId: string }[];
 }
 
 export type CascadeRefusal = 'cascade_too_large' | 'identity_conflict';
@@ -70,7 +50,7 @@ interface Carried {
  * level. Returns why not, where it cannot be done; `locked`: another transaction has locked one of the documents.
  */
 export async function planCascade(
-  session: Session,
+  transaction: BatchTransaction,
   state: DocumentState,
   body: string,
   options: CascadeOptions,
@@ -92,7 +72,7 @@ export async function planCascade(
   for (const queue = [root]; queue.length > 0;) {
     const renamed = queue.shift();
     if (renamed === undefined || isSame(renamed.spelled, renamed.now)) continue;
-    const rows = await session.run('readReferrerBodies', [
+    const rows = await transaction.run('readReferrerBodies', [
       idsOf(renamed.before),
       options.documentsMax + 1,
       referrerBytesMax,
@@ -110,7 +90,7 @@ export async function planCascade(
     renamed.spelled = renamed.now;
   }
   state.lane = root.now.lane;
-  return (await hasConflict(session, [...known.values()]))
+  return (await hasConflict(transaction, [...known.values()]))
     ? 'identity_conflict'
     : cascadeOf(root, [...known.values()]);
 }
@@ -174,11 +154,11 @@ function idsOf({ referentialId, superclassId }: Identity): string[] {
 }
 
 /** True if two documents would have one identity: two of the cascade, or one of it and one outside. */
-async function hasConflict(session: Session, all: readonly Carried[]): Promise<boolean> {
+async function hasConflict(transaction: BatchTransaction, all: readonly Carried[]): Promise<boolean> {
   const ids = all.flatMap(({ now }) => idsOf(now));
   if (new Set(ids).size < ids.length) return true;
   const own = new Set(all.map(({ documentId }) => documentId));
-  const rows = await session.run('readAliases', [ids, [], []]);
+  const rows = await transaction.run('readAliases', [ids, [], []]);
   return rows.some((row) => !own.has(row['document_id'] as string));
 }
 

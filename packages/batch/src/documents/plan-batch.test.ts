@@ -1,7 +1,8 @@
 import type { WriteHeader } from '@sluice/protocol';
 import { describe, expect, test } from 'vitest';
 import { noFacts, type DocumentFact, type Facts } from './facts.ts';
-import { planBatch, type Plan } from './plan.ts';
+import type { Plan } from './plan.ts';
+import { planBatch } from './plan-batch.ts';
 
 const options = { allowsIdentityUpdate: (resource: string) => resource === 'section' };
 
@@ -67,13 +68,12 @@ function remove(identity: string): Partial<WriteHeader> {
   return { operation: 'delete', documentId: `the ${identity}`, referentialId: identity };
 }
 
-/** Each write's fate in a word: its result or code, `held`, `blocked` or `dropped`. */
+/** Each write's fate in a word: its result or code, `deferred` or `blocked`. */
 function fates(plan: Plan): Record<string, string> {
   return Object.fromEntries([
     ...plan.outcomes.map(({ outcome }) => [outcome.writeId, outcome.code ?? outcome.result]),
-    ...plan.held.map(({ writeId }) => [writeId, 'held']),
+    ...plan.deferred.map(({ writeId }) => [writeId, 'deferred']),
     ...plan.blocked.map(({ write, awaits }) => [write.writeId, `blocked on ${awaits.join(' and ')}`]),
-    ...plan.dropped.map(({ writeId }) => [writeId, 'dropped']),
   ]) as Record<string, string>;
 }
 
@@ -90,7 +90,7 @@ describe('references', () => {
     expect(plan.addedReferences).toEqual([{ documentId: 'new 1', referentialId: 'school 1', lane: 0 }]);
   });
 
-  test('in a circle are committed together', () => {
+  test('in a cycle are committed together', () => {
     const writes = arriving(upsert('a 1', 'b 1'), upsert('b 1', 'c 1'), upsert('c 1', 'a 1'));
     const plan = planBatch(writes, factsOf(), options);
     expect(fates(plan)).toEqual({ 1: 'created', 2: 'created', 3: 'created' });
@@ -142,7 +142,7 @@ describe('references', () => {
     });
   });
 
-  test('in a circle fall together when one leads nowhere', () => {
+  test('in a cycle fall together when one leads nowhere', () => {
     const writes = arriving(upsert('a 1', 'b 1'), upsert('b 1', 'a 1', 'nowhere'));
     expect(fates(planBatch(writes, factsOf(), options))).toEqual({
       1: 'unresolved_reference',
@@ -232,10 +232,14 @@ describe('several writes to one document', () => {
 
   test('wait for the next batch behind one that refers to another of the batch', () => {
     const writes = arriving(upsert('a 1', 'b 1'), upsert('b 1'), { ...upsert('a 1'), ifMatch: 'v1' });
-    expect(fates(planBatch(writes, factsOf(), options))).toEqual({ 1: 'created', 2: 'created', 3: 'held' });
+    expect(fates(planBatch(writes, factsOf(), options))).toEqual({
+      1: 'created',
+      2: 'created',
+      3: 'deferred',
+    });
   });
 
-  test('that are held take those with them that refer to what they would provide', () => {
+  test('that are deferred take those with them that refer to what they would provide', () => {
     const writes = arriving(
       { ...upsert('b 1', 'c 1'), ifMatch: '*' },
       upsert('b 1'),
@@ -244,8 +248,8 @@ describe('several writes to one document', () => {
     );
     expect(fates(planBatch(writes, factsOf(), options))).toEqual({
       1: 'precondition_failed',
-      2: 'held',
-      3: 'held',
+      2: 'deferred',
+      3: 'deferred',
       4: 'created',
     });
   });
@@ -253,7 +257,7 @@ describe('several writes to one document', () => {
   test('include those that know it by its id only', () => {
     const facts = factsOf([document('a 1')]);
     const writes = arriving(upsert('a 1', 'b 1'), upsert('b 1'), update('the a 1', 'a 2'));
-    expect(fates(planBatch(writes, facts, options))).toEqual({ 1: 'updated', 2: 'created', 3: 'held' });
+    expect(fates(planBatch(writes, facts, options))).toEqual({ 1: 'updated', 2: 'created', 3: 'deferred' });
   });
 });
 
@@ -285,16 +289,16 @@ describe('an identity', () => {
     const facts = factsOf([document('section 1')]);
     const writes = arriving(update('the section 1', 'section 2'), upsert('a 1'), upsert('section 1'));
     const plan = planBatch(writes, facts, options);
-    expect(fates(plan)).toEqual({ 1: 'updated', 2: 'held', 3: 'held' });
+    expect(fates(plan)).toEqual({ 1: 'updated', 2: 'deferred', 3: 'deferred' });
     expect(plan.updates[0]?.state).toMatchObject({ referentialId: 'section 2', version: 2 });
   });
 
   test('is changed after what arrived before, and those who await the new one wait for it', () => {
     const facts = factsOf([document('section 1')]);
     const writes = arriving(upsert('a 1', 'section 2'), upsert('b 1'), update('the section 1', 'section 2'));
-    expect(fates(planBatch(writes, facts, options))).toEqual({ 1: 'held', 2: 'created', 3: 'held' });
+    expect(fates(planBatch(writes, facts, options))).toEqual({ 1: 'deferred', 2: 'created', 3: 'deferred' });
     expect(fates(planBatch([writes[0], writes[2]] as WriteHeader[], facts, options))).toEqual({
-      1: 'held',
+      1: 'deferred',
       3: 'updated',
     });
   });
@@ -302,7 +306,7 @@ describe('an identity', () => {
   test('is changed after what the changed document refers to has come', () => {
     const facts = factsOf([document('section 1')]);
     const writes = arriving(update('the section 1', 'section 2', 'a 1'), upsert('a 1'));
-    expect(fates(planBatch(writes, facts, options))).toEqual({ 1: 'held', 2: 'created' });
+    expect(fates(planBatch(writes, facts, options))).toEqual({ 1: 'deferred', 2: 'created' });
   });
 
   test('that is given up cannot be referred to by its own document', () => {
@@ -313,7 +317,7 @@ describe('an identity', () => {
 
   test('of a document made in this batch is changed in the next', () => {
     const writes = arriving(upsert('section 1'), update('new 1', 'section 2'));
-    expect(fates(planBatch(writes, factsOf(), options))).toEqual({ 1: 'created', 2: 'held' });
+    expect(fates(planBatch(writes, factsOf(), options))).toEqual({ 1: 'created', 2: 'deferred' });
   });
 
   test('that is taken refuses the change', () => {
@@ -358,22 +362,22 @@ describe('a delete', () => {
     expect(outcomeOf(plan, '1')?.detail).toEqual({ referredBy: ['b'] });
   });
 
-  test('is held while a write of the batch mentions it', () => {
+  test('is deferred while a write of the batch mentions it', () => {
     const writes = arriving(remove('a 1'), upsert('b 1', 'a 1'));
     expect(fates(planBatch(writes, factsOf([document('a 1')]), options))).toEqual({
-      1: 'held',
+      1: 'deferred',
       2: 'created',
     });
   });
 
-  test('is held while a write of the batch may take the last reference away', () => {
+  test('is deferred while a write of the batch may take the last reference away', () => {
     const facts = factsOf([document('a 1'), document('b 1', { referenceIds: ['a 1'] })]);
     expect(fates(planBatch(arriving(remove('a 1'), upsert('b 1')), facts, options))).toEqual({
-      1: 'held',
+      1: 'deferred',
       2: 'updated',
     });
     expect(fates(planBatch(arriving(remove('a 1'), remove('b 1')), facts, options))).toEqual({
-      1: 'held',
+      1: 'deferred',
       2: 'deleted',
     });
   });
@@ -382,8 +386,8 @@ describe('a delete', () => {
     const writes = arriving(remove('a 1'), upsert('a 1'), { ...remove('a 1') });
     expect(fates(planBatch(writes, factsOf([document('a 1')]), options))).toEqual({
       1: 'deleted',
-      2: 'held',
-      3: 'held',
+      2: 'deferred',
+      3: 'deferred',
     });
   });
 
@@ -497,13 +501,7 @@ describe('a batch', () => {
     expect(fates(planBatch([], factsOf(), options))).toEqual({});
   });
 
-  test('drops what was settled elsewhere', () => {
-    const facts = factsOf([], { settled: new Set(['1']) });
-    const plan = planBatch(arriving(upsert('a 1'), upsert('b 1', 'a 1'), upsert('c 1')), facts, options);
-    expect(fates(plan)).toEqual({ 1: 'dropped', 2: 'unresolved_reference', 3: 'created' });
-  });
-
-  test('in which all hold each other back settles one alone', () => {
+  test('in which all wait for each other settles one alone', () => {
     // Each delete might be what lets the other pass.
     const facts = factsOf([
       document('a 1', { referenceIds: ['b 1'] }),
@@ -511,7 +509,7 @@ describe('a batch', () => {
     ]);
     expect(fates(planBatch(arriving(remove('a 1'), remove('b 1')), facts, options))).toEqual({
       1: 'document_referenced',
-      2: 'held',
+      2: 'deferred',
     });
   });
 
@@ -524,10 +522,10 @@ describe('a batch', () => {
       { ...upsert('district 5'), superclassId: 'organization 5' },
     );
     expect(fates(planBatch(writes, factsOf(), options))).toEqual({
-      1: 'held',
-      2: 'held',
+      1: 'deferred',
+      2: 'deferred',
       3: 'unresolved_reference',
-      4: 'held',
+      4: 'deferred',
     });
     const rest = writes.filter(({ writeId }) => writeId !== '3');
     expect(fates(planBatch(rest, factsOf(), options))).toEqual({ 1: 'created', 2: 'created', 4: 'created' });

@@ -1,20 +1,20 @@
-/** Whether a write's references let it stand, before any write of the batch is applied and after some were taken out. */
+/** Whether a write's references let it be applied, before any write of the batch is applied and after some were taken out. */
 import type { WriteHeader } from '@sluice/protocol';
 import type { Facts } from './facts.ts';
 import type { PlanOptions, Verdict } from './plan.ts';
 
 /** What is known of a write's references. */
-export type Standing =
+export type ReferenceState =
   /** All are committed. */
   | { kind: 'certain' }
   /** Some are provided by other writes of this batch. */
-  | { kind: 'hanging'; unresolved: string[] }
+  | { kind: 'tentative'; unresolved: string[] }
   /** Some exist nowhere. */
   | { kind: 'unresolved'; missing: string[] }
   /** Some are on their way elsewhere, or may be waited for. */
   | { kind: 'waiting'; awaits: string[] }
-  /** To be held back, whatever it finds: for a provider that is, or to be planned alone. Index as in a verdict. */
-  | { kind: 'held'; for: number };
+  /** To be deferred, whatever it finds: for a provider that is, or to be planned alone. Index as in a verdict. */
+  | { kind: 'deferred'; for: number };
 
 export function changesIdentity(write: WriteHeader, facts: Facts, options: PlanOptions): boolean {
   if (write.operation !== 'update') return false;
@@ -39,13 +39,13 @@ export function providersOf(writes: readonly WriteHeader[]): Map<string, number[
   return providers;
 }
 
-export function standingOf(
+export function referenceStateOf(
   write: WriteHeader,
   index: number,
   providers: ReadonlyMap<string, readonly number[]>,
   facts: Facts,
   options: PlanOptions,
-): Standing {
+): ReferenceState {
   let unresolved: string[] | undefined;
   // A document does not keep the identity that it gives up.
   const givenUp = changesIdentity(write, facts, options) ? write.documentId : null;
@@ -59,7 +59,7 @@ export function standingOf(
   const outside = unresolved.filter(
     (id) => !(providers.get(id) ?? []).some((provider) => provider !== index),
   );
-  if (outside.length === 0) return { kind: 'hanging', unresolved };
+  if (outside.length === 0) return { kind: 'tentative', unresolved };
   const missing = outside.filter((id) => !mayWait(write, id, facts));
   return missing.length > 0 ? { kind: 'unresolved', missing } : { kind: 'waiting', awaits: outside };
 }
@@ -75,17 +75,18 @@ export function takeOut(
   providers: ReadonlyMap<string, readonly number[]>,
   verdicts: readonly Verdict[],
   facts: Facts,
-): Standing {
+): ReferenceState {
   const missing: string[] = [];
-  let heldFor: number | undefined;
+  let deferredFor: number | undefined;
   for (const id of unresolved) {
     const indexes = providers.get(id) ?? [];
-    const held = indexes.find((provider) => verdicts[provider]?.kind === 'held');
-    heldFor ??= held;
-    const isOpen = held !== undefined || indexes.some((provider) => verdicts[provider]?.kind === 'blocked');
+    const deferred = indexes.find((provider) => verdicts[provider]?.kind === 'deferred');
+    deferredFor ??= deferred;
+    const isOpen =
+      deferred !== undefined || indexes.some((provider) => verdicts[provider]?.kind === 'blocked');
     if (!isOpen && !mayWait(write, id, facts)) missing.push(id);
   }
   if (missing.length > 0) return { kind: 'unresolved', missing };
-  if (heldFor !== undefined) return { kind: 'held', for: heldFor };
+  if (deferredFor !== undefined) return { kind: 'deferred', for: deferredFor };
   return { kind: 'waiting', awaits: unresolved };
 }

@@ -3,24 +3,8 @@
  * At the end it says which rows differ from the facts.
  */
 import type { WriteHeader } from '@sluice/protocol';
-import type { DocumentFact, Facts } from './facts.ts';
-import type { Plan } from './plan.ts';
-
-export interface DocumentState {
-  documentId: string;
-  resource: string;
-  referentialId: string;
-  superclassId: string | null;
-  version: number;
-  contentHash: string;
-  referenceIds: readonly string[];
-  lane: number;
-  exists: boolean;
-  /** The write whose body the document has now; null: the body that is stored. */
-  bodyOf: string | null;
-  /** What is stored; null for a document made in this batch. */
-  base: DocumentFact | null;
-}
+import type { Facts } from './facts.ts';
+import type { DocumentState, Plan } from './plan.ts';
 
 export class World {
   readonly facts: Facts;

@@ -1,13 +1,13 @@
 /**
- * Settles writes without effect: at the end of a client's wait, by an operator, or to break a circle of waiting. A batch
+ * Settles writes without effect: at the end of a client's wait, by an operator, or to break a cycle of waiting. A batch
  * like any other: it locks the terms of the writes' lanes first, so it meets their leaders' batches before or after,
  * never half-way, and the outcomes' key decides.
  */
 import type { Outcome, WriteHeader } from '@sluice/protocol';
 import { DatabaseError, type Session, type Statement } from '@sluice/store';
 import { v7 as uuidv7 } from 'uuid';
-import { hintAwaitedOf, outcomeValues } from './commit.ts';
-import { outcomeOf } from './facts.ts';
+import { outcomeOf } from './answer.ts';
+import { hintAwaitedOf, outcomeValues } from './record.ts';
 
 interface Unapplied {
   write: WriteHeader;

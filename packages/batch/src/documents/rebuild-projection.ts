@@ -6,8 +6,9 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SluiceError } from '@sluice/protocol';
-import { DatabaseError, Session, type ConnectionOptions, type Row } from '@sluice/store';
-import { endFault, inProjection, ProjectionError, type Projection } from './projection.ts';
+import { DatabaseError, Session, type ConnectionOptions } from '@sluice/store';
+import { faultAtEnd, inProjection, ProjectionError, type Projection } from './projection.ts';
+import { goneStep, RebuildPlaces, type Place } from './rebuild-places.ts';
 
 export interface RebuildOptions {
   /** Ends the rebuild after the slice under way. */
@@ -45,14 +46,6 @@ const settings: Readonly<Record<string, string>> = {
 /** Tries of a slice that meets locks of others. */
 const triesMax = 10;
 
-/** Where a rebuild stands: behind a document of a resource; the empty name is the last step, rows of what is gone. */
-interface Place {
-  resource: string;
-  after: string | null;
-}
-
-const goneStep = '';
-
 /**
  * @throws {SluiceError} `deployment_disagrees` if the deployment has not agreed on this version of the projection
  * @throws {SluiceError} `write_conflict` where others hold locks on its documents for long
@@ -76,26 +69,28 @@ class Rebuild {
   readonly #session: Session;
   readonly #projection: Projection;
   readonly #options: RebuildOptions;
-  readonly #resources: string[];
-  readonly #key: readonly [name: string, version: number];
+  readonly #places: RebuildPlaces;
   readonly #report: RebuildReport;
 
   constructor(session: Session, projection: Projection, options: RebuildOptions) {
-    const { name, version = 1, resources } = projection;
+    const { name, version = 1 } = projection;
     this.#session = session;
     this.#projection = projection;
     this.#options = options;
-    this.#resources = [...resources].sort();
-    this.#key = [name, version];
+    this.#places = new RebuildPlaces(session, projection);
     this.#report = { name, version, documents: 0, total: 0, removed: 0, isComplete: false };
   }
 
   async run(): Promise<RebuildReport> {
     const report = this.#report;
     const { signal, onProgress, sliceDocumentsMax = 256, fromStart = false } = this.#options;
-    const [counted] = await this.#session.run('countDerivable', [this.#resources]);
+    const [counted] = await this.#session.run('countDerivable', [this.#places.resources]);
     report.total = counted?.['documents'] as number;
-    let place: Place | null = await this.#begin(fromStart);
+    let place = fromStart ? null : await this.#read();
+    if (place === null) {
+      await this.#places.begin();
+      place = await this.#read();
+    }
     let limit = sliceDocumentsMax;
     const isCancelled = (): boolean => signal?.aborted === true;
     while (place !== null && !isCancelled()) {
@@ -115,39 +110,10 @@ class Rebuild {
   }
 
   /** Where it goes on. */
-  async #begin(fromStart: boolean): Promise<Place> {
-    const [resource = goneStep] = this.#resources;
-    const place = fromStart ? null : this.#placeOf(await this.#read());
-    if (place !== null) return place;
-    await this.#session.run('beginRebuild', [...this.#key, resource]);
-    await this.#read();
-    return { resource, after: null };
-  }
-
-  /** @throws {SluiceError} `deployment_disagrees` */
-  async #read(): Promise<Row> {
-    const [name, version] = this.#key;
-    const rows = await this.#session.run('listProjections');
-    const row = rows.find((each) => each['name'] === name);
-    const agreed = row?.['version'] as number | undefined;
-    if (row === undefined || agreed !== version) {
-      const reason =
-        agreed === undefined
-          ? 'the deployment has not agreed on it'
-          : `the deployment has agreed on version ${agreed}, and this is version ${version}`;
-      throw new SluiceError(
-        'deployment_disagrees',
-        `Cannot rebuild the projection ${name} because ${reason}: run \`sluice projections agree\` first`,
-      );
-    }
-    this.#report.documents = row['rebuilt_documents'] as number;
-    return row;
-  }
-
-  #placeOf(row: Row): Place | null {
-    const resource = row['rebuild_resource'] as string | null;
-    if (resource === null || (resource !== goneStep && !this.#resources.includes(resource))) return null;
-    return { resource, after: row['rebuild_after'] as string | null };
+  async #read(): Promise<Place | null> {
+    const { place, documents } = await this.#places.read();
+    this.#report.documents = documents;
+    return place;
   }
 
   /** One slice; tries again what met concurrent work. Null: it is complete. */
@@ -179,30 +145,17 @@ class Rebuild {
         this.#projection.apply(changes, transaction),
       );
     }
-    const next = last === null ? this.#stepAfter(resource) : { resource, after: last };
+    const next = this.#places.next(place, last);
     const [moved] = await session
-      .flight([
-        {
-          name: 'advanceRebuild',
-          values: [
-            ...this.#key,
-            resource,
-            after,
-            next?.resource ?? null,
-            next?.after ?? null,
-            present.length,
-          ],
-        },
-        { name: 'check_constraints' },
-      ])
+      .flight([this.#places.advance(place, next, present.length), { name: 'check_constraints' }])
       .catch((error: unknown) => {
-        throw endFault(error, [this.#projection]);
+        throw faultAtEnd(error, [{ projection: this.#projection }]);
       });
     const [row] = moved?.rows ?? [];
     if (row === undefined) {
       // Another rebuild was here, or the agreement has changed: this slice is theirs.
       await session.flight([{ name: 'rollback' }]);
-      return this.#placeOf(await this.#read());
+      return this.#read();
     }
     await session.flight([{ name: 'commit' }]);
     this.#report.documents = row['rebuilt_documents'] as number;
@@ -223,22 +176,17 @@ class Rebuild {
 
   async #listGone(after: string | null, limit: number) {
     const projection = this.#projection;
-    const [resource = ''] = this.#resources;
+    const { resources } = this.#places;
+    const [resource = ''] = resources;
     await this.#session.flight([{ name: 'begin' }]);
     const listed = await inProjection(
       this.#session,
       projection,
       async (transaction) => (await projection.listDocuments?.(after, limit, transaction)) ?? [],
     );
-    const rows = listed.length === 0 ? [] : await this.#session.run('findGone', [listed, this.#resources]);
+    const rows = listed.length === 0 ? [] : await this.#session.run('findGone', [listed, resources]);
     const gone = rows.map((row) => ({ documentId: row['document_id'] as string, resource }));
     return { last: listed.at(-1) ?? null, present: [], gone };
-  }
-
-  #stepAfter(resource: string): Place | null {
-    if (resource === goneStep) return null;
-    const next = this.#resources[this.#resources.indexOf(resource) + 1] ?? goneStep;
-    return { resource: next, after: null };
   }
 
   #busy({ sqlState }: DatabaseError): SluiceError {
