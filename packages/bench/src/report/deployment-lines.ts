@@ -15,7 +15,7 @@ export function deploymentLine(measurement: DeploymentMeasurement): string {
 }
 
 export function deploymentLines(report: DeploymentsReport): string[] {
-  const { workload, machine, server, code, absent, capacities, results, measurements } = report;
+  const { workload, options, machine, server, code, absent, capacities, results, measurements } = report;
   const late = Math.max(...measurements.map(({ lateP99Ms }) => lateP99Ms ?? 0));
   const baselines = [...new Set(results.flatMap(({ baseline }) => baseline ?? []))];
   return [
@@ -25,7 +25,10 @@ export function deploymentLines(report: DeploymentsReport): string[] {
     'Medians of the rounds (min–max); CPU time in µs per document',
     ...(baselines.length === 0
       ? []
-      : [`÷: divided by the figure of ${baselines.join(' or ')} in the same round`]),
+      : [
+          `÷: divided by the figure of ${baselines.join(' or ')} in the same round; times less: how many times less CPU ` +
+            'time PostgreSQL takes than for that',
+        ]),
     ...(workload === 'open-loop'
       ? [
           ...capacities.map(
@@ -36,39 +39,40 @@ export function deploymentLines(report: DeploymentsReport): string[] {
         ]
       : []),
     '',
-    ...aligned(withoutDashes([columns.map(([title]) => title), ...results.map(row)])),
+    ...aligned(tableOf(results, columnsOf(options['rounds'] !== 1))),
   ];
 }
 
-const one = (summary: Summary, digits = 0): string =>
-  Number.isNaN(summary.median) ? '–' : withSpread(summary, digits);
 const ratio = (summary: Summary | null): string => (summary === null ? '–' : summary.median.toFixed(2));
 
-const columns: [title: string, cell: (result: DeploymentResult) => string][] = [
-  ['contender', ({ contender }) => contender],
-  ['build', ({ build }) => build],
-  ['lanes', ({ lanes }) => String(lanes)],
-  ['nodes', ({ nodes }) => String(nodes)],
-  ['writers', ({ writers }) => (writers === 0 ? '–' : String(writers))],
-  ['load', (result) => loadText(result)],
-  ['PostgreSQL µs', (result) => one(result.postgresCpuUsPerDocument)],
-  ['times less', (result) => ratio(result.timesLessPostgresCpu)],
-  ['nodes µs', (result) => one(result.nodesCpuUsPerDocument)],
-  ['writers µs', ({ writers, writersCpuUsPerDocument: cpu }) => (writers === 0 ? '–' : one(cpu))],
-  ['documents/s', (result) => one(result.documentsPerSecond)],
-  ['÷', (result) => ratio(result.documentsRatio)],
-  ['p50 ms', (result) => one(result.p50Ms, 1)],
-  ['÷', (result) => ratio(result.p50Ratio)],
-  ['p90 ms', (result) => one(result.p90Ms, 1)],
-  ['p99 ms', (result) => one(result.p99Ms, 1)],
-  ['÷', (result) => ratio(result.p99Ratio)],
-  ['writes/batch', (result) => one(result.writesPerBatch, 1)],
-  ['missed hints', ({ missedHints }) => String(missedHints)],
-  ['failed', ({ failed }) => String(failed)],
-];
+type Column = [title: string, cell: (result: DeploymentResult) => string];
 
-function row(result: DeploymentResult): string[] {
-  return columns.map(([, cell]) => cell(result));
+/** @param isSpread The rounds differ: how far is told. */
+function columnsOf(isSpread: boolean): Column[] {
+  const one = (summary: Summary, digits = 0): string =>
+    Number.isNaN(summary.median) ? '–' : withSpread(summary, digits, isSpread);
+  return [
+    ['contender', ({ contender }) => contender],
+    ['build', ({ build }) => build],
+    ['lanes', ({ lanes }) => String(lanes)],
+    ['nodes', ({ nodes }) => String(nodes)],
+    ['writers', ({ writers }) => (writers === 0 ? '–' : String(writers))],
+    ['load', (result) => loadText(result)],
+    ['PostgreSQL µs', (result) => one(result.postgresCpuUsPerDocument)],
+    ['times less', (result) => ratio(result.timesLessPostgresCpu)],
+    ['nodes µs', (result) => one(result.nodesCpuUsPerDocument)],
+    ['writers µs', ({ writers, writersCpuUsPerDocument: cpu }) => (writers === 0 ? '–' : one(cpu))],
+    ['documents/s', (result) => one(result.documentsPerSecond)],
+    ['÷', (result) => ratio(result.documentsRatio)],
+    ['p50 ms', (result) => one(result.p50Ms, 1)],
+    ['÷', (result) => ratio(result.p50Ratio)],
+    ['p90 ms', (result) => one(result.p90Ms, 1)],
+    ['p99 ms', (result) => one(result.p99Ms, 1)],
+    ['÷', (result) => ratio(result.p99Ratio)],
+    ['writes/batch', (result) => one(result.writesPerBatch, 1)],
+    ['missed hints', ({ missedHints }) => String(missedHints)],
+    ['failed', ({ failed }) => String(failed)],
+  ];
 }
 
 function loadText({ rate, percent, clients }: Load): string {
@@ -77,8 +81,7 @@ function loadText({ rate, percent, clients }: Load): string {
 }
 
 /** Columns that hold nothing in any row are left out. */
-function withoutDashes(rows: readonly string[][]): string[][] {
-  const [, ...body] = rows;
-  const isKept = (column: number): boolean => body.some((cells) => cells[column] !== '–');
-  return rows.map((cells) => cells.filter((_, column) => isKept(column)));
+function tableOf(results: readonly DeploymentResult[], columns: readonly Column[]): string[][] {
+  const kept = columns.filter(([, cell]) => results.some((result) => cell(result) !== '–'));
+  return [kept.map(([title]) => title), ...results.map((result) => kept.map(([, cell]) => cell(result)))];
 }
