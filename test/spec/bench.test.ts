@@ -16,7 +16,7 @@ const measured = async (args: string): Promise<{ code: number | null; last: Json
   return startSluice(['bench', ...usual, ...args.split(' ')], { SLUICE_BENCH_DATABASE_URL: server }).ended;
 };
 
-describe('a benchmark', { timeout: 120_000 }, () => {
+describe('a benchmark', { timeout: 180_000 }, () => {
   test.runIf(isWide)('settles a backlog and tells how fast each quarter of it went', async () => {
     const { last, stderr } = await measured(
       '--workload backlog --backlog 90,180 --batch-writes-max 8 --prefill 20 --contenders coordinated,ceiling',
@@ -104,12 +104,12 @@ describe('a benchmark', { timeout: 120_000 }, () => {
 
   test.runIf(isWide)('sends the documents of a district through several nodes, warm', async () => {
     const { last, stderr } = await measured(
-      '--workload edfi --students 2 --clients 4,8 --nodes 2 --writers 1 --lanes 4 --prefill 20 --warmup 1',
+      '--workload edfi --students 1 --clients 4,8 --nodes 2 --writers 1 --lanes 4 --prefill 20 --warmup 1 --contenders direct,coordinated,seed-direct',
     );
     expect(stderr).toBe('');
     const results = last['results'] as { contender: string; clients: number; baseline: string | null }[];
     expect(results.map(({ contender, clients, baseline }) => [contender, clients, baseline])).toEqual(
-      ['direct', 'local', 'coordinated', 'seed-direct'].flatMap((contender) =>
+      ['direct', 'coordinated', 'seed-direct'].flatMap((contender) =>
         [4, 8].map((clients) => [contender, clients, contender === 'direct' ? null : 'direct']),
       ),
     );
@@ -118,7 +118,7 @@ describe('a benchmark', { timeout: 120_000 }, () => {
     expect(new Set(measurements.map(({ documents }) => documents)).size).toBe(1);
     expect(measurements[0]!.documents).toBeGreaterThan(20);
     expect(measurements.map(({ writesPerBatch }) => writesPerBatch !== null && writesPerBatch >= 1)).toEqual([
-      ...Array.from({ length: 6 }, () => true),
+      ...Array.from({ length: 4 }, () => true),
       ...[false, false],
     ]);
   });
