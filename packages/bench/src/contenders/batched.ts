@@ -9,7 +9,7 @@ import { storeDocument } from './one-statement.ts';
 
 /** As the product's own batches. */
 const batchWritesMax = 512;
-/** Transactions at the same time. On two cores, more of them make smaller batches and store fewer documents. */
+/** Transactions at the same time: one is written while the other waits for the disk. */
 const sessionsMax = 2;
 
 interface Waiting {
