@@ -31,7 +31,11 @@ export class Batched implements Contender {
   async start(): Promise<void> {
     const { url, poolMax } = this.#options;
     for (let index = 0; index < Math.min(sessionsMax, poolMax); index++) {
-      const session = new pg.Client({ connectionString: url, application_name: 'sluice bench batched' });
+      const session = new pg.Client({
+        connectionString: url,
+        application_name: 'sluice bench batched',
+        pipeline: true,
+      });
       this.#sessions.push(session);
       await session.connect();
       this.#idle.push(session);
@@ -55,8 +59,9 @@ export class Batched implements Contender {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, batchWritesMax);
       try {
-        await session.query('begin');
-        for (const { document } of batch) await storeDocument(session, document);
+        // All are sent at once: what a round trip for each costs is another question.
+        const begun = session.query('begin');
+        await Promise.all([begun, ...batch.map(({ document }) => storeDocument(session, document))]);
         await session.query('commit');
         for (const { resolve } of batch) resolve();
       } catch (error) {
