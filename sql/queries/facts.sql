@@ -109,8 +109,9 @@ where a.document_id = any($1::uuid[]);
 select k.client, k.key, k.fingerprint, k.write_id,
        o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail
 from unnest($1::text[], $2::text[]) as w (client, key)
-join sluice.idempotency_key k on k.client = w.client and k.key = w.key
-left join sluice.outcome o on o.write_id = k.write_id;
+cross join lateral (
+  select client, key, fingerprint, write_id from sluice.idempotency_key where client = w.client and key = w.key offset 0) k
+left join lateral (select * from sluice.outcome where write_id = k.write_id offset 0) o on true;
 
 -- name: readSettled
 -- Which of these writes are settled already?

@@ -22,7 +22,7 @@ export async function measure(options: MeasureOptions): Promise<Measurement> {
 
 /** Each contender has the keys that suit it best. */
 function keysOf(contender: ContenderName): 'own' | 'declared' {
-  const writesAlone = contender === 'seed-direct' || contender === 'one-statement' || isPeer(contender);
+  const writesAlone = ['seed-direct', 'one-statement', 'batched'].includes(contender) || isPeer(contender);
   return writesAlone ? 'declared' : 'own';
 }
 
