@@ -44,12 +44,6 @@ export class BlockedWrites {
   #nextSliceAt = 0;
   /** A leader before may have died between a commit and its hint: all is looked at once, without pause. */
   #isTakingOver = false;
-  /**
-   * Some write of these lanes may await an identity, and not only a lock or a write ahead: false once a look through all of
-   * them has found none. Until then each batch asks who awaits what it has settled.
-   */
-  #mayAwaitIdentities = true;
-  #hasSeenIdentity = false;
 
   constructor(session: Session, options: BlockedWritesOptions) {
     this.#session = session;
@@ -88,8 +82,6 @@ export class BlockedWrites {
   /** All that is blocked is looked at once, without pause. */
   takeOver(): void {
     this.#isTakingOver = true;
-    this.#mayAwaitIdentities = true;
-    this.#hasSeenIdentity = true;
     this.#after = [nowhere, nowhere];
   }
 
@@ -150,15 +142,10 @@ export class BlockedWrites {
 
   async #afterSettling(report: BatchReport, lanes: readonly number[]): Promise<number> {
     const { met, gone } = changedBy(report);
-    const asksAll = this.#mayAwaitIdentities || this.#mayExistElsewhere;
-    let woken = await (asksAll
-      ? this.#awaited.wake(met, gone, lanes)
-      : this.#awaited.wake(met.filter(isWriteId), new Map(), lanes));
+    let woken = await this.#awaited.wake(met, gone, lanes);
     this.#lockWaits.note(report, 0);
     const blocked = report.blocked.filter((each) => !waitsForLock(each));
     if (blocked.length > 0) {
-      if (blocked.some(({ awaits }) => !awaits.every(isWriteId)))
-        this.#mayAwaitIdentities = this.#hasSeenIdentity = true;
       this.#cycles.suspect(blocked.map(({ write }) => write.writeId));
       // A provider in another lane may have been settled after the facts were read and before this was committed. That
       // it came to nothing matters to those alone who may not wait on: what is awaited by many is looked at often.
@@ -180,13 +167,10 @@ export class BlockedWrites {
 
   async #lookAtSlice(lanes: readonly number[]): Promise<number> {
     const started = performance.now();
-    if (this.#after[0] === nowhere) this.#hasSeenIdentity = false;
     const rows = await this.#session.run('nextAwaited', [lanes, ...this.#after, sliceMax]);
     const last = rows.at(-1);
     const isEnd = rows.length < sliceMax || last === undefined;
     this.#after = isEnd ? [nowhere, nowhere] : [last['awaited_id'] as string, last['write_id'] as string];
-    this.#hasSeenIdentity ||= rows.some((row) => !isWriteId(row['awaited_id'] as string));
-    if (isEnd) this.#mayAwaitIdentities = this.#hasSeenIdentity;
     if (this.#isTakingOver) this.#cycles.suspect(rows.map((row) => row['write_id'] as string));
     if (isEnd) this.#isTakingOver = false;
     // A write that waits for a lock awaits itself. The leader that settled a cycle may have blocked it here.
@@ -216,11 +200,6 @@ function changedBy({ outcomes }: BatchReport): { met: string[]; gone: Map<string
   // An identity that one write was refused and another given exists.
   for (const id of met) gone.delete(id);
   return { met, gone };
-}
-
-/** Ids of writes are UUIDv7, identities are UUIDv5. */
-function isWriteId(id: string): boolean {
-  return id[14] === '7';
 }
 
 function idsOf(blocked: BatchReport['blocked']): Set<string> {
