@@ -5,7 +5,7 @@
  */
 import pg from 'pg';
 import type { Deployment } from './deployment.ts';
-import type { OnLoad, Run } from './deployments.ts';
+import type { OnLoad, Run } from './run.ts';
 import { measureLoad, type LoadFigures } from './measure-load.ts';
 
 /** However long they take. */
