@@ -367,10 +367,11 @@ async function allowedQueries(url: string): Promise<string[]> {
 function nodeQueries(): string[] {
   const files = [
     'create-client',
+    'earlier-writes',
+    'completion',
     'coordinated-path',
-    'guarded-path',
     'intake-gauge',
-    'intake-buffer',
+    'intake-statements',
     'blocked-quota',
   ];
   const source = files

@@ -70,9 +70,7 @@ export class BatchAttempts {
   /** Whether the server does such work again. */
   async probe(): Promise<void> {
     try {
-      await this.#sessions.use((session) =>
-        assertAbility((...query) => session.run(...query), ['settle']),
-      );
+      await this.#sessions.use((session) => assertAbility((...query) => session.run(...query), ['settle']));
       this.trouble.end();
     } catch (error) {
       this.trouble.note(error);

@@ -4,7 +4,14 @@
  * that it has while it is idle (the fast path).
  */
 import { SluiceError, type Outcome, type Write } from '@sluice/protocol';
-import { DatabaseError, isTransactionPooled, readAbility, type Database, type PoolUsage } from '@sluice/store';
+import {
+  DatabaseError,
+  isTransactionPooled,
+  readAbility,
+  type Database,
+  type PoolUsage,
+} from '@sluice/store';
+import type { Logger } from 'pino';
 import type { IntakeBuffer } from './intake-buffer.ts';
 import type { IntakeGauge } from './intake-gauge.ts';
 import type { NodeSettler } from './node-settler.ts';
@@ -23,6 +30,7 @@ export interface CoordinatedPathOptions {
   fastPath: NodeSettler | null;
   /** Null: what the intake does not take is refused. */
   bypass: NodeSettler | null;
+  logger: Logger | undefined;
   onError: (error: unknown, doing: string) => void;
 }
 
@@ -36,12 +44,21 @@ export class CoordinatedPath implements WritePath {
   }
 
   async start(): Promise<void> {
-    const { database, fastPath, bypass } = this.#options;
+    const { fastPath, bypass, logger } = this.#options;
     bypass?.start();
-    // Behind a pooler a session has no settings by which the server would end a frozen node's transaction.
-    if (fastPath === null || isTransactionPooled(database.options.url)) return;
+    if (fastPath === null) return;
+    const reason = await this.#findObstacle();
+    if (reason === null) this.#fastPath = fastPath;
+    else logger?.warn({ reason }, 'fastPathWritesMax has no effect: all writes go through the intake');
+  }
+
+  /** Why there is no fast path although it is switched on. */
+  async #findObstacle(): Promise<string | null> {
+    const { database } = this.#options;
+    // There a session has no settings by which the server would end a frozen node's transaction.
+    if (isTransactionPooled(database.options.url)) return 'a pooler in transaction mode';
     const { missing } = await readAbility((...query) => database.run(...query), ['settle', 'at_once']);
-    if (missing.length === 0) this.#fastPath = fastPath;
+    return missing.length === 0 ? null : 'the role of the node may not commit writes';
   }
 
   async stop(): Promise<void> {

@@ -15,6 +15,7 @@ import type {
   WriteRequest,
   WriteState,
 } from './contract.ts';
+import { assertOptions } from './assert-options.ts';
 import { BlockedQuota } from './blocked-quota.ts';
 import { Cancellations } from './cancellations.ts';
 import type { ClientOptions } from './client-options.ts';
@@ -63,6 +64,7 @@ class Client implements SluiceClient {
   constructor(options: ClientOptions) {
     this.#options = options;
     this.model = options.model;
+    assertOptions(options);
     assertProjections(options.projections ?? [], options.model);
     this.#lanes = options.lanes ?? defaults.lanes;
     this.#documentBytesMax = options.documentBytesMax ?? defaults.documentBytesMax;

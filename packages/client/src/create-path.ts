@@ -34,6 +34,7 @@ export function createPath(options: ClientOptions, parts: PathParts): WritePath 
     buffer,
     durableBuffer: intakeBufferOf(options, parts, true),
     fastPath: fastPathWritesMax > 0 ? settlerOf(whileIdle(fastPathWritesMax), options, parts, buffer) : null,
+    logger: options.logger,
     bypass: options.onOverload === 'bypass' ? settlerOf(onOverflow(options), options, parts) : null,
   });
 }

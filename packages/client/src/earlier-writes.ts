@@ -15,7 +15,10 @@ export class EarlierWrites {
 
   constructor(run: Run) {
     this.#keys = new GatheredReads((writes) =>
-      run('findKeys', [writes.map(({ client }) => client), writes.map(({ idempotencyKey }) => idempotencyKey)]),
+      run('findKeys', [
+        writes.map(({ client }) => client),
+        writes.map(({ idempotencyKey }) => idempotencyKey),
+      ]),
     );
   }
 

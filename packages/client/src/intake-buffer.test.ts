@@ -23,7 +23,14 @@ function write(more: object = {}): Write {
 function bufferedOf(write: Write): { buffered: Buffered; taken: Promise<void> } {
   let [inserted, refuse]: [() => void, (error: Error) => void] = [() => undefined, () => undefined];
   const taken = new Promise<void>((...ends) => ([inserted, refuse] = ends));
-  const buffered = { write, wasSent: false, addedAt: performance.now(), giveUpAt: Infinity, inserted, refuse };
+  const buffered = {
+    write,
+    wasSent: false,
+    addedAt: performance.now(),
+    giveUpAt: Infinity,
+    inserted,
+    refuse,
+  };
   return { buffered, taken };
 }
 

@@ -194,7 +194,8 @@ export class IntakeBuffer implements Route {
       endInserted(batch, left);
     } catch (error) {
       // Otherwise it may be in the intake or not: the key of the intake and that of the outcome bear a second insert.
-      if (!(error instanceof DatabaseError) || error.isRefusal) for (const each of unsent) each.wasSent = false;
+      if (!(error instanceof DatabaseError) || error.isRefusal)
+        for (const each of unsent) each.wasSent = false;
       if (!(error instanceof DatabaseError)) return endRefused(batch, left, error as Error);
       // One of them is in the intake already: an insert that was thought lost.
       if (error.sqlState === '23505' && !isAgain) return this.#insert(session, batch, left, withHint, true);

@@ -143,7 +143,9 @@ export class Waits {
   /** Answers all that still wait, without asking the database. */
   abandonAll(): void {
     for (const [writeId, waiters] of this.#waiters) {
-      const isCertain = [...waiters].every(({ write, wasSent, isUnderWay }) => write && !wasSent && !isUnderWay);
+      const isCertain = [...waiters].every(
+        ({ write, wasSent, isUnderWay }) => write && !wasSent && !isUnderWay,
+      );
       this.reject(writeId, isCertain ? new SluiceError('database_unavailable') : outcomeUnknown(writeId));
     }
   }
