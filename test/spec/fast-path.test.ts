@@ -100,18 +100,18 @@ test('leaves more than few to the writers', async () => {
   ]);
 });
 
-/** The writes of a node go through the intake, and a leader settles them. */
-async function expectIntake(world: World, node: SluiceClient): Promise<void> {
+/** Submits a write and waits until it is in the intake; then starts a writer, and gives the term of who settled it. */
+async function termThroughIntake(world: World, node: SluiceClient): Promise<unknown> {
   const outcome = submitted(node, note(fresh()));
   await untilInIntake(world, 1);
   await world.startWriter();
-  expect(await termOf(world, (await outcome).writeId)).not.toBeNull();
+  return termOf(world, (await outcome).writeId);
 }
 
 test('a node uses the intake unless its fast path is switched on, also if its role may commit', async () => {
   // A bypass needs the role of a writer.
   const world = await startWorld(database.url, { writers: 0, client: { onOverload: 'bypass' } });
-  await expectIntake(world, world.node);
+  expect(await termThroughIntake(world, world.node)).not.toBeNull();
 });
 
 test('a node whose role may not commit says so, and tries no fast path', async () => {
@@ -122,7 +122,7 @@ test('a node whose role may not commit says so, and tries no fast path', async (
   const node = createClient({ url: database.apiUrl, model, ...own });
   onTestFinished(() => node.stop());
   await node.start();
-  await expectIntake(world, node);
+  expect(await termThroughIntake(world, node)).not.toBeNull();
   expect(node.usage().pools).not.toHaveProperty('fast_path');
   expect(lines).toMatchObject([
     {

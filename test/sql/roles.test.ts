@@ -368,6 +368,7 @@ function nodeQueries(): string[] {
   const files = [
     'create-client',
     'earlier-writes',
+    'write-requests',
     'completion',
     'coordinated-path',
     'intake-gauge',

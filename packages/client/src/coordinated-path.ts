@@ -16,7 +16,13 @@ import type { IntakeBuffer } from './intake-buffer.ts';
 import type { IntakeGauge } from './intake-gauge.ts';
 import type { NodeSettler } from './node-settler.ts';
 import type { Waits } from './waits.ts';
-import type { LanesStatus, WritePath } from './write-path.ts';
+import type { WritePath } from './write-path.ts';
+
+/** Lanes that take no writes. */
+export interface LanesStatus {
+  lanesWithoutLeader: number[];
+  lanesOverloaded: number[];
+}
 
 export interface CoordinatedPathOptions {
   waits: Waits;
@@ -45,7 +51,7 @@ export class CoordinatedPath implements WritePath {
 
   async start(): Promise<void> {
     const { fastPath, bypass, logger } = this.#options;
-    bypass?.start();
+    await bypass?.start();
     if (fastPath === null) return;
     const reason = await this.#findObstacle();
     if (reason === null) this.#fastPath = fastPath;
@@ -66,6 +72,7 @@ export class CoordinatedPath implements WritePath {
     await Promise.all([buffer.stop(), durableBuffer.stop(), fastPath?.stop(), bypass?.stop()]);
   }
 
+  /** Accepts no more. */
   giveUp(): void {
     this.#options.durableBuffer.giveUp();
   }
@@ -76,9 +83,7 @@ export class CoordinatedPath implements WritePath {
       await gauge.check(write.lane);
     } catch (refusal) {
       if (bypass === null || (await this.#wouldOvertake(write))) throw refusal;
-      const waiter = waits.begin(write, waitMs);
-      bypass.send(waiter);
-      return waiter.outcome;
+      return bypass.submit(write, waitMs);
     }
     // The waiter comes before the insert: an outcome can be hinted before the insert is confirmed.
     const waiter = waits.begin(write, waitMs);
@@ -88,11 +93,13 @@ export class CoordinatedPath implements WritePath {
     return waiter.outcome;
   }
 
+  /** Resolves once the write is durable in the intake; tries for as long as it may wait. */
   async accept(write: Write, waitMs: number): Promise<void> {
     await this.#options.gauge.check(write.lane);
     return this.#options.durableBuffer.accept(write, waitMs);
   }
 
+  /** What a look at the lanes says now. */
   async status(): Promise<LanesStatus> {
     const { gauge } = this.#options;
     await gauge.look();
@@ -105,7 +112,7 @@ export class CoordinatedPath implements WritePath {
   }
 
   get pools(): Record<string, PoolUsage> {
-    return { ...this.#fastPath?.pool, ...this.#options.bypass?.pool };
+    return { ...this.#fastPath?.pools, ...this.#options.bypass?.pools };
   }
 
   /** Nothing of this node is on its way through the intake, but what waits there for something. */

@@ -1,35 +1,25 @@
 /** Puts a client together: reads, keys and identities are the same in every mode, only the path of a write differs. */
 import type { Model } from '@sluice/model';
-import { defaults, FailureLog, settleWithin, SluiceError, type Outcome, type Write } from '@sluice/protocol';
+import { defaults, FailureLog, settleWithin, SluiceError, type Outcome } from '@sluice/protocol';
 import { assertProjections } from '@sluice/batch';
 import { agree, Database, DatabaseClock, detectPooler, reasonOf } from '@sluice/store';
-import type {
-  ClientStatus,
-  DocumentFilter,
-  DocumentPage,
-  Page,
-  ReadOptions,
-  SluiceClient,
-  StoredDocument,
-  SubmitOptions,
-  WriteRequest,
-  WriteState,
-} from './contract.ts';
+import type { ClientStatus, SluiceClient, SubmitOptions, WriteRequest, WriteState } from './contract.ts';
 import { assertOptions } from './assert-options.ts';
 import { BlockedQuota } from './blocked-quota.ts';
 import { Cancellations } from './cancellations.ts';
 import type { ClientOptions } from './client-options.ts';
 import { clientReads, type Run } from './client-reads.ts';
 import { Completion } from './completion.ts';
+import { CoordinatedPath } from './coordinated-path.ts';
 import { createPath } from './create-path.ts';
 import { DocumentReads } from './document-reads.ts';
 import { EarlierWrites } from './earlier-writes.ts';
 import type { ClientUsage } from './observer.ts';
-import { assertBody, assertRequest, prepareWrite, type Target } from './prepare-write.ts';
 import { Readiness } from './readiness.ts';
 import { Waits } from './waits.ts';
 import type { WritePath } from './write-path.ts';
 import { WriteReads } from './write-reads.ts';
+import { WriteRequests } from './write-requests.ts';
 import { WritesUnderWay } from './writes-under-way.ts';
 
 /** Told to stop, a client waits for its start, for the end of waits behind the drain, and for its paths, at most so long. */
@@ -47,15 +37,15 @@ class Client implements SluiceClient {
   readonly #waits: Waits;
   readonly #completion: Completion;
   readonly #path: WritePath;
+  /** The same; null in the other modes. */
+  readonly #intake: CoordinatedPath | null;
   readonly #readiness: Readiness;
   readonly #run: Run;
-  readonly #blockedQuota: BlockedQuota;
+  readonly #requests: WriteRequests;
   readonly #documents: DocumentReads;
   readonly #writes: WriteReads;
   readonly #earlier: EarlierWrites;
   readonly #underWay: WritesUnderWay;
-  readonly #lanes: number;
-  readonly #documentBytesMax: number;
   /** The end of the drain: a write that comes to it now waits for nothing. */
   #isEnding = false;
   #started: Promise<void> | null = null;
@@ -66,8 +56,7 @@ class Client implements SluiceClient {
     this.model = options.model;
     assertOptions(options);
     assertProjections(options.projections ?? [], options.model);
-    this.#lanes = options.lanes ?? defaults.lanes;
-    this.#documentBytesMax = options.documentBytesMax ?? defaults.documentBytesMax;
+    const { documentBytesMax = defaults.documentBytesMax } = options;
     const failures = new FailureLog(options.logger);
     const onError = (error: unknown, doing: string): void => failures.note(error, doing);
     const database = new Database({
@@ -93,7 +82,9 @@ class Client implements SluiceClient {
       observer,
       onError,
     });
-    this.#path = createPath(options, { waits, database, clock, onError });
+    const path = createPath(options, { waits, database, clock, onError });
+    this.#path = path;
+    this.#intake = path instanceof CoordinatedPath ? path : null;
     this.#readiness = new Readiness({
       mode,
       onOverload: options.onOverload ?? 'refuse',
@@ -103,13 +94,14 @@ class Client implements SluiceClient {
     const run = clientReads(database, failures);
     this.#documents = new DocumentReads({
       run,
-      documentBytesMax: this.#documentBytesMax,
+      documentBytesMax,
       pageBytesMax: options.pageBytesMax ?? defaults.pageBytesMax,
     });
     this.#writes = new WriteReads(options.model, run);
     this.#earlier = new EarlierWrites(run);
-    const { blockedWritesMax = defaults.blockedWritesMax } = options;
-    this.#blockedQuota = new BlockedQuota({ blockedWritesMax, run });
+    const { lanes = defaults.lanes, blockedWritesMax = defaults.blockedWritesMax } = options;
+    const quota = new BlockedQuota({ blockedWritesMax, run });
+    this.#requests = new WriteRequests({ run, clock, quota, lanes, documentBytesMax });
     this.#underWay = new WritesUnderWay(options.waitingWritesMax ?? defaults.waitingWritesMax, observer);
     this.#database = database;
     this.#clock = clock;
@@ -123,13 +115,13 @@ class Client implements SluiceClient {
   }
 
   async #start(): Promise<void> {
-    const { mode, onOverload, projections = [] } = this.#options;
+    const { mode, lanes, onOverload, projections = [] } = this.#options;
     await detectPooler(this.#database.options);
     await this.#readiness.requireRights();
     // The fast path needs no promise: the database lets it settle only with the projections that are agreed on.
     const settlesAll = (mode ?? 'coordinated') !== 'coordinated' || onOverload === 'bypass';
     await agree(this.#database, {
-      lanes: this.#lanes,
+      lanes: lanes ?? defaults.lanes,
       modelHash: this.model.hash,
       ...(settlesAll ? { projections } : {}),
     });
@@ -148,7 +140,7 @@ class Client implements SluiceClient {
     await settleWithin([this.#started], stopLimitsMs.start);
     if (!(await drained)) {
       this.#isEnding = true;
-      this.#path.giveUp();
+      this.#intake?.giveUp();
       this.#waits.endAll();
       if (!(await this.#underWay.close(stopLimitsMs.endWaits))) this.#waits.abandonAll();
     }
@@ -167,7 +159,7 @@ class Client implements SluiceClient {
     const underWay = this.#underWay.begin(request);
     try {
       const waitMs = options.waitMs ?? this.#options.waitMs ?? defaults.waitMs;
-      const write = await this.#prepare(request, underWay.traceparent);
+      const write = await this.#requests.prepare(request, underWay.traceparent);
       const earlier = await this.#earlier.find(write);
       let outcome = earlier?.outcome ?? null;
       if (outcome === null && this.#isEnding) throw new SluiceError('stopping');
@@ -183,11 +175,13 @@ class Client implements SluiceClient {
   async accept(request: WriteRequest): Promise<{ writeId: string }> {
     const underWay = this.#underWay.begin(request);
     try {
-      const write = await this.#prepare(request, underWay.traceparent);
+      const write = await this.#requests.prepare(request, underWay.traceparent);
       const earlier = await this.#earlier.find(write);
       if (earlier === null) {
         if (this.#isEnding) throw new SluiceError('stopping');
-        await this.#path.accept(write, this.#options.waitMs ?? defaults.waitMs);
+        if (this.#intake === null)
+          throw new SluiceError('invalid_request', 'Cannot answer before the outcome without an intake');
+        await this.#intake.accept(write, this.#options.waitMs ?? defaults.waitMs);
       } else if (earlier.outcome === null) {
         // One that waits may have been inserted by an asynchronous commit; what is accepted is flushed.
         await this.#run('flush', []);
@@ -199,60 +193,19 @@ class Client implements SluiceClient {
     }
   }
 
-  /** A document that is updated or deleted by its id goes to the lane of its present identity. */
-  async #prepare(request: WriteRequest, traceparent: string | null): Promise<Write> {
-    assertRequest(request);
-    assertBody(request.body, this.#documentBytesMax);
-    if ((request.waitForReferencesSeconds ?? null) !== null)
-      await this.#blockedQuota.check(request.client ?? '');
-    let target: Target | null = null;
-    if (request.operation !== 'upsert') {
-      const [row] = await this.#run('findTarget', [request.documentId, request.resource.endpoint]);
-      if (row === undefined) throw new SluiceError('document_not_found');
-      target = {
-        referentialId: row['referential_id'] as string,
-        superclassId: row['superclass_id'] as string | null,
-      };
-    }
-    const write = prepareWrite(request, this.#lanes, target, this.#clock.now());
-    write.traceparent = traceparent;
-    return write;
-  }
-
-  readDocument(
-    resource: { endpoint: string },
-    documentId: string,
-    options?: ReadOptions,
-  ): Promise<StoredDocument | null> {
-    return this.#documents.readDocument(resource, documentId, options);
-  }
-
-  listDocuments(resource: { endpoint: string }, page: Page, options?: ReadOptions): Promise<DocumentPage> {
-    return this.#documents.listDocuments(resource, page, options);
-  }
-
-  readDocuments(documentIds: readonly string[], options?: ReadOptions): Promise<DocumentPage> {
-    return this.#documents.readDocuments(documentIds, options);
-  }
-
-  countDocuments(resource: { endpoint: string }, filter?: DocumentFilter): Promise<number> {
-    return this.#documents.countDocuments(resource, filter);
-  }
+  readDocument: SluiceClient['readDocument'] = (...query) => this.#documents.readDocument(...query);
+  listDocuments: SluiceClient['listDocuments'] = (...query) => this.#documents.listDocuments(...query);
+  readDocuments: SluiceClient['readDocuments'] = (...query) => this.#documents.readDocuments(...query);
+  countDocuments: SluiceClient['countDocuments'] = (...query) => this.#documents.countDocuments(...query);
+  readWrites: SluiceClient['readWrites'] = (...query) => this.#writes.readWrites(...query);
 
   async readWrite(client: string, writeId: string): Promise<WriteState | null> {
     const [state] = await this.readWrites(client, [writeId]);
     return state ?? null;
   }
 
-  readWrites(client: string, writeIds: readonly string[]): Promise<WriteState[]> {
-    return this.#writes.readWrites(client, writeIds);
-  }
-
   async status(): Promise<ClientStatus> {
-    const [trouble, { lanesWithoutLeader, lanesOverloaded }] = await Promise.all([
-      this.#readiness.findTrouble(),
-      this.#path.status(),
-    ]);
+    const [trouble, lanes] = await Promise.all([this.#readiness.findTrouble(), this.#intake?.status()]);
     return {
       mode: this.#options.mode ?? 'coordinated',
       isStarted: this.#started !== null && this.#stopped === null,
@@ -260,8 +213,8 @@ class Client implements SluiceClient {
       writesRefused: trouble === null ? null : reasonOf(trouble),
       isListening: this.#completion.isListening,
       waiting: this.#waits.writes,
-      lanesWithoutLeader,
-      lanesOverloaded,
+      lanesWithoutLeader: lanes?.lanesWithoutLeader ?? [],
+      lanesOverloaded: lanes?.lanesOverloaded ?? [],
     };
   }
 

@@ -6,12 +6,10 @@ import type { ClientOptions } from './client-options.ts';
 import { CoordinatedPath } from './coordinated-path.ts';
 import { IntakeBuffer } from './intake-buffer.ts';
 import { IntakeGauge } from './intake-gauge.ts';
-import { MemoryPath } from './memory-path.ts';
 import { NodeSettler } from './node-settler.ts';
 import { always, byCountAndAge, onOverflow, whileIdle, type SettlePolicy } from './settle-policy.ts';
 import type { Route } from './waiter.ts';
 import type { Waits } from './waits.ts';
-import type { WritePath } from './write-path.ts';
 
 export interface PathParts {
   waits: Waits;
@@ -23,10 +21,10 @@ export interface PathParts {
 /** A look that is not answered by then has met a connection that is lost. */
 const gaugeTimeoutMs = 2000;
 
-export function createPath(options: ClientOptions, parts: PathParts): WritePath {
+export function createPath(options: ClientOptions, parts: PathParts): CoordinatedPath | NodeSettler {
   const { mode = 'coordinated', fastPathWritesMax = defaults.fastPathWritesMax } = options;
-  if (mode === 'direct') return new MemoryPath(parts.waits, settlerOf(always(options), options, parts));
-  if (mode === 'local') return new MemoryPath(parts.waits, settlerOf(byCountAndAge(options), options, parts));
+  if (mode === 'direct') return settlerOf(always(options), options, parts);
+  if (mode === 'local') return settlerOf(byCountAndAge(options), options, parts);
   const buffer = intakeBufferOf(options, parts, false);
   return new CoordinatedPath({
     ...parts,

@@ -2,7 +2,7 @@
  * Settles writes of its node from memory, without the intake. A policy says when: always (`direct` mode), by count and age
  * (`local` mode), while the node is idle (the fast path), or on overflow (the bypass).
  */
-import type { SluiceError } from '@sluice/protocol';
+import type { Outcome, SluiceError, Write } from '@sluice/protocol';
 import { waitsForLock } from '@sluice/batch';
 import type { DatabaseError, PoolUsage } from '@sluice/store';
 import { BatchAttempts, type BatchAttemptsOptions } from './batch-attempts.ts';
@@ -11,6 +11,7 @@ import { takeFront } from './take-front.ts';
 import { VainTries } from './vain-tries.ts';
 import type { Route, Submitter } from './waiter.ts';
 import { notApplied } from './waits.ts';
+import type { WritePath } from './write-path.ts';
 
 export interface NodeSettlerOptions extends BatchAttemptsOptions {
   /** Where the writes go that one try has left. Null: they are tried again here. */
@@ -18,13 +19,13 @@ export interface NodeSettlerOptions extends BatchAttemptsOptions {
   pollIntervalMs: number;
 }
 
-export class NodeSettler implements Route {
+export class NodeSettler implements Route, WritePath {
   readonly #options: NodeSettlerOptions;
   readonly #attempts: BatchAttempts;
   #queue: Submitter[] = [];
   readonly #batches = new Set<Promise<void>>();
   #writesUnderWay = 0;
-  #beginning: NodeJS.Immediate | null = null;
+  #isBeginning = false;
   #delay: NodeJS.Timeout | null = null;
   #restTimer: NodeJS.Timeout | null = null;
   readonly #retries: Retries;
@@ -41,7 +42,7 @@ export class NodeSettler implements Route {
     return this.#attempts.trouble.error;
   }
 
-  get pool(): Record<string, PoolUsage> {
+  get pools(): Record<string, PoolUsage> {
     return { [this.#options.policy.pool]: this.#attempts.usage };
   }
 
@@ -55,13 +56,14 @@ export class NodeSettler implements Route {
     return this.writes > 0 || !this.#vainTries.isPausing;
   }
 
-  start(): void {
+  start(): Promise<void> {
     this.#restTimer = setInterval(() => {
       this.#retries.end();
       // Otherwise nobody would find out that it is over.
       if (this.trouble !== null && this.#isFree && this.writes === 0) this.#follow(this.#attempts.probe());
       this.#work();
     }, this.#options.pollIntervalMs);
+    return Promise.resolve();
   }
 
   async stop(): Promise<void> {
@@ -69,6 +71,12 @@ export class NodeSettler implements Route {
     if (this.#delay !== null) clearTimeout(this.#delay);
     await Promise.all(this.#batches);
     await this.#attempts.close();
+  }
+
+  submit(write: Write, waitMs: number): Promise<Outcome> {
+    const waiter = this.#options.waits.begin(write, waitMs);
+    this.send(waiter);
+    return waiter.outcome;
   }
 
   send(waiter: Submitter): void {
@@ -93,8 +101,10 @@ export class NodeSettler implements Route {
   #work(): void {
     const { writesMax, isOneTry } = this.#options.policy;
     if (writesMax === 1 && !isOneTry) return this.#begin();
-    this.#beginning ??= setImmediate(() => {
-      this.#beginning = null;
+    if (this.#isBeginning) return;
+    this.#isBeginning = true;
+    setImmediate(() => {
+      this.#isBeginning = false;
       this.#begin();
     });
   }

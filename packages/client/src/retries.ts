@@ -1,5 +1,8 @@
-/** Writes that a batch of the node has left: each rests until it is tried again, or until another has had its turn. */
-import { ContendedDocuments } from './contended-documents.ts';
+/**
+ * Writes that a batch of the node has left: each rests until it is tried again. Of the writes to a document for whose lock
+ * one has waited in vain, one is tried at a time, and the others stand behind it; otherwise all sessions of the node would
+ * wait for that document.
+ */
 import type { Submitter } from './waiter.ts';
 
 /** How long a write rests at first that needs a row which another transaction has locked: batches hold one for milliseconds. */
@@ -9,7 +12,8 @@ export class Retries {
   readonly #restMs: number;
   readonly #again: (waiters: readonly Submitter[]) => void;
   readonly #resting = new Set<Submitter>();
-  readonly #contended = new ContendedDocuments<Submitter>();
+  /** By identity: the write that is tried, and those behind it in their order. */
+  readonly #contended = new Map<string, Submitter[]>();
 
   /**
    * @param restMs How long a write rests that waits for one in the intake, or for a connection.
@@ -20,9 +24,12 @@ export class Retries {
     this.#again = again;
   }
 
-  /** False: another write of its document is tried first. */
+  /** False: another write to its document is tried first, and this one stands behind it. */
   admits(waiter: Submitter): boolean {
-    return this.#contended.admits(waiter);
+    const line = this.#contended.get(waiter.write.referentialId);
+    if (line === undefined || line[0] === waiter) return true;
+    line.push(waiter);
+    return false;
   }
 
   /** Rests until the next {@link end}. */
@@ -32,7 +39,8 @@ export class Retries {
 
   /** Rests for a short time: the row that it needs was locked. @param isAlone It has waited for the row, in vain */
   restBriefly(waiter: Submitter, isAlone: boolean): void {
-    if (isAlone) this.#contended.note(waiter);
+    const { referentialId } = waiter.write;
+    if (isAlone && !this.#contended.has(referentialId)) this.#contended.set(referentialId, [waiter]);
     if (!this.admits(waiter)) return;
     this.#resting.add(waiter);
     const restMs = Math.min(lockedRestMs * 2 ** waiter.lockTries++, this.#restMs);
@@ -51,7 +59,12 @@ export class Retries {
   /** It wants its document no more: the next that does is tried. */
   leave(waiter: Submitter): void {
     this.#resting.delete(waiter);
-    const next = this.#contended.leave(waiter);
-    if (next !== null) this.#again([next]);
+    const { referentialId } = waiter.write;
+    const line = this.#contended.get(referentialId);
+    const place = line?.indexOf(waiter) ?? -1;
+    if (line === undefined || place < 0) return;
+    line.splice(place, 1);
+    if (line[0] === undefined) this.#contended.delete(referentialId);
+    else if (place === 0) this.#again([line[0]]);
   }
 }
