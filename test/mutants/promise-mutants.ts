@@ -12,11 +12,11 @@ export interface PromiseMutant {
   without: Record<string, Fault[]>;
 }
 
-const origin = 'packages/batch/src/origin.ts';
-const settle = 'packages/batch/src/settle.ts';
-const plan = 'packages/batch/src/plan.ts';
-const apply = 'packages/batch/src/apply-writes.ts';
-const facts = 'packages/batch/src/facts.ts';
+const origin = 'packages/batch/src/coordinator/intake-origin.ts';
+const settle = 'packages/batch/src/coordinator/settle.ts';
+const plan = 'packages/batch/src/documents/plan-batch.ts';
+const apply = 'packages/batch/src/documents/apply-writes.ts';
+const facts = 'packages/batch/src/documents/read-facts.ts';
 const completion = 'packages/client/src/completion.ts';
 const settler = 'packages/client/src/node-settler.ts';
 const waiter = 'packages/client/src/waiter.ts';
@@ -196,8 +196,8 @@ function pausedAmong(`,
     faults: [
       {
         file: settle,
-        from: `      if (!isBatchFault(error, opened.length)) throw error;`,
-        to: `      if (!isBatchFault(error, opened.length)) throw error;
+        from: `      const fault = await faultOf(error, session, opened.length);`,
+        to: `      const fault = await faultOf(error, session, opened.length);
       if (error instanceof DatabaseError && error.sqlState === '40P01') {
         for (const write of opened) {
           const applied = { ...refusal(write, 'cancelled'), result: 'updated' as const, code: null };
