@@ -144,7 +144,7 @@ export class IntakeBuffer implements Route {
       ...(isDurable ? {} : { synchronous_commit: 'off' }),
       // One statement, and nothing in its plan depends on the values.
       plan_cache_mode: 'force_generic_plan',
-      // While one is under way, drains pass over all that is settled since (sql/README.md, low positions).
+      // While one is under way, drains pass over all that is settled since (sql/README.md, low-water marks).
       statement_timeout: '10s',
     };
     // Above the statement's own limit: what is not answered by then is lost.

@@ -1,6 +1,5 @@
 /** A request that waits for the outcome of a write: the one that submitted it, or one with the same idempotency key. */
 import type { Outcome, SluiceError, Write } from '@sluice/protocol';
-import type { Waits } from './waits.ts';
 
 /** What has a write that is not settled: the buffer before the intake, or a settler of the node. */
 export interface Route {
@@ -11,6 +10,11 @@ export interface Route {
    * has to be cancelled.
    */
   withdraw(waiter: Submitter): SluiceError | null;
+}
+
+/** Answers all who wait for a write. */
+interface Refusals {
+  reject(writeId: string, error: Error): void;
 }
 
 export type Submitter = Waiter & { readonly write: Write };
@@ -38,11 +42,11 @@ export class Waiter {
   isEnding = false;
   /** How often the write has met a row that another transaction had locked. */
   lockTries = 0;
-  readonly #waits: Waits;
+  readonly #waits: Refusals;
   #resolve!: (outcome: Outcome) => void;
   #reject!: (error: Error) => void;
 
-  constructor(waits: Waits, writeId: string, write: Write | null) {
+  constructor(waits: Refusals, writeId: string, write: Write | null) {
     this.#waits = waits;
     this.writeId = writeId;
     this.write = write;
