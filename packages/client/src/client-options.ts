@@ -47,12 +47,19 @@ export interface ClientOptions {
   /** Blocked writes that one client may have. @default 100000 */
   blockedWritesMax?: number;
   /**
-   * So many writes at once, or fewer, are settled by a node itself while nothing else of it is under way and nobody works on
-   * their lanes; where the role of its URL may not do that, all go through the intake. 0: all do. @default 512
+   * The fast path: the largest group of writes that an idle node commits itself while nobody works on their lanes. The role
+   * of its URL must be allowed to commit; if it is not, all writes go through the intake. @default 0: all do
    */
   fastPathWritesMax?: number;
-  /** Writes in one insert, or in one batch of `local` mode. @default 512 */
+  /** Writes in one insert into the intake. @default 512 */
   flushWritesMax?: number;
+  /** `local` mode: writes in one batch. @default 512 */
+  maxBatchWrites?: number;
+  /**
+   * `local` mode: a batch begins once it has `maxBatchWrites`, or once its oldest write has waited this long.
+   * @default 0: no write waits for others
+   */
+  maxBatchDelayMs?: number;
   /** Sessions that write in `direct` (@default 32) and `local` (@default 2) mode. */
   sessionsMax?: number;
   /** Documents that a change of identity may rewrite. @default 10000 */

@@ -6,8 +6,12 @@ export const defaults = {
   batchWritesMax: 512,
   /** Rows of one intake insert, at most. */
   flushWritesMax: 512,
-  /** Writes that an idle node settles itself, at most; 0: it leaves all to the writers. */
-  fastPathWritesMax: 512,
+  /** The largest group of writes that an idle node commits itself; 0: it leaves all to the writers. */
+  fastPathWritesMax: 0,
+  /** Writes in one batch of `local` mode, at most. */
+  maxBatchWrites: 512,
+  /** How long a write of `local` mode waits for others of its batch. */
+  maxBatchDelayMs: 0,
   /** An idle writer looks for work, and a node for outcomes it waits for, at least this often. */
   pollIntervalMs: 250,
   /** How long a node waits for an outcome before it cancels the write. */

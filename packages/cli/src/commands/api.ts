@@ -94,8 +94,22 @@ const onOverload = setting<OnOverload>({
 const fastPathWritesMax = numberSetting(
   '--fast-path-writes-max <number>',
   ['SLUICE_FAST_PATH_WRITES_MAX'],
-  'so many writes at once, or fewer, are settled by an idle node itself, if its database role may; 0 leaves all to the writers',
+  'largest group of writes that an idle node commits itself, if its database role may (docs/fast-path.md); 0: all go through the intake',
   { from: 0, to: 512, fallback: defaults.fastPathWritesMax },
+);
+
+const maxBatchWrites = numberSetting(
+  '--max-batch-writes <number>',
+  ['SLUICE_MAX_BATCH_WRITES'],
+  'local mode: writes in one batch at most',
+  { from: 1, to: 10_000, fallback: defaults.maxBatchWrites },
+);
+
+const maxBatchDelayMs = numberSetting(
+  '--max-batch-delay-ms <ms>',
+  ['SLUICE_MAX_BATCH_DELAY_MS'],
+  'local mode: how long a write waits for others of its batch while the batch has fewer than --max-batch-writes; must be below --wait-ms',
+  { from: 0, to: 10_000, fallback: defaults.maxBatchDelayMs },
 );
 
 const drainMs = numberSetting(
@@ -153,6 +167,8 @@ export const apiCommand = () =>
       leaderGraceMs,
       onOverload,
       fastPathWritesMax,
+      maxBatchWrites,
+      maxBatchDelayMs,
       lingerMs,
       drainMs,
       host,
@@ -211,6 +227,8 @@ export const apiCommand = () =>
         leaderGraceMs: values.leaderGraceMs,
         onOverload: values.onOverload,
         fastPathWritesMax: values.fastPathWritesMax,
+        maxBatchWrites: values.maxBatchWrites,
+        maxBatchDelayMs: values.maxBatchDelayMs,
         drainMs: values.drainMs,
         projections: await projectionsOf(model, values.projectionModules),
         cascadeDocumentsMax: values.cascadeDocumentsMax,
