@@ -19,6 +19,7 @@ import {
   unpackLanes,
   unpackProvided,
   type OwnershipForm,
+  type Spread,
 } from '@sluice/protocol';
 import {
   agree,
@@ -47,6 +48,8 @@ export interface WriterOptions {
   lanes?: number;
   /** `lease` where sessions lead through a pooler in transaction mode. All writers need the same. @default 'lock' */
   ownership?: OwnershipForm;
+  /** `load`: as few sessions lead as keep up, the others stand by; `even`: all lead. @default 'load' */
+  spread?: Spread;
   /** Sessions that share the lanes, with those of all other writers. @default 1 */
   sessions?: number;
   /** False: everything goes by polling. @default true */
@@ -154,6 +157,7 @@ export function createWriter(options: WriterOptions): Writer {
       lanes,
       writerId,
       ownership,
+      spread: options.spread ?? 'load',
       batchWritesMax: options.batchWritesMax ?? defaults.batchWritesMax,
       pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
       settle: {

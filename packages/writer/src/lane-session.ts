@@ -22,6 +22,7 @@ import {
 import { BlockedWrites } from './blocked-writes.ts';
 import { CrashGuard } from './crash-guard.ts';
 import { Elector, type Beat } from './elector.ts';
+import { LaneDemand } from './lane-demand.ts';
 import { sessionSettings, type LaneSessionOptions } from './lane-session-options.ts';
 import { LanesAside } from './lanes-aside.ts';
 import { leaseOwnership } from './lease-ownership.ts';
@@ -52,6 +53,7 @@ export class LaneSession {
   #low = new LowPositions();
   #aside = new LanesAside();
   readonly #caution = new Caution();
+  #demand: LaneDemand | null = null;
   /** The last batch was full: more are waiting. */
   #isBehind = false;
   /** This round of the loop leaves nothing out; how long its looks have taken so far. */
@@ -151,12 +153,13 @@ export class LaneSession {
   }
 
   async #lead(session: Session): Promise<void> {
-    const { lanes, writerId, settle, onBatch, batchWritesMax } = this.#options;
+    const { lanes, writerId, settle, onBatch, batchWritesMax, spread } = this.#options;
     const form = this.#options.ownership === 'lease' ? leaseOwnership : lockOwnership;
     const elector: Elector = new Elector(session, {
       lanes,
       writerId,
       ownership: form(session, writerId),
+      demand: (this.#demand = new LaneDemand({ lanes, batchWritesMax, spread })),
       onOpened: (opened) => guard.take(opened),
     });
     this.#elector = elector;
@@ -332,6 +335,7 @@ export class LaneSession {
     const read = lanes.filter(
       (lane) => !paused.has(lane) && !pausedBefore.includes(lane) && !locked.has(lane),
     );
+    if (seen > 0) this.#demand?.noteBatch(seen, performance.now() - began);
     if (seen > 0) this.#low.raise(read, settledUpTo(report));
     this.#isBehind = seen >= batchWritesMax;
     const hasResumed = pausedBefore.some((lane) => !paused.has(lane));

@@ -1,0 +1,126 @@
+import { expect, test } from 'vitest';
+import { LaneDemand, type Demand, type LaneDemandOptions } from './lane-demand.ts';
+
+/** Leaders that settle writes which arrive as given, a batch of all that wait after another; beats come four times a second. */
+class Deployment {
+  now = 0;
+  #leaders = 1;
+  readonly #sessions: number;
+  readonly #demands: LaneDemand[];
+  readonly #options: { perBatchMs: number; perWriteMs: number };
+  /** Milliseconds into the run and how many sessions led from then on. */
+  readonly changes: [number, number][] = [];
+  demand: Demand = { sessions: 1, load: 'quiet', busyPercent: 0 };
+
+  constructor(sessions: number, options: { perBatchMs: number; perWriteMs: number }) {
+    this.#sessions = sessions;
+    this.#options = options;
+    const own: LaneDemandOptions = { lanes: 16, batchWritesMax: 512, spread: 'load', now: () => this.now };
+    this.#demands = Array.from({ length: sessions }, () => new LaneDemand(own));
+  }
+
+  get leaders(): number {
+    return this.#leaders;
+  }
+
+  /** @param perSecond Writes that arrive, for all leaders together. */
+  run(milliseconds: number, perSecond: (now: number) => number): void {
+    const waiting = this.#demands.map(() => 0);
+    const freeAt = this.#demands.map(() => this.now);
+    const end = this.now + milliseconds;
+    for (; this.now < end; this.now += 5) {
+      for (let leader = 0; leader < this.#leaders; leader++) {
+        waiting[leader]! += (perSecond(this.now) * 0.005) / this.#leaders;
+        const writes = Math.min(512, Math.floor(waiting[leader]!));
+        if (writes === 0 || freeAt[leader]! > this.now) continue;
+        const tookMs = this.#options.perBatchMs + writes * this.#options.perWriteMs;
+        waiting[leader]! -= writes;
+        freeAt[leader] = this.now + tookMs;
+        this.#demands[leader]!.noteBatch(writes, tookMs);
+      }
+      if (this.now % 250 === 0) this.#beat(waiting);
+    }
+  }
+
+  #beat(waiting: number[]): void {
+    const shown = this.#demands.map((demand, rank) => {
+      const leads = rank < this.#leaders;
+      return demand.at(leads ? this.#leaders : 0, leads ? Math.ceil(16 / this.#leaders) : 0);
+    });
+    this.demand = shown[0]!;
+    const wanted = Math.max(...shown.map(({ sessions }) => sessions));
+    const leaders = Math.min(wanted, this.#sessions);
+    if (leaders === this.#leaders) return;
+    this.changes.push([this.now, leaders]);
+    const all = waiting.reduce((sum, of) => sum + of, 0);
+    this.#leaders = leaders;
+    for (const rank of waiting.keys()) waiting[rank] = rank < leaders ? all / leaders : 0;
+  }
+}
+
+const usual = { perBatchMs: 6, perWriteMs: 0.3 };
+
+test('one session leads under a steady load that it keeps up with, however busy it is', () => {
+  const deployment = new Deployment(8, usual);
+  deployment.run(60_000, () => 2500);
+  expect(deployment.changes).toEqual([]);
+  expect(deployment.demand).toMatchObject({ sessions: 1, load: 'quiet' });
+  expect(deployment.demand.busyPercent).toBeGreaterThanOrEqual(90);
+});
+
+test('leaders are added while batches are full, and stay while fewer could not settle what arrives', () => {
+  const deployment = new Deployment(8, usual);
+  // One session settles 3,200 writes a second at most.
+  deployment.run(60_000, () => 5000);
+  expect(deployment.changes.map(([, leaders]) => leaders)).toEqual([2, 3]);
+  expect(deployment.changes[1]![0]).toBeLessThanOrEqual(7000);
+  expect(deployment.demand.load).toBe('busy');
+});
+
+test('leaders are spread for batches that are slow, long before they are full', () => {
+  const deployment = new Deployment(8, { perBatchMs: 20, perWriteMs: 2 });
+  deployment.run(30_000, () => 480);
+  expect(deployment.leaders).toBeGreaterThan(1);
+});
+
+test('after a load is over one leader stays, each of the others leaves after ten seconds, and they do not come back', () => {
+  const deployment = new Deployment(4, usual);
+  deployment.run(30_000, (now) => (now < 15_000 ? 20_000 : 200));
+  expect(deployment.changes.map(([, leaders]) => leaders).slice(0, 3)).toEqual([2, 3, 4]);
+  const after = deployment.changes.length;
+  deployment.run(90_000, () => 200);
+  expect(deployment.changes.slice(after).map(([, leaders]) => leaders)).toEqual([3, 2, 1]);
+  const times = deployment.changes.slice(after).map(([at]) => at);
+  expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(10_000);
+  expect(times[2]! - times[1]!).toBeLessThanOrEqual(12_000);
+});
+
+test('bursts of a second every five do not move lanes to and fro', () => {
+  const deployment = new Deployment(4, usual);
+  deployment.run(120_000, (now) => (now % 5000 < 1000 ? 9000 : 0));
+  expect(deployment.changes.length).toBeLessThanOrEqual(3);
+  const settled = deployment.changes.length;
+  deployment.run(120_000, (now) => (now % 5000 < 1000 ? 9000 : 0));
+  expect(deployment.changes.slice(settled)).toEqual([]);
+});
+
+test('a load that rises and falls again gets as many leaders as it needs, one after another', () => {
+  const deployment = new Deployment(8, usual);
+  deployment.run(120_000, (now) => Math.min(now, 120_000 - now) / 5);
+  expect(deployment.changes.map(([, leaders]) => leaders)).toEqual([2, 3, 4, 3, 2, 1]);
+});
+
+test('a leader of one lane asks for no help, as nobody could give it', () => {
+  let now = 0;
+  const demand = new LaneDemand({ lanes: 16, batchWritesMax: 10, spread: 'load', now: () => now });
+  demand.at(2, 1);
+  demand.noteBatch(10, 2000);
+  now = 2000;
+  expect(demand.at(2, 1)).toEqual({ sessions: 2, load: 'busy', busyPercent: 100 });
+});
+
+test('a session that stands by asks for nothing, and with an even spread for all', () => {
+  const options = { lanes: 16, batchWritesMax: 10, now: () => 0 };
+  expect(new LaneDemand({ ...options, spread: 'load' }).at(0, 0).sessions).toBe(1);
+  expect(new LaneDemand({ ...options, spread: 'even' }).at(0, 0).sessions).toBe(16);
+});
