@@ -78,8 +78,8 @@ test('leaders are added while batches are full, and stay while fewer could not s
 });
 
 test('leaders are spread for batches that are slow, long before they are full', () => {
-  const deployment = new Deployment(8, { perBatchMs: 20, perWriteMs: 2 });
-  deployment.run(30_000, () => 480);
+  const deployment = new Deployment(8, { perBatchMs: 20, perWriteMs: 10 });
+  deployment.run(20_000, () => 110);
   expect(deployment.leaders).toBeGreaterThan(1);
 });
 
@@ -108,6 +108,12 @@ test('a load that rises and falls again gets as many leaders as it needs, one af
   const deployment = new Deployment(8, usual);
   deployment.run(120_000, (now) => Math.min(now, 120_000 - now) / 5);
   expect(deployment.changes.map(([, leaders]) => leaders)).toEqual([2, 3, 4, 3, 2, 1]);
+});
+
+test('a machine on which all batches take long, however few their writes, gets no more leaders by that', () => {
+  const deployment = new Deployment(8, { perBatchMs: 600, perWriteMs: 1 });
+  deployment.run(60_000, () => 250);
+  expect(deployment.changes).toEqual([]);
 });
 
 test('a leader of one lane asks for no help, as nobody could give it', () => {

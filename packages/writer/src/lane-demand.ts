@@ -24,8 +24,11 @@ export interface LaneDemandOptions {
 const windowMs = 2000;
 /** So many quiet windows, one after another, until one leader less is enough. */
 const quietWindows = 5;
-/** A batch is slow from here on: a write waits for the one under way and then for its own. */
-const slowBatchMs = 250;
+/**
+ * A batch is slow from here on: a write waits for the one under way and then for its own. Not less: on a machine that is
+ * too busy all batches take long, and more leaders would only add to its work.
+ */
+const slowBatchMs = 1000;
 /**
  * A batch is light below this part of a full or a slow one. With one leader less, batches grow to twice their size at most,
  * so they are still below those limits then.
