@@ -1,7 +1,7 @@
 /** Sessions that share the lanes, for people: how many lead and why, and what each of them leads. */
 import type { SessionStatus } from '@sluice/operator';
 import type { Load } from '@sluice/protocol';
-import { tableLines } from './text.ts';
+import { counted, tableLines } from './text.ts';
 
 const reasons: Readonly<Record<Load, string>> = {
   quiet: 'keeps up',
@@ -17,7 +17,7 @@ export function sessionLines(sessions: readonly SessionStatus[]): string[] {
   const leading = sessions.filter(({ lanes }) => lanes > 0);
   const [first] = sessions.toSorted((a, b) => (b.wantedSessions ?? 0) - (a.wantedSessions ?? 0));
   const verb = leading.length === 1 ? 'leads' : 'lead';
-  const sentence = `${leading.length} of ${sessions.length} ${sessions.length === 1 ? 'session' : 'sessions'} ${verb}`;
+  const sentence = `${leading.length} of ${counted(sessions.length, 'session')} ${verb}`;
   const rows = leading.map((session) => [
     session.writer === null ? '-' : `${session.writer.host}/${session.writer.processId}`,
     session.pid === null ? '-' : String(session.pid),
