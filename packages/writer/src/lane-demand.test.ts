@@ -1,62 +1,62 @@
 import { expect, test } from 'vitest';
 import { LaneDemand, type Demand, type LaneDemandOptions } from './lane-demand.ts';
 
-/** Leaders that settle writes which arrive as given, a batch of all that wait after another; beats come four times a second. */
+/** Leaders that settle writes which arrive as given, in each batch all that wait; they look around four times a second. */
 class Deployment {
   now = 0;
-  #leaders = 1;
-  readonly #sessions: number;
-  readonly #demands: LaneDemand[];
+  leaders = 1;
+  readonly #sessions: { demand: LaneDemand; waiting: number; freeAt: number }[];
   readonly #options: { perBatchMs: number; perWriteMs: number };
-  /** Milliseconds into the run and how many sessions led from then on. */
-  readonly changes: [number, number][] = [];
+  /** When the number of leaders changed, and to what. */
+  readonly changes: { at: number; leaders: number }[] = [];
+  /** Of the first. */
   demand: Demand = { sessions: 1, load: 'quiet', busyPercent: 0 };
 
   constructor(sessions: number, options: { perBatchMs: number; perWriteMs: number }) {
-    this.#sessions = sessions;
     this.#options = options;
     const own: LaneDemandOptions = { lanes: 16, batchWritesMax: 512, spread: 'load', now: () => this.now };
-    this.#demands = Array.from({ length: sessions }, () => new LaneDemand(own));
-  }
-
-  get leaders(): number {
-    return this.#leaders;
+    this.#sessions = Array.from({ length: sessions }, () => ({
+      demand: new LaneDemand(own),
+      waiting: 0,
+      freeAt: 0,
+    }));
   }
 
   /** @param perSecond Writes that arrive, for all leaders together. */
   run(milliseconds: number, perSecond: (now: number) => number): void {
-    const waiting = this.#demands.map(() => 0);
-    const freeAt = this.#demands.map(() => this.now);
     const end = this.now + milliseconds;
     for (; this.now < end; this.now += 5) {
-      for (let leader = 0; leader < this.#leaders; leader++) {
-        waiting[leader]! += (perSecond(this.now) * 0.005) / this.#leaders;
-        const writes = Math.min(512, Math.floor(waiting[leader]!));
-        if (writes === 0 || freeAt[leader]! > this.now) continue;
+      for (const leader of this.#sessions.slice(0, this.leaders)) {
+        leader.waiting += (perSecond(this.now) * 0.005) / this.leaders;
+        const writes = Math.min(512, Math.floor(leader.waiting));
+        if (writes === 0 || leader.freeAt > this.now) continue;
         const tookMs = this.#options.perBatchMs + writes * this.#options.perWriteMs;
-        waiting[leader]! -= writes;
-        freeAt[leader] = this.now + tookMs;
-        this.#demands[leader]!.noteBatch(writes, tookMs);
+        leader.waiting -= writes;
+        leader.freeAt = this.now + tookMs;
+        leader.demand.noteBatch(writes, tookMs);
       }
-      if (this.now % 250 === 0) this.#beat(waiting);
+      if (this.now % 250 === 0) this.#lookAround();
     }
   }
 
-  #beat(waiting: number[]): void {
-    const shown = this.#demands.map((demand, rank) => {
-      const leads = rank < this.#leaders;
-      return demand.at(leads ? this.#leaders : 0, leads ? Math.ceil(16 / this.#leaders) : 0);
-    });
-    this.demand = shown[0]!;
+  #lookAround(): void {
+    const shown = this.#sessions.map(({ demand }, rank) =>
+      rank < this.leaders ? demand.at(this.leaders, Math.ceil(16 / this.leaders)) : demand.at(0, 0),
+    );
+    this.demand = shown[0] ?? this.demand;
     const wanted = Math.max(...shown.map(({ sessions }) => sessions));
-    const leaders = Math.min(wanted, this.#sessions);
-    if (leaders === this.#leaders) return;
-    this.changes.push([this.now, leaders]);
-    const all = waiting.reduce((sum, of) => sum + of, 0);
-    this.#leaders = leaders;
-    for (const rank of waiting.keys()) waiting[rank] = rank < leaders ? all / leaders : 0;
+    const leaders = Math.min(wanted, this.#sessions.length);
+    if (leaders === this.leaders) return;
+    this.leaders = leaders;
+    this.changes.push({ at: this.now, leaders });
+    const all = this.#sessions.reduce((sum, { waiting }) => sum + waiting, 0);
+    for (const [rank, session] of this.#sessions.entries())
+      session.waiting = rank < leaders ? all / leaders : 0;
   }
 }
+
+/** How many led, one after another. */
+const steps = (changes: Deployment['changes']): number[] => changes.map(({ leaders }) => leaders);
 
 const usual = { perBatchMs: 6, perWriteMs: 0.3 };
 
@@ -72,8 +72,8 @@ test('leaders are added while batches are full, and stay while fewer could not s
   const deployment = new Deployment(8, usual);
   // One session settles 3,200 writes a second at most.
   deployment.run(60_000, () => 5000);
-  expect(deployment.changes.map(([, leaders]) => leaders)).toEqual([2, 3]);
-  expect(deployment.changes[1]![0]).toBeLessThanOrEqual(7000);
+  expect(steps(deployment.changes)).toEqual([2, 3]);
+  expect(deployment.changes[1]?.at).toBeLessThanOrEqual(7000);
   expect(deployment.demand.load).toBe('busy');
 });
 
@@ -86,13 +86,13 @@ test('leaders are spread for batches that are slow, long before they are full', 
 test('after a load is over one leader stays, each of the others leaves after ten seconds, and they do not come back', () => {
   const deployment = new Deployment(4, usual);
   deployment.run(30_000, (now) => (now < 15_000 ? 20_000 : 200));
-  expect(deployment.changes.map(([, leaders]) => leaders).slice(0, 3)).toEqual([2, 3, 4]);
+  expect(steps(deployment.changes).slice(0, 3)).toEqual([2, 3, 4]);
   const after = deployment.changes.length;
   deployment.run(90_000, () => 200);
-  expect(deployment.changes.slice(after).map(([, leaders]) => leaders)).toEqual([3, 2, 1]);
-  const times = deployment.changes.slice(after).map(([at]) => at);
-  expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(10_000);
-  expect(times[2]! - times[1]!).toBeLessThanOrEqual(12_000);
+  expect(steps(deployment.changes.slice(after))).toEqual([3, 2, 1]);
+  const [three, two, one] = deployment.changes.slice(after).map(({ at }) => at) as [number, number, number];
+  expect(two - three).toBeGreaterThanOrEqual(10_000);
+  expect(one - two).toBeLessThanOrEqual(12_000);
 });
 
 test('bursts of a second every five do not move lanes to and fro', () => {
@@ -107,7 +107,7 @@ test('bursts of a second every five do not move lanes to and fro', () => {
 test('a load that rises and falls again gets as many leaders as it needs, one after another', () => {
   const deployment = new Deployment(8, usual);
   deployment.run(120_000, (now) => Math.min(now, 120_000 - now) / 5);
-  expect(deployment.changes.map(([, leaders]) => leaders)).toEqual([2, 3, 4, 3, 2, 1]);
+  expect(steps(deployment.changes)).toEqual([2, 3, 4, 3, 2, 1]);
 });
 
 test('a machine on which all batches take long, however few their writes, gets no more leaders by that', () => {
