@@ -334,11 +334,29 @@ create view sluice.lane_retry_now as
      JOIN sluice.lane l ON l.lane = r.lane AND l.term = r.term AND l.paused_at IS NULL;
 
 create view sluice.lane_session as
- SELECT pid
-   FROM pg_locks k
-  WHERE locktype = 'advisory'::text AND classid = 1936486758::oid AND objsubid = 2 AND objid::integer = pid AND mode = 'ExclusiveLock'::text AND granted AND database = (( SELECT d.oid
-           FROM pg_database d
-          WHERE d.datname = current_database()));
+ WITH held AS MATERIALIZED (
+         SELECT k.classid,
+            k.objid::integer AS key,
+            k.pid,
+            k.mode
+           FROM pg_locks k
+          WHERE k.locktype = 'advisory'::text AND (k.classid = ANY (ARRAY[1936486757::oid, 1936486758::oid, 1936486759::oid])) AND k.objsubid = 2 AND k.granted AND k.database = (( SELECT d.oid
+                   FROM pg_database d
+                  WHERE d.datname = current_database()))
+        ), shown AS (
+         SELECT h.pid,
+            count(*) FILTER (WHERE h.classid = 1936486757::oid)::integer AS lanes,
+            max(h.key) FILTER (WHERE h.classid = 1936486759::oid) AS demand
+           FROM held h
+          GROUP BY h.pid
+         HAVING bool_or(h.classid = 1936486758::oid AND h.key = h.pid AND h.mode = 'ExclusiveLock'::text)
+        )
+ SELECT pid,
+    lanes,
+    demand / 10000 AS wanted_sessions,
+    (ARRAY['quiet'::text, 'busy'::text, 'full'::text, 'slow'::text, 'even'::text])[demand / 1000 % 10 + 1] AS load,
+    demand % 1000 AS busy_percent
+   FROM shown s;
 
 create view sluice.lane_status as
  WITH stranger AS MATERIALIZED (
@@ -416,6 +434,11 @@ create table sluice.lease_session (
   session_id uuid not null,
   writer_id uuid not null,
   alive_until timestamp with time zone not null,
+  joined_at timestamp with time zone not null default clock_timestamp(),
+  lanes integer not null default 0,
+  wanted_sessions integer,
+  load text,
+  busy_percent integer,
   constraint lease_session_pkey PRIMARY KEY (session_id)
 ) with (fillfactor=50);
 

@@ -52,14 +52,16 @@ where l.lane = mine.lane
 returning l.lane, l.term, l.suspect_since is not null as is_suspect, l.trials, l.tried;
 
 -- name: renewLeases
--- Says that a session lives, and that it still leads these lanes in these terms: those that come back are its own, also
+-- Says that a session lives and how many sessions it wants to lead ($6 to $8), and that it still leads these lanes in these terms: those that come back are its own, also
 -- where another transaction has locked the row and the lease runs on. Lost in a crash, it only runs out sooner, so nobody
 -- waits for its flush.
 with unflushed as (select set_config('synchronous_commit', 'off', true)),
 alive as (
-  insert into sluice.lease_session (session_id, writer_id, alive_until)
-  select $1, $2, clock_timestamp() + $5 * interval '1 millisecond' from unflushed
-  on conflict (session_id) do update set alive_until = excluded.alive_until
+  insert into sluice.lease_session (session_id, writer_id, alive_until, lanes, wanted_sessions, load, busy_percent)
+  select $1, $2, clock_timestamp() + $5 * interval '1 millisecond', cardinality($3::smallint[]), $6, $7, $8 from unflushed
+  on conflict (session_id) do update
+  set alive_until = excluded.alive_until, lanes = excluded.lanes, wanted_sessions = excluded.wanted_sessions,
+      load = excluded.load, busy_percent = excluded.busy_percent
 ),
 renewed as (
   update sluice.lane l set leased_until = clock_timestamp() + $5 * interval '1 millisecond'
@@ -111,6 +113,12 @@ returning l.lane;
 -- that share the lanes.
 select pg_try_advisory_lock(1936486758, pg_backend_pid()) as announced;
 
+-- name: showDemand
+-- Shows how many sessions this one wants to lead, and why, by a lock that ends with it, in place of what it showed before.
+-- $1, $2: the keys of both; see sluice.lane_session.
+select pg_try_advisory_lock_shared(1936486759, $1::integer) as shown,
+       case when $2::integer is not null then pg_advisory_unlock_shared(1936486759, $2::integer) end as hidden;
+
 -- name: retireSession
 -- Says that this session shares the lanes no more.
 select pg_advisory_unlock(1936486758, pg_backend_pid()) as retired;
@@ -138,9 +146,22 @@ where writer_id = $1;
 -- to ask all lanes at once may mean to walk through all blocked writes. $4: of each lane, the position behind which to look.
 -- How long the first ready write of some lane has waited at most; null: there is none. What was blocked has not waited for
 -- its turn all the time.
+-- Sessions that share the lanes by load have a rank, from 0: by locks, those that lead come first, then by process id; by
+-- leases, those that joined first. $5: the id of this session, where it leases. Sessions of earlier versions have none.
+with sharer as materialized (
+  select s.pid, null::uuid as session_id, s.wanted_sessions,
+         row_number() over (order by s.wanted_sessions is null, s.lanes = 0, s.pid) as place
+  from sluice.lane_session s where not $3
+  union all
+  select null, s.session_id, s.wanted_sessions, row_number() over (order by s.wanted_sessions is null, s.joined_at, s.session_id)
+  from sluice.lease_session s where $3 and s.alive_until > clock_timestamp()
+)
 select
-  case when $3 then (select count(*) from sluice.lease_session where alive_until > clock_timestamp()) end as leasing_sessions,
-  case when not $3 then array(select pid from sluice.lane_session order by pid) end as session_pids,
+  (select count(s.wanted_sessions) from sharer s)::integer as sessions,
+  (select max(s.wanted_sessions) from sharer s)::integer as wanted_sessions,
+  (select s.place - 1 from sharer s
+   where s.wanted_sessions is not null and (s.pid = pg_backend_pid() or s.session_id = $5::uuid))::integer as rank,
+  case when not $3 then array(select pid from sharer order by pid) end as session_pids,
   -- Also those whose locks others hold: nobody can take them.
   case when $3 then array(select lane::integer from sluice.lane where leased_until > clock_timestamp())
        else array(select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486757 and granted

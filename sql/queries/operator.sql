@@ -17,6 +17,19 @@ from sluice.lane_status where lane = any($1::smallint[]) order by lane;
 -- Writers, those that live first, then the latest.
 select * from sluice.writer_status order by is_alive desc, started_at desc, writer_id limit $1;
 
+-- name: listSessions
+-- Sessions that share the lanes, those that lead first: how many lanes, how many sessions each wants to lead, and why.
+-- Sessions of earlier versions want nothing.
+select s.pid, w.writer_id, w.host, w.process_id, s.lanes, s.wanted_sessions, s.load, s.busy_percent
+from (
+  select pid, null::uuid as writer_id, lanes, wanted_sessions, load, busy_percent from sluice.lane_session
+  union all
+  select null, writer_id, lanes, wanted_sessions, load, busy_percent from sluice.lease_session
+  where alive_until > clock_timestamp()
+) s
+left join sluice.writer w on w.writer_id = s.writer_id or s.pid = any(w.session_pids)
+order by s.lanes desc, w.started_at, s.pid;
+
 -- name: listStuck
 -- Writes that were not settled by a time, oldest first, a page after the last one seen. $9: those that wait were accepted
 -- by then; dead letters do not change by waiting.

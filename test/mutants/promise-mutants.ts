@@ -48,11 +48,11 @@ const noPoll: Fault = {
 /** A leader that does not look whether it leads. */
 const noBeat: Fault = {
   file: elector,
-  from: `    const { ownership, writerId } = this.#options;
-    await ownership.keep(this.terms);`,
-  to: `    const { ownership, writerId } = this.#options;
+  from: `    const { ownership, writerId, demand } = this.#options;
+    await ownership.keep(`,
+  to: `    const { ownership, writerId, demand } = this.#options;
     if (this.terms.size > 0) return { hasReady: true, hasBlocked: true, hasBlockedElsewhere: true, hasResumed: false, isDraining: false };
-    await ownership.keep(this.terms);`,
+    await ownership.keep(`,
 };
 const noSlices: Fault = {
   file: blocked,

@@ -222,7 +222,7 @@ async function main(url: string): Promise<boolean> {
     projections: [countFriends],
   });
   const writers = times(Number(options.writers), () =>
-    createWriter({ url, model, projections: [countFriends] }),
+    createWriter({ url, model, projections: [countFriends], spread: 'even' }),
   );
   try {
     await client.start();

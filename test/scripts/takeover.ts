@@ -81,17 +81,16 @@ async function ledLanes(admin: pg.Client): Promise<Led[]> {
   return rows;
 }
 
-/** Until all are up and share all lanes evenly; gives somebody who leads some, at some moment of its beat. */
+/** Until all are up, lead or stand by, and all lanes are led; gives one that leads some, at some moment of its beat. */
 async function untilCalm(deployment: Deployment, admin: pg.Client): Promise<[Member, Led[]]> {
   for (;;) {
+    const { rows } = await admin.query('select from sluice.lane_session where wanted_sessions is not null');
     const led = await ledLanes(admin);
-    const shares = deployment.writers.map(({ pid }) => led.filter(({ processId }) => processId === pid));
-    const most = Math.max(...shares.map((share) => share.length));
-    const hasAll = led.length === 16 && shares.every((share) => share.length > 0);
-    if (deployment.writers.every(({ isReady }) => isReady) && hasAll && most <= Math.ceil(16 / writers)) {
-      const index = Math.floor(Math.random() * writers);
+    const leaders = deployment.writers.filter(({ pid }) => led.some(({ processId }) => processId === pid));
+    if (deployment.writers.every(({ isReady }) => isReady) && rows.length === writers && led.length === 16) {
+      const leader = leaders[Math.floor(Math.random() * leaders.length)]!;
       await pause(Math.random() * 500);
-      return [deployment.writers[index]!, shares[index]!];
+      return [leader, led.filter(({ processId }) => processId === leader.pid)];
     }
     await pause(20);
   }

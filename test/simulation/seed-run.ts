@@ -125,7 +125,7 @@ export class SeedRun {
 
   #startWriter(): void {
     const process = new SimulatedProcess('writer');
-    const { lanes, notifications, batchWritesMax, ownership } = this.#shape;
+    const { lanes, notifications, batchWritesMax, ownership, spread } = this.#shape;
     clock.as(process, () => {
       const writer = createWriter({
         url: 'postgres://simulated',
@@ -134,6 +134,7 @@ export class SeedRun {
         notifications,
         batchWritesMax,
         ownership,
+        spread,
       });
       this.#writers.push({ process, writer });
       writer.start().catch(() => this.#endWriter(process));

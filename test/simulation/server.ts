@@ -138,6 +138,12 @@ export class Server {
     return [...this.sessions].flatMap((session) => session.locksOf(first));
   }
 
+  /** The same, with who holds them. */
+  *heldLocks(first: number): Iterable<{ pid: number; second: number }> {
+    for (const session of this.sessions)
+      for (const second of session.locksOf(first)) yield { pid: session.pid, second };
+  }
+
   /** A wait that ends when nobody holds this lock any more, or after so many milliseconds. */
   untilUnlocked(first: number, second: number, milliseconds: number): Transaction {
     const wait = this.begin();
@@ -263,6 +269,11 @@ export class ServerSession {
     for (const other of this.server.sessions) if (other !== this && other.#locks.has(name)) return false;
     this.#locks.set(name, (this.#locks.get(name) ?? 0) + 1);
     return true;
+  }
+
+  /** Others may hold it, too; nobody asks for it alone. */
+  lockShared(first: number, second: number): void {
+    this.#locks.set(`${first} ${second}`, 1);
   }
 
   unlock(first: number, second: number): void {

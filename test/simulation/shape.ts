@@ -1,6 +1,6 @@
 // What a seed deploys, who asks it, and what goes wrong.
 
-import type { Mode } from '@sluice/protocol';
+import type { Mode, Spread } from '@sluice/protocol';
 import type { Rng } from '../chaos/rng.ts';
 
 export type FaultName =
@@ -51,6 +51,8 @@ export interface Shape {
   fastPathWritesMax: number;
   notifications: boolean;
   ownership: 'lock' | 'lease';
+  /** Most deployments spread the lanes: several leaders meet more often. */
+  spread: Spread;
   faults: FaultName[];
 }
 
@@ -76,5 +78,6 @@ export function shapeOf(rng: Rng): Shape {
     notifications: rng.chance(0.85),
     ownership: rng.chance(0.3) ? 'lease' : 'lock',
     faults: rng.shuffle(faultNames).slice(0, rng.int(0, 5)),
+    spread: rng.chance(0.6) ? 'even' : 'load',
   };
 }

@@ -28,7 +28,7 @@ import {
   friend,
   remove,
   startWorld,
-  untilShared,
+  untilEven,
   upsert,
   type World,
   type WorldOptions,
@@ -43,8 +43,12 @@ interface Two {
 }
 
 async function startTwo(url: string, options: WorldOptions = {}): Promise<Two> {
-  const world = await startWorld(url, { writers: 2, ...options });
-  await untilShared(world.writers);
+  const world = await startWorld(url, {
+    writers: 2,
+    ...options,
+    writer: { spread: 'even', ...options.writer },
+  });
+  await untilEven(world.writers);
   const [near, far] = world.writers.map((writer) => writer.status().lanes);
   return { world, near: near!, far: far! };
 }

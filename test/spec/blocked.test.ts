@@ -10,7 +10,7 @@ import {
   freshIn,
   friend,
   startWorld,
-  untilShared,
+  untilEven,
   upsert,
   type World,
   type WorldOptions,
@@ -38,8 +38,8 @@ describe.each(
 
   /** Two writers, and the lanes that each of them leads. */
   async function setupTwo(): Promise<{ world: World; near: number[]; far: number[] }> {
-    const world = await setup({ writers: 2 });
-    await untilShared(world.writers);
+    const world = await setup({ writers: 2, writer: { notifications, spread: 'even' } });
+    await untilEven(world.writers);
     const [near, far] = world.writers.map((writer) => writer.status().lanes);
     return { world, near: near!, far: far! };
   }

@@ -1,14 +1,22 @@
 // Leadership: one leader a lane, elected by a lock that ends with its session, fenced by a term that only grows.
 
 import { DeposedError, intakeOrigin, settleBatch, settleOptions } from '@sluice/batch';
-import { setFailpoint } from '@sluice/protocol';
+import { setFailpoint, type Spread } from '@sluice/protocol';
 import { Session } from '@sluice/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { model } from '../support/model.ts';
-import { fresh, laneOfWrite, startWorld, untilShared, upsert, type World } from '../support/world.ts';
+import {
+  fresh,
+  laneOfWrite,
+  startWorld,
+  untilEven,
+  untilShared,
+  upsert,
+  type World,
+} from '../support/world.ts';
 
 describe.each(
   firstOrAll([
@@ -17,8 +25,8 @@ describe.each(
   ]),
 )('$name', ({ notifications }) => {
   const database = useDatabase();
-  const setup = (writers: number): Promise<World> =>
-    startWorld(database.url, { writers, client: { notifications }, writer: { notifications } });
+  const setup = (writers: number, spread: Spread = 'load'): Promise<World> =>
+    startWorld(database.url, { writers, client: { notifications }, writer: { notifications, spread } });
 
   const termOf = async (world: World, lane: number): Promise<{ term: number; pid: number | null }> => {
     const [row] = await world.sql('select term::int, session_pid from sluice.lane where lane = $1', [lane]);
@@ -26,8 +34,8 @@ describe.each(
   };
 
   test('has at most one leader', async () => {
-    const world = await setup(3);
-    await untilShared(world.writers);
+    const world = await setup(3, 'even');
+    await untilEven(world.writers);
     const rows = await world.sql(
       `select objid::int as lane, count(*)::int as holders from pg_locks
        where locktype = 'advisory' and classid = 1936486757 and granted
@@ -37,12 +45,12 @@ describe.each(
     expect(rows).toEqual(Array.from({ length: 16 }, (_, lane) => ({ lane, holders: 1 })));
   });
 
-  test('is shared evenly as writers come and go', async () => {
-    const world = await setup(1);
+  test('is shared evenly as writers come and go that are told to spread', async () => {
+    const world = await setup(1, 'even');
     const [first] = world.writers;
     await untilShared([first!]);
     const second = await world.startWriter();
-    await untilShared([first!, second]);
+    await untilEven([first!, second]);
     const third = await world.startWriter({ sessions: 2 });
     await eventually(() => {
       expect([first!, second, third].map((writer) => writer.status().lanes.length)).toEqual([4, 4, 8]);
@@ -53,8 +61,8 @@ describe.each(
   });
 
   test("is taken over when the leader's session ends", async () => {
-    const world = await setup(2);
-    await untilShared(world.writers);
+    const world = await setup(2, 'even');
+    await untilEven(world.writers);
     const request = upsert('notes', { noteId: fresh() });
     const lane = laneOfWrite(request);
     const before = await termOf(world, lane);

@@ -242,7 +242,7 @@ describe.each(
   ]),
 )('with $deployment', ({ writers, sessions }) => {
   test.each(cases)('a lock on $what stops the writes that need it, until it is free', async (each) => {
-    const world = await setup({ writers, writer: { sessions } });
+    const world = await setup({ writers, writer: { sessions, spread: 'even' } });
     const { held, needy, result } = await each.prepare(world);
     const waiting = watched(world.submit(needy));
     await untilWaiting(world);

@@ -98,12 +98,14 @@ describe('an intake over its high-water mark', () => {
 describe('a lane without a leader', () => {
   const database = useDatabase();
 
-  /** One writer, and somebody who counts as another session but takes no lane: half of them stay without a leader. */
+  /** One writer, and another session that wants to lead half of the lanes but takes none: they stay without a leader. */
   async function halfLed(
     client: object,
   ): Promise<{ world: World; led: number; unled: number; shadow: () => Promise<void> }> {
     const shadow = await openConnection(database.url);
-    await shadow.query('select pg_advisory_lock(1936486758, pg_backend_pid())');
+    await shadow.query(
+      'select pg_advisory_lock(1936486758, pg_backend_pid()), pg_advisory_lock_shared(1936486759, 20000)',
+    );
     const world = await startWorld(database.url, { client });
     await eventually(() => expect(world.writers[0]!.status().lanes).toHaveLength(8));
     const lanes = world.writers[0]!.status().lanes;

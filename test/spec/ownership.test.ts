@@ -1,15 +1,28 @@
-// What every form of ownership promises: one leader a lane, a fair share for all who live, and another leader soon after
-// one has died, has frozen, or has left.
+// What every form of ownership promises: one leader a lane, as few sessions that lead as keep up or a fair share for all,
+// and another leader soon after one has died, has frozen, or has left.
 
+import { randomUUID } from 'node:crypto';
 import { settleOptions, DeposedError, intakeOrigin, settleBatch } from '@sluice/batch';
+import { listSessions } from '@sluice/operator';
 import type { OwnershipForm } from '@sluice/protocol';
-import { Session } from '@sluice/store';
+import { Database, Session } from '@sluice/store';
+import type { WriterOptions } from '@sluice/writer';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { model } from '../support/model.ts';
-import { fresh, laneOfWrite, startWorld, untilShared, upsert, type World } from '../support/world.ts';
+import { openConnection } from '../support/sql.ts';
+import {
+  fresh,
+  freshIn,
+  laneOfWrite,
+  startWorld,
+  untilEven,
+  untilShared,
+  upsert,
+  type World,
+} from '../support/world.ts';
 import { startWriterProcess, type WriterProcess } from '../support/writer-process.ts';
 
 const forms = firstOrAll<OwnershipForm>(['lock', 'lease']);
@@ -17,9 +30,19 @@ const allLanes = Array.from({ length: 16 }, (_, lane) => lane);
 
 describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownership', ({ ownership }) => {
   const database = useDatabase();
-  const setup = (writers: number): Promise<World> =>
-    startWorld(database.url, { writers, writer: { ownership }, client: { leaderGraceMs: 60_000 } });
-  const note = (): ReturnType<typeof upsert> => upsert('notes', { noteId: fresh() });
+  const setup = (writers: number, writer: Partial<WriterOptions> = {}): Promise<World> =>
+    startWorld(database.url, {
+      writers,
+      writer: { ownership, ...writer },
+      client: { leaderGraceMs: 60_000 },
+    });
+  const noteOf = (noteId: number): ReturnType<typeof upsert> => upsert('notes', { noteId });
+  const note = (): ReturnType<typeof upsert> => noteOf(fresh());
+  const operator = (): Database => {
+    const own = new Database({ url: database.opsUrl, applicationName: 'sluice test', connectionsMax: 1 });
+    onTestFinished(() => own.close());
+    return own;
+  };
 
   const ledLanes = async (world: World): Promise<number[]> => {
     const [row] = await world.sql('select sluice.led_lanes() as lanes');
@@ -34,8 +57,8 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
   }
 
   test('elects one leader for each lane, and says who leads', async () => {
-    const world = await setup(3);
-    await untilShared(world.writers);
+    const world = await setup(3, { spread: 'even' });
+    await untilEven(world.writers);
     expect(await ledLanes(world)).toEqual(allLanes);
     expect(await world.sql('select from sluice.lane_status where is_led')).toHaveLength(16);
     expect(
@@ -48,10 +71,10 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
   });
 
   test('shares the lanes evenly as sessions come and go', async () => {
-    const world = await setup(1);
+    const world = await setup(1, { spread: 'even' });
     await untilShared(world.writers);
     const second = await world.startWriter();
-    await untilShared([world.writers[0]!, second]);
+    await untilEven([world.writers[0]!, second]);
     const third = await world.startWriter({ sessions: 2 });
     await eventually(() => {
       expect([...world.writers].map((writer) => writer.status().lanes.length)).toEqual([4, 4, 8]);
@@ -59,6 +82,99 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
     await world.writers[0]!.stop();
     await second.stop();
     await eventually(() => expect(third.status().lanes).toHaveLength(16));
+  });
+
+  const termsOf = (world: World): Promise<unknown> =>
+    world.sql('select lane, term::int, writer_id from sluice.lane order by lane');
+
+  /**
+   * A session that shares the lanes beside the writers: it wants so many to lead, or, as those of earlier versions, nothing;
+   * and it leads some lanes. It ends by itself at the end of the test.
+   */
+  async function joinBeside(
+    wanted: number | null,
+    lanes: readonly number[] = [],
+  ): Promise<() => Promise<void>> {
+    const session = await openConnection(database.url);
+    const id = randomUUID();
+    if (ownership === 'lock') {
+      await session.query('select pg_advisory_lock(1936486758, pg_backend_pid())');
+      await session.query('select pg_advisory_lock_shared(1936486759, $1 * 10000) where $1 is not null', [
+        wanted,
+      ]);
+      await session.query('select pg_advisory_lock(1936486757, lane) from unnest($1::int[]) as l (lane)', [
+        lanes,
+      ]);
+    } else {
+      const later = `clock_timestamp() + interval '1 hour'`;
+      await session.query(
+        `insert into sluice.lease_session (session_id, writer_id, alive_until, joined_at, wanted_sessions)
+         values ($1, $1, ${later}, ${later}, $2)`,
+        [id, wanted],
+      );
+      await session.query(`update sluice.lane set leased_until = ${later} where lane = any($1)`, [lanes]);
+    }
+    const leave = async (): Promise<void> => {
+      await session.query('delete from sluice.lease_session where session_id = $1', [id]);
+      await session.query('update sluice.lane set leased_until = null where lane = any($1)', [lanes]);
+      await session.query('select pg_advisory_unlock_all()');
+    };
+    onTestFinished(leave);
+    return leave;
+  }
+
+  test('is led by one session while that keeps up, and the others stand by until it is gone', async () => {
+    const world = await setup(1);
+    const first = world.writers[0]!;
+    await untilShared([first]);
+    const own = operator();
+    const terms = await termsOf(world);
+    const second = await world.startWriter({ sessions: 2 });
+    await eventually(async () =>
+      expect(await listSessions(own)).toMatchObject([
+        { lanes: 16, wantedSessions: 1, load: 'quiet' },
+        { lanes: 0, wantedSessions: 1, load: 'quiet' },
+        { lanes: 0, wantedSessions: 1, load: 'quiet' },
+      ]),
+    );
+    for (let count = 0; count < 8; count++)
+      expect(await world.submit(note())).toMatchObject({ result: 'created' });
+    expect(second.status().lanes).toEqual([]);
+    expect(await termsOf(world)).toEqual(terms);
+    await first.stop();
+    await untilShared([second]);
+    expect(await world.submit(note())).toMatchObject({ result: 'created' });
+  });
+
+  test('is shared with others while one of the sessions wants them to lead, and with nobody afterwards', async () => {
+    const world = await setup(1);
+    const first = world.writers[0]!;
+    await untilShared([first]);
+    const second = await world.startWriter();
+    const leave = await joinBeside(2);
+    await untilEven([first, second]);
+    await leave();
+    await eventually(() => {
+      const led = [first, second].map((writer) => writer.status().lanes.length);
+      expect(led.toSorted((a, b) => a - b)).toEqual([0, 16]);
+    });
+    expect(await world.submit(note())).toMatchObject({ result: 'created' });
+  });
+
+  test('does not wander between sessions of this version and one of an earlier version that leads some lanes', async () => {
+    const leave = await joinBeside(null, [0, 1, 2, 3]);
+    const world = await setup(1);
+    const first = world.writers[0]!;
+    await eventually(() => expect(first.status().lanes).toEqual(allLanes.slice(4)));
+    const own = operator();
+    const terms = await termsOf(world);
+    const second = await world.startWriter();
+    await eventually(async () => expect(await listSessions(own)).toHaveLength(3));
+    for (let count = 0; count < 8; count++) await world.submit(noteOf(freshIn(allLanes.slice(4), noteOf)));
+    expect(await termsOf(world)).toEqual(terms);
+    expect(second.status().lanes).toEqual([]);
+    await leave();
+    await untilShared([first]);
   });
 
   test('excludes a deposed leader by the term, which only grows', async () => {
@@ -101,14 +217,13 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
     const world = await setup(0);
     const other = await withOther(world);
     const writer = await world.startWriter();
-    await eventually(() => expect(writer.status().lanes).toHaveLength(8));
     other.kill('SIGKILL');
     await untilShared([writer]);
     expect(await world.submit(note())).toMatchObject({ result: 'created' });
   });
 
   test('has another leader soon after one froze, and the frozen one shares again when it wakes', async () => {
-    const world = await setup(0);
+    const world = await setup(0, { spread: 'even' });
     const other = await withOther(world);
     const writer = await world.startWriter();
     await eventually(() => expect(writer.status().lanes).toHaveLength(8));

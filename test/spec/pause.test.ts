@@ -22,6 +22,7 @@ import {
   friend,
   laneOfWrite,
   startWorld,
+  untilEven,
   untilShared,
   upsert,
   type World,
@@ -85,7 +86,11 @@ describe.each(
   });
 
   test('holds a cycle with a write of it, and lets it go once it is resumed', async () => {
-    const { world, operator } = await setup({ writers: 2 });
+    const { world, operator } = await setup({
+      writers: 2,
+      writer: { notifications, ownership, spread: 'even' },
+    });
+    await untilEven(world.writers);
     const [near, far] = world.writers.map((writer) => writer.status().lanes);
     const first = freshIn(near!, (id) => upsert('friends', friend(id)));
     const second = freshIn(far!, (id) => upsert('friends', friend(id)));
@@ -124,14 +129,14 @@ describe('a writer', () => {
   const database = useDatabase();
 
   test('that is drained gives up its lanes to the others, takes no more, and has ended', async () => {
-    const world = await startWorld(database.url, { writers: 2 });
+    const world = await startWorld(database.url, { writers: 2, writer: { spread: 'even' } });
     const operator = new Database({
       url: database.opsUrl,
       applicationName: 'sluice test',
       connectionsMax: 2,
     });
     onTestFinished(() => operator.close());
-    await untilShared(world.writers);
+    await untilEven(world.writers);
     const [drained, other] = world.writers;
     const { writerId } = drained!.status();
     expect(await drainWriter(operator, writerId.slice(0, 13), actor)).toMatchObject({ writerId });

@@ -28,7 +28,7 @@ import { eventually } from '../support/eventually.ts';
 import { roleUrl } from '../support/postgres.ts';
 import { startSluice } from '../support/sluice.ts';
 import { sql, type SqlRow } from '../support/sql.ts';
-import { untilShared } from '../support/world.ts';
+import { untilEven } from '../support/world.ts';
 
 const timeout = 120_000;
 /** About 1,000 documents, of which nearly all refer to others, some through five. */
@@ -80,11 +80,11 @@ async function startWriters(
 ): Promise<string[]> {
   const names = ['first writer', 'second writer'];
   const writers = names.map((applicationName) =>
-    createWriter({ url: roleUrl(url, 'writer'), model, applicationName, projections }),
+    createWriter({ url: roleUrl(url, 'writer'), model, applicationName, projections, spread: 'even' }),
   );
   for (const writer of writers) onTestFinished(() => writer.stop());
   await Promise.all(writers.map((writer) => writer.start()));
-  await untilShared(writers);
+  await untilEven(writers);
   return names;
 }
 

@@ -15,6 +15,7 @@ import {
   freshIn,
   laneOfWrite,
   startWorld,
+  untilEven,
   untilShared,
   upsert,
   type World,
@@ -57,10 +58,10 @@ const statementsOfRest = (since: number): number =>
   );
 
 async function startPair(): Promise<{ world: World; writers: Writer[]; proxies: Proxy[] }> {
-  const world = await startWorld(database.url, { writers: 0, writer: { pollIntervalMs } });
+  const world = await startWorld(database.url, { writers: 0, writer: { pollIntervalMs, spread: 'even' } });
   const proxies = [await startProxy(database.url), await startProxy(database.url)];
   const writers = await Promise.all(proxies.map(({ url }) => world.startWriter({ url })));
-  await untilShared(writers);
+  await untilEven(writers);
   return { world, writers, proxies };
 }
 
@@ -89,7 +90,7 @@ describe('a hint', () => {
 
   test('wakes only the session that leads the lane, of the sessions of one writer', async () => {
     const world = await startWorld(database.url, { writers: 0, writer: { pollIntervalMs } });
-    const writer = await world.startWriter({ sessions: 2 });
+    const writer = await world.startWriter({ sessions: 2, spread: 'even' });
     const shares = await eventually(async () => {
       const rows = await world.sql(
         'select array_agg(lane::int) as lanes from sluice.lane where writer_id is not null group by session_pid',

@@ -10,7 +10,7 @@ import { createWriter } from '@sluice/writer';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { sql } from '../support/sql.ts';
-import { fresh, freshIn, friend, startWorld, untilShared, upsert, type World } from '../support/world.ts';
+import { fresh, freshIn, friend, startWorld, untilEven, upsert, type World } from '../support/world.ts';
 
 /** Longer than the load takes, so that only what is withheld is missing then. */
 const deadlineSeconds = 6;
@@ -22,15 +22,15 @@ describe('a shuffled district without one of its schools', () => {
     const model = await readModel([sampleModelFile]);
     const { url } = database;
     const writers = [
-      createWriter({ url: database.writerUrl, model }),
-      createWriter({ url: database.writerUrl, model }),
+      createWriter({ url: database.writerUrl, model, spread: 'even' }),
+      createWriter({ url: database.writerUrl, model, spread: 'even' }),
     ];
     const client = createClient({ url: database.apiUrl, model });
     const api = createApi({ client });
     for (const each of [...writers, client]) onTestFinished(() => each.stop());
     onTestFinished(() => api.close());
     await Promise.all([client.start(), ...writers.map((writer) => writer.start())]);
-    await untilShared(writers);
+    await untilEven(writers);
 
     // Two schools, of which one keeps away.
     const lines = [...sampleLines(7, 40, 2)];
@@ -112,8 +112,8 @@ describe('documents in a circle', () => {
 
   /** Two writers, and for each lane in turn a fresh friend who belongs there. */
   async function setup(): Promise<{ world: World; friendIn: (writer: 0 | 1) => number }> {
-    const world = await startWorld(database.url, { nodes: 2, writers: 2 });
-    await untilShared(world.writers);
+    const world = await startWorld(database.url, { nodes: 2, writers: 2, writer: { spread: 'even' } });
+    await untilEven(world.writers);
     const lanes = world.writers.map((writer) => writer.status().lanes);
     let turn = 0;
     return {

@@ -148,14 +148,21 @@ export async function startWorld(url: string, options: WorldOptions = {}): Promi
   return world;
 }
 
-/** Until the writers lead all lanes between them, none of them more than its share. */
+/** Until the writers lead all lanes between them. */
 export async function untilShared(writers: readonly Writer[]): Promise<void> {
+  await eventually(() => expectAllLed(writers));
+}
+
+/** The same, and none of them leads more than its share: for writers that spread the lanes evenly. */
+export async function untilEven(writers: readonly Writer[]): Promise<void> {
+  const share = Math.ceil(defaults.lanes / writers.length);
   await eventually(() => {
-    const lanes = writers.map((writer) => writer.status().lanes);
-    expect(lanes.flat().sort((a, b) => a - b)).toEqual(
-      Array.from({ length: defaults.lanes }, (_, lane) => lane),
-    );
-    const share = Math.ceil(defaults.lanes / writers.length);
-    expect(lanes.filter((led) => led.length > share)).toEqual([]);
+    expectAllLed(writers);
+    expect(writers.filter((writer) => writer.status().lanes.length > share)).toEqual([]);
   });
+}
+
+function expectAllLed(writers: readonly Writer[]): void {
+  const led = writers.flatMap((writer) => writer.status().lanes);
+  expect(led.sort((a, b) => a - b)).toEqual(Array.from({ length: defaults.lanes }, (_, lane) => lane));
 }

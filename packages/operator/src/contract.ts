@@ -3,7 +3,7 @@
  * clock, ages are seconds by the same. No body of a document is in any of it, but for `showBody`; identities of documents that a blocked
  * write awaits are, but only where a model is given to name them.
  */
-import type { Operation, Outcome, Reason, Standing, WriterState } from '@sluice/protocol';
+import type { Load, Operation, Outcome, Reason, Standing, WriterState } from '@sluice/protocol';
 import type { LockHolder as LaneLockHolder } from '@sluice/store';
 
 /** Who leads a lane, and what keeps its ready writes waiting. */
@@ -33,6 +33,20 @@ export interface LaneStatus extends Leadership {
   blocked: number;
   /** Since when the oldest write waits. */
   oldestAcceptedAt: string | null;
+}
+
+/** A session that shares the lanes. */
+export interface SessionStatus {
+  /** Process id of the server's side; null: it leads by leases. */
+  pid: number | null;
+  writer: { writerId: string; host: string; processId: number } | null;
+  /** Lanes that it leads; 0: it stands by. */
+  lanes: number;
+  /** Sessions that it wants to lead, with this one; the greatest of all counts. Null: it is of an earlier version. */
+  wantedSessions: number | null;
+  load: Load | null;
+  /** Share of two seconds that it has spent on batches. */
+  busyPercent: number | null;
 }
 
 export interface WriterStatus {

@@ -2,6 +2,7 @@ export * from './contract.ts';
 export * from './explain.ts';
 export { listProjections, type ProjectionStatus } from './list-projections.ts';
 export { listLanes } from './list-lanes.ts';
+export { listSessions } from './list-sessions.ts';
 export { readClock } from './read-clock.ts';
 export { listWriters } from './list-writers.ts';
 export { countDeadLetters, countStuck, findStuck, listStuck } from './list-stuck.ts';

@@ -8,6 +8,8 @@ export const lockKeys = {
   lane: 1_936_486_757,
   /** Second key: the backend's process id. Held by every session that shares the lanes; awaited by its neighbour. */
   session: 1_936_486_758,
+  /** Second key: how many sessions are to lead, and why, in one number. Held, shared, by every session that shares the lanes. */
+  demand: 1_936_486_759,
 } as const;
 
 /** So many lanes have channels of their own. With more, a writer is told of lanes that it does not lead, and ignores them. */

@@ -66,6 +66,7 @@ class WriterProcess implements Writer {
       applicationName,
       lanes: options.lanes ?? defaults.lanes,
       ownership: options.ownership ?? ('lock' as const),
+      spread: options.spread ?? ('load' as const),
       projections: options.projections ?? [],
     };
     const { url, model, projections } = this.#options;
@@ -198,13 +199,14 @@ class WriterProcess implements Writer {
   }
 
   #sessionOptions(watch: NeighbourWatch): LaneSessionOptions {
-    const { url, applicationName, lanes, ownership, observer } = this.#options;
+    const { url, applicationName, lanes, ownership, spread, observer } = this.#options;
     const log = this.#log;
     return {
       connection: { url, applicationName },
       lanes,
       writerId: this.#writerId,
       ownership,
+      spread,
       batchWritesMax: this.#options.batchWritesMax ?? defaults.batchWritesMax,
       pollIntervalMs: this.#options.pollIntervalMs ?? defaults.pollIntervalMs,
       settle: this.#settle,

@@ -1,8 +1,10 @@
 /**
  * Who leads which lanes. Ownership elects, by a lock or by a lease; the term fences: every batch compares the lane's term
- * first. Sessions share the lanes evenly, by counting those that live. docs/leadership.md tells the rules and their reasons.
+ * first. As few sessions lead as keep up with the load, each its share of the lanes; the others stand by.
+ * docs/leadership.md tells the rules and their reasons.
  */
-import type { Session } from '@sluice/store';
+import type { Row, Session } from '@sluice/store';
+import type { LaneDemand } from './lane-demand.ts';
 import type { OpenedLane, Ownership } from './ownership.ts';
 
 export interface Beat {
@@ -23,6 +25,7 @@ export interface ElectorOptions {
   lanes: number;
   writerId: string;
   ownership: Ownership;
+  demand: LaneDemand;
   /** Lanes that were just taken. */
   onOpened: (opened: readonly OpenedLane[]) => void;
 }
@@ -39,6 +42,8 @@ export class Elector {
   readonly terms = new Map<number, number>();
   /** Lanes, of any leader, that an operator has paused. */
   readonly paused = new Set<number>();
+  /** Sessions that are to lead, as the last heartbeat found; 0: this session is none of them. */
+  #leaders = 0;
 
   constructor(session: Session, options: ElectorOptions) {
     this.#session = session;
@@ -47,7 +52,8 @@ export class Elector {
 
   /** Joins those who share the lanes. */
   async join(): Promise<void> {
-    await this.#options.ownership.join();
+    const { ownership, demand } = this.#options;
+    await ownership.join(demand.at(0, 0));
   }
 
   /**
@@ -56,10 +62,10 @@ export class Elector {
    * @param isSweep It may take long, as it passes over all that is dead.
    */
   async beat(behind: (lane: number) => number, isSweep: boolean): Promise<Beat> {
-    const { ownership, writerId } = this.#options;
-    await ownership.keep(this.terms);
+    const { ownership, writerId, demand } = this.#options;
+    await ownership.keep(this.terms, demand.at(this.#leaders, this.terms.size));
     const led = [...this.terms.keys()];
-    const values = [led, writerId, ownership.isLease, led.map(behind)];
+    const values = [led, writerId, ownership.isLease, led.map(behind), ownership.sessionId];
     const [beat] = await this.#session.flight(
       [{ name: 'beat', values }],
       isSweep ? {} : { answerTimeoutMs: beatTimeoutMs },
@@ -69,8 +75,8 @@ export class Elector {
     const hasResumed = this.#notePaused(row?.['paused_lanes'] as number[]);
     const readySeconds = (row?.['ready_seconds'] as number | null | undefined) ?? null;
     const sessionPids = (row?.['session_pids'] as number[] | null) ?? [];
-    const sessions = Math.max(1, (row?.['leasing_sessions'] as number | null) ?? sessionPids.length);
-    const share = Math.ceil(this.#options.lanes / sessions);
+    const { rank, leaders } = this.#noteLeaders(row);
+    const share = this.#leaders === 0 ? 0 : Math.ceil(this.#options.lanes / leaders);
     if (led.length > share) await this.leave(led.slice(share));
     let hasNew = false;
     if (led.length < share && !isDraining) {
@@ -79,8 +85,7 @@ export class Elector {
         (lane) => !taken.has(lane),
       );
       // Others look at the same moment, as they are told of it together: each begins with another lane.
-      const rank = Math.max(0, sessionPids.indexOf(this.#session.pid));
-      const first = Math.floor((free.length * rank) / sessions);
+      const first = Math.floor((free.length * rank) / leaders);
       const inTurn = [...free.slice(first), ...free.slice(0, first)];
       hasNew = await this.#lead(inTurn.slice(0, share - led.length));
     }
@@ -94,6 +99,16 @@ export class Elector {
       isDraining,
       sessionPids,
     };
+  }
+
+  /** The first of the sessions lead, as many as the greatest demand says; `rank` is the place of this one, from 0. */
+  #noteLeaders(row: Row | undefined): { rank: number; leaders: number } {
+    const rank = (row?.['rank'] as number | null | undefined) ?? Number.POSITIVE_INFINITY;
+    const sessions = (row?.['sessions'] as number | undefined) ?? 0;
+    const wanted = (row?.['wanted_sessions'] as number | null | undefined) ?? 1;
+    const leaders = Math.max(1, Math.min(wanted, sessions, this.#options.lanes));
+    this.#leaders = rank < leaders ? leaders : 0;
+    return { rank, leaders };
   }
 
   /** True if a lane that was paused no longer is. */

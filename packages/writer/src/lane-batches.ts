@@ -11,6 +11,7 @@ import { hasFailpoint, passFailpoint } from '@sluice/protocol';
 import type { Session, Statement } from '@sluice/store';
 import type { BlockedWrites } from './blocked-writes.ts';
 import type { Elector } from './elector.ts';
+import type { LaneDemand } from './lane-demand.ts';
 import type { LaneSessionOptions } from './lane-session-options.ts';
 import type { LanesAside } from './lanes-aside.ts';
 import type { ReadyFront } from './ready-front.ts';
@@ -32,6 +33,7 @@ export interface LaneBatchesOptions extends Pick<
   'batchWritesMax' | 'settle' | 'onBatch'
 > {
   elector: Elector;
+  demand: LaneDemand;
   front: ReadyFront;
   aside: LanesAside;
   blocked: BlockedWrites;
@@ -49,7 +51,7 @@ export class LaneBatches {
 
   /** Settles one batch of these lanes: of what is ready in them, or of the writes that `only` names. */
   async settle(lanes: readonly number[], only: readonly string[] | null = null): Promise<LaneBatch> {
-    const { elector, front, aside, blocked, settle, caution } = this.#options;
+    const { elector, demand, front, aside, blocked, settle, caution } = this.#options;
     const { paused } = elector;
     const pausedBefore = new Set(paused);
     const locked = new Set<number>();
@@ -61,6 +63,7 @@ export class LaneBatches {
       only,
     );
     const seen = report.outcomes.length + report.held.length + report.blocked.length;
+    if (seen > 0) demand.noteBatch(seen, performance.now() - began);
     front.noteRead(seen === 0 ? performance.now() - began : report.readMs);
     const leftOut = new Set([...locked, ...paused, ...pausedBefore]);
     const read = lanes.filter((lane) => !leftOut.has(lane));

@@ -9,6 +9,7 @@ import { Drain } from './drain.ts';
 import { Elector } from './elector.ts';
 import { Heartbeat, type Heard } from './heartbeat.ts';
 import { LaneBatches } from './lane-batches.ts';
+import { LaneDemand } from './lane-demand.ts';
 import type { LaneSessionOptions } from './lane-session-options.ts';
 import { LanesAside } from './lanes-aside.ts';
 import { leaseOwnership } from './lease-ownership.ts';
@@ -33,10 +34,12 @@ export class LaneLoop {
   constructor(session: Session, wakeups: Wakeups, options: LaneSessionOptions) {
     const { lanes, writerId, batchWritesMax } = options;
     const form = options.ownership === 'lease' ? leaseOwnership : lockOwnership;
+    const demand = new LaneDemand(options);
     const elector: Elector = new Elector(session, {
       lanes,
       writerId,
       ownership: form(session, writerId),
+      demand,
       onOpened: (opened) => this.#quarantine.take(opened),
     });
     const aside = this.#aside;
@@ -49,7 +52,15 @@ export class LaneLoop {
       looks: wakeups.looks,
       onWoken: (position) => front.lower(position),
     });
-    const batches = new LaneBatches(session, { ...options, elector, front, aside, blocked, caution });
+    const batches = new LaneBatches(session, {
+      ...options,
+      elector,
+      demand,
+      front,
+      aside,
+      blocked,
+      caution,
+    });
     const drain = new Drain({ ...options, batches, aside, reads: wakeups.reads });
     this.elector = elector;
     this.#wakeups = wakeups;

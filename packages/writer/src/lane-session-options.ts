@@ -1,6 +1,6 @@
 /** What a session that leads lanes has to know, whom it tells what, and the settings of its connection. */
 import type { BatchReport, SettleOptions } from '@sluice/batch';
-import type { OwnershipForm } from '@sluice/protocol';
+import type { OwnershipForm, Spread } from '@sluice/protocol';
 import type { ConnectionOptions, DatabaseError } from '@sluice/store';
 import type { WokenBy } from './observer.ts';
 
@@ -9,6 +9,7 @@ export interface LaneSessionOptions {
   lanes: number;
   writerId: string;
   ownership: OwnershipForm;
+  spread: Spread;
   batchWritesMax: number;
   /** Rests at most this long. */
   pollIntervalMs: number;

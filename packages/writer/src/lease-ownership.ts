@@ -6,6 +6,7 @@
 import { DeposedError } from '@sluice/batch';
 import type { Session } from '@sluice/store';
 import { v4 as uuidv4 } from 'uuid';
+import type { Demand } from './lane-demand.ts';
 import { openedLane, type Ownership } from './ownership.ts';
 
 /** A leader that says nothing for this long has lost its lanes. */
@@ -16,9 +17,10 @@ const renewAfterMs = leaseMs / 4;
 export function leaseOwnership(session: Session, writerId: string): Ownership {
   const sessionId = uuidv4();
   let renewedAt = 0;
-  const renew = async (terms: ReadonlyMap<number, number>): Promise<void> => {
+  const renew = async (terms: ReadonlyMap<number, number>, demand: Demand): Promise<void> => {
     const began = performance.now();
-    const values = [sessionId, writerId, [...terms.keys()], [...terms.values()], leaseMs];
+    const shown = [demand.sessions, demand.load, demand.busyPercent];
+    const values = [sessionId, writerId, [...terms.keys()], [...terms.values()], leaseMs, ...shown];
     const renewed = new Set((await session.run('renewLeases', values)).map((row) => row['lane'] as number));
     const lost = [...terms.keys()].filter((lane) => !renewed.has(lane));
     if (lost.length > 0) throw new DeposedError(lost);
@@ -26,9 +28,10 @@ export function leaseOwnership(session: Session, writerId: string): Ownership {
   };
   return {
     isLease: true,
-    join: () => renew(new Map()),
-    async keep(terms) {
-      if (performance.now() - renewedAt >= renewAfterMs) await renew(terms);
+    sessionId,
+    join: (demand) => renew(new Map(), demand),
+    async keep(terms, demand) {
+      if (performance.now() - renewedAt >= renewAfterMs) await renew(terms, demand);
     },
     async take(lanes) {
       return (await session.run('takeLeases', [lanes, writerId, leaseMs])).map(openedLane);

@@ -1,5 +1,6 @@
 /** How a session comes to own lanes: two forms, under one conformance suite (test/spec/ownership.test.ts). */
 import type { Row } from '@sluice/store';
+import type { Demand } from './lane-demand.ts';
 
 /** A lane whose next term this session has begun. */
 export interface OpenedLane {
@@ -16,13 +17,15 @@ export interface OpenedLane {
 export interface Ownership {
   /** Lanes are owned by leases: what the beat looks at. */
   readonly isLease: boolean;
+  /** Names this session among those who share the lanes, where their process ids do not. */
+  readonly sessionId: string | null;
   /** Joins those who share the lanes. */
-  join(): Promise<void>;
+  join(demand: Demand): Promise<void>;
   /**
-   * Keeps what this session leads, if that needs anything.
+   * Keeps what this session leads, if that needs anything, and shows the others what it demands.
    * @throws {DeposedError} if another leads one of the lanes by now
    */
-  keep(terms: ReadonlyMap<number, number>): Promise<void>;
+  keep(terms: ReadonlyMap<number, number>, demand: Demand): Promise<void>;
   /** Takes those of the lanes that are free and begins their next terms. */
   take(lanes: readonly number[]): Promise<OpenedLane[]>;
   /** Ends these terms in order, gives the lanes back and wakes whoever may take them. */

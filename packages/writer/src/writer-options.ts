@@ -1,7 +1,7 @@
 /** What a program says to create a writer, and what it gets. */
 import type { Projection } from '@sluice/batch';
 import type { Model } from '@sluice/model';
-import type { OwnershipForm } from '@sluice/protocol';
+import type { OwnershipForm, Spread } from '@sluice/protocol';
 import type { Logger } from 'pino';
 import type { WriterObserver } from './observer.ts';
 
@@ -15,6 +15,8 @@ export interface WriterOptions {
   lanes?: number;
   /** `lease` where sessions lead through a pooler in transaction mode. All writers need the same. @default 'lock' */
   ownership?: OwnershipForm;
+  /** `load`: as few sessions lead as keep up, the others stand by; `even`: all lead. @default 'load' */
+  spread?: Spread;
   /** Sessions that share the lanes, with those of all other writers. @default 1 */
   sessions?: number;
   /** False: everything goes by polling. @default true */

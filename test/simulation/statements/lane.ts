@@ -23,6 +23,8 @@ const laneLock = 1_936_486_757;
 
 const sessionLock = 1_936_486_758;
 
+const demandLock = 1_936_486_759;
+
 const later = (milliseconds: unknown): string =>
   new Date(clock.epochMs + (milliseconds as number)).toISOString();
 
@@ -68,6 +70,17 @@ function* openLanes(
   }));
 }
 
+/** Those that lead come first. */
+function lockSharers(server: Server): { id: unknown; wanted: number }[] {
+  const alive = new Set(server.locksOf(sessionLock));
+  const leading = new Set([...server.heldLocks(laneLock)].map(({ pid }) => pid));
+  const order = (pid: number): number => (leading.has(pid) ? 0 : 1);
+  return [...server.heldLocks(demandLock)]
+    .filter(({ pid }) => alive.has(pid))
+    .sort((a, b) => order(a.pid) - order(b.pid) || a.pid - b.pid)
+    .map(({ pid, second }) => ({ id: pid, wanted: Math.floor(second / 10_000) }));
+}
+
 export const laneStatements = {
   retireSession: read(({ session }) => {
     session.unlock(sessionLock, session.pid);
@@ -79,6 +92,11 @@ export const laneStatements = {
     return [{ has_ended: !server.locksOf(sessionLock).includes(pid) }];
   },
   announceSession: read(({ session }) => [{ announced: session.tryLock(sessionLock, session.pid) }]),
+  showDemand: read(({ session, values: [key, before] }) => {
+    session.lockShared(demandLock, key as number);
+    if (before !== null) session.unlock(demandLock, before as number);
+    return [{ shown: true, hidden: before === null ? null : true }];
+  }),
   tryLanes: read(({ session, values }) =>
     lanesOf(values[0])
       .filter((lane) => session.tryLock(laneLock, lane))
@@ -123,15 +141,24 @@ export const laneStatements = {
       (row) => isPast(row['leased_until']),
     );
   },
-  *renewLeases({ access, values: [sessionId, writerId, lanes, terms, leaseMs] }) {
+  *renewLeases({ access, values: [sessionId, writerId, lanes, terms, leaseMs, wanted, load, busy] }) {
     access.transaction.isUnflushed = true;
-    const session = { session_id: sessionId, writer_id: writerId, alive_until: later(leaseMs) };
+    const session = {
+      session_id: sessionId,
+      writer_id: writerId,
+      alive_until: later(leaseMs),
+      lanes: (lanes as unknown[]).length,
+      wanted_sessions: wanted,
+      load,
+      busy_percent: busy,
+    };
     const known = yield* access.update(
       'lease_session',
       (row) => row['session_id'] === sessionId,
       () => session,
     );
-    if (known.length === 0) yield* access.insert('lease_session', [session], 'nothing');
+    if (known.length === 0)
+      yield* access.insert('lease_session', [{ ...session, joined_at: now() }], 'nothing');
     const isMine = inTerms(lanes, terms);
     yield* access.update('lane', isMine, () => ({ leased_until: later(leaseMs) }), by('lane'), 'skip');
     return access.select('lane', isMine).map(({ lane }) => ({ lane }));
@@ -174,18 +201,27 @@ export const laneStatements = {
     const ended = yield* access.update('lane', inTerms(lanes, terms), cleared, by('lane'), 'skip');
     return ended.map(({ lane }) => ({ lane }));
   },
-  beat: read(({ access, server, values }) => {
+  beat: read(({ access, server, session, values }) => {
     const led = numbers(values[0]);
     const isLease = values[2] === true;
     const has = (where: (row: Values) => boolean): boolean => access.exists('intake', where);
     const waited = access
       .select('intake', (row) => led.has(number(row, 'lane')) && !isBlocked(row))
       .map((row) => (row['was_blocked'] === true ? 0 : clock.epochMs - Date.parse(text(row, 'accepted_at'))));
-    const alive = access.select('lease_session', (row) => !isPast(row['alive_until']));
+    const sharers = isLease
+      ? access
+          .select('lease_session', (row) => !isPast(row['alive_until']))
+          .sort(by('session_id'))
+          .sort(by('joined_at'))
+          .map((row) => ({ id: row['session_id'], wanted: number(row, 'wanted_sessions') }))
+      : lockSharers(server);
+    const rank = sharers.findIndex(({ id }) => id === (isLease ? values[4] : session.pid));
     const leased = access.select('lane', (row) => !isPast(row['leased_until']));
     return [
       {
-        leasing_sessions: isLease ? alive.length : null,
+        sessions: sharers.length,
+        wanted_sessions: sharers.length === 0 ? null : Math.max(...sharers.map(({ wanted }) => wanted)),
+        rank: rank < 0 ? null : rank,
         session_pids: isLease ? null : server.locksOf(sessionLock).sort((a, b) => a - b),
         led_lanes: isLease ? leased.map(({ lane }) => lane) : server.locksOf(laneLock),
         paused_lanes: [],

@@ -69,6 +69,8 @@ async function startWriter(task: Extract<Task, { role: 'writer' }>): Promise<Rol
     model,
     lanes,
     sessions,
+    // Sessions of one writer are compared: all of them work.
+    spread: sessions > 1 ? 'even' : 'load',
     batchWritesMax,
     ...(tellsBatches ? { observer: batchTeller } : {}),
   });

@@ -17,6 +17,7 @@ import {
   ownership,
   pollIntervalMs,
   sessions,
+  spread,
   referentialIdLayout,
   stopTimeoutMs,
 } from '../config/settings.ts';
@@ -46,7 +47,7 @@ export const writerCommand = () =>
     name: 'writer',
     summary: 'run one writer',
     description:
-      'Runs one writer: it shares the lanes with all other writers of the database. SIGTERM or SIGINT: it finishes the ' +
+      'Runs one writer: it leads lanes, or stands by while others keep up with the load. SIGTERM or SIGINT: it finishes the ' +
       'batch in hand, hands its lanes over, and ends with 0; a second signal ends it at once. `sluice drain` does the same ' +
       'from elsewhere.',
     settings: {
@@ -58,6 +59,7 @@ export const writerCommand = () =>
       lanes,
       ownership,
       sessions,
+      spread,
       notifications,
       pollIntervalMs,
       cascadeDocumentsMax,
@@ -70,7 +72,7 @@ export const writerCommand = () =>
     },
     extend: addStopWithStdin,
     async run(values, flags) {
-      const { lanes, sessions, notifications, pollIntervalMs, batchWritesMax } = values;
+      const { lanes, sessions, spread, notifications, pollIntervalMs, batchWritesMax } = values;
       const url = requireDatabaseUrl(values);
       const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
       const [{ createWriter }, { createWriterMetrics, serveMetrics }] = await Promise.all([
@@ -87,6 +89,7 @@ export const writerCommand = () =>
         lanes,
         ownership: values.ownership,
         sessions,
+        spread,
         notifications,
         pollIntervalMs,
         batchWritesMax,

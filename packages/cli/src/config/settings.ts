@@ -1,5 +1,5 @@
 /** The settings that several commands share, each defined once: flag, variables, form, default. */
-import { defaults, modes, type Mode, type OwnershipForm } from '@sluice/protocol';
+import { defaults, modes, type Mode, type OwnershipForm, type Spread } from '@sluice/protocol';
 import { assertUrl } from '@sluice/store';
 import * as z from 'zod';
 import { setting } from './setting.ts';
@@ -173,7 +173,7 @@ export const pollIntervalMs = numberSetting(
 export const sessions = numberSetting(
   '--sessions <number>',
   ['SLUICE_SESSIONS'],
-  'sessions of a writer that share its lanes',
+  'sessions of a writer that share the lanes with those of all others',
   { from: 1, to: 64, fallback: 1 },
 );
 
@@ -186,6 +186,17 @@ export const ownership = setting<OwnershipForm>({
   form: 'lock or lease',
   schema: z.enum(['lock', 'lease']),
   fallback: 'lock',
+});
+
+export const spread = setting<Spread>({
+  flags: '--spread <how>',
+  variables: ['SLUICE_SPREAD'],
+  description:
+    'which writers lead lanes: as few as keep up with the load, while the others stand by, or all of them (even); one that ' +
+    'says even decides for all',
+  form: 'load or even',
+  schema: z.enum(['load', 'even']),
+  fallback: 'load',
 });
 
 export const port = numberSetting(

@@ -2,6 +2,7 @@ import { SluiceError } from '@sluice/protocol';
 import { describe, expect, test } from 'vitest';
 import { readSettings } from '../config/setting.ts';
 import { confirm } from './confirm.ts';
+import { sessionLines } from './session-lines.ts';
 import { filterOf, filterSettings, olderThan, targetOf } from './filters.ts';
 import { ageText, tableLines } from './text.ts';
 
@@ -65,4 +66,25 @@ test('columns of a table are as wide as their longest value, and lines end with 
       ],
     ),
   ).toEqual(['A    LONG  END', 'aaa  b     c', 'a    b']);
+});
+
+test('sessions say how many of them lead and why, and what each leads', () => {
+  const writer = { writerId: 'a', host: 'one', processId: 7 };
+  const standby = { pid: 12, writer, lanes: 0, wantedSessions: 1, load: 'quiet', busyPercent: 0 } as const;
+  const leader = { pid: 11, writer, lanes: 16, wantedSessions: 1, load: 'quiet', busyPercent: 10 } as const;
+  expect(sessionLines([leader, standby, standby])).toEqual([
+    '1 of 3 sessions leads: keeps up (10 % busy)',
+    'WRITER  SESSION  LANES  BUSY  WHY',
+    'one/7   11       16     10 %  keeps up',
+  ]);
+  const full = { ...leader, lanes: 8, wantedSessions: 3, load: 'full', busyPercent: 95 } as const;
+  const early = { ...standby, lanes: 8, wantedSessions: null, load: null, busyPercent: null };
+  expect(sessionLines([early, full])).toEqual([
+    '2 of 2 sessions lead: batches are full: asks for one more (95 % busy)',
+    'WRITER  SESSION  LANES  BUSY  WHY',
+    'one/7   12       8      ?     earlier version: takes an even share',
+    'one/7   11       8      95 %  batches are full: asks for one more',
+  ]);
+  expect(sessionLines([standby])[0]).toBe('0 of 1 session lead: keeps up (0 % busy)');
+  expect(sessionLines([])).toEqual(['no session shares the lanes: no writer runs']);
 });
