@@ -1,0 +1,98 @@
+// Finds the named things of the product, in whatever file they are: functions, methods, constants and SQL statements.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseSync, visitorKeys, type Node } from 'oxc-parser';
+
+export type { Node };
+
+export const root = resolve(import.meta.dirname, '../..');
+
+export interface Place {
+  /** The path of the file, from the root of the project or of a copy of it. */
+  file: string;
+  /** The whole file. */
+  text: string;
+  /** The file, the names around the place, its own name: `…/world/World/#own`, `…/outcome.sql/findKeys`. */
+  path: string;
+  start: number;
+  end: number;
+  /** Null: SQL. */
+  node: Node | null;
+}
+
+export function childrenOf(node: Node): Node[] {
+  const fields = node as unknown as Record<string, Node | (Node | null)[] | null | undefined>;
+  return (visitorKeys[node.type] ?? []).flatMap((key) => fields[key] ?? []).filter((each) => each !== null);
+}
+
+/** The identifier, member name or literal that a node is. */
+export function wordOf(node: Node): string | null {
+  if (node.type === 'Identifier') return node.name;
+  if (node.type === 'PrivateIdentifier') return `#${node.name}`;
+  if (node.type === 'Literal') return typeof node.value === 'string' ? node.value : node.raw;
+  return null;
+}
+
+function nameOf(node: Node): string | null {
+  switch (node.type) {
+    case 'FunctionDeclaration':
+    case 'ClassDeclaration':
+    case 'VariableDeclarator':
+      return node.id && wordOf(node.id);
+    case 'MethodDefinition':
+    case 'PropertyDefinition':
+      return wordOf(node.key);
+    case 'Property':
+      return node.value.type.endsWith('FunctionExpression') ? wordOf(node.key) : null;
+    default:
+      return null;
+  }
+}
+
+/** Everything in a file that has a name. */
+export function placesIn(file: string, text: string): Place[] {
+  if (file.endsWith('.sql'))
+    return [{ file, text, path: file, start: 0, end: text.length, node: null }, ...queriesIn(file, text)];
+  const places: Place[] = [];
+  const visit = (node: Node, around: string): void => {
+    const name = nameOf(node);
+    const path = name === null ? around : `${around}/${name}`;
+    if (name !== null) places.push({ file, text, path, start: node.start, end: node.end, node });
+    for (const child of childrenOf(node)) visit(child, path);
+  };
+  visit(parseSync(file, text).program, file.replace(/\.ts$/, ''));
+  return places;
+}
+
+function queriesIn(file: string, text: string): Place[] {
+  return [...text.matchAll(/^-- name: (\w+)$(?:(?!^-- name: )[^])*/gm)].map(
+    ({ index, 0: whole, 1: name }) => ({
+      file,
+      text,
+      path: `${file}/${name}`,
+      start: index,
+      end: index + whole.length,
+      node: null,
+    }),
+  );
+}
+
+/** Sources of the product, and of the simulation below it. */
+function sources(): string[] {
+  const folders = readdirSync(join(root, 'packages')).map((name) => `packages/${name}/src`);
+  return [...folders, 'sql', 'test/simulation'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((path) => /\.(?:ts|sql)$/.test(path) && !path.endsWith('.test.ts'))
+      .map((path) => join(folder, path)),
+  );
+}
+
+let known: Place[] | undefined;
+
+/** Places whose path ends like this. */
+export function findPlaces(name: string, places?: readonly Place[]): Place[] {
+  const all =
+    places ?? (known ??= sources().flatMap((file) => placesIn(file, readFileSync(join(root, file), 'utf8'))));
+  return all.filter(({ path }) => `/${path}`.endsWith(`/${name}`));
+}
