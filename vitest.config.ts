@@ -28,5 +28,7 @@ export default defineConfig({
     maxWorkers: process.env['CI'] ? 2 : Math.max(3, Math.floor(availableParallelism() / 2)),
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // It matters only to a test that fails.
+    expect: { poll: { timeout: 20_000 } },
   },
 });

@@ -225,7 +225,9 @@ describe('a write that waits for another leader', () => {
     await reached.isOpen;
     await untilBlocked(world, 1);
     if (isTerminated) {
-      await world.sql('select pg_terminate_backend(session_pid) from sluice.lane where lane = $1', [near[0]]);
+      await world.sql('select pg_terminate_backend(session_pid, 5000) from sluice.lane where lane = $1', [
+        near[0],
+      ]);
     }
     await releaseFar();
     expect(await provided).toMatchObject({ result: 'created' });
