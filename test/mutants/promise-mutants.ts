@@ -144,12 +144,12 @@ export const promiseMutants: PromiseMutant[] = [
   behind(
     ['the order of locks'],
     [
-      'M9 takes a deadlock for a success',
+      'M9 takes a deadlock, or the end of a wait for a lock, for a success',
       at(
         'settlePart',
         put(
           `$0
-        if (error instanceof DatabaseError && error.sqlState === '40P01') {
+        if (error instanceof DatabaseError && (error.sqlState === '40P01' || error.isLockWaitOver)) {
           for (const write of opened) {
             const applied = { ...refusal(write, 'cancelled'), result: 'updated' as const, code: null };
             const { documentId, contentHash } = write;

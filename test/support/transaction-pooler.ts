@@ -1,10 +1,11 @@
-// A pooler in transaction mode, as PgBouncer is one: each client believes in a session of its own, and each of its
+// A pooler in transaction mode, as PgBouncer is one (which does not come from npm): each client believes in a session of its own, and each of its
 // transactions runs on whichever server session is free. What a client sets, the next one on that session meets.
 
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import pg from 'pg';
 import { onTestFinished } from 'vitest';
+import { messages } from './messages.ts';
 
 export interface TransactionPooler {
   url: string;
@@ -51,7 +52,10 @@ export async function startTransactionPooler(url: string, sessionsMax = 8): Prom
     const stream = streamOf(client);
     // From here on its bytes are the fronts'.
     stream.removeAllListeners('data');
-    const parse = messages(1, (type, bytes) => answer(stream, type, bytes));
+    const parse = messages(
+      () => true,
+      (type, bytes) => answer(stream, type, bytes),
+    );
     stream.on('data', parse);
     return stream;
   };
@@ -95,6 +99,26 @@ export async function startTransactionPooler(url: string, sessionsMax = 8): Prom
     if (front.outstanding === 0 && !front.isMidway && bytes[5] === 'I'.charCodeAt(0)) release(front);
   };
 
+  /** Answers what a client says first; false: it will say more. */
+  const begin = (socket: Socket, bytes: Buffer): boolean => {
+    if (bytes.readInt32BE(4) === sslRequest) {
+      socket.write('N');
+      return false;
+    }
+    socket.write(message('R', int32(0)));
+    for (const [name, value] of [
+      ['client_encoding', 'UTF8'],
+      ['server_version', '18.0'],
+      ['standard_conforming_strings', 'on'],
+    ] as const) {
+      socket.write(parameter(name, value));
+    }
+    // A process id that is its own, to pass cancellations on.
+    socket.write(message('K', int32(1_000_000 + clients.length), int32(1)));
+    socket.write(message('Z', Buffer.from('I')));
+    return true;
+  };
+
   const server = createServer((socket) => {
     const front: Front = {
       socket,
@@ -104,32 +128,18 @@ export async function startTransactionPooler(url: string, sessionsMax = 8): Prom
       outstanding: 0,
       isMidway: false,
     };
-    const parse = messages(1, (_type, bytes) => {
-      if (front.back !== null) return forward(front, bytes);
-      if (bytes[0] === 'X'.charCodeAt(0)) return void socket.end();
-      front.waiting.push(bytes);
-      if (!front.isAcquiring) void acquire(front);
-    });
     let isStarted = false;
-    const start = messages(0, (_type, bytes) => {
-      isStarted = bytes.readInt32BE(4) !== sslRequest;
-      if (!isStarted) {
-        socket.write('N');
-        return;
-      }
-      socket.write(message('R', int32(0)));
-      for (const [name, value] of [
-        ['client_encoding', 'UTF8'],
-        ['server_version', '18.0'],
-        ['standard_conforming_strings', 'on'],
-      ] as const) {
-        socket.write(parameter(name, value));
-      }
-      // A process id that is its own, to pass cancellations on.
-      socket.write(message('K', int32(1_000_000 + clients.length), int32(1)));
-      socket.write(message('Z', Buffer.from('I')));
-    });
-    socket.on('data', (chunk: Buffer) => (isStarted ? parse(chunk) : start(chunk)));
+    const parse = messages(
+      () => isStarted,
+      (_type, bytes) => {
+        if (!isStarted) return void (isStarted = begin(socket, bytes));
+        if (front.back !== null) return forward(front, bytes);
+        if (bytes[0] === 'X'.charCodeAt(0)) return void socket.end();
+        front.waiting.push(bytes);
+        if (!front.isAcquiring) void acquire(front);
+      },
+    );
+    socket.on('data', parse);
     socket.on('error', () => undefined);
     socket.on('close', () => {
       const { back } = front;
@@ -162,22 +172,4 @@ export async function startTransactionPooler(url: string, sessionsMax = 8): Prom
 /** The driver authenticates; then only its socket is used. */
 function streamOf(client: pg.Client): Socket {
   return (client as unknown as { connection: { stream: Socket } }).connection.stream;
-}
-
-/** Cuts a stream into messages: a type, unless there is none, then a length and the rest. */
-function messages(
-  typeBytes: 0 | 1,
-  onMessage: (type: string, bytes: Buffer) => void,
-): (chunk: Buffer) => void {
-  let rest = Buffer.alloc(0);
-  return (chunk) => {
-    rest = Buffer.concat([rest, chunk]);
-    while (rest.length >= typeBytes + 4) {
-      const length = typeBytes + rest.readUInt32BE(typeBytes);
-      if (rest.length < length) return;
-      const bytes = rest.subarray(0, length);
-      rest = rest.subarray(length);
-      onMessage(String.fromCharCode(bytes[0]!), bytes);
-    }
-  };
 }
