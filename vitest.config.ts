@@ -1,4 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
@@ -14,15 +16,26 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** Tests of packages that need no database and change nothing that others see: they share a process and its modules. */
+const sharing = readdirSync('packages').flatMap((name) =>
+  readdirSync(join('packages', name, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.test.ts'))
+    .map((path) => `packages/${name}/src/${path}`)
+    .filter(
+      (path) =>
+        !/useDatabase|startEmbedded|\bvi\.|process\.(?:env|on|chdir|kill)|spawn/.test(
+          readFileSync(path, 'utf8'),
+        ),
+    ),
+);
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   // In which the global setup runs.
   environments: { __vitest__: { resolve: { conditions } } },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
     sequence: { sequencer: LongestFirst },
-    globalSetup: ['test/support/postgres.ts'],
     pool: 'forks',
     // Much of a test is waiting.
     maxWorkers: process.env['CI'] ? 2 : Math.max(3, Math.floor(availableParallelism() / 2)),
@@ -30,5 +43,17 @@ export default defineConfig({
     hookTimeout: 120_000,
     // It matters only to a test that fails.
     expect: { poll: { timeout: 20_000 } },
+    projects: [
+      { extends: true, test: { name: 'pure', include: sharing, isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: 'tests',
+          include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: ['**/node_modules/**', ...sharing],
+          globalSetup: ['test/support/postgres.ts'],
+        },
+      },
+    ],
   },
 });

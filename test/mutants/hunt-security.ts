@@ -95,7 +95,7 @@ async function fill(folder: string): Promise<void> {
   await writeFile(
     join(folder, pureConfig),
     `import config from './vitest.config.ts';
-export default { ...config, test: { ...config.test, globalSetup: [] } };
+export default { ...config, test: { ...config.test, projects: undefined, include: ['packages/**/*.test.ts'] } };
 `,
   );
   const modules = join(folder, 'node_modules');

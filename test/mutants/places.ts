@@ -50,10 +50,22 @@ function nameOf(node: Node): string | null {
   }
 }
 
+const parsed = new Map<string, { text: string; places: Place[] }>();
+
 /** Everything in a file that has a name. */
 export function placesIn(file: string, text: string): Place[] {
-  if (file.endsWith('.sql'))
-    return [{ file, text, path: file, start: 0, end: text.length, node: null }, ...queriesIn(file, text)];
+  const known = parsed.get(file);
+  if (known?.text === text) return known.places;
+  const places = file.endsWith('.sql') ? statementsIn(file, text) : namesIn(file, text);
+  parsed.set(file, { text, places });
+  return places;
+}
+
+function statementsIn(file: string, text: string): Place[] {
+  return [{ file, text, path: file, start: 0, end: text.length, node: null }, ...queriesIn(file, text)];
+}
+
+function namesIn(file: string, text: string): Place[] {
   const places: Place[] = [];
   const visit = (node: Node, around: string): void => {
     const name = nameOf(node);
@@ -88,11 +100,16 @@ function sources(): string[] {
   );
 }
 
-let known: Place[] | undefined;
+let texts: Map<string, string> | undefined;
 
-/** Places whose path ends like this. */
+/** Places whose path ends like this. @param places Among which to look. @default all of the sources */
 export function findPlaces(name: string, places?: readonly Place[]): Place[] {
-  const all =
-    places ?? (known ??= sources().flatMap((file) => placesIn(file, readFileSync(join(root, file), 'utf8'))));
-  return all.filter(({ path }) => `/${path}`.endsWith(`/${name}`));
+  const isIt = ({ path }: Place): boolean => `/${path}`.endsWith(`/${name}`);
+  if (places !== undefined) return places.filter(isIt);
+  texts ??= new Map(sources().map((file) => [file, readFileSync(join(root, file), 'utf8')]));
+  // Only what has the word in it, or is called so, has to be parsed.
+  const word = name.replace(/^.*\//, '');
+  return [...texts]
+    .filter(([file, text]) => file.endsWith(word) || text.includes(word))
+    .flatMap(([file, text]) => placesIn(file, text).filter(isIt));
 }

@@ -17,7 +17,6 @@ const nets = {
     ),
   ],
   'the look that needs no hint': [at('BlockedWrites/tick', never('#isTakingOver', '#nextSliceAt'))],
-  'the order of locks': [at('guards', give('lockOrder', 'false'))],
   'the poll': [at('CoordinatedPath/#poll', always('due', 'length'))],
   'the end of a wait': [at('CoordinatedPath/#wait', call('#endWait', 'undefined'))],
   'the key of outcomes': [at('guards', give('outcomeKey', 'false'))],
@@ -142,7 +141,7 @@ export const promiseMutants: PromiseMutant[] = [
   behind([], ['M7 never looks without a hint', at('Elector/beat', give('hasReady', 'hasNew'))]),
   behind([], ['M8 has no foreign keys', ...nets['foreign keys']]),
   behind(
-    ['the order of locks'],
+    [],
     [
       'M9 takes a deadlock, or the end of a wait for a lock, for a success',
       at(

@@ -57,7 +57,11 @@ const statementsOfRest = (since: number): number =>
   );
 
 async function startPair(): Promise<{ world: World; writers: Writer[]; proxies: Proxy[] }> {
-  const world = await startWorld(database.url, { writers: 0, writer: { pollIntervalMs } });
+  const world = await startWorld(database.url, {
+    writers: 0,
+    client: { waitMs: 60_000 },
+    writer: { pollIntervalMs },
+  });
   const proxies = [await startProxy(database.url), await startProxy(database.url)];
   const writers = await Promise.all(proxies.map(({ url }) => world.startWriter({ url })));
   await untilShared(writers);
@@ -214,7 +218,7 @@ describe('a hint', () => {
     const before = proxies[1]!.statements;
     const began = performance.now();
     for (let count = 0; count < 50; count++)
-      await world.sql(`select pg_notify('sluice_provided', $1)`, [`${packed};${one.status().lanes[0]}`]);
+      await ears.query(`select pg_notify('sluice_provided', $1)`, [`${packed};${one.status().lanes[0]}`]);
     await eventually(() => expect(payloads).toHaveLength(50));
     // A beat of a leader with blocked writes looks at them: four statements more.
     expect(proxies[1]!.statements - before).toBeLessThanOrEqual(5 * statementsOfRest(began));
