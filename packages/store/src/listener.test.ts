@@ -40,7 +40,7 @@ describe('a listener', () => {
   }
 
   /** On a busy machine it may lose its connection once more meanwhile, and say so again. */
-  const hearsAgain = ({ heard, notify }: Pick<Setup, 'heard' | 'notify'>): Promise<void> =>
+  const expectHearsAgain = ({ heard, notify }: Pick<Setup, 'heard' | 'notify'>): Promise<void> =>
     eventually(async () => {
       expect(heard).toContain(null);
       await notify('after');
@@ -59,7 +59,7 @@ describe('a listener', () => {
       database.url,
       `select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'test listener'`,
     );
-    await hearsAgain({ heard, notify });
+    await expectHearsAgain({ heard, notify });
   });
 
   test('reconnects as often as its connection is cut', async () => {
@@ -69,13 +69,13 @@ describe('a listener', () => {
       await eventually(() => expect(heard.filter((payload) => payload === null)).toHaveLength(round));
     }
     expect(listener.isListening).toBe(true);
-    await hearsAgain({ heard, notify });
+    await expectHearsAgain({ heard, notify });
   });
 
   test('notices that its connection is half-open', async () => {
     const { proxy, heard, notify } = await setup();
     proxy.blackhole();
-    await hearsAgain({ heard, notify });
+    await expectHearsAgain({ heard, notify });
   });
 
   test('knows that it is deaf when its own echo does not come back, and says when it hears again', async () => {
@@ -89,7 +89,7 @@ describe('a listener', () => {
     proxy.swallowNotifications(false);
     await eventually(() => expect(heard.slice(before)).toContain(null));
     await eventually(() => expect(listener).toMatchObject({ isListening: true, isDeaf: false }));
-    await hearsAgain({ heard, notify });
+    await expectHearsAgain({ heard, notify });
   });
 
   test('goes on trying while the server takes no connections', async () => {
@@ -114,7 +114,7 @@ describe('a listener', () => {
     proxy.silence(false);
     await eventually(() => expect(heard.at(-1)).toBeNull());
     await eventually(() => expect(listener.isListening).toBe(true));
-    await hearsAgain({ heard, notify });
+    await expectHearsAgain({ heard, notify });
   });
 
   test('hears channels that come and go, and says when it begins to hear one', async () => {
