@@ -39,12 +39,12 @@ describe('a listener', () => {
     };
   }
 
-  /** On a busy machine it may lose its connection once more meanwhile, and say so again. */
-  const expectHearsAgain = ({ heard, notify }: Pick<Setup, 'heard' | 'notify'>): Promise<void> =>
+  /** What it has heard once it hears again. On a busy machine it may lose its connection once more meanwhile. */
+  const hearsAgain = ({ heard, notify }: Pick<Setup, 'heard' | 'notify'>): Promise<(string | null)[]> =>
     eventually(async () => {
-      expect(heard).toContain(null);
       await notify('after');
       expect(heard).toContain('after');
+      return heard;
     });
 
   test('hears every payload as it is', async () => {
@@ -59,23 +59,25 @@ describe('a listener', () => {
       database.url,
       `select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'test listener'`,
     );
-    await expectHearsAgain({ heard, notify });
+    expect(await hearsAgain({ heard, notify })).toContain(null);
   });
 
   test('reconnects as often as its connection is cut', async () => {
     const { listener, proxy, heard, notify } = await setup();
     for (let round = 1; round <= 5; round++) {
       proxy.cut();
-      await eventually(() => expect(heard.filter((payload) => payload === null)).toHaveLength(round));
+      await eventually(() =>
+        expect(heard.filter((payload) => payload === null).length).toBeGreaterThanOrEqual(round),
+      );
     }
     expect(listener.isListening).toBe(true);
-    await expectHearsAgain({ heard, notify });
+    expect(await hearsAgain({ heard, notify })).toContain(null);
   });
 
   test('notices that its connection is half-open', async () => {
     const { proxy, heard, notify } = await setup();
     proxy.blackhole();
-    await expectHearsAgain({ heard, notify });
+    expect(await hearsAgain({ heard, notify })).toContain(null);
   });
 
   test('knows that it is deaf when its own echo does not come back, and says when it hears again', async () => {
@@ -89,7 +91,7 @@ describe('a listener', () => {
     proxy.swallowNotifications(false);
     await eventually(() => expect(heard.slice(before)).toContain(null));
     await eventually(() => expect(listener).toMatchObject({ isListening: true, isDeaf: false }));
-    await expectHearsAgain({ heard, notify });
+    expect(await hearsAgain({ heard, notify })).toContain(null);
   });
 
   test('goes on trying while the server takes no connections', async () => {
@@ -114,7 +116,7 @@ describe('a listener', () => {
     proxy.silence(false);
     await eventually(() => expect(heard.at(-1)).toBeNull());
     await eventually(() => expect(listener.isListening).toBe(true));
-    await expectHearsAgain({ heard, notify });
+    expect(await hearsAgain({ heard, notify })).toContain(null);
   });
 
   test('hears channels that come and go, and says when it begins to hear one', async () => {
