@@ -4,27 +4,36 @@ import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
+const root = import.meta.dirname;
+
 // Workspace packages are loaded from their TypeScript sources, through the export condition `source`: no build is needed.
 const conditions = ['source', 'node'];
 
-/** Files that take longest begin first, so that none is left to run alone at the end. */
+/** Files that take longest begin first, so that none is left to run alone at the end: half a minute each, then ten seconds. */
+const long = [
+  /\/test\/(?:chaos|simulation|browser|spec\/(?:database-failure|dev))\b/,
+  /\/test\/spec\/(?:authentication|cli|hostile-settings|locked-rows|metrics|operators|ownership|read-only|silence|tls|wakeups)\b/,
+];
+
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isLong = ({ moduleId }: TestSpecification): boolean =>
-      /\/test\/(?:chaos|simulation|browser|spec\/(?:database-failure|dev|silence))\b/.test(moduleId);
-    return (await super.sort(files)).sort((one, other) => Number(isLong(other)) - Number(isLong(one)));
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const found = long.findIndex((each) => each.test(moduleId));
+      return found === -1 ? long.length : found;
+    };
+    return (await super.sort(files)).sort((one, other) => rank(one) - rank(other));
   }
 }
 
 /** Tests of packages that need no database and change nothing that others see: they share a process and its modules. */
-const sharing = readdirSync('packages').flatMap((name) =>
-  readdirSync(join('packages', name, 'src'), { recursive: true, encoding: 'utf8' })
+const sharing = readdirSync(join(root, 'packages')).flatMap((name) =>
+  readdirSync(join(root, 'packages', name, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.test.ts'))
     .map((path) => `packages/${name}/src/${path}`)
     .filter(
       (path) =>
         !/useDatabase|startEmbedded|\bvi\.|process\.(?:env|on|chdir|kill)|spawn/.test(
-          readFileSync(path, 'utf8'),
+          readFileSync(join(root, path), 'utf8'),
         ),
     ),
 );
