@@ -124,7 +124,8 @@ function isClaim({ type }: Node): boolean {
 }
 
 function statementsIn(node: Node): Node[] {
-  return node.type.endsWith('Statement') && node.type !== 'BlockStatement' ? [node] : [];
+  const isStatement = /Statement$|^VariableDeclaration$/.test(node.type) && node.type !== 'BlockStatement';
+  return isStatement ? [node] : [];
 }
 
 function itemsIn(node: Node): Node[] {

@@ -3,7 +3,7 @@
 
 import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import type { planBatch as PlanBatch } from '@sluice/batch';
@@ -38,10 +38,11 @@ async function load(folder: string, [, ...faults]: Mutant): Promise<typeof PlanB
   // The copy imports the workspace's packages.
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  await cp(join(root, dirname(file)), join(folder, dirname(file)), { recursive: true });
+  const sources = file.replace(/\/src\/.*$/, '/src');
+  await cp(join(root, sources), join(folder, sources), { recursive: true });
   for (const fault of faults) await fault.plant(folder);
-  const copy = join(folder, dirname(file), basename(file));
-  return ((await import(pathToFileURL(copy).href)) as { planBatch: typeof PlanBatch }).planBatch;
+  return ((await import(pathToFileURL(join(folder, file)).href)) as { planBatch: typeof PlanBatch })
+    .planBatch;
 }
 
 /** The first case that tells the plan from writes applied one at a time. */

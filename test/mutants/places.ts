@@ -34,12 +34,14 @@ export function wordOf(node: Node): string | null {
   return null;
 }
 
-function nameOf(node: Node): string | null {
+function nameOf(node: Node, isOutside: boolean): string | null {
   switch (node.type) {
     case 'FunctionDeclaration':
     case 'ClassDeclaration':
-    case 'VariableDeclarator':
       return node.id && wordOf(node.id);
+    // Of what a function keeps for itself only functions.
+    case 'VariableDeclarator':
+      return isOutside || node.init?.type.endsWith('FunctionExpression') ? wordOf(node.id) : null;
     case 'MethodDefinition':
     case 'PropertyDefinition':
       return wordOf(node.key);
@@ -67,13 +69,14 @@ function statementsIn(file: string, text: string): Place[] {
 
 function namesIn(file: string, text: string): Place[] {
   const places: Place[] = [];
-  const visit = (node: Node, around: string): void => {
-    const name = nameOf(node);
+  const visit = (node: Node, around: string, isOutside: boolean): void => {
+    const name = nameOf(node, isOutside);
     const path = name === null ? around : `${around}/${name}`;
     if (name !== null) places.push({ file, text, path, start: node.start, end: node.end, node });
-    for (const child of childrenOf(node)) visit(child, path);
+    const isStillOutside = isOutside && !node.type.includes('Function');
+    for (const child of childrenOf(node)) visit(child, path, isStillOutside);
   };
-  visit(parseSync(file, text).program, file.replace(/\.ts$/, ''));
+  visit(parseSync(file, text).program, file.replace(/\.ts$/, ''), true);
   return places;
 }
 

@@ -44,7 +44,7 @@ export const planMutants: Mutant[] = [
   ['deletes what a document refers to that is written in the batch', at('applyDelete', never('refers'))],
   ['lets writes follow a delete in one batch', at('applyAll', never('deleted'))],
   ['answers a key without comparing the request', at('replay', never('fingerprint'))],
-  ['forgets keys used in the same batch', at('applyAll', drop('keysSettled', 'fingerprint'))],
+  ['forgets keys used in the same batch', at('applyAll', drop('keysSettled', 'set'))],
   ['forgets keys used in earlier batches', at('applyAll', swap('facts.keys.get(key)', 'undefined'))],
   ['binds a key twice', at('gather', always('facts', 'keys'))],
   ['overtakes blocked writes of earlier batches', at('applyAll', never('blocker', 'null'))],

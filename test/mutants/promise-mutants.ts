@@ -191,7 +191,7 @@ export const promiseMutants: PromiseMutant[] = [
     [
       'M13 looks for an idempotency key outside of the transaction only',
       at('firstStatements', drop('readKeys')),
-      at('applyAll', drop('keysSettled', 'fingerprint')),
+      at('applyAll', drop('keysSettled', 'set')),
     ],
   ),
   behind(

@@ -341,7 +341,7 @@ export const securityMutants: Record<string, Mutant[]> = {
       'notifies with what was written',
       at(
         'intake.sql/insertIntake',
-        swap('pg_notify(channel, lanes)', 'pg_notify(channel, left(($15::jsonb[])[1]::text, 200))'),
+        swap('channel, lanes) from', 'channel, left(($15::jsonb[])[1]::text, 200)) from'),
       ),
     ],
   ],
