@@ -4,11 +4,11 @@ import { always, assign, compare, drop, give, never, omit, swap, when } from './
 import { at, type Mutant } from './mutant.ts';
 
 export const planMutants: Mutant[] = [
-  ['holds nothing back behind a write that hangs on another', at('applyAll', never('hanging'))],
+  ['defers nothing behind a tentative write', at('applyAll', never('tentative'))],
   ['accepts references that exist nowhere', at('applyWrite', never('unresolved'))],
   [
     'finds the least set: a reference must arrive before its referrer',
-    at('standingOf', compare('<', 'provider', 'index')),
+    at('referenceStateOf', compare('<', 'provider', 'index')),
   ],
   ['does not take the dependants of a refused write out', at('planTogether', assign('changed', 'false'))],
   ['refuses the dependants of a deferred write', at('takeOut', always('isOpen'))],
@@ -61,7 +61,7 @@ export const planMutants: Mutant[] = [
   ],
   [
     'lets a document keep a reference to the identity that it gives up',
-    at('standingOf', always('owner', 'givenUp')),
+    at('referenceStateOf', always('owner', 'givenUp')),
   ],
   ['changes an identity that the model fixes', at('applyWrite', never('renames', 'allowsIdentityUpdate'))],
   ['leaves a cycle of deferred writes as it is', at('aloneOf', always('verdicts', 'length'))],
@@ -69,7 +69,6 @@ export const planMutants: Mutant[] = [
     'breaks a cycle at the first to arrive, whoever is behind whom',
     at('aloneOf', give('gives', 'undefined')),
   ],
-  ['plans what was settled elsewhere', at('planBatch', give('open', 'writes'))],
   ['leaves references of the old content', at('World/changes', when('after.size === 0', 'after', 'has'))],
   [
     'adds no references to a document that had some',

@@ -148,7 +148,7 @@ export const promiseMutants: PromiseMutant[] = [
         'settlePart',
         put(
           `$0
-        if (error instanceof DatabaseError && (error.sqlState === '40P01' || error.isLockWaitOver)) {
+        if (fault instanceof DatabaseError && (fault.sqlState === '40P01' || fault.isLockWaitOver)) {
           for (const write of opened) {
             const applied = { ...refusal(write, 'cancelled'), result: 'updated' as const, code: null };
             const { documentId, contentHash } = write;
@@ -156,8 +156,7 @@ export const promiseMutants: PromiseMutant[] = [
           }
           return;
         }`,
-          'isBatchFault',
-          'opened',
+          'faultOf',
         ),
       ),
     ],

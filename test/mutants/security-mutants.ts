@@ -96,7 +96,10 @@ export const securityMutants: Record<string, Mutant[]> = {
     ['asks for no scope for the lines of a bulk request', at('bulkRoute', call('assertMay', 'undefined'))],
     [
       'shares idempotency keys among clients',
-      at('outcome.sql/findKeys', swap('k.client = w.client and k.key', 'w.client is not null and k.key')),
+      at(
+        'outcome.sql/findKeys',
+        swap('where client = w.client and key', 'where w.client is not null and key'),
+      ),
     ],
   ],
   'authorization.test.ts': [
@@ -150,8 +153,8 @@ export const securityMutants: Record<string, Mutant[]> = {
       at('outcome.sql/findKeys', swap('i.client = w.client and', 'w.client is not null and')),
     ],
   ],
-  'batch/src/plan.test.ts': [
-    ['shares idempotency keys among clients in a batch', at('facts/keyOf', swap('write.client', `''`))],
+  'plan-batch.test.ts': [
+    ['shares idempotency keys among clients in a batch', at('idempotency/keyOf', swap('write.client', `''`))],
   ],
   'spec/dashboard.test.ts': [
     [
