@@ -16,7 +16,7 @@ const nets = {
           return { hasReady: true, hasBlocked: true, hasBlockedElsewhere: true, hasResumed: false, isDraining: false };`),
     ),
   ],
-  'the look that needs no hint': [at('BlockedWrites/tick', never('#isTakingOver', '#nextSliceAt'))],
+  'the look that needs no hint': [at('BlockedWrites/#look', never('#isTakingOver', '#nextSliceAt'))],
   'the poll': [at('CoordinatedPath/#poll', always('due', 'length'))],
   'the end of a wait': [at('CoordinatedPath/#wait', call('#endWait', 'undefined'))],
   'the key of outcomes': [at('guards', give('outcomeKey', 'false'))],
@@ -105,8 +105,16 @@ export const promiseMutants: PromiseMutant[] = [
       'M4 commits on a session that need not hold the lock, without a fence',
       at(
         'LaneSession/#lead',
-        swap('new Elector(session', 'new Elector(await Session.open(this.#options.connection)'),
-        swap('form(session', 'form(await Session.open(this.#options.connection)'),
+        swap(
+          'this.#wakeups, this.#options)',
+          'this.#wakeups, this.#options, await Session.open(connection))',
+        ),
+      ),
+      at(
+        'LaneLoop/constructor',
+        swap('options: LaneSessionOptions)', 'options: LaneSessionOptions, other: Session)'),
+        swap('new Elector(session', 'new Elector(other'),
+        swap('form(session', 'form(other'),
       ),
       at('checkFence', never('lost')),
     ],
@@ -135,7 +143,7 @@ export const promiseMutants: PromiseMutant[] = [
     ['the look that needs no hint'],
     [
       'M6 does not look again after it has blocked a write',
-      at('BlockedWrites/afterBatch', drop('#look', 'idsOf')),
+      at('BlockedWrites/#afterSettling', drop('look', 'idsOf')),
     ],
   ),
   behind([], ['M7 never looks without a hint', at('Elector/beat', give('hasReady', 'hasNew'))]),
