@@ -147,8 +147,9 @@ export async function startTransactionPooler(
       const parsed = awaited.shift();
       return typeof parsed !== 'object' || !parsed.isOurs;
     }
+    if (type !== 'Z') return true;
     // What was not answered by then has failed.
-    while (type === 'Z' && awaited.length > 0) {
+    while (awaited.length > 0) {
       const failed = awaited.shift();
       if (failed === 'end') break;
       if (failed !== undefined) names.delete(failed.name);
