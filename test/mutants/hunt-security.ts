@@ -2,15 +2,16 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { startEmbeddedPostgres } from '@sluice/embedded';
-import { plant } from '../simulation/overlay.ts';
+import type { Mutant } from './mutant.ts';
+import { root } from './places.ts';
+import { Report } from './report.ts';
 import { securityMutants } from './security-mutants.ts';
 
-const root = resolve(import.meta.dirname, '../..');
 const program = join(root, 'node_modules/vitest/vitest.mjs');
 const timeoutMs = 600_000;
 /** The project's own, without the database that it starts. */
@@ -23,51 +24,65 @@ interface Verdict {
   broken: string;
 }
 
-/** True: all that were hunted are caught. */
-export async function huntSecurity(wanted: string): Promise<boolean> {
+export async function huntSecurity(wanted: string): Promise<Report> {
+  const report = new Report();
+  const hunted = Object.entries(securityMutants).flatMap(([guard, mutants]) => {
+    const test = guardingTest(guard);
+    return mutants
+      .filter(([name]) => name.includes(wanted) || test.includes(wanted))
+      .map((mutant) => ({ test, mutant }));
+  });
+  if (hunted.length === 0) return report;
   const folder = await mkdtemp(join(tmpdir(), 'sluice-security-'));
   // One server for all runs, each of which makes its own databases; those that a failed test has left go with it.
   const dataDir = await mkdtemp(join(tmpdir(), 'sluice-security-'));
   const server = await startEmbeddedPostgres({ dataDir, settings: { fsync: 'off' } });
   try {
     await fill(folder);
-    return await hunt(folder, wanted, server.url);
+    await assertHealthy(folder, [...new Set(hunted.map(({ test }) => test))], server.url);
+    for (const { test, mutant } of hunted) {
+      const [name, ...faults] = mutant;
+      for (const fault of faults) await fault.plant(folder);
+      const { failed, broken } = await runTests(folder, [test], isOfServer(mutant) ? '' : server.url);
+      await Promise.all(faults.map(({ file }) => cp(join(root, file), join(folder, file))));
+      // A copy that does not even start shows nothing.
+      if (broken !== '') throw new Error(`The mutant '${name}' cannot be tried: ${broken}`);
+      report.add(name, failed[0] ?? null);
+    }
+    return report;
   } finally {
     await server.stop();
     await Promise.all([folder, dataDir].map((path) => rm(path, { recursive: true })));
   }
 }
 
-async function hunt(folder: string, wanted: string, serverUrl: string): Promise<boolean> {
-  const hunted = securityMutants.filter(({ name, test }) => name.includes(wanted) || test.includes(wanted));
+/** The one test file whose path ends like this. */
+export function guardingTest(name: string): string {
+  testFiles ??= ['packages', 'test'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.test.ts') && !path.includes('node_modules'))
+      .map((path) => join(folder, path)),
+  );
+  const found = testFiles.filter((path) => path.endsWith(`/${name}`));
+  if (found.length !== 1) throw new Error(`Cannot find the one test ${name}: ${found.join(', ')}`);
+  return found[0]!;
+}
+
+let testFiles: string[] | undefined;
+
+/** It is about how a server is started, so the run starts one of its own. */
+function isOfServer([, ...faults]: Mutant): boolean {
+  return faults.some(({ file }) => file.startsWith('packages/embedded/'));
+}
+
+async function assertHealthy(folder: string, tests: readonly string[], serverUrl: string): Promise<void> {
   for (const pure of [true, false]) {
-    const tests = [...new Set(hunted.map(({ test }) => test))].filter((test) => isPure(test) === pure);
-    if (tests.length === 0) continue;
-    const { failed, broken } = await runTests(folder, tests, serverUrl);
+    const files = tests.filter((test) => isPure(test) === pure);
+    if (files.length === 0) continue;
+    const { failed, broken } = await runTests(folder, files, serverUrl);
     if (failed.length === 0 && broken === '') continue;
-    console.error('The tests fail without any mutant:', failed.join('\n'), broken);
-    return false;
+    throw new Error(`The tests fail without any mutant: ${failed.join(', ')} ${broken}`);
   }
-  const rows: Record<string, string>[] = [];
-  for (const { name, faults, test, isOfServer = false } of hunted) {
-    const files = [...new Set(faults.map(({ file }) => file))];
-    for (const fault of faults) await plant(folder, fault);
-    const { failed, broken } = await runTests(folder, [test], isOfServer ? '' : serverUrl);
-    await Promise.all(files.map((file) => cp(join(root, file), join(folder, file))));
-    // A copy that does not even start shows nothing.
-    if (broken !== '') throw new Error(`The mutant '${name}' cannot be tried: ${broken}`);
-    const row = {
-      mutant: name,
-      caught: failed.length === 0 ? 'SURVIVES' : basename(test),
-      by: (failed[0] ?? '').slice(0, 70),
-    };
-    rows.push(row);
-    console.error(JSON.stringify(row));
-  }
-  console.table(rows);
-  const caught = rows.filter((row) => row['caught'] !== 'SURVIVES').length;
-  console.log(`${caught} of ${rows.length} mutants of security are caught`);
-  return caught === rows.length;
 }
 
 /** A copy whose packages import one another, and not those that it was made of. */
@@ -80,7 +95,7 @@ async function fill(folder: string): Promise<void> {
   await writeFile(
     join(folder, pureConfig),
     `import config from './vitest.config.ts';
-export default { ...config, test: { ...config.test, globalSetup: [] } };
+export default { ...config, test: { ...config.test, projects: undefined, include: ['packages/**/*.test.ts'] } };
 `,
   );
   const modules = join(folder, 'node_modules');
@@ -103,7 +118,7 @@ function isPure(test: string): boolean {
   return test.startsWith('packages/') && !readFileSync(join(root, test), 'utf8').includes('useDatabase');
 }
 
-interface Report {
+interface RunReport {
   testResults: {
     name: string;
     status: string;
@@ -137,7 +152,7 @@ async function runTests(folder: string, files: readonly string[], serverUrl: str
   const text = await readFile(reportFile, 'utf8').catch(() => null);
   const said = (await stderr).join('').slice(-2_000);
   if (text === null) return { failed: [], broken: said };
-  const { testResults } = JSON.parse(text) as Report;
+  const { testResults } = JSON.parse(text) as RunReport;
   const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
   const unread = testResults.filter(
     ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,

@@ -1,28 +1,38 @@
-// Every fault that the scripts plant has its place in the sources, once: found when a change has moved it, not months later.
+// Every fault that the scripts plant has its place in the sources: found when a change has moved it, not months later.
 
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { countPlaces, type Fault } from '../simulation/overlay.ts';
-import { mutants } from './mutants.ts';
+import { guardingTest } from './hunt-security.ts';
+import { troublesOf, type Mutant } from './mutant.ts';
+import { root } from './places.ts';
+import { planMutants } from './plan-mutants.ts';
 import { promiseMutants } from './promise-mutants.ts';
 import { securityMutants } from './security-mutants.ts';
 
-const root = resolve(import.meta.dirname, '../..');
-
-const faults: Fault[] = [
-  ...mutants.map((mutant) => ({ ...mutant, file: `packages/batch/src/${mutant.file}` })),
-  ...promiseMutants.flatMap((mutant) => [...mutant.faults, ...Object.values(mutant.without).flat()]),
-  ...securityMutants.flatMap((mutant) => mutant.faults),
+const mutants: Mutant[] = [
+  ...planMutants,
+  ...promiseMutants.map(({ mutant: [name, ...faults], without }): Mutant => [
+    name,
+    ...Object.values(without).flat(),
+    ...faults,
+  ]),
+  ...Object.values(securityMutants).flat(),
 ];
 
-test('each fault that a mutant plants has one place', () => {
-  const misplaced = faults
-    .map(({ file, from }) => ({
-      file,
-      from,
-      places: countPlaces(readFileSync(resolve(root, file), 'utf8'), from),
-    }))
-    .filter(({ places }) => places !== 1);
-  expect(misplaced).toEqual([]);
+test('each mutant can be planted in the sources as they are', () => {
+  const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+  const troubles = mutants.flatMap(([name, ...faults]) =>
+    troublesOf(faults, read).map((trouble) => `${name}: ${trouble}`),
+  );
+  expect(troubles).toEqual([]);
+});
+
+test('each test that has to notice a mutant exists', () => {
+  for (const name of Object.keys(securityMutants)) expect(() => guardingTest(name)).not.toThrow();
+});
+
+test('each mutant has a name of its own', () => {
+  const names = mutants.map(([name]) => name);
+  expect(new Set(names).size).toBe(names.length);
 });

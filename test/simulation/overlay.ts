@@ -1,7 +1,7 @@
 // The product in a copy, with the simulated server below it: five files of packages/store and npm's `uuid` are replaced,
 // nothing else. A mutant is such a copy with a fault put into it.
 
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -9,11 +9,9 @@ const root = resolve(import.meta.dirname, '../..');
 const packages = ['protocol', 'model', 'store', 'batch', 'client', 'writer'];
 const replaced = ['session.ts', 'session-pool.ts', 'database.ts', 'listener.ts', 'pooler.ts'];
 
-/** One replacement of text that occurs once in a file, whose path is from the root. */
+/** Something wrong that is put into the copy. */
 export interface Fault {
-  file: string;
-  from: string;
-  to: string;
+  plant(folder: string): Promise<void>;
 }
 
 /** Makes the copy; the caller removes it. */
@@ -21,7 +19,7 @@ export async function createOverlay(faults: readonly Fault[] = []): Promise<stri
   const folder = await mkdtemp(join(tmpdir(), 'sluice-simulation-'));
   try {
     await fill(folder);
-    for (const fault of faults) await plant(folder, fault);
+    for (const fault of faults) await fault.plant(folder);
     return folder;
   } catch (error) {
     await rm(folder, { recursive: true });
@@ -62,22 +60,4 @@ async function fill(folder: string): Promise<void> {
 
 function copy(folder: string, path: string): Promise<void> {
   return cp(join(root, path), join(folder, path), { recursive: true });
-}
-
-/** How often a fault could be planted there. */
-export function countPlaces(text: string, from: string): number {
-  return text.split(from).length - 1;
-}
-
-/** Puts a fault into the copy that is in the folder. */
-export async function plant(folder: string, { file, from, to }: Fault): Promise<void> {
-  const path = join(folder, file);
-  const text = await readFile(path, 'utf8');
-  const places = countPlaces(text, from);
-  if (places !== 1)
-    throw new Error(`Cannot plant a fault as its place occurs ${places} times in ${file}: ${from}`);
-  await writeFile(
-    path,
-    text.replace(from, () => to),
-  );
 }

@@ -16,7 +16,6 @@
 // - loses the write in front, and the others come to pass: that a circle without an order is broken
 
 import type { WriteRequest } from '@sluice/client';
-import { parseModel } from '@sluice/model';
 import { setFailpoint, type Failpoint, type Outcome } from '@sluice/protocol';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
@@ -229,7 +228,9 @@ describe('a write that waits for another leader', () => {
     await reached.isOpen;
     await untilBlocked(world, 1);
     if (isTerminated) {
-      await world.sql('select pg_terminate_backend(session_pid) from sluice.lane where lane = $1', [near[0]]);
+      await world.sql('select pg_terminate_backend(session_pid, 5000) from sluice.lane where lane = $1', [
+        near[0],
+      ]);
     }
     await releaseFar();
     expect(await provided).toMatchObject({ result: 'created' });
@@ -366,53 +367,22 @@ describe('writes that wait for each other', () => {
 
 describe('a circle in which one write stands behind another', () => {
   const database = useDatabase();
-  const superclass = { resource: 'Organization', identityPath: '$.organizationId' };
   // A school and a district cannot both be the same organization: the later of them stands behind the earlier.
-  const model = parseModel({
-    project: 'Test',
-    abstracts: [{ name: 'Organization', identity: ['$.organizationId'] }],
-    resources: [
-      {
-        name: 'School',
-        endpoint: 'test/schools',
-        identity: ['$.schoolId'],
-        superclass,
-        references: [{ resource: 'Note', paths: [{ identity: '$.noteId', path: '$.noteReference.noteId' }] }],
-      },
-      { name: 'District', endpoint: 'test/districts', identity: ['$.districtId'], superclass },
-      {
-        name: 'Note',
-        endpoint: 'test/notes',
-        identity: ['$.noteId'],
-        references: [
-          {
-            resource: 'District',
-            paths: [{ identity: '$.districtId', path: '$.districtReference.districtId' }],
-          },
-        ],
-      },
-    ],
-  });
-  const post = (endpoint: string, document: object): WriteRequest => ({
-    operation: 'upsert',
-    resource: model.findEndpoint(`test/${endpoint}`)!,
-    body: JSON.stringify(document),
-  });
   const schoolOf = (schoolId: number, noteId: number): WriteRequest =>
-    post('schools', { schoolId, noteReference: { noteId } });
+    upsert('schools', { schoolId, noteReference: { noteId } });
   const noteOf = (noteId: number, districtId: number): WriteRequest =>
-    post('notes', { noteId, districtReference: { districtId } });
+    upsert('notes', { noteId, districtReference: { districtId } });
 
   test.each(['note', 'district'])(
     'loses the write in front, and the others come to pass, when the %s comes last',
     async (last) => {
-      const { world, near, far } = await startTwo(database.url, { client: { model }, writer: { model } });
+      const { world, near, far } = await startTwo(database.url);
       const organizationId = freshIn(near, (id) => schoolOf(id, 0));
       const noteId = freshIn(far, (id) => noteOf(id, organizationId));
       const school = world.submit({ ...schoolOf(organizationId, noteId), ...wait });
       await untilBlocked(world, 1);
       const rest = [
-        () => world.submit(post('districts', { districtId: organizationId })),
+        () => world.submit(upsert('districts', { districtId: organizationId })),
         () => world.submit({ ...noteOf(noteId, organizationId), ...wait }),
       ];
       if (last === 'district') rest.reverse();

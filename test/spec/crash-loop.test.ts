@@ -224,7 +224,7 @@ describe('a leader that ends for another reason', () => {
       expect(await world.sql('select count(*)::int as n from sluice.intake')).toEqual([{ n: 40 }]),
     );
     await world.sql(
-      `select pg_terminate_backend(session_pid) from (select distinct session_pid from sluice.lane) s`,
+      `select pg_terminate_backend(session_pid, 5000) from (select distinct session_pid from sluice.lane) s`,
     );
     await release();
     for (const outcome of await Promise.all(outcomes)) expect(outcome).toMatchObject({ result: 'created' });
@@ -252,7 +252,7 @@ describe('a leader that ends for another reason', () => {
       expect(await world.sql('select count(*)::int as n from sluice.intake')).toEqual([{ n: 8 }]),
     );
     await world.sql(
-      `select pg_terminate_backend(session_pid) from (select distinct session_pid from sluice.lane) s`,
+      `select pg_terminate_backend(session_pid, 5000) from (select distinct session_pid from sluice.lane) s`,
     );
     await release();
     expect((await Promise.all(outcomes)).map(({ version }) => version)).toEqual([1, 1, 2, 1, 3, 1, 1, 1]);

@@ -10,9 +10,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { SluiceClient, WriteRequest } from '@sluice/client';
 import type { Client } from 'pg';
 import { pino } from 'pino';
-import { SluiceError } from '@sluice/protocol';
+import { SluiceError, type Mode } from '@sluice/protocol';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { firstOrAll } from '../support/breadth.ts';
+import { firstOrAll, isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { resource } from '../support/model.ts';
@@ -327,7 +327,7 @@ describe('transactions of others', () => {
   });
 });
 
-describe.each(['coordinated', 'local', 'direct'] as const)(
+describe.each<Mode>(isWide ? ['coordinated', 'direct', 'local'] : ['coordinated', 'direct'])(
   'a commit whose fate is not known, in %s mode',
   (mode) => {
     const database = useDatabase();

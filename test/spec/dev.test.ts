@@ -82,7 +82,8 @@ describe('sluice dev', () => {
     },
   );
 
-  test(
+  // That a process notices it is shown by packages/cli/src/process/parent-watch.test.ts.
+  test.runIf(isWide)(
     'leaves no process behind when the npm that runs it is told to end',
     { timeout: timeoutMs },
     async () => {

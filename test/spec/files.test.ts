@@ -1,4 +1,5 @@
-// Files that nothing imports: what is said to be JSON is JSON, and the version is written in one place.
+// Files that nothing imports: what is said to be JSON is JSON, and the version is written in one place. And what no test
+// may do, because it would fail on a slow machine.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -24,4 +25,26 @@ test('each package has the version of the whole, and no source repeats it', () =
       [],
     );
   }
+});
+
+const tests = [...filesBelow('test', '.test.ts'), ...filesBelow('packages', '.test.ts')].filter(
+  (file) => !/node_modules|dist/.test(file),
+);
+const matches = (pattern: RegExp): string[] =>
+  tests.flatMap(
+    (file) =>
+      readFileSync(join(root, file), 'utf8')
+        .match(pattern)
+        ?.map((text) => `${file}: ${text}`) ?? [],
+  );
+
+test('a test waits until a session that it ends is gone', () => {
+  // Told again and again, for as long as something else goes on, it need not be.
+  expect(
+    matches(/select pg_terminate_backend\([^(),]+\)/g).filter((each) => !each.includes('shuffled-load')),
+  ).toEqual([]);
+});
+
+test('no test is over sooner than ten seconds because a clock says so', () => {
+  expect(matches(/performance\.now\(\) - \w+\)\.toBeLessThan(?:OrEqual)?\(\d{1,4}\)/g)).toEqual([]);
 });

@@ -23,6 +23,7 @@ import {
 } from '@sluice/store';
 import { createWriter } from '@sluice/writer';
 import { beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
+import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { model } from '../support/model.ts';
@@ -140,7 +141,7 @@ async function foundBy(url: string, name: string): Promise<unknown> {
 const json = { 'content-type': 'application/json' };
 
 describe('under settings of others', () => {
-  test.each([
+  const cases = [
     { name: 'forms of values', settings: forms, isPooled: false },
     { name: 'transactions, limits and plans', settings: limits, isPooled: false },
     {
@@ -149,105 +150,113 @@ describe('under settings of others', () => {
       settings: { ...forms, ...limits, idle_session_timeout: '0' },
       isPooled: true,
     },
-  ])('writes, reads and operations go on as ever: $name', { timeout }, async ({ settings, isPooled }) => {
-    await setHostile(settings);
-    expect(await foundBy(database.apiUrl, 'datestyle')).toMatch(/^(SQL|German)/);
-    const route = async (url: string): Promise<string> =>
-      isPooled ? (await startTransactionPooler(url, 4)).url : url;
-    const [apiUrl, writerUrl, opsUrl] = await Promise.all(
-      [database.apiUrl, database.writerUrl, database.opsUrl].map(route),
-    );
-    const client = createClient({ url: apiUrl!, model, waitMs: 5000, leaderGraceMs: 60_000 });
-    const ownership = isPooled ? 'lease' : 'lock';
-    await sql(database.url, `delete from sluice.setting where name = 'ownership'`);
-    const writer = createWriter({ url: writerUrl!, model, ownership });
-    onTestFinished(async () => {
-      await client.stop();
-      await writer.stop();
-    });
-    await Promise.all([client.start(), writer.start()]);
-    await eventually(() => expect(writer.status().lanes).toHaveLength(16));
-    const api = createApi({ client });
-    onTestFinished(() => api.close());
-    const operator = new Database({
-      url: opsUrl!,
-      applicationName: 'test',
-      connectionsMax: 1,
-      looksForPooler: true,
-    });
-    onTestFinished(() => operator.close());
-    const since = Date.now();
-    const send = (method: 'POST' | 'PUT' | 'DELETE', url: string, payload?: object, headers = {}) =>
-      api.inject({
-        method,
-        url,
-        ...(payload === undefined ? {} : { payload, headers: { ...json, ...headers } }),
+  ];
+  // What sessions behind a pooler are given is tested below.
+  test.each(cases.filter(({ isPooled }) => isWide || !isPooled))(
+    'writes, reads and operations go on as ever: $name',
+    { timeout },
+    async ({ settings, isPooled }) => {
+      await setHostile(settings);
+      expect(await foundBy(database.apiUrl, 'datestyle')).toMatch(/^(SQL|German)/);
+      const route = async (url: string): Promise<string> =>
+        isPooled ? (await startTransactionPooler(url, 4)).url : url;
+      const [apiUrl, writerUrl, opsUrl] = await Promise.all(
+        [database.apiUrl, database.writerUrl, database.opsUrl].map(route),
+      );
+      const client = createClient({ url: apiUrl!, model, waitMs: 5000, leaderGraceMs: 60_000 });
+      const ownership = isPooled ? 'lease' : 'lock';
+      await sql(database.url, `delete from sluice.setting where name = 'ownership'`);
+      const writer = createWriter({ url: writerUrl!, model, ownership });
+      onTestFinished(async () => {
+        await client.stop();
+        await writer.stop();
       });
-    /** Between the beginning of the test and now, whatever day and month are called. */
-    const expectRecent = (time: unknown): void => {
-      const at = Date.parse(String(time));
-      expect(at).toBeGreaterThan(since - 60_000);
-      expect(at).toBeLessThan(Date.now() + 60_000);
-    };
+      await Promise.all([client.start(), writer.start()]);
+      await eventually(() => expect(writer.status().lanes).toHaveLength(16));
+      const api = createApi({ client });
+      onTestFinished(() => api.close());
+      const operator = new Database({
+        url: opsUrl!,
+        applicationName: 'test',
+        connectionsMax: 1,
+        looksForPooler: true,
+      });
+      onTestFinished(() => operator.close());
+      const since = Date.now();
+      const send = (method: 'POST' | 'PUT' | 'DELETE', url: string, payload?: object, headers = {}) =>
+        api.inject({
+          method,
+          url,
+          ...(payload === undefined ? {} : { payload, headers: { ...json, ...headers } }),
+        });
+      /** Between the beginning of the test and now, whatever day and month are called. */
+      const expectRecent = (time: unknown): void => {
+        const at = Date.parse(String(time));
+        expect(at).toBeGreaterThan(since - 60_000);
+        expect(at).toBeLessThan(Date.now() + 60_000);
+      };
 
-    // POST, GET, list, PUT, DELETE.
-    const noteId = fresh();
-    const created = await send('POST', '/data/test/notes', { noteId, text: "a\\b'é\u20ac", at: 0.1 });
-    expect(created.statusCode).toBe(201);
-    const place = created.headers.location as string;
-    const found = await api.inject({ method: 'GET', url: place });
-    expect(found.json()).toMatchObject({ noteId, text: "a\\b'é\u20ac", at: 0.1 });
-    expectRecent(found.headers['last-modified']);
-    const list = await api.inject({ method: 'GET', url: '/data/test/notes?limit=500' });
-    expect(list.json<{ noteId: number }[]>().map((note) => note.noteId)).toContain(noteId);
-    const replaced = await send('PUT', place, { ...found.json<object>(), text: 'c' });
-    expect(replaced.statusCode).toBe(204);
-    expect((await send('DELETE', place)).statusCode).toBe(204);
-    expect((await api.inject({ method: 'GET', url: place })).statusCode).toBe(404);
+      // POST, GET, list, PUT, DELETE.
+      const noteId = fresh();
+      const created = await send('POST', '/data/test/notes', { noteId, text: "a\\b'é\u20ac", at: 0.1 });
+      expect(created.statusCode).toBe(201);
+      const place = created.headers.location as string;
+      const found = await api.inject({ method: 'GET', url: place });
+      expect(found.json()).toMatchObject({ noteId, text: "a\\b'é\u20ac", at: 0.1 });
+      expectRecent(found.headers['last-modified']);
+      const list = await api.inject({ method: 'GET', url: '/data/test/notes?limit=500' });
+      expect(list.json<{ noteId: number }[]>().map((note) => note.noteId)).toContain(noteId);
+      const replaced = await send('PUT', place, { ...found.json<object>(), text: 'c' });
+      expect(replaced.statusCode).toBe(204);
+      expect((await send('DELETE', place)).statusCode).toBe(204);
+      expect((await api.inject({ method: 'GET', url: place })).statusCode).toBe(404);
 
-    // A blocked write: seen where it waits, by its client and by operators, and settled once its document is there.
-    const schoolId = fresh();
-    const accepted = await send('POST', '/data/test/enrolments', enrolment(fresh(), schoolId), {
-      prefer: 'respond-async, wait-for-references=30',
-      'idempotency-key': `key-${schoolId}`,
-    });
-    expect(accepted.statusCode).toBe(202);
-    const writePlace = accepted.headers.location as string;
-    const writeId = writePlace.split('/').at(-1)!;
-    const read = async () =>
-      (await api.inject({ method: 'GET', url: writePlace })).json<Record<string, unknown>>();
-    await eventually(async () => expect(await read()).toMatchObject({ state: 'blocked' }));
-    const blocked = await read();
-    expectRecent(blocked['acceptedAt']);
-    expect(Date.parse((blocked['awaits'] as { since: string }[])[0]!.since)).toBeGreaterThan(since - 60_000);
-    const stuck = await listStuck(operator, { reason: 'blocked' }, {}, model);
-    expect(stuck.writes).toMatchObject([{ writeId, reason: 'blocked' }]);
-    expectRecent(stuck.writes[0]!.acceptedAt);
-    expect((await showWrite(operator, writeId, model)).chain).toHaveLength(1);
-    expect((await send('POST', '/data/test/schools', { schoolId })).statusCode).toBe(201);
-    await eventually(async () =>
-      expect(await read()).toMatchObject({ state: 'settled', outcome: { result: 'created' } }),
-    );
-    expectRecent((await read())['settledAt']);
-    expect((await showWrite(operator, writeId)).outcome).toMatchObject({ result: 'created' });
+      // A blocked write: seen where it waits, by its client and by operators, and settled once its document is there.
+      const schoolId = fresh();
+      const accepted = await send('POST', '/data/test/enrolments', enrolment(fresh(), schoolId), {
+        prefer: 'respond-async, wait-for-references=30',
+        'idempotency-key': `key-${schoolId}`,
+      });
+      expect(accepted.statusCode).toBe(202);
+      const writePlace = accepted.headers.location as string;
+      const writeId = writePlace.split('/').at(-1)!;
+      const read = async () =>
+        (await api.inject({ method: 'GET', url: writePlace })).json<Record<string, unknown>>();
+      await eventually(async () => expect(await read()).toMatchObject({ state: 'blocked' }));
+      const blocked = await read();
+      expectRecent(blocked['acceptedAt']);
+      expect(Date.parse((blocked['awaits'] as { since: string }[])[0]!.since)).toBeGreaterThan(
+        since - 60_000,
+      );
+      const stuck = await listStuck(operator, { reason: 'blocked' }, {}, model);
+      expect(stuck.writes).toMatchObject([{ writeId, reason: 'blocked' }]);
+      expectRecent(stuck.writes[0]!.acceptedAt);
+      expect((await showWrite(operator, writeId, model)).chain).toHaveLength(1);
+      expect((await send('POST', '/data/test/schools', { schoolId })).statusCode).toBe(201);
+      await eventually(async () =>
+        expect(await read()).toMatchObject({ state: 'settled', outcome: { result: 'created' } }),
+      );
+      expectRecent((await read())['settledAt']);
+      expect((await showWrite(operator, writeId)).outcome).toMatchObject({ result: 'created' });
 
-    // A cancellation is definite. Operators look and act.
-    const all = Array.from({ length: 16 }, (_lane, lane) => lane);
-    expect(await pauseLanes(operator, all, 'a test')).toEqual(all);
-    const late = await send('POST', '/data/test/notes', { noteId: fresh() }, { prefer: 'wait=1' });
-    expect([late.statusCode, late.json<{ code: string }>().code]).toEqual([503, 'cancelled']);
-    expect(await resumeLanes(operator, all, 'a test')).toEqual(all);
-    expect((await listLanes(operator)).filter(({ isLed }) => !isLed)).toEqual([]);
-    const status = await readStatus(operator);
-    expect(status).toMatchObject({ isHealthy: true, deadLetters: 0, blocked: 0 });
-    const { findings } = await runDoctor(operator, {
-      notificationMs: isPooled ? 100 : 3000,
-      transactionSeconds: 600,
-    });
-    const ill = findings.filter(({ verdict }) => verdict === 'fault').map(({ check }) => check);
-    const told = ['synchronous_commit', 'pooler', 'fsync'];
-    expect(ill.filter((check) => !told.includes(check))).toEqual([]);
-  });
+      // A cancellation is definite. Operators look and act.
+      const all = Array.from({ length: 16 }, (_lane, lane) => lane);
+      expect(await pauseLanes(operator, all, 'a test')).toEqual(all);
+      const late = await send('POST', '/data/test/notes', { noteId: fresh() }, { prefer: 'wait=1' });
+      expect([late.statusCode, late.json<{ code: string }>().code]).toEqual([503, 'cancelled']);
+      expect(await resumeLanes(operator, all, 'a test')).toEqual(all);
+      expect((await listLanes(operator)).filter(({ isLed }) => !isLed)).toEqual([]);
+      const status = await readStatus(operator);
+      expect(status).toMatchObject({ isHealthy: true, deadLetters: 0, blocked: 0 });
+      const { findings } = await runDoctor(operator, {
+        notificationMs: isPooled ? 100 : 3000,
+        transactionSeconds: 600,
+      });
+      const ill = findings.filter(({ verdict }) => verdict === 'fault').map(({ check }) => check);
+      const told = ['synchronous_commit', 'pooler', 'fsync'];
+      expect(ill.filter((check) => !told.includes(check))).toEqual([]);
+    },
+  );
 
   test('a session commits durably and fires triggers, or is refused in a sentence', { timeout }, async () => {
     const applicationName = 'test';

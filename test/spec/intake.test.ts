@@ -38,7 +38,7 @@ describe.each([
       await world.sql('select pg_current_wal_flush_lsn() > $1::pg_lsn as flushed', [before!['lsn']]),
     ).toEqual([{ flushed: true }]);
     await world.sql(
-      `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'doomed node%'`,
+      `select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name like 'doomed node%'`,
     );
 
     const survivor = await world.startNode({ applicationName: 'other node' });
@@ -56,14 +56,16 @@ describe.each([
     const world = await setup({ writers: 0 });
     const request = upsert('notes', { noteId: fresh() }, { idempotencyKey: `key-${fresh()}` });
     const [before] = await world.sql('select pg_current_wal_insert_lsn() as lsn');
-    const unanswered = world.node.submit(request, { waitMs: 2000 });
-    await eventually(() => expect(world.node.status()).resolves.toMatchObject({ waiting: 1 }));
+    const node = await world.startNode({ drainMs: 50 });
+    const unanswered = node.submit(request);
+    await eventually(() => expect(node.status()).resolves.toMatchObject({ waiting: 1 }));
     await untilTaken(world, 1);
     const [pending] = await world.sql('select write_id from sluice.intake');
-    expect(await world.node.accept(request)).toEqual({ writeId: pending!['write_id'] });
+    expect(await node.accept(request)).toEqual({ writeId: pending!['write_id'] });
     expect(
       await world.sql('select pg_current_wal_flush_lsn() > $1::pg_lsn as flushed', [before!['lsn']]),
     ).toEqual([{ flushed: true }]);
+    await node.stop();
     expect(await unanswered).toMatchObject({ code: 'cancelled' });
   });
 

@@ -66,7 +66,7 @@ describe.each(
     const request = upsert('notes', { noteId: fresh() });
     const lane = laneOfWrite(request);
     const before = await termOf(world, lane);
-    await world.sql('select pg_terminate_backend($1)', [before.pid]);
+    await world.sql('select pg_terminate_backend($1, 5000)', [before.pid]);
     const { writeId, result } = await world.submit(request);
     expect(result).toBe('created');
     const [outcome] = await world.sql('select term::int from sluice.outcome where write_id = $1', [writeId]);
@@ -139,7 +139,8 @@ describe.each(
     const world = await setup(1);
     await untilShared(world.writers);
     await world.sql(
-      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'sluice writer'`,
+      `select pg_terminate_backend(pid, 5000) from pg_stat_activity
+       where application_name = 'sluice writer' and datname = current_database()`,
     );
     expect(await world.submit(upsert('notes', { noteId: fresh() }))).toMatchObject({ result: 'created' });
     await world.writers[0]!.stop();

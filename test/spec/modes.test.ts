@@ -35,9 +35,9 @@ async function play(node: SluiceClient, base: number): Promise<unknown[]> {
   await submit(upsert('schools', { ...school, name: 'y' }, { ifMatch: created.contentHash! }));
   await submit(upsert('districts', { districtId: base }));
   await submit(upsert('enrolments', enrolment(base, base + 1, [base + 2])));
-  await submit(upsert('enrolments', enrolment(base, base)));
+  const enrolled = await submit(upsert('enrolments', enrolment(base, base)));
   await submit(remove('schools', created.documentId!));
-  await submit(update('schools', created.documentId!, { schoolId: base + 5 }));
+  await submit(update('enrolments', enrolled.documentId!, enrolment(base + 5, base)));
   const keyed = upsert('notes', { noteId: base, text: 'k' }, { idempotencyKey: `key ${base}`, client: 'c' });
   await submit(keyed);
   await submit(keyed);

@@ -207,9 +207,9 @@ test('a process knows the time of the database, whatever its own clock says, and
   vi.spyOn(Date, 'now').mockImplementation(() => now() - 25 * hourMs);
   const clock = new DatabaseClock({ database: api, process: { kind: 'node' } });
   await clock.measure();
-  expect(Math.abs(clock.now() - now())).toBeLessThan(1000);
+  expect(Math.abs(clock.now() - now())).toBeLessThan(60_000);
   vi.restoreAllMocks();
-  expect(Math.abs(clock.now() - now())).toBeLessThan(1000);
+  expect(Math.abs(clock.now() - now())).toBeLessThan(60_000);
   await api.close();
   const [row] = await sql(
     database.url,

@@ -2,61 +2,18 @@
 // stored agrees with the answers.
 
 import type { SluiceClient, WriteRequest } from '@sluice/client';
-import { parseModel } from '@sluice/model';
 import { SluiceError, type Mode, type Outcome } from '@sluice/protocol';
 import { describe, expect, test } from 'vitest';
+import { Rng } from '../chaos/rng.ts';
 import { modes } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
-import { fresh, startWorld, type World } from '../support/world.ts';
-
-const schoolPath = { identity: '$.schoolId', path: '$.schoolReference.schoolId' };
-const superclass = { resource: 'Organization', identityPath: '$.organizationId' };
-const model = parseModel({
-  project: 'Test',
-  abstracts: [{ name: 'Organization', identity: ['$.organizationId'] }],
-  resources: [
-    {
-      name: 'School',
-      endpoint: 'test/schools',
-      identity: ['$.schoolId'],
-      superclass,
-      allowIdentityUpdates: true,
-    },
-    { name: 'District', endpoint: 'test/districts', identity: ['$.districtId'], superclass },
-    { name: 'Note', endpoint: 'test/notes', identity: ['$.noteId'] },
-    {
-      name: 'Enrolment',
-      endpoint: 'test/enrolments',
-      identity: ['$.enrolmentId'],
-      references: [{ resource: 'School', paths: [schoolPath] }],
-    },
-  ],
-});
+import { resource } from '../support/model.ts';
+import { fresh, remove, startWorld, update, upsert, type World } from '../support/world.ts';
 
 type Name = 'schools' | 'districts' | 'notes' | 'enrolments';
-const resource = (name: Name) => model.findEndpoint(`test/${name}`)!;
-const post = (name: Name, document: object): WriteRequest => ({
-  operation: 'upsert',
-  resource: resource(name),
-  body: JSON.stringify(document),
-});
-const put = (
-  name: Name,
-  { documentId }: Outcome,
-  document: object,
-  ifMatch?: string | null,
-): WriteRequest => ({
-  ...post(name, document),
-  operation: 'update',
-  documentId: documentId!,
-  ifMatch: ifMatch ?? null,
-});
-const del = (name: Name, { documentId }: Outcome): WriteRequest => ({
-  operation: 'delete',
-  resource: resource(name),
-  body: null,
-  documentId: documentId!,
-});
+const put = (name: Name, { documentId }: Outcome, document: object, ifMatch: string | null = null) =>
+  update(name, documentId!, document, { ifMatch });
+const del = (name: Name, { documentId }: Outcome) => remove(name, documentId!);
 const enrolment = (enrolmentId: number, schoolId: number, text = '') => ({
   enrolmentId,
   text,
@@ -103,8 +60,6 @@ describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mo
     const world = await startWorld(database.url, {
       nodes: 0,
       writers: 2,
-      client: { model },
-      writer: { model },
     });
     return { world, near: patient(await world.startNode()), far: patient(await world.startNode({ mode })) };
   }
@@ -143,10 +98,10 @@ describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mo
     await Promise.all(
       rounds.map(async (round) => {
         const noteId = fresh();
-        const same = post('notes', { noteId, text: 'same' });
+        const same = upsert('notes', { noteId, text: 'same' });
         const answers = await Promise.all([
           race({ near, far }, round, same, same),
-          race({ near, far }, round + 1, same, post('notes', { noteId, text: 'other' })),
+          race({ near, far }, round + 1, same, upsert('notes', { noteId, text: 'other' })),
         ]);
         const results = answers.flat();
         expect(results.filter((result) => result === 'created')).toHaveLength(1);
@@ -167,7 +122,7 @@ describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mo
     await Promise.all(
       rounds.map(async (round) => {
         const noteId = fresh();
-        const note = await near.submit(post('notes', { noteId }));
+        const note = await near.submit(upsert('notes', { noteId }));
         const [updated, deleted] = await race(
           { near, far },
           round,
@@ -187,8 +142,8 @@ describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mo
     await Promise.all(
       rounds.map(async (round) => {
         const noteId = fresh();
-        const note = await near.submit(post('notes', { noteId }));
-        const again = post('notes', { noteId, text: 'x' });
+        const note = await near.submit(upsert('notes', { noteId }));
+        const again = upsert('notes', { noteId, text: 'x' });
         const [upserted, deleted] = await race({ near, far }, round, again, del('notes', note));
         expect(deleted).toBe('deleted');
         expect(['updated', 'created']).toContain(upserted);
@@ -205,11 +160,11 @@ describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mo
     await Promise.all(
       rounds.map(async (round) => {
         const schoolId = fresh();
-        const school = await near.submit(post('schools', { schoolId }));
+        const school = await near.submit(upsert('schools', { schoolId }));
         const [referred, deleted] = await race(
           { near, far },
           round,
-          post('enrolments', enrolment(fresh(), schoolId)),
+          upsert('enrolments', enrolment(fresh(), schoolId)),
           del('schools', school),
         );
         expect([
@@ -229,8 +184,8 @@ describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mo
         const answers = await race(
           { near, far },
           round,
-          post('schools', { schoolId: id }),
-          post('districts', { districtId: id }),
+          upsert('schools', { schoolId: id }),
+          upsert('districts', { districtId: id }),
         );
         expect(answers.toSorted()).toEqual(['created', 'identity_conflict']);
       }),
@@ -243,7 +198,7 @@ describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mo
     await Promise.all(
       rounds.map(async (round) => {
         const [schoolId, renamed] = [fresh(), fresh()];
-        const school = await near.submit(post('schools', { schoolId }));
+        const school = await near.submit(upsert('schools', { schoolId }));
         const answers = await race(
           { near, far },
           round,
@@ -264,8 +219,8 @@ describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mo
     await Promise.all(
       rounds.map(async (round) => {
         const [schoolId, renamed, enrolmentId] = [fresh(), fresh(), fresh()];
-        const school = await near.submit(post('schools', { schoolId }));
-        const before = await near.submit(post('enrolments', enrolment(enrolmentId, schoolId)));
+        const school = await near.submit(upsert('schools', { schoolId }));
+        const before = await near.submit(upsert('enrolments', enrolment(enrolmentId, schoolId)));
         const isConditional = round % 4 < 2;
         const [cascade, written] = await race(
           { near, far },
@@ -293,7 +248,7 @@ describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mo
   test('of 200 conditional updates of one version, one is applied', async () => {
     const { near, far } = await setup();
     const noteId = fresh();
-    const note = await near.submit(post('notes', { noteId }));
+    const note = await near.submit(upsert('notes', { noteId }));
     const answers = await Promise.all(
       Array.from({ length: 200 }, (_, text) =>
         answerOf((text % 2 ? near : far).submit(put('notes', note, { noteId, text }, note.contentHash))),
@@ -309,17 +264,18 @@ describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mo
     const schoolIds = Array.from({ length: 4 }, fresh);
     const enrolmentIds = Array.from({ length: 6 }, fresh);
     const schools = await Promise.all(
-      schoolIds.map((schoolId) => near.submit(post('schools', { schoolId }))),
+      schoolIds.map((schoolId) => near.submit(upsert('schools', { schoolId }))),
     );
-    const draw = drawer(20_260_101);
+    const rng = new Rng(20_260_101);
+    const draw = <T>(choices: readonly T[]): T => rng.pick(choices);
     const requests = Array.from({ length: 240 }, (_, index): WriteRequest => {
       const schoolId = draw(schoolIds);
       const school = draw(schools);
       return draw([
-        () => post('enrolments', enrolment(draw(enrolmentIds), schoolId, `x${index}`)),
-        () => post('enrolments', enrolment(draw(enrolmentIds), schoolId, `x${index}`)),
-        () => post('schools', { schoolId, text: `x${index}` }),
-        () => post('districts', { districtId: schoolId }),
+        () => upsert('enrolments', enrolment(draw(enrolmentIds), schoolId, `x${index}`)),
+        () => upsert('enrolments', enrolment(draw(enrolmentIds), schoolId, `x${index}`)),
+        () => upsert('schools', { schoolId, text: `x${index}` }),
+        () => upsert('districts', { districtId: schoolId }),
         () => put('schools', school, { schoolId, text: `y${index}` }),
         () => del('schools', school),
       ])();
@@ -341,12 +297,3 @@ describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mo
     await expectSound(world);
   });
 });
-
-/** Picks from lists, always the same for one seed. */
-function drawer(seed: number): <T>(choices: readonly T[]) => T {
-  let state = seed;
-  return (choices) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
-    return choices[(state >> 8) % choices.length]!;
-  };
-}

@@ -239,7 +239,7 @@ test('a writer whose connection ends while a projection waits for something else
   const written = world.submit(note(fresh(), 'a'));
   await eventually(() => expect(pids).toHaveLength(1));
   waits = false;
-  await execute(url, `select pg_terminate_backend(${pids[0]})`);
+  await execute(url, `select pg_terminate_backend(${pids[0]}, 5000)`);
   expect((await written).result).toBe('created');
 });
 

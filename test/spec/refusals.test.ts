@@ -3,52 +3,12 @@
 
 import { defineProjection } from '@sluice/batch';
 import type { WriteRequest } from '@sluice/client';
-import { parseModel } from '@sluice/model';
 import { SluiceError, type Outcome } from '@sluice/protocol';
 import { expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
-import { startWorld } from '../support/world.ts';
-
-const superclass = { resource: 'Organization', identityPath: '$.organizationId' };
-const model = parseModel({
-  project: 'Test',
-  abstracts: [{ name: 'Organization', identity: ['$.organizationId'] }],
-  resources: [
-    {
-      name: 'School',
-      endpoint: 'test/schools',
-      identity: ['$.schoolId'],
-      superclass,
-      allowIdentityUpdates: true,
-    },
-    { name: 'District', endpoint: 'test/districts', identity: ['$.districtId'], superclass },
-    { name: 'Note', endpoint: 'test/notes', identity: ['$.noteId'] },
-    {
-      name: 'Enrolment',
-      endpoint: 'test/enrolments',
-      identity: ['$.enrolmentId'],
-      references: [
-        {
-          resource: 'School',
-          paths: [{ identity: '$.schoolId', path: '$.schoolReference.schoolId' }],
-        },
-        {
-          resource: 'Organization',
-          paths: [{ identity: '$.organizationId', path: '$.ownerReference.organizationId' }],
-        },
-        {
-          resource: 'Note',
-          paths: [{ identity: '$.noteId', path: '$.remarks[*].noteReference.noteId' }],
-        },
-        {
-          resource: 'Enrolment',
-          paths: [{ identity: '$.enrolmentId', path: '$.before.enrolmentReference.enrolmentId' }],
-        },
-      ],
-    },
-  ],
-});
+import { model } from '../support/model.ts';
+import { remove, startWorld, update, upsert } from '../support/world.ts';
 
 /** Refuses notes that say so. */
 const censor = defineProjection({
@@ -64,22 +24,11 @@ const censor = defineProjection({
   },
 });
 
-type Name = 'schools' | 'districts' | 'notes' | 'enrolments';
-const post = (name: Name, document: object, more: Partial<WriteRequest> = {}): WriteRequest => ({
-  operation: 'upsert',
-  resource: model.findEndpoint(`test/${name}`)!,
-  body: JSON.stringify(document),
-  ...more,
-});
-const put = (name: Name, { documentId }: Outcome, document: object, ifMatch?: string | null): WriteRequest =>
-  post(name, document, { operation: 'update', documentId: documentId!, ifMatch: ifMatch ?? null });
-const del = (name: Name, { documentId }: Outcome, ifMatch?: string): WriteRequest => ({
-  operation: 'delete',
-  resource: model.findEndpoint(`test/${name}`)!,
-  body: null,
-  documentId: documentId!,
-  ifMatch: ifMatch ?? null,
-});
+type Name = Parameters<typeof upsert>[0];
+const put = (name: Name, { documentId }: Outcome, document: object, ifMatch: string | null = null) =>
+  update(name, documentId!, document, { ifMatch });
+const del = (name: Name, { documentId }: Outcome, ifMatch: string | null = null) =>
+  remove(name, documentId!, { ifMatch });
 const at = (schoolId: number) => ({ schoolReference: { schoolId } });
 const by = (organizationId: number) => ({ ownerReference: { organizationId } });
 const remarks = (...noteIds: number[]) => ({
@@ -94,21 +43,21 @@ const cascadeDocumentsMax = 3;
 const options = { model, cascadeDocumentsMax, projections: [censor] };
 
 test('a batch applies 480 writes and refuses 20, each for its own reason', { timeout: 60_000 }, async () => {
-  const world = await startWorld(database.url, { client: { model }, writer: options });
+  const world = await startWorld(database.url, { writer: options });
   const given = async (request: WriteRequest): Promise<Outcome> => {
     const outcome = await world.submit(request);
     expect(outcome).toMatchObject({ result: 'created' });
     return outcome;
   };
   const [taken, owned, wide, plain] = await Promise.all(
-    [101, 102, 103, 104].map((schoolId) => given(post('schools', { schoolId }))),
+    [101, 102, 103, 104].map((schoolId) => given(upsert('schools', { schoolId }))),
   );
-  const district = await given(post('districts', { districtId: 201 }));
-  const notes = await Promise.all([1, 2, 3, 4, 5, 6].map((noteId) => given(post('notes', { noteId }))));
-  const enrolment = await given(post('enrolments', { enrolmentId: 1, ...at(102) }));
-  await given(post('enrolments', { enrolmentId: 2, ...by(201) }));
+  const district = await given(upsert('districts', { districtId: 201 }));
+  const notes = await Promise.all([1, 2, 3, 4, 5, 6].map((noteId) => given(upsert('notes', { noteId }))));
+  const enrolment = await given(upsert('enrolments', { enrolmentId: 1, ...at(102) }));
+  await given(upsert('enrolments', { enrolmentId: 2, ...by(201) }));
   await Promise.all(
-    [11, 12, 13, 14].map((enrolmentId) => given(post('enrolments', { enrolmentId, ...at(103) }))),
+    [11, 12, 13, 14].map((enrolmentId) => given(upsert('enrolments', { enrolmentId, ...at(103) }))),
   );
   await world.writers[0]!.stop();
 
@@ -126,7 +75,7 @@ test('a batch applies 480 writes and refuses 20, each for its own reason', { tim
 
   /** Writes that come before, after which those that are refused find what they find. */
   const accepted: WriteRequest[] = [
-    post('schools', { schoolId: 301 }),
+    upsert('schools', { schoolId: 301 }),
     put('notes', notes[0]!, { noteId: 1, text: 'first' }, notes[0]!.contentHash),
     del('notes', notes[1]!),
     del('notes', notes[2]!),
@@ -134,37 +83,37 @@ test('a batch applies 480 writes and refuses 20, each for its own reason', { tim
   const refused: [what: string, request: WriteRequest, answer: object][] = [
     [
       'a school that never was',
-      post('enrolments', { enrolmentId: 401, ...at(999) }),
+      upsert('enrolments', { enrolmentId: 401, ...at(999) }),
       missing(['School', '$.schoolReference']),
     ],
     [
       'one of several in an array',
-      post('enrolments', { enrolmentId: 402, ...remarks(4, 999, 5) }),
+      upsert('enrolments', { enrolmentId: 402, ...remarks(4, 999, 5) }),
       missing(['Note', '$.remarks[1].noteReference']),
     ],
     [
       'several places',
-      post('enrolments', { enrolmentId: 403, ...at(998), ...remarks(997) }),
+      upsert('enrolments', { enrolmentId: 403, ...at(998), ...remarks(997) }),
       missing(['School', '$.schoolReference'], ['Note', '$.remarks[0].noteReference']),
     ],
     [
       'an organization of no kind',
-      post('enrolments', { enrolmentId: 404, ...by(996) }),
+      upsert('enrolments', { enrolmentId: 404, ...by(996) }),
       missing(['Organization', '$.ownerReference']),
     ],
     [
       'one that is refused itself',
-      post('enrolments', { enrolmentId: 405, ...after(401) }),
+      upsert('enrolments', { enrolmentId: 405, ...after(401) }),
       missing(['Enrolment', '$.before.enrolmentReference', failed('unresolved_reference')]),
     ],
     [
       'one whose own is refused',
-      post('enrolments', { enrolmentId: 406, ...after(405) }),
+      upsert('enrolments', { enrolmentId: 406, ...after(405) }),
       missing(['Enrolment', '$.before.enrolmentReference', failed('unresolved_reference')]),
     ],
     [
       'the identity of a stored twin',
-      post('districts', { districtId: 101 }),
+      upsert('districts', { districtId: 101 }),
       {
         code: 'identity_conflict',
         detail: { conflictsWith: { documentId: taken!.documentId, resource: 'test/schools' } },
@@ -172,7 +121,7 @@ test('a batch applies 480 writes and refuses 20, each for its own reason', { tim
     ],
     [
       'the identity of a twin in the batch',
-      post('districts', { districtId: 301 }),
+      upsert('districts', { districtId: 301 }),
       { code: 'identity_conflict', detail: { conflictsWith: { resource: 'test/schools' } } },
     ],
     [
@@ -215,7 +164,7 @@ test('a batch applies 480 writes and refuses 20, each for its own reason', { tim
     ],
     [
       'a document that is not there',
-      post('notes', { noteId: 994 }, { ifMatch: '*' }),
+      upsert('notes', { noteId: 994 }, { ifMatch: '*' }),
       { code: 'precondition_failed' },
     ],
     [
@@ -229,15 +178,15 @@ test('a batch applies 480 writes and refuses 20, each for its own reason', { tim
       missing(['School', '$.schoolReference']),
     ],
     ['too many to rename', put('schools', wide!, { schoolId: 992 }), { code: 'cascade_too_large' }],
-    ['a projection', post('notes', { noteId: 991, offence: true }), { code: 'projection_refused' }],
+    ['a projection', upsert('notes', { noteId: 991, offence: true }), { code: 'projection_refused' }],
   ];
   expect(refused).toHaveLength(20);
 
   const special = [...accepted, ...refused.map(([, request]) => request)];
   const others = Array.from({ length: writes - special.length }, (_, index) =>
     index % 3 === 0
-      ? post('notes', { noteId: 10_000 + index })
-      : post('enrolments', {
+      ? upsert('notes', { noteId: 10_000 + index })
+      : upsert('enrolments', {
           enrolmentId: 10_000 + index,
           ...at(101),
           ...remarks(10_000 + index - (index % 3)),

@@ -66,7 +66,7 @@ describe.each(firstOrAll(holds))('a lane whose lock another program holds, %s,',
     // A leader that dies leaves its name on its lanes.
     await sql(
       database.url,
-      `select pg_terminate_backend(pid) from pg_stat_activity
+      `select pg_terminate_backend(pid, 5000) from pg_stat_activity
        where application_name = 'sluice writer' and datname = current_database()`,
     );
     await before.writers[0]!.stop();
@@ -182,11 +182,11 @@ describe('a migration behind a lock', () => {
 
   test('ends with a sentence after the time that it may wait, as roles do', { timeout }, async () => {
     const stranger = await startStranger('select pg_advisory_lock(1936486756, 0)');
-    const says = `a lock was not given back within 0.6 s by process ${stranger.pid} (nightly job`;
+    const says = `a lock was not given back within 3 s by process ${stranger.pid} (nightly job`;
     const settings = { DATABASE_URL: database.url };
     const [{ code, last, stderr }, refused] = await Promise.all([
-      startSluice(['migrate', '--wait', '600ms'], settings).ended,
-      applyRoles({ url: database.url, prefix: rolePrefix, waitMs: 600 }).catch(
+      startSluice(['migrate', '--wait', '3s'], settings).ended,
+      applyRoles({ url: database.url, prefix: rolePrefix, waitMs: 3000 }).catch(
         (error: unknown) => error as Error,
       ),
     ]);

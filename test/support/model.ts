@@ -1,7 +1,19 @@
-// The smallest model in which everything can happen: plain documents, twins of one superclass, references in and out of
-// arrays, and references that may go round in a circle.
+// The model of the tests, in which everything can happen: plain documents, twins of one superclass, an identity that may
+// change, references in and out of arrays, and references that may go round in a cycle. Each reference may be left out.
+//
+// Models of their own have: what runs outside of the tests' process (chaos and simulation: one thing that refers to
+// others, which the check of a run reads without a model); the property of the plan, whose names are its identities
+// (plan-case.ts); and tests of how models are read and of what identities are made of, which are about the model.
 
 import { parseModel, type Resource } from '@sluice/model';
+
+const superclass = { resource: 'Organization', identityPath: '$.organizationId' };
+
+/** A reference to a document by its one identity member: `to('Note', 'noteId', '$.noteReference')`. */
+const to = (name: string, member: string, path: string) => ({
+  resource: name,
+  paths: [{ identity: `$.${member}`, path: `${path}.${member}` }],
+});
 
 export const model = parseModel({
   project: 'Test',
@@ -11,40 +23,33 @@ export const model = parseModel({
       name: 'School',
       endpoint: 'test/schools',
       identity: ['$.schoolId'],
-      superclass: { resource: 'Organization', identityPath: '$.organizationId' },
+      superclass,
+      allowIdentityUpdates: true,
+      references: [to('Note', 'noteId', '$.noteReference')],
     },
+    { name: 'District', endpoint: 'test/districts', identity: ['$.districtId'], superclass },
     {
-      name: 'District',
-      endpoint: 'test/districts',
-      identity: ['$.districtId'],
-      superclass: { resource: 'Organization', identityPath: '$.organizationId' },
+      name: 'Note',
+      endpoint: 'test/notes',
+      identity: ['$.noteId'],
+      references: [to('District', 'districtId', '$.districtReference')],
     },
-    { name: 'Note', endpoint: 'test/notes', identity: ['$.noteId'] },
     {
       name: 'Enrolment',
       endpoint: 'test/enrolments',
       identity: ['$.enrolmentId'],
       references: [
-        {
-          resource: 'School',
-          paths: [{ identity: '$.schoolId', path: '$.schoolReference.schoolId' }],
-        },
-        {
-          resource: 'Note',
-          paths: [{ identity: '$.noteId', path: '$.remarks[*].noteReference.noteId' }],
-        },
+        to('School', 'schoolId', '$.schoolReference'),
+        to('Organization', 'organizationId', '$.ownerReference'),
+        to('Note', 'noteId', '$.remarks[*].noteReference'),
+        to('Enrolment', 'enrolmentId', '$.before.enrolmentReference'),
       ],
     },
     {
       name: 'Friend',
       endpoint: 'test/friends',
       identity: ['$.friendId'],
-      references: [
-        {
-          resource: 'Friend',
-          paths: [{ identity: '$.friendId', path: '$.knows[*].friendReference.friendId' }],
-        },
-      ],
+      references: [to('Friend', 'friendId', '$.knows[*].friendReference')],
     },
   ],
 });

@@ -1,11 +1,12 @@
 // A TCP proxy that does what networks do: pass, delay, cut with a reset, or go silent while both ends still believe in the
-// connection. It can lose a COMMIT, or the answer to one.
+// connection. It reads PostgreSQL's messages: it counts statements, and can lose a COMMIT, the answer to one, or notifications.
 
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { messages } from './messages.ts';
 
 /** One connection through the proxy. */
-export interface Link {
+interface Link {
   front: Socket;
   back: Socket;
   /** Nothing passes any more, and neither end is told. */
@@ -29,26 +30,28 @@ export interface TcpProxy {
   delay(milliseconds: number): void;
   /** The next COMMIT is lost on its way (`request`), or made and its answer lost (`answer`); then its connection is reset. */
   loseCommit(what: 'request' | 'answer', onLost: () => void): void;
+  /** From now on new connections go silent at their first statement, or pass again. */
+  silence(isSilencing: boolean): void;
+  /** From now on notifications are swallowed, and nothing else, or pass again. */
+  swallowNotifications(isSwallowing: boolean): void;
+  /** Statements that clients have sent so far: simple queries and executions. */
+  readonly statements: number;
   close(): void;
-}
-
-export interface TcpProxyOptions {
-  /** Called for each new connection; what it gives is called with all that the client sends. */
-  watch?: (link: Link) => (chunk: Buffer) => void;
-  /** Called for each new connection; what it gives may change what the server sends. */
-  filter?: (link: Link) => (chunk: Buffer) => Buffer;
 }
 
 /** A simple query that says nothing but COMMIT. */
 const commit = Buffer.from([0x51, 0, 0, 0, 11, ...Buffer.from('commit\0')]);
 
 /** Starts a proxy in front of the server of `url`. */
-export async function openTcpProxy(url: string, { watch, filter }: TcpProxyOptions = {}): Promise<TcpProxy> {
+export async function openTcpProxy(url: string): Promise<TcpProxy> {
   const target = new URL(url);
   const links = new Set<Link>();
   let isRefusing = false;
   let refused = 0;
   let delayMs = 0;
+  let isSilencing = false;
+  let isSwallowing = false;
+  let statements = 0;
   let losing: { what: 'request' | 'answer'; onLost: () => void } | null = null;
 
   const pass = (to: Socket, chunk: Buffer): void => {
@@ -82,6 +85,32 @@ export async function openTcpProxy(url: string, { watch, filter }: TcpProxyOptio
     return true;
   };
 
+  const countStatements = (link: Link): ((chunk: Buffer) => void) => {
+    let isStarted = false;
+    return messages(
+      () => isStarted,
+      (type) => {
+        isStarted = true;
+        if (type !== 'Q' && type !== 'E') return;
+        if (isSilencing && type === 'Q') link.isSilent = true;
+        statements += 1;
+      },
+    );
+  };
+  const withoutNotifications = (): ((chunk: Buffer) => Buffer) => {
+    const passed: Buffer[] = [];
+    const read = messages(
+      () => true,
+      (type, bytes) => {
+        if (type !== 'A' || !isSwallowing) passed.push(bytes);
+      },
+    );
+    return (chunk) => {
+      read(chunk);
+      return Buffer.concat(passed.splice(0));
+    };
+  };
+
   // What either end has sent goes on at once: kept back for the answer to what went before, it would take 40 ms.
   const server = createServer({ noDelay: true }, (front) => {
     if (isRefusing) {
@@ -92,14 +121,14 @@ export async function openTcpProxy(url: string, { watch, filter }: TcpProxyOptio
     const back = connect({ port: Number(target.port || 5432), host: target.hostname, noDelay: true });
     const link: Link = { front, back, isSilent: false };
     links.add(link);
-    const seen = watch?.(link);
-    if (seen !== undefined) front.on('data', seen);
+    const count = countStatements(link);
     front.on('data', (chunk: Buffer) => {
+      count(chunk);
       if (!link.isSilent && !lose(link, chunk)) pass(back, chunk);
     });
-    const filtered = filter?.(link);
+    const filtered = withoutNotifications();
     back.on('data', (chunk: Buffer) => {
-      if (!link.isSilent) pass(front, filtered?.(chunk) ?? chunk);
+      if (!link.isSilent) pass(front, filtered(chunk));
     });
     for (const [from, to] of [
       [front, back],
@@ -141,6 +170,15 @@ export async function openTcpProxy(url: string, { watch, filter }: TcpProxyOptio
     },
     loseCommit(what, onLost) {
       losing = { what, onLost };
+    },
+    silence(silencing) {
+      isSilencing = silencing;
+    },
+    swallowNotifications(swallowing) {
+      isSwallowing = swallowing;
+    },
+    get statements() {
+      return statements;
     },
     close() {
       server.close();

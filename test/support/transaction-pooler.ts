@@ -1,12 +1,13 @@
-// A pooler in transaction mode, as PgBouncer is one: each client believes in a session of its own, and each of its
-// transactions runs on whichever server session is free. What a client sets, the next one on that session meets. If told to,
-// it keeps the prepared statements of its clients, as PgBouncer does from 1.21 on: under names of its own, prepared anew on
-// a session that does not have them.
+// A pooler in transaction mode, as PgBouncer is one (which does not come from npm): each client believes in a session of
+// its own, and each of its transactions runs on whichever server session is free. What a client sets, the next one on that
+// session meets. If told to, it keeps the prepared statements of its clients, as PgBouncer does from 1.21 on: under names of
+// its own, prepared anew on a session that does not have them.
 
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import pg from 'pg';
 import { onTestFinished } from 'vitest';
+import { messages } from './messages.ts';
 
 export interface PoolerOptions {
   /** @default false */
@@ -75,7 +76,10 @@ export async function startTransactionPooler(
     // From here on its bytes are the fronts'.
     stream.removeAllListeners('data');
     prepared.set(stream, { names: new Set(), awaited: [] });
-    const parse = messages(1, (type, bytes) => answer(stream, type, bytes));
+    const parse = messages(
+      () => true,
+      (type, bytes) => answer(stream, type, bytes),
+    );
     stream.on('data', parse);
     return stream;
   };
@@ -145,8 +149,11 @@ export async function startTransactionPooler(
     }
     if (type !== 'Z') return true;
     // What was not answered by then has failed.
-    for (let failed = awaited.shift(); typeof failed === 'object'; failed = awaited.shift())
-      names.delete(failed.name);
+    while (awaited.length > 0) {
+      const failed = awaited.shift();
+      if (failed === 'end') break;
+      if (failed !== undefined) names.delete(failed.name);
+    }
     return true;
   };
   const answer = (back: Socket, type: string, bytes: Buffer): void => {
@@ -156,6 +163,26 @@ export async function startTransactionPooler(
     if (type !== 'Z') return;
     front.outstanding -= 1;
     if (front.outstanding === 0 && !front.isMidway && bytes[5] === 'I'.charCodeAt(0)) release(front);
+  };
+
+  /** Answers what a client says first; false: it will say more. */
+  const begin = (socket: Socket, bytes: Buffer): boolean => {
+    if (bytes.readInt32BE(4) === sslRequest) {
+      socket.write('N');
+      return false;
+    }
+    socket.write(message('R', int32(0)));
+    for (const [name, value] of [
+      ['client_encoding', 'UTF8'],
+      ['server_version', '18.0'],
+      ['standard_conforming_strings', 'on'],
+    ] as const) {
+      socket.write(parameter(name, value));
+    }
+    // A process id that is its own, to pass cancellations on.
+    socket.write(message('K', int32(1_000_000 + clients.length), int32(1)));
+    socket.write(message('Z', Buffer.from('I')));
+    return true;
   };
 
   const server = createServer((socket) => {
@@ -169,32 +196,18 @@ export async function startTransactionPooler(
       outstanding: 0,
       isMidway: false,
     };
-    const parse = messages(1, (_type, bytes) => {
-      if (front.back !== null) return forward(front, bytes);
-      if (bytes[0] === 'X'.charCodeAt(0)) return void socket.end();
-      front.waiting.push(bytes);
-      if (!front.isAcquiring) void acquire(front);
-    });
     let isStarted = false;
-    const start = messages(0, (_type, bytes) => {
-      isStarted = bytes.readInt32BE(4) !== sslRequest;
-      if (!isStarted) {
-        socket.write('N');
-        return;
-      }
-      socket.write(message('R', int32(0)));
-      for (const [name, value] of [
-        ['client_encoding', 'UTF8'],
-        ['server_version', '18.0'],
-        ['standard_conforming_strings', 'on'],
-      ] as const) {
-        socket.write(parameter(name, value));
-      }
-      // A process id that is its own, to pass cancellations on.
-      socket.write(message('K', int32(1_000_000 + clients.length), int32(1)));
-      socket.write(message('Z', Buffer.from('I')));
-    });
-    socket.on('data', (chunk: Buffer) => (isStarted ? parse(chunk) : start(chunk)));
+    const parse = messages(
+      () => isStarted,
+      (_type, bytes) => {
+        if (!isStarted) return void (isStarted = begin(socket, bytes));
+        if (front.back !== null) return forward(front, bytes);
+        if (bytes[0] === 'X'.charCodeAt(0)) return void socket.end();
+        front.waiting.push(bytes);
+        if (!front.isAcquiring) void acquire(front);
+      },
+    );
+    socket.on('data', parse);
     socket.on('error', () => undefined);
     socket.on('close', () => {
       const { back } = front;
@@ -227,22 +240,4 @@ export async function startTransactionPooler(
 /** The driver authenticates; then only its socket is used. */
 function streamOf(client: pg.Client): Socket {
   return (client as unknown as { connection: { stream: Socket } }).connection.stream;
-}
-
-/** Cuts a stream into messages: a type, unless there is none, then a length and the rest. */
-function messages(
-  typeBytes: 0 | 1,
-  onMessage: (type: string, bytes: Buffer) => void,
-): (chunk: Buffer) => void {
-  let rest = Buffer.alloc(0);
-  return (chunk) => {
-    rest = Buffer.concat([rest, chunk]);
-    while (rest.length >= typeBytes + 4) {
-      const length = typeBytes + rest.readUInt32BE(typeBytes);
-      if (rest.length < length) return;
-      const bytes = rest.subarray(0, length);
-      rest = rest.subarray(length);
-      onMessage(String.fromCharCode(bytes[0]!), bytes);
-    }
-  };
 }

@@ -170,7 +170,7 @@ describe('an embedded PostgreSQL', () => {
     await once(starter, 'exit');
     // Once by the server that made the cluster, once by this one.
     const log = () => readFile(join(dataDir, 'postgres.log'), 'utf8');
-    await expect.poll(log, { timeout: 10_000 }).toMatch(/(database system is shut down[^]*){2}/);
+    await expect.poll(log).toMatch(/(database system is shut down[^]*){2}/);
   });
 
   test.runIf(process.getuid?.() === 0)('names the folder that the server may not enter', async () => {

@@ -84,7 +84,7 @@ describe('a session', () => {
     [
       'ended by the server',
       ({ session }: { session: Session }) =>
-        sql(database.url, 'select pg_terminate_backend($1)', [session.pid]),
+        sql(database.url, 'select pg_terminate_backend($1, 5000)', [session.pid]),
     ],
   ])('rejects what is in flight when its connection is %s', async (_, end) => {
     const { session, proxy } = await setup();

@@ -42,7 +42,7 @@ describe("a watch over another writer's session", () => {
     await ears.query('listen sluice_lanes');
     const heard = vi.fn();
     ears.on('notification', heard);
-    await sql(database.url, 'select pg_terminate_backend($1)', [pid]);
+    await sql(database.url, 'select pg_terminate_backend($1, 5000)', [pid]);
     await eventually(() => expect(onEnded).toHaveBeenCalledOnce());
     await eventually(() => expect(heard).toHaveBeenCalledOnce());
     expect(await waits()).toEqual([]);
@@ -52,7 +52,7 @@ describe("a watch over another writer's session", () => {
     const { pid, onEnded } = await setup();
     await sql(
       database.url,
-      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1`,
+      `select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = $1`,
       [applicationName],
     );
     await eventually(async () => expect(await waits()).toHaveLength(1));
@@ -89,7 +89,7 @@ describe("a watch over another writer's session", () => {
     expect(await waitersFor(rows[0]?.pid)).not.toContain(before);
     await eventually(async () => expect(await waitersFor(pid)).toEqual([]));
     expect(onEnded).not.toHaveBeenCalled();
-    await sql(database.url, 'select pg_terminate_backend($1)', [rows[0]?.pid]);
+    await sql(database.url, 'select pg_terminate_backend($1, 5000)', [rows[0]?.pid]);
     await eventually(() => expect(onEnded).toHaveBeenCalledOnce());
   });
 

@@ -1,6 +1,8 @@
 /**
  * Distance: a TCP proxy before the server that makes each round trip so much longer. Both directions take half of it if
  * that is a millisecond or more, which is as fine as timers are; else the answers take all of it.
+ *
+ * The proxy of the tests (test/support/tcp-proxy.ts) reads every message, which would be measured here.
  */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 

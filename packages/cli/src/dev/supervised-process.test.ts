@@ -65,7 +65,7 @@ describe('a supervised process', () => {
     const { supervised, events } = await setup(obedient);
     await supervised.start();
     process.kill(supervised.pid!, 'SIGKILL');
-    await expect.poll(() => events.length, { timeout: 5000 }).toBe(2);
+    await expect.poll(() => events.length).toBe(2);
     expect(events[0]).toBe('api-1 has ended (SIGKILL) and is started again');
     expect(events[1]).toBe(`api-1 is back (process ${supervised.pid})`);
     expect(supervised.url).toBe('http://127.0.0.1:4712');
@@ -117,7 +117,7 @@ describe('a supervised process', () => {
     const supervisor = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const [pid] = (await once(supervisor.stdout.setEncoding('utf8'), 'data')) as [string];
     supervisor.kill('SIGKILL');
-    await expect.poll(() => isAlive(Number(pid)), { timeout: 5000 }).toBe(false);
+    await expect.poll(() => isAlive(Number(pid))).toBe(false);
     expect(await readLog()).toContain('stopped in order');
   });
 });

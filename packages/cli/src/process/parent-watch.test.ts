@@ -50,7 +50,8 @@ async function run(
     const pid = Number(await read('pid'));
     if (pid > 0 && isAlive(pid)) process.kill(pid, 'SIGKILL');
   });
-  await expect.poll(() => read('pid'), { timeout: 20_000 }).not.toBe('');
+  // Several start at once, each compiling its sources.
+  await expect.poll(() => read('pid'), { timeout: 50_000 }).not.toBe('');
   const pid = Number(await read('pid'));
   return { starter, pid, end: () => read('end') };
 }
@@ -85,14 +86,14 @@ describe.runIf(process.platform === 'linux')('a foreground command', () => {
     const { expect } = context;
     const { starter, end } = await run(context, wrap);
     await kill(starter, signal);
-    await expect.poll(end, { timeout: 20_000 }).toBe('stopped in order');
+    await expect.poll(end).toBe('stopped in order');
   });
 
   test.concurrent('stops in order when its terminal is closed', async (context) => {
     const { expect } = context;
     const { pid, end } = await run(context, (command) => `exec ${command}`);
     process.kill(pid, 'SIGHUP');
-    await expect.poll(end, { timeout: 20_000 }).toBe('stopped in order');
+    await expect.poll(end).toBe('stopped in order');
   });
 
   test.concurrent.for([
@@ -121,7 +122,7 @@ describe.runIf(process.platform === 'linux')('a process of a deployment', () => 
         run(context, byProgram, { isService: true, environment: npm }),
       ]);
       await Promise.all([kill(byScript.starter, 'SIGKILL'), kill(byNpm.starter, 'SIGKILL')]);
-      await expect.poll(byNpm.end, { timeout: 20_000 }).toBe('stopped in order');
+      await expect.poll(byNpm.end).toBe('stopped in order');
       await pause(parentWatchMs);
       expect({ end: await byScript.end(), isAlive: isAlive(byScript.pid) }).toEqual({
         end: '',

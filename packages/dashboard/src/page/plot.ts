@@ -1,4 +1,9 @@
-/** Small drawings of numbers over time, in SVG: sparklines, and plots with axes. The same numbers stand in a table below. */
+/**
+ * Small drawings of numbers over time, in SVG: sparklines, and plots with axes. The same numbers stand in a table below.
+ *
+ * Not drawn by uPlot: its script (51 kB) is nine times this file, draws on a canvas, which has neither text to select or to
+ * read aloud nor colors of the style sheet, and would leave the table and the sparklines to this file.
+ */
 import { h, scrolling, svg } from './dom.ts';
 import { minute as minuteText } from './format.ts';
 
