@@ -17,8 +17,8 @@ const nets = {
     ),
   ],
   'the look that needs no hint': [at('BlockedWrites/#look', never('#isTakingOver', '#nextSliceAt'))],
-  'the poll': [at('CoordinatedPath/#poll', always('due', 'length'))],
-  'the end of a wait': [at('CoordinatedPath/#wait', call('#endWait', 'undefined'))],
+  'the poll': [at('Completion/#poll', always('due', 'length'))],
+  'the end of a wait': [at('Waits/#add', call('#end', 'undefined'))],
   'the key of outcomes': [at('guards', give('outcomeKey', 'false'))],
   'the count of rows': [at('guards', give('rowCounts', 'false'))],
   'the key of idempotency keys': [
@@ -71,11 +71,11 @@ export const promiseMutants: PromiseMutant[] = [
     [
       'M2 answers when the write is in the intake, before its batch is committed',
       at(
-        'CoordinatedPath/#insert',
+        'Waiter/inserted',
         swap(
-          'waiter.isInserted = true',
-          `this.#waiters.finish(write.writeId, (each) =>
-          each.resolve({
+          'this.isInserted = true',
+          `const write = this.write!;
+          this.#waits.resolve({
             writeId: write.writeId,
             result: write.operation === 'delete' ? 'deleted' : 'created',
             code: null,
@@ -84,7 +84,7 @@ export const promiseMutants: PromiseMutant[] = [
             version: 1,
             contentHash: write.contentHash,
             detail: null,
-          }))`,
+          })`,
         ),
       ),
     ],
@@ -124,17 +124,22 @@ export const promiseMutants: PromiseMutant[] = [
     [
       'M5 sends a write again as a new one when it is not known whether it was applied',
       at(
-        'MemoryPath/#settle',
+        'NodeSettler/#settle',
         swap(
-          'for (const waiter of left) waiter.isUnderWay = false;',
-          `for (const waiter of left) {
-          waiter.isUnderWay = false;
-          if (held.size > 0) continue;
-          this.#waiters.delete(waiter.write.writeId);
-          const id = globalThis.crypto.randomUUID();
-          waiter.write = { ...waiter.write, writeId: id, ifMatch: null, idempotencyKey: null };
-          this.#waiters.set(id, waiter);
-        }`,
+          'const left = batch.filter(({ writeId }) => this.#options.waits.has(writeId));',
+          `const left: Submitter[] = [];
+          for (const waiter of batch) {
+            if (!this.#options.waits.has(waiter.writeId)) continue;
+            if (deferred.size > 0) {
+              left.push(waiter);
+              continue;
+            }
+            const id = globalThis.crypto.randomUUID();
+            const write = { ...waiter.write, writeId: id, ifMatch: null, idempotencyKey: null };
+            const again = this.#options.waits.begin(write, 6000);
+            again.outcome.then((outcome) => waiter.resolve(outcome), (error: Error) => waiter.reject(error));
+            this.send(again);
+          }`,
         ),
       ),
     ],
@@ -171,10 +176,7 @@ export const promiseMutants: PromiseMutant[] = [
   ),
   behind(
     ['the poll', 'the end of a wait'],
-    [
-      'M10 does not look again once it listens',
-      at('CoordinatedPath/start', swap('this.#waiters.ids()', '[]')),
-    ],
+    ['M10 does not look again once it listens', at('Completion/#hear', swap('waits.ids()', '[]'))],
   ),
   behind([], ['M11 lets a later write overtake a blocked one', at('applyAll', never('blocker', 'null'))]),
   // A take-over waits for the open batch as it opens its term, before it reads: what comes in between is a cancellation.
