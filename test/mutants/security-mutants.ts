@@ -660,8 +660,8 @@ export const securityMutants: SecurityMutant[] = [
     'notifies with what was written',
     personal,
     'sql/queries/intake.sql',
-    `select pg_notify(channel, lanes) from unnest($16::text[], $19::text[]) as h (channel, lanes);`,
-    `select pg_notify(channel, left(($15::jsonb[])[1]::text, 200)) from unnest($16::text[], $19::text[]) as h (channel, lanes);`,
+    `select pg_notify('sluice_' || channel, lanes) from unnest($16::text[], $19::text[]) as h (channel, lanes);`,
+    `select pg_notify('sluice_' || channel, left(($15::jsonb[])[1]::text, 200)) from unnest($16::text[], $19::text[]) as h (channel, lanes);`,
   ),
   // TLS.
   mutant(

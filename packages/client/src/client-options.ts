@@ -9,6 +9,8 @@ export interface ClientOptions {
   url: string;
   /** A direct URL for LISTEN, where `url` leads through a transaction-mode pooler. @default url */
   listenUrl?: string;
+  /** Of the deployment; a database may hold several. @default 'sluice' */
+  schema?: string | undefined;
   model: Model;
   /** @default 'coordinated' */
   mode?: Mode;

@@ -68,6 +68,7 @@ export class CoordinatedPath implements Omit<WritePath, 'status'> {
     const { listenUrl: url } = options;
     this.#listener = createListener({
       url,
+      schema: connection.schema,
       applicationName: `${connection.applicationName} listener`,
       notifications,
     });

@@ -92,6 +92,7 @@ class Client implements SluiceClient {
     this.#observer = options.observer;
     this.#database = new Database({
       url: options.url,
+      schema: options.schema,
       applicationName: options.applicationName ?? 'sluice node',
       connectionsMax: options.connectionsMax ?? 8,
       ...(options.answerTimeoutMs === undefined ? {} : { answerTimeoutMs: options.answerTimeoutMs }),

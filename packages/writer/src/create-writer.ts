@@ -42,6 +42,8 @@ export interface WriterOptions {
   url: string;
   /** @default url */
   listenUrl?: string;
+  /** Of the deployment; a database may hold several. @default 'sluice' */
+  schema?: string | undefined;
   model: Model;
   /** Must be what the deployment has agreed on. @default 16 */
   lanes?: number;
@@ -98,15 +100,17 @@ const farewellMs = 2000;
 
 export function createWriter(options: WriterOptions): Writer {
   const writerId = uuidv4();
-  const { url, model, logger, observer, projections = [] } = options;
+  const { url, schema, model, logger, observer, projections = [] } = options;
   assertProjections(projections, model);
   const lanes = options.lanes ?? defaults.lanes;
   const notifications = options.notifications ?? true;
   const ownership = options.ownership ?? 'lock';
   const applicationName = options.applicationName ?? 'sluice writer';
-  const database = new Database({ url, applicationName, connectionsMax: 1 });
+  const connection = { url, schema, applicationName };
+  const database = new Database({ ...connection, connectionsMax: 1 });
   const listener: Listener = createListener({
     url: options.listenUrl ?? url,
+    schema,
     applicationName: `${applicationName} listener`,
     notifications,
   });
@@ -144,13 +148,13 @@ export function createWriter(options: WriterOptions): Writer {
   const beatNow = (): void => sessions.forEach((session) => session.beatNow());
   const watches = Array.from(
     { length: options.sessions ?? 1 },
-    () => new NeighbourWatch({ connection: { url, applicationName }, onEnded: beatNow }),
+    () => new NeighbourWatch({ connection, onEnded: beatNow }),
   );
   const sessions: LaneSession[] = watches.map((watch) => {
     let isLeading = false;
     let hasToldDisagreement = false;
     return new LaneSession({
-      connection: { url, applicationName },
+      connection,
       lanes,
       writerId,
       ownership,
@@ -219,7 +223,7 @@ export function createWriter(options: WriterOptions): Writer {
   return {
     start: () =>
       (started ??= (async () => {
-        if ((await detectPooler({ url, applicationName })) && ownership === 'lock') {
+        if ((await detectPooler(connection)) && ownership === 'lock') {
           throw new SluiceError(
             'configuration_invalid',
             'Cannot lead by locks as the database URL leads through a pooler in transaction mode: give writers a direct ' +

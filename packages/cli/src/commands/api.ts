@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import type { MetricsServer } from '@sluice/metrics';
 import { defaults, FailureLog, type OnOverload } from '@sluice/protocol';
 import * as z from 'zod';
-import { operatorUrlOf, requireDatabaseUrl, withTls } from '../config/database-url.ts';
+import { operatorUrlOf, requireDatabase, withTls } from '../config/database-url.ts';
 import {
   blockedWritesMax,
   documentBytesMaxOf,
@@ -173,9 +173,9 @@ export const apiCommand = () =>
     extend: addStopWithStdin,
     async run(values, flags) {
       const { lanes, mode, notifications, pollIntervalMs, waitMs, waitingWritesMax } = values;
-      const url = requireDatabaseUrl(values);
-      const { auth, close: closeAuth } = await openAuth(values, url);
-      const operatorUrl = operatorUrlOf(values) ?? url;
+      const place = requireDatabase(values);
+      const { auth, close: closeAuth } = await openAuth(values, place);
+      const operatorUrl = operatorUrlOf(values) ?? place.url;
       const tls = readTls(values);
       const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
       const [
@@ -192,10 +192,10 @@ export const apiCommand = () =>
       // Before anything is connected or read.
       assertGuarded(values.host, auth === undefined);
       const logger = createLogger(values.logLevel, { process: 'api' });
-      const metrics = createNodeMetrics({ url, version, mode });
+      const metrics = createNodeMetrics({ ...place, version, mode });
       const client = createClient({
-        url,
-        listenUrl: values.listenUrl === undefined ? url : withTls(values.listenUrl, values),
+        ...place,
+        listenUrl: values.listenUrl === undefined ? place.url : withTls(values.listenUrl, values),
         model,
         mode,
         lanes,
@@ -218,7 +218,10 @@ export const apiCommand = () =>
         observer: metrics.observer,
       });
       metrics.watch(() => client.usage());
-      const page = values.dashboard === 'off' ? null : openDashboard(values.dashboard, operatorUrl, model);
+      const page =
+        values.dashboard === 'off'
+          ? null
+          : openDashboard(values.dashboard, { ...place, url: operatorUrl }, model);
       const { metricsPort, metricsHost } = values;
       const api = createApi({
         client,

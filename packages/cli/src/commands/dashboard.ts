@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { authSettings, openAuth } from '../config/auth-settings.ts';
 import { dashboardAlone, openDashboard } from '../config/dashboard-settings.ts';
-import { requireDatabaseUrl } from '../config/database-url.ts';
+import { requireDatabase } from '../config/database-url.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import {
   basePath,
@@ -46,8 +46,8 @@ export const dashboardCommand = () =>
     },
     extend: addStopWithStdin,
     async run(values, flags) {
-      const url = requireDatabaseUrl(values);
-      const { auth, close: closeAuth } = await openAuth(values, url);
+      const place = requireDatabase(values);
+      const { auth, close: closeAuth } = await openAuth(values, place);
       const tls = readTls(values);
       const model =
         values.modelFiles === undefined
@@ -58,7 +58,7 @@ export const dashboardCommand = () =>
         import('@sluice/dashboard'),
       ]);
       assertGuarded(values.host, auth === undefined);
-      const dashboard = openDashboard(values.dashboard, url, model);
+      const dashboard = openDashboard(values.dashboard, place, model);
       const server = createDashboardServer(dashboard.options, {
         auth,
         tls,

@@ -1,7 +1,7 @@
 import { isClientName, isScope, scopeForm, SluiceError } from '@sluice/protocol';
 import { Command } from 'commander';
 import * as z from 'zod';
-import { requireDatabaseUrl, type DatabaseValues } from '../config/database-url.ts';
+import { requireDatabase, type DatabaseValues } from '../config/database-url.ts';
 import { setting } from '../config/setting.ts';
 import { databaseSettings, listOf, wholeNumber } from '../config/settings.ts';
 import { openKeyStore, type KeyStore, type ListedKey } from '../keys/key-store.ts';
@@ -109,7 +109,7 @@ export const keysCommand = () => {
 };
 
 async function withKeys<T>(values: DatabaseValues, work: (keys: KeyStore) => Promise<T>): Promise<T> {
-  const keys = openKeyStore(requireDatabaseUrl(values));
+  const keys = openKeyStore(requireDatabase(values));
   try {
     return await work(keys);
   } finally {

@@ -4,7 +4,7 @@ import { listProjections, type ProjectionStatus } from '@sluice/operator';
 import { SluiceError } from '@sluice/protocol';
 import { changeProjections, detectPooler } from '@sluice/store';
 import { Command } from 'commander';
-import { requireDatabaseUrl } from '../config/database-url.ts';
+import { requireDatabase } from '../config/database-url.ts';
 import { projectionModules, projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { databaseSettings, modelFiles, numberSetting, referentialIdLayout } from '../config/settings.ts';
@@ -81,7 +81,7 @@ const rebuild = () =>
       const projections = await readProjections(values);
       const projection = projections.find((each) => each.name === name);
       if (projection === undefined) throw unknown(name, projections);
-      const connection = { url: requireDatabaseUrl(values), applicationName: 'sluice rebuild' };
+      const connection = { ...requireDatabase(values), applicationName: 'sluice rebuild' };
       await detectPooler(connection);
       const progress = new ProgressLine();
       const report = await rebuildProjection(connection, projection, {

@@ -8,7 +8,7 @@ import {
   type RoleKind,
 } from '@sluice/store';
 import * as z from 'zod';
-import { requireDatabaseUrl } from '../config/database-url.ts';
+import { requireDatabase } from '../config/database-url.ts';
 import { setting } from '../config/setting.ts';
 import { databaseSettings, rolePrefix } from '../config/settings.ts';
 import { confirm } from '../operate/confirm.ts';
@@ -64,17 +64,17 @@ export const rolesCommand = () =>
         .option('--yes', 'do not ask')
         .option('--sql', 'only print what would run'),
     async run(values, flags) {
-      const { rolePrefix: prefix } = values;
+      const { schema, rolePrefix: prefix = schema } = values;
       const exclusiveDatabase = flags['exclusiveDatabase'] === true;
       const isJson = flags['json'] === true;
       if (flags['sql'] === true) {
-        const sql = rolesSql(prefix, exclusiveDatabase);
+        const sql = rolesSql(prefix, exclusiveDatabase, schema);
         if (isJson) printJson({ sql });
         else printLine(sql.trimEnd());
         return;
       }
-      const url = requireDatabaseUrl(values);
-      const exclusive = exclusiveDatabase ? await previewExclusive({ url, prefix }) : null;
+      const place = requireDatabase(values);
+      const exclusive = exclusiveDatabase ? await previewExclusive({ ...place, prefix }) : null;
       // In JSON it is part of the result, and told beside it where somebody is asked.
       const tell = isJson ? complain : printLine;
       const isTold = !isJson || (flags['yes'] !== true && flags['dryRun'] !== true);
@@ -88,7 +88,7 @@ export const rolesCommand = () =>
       if (asks && !(await confirm('Take all of this away?', flags))) return complain('Nothing was done');
       const given = roleKinds.flatMap((kind) => (values[kind] === undefined ? [] : [[kind, values[kind]]]));
       await applyRoles({
-        url,
+        ...place,
         prefix,
         exclusiveDatabase,
         passwords: Object.fromEntries(given) as Partial<Record<RoleKind, string>>,

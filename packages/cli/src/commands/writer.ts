@@ -1,6 +1,6 @@
 import type { MetricsServer } from '@sluice/metrics';
 import { defaults, FailureLog } from '@sluice/protocol';
-import { requireDatabaseUrl, withTls } from '../config/database-url.ts';
+import { requireDatabase, withTls } from '../config/database-url.ts';
 import { projectionModules, projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import {
@@ -71,18 +71,18 @@ export const writerCommand = () =>
     extend: addStopWithStdin,
     async run(values, flags) {
       const { lanes, sessions, notifications, pollIntervalMs, batchWritesMax } = values;
-      const url = requireDatabaseUrl(values);
+      const place = requireDatabase(values);
       const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
       const [{ createWriter }, { createWriterMetrics, serveMetrics }] = await Promise.all([
         import('@sluice/writer'),
         import('@sluice/metrics'),
       ]);
       const { metricsPort, metricsHost } = values;
-      const metrics = metricsPort === undefined ? null : createWriterMetrics({ url, version });
+      const metrics = metricsPort === undefined ? null : createWriterMetrics({ ...place, version });
       const logger = createLogger(values.logLevel, { process: 'writer' });
       const writer = createWriter({
-        url,
-        listenUrl: values.listenUrl === undefined ? url : withTls(values.listenUrl, values),
+        ...place,
+        listenUrl: values.listenUrl === undefined ? place.url : withTls(values.listenUrl, values),
         model,
         lanes,
         ownership: values.ownership,

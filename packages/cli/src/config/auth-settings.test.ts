@@ -3,7 +3,10 @@ import { authSettings, openAuth } from './auth-settings.ts';
 import { readSettings } from './setting.ts';
 
 const open = async (environment: Record<string, string>) =>
-  openAuth(readSettings(authSettings, {}, environment), 'postgres://127.0.0.1:1/none');
+  openAuth(readSettings(authSettings, {}, environment), {
+    url: 'postgres://127.0.0.1:1/none',
+    schema: undefined,
+  });
 
 const whole = {
   SLUICE_AUTH: 'jwt',

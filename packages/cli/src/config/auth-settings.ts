@@ -3,6 +3,7 @@ import { SluiceError } from '@sluice/protocol';
 import { Database, DatabaseClock } from '@sluice/store';
 import type { Auth, TokenCheckOptions } from '@sluice/api';
 import * as z from 'zod';
+import type { DatabasePlace } from './database-url.ts';
 import { setting, type Values } from './setting.ts';
 import { listOf, numberSetting } from './settings.ts';
 import { openKeyStore } from '../keys/key-store.ts';
@@ -77,15 +78,15 @@ export interface OpenAuth {
 }
 
 /** @throws {SluiceError} `configuration_invalid` */
-export async function openAuth(values: Values<typeof authSettings>, url: string): Promise<OpenAuth> {
+export async function openAuth(values: Values<typeof authSettings>, place: DatabasePlace): Promise<OpenAuth> {
   const { auth } = values;
   const ways: readonly Way[] = auth === undefined || auth === 'none' ? [] : auth;
   const tokens = tokenOptions(values, ways.includes('jwt'));
   if (auth === undefined || auth === 'none') return { auth, close: () => Promise.resolve() };
   const { Authenticator } = await import('@sluice/api');
-  const keyStore = ways.includes('keys') ? openKeyStore(url) : null;
+  const keyStore = ways.includes('keys') ? openKeyStore(place) : null;
   const keys = keyStore && { readKeys: () => keyStore.read() };
-  const clock = tokens === null ? null : openClock(url);
+  const clock = tokens === null ? null : openClock(place);
   return {
     auth: new Authenticator({ keys, tokens: tokens && clock && { ...tokens, now: clock.now } }),
     close: async () => void (await Promise.all([keyStore?.close(), clock?.close()])),
@@ -93,8 +94,8 @@ export async function openAuth(values: Values<typeof authSettings>, url: string)
 }
 
 /** Tokens end by the database's clock, on every node at the same moment. */
-function openClock(url: string): { now: () => number; close: () => Promise<void> } {
-  const database = new Database({ url, applicationName: 'sluice clock', connectionsMax: 1 });
+function openClock(place: DatabasePlace): { now: () => number; close: () => Promise<void> } {
+  const database = new Database({ ...place, applicationName: 'sluice clock', connectionsMax: 1 });
   const clock = new DatabaseClock({ database });
   void clock.start();
   return {

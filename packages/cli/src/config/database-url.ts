@@ -6,6 +6,16 @@ import type { databaseSettings } from './settings.ts';
 
 export type DatabaseValues = Partial<Values<typeof databaseSettings>>;
 
+export interface DatabasePlace {
+  url: string;
+  schema: string | undefined;
+}
+
+/** Where a command works. @throws {SluiceError} `configuration_invalid` as {@link requireDatabaseUrl} does */
+export function requireDatabase(values: DatabaseValues): DatabasePlace {
+  return { url: requireDatabaseUrl(values), schema: values.schema };
+}
+
 /**
  * The URL given, else one made of the PG* variables. The password stays where it is: the driver reads PGPASSWORD itself.
  * @throws {SluiceError} `configuration_invalid` if neither says anything, or TLS cannot be used as it is asked for

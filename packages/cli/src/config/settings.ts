@@ -1,6 +1,6 @@
 /** The settings that several commands share, each defined once: flag, variables, form, default. */
 import { defaults, modes, type Mode, type OwnershipForm } from '@sluice/protocol';
-import { assertUrl } from '@sluice/store';
+import { assertSchema, assertUrl, defaultSchema } from '@sluice/store';
 import * as z from 'zod';
 import { setting } from './setting.ts';
 
@@ -23,16 +23,18 @@ export const duration: z.ZodType<number> = z
   .transform((text) => Number.parseInt(text, 10) * (secondsIn[text.replace(/^\d+/, '')] ?? 1));
 
 const onOrOff = z.enum(['on', 'off']).transform((value) => value === 'on');
+/** A check that says by itself what is wrong. */
+const checkedBy = (check: (text: string) => void) => (text: string, context: z.RefinementCtx) => {
+  try {
+    check(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+  }
+};
 const postgresUrl = z
   .string()
   .regex(/^postgres(ql)?:\/\/\S+$/)
-  .superRefine((url, context) => {
-    try {
-      assertUrl(url);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: (error as Error).message });
-    }
-  });
+  .superRefine(checkedBy(assertUrl));
 export const listOf = (schema: z.ZodType<string, string>): z.ZodType<string[]> =>
   z
     .string()
@@ -75,6 +77,15 @@ export const fileSetting = (flags: string, variable: string, description: string
 /** The database, and how a connection to it is kept from others: these go together, whatever the command. */
 export const databaseSettings = {
   databaseUrl,
+  schema: setting<string>({
+    flags: '--schema <name>',
+    variables: ['SLUICE_SCHEMA'],
+    description:
+      'schema of the deployment; a database may hold several deployments, each in a schema of its own',
+    form: 'the name of a schema',
+    schema: z.string().superRefine(checkedBy(assertSchema)),
+    fallback: defaultSchema,
+  }),
   databaseCa: fileSetting(
     '--database-ca <file>',
     'SLUICE_DATABASE_CA',
@@ -285,14 +296,13 @@ export const nodeUrls = setting<string[]>({
   isList: true,
 });
 
-export const rolePrefix = setting<string>({
+export const rolePrefix = setting<string | undefined>({
   flags: '--role-prefix <name>',
   variables: ['SLUICE_ROLE_PREFIX'],
   description:
-    'what the names of the database roles begin with; several deployments on one server need several',
+    'what the names of the database roles begin with; several deployments on one server need several (default: the schema)',
   form: 'up to 40 lower-case letters, digits and underscores, a letter first',
   schema: z.string().regex(/^[a-z][a-z0-9_]{0,39}$/),
-  fallback: 'sluice',
 });
 
 /** A secret, so it comes by the environment or in a file, and never by the arguments. */

@@ -207,7 +207,7 @@ async function startPostgres(
 
 /** For the load, and for whoever tries the nodes: it ends with the day. */
 async function createToken(url: string): Promise<string> {
-  const keys = openKeyStore(url);
+  const keys = openKeyStore({ url, schema: undefined });
   try {
     const scopes = ['read:*', 'write:*', 'operate', 'bodies'];
     return (await keys.create({ client: 'dev', scopes, days: 1 })).key;
