@@ -1,7 +1,10 @@
 /** Puts a client together: reads, keys and identities are the same in every mode, only the path of a write differs. */
 import type { Model } from '@sluice/model';
 import {
+  assertTunables,
+  clientTunables,
   defaults,
+  embeddedTunables,
   FailureLog,
   settleWithin,
   SluiceError,
@@ -48,6 +51,7 @@ import { WriteReads } from './write-reads.ts';
 const stopLimitsMs = { start: 2000, endWaits: 5000, path: 2000 };
 
 export function createClient(options: ClientOptions): SluiceClient {
+  assertTunables('create the client', { ...clientTunables, ...embeddedTunables }, { ...options });
   return new Client(options);
 }
 

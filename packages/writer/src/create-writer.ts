@@ -11,6 +11,7 @@ import {
 } from '@sluice/batch';
 import type { Model } from '@sluice/model';
 import {
+  assertTunables,
   defaults,
   describeError,
   FailureLog,
@@ -18,6 +19,7 @@ import {
   SluiceError,
   unpackLanes,
   unpackProvided,
+  writerTunables,
   type OwnershipForm,
 } from '@sluice/protocol';
 import {
@@ -99,6 +101,7 @@ const backendLookTimeoutMs = 2000;
 const farewellMs = 2000;
 
 export function createWriter(options: WriterOptions): Writer {
+  assertTunables('create the writer', writerTunables, { ...options });
   const writerId = uuidv4();
   const { url, schema, model, logger, observer, projections = [] } = options;
   assertProjections(projections, model);

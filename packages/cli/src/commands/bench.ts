@@ -259,6 +259,7 @@ export const benchCommand = () =>
       'turn, each measurement on a fresh copy of one prefilled database. Says medians with their spread, and ratios ' +
       'within the rounds. With --workload open-loop it measures deployments instead: --rate, --writers, --nodes and ' +
       '--lanes may then all have several values. docs/performance.md tells what the figures mean.',
+    readsConfigFile: false,
     settings,
     async run(values, flags) {
       const isJson = flags['json'] === true;

@@ -48,7 +48,7 @@ export const doctorCommand = () =>
     settings: {
       ...databaseSettings,
       listenUrl,
-      optionalModelFiles,
+      model: optionalModelFiles,
       referentialIdLayout,
       lanes,
       transactionSeconds,
@@ -58,7 +58,7 @@ export const doctorCommand = () =>
         .option('--all', 'tell also what is well')
         .option('--deep', 'look also at every row that leads to another'),
     async run(values, flags) {
-      const { optionalModelFiles: files, lanes, listenUrl, transactionSeconds } = values;
+      const { model: files, lanes, listenUrl, transactionSeconds } = values;
       const model = files === undefined ? null : await readModelFiles(files, values.referentialIdLayout);
       const progress = new ProgressLine();
       const deep = (): DeepOptions => ({

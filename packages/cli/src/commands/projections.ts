@@ -17,7 +17,7 @@ import { awaitStopRequest } from '../process/stop-request.ts';
 import { createCommand } from './command.ts';
 
 /** What the processes of the deployment are started with, so that the same settings make the same projections. */
-const processSettings = { ...databaseSettings, modelFiles, referentialIdLayout, projectionModules };
+const processSettings = { ...databaseSettings, model: modelFiles, referentialIdLayout, projectionModules };
 
 const sliceDocumentsMax = numberSetting(
   '--slice-documents-max <number>',
@@ -109,7 +109,7 @@ export const projectionsCommand = () => {
 };
 
 async function readProjections(values: Values<typeof processSettings>): Promise<Projection[]> {
-  const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
+  const model = await readModelFiles(values.model, values.referentialIdLayout);
   return projectionsOf(model, values.projectionModules);
 }
 

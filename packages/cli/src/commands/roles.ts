@@ -36,6 +36,13 @@ const users: Record<RoleKind, string> = {
   migrate: 'migrations',
 };
 
+const passwords = {
+  apiPassword: password('api'),
+  writerPassword: password('writer'),
+  opsPassword: password('ops'),
+  migratePassword: password('migrate'),
+};
+
 export const rolesCommand = () =>
   createCommand({
     name: 'roles',
@@ -51,10 +58,7 @@ export const rolesCommand = () =>
     settings: {
       ...databaseSettings,
       rolePrefix,
-      api: password('api'),
-      writer: password('writer'),
-      ops: password('ops'),
-      migrate: password('migrate'),
+      ...passwords,
       wait: lockWait,
     },
     extend: (command) =>
@@ -86,7 +90,10 @@ export const rolesCommand = () =>
       }
       const asks = exclusive !== null && exclusive.takesAway.length > 0;
       if (asks && !(await confirm('Take all of this away?', flags))) return complain('Nothing was done');
-      const given = roleKinds.flatMap((kind) => (values[kind] === undefined ? [] : [[kind, values[kind]]]));
+      const given = roleKinds.flatMap((kind) => {
+        const value = values[`${kind}Password`];
+        return value === undefined ? [] : [[kind, value]];
+      });
       await applyRoles({
         ...place,
         prefix,

@@ -13,10 +13,10 @@ export const showCommand = () =>
     description:
       'Shows one write: its reason, the chain of what it waits for, its lane, the error of a dead letter, its outcome. ' +
       'Never its document; with --model, the identities of the documents it waits for.',
-    settings: { ...databaseSettings, optionalModelFiles, referentialIdLayout },
+    settings: { ...databaseSettings, model: optionalModelFiles, referentialIdLayout },
     extend: (command) => command.argument('<id>', 'id of the write'),
     async run(values, flags, [id = '']) {
-      const { optionalModelFiles: files, referentialIdLayout: layout } = values;
+      const { model: files, referentialIdLayout: layout } = values;
       const model = files === undefined ? null : await readModelFiles(files, layout);
       const shown = await withDatabase(values, (database) => showWrite(database, id, model));
       if (flags['json'] === true) printJson(shown);

@@ -40,11 +40,11 @@ export const stuckCommand = () =>
       ...filterSettings,
       limit,
       after,
-      optionalModelFiles,
+      model: optionalModelFiles,
       referentialIdLayout,
     },
     async run(values, flags) {
-      const { optionalModelFiles: files, referentialIdLayout: layout } = values;
+      const { model: files, referentialIdLayout: layout } = values;
       const model = files === undefined ? null : await readModelFiles(files, layout);
       const page = {
         limit: values.limit,

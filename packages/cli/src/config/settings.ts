@@ -1,8 +1,8 @@
 /** The settings that several commands share, each defined once: flag, variables, form, default. */
-import { defaults, modes, type Mode, type OwnershipForm } from '@sluice/protocol';
+import { formOf, modes, writerTunables, type Mode, type OwnershipForm, type Tunable } from '@sluice/protocol';
 import { assertSchema, assertUrl, defaultSchema } from '@sluice/store';
 import * as z from 'zod';
-import { setting } from './setting.ts';
+import { setting, variableOf, type Setting } from './setting.ts';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -48,10 +48,38 @@ export function numberSetting(
   description: string,
   bounds: { from: number; to: number; fallback: number },
 ) {
-  const form = `a whole number from ${bounds.from} to ${bounds.to}`;
   const schema = wholeNumber(bounds.from, bounds.to);
-  return setting<number>({ flags, variables, description, form, schema, fallback: bounds.fallback });
+  return setting<number>({
+    flags,
+    variables,
+    description,
+    form: formOf(bounds),
+    schema,
+    fallback: bounds.fallback,
+  });
 }
+
+/** The settings of declared limits and intervals: `waitMs` is `--wait-ms <ms>` and `SLUICE_WAIT_MS`. */
+export function tunableSettings<K extends string>(
+  all: Readonly<Record<K, Tunable>>,
+): Record<K, Setting<number>> {
+  const settings = Object.entries<Tunable>(all).map(([name, tunable]) => [
+    name,
+    tunableSetting(name, tunable),
+  ]);
+  return Object.fromEntries(settings) as Record<K, Setting<number>>;
+}
+
+function tunableSetting(name: string, tunable: Tunable): Setting<number> {
+  const { default: fallback, from, to, help: description, cost } = tunable;
+  const common = { description, form: formOf(tunable), schema: wholeNumber(from, to), fallback };
+  if (cost !== undefined) return { ...common, cost };
+  const words = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const unit = /-(ms|hours|bytes)(-max)?$/.exec(words)?.[1] ?? 'number';
+  return { ...common, flags: `--${words} <${unit}>`, variables: [variableOf(name)] };
+}
+
+export const { lanes, pollIntervalMs, sessions } = tunableSettings(writerTunables);
 
 export const databaseUrl = setting<string | undefined>({
   flags: '--database-url <url>',
@@ -72,6 +100,7 @@ export const fileSetting = (flags: string, variable: string, description: string
     description,
     form: 'the path of a file',
     schema: z.string().regex(/^[^\0]+$/),
+    path: 'always',
   });
 
 /** The database, and how a connection to it is kept from others: these go together, whatever the command. */
@@ -142,6 +171,7 @@ export const modelFiles = setting<string[]>({
   description:
     'resource model, native or ApiSchema.json; repeat it for extensions (the variable takes commas)',
   form: 'the path of a model file',
+  path: 'always',
   schema: listOf(z.string().min(1)),
   isRequired: true,
   isList: true,
@@ -158,13 +188,6 @@ export const mode = setting<Mode>({
   fallback: 'coordinated',
 });
 
-export const lanes = numberSetting(
-  '--lanes <number>',
-  ['SLUICE_LANES'],
-  'ordered partitions of the intake; all processes must agree',
-  { from: 1, to: 1024, fallback: defaults.lanes },
-);
-
 export const notifications = setting<boolean>({
   flags: '--notifications <on|off>',
   variables: ['SLUICE_NOTIFICATIONS'],
@@ -173,20 +196,6 @@ export const notifications = setting<boolean>({
   schema: onOrOff,
   fallback: true,
 });
-
-export const pollIntervalMs = numberSetting(
-  '--poll-interval-ms <ms>',
-  ['SLUICE_POLL_INTERVAL_MS'],
-  'look without a hint at least this often',
-  { from: 1, to: 60_000, fallback: defaults.pollIntervalMs },
-);
-
-export const sessions = numberSetting(
-  '--sessions <number>',
-  ['SLUICE_SESSIONS'],
-  'sessions of a writer that share its lanes',
-  { from: 1, to: 64, fallback: 1 },
-);
 
 export const ownership = setting<OwnershipForm>({
   flags: '--ownership <form>',
@@ -324,9 +333,22 @@ export const referentialIdLayout = setting<'2025' | '2026'>({
   fallback: '2026',
 });
 
-export const cascadeDocumentsMax = numberSetting(
-  '--cascade-documents-max <number>',
-  ['SLUICE_CASCADE_DOCUMENTS_MAX'],
-  'documents that a change of identity may rewrite',
-  { from: 0, to: 1_000_000, fallback: defaults.cascadeDocumentsMax },
-);
+/** Seldom set: how long clients keep their connections to a node that stops. */
+export const lingerMs = setting<number>({
+  description:
+    'how long a client may still use a connection that it keeps open, once the process is told to stop: one request, whose answer says that it was the last',
+  form: formOf({ from: 0, to: 600_000 }),
+  schema: wholeNumber(0, 600_000),
+  fallback: 1000,
+  cost: 'longer, a stop takes longer; shorter, more clients see a connection that is closed under them',
+});
+
+/** The file itself; `none` where one that would be found is not wanted. */
+export const configFile = setting<string | undefined>({
+  flags: '--config <file>',
+  variables: ['SLUICE_CONFIG'],
+  description:
+    'configuration file; none reads no file (default: sluice.config.js, .mjs or .json in the working directory or the nearest folder above it)',
+  form: 'the path of a file, or none',
+  schema: z.string().regex(/^[^\0]+$/),
+});
