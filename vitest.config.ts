@@ -26,7 +26,7 @@ export default defineConfig({
     pool: 'forks',
     // Much of a test is waiting.
     maxWorkers: process.env['CI'] ? 2 : Math.max(3, Math.floor(availableParallelism() / 2)),
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 120_000,
   },
 });

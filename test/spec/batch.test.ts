@@ -46,8 +46,7 @@ describe.each(
       node: world.node,
       reports,
       async together(requests) {
-        // The writer may be about to look: what it finds then, it finds behind the lock that is held here.
-        const release = await world.holdLanes(everyLane);
+        const release = await world.pauseLanes(everyLane);
         const outcomes = requests.map((request) => world.submit(request));
         await untilInIntake(world, requests.length);
         await release();

@@ -309,7 +309,7 @@ describe('writes that wait for each other', () => {
 
   /** Submits all before any leader looks. Each sees the others on their way, and no one sees another blocked. */
   async function submitAtOnce({ world, near, far }: Two, documents: object[]): Promise<Promise<Outcome>[]> {
-    const release = await world.holdLanes([...near, ...far]);
+    const release = await world.pauseLanes([...near, ...far]);
     const submitted = documents.map((document) => world.submit(upsert('friends', document)));
     await untilAccepted(world, documents.length);
     meetAt('facts_read', near, far);

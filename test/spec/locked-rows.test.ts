@@ -457,7 +457,7 @@ test('a deadlock with somebody else is broken, and the batch is tried again', as
     );
   });
   onTestFinished(() => setFailpoint('facts_read', null));
-  const release = await world.holdLanes(Array.from({ length: 16 }, (_, lane) => lane));
+  const release = await world.pauseLanes(Array.from({ length: 16 }, (_, lane) => lane));
   const outcomes = [
     world.submit(note(noteId, 'changed')),
     world.submit(held.needy),

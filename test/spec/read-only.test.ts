@@ -22,13 +22,18 @@ const database = useDatabase();
 const note = (): WriteRequest => upsert('notes', { noteId: fresh() });
 
 /** Past the database's own settings. */
-const outside = (text: string): Promise<unknown> => execute(databaseUrl(database.url, 'postgres'), text);
+const outside = (text: string): ReturnType<typeof execute> =>
+  execute(databaseUrl(database.url, 'postgres'), text);
 
+/** Ends all sessions that may have begun before the last change, and waits until they are gone. */
 async function endSessions(): Promise<void> {
-  await outside(
-    `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database.name}'
-     and backend_type = 'client backend'`,
-  );
+  const [clock] = await outside('select clock_timestamp()::text as now');
+  const older = `from pg_stat_activity where datname = '${database.name}'
+     and backend_type = 'client backend' and backend_start <= '${String(clock?.['now'])}'`;
+  await eventually(async () => {
+    await outside(`select pg_terminate_backend(pid, 5000) ${older}`);
+    expect(await outside(`select pid ${older}`)).toEqual([]);
+  });
 }
 
 async function setReadOnly(isReadOnly: boolean): Promise<void> {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface EventuallyOptions {
-  /** @default 10_000 */
+  /** @default 20_000 */
   timeoutMs?: number;
   /** @default 20 */
   intervalMs?: number;
@@ -10,7 +10,7 @@ export interface EventuallyOptions {
 /** Retries `assertion` until it holds and gives what it returns; after the deadline, throws its last error. */
 export async function eventually<T>(
   assertion: () => T | Promise<T>,
-  { timeoutMs = 10_000, intervalMs = 20 }: EventuallyOptions = {},
+  { timeoutMs = 20_000, intervalMs = 20 }: EventuallyOptions = {},
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {

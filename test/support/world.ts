@@ -8,7 +8,7 @@ import { createWriter, type Writer, type WriterOptions } from '@sluice/writer';
 import { expect, onTestFinished } from 'vitest';
 import { eventually } from './eventually.ts';
 import { model, resource } from './model.ts';
-import { nodeUrl, roleUrl } from './postgres.ts';
+import { execute, nodeUrl, roleUrl } from './postgres.ts';
 import { openConnection, sql, type SqlRow } from './sql.ts';
 
 type ResourceName = Parameters<typeof resource>[0];
@@ -86,6 +86,11 @@ export interface World {
   sql(text: string, values?: unknown[]): Promise<SqlRow[]>;
   /** Holds the term row of these lanes, so that no batch of theirs goes on, until the promise it gives is called. */
   holdLanes(lanes: readonly number[]): Promise<() => Promise<void>>;
+  /**
+   * Pauses these lanes, so that no batch of theirs goes on, until the promise it gives is called. All go on at one moment: a
+   * leader finds what came meanwhile together.
+   */
+  pauseLanes(lanes: readonly number[]): Promise<() => Promise<void>>;
 }
 
 /** Starts nodes and writers and stops them at the end of the test. */
@@ -100,7 +105,7 @@ export async function startWorld(url: string, options: WorldOptions = {}): Promi
     writers,
     async startNode(more = {}) {
       // A test's writers come and go as it likes.
-      const own = { waitMs: 10_000, leaderGraceMs: 60_000, ...options.client, ...more };
+      const own = { waitMs: 20_000, leaderGraceMs: 60_000, ...options.client, ...more };
       const node = createClient({ model, ...own, url: nodeUrl(own.url ?? url, own) });
       onTestFinished(() => node.stop());
       await node.start();
@@ -122,6 +127,18 @@ export async function startWorld(url: string, options: WorldOptions = {}): Promi
       await holder.query('begin');
       await holder.query('select from sluice.lane where lane = any($1) order by lane for update', [lanes]);
       return async () => void (await holder.query('rollback'));
+    },
+    async pauseLanes(lanes) {
+      const act = (text: string): Promise<unknown> => execute(url, text);
+      const ofLanes = `where lane in (${lanes.join(', ')})`;
+      await act(`update sluice.lane set paused_at = now(), paused_by = 'test' ${ofLanes}`);
+      const resume = async (): Promise<void> => {
+        await act(
+          `update sluice.lane set paused_at = null, paused_by = null ${ofLanes}; notify sluice_wakeup`,
+        );
+      };
+      onTestFinished(resume);
+      return resume;
     },
   };
   await Promise.all([
