@@ -20,6 +20,7 @@ import {
   unpackLanes,
   unpackProvided,
   writerTunables,
+  type WriterTunable,
   type OwnershipForm,
 } from '@sluice/protocol';
 import {
@@ -39,7 +40,8 @@ import { NeighbourWatch } from './neighbour-watch.ts';
 import type { SessionEnd, WriterObserver } from './observer.ts';
 import { sweep } from './sweep.ts';
 
-export interface WriterOptions {
+/** Limits and intervals, with their ranges and defaults: `writerTunables` of the protocol. */
+export interface WriterOptions extends Partial<Record<WriterTunable, number>> {
   /** `postgres://…`, direct: a writer's sessions hold locks. */
   url: string;
   /** @default url */
@@ -47,24 +49,12 @@ export interface WriterOptions {
   /** Of the deployment; a database may hold several. @default 'sluice' */
   schema?: string | undefined;
   model: Model;
-  /** Must be what the deployment has agreed on. @default 16 */
-  lanes?: number;
   /** `lease` where sessions lead through a pooler in transaction mode. All writers need the same. @default 'lock' */
   ownership?: OwnershipForm;
-  /** Sessions that share the lanes, with those of all other writers. @default 1 */
-  sessions?: number;
   /** False: everything goes by polling. @default true */
   notifications?: boolean;
-  /** @default 250 */
-  pollIntervalMs?: number;
-  /** @default 512 */
-  batchWritesMax?: number;
-  /** Documents that a change of identity may rewrite. @default 10000 */
-  cascadeDocumentsMax?: number;
   /** Derived rows. Every process of a deployment needs the same. @default none */
   projections?: readonly Projection[];
-  /** @default 24 */
-  retentionHours?: number;
   /** Shown in pg_stat_activity. @default 'sluice writer' */
   applicationName?: string;
   logger?: Logger;
