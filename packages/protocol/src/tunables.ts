@@ -44,7 +44,7 @@ export const clientTunables = declare({
   },
   waitingWritesMax: {
     default: 10_000,
-    from: 1,
+    from: 0,
     to: 1_000_000,
     help: 'writes that may wait on this node; the next one is refused as overloaded',
   },
