@@ -6,7 +6,7 @@ import { applyRoles, Database, lockKeysOf, migrate, roleName, rolesSql, type Rol
 import { createWriter, type Writer } from '@sluice/writer';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { readSettings } from '../../packages/cli/src/config/setting.ts';
-import { databaseSettings } from '../../packages/cli/src/config/settings.ts';
+import { databaseSettings } from '../../packages/cli/src/config/database-settings.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { model } from '../support/model.ts';

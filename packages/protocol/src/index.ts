@@ -6,6 +6,7 @@ export * from './failure-log.ts';
 export * from './reason.ts';
 export * from './modes.ts';
 export * from './tunables.ts';
+export * from './check-tunables.ts';
 export * from './traceparent.ts';
 export * from './hint.ts';
 export * from './failpoint.ts';

@@ -3,9 +3,6 @@
  * what that costs. Options of the library, flags, environment variables, keys of the configuration file, help and
  * docs/settings.md come from here. Units are in the names.
  */
-import * as z from 'zod';
-import { SluiceError } from './errors.ts';
-
 export interface Tunable {
   default: number;
   from: number;
@@ -17,10 +14,8 @@ export interface Tunable {
 
 const declare = <K extends string>(all: Record<K, Tunable>): Readonly<Record<K, Tunable>> => all;
 
-const KiB = 1024;
-const MiB = 1024 * KiB;
-const minuteMs = 60_000;
-const tenMinutesMs = 10 * minuteMs;
+const MiB = 1024 * 1024;
+const tenMinutesMs = 600_000;
 
 /** Of a client: what a node embeds. */
 export const clientTunables = declare({
@@ -33,7 +28,7 @@ export const clientTunables = declare({
   pollIntervalMs: {
     default: 250,
     from: 1,
-    to: minuteMs,
+    to: 60_000,
     help: 'look without a hint at least this often',
   },
   waitMs: {
@@ -154,7 +149,7 @@ export const writerTunables = declare({
 export const apiTunables = declare({
   bodyBytesMax: {
     default: 10 * MiB,
-    from: KiB,
+    from: 1024,
     to: 256 * MiB,
     help: 'largest document, or line of a bulk request',
   },
@@ -187,8 +182,8 @@ export const apiTunables = declare({
     cost: 'memory, and the time that checks of the string take',
   },
   headerBytesMax: {
-    default: 16 * KiB,
-    from: KiB,
+    default: 16 * 1024,
+    from: 1024,
     to: MiB,
     help: 'line and headers of a request',
     cost: 'memory for each connection, before anybody is authenticated',
@@ -254,46 +249,4 @@ export const defaults: Readonly<Record<TunableName, number>> = defaultsOf(tunabl
 export function defaultsOf<K extends string>(all: Readonly<Record<K, Tunable>>): Record<K, number> {
   const values = Object.entries<Tunable>(all).map(([name, tunable]) => [name, tunable.default]);
   return Object.fromEntries(values) as Record<K, number>;
-}
-
-/** The end of the sentence "… is not": `a whole number from 1 to 1024`. */
-export function formOf({ from, to }: Pick<Tunable, 'from' | 'to'>): string {
-  return `a whole number from ${from} to ${to}`;
-}
-
-export function rangeOf({ from, to }: Pick<Tunable, 'from' | 'to'>): z.ZodNumber {
-  return z.int().min(from).max(to);
-}
-
-/**
- * Checks the options of a program that embeds Sluice, before anything is opened.
- * @param doing For the error: `create the client`
- * @throws {SluiceError} `configuration_invalid`, and names the option
- */
-export function assertTunables(
-  doing: string,
-  all: Readonly<Record<string, Tunable>>,
-  options: Readonly<Partial<Record<string, unknown>>>,
-): void {
-  for (const [name, tunable] of Object.entries(all)) {
-    const value = options[name];
-    if (value === undefined || rangeOf(tunable).safeParse(value).success) continue;
-    const shown = typeof value === 'number' ? `: ${value}` : '';
-    throw new SluiceError(
-      'configuration_invalid',
-      `Cannot ${doing}: ${name} is not ${formOf(tunable)}${shown}`,
-      {
-        detail: { option: name },
-      },
-    );
-  }
-}
-
-/** Those of the values that the declarations name. */
-export function pickTunables<K extends string>(
-  all: Readonly<Record<K, Tunable>>,
-  values: Readonly<Record<K, number>>,
-): Record<K, number> {
-  const names = Object.keys(all) as K[];
-  return Object.fromEntries(names.map((name) => [name, values[name]])) as Record<K, number>;
 }

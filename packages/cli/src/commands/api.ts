@@ -8,25 +8,21 @@ import { readModelFiles } from '../config/read-model-files.ts';
 import { authSettings, openAuth } from '../config/auth-settings.ts';
 import { dashboard, openDashboard } from '../config/dashboard-settings.ts';
 import { setting, type Values } from '../config/setting.ts';
+import { databaseSettings, listenUrl, operatorPassword, operatorUrl } from '../config/database-settings.ts';
+import { listOf, tunableSettings } from '../config/setting-forms.ts';
 import {
   basePath,
-  databaseSettings,
   host,
   lingerMs,
-  listenUrl,
-  listOf,
   logLevel,
   metricsHost,
   metricsPort,
   mode,
   modelFiles,
   notifications,
-  operatorPassword,
-  operatorUrl,
   port,
   referentialIdLayout,
   stopTimeoutMs,
-  tunableSettings,
 } from '../config/settings.ts';
 import { readTls, tlsSettings } from '../config/tls-settings.ts';
 import { closeServer } from '../process/close-server.ts';

@@ -14,7 +14,9 @@ import {
 import * as z from 'zod';
 import { defaults, SluiceError } from '@sluice/protocol';
 import { setting, type Values } from '../config/setting.ts';
-import { databaseUrl, lanes, numberSetting, wholeNumber } from '../config/settings.ts';
+import { databaseUrl } from '../config/database-settings.ts';
+import { numberSetting, wholeNumber } from '../config/setting-forms.ts';
+import { lanes } from '../config/settings.ts';
 import { complain, printJson, printLine } from '../process/output.ts';
 import { ProgressLine } from '../process/progress-line.ts';
 import { awaitStopRequest } from '../process/stop-request.ts';

@@ -3,9 +3,9 @@ import { authSettings, openAuth } from '../config/auth-settings.ts';
 import { dashboardAlone, openDashboard } from '../config/dashboard-settings.ts';
 import { requireDatabase } from '../config/database-url.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
+import { databaseSettings } from '../config/database-settings.ts';
 import {
   basePath,
-  databaseSettings,
   host,
   logLevel,
   optionalModelFiles,

@@ -2,13 +2,13 @@ import { SluiceError } from '@sluice/protocol';
 import * as z from 'zod';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { setting } from '../config/setting.ts';
+import { numberSetting } from '../config/setting-forms.ts';
 import {
   concurrency,
   host,
   lanes,
   mode,
   notifications,
-  numberSetting,
   optionalModelFiles,
   pollIntervalMs,
   port,

@@ -2,14 +2,9 @@ import { runDoctor, type DeepOptions, type Diagnosis } from '@sluice/operator';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { setting } from '../config/setting.ts';
 import { withTls } from '../config/database-url.ts';
-import {
-  databaseSettings,
-  listenUrl,
-  numberSetting,
-  optionalModelFiles,
-  referentialIdLayout,
-  wholeNumber,
-} from '../config/settings.ts';
+import { databaseSettings, listenUrl } from '../config/database-settings.ts';
+import { numberSetting, wholeNumber } from '../config/setting-forms.ts';
+import { optionalModelFiles, referentialIdLayout } from '../config/settings.ts';
 import { attentionExitCode, faultExitCode } from '../operate/exit-codes.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { counted } from '../operate/text.ts';

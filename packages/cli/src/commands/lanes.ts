@@ -1,5 +1,5 @@
 import { listLanes, readClock } from '@sluice/operator';
-import { databaseSettings } from '../config/settings.ts';
+import { databaseSettings } from '../config/database-settings.ts';
 import { laneLines } from '../operate/lane-lines.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { printJson, printLine } from '../process/output.ts';

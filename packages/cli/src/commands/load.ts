@@ -1,8 +1,8 @@
 import { readModelFiles } from '../config/read-model-files.ts';
+import { numberSetting } from '../config/setting-forms.ts';
 import {
   concurrency,
   nodeUrls,
-  numberSetting,
   optionalModelFiles,
   seed,
   token,

@@ -1,6 +1,6 @@
 import { applyRoles, migrate } from '@sluice/store';
 import { requireDatabase } from '../config/database-url.ts';
-import { databaseSettings, rolePrefix } from '../config/settings.ts';
+import { databaseSettings, rolePrefix } from '../config/database-settings.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { createCommand } from './command.ts';
 import { lockWait, tellLockWait } from './lock-wait-flag.ts';

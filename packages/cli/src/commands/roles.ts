@@ -10,7 +10,7 @@ import {
 import * as z from 'zod';
 import { requireDatabase } from '../config/database-url.ts';
 import { setting } from '../config/setting.ts';
-import { databaseSettings, rolePrefix } from '../config/settings.ts';
+import { databaseSettings, rolePrefix } from '../config/database-settings.ts';
 import { confirm } from '../operate/confirm.ts';
 import { complain, printJson, printLine } from '../process/output.ts';
 import { createCommand } from './command.ts';

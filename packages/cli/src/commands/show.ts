@@ -1,6 +1,7 @@
 import { showWrite } from '@sluice/operator';
 import { readModelFiles } from '../config/read-model-files.ts';
-import { databaseSettings, optionalModelFiles, referentialIdLayout } from '../config/settings.ts';
+import { databaseSettings } from '../config/database-settings.ts';
+import { optionalModelFiles, referentialIdLayout } from '../config/settings.ts';
 import { showLines } from '../operate/stuck-lines.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { printJson, printLine } from '../process/output.ts';

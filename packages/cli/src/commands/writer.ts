@@ -3,9 +3,9 @@ import { FailureLog, pickTunables, writerTunables } from '@sluice/protocol';
 import { requireDatabase, withTls } from '../config/database-url.ts';
 import { projectionModules, projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
+import { databaseSettings, listenUrl } from '../config/database-settings.ts';
+import { tunableSettings } from '../config/setting-forms.ts';
 import {
-  databaseSettings,
-  listenUrl,
   logLevel,
   metricsHost,
   metricsPort,
@@ -14,7 +14,6 @@ import {
   ownership,
   referentialIdLayout,
   stopTimeoutMs,
-  tunableSettings,
 } from '../config/settings.ts';
 import { createLogger } from '../process/create-logger.ts';
 import { runUntilStopped } from '../process/run-until-stopped.ts';

@@ -5,7 +5,7 @@ import type { Auth, TokenCheckOptions } from '@sluice/api';
 import * as z from 'zod';
 import type { DatabasePlace } from './database-url.ts';
 import { setting, type Setting, type Values } from './setting.ts';
-import { listOf, wholeNumber } from './settings.ts';
+import { listOf, wholeNumber } from './setting-forms.ts';
 import { openKeyStore } from '../keys/key-store.ts';
 
 type Way = 'keys' | 'jwt';

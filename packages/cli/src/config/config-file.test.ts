@@ -8,15 +8,9 @@ import { readConfigOf } from '../commands/command.ts';
 import { readConfigFile } from './config-file.ts';
 import { defineConfig } from './define-config.ts';
 import { readSettings } from './setting.ts';
-import {
-  basePath,
-  databaseSettings,
-  lanes,
-  modelFiles,
-  notifications,
-  token,
-  tunableSettings,
-} from './settings.ts';
+import { databaseSettings } from './database-settings.ts';
+import { tunableSettings } from './setting-forms.ts';
+import { basePath, lanes, modelFiles, notifications, token } from './settings.ts';
 
 const settings = {
   lanes,

@@ -2,7 +2,7 @@
 import { SluiceError } from '@sluice/protocol';
 import { urlWithTls } from '@sluice/store';
 import type { Values } from './setting.ts';
-import type { databaseSettings } from './settings.ts';
+import type { databaseSettings } from './database-settings.ts';
 
 export type DatabaseValues = Partial<Values<typeof databaseSettings>>;
 

@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { assertProjections, defineProjection, type Projection } from '@sluice/batch';
 import type { Model } from '@sluice/model';
 import { SluiceError } from '@sluice/protocol';
-import { listOf } from './settings.ts';
+import { listOf } from './setting-forms.ts';
 import { setting } from './setting.ts';
 import * as z from 'zod';
 

@@ -1,169 +1,12 @@
 /** The settings that several commands share, each defined once: flag, variables, form, default. */
-import { formOf, modes, writerTunables, type Mode, type OwnershipForm, type Tunable } from '@sluice/protocol';
-import { assertSchema, assertUrl, defaultSchema } from '@sluice/store';
+import { formOf, modes, writerTunables, type Mode, type OwnershipForm } from '@sluice/protocol';
 import * as z from 'zod';
-import { setting, variableOf, type Setting } from './setting.ts';
+import { setting } from './setting.ts';
+import { listOf, numberSetting, onOrOff, tunableSettings, wholeNumber } from './setting-forms.ts';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
-export function wholeNumber(from: number, to: number): z.ZodType<number> {
-  return z
-    .string()
-    .regex(/^\d{1,15}$/)
-    .transform(Number)
-    .pipe(z.number().int().min(from).max(to));
-}
-
-const secondsIn: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 };
-
-/** `500ms`, `30s`, `5m`, `2h`, `1d`, or seconds, as seconds. */
-export const duration: z.ZodType<number> = z
-  .string()
-  .regex(/^\d{1,9}(ms|s|m|h|d)?$/)
-  .transform((text) => Number.parseInt(text, 10) * (secondsIn[text.replace(/^\d+/, '')] ?? 1));
-
-const onOrOff = z.enum(['on', 'off']).transform((value) => value === 'on');
-/** A check that says by itself what is wrong. */
-const checkedBy = (check: (text: string) => void) => (text: string, context: z.RefinementCtx) => {
-  try {
-    check(text);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: (error as Error).message });
-  }
-};
-const postgresUrl = z
-  .string()
-  .regex(/^postgres(ql)?:\/\/\S+$/)
-  .superRefine(checkedBy(assertUrl));
-export const listOf = (schema: z.ZodType<string, string>): z.ZodType<string[]> =>
-  z
-    .string()
-    .transform((text) => text.split(',').map((part) => part.trim()))
-    .pipe(z.array(schema).min(1));
-
-/** A whole number with its bounds told in the form. */
-export function numberSetting(
-  flags: string,
-  variables: readonly string[],
-  description: string,
-  bounds: { from: number; to: number; fallback: number },
-) {
-  const schema = wholeNumber(bounds.from, bounds.to);
-  return setting<number>({
-    flags,
-    variables,
-    description,
-    form: formOf(bounds),
-    schema,
-    fallback: bounds.fallback,
-  });
-}
-
-/** The settings of declared limits and intervals: `waitMs` is `--wait-ms <ms>` and `SLUICE_WAIT_MS`. */
-export function tunableSettings<K extends string>(
-  all: Readonly<Record<K, Tunable>>,
-): Record<K, Setting<number>> {
-  const settings = Object.entries<Tunable>(all).map(([name, tunable]) => [
-    name,
-    tunableSetting(name, tunable),
-  ]);
-  return Object.fromEntries(settings) as Record<K, Setting<number>>;
-}
-
-function tunableSetting(name: string, tunable: Tunable): Setting<number> {
-  const { default: fallback, from, to, help: description, cost } = tunable;
-  const common = { description, form: formOf(tunable), schema: wholeNumber(from, to), fallback };
-  if (cost !== undefined) return { ...common, cost };
-  const words = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  const unit = /-(ms|hours|bytes)(-max)?$/.exec(words)?.[1] ?? 'number';
-  return { ...common, flags: `--${words} <${unit}>`, variables: [variableOf(name)] };
-}
-
 export const { lanes, pollIntervalMs, sessions } = tunableSettings(writerTunables);
-
-export const databaseUrl = setting<string | undefined>({
-  flags: '--database-url <url>',
-  variables: ['DATABASE_URL'],
-  description:
-    'PostgreSQL to work on, or several servers (postgres://…@a,b/db), of which the one that takes writes is used; left out, PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE say it',
-  form: 'a postgres:// URL',
-  schema: postgresUrl,
-  isSecret: true,
-  holdsPassword: true,
-  file: { flags: '--database-url-file <file>', variable: 'DATABASE_URL_FILE' },
-});
-
-export const fileSetting = (flags: string, variable: string, description: string) =>
-  setting<string | undefined>({
-    flags,
-    variables: [variable],
-    description,
-    form: 'the path of a file',
-    schema: z.string().regex(/^[^\0]+$/),
-    path: 'always',
-  });
-
-/** The database, and how a connection to it is kept from others: these go together, whatever the command. */
-export const databaseSettings = {
-  databaseUrl,
-  schema: setting<string>({
-    flags: '--schema <name>',
-    variables: ['SLUICE_SCHEMA'],
-    description:
-      'schema of the deployment; a database may hold several deployments, each in a schema of its own',
-    form: 'the name of a schema',
-    schema: z.string().superRefine(checkedBy(assertSchema)),
-    fallback: defaultSchema,
-  }),
-  databaseCa: fileSetting(
-    '--database-ca <file>',
-    'SLUICE_DATABASE_CA',
-    "CA certificates in PEM: connections to PostgreSQL then use TLS, and check the server's certificate and its host name",
-  ),
-  databaseCert: fileSetting(
-    '--database-cert <file>',
-    'SLUICE_DATABASE_CERT',
-    'certificate by which to log in to PostgreSQL, in PEM',
-  ),
-  databaseKey: fileSetting(
-    '--database-key <file>',
-    'SLUICE_DATABASE_KEY',
-    'private key of --database-cert, in PEM',
-  ),
-};
-
-export const operatorUrl = setting<string | undefined>({
-  flags: '--operator-url <url>',
-  variables: ['SLUICE_OPERATOR_URL'],
-  description:
-    "the same database as the role of operators, for what the node's dashboard shows and does (default: the database URL)",
-  form: 'a postgres:// URL',
-  schema: postgresUrl,
-  isSecret: true,
-  holdsPassword: true,
-  file: { flags: '--operator-url-file <file>', variable: 'SLUICE_OPERATOR_URL_FILE' },
-});
-
-/** Where it is not in that URL, it needs no encoding. */
-export const operatorPassword = setting<string | undefined>({
-  variables: ['SLUICE_OPERATOR_PASSWORD'],
-  file: { flags: '--operator-password-file <file>', variable: 'SLUICE_OPERATOR_PASSWORD_FILE' },
-  description: 'password of the role in --operator-url, where the URL holds none',
-  form: 'a password',
-  schema: z.string().min(1),
-  isSecret: true,
-});
-
-export const listenUrl = setting<string | undefined>({
-  flags: '--listen-url <url>',
-  variables: ['SLUICE_LISTEN_URL'],
-  description: 'direct URL for notifications and locks, where the database URL leads through a pooler',
-  form: 'a postgres:// URL',
-  schema: postgresUrl,
-  isSecret: true,
-  holdsPassword: true,
-  file: { flags: '--listen-url-file <file>', variable: 'SLUICE_LISTEN_URL_FILE' },
-});
 
 export const modelFiles = setting<string[]>({
   flags: '--model <file>',
@@ -295,6 +138,7 @@ const httpUrl = z
   .string()
   .regex(/^https?:\/\/[^\s/]+\/?$/)
   .refine((url) => URL.canParse(url));
+
 export const nodeUrls = setting<string[]>({
   flags: '--nodes <urls>',
   variables: ['SLUICE_NODES'],
@@ -303,15 +147,6 @@ export const nodeUrls = setting<string[]>({
   schema: listOf(httpUrl).transform((urls) => urls.map((url) => url.replace(/\/$/, ''))),
   isRequired: true,
   isList: true,
-});
-
-export const rolePrefix = setting<string | undefined>({
-  flags: '--role-prefix <name>',
-  variables: ['SLUICE_ROLE_PREFIX'],
-  description:
-    'what the names of the database roles begin with; several deployments on one server need several (default: the schema)',
-  form: 'up to 40 lower-case letters, digits and underscores, a letter first',
-  schema: z.string().regex(/^[a-z][a-z0-9_]{0,39}$/),
 });
 
 /** A secret, so it comes by the environment or in a file, and never by the arguments. */
