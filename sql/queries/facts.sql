@@ -109,17 +109,19 @@ where a.document_id = any($1::uuid[]);
 select k.client, k.key, k.fingerprint, k.write_id,
        o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail
 from unnest($1::text[], $2::text[]) as w (client, key)
-join sluice.idempotency_key k on k.client = w.client and k.key = w.key
-left join sluice.outcome o on o.write_id = k.write_id;
+cross join lateral (
+  select client, key, fingerprint, write_id from sluice.idempotency_key where client = w.client and key = w.key offset 0) k
+left join lateral (select * from sluice.outcome where write_id = k.write_id offset 0) o on true;
 
 -- name: readSettled
 -- Which of these writes are settled already?
 select write_id from sluice.outcome where write_id = any($1::uuid[]);
 
--- name: readBlockedKeys
--- Blocked writes that may stand before those of a batch in a document's order. $1: identities that the batch provides;
--- $2: documents that it names by their ids; $3: its own writes, which are in nobody's way. A document is met under each
--- of its names: by the identities it has, and by the writes that mean its id.
+-- name: readAhead
+-- Writes in the intake that may come before those of a batch in a document's order: blocked ones only ($4), or all, for
+-- writes that bypass the intake. $1: identities that the batch provides; $2: documents that it names by their ids; $3: its
+-- own writes, which are in nobody's way. A document is met under each of its names: by the identities it has, and by the
+-- writes that mean its id.
 with named as (
   select unnest($1::uuid[]) as referential_id
   union
@@ -141,6 +143,7 @@ found as (
     where superclass_id = n.referential_id
     offset 0) i
   union
+  -- The write that creates the document, or has, and those that mean its id.
   select i.* from meant m cross join lateral (
     select write_id, position, document_id, referential_id, superclass_id, blocked_at from sluice.intake
     where write_id = m.document_id
@@ -154,46 +157,7 @@ select f.write_id, f.position, f.document_id, f.referential_id, f.superclass_id,
 from found f
 left join lateral (select referential_id, superclass_id from sluice.document where document_id = f.document_id offset 0) d
   on true
-where f.blocked_at is not null and f.write_id <> all($3::uuid[]);
-
--- name: readAhead
--- Writes in the intake, ready or blocked, that mean a document or an identity of these writes, which are in no intake: those
--- that came before them go first. $1: identities that they provide; $2: documents that they name by their ids.
-with named as (
-  select unnest($1::uuid[]) as referential_id
-  union
-  select d.referential_id from sluice.document d where d.document_id = any($2::uuid[])
-  union
-  select d.superclass_id from sluice.document d where d.document_id = any($2::uuid[]) and d.superclass_id is not null
-),
-meant as (
-  select unnest($2::uuid[]) as document_id
-  union
-  select a.document_id from sluice.alias a where a.referential_id = any($1::uuid[])
-),
-found as (
-  select i.* from named n cross join lateral (
-    select write_id, position, document_id, referential_id, superclass_id from sluice.intake
-    where referential_id = n.referential_id
-    union all
-    select write_id, position, document_id, referential_id, superclass_id from sluice.intake
-    where superclass_id = n.referential_id
-    offset 0) i
-  union
-  -- The write that creates the document, or has, and those that mean its id.
-  select i.* from meant m cross join lateral (
-    select write_id, position, document_id, referential_id, superclass_id from sluice.intake
-    where write_id = m.document_id
-    union all
-    select write_id, position, document_id, referential_id, superclass_id from sluice.intake
-    where document_id = m.document_id and operation <> 'upsert'
-    offset 0) i
-)
-select f.write_id, f.position, f.document_id, f.referential_id, f.superclass_id,
-       d.referential_id as held_referential_id, d.superclass_id as held_superclass_id
-from found f
-left join lateral (select referential_id, superclass_id from sluice.document where document_id = f.document_id offset 0) d
-  on true;
+where (f.blocked_at is not null or not $4) and f.write_id <> all($3::uuid[]);
 
 -- name: readReferrerBodies
 -- Documents that refer to one of these identities, locked in the order of their ids, with their bodies: at most $2, and

@@ -35,7 +35,7 @@ left join lateral (
         order by since, awaited_id limit 200) a
 ) w on true
 where i.write_id = any($1::uuid[]) and i.client = $2
-  and not exists (select from sluice.outcome o where o.write_id = i.write_id);
+  and not exists (select from sluice.outcome o where o.write_id = i.write_id offset 0);
 
 -- name: findKeys
 -- The writes of these clients' idempotency keys, by the keys' places: settled (without a result: the outcome is gone), or
@@ -45,9 +45,8 @@ from unnest($1::text[], $2::text[]) with ordinality as w (client, key, place)
 cross join lateral (
   select k.write_id, k.fingerprint, null::smallint as lane,
          o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail
-  from sluice.idempotency_key k
-  left join sluice.outcome o on o.write_id = k.write_id
-  where k.client = w.client and k.key = w.key
+  from (select write_id, fingerprint from sluice.idempotency_key where client = w.client and key = w.key offset 0) k
+  left join lateral (select * from sluice.outcome where write_id = k.write_id offset 0) o on true
   union all
   (select i.write_id,
          i.operation || ' ' || i.resource || ' ' || case when i.operation = 'upsert' then '' else i.document_id::text end
@@ -63,11 +62,11 @@ cross join lateral (
 -- name: forgetOutcomes
 -- Outcomes past their retention, which counts from their settling, by the database's clock. A trigger removes their
 -- idempotency keys in the same statement.
-with old as (
+delete from sluice.outcome
+where write_id = any(array(
   select write_id from sluice.outcome
-  where settled_at < statement_timestamp() - $1 * interval '1 hour' order by settled_at limit $2
-)
-delete from sluice.outcome o using old where o.write_id = old.write_id returning 1;
+  where settled_at < statement_timestamp() - $1 * interval '1 hour' order by settled_at limit $2))
+returning 1;
 
 -- name: cancelWrites
 -- The final outcomes of writes whose wait is over: cancelled, or what they had already.

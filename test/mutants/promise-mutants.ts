@@ -12,11 +12,11 @@ export interface PromiseMutant {
   without: Record<string, Fault[]>;
 }
 
-const origin = 'packages/batch/src/origin.ts';
-const settle = 'packages/batch/src/settle.ts';
-const plan = 'packages/batch/src/plan.ts';
-const apply = 'packages/batch/src/apply-writes.ts';
-const facts = 'packages/batch/src/facts.ts';
+const origin = 'packages/batch/src/coordinator/intake-origin.ts';
+const settle = 'packages/batch/src/coordinator/settle.ts';
+const plan = 'packages/batch/src/documents/plan-batch.ts';
+const apply = 'packages/batch/src/documents/apply-writes.ts';
+const facts = 'packages/batch/src/documents/read-facts.ts';
 const coordinated = 'packages/client/src/coordinated-path.ts';
 const memory = 'packages/client/src/memory-path.ts';
 const session = 'packages/writer/src/lane-session.ts';
@@ -189,8 +189,8 @@ function pausedAmong(`,
     faults: [
       {
         file: settle,
-        from: `      if (!isBatchFault(error, opened.length)) throw error;`,
-        to: `      if (!isBatchFault(error, opened.length)) throw error;
+        from: `      const fault = await faultOf(error, session, opened.length);`,
+        to: `      const fault = await faultOf(error, session, opened.length);
       if (error instanceof DatabaseError && error.sqlState === '40P01') {
         for (const write of opened) {
           const applied = { ...refusal(write, 'cancelled'), result: 'updated' as const, code: null };

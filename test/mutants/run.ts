@@ -68,7 +68,7 @@ async function load(name: string, mutant: Mutant | null): Promise<typeof PlanBat
   const copy = join(folder, name);
   await cp(join(root, 'packages/batch/src'), copy, { recursive: true });
   if (mutant !== null) await plant(copy, mutant);
-  const { planBatch } = (await import(pathToFileURL(join(copy, 'plan.ts')).href)) as {
+  const { planBatch } = (await import(pathToFileURL(join(copy, 'documents/plan-batch.ts')).href)) as {
     planBatch: typeof PlanBatch;
   };
   return planBatch;

@@ -321,8 +321,8 @@ export const securityMutants: SecurityMutant[] = [
   ),
   mutant(
     'shares idempotency keys among clients in a batch',
-    'packages/batch/src/plan.test.ts',
-    'packages/batch/src/facts.ts',
+    'packages/batch/src/documents/plan-batch.test.ts',
+    'packages/batch/src/coordinator/idempotency.ts',
     '`${write.client}\\u0000${write.idempotencyKey}`',
     '`${write.idempotencyKey}`',
   ),

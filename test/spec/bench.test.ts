@@ -16,7 +16,7 @@ const measured = async (args: string): Promise<{ code: number | null; last: Json
   return startSluice(['bench', ...usual, ...args.split(' ')], { SLUICE_BENCH_DATABASE_URL: server }).ended;
 };
 
-describe('a benchmark', { timeout: 120_000 }, () => {
+describe('a benchmark', { timeout: 180_000 }, () => {
   test.runIf(isWide)('settles a backlog and tells how fast each quarter of it went', async () => {
     const { last, stderr } = await measured(
       '--workload backlog --backlog 90,180 --batch-writes-max 8 --prefill 20 --contenders coordinated,ceiling',
@@ -65,10 +65,13 @@ describe('a benchmark', { timeout: 120_000 }, () => {
 
   test.runIf(isWide)('measures deployments in an open loop', async () => {
     const { last, stderr } = await measured(
-      '--workload open-loop --rate 30,60 --writers 1 --nodes 1 --lanes 4 --prefill 20',
+      '--workload open-loop --rate 30,60 --writers 1 --nodes 1 --lanes 4 --prefill 20 --contenders coordinated',
     );
     expect(stderr).toBe('');
-    const place = { build: 'this', lanes: 4, nodes: 1, writers: 1, failed: 0, missedHints: 0 };
+    const place = {
+      ...{ contender: 'coordinated', build: 'this', lanes: 4, nodes: 1, writers: 1 },
+      ...{ failed: 0, missedHints: 0 },
+    };
     expect(last).toMatchObject({
       workload: 'open-loop',
       results: [
@@ -77,9 +80,53 @@ describe('a benchmark', { timeout: 120_000 }, () => {
       ],
     });
     // As many as the rate and the seed make of one second.
-    const [first] = last['measurements'] as { requests: number }[];
-    expect(first?.requests).toBeGreaterThan(10);
-    expect(first?.requests).toBeLessThan(60);
+    const [first] = last['measurements'] as { documents: number }[];
+    expect(first?.documents).toBeGreaterThan(10);
+    expect(first?.documents).toBeLessThan(60);
+  });
+
+  test.runIf(isWide)('takes the rates of an open loop as shares of what a contender can take', async () => {
+    const { last, stderr } = await measured(
+      '--workload open-loop --rate 10%,20% --rate-of seed-direct --lanes 4 --prefill 20 --contenders seed-direct,ceiling',
+    );
+    expect(stderr).toBe('');
+    const [capacity] = last['capacities'] as { documentsPerSecond: number }[];
+    const writes = (percent: number): number => Math.round((capacity!.documentsPerSecond * percent) / 100);
+    expect(last).toMatchObject({
+      absent: { ceiling: expect.stringContaining('HTTP') as string },
+      capacities: [{ contender: 'seed-direct', nodes: 1, lanes: 4 }],
+      results: [
+        { contender: 'seed-direct', writers: 0, percent: 10, rate: writes(10), failed: 0 },
+        { contender: 'seed-direct', writers: 0, percent: 20, rate: writes(20), failed: 0 },
+      ],
+    });
+  });
+
+  test.runIf(isWide)('sends the documents of a district through several nodes, warm', async () => {
+    const { last, stderr } = await measured(
+      '--workload edfi --students 1 --clients 4,8 --nodes 2 --writers 1 --lanes 4 --prefill 20 --warmup 1 --contenders direct,coordinated,seed-direct',
+    );
+    expect(stderr).toBe('');
+    const results = last['results'] as { contender: string; clients: number; baseline: string | null }[];
+    expect(results.map(({ contender, clients, baseline }) => [contender, clients, baseline])).toEqual(
+      ['direct', 'coordinated', 'seed-direct'].flatMap((contender) =>
+        [4, 8].map((clients) => [contender, clients, contender === 'direct' ? null : 'direct']),
+      ),
+    );
+    // Each sends all of them each time: none is left from the time before.
+    const measurements = last['measurements'] as { documents: number; writesPerBatch: number | null }[];
+    expect(new Set(measurements.map(({ documents }) => documents)).size).toBe(1);
+    expect(measurements[0]!.documents).toBeGreaterThan(20);
+    expect(measurements.map(({ writesPerBatch }) => writesPerBatch !== null && writesPerBatch >= 1)).toEqual([
+      ...Array.from({ length: 4 }, () => true),
+      ...[false, false],
+    ]);
+  });
+
+  test.runIf(isWide)('tells what batches are worth that are not set-based', async () => {
+    const { last, stderr } = await measured('--clients 8 --prefill 20 --contenders batched,one-statement');
+    expect(stderr).toBe('');
+    expect(last).toMatchObject({ ratios: { 'one-statement/batched': expect.any(Number) as number } });
   });
 
   test('says which build it cannot measure', async () => {

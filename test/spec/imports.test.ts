@@ -40,6 +40,11 @@ const allowed: Record<string, string[]> = {
   examples: ['protocol', 'model', 'store', 'batch', 'client', 'writer', 'api', 'embedded'],
 };
 
+/** The folders of a package that each of its folders may import. Its other files put them together. */
+const allowedFolders: Record<string, Record<string, string[]>> = {
+  batch: { coordinator: [], documents: ['coordinator'] },
+};
+
 /** Libraries that only some packages may import. */
 const reserved: Record<string, string[]> = {
   pg: ['store', 'bench', 'examples'],
@@ -118,6 +123,35 @@ describe('an import', () => {
         (/^\.{1,2}(\/.*)?\/index\.[jt]s$/.test(specifier) && !file.endsWith('index.ts')),
     );
     expect(indexes.map(describeImport)).toEqual([]);
+  });
+});
+
+describe('inside a package', () => {
+  /** Production imports between files of packages with folders, as `folder/file` from the sources on; a file beside them has none. */
+  const inside = production.flatMap((each) => {
+    const folders = allowedFolders[each.package];
+    if (folders === undefined || !each.specifier.startsWith('.')) return [];
+    const sources = join(root, 'packages', each.package, 'src');
+    const folderOf = (path: string): string | null =>
+      Object.keys(folders).find((folder) => path.startsWith(`${folder}/`)) ?? null;
+    const from = folderOf(relative(sources, join(root, each.file)));
+    const to = folderOf(relative(sources, resolve(root, each.file, '..', each.specifier)));
+    return [{ ...each, from, to, folders }];
+  });
+
+  test('a folder imports only the folders below it', () => {
+    const strays = inside.filter(
+      ({ from, to, folders }) =>
+        from !== null && from !== to && (to === null || !folders[from]?.includes(to)),
+    );
+    expect(strays.map(describeImport)).toEqual([]);
+  });
+
+  test('documents and the coordinator meet in one place', () => {
+    const meeting = inside.filter(
+      ({ from, to, file }) => from === null && to !== null && !file.endsWith('index.ts'),
+    );
+    expect([...new Set(meeting.map(({ file }) => file))]).toEqual(['packages/batch/src/settle-batch.ts']);
   });
 });
 

@@ -7,8 +7,32 @@ import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { startProxy } from '../support/proxy.ts';
 import { openConnection } from '../support/sql.ts';
-import { startTransactionPooler } from '../support/transaction-pooler.ts';
+import { startTransactionPooler, type TransactionPooler } from '../support/transaction-pooler.ts';
 import { enrolment, fresh, startWorld, untilShared, update, upsert } from '../support/world.ts';
+
+interface PreparedStatement {
+  generic: number;
+  custom: number;
+}
+
+/** Statements with names like this one that the sessions of a pooler have prepared, and how often each was planned how. */
+async function preparedOf(pooler: TransactionPooler, part: string): Promise<PreparedStatement[]> {
+  const found: PreparedStatement[] = [];
+  // All of its sessions at the same time.
+  const clients = await Promise.all(
+    Array.from({ length: pooler.sessions }, () => openConnection(pooler.url)),
+  );
+  await Promise.all(clients.map((client) => client.query('begin')));
+  for (const client of clients) {
+    const { rows } = await client.query<PreparedStatement>(
+      `select generic_plans::int as generic, custom_plans::int as custom from pg_prepared_statements
+       where name ~ '${part}'`,
+    );
+    found.push(...rows);
+  }
+  await Promise.all(clients.map((client) => client.end()));
+  return found;
+}
 
 const note = (): ReturnType<typeof upsert> => upsert('notes', { noteId: fresh() });
 
@@ -62,6 +86,23 @@ describe('a pooler in transaction mode', () => {
       expect(pooler.sessions).toBeLessThanOrEqual(8);
     },
   );
+
+  test.each([
+    ['keeps prepared statements runs each under its name, planned once for a session', true],
+    ['keeps none gets statements without names', false],
+  ])('that %s', { timeout: 60_000 }, async (_, keepsStatements) => {
+    const pooler = await startTransactionPooler(database.url, 4, { keepsStatements });
+    const world = await startWorld(pooler.url, { writer: { ownership: 'lease' } });
+    for (let count = 0; count < 12; count++)
+      expect(await world.submit(note())).toMatchObject({ result: 'created' });
+    await world.node.stop();
+    await world.writers[0]!.stop();
+    const plans = await preparedOf(pooler, 'settleWrites');
+    // Nor those that were only to find out.
+    if (!keepsStatements) return expect([...plans, ...(await preparedOf(pooler, 'probe'))]).toEqual([]);
+    expect(plans.map(({ custom }) => custom)).toEqual(plans.map(() => 0));
+    expect(Math.max(...plans.map(({ generic }) => generic))).toBeGreaterThan(1);
+  });
 
   test('is left without any setting of ours', { timeout: 60_000 }, async () => {
     const pooler = await startTransactionPooler(database.url, 4);

@@ -20,7 +20,7 @@ export interface RunReport {
   batches: number;
   /** How often each result or code was answered. */
   answers: Map<string, number>;
-  /** Writes held back or blocked. */
+  /** Writes deferred or blocked. */
   delays: number;
 }
 
@@ -104,7 +104,11 @@ class Run {
 
   #settle(lanes: readonly number[], writesMax: number): void {
     const ready = this.#intake.filter(({ write, awaits }) => awaits === null && lanes.includes(write.lane));
-    const batch = ready.slice(0, writesMax);
+    const taken = ready.slice(0, writesMax);
+    if (taken.length === 0) return;
+    // As the coordinator does ahead of each plan.
+    this.#leave(taken.filter(({ write }) => write.isSettledElsewhere));
+    const batch = taken.filter(({ write }) => !write.isSettledElsewhere);
     if (batch.length === 0) return;
     const tables = this.#tables;
     const facts = tables.facts(batch, this.#intake);
@@ -172,12 +176,14 @@ class Run {
 
   #takeOut(plan: Plan): void {
     const blocked = new Map(plan.blocked.map(({ write, awaits }) => [write.writeId, awaits]));
-    const gone = new Set(
-      [...plan.outcomes.map(({ write }) => write), ...plan.dropped].map((each) => each.writeId),
-    );
     for (const row of this.#intake) row.awaits = blocked.get(row.write.writeId) ?? row.awaits;
+    this.#leave(plan.outcomes.map(({ write }) => ({ write })));
+    this.#report.delays += plan.deferred.length + plan.blocked.length;
+  }
+
+  #leave(rows: readonly { write: { writeId: string } }[]): void {
+    const gone = new Set(rows.map(({ write }) => write.writeId));
     this.#intake = this.#intake.filter(({ write }) => !gone.has(write.writeId));
-    this.#report.delays += plan.held.length + plan.blocked.length;
   }
 
   /**
@@ -241,22 +247,15 @@ class Run {
 function demandShape(plan: Plan, batch: readonly IntakeRow[]): void {
   const ids = [
     ...plan.outcomes.map(({ write }) => write),
-    ...plan.held,
+    ...plan.deferred,
     ...plan.blocked.map(({ write }) => write),
-    ...plan.dropped,
   ].map((write) => write.writeId);
   const all = batch.map(({ write }) => write.writeId);
   deepStrictEqual(ids.toSorted(), all.toSorted(), 'each write has one fate');
-  if (plan.held.length === batch.length) throw new Error('Nothing is settled, blocked or dropped');
+  if (plan.deferred.length === batch.length) throw new Error('Nothing is settled or blocked');
   for (const { write, outcome } of plan.outcomes) {
     if (write.writeId !== outcome.writeId) throw new Error(`Another's outcome: ${write.writeId}`);
   }
-  const elsewhere = batch.filter(({ write }) => write.isSettledElsewhere).map(({ write }) => write.writeId);
-  deepStrictEqual(
-    plan.dropped.map((write) => write.writeId),
-    elsewhere,
-    'what is settled elsewhere is dropped',
-  );
   const written = [
     ...plan.creates.map(({ state }) => state.documentId),
     ...plan.updates.map(({ state }) => state.documentId),

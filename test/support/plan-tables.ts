@@ -56,7 +56,7 @@ export class Tables {
           header.operation !== 'delete' && (header.referentialId === name || header.superclassId === name),
       );
     const written = new Set<string>();
-    for (const { header, write } of batch) {
+    for (const { header } of batch) {
       for (const id of [header.referentialId, header.superclassId]) {
         const owner = id === null ? undefined : this.aliases.get(id);
         if (id === null || owner === undefined) continue;
@@ -76,7 +76,6 @@ export class Tables {
       const key = keyOf(header);
       const known = key === null ? undefined : this.keys.get(key);
       if (key !== null && known !== undefined) facts.keys.set(key, known);
-      if (write.isSettledElsewhere) facts.settled.add(write.writeId);
     }
     const identities = new Set(
       batch.flatMap(({ header }) => [header.referentialId, header.superclassId ?? '']),

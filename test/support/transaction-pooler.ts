@@ -1,10 +1,17 @@
 // A pooler in transaction mode, as PgBouncer is one: each client believes in a session of its own, and each of its
-// transactions runs on whichever server session is free. What a client sets, the next one on that session meets.
+// transactions runs on whichever server session is free. What a client sets, the next one on that session meets. If told to,
+// it keeps the prepared statements of its clients, as PgBouncer does from 1.21 on: under names of its own, prepared anew on
+// a session that does not have them.
 
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import pg from 'pg';
 import { onTestFinished } from 'vitest';
+
+export interface PoolerOptions {
+  /** @default false */
+  keepsStatements?: boolean;
+}
 
 export interface TransactionPooler {
   url: string;
@@ -13,7 +20,17 @@ export interface TransactionPooler {
   close(): Promise<void>;
 }
 
+/** The prepared statements of a session of the server. */
+interface Prepared {
+  names: Set<string>;
+  /** What is still to be answered, in order: a Parse, or the end of what is answered together. */
+  awaited: ({ name: string; isOurs: boolean } | 'end')[];
+}
+
 interface Front {
+  /** Its own prepared statements: query and types of parameters. */
+  statements: Map<string, Buffer>;
+  id: number;
   socket: Socket;
   back: Socket | null;
   waiting: Buffer[];
@@ -37,11 +54,17 @@ const message = (type: string, ...parts: Buffer[]): Buffer => {
 const parameter = (name: string, value: string): Buffer => message('S', Buffer.from(`${name}\0${value}\0`));
 
 /** Starts one for the length of the test. */
-export async function startTransactionPooler(url: string, sessionsMax = 8): Promise<TransactionPooler> {
+export async function startTransactionPooler(
+  url: string,
+  sessionsMax = 8,
+  { keepsStatements = false }: PoolerOptions = {},
+): Promise<TransactionPooler> {
   const clients: pg.Client[] = [];
   const free: Socket[] = [];
   const queue: Front[] = [];
   const fronts = new Map<Socket, Front>();
+  const prepared = new WeakMap<Socket, Prepared>();
+  let frontsCount = 0;
 
   const openBack = async (): Promise<Socket> => {
     const client = new pg.Client(url);
@@ -51,6 +74,7 @@ export async function startTransactionPooler(url: string, sessionsMax = 8): Prom
     const stream = streamOf(client);
     // From here on its bytes are the fronts'.
     stream.removeAllListeners('data');
+    prepared.set(stream, { names: new Set(), awaited: [] });
     const parse = messages(1, (type, bytes) => answer(stream, type, bytes));
     stream.on('data', parse);
     return stream;
@@ -84,12 +108,53 @@ export async function startTransactionPooler(url: string, sessionsMax = 8): Prom
     if (type === 'X') return void front.socket.end();
     front.isMidway = type !== 'Q' && type !== 'S';
     if (!front.isMidway) front.outstanding += 1;
-    front.back?.write(bytes);
+    if (front.back === null) return;
+    for (const each of keepsStatements ? translated(front, front.back, bytes) : [bytes])
+      front.back.write(each);
+  };
+  /** As the session of the server gets it: names are the pooler's, and what it does not have is prepared first. */
+  const translated = (front: Front, back: Socket, bytes: Buffer): Buffer[] => {
+    const { names, awaited } = prepared.get(back)!;
+    const type = String.fromCharCode(bytes[0]!);
+    if (type === 'S' || type === 'Q') awaited.push('end');
+    if (type !== 'P' && type !== 'B') return [bytes];
+    // Bind names its portal first.
+    const at = type === 'P' ? 5 : bytes.indexOf(0, 5) + 1;
+    const end = bytes.indexOf(0, at);
+    const own = bytes.toString('utf8', at, end);
+    const name = own === '' ? '' : `POOLER_${front.id}_${own}`;
+    const parse = (isOurs: boolean): Buffer => {
+      if (name !== '') names.add(name);
+      awaited.push({ name, isOurs });
+      const rest = isOurs ? front.statements.get(own)! : bytes.subarray(end + 1);
+      return message('P', Buffer.from(`${name}\0`), rest);
+    };
+    if (type === 'P') {
+      front.statements.set(own, Buffer.from(bytes.subarray(end + 1)));
+      return [parse(false)];
+    }
+    const bind = message('B', bytes.subarray(5, at), Buffer.from(name), bytes.subarray(end));
+    return name === '' || names.has(name) ? [bind] : [parse(true), bind];
+  };
+  /** Whether the answer is for the client. */
+  const noteAnswer = (back: Socket, type: string): boolean => {
+    const { names, awaited } = prepared.get(back)!;
+    if (type === '1') {
+      const parsed = awaited.shift();
+      return typeof parsed !== 'object' || !parsed.isOurs;
+    }
+    // What was not answered by then has failed.
+    while (type === 'Z' && awaited.length > 0) {
+      const failed = awaited.shift();
+      if (failed === 'end') break;
+      if (failed !== undefined) names.delete(failed.name);
+    }
+    return true;
   };
   const answer = (back: Socket, type: string, bytes: Buffer): void => {
     const front = fronts.get(back);
     if (front === undefined) return;
-    front.socket.write(bytes);
+    if (!keepsStatements || noteAnswer(back, type)) front.socket.write(bytes);
     if (type !== 'Z') return;
     front.outstanding -= 1;
     if (front.outstanding === 0 && !front.isMidway && bytes[5] === 'I'.charCodeAt(0)) release(front);
@@ -97,6 +162,8 @@ export async function startTransactionPooler(url: string, sessionsMax = 8): Prom
 
   const server = createServer((socket) => {
     const front: Front = {
+      id: ++frontsCount,
+      statements: new Map(),
       socket,
       back: null,
       waiting: [],

@@ -62,6 +62,17 @@ export function createApi(options: ApiOptions): FastifyInstance {
       resource === undefined || base.client.model.findEndpoint(`${project}/${resource}`) !== undefined,
   });
 
+  const closing = new AbortController();
+  app.addHook('onListen', (done) => {
+    // Nobody waits for it.
+    void profile.prepare?.(closing.signal);
+    done();
+  });
+  app.addHook('preClose', (done) => {
+    closing.abort();
+    done();
+  });
+
   void app.register(
     async (scope) => {
       await openapi(scope, node);

@@ -50,6 +50,8 @@ export interface Profile {
    * and would take the part for the whole; they are sent all of it, a part at a time.
    */
   readonly endsPagesEarly: boolean;
+  /** Work that spares the first requests a wait: done once the node listens, until it is told to end. @default none */
+  prepare?(signal: AbortSignal): Promise<void>;
   /** A content hash as the `ETag` header carries it. */
   entityTag(contentHash: string): string;
   location(request: FastifyRequest, path: string): string;

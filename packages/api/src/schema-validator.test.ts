@@ -1,5 +1,5 @@
-import type { Resource } from '@sluice/model';
-import { expect, test } from 'vitest';
+import type { Model, Resource } from '@sluice/model';
+import { describe, expect, test } from 'vitest';
 import { SchemaValidator } from './schema-validator.ts';
 
 const validator = new SchemaValidator();
@@ -21,4 +21,45 @@ test.each([
 ])('a %s must be of the calendar', (format, sound, unsound) => {
   expect(sound.filter((text) => !takes(format)(text))).toEqual([]);
   expect(unsound.filter(takes(format))).toEqual([]);
+});
+
+describe('all schemas', () => {
+  /** Resources whose schemas note how often each is read as a whole, which only compiling does. */
+  const modelOf = (...schemas: object[]): { model: Model; compiled: number[] } => {
+    const compiled = schemas.map(() => 0);
+    const resources = schemas.map((schema, index) => ({
+      jsonSchema: Object.defineProperty({ ...schema }, 'title', {
+        enumerable: true,
+        get: () => `schema ${(compiled[index] = compiled[index]! + 1)}`,
+      }),
+    }));
+    return { model: { resources } as unknown as Model, compiled };
+  };
+
+  test('are compiled once, between requests, before any document comes', async () => {
+    const { model, compiled } = modelOf({ type: 'object' }, { type: 'string' }, { type: 'string' });
+    const prepared = new SchemaValidator();
+    const compiling = prepared.compileAll(model, new AbortController().signal);
+    expect(compiled).toEqual([1, 0, 0]);
+    // A document that comes meanwhile does not wait for its turn.
+    expect(prepared.faultsOf(model.resources[2]!, 1)).toHaveLength(1);
+    await compiling;
+    for (const resource of model.resources) prepared.faultsOf(resource, 'a');
+    expect(compiled).toEqual([1, 1, 1]);
+  });
+
+  test('are left when the node stops, and one that cannot be compiled keeps no other from it', async () => {
+    const stopped = new AbortController();
+    const stopping = modelOf({}, {});
+    const compiling = new SchemaValidator().compileAll(stopping.model, stopped.signal);
+    stopped.abort();
+    await compiling;
+    expect(stopping.compiled).toEqual([1, 0]);
+
+    const broken = modelOf({ $ref: '#/nowhere' }, { type: 'string' });
+    const prepared = new SchemaValidator();
+    await prepared.compileAll(broken.model, new AbortController().signal);
+    expect(prepared.faultsOf(broken.model.resources[1]!, 1)).toHaveLength(1);
+    expect(broken.compiled[1]).toBe(1);
+  });
 });

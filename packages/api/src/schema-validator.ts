@@ -1,4 +1,5 @@
-/** JSON Schemas of a model's resources, each compiled when its first document comes. */
+/** JSON Schemas of a model's resources, each compiled when its first document comes, or before. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { canonicalJson, type Model, type Resource } from '@sluice/model';
 import { SluiceError } from '@sluice/protocol';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
@@ -72,6 +73,24 @@ export class SchemaValidator {
           { cause },
         );
       }
+    }
+  }
+
+  /**
+   * Compiles what is not compiled yet, one schema in a turn of the event loop, so that requests are answered between.
+   * @param signal Ends it early.
+   */
+  async compileAll({ resources }: Model, signal: AbortSignal): Promise<void> {
+    for (const resource of resources) {
+      const { jsonSchema } = resource;
+      if (jsonSchema === null || this.#compiled.has(resource)) continue;
+      try {
+        this.#compile(resource, jsonSchema);
+      } catch {
+        // The answer to its first document says so.
+      }
+      await nextTurn();
+      if (signal.aborted) return;
     }
   }
 

@@ -1,3 +1,39 @@
+export { settleAtOnce, settleBatch, type SettleOptions } from './settle-batch.ts';
+export { notApplied, outcomeOf, refusal } from './coordinator/answer.ts';
+export type { BatchTransaction } from './coordinator/batch-transaction.ts';
+export { cancelWrite, cancelWrites, settleUnapplied } from './coordinator/cancel.ts';
+export { Caution } from './coordinator/caution.ts';
+export { TargetError, type Refusal } from './coordinator/fault.ts';
+export { fingerprintOf, keyOf, replay } from './coordinator/idempotency.ts';
+export {
+  DeposedError,
+  intakeOrigin,
+  LockedLanesError,
+  lockedOrigin,
+  PausedError,
+  togetherOrigin,
+  type Front,
+} from './coordinator/intake-origin.ts';
+export { headerOf, memoryOrigin, type Origin } from './coordinator/origin.ts';
+export { hintAwaitedOf, hintStatements } from './coordinator/record.ts';
+export { describeBatch, emptyReport, type BatchReport } from './coordinator/report.ts';
+export { RetryLog, type BatchRetry } from './coordinator/retry.ts';
+export { buryWrite } from './coordinator/settle.ts';
+export type { NotAtOnce } from './coordinator/settle-idle.ts';
+export {
+  emptySettlement,
+  waitsForLock,
+  type BlockedWrite,
+  type SettledWrite,
+  type Settlement,
+  type Target,
+  type TargetBatch,
+} from './coordinator/target.ts';
+export { contextOf, epochMs, flushSpans, isTracing, tracer, traceparentOf } from './coordinator/trace.ts';
+export { noFacts, type Facts } from './documents/facts.ts';
+export { settleOptions, type ModelOptions } from './documents/model-options.ts';
+export type { Plan } from './documents/plan.ts';
+export { planBatch } from './documents/plan-batch.ts';
 export {
   assertProjections,
   defineProjection,
@@ -5,33 +41,10 @@ export {
   type Projection,
   type ProjectionChanges,
   type ProjectionTransaction,
-} from './projection.ts';
+} from './documents/projection.ts';
 export {
   rebuildProjection,
   type RebuildOptions,
   type RebuildProgress,
   type RebuildReport,
-} from './rebuild-projection.ts';
-export { emptyReport, type BatchReport } from './attempt.ts';
-export { describeBatch } from './describe-batch.ts';
-export * from './answer.ts';
-export * from './settle.ts';
-export { settleAtOnce, type NotAtOnce } from './settle-at-once.ts';
-export * from './origin.ts';
-export * from './plan.ts';
-export {
-  fingerprintOf,
-  keyOf,
-  noFacts,
-  outcomeOf,
-  readFacts,
-  type DocumentFact,
-  type Facts,
-} from './facts.ts';
-export { Caution } from './caution.ts';
-export { commitStatements, hintAwaitedOf, hintStatements, waitsForLock } from './commit.ts';
-export type { BatchRetry } from './describe-retry.ts';
-export { RetryLog } from './retry-log.ts';
-export { cancelWrite, cancelWrites, settleUnapplied } from './cancel.ts';
-export { contextOf, epochMs, flushSpans, isTracing, tracer, traceparentOf } from './trace.ts';
-export { settleOptions } from './model-options.ts';
+} from './documents/rebuild-projection.ts';

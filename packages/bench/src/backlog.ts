@@ -3,17 +3,11 @@
  * quarter went is found in what the writers tell of their batches, which costs the database nothing.
  */
 import { CounterReader } from './database-counters.ts';
-import type { MeasureOptions, Measurement } from './measure.ts';
+import type { BacklogFigures, MeasureOptions, Measurement } from './measurement.ts';
 import type { SettledBatch } from './process/task.ts';
 import { startWriters, throughProxy, type Start } from './start-processes.ts';
 import { DeadTuplesWatch, believe, rateOf, readUsage, usageOf } from './usage.ts';
 import { makeItems } from './workload/item-rows.ts';
-
-export interface BacklogFigures {
-  /** Documents per second while each quarter was settled. */
-  quarters: [number, number, number, number];
-  lastToFirstQuarter: number;
-}
 
 export interface Drained extends BacklogFigures {
   /** All but those of the first batch, which the time begins with. */

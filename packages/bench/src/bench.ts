@@ -2,7 +2,8 @@
 import { axisOf, axisUnits, type Axis, type AxisName, type ConditionLists } from './axis.ts';
 import { chooseCode, type Code, type CodeChoice } from './code.ts';
 import { machineFacts, type MachineFacts } from './machine-facts.ts';
-import { measure, type MeasureOptions, type Measurement } from './measure.ts';
+import { measure } from './measure.ts';
+import type { MeasureOptions, Measurement } from './measurement.ts';
 import { requirePeers } from './contenders/peer.ts';
 import { absenceOf, isPeer, type ContenderName, type WorkloadName } from './names.ts';
 import { openServer, type Server, type ServerFacts } from './server.ts';

@@ -55,6 +55,23 @@ export class CounterReader {
     return Number(rows[0]?.n ?? 0);
   }
 
+  /** Of the database, as text. */
+  async readClock(): Promise<string> {
+    const { rows } = await this.#client.query<{ now: string }>('select clock_timestamp()::text as now');
+    return rows[0]?.now ?? '';
+  }
+
+  /** How many writes a batch held on average since then; null: there was none. */
+  async writesPerBatch(since: string): Promise<number | null> {
+    const { rows } = await this.#client.query<{ mean: number | null }>(
+      `select (count(*)::float8 / nullif(count(distinct batch_id), 0)) as mean
+       from sluice.outcome where settled_at >= $1::timestamptz`,
+      [since],
+    );
+    const mean = rows[0]?.mean ?? null;
+    return mean === null ? null : Number(mean.toPrecision(3));
+  }
+
   async countLedLanes(): Promise<number> {
     const { rows } = await this.#client.query<{ n: string }>(
       'select count(*)::text as n from sluice.lane where writer_id is not null',

@@ -7,21 +7,24 @@ export {
   type DatabaseChoice,
   type RunMeasurement,
 } from './bench.ts';
-export type { Measurement } from './measure.ts';
+export type { Measurement } from './measurement.ts';
 export {
   absenceOf,
   contenderNames,
+  deployedContenders,
   isPeer,
   peerNames,
   workloadNames,
   type ContenderName,
+  type DeployedContender,
   type WorkloadName,
 } from './names.ts';
 export { prefill } from './prefill.ts';
 export { measurementLine, reportLines } from './report/lines.ts';
-export { openLoopLine, openLoopLines } from './report/open-loop-lines.ts';
-export { openLoop, type OpenLoopReport } from './open-loop/open-loop.ts';
-export type { OpenLoopMeasurement } from './open-loop/results.ts';
+export { deploymentLine, deploymentLines } from './report/deployment-lines.ts';
+export { measureDeployments, type DeploymentsReport } from './deployments/deployments.ts';
+export type { Rate } from './deployments/measure-rates.ts';
+export type { DeploymentMeasurement } from './deployments/results.ts';
 export { reportPage } from './report/page.ts';
 export { costsOf, predict, type Costs, type Deployment, type Prediction } from './sizing.ts';
 export type { ContenderSummary, Growth, PointResult } from './summary.ts';

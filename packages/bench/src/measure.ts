@@ -1,55 +1,14 @@
 /** One measurement: a database, the processes of the contender, the warm-up, the window, what was counted. */
-import type { Conditions } from './axis.ts';
 import { BenchProcess } from './bench-process.ts';
-import type { Code } from './code.ts';
 import { CounterReader } from './database-counters.ts';
-import { drainBacklog, type BacklogFigures } from './backlog.ts';
+import { drainBacklog } from './backlog.ts';
 import { holdTransaction } from './held-transaction.ts';
 import { isCoordinated, isHeld, isPeer, type ContenderName } from './names.ts';
-import {
-  readProfiles,
-  readStatements,
-  resetStatements,
-  type ProcessTime,
-  type StatementTime,
-} from './profile.ts';
+import { readProfiles, readStatements, resetStatements } from './profile.ts';
+import type { MeasureOptions, Measurement } from './measurement.ts';
 import { startProcesses, type Start } from './start-processes.ts';
 import { percentile } from './statistics.ts';
-import { DeadTuplesWatch, believe, rateOf, readUsage, usageOf, type UsageFigures } from './usage.ts';
-import type { WorkloadOptions } from './workload/workload.ts';
-import type { World } from './world.ts';
-
-export interface MeasureOptions extends Conditions {
-  contender: ContenderName;
-  workload: Omit<WorkloadOptions, 'share'>;
-  warmupMs: number;
-  durationMs: number;
-  sessions: number;
-  rttMs: number;
-  world: World;
-  serverPid: number | null;
-  code: Code;
-  profileFolder: string | null;
-  signal: AbortSignal;
-  onProgress: (sentence: string) => void;
-}
-
-export interface Measurement extends UsageFigures {
-  contender: ContenderName;
-  /** 0 where nobody waits. */
-  clients: number;
-  documents: number;
-  seconds: number;
-  documentsPerSecond: number;
-  p50Ms: number | null;
-  p99Ms: number | null;
-  /** Of the intake, as the server's statistics showed it each second; null: it has no part in this. */
-  deadTuplesPeak: number | null;
-  /** Where a backlog was settled. */
-  backlog?: BacklogFigures;
-  /** Where a profile was asked for; the processes' times include their start and warm-up. */
-  profile?: { statements: StatementTime[]; processes: ProcessTime[] };
-}
+import { DeadTuplesWatch, believe, rateOf, readUsage, usageOf } from './usage.ts';
 
 export async function measure(options: MeasureOptions): Promise<Measurement> {
   const startedAt = Date.now();
@@ -63,7 +22,7 @@ export async function measure(options: MeasureOptions): Promise<Measurement> {
 
 /** Each contender has the keys that suit it best. */
 function keysOf(contender: ContenderName): 'own' | 'declared' {
-  const writesAlone = contender === 'seed-direct' || contender === 'one-statement' || isPeer(contender);
+  const writesAlone = ['seed-direct', 'one-statement', 'batched'].includes(contender) || isPeer(contender);
   return writesAlone ? 'declared' : 'own';
 }
 

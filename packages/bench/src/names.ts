@@ -1,8 +1,8 @@
 /** What can be run against what. */
 
 /**
- * In `backlog` nobody waits: the intake is full when the writers start. `open-loop` has no contenders but builds, and
- * clients that come at a given rate.
+ * In `backlog` nobody waits: the intake is full when the writers start. `open-loop` and `edfi` measure deployments over HTTP:
+ * the first with requests that arrive at a given rate, the second with real documents.
  */
 export const workloadNames = [
   'insert',
@@ -13,6 +13,7 @@ export const workloadNames = [
   'http',
   'backlog',
   'open-loop',
+  'edfi',
 ] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
@@ -24,6 +25,7 @@ export type WorkloadName = (typeof workloadNames)[number];
 export const contenderNames = [
   'seed-direct',
   'one-statement',
+  'batched',
   'direct',
   'local',
   'coordinated',
@@ -51,6 +53,14 @@ export function isPeer(name: string): name is PeerName {
   return (peerNames as readonly string[]).includes(name);
 }
 
+/** Those that can be deployed as nodes over HTTP, beside writers where they have any; in the order of a report. */
+export const deployedContenders = ['direct', 'local', 'coordinated', 'seed-direct'] as const;
+export type DeployedContender = (typeof deployedContenders)[number];
+
+export function isDeployed(name: string): name is DeployedContender {
+  return (deployedContenders as readonly string[]).includes(name);
+}
+
 export function isCoordinated(name: string): boolean {
   return name.startsWith('coordinated');
 }
@@ -68,9 +78,10 @@ export function isHeld(name: string): boolean {
 /** Why a contender takes no part in a workload; null: it does. */
 export function absenceOf(contender: ContenderName, workload: WorkloadName): string | null {
   if (workload === 'backlog' && !isCoordinated(contender)) return 'has no intake in which writes could wait';
-  if (workload === 'http' && (contender === 'one-statement' || contender === 'ceiling' || isPeer(contender)))
-    return 'has no HTTP side';
-  const isInsertOnly = contender === 'one-statement' || isPeer(contender);
+  if ((workload === 'open-loop' || workload === 'edfi') && !isDeployed(contender))
+    return 'is not deployed over HTTP';
+  const isInsertOnly = contender === 'one-statement' || contender === 'batched' || isPeer(contender);
+  if (workload === 'http' && (isInsertOnly || contender === 'ceiling')) return 'has no HTTP side';
   if (isInsertOnly && (workload === 'hot' || workload === 'upsert-mix')) return 'only inserts';
   if (contender === 'ceiling' && workload === 'district')
     return 'takes documents in batches, not in order of dependency';

@@ -1,7 +1,7 @@
 /** The processes of a measurement: writers, API nodes, clients, and a proxy where the server is far away. */
 import type { BenchProcess, BenchProcessOptions } from './bench-process.ts';
 import { CounterReader } from './database-counters.ts';
-import type { MeasureOptions } from './measure.ts';
+import type { MeasureOptions } from './measurement.ts';
 import { isCoordinated } from './names.ts';
 import type { Task } from './process/task.ts';
 
@@ -24,7 +24,14 @@ export async function startProcesses(
   const nodeUrls: string[] = [];
   const shares = isHttp ? 1 : Math.min(nodes, contender === 'ceiling' ? 1 : clients);
   for (let index = 0; index < (isHttp ? nodes : 0); index++) {
-    const node = await start({ role: 'node', url, contender, lanes, poolMax: share(poolMax, index, nodes) });
+    const node = await start({
+      role: 'node',
+      url,
+      contender,
+      modelFiles: null,
+      lanes,
+      poolMax: share(poolMax, index, nodes),
+    });
     nodeUrls.push(node.url);
   }
   const loads: BenchProcess[] = [];
@@ -66,7 +73,7 @@ export async function startWriters(
 }
 
 /** The part of one among several, in whole numbers that add up. */
-function share(whole: number, index: number, of: number): number {
+export function share(whole: number, index: number, of: number): number {
   return Math.max(1, Math.floor(((index + 1) * whole) / of) - Math.floor((index * whole) / of));
 }
 

@@ -1,6 +1,6 @@
 /** What the rounds of a run say together: medians with their spread, and ratios that were taken within the rounds. */
 import type { AxisName } from './axis.ts';
-import type { Measurement } from './measure.ts';
+import type { Measurement } from './measurement.ts';
 import type { ContenderName } from './names.ts';
 import { summarize, type Spread, type Summary } from './statistics.ts';
 import type { CpuByPlace } from './usage.ts';

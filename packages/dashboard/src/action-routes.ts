@@ -4,7 +4,7 @@ import { SluiceError } from '@sluice/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { operate } from './access.ts';
 import { actorOf } from './actor.ts';
-import type { DashboardOptions } from './dashboard-routes.ts';
+import type { DashboardOptions } from './dashboard-options.ts';
 import { readChange } from './requests.ts';
 
 export function actionRoutes(app: FastifyInstance, { database, isReadOnly }: DashboardOptions): void {

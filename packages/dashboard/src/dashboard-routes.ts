@@ -1,10 +1,9 @@
 /** Everything under `/dashboard`: the page itself, open to anybody and without contents, and what it asks for, which is not. */
 import { answerError, type Routes } from '@sluice/api';
-import type { Model } from '@sluice/model';
 import { reasons } from '@sluice/protocol';
-import type { Database } from '@sluice/store';
 import { operate } from './access.ts';
 import { actionRoutes } from './action-routes.ts';
+import type { DashboardOptions } from './dashboard-options.ts';
 import { explainTrouble } from './database-trouble.ts';
 import { eventStream } from './event-stream.ts';
 import { LiveFeed } from './live-feed.ts';
@@ -12,17 +11,6 @@ import type { Session } from './page/messages.ts';
 import { pageRoutes } from './page-routes.ts';
 import { readRoutes } from './read-routes.ts';
 import { refuseStrangers } from './refuse-strangers.ts';
-
-export interface DashboardOptions {
-  /** Of its own, as operators' questions may take long; closed by whoever opened it. */
-  database: Database;
-  /** Names the documents that blocked writes await. */
-  model: Model | null;
-  /** Nothing can be changed from the page. */
-  isReadOnly: boolean;
-  /** How often the database is read while somebody looks. @default 1000 */
-  intervalMs?: number;
-}
 
 export function dashboardRoutes(options: DashboardOptions): Routes {
   const { database, isReadOnly } = options;

@@ -2,7 +2,8 @@
 import { createServer, type ServerOptions } from '@sluice/api';
 import type { FastifyInstance } from 'fastify';
 import { open } from './access.ts';
-import { dashboardRoutes, type DashboardOptions } from './dashboard-routes.ts';
+import type { DashboardOptions } from './dashboard-options.ts';
+import { dashboardRoutes } from './dashboard-routes.ts';
 
 export function createDashboardServer(
   dashboard: DashboardOptions,

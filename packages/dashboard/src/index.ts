@@ -1,2 +1,3 @@
-export { dashboardRoutes, type DashboardOptions } from './dashboard-routes.ts';
+export type { DashboardOptions } from './dashboard-options.ts';
+export { dashboardRoutes } from './dashboard-routes.ts';
 export { createDashboardServer } from './dashboard-server.ts';

@@ -15,7 +15,7 @@ import {
 import type { FastifyInstance } from 'fastify';
 import { bodies, operate } from './access.ts';
 import { actorOf } from './actor.ts';
-import type { DashboardOptions } from './dashboard-routes.ts';
+import type { DashboardOptions } from './dashboard-options.ts';
 import type { Found, ListedWrite, WriteList, WriteView } from './page/messages.ts';
 import { readQuery } from './requests.ts';
 

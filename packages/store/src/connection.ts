@@ -194,14 +194,25 @@ export function poolConfig(
   };
 }
 
-/** URLs that lead through a pooler in transaction mode (pooler.ts). */
-const transactionPooled = new Set<string>();
-
-export function noteTransactionPooled(url: string, isPooled: boolean): void {
-  if (isPooled) transactionPooled.add(url);
+/** What a pooler in transaction mode does (pooler.ts). */
+export interface TransactionPooler {
+  /** It knows the prepared statements of each client, whichever session of the server runs them. */
+  keepsStatements: boolean;
 }
 
-/** No session state may be relied on: settings are made in each transaction, statements have no names. */
+/** By the URLs that lead through one. */
+const transactionPoolers = new Map<string, TransactionPooler>();
+
+export function noteTransactionPooler(url: string, pooler: TransactionPooler): void {
+  transactionPoolers.set(url, pooler);
+}
+
+/** No session state may be relied on: settings are made in each transaction. */
 export function isTransactionPooled(url: string): boolean {
-  return transactionPooled.has(url);
+  return transactionPoolers.has(url);
+}
+
+/** Whether statements may have names, by which the server finds their plans again. */
+export function keepsStatements(url: string): boolean {
+  return transactionPoolers.get(url)?.keepsStatements ?? true;
 }

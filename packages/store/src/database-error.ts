@@ -77,6 +77,11 @@ export class DatabaseError extends Error {
     return this.sqlState !== null && transientStates.has(this.sqlState);
   }
 
+  /** A prepared statement is not there, or another is there under its name. */
+  get isStatementLost(): boolean {
+    return this.sqlState === '26000' || this.sqlState === '42P05';
+  }
+
   /** A lock was awaited for as long as the transaction may wait for one. */
   get isLockWaitOver(): boolean {
     return this.sqlState === '55P03';

@@ -5,7 +5,14 @@
 import type { Socket } from 'node:net';
 import type pg from 'pg';
 import { parametersOf } from './array-literal.ts';
-import { connectClient, isTransactionPooled, leaveServerOf, type ConnectionOptions } from './connection.ts';
+import {
+  connectClient,
+  isTransactionPooled,
+  keepsStatements,
+  leaveServerOf,
+  noteTransactionPooler,
+  type ConnectionOptions,
+} from './connection.ts';
 import { DatabaseError, reduceError, takesNoWrites } from './database-error.ts';
 import { queriesOf, query, type NamedQuery } from './queries.ts';
 import {
@@ -187,7 +194,11 @@ export class Session {
   #reduce(error: unknown, statement: string | null): Error {
     const reduced = reduceError(error, statement);
     if (takesNoWrites(reduced)) leaveServerOf(this.#client, this.#url);
-    if (reduced instanceof DatabaseError && reduced.isConnectionLoss) this.#ended.abort();
+    if (!(reduced instanceof DatabaseError)) return reduced;
+    if (reduced.isConnectionLoss) this.#ended.abort();
+    // The pooler was replaced by one that keeps no prepared statements.
+    if (this.#isPooled && reduced.isStatementLost)
+      noteTransactionPooler(this.#url, { keepsStatements: false });
     return reduced;
   }
 
@@ -207,7 +218,7 @@ export class Session {
       this.#client.query(this.#ownPlanning).catch(() => undefined);
     }
     const { name, text } = this.#queries.get(statement) ?? query(statement);
-    const config = this.#isPooled ? { text, values } : { name, text, values };
+    const config = keepsStatements(this.#url) ? { name, text, values } : { text, values };
     if (answerTimeoutMs === undefined) return this.#client.query<Row>(config);
     // The driver knows it although its types do not.
     const limited = { ...config, query_timeout: answerTimeoutMs };

@@ -18,8 +18,9 @@ import {
 } from './rows.ts';
 
 /** Writes that stand before others in the order of a document. */
-function readBefore(counts: (row: Values) => boolean): Statement {
+function readAhead(): Statement {
   return read(({ access, values }) => {
+    const isBlockedOnly = values[3] === true;
     const named = new Set<unknown>(list(values[0]));
     const meant = new Set<unknown>(list(values[1]));
     const own = strings(values[2] ?? []);
@@ -34,7 +35,7 @@ function readBefore(counts: (row: Values) => boolean): Statement {
       .select(
         'intake',
         (row) =>
-          counts(row) &&
+          (!isBlockedOnly || isBlocked(row)) &&
           !own.has(text(row, 'write_id')) &&
           (named.has(row['referential_id']) ||
             named.has(row['superclass_id']) ||
@@ -185,6 +186,5 @@ export const factsStatements = {
       .map(({ write_id }) => ({ write_id }));
   }),
   readArrival: read(({ server }) => [{ position: server.position }]),
-  readBlockedKeys: readBefore(isBlocked),
-  readAhead: readBefore(() => true),
+  readAhead: readAhead(),
 } satisfies Record<string, Statement>;

@@ -60,6 +60,7 @@ export function edfiProfile(node: Omit<ApiNode, 'profile'>): Profile {
     },
     readList: (resource, query) => readListQuery(resource, query, limits.pageDocumentsMax),
     endsPagesEarly: false,
+    prepare: (signal) => documents.prepare(client.model, signal),
     entityTag: (contentHash) => contentHash,
     location: (request, path) => `${request.protocol}://${request.host}${path}`,
     present(_resource, { documentId, body, contentHash, modifiedAt }) {

@@ -2,7 +2,7 @@
  * The way of a body through all the checks that need no database, in the order in which clients are told: JSON, id,
  * schema, ids that agree, values that agree, elements that repeat.
  */
-import type { Resource } from '@sluice/model';
+import type { Model, Resource } from '@sluice/model';
 import { isTime } from '../calendar.ts';
 import type { DocumentText } from '../document-text.ts';
 import { placeText, REPEATED_KEY, type JsonOffence, type JsonScanner } from '../json-scanner.ts';
@@ -22,6 +22,11 @@ export class EdFiDocuments {
 
   constructor(scanner: JsonScanner) {
     this.#scanner = scanner;
+  }
+
+  /** Compiles the schemas of all resources, so that no document waits for that. */
+  prepare(model: Model, signal: AbortSignal): Promise<void> {
+    return this.#validator.compileAll(model, signal);
   }
 
   /** @throws {EdFiError} */

@@ -16,15 +16,6 @@ export interface CeilingOptions {
   batchWritesMax: number;
 }
 
-/** How a writer's session plans its statements. */
-const planning = {
-  enable_seqscan: 'off',
-  enable_hashjoin: 'off',
-  enable_mergejoin: 'off',
-  plan_cache_mode: 'force_generic_plan',
-  jit: 'off',
-};
-
 export class Ceiling {
   readonly #options: CeilingOptions;
   #session: Session | null = null;
@@ -35,7 +26,7 @@ export class Ceiling {
 
   async start(): Promise<void> {
     const { url } = this.#options;
-    this.#session = await Session.open({ url, applicationName: 'sluice bench ceiling', settings: planning });
+    this.#session = await Session.open({ url, applicationName: 'sluice bench ceiling' });
   }
 
   async run(workload: Workload, window: Window): Promise<WindowResult> {

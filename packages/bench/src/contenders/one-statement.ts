@@ -53,14 +53,22 @@ export class OneStatement implements Contender {
     return this.store(describe(this.#options.model, document, this.#options.lanes));
   }
 
-  async store(document: DescribedDocument): Promise<void> {
-    const { referentialId, superclassId, referenceIds, contentHash, resource, lane, body } = document;
-    const values = [uuidv7(), lane, resource, referentialId, superclassId, contentHash, body, referenceIds];
-    const { rows } = await this.#pool.query<{ stored: number }>({ ...insertAll, values });
-    if (rows[0]?.stored !== 1) throw new Error('Cannot store the document as a reference is invalid');
+  store(document: DescribedDocument): Promise<void> {
+    return storeDocument(this.#pool, document);
   }
 
   async stop(): Promise<void> {
     await this.#pool.end();
   }
+}
+
+/** Stores a new document in one statement, whatever transaction it is part of. */
+export async function storeDocument(
+  client: Pick<pg.ClientBase, 'query'>,
+  document: DescribedDocument,
+): Promise<void> {
+  const { referentialId, superclassId, referenceIds, contentHash, resource, lane, body } = document;
+  const values = [uuidv7(), lane, resource, referentialId, superclassId, contentHash, body, referenceIds];
+  const { rows } = await client.query<{ stored: number }>({ ...insertAll, values });
+  if (rows[0]?.stored !== 1) throw new Error('Cannot store the document as a reference is invalid');
 }

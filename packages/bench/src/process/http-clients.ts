@@ -19,11 +19,13 @@ export class HttpClients implements Contender {
     return Promise.resolve();
   }
 
-  async submit({ endpoint, body }: BenchDocument): Promise<void> {
+  async submit({ endpoint, body, idempotencyKey }: BenchDocument): Promise<void> {
     const connection = this.#idle.pop() ?? (await this.#open());
-    const status = await connection.post(`/data/${endpoint}`, body);
+    const status = await connection.post(`/data/${endpoint}`, body, idempotencyKey);
     this.#idle.push(connection);
-    if (status !== 200 && status !== 201) throw new Error(`Cannot store the document: status ${status}`);
+    if (status !== 200 && status !== 201) {
+      throw new Error(`Cannot store a document of ${endpoint}: status ${status}`);
+    }
   }
 
   async #open(): Promise<KeptConnection> {
@@ -65,13 +67,14 @@ class KeptConnection {
     });
   }
 
-  post(path: string, body: string): Promise<number> {
+  post(path: string, body: string, idempotencyKey?: string): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
+      const key = idempotencyKey === undefined ? '' : `idempotency-key: ${idempotencyKey}\r\n`;
       this.#socket.write(
         `POST ${path} HTTP/1.1\r\nhost: ${this.#host}\r\ncontent-type: application/json\r\n` +
-          `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+          `${key}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
       );
     });
   }

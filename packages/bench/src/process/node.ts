@@ -1,6 +1,7 @@
 /** One API node: the product's in one of its modes, or the least that `seed-direct` needs to speak HTTP. */
 import type { AddressInfo } from 'node:net';
 import { createApi } from '@sluice/api';
+import { readModel } from '@sluice/model';
 import Fastify from 'fastify';
 import { createProductClient } from '../contenders/product.ts';
 import { SeedDirect } from '../contenders/seed-direct.ts';
@@ -32,8 +33,9 @@ async function startProductNode({ url, contender, lanes, poolMax }: NodeTask): P
   };
 }
 
-async function startSeedNode({ url, lanes, poolMax }: NodeTask): Promise<StartedNode> {
-  const seed = new SeedDirect({ url, model: benchModel, lanes, poolMax });
+async function startSeedNode({ url, modelFiles, lanes, poolMax }: NodeTask): Promise<StartedNode> {
+  const model = modelFiles === null ? benchModel : await readModel(modelFiles);
+  const seed = new SeedDirect({ url, model, lanes, poolMax });
   await seed.start();
   const app = Fastify();
   app.removeAllContentTypeParsers();

@@ -4,7 +4,7 @@
  * (coordinated omission).
  */
 import type { Contender } from '../contenders/contender.ts';
-import { arrivals } from '../open-loop/arrivals.ts';
+import { arrivals } from '../deployments/arrivals.ts';
 import { percentile } from '../statistics.ts';
 import type { Workload } from '../workload/workload.ts';
 import type { WindowResult } from './window.ts';

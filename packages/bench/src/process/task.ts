@@ -34,7 +34,15 @@ export type Task =
       /** Which arrivals. */
       seed: number;
     }
-  | { role: 'node'; url: string; contender: ContenderName; lanes: number; poolMax: number }
+  | {
+      role: 'node';
+      url: string;
+      contender: ContenderName;
+      /** Null: the model of the benchmark's own documents. */
+      modelFiles: readonly string[] | null;
+      lanes: number;
+      poolMax: number;
+    }
   | { role: 'proxy'; host: string; port: number; rttMs: number };
 
 /** @property at - Milliseconds since 1970 by the clock that all processes of a machine share. */

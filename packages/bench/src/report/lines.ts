@@ -72,7 +72,7 @@ function resultLines(result: PointResult): string[] {
 
 /** Those of the product, and what the others' are to be compared with. */
 function isTold(ratio: string): boolean {
-  return /^(coordinated|local|direct)/.test(ratio) || ratio === 'one-statement/seed-direct';
+  return /^(coordinated|local|direct|batched)/.test(ratio) || ratio === 'one-statement/seed-direct';
 }
 
 function growthLines({ axis, from, to, documentsPerSecond, ratios, ratiosSpread }: Growth): string[] {

@@ -26,6 +26,8 @@ export interface BenchDocument {
   endpoint: string;
   /** JSON text. */
   body: string;
+  /** Over HTTP: the `Idempotency-Key` header. */
+  idempotencyKey?: string;
   /** Settles when all that the document refers to is stored. */
   ready?: Promise<unknown>;
   /** To be called once it is stored itself. */

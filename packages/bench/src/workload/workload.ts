@@ -1,4 +1,5 @@
 /** What the clients send, one document after another. All contenders of a round get the same. */
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describeDocument, readModel, type Model } from '@sluice/model';
 import type { WorkloadName } from '../names.ts';
@@ -11,7 +12,7 @@ export interface WorkloadOptions {
   /** Tells the processes of one measurement apart, so that they never make the same document. */
   share: { index: number; of: number };
   seed: number;
-  /** `district` only. */
+  /** `district` and `edfi` only. */
   district: { modelFiles: readonly string[]; file: string } | null;
 }
 
@@ -28,7 +29,7 @@ export const prefilledItemPrefix = 'stored-';
 const prefilledItemId = (number: number): string => `${prefilledItemPrefix}${number}`;
 
 export async function openWorkload(options: WorkloadOptions): Promise<Workload> {
-  if (options.name === 'district') return openDistrict(options);
+  if (options.name === 'district' || options.name === 'edfi') return openDistrict(options);
   return { model: benchModel, next: itemSource(options) };
 }
 
@@ -61,17 +62,19 @@ function itemSource({ name, prefill, share, seed }: WorkloadOptions): () => Benc
 }
 
 /** Documents in an order in which each follows those that it refers to; it is sent once they are stored. */
-async function openDistrict({ district, share }: WorkloadOptions): Promise<Workload> {
+async function openDistrict({ name, district, share }: WorkloadOptions): Promise<Workload> {
   if (district === null) throw new Error('Cannot send a district as none was generated');
   if (share.of > 1) throw new Error('Cannot divide a district among several processes: --nodes is above 1');
   const model = await readModel(district.modelFiles);
   const lines = readFileSync(district.file, 'utf8').split('\n').filter(Boolean);
   const known = new Map<string, Promise<void>>();
+  const run = randomUUID();
   let at = 0;
   return {
     model,
     next() {
-      const line = lines[at++];
+      const number = at++;
+      const line = lines[number];
       if (line === undefined) return null;
       const { endpoint, document } = JSON.parse(line) as { endpoint: string; document: unknown };
       const { referentialId, superclassId, references } = describeDocument(
@@ -83,7 +86,11 @@ async function openDistrict({ district, share }: WorkloadOptions): Promise<Workl
       known.set(referentialId, done);
       if (superclassId !== null) known.set(superclassId, done);
       const ready = Promise.all(references.flatMap((reference) => known.get(reference.referentialId) ?? []));
-      return { endpoint, body: JSON.stringify(document), ready, stored };
+      // Clients of a deployment name their requests, so that they can send them again.
+      const key = name === 'edfi' ? { idempotencyKey: `${run}-${number}` } : {};
+      // As it stands in the line: parsed and printed again, a large number would become another one.
+      const body = line.slice(line.indexOf('"document":') + '"document":'.length, -1);
+      return { endpoint, body, ...key, ready, stored };
     },
   };
 }

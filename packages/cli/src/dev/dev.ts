@@ -5,26 +5,12 @@
 import { SluiceError } from '@sluice/protocol';
 import { complain, printJson, printLine } from '../process/output.ts';
 import { awaitStopRequest, finishWithin } from '../process/stop-request.ts';
-import { Cluster, type ClusterOptions } from './cluster.ts';
+import { Cluster } from './cluster.ts';
 import { compareDirect } from './compare-direct.ts';
+import type { DevOptions } from './dev-options.ts';
 import { assertPortsFree, portsOf } from './ports.ts';
-import { countStored, runLoad, type ClusterLoadReport, type LoadSource } from './run-load.ts';
+import { countStored, runLoad, type ClusterLoadReport } from './run-load.ts';
 import { comparisonLine, loadLines, nextSteps, startedLines, summaryOf } from './say.ts';
-
-export interface DevOptions extends Omit<ClusterOptions, 'onEvent'> {
-  /** Null: nothing is loaded. */
-  source: LoadSource | null;
-  concurrency: number;
-  /** Null: documents are loaded in order. */
-  waitForReferencesSeconds: number | null;
-  /** Null: not shuffled. */
-  shuffleSeed: number | null;
-  /** Load once more in `direct` mode. */
-  compares: boolean;
-  /** End after the load. */
-  isOnce: boolean;
-  isJson: boolean;
-}
 
 /** Gives the exit code. */
 export async function dev(options: DevOptions): Promise<number> {

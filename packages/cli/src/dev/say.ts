@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Model } from '@sluice/model';
 import { summaryLines } from '../load/describe-tally.ts';
 import type { Cluster } from './cluster.ts';
-import type { DevOptions } from './dev.ts';
+import type { DevOptions } from './dev-options.ts';
 import type { ClusterLoadReport } from './run-load.ts';
 
 const number = new Intl.NumberFormat('en-US');

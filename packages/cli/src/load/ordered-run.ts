@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { LoadLine } from './load-line.ts';
 import { LoadOrder, type OrderedLine } from './load-order.ts';
-import type { LoadRun, LoadRunOptions } from './load.ts';
+import type { LoadRun, LoadRunOptions } from './load-options.ts';
 import { NodeRing } from './node-ring.ts';
 import { submit } from './submit.ts';
 

@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { LoadLine } from './load-line.ts';
-import type { LoadRun, LoadRunOptions } from './load.ts';
+import type { LoadRun, LoadRunOptions } from './load-options.ts';
 import { NodeRing } from './node-ring.ts';
 import { OutcomePoll } from './outcome-poll.ts';
 import { submit } from './submit.ts';

@@ -1,0 +1,46 @@
+/** What a measurement is given, and its figures. */
+import type { Conditions } from './axis.ts';
+import type { Code } from './code.ts';
+import type { ContenderName } from './names.ts';
+import type { ProcessTime, StatementTime } from './profile.ts';
+import type { UsageFigures } from './usage.ts';
+import type { WorkloadOptions } from './workload/workload.ts';
+import type { World } from './world.ts';
+
+export interface MeasureOptions extends Conditions {
+  contender: ContenderName;
+  workload: Omit<WorkloadOptions, 'share'>;
+  warmupMs: number;
+  durationMs: number;
+  sessions: number;
+  rttMs: number;
+  world: World;
+  serverPid: number | null;
+  code: Code;
+  profileFolder: string | null;
+  signal: AbortSignal;
+  onProgress: (sentence: string) => void;
+}
+
+export interface Measurement extends UsageFigures {
+  contender: ContenderName;
+  /** 0 where nobody waits. */
+  clients: number;
+  documents: number;
+  seconds: number;
+  documentsPerSecond: number;
+  p50Ms: number | null;
+  p99Ms: number | null;
+  /** Of the intake, as the server's statistics showed it each second; null: it has no part in this. */
+  deadTuplesPeak: number | null;
+  /** Where a backlog was settled. */
+  backlog?: BacklogFigures;
+  /** Where a profile was asked for; the processes' times include their start and warm-up. */
+  profile?: { statements: StatementTime[]; processes: ProcessTime[] };
+}
+
+export interface BacklogFigures {
+  /** Documents per second while each quarter was settled. */
+  quarters: [number, number, number, number];
+  lastToFirstQuarter: number;
+}

@@ -1,0 +1,18 @@
+/** What `sluice dev` is given. */
+import type { ClusterOptions } from './cluster.ts';
+import type { LoadSource } from './run-load.ts';
+
+export interface DevOptions extends Omit<ClusterOptions, 'onEvent'> {
+  /** Null: nothing is loaded. */
+  source: LoadSource | null;
+  concurrency: number;
+  /** Null: documents are loaded in order. */
+  waitForReferencesSeconds: number | null;
+  /** Null: not shuffled. */
+  shuffleSeed: number | null;
+  /** Load once more in `direct` mode. */
+  compares: boolean;
+  /** End after the load. */
+  isOnce: boolean;
+  isJson: boolean;
+}
