@@ -134,7 +134,7 @@ begin
        'resource, content_hash, if_match, client, idempotency_key, traceparent, reference_ids, body), delete'),
       ('lane', 'select, insert (lane)',
        'select, insert (lane), update (term, writer_id, session_pid, led_since, left_at, last_writer_id, suspect_since, tried, '
-       'tried_alone, leased_until)',
+       'trials, leased_until)',
        'select, update (paused_at, paused_by)'),
       ('lane_retry', 'select', 'select, insert, update, delete', 'select'),
       ('lease_session', 'select', 'select, insert, update, delete', 'select'),

@@ -23,7 +23,7 @@ select pg_notify('sluice_' || channel, lanes) from unnest($16::text[], $19::text
 -- The front of each lane, in order of arrival over all of them; blocked writes are left aside. How long each has waited
 -- would cost a tenth of the read, so one in sixteen tells, and those that are traced. $3: of each lane, the
 -- position behind which to look: below it are dead rows, of which an open transaction elsewhere may keep millions
--- (sql/README.md, low positions). $4: up to this position about a batch of writes is expected. Beyond it each lane is
+-- (sql/README.md, low-water marks). $4: up to this position about a batch of writes is expected. Beyond it each lane is
 -- looked at for as many as are still missing: with many waiting, a whole batch of each lane would be read otherwise.
 with near as materialized (
   select n.*
@@ -57,7 +57,7 @@ limit $2;
 
 -- name: readWriting
 -- Transactions that write to the intake at this moment: an insert holds the table's lock before it is given its positions,
--- and until all see them (sql/README.md, low positions).
+-- and until all see them (sql/README.md, low-water marks).
 select coalesce(array_agg(virtualtransaction), '{}') as transactions, count(*)::integer as writing
 from pg_locks
 where locktype = 'relation' and relation = 'sluice.intake'::regclass and mode = 'RowExclusiveLock'

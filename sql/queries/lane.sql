@@ -9,18 +9,18 @@ select lane, term, paused_at is not null as is_paused from sluice.lane where lan
 select lane, term, paused_at is not null as is_paused from sluice.lane where lane = any($1::smallint[]) order by lane for no key update skip locked;
 
 -- name: openTerms
--- A new leader begins the next term of each lane whose lock it has just taken. Where the one before ended without leaving,
--- the lane becomes suspect: a write may have killed it. A lane whose row another transaction has locked is left out.
+-- A new leader begins the next term of each lane whose lock it has just taken. If the leader before ended without leaving, the
+-- lane is in quarantine from now on: a write may have killed that leader. A lane whose row another transaction has locked is left out.
 update sluice.lane l
 set term = l.term + 1, writer_id = $2, session_pid = pg_backend_pid(), led_since = clock_timestamp(),
     suspect_since = case when l.writer_id is null then l.suspect_since else coalesce(l.suspect_since, clock_timestamp()) end
 from (select lane from sluice.lane where lane = any($1::smallint[]) order by lane for no key update skip locked) mine
 where l.lane = mine.lane
-returning l.lane, l.term, l.suspect_since is not null as is_suspect, l.tried, l.tried_alone;
+returning l.lane, l.term, l.suspect_since is not null as is_suspect, l.trials, l.tried;
 
 -- name: closeTerms
 -- A leader that leaves in order says so, unless another leads already. Where another transaction has locked the row
--- nothing is said: the next leader finds the lane suspect.
+-- nothing is said: the next leader has the lane in quarantine.
 update sluice.lane l
 set last_writer_id = l.writer_id, writer_id = null, session_pid = null, led_since = null, leased_until = null,
     left_at = clock_timestamp()
@@ -49,7 +49,7 @@ from (select lane from sluice.lane
       where lane = any($1::smallint[]) and (leased_until is null or leased_until <= clock_timestamp())
       order by lane for no key update skip locked) mine
 where l.lane = mine.lane
-returning l.lane, l.term, l.suspect_since is not null as is_suspect, l.tried, l.tried_alone;
+returning l.lane, l.term, l.suspect_since is not null as is_suspect, l.trials, l.tried;
 
 -- name: renewLeases
 -- Says that a session lives, and that it still leads these lanes in these terms: those that come back are its own, also
@@ -78,34 +78,33 @@ delete from sluice.lease_session where session_id = $1;
 -- Sessions that ended otherwise are of no interest once they no longer count.
 delete from sluice.lease_session where alive_until < clock_timestamp() - interval '1 hour';
 
--- name: readFronts
--- The writes that a suspect lane would settle next, each lane's own, in order of arrival over all of them.
-select l.lane, i.write_id
-from unnest($1::smallint[]) as l (lane)
-cross join lateral (
-  select write_id, position from sluice.intake
-  where intake.lane = l.lane and blocked_at is null
-  order by position
-  limit $2
-) i
-order by i.position;
+-- name: readFirst
+-- The write that a lane settles next.
+select write_id from sluice.intake where lane = $1 and blocked_at is null order by position limit 1;
 
--- name: markTrial
--- Notes which writes of suspect lanes are about to be tried. Flushed before they are: a write may kill the server, too.
--- $1, $2: lanes and terms; $3, $4: the writes, each with its lane; $5: it is a single one with no other in its batch.
+-- name: noteTrial
+-- Notes that writes of these lanes are about to be tried ($1, $2: lanes and terms; $3: trials that have begun in a row; $4: the
+-- write that is tried alone, or null). Flushed before the trial begins, because a write may kill the server too. A lane whose
+-- row another transaction has locked is left out.
 update sluice.lane l
-set tried = t.tried, tried_alone = case when not $5 then 0 when l.tried = t.tried then l.tried_alone + 1 else 1 end
-from unnest($1::smallint[], $2::bigint[]) as m (lane, term)
-join (select lane, array_agg(write_id) as tried from unnest($3::smallint[], $4::uuid[]) as w (lane, write_id)
-      group by lane) t on t.lane = m.lane
-where l.lane = m.lane and l.term = m.term;
+set trials = $3, tried = $4::uuid
+from (select l.lane from sluice.lane l join unnest($1::smallint[], $2::bigint[]) as m (lane, term)
+        on m.lane = l.lane and m.term = l.term
+      order by l.lane for no key update of l skip locked) mine
+where l.lane = mine.lane
+returning l.lane;
 
--- name: clearSuspicion
--- All that was ready in these lanes when they became suspect has been tried.
+-- name: endQuarantine
+-- The leader has survived the writes of these lanes. If a crash of the server loses this, the lanes are tried once more. A lane
+-- whose row another transaction has locked is left out.
+with unflushed as (select set_config('synchronous_commit', 'off', true))
 update sluice.lane l
-set suspect_since = null, tried = '{}', tried_alone = 0
-from unnest($1::smallint[], $2::bigint[]) as m (lane, term)
-where l.lane = m.lane and l.term = m.term;
+set suspect_since = null, trials = 0, tried = null
+from unflushed, (select l.lane from sluice.lane l join unnest($1::smallint[], $2::bigint[]) as m (lane, term)
+                   on m.lane = l.lane and m.term = l.term
+                 order by l.lane for no key update of l skip locked) mine
+where l.lane = mine.lane
+returning l.lane;
 
 -- name: announceSession
 -- Says that this session lives, by a lock that ends with it: the number of such locks is the number of sessions

@@ -20,6 +20,7 @@ const facts = 'packages/batch/src/documents/read-facts.ts';
 const coordinated = 'packages/client/src/coordinated-path.ts';
 const memory = 'packages/client/src/memory-path.ts';
 const session = 'packages/writer/src/lane-session.ts';
+const loop = 'packages/writer/src/lane-loop.ts';
 const sessionOptions = 'packages/writer/src/lane-session-options.ts';
 const elector = 'packages/writer/src/elector.ts';
 const blocked = 'packages/writer/src/blocked-writes.ts';
@@ -127,14 +128,16 @@ function pausedAmong(`,
     faults: [
       {
         file: session,
-        from: `    const elector: Elector = new Elector(session, {`,
-        to: `    const elector: Elector = new Elector(await Session.open(this.#options.connection), {`,
+        from: `new LaneLoop(session, this.#wakeups, this.#options);`,
+        to: `new LaneLoop(session, this.#wakeups, this.#options, await Session.open(connection));`,
       },
       {
-        file: session,
-        from: `ownership: form(session, writerId),`,
-        to: `ownership: form(await Session.open(this.#options.connection), writerId),`,
+        file: loop,
+        from: `constructor(session: Session, wakeups: Wakeups, options: LaneSessionOptions) {`,
+        to: `constructor(session: Session, wakeups: Wakeups, options: LaneSessionOptions, other: Session) {`,
       },
+      { file: loop, from: `new Elector(session, {`, to: `new Elector(other, {` },
+      { file: loop, from: `ownership: form(session, writerId),`, to: `ownership: form(other, writerId),` },
       { file: origin, from: `if (lost.length > 0) throw new DeposedError(lost);`, to: `` },
     ],
     without: { 'the end of a leadership with the session that holds its lock': [noBeat] },
@@ -162,7 +165,7 @@ function pausedAmong(`,
     faults: [
       {
         file: blocked,
-        from: `woken += await this.#look(idsOf(blocked), lanes, '', idsOf(bound));`,
+        from: `woken += await this.#awaited.look(idsOf(blocked), lanes, '', idsOf(bound));`,
         to: `woken += bound.length * 0;`,
       },
     ],

@@ -1,5 +1,7 @@
-// A write that kills whoever tries it: found among its neighbours by halves, set aside, and the lane goes on.
+// A write that kills each writer that tries it: isolated in narrowing trials, made a dead letter, and the lane goes on.
 
+import { setFailpoint } from '@sluice/protocol';
+import { DatabaseError } from '@sluice/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -8,6 +10,9 @@ import { startWriterProcess } from '../support/writer-process.ts';
 
 const note = (noteId: number): ReturnType<typeof upsert> => upsert('notes', { noteId });
 const lane = 3;
+
+/** In an ordinary batch; with all lanes in quarantine; then for each killer in its lane alone, and three times by itself. */
+const deathsOf = (killers: number): number => 2 + 4 * killers;
 
 /** Runs one writer, and another whenever it has died, as a supervisor does. */
 function superviseDoomedWriter(url: string, poison: string): { readonly deaths: number } {
@@ -67,9 +72,7 @@ describe('a write that kills the writer', () => {
         code: 'dead_letter',
         detail: { error: { code: 'SL003', constraint: null, table: null } },
       });
-      // One that nothing was known of, log₂ 50 halvings until it stands alone, three deaths alone.
-      expect(supervised.deaths).toBeLessThanOrEqual(1 + Math.ceil(Math.log2(50)) + 2);
-      expect(supervised.deaths).toBeGreaterThan(3);
+      expect(supervised.deaths).toBe(deathsOf(1));
       expect(
         await world.sql(
           `select attempts, operation, resource, lane, body, idempotency_key, reference_ids from sluice.dead_letter where write_id = $1`,
@@ -95,14 +98,124 @@ describe('a write that kills the writer', () => {
 const untilTrusted = (world: World): Promise<void> =>
   eventually(async () =>
     expect(
-      await world.sql(`select lane from sluice.lane where suspect_since is not null or tried <> '{}'`),
+      await world.sql(`select lane from sluice.lane where suspect_since is not null or trials > 0`),
     ).toEqual([]),
   );
+
+/** Each leader that is about to settle one of these writes loses its session at that moment. Gives what died in hand. */
+function endLeadersThatTry(killers: ReadonlySet<string>): { deaths: string[][] } {
+  const deaths: string[][] = [];
+  setFailpoint('facts_read', (_lanes, writeIds) => {
+    if (!writeIds.some((writeId) => killers.has(writeId))) return;
+    deaths.push([...writeIds]);
+    throw new DatabaseError({ sqlState: '57P01', message: 'ended by the test' });
+  });
+  onTestFinished(() => setFailpoint('facts_read', null));
+  return { deaths };
+}
+
+describe('writes that end the session of each leader that tries them', { timeout: 120_000 }, () => {
+  const database = useDatabase();
+  const allLanes = Array.from({ length: 16 }, (_, each) => each);
+
+  /** Accepts these writes, lets leaders meet the killers among them, and gives the results in order. */
+  async function settleAmong(
+    requests: readonly ReturnType<typeof upsert>[],
+    killers: readonly number[],
+    writers: number,
+  ): Promise<{ results: (string | undefined)[]; versions: unknown[]; deaths: string[][] }> {
+    const world = await startWorld(database.url, {
+      writers,
+      client: { leaderGraceMs: 600_000, highWaterMs: 600_000 },
+    });
+    await untilShared(world.writers);
+    await untilTrusted(world);
+    const resume = await world.pauseLanes(allLanes);
+    const writeIds: string[] = [];
+    for (const request of requests) writeIds.push((await world.node.accept(request)).writeId);
+    const { deaths } = endLeadersThatTry(new Set(killers.map((each) => writeIds[each]!)));
+    await resume();
+    const states = await eventually(
+      async () => {
+        const read = await world.node.readWrites('', writeIds);
+        expect(read.filter(({ state }) => state !== 'settled')).toEqual([]);
+        return new Map(read.map(({ writeId, outcome }) => [writeId, outcome]));
+      },
+      { timeoutMs: 100_000, intervalMs: 100 },
+    );
+    await untilTrusted(world);
+    await world.sql('delete from sluice.dead_letter');
+    const outcomes = writeIds.map((writeId) => states.get(writeId));
+    return {
+      results: outcomes.map((outcome) => outcome?.code ?? outcome?.result),
+      versions: outcomes.map((outcome) => outcome?.version),
+      deaths,
+    };
+  }
+
+  test('one of 600 writes in all lanes becomes a dead letter after six deaths; the others are created', async () => {
+    const requests = Array.from({ length: 600 }, () => note(fresh()));
+    const { results, deaths } = await settleAmong(requests, [300], 1);
+    expect(results).toEqual(requests.map((_, each) => (each === 300 ? 'dead_letter' : 'created')));
+    expect(deaths).toHaveLength(deathsOf(1));
+    const [batch, together, lane, ...alone] = deaths.map((writeIds) => writeIds.length);
+    expect([batch, together]).toEqual([512, 512]);
+    expect(lane).toBeLessThan(100);
+    expect(alone).toEqual([1, 1, 1]);
+  });
+
+  test('two writes in lanes of two writers become dead letters after at most six deaths each', async () => {
+    const requests = Array.from({ length: 40 }, (_, each) => note(freshIn([each % 16], note)));
+    const { results, deaths } = await settleAmong(requests, [3, 20], 2);
+    expect(results).toEqual(requests.map((_, each) => ([3, 20].includes(each) ? 'dead_letter' : 'created')));
+    expect(deaths.length).toBeLessThanOrEqual(2 * deathsOf(1));
+  });
+
+  test('two writes in one lane become dead letters, and no write to a document overtakes another', async () => {
+    const id = freshIn([lane], (each) => upsert('friends', friend(each)));
+    const [a, b] = [fresh(), fresh()];
+    const inLane = (): ReturnType<typeof note> => note(freshIn([lane], note));
+    const requests = [
+      upsert('friends', friend(id)),
+      inLane(),
+      upsert('friends', friend(id, a)),
+      inLane(),
+      upsert('friends', friend(a)),
+      upsert('friends', friend(id, b)),
+      upsert('friends', friend(b, id)),
+      upsert('friends', friend(id)),
+      inLane(),
+    ];
+    const { results, versions, deaths } = await settleAmong(requests, [1, 3], 1);
+    expect([results[1], results[3]]).toEqual(['dead_letter', 'dead_letter']);
+    expect([0, 2, 5, 7].map((each) => versions[each])).toEqual([1, 2, 3, 4]);
+    expect([4, 6, 8].map((each) => results[each])).toEqual(['created', 'created', 'created']);
+    expect(deaths.length).toBeLessThanOrEqual(deathsOf(2));
+  });
+
+  test('a write whose leaders end three times for another reason is not blamed', async () => {
+    const world = await startWorld(database.url);
+    await untilShared(world.writers);
+    await untilTrusted(world);
+    const resume = await world.pauseLanes(allLanes);
+    const accepted = await Promise.all(Array.from({ length: 20 }, () => world.node.accept(note(fresh()))));
+    const { deaths } = endLeadersThatTry(new Set(accepted.map(({ writeId }) => writeId)));
+    await resume();
+    await eventually(() => expect(deaths.length).toBeGreaterThanOrEqual(3), { timeoutMs: 20_000 });
+    setFailpoint('facts_read', null);
+    for (const { writeId } of accepted)
+      await eventually(async () =>
+        expect(await world.node.readWrite('', writeId)).toMatchObject({ outcome: { result: 'created' } }),
+      );
+    await untilTrusted(world);
+    expect(await world.sql('select from sluice.dead_letter')).toEqual([]);
+  });
+});
 
 describe('a leader that ends for another reason', () => {
   const database = useDatabase();
 
-  test('makes its lanes suspect only until what was ready in them has been tried', async () => {
+  test('puts its lanes into quarantine only until their ready writes have been tried', async () => {
     const world = await startWorld(database.url);
     await untilShared(world.writers);
     const release = await world.holdLanes(Array.from({ length: 16 }, (_, each) => each));
@@ -119,7 +232,7 @@ describe('a leader that ends for another reason', () => {
     expect(await world.sql('select from sluice.dead_letter')).toEqual([]);
   });
 
-  test('lets nothing overtake what the trial of a part has held back', async () => {
+  test('lets no write overtake what a trial has deferred', async () => {
     const world = await startWorld(database.url);
     await untilShared(world.writers);
     const release = await world.holdLanes(Array.from({ length: 16 }, (_, each) => each));
@@ -127,7 +240,7 @@ describe('a leader that ends for another reason', () => {
     const outcomes = [
       upsert('friends', friend(a, b)),
       upsert('friends', friend(b)),
-      // Held back by the first half, as the fate of the first hangs on the second.
+      // Deferred by the first batch, because the fate of the first hangs on the second.
       upsert('friends', friend(a)),
       note(fresh()),
       upsert('friends', friend(a, b)),
@@ -146,7 +259,7 @@ describe('a leader that ends for another reason', () => {
     await untilTrusted(world);
   });
 
-  test('leaves nothing to suspect behind when it leaves in order', async () => {
+  test('leaves no lane in quarantine behind when it leaves in order', async () => {
     const world = await startWorld(database.url);
     await untilShared(world.writers);
     await world.writers[0]!.stop();

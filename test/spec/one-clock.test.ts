@@ -5,7 +5,7 @@ import type { ClientObserver } from '@sluice/client';
 import { runDoctor } from '@sluice/operator';
 import { Database, DatabaseClock } from '@sluice/store';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { sweep } from '../../packages/writer/src/sweep.ts';
+import { removeOld } from '../../packages/writer/src/upkeep.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { startSluice } from '../support/sluice.ts';
@@ -22,7 +22,7 @@ const sampleModel = fileURLToPath(
 /** Forgets what is older than a day, as a writer does every minute. */
 const sweepDays = async (of: { writerUrl: string } = database): Promise<void> => {
   const writer = new Database({ url: of.writerUrl, applicationName: 'test', connectionsMax: 1 });
-  await sweep(writer, 24);
+  await removeOld(writer, 24);
   await writer.close();
 };
 

@@ -39,6 +39,32 @@ describe('migrations', () => {
     ]);
   });
 
+  test('that change the columns of quarantine keep the rights on them and what was noted of trials', async () => {
+    const url = await setup();
+    const texts = readMigrations().map(({ text }) => text);
+    await execute(url, ['create schema sluice', ...texts.slice(0, 15)].join(';\n'));
+    const [one, other] = ['018f0000-0000-7000-8000-000000000001', '018f0000-0000-7000-8000-000000000002'];
+    await execute(
+      url,
+      `insert into sluice.lane (lane, tried, tried_alone)
+       values (0, '{}', 0), (1, '{${one},${other}}', 0), (2, '{${one}}', 0), (3, '{${one}}', 2)`,
+    );
+    await execute(url, 'grant update (tried, tried_alone) on sluice.lane to public');
+    await execute(url, texts[15]!);
+    expect(await sql(url, 'select lane, trials, tried from sluice.lane order by lane')).toEqual([
+      { lane: 0, trials: 0, tried: null },
+      { lane: 1, trials: 1, tried: null },
+      { lane: 2, trials: 1, tried: null },
+      { lane: 3, trials: 4, tried: one },
+    ]);
+    const granted = `select attname from pg_attribute where attrelid = 'sluice.lane'::regclass and attacl is not null`;
+    expect(await sql(url, granted)).toEqual([{ attname: 'tried' }, { attname: 'trials' }]);
+    // A leader of an older version that would take another lane.
+    await expect(sql(url, 'update sluice.lane set term = term returning tried_alone')).rejects.toMatchObject({
+      code: '42703',
+    });
+  });
+
   test('leave nothing behind when they are only asked for', async () => {
     const url = await setup();
     expect((await migrate({ url, dryRun: true })).applied).toHaveLength(schemaVersion);

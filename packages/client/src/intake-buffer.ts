@@ -160,7 +160,7 @@ export class IntakeBuffer {
       ...(this.#options.isDurable ? {} : { synchronous_commit: 'off' }),
       // One statement, and nothing in its plan depends on the values.
       plan_cache_mode: 'force_generic_plan',
-      // While one is under way, drains pass over all that is settled since (sql/README.md, low positions).
+      // While one is under way, drains pass over all that is settled since (sql/README.md, low-water marks).
       statement_timeout: '10s',
     };
     const { connection } = this.#options;

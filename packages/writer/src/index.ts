@@ -1,2 +1,3 @@
 export type { SessionEnd, WokenBy, WriterObserver } from './observer.ts';
-export { createWriter, type Writer, type WriterOptions, type WriterStatus } from './create-writer.ts';
+export { createWriter } from './create-writer.ts';
+export type { Writer, WriterOptions, WriterStatus } from './writer-options.ts';

@@ -5,11 +5,12 @@ import type { Row } from '@sluice/store';
 export interface OpenedLane {
   lane: number;
   term: number;
-  /** Who led it before ended without leaving. */
+  /** Its leader before ended without leaving: the lane is in quarantine. */
   isSuspect: boolean;
-  /** What was tried last in it, and how often alone. */
-  tried: string[];
-  triedAlone: number;
+  /** Trials of its writes that have begun in a row and not ended. */
+  trials: number;
+  /** The write that the last trial tried alone, if it did. */
+  tried: string | null;
 }
 
 export interface Ownership {
@@ -35,7 +36,7 @@ export function openedLane(row: Row): OpenedLane {
     lane: row['lane'] as number,
     term: row['term'] as number,
     isSuspect: row['is_suspect'] === true,
-    tried: row['tried'] as string[],
-    triedAlone: row['tried_alone'] as number,
+    trials: row['trials'] as number,
+    tried: row['tried'] as string | null,
   };
 }

@@ -22,8 +22,8 @@ export const deploymentStatements = {
       leased_until: null,
       writer_id: null,
       suspect_since: null,
-      tried: [],
-      tried_alone: 0,
+      trials: 0,
+      tried: null,
       left_at: now(),
     }));
     yield* call.access.insert('lane', lanes, 'nothing');

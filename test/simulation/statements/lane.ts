@@ -63,8 +63,8 @@ function* openLanes(
     lane: row['lane'],
     term: row['term'],
     is_suspect: row['suspect_since'] !== null,
-    tried: [...(row['tried'] as string[])],
-    tried_alone: row['tried_alone'],
+    trials: row['trials'],
+    tried: row['tried'],
   }));
 }
 
@@ -151,33 +151,28 @@ export const laneStatements = {
     yield* access.update('lane', inTerms(values[0], values[1]), left, by('lane'), 'skip');
     return [];
   },
-  readFronts: read(({ access, values }) =>
-    lanesOf(values[0])
-      .flatMap((lane) =>
-        access
-          .select('intake', (row) => row['lane'] === lane && !isBlocked(row))
-          .sort(byPosition)
-          .slice(0, values[1] as number),
-      )
+  readFirst: read(({ access, values }) =>
+    access
+      .select('intake', (row) => row['lane'] === values[0] && !isBlocked(row))
       .sort(byPosition)
-      .map(({ lane, write_id }) => ({ lane, write_id })),
+      .slice(0, 1)
+      .map(({ write_id }) => ({ write_id })),
   ),
-  *markTrial({ access, values: [lanes, terms, ofLanes, ids, isAlone] }) {
-    const writes = unnest(['lane', 'write_id'], [ofLanes, ids]);
-    const marked = yield* access.update('lane', inTerms(lanes, terms), (row) => {
-      const tried = writes.filter(({ lane }) => lane === row['lane']).map((write) => write['write_id']);
-      const isSame = JSON.stringify(row['tried']) === JSON.stringify(tried);
-      return { tried, tried_alone: isAlone !== true ? 0 : isSame ? number(row, 'tried_alone') + 1 : 1 };
-    });
-    return marked.map(() => ({}));
+  *noteTrial({ access, values: [lanes, terms, trials, tried] }) {
+    const noted = yield* access.update(
+      'lane',
+      inTerms(lanes, terms),
+      () => ({ trials, tried }),
+      by('lane'),
+      'skip',
+    );
+    return noted.map(({ lane }) => ({ lane }));
   },
-  *clearSuspicion({ access, values }) {
-    yield* access.update('lane', inTerms(values[0], values[1]), () => ({
-      suspect_since: null,
-      tried: [],
-      tried_alone: 0,
-    }));
-    return [];
+  *endQuarantine({ access, values: [lanes, terms] }) {
+    access.transaction.isUnflushed = true;
+    const cleared = () => ({ suspect_since: null, trials: 0, tried: null });
+    const ended = yield* access.update('lane', inTerms(lanes, terms), cleared, by('lane'), 'skip');
+    return ended.map(({ lane }) => ({ lane }));
   },
   beat: read(({ access, server, values }) => {
     const led = numbers(values[0]);

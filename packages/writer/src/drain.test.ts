@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest';
+import { Drain } from './drain.ts';
+import type { Beat } from './elector.ts';
+import type { LaneBatch } from './lane-batches.ts';
+import { LanesAside } from './lanes-aside.ts';
+import type { WokenBy } from './observer.ts';
+import { Hints } from './wakeups.ts';
+
+interface Setup {
+  drain: Drain;
+  aside: LanesAside;
+  reads: Hints;
+  /** Lanes of the batches so far. */
+  drained: (readonly number[])[];
+  wokenBy: WokenBy[];
+  /** What the next batches come to. */
+  batch: { seen: number; held?: number; woken?: number; hasOtherLanes?: boolean };
+  isListening: boolean;
+}
+
+function setup(): Setup {
+  const aside = new LanesAside(() => 0);
+  const reads = new Hints({ burst: 25, perSecond: 50 }, () => undefined);
+  const made: Setup = {
+    aside,
+    reads,
+    drained: [],
+    wokenBy: [],
+    batch: { seen: 1 },
+    isListening: true,
+    drain: null!,
+  };
+  const settle = (lanes: readonly number[]): Promise<LaneBatch> => {
+    made.drained.push(lanes);
+    const { seen, held = 0, woken = 0, hasOtherLanes = false } = made.batch;
+    const report = { held: Array.from({ length: held }) };
+    return Promise.resolve({ report, seen, woken, leftOut: new Set(), hasOtherLanes } as never);
+  };
+  made.drain = new Drain({
+    batchWritesMax: 10,
+    batches: { settle } as never,
+    aside,
+    reads,
+    isListening: () => made.isListening,
+    onWoken: (by) => void made.wokenBy.push(by),
+  });
+  return made;
+}
+
+const beat = (more: Partial<Beat> = {}): Beat => ({
+  hasReady: true,
+  hasOverdue: false,
+  hasBlocked: false,
+  hasBlockedElsewhere: false,
+  hasResumed: false,
+  isDraining: false,
+  sessionPids: [],
+  ...more,
+});
+
+describe('the drain', () => {
+  test('reads nothing without a hint, or a heartbeat that has found something', async () => {
+    const { drain, drained, reads } = setup();
+    await drain.settleNext([1, 2], true, beat());
+    expect(drained).toEqual([]);
+    reads.hint();
+    await drain.settleNext([1, 2], true, null);
+    expect(drained).toEqual([[1, 2]]);
+    expect(drain.mayHaveReady).toBe(false);
+    drain.hear(beat());
+    await drain.settleNext([1, 2], true, beat());
+    expect(drained).toHaveLength(2);
+  });
+
+  test.each([
+    ['the batch was full', { seen: 10 }],
+    ['the batch has deferred a write', { seen: 2, held: 1 }],
+    ['blocked writes have woken', { seen: 2, woken: 1 }],
+    ['other lanes can go on now', { seen: 0, hasOtherLanes: true }],
+  ])('goes on if %s', async (_why, batch) => {
+    const made = setup();
+    made.batch = batch;
+    made.reads.hint();
+    await made.drain.settleNext([1], true, null);
+    expect(made.drain.mayHaveReady).toBe(true);
+  });
+
+  test('goes on without hints until a read finds nothing', async () => {
+    const made = setup();
+    made.isListening = false;
+    made.drain.hear(beat());
+    await made.drain.settleNext([1], true, beat());
+    expect(made.drain.mayHaveReady).toBe(true);
+    made.batch = { seen: 0 };
+    await made.drain.settleNext([1], false, null);
+    expect(made.drain.mayHaveReady).toBe(false);
+  });
+
+  test('leaves out a lane that cannot go on', async () => {
+    const { drain, aside, reads, drained } = setup();
+    aside.note([2]);
+    reads.hint();
+    await drain.settleNext([1, 2], true, null);
+    expect(drained).toEqual([[1]]);
+  });
+
+  test('tries again after a batch that has failed', async () => {
+    const made = setup();
+    made.drained.push = () => {
+      throw new Error('lost');
+    };
+    made.reads.hint();
+    await expect(made.drain.settleNext([1], true, null)).rejects.toThrow('lost');
+    expect(made.drain.mayHaveReady).toBe(true);
+  });
+
+  test('says what has ended a rest', async () => {
+    const made = setup();
+    const wakeBy = async (found: Beat | null): Promise<void> => {
+      if (found === null) made.reads.hint();
+      else made.drain.hear(found);
+      await made.drain.settleNext([1], true, found);
+    };
+    await wakeBy(null);
+    await wakeBy(beat());
+    await wakeBy(beat({ hasOverdue: true }));
+    await wakeBy(beat({ hasOverdue: true, hasResumed: true }));
+    made.isListening = false;
+    await wakeBy(beat({ hasOverdue: true }));
+    await made.drain.settleNext([1], false, null);
+    expect(made.wokenBy).toEqual(['hint', 'hint', 'missed_hint', 'hint', 'poll']);
+  });
+});

@@ -1,0 +1,70 @@
+/** The drain: settles what is ready in the lanes that a session leads, one batch at each call. */
+import type { Beat } from './elector.ts';
+import type { LaneBatches } from './lane-batches.ts';
+import type { LaneSessionOptions } from './lane-session-options.ts';
+import type { LanesAside } from './lanes-aside.ts';
+import type { Hints } from './wakeups.ts';
+
+export interface DrainOptions extends Pick<LaneSessionOptions, 'batchWritesMax' | 'isListening' | 'onWoken'> {
+  batches: LaneBatches;
+  aside: LanesAside;
+  /** Hints that the intake has new writes. */
+  reads: Hints;
+}
+
+export class Drain {
+  readonly #options: DrainOptions;
+  #mayHaveReady = false;
+
+  constructor(options: DrainOptions) {
+    this.#options = options;
+  }
+
+  /** Something may be ready that no hint tells of. */
+  get mayHaveReady(): boolean {
+    return this.#mayHaveReady;
+  }
+
+  noteReady(): void {
+    this.#mayHaveReady = true;
+  }
+
+  hear(beat: Beat): void {
+    this.#mayHaveReady = beat.hasReady;
+  }
+
+  /**
+   * Settles one batch of these lanes, if anything may be ready in them. An idle leader locks no rows.
+   * @param beat What has ended a rest, if a heartbeat has.
+   */
+  async settleNext(lanes: readonly number[], isWoken: boolean, beat: Beat | null): Promise<void> {
+    const { aside, reads } = this.#options;
+    const open = lanes.filter((lane) => !aside.isResting(lane));
+    const mayBeReady = reads.isDue || this.#mayHaveReady;
+    const isAsideDue = aside.nextIn(open) === 0;
+    if (open.length > 0 && !mayBeReady && !isAsideDue) return;
+    if (open.length > 0 && mayBeReady && isWoken) this.#noteWakeup(beat);
+    reads.take();
+    // Where the batch fails it is tried again.
+    this.#mayHaveReady = true;
+    this.#mayHaveReady = open.length > 0 && (await this.#settle(open));
+  }
+
+  /** True: more may be ready. */
+  async #settle(lanes: readonly number[]): Promise<boolean> {
+    const { batches, batchWritesMax, isListening, reads } = this.#options;
+    const { report, seen, woken, hasOtherLanes } = await batches.settle(lanes);
+    reads.note(seen === 0);
+    if (seen === 0 || woken > 0 || hasOtherLanes) return woken > 0 || hasOtherLanes;
+    // A hint that came since the batch was read is remembered; without hints only an empty read ends the work.
+    return seen >= batchWritesMax || report.held.length > 0 || !isListening();
+  }
+
+  /** A heartbeat that found a ready write means a missed hint only if the hint had time to come. */
+  #noteWakeup(beat: Beat | null): void {
+    const { isListening, onWoken, reads } = this.#options;
+    if (reads.isPending) onWoken('hint');
+    else if (!isListening()) onWoken('poll');
+    else onWoken(beat?.hasOverdue === true && !beat.hasResumed ? 'missed_hint' : 'hint');
+  }
+}

@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest';
+import type { Beat, Elector } from './elector.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { ReadyFront } from './ready-front.ts';
+import { Wakeups } from './wakeups.ts';
+
+interface Setup {
+  heartbeat: Heartbeat;
+  wakeups: Wakeups;
+  front: ReadyFront;
+  terms: Map<number, number>;
+  /** What the next heartbeat finds, and the lanes that it takes or gives back. */
+  found: Partial<Beat>;
+  lanes: readonly number[];
+  /** For each heartbeat, whether it was part of a catch-up scan. */
+  scans: boolean[];
+  told: string[];
+}
+
+function setup(): Setup {
+  const terms = new Map<number, number>();
+  const front = new ReadyFront({ lanes: 16, batchWritesMax: 512 });
+  const wakeups = new Wakeups();
+  const made: Setup = { wakeups, front, terms, found: {}, lanes: [], scans: [], told: [], heartbeat: null! };
+  const elector = {
+    terms,
+    beat(_behind: unknown, isScan: boolean): Promise<Beat> {
+      made.scans.push(isScan);
+      terms.clear();
+      for (const lane of made.lanes) terms.set(lane, 1);
+      const nothing = { hasReady: false, hasOverdue: false, hasBlocked: false, hasBlockedElsewhere: false };
+      return Promise.resolve({
+        ...nothing,
+        hasResumed: false,
+        isDraining: false,
+        sessionPids: [],
+        ...made.found,
+      });
+    },
+  } as unknown as Elector;
+  made.heartbeat = new Heartbeat({
+    elector,
+    front,
+    wakeups,
+    pid: 20,
+    pollIntervalMs: 60_000,
+    isDeaf: () => false,
+    onLanes: (lanes, taken) => void made.told.push(`leads ${lanes.join(' ')}, ${taken} new`),
+    onDrain: () => void made.told.push('drains'),
+    onNeighbour: (pid) => void made.told.push(`watches ${pid ?? 'nobody'}`),
+  });
+  wakeups.nextBeatIn(0);
+  return made;
+}
+
+describe('the heartbeat', () => {
+  test('comes when it is due, or when a hint says that lanes may be free', async () => {
+    const { heartbeat, wakeups, scans } = setup();
+    expect(await heartbeat.beatIfDue()).not.toBeNull();
+    expect(await heartbeat.beatIfDue()).toBeNull();
+    wakeups.beats.hint();
+    expect(await heartbeat.beatIfDue()).not.toBeNull();
+    expect(scans).toHaveLength(2);
+  });
+
+  test('tells which lanes are led only when that has changed', async () => {
+    const made = setup();
+    const beatWith = async (lanes: number[]): Promise<boolean | undefined> => {
+      made.lanes = lanes;
+      made.wakeups.nextBeatIn(0);
+      return (await made.heartbeat.beatIfDue())?.hasTaken;
+    };
+    expect(await beatWith([1, 2])).toBe(true);
+    expect(await beatWith([1, 2])).toBe(false);
+    expect(await beatWith([1])).toBe(false);
+    expect(made.told.filter((line) => line.startsWith('leads'))).toEqual([
+      'leads 1 2, 2 new',
+      'leads 1, 0 new',
+    ]);
+  });
+
+  test('that takes lanes makes the round a catch-up scan', async () => {
+    const made = setup();
+    made.lanes = [1];
+    await made.heartbeat.beatIfDue();
+    expect(made.scans).toEqual([false]);
+    expect(made.front.isScanning).toBe(true);
+  });
+
+  test('watches the next of the sessions in a ring', async () => {
+    const made = setup();
+    for (const sessionPids of [[], [20], [10, 20, 30], [10, 20]]) {
+      made.found = { sessionPids };
+      made.wakeups.nextBeatIn(0);
+      await made.heartbeat.beatIfDue();
+    }
+    expect(made.told).toEqual(['watches nobody', 'watches nobody', 'watches 30', 'watches 10']);
+  });
+
+  test('tells when an operator drains the writer', async () => {
+    const made = setup();
+    made.found = { isDraining: true };
+    await made.heartbeat.beatIfDue();
+    expect(made.told).toContain('drains');
+  });
+});

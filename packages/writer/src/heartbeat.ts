@@ -1,0 +1,62 @@
+/**
+ * The heartbeat of a session that leads lanes: every poll interval, and earlier when a hint says that lanes may be free, it
+ * takes or gives back lanes and finds what no hint has told. This is the only place in the loop that talks to the elector.
+ */
+import type { Beat, Elector } from './elector.ts';
+import type { LaneSessionOptions } from './lane-session-options.ts';
+import type { ReadyFront } from './ready-front.ts';
+import type { Wakeups } from './wakeups.ts';
+
+export interface HeartbeatOptions extends Pick<
+  LaneSessionOptions,
+  'pollIntervalMs' | 'isDeaf' | 'onLanes' | 'onDrain' | 'onNeighbour'
+> {
+  elector: Elector;
+  front: ReadyFront;
+  wakeups: Wakeups;
+  /** Process id of the session's server side. */
+  pid: number;
+}
+
+export interface Heard extends Beat {
+  /** Lanes were just taken. */
+  hasTaken: boolean;
+}
+
+/** While hints are wanted and do not arrive. */
+const deafIntervalMs = 50;
+
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+  }
+
+  /** Null: it is not time for one yet. */
+  async beatIfDue(): Promise<Heard | null> {
+    const { elector, front, wakeups, pid, isDeaf, pollIntervalMs } = this.#options;
+    if (!wakeups.takeBeat()) return null;
+    const before = elector.terms.size;
+    front.scan();
+    const began = performance.now();
+    const beat = await elector.beat(front.behind, front.isScanning);
+    const took = performance.now() - began;
+    const taken = Math.max(0, elector.terms.size - before);
+    // Writes that wait in lanes which were just taken are looked for from the start, too.
+    if (taken > 0) front.scan({ isDue: true });
+    front.noteRead(took);
+    wakeups.nextBeatIn(isDeaf() ? Math.min(deafIntervalMs, pollIntervalMs) : pollIntervalMs);
+    wakeups.beats.note(elector.terms.size === before);
+    this.#options.onNeighbour(neighbourOf(pid, beat.sessionPids));
+    if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()], taken);
+    if (beat.isDraining) this.#options.onDrain();
+    return { ...beat, hasTaken: taken > 0 };
+  }
+}
+
+/** The next session in a ring of all by their process ids. */
+function neighbourOf(pid: number, sessionPids: readonly number[]): number | null {
+  const next = sessionPids.find((other) => other > pid) ?? sessionPids[0];
+  return next === undefined || next === pid ? null : next;
+}

@@ -1,0 +1,163 @@
+import { describe, expect, test } from 'vitest';
+import { ReadyFront } from './ready-front.ts';
+
+/** With a clock that only the test moves. */
+function setup(): {
+  front: ReadyFront;
+  wait: (milliseconds: number) => void;
+  of: (...lanes: number[]) => number[];
+} {
+  let now = 1000;
+  const front = new ReadyFront({ lanes: 16, batchWritesMax: 512, now: () => now });
+  return {
+    front,
+    wait: (milliseconds) => (now += milliseconds),
+    of: (...lanes) => lanes.map((lane) => front.behind(lane)),
+  };
+}
+
+describe('the low-water marks of lanes', () => {
+  test('follow what was settled when all have ended that wrote then, and what was read since is settled', () => {
+    const { front, of } = setup();
+    expect(of(1, 2)).toEqual([0, 0]);
+    front.raise([1, 2], 100);
+    front.look(['3/7', '4/1']);
+    front.raise([1, 2], 200);
+    front.look(['4/1', '3/8']);
+    front.raise([1, 2], 300);
+    expect(of(1, 2)).toEqual([0, 0]);
+    front.look(['3/8', '4/2']);
+    // What appeared late, up to now, is in the batch that is only being read.
+    expect(of(1, 2)).toEqual([0, 0]);
+    front.raise([1, 2], 400);
+    expect(of(1, 2)).toEqual([100, 100]);
+    front.look(['4/3']);
+    front.raise([1, 2], 500);
+    expect(of(1, 2)).toEqual([300, 300]);
+  });
+
+  test('stay below what has appeared late', () => {
+    const { front, of } = setup();
+    front.raise([1], 100);
+    front.look(['3/7']);
+    front.look([]);
+    // Full of writes that were late; more of them may folfront.
+    front.raise([1], 60);
+    expect(of(1)).toEqual([0]);
+    front.look([]);
+    front.raise([1], 120);
+    expect(of(1)).toEqual([100]);
+  });
+
+  test('stay as they are in lanes that a batch was not read from', () => {
+    const { front, of } = setup();
+    front.raise([1, 2], 100);
+    front.look([]);
+    front.look([]);
+    front.raise([1], 200);
+    expect(of(1, 2)).toEqual([100, 0]);
+  });
+
+  test('wait for one that writes for long, and catch up', () => {
+    const { front, of } = setup();
+    for (let position = 100; position < 5000; position += 100) {
+      front.raise([1], position);
+      front.look(['3/7', `4/${position}`]);
+    }
+    expect(of(1)).toEqual([0]);
+    for (let position = 5000; position < 5300; position += 100) {
+      front.look([]);
+      front.raise([1], position);
+    }
+    expect(front.behind(1)).toBeGreaterThanOrEqual(5000);
+  });
+
+  const raised = (): ReturnType<typeof setup> => {
+    const made = setup();
+    for (const position of [100, 200, 300, 400]) {
+      made.front.raise([1, 2], position);
+      made.front.look([]);
+    }
+    made.front.raise([1, 2], 500);
+    expect(made.of(1, 2)).toEqual([300, 300]);
+    return made;
+  };
+
+  test('go back to what is ready again, and do not forget it later', () => {
+    const { front, of } = raised();
+    front.look([]);
+    front.lower(150);
+    expect(of(1, 2)).toEqual([149, 149]);
+    for (const position of [120, 130, 140]) {
+      front.look([]);
+      front.raise([1], position);
+    }
+    expect(of(1, 2)).toEqual([149, 149]);
+  });
+
+  test('are unknown in lanes that were given back', () => {
+    const { front, of } = raised();
+    front.keepOnly(new Map([[2, 1]]));
+    front.look([]);
+    front.raise([2], 600);
+    front.look([]);
+    front.raise([2], 700);
+    expect(of(1)).toEqual([0]);
+    expect(front.behind(2)).toBeGreaterThan(300);
+  });
+
+  test('need to know the transactions that write only now and then', () => {
+    const { front, wait } = setup();
+    const asks = (): boolean => front.forBatch(16).onWriting !== null;
+    expect(asks()).toBe(true);
+    front.look([]);
+    wait(49);
+    expect(asks()).toBe(false);
+    wait(1);
+    expect(asks()).toBe(true);
+  });
+
+  test('are ignored by a catch-up scan each second, less often if such a scan takes long', () => {
+    const { front, of, wait } = raised();
+    const scans = (tookMs: number): boolean => {
+      front.scan();
+      const { isScanning } = front;
+      expect(of(1, 2)).toEqual(isScanning ? [0, 0] : [300, 300]);
+      front.noteRead(tookMs);
+      front.endScan();
+      return isScanning;
+    };
+    expect(scans(5)).toBe(true);
+    wait(999);
+    expect(scans(5)).toBe(false);
+    wait(1);
+    expect(scans(200)).toBe(true);
+    wait(39_999);
+    expect(scans(200)).toBe(false);
+    wait(1);
+    expect(scans(200)).toBe(true);
+  });
+
+  test('are ignored at once in a round in which lanes were taken over', () => {
+    const { front, of } = raised();
+    front.scan();
+    front.endScan();
+    front.scan({ isDue: true });
+    expect(of(1, 2)).toEqual([0, 0]);
+  });
+});
+
+describe('a batch', () => {
+  test('reads near what was settled while batches are full, and more of it the fewer its lanes are', () => {
+    const { front } = setup();
+    const outcomes = Array.from({ length: 512 }, (_, each) => ({ write: { position: each + 1 } }));
+    const report = (count: number) =>
+      ({ outcomes: outcomes.slice(0, count), held: [], blocked: [] }) as never;
+    expect(front.forBatch(16).near).toBe(0);
+    front.noteBatch([1, 2], report(512));
+    expect(front.forBatch(16).near).toBe(512 + 512);
+    expect(front.forBatch(2).near).toBe(512 + 512 * 8);
+    front.noteBatch([1, 2], report(511));
+    expect(front.forBatch(16).near).toBe(0);
+  });
+});
