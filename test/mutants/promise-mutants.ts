@@ -17,8 +17,10 @@ const settle = 'packages/batch/src/coordinator/settle.ts';
 const plan = 'packages/batch/src/documents/plan-batch.ts';
 const apply = 'packages/batch/src/documents/apply-writes.ts';
 const facts = 'packages/batch/src/documents/read-facts.ts';
-const coordinated = 'packages/client/src/coordinated-path.ts';
-const memory = 'packages/client/src/memory-path.ts';
+const completion = 'packages/client/src/completion.ts';
+const settler = 'packages/client/src/node-settler.ts';
+const waiter = 'packages/client/src/waiter.ts';
+const waits = 'packages/client/src/waits.ts';
 const session = 'packages/writer/src/lane-session.ts';
 const loop = 'packages/writer/src/lane-loop.ts';
 const sessionOptions = 'packages/writer/src/lane-session-options.ts';
@@ -34,12 +36,12 @@ const withoutGuard = (name: string): Fault => ({
 
 /** A node that never ends a wait by itself. */
 const endlessWait: Fault = {
-  file: coordinated,
-  from: `const deadline = setTimeout(() => void this.#endWait(waiter), waitMs);`,
-  to: `const deadline = setTimeout(() => undefined, waitMs);`,
+  file: waits,
+  from: `waiter.deadline = setTimeout(() => void this.#end(waiter), waitMs);`,
+  to: `waiter.deadline = setTimeout(() => undefined, waitMs);`,
 };
 const noPoll: Fault = {
-  file: coordinated,
+  file: completion,
   from: `    if (due.length === 0) return;`,
   to: `    if (due.length >= 0) return;`,
 };
@@ -92,21 +94,19 @@ function pausedAmong(`,
     name: 'M2 answers when the write is in the intake, before its batch is committed',
     faults: [
       {
-        file: coordinated,
-        from: `() => (waiter.isInserted = true),`,
-        to: `() =>
-        this.#waiters.finish(write.writeId, (each) =>
-          each.resolve({
-            writeId: write.writeId,
-            result: write.operation === 'delete' ? 'deleted' : 'created',
-            code: null,
-            resource: write.resource,
-            documentId: write.documentId,
-            version: 1,
-            contentHash: write.contentHash,
-            detail: null,
-          }),
-        ),`,
+        file: waiter,
+        from: `    this.isInserted = true;`,
+        to: `    const write = this.write as Write;
+    this.#waits.resolve({
+      writeId: write.writeId,
+      result: write.operation === 'delete' ? 'deleted' : 'created',
+      code: null,
+      resource: write.resource,
+      documentId: write.documentId,
+      version: 1,
+      contentHash: write.contentHash,
+      detail: null,
+    });`,
       },
     ],
     without: {},
@@ -146,15 +146,22 @@ function pausedAmong(`,
     name: 'M5 sends a write again as a new one when it is not known whether it was applied',
     faults: [
       {
-        file: memory,
-        from: `    for (const waiter of left) waiter.isUnderWay = false;`,
-        to: `    for (const waiter of left) {
+        file: settler,
+        from: `    for (const waiter of batch) waiter.isUnderWay = false;
+    const left = batch.filter(({ writeId }) => this.#options.waits.has(writeId));`,
+        to: `    const left: Submitter[] = [];
+    for (const waiter of batch) {
       waiter.isUnderWay = false;
-      if (held.size > 0) continue;
-      this.#waiters.delete(waiter.write.writeId);
+      if (!this.#options.waits.has(waiter.writeId)) continue;
+      if (deferred.size > 0) {
+        left.push(waiter);
+        continue;
+      }
       const id = globalThis.crypto.randomUUID();
-      waiter.write = { ...waiter.write, writeId: id, ifMatch: null, idempotencyKey: null };
-      this.#waiters.set(id, waiter);
+      const write = { ...waiter.write, writeId: id, ifMatch: null, idempotencyKey: null };
+      const again = this.#options.waits.begin(write, 6000);
+      again.outcome.then((outcome) => waiter.resolve(outcome), (error: Error) => waiter.reject(error));
+      this.send(again);
     }`,
       },
     ],
@@ -212,8 +219,8 @@ function pausedAmong(`,
     name: 'M10 does not look again once it listens',
     faults: [
       {
-        file: coordinated,
-        from: `for (const id of payload === null ? this.#waiters.ids() : unpackIds(payload)) {`,
+        file: completion,
+        from: `for (const id of payload === null ? waits.ids() : unpackIds(payload)) {`,
         to: `for (const id of payload === null ? [] : unpackIds(payload)) {`,
       },
     ],

@@ -309,8 +309,8 @@ export const securityMutants: SecurityMutant[] = [
     'shares idempotency keys among clients',
     clients,
     'sql/queries/outcome.sql',
-    'where client = w.client and key = w.key offset 0',
-    'where key = w.key and w.client is not null offset 0',
+    'from sluice.idempotency_key where client = w.client and key = w.key offset 0',
+    'from sluice.idempotency_key where key = w.key and w.client is not null offset 0',
   ),
   mutant(
     'shares idempotency keys of waiting writes among clients',

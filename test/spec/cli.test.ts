@@ -19,10 +19,14 @@ const run = (args: readonly string[], settings: Record<string, string> = { DATAB
 
 describe('sluice', () => {
   test('names the setting that is missing or wrong, and what it should be', { timeout }, async () => {
-    const [missing, wrong] = await Promise.all([
+    const [missing, wrong, late] = await Promise.all([
       run(['status'], {}),
       run(['writer', '--model', model], { DATABASE_URL: database.url, SLUICE_LANES: 'x' }),
+      run(['api', '--model', model, '--max-batch-delay-ms', '20000']),
     ]);
+    expect(late.stderr).toBe(
+      "Cannot start as --max-batch-delay-ms is not a whole number from 0 to 10000: '20000'\n",
+    );
     expect(missing).toMatchObject({ code: 2, last: { error: { code: 'configuration_invalid' } } });
     expect(missing.stderr).toContain('Cannot start as DATABASE_URL is missing');
     expect(wrong).toMatchObject({ code: 2 });

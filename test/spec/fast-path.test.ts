@@ -1,11 +1,13 @@
 // The fast path of a coordinated node: few writes, nobody at work on their lanes, and nothing to wait for.
 
-import type { SluiceClient } from '@sluice/client';
+import { createClient, type SluiceClient } from '@sluice/client';
 import { pauseLanes, resumeLanes } from '@sluice/operator';
 import { Database } from '@sluice/store';
+import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { model } from '../support/model.ts';
 import { openConnection } from '../support/sql.ts';
 import {
   enrolment,
@@ -98,15 +100,36 @@ test('leaves more than few to the writers', async () => {
   ]);
 });
 
-test.each([
-  { why: 'its role may only bring writes into the intake', client: {} },
-  { why: 'it is switched off', client: { onOverload: 'bypass', fastPathWritesMax: 0 } as const },
-])('is closed to a node where $why', async ({ client }) => {
-  const world = await startWorld(database.url, { writers: 0, client });
-  const outcome = submitted(world.node, note(fresh()));
+/** Submits a write and waits until it is in the intake; then starts a writer, and gives the term of who settled it. */
+async function termThroughIntake(world: World, node: SluiceClient): Promise<unknown> {
+  const outcome = submitted(node, note(fresh()));
   await untilInIntake(world, 1);
   await world.startWriter();
-  expect(await termOf(world, (await outcome).writeId)).not.toBeNull();
+  return termOf(world, (await outcome).writeId);
+}
+
+test('a node uses the intake unless its fast path is switched on, also if its role may commit', async () => {
+  // A bypass needs the role of a writer.
+  const world = await startWorld(database.url, { writers: 0, client: { onOverload: 'bypass' } });
+  expect(await termThroughIntake(world, world.node)).not.toBeNull();
+});
+
+test('a node whose role may not commit says so, and tries no fast path', async () => {
+  const world = await startWorld(database.url, { writers: 0, nodes: 0 });
+  const lines: unknown[] = [];
+  const logger = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const own = { fastPathWritesMax: 64, leaderGraceMs: 60_000, logger };
+  const node = createClient({ url: database.apiUrl, model, ...own });
+  onTestFinished(() => node.stop());
+  await node.start();
+  expect(await termThroughIntake(world, node)).not.toBeNull();
+  expect(node.usage().pools).not.toHaveProperty('fast_path');
+  expect(lines).toMatchObject([
+    {
+      reason: 'the role of the node may not commit writes',
+      msg: 'fastPathWritesMax has no effect: all writes go through the intake',
+    },
+  ]);
 });
 
 test('leaves writes to the leader while somebody is at work on their lane', async () => {

@@ -87,21 +87,30 @@ describe('a pooler in transaction mode', () => {
     },
   );
 
-  test.each([
-    ['keeps prepared statements runs each under its name, planned once for a session', true],
-    ['keeps none gets statements without names', false],
-  ])('that %s', { timeout: 60_000 }, async (_, keepsStatements) => {
+  const preparedThrough = async (
+    keepsStatements: boolean,
+  ): Promise<(part: string) => Promise<PreparedStatement[]>> => {
     const pooler = await startTransactionPooler(database.url, 4, { keepsStatements });
     const world = await startWorld(pooler.url, { writer: { ownership: 'lease' } });
     for (let count = 0; count < 12; count++)
       expect(await world.submit(note())).toMatchObject({ result: 'created' });
     await world.node.stop();
     await world.writers[0]!.stop();
-    const plans = await preparedOf(pooler, 'settleWrites');
-    // Nor those that were only to find out.
-    if (!keepsStatements) return expect([...plans, ...(await preparedOf(pooler, 'probe'))]).toEqual([]);
+    return (part) => preparedOf(pooler, part);
+  };
+
+  test('that keeps prepared statements runs each under its name, planned once for a session', async () => {
+    const prepared = await preparedThrough(true);
+    const plans = await prepared('settleWrites');
     expect(plans.map(({ custom }) => custom)).toEqual(plans.map(() => 0));
     expect(Math.max(...plans.map(({ generic }) => generic))).toBeGreaterThan(1);
+  });
+
+  test('that keeps none gets statements without names', async () => {
+    const prepared = await preparedThrough(false);
+    expect(await prepared('settleWrites')).toEqual([]);
+    // Nor those that were only to find out.
+    expect(await prepared('probe')).toEqual([]);
   });
 
   test('is left without any setting of ours', { timeout: 60_000 }, async () => {

@@ -136,7 +136,7 @@ test.each(Object.entries({ ...clientTunables, ...embeddedTunables }))(
   'a client takes %s within its range only',
   (name, { from, to }) => {
     const make = (value: unknown) => () => createClient({ url, model, [name]: value });
-    const form = `Cannot create the client: ${name} is not a whole number from ${from} to ${to}`;
+    const form = `Cannot start: ${name} is not a whole number from ${from} to ${to}`;
     for (const value of [from - 1, to + 1, from + 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(make(value)).toThrow(`${form}: ${value}`);
     }

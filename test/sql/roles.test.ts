@@ -367,10 +367,12 @@ async function allowedQueries(url: string): Promise<string[]> {
 function nodeQueries(): string[] {
   const files = [
     'create-client',
+    'earlier-writes',
+    'write-requests',
+    'completion',
     'coordinated-path',
-    'guarded-path',
     'intake-gauge',
-    'intake-buffer',
+    'intake-statements',
     'blocked-quota',
   ];
   const source = files

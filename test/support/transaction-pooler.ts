@@ -143,12 +143,10 @@ export async function startTransactionPooler(
       const parsed = awaited.shift();
       return typeof parsed !== 'object' || !parsed.isOurs;
     }
+    if (type !== 'Z') return true;
     // What was not answered by then has failed.
-    while (type === 'Z' && awaited.length > 0) {
-      const failed = awaited.shift();
-      if (failed === 'end') break;
-      if (failed !== undefined) names.delete(failed.name);
-    }
+    for (let failed = awaited.shift(); typeof failed === 'object'; failed = awaited.shift())
+      names.delete(failed.name);
     return true;
   };
   const answer = (back: Socket, type: string, bytes: Buffer): void => {

@@ -23,7 +23,7 @@ export { prefill } from './prefill.ts';
 export { measurementLine, reportLines } from './report/lines.ts';
 export { deploymentLine, deploymentLines } from './report/deployment-lines.ts';
 export { measureDeployments, type DeploymentsReport } from './deployments/deployments.ts';
-export type { Rate } from './deployments/measure-rates.ts';
+export type { Rate } from './deployments/run.ts';
 export type { DeploymentMeasurement } from './deployments/results.ts';
 export { reportPage } from './report/page.ts';
 export { costsOf, predict, type Costs, type Deployment, type Prediction } from './sizing.ts';

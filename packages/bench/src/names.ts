@@ -19,8 +19,8 @@ export type WorkloadName = (typeof workloadNames)[number];
 
 /**
  * `coordinated` takes the number of writer sessions from the options; `coordinated-1`, `-2` and `-4` name their own, so
- * that one run can compare them. In `coordinated-intake` nodes bring every write into the intake, however few there are;
- * `coordinated-held` is the same, while a transaction of somebody else stays open.
+ * that one run can compare them. In `coordinated-fast` the nodes have a fast path; `coordinated-held` is `coordinated` while a
+ * transaction of another session stays open.
  */
 export const contenderNames = [
   'seed-direct',
@@ -33,7 +33,7 @@ export const contenderNames = [
   'coordinated-2',
   'coordinated-4',
   'coordinated-held',
-  'coordinated-intake',
+  'coordinated-fast',
   'ceiling',
 ] as const;
 export type ContenderName = (typeof contenderNames)[number] | PeerName;
@@ -65,9 +65,9 @@ export function isCoordinated(name: string): boolean {
   return name.startsWith('coordinated');
 }
 
-/** Its nodes settle nothing themselves. */
+/** Its nodes commit small groups of writes themselves while they are idle. */
 export function hasFastPath(name: string): boolean {
-  return !/-(intake|held)$/.test(name);
+  return name === 'coordinated-fast';
 }
 
 /** Beside it a transaction that sees what was there before stays open all the time. */

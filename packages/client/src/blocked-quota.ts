@@ -3,11 +3,11 @@
  * intake for nothing. Counted by the database, at most once a second for each client.
  */
 import { SluiceError } from '@sluice/protocol';
-import type { Row } from '@sluice/store';
+import type { Run } from './client-reads.ts';
 
 export interface BlockedQuotaOptions {
   blockedWritesMax: number;
-  run: (name: string, values: readonly unknown[]) => Promise<Row[]>;
+  run: Run;
 }
 
 const countedForMs = 1000;

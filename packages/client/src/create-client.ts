@@ -1,338 +1,229 @@
 /** Puts a client together: reads, keys and identities are the same in every mode, only the path of a write differs. */
 import type { Model } from '@sluice/model';
-import {
-  assertTunables,
-  clientTunables,
-  defaults,
-  embeddedTunables,
-  FailureLog,
-  settleWithin,
-  SluiceError,
-  type Mode,
-  type Outcome,
-  type Result,
-  type Write,
-} from '@sluice/protocol';
-import { assertProjections, fingerprintOf, outcomeOf, traceparentOf, type Projection } from '@sluice/batch';
-import {
-  agree,
-  Database,
-  DatabaseClock,
-  DatabaseError,
-  detectPooler,
-  reasonOf,
-  type Row,
-} from '@sluice/store';
-import type {
-  ClientStatus,
-  DocumentFilter,
-  DocumentPage,
-  Page,
-  ReadOptions,
-  SluiceClient,
-  StoredDocument,
-  SubmitOptions,
-  WriteRequest,
-  WriteState,
-} from './contract.ts';
+import { defaults, FailureLog, settleWithin, SluiceError, type Outcome } from '@sluice/protocol';
+import { assertProjections } from '@sluice/batch';
+import { agree, Database, DatabaseClock, detectPooler, reasonOf } from '@sluice/store';
+import type { ClientStatus, SluiceClient, SubmitOptions, WriteRequest, WriteState } from './contract.ts';
+import { assertOptions } from './assert-options.ts';
 import { BlockedQuota } from './blocked-quota.ts';
+import { Cancellations } from './cancellations.ts';
 import type { ClientOptions } from './client-options.ts';
+import { clientReads, type Run } from './client-reads.ts';
+import { Completion } from './completion.ts';
+import { CoordinatedPath } from './coordinated-path.ts';
 import { createPath } from './create-path.ts';
 import { DocumentReads } from './document-reads.ts';
-import { GatheredReads } from './gathered-reads.ts';
-import type { ClientObserver, ClientUsage } from './observer.ts';
-import { assertBody, assertRequest, prepareWrite } from './prepare-write.ts';
+import { EarlierWrites } from './earlier-writes.ts';
+import type { ClientUsage } from './observer.ts';
 import { Readiness } from './readiness.ts';
-import { endWriteSpan, failWriteSpan, startWriteSpan } from './trace-write.ts';
+import { Waits } from './waits.ts';
 import type { WritePath } from './write-path.ts';
 import { WriteReads } from './write-reads.ts';
+import { WriteRequests } from './write-requests.ts';
+import { WritesUnderWay } from './writes-under-way.ts';
 
 /** Told to stop, a client waits for its start, for the end of waits behind the drain, and for its paths, at most so long. */
 const stopLimitsMs = { start: 2000, endWaits: 5000, path: 2000 };
 
 export function createClient(options: ClientOptions): SluiceClient {
-  assertTunables('create the client', { ...clientTunables, ...embeddedTunables }, { ...options });
   return new Client(options);
 }
 
 class Client implements SluiceClient {
   readonly model: Model;
+  readonly #options: ClientOptions;
   readonly #database: Database;
   readonly #clock: DatabaseClock;
+  readonly #waits: Waits;
+  readonly #completion: Completion;
   readonly #path: WritePath;
-  readonly #mode: Mode;
+  /** The same; null in the other modes. */
+  readonly #intake: CoordinatedPath | null;
   readonly #readiness: Readiness;
-  readonly #projections: readonly Projection[];
-  /** The fast path needs no promise: the database lets it settle only with the projections that are agreed on. */
-  readonly #settlesAll: boolean;
-  readonly #lanes: number;
-  readonly #waitMs: number;
-  readonly #waitingWritesMax: number;
-  readonly #blockedQuota: BlockedQuota;
-  readonly #documentBytesMax: number;
+  readonly #run: Run;
+  readonly #requests: WriteRequests;
   readonly #documents: DocumentReads;
   readonly #writes: WriteReads;
-  readonly #keys: GatheredReads<Write>;
-  readonly #failures: FailureLog;
-  readonly #drainMs: number;
-  readonly #observer: ClientObserver | undefined;
-  readonly #underWay = new Set<Promise<unknown>>();
-  /** The end of the drain: whoever comes to it now waits for nothing. */
+  readonly #earlier: EarlierWrites;
+  readonly #underWay: WritesUnderWay;
+  /** The end of the drain: a write that comes to it now waits for nothing. */
   #isEnding = false;
   #started: Promise<void> | null = null;
   #stopped: Promise<void> | null = null;
 
   constructor(options: ClientOptions) {
+    this.#options = options;
     this.model = options.model;
-    this.#mode = options.mode ?? 'coordinated';
-    this.#projections = options.projections ?? [];
-    assertProjections(this.#projections, options.model);
-    this.#settlesAll = this.#mode !== 'coordinated' || options.onOverload === 'bypass';
-    this.#lanes = options.lanes ?? defaults.lanes;
-    this.#waitMs = options.waitMs ?? defaults.waitMs;
-    this.#waitingWritesMax = options.waitingWritesMax ?? defaults.waitingWritesMax;
-    this.#drainMs = options.drainMs ?? defaults.drainMs;
-    this.#failures = new FailureLog(options.logger);
-    this.#observer = options.observer;
-    this.#database = new Database({
+    assertOptions(options);
+    assertProjections(options.projections ?? [], options.model);
+    const { documentBytesMax = defaults.documentBytesMax } = options;
+    const failures = new FailureLog(options.logger);
+    const onError = (error: unknown, doing: string): void => failures.note(error, doing);
+    const database = new Database({
       url: options.url,
       schema: options.schema,
       applicationName: options.applicationName ?? 'sluice node',
       connectionsMax: options.connectionsMax ?? 8,
       ...(options.answerTimeoutMs === undefined ? {} : { answerTimeoutMs: options.answerTimeoutMs }),
     });
-    this.#clock = new DatabaseClock({
-      database: this.#database,
+    const clock = new DatabaseClock({
+      database,
       process: { kind: 'node' },
-      onError: (error) => this.#failures.note(error, 'measure the clock'),
+      onError: (error) => onError(error, 'measure the clock'),
     });
-    this.#path = createPath(options, this.#database, this.#clock, (error, doing) =>
-      this.#failures.note(error, doing),
-    );
+    const waits = new Waits({ cancellations: new Cancellations(database.options), onError });
+    const { mode = 'coordinated', notifications = true, listenUrl = options.url, observer } = options;
+    this.#completion = new Completion({
+      waits,
+      database,
+      listenUrl,
+      // A write of the other modes is settled by its own node: only those of others are looked for.
+      notifications: notifications && mode === 'coordinated',
+      pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
+      observer,
+      onError,
+    });
+    const path = createPath(options, { waits, database, clock, onError });
+    this.#path = path;
+    this.#intake = path instanceof CoordinatedPath ? path : null;
     this.#readiness = new Readiness({
-      mode: this.#mode,
+      mode,
       onOverload: options.onOverload ?? 'refuse',
-      database: this.#database,
+      database,
       troubleOf: () => this.#path.trouble,
     });
-    const run = (name: string, values: readonly unknown[]): Promise<Row[]> => this.#run(name, values);
-    this.#documentBytesMax = options.documentBytesMax ?? defaults.documentBytesMax;
+    const run = clientReads(database, failures);
     this.#documents = new DocumentReads({
       run,
-      documentBytesMax: this.#documentBytesMax,
+      documentBytesMax,
       pageBytesMax: options.pageBytesMax ?? defaults.pageBytesMax,
     });
     this.#writes = new WriteReads(options.model, run);
-    this.#keys = new GatheredReads((writes) =>
-      this.#run('findKeys', [
-        writes.map(({ client }) => client),
-        writes.map(({ idempotencyKey }) => idempotencyKey),
-      ]),
-    );
-    this.#blockedQuota = new BlockedQuota({
-      blockedWritesMax: options.blockedWritesMax ?? defaults.blockedWritesMax,
-      run: (name, values) => this.#run(name, values),
-    });
+    this.#earlier = new EarlierWrites(run);
+    const { lanes = defaults.lanes, blockedWritesMax = defaults.blockedWritesMax } = options;
+    const quota = new BlockedQuota({ blockedWritesMax, run });
+    this.#requests = new WriteRequests({ run, clock, quota, lanes, documentBytesMax });
+    this.#underWay = new WritesUnderWay(options.waitingWritesMax ?? defaults.waitingWritesMax, observer);
+    this.#database = database;
+    this.#clock = clock;
+    this.#waits = waits;
+    this.#run = run;
   }
 
   start(): Promise<void> {
-    return (this.#started ??= (async () => {
-      await detectPooler(this.#database.options);
-      await this.#readiness.requireRights();
-      await agree(this.#database, {
-        lanes: this.#lanes,
-        modelHash: this.model.hash,
-        ...(this.#settlesAll ? { projections: this.#projections } : {}),
-      });
-      await this.#clock.start();
-      await this.#path.start();
-    })());
+    if (this.#stopped === null) this.#underWay.open();
+    return (this.#started ??= this.#start());
+  }
+
+  async #start(): Promise<void> {
+    const { mode, lanes, onOverload, projections = [] } = this.#options;
+    await detectPooler(this.#database.options);
+    await this.#readiness.requireRights();
+    // The fast path needs no promise: the database lets it settle only with the projections that are agreed on.
+    const settlesAll = (mode ?? 'coordinated') !== 'coordinated' || onOverload === 'bypass';
+    await agree(this.#database, {
+      lanes: lanes ?? defaults.lanes,
+      modelHash: this.model.hash,
+      ...(settlesAll ? { projections } : {}),
+    });
+    await this.#clock.start();
+    await this.#path.start();
+    await this.#completion.start();
   }
 
   /** Bounded, whatever the database does: by `drainMs` and {@link stopLimitsMs}. */
   stop(): Promise<void> {
-    return (this.#stopped ??= (async () => {
-      await settleWithin([this.#started], stopLimitsMs.start);
-      if (!(await settleWithin([...this.#underWay], this.#drainMs))) {
-        this.#isEnding = true;
-        this.#path.endWaits();
-        if (!(await settleWithin([...this.#underWay], stopLimitsMs.endWaits))) this.#path.abandon();
-      }
-      this.#clock.stop();
-      await settleWithin([this.#path.stop()], stopLimitsMs.path);
-      await this.#database.close();
-    })());
+    return (this.#stopped ??= this.#stop());
   }
 
-  submit(request: WriteRequest, options: SubmitOptions = {}): Promise<Outcome> {
-    return this.#tell(
-      request,
-      (traceparent) => this.#submit(request, options, traceparent),
-      ({ result }) => result,
-    );
+  async #stop(): Promise<void> {
+    const drained = this.#underWay.close(this.#options.drainMs ?? defaults.drainMs);
+    await settleWithin([this.#started], stopLimitsMs.start);
+    if (!(await drained)) {
+      this.#isEnding = true;
+      this.#intake?.giveUp();
+      this.#waits.endAll();
+      if (!(await this.#underWay.close(stopLimitsMs.endWaits))) this.#waits.abandonAll();
+    }
+    this.#clock.stop();
+    await settleWithin([this.#stopPath()], stopLimitsMs.path);
+    await this.#database.close();
   }
 
-  accept(request: WriteRequest): Promise<{ writeId: string }> {
-    return this.#tell(
-      request,
-      (traceparent) => this.#accept(request, traceparent),
-      () => 'accepted',
-    );
+  async #stopPath(): Promise<void> {
+    await this.#waits.over();
+    await Promise.all([this.#path.stop(), this.#completion.stop()]);
+    await this.#waits.close();
   }
 
-  /** Does the work, and tells metrics and traces how it went. */
-  async #tell<T>(
-    request: WriteRequest,
-    work: (traceparent: string | null) => Promise<T>,
-    resultOf: (answer: T) => Result | 'accepted',
-  ): Promise<T> {
-    const started = performance.now();
-    const span = startWriteSpan(request);
+  async submit(request: WriteRequest, options: SubmitOptions = {}): Promise<Outcome> {
+    const underWay = this.#underWay.begin(request);
     try {
-      const answer = await this.#admit(() => work(span === null ? null : traceparentOf(span)));
-      const result = resultOf(answer);
-      this.#observer?.answered(result, (performance.now() - started) / 1000);
-      if (span !== null) endWriteSpan(span, result);
-      return answer;
+      const waitMs = options.waitMs ?? this.#options.waitMs ?? defaults.waitMs;
+      const write = await this.#requests.prepare(request, underWay.traceparent);
+      const earlier = await this.#earlier.find(write);
+      let outcome = earlier?.outcome ?? null;
+      if (outcome === null && this.#isEnding) throw new SluiceError('stopping');
+      if (earlier === null) outcome = await this.#path.submit(write, waitMs);
+      else outcome ??= await this.#waits.join(earlier.writeId, waitMs);
+      underWay.answer(outcome.result);
+      return outcome;
     } catch (error) {
-      const code = error instanceof SluiceError ? error.code : 'internal';
-      this.#observer?.failed(code);
-      if (span !== null) failWriteSpan(span, code);
-      throw error;
+      throw underWay.fail(error);
     }
   }
 
-  async #submit(request: WriteRequest, options: SubmitOptions, traceparent: string | null): Promise<Outcome> {
-    const waitMs = options.waitMs ?? this.#waitMs;
-    const write = await this.#prepare(request);
-    write.traceparent = traceparent;
-    if (write.idempotencyKey !== null) {
-      const earlier = await this.#findEarlier(write);
-      if (earlier !== null) {
-        return earlier.outcome ?? this.#path.join(earlier.writeId, earlier.lane, waitMs);
-      }
-    }
-    if (this.#isEnding) throw new SluiceError('stopping');
-    return this.#path.submit(write, waitMs);
-  }
-
-  async #accept(request: WriteRequest, traceparent: string | null): Promise<{ writeId: string }> {
-    const write = await this.#prepare(request);
-    write.traceparent = traceparent;
-    if (write.idempotencyKey !== null) {
-      const earlier = await this.#findEarlier(write);
-      if (earlier !== null) {
+  async accept(request: WriteRequest): Promise<{ writeId: string }> {
+    const underWay = this.#underWay.begin(request);
+    try {
+      const write = await this.#requests.prepare(request, underWay.traceparent);
+      const earlier = await this.#earlier.find(write);
+      if (earlier === null) {
+        if (this.#isEnding) throw new SluiceError('stopping');
+        if (this.#intake === null)
+          throw new SluiceError('invalid_request', 'Cannot answer before the outcome without an intake');
+        await this.#intake.accept(write, this.#options.waitMs ?? defaults.waitMs);
+      } else if (earlier.outcome === null) {
         // One that waits may have been inserted by an asynchronous commit; what is accepted is flushed.
-        if (earlier.outcome === null) await this.#run('flush', []);
-        return { writeId: earlier.outcome?.writeId ?? earlier.writeId };
+        await this.#run('flush', []);
       }
+      underWay.answer('accepted');
+      return { writeId: earlier?.outcome?.writeId ?? earlier?.writeId ?? write.writeId };
+    } catch (error) {
+      throw underWay.fail(error);
     }
-    if (this.#isEnding) throw new SluiceError('stopping');
-    await this.#path.accept(write, this.#waitMs);
-    return { writeId: write.writeId };
   }
 
-  /** Takes a write in, unless too many are under way: counted from the first moment, as many may come in one. */
-  #admit<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#started === null || this.#stopped !== null) throw new SluiceError('stopping');
-    if (this.#underWay.size >= this.#waitingWritesMax) {
-      throw new SluiceError('overloaded', undefined, { retryAfterSeconds: 1 });
-    }
-    const admitted = work().finally(() => this.#underWay.delete(admitted));
-    this.#underWay.add(admitted);
-    return admitted;
-  }
-
-  /** A document that is updated or deleted by its id goes to the lane of its present identity. */
-  async #prepare(request: WriteRequest): Promise<Write> {
-    assertRequest(request);
-    assertBody(request.body, this.#documentBytesMax);
-    if ((request.waitForReferencesSeconds ?? null) !== null)
-      await this.#blockedQuota.check(request.client ?? '');
-    if (request.operation === 'upsert') return prepareWrite(request, this.#lanes, null, this.#clock.now());
-    const [row] = await this.#run('findTarget', [request.documentId, request.resource.endpoint]);
-    if (row === undefined) throw new SluiceError('document_not_found');
-    const target = {
-      referentialId: row['referential_id'] as string,
-      superclassId: row['superclass_id'] as string | null,
-    };
-    return prepareWrite(request, this.#lanes, target, this.#clock.now());
-  }
-
-  /** The write that has this one's idempotency key already. */
-  async #findEarlier(
-    write: Write,
-  ): Promise<{ writeId: string; lane: number; outcome: Outcome | null } | null> {
-    const row = await this.#keys.find(write);
-    if (row === undefined) return null;
-    if (row['fingerprint'] !== fingerprintOf(write)) throw new SluiceError('idempotency_key_reused');
-    const outcome = row['result'] === null ? null : outcomeOf(row);
-    const lane = row['lane'] as number | null;
-    if (outcome === null && lane === null) throw new SluiceError('outcome_expired');
-    return { writeId: row['write_id'] as string, lane: lane ?? 0, outcome };
-  }
-
-  readDocument(
-    resource: { endpoint: string },
-    documentId: string,
-    options?: ReadOptions,
-  ): Promise<StoredDocument | null> {
-    return this.#documents.readDocument(resource, documentId, options);
-  }
-
-  listDocuments(resource: { endpoint: string }, page: Page, options?: ReadOptions): Promise<DocumentPage> {
-    return this.#documents.listDocuments(resource, page, options);
-  }
-
-  readDocuments(documentIds: readonly string[], options?: ReadOptions): Promise<DocumentPage> {
-    return this.#documents.readDocuments(documentIds, options);
-  }
-
-  countDocuments(resource: { endpoint: string }, filter?: DocumentFilter): Promise<number> {
-    return this.#documents.countDocuments(resource, filter);
-  }
+  readDocument: SluiceClient['readDocument'] = (...query) => this.#documents.readDocument(...query);
+  listDocuments: SluiceClient['listDocuments'] = (...query) => this.#documents.listDocuments(...query);
+  readDocuments: SluiceClient['readDocuments'] = (...query) => this.#documents.readDocuments(...query);
+  countDocuments: SluiceClient['countDocuments'] = (...query) => this.#documents.countDocuments(...query);
+  readWrites: SluiceClient['readWrites'] = (...query) => this.#writes.readWrites(...query);
 
   async readWrite(client: string, writeId: string): Promise<WriteState | null> {
     const [state] = await this.readWrites(client, [writeId]);
     return state ?? null;
   }
 
-  readWrites(client: string, writeIds: readonly string[]): Promise<WriteState[]> {
-    return this.#writes.readWrites(client, writeIds);
-  }
-
   async status(): Promise<ClientStatus> {
-    const [trouble, { lanesWithoutLeader, lanesOverloaded }] = await Promise.all([
-      this.#readiness.findTrouble(),
-      this.#path.status(),
-    ]);
+    const [trouble, lanes] = await Promise.all([this.#readiness.findTrouble(), this.#intake?.status()]);
     return {
-      mode: this.#mode,
+      mode: this.#options.mode ?? 'coordinated',
       isStarted: this.#started !== null && this.#stopped === null,
       isDatabaseReachable: trouble?.sqlState !== null,
       writesRefused: trouble === null ? null : reasonOf(trouble),
-      isListening: this.#path.isListening,
-      waiting: this.#path.waiting,
-      lanesWithoutLeader,
-      lanesOverloaded,
+      isListening: this.#completion.isListening,
+      waiting: this.#waits.writes,
+      lanesWithoutLeader: lanes?.lanesWithoutLeader ?? [],
+      lanesOverloaded: lanes?.lanesOverloaded ?? [],
     };
   }
 
   usage(): ClientUsage {
-    const { waiting, isListening, pools } = this.#path;
-    return { waiting, isListening, pools: { reads: this.#database.usage, ...pools } };
-  }
-
-  /** A read for a client: its failure is the database's, not the client's. */
-  async #run(name: string, values: readonly unknown[]): Promise<Row[]> {
-    try {
-      return await this.#database.run(name, values);
-    } catch (error) {
-      if (!(error instanceof DatabaseError)) throw error;
-      // Longer than anything that PostgreSQL itself writes out.
-      if (error.sqlState === '54000') throw new SluiceError('document_too_large');
-      this.#failures.note(error, name);
-      throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1, cause: error });
-    }
+    return {
+      waiting: this.#waits.writes,
+      isListening: this.#completion.isListening,
+      pools: { reads: this.#database.usage, cancellations: this.#waits.usage, ...this.#path.pools },
+    };
   }
 }

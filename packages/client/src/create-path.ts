@@ -1,87 +1,99 @@
 /** The path of writes through a client, by its mode. */
 import { describeBatch, RetryLog, settleOptions, type BatchReport, type SettleOptions } from '@sluice/batch';
 import { defaults } from '@sluice/protocol';
-import type { Database, DatabaseClock } from '@sluice/store';
+import type { Database, DatabaseClock, Row } from '@sluice/store';
 import type { ClientOptions } from './client-options.ts';
 import { CoordinatedPath } from './coordinated-path.ts';
-import { GuardedPath } from './guarded-path.ts';
-import { MemoryPath } from './memory-path.ts';
-import type { WritePath } from './write-path.ts';
+import { IntakeBuffer } from './intake-buffer.ts';
+import { IntakeGauge } from './intake-gauge.ts';
+import { NodeSettler } from './node-settler.ts';
+import { always, byCountAndAge, onOverflow, whileIdle, type SettlePolicy } from './settle-policy.ts';
+import type { Route } from './waiter.ts';
+import type { Waits } from './waits.ts';
 
-type OnError = (error: unknown, doing: string) => void;
+export interface PathParts {
+  waits: Waits;
+  database: Database;
+  clock: DatabaseClock;
+  onError: (error: unknown, doing: string) => void;
+}
 
-export function createPath(
-  options: ClientOptions,
-  database: Database,
-  clock: DatabaseClock,
-  onError: OnError,
-): WritePath {
-  const mode = options.mode ?? 'coordinated';
-  if (mode !== 'coordinated') return memoryPath(mode, options, database, clock, onError);
-  const path = new CoordinatedPath({
-    database,
-    clock,
-    listenUrl: options.listenUrl ?? options.url,
-    notifications: options.notifications ?? true,
-    pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
-    flushWritesMax: options.flushWritesMax ?? defaults.flushWritesMax,
-    fastPath: {
-      settle: settleOptionsOf(options),
-      writesMax: options.fastPathWritesMax ?? defaults.fastPathWritesMax,
-      onBatch: (report) => noteBatch(report, options),
-    },
-    observer: options.observer,
-    onError,
-  });
-  return new GuardedPath({
-    path,
-    bypass: options.onOverload === 'bypass' ? memoryPath('direct', options, database, clock, onError) : null,
-    database,
-    highWaterWrites: options.highWaterWrites ?? defaults.highWaterWrites,
-    highWaterMs: options.highWaterMs ?? defaults.highWaterMs,
-    leaderGraceMs: options.leaderGraceMs ?? defaults.leaderGraceMs,
-    onError,
+/** A look that is not answered by then has met a connection that is lost. */
+const gaugeTimeoutMs = 2000;
+
+export function createPath(options: ClientOptions, parts: PathParts): CoordinatedPath | NodeSettler {
+  const { mode = 'coordinated', fastPathWritesMax = defaults.fastPathWritesMax } = options;
+  if (mode === 'direct') return settlerOf(always(options), options, parts);
+  if (mode === 'local') return settlerOf(byCountAndAge(options), options, parts);
+  const buffer = intakeBufferOf(options, parts, false);
+  return new CoordinatedPath({
+    ...parts,
+    gauge: gaugeOf(options, parts),
+    buffer,
+    durableBuffer: intakeBufferOf(options, parts, true),
+    fastPath: fastPathWritesMax > 0 ? settlerOf(whileIdle(fastPathWritesMax), options, parts, buffer) : null,
+    logger: options.logger,
+    bypass: options.onOverload === 'bypass' ? settlerOf(onOverflow(options), options, parts) : null,
   });
 }
 
-function memoryPath(
-  mode: 'direct' | 'local',
+function intakeBufferOf(options: ClientOptions, parts: PathParts, isDurable: boolean): IntakeBuffer {
+  return new IntakeBuffer({
+    ...parts,
+    connection: parts.database.options,
+    isDurable,
+    notifications: options.notifications ?? true,
+    flushWritesMax: options.flushWritesMax ?? defaults.flushWritesMax,
+    observer: options.observer,
+  });
+}
+
+function gaugeOf(options: ClientOptions, { database, onError }: PathParts): IntakeGauge {
+  return new IntakeGauge({
+    highWaterWrites: options.highWaterWrites ?? defaults.highWaterWrites,
+    highWaterMs: options.highWaterMs ?? defaults.highWaterMs,
+    leaderGraceMs: options.leaderGraceMs ?? defaults.leaderGraceMs,
+    async run(name, values): Promise<Row[]> {
+      try {
+        return await database.run(name, values, gaugeTimeoutMs);
+      } catch (error) {
+        onError(error, name);
+        throw error;
+      }
+    },
+  });
+}
+
+function settlerOf(
+  policy: SettlePolicy,
   options: ClientOptions,
-  database: Database,
-  clock: DatabaseClock,
-  onError: OnError,
-): MemoryPath {
-  const isDirect = mode === 'direct';
-  return new MemoryPath({
-    database,
-    clock,
+  parts: PathParts,
+  next: Route | null = null,
+): NodeSettler {
+  const { pollIntervalMs = defaults.pollIntervalMs, observer, logger } = options;
+  return new NodeSettler({
+    ...parts,
+    policy,
+    next,
     settle: settleOptionsOf(options),
-    batchWritesMax: isDirect ? 1 : (options.flushWritesMax ?? defaults.flushWritesMax),
-    sessionsMax: options.sessionsMax ?? (isDirect ? 32 : 2),
-    pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
-    onBatch: (report) => noteBatch(report, options),
-    onError,
+    pollIntervalMs,
+    onBatch(report: BatchReport): void {
+      observer?.settled(report);
+      if (logger?.isLevelEnabled('debug') === true) logger.debug(describeBatch(report), 'batch');
+    },
   });
 }
 
 function settleOptionsOf({
   model,
-  lanes,
-  cascadeDocumentsMax,
-  projections,
+  lanes = defaults.lanes,
+  cascadeDocumentsMax = defaults.cascadeDocumentsMax,
+  projections = [],
   logger,
 }: ClientOptions): SettleOptions {
   return {
-    ...settleOptions(model, {
-      lanes: lanes ?? defaults.lanes,
-      cascadeDocumentsMax: cascadeDocumentsMax ?? defaults.cascadeDocumentsMax,
-    }),
-    projections: projections ?? [],
+    ...settleOptions(model, { lanes, cascadeDocumentsMax }),
+    projections,
     ...(logger === undefined ? {} : { onRetry: new RetryLog((...line) => logger.warn(...line)).note }),
   };
-}
-
-function noteBatch(report: BatchReport, { observer, logger }: ClientOptions): void {
-  observer?.settled(report);
-  if (logger?.isLevelEnabled('debug') === true) logger.debug(describeBatch(report), 'batch');
 }

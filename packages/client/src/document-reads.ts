@@ -5,9 +5,8 @@
 import { caseVariants } from '@sluice/model';
 import { isId, SluiceError } from '@sluice/protocol';
 import type { Row } from '@sluice/store';
+import type { Run } from './client-reads.ts';
 import type { DocumentFilter, DocumentPage, Page, ReadOptions, StoredDocument } from './contract.ts';
-
-type Run = (name: string, values: readonly unknown[]) => Promise<Row[]>;
 
 export interface DocumentReadsOptions {
   run: Run;

@@ -1,12 +1,12 @@
 import type { Write } from '@sluice/protocol';
 import { Database, DatabaseClock } from '@sluice/store';
-import { v7 as uuidv7 } from 'uuid';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../../../test/support/database.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { model } from '../../../test/support/model.ts';
 import { startProxy, type Proxy } from '../../../test/support/proxy.ts';
 import { openConnection, sql } from '../../../test/support/sql.ts';
+import type { Buffered } from './buffered.ts';
 import { IntakeBuffer } from './intake-buffer.ts';
 import { prepareWrite } from './prepare-write.ts';
 
@@ -17,6 +17,21 @@ function write(more: object = {}): Write {
   const resource = model.findEndpoint('test/notes')!;
   const body = JSON.stringify({ noteId: ++noteId, ...more });
   return prepareWrite({ operation: 'upsert', resource, body }, lanes, null, Date.now());
+}
+
+/** A write on its way to the intake, and how that ends. */
+function bufferedOf(write: Write): { buffered: Buffered; taken: Promise<void> } {
+  let [inserted, refuse]: [() => void, (error: Error) => void] = [() => undefined, () => undefined];
+  const taken = new Promise<void>((...ends) => ([inserted, refuse] = ends));
+  const buffered = {
+    write,
+    wasSent: false,
+    addedAt: performance.now(),
+    giveUpAt: Infinity,
+    inserted,
+    refuse,
+  };
+  return { buffered, taken };
 }
 
 describe('the buffer before the intake', () => {
@@ -69,12 +84,12 @@ describe('the buffer before the intake', () => {
 
   test('flushes at once when idle, and together what gathered while it was busy', async () => {
     const { buffer, hold } = await setup();
-    await buffer.add(write());
+    await buffer.accept(write());
     expect(buffer).toMatchObject({ flushes: 1, writes: 1 });
     const release = await hold();
-    const first = buffer.add(write());
+    const first = buffer.accept(write());
     await untilHeld();
-    const others = Array.from({ length: 10 }, () => buffer.add(write()));
+    const others = Array.from({ length: 10 }, () => buffer.accept(write()));
     await release();
     await Promise.all([first, ...others]);
     expect(buffer).toMatchObject({ flushes: 3, writes: 12 });
@@ -82,7 +97,7 @@ describe('the buffer before the intake', () => {
 
   test('flushes together what one turn of the event loop brings', async () => {
     const { buffer } = await setup();
-    await Promise.all(Array.from({ length: 100 }, () => buffer.add(write())));
+    await Promise.all(Array.from({ length: 100 }, () => buffer.accept(write())));
     expect(buffer.flushes).toBe(1);
   });
 
@@ -90,7 +105,7 @@ describe('the buffer before the intake', () => {
     const { buffer } = await setup();
     const poison = write({ text: 'a\u0000b' });
     const writes = Array.from({ length: 64 }, (_, index) => (index === 20 ? poison : write()));
-    const settled = await Promise.allSettled(writes.map((each) => buffer.add(each)));
+    const settled = await Promise.allSettled(writes.map((each) => buffer.accept(each)));
     expect(settled.filter(({ status }) => status === 'rejected')).toEqual([
       { status: 'rejected', reason: expect.objectContaining({ code: 'invalid_json' }) as unknown },
     ]);
@@ -101,66 +116,68 @@ describe('the buffer before the intake', () => {
   test('gives back a write that was never sent', async () => {
     const { buffer, proxy } = await setup();
     proxy.refuse(true);
-    const waiting = write();
-    const added = buffer.add(waiting);
+    const { buffered } = bufferedOf(write());
+    buffer.send(buffered);
     await eventually(() => expect(proxy.refused).toBeGreaterThan(1));
-    expect(buffer.withdraw(waiting.writeId)).toBe(true);
-    await expect(added).rejects.toMatchObject({ code: 'database_unavailable' });
-    expect(buffer.withdraw(uuidv7())).toBe(false);
+    expect(buffer.withdraw(buffered)).toMatchObject({ code: 'database_unavailable' });
+    proxy.refuse(false);
+    await buffer.accept(write());
+    expect(await countOf([buffered.write])).toBe(0);
+    expect(buffer.withdraw(buffered)).toBeNull();
   });
 
   test('gives back no write that may be in the intake, and sends it again', async () => {
     const { buffer, proxy, hold } = await setup();
-    await buffer.add(write());
+    await buffer.accept(write());
     const release = await hold();
-    const uncertain = write();
-    const added = buffer.add(uncertain);
+    const { buffered, taken } = bufferedOf(write());
+    buffer.send(buffered);
     await untilHeld();
     proxy.refuse(true);
     proxy.cut();
     await eventually(() => expect(proxy.refused).toBeGreaterThan(0));
-    expect(buffer.withdraw(uncertain.writeId)).toBe(false);
+    expect(buffer.withdraw(buffered)).toBeNull();
     await release();
     proxy.refuse(false);
-    await added;
-    expect(await countOf([uncertain])).toBe(1);
+    await taken;
+    expect(await countOf([buffered.write])).toBe(1);
   });
 
   test('says that nothing is known of a write that may have been taken, when it stops', async () => {
     const { buffer, proxy, hold } = await setup();
-    await buffer.add(write());
+    await buffer.accept(write());
     await hold();
-    const sent = buffer.add(write());
+    const sent = buffer.accept(write());
     await untilHeld();
     proxy.refuse(true);
     proxy.cut();
     await eventually(() => expect(proxy.refused).toBeGreaterThan(0));
-    const unsent = buffer.add(write());
+    const unsent = buffer.accept(write());
     const rejected = Promise.allSettled([sent, unsent]);
     await buffer.stop();
     expect(await rejected).toMatchObject([
       { reason: { code: 'outcome_unknown' } },
       { reason: { code: 'stopping' } },
     ]);
-    await expect(buffer.add(write())).rejects.toMatchObject({ code: 'stopping' });
+    await expect(buffer.accept(write())).rejects.toMatchObject({ code: 'stopping' });
   });
 
   test('gives up a write at the end of its wait while the database cannot be reached', async () => {
     const { buffer, proxy } = await setup({ isDurable: true });
     proxy.refuse(true);
-    await expect(buffer.add(write(), 100)).rejects.toMatchObject({ code: 'database_unavailable' });
+    await expect(buffer.accept(write(), 100)).rejects.toMatchObject({ code: 'database_unavailable' });
     proxy.refuse(false);
     const taken = write();
-    await buffer.add(taken, 10_000);
+    await buffer.accept(taken, 10_000);
     expect(await countOf([taken])).toBe(1);
   });
 
   test('goes on when its connection has gone silent', async () => {
     const { buffer, proxy } = await setup({ answerTimeoutMs: 300 });
-    await buffer.add(write());
+    await buffer.accept(write());
     proxy.blackhole();
     const taken = write();
-    await buffer.add(taken);
+    await buffer.accept(taken);
     expect(await countOf([taken])).toBe(1);
   });
 });

@@ -3,24 +3,25 @@
  * No timer: an idle node adds no wait, a busy one grows its batches by itself.
  *
  * The inserts are asynchronous commits, on a session reserved for them. That is safe because a client is answered
- * after the batch commit, which is synchronous and flushes all earlier WAL; a write that a crash took before that is
- * sent again by whoever waits for it.
+ * after the batch commit, which is synchronous and flushes all earlier WAL; the node that waits for a write sends it
+ * again if a crash of the server took it before that.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { SluiceError, type Write } from '@sluice/protocol';
 import {
   assertAbility,
   DatabaseError,
-  noWakeup,
   Session,
   type ConnectionOptions,
   type DatabaseClock,
-  type Statement,
-  wakeupsOf,
 } from '@sluice/store';
+import { endInserted, endRefused, refuseAll, type Buffered } from './buffered.ts';
+import { intakeStatements } from './intake-statements.ts';
 import type { ClientObserver } from './observer.ts';
 import { takeFront } from './take-front.ts';
 import { traceIntake } from './trace-write.ts';
 import { Trouble } from './trouble.ts';
+import type { Route } from './waiter.ts';
 
 export interface IntakeBufferOptions {
   connection: ConnectionOptions;
@@ -34,27 +35,13 @@ export interface IntakeBufferOptions {
   onError: (error: unknown, doing: string) => void;
 }
 
-interface Buffered {
-  write: Write;
-  resolve: () => void;
-  reject: (error: Error) => void;
-  /** It may be in the intake already: the connection broke before that was known. */
-  wasSent: boolean;
-  /** Whoever added it has an answer. */
-  isDone: boolean;
-  /** When it came, and when to give up, by `performance.now()`. */
-  addedAt: number;
-  giveUpAt: number;
-}
-
-export class IntakeBuffer {
+export class IntakeBuffer implements Route {
   readonly #options: IntakeBufferOptions;
   #buffered: Buffered[] = [];
   #session: Session | null = null;
   #flushing: Promise<void> | null = null;
-  #isStopped = false;
+  readonly #stopping = new AbortController();
   readonly #trouble = new Trouble();
-  #endRest: () => void = () => undefined;
   /** Inserts sent, and writes in them. */
   flushes = 0;
   writes = 0;
@@ -63,20 +50,24 @@ export class IntakeBuffer {
     this.#options = options;
   }
 
+  /** Takes a write to the intake, however long the database takes none, until it is withdrawn. */
+  send(waiter: Buffered & { route?: Route | null }): void {
+    if (this.#isStopped) return waiter.refuse(new SluiceError('stopping'));
+    waiter.route = this;
+    this.#buffered.push(waiter);
+    this.#flushing ??= this.#flushAll();
+  }
+
   /**
    * Resolves when the write is in the intake.
-   * @param waitMs How long to try while the database takes nothing. @default until it is withdrawn
-   * @param wasSent It may be settled already, by a commit of which nothing is known.
+   * @param waitMs How long to try while the database takes nothing. @default without end
    * @throws {SluiceError} `invalid_json` if the body cannot be stored; `stopping`; `storage_full`; at the end of the wait
    *   `database_unavailable`, or `outcome_unknown` if it may be in the intake
    */
-  add(write: Write, waitMs = Number.POSITIVE_INFINITY, wasSent = false): Promise<void> {
-    if (this.#isStopped) return Promise.reject(new SluiceError('stopping'));
-    return new Promise((resolve, reject) => {
+  accept(write: Write, waitMs = Number.POSITIVE_INFINITY): Promise<void> {
+    return new Promise((inserted, refuse) => {
       const addedAt = performance.now();
-      const giveUpAt = addedAt + waitMs;
-      this.#buffered.push({ write, resolve, reject, wasSent, isDone: false, addedAt, giveUpAt });
-      this.#flushing ??= this.#flushAll();
+      this.send({ write, wasSent: false, addedAt, giveUpAt: addedAt + waitMs, inserted, refuse });
     });
   }
 
@@ -85,23 +76,22 @@ export class IntakeBuffer {
     return this.#trouble.error;
   }
 
-  /** Takes a write back that was never sent: nothing was applied, and nothing will be. False: it may be in the intake. */
-  withdraw(writeId: string): boolean {
-    const index = this.#buffered.findIndex(({ write }) => write.writeId === writeId);
-    const found = this.#buffered[index];
-    if (found === undefined || found.wasSent) return false;
+  get #isStopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  /** Takes a write back that was never sent: nothing was applied, and nothing will be. Null: it may be in the intake. */
+  withdraw(waiter: Buffered): SluiceError | null {
+    const index = this.#buffered.indexOf(waiter);
+    if (index < 0 || waiter.wasSent) return null;
     this.#buffered.splice(index, 1);
-    found.reject(new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1 }));
-    return true;
+    return new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1 });
   }
 
   /** Takes no more, and tries no more what it could not send so far. */
   giveUp(): void {
-    this.#isStopped = true;
-    this.#endRest();
-    for (const { reject, wasSent } of this.#buffered.splice(0)) {
-      reject(new SluiceError(wasSent ? 'outcome_unknown' : 'stopping'));
-    }
+    this.#stopping.abort();
+    refuseAll(this.#buffered.splice(0), 'stopping');
   }
 
   async stop(): Promise<void> {
@@ -125,7 +115,7 @@ export class IntakeBuffer {
         this.#trouble.note(error);
         await this.#session?.close();
         if (this.#isStopped) break;
-        // The writes stay buffered, so that whoever stops waiting can take them back.
+        // The writes stay buffered, so that a waiter whose time is up can take its write back.
         this.#giveUpLate();
         await this.#rest(this.#trouble.restMs);
       }
@@ -133,14 +123,9 @@ export class IntakeBuffer {
     this.#flushing = null;
   }
 
-  #rest(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.#endRest = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  async #rest(milliseconds: number): Promise<void> {
+    const { signal } = this.#stopping;
+    await pause(milliseconds, undefined, { signal }).catch(() => undefined);
   }
 
   #giveUpLate(): void {
@@ -148,22 +133,20 @@ export class IntakeBuffer {
     const late = this.#buffered.filter(({ giveUpAt }) => giveUpAt <= now);
     if (late.length === 0) return;
     this.#buffered = this.#buffered.filter(({ giveUpAt }) => giveUpAt > now);
-    for (const { reject, wasSent } of late) {
-      reject(new SluiceError(wasSent ? 'outcome_unknown' : 'database_unavailable'));
-    }
+    refuseAll(late, 'database_unavailable');
   }
 
   async #open(): Promise<Session> {
     if (this.#session?.ended.aborted === false) return this.#session;
+    const { connection, isDurable } = this.#options;
     const settings: Record<string, string> = {
-      ...this.#options.connection.settings,
-      ...(this.#options.isDurable ? {} : { synchronous_commit: 'off' }),
+      ...connection.settings,
+      ...(isDurable ? {} : { synchronous_commit: 'off' }),
       // One statement, and nothing in its plan depends on the values.
       plan_cache_mode: 'force_generic_plan',
       // While one is under way, drains pass over all that is settled since (sql/README.md, low-water marks).
       statement_timeout: '10s',
     };
-    const { connection } = this.#options;
     // Above the statement's own limit: what is not answered by then is lost.
     const answerTimeoutMs = Math.min(connection.answerTimeoutMs ?? Infinity, 12_000);
     this.#session = await Session.open({ ...connection, settings, answerTimeoutMs });
@@ -171,64 +154,69 @@ export class IntakeBuffer {
   }
 
   /** @throws {DatabaseError} if the database takes none now: they wait again */
-  async #flush(session: Session, batch: Buffered[]): Promise<void> {
+  async #flush(session: Session, batch: readonly Buffered[]): Promise<void> {
+    const left = new Set(batch);
     try {
-      await this.#insert(session, batch);
+      await this.#insert(session, batch, left);
     } catch (error) {
-      const left = batch.filter(({ isDone }) => !isDone);
-      // That there is no room is said at once, of those that are certain not to be there.
+      // A disk that is full is told at once, to those whose writes are certain not to be there.
       const isFull = error instanceof DatabaseError && error.sqlState === '53100';
-      const leaves = ({ wasSent }: Buffered): boolean => this.#isStopped || (isFull && !wasSent);
-      for (const each of left.filter(leaves)) {
-        const code = isFull ? 'storage_full' : 'database_unavailable';
-        rejectAll([each], new SluiceError(each.wasSent ? 'outcome_unknown' : code));
-      }
-      this.#buffered.unshift(...left.filter((each) => !leaves(each)));
+      const leaving = [...left].filter(({ wasSent }) => this.#isStopped || (isFull && !wasSent));
+      for (const each of leaving) left.delete(each);
+      this.#buffered.unshift(...left);
+      refuseAll(leaving, isFull ? 'storage_full' : 'database_unavailable');
       throw error;
     }
   }
 
   /**
    * Inserts the writes; on a fault of one of them, in halves, until it stands alone.
-   * @throws {DatabaseError} if it is the fault of none: those that are not done are to be sent again
+   * @param left Those of the flush that are neither in the intake nor refused.
+   * @throws {DatabaseError} if it is the fault of none: those that are left are to be sent again
    */
   async #insert(
     session: Session,
-    batch: Buffered[],
+    batch: readonly Buffered[],
+    left: Set<Buffered>,
     withHint = this.#options.notifications,
     isAgain = batch.some(({ wasSent }) => wasSent),
   ): Promise<void> {
     this.flushes += 1;
     this.writes += batch.length;
+    const unsent = batch.filter(({ wasSent }) => !wasSent);
+    for (const each of unsent) each.wasSent = true;
+    const { isDurable, clock } = this.#options;
     try {
-      await session.flight(this.#statements(batch, withHint, isAgain));
+      const writes = batch.map(({ write }) => write);
+      const options = { isDurable, withHint, isAgain, now: clock.now() };
+      await session.flight(intakeStatements(writes, options));
       this.#observe(batch);
-      resolveAll(batch);
+      endInserted(batch, left);
     } catch (error) {
-      if (!(error instanceof DatabaseError)) return rejectAll(batch, error as Error);
-      // It may be in the intake or not: the key of the intake and that of the outcome bear a second insert.
-      for (const each of batch) each.wasSent ||= !error.isRefusal;
+      // Otherwise it may be in the intake or not: the key of the intake and that of the outcome bear a second insert.
+      if (!(error instanceof DatabaseError) || error.isRefusal)
+        for (const each of unsent) each.wasSent = false;
+      if (!(error instanceof DatabaseError)) return endRefused(batch, left, error as Error);
       // One of them is in the intake already: an insert that was thought lost.
-      if (error.sqlState === '23505' && !isAgain) return this.#insert(session, batch, withHint, true);
-      if (error.sqlState === '23505' && batch.length === 1) return resolveAll(batch);
+      if (error.sqlState === '23505' && !isAgain) return this.#insert(session, batch, left, withHint, true);
+      if (error.sqlState === '23505' && batch.length === 1) return endInserted(batch, left);
       if (withHint && error.sqlState === '54000' && error.statement === 'insertIntake') {
         // Either the notification queue is full or a value is too large: without the hint it is only the latter.
-        return this.#insert(session, batch, false, isAgain);
+        return this.#insert(session, batch, left, false, isAgain);
       }
       if (error.isConnectionLoss || error.isUnfit || error.isServerTrouble || error.isTransient) throw error;
-      if (batch.length === 1) return this.#refuse(batch, error);
+      if (batch.length === 1) return endRefused(batch, left, this.#answerTo(error));
       const middle = Math.ceil(batch.length / 2);
-      await this.#insert(session, batch.slice(0, middle), withHint, isAgain);
-      await this.#insert(session, batch.slice(middle), withHint, isAgain);
+      await this.#insert(session, batch.slice(0, middle), left, withHint, isAgain);
+      await this.#insert(session, batch.slice(middle), left, withHint, isAgain);
     }
   }
 
-  #refuse(alone: readonly Buffered[], error: DatabaseError): void {
-    if (error.isUnstorableValue)
-      return rejectAll(alone, new SluiceError('invalid_json', undefined, { detail: { path: '$' } }));
+  /** What is said of a write that cannot be inserted alone. */
+  #answerTo(error: DatabaseError): SluiceError {
+    if (error.isUnstorableValue) return new SluiceError('invalid_json', undefined, { detail: { path: '$' } });
     this.#options.onError(error, 'insert into the intake');
-    const code = alone[0]?.wasSent === true ? 'outcome_unknown' : 'database_unavailable';
-    rejectAll(alone, new SluiceError(code, undefined, { cause: error }));
+    return new SluiceError('database_unavailable', undefined, { cause: error });
   }
 
   #observe(batch: readonly Buffered[]): void {
@@ -238,56 +226,5 @@ export class IntakeBuffer {
     const now = performance.now();
     observer.inserted(batch.length);
     for (const { addedAt } of batch) observer.taken((now - addedAt) / 1000);
-  }
-
-  #statements(batch: readonly Buffered[], withHint: boolean, isAgain: boolean): Statement[] {
-    const ridesAlong = withHint && !this.#options.isDurable;
-    const of = <V>(value: (write: Write) => V): V[] => batch.map(({ write }) => value(write));
-    const now = this.#options.clock.now();
-    const [channels, lanes] = withHint ? wakeupsOf(of((write) => write.lane)) : noWakeup;
-    const insert: Statement = {
-      name: 'insertIntake',
-      values: [
-        of((write) => write.writeId),
-        of((write) => write.lane),
-        of((write) => write.operation),
-        of((write) => write.resource),
-        of((write) => write.documentId),
-        of((write) => write.referentialId),
-        of((write) => write.superclassId),
-        of((write) => `{${write.referenceIds.join(',')}}`),
-        of((write) => write.contentHash),
-        of((write) => write.ifMatch),
-        of((write) => write.client),
-        of((write) => write.idempotencyKey),
-        // Sent as a length of time: the database's clock, which the process only knows about, sets the deadline.
-        of(({ referenceDeadline }) =>
-          referenceDeadline === null ? null : (Date.parse(referenceDeadline) - now) / 1000,
-        ),
-        of((write) => write.node),
-        of((write) => write.body),
-        ridesAlong ? channels : [],
-        isAgain,
-        batch.some(({ write }) => write.traceparent !== null) ? of((write) => write.traceparent) : [],
-        ridesAlong ? lanes : [],
-      ],
-    };
-    return withHint && !ridesAlong
-      ? [insert, { name: 'hintWriters', values: [channels, lanes], isOptional: true }]
-      : [insert];
-  }
-}
-
-function resolveAll(batch: readonly Buffered[]): void {
-  for (const each of batch) {
-    each.isDone = true;
-    each.resolve();
-  }
-}
-
-function rejectAll(batch: readonly Buffered[], error: Error): void {
-  for (const each of batch) {
-    each.isDone = true;
-    each.reject(error);
   }
 }

@@ -3,10 +3,9 @@ import { describeDocument, type Model } from '@sluice/model';
 import { isId, SluiceError } from '@sluice/protocol';
 import { outcomeOf } from '@sluice/batch';
 import { readBodies, type Row } from '@sluice/store';
+import type { Run } from './client-reads.ts';
 import { writesAskedMax } from './contract.ts';
 import type { AwaitedState, WriteState } from './contract.ts';
-
-type Run = (name: string, values: readonly unknown[]) => Promise<Row[]>;
 
 export class WriteReads {
   readonly #model: Model;

@@ -30,7 +30,7 @@ export function assertTunables(
       'configuration_invalid',
       `Cannot ${doing}: ${name} is not ${formOf(tunable)}${shown}`,
       {
-        detail: { option: name },
+        detail: { setting: name },
       },
     );
   }

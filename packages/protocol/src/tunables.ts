@@ -68,10 +68,22 @@ export const clientTunables = declare({
     help: 'how long writes may still wait once the process is told to stop; those left are cancelled, definitely',
   },
   fastPathWritesMax: {
-    default: 512,
+    default: 0,
     from: 0,
     to: 512,
-    help: 'largest group of writes that an idle node commits itself, if its database role may; 0: the writers commit all',
+    help: 'largest group of writes that an idle node commits itself, if its database role may (docs/fast-path.md); 0: all go through the intake',
+  },
+  maxBatchWrites: {
+    default: 512,
+    from: 1,
+    to: 10_000,
+    help: 'local mode: writes in one batch at most',
+  },
+  maxBatchDelayMs: {
+    default: 0,
+    from: 0,
+    to: 10_000,
+    help: 'local mode: how long a write waits for others of its batch while the batch has fewer than maxBatchWrites; must be below waitMs',
   },
   blockedWritesMax: {
     default: 100_000,
@@ -108,7 +120,7 @@ export const embeddedTunables = declare({
     default: 512,
     from: 1,
     to: 10_000,
-    help: 'writes in one insert into the intake, or in one batch of local mode',
+    help: 'writes in one insert into the intake',
   },
   sessionsMax: {
     default: 32,

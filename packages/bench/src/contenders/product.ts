@@ -20,7 +20,7 @@ export function createProductClient(options: ProductOptions): SluiceClient {
     lanes,
     waitingWritesMax: 1_000_000,
     ...(mode === 'direct' ? { sessionsMax: poolMax } : {}),
-    ...(hasFastPath(contender) ? {} : { fastPathWritesMax: 0 }),
+    ...(hasFastPath(contender) ? { fastPathWritesMax: 512 } : {}),
   });
 }
 

@@ -4,62 +4,18 @@
  * each load, so that what the machine does meanwhile meets all of them.
  */
 import { SluiceError } from '@sluice/protocol';
-import { chooseCode, type Code, type CodeChoice } from '../code.ts';
+import { chooseCode, type Code } from '../code.ts';
 import { machineFacts, type MachineFacts } from '../machine-facts.ts';
-import { absenceOf, isDeployed, type ContenderName, type DeployedContender } from '../names.ts';
-import { openServer, type Server, type ServerFacts } from '../server.ts';
-import type { WorkloadOptions } from '../workload/workload.ts';
+import { absenceOf, isDeployed, type ContenderName } from '../names.ts';
+import { openServer, type ServerFacts } from '../server.ts';
 import { World } from '../world.ts';
 import { otherBuild, ownBuild, profiled, type Build } from './build.ts';
 import { Deployment } from './deployment.ts';
 import { measureDocuments } from './measure-documents.ts';
-import { measureCapacity, measureRates, type Capacity, type Rate } from './measure-rates.ts';
-import type { LoadFigures } from './measure-load.ts';
-import {
-  resultsOf,
-  type DeploymentMeasurement,
-  type DeploymentResult,
-  type Load,
-  type Place,
-} from './results.ts';
+import { measureCapacity, measureRates } from './measure-rates.ts';
+import { resultsOf, type DeploymentMeasurement, type DeploymentResult, type Place } from './results.ts';
+import type { Capacity, DeploymentsOptions, OnLoad, Run } from './run.ts';
 import { SluiceProcess } from './sluice-process.ts';
-
-export interface DeploymentsOptions {
-  workload: 'open-loop' | 'edfi';
-  contenders: readonly ContenderName[];
-  /** Open loop: writes that arrive in a second. */
-  rate: readonly Rate[];
-  /** Whose capacity the rates are shares of. */
-  rateOf: DeployedContender;
-  /** `edfi`: requests under way. */
-  clients: readonly number[];
-  writers: readonly number[];
-  nodes: readonly number[];
-  lanes: readonly number[];
-  rounds: number;
-  seconds: number;
-  warmupSeconds: number;
-  prefill: number;
-  seed: number;
-  /** Connections that the nodes of `seed-direct` share. */
-  poolMax: number;
-  /** `edfi`: the documents and their model. */
-  documents: WorkloadOptions['district'];
-  /** The checkout that this benchmark belongs to. */
-  checkout: string;
-  code: CodeChoice;
-  /** Folders of other checkouts, built. */
-  builds: readonly string[];
-  flushDelayMs: number;
-  postgres: Readonly<Record<string, string>>;
-  databaseUrl: string | null;
-  dataDir: string | null;
-  /** Takes CPU profiles of writers and nodes into this folder, and counts the time of statements. */
-  profileFolder: string | null;
-  signal: AbortSignal;
-  onProgress: (sentence: string) => void;
-  onMeasurement: (measurement: DeploymentMeasurement) => void;
-}
 
 export interface DeploymentsReport {
   benchmark: 'sluice';
@@ -77,23 +33,22 @@ export interface DeploymentsReport {
 }
 
 const reportedOptions = [
-  ...['contenders', 'rate', 'rateOf', 'clients', 'writers', 'nodes', 'lanes', 'rounds', 'seconds'],
-  ...['warmupSeconds', 'prefill', 'seed', 'poolMax', 'flushDelayMs', 'postgres'],
+  'contenders',
+  'rate',
+  'rateOf',
+  'clients',
+  'writers',
+  'nodes',
+  'lanes',
+  'rounds',
+  'seconds',
+  'warmupSeconds',
+  'prefill',
+  'seed',
+  'poolMax',
+  'flushDelayMs',
+  'postgres',
 ] as const;
-
-/** What every part of a run needs. */
-export interface Run {
-  options: DeploymentsOptions;
-  contenders: readonly DeployedContender[];
-  builds: readonly Build[];
-  server: Server;
-  code: Code;
-  capacities: Capacity[];
-  measurements: DeploymentMeasurement[];
-}
-
-/** Told of each load that was measured. */
-export type OnLoad = (load: Load, figures: LoadFigures) => void;
 
 /** @throws {SluiceError} `configuration_invalid` */
 export async function measureDeployments(options: DeploymentsOptions): Promise<DeploymentsReport> {
@@ -116,13 +71,12 @@ export async function measureDeployments(options: DeploymentsOptions): Promise<D
   try {
     const run: Run = { options, contenders, builds, server, code, capacities: [], measurements: [] };
     for (const lanes of new Set(options.lanes)) await measureLanes(run, lanes);
-    const given = options as unknown as Record<string, unknown>;
     return {
       benchmark: 'sluice',
       at: new Date().toISOString(),
       workload,
       options: {
-        ...Object.fromEntries(reportedOptions.map((name) => [name, given[name]])),
+        ...Object.fromEntries(reportedOptions.map((name) => [name, options[name]])),
         builds: builds.map(({ name }) => name),
       },
       machine: machineFacts(),

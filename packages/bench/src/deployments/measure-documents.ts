@@ -5,8 +5,8 @@
  */
 import pg from 'pg';
 import type { Deployment } from './deployment.ts';
-import type { OnLoad, Run } from './deployments.ts';
 import { measureLoad, type LoadFigures } from './measure-load.ts';
+import type { OnLoad, Run } from './run.ts';
 
 /** However long they take. */
 const durationMs = 1_800_000;

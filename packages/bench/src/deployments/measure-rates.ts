@@ -3,22 +3,10 @@
  * of the contenders can take, which is measured first, with as many nodes.
  */
 import type { Task } from '../process/task.ts';
-import type { DeployedContender } from '../names.ts';
 import type { Deployment } from './deployment.ts';
-import type { OnLoad, Run } from './deployments.ts';
 import { measureLoad } from './measure-load.ts';
 import type { Place } from './results.ts';
-
-/** Writes that arrive in a second, or a share of the capacity. */
-export type Rate = { perSecond: number } | { percent: number };
-
-export interface Capacity {
-  contender: DeployedContender;
-  lanes: number;
-  nodes: number;
-  /** Documents that clients who wait for their answers bring in. */
-  documentsPerSecond: number;
-}
+import type { Capacity, OnLoad, Rate, Run } from './run.ts';
 
 /** Requests under way while the capacity is measured. */
 export const capacityClients = 64;

@@ -83,7 +83,14 @@ export function resultsOf(measurements: readonly DeploymentMeasurement[]): Deplo
       rounds.reduce((total, each) => total + figure(each), 0);
     return [
       {
-        ...{ contender, build, lanes, nodes, writers, rate, percent, clients },
+        contender,
+        build,
+        lanes,
+        nodes,
+        writers,
+        rate,
+        percent,
+        clients,
         failed: sum((each) => each.failed),
         missedHints: sum((each) => each.missedHints),
         postgresCpuUsPerDocument: of(postgresCpu),

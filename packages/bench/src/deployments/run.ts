@@ -1,0 +1,70 @@
+/** What is asked of a run of deployments, and what its parts share. */
+import type { Code, CodeChoice } from '../code.ts';
+import type { ContenderName, DeployedContender } from '../names.ts';
+import type { Server } from '../server.ts';
+import type { WorkloadOptions } from '../workload/workload.ts';
+import type { Build } from './build.ts';
+import type { LoadFigures } from './measure-load.ts';
+import type { DeploymentMeasurement, Load } from './results.ts';
+
+/** Writes that arrive in a second, or a share of the capacity. */
+export type Rate = { perSecond: number } | { percent: number };
+
+export interface Capacity {
+  contender: DeployedContender;
+  lanes: number;
+  nodes: number;
+  /** Documents that clients who wait for their answers bring in. */
+  documentsPerSecond: number;
+}
+
+export interface DeploymentsOptions {
+  workload: 'open-loop' | 'edfi';
+  contenders: readonly ContenderName[];
+  /** Open loop: writes that arrive in a second. */
+  rate: readonly Rate[];
+  /** Whose capacity the rates are shares of. */
+  rateOf: DeployedContender;
+  /** `edfi`: requests under way. */
+  clients: readonly number[];
+  writers: readonly number[];
+  nodes: readonly number[];
+  lanes: readonly number[];
+  rounds: number;
+  seconds: number;
+  warmupSeconds: number;
+  prefill: number;
+  seed: number;
+  /** Connections that the nodes of `seed-direct` share. */
+  poolMax: number;
+  /** `edfi`: the documents and their model. */
+  documents: WorkloadOptions['district'];
+  /** The checkout that this benchmark belongs to. */
+  checkout: string;
+  code: CodeChoice;
+  /** Folders of other checkouts, built. */
+  builds: readonly string[];
+  flushDelayMs: number;
+  postgres: Readonly<Record<string, string>>;
+  databaseUrl: string | null;
+  dataDir: string | null;
+  /** Takes CPU profiles of writers and nodes into this folder, and counts the time of statements. */
+  profileFolder: string | null;
+  signal: AbortSignal;
+  onProgress: (sentence: string) => void;
+  onMeasurement: (measurement: DeploymentMeasurement) => void;
+}
+
+/** What every part of a run needs. */
+export interface Run {
+  options: DeploymentsOptions;
+  contenders: readonly DeployedContender[];
+  builds: readonly Build[];
+  server: Server;
+  code: Code;
+  capacities: Capacity[];
+  measurements: DeploymentMeasurement[];
+}
+
+/** Told of each load that was measured. */
+export type OnLoad = (load: Load, figures: LoadFigures) => void;

@@ -1,0 +1,70 @@
+/**
+ * Writes that a batch of the node has left: each rests until it is tried again. Of the writes to a document for whose lock
+ * one has waited in vain, one is tried at a time, and the others stand behind it; otherwise all sessions of the node would
+ * wait for that document.
+ */
+import type { Submitter } from './waiter.ts';
+
+/** How long a write rests at first that needs a row which another transaction has locked: batches hold one for milliseconds. */
+const lockedRestMs = 5;
+
+export class Retries {
+  readonly #restMs: number;
+  readonly #again: (waiters: readonly Submitter[]) => void;
+  readonly #resting = new Set<Submitter>();
+  /** By identity: the write that is tried, and those behind it in their order. */
+  readonly #contended = new Map<string, Submitter[]>();
+
+  /**
+   * @param restMs How long a write rests that waits for one in the intake, or for a connection.
+   * @param again Tries these again now.
+   */
+  constructor(restMs: number, again: (waiters: readonly Submitter[]) => void) {
+    this.#restMs = restMs;
+    this.#again = again;
+  }
+
+  /** False: another write to its document is tried first, and this one stands behind it. */
+  admits(waiter: Submitter): boolean {
+    const line = this.#contended.get(waiter.write.referentialId);
+    if (line === undefined || line[0] === waiter) return true;
+    line.push(waiter);
+    return false;
+  }
+
+  /** Rests until the next {@link end}. */
+  rest(waiter: Submitter): void {
+    if (this.admits(waiter)) this.#resting.add(waiter);
+  }
+
+  /** Rests for a short time: the row that it needs was locked. @param isAlone It has waited for the row, in vain */
+  restBriefly(waiter: Submitter, isAlone: boolean): void {
+    const { referentialId } = waiter.write;
+    if (isAlone && !this.#contended.has(referentialId)) this.#contended.set(referentialId, [waiter]);
+    if (!this.admits(waiter)) return;
+    this.#resting.add(waiter);
+    const restMs = Math.min(lockedRestMs * 2 ** waiter.lockTries++, this.#restMs);
+    setTimeout(() => {
+      if (this.#resting.delete(waiter)) this.#again([waiter]);
+    }, restMs);
+  }
+
+  /** All that rest are tried again. */
+  end(): void {
+    const rested = [...this.#resting];
+    this.#resting.clear();
+    if (rested.length > 0) this.#again(rested);
+  }
+
+  /** It wants its document no more: the next that does is tried. */
+  leave(waiter: Submitter): void {
+    this.#resting.delete(waiter);
+    const { referentialId } = waiter.write;
+    const line = this.#contended.get(referentialId);
+    const place = line?.indexOf(waiter) ?? -1;
+    if (line === undefined || place < 0) return;
+    line.splice(place, 1);
+    if (line[0] === undefined) this.#contended.delete(referentialId);
+    else if (place === 0) this.#again([line[0]]);
+  }
+}
