@@ -17,6 +17,8 @@ declare
   line record;
   object record;
 begin
+  -- Rights on the database and on functions of the server are of all schemas; then the lock of this one's migrations.
+  perform pg_catalog.pg_advisory_xact_lock(1936486755, 0);
   perform pg_catalog.pg_advisory_xact_lock(1936486756, 0);
 
   foreach role in array array['api', 'writer', 'ops', 'migrate'] loop
@@ -79,7 +81,7 @@ begin
   end if;
 
   -- Who migrates owns everything, and so do functions that act for others: no superuser.
-  if (select nspowner from pg_catalog.pg_namespace where nspname = 'sluice') <> to_regrole(quote_ident(owner)) then
+  if (select nspowner from pg_catalog.pg_namespace where oid = 'sluice'::regnamespace) <> to_regrole(quote_ident(owner)) then
     execute format('alter schema sluice owner to %I', owner);
   end if;
   for object in

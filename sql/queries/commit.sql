@@ -195,4 +195,4 @@ where lanes <> '';
 
 -- name: hintWriters
 -- Wakes the writers that listen to these channels. $2: the lanes that have new writes, packed, for each channel.
-select pg_notify(channel, lanes) from unnest($1::text[], $2::text[]) as h (channel, lanes);
+select pg_notify('sluice_' || channel, lanes) from unnest($1::text[], $2::text[]) as h (channel, lanes);

@@ -52,6 +52,18 @@ order by relname;
 -- The migrations that have run.
 select version, name, checksum from sluice.migration order by version;
 
+-- name: noteMigration
+-- A migration has run.
+insert into sluice.migration (version, name, checksum) values ($1, $2, $3);
+
+-- name: listSchemas
+-- Schemas of deployments, and the schema $1, if anything is in it.
+select n.nspname as name, exists (select from pg_class c where c.relnamespace = n.oid and c.relname = 'migration') as is_ours
+from pg_namespace n
+where case when n.nspname = $1 then exists (select from pg_class c where c.relnamespace = n.oid)
+      else (select count(*) from pg_class c where c.relnamespace = n.oid and c.relkind = 'r'
+              and c.relname in ('intake', 'lane', 'migration', 'outcome')) = 4 end;
+
 -- name: listSchemaParts
 -- Tables, views, indexes, constraints and triggers that there are, and whether each works.
 select c.relname as name,
@@ -81,7 +93,7 @@ from sluice.lane;
 
 -- name: notifyDoctor
 -- Whether a notification comes back to who sends it.
-select pg_notify($1, '');
+select pg_notify('sluice_' || $1::text, '');
 
 -- name: readBackend
 -- Which of the server's processes serves this statement.

@@ -17,7 +17,7 @@ with taken as (
           content_hash, if_match, client, idempotency_key, wait, node, body, traceparent)
   where not $17 or not exists (select from sluice.intake i where i.write_id = w.write_id offset 0)
 )
-select pg_notify(channel, lanes) from unnest($16::text[], $19::text[]) as h (channel, lanes);
+select pg_notify('sluice_' || channel, lanes) from unnest($16::text[], $19::text[]) as h (channel, lanes);
 
 -- name: readReady
 -- The front of each lane, in order of arrival over all of them; blocked writes are left aside. How long each has waited

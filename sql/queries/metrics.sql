@@ -10,8 +10,11 @@ with
   ),
   lock as materialized (
     select k.locktype, k.waitstart from pg_locks k join session s on s.pid = k.pid
-    -- Writers wait for the end of each other's sessions all the time, and for nothing else.
-    where not k.granted and not (k.locktype = 'advisory' and k.classid = 1936486758)
+    -- Writers wait for the end of each other's sessions all the time, also those of other schemas: shared, for a lock whose
+    -- second key is the session's process id.
+    where not k.granted
+      and not (k.locktype = 'advisory' and k.objsubid = 2 and k.mode = 'ShareLock'
+               and k.objid::integer in (select pid from session))
   ),
   -- Where a snapshot that is held open keeps dead rows by the hundred thousand, every look into the intake walks over
   -- them: then nothing is counted there.

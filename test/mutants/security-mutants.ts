@@ -433,7 +433,7 @@ export const securityMutants: Record<string, Mutant[]> = {
       at('hasPassword', swap(String.raw` || /[?&]password=/i.test(url)`, '')),
     ],
   ],
-  'setting.test.ts': [['shows a secret that it refuses', at('readSetting', never('isSecret'))]],
+  'setting.test.ts': [['shows a secret that it refuses', at('setting/valueOf', never('isSecret'))]],
   // What operators do leaves a record.
   'stuck.test.ts': [
     [

@@ -29,23 +29,28 @@ export interface OwnServer {
 }
 
 /** Starts one for the length of the test. */
-export async function startOwnServer(settings: Record<string, string> = {}): Promise<OwnServer> {
+export async function startOwnServer(
+  settings: Record<string, string> = {},
+  major?: number,
+): Promise<OwnServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'sluice-own-'));
-  const server = await serverIn(dataDir, settings);
+  const server = await serverIn(dataDir, settings, major);
   await execute(databaseUrl(server.url, 'postgres'), 'create database sluice');
   await migrate({ url: server.url });
   await createRoles(server.url);
   return server;
 }
 
-async function serverIn(dataDir: string, settings: Record<string, string>): Promise<OwnServer> {
-  let server: EmbeddedPostgres = await startEmbeddedPostgres({
-    dataDir,
-    settings: { ...quick, ...settings },
-  });
+async function serverIn(
+  dataDir: string,
+  settings: Record<string, string>,
+  major?: number,
+): Promise<OwnServer> {
+  const options = { dataDir, settings: { ...quick, ...settings }, ...(major === undefined ? {} : { major }) };
+  let server: EmbeddedPostgres = await startEmbeddedPostgres(options);
   const { port } = server;
   const start = async (): Promise<void> => {
-    server = await startEmbeddedPostgres({ dataDir, port, settings: { ...quick, ...settings } });
+    server = await startEmbeddedPostgres({ ...options, port });
   };
   onTestFinished(async () => {
     await server.stop();

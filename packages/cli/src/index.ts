@@ -2,7 +2,8 @@
 export { createProgram } from './program.ts';
 export { settingsOf } from './commands/command.ts';
 export { operatorUrlOf } from './config/database-url.ts';
-export { readSettings } from './config/setting.ts';
+export { defineConfig, type SluiceConfig } from './config/define-config.ts';
+export { readSettings, textOf, type Setting } from './config/setting.ts';
 export { loggedFields } from './process/create-logger.ts';
 export { load, type LoadReport } from './load/load.ts';
 export type { LoadOptions } from './load/load-options.ts';

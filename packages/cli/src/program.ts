@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { apiCommand } from './commands/api.ts';
 import { auditCommand } from './commands/audit.ts';
 import { benchCommand } from './commands/bench.ts';
+import { configCommand } from './commands/config.ts';
 import { dashboardCommand } from './commands/dashboard.ts';
 import { devCommand } from './commands/dev.ts';
 import { discardCommand } from './commands/discard.ts';
@@ -45,6 +46,7 @@ export function createProgram(): Command {
     projectionsCommand(),
     auditCommand(),
     doctorCommand(),
+    configCommand(),
     keysCommand(),
     benchCommand(),
   ]);

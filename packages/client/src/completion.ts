@@ -36,8 +36,9 @@ export class Completion {
   constructor(options: CompletionOptions) {
     this.#options = options;
     const { database, listenUrl: url, notifications } = options;
+    const { schema } = database.options;
     const applicationName = `${database.options.applicationName} listener`;
-    this.#listener = createListener({ url, applicationName, notifications });
+    this.#listener = createListener({ url, schema, applicationName, notifications });
   }
 
   /** Hints arrive, as far as is known. */

@@ -61,6 +61,7 @@ class Client implements SluiceClient {
     const onError = (error: unknown, doing: string): void => failures.note(error, doing);
     const database = new Database({
       url: options.url,
+      schema: options.schema,
       applicationName: options.applicationName ?? 'sluice node',
       connectionsMax: options.connectionsMax ?? 8,
       ...(options.answerTimeoutMs === undefined ? {} : { answerTimeoutMs: options.answerTimeoutMs }),

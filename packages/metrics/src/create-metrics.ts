@@ -33,6 +33,8 @@ export interface WriterMetrics extends Metrics {
 export interface MetricsOptions {
   /** `postgres://…`, read for the gauges of the whole database. */
   url: string;
+  /** @default 'sluice' */
+  schema?: string | undefined;
   version: string;
 }
 
@@ -56,11 +58,11 @@ export function createWriterMetrics(options: MetricsOptions): WriterMetrics {
 }
 
 function createMetrics(
-  { url, version }: MetricsOptions,
+  { url, schema, version }: MetricsOptions,
   labels: { process: string; mode: Mode },
 ): { registry: Registry; metrics: Metrics } {
   const registry = new Registry();
-  const reader = new DatabaseReader(url);
+  const reader = new DatabaseReader(url, schema);
   collectDefaultMetrics({ register: registry });
   const buildInfo = new Gauge({
     name: 'sluice_build_info',

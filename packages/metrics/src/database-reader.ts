@@ -40,9 +40,10 @@ export class DatabaseReader {
   #reading: Promise<DatabaseReading | null> | null = null;
   #readAt = Number.NEGATIVE_INFINITY;
 
-  constructor(url: string) {
+  constructor(url: string, schema?: string) {
     this.#database = new Database({
       url,
+      schema,
       applicationName: 'sluice metrics',
       connectionsMax: 1,
       looksForPooler: true,

@@ -99,9 +99,9 @@ describe('an answer that cannot be read', () => {
     });
     const notifier = await openConnection(database.url);
     heard.length = 0;
-    await notifier.query(`notify guarded, 'throw'`);
+    await notifier.query(`notify sluice_guarded, 'throw'`);
     await eventually(() => expect(heard).toEqual(['throw', null]));
-    await notifier.query(`notify guarded, 'after'`);
+    await notifier.query(`notify sluice_guarded, 'after'`);
     await eventually(() => expect(heard).toEqual(['throw', null, 'after']));
     expect(faults).toEqual([]);
   });

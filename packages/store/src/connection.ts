@@ -8,12 +8,15 @@ import { guardAnswers, type GuardedConnection } from './answer-guard.ts';
 import { assertUrl } from './connection-url.ts';
 import { DatabaseError } from './database-error.ts';
 import { hostsOf, type Hosts } from './hosts.ts';
+import { assertSchema } from './schema.ts';
 import { applySettings } from './session-settings.ts';
 import { addressOf, currentAddress } from './tls.ts';
 
 export interface ConnectionOptions {
   /** `postgres://…`, of several servers if need be (hosts.ts); a transaction-mode pooler may serve it where no session state is needed. */
   url: string;
+  /** The schema of the deployment. @default 'sluice' */
+  schema?: string | undefined;
   /** Shown in pg_stat_activity. */
   applicationName: string;
   /** Session settings, beside those that all sessions have (session-settings.ts). */
@@ -167,6 +170,7 @@ export function poolConfig(
   const hosts = hostsOf(options.url);
   // Here rather than at the first connection, which would be taken for a failure of the network.
   assertUrl(options.url);
+  if (options.schema !== undefined) assertSchema(options.schema);
   return {
     ...ownConfig(options),
     Client: pooledClient(options, sockets),

@@ -35,7 +35,7 @@ describe('a listener', () => {
       listener,
       proxy,
       heard,
-      notify: (payload) => sql(database.url, 'select pg_notify($1, $2)', [channel, payload]),
+      notify: (payload) => sql(database.url, 'select pg_notify($1, $2)', [`sluice_${channel}`, payload]),
     };
   }
 
@@ -125,7 +125,10 @@ describe('a listener', () => {
     const hear = (...names: string[]): void =>
       listener.hear(names, (name, payload) => told.push(`${name} ${payload ?? 'from now on'}`));
     const notifyAll = (payload: string): Promise<unknown> =>
-      sql(database.url, 'select pg_notify(c, $2) from unnest($1::text[]) c', [['a', 'b', 'c'], payload]);
+      sql(database.url, `select pg_notify('sluice_' || c, $2) from unnest($1::text[]) c`, [
+        ['a', 'b', 'c'],
+        payload,
+      ]);
     hear('a', 'b');
     await eventually(() => expect(told).toEqual(['a from now on', 'b from now on']));
     hear('b', 'c');

@@ -11,6 +11,7 @@ import { guardAnswers, type GuardedConnection } from './answer-guard.ts';
 import { clientConfig } from './connection.ts';
 import { hostsOf, type Hosts } from './hosts.ts';
 import { channels } from './names.ts';
+import { assertSchema, channelIn, defaultSchema } from './schema.ts';
 import { detectPooler } from './pooler.ts';
 import { reconnectDelayMs } from './reconnect-delay.ts';
 import { currentAddress } from './tls.ts';
@@ -39,6 +40,8 @@ export interface Listener {
 export interface ListenerOptions {
   /** A direct URL: LISTEN does not pass through a transaction-mode pooler. */
   url: string;
+  /** Whose channels. @default 'sluice' */
+  schema?: string | undefined;
   applicationName: string;
 }
 
@@ -86,6 +89,9 @@ const closeTimeoutMs = 500;
  * pg-listen goes on reconnecting after it was closed, and gives up where a LISTEN fails on a new connection.
  */
 export function notifyListener(options: ListenerOptions): Listener {
+  const { schema = defaultSchema } = options;
+  assertSchema(schema);
+  const onWire = (channel: string): string => channelIn(schema, channel);
   const callbacks = new Map<string, (payload: string | null) => void>();
   /** Those of the callbacks that come and go. */
   const heard = new Set<string>();
@@ -172,7 +178,7 @@ export function notifyListener(options: ListenerOptions): Listener {
   let echoTimer: NodeJS.Timeout | null = null;
   const connect = async (): Promise<void> => {
     await subscriber.connect();
-    await subscriber.listenTo(channels.echo);
+    await subscriber.listenTo(onWire(channels.echo));
     // Each at a pace of its own, so that those started together do not send theirs together.
     echoTimer = setInterval(lookAtSilence, silenceMs * (0.8 + 0.4 * Math.random()));
     // It keeps no process alive.
@@ -184,7 +190,7 @@ export function notifyListener(options: ListenerOptions): Listener {
     else if (hasHeard) return void (hasHeard = false);
     isEchoUnderWay = true;
     subscriber
-      .notify(channels.echo, '')
+      .notify(onWire(channels.echo), '')
       ?.then(
         // The server has sent it by now, or will not.
         () => (isEchoAwaited = !hasHeard),
@@ -213,7 +219,7 @@ export function notifyListener(options: ListenerOptions): Listener {
 
   const callBack = (channel: string, onHint: (payload: string | null) => void): void => {
     callbacks.set(channel, onHint);
-    subscriber.notifications.on(channel, (payload: unknown) =>
+    subscriber.notifications.on(onWire(channel), (payload: unknown) =>
       onHint(typeof payload === 'string' ? payload : ''),
     );
   };
@@ -221,7 +227,7 @@ export function notifyListener(options: ListenerOptions): Listener {
     heard.add(channel);
     callBack(channel, onHint);
     // Where there is no connection, the next one takes it along.
-    subscriber.listenTo(channel)?.then(
+    subscriber.listenTo(onWire(channel))?.then(
       () => onHint(null),
       () => {
         if (isConnected) destroySockets();
@@ -231,8 +237,8 @@ export function notifyListener(options: ListenerOptions): Listener {
   const ceaseToHear = (channel: string): void => {
     heard.delete(channel);
     callbacks.delete(channel);
-    subscriber.notifications.removeAllListeners(channel);
-    subscriber.unlisten(channel)?.catch(() => undefined);
+    subscriber.notifications.removeAllListeners(onWire(channel));
+    subscriber.unlisten(onWire(channel))?.catch(() => undefined);
   };
 
   return {
@@ -242,7 +248,7 @@ export function notifyListener(options: ListenerOptions): Listener {
       if (isOff) return;
       connecting ??= connect();
       await connecting;
-      await subscriber.listenTo(channel);
+      await subscriber.listenTo(onWire(channel));
       // LISTEN has committed: what was settled before it is to be read now.
       onHint(null);
     },
@@ -263,7 +269,7 @@ export function notifyListener(options: ListenerOptions): Listener {
       if (closed) return;
       closed = true;
       if (echoTimer !== null) clearInterval(echoTimer);
-      for (const channel of callbacks.keys()) subscriber.notifications.removeAllListeners(channel);
+      for (const channel of callbacks.keys()) subscriber.notifications.removeAllListeners(onWire(channel));
       callbacks.clear();
       const timer = setTimeout(destroySockets, closeTimeoutMs);
       await connecting?.catch(() => undefined);

@@ -9,8 +9,8 @@ import type pg from 'pg';
 import { connectClient } from './connection.ts';
 import { reduceError } from './database-error.ts';
 import { lockLimit, waitAloud, type LockWaitOptions } from './lock-wait.ts';
-import { lockKeys } from './names.ts';
-import { sqlFolder } from './queries.ts';
+import { query, sqlFolder } from './queries.ts';
+import { assertSchema, defaultSchema, lockKeysOf, sqlFor } from './schema.ts';
 import { beginWithSettings, type SessionSettings } from './session-settings.ts';
 
 export interface Migration {
@@ -29,6 +29,8 @@ export interface MigrateResult {
 
 export interface MigrateOptions extends LockWaitOptions {
   url: string;
+  /** Where everything is made. @default 'sluice' */
+  schema?: string | undefined;
   /** Only say what would run. @default false */
   dryRun?: boolean;
 }
@@ -54,15 +56,17 @@ export const schemaVersion: number = readMigrations().at(-1)?.version ?? 0;
  *   `database_unavailable` if a lock was not given back within `waitMs`
  */
 export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
+  const { url, schema = defaultSchema, dryRun = false } = options;
+  assertSchema(schema);
   // Patient: it may wait for another's migration, and its own may take as long as the tables are large.
-  const connection = { url: options.url, applicationName: 'sluice migrate', answerTimeoutMs: 0, settings };
+  const connection = { url, applicationName: 'sluice migrate', answerTimeoutMs: 0, settings };
   const client = await connectClient(connection).catch((error: unknown) => {
     throw reduceError(error, 'migrate');
   });
   try {
     const waiting = { ...connection, settings: { ...settings, ...lockLimit(options) } };
-    return await waitAloud(client, options.url, 'migrate', options, () =>
-      runPending(client, waiting, options.dryRun === true),
+    return await waitAloud(client, url, 'migrate', options, () =>
+      runPending(client, waiting, schema, dryRun),
     );
   } catch (error) {
     throw reduceError(error, 'migrate');
@@ -74,13 +78,16 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
 async function runPending(
   client: pg.Client,
   connection: SessionSettings,
+  schema: string,
   dryRun: boolean,
 ): Promise<MigrateResult> {
   await beginWithSettings(client, connection);
   await assertEncoding(client);
   // A transaction lock: given back by whatever ends the session.
-  await client.query('select pg_advisory_xact_lock($1, 0)', [lockKeys.migration]);
-  await client.query(
+  await client.query('select pg_advisory_xact_lock($1, 0)', [lockKeysOf(schema).migration]);
+  await assertOwnSchema(client, schema);
+  const run = (sql: string): Promise<unknown> => client.query(sqlFor(schema, sql));
+  await run(
     `create schema if not exists sluice;
      create table if not exists sluice.migration (
        version integer not null, name text not null, checksum text not null,
@@ -88,13 +95,13 @@ async function runPending(
        constraint migration_pkey primary key (version))`,
   );
   const { rows: ran } = await client.query<{ version: number; name: string; checksum: string }>(
-    'select version, name, checksum from sluice.migration order by version',
+    query('listMigrations', schema).text,
   );
   const pending = comparePending(ran);
   for (const migration of pending) {
     if (dryRun) continue;
-    await client.query(migration.text);
-    await client.query('insert into sluice.migration (version, name, checksum) values ($1, $2, $3)', [
+    await run(migration.text);
+    await client.query(query('noteMigration', schema).text, [
       migration.version,
       migration.name,
       migration.checksum,
@@ -111,6 +118,23 @@ const settings = {
   enable_mergejoin: 'on',
   'plpgsql.extra_errors': 'none',
 };
+
+/**
+ * Everything in the schema is taken for Sluice's own, and two schemas must not share their locks.
+ * @throws {SluiceError} `configuration_invalid`
+ */
+async function assertOwnSchema(client: pg.ClientBase, schema: string): Promise<void> {
+  const { rows } = await client.query<{ name: string; is_ours: boolean }>(query('listSchemas').text, [
+    schema,
+  ]);
+  const { migration: key } = lockKeysOf(schema);
+  for (const { name, is_ours: isOurs } of rows) {
+    if (name === schema ? isOurs : lockKeysOf(name).migration !== key) continue;
+    const reason =
+      name === schema ? 'it holds tables of others' : `its locks would be those of the schema "${name}"`;
+    throw new SluiceError('configuration_invalid', `Cannot migrate the schema "${schema}": ${reason}`);
+  }
+}
 
 /** Documents hold every character; a database in another encoding refuses some of them, each with its write. */
 async function assertEncoding(client: pg.ClientBase): Promise<void> {

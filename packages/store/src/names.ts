@@ -1,4 +1,7 @@
-/** Channel names and lock keys: here, and in the SQL that uses them, nowhere else. */
+/**
+ * Channel names and lock keys: here, and in the SQL that uses them, nowhere else. Keys are those of the schema `sluice`, and
+ * channels are named without their schema: see schema.ts.
+ */
 
 /** First keys of the two-key advisory locks. The second key is told beside each. */
 export const lockKeys = {
@@ -17,15 +20,15 @@ export const laneChannels = 64;
 
 export const channels = {
   /** All writers listen: there may be new writes. Payload, of operators and of older nodes: none, which means any lane. */
-  wakeup: 'sluice_wakeup',
+  wakeup: 'wakeup',
   /** Leaders of this lane, and of those that share its channel, listen: new writes are in these lanes. See `packLanes`. */
-  lane: (lane: number): string => `sluice_wakeup_${lane % laneChannels}`,
+  lane: (lane: number): string => `wakeup_${lane % laneChannels}`,
   /** Writers listen: lanes may be free. No payload. */
-  lanes: 'sluice_lanes',
+  lanes: 'lanes',
   /** Writers listen: these ids, awaited in these lanes, have changed. Payload: see `packProvided`. */
-  provided: 'sluice_provided',
+  provided: 'provided',
   /** All listeners listen, and one that has heard nothing for a while notifies: notifications arrive. No payload. */
-  echo: 'sluice_echo',
+  echo: 'echo',
   /** One node listens: these of your writes are settled. Payload: write ids, see `packIds`. */
-  node: (node: number): string => `sluice_node_${node}`,
+  node: (node: number): string => `node_${node}`,
 } as const;

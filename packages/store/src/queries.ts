@@ -1,9 +1,10 @@
 /**
  * The named statements of sql/queries: `-- name: openTerm`, a sentence, one static statement. Read once, at import.
- * No SQL is put together at run time.
+ * No SQL is put together at run time, and that of another schema is rewritten once (schema.ts).
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { defaultSchema, sqlFor, statementNameIn } from './schema.ts';
 
 /** The folder `sql/` of the installation. */
 export const sqlFolder = fileURLToPath(new URL('../../../sql/', import.meta.url));
@@ -37,8 +38,26 @@ function readQueries(): Map<string, NamedQuery> {
 
 export const queries: ReadonlyMap<string, NamedQuery> = readQueries();
 
-export function query(name: string): NamedQuery {
-  const found = queries.get(name);
+const bySchema = new Map<string, ReadonlyMap<string, NamedQuery>>([[defaultSchema, queries]]);
+
+/**
+ * The statements for a schema.
+ * @throws {SluiceError} `configuration_invalid` if its name cannot be used
+ */
+export function queriesOf(schema: string = defaultSchema): ReadonlyMap<string, NamedQuery> {
+  let found = bySchema.get(schema);
+  if (found === undefined) {
+    const rewritten = [...queries].map(([key, { name, text, file }]): [string, NamedQuery] => [
+      key,
+      { name: statementNameIn(schema, name), text: sqlFor(schema, text), file },
+    ]);
+    bySchema.set(schema, (found = new Map(rewritten)));
+  }
+  return found;
+}
+
+export function query(name: string, schema?: string): NamedQuery {
+  const found = queriesOf(schema).get(name);
   if (found === undefined) throw new Error(`Cannot find the query in sql/queries: ${name}`);
   return found;
 }

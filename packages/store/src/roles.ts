@@ -9,6 +9,7 @@ import { connectClient } from './connection.ts';
 import { reduceError } from './database-error.ts';
 import { lockLimit, waitAloud, type LockWaitOptions } from './lock-wait.ts';
 import { query, sqlFolder } from './queries.ts';
+import { assertSchema, defaultSchema, sqlFor } from './schema.ts';
 import { beginWithSettings } from './session-settings.ts';
 
 export const roleKinds = ['api', 'writer', 'ops', 'migrate'] as const;
@@ -16,8 +17,10 @@ export type RoleKind = (typeof roleKinds)[number];
 
 export interface RolesOptions extends LockWaitOptions {
   url: string;
-  /** Before every name: `sluice` makes `sluice_api`. @default 'sluice' */
-  prefix?: string;
+  /** Whose tables they may use. @default 'sluice' */
+  schema?: string | undefined;
+  /** Before every name: `sluice` makes `sluice_api`. @default the schema */
+  prefix?: string | undefined;
   /** New passwords; a role that is not named keeps its own, or has none yet. */
   passwords?: Partial<Record<RoleKind, string>>;
   /**
@@ -31,25 +34,27 @@ const text = readFileSync(`${sqlFolder}roles.sql`, 'utf8');
 const setting = 'select set_config($1, $2, true)';
 
 /** All of it for people and for psql. Passwords are not part of it. */
-export function rolesSql(prefix = 'sluice', exclusiveDatabase = false): string {
+export function rolesSql(prefix?: string, exclusiveDatabase = false, schema: string = defaultSchema): string {
   const exclusive = exclusiveDatabase ? 'set local sluice.exclusive_database = on;\n' : '';
-  return `begin;\nset local sluice.role_prefix = ${pg.escapeLiteral(prefix)};\n${exclusive}${text}commit;\n`;
+  return `begin;\nset local sluice.role_prefix = ${pg.escapeLiteral(prefix ?? schema)};\n${exclusive}${sqlFor(schema, text)}commit;\n`;
 }
 
-export function roleName(kind: RoleKind, prefix = 'sluice'): string {
+export function roleName(kind: RoleKind, prefix: string = defaultSchema): string {
   return `${prefix}_${kind}`;
 }
 
 /** Makes the roles and gives them their rights, no more and no fewer. Harmless to repeat. */
 export function applyRoles(options: RolesOptions): Promise<void> {
-  const { url, prefix = 'sluice', passwords = {}, exclusiveDatabase = false } = options;
+  const { url, schema = defaultSchema, prefix = schema, passwords = {}, exclusiveDatabase = false } = options;
   return inTransaction(options, async (client) => {
     await client.query(setting, ['sluice.role_prefix', prefix]);
     await client.query(setting, ['sluice.exclusive_database', exclusiveDatabase ? 'on' : 'off']);
     for (const [kind, password] of Object.entries(passwords)) {
       await client.query(setting, [`sluice.verifier_${kind}`, scramVerifier(password)]);
     }
-    await waitAloud(client, url, 'give the roles their rights', options, () => client.query(text));
+    await waitAloud(client, url, 'give the roles their rights', options, () =>
+      client.query(sqlFor(schema, text)),
+    );
   });
 }
 
@@ -64,7 +69,7 @@ export interface ExclusivePreview {
 
 /** Says what an exclusive database would take away now. Changes nothing. */
 export function previewExclusive(options: RolesOptions): Promise<ExclusivePreview> {
-  const { prefix = 'sluice' } = options;
+  const { schema = defaultSchema, prefix = schema } = options;
   return inTransaction(options, async (client) => {
     const ours = roleKinds.map((kind) => roleName(kind, prefix));
     const taken = await client.query<ExclusivePreview['takesAway'][number]>(query('listExclusive').text);
@@ -85,6 +90,7 @@ export function previewExclusive(options: RolesOptions): Promise<ExclusivePrevie
 }
 
 async function inTransaction<T>(options: RolesOptions, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  if (options.schema !== undefined) assertSchema(options.schema);
   const settings = lockLimit(options);
   const connection = { url: options.url, applicationName: 'sluice roles', answerTimeoutMs: 0, settings };
   let client: pg.Client | null = null;

@@ -14,7 +14,7 @@ import {
   type ConnectionOptions,
 } from './connection.ts';
 import { DatabaseError, reduceError, takesNoWrites } from './database-error.ts';
-import { query } from './queries.ts';
+import { queriesOf, query, type NamedQuery } from './queries.ts';
 import {
   applySettings,
   bareBegin,
@@ -59,6 +59,7 @@ export class Session {
   /** Behind a pooler in transaction mode: of the session nothing holds but its transactions. */
   readonly #isPooled: boolean;
   readonly #url: string;
+  readonly #queries: ReadonlyMap<string, NamedQuery>;
   readonly #beginText: string | undefined = bareStatements['begin'];
   #isInTransaction = false;
   #sentAt: number | null = null;
@@ -71,6 +72,7 @@ export class Session {
     this.#client = client;
     this.#end = end;
     this.#url = options.url;
+    this.#queries = queriesOf(options.schema);
     this.#isPooled = isTransactionPooled(options.url);
     this.#ownPlanning = ownPlanning(options);
     if (this.#isPooled) this.#beginText = beginText(options);
@@ -215,7 +217,7 @@ export class Session {
       // What breaks it breaks the statement behind it, too.
       this.#client.query(this.#ownPlanning).catch(() => undefined);
     }
-    const { name, text } = query(statement);
+    const { name, text } = this.#queries.get(statement) ?? query(statement);
     const config = keepsStatements(this.#url) ? { name, text, values } : { text, values };
     if (answerTimeoutMs === undefined) return this.#client.query<Row>(config);
     // The driver knows it although its types do not.

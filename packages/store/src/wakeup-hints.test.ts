@@ -4,14 +4,14 @@ import { wakeupsOf } from './wakeup-hints.ts';
 
 test('each lane is hinted on its own channel, once', () => {
   expect(wakeupsOf([3, 15, 3])).toEqual([
-    ['sluice_wakeup_3', 'sluice_wakeup_15'],
+    ['wakeup_3', 'wakeup_15'],
     ['3', '15'],
   ]);
 });
 
 test('lanes that share a channel are hinted together, and always fit into a notification', () => {
   expect(wakeupsOf([1, 65, 2])).toEqual([
-    ['sluice_wakeup_1', 'sluice_wakeup_2'],
+    ['wakeup_1', 'wakeup_2'],
     ['1,65', '2'],
   ]);
   const most = 32_768;

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { assertProjections, describeBatch, RetryLog, settleOptions } from '@sluice/batch';
 import {
+  assertTunables,
   defaults,
   describeError,
   FailureLog,
@@ -9,6 +10,7 @@ import {
   SluiceError,
   unpackLanes,
   unpackProvided,
+  writerTunables,
 } from '@sluice/protocol';
 import {
   agree,
@@ -37,6 +39,7 @@ const backendLookTimeoutMs = 2000;
 const farewellMs = 2000;
 
 export function createWriter(options: WriterOptions): Writer {
+  assertTunables('create the writer', writerTunables, { ...options });
   return new WriterProcess(options);
 }
 
@@ -69,13 +72,15 @@ class WriterProcess implements Writer {
       spread: options.spread ?? ('load' as const),
       projections: options.projections ?? [],
     };
-    const { url, model, projections } = this.#options;
+    const { url, schema, model, projections } = this.#options;
+    const connection = { url, schema, applicationName };
     assertProjections(projections, model);
     this.#log = options.logger?.child({ writerId: this.#writerId });
     this.#failures = new FailureLog(this.#log);
-    this.#database = new Database({ url, applicationName, connectionsMax: 1 });
+    this.#database = new Database({ ...connection, connectionsMax: 1 });
     this.#listener = createListener({
       url: options.listenUrl ?? url,
+      schema,
       applicationName: `${applicationName} listener`,
       notifications: options.notifications ?? true,
     });
@@ -93,7 +98,6 @@ class WriterProcess implements Writer {
       onError: (error) => this.#log?.warn(describeError(error), 'upkeep failed'),
     });
     this.#settle = this.#settleOptions();
-    const connection = { url, applicationName };
     this.#watches = Array.from(
       { length: options.sessions ?? 1 },
       () => new NeighbourWatch({ connection, onEnded: () => this.#beatNow() }),
@@ -199,10 +203,10 @@ class WriterProcess implements Writer {
   }
 
   #sessionOptions(watch: NeighbourWatch): LaneSessionOptions {
-    const { url, applicationName, lanes, ownership, spread, observer } = this.#options;
+    const { url, schema, applicationName, lanes, ownership, spread, observer } = this.#options;
     const log = this.#log;
     return {
-      connection: { url, applicationName },
+      connection: { url, schema, applicationName },
       lanes,
       writerId: this.#writerId,
       ownership,

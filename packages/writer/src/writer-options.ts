@@ -1,36 +1,27 @@
 /** What a program says to create a writer, and what it gets. */
 import type { Projection } from '@sluice/batch';
 import type { Model } from '@sluice/model';
-import type { OwnershipForm, Spread } from '@sluice/protocol';
+import type { OwnershipForm, Spread, WriterTunable } from '@sluice/protocol';
 import type { Logger } from 'pino';
 import type { WriterObserver } from './observer.ts';
 
-export interface WriterOptions {
+/** Limits and intervals, with their ranges and defaults: `writerTunables` of the protocol. */
+export interface WriterOptions extends Partial<Record<WriterTunable, number>> {
   /** `postgres://…`, direct: a writer's sessions hold locks. */
   url: string;
   /** @default url */
   listenUrl?: string;
+  /** Of the deployment; a database may hold several. @default 'sluice' */
+  schema?: string | undefined;
   model: Model;
-  /** Must be what the deployment has agreed on. @default 16 */
-  lanes?: number;
   /** `lease` where sessions lead through a pooler in transaction mode. All writers need the same. @default 'lock' */
   ownership?: OwnershipForm;
   /** `load`: as few sessions lead as keep up, the others stand by; `even`: all lead. @default 'load' */
   spread?: Spread;
-  /** Sessions that share the lanes, with those of all other writers. @default 1 */
-  sessions?: number;
   /** False: everything goes by polling. @default true */
   notifications?: boolean;
-  /** @default 250 */
-  pollIntervalMs?: number;
-  /** @default 512 */
-  batchWritesMax?: number;
-  /** Documents that a change of identity may rewrite. @default 10000 */
-  cascadeDocumentsMax?: number;
   /** Derived rows. Every process of a deployment needs the same. @default none */
   projections?: readonly Projection[];
-  /** @default 24 */
-  retentionHours?: number;
   /** Shown in pg_stat_activity. @default 'sluice writer' */
   applicationName?: string;
   logger?: Logger;

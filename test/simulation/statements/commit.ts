@@ -185,11 +185,11 @@ export const commitStatements = {
   },
   hintNodes: read((call) => {
     for (const { node, ids } of unnest(['node', 'ids'], call.values))
-      notify(call, `sluice_node_${node as number}`, ids as string);
+      notify(call, `node_${node as number}`, ids as string);
     return [];
   }),
   hintProvided: read((call) => {
-    for (const ids of texts(call.values[0])) notify(call, 'sluice_provided', ids);
+    for (const ids of texts(call.values[0])) notify(call, 'provided', ids);
     return [];
   }),
   hintAwaited: read((call) => {
@@ -197,7 +197,7 @@ export const commitStatements = {
     const waiting = call.access.select('awaited', (row) => ids.has(text(row, 'awaited_id')));
     const lanes = [...new Set(waiting.map((row) => row['lane']))].join(',');
     if (lanes === '') return [];
-    for (const payload of texts(call.values[1])) notify(call, 'sluice_provided', `${payload};${lanes}`);
+    for (const payload of texts(call.values[1])) notify(call, 'provided', `${payload};${lanes}`);
     return [];
   }),
   hintWriters: read((call) => {
@@ -206,7 +206,7 @@ export const commitStatements = {
     return [];
   }),
   hintFreeLanes: read((call) => {
-    notify(call, 'sluice_lanes');
+    notify(call, 'lanes');
     return [];
   }),
 } satisfies Record<string, Statement>;

@@ -80,7 +80,7 @@ function environmentWith(databaseUrl: string): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name),
   );
-  return { ...Object.fromEntries(kept), DATABASE_URL: databaseUrl };
+  return { ...Object.fromEntries(kept), DATABASE_URL: databaseUrl, SLUICE_CONFIG: 'none' };
 }
 
 function parseLine(line: string): {

@@ -14,7 +14,9 @@ import {
 import { defaults } from '@sluice/protocol';
 import * as z from 'zod';
 import { setting, type Values } from '../config/setting.ts';
-import { databaseUrl, lanes, numberSetting, optionalModelFiles, wholeNumber } from '../config/settings.ts';
+import { databaseUrl } from '../config/database-settings.ts';
+import { numberSetting, wholeNumber } from '../config/setting-forms.ts';
+import { lanes, optionalModelFiles } from '../config/settings.ts';
 
 const contenderChoices = [...contenderNames, ...peerNames, 'peers'] as const;
 

@@ -1,38 +1,25 @@
 import type { AddressInfo } from 'node:net';
 import type { MetricsServer } from '@sluice/metrics';
-import { defaults, FailureLog, type OnOverload } from '@sluice/protocol';
+import { apiTunables, clientTunables, FailureLog, pickTunables, type OnOverload } from '@sluice/protocol';
 import * as z from 'zod';
-import { operatorUrlOf, requireDatabaseUrl, withTls } from '../config/database-url.ts';
-import {
-  blockedWritesMax,
-  documentBytesMaxOf,
-  documentSettings,
-  limitSettings,
-  limitsOf,
-} from '../config/limit-settings.ts';
+import { operatorUrlOf, requireDatabase, withTls } from '../config/database-url.ts';
 import { projectionModules, projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { authSettings, openAuth } from '../config/auth-settings.ts';
 import { dashboard, openDashboard } from '../config/dashboard-settings.ts';
-import { setting } from '../config/setting.ts';
+import { setting, type Values } from '../config/setting.ts';
+import { databaseSettings, listenUrl, operatorPassword, operatorUrl } from '../config/database-settings.ts';
+import { listOf, tunableSettings } from '../config/setting-forms.ts';
 import {
   basePath,
-  cascadeDocumentsMax,
-  databaseSettings,
   host,
-  lanes,
-  listenUrl,
-  listOf,
+  lingerMs,
   logLevel,
   metricsHost,
   metricsPort,
   mode,
   modelFiles,
   notifications,
-  numberSetting,
-  operatorPassword,
-  operatorUrl,
-  pollIntervalMs,
   port,
   referentialIdLayout,
   stopTimeoutMs,
@@ -46,41 +33,6 @@ import { version } from '../process/version.ts';
 import { createCommand } from './command.ts';
 import { addStopWithStdin } from './stop-with-stdin.ts';
 
-const waitMs = numberSetting(
-  '--wait-ms <ms>',
-  ['SLUICE_WAIT_MS'],
-  'how long a request waits for its outcome before its write is cancelled',
-  { from: 1, to: 600_000, fallback: defaults.waitMs },
-);
-
-const waitingWritesMax = numberSetting(
-  '--waiting-writes-max <number>',
-  ['SLUICE_WAITING_WRITES_MAX'],
-  'writes that may wait on this node; the next one is refused as overloaded',
-  { from: 1, to: 1_000_000, fallback: defaults.waitingWritesMax },
-);
-
-const highWaterWrites = numberSetting(
-  '--high-water-writes <number>',
-  ['SLUICE_HIGH_WATER_WRITES'],
-  'arrivals since the oldest write that waits its turn in a lane, from which on the lane takes no more',
-  { from: 1, to: 1_000_000_000, fallback: defaults.highWaterWrites },
-);
-
-const highWaterMs = numberSetting(
-  '--high-water-ms <ms>',
-  ['SLUICE_HIGH_WATER_MS'],
-  'age of that write from which on the lane takes no more',
-  { from: 1, to: 86_400_000, fallback: defaults.highWaterMs },
-);
-
-const leaderGraceMs = numberSetting(
-  '--leader-grace-ms <ms>',
-  ['SLUICE_LEADER_GRACE_MS'],
-  'how long a lane may be without a leader before its writes are refused',
-  { from: 0, to: 600_000, fallback: defaults.leaderGraceMs },
-);
-
 const onOverload = setting<OnOverload>({
   flags: '--on-overload <how>',
   variables: ['SLUICE_ON_OVERLOAD'],
@@ -90,41 +42,6 @@ const onOverload = setting<OnOverload>({
   schema: z.enum(['refuse', 'bypass']),
   fallback: 'refuse',
 });
-
-const fastPathWritesMax = numberSetting(
-  '--fast-path-writes-max <number>',
-  ['SLUICE_FAST_PATH_WRITES_MAX'],
-  'largest group of writes that an idle node commits itself, if its database role may (docs/fast-path.md); 0: all go through the intake',
-  { from: 0, to: 512, fallback: defaults.fastPathWritesMax },
-);
-
-const maxBatchWrites = numberSetting(
-  '--max-batch-writes <number>',
-  ['SLUICE_MAX_BATCH_WRITES'],
-  'local mode: writes in one batch at most',
-  { from: 1, to: 10_000, fallback: defaults.maxBatchWrites },
-);
-
-const maxBatchDelayMs = numberSetting(
-  '--max-batch-delay-ms <ms>',
-  ['SLUICE_MAX_BATCH_DELAY_MS'],
-  'local mode: how long a write waits for others of its batch while the batch has fewer than --max-batch-writes; must be below --wait-ms',
-  { from: 0, to: 10_000, fallback: defaults.maxBatchDelayMs },
-);
-
-const drainMs = numberSetting(
-  '--drain-ms <ms>',
-  ['SLUICE_DRAIN_MS'],
-  'how long writes may still wait once the process is told to stop; those left are cancelled, definitely',
-  { from: 0, to: 600_000, fallback: defaults.drainMs },
-);
-
-const lingerMs = numberSetting(
-  '--linger-ms <ms>',
-  ['SLUICE_LINGER_MS'],
-  'how long a client may still use a connection that it keeps open, once the process is told to stop: one request, whose answer says that it was the last',
-  { from: 0, to: 600_000, fallback: 1000 },
-);
 
 const corsOrigins = setting<string[]>({
   flags: '--cors-origin <origin>',
@@ -140,6 +57,38 @@ const corsOrigins = setting<string[]>({
 /** Once the client has stopped, answers may take so long to be sent. */
 const answersMs = 1000;
 
+export const apiSettings = {
+  ...databaseSettings,
+  listenUrl,
+  operatorUrl,
+  operatorPassword,
+  model: modelFiles,
+  referentialIdLayout,
+  projectionModules,
+  mode,
+  notifications,
+  ...tunableSettings(clientTunables),
+  onOverload,
+  lingerMs,
+  host,
+  port,
+  ...tlsSettings,
+  basePath,
+  ...authSettings,
+  corsOrigins,
+  dashboard,
+  ...tunableSettings(apiTunables),
+  metricsPort,
+  metricsHost,
+  logLevel,
+  stopTimeoutMs,
+};
+
+/** A document may be larger in the database than it was sent: numbers are written out with every digit. */
+function documentBytesMaxOf({ documentBytesMax, bodyBytesMax }: Values<typeof apiSettings>): number {
+  return Math.max(documentBytesMax, Math.min(2 * bodyBytesMax, clientTunables.documentBytesMax.to));
+}
+
 export const apiCommand = () =>
   createCommand({
     name: 'api',
@@ -147,53 +96,15 @@ export const apiCommand = () =>
     description:
       'Runs one API node. The database must be migrated. SIGTERM or SIGINT: it is not ready any more, answers what still ' +
       'comes on open connections and closes each with that answer, and ends with 0; a second signal ends it at once.',
-    settings: {
-      ...databaseSettings,
-      listenUrl,
-      operatorUrl,
-      operatorPassword,
-      modelFiles,
-      referentialIdLayout,
-      projectionModules,
-      mode,
-      lanes,
-      notifications,
-      pollIntervalMs,
-      cascadeDocumentsMax,
-      waitMs,
-      waitingWritesMax,
-      highWaterWrites,
-      highWaterMs,
-      leaderGraceMs,
-      onOverload,
-      fastPathWritesMax,
-      maxBatchWrites,
-      maxBatchDelayMs,
-      lingerMs,
-      drainMs,
-      host,
-      port,
-      ...tlsSettings,
-      basePath,
-      ...authSettings,
-      corsOrigins,
-      dashboard,
-      ...limitSettings,
-      ...documentSettings,
-      blockedWritesMax,
-      metricsPort,
-      metricsHost,
-      logLevel,
-      stopTimeoutMs,
-    },
+    settings: apiSettings,
     extend: addStopWithStdin,
     async run(values, flags) {
-      const { lanes, mode, notifications, pollIntervalMs, waitMs, waitingWritesMax } = values;
-      const url = requireDatabaseUrl(values);
-      const { auth, close: closeAuth } = await openAuth(values, url);
-      const operatorUrl = operatorUrlOf(values) ?? url;
+      const { mode } = values;
+      const place = requireDatabase(values);
+      const { auth, close: closeAuth } = await openAuth(values, place);
+      const operatorUrl = operatorUrlOf(values) ?? place.url;
       const tls = readTls(values);
-      const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
+      const model = await readModelFiles(values.model, values.referentialIdLayout);
       const [
         { createClient },
         { assertGuarded, createApi, listen, takeLeave },
@@ -208,45 +119,34 @@ export const apiCommand = () =>
       // Before anything is connected or read.
       assertGuarded(values.host, auth === undefined);
       const logger = createLogger(values.logLevel, { process: 'api' });
-      const metrics = createNodeMetrics({ url, version, mode });
+      const metrics = createNodeMetrics({ ...place, version, mode });
       const client = createClient({
-        url,
-        listenUrl: values.listenUrl === undefined ? url : withTls(values.listenUrl, values),
+        ...place,
+        listenUrl: values.listenUrl === undefined ? place.url : withTls(values.listenUrl, values),
         model,
         mode,
-        lanes,
-        notifications,
-        pollIntervalMs,
-        waitMs,
-        waitingWritesMax,
-        documentBytesMax: documentBytesMaxOf(values),
-        pageBytesMax: values.pageBytesMax,
-        blockedWritesMax: values.blockedWritesMax,
-        highWaterWrites: values.highWaterWrites,
-        highWaterMs: values.highWaterMs,
-        leaderGraceMs: values.leaderGraceMs,
+        notifications: values.notifications,
         onOverload: values.onOverload,
-        fastPathWritesMax: values.fastPathWritesMax,
-        maxBatchWrites: values.maxBatchWrites,
-        maxBatchDelayMs: values.maxBatchDelayMs,
-        drainMs: values.drainMs,
+        ...pickTunables(clientTunables, { ...values, documentBytesMax: documentBytesMaxOf(values) }),
         projections: await projectionsOf(model, values.projectionModules),
-        cascadeDocumentsMax: values.cascadeDocumentsMax,
         logger,
         observer: metrics.observer,
       });
       metrics.watch(() => client.usage());
-      const page = values.dashboard === 'off' ? null : openDashboard(values.dashboard, operatorUrl, model);
+      const page =
+        values.dashboard === 'off'
+          ? null
+          : openDashboard(values.dashboard, { ...place, url: operatorUrl }, model);
       const { metricsPort, metricsHost } = values;
       const api = createApi({
         client,
         logger,
-        waitMs,
+        waitMs: values.waitMs,
         basePath: values.basePath,
         auth,
         tls,
         corsOrigins: values.corsOrigins,
-        limits: limitsOf(values),
+        limits: pickTunables(apiTunables, values),
         onRequest: metrics.onRequest,
         ...(metricsPort === undefined ? { metrics } : {}),
         routes: page === null ? [] : [dashboardRoutes(page.options)],

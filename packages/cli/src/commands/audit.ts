@@ -1,5 +1,6 @@
 import { readAudit } from '@sluice/operator';
-import { databaseSettings, numberSetting } from '../config/settings.ts';
+import { databaseSettings } from '../config/database-settings.ts';
+import { numberSetting } from '../config/setting-forms.ts';
 import { counted, tableLines } from '../operate/text.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { printJson, printLine } from '../process/output.ts';

@@ -11,6 +11,7 @@ export const benchCommand = () =>
       'turn, each measurement on a fresh copy of one prefilled database. Says medians with their spread, and ratios ' +
       'within the rounds. With --workload open-loop or edfi it measures deployments over HTTP: --writers, --nodes, ' +
       '--lanes and --rate or --clients may then all have several values. docs/performance.md tells what the figures mean.',
+    readsConfigFile: false,
     settings: benchSettings,
     async run(values, flags) {
       const { workload } = values;

@@ -1,11 +1,11 @@
 import type { AddressInfo } from 'node:net';
 import { authSettings, openAuth } from '../config/auth-settings.ts';
 import { dashboardAlone, openDashboard } from '../config/dashboard-settings.ts';
-import { requireDatabaseUrl } from '../config/database-url.ts';
+import { requireDatabase } from '../config/database-url.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
+import { databaseSettings } from '../config/database-settings.ts';
 import {
   basePath,
-  databaseSettings,
   host,
   logLevel,
   optionalModelFiles,
@@ -24,6 +24,20 @@ import { addStopWithStdin } from './stop-with-stdin.ts';
 /** Requests that are under way may take so long once the process is told to stop. */
 const requestsMs = 5000;
 
+export const dashboardSettings = {
+  ...databaseSettings,
+  model: optionalModelFiles,
+  referentialIdLayout,
+  host,
+  port: { ...port, fallback: 8090 },
+  ...tlsSettings,
+  basePath,
+  ...authSettings,
+  dashboard: dashboardAlone,
+  logLevel,
+  stopTimeoutMs,
+};
+
 export const dashboardCommand = () =>
   createCommand({
     name: 'dashboard',
@@ -31,34 +45,20 @@ export const dashboardCommand = () =>
     description:
       "Serves the operators' page, at /dashboard, from the database alone: it works with every node and writer down. " +
       'Nodes serve the same page on their own ports. With --model it names the documents that blocked writes await.',
-    settings: {
-      ...databaseSettings,
-      modelFiles: optionalModelFiles,
-      referentialIdLayout,
-      host,
-      port: { ...port, fallback: 8090 },
-      ...tlsSettings,
-      basePath,
-      ...authSettings,
-      dashboard: dashboardAlone,
-      logLevel,
-      stopTimeoutMs,
-    },
+    settings: dashboardSettings,
     extend: addStopWithStdin,
     async run(values, flags) {
-      const url = requireDatabaseUrl(values);
-      const { auth, close: closeAuth } = await openAuth(values, url);
+      const place = requireDatabase(values);
+      const { auth, close: closeAuth } = await openAuth(values, place);
       const tls = readTls(values);
       const model =
-        values.modelFiles === undefined
-          ? null
-          : await readModelFiles(values.modelFiles, values.referentialIdLayout);
+        values.model === undefined ? null : await readModelFiles(values.model, values.referentialIdLayout);
       const [{ assertGuarded, listen }, { createDashboardServer }] = await Promise.all([
         import('@sluice/api'),
         import('@sluice/dashboard'),
       ]);
       assertGuarded(values.host, auth === undefined);
-      const dashboard = openDashboard(values.dashboard, url, model);
+      const dashboard = openDashboard(values.dashboard, place, model);
       const server = createDashboardServer(dashboard.options, {
         auth,
         tls,

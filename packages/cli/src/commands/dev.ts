@@ -2,13 +2,13 @@ import { SluiceError } from '@sluice/protocol';
 import * as z from 'zod';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { setting } from '../config/setting.ts';
+import { numberSetting } from '../config/setting-forms.ts';
 import {
   concurrency,
   host,
   lanes,
   mode,
   notifications,
-  numberSetting,
   optionalModelFiles,
   pollIntervalMs,
   port,
@@ -92,6 +92,7 @@ export const devCommand = () =>
       'Runs a whole deployment on this machine: an embedded PostgreSQL, API nodes and writers, each a process of its ' +
       'own. Loads a generated school district, or given NDJSON, through all nodes, says how fast that went, in direct ' +
       'mode as well, and stays up. Ctrl-C stops everything, and so does the end of the process that started it.',
+    readsConfigFile: false,
     settings,
     extend(command) {
       addShuffle(command)

@@ -1,5 +1,5 @@
 import { discardWrites, type DiscardReport } from '@sluice/operator';
-import { databaseSettings } from '../config/settings.ts';
+import { databaseSettings } from '../config/database-settings.ts';
 import { confirm } from '../operate/confirm.ts';
 import { attentionExitCode } from '../operate/exit-codes.ts';
 import { filterOf, filterSettings, olderThan, targetOf } from '../operate/filters.ts';

@@ -2,14 +2,9 @@ import { runDoctor, type DeepOptions, type Diagnosis } from '@sluice/operator';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { setting } from '../config/setting.ts';
 import { withTls } from '../config/database-url.ts';
-import {
-  databaseSettings,
-  listenUrl,
-  numberSetting,
-  optionalModelFiles,
-  referentialIdLayout,
-  wholeNumber,
-} from '../config/settings.ts';
+import { databaseSettings, listenUrl } from '../config/database-settings.ts';
+import { numberSetting, wholeNumber } from '../config/setting-forms.ts';
+import { optionalModelFiles, referentialIdLayout } from '../config/settings.ts';
 import { attentionExitCode, faultExitCode } from '../operate/exit-codes.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { counted } from '../operate/text.ts';
@@ -48,7 +43,7 @@ export const doctorCommand = () =>
     settings: {
       ...databaseSettings,
       listenUrl,
-      optionalModelFiles,
+      model: optionalModelFiles,
       referentialIdLayout,
       lanes,
       transactionSeconds,
@@ -58,7 +53,7 @@ export const doctorCommand = () =>
         .option('--all', 'tell also what is well')
         .option('--deep', 'look also at every row that leads to another'),
     async run(values, flags) {
-      const { optionalModelFiles: files, lanes, listenUrl, transactionSeconds } = values;
+      const { model: files, lanes, listenUrl, transactionSeconds } = values;
       const model = files === undefined ? null : await readModelFiles(files, values.referentialIdLayout);
       const progress = new ProgressLine();
       const deep = (): DeepOptions => ({

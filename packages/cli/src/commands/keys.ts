@@ -1,9 +1,10 @@
 import { isClientName, isScope, scopeForm, SluiceError } from '@sluice/protocol';
 import { Command } from 'commander';
 import * as z from 'zod';
-import { requireDatabaseUrl, type DatabaseValues } from '../config/database-url.ts';
+import { requireDatabase, type DatabaseValues } from '../config/database-url.ts';
 import { setting } from '../config/setting.ts';
-import { databaseSettings, listOf, wholeNumber } from '../config/settings.ts';
+import { databaseSettings } from '../config/database-settings.ts';
+import { listOf, wholeNumber } from '../config/setting-forms.ts';
 import { openKeyStore, type KeyStore, type ListedKey } from '../keys/key-store.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { createCommand } from './command.ts';
@@ -109,7 +110,7 @@ export const keysCommand = () => {
 };
 
 async function withKeys<T>(values: DatabaseValues, work: (keys: KeyStore) => Promise<T>): Promise<T> {
-  const keys = openKeyStore(requireDatabaseUrl(values));
+  const keys = openKeyStore(requireDatabase(values));
   try {
     return await work(keys);
   } finally {

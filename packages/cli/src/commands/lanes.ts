@@ -1,5 +1,5 @@
 import { listLanes, listSessions, readClock } from '@sluice/operator';
-import { databaseSettings } from '../config/settings.ts';
+import { databaseSettings } from '../config/database-settings.ts';
 import { laneLines } from '../operate/lane-lines.ts';
 import { sessionLines } from '../operate/session-lines.ts';
 import { withDatabase } from '../operate/with-database.ts';

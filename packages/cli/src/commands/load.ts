@@ -1,8 +1,8 @@
 import { readModelFiles } from '../config/read-model-files.ts';
+import { numberSetting } from '../config/setting-forms.ts';
 import {
   concurrency,
   nodeUrls,
-  numberSetting,
   optionalModelFiles,
   seed,
   token,
@@ -39,15 +39,22 @@ export const loadCommand = () =>
       'Where a node does not answer, or says 429, 502, 503 or 504, the document is tried again on the next one under the ' +
       'same Idempotency-Key, so that nothing is stored twice. A refusal is final. The exit code is 0 only if every ' +
       'document was accepted.',
-    settings: { nodeUrls, token, optionalModelFiles, concurrency, waitForReferences, seed, retrySeconds },
+    settings: {
+      nodeUrls,
+      token,
+      model: optionalModelFiles,
+      concurrency,
+      waitForReferences,
+      seed,
+      retrySeconds,
+    },
     extend: (command) =>
       addShuffle(command).argument('<paths...>', 'NDJSON files, or folders that hold them'),
     async run(values, flags, args) {
       const waitForReferencesSeconds = values.waitForReferences ?? null;
       const isShuffled = readsShuffle(flags, waitForReferencesSeconds);
       const files = await findLoadFiles(args);
-      const model =
-        values.optionalModelFiles === undefined ? null : await readModelFiles(values.optionalModelFiles);
+      const model = values.model === undefined ? null : await readModelFiles(values.model);
       const progress = new ProgressLine();
       const total = process.stderr.isTTY ? await countLines(files) : null;
       const isJson = flags['json'] === true;

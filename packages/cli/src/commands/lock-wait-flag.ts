@@ -1,7 +1,7 @@
 /** How a command waits for locks that others hold: aloud, and not for ever where that is wanted. */
 import { holderText, type LockWaitOptions } from '@sluice/store';
 import { setting } from '../config/setting.ts';
-import { duration } from '../config/settings.ts';
+import { duration } from '../config/setting-forms.ts';
 import { complain, printJson } from '../process/output.ts';
 
 export const lockWait = setting<number | undefined>({

@@ -1,6 +1,6 @@
 import { applyRoles, migrate } from '@sluice/store';
-import { requireDatabaseUrl } from '../config/database-url.ts';
-import { databaseSettings, rolePrefix } from '../config/settings.ts';
+import { requireDatabase } from '../config/database-url.ts';
+import { databaseSettings, rolePrefix } from '../config/database-settings.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { createCommand } from './command.ts';
 import { lockWait, tellLockWait } from './lock-wait-flag.ts';
@@ -20,11 +20,11 @@ export const migrateCommand = () =>
         .option('--roles', 'then give the roles of the processes their rights, as `sluice roles` does'),
     async run(values, flags) {
       const dryRun = flags['dryRun'] === true;
-      const url = requireDatabaseUrl(values);
+      const place = requireDatabase(values);
       const waiting = tellLockWait(values.wait, flags['json'] === true);
-      const { applied, version } = await migrate({ url, dryRun, ...waiting });
+      const { applied, version } = await migrate({ ...place, dryRun, ...waiting });
       if (flags['roles'] === true && !dryRun)
-        await applyRoles({ url, prefix: values.rolePrefix, ...waiting });
+        await applyRoles({ ...place, prefix: values.rolePrefix, ...waiting });
       if (flags['json'] === true) return printJson({ applied, version, dryRun });
       for (const name of applied) printLine(dryRun ? `would run ${name}` : `ran ${name}`);
       if (dryRun && applied.length > 0) printLine(`The schema would then have version ${version}`);

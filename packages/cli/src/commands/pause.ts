@@ -1,7 +1,7 @@
 import { listLanes, lanesText, pauseLanes, resumeLanes } from '@sluice/operator';
 import { SluiceError } from '@sluice/protocol';
 import type { Database } from '@sluice/store';
-import { databaseSettings } from '../config/settings.ts';
+import { databaseSettings } from '../config/database-settings.ts';
 import type { DatabaseValues } from '../config/database-url.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { actor } from '../process/actor.ts';

@@ -4,10 +4,12 @@ import { listProjections, type ProjectionStatus } from '@sluice/operator';
 import { SluiceError } from '@sluice/protocol';
 import { changeProjections, detectPooler } from '@sluice/store';
 import { Command } from 'commander';
-import { requireDatabaseUrl } from '../config/database-url.ts';
+import { requireDatabase } from '../config/database-url.ts';
 import { projectionModules, projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
-import { databaseSettings, modelFiles, numberSetting, referentialIdLayout } from '../config/settings.ts';
+import { databaseSettings } from '../config/database-settings.ts';
+import { numberSetting } from '../config/setting-forms.ts';
+import { modelFiles, referentialIdLayout } from '../config/settings.ts';
 import type { Values } from '../config/setting.ts';
 import { counted, number, tableLines } from '../operate/text.ts';
 import { withDatabase } from '../operate/with-database.ts';
@@ -17,7 +19,7 @@ import { awaitStopRequest } from '../process/stop-request.ts';
 import { createCommand } from './command.ts';
 
 /** What the processes of the deployment are started with, so that the same settings make the same projections. */
-const processSettings = { ...databaseSettings, modelFiles, referentialIdLayout, projectionModules };
+const processSettings = { ...databaseSettings, model: modelFiles, referentialIdLayout, projectionModules };
 
 const sliceDocumentsMax = numberSetting(
   '--slice-documents-max <number>',
@@ -81,7 +83,7 @@ const rebuild = () =>
       const projections = await readProjections(values);
       const projection = projections.find((each) => each.name === name);
       if (projection === undefined) throw unknown(name, projections);
-      const connection = { url: requireDatabaseUrl(values), applicationName: 'sluice rebuild' };
+      const connection = { ...requireDatabase(values), applicationName: 'sluice rebuild' };
       await detectPooler(connection);
       const progress = new ProgressLine();
       const report = await rebuildProjection(connection, projection, {
@@ -109,7 +111,7 @@ export const projectionsCommand = () => {
 };
 
 async function readProjections(values: Values<typeof processSettings>): Promise<Projection[]> {
-  const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
+  const model = await readModelFiles(values.model, values.referentialIdLayout);
   return projectionsOf(model, values.projectionModules);
 }
 

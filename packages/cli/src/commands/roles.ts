@@ -8,9 +8,9 @@ import {
   type RoleKind,
 } from '@sluice/store';
 import * as z from 'zod';
-import { requireDatabaseUrl } from '../config/database-url.ts';
+import { requireDatabase } from '../config/database-url.ts';
 import { setting } from '../config/setting.ts';
-import { databaseSettings, rolePrefix } from '../config/settings.ts';
+import { databaseSettings, rolePrefix } from '../config/database-settings.ts';
 import { confirm } from '../operate/confirm.ts';
 import { complain, printJson, printLine } from '../process/output.ts';
 import { createCommand } from './command.ts';
@@ -36,6 +36,13 @@ const users: Record<RoleKind, string> = {
   migrate: 'migrations',
 };
 
+const passwords = {
+  apiPassword: password('api'),
+  writerPassword: password('writer'),
+  opsPassword: password('ops'),
+  migratePassword: password('migrate'),
+};
+
 export const rolesCommand = () =>
   createCommand({
     name: 'roles',
@@ -51,10 +58,7 @@ export const rolesCommand = () =>
     settings: {
       ...databaseSettings,
       rolePrefix,
-      api: password('api'),
-      writer: password('writer'),
-      ops: password('ops'),
-      migrate: password('migrate'),
+      ...passwords,
       wait: lockWait,
     },
     extend: (command) =>
@@ -64,17 +68,17 @@ export const rolesCommand = () =>
         .option('--yes', 'do not ask')
         .option('--sql', 'only print what would run'),
     async run(values, flags) {
-      const { rolePrefix: prefix } = values;
+      const { schema, rolePrefix: prefix = schema } = values;
       const exclusiveDatabase = flags['exclusiveDatabase'] === true;
       const isJson = flags['json'] === true;
       if (flags['sql'] === true) {
-        const sql = rolesSql(prefix, exclusiveDatabase);
+        const sql = rolesSql(prefix, exclusiveDatabase, schema);
         if (isJson) printJson({ sql });
         else printLine(sql.trimEnd());
         return;
       }
-      const url = requireDatabaseUrl(values);
-      const exclusive = exclusiveDatabase ? await previewExclusive({ url, prefix }) : null;
+      const place = requireDatabase(values);
+      const exclusive = exclusiveDatabase ? await previewExclusive({ ...place, prefix }) : null;
       // In JSON it is part of the result, and told beside it where somebody is asked.
       const tell = isJson ? complain : printLine;
       const isTold = !isJson || (flags['yes'] !== true && flags['dryRun'] !== true);
@@ -86,9 +90,12 @@ export const rolesCommand = () =>
       }
       const asks = exclusive !== null && exclusive.takesAway.length > 0;
       if (asks && !(await confirm('Take all of this away?', flags))) return complain('Nothing was done');
-      const given = roleKinds.flatMap((kind) => (values[kind] === undefined ? [] : [[kind, values[kind]]]));
+      const given = roleKinds.flatMap((kind) => {
+        const value = values[`${kind}Password`];
+        return value === undefined ? [] : [[kind, value]];
+      });
       await applyRoles({
-        url,
+        ...place,
         prefix,
         exclusiveDatabase,
         passwords: Object.fromEntries(given) as Partial<Record<RoleKind, string>>,

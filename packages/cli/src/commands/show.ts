@@ -1,6 +1,7 @@
 import { showWrite } from '@sluice/operator';
 import { readModelFiles } from '../config/read-model-files.ts';
-import { databaseSettings, optionalModelFiles, referentialIdLayout } from '../config/settings.ts';
+import { databaseSettings } from '../config/database-settings.ts';
+import { optionalModelFiles, referentialIdLayout } from '../config/settings.ts';
 import { showLines } from '../operate/stuck-lines.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { printJson, printLine } from '../process/output.ts';
@@ -13,10 +14,10 @@ export const showCommand = () =>
     description:
       'Shows one write: its reason, the chain of what it waits for, its lane, the error of a dead letter, its outcome. ' +
       'Never its document; with --model, the identities of the documents it waits for.',
-    settings: { ...databaseSettings, optionalModelFiles, referentialIdLayout },
+    settings: { ...databaseSettings, model: optionalModelFiles, referentialIdLayout },
     extend: (command) => command.argument('<id>', 'id of the write'),
     async run(values, flags, [id = '']) {
-      const { optionalModelFiles: files, referentialIdLayout: layout } = values;
+      const { model: files, referentialIdLayout: layout } = values;
       const model = files === undefined ? null : await readModelFiles(files, layout);
       const shown = await withDatabase(values, (database) => showWrite(database, id, model));
       if (flags['json'] === true) printJson(shown);

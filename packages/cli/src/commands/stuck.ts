@@ -1,12 +1,9 @@
 import { listStuck } from '@sluice/operator';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { setting } from '../config/setting.ts';
-import {
-  databaseSettings,
-  numberSetting,
-  optionalModelFiles,
-  referentialIdLayout,
-} from '../config/settings.ts';
+import { databaseSettings } from '../config/database-settings.ts';
+import { numberSetting } from '../config/setting-forms.ts';
+import { optionalModelFiles, referentialIdLayout } from '../config/settings.ts';
 import { filterOf, filterSettings, olderThan } from '../operate/filters.ts';
 import { stuckLines } from '../operate/stuck-lines.ts';
 import { withDatabase } from '../operate/with-database.ts';
@@ -40,11 +37,11 @@ export const stuckCommand = () =>
       ...filterSettings,
       limit,
       after,
-      optionalModelFiles,
+      model: optionalModelFiles,
       referentialIdLayout,
     },
     async run(values, flags) {
-      const { optionalModelFiles: files, referentialIdLayout: layout } = values;
+      const { model: files, referentialIdLayout: layout } = values;
       const model = files === undefined ? null : await readModelFiles(files, layout);
       const page = {
         limit: values.limit,

@@ -1,22 +1,17 @@
 import type { MetricsServer } from '@sluice/metrics';
-import { defaults, FailureLog } from '@sluice/protocol';
-import { requireDatabaseUrl, withTls } from '../config/database-url.ts';
+import { FailureLog, pickTunables, writerTunables } from '@sluice/protocol';
+import { requireDatabase, withTls } from '../config/database-url.ts';
 import { projectionModules, projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
+import { databaseSettings, listenUrl } from '../config/database-settings.ts';
+import { tunableSettings } from '../config/setting-forms.ts';
 import {
-  cascadeDocumentsMax,
-  databaseSettings,
-  lanes,
-  listenUrl,
   logLevel,
   metricsHost,
   metricsPort,
   modelFiles,
   notifications,
-  numberSetting,
   ownership,
-  pollIntervalMs,
-  sessions,
   spread,
   referentialIdLayout,
   stopTimeoutMs,
@@ -28,19 +23,21 @@ import { version } from '../process/version.ts';
 import { createCommand } from './command.ts';
 import { addStopWithStdin } from './stop-with-stdin.ts';
 
-const batchWritesMax = numberSetting(
-  '--batch-writes-max <number>',
-  ['SLUICE_BATCH_WRITES_MAX'],
-  'writes settled in one transaction at most',
-  { from: 1, to: 10_000, fallback: defaults.batchWritesMax },
-);
-
-const retentionHours = numberSetting(
-  '--retention-hours <hours>',
-  ['SLUICE_RETENTION_HOURS'],
-  'how long outcomes and idempotency keys are kept after the write was settled',
-  { from: 1, to: 8760, fallback: defaults.retentionHours },
-);
+export const writerSettings = {
+  ...databaseSettings,
+  listenUrl,
+  model: modelFiles,
+  referentialIdLayout,
+  projectionModules,
+  ownership,
+  spread,
+  notifications,
+  ...tunableSettings(writerTunables),
+  metricsPort,
+  metricsHost,
+  logLevel,
+  stopTimeoutMs,
+};
 
 export const writerCommand = () =>
   createCommand({
@@ -50,52 +47,27 @@ export const writerCommand = () =>
       'Runs one writer: it leads lanes, or stands by while others keep up with the load. SIGTERM or SIGINT: it finishes the ' +
       'batch in hand, hands its lanes over, and ends with 0; a second signal ends it at once. `sluice drain` does the same ' +
       'from elsewhere.',
-    settings: {
-      ...databaseSettings,
-      listenUrl,
-      modelFiles,
-      referentialIdLayout,
-      projectionModules,
-      lanes,
-      ownership,
-      sessions,
-      spread,
-      notifications,
-      pollIntervalMs,
-      cascadeDocumentsMax,
-      batchWritesMax,
-      retentionHours,
-      metricsPort,
-      metricsHost,
-      logLevel,
-      stopTimeoutMs,
-    },
+    settings: writerSettings,
     extend: addStopWithStdin,
     async run(values, flags) {
-      const { lanes, sessions, spread, notifications, pollIntervalMs, batchWritesMax } = values;
-      const url = requireDatabaseUrl(values);
-      const model = await readModelFiles(values.modelFiles, values.referentialIdLayout);
+      const place = requireDatabase(values);
+      const model = await readModelFiles(values.model, values.referentialIdLayout);
       const [{ createWriter }, { createWriterMetrics, serveMetrics }] = await Promise.all([
         import('@sluice/writer'),
         import('@sluice/metrics'),
       ]);
       const { metricsPort, metricsHost } = values;
-      const metrics = metricsPort === undefined ? null : createWriterMetrics({ url, version });
+      const metrics = metricsPort === undefined ? null : createWriterMetrics({ ...place, version });
       const logger = createLogger(values.logLevel, { process: 'writer' });
       const writer = createWriter({
-        url,
-        listenUrl: values.listenUrl === undefined ? url : withTls(values.listenUrl, values),
+        ...place,
+        listenUrl: values.listenUrl === undefined ? place.url : withTls(values.listenUrl, values),
         model,
-        lanes,
         ownership: values.ownership,
-        sessions,
-        spread,
-        notifications,
-        pollIntervalMs,
-        batchWritesMax,
+        spread: values.spread,
+        notifications: values.notifications,
+        ...pickTunables(writerTunables, values),
         projections: await projectionsOf(model, values.projectionModules),
-        cascadeDocumentsMax: values.cascadeDocumentsMax,
-        retentionHours: values.retentionHours,
         logger,
         ...(metrics === null ? {} : { observer: metrics.observer }),
       });

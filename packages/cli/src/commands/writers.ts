@@ -1,5 +1,5 @@
 import { listWriters } from '@sluice/operator';
-import { databaseSettings } from '../config/settings.ts';
+import { databaseSettings } from '../config/database-settings.ts';
 import { tableLines } from '../operate/text.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { printJson, printLine } from '../process/output.ts';

@@ -2,8 +2,11 @@ import { expect, test } from 'vitest';
 import { authSettings, openAuth } from './auth-settings.ts';
 import { readSettings } from './setting.ts';
 
-const open = async (environment: Record<string, string>) =>
-  openAuth(readSettings(authSettings, {}, environment), 'postgres://127.0.0.1:1/none');
+const open = async (environment: Record<string, string>, values: Record<string, unknown> = {}) =>
+  openAuth(readSettings(authSettings, {}, environment, { path: 'file', values, whole: values }), {
+    url: 'postgres://127.0.0.1:1/none',
+    schema: undefined,
+  });
 
 const whole = {
   SLUICE_AUTH: 'jwt',
@@ -17,20 +20,18 @@ test.each([
   [{ ...whole, SLUICE_JWT_AUDIENCE: '' }, 'Cannot start as --auth jwt needs --jwt-audience'],
   [{ ...whole, SLUICE_AUTH: 'keys' }, 'Cannot start as --jwt-issuer says nothing without --auth jwt'],
   [
-    { ...whole, SLUICE_JWT_ALGORITHMS: 'HS256' },
-    'Cannot start as SLUICE_JWT_ALGORITHMS is not a list of RS256',
-  ],
-  [
-    { ...whole, SLUICE_JWT_ALGORITHMS: 'none' },
-    'Cannot start as SLUICE_JWT_ALGORITHMS is not a list of RS256',
-  ],
-  [
     { ...whole, SLUICE_JWT_JWKS: 'http://id.example.org/jwks' },
     'Cannot start as SLUICE_JWT_JWKS is not an https:// URL',
   ],
   [{ SLUICE_AUTH: 'keys,none' }, 'Cannot start as SLUICE_AUTH is not none, keys, jwt or keys,jwt'],
 ])('%j: %s', async (environment, sentence) => {
   await expect(open(environment)).rejects.toThrow(sentence);
+});
+
+test.each(['HS256', 'none', ['RS256', 'HS256']])('jwtAlgorithms %j is refused', async (jwtAlgorithms) => {
+  await expect(open(whole, { jwtAlgorithms })).rejects.toThrow(
+    'Cannot start as jwtAlgorithms in file is not a list of RS256',
+  );
 });
 
 test.each([

@@ -3,8 +3,9 @@ import { SluiceError } from '@sluice/protocol';
 import { Database, DatabaseClock } from '@sluice/store';
 import type { Auth, TokenCheckOptions } from '@sluice/api';
 import * as z from 'zod';
-import { setting, type Values } from './setting.ts';
-import { listOf, numberSetting } from './settings.ts';
+import type { DatabasePlace } from './database-url.ts';
+import { setting, type Setting, type Values } from './setting.ts';
+import { listOf, wholeNumber } from './setting-forms.ts';
 import { openKeyStore } from '../keys/key-store.ts';
 
 type Way = 'keys' | 'jwt';
@@ -13,7 +14,10 @@ const text = (
   flags: string,
   variable: string,
   description: string,
-  more: { form: string; schema: z.ZodType<string> } = { form: 'a text', schema: z.string().min(1).max(1000) },
+  more: Pick<Setting<string>, 'form' | 'schema' | 'path'> = {
+    form: 'a text',
+    schema: z.string().min(1).max(1000),
+  },
 ) => setting<string | undefined>({ flags, variables: [variable], description, ...more });
 
 const algorithms = 'RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA';
@@ -36,38 +40,37 @@ export const authSettings = {
   jwtAudience: text('--jwt-audience <text>', 'SLUICE_JWT_AUDIENCE', 'jwt: what a token must have as its aud'),
   jwtJwks: text('--jwt-jwks <url|file>', 'SLUICE_JWT_JWKS', 'jwt: public keys of the issuer', {
     form: 'an https:// URL (http:// for this machine only) or the path of a file',
+    path: 'always',
     schema: z.string().regex(jwksForm),
   }),
   jwtAlgorithms: setting<string[]>({
-    flags: '--jwt-algorithms <names>',
-    variables: ['SLUICE_JWT_ALGORITHMS'],
+    cost: 'a signature that is easier to forge lets anybody in',
     description: 'jwt: signatures that are taken',
     form: `a list of ${algorithms}, with commas between them`,
     schema: listOf(z.enum(algorithms.split(', '))),
     fallback: ['RS256', 'PS256', 'ES256', 'EdDSA'],
   }),
   jwtClientClaim: setting<string>({
-    flags: '--jwt-client-claim <name>',
-    variables: ['SLUICE_JWT_CLIENT_CLAIM'],
+    cost: 'clients are told apart by this claim: idempotency keys and limits belong to it',
     description: 'jwt: claim that names the client',
     form: 'the name of a claim',
     schema: z.string().min(1),
     fallback: 'client_id',
   }),
   jwtScopeClaim: setting<string>({
-    flags: '--jwt-scope-claim <name>',
-    variables: ['SLUICE_JWT_SCOPE_CLAIM'],
+    cost: 'whoever can set this claim says what a client may do',
     description: 'jwt: claim that holds the scopes',
     form: 'the name of a claim',
     schema: z.string().min(1),
     fallback: 'scope',
   }),
-  jwtClockToleranceSeconds: numberSetting(
-    '--jwt-clock-tolerance <seconds>',
-    ['SLUICE_JWT_CLOCK_TOLERANCE'],
-    "jwt: how far the issuer's clock may be from the database's",
-    { from: 0, to: 300, fallback: 30 },
-  ),
+  jwtClockToleranceSeconds: setting<number>({
+    cost: 'tokens are taken this much longer after their end',
+    description: "jwt: how far the issuer's clock may be from the database's, in seconds",
+    form: 'a whole number from 0 to 300',
+    schema: wholeNumber(0, 300),
+    fallback: 30,
+  }),
 };
 
 export interface OpenAuth {
@@ -77,15 +80,15 @@ export interface OpenAuth {
 }
 
 /** @throws {SluiceError} `configuration_invalid` */
-export async function openAuth(values: Values<typeof authSettings>, url: string): Promise<OpenAuth> {
+export async function openAuth(values: Values<typeof authSettings>, place: DatabasePlace): Promise<OpenAuth> {
   const { auth } = values;
   const ways: readonly Way[] = auth === undefined || auth === 'none' ? [] : auth;
   const tokens = tokenOptions(values, ways.includes('jwt'));
   if (auth === undefined || auth === 'none') return { auth, close: () => Promise.resolve() };
   const { Authenticator } = await import('@sluice/api');
-  const keyStore = ways.includes('keys') ? openKeyStore(url) : null;
+  const keyStore = ways.includes('keys') ? openKeyStore(place) : null;
   const keys = keyStore && { readKeys: () => keyStore.read() };
-  const clock = tokens === null ? null : openClock(url);
+  const clock = tokens === null ? null : openClock(place);
   return {
     auth: new Authenticator({ keys, tokens: tokens && clock && { ...tokens, now: clock.now } }),
     close: async () => void (await Promise.all([keyStore?.close(), clock?.close()])),
@@ -93,8 +96,8 @@ export async function openAuth(values: Values<typeof authSettings>, url: string)
 }
 
 /** Tokens end by the database's clock, on every node at the same moment. */
-function openClock(url: string): { now: () => number; close: () => Promise<void> } {
-  const database = new Database({ url, applicationName: 'sluice clock', connectionsMax: 1 });
+function openClock(place: DatabasePlace): { now: () => number; close: () => Promise<void> } {
+  const database = new Database({ ...place, applicationName: 'sluice clock', connectionsMax: 1 });
   const clock = new DatabaseClock({ database });
   void clock.start();
   return {

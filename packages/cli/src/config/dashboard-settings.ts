@@ -3,6 +3,7 @@ import type { DashboardOptions } from '@sluice/dashboard';
 import type { Model } from '@sluice/model';
 import { Database } from '@sluice/store';
 import * as z from 'zod';
+import type { DatabasePlace } from './database-url.ts';
 import { setting } from './setting.ts';
 
 export const dashboard = setting<'on' | 'read-only' | 'off'>({
@@ -26,11 +27,11 @@ export const dashboardAlone = setting<'on' | 'read-only'>({
 /** Its connections are its own, so that whoever looks takes none from the writes; they are opened when somebody does. */
 export function openDashboard(
   how: 'on' | 'read-only',
-  url: string,
+  place: DatabasePlace,
   model: Model | null,
 ): { options: DashboardOptions; close: () => Promise<void> } {
   const database = new Database({
-    url,
+    ...place,
     applicationName: 'sluice dashboard',
     connectionsMax: 3,
     looksForPooler: true,

@@ -2,9 +2,19 @@
 import { SluiceError } from '@sluice/protocol';
 import { urlWithTls } from '@sluice/store';
 import type { Values } from './setting.ts';
-import type { databaseSettings } from './settings.ts';
+import type { databaseSettings } from './database-settings.ts';
 
 export type DatabaseValues = Partial<Values<typeof databaseSettings>>;
+
+export interface DatabasePlace {
+  url: string;
+  schema: string | undefined;
+}
+
+/** Where a command works. @throws {SluiceError} `configuration_invalid` as {@link requireDatabaseUrl} does */
+export function requireDatabase(values: DatabaseValues): DatabasePlace {
+  return { url: requireDatabaseUrl(values), schema: values.schema };
+}
 
 /**
  * The URL given, else one made of the PG* variables. The password stays where it is: the driver reads PGPASSWORD itself.

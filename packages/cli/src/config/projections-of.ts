@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { assertProjections, defineProjection, type Projection } from '@sluice/batch';
 import type { Model } from '@sluice/model';
 import { SluiceError } from '@sluice/protocol';
-import { listOf } from './settings.ts';
+import { listOf } from './setting-forms.ts';
 import { setting } from './setting.ts';
 import * as z from 'zod';
 
@@ -20,6 +20,7 @@ export const projectionModules = setting<string[]>({
     'path or package of a module that exports projections, by default or by name; repeat it for others (the variable ' +
     'takes commas); all processes must agree',
   form: 'the path of a module, or the name of a package',
+  path: 'dotted',
   schema: listOf(z.string().min(1)),
   fallback: [],
   isList: true,

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { operatorUrlOf } from './database-url.ts';
 import { readSettings } from './setting.ts';
-import { databaseUrl, token } from './settings.ts';
+import { databaseUrl } from './database-settings.ts';
+import { token } from './settings.ts';
 
 const settings = { databaseUrl, token };
 const url = 'postgres://somebody:unlikely@127.0.0.1/none';

@@ -3,7 +3,8 @@ import { SluiceError } from '@sluice/protocol';
 import { describe, expect, test } from 'vitest';
 import { redactUrl, requireDatabaseUrl } from './database-url.ts';
 import { addSettings, readSettings } from './setting.ts';
-import { databaseUrl, lanes, modelFiles, nodeUrls, notifications, port } from './settings.ts';
+import { databaseUrl } from './database-settings.ts';
+import { lanes, modelFiles, nodeUrls, notifications, port } from './settings.ts';
 
 const settings = { lanes, notifications, port };
 

@@ -1,11 +1,13 @@
 /**
- * Settings come from flags, else from the environment, else from their default, and are checked once, before anything
- * starts. A wrong one is told by the name under which it was given and by the form it should have.
+ * Settings come from flags, else from the environment, else from the configuration file, else from their default, and are
+ * checked once, before anything starts. A wrong one is told by the name under which it was given and by the form it should
+ * have. The name of a setting is its key in the file.
  */
 import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { SluiceError } from '@sluice/protocol';
 import type * as z from 'zod';
+import { textIn, type ConfigFile } from './config-file.ts';
 
 export interface Setting<T> {
   /** As commander takes them: `--lanes <number>`. None for a secret: others can read the arguments of a process. */
@@ -27,6 +29,10 @@ export interface Setting<T> {
   holdsPassword?: boolean;
   /** The value may be in a file, e.g. a secret that a container is given: its flag, and its variable. */
   file?: { flags: string; variable: string };
+  /** Set in the configuration file only, because it is seldom right to change it: what a change costs. */
+  cost?: string;
+  /** In the configuration file, relative to its folder; `dotted`: only if it begins with a dot. URLs are left alone. */
+  path?: 'always' | 'dotted';
 }
 
 export type Settings = Record<string, Setting<unknown>>;
@@ -46,6 +52,7 @@ export function addSettings(command: Command, settings: Settings): Command {
         command.option(file.flags, `${what} (env: ${[file.variable, ...names].join(', ')})`);
     };
     if (flags === undefined) {
+      // Of the configuration file.
       addFile(description, variables);
       continue;
     }
@@ -66,30 +73,41 @@ export function addSettings(command: Command, settings: Settings): Command {
   return command;
 }
 
+/** Whether it may be in the configuration file. What belongs to one call of a command has a flag and no variable. */
+export function isInFile({ variables = [], file, cost }: Setting<unknown>): boolean {
+  return variables.length > 0 || file !== undefined || cost !== undefined;
+}
+
+/** Where settings come from, beside their defaults. */
+export interface Sources {
+  flags: Readonly<Record<string, unknown>>;
+  environment: NodeJS.ProcessEnv;
+  config: ConfigFile | null;
+}
+
 /** @throws {SluiceError} `configuration_invalid` */
 export function readSettings<S extends Settings>(
   settings: S,
-  flagValues: Readonly<Record<string, unknown>>,
+  flags: Sources['flags'],
   environment: NodeJS.ProcessEnv = process.env,
+  config: ConfigFile | null = null,
 ): Values<S> {
-  const values = Object.entries(settings).map(([name, definition]) => [
-    name,
-    readSetting(definition, flagValues, environment),
-  ]);
+  const values = Object.entries(settings).map(([name, definition]) => {
+    const given = findGiven(name, definition, { flags, environment, config });
+    if (given.text === undefined && definition.isRequired === true) throw missing(definition);
+    return [name, valueOf(definition, given)];
+  });
   return Object.fromEntries(values) as Values<S>;
 }
 
-function readSetting(
-  definition: Setting<unknown>,
-  flagValues: Readonly<Record<string, unknown>>,
-  environment: NodeJS.ProcessEnv,
-): unknown {
-  const { source, text } = findGiven(definition, flagValues, environment);
-  if (text === undefined) {
-    if (definition.isRequired !== true) return definition.fallback;
-    const names = [longOf(definition.flags), ...(definition.variables ?? [])].filter(Boolean).join(' or ');
-    throw new SluiceError('configuration_invalid', `Cannot start as ${names} is missing: ${definition.form}`);
-  }
+function missing({ flags, variables = [], form }: Setting<unknown>): SluiceError {
+  const names = [longOf(flags), ...variables].filter(Boolean).join(' or ');
+  return new SluiceError('configuration_invalid', `Cannot start as ${names} is missing: ${form}`);
+}
+
+/** @throws {SluiceError} `configuration_invalid` */
+export function valueOf(definition: Setting<unknown>, { source, text }: Given): unknown {
+  if (text === undefined) return definition.fallback;
   const parsed = definition.schema.safeParse(text);
   if (parsed.success) return parsed.data;
   const shown = definition.isSecret === true ? '' : `: '${text}'`;
@@ -109,19 +127,21 @@ function readSetting(
   );
 }
 
-interface Given {
+export interface Given {
   /** The name under which it was given. */
   source: string;
+  kind: 'flag' | 'environment' | 'file' | 'default';
   /** Undefined: it was not. */
   text: string | undefined;
 }
 
-/** Flags come before variables, and a value itself before a file that holds it. */
-function findGiven(
-  { flags, variables = [], file, holdsPassword = false }: Setting<unknown>,
-  flagValues: Readonly<Record<string, unknown>>,
-  environment: NodeJS.ProcessEnv,
+/** Flags come before variables, these before the configuration file, and a value itself before a file that holds it. */
+export function findGiven(
+  name: string,
+  definition: Setting<unknown>,
+  { flags: flagValues, environment, config }: Sources,
 ): Given {
+  const { flags, variables = [], file, holdsPassword = false } = definition;
   const ofFlag = (name: string | undefined): string | undefined => {
     // A flag `--no-load` beside `--load <path>` makes a boolean of its own.
     const value = name === undefined ? undefined : flagValues[new Option(name).attributeName()];
@@ -131,14 +151,44 @@ function findGiven(
   const value = ofFlag(flags);
   if (value !== undefined) {
     if (holdsPassword && hasPassword(value)) throw passwordInArguments(longOf(flags), variables, file);
-    return { source: longOf(flags), text: value };
+    return { source: longOf(flags), kind: 'flag', text: value };
   }
   const path = ofFlag(file?.flags);
-  if (path !== undefined) return readGiven(longOf(file?.flags), path);
+  if (path !== undefined) return readGiven(longOf(file?.flags), 'flag', path);
   const variable = variables.find(isSet);
-  if (variable !== undefined) return { source: variable, text: environment[variable] };
-  if (file === undefined || !isSet(file.variable)) return { source: '', text: undefined };
-  return readGiven(file.variable, environment[file.variable]!);
+  if (variable !== undefined) return { source: variable, kind: 'environment', text: environment[variable] };
+  if (file !== undefined && isSet(file.variable)) {
+    return readGiven(file.variable, 'environment', environment[file.variable]!);
+  }
+  if (definition.cost !== undefined && isSet(variableOf(name))) {
+    throw new SluiceError(
+      'configuration_invalid',
+      `Cannot start: ${variableOf(name)} is set, but ${name} belongs in the configuration file`,
+      { detail: { setting: variableOf(name) } },
+    );
+  }
+  return findInFile(name, definition, config);
+}
+
+/** The key of a secret's own file in the configuration file: `databaseUrlFile`. */
+export function secretFileKeyOf({ file }: Setting<unknown>): string | undefined {
+  return file === undefined ? undefined : new Option(file.flags).attributeName();
+}
+
+/** `waitMs` is `SLUICE_WAIT_MS`. */
+export function variableOf(name: string): string {
+  return `SLUICE_${name.replaceAll(/[A-Z]/g, '_$&').toUpperCase()}`;
+}
+
+function findInFile(name: string, definition: Setting<unknown>, config: ConfigFile | null): Given {
+  const nothing = { source: 'default', kind: 'default', text: undefined } as const;
+  if (config === null || !isInFile(definition)) return nothing;
+  const text = textIn(config, name, definition);
+  if (text !== undefined) return { source: `${name} in ${config.path}`, kind: 'file', text };
+  const key = secretFileKeyOf(definition);
+  const path =
+    key === undefined ? undefined : textIn(config, key, { form: 'the path of a file', path: 'always' });
+  return path === undefined ? nothing : readGiven(`${key} in ${config.path}`, 'file', path);
 }
 
 /** Any of several URLs, too. */
@@ -159,9 +209,9 @@ function passwordInArguments(
   );
 }
 
-function readGiven(source: string, path: string): Given {
+function readGiven(source: string, kind: Given['kind'], path: string): Given {
   try {
-    return { source, text: readFileSync(path, 'utf8').trim() };
+    return { source, kind, text: readFileSync(path, 'utf8').trim() };
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const reason = code === 'ENOENT' ? 'names no file' : `names a file that cannot be read (${code})`;
@@ -173,7 +223,7 @@ function longOf(flags: string | undefined): string {
   return (flags === undefined ? undefined : new Option(flags).long) ?? '';
 }
 
-function textOf(value: unknown): string {
+export function textOf(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   return String(value) || 'none';
 }

@@ -1,129 +1,12 @@
 /** The settings that several commands share, each defined once: flag, variables, form, default. */
-import { defaults, modes, type Mode, type OwnershipForm, type Spread } from '@sluice/protocol';
-import { assertUrl } from '@sluice/store';
+import { formOf, modes, writerTunables, type Mode, type OwnershipForm, type Spread } from '@sluice/protocol';
 import * as z from 'zod';
 import { setting } from './setting.ts';
+import { listOf, numberSetting, onOrOff, tunableSettings, wholeNumber } from './setting-forms.ts';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
-export function wholeNumber(from: number, to: number): z.ZodType<number> {
-  return z
-    .string()
-    .regex(/^\d{1,15}$/)
-    .transform(Number)
-    .pipe(z.number().int().min(from).max(to));
-}
-
-const secondsIn: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 };
-
-/** `500ms`, `30s`, `5m`, `2h`, `1d`, or seconds, as seconds. */
-export const duration: z.ZodType<number> = z
-  .string()
-  .regex(/^\d{1,9}(ms|s|m|h|d)?$/)
-  .transform((text) => Number.parseInt(text, 10) * (secondsIn[text.replace(/^\d+/, '')] ?? 1));
-
-const onOrOff = z.enum(['on', 'off']).transform((value) => value === 'on');
-const postgresUrl = z
-  .string()
-  .regex(/^postgres(ql)?:\/\/\S+$/)
-  .superRefine((url, context) => {
-    try {
-      assertUrl(url);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: (error as Error).message });
-    }
-  });
-export const listOf = (schema: z.ZodType<string, string>): z.ZodType<string[]> =>
-  z
-    .string()
-    .transform((text) => text.split(',').map((part) => part.trim()))
-    .pipe(z.array(schema).min(1));
-
-/** A whole number with its bounds told in the form. */
-export function numberSetting(
-  flags: string,
-  variables: readonly string[],
-  description: string,
-  bounds: { from: number; to: number; fallback: number },
-) {
-  const form = `a whole number from ${bounds.from} to ${bounds.to}`;
-  const schema = wholeNumber(bounds.from, bounds.to);
-  return setting<number>({ flags, variables, description, form, schema, fallback: bounds.fallback });
-}
-
-export const databaseUrl = setting<string | undefined>({
-  flags: '--database-url <url>',
-  variables: ['DATABASE_URL'],
-  description:
-    'PostgreSQL to work on, or several servers (postgres://…@a,b/db), of which the one that takes writes is used; left out, PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE say it',
-  form: 'a postgres:// URL',
-  schema: postgresUrl,
-  isSecret: true,
-  holdsPassword: true,
-  file: { flags: '--database-url-file <file>', variable: 'DATABASE_URL_FILE' },
-});
-
-export const fileSetting = (flags: string, variable: string, description: string) =>
-  setting<string | undefined>({
-    flags,
-    variables: [variable],
-    description,
-    form: 'the path of a file',
-    schema: z.string().regex(/^[^\0]+$/),
-  });
-
-/** The database, and how a connection to it is kept from others: these go together, whatever the command. */
-export const databaseSettings = {
-  databaseUrl,
-  databaseCa: fileSetting(
-    '--database-ca <file>',
-    'SLUICE_DATABASE_CA',
-    "CA certificates in PEM: connections to PostgreSQL then use TLS, and check the server's certificate and its host name",
-  ),
-  databaseCert: fileSetting(
-    '--database-cert <file>',
-    'SLUICE_DATABASE_CERT',
-    'certificate by which to log in to PostgreSQL, in PEM',
-  ),
-  databaseKey: fileSetting(
-    '--database-key <file>',
-    'SLUICE_DATABASE_KEY',
-    'private key of --database-cert, in PEM',
-  ),
-};
-
-export const operatorUrl = setting<string | undefined>({
-  flags: '--operator-url <url>',
-  variables: ['SLUICE_OPERATOR_URL'],
-  description:
-    "the same database as the role of operators, for what the node's dashboard shows and does (default: the database URL)",
-  form: 'a postgres:// URL',
-  schema: postgresUrl,
-  isSecret: true,
-  holdsPassword: true,
-  file: { flags: '--operator-url-file <file>', variable: 'SLUICE_OPERATOR_URL_FILE' },
-});
-
-/** Where it is not in that URL, it needs no encoding. */
-export const operatorPassword = setting<string | undefined>({
-  variables: ['SLUICE_OPERATOR_PASSWORD'],
-  file: { flags: '--operator-password-file <file>', variable: 'SLUICE_OPERATOR_PASSWORD_FILE' },
-  description: 'password of the role in --operator-url, where the URL holds none',
-  form: 'a password',
-  schema: z.string().min(1),
-  isSecret: true,
-});
-
-export const listenUrl = setting<string | undefined>({
-  flags: '--listen-url <url>',
-  variables: ['SLUICE_LISTEN_URL'],
-  description: 'direct URL for notifications and locks, where the database URL leads through a pooler',
-  form: 'a postgres:// URL',
-  schema: postgresUrl,
-  isSecret: true,
-  holdsPassword: true,
-  file: { flags: '--listen-url-file <file>', variable: 'SLUICE_LISTEN_URL_FILE' },
-});
+export const { lanes, pollIntervalMs, sessions } = tunableSettings(writerTunables);
 
 export const modelFiles = setting<string[]>({
   flags: '--model <file>',
@@ -131,6 +14,7 @@ export const modelFiles = setting<string[]>({
   description:
     'resource model, native or ApiSchema.json; repeat it for extensions (the variable takes commas)',
   form: 'the path of a model file',
+  path: 'always',
   schema: listOf(z.string().min(1)),
   isRequired: true,
   isList: true,
@@ -147,13 +31,6 @@ export const mode = setting<Mode>({
   fallback: 'coordinated',
 });
 
-export const lanes = numberSetting(
-  '--lanes <number>',
-  ['SLUICE_LANES'],
-  'ordered partitions of the intake; all processes must agree',
-  { from: 1, to: 1024, fallback: defaults.lanes },
-);
-
 export const notifications = setting<boolean>({
   flags: '--notifications <on|off>',
   variables: ['SLUICE_NOTIFICATIONS'],
@@ -162,20 +39,6 @@ export const notifications = setting<boolean>({
   schema: onOrOff,
   fallback: true,
 });
-
-export const pollIntervalMs = numberSetting(
-  '--poll-interval-ms <ms>',
-  ['SLUICE_POLL_INTERVAL_MS'],
-  'look without a hint at least this often',
-  { from: 1, to: 60_000, fallback: defaults.pollIntervalMs },
-);
-
-export const sessions = numberSetting(
-  '--sessions <number>',
-  ['SLUICE_SESSIONS'],
-  'sessions of a writer that share the lanes with those of all others',
-  { from: 1, to: 64, fallback: 1 },
-);
 
 export const ownership = setting<OwnershipForm>({
   flags: '--ownership <form>',
@@ -286,6 +149,7 @@ const httpUrl = z
   .string()
   .regex(/^https?:\/\/[^\s/]+\/?$/)
   .refine((url) => URL.canParse(url));
+
 export const nodeUrls = setting<string[]>({
   flags: '--nodes <urls>',
   variables: ['SLUICE_NODES'],
@@ -294,16 +158,6 @@ export const nodeUrls = setting<string[]>({
   schema: listOf(httpUrl).transform((urls) => urls.map((url) => url.replace(/\/$/, ''))),
   isRequired: true,
   isList: true,
-});
-
-export const rolePrefix = setting<string>({
-  flags: '--role-prefix <name>',
-  variables: ['SLUICE_ROLE_PREFIX'],
-  description:
-    'what the names of the database roles begin with; several deployments on one server need several',
-  form: 'up to 40 lower-case letters, digits and underscores, a letter first',
-  schema: z.string().regex(/^[a-z][a-z0-9_]{0,39}$/),
-  fallback: 'sluice',
 });
 
 /** A secret, so it comes by the environment or in a file, and never by the arguments. */
@@ -325,9 +179,22 @@ export const referentialIdLayout = setting<'2025' | '2026'>({
   fallback: '2026',
 });
 
-export const cascadeDocumentsMax = numberSetting(
-  '--cascade-documents-max <number>',
-  ['SLUICE_CASCADE_DOCUMENTS_MAX'],
-  'documents that a change of identity may rewrite',
-  { from: 0, to: 1_000_000, fallback: defaults.cascadeDocumentsMax },
-);
+/** Seldom set: how long clients keep their connections to a node that stops. */
+export const lingerMs = setting<number>({
+  description:
+    'how long a client may still use a connection that it keeps open, once the process is told to stop: one request, whose answer says that it was the last',
+  form: formOf({ from: 0, to: 600_000 }),
+  schema: wholeNumber(0, 600_000),
+  fallback: 1000,
+  cost: 'longer, a stop takes longer; shorter, more clients see a connection that is closed under them',
+});
+
+/** The file itself; `none` where one that would be found is not wanted. */
+export const configFile = setting<string | undefined>({
+  flags: '--config <file>',
+  variables: ['SLUICE_CONFIG'],
+  description:
+    'configuration file; none reads no file (default: sluice.config.js, .mjs or .json in the working directory or the nearest folder above it)',
+  form: 'the path of a file, or none',
+  schema: z.string().regex(/^[^\0]+$/),
+});

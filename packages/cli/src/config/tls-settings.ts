@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { SluiceError } from '@sluice/protocol';
-import { fileSetting } from './settings.ts';
+import { fileSetting } from './setting-forms.ts';
 import type { Values } from './setting.ts';
 
 export const tlsSettings = {

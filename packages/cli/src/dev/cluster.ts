@@ -8,6 +8,7 @@ import { makeFolder, startEmbeddedPostgres, type EmbeddedPostgres } from '@sluic
 import type { Model } from '@sluice/model';
 import { SluiceError, type Mode } from '@sluice/protocol';
 import { agree, applyRoles, Database, migrate, roleKinds, roleName, type RoleKind } from '@sluice/store';
+import { noConfigFile } from '../config/config-file.ts';
 import { openKeyStore } from '../keys/key-store.ts';
 import { portsOf } from './ports.ts';
 import { SupervisedProcess } from './supervised-process.ts';
@@ -207,7 +208,7 @@ async function startPostgres(
 
 /** For the load, and for whoever tries the nodes: it ends with the day. */
 async function createToken(url: string): Promise<string> {
-  const keys = openKeyStore(url);
+  const keys = openKeyStore({ url, schema: undefined });
   try {
     const scopes = ['read:*', 'write:*', 'operate', 'bodies'];
     return (await keys.create({ client: 'dev', scopes, days: 1 })).key;
@@ -221,7 +222,12 @@ function environmentWith(databaseUrl: string, operatorUrl: string): NodeJS.Proce
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name),
   );
-  return { ...Object.fromEntries(kept), DATABASE_URL: databaseUrl, SLUICE_OPERATOR_URL: operatorUrl };
+  return {
+    ...Object.fromEntries(kept),
+    DATABASE_URL: databaseUrl,
+    SLUICE_OPERATOR_URL: operatorUrl,
+    SLUICE_CONFIG: noConfigFile,
+  };
 }
 
 /** Waits for all, then throws the first error: nothing may still be starting while the rest is stopped. */

@@ -1,6 +1,7 @@
 /** API keys in the database. */
 import type { StoredKey } from '@sluice/api';
 import { Database } from '@sluice/store';
+import type { DatabasePlace } from '../config/database-url.ts';
 import { actor } from '../process/actor.ts';
 
 export interface CreatedKey {
@@ -35,9 +36,9 @@ export interface KeyStore {
   close(): Promise<void>;
 }
 
-export function openKeyStore(url: string): KeyStore {
+export function openKeyStore(place: DatabasePlace): KeyStore {
   const database = new Database({
-    url,
+    ...place,
     applicationName: 'sluice keys',
     connectionsMax: 1,
     looksForPooler: true,

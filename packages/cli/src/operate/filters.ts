@@ -3,7 +3,7 @@ import type { StuckFilter } from '@sluice/operator';
 import { reasons, SluiceError, type Reason } from '@sluice/protocol';
 import * as z from 'zod';
 import { setting, type Values } from '../config/setting.ts';
-import { duration, wholeNumber } from '../config/settings.ts';
+import { duration, wholeNumber } from '../config/setting-forms.ts';
 
 const text = z.string().min(1).max(255);
 const reasonNames = Object.keys(reasons) as Reason[];

@@ -1,5 +1,5 @@
 import { Database } from '@sluice/store';
-import { requireDatabaseUrl, type DatabaseValues } from '../config/database-url.ts';
+import { requireDatabase, type DatabaseValues } from '../config/database-url.ts';
 
 /** Lends a connection to the database of a command, and closes it. */
 export async function withDatabase<T>(
@@ -7,7 +7,7 @@ export async function withDatabase<T>(
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
   const database = new Database({
-    url: requireDatabaseUrl(values),
+    ...requireDatabase(values),
     applicationName: 'sluice operator',
     connectionsMax: 1,
     looksForPooler: true,

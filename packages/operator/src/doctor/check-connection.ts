@@ -1,5 +1,12 @@
 /** Whether sessions keep what is theirs, and notifications arrive. */
-import { createListener, query, Session, type Database } from '@sluice/store';
+import {
+  createListener,
+  defaultSchema,
+  query,
+  Session,
+  type ConnectionOptions,
+  type Database,
+} from '@sluice/store';
 import { v4 as uuidv4 } from 'uuid';
 import { ill, well, type Finding } from './finding.ts';
 
@@ -11,16 +18,17 @@ export interface ConnectionLimits {
 }
 
 export async function checkConnection(database: Database, limits: ConnectionLimits): Promise<Finding[]> {
-  const url = limits.listenUrl ?? database.url;
-  const pooler = await checkPooler(url);
-  return [pooler, await checkNotifications(database, url, limits.notificationMs)];
+  const { schema = defaultSchema } = database.options;
+  const connection = { url: limits.listenUrl ?? database.url, schema, applicationName: 'sluice doctor' };
+  const pooler = await checkPooler(connection);
+  return [pooler, await checkNotifications(database, connection, limits.notificationMs)];
 }
 
 /** A pooler in transaction mode gives a session another backend once somebody else holds the one it had. */
-async function checkPooler(url: string): Promise<Finding> {
+async function checkPooler(connection: ConnectionOptions): Promise<Finding> {
   const sessions: Session[] = [];
   const open = async (): Promise<Session> => {
-    const session = await Session.open({ url, applicationName: 'sluice doctor' });
+    const session = await Session.open(connection);
     sessions.push(session);
     return session;
   };
@@ -50,9 +58,13 @@ async function backendOf(session: Session): Promise<number> {
   return row?.['pid'] as number;
 }
 
-async function checkNotifications(database: Database, url: string, timeoutMs: number): Promise<Finding> {
-  const channel = `sluice_doctor_${uuidv4().replaceAll('-', '')}`;
-  const listener = createListener({ url, applicationName: 'sluice doctor', notifications: true });
+async function checkNotifications(
+  database: Database,
+  connection: ConnectionOptions & { schema: string },
+  timeoutMs: number,
+): Promise<Finding> {
+  const channel = `doctor_${uuidv4().slice(-12)}`;
+  const listener = createListener({ ...connection, notifications: true });
   const started = performance.now();
   let timer: NodeJS.Timeout | undefined;
   try {

@@ -1,6 +1,14 @@
 /** Whether the schema is the one that this program was written for, and whole. */
 import { readFileSync } from 'node:fs';
-import { DatabaseError, readMigrations, schemaVersion, sqlFolder, type Database } from '@sluice/store';
+import {
+  DatabaseError,
+  readMigrations,
+  schemaVersion,
+  sqlFolder,
+  sqlFor,
+  defaultSchema,
+  type Database,
+} from '@sluice/store';
 import { ill, well, type Finding } from './finding.ts';
 
 /** @returns Whether there is a schema at all, so that more can be asked. */
@@ -85,6 +93,9 @@ async function checkAutovacuum(database: Database): Promise<Finding> {
     'table_autovacuum',
     'fault',
     `Autovacuum is told to leave tables alone: ${names.join(', ')}`,
-    `alter table sluice.${names[0]} reset (autovacuum_enabled)`,
+    sqlFor(
+      database.options.schema ?? defaultSchema,
+      `alter table sluice.${names[0]} reset (autovacuum_enabled)`,
+    ),
   );
 }

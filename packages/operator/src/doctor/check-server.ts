@@ -3,8 +3,8 @@ import type { Database } from '@sluice/store';
 import { ill, well, type Finding } from './finding.ts';
 
 /** The first minor release of each major one without known faults that concern us: LISTEN over a truncated log. */
-const firstGoodMinor: Readonly<Record<number, number>> = { 14: 21, 15: 16, 16: 12, 17: 8, 18: 2 };
-const oldestMajor = 14;
+const firstGoodMinor: Readonly<Record<number, number>> = { 15: 16, 16: 12, 17: 8, 18: 2 };
+const oldestMajor = 15;
 /** The first that ends a transaction by itself: a frozen writer keeps its locks no longer. */
 const timeoutMajor = 17;
 
@@ -88,7 +88,7 @@ function checkVersion(version: number, text: string): Finding {
       'postgresql',
       'fault',
       `${says} is too old`,
-      `Upgrade to 17 or later; at least ${oldestMajor} is needed`,
+      `Upgrade to ${timeoutMajor} or later; at least ${oldestMajor} is needed`,
     );
   if (minor < (firstGoodMinor[major] ?? 0))
     return ill(

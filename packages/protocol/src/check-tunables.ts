@@ -1,0 +1,46 @@
+/** What a declared limit or interval may be, and the check of options against that. */
+import * as z from 'zod';
+import { SluiceError } from './errors.ts';
+import type { Tunable } from './tunables.ts';
+
+/** The end of the sentence "… is not": `a whole number from 1 to 1024`. */
+export function formOf({ from, to }: Pick<Tunable, 'from' | 'to'>): string {
+  return `a whole number from ${from} to ${to}`;
+}
+
+export function rangeOf({ from, to }: Pick<Tunable, 'from' | 'to'>): z.ZodNumber {
+  return z.int().min(from).max(to);
+}
+
+/**
+ * Checks the options of a program that embeds Sluice, before anything is opened.
+ * @param doing For the error: `create the client`
+ * @throws {SluiceError} `configuration_invalid`, and names the option
+ */
+export function assertTunables(
+  doing: string,
+  all: Readonly<Record<string, Tunable>>,
+  options: Readonly<Partial<Record<string, unknown>>>,
+): void {
+  for (const [name, tunable] of Object.entries(all)) {
+    const value = options[name];
+    if (value === undefined || rangeOf(tunable).safeParse(value).success) continue;
+    const shown = typeof value === 'number' ? `: ${value}` : '';
+    throw new SluiceError(
+      'configuration_invalid',
+      `Cannot ${doing}: ${name} is not ${formOf(tunable)}${shown}`,
+      {
+        detail: { setting: name },
+      },
+    );
+  }
+}
+
+/** Those of the values that the declarations name. */
+export function pickTunables<K extends string>(
+  all: Readonly<Record<K, Tunable>>,
+  values: Readonly<Record<K, number>>,
+): Record<K, number> {
+  const names = Object.keys(all) as K[];
+  return Object.fromEntries(names.map((name) => [name, values[name]])) as Record<K, number>;
+}

@@ -1,0 +1,156 @@
+// The settings as an operator meets them: the page that lists them, `sluice config`, and options of the library.
+
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createProgram, settingsOf, textOf, type Setting } from '@sluice/cli';
+import { createClient } from '@sluice/client';
+import { clientTunables, embeddedTunables, writerTunables } from '@sluice/protocol';
+import { createWriter } from '@sluice/writer';
+import { expect, onTestFinished, test } from 'vitest';
+import { model } from '../support/model.ts';
+import { readSluice } from '../support/sluice.ts';
+
+const page = fileURLToPath(new URL('../../docs/settings.md', import.meta.url));
+const begin = '<!-- made by UPDATE_SETTINGS=1 npx vitest run test/spec/settings.test.ts -->\n';
+
+const processes = ['api', 'writer', 'dashboard'];
+
+function listed(): Map<string, { of: string[]; setting: Setting<unknown> }> {
+  const all = new Map<string, { of: string[]; setting: Setting<unknown> }>();
+  for (const command of createProgram().commands) {
+    if (!processes.includes(command.name())) continue;
+    for (const [name, setting] of Object.entries(settingsOf(command))) {
+      const found = all.get(name);
+      if (found === undefined) all.set(name, { of: [command.name()], setting });
+      else found.of.push(command.name());
+    }
+  }
+  return all;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;
+  return line(head) + line(head.map(() => '---')) + rows.map(line).join('');
+}
+
+function pageText(): string {
+  const all = [...listed()];
+  const code = (text: string): string => `\`${text.replaceAll('|', '\\|')}\``;
+  const defaultOf = ({ fallback, isRequired }: Setting<unknown>): string =>
+    isRequired === true ? 'required' : fallback === undefined ? '' : textOf(fallback);
+  const common = all
+    .filter(([, { setting }]) => setting.cost === undefined)
+    .map(([name, { of, setting }]) => {
+      const flags = [setting.flags, setting.file?.flags].flatMap((each) =>
+        each === undefined ? [] : [code(each)],
+      );
+      const variables = [...(setting.variables ?? []), ...(setting.file ? [setting.file.variable] : [])].map(
+        code,
+      );
+      return [
+        code(name),
+        flags.join(', '),
+        variables.join(', '),
+        defaultOf(setting),
+        of.join(', '),
+        setting.description,
+      ];
+    });
+  const rare = all
+    .filter(([, { setting }]) => setting.cost !== undefined)
+    .map(([name, { of, setting }]) => [
+      code(name), defaultOf(setting), of.join(', '), setting.description, setting.cost ?? '',
+    ]); // prettier-ignore
+  return (
+    `${begin}\n## By flag, variable or file\n\n` +
+    table(['key', 'flag', 'variable', 'default', 'of', 'what it does'], common) +
+    '\n## In the file only\n\n' +
+    table(['key', 'default', 'of', 'what it does', 'what a change costs'], rare)
+  );
+}
+
+test('docs/settings.md lists every setting of nodes, writers and the dashboard (UPDATE_SETTINGS=1 writes it anew)', async () => {
+  const { format, resolveConfig } = await import('prettier');
+  const text = await readFile(page, 'utf8');
+  const head = text.slice(0, text.indexOf(begin));
+  const wanted = await format(head + pageText(), { ...(await resolveConfig(page)), parser: 'markdown' });
+  if (process.env['UPDATE_SETTINGS'] === '1') await writeFile(page, wanted);
+  expect(text).toBe(wanted);
+});
+
+test('`sluice config` shows what is in force and where it comes from, and no secret', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-config-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'sluice.config.js');
+  await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+  await writeFile(
+    file,
+    `export default { model: 'm.json', lanes: 4, waitMs: 7, listenUrl: 'postgres://me:unlikely@host/db',
+      operatorPassword: 'unlikely', bodyKeysMax: 5, writer: { lanes: 8 } };`,
+  );
+  const environment = { SLUICE_WAIT_MS: '9', DATABASE_URL: 'postgres://you:unlikely@host/db' };
+  const { code, text, stderr } = await readSluice(['config', '--json', '--config', file], environment);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(text).not.toContain('unlikely');
+  const shown = JSON.parse(text) as { file: string; commands: Record<string, { name: string }[]> };
+  expect(shown.file).toBe(file);
+  const of = (command: string, name: string): unknown =>
+    shown.commands[command]!.find((each) => each.name === name);
+  const open = { isSecret: false };
+  expect(of('api', 'waitMs')).toEqual({
+    ...open,
+    name: 'waitMs',
+    value: 9,
+    kind: 'environment',
+    source: 'SLUICE_WAIT_MS',
+  });
+  expect(of('api', 'lanes')).toEqual({
+    ...open,
+    name: 'lanes',
+    value: 4,
+    kind: 'file',
+    source: `lanes in ${file}`,
+  });
+  expect(of('writer', 'lanes')).toMatchObject({ value: 8, kind: 'file' });
+  expect(of('api', 'bodyKeysMax')).toMatchObject({ value: 5, kind: 'file' });
+  expect(of('api', 'drainMs')).toMatchObject({ value: 10_000, kind: 'default' });
+  expect(of('api', 'model')).toMatchObject({ value: [join(folder, 'm.json')] });
+  expect(of('api', 'databaseUrl')).toMatchObject({
+    isSecret: true,
+    value: 'postgres://you@host/db',
+    kind: 'environment',
+  });
+  expect(of('api', 'listenUrl')).toMatchObject({
+    isSecret: true,
+    value: 'postgres://me@host/db',
+    kind: 'file',
+  });
+  expect(of('api', 'operatorPassword')).toMatchObject({ isSecret: true, value: null, kind: 'file' });
+});
+
+const url = 'postgres://127.0.0.1:1/none';
+
+test.each(Object.entries({ ...clientTunables, ...embeddedTunables }))(
+  'a client takes %s within its range only',
+  (name, { from, to }) => {
+    const make = (value: unknown) => () => createClient({ url, model, [name]: value });
+    const form = `Cannot start: ${name} is not a whole number from ${from} to ${to}`;
+    for (const value of [from - 1, to + 1, from + 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(make(value)).toThrow(`${form}: ${value}`);
+    }
+    for (const value of ['8', null, {}]) expect(make(value)).toThrow(new RegExp(`^${form}$`));
+    for (const value of [from, to, undefined]) expect(make(value)).not.toThrow();
+  },
+);
+
+test.each(Object.entries(writerTunables))('a writer takes %s within its range only', (name, { from, to }) => {
+  const make = (value: unknown) => () => createWriter({ url, model, [name]: value });
+  for (const value of [from - 1, to + 1, '8']) {
+    expect(make(value)).toThrow(
+      `Cannot create the writer: ${name} is not a whole number from ${from} to ${to}`,
+    );
+  }
+  for (const value of [from, to]) expect(make(value)).not.toThrow();
+});
