@@ -118,7 +118,7 @@ describe('documents in a circle', () => {
 
   /** Two writers, and for each lane in turn a fresh friend who belongs there. */
   async function setup(): Promise<{ world: World; friendIn: (writer: 0 | 1) => number }> {
-    const world = await startWorld(database.url, { nodes: 2, writers: 2 });
+    const world = await startWorld(database.url, { nodes: 2, writers: 2, writer: { spread: 'even' } });
     await untilEven(world.writers);
     const lanes = world.writers.map((writer) => writer.status().lanes);
     let turn = 0;
