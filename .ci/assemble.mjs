@@ -23,24 +23,19 @@ if (folder === undefined || (existsSync(folder) && readdirSync(folder).length > 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));
 
-const files = [
-  'README.md',
-  'LICENSE',
-  'CHANGELOG.md',
-  'ARCHITECTURE.md',
-  'SECURITY.md',
-  'docs',
-  'deploy',
-  'sql',
-];
+const files = ['README.md', 'LICENSE', 'CHANGELOG.md', 'ARCHITECTURE.md', 'SECURITY.md', 'docs', 'deploy'];
 for (const file of files) copy(file);
 const manifest = readJson('package.json');
 for (const part of ['devDependencies', 'scripts', 'workspaces']) delete manifest[part];
 writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
+/** What is not published is no part of a release, either. */
+const isPrivate = (path) => readJson(`${path}/package.json`).private === true;
+
 for (const path of readdirSync('packages').map((name) => `packages/${name}`)) {
+  if (isPrivate(path)) continue;
   if (!existsSync(`${path}/dist`)) throw new Error(`Cannot assemble a release: ${path} is not built`);
-  for (const part of ['package.json', 'README.md', 'bin', 'assets']) copy(`${path}/${part}`);
+  for (const part of ['package.json', 'README.md', 'bin', 'assets', 'sql']) copy(`${path}/${part}`);
   // What an older build left behind has no source any more.
   copy(`${path}/dist`, (file) =>
     existsSync(file.replace('/dist/', '/src/').replace(/(\.d\.ts|\.js)$/, '.ts')),
@@ -50,10 +45,12 @@ for (const path of readdirSync('packages').map((name) => `packages/${name}`)) {
 // The lockfile says what is for development only, and what is optional: the embedded PostgreSQL of `sluice dev`.
 for (const [path, locked] of Object.entries(readJson('package-lock.json').packages)) {
   if (!path.includes('node_modules/') || locked.dev || locked.optional || locked.devOptional) continue;
+  const owner = locked.link ? locked.resolved : /^packages\/[^/]+/.exec(path)?.[0];
+  if (owner !== undefined && isPrivate(owner)) continue;
   if (locked.link) link(join(folder, path), join(folder, locked.resolved));
   else copy(path);
 }
-link(join(folder, 'node_modules/.bin/sluice'), join(folder, 'packages/cli/bin/sluice.js'));
+link(join(folder, 'node_modules/.bin/sluice'), join(folder, 'packages/server/bin/sluice.js'));
 
 function copy(path, isWanted = () => true) {
   if (!existsSync(path)) return;

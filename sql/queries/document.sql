@@ -46,7 +46,7 @@ select count(*) as documents from sluice.document where resource = $1;
 -- name: findDocuments
 -- The ids of a page of those documents of a resource that say one of $2, and at each path of $3 the value of $4 in whatever case.
 -- The caller folds the value and names the letters of $5 that count as those of $6: `lower` of another collation than "C"
--- would fold by the locale of the database. Character 304 is the one that folds to two (packages/model/src/fold-case.ts).
+-- would fold by the locale of the database. Character 304 is the one that folds to two (packages/sluice/src/model/fold-case.ts).
 select document_id
 from sluice.document
 where resource = $1 and body @> any($2::jsonb[])

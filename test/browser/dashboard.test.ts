@@ -1,7 +1,7 @@
 // The operators' page as an operator has it: in a browser, on a deployment in which things happen.
 
-import { Authenticator, createApiKey } from '@sluice/api';
-import { readAudit } from '@sluice/operator';
+import { Authenticator, createApiKey } from '@sluice/server/api';
+import { readAudit } from 'sluice/operator';
 import type { Page } from 'playwright-core';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useBrowser } from '../support/browser.ts';

@@ -4,8 +4,8 @@
 
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import { contentHash, describeDocument, readModel, type Resource } from '@sluice/model';
-import type { Result } from '@sluice/protocol';
+import { contentHash, describeDocument, readModel, type Resource } from 'sluice/model';
+import type { Result } from 'sluice/internal/protocol';
 import { modelFile } from './deployment.ts';
 import type { Member } from './member.ts';
 import type { Recorder } from './recorder.ts';

@@ -1,7 +1,7 @@
 // Whether a run kept the promises: the clients' history against the database's truth. Versions order the writes of one
 // document and times those of one identity, so everything is found in passes over both and no order is searched for.
 
-import { isApplied } from '@sluice/protocol';
+import { isApplied } from 'sluice/internal/protocol';
 import type { HistoryEvent, OutcomeRow, Truth } from './history.ts';
 import { findRefusals } from './check-refusals.ts';
 import { gatherLives, type Effect, type Life } from './lives.ts';

@@ -3,8 +3,8 @@
 
 import { Agent } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import { contentHash, describeDocument, readModel, type Resource } from '@sluice/model';
-import type { Result } from '@sluice/protocol';
+import { contentHash, describeDocument, readModel, type Resource } from 'sluice/model';
+import type { Result } from 'sluice/internal/protocol';
 import { modelFile } from './deployment.ts';
 import type { Member } from './member.ts';
 import type { Recorder } from './recorder.ts';

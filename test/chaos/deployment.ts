@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/embedded';
-import { migrate } from '@sluice/store';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/dev/embedded';
+import { migrate } from 'sluice/internal/store';
 import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { Member } from './member.ts';
 

@@ -1,7 +1,7 @@
 // The two recordings of a run: what the clients saw, and what the database holds. Each is made without the other, so that
 // a lie in one is told by the other.
 
-import type { Result } from '@sluice/protocol';
+import type { Result } from 'sluice/internal/protocol';
 
 /**
  * One line of the clients' history. `t` is milliseconds of one monotonic clock. An operation that was invoked and never

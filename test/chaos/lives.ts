@@ -1,7 +1,7 @@
 // The database's outcomes, gathered by document: one life from its creation to its end, and the lives of one identity
 // in turn.
 
-import { isApplied } from '@sluice/protocol';
+import { isApplied } from 'sluice/internal/protocol';
 import type { OutcomeRow } from './history.ts';
 import type { Request, Requests } from './requests.ts';
 import type { Verdict } from './verdict.ts';

@@ -1,7 +1,7 @@
 // The clients' history, gathered by request: all tries with one body are one request, and all tries to delete one
 // document. One pass over the events.
 
-import { isApplied } from '@sluice/protocol';
+import { isApplied } from 'sluice/internal/protocol';
 import type { Fail, HistoryEvent, Invoke, Ok } from './history.ts';
 import type { Verdict } from './verdict.ts';
 

@@ -1,6 +1,6 @@
 // Random numbers of a seed: the same seed makes the same choices. (mulberry32, by Tommy Ettinger, public domain.) Kept:
 // fast-check's generator, pure-rand, has none of these ways to choose and would change what every noted seed does.
-// The product has a smaller one for its sample data (packages/cli/src/sample/draw.ts), as it takes nothing from tests.
+// The product has a smaller one for its sample data (packages/server/src/cli/load/draw.ts), as it takes nothing from tests.
 
 export class Rng {
   #state: number;

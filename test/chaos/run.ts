@@ -6,7 +6,7 @@
 
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { awaitStopRequest } from '../../packages/cli/src/process/stop-request.ts';
+import { awaitStopRequest } from '../../packages/server/src/cli/process/stop-request.ts';
 import { addReports } from './add-reports.ts';
 import { runChaos, type ChaosReport } from './chaos.ts';
 import { faultProfiles, parseWeights, type FaultProfile, type FaultWeights } from './fault-weights.ts';

@@ -4,8 +4,8 @@
 import { Agent } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { contentHash, describeDocument, readModel } from '@sluice/model';
-import type { Result } from '@sluice/protocol';
+import { contentHash, describeDocument, readModel } from 'sluice/model';
+import type { Result } from 'sluice/internal/protocol';
 import pg from 'pg';
 import { canary, checkDeployment, historyFileOf } from './check-deployment.ts';
 import { Deployment, modelFile } from './deployment.ts';

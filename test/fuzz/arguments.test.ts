@@ -2,8 +2,8 @@
 
 import { CommanderError, type Command } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { createProgram, readSettings, settingsOf } from '@sluice/cli';
-import { SluiceError } from '@sluice/protocol';
+import { createProgram, readSettings, settingsOf } from '@sluice/server/cli';
+import { SluiceError } from 'sluice/internal/protocol';
 import type { Rng } from '../chaos/rng.ts';
 import { readSluice } from '../support/sluice.ts';
 import { Campaign, casesOf, rngOf } from './campaign.ts';
@@ -60,7 +60,7 @@ describe('odd arguments and variables', () => {
   test('are taken, or refused by a sentence that names them', { timeout: timeoutMs }, async () => {
     for (let number = 0; number < cases; number++) {
       const rng = rngOf('arguments', number);
-      const program = createProgram();
+      const program = await createProgram();
       let said = '';
       const calls = commandsOf(program);
       for (const { command } of [
@@ -111,7 +111,7 @@ describe('odd arguments and variables', () => {
   const processes = Math.min(24, Math.max(2, Math.ceil(cases / 60)));
 
   test('end a process in order', { timeout: timeoutMs }, async () => {
-    const calls = commandsOf(createProgram());
+    const calls = commandsOf(await createProgram());
     for (let number = 0; number < processes; number++) {
       const { words } = calls[number % calls.length]!;
       const rng = rngOf('processes', number);

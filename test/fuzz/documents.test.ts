@@ -2,8 +2,8 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import type { Mode } from '@sluice/protocol';
-import { readModel } from '@sluice/model';
+import type { Mode } from 'sluice/internal/protocol';
+import { readModel } from 'sluice/model';
 import { openConnection } from '../support/sql.ts';
 import { isEdFiAbsent, schemaFile } from '../support/edfi.ts';
 import { Campaign, casesOf, rngOf, within } from './campaign.ts';

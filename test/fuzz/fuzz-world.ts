@@ -1,10 +1,10 @@
 // What the hostile input is thrown at: nodes of each mode and a writer, in this process, on one database.
 
-import { createApi, Authenticator, createApiKey, type ApiOptions } from '@sluice/api';
-import { createClient } from '@sluice/client';
-import { parseModel, readModel, type Model } from '@sluice/model';
-import { modes, type Mode } from '@sluice/protocol';
-import { createWriter } from '@sluice/writer';
+import { createApi, Authenticator, createApiKey, type ApiOptions } from '@sluice/server/api';
+import { createClient } from 'sluice/internal/client';
+import { parseModel, readModel, type Model } from 'sluice/model';
+import { modes, type Mode } from 'sluice/internal/protocol';
+import { createWriter } from 'sluice/internal/writer';
 import { pino } from 'pino';
 import { afterAll, beforeAll } from 'vitest';
 import { useDatabase } from '../support/database.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { modes } from '@sluice/protocol';
+import { modes } from 'sluice/internal/protocol';
 import { isEdFiAbsent } from '../support/edfi.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Rng } from '../chaos/rng.ts';

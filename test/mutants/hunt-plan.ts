@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
-import type { planBatch as PlanBatch } from '@sluice/batch';
+import type { planBatch as PlanBatch } from 'sluice/internal/batch';
 import { planCase } from '../support/plan-case.ts';
 import { runPlanCase } from '../support/plan-run.ts';
 import { at, type Mutant } from './mutant.ts';
@@ -39,7 +39,8 @@ async function load(folder: string, [, ...faults]: Mutant): Promise<typeof PlanB
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
   const sources = file.replace(/\/src\/.*$/, '/src');
-  await cp(join(root, sources), join(folder, sources), { recursive: true });
+  const manifest = sources.replace(/src$/, 'package.json');
+  for (const path of [sources, manifest]) await cp(join(root, path), join(folder, path), { recursive: true });
   for (const fault of faults) await fault.plant(folder);
   return ((await import(pathToFileURL(join(folder, file)).href)) as { planBatch: typeof PlanBatch })
     .planBatch;

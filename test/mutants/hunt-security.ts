@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startEmbeddedPostgres } from '@sluice/embedded';
+import { startEmbeddedPostgres } from '@sluice/dev/embedded';
 import type { Mutant } from './mutant.ts';
 import { root } from './places.ts';
 import { Report } from './report.ts';
@@ -72,7 +72,7 @@ let testFiles: string[] | undefined;
 
 /** It is about how a server is started, so the run starts one of its own. */
 function isOfServer([, ...faults]: Mutant): boolean {
-  return faults.some(({ file }) => file.startsWith('packages/embedded/'));
+  return faults.some(({ file }) => file.startsWith('packages/dev/src/embedded/'));
 }
 
 async function assertHealthy(folder: string, tests: readonly string[], serverUrl: string): Promise<void> {
@@ -102,11 +102,14 @@ export default { ...config, test: { ...config.test, projects: undefined, include
   await mkdir(join(modules, '@sluice'), { recursive: true });
   for (const name of await readdir(join(root, 'node_modules'))) {
     // What tools keep there is theirs, and of each copy.
-    if (name === '@sluice' || name === '.cache' || name.startsWith('.vite')) continue;
+    if (name === 'sluice' || name === '@sluice' || name === '.cache' || name.startsWith('.vite')) continue;
     await symlink(join(root, 'node_modules', name), join(modules, name));
   }
   for (const name of await readdir(join(root, 'packages'))) {
-    await symlink(join(folder, 'packages', name), join(modules, '@sluice', name));
+    const { name: published } = JSON.parse(
+      readFileSync(join(root, 'packages', name, 'package.json'), 'utf8'),
+    ) as { name: string };
+    await symlink(join(folder, 'packages', name), join(modules, published));
     const own = join(root, 'packages', name, 'node_modules');
     const has = (await readdir(join(root, 'packages', name))).includes('node_modules');
     if (has) await symlink(own, join(folder, 'packages', name, 'node_modules'));

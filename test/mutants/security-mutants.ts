@@ -4,7 +4,7 @@
 import { always, assign, call, compare, drop, first, give, never, omit, put, swap, when } from './edits.ts';
 import { at, type Mutant } from './mutant.ts';
 
-const apiTest = 'api/src/api.test.ts';
+const apiTest = 'api/api.test.ts';
 const asymmetric = `'RS256', 'PS256', 'ES256', 'EdDSA'`;
 
 /** By the test file that must fail: its name, with as much of its path as tells it from others. */

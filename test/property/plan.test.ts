@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { planBatch } from '@sluice/batch';
+import { planBatch } from 'sluice/internal/batch';
 import { describeCase, planCase } from '../support/plan-case.ts';
 import { runPlanCase } from '../support/plan-run.ts';
 

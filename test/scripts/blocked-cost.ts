@@ -11,11 +11,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { createClient, type SluiceClient, type WriteRequest } from '@sluice/client';
-import { startEmbeddedPostgres } from '@sluice/embedded';
-import { describeDocument } from '@sluice/model';
-import { migrate, query, Session } from '@sluice/store';
-import { createWriter, type Writer } from '@sluice/writer';
+import { createClient, type SluiceClient, type WriteRequest } from 'sluice/internal/client';
+import { startEmbeddedPostgres } from '@sluice/dev/embedded';
+import { describeDocument } from 'sluice/model';
+import { migrate, query, Session } from 'sluice/internal/store';
+import { createWriter, type Writer } from 'sluice/internal/writer';
 import pg from 'pg';
 import { model, resource } from '../support/model.ts';
 

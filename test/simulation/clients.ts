@@ -1,9 +1,9 @@
 // The clients of a simulated deployment: they write few documents, so that they get in each other's way, and record what
 // they asked and heard.
 
-import type { SluiceClient, WriteRequest } from '@sluice/client';
-import { contentHash, describeDocument } from '@sluice/model';
-import { isApplied, SluiceError, type Mode, type Outcome } from '@sluice/protocol';
+import type { SluiceClient, WriteRequest } from 'sluice/internal/client';
+import { contentHash, describeDocument } from 'sluice/model';
+import { isApplied, SluiceError, type Mode, type Outcome } from 'sluice/internal/protocol';
 import type { HistoryEvent } from '../chaos/history.ts';
 import type { Rng } from '../chaos/rng.ts';
 import { clock, type SimulatedProcess } from './clock.ts';

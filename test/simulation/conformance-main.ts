@@ -1,6 +1,6 @@
 // Runs the scripts of conformance on the simulated server; started in a copy of the product.
 
-import { schemaVersion, Session } from '@sluice/store';
+import { schemaVersion, Session } from 'sluice/internal/store';
 import { clock, SimulatedProcess, takeOverTime } from './clock.ts';
 import { runScript, scripts } from './conformance-scripts.ts';
 import { network } from './network.ts';

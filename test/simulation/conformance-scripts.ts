@@ -1,7 +1,7 @@
 // Little scripts of named statements by a few sessions, and what comes of them: run on the simulated server and on the real
 // one, to show that the first waits, sees and refuses as the second does.
 
-import type { DatabaseError, Row, Session } from '@sluice/store';
+import type { DatabaseError, Row, Session } from 'sluice/internal/store';
 
 export type SessionName = 'a' | 'b' | 'c';
 type Step = [session: SessionName, name: string, values?: unknown[]];

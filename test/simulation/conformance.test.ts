@@ -3,7 +3,7 @@
 
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Session } from '@sluice/store';
+import { Session } from 'sluice/internal/store';
 import { useDatabase } from '../support/database.ts';
 import { runScript, scripts, type SessionName } from './conformance-scripts.ts';
 import { runInOverlay } from './run-seeds.ts';

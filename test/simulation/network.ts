@@ -1,7 +1,7 @@
 // Connections between processes and the server: messages take their time and keep their order; a connection may be reset,
 // or go silent while both ends believe in it. The server outlives seeds only as `network.server`.
 
-import { DatabaseError } from '@sluice/store';
+import { DatabaseError } from 'sluice/internal/store';
 import { clock, type SimulatedProcess } from './clock.ts';
 import type { Reply, Server, ServerSession } from './server.ts';
 

@@ -1,4 +1,4 @@
-// The product in a copy, with the simulated server below it: five files of packages/store and npm's `uuid` are replaced,
+// The product in a copy, with the simulated server below it: five files of packages/sluice/src/store and npm's `uuid` are replaced,
 // nothing else. A mutant is such a copy with a fault put into it.
 
 import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '../..');
-const packages = ['protocol', 'model', 'store', 'batch', 'client', 'writer'];
 const replaced = ['session.ts', 'session-pool.ts', 'database.ts', 'listener.ts', 'pooler.ts'];
 
 /** Something wrong that is put into the copy. */
@@ -29,17 +28,14 @@ export async function createOverlay(faults: readonly Fault[] = []): Promise<stri
 
 async function fill(folder: string): Promise<void> {
   const modules = join(folder, 'node_modules');
-  await mkdir(join(modules, '@sluice'), { recursive: true });
-  await mkdir(join(modules, 'uuid'));
-  const ours = new Set(['@sluice', 'uuid', '.bin', '.cache', '.package-lock.json', '.vite']);
+  await mkdir(join(modules, 'uuid'), { recursive: true });
+  const ours = new Set(['sluice', '@sluice', 'uuid', '.bin', '.cache', '.package-lock.json', '.vite']);
   const libraries = (await readdir(join(root, 'node_modules'))).filter((name) => !ours.has(name));
   await Promise.all([
     ...libraries.map((name) => symlink(join(root, 'node_modules', name), join(modules, name))),
-    ...packages.flatMap((name) => [
-      copy(folder, `packages/${name}/src`),
-      copy(folder, `packages/${name}/package.json`),
-      symlink(join(folder, 'packages', name), join(modules, '@sluice', name)),
-    ]),
+    copy(folder, 'packages/sluice/src'),
+    copy(folder, 'packages/sluice/package.json'),
+    symlink(join(folder, 'packages/sluice'), join(modules, 'sluice')),
     copy(folder, 'sql'),
     copy(folder, 'test/simulation'),
     copy(folder, 'test/chaos'),
@@ -52,7 +48,7 @@ async function fill(folder: string): Promise<void> {
   ]);
   for (const file of replaced) {
     await writeFile(
-      join(folder, 'packages/store/src', file),
+      join(folder, 'packages/sluice/src/store', file),
       `export * from '${join(folder, 'test/simulation/store.ts')}';\n`,
     );
   }

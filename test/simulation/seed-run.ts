@@ -1,10 +1,10 @@
 // One seed: a small deployment of the product's own code in virtual time, clients that get in each other's way, faults as
 // the seed has them; then no more faults, the time to recover, and the same check as of a run of real processes.
 
-import { createClient } from '@sluice/client';
-import type { Mode } from '@sluice/protocol';
-import { schemaVersion } from '@sluice/store';
-import { createWriter, type Writer } from '@sluice/writer';
+import { createClient } from 'sluice/internal/client';
+import type { Mode } from 'sluice/internal/protocol';
+import { schemaVersion } from 'sluice/internal/store';
+import { createWriter, type Writer } from 'sluice/internal/writer';
 import { checkHistory } from '../chaos/check-history.ts';
 import type { HistoryEvent, OutcomeRow, Truth } from '../chaos/history.ts';
 import type { Rng } from '../chaos/rng.ts';

@@ -1,7 +1,7 @@
 // A PostgreSQL, as far as the product can tell: sessions that run one statement at a time, transactions that see what was
 // committed before each of their statements, flushes, locks of sessions, notifications at commit, time limits, crashes.
 
-import type { DatabaseError, Row } from '@sluice/store';
+import type { DatabaseError, Row } from 'sluice/internal/store';
 import { clock, type SimulatedProcess } from './clock.ts';
 import { statements } from './statements/index.ts';
 import {

@@ -1,6 +1,6 @@
 // What a seed deploys, who asks it, and what goes wrong.
 
-import type { Mode, Spread } from '@sluice/protocol';
+import type { Mode, Spread } from 'sluice/internal/protocol';
 import type { Rng } from '../chaos/rng.ts';
 
 export type FaultName =

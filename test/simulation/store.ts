@@ -1,8 +1,8 @@
-// What packages/store gives the product, over the simulated server: sessions that send flights, pools, hints. The rest of
-// packages/store, and all of the product above it, runs as it is.
+// What packages/sluice/src/store gives the product, over the simulated server: sessions that send flights, pools, hints. The rest of
+// packages/sluice/src/store, and all of the product above it, runs as it is.
 
-import type { ConnectionOptions, PoolUsage, Row, Statement, StatementResult } from '@sluice/store';
-import { awaitedOf, DatabaseError, reconnectDelayMs } from '@sluice/store';
+import type { ConnectionOptions, PoolUsage, Row, Statement, StatementResult } from 'sluice/internal/store';
+import { awaitedOf, DatabaseError, reconnectDelayMs } from 'sluice/internal/store';
 import { Connection, connectionLoss, network } from './network.ts';
 
 const answerTimeoutMs = 35_000;

@@ -1,7 +1,7 @@
 // Rows as PostgreSQL keeps them: versions that transactions made and ended, locks that they hold, keys that are waited
 // for. A statement is a generator; it yields the transaction that it has to wait for, and between two rows that it locks.
 
-import { DatabaseError } from '@sluice/store';
+import { DatabaseError } from 'sluice/internal/store';
 import { guards } from './guards.ts';
 
 export type Values = Readonly<Record<string, unknown>>;

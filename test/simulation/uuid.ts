@@ -5,5 +5,5 @@ import { clock } from './clock.ts';
 export const v7 = (): string => clock.id();
 export const v4 = v7;
 export function v5(): string {
-  throw new Error('Cannot make a UUIDv5 here: referentialIds are made by packages/model');
+  throw new Error('Cannot make a UUIDv5 here: referentialIds are made by packages/sluice/src/model');
 }

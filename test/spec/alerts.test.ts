@@ -56,7 +56,7 @@ describe('an expression', () => {
   );
 
   test('asks only for metrics that nodes and writers tell', { timeout: 60_000 }, async () => {
-    const modelFile = new URL('../../packages/cli/src/sample/sample-model.json', import.meta.url);
+    const modelFile = new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url);
     const settings = { DATABASE_URL: database.url, SLUICE_MODEL: fileURLToPath(modelFile) };
     const node = startSluice(['api', '--port', '0', '--metrics-port', '0'], settings);
     const writer = startSluice(['writer', '--metrics-port', '0'], settings);

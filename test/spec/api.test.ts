@@ -1,10 +1,10 @@
 // HTTP on top of everything: a node and a writer on a real PostgreSQL.
 
 import { randomUUID } from 'node:crypto';
-import { createApi } from '@sluice/api';
-import { createClient } from '@sluice/client';
-import { parseModel } from '@sluice/model';
-import { createWriter } from '@sluice/writer';
+import { createApi } from '@sluice/server/api';
+import { createClient } from 'sluice/internal/client';
+import { parseModel } from 'sluice/model';
+import { createWriter } from 'sluice/internal/writer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';

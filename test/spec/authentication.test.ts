@@ -13,7 +13,7 @@ import { execute } from '../support/postgres.ts';
 import { createDataDir, startSluice } from '../support/sluice.ts';
 
 const database = useDatabase();
-const model = fileURLToPath(new URL('../../packages/cli/src/sample/sample-model.json', import.meta.url));
+const model = fileURLToPath(new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url));
 const timeout = 60_000;
 const path = '/data/sample/gradeLevelDescriptors';
 

@@ -6,10 +6,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Authenticator, createApi, createApiKey, type Access } from '@sluice/api';
-import { createClient, type SluiceClient } from '@sluice/client';
-import { dashboardRoutes } from '@sluice/dashboard';
-import { Database } from '@sluice/store';
+import { Authenticator, createApi, createApiKey, type Access } from '@sluice/server/api';
+import { createClient, type SluiceClient } from 'sluice/internal/client';
+import { dashboardRoutes } from '@sluice/server/dashboard';
+import { Database } from 'sluice/internal/store';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { createIssuer, forgeries, type Issuer } from '../support/issuer.ts';

@@ -2,8 +2,8 @@
 
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { WriteRequest } from '@sluice/client';
-import type { Outcome } from '@sluice/protocol';
+import type { WriteRequest } from 'sluice/internal/client';
+import type { Outcome } from 'sluice/internal/protocol';
 import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { enrolment, fresh, friend, startWorld, untilShared, upsert, type World } from '../support/world.ts';

@@ -1,7 +1,7 @@
 // The benchmark runs each of its workloads to the end and tells what was asked for. How fast is no matter here.
 
 import { benchModel, describe as describeItem, itemDocument, makeItems, prefill } from '@sluice/bench';
-import { defaults } from '@sluice/protocol';
+import { defaults } from 'sluice/internal/protocol';
 import { describe, expect, inject, test } from 'vitest';
 import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
@@ -138,7 +138,7 @@ describe('a benchmark', { timeout: 240_000 }, () => {
   test('says which build it cannot measure', async () => {
     const { code, stderr } = await measured('--workload open-loop --build /nowhere');
     expect(code).not.toBe(0);
-    expect(stderr).toContain('--build: there is no /nowhere/packages/cli/dist/main.js');
+    expect(stderr).toContain('--build: there is no /nowhere/packages/server/dist/cli/main.js');
   });
 
   test('has one axis', async () => {

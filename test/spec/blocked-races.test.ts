@@ -15,8 +15,8 @@
 // - are settled together by the next leader: that a new leader suspects all its blocked writes of a circle
 // - loses the write in front, and the others come to pass: that a circle without an order is broken
 
-import type { WriteRequest } from '@sluice/client';
-import { setFailpoint, type Failpoint, type Outcome } from '@sluice/protocol';
+import type { WriteRequest } from 'sluice/internal/client';
+import { setFailpoint, type Failpoint, type Outcome } from 'sluice/internal/protocol';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,7 +1,7 @@
 // A write that kills each writer that tries it: isolated in narrowing trials, made a dead letter, and the lane goes on.
 
-import { setFailpoint } from '@sluice/protocol';
-import { DatabaseError } from '@sluice/store';
+import { setFailpoint } from 'sluice/internal/protocol';
+import { DatabaseError } from 'sluice/internal/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,9 +1,9 @@
 // What the server of the operators' page answers, and to whom. What the page makes of it is in test/browser.
 
-import { createApi } from '@sluice/api';
-import { createClient } from '@sluice/client';
-import { createDashboardServer, dashboardRoutes, type DashboardOptions } from '@sluice/dashboard';
-import { Database } from '@sluice/store';
+import { createApi } from '@sluice/server/api';
+import { createClient } from 'sluice/internal/client';
+import { createDashboardServer, dashboardRoutes, type DashboardOptions } from '@sluice/server/dashboard';
+import { Database } from 'sluice/internal/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';

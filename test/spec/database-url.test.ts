@@ -1,8 +1,8 @@
 // Databases of any name are reached by every kind of connection, and a URL that is none is not taken for a failure of the network.
 
-import { createClient } from '@sluice/client';
-import { createListener, Database, migrate, Session, SessionPool } from '@sluice/store';
-import { createWriter } from '@sluice/writer';
+import { createClient } from 'sluice/internal/client';
+import { createListener, Database, migrate, Session, SessionPool } from 'sluice/internal/store';
+import { createWriter } from 'sluice/internal/writer';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { execute } from '../support/postgres.ts';

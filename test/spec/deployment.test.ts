@@ -1,6 +1,6 @@
 // The files that a deployment is made of say what the command line takes and the processes tell, so that neither drifts.
 
-import { createProgram, operatorUrlOf, readSettings, settingsOf } from '@sluice/cli';
+import { createProgram, operatorUrlOf, readSettings, settingsOf } from '@sluice/server/cli';
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -32,9 +32,11 @@ const environmentOf = (files: readonly string[]): Record<string, string> =>
     ),
   ) as Record<string, string>;
 
+const program = await createProgram();
+
 /** The command of these arguments and what it was told; throws for what it does not take. */
 function parseCommand(args: readonly string[]) {
-  let command = createProgram();
+  let command = program;
   let rest = [...args];
   for (;;) {
     const next = command.commands.find((each) => each.name() === rest[0]);
@@ -56,8 +58,8 @@ const allVariables = new Set([
   'PGUSER',
   'PGPASSWORD',
   'PGDATABASE',
-  ...createProgram()
-    .commands.flatMap((command) => [command, ...command.commands])
+  ...program.commands
+    .flatMap((command) => [command, ...command.commands])
     .flatMap((command) => Object.values(settingsOf(command)).flatMap(({ variables = [] }) => variables)),
 ]);
 
@@ -74,7 +76,7 @@ function faultOf({ args, environment }: Start): string | null {
 
 const unitStarts = unitFiles.flatMap(({ name, unit }) =>
   (unit['Service']?.['ExecStart'] ?? []).map((line) => {
-    const [, args = ''] = /^\/usr\/bin\/node packages\/cli\/bin\/sluice\.js (.*)$/.exec(line) ?? [];
+    const [, args = ''] = /^\/usr\/bin\/node packages\/server\/bin\/sluice\.js (.*)$/.exec(line) ?? [];
     const environment = environmentOf(unit['Service']?.['EnvironmentFile'] ?? []);
     return { place: name, args: args.replaceAll('%i', '8080').split(' '), environment };
   }),
@@ -310,7 +312,7 @@ describe('a command that a page tells', () => {
 
   test.each(pages)('is one that the command line takes: %s', (page) => {
     const commands = toldCommands(readText(page)).filter(([first]) =>
-      createProgram().commands.some((command) => command.name() === first),
+      program.commands.some((command) => command.name() === first),
     );
     expect(commands).not.toEqual([]);
     const faults = commands.map((args) => {

@@ -82,7 +82,7 @@ describe('sluice dev', () => {
     },
   );
 
-  // That a process notices it is shown by packages/cli/src/process/parent-watch.test.ts.
+  // That a process notices it is shown by packages/server/src/cli/process/parent-watch.test.ts.
   test.runIf(isWide)(
     'leaves no process behind when the npm that runs it is told to end',
     { timeout: timeoutMs },

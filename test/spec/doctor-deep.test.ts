@@ -1,8 +1,8 @@
 // Rows that lead nowhere, as a restore half-way or a hand with triggers switched off leaves them: each kind is planted, on
 // a database that is whole otherwise.
 
-import { runDoctor, type DeepProgress } from '@sluice/operator';
-import { Database } from '@sluice/store';
+import { runDoctor, type DeepProgress } from 'sluice/operator';
+import { Database } from 'sluice/internal/store';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createDatabase, useDatabase } from '../support/database.ts';
 import { readText } from '../support/deployment.ts';

@@ -3,10 +3,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/embedded';
-import { pauseLanes, resumeLanes, runDoctor, type DoctorOptions } from '@sluice/operator';
-import { Database, migrate } from '@sluice/store';
-import { createWriter, type Writer } from '@sluice/writer';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/dev/embedded';
+import { pauseLanes, resumeLanes, runDoctor, type DoctorOptions } from 'sluice/operator';
+import { Database, migrate } from 'sluice/internal/store';
+import { createWriter, type Writer } from 'sluice/internal/writer';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';

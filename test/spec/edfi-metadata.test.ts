@@ -3,9 +3,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createApi } from '@sluice/api';
-import { createClient } from '@sluice/client';
-import { contentHash, idOfIdentity, parseModel, readModel, type Model } from '@sluice/model';
+import { createApi } from '@sluice/server/api';
+import { createClient } from 'sluice/internal/client';
+import { contentHash, idOfIdentity, parseModel, readModel, type Model } from 'sluice/model';
 import { describe, expect, test } from 'vitest';
 import { modes } from '../support/breadth.ts';
 import { isEdFiAbsent, schemaFile, useEdFi, type Body } from '../support/edfi.ts';

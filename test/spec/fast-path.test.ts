@@ -1,8 +1,8 @@
 // The fast path of a coordinated node: few writes, nobody at work on their lanes, and nothing to wait for.
 
-import { createClient, type SluiceClient } from '@sluice/client';
-import { pauseLanes, resumeLanes } from '@sluice/operator';
-import { Database } from '@sluice/store';
+import { createClient, type SluiceClient } from 'sluice/internal/client';
+import { pauseLanes, resumeLanes } from 'sluice/operator';
+import { Database } from 'sluice/internal/store';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';

@@ -1,8 +1,8 @@
 // A server, a database or a role may set anything. The functional smoke runs under settings that statements and parsers
 // of ours could rely on, directly and through a pooler in transaction mode.
 
-import { createApi } from '@sluice/api';
-import { createClient } from '@sluice/client';
+import { createApi } from '@sluice/server/api';
+import { createClient } from 'sluice/internal/client';
 import {
   listLanes,
   listStuck,
@@ -11,7 +11,7 @@ import {
   resumeLanes,
   runDoctor,
   showWrite,
-} from '@sluice/operator';
+} from 'sluice/operator';
 import {
   applyRoles,
   Database,
@@ -20,8 +20,8 @@ import {
   readMigrations,
   Session,
   SessionPool,
-} from '@sluice/store';
-import { createWriter } from '@sluice/writer';
+} from 'sluice/internal/store';
+import { createWriter } from 'sluice/internal/writer';
 import { beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';

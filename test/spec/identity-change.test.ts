@@ -1,9 +1,9 @@
 // A change of identity and all that follows from it, on a real PostgreSQL, in every mode.
 
-import { createClient, type SluiceClient } from '@sluice/client';
-import { parseModel } from '@sluice/model';
-import { type Mode, type Outcome } from '@sluice/protocol';
-import { createWriter } from '@sluice/writer';
+import { createClient, type SluiceClient } from 'sluice/internal/client';
+import { parseModel } from 'sluice/model';
+import { type Mode, type Outcome } from 'sluice/internal/protocol';
+import { createWriter } from 'sluice/internal/writer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { modes } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';

@@ -1,6 +1,6 @@
 // What it costs to have nothing to do. The numbers are promises to whoever pays for the database.
 
-import { defaults } from '@sluice/protocol';
+import { defaults } from 'sluice/internal/protocol';
 import { expect, test } from 'vitest';
 import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';

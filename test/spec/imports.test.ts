@@ -7,52 +7,40 @@ import { describe, expect, test } from 'vitest';
 
 const root = resolve(import.meta.dirname, '../..');
 
-/** The packages each package may import. `examples` show what a user may do: anything public. */
+/** The folders that each folder may import, by name. A package is its folders, or is one itself. */
 const allowed: Record<string, string[]> = {
-  protocol: [],
-  embedded: [],
-  model: ['protocol'],
-  store: ['protocol'],
-  batch: ['protocol', 'model', 'store'],
-  projections: ['protocol', 'store', 'batch'],
-  client: ['protocol', 'model', 'store', 'batch'],
-  writer: ['protocol', 'model', 'store', 'batch'],
-  operator: ['protocol', 'model', 'store', 'batch'],
-  api: ['protocol', 'model', 'client'],
-  metrics: ['protocol', 'store', 'batch', 'client', 'writer'],
-  dashboard: ['protocol', 'model', 'store', 'operator', 'api'],
-  cli: [
-    'protocol',
-    'model',
-    'store',
-    'batch',
-    'projections',
-    'client',
-    'writer',
-    'operator',
-    'api',
-    'metrics',
-    'embedded',
-    'dashboard',
-    'bench',
-  ],
-  bench: ['protocol', 'model', 'store', 'batch', 'client', 'writer', 'api', 'embedded'],
-  examples: ['protocol', 'model', 'store', 'batch', 'client', 'writer', 'api', 'embedded'],
+  'sluice/protocol': [],
+  'sluice/model': ['sluice/protocol'],
+  'sluice/store': ['sluice/protocol'],
+  'sluice/batch': ['sluice/protocol', 'sluice/model', 'sluice/store'],
+  'sluice/client': ['sluice/protocol', 'sluice/model', 'sluice/store', 'sluice/batch'],
+  'sluice/writer': ['sluice/protocol', 'sluice/model', 'sluice/store', 'sluice/batch'],
+  'sluice/operator': ['sluice/protocol', 'sluice/model', 'sluice/store', 'sluice/batch'],
+  'sluice/library': ['sluice/*'],
+  edfi: ['sluice/protocol', 'sluice/store', 'sluice/batch'],
+  'server/api': ['sluice/protocol', 'sluice/model', 'sluice/client'],
+  'server/metrics': ['sluice/protocol', 'sluice/store', 'sluice/batch', 'sluice/client', 'sluice/writer'],
+  'server/dashboard': ['sluice/protocol', 'sluice/model', 'sluice/store', 'sluice/operator', 'server/api'],
+  'server/cli': ['sluice/*', 'edfi', 'server/*'],
+  dev: ['sluice/*', 'server/*'],
+  bench: ['sluice/*', 'server/api', 'server/cli', 'dev'],
 };
 
-/** The folders of a package that each of its folders may import. Its other files put them together. */
+/** The parts of a folder that each of its parts may import. Its other files put them together. */
 const allowedFolders: Record<string, Record<string, string[]>> = {
-  batch: { coordinator: [], documents: ['coordinator'] },
+  'sluice/batch': { coordinator: [], documents: ['coordinator'] },
 };
 
 /** Libraries that only some packages may import. */
 const reserved: Record<string, string[]> = {
-  pg: ['store', 'bench', 'examples'],
-  'pg-listen': ['store'],
-  fastify: ['api', 'dashboard', 'bench'],
-  commander: ['cli'],
-  'prom-client': ['metrics'],
+  pg: ['sluice/store', 'bench'],
+  'pg-listen': ['sluice/store'],
+  fastify: ['server/api', 'server/dashboard', 'bench'],
+  commander: ['server/cli'],
+  'prom-client': ['server/metrics'],
 };
+
+const isDivided = (name: string): boolean => name === 'sluice' || name === 'server';
 
 interface Manifest {
   dependencies?: Record<string, string>;
@@ -62,6 +50,8 @@ interface Manifest {
 
 interface Import {
   package: string;
+  /** `sluice/store`; the package itself where it is not divided. */
+  folder: string;
   file: string;
   specifier: string;
   isTest: boolean;
@@ -74,15 +64,28 @@ const manifests = new Map(packages.map((name) => [name, readManifest(join('packa
 const imports = packages.flatMap(readImports);
 const production = imports.filter(({ isTest }) => !isTest);
 
-describe('packages', () => {
+const folders = new Set(imports.map(({ folder }) => folder));
+
+/** The folder that a specifier leads to; undefined for libraries. */
+function folderOf(specifier: string, from: string): string | undefined {
+  if (specifier.startsWith('#')) return isDivided(from) ? `${from}/${specifier.slice(1)}` : from;
+  if (specifier === 'sluice' || specifier === 'sluice/writer') return 'sluice/library';
+  const inner = /^sluice\/(?:internal\/)?(\w+)$/.exec(specifier)?.[1];
+  if (inner !== undefined) return `sluice/${inner}`;
+  const [, name, part] = /^@sluice\/(\w+)(?:\/(\w+))?$/.exec(specifier) ?? [];
+  return name === 'server' ? `server/${part}` : name;
+}
+
+describe('the folders of packages', () => {
   test('are all known to this test', () => {
-    expect(packages.filter((name) => !(name in allowed))).toEqual([]);
+    expect([...folders].filter((name) => !(name in allowed))).toEqual([]);
   });
 
-  test('import only packages below them', () => {
-    const upward = production.filter(({ package: from, specifier }) => {
-      const to = /^@sluice\/([^/]+)/.exec(specifier)?.[1];
-      return to !== undefined && to !== from && !allowed[from]?.includes(to);
+  test('import only what is below them', () => {
+    const upward = production.filter(({ package: from, folder, specifier }) => {
+      const to = folderOf(specifier, from);
+      if (to === undefined || to === folder) return false;
+      return !allowed[folder]?.some((name) => name === to || name === to.replace(/\/.*/, '/*'));
     });
     expect(upward.map(describeImport)).toEqual([]);
   });
@@ -96,50 +99,50 @@ describe('packages', () => {
     expect(undeclared.map(describeImport)).toEqual([]);
   });
 
-  test('leave a library to the package whose business it is', () => {
-    const strays = production.filter(({ package: from, specifier }) => {
+  test('leave a library to the folder whose business it is', () => {
+    const strays = production.filter(({ folder, specifier }) => {
       const keepers = reserved[libraryName(specifier) ?? ''];
-      return keepers !== undefined && !keepers.includes(from);
+      return keepers !== undefined && !keepers.includes(folder);
     });
     expect(strays.map(describeImport)).toEqual([]);
   });
 });
 
 describe('an import', () => {
-  test('names another package, never a path into it', () => {
-    const paths = imports.filter(({ package: from, file, specifier }) => {
-      if (/^@sluice\/[^/]+\//.test(specifier)) return true;
+  test('names another folder by its package, never a path into it', () => {
+    const paths = imports.filter(({ folder, file, specifier }) => {
       if (!specifier.startsWith('.')) return false;
-      const target = relative(join(root, 'packages'), resolve(root, file, '..', specifier));
-      return target.startsWith('..') ? !inTestSupport(file, specifier) : !target.startsWith(join(from, '/'));
+      const target = resolve(root, file, '..', specifier);
+      if (target.startsWith(join(root, 'test/support/'))) return !file.endsWith('.test.ts');
+      return !target.startsWith(join(root, sourcesOf(folder), '/'));
     });
     expect(paths.map(describeImport)).toEqual([]);
   });
 
-  test('names a file inside its own package, never the index', () => {
+  test('names a file inside its own folder, never the index', () => {
     const indexes = production.filter(
-      ({ package: from, file, specifier }) =>
-        specifier === `@sluice/${from}` ||
+      ({ package: from, folder, file, specifier }) =>
+        (!specifier.startsWith('#') && folderOf(specifier, from) === folder) ||
         (/^\.{1,2}(\/.*)?\/index\.[jt]s$/.test(specifier) && !file.endsWith('index.ts')),
     );
     expect(indexes.map(describeImport)).toEqual([]);
   });
 });
 
-describe('inside a package', () => {
-  /** Production imports between files of packages with folders, as `folder/file` from the sources on; a file beside them has none. */
+describe('inside a folder', () => {
+  /** Production imports between files of folders that have parts, as `part/file`; a file beside the parts has none. */
   const inside = production.flatMap((each) => {
-    const folders = allowedFolders[each.package];
+    const folders = allowedFolders[each.folder];
     if (folders === undefined || !each.specifier.startsWith('.')) return [];
-    const sources = join(root, 'packages', each.package, 'src');
-    const folderOf = (path: string): string | null =>
+    const sources = join(root, sourcesOf(each.folder));
+    const partOf = (path: string): string | null =>
       Object.keys(folders).find((folder) => path.startsWith(`${folder}/`)) ?? null;
-    const from = folderOf(relative(sources, join(root, each.file)));
-    const to = folderOf(relative(sources, resolve(root, each.file, '..', each.specifier)));
+    const from = partOf(relative(sources, join(root, each.file)));
+    const to = partOf(relative(sources, resolve(root, each.file, '..', each.specifier)));
     return [{ ...each, from, to, folders }];
   });
 
-  test('a folder imports only the folders below it', () => {
+  test('a part imports only the parts below it', () => {
     const strays = inside.filter(
       ({ from, to, folders }) =>
         from !== null && from !== to && (to === null || !folders[from]?.includes(to)),
@@ -151,9 +154,16 @@ describe('inside a package', () => {
     const meeting = inside.filter(
       ({ from, to, file }) => from === null && to !== null && !file.endsWith('index.ts'),
     );
-    expect([...new Set(meeting.map(({ file }) => file))]).toEqual(['packages/batch/src/settle-batch.ts']);
+    expect([...new Set(meeting.map(({ file }) => file))]).toEqual([
+      'packages/sluice/src/batch/settle-batch.ts',
+    ]);
   });
 });
+
+function sourcesOf(folder: string): string {
+  const [name, part] = folder.split('/');
+  return join('packages', name!, 'src', part ?? '');
+}
 
 function readManifest(folder: string): Manifest {
   return JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as Manifest;
@@ -170,6 +180,7 @@ function readImports(name: string): Import[] {
     .flatMap((file) =>
       [...readFileSync(join(root, file), 'utf8').matchAll(pattern)].map((match) => ({
         package: name,
+        folder: folderOfFile(name, file),
         file,
         specifier: match[1] ?? match[2] ?? match[3]!,
         isTest: /\.test\.tsx?$/.test(file),
@@ -186,10 +197,9 @@ function libraryName(specifier: string): string | undefined {
     .join('/');
 }
 
-function inTestSupport(file: string, specifier: string): boolean {
-  return (
-    file.endsWith('.test.ts') && resolve(root, file, '..', specifier).startsWith(join(root, 'test/support/'))
-  );
+/** Packages that more than one folder makes up are divided. */
+function folderOfFile(name: string, file: string): string {
+  return isDivided(name) ? `${name}/${file.split('/')[3]}` : name;
 }
 
 function describeImport({ file, specifier }: Import): string {

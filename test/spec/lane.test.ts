@@ -1,8 +1,8 @@
 // Leadership: one leader a lane, elected by a lock that ends with its session, fenced by a term that only grows.
 
-import { DeposedError, intakeOrigin, settleBatch, settleOptions } from '@sluice/batch';
-import { setFailpoint, type Spread } from '@sluice/protocol';
-import { Session } from '@sluice/store';
+import { DeposedError, intakeOrigin, settleBatch, settleOptions } from 'sluice/internal/batch';
+import { setFailpoint, type Spread } from 'sluice/internal/protocol';
+import { Session } from 'sluice/internal/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';

@@ -2,14 +2,14 @@
 // stored already, and read a bounded part at a time.
 
 import { connect, type AddressInfo } from 'node:net';
-import { createApi, type ApiOptions } from '@sluice/api';
-import type { ClientOptions, SluiceClient } from '@sluice/client';
-import { createClient } from '@sluice/client';
-import { parseModel, type Resource } from '@sluice/model';
-import { showBody } from '@sluice/operator';
-import { modes } from '@sluice/protocol';
-import { Database } from '@sluice/store';
-import { createWriter } from '@sluice/writer';
+import { createApi, type ApiOptions } from '@sluice/server/api';
+import type { ClientOptions, SluiceClient } from 'sluice/internal/client';
+import { createClient } from 'sluice/internal/client';
+import { parseModel, type Resource } from 'sluice/model';
+import { showBody } from 'sluice/operator';
+import { modes } from 'sluice/internal/protocol';
+import { Database } from 'sluice/internal/store';
+import { createWriter } from 'sluice/internal/writer';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';

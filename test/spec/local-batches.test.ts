@@ -1,6 +1,6 @@
 // When a node in `local` mode begins a batch: by count, by age, or at once.
 
-import { createClient, type ClientOptions } from '@sluice/client';
+import { createClient, type ClientOptions } from 'sluice/internal/client';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
@@ -11,7 +11,7 @@ import { fresh, startWorld, upsert, type World } from '../support/world.ts';
 
 const database = useDatabase();
 const sampleModel = fileURLToPath(
-  new URL('../../packages/cli/src/sample/sample-model.json', import.meta.url),
+  new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url),
 );
 
 const setup = (client: Partial<ClientOptions> = {}): Promise<World> =>

@@ -1,12 +1,12 @@
 // Rows that somebody else has locked: the writes that need such a row wait, in order, and are settled once it is free; all
 // others go on. test/scripts/locked-rows.ts measures how well.
 
-import type { SluiceClient, WriteRequest } from '@sluice/client';
-import { defineProjection } from '@sluice/batch';
-import { describeDocument, parseModel } from '@sluice/model';
-import { discardWrites, explainWrite, listStuck, showWrite } from '@sluice/operator';
-import { setFailpoint, type Outcome } from '@sluice/protocol';
-import { Database } from '@sluice/store';
+import type { SluiceClient, WriteRequest } from 'sluice/internal/client';
+import { defineProjection } from 'sluice/internal/batch';
+import { describeDocument, parseModel } from 'sluice/model';
+import { discardWrites, explainWrite, listStuck, showWrite } from 'sluice/operator';
+import { setFailpoint, type Outcome } from 'sluice/internal/protocol';
+import { Database } from 'sluice/internal/store';
 import type pg from 'pg';
 import { pino, type Logger } from 'pino';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';

@@ -1,6 +1,6 @@
 // Logs are for operators, and are kept where anybody may read them: nothing that a client sends is in them, at any level.
 
-import { loggedFields } from '@sluice/cli';
+import { loggedFields } from '@sluice/server/cli';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { firstOrAll } from '../support/breadth.ts';
@@ -11,7 +11,7 @@ import { sql } from '../support/sql.ts';
 
 const database = useDatabase();
 const canary = 'Canary4711';
-const modelFile = fileURLToPath(new URL('../../packages/cli/src/sample/sample-model.json', import.meta.url));
+const modelFile = fileURLToPath(new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url));
 const descriptors = '/data/sample/gradeLevelDescriptors';
 
 function start(args: readonly string[], level: string): RunningSluice {

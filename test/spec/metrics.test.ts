@@ -10,7 +10,7 @@ import { startSluice } from '../support/sluice.ts';
 import { openConnection, sql } from '../support/sql.ts';
 
 const database = useDatabase();
-const modelFile = fileURLToPath(new URL('../../packages/cli/src/sample/sample-model.json', import.meta.url));
+const modelFile = fileURLToPath(new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url));
 const timeout = 60_000;
 /** Base units, the nouns that are counted, and the two forms that have none. */
 const units = /_(?:seconds|ratio|writes|rows|lanes|sessions|connections|requests|transactions|up|info)$/;

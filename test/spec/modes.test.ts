@@ -1,7 +1,7 @@
 // The way of a write makes no difference to its answer.
 
-import type { SluiceClient, WriteRequest } from '@sluice/client';
-import { modes, type Mode, type Outcome } from '@sluice/protocol';
+import type { SluiceClient, WriteRequest } from 'sluice/internal/client';
+import { modes, type Mode, type Outcome } from 'sluice/internal/protocol';
 import { describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';

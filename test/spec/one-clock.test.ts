@@ -1,11 +1,11 @@
 // Given processes whose clocks are wrong: what is kept, for how long, and who says so. The database's clock decides.
 
 import { fileURLToPath } from 'node:url';
-import type { ClientObserver } from '@sluice/client';
-import { runDoctor } from '@sluice/operator';
-import { Database, DatabaseClock } from '@sluice/store';
+import type { ClientObserver } from 'sluice/internal/client';
+import { runDoctor } from 'sluice/operator';
+import { Database, DatabaseClock } from 'sluice/internal/store';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { removeOld } from '../../packages/writer/src/upkeep.ts';
+import { removeOld } from '../../packages/sluice/src/writer/upkeep.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { startSluice } from '../support/sluice.ts';
@@ -16,7 +16,7 @@ const hourMs = 3_600_000;
 const database = useDatabase();
 const shiftedClock = new URL('../support/shifted-clock.mjs', import.meta.url).href;
 const sampleModel = fileURLToPath(
-  new URL('../../packages/cli/src/sample/sample-model.json', import.meta.url),
+  new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url),
 );
 
 /** Forgets what is older than a day, as a writer does every minute. */

@@ -1,8 +1,8 @@
 // The views that operators and their tools read: what they show, to whom, and how much they read for it at a thousand lanes
 // and a hundred thousand writes that wait.
 
-import { countStuck, listLanes, listStuck, readStatus, showWrite } from '@sluice/operator';
-import { Database, queries } from '@sluice/store';
+import { countStuck, listLanes, listStuck, readStatus, showWrite } from 'sluice/operator';
+import { Database, queries } from 'sluice/internal/store';
 import type pg from 'pg';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';

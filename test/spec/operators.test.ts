@@ -3,16 +3,16 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describeDocument, laneOf, parseModel } from '@sluice/model';
+import { describeDocument, laneOf, parseModel } from 'sluice/model';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import sample from '../../packages/cli/src/sample/sample-model.json' with { type: 'json' };
+import sample from '../../packages/dev/src/sample/sample-model.json' with { type: 'json' };
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { openConnection, sql } from '../support/sql.ts';
 import { createDataDir, readSluice, startSluice, type JsonLine } from '../support/sluice.ts';
 
 const database = useDatabase();
-const modelFile = fileURLToPath(new URL('../../packages/cli/src/sample/sample-model.json', import.meta.url));
+const modelFile = fileURLToPath(new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url));
 const model = parseModel(sample);
 const lanes = 8;
 const timeout = 180_000;

@@ -1,8 +1,8 @@
 // Requests that overlap, from two nodes at once, whichever way their writes take: each has a defined answer, and what is
 // stored agrees with the answers.
 
-import type { SluiceClient, WriteRequest } from '@sluice/client';
-import { SluiceError, type Mode, type Outcome } from '@sluice/protocol';
+import type { SluiceClient, WriteRequest } from 'sluice/internal/client';
+import { SluiceError, type Mode, type Outcome } from 'sluice/internal/protocol';
 import { describe, expect, test } from 'vitest';
 import { Rng } from '../chaos/rng.ts';
 import { modes } from '../support/breadth.ts';

@@ -1,8 +1,8 @@
 // More than the deployment takes, or nobody to drain it: said at once, before anything is inserted, and only of the lanes
 // that it is true of.
 
-import type { SluiceClient } from '@sluice/client';
-import type { Outcome } from '@sluice/protocol';
+import type { SluiceClient } from 'sluice/internal/client';
+import type { Outcome } from 'sluice/internal/protocol';
 import { describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';

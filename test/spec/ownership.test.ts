@@ -2,11 +2,11 @@
 // and another leader soon after one has died, has frozen, or has left.
 
 import { randomUUID } from 'node:crypto';
-import { settleOptions, DeposedError, intakeOrigin, settleBatch } from '@sluice/batch';
-import { listSessions } from '@sluice/operator';
-import type { OwnershipForm } from '@sluice/protocol';
-import { Database, Session } from '@sluice/store';
-import type { WriterOptions } from '@sluice/writer';
+import { settleOptions, DeposedError, intakeOrigin, settleBatch } from 'sluice/internal/batch';
+import { listSessions } from 'sluice/operator';
+import type { OwnershipForm } from 'sluice/internal/protocol';
+import { Database, Session } from 'sluice/internal/store';
+import type { WriterOptions } from 'sluice/internal/writer';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';

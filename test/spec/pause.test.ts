@@ -8,9 +8,9 @@ import {
   listWriters,
   pauseLanes,
   resumeLanes,
-} from '@sluice/operator';
-import { defaults } from '@sluice/protocol';
-import { Database } from '@sluice/store';
+} from 'sluice/operator';
+import { defaults } from 'sluice/internal/protocol';
+import { Database } from 'sluice/internal/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';

@@ -11,7 +11,7 @@ import { startSluice } from '../support/sluice.ts';
 import { openConnection, sql } from '../support/sql.ts';
 
 const database = useDatabase();
-const model = fileURLToPath(new URL('../../packages/cli/src/sample/sample-model.json', import.meta.url));
+const model = fileURLToPath(new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url));
 /** In every value that is sent, and nowhere else. */
 const canary = 'Canary7q';
 

@@ -1,7 +1,7 @@
 // PostgreSQL plans a statement of nodes and writers once for each session, not at each call: a custom plan often costs more
 // than the statement itself.
 
-import { queries, Session } from '@sluice/store';
+import { queries, Session } from 'sluice/internal/store';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { resource } from '../support/model.ts';

@@ -1,7 +1,7 @@
 // Through a pooler in transaction mode: told at the start, refused where locks would elect, and no setting of ours is left
 // behind on sessions that others use.
 
-import { detectPooler } from '@sluice/store';
+import { detectPooler } from 'sluice/internal/store';
 import { describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';

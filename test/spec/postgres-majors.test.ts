@@ -1,8 +1,8 @@
 // The major versions of PostgreSQL below the one that all other tests run on. `SLUICE_POSTGRES=15 npm test` runs all of
 // them on another one.
 
-import { runDoctor } from '@sluice/operator';
-import { Database } from '@sluice/store';
+import { runDoctor } from 'sluice/operator';
+import { Database } from 'sluice/internal/store';
 import { expect, onTestFinished, test } from 'vitest';
 import { firstOrAll } from '../support/breadth.ts';
 import { eventually } from '../support/eventually.ts';

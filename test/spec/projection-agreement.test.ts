@@ -1,9 +1,9 @@
 // Derived rows are never lost silently: processes agree on projections, and what fails in one costs the write that caused it.
 
-import { defineProjection, type Projection } from '@sluice/batch';
-import { listProjections } from '@sluice/operator';
-import type { Outcome } from '@sluice/protocol';
-import { agreeProjections, changeProjections, Database } from '@sluice/store';
+import { defineProjection, type Projection } from 'sluice/internal/batch';
+import { listProjections } from 'sluice/operator';
+import type { Outcome } from 'sluice/internal/protocol';
+import { agreeProjections, changeProjections, Database } from 'sluice/internal/store';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';

@@ -1,13 +1,13 @@
 // Rows of a projection for documents that were there before it: by slices, while writers go on, as often interrupted as one likes.
 
-import { rebuildProjection, type Projection } from '@sluice/batch';
-import { createClient, type SluiceClient } from '@sluice/client';
-import { parseModel } from '@sluice/model';
-import { listProjections } from '@sluice/operator';
-import { organizationHierarchy, studentSchoolAuthorization } from '@sluice/projections';
-import type { Operation } from '@sluice/protocol';
-import { changeProjections, Database } from '@sluice/store';
-import { createWriter } from '@sluice/writer';
+import { rebuildProjection, type Projection } from 'sluice/internal/batch';
+import { createClient, type SluiceClient } from 'sluice/internal/client';
+import { parseModel } from 'sluice/model';
+import { listProjections } from 'sluice/operator';
+import { organizationHierarchy, studentSchoolAuthorization } from '@sluice/edfi';
+import type { Operation } from 'sluice/internal/protocol';
+import { changeProjections, Database } from 'sluice/internal/store';
+import { createWriter } from 'sluice/internal/writer';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,11 +1,11 @@
 // The two projections that come with Sluice, and what a projection of one's own may rely on, on a real PostgreSQL.
 
-import { defineProjection, type Projection } from '@sluice/batch';
-import { createClient, type SluiceClient } from '@sluice/client';
-import { parseModel, readModel, type Model } from '@sluice/model';
-import { organizationHierarchy, studentSchoolAuthorization } from '@sluice/projections';
-import { SluiceError, type Outcome } from '@sluice/protocol';
-import { createWriter } from '@sluice/writer';
+import { defineProjection, type Projection } from 'sluice/internal/batch';
+import { createClient, type SluiceClient } from 'sluice/internal/client';
+import { parseModel, readModel, type Model } from 'sluice/model';
+import { organizationHierarchy, studentSchoolAuthorization } from '@sluice/edfi';
+import { SluiceError, type Outcome } from 'sluice/internal/protocol';
+import { createWriter } from 'sluice/internal/writer';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -1,8 +1,8 @@
 // The quarantine alone, over real lanes: which part it tries next, and what it notes of that before it does.
 
-import { Session } from '@sluice/store';
+import { Session } from 'sluice/internal/store';
 import { expect, onTestFinished, test } from 'vitest';
-import { Quarantine, type Trial } from '../../packages/writer/src/quarantine.ts';
+import { Quarantine, type Trial } from '../../packages/sluice/src/writer/quarantine.ts';
 import { useDatabase } from '../support/database.ts';
 import { openConnection, sql, type SqlRow } from '../support/sql.ts';
 import { freshIn, startWorld, upsert } from '../support/world.ts';

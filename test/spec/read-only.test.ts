@@ -4,8 +4,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ClientOptions, SluiceClient, WriteRequest } from '@sluice/client';
-import { applyRoles, roleName } from '@sluice/store';
+import type { ClientOptions, SluiceClient, WriteRequest } from 'sluice/internal/client';
+import { applyRoles, roleName } from 'sluice/internal/store';
 import { pino, type Logger } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { firstOrAll, isWide } from '../support/breadth.ts';

@@ -1,9 +1,9 @@
 // One batch of 500 writes, of which 20 are refused, each for a reason of its own: the others are applied, and each
 // refusal says exactly what stands against its write.
 
-import { defineProjection } from '@sluice/batch';
-import type { WriteRequest } from '@sluice/client';
-import { SluiceError, type Outcome } from '@sluice/protocol';
+import { defineProjection } from 'sluice/internal/batch';
+import type { WriteRequest } from 'sluice/internal/client';
+import { SluiceError, type Outcome } from 'sluice/internal/protocol';
 import { expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';

@@ -20,8 +20,7 @@ beforeAll(async () => {
   folder = realpathSync(await mkdtemp(join(tmpdir(), 'sluice-release-')));
   const tarball = process.env['SLUICE_RELEASE'];
   if (tarball === undefined) {
-    const packages = readdirSync('packages').map((name) => `packages/${name}`);
-    if (!isBuildFresh()) await run('npx', ['tsc', '-b', ...packages]);
+    if (!isBuildFresh()) await run('npm', ['run', 'build']);
     await run(process.execPath, ['.ci/assemble.mjs', folder]);
   } else {
     await run('tar', ['-xzf', resolve(tarball), '-C', folder]);
@@ -31,19 +30,21 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 const start = (args: readonly string[], settings: Record<string, string> = {}) =>
-  startSluice(args, settings, undefined, join(folder, 'packages/cli/bin/sluice.js'));
+  startSluice(args, settings, undefined, join(folder, 'packages/server/bin/sluice.js'));
 
 describe('a release', () => {
   test('holds licence, documentation and the files of a deployment, and of our code what was built', () => {
-    expect(readdirSync(folder)).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'deploy', 'sql']));
+    expect(readdirSync(folder)).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'deploy']));
     expect(readdirSync(join(folder, 'deploy')).toSorted()).toEqual(readdirSync('deploy').toSorted());
     expect(realpathSync(join(folder, 'node_modules/.bin/sluice'))).toBe(
-      join(folder, 'packages/cli/bin/sluice.js'),
+      join(folder, 'packages/server/bin/sluice.js'),
     );
     const files = readdirSync(join(folder, 'packages'), { recursive: true, encoding: 'utf8' }).filter(
       (file) => !file.includes('node_modules'),
     );
-    expect(files).toContain('cli/dist/main.js');
+    expect(files).toContain('server/dist/cli/main.js');
+    expect(files).toContain('sluice/sql/queries/intake.sql');
+    expect(readdirSync(join(folder, 'packages')).toSorted()).toEqual(['edfi', 'server', 'sluice']);
     expect(files.filter((file) => /(^\w+\/src\b|\.test\.|\.map$|(?<!\.d)\.ts$)/.test(file))).toEqual([]);
     const scripts = files.filter((file) => file.endsWith('.js'));
     const readScript = (file: string): string => readFileSync(join(folder, 'packages', file), 'utf8');
@@ -58,7 +59,7 @@ describe('a release', () => {
   });
 
   test('migrates a database, takes a write, and says that all is well', { timeout: 60_000 }, async () => {
-    const model = join(folder, 'packages/cli/dist/sample/sample-model.json');
+    const model = resolve('packages/dev/src/sample/sample-model.json');
     const migrated = await start(['migrate'], { DATABASE_URL: database.url }).ended;
     expect(migrated).toMatchObject({ code: 0, last: { applied: [] } });
     const writer = start(['writer', '--model', model], { DATABASE_URL: database.writerUrl });
@@ -79,16 +80,16 @@ describe('a release', () => {
   });
 
   test('runs what was built where sources lie beside it and tsx is not installed', async () => {
-    const sources = join(folder, 'packages/cli/src');
-    await mkdir(sources);
+    const sources = join(folder, 'packages/server/src/cli');
+    await mkdir(sources, { recursive: true });
     await writeFile(join(sources, 'main.ts'), '');
-    const program = join(folder, 'packages/cli/bin/sluice.js');
+    const program = join(folder, 'packages/server/bin/sluice.js');
     const { stdout } = await run(process.execPath, [program, '--version']);
-    await rm(sources, { recursive: true });
+    await rm(join(folder, 'packages/server/src'), { recursive: true });
     expect(stdout).toMatch(/^\d+\.\d+\.\d+/);
   });
 
-  test('says what `sluice dev` lacks: the embedded PostgreSQL', async () => {
+  test('says of `sluice dev` that it is there in a checkout only', async () => {
     const { code, stderr } = await start([
       'dev',
       '--no-load',
@@ -97,7 +98,7 @@ describe('a release', () => {
       '--data-dir',
       join(folder, 'dev'),
     ]).ended;
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/Cannot start PostgreSQL 18: no embedded build is installed for \S+/);
+    expect(code).toBe(2);
+    expect(stderr).toContain('Cannot run dev as it is not installed');
   });
 });

@@ -3,11 +3,11 @@
 
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { defineProjection } from '@sluice/batch';
-import { createClient, type ClientOptions } from '@sluice/client';
-import { createWriter } from '@sluice/writer';
-import { describeError } from '@sluice/protocol';
-import { Database, readAbility, roleName, type Duty } from '@sluice/store';
+import { defineProjection } from 'sluice/internal/batch';
+import { createClient, type ClientOptions } from 'sluice/internal/client';
+import { createWriter } from 'sluice/internal/writer';
+import { describeError } from 'sluice/internal/protocol';
+import { Database, readAbility, roleName, type Duty } from 'sluice/internal/store';
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
@@ -19,7 +19,7 @@ import { sql } from '../support/sql.ts';
 import { fresh, friend, remove, startWorld, upsert } from '../support/world.ts';
 
 const database = useDatabase();
-const sample = fileURLToPath(new URL('../../packages/cli/src/sample/sample-model.json', import.meta.url));
+const sample = fileURLToPath(new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url));
 const timeout = 60_000;
 
 const nodeAs = (url: string, options: Partial<ClientOptions>): Promise<void> => {

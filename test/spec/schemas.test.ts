@@ -1,12 +1,20 @@
 // Two deployments in two schemas of one database: what one does, the other neither hears, sees, nor waits for.
 
-import { createClient, type ClientOptions, type SluiceClient } from '@sluice/client';
-import { readStatus, runDoctor, type DoctorOptions } from '@sluice/operator';
-import { applyRoles, Database, lockKeysOf, migrate, roleName, rolesSql, type RoleKind } from '@sluice/store';
-import { createWriter, type Writer } from '@sluice/writer';
+import { createClient, type ClientOptions, type SluiceClient } from 'sluice/internal/client';
+import { readStatus, runDoctor, type DoctorOptions } from 'sluice/operator';
+import {
+  applyRoles,
+  Database,
+  lockKeysOf,
+  migrate,
+  roleName,
+  rolesSql,
+  type RoleKind,
+} from 'sluice/internal/store';
+import { createWriter, type Writer } from 'sluice/internal/writer';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { readSettings } from '../../packages/cli/src/config/setting.ts';
-import { databaseSettings } from '../../packages/cli/src/config/database-settings.ts';
+import { readSettings } from '../../packages/server/src/cli/config/setting.ts';
+import { databaseSettings } from '../../packages/server/src/cli/config/database-settings.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { model } from '../support/model.ts';

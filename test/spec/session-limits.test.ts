@@ -2,7 +2,7 @@
 // what meets a limit is answered, and nothing was applied.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { defineProjection, type Projection } from '@sluice/batch';
+import { defineProjection, type Projection } from 'sluice/internal/batch';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { firstOrAll, isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';

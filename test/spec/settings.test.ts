@@ -4,10 +4,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createProgram, settingsOf, textOf, type Setting } from '@sluice/cli';
-import { createClient } from '@sluice/client';
-import { clientTunables, embeddedTunables, writerTunables } from '@sluice/protocol';
-import { createWriter } from '@sluice/writer';
+import { createProgram, settingsOf, textOf, type Setting } from '@sluice/server/cli';
+import { createClient } from 'sluice/internal/client';
+import { clientTunables, embeddedTunables, writerTunables } from 'sluice/internal/protocol';
+import { createWriter } from 'sluice/internal/writer';
 import { expect, onTestFinished, test } from 'vitest';
 import { model } from '../support/model.ts';
 import { readSluice } from '../support/sluice.ts';
@@ -15,11 +15,12 @@ import { readSluice } from '../support/sluice.ts';
 const page = fileURLToPath(new URL('../../docs/settings.md', import.meta.url));
 const begin = '<!-- made by UPDATE_SETTINGS=1 npx vitest run test/spec/settings.test.ts -->\n';
 
+const program = await createProgram();
 const processes = ['api', 'writer', 'dashboard'];
 
 function listed(): Map<string, { of: string[]; setting: Setting<unknown> }> {
   const all = new Map<string, { of: string[]; setting: Setting<unknown> }>();
-  for (const command of createProgram().commands) {
+  for (const command of program.commands) {
     if (!processes.includes(command.name())) continue;
     for (const [name, setting] of Object.entries(settingsOf(command))) {
       const found = all.get(name);

@@ -1,22 +1,21 @@
 // A whole district in random order, each document submitted once: the database finds the order, whoever dies.
 
-import { createApi, listen } from '@sluice/api';
-import type { Projection } from '@sluice/batch';
+import { createApi, listen } from '@sluice/server/api';
+import type { Projection } from 'sluice/internal/batch';
+import { sampleLines, sampleModelFile } from '@sluice/dev';
 import {
   findLoadFiles,
   load,
   readLoadLines,
-  sampleLines,
-  sampleModelFile,
   shuffle,
   type LoadLine,
   type LoadOptions,
   type LoadReport,
-} from '@sluice/cli';
-import { createClient } from '@sluice/client';
-import { describeDocument, readModel, type Model } from '@sluice/model';
-import { organizationHierarchy, studentSchoolAuthorization } from '@sluice/projections';
-import { createWriter } from '@sluice/writer';
+} from '@sluice/server/cli';
+import { createClient } from 'sluice/internal/client';
+import { describeDocument, readModel, type Model } from 'sluice/model';
+import { organizationHierarchy, studentSchoolAuthorization } from '@sluice/edfi';
+import { createWriter } from 'sluice/internal/writer';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';

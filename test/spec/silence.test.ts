@@ -1,6 +1,6 @@
 // A writer whose network goes silent notices by itself, with nobody to take over.
 
-import { setFailpoint } from '@sluice/protocol';
+import { setFailpoint } from 'sluice/internal/protocol';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';

@@ -11,7 +11,7 @@ import { startSluice, type RunningSluice } from '../support/sluice.ts';
 import { openConnection, sql } from '../support/sql.ts';
 
 const database = useDatabase();
-const model = fileURLToPath(new URL('../../packages/cli/src/sample/sample-model.json', import.meta.url));
+const model = fileURLToPath(new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url));
 const boundMs = 25_000;
 /** What a node waits in any case; less of it here. */
 const drainMs = { usual: 10_000, here: 500 };

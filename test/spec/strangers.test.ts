@@ -1,12 +1,12 @@
 // Other programs that hold our advisory locks: the lane says that it has no leader and who holds its lock, everywhere an
 // operator looks; nobody is counted as one of ours who is not; and a migration says for whom it waits.
 
-import { explainWrite, listLanes, listStuck, listWriters, readStatus, runDoctor } from '@sluice/operator';
-import { createNodeMetrics } from '@sluice/metrics';
-import { applyRoles, Database, migrate, type LockHolder } from '@sluice/store';
+import { explainWrite, listLanes, listStuck, listWriters, readStatus, runDoctor } from 'sluice/operator';
+import { createNodeMetrics } from '@sluice/server/metrics';
+import { applyRoles, Database, migrate, type LockHolder } from 'sluice/internal/store';
 import pg from 'pg';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { laneLines } from '../../packages/cli/src/operate/lane-lines.ts';
+import { laneLines } from '../../packages/server/src/cli/operate/lane-lines.ts';
 import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';

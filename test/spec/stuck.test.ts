@@ -10,9 +10,9 @@ import {
   retryWrites,
   showWrite,
   type StuckWrite,
-} from '@sluice/operator';
-import { defaults, setFailpoint } from '@sluice/protocol';
-import { Database } from '@sluice/store';
+} from 'sluice/operator';
+import { defaults, setFailpoint } from 'sluice/internal/protocol';
+import { Database } from 'sluice/internal/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';

@@ -9,10 +9,10 @@ import {
   type BatchReport,
   type Origin,
   type SettleOptions,
-} from '@sluice/batch';
-import type { Outcome, Write } from '@sluice/protocol';
-import { describeDocument, laneOf } from '@sluice/model';
-import { Session } from '@sluice/store';
+} from 'sluice/internal/batch';
+import type { Outcome, Write } from 'sluice/internal/protocol';
+import { describeDocument, laneOf } from 'sluice/model';
+import { Session } from 'sluice/internal/store';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { useDatabase } from '../support/database.ts';

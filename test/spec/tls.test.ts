@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { notifyListener, Session, urlWithTls } from '@sluice/store';
+import { notifyListener, Session, urlWithTls } from 'sluice/internal/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createAuthority, type Certificate } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
@@ -15,7 +15,7 @@ import { roleUrl } from '../support/postgres.ts';
 import { sql } from '../support/sql.ts';
 import { startSluice } from '../support/sluice.ts';
 
-const model = fileURLToPath(new URL('../../packages/cli/src/sample/sample-model.json', import.meta.url));
+const model = fileURLToPath(new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url));
 const timeout = 60_000;
 const authority = createAuthority('Authority of this test');
 const stranger = createAuthority('Another authority');

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createApi } from '@sluice/api';
+import { createApi } from '@sluice/server/api';
 import { trace, type SpanContext } from '@opentelemetry/api';
 import {
   BasicTracerProvider,
@@ -208,7 +208,7 @@ test('one trace leads through the processes of a deployment, and is complete whe
     DATABASE_URL: other.writerUrl,
     // Through the intake, so that both processes have their part in it.
     SLUICE_FAST_PATH_WRITES_MAX: '0',
-    SLUICE_MODEL: fileURLToPath(new URL('../../packages/cli/src/sample/sample-model.json', import.meta.url)),
+    SLUICE_MODEL: fileURLToPath(new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url)),
     NODE_OPTIONS: `--import ${new URL('../support/record-spans.mjs', import.meta.url).href}`,
     SPANS_FILE: file,
   };

@@ -1,9 +1,9 @@
 // Hints name the lanes that have work: only their leaders look. A flood of hints is met by a limit, never by deafness.
 
-import { pauseLanes, resumeLanes } from '@sluice/operator';
-import { defaults } from '@sluice/protocol';
-import { Database } from '@sluice/store';
-import type { Writer, WriterObserver } from '@sluice/writer';
+import { pauseLanes, resumeLanes } from 'sluice/operator';
+import { defaults } from 'sluice/internal/protocol';
+import { Database } from 'sluice/internal/store';
+import type { Writer, WriterObserver } from 'sluice/internal/writer';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,12 +1,13 @@
 // What never comes: who needs it is refused in time, and tells what was missing; nobody else is. And what comes in
 // circles: all of it together, or none.
 
-import { createApi, listen } from '@sluice/api';
-import { load, sampleLines, sampleModelFile, shuffle, type LoadLine } from '@sluice/cli';
-import { createClient } from '@sluice/client';
-import { describeDocument, readModel } from '@sluice/model';
-import type { Outcome } from '@sluice/protocol';
-import { createWriter } from '@sluice/writer';
+import { createApi, listen } from '@sluice/server/api';
+import { sampleLines, sampleModelFile } from '@sluice/dev';
+import { load, shuffle, type LoadLine } from '@sluice/server/cli';
+import { createClient } from 'sluice/internal/client';
+import { describeDocument, readModel } from 'sluice/model';
+import type { Outcome } from 'sluice/internal/protocol';
+import { createWriter } from 'sluice/internal/writer';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';

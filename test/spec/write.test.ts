@@ -1,8 +1,8 @@
 // One write and its one definite answer.
 
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { setFailpoint } from '@sluice/protocol';
-import type { WriteRequest } from '@sluice/client';
+import { setFailpoint } from 'sluice/internal/protocol';
+import type { WriteRequest } from 'sluice/internal/client';
 import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';

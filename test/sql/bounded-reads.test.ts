@@ -1,6 +1,6 @@
 // Statements that read bodies read no more than they are allowed, and say what is left.
 
-import { Session, type Row } from '@sluice/store';
+import { Session, type Row } from 'sluice/internal/store';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { sql } from '../support/sql.ts';

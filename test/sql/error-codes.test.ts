@@ -1,7 +1,7 @@
 // SQLSTATEs of our own: each means one thing, and sql/README.md says which.
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { sqlFolder } from '@sluice/store';
+import { sqlFolder } from 'sluice/internal/store';
 import { expect, test } from 'vitest';
 
 const read = (path: string): string => readFileSync(`${sqlFolder}${path}`, 'utf8');

@@ -1,9 +1,9 @@
 // Comparison without case is decided in JavaScript: it is the same in a database of whatever locale, for every letter.
 
 import { randomBytes } from 'node:crypto';
-import { createClient, type SluiceClient } from '@sluice/client';
-import { foldCase, parseModel } from '@sluice/model';
-import { migrate } from '@sluice/store';
+import { createClient, type SluiceClient } from 'sluice/internal/client';
+import { foldCase, parseModel } from 'sluice/model';
+import { migrate } from 'sluice/internal/store';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { isWide } from '../support/breadth.ts';
 import { databaseUrl, execute } from '../support/postgres.ts';

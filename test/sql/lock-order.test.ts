@@ -1,7 +1,7 @@
 // In which order the statements of a batch lock rows: sql/README.md, invariant 6. Each is stopped by a lock of somebody
 // else, and the rows that it has locked by then are looked at.
 
-import { Session } from '@sluice/store';
+import { Session } from 'sluice/internal/store';
 import type pg from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';

@@ -1,7 +1,7 @@
 // Migrations run once each, whoever runs them and however many do.
 
-import { runDoctor } from '@sluice/operator';
-import { Database, migrate, readMigrations, schemaVersion } from '@sluice/store';
+import { runDoctor } from 'sluice/operator';
+import { Database, migrate, readMigrations, schemaVersion } from 'sluice/internal/store';
 import { describe, expect, test, inject, onTestFinished } from 'vitest';
 import { databaseUrl, execute } from '../support/postgres.ts';
 import { sql } from '../support/sql.ts';

@@ -3,7 +3,7 @@
 // of it then looks as cheap as a look for one row, and is pinned for the next burst. So the statements are written in such a way that nothing but a look for one row is
 // possible.
 
-import { queries, Session } from '@sluice/store';
+import { queries, Session } from 'sluice/internal/store';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { explainGeneric } from '../support/explain.ts';

@@ -1,6 +1,6 @@
 // Where the drain expects its next batch spares it a look at the rest. What it gets is the same wherever that is.
 
-import { Session } from '@sluice/store';
+import { Session } from 'sluice/internal/store';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 

@@ -1,8 +1,8 @@
 // What each role may do: as the catalogue has it, and as it turns out when a role tries.
 
 import { readFileSync } from 'node:fs';
-import { createClient } from '@sluice/client';
-import { applyRoles, migrate, previewExclusive, queries, rolesSql, sqlFolder } from '@sluice/store';
+import { createClient } from 'sluice/internal/client';
+import { applyRoles, migrate, previewExclusive, queries, rolesSql, sqlFolder } from 'sluice/internal/store';
 import pg from 'pg';
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { useDatabase } from '../support/database.ts';
@@ -376,7 +376,7 @@ function nodeQueries(): string[] {
     'blocked-quota',
   ];
   const source = files
-    .map((file) => readFileSync(`${sqlFolder}../packages/client/src/${file}.ts`, 'utf8'))
+    .map((file) => readFileSync(`${sqlFolder}../packages/sluice/src/client/${file}.ts`, 'utf8'))
     .join('\n');
   return [...queries.keys(), 'cancelWrites'].filter((name) => source.includes(`'${name}'`));
 }

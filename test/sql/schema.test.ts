@@ -1,7 +1,7 @@
 // sql/schema.sql is what the migrations come to, for people to read. `UPDATE_SCHEMA=1 npx vitest run test/sql` writes it.
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { sqlFolder } from '@sluice/store';
+import { sqlFolder } from 'sluice/internal/store';
 import { expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { describeSchema } from '../support/describe-schema.ts';

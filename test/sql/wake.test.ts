@@ -1,7 +1,7 @@
 // An id may be awaited by hundreds of thousands of writes: they wake in slices, so that no statement meets its time limit,
 // and none is left out.
 
-import { Session } from '@sluice/store';
+import { Session } from 'sluice/internal/store';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 

@@ -1,7 +1,7 @@
 // What a document becomes when PostgreSQL writes it out is computed without asking: never less than what it says.
 
-import { findOutgrowth } from '@sluice/model';
-import { Session } from '@sluice/store';
+import { findOutgrowth } from 'sluice/model';
+import { Session } from 'sluice/internal/store';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';

@@ -1,7 +1,7 @@
 // How much a run of the tests covers. `npm test` covers every promise once; `npm run test:all` (SLUICE_TESTS=all) adds
 // the other modes, the runs without notifications, more seeds, and the cases that take long.
 
-import { modes as allModes, type Mode } from '@sluice/protocol';
+import { modes as allModes, type Mode } from 'sluice/internal/protocol';
 
 export const isWide = process.env['SLUICE_TESTS'] === 'all';
 

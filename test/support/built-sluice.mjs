@@ -1,3 +1,3 @@
 // The command line as it was built, which starts four times as fast as its sources.
-const { main } = await import('../../packages/cli/dist/main.js');
+const { main } = await import('../../packages/server/dist/cli/main.js');
 await main(process.argv.slice(2));

@@ -1,8 +1,8 @@
 // The operators' page for a test: its server on the test's database, and a browser that looks at it.
 
-import { createDashboardServer, type DashboardOptions } from '@sluice/dashboard';
-import type { ServerOptions } from '@sluice/api';
-import { Database } from '@sluice/store';
+import { createDashboardServer, type DashboardOptions } from '@sluice/server/dashboard';
+import type { ServerOptions } from '@sluice/server/api';
+import { Database } from 'sluice/internal/store';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { expect, onTestFinished } from 'vitest';
 import type { TestBrowser } from './browser.ts';

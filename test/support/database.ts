@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
 import { afterAll, beforeAll, expect, inject, type RunnerTask } from 'vitest';
-import { applyRoles } from '@sluice/store';
+import { applyRoles } from 'sluice/internal/store';
 import { databaseUrl, execute, rolePrefix, roleUrl } from './postgres.ts';
 
 export interface TestDatabase {

@@ -3,11 +3,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createApi, type ApiOptions } from '@sluice/api';
-import { createClient } from '@sluice/client';
-import { readModel, type Model, type ModelOptions } from '@sluice/model';
-import type { Mode } from '@sluice/protocol';
-import { createWriter } from '@sluice/writer';
+import { createApi, type ApiOptions } from '@sluice/server/api';
+import { createClient } from 'sluice/internal/client';
+import { readModel, type Model, type ModelOptions } from 'sluice/model';
+import type { Mode } from 'sluice/internal/protocol';
+import { createWriter } from 'sluice/internal/writer';
 import { afterAll, beforeAll } from 'vitest';
 import { useDatabase } from './database.ts';
 import { nodeUrl } from './postgres.ts';

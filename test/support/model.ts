@@ -5,7 +5,7 @@
 // others, which the check of a run reads without a model); the property of the plan, whose names are its identities
 // (plan-case.ts); and tests of how models are read and of what identities are made of, which are about the model.
 
-import { parseModel, type Resource } from '@sluice/model';
+import { parseModel, type Resource } from 'sluice/model';
 
 const superclass = { resource: 'Organization', identityPath: '$.organizationId' };
 

@@ -13,9 +13,9 @@ import {
   type SettledWrite,
   type Target,
   type TargetBatch,
-} from '@sluice/batch';
-import type { Outcome, WriteHeader } from '@sluice/protocol';
-import { DatabaseError } from '@sluice/store';
+} from 'sluice/internal/batch';
+import type { Outcome, WriteHeader } from 'sluice/internal/protocol';
+import { DatabaseError } from 'sluice/internal/store';
 
 export const parcels = 'parcels';
 

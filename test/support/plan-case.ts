@@ -2,7 +2,7 @@
 // Everything has a name that can be read in a counterexample; plan-database.ts turns names into ids.
 
 import fc from 'fast-check';
-import type { Operation, WriteHeader } from '@sluice/protocol';
+import type { Operation, WriteHeader } from 'sluice/internal/protocol';
 
 /** A document: who it is (`school:1`), whom it refers to, and the rest. */
 export interface Content {

@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
-import { contentHash, describeDocument, laneOf, parseModel, type Resource } from '@sluice/model';
-import { defaults, type Write } from '@sluice/protocol';
+import { contentHash, describeDocument, laneOf, parseModel, type Resource } from 'sluice/model';
+import { defaults, type Write } from 'sluice/internal/protocol';
 import { resourceOf, type Content, type PlanCase, type Submission } from './plan-case.ts';
 
 const resources = ['student', 'school', 'district', 'section'];

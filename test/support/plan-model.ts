@@ -1,7 +1,7 @@
 // What a batch must be equal to: writes applied one at a time to documents in a map. It shares no code with the plan
 // and makes no attempt to be fast; it is meant to be right at a glance.
 
-import type { OutcomeCode, Result } from '@sluice/protocol';
+import type { OutcomeCode, Result } from 'sluice/internal/protocol';
 import {
   allowsIdentityUpdate,
   hashOf,

@@ -1,7 +1,7 @@
 // The order in which a batch's writes could have been applied one at a time: arrival for each document, a reference
 // before its referrer, and circles of references as one.
 
-import type { Outcome } from '@sluice/protocol';
+import type { Outcome } from 'sluice/internal/protocol';
 import { keyOfSubmission, namesOf, type Submission } from './plan-case.ts';
 
 export interface Settled {

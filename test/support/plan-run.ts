@@ -2,8 +2,8 @@
 // against the sequential model, and against what must not be refused.
 
 import { deepStrictEqual } from 'node:assert/strict';
-import type { planBatch as PlanBatch, Plan } from '@sluice/batch';
-import { isApplied, type WriteHeader } from '@sluice/protocol';
+import type { planBatch as PlanBatch, Plan } from 'sluice/internal/batch';
+import { isApplied, type WriteHeader } from 'sluice/internal/protocol';
 import {
   allowsIdentityUpdate,
   hashOf,

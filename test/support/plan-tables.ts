@@ -1,7 +1,7 @@
 // The tables, as maps that refuse what PostgreSQL's constraints refuse, and the facts as sql/queries/facts.sql reads them.
 
-import type { Outcome, WriteHeader } from '@sluice/protocol';
-import { fingerprintOf, keyOf, noFacts, type Facts, type Plan } from '@sluice/batch';
+import type { Outcome, WriteHeader } from 'sluice/internal/protocol';
+import { fingerprintOf, keyOf, noFacts, type Facts, type Plan } from 'sluice/internal/batch';
 import { hashOf, headerOf, namesOf, type Content, type PlanCase, type Submission } from './plan-case.ts';
 
 export interface Row {

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
-import type { ClientOptions } from '@sluice/client';
-import { startEmbeddedPostgres } from '@sluice/embedded';
-import { applyRoles, migrate, roleKinds, roleName, type RoleKind } from '@sluice/store';
+import type { ClientOptions } from 'sluice/internal/client';
+import { startEmbeddedPostgres } from '@sluice/dev/embedded';
+import { applyRoles, migrate, roleKinds, roleName, type RoleKind } from 'sluice/internal/store';
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -7,6 +7,6 @@ import { isBuildFresh } from '../../packages/bench/src/code.ts';
 const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 /** What `npx sluice` runs. */
-export const sourceProgram = pathOf('../../packages/cli/bin/sluice.js');
+export const sourceProgram = pathOf('../../packages/server/bin/sluice.js');
 
 export const sluiceProgram = isBuildFresh() ? pathOf('./built-sluice.mjs') : sourceProgram;

@@ -1,10 +1,15 @@
 // Nodes and writers of one test, in this process, on the test file's database. Each test sets up its own and leaves the
 // database to the next; documents of different tests have different ids.
 
-import { createClient, type ClientOptions, type SluiceClient, type WriteRequest } from '@sluice/client';
-import { describeDocument, laneOf } from '@sluice/model';
-import { defaults, type Outcome } from '@sluice/protocol';
-import { createWriter, type Writer, type WriterOptions } from '@sluice/writer';
+import {
+  createClient,
+  type ClientOptions,
+  type SluiceClient,
+  type WriteRequest,
+} from 'sluice/internal/client';
+import { describeDocument, laneOf } from 'sluice/model';
+import { defaults, type Outcome } from 'sluice/internal/protocol';
+import { createWriter, type Writer, type WriterOptions } from 'sluice/internal/writer';
 import { expect, onTestFinished } from 'vitest';
 import { eventually } from './eventually.ts';
 import { model, resource } from './model.ts';

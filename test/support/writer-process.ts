@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { OwnershipForm } from '@sluice/protocol';
+import type { OwnershipForm } from 'sluice/internal/protocol';
 import { onTestFinished } from 'vitest';
 import { roleUrl } from './postgres.ts';
 

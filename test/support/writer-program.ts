@@ -1,8 +1,8 @@
 // A writer process for tests that kill or freeze one. It ends at once, as by a defect of its own, when a batch holds the
 // write that POISON names.
 
-import { setFailpoint, type OwnershipForm } from '@sluice/protocol';
-import { createWriter } from '@sluice/writer';
+import { setFailpoint, type OwnershipForm } from 'sluice/internal/protocol';
+import { createWriter } from 'sluice/internal/writer';
 import { model } from './model.ts';
 
 const { DATABASE_URL: url = '', OWNERSHIP: ownership = 'lock', POISON: poison } = process.env;

@@ -1,5 +1,5 @@
 /** The axis of a run: the one condition that takes several values, while all others stay as they are. */
-import { SluiceError } from '@sluice/protocol';
+import { SluiceError } from 'sluice/internal/protocol';
 import type { WorkloadName } from './names.ts';
 
 /** What one measurement is made under. */

@@ -2,7 +2,7 @@
  * Which code is measured. What users run is the built one; a checkout whose build is older than its sources runs from
  * the sources, and the report says so.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -28,14 +28,25 @@ export function chooseCode(choice: CodeChoice): Code {
       };
 }
 
-/** Whether every package was built since its sources changed. */
+/** Whether every package was built since its sources changed, and the SQL that it takes along. */
 export function isBuildFresh(): boolean {
+  const copied = join(packagesFolder, 'sluice/sql');
+  if (!existsSync(copied) || !isSame(join(packagesFolder, '../sql'), copied)) return false;
   return readdirSync(packagesFolder)
     .map((name) => join(packagesFolder, name))
     .filter((folder) => existsSync(join(folder, 'tsconfig.json')) && existsSync(join(folder, 'src')))
     .every((folder) => {
       const built = join(folder, 'dist/.tsbuildinfo');
       return existsSync(built) && statSync(built).mtimeMs >= newestSource(join(folder, 'src'));
+    });
+}
+
+function isSame(sql: string, copied: string): boolean {
+  return readdirSync(copied, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.sql'))
+    .every((file) => {
+      const source = join(sql, file);
+      return existsSync(source) && readFileSync(source).equals(readFileSync(join(copied, file)));
     });
 }
 

@@ -3,7 +3,7 @@
  * would have left it.
  */
 import { availableParallelism } from 'node:os';
-import { Session } from '@sluice/store';
+import { Session } from 'sluice/internal/store';
 import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import {

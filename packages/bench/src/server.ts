@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startEmbeddedPostgres } from '@sluice/embedded';
-import { SluiceError } from '@sluice/protocol';
+import { startEmbeddedPostgres } from '@sluice/dev/embedded';
+import { SluiceError } from 'sluice/internal/protocol';
 import pg from 'pg';
 import { measureFlushLatency, type FlushLatency } from './flush-latency.ts';
 import { percentile } from './statistics.ts';

@@ -4,7 +4,7 @@
  * the template is so large that copies would outweigh all else, it is itself used by one after another.
  */
 import { randomBytes } from 'node:crypto';
-import { migrate } from '@sluice/store';
+import { migrate } from 'sluice/internal/store';
 import pg from 'pg';
 import { prefill, type PrefillOptions } from './prefill.ts';
 

@@ -1,6 +1,6 @@
 // What a batch does.
 
-import type { Row } from '@sluice/store';
+import type { Row } from 'sluice/internal/store';
 import { guards } from '../guards.ts';
 import type { Steps, TableName, Values } from '../tables.ts';
 import {

@@ -1,6 +1,6 @@
 // Who leads which lanes.
 
-import type { Row } from '@sluice/store';
+import type { Row } from 'sluice/internal/store';
 import { clock } from '../clock.ts';
 import type { Server } from '../server.ts';
 import type { Access, Steps, Values } from '../tables.ts';

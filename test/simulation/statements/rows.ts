@@ -1,6 +1,6 @@
 // What the statements of a simulated server are made of: how a call comes, and how its values become rows.
 
-import type { Row } from '@sluice/store';
+import type { Row } from 'sluice/internal/store';
 import { clock } from '../clock.ts';
 import { guards } from '../guards.ts';
 import type { Server, ServerSession } from '../server.ts';

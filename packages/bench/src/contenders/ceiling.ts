@@ -2,9 +2,9 @@
  * The product's own commit code, fed with ready batches on one connection: no intake, no hints, nobody waiting. Making
  * the documents of a batch is not counted; all that a writer does to settle them is.
  */
-import { memoryOrigin, settleBatch, settleOptions } from '@sluice/batch';
-import { defaults, type Write } from '@sluice/protocol';
-import { Session } from '@sluice/store';
+import { memoryOrigin, settleBatch, settleOptions } from 'sluice/internal/batch';
+import { defaults, type Write } from 'sluice/internal/protocol';
+import { Session } from 'sluice/internal/store';
 import { v7 as uuidv7 } from 'uuid';
 import type { Window, WindowResult } from '../process/window.ts';
 import { describe } from '../workload/bench-model.ts';

@@ -1,5 +1,5 @@
 /** How a contender takes one document and answers once it is durable. One file for each that exists. */
-import type { Model } from '@sluice/model';
+import type { Model } from 'sluice/model';
 import type { BenchDocument } from '../workload/bench-model.ts';
 
 export interface Contender {

@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { SluiceError } from '@sluice/protocol';
+import { SluiceError } from 'sluice/internal/protocol';
 import { describe, type BenchDocument, type DescribedDocument } from '../workload/bench-model.ts';
 import type { Contender, ContenderOptions } from './contender.ts';
 import { OneStatement } from './one-statement.ts';

@@ -1,6 +1,6 @@
 /** The product as a node embeds it, in one of its modes. */
-import { createClient, type SluiceClient } from '@sluice/client';
-import { isApplied } from '@sluice/protocol';
+import { createClient, type SluiceClient } from 'sluice/internal/client';
+import { isApplied } from 'sluice/internal/protocol';
 import { hasFastPath, type ContenderName } from '../names.ts';
 import { resourceOf, type BenchDocument } from '../workload/bench-model.ts';
 import type { Contender, ContenderOptions } from './contender.ts';

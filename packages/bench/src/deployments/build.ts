@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { SluiceError } from '@sluice/protocol';
+import { SluiceError } from 'sluice/internal/protocol';
 import type { Code } from '../code.ts';
 import { prefill } from '../prefill.ts';
 
@@ -17,13 +17,13 @@ export interface Build {
 
 /** @param folder The checkout that this benchmark belongs to. */
 export function ownBuild(folder: string, kind: Code['kind']): Build {
-  const nodeArgs = kind === 'built' ? builtArgs(folder) : [join(folder, 'packages/cli/bin/sluice.js')];
+  const nodeArgs = kind === 'built' ? builtArgs(folder) : [join(folder, 'packages/server/bin/sluice.js')];
   return { name: 'this', nodeArgs, prefill };
 }
 
 /** @throws {SluiceError} `configuration_invalid` if the folder is no checkout with a build */
 export function otherBuild(folder: string): Build {
-  const entry = join(folder, entryPath);
+  const entry = entryOf(folder);
   if (!existsSync(entry)) {
     throw new SluiceError(
       'configuration_invalid',
@@ -41,7 +41,11 @@ export function otherBuild(folder: string): Build {
   };
 }
 
-const entryPath = 'packages/cli/dist/main.js';
+/** Of this build, and of those before the packages were regrouped. */
+const entryPaths = ['packages/server/dist/cli/main.js', 'packages/cli/dist/main.js'];
+
+const entryOf = (folder: string): string =>
+  join(folder, entryPaths.find((path) => existsSync(join(folder, path))) ?? entryPaths[0]!);
 
 /** The same build, whose processes leave a CPU profile in the folder when they end. */
 export function profiled({ nodeArgs, ...build }: Build, folder: string): Build {
@@ -50,7 +54,7 @@ export function profiled({ nodeArgs, ...build }: Build, folder: string): Build {
 
 /** Not by `bin/sluice.js`, which runs the sources of a checkout. */
 function builtArgs(folder: string): string[] {
-  const entry = pathToFileURL(resolve(folder, entryPath)).href;
+  const entry = pathToFileURL(resolve(entryOf(folder))).href;
   const text = `import { main } from ${JSON.stringify(entry)}; await main(process.argv.slice(1));`;
   return ['--input-type=module', '--eval', text, '--'];
 }

@@ -3,7 +3,7 @@
  * beside it. In each round every deployment is started once, on a fresh copy of one prefilled database, and measured under
  * each load, so that what the machine does meanwhile meets all of them.
  */
-import { SluiceError } from '@sluice/protocol';
+import { SluiceError } from 'sluice/internal/protocol';
 import { chooseCode, type Code } from '../code.ts';
 import { machineFacts, type MachineFacts } from '../machine-facts.ts';
 import { absenceOf, isDeployed, type ContenderName } from '../names.ts';

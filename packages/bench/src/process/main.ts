@@ -1,6 +1,6 @@
 /** The entry of every process that a measurement starts: clients, writers, API nodes, the proxy. */
-import { readModel, type Model } from '@sluice/model';
-import { createWriter, type WriterObserver } from '@sluice/writer';
+import { readModel, type Model } from 'sluice/model';
+import { createWriter, type WriterObserver } from 'sluice/internal/writer';
 import { Ceiling } from '../contenders/ceiling.ts';
 import { openContender } from '../contenders/open-contender.ts';
 import { benchModel } from '../workload/bench-model.ts';

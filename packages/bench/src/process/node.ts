@@ -1,7 +1,7 @@
 /** One API node: the product's in one of its modes, or the least that `seed-direct` needs to speak HTTP. */
 import type { AddressInfo } from 'node:net';
-import { createApi } from '@sluice/api';
-import { readModel } from '@sluice/model';
+import { createApi } from '@sluice/server/api';
+import { readModel } from 'sluice/model';
 import Fastify from 'fastify';
 import { createProductClient } from '../contenders/product.ts';
 import { SeedDirect } from '../contenders/seed-direct.ts';

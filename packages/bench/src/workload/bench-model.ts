@@ -1,5 +1,5 @@
 /** The documents of all workloads but `district`: items that refer to two of 200 parents. */
-import { describeDocument, contentHash, laneOf, parseModel, type Model, type Resource } from '@sluice/model';
+import { describeDocument, contentHash, laneOf, parseModel, type Model, type Resource } from 'sluice/model';
 
 /** As a model file holds it. */
 export const benchModelForm = {

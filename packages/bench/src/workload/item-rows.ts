@@ -2,7 +2,7 @@
  * Items by the million, made by the server in sets: each row is exactly what a write of the same item would have left,
  * id, body, hash, lane and references included. Only the referentialIds, SHA-1 of a name, are computed here.
  */
-import { laneOf, referentialIdOf } from '@sluice/model';
+import { laneOf, referentialIdOf } from 'sluice/model';
 import type pg from 'pg';
 import { benchModel, parentDocument, describe, parents, prose } from './bench-model.ts';
 import { itemBytes } from './workload.ts';

@@ -1,7 +1,7 @@
 /** What the clients send, one document after another. All contenders of a round get the same. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { describeDocument, readModel, type Model } from '@sluice/model';
+import { describeDocument, readModel, type Model } from 'sluice/model';
 import type { WorkloadName } from '../names.ts';
 import { benchModel, itemDocument, resourceOf, seededDraw, type BenchDocument } from './bench-model.ts';
 

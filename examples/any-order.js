@@ -1,0 +1,27 @@
+// Documents that refer to each other, in any order and from anywhere: a reference to a document that is on its way waits for
+// it, and one that may wait longer says how long.
+import { createClient } from 'sluice';
+
+const sluice = await createClient({ connectionString: process.env.DATABASE_URL, model: 'model.json' });
+
+const documents = [
+  ...Array.from({ length: 100 }, (_, number) => [
+    'shop/orders',
+    {
+      number,
+      customer: { name: `c-${number % 10}` },
+      lines: [{ product: { sku: `a-${number % 7}` }, count: 1 }],
+    },
+  ]),
+  ...Array.from({ length: 10 }, (_, number) => ['shop/customers', { name: `c-${number}` }]),
+  ...Array.from({ length: 7 }, (_, number) => ['shop/products', { sku: `a-${number}`, price: number }]),
+].sort(() => Math.random() - 0.5);
+
+const answers = await Promise.allSettled(
+  documents.map(([endpoint, document]) =>
+    sluice.upsert(endpoint, document, { waitForReferencesSeconds: 30 }),
+  ),
+);
+const results = answers.map(({ value, reason }) => value?.result ?? reason.code);
+console.log(`${results.filter((result) => result === 'created').length} of ${documents.length} created`);
+await sluice.stop();

@@ -1,0 +1,36 @@
+import { SluiceError } from 'sluice/internal/protocol';
+import { benchSettings, type BenchValues } from './command/bench-settings.ts';
+import { createCommand } from '@sluice/server/cli';
+
+export const benchCommand = () =>
+  createCommand({
+    name: 'bench',
+    summary: 'measure this against other ways to write',
+    description:
+      'Measures contenders on one machine, one PostgreSQL, the same documents: in rounds, each of all contenders in ' +
+      'turn, each measurement on a fresh copy of one prefilled database. Says medians with their spread, and ratios ' +
+      'within the rounds. With --workload open-loop or edfi it measures deployments over HTTP: --writers, --nodes, ' +
+      '--lanes and --rate or --clients may then all have several values. docs/performance.md tells what the figures mean.',
+    readsConfigFile: false,
+    settings: benchSettings,
+    async run(values, flags) {
+      const { workload } = values;
+      refuseForeign(values);
+      const isJson = flags['json'] === true;
+      if (workload === 'open-loop' || workload === 'edfi') {
+        const { runDeployments } = await import('./command/run-deployments.ts');
+        return runDeployments(workload, values, isJson);
+      }
+      const { runContenders } = await import('./command/run-contenders.ts');
+      await runContenders(values, isJson);
+    },
+  });
+
+/** Documents that no workload would send. */
+function refuseForeign({ workload, documents }: BenchValues): void {
+  if (documents === undefined || workload === 'edfi') return;
+  throw new SluiceError(
+    'configuration_invalid',
+    `Cannot use --documents with --workload ${workload}: only edfi sends given documents`,
+  );
+}

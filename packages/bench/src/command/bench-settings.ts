@@ -1,0 +1,296 @@
+/** The settings of `sluice bench`. */
+import { databaseChoices, type DatabaseChoice } from '../bench.ts';
+import type { Rate } from '../deployments/run.ts';
+import {
+  contenderNames,
+  deployedContenders,
+  peerNames,
+  workloadNames,
+  type ContenderName,
+  type DeployedContender,
+  type WorkloadName,
+} from '../names.ts';
+import { defaults } from 'sluice/internal/protocol';
+import * as z from 'zod';
+import {
+  setting,
+  type Values,
+  databaseUrl,
+  numberSetting,
+  wholeNumber,
+  lanes,
+  optionalModelFiles,
+} from '@sluice/server/cli';
+
+const contenderChoices = [...contenderNames, ...peerNames, 'peers'] as const;
+
+/** Measured where none are named, but for deployments. */
+export const usualContenders: ContenderName[] = ['seed-direct', 'one-statement', 'coordinated', 'ceiling'];
+
+const milliseconds = z
+  .string()
+  .regex(/^\d{1,4}(\.\d{1,3})?ms$/)
+  .transform((text) => Number.parseFloat(text));
+
+const writesPerSecond: z.ZodType<Rate, string> = wholeNumber(1, 100_000).transform((perSecond) => ({
+  perSecond,
+})) as z.ZodType<Rate, string>;
+
+const percentage = z
+  .string()
+  .regex(/^([1-9]\d?|100)%$/)
+  .transform((text): Rate => ({ percent: Number.parseInt(text, 10) }));
+
+const pathSetting = (flags: string, variable: string, description: string) =>
+  setting<string | undefined>({
+    flags,
+    variables: [variable],
+    description,
+    form: 'a path',
+    schema: z.string().min(1),
+  });
+
+/**
+ * Several values, measured one after another: only one of the settings may have them, which is the axis of the run.
+ */
+const numbersSetting = (
+  flags: string,
+  variables: readonly string[],
+  description: string,
+  { from, to, fallback }: { from: number; to: number; fallback?: number[] },
+) =>
+  setting<number[]>({
+    flags,
+    variables,
+    description: `${description}; several with commas between them are compared`,
+    form: `whole numbers from ${from} to ${to}, with commas between them`,
+    schema: z
+      .string()
+      .transform((text) => text.split(','))
+      .pipe(z.array(wholeNumber(from, to) as z.ZodType<number, string>).min(1)),
+    ...(fallback === undefined ? {} : { fallback }),
+  });
+
+export const benchSettings = {
+  workload: setting<WorkloadName>({
+    flags: '--workload <name>',
+    variables: ['SLUICE_BENCH_WORKLOAD'],
+    description: workloadNames.join(', '),
+    form: `one of ${workloadNames.join(', ')}`,
+    schema: z.enum(workloadNames),
+    fallback: 'insert',
+  }),
+  clients: setting<number[] | undefined>(
+    numbersSetting(
+      '--clients <numbers>',
+      ['SLUICE_BENCH_CLIENTS'],
+      'waiting clients: 512, with --workload edfi 64,256, unless told',
+      { from: 1, to: 10_000 },
+    ),
+  ),
+  contenders: setting<(typeof contenderChoices)[number][] | undefined>({
+    flags: '--contenders <names>',
+    variables: ['SLUICE_BENCH_CONTENDERS'],
+    description:
+      `${contenderChoices.join(', ')}, with commas between them: ${usualContenders.join(',')}, ` +
+      `with --workload open-loop or edfi ${deployedContenders.join(',')}, unless told`,
+    form: `a list of ${contenderChoices.join(', ')}`,
+    schema: z
+      .string()
+      .transform((text) => text.split(','))
+      .pipe(z.array(z.enum(contenderChoices)).min(1)),
+  }),
+  rounds: numberSetting('--rounds <number>', ['SLUICE_BENCH_ROUNDS'], 'rounds, each of all contenders', {
+    from: 1,
+    to: 100,
+    fallback: 3,
+  }),
+  seconds: numberSetting(
+    '--seconds <number>',
+    ['SLUICE_BENCH_SECONDS'],
+    'length of one measurement; with --workload edfi it ends with the documents',
+    {
+      from: 1,
+      to: 3600,
+      fallback: 5,
+    },
+  ),
+  warmup: numberSetting(
+    '--warmup <seconds>',
+    ['SLUICE_BENCH_WARMUP'],
+    'before each measurement; with --workload edfi all documents are sent before, unless it is 0',
+    {
+      from: 0,
+      to: 600,
+      fallback: 3,
+    },
+  ),
+  prefill: numbersSetting(
+    '--prefill <numbers>',
+    ['SLUICE_BENCH_PREFILL'],
+    'documents stored and analysed before each measurement',
+    { from: 0, to: 100_000_000, fallback: [20_000] },
+  ),
+  seed: numberSetting('--seed <number>', ['SLUICE_SEED'], 'which documents are generated', {
+    from: 0,
+    to: 1_000_000,
+    fallback: 1,
+  }),
+  students: setting<number | undefined>({
+    flags: '--students <number>',
+    variables: ['SLUICE_STUDENTS'],
+    description: 'of the generated district: 6000, with --workload edfi 2000, unless told',
+    form: 'a whole number from 1 to 1000000',
+    schema: wholeNumber(1, 1_000_000),
+  }),
+  documents: setting<string | undefined>({
+    flags: '--documents <path>',
+    variables: ['SLUICE_BENCH_DOCUMENTS'],
+    description:
+      'NDJSON file, or folder of them, in the place of the generated district, with --workload edfi; needs --model',
+    form: 'a path',
+    schema: z.string().min(1),
+  }),
+  modelFiles: { ...optionalModelFiles, description: 'the model of --documents; repeat it for extensions' },
+  lanes: numbersSetting('--lanes <numbers>', lanes.variables ?? [], lanes.description, {
+    from: 1,
+    to: 1024,
+    fallback: [defaults.lanes],
+  }),
+  rate: setting<Rate[]>({
+    flags: '--rate <numbers>',
+    variables: ['SLUICE_BENCH_RATE'],
+    description:
+      'writes that arrive in a second, or shares of what --rate-of can take, such as 25%,50%,75%, with --workload open-loop; several with commas between them are compared',
+    form: 'whole numbers from 1 to 100000, or percentages from 1% to 100%, with commas between them',
+    schema: z
+      .string()
+      .transform((text) => text.split(','))
+      .pipe(z.array(z.union([percentage, writesPerSecond])).min(1)),
+    fallback: [{ perSecond: 100 }],
+  }),
+  rateOf: setting<DeployedContender>({
+    flags: '--rate-of <contender>',
+    variables: ['SLUICE_BENCH_RATE_OF'],
+    description: `whose capacity percentages of --rate are shares of: ${deployedContenders.join(', ')}`,
+    form: `one of ${deployedContenders.join(', ')}`,
+    schema: z.enum(deployedContenders),
+    fallback: 'direct',
+  }),
+  build: setting<string[]>({
+    flags: '--build <folders>',
+    variables: ['SLUICE_BENCH_BUILD'],
+    description:
+      'other checkouts, built, measured beside this one, with commas between them, with --workload open-loop or edfi',
+    form: 'folders, with commas between them',
+    schema: z
+      .string()
+      .transform((text) => text.split(','))
+      .pipe(z.array(z.string().min(1))),
+    fallback: [],
+  }),
+  nodes: numbersSetting(
+    '--nodes <numbers>',
+    ['SLUICE_BENCH_NODES'],
+    'processes that the clients are divided over; with --workload http, open-loop or edfi, API nodes',
+    { from: 1, to: 64, fallback: [1] },
+  ),
+  writers: numbersSetting(
+    '--writers <numbers>',
+    ['SLUICE_BENCH_WRITERS'],
+    'writer processes of coordinated',
+    {
+      from: 1,
+      to: 64,
+      fallback: [1],
+    },
+  ),
+  sessions: numberSetting(
+    '--sessions <number>',
+    ['SLUICE_SESSIONS'],
+    'sessions of each writer, unless the contender names them: coordinated-2',
+    { from: 1, to: 64, fallback: 1 },
+  ),
+  batchWritesMax: numbersSetting(
+    '--batch-writes-max <numbers>',
+    ['SLUICE_BATCH_WRITES_MAX'],
+    'writes settled in one transaction at most, by writers and by the ceiling',
+    { from: 1, to: 10_000, fallback: [defaults.batchWritesMax] },
+  ),
+  poolMax: numbersSetting(
+    '--pool-max <numbers>',
+    ['SLUICE_BENCH_POOL_MAX'],
+    'connections of seed-direct, one-statement, direct and peers',
+    { from: 1, to: 250, fallback: [32] },
+  ),
+  backlog: numbersSetting(
+    '--backlog <numbers>',
+    ['SLUICE_BENCH_BACKLOG'],
+    'writes waiting when the writers start, with --workload backlog',
+    { from: 1, to: 10_000_000, fallback: [100_000] },
+  ),
+  databases: setting<DatabaseChoice>({
+    flags: '--databases <auto|fresh|shared>',
+    variables: ['SLUICE_BENCH_DATABASES'],
+    description:
+      'a fresh copy of the prefilled database for each measurement, or one shared by all; auto shares from a million documents',
+    form: `one of ${databaseChoices.join(', ')}`,
+    schema: z.enum(databaseChoices),
+    fallback: 'auto',
+  }),
+  flushDelay: setting<number>({
+    flags: '--flush-delay <ms>',
+    variables: ['SLUICE_BENCH_FLUSH_DELAY'],
+    description: 'a slow disk: each commit of the embedded server takes so much longer, e.g. 2ms',
+    form: 'milliseconds such as 2ms',
+    schema: milliseconds,
+  }),
+  postgres: setting<Record<string, string>>({
+    flags: '--postgres <settings>',
+    variables: ['SLUICE_BENCH_POSTGRES'],
+    description: 'of the embedded server, e.g. shared_buffers=1GB,wal_compression=pglz',
+    form: 'name=value, with commas between them',
+    schema: z
+      .string()
+      .transform((text) => text.split(',').map((part) => part.split('=')))
+      .pipe(z.array(z.tuple([z.string().regex(/^[a-z_][a-z_0-9.]*$/), z.string().min(1)])))
+      .transform((pairs) => Object.fromEntries(pairs)),
+  }),
+  rtt: setting<number>({
+    flags: '--rtt <ms>',
+    variables: ['SLUICE_BENCH_RTT'],
+    description: 'distance: each round trip to the server takes so much longer, e.g. 1ms',
+    form: 'milliseconds such as 1ms',
+    schema: milliseconds,
+  }),
+  databaseUrl: {
+    ...databaseUrl,
+    variables: ['SLUICE_BENCH_DATABASE_URL'],
+    description: 'a server to make databases on; left out, an embedded one is started',
+  },
+  dataDir: pathSetting(
+    '--data-dir <folder>',
+    'SLUICE_BENCH_DATA_DIR',
+    'of the embedded server; left out, a temporary one',
+  ),
+  code: setting<'auto' | 'built' | 'source'>({
+    flags: '--code <auto|built|source>',
+    variables: ['SLUICE_BENCH_CODE'],
+    description: 'what the measured processes run; auto takes the build if it is not older than the sources',
+    form: 'one of auto, built, source',
+    schema: z.enum(['auto', 'built', 'source']),
+    fallback: 'auto',
+  }),
+  profile: pathSetting(
+    '--profile <folder>',
+    'SLUICE_BENCH_PROFILE',
+    'takes CPU profiles and statement times into this folder; such figures are not for comparison',
+  ),
+  report: pathSetting(
+    '--report <file>',
+    'SLUICE_BENCH_REPORT',
+    'writes a page with plots, and its raw data beside it',
+  ),
+};
+
+export type BenchValues = Values<typeof benchSettings>;

@@ -1,0 +1,245 @@
+/**
+ * A whole deployment on this machine: PostgreSQL, writers, API nodes, each a process of its own. Whatever has been
+ * started is stopped in the opposite order, also when a start fails half-way.
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { makeFolder, startEmbeddedPostgres, type EmbeddedPostgres } from '#embedded';
+import type { Model } from 'sluice/model';
+import { SluiceError, type Mode } from 'sluice/internal/protocol';
+import {
+  agree,
+  applyRoles,
+  Database,
+  migrate,
+  roleKinds,
+  roleName,
+  type RoleKind,
+} from 'sluice/internal/store';
+import { noConfigFile, openKeyStore } from '@sluice/server/cli';
+import { portsOf } from './ports.ts';
+import { SupervisedProcess } from './supervised-process.ts';
+
+export interface ClusterOptions {
+  /** Holds PostgreSQL's folder and the logs. */
+  dataDir: string;
+  model: Model;
+  modelFiles: readonly string[];
+  mode: Mode;
+  nodes: number;
+  /** None where the mode needs none. */
+  writers: number;
+  host: string;
+  /** How the nodes are told who asks; undefined: nothing is said, which holds for this machine only. */
+  auth: 'none' | 'keys' | undefined;
+  /** First node's; the others take the next ones. 0: free ones. */
+  port: number;
+  lanes: number;
+  sessions: number;
+  notifications: boolean;
+  pollIntervalMs: number;
+  onEvent: (sentence: string) => void;
+}
+
+/** Told to stop, nodes and then writers may take so long; together with PostgreSQL it stays below 25 s. */
+const stopTimeoutMs = { node: 9000, writer: 7000 };
+/** So that a node needs no longer. */
+const drainMs = 4000;
+
+export class Cluster {
+  readonly #options: ClusterOptions;
+  readonly #nodes: SupervisedProcess[] = [];
+  readonly #writers: SupervisedProcess[] = [];
+  #postgres: EmbeddedPostgres | null = null;
+  #token: string | null = null;
+  /** Of all roles, of this start. */
+  readonly #rolePassword = randomBytes(24).toString('base64url');
+  #starting: Promise<EmbeddedPostgres> | null = null;
+  #stopped: Promise<void> | null = null;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+  }
+
+  get databaseUrl(): string {
+    return this.#postgres?.url ?? '';
+  }
+
+  /** A key that may do everything; null: the nodes ask for none. */
+  get token(): string | null {
+    return this.#token;
+  }
+
+  get nodeUrls(): string[] {
+    return this.#nodes.flatMap(({ url }) => (url === null ? [] : [url]));
+  }
+
+  get processes(): { name: string; pid: number | null; url: string | null }[] {
+    return [...this.#nodes, ...this.#writers].map(({ name, pid, url }) => ({ name, pid, url }));
+  }
+
+  get restarts(): number {
+    return [...this.#nodes, ...this.#writers].reduce((sum, { restarts }) => sum + restarts, 0);
+  }
+
+  /** Settles if PostgreSQL ends, which only a fault or a stop makes it do. */
+  get postgresEnded(): Promise<void> {
+    return this.#postgres?.exited ?? Promise.resolve();
+  }
+
+  async start(): Promise<void> {
+    const { dataDir, onEvent } = this.#options;
+    this.#assertWanted();
+    this.#starting = startPostgres(dataDir, onEvent);
+    this.#postgres = await this.#starting;
+    this.#assertWanted();
+    // Only now: an empty folder is given to the user that PostgreSQL runs as, another one is not.
+    await makeFolder(join(dataDir, 'logs'));
+    await this.#prepareDatabase();
+    this.#assertWanted();
+    const { nodes, writers, port } = this.#options;
+    for (let index = 0; index < writers; index++) this.#writers.push(this.#writer(index + 1));
+    portsOf(port, nodes).forEach((port, index) => this.#nodes.push(this.#node(index + 1, port)));
+    await allOf([...this.#writers, ...this.#nodes].map((child) => child.start()));
+  }
+
+  /** Nodes first, as they answer what is under way with the writers' help; PostgreSQL last. */
+  stop(): Promise<void> {
+    return (this.#stopped ??= (async () => {
+      await this.#starting?.catch(() => undefined);
+      await Promise.all(this.#nodes.map((node) => node.stop(stopTimeoutMs.node)));
+      await Promise.all(this.#writers.map((writer) => writer.stop(stopTimeoutMs.writer)));
+      await this.#postgres?.stop();
+    })());
+  }
+
+  /** At once; PostgreSQL is told to stop. */
+  kill(): void {
+    for (const child of [...this.#nodes, ...this.#writers]) child.kill();
+    this.#postgres?.kill('SIGINT');
+  }
+
+  #assertWanted(): void {
+    if (this.#stopped !== null) throw new Error('Cannot start as the cluster was told to stop');
+  }
+
+  /** A folder made with another model is told here, before any process would tell it. */
+  async #prepareDatabase(): Promise<void> {
+    const { model, lanes, dataDir } = this.#options;
+    await migrate({ url: this.databaseUrl });
+    const passwords = Object.fromEntries(roleKinds.map((kind) => [kind, this.#rolePassword]));
+    await applyRoles({ url: this.databaseUrl, passwords, exclusiveDatabase: true });
+    const database = new Database({
+      url: this.databaseUrl,
+      applicationName: 'sluice dev',
+      connectionsMax: 1,
+    });
+    try {
+      await agree(database, { lanes, modelHash: model.hash });
+      if (this.#options.auth === 'keys') this.#token = await createToken(this.databaseUrl);
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.code !== 'deployment_disagrees') throw error;
+      throw new SluiceError(error.code, `${error.message}. Here: choose another --data-dir than ${dataDir}`, {
+        cause: error,
+      });
+    } finally {
+      await database.close();
+    }
+  }
+
+  /** The database as the role of a process: none of them is a superuser. */
+  #urlOf(role: RoleKind): string {
+    const url = new URL(this.databaseUrl);
+    url.username = roleName(role);
+    url.password = this.#rolePassword;
+    return url.href;
+  }
+
+  #node(number: number, port: number): SupervisedProcess {
+    const { mode, host, auth } = this.#options;
+    // A node that commits writes itself needs a writer's rights.
+    const role = mode === 'coordinated' ? 'api' : 'writer';
+    return this.#supervise(`api-${number}`, role, (lastUrl) => [
+      'api',
+      `--mode=${mode}`,
+      `--host=${host}`,
+      `--drain-ms=${drainMs}`,
+      ...(auth === undefined ? [] : [`--auth=${auth}`]),
+      `--port=${lastUrl === null ? port : new URL(lastUrl).port}`,
+    ]);
+  }
+
+  #writer(number: number): SupervisedProcess {
+    return this.#supervise(`writer-${number}`, 'writer', () => [
+      'writer',
+      '--sessions',
+      String(this.#options.sessions),
+    ]);
+  }
+
+  #supervise(name: string, role: RoleKind, args: (lastUrl: string | null) => string[]): SupervisedProcess {
+    const { modelFiles, lanes, notifications, pollIntervalMs, onEvent, dataDir } = this.#options;
+    const shared = [
+      ...modelFiles.flatMap((file) => ['--model', file]),
+      `--lanes=${lanes}`,
+      `--notifications=${notifications ? 'on' : 'off'}`,
+      `--poll-interval-ms=${pollIntervalMs}`,
+      '--log-level=warn',
+    ];
+    return new SupervisedProcess({
+      name,
+      args: (lastUrl) => [...args(lastUrl), ...shared],
+      environment: environmentWith(this.#urlOf(role), this.#urlOf('ops')),
+      logFile: join(dataDir, 'logs', `${name}.log`),
+      onEvent,
+    });
+  }
+}
+
+async function startPostgres(
+  dataDir: string,
+  onEvent: (sentence: string) => void,
+): Promise<EmbeddedPostgres> {
+  try {
+    return await startEmbeddedPostgres({ dataDir, onLog: onEvent });
+  } catch (cause) {
+    const { message } = cause as Error;
+    if (!message.includes('is in use by process')) throw cause;
+    throw new SluiceError(
+      'configuration_invalid',
+      `${message}. Another \`sluice dev\` seems to run there: end it, or choose another --data-dir`,
+      { cause },
+    );
+  }
+}
+
+/** For the load, and for whoever tries the nodes: it ends with the day. */
+async function createToken(url: string): Promise<string> {
+  const keys = openKeyStore({ url, schema: undefined });
+  try {
+    const scopes = ['read:*', 'write:*', 'operate', 'bodies'];
+    return (await keys.create({ client: 'dev', scopes, days: 1 })).key;
+  } finally {
+    await keys.close();
+  }
+}
+
+/** The URL holds a password, so it goes by the environment, which others cannot read, and not by the arguments. */
+function environmentWith(databaseUrl: string, operatorUrl: string): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name),
+  );
+  return {
+    ...Object.fromEntries(kept),
+    DATABASE_URL: databaseUrl,
+    SLUICE_OPERATOR_URL: operatorUrl,
+    SLUICE_CONFIG: noConfigFile,
+  };
+}
+
+/** Waits for all, then throws the first error: nothing may still be starting while the rest is stopped. */
+async function allOf(starts: Promise<void>[]): Promise<void> {
+  const settled = await Promise.allSettled(starts);
+  const failed = settled.find((start) => start.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}

@@ -1,0 +1,31 @@
+/** The ports of the nodes: the first one asked for and those that follow. */
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { SluiceError } from 'sluice/internal/protocol';
+
+/** With 0 every node takes a free port of its own. */
+export function portsOf(first: number, nodes: number): number[] {
+  return Array.from({ length: nodes }, (_, index) => (first === 0 ? 0 : first + index));
+}
+
+/**
+ * Looks before anything is started: a taken port would show only after PostgreSQL has come up.
+ * @throws {SluiceError} `configuration_invalid`
+ */
+export async function assertPortsFree(ports: readonly number[], host: string): Promise<void> {
+  for (const port of ports) {
+    const server = createServer();
+    try {
+      if (port > 65_535) throw new Error('beyond the last port');
+      await once(server.listen(port, host), 'listening');
+    } catch (cause) {
+      throw new SluiceError(
+        'configuration_invalid',
+        `Cannot start as the port is taken: ${port}. Choose another first port with --port, or end what uses it.`,
+        { cause },
+      );
+    } finally {
+      if (server.listening) await once(server.close(), 'close');
+    }
+  }
+}

@@ -1,0 +1,2 @@
+export { sampleLines } from './dev/sample-lines.ts';
+export { sampleModelFile } from './sample/district.ts';

@@ -1,0 +1,92 @@
+/** The HTTP side of a node: it reads requests, hands writes to the client, and writes answers. It decides nothing. */
+import type { SluiceClient } from 'sluice/internal/client';
+import { defaults } from 'sluice/internal/protocol';
+import type { FastifyInstance } from 'fastify';
+import { bulkRoute } from './bulk-route.ts';
+import { ByteBudget } from './byte-budget.ts';
+import { ClientQuota } from './client-quota.ts';
+import { createServer, type Routes, type ServerOptions } from './create-server.ts';
+import { documentRoutes } from './document-routes.ts';
+import { edfiProfile } from './edfi/edfi-profile.ts';
+import { healthRoutes } from './health-routes.ts';
+import { metricsRoute, type MetricsSource } from './metrics-route.ts';
+import { JsonScanner } from './json-scanner.ts';
+import { defaultLimits, jsonLimits, type ApiLimits } from './limits.ts';
+import { nativeProfile } from './native-profile.ts';
+import type { ApiNode } from './node.ts';
+import { openapi, openapiRoute } from './openapi.ts';
+import type { Profile } from './profile.ts';
+import { writeRoutes } from './write-routes.ts';
+
+export interface ApiOptions extends Pick<
+  ServerOptions,
+  'auth' | 'corsOrigins' | 'logger' | 'onRequest' | 'tls'
+> {
+  /** Started and stopped by whoever made it. */
+  client: SluiceClient;
+  limits?: Partial<ApiLimits>;
+  /** How long a request waits for its outcome, unless it says otherwise. @default 30000 */
+  waitMs?: number;
+  /** In front of every path, e.g. `/v1`. @default '' */
+  basePath?: string;
+  /** What `/metrics` tells. @default there is no `/metrics` */
+  metrics?: MetricsSource;
+  /** Further routes under the same paths and guards. @default none */
+  routes?: readonly Routes[];
+  /** How this node speaks of documents. @default as the model asks: `edfi` if it is made of Ed-Fi schemas */
+  profile?: Profile['name'];
+}
+
+export function createApi(options: ApiOptions): FastifyInstance {
+  const limits = { ...defaultLimits, ...options.limits };
+  const base = {
+    client: options.client,
+    limits,
+    scanner: new JsonScanner(jsonLimits(limits)),
+    quota: new ClientQuota({ requestsMax: limits.clientRequestsMax, ratePerSecond: limits.clientRate }),
+    reads: new ByteBudget({ bytesMax: limits.readBytesMax }),
+    bodies: new ByteBudget({ bytesMax: limits.bodiesBytesMax }),
+    waitMs: options.waitMs ?? defaults.waitMs,
+    basePath: (options.basePath ?? '').replace(/\/+$/, ''),
+  };
+  const { profile: profileName = base.client.model.profile } = options;
+  const profile = profileName === 'edfi' ? edfiProfile(base) : nativeProfile(base);
+  const node: ApiNode = { ...base, profile };
+  const app = createServer({
+    ...options,
+    limits,
+    quota: base.quota,
+    basePath: node.basePath,
+    answers: profile,
+    isKnown: ({ project, resource }) =>
+      resource === undefined || base.client.model.findEndpoint(`${project}/${resource}`) !== undefined,
+  });
+
+  const closing = new AbortController();
+  app.addHook('onListen', (done) => {
+    // Nobody waits for it.
+    void profile.prepare?.(closing.signal);
+    done();
+  });
+  app.addHook('preClose', (done) => {
+    closing.abort();
+    done();
+  });
+
+  void app.register(
+    async (scope) => {
+      await openapi(scope, node);
+      openapiRoute(scope);
+      healthRoutes(scope, node);
+      if (options.metrics !== undefined) metricsRoute(scope, options.metrics);
+      profile.addRoutes(scope);
+      writeRoutes(scope, node);
+      // Each in a scope of its own, as they read bodies differently.
+      await scope.register(async (inner) => documentRoutes(inner, node));
+      await scope.register(async (inner) => bulkRoute(inner, node));
+      for (const routes of options.routes ?? []) await scope.register(async (inner) => routes(inner));
+    },
+    { prefix: node.basePath },
+  );
+  return app;
+}

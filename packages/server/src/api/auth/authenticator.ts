@@ -1,0 +1,36 @@
+/** Tells who asks from the `Authorization` header: an API key by its form, else a token. */
+import { SluiceError } from 'sluice/internal/protocol';
+import { prefixOf } from './api-key.ts';
+import { KeyRing, type KeyRingOptions } from './key-ring.ts';
+import type { Principal } from './principal.ts';
+import { TokenCheck, type TokenCheckOptions } from './token-check.ts';
+
+export interface AuthenticatorOptions {
+  /** Null: API keys are not taken. */
+  keys: KeyRingOptions | null;
+  /** Null: tokens are not taken. */
+  tokens: TokenCheckOptions | null;
+}
+
+export class Authenticator {
+  readonly #keys: KeyRing | null;
+  readonly #tokens: TokenCheck | null;
+
+  constructor({ keys, tokens }: AuthenticatorOptions) {
+    this.#keys = keys && new KeyRing(keys);
+    this.#tokens = tokens && new TokenCheck(tokens);
+  }
+
+  /** @throws {SluiceError} `unauthenticated`, `authentication_unavailable` */
+  async identify(header: string | undefined): Promise<Principal> {
+    if (header === undefined)
+      throw new SluiceError('unauthenticated', 'The Authorization header is missing.');
+    const token = /^Bearer +(\S+) *$/i.exec(header)?.[1];
+    const isKey = token !== undefined && prefixOf(token) !== null;
+    // Why a token is refused is for its owner to find out: each reason told helps whoever forges one.
+    const principal =
+      token === undefined ? null : await (isKey ? this.#keys?.find(token) : this.#tokens?.find(token));
+    if (!principal) throw new SluiceError('unauthenticated', 'The bearer token is not valid.');
+    return principal;
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Who may use which route. Each route says it by `config.access`; one that does not is refused when it is added, so
+ * that nothing is open because it was forgotten. It is decided before anything of the body is read.
+ *
+ * Only the `Authorization` header counts, and no cookie: a page of another site can make a browser send a request, but
+ * not this header, so there is nothing for a forged request to ride on.
+ */
+import { SluiceError, type ResourceVerb } from 'sluice/internal/protocol';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import { isLoopback } from './loopback.ts';
+import { anybody, type Principal } from './principal.ts';
+import type { Authenticator } from './authenticator.ts';
+
+/**
+ * - `open`: anybody.
+ * - `own`: whoever may read or write something; the route shows them nothing but their own.
+ * - `read`, `write`: whoever may do that to the resource in the URL.
+ * - `lines`: whoever may write something; each line is decided by {@link assertMay}.
+ * - `operate`: operators.
+ * - `bodies`: operators who may see what documents contain.
+ */
+export type Access = 'open' | 'own' | 'read' | 'write' | 'lines' | 'operate' | 'bodies';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access;
+  }
+  interface FastifyInstance {
+    /** Nothing was said about who may do what. */
+    asksNobody: boolean;
+  }
+  interface FastifyRequest {
+    /** Who asks. */
+    principal: Principal;
+  }
+}
+
+/** `'none'`: nobody is asked who they are. */
+export type Auth = Authenticator | 'none';
+
+/**
+ * Nobody is let in unasked from other machines unless that was asked for by name.
+ * @throws {SluiceError} `configuration_invalid`
+ */
+export function assertGuarded(host: string, asksNobody: boolean): void {
+  if (!asksNobody || isLoopback(host)) return;
+  throw new SluiceError(
+    'configuration_invalid',
+    `Cannot start as ${host} lets other machines in and nothing says who may do what: ` +
+      'set --auth to keys, jwt or both, or to none where something else guards this node',
+  );
+}
+
+export function guard(app: FastifyInstance, auth: Auth | undefined, basePath: string): void {
+  app.decorate('asksNobody', auth === undefined);
+  app.decorateRequest('principal', null as unknown as Principal);
+  app.addHook('onRoute', (route) => {
+    route.config = { ...route.config, access: accessOf(route, basePath) };
+  });
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.principal = anybody;
+    done();
+  });
+  if (auth === undefined || auth === 'none') return;
+  // Behind the headers for browsers, which a refusal has as well.
+  app.after(() => {
+    app.addHook('onRequest', async (request, reply) => {
+      const { access } = request.routeOptions.config;
+      if (access === 'open' || request.is404) return;
+      try {
+        request.principal = await auth.identify(request.headers.authorization);
+        assertAccess(request, access);
+      } catch (error) {
+        challenge(request, reply, error);
+        throw error;
+      }
+    });
+  });
+}
+
+function accessOf({ method, url, config }: RouteOptions, basePath: string): Access {
+  const access = config?.access ?? (isOfPlugin(method, url, basePath) ? 'open' : undefined);
+  if (access !== undefined) return access;
+  throw new Error(`Cannot add a route as it does not say who may use it: ${String(method)} ${url}`);
+}
+
+/** Routes that plugins add: the pages of /docs, and preflight requests, which carry no credentials by their nature. */
+function isOfPlugin(method: RouteOptions['method'], url: string, basePath: string): boolean {
+  const docs = `${basePath}/docs`;
+  return url === docs || url.startsWith(`${docs}/`) || (method === 'OPTIONS' && url === '*');
+}
+
+/** RFC 6750: what is asked for, and what was wrong with what came. */
+function challenge(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
+  if (!(error instanceof SluiceError) || error.entry.status >= 500) return;
+  const hasCome = request.headers.authorization !== undefined;
+  const reason = error.code === 'forbidden' ? 'insufficient_scope' : hasCome ? 'invalid_token' : null;
+  reply.header('WWW-Authenticate', `Bearer realm="sluice"${reason === null ? '' : `, error="${reason}"`}`);
+}
+
+function assertAccess(request: FastifyRequest, access: Access | undefined): void {
+  const { scopes } = request.principal;
+  switch (access) {
+    case 'read':
+    case 'write': {
+      const { project, resource } = request.params as { project: string; resource: string };
+      return assertMay(request, access, `${project}/${resource}`);
+    }
+    case 'own':
+      if (!scopes.allowsSome('read') && !scopes.allowsSome('write')) throw forbidden('read:… or write:…');
+      return;
+    case 'lines':
+      if (!scopes.allowsSome('write')) throw forbidden('write:…');
+      return;
+    case 'bodies':
+      if (!scopes.maySeeBodies) throw forbidden('bodies');
+      if (!scopes.mayOperate) throw forbidden('operate');
+      return;
+    default:
+      if (!scopes.mayOperate) throw forbidden('operate');
+  }
+}
+
+/** @throws {SluiceError} `forbidden` */
+export function assertMay(request: FastifyRequest, verb: ResourceVerb, endpoint: string): void {
+  const name = endpoint.replace(/^\//, '');
+  if (!request.principal.scopes.allows(verb, name)) throw forbidden(`${verb}:${name}`);
+}
+
+function forbidden(scope: string): SluiceError {
+  return new SluiceError('forbidden', `This needs the scope ${scope}.`);
+}

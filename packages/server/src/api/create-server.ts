@@ -1,0 +1,184 @@
+/**
+ * The HTTP server under the routes of a node, or of the operators' page alone: who is let in, what each answer tells
+ * browsers, what a request may be, and what becomes of errors.
+ */
+import Fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import { randomBytes } from 'node:crypto';
+import { FailureLog } from 'sluice/internal/protocol';
+import { pino } from 'pino';
+import { admission } from './admission.ts';
+import { allowedMethods, type IsKnown } from './allowed-methods.ts';
+import { assertGuarded, guard, type Auth } from './auth/guard.ts';
+import { bodyClock } from './body-clock.ts';
+import { ClientQuota } from './client-quota.ts';
+import { crossOrigin } from './cross-origin.ts';
+import {
+  answerBrokenRequest,
+  answerError,
+  answerNotFound,
+  answerUnknownExpectation,
+} from './error-answers.ts';
+import { expectContinue } from './expect-continue.ts';
+import { assertCharset } from './request-headers.ts';
+import { leaveTaking } from './leave-taking.ts';
+import { defaultLimits, type ApiLimits } from './limits.ts';
+import { readerClock } from './reader-clock.ts';
+import { securityHeaders } from './security-headers.ts';
+
+/** Adds routes; each names its access in `config`. */
+export type Routes = (scope: FastifyInstance) => void | Promise<void>;
+
+export interface ServerOptions {
+  /** Who may do what. Left out, nobody is asked, and {@link listen} takes no connections from other machines. */
+  auth?: Auth | undefined;
+  /** Origins whose pages may use this server from a browser. @default none */
+  corsOrigins?: readonly string[];
+  /** @default A pino of level `warn`. Requests are logged at `debug`. */
+  logger?: FastifyBaseLogger;
+  /** Is told of each answered request, its route as it was declared. */
+  onRequest?: (method: string, route: string, status: number, seconds: number) => void;
+  /** @default The defaults of {@link ApiLimits} */
+  limits?: ApiLimits;
+  /** @default one by the limits */
+  quota?: ClientQuota;
+  /** Certificate and key, in PEM, by which HTTPS is served. @default HTTP */
+  tls?: { cert: string; key: string } | undefined;
+  /** In front of every path. @default '' */
+  basePath?: string;
+  /** Whether there is something at a URL with these parameters. @default true */
+  isKnown?: IsKnown;
+  /** What errors look like. @default problem details */
+  answers?: {
+    answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply;
+    answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply;
+  };
+}
+
+/** Between two looks for connections that have become idle while the server closes. */
+const closeIdleMs = 50;
+
+export function createServer(options: ServerOptions): FastifyInstance {
+  const { auth, corsOrigins = [], onRequest, tls, basePath = '', limits = defaultLimits } = options;
+  const { answers = { answerError, answerNotFound } } = options;
+  const quota =
+    options.quota ??
+    new ClientQuota({ requestsMax: limits.clientRequestsMax, ratePerSecond: limits.clientRate });
+  const logger = options.logger ?? pino({ level: 'warn' });
+  const nodeName = randomBytes(4).toString('hex');
+  let requests = 0;
+
+  const http = {
+    maxHeaderSize: limits.headerBytesMax,
+    headersTimeout: limits.headerTimeoutMs,
+    // How often the server looks whether a time has run out.
+    connectionsCheckingInterval: 1_000,
+  };
+  const app = Fastify({
+    loggerInstance: logger,
+    // A child logger for each request costs more than the request's own work.
+    childLoggerFactory: (parent) => parent,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => `${nodeName}-${(++requests).toString(36)}`,
+    // With HTTPS, Fastify passes on nothing else; a handshake is no time to linger, either.
+    ...(tls === undefined
+      ? { http }
+      : { https: { ...http, ...tls, handshakeTimeout: limits.headerTimeoutMs } as unknown as null }),
+    // A node that is stopping answers with its client's own problem.
+    return503OnClosing: false,
+    // Ed-Fi clients may end a collection's URL with a slash.
+    routerOptions: { ignoreTrailingSlash: true },
+    frameworkErrors: (error, request, reply) => void answers.answerError(error, request, reply),
+    clientErrorHandler: answerBrokenRequest,
+    // The routes' schemas are for the OpenAPI document; limits, JSON and ids are checked by hand.
+    schemaController: {
+      compilersFactory: {
+        // Their types know only Ajv's own compilers.
+        buildValidator: (() => () => () => true) as never,
+        buildSerializer: (() => () => JSON.stringify) as never,
+      },
+    },
+  });
+  app.decorate('failures', new FailureLog(app.log));
+  leaveTaking(app);
+  securityHeaders(app, basePath);
+  crossOrigin(app, corsOrigins);
+  guard(app, auth, basePath);
+  admission(app, quota);
+  allowedMethods(app, options.isKnown ?? (() => true));
+  app.after(() => {
+    app.addHook('onRequest', ({ headers }, _reply, done) => {
+      // Of a request without a body it says nothing.
+      const hasBody =
+        (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
+      if (hasBody) assertCharset(headers['content-type']);
+      done();
+    });
+  });
+  bodyClock(app, limits.bodyTimeoutMs, (error, request, reply) => {
+    void answers.answerError(error, request, reply);
+  });
+  readerClock(app, limits.readerTimeoutMs);
+  expectContinue(app);
+  app.server.on('checkExpectation', answerUnknownExpectation);
+  app.addHook('preClose', (done) => {
+    // A connection that was busy when the end began is idle once its request is answered, and would keep the server open.
+    const timer = setInterval(() => app.server.closeIdleConnections(), closeIdleMs);
+    timer.unref();
+    app.server.once('close', () => clearInterval(timer));
+    if (!app.server.listening) clearInterval(timer);
+    done();
+  });
+  app.setErrorHandler((error, request, reply) => answers.answerError(error, request, reply));
+  app.setNotFoundHandler((request, reply) => answers.answerNotFound(request, reply));
+  if (isDebug(logger)) {
+    app.addHook('onResponse', (request, reply, done) => {
+      const { id, method, routeOptions } = request;
+      logger.debug(
+        { id, method, route: routeOptions.url, status: reply.statusCode, ms: reply.elapsedTime },
+        'request',
+      );
+      done();
+    });
+  }
+
+  if (onRequest !== undefined) {
+    app.addHook('onResponse', (request, reply, done) => {
+      const { method, routeOptions } = request;
+      onRequest(method, routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1000);
+      done();
+    });
+  }
+  return app;
+}
+
+export interface ListenOptions {
+  /** @default 127.0.0.1 */
+  host?: string;
+  /** 0: any free one. @default 8080 */
+  port?: number;
+}
+
+/**
+ * @returns The address, e.g. `http://127.0.0.1:8080`. `close` of the server stops it, after the requests under way.
+ * @throws {SluiceError} `configuration_invalid` if other machines were let in and nothing says who may do what
+ */
+export async function listen(
+  server: FastifyInstance,
+  { host = '127.0.0.1', port = 8080 }: ListenOptions = {},
+): Promise<string> {
+  assertGuarded(host, server.asksNobody);
+  return server.listen({ host, port });
+}
+
+function isDebug(logger: FastifyBaseLogger): boolean {
+  return (
+    'isLevelEnabled' in logger &&
+    (logger as { isLevelEnabled(level: string): boolean }).isLevelEnabled('debug')
+  );
+}

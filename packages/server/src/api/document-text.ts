@@ -1,0 +1,93 @@
+/**
+ * Documents as text. Between client and database a document's text is never written anew from parsed values, so no
+ * number and no escape in it changes.
+ */
+import type { Resource } from 'sluice/model';
+import { SluiceError } from 'sluice/internal/protocol';
+import { placeText, type JsonOffence, type JsonScanner } from './json-scanner.ts';
+import { faultAt } from './problem.ts';
+
+export interface DocumentText {
+  body: string;
+  document: Record<string, unknown>;
+}
+
+/** Whether `id` is the resource's own property; of all other resources it is ours. */
+const ownsId = (resource: Resource): boolean =>
+  resource.identityPaths.some((path) => path === '$.id' || path.startsWith('$.id.'));
+
+/**
+ * Reads a document and checks that it can be stored as it is.
+ *
+ * An `id` in it must be the one in the URL, and is taken out: what a GET has given may come back in a PUT.
+ *
+ * @param documentId The id in the URL; undefined if there is none.
+ * @throws {SluiceError} `invalid_json`, `invalid_document`, each with the path
+ */
+export function readDocument(
+  scanner: JsonScanner,
+  bytes: Buffer,
+  resource: Resource,
+  documentId: string | undefined,
+): DocumentText {
+  const body = readJson(scanner, bytes);
+  return takeOutId(scanner, body.text, body.value, resource, documentId);
+}
+
+/**
+ * Bytes as text and value.
+ * @throws {SluiceError} `invalid_json` with the path
+ */
+export function readJson(scanner: JsonScanner, bytes: Buffer): { text: string; value: unknown } {
+  const { offence } = scanner.scan(bytes);
+  if (offence !== null) throw unreadable(offence);
+  const text = bytes.toString('utf8');
+  return { text, value: JSON.parse(text) as unknown };
+}
+
+/** The error of a text that is not JSON, or not such as can be stored: where, but nothing of what stands there. */
+export function unreadable(offence: JsonOffence): SluiceError {
+  const { path, line, column, message } = offence;
+  return new SluiceError(
+    'invalid_json',
+    `Cannot take the document because ${path} ${message} (${placeText(offence)})`,
+    { detail: { errors: [{ path, message, line, column }] } },
+  );
+}
+
+/** @throws {SluiceError} `invalid_document` */
+export function takeOutId(
+  scanner: JsonScanner,
+  text: string,
+  value: unknown,
+  resource: Resource,
+  documentId: string | undefined,
+): DocumentText {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw faultAt('invalid_document', '$', 'is not an object');
+  }
+  const document = value as Record<string, unknown>;
+  if (!Object.hasOwn(document, 'id') || ownsId(resource)) return { body: text, document };
+  const { id, ...rest } = document;
+  if (documentId === undefined || typeof id !== 'string' || id.toLowerCase() !== documentId) {
+    throw faultAt('invalid_document', '$.id', 'is not the id of the document in the URL');
+  }
+  return { body: withoutMember(scanner, text, 'id'), document: rest };
+}
+
+function withoutMember(scanner: JsonScanner, text: string, name: string): string {
+  const bytes = Buffer.from(text);
+  const { member } = scanner.scan(bytes, name);
+  if (member === null) throw new SluiceError('internal', `Cannot find the member ${name}`);
+  const before = bytes.toString('utf8', 0, member.start).trimEnd();
+  const after = bytes.toString('utf8', member.end).trimStart();
+  if (after.startsWith(',')) return before + after.slice(1);
+  return (before.endsWith(',') ? before.slice(0, -1) : before) + after;
+}
+
+/** The stored text with the id as its first property. */
+export function withId(resource: Resource, documentId: string, body: string): string {
+  if (ownsId(resource)) return body;
+  const rest = body.slice(1).trimStart();
+  return `{"id": "${documentId}"${rest.startsWith('}') ? '' : ', '}${rest}`;
+}

@@ -1,0 +1,53 @@
+/** What every route shares. */
+import type { SluiceClient } from 'sluice/internal/client';
+import { isId, SluiceError } from 'sluice/internal/protocol';
+import type { Resource } from 'sluice/model';
+import type { ByteBudget } from './byte-budget.ts';
+import type { ClientQuota } from './client-quota.ts';
+import type { JsonScanner } from './json-scanner.ts';
+import type { ApiLimits } from './limits.ts';
+import type { Profile } from './profile.ts';
+
+export interface ApiNode {
+  client: SluiceClient;
+  limits: ApiLimits;
+  scanner: JsonScanner;
+  quota: ClientQuota;
+  /** What is held of documents for answers under way. */
+  reads: ByteBudget;
+  /** What is held of bodies that came in. */
+  bodies: ByteBudget;
+  /** How it speaks of documents. */
+  profile: Profile;
+  /** Wait for an outcome unless the request says otherwise. */
+  waitMs: number;
+  /** In front of every path: empty, or `/v1`. */
+  basePath: string;
+}
+
+/** @throws {SluiceError} `endpoint_not_found` */
+export function findResource(node: Pick<ApiNode, 'client'>, endpoint: string): Resource {
+  const resource = node.client.model.findEndpoint(endpoint);
+  if (resource === undefined) throw new SluiceError('endpoint_not_found');
+  return resource;
+}
+
+/**
+ * An id as the database knows it.
+ * @throws {SluiceError} the code, as nothing can have an id of another form
+ */
+export function readId(text: string, code: 'document_not_found' | 'write_not_found'): string {
+  if (!isId(text)) throw new SluiceError(code);
+  return text.toLowerCase();
+}
+
+/** Whoever lets a write wait for references waits at least as long for its outcome. */
+export function waitMsOf(
+  node: ApiNode,
+  waitSeconds: number | null,
+  waitForReferencesSeconds: number | null,
+): number {
+  if (waitSeconds !== null) return waitSeconds * 1000;
+  if (waitForReferencesSeconds === null) return node.waitMs;
+  return Math.max(node.waitMs, waitForReferencesSeconds * 1000 + 5_000);
+}

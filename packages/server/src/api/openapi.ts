@@ -1,0 +1,135 @@
+/** `/openapi.json` and `/docs`, from the routes, the model and the error table. */
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import { errorTable } from 'sluice/internal/protocol';
+import type { Resource } from 'sluice/model';
+import type { FastifyInstance } from 'fastify';
+import type { ApiNode } from './node.ts';
+import { version } from './version.ts';
+
+/** A larger model is described by the generic paths: a page of hundreds of resources helps nobody. */
+const RESOURCES_MAX = 60;
+
+interface Operation {
+  parameters?: { name: string }[];
+  requestBody?: unknown;
+  tags?: string[];
+  summary?: string;
+}
+type PathItem = Record<string, Operation>;
+
+export async function openapi(app: FastifyInstance, node: ApiNode): Promise<void> {
+  app.addSchema(problemSchema);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.0.3',
+      info: { title: 'Sluice', version, description: describeErrors() },
+      tags: [],
+    },
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, index) =>
+        typeof json['$id'] === 'string' ? json['$id'] : `def-${index}`,
+    },
+    transformObject: (document) => {
+      const { openapiObject } = document as { openapiObject: { paths?: Record<string, PathItem> } };
+      const { resources } = node.client.model;
+      if (resources.length < RESOURCES_MAX) addResources(openapiObject.paths ?? {}, resources, node.basePath);
+      return openapiObject;
+    },
+  });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    uiConfig: { docExpansion: 'none' },
+  });
+}
+
+export function openapiRoute(app: FastifyInstance): void {
+  let text: string | undefined;
+  app.get('/openapi.json', { schema: { hide: true }, config: { access: 'open' } }, (_request, reply) => {
+    text ??= JSON.stringify(app.swagger());
+    reply.type('application/json; charset=utf-8').send(text);
+  });
+}
+
+/** Puts each resource's own paths in the place of the generic ones. */
+function addResources(
+  paths: Record<string, PathItem>,
+  resources: readonly Resource[],
+  basePath: string,
+): void {
+  const generic = `${basePath}/data/{project}/{resource}`;
+  for (const path of [generic, `${generic}/{id}`]) {
+    const item = paths[path];
+    delete paths[path];
+    if (item === undefined) continue;
+    for (const resource of resources) {
+      paths[path.replace('{project}/{resource}', resource.endpoint)] = Object.fromEntries(
+        Object.entries(item).map(([method, operation]) => [method, ofResource(operation, resource)]),
+      );
+    }
+  }
+}
+
+function ofResource(operation: Operation, resource: Resource): Operation {
+  const own: Operation = {
+    ...operation,
+    tags: [resource.name],
+    parameters: (operation.parameters ?? []).filter(({ name }) => name !== 'project' && name !== 'resource'),
+  };
+  if (operation.requestBody !== undefined) {
+    own.requestBody = {
+      required: true,
+      content: { 'application/json': { schema: resource.jsonSchema ?? { type: 'object' } } },
+    };
+  }
+  return own;
+}
+
+const problemSchema = {
+  $id: 'Problem',
+  type: 'object',
+  description: 'RFC 9457 problem details.',
+  required: ['type', 'title', 'status', 'detail', 'code'],
+  properties: {
+    type: { type: 'string', description: '`urn:sluice:error:` and the code' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+    code: { type: 'string', enum: Object.keys(errorTable) },
+    errors: {
+      type: 'array',
+      description: 'Places in the document.',
+      items: {
+        type: 'object',
+        properties: {
+          path: { type: 'string' },
+          message: { type: 'string' },
+          line: { type: 'integer', description: 'Of a body that is not JSON; of a bulk request, the line.' },
+          column: { type: 'integer' },
+        },
+      },
+    },
+    missing: { type: 'array', description: 'References that nothing answers to.', items: { type: 'object' } },
+    referredBy: {
+      type: 'array',
+      description: 'Endpoints of the referring resources.',
+      items: { type: 'string' },
+    },
+    conflictsWith: { type: 'object', description: 'The document that has the identity.' },
+  },
+};
+
+function describeErrors(): string {
+  const rows = Object.entries(errorTable).map(
+    ([code, { status, detail, retryable }]) =>
+      `| \`${code}\` | ${status} | ${retryable ? 'yes' : 'no'} | ${detail} |`,
+  );
+  return [
+    'Documents in, one definite answer out. Errors are problem details (`application/problem+json`):',
+    '',
+    '| code | status | retry unchanged | meaning |',
+    '|---|---|---|---|',
+    ...rows,
+  ].join('\n');
+}

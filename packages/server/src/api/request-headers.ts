@@ -1,0 +1,137 @@
+/** The headers that change what a request asks for: Prefer, If-Match, If-None-Match, Idempotency-Key, and its charset. */
+import { SluiceError } from 'sluice/internal/protocol';
+import type { IncomingHttpHeaders } from 'node:http';
+
+export interface Preferences {
+  respondAsync: boolean;
+  waitSeconds: number | null;
+  waitForReferencesSeconds: number | null;
+}
+
+const noPreferences: Preferences = {
+  respondAsync: false,
+  waitSeconds: null,
+  waitForReferencesSeconds: null,
+};
+
+/** Parts between these characters, but for those in quotes. */
+const listParts = /(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g;
+const parameterParts = /(?:[^;"]|"(?:[^"\\]|\\.)*"?)+/;
+
+/**
+ * RFC 7240: a preference that is not known is ignored; of one that comes twice, the first counts. One that is known and has
+ * a value of another form is refused: ignored, a client would wait for another time than it has asked for.
+ *
+ * @throws {SluiceError} `invalid_request`
+ */
+export function readPreferences(header: string | string[] | undefined, secondsMax: number): Preferences {
+  if (header === undefined) return noPreferences;
+  const given = new Map<string, string>();
+  for (const part of String(header).match(listParts) ?? []) {
+    const [token = ''] = parameterParts.exec(part) ?? [];
+    const equals = token.indexOf('=');
+    const name = (equals < 0 ? token : token.slice(0, equals)).trim().toLowerCase();
+    const value = equals < 0 ? '' : token.slice(equals + 1).trim();
+    if (!given.has(name)) given.set(name, value.replace(/^"(.*)"$/s, '$1'));
+  }
+  const fault = (name: string, reason: string): SluiceError =>
+    new SluiceError('invalid_request', `Cannot read the header Prefer because ${name} ${reason}`, {
+      detail: { header: 'Prefer' },
+    });
+  const seconds = (name: string): number | null => {
+    const value = given.get(name);
+    if (value === undefined) return null;
+    if (!/^\d{1,15}$/.test(value)) throw fault(name, 'is not a whole number of seconds');
+    return Math.min(Number(value), secondsMax);
+  };
+  const respondAsync = given.get('respond-async');
+  if (respondAsync !== undefined && respondAsync !== '') throw fault('respond-async', 'takes no value');
+  return {
+    respondAsync: respondAsync !== undefined,
+    waitSeconds: seconds('wait'),
+    waitForReferencesSeconds: seconds('wait-for-references'),
+  };
+}
+
+/** For `Preference-Applied`; undefined: none was. */
+export function appliedPreferences(preferences: Preferences): string | undefined {
+  const { respondAsync, waitSeconds, waitForReferencesSeconds } = preferences;
+  const applied: string[] = [];
+  if (respondAsync) applied.push('respond-async');
+  else if (waitSeconds !== null) applied.push(`wait=${waitSeconds}`);
+  if (waitForReferencesSeconds !== null) applied.push(`wait-for-references=${waitForReferencesSeconds}`);
+  return applied.length === 0 ? undefined : applied.join(', ');
+}
+
+/**
+ * The content hash asked for, or `*`; null: none is. Weak and unquoted tags pass for what they name. Several tags are
+ * refused, as a write is checked against one.
+ *
+ * @throws {SluiceError} `invalid_request`
+ */
+export function readIfMatch(header: string | undefined): string | null {
+  if (header === undefined) return null;
+  const tags = entityTags(header);
+  const [tag] = tags;
+  if (tags.length !== 1 || tag === undefined || tag.length > 255 || tag.includes('"')) {
+    throw new SluiceError('invalid_request', 'Cannot read If-Match as it is not one entity tag or *');
+  }
+  return tag;
+}
+
+/** @throws {SluiceError} `invalid_request` for `If-None-Match`, which no write heeds: to ignore it would overwrite */
+export function readCondition(headers: IncomingHttpHeaders): string | null {
+  if (headers['if-none-match'] !== undefined) {
+    throw new SluiceError('invalid_request', 'Cannot heed If-None-Match on a write: only If-Match is known');
+  }
+  return readIfMatch(headers['if-match']);
+}
+
+/** Whether the client has this version already (RFC 9110: weak comparison). */
+export function matchesNone(header: string | undefined, contentHash: string): boolean {
+  if (header === undefined) return true;
+  return !entityTags(header).some((tag) => tag === '*' || tag === contentHash);
+}
+
+function entityTags(header: string): string[] {
+  return header
+    .split(',')
+    .map((text) => text.trim().replace(/^(?:W\/)?"(.*)"$/, '$1'))
+    .filter((tag) => tag !== '');
+}
+
+/**
+ * The key, without the quotes of a structured field; null: none is given.
+ * @throws {SluiceError} `invalid_request`
+ */
+export function readIdempotencyKey(header: string | string[] | undefined): string | null {
+  if (header === undefined) return null;
+  const text = String(header);
+  const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(text)?.[1];
+  const key = quoted === undefined ? text : quoted.replaceAll(/\\(["\\])/g, '$1');
+  if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
+  throw new SluiceError(
+    'invalid_request',
+    'Cannot take the Idempotency-Key as it is not of 1 to 255 visible ASCII characters',
+  );
+}
+
+/** W3C Trace Context; one that comes twice is none, as the standard asks. What is in it is read where it is used. */
+export function readTraceparent({ traceparent }: IncomingHttpHeaders): string | undefined {
+  return typeof traceparent === 'string' && traceparent.length <= 255 ? traceparent : undefined;
+}
+
+/**
+ * All text is read as UTF-8, of which US-ASCII is a part: text that is said to be something else would be taken wrong.
+ * @throws {SluiceError} `unsupported_media_type`
+ */
+export function assertCharset(contentType: string | undefined): void {
+  const charset = /;\s*charset\s*=\s*(?:"([^"]*)"|([^;\s]*))/i.exec(contentType ?? '');
+  if (charset === null) return;
+  const name = charset[1] ?? charset[2] ?? '';
+  if (/^(?:utf-?8|us-ascii|ascii)$/i.test(name)) return;
+  throw new SluiceError(
+    'unsupported_media_type',
+    `Cannot take the body because its charset is not UTF-8: ${name.replaceAll(/[^\w.:-]/g, '?').slice(0, 40)}`,
+  );
+}

@@ -1,0 +1,92 @@
+/** What every command has: settings in its help, `--json`, and values that are checked before anything starts. */
+import { Command } from 'commander';
+import { assertKeys, isSection, readConfigFile, type ConfigFile } from '../config/config-file.ts';
+import {
+  addSettings,
+  isInFile,
+  readSettings,
+  secretFileKeyOf,
+  type Settings,
+  type Values,
+} from '../config/setting.ts';
+import { configFile } from '../config/settings.ts';
+
+export interface CommandDefinition<S extends Settings> {
+  name: string;
+  summary: string;
+  description: string;
+  settings: S;
+  /** False: it takes nothing from the configuration file. @default true */
+  readsConfigFile?: boolean;
+  /** Adds arguments and plain flags. */
+  extend?: (command: Command) => void;
+  /** `flags` holds the plain flags, `args` the arguments. */
+  run: (
+    values: Values<S>,
+    flags: Readonly<Record<string, unknown>>,
+    args: readonly string[],
+  ) => Promise<void>;
+}
+
+const settingsByCommand = new WeakMap<Command, Settings>();
+
+/** The settings that a command takes, by flag, variable or file. */
+export function settingsOf(command: Command): Settings {
+  return settingsByCommand.get(command) ?? {};
+}
+
+export function createCommand<S extends Settings>(definition: CommandDefinition<S>): Command {
+  const { name, summary, description, settings, readsConfigFile = true, extend, run } = definition;
+  const command = new Command(name).summary(summary).description(description);
+  const all = readsConfigFile ? { ...settings, config: configFile } : settings;
+  settingsByCommand.set(command, all);
+  extend?.(command);
+  addSettings(command, all);
+  command.option('--json', 'say it in JSON, on standard output');
+  command.action(async () => {
+    const flags = command.opts<Record<string, unknown>>();
+    const file = readsConfigFile ? await readConfigOf(command, flags) : null;
+    await run(readSettings(settings, flags, process.env, file), flags, command.args);
+  });
+  return command;
+}
+
+/** @throws {SluiceError} `configuration_invalid` */
+export async function readConfigOf(
+  command: Command,
+  flags: Readonly<Record<string, unknown>>,
+  section: string = sectionOf(command),
+): Promise<ConfigFile | null> {
+  const { config } = readSettings({ config: configFile }, flags);
+  const file = await readConfigFile(config, section);
+  if (file === null) return null;
+  const own = keysOf([command]);
+  const isKnown = Object.entries(file.whole).every(([key, value]) => !isSection(value) && own.has(key));
+  // Other commands are loaded only for a file that says more than this one takes.
+  if (!isKnown) assertKeys(file, await keysOfAll());
+  return file;
+}
+
+/** `sluice projections rebuild` reads the section of `projections`. */
+function sectionOf(command: Command): string {
+  let outermost = command;
+  while (outermost.parent?.parent) outermost = outermost.parent;
+  return outermost.name();
+}
+
+async function keysOfAll(): Promise<Map<string, Set<string>>> {
+  const { createProgram } = await import('../program.ts');
+  const program = await createProgram();
+  return new Map(program.commands.map((command) => [command.name(), keysOf([command, ...command.commands])]));
+}
+
+/** What the file may say for these commands. */
+function keysOf(commands: readonly Command[]): Set<string> {
+  const readers = commands.map(settingsOf).filter((settings) => Object.hasOwn(settings, 'config'));
+  const keys = readers.flatMap((settings) =>
+    Object.entries(settings).flatMap(([name, definition]) =>
+      isInFile(definition) && name !== 'config' ? [name, secretFileKeyOf(definition) ?? name] : [],
+    ),
+  );
+  return new Set(keys);
+}

@@ -1,0 +1,90 @@
+import type { Command } from 'commander';
+import { SluiceError } from 'sluice/internal/protocol';
+import type { ConfigFile } from '../config/config-file.ts';
+import { redactUrl, requireDatabaseUrl } from '../config/database-url.ts';
+import { findGiven, textOf, valueOf, type Given, type Setting } from '../config/setting.ts';
+import { printJson, printLine } from '../process/output.ts';
+import { createCommand, readConfigOf, settingsOf } from './command.ts';
+
+interface Shown {
+  name: string;
+  /** Null: it has none, or it is secret. */
+  value: unknown;
+  isSecret: boolean;
+  kind: Given['kind'];
+  source: string;
+}
+
+export const configCommand = () => {
+  const command: Command = createCommand({
+    name: 'config',
+    summary: 'show the settings in force, and where each comes from',
+    description:
+      'Shows what a process that is started here would work with, node and writer, or the command that is named: each ' +
+      'setting, its value, and whether an environment variable, the configuration file or the default gave it. Flags of that ' +
+      'command would come before all of these. Secrets are hidden, and so are passwords in URLs.',
+    settings: {},
+    extend: (it) => it.argument('[command]', 'whose settings; left out, those of api and of writer'),
+    async run(_values, flags, [name]) {
+      const program = command.parent;
+      const shown = await Promise.all(
+        (name === undefined ? ['api', 'writer'] : [name]).map(async (section) => {
+          const found = program?.commands.find((each) => each.name() === section);
+          if (found === undefined) {
+            throw new SluiceError(
+              'configuration_invalid',
+              `Cannot show the settings: there is no command ${section}`,
+            );
+          }
+          const file = await readConfigOf(command, flags, section);
+          return { section, file, settings: showAll(found, file) };
+        }),
+      );
+      if (flags['json'] === true) {
+        const commands = Object.fromEntries(shown.map(({ section, settings }) => [section, settings]));
+        return printJson({ file: shown[0]?.file?.path ?? null, commands });
+      }
+      printLine(`Configuration file: ${shown[0]?.file?.path ?? 'none'}`);
+      for (const { section, settings } of shown) {
+        printLine('');
+        printLine(`sluice ${section}`);
+        for (const line of linesOf(settings)) printLine(line);
+      }
+    },
+  });
+  return command;
+};
+
+function showAll(command: Command, file: ConfigFile | null): Shown[] {
+  const all = [command, ...command.commands].flatMap((each) => Object.entries(settingsOf(each)));
+  return [...new Map(all)]
+    .filter(([name]) => name !== 'config')
+    .map(([name, definition]) => show(name, definition, file));
+}
+
+/** @throws {SluiceError} `configuration_invalid` for a value that a process would refuse */
+function show(name: string, definition: Setting<unknown>, file: ConfigFile | null): Shown {
+  const given = findGiven(name, definition, { flags: {}, environment: process.env, config: file });
+  const { kind, source } = given;
+  const isSecret = definition.isSecret === true;
+  const value = valueOf(definition, given);
+  if (name === 'databaseUrl' && value === undefined && (process.env['PGHOST'] ?? process.env['PGDATABASE'])) {
+    const url = redactUrl(requireDatabaseUrl({}));
+    return { name, value: url, isSecret, kind: 'environment', source: 'PGHOST, PGPORT, PGUSER, PGDATABASE' };
+  }
+  if (!isSecret || value === undefined) return { name, value: value ?? null, isSecret, kind, source };
+  const shown = definition.holdsPassword === true && typeof value === 'string' ? redactUrl(value) : null;
+  return { name, value: shown, isSecret, kind, source };
+}
+
+function linesOf(settings: readonly Shown[]): string[] {
+  const rows = settings.map(({ name, value, isSecret, kind, source }) => {
+    const text = value === null ? (isSecret && kind !== 'default' ? '(hidden)' : 'none') : textOf(value);
+    return [name, text, source] as const;
+  });
+  const width = (column: 0 | 1): number => Math.max(...rows.map((row) => row[column].length));
+  return rows.map(
+    ([name, value, source]) =>
+      `  ${name.padEnd(width(0))}  ${value.padEnd(Math.min(48, width(1)))}  ${source}`,
+  );
+}

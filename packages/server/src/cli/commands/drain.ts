@@ -1,0 +1,58 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { drainWriter, listWriters } from 'sluice/operator';
+import type { Database } from 'sluice/internal/store';
+import { setting } from '../config/setting.ts';
+import { databaseSettings } from '../config/database-settings.ts';
+import { duration } from '../config/setting-forms.ts';
+import { attentionExitCode } from '../operate/exit-codes.ts';
+import { withDatabase } from '../operate/with-database.ts';
+import { actor } from '../process/actor.ts';
+import { printJson, printLine } from '../process/output.ts';
+import { createCommand } from './command.ts';
+
+const wait = setting<number | undefined>({
+  flags: '--wait <duration>',
+  description: 'wait until it has ended, at most so long: 30s, 5m',
+  form: 'a duration like 30s, 5m, 2h or 1d',
+  schema: duration,
+});
+
+const lookIntervalMs = 250;
+
+export const drainCommand = () =>
+  createCommand({
+    name: 'drain',
+    summary: 'have a writer give up its lanes and end',
+    description:
+      'Asks a writer to give up its lanes and to take no more. It finishes its batch, hands its lanes to the others, and its ' +
+      'process ends with 0; whatever supervises it may start it again, as a new writer.\n\n' +
+      'Ends with 0 once that was asked for, with --wait once the writer has ended, and with 5 if it has not by then.',
+    settings: { ...databaseSettings, wait },
+    extend: (command) =>
+      command.argument(
+        '<writer>',
+        'its id or the beginning of it, or host/process id: sluice writers shows them',
+      ),
+    async run(values, flags, [name = '']) {
+      const { writer, hasEnded } = await withDatabase(values, async (database) => {
+        const writer = await drainWriter(database, name, actor());
+        return { writer, hasEnded: await endsWithin(database, writer.writerId, values.wait ?? 0) };
+      });
+      if (flags['json'] === true) printJson({ writer, hasEnded });
+      else {
+        const { writerId, host, processId } = writer;
+        printLine(`The writer ${writerId} (${host}/${processId}) ${hasEnded ? 'has ended' : 'drains'}`);
+      }
+      if (!hasEnded && values.wait !== undefined) process.exitCode = attentionExitCode;
+    },
+  });
+
+async function endsWithin(database: Database, writerId: string, seconds: number): Promise<boolean> {
+  const until = performance.now() + seconds * 1000;
+  for (;;) {
+    const writer = (await listWriters(database)).find((each) => each.writerId === writerId);
+    if (writer === undefined || writer.state === 'stopped' || writer.state === 'gone') return true;
+    if (performance.now() >= until) return false;
+    await pause(lookIntervalMs);
+  }
+}

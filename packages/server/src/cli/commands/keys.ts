@@ -1,0 +1,124 @@
+import { isClientName, isScope, scopeForm, SluiceError } from 'sluice/internal/protocol';
+import { Command } from 'commander';
+import * as z from 'zod';
+import { requireDatabase, type DatabaseValues } from '../config/database-url.ts';
+import { setting } from '../config/setting.ts';
+import { databaseSettings } from '../config/database-settings.ts';
+import { listOf, wholeNumber } from '../config/setting-forms.ts';
+import { openKeyStore, type KeyStore, type ListedKey } from '../keys/key-store.ts';
+import { printJson, printLine } from '../process/output.ts';
+import { createCommand } from './command.ts';
+
+const client = setting<string>({
+  flags: '--client <name>',
+  variables: ['SLUICE_KEY_CLIENT'],
+  description: 'whose key it is; several keys of one client are one client',
+  form: 'a name of 1 to 255 printable ASCII characters',
+  schema: z.string().refine(isClientName),
+  isRequired: true,
+});
+
+const scopes = setting<string[]>({
+  flags: '--scopes <scopes>',
+  variables: ['SLUICE_KEY_SCOPES'],
+  description: `what it may do: ${scopeForm}; commas between them`,
+  form: `a list of ${scopeForm}`,
+  schema: listOf(z.string().refine(isScope)),
+  isRequired: true,
+});
+
+const days = setting<number | undefined>({
+  flags: '--days <number>',
+  variables: ['SLUICE_KEY_DAYS'],
+  description: 'how long it holds; left out, until it is revoked',
+  form: 'a whole number from 1 to 3650',
+  schema: wholeNumber(1, 3650),
+});
+
+const afterHours = setting<number>({
+  flags: '--after-hours <number>',
+  variables: ['SLUICE_KEY_AFTER_HOURS'],
+  description: 'let it hold so long, while its successor is brought to where it is used; 0 ends it now',
+  form: 'a whole number from 0 to 8760',
+  schema: wholeNumber(0, 8760),
+  fallback: 0,
+});
+
+const createKey = () =>
+  createCommand({
+    name: 'create',
+    summary: 'make a key',
+    description:
+      'Makes a key and says it once: only its hash is kept. To replace a key, make another for the same client, bring it ' +
+      'to where the old one is used, and revoke the old one, at once or with --after-hours.',
+    settings: { ...databaseSettings, client, scopes, days },
+    async run(values, flags) {
+      const created = await withKeys(values, (keys) =>
+        keys.create({ client: values.client, scopes: values.scopes, days: values.days ?? null }),
+      );
+      if (flags['json'] === true) return printJson(created);
+      printLine(created.key);
+    },
+  });
+
+const listKeys = () =>
+  createCommand({
+    name: 'list',
+    summary: 'show the keys, without what is secret of them',
+    description: 'Shows all keys: their prefixes, whose they are, what they may do and until when.',
+    settings: databaseSettings,
+    async run(values, flags) {
+      const listed = await withKeys(values, (keys) => keys.list());
+      if (flags['json'] === true) return printJson(listed);
+      for (const key of listed) printLine(describeKey(key));
+      if (listed.length === 0) printLine('There are no keys');
+    },
+  });
+
+const revokeKey = () =>
+  createCommand({
+    name: 'revoke',
+    summary: 'end a key',
+    description: 'Ends a key. Nodes refuse it within 3 seconds.',
+    settings: { ...databaseSettings, afterHours },
+    extend: (command) =>
+      command.argument('<prefix>', 'the twelve digits behind sluice_, as `sluice keys list` shows them'),
+    async run(values, flags, [prefix = '']) {
+      const revoked = await withKeys(values, (keys) => keys.revoke(prefix, values.afterHours));
+      if (revoked === null) {
+        throw new SluiceError(
+          'configuration_invalid',
+          // Whoever gives the whole key by mistake does not find it in a log.
+          `Cannot revoke as no key that holds has this prefix: ${prefix.slice(0, 12)}`,
+        );
+      }
+      if (flags['json'] === true) return printJson({ prefix, ...revoked });
+      printLine(
+        revoked.revokedAt === null
+          ? `The key ${prefix} of ${revoked.client} holds until ${revoked.expiresAt}`
+          : `The key ${prefix} of ${revoked.client} is revoked`,
+      );
+    },
+  });
+
+export const keysCommand = () => {
+  const group = new Command('keys')
+    .summary('make, show and revoke API keys')
+    .description('API keys of clients, for nodes that run with --auth keys.');
+  for (const command of [createKey(), listKeys(), revokeKey()]) group.addCommand(command);
+  return group;
+};
+
+async function withKeys<T>(values: DatabaseValues, work: (keys: KeyStore) => Promise<T>): Promise<T> {
+  const keys = openKeyStore(requireDatabase(values));
+  try {
+    return await work(keys);
+  } finally {
+    await keys.close();
+  }
+}
+
+function describeKey({ prefix, client, scopes, expiresAt, revokedAt, isValid }: ListedKey): string {
+  const end = revokedAt !== null ? `revoked ${revokedAt}` : expiresAt === null ? '' : `until ${expiresAt}`;
+  return [prefix, isValid ? 'valid' : 'ended', client, scopes.join(','), end].join('  ').trimEnd();
+}

@@ -1,0 +1,29 @@
+import { listLanes, listSessions, readClock } from 'sluice/operator';
+import { databaseSettings } from '../config/database-settings.ts';
+import { laneLines } from '../operate/lane-lines.ts';
+import { sessionLines } from '../operate/session-lines.ts';
+import { withDatabase } from '../operate/with-database.ts';
+import { printJson, printLine } from '../process/output.ts';
+import { createCommand } from './command.ts';
+
+export const lanesCommand = () =>
+  createCommand({
+    name: 'lanes',
+    summary: 'show every lane, who leads it and what waits there',
+    description:
+      'Shows every lane: what is ready and blocked there, since when, who leads it or led it last, and whether it is paused ' +
+      'or tried again. Neighbours that are alike are one line. Then the sessions that lead: as few as keep up with the load, ' +
+      'and why so many.',
+    settings: databaseSettings,
+    async run(values, flags) {
+      const { lanes, sessions, readAt } = await withDatabase(values, async (database) => ({
+        lanes: await listLanes(database),
+        sessions: await listSessions(database),
+        readAt: await readClock(database),
+      }));
+      if (flags['json'] === true) printJson({ lanes, sessions });
+      else if (lanes.length === 0)
+        printLine('There are no lanes: no node or writer has started on this database');
+      else for (const line of [...laneLines(lanes, readAt), '', ...sessionLines(sessions)]) printLine(line);
+    },
+  });

@@ -1,0 +1,22 @@
+/** How a command waits for locks that others hold: aloud, and not for ever where that is wanted. */
+import { holderText, type LockWaitOptions } from 'sluice/internal/store';
+import { setting } from '../config/setting.ts';
+import { duration } from '../config/setting-forms.ts';
+import { complain, printJson } from '../process/output.ts';
+
+export const lockWait = setting<number | undefined>({
+  flags: '--wait <duration>',
+  description: 'how long a lock that others hold is waited for: 30s, 5m; not given: for ever',
+  form: 'a duration like 30s, 5m, 2h or 1d',
+  schema: duration,
+});
+
+export function tellLockWait(seconds: number | undefined, isJson: boolean): LockWaitOptions {
+  return {
+    ...(seconds === undefined ? {} : { waitMs: seconds * 1000 }),
+    onWait(holders) {
+      if (isJson) printJson({ event: 'waiting', for: holders });
+      complain(`Waiting for a lock that is held by ${holders.map(holderText).join(', ')}`);
+    },
+  };
+}

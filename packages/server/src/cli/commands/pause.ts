@@ -1,0 +1,68 @@
+import { listLanes, lanesText, pauseLanes, resumeLanes } from 'sluice/operator';
+import { SluiceError } from 'sluice/internal/protocol';
+import type { Database } from 'sluice/internal/store';
+import { databaseSettings } from '../config/database-settings.ts';
+import type { DatabaseValues } from '../config/database-url.ts';
+import { withDatabase } from '../operate/with-database.ts';
+import { actor } from '../process/actor.ts';
+import { printJson, printLine } from '../process/output.ts';
+import { createCommand } from './command.ts';
+
+export const pauseCommand = () =>
+  createCommand({
+    name: 'pause',
+    summary: 'settle nothing more in lanes, until they are resumed',
+    description:
+      'Pauses lanes: a batch under way is finished, then nothing is settled in them until they are resumed. Their writes stay ' +
+      'ready, new ones are taken in, and clients wait as long as they wait for any. Nodes in direct or local mode have no ' +
+      'lanes and go on.',
+    settings: databaseSettings,
+    extend: (command) => command.argument('<lanes...>', 'numbers or ranges: 3 8-11; or all'),
+    run: (values, flags, texts) =>
+      act(values, flags, texts, pauseLanes, ['paused', 'Paused', 'were paused already']),
+  });
+
+export const resumeCommand = () =>
+  createCommand({
+    name: 'resume',
+    summary: 'let paused lanes go on',
+    description: 'Lets paused lanes go on, and wakes the writers.',
+    settings: databaseSettings,
+    extend: (command) => command.argument('<lanes...>', 'numbers or ranges: 3 8-11; or all'),
+    run: (values, flags, texts) =>
+      act(values, flags, texts, resumeLanes, ['resumed', 'Resumed', 'were not paused']),
+  });
+
+async function act(
+  values: DatabaseValues,
+  flags: Readonly<Record<string, unknown>>,
+  texts: readonly string[],
+  action: typeof pauseLanes,
+  [key, done, undone]: readonly [string, string, string],
+): Promise<void> {
+  const { changed, unchanged } = await withDatabase(values, async (database) => {
+    const lanes = await lanesOf(database, texts);
+    const changed = await action(database, lanes, actor());
+    return { changed, unchanged: lanes.filter((lane) => !changed.includes(lane)) };
+  });
+  if (flags['json'] === true) return printJson({ [key]: changed, unchanged });
+  if (changed.length > 0) printLine(`${done} ${lanesText(changed)}`);
+  if (unchanged.length > 0) printLine(`${lanesText(unchanged)} ${undone}`);
+}
+
+/** @throws {SluiceError} `configuration_invalid` for what is neither a number nor a range */
+async function lanesOf(database: Database, texts: readonly string[]): Promise<number[]> {
+  if (texts.length === 1 && texts[0] === 'all') return (await listLanes(database)).map(({ lane }) => lane);
+  const lanes = texts.flatMap((text) => {
+    const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
+    const count = Number(last) - Number(first) + 1;
+    if (!(count >= 1 && count <= 32_768)) {
+      throw new SluiceError(
+        'configuration_invalid',
+        `Cannot use the lanes as this is no number, no range and not all: ${text}`,
+      );
+    }
+    return Array.from({ length: count }, (_, index) => Number(first) + index);
+  });
+  return [...new Set(lanes)].sort((a, b) => a - b);
+}

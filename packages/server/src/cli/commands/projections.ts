@@ -1,0 +1,145 @@
+/** Which projections a deployment maintains: what is agreed, a change of it, and rows for documents that are there already. */
+import { rebuildProjection, type Projection, type RebuildReport } from 'sluice/internal/batch';
+import { listProjections, type ProjectionStatus } from 'sluice/operator';
+import { SluiceError } from 'sluice/internal/protocol';
+import { changeProjections, detectPooler } from 'sluice/internal/store';
+import { Command } from 'commander';
+import { requireDatabase } from '../config/database-url.ts';
+import { projectionModules, projectionsOf } from '../config/projections-of.ts';
+import { readModelFiles } from '../config/read-model-files.ts';
+import { databaseSettings } from '../config/database-settings.ts';
+import { numberSetting } from '../config/setting-forms.ts';
+import { modelFiles, referentialIdLayout } from '../config/settings.ts';
+import type { Values } from '../config/setting.ts';
+import { counted, number, tableLines } from '../operate/text.ts';
+import { withDatabase } from '../operate/with-database.ts';
+import { complain, printJson, printLine } from '../process/output.ts';
+import { ProgressLine } from '../process/progress-line.ts';
+import { awaitStopRequest } from '../process/stop-request.ts';
+import { createCommand } from './command.ts';
+
+/** What the processes of the deployment are started with, so that the same settings make the same projections. */
+const processSettings = { ...databaseSettings, model: modelFiles, referentialIdLayout, projectionModules };
+
+const sliceDocumentsMax = numberSetting(
+  '--slice-documents-max <number>',
+  ['SLUICE_SLICE_DOCUMENTS_MAX'],
+  'documents in one transaction at most; each waits for it if it is written meanwhile',
+  { from: 1, to: 10_000, fallback: 256 },
+);
+
+const list = () =>
+  createCommand({
+    name: 'list',
+    summary: 'show which projections the deployment has agreed on, and which need a rebuild',
+    description:
+      'Shows the projections that the deployment has agreed on, by name and version. One needs a rebuild if there were ' +
+      'documents before it was agreed on.',
+    settings: databaseSettings,
+    async run(values, flags) {
+      const projections = await withDatabase(values, listProjections);
+      if (flags['json'] === true) return printJson({ projections });
+      if (projections.length === 0) return printLine('The deployment has agreed on no projections');
+      for (const line of listLines(projections)) printLine(line);
+    },
+  });
+
+const agree = () =>
+  createCommand({
+    name: 'agree',
+    summary: 'change which projections the deployment maintains',
+    description:
+      'Agrees on the projections of --projection and of the model, while the deployment runs. From then on, a writer or ' +
+      'node with other projections settles nothing until it is started with the same ones; writes wait in the intake. So ' +
+      'deploy the new settings, run this, and restart the writers, then the nodes. Projections that are new or have ' +
+      'another version need a rebuild if there are documents. Use the database role of writers.',
+    settings: processSettings,
+    async run(values, flags) {
+      const given = await readProjections(values);
+      const projections = await withDatabase(values, async (database) => {
+        await changeProjections(database, given);
+        return listProjections(database);
+      });
+      if (flags['json'] === true) return printJson({ projections });
+      if (projections.length === 0) return printLine('The deployment has now agreed on no projections');
+      for (const line of listLines(projections)) printLine(line);
+    },
+  });
+
+const rebuild = () =>
+  createCommand({
+    name: 'rebuild',
+    summary: 'derive the rows of a projection from the documents that are there already',
+    description:
+      'Derives the rows of one projection from all documents of its resources, in slices, while writers and nodes go on. ' +
+      'Interrupted or killed, it goes on where it was when it is run again. Exit code 130: interrupted. Use the database ' +
+      'role of writers.',
+    settings: { ...processSettings, sliceDocumentsMax },
+    extend: (command) =>
+      command
+        .argument('<name>', 'of the projection, as `sluice projections` shows it')
+        .option('--from-start', 'begin anew where an earlier rebuild was interrupted'),
+    async run(values, flags, [name = '']) {
+      const projections = await readProjections(values);
+      const projection = projections.find((each) => each.name === name);
+      if (projection === undefined) throw unknown(name, projections);
+      const connection = { ...requireDatabase(values), applicationName: 'sluice rebuild' };
+      await detectPooler(connection);
+      const progress = new ProgressLine();
+      const report = await rebuildProjection(connection, projection, {
+        signal: awaitStopRequest({ onSecond: () => progress.clear() }).signal,
+        sliceDocumentsMax: values.sliceDocumentsMax,
+        fromStart: flags['fromStart'] === true,
+        onProgress: ({ documents, total }) =>
+          progress.show(() => `${name}  ${number.format(documents)} / ${counted(total, 'document')}`),
+      }).finally(() => progress.clear());
+      if (!report.isComplete) process.exitCode = 130;
+      if (flags['json'] === true) return printJson(report);
+      if (report.isComplete) printLine(completeText(report));
+      else
+        complain(`Interrupted after ${counted(report.documents, 'document')}: run it again to go on there`);
+    },
+  });
+
+export const projectionsCommand = () => {
+  const group = new Command('projections')
+    .summary('show, change and rebuild projections')
+    .description('Rows derived from documents: which of them the deployment maintains.');
+  group.addCommand(list(), { isDefault: true });
+  for (const command of [agree(), rebuild()]) group.addCommand(command);
+  return group;
+};
+
+async function readProjections(values: Values<typeof processSettings>): Promise<Projection[]> {
+  const model = await readModelFiles(values.model, values.referentialIdLayout);
+  return projectionsOf(model, values.projectionModules);
+}
+
+function unknown(name: string, projections: readonly Projection[]): SluiceError {
+  const known = projections.map((each) => each.name).join(', ');
+  return new SluiceError(
+    'configuration_invalid',
+    `Cannot rebuild because no projection of --projection or of the model has this name: ${name.slice(0, 100)}` +
+      (known === '' ? '' : ` (there are ${known})`),
+  );
+}
+
+function completeText({ name, version, documents, removed }: RebuildReport): string {
+  const gone = removed === 0 ? '' : `; removed the rows of ${counted(removed, 'document')} that are gone`;
+  return `Rebuilt ${name}@${version} from ${counted(documents, 'document')}${gone}`;
+}
+
+function listLines(projections: readonly ProjectionStatus[]): string[] {
+  const rows = projections.map(({ name, version, state, rebuiltDocuments, rebuiltAt }) => {
+    const says =
+      state === 'rebuilding'
+        ? `rebuilding: ${counted(rebuiltDocuments, 'document')} done; run \`sluice projections rebuild ${name}\` if nothing does`
+        : state === 'needs_rebuild'
+          ? `needs a rebuild: run \`sluice projections rebuild ${name}\``
+          : rebuiltAt === null
+            ? 'complete'
+            : `complete, rebuilt ${rebuiltAt}`;
+    return [name, String(version), says];
+  });
+  return tableLines(['projection', 'version', 'state'], rows);
+}

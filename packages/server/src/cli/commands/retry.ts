@@ -1,0 +1,58 @@
+import { retryWrites, type RetryReport } from 'sluice/operator';
+import { databaseSettings } from '../config/database-settings.ts';
+import { confirm } from '../operate/confirm.ts';
+import { attentionExitCode } from '../operate/exit-codes.ts';
+import { filterOf, filterSettings, olderThan, targetOf } from '../operate/filters.ts';
+import { counted } from '../operate/text.ts';
+import { withDatabase } from '../operate/with-database.ts';
+import { actor } from '../process/actor.ts';
+import { complain, printJson, printLine } from '../process/output.ts';
+import { addActionFlags } from './action-flags.ts';
+import { createCommand } from './command.ts';
+
+export const retryCommand = () =>
+  createCommand({
+    name: 'retry',
+    summary: 'submit dead letters again, as new writes',
+    description:
+      'Submits dead letters again, each as a new write under a new id; their old outcomes stand. Refused where the document ' +
+      'has changed since the write died, or where another write to it is on its way, unless --force says even so.\n\n' +
+      'Ends with 0 if all that were meant were retried, with 5 if some were refused.',
+    settings: { ...databaseSettings, olderThan, ...filterSettings },
+    extend: (command) =>
+      addActionFlags(command, 'dead letters').option('--force', 'even where the document has changed since'),
+    async run(values, flags, ids) {
+      const target = targetOf(ids, flags['allMatching'] === true, filterOf(values, values.olderThan));
+      const force = flags['force'] === true;
+      await withDatabase(values, async (database) => {
+        const options = { actor: actor(), force };
+        let report = await retryWrites(database, target, { ...options, dryRun: true });
+        if (flags['dryRun'] !== true) {
+          const question = `Submit ${counted(report.retried, 'dead letter')} again?`;
+          if (report.retried > 0 && !(await confirm(question, flags))) return complain('Nothing was done');
+          report = await retryWrites(database, target, options);
+        }
+        if (flags['json'] === true) printJson(report);
+        else for (const line of reportLines(report)) printLine(line);
+        if (report.retried < report.matched || report.matched === 0) process.exitCode = attentionExitCode;
+      });
+    },
+  });
+
+const refusals = {
+  not_a_dead_letter: 'not there: no dead letter has this id',
+  document_changed: 'refused, as the document has changed since: --force overwrites it',
+  document_pending: 'refused, as another write to the document is on its way',
+} as const;
+
+function reportLines({ matched, retried, dryRun, refused, writes }: RetryReport): string[] {
+  return [
+    `${dryRun ? 'Would submit' : 'Submitted'} ${counted(retried, 'dead letter')} again, of ${matched}`,
+    ...Object.entries(refused).map(
+      ([refusal, count]) => `${count} ${refusals[refusal as keyof typeof refusals]}`,
+    ),
+    ...writes.flatMap(({ writeId, newWriteId }) =>
+      newWriteId === null ? [] : [`${writeId} is now ${newWriteId}`],
+    ),
+  ];
+}

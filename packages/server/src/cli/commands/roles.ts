@@ -1,0 +1,117 @@
+import {
+  applyRoles,
+  previewExclusive,
+  roleKinds,
+  roleName,
+  rolesSql,
+  type ExclusivePreview,
+  type RoleKind,
+} from 'sluice/internal/store';
+import * as z from 'zod';
+import { requireDatabase } from '../config/database-url.ts';
+import { setting } from '../config/setting.ts';
+import { databaseSettings, rolePrefix } from '../config/database-settings.ts';
+import { confirm } from '../operate/confirm.ts';
+import { complain, printJson, printLine } from '../process/output.ts';
+import { createCommand } from './command.ts';
+import { lockWait, tellLockWait } from './lock-wait-flag.ts';
+
+const password = (kind: RoleKind) =>
+  setting<string | undefined>({
+    variables: [`SLUICE_${kind.toUpperCase()}_PASSWORD`],
+    file: {
+      flags: `--${kind}-password-file <file>`,
+      variable: `SLUICE_${kind.toUpperCase()}_PASSWORD_FILE`,
+    },
+    description: `new password of the role that ${users[kind]} log in as; left out, it keeps its own`,
+    form: 'a password of 12 to 200 printable ASCII characters',
+    schema: z.string().regex(/^[\x20-\x7e]{12,200}$/),
+    isSecret: true,
+  });
+
+const users: Record<RoleKind, string> = {
+  api: 'nodes',
+  writer: 'writers, and nodes that write themselves,',
+  ops: 'operators',
+  migrate: 'migrations',
+};
+
+const passwords = {
+  apiPassword: password('api'),
+  writerPassword: password('writer'),
+  opsPassword: password('ops'),
+  migratePassword: password('migrate'),
+};
+
+export const rolesCommand = () =>
+  createCommand({
+    name: 'roles',
+    summary: 'make the database roles and give them their rights',
+    description:
+      'Makes the roles that the processes log in as, and gives each what its statements need and nothing else: ' +
+      'PREFIX_api for nodes, PREFIX_writer for writers and for nodes in direct or local mode or with --on-overload bypass, ' +
+      'PREFIX_ops for operators, PREFIX_migrate for migrations, which owns the schema. Run it as a superuser, after ' +
+      '`sluice migrate` and after each upgrade. Harmless to repeat.\n\n' +
+      'Other programs may share the database: nothing is taken from anybody, unless --exclusive-database says that only ' +
+      'these roles use it. Then PUBLIC loses CONNECT and TEMPORARY on the database, the schema public, and the functions ' +
+      'of advisory locks; what that is now, and which roles it shuts out, is shown first.',
+    settings: {
+      ...databaseSettings,
+      rolePrefix,
+      ...passwords,
+      wait: lockWait,
+    },
+    extend: (command) =>
+      command
+        .option('--exclusive-database', 'let nobody but these roles use the database')
+        .option('--dry-run', 'only say what --exclusive-database would take away')
+        .option('--yes', 'do not ask')
+        .option('--sql', 'only print what would run'),
+    async run(values, flags) {
+      const { schema, rolePrefix: prefix = schema } = values;
+      const exclusiveDatabase = flags['exclusiveDatabase'] === true;
+      const isJson = flags['json'] === true;
+      if (flags['sql'] === true) {
+        const sql = rolesSql(prefix, exclusiveDatabase, schema);
+        if (isJson) printJson({ sql });
+        else printLine(sql.trimEnd());
+        return;
+      }
+      const place = requireDatabase(values);
+      const exclusive = exclusiveDatabase ? await previewExclusive({ ...place, prefix }) : null;
+      // In JSON it is part of the result, and told beside it where somebody is asked.
+      const tell = isJson ? complain : printLine;
+      const isTold = !isJson || (flags['yes'] !== true && flags['dryRun'] !== true);
+      if (exclusive !== null && isTold) for (const line of exclusiveLines(exclusive)) tell(line);
+      if (flags['dryRun'] === true) {
+        if (isJson) printJson({ dryRun: true, ...exclusive });
+        else if (exclusive === null) printLine('Nothing is taken from anybody');
+        return;
+      }
+      const asks = exclusive !== null && exclusive.takesAway.length > 0;
+      if (asks && !(await confirm('Take all of this away?', flags))) return complain('Nothing was done');
+      const given = roleKinds.flatMap((kind) => {
+        const value = values[`${kind}Password`];
+        return value === undefined ? [] : [[kind, value]];
+      });
+      await applyRoles({
+        ...place,
+        prefix,
+        exclusiveDatabase,
+        passwords: Object.fromEntries(given) as Partial<Record<RoleKind, string>>,
+        ...tellLockWait(values.wait, flags['json'] === true),
+      });
+      const roles = roleKinds.map((kind) => roleName(kind, prefix));
+      if (isJson) printJson({ roles, passwordsSet: given.map(([kind]) => kind), ...exclusive });
+      else printLine(`The roles ${roles.join(', ')} have their rights`);
+    },
+  });
+
+function exclusiveLines({ takesAway, shutOut, staysOpen }: ExclusivePreview): string[] {
+  const lines = takesAway.map(({ object, privileges }) => `  ${object}: ${privileges.join(', ')}`);
+  return [
+    ...(lines.length === 0 ? ['PUBLIC has nothing that would be taken away'] : ['PUBLIC loses:', ...lines]),
+    ...(shutOut.length === 0 ? [] : [`These roles cannot connect any more: ${shutOut.join(', ')}`]),
+    ...staysOpen.map((what) => `This role may not close the ${what} to others`),
+  ];
+}

@@ -1,0 +1,26 @@
+import { showWrite } from 'sluice/operator';
+import { readModelFiles } from '../config/read-model-files.ts';
+import { databaseSettings } from '../config/database-settings.ts';
+import { optionalModelFiles, referentialIdLayout } from '../config/settings.ts';
+import { showLines } from '../operate/stuck-lines.ts';
+import { withDatabase } from '../operate/with-database.ts';
+import { printJson, printLine } from '../process/output.ts';
+import { createCommand } from './command.ts';
+
+export const showCommand = () =>
+  createCommand({
+    name: 'show',
+    summary: 'show one write: where it is, why it waits, or how it ended',
+    description:
+      'Shows one write: its reason, the chain of what it waits for, its lane, the error of a dead letter, its outcome. ' +
+      'Never its document; with --model, the identities of the documents it waits for.',
+    settings: { ...databaseSettings, model: optionalModelFiles, referentialIdLayout },
+    extend: (command) => command.argument('<id>', 'id of the write'),
+    async run(values, flags, [id = '']) {
+      const { model: files, referentialIdLayout: layout } = values;
+      const model = files === undefined ? null : await readModelFiles(files, layout);
+      const shown = await withDatabase(values, (database) => showWrite(database, id, model));
+      if (flags['json'] === true) printJson(shown);
+      else for (const line of showLines(shown)) printLine(line);
+    },
+  });

@@ -1,0 +1,81 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { countSettled, readStatus, type Status } from 'sluice/operator';
+import type { Database } from 'sluice/internal/store';
+import { redactUrl, requireDatabaseUrl } from '../config/database-url.ts';
+import { setting } from '../config/setting.ts';
+import { databaseSettings } from '../config/database-settings.ts';
+import { duration, numberSetting } from '../config/setting-forms.ts';
+import { attentionExitCode } from '../operate/exit-codes.ts';
+import { withDatabase } from '../operate/with-database.ts';
+import { printJson, printLine } from '../process/output.ts';
+import { awaitStopRequest } from '../process/stop-request.ts';
+import { statusLines } from '../status/status-lines.ts';
+import { createCommand } from './command.ts';
+
+const olderThan = setting<number>({
+  flags: '--older-than <duration>',
+  variables: ['SLUICE_OLDER_THAN'],
+  description: 'age from which a write that waits is told of: 30s, 5m, 2h, 1d',
+  form: 'a duration like 30s, 5m, 2h or 1d',
+  schema: duration,
+  fallback: 30,
+});
+
+const watchIntervalMs = numberSetting(
+  '--watch-interval-ms <ms>',
+  ['SLUICE_WATCH_INTERVAL_MS'],
+  'between two looks of --watch',
+  { from: 100, to: 3_600_000, fallback: 2000 },
+);
+
+export const statusCommand = () =>
+  createCommand({
+    name: 'status',
+    summary: 'show what is held, what waits, who leads, and what wants attention',
+    description:
+      'Shows on one screen what the database holds, who leads which lane, what waits, and what wants attention. It asks ' +
+      'the database alone, so it works with every node and writer down.\n\n' +
+      'Ends with 0 only if nothing wants attention: every lane has a leader, none is paused or tried again, there are no ' +
+      'dead letters, and no write waits for longer than --older-than, unless it was told to wait for references longer ' +
+      'than that. With 5 if something does, 1 if the database cannot be reached, 4 if it has no schema of this version.',
+    settings: { ...databaseSettings, olderThan, watchIntervalMs },
+    extend: (command) => command.option('--watch', 'look again and again, until it is stopped'),
+    run: (values, flags) =>
+      withDatabase(values, async (database) => {
+        const look = (): Promise<Status> => readStatus(database, { olderThanSeconds: values.olderThan });
+        const isJson = flags['json'] === true;
+        const shownUrl = redactUrl(requireDatabaseUrl(values));
+        const show = (status: Status, perSecond: number | null): void => {
+          if (isJson) printJson({ database: shownUrl, ...status, settledPerSecond: perSecond });
+          else for (const line of statusLines(status, perSecond)) printLine(line);
+          process.exitCode = status.isHealthy ? 0 : attentionExitCode;
+        };
+        if (flags['watch'] === true) await watch(database, look, show, values.watchIntervalMs, isJson);
+        else show(await look(), null);
+      }),
+  });
+
+/** Writes each status over the one before; where there is no terminal, below it. */
+async function watch(
+  database: Database,
+  look: () => Promise<Status>,
+  show: (status: Status, perSecond: number | null) => void,
+  intervalMs: number,
+  isJson: boolean,
+): Promise<void> {
+  const { signal, requested } = awaitStopRequest();
+  let before: { settled: number; at: number } | null = null;
+  for (;;) {
+    // A database that does not answer keeps nobody.
+    const looked = await Promise.race([Promise.all([look(), countSettled(database)]), requested]);
+    if (looked === undefined) return;
+    const [status, settled] = looked;
+    const now = { settled, at: performance.now() };
+    const perSecond =
+      before === null ? null : Math.max(0, ((now.settled - before.settled) * 1000) / (now.at - before.at));
+    before = now;
+    if (!isJson && process.stdout.isTTY) process.stdout.write('\u001B[H\u001B[2J');
+    show(status, perSecond);
+    await pause(intervalMs, undefined, { signal }).catch(() => undefined);
+  }
+}

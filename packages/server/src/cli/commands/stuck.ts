@@ -1,0 +1,57 @@
+import { listStuck } from 'sluice/operator';
+import { readModelFiles } from '../config/read-model-files.ts';
+import { setting } from '../config/setting.ts';
+import { databaseSettings } from '../config/database-settings.ts';
+import { numberSetting } from '../config/setting-forms.ts';
+import { optionalModelFiles, referentialIdLayout } from '../config/settings.ts';
+import { filterOf, filterSettings, olderThan } from '../operate/filters.ts';
+import { stuckLines } from '../operate/stuck-lines.ts';
+import { withDatabase } from '../operate/with-database.ts';
+import { printJson, printLine } from '../process/output.ts';
+import * as z from 'zod';
+import { createCommand } from './command.ts';
+
+const limit = numberSetting('--limit <number>', [], 'lines at most', { from: 1, to: 1000, fallback: 50 });
+
+const after = setting<string | undefined>({
+  flags: '--after <id>',
+  description: 'go on behind this write, as the page before says',
+  form: 'the id of a write',
+  schema: z.uuid(),
+});
+
+/** What waits for less is on its way rather than stuck. */
+const patienceSeconds = 30;
+
+export const stuckCommand = () =>
+  createCommand({
+    name: 'stuck',
+    summary: 'show what waits or was set aside, and why',
+    description:
+      'Shows writes that have waited for 30 seconds and dead letters of any age, or what is older than --older-than; the ' +
+      'oldest first, each with its reason. With --model, it names the documents that blocked writes wait for; their ' +
+      'identities are read from the bodies of the writes.',
+    settings: {
+      ...databaseSettings,
+      olderThan,
+      ...filterSettings,
+      limit,
+      after,
+      model: optionalModelFiles,
+      referentialIdLayout,
+    },
+    async run(values, flags) {
+      const { model: files, referentialIdLayout: layout } = values;
+      const model = files === undefined ? null : await readModelFiles(files, layout);
+      const page = {
+        limit: values.limit,
+        patienceSeconds: values.olderThan === undefined ? patienceSeconds : 0,
+        ...(values.after === undefined ? {} : { after: values.after }),
+      };
+      const list = await withDatabase(values, (database) =>
+        listStuck(database, filterOf(values, values.olderThan), page, model),
+      );
+      if (flags['json'] === true) printJson(list);
+      else for (const line of stuckLines(list)) printLine(line);
+    },
+  });

@@ -1,0 +1,130 @@
+/** Who may do what on a node: the settings, and what they come to. */
+import { SluiceError } from 'sluice/internal/protocol';
+import { Database, DatabaseClock } from 'sluice/internal/store';
+import type { Auth, TokenCheckOptions } from '#api';
+import * as z from 'zod';
+import type { DatabasePlace } from './database-url.ts';
+import { setting, type Setting, type Values } from './setting.ts';
+import { listOf, wholeNumber } from './setting-forms.ts';
+import { openKeyStore } from '../keys/key-store.ts';
+
+type Way = 'keys' | 'jwt';
+
+const text = (
+  flags: string,
+  variable: string,
+  description: string,
+  more: Pick<Setting<string>, 'form' | 'schema' | 'path'> = {
+    form: 'a text',
+    schema: z.string().min(1).max(1000),
+  },
+) => setting<string | undefined>({ flags, variables: [variable], description, ...more });
+
+const algorithms = 'RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA';
+
+/** A provider's keys must not be replaced on their way. */
+const jwksForm =
+  /^(?!https?:)[^\0]+$|^https:\/\/\S+$|^http:\/\/(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?\/\S*$/;
+
+export const authSettings = {
+  auth: setting<'none' | Way[] | undefined>({
+    flags: '--auth <ways>',
+    variables: ['SLUICE_AUTH'],
+    description:
+      'how clients say who they are: keys, jwt, or keys,jwt; none lets everybody do everything, and is what holds ' +
+      'where the host is this machine only; for any other host it must be said',
+    form: 'none, keys, jwt or keys,jwt',
+    schema: z.union([z.literal('none'), listOf(z.enum(['keys', 'jwt'])).transform((ways) => ways as Way[])]),
+  }),
+  jwtIssuer: text('--jwt-issuer <text>', 'SLUICE_JWT_ISSUER', 'jwt: what a token must have as its iss'),
+  jwtAudience: text('--jwt-audience <text>', 'SLUICE_JWT_AUDIENCE', 'jwt: what a token must have as its aud'),
+  jwtJwks: text('--jwt-jwks <url|file>', 'SLUICE_JWT_JWKS', 'jwt: public keys of the issuer', {
+    form: 'an https:// URL (http:// for this machine only) or the path of a file',
+    path: 'always',
+    schema: z.string().regex(jwksForm),
+  }),
+  jwtAlgorithms: setting<string[]>({
+    cost: 'a signature that is easier to forge lets anybody in',
+    description: 'jwt: signatures that are taken',
+    form: `a list of ${algorithms}, with commas between them`,
+    schema: listOf(z.enum(algorithms.split(', '))),
+    fallback: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+  }),
+  jwtClientClaim: setting<string>({
+    cost: 'clients are told apart by this claim: idempotency keys and limits belong to it',
+    description: 'jwt: claim that names the client',
+    form: 'the name of a claim',
+    schema: z.string().min(1),
+    fallback: 'client_id',
+  }),
+  jwtScopeClaim: setting<string>({
+    cost: 'whoever can set this claim says what a client may do',
+    description: 'jwt: claim that holds the scopes',
+    form: 'the name of a claim',
+    schema: z.string().min(1),
+    fallback: 'scope',
+  }),
+  jwtClockToleranceSeconds: setting<number>({
+    cost: 'tokens are taken this much longer after their end',
+    description: "jwt: how far the issuer's clock may be from the database's, in seconds",
+    form: 'a whole number from 0 to 300',
+    schema: wholeNumber(0, 300),
+    fallback: 30,
+  }),
+};
+
+export interface OpenAuth {
+  /** Undefined: nothing was said. */
+  auth: Auth | undefined;
+  close: () => Promise<void>;
+}
+
+/** @throws {SluiceError} `configuration_invalid` */
+export async function openAuth(values: Values<typeof authSettings>, place: DatabasePlace): Promise<OpenAuth> {
+  const { auth } = values;
+  const ways: readonly Way[] = auth === undefined || auth === 'none' ? [] : auth;
+  const tokens = tokenOptions(values, ways.includes('jwt'));
+  if (auth === undefined || auth === 'none') return { auth, close: () => Promise.resolve() };
+  const { Authenticator } = await import('#api');
+  const keyStore = ways.includes('keys') ? openKeyStore(place) : null;
+  const keys = keyStore && { readKeys: () => keyStore.read() };
+  const clock = tokens === null ? null : openClock(place);
+  return {
+    auth: new Authenticator({ keys, tokens: tokens && clock && { ...tokens, now: clock.now } }),
+    close: async () => void (await Promise.all([keyStore?.close(), clock?.close()])),
+  };
+}
+
+/** Tokens end by the database's clock, on every node at the same moment. */
+function openClock(place: DatabasePlace): { now: () => number; close: () => Promise<void> } {
+  const database = new Database({ ...place, applicationName: 'sluice clock', connectionsMax: 1 });
+  const clock = new DatabaseClock({ database });
+  void clock.start();
+  return {
+    now: () => clock.now(),
+    async close() {
+      clock.stop();
+      await database.close();
+    },
+  };
+}
+
+function tokenOptions(values: Values<typeof authSettings>, isUsed: boolean): TokenCheckOptions | null {
+  const { jwtIssuer, jwtAudience, jwtJwks } = values;
+  const needed = { '--jwt-issuer': jwtIssuer, '--jwt-audience': jwtAudience, '--jwt-jwks': jwtJwks };
+  for (const [name, value] of Object.entries(needed)) {
+    if (isUsed === (value !== undefined)) continue;
+    const reason = isUsed ? `--auth jwt needs ${name}` : `${name} says nothing without --auth jwt`;
+    throw new SluiceError('configuration_invalid', `Cannot start as ${reason}`);
+  }
+  if (jwtIssuer === undefined || jwtAudience === undefined || jwtJwks === undefined) return null;
+  return {
+    issuer: jwtIssuer,
+    audience: jwtAudience,
+    jwks: jwtJwks,
+    algorithms: values.jwtAlgorithms,
+    clientClaim: values.jwtClientClaim,
+    scopeClaim: values.jwtScopeClaim,
+    clockToleranceSeconds: values.jwtClockToleranceSeconds,
+  };
+}

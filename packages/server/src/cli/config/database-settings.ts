@@ -1,0 +1,88 @@
+/** Which database a command works on, in which schema, and as which roles. */
+import { assertSchema, defaultSchema } from 'sluice/internal/store';
+import * as z from 'zod';
+import { setting } from './setting.ts';
+import { checkedBy, fileSetting, postgresUrl } from './setting-forms.ts';
+
+export const databaseUrl = setting<string | undefined>({
+  flags: '--database-url <url>',
+  variables: ['DATABASE_URL'],
+  description:
+    'PostgreSQL to work on, or several servers (postgres://…@a,b/db), of which the one that takes writes is used; left out, PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE say it',
+  form: 'a postgres:// URL',
+  schema: postgresUrl,
+  isSecret: true,
+  holdsPassword: true,
+  file: { flags: '--database-url-file <file>', variable: 'DATABASE_URL_FILE' },
+});
+
+/** The database, and how a connection to it is kept from others: these go together, whatever the command. */
+export const databaseSettings = {
+  databaseUrl,
+  schema: setting<string>({
+    flags: '--schema <name>',
+    variables: ['SLUICE_SCHEMA'],
+    description:
+      'schema of the deployment; a database may hold several deployments, each in a schema of its own',
+    form: 'the name of a schema',
+    schema: z.string().superRefine(checkedBy(assertSchema)),
+    fallback: defaultSchema,
+  }),
+  databaseCa: fileSetting(
+    '--database-ca <file>',
+    'SLUICE_DATABASE_CA',
+    "CA certificates in PEM: connections to PostgreSQL then use TLS, and check the server's certificate and its host name",
+  ),
+  databaseCert: fileSetting(
+    '--database-cert <file>',
+    'SLUICE_DATABASE_CERT',
+    'certificate by which to log in to PostgreSQL, in PEM',
+  ),
+  databaseKey: fileSetting(
+    '--database-key <file>',
+    'SLUICE_DATABASE_KEY',
+    'private key of --database-cert, in PEM',
+  ),
+};
+
+export const operatorUrl = setting<string | undefined>({
+  flags: '--operator-url <url>',
+  variables: ['SLUICE_OPERATOR_URL'],
+  description:
+    "the same database as the role of operators, for what the node's dashboard shows and does (default: the database URL)",
+  form: 'a postgres:// URL',
+  schema: postgresUrl,
+  isSecret: true,
+  holdsPassword: true,
+  file: { flags: '--operator-url-file <file>', variable: 'SLUICE_OPERATOR_URL_FILE' },
+});
+
+/** Where it is not in that URL, it needs no encoding. */
+export const operatorPassword = setting<string | undefined>({
+  variables: ['SLUICE_OPERATOR_PASSWORD'],
+  file: { flags: '--operator-password-file <file>', variable: 'SLUICE_OPERATOR_PASSWORD_FILE' },
+  description: 'password of the role in --operator-url, where the URL holds none',
+  form: 'a password',
+  schema: z.string().min(1),
+  isSecret: true,
+});
+
+export const listenUrl = setting<string | undefined>({
+  flags: '--listen-url <url>',
+  variables: ['SLUICE_LISTEN_URL'],
+  description: 'direct URL for notifications and locks, where the database URL leads through a pooler',
+  form: 'a postgres:// URL',
+  schema: postgresUrl,
+  isSecret: true,
+  holdsPassword: true,
+  file: { flags: '--listen-url-file <file>', variable: 'SLUICE_LISTEN_URL_FILE' },
+});
+
+export const rolePrefix = setting<string | undefined>({
+  flags: '--role-prefix <name>',
+  variables: ['SLUICE_ROLE_PREFIX'],
+  description:
+    'what the names of the database roles begin with; several deployments on one server need several (default: the schema)',
+  form: 'up to 40 lower-case letters, digits and underscores, a letter first',
+  schema: z.string().regex(/^[a-z][a-z0-9_]{0,39}$/),
+});

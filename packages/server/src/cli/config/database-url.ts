@@ -1,0 +1,87 @@
+/** Which database a command works on, and how its URL may be shown. */
+import { SluiceError } from 'sluice/internal/protocol';
+import { urlWithTls } from 'sluice/internal/store';
+import type { Values } from './setting.ts';
+import type { databaseSettings } from './database-settings.ts';
+
+export type DatabaseValues = Partial<Values<typeof databaseSettings>>;
+
+export interface DatabasePlace {
+  url: string;
+  schema: string | undefined;
+}
+
+/** Where a command works. @throws {SluiceError} `configuration_invalid` as {@link requireDatabaseUrl} does */
+export function requireDatabase(values: DatabaseValues): DatabasePlace {
+  return { url: requireDatabaseUrl(values), schema: values.schema };
+}
+
+/**
+ * The URL given, else one made of the PG* variables. The password stays where it is: the driver reads PGPASSWORD itself.
+ * @throws {SluiceError} `configuration_invalid` if neither says anything, or TLS cannot be used as it is asked for
+ */
+export function requireDatabaseUrl(
+  values: DatabaseValues,
+  environment: NodeJS.ProcessEnv = process.env,
+): string {
+  return withTls(values.databaseUrl ?? urlOfVariables(environment), values);
+}
+
+/**
+ * The database as the role of operators. PGPASSWORD is of another role, so the password is put into the URL.
+ * @throws {SluiceError} `configuration_invalid` if the password has no URL, or a second one
+ */
+export function operatorUrlOf(
+  values: DatabaseValues & { operatorUrl?: string | undefined; operatorPassword?: string | undefined },
+): string | undefined {
+  const { operatorUrl: url, operatorPassword: password } = values;
+  if (password === undefined) return url === undefined ? undefined : withTls(url, values);
+  // Of each of several servers.
+  const login = /(postgres(?:ql)?:\/\/[^@/:?]+)(?=@)/g;
+  if (url === undefined || !login.test(url)) {
+    throw new SluiceError(
+      'configuration_invalid',
+      'Cannot start as SLUICE_OPERATOR_PASSWORD needs SLUICE_OPERATOR_URL with a role and without a password',
+    );
+  }
+  return withTls(url.replace(login, `$1:${encodeURIComponent(password)}`), values);
+}
+
+/** Another URL of the same database, under the same TLS. */
+export function withTls(
+  url: string,
+  { databaseCa: ca, databaseCert: cert, databaseKey: key }: DatabaseValues,
+): string {
+  return urlWithTls(url, { ca, cert, key });
+}
+
+function urlOfVariables(environment: NodeJS.ProcessEnv): string {
+  const { PGHOST, PGPORT, PGUSER, PGDATABASE } = environment;
+  if (!PGHOST && !PGDATABASE && !PGUSER) {
+    throw new SluiceError(
+      'configuration_invalid',
+      'Cannot start as DATABASE_URL is missing: a postgres:// URL, or PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE',
+    );
+  }
+  const user = PGUSER ? `${encodeURIComponent(PGUSER)}@` : '';
+  const port = PGPORT ? `:${PGPORT}` : '';
+  const database = PGDATABASE ? encodeURIComponent(PGDATABASE) : '';
+  // A host that is a folder holds the server's socket; only its encoded form fits into a URL.
+  return `postgres://${user}${encodeURIComponent(PGHOST ?? 'localhost')}${port}/${database}`;
+}
+
+/** The URL without its password and its parameters, which may hold another. */
+export function redactUrl(url: string): string {
+  return url
+    .split(/,(?=postgres(?:ql)?:\/\/)/)
+    .map(redactOne)
+    .join(',');
+}
+
+function redactOne(url: string): string {
+  // Up to the last @: a password may hold one that should have been encoded.
+  const match = /^(\w+:\/\/)(?:([^@/:?#]*)(?:.*)@)?([^?#]*)/s.exec(url);
+  if (match === null) return 'postgres://…';
+  const [, scheme = '', user = '', rest = ''] = match;
+  return `${scheme}${user === '' ? '' : `${user}@`}${rest}`;
+}

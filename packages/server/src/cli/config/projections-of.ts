@@ -1,0 +1,134 @@
+/**
+ * The projections of a process: those that come with its model, and those of the modules that it is given. All processes
+ * of a deployment need the same; the database holds them to it.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { isAbsolute, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { assertProjections, defineProjection, type Projection } from 'sluice/internal/batch';
+import type { Model } from 'sluice/model';
+import { SluiceError } from 'sluice/internal/protocol';
+import { listOf } from './setting-forms.ts';
+import { setting } from './setting.ts';
+import * as z from 'zod';
+
+export const projectionModules = setting<string[]>({
+  flags: '--projection <module>',
+  variables: ['SLUICE_PROJECTION'],
+  description:
+    'path or package of a module that exports projections, by default or by name; repeat it for others (the variable ' +
+    'takes commas); all processes must agree',
+  form: 'the path of a module, or the name of a package',
+  path: 'dotted',
+  schema: listOf(z.string().min(1)),
+  fallback: [],
+  isList: true,
+});
+
+/**
+ * Ed-Fi models bring who is part of which organization, and which organizations speak for a student.
+ * @throws {SluiceError} `configuration_invalid` for a module that cannot be used
+ */
+export async function projectionsOf(model: Model, modules: readonly string[]): Promise<Projection[]> {
+  const projections = model.profile === 'edfi' ? await ofEdfi(model) : [];
+  for (const module of modules) projections.push(...(await loadProjections(module)));
+  assertProjections(projections, model);
+  return projections;
+}
+
+async function ofEdfi(model: Model): Promise<Projection[]> {
+  const { edfiOrganizations, organizationHierarchy, studentSchoolAuthorization } =
+    await import('@sluice/edfi');
+  const isKnown = (endpoint: string): boolean => model.findEndpoint(endpoint)?.endpoint === endpoint;
+  const organizations = edfiOrganizations.filter(({ endpoint }) => isKnown(endpoint));
+  const authorization = studentSchoolAuthorization();
+  return [
+    ...(organizations.length === 0 ? [] : [organizationHierarchy(organizations)]),
+    ...(authorization.resources.every(isKnown) ? [authorization] : []),
+  ];
+}
+
+async function loadProjections(module: string): Promise<Projection[]> {
+  const exported = await importModule(module);
+  const candidates = candidatesOf(exported);
+  if (candidates.length === 0) {
+    throw refusal('names a module that exports no projection, neither by default nor by name', module);
+  }
+  return candidates.map(([place, candidate]) => {
+    const { name, resources, apply } = candidate;
+    const missing =
+      typeof name !== 'string'
+        ? 'string `name`'
+        : !isListOfTexts(resources)
+          ? 'list of endpoints `resources`'
+          : typeof apply !== 'function'
+            ? 'function `apply`'
+            : null;
+    if (missing !== null) throw refusal(`names a module whose export ${place} has no ${missing}`, module);
+    try {
+      return defineProjection(candidate as unknown as Projection);
+    } catch (cause) {
+      if (!(cause instanceof SluiceError)) throw cause;
+      throw refusal(`names a module whose export ${place} cannot be used (${cause.message})`, module);
+    }
+  });
+}
+
+/** A path is taken from the working folder, a package as a program in that folder would find it. */
+async function importModule(module: string): Promise<Record<string, unknown>> {
+  const isPath = /^\.{0,2}[/\\]/.test(module) || isAbsolute(module) || existsSync(resolve(module));
+  const place = isPath ? pathToFileURL(resolve(module)).href : placeOfPackage(module);
+  if (isPath && !existsSync(resolve(module))) throw refusal('names no file', module);
+  try {
+    return (await import(place)) as Record<string, unknown>;
+  } catch (cause) {
+    const { code, name, message } = cause as NodeJS.ErrnoException;
+    if (code === 'ERR_MODULE_NOT_FOUND' && !isPath && message.includes(`'${module}'`))
+      throw refusal('names neither a file nor a package that is installed here', module);
+    const [reason = ''] = message.split('\n');
+    throw refusal(`names a module that cannot be loaded (${code ?? name}: ${reason})`, module);
+  }
+}
+
+function placeOfPackage(name: string): string {
+  try {
+    return pathToFileURL(createRequire(resolve('here.js')).resolve(name)).href;
+  } catch {
+    // One that is made for `import` alone is found from where this program is installed.
+    return name;
+  }
+}
+
+type Candidate = readonly [place: string, candidate: Record<string, unknown>];
+
+/** Whatever has a member of a projection is meant as one. */
+function candidatesOf({ default: byDefault, ...named }: Record<string, unknown>): Candidate[] {
+  if (Array.isArray(byDefault)) {
+    return byDefault.map((each: unknown, index) => [`default[${index}]`, isRecord(each) ? each : {}]);
+  }
+  if (looksMeant(byDefault)) return [['default', byDefault]];
+  // A CommonJS module has its exports by default, too.
+  const all = { ...(isRecord(byDefault) ? byDefault : {}), ...named };
+  return Object.entries(all).flatMap(([name, value]) => (looksMeant(value) ? [[name, value] as const] : []));
+}
+
+function looksMeant(value: unknown): value is Record<string, unknown> {
+  return isRecord(value) && ['name', 'resources', 'apply'].some((member) => member in value);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isListOfTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === 'string');
+}
+
+function refusal(reason: string, module: string): SluiceError {
+  return new SluiceError(
+    'configuration_invalid',
+    `Cannot start because --projection (SLUICE_PROJECTION) ${reason}: ${module}`,
+    { detail: { setting: '--projection' } },
+  );
+}

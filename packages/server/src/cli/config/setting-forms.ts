@@ -1,0 +1,91 @@
+/** The forms that settings of many kinds share: numbers, durations, lists, files, and what is declared as a tunable. */
+import { formOf, type Tunable } from 'sluice/internal/protocol';
+import { assertUrl } from 'sluice/internal/store';
+import * as z from 'zod';
+import { setting, variableOf, type Setting } from './setting.ts';
+
+export function wholeNumber(from: number, to: number): z.ZodType<number> {
+  return z
+    .string()
+    .regex(/^\d{1,15}$/)
+    .transform(Number)
+    .pipe(z.number().int().min(from).max(to));
+}
+
+const secondsIn: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** `500ms`, `30s`, `5m`, `2h`, `1d`, or seconds, as seconds. */
+export const duration: z.ZodType<number> = z
+  .string()
+  .regex(/^\d{1,9}(ms|s|m|h|d)?$/)
+  .transform((text) => Number.parseInt(text, 10) * (secondsIn[text.replace(/^\d+/, '')] ?? 1));
+
+export const onOrOff = z.enum(['on', 'off']).transform((value) => value === 'on');
+
+/** A check that says by itself what is wrong. */
+export const checkedBy = (check: (text: string) => void) => (text: string, context: z.RefinementCtx) => {
+  try {
+    check(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+  }
+};
+
+export const postgresUrl = z
+  .string()
+  .regex(/^postgres(ql)?:\/\/\S+$/)
+  .superRefine(checkedBy(assertUrl));
+
+export const listOf = (schema: z.ZodType<string, string>): z.ZodType<string[]> =>
+  z
+    .string()
+    .transform((text) => text.split(',').map((part) => part.trim()))
+    .pipe(z.array(schema).min(1));
+
+/** A whole number with its bounds told in the form. */
+export function numberSetting(
+  flags: string,
+  variables: readonly string[],
+  description: string,
+  bounds: { from: number; to: number; fallback: number },
+) {
+  const schema = wholeNumber(bounds.from, bounds.to);
+  return setting<number>({
+    flags,
+    variables,
+    description,
+    form: formOf(bounds),
+    schema,
+    fallback: bounds.fallback,
+  });
+}
+
+/** The settings of declared limits and intervals: `waitMs` is `--wait-ms <ms>` and `SLUICE_WAIT_MS`. */
+export function tunableSettings<K extends string>(
+  all: Readonly<Record<K, Tunable>>,
+): Record<K, Setting<number>> {
+  const settings = Object.entries<Tunable>(all).map(([name, tunable]) => [
+    name,
+    tunableSetting(name, tunable),
+  ]);
+  return Object.fromEntries(settings) as Record<K, Setting<number>>;
+}
+
+function tunableSetting(name: string, tunable: Tunable): Setting<number> {
+  const { default: fallback, from, to, help: description, cost } = tunable;
+  const common = { description, form: formOf(tunable), schema: wholeNumber(from, to), fallback };
+  if (cost !== undefined) return { ...common, cost };
+  const words = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const unit = /-(ms|hours|bytes)(-max)?$/.exec(words)?.[1] ?? 'number';
+  return { ...common, flags: `--${words} <${unit}>`, variables: [variableOf(name)] };
+}
+
+export const fileSetting = (flags: string, variable: string, description: string) =>
+  setting<string | undefined>({
+    flags,
+    variables: [variable],
+    description,
+    form: 'the path of a file',
+    schema: z.string().regex(/^[^\0]+$/),
+    path: 'always',
+  });

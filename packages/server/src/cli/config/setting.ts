@@ -1,0 +1,229 @@
+/**
+ * Settings come from flags, else from the environment, else from the configuration file, else from their default, and are
+ * checked once, before anything starts. A wrong one is told by the name under which it was given and by the form it should
+ * have. The name of a setting is its key in the file.
+ */
+import { readFileSync } from 'node:fs';
+import { Option, type Command } from 'commander';
+import { SluiceError } from 'sluice/internal/protocol';
+import type * as z from 'zod';
+import { textIn, type ConfigFile } from './config-file.ts';
+
+export interface Setting<T> {
+  /** As commander takes them: `--lanes <number>`. None for a secret: others can read the arguments of a process. */
+  flags?: string;
+  /** Environment variables; the first one that is set counts. */
+  variables?: readonly string[];
+  description: string;
+  /** The end of the sentence "… is not": `a whole number from 1 to 1024`. */
+  form: string;
+  schema: z.ZodType<T>;
+  /** Left out, the setting is `undefined`, or, if required, must be given. */
+  fallback?: T;
+  isRequired?: boolean;
+  /** The flag may be repeated, the variable holds several values between commas. */
+  isList?: boolean;
+  /** The value is never shown. */
+  isSecret?: boolean;
+  /** A URL that may hold a password: then it is not taken from the arguments, which others on the machine can read. */
+  holdsPassword?: boolean;
+  /** The value may be in a file, e.g. a secret that a container is given: its flag, and its variable. */
+  file?: { flags: string; variable: string };
+  /** Set in the configuration file only, because it is seldom right to change it: what a change costs. */
+  cost?: string;
+  /** In the configuration file, relative to its folder; `dotted`: only if it begins with a dot. URLs are left alone. */
+  path?: 'always' | 'dotted';
+}
+
+export type Settings = Record<string, Setting<unknown>>;
+export type Values<S extends Settings> = { [K in keyof S]: S[K] extends Setting<infer T> ? T : never };
+
+/** Gives the type its name; a plain literal would lose it. */
+export function setting<T>(definition: Setting<T>): Setting<T> {
+  return definition;
+}
+
+/** Adds the flags to the command, each with its variables and default in the help. */
+export function addSettings(command: Command, settings: Settings): Command {
+  for (const definition of Object.values(settings)) {
+    const { flags, variables = [], description, fallback, isRequired, isList, file } = definition;
+    const addFile = (what: string, names: readonly string[]): void => {
+      if (file !== undefined)
+        command.option(file.flags, `${what} (env: ${[file.variable, ...names].join(', ')})`);
+    };
+    if (flags === undefined) {
+      // Of the configuration file.
+      addFile(description, variables);
+      continue;
+    }
+    const facts = [
+      ...(variables.length > 0 ? [`env: ${variables.join(', ')}`] : []),
+      ...(fallback === undefined ? [] : [`default: ${textOf(fallback)}`]),
+      ...(isRequired === true ? ['required'] : []),
+    ];
+    const option = new Option(flags, facts.length > 0 ? `${description} (${facts.join('; ')})` : description);
+    if (isList === true) {
+      option.argParser((value, previous: string | undefined) =>
+        previous === undefined ? value : `${previous},${value}`,
+      );
+    }
+    command.addOption(option);
+    addFile('the same, from a file', []);
+  }
+  return command;
+}
+
+/** Whether it may be in the configuration file. What belongs to one call of a command has a flag and no variable. */
+export function isInFile({ variables = [], file, cost }: Setting<unknown>): boolean {
+  return variables.length > 0 || file !== undefined || cost !== undefined;
+}
+
+/** Where settings come from, beside their defaults. */
+export interface Sources {
+  flags: Readonly<Record<string, unknown>>;
+  environment: NodeJS.ProcessEnv;
+  config: ConfigFile | null;
+}
+
+/** @throws {SluiceError} `configuration_invalid` */
+export function readSettings<S extends Settings>(
+  settings: S,
+  flags: Sources['flags'],
+  environment: NodeJS.ProcessEnv = process.env,
+  config: ConfigFile | null = null,
+): Values<S> {
+  const values = Object.entries(settings).map(([name, definition]) => {
+    const given = findGiven(name, definition, { flags, environment, config });
+    if (given.text === undefined && definition.isRequired === true) throw missing(definition);
+    return [name, valueOf(definition, given)];
+  });
+  return Object.fromEntries(values) as Values<S>;
+}
+
+function missing({ flags, variables = [], form }: Setting<unknown>): SluiceError {
+  const names = [longOf(flags), ...variables].filter(Boolean).join(' or ');
+  return new SluiceError('configuration_invalid', `Cannot start as ${names} is missing: ${form}`);
+}
+
+/** @throws {SluiceError} `configuration_invalid` */
+export function valueOf(definition: Setting<unknown>, { source, text }: Given): unknown {
+  if (text === undefined) return definition.fallback;
+  const parsed = definition.schema.safeParse(text);
+  if (parsed.success) return parsed.data;
+  const shown = definition.isSecret === true ? '' : `: '${text}'`;
+  // A check that knows more says what is wrong, without the value.
+  const [issue] = parsed.error.issues;
+  if (issue?.code === 'custom' && issue.message.startsWith('Cannot ')) {
+    throw new SluiceError('configuration_invalid', `${issue.message} (${source})`, {
+      detail: { setting: source },
+    });
+  }
+  throw new SluiceError(
+    'configuration_invalid',
+    `Cannot start as ${source} is not ${definition.form}${shown}`,
+    {
+      detail: { setting: source },
+    },
+  );
+}
+
+export interface Given {
+  /** The name under which it was given. */
+  source: string;
+  kind: 'flag' | 'environment' | 'file' | 'default';
+  /** Undefined: it was not. */
+  text: string | undefined;
+}
+
+/** Flags come before variables, these before the configuration file, and a value itself before a file that holds it. */
+export function findGiven(
+  name: string,
+  definition: Setting<unknown>,
+  { flags: flagValues, environment, config }: Sources,
+): Given {
+  const { flags, variables = [], file, holdsPassword = false } = definition;
+  const ofFlag = (name: string | undefined): string | undefined => {
+    // A flag `--no-load` beside `--load <path>` makes a boolean of its own.
+    const value = name === undefined ? undefined : flagValues[new Option(name).attributeName()];
+    return typeof value === 'string' ? value : undefined;
+  };
+  const isSet = (name: string): boolean => (environment[name] ?? '') !== '';
+  const value = ofFlag(flags);
+  if (value !== undefined) {
+    if (holdsPassword && hasPassword(value)) throw passwordInArguments(longOf(flags), variables, file);
+    return { source: longOf(flags), kind: 'flag', text: value };
+  }
+  const path = ofFlag(file?.flags);
+  if (path !== undefined) return readGiven(longOf(file?.flags), 'flag', path);
+  const variable = variables.find(isSet);
+  if (variable !== undefined) return { source: variable, kind: 'environment', text: environment[variable] };
+  if (file !== undefined && isSet(file.variable)) {
+    return readGiven(file.variable, 'environment', environment[file.variable]!);
+  }
+  if (definition.cost !== undefined && isSet(variableOf(name))) {
+    throw new SluiceError(
+      'configuration_invalid',
+      `Cannot start: ${variableOf(name)} is set, but ${name} belongs in the configuration file`,
+      { detail: { setting: variableOf(name) } },
+    );
+  }
+  return findInFile(name, definition, config);
+}
+
+/** The key of a secret's own file in the configuration file: `databaseUrlFile`. */
+export function secretFileKeyOf({ file }: Setting<unknown>): string | undefined {
+  return file === undefined ? undefined : new Option(file.flags).attributeName();
+}
+
+/** `waitMs` is `SLUICE_WAIT_MS`. */
+export function variableOf(name: string): string {
+  return `SLUICE_${name.replaceAll(/[A-Z]/g, '_$&').toUpperCase()}`;
+}
+
+function findInFile(name: string, definition: Setting<unknown>, config: ConfigFile | null): Given {
+  const nothing = { source: 'default', kind: 'default', text: undefined } as const;
+  if (config === null || !isInFile(definition)) return nothing;
+  const text = textIn(config, name, definition);
+  if (text !== undefined) return { source: `${name} in ${config.path}`, kind: 'file', text };
+  const key = secretFileKeyOf(definition);
+  const path =
+    key === undefined ? undefined : textIn(config, key, { form: 'the path of a file', path: 'always' });
+  return path === undefined ? nothing : readGiven(`${key} in ${config.path}`, 'file', path);
+}
+
+/** Any of several URLs, too. */
+function hasPassword(url: string): boolean {
+  return /\w+:\/\/[^@/]*:[^@/]+@/.test(url) || /[?&]password=/i.test(url);
+}
+
+function passwordInArguments(
+  name: string,
+  variables: readonly string[],
+  file: Setting<unknown>['file'],
+): SluiceError {
+  const others = [...variables, longOf(file?.flags)].join(' or ');
+  return new SluiceError(
+    'configuration_invalid',
+    `Cannot start as ${name} holds a password, which others on this machine can read: use ${others}`,
+    { detail: { setting: name } },
+  );
+}
+
+function readGiven(source: string, kind: Given['kind'], path: string): Given {
+  try {
+    return { source, kind, text: readFileSync(path, 'utf8').trim() };
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' ? 'names no file' : `names a file that cannot be read (${code})`;
+    throw new SluiceError('configuration_invalid', `Cannot start as ${source} ${reason}: ${path}`, { cause });
+  }
+}
+
+function longOf(flags: string | undefined): string {
+  return (flags === undefined ? undefined : new Option(flags).long) ?? '';
+}
+
+export function textOf(value: unknown): string {
+  if (typeof value === 'boolean') return value ? 'on' : 'off';
+  return String(value) || 'none';
+}

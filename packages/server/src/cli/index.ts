@@ -1,0 +1,25 @@
+/** The command line, and what commands of other packages are made of: settings, output, the load. */
+export { createProgram } from './program.ts';
+export { createCommand, settingsOf } from './commands/command.ts';
+export { addShuffle, readsShuffle } from './commands/shuffle-flag.ts';
+export * from './config/database-settings.ts';
+export { noConfigFile } from './config/config-file.ts';
+export { operatorUrlOf } from './config/database-url.ts';
+export { defineConfig, type SluiceConfig } from './config/define-config.ts';
+export { readModelFiles } from './config/read-model-files.ts';
+export * from './config/setting.ts';
+export * from './config/setting-forms.ts';
+export * from './config/settings.ts';
+export { openKeyStore } from './keys/key-store.ts';
+export * from './load/describe-tally.ts';
+export { Draw } from './load/draw.ts';
+export { load, type LoadReport } from './load/load.ts';
+export type { LoadOptions } from './load/load-options.ts';
+export type { LoadLine } from './load/load-line.ts';
+export type { LoadFailure, LoadRefusal } from './load/load-record.ts';
+export * from './load/read-lines.ts';
+export { shuffle } from './load/shuffle.ts';
+export { loggedFields } from './process/create-logger.ts';
+export * from './process/output.ts';
+export { ProgressLine } from './process/progress-line.ts';
+export { awaitStopRequest, finishWithin } from './process/stop-request.ts';

@@ -1,0 +1,23 @@
+/** Asks before something is done that cannot be undone. */
+import { createInterface } from 'node:readline/promises';
+import { SluiceError } from 'sluice/internal/protocol';
+
+/**
+ * False: no. Asked on a terminal only; elsewhere `--yes` has to say it.
+ * @throws {SluiceError} `configuration_invalid` where nobody can be asked
+ */
+export async function confirm(question: string, flags: Readonly<Record<string, unknown>>): Promise<boolean> {
+  if (flags['yes'] === true) return true;
+  if (!process.stdin.isTTY || !process.stderr.isTTY) {
+    throw new SluiceError(
+      'configuration_invalid',
+      'Cannot act as nobody is there to be asked: add --yes, or --dry-run to see what would be done',
+    );
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+  } finally {
+    terminal.close();
+  }
+}

@@ -1,0 +1,82 @@
+/** Which writes a command is about: the same conditions for looking and for acting. They are no settings, so no variable gives them. */
+import type { StuckFilter } from 'sluice/operator';
+import { reasons, SluiceError, type Reason } from 'sluice/internal/protocol';
+import * as z from 'zod';
+import { setting, type Values } from '../config/setting.ts';
+import { duration, wholeNumber } from '../config/setting-forms.ts';
+
+const text = z.string().min(1).max(255);
+const reasonNames = Object.keys(reasons) as Reason[];
+
+export const filterSettings = {
+  lane: setting<number | undefined>({
+    flags: '--lane <number>',
+    description: 'only of this lane',
+    form: 'the number of a lane',
+    schema: wholeNumber(0, 32_767),
+  }),
+  client: setting<string | undefined>({
+    flags: '--client <name>',
+    description: 'only of this client',
+    form: 'the name of a client',
+    schema: text,
+  }),
+  resource: setting<string | undefined>({
+    flags: '--resource <endpoint>',
+    description: 'only of this resource, as in a URL: ed-fi/schools',
+    form: 'the endpoint of a resource',
+    schema: text,
+  }),
+  reason: setting<Reason | undefined>({
+    flags: '--reason <reason>',
+    description: `only for this reason: ${reasonNames.join(', ')}`,
+    form: `one of ${reasonNames.join(', ')}`,
+    schema: z
+      .string()
+      .transform((value) => value.replaceAll('-', '_'))
+      .pipe(z.enum(reasonNames)),
+  }),
+  error: setting<string | undefined>({
+    flags: '--error <sqlstate>',
+    description: 'only those that met this error, by its SQLSTATE: 40P01',
+    form: 'a SQLSTATE of five letters and digits',
+    schema: z.string().regex(/^[\dA-Z]{5}$/),
+  }),
+};
+
+export const olderThan = setting<number | undefined>({
+  flags: '--older-than <duration>',
+  description: 'only those accepted so long ago: 30s, 5m, 2h, 1d',
+  form: 'a duration like 30s, 5m, 2h or 1d',
+  schema: duration,
+});
+
+export function filterOf(
+  values: Values<typeof filterSettings>,
+  olderThanSeconds: number | undefined,
+): StuckFilter {
+  const given = Object.entries({
+    olderThanSeconds,
+    lane: values.lane,
+    client: values.client,
+    resource: values.resource,
+    reason: values.reason,
+    error: values.error,
+  });
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+}
+
+/** Ids, or `--all-matching` with filters: one of both. @throws {SluiceError} `configuration_invalid` */
+export function targetOf(
+  ids: readonly string[],
+  isAllMatching: boolean,
+  filter: StuckFilter,
+): { writeIds: readonly string[] } | { matching: StuckFilter } {
+  const hasFilter = Object.keys(filter).length > 0;
+  if (ids.length > 0 && !isAllMatching && !hasFilter) return { writeIds: ids };
+  if (ids.length === 0 && isAllMatching && hasFilter) return { matching: filter };
+  throw new SluiceError(
+    'configuration_invalid',
+    'Cannot tell which writes are meant: give either their ids, or --all-matching and at least one filter',
+  );
+}

@@ -1,0 +1,90 @@
+import { SluiceError } from 'sluice/internal/protocol';
+import { describe, expect, test } from 'vitest';
+import { readSettings } from '../config/setting.ts';
+import { confirm } from './confirm.ts';
+import { sessionLines } from './session-lines.ts';
+import { filterOf, filterSettings, olderThan, targetOf } from './filters.ts';
+import { ageText, tableLines } from './text.ts';
+
+const settings = { olderThan, ...filterSettings };
+const filter = (flags: Record<string, string>) => {
+  const values = readSettings(settings, flags, {});
+  return filterOf(values, values.olderThan);
+};
+
+describe('filters', () => {
+  test('take durations, and reasons in either spelling', () => {
+    expect(filter({ olderThan: '5m', reason: 'dead-letter' })).toEqual({
+      olderThanSeconds: 300,
+      reason: 'dead_letter',
+    });
+    expect(filter({ olderThan: '500ms' })).toEqual({ olderThanSeconds: 0.5 });
+    expect(filter({ olderThan: '45' })).toEqual({ olderThanSeconds: 45 });
+    expect(filter({})).toEqual({});
+  });
+
+  test('name the one that is wrong', () => {
+    expect(() => filter({ olderThan: 'soon' })).toThrow('--older-than is not a duration');
+    expect(() => filter({ error: 'deadlock' })).toThrow('--error is not a SQLSTATE');
+    expect(() => filter({ reason: 'bored' })).toThrow('--reason is not one of ready');
+  });
+});
+
+describe('a target', () => {
+  test('is ids, or all that match a filter', () => {
+    expect(targetOf(['a'], false, {})).toEqual({ writeIds: ['a'] });
+    expect(targetOf([], true, { lane: 1 })).toEqual({ matching: { lane: 1 } });
+  });
+
+  test.for([
+    { what: 'nothing', ids: [], isAll: false, filter: {} },
+    { what: 'everything', ids: [], isAll: true, filter: {} },
+    { what: 'a filter alone', ids: [], isAll: false, filter: { lane: 1 } },
+    { what: 'ids and a filter', ids: ['a'], isAll: false, filter: { lane: 1 } },
+    { what: 'ids and all that match', ids: ['a'], isAll: true, filter: { lane: 1 } },
+  ])('is not $what', ({ ids, isAll, filter: conditions }) => {
+    expect(() => targetOf(ids, isAll, conditions)).toThrow(SluiceError);
+  });
+});
+
+test('whoever cannot be asked has to say yes beforehand', async () => {
+  await expect(confirm('Really?', {})).rejects.toThrow('add --yes');
+  expect(await confirm('Really?', { yes: true })).toBe(true);
+});
+
+test('ages are told in the unit that fits', () => {
+  expect([0, 59.6, 150, 7200, 200_000].map(ageText)).toEqual(['0 s', '60 s', '3 min', '2 h', '2 d']);
+});
+
+test('columns of a table are as wide as their longest value, and lines end with their text', () => {
+  expect(
+    tableLines(
+      ['A', 'LONG', 'END'],
+      [
+        ['aaa', 'b', 'c'],
+        ['a', 'b', ''],
+      ],
+    ),
+  ).toEqual(['A    LONG  END', 'aaa  b     c', 'a    b']);
+});
+
+test('sessions say how many of them lead and why, and what each leads', () => {
+  const writer = { writerId: 'a', host: 'one', processId: 7 };
+  const standby = { pid: 12, writer, lanes: 0, wantedSessions: 1, load: 'quiet', busyPercent: 0 } as const;
+  const leader = { pid: 11, writer, lanes: 16, wantedSessions: 1, load: 'quiet', busyPercent: 10 } as const;
+  expect(sessionLines([leader, standby, standby])).toEqual([
+    '1 of 3 sessions leads: keeps up (10 % busy)',
+    'WRITER  SESSION  LANES  BUSY  WHY',
+    'one/7   11       16     10 %  keeps up',
+  ]);
+  const full = { ...leader, lanes: 8, wantedSessions: 3, load: 'full', busyPercent: 95 } as const;
+  const early = { ...standby, lanes: 8, wantedSessions: null, load: null, busyPercent: null };
+  expect(sessionLines([early, full])).toEqual([
+    '2 of 2 sessions lead: batches are full: asks for one more (95 % busy)',
+    'WRITER  SESSION  LANES  BUSY  WHY',
+    'one/7   12       8      ?     earlier version: takes an even share',
+    'one/7   11       8      95 %  batches are full: asks for one more',
+  ]);
+  expect(sessionLines([standby])[0]).toBe('0 of 1 session lead: keeps up (0 % busy)');
+  expect(sessionLines([])).toEqual(['no session shares the lanes: no writer runs']);
+});

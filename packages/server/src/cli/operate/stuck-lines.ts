@@ -1,0 +1,64 @@
+/** Writes that wait or were set aside, for people: a table of many, or all that is known of one. */
+import {
+  explainAwaited,
+  explainLane,
+  explainWrite,
+  type ChainLink,
+  type ShownWrite,
+  type StuckList,
+} from 'sluice/operator';
+import { ageText, tableLines } from './text.ts';
+
+export function stuckLines({ writes, next }: StuckList): string[] {
+  if (writes.length === 0) return ['Nothing is stuck'];
+  const rows = writes.map((write) => [
+    write.writeId,
+    ageText(write.ageSeconds),
+    String(write.lane),
+    write.resource,
+    write.client === '' ? '-' : write.client,
+    write.reason,
+    explainWrite(write),
+  ]);
+  return [
+    ...tableLines(['WRITE', 'AGE', 'LANE', 'RESOURCE', 'CLIENT', 'REASON', 'WHY: IT'], rows),
+    ...(next === null ? [] : [`There are more: --after ${next}`]),
+  ];
+}
+
+export function showLines({ writeId, stuck, chain, lane, outcome }: ShownWrite): string[] {
+  const lines = [`write ${writeId}`];
+  if (stuck !== null) {
+    const { operation, resource, client, acceptedAt, ageSeconds, referenceDeadline } = stuck;
+    lines.push(
+      `  ${operation} of ${resource}${client === '' ? '' : ` by ${client}`}, accepted ${ageText(ageSeconds)} ago (${acceptedAt})`,
+      `  ${stuck.reason}: it ${explainWrite(stuck)}`,
+    );
+    if (referenceDeadline !== null) lines.push(`  it was told to wait until ${referenceDeadline}`);
+  }
+  if (chain.length > 0) lines.push('', 'waits for', ...chain.map(chainLine));
+  if (outcome !== null) {
+    const { result, code, settledAt } = outcome;
+    lines.push(`  ${result}${code === null ? '' : ` (${code})`}, settled ${settledAt}`);
+  }
+  if (lane !== null) lines.push('', `lane ${lane.lane} ${explainLane(lane)}`);
+  const advice = adviceOn(writeId, stuck?.reason);
+  return advice === null ? lines : [...lines, '', advice];
+}
+
+function chainLine(link: ChainLink): string {
+  return `${'  '.repeat(link.depth)}${explainAwaited(link)}`;
+}
+
+/** What can be done about it. */
+function adviceOn(writeId: string, reason: string | undefined): string | null {
+  if (reason === 'dead_letter')
+    return `Once its cause is gone: sluice retry ${writeId}; or: sluice discard ${writeId}`;
+  if (reason === 'blocked') return `Submit what is missing, or: sluice discard ${writeId}`;
+  if (reason === 'locked')
+    return `It goes on once that transaction ends: select pg_terminate_backend(PROCESS); or: sluice discard ${writeId}`;
+  if (reason === 'lane_paused') return 'sluice resume LANE lets it go on';
+  if (reason === 'lane_without_leader')
+    return 'Start a writer, or see why those there are lead nothing: sluice doctor';
+  return null;
+}

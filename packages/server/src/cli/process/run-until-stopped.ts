@@ -1,0 +1,54 @@
+/** The life of one process of a deployment: start, say that it is ready, wait to be told to stop, finish, end. */
+import { SluiceError } from 'sluice/internal/protocol';
+import { complain, printJson, printLine } from './output.ts';
+import { awaitStopRequest, finishWithin } from './stop-request.ts';
+
+export interface Service {
+  start(): Promise<{ url?: string; metricsUrl?: string }>;
+  /** Finishes the work under way. */
+  stop(): Promise<void>;
+  /** Settles when it is to end by itself. */
+  ended?: Promise<void>;
+}
+
+export interface ServiceOptions {
+  /** Told to people when the process is ready: `API node`. */
+  name: string;
+  isJson: boolean;
+  stopWithStdin: boolean;
+  stopTimeoutMs: number;
+}
+
+/** A collector of traces that does not answer holds nobody up for longer. */
+const flushTimeoutMs = 2000;
+
+export async function runUntilStopped(service: Service, options: ServiceOptions): Promise<void> {
+  const { name, isJson, stopWithStdin, stopTimeoutMs } = options;
+  const stop = awaitStopRequest({ withStdin: stopWithStdin, isService: true });
+  try {
+    // A start may hang at a database that does not answer.
+    const started = await Promise.race([service.start(), stop.requested]);
+    if (started !== undefined) {
+      const { url } = started;
+      if (isJson) printJson({ event: 'ready', ...started, pid: process.pid });
+      else printLine(url === undefined ? `${name} is ready` : `${name} is ready on ${url}`);
+      await Promise.race([stop.requested, ...(service.ended === undefined ? [] : [service.ended])]);
+    }
+  } catch (error) {
+    await finishWithin(
+      service.stop().catch(() => undefined),
+      stopTimeoutMs,
+    );
+    throw error;
+  }
+  if (!(await finishWithin(service.stop(), stopTimeoutMs))) {
+    throw new SluiceError(
+      'internal',
+      `Cannot stop in order as work is still under way after ${stopTimeoutMs} ms`,
+    );
+  }
+  // Loaded late, as most commands have no use for it.
+  const { flushSpans } = await import('sluice/internal/batch');
+  await finishWithin(flushSpans(), flushTimeoutMs);
+  if (!isJson) complain(`${name} has stopped`);
+}

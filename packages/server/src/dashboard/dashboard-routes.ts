@@ -1,0 +1,44 @@
+/** Everything under `/dashboard`: the page itself, open to anybody and without contents, and what it asks for, which is not. */
+import { answerError, type Routes } from '#api';
+import { reasons } from 'sluice/internal/protocol';
+import { operate } from './access.ts';
+import { actionRoutes } from './action-routes.ts';
+import type { DashboardOptions } from './dashboard-options.ts';
+import { explainTrouble } from './database-trouble.ts';
+import { eventStream } from './event-stream.ts';
+import { LiveFeed } from './live-feed.ts';
+import type { Session } from './page/messages.ts';
+import { pageRoutes } from './page-routes.ts';
+import { readRoutes } from './read-routes.ts';
+import { refuseStrangers } from './refuse-strangers.ts';
+
+export function dashboardRoutes(options: DashboardOptions): Routes {
+  const { database, isReadOnly } = options;
+  return async (app) => {
+    const onError = (error: unknown): void => app.failures.note(error, 'read for the page');
+    const feed = new LiveFeed(database, { ...options, onError });
+    // A page that looks on would keep the server from closing.
+    app.addHook('preClose', async () => feed.close());
+    app.setErrorHandler((error, request, reply) => answerError(explainTrouble(error), request, reply));
+    refuseStrangers(app);
+    await app.register(
+      async (scope) => {
+        await pageRoutes(scope);
+        scope.get('/session', operate, ({ principal }) => {
+          const { client, scopes } = principal;
+          return { client, isReadOnly, maySeeBodies: scopes.maySeeBodies, reasons } satisfies Session;
+        });
+        scope.get('/live', operate, (_request, reply) =>
+          reply
+            .type('text/event-stream; charset=utf-8')
+            // A proxy that gathers answers would hold back what is live.
+            .header('X-Accel-Buffering', 'no')
+            .send(eventStream(feed)),
+        );
+        readRoutes(scope, options);
+        actionRoutes(scope, options);
+      },
+      { prefix: '/dashboard' },
+    );
+  };
+}

@@ -1,0 +1,24 @@
+/** What an operator is told when the database cannot be asked: codes and names of ours, nothing of any row. */
+import { SluiceError } from 'sluice/internal/protocol';
+import { DatabaseError } from 'sluice/internal/store';
+
+/** Passes on what is no error of the database. */
+export function explainTrouble(error: unknown): unknown {
+  if (!(error instanceof DatabaseError)) return error;
+  if (error.sqlState === '3F000' || error.sqlState === '42P01')
+    return new SluiceError('schema_outdated', undefined, { cause: error });
+  if (error.sqlState === '42501')
+    return new SluiceError(
+      'forbidden',
+      'The role that this page logs in as may not do that: --operator-url names another.',
+      { cause: error },
+    );
+  return new SluiceError('database_unavailable', `Cannot read the database: ${error.message}.`, {
+    cause: error,
+  });
+}
+
+export function sentenceOf(error: unknown): string {
+  const explained = explainTrouble(error);
+  return explained instanceof SluiceError ? explained.message : 'The database cannot be read now.';
+}

@@ -1,0 +1,108 @@
+/** Retrying and discarding, one write or all that match: first what would happen, then the question, then the deed. */
+import type { DiscardReport, RetryRefusal, RetryReport } from 'sluice/operator';
+import { confirm, tell } from './confirm.ts';
+import { h } from './dom.ts';
+import { count, counted } from './format.ts';
+import type { ActionTarget } from './messages.ts';
+import type { PageContext } from './page.ts';
+import { change } from './server.ts';
+
+const writes = (number: number): string => counted(number, 'write', 'writes');
+
+const refusals: Record<RetryRefusal, string> = {
+  not_a_dead_letter: 'no dead letter, so there is nothing to retry',
+  document_changed: 'the document has changed since',
+  document_pending: 'another write of the document is on its way',
+};
+
+/** Says whether anything was done. */
+export async function retry(page: PageContext, target: ActionTarget): Promise<boolean> {
+  return attempt('Cannot retry', async () => {
+    const trial = await change<RetryReport>('retry', { target, dryRun: true });
+    const isRefused = trial.matched > trial.retried;
+    const force = h('input', { type: 'checkbox', id: 'force' });
+    const isSure = await confirm({
+      title: `Retry ${writes(trial.retried)}?`,
+      contents: [
+        h('p', {}, 'Each becomes a new write of the same client, in the order in which they came.'),
+        ...refusedParts(trial),
+        isRefused &&
+          h(
+            'p',
+            { class: 'check' },
+            force,
+            h('label', { for: 'force' }, 'Retry also where the document has changed, or is about to'),
+          ),
+      ],
+      action: 'Retry',
+    });
+    if (!isSure) return false;
+    const report = await change<RetryReport>('retry', { target, force: force.checked });
+    const [only] = report.writes;
+    page.announce(`${writes(report.retried)} retried.`);
+    await tell(
+      `${writes(report.retried)} retried`,
+      ...refusedParts(report),
+      report.writes.length === 1 &&
+        only?.newWriteId !== null &&
+        only !== undefined &&
+        h(
+          'p',
+          {},
+          'The new write: ',
+          h('a', { href: `#/write/${only.newWriteId}`, class: 'id' }, only.newWriteId),
+        ),
+    );
+    return report.retried > 0;
+  });
+}
+
+/** Says whether anything was done. */
+export async function discard(page: PageContext, target: ActionTarget): Promise<boolean> {
+  return attempt('Cannot discard', async () => {
+    const trial = await change<DiscardReport>('discard', { target, dryRun: true });
+    const isSure = await confirm({
+      title: `Discard ${writes(trial.matched)}?`,
+      contents: [
+        trial.discarded > 0 &&
+          h(
+            'p',
+            {},
+            `${count(trial.discarded)} that wait are settled as not applied, and their clients told so. ` +
+              'Writes that wait for them look on.',
+          ),
+        trial.removed > 0 &&
+          h('p', {}, `${count(trial.removed)} dead letters are removed with their documents.`),
+        trial.notFound > 0 && h('p', {}, `${count(trial.notFound)} are settled in the meantime.`),
+        h('p', {}, h('strong', {}, 'This cannot be undone.')),
+      ],
+      action: 'Discard',
+      isDangerous: true,
+    });
+    if (!isSure) return false;
+    const report = await change<DiscardReport>('discard', { target });
+    const done = report.discarded + report.removed;
+    page.announce(`${writes(done)} discarded.`);
+    await tell(
+      `${writes(done)} discarded`,
+      report.settledElsewhere > 0 &&
+        h('p', {}, `${count(report.settledElsewhere)} were settled before; their outcome stands.`),
+    );
+    return true;
+  });
+}
+
+function refusedParts({ refused }: RetryReport): HTMLElement[] {
+  return Object.entries(refused).map(([why, number]) =>
+    h('p', {}, `${counted(number, 'is', 'are')} refused: ${refusals[why as RetryRefusal]}.`),
+  );
+}
+
+async function attempt(title: string, work: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await work();
+  } catch (error) {
+    await tell(title, h('p', {}, (error as Error).message));
+    return false;
+  }
+}

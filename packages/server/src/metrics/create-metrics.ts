@@ -1,0 +1,84 @@
+/** The metrics of one process, and their text for a scrape. docs/observability.md lists them. */
+import type { ClientObserver, ClientUsage } from 'sluice/internal/client';
+import type { Mode } from 'sluice/internal/protocol';
+import type { WriterObserver, WriterStatus } from 'sluice/internal/writer';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { clientGauges, clientMetrics } from './client-metrics.ts';
+import { databaseMetrics } from './database-metrics.ts';
+import { DatabaseReader } from './database-reader.ts';
+import { httpMetrics, type RequestObserver } from './http-metrics.ts';
+import { writerGauges, writerMetrics } from './writer-metrics.ts';
+
+export interface Metrics {
+  readonly contentType: string;
+  /** Waits for the database for three seconds at most. */
+  text(): Promise<string>;
+  close(): Promise<void>;
+}
+
+export interface NodeMetrics extends Metrics {
+  /** For the client. */
+  readonly observer: ClientObserver;
+  /** For the API. */
+  readonly onRequest: RequestObserver;
+  /** Tells what the client's pools do. */
+  watch(usage: () => ClientUsage): void;
+}
+
+export interface WriterMetrics extends Metrics {
+  readonly observer: WriterObserver;
+  watch(status: () => WriterStatus): void;
+}
+
+export interface MetricsOptions {
+  /** `postgres://…`, read for the gauges of the whole database. */
+  url: string;
+  /** @default 'sluice' */
+  schema?: string | undefined;
+  version: string;
+}
+
+export function createNodeMetrics(options: MetricsOptions & { mode: Mode }): NodeMetrics {
+  const { registry, metrics } = createMetrics(options, { process: 'api', mode: options.mode });
+  return {
+    ...metrics,
+    observer: clientMetrics(registry),
+    onRequest: httpMetrics(registry),
+    watch: (usage) => clientGauges(registry, usage),
+  };
+}
+
+export function createWriterMetrics(options: MetricsOptions): WriterMetrics {
+  const { registry, metrics } = createMetrics(options, { process: 'writer', mode: 'coordinated' });
+  return {
+    ...metrics,
+    observer: writerMetrics(registry),
+    watch: (status) => writerGauges(registry, status),
+  };
+}
+
+function createMetrics(
+  { url, schema, version }: MetricsOptions,
+  labels: { process: string; mode: Mode },
+): { registry: Registry; metrics: Metrics } {
+  const registry = new Registry();
+  const reader = new DatabaseReader(url, schema);
+  collectDefaultMetrics({ register: registry });
+  const buildInfo = new Gauge({
+    name: 'sluice_build_info',
+    help: 'Always 1; the labels tell which version runs as what',
+    labelNames: ['version', 'process', 'mode'],
+    registers: [],
+  });
+  buildInfo.set({ version, ...labels }, 1);
+  registry.registerMetric(buildInfo);
+  databaseMetrics(registry, () => reader.read());
+  return {
+    registry,
+    metrics: {
+      contentType: registry.contentType,
+      text: () => registry.metrics(),
+      close: () => reader.close(),
+    },
+  };
+}

@@ -1,0 +1,200 @@
+/** One try of a batch in one transaction: open, look aside, each target in turn, record, commit, hint. */
+import { hasFailpoint, passFailpoint, type WriteHeader } from '#protocol';
+import type { Session, Statement } from '#store';
+import { BatchTransaction } from './batch-transaction.ts';
+import type { Caution } from './caution.ts';
+import type { Origin } from './origin.ts';
+import {
+  awaitedHints,
+  dropStatements,
+  hintStatements,
+  intakeStatements,
+  keyStatements,
+  outcomeValues,
+} from './record.ts';
+import type { BatchReport } from './report.ts';
+import { divide, emptySettlement, waitsForLock, type Settlement, type Target } from './target.ts';
+
+export interface AttemptOptions {
+  /** In the order in which they settle their shares of a batch. */
+  targets: readonly Target[];
+  /** Look for blocked writes ahead of those of the batch. @default false */
+  withBlocked?: boolean;
+  /** Look for writes of the batch that were settled elsewhere. */
+  withSettled: boolean;
+  /** Look for every row that the batch may have to wait for, and wait for none of the others for long. */
+  withLocks: boolean;
+  /** Then no other lock is waited for longer than this. @default 25 */
+  lockWaitMs?: number;
+  /** Remembers that a lock was waited for in vain, for the batches that follow. @default nobody does */
+  caution?: Caution;
+  /** All is settled in this try, or {@link UnfitError} is thrown. @default false */
+  isAtOnce?: boolean;
+}
+
+/** Not all of these writes can be settled at once. */
+export class UnfitError extends Error {}
+
+/** How long a batch waits for a lock that it could not look for, once it is known that somebody may hold one for long. */
+const cautiousWaitMs = 25;
+
+/** Statements that set the limits of a transaction. */
+export function limitsOf({
+  withLocks,
+  lockWaitMs = cautiousWaitMs,
+}: Pick<AttemptOptions, 'withLocks' | 'lockWaitMs'>): Statement[] {
+  return withLocks ? [{ name: 'limitLockWait', values: [`${lockWaitMs}ms`] }] : [];
+}
+
+/** Notes the writes that it found in `opened`, so that the caller knows them when it throws. */
+export async function attemptBatch(
+  session: Session,
+  origin: Origin,
+  only: readonly string[] | null,
+  options: AttemptOptions,
+  report: BatchReport,
+  opened: WriteHeader[],
+): Promise<void> {
+  const started = performance.now();
+  const { writes, ...opening } = await origin.open(session, only, limitsOf(options));
+  opened.push(...writes);
+  const transaction = new BatchTransaction(session, origin, opening, report.batchId);
+  if (writes.length === 0) return transaction.rollback();
+  report.transactions += 1;
+  const dropped = await lookAside(transaction, origin, opened, options);
+  const open = dropped.length === 0 ? opened : opened.filter((write) => !dropped.includes(write));
+  const openMs = performance.now() - started;
+  const settlements = await settleShares(transaction, open, options);
+  // Without looking, the next batch would wait again.
+  if (options.withLocks && settlements.some(({ blocked }) => blocked.some(waitsForLock)))
+    options.caution?.note();
+  await commitBatch(transaction, origin, settlements, dropped, report);
+  const sum = (part: 'readMs' | 'planMs'): number =>
+    settlements.reduce((total, settlement) => total + (settlement[part] ?? 0), 0);
+  const [readMs, planMs] = [openMs + sum('readMs'), sum('planMs')];
+  report.readMs += readMs;
+  report.planMs += planMs;
+  report.commitMs += performance.now() - started - readMs - planMs;
+}
+
+/**
+ * Finds and drops the writes that were settled elsewhere. A write whose own row in the intake another transaction has locked can
+ * neither be settled nor blocked: its lane is left out.
+ */
+async function lookAside(
+  transaction: BatchTransaction,
+  origin: Origin,
+  opened: WriteHeader[],
+  { withSettled, withLocks }: AttemptOptions,
+): Promise<WriteHeader[]> {
+  const looks = [
+    ...(withLocks && origin.bodies === null ? ['lockTaken'] : []),
+    ...(withSettled ? ['readSettled'] : []),
+  ];
+  if (looks.length === 0) return [];
+  const values = [opened.map(({ writeId }) => writeId)];
+  const answers = await transaction.flight(looks.map((name) => ({ name, values })));
+  const found = (look: string): Set<unknown> =>
+    new Set(answers[looks.indexOf(look)]?.rows.map((row) => row['write_id']));
+  const locked = found('lockTaken');
+  const lanes = new Set(opened.flatMap(({ writeId, lane }) => (locked.has(writeId) ? [lane] : [])));
+  if (lanes.size > 0) {
+    origin.leaveOut(lanes);
+    opened.splice(0, opened.length, ...opened.filter(({ lane }) => !lanes.has(lane)));
+  }
+  const settled = found('readSettled');
+  const dropped = opened.filter(({ writeId }) => settled.has(writeId));
+  // Ahead of what the targets read: it is not on its way any more.
+  if (origin.bodies === null) transaction.queue(...dropStatements(dropped));
+  return dropped;
+}
+
+/** Has each target settle its share. */
+async function settleShares(
+  transaction: BatchTransaction,
+  writes: readonly WriteHeader[],
+  { targets, withBlocked = false, withLocks, isAtOnce = false }: AttemptOptions,
+): Promise<Settlement[]> {
+  const { shares, deferred } = divide(writes, targets);
+  // A lone write of a node's own session waits in the order of those who want its row; no other waits along.
+  const mayWait = transaction.bodies !== null && writes.length === 1 && !withLocks && !isAtOnce;
+  const settlements: Settlement[] = [{ ...emptySettlement(), deferred }];
+  for (const { target, writes } of shares) {
+    const settlement = await target.settle({
+      transaction,
+      writes,
+      hasBlocked: withBlocked,
+      looksForLocks: withLocks,
+      mayWait,
+      isAtOnce,
+    });
+    record(transaction, settlement);
+    settlements.push(settlement);
+  }
+  if (isAtOnce && settlements.some((each) => each.deferred.length + each.blocked.length > 0))
+    throw new UnfitError();
+  return settlements;
+}
+
+function record(transaction: BatchTransaction, { outcomes, isRecorded = false }: Settlement): void {
+  if (isRecorded || outcomes.length === 0) return;
+  transaction.queue({ name: 'insertOutcomes', values: outcomeValues(outcomes, transaction) });
+  if (transaction.bodies === null)
+    transaction.queue({ name: 'removeIntake', values: [outcomes.map(({ outcome }) => outcome.writeId)] });
+}
+
+/** Commits answers that are the coordinator's own, to writes that have no effect. */
+export async function commitAnswers(
+  transaction: BatchTransaction,
+  origin: Origin,
+  settlement: Pick<Settlement, 'outcomes' | 'blocked'>,
+  report: BatchReport,
+): Promise<void> {
+  const whole = { ...emptySettlement(), ...settlement };
+  report.transactions += 1;
+  record(transaction, whole);
+  await commitBatch(transaction, origin, [whole], [], report);
+}
+
+async function commitBatch(
+  transaction: BatchTransaction,
+  { bodies, areBlocked }: Origin,
+  settlements: readonly Settlement[],
+  dropped: readonly WriteHeader[],
+  report: BatchReport,
+): Promise<void> {
+  const outcomes = settlements.flatMap((settlement) => settlement.outcomes);
+  const blocked = settlements.flatMap((settlement) => settlement.blocked);
+  // Those that are blocked already, and go on waiting for a lock, are left as they are.
+  const newlyBlocked = areBlocked ? blocked.filter((each) => !waitsForLock(each)) : blocked;
+  transaction.queue(...keyStatements(settlements.flatMap(({ keys }) => keys)));
+  if (bodies === null) transaction.queue(...intakeStatements(outcomes, newlyBlocked));
+  const changes = outcomes.length + (bodies === null ? newlyBlocked.length + dropped.length : 0);
+  if (changes === 0) await transaction.rollback();
+  else {
+    // The hint is a transaction of its own behind the COMMIT: no flush happens under the notification lock.
+    const provided = settlements.flatMap((settlement) => settlement.provided);
+    await end(transaction, settlements, bodies === null ? hintStatements(outcomes) : awaitedHints(provided));
+  }
+  report.outcomes.push(...outcomes);
+  report.held.push(...settlements.flatMap(({ deferred }) => deferred));
+  report.blocked.push(...blocked);
+}
+
+async function end(
+  transaction: BatchTransaction,
+  settlements: readonly Settlement[],
+  hints: readonly Statement[],
+): Promise<void> {
+  if (hasFailpoint('before_commit')) {
+    await transaction.flight([]);
+    await passFailpoint('before_commit', [...transaction.terms.keys()]);
+  }
+  const faults = settlements.flatMap(({ faultAtEnd }) => faultAtEnd ?? []);
+  const checks = faults.length === 0 ? [] : [{ name: 'check_constraints' }];
+  try {
+    await transaction.flight([...checks, { name: 'commit' }, ...hints]);
+  } catch (error) {
+    throw faults.reduce((fault, faultOf) => faultOf(fault), error);
+  }
+}

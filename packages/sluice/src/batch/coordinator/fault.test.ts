@@ -1,0 +1,51 @@
+import { DatabaseError } from '#store';
+import { describe, expect, test } from 'vitest';
+import { isBatchFault, remedyFor } from './fault.ts';
+
+const fault = (sqlState: string): DatabaseError => new DatabaseError({ sqlState, message: sqlState });
+
+describe('a fault', () => {
+  test.each([
+    { what: 'a deadlock', code: '40P01', first: 'try_again', last: 'halve', alone: 'answer_conflict' },
+    // Others need not wait again for what was not there in time: what can be known is known from then on.
+    {
+      what: 'a lock that was not free',
+      code: '55P03',
+      first: 'look_for_locks',
+      last: 'halve',
+      firstAlone: 'look_for_locks',
+      alone: 'block',
+    },
+    {
+      what: 'a statement that took too long',
+      code: '57014',
+      first: 'halve',
+      last: 'halve',
+      alone: 'answer_conflict',
+    },
+    { what: 'anything else', code: '22003', first: 'halve', last: 'halve', alone: 'set_aside' },
+  ])('that is $what', ({ code, first, last, alone, firstAlone = 'try_again' }) => {
+    expect(remedyFor(fault(code), 1, 8, false)).toBe(first);
+    expect(remedyFor(fault(code), 6, 8, true)).toBe(last);
+    expect(remedyFor(fault(code), 1, 1, false)).toBe(firstAlone);
+    expect(remedyFor(fault(code), 6, 1, true)).toBe(alone);
+  });
+
+  test.each(['53100', '53300', '58030'])('of the server is no write’s: %s', (code) => {
+    expect(isBatchFault(fault(code), 8)).toBe(false);
+    expect(isBatchFault(fault(code), 1)).toBe(false);
+  });
+
+  test.each(['25006', '42501', '42P01', '0A000', '28000', '57P03'])(
+    'of the role, the schema or the session is no write’s: %s',
+    (code) => {
+      expect(isBatchFault(fault(code), 8)).toBe(false);
+      expect(isBatchFault(fault(code), 1)).toBe(false);
+    },
+  );
+
+  test('of memory may be that of a large batch', () => {
+    expect(isBatchFault(fault('53200'), 8)).toBe(true);
+    expect(isBatchFault(fault('53200'), 1)).toBe(false);
+  });
+});

@@ -1,0 +1,186 @@
+/** Writes that are in the intake: of lanes that a session leads, and blocked ones of any lane. The fence comes first. */
+import type { Row } from '#store';
+import { headerOf, type Origin } from './origin.ts';
+
+/** The session no longer leads what it believes to lead: another has opened a newer term. */
+export class DeposedError extends Error {
+  readonly lanes: number[];
+
+  constructor(lanes: number[]) {
+    super(`Cannot commit as another writer leads the lanes now: ${lanes.join(', ')}`);
+    this.name = 'DeposedError';
+    this.lanes = lanes;
+  }
+}
+
+/** Another transaction has locked the rows of lanes whose writes would have been settled. */
+export class LockedLanesError extends Error {
+  readonly lanes: number[];
+
+  constructor(lanes: number[]) {
+    super(
+      `Cannot settle writes: another transaction has locked the rows of their lanes: ${lanes.join(', ')}`,
+    );
+    this.name = 'LockedLanesError';
+    this.lanes = lanes;
+  }
+}
+
+/** An operator has paused lanes whose writes would have been settled. */
+export class PausedError extends Error {
+  readonly lanes: number[];
+
+  constructor(lanes: number[]) {
+    super(`Cannot settle writes as their lanes are paused: ${lanes.join(', ')}`);
+    this.name = 'PausedError';
+    this.lanes = lanes;
+  }
+}
+
+/** Where a drain begins to look. */
+export interface Front {
+  /** The position of a lane behind which to look: everything ready up to it has been settled. */
+  behind: (lane: number) => number;
+  /** Up to this position about a batch of ready writes is expected. 0: nothing is known. */
+  near: number;
+  /** Told, of a moment before the look, which transactions were writing to the intake. Null: no need to ask. */
+  onWriting: ((transactions: readonly string[]) => void) | null;
+}
+
+const fromTheFirst: Front = { behind: () => 0, near: 0, onWriting: null };
+
+export interface IntakeOriginOptions {
+  /**
+   * Lanes whose writes are left alone. The fence tells which they are now, so it is corrected by it: lanes that were not
+   * known to be paused are passed over, those that no longer are come with the next batch. @default none
+   */
+  paused?: Set<number>;
+  /** Where a drain begins to look. @default at the first write of each lane */
+  front?: Front;
+  /** Told which lanes were passed over, as another transaction has locked their rows. @default nobody */
+  onLocked?: (lanes: readonly number[]) => void;
+}
+
+/**
+ * The ready writes of the lanes that a session leads: the fence comes first, and its answer before any read. The fence
+ * waits for nobody: a lane whose row is locked is passed over, and left out for as long as this origin is used.
+ */
+export function intakeOrigin(
+  terms: ReadonlyMap<number, number>,
+  writesMax: number,
+  { paused = new Set(), front = fromTheFirst, onLocked = () => undefined }: IntakeOriginOptions = {},
+): Origin {
+  const { behind, near, onWriting } = front;
+  const lanes = [...terms.keys()];
+  const drained = paused.size === 0 ? lanes : lanes.filter((lane) => !paused.has(lane));
+  /** Nothing of these lanes is settled any more by this batch, in whatever parts: it might overtake what was passed over. */
+  const left = new Set<number>();
+  const leaveOut = (more: readonly number[]): void => {
+    for (const lane of more) left.add(lane);
+    if (more.length > 0) onLocked(more);
+  };
+  return {
+    terms,
+    bodies: null,
+    areBlocked: false,
+    leaveOut: (more) => leaveOut([...more]),
+    async open(session, only, limits) {
+      // Before the read: what ends in between is seen by that.
+      const look = only === null && onWriting !== null ? [{ name: 'readWriting' }] : [];
+      const answers = await session.flight([
+        { name: 'begin' },
+        ...limits,
+        ...look,
+        { name: 'lockFreeTerms', values: [lanes] },
+        only === null
+          ? { name: 'readReady', values: [drained, writesMax, drained.map(behind), near] }
+          : { name: 'readWrites', values: [only, false] },
+      ]);
+      const [fence, read] = answers.slice(-2);
+      if (look.length > 0) onWriting?.(answers[1 + limits.length]?.rows[0]?.['transactions'] as string[]);
+      const free = checkFence(terms, fence?.rows ?? []);
+      leaveOut(lanes.filter((lane) => !free.has(lane) && !left.has(lane)));
+      for (const lane of free) paused.delete(lane);
+      for (const lane of pausedAmong(fence?.rows ?? [])) paused.add(lane);
+      for (const lane of paused) left.add(lane);
+      const writes = (read?.rows ?? []).map(headerOf);
+      return { writes: left.size === 0 ? writes : writes.filter(({ lane }) => !left.has(lane)), prefix: [] };
+    },
+  };
+}
+
+/**
+ * Writes of lanes that a session leads, blocked as a row that they need was locked, to be tried again.
+ * Opening it throws {@link LockedLanesError} or {@link PausedError} where one of the lanes cannot go on.
+ */
+export function lockedOrigin(terms: ReadonlyMap<number, number>, writeIds: readonly string[]): Origin {
+  return blockedOrigin([...terms.keys()], writeIds, {
+    terms,
+    areBlocked: true,
+    checkTerms: (fence) => checkFence(terms, fence),
+  });
+}
+
+/**
+ * Named writes of any lanes, blocked or not, that can only be settled together: a cycle. Whoever finds it locks the term
+ * rows of all its lanes, so that no leader is in the middle of a batch with one of them, and reads them again.
+ * Opening it throws {@link LockedLanesError} or {@link PausedError} where one of the lanes cannot go on.
+ */
+export function togetherOrigin(lanes: readonly number[], writeIds: readonly string[]): Origin {
+  const terms = new Map<number, number>();
+  return blockedOrigin(lanes, writeIds, {
+    terms,
+    areBlocked: false,
+    checkTerms(fence) {
+      for (const row of fence) terms.set(row['lane'] as number, row['term'] as number);
+    },
+  });
+}
+
+function blockedOrigin(
+  lanes: readonly number[],
+  writeIds: readonly string[],
+  {
+    checkTerms,
+    ...origin
+  }: Pick<Origin, 'terms' | 'areBlocked'> & { checkTerms: (fence: readonly Row[]) => unknown },
+): Origin {
+  const left = new Set<number>();
+  return {
+    ...origin,
+    bodies: null,
+    leaveOut: (more) => {
+      for (const lane of more) left.add(lane);
+    },
+    async open(session, only, limits) {
+      const answers = await session.flight([
+        { name: 'begin' },
+        ...limits,
+        { name: 'lockFreeTerms', values: [lanes] },
+        { name: 'readWrites', values: [only ?? writeIds, true] },
+      ]);
+      const [fence, read] = answers.slice(-2);
+      const rows = fence?.rows ?? [];
+      checkTerms(rows);
+      const free = new Set(rows.map((row) => row['lane'] as number));
+      const locked = lanes.filter((lane) => !free.has(lane));
+      if (locked.length > 0) throw new LockedLanesError(locked);
+      const paused = pausedAmong(rows);
+      if (paused.length > 0) throw new PausedError(paused);
+      const writes = (read?.rows ?? []).map(headerOf);
+      return { writes: writes.filter(({ lane }) => !left.has(lane)), prefix: [] };
+    },
+  };
+}
+
+/** The lanes that this transaction has locked. @throws {DeposedError} if another leads one of them by now */
+function checkFence(terms: ReadonlyMap<number, number>, fence: readonly Row[]): Set<number> {
+  const found = new Map(fence.map((row) => [row['lane'] as number, row['term'] as number]));
+  const lost = [...found].filter(([lane, term]) => term !== terms.get(lane)).map(([lane]) => lane);
+  if (lost.length > 0) throw new DeposedError(lost);
+  return new Set(found.keys());
+}
+
+function pausedAmong(fence: readonly Row[]): number[] {
+  return fence.filter((row) => row['is_paused'] === true).map((row) => row['lane'] as number);
+}

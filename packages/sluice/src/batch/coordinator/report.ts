@@ -1,0 +1,63 @@
+/** What a batch came to, and the same as one line of a log. */
+import type { WriteHeader } from '#protocol';
+import { v7 as uuidv7 } from 'uuid';
+import type { BatchFault } from './fault.ts';
+import type { BlockedWrite, SettledWrite } from './target.ts';
+
+/** Several transactions where it had to be tried again or in parts. */
+export interface BatchReport {
+  batchId: string;
+  /** By `performance.now()`. */
+  startedAt: number;
+  outcomes: SettledWrite[];
+  /** Deferred: they go with the next batch. */
+  held: WriteHeader[];
+  blocked: BlockedWrite[];
+  /** Those of the blocked ones that wait for a lock which shows only to who waits for it: a key, a row of a projection. */
+  waited: WriteHeader[];
+  /** Writes that bypass the intake and failed alone: their node answers with the error. */
+  failed: { write: WriteHeader; error: BatchFault }[];
+  transactions: number;
+  /** How often a lock was waited for in vain. */
+  lockWaits: number;
+  /** Codes of the errors that were met, in order. */
+  errors: string[];
+  /** Milliseconds spent on reading, planning, writing. */
+  readMs: number;
+  planMs: number;
+  commitMs: number;
+}
+
+export function emptyReport(): BatchReport {
+  return {
+    batchId: uuidv7(),
+    startedAt: performance.now(),
+    outcomes: [],
+    held: [],
+    blocked: [],
+    waited: [],
+    failed: [],
+    transactions: 0,
+    lockWaits: 0,
+    errors: [],
+    readMs: 0,
+    planMs: 0,
+    commitMs: 0,
+  };
+}
+
+/** Counts and milliseconds, nothing of any document. */
+export function describeBatch(report: BatchReport): Record<string, unknown> {
+  const { batchId, transactions, errors, readMs, planMs, commitMs } = report;
+  return {
+    batchId,
+    settled: report.outcomes.length,
+    held: report.held.length,
+    blocked: report.blocked.length,
+    transactions,
+    errors,
+    readMs: Math.round(readMs * 10) / 10,
+    planMs: Math.round(planMs * 10) / 10,
+    commitMs: Math.round(commitMs * 10) / 10,
+  };
+}

@@ -1,0 +1,111 @@
+/**
+ * Who is told that a transaction of a batch failed: a log, by one line of each kind in ten seconds, and operators, by a row
+ * for each lane of the leader. Codes, names and ids, nothing of any document.
+ */
+import { Seldom, type WriteHeader } from '#protocol';
+import { DatabaseError, type Session } from '#store';
+import { reducedFault, type BatchFault, type Remedy } from './fault.ts';
+import type { Origin } from './origin.ts';
+
+export interface BatchRetry {
+  batchId: string;
+  /** The lanes of its writes. */
+  lanes: number[];
+  /** How many writes it had. */
+  writes: number;
+  /** The first of them. */
+  writeIds: string[];
+  /** Which try of these writes failed. */
+  attempt: number;
+  sqlState: string | null;
+  constraint: string | null;
+  table: string | null;
+  /** Name of the statement in sql/queries, where it is one. */
+  statement: string | null;
+  /** What is done about it. */
+  remedy: Remedy;
+}
+
+const writeIdsMax = 10;
+
+export function describeRetry(
+  batchId: string,
+  { terms }: Pick<Origin, 'terms'>,
+  writes: readonly Pick<WriteHeader, 'writeId' | 'lane'>[],
+  fault: BatchFault,
+  attempt: number,
+  remedy: Remedy,
+): BatchRetry {
+  const { code, constraint, table } = reducedFault(fault);
+  const lanes = writes.length === 0 ? terms.keys() : writes.map(({ lane }) => lane);
+  return {
+    batchId,
+    lanes: [...new Set(lanes)].sort((a, b) => a - b),
+    writes: writes.length,
+    writeIds: writes.slice(0, writeIdsMax).map(({ writeId }) => writeId),
+    attempt,
+    sqlState: code,
+    constraint,
+    table,
+    statement: fault instanceof DatabaseError ? fault.statement : null,
+    remedy,
+  };
+}
+
+/** Takes the fields of a line and its message, as the methods of pino do. */
+type Warn = (fields: Record<string, unknown>, message: string) => void;
+
+const messages: Readonly<Record<Remedy, string>> = {
+  try_again: 'a batch is tried again',
+  look_for_locks: 'a batch has waited for a lock in vain and is tried again',
+  halve: 'a batch is tried again in halves',
+  block: 'a write waits for a lock that another transaction holds',
+  refuse: 'a projection has refused a write',
+  answer_conflict: 'a write is answered with write_conflict: it failed each time',
+  set_aside: 'a write is set aside: it failed alone each time',
+};
+
+export class RetryLog {
+  readonly #warn: Warn;
+  readonly #seldom: Seldom;
+
+  constructor(warn: Warn, now: () => number = () => performance.now()) {
+    this.#warn = warn;
+    this.#seldom = new Seldom(now);
+  }
+
+  readonly note = (retry: BatchRetry): void => {
+    const repeated = this.#seldom.note(`${retry.sqlState} ${retry.statement} ${retry.remedy}`);
+    if (repeated !== null) this.#warn({ ...retry, ...repeated }, messages[retry.remedy]);
+  };
+}
+
+/** The rows by which operators see that a leader tries a batch again: gone once the batch has ended. */
+export class RetryNote {
+  readonly #session: Session;
+  readonly #terms: Origin['terms'];
+  #isWritten = false;
+
+  constructor(session: Session, { terms }: Origin) {
+    this.#session = session;
+    this.#terms = terms;
+  }
+
+  /**
+   * Outside of any transaction; nothing hangs on its success.
+   * @param attempt Number of the attempt that failed.
+   */
+  async write(attempt: number, pauseMs: number, code: string | null): Promise<void> {
+    if (this.#terms.size === 0) return;
+    this.#isWritten = true;
+    const values = [[...this.#terms.keys()], [...this.#terms.values()], attempt, pauseMs, code];
+    await this.#session.flight([{ name: 'noteRetry', values, isOptional: true }]);
+  }
+
+  async forget(): Promise<void> {
+    if (!this.#isWritten) return;
+    this.#isWritten = false;
+    const values = [[...this.#terms.keys()]];
+    await this.#session.flight([{ name: 'forgetRetry', values, isOptional: true }]);
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * Reads the facts of a batch: identities in one snapshot, existing documents under row locks in the order of their ids, so
+ * that an update is planned on what it will meet. A row that another transaction has locked is not waited for here.
+ */
+import type { WriteHeader } from '#protocol';
+import type { Row, Statement } from '#store';
+import { outcomeOf } from '../coordinator/answer.ts';
+import { keyOf } from '../coordinator/idempotency.ts';
+import type { TargetBatch } from '../coordinator/target.ts';
+import { noFacts, type Facts } from './facts.ts';
+
+/** How often facts are read again because a document changed hands before its lock was taken. */
+const readsMax = 8;
+
+/**
+ * Reads the facts of a batch inside its transaction: one round trip where no document exists yet, two where some do.
+ * Facts must not be older than the locks: when a document moved or went before its lock was taken, all is read again.
+ */
+export async function readFacts(batch: TargetBatch): Promise<Facts> {
+  const { transaction, writes, mayWait, looksForLocks } = batch;
+  const first = firstStatements(batch);
+  for (let read = 1; ; read++) {
+    const facts = noFacts();
+    absorb(facts, first, await transaction.flight(first));
+    // One that has to wait for another changes nothing now, and would only keep that one from the document.
+    const open = facts.blocked.size === 0 ? writes : writes.filter((write) => !isBehind(write, facts));
+    const byId = open.filter((write) => write.operation !== 'upsert').map((write) => write.documentId);
+    const documentIds = new Set(byId);
+    for (const write of open) {
+      for (const id of [write.referentialId, write.superclassId]) {
+        const owner = id === null ? undefined : facts.aliases.get(id);
+        if (owner !== undefined) documentIds.add(owner);
+      }
+    }
+    if (documentIds.size === 0) return facts;
+    const ids = [...documentIds];
+    const statements: Statement[] = [
+      { name: mayWait ? 'lockDocuments' : 'lockFreeDocuments', values: [ids] },
+      { name: 'readReferences', values: [ids] },
+    ];
+    // What a delete or a new identity takes away is locked in another mode than what is merely updated.
+    if (looksForLocks) statements.push({ name: 'lockParts', values: [ids, byId] });
+    if (byId.length > 0)
+      statements.push({ name: 'readReferrers', values: [byId, Math.max(writes.length + 1, 100)] });
+    absorb(facts, statements, await transaction.flight(statements));
+    if (read === readsMax || !hasMoved(facts, open)) return facts;
+  }
+}
+
+function firstStatements({ transaction, writes, hasBlocked, looksForLocks }: TargetBatch): Statement[] {
+  const provided = new Set<string>();
+  const referred = new Set<string>();
+  const clients: string[] = [];
+  const keys: string[] = [];
+  for (const write of writes) {
+    provided.add(write.referentialId);
+    if (write.superclassId !== null) provided.add(write.superclassId);
+    for (const id of write.referenceIds) referred.add(id);
+    if (write.idempotencyKey !== null) {
+      clients.push(write.client);
+      keys.push(write.idempotencyKey);
+    }
+  }
+  const own = [...provided];
+  const writeIds = writes.map((write) => write.writeId);
+  const bypassesIntake = transaction.bodies !== null;
+  const statements: Statement[] = [];
+  if (hasBlocked || bypassesIntake) {
+    const named = writes.filter((write) => write.operation !== 'upsert').map((write) => write.documentId);
+    // First: what it does not find in the intake any more, the others see the effect of.
+    statements.push({
+      name: 'readAhead',
+      values: [own, named, bypassesIntake ? [] : writeIds, !bypassesIntake],
+    });
+  }
+  statements.push({ name: 'readAliases', values: [own, [...referred], writeIds] });
+  if (looksForLocks) statements.push({ name: 'lockReferred', values: [[...referred]] });
+  if (keys.length > 0) statements.push({ name: 'readKeys', values: [clients, keys] });
+  return statements;
+}
+
+/** A write outside of the batch stands before it, as the plan will find by the same names, whatever its document holds. */
+function isBehind(write: WriteHeader, { blocked, aliases }: Facts): boolean {
+  const { documentId, referentialId, superclassId, operation, position } = write;
+  const target = operation === 'upsert' ? aliases.get(referentialId) : documentId;
+  return [documentId, referentialId, superclassId, target].some((name) => {
+    const before = name === undefined || name === null ? undefined : blocked.get(name);
+    return before !== undefined && before.position < position;
+  });
+}
+
+/** True if an identity of the batch belongs to another document than the locked rows say. */
+function hasMoved(facts: Facts, writes: readonly WriteHeader[]): boolean {
+  return writes.some((write) =>
+    [write.referentialId, write.superclassId].some((id) => {
+      const owner = id === null ? undefined : facts.aliases.get(id);
+      if (owner === undefined || facts.locked.has(owner)) return false;
+      const document = facts.documents.get(owner);
+      return document === undefined || (document.referentialId !== id && document.superclassId !== id);
+    }),
+  );
+}
+
+function absorb(facts: Facts, statements: readonly Statement[], results: readonly { rows: Row[] }[]): void {
+  results.forEach(({ rows }, index) => {
+    const take = takers[statements[index]?.name ?? ''];
+    if (take !== undefined) for (const row of rows) take(facts, row);
+  });
+}
+
+function takeBefore(facts: Facts, row: Row): void {
+  const before = { writeId: row['write_id'] as string, position: row['position'] as number };
+  const names = [
+    'document_id',
+    'referential_id',
+    'superclass_id',
+    'held_referential_id',
+    'held_superclass_id',
+  ];
+  for (const id of names.map((name) => row[name] as string | null)) {
+    const known = id === null ? undefined : facts.blocked.get(id);
+    if (id !== null && (known === undefined || known.position > before.position))
+      facts.blocked.set(id, before);
+  }
+}
+
+function takeDocument(facts: Facts, row: Row): void {
+  facts.documents.set(row['document_id'] as string, {
+    documentId: row['document_id'] as string,
+    resource: row['resource'] as string,
+    referentialId: row['referential_id'] as string,
+    superclassId: row['superclass_id'] as string | null,
+    version: row['version'] as number,
+    contentHash: row['content_hash'] as string,
+    lane: row['lane'] as number,
+    referenceIds: [],
+  });
+}
+
+/** What each statement's rows say. */
+const takers: Readonly<Record<string, (facts: Facts, row: Row) => void>> = {
+  readAliases(facts, row) {
+    const id = row['referential_id'] as string;
+    if (row['document_id'] !== null) facts.aliases.set(id, row['document_id'] as string);
+    else if (row['is_pending'] === true) facts.pending.add(id);
+  },
+  lockReferred(facts, row) {
+    facts.locked.add(row['referential_id'] as string);
+  },
+  lockParts(facts, row) {
+    facts.locked.add(row['document_id'] as string);
+  },
+  readKeys(facts, row) {
+    const key = keyOf({ client: row['client'] as string, idempotencyKey: row['key'] as string });
+    const outcome = row['result'] === null ? null : outcomeOf(row);
+    if (key !== null) facts.keys.set(key, { fingerprint: row['fingerprint'] as string, outcome });
+  },
+  readAhead: takeBefore,
+  lockDocuments: takeDocument,
+  lockFreeDocuments(facts, row) {
+    if (row['is_locked'] === true) facts.locked.add(row['document_id'] as string);
+    else takeDocument(facts, row);
+  },
+  readReferences(facts, row) {
+    const document = facts.documents.get(row['document_id'] as string);
+    if (document !== undefined) document.referenceIds = row['reference_ids'] as string[];
+  },
+  readReferrers(facts, row) {
+    const id = row['document_id'] as string;
+    const referrers = facts.referrers.get(id) ?? [];
+    referrers.push({ documentId: row['referrer_id'] as string, resource: row['resource'] as string });
+    facts.referrers.set(id, referrers);
+  },
+};

@@ -1,0 +1,39 @@
+/**
+ * How many blocked writes one client may have: asking to wait for documents that never come would otherwise fill the
+ * intake for nothing. Counted by the database, at most once a second for each client.
+ */
+import { SluiceError } from '#protocol';
+import type { Run } from './client-reads.ts';
+
+export interface BlockedQuotaOptions {
+  blockedWritesMax: number;
+  run: Run;
+}
+
+const countedForMs = 1000;
+
+export class BlockedQuota {
+  readonly #options: BlockedQuotaOptions;
+  readonly #counts = new Map<string, { isFull: boolean; until: number }>();
+
+  constructor(options: BlockedQuotaOptions) {
+    this.#options = options;
+  }
+
+  /** @throws {SluiceError} `rate_limited` if the client has as many blocked writes as it may have */
+  async check(client: string): Promise<void> {
+    const now = performance.now();
+    let counted = this.#counts.get(client);
+    if (counted === undefined || counted.until < now) {
+      const { blockedWritesMax, run } = this.#options;
+      const [row] = await run('countBlocked', [client, blockedWritesMax]);
+      counted = { isFull: (row?.['blocked'] as number) >= blockedWritesMax, until: now + countedForMs };
+      if (this.#counts.size > 1000) this.#counts.clear();
+      this.#counts.set(client, counted);
+    }
+    if (!counted.isFull) return;
+    throw new SluiceError('rate_limited', 'Too many writes of this client wait for references already.', {
+      retryAfterSeconds: 5,
+    });
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The ends of waits: all that gather while one transaction cancels others are cancelled together in the next, as a lane
+ * that stands still ends the waits of thousands within the same second.
+ */
+import { cancelWrites } from '#batch';
+import type { Outcome, Write } from '#protocol';
+import { DatabaseError, SessionPool, type ConnectionOptions, type PoolUsage } from '#store';
+
+interface Due {
+  write: Write;
+  resolve: (outcome: Outcome) => void;
+  reject: (error: unknown) => void;
+  since: number;
+  isApart: boolean;
+  isAlone: boolean;
+}
+
+const writesAtOnceMax = 512;
+/** A leader's batch holds the term rows for milliseconds. Whoever holds one of them for longer does not hold up the others. */
+const sessionSettings = { lock_timeout: '250ms', statement_timeout: '10s' };
+const answerTimeoutMs = 12_000;
+/** After this long it is given up: a lane whose row somebody has locked tells nobody what becomes of its writes. */
+const patienceMs = 5000;
+
+export class Cancellations {
+  readonly #sessions: SessionPool;
+  #due: Due[] = [];
+  #cancelling: Promise<void> | null = null;
+
+  constructor(connection: ConnectionOptions) {
+    const settings = { ...connection.settings, ...sessionSettings };
+    this.#sessions = new SessionPool({ answerTimeoutMs, ...connection, settings, sessionsMax: 1 });
+  }
+
+  /** Resolves with the write's final outcome: cancelled, or what it was before. Rejects if neither is certain. */
+  cancel(write: Write): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      this.#due.push({ write, resolve, reject, since: performance.now(), isApart: false, isAlone: false });
+      this.#cancelling ??= this.#cancelAll().finally(() => (this.#cancelling = null));
+    });
+  }
+
+  get usage(): PoolUsage {
+    return this.#sessions.usage;
+  }
+
+  async close(): Promise<void> {
+    await this.#cancelling;
+    await this.#sessions.close();
+  }
+
+  async #cancelAll(): Promise<void> {
+    // Waits that end in the same turn of the event loop end together.
+    await Promise.resolve();
+    while (this.#due.length > 0) {
+      for (const due of this.#next()) {
+        try {
+          const writes = due.map(({ write }) => write);
+          const outcomes = await this.#sessions.use((session) => cancelWrites(session, writes));
+          due.forEach(({ resolve }, index) => resolve(outcomes[index] as Outcome));
+        } catch (error) {
+          this.#leave(due, error);
+        }
+      }
+    }
+  }
+
+  /** All that gathered together; what a lock was in the way of apart from the others, each lane alone. */
+  #next(): Due[][] {
+    const due = this.#due.splice(0, writesAtOnceMax);
+    const together = due.filter(({ isApart }) => !isApart);
+    const parts = new Map<string, Due[]>();
+    for (const each of due.filter(({ isApart }) => isApart)) {
+      const part = each.isAlone ? each.write.writeId : String(each.write.lane);
+      parts.set(part, [...(parts.get(part) ?? []), each]);
+    }
+    return [together, ...parts.values()].filter((part) => part.length > 0);
+  }
+
+  #leave(due: readonly Due[], error: unknown): void {
+    const isLocked = error instanceof DatabaseError && error.isLockWaitOver;
+    const isOver = (since: number): boolean => performance.now() - since >= patienceMs;
+    for (const each of due) {
+      if (!isLocked || isOver(each.since)) each.reject(error);
+      else {
+        // A row of the lane, or one of a write: first each lane for itself, then each write.
+        each.isAlone = each.isApart;
+        each.isApart = true;
+        this.#due.push(each);
+      }
+    }
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * `coordinated`: writes go through the intake, and writers settle them. A write whose lane is too far behind, or has no
+ * leader, is refused before anything is inserted. By option the node settles such writes itself (the bypass), or the few
+ * that it has while it is idle (the fast path).
+ */
+import { SluiceError, type Outcome, type Write } from '#protocol';
+import {
+  DatabaseError,
+  isTransactionPooled,
+  readAbility,
+  type Database,
+  type PoolUsage,
+  query,
+  type DatabaseClock,
+} from '#store';
+import type { Logger } from 'pino';
+import type { RunOnCaller } from './contract.ts';
+import type { IntakeBuffer } from './intake-buffer.ts';
+import type { IntakeGauge } from './intake-gauge.ts';
+import { intakeStatements } from './intake-statements.ts';
+import type { NodeSettler } from './node-settler.ts';
+import type { Waits } from './waits.ts';
+import type { WritePath } from './write-path.ts';
+
+/** Lanes that take no writes. */
+export interface LanesStatus {
+  lanesWithoutLeader: number[];
+  lanesOverloaded: number[];
+}
+
+export interface CoordinatedPathOptions {
+  waits: Waits;
+  database: Database;
+  gauge: IntakeGauge;
+  /** For writes whose outcome is awaited. */
+  buffer: IntakeBuffer;
+  /** For writes that are accepted: each insert is flushed. */
+  durableBuffer: IntakeBuffer;
+  clock: DatabaseClock;
+  /** Wake the writers. */
+  notifications: boolean;
+  /** Null: an idle node uses the intake, too. */
+  fastPath: NodeSettler | null;
+  /** Null: what the intake does not take is refused. */
+  bypass: NodeSettler | null;
+  logger: Logger | undefined;
+  onError: (error: unknown, doing: string) => void;
+}
+
+export class CoordinatedPath implements WritePath {
+  readonly #options: CoordinatedPathOptions;
+  /** Null until the database has said that the role of the node may do that. */
+  #fastPath: NodeSettler | null = null;
+
+  constructor(options: CoordinatedPathOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { fastPath, bypass, logger } = this.#options;
+    await bypass?.start();
+    if (fastPath === null) return;
+    const reason = await this.#findObstacle();
+    if (reason === null) this.#fastPath = fastPath;
+    else logger?.warn({ reason }, 'fastPathWritesMax has no effect: all writes go through the intake');
+  }
+
+  /** Why there is no fast path although it is switched on. */
+  async #findObstacle(): Promise<string | null> {
+    const { database } = this.#options;
+    // There a session has no settings by which the server would end a frozen node's transaction.
+    if (isTransactionPooled(database.options.url)) return 'a pooler in transaction mode';
+    const { missing } = await readAbility((...query) => database.run(...query), ['settle', 'at_once']);
+    return missing.length === 0 ? null : 'the role of the node may not commit writes';
+  }
+
+  async stop(): Promise<void> {
+    const { buffer, durableBuffer, fastPath, bypass } = this.#options;
+    await Promise.all([buffer.stop(), durableBuffer.stop(), fastPath?.stop(), bypass?.stop()]);
+  }
+
+  /** Accepts no more. */
+  giveUp(): void {
+    this.#options.durableBuffer.giveUp();
+  }
+
+  async submit(write: Write, waitMs: number, signal?: AbortSignal): Promise<Outcome> {
+    const { waits, gauge, buffer, bypass } = this.#options;
+    try {
+      await gauge.check(write.lane);
+    } catch (refusal) {
+      if (bypass === null || (await this.#wouldOvertake(write))) throw refusal;
+      return bypass.submit(write, waitMs, signal);
+    }
+    // The waiter comes before the insert: an outcome can be hinted before the insert is confirmed.
+    const waiter = waits.begin(write, waitMs, signal);
+    const fastPath = this.#fastPath;
+    if (fastPath?.isOpen === true && this.#isIdle(fastPath)) fastPath.send(waiter);
+    else buffer.send(waiter);
+    return waiter.outcome;
+  }
+
+  /** Resolves once the write is durable in the intake; tries for as long as it may wait. */
+  async accept(write: Write, waitMs: number): Promise<void> {
+    await this.#options.gauge.check(write.lane);
+    return this.#options.durableBuffer.accept(write, waitMs);
+  }
+
+  /** Puts the write into the intake on a connection of the caller's; the hint rides along. */
+  async enlist(write: Write, run: RunOnCaller): Promise<void> {
+    const { gauge, database, clock, notifications: withHint } = this.#options;
+    await gauge.check(write.lane);
+    const now = clock.now();
+    const options = { isDurable: false, withHint, isAgain: false, now };
+    for (const { name, values } of intakeStatements([write], options))
+      await run(query(name, database.options.schema).text, [...(values ?? [])]);
+  }
+
+  /** What a look at the lanes says now. */
+  async status(): Promise<LanesStatus> {
+    const { gauge } = this.#options;
+    await gauge.look();
+    return { lanesWithoutLeader: gauge.lanesWithoutLeader, lanesOverloaded: gauge.lanesOverloaded };
+  }
+
+  get trouble(): DatabaseError | null {
+    const { buffer, durableBuffer, bypass } = this.#options;
+    return buffer.trouble ?? durableBuffer.trouble ?? bypass?.trouble ?? null;
+  }
+
+  get pools(): Record<string, PoolUsage> {
+    return { ...this.#fastPath?.pools, ...this.#options.bypass?.pools };
+  }
+
+  /** Nothing of this node is on its way through the intake, but what waits there for something. */
+  #isIdle(fastPath: NodeSettler): boolean {
+    // The write that asks is counted already.
+    return this.#options.waits.writesOnTheirWay - 1 <= fastPath.writes;
+  }
+
+  /** What was accepted before, for the same document, comes first: it waits in the intake, so this write cannot go round. */
+  async #wouldOvertake({ referentialId, superclassId, operation, documentId }: Write): Promise<boolean> {
+    const provided = superclassId === null ? [referentialId] : [referentialId, superclassId];
+    const named = operation === 'upsert' ? [] : [documentId];
+    try {
+      return (await this.#options.database.run('readAhead', [provided, named, [], false])).length > 0;
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) throw error;
+      this.#options.onError(error, 'readAhead');
+      throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1, cause: error });
+    }
+  }
+}

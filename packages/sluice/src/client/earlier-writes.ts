@@ -1,0 +1,38 @@
+/** What became of the write that has a key already: the same key and the same body are the same write. */
+import { fingerprintOf, outcomeOf } from '#batch';
+import { SluiceError, type Outcome, type Write } from '#protocol';
+import type { Run } from './client-reads.ts';
+import { GatheredReads } from './gathered-reads.ts';
+
+export interface EarlierWrite {
+  writeId: string;
+  /** Null: it is in the intake. */
+  outcome: Outcome | null;
+}
+
+export class EarlierWrites {
+  readonly #keys: GatheredReads<Write>;
+
+  constructor(run: Run) {
+    this.#keys = new GatheredReads((writes) =>
+      run('findKeys', [
+        writes.map(({ client }) => client),
+        writes.map(({ idempotencyKey }) => idempotencyKey),
+      ]),
+    );
+  }
+
+  /**
+   * The write that has this one's idempotency key already; null: there is none.
+   * @throws {SluiceError} `idempotency_key_reused` if that has another body, `outcome_expired` if its outcome is gone
+   */
+  async find(write: Write): Promise<EarlierWrite | null> {
+    if (write.idempotencyKey === null) return null;
+    const row = await this.#keys.find(write);
+    if (row === undefined) return null;
+    if (row['fingerprint'] !== fingerprintOf(write)) throw new SluiceError('idempotency_key_reused');
+    const outcome = row['result'] === null ? null : outcomeOf(row);
+    if (outcome === null && row['lane'] === null) throw new SluiceError('outcome_expired');
+    return { writeId: row['write_id'] as string, outcome };
+  }
+}

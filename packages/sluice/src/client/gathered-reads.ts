@@ -1,0 +1,49 @@
+/**
+ * Reads that are asked for one at a time and made together: at once when none is under way, and else with all that
+ * gathered in the meantime. Each sees at least what was committed when it was asked for.
+ */
+import type { Row } from '#store';
+
+interface Asked<K> {
+  key: K;
+  resolve: (row: Row | undefined) => void;
+  reject: (error: Error) => void;
+}
+
+/** Keys in one query, at most. */
+const keysMax = 500;
+
+export class GatheredReads<K> {
+  /** Answers with rows whose `place` is that of their key, counted from one. */
+  readonly #read: (keys: readonly K[]) => Promise<Row[]>;
+  #asked: Asked<K>[] = [];
+  #isReading = false;
+
+  constructor(read: (keys: readonly K[]) => Promise<Row[]>) {
+    this.#read = read;
+  }
+
+  find(key: K): Promise<Row | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ key, resolve, reject });
+      if (!this.#isReading) void this.#readAll();
+    });
+  }
+
+  async #readAll(): Promise<void> {
+    this.#isReading = true;
+    // Whatever is asked in this turn of the event loop goes along.
+    await Promise.resolve();
+    while (this.#asked.length > 0) {
+      const asked = this.#asked.splice(0, keysMax);
+      try {
+        const rows = await this.#read(asked.map(({ key }) => key));
+        const found = new Map(rows.map((row) => [row['place'] as number, row]));
+        asked.forEach(({ resolve }, index) => resolve(found.get(index + 1)));
+      } catch (error) {
+        for (const { reject } of asked) reject(error as Error);
+      }
+    }
+    this.#isReading = false;
+  }
+}

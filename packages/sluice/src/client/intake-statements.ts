@@ -1,0 +1,52 @@
+/** The statements that take writes into the intake and wake their lanes' writers. */
+import type { Write } from '#protocol';
+import { noWakeup, wakeupsOf, type Statement } from '#store';
+
+export interface InsertOptions {
+  /** Each insert is flushed before it is confirmed, and the hint follows in a statement of its own. */
+  isDurable: boolean;
+  withHint: boolean;
+  /** Some of the writes may be in the intake already. */
+  isAgain: boolean;
+  /** By the database's clock. */
+  now: number;
+}
+
+export function intakeStatements(
+  writes: readonly Write[],
+  { isDurable, withHint, isAgain, now }: InsertOptions,
+): Statement[] {
+  const ridesAlong = withHint && !isDurable;
+  const of = <V>(value: (write: Write) => V): V[] => writes.map(value);
+  const [channels, lanes] = withHint ? wakeupsOf(of((write) => write.lane)) : noWakeup;
+  const insert: Statement = {
+    name: 'insertIntake',
+    values: [
+      of((write) => write.writeId),
+      of((write) => write.lane),
+      of((write) => write.operation),
+      of((write) => write.resource),
+      of((write) => write.documentId),
+      of((write) => write.referentialId),
+      of((write) => write.superclassId),
+      of((write) => `{${write.referenceIds.join(',')}}`),
+      of((write) => write.contentHash),
+      of((write) => write.ifMatch),
+      of((write) => write.client),
+      of((write) => write.idempotencyKey),
+      // Sent as a length of time: the database's clock, which the process only knows about, sets the deadline.
+      of(({ referenceDeadline }) =>
+        referenceDeadline === null ? null : (Date.parse(referenceDeadline) - now) / 1000,
+      ),
+      of((write) => write.node),
+      of((write) => write.body),
+      ridesAlong ? channels : [],
+      isAgain,
+      writes.some(({ traceparent }) => traceparent !== null) ? of((write) => write.traceparent) : [],
+      ridesAlong ? lanes : [],
+    ],
+  };
+  return withHint && !ridesAlong
+    ? [insert, { name: 'hintWriters', values: [channels, lanes], isOptional: true }]
+    : [insert];
+}

@@ -1,0 +1,27 @@
+/** Waits for a write that is in the intake by another way than this client's own submit. */
+import { SluiceError, type Outcome } from '#protocol';
+import type { WriteState } from './contract.ts';
+import type { Waits } from './waits.ts';
+
+/**
+ * @param read What is known of the write; null: it is not there.
+ * @throws {SluiceError} `write_not_found` if it is not there at the end of the wait; else `outcome_unknown`
+ */
+export async function joinWrite(
+  waits: Waits,
+  writeId: string,
+  { waitMs, signal }: { waitMs: number; signal?: AbortSignal | undefined },
+  read: () => Promise<WriteState | null>,
+): Promise<Outcome> {
+  const answer = waits.join(writeId, waitMs, signal);
+  answer.catch(() => undefined);
+  // Its hint may have come before anybody waited.
+  const state = await read().catch(() => null);
+  if (state?.outcome) waits.resolve(state.outcome);
+  try {
+    return await answer;
+  } catch (error) {
+    const isThere = (await read().catch(() => state)) !== null;
+    throw isThere ? error : new SluiceError('write_not_found', undefined, { cause: error });
+  }
+}

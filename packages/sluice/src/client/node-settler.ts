@@ -1,0 +1,192 @@
+/**
+ * Settles writes of its node from memory, without the intake. A policy says when: always (`direct` mode), by count and age
+ * (`local` mode), while the node is idle (the fast path), or on overflow (the bypass).
+ */
+import type { Outcome, SluiceError, Write } from '#protocol';
+import { waitsForLock } from '#batch';
+import type { DatabaseError, PoolUsage } from '#store';
+import { BatchAttempts, type BatchAttemptsOptions } from './batch-attempts.ts';
+import { Retries } from './retries.ts';
+import { takeFront } from './take-front.ts';
+import { VainTries } from './vain-tries.ts';
+import type { Route, Submitter } from './waiter.ts';
+import { notApplied } from './waits.ts';
+import type { WritePath } from './write-path.ts';
+
+export interface NodeSettlerOptions extends BatchAttemptsOptions {
+  /** Where the writes go that one try has left. Null: they are tried again here. */
+  next: Route | null;
+  pollIntervalMs: number;
+}
+
+export class NodeSettler implements Route, WritePath {
+  readonly #options: NodeSettlerOptions;
+  readonly #attempts: BatchAttempts;
+  #queue: Submitter[] = [];
+  readonly #batches = new Set<Promise<void>>();
+  #writesUnderWay = 0;
+  #isBeginning = false;
+  #delay: NodeJS.Timeout | null = null;
+  #restTimer: NodeJS.Timeout | null = null;
+  readonly #retries: Retries;
+  readonly #vainTries = new VainTries();
+
+  constructor(options: NodeSettlerOptions) {
+    this.#options = options;
+    this.#attempts = new BatchAttempts(options);
+    this.#retries = new Retries(options.pollIntervalMs, (waiters) => this.#sendFirst(waiters));
+  }
+
+  /** Why the database takes no batches, as far as is known: it is tried again until it does. Null: it takes them. */
+  get trouble(): DatabaseError | null {
+    return this.#attempts.trouble.error;
+  }
+
+  get pools(): Record<string, PoolUsage> {
+    return { [this.#options.policy.pool]: this.#attempts.usage };
+  }
+
+  /** Writes that it has, but for those that rest. */
+  get writes(): number {
+    return this.#queue.length + this.#writesUnderWay;
+  }
+
+  /** False: the last try came to nothing, so that none is made for a while. */
+  get isOpen(): boolean {
+    return this.writes > 0 || !this.#vainTries.isPausing;
+  }
+
+  start(): Promise<void> {
+    this.#restTimer = setInterval(() => {
+      this.#retries.end();
+      // Otherwise nobody would find out that it is over.
+      if (this.trouble !== null && this.#isFree && this.writes === 0) this.#follow(this.#attempts.probe());
+      this.#work();
+    }, this.#options.pollIntervalMs);
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#restTimer !== null) clearInterval(this.#restTimer);
+    if (this.#delay !== null) clearTimeout(this.#delay);
+    await Promise.all(this.#batches);
+    await this.#attempts.close();
+  }
+
+  submit(write: Write, waitMs: number, signal?: AbortSignal): Promise<Outcome> {
+    const waiter = this.#options.waits.begin(write, waitMs, signal);
+    this.send(waiter);
+    return waiter.outcome;
+  }
+
+  send(waiter: Submitter): void {
+    waiter.route = this;
+    this.#queue.push(waiter);
+    this.#work();
+  }
+
+  /** These have waited longer than those in the queue. */
+  #sendFirst(waiters: readonly Submitter[]): void {
+    this.#queue.unshift(...waiters);
+    this.#work();
+  }
+
+  withdraw(waiter: Submitter): SluiceError | null {
+    this.#queue = this.#queue.filter((queued) => queued !== waiter);
+    this.#retries.leave(waiter);
+    return this.trouble === null ? null : notApplied(this.trouble);
+  }
+
+  /** Begins batches; where a batch takes many writes, with all that come in this turn of the event loop. */
+  #work(): void {
+    const { writesMax, isOneTry } = this.#options.policy;
+    if (writesMax === 1 && !isOneTry) return this.#begin();
+    if (this.#isBeginning) return;
+    this.#isBeginning = true;
+    setImmediate(() => {
+      this.#isBeginning = false;
+      this.#begin();
+    });
+  }
+
+  #begin(): void {
+    const { writesMax, delayMs, isOneTry } = this.#options.policy;
+    while (this.#isFree) {
+      const [oldest] = this.#queue;
+      if (oldest === undefined) return;
+      const youngForMs = oldest.addedAt + delayMs - performance.now();
+      if (this.#queue.length < writesMax && youngForMs > 0) return this.#beginIn(youngForMs);
+      const batch = takeFront(this.#queue, writesMax).filter((waiter) => this.#retries.admits(waiter));
+      if (batch.length === 0) continue;
+      // More than one batch is work for a leader.
+      if (isOneTry && (this.#queue.length > 0 || this.#vainTries.isPausing)) return this.#handOn(batch);
+      for (const waiter of batch) waiter.isUnderWay = true;
+      this.#writesUnderWay += batch.length;
+      this.#follow(this.#settle(batch).finally(() => (this.#writesUnderWay -= batch.length)));
+    }
+  }
+
+  /** Another batch may begin. What the server refuses to one it refuses to all: until one goes well, one is tried at a time. */
+  get #isFree(): boolean {
+    const { error, restMs } = this.#attempts.trouble;
+    return restMs === 0 && this.#batches.size < (error === null ? this.#options.policy.sessionsMax : 1);
+  }
+
+  #beginIn(milliseconds: number): void {
+    this.#delay ??= setTimeout(() => {
+      this.#delay = null;
+      this.#begin();
+    }, milliseconds);
+  }
+
+  #follow(work: Promise<void>): void {
+    const ended = work.finally(() => {
+      this.#batches.delete(ended);
+      this.#work();
+    });
+    this.#batches.add(ended);
+  }
+
+  async #settle(batch: readonly Submitter[]): Promise<void> {
+    if (this.#options.policy.isOneTry) {
+      this.#vainTries.note(await this.#attempts.settleAtOnce(batch));
+      for (const waiter of batch) waiter.isUnderWay = false;
+      return this.#handOn(batch);
+    }
+    const report = await this.#attempts.settle(batch);
+    const deferred = new Set(report.held.map(({ writeId }) => writeId));
+    const locked = new Set(report.blocked.filter(waitsForLock).map(({ write }) => write.writeId));
+    for (const waiter of batch) waiter.isUnderWay = false;
+    const left = batch.filter(({ writeId }) => this.#options.waits.has(writeId));
+    for (const waiter of batch) if (!locked.has(waiter.writeId)) this.#retries.leave(waiter);
+    // Deferred only until this batch was committed: they go first in the next. The others wait for something else.
+    this.#queue.unshift(...left.filter(({ writeId, isEnding }) => deferred.has(writeId) && !isEnding));
+    for (const waiter of left) {
+      if (waiter.isEnding) void this.#options.waits.cancel(waiter);
+      else if (deferred.has(waiter.writeId)) continue;
+      else if (locked.has(waiter.writeId)) this.#retries.restBriefly(waiter, this.#isAlone);
+      else this.#retries.rest(waiter);
+    }
+  }
+
+  /** Gives on what is not settled of these, and behind them all that has gathered. */
+  #handOn(batch: readonly Submitter[]): void {
+    const { waits, next } = this.#options;
+    for (const waiter of [...batch, ...this.#queue.splice(0)]) {
+      if (!waits.has(waiter.writeId)) continue;
+      if (waiter.isEnding) void waits.cancel(waiter);
+      else if (!waiter.wasSent) next?.send(waiter);
+      else {
+        // The commit may have happened or not: the next poll tells, and sends it if it did not.
+        waiter.route = next;
+        waiter.isInserted = true;
+        waiter.lookedAt = Number.NEGATIVE_INFINITY;
+      }
+    }
+  }
+
+  /** Each write has a session to itself. */
+  get #isAlone(): boolean {
+    return this.#options.policy.writesMax === 1;
+  }
+}

@@ -1,0 +1,141 @@
+/** A request as a write: identity, references, lane and content hash, all from the document alone. */
+import { randomInt } from 'node:crypto';
+import { isId, operations, SluiceError, type Write } from '#protocol';
+import { contentHash, describeDocument, findOutgrowth, laneOf, ModelError } from '#model';
+import { newWriteId } from './write-id.ts';
+import type { WriteRequest } from './contract.ts';
+
+/** Who the document is now: known by its id where the request says no more. */
+export interface Target {
+  referentialId: string;
+  superclassId: string | null;
+}
+
+/** A number of this process, by which writers hint it. Two that are equal cost a few useless hints. */
+export const ownNode: number = randomInt(1, 2 ** 31 - 1);
+
+/** The position of a write that the database has given none: whatever is in the intake came before it. */
+export const behindAll = Number.MAX_SAFE_INTEGER;
+
+/** What types alone do not keep out. @throws {SluiceError} `invalid_request`, `document_not_found` */
+export function assertRequest({ operation, documentId, idempotencyKey = null }: WriteRequest): void {
+  if (!operations.includes(operation)) {
+    throw new SluiceError(
+      'invalid_request',
+      `Cannot take the operation: it is not one of ${operations.join(', ')}`,
+    );
+  }
+  if (idempotencyKey !== null && (!/^.{1,255}$/su.test(idempotencyKey) || idempotencyKey.includes('\0'))) {
+    throw new SluiceError(
+      'invalid_request',
+      'Cannot take the idempotencyKey as it is not of 1 to 255 characters, none of them NUL',
+    );
+  }
+  if (operation !== 'upsert' && !isId(documentId ?? '')) throw new SluiceError('document_not_found');
+}
+
+/**
+ * A body that PostgreSQL would write out as more than anybody can read.
+ * @throws {SluiceError} `invalid_json`
+ */
+export function assertBody(body: string | null, bytesMax: number): void {
+  const path = body === null ? null : findOutgrowth(body, bytesMax);
+  if (path === null) return;
+  const message = `makes it larger than ${bytesMax} bytes, with all digits written out: documentBytesMax`;
+  throw new SluiceError('invalid_json', `Cannot take the document: ${path} ${message}`, {
+    detail: { errors: [{ path, message }] },
+  });
+}
+
+/**
+ * @param target Update and delete: the document's present identity, which decides the lane.
+ * @param now By the database's clock.
+ * @throws {SluiceError} `invalid_document` with the JSON path in `detail.path`
+ */
+export function prepareWrite(
+  request: WriteRequest,
+  lanes: number,
+  target: Target | null,
+  now: number,
+): Write {
+  const { operation, body } = request;
+  if (operation === 'delete' || body === null) {
+    if (target === null) throw new SluiceError('document_not_found');
+    return writeOf(request, lanes, now, { ...target, referenceIds: [], contentHash: '', body: null, target });
+  }
+  const document = request.document ?? parse(body);
+  const { referentialId, superclassId, references } = describe(request, document);
+  return writeOf(request, lanes, now, {
+    referentialId,
+    superclassId,
+    referenceIds: references.map((reference) => reference.referentialId),
+    contentHash: hashOf(document),
+    body,
+    target,
+  });
+}
+
+/** One literal, and no spread: a node makes thousands of these a second, and a spread costs as much as all the rest. */
+function writeOf(
+  request: WriteRequest,
+  lanes: number,
+  now: number,
+  content: Pick<Write, 'referentialId' | 'superclassId' | 'referenceIds' | 'contentHash' | 'body'> & {
+    target: Target | null;
+  },
+): Write {
+  const writeId = newWriteId(now);
+  const wait = request.waitForReferencesSeconds ?? null;
+  const { referentialId, superclassId } = content.target ?? content;
+  return {
+    writeId,
+    position: behindAll,
+    operation: request.operation,
+    resource: request.resource.endpoint,
+    // A new document takes the id of the write that creates it: so it is found while that is under way.
+    documentId: request.documentId ?? writeId,
+    ifMatch: request.ifMatch ?? null,
+    client: request.client ?? '',
+    idempotencyKey: request.idempotencyKey ?? null,
+    referenceDeadline: wait === null ? null : new Date(now + wait * 1000).toISOString(),
+    wasBlocked: false,
+    node: ownNode,
+    waitedSeconds: null,
+    traceparent: null,
+    lane: laneOf(referentialId, superclassId, lanes),
+    referentialId: content.referentialId,
+    superclassId: content.superclassId,
+    referenceIds: content.referenceIds,
+    contentHash: content.contentHash,
+    body: content.body,
+  };
+}
+
+function describe(request: WriteRequest, document: unknown): ReturnType<typeof describeDocument> {
+  try {
+    return describeDocument(request.resource, document);
+  } catch (error) {
+    if (!(error instanceof ModelError)) throw error;
+    throw new SluiceError('invalid_document', error.message, { detail: { path: error.path } });
+  }
+}
+
+/** What is nested deeper than the stack reaches PostgreSQL would not take either. */
+function hashOf(document: unknown): string {
+  try {
+    return contentHash(document);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new SluiceError('invalid_json', 'Cannot take the document: it is nested too deeply', {
+      detail: { path: '$' },
+    });
+  }
+}
+
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw new SluiceError('invalid_json', undefined, { detail: { path: '$' } });
+  }
+}

@@ -1,0 +1,46 @@
+/** Requests become writes here: what is wrong by itself is refused, and the lane is known afterwards. */
+import { SluiceError, type Write } from '#protocol';
+import type { DatabaseClock } from '#store';
+import type { BlockedQuota } from './blocked-quota.ts';
+import type { Run } from './client-reads.ts';
+import type { WriteRequest } from './contract.ts';
+import { assertBody, assertRequest, prepareWrite, type Target } from './prepare-write.ts';
+
+export interface WriteRequestsOptions {
+  run: Run;
+  clock: DatabaseClock;
+  quota: BlockedQuota;
+  lanes: number;
+  documentBytesMax: number;
+}
+
+export class WriteRequests {
+  readonly #options: WriteRequestsOptions;
+
+  constructor(options: WriteRequestsOptions) {
+    this.#options = options;
+  }
+
+  /** @param traceparent Of the span that the further spans of the write are parts of. */
+  async prepare(request: WriteRequest, traceparent: string | null): Promise<Write> {
+    const { clock, quota, lanes, documentBytesMax } = this.#options;
+    assertRequest(request);
+    assertBody(request.body, documentBytesMax);
+    const { operation, client = '', waitForReferencesSeconds = null } = request;
+    if (waitForReferencesSeconds !== null) await quota.check(client);
+    const target = operation === 'upsert' ? null : await this.#findTarget(request);
+    const write = prepareWrite(request, lanes, target, clock.now());
+    write.traceparent = traceparent;
+    return write;
+  }
+
+  /** A document that is updated or deleted by its id goes to the lane of its present identity. */
+  async #findTarget({ documentId, resource }: WriteRequest): Promise<Target> {
+    const [row] = await this.#options.run('findTarget', [documentId, resource.endpoint]);
+    if (row === undefined) throw new SluiceError('document_not_found');
+    return {
+      referentialId: row['referential_id'] as string,
+      superclassId: row['superclass_id'] as string | null,
+    };
+  }
+}

@@ -1,0 +1,79 @@
+/** The writes that a client is asked for and has not answered: bounded in number, and told to metrics and traces. */
+import { traceparentOf } from '#batch';
+import { settleWithin, SluiceError, type Result } from '#protocol';
+import type { WriteRequest } from './contract.ts';
+import type { ClientObserver } from './observer.ts';
+import { endWriteSpan, failWriteSpan, startWriteSpan } from './trace-write.ts';
+
+export class WritesUnderWay {
+  readonly #writesMax: number;
+  readonly observer: ClientObserver | undefined;
+  #count = 0;
+  #isOpen = false;
+  #onNone: () => void = () => undefined;
+
+  constructor(writesMax: number, observer: ClientObserver | undefined) {
+    this.#writesMax = writesMax;
+    this.observer = observer;
+  }
+
+  open(): void {
+    this.#isOpen = true;
+  }
+
+  /**
+   * A request has come. Counted from the first moment, because many may come in one.
+   * @throws {SluiceError} `stopping` if none is taken now, `overloaded` if too many are under way
+   */
+  begin(request: WriteRequest): WriteUnderWay {
+    const write = new WriteUnderWay(this, request);
+    this.#count += 1;
+    if (!this.#isOpen) throw write.fail(new SluiceError('stopping'));
+    if (this.#count > this.#writesMax)
+      throw write.fail(new SluiceError('overloaded', undefined, { retryAfterSeconds: 1 }));
+    return write;
+  }
+
+  end(): void {
+    this.#count -= 1;
+    if (this.#count === 0) this.#onNone();
+  }
+
+  /** Takes no more, and waits until all are answered, but not for longer. False: some are not. */
+  async close(milliseconds: number): Promise<boolean> {
+    this.#isOpen = false;
+    if (this.#count === 0) return true;
+    return settleWithin([new Promise<void>((resolve) => (this.#onNone = resolve))], milliseconds);
+  }
+}
+
+export class WriteUnderWay {
+  readonly #all: WritesUnderWay;
+  readonly #beganAt = performance.now();
+  readonly #span: ReturnType<typeof startWriteSpan>;
+
+  constructor(all: WritesUnderWay, request: WriteRequest) {
+    this.#all = all;
+    this.#span = startWriteSpan(request);
+  }
+
+  /** Of the span that all further ones of the write are parts of; null: nobody records it. */
+  get traceparent(): string | null {
+    return this.#span === null ? null : traceparentOf(this.#span);
+  }
+
+  answer(result: Result | 'accepted'): void {
+    this.#all.end();
+    this.#all.observer?.answered(result, (performance.now() - this.#beganAt) / 1000);
+    if (this.#span !== null) endWriteSpan(this.#span, result);
+  }
+
+  /** Gives the error back. */
+  fail(error: unknown): unknown {
+    this.#all.end();
+    const code = error instanceof SluiceError ? error.code : 'internal';
+    this.#all.observer?.failed(code);
+    if (this.#span !== null) failWriteSpan(this.#span, code);
+    return error;
+  }
+}

@@ -1,0 +1,210 @@
+/** The client of a program that embeds Sluice: objects in, typed answers out, over the client that nodes use. */
+import { errorTable, isApplied, SluiceError, type Operation, type Outcome } from '#protocol';
+import {
+  createClient as createNodeClient,
+  type ClientOptions,
+  type EnlistingClient,
+  type StoredDocument,
+} from '#client';
+import type { Model, Resource } from '#model';
+import { checkDocument } from './check-document.ts';
+import { checkOptions, clientOptions, modelOf, urlOf, type Connection, type ModelSource } from './options.ts';
+import type {
+  Client,
+  DocumentTypes,
+  Refusal,
+  StandardSchema,
+  SubmitOptions,
+  Submitted,
+  SubmittedWrite,
+  WriteOptions,
+  Written,
+} from './contract.ts';
+
+export type DocumentSchemas<D extends DocumentTypes> = { readonly [E in keyof D]?: StandardSchema<D[E]> };
+
+/** Those of the node's client that a program has reason to set; `ClientOptions` says what each does. */
+type NodeOptions = Pick<
+  ClientOptions,
+  | 'mode'
+  | 'schema'
+  | 'lanes'
+  | 'notifications'
+  | 'pollIntervalMs'
+  | 'waitMs'
+  | 'waitingWritesMax'
+  | 'drainMs'
+  | 'documentBytesMax'
+  | 'connectionsMax'
+  | 'sessionsMax'
+  | 'cascadeDocumentsMax'
+  | 'projections'
+  | 'applicationName'
+  | 'logger'
+  | 'observer'
+>;
+
+export interface CreateClientOptions<D extends DocumentTypes = DocumentTypes>
+  extends Connection, NodeOptions {
+  model: ModelSource;
+  /** A direct connection for LISTEN, where the other leads through a pooler. @default the other */
+  listenConnectionString?: string;
+  /** Checked before a document is written, by endpoint. They give the documents their types, too. @default none */
+  schemas?: DocumentSchemas<D>;
+}
+
+/**
+ * Connects, and compares what the deployment has agreed on. The database is migrated before: `migrate()`.
+ * @throws {SluiceError} `configuration_invalid` that names the option, `database_unavailable`, `schema_outdated`,
+ *   `deployment_disagrees`
+ */
+export async function createClient<D extends DocumentTypes = DocumentTypes>(
+  options: CreateClientOptions<D>,
+): Promise<Client<D>> {
+  checkOptions('a client', clientOptions, options);
+  const { connectionString: _, pool: __, listenConnectionString, schemas = {}, ...rest } = options;
+  const client = createNodeClient({
+    ...rest,
+    model: await modelOf(options.model),
+    url: urlOf('a client', options),
+    ...(listenConnectionString === undefined ? {} : { listenUrl: listenConnectionString }),
+  });
+  try {
+    for (const endpoint of Object.keys(schemas)) resourceOf(client.model, endpoint);
+    await client.start();
+  } catch (error) {
+    await client.stop();
+    throw error;
+  }
+  return new EmbeddedClient<D>(client, schemas);
+}
+
+class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
+  readonly model: Model;
+  readonly #client: EnlistingClient;
+  readonly #schemas: Readonly<Record<string, StandardSchema | undefined>>;
+
+  constructor(client: EnlistingClient, schemas: Readonly<Record<string, StandardSchema | undefined>>) {
+    this.model = client.model;
+    this.#client = client;
+    this.#schemas = schemas;
+  }
+
+  async upsert(endpoint: string, document: object, options?: WriteOptions): Promise<never> {
+    const body = await this.#bodyOf(endpoint, document);
+    return this.#write('upsert', endpoint, undefined, body, options);
+  }
+
+  upsertText(endpoint: string, text: string, options?: WriteOptions): Promise<never> {
+    return this.#write('upsert', endpoint, undefined, text, options);
+  }
+
+  async update(endpoint: string, id: string, document: object, options?: WriteOptions): Promise<never> {
+    const body = await this.#bodyOf(endpoint, document);
+    return this.#write('update', endpoint, id, body, options);
+  }
+
+  delete(endpoint: string, id: string, options?: WriteOptions): Promise<never> {
+    return this.#write('delete', endpoint, id, null, options);
+  }
+
+  async get(endpoint: string, id: string): Promise<never> {
+    const stored = await this.getText(endpoint, id);
+    return (stored === null ? null : JSON.parse(stored.body)) as never;
+  }
+
+  async getText(endpoint: string, id: string): Promise<StoredDocument | null> {
+    return this.#client.readDocument(resourceOf(this.model, endpoint), id);
+  }
+
+  async submit(write: SubmittedWrite<D>, options: SubmitOptions): Promise<Submitted> {
+    const { client, ...conditions } = options;
+    const { operation = 'upsert', endpoint } = write;
+    const body = 'document' in write ? await this.#bodyOf(endpoint, write.document) : null;
+    const request = {
+      operation,
+      resource: resourceOf(this.model, endpoint),
+      body,
+      ...('id' in write ? { documentId: write.id } : {}),
+      ...conditions,
+    };
+    const { writeId } = await this.#client.enlist(request, (text, values) => client.query({ text, values }));
+    return {
+      writeId,
+      answer: async (waits = {}) => answerOf(await this.#client.join(writeId, waits)),
+    };
+  }
+
+  readWrite: Client['readWrite'] = (writeId, client = '') => this.#client.readWrite(client, writeId);
+  status: Client['status'] = () => this.#client.status();
+  stop: Client['stop'] = () => this.#client.stop();
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #bodyOf(endpoint: string, document: object): Promise<string> {
+    const { endpoint: name } = resourceOf(this.model, endpoint);
+    return JSON.stringify(await checkDocument(this.#schemas[name] ?? this.#schemas[endpoint], document));
+  }
+
+  /** Its type is what the method that is called promises. */
+  async #write(
+    operation: Operation,
+    endpoint: string,
+    documentId: string | undefined,
+    body: string | null,
+    options: WriteOptions = {},
+  ): Promise<never> {
+    const { signal, waitMs, throwOnRefusal = true, ...conditions } = options;
+    const outcome = await this.#client.submit(
+      {
+        operation,
+        resource: resourceOf(this.model, endpoint),
+        body,
+        ...(documentId === undefined ? {} : { documentId }),
+        ...conditions,
+      },
+      { ...(waitMs === undefined ? {} : { waitMs }), ...(signal === undefined ? {} : { signal }) },
+    );
+    if (!throwOnRefusal && !isApplied(outcome.result)) return refusalOf(outcome) as never;
+    return answerOf(outcome) as never;
+  }
+}
+
+/** @throws {SluiceError} if the write was refused or not applied */
+function answerOf(outcome: Outcome): Written {
+  if (isApplied(outcome.result)) return writtenOf(outcome);
+  const { code, detail, writeId } = outcome;
+  throw new SluiceError(code!, undefined, { detail: { ...detail, writeId } });
+}
+
+/** @throws {SluiceError} `endpoint_not_found` */
+function resourceOf(model: Model, endpoint: string): Resource {
+  const resource = model.findEndpoint(endpoint);
+  if (resource !== undefined) return resource;
+  throw new SluiceError('endpoint_not_found', `Cannot find the endpoint in the model: ${endpoint}`);
+}
+
+function writtenOf({ documentId, result, version, contentHash, writeId }: Outcome): Written {
+  return {
+    id: documentId!,
+    result: result as Written['result'],
+    version: version!,
+    etag: result === 'deleted' ? null : contentHash,
+    writeId,
+  };
+}
+
+function refusalOf({ documentId, result, code, detail, writeId }: Outcome): Refusal {
+  const { status, detail: message } = errorTable[code!];
+  return {
+    id: documentId,
+    result: result as Refusal['result'],
+    code: code!,
+    status,
+    message,
+    detail,
+    writeId,
+  };
+}

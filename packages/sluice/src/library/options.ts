@@ -1,0 +1,136 @@
+/** The options of a client and of a writer, checked before anything starts: a wrong one is named. */
+import { modes, SluiceError } from '#protocol';
+import { parseModel, readModel, type Model } from '#model';
+import * as z from 'zod';
+
+/** The connection settings of a `pg.Pool` that are used. */
+export interface PoolLike {
+  readonly options: {
+    connectionString?: string | undefined;
+    host?: string | undefined;
+    port?: number | undefined;
+    user?: string | undefined;
+    password?: unknown;
+    database?: string | undefined;
+    ssl?: unknown;
+  };
+}
+
+export interface Connection {
+  /** `postgres://…` */
+  connectionString?: string;
+  /** A `pg.Pool` of the program: its connection settings are used. Sluice opens connections of its own. */
+  pool?: PoolLike;
+}
+
+/** A model: as an object of the native form, as a file or several, or parsed. */
+export type ModelSource = object | string | readonly string[] | Model;
+
+const milliseconds = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
+const count = z
+  .number()
+  .int()
+  .min(1)
+  .max(2 ** 31 - 1);
+
+const connection = {
+  connectionString: z.string().min(1).optional(),
+  pool: z.custom<PoolLike>((value) => isObject(value) && isObject(value['options'])).optional(),
+  model: z.custom<ModelSource>(
+    (value) => isObject(value) || typeof value === 'string' || Array.isArray(value),
+  ),
+  listenConnectionString: z.string().min(1).optional(),
+  schema: z.string().min(1).optional(),
+  lanes: z.number().int().min(1).max(1024).optional(),
+  notifications: z.boolean().optional(),
+  pollIntervalMs: milliseconds.optional(),
+  cascadeDocumentsMax: count.optional(),
+  projections: z.array(z.custom<never>(isObject)).optional(),
+  applicationName: z.string().min(1).max(63).optional(),
+  logger: z.custom<never>((value) => isObject(value) && typeof value['info'] === 'function').optional(),
+  observer: z.custom<never>(isObject).optional(),
+};
+
+export const clientOptions = z.strictObject({
+  ...connection,
+  mode: z.enum(modes).optional(),
+  waitMs: milliseconds.optional(),
+  waitingWritesMax: count.optional(),
+  drainMs: milliseconds.optional(),
+  documentBytesMax: count.optional(),
+  connectionsMax: count.optional(),
+  sessionsMax: count.optional(),
+  schemas: z
+    .record(
+      z.string(),
+      z.custom<never>((value) => isObject(value) && '~standard' in value),
+    )
+    .optional(),
+});
+
+export const writerOptions = z.strictObject({
+  ...connection,
+  sessions: count.optional(),
+  batchWritesMax: count.optional(),
+  retentionHours: count.optional(),
+  ownership: z.enum(['lock', 'lease']).optional(),
+  spread: z.enum(['load', 'even']).optional(),
+});
+
+/** @throws {SluiceError} `configuration_invalid` that names the option */
+export function checkOptions<T>(what: string, schema: z.ZodType<T>, options: unknown): T {
+  const checked = schema.safeParse(options);
+  if (checked.success) return checked.data;
+  const [issue] = checked.error.issues;
+  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+  const name = unknown ?? issue?.path.join('.') ?? '';
+  const reason = unknown === undefined ? 'is not of its form' : 'is not known';
+  const hint = unknown === undefined && issue !== undefined ? `: ${issue.message}` : '';
+  throw fault(what, name === '' ? `takes an object of options${hint}` : `option ${name} ${reason}${hint}`);
+}
+
+/** @throws {SluiceError} `configuration_invalid` */
+export function urlOf(what: string, { connectionString, pool }: Connection): string {
+  if ((connectionString === undefined) === (pool === undefined)) {
+    throw fault(what, 'give either connectionString or pool');
+  }
+  if (connectionString !== undefined) return connectionString;
+  const { connectionString: own, host, port, user, password, database, ssl } = pool!.options;
+  if (own !== undefined) return own;
+  if (password !== undefined && password !== null && typeof password !== 'string') {
+    throw fault(what, 'the password of option pool is no text: give connectionString');
+  }
+  if (ssl !== undefined && ssl !== false) {
+    throw fault(what, 'option pool has TLS settings of its own: give connectionString with sslmode');
+  }
+  const url = new URL('postgres://localhost');
+  if (host?.startsWith('/') === true) url.searchParams.set('host', host);
+  else if (host !== undefined) url.hostname = host;
+  if (port !== undefined) url.port = String(port);
+  if (user !== undefined) url.username = encodeURIComponent(user);
+  if (typeof password === 'string') url.password = encodeURIComponent(password);
+  if (database !== undefined) url.pathname = `/${encodeURIComponent(database)}`;
+  return url.href;
+}
+
+/** @throws {ModelError} `invalid_model` */
+export async function modelOf(source: ModelSource): Promise<Model> {
+  if (typeof source === 'string' || Array.isArray(source)) return readModel(source as string | string[]);
+  return isModel(source) ? source : parseModel(source, 'the option model');
+}
+
+function isModel(source: ModelSource): source is Model {
+  return 'findEndpoint' in (source as object);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function fault(what: string, reason: string): SluiceError {
+  return new SluiceError('configuration_invalid', `Cannot create ${what}: ${reason}`);
+}

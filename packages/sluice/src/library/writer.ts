@@ -1,0 +1,54 @@
+/** A writer in the process of a program that embeds Sluice. */
+import { createWriter as createPlainWriter, type Writer, type WriterOptions } from '#writer';
+import { checkOptions, modelOf, urlOf, writerOptions, type Connection, type ModelSource } from './options.ts';
+
+/** `WriterOptions` says what each does. */
+type PlainOptions = Pick<
+  WriterOptions,
+  | 'schema'
+  | 'lanes'
+  | 'spread'
+  | 'ownership'
+  | 'sessions'
+  | 'notifications'
+  | 'pollIntervalMs'
+  | 'batchWritesMax'
+  | 'cascadeDocumentsMax'
+  | 'projections'
+  | 'retentionHours'
+  | 'applicationName'
+  | 'logger'
+  | 'observer'
+>;
+
+export interface CreateWriterOptions extends Connection, PlainOptions {
+  model: ModelSource;
+  /** A direct connection for LISTEN, where the other leads through a pooler. @default the other */
+  listenConnectionString?: string;
+}
+
+export type EmbeddedWriter = Omit<Writer, 'start'> & AsyncDisposable;
+
+/**
+ * Starts a writer: it leads lanes, shares them with the other writers of the deployment, and settles their writes.
+ * @throws {SluiceError} `configuration_invalid` that names the option, `database_unavailable`, `schema_outdated`,
+ *   `deployment_disagrees`
+ */
+export async function createWriter(options: CreateWriterOptions): Promise<EmbeddedWriter> {
+  checkOptions('a writer', writerOptions, options);
+  const { connectionString: _, pool: __, listenConnectionString, ...rest } = options;
+  const writer = createPlainWriter({
+    ...rest,
+    model: await modelOf(options.model),
+    url: urlOf('a writer', options),
+    ...(listenConnectionString === undefined ? {} : { listenUrl: listenConnectionString }),
+  });
+  try {
+    await writer.start();
+  } catch (error) {
+    await writer.stop();
+    throw error;
+  }
+  const stop = (): Promise<void> => writer.stop();
+  return { stop, status: () => writer.status(), drained: writer.drained, [Symbol.asyncDispose]: stop };
+}

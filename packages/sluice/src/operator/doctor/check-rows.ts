@@ -1,0 +1,140 @@
+/**
+ * Looks at every row that leads to another, for those that lead nowhere: what a restore half-way, triggers that were
+ * switched off, or a foreign hand leave behind. In slices, each a statement of its own, so that nothing is held up.
+ */
+import type { Database } from '#store';
+import { ill, well, type Finding } from './finding.ts';
+
+export interface DeepOptions {
+  /** Ends it after the slice under way; what was found by then is told. */
+  signal?: AbortSignal;
+  /** Called after each slice. */
+  onProgress?: (progress: DeepProgress) => void;
+  /** Rows in a slice. @default 5000 */
+  sliceRows?: number;
+}
+
+export interface DeepProgress {
+  check: string;
+  /** Rows of this check that were looked at. */
+  looked: number;
+}
+
+interface Sweep {
+  check: string;
+  query: string;
+  /** Before the first key. */
+  start: readonly (string | number)[];
+  rows: string;
+  says: string;
+  advice: string;
+}
+
+const nil = '00000000-0000-0000-0000-000000000000';
+const mend = 'docs/backup.md says how to mend it; ';
+
+const sweeps: readonly Sweep[] = [
+  {
+    check: 'aliases',
+    query: 'checkAliases',
+    start: [nil],
+    rows: 'aliases',
+    says: 'aliases lead to no document of theirs',
+    advice: `${mend}until then their identities cannot be created`,
+  },
+  {
+    check: 'documents',
+    query: 'checkIdentities',
+    start: [nil],
+    rows: 'documents',
+    says: 'documents are not found by their identity',
+    advice: `${mend}until then they can be created a second time`,
+  },
+  {
+    check: 'references',
+    query: 'checkReferences',
+    start: [nil, nil],
+    rows: 'references',
+    says: 'references lead nowhere',
+    advice: `${mend}the documents that they are of refer to something that is not there`,
+  },
+  {
+    check: 'awaited',
+    query: 'checkAwaited',
+    start: [nil, nil],
+    rows: 'rows of awaited',
+    says: 'rows of awaited are of no write that waits',
+    advice: `${mend}they do no harm but cost`,
+  },
+  {
+    check: 'blocked',
+    query: 'checkBlocked',
+    start: [-1, 0],
+    rows: 'blocked writes',
+    says: 'blocked writes await nothing, and wait for ever',
+    advice: `${mend}or sluice discard ID`,
+  },
+  {
+    check: 'idempotency_keys',
+    query: 'checkKeys',
+    start: ['', ''],
+    rows: 'idempotency keys',
+    says: 'idempotency keys are of writes without an outcome',
+    advice: `${mend}a request with such a key cannot be answered`,
+  },
+  {
+    check: 'organizations',
+    query: 'checkOrganizations',
+    start: [nil],
+    rows: 'organizations',
+    says: 'organizations are of documents that are gone',
+    advice: mend.replace(/; $/, ''),
+  },
+  {
+    check: 'student_schools',
+    query: 'checkStudentSchools',
+    start: [nil],
+    rows: 'links of students to schools',
+    says: 'links of students to schools are of documents that are gone',
+    advice: mend.replace(/; $/, ''),
+  },
+];
+
+const shownMax = 5;
+
+export async function checkRows(database: Database, options: DeepOptions = {}): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const sweep of sweeps) {
+    const { looked, dangling, shown, isWhole } = await lookAt(database, sweep, options);
+    const { check, rows, says, advice } = sweep;
+    if (dangling > 0) {
+      const ids = `${shown.join(', ')}${dangling > shown.length ? ', …' : ''}`;
+      findings.push(ill(check, 'fault', `${dangling} ${says}: ${ids}`, advice));
+    } else if (isWhole) findings.push(well(check, `All of ${looked} ${rows} lead to what is there`));
+    if (isWhole) continue;
+    const stopped = `It was stopped at the ${rows}, after ${looked} of them: the rest was not looked at`;
+    findings.push(ill('deep', 'warning', stopped, 'Run it again, to its end'));
+    break;
+  }
+  return findings;
+}
+
+async function lookAt(
+  database: Database,
+  { check, query, start }: Sweep,
+  options: DeepOptions,
+): Promise<{ looked: number; dangling: number; shown: string[]; isWhole: boolean }> {
+  const { onProgress, sliceRows = 5000 } = options;
+  const found = { looked: 0, dangling: 0, shown: [] as string[], isWhole: false };
+  for (let after = start; options.signal?.aborted !== true;) {
+    const [row = {}] = await database.run(query, [...after, sliceRows]);
+    const ids = row['dangling'] as string[];
+    found.looked += row['looked'] as number;
+    found.dangling += ids.length;
+    found.shown.push(...ids.slice(0, shownMax - found.shown.length));
+    onProgress?.({ check, looked: found.looked });
+    if ((row['looked'] as number) < sliceRows) return { ...found, isWhole: true };
+    after = row['last'] as string[];
+  }
+  return found;
+}

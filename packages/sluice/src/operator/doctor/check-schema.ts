@@ -1,0 +1,101 @@
+/** Whether the schema is the one that this program was written for, and whole. */
+import { readFileSync } from 'node:fs';
+import {
+  DatabaseError,
+  readMigrations,
+  schemaVersion,
+  sqlFolder,
+  sqlFor,
+  defaultSchema,
+  type Database,
+} from '#store';
+import { ill, well, type Finding } from './finding.ts';
+
+/** @returns Whether there is a schema at all, so that more can be asked. */
+export async function checkSchema(database: Database): Promise<{ findings: Finding[]; hasSchema: boolean }> {
+  let ran;
+  try {
+    ran = await database.run('listMigrations');
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || (error.sqlState !== '42P01' && error.sqlState !== '3F000'))
+      throw error;
+    const none = ill('schema_version', 'fault', 'The database has no Sluice schema', 'Run sluice migrate');
+    return { findings: [none], hasSchema: false };
+  }
+  const version = (ran.at(-1)?.['version'] as number | undefined) ?? 0;
+  const known = new Map(readMigrations().map((migration) => [migration.name, migration.checksum]));
+  const changed = ran.filter(
+    (row) => known.has(row['name'] as string) && known.get(row['name'] as string) !== row['checksum'],
+  );
+  const findings: Finding[] = [];
+  if (changed.length > 0) {
+    findings.push(
+      ill(
+        'schema_version',
+        'fault',
+        `Migrations ran here that are not this program's: ${changed.map((row) => row['name'] as string).join(', ')}`,
+        'Use the release that made this schema, or another database',
+      ),
+    );
+  } else if (version !== schemaVersion) {
+    findings.push(
+      ill(
+        'schema_version',
+        'fault',
+        `The schema has version ${version}, this program is of ${schemaVersion}`,
+        version < schemaVersion ? 'Run sluice migrate' : 'Update the program',
+      ),
+    );
+  } else findings.push(well('schema_version', `The schema has version ${version}`));
+  findings.push(await checkParts(database, version === schemaVersion));
+  findings.push(await checkAutovacuum(database));
+  return { findings, hasSchema: version === schemaVersion };
+}
+
+/** Indexes and constraints are promises: one that is missing or does not work is found by its name. */
+async function checkParts(database: Database, isComparable: boolean): Promise<Finding> {
+  const parts = new Map(
+    (await database.run('listSchemaParts')).map((row) => [row['name'] as string, row['is_valid']]),
+  );
+  const broken = [...parts].filter(([, isValid]) => isValid !== true).map(([name]) => name);
+  const missing = isComparable ? expectedParts().filter((name) => !parts.has(name)) : [];
+  if (missing.length > 0) {
+    return ill(
+      'schema_parts',
+      'fault',
+      `Parts of the schema are missing: ${missing.join(', ')}`,
+      'Make them again as sql/schema.sql says: constraints are what keeps references from dangling',
+    );
+  }
+  if (broken.length === 0)
+    return well('schema_parts', 'All tables, indexes and constraints are there and work');
+  return ill(
+    'schema_parts',
+    'fault',
+    `Parts of the schema do not work: ${broken.join(', ')}`,
+    'reindex index concurrently, alter table … validate constraint, or alter table … enable trigger',
+  );
+}
+
+/** Names in the snapshot of the schema: tables, views, indexes, constraints, triggers. */
+function expectedParts(): string[] {
+  const text = readFileSync(`${sqlFolder}schema.sql`, 'utf8');
+  const pattern =
+    /^create (?:table|view) sluice\.(\w+)|^CREATE (?:UNIQUE )?INDEX (\w+)|^ {2}constraint (\w+)|^CREATE TRIGGER (\w+)/gm;
+  return [...text.matchAll(pattern)].map(([, ...names]) => names.find((name) => name !== undefined) ?? '');
+}
+
+async function checkAutovacuum(database: Database): Promise<Finding> {
+  const rows = await database.run('findUnvacuumed');
+  if (rows.length === 0) return well('table_autovacuum', 'Autovacuum sees to all tables of the schema');
+  const names = rows.map((row) => row['name'] as string);
+  return ill(
+    'table_autovacuum',
+    'fault',
+    `Autovacuum is told to leave tables alone: ${names.join(', ')}`,
+    sqlFor(
+      database.options.schema ?? defaultSchema,
+      `alter table sluice.${names[0]} reset (autovacuum_enabled)`,
+    ),
+  );
+}

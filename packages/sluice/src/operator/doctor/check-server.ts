@@ -1,0 +1,140 @@
+/** The server's version and settings, and how full it is. */
+import type { Database } from '#store';
+import { ill, well, type Finding } from './finding.ts';
+
+/** The first minor release of each major one without known faults that concern us: LISTEN over a truncated log. */
+const firstGoodMinor: Readonly<Record<number, number>> = { 15: 16, 16: 12, 17: 8, 18: 2 };
+const oldestMajor = 15;
+/** The first that ends a transaction by itself: a frozen writer keeps its locks no longer. */
+const timeoutMajor = 17;
+
+export async function checkServer(database: Database): Promise<Finding[]> {
+  const [row = {}] = await database.run('readServer');
+  const found: Finding[] = [checkVersion(row['version'] as number, row['version_text'] as string)];
+  const state = (check: string, isWell: boolean, says: string, otherwise: string, advice: string): void => {
+    found.push(isWell ? well(check, says) : ill(check, 'fault', otherwise, advice));
+  };
+  state(
+    'primary',
+    row['is_standby'] !== true && row['is_read_only'] !== true,
+    'The server takes writes',
+    row['is_standby'] === true ? 'This is a standby' : 'Transactions are read-only here',
+    'Let DATABASE_URL name the primary (target_session_attrs=read-write picks it), and see to default_transaction_read_only',
+  );
+  state(
+    'encoding',
+    row['encoding'] === 'UTF8',
+    'The database is encoded in UTF8',
+    `The database is encoded in ${String(row['encoding'])}: documents hold text that it cannot store`,
+    'Make the database anew with encoding UTF8',
+  );
+  state(
+    'fsync',
+    row['has_fsync'] === true,
+    'fsync is on',
+    'fsync is off: a crash of the machine may destroy the database',
+    'Set fsync = on',
+  );
+  state(
+    'full_page_writes',
+    row['has_full_page_writes'] === true,
+    'full_page_writes is on',
+    'full_page_writes is off: a crash in the middle of a write may destroy pages',
+    'Set full_page_writes = on',
+  );
+  const isSynchronous = row['synchronous_commit'] !== 'off';
+  state(
+    'synchronous_commit',
+    isSynchronous,
+    `synchronous_commit is ${String(row['synchronous_commit'])}`,
+    'synchronous_commit is off: a crash of the server takes back what others committed here; Sluice sets it on for itself',
+    'Set synchronous_commit = on, for the server, the database and the role; Sluice weakens it itself where it may',
+  );
+  state(
+    'autovacuum',
+    row['has_autovacuum'] === true,
+    'autovacuum is on',
+    'autovacuum is off: the intake fills with rows that are gone, and every batch gets slower',
+    'Set autovacuum = on and track_counts = on',
+  );
+  found.push(
+    checkConnections(row['connections'] as number, row['connections_max'] as number),
+    checkQueue(row['notification_queue'] as number),
+    checkAge(row['transaction_age'] as number),
+    // No fault: what it would tell is of other programs.
+    well(
+      'log_lock_waits',
+      row['has_log_lock_waits'] === true
+        ? 'log_lock_waits is on: the server logs who waits for a lock for longer than deadlock_timeout, and for whom'
+        : 'log_lock_waits is off; on, the server logs who waits for a lock for longer than deadlock_timeout, and for whom',
+    ),
+    row['sees_all_sessions'] === true
+      ? well('visibility', 'This role sees the sessions of all others')
+      : ill(
+          'visibility',
+          'warning',
+          'This role sees its own sessions only: old transactions of others are overlooked',
+          'grant pg_monitor to the role of operators',
+        ),
+  );
+  return found;
+}
+
+function checkVersion(version: number, text: string): Finding {
+  const [major, minor] = [Math.floor(version / 10_000), version % 10_000];
+  const says = `PostgreSQL ${text}`;
+  if (major < oldestMajor)
+    return ill(
+      'postgresql',
+      'fault',
+      `${says} is too old`,
+      `Upgrade to ${timeoutMajor} or later; at least ${oldestMajor} is needed`,
+    );
+  if (minor < (firstGoodMinor[major] ?? 0))
+    return ill(
+      'postgresql',
+      'warning',
+      `${says} has known faults, LISTEN that fails at random among them`,
+      `Update to ${major}.${firstGoodMinor[major]} or later`,
+    );
+  if (major < timeoutMajor)
+    return ill(
+      'postgresql',
+      'warning',
+      `${says} has no transaction_timeout: a writer that freezes within a batch is put out later`,
+      `Upgrade to ${timeoutMajor} or later`,
+    );
+  return well('postgresql', says);
+}
+
+function checkConnections(used: number, most: number): Finding {
+  const share = used / Math.max(1, most);
+  const says = `${used} of ${most} connections are in use`;
+  if (share <= 0.8) return well('connections', says);
+  const advice = 'Raise max_connections, give nodes and writers fewer, or put a pooler before the nodes';
+  return ill('connections', share > 0.95 ? 'fault' : 'warning', says, advice);
+}
+
+function checkQueue(usage: number): Finding {
+  const says = `The queue of notifications is ${Math.round(usage * 1000) / 10} % full`;
+  if (usage <= 0.1) return well('notification_queue', says);
+  return ill(
+    'notification_queue',
+    usage > 0.5 ? 'fault' : 'warning',
+    `${says}: a listening session takes none, and once it is full every NOTIFY fails`,
+    'End the session that listens inside of an open transaction; the server log names it',
+  );
+}
+
+const frozenAgeMax = 2_000_000_000;
+
+function checkAge(age: number): Finding {
+  const says = `The oldest transaction id is ${age} transactions old`;
+  if (age < frozenAgeMax / 2) return well('transaction_ids', says);
+  return ill(
+    'transaction_ids',
+    age > frozenAgeMax * 0.75 ? 'fault' : 'warning',
+    `${says}: the server stops taking writes at ${frozenAgeMax}`,
+    'End what holds VACUUM back, then VACUUM the database',
+  );
+}

@@ -1,0 +1,69 @@
+/** Looks at a deployment's database from all sides and says what is not well, and what to do about it. */
+import { DatabaseError, type Database } from '#store';
+import { checkClocks, checkOwnClock } from './check-clocks.ts';
+import { checkConnection } from './check-connection.ts';
+import { checkRows, type DeepOptions } from './check-rows.ts';
+import { checkDeployment, checkNode, type Expected } from './check-deployment.ts';
+import { checkSchema } from './check-schema.ts';
+import { checkServer } from './check-server.ts';
+import { checkVacuum } from './check-vacuum.ts';
+import { ill, type Finding, type Verdict } from './finding.ts';
+
+export interface DoctorOptions extends Expected {
+  /** Where writers and listeners connect to. @default the database's URL */
+  listenUrl?: string;
+  /** Transactions older than this are told of. @default 60 */
+  transactionSeconds?: number;
+  /** A notification is waited for so long. @default 3000 */
+  notificationMs?: number;
+  /** Look also at every row that leads to another: it reads all of the tables. */
+  deep?: DeepOptions;
+}
+
+export interface Diagnosis {
+  /** The worst of all. */
+  verdict: Verdict;
+  findings: Finding[];
+}
+
+const order: readonly Verdict[] = ['ok', 'warning', 'fault'];
+
+export async function runDoctor(database: Database, options: DoctorOptions = {}): Promise<Diagnosis> {
+  try {
+    return diagnosisOf(await examine(database, options));
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || !lostStatementStates.has(error.sqlState ?? '')) throw error;
+    return diagnosisOf([
+      ill(
+        'prepared_statements',
+        'fault',
+        'A pooler before the server loses prepared statements: nothing of ours works through it',
+        'Let it keep them (PgBouncer 1.21 or later: max_prepared_statements), or use a direct URL',
+      ),
+    ]);
+  }
+}
+
+/** A name is taken, or not known: by somebody else's session. */
+const lostStatementStates: ReadonlySet<string> = new Set(['42P05', '26000']);
+
+async function examine(database: Database, options: DoctorOptions): Promise<Finding[]> {
+  const { transactionSeconds = 60, notificationMs = 3000 } = options;
+  const schema = await checkSchema(database);
+  return [
+    checkNode(),
+    ...(await checkServer(database)),
+    ...(await checkConnection(database, { ...options, notificationMs })),
+    await checkOwnClock(database),
+    ...(await checkVacuum(database, { transactionSeconds })),
+    ...schema.findings,
+    // Nothing more can be asked of a schema that is not this program's.
+    ...(schema.hasSchema ? [await checkClocks(database), ...(await checkDeployment(database, options))] : []),
+    ...(schema.hasSchema && options.deep !== undefined ? await checkRows(database, options.deep) : []),
+  ];
+}
+
+function diagnosisOf(findings: Finding[]): Diagnosis {
+  const worst = Math.max(...findings.map(({ verdict }) => order.indexOf(verdict)));
+  return { verdict: order[worst] ?? 'ok', findings };
+}

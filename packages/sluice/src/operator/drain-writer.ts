@@ -1,0 +1,27 @@
+/** Draining a writer: it gives up its lanes, takes no more, and ends. */
+import { SluiceError } from '#protocol';
+import type { Database } from '#store';
+import type { WriterStatus } from './contract.ts';
+import { listWriters } from './list-writers.ts';
+
+/**
+ * Asks for it; the writer looks at its next beat.
+ * @param name Its id, the beginning of it, or `host/process id`.
+ * @throws {SluiceError} `invalid_request` if no writer that lives is called so, or several are
+ */
+export async function drainWriter(database: Database, name: string, actor: string): Promise<WriterStatus> {
+  const living = (await listWriters(database)).filter(({ state }) => state !== 'gone' && state !== 'stopped');
+  const named = living.filter(
+    ({ writerId, host, processId }) =>
+      name === `${host}/${processId}` || (name.length >= 4 && writerId.startsWith(name.toLowerCase())),
+  );
+  const [writer, other] = named;
+  if (writer === undefined || other !== undefined) {
+    throw new SluiceError(
+      'invalid_request',
+      `Cannot drain as ${writer === undefined ? 'no' : 'more than one'} writer that lives is called so: ${name}`,
+    );
+  }
+  await database.run('requestDrain', [writer.writerId, actor]);
+  return { ...writer, state: 'draining' };
+}

@@ -1,0 +1,29 @@
+/** Pausing lanes: their leaders keep them and settle nothing in them until they are resumed. */
+import { type Database, wakeupOfAll } from '#store';
+import { requireLanes } from './require-lanes.ts';
+
+/**
+ * Waits for the batch that is under way in them. Says which were not paused before.
+ * @throws {SluiceError} `invalid_request` for a lane that this deployment has not
+ */
+export async function pauseLanes(
+  database: Database,
+  lanes: readonly number[],
+  actor: string,
+): Promise<number[]> {
+  await requireLanes(database, lanes);
+  return (await database.run('pauseLanes', [lanes, actor])).map((row) => row['lane'] as number);
+}
+
+/** Says which were paused, and wakes the writers. Throws as {@link pauseLanes} does. */
+export async function resumeLanes(
+  database: Database,
+  lanes: readonly number[],
+  actor: string,
+): Promise<number[]> {
+  await requireLanes(database, lanes);
+  const resumed = (await database.run('resumeLanes', [lanes, actor])).map((row) => row['lane'] as number);
+  // To all: a leader passes over hints of lanes that it knows to be paused.
+  await database.run('hintWriters', wakeupOfAll).catch(() => undefined);
+  return resumed;
+}

@@ -1,0 +1,13 @@
+import { SluiceError } from '#protocol';
+import type { Database } from '#store';
+
+/** @throws {SluiceError} `invalid_request` for a lane that this deployment has not */
+export async function requireLanes(database: Database, lanes: readonly number[]): Promise<void> {
+  const known = new Set((await database.run('findLanes', [lanes])).map((row) => row['lane'] as number));
+  const wrong = lanes.find((lane) => !known.has(lane));
+  if (wrong !== undefined)
+    throw new SluiceError(
+      'invalid_request',
+      `Cannot use the lane as this deployment has none of this number: ${wrong}`,
+    );
+}

@@ -1,0 +1,62 @@
+/**
+ * Redriving dead letters: each becomes a new write. Its old outcome stands. It is refused where the document is no longer
+ * what the dead write would have met, or where another write to it is on its way, unless forced.
+ */
+import { type Database, type Row, wakeupOfAll } from '#store';
+import { v7 as uuidv7 } from 'uuid';
+import type { RetryOptions, RetryRefusal, RetryReport, Target } from './contract.ts';
+import { describeTarget, pagesOf } from './targets.ts';
+
+const writesTold = 1000;
+
+export async function retryWrites(
+  database: Database,
+  target: Target,
+  options: RetryOptions,
+): Promise<RetryReport> {
+  const { actor, force = false, dryRun = false } = options;
+  const report: RetryReport = { matched: 0, retried: 0, dryRun, refused: {}, writes: [] };
+  const deadLetters: Target =
+    'matching' in target ? { matching: { ...target.matching, reason: 'dead_letter' } } : target;
+  const { target: about, ...what } = describeTarget(target);
+  const detail = JSON.stringify({ ...what, force });
+  for await (const writeIds of pagesOf(database, deadLetters)) {
+    const rows = dryRun
+      ? (await database.run('judgeRedrive', [writeIds])).map((row) => ({
+          ...row,
+          refusal: judgementOf(row, force),
+        }))
+      : await database.run('redriveWrites', [
+          writeIds,
+          writeIds.map(() => uuidv7()),
+          force,
+          actor,
+          about,
+          detail,
+        ]);
+    for (const row of rows) note(report, row);
+  }
+  if (report.retried > 0 && !dryRun) await database.run('hintWriters', wakeupOfAll).catch(() => undefined);
+  return report;
+}
+
+function note(report: RetryReport, row: Row): void {
+  const refusal = row['refusal'] as RetryRefusal | null;
+  report.matched += 1;
+  if (refusal === null) report.retried += 1;
+  else report.refused[refusal] = (report.refused[refusal] ?? 0) + 1;
+  if (report.writes.length === writesTold) return;
+  report.writes.push({
+    writeId: row['write_id'] as string,
+    newWriteId: (row['new_id'] as string | null | undefined) ?? null,
+    refusal,
+  });
+}
+
+/** What `redriveWrites` would say, in the same order of reasons. */
+function judgementOf(row: Row, force: boolean): RetryRefusal | null {
+  if (row['is_dead_letter'] !== true) return 'not_a_dead_letter';
+  if (force) return null;
+  if (row['is_pending'] === true) return 'document_pending';
+  return row['has_changed'] === true ? 'document_changed' : null;
+}

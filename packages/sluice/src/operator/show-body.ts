@@ -1,0 +1,24 @@
+/** What a document contains: only of writes that wait or were set aside, and noted in the record of operators' actions. */
+import { SluiceError } from '#protocol';
+import { readBodyBytesMax, type Database } from '#store';
+import { checkIds } from './stuck-filter.ts';
+
+/**
+ * JSON text; null: the write deletes a document.
+ * @throws {SluiceError} `write_not_found`, also where it is settled; `document_too_large`
+ */
+export async function showBody(database: Database, writeId: string, actor: string): Promise<string | null> {
+  const [id = ''] = checkIds([writeId]);
+  const [row] = await database.run('readStuckBody', [id, readBodyBytesMax]);
+  if (row === undefined)
+    throw new SluiceError('write_not_found', `Cannot show the body as no write of this id waits: ${id}`);
+  const bytes = row['bytes'] as number | null;
+  if (bytes !== null && bytes > readBodyBytesMax) {
+    throw new SluiceError(
+      'document_too_large',
+      `Cannot show the body: it has ${bytes} bytes as PostgreSQL writes it, more than ${readBodyBytesMax}`,
+    );
+  }
+  await database.run('recordAction', ['show body', actor, 'named writes', [id], null]);
+  return row['body'] as string | null;
+}

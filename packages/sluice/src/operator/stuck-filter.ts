@@ -1,0 +1,32 @@
+/** A filter as the parameters of the queries that take one, checked. */
+import { isId, reasons, SluiceError } from '#protocol';
+import type { Database } from '#store';
+import type { StuckFilter } from './contract.ts';
+import { readClock } from './read-clock.ts';
+
+/** Accepted by then, lane, client, resource, reason, error. */
+export type FilterValues = [string | null, ...unknown[]];
+
+/** @throws {SluiceError} `invalid_request` */
+export async function filterValues(database: Database, filter: StuckFilter): Promise<FilterValues> {
+  const { olderThanSeconds, lane, client, resource, reason, error } = filter;
+  if (olderThanSeconds !== undefined && !(olderThanSeconds >= 0))
+    refuse('olderThanSeconds', olderThanSeconds);
+  if (lane !== undefined && !(Number.isInteger(lane) && lane >= 0 && lane < 32_768)) refuse('lane', lane);
+  if (reason !== undefined && !Object.hasOwn(reasons, reason)) refuse('reason', reason);
+  const now = Date.parse(await readClock(database));
+  const acceptedBy = new Date(now - (olderThanSeconds ?? 0) * 1000).toISOString();
+  return [acceptedBy, lane ?? null, client ?? null, resource ?? null, reason ?? null, error ?? null];
+}
+
+function refuse(field: string, value: unknown): never {
+  throw new SluiceError('invalid_request', `Cannot filter as ${field} has no such value: ${String(value)}`);
+}
+
+/** @throws {SluiceError} `invalid_request` for what is no id */
+export function checkIds(ids: readonly string[]): string[] {
+  const wrong = ids.find((id) => !isId(id));
+  if (wrong !== undefined)
+    throw new SluiceError('invalid_request', `Cannot look for a write as this is no id of one: ${wrong}`);
+  return [...new Set(ids.map((id) => id.toLowerCase()))];
+}

@@ -1,0 +1,125 @@
+/**
+ * What a URL of one server says: the one place that takes such URLs apart. The driver's own reading of them does not decode
+ * every character of a database's name, and takes a malformed URL for a failure of the network. What a URL leaves out, the
+ * driver takes from the PG* variables. An error names the part that is malformed, and shows nothing of the URL.
+ */
+import { SluiceError } from '#protocol';
+import type pg from 'pg';
+import { splitUrl } from './hosts.ts';
+
+/** Fields as the driver takes them: `host` is a name, an address, or the folder of the server's socket. */
+export type ServerFields = Pick<
+  pg.ClientConfig,
+  'user' | 'host' | 'port' | 'database' | (typeof parameters)[number]
+> & { password?: string };
+
+/** Parameters that are passed on; of TLS, tls.ts takes care. */
+const parameters = [
+  'application_name',
+  'client_encoding',
+  'fallback_application_name',
+  'idle_in_transaction_session_timeout',
+  'lock_timeout',
+  'options',
+  'query_timeout',
+  'statement_timeout',
+] as const;
+
+const encoded = 'is written as % and its code: # as %23, / as %2F, ? as %3F, @ as %40, % as %25';
+
+/**
+ * Of a URL, or of each of several servers.
+ * @throws {SluiceError} `configuration_invalid`
+ */
+export function assertUrl(urls: string): void {
+  for (const url of splitUrl(urls)) fieldsOf(url);
+}
+
+/** @throws {SluiceError} `configuration_invalid` */
+export function fieldsOf(url: string): ServerFields {
+  const fault = (reason: string): SluiceError =>
+    new SluiceError('configuration_invalid', `Cannot use the database URL because ${reason}`);
+  const decode = (part: string, text: string): string => {
+    let decoded: string;
+    try {
+      decoded = decodeURIComponent(text);
+    } catch {
+      throw fault(`its ${part} has a % that begins no code of a character: % itself is written %25`);
+    }
+    if (decoded.includes('\0')) throw fault(`its ${part} holds the character NUL`);
+    return decoded;
+  };
+  const readPort = (text: string): number => {
+    const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+    if (port < 1 || port > 65_535) throw fault('its port is not a number from 1 to 65535');
+    return port;
+  };
+
+  // As the driver has it: the folder of a socket, then the name of the database.
+  if (url.startsWith('/')) {
+    const [host = '', database] = url.split(' ');
+    return { host, ...(database === undefined ? {} : { database }) };
+  }
+  const [, scheme, text = ''] = /^([a-z][a-z\d+.-]*):(.*)$/is.exec(url) ?? [];
+  if (scheme === undefined) throw fault('it does not begin with postgres://');
+  const isSocket = scheme === 'socket';
+  if (!isSocket && !(/^postgres(ql)?$/i.test(scheme) && text.startsWith('//')))
+    throw fault('it does not begin with postgres:// or postgresql://');
+
+  const hash = url.indexOf('#');
+  if (hash >= 0) {
+    const part = url.includes('@', hash)
+      ? 'user name or password'
+      : url.slice(0, hash).includes('?')
+        ? 'list of parameters'
+        : 'database name';
+    throw fault(`its ${part} holds a #, which ${encoded}`);
+  }
+  const mark = text.indexOf('?');
+  const query = new URLSearchParams(mark < 0 ? '' : text.slice(mark + 1));
+  const place = mark < 0 ? text : text.slice(0, mark);
+  const fields: ServerFields = {};
+  for (const name of parameters) {
+    const value = query.get(name);
+    // As the server reads them: `30s` is a time, too.
+    if (value !== null && value !== '') Object.assign(fields, { [name]: value });
+  }
+
+  // The part before the first slash, and what is behind it.
+  const [, authority = '', path = ''] = isSocket
+    ? [null, '', '']
+    : (/^\/\/([^/]*)\/?(.*)$/s.exec(place) ?? []);
+  const at = authority.lastIndexOf('@');
+  const login = at < 0 ? '' : authority.slice(0, at);
+  const colon = login.indexOf(':');
+  const [, host = '', , port] = /^(\[[^\]]*\]|[^:[\]]*)(:(.*))?$/s.exec(authority.slice(at + 1)) ?? [];
+  const isPort = port === undefined || port === '' || /^\d+$/.test(port);
+  // An unencoded / or ? in a password ends the first part too early, and the @ comes behind it.
+  if ((!isPort && at < 0 && text.includes('@')) || (at < 0 && port !== undefined && /@.*\//s.test(path))) {
+    throw fault(`its user name or password holds a character that ${encoded}`);
+  }
+  if (port !== undefined && port !== '') {
+    if (!isPort) throw fault('its port is not a number from 1 to 65535');
+    if (host === '') throw fault('its host is missing before the port');
+  }
+  if (authority.slice(at + 1) !== '' && host === '' && port === undefined)
+    throw fault('its host is neither a name nor an address');
+
+  const parts = {
+    user: query.get('user') ?? decode('user name', colon < 0 ? login : login.slice(0, colon)),
+    password: query.get('password') ?? decode('password', colon < 0 ? '' : login.slice(colon + 1)),
+    host: isSocket
+      ? decode('host', place)
+      : (query.get('host') ?? decode('host', host).replace(/^\[(.*)\]$/s, '$1')),
+    database: isSocket
+      ? (query.get('db') ?? '')
+      : decode('database name', path) || (query.get('dbname') ?? ''),
+  };
+  if (/\s/.test(parts.host) && !parts.host.startsWith('/'))
+    throw fault('its host is neither a name nor an address');
+  for (const name of ['user', 'password', 'host', 'database'] as const)
+    if (parts[name] !== '') fields[name] = parts[name];
+  const portText = query.get('port') ?? port ?? '';
+  if (portText !== '') fields.port = readPort(portText);
+  return fields;
+}

@@ -1,0 +1,65 @@
+/**
+ * The named statements of sql/queries: `-- name: openTerm`, a sentence, one static statement. Read once, at import.
+ * No SQL is put together at run time, and that of another schema is rewritten once (schema.ts).
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { defaultSchema, sqlFor, statementNameIn } from './schema.ts';
+
+/** The folder `sql/`: the build puts a copy into the package, beside `dist/`; the sources use the checkout's. */
+export const sqlFolder = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../../../../sql/' : '../../sql/', import.meta.url),
+);
+
+export interface NamedQuery {
+  name: string;
+  text: string;
+  /** The file below sql/queries that holds it. */
+  file: string;
+}
+
+function readQueries(): Map<string, NamedQuery> {
+  const queries = new Map<string, NamedQuery>();
+  const folder = `${sqlFolder}queries/`;
+  for (const file of readdirSync(folder).sort()) {
+    if (!file.endsWith('.sql')) continue;
+    const [, ...parts] = readFileSync(folder + file, 'utf8').split(/^-- name: *(?=\w+ *$)/m);
+    for (const part of parts) {
+      const [name = '', ...lines] = part.split('\n');
+      const text = lines
+        .filter((line) => !line.startsWith('--'))
+        .join('\n')
+        .trim()
+        .replace(/;$/, '');
+      if (queries.has(name.trim())) throw new Error(`Cannot read ${file} as it names a query twice: ${name}`);
+      queries.set(name.trim(), { name: name.trim(), text, file });
+    }
+  }
+  return queries;
+}
+
+export const queries: ReadonlyMap<string, NamedQuery> = readQueries();
+
+const bySchema = new Map<string, ReadonlyMap<string, NamedQuery>>([[defaultSchema, queries]]);
+
+/**
+ * The statements for a schema.
+ * @throws {SluiceError} `configuration_invalid` if its name cannot be used
+ */
+export function queriesOf(schema: string = defaultSchema): ReadonlyMap<string, NamedQuery> {
+  let found = bySchema.get(schema);
+  if (found === undefined) {
+    const rewritten = [...queries].map(([key, { name, text, file }]): [string, NamedQuery] => [
+      key,
+      { name: statementNameIn(schema, name), text: sqlFor(schema, text), file },
+    ]);
+    bySchema.set(schema, (found = new Map(rewritten)));
+  }
+  return found;
+}
+
+export function query(name: string, schema?: string): NamedQuery {
+  const found = queriesOf(schema).get(name);
+  if (found === undefined) throw new Error(`Cannot find the query in sql/queries: ${name}`);
+  return found;
+}

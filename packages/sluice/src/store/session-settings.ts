@@ -1,0 +1,181 @@
+/**
+ * The settings that statements and parsers of ours rely on. A server, a database or a role may set any of them
+ * otherwise, so each session sets them itself; behind a pooler in transaction mode each transaction does.
+ */
+import { SluiceError } from '#protocol';
+import pg from 'pg';
+
+/** What the parsers of values read, and how literals and arrays are read by the server. */
+const formSettings = {
+  DateStyle: 'ISO, YMD',
+  IntervalStyle: 'postgres',
+  // JSON made by the server has times in the session's zone.
+  TimeZone: 'UTC',
+  extra_float_digits: '1',
+  bytea_output: 'hex',
+  standard_conforming_strings: 'on',
+  // Off, NULL in an array parameter is the text "NULL".
+  array_nulls: 'on',
+  transform_null_equals: 'off',
+};
+
+/**
+ * How transactions run. `default_transaction_read_only` is not among them: an operator, or a provider whose disk is
+ * nearly full, makes a database read-only by it, and is obeyed.
+ */
+const transactionSettings = {
+  // Triggers, fence and cancellation need a new snapshot for each statement.
+  default_transaction_isolation: 'read committed',
+  default_transaction_deferrable: 'off',
+  exit_on_error: 'off',
+  row_security: 'on',
+  restrict_nonsystem_relation_kind: '',
+  // Above zero, an index of arrays gives a sample of its rows.
+  gin_fuzzy_search_limit: '0',
+};
+
+/** The driver gives up an answer after 35 s; the server ends a statement before that, or it would go on alone. */
+const limitSettings = {
+  statement_timeout: '30s',
+  lock_timeout: '0',
+  transaction_timeout: '60s',
+  idle_in_transaction_session_timeout: '30s',
+  idle_session_timeout: '0',
+  client_connection_check_interval: '0',
+};
+
+/** For work that takes as long as the tables are large: migrations, roles. */
+const patientSettings = {
+  statement_timeout: '0',
+  transaction_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+};
+
+/**
+ * Nested loops over indexes are right for every statement of ours at every size of the tables, so no plan may be pinned
+ * that an ANALYZE of small or empty tables made look good: sessions are long-lived, and so are their prepared plans.
+ */
+const planSettings = {
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  enable_nestloop: 'on',
+  enable_indexscan: 'on',
+  enable_indexonlyscan: 'on',
+  enable_bitmapscan: 'on',
+  enable_tidscan: 'on',
+  from_collapse_limit: '8',
+  join_collapse_limit: '8',
+  // Planned once for each session. A custom plan is made at each call, and costs more than many of these statements.
+  plan_cache_mode: 'force_generic_plan',
+  jit: 'off',
+};
+
+const base: Readonly<Record<string, string>> = {
+  ...formSettings,
+  ...transactionSettings,
+  ...limitSettings,
+  ...planSettings,
+};
+
+export interface SessionSettings {
+  /** What this kind of session has otherwise. */
+  settings?: Readonly<Record<string, string>>;
+  /** 0: its statements may take any time. */
+  answerTimeoutMs?: number;
+}
+
+/**
+ * Statements that make the settings, for the session or for a transaction; those that this server does not know (an
+ * older PostgreSQL) are passed over. Names and values are ours; they are quoted all the same. Until it is set, nothing
+ * may be found by the search path; what it is stays behind pg_catalog, for the statements of projections.
+ */
+function settingsText({ settings = {}, answerTimeoutMs }: SessionSettings, isLocal = false): string {
+  const values = { ...base, ...(answerTimeoutMs === 0 ? patientSettings : {}), ...settings };
+  const pairs = Object.entries(values).map(
+    ([name, value]) => `(${pg.escapeLiteral(name)}, ${pg.escapeLiteral(value)})`,
+  );
+  const set = (name: string, value: string, from = ''): string =>
+    `select pg_catalog.set_config(${name}, ${value}, ${isLocal})${from}`;
+  const is = (name: string, operator: string, value: string): string =>
+    `pg_catalog.current_setting('${name}') operator(pg_catalog.${operator}) '${value}'`;
+  const current = (name: string): string => `pg_catalog.current_setting('${name}')`;
+  return [
+    // First, and by themselves: the limits that were set may be short, and the second one's clock goes on unless it is 0.
+    `set ${isLocal ? 'local ' : ''}statement_timeout = 0`,
+    set(
+      `'transaction_timeout'`,
+      `'0'`,
+      ` where pg_catalog.current_setting('transaction_timeout', true) is not null`,
+    ),
+    set(
+      `'search_path'`,
+      `pg_catalog.concat_ws(', ', 'pg_catalog', case when ${is('search_path', '<>', '')} then ${current('search_path')} end)`,
+    ),
+    // Off, an acknowledged write would be lost in a crash. Stronger than on, it is kept.
+    set(
+      `'synchronous_commit'`,
+      `case when ${is('synchronous_commit', '=', 'off')} then 'on' else ${current('synchronous_commit')} end`,
+    ),
+    // In a replica's sessions no trigger of ours would hold references together. Only a superuser may set it.
+    set(`'session_replication_role'`, `'origin'`, ` where ${is('session_replication_role', '=', 'replica')}`),
+    set(
+      'v.name',
+      'v.value',
+      ` from (values ${pairs.join(', ')}) as v (name, value) where pg_catalog.current_setting(v.name, true) is not null`,
+    ),
+  ].join('; ');
+}
+
+/**
+ * Gives the rest of the transaction back the planner settings of server, database and role, for statements that are not
+ * ours, such as those of projections. Each of them ends after 5 s.
+ */
+export const foreignPlanning: string = [
+  ...Object.keys(planSettings).map((name) => `set local ${name} to default`),
+  `set local statement_timeout to '5s'`,
+].join('; ');
+
+/** Undoes {@link foreignPlanning} for statements of ours behind them. */
+export function ownPlanning({ settings = {} }: SessionSettings): string {
+  const own: Readonly<Record<string, string>> = { ...base, ...settings };
+  return [...Object.keys(planSettings), 'statement_timeout']
+    .map((name) => `set local ${name} to ${pg.escapeLiteral(own[name] ?? '')}`)
+    .join('; ');
+}
+
+/** Begins a transaction that has the settings: in one message, so that none goes without them. */
+export function beginText(settings: SessionSettings): string {
+  return `${bareBegin}; ${settingsText(settings, true)}`;
+}
+
+/** The isolation level is said each time: a default may be another. */
+export const bareBegin = 'begin isolation level read committed';
+
+/** Makes the settings of a session. @throws {SluiceError} `configuration_invalid` where no trigger would fire */
+export async function applySettings(client: pg.ClientBase, settings: SessionSettings): Promise<void> {
+  await send(client, settingsText(settings));
+}
+
+/** Begins a transaction that has the settings. @throws {SluiceError} like {@link applySettings} */
+export async function beginWithSettings(client: pg.ClientBase, settings: SessionSettings): Promise<void> {
+  await send(client, beginText(settings));
+}
+
+async function send(client: pg.ClientBase, text: string): Promise<void> {
+  try {
+    await client.query(text);
+  } catch (error) {
+    throw explainSettings(error);
+  }
+}
+
+/** The only right that a role may lack for the settings is the one to `session_replication_role`. */
+export function explainSettings(error: unknown): unknown {
+  if ((error as { code?: unknown } | null)?.code !== '42501') return error;
+  return new SluiceError(
+    'configuration_invalid',
+    'Cannot use the database because session_replication_role is "replica" for this role or database, which switches ' +
+      'triggers off: alter role … reset session_replication_role, alter database … reset session_replication_role',
+  );
+}

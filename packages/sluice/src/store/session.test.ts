@@ -1,0 +1,163 @@
+import { inspect } from 'node:util';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { useDatabase } from '../../../../test/support/database.ts';
+import { eventually } from '../../../../test/support/eventually.ts';
+import { startProxy, type Proxy } from '../../../../test/support/proxy.ts';
+import { openConnection, sql } from '../../../../test/support/sql.ts';
+import { Database } from './database.ts';
+import type { DatabaseError } from './database-error.ts';
+import { SessionPool } from './session-pool.ts';
+import { Session } from './session.ts';
+
+describe('a session', () => {
+  const database = useDatabase();
+
+  async function setup(answerTimeoutMs?: number): Promise<{ session: Session; proxy: Proxy }> {
+    const proxy = await startProxy(database.url);
+    const session = await Session.open({
+      url: proxy.url,
+      applicationName: 'test session',
+      ...(answerTimeoutMs === undefined ? {} : { answerTimeoutMs }),
+    });
+    onTestFinished(() => session.close());
+    return { session, proxy };
+  }
+
+  /** A flight that waits for a lock of ours, until it is known to wait. */
+  async function flightUnderWay(session: Session): Promise<{ flight: Promise<unknown> }> {
+    await sql(
+      database.url,
+      'insert into sluice.lane (lane) select generate_series(0, 15) on conflict do nothing',
+    );
+    const holder = await openConnection(database.url);
+    await holder.query('begin; lock table sluice.lane in access exclusive mode');
+    const flight = session.flight([
+      { name: 'begin' },
+      { name: 'lockTerms', values: [[0]] },
+      { name: 'commit' },
+    ]);
+    flight.catch(() => undefined);
+    await eventually(async () =>
+      expect(
+        await sql(
+          database.url,
+          `select 1 as n from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'`,
+          [session.pid],
+        ),
+      ).toEqual([{ n: 1 }]),
+    );
+    return { flight };
+  }
+
+  const connectionLoss = expect.objectContaining({
+    name: 'DatabaseError',
+    isConnectionLoss: true,
+  }) as DatabaseError;
+
+  test('waits for no hint behind a COMMIT, and for every other statement', async () => {
+    const { session } = await setup();
+    const holder = await openConnection(database.url);
+    await holder.query('begin; lock table sluice.awaited in access exclusive mode');
+    const hint = { name: 'hintAwaited', values: [[crypto.randomUUID()], ['']], isOptional: true };
+    const [begin, commit] = await session.flight([{ name: 'begin' }, { name: 'commit' }, hint]);
+    expect([begin?.command, commit?.command]).toEqual(['BEGIN', 'COMMIT']);
+    let isOver = false;
+    const alone = session.flight([hint]).then(() => (isOver = true));
+    expect(await sql(database.url, `select 1 as n`)).toEqual([{ n: 1 }]);
+    expect(isOver).toBe(false);
+    await holder.query('rollback');
+    await alone;
+  });
+
+  test('tells nothing of the rows that an error is about', async () => {
+    const { session } = await setup();
+    const insert = (): Promise<unknown> =>
+      session.query('insert into sluice.setting values ($1, $1)', ['Canary7q']);
+    await insert();
+    const error: unknown = await insert().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ sqlState: '23505', constraint: 'setting_pkey' });
+    expect(inspect(error, { depth: null, showHidden: true })).not.toContain('Canary7q');
+  });
+
+  test.each([
+    ['cut', ({ proxy }: { proxy: Proxy }) => proxy.cut()],
+    [
+      'ended by the server',
+      ({ session }: { session: Session }) =>
+        sql(database.url, 'select pg_terminate_backend($1, 5000)', [session.pid]),
+    ],
+  ])('rejects what is in flight when its connection is %s', async (_, end) => {
+    const { session, proxy } = await setup();
+    const { flight } = await flightUnderWay(session);
+    await end({ session, proxy });
+    await expect(flight).rejects.toEqual(connectionLoss);
+    expect(session.ended.aborted).toBe(true);
+    await expect(session.run('lockTerms', [[0]])).rejects.toEqual(connectionLoss);
+    await session.close();
+  });
+
+  test('rejects what is in flight when nothing answers for too long', async () => {
+    const { session, proxy } = await setup(300);
+    proxy.blackhole();
+    await expect(session.flight([{ name: 'begin' }, { name: 'commit' }])).rejects.toEqual(connectionLoss);
+    await eventually(() => expect(session.ended.aborted).toBe(true));
+  });
+
+  test('closes although nobody answers', async () => {
+    const { session, proxy } = await setup();
+    proxy.blackhole();
+    const flight = session.run('lockTerms', [[0]]);
+    const closed = session.close();
+    await expect(flight).rejects.toEqual(connectionLoss);
+    await closed;
+    await session.close();
+  });
+
+  test('tells a commit from a rollback that answers it', async () => {
+    const { session } = await setup();
+    const flight = session.flight([
+      { name: 'begin' },
+      { name: 'readBodies', values: ['not an array', 1, 1] },
+      { name: 'commit' },
+    ]);
+    await expect(flight).rejects.toMatchObject({ sqlState: '22P02', statement: 'readBodies' });
+    expect(await session.run('lockTerms', [[-1]])).toEqual([]);
+  });
+
+  test('fails by its name alone where it cannot be opened', async () => {
+    const proxy = await startProxy(database.url);
+    proxy.refuse(true);
+    await expect(Session.open({ url: proxy.url, applicationName: 'x' })).rejects.toEqual(connectionLoss);
+  });
+});
+
+describe('a pool of sessions', () => {
+  const database = useDatabase();
+
+  test('lends no session whose work failed with its transaction open', async () => {
+    const pool = new SessionPool({ url: database.url, applicationName: 'test pool', sessionsMax: 1 });
+    onTestFinished(() => pool.close());
+    const failing = pool.use((session) =>
+      session.flight([{ name: 'begin' }, { name: 'readBodies', values: ['not an array', 1, 1] }]),
+    );
+    await expect(failing).rejects.toMatchObject({ sqlState: '22P02' });
+    const [, , done] = await pool.use((session) =>
+      session.flight([{ name: 'begin' }, { name: 'lockTerms', values: [[0]] }, { name: 'commit' }]),
+    );
+    expect(done?.command).toBe('COMMIT');
+  });
+
+  test('serves on after all its connections were cut', async () => {
+    const proxy = await startProxy(database.url);
+    const pool = new SessionPool({ url: proxy.url, applicationName: 'test pool', sessionsMax: 2 });
+    const reads = new Database({ url: proxy.url, applicationName: 'test pool' });
+    onTestFinished(() => Promise.all([pool.close(), reads.close()]).then(() => undefined));
+    for (let round = 0; round < 3; round++) {
+      await eventually(async () => {
+        expect(await pool.use((session) => session.run('lockTerms', [[-1]]))).toEqual([]);
+        expect(await reads.run('lockTerms', [[-1]])).toEqual([]);
+      });
+      proxy.cut();
+    }
+  });
+});

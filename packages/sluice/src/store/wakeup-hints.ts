@@ -1,0 +1,23 @@
+/**
+ * Hints to the writers that new writes are there: one for each channel, so that PostgreSQL itself leaves alone those who
+ * lead none of the lanes. As values of statements: channels, and their payloads.
+ */
+import { packLanes } from '#protocol';
+import { channels } from './names.ts';
+
+export type WakeupHints = [channels: string[], payloads: string[]];
+
+export const noWakeup: WakeupHints = [[], []];
+/** Any lane may have new writes. */
+export const wakeupOfAll: WakeupHints = [[channels.wakeup], ['']];
+
+export function wakeupsOf(lanes: Iterable<number>): WakeupHints {
+  const byChannel = new Map<string, number[]>();
+  for (const lane of new Set(lanes)) {
+    const channel = channels.lane(lane);
+    const sharing = byChannel.get(channel);
+    if (sharing === undefined) byChannel.set(channel, [lane]);
+    else sharing.push(lane);
+  }
+  return [[...byChannel.keys()], [...byChannel.values()].map(packLanes)];
+}

@@ -1,0 +1,207 @@
+/**
+ * The blocked writes of the lanes that a session leads, and how they wake. Only the leader of their own lane wakes them, and
+ * always by looking in a new snapshot: after every batch, on a hint that names what other lanes have settled, and slice
+ * by slice without any hint. docs/blocked-writes.md tells why none is forgotten.
+ */
+import { isApplied } from '#protocol';
+import { lockedOrigin, waitsForLock, type BatchReport } from '#batch';
+import type { Session } from '#store';
+import { AwaitedIds } from './awaited-ids.ts';
+import { Cycles } from './cycles.ts';
+import type { Heard } from './heartbeat.ts';
+import { LockWaits } from './lock-waits.ts';
+import { settleBlocked, type SettleBlockedOptions } from './settle-blocked.ts';
+import type { Hints } from './wakeups.ts';
+
+export interface BlockedWritesOptions extends SettleBlockedOptions {
+  onBatch: (report: BatchReport, lanes: number) => void;
+  /** Hints that awaited ids have changed. */
+  looks: Hints;
+  /** A write of this position, and perhaps others behind it, is ready again. */
+  onWoken: (position: number) => void;
+}
+
+/** Ids that were hinted and not looked at yet. */
+const hintedMax = 20_000;
+/** Awaited ids in one slice of the look that needs no hint. */
+const sliceMax = 2000;
+/** That look takes at most this share of the time, except after a take-over. */
+const lookShare = 0.02;
+const nowhere = '00000000-0000-0000-0000-000000000000';
+
+export class BlockedWrites {
+  readonly #session: Session;
+  readonly #options: BlockedWritesOptions;
+  readonly #awaited: AwaitedIds;
+  readonly #cycles: Cycles;
+  readonly #lockWaits = new LockWaits();
+  /** Writes of these lanes, and of other lanes, may be blocked. */
+  #mayExist = false;
+  #mayExistElsewhere = false;
+  /** Ids that other lanes have hinted. */
+  readonly #hinted = new Set<string>();
+  #after: [string, string] = [nowhere, nowhere];
+  #nextSliceAt = 0;
+  /** A leader before may have died between a commit and its hint: all is looked at once, without pause. */
+  #isTakingOver = false;
+
+  constructor(session: Session, options: BlockedWritesOptions) {
+    this.#session = session;
+    this.#options = options;
+    this.#awaited = new AwaitedIds(session, options.onWoken);
+    this.#cycles = new Cycles(session, {
+      ...options,
+      onSettled: (report, lanes, led) => {
+        options.onBatch(report, lanes);
+        return this.afterBatch(report, led);
+      },
+      onRefused: (met, gone, led) => this.#awaited.wake(met, gone, led),
+    });
+  }
+
+  /** Writes of the lanes that are led may be blocked. */
+  get mayExist(): boolean {
+    return this.#mayExist;
+  }
+
+  hear({ hasBlocked, hasBlockedElsewhere, hasTaken, hasResumed }: Heard): void {
+    this.#mayExist = hasBlocked;
+    this.#mayExistElsewhere = hasBlockedElsewhere;
+    // What was passed over while lanes were paused is looked at as if they had been taken over.
+    if (hasTaken || hasResumed) this.takeOver();
+  }
+
+  /** Remembers where to look. Ids that nobody awaits cost nothing. */
+  hint(ids: readonly string[]): void {
+    if (!this.#mayExist) return;
+    // More than that is a flood: the look that needs no hint finds what is passed over.
+    if (this.#hinted.size < hintedMax) for (const id of ids) this.#hinted.add(id);
+    if (this.#hinted.size > 0) this.#options.looks.hint();
+  }
+
+  /** All that is blocked is looked at once, without pause. */
+  takeOver(): void {
+    this.#isTakingOver = true;
+    this.#after = [nowhere, nowhere];
+  }
+
+  /** Until a write that waits for a lock is to be tried again in these lanes. */
+  nextTrialIn(lanes: ReadonlySet<number>): number {
+    return this.#lockWaits.nextIn(lanes);
+  }
+
+  /**
+   * Wakes what may go on by now, and tries writes again that wait for a lock. Gives how many writes may go on.
+   * @param drained The lanes that are drained, with their terms.
+   * @param lanes All lanes that are led.
+   * @param isBeat Look also if no hint asks for it.
+   */
+  async wakeNext(
+    drained: ReadonlyMap<number, number>,
+    lanes: readonly number[],
+    isBeat: boolean,
+  ): Promise<number> {
+    const { looks } = this.#options;
+    const tried = await this.#tryLocked(drained);
+    if (this.#mayExist && !isBeat && !looks.isDue) return tried;
+    looks.take();
+    if (!this.#mayExist) return tried;
+    const woken = await this.#look(lanes);
+    looks.note(woken === 0);
+    return tried + woken;
+  }
+
+  /** Tries writes again that wait for a lock, if it is time. Gives how many writes may go on by it. */
+  async #tryLocked(terms: ReadonlyMap<number, number>): Promise<number> {
+    const { paused } = this.#options;
+    const trial = this.#lockWaits.due(new Set([...terms.keys()].filter((lane) => !paused.has(lane))));
+    if (trial === null) return 0;
+    const led = new Map(trial.lanes.map((lane) => [lane, terms.get(lane) ?? 0]));
+    const began = performance.now();
+    const origin = lockedOrigin(led, trial.writeIds);
+    const report = await settleBlocked(this.#session, origin, this.#options, trial.lockWaitMs);
+    if (report === null) {
+      this.#lockWaits.postpone(trial);
+      return 0;
+    }
+    const { outcomes, blocked, held } = report;
+    const found = new Set([...outcomes, ...blocked].map(({ write }) => write.writeId));
+    for (const { writeId } of held) found.add(writeId);
+    this.#lockWaits.forget(trial.writeIds.filter((writeId) => !found.has(writeId)));
+    this.#lockWaits.note(report, performance.now() - began);
+    if (outcomes.length > 0) this.#options.onBatch(report, led.size);
+    const others = { ...report, blocked: blocked.filter((each) => !waitsForLock(each)) };
+    return outcomes.length + (await this.#afterSettling(others, [...terms.keys()]));
+  }
+
+  /** Wakes what a batch has met or made hopeless, here and, by a hint, in other lanes. Gives how many writes woke. */
+  async afterBatch(report: BatchReport, lanes: readonly number[]): Promise<number> {
+    if (report.blocked.length > 0) this.#mayExist = true;
+    return this.#mayExist || this.#mayExistElsewhere ? this.#afterSettling(report, lanes) : 0;
+  }
+
+  async #afterSettling(report: BatchReport, lanes: readonly number[]): Promise<number> {
+    const { met, gone } = changedBy(report);
+    let woken = await this.#awaited.wake(met, gone, lanes);
+    this.#lockWaits.note(report, 0);
+    const blocked = report.blocked.filter((each) => !waitsForLock(each));
+    if (blocked.length > 0) {
+      this.#cycles.suspect(blocked.map(({ write }) => write.writeId));
+      // A provider in another lane may have been settled after the facts were read and before this was committed. That
+      // it came to nothing matters to those alone who may not wait on: what is awaited by many is looked at often.
+      const bound = blocked.filter(({ write }) => write.referenceDeadline === null);
+      woken += await this.#awaited.look(idsOf(blocked), lanes, '', idsOf(bound));
+    }
+    return woken;
+  }
+
+  /** Looks at what was hinted, at deadlines, at the next slice, and for cycles. Gives how many writes woke. */
+  async #look(lanes: readonly number[]): Promise<number> {
+    const hinted = new Set([...this.#hinted, ...this.#awaited.takeUnwoken()]);
+    this.#hinted.clear();
+    let woken = await this.#awaited.look(hinted, lanes, '');
+    woken += await this.#awaited.expire(lanes);
+    if (this.#isTakingOver || performance.now() >= this.#nextSliceAt) woken += await this.#lookAtSlice(lanes);
+    return woken + (await this.#cycles.settle(lanes));
+  }
+
+  async #lookAtSlice(lanes: readonly number[]): Promise<number> {
+    const started = performance.now();
+    const rows = await this.#session.run('nextAwaited', [lanes, ...this.#after, sliceMax]);
+    const last = rows.at(-1);
+    const isEnd = rows.length < sliceMax || last === undefined;
+    this.#after = isEnd ? [nowhere, nowhere] : [last['awaited_id'] as string, last['write_id'] as string];
+    if (this.#isTakingOver) this.#cycles.suspect(rows.map((row) => row['write_id'] as string));
+    if (isEnd) this.#isTakingOver = false;
+    // A write that waits for a lock awaits itself. The leader that settled a cycle may have blocked it here.
+    const locked = rows.filter((row) => row['awaited_id'] === row['write_id']);
+    for (const row of locked) this.#lockWaits.add(row['write_id'] as string, row['lane'] as number);
+    const ids = new Set(rows.map((row) => row['awaited_id'] as string));
+    for (const row of locked) ids.delete(row['awaited_id'] as string);
+    const woken = await this.#awaited.look(ids, lanes, null);
+    this.#nextSliceAt = performance.now() + (performance.now() - started) / lookShare;
+    return woken;
+  }
+}
+
+/** The ids that exist since a batch, and those that came to nothing, with its code. */
+function changedBy({ outcomes }: BatchReport): { met: string[]; gone: Map<string, string> } {
+  const met: string[] = [];
+  const gone = new Map<string, string>();
+  for (const { write, outcome } of outcomes) {
+    if (write.wasBlocked) met.push(write.writeId);
+    if (write.operation === 'delete') continue;
+    for (const id of [write.referentialId, write.superclassId]) {
+      if (id === null) continue;
+      if (isApplied(outcome.result)) met.push(id);
+      else gone.set(id, outcome.code ?? '');
+    }
+  }
+  // An identity that one write was refused and another given exists.
+  for (const id of met) gone.delete(id);
+  return { met, gone };
+}
+
+function idsOf(blocked: BatchReport['blocked']): Set<string> {
+  return new Set(blocked.flatMap(({ awaits }) => awaits));
+}

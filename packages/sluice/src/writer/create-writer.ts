@@ -1,0 +1,237 @@
+/** A writer process: its sessions, the hints they share, its row in sluice.writer, and the retention of what is old. */
+import { createRequire } from 'node:module';
+import { assertProjections, describeBatch, RetryLog, settleOptions } from '#batch';
+import {
+  assertTunables,
+  defaults,
+  describeError,
+  FailureLog,
+  settleWithin,
+  SluiceError,
+  unpackLanes,
+  unpackProvided,
+  writerTunables,
+} from '#protocol';
+import {
+  agree,
+  channels,
+  createListener,
+  Database,
+  DatabaseClock,
+  detectPooler,
+  requireRights,
+  type Listener,
+} from '#store';
+import type { Logger } from 'pino';
+import { v4 as uuidv4 } from 'uuid';
+import type { LaneSessionOptions } from './lane-session-options.ts';
+import { LaneSession } from './lane-session.ts';
+import { NeighbourWatch } from './neighbour-watch.ts';
+import { noteLeadership } from './note-leadership.ts';
+import { Upkeep } from './upkeep.ts';
+import type { Writer, WriterOptions, WriterStatus } from './writer-options.ts';
+
+/** Of this package, for people who look at sluice.writer. */
+const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+
+const backendLookTimeoutMs = 2000;
+/** What a writer that stops still asks of the database takes at most so long, each. */
+const farewellMs = 2000;
+
+export function createWriter(options: WriterOptions): Writer {
+  assertTunables('create the writer', writerTunables, { ...options });
+  return new WriterProcess(options);
+}
+
+class WriterProcess implements Writer {
+  readonly #writerId = uuidv4();
+  readonly #options;
+  readonly #log: Logger | undefined;
+  readonly #failures: FailureLog;
+  readonly #database: Database;
+  readonly #listener: Listener;
+  readonly #clock: DatabaseClock;
+  readonly #upkeep: Upkeep;
+  readonly #settle: LaneSessionOptions['settle'];
+  readonly #sessions: LaneSession[];
+  readonly #watches: NeighbourWatch[];
+  #batches = 0;
+  #writes = 0;
+  #started: Promise<void> | null = null;
+  #stopped: Promise<void> | null = null;
+  #noteDrained: () => void = () => undefined;
+  readonly drained = new Promise<void>((resolve) => (this.#noteDrained = resolve));
+
+  constructor(options: WriterOptions) {
+    const applicationName = options.applicationName ?? 'sluice writer';
+    this.#options = {
+      ...options,
+      applicationName,
+      lanes: options.lanes ?? defaults.lanes,
+      ownership: options.ownership ?? ('lock' as const),
+      spread: options.spread ?? ('load' as const),
+      projections: options.projections ?? [],
+    };
+    const { url, schema, model, projections } = this.#options;
+    const connection = { url, schema, applicationName };
+    assertProjections(projections, model);
+    this.#log = options.logger?.child({ writerId: this.#writerId });
+    this.#failures = new FailureLog(this.#log);
+    this.#database = new Database({ ...connection, connectionsMax: 1 });
+    this.#listener = createListener({
+      url: options.listenUrl ?? url,
+      schema,
+      applicationName: `${applicationName} listener`,
+      notifications: options.notifications ?? true,
+    });
+    this.#clock = new DatabaseClock({
+      database: this.#database,
+      process: { kind: 'writer', clockId: this.#writerId },
+      onError: (error) => this.#failures.note(error, 'measure the clock'),
+    });
+    this.#upkeep = new Upkeep({
+      database: this.#database,
+      writerId: this.#writerId,
+      version,
+      retentionHours: options.retentionHours ?? defaults.retentionHours,
+      isLeadingLane: (lane) => this.#ledLanes.includes(lane),
+      onError: (error) => this.#log?.warn(describeError(error), 'upkeep failed'),
+    });
+    this.#settle = this.#settleOptions();
+    this.#watches = Array.from(
+      { length: options.sessions ?? 1 },
+      () => new NeighbourWatch({ connection, onEnded: () => this.#beatNow() }),
+    );
+    this.#sessions = this.#watches.map((watch) => new LaneSession(this.#sessionOptions(watch)));
+  }
+
+  start(): Promise<void> {
+    return (this.#started ??= this.#start());
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  status(): WriterStatus {
+    return {
+      writerId: this.#writerId,
+      lanes: this.#ledLanes.sort((a, b) => a - b),
+      isListening: this.#listener.isListening,
+      batches: this.#batches,
+      writes: this.#writes,
+    };
+  }
+
+  async #start(): Promise<void> {
+    const { url, applicationName, lanes, model, ownership, projections } = this.#options;
+    const isLock = ownership === 'lock';
+    if ((await detectPooler({ url, applicationName })) && isLock) {
+      throw new SluiceError(
+        'configuration_invalid',
+        'Cannot lead by locks as the database URL leads through a pooler in transaction mode: give writers a direct ' +
+          'URL, or start all of them with --ownership lease',
+      );
+    }
+    await requireRights((...query) => this.#database.run(...query), isLock ? ['lead', 'lock'] : ['lead'], {
+      work: ' the writer',
+      advice: 'use the role of writers (sluice_writer), and run `sluice roles` after an upgrade',
+    });
+    await agree(this.#database, { lanes, modelHash: model.hash, ownership, projections });
+    await this.#upkeep.start();
+    await this.#clock.start();
+    await this.#listen();
+    this.#sessions.forEach((session) => session.start());
+  }
+
+  async #stop(): Promise<void> {
+    await settleWithin([this.#started], farewellMs);
+    const kept = this.#upkeep.stop();
+    this.#clock.stop();
+    this.#watches.forEach((watch) => watch.stop());
+    await this.#stopSessions();
+    await settleWithin([this.#listener.close(), kept], farewellMs);
+    const retired = this.#database.run('retireWriter', [this.#writerId], farewellMs);
+    const noted = retired.catch((error: unknown) => this.#failures.note(error, 'retire'));
+    await settleWithin([noted], farewellMs);
+    await this.#database.close();
+  }
+
+  async #stopSessions(): Promise<void> {
+    await Promise.all(this.#sessions.map((session) => session.stop()));
+  }
+
+  async #listen(): Promise<void> {
+    const { lanes } = this.#options;
+    await this.#listener.listen(channels.wakeup, (payload) => this.#wake(payload));
+    await this.#listener.listen(channels.lanes, () => this.#beatNow());
+    await this.#listener.listen(channels.provided, (payload) => {
+      if (payload === null) return;
+      const provided = unpackProvided(payload, lanes);
+      this.#sessions.forEach((session) => session.provided(provided.ids, provided.lanes));
+    });
+  }
+
+  /** Listens to the channels of the lanes that its sessions lead, and to no others. */
+  #hearOfLanes(): void {
+    this.#listener.hear(this.#ledLanes.map(channels.lane), (channel, payload) => {
+      if (payload !== null) return this.#wake(payload);
+      // What came before the channel was heard is looked for now.
+      const named = new Set(this.#ledLanes.filter((lane) => channels.lane(lane) === channel));
+      this.#sessions.forEach((session) => session.wake(named));
+    });
+  }
+
+  #wake(payload: string | null): void {
+    const named = payload === null ? null : unpackLanes(payload, this.#options.lanes);
+    this.#sessions.forEach((session) => session.wake(named));
+  }
+
+  #beatNow(): void {
+    this.#sessions.forEach((session) => session.beatNow());
+  }
+
+  get #ledLanes(): number[] {
+    return this.#sessions.flatMap((session) => session.lanes);
+  }
+
+  #settleOptions(): LaneSessionOptions['settle'] {
+    const { model, lanes, projections, cascadeDocumentsMax = defaults.cascadeDocumentsMax } = this.#options;
+    const log = this.#log;
+    const retries = log === undefined ? {} : { onRetry: new RetryLog((...line) => log.warn(...line)).note };
+    return { ...settleOptions(model, { lanes, cascadeDocumentsMax }), projections, ...retries };
+  }
+
+  #sessionOptions(watch: NeighbourWatch): LaneSessionOptions {
+    const { url, schema, applicationName, lanes, ownership, spread, observer } = this.#options;
+    const log = this.#log;
+    return {
+      connection: { url, schema, applicationName },
+      lanes,
+      writerId: this.#writerId,
+      ownership,
+      spread,
+      batchWritesMax: this.#options.batchWritesMax ?? defaults.batchWritesMax,
+      pollIntervalMs: this.#options.pollIntervalMs ?? defaults.pollIntervalMs,
+      settle: this.#settle,
+      isListening: () => this.#listener.isListening,
+      isDeaf: () => this.#listener.isDeaf,
+      isBackendWorking: async (pid) => {
+        const [row] = await this.#database.run('isBackendWorking', [pid], backendLookTimeoutMs);
+        return row?.['is_working'] === true;
+      },
+      onBatch: (report) => {
+        this.#batches += 1;
+        this.#writes += report.outcomes.length;
+        observer?.settled(report);
+        if (log?.isLevelEnabled('debug') === true) log.debug(describeBatch(report), 'batch');
+      },
+      onDrain: () => void this.#stopSessions().then(this.#noteDrained),
+      onWoken: (by) => observer?.woken(by),
+      // A session of this process ends with it, and then nobody is left here to be told.
+      onNeighbour: (pid) => watch.follow(this.#sessions.some((session) => session.pid === pid) ? null : pid),
+      onTrouble: (error) => log?.error(describeError(error), 'settles nothing as the server is in trouble'),
+      ...noteLeadership({ log, observer, failures: this.#failures, onLanes: () => this.#hearOfLanes() }),
+    };
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * Who leads which lanes. Ownership elects, by a lock or by a lease; the term fences: every batch compares the lane's term
+ * first. As few sessions lead as keep up with the load, each its share of the lanes; the others stand by.
+ * docs/leadership.md tells the rules and their reasons.
+ */
+import type { Row, Session } from '#store';
+import type { LaneDemand } from './lane-demand.ts';
+import type { OpenedLane, Ownership } from './ownership.ts';
+
+export interface Beat {
+  hasReady: boolean;
+  /** Something ready has waited for longer than a hint takes. */
+  hasOverdue: boolean;
+  hasBlocked: boolean;
+  hasBlockedElsewhere: boolean;
+  /** Lanes go on that were paused. */
+  hasResumed: boolean;
+  /** An operator wants this writer to give up its lanes and to end. */
+  isDraining: boolean;
+  /** Process ids of the sessions that share the lanes, in order; empty where lanes are owned by leases. */
+  sessionPids: readonly number[];
+}
+
+export interface ElectorOptions {
+  lanes: number;
+  writerId: string;
+  ownership: Ownership;
+  demand: LaneDemand;
+  /** Lanes that were just taken. */
+  onOpened: (opened: readonly OpenedLane[]) => void;
+}
+
+/** A hint comes within milliseconds of the commit that it is about. */
+const overdueSeconds = 0.1;
+/** A beat is a read of some milliseconds: one that is not answered by then has lost its connection. */
+const beatTimeoutMs = 2000;
+
+export class Elector {
+  readonly #session: Session;
+  readonly #options: ElectorOptions;
+  /** The lanes that this session leads, and its term in each. */
+  readonly terms = new Map<number, number>();
+  /** Lanes, of any leader, that an operator has paused. */
+  readonly paused = new Set<number>();
+  /** Sessions that are to lead, as the last heartbeat found; 0: this session is none of them. */
+  #leaders = 0;
+
+  constructor(session: Session, options: ElectorOptions) {
+    this.#session = session;
+    this.#options = options;
+  }
+
+  /** Joins those who share the lanes. */
+  async join(): Promise<void> {
+    const { ownership, demand } = this.#options;
+    await ownership.join(demand.at(0, 0));
+  }
+
+  /**
+   * Looks around, and takes or gives back lanes until this session has its share.
+   * @param behind The position of a lane behind which to look for what is ready.
+   * @param isSweep It may take long, as it passes over all that is dead.
+   */
+  async beat(behind: (lane: number) => number, isSweep: boolean): Promise<Beat> {
+    const { ownership, writerId, demand } = this.#options;
+    await ownership.keep(this.terms, demand.at(this.#leaders, this.terms.size));
+    const led = [...this.terms.keys()];
+    const values = [led, writerId, ownership.isLease, led.map(behind), ownership.sessionId];
+    const [beat] = await this.#session.flight(
+      [{ name: 'beat', values }],
+      isSweep ? {} : { answerTimeoutMs: beatTimeoutMs },
+    );
+    const row = beat?.rows[0];
+    const isDraining = row?.['is_draining'] === true;
+    const hasResumed = this.#notePaused(row?.['paused_lanes'] as number[]);
+    const readySeconds = (row?.['ready_seconds'] as number | null | undefined) ?? null;
+    const sessionPids = (row?.['session_pids'] as number[] | null) ?? [];
+    const { rank, leaders } = this.#noteLeaders(row);
+    const share = this.#leaders === 0 ? 0 : Math.ceil(this.#options.lanes / leaders);
+    if (led.length > share) await this.leave(led.slice(share));
+    let hasNew = false;
+    if (led.length < share && !isDraining) {
+      const taken = new Set(row?.['led_lanes'] as number[]);
+      const free = Array.from({ length: this.#options.lanes }, (_, lane) => lane).filter(
+        (lane) => !taken.has(lane),
+      );
+      // Others look at the same moment, as they are told of it together: each begins with another lane.
+      const first = Math.floor((free.length * rank) / leaders);
+      const inTurn = [...free.slice(first), ...free.slice(0, first)];
+      hasNew = await this.#lead(inTurn.slice(0, share - led.length));
+    }
+    return {
+      // What waits in lanes that were just taken is not known yet.
+      hasReady: hasNew || readySeconds !== null,
+      hasOverdue: readySeconds !== null && readySeconds >= overdueSeconds,
+      hasBlocked: hasNew || row?.['has_blocked'] === true,
+      hasBlockedElsewhere: row?.['has_blocked_elsewhere'] === true,
+      hasResumed,
+      isDraining,
+      sessionPids,
+    };
+  }
+
+  /** The first of the sessions lead, as many as the greatest demand says; `rank` is the place of this one, from 0. */
+  #noteLeaders(row: Row | undefined): { rank: number; leaders: number } {
+    const rank = (row?.['rank'] as number | null | undefined) ?? Number.POSITIVE_INFINITY;
+    const sessions = (row?.['sessions'] as number | undefined) ?? 0;
+    const wanted = (row?.['wanted_sessions'] as number | null | undefined) ?? 1;
+    const leaders = Math.max(1, Math.min(wanted, sessions, this.#options.lanes));
+    this.#leaders = rank < leaders ? leaders : 0;
+    return { rank, leaders };
+  }
+
+  /** True if a lane that was paused no longer is. */
+  #notePaused(lanes: readonly number[]): boolean {
+    const now = new Set(lanes);
+    const hasResumed = [...this.paused].some((lane) => !now.has(lane));
+    this.paused.clear();
+    for (const lane of now) this.paused.add(lane);
+    return hasResumed;
+  }
+
+  async #lead(lanes: readonly number[]): Promise<boolean> {
+    if (lanes.length === 0) return false;
+    const opened = await this.#options.ownership.take(lanes);
+    for (const { lane, term } of opened) this.terms.set(lane, term);
+    this.#options.onOpened(opened);
+    return opened.length > 0;
+  }
+
+  /** Gives lanes back. */
+  async leave(lanes: readonly number[]): Promise<void> {
+    const terms = new Map<number, number>();
+    for (const lane of lanes) {
+      const term = this.terms.get(lane);
+      if (term === undefined) continue;
+      terms.set(lane, term);
+      this.terms.delete(lane);
+    }
+    if (terms.size > 0) await this.#options.ownership.leave(terms);
+  }
+
+  /** Leads nothing any more, and shares nothing. */
+  async end(): Promise<void> {
+    // First: whoever is told that the lanes are free counts without this session.
+    await this.#options.ownership.end();
+    await this.leave([...this.terms.keys()]);
+  }
+}

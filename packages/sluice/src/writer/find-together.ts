@@ -1,0 +1,77 @@
+/**
+ * Finds blocked writes that await only each other: the greatest set in which whatever a member awaits exists or would be
+ * provided by another member. None of them can wake alone; together they can be settled.
+ */
+import type { Session } from '#store';
+
+export interface Together {
+  writeIds: string[];
+  lanes: number[];
+  /** Members that another member stands behind: an order in which all can be applied may not exist. */
+  inFront: string[];
+}
+
+interface Edge {
+  /** Null: nobody is about to provide it. */
+  provider: string | null;
+  /** The write itself is awaited, as it came before in the order of one document. */
+  isBehind: boolean;
+}
+
+/** Writes in one search, at most: a larger tangle is found from its other ends, or not at all. */
+const writesMax = 20_000;
+
+/** Searches from these writes, of which one has closed the cycle if there is one. */
+export async function findTogether(session: Session, suspects: readonly string[]): Promise<Together> {
+  // What nobody awaits closes no cycle.
+  const rows = await session.run('findAwaitedWrites', [suspects]);
+  let frontier = rows.map((row) => row['write_id'] as string);
+  const edges = new Map<string, Edge[]>();
+  const lanes = new Map<string, number>();
+  while (frontier.length > 0 && edges.size < writesMax) {
+    for (const id of frontier) edges.set(id, []);
+    const next = new Set<string>();
+    const hopeless = new Set<string>();
+    const found = await session.run('readEdges', [frontier]);
+    for (const row of found) {
+      const id = row['write_id'] as string;
+      lanes.set(id, row['lane'] as number);
+      if (row['is_met'] === true) continue;
+      // A provider that is ready is settled soon, and wakes whoever awaits it; one that awaits itself waits for a lock.
+      const isWaiting = row['is_blocked'] === true && row['awaited_id'] !== id;
+      const provider = isWaiting ? (row['provider_id'] as string) : null;
+      edges.get(id)?.push({ provider, isBehind: provider === row['awaited_id'] });
+      if (provider === null) hopeless.add(id);
+    }
+    for (const row of found) {
+      const provider = row['provider_id'] as string | null;
+      // Whoever awaits what nobody provides is out, so its other providers are of no interest.
+      if (provider !== null && !hopeless.has(row['write_id'] as string) && !edges.has(provider))
+        next.add(provider);
+    }
+    frontier = [...next];
+  }
+  const writeIds = greatestSet(edges).filter((id) => lanes.has(id));
+  const inFront = writeIds.flatMap((id) =>
+    (edges.get(id) ?? []).flatMap(({ provider, isBehind }) =>
+      isBehind && provider !== null ? [provider] : [],
+    ),
+  );
+  return {
+    writeIds,
+    inFront,
+    lanes: [...new Set(writeIds.map((id) => lanes.get(id) ?? 0))].sort((a, b) => a - b),
+  };
+}
+
+/** Takes out whoever awaits something that no member provides, until nobody does. */
+function greatestSet(edges: ReadonlyMap<string, readonly Edge[]>): string[] {
+  const members = new Set(edges.keys());
+  for (let before = -1; before !== members.size;) {
+    before = members.size;
+    for (const [id, awaits] of edges) {
+      if (awaits.some(({ provider }) => provider === null || !members.has(provider))) members.delete(id);
+    }
+  }
+  return [...members];
+}

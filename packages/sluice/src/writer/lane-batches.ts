@@ -1,0 +1,111 @@
+/** Settles batches of the lanes that a session leads, for whichever step of its loop asks, and follows up on what they did. */
+import { buryWrite, intakeOrigin, settleBatch, type BatchReport, type Caution, type Origin } from '#batch';
+import { hasFailpoint, passFailpoint } from '#protocol';
+import type { Session, Statement } from '#store';
+import type { BlockedWrites } from './blocked-writes.ts';
+import type { Elector } from './elector.ts';
+import type { LaneDemand } from './lane-demand.ts';
+import type { LaneSessionOptions } from './lane-session-options.ts';
+import type { LanesAside } from './lanes-aside.ts';
+import type { ReadyFront } from './ready-front.ts';
+
+export interface LaneBatch {
+  report: BatchReport;
+  /** Writes that it has read. */
+  seen: number;
+  /** Blocked writes that have woken by it. */
+  woken: number;
+  /** Lanes that were left out: an operator has paused them, or another transaction has locked their rows. */
+  leftOut: ReadonlySet<number>;
+  /** The set of lanes that can go on has changed meanwhile, so more may be ready. */
+  hasOtherLanes: boolean;
+}
+
+export interface LaneBatchesOptions extends Pick<
+  LaneSessionOptions,
+  'batchWritesMax' | 'settle' | 'onBatch'
+> {
+  elector: Elector;
+  demand: LaneDemand;
+  front: ReadyFront;
+  aside: LanesAside;
+  blocked: BlockedWrites;
+  caution: Caution;
+}
+
+export class LaneBatches {
+  readonly #session: Session;
+  readonly #options: LaneBatchesOptions;
+
+  constructor(session: Session, options: LaneBatchesOptions) {
+    this.#session = session;
+    this.#options = options;
+  }
+
+  /** Settles one batch of these lanes: of what is ready in them, or of the writes that `only` names. */
+  async settle(lanes: readonly number[], only: readonly string[] | null = null): Promise<LaneBatch> {
+    const { elector, demand, front, aside, blocked, settle, caution } = this.#options;
+    const { paused } = elector;
+    const pausedBefore = new Set(paused);
+    const locked = new Set<number>();
+    const began = performance.now();
+    const report = await settleBatch(
+      this.#session,
+      this.#originOf(lanes, locked),
+      { ...settle, caution, withBlocked: blocked.mayExist },
+      only,
+    );
+    const seen = report.outcomes.length + report.held.length + report.blocked.length;
+    if (seen > 0) demand.noteBatch(seen, performance.now() - began);
+    front.noteRead(seen === 0 ? performance.now() - began : report.readMs);
+    const leftOut = new Set([...locked, ...paused, ...pausedBefore]);
+    const read = lanes.filter((lane) => !leftOut.has(lane));
+    // Before anything wakes: a write that does lowers the mark again.
+    if (only === null) front.noteBatch(read, report);
+    await this.#tellOfLocks(locked, aside.clear(lanes.filter((lane) => !locked.has(lane))));
+    const hasResumed = [...pausedBefore].some((lane) => !paused.has(lane));
+    if (hasResumed) blocked.takeOver();
+    const woken = seen === 0 ? 0 : await this.#followUp(report);
+    const hasOtherLanes =
+      hasResumed || locked.size > 0 || [...paused].some((lane) => !pausedBefore.has(lane));
+    return { report, seen, woken, leftOut, hasOtherLanes };
+  }
+
+  /** Settles a write as a dead letter, without trying it again. */
+  async setAside(lane: number, writeId: string, deaths: number): Promise<void> {
+    await this.#followUp(await buryWrite(this.#session, this.#originOf([lane], new Set()), writeId, deaths));
+  }
+
+  #originOf(lanes: readonly number[], locked: Set<number>): Origin {
+    const { elector, front, aside, batchWritesMax } = this.#options;
+    const led = new Map(lanes.map((lane) => [lane, elector.terms.get(lane) ?? 0]));
+    return intakeOrigin(led, batchWritesMax, {
+      paused: elector.paused,
+      front: front.forBatch(led.size),
+      onLocked(more) {
+        aside.note(more);
+        for (const lane of more) locked.add(lane);
+      },
+    });
+  }
+
+  /** Wakes what the batch has met. Gives how many writes that were. */
+  async #followUp(report: BatchReport): Promise<number> {
+    const { elector, blocked, onBatch } = this.#options;
+    const lanes = [...elector.terms.keys()];
+    onBatch(report, lanes.length);
+    if (hasFailpoint('committed')) await passFailpoint('committed', lanes);
+    return blocked.afterBatch(report, lanes);
+  }
+
+  /** Shows operators why a lane stands still whose row another transaction has locked for long. */
+  async #tellOfLocks(locked: ReadonlySet<number>, freed: readonly number[]): Promise<void> {
+    const { elector, aside } = this.#options;
+    const notes = aside.toTell(locked).map(([lane, tries]): Statement => {
+      const values = [[lane], [elector.terms.get(lane) ?? 0], tries, aside.nextIn([lane]), '55P03'];
+      return { name: 'noteRetry', values, isOptional: true };
+    });
+    if (freed.length > 0) notes.push({ name: 'forgetRetry', values: [freed], isOptional: true });
+    if (notes.length > 0) await this.#session.flight(notes);
+  }
+}

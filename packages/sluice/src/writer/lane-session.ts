@@ -1,0 +1,106 @@
+/**
+ * One session that leads lanes, for as long as its process runs: where its connection ends, so does its leadership, and it
+ * begins anew on another connection.
+ */
+import { settleWithin } from '#protocol';
+import { assertAgreedProjections, reconnectDelayMs, Session } from '#store';
+import { LaneLoop } from './lane-loop.ts';
+import { sessionSettings, type LaneSessionOptions } from './lane-session-options.ts';
+import { watchSilence } from './silence-watch.ts';
+import { Wakeups } from './wakeups.ts';
+
+/** A session that has lived for so long was of use. */
+const provenMs = 5000;
+/** Told to stop, it may take so long to settle what it has in hand and to hand over, and then to end. */
+const stopMs = 8000;
+const abandonMs = 2000;
+
+/** A connection, and what it does. */
+interface Leadership {
+  session: Session;
+  loop: LaneLoop;
+}
+
+export class LaneSession {
+  readonly #options: LaneSessionOptions;
+  readonly #wakeups = new Wakeups();
+  #isStopping = false;
+  #running: Promise<void> | null = null;
+  #leadership: Leadership | null = null;
+
+  constructor(options: LaneSessionOptions) {
+    this.#options = options;
+  }
+
+  get lanes(): number[] {
+    return [...(this.#leadership?.loop.elector.terms.keys() ?? [])];
+  }
+
+  /** Process id of the server's side; 0 while there is none. */
+  get pid(): number {
+    return this.#leadership?.session.pid ?? 0;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Finishes the batch in hand and hands over. A server that does not answer for long ends the session itself. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#wakeups.rouse();
+    if (await settleWithin([this.#running], stopMs)) return;
+    // What it was at is rolled back, or its outcome tells; the lanes are free either way.
+    this.#leadership?.session.abandon();
+    await settleWithin([this.#running], abandonMs);
+  }
+
+  /** New writes are in these lanes, or in some lane (null). */
+  wake(lanes: ReadonlySet<number> | null): void {
+    if (this.#leadership !== null) this.#leadership.loop.wake(lanes);
+    else if (lanes === null) this.#wakeups.reads.hint();
+  }
+
+  /** Lanes may be free: the next heartbeat is due now. */
+  beatNow(): void {
+    this.#wakeups.beats.hint();
+  }
+
+  /** These ids, which writes of these lanes await, or of any lane (null), have changed. */
+  provided(ids: readonly string[], lanes: ReadonlySet<number> | null): void {
+    this.#leadership?.loop.provided(ids, lanes);
+  }
+
+  async #run(): Promise<void> {
+    for (let failures = 0; !this.#isStopping;) {
+      const openedAt = performance.now();
+      try {
+        await this.#lead();
+      } catch (error) {
+        this.#options.onError(error);
+        // A session that ends soon, because the server refuses its work, is followed by the next after a rest that grows.
+        failures = performance.now() - openedAt > provenMs ? 1 : failures + 1;
+      }
+      if (!this.#isStopping) await this.#wakeups.rest(reconnectDelayMs(failures));
+    }
+  }
+
+  /** Opens a connection and leads lanes on it until it ends. */
+  async #lead(): Promise<void> {
+    const { connection, settle, isBackendWorking, onLanes, onNeighbour } = this.#options;
+    const session = await Session.open({ ...connection, settings: sessionSettings });
+    const watch = watchSilence(session, isBackendWorking);
+    try {
+      assertAgreedProjections(await session.run('readSettings'), settle.projections ?? []);
+      const loop = new LaneLoop(session, this.#wakeups, this.#options);
+      this.#leadership = { session, loop };
+      await loop.run(() => this.#isStopping);
+    } finally {
+      this.#leadership = null;
+      clearInterval(watch);
+      onLanes([], 0);
+      onNeighbour(null);
+      await session.close();
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Ownership by session locks: a lane is led by the session that holds its advisory lock, and ends with it. Needs a session
+ * of its own on the server: it does not pass through a pooler in transaction mode.
+ */
+import type { Load } from '#protocol';
+import type { Session } from '#store';
+import type { Demand } from './lane-demand.ts';
+import { openedLane, type Ownership } from './ownership.ts';
+
+/** In the order of `sluice.lane_session`, which reads the number. */
+const loads: readonly Load[] = ['quiet', 'busy', 'full', 'slow', 'even'];
+
+/** A demand as the second key of a lock. */
+function keyOf({ sessions, load, busyPercent }: Demand): number {
+  return sessions * 10_000 + loads.indexOf(load) * 1000 + busyPercent;
+}
+
+export function lockOwnership(session: Session, writerId: string): Ownership {
+  let shown: number | null = null;
+  const show = async (demand: Demand): Promise<void> => {
+    const key = keyOf(demand);
+    if (key !== shown) await session.run('showDemand', [key, shown]);
+    shown = key;
+  };
+  return {
+    isLease: false,
+    sessionId: null,
+    async join(demand) {
+      await session.run('announceSession');
+      await show(demand);
+      // For people only.
+      await session.flight([{ name: 'noteSession', values: [writerId], isOptional: true }]);
+    },
+    // The lock is kept by the session itself.
+    keep: (_terms, demand) => show(demand),
+    async take(lanes) {
+      // The locks in a statement of their own: what is read after it sees all that the leader before has committed.
+      const locked = (await session.run('tryLanes', [lanes])).map((row) => row['lane'] as number);
+      if (locked.length === 0) return [];
+      // This shuts out the next batch of that leader; one that is still open ended with its session.
+      const opened = (await session.run('openTerms', [locked, writerId])).map(openedLane);
+      // Another transaction has locked the rows of the others: whoever comes first when they are free leads them.
+      const closed = locked.filter((lane) => !opened.some((each) => each.lane === lane));
+      if (closed.length > 0) await session.run('unlockLanes', [closed]);
+      return opened;
+    },
+    async leave(terms) {
+      const lanes = [...terms.keys()];
+      await session.flight([
+        { name: 'closeTerms', values: [lanes, [...terms.values()]] },
+        { name: 'unlockLanes', values: [lanes] },
+        { name: 'hintFreeLanes', isOptional: true },
+      ]);
+    },
+    async end() {
+      await session.run('retireSession');
+    },
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * Waits for the end of one session of another writer, so that its lanes are taken when it ends and not at the next beat.
+ * The sessions that share the lanes form a ring, each watched by the one before it: whichever process dies, one other
+ * hears of it at once and tells the rest. It is a hint: without it, beats find the same. docs/leadership.md tells why it
+ * waits on a connection of its own, and what that costs.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { reconnectDelayMs, Session, type ConnectionOptions } from '#store';
+
+export interface NeighbourWatchOptions {
+  connection: ConnectionOptions;
+  /** The session that was watched has ended, and its lanes may be free. */
+  onEnded: () => void;
+}
+
+/** The server waits for less than a second. */
+const answerTimeoutMs = 3000;
+
+const sessionSettings: Readonly<Record<string, string>> = {
+  // A wait for which nobody waits any more.
+  client_connection_check_interval: '250ms',
+  tcp_user_timeout: '3s',
+};
+
+export class NeighbourWatch {
+  readonly #options: NeighbourWatchOptions;
+  #pid: number | null = null;
+  #session: Session | null = null;
+  #isRunning = false;
+  #isStopped = false;
+
+  constructor(options: NeighbourWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Watches this session from now on, and no other; null: none, once a wait is over. */
+  follow(pid: number | null): void {
+    // A session beats for the last time while its writer stops.
+    if (this.#isStopped) return;
+    const isOther = pid !== null && this.#pid !== null && pid !== this.#pid;
+    this.#pid = pid;
+    // A wait can be ended only with its connection.
+    if (isOther) this.#session?.abandon();
+    if (pid !== null && !this.#isRunning) void this.#run();
+  }
+
+  /** At once: nothing hangs on a wait that is under way. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#pid = null;
+    this.#session?.abandon();
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    for (let failures = 0; this.#pid !== null;) {
+      const pid: number = this.#pid;
+      try {
+        await this.#wait(pid);
+        failures = 0;
+      } catch {
+        await this.#close();
+        // Beats go on meanwhile, which tell whoever is concerned that the database is away.
+        if (this.#pid === pid) await pause(reconnectDelayMs(failures++), undefined, { ref: false });
+      }
+    }
+    await this.#close();
+    this.#isRunning = false;
+  }
+
+  async #wait(pid: number): Promise<void> {
+    const session = (this.#session ??= await Session.open({
+      ...this.#options.connection,
+      settings: sessionSettings,
+    }));
+    if (this.#isStopped) return;
+    const [wait] = await session.flight([{ name: 'awaitSessionEnd', values: [pid] }], { answerTimeoutMs });
+    if (wait?.rows[0]?.['has_ended'] !== true) return;
+    // The next beat tells whom to watch then.
+    if (this.#pid === pid) this.#pid = null;
+    this.#options.onEnded();
+    await session.flight([{ name: 'hintFreeLanes', isOptional: true }]);
+  }
+
+  async #close(): Promise<void> {
+    const session = this.#session;
+    this.#session = null;
+    await session?.close();
+  }
+}

@@ -1,0 +1,19 @@
+/** What a writer tells of its work while it does it, for metrics. Whoever listens is quick and never throws. */
+import type { BatchReport } from '#batch';
+
+/**
+ * What made an idle session look at the intake. `hint`: a notification; `poll`: a beat found work, as no notifications
+ * arrive; `missed_hint`: a beat found work although they do.
+ */
+export type WokenBy = 'hint' | 'poll' | 'missed_hint';
+
+/** `deposed`: another leads by now; `connection_lost`; `failed`: for any other reason. */
+export type SessionEnd = 'deposed' | 'connection_lost' | 'failed';
+
+export interface WriterObserver {
+  settled(report: BatchReport): void;
+  woken(by: WokenBy): void;
+  /** So many leaderships were begun. */
+  led(lanes: number): void;
+  sessionEnded(how: SessionEnd): void;
+}

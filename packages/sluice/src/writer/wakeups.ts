@@ -1,0 +1,104 @@
+/**
+ * When a session that leads lanes works: as hints say, at each heartbeat, and otherwise not. A flood of hints that lead to
+ * nothing is met by a limit on what follows from them. No hint is dropped: while the limit is reached, hints wait together
+ * for the next work that it allows.
+ */
+import { Allowance, type AllowanceOptions } from '#protocol';
+
+/** Hints of one kind, and the limit on the work that they have led to in vain. */
+export class Hints {
+  readonly #allowance: Allowance;
+  readonly #rouse: () => void;
+  #isPending = false;
+  /** The work under way answers hints. */
+  #isAnswering = false;
+
+  constructor(idle: AllowanceOptions, rouse: () => void) {
+    this.#allowance = new Allowance(idle);
+    this.#rouse = rouse;
+  }
+
+  /** A hint has come since the last work began. */
+  get isPending(): boolean {
+    return this.#isPending;
+  }
+
+  /** Milliseconds until work is due; infinite while there is no hint. */
+  get dueInMs(): number {
+    return this.#isPending ? this.#allowance.waitMs : Number.POSITIVE_INFINITY;
+  }
+
+  get isDue(): boolean {
+    return this.dueInMs === 0;
+  }
+
+  hint(): void {
+    if (this.#isPending) return;
+    this.#isPending = true;
+    this.#rouse();
+  }
+
+  /** Work begins, for all hints so far. */
+  take(): void {
+    this.#isAnswering = this.#isPending;
+    this.#isPending = false;
+  }
+
+  /** Work is over. @param isIdle It came to nothing. */
+  note(isIdle: boolean): void {
+    if (!isIdle) this.#allowance.giveBack();
+    else if (this.#isAnswering) this.#allowance.spend();
+  }
+}
+
+export class Wakeups {
+  readonly #rouser = (): void => this.#rouse();
+  /** Read the intake. In ordinary traffic at most about every second read finds nothing, and each other pays for it. */
+  readonly reads = new Hints({ burst: 25, perSecond: 50 }, this.#rouser);
+  /** Look at what blocked writes await. */
+  readonly looks = new Hints({ burst: 25, perSecond: 50 }, this.#rouser);
+  /** Lanes may be free: beat before the next heartbeat is due. */
+  readonly beats = new Hints({ burst: 3, perSecond: 8 }, this.#rouser);
+  #rouse: () => void = () => undefined;
+  #nextBeat = 0;
+
+  /** True: it is time for a beat, which begins. */
+  takeBeat(): boolean {
+    if (performance.now() < this.#nextBeat && !this.beats.isDue) return false;
+    this.beats.take();
+    return true;
+  }
+
+  /** @param milliseconds from now. 0: at once */
+  nextBeatIn(milliseconds: number): void {
+    this.#nextBeat = performance.now() + milliseconds;
+  }
+
+  /** Until the next beat, or a hint that is heeded now, or this time is over. */
+  async restUntilBeat(milliseconds: number): Promise<void> {
+    await this.rest(Math.min(milliseconds, this.#nextBeat - performance.now(), this.beats.dueInMs));
+  }
+
+  /** The same, but no longer than until a hint of any kind is heeded. */
+  async restUntilDue(milliseconds: number): Promise<void> {
+    await this.restUntilBeat(Math.min(milliseconds, this.reads.dueInMs, this.looks.dueInMs));
+  }
+
+  /** Until it is roused, or the time is over. */
+  async rest(milliseconds: number): Promise<void> {
+    if (milliseconds <= 0) return;
+    // Not by an AbortSignal: each would cost a batch of one a twentieth of a millisecond, for an error that nobody sees.
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#rouse = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#rouse = () => undefined;
+  }
+
+  rouse(): void {
+    this.#rouse();
+  }
+}

@@ -1,0 +1,199 @@
+// The client and the writer of a program that embeds Sluice: objects in, typed answers out.
+
+import pg from 'pg';
+import {
+  createClient,
+  type Client,
+  type CreateClientOptions,
+  type SluiceError,
+  type StandardSchema,
+} from 'sluice';
+import { createWriter } from 'sluice/writer';
+import { describe, expect, expectTypeOf, onTestFinished, test } from 'vitest';
+import * as z from 'zod';
+import { useDatabase } from '../support/database.ts';
+import { fresh } from '../support/world.ts';
+
+const database = useDatabase();
+
+const shop = {
+  project: 'Shop',
+  resources: [
+    { name: 'Customer', endpoint: 'shop/customers', identity: ['$.name'] },
+    {
+      name: 'Order',
+      endpoint: 'shop/orders',
+      identity: ['$.number'],
+      references: [{ resource: 'Customer', paths: [{ identity: '$.name', path: '$.customer.name' }] }],
+    },
+  ],
+};
+
+interface Order {
+  number: number;
+  paid?: boolean;
+  customer?: { name: string };
+}
+interface Documents extends Record<string, object> {
+  'shop/orders': Order;
+  'shop/customers': { name: string };
+}
+
+async function start(options: Partial<CreateClientOptions<Documents>> = {}): Promise<Client<Documents>> {
+  const writer = await createWriter({ connectionString: database.writerUrl, model: shop });
+  onTestFinished(() => writer.stop());
+  const client = await createClient<Documents>({
+    connectionString: database.apiUrl,
+    model: shop,
+    ...options,
+  });
+  onTestFinished(() => client.stop());
+  return client;
+}
+
+const errorOf = (promise: Promise<unknown>): Promise<SluiceError> =>
+  promise.then(
+    () => expect.unreachable('it was taken'),
+    (error: unknown) => error as SluiceError,
+  );
+
+describe('a client', () => {
+  test('writes, reads, replaces and deletes documents', async () => {
+    const client = await start();
+    const number = fresh();
+    const { id, result, version, etag } = await client.upsert('shop/orders', { number, paid: false });
+    expect({ result, version }).toEqual({ result: 'created', version: 1 });
+    expect(await client.update('shop/orders', id, { number, paid: true }, { ifMatch: etag! })).toMatchObject({
+      id,
+      result: 'updated',
+      version: 2,
+    });
+    const order = await client.get('shop/orders', id);
+    expectTypeOf(order).toEqualTypeOf<Order | null>();
+    expect(order).toEqual({ number, paid: true });
+    expect(await client.delete('shop/orders', id)).toMatchObject({ id, result: 'deleted', etag: null });
+    expect(await client.get('shop/orders', id)).toBe(null);
+  });
+
+  test('passes JSON text through as it stands', async () => {
+    const client = await start();
+    const { id } = await client.upsertText('shop/customers', '{"name":"n","big":9007199254740993}');
+    expect((await client.getText('shop/customers', id))?.body).toContain('9007199254740993');
+  });
+
+  test('throws what a write was refused for, or returns it', async () => {
+    const client = await start();
+    const orphan: Order = { number: fresh(), customer: { name: 'nobody' } };
+    expect(await errorOf(client.upsert('shop/orders', orphan))).toMatchObject({
+      code: 'unresolved_reference',
+      status: 409,
+      detail: { missing: [{ resource: 'Customer' }], writeId: expect.any(String) as string },
+    });
+    const refusal = await client.upsert('shop/orders', orphan, { throwOnRefusal: false });
+    expect(refusal).toMatchObject({ result: 'refused', code: 'unresolved_reference', status: 409 });
+  });
+
+  test('answers a repeated idempotency key as before', async () => {
+    const client = await start();
+    const order = { number: fresh() };
+    const first = await client.upsert('shop/orders', order, { idempotencyKey: 'once' });
+    expect(await client.upsert('shop/orders', order, { idempotencyKey: 'once' })).toEqual(first);
+    expect(await client.readWrite(first.writeId)).toMatchObject({ state: 'settled' });
+  });
+
+  test('cancels a write whose signal is aborted, and says that nothing was applied', async () => {
+    const client = await createClient<Documents>({ connectionString: database.apiUrl, model: shop });
+    onTestFinished(() => client.stop());
+    const number = fresh();
+    const stop = new AbortController();
+    const answer = errorOf(client.upsert('shop/orders', { number }, { signal: stop.signal }));
+    await expect.poll(async () => (await client.status()).waiting).toBe(1);
+    stop.abort();
+    expect(await answer).toMatchObject({ code: 'cancelled' });
+    expect(await errorOf(client.upsert('shop/orders', { number }, { signal: stop.signal }))).toMatchObject({
+      code: 'cancelled',
+    });
+  });
+
+  test('puts a write into a transaction of the caller', async () => {
+    const client = await start();
+    const caller = new pg.Client(database.url);
+    await caller.connect();
+    onTestFinished(() => caller.end());
+    const submitIn = async (end: 'commit' | 'rollback') => {
+      await caller.query('begin');
+      const write = { endpoint: 'shop/orders', document: { number: fresh() } } as const;
+      const submitted = await client.submit(write, { client: caller });
+      await caller.query(end);
+      return submitted;
+    };
+    const done = await submitIn('commit');
+    expect(await done.answer()).toMatchObject({ result: 'created', version: 1, writeId: done.writeId });
+    const undone = await submitIn('rollback');
+    expect(await errorOf(undone.answer({ waitMs: 100 }))).toMatchObject({ code: 'write_not_found' });
+    // Uncommitted it is as if it were not there; committed it is there, however late.
+    await caller.query('begin');
+    const late = await client.submit(
+      { endpoint: 'shop/orders', document: { number: fresh() } },
+      { client: caller, idempotencyKey: 'late' },
+    );
+    expect(await errorOf(late.answer({ waitMs: 100 }))).toMatchObject({ code: 'write_not_found' });
+    await caller.query('commit');
+    expect(await late.answer()).toMatchObject({ result: 'created' });
+  });
+
+  test('takes its connection from a pool', async () => {
+    const pool = new pg.Pool({ connectionString: database.apiUrl });
+    const { host, port, user, password, database: name } = new pg.Client(database.apiUrl);
+    const fields = new pg.Pool({ host, port, user, password: password ?? '', database: name });
+    for (const given of [pool, fields]) {
+      const client = await createClient({ pool: given, model: shop, mode: 'coordinated' });
+      expect((await client.status()).isDatabaseReachable).toBe(true);
+      await client.stop();
+      await given.end();
+    }
+  });
+
+  test.each<[string, object, RegExp]>([
+    ['an option that is not known', { waitMilliseconds: 1 }, /option waitMilliseconds is not known/],
+    ['an option of another type', { waitMs: 'long' }, /option waitMs is not of its form/],
+    ['a mode that there is not', { mode: 'fast' }, /option mode is not of its form/],
+    ['a pool beside a connection string', { pool: new pg.Pool() }, /either connectionString or pool/],
+    ['a schema of an endpoint that there is not', { schemas: { 'shop/carts': z.object({}) } }, /shop\/carts/],
+  ])('refuses %s, by its name', async (_, options, message) => {
+    const given = { connectionString: database.apiUrl, model: shop, ...options };
+    expect((await errorOf(createClient(given))).message).toMatch(message);
+  });
+});
+
+describe('schemas', () => {
+  const byHand: StandardSchema<Order> = {
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate: (value) =>
+        typeof (value as Order).number === 'number'
+          ? { value: value as Order }
+          : { issues: [{ message: 'is no number', path: ['number'] }] },
+    },
+  };
+
+  test.each([
+    ['of zod', z.object({ number: z.number(), paid: z.boolean().default(false) })],
+    ['by hand', byHand],
+  ] as [string, StandardSchema<Order>][])('%s are checked before a write', async (_, schema) => {
+    const client = await start({ schemas: { 'shop/orders': schema } });
+    const error = await errorOf(client.upsert('shop/orders', { number: 'seven' } as never));
+    expect(error).toMatchObject({ code: 'invalid_document', detail: { errors: [{ path: '$.number' }] } });
+    expect(await client.upsert('shop/orders', { number: fresh() })).toMatchObject({ result: 'created' });
+  });
+});
+
+test('several clients of one process share no state, and end with their blocks', async () => {
+  const first = await start();
+  {
+    await using second = await createClient<Documents>({ connectionString: database.apiUrl, model: shop });
+    await second.upsert('shop/orders', { number: fresh() });
+  }
+  expect(await first.upsert('shop/orders', { number: fresh() })).toMatchObject({ result: 'created' });
+});
