@@ -1,5 +1,6 @@
 // Lanes that an operator pauses, writers that are drained, and leaders that try again: seen and done through the database.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   drainWriter,
   explainLane,
@@ -57,6 +58,36 @@ describe.each(
     await untilShared(world.writers);
     return { world, operator };
   }
+
+  test('in which a write waits for a lock costs its writer nothing', async () => {
+    const { world, operator } = await setup();
+    const noteId = fresh();
+    const request = upsert('notes', { noteId });
+    const lane = laneOfWrite(request);
+    const { documentId } = await world.submit(request);
+    const holder = await openConnection(database.url);
+    await holder.query('begin');
+    await holder.query('select from sluice.document where document_id = $1 for update', [documentId]);
+    const waiting = world.submit(upsert('notes', { noteId, text: 'changed' }));
+    await eventually(async () =>
+      expect(await world.sql('select from sluice.intake where blocked_at is not null')).toHaveLength(1),
+    );
+    await pauseLanes(operator, [lane], actor);
+    const other = freshIn(
+      allLanes.filter((each) => each !== lane),
+      (id) => upsert('notes', { noteId: id }),
+    );
+    expect(await world.submit(upsert('notes', { noteId: other }))).toMatchObject({ result: 'created' });
+    // Longer than the write rests between two trials. CPU time does not depend on what else the machine does.
+    await pause(500);
+    const since = process.cpuUsage();
+    await pause(1000);
+    const { user, system } = process.cpuUsage(since);
+    expect((user + system) / 1000).toBeLessThan(500);
+    await holder.query('rollback');
+    await resumeLanes(operator, [lane], actor);
+    expect(await waiting).toMatchObject({ result: 'updated' });
+  });
 
   test('settles nothing until it is resumed, while other lanes go on', async () => {
     const { world, operator } = await setup();

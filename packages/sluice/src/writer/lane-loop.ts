@@ -150,7 +150,10 @@ export class LaneLoop {
     const { waitMs } = this.#trouble;
     if (waitMs > 0) return this.#wakeups.restUntilBeat(waitMs);
     if (this.#drain.mayHaveReady) return;
-    const lanes = new Set(this.elector.terms.keys());
-    await this.#wakeups.restUntilDue(Math.min(this.#aside.nextIn(lanes), this.#blocked.nextTrialIn(lanes)));
+    // Only what the next round will try: what is due and left alone would end each rest at once.
+    const { terms, paused } = this.elector;
+    const tried = [...terms.keys()].filter((lane) => !paused.has(lane));
+    const drained = new Set(tried.filter((lane) => !this.#quarantine.has(lane)));
+    await this.#wakeups.restUntilDue(Math.min(this.#aside.nextIn(tried), this.#blocked.nextTrialIn(drained)));
   }
 }
