@@ -196,7 +196,7 @@ describe('a listener', () => {
     // Its pause between two tries may still be running out; after it there is nothing.
     await eventually(() => expect(process.getActiveResourcesInfo()).not.toContain('ConnectWrap'));
     expect(proxy.refused - tried).toBeLessThanOrEqual(1);
-    expect(proxy.connections).toBe(0);
+    await eventually(() => expect(proxy.connections).toBe(0));
     expect(heard).toEqual([]);
     expect(listener.isListening).toBe(false);
   });
@@ -207,7 +207,7 @@ describe('a listener', () => {
     const listener = notifyListener({ url: proxy.url, applicationName: 'test listener' });
     await expect(listener.listen(channel, () => undefined)).rejects.toMatchObject({ isConnectionLoss: true });
     await listener.close();
-    expect(proxy.connections).toBe(0);
+    await eventually(() => expect(proxy.connections).toBe(0));
   });
 
   test('has let no error out in all of that', () => expect(faults).toEqual([]));
