@@ -48,6 +48,8 @@ export default defineConfig({
     pool: 'forks',
     // Much of a test is waiting.
     maxWorkers: process.env['CI'] ? 2 : Math.max(3, Math.floor(availableParallelism() / 2)),
+    // On a shared machine that stalls, a test is tried a second time. The report marks it (retry x1): such a test is to be mended.
+    retry: process.env['CI'] ? 1 : 0,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // It matters only to a test that fails.
