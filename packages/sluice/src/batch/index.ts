@@ -1,7 +1,7 @@
 export { settleAtOnce, settleBatch, type SettleOptions } from './settle-batch.ts';
 export { notApplied, outcomeOf, refusal } from './coordinator/answer.ts';
 export type { BatchTransaction } from './coordinator/batch-transaction.ts';
-export { cancelWrite, cancelWrites, settleUnapplied } from './coordinator/cancel.ts';
+export { cancelWrites, settleUnapplied } from './coordinator/cancel.ts';
 export { Caution } from './coordinator/caution.ts';
 export { TargetError, type Refusal } from './coordinator/fault.ts';
 export { fingerprintOf, keyOf, replay } from './coordinator/idempotency.ts';

@@ -136,8 +136,6 @@ export class IntakeBuffer implements Route {
     const settings: Record<string, string> = {
       ...connection.settings,
       ...(isDurable ? {} : { synchronous_commit: 'off' }),
-      // One statement, and nothing in its plan depends on the values.
-      plan_cache_mode: 'force_generic_plan',
       // While one is under way, drains pass over all that is settled since (sql/README.md, low-water marks).
       statement_timeout: '10s',
     };

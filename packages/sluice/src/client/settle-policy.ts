@@ -25,7 +25,6 @@ const ownBatches = {
   pool: 'batches',
   isOneTry: false,
   limits: {
-    plan_cache_mode: 'force_generic_plan',
     lock_timeout: '1s',
     statement_timeout: '10s',
     idle_in_transaction_session_timeout: '2s',
@@ -68,7 +67,6 @@ export function whileIdle(writesMax: number): SettlePolicy {
     sessionsMax: 1,
     isOneTry: true,
     limits: {
-      plan_cache_mode: 'force_generic_plan',
       lock_timeout: '200ms',
       statement_timeout: '5s',
       idle_in_transaction_session_timeout: '500ms',

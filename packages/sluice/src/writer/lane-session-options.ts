@@ -50,5 +50,4 @@ export const sessionSettings: Readonly<Record<string, string>> = {
   tcp_keepalives_idle: '5',
   tcp_keepalives_interval: '1',
   tcp_keepalives_count: '3',
-  plan_cache_mode: 'force_generic_plan',
 };

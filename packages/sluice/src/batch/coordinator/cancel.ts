@@ -91,19 +91,3 @@ export async function cancelWrites(session: Session, writes: readonly WriteHeade
     }
   }
 }
-
-/** Leaders' batches hold the row of a lane most of the time, somebody else's transaction perhaps for long. */
-const patienceMs = 5000;
-
-/** The same for one, which waits for its lane however often the session gives up a lock. */
-export async function cancelWrite(session: Session, write: WriteHeader): Promise<Outcome> {
-  for (const began = performance.now(); ;) {
-    try {
-      const [outcome] = await cancelWrites(session, [write]);
-      return outcome as Outcome;
-    } catch (error) {
-      const isLocked = error instanceof DatabaseError && error.isLockWaitOver;
-      if (!isLocked || performance.now() - began > patienceMs) throw error;
-    }
-  }
-}

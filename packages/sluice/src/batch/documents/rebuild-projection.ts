@@ -40,7 +40,6 @@ const settings: Readonly<Record<string, string>> = {
   statement_timeout: '20s',
   idle_in_transaction_session_timeout: '15s',
   transaction_timeout: '30s',
-  plan_cache_mode: 'force_generic_plan',
 };
 
 /** Tries of a slice that meets locks of others. */
