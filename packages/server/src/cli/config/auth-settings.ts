@@ -58,7 +58,7 @@ export const authSettings = {
     fallback: 'client_id',
   }),
   jwtScopeClaim: setting<string>({
-    cost: 'whoever can set this claim says what a client may do',
+    cost: 'a client that can set this claim decides what it may do',
     description: 'jwt: claim that holds the scopes',
     form: 'the name of a claim',
     schema: z.string().min(1),
