@@ -91,7 +91,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
       : { https: { ...http, ...tls, handshakeTimeout: limits.headerTimeoutMs } as unknown as null }),
     // A node that is stopping answers with its client's own problem.
     return503OnClosing: false,
-    // Ed-Fi clients may end a collection's URL with a slash.
+    // Some clients end a collection's URL with a slash.
     routerOptions: { ignoreTrailingSlash: true },
     frameworkErrors: (error, request, reply) => void answers.answerError(error, request, reply),
     clientErrorHandler: answerBrokenRequest,

@@ -36,7 +36,7 @@ const resourceParams = {
   type: 'object',
   required: ['project', 'resource'],
   properties: {
-    project: { type: 'string', description: 'e.g. `ed-fi`' },
+    project: { type: 'string', description: 'e.g. `shop`' },
     resource: { type: 'string', description: 'e.g. `schools`, in any case' },
   },
 } as const;
@@ -75,7 +75,7 @@ export const upsertSchema: FastifySchema = {
       'If-Match': {
         type: 'string',
         description:
-          'Entity tag that the document must have, or `*`: it must exist. `profile: edfi` ignores it, as Ed-Fi does.',
+          'Entity tag that the document must have, or `*`: it must exist. A profile may ignore it.',
       },
     },
   },
@@ -175,7 +175,7 @@ export const bulkSchema: FastifySchema = {
           type: 'object',
           required: ['endpoint'],
           properties: {
-            endpoint: { type: 'string', description: 'e.g. `/ed-fi/students`' },
+            endpoint: { type: 'string', description: 'e.g. `/shop/orders`' },
             document: { type: 'object' },
             operation: { enum: ['upsert', 'update', 'delete'], default: 'upsert' },
             id: { type: 'string', format: 'uuid' },

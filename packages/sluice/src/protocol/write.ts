@@ -27,7 +27,7 @@ export interface WriteHeader {
   lane: number;
   position: number;
   operation: Operation;
-  /** Endpoint of the resource, e.g. `ed-fi/schools`. */
+  /** Endpoint of the resource, e.g. `shop/orders`. */
   resource: string;
   /** Upsert: the id that the document gets if it is created, equal to the write's. Update and delete: the document meant. */
   documentId: string;

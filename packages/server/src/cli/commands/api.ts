@@ -10,6 +10,7 @@ import {
 import * as z from 'zod';
 import { operatorUrlOf, requireDatabase, withTls } from '../config/database-url.ts';
 import { projectionModules, projectionsOf } from '../config/projections-of.ts';
+import { profileOfFormat } from '../config/format-package.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { authSettings, openAuth } from '../config/auth-settings.ts';
 import { dashboard, openDashboard } from '../config/dashboard-settings.ts';
@@ -144,8 +145,10 @@ export const apiCommand = () =>
           ? null
           : openDashboard(values.dashboard, { ...place, url: operatorUrl }, model);
       const { metricsPort, metricsHost } = values;
+      const profile = await profileOfFormat(model);
       const api = createApi({
         client,
+        ...(profile === undefined ? {} : { profile }),
         logger,
         waitMs: values.waitMs,
         basePath: values.basePath,
