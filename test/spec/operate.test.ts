@@ -1,15 +1,7 @@
 // What a program does and asks as an operator: migrate, status and doctor, as functions of the package.
 
 import pg from 'pg';
-import {
-  createClient,
-  doctor,
-  migrate,
-  status,
-  type Diagnosis,
-  type SluiceError,
-  type Status,
-} from 'sluice';
+import { createClient, doctor, migrate, status, type Diagnosis, type SluiceError, type Status } from 'sluice';
 import { createWriter } from 'sluice/writer';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
