@@ -17,7 +17,7 @@ import { jsonLimits } from './limits.ts';
 import { waitMsOf, type ApiNode } from './node.ts';
 import { problemOf } from './problem.ts';
 import { appliedPreferences, readPreferences, readTraceparent, type Preferences } from './request-headers.ts';
-import { bulkSchema } from './route-schemas.ts';
+import { bulkSchema } from './bulk-schema.ts';
 import { watchReader } from './reader-clock.ts';
 import { answerOf, type WriteAnswer } from './write-answer.ts';
 import { WriteWindow } from './write-window.ts';
