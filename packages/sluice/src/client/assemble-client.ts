@@ -74,7 +74,12 @@ export function assembleClient(options: ClientOptions): ClientParts {
     troubleOf: () => path.trouble,
   });
   return {
-    ...{ database, clock, waits, completion, path, readiness },
+    database,
+    clock,
+    waits,
+    completion,
+    path,
+    readiness,
     intake: path instanceof CoordinatedPath ? path : null,
     underWay: new WritesUnderWay(options.waitingWritesMax ?? defaults.waitingWritesMax, observer),
     ...requestParts(options, clientReads(database, failures), clock),
