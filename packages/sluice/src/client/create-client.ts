@@ -3,6 +3,7 @@ import type { Model } from '#model';
 import { defaults, FailureLog, settleWithin, SluiceError, type Outcome } from '#protocol';
 import { assertProjections } from '#batch';
 import { agree, Database, DatabaseClock, detectPooler, reasonOf } from '#store';
+import { checkDefinitions, modelBeside, readTargets } from '#targets';
 import type {
   ClientStatus,
   EnlistingClient,
@@ -62,9 +63,9 @@ class Client implements EnlistingClient {
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.model = options.model;
+    this.model = modelBeside(checkDefinitions(options.targets ?? []), options.model);
     assertOptions(options);
-    assertProjections(options.projections ?? [], options.model);
+    assertProjections(options.projections ?? [], this.model);
     const { documentBytesMax = defaults.documentBytesMax } = options;
     const failures = new FailureLog(options.logger);
     const onError = (error: unknown, doing: string): void => failures.note(error, doing);
@@ -107,7 +108,7 @@ class Client implements EnlistingClient {
       documentBytesMax,
       pageBytesMax: options.pageBytesMax ?? defaults.pageBytesMax,
     });
-    this.#writes = new WriteReads(options.model, run);
+    this.#writes = new WriteReads(this.model, run);
     this.#earlier = new EarlierWrites(run);
     const { lanes = defaults.lanes, blockedWritesMax = defaults.blockedWritesMax } = options;
     const quota = new BlockedQuota({ blockedWritesMax, run });
@@ -125,15 +126,17 @@ class Client implements EnlistingClient {
   }
 
   async #start(): Promise<void> {
-    const { mode, lanes, onOverload, projections = [] } = this.#options;
+    const { mode, lanes, onOverload, projections = [], targets = [] } = this.#options;
     await detectPooler(this.#database.options);
     await this.#readiness.requireRights();
     // The fast path needs no promise: the database lets it settle only with the projections that are agreed on.
     const settlesAll = (mode ?? 'coordinated') !== 'coordinated' || onOverload === 'bypass';
+    const { agreed } = await readTargets(this.#database, targets);
     await agree(this.#database, {
       lanes: lanes ?? defaults.lanes,
       modelHash: this.model.hash,
       ...(settlesAll ? { projections } : {}),
+      ...(settlesAll || targets.length > 0 ? { targets: agreed } : {}),
     });
     await this.#clock.start();
     await this.#path.start();

@@ -1,4 +1,4 @@
-export { parseModel, readModel, type ModelOptions } from './read-model.ts';
+export { emptyModel, parseModel, readModel, type ModelOptions } from './read-model.ts';
 export type { Model, ReferenceRule, Resource } from './model.ts';
 export type {
   ApiRules,
