@@ -1,10 +1,13 @@
 /** Puts a client together: reads, keys and identities are the same in every mode, only the path of a write differs. */
 import type { Model } from '#model';
-import { defaults, FailureLog, settleWithin, SluiceError, type Outcome } from '#protocol';
+import { defaults, FailureLog, settleWithin, SluiceError, type Outcome, type Write } from '#protocol';
 import { assertProjections } from '#batch';
 import { agree, Database, DatabaseClock, detectPooler, reasonOf } from '#store';
+import type { RowRequest } from '#targets';
 import type {
+  AcceptedWrite,
   ClientStatus,
+  ClientTarget,
   EnlistingClient,
   RunOnCaller,
   SluiceClient,
@@ -25,6 +28,8 @@ import { EarlierWrites } from './earlier-writes.ts';
 import type { ClientUsage } from './observer.ts';
 import { joinWrite } from './join-write.ts';
 import { Readiness } from './readiness.ts';
+import { RowRequests } from './row-requests.ts';
+import type { TracedRequest } from './trace-write.ts';
 import { Waits } from './waits.ts';
 import type { WritePath } from './write-path.ts';
 import { WriteReads } from './write-reads.ts';
@@ -36,6 +41,13 @@ const stopLimitsMs = { start: 2000, endWaits: 5000, path: 2000 };
 
 export function createClient(options: ClientOptions): EnlistingClient {
   return new Client(options);
+}
+
+/** A request of a client, as its paths need it. */
+interface Asked {
+  traced: TracedRequest;
+  /** @param traceparent Of the span that the further spans of the write are parts of. */
+  prepare: (traceparent: string | null) => Promise<Write>;
 }
 
 class Client implements EnlistingClient {
@@ -51,6 +63,7 @@ class Client implements EnlistingClient {
   readonly #readiness: Readiness;
   readonly #run: Run;
   readonly #requests: WriteRequests;
+  readonly #rows: RowRequests;
   readonly #documents: DocumentReads;
   readonly #writes: WriteReads;
   readonly #earlier: EarlierWrites;
@@ -112,6 +125,7 @@ class Client implements EnlistingClient {
     const { lanes = defaults.lanes, blockedWritesMax = defaults.blockedWritesMax } = options;
     const quota = new BlockedQuota({ blockedWritesMax, run });
     this.#requests = new WriteRequests({ run, clock, quota, lanes, documentBytesMax });
+    this.#rows = new RowRequests({ clock, quota, lanes, documentBytesMax });
     this.#underWay = new WritesUnderWay(options.waitingWritesMax ?? defaults.waitingWritesMax, observer);
     this.#database = database;
     this.#clock = clock;
@@ -169,12 +183,52 @@ class Client implements EnlistingClient {
     await this.#waits.close();
   }
 
-  async submit(request: WriteRequest, options: SubmitOptions = {}): Promise<Outcome> {
-    const underWay = this.#underWay.begin(request);
+  submit(request: WriteRequest, options?: SubmitOptions): Promise<Outcome> {
+    return this.#submit(this.#ofDocument(request), options);
+  }
+
+  submitRow(request: RowRequest, options?: SubmitOptions): Promise<Outcome> {
+    return this.#submit(this.#ofRow(request), options);
+  }
+
+  accept(request: WriteRequest): Promise<AcceptedWrite> {
+    return this.#accept(this.#ofDocument(request));
+  }
+
+  acceptRow(request: RowRequest): Promise<AcceptedWrite> {
+    return this.#accept(this.#ofRow(request));
+  }
+
+  enlist(request: WriteRequest, run: RunOnCaller): Promise<AcceptedWrite> {
+    return this.#enlist(this.#ofDocument(request), run);
+  }
+
+  enlistRow(request: RowRequest, run: RunOnCaller): Promise<AcceptedWrite> {
+    return this.#enlist(this.#ofRow(request), run);
+  }
+
+  #ofDocument(request: WriteRequest): Asked {
+    const { operation, resource, traceparent } = request;
+    return {
+      traced: { operation, resource: resource.endpoint, traceparent },
+      prepare: (span) => this.#requests.prepare(request, span),
+    };
+  }
+
+  #ofRow(request: RowRequest): Asked {
+    const { operation, target, traceparent } = request;
+    return {
+      traced: { operation, resource: target, traceparent },
+      prepare: (span) => this.#rows.prepare(request, span),
+    };
+  }
+
+  async #submit({ traced, prepare }: Asked, options: SubmitOptions = {}): Promise<Outcome> {
+    const underWay = this.#underWay.begin(traced);
     try {
       const { waitMs = this.#waitMs, signal } = options;
       if (signal?.aborted === true) throw new SluiceError('cancelled');
-      const write = await this.#requests.prepare(request, underWay.traceparent);
+      const write = await prepare(underWay.traceparent);
       const earlier = await this.#earlier.find(write);
       let outcome = earlier?.outcome ?? null;
       if (outcome === null && this.#isEnding) throw new SluiceError('stopping');
@@ -187,10 +241,10 @@ class Client implements EnlistingClient {
     }
   }
 
-  async accept(request: WriteRequest): Promise<{ writeId: string }> {
-    const underWay = this.#underWay.begin(request);
+  async #accept({ traced, prepare }: Asked): Promise<AcceptedWrite> {
+    const underWay = this.#underWay.begin(traced);
     try {
-      const write = await this.#requests.prepare(request, underWay.traceparent);
+      const write = await prepare(underWay.traceparent);
       const earlier = await this.#earlier.find(write);
       if (earlier === null) {
         if (this.#isEnding) throw new SluiceError('stopping');
@@ -208,12 +262,12 @@ class Client implements EnlistingClient {
     }
   }
 
-  async enlist(request: WriteRequest, run: RunOnCaller): Promise<{ writeId: string }> {
-    const underWay = this.#underWay.begin(request);
+  async #enlist({ traced, prepare }: Asked, run: RunOnCaller): Promise<AcceptedWrite> {
+    const underWay = this.#underWay.begin(traced);
     try {
       if (this.#intake === null)
         throw new SluiceError('invalid_request', `Cannot join the caller's transaction without an intake`);
-      const write = await this.#requests.prepare(request, underWay.traceparent);
+      const write = await prepare(underWay.traceparent);
       const earlier = await this.#earlier.find(write);
       if (earlier === null) await this.#intake.enlist(write, run);
       underWay.answer('accepted');
@@ -235,6 +289,10 @@ class Client implements EnlistingClient {
   async readWrite(client: string, writeId: string): Promise<WriteState | null> {
     const [state] = await this.readWrites(client, [writeId]);
     return state ?? null;
+  }
+
+  targets(): readonly ClientTarget[] {
+    return this.#rows.targets;
   }
 
   async status(): Promise<ClientStatus> {
