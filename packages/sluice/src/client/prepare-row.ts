@@ -6,7 +6,8 @@ import { exactOf, identityOf, parentsOf } from './row-identity.ts';
 import { memberText } from './cut-json.ts';
 import { behindAll, hashOf, ownNode, parse } from './prepare-write.ts';
 import { refuseRow } from './refuse-row.ts';
-import { readKey, readRows } from './row-body.ts';
+import { readRows } from './row-body.ts';
+import { readChange } from './row-change.ts';
 import type { RowTable } from './row-table.ts';
 import { newWriteId } from './write-id.ts';
 
@@ -98,7 +99,7 @@ function conflictOf({ onConflict }: RowRequest, { catalog }: RowTable): readonly
 }
 
 function contentOfChange(request: RowRequest, table: RowTable, operation: 'update' | 'delete'): RowContent {
-  const { row, columns, body, parsed } = readKey(request, table);
+  const { row, columns, body, parsed } = readChange(request, table);
   const form = {
     operation,
     columns,

@@ -19,6 +19,11 @@ export function refuseRow(target: string, faults: readonly RowFault[]): SluiceEr
   );
 }
 
+/** @throws {SluiceError} `invalid_document` where there are faults */
+export function assertFaultless(target: string, faults: readonly RowFault[]): void {
+  if (faults.length > 0) throw refuseRow(target, faults);
+}
+
 /** `$.name`; a name that is no plain one stands in brackets. */
 export function columnPath(row: number | null, name: string): string {
   const member = /^[A-Za-z_$][\w$-]*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
