@@ -113,7 +113,7 @@ function time(name: string): Check {
 }
 
 function bytes(value: unknown): string | null {
-  if (typeof value !== 'string' || !/^\\x/.test(value)) return null;
+  if (typeof value !== 'string' || !value.startsWith('\\x')) return null;
   const isHex = /^(?:[\da-f]{2})*$/i.test(value.slice(2).replaceAll(/[ \t\n\v\f\r]/g, ''));
   return isHex ? null : 'must be bytes: \\x and pairs of hexadecimal digits';
 }
@@ -123,7 +123,7 @@ function textOf(maxLength: number): Check {
   return (value) => {
     if (typeof value !== 'string' || value.length <= maxLength) return null;
     // Characters, where a pair of surrogates is one.
-    const length = [...value.replace(/ +$/, '')].length;
+    const length = Array.from(value.replace(/ +$/, '')).length;
     return length > maxLength ? `is longer than ${maxLength} characters` : null;
   };
 }
