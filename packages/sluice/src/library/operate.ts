@@ -106,11 +106,11 @@ export async function doctor(options: DoctorOptions): Promise<Diagnosis> {
     listenConnectionString,
     ...examination
   } = options;
-  const expected = model === undefined ? {} : { modelHash: (await modelOf(model)).hash };
+  const modelHash = (await modelOf(model))?.hash;
   return withDatabase('examine the deployment', options, (database) =>
     runDoctor(database, {
       ...examination,
-      ...expected,
+      ...(modelHash === undefined ? {} : { modelHash }),
       ...(listenConnectionString === undefined ? {} : { listenUrl: listenConnectionString }),
     }),
   );
