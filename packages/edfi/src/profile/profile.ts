@@ -3,14 +3,19 @@
  * taken, and answered with the statuses, headers and bodies that it knows. docs/edfi.md has each rule, and each
  * difference.
  */
+import {
+  type ProfileNode,
+  type Problem,
+  problemOfAny,
+  problemOfOutcome,
+  type Profile,
+  readIfMatch,
+  retryAfterSeconds,
+  SchemaValidator,
+  type FastifyReply,
+  type FastifyRequest,
+} from '@sluice/server/profile';
 import { isApplied, isId } from 'sluice/internal/protocol';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { problemOfAny } from '../error-answers.ts';
-import type { ApiNode } from '../node.ts';
-import { problemOfOutcome, retryAfterSeconds, type Problem } from '../problem.ts';
-import type { Profile } from '../profile.ts';
-import { readIfMatch } from '../request-headers.ts';
-import { SchemaValidator } from '../schema-validator.ts';
 import { readListQuery } from './list-query.ts';
 import { metadataRoutes } from './metadata-routes.ts';
 import {
@@ -27,19 +32,11 @@ import {
 import { EdFiDocuments } from './read-edfi-document.ts';
 import { problemOfRefusal } from './refusal.ts';
 
-export function edfiProfile(node: Omit<ApiNode, 'profile'>): Profile {
+export function profile(node: ProfileNode): Profile {
   const { client, limits } = node;
   new SchemaValidator().check(client.model);
   const documents = new EdFiDocuments(node.scanner);
-
-  const answerProblem = (request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply => {
-    const seconds = retryAfterSeconds(problem.code);
-    if (seconds !== null) reply.header('Retry-After', seconds);
-    return sendEdFiProblem(request, reply, translated(problem));
-  };
-
   return {
-    name: 'edfi',
     mediaTypes: ['application/json', '*'],
     checkMediaType(contentType) {
       const type = contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
@@ -75,22 +72,30 @@ export function edfiProfile(node: Omit<ApiNode, 'profile'>): Profile {
       if (problem !== null) return sendEdFiProblem(request, reply, problem);
       return answerProblem(request, reply, problemOfOutcome(outcome));
     },
-    answerError(error, request, reply) {
-      if (error instanceof EdFiError) return sendEdFiProblem(request, reply, error.problem);
-      const problem = problemOfAny(error, request);
-      if (problem.code === 'method_not_allowed')
-        return sendEdFiProblem(request, reply, methodNotAllowed(wrongMethod(request)));
-      if (problem.code === 'document_not_found') {
-        if (request.method !== 'PUT') return reply.code(404).send();
-        return sendEdFiProblem(request, reply, notFound('Resource to update was not found'));
-      }
-      return answerProblem(request, reply, problem);
-    },
+    answerError,
     answerNotFound: (request, reply) => sendEdFiProblem(request, reply, notFound()),
     addRoutes(app) {
       metadataRoutes(app, node);
     },
   };
+}
+
+function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error instanceof EdFiError) return sendEdFiProblem(request, reply, error.problem);
+  const problem = problemOfAny(error, request);
+  if (problem.code === 'method_not_allowed')
+    return sendEdFiProblem(request, reply, methodNotAllowed(wrongMethod(request)));
+  if (problem.code === 'document_not_found') {
+    if (request.method !== 'PUT') return reply.code(404).send();
+    return sendEdFiProblem(request, reply, notFound('Resource to update was not found'));
+  }
+  return answerProblem(request, reply, problem);
+}
+
+function answerProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+  const seconds = retryAfterSeconds(problem.code);
+  if (seconds !== null) reply.header('Retry-After', seconds);
+  return sendEdFiProblem(request, reply, translated(problem));
 }
 
 const secondsOf = (time: string): string => new Date(time).toISOString().replace(/\.\d{3}Z$/, 'Z');
