@@ -13,6 +13,7 @@ import type { Model } from 'sluice/model';
 import * as z from 'zod';
 import { operatorUrlOf, requireDatabase, withTls } from '../config/database-url.ts';
 import { projectionModules, projectionsOf } from '../config/projections-of.ts';
+import { profileOfFormat } from '../config/format-package.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { authSettings, openAuth } from '../config/auth-settings.ts';
 import { dashboard, openDashboard } from '../config/dashboard-settings.ts';
@@ -135,8 +136,10 @@ async function nodeOf(values: ApiValues): Promise<Service> {
   metrics.watch(() => client.usage());
   const page = await pageOf(values, model);
   const { metricsPort, metricsHost } = values;
+  const profile = await profileOfFormat(model);
   const api = createApi({
     client,
+    ...(profile === undefined ? {} : { profile }),
     logger,
     waitMs: values.waitMs,
     basePath: values.basePath,
