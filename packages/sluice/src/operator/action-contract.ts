@@ -47,7 +47,7 @@ export interface DiscardReport {
   removed: number;
   /** Settled in the meantime: their outcome stands. */
   settledElsewhere: number;
-  /** Named, and neither waiting nor set aside. */
+  /** Named, and neither waiting nor a dead letter. */
   notFound: number;
   dryRun: boolean;
 }

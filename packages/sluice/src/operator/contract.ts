@@ -63,7 +63,7 @@ export interface WriterStatus {
   stoppedAt: string | null;
 }
 
-/** All conditions hold together; none given: every write that waits or was set aside. */
+/** All conditions hold together; none given: every write that waits or is a dead letter. */
 export interface StuckFilter {
   /** Accepted at least this long ago. */
   olderThanSeconds?: number;
