@@ -1,5 +1,6 @@
 /** Puts the parts of a client together. What the mode decides is in its path; the rest is the same in every mode. */
 import { assertProjections } from '#batch';
+import type { Model } from '#model';
 import { defaults, FailureLog } from '#protocol';
 import { Database, DatabaseClock } from '#store';
 import { assertOptions } from './assert-options.ts';
@@ -13,6 +14,7 @@ import { createPath } from './create-path.ts';
 import { DocumentReads } from './document-reads.ts';
 import { EarlierWrites } from './earlier-writes.ts';
 import { Readiness } from './readiness.ts';
+import { RowRequests } from './row-requests.ts';
 import { Waits } from './waits.ts';
 import type { WritePath } from './write-path.ts';
 import { WriteReads } from './write-reads.ts';
@@ -30,6 +32,7 @@ export interface ClientParts {
   readiness: Readiness;
   run: Run;
   requests: WriteRequests;
+  rows: RowRequests;
   documents: DocumentReads;
   writes: WriteReads;
   earlier: EarlierWrites;
@@ -37,9 +40,9 @@ export interface ClientParts {
 }
 
 /** @throws {SluiceError} `configuration_invalid` */
-export function assembleClient(options: ClientOptions): ClientParts {
+export function assembleClient(options: ClientOptions, model: Model): ClientParts {
   assertOptions(options);
-  assertProjections(options.projections ?? [], options.model);
+  assertProjections(options.projections ?? [], model);
   const { mode = 'coordinated', notifications = true, listenUrl = options.url, observer } = options;
   const failures = new FailureLog(options.logger);
   const onError = (error: unknown, doing: string): void => failures.note(error, doing);
@@ -82,24 +85,26 @@ export function assembleClient(options: ClientOptions): ClientParts {
     readiness,
     intake: path instanceof CoordinatedPath ? path : null,
     underWay: new WritesUnderWay(options.waitingWritesMax ?? defaults.waitingWritesMax, observer),
-    ...requestParts(options, clientReads(database, failures), clock),
+    ...requestParts(options, model, clientReads(database, failures), clock),
   };
 }
 
 /** What reads requests, and what answers them from the database. */
 function requestParts(
   options: ClientOptions,
+  model: Model,
   run: Run,
   clock: DatabaseClock,
-): Pick<ClientParts, 'run' | 'requests' | 'documents' | 'writes' | 'earlier'> {
+): Pick<ClientParts, 'run' | 'requests' | 'rows' | 'documents' | 'writes' | 'earlier'> {
   const { documentBytesMax = defaults.documentBytesMax, pageBytesMax = defaults.pageBytesMax } = options;
   const { lanes = defaults.lanes, blockedWritesMax = defaults.blockedWritesMax } = options;
   const quota = new BlockedQuota({ blockedWritesMax, run });
   return {
     run,
     requests: new WriteRequests({ run, clock, quota, lanes, documentBytesMax }),
+    rows: new RowRequests({ clock, quota, lanes, documentBytesMax }),
     documents: new DocumentReads({ run, documentBytesMax, pageBytesMax }),
-    writes: new WriteReads(options.model, run),
+    writes: new WriteReads(model, run),
     earlier: new EarlierWrites(run),
   };
 }

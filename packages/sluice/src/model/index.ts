@@ -1,4 +1,11 @@
-export { loadModelFiles, parseModel, parseModelFiles, readModel, type ModelOptions } from './read-model.ts';
+export {
+  emptyModel,
+  loadModelFiles,
+  parseModel,
+  parseModelFiles,
+  readModel,
+  type ModelOptions,
+} from './read-model.ts';
 export type { ModelFile, ModelFormat } from './model-format.ts';
 // What a model format of another package is made of.
 export { DESCRIPTOR_PATH, modelFault } from './definition.ts';

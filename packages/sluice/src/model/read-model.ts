@@ -16,6 +16,9 @@ export interface ModelOptions {
   format?: ModelFormat | undefined;
 }
 
+/** A model without documents: of programs that write only to tables, functions and handlers. */
+export const emptyModel: Model = compileModel({ abstracts: [], resources: [], projects: [] });
+
 /**
  * Makes a model of one parsed file.
  * @throws ModelError `invalid_model`, with a sentence that names the place.

@@ -176,7 +176,7 @@ async function nodeOf(values: ApiValues): Promise<Service> {
 
 async function clientOf(
   values: ApiValues,
-  parts: Pick<ClientOptions, 'model' | 'logger' | 'observer'>,
+  parts: Pick<ClientOptions, 'logger' | 'observer'> & { model: Model },
 ): Promise<SluiceClient> {
   const place = requireDatabase(values);
   const { createClient } = await import('sluice/internal/client');
