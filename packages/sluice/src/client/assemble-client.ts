@@ -1,7 +1,9 @@
 /** Puts the parts of a client together. What the mode decides is in its path; the rest is the same in every mode. */
 import { assertProjections } from '#batch';
+import type { Model } from '#model';
 import { defaults, FailureLog } from '#protocol';
 import { Database, DatabaseClock } from '#store';
+import { readTargets } from '#targets';
 import { assertOptions } from './assert-options.ts';
 import { BlockedQuota } from './blocked-quota.ts';
 import { Cancellations } from './cancellations.ts';
@@ -39,9 +41,9 @@ export interface ClientParts {
 }
 
 /** @throws {SluiceError} `configuration_invalid` */
-export function assembleClient(options: ClientOptions): ClientParts {
+export function assembleClient(options: ClientOptions, model: Model): ClientParts {
   assertOptions(options);
-  assertProjections(options.projections ?? [], options.model);
+  assertProjections(options.projections ?? [], model);
   const { mode = 'coordinated', notifications = true, listenUrl = options.url, observer } = options;
   const failures = new FailureLog(options.logger);
   const onError = (error: unknown, doing: string): void => failures.note(error, doing);
@@ -84,15 +86,15 @@ export function assembleClient(options: ClientOptions): ClientParts {
     readiness,
     intake: path instanceof CoordinatedPath ? path : null,
     underWay: new WritesUnderWay(options.waitingWritesMax ?? defaults.waitingWritesMax, observer),
-    ...requestParts(options, clientReads(database, failures), clock),
+    ...requestParts(options, model, { database, clock, run: clientReads(database, failures) }),
   };
 }
 
 /** What reads requests, and what answers them from the database. */
 function requestParts(
   options: ClientOptions,
-  run: Run,
-  clock: DatabaseClock,
+  model: Model,
+  { database, clock, run }: Pick<ClientParts, 'database' | 'clock' | 'run'>,
 ): Pick<ClientParts, 'run' | 'requests' | 'rows' | 'documents' | 'writes' | 'earlier'> {
   const { documentBytesMax = defaults.documentBytesMax, pageBytesMax = defaults.pageBytesMax } = options;
   const { lanes = defaults.lanes, blockedWritesMax = defaults.blockedWritesMax } = options;
@@ -100,9 +102,15 @@ function requestParts(
   return {
     run,
     requests: new WriteRequests({ run, clock, quota, lanes, documentBytesMax }),
-    rows: new RowRequests({ clock, quota, lanes, documentBytesMax }),
+    rows: new RowRequests({
+      read: () => readTargets(database, options.targets ?? []),
+      clock,
+      quota,
+      lanes,
+      documentBytesMax,
+    }),
     documents: new DocumentReads({ run, documentBytesMax, pageBytesMax }),
-    writes: new WriteReads(options.model, run),
+    writes: new WriteReads(model, run),
     earlier: new EarlierWrites(run),
   };
 }

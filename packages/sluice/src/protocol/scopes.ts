@@ -1,5 +1,5 @@
 /**
- * What a client may do: `read:*`, `write:ed-fi/students`, `write:ed-fi/*`, `operate`, `bodies`. Words that are none of
+ * What a client may do: `read:*`, `write:shop/orders`, `write:shop/*`, `operate`, `bodies`. Words that are none of
  * these are passed over, as a token's scopes may be meant for others too.
  */
 
@@ -7,7 +7,7 @@ export type ResourceVerb = 'read' | 'write';
 
 /** The end of the sentence "… is not". */
 export const scopeForm =
-  'read:RESOURCE, write:RESOURCE, operate or bodies, where RESOURCE is *, ed-fi/* or ed-fi/students';
+  'read:RESOURCE, write:RESOURCE, operate or bodies, where RESOURCE is *, shop/* or shop/orders';
 
 const form = /^(?:(?:read|write):(?:\*|[\w.-]+\/(?:\*|[\w.-]+))|operate|bodies)$/i;
 
@@ -23,7 +23,7 @@ export class Scopes {
     this.#words = new Set([...words].filter(isScope).map((word) => word.toLowerCase()));
   }
 
-  /** @param endpoint e.g. `ed-fi/students` */
+  /** @param endpoint e.g. `shop/orders` */
   allows(verb: ResourceVerb, endpoint: string): boolean {
     const words = this.#words;
     if (words.has(`${verb}:*`)) return true;
