@@ -16,6 +16,8 @@ import { nativeProfile } from './native-profile.ts';
 import type { ApiNode } from './node.ts';
 import { openapi, openapiRoute } from './openapi.ts';
 import type { Profile } from './profile.ts';
+import { answersOf } from './rest/rest-answers.ts';
+import { restRoutes } from './rest/rest-routes.ts';
 import { writeRoutes } from './write-routes.ts';
 
 export interface ApiOptions extends Pick<
@@ -57,7 +59,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
     limits,
     quota: base.quota,
     basePath: node.basePath,
-    answers: profile,
+    answers: answersOf(profile, base.basePath),
     isKnown: ({ project, resource }) =>
       resource === undefined || base.client.model.findEndpoint(`${project}/${resource}`) !== undefined,
   });
@@ -83,6 +85,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
       writeRoutes(scope, node);
       // Each in a scope of its own, as they read bodies differently.
       await scope.register(async (inner) => documentRoutes(inner, node));
+      await scope.register(async (inner) => restRoutes(inner, node));
       await scope.register(async (inner) => bulkRoute(inner, node));
       for (const routes of options.routes ?? []) await scope.register(async (inner) => routes(inner));
     },

@@ -2,7 +2,7 @@
 import type { DocumentPage, StoredDocument, WriteRequest } from 'sluice/internal/client';
 import { isApplied, SluiceError, type Operation } from 'sluice/internal/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { smallBodyBytes } from './byte-budget.ts';
+import { admitBodies, assertUncompressed } from './admit-bodies.ts';
 import { explainBodies } from './error-answers.ts';
 import { findResource, waitMsOf, type ApiNode } from './node.ts';
 import { linkToRest, sendPage } from './page-answer.ts';
@@ -48,14 +48,7 @@ export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
     );
   }
 
-  // A large body is let in where there is room for it, before any of it is read.
-  app.addHook('onRequest', async ({ headers, method }, reply) => {
-    if (method === 'GET' || method === 'HEAD') return;
-    const bytes = Number(headers['content-length'] ?? 0);
-    if (bytes <= smallBodyBytes || bytes > node.limits.bodyBytesMax) return;
-    const share = await node.bodies.open(reply.raw);
-    await share.admit(bytes);
-  });
+  admitBodies(app, node);
 
   const write =
     (operation: Operation) =>
@@ -76,9 +69,7 @@ export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
       if (operation !== 'upsert') write.documentId = profile.readDocumentId(params.id);
       write.ifMatch = profile.readCondition(operation, headers);
       if (operation !== 'delete') {
-        if (headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity') {
-          throw new SluiceError('unsupported_media_type', 'Cannot take the body as it is compressed');
-        }
+        assertUncompressed(headers);
         profile.checkMediaType(headers['content-type']);
         const bytes = (request.body as Buffer | undefined) ?? emptyBody;
         const { body, document } = profile.readDocument(bytes, resource, write.documentId);

@@ -7,7 +7,7 @@ const problem = {
   description: 'A problem: its `code` says which.',
   content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
 };
-const empty = (description: string, ...headers: (keyof typeof headerDocs)[]) => ({
+export const empty = (description: string, ...headers: (keyof typeof headerDocs)[]) => ({
   description,
   type: 'null',
   headers: Object.fromEntries(headers.map((name) => [name, headerDocs[name]])),
@@ -27,7 +27,7 @@ const headerDocs = {
       'Of a page that ended early: with `rel="next"`, the rest of what was asked for. None: the page is whole.',
   },
 } as const;
-const accepted = empty(
+export const accepted = empty(
   'Accepted and durable, not settled yet (`Prefer: respond-async`): ask at `Location`.',
   'Location',
 );
@@ -46,7 +46,7 @@ const documentParams = {
   properties: { ...resourceParams.properties, id: { type: 'string', format: 'uuid' } },
 } as const;
 
-const writeHeaders = {
+export const writeHeaders = {
   'Idempotency-Key': {
     type: 'string',
     description:
