@@ -54,32 +54,78 @@ export interface ServerOptions {
   /** Whether there is something at a URL with these parameters. @default true */
   isKnown?: IsKnown;
   /** What errors look like. @default problem details */
-  answers?: {
-    answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply;
-    answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply;
-  };
+  answers?: Answers;
+}
+
+interface Answers {
+  answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply;
+  answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply;
 }
 
 /** Between two looks for connections that have become idle while the server closes. */
 const closeIdleMs = 50;
 
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { auth, corsOrigins = [], onRequest, tls, basePath = '', limits = defaultLimits } = options;
+  const { auth, corsOrigins = [], onRequest, basePath = '', limits = defaultLimits } = options;
   const { answers = { answerError, answerNotFound } } = options;
   const quota =
     options.quota ??
     new ClientQuota({ requestsMax: limits.clientRequestsMax, ratePerSecond: limits.clientRate });
   const logger = options.logger ?? pino({ level: 'warn' });
+  const app = bareServer(logger, limits, options.tls, answers);
+  app.decorate('failures', new FailureLog(app.log));
+  leaveTaking(app);
+  securityHeaders(app, basePath);
+  crossOrigin(app, corsOrigins);
+  guard(app, auth, basePath);
+  admission(app, quota);
+  allowedMethods(app, options.isKnown ?? (() => true));
+  app.after(() => app.addHook('onRequest', checkCharset));
+  bodyClock(app, limits.bodyTimeoutMs, (error, request, reply) => {
+    void answers.answerError(error, request, reply);
+  });
+  readerClock(app, limits.readerTimeoutMs);
+  expectContinue(app);
+  app.server.on('checkExpectation', answerUnknownExpectation);
+  closeIdleConnections(app);
+  app.setErrorHandler((error, request, reply) => answers.answerError(error, request, reply));
+  app.setNotFoundHandler((request, reply) => answers.answerNotFound(request, reply));
+  if (isDebug(logger)) {
+    app.addHook('onResponse', (request, reply, done) => {
+      const { id, method, routeOptions } = request;
+      logger.debug(
+        { id, method, route: routeOptions.url, status: reply.statusCode, ms: reply.elapsedTime },
+        'request',
+      );
+      done();
+    });
+  }
+  if (onRequest !== undefined) {
+    app.addHook('onResponse', (request, reply, done) => {
+      const { method, routeOptions } = request;
+      onRequest(method, routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1000);
+      done();
+    });
+  }
+  return app;
+}
+
+/** A Fastify that limits headers, validates nothing by itself, and answers broken requests. */
+function bareServer(
+  logger: FastifyBaseLogger,
+  limits: ApiLimits,
+  tls: ServerOptions['tls'],
+  answers: Answers,
+): FastifyInstance {
   const nodeName = randomBytes(4).toString('hex');
   let requests = 0;
-
   const http = {
     maxHeaderSize: limits.headerBytesMax,
     headersTimeout: limits.headerTimeoutMs,
     // How often the server looks whether a time has run out.
     connectionsCheckingInterval: 1_000,
   };
-  const app = Fastify({
+  return Fastify({
     loggerInstance: logger,
     // A child logger for each request costs more than the request's own work.
     childLoggerFactory: (parent) => parent,
@@ -104,57 +150,27 @@ export function createServer(options: ServerOptions): FastifyInstance {
       },
     },
   });
-  app.decorate('failures', new FailureLog(app.log));
-  leaveTaking(app);
-  securityHeaders(app, basePath);
-  crossOrigin(app, corsOrigins);
-  guard(app, auth, basePath);
-  admission(app, quota);
-  allowedMethods(app, options.isKnown ?? (() => true));
-  app.after(() => {
-    app.addHook('onRequest', ({ headers }, _reply, done) => {
-      // Of a request without a body it says nothing.
-      const hasBody =
-        (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
-      if (hasBody) assertCharset(headers['content-type']);
-      done();
-    });
-  });
-  bodyClock(app, limits.bodyTimeoutMs, (error, request, reply) => {
-    void answers.answerError(error, request, reply);
-  });
-  readerClock(app, limits.readerTimeoutMs);
-  expectContinue(app);
-  app.server.on('checkExpectation', answerUnknownExpectation);
+}
+
+/** The charset of a body must be one that is read. A request without a body may name any. */
+function checkCharset({ headers }: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  const hasBody = (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
+  if (hasBody) assertCharset(headers['content-type']);
+  done();
+}
+
+/**
+ * A connection that was busy when the server began to close is idle once its request is answered. The server closes it
+ * then, because it would keep the server open.
+ */
+function closeIdleConnections(app: FastifyInstance): void {
   app.addHook('preClose', (done) => {
-    // A connection that was busy when the end began is idle once its request is answered, and would keep the server open.
     const timer = setInterval(() => app.server.closeIdleConnections(), closeIdleMs);
     timer.unref();
     app.server.once('close', () => clearInterval(timer));
     if (!app.server.listening) clearInterval(timer);
     done();
   });
-  app.setErrorHandler((error, request, reply) => answers.answerError(error, request, reply));
-  app.setNotFoundHandler((request, reply) => answers.answerNotFound(request, reply));
-  if (isDebug(logger)) {
-    app.addHook('onResponse', (request, reply, done) => {
-      const { id, method, routeOptions } = request;
-      logger.debug(
-        { id, method, route: routeOptions.url, status: reply.statusCode, ms: reply.elapsedTime },
-        'request',
-      );
-      done();
-    });
-  }
-
-  if (onRequest !== undefined) {
-    app.addHook('onResponse', (request, reply, done) => {
-      const { method, routeOptions } = request;
-      onRequest(method, routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1000);
-      done();
-    });
-  }
-  return app;
 }
 
 export interface ListenOptions {

@@ -31,13 +31,6 @@ export function edfiProfile(node: Omit<ApiNode, 'profile'>): Profile {
   const { client, limits } = node;
   new SchemaValidator().check(client.model);
   const documents = new EdFiDocuments(node.scanner);
-
-  const answerProblem = (request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply => {
-    const seconds = retryAfterSeconds(problem.code);
-    if (seconds !== null) reply.header('Retry-After', seconds);
-    return sendEdFiProblem(request, reply, translated(problem));
-  };
-
   return {
     name: 'edfi',
     mediaTypes: ['application/json', '*'],
@@ -75,22 +68,30 @@ export function edfiProfile(node: Omit<ApiNode, 'profile'>): Profile {
       if (problem !== null) return sendEdFiProblem(request, reply, problem);
       return answerProblem(request, reply, problemOfOutcome(outcome));
     },
-    answerError(error, request, reply) {
-      if (error instanceof EdFiError) return sendEdFiProblem(request, reply, error.problem);
-      const problem = problemOfAny(error, request);
-      if (problem.code === 'method_not_allowed')
-        return sendEdFiProblem(request, reply, methodNotAllowed(wrongMethod(request)));
-      if (problem.code === 'document_not_found') {
-        if (request.method !== 'PUT') return reply.code(404).send();
-        return sendEdFiProblem(request, reply, notFound('Resource to update was not found'));
-      }
-      return answerProblem(request, reply, problem);
-    },
+    answerError,
     answerNotFound: (request, reply) => sendEdFiProblem(request, reply, notFound()),
     addRoutes(app) {
       metadataRoutes(app, node);
     },
   };
+}
+
+function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error instanceof EdFiError) return sendEdFiProblem(request, reply, error.problem);
+  const problem = problemOfAny(error, request);
+  if (problem.code === 'method_not_allowed')
+    return sendEdFiProblem(request, reply, methodNotAllowed(wrongMethod(request)));
+  if (problem.code === 'document_not_found') {
+    if (request.method !== 'PUT') return reply.code(404).send();
+    return sendEdFiProblem(request, reply, notFound('Resource to update was not found'));
+  }
+  return answerProblem(request, reply, problem);
+}
+
+function answerProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): FastifyReply {
+  const seconds = retryAfterSeconds(problem.code);
+  if (seconds !== null) reply.header('Retry-After', seconds);
+  return sendEdFiProblem(request, reply, translated(problem));
 }
 
 const secondsOf = (time: string): string => new Date(time).toISOString().replace(/\.\d{3}Z$/, 'Z');

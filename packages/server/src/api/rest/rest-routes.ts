@@ -7,13 +7,12 @@ import { isApplied, SluiceError, type Outcome } from 'sluice/internal/protocol';
 import type { RowRequest } from 'sluice/internal/targets';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { demand } from '../auth/guard.ts';
-import { admitBodies, assertUncompressed } from '../admit-bodies.ts';
-import { explainBodies } from '../error-answers.ts';
 import { JsonScanner } from '../json-scanner.ts';
 import { jsonLimits } from '../limits.ts';
 import { waitMsOf, type ApiNode } from '../node.ts';
 import type { Query } from '../profile.ts';
 import { readIdempotencyKey, readTraceparent, type Preferences } from '../request-headers.ts';
+import { assertUncompressed, takeBodies } from '../take-bodies.ts';
 import { findFunction, findTable, type TableTarget } from './find-target.ts';
 import { readRestPreferences } from './preferences.ts';
 import { badBody } from './rest-error.ts';
@@ -32,17 +31,10 @@ declare module 'fastify' {
   }
 }
 
-const takes = 'application/json';
+const mediaTypes = ['application/json', /^application\/vnd\.pgrst\.(?:object|array)\+json(?:;|$)/];
 
 export function restRoutes(app: FastifyInstance, node: ApiNode): void {
   const scanner = new JsonScanner({ ...jsonLimits(node.limits), takesExactNumbers: true });
-  explainBodies(app, restAnswers, { takes, bytesMax: node.limits.bodyBytesMax });
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser(
-    ['application/json', /^application\/vnd\.pgrst\.(?:object|array)\+json(?:;|$)/],
-    { parseAs: 'buffer', bodyLimit: node.limits.bodyBytesMax },
-    (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) => done(null, body),
-  );
   app.decorateRequest('rowTarget', null as unknown as ClientTarget);
   // Before anything of the body is read.
   app.addHook('onRequest', (request, reply, done) => {
@@ -55,7 +47,7 @@ export function restRoutes(app: FastifyInstance, node: ApiNode): void {
     demand(request, reply, 'write', request.rowTarget.name);
     done();
   });
-  admitBodies(app, node);
+  takeBodies(app, node, { mediaTypes, answers: restAnswers });
 
   const write =
     (method: RowMethod) =>
