@@ -64,7 +64,7 @@ function tableOf(resource: string): string {
 }
 
 /** What PostgreSQL says of the commonest, which clients look for; it says no value. */
-function sentenceOf(
+export function sentenceOf(
   sqlState: string,
   table: string,
   constraint: string | null,

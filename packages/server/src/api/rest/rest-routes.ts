@@ -13,6 +13,7 @@ import { waitMsOf, type ApiNode } from '../node.ts';
 import type { Query } from '../profile.ts';
 import { readIdempotencyKey, readTraceparent, type Preferences } from '../request-headers.ts';
 import { assertUncompressed, takeBodies } from '../take-bodies.ts';
+import { doorRefusal } from './door-refusal.ts';
 import { findFunction, findTable, type TableTarget } from './find-target.ts';
 import { readRestPreferences } from './preferences.ts';
 import { badBody } from './rest-error.ts';
@@ -67,13 +68,16 @@ export function restRoutes(app: FastifyInstance, node: ApiNode): void {
       if (preferences.applied !== undefined) reply.header('Preference-Applied', preferences.applied);
       if (asked.row === null) return sendRows(reply, { result: null, rows: [] }, asked.form);
       const row: RowRequest = { ...asked.row, ...callerOf(request, preferences) };
-      const outcome = await submit(request, reply, row, preferences);
-      return outcome === null ? reply : answer(reply, outcome, asked);
+      try {
+        const outcome = await submit(reply, row, preferences);
+        return outcome === null ? reply : answer(reply, outcome, asked);
+      } catch (error) {
+        throw doorRefusal(error, target.catalog);
+      }
     };
 
   /** Null: the write is accepted, and that is answered. */
   async function submit(
-    request: FastifyRequest,
     reply: FastifyReply,
     row: RowRequest,
     { respondAsync, waitSeconds, waitForReferencesSeconds }: Preferences,
@@ -113,7 +117,7 @@ export function restRoutes(app: FastifyInstance, node: ApiNode): void {
       ...callerOf(request, preferences),
     };
     if (preferences.applied !== undefined) reply.header('Preference-Applied', preferences.applied);
-    const outcome = await submit(request, reply, row, preferences);
+    const outcome = await submit(reply, row, preferences);
     if (outcome === null) return reply;
     if (!isApplied(outcome.result)) throw refusalOf(outcome);
     reply.header('Sluice-Result', outcome.result);
