@@ -29,7 +29,7 @@ export const bulkSchema: FastifySchema = {
           type: 'object',
           required: ['endpoint'],
           properties: {
-            endpoint: { type: 'string', description: 'e.g. `/ed-fi/students`' },
+            endpoint: { type: 'string', description: 'e.g. `/shop/orders`' },
             document: { type: 'object' },
             operation: { enum: ['upsert', 'update', 'delete'], default: 'upsert' },
             id: { type: 'string', format: 'uuid' },

@@ -137,7 +137,7 @@ function bareServer(
       : { https: { ...http, ...tls, handshakeTimeout: limits.headerTimeoutMs } as unknown as null }),
     // A node that is stopping answers with its client's own problem.
     return503OnClosing: false,
-    // Ed-Fi clients may end a collection's URL with a slash.
+    // Some clients end a collection's URL with a slash.
     routerOptions: { ignoreTrailingSlash: true },
     frameworkErrors: (error, request, reply) => void answers.answerError(error, request, reply),
     clientErrorHandler: answerBrokenRequest,

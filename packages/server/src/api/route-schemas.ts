@@ -34,7 +34,7 @@ const resourceParams = {
   type: 'object',
   required: ['project', 'resource'],
   properties: {
-    project: { type: 'string', description: 'e.g. `ed-fi`' },
+    project: { type: 'string', description: 'e.g. `shop`' },
     resource: { type: 'string', description: 'e.g. `schools`, in any case' },
   },
 } as const;
@@ -73,7 +73,7 @@ export const upsertSchema: FastifySchema = {
       'If-Match': {
         type: 'string',
         description:
-          'Entity tag that the document must have, or `*`: it must exist. `profile: edfi` ignores it, as Ed-Fi does.',
+          'Entity tag that the document must have, or `*`: it must exist. A profile may ignore it.',
       },
     },
   },

@@ -1,5 +1,6 @@
 /** Puts the parts of a client together. What the mode decides is in its path; the rest is the same in every mode. */
 import { assertProjections } from '#batch';
+import type { Model } from '#model';
 import { defaults, FailureLog } from '#protocol';
 import { Database, DatabaseClock } from '#store';
 import { assertOptions } from './assert-options.ts';
@@ -37,9 +38,9 @@ export interface ClientParts {
 }
 
 /** @throws {SluiceError} `configuration_invalid` */
-export function assembleClient(options: ClientOptions): ClientParts {
+export function assembleClient(options: ClientOptions, model: Model): ClientParts {
   assertOptions(options);
-  assertProjections(options.projections ?? [], options.model);
+  assertProjections(options.projections ?? [], model);
   const { mode = 'coordinated', notifications = true, listenUrl = options.url, observer } = options;
   const failures = new FailureLog(options.logger);
   const onError = (error: unknown, doing: string): void => failures.note(error, doing);
@@ -82,13 +83,14 @@ export function assembleClient(options: ClientOptions): ClientParts {
     readiness,
     intake: path instanceof CoordinatedPath ? path : null,
     underWay: new WritesUnderWay(options.waitingWritesMax ?? defaults.waitingWritesMax, observer),
-    ...requestParts(options, clientReads(database, failures), clock),
+    ...requestParts(options, model, clientReads(database, failures), clock),
   };
 }
 
 /** What reads requests, and what answers them from the database. */
 function requestParts(
   options: ClientOptions,
+  model: Model,
   run: Run,
   clock: DatabaseClock,
 ): Pick<ClientParts, 'run' | 'requests' | 'documents' | 'writes' | 'earlier'> {
@@ -99,7 +101,7 @@ function requestParts(
     run,
     requests: new WriteRequests({ run, clock, quota, lanes, documentBytesMax }),
     documents: new DocumentReads({ run, documentBytesMax, pageBytesMax }),
-    writes: new WriteReads(options.model, run),
+    writes: new WriteReads(model, run),
     earlier: new EarlierWrites(run),
   };
 }

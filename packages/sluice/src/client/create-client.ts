@@ -2,6 +2,7 @@
 import type { Model } from '#model';
 import { defaults, settleWithin, SluiceError, type Outcome } from '#protocol';
 import { agree, detectPooler, reasonOf } from '#store';
+import { checkDefinitions, modelBeside, readTargets } from '#targets';
 import type {
   ClientStatus,
   EnlistingClient,
@@ -34,8 +35,8 @@ class Client implements EnlistingClient {
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.model = options.model;
-    this.#parts = assembleClient(options);
+    this.model = modelBeside(checkDefinitions(options.targets ?? []), options.model);
+    this.#parts = assembleClient(options, this.model);
   }
 
   start(): Promise<void> {
@@ -44,15 +45,17 @@ class Client implements EnlistingClient {
   }
 
   async #start(): Promise<void> {
-    const { mode, lanes, onOverload, projections = [] } = this.#options;
+    const { mode, lanes, onOverload, projections = [], targets = [] } = this.#options;
     await detectPooler(this.#parts.database.options);
     await this.#parts.readiness.requireRights();
     // The fast path needs no promise: the database lets it settle only with the projections that are agreed on.
     const settlesAll = (mode ?? 'coordinated') !== 'coordinated' || onOverload === 'bypass';
+    const { agreed } = await readTargets(this.#parts.database, targets);
     await agree(this.#parts.database, {
       lanes: lanes ?? defaults.lanes,
       modelHash: this.model.hash,
       ...(settlesAll ? { projections } : {}),
+      ...(settlesAll || targets.length > 0 ? { targets: agreed } : {}),
     });
     await this.#parts.clock.start();
     await this.#parts.path.start();

@@ -28,6 +28,7 @@ type NodeOptions = Pick<
   ClientOptions,
   | 'mode'
   | 'schema'
+  | 'targets'
   | 'lanes'
   | 'notifications'
   | 'pollIntervalMs'
@@ -46,7 +47,8 @@ type NodeOptions = Pick<
 
 export interface CreateClientOptions<D extends DocumentTypes = DocumentTypes>
   extends Connection, NodeOptions {
-  model: ModelSource;
+  /** Of the documents. @default none, where there are targets */
+  model?: ModelSource;
   /** A direct connection for LISTEN, where the other leads through a pooler. @default the other */
   listenConnectionString?: string;
   /** Checked before a document is written, by endpoint. They give the documents their types, too. @default none */

@@ -1,6 +1,7 @@
 /** The options of a client and of a writer, checked before anything starts: a wrong one is named. */
 import { modes, SluiceError } from '#protocol';
 import { parseModel, readModel, type Model } from '#model';
+import type { TargetDefinition } from '#targets';
 import * as z from 'zod';
 
 /** The connection settings of a `pg.Pool` that are used. */
@@ -40,9 +41,11 @@ const count = z
 const connection = {
   connectionString: z.string().min(1).optional(),
   pool: z.custom<PoolLike>((value) => isObject(value) && isObject(value['options'])).optional(),
-  model: z.custom<ModelSource>(
-    (value) => isObject(value) || typeof value === 'string' || Array.isArray(value),
-  ),
+  model: z
+    .custom<ModelSource>((value) => isObject(value) || typeof value === 'string' || Array.isArray(value))
+    .optional(),
+  // What is in them, `checkDefinitions` of #targets checks.
+  targets: z.array(z.custom<TargetDefinition>(isObject)).optional(),
   listenConnectionString: z.string().min(1).optional(),
   schema: z.string().min(1).optional(),
   lanes: z.number().int().min(1).max(1024).optional(),
@@ -118,7 +121,8 @@ export function urlOf(what: string, { connectionString, pool }: Connection): str
 }
 
 /** @throws {ModelError} `invalid_model` */
-export async function modelOf(source: ModelSource): Promise<Model> {
+export async function modelOf(source: ModelSource | undefined): Promise<Model | undefined> {
+  if (source === undefined) return undefined;
   if (typeof source === 'string' || Array.isArray(source)) return readModel(source as string | string[]);
   return isModel(source) ? source : parseModel(source, 'the option model');
 }

@@ -6,6 +6,7 @@ import { checkOptions, modelOf, urlOf, writerOptions, type Connection, type Mode
 type PlainOptions = Pick<
   WriterOptions,
   | 'schema'
+  | 'targets'
   | 'lanes'
   | 'spread'
   | 'ownership'
@@ -22,7 +23,8 @@ type PlainOptions = Pick<
 >;
 
 export interface CreateWriterOptions extends Connection, PlainOptions {
-  model: ModelSource;
+  /** Of the documents. @default none, where there are targets */
+  model?: ModelSource;
   /** A direct connection for LISTEN, where the other leads through a pooler. @default the other */
   listenConnectionString?: string;
 }

@@ -69,7 +69,7 @@ export interface StuckFilter {
   olderThanSeconds?: number;
   lane?: number;
   client?: string;
-  /** Endpoint of a resource: `ed-fi/schools`. */
+  /** Endpoint of a resource: `shop/orders`. */
   resource?: string;
   reason?: Reason;
   /** SQLSTATE of the error that is retried or made a dead letter. */

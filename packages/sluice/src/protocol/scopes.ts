@@ -1,5 +1,5 @@
 /**
- * What a client may do: `read:*`, `write:ed-fi/students`, `write:ed-fi/*`, `write:public.orders`, `write:public.*`, `operate`,
+ * What a client may do: `read:*`, `write:shop/orders`, `write:shop/*`, `write:public.orders`, `write:public.*`, `operate`,
  * `bodies`. Words that are none of these are passed over, because a token's scopes may be meant for others too.
  */
 
@@ -7,7 +7,7 @@ export type ResourceVerb = 'read' | 'write';
 
 /** The end of the sentence "… is not". */
 export const scopeForm =
-  'read:RESOURCE, write:RESOURCE, operate or bodies, where RESOURCE is *, ed-fi/*, ed-fi/students, public.* or public.orders';
+  'read:RESOURCE, write:RESOURCE, operate or bodies, where RESOURCE is *, shop/*, shop/orders, public.* or public.orders';
 
 const form = /^(?:(?:read|write):(?:\*|[\w.-]+\/(?:\*|[\w.-]+)|[\w.-]+|[\w-]+\.\*)|operate|bodies)$/i;
 
@@ -22,7 +22,7 @@ export class Scopes {
     this.#words = new Set([...words].filter(isScope).map(normalized));
   }
 
-  /** @param resource Endpoint or name of a target, e.g. `ed-fi/students`, `public.orders` */
+  /** @param resource Endpoint or name of a target, e.g. `shop/orders`, `public.orders` */
   allows(verb: ResourceVerb, resource: string): boolean {
     const words = this.#words;
     if (words.has(`${verb}:*`)) return true;

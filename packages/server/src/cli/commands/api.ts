@@ -13,6 +13,7 @@ import type { Model } from 'sluice/model';
 import * as z from 'zod';
 import { operatorUrlOf, requireDatabase, withTls } from '../config/database-url.ts';
 import { projectionModules, projectionsOf } from '../config/projections-of.ts';
+import { profileOfFormat } from '../config/format-package.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { authSettings, openAuth } from '../config/auth-settings.ts';
 import { dashboard, openDashboard } from '../config/dashboard-settings.ts';
@@ -135,8 +136,10 @@ async function nodeOf(values: ApiValues): Promise<Service> {
   metrics.watch(() => client.usage());
   const page = await pageOf(values, model);
   const { metricsPort, metricsHost } = values;
+  const profile = await profileOfFormat(model);
   const api = createApi({
     client,
+    ...(profile === undefined ? {} : { profile }),
     logger,
     waitMs: values.waitMs,
     basePath: values.basePath,
@@ -173,7 +176,7 @@ async function nodeOf(values: ApiValues): Promise<Service> {
 
 async function clientOf(
   values: ApiValues,
-  parts: Pick<ClientOptions, 'model' | 'logger' | 'observer'>,
+  parts: Pick<ClientOptions, 'logger' | 'observer'> & { model: Model },
 ): Promise<SluiceClient> {
   const place = requireDatabase(values);
   const { createClient } = await import('sluice/internal/client');

@@ -19,7 +19,7 @@ export const modelFiles = setting<string[]>({
   flags: '--model <file>',
   variables: ['SLUICE_MODEL'],
   description:
-    'resource model, native or ApiSchema.json; repeat it for extensions (the variable takes commas)',
+    'resource model, in the native form or one that an installed package reads; repeat it for extensions (the variable takes commas)',
   form: 'the path of a model file',
   path: 'always',
   schema: listOf(z.string().min(1)),

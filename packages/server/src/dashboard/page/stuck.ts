@@ -225,7 +225,7 @@ function filterForm(page: PageContext, filter: StuckFilter): HTMLElement {
     { class: 'filters', 'aria-label': 'Filter' },
     h('div', { class: 'field' }, h('label', { for: 'filter-reason' }, 'Reason'), reason),
     field('client', 'Client'),
-    field('resource', 'Resource', { placeholder: 'ed-fi/students' }),
+    field('resource', 'Resource', { placeholder: 'shop/orders' }),
     field('lane', 'Lane', { type: 'number', min: 0, max: 32_767 }),
     field('error', 'Error', { placeholder: 'SQLSTATE' }),
     field('olderThanSeconds', 'Older than, s', { type: 'number', min: 0 }),

@@ -1,5 +1,6 @@
 /** In which order a client loads resources so that what is referred to is there first. */
 import type { Model, ReferenceRule, Resource } from 'sluice/model';
+import { rulesOf } from '../model/api-rules.ts';
 
 export interface LoadStep {
   /** `/ed-fi/schools` */
@@ -15,7 +16,7 @@ export interface LoadStep {
  */
 export function loadOrder(model: Model): LoadStep[] {
   // School years come with the deployment, not with a client's data.
-  const open = new Set(model.resources.filter((resource) => !resource.rules.isSchoolYear));
+  const open = new Set(model.resources.filter((resource) => !rulesOf(resource).isSchoolYear));
   const needs = new Map([...open].map((resource) => [resource, needsOf(resource, model, open)]));
   const steps: LoadStep[] = [];
   for (let order = 1; open.size > 0; order++) {

@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { describeDocument } from './describe-document.ts';
-import { readModel } from './read-model.ts';
-import { edFiPath, isAbsent } from './test-support.ts';
+import { describeDocument } from 'sluice/model';
+import { readModel } from './model-format.ts';
+import { edFiPath, isAbsent } from '../../../../test/support/edfi-data.ts';
 
 const schemaFile = edFiPath('ApiSchema.json');
 /** Values found at a path, by the plainest reading of it. */

@@ -1,19 +1,16 @@
 /** Every document of the Ed-Fi sample district passes, and each with one field spoiled is refused at that field. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { defaultLimits, jsonLimits, JsonScanner } from '@sluice/server/profile';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { readModel, type Resource } from 'sluice/model';
+import type { Resource } from 'sluice/model';
 import { describe, expect, test } from 'vitest';
-import { jsonLimits, defaultLimits } from '../limits.ts';
-import { JsonScanner } from '../json-scanner.ts';
+import { edFiPath, isAbsent } from '../../../../test/support/edfi-data.ts';
+import { readModel } from '../model/model-format.ts';
 import { EdFiError } from './problem.ts';
 import { EdFiDocuments } from './read-edfi-document.ts';
 
-const repository = fileURLToPath(new URL('../../../../../', import.meta.url));
-const folder = process.env['SLUICE_EDFI_DIR'] ?? join(repository, '../shared/edfi');
-const schemaFile = join(folder, 'ApiSchema.json');
-const isAbsent = !existsSync(schemaFile);
-if (isAbsent) console.warn(`Skipped: the tests that read ${schemaFile}, which is absent`);
+const schemaFile = edFiPath('ApiSchema.json');
+const folder = edFiPath('documents');
 
 const documents = new EdFiDocuments(new JsonScanner(jsonLimits(defaultLimits)));
 
@@ -24,9 +21,9 @@ interface Line {
 
 async function readLines(): Promise<Line[]> {
   const model = await readModel(schemaFile);
-  const names = readdirSync(join(folder, 'documents')).sort();
+  const names = readdirSync(folder).sort();
   return names.flatMap((name) =>
-    readFileSync(join(folder, 'documents', name), 'utf8')
+    readFileSync(join(folder, name), 'utf8')
       .trim()
       .split('\n')
       .map((line) => {
@@ -127,7 +124,7 @@ function mutationsOf(
   return found;
 }
 
-describe.skipIf(isAbsent)(`the documents beside ${schemaFile}`, () => {
+describe.skipIf(isAbsent(schemaFile))(`the documents beside ${schemaFile}`, () => {
   test('pass in strict validation, all of them, and are stored as they were spelled', async () => {
     const lines = await readLines();
     expect(lines).toHaveLength(17_912);

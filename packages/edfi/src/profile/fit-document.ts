@@ -2,8 +2,9 @@
  * Makes a document fit its schema as far as the Ed-Fi API does without asking: what the schema does not know is dropped,
  * so are nulls and empty arrays; strings that spell a number or a boolean become it; dates become ISO dates.
  */
+import { isDate, utcSecond } from '@sluice/server/profile';
 import type { Resource } from 'sluice/model';
-import { isDate, utcSecond } from '../calendar.ts';
+import { rulesOf } from '../model/api-rules.ts';
 
 interface Shape {
   members: ReadonlyMap<string, Shape> | null;
@@ -113,11 +114,12 @@ function compile(schema: object, path: string, resource: Resource): Shape {
   };
 }
 
-function fitOf(schema: object, path: string, { numericPaths, booleanPaths, rules }: Resource): Shape['fit'] {
+function fitOf(schema: object, path: string, resource: Resource): Shape['fit'] {
+  const { numericPaths, booleanPaths } = resource;
   if (numericPaths.includes(path)) return spelledNumber;
   if (booleanPaths.includes(path)) return spelledBoolean;
   // What is no time stays as it is, and is refused by its format.
-  if (rules.dateTimePaths.includes(path)) return (text) => utcTime(text) ?? text;
+  if (rulesOf(resource).dateTimePaths.includes(path)) return (text) => utcTime(text) ?? text;
   if ((schema as { format?: unknown }).format === 'date') return isoDate;
   if (path === '$.codeValue' || path === '$.shortDescription') return (text) => text.trim();
   return null;

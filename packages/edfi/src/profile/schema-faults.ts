@@ -1,6 +1,7 @@
 /** Faults against a schema in the sentences that Ed-Fi clients read. */
+import { pathOf, type SchemaFault } from '@sluice/server/profile';
 import type { Resource } from 'sluice/model';
-import { pathOf, type SchemaFault } from '../schema-validator.ts';
+import { rulesOf } from '../model/api-rules.ts';
 import { placesAt } from './places.ts';
 import type { ValidationErrors } from './problem.ts';
 
@@ -85,7 +86,7 @@ function typeOf(value: unknown): string {
 /** Decimals beyond the digits that the model gives them. */
 export function decimalFaults(resource: Resource, document: unknown): ValidationErrors {
   const errors: ValidationErrors = {};
-  for (const { path, totalDigits, decimalPlaces } of resource.rules.decimals) {
+  for (const { path, totalDigits, decimalPlaces } of rulesOf(resource).decimals) {
     const max = Number((10 ** (totalDigits - decimalPlaces) - 10 ** -decimalPlaces).toFixed(decimalPlaces));
     for (const place of placesAt(document, path)) {
       if (typeof place.value !== 'number' || Math.abs(place.value) <= max) continue;

@@ -3,6 +3,7 @@
  * they are taken to be the required members, decimals left aside, which never identify anything.
  */
 import { canonicalJson, foldCase, type Resource } from 'sluice/model';
+import { rulesOf } from '../model/api-rules.ts';
 import { stepsOf } from './places.ts';
 import type { ValidationErrors } from './problem.ts';
 import { addError } from './schema-faults.ts';
@@ -94,7 +95,7 @@ function ordinal(number: number): string {
 }
 
 function compile(resource: Resource): UniquenessRule[] {
-  const { arrayUniqueness } = resource.rules;
+  const { arrayUniqueness } = rulesOf(resource);
   if (arrayUniqueness.length === 0) return inferred(resource.jsonSchema ?? {}, []);
   return arrayUniqueness.flatMap((paths) => {
     const [first = []] = paths.map(stepsOf);

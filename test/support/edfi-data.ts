@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const repository = fileURLToPath(new URL('../../../../', import.meta.url));
+const repository = fileURLToPath(new URL('../../', import.meta.url));
 
 export function edFiPath(name: string): string {
   return join(process.env['SLUICE_EDFI_DIR'] ?? join(repository, '../shared/edfi'), name);

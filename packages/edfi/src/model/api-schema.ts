@@ -5,16 +5,17 @@
 import * as z from 'zod';
 import {
   DESCRIPTOR_PATH,
+  isModelPath,
   modelFault,
+  parseForm,
   type AbstractDefinition,
-  type ApiRules,
   type ModelDefinition,
   type ProjectInfo,
+  type QueryField,
   type ReferenceDefinition,
-  type ResourceDefinition,
-} from './definition.ts';
-import { parseForm } from './parse-form.ts';
-import { isModelPath } from './path.ts';
+} from 'sluice/model';
+import type { ApiRules } from './api-rules.ts';
+import type { EdFiResource, ResourceExtension } from './merge-extensions.ts';
 
 const path = z.string().refine(isModelPath, { error: 'is no path such as $.sections[*].sectionIdentifier' });
 const target = { projectName: z.string(), resourceName: z.string() };
@@ -70,13 +71,8 @@ const apiSchema = z.object({
   projectSchema: projectSchema.optional(),
 });
 
-/** A resource of an extension that adds to one of the core: not a resource yet, see {@link mergeExtensions}. */
-export interface ResourceExtension {
-  readonly name: string;
-  readonly addition: ResourceDefinition;
-}
-
 export interface ApiSchemaDefinition extends ModelDefinition {
+  readonly resources: readonly EdFiResource[];
   readonly extensions: readonly ResourceExtension[];
 }
 
@@ -88,7 +84,7 @@ export function readApiSchema(json: unknown, source: string): ApiSchemaDefinitio
   const file = parseForm(apiSchema, json, source);
   const abstracts: AbstractDefinition[] = [];
   const infos: ProjectInfo[] = [];
-  const resources: ResourceDefinition[] = [];
+  const resources: EdFiResource[] = [];
   const extensions: ResourceExtension[] = [];
 
   const projects = Object.entries(file.projectSchemas ?? {}).map(([key, project]) => {
@@ -123,7 +119,7 @@ function readResource(
   project: string,
   endpoint: string,
   place: { at: string; source: string },
-): ResourceDefinition {
+): EdFiResource {
   const { isDescriptor, superclassProjectName, superclassResourceName } = schema;
   const hasIdentity = isDescriptor || schema.isResourceExtension || schema.identityJsonPaths.length > 0;
   if (!hasIdentity) throw modelFault(`${place.at}.identityJsonPaths`, 'is empty', place.source);
@@ -153,6 +149,7 @@ function readResource(
       source: constraint.sourceJsonPath,
       target: constraint.targetJsonPath,
     })),
+    queryFields: readQueryFields(schema),
     rules: readRules(schema),
     ...place,
   };
@@ -168,12 +165,13 @@ const descriptorQueryFields: z.infer<typeof resourceSchema>['queryFieldMapping']
   effectiveEndDate: [{ path: '$.effectiveEndDate', type: 'date' }],
 };
 
+function readQueryFields(schema: z.infer<typeof resourceSchema>): QueryField[] {
+  const mapping = { ...(schema.isDescriptor ? descriptorQueryFields : {}), ...schema.queryFieldMapping };
+  return Object.entries(mapping).map(([name, paths]) => ({ name, paths }));
+}
+
 function readRules(schema: z.infer<typeof resourceSchema>): ApiRules {
   return {
-    queryFields: Object.entries({
-      ...(schema.isDescriptor ? descriptorQueryFields : {}),
-      ...schema.queryFieldMapping,
-    }).map(([name, paths]) => ({ name, paths })),
     decimals: schema.decimalPropertyValidationInfos.flatMap(({ path, totalDigits, decimalPlaces }) =>
       typeof totalDigits === 'number' && typeof decimalPlaces === 'number'
         ? [{ path, totalDigits, decimalPlaces }]
@@ -217,68 +215,4 @@ function readReferences(schema: z.infer<typeof resourceSchema>, at: string): Ref
     });
   }
   return references;
-}
-
-/**
- * Adds to each extended resource what its extensions say: references, constraints, and the members of the schema, where
- * each extension has its own place under `_ext`. Extensions are taken by project name, so that the order of the files
- * does not matter.
- */
-export function mergeExtensions(
-  resources: readonly ResourceDefinition[],
-  extensions: readonly ResourceExtension[],
-): ResourceDefinition[] {
-  const merged = [...resources];
-  const sorted = [...extensions].sort((a, b) => (a.addition.project < b.addition.project ? -1 : 1));
-  for (const { name, addition } of sorted) {
-    const index = merged.findIndex(
-      (resource) => resource.name === name && resource.project !== addition.project,
-    );
-    const current = merged[index];
-    if (current === undefined) {
-      throw modelFault(
-        `${addition.at}.resourceName`,
-        `names no resource to extend: '${name}'`,
-        addition.source,
-      );
-    }
-    merged[index] = {
-      ...current,
-      references: [...current.references, ...addition.references],
-      numericPaths: [...current.numericPaths, ...addition.numericPaths],
-      booleanPaths: [...current.booleanPaths, ...addition.booleanPaths],
-      equalityConstraints: [...current.equalityConstraints, ...addition.equalityConstraints],
-      rules: mergeRules(current.rules, addition.rules),
-      jsonSchema: mergeSchema(current.jsonSchema, addition.jsonSchema),
-    };
-  }
-  return merged;
-}
-
-function mergeRules(base: ApiRules, addition: ApiRules): ApiRules {
-  return {
-    ...base,
-    queryFields: [...base.queryFields, ...addition.queryFields],
-    decimals: [...base.decimals, ...addition.decimals],
-    dateTimePaths: [...base.dateTimePaths, ...addition.dateTimePaths],
-    arrayUniqueness: [...base.arrayUniqueness, ...addition.arrayUniqueness],
-  };
-}
-
-type JsonObject = Record<string, unknown>;
-
-/** Takes the members of both `properties`; `_ext` is one object with the members of both. */
-function mergeSchema(base: object | null, addition: object | null): object | null {
-  if (base === null || addition === null) return base ?? addition;
-  const properties = objectAt(base, 'properties');
-  const added = objectAt(addition, 'properties');
-  const merged: JsonObject = { ...properties, ...added };
-  const [one, other] = [objectAt(properties, '_ext'), objectAt(added, '_ext')];
-  if (Object.keys(one).length > 0 && Object.keys(other).length > 0) merged['_ext'] = mergeSchema(one, other);
-  return { ...base, properties: merged };
-}
-
-function objectAt(object: object, key: string): JsonObject {
-  const value = (object as JsonObject)[key];
-  return typeof value === 'object' && value !== null ? (value as JsonObject) : {};
 }

@@ -1,11 +1,15 @@
 /** What a client asks before it sends data: the discovery document, the order of loading, the specifications. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ApiNode } from '../node.ts';
+import {
+  type ProfileNode,
+  version,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from '@sluice/server/profile';
 import { loadOrder } from './load-order.ts';
 import { specificationOf } from './specification.ts';
-import { version } from '../version.ts';
 
-export function metadataRoutes(app: FastifyInstance, { client, basePath }: Omit<ApiNode, 'profile'>): void {
+export function metadataRoutes(app: FastifyInstance, { client, basePath }: ProfileNode): void {
   const { model } = client;
   // What a client reads before it has a token: it names resources, and nobody's data.
   const options = { schema: { hide: true }, config: { access: 'open' } } as const;

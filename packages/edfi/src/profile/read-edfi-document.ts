@@ -2,11 +2,16 @@
  * The way of a body through all the checks that need no database, in the order in which clients are told: JSON, id,
  * schema, ids that agree, values that agree, elements that repeat.
  */
+import {
+  type DocumentText,
+  isTime,
+  type JsonOffence,
+  type JsonScanner,
+  placeText,
+  REPEATED_KEY,
+  SchemaValidator,
+} from '@sluice/server/profile';
 import type { Model, Resource } from 'sluice/model';
-import { isTime } from '../calendar.ts';
-import type { DocumentText } from '../document-text.ts';
-import { placeText, REPEATED_KEY, type JsonOffence, type JsonScanner } from '../json-scanner.ts';
-import { SchemaValidator } from '../schema-validator.ts';
 import { uniquenessFaults } from './array-uniqueness.ts';
 import { equalityFaults } from './equality.ts';
 import { fitDocument } from './fit-document.ts';

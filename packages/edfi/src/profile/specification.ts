@@ -74,9 +74,7 @@ function collectionOf(resource: Resource, name: string): Json {
       operationId: `get${resource.name}`,
       parameters: [
         ...['offset', 'limit', 'totalCount'].map(shared),
-        ...resource.rules.queryFields.map((field) =>
-          query(field.name, typeOf(field.paths[0]?.type ?? 'string')),
-        ),
+        ...resource.queryFields.map((field) => query(field.name, typeOf(field.paths[0]?.type ?? 'string'))),
       ],
       responses: {
         200: { description: 'The page asked for.', content: list },

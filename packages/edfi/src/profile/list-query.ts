@@ -1,8 +1,7 @@
 /** `GET` of a resource: a page of it, narrowed by the fields that its schema names. */
+import { isTime, type ListRequest, type Query } from '@sluice/server/profile';
 import type { DocumentFilter } from 'sluice/internal/client';
 import { foldCase, idOfIdentity, idOfReference, type ReferenceRule, type Resource } from 'sluice/model';
-import { isTime } from '../calendar.ts';
-import type { ListRequest, Query } from '../profile.ts';
 import { utcTime } from './fit-document.ts';
 import { schemaAt, stepsOf } from './places.ts';
 import { badRequest, dataValidation, EdFiError, type ValidationErrors } from './problem.ts';
@@ -60,7 +59,7 @@ function readTerms(resource: Resource, terms: readonly [string, string][]): Docu
   const folded: DocumentFilter['folded'] = [];
 
   for (const [name, text] of terms) {
-    const field = resource.rules.queryFields.find((known) => known.name.toLowerCase() === name.toLowerCase());
+    const field = resource.queryFields.find((known) => known.name.toLowerCase() === name.toLowerCase());
     const [first] = field?.paths ?? [];
     if (field === undefined || first === undefined) {
       throw new EdFiError(

@@ -1,6 +1,6 @@
 /** Errors in the words of the Ed-Fi API: seven members, of which `validationErrors` and `errors` are never left out. */
+import type { FastifyReply, FastifyRequest } from '@sluice/server/profile';
 import { SluiceError, type ErrorCode } from 'sluice/internal/protocol';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /** JSON path → what is wrong there. */
 export type ValidationErrors = Record<string, string[]>;

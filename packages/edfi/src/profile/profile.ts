@@ -3,14 +3,19 @@
  * taken, and answered with the statuses, headers and bodies that it knows. docs/edfi.md has each rule, and each
  * difference.
  */
+import {
+  type ProfileNode,
+  type Problem,
+  problemOfAny,
+  problemOfOutcome,
+  type Profile,
+  readIfMatch,
+  retryAfterSeconds,
+  SchemaValidator,
+  type FastifyReply,
+  type FastifyRequest,
+} from '@sluice/server/profile';
 import { isApplied, isId } from 'sluice/internal/protocol';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { problemOfAny } from '../error-answers.ts';
-import type { ApiNode } from '../node.ts';
-import { problemOfOutcome, retryAfterSeconds, type Problem } from '../problem.ts';
-import type { Profile } from '../profile.ts';
-import { readIfMatch } from '../request-headers.ts';
-import { SchemaValidator } from '../schema-validator.ts';
 import { readListQuery } from './list-query.ts';
 import { metadataRoutes } from './metadata-routes.ts';
 import {
@@ -27,12 +32,11 @@ import {
 import { EdFiDocuments } from './read-edfi-document.ts';
 import { problemOfRefusal } from './refusal.ts';
 
-export function edfiProfile(node: Omit<ApiNode, 'profile'>): Profile {
+export function profile(node: ProfileNode): Profile {
   const { client, limits } = node;
   new SchemaValidator().check(client.model);
   const documents = new EdFiDocuments(node.scanner);
   return {
-    name: 'edfi',
     mediaTypes: ['application/json', '*'],
     checkMediaType(contentType) {
       const type = contentType?.split(';')[0]?.trim().toLowerCase() ?? '';

@@ -2,8 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { describeDocument } from './describe-document.ts';
-import { parseModel, readModel } from './read-model.ts';
+import { describeDocument, parseModel as parse } from 'sluice/model';
+import { modelFormat, readModel } from './model-format.ts';
+
+const parseModel = (json: unknown, source?: string) => parse(json, source, { format: modelFormat });
 
 const resource = (resourceName: string, more: object = {}) => ({
   resourceName,
