@@ -14,6 +14,7 @@ import { createPath } from './create-path.ts';
 import { DocumentReads } from './document-reads.ts';
 import { EarlierWrites } from './earlier-writes.ts';
 import { Readiness } from './readiness.ts';
+import { RowRequests } from './row-requests.ts';
 import { Waits } from './waits.ts';
 import type { WritePath } from './write-path.ts';
 import { WriteReads } from './write-reads.ts';
@@ -31,6 +32,7 @@ export interface ClientParts {
   readiness: Readiness;
   run: Run;
   requests: WriteRequests;
+  rows: RowRequests;
   documents: DocumentReads;
   writes: WriteReads;
   earlier: EarlierWrites;
@@ -93,13 +95,14 @@ function requestParts(
   model: Model,
   run: Run,
   clock: DatabaseClock,
-): Pick<ClientParts, 'run' | 'requests' | 'documents' | 'writes' | 'earlier'> {
+): Pick<ClientParts, 'run' | 'requests' | 'rows' | 'documents' | 'writes' | 'earlier'> {
   const { documentBytesMax = defaults.documentBytesMax, pageBytesMax = defaults.pageBytesMax } = options;
   const { lanes = defaults.lanes, blockedWritesMax = defaults.blockedWritesMax } = options;
   const quota = new BlockedQuota({ blockedWritesMax, run });
   return {
     run,
     requests: new WriteRequests({ run, clock, quota, lanes, documentBytesMax }),
+    rows: new RowRequests({ clock, quota, lanes, documentBytesMax }),
     documents: new DocumentReads({ run, documentBytesMax, pageBytesMax }),
     writes: new WriteReads(model, run),
     earlier: new EarlierWrites(run),
