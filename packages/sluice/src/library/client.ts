@@ -120,7 +120,13 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
   }
 
   async submit(write: SubmittedWrite<D>, options: SubmitOptions): Promise<Submitted> {
-    const { client, ...conditions } = options;
+    const { client, transactionMs, ...conditions } = options;
+    if (transactionMs !== undefined && !isMilliseconds(transactionMs)) {
+      throw new SluiceError(
+        'invalid_request',
+        'Cannot submit the write: option transactionMs is not a whole number of milliseconds',
+      );
+    }
     const { operation = 'upsert', endpoint } = write;
     const body = 'document' in write ? await this.#bodyOf(endpoint, write.document) : null;
     const request = {
@@ -130,7 +136,11 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
       ...('id' in write ? { documentId: write.id } : {}),
       ...conditions,
     };
-    const { writeId } = await this.#client.enlist(request, (text, values) => client.query({ text, values }));
+    const { writeId } = await this.#client.enlist(
+      request,
+      (text, values) => client.query({ text, values }),
+      transactionMs === undefined ? {} : { transactionMs },
+    );
     return {
       writeId,
       answer: async (waits = {}) => answerOf(await this.#client.join(writeId, waits)),
@@ -173,6 +183,8 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     return answerOf(outcome) as never;
   }
 }
+
+const isMilliseconds = (value: number): boolean => Number.isInteger(value) && value >= 0 && value < 2 ** 31;
 
 /** @throws {SluiceError} if the write was refused or not applied */
 function answerOf(outcome: Outcome): Written {
