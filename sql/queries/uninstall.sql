@@ -42,7 +42,3 @@ select pid, application_name as application, coalesce(usename, '') as role
 from pg_catalog.pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid() and application_name ~ '^sluice (node|writer)'
 order by pid;
-
--- name: dropSchema
--- Takes away everything that Sluice has in the database. `listDependents` has found nothing of others by then.
-drop schema sluice cascade;

@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { waitAloud } from './lock-wait.ts';
 import { inPatientTransaction, type PatientOptions } from './patient-transaction.ts';
 import { query } from './queries.ts';
-import { defaultSchema } from './schema.ts';
+import { defaultSchema, sqlFor } from './schema.ts';
 
 /** What an uninstall would lose, and what speaks against it. */
 export interface UninstallPreview {
@@ -41,7 +41,8 @@ export function uninstall(options: UninstallOptions): Promise<UninstallPreview> 
     const reasons = reasonsAgainst(preview);
     if (!force && reasons.length > 0)
       throw refusal(schema, `${reasons.join(', ')}. --force drops all of it`, { ...preview });
-    await waitAloud(client, url, 'uninstall', options, () => client.query(query('dropSchema', schema).text));
+    const drop = sqlFor(schema, 'drop schema sluice cascade');
+    await waitAloud(client, url, 'uninstall', options, () => client.query(drop));
     return preview;
   });
 }
