@@ -138,7 +138,7 @@ async function settleIntake(more: Partial<SettleOptions> = {}): Promise<BatchRep
 function fates(writes: readonly Write[], report: BatchReport): string[] {
   const known = new Map([
     ...report.outcomes.map(({ outcome }) => [outcome.writeId, outcome.code ?? outcome.result] as const),
-    ...report.held.map(({ writeId }) => [writeId, 'deferred'] as const),
+    ...report.deferred.map(({ writeId }) => [writeId, 'deferred'] as const),
     ...report.blocked.map(({ write }) => [write.writeId, 'blocked'] as const),
     ...report.failed.map(({ write }) => [write.writeId, 'failed'] as const),
   ]);

@@ -1,10 +1,12 @@
 /** What a client does: accept a write, find an earlier one of its key, await its outcome; start and stop in order. */
 import type { Model } from '#model';
-import { defaults, settleWithin, SluiceError, type Outcome } from '#protocol';
+import { defaults, settleWithin, SluiceError, type Outcome, type Write } from '#protocol';
 import { agree, detectPooler, reasonOf } from '#store';
-import { checkDefinitions, modelBeside, readTargets } from '#targets';
+import { checkDefinitions, modelBeside, type RowRequest } from '#targets';
 import type {
+  AcceptedWrite,
   ClientStatus,
+  ClientTarget,
   EnlistingClient,
   RunOnCaller,
   SluiceClient,
@@ -15,6 +17,7 @@ import type {
 import { assembleClient, type ClientParts } from './assemble-client.ts';
 import type { ClientOptions } from './client-options.ts';
 import type { ClientUsage } from './observer.ts';
+import type { TracedRequest } from './trace-write.ts';
 import { joinWrite } from './join-write.ts';
 
 /** Told to stop, a client waits for its start, for the end of waits behind the drain, and for its paths, at most so long. */
@@ -22,6 +25,13 @@ const stopLimitsMs = { start: 2000, endWaits: 5000, path: 2000 };
 
 export function createClient(options: ClientOptions): EnlistingClient {
   return new Client(options);
+}
+
+/** A request of a client, as its paths need it. */
+interface Asked {
+  traced: TracedRequest;
+  /** @param traceparent Of the span that the further spans of the write are parts of. */
+  prepare: (traceparent: string | null) => Promise<Write>;
 }
 
 class Client implements EnlistingClient {
@@ -50,7 +60,7 @@ class Client implements EnlistingClient {
     await this.#parts.readiness.requireRights();
     // The fast path needs no promise: the database lets it settle only with the projections that are agreed on.
     const settlesAll = (mode ?? 'coordinated') !== 'coordinated' || onOverload === 'bypass';
-    const { agreed } = await readTargets(this.#parts.database, targets);
+    const agreed = await this.#parts.rows.open();
     await agree(this.#parts.database, {
       lanes: lanes ?? defaults.lanes,
       modelHash: this.model.hash,
@@ -91,12 +101,52 @@ class Client implements EnlistingClient {
     await this.#parts.waits.close();
   }
 
-  async submit(request: WriteRequest, options: SubmitOptions = {}): Promise<Outcome> {
-    const underWay = this.#parts.underWay.begin(request);
+  submit(request: WriteRequest, options?: SubmitOptions): Promise<Outcome> {
+    return this.#submit(this.#ofDocument(request), options);
+  }
+
+  submitRow(request: RowRequest, options?: SubmitOptions): Promise<Outcome> {
+    return this.#submit(this.#ofRow(request), options);
+  }
+
+  accept(request: WriteRequest): Promise<AcceptedWrite> {
+    return this.#accept(this.#ofDocument(request));
+  }
+
+  acceptRow(request: RowRequest): Promise<AcceptedWrite> {
+    return this.#accept(this.#ofRow(request));
+  }
+
+  enlist(request: WriteRequest, run: RunOnCaller): Promise<AcceptedWrite> {
+    return this.#enlist(this.#ofDocument(request), run);
+  }
+
+  enlistRow(request: RowRequest, run: RunOnCaller): Promise<AcceptedWrite> {
+    return this.#enlist(this.#ofRow(request), run);
+  }
+
+  #ofDocument(request: WriteRequest): Asked {
+    const { operation, resource, traceparent } = request;
+    return {
+      traced: { operation, resource: resource.endpoint, traceparent },
+      prepare: (span) => this.#parts.requests.prepare(request, span),
+    };
+  }
+
+  #ofRow(request: RowRequest): Asked {
+    const { operation, target, traceparent } = request;
+    return {
+      traced: { operation, resource: target, traceparent },
+      prepare: (span) => this.#parts.rows.prepare(request, span),
+    };
+  }
+
+  async #submit({ traced, prepare }: Asked, options: SubmitOptions = {}): Promise<Outcome> {
+    const underWay = this.#parts.underWay.begin(traced);
     try {
       const { waitMs = this.#waitMs, signal } = options;
       if (signal?.aborted === true) throw new SluiceError('cancelled');
-      const write = await this.#parts.requests.prepare(request, underWay.traceparent);
+      const write = await prepare(underWay.traceparent);
       const earlier = await this.#parts.earlier.find(write);
       let outcome = earlier?.outcome ?? null;
       if (outcome === null && this.#isEnding) throw new SluiceError('stopping');
@@ -109,10 +159,10 @@ class Client implements EnlistingClient {
     }
   }
 
-  async accept(request: WriteRequest): Promise<{ writeId: string }> {
-    const underWay = this.#parts.underWay.begin(request);
+  async #accept({ traced, prepare }: Asked): Promise<AcceptedWrite> {
+    const underWay = this.#parts.underWay.begin(traced);
     try {
-      const write = await this.#parts.requests.prepare(request, underWay.traceparent);
+      const write = await prepare(underWay.traceparent);
       const earlier = await this.#parts.earlier.find(write);
       if (earlier === null) {
         if (this.#isEnding) throw new SluiceError('stopping');
@@ -130,12 +180,12 @@ class Client implements EnlistingClient {
     }
   }
 
-  async enlist(request: WriteRequest, run: RunOnCaller): Promise<{ writeId: string }> {
-    const underWay = this.#parts.underWay.begin(request);
+  async #enlist({ traced, prepare }: Asked, run: RunOnCaller): Promise<AcceptedWrite> {
+    const underWay = this.#parts.underWay.begin(traced);
     try {
       if (this.#parts.intake === null)
         throw new SluiceError('invalid_request', `Cannot join the caller's transaction without an intake`);
-      const write = await this.#parts.requests.prepare(request, underWay.traceparent);
+      const write = await prepare(underWay.traceparent);
       const earlier = await this.#parts.earlier.find(write);
       if (earlier === null) await this.#parts.intake.enlist(write, run);
       underWay.answer('accepted');
@@ -158,6 +208,10 @@ class Client implements EnlistingClient {
   async readWrite(client: string, writeId: string): Promise<WriteState | null> {
     const [state] = await this.readWrites(client, [writeId]);
     return state ?? null;
+  }
+
+  targets(): readonly ClientTarget[] {
+    return this.#parts.rows.targets;
   }
 
   async status(): Promise<ClientStatus> {

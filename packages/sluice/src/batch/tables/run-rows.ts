@@ -112,7 +112,7 @@ async function nameConflicts(
   const { catalog, form, statement } = run;
   const writes = refused.map(({ write }) => write);
   // A trigger has run for a row that is not written; of an array some rows were written.
-  const hasMore = catalog.hasBeforeInsert || (statement.isSingle && form.isArray && written > 0);
+  const hasMore = catalog.hasBeforeInsert === true || (statement.isSingle && form.isArray && written > 0);
   const names = hasMore ? new Map<string, string>() : await conflictsOf(lent, run, writes);
   if (writes.every(({ writeId }) => names.has(writeId)))
     return fates.map((fate) => ({ ...fate, constraint: names.get(fate.write.writeId) ?? null }));

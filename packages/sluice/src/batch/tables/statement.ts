@@ -66,7 +66,7 @@ export function isFoldable(catalog: TableCatalog, form: RowForm): boolean {
     !form.ignoresExisting &&
     !form.isReturning &&
     form.onConflict === null &&
-    catalog.isPlain &&
+    catalog.isPlain === true &&
     catalog.key.every((name) => form.columns.includes(name)) &&
     !catalog.foreignKeys.some(({ columns }) => has(columns)) &&
     catalog.uniques.every(({ columns }) => columns !== null && (isKey(columns) || !has(columns)))

@@ -133,7 +133,7 @@ export class Tables {
   parentsOf(catalog: TableCatalog): Parent[] {
     return catalog.foreignKeys.flatMap((foreignKey) => {
       const parent = this.#tables.get(foreignKey.table);
-      if (parent === undefined || parent instanceof SluiceError || foreignKey.isDeferred) return [];
+      if (parent === undefined || parent instanceof SluiceError || foreignKey.isDeferred === true) return [];
       return [{ foreignKey, catalog: parent }];
     });
   }
