@@ -14,6 +14,8 @@ import { defaultLimits, jsonLimits, type ApiLimits } from './limits.ts';
 import { nativeProfile } from './native-profile.ts';
 import type { ApiNode, ProfileFactory } from './node.ts';
 import { openapi, openapiRoute } from './openapi.ts';
+import { answersOf } from './rest/rest-answers.ts';
+import { restRoutes } from './rest/rest-routes.ts';
 import { writeRoutes } from './write-routes.ts';
 
 export interface ApiOptions extends Pick<
@@ -54,7 +56,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
     limits,
     quota: base.quota,
     basePath: node.basePath,
-    answers: profile,
+    answers: answersOf(profile, base.basePath),
     isKnown: ({ project, resource }) =>
       resource === undefined || base.client.model.findEndpoint(`${project}/${resource}`) !== undefined,
   });
@@ -80,6 +82,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
       writeRoutes(scope, node);
       // Each in a scope of its own, as they read bodies differently.
       await scope.register(async (inner) => documentRoutes(inner, node));
+      await scope.register(async (inner) => restRoutes(inner, node));
       await scope.register(async (inner) => bulkRoute(inner, node));
       for (const routes of options.routes ?? []) await scope.register(async (inner) => routes(inner));
     },

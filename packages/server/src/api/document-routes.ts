@@ -1,10 +1,8 @@
 /** `/data`: one write a request, and plain reads. */
 import type { WriteRequest } from 'sluice/internal/client';
-import { isApplied, SluiceError, type Operation } from 'sluice/internal/protocol';
+import { isApplied, type Operation } from 'sluice/internal/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { smallBodyBytes } from './byte-budget.ts';
 import { documentReadRoutes, type DocumentParams } from './document-read-routes.ts';
-import { explainBodies } from './error-answers.ts';
 import { findResource, waitMsOf, type ApiNode } from './node.ts';
 import {
   appliedPreferences,
@@ -14,12 +12,14 @@ import {
   type Preferences,
 } from './request-headers.ts';
 import { removeSchema, replaceSchema, upsertSchema } from './route-schemas.ts';
+import { assertUncompressed, takeBodies } from './take-bodies.ts';
 import { answerOf } from './write-answer.ts';
 
 const emptyBody = Buffer.alloc(0);
 
 export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
-  takeBodies(app, node);
+  const { profile } = node;
+  takeBodies(app, node, { mediaTypes: profile.mediaTypes, answers: profile });
   const write =
     (operation: Operation) =>
     async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
@@ -50,26 +50,6 @@ export function documentRoutes(app: FastifyInstance, node: ApiNode): void {
   documentReadRoutes(app, node);
 }
 
-/** Bodies come as bytes. Those that are large are let in where there is room for them, before any of it is read. */
-function takeBodies(app: FastifyInstance, { profile, limits, bodies }: ApiNode): void {
-  explainBodies(app, profile, { takes: 'application/json', bytesMax: limits.bodyBytesMax });
-  app.removeAllContentTypeParsers();
-  for (const type of profile.mediaTypes) {
-    app.addContentTypeParser(
-      type,
-      { parseAs: 'buffer', bodyLimit: limits.bodyBytesMax },
-      (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) => done(null, body),
-    );
-  }
-  app.addHook('onRequest', async ({ headers, method }, reply) => {
-    if (method === 'GET' || method === 'HEAD') return;
-    const bytes = Number(headers['content-length'] ?? 0);
-    if (bytes <= smallBodyBytes || bytes > limits.bodyBytesMax) return;
-    const share = await bodies.open(reply.raw);
-    await share.admit(bytes);
-  });
-}
-
 function readWrite(
   node: ApiNode,
   operation: Operation,
@@ -92,9 +72,7 @@ function readWrite(
   if (operation !== 'upsert') write.documentId = profile.readDocumentId(params.id);
   write.ifMatch = profile.readCondition(operation, headers);
   if (operation === 'delete') return write;
-  if (headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity') {
-    throw new SluiceError('unsupported_media_type', 'Cannot take the body as it is compressed');
-  }
+  assertUncompressed(headers);
   profile.checkMediaType(headers['content-type']);
   const bytes = (request.body as Buffer | undefined) ?? emptyBody;
   const { body, document } = profile.readDocument(bytes, resource, write.documentId);

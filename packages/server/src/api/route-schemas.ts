@@ -5,7 +5,7 @@ export const problem = {
   description: 'A problem: its `code` says which.',
   content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
 };
-const empty = (description: string, ...headers: (keyof typeof headerDocs)[]) => ({
+export const empty = (description: string, ...headers: (keyof typeof headerDocs)[]) => ({
   description,
   type: 'null',
   headers: Object.fromEntries(headers.map((name) => [name, headerDocs[name]])),
@@ -25,7 +25,7 @@ const headerDocs = {
       'Of a page that ended early: with `rel="next"`, the rest of what was asked for. None: the page is whole.',
   },
 } as const;
-const accepted = empty(
+export const accepted = empty(
   'Accepted and durable, not settled yet (`Prefer: respond-async`): ask at `Location`.',
   'Location',
 );
