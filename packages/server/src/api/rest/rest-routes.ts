@@ -21,7 +21,13 @@ import { readRestQuery } from './query.ts';
 import { readAnyBody } from './read-body.ts';
 import { refusalOf } from './refusal.ts';
 import { restAnswers } from './rest-answers.ts';
-import { callSchema, changeRowSchema, deleteRowSchema, insertRowsSchema, putRowSchema } from './rest-schemas.ts';
+import {
+  callSchema,
+  changeRowSchema,
+  deleteRowSchema,
+  insertRowsSchema,
+  putRowSchema,
+} from './rest-schemas.ts';
 import { sendRows, singularType } from './row-answer.ts';
 import { readRowWrite, type RowMethod, type RowWrite } from './row-write.ts';
 
@@ -152,7 +158,12 @@ function wantsOne(accept: string | undefined): boolean {
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return false;
   const types = accept.split(',').map((type) => type.split(';', 1)[0]!.trim().toLowerCase());
   if (types.includes(singularType)) return true;
-  const isJson = types.some((type) => /^(?:\*\/\*|application\/(?:\*|json|vnd\.pgrst\.array\+json))$/.test(type));
+  const isJson = types.some((type) =>
+    /^(?:\*\/\*|application\/(?:\*|json|vnd\.pgrst\.array\+json))$/.test(type),
+  );
   if (isJson) return false;
-  throw new SluiceError('unsupported_media_type', 'Cannot answer in another media type than application/json');
+  throw new SluiceError(
+    'unsupported_media_type',
+    'Cannot answer in another media type than application/json',
+  );
 }
