@@ -3,6 +3,7 @@ import { assertProjections } from '#batch';
 import type { Model } from '#model';
 import { defaults, FailureLog } from '#protocol';
 import { Database, DatabaseClock } from '#store';
+import { readTargets } from '#targets';
 import { assertOptions } from './assert-options.ts';
 import { BlockedQuota } from './blocked-quota.ts';
 import { Cancellations } from './cancellations.ts';
@@ -85,7 +86,7 @@ export function assembleClient(options: ClientOptions, model: Model): ClientPart
     readiness,
     intake: path instanceof CoordinatedPath ? path : null,
     underWay: new WritesUnderWay(options.waitingWritesMax ?? defaults.waitingWritesMax, observer),
-    ...requestParts(options, model, clientReads(database, failures), clock),
+    ...requestParts(options, model, { database, clock, run: clientReads(database, failures) }),
   };
 }
 
@@ -93,8 +94,7 @@ export function assembleClient(options: ClientOptions, model: Model): ClientPart
 function requestParts(
   options: ClientOptions,
   model: Model,
-  run: Run,
-  clock: DatabaseClock,
+  { database, clock, run }: Pick<ClientParts, 'database' | 'clock' | 'run'>,
 ): Pick<ClientParts, 'run' | 'requests' | 'rows' | 'documents' | 'writes' | 'earlier'> {
   const { documentBytesMax = defaults.documentBytesMax, pageBytesMax = defaults.pageBytesMax } = options;
   const { lanes = defaults.lanes, blockedWritesMax = defaults.blockedWritesMax } = options;
@@ -102,7 +102,13 @@ function requestParts(
   return {
     run,
     requests: new WriteRequests({ run, clock, quota, lanes, documentBytesMax }),
-    rows: new RowRequests({ clock, quota, lanes, documentBytesMax }),
+    rows: new RowRequests({
+      read: () => readTargets(database, options.targets ?? []),
+      clock,
+      quota,
+      lanes,
+      documentBytesMax,
+    }),
     documents: new DocumentReads({ run, documentBytesMax, pageBytesMax }),
     writes: new WriteReads(model, run),
     earlier: new EarlierWrites(run),

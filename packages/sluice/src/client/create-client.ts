@@ -2,7 +2,7 @@
 import type { Model } from '#model';
 import { defaults, settleWithin, SluiceError, type Outcome, type Write } from '#protocol';
 import { agree, detectPooler, reasonOf } from '#store';
-import { checkDefinitions, modelBeside, readTargets, type RowRequest } from '#targets';
+import { checkDefinitions, modelBeside, type RowRequest } from '#targets';
 import type {
   AcceptedWrite,
   ClientStatus,
@@ -60,7 +60,7 @@ class Client implements EnlistingClient {
     await this.#parts.readiness.requireRights();
     // The fast path needs no promise: the database lets it settle only with the projections that are agreed on.
     const settlesAll = (mode ?? 'coordinated') !== 'coordinated' || onOverload === 'bypass';
-    const { agreed } = await readTargets(this.#parts.database, targets);
+    const agreed = await this.#parts.rows.open();
     await agree(this.#parts.database, {
       lanes: lanes ?? defaults.lanes,
       modelHash: this.model.hash,

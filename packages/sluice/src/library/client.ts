@@ -63,12 +63,12 @@ export interface CreateClientOptions<D extends DocumentTypes = DocumentTypes>
 export async function createClient<D extends DocumentTypes = DocumentTypes>(
   options: CreateClientOptions<D>,
 ): Promise<Client<D>> {
-  checkOptions('a client', clientOptions, options);
+  checkOptions('create a client', clientOptions, options);
   const { connectionString: _, pool: __, listenConnectionString, schemas = {}, ...rest } = options;
   const client = createNodeClient({
     ...rest,
     model: await modelOf(options.model),
-    url: urlOf('a client', options),
+    url: urlOf('create a client', options),
     ...(listenConnectionString === undefined ? {} : { listenUrl: listenConnectionString }),
   });
   try {

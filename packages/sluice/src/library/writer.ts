@@ -37,12 +37,12 @@ export type EmbeddedWriter = Omit<Writer, 'start'> & AsyncDisposable;
  *   `deployment_disagrees`
  */
 export async function createWriter(options: CreateWriterOptions): Promise<EmbeddedWriter> {
-  checkOptions('a writer', writerOptions, options);
+  checkOptions('create a writer', writerOptions, options);
   const { connectionString: _, pool: __, listenConnectionString, ...rest } = options;
   const writer = createPlainWriter({
     ...rest,
     model: await modelOf(options.model),
-    url: urlOf('a writer', options),
+    url: urlOf('create a writer', options),
     ...(listenConnectionString === undefined ? {} : { listenUrl: listenConnectionString }),
   });
   try {

@@ -74,7 +74,12 @@ function tableOf(definition: TableDefinition, row: Row | undefined): TableCatalo
     isPartitioned: kind === 'p',
     columns,
     key: keyOf(definition, columns, uniques),
-    uniques: uniques.map(({ isPrimary: _, ...rule }) => rule),
+    uniques: uniques.map(({ name, columns, isPartial, isDeferrable }) => ({
+      name,
+      columns,
+      isPartial,
+      isDeferrable,
+    })),
     foreignKeys: row['foreign_keys'] as ForeignKey[],
     hasRowSecurity: row['has_row_security'] as boolean,
     triggers: row['triggers'] as string[],

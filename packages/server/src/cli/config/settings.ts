@@ -114,7 +114,7 @@ export const metricsHost = setting<string>({
   description: 'address of the metrics port; 0.0.0.0 lets other machines in',
 });
 
-export const logLevel = setting<string>({
+export const logLevel = setting<(typeof logLevels)[number]>({
   flags: '--log-level <level>',
   variables: ['SLUICE_LOG_LEVEL'],
   description: `what goes to standard error: ${logLevels.join(', ')}`,
