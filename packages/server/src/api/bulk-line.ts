@@ -1,6 +1,6 @@
 /** One line of a bulk request as a write of a document; one that names a target is read by `bulk-row`. */
 import type { WriteRequest } from 'sluice/internal/client';
-import { operations, SluiceError, type Operation } from 'sluice/internal/protocol';
+import { operations, type Operation } from 'sluice/internal/protocol';
 import type { RowRequest } from 'sluice/internal/targets';
 import { invalidLine, readBulkRow, readText } from './bulk-row.ts';
 import { unreadable } from './document-text.ts';

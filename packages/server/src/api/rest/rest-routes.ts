@@ -76,7 +76,7 @@ export function restRoutes(app: FastifyInstance, node: ApiNode): void {
       const row: RowRequest = { ...asked.row, ...callerOf(request, preferences) };
       try {
         const outcome = await submit(reply, row, preferences);
-        return outcome === null ? reply : answer(reply, outcome, asked);
+        return outcome === null ? await reply : await answer(reply, outcome, asked);
       } catch (error) {
         throw doorRefusal(error, target.catalog);
       }

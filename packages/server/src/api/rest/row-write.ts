@@ -37,13 +37,18 @@ export function readRowWrite(parts: RowWriteParts): RowWrite {
   return readChange(parts);
 }
 
-function formOf({ method, query, preferences, isSingular }: RowWriteParts, isInsert: boolean): AnswerForm {
+function formOf(
+  { method, table, query, preferences, isSingular }: RowWriteParts,
+  isInsert: boolean,
+): AnswerForm {
   const { returns, counts } = preferences;
-  return { method, returns, select: query.select, isSingular, counts, isInsert };
+  const { columns } = table;
+  const shown = query.select?.map((name) => columns.find((column) => column.name === name)!) ?? columns;
+  return { method, returns, shown, isSingular, counts, isInsert };
 }
 
 function readInsert(parts: RowWriteParts): RowWrite {
-  const { table, query, preferences, isSingular } = parts;
+  const { query, preferences, isSingular } = parts;
   const { returns, resolution, missing } = preferences;
   const [filter] = query.filters.keys();
   if (filter !== undefined) throw notOffered(`POST takes no filter: ${filter.slice(0, 100)}`);

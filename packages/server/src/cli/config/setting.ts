@@ -237,5 +237,5 @@ export function textOf(value: unknown): string {
 }
 
 function partText(part: unknown): string {
-  return typeof part === 'object' ? JSON.stringify(part) : String(part);
+  return typeof part === 'string' ? part : JSON.stringify(part);
 }
