@@ -106,7 +106,7 @@ export function restRoutes(app: FastifyInstance, node: ApiNode): void {
     return sendRows(reply, { result: outcome.result, rows }, form);
   }
 
-  const config = { access: 'lines' } as const;
+  const config = { access: 'target' } as const;
   app.post('/rest/:table', { schema: insertRowsSchema, config }, write('POST'));
   app.put('/rest/:table', { schema: putRowSchema, config }, write('PUT'));
   app.patch('/rest/:table', { schema: changeRowSchema, config }, write('PATCH'));
