@@ -58,7 +58,7 @@ select w.write_id from (
   union select write_id from sluice.outcome where write_id = $1
   union select write_id from sluice.dead_letter where write_id = $1
   union (select write_id from sluice.intake where referential_id = $1 order by write_id limit $2)
-  union (select write_id from sluice.intake where operation <> 'upsert' and document_id = $1 order by write_id limit $2)
+  union (select write_id from sluice.intake where operation in ('update', 'delete') and document_id = $1 order by write_id limit $2)
   union (select write_id from sluice.awaited where awaited_id = $1 order by write_id limit $2)
   union (select write_id from sluice.dead_letter where document_id = $1 order by write_id limit $2)
   union (select write_id from sluice.dead_letter where referential_id = $1 order by write_id limit $2)

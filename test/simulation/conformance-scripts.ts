@@ -64,6 +64,7 @@ const insert = (number: number, lane = 0): unknown[] => [
   false,
   [],
   [],
+  [],
 ];
 
 export const scripts: Record<string, Step[]> = {

@@ -41,6 +41,7 @@ const header = (): Pick<Write, 'writeId' | 'position'> & Omit<Partial<Write>, 'w
   wasBlocked: false,
   waitedSeconds: null,
   traceparent: null,
+  form: null,
   node: 1,
 });
 
@@ -126,6 +127,7 @@ const insertIntake = async (writes: readonly Write[]): Promise<void> => {
     of((write) => write.body),
     [],
     false,
+    [],
     [],
     [],
   ]);

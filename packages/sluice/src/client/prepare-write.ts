@@ -102,6 +102,7 @@ function writeOf(
     node: ownNode,
     waitedSeconds: null,
     traceparent: null,
+    form: null,
     lane: laneOf(referentialId, superclassId, lanes),
     referentialId: content.referentialId,
     superclassId: content.superclassId,
