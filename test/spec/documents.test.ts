@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { isBuildFresh } from '../../packages/bench/src/code.ts';
 import { groups, isGenerated } from '../../packages/site/src/pages.ts';
 import { brokenLinks } from '../../packages/site/src/broken-links.ts';
 import { readMarkdown } from '../../packages/site/src/markdown.ts';
@@ -72,6 +73,8 @@ describe('a block of code compiles', () => {
     );
     const compilerOptions = {
       rootDirs: ['.', root],
+      // Declarations are read in a tenth of the time: they are used if the build is as new as the sources.
+      customConditions: isBuildFresh() ? [] : ['source'],
       noEmit: true,
       allowJs: true,
       checkJs: true,
@@ -86,7 +89,7 @@ describe('a block of code compiles', () => {
     await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config));
     const faults = await run(join(root, 'node_modules/.bin/tsc'), ['-p', folder], { cwd: folder }).then(
       () => '',
-      (error: { stdout: string }) => error.stdout,
+      (error: unknown) => (error as { stdout: string }).stdout,
     );
     // Parameters have no types in JavaScript.
     const strict = faults.replaceAll(/^.*\.m?js\(.*: error TS(?:7006|7031): .*\n/gm, '');
@@ -124,7 +127,7 @@ describe('a block of code compiles', () => {
             `do $told$ begin if false then ${statement}; end if; end $told$`;
         await client
           .query(text)
-          .catch((error: Error) => faults.push(`${placeOf(block)}: ${error.message}: ${statement}`));
+          .catch((error: unknown) => faults.push(`${placeOf(block)}: ${String(error)}: ${statement}`));
       }
     }
     await client.end();
