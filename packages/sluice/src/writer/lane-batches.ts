@@ -79,7 +79,7 @@ export class LaneBatches {
   }
 
   /** Settles a write as a dead letter, without trying it again. */
-  async setAside(lane: number, writeId: string, deaths: number): Promise<void> {
+  async makeDeadLetter(lane: number, writeId: string, deaths: number): Promise<void> {
     await this.#followUp(
       await makeDeadLetter(this.#session, this.#originOf([lane], new Set()), writeId, deaths),
     );
