@@ -610,6 +610,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
       make('measured', 'upsert', `{"id": "2024-01-02T00:00:00Z", "v": 7}`),
       make('measured', 'upsert', `{"id": "2024-01-02 00:00", "v": 8}`),
     ];
+    await other.query('truncate sluice.intake');
     expect((await settle(spelled)).fates).toEqual(['updated', 'deferred', 'updated', 'updated']);
     expect(await rows('select v from measured order by id')).toEqual([{ v: 7 }, { v: 8 }]);
   });
@@ -645,8 +646,8 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(await write({ id: 5, m: 2 })).toBe('created');
     await other.query(`revoke insert on changing from ${role}`);
     expect(await write({ id: 6, m: 2 })).toBe(isIntake ? 'dead_letter' : 'failed');
-    const [letter] = await rows(`select error from sluice.dead_letter`);
-    if (isIntake) expect(letter).toMatchObject({ error: { code: '42501', table: 'public.changing' } });
+    const error = { code: '42501', constraint: null, table: 'public.changing' };
+    expect(await rows('select error from sluice.dead_letter')).toEqual(isIntake ? [{ error }] : []);
     await other.query('drop table changing');
     const [table] = tables.values();
     const dropped = { ...table!, name: 'public.changing', schema: 'public', table: 'changing' };

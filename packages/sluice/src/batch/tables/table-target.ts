@@ -161,7 +161,6 @@ class Settling {
         column,
         message: `column ${column} does not exist`,
       });
-    const statement = this.#tables.statementOf(table, form, this.#source);
     const unsettled = this.#unsettled(writes);
     const fates = await runRows(lent, {
       catalog,
