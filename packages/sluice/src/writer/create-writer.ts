@@ -1,6 +1,6 @@
 /** A writer process: its sessions, the hints they share, its row in sluice.writer, and the retention of what is old. */
 import { createRequire } from 'node:module';
-import { assertProjections, describeBatch, RetryLog, settleOptions, tableTargets } from '#batch';
+import { assertProjections, describeBatch, RetryLog, settleOptions, targetsBeside } from '#batch';
 import {
   assertTunables,
   defaults,
@@ -207,7 +207,7 @@ class WriterProcess implements Writer {
     return {
       ...settleOptions(model, { lanes, cascadeDocumentsMax }),
       projections,
-      targets: tableTargets(targets, { schema }),
+      targets: targetsBeside(targets, schema),
       ...retries,
     };
   }
