@@ -22,7 +22,7 @@ import {
   requireRights,
   type Listener,
 } from '#store';
-import { checkDefinitions, modelBeside, readTargets } from '#targets';
+import { checkDefinitions, modelBeside, readTargets, saveTargets } from '#targets';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
 import type { LaneSessionOptions } from './lane-session-options.ts';
@@ -140,8 +140,9 @@ class WriterProcess implements Writer {
       work: ' the writer',
       advice: 'use the role of writers (sluice_writer), and run `sluice roles` after an upgrade',
     });
-    const { agreed } = await readTargets(this.#database, targets);
-    await agree(this.#database, { lanes, modelHash: model.hash, ownership, projections, targets: agreed });
+    const read = await readTargets(this.#database, targets);
+    await agree(this.#database, { lanes, modelHash: model.hash, ownership, projections, targets: read.agreed });
+    await saveTargets(this.#database, read);
     await this.#upkeep.start();
     await this.#clock.start();
     await this.#listen();
