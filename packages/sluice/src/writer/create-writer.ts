@@ -1,6 +1,6 @@
 /** A writer process: its sessions, the hints they share, its row in sluice.writer, and the retention of what is old. */
 import { createRequire } from 'node:module';
-import { assertProjections, describeBatch, RetryLog, settleOptions } from '#batch';
+import { assertProjections, describeBatch, RetryLog, settleOptions, tableTargets } from '#batch';
 import {
   assertTunables,
   defaults,
@@ -200,10 +200,16 @@ class WriterProcess implements Writer {
   }
 
   #settleOptions(): LaneSessionOptions['settle'] {
-    const { model, lanes, projections, cascadeDocumentsMax = defaults.cascadeDocumentsMax } = this.#options;
+    const { model, lanes, projections, targets, schema } = this.#options;
+    const { cascadeDocumentsMax = defaults.cascadeDocumentsMax } = this.#options;
     const log = this.#log;
     const retries = log === undefined ? {} : { onRetry: new RetryLog((...line) => log.warn(...line)).note };
-    return { ...settleOptions(model, { lanes, cascadeDocumentsMax }), projections, ...retries };
+    return {
+      ...settleOptions(model, { lanes, cascadeDocumentsMax }),
+      projections,
+      targets: tableTargets(targets, { schema }),
+      ...retries,
+    };
   }
 
   #sessionOptions(watch: NeighbourWatch): LaneSessionOptions {
