@@ -441,6 +441,21 @@ describe('a URL', () => {
     expect(read.json()).toMatchObject({ hint: expect.stringContaining('Read from PostgreSQL') as string });
   });
 
+  test('may be asked from a page of another origin, with the headers of PostgREST', async () => {
+    const { send } = setup(row, { corsOrigins: ['https://app.example.org'] });
+    const { headers } = await send('OPTIONS', '/orders', undefined, {
+      origin: 'https://app.example.org',
+      'access-control-request-method': 'PATCH',
+      'access-control-request-headers': 'content-profile,prefer,x-client-info',
+    });
+    expect(headers['access-control-allow-methods']).toContain('PATCH');
+    expect(headers['access-control-allow-headers']).toMatch(/Content-Profile.*Prefer.*X-Client-Info/);
+    const answer = await send('POST', '/orders', '{}', { origin: 'https://app.example.org' });
+    expect(answer.headers['access-control-expose-headers']).toMatch(
+      /Content-Range.*Location.*Preference-Applied/,
+    );
+  });
+
   test('below a base path answers in the same form, and others in theirs', async () => {
     const { api, send } = setup(row, { basePath: '/v1' });
     expect((await send('GET', '/orders')).json()).toMatchObject({ code: 'PGRST117' });
