@@ -3,13 +3,16 @@
 
 import { PostgrestClient } from '@supabase/postgrest-js';
 import { createApi, listen } from '@sluice/server/api';
+import { writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { createClient } from 'sluice/internal/client';
 import { createWriter } from 'sluice/internal/writer';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { tableInPlace } from '../support/markdown-part.ts';
+import { createDataDir, startSluice } from '../support/sluice.ts';
 import { sql } from '../support/sql.ts';
 
 const database = useDatabase();
@@ -567,6 +570,41 @@ describe('a request to /rest', () => {
       (error: unknown) => (error as { code: string }).code,
     );
     expect(JSON.parse(text)).toMatchObject({ code: own });
+  });
+});
+
+describe('sluice api and sluice writer', () => {
+  test(
+    'take tables by variable or by the configuration file, and need no model then',
+    { timeout: 60_000 },
+    async () => {
+      const file = join(await createDataDir(), 'sluice.config.json');
+      await writeFile(file, JSON.stringify({ targets }));
+      const common = { SLUICE_LOG_LEVEL: 'error' };
+      const node = startSluice(['api', '--port', '0', '--config', file], {
+        ...common,
+        DATABASE_URL: database.apiUrl,
+      });
+      const writer = startSluice(['writer', ...targets.flatMap(({ table }) => ['--table', table])], {
+        ...common,
+        DATABASE_URL: database.writerUrl,
+      });
+      const [ready] = await Promise.all([node.event('ready'), writer.event('ready')]);
+      const client = new PostgrestClient(`${String(ready['url'])}/rest`);
+      expect(await client.from('orders').insert({ id: 3 }).select('id')).toMatchObject({
+        status: 201,
+        data: [{ id: 3 }],
+      });
+      for (const each of [node, writer]) each.kill('SIGTERM');
+      expect(await node.ended).toMatchObject({ code: 0 });
+      expect(await writer.ended).toMatchObject({ code: 0 });
+    },
+  );
+
+  test('say what is missing where there is neither a model nor a table', async () => {
+    const { code, stderr } = await startSluice(['writer'], { DATABASE_URL: database.writerUrl }).ended;
+    expect(code).toBe(2);
+    expect(stderr).toContain('give --model or SLUICE_MODEL, or name a table by --table or SLUICE_TABLE');
   });
 });
 
