@@ -303,6 +303,18 @@ const calls: Call[] = [
     data: null,
   },
   {
+    call: "from('orders').update({ id: 1, amount: 7 }).eq('id', 1).select('id, amount')",
+    run: (c) => c.from('orders').update({ id: 1, amount: 7 }).eq('id', 1).select('id, amount'),
+    status: 200,
+    data: [{ id: 1, amount: 7 }],
+  },
+  {
+    call: "from('orders').update({ id: 9, amount: 7 }).eq('id', 1)",
+    run: (c) => c.from('orders').update({ id: 9, amount: 7 }).eq('id', 1),
+    status: 400,
+    code: '0A000',
+  },
+  {
     call: "from('orders').update({ amount: 5 }).eq('id', 1).select()",
     run: (c) => c.from('orders').update({ amount: 5 }).eq('id', 1).select(),
     status: 200,
