@@ -156,8 +156,8 @@ from unnest($2::uuid[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7
 insert into sluice.idempotency_key (client, key, fingerprint, write_id)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::uuid[]);
 
--- name: buryWrite
--- Sets a write aside that failed alone, repeatedly: all of it, with the error and the document that it would have met.
+-- name: insertDeadLetter
+-- Makes a write a dead letter that failed alone, repeatedly: all of it, with the error and the document that it would have met.
 insert into sluice.dead_letter
   (write_id, document_id, referential_id, superclass_id, accepted_at, lane, attempts, operation, resource,
    content_hash, if_match, client, idempotency_key, reference_ids, form, error, body, found_document_id, found_version)

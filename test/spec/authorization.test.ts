@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { profile as edFiProfile } from '@sluice/edfi/profile';
 import { Authenticator, createApi, createApiKey, type Access } from '@sluice/server/api';
 import { createClient, type SluiceClient } from 'sluice/internal/client';
 import { dashboardRoutes } from '@sluice/server/dashboard';
@@ -122,7 +123,7 @@ async function startApi(profile: 'native' | 'edfi'): Promise<{ api: Api; routes:
   const api = createApi({
     client,
     auth,
-    profile,
+    ...(profile === 'edfi' ? { profile: edFiProfile } : {}),
     corsOrigins: ['https://app.example.org'],
     metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
     routes: [dashboardRoutes({ database: operator, model, isReadOnly: false })],

@@ -213,7 +213,7 @@ describe('a write that waits for another leader', () => {
   test.each([
     ['fails', false],
     ['is terminated', true],
-  ])('wakes by the next leader when its own %s once it is set aside', async (_, isTerminated) => {
+  ])('wakes by the next leader when its own %s once it is a dead letter', async (_, isTerminated) => {
     const { world, near, far, school, child } = await setup();
     const releaseFar = await world.holdLanes(far);
     const provided = world.submit(school);

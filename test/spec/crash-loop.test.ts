@@ -43,7 +43,7 @@ describe('a write that kills the writer', () => {
   const database = useDatabase();
 
   test(
-    'is set aside after a bounded number of deaths; its neighbours are committed, and the lane goes on',
+    'becomes a dead letter after a bounded number of deaths; its neighbours are committed, and the lane goes on',
     { timeout: 200_000 },
     async () => {
       const world = await startWorld(database.url, {

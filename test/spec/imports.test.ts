@@ -18,11 +18,11 @@ const allowed: Record<string, string[]> = {
   'sluice/writer': ['sluice/protocol', 'sluice/model', 'sluice/store', 'sluice/targets', 'sluice/batch'],
   'sluice/operator': ['sluice/protocol', 'sluice/model', 'sluice/store', 'sluice/targets', 'sluice/batch'],
   'sluice/library': ['sluice/*'],
-  edfi: ['sluice/protocol', 'sluice/store', 'sluice/batch'],
   'server/api': ['sluice/protocol', 'sluice/model', 'sluice/targets', 'sluice/client'],
+  edfi: ['sluice/protocol', 'sluice/model', 'sluice/batch', 'sluice/client', 'server/api'],
   'server/metrics': ['sluice/protocol', 'sluice/store', 'sluice/batch', 'sluice/client', 'sluice/writer'],
   'server/dashboard': ['sluice/protocol', 'sluice/model', 'sluice/store', 'sluice/operator', 'server/api'],
-  'server/cli': ['sluice/*', 'edfi', 'server/*'],
+  'server/cli': ['sluice/*', 'server/*'],
   dev: ['sluice/*', 'server/*'],
   bench: ['sluice/*', 'server/api', 'server/cli', 'dev'],
   site: ['sluice/*', 'server/api', 'server/cli'],
@@ -31,6 +31,7 @@ const allowed: Record<string, string[]> = {
 /** The parts of a folder that each of its parts may import. Its other files put them together. */
 const allowedFolders: Record<string, Record<string, string[]>> = {
   'sluice/batch': { coordinator: [], documents: ['coordinator'] },
+  edfi: { model: [], projections: [], profile: ['model'] },
 };
 
 /** Libraries that only some packages may import. */
@@ -49,6 +50,7 @@ const isDivided = (name: string): boolean => name === 'sluice' || name === 'serv
 interface Manifest {
   private?: boolean;
   dependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
   devDependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
 }
@@ -78,7 +80,8 @@ function folderOf(specifier: string, from: string): string | undefined {
   const inner = /^sluice\/(?:internal\/)?(\w+)$/.exec(specifier)?.[1];
   if (inner !== undefined) return `sluice/${inner}`;
   const [, name, part] = /^@sluice\/(\w+)(?:\/(\w+))?$/.exec(specifier) ?? [];
-  return name === 'server' ? `server/${part}` : name;
+  if (name === 'server') return `server/${part === 'profile' ? 'api' : part}`;
+  return name;
 }
 
 describe('the folders of packages', () => {
@@ -98,15 +101,12 @@ describe('the folders of packages', () => {
   test('declare what they import', () => {
     const undeclared = production.filter(({ package: from, specifier }) => {
       const name = libraryName(specifier);
-      const {
-        dependencies,
-        optionalDependencies,
-        devDependencies,
-        private: isPrivate,
-      } = manifests.get(from)!;
+      const { private: isPrivate, ...manifest } = manifests.get(from)!;
+      const { dependencies, peerDependencies, optionalDependencies, devDependencies } = manifest;
       // What is not published runs only where everything is installed.
       const others = isPrivate === true ? devDependencies : {};
-      return name !== undefined && !(name in { ...dependencies, ...optionalDependencies, ...others });
+      const declared = { ...dependencies, ...peerDependencies, ...optionalDependencies, ...others };
+      return name !== undefined && !(name in declared);
     });
     expect(undeclared.map(describeImport)).toEqual([]);
   });
@@ -118,6 +118,16 @@ describe('the folders of packages', () => {
     });
     expect(strays.map(describeImport)).toEqual([]);
   });
+});
+
+test('nothing outside of @sluice/edfi knows of Ed-Fi, but for the table that names the package', () => {
+  const knowing = packages
+    // The site names each page of the documentation.
+    .filter((name) => !['edfi', 'bench', 'site'].includes(name))
+    .flatMap(readSources)
+    .filter((file) => !/\.test\.ts$|\/test-support\.ts$/.test(file))
+    .filter((file) => /\bed-?fi\b|apischema/i.test(readFileSync(join(root, file), 'utf8')));
+  expect(knowing).toEqual(['packages/server/src/cli/config/format-package.ts']);
 });
 
 describe('an import', () => {
@@ -184,20 +194,23 @@ function readManifest(folder: string): Manifest {
 function readImports(name: string): Import[] {
   const pattern =
     /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+  return readSources(name).flatMap((file) =>
+    [...readFileSync(join(root, file), 'utf8').matchAll(pattern)].map((match) => ({
+      package: name,
+      folder: folderOfFile(name, file),
+      file,
+      specifier: match[1] ?? match[2] ?? match[3]!,
+      isTest: /\.test\.tsx?$/.test(file),
+    })),
+  );
+}
+
+function readSources(name: string): string[] {
   const folder = join('packages', name, 'src');
   if (!existsSync(join(root, folder))) return [];
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((file) => /\.tsx?$/.test(file))
-    .map((file) => join(folder, file))
-    .flatMap((file) =>
-      [...readFileSync(join(root, file), 'utf8').matchAll(pattern)].map((match) => ({
-        package: name,
-        folder: folderOfFile(name, file),
-        file,
-        specifier: match[1] ?? match[2] ?? match[3]!,
-        isTest: /\.test\.tsx?$/.test(file),
-      })),
-    );
+    .map((file) => join(folder, file));
 }
 
 /** The library an import needs to have declared; undefined for files and for what Node brings. */

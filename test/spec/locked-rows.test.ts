@@ -123,7 +123,7 @@ async function expectNeighboursGoOn(node: SluiceClient, not: readonly number[] =
   }
 }
 
-/** Until a write has been set aside, as it waits for a lock. */
+/** Until a write is blocked because it waits for a lock. */
 const untilWaiting = (world: World, writes = 1): Promise<void> =>
   eventually(async () =>
     expect(

@@ -129,7 +129,7 @@ test('a lane that a batch has left out stays in quarantine', async () => {
   expect(await setup.notes()).toEqual([{ lane: 2, trials: 1, tried: null }]);
 });
 
-test('a write that three leaders did not survive alone is set aside, and the next one starts anew', async () => {
+test('a write that three leaders did not survive alone becomes a dead letter, and the next one starts anew', async () => {
   const lane = 5;
   const world = await startWorld(database.url, { writers: 0, client: { leaderGraceMs: 600_000 } });
   const accept = async (): Promise<string> => (await world.node.accept(note(freshIn([lane], note)))).writeId;

@@ -1,5 +1,6 @@
 /** The path of writes through a client, by its mode. */
 import { describeBatch, RetryLog, settleOptions, type BatchReport, type SettleOptions } from '#batch';
+import { emptyModel } from '#model';
 import { defaults } from '#protocol';
 import type { Database, DatabaseClock, Row } from '#store';
 import type { ClientOptions } from './client-options.ts';
@@ -86,7 +87,7 @@ function settlerOf(
 }
 
 function settleOptionsOf({
-  model,
+  model = emptyModel,
   lanes = defaults.lanes,
   cascadeDocumentsMax = defaults.cascadeDocumentsMax,
   projections = [],

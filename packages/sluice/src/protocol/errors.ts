@@ -132,7 +132,7 @@ export const errorTable = {
   discarded: entry(410, 'Discarded', 'An operator discarded the write; nothing was applied.'),
   dead_letter: entry(
     500,
-    'Set aside',
+    'Dead letter',
     'The write failed alone, repeatedly; nothing was applied, and it is kept for an operator.',
   ),
 

@@ -36,7 +36,7 @@ export interface WriteHeader {
   lane: number;
   position: number;
   operation: RowOperation;
-  /** Endpoint of the resource, e.g. `ed-fi/schools`, or name of another target, e.g. `public.orders`. */
+  /** Endpoint of the resource, e.g. `shop/orders`, or name of another target, e.g. `public.orders`. */
   resource: string;
   /**
    * Insert and upsert: the id that the document gets if it is created, equal to the write's. Update and delete: the document

@@ -4,6 +4,7 @@ export { assertUrl } from './connection-url.ts';
 export * from './database.ts';
 export { clockIntervalMs, DatabaseClock } from './database-clock.ts';
 export * from './database-error.ts';
+export { explainDatabaseError } from './explain-database-error.ts';
 export * from './listener.ts';
 export { holderOf, holderText, type LockHolder, type LockWaitOptions } from './lock-wait.ts';
 export * from './migrate.ts';

@@ -124,9 +124,9 @@ export class BlockedWrites {
       this.#lockWaits.postpone(trial);
       return 0;
     }
-    const { outcomes, blocked, held } = report;
+    const { outcomes, blocked, deferred } = report;
     const found = new Set([...outcomes, ...blocked].map(({ write }) => write.writeId));
-    for (const { writeId } of held) found.add(writeId);
+    for (const { writeId } of deferred) found.add(writeId);
     this.#lockWaits.forget(trial.writeIds.filter((writeId) => !found.has(writeId)));
     this.#lockWaits.note(report, performance.now() - began);
     if (outcomes.length > 0) this.#options.onBatch(report, led.size);

@@ -22,6 +22,7 @@ import {
   requireRights,
   type Listener,
 } from '#store';
+import { checkDefinitions, modelBeside, readTargets } from '#targets';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
 import type { LaneSessionOptions } from './lane-session-options.ts';
@@ -71,6 +72,8 @@ class WriterProcess implements Writer {
       ownership: options.ownership ?? ('lock' as const),
       spread: options.spread ?? ('load' as const),
       projections: options.projections ?? [],
+      targets: checkDefinitions(options.targets ?? []),
+      model: modelBeside(options.targets, options.model),
     };
     const { url, schema, model, projections } = this.#options;
     const connection = { url, schema, applicationName };
@@ -124,7 +127,7 @@ class WriterProcess implements Writer {
   }
 
   async #start(): Promise<void> {
-    const { url, applicationName, lanes, model, ownership, projections } = this.#options;
+    const { url, applicationName, lanes, model, ownership, projections, targets } = this.#options;
     const isLock = ownership === 'lock';
     if ((await detectPooler({ url, applicationName })) && isLock) {
       throw new SluiceError(
@@ -137,7 +140,8 @@ class WriterProcess implements Writer {
       work: ' the writer',
       advice: 'use the role of writers (sluice_writer), and run `sluice roles` after an upgrade',
     });
-    await agree(this.#database, { lanes, modelHash: model.hash, ownership, projections });
+    const { agreed } = await readTargets(this.#database, targets);
+    await agree(this.#database, { lanes, modelHash: model.hash, ownership, projections, targets: agreed });
     await this.#upkeep.start();
     await this.#clock.start();
     await this.#listen();

@@ -14,7 +14,7 @@ interface Setup {
   drained: (readonly number[])[];
   wokenBy: WokenBy[];
   /** What the next batches come to. */
-  batch: { seen: number; held?: number; woken?: number; hasOtherLanes?: boolean };
+  batch: { seen: number; deferred?: number; woken?: number; hasOtherLanes?: boolean };
   isListening: boolean;
 }
 
@@ -32,8 +32,8 @@ function setup(): Setup {
   };
   const settle = (lanes: readonly number[]): Promise<LaneBatch> => {
     made.drained.push(lanes);
-    const { seen, held = 0, woken = 0, hasOtherLanes = false } = made.batch;
-    const report = { held: Array.from({ length: held }) };
+    const { seen, deferred = 0, woken = 0, hasOtherLanes = false } = made.batch;
+    const report = { deferred: Array.from({ length: deferred }) };
     return Promise.resolve({ report, seen, woken, leftOut: new Set(), hasOtherLanes } as never);
   };
   made.drain = new Drain({
@@ -74,7 +74,7 @@ describe('the drain', () => {
 
   test.each([
     ['the batch was full', { seen: 10 }],
-    ['the batch has deferred a write', { seen: 2, held: 1 }],
+    ['the batch has deferred a write', { seen: 2, deferred: 1 }],
     ['blocked writes have woken', { seen: 2, woken: 1 }],
     ['other lanes can go on now', { seen: 0, hasOtherLanes: true }],
   ])('goes on if %s', async (_why, batch) => {

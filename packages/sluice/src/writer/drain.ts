@@ -57,7 +57,7 @@ export class Drain {
     reads.note(seen === 0);
     if (seen === 0 || woken > 0 || hasOtherLanes) return woken > 0 || hasOtherLanes;
     // A hint that came since the batch was read is remembered; without hints only an empty read ends the work.
-    return seen >= batchWritesMax || report.held.length > 0 || !isListening();
+    return seen >= batchWritesMax || report.deferred.length > 0 || !isListening();
   }
 
   /** A heartbeat that found a ready write means a missed hint only if the hint had time to come. */

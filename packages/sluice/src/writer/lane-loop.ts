@@ -77,7 +77,7 @@ export class LaneLoop {
         const { report, woken, leftOut } = await batches.settle(led, only);
         if (woken > 0) drain.noteReady();
         const settled = report.outcomes.length + report.blocked.length;
-        return { settled, deferred: report.held.length, leftOut };
+        return { settled, deferred: report.deferred.length, leftOut };
       },
       setAside: (lane, writeId, deaths) => batches.setAside(lane, writeId, deaths),
     });

@@ -5,7 +5,7 @@ import { LockWaits } from './lock-waits.ts';
 type Blocked = BatchReport['blocked'][number];
 const header = (writeId: string, lane = 0) => ({ writeId, lane }) as Blocked['write'];
 const waiting = (writeId: string, lane = 0): Blocked => ({ write: header(writeId, lane), awaits: [writeId] });
-const left = (more: Partial<BatchReport>) => ({ outcomes: [], held: [], blocked: [], waited: [], ...more });
+const left = (more: Partial<BatchReport>) => ({ outcomes: [], deferred: [], blocked: [], waited: [], ...more });
 const lanes = new Set([0]);
 
 test('what waits for a lock that can be looked for is tried after pauses that double, up to a quarter of a second', () => {

@@ -44,12 +44,12 @@ export class LockWaits {
   }
 
   /** What a batch, or a trial that took so long, has left waiting for a lock, and what it has settled. */
-  note(report: Pick<BatchReport, 'outcomes' | 'held' | 'blocked' | 'waited'>, tookMs: number): void {
+  note(report: Pick<BatchReport, 'outcomes' | 'deferred' | 'blocked' | 'waited'>, tookMs: number): void {
     for (const { write } of report.outcomes) {
       if (this.#waits.get(write.writeId)?.isWaited === true) this.#hurry();
       this.#waits.delete(write.writeId);
     }
-    for (const { writeId, lane } of report.held)
+    for (const { writeId, lane } of report.deferred)
       if (this.#waits.has(writeId)) this.#postpone(writeId, lane, false, tookMs);
     if (report.blocked.length === 0) return;
     const waited = new Set(report.waited.map(({ writeId }) => writeId));

@@ -15,7 +15,7 @@ import type { Authenticator } from './authenticator.ts';
  * - `open`: anybody.
  * - `own`: whoever may read or write something; the route shows them nothing but their own.
  * - `read`, `write`: whoever may do that to the resource in the URL.
- * - `lines`: whoever may write something; each line is decided by {@link assertMay}.
+ * - `lines`: whoever may write something; each line is decided by {@link assertMay}, each target by {@link demand}.
  * - `operate`: operators.
  * - `bodies`: operators who may see what documents contain.
  */
@@ -125,6 +125,21 @@ function assertAccess(request: FastifyRequest, access: Access | undefined): void
 export function assertMay(request: FastifyRequest, verb: ResourceVerb, endpoint: string): void {
   const name = endpoint.replace(/^\//, '');
   if (!request.principal.scopes.allows(verb, name)) throw forbidden(`${verb}:${name}`);
+}
+
+/** The same, with what RFC 6750 asks of the answer. @throws {SluiceError} `forbidden` */
+export function demand(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  verb: ResourceVerb,
+  resource: string,
+): void {
+  try {
+    assertMay(request, verb, resource);
+  } catch (error) {
+    challenge(request, reply, error);
+    throw error;
+  }
 }
 
 function forbidden(scope: string): SluiceError {

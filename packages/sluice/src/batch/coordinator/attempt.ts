@@ -177,7 +177,7 @@ async function commitBatch(
     await end(transaction, settlements, bodies === null ? hintStatements(outcomes) : awaitedHints(provided));
   }
   report.outcomes.push(...outcomes);
-  report.held.push(...settlements.flatMap(({ deferred }) => deferred));
+  report.deferred.push(...settlements.flatMap(({ deferred }) => deferred));
   report.blocked.push(...blocked);
 }
 
