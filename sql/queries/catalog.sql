@@ -1,16 +1,23 @@
 -- name: readTables
--- What the catalog says of the tables $1, each named by schema, dot and name: kind, columns, unique rules, foreign keys, triggers. Every role may
--- read it. Names of types and expressions are as this session's statements may have them.
+-- What the catalog says of the tables $1, each named by schema, dot and name: kind, columns, unique rules, foreign keys,
+-- triggers. Every role may read it. Names of types and expressions are as this session's statements may have them.
 with named as (
-  select t.place, c.oid, n.nspname as schema, c.relname as name, c.relkind, c.relpersistence, c.relispartition, c.relrowsecurity
+  select t.place, c.oid, n.nspname as schema, c.relname as name, c.relkind, c.relpersistence, c.relispartition,
+         c.relrowsecurity
   from unnest($1::text[]) with ordinality as t (name, place)
   -- A schema's name may have a dot, too.
   join pg_namespace n on starts_with(t.name, n.nspname || '.')
   join pg_class c on c.relnamespace = n.oid and c.relname = substr(t.name, length(n.nspname) + 2)
 )
-select t.place::integer, t.schema, t.name as table, t.relkind::text as kind, t.relpersistence::text as persistence, t.relispartition as is_partition,
-       t.relrowsecurity as has_row_security, columns.list as columns, uniques.list as uniques, keys.list as foreign_keys,
-       triggers.list as triggers
+select t.place::integer, t.schema, t.name as table, t.relkind::text as kind, t.relpersistence::text as persistence,
+       t.relispartition as is_partition, t.relrowsecurity as has_row_security,
+       exists (select from pg_rewrite r where r.ev_class = t.oid) as has_rules,
+       triggers.has_before_insert,
+       jsonb_array_length(triggers.list) = 0
+         and not exists (select from pg_constraint k where k.conrelid = t.oid and k.contype in ('c', 'x'))
+         and not exists (select from pg_attribute a join pg_type y on y.oid = a.atttypid
+                         where a.attrelid = t.oid and a.attnum > 0 and y.typtype = 'd') as is_plain,
+       columns.list as columns, uniques.list as uniques, keys.list as foreign_keys, triggers.list as triggers
 from named t
 cross join lateral (
   select coalesce(jsonb_agg(jsonb_build_object(
@@ -69,6 +76,7 @@ cross join lateral (
            'table', n.nspname || '.' || c.relname,
            'columns', names.columns,
            'referencedColumns', names.referred,
+           'isDeferred', k.condeferred,
            'match', k.confmatchtype
          ) order by k.conname), '[]') as list
   from pg_constraint k
@@ -85,6 +93,8 @@ cross join lateral (
     and coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
 ) keys
 cross join lateral (
-  select coalesce(jsonb_agg(g.tgname order by g.tgname), '[]') as list
+  select coalesce(jsonb_agg(g.tgname order by g.tgname), '[]') as list,
+         -- Bits of tgtype: for each row (1), before (2), insert (4).
+         coalesce(bool_or(g.tgtype & 7 = 7), false) as has_before_insert
   from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal and g.tgenabled <> 'D'
 ) triggers;

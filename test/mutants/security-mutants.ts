@@ -137,8 +137,8 @@ export const securityMutants: Record<string, Mutant[]> = {
       at(
         'Scopes/allows',
         swap(
-          'words.has(`${verb}:${name}`)',
-          "[...words].some((word) => word.startsWith(`${verb}:${name.slice(0, name.indexOf('/'))}/`))",
+          'words.has(word)',
+          "[...words].some((each) => each.startsWith(word.slice(0, word.indexOf('/') + 1)))",
         ),
       ),
     ],
@@ -214,7 +214,7 @@ export const securityMutants: Record<string, Mutant[]> = {
       'takes bulk lines of any size',
       at('BulkRun/take', swap('limits.bodyBytesMax + ENVELOPE_BYTES', '2 ** 30')),
     ],
-    ['takes compressed bodies', at('document-routes/readWrite', never('content-encoding', 'identity'))],
+    ['takes compressed bodies', at('assertUncompressed', always('encoding', 'identity'))],
     ['does not look at documents at all', at('readJson', never('offence'))],
     ['calls a path that leads out a defect of its own', at('problemOfAny', swap(`'FST_'`, `'FST_ERR_'`))],
     [

@@ -30,7 +30,7 @@ const allowed: Record<string, string[]> = {
 
 /** The parts of a folder that each of its parts may import. Its other files put them together. */
 const allowedFolders: Record<string, Record<string, string[]>> = {
-  'sluice/batch': { coordinator: [], documents: ['coordinator'] },
+  'sluice/batch': { coordinator: [], documents: ['coordinator'], tables: ['coordinator'] },
   edfi: { model: [], projections: [], profile: ['model'] },
 };
 

@@ -19,7 +19,11 @@ const takes = 'application/x-ndjson, uncompressed';
 
 export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
   const { limits } = node;
-  const scanner = new JsonScanner({ ...jsonLimits(limits), depthMax: limits.bodyDepthMax + 1 });
+  const scannerLimits = { ...jsonLimits(limits), depthMax: limits.bodyDepthMax + 1 };
+  const scanners = {
+    documents: new JsonScanner(scannerLimits),
+    rows: new JsonScanner({ ...scannerLimits, takesExactNumbers: true }),
+  };
 
   explainBodies(app, node.profile, { takes, bytesMax: limits.bodyBytesMax });
   app.removeAllContentTypeParsers();
@@ -42,7 +46,7 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
     answers.once('close', () => {
       if (!answers.readableEnded) body.destroy();
     });
-    const run = new BulkRun(node, scanner, request, preferences, answers);
+    const run = new BulkRun(node, scanners, request, preferences, answers);
     void run.take(body).then(() => watchReader(reply.raw, limits.readerTimeoutMs));
     return reply.type('application/x-ndjson').send(answers);
   });

@@ -8,11 +8,10 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AnswerStream } from './answer-stream.ts';
 import { chunksWithin, discardRest } from './body-clock.ts';
-import { readBulkLine } from './bulk-line.ts';
+import { readBulkLine, type BulkScanners } from './bulk-line.ts';
 import { assertMay } from './auth/guard.ts';
 import { smallBodyBytes } from './byte-budget.ts';
 import { problemOfAny } from './error-answers.ts';
-import type { JsonScanner } from './json-scanner.ts';
 import { waitMsOf, type ApiNode } from './node.ts';
 import { problemOf } from './problem.ts';
 import { readTraceparent, type Preferences } from './request-headers.ts';
@@ -24,22 +23,21 @@ const ENVELOPE_BYTES = 4_096;
 
 export class BulkRun {
   readonly #node: ApiNode;
-  readonly #scanner: JsonScanner;
+  readonly #scanners: BulkScanners;
   readonly #request: FastifyRequest;
   readonly #preferences: Preferences;
   readonly #answers: AnswerStream;
   readonly #window: WriteWindow;
 
-  /** @param scanner Of the node's limits and one level deeper: the document is inside the line. */
   constructor(
     node: ApiNode,
-    scanner: JsonScanner,
+    scanners: BulkScanners,
     request: FastifyRequest,
     preferences: Preferences,
     answers: AnswerStream,
   ) {
     this.#node = node;
-    this.#scanner = scanner;
+    this.#scanners = scanners;
     this.#request = request;
     this.#preferences = preferences;
     this.#answers = answers;
@@ -119,15 +117,21 @@ export class BulkRun {
         'payload_too_large',
         `Cannot take the line as it is larger than ${node.limits.bodyBytesMax} bytes`,
       );
-    const write = readBulkLine(node, this.#scanner, { bytes, number }, (endpoint) =>
-      assertMay(request, 'write', endpoint),
+    const write = readBulkLine(node, this.#scanners, { bytes, number }, (resource) =>
+      assertMay(request, 'write', resource),
     );
     write.client = request.principal.client;
     write.waitForReferencesSeconds = preferences.waitForReferencesSeconds;
     write.traceparent = readTraceparent(request.headers);
-    if (preferences.respondAsync) return { status: 202, ...(await node.client.accept(write)) };
+    const isRow = 'target' in write;
+    if (preferences.respondAsync) {
+      const accepted = isRow ? node.client.acceptRow(write) : node.client.accept(write);
+      return { status: 202, ...(await accepted) };
+    }
     const waitMs = waitMsOf(node, preferences.waitSeconds, preferences.waitForReferencesSeconds);
-    const outcome = await node.client.submit(write, { waitMs });
+    const outcome = await (isRow
+      ? node.client.submitRow(write, { waitMs })
+      : node.client.submit(write, { waitMs }));
     const { location: _, ...answer } = answerOf(outcome, write.operation, node.client.model, node.basePath);
     return answer;
   }

@@ -112,6 +112,16 @@ const problemSchema = {
       items: { type: 'string' },
     },
     conflictsWith: { type: 'object', description: 'The document that has the identity.' },
+    database: {
+      type: 'object',
+      description: 'Of a row that the database refused.',
+      properties: {
+        sqlState: { type: 'string' },
+        constraint: { type: 'string', nullable: true },
+        column: { type: 'string', nullable: true },
+      },
+    },
+    answer: { description: 'What a function or a handler says of its refusal.' },
   },
 };
 

@@ -4,6 +4,17 @@ import { writesAskedMax } from 'sluice/internal/client';
 import { defaults } from 'sluice/internal/protocol';
 import { problem } from './route-schemas.ts';
 
+/** What an answer has of a row, a function or a handler. */
+export const rowAnswer = {
+  key: { type: 'object', description: 'Of a row: the key that the database gave it.' },
+  rows: {
+    type: 'array',
+    items: { type: 'object' },
+    description: 'The rows, where the write asked for them.',
+  },
+  answer: { description: 'What a function or a handler answers.' },
+} as const;
+
 const writeState = {
   type: 'object',
   properties: {
@@ -42,6 +53,7 @@ const writeState = {
         id: { type: 'string' },
         etag: { type: 'string' },
         location: { type: 'string' },
+        ...rowAnswer,
         problem: { $ref: 'Problem#' },
       },
     },

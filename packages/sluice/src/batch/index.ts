@@ -48,3 +48,4 @@ export {
   type RebuildProgress,
   type RebuildReport,
 } from './documents/rebuild-projection.ts';
+export { tableTargets } from './tables/table-target.ts';

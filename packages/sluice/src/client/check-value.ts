@@ -69,12 +69,15 @@ function floatOf(name: string, max: number): Check {
 /** @param type `numeric(10,2)`: eight digits before the point. Rounding never makes a number smaller than a power of ten. */
 function numericOf(type: string): Check {
   const [, precision, scale] = /^numeric\((\d+),(-?\d+)\)$/.exec(type) ?? [];
-  const digits = precision === undefined ? null : Number(precision) - Number(scale);
-  const bound = digits === null ? Number.POSITIVE_INFINITY : Number(`1e${digits}`);
+  const bound = precision === undefined ? Infinity : Number(`1e${Number(precision) - Number(scale)}`);
+  // Of few digits, JavaScript rounds none to the bound that is below it.
+  const isExact = Number(precision) < 15;
+  const isOutside = (number: number): boolean =>
+    Math.abs(number) > bound || (isExact && Math.abs(number) === bound);
   return (value) => {
-    if (typeof value === 'number') return Math.abs(value) > bound ? `does not fit into ${type}` : null;
+    if (typeof value === 'number') return isOutside(value) ? `does not fit into ${type}` : null;
     if (typeof value !== 'string' || !floatText.test(value)) return 'must be a number (numeric)';
-    return plainDecimal.test(value) && Math.abs(Number(value)) > bound ? `does not fit into ${type}` : null;
+    return plainDecimal.test(value) && isOutside(Number(value)) ? `does not fit into ${type}` : null;
   };
 }
 
@@ -102,7 +105,8 @@ function time(name: string): Check {
   return (value) => {
     if (typeof value === 'boolean') return message;
     if (typeof value !== 'string') return null;
-    if (!/\d/.test(value)) return timeWord.test(value) ? null : message;
+    // A point alone is an interval.
+    if (!/[\d.]/.test(value)) return timeWord.test(value) ? null : message;
     const [, year, month, day, hour, minute] =
       /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d))?(?![\d:])/.exec(value) ?? [];
     if (year === undefined || name === 'an interval') return null;
@@ -121,18 +125,28 @@ function bytes(value: unknown): string | null {
 /** Spaces at the end are cut off, and count for nothing. */
 function textOf(maxLength: number): Check {
   return (value) => {
-    if (typeof value !== 'string' || value.length <= maxLength) return null;
+    const text = scalarText(value);
+    if (text === null || text.length <= maxLength) return null;
     // Characters, where a pair of surrogates is one.
-    const length = Array.from(value.replace(/ +$/, '')).length;
+    const length = Array.from(text.replace(/ +$/, '')).length;
     return length > maxLength ? `is longer than ${maxLength} characters` : null;
   };
+}
+
+/** What a text column gets, or, of a number, the shortest that it may get; null: not known here. */
+function scalarText(value: unknown): string | null {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'boolean') return String(value);
+  if (typeof value !== 'number') return null;
+  const text = String(value);
+  return text.includes('e') ? null : text;
 }
 
 function labelOf(labels: readonly string[]): Check {
   const known = new Set(labels);
   return (value) => {
-    if (typeof value === 'string') return known.has(value) ? null : `must be one of ${labels.join(', ')}`;
-    return null;
+    if (typeof value !== 'string' && typeof value !== 'boolean') return null;
+    return known.has(String(value)) ? null : `must be one of ${labels.join(', ')}`;
   };
 }
 

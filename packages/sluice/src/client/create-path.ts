@@ -1,5 +1,12 @@
 /** The path of writes through a client, by its mode. */
-import { describeBatch, RetryLog, settleOptions, type BatchReport, type SettleOptions } from '#batch';
+import {
+  describeBatch,
+  RetryLog,
+  settleOptions,
+  tableTargets,
+  type BatchReport,
+  type SettleOptions,
+} from '#batch';
 import { emptyModel } from '#model';
 import { defaults } from '#protocol';
 import type { Database, DatabaseClock, Row } from '#store';
@@ -91,11 +98,14 @@ function settleOptionsOf({
   lanes = defaults.lanes,
   cascadeDocumentsMax = defaults.cascadeDocumentsMax,
   projections = [],
+  targets = [],
+  schema,
   logger,
 }: ClientOptions): SettleOptions {
   return {
     ...settleOptions(model, { lanes, cascadeDocumentsMax }),
     projections,
+    targets: tableTargets(targets, { schema }),
     ...(logger === undefined ? {} : { onRetry: new RetryLog((...line) => logger.warn(...line)).note }),
   };
 }

@@ -2,6 +2,7 @@
  * The type of `sluice.config.js` and `sluice.config.mjs`, which the command line of `@sluice/server` reads. docs/settings.md says
  * what each key does, with its default and its range. The server has a test that this type has the keys of its settings.
  */
+import type { TargetDefinition } from '#targets';
 import type { apiTunables, clientTunables, Mode, OnOverload, writerTunables } from '#protocol';
 
 type Numbers<Tunables> = { -readonly [K in keyof Tunables]?: number };
@@ -25,8 +26,13 @@ export interface ListenConfig {
   listenUrlFile?: string;
 }
 
+export interface TargetsConfig {
+  /** Tables, functions and handlers that writes may go to. @default none */
+  targets?: TargetDefinition[];
+}
+
 export interface ModelConfig {
-  /** Model files. */
+  /** Model files. A node or writer with targets needs none. */
   model?: string[];
   /** @default '2026' */
   referentialIdLayout?: '2025' | '2026';
@@ -76,6 +82,7 @@ export interface ApiConfig
     DatabaseConfig,
     ListenConfig,
     ModelConfig,
+    TargetsConfig,
     ProcessConfig,
     MetricsConfig,
     ServerConfig,
@@ -105,6 +112,7 @@ export interface WriterConfig
     DatabaseConfig,
     ListenConfig,
     ModelConfig,
+    TargetsConfig,
     ProcessConfig,
     MetricsConfig,
     Numbers<typeof writerTunables> {

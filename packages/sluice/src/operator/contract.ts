@@ -24,8 +24,8 @@ export interface Leadership {
   retry: { error: string | null; attempt: number; since: string; nextAt: string } | null;
   /** Another program holds the lane's lock: no writer can lead it until that is over. */
   lockedBy: LaneLockHolder | null;
-  /** Its leader died, perhaps of a write: since then what is ready is tried apart. */
-  suspectSince: string | null;
+  /** Its leader died, perhaps of a write: since then its ready writes are tried in parts. */
+  quarantinedSince: string | null;
 }
 
 export interface LaneStatus extends Leadership {

@@ -48,7 +48,7 @@ const lane: LaneStatus = {
   pausedBy: null,
   retry: null,
   lockedBy: null,
-  suspectSince: null,
+  quarantinedSince: null,
   ready: 0,
   blocked: 0,
   oldestAcceptedAt: null,

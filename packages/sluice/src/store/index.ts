@@ -21,5 +21,6 @@ export { urlWithTls, type TlsFiles } from './tls.ts';
 export { SessionPool, type SessionPoolOptions } from './session-pool.ts';
 export { Session, type Row, type StatementResult } from './session.ts';
 export { awaitedOf, type Statement } from './statement.ts';
+export { uninstall, type UninstallOptions, type UninstallPreview } from './uninstall.ts';
 export * from './wakeup-hints.ts';
 export { isTransactionPooled, type ConnectionOptions } from './connection.ts';

@@ -122,12 +122,15 @@ export class Session {
   /**
    * One statement that is not ours: of a projection. It is planned under the settings of server, database and role: they
    * go along in its flight, and ours return in that of the next statement of ours. Throws {@link DatabaseError}.
+   * @param name Prepares it for the session under this name, which belongs to this text alone. @default not prepared
    */
-  async query(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+  async query(text: string, values: readonly unknown[] = [], name?: string): Promise<Row[]> {
     const planning = this.#isPlanningForeign ? null : this.#client.query(foreignPlanning);
     this.#isPlanningForeign = true;
     try {
-      const [result] = await Promise.all([this.#client.query<Row>(text, values as unknown[]), planning]);
+      const isPrepared = name !== undefined && keepsStatements(this.#url);
+      const config = { ...(isPrepared ? { name } : {}), text, values: values as unknown[] };
+      const [result] = await Promise.all([this.#client.query<Row>(config), planning]);
       return result.rows;
     } catch (error) {
       throw this.#reduce(error, null);

@@ -41,6 +41,8 @@ export interface ForeignKey {
   referencedColumns: readonly string[];
   /** `s`: nothing is checked where one column is null; `f`: all or none of them are. */
   match: 's' | 'f';
+  /** It is checked at the end of the transaction. @default false */
+  isDeferred?: boolean;
 }
 
 export interface TableCatalog {
@@ -58,6 +60,10 @@ export interface TableCatalog {
   hasRowSecurity: boolean;
   /** Triggers of the user's, by name: for `sluice targets`. */
   triggers: readonly string[];
+  /** One of them runs before a row is inserted: also before one that is not, because another has its key. @default false */
+  hasBeforeInsert?: boolean;
+  /** Whatever has the right types is accepted: no triggers, no CHECK and exclusion constraints, no domains. @default false */
+  isPlain?: boolean;
   /** SHA-256, hexadecimal, of all of the above: changes with the table. */
   hash: string;
 }

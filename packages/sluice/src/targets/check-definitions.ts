@@ -21,7 +21,7 @@ const keyPaths = z
 const databaseFunction = z.strictObject({ function: text, key: keyPaths });
 
 const handler = z.strictObject({
-  name: text,
+  name: z.string().regex(/^[^/]+$/, { error: 'is not a name without a slash' }),
   key: keyPaths,
   settle: z.custom<never>((value) => typeof value === 'function', { error: 'is not a function' }),
 });

@@ -1,13 +1,16 @@
 /** Reads from the catalog of the database what the definitions of targets leave out, and refuses what cannot be a target. */
-import type { Database, Row, Session } from '#store';
+import { SluiceError } from '#protocol';
+import type { Row } from '#store';
 import { hash } from 'node:crypto';
 import type { Column, ForeignKey, TableCatalog, UniqueRule } from './catalog.ts';
 import { checkDefinitions, invalidTarget } from './check-definitions.ts';
 import { isTable, nameOf, type TableDefinition, type TargetDefinition } from './definition.ts';
 import { targetsOf, type Targets } from './targets.ts';
 
-/** A pool or a session: whatever runs a named statement. */
-type Reader = Pick<Database | Session, 'run'>;
+/** A pool, a session or a transaction. */
+export interface Reader {
+  run(name: string, values?: readonly unknown[]): Promise<Row[]>;
+}
 
 /**
  * @throws {SluiceError} `configuration_invalid` that names the target, its table, and what of it is wrong
@@ -20,21 +23,30 @@ export async function readTargets(
   const names = checked.map(nameOf);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw invalidTarget(`${twice} is named twice`);
-  return targetsOf(checked, await readTables(database, checked.filter(isTable)));
+  const tables = await readTables(database, checked.filter(isTable));
+  const sound = [...tables].map(([name, table]): [string, TableCatalog] => {
+    if (table instanceof SluiceError) throw table;
+    return [name, table];
+  });
+  return targetsOf(checked, new Map(sound));
 }
 
-/** The tables by name. @throws {SluiceError} `configuration_invalid` */
-async function readTables(
+/** The tables by name; of one that cannot be a target, the reason. */
+export async function readTables(
   database: Reader,
   definitions: readonly TableDefinition[],
-): Promise<Map<string, TableCatalog>> {
+): Promise<Map<string, TableCatalog | SluiceError>> {
   if (definitions.length === 0) return new Map();
   const rows = await database.run('readTables', [definitions.map(nameOf)]);
   const found = new Map(rows.map((row) => [row['place'], row]));
   return new Map(
-    definitions.map((definition, index) => {
-      const catalog = tableOf(definition, found.get(index + 1));
-      return [catalog.name, catalog];
+    definitions.map((definition, index): [string, TableCatalog | SluiceError] => {
+      try {
+        return [nameOf(definition), tableOf(definition, found.get(index + 1))];
+      } catch (error) {
+        if (error instanceof SluiceError) return [nameOf(definition), error];
+        throw error;
+      }
     }),
   );
 }
@@ -60,6 +72,8 @@ function tableOf(definition: TableDefinition, row: Row | undefined): TableCatalo
   if (row['persistence'] === 't') throw invalidTarget(`table ${name} is temporary: no other session sees it`);
   if (row['persistence'] === 'u')
     throw invalidTarget(`table ${name} is unlogged: a crash of the server would lose acknowledged rows`);
+  if (row['has_rules'] === true)
+    throw invalidTarget(`table ${name} has rules, which cannot tell one result for each row: use triggers`);
   if (row['has_row_security'] === true && definition.rowSecurity !== 'bypass')
     throw invalidTarget(
       `table ${name} has row-level security, whose policies cannot see the client of a write: set rowSecurity: 'bypass' ` +
@@ -83,6 +97,8 @@ function tableOf(definition: TableDefinition, row: Row | undefined): TableCatalo
     foreignKeys: row['foreign_keys'] as ForeignKey[],
     hasRowSecurity: row['has_row_security'] as boolean,
     triggers: row['triggers'] as string[],
+    hasBeforeInsert: row['has_before_insert'] as boolean,
+    isPlain: row['is_plain'] as boolean,
   };
   return { ...catalog, hash: hash('sha256', JSON.stringify(catalog), 'hex') };
 }

@@ -1,6 +1,6 @@
 /** A writer process: its sessions, the hints they share, its row in sluice.writer, and the retention of what is old. */
 import { createRequire } from 'node:module';
-import { assertProjections, describeBatch, RetryLog, settleOptions } from '#batch';
+import { assertProjections, describeBatch, RetryLog, settleOptions, tableTargets } from '#batch';
 import {
   assertTunables,
   defaults,
@@ -103,7 +103,7 @@ class WriterProcess implements Writer {
     this.#settle = this.#settleOptions();
     this.#watches = Array.from(
       { length: options.sessions ?? 1 },
-      () => new NeighbourWatch({ connection, onEnded: () => this.#beatNow() }),
+      () => new NeighbourWatch({ connection, onEnded: () => this.#heartbeatNow() }),
     );
     this.#sessions = this.#watches.map((watch) => new LaneSession(this.#sessionOptions(watch)));
   }
@@ -168,7 +168,7 @@ class WriterProcess implements Writer {
   async #listen(): Promise<void> {
     const { lanes } = this.#options;
     await this.#listener.listen(channels.wakeup, (payload) => this.#wake(payload));
-    await this.#listener.listen(channels.lanes, () => this.#beatNow());
+    await this.#listener.listen(channels.lanes, () => this.#heartbeatNow());
     await this.#listener.listen(channels.provided, (payload) => {
       if (payload === null) return;
       const provided = unpackProvided(payload, lanes);
@@ -191,8 +191,8 @@ class WriterProcess implements Writer {
     this.#sessions.forEach((session) => session.wake(named));
   }
 
-  #beatNow(): void {
-    this.#sessions.forEach((session) => session.beatNow());
+  #heartbeatNow(): void {
+    this.#sessions.forEach((session) => session.heartbeatNow());
   }
 
   get #ledLanes(): number[] {
@@ -200,10 +200,16 @@ class WriterProcess implements Writer {
   }
 
   #settleOptions(): LaneSessionOptions['settle'] {
-    const { model, lanes, projections, cascadeDocumentsMax = defaults.cascadeDocumentsMax } = this.#options;
+    const { model, lanes, projections, targets, schema } = this.#options;
+    const { cascadeDocumentsMax = defaults.cascadeDocumentsMax } = this.#options;
     const log = this.#log;
     const retries = log === undefined ? {} : { onRetry: new RetryLog((...line) => log.warn(...line)).note };
-    return { ...settleOptions(model, { lanes, cascadeDocumentsMax }), projections, ...retries };
+    return {
+      ...settleOptions(model, { lanes, cascadeDocumentsMax }),
+      projections,
+      targets: tableTargets(targets, { schema }),
+      ...retries,
+    };
   }
 
   #sessionOptions(watch: NeighbourWatch): LaneSessionOptions {

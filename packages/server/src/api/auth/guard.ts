@@ -15,11 +15,12 @@ import type { Authenticator } from './authenticator.ts';
  * - `open`: anybody.
  * - `own`: whoever may read or write something; the route shows them nothing but their own.
  * - `read`, `write`: whoever may do that to the resource in the URL.
- * - `lines`: whoever may write something; each line is decided by {@link assertMay}, each target by {@link demand}.
+ * - `lines`: whoever may write something; each line is decided by {@link assertMay}.
+ * - `target`: the same; the target in the URL is decided by {@link demand}, once it is known which it is.
  * - `operate`: operators.
  * - `bodies`: operators who may see what documents contain.
  */
-export type Access = 'open' | 'own' | 'read' | 'write' | 'lines' | 'operate' | 'bodies';
+export type Access = 'open' | 'own' | 'read' | 'write' | 'lines' | 'target' | 'operate' | 'bodies';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -110,6 +111,7 @@ function assertAccess(request: FastifyRequest, access: Access | undefined): void
       if (!scopes.allowsSome('read') && !scopes.allowsSome('write')) throw forbidden('read:… or write:…');
       return;
     case 'lines':
+    case 'target':
       if (!scopes.allowsSome('write')) throw forbidden('write:…');
       return;
     case 'bodies':

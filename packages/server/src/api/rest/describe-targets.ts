@@ -76,7 +76,10 @@ function ofCatalog(operation: Operation, method: string, table: TableCatalog): O
 function schemaOf({ columns }: TableCatalog, isNew: boolean): object {
   const written = columns.filter((column) => !column.isGenerated);
   const required = written
-    .filter(({ isNullable, default: byDefault, identity }) => !isNullable && byDefault === null && identity === null)
+    .filter(
+      ({ isNullable, default: byDefault, identity }) =>
+        !isNullable && byDefault === null && identity === null,
+    )
     .map(({ name }) => name);
   return {
     type: 'object',
@@ -104,7 +107,11 @@ const jsonTypes: Readonly<Record<string, object>> = {
 function typeOf({ type, baseType, category, maxLength, isNullable, labels }: Column): object {
   const known =
     jsonTypes[baseType] ??
-    (category === 'A' ? { type: 'array', items: {} } : category === 'C' ? { type: 'object' } : { type: 'string' });
+    (category === 'A'
+      ? { type: 'array', items: {} }
+      : category === 'C'
+        ? { type: 'object' }
+        : { type: 'string' });
   return {
     ...known,
     description: type,

@@ -71,7 +71,9 @@ function nameIn(name: string, headers: IncomingHttpHeaders): string {
 
 /** @throws {RestError} */
 function assertSchema(targets: readonly ClientTarget[], schema: string): void {
-  const schemas = new Set(targets.flatMap(({ name }) => (name.includes('.') ? [name.split('.', 1)[0]!] : [])));
+  const schemas = new Set(
+    targets.flatMap(({ name }) => (name.includes('.') ? [name.split('.', 1)[0]!] : [])),
+  );
   if (schemas.has(schema)) return;
   throw new RestError('endpoint_not_found', {
     code: 'PGRST106',

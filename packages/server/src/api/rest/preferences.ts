@@ -1,6 +1,11 @@
 /** The header `Prefer` as PostgREST reads it, with the preferences of Sluice beside. */
 import type { IncomingHttpHeaders } from 'node:http';
-import { appliedPreferences, listPreferences, readPreferences, type Preferences } from '../request-headers.ts';
+import {
+  appliedPreferences,
+  listPreferences,
+  readPreferences,
+  type Preferences,
+} from '../request-headers.ts';
 import { notOffered, RestError } from './rest-error.ts';
 
 export interface RestPreferences extends Preferences {
@@ -37,14 +42,18 @@ export function readRestPreferences({ prefer }: IncomingHttpHeaders, secondsMax:
   const strange = [...given].filter((each) => !isKnown(each));
   if (given.get('handling') === 'strict' && strange.length > 0) throw invalidPreferences(strange);
   if (given.get('tx') === 'rollback') {
-    throw notOffered('Prefer: tx=rollback is not offered because a write shares its transaction with others.');
+    throw notOffered(
+      'Prefer: tx=rollback is not offered because a write shares its transaction with others.',
+    );
   }
   for (const [name] of strange) given.delete(name);
   // Of one row no more than one is affected; PostgREST heeds the bound only then.
   if (given.get('handling') !== 'strict') given.delete('max-affected');
   const own = readPreferences(prefer, secondsMax);
   const resolution = given.get('resolution');
-  const applied = Object.keys(known).flatMap((name) => (given.has(name) ? [`${name}=${given.get(name)}`] : []));
+  const applied = Object.keys(known).flatMap((name) =>
+    given.has(name) ? [`${name}=${given.get(name)}`] : [],
+  );
   const ofOwn = appliedPreferences(own);
   if (ofOwn !== undefined) applied.push(ofOwn);
   return {

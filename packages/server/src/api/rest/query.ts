@@ -38,7 +38,8 @@ export function readRestQuery(query: Query, table: TableCatalog): RestQuery {
   };
 }
 
-export const writesOnly = 'Sluice takes writes of rows by their key. Read from PostgreSQL, or through PostgREST.';
+export const writesOnly =
+  'Sluice takes writes of rows by their key. Read from PostgreSQL, or through PostgREST.';
 
 /** A name, plain or in quotes, up to a comma or the end. */
 const listed = /\s*(?:"((?:[^"\\]|\\.)*)"|([^",]+))\s*(?:,|$)/y;
@@ -76,7 +77,9 @@ function readSelect(text: string | undefined, table: TableCatalog): readonly str
     if (isQuoted || hasColumn(table, name)) return [name];
     if (name === '*') return table.columns.map((column) => column.name);
     if (/[(:]|->/.test(name)) {
-      throw notOffered('select takes names of columns: no other tables, no renames, no casts, no JSON paths.');
+      throw notOffered(
+        'select takes names of columns: no other tables, no renames, no casts, no JSON paths.',
+      );
     }
     return [name];
   });
@@ -107,7 +110,10 @@ export function readKey(
 function notTheKey(table: TableCatalog, method: string): RestError {
   const form = table.key.map((name) => `${encodeURIComponent(name)}=eq.VALUE`).join('&');
   if (method !== 'PUT') {
-    return notOffered(`${method} takes equality on the key of one row, and no other filter: ?${form}`, writesOnly);
+    return notOffered(
+      `${method} takes equality on the key of one row, and no other filter: ?${form}`,
+      writesOnly,
+    );
   }
   return new RestError('invalid_request', {
     code: 'PGRST105',

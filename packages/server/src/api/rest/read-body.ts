@@ -16,7 +16,8 @@ export function readAnyBody(scanner: JsonScanner, bytes: Buffer): { text: string
     throw new RestError('invalid_json', {
       code: 'PGRST102',
       status: 400,
-      message: bytes.length === 0 ? 'Empty or invalid json' : 'The body is not JSON that can be stored as it is',
+      message:
+        bytes.length === 0 ? 'Empty or invalid json' : 'The body is not JSON that can be stored as it is',
       details: `${offence.path} ${offence.message} (${placeText(offence)})`,
     });
   }
@@ -45,11 +46,4 @@ export function assertUniform(rows: readonly Record<string, unknown>[]): void {
 
 function isRow(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** The text of one member of an object, exactly as it stands there; null: it has none of this name. */
-export function memberText(scanner: JsonScanner, object: string, name: string): string | null {
-  const bytes = Buffer.from(object);
-  const { member } = scanner.scan(bytes, name);
-  return member === null ? null : bytes.toString('utf8', member.valueStart, member.end);
 }

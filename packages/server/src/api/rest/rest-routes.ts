@@ -21,7 +21,13 @@ import { readRestQuery } from './query.ts';
 import { readAnyBody } from './read-body.ts';
 import { refusalOf } from './refusal.ts';
 import { restAnswers } from './rest-answers.ts';
-import { callSchema, changeRowSchema, deleteRowSchema, insertRowsSchema, putRowSchema } from './rest-schemas.ts';
+import {
+  callSchema,
+  changeRowSchema,
+  deleteRowSchema,
+  insertRowsSchema,
+  putRowSchema,
+} from './rest-schemas.ts';
 import { sendRows, singularType } from './row-answer.ts';
 import { readRowWrite, type RowMethod, type RowWrite } from './row-write.ts';
 
@@ -70,7 +76,7 @@ export function restRoutes(app: FastifyInstance, node: ApiNode): void {
       const row: RowRequest = { ...asked.row, ...callerOf(request, preferences) };
       try {
         const outcome = await submit(reply, row, preferences);
-        return outcome === null ? reply : answer(reply, outcome, asked);
+        return outcome === null ? await reply : await answer(reply, outcome, asked);
       } catch (error) {
         throw doorRefusal(error, target.catalog);
       }
@@ -100,7 +106,7 @@ export function restRoutes(app: FastifyInstance, node: ApiNode): void {
     return sendRows(reply, { result: outcome.result, rows }, form);
   }
 
-  const config = { access: 'lines' } as const;
+  const config = { access: 'target' } as const;
   app.post('/rest/:table', { schema: insertRowsSchema, config }, write('POST'));
   app.put('/rest/:table', { schema: putRowSchema, config }, write('PUT'));
   app.patch('/rest/:table', { schema: changeRowSchema, config }, write('PATCH'));
@@ -152,7 +158,12 @@ function wantsOne(accept: string | undefined): boolean {
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return false;
   const types = accept.split(',').map((type) => type.split(';', 1)[0]!.trim().toLowerCase());
   if (types.includes(singularType)) return true;
-  const isJson = types.some((type) => /^(?:\*\/\*|application\/(?:\*|json|vnd\.pgrst\.array\+json))$/.test(type));
+  const isJson = types.some((type) =>
+    /^(?:\*\/\*|application\/(?:\*|json|vnd\.pgrst\.array\+json))$/.test(type),
+  );
   if (isJson) return false;
-  throw new SluiceError('unsupported_media_type', 'Cannot answer in another media type than application/json');
+  throw new SluiceError(
+    'unsupported_media_type',
+    'Cannot answer in another media type than application/json',
+  );
 }

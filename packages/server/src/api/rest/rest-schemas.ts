@@ -36,14 +36,19 @@ const headersOf = (prefer: string) => ({
 });
 const returns = '`return=minimal`, `headers-only` or `representation`; `handling=strict`; `count=exact`.';
 const select = { type: 'string', description: 'Columns of the rows in the answer, with commas.' } as const;
-const columns = { type: 'string', description: 'Columns that are written; others of the body are ignored.' } as const;
+const columns = {
+  type: 'string',
+  description: 'Columns that are written; others of the body are ignored.',
+} as const;
 const common = { params: { type: 'object', required: ['table'], properties: { table } }, tags: ['rows'] };
 
 export const insertRowsSchema: FastifySchema = {
   ...common,
   summary: 'Insert rows, or upsert them',
   description: 'An array is one write: all of its rows are written, or none.',
-  headers: headersOf(`${returns} \`resolution=merge-duplicates\` or \`ignore-duplicates\`; \`missing=default\`.`),
+  headers: headersOf(
+    `${returns} \`resolution=merge-duplicates\` or \`ignore-duplicates\`; \`missing=default\`.`,
+  ),
   querystring: {
     type: 'object',
     properties: {
@@ -72,7 +77,12 @@ export const changeRowSchema: FastifySchema = {
   headers: headersOf(returns),
   querystring: { type: 'object', properties: { columns, select } },
   body: json(row),
-  response: { 200: answered('Updated.'), 202: accepted, 204: empty('Updated, or no such row.'), default: refusal },
+  response: {
+    200: answered('Updated.'),
+    202: accepted,
+    204: empty('Updated, or no such row.'),
+    default: refusal,
+  },
 };
 
 export const deleteRowSchema: FastifySchema = {
@@ -80,7 +90,12 @@ export const deleteRowSchema: FastifySchema = {
   summary: 'Delete one row by its key',
   headers: headersOf(returns),
   querystring: { type: 'object', properties: { select } },
-  response: { 200: answered('Deleted.'), 202: accepted, 204: empty('Deleted, or no such row.'), default: refusal },
+  response: {
+    200: answered('Deleted.'),
+    202: accepted,
+    204: empty('Deleted, or no such row.'),
+    default: refusal,
+  },
 };
 
 export const callSchema: FastifySchema = {
@@ -89,7 +104,9 @@ export const callSchema: FastifySchema = {
   params: {
     type: 'object',
     required: ['name'],
-    properties: { name: { type: 'string', description: 'Name of a function or handler, e.g. `count_views`.' } },
+    properties: {
+      name: { type: 'string', description: 'Name of a function or handler, e.g. `count_views`.' },
+    },
   },
   headers: headersOf(''),
   body: json({}),

@@ -1,13 +1,14 @@
 /** The answer to a write of rows as PostgREST gives it: status, rows or none, how many, and where the row is. */
 import type { Outcome } from 'sluice/internal/protocol';
+import type { Column } from 'sluice/internal/targets';
 import type { FastifyReply } from 'fastify';
 import { notSingular } from './rest-error.ts';
 
 export interface AnswerForm {
   method: 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   returns: 'minimal' | 'headers-only' | 'representation';
-  /** Columns of the answer; null: all. */
-  select: readonly string[] | null;
+  /** Columns of the answer, in its order. */
+  shown: readonly Pick<Column, 'name' | 'baseType'>[];
   /** The client asked for one object, and for no array. */
   isSingular: boolean;
   counts: boolean;
@@ -36,10 +37,10 @@ export function sendRows(reply: FastifyReply, written: RowsWritten, form: Answer
   }
   reply.code(statusOf(written, form));
   if (returns !== 'representation') return reply.send();
-  const shown = (rows ?? []).map((row) => shownOf(row, form.select));
-  if (!isSingular) return reply.type('application/json; charset=utf-8').send(JSON.stringify(shown));
-  if (shown.length !== 1) throw notSingular(shown.length);
-  return reply.type(`${singularType}; charset=utf-8`).send(JSON.stringify(shown[0]));
+  const texts = (rows ?? []).map((row) => rowText(row, form.shown));
+  if (!isSingular) return reply.type('application/json; charset=utf-8').send(`[${texts.join(',')}]`);
+  if (texts.length !== 1) throw notSingular(texts.length);
+  return reply.type(`${singularType}; charset=utf-8`).send(texts[0]);
 }
 
 function statusOf({ result }: RowsWritten, { method, returns, isInsert }: AnswerForm): number {
@@ -48,6 +49,14 @@ function statusOf({ result }: RowsWritten, { method, returns, isInsert }: Answer
   return returns === 'representation' ? 200 : 204;
 }
 
-function shownOf(row: Record<string, unknown>, select: readonly string[] | null): Record<string, unknown> {
-  return select === null ? row : Object.fromEntries(select.map((name) => [name, row[name] ?? null]));
+/** The outcome has numbers that JavaScript would round as strings; they are numbers again here, with all their digits. */
+function rowText(row: Record<string, unknown>, shown: AnswerForm['shown']): string {
+  const members = shown.map(({ name, baseType }) => {
+    const value = row[name] ?? null;
+    const isNumber = typeof value === 'string' && (baseType === 'int8' || baseType === 'numeric');
+    // What is no number there is NaN or Infinity, for which JSON has strings.
+    const text = isNumber && /^-?\d/.test(value) ? value : JSON.stringify(value);
+    return `${JSON.stringify(name)}:${text}`;
+  });
+  return `{${members.join(',')}}`;
 }

@@ -1,10 +1,11 @@
 /** A request to `/rest/{table}` as a write of rows, and how it is to be answered. */
 import type { Outcome } from 'sluice/internal/protocol';
 import type { RowRequest, TableCatalog } from 'sluice/internal/targets';
+import { memberText } from '../exact-members.ts';
 import type { JsonScanner } from '../json-scanner.ts';
 import type { RestPreferences } from './preferences.ts';
 import { readKey, type RestQuery } from './query.ts';
-import { assertUniform, memberText, readRows, type RestBody } from './read-body.ts';
+import { assertUniform, readRows, type RestBody } from './read-body.ts';
 import { badBody, notOffered, notSingular, RestError } from './rest-error.ts';
 import type { AnswerForm } from './row-answer.ts';
 
@@ -36,19 +37,25 @@ export function readRowWrite(parts: RowWriteParts): RowWrite {
   return readChange(parts);
 }
 
-function formOf({ method, query, preferences, isSingular }: RowWriteParts, isInsert: boolean): AnswerForm {
+function formOf(
+  { method, table, query, preferences, isSingular }: RowWriteParts,
+  isInsert: boolean,
+): AnswerForm {
   const { returns, counts } = preferences;
-  return { method, returns, select: query.select, isSingular, counts, isInsert };
+  const { columns } = table;
+  const shown = query.select?.map((name) => columns.find((column) => column.name === name)!) ?? columns;
+  return { method, returns, shown, isSingular, counts, isInsert };
 }
 
 function readInsert(parts: RowWriteParts): RowWrite {
-  const { table, query, preferences, isSingular } = parts;
+  const { query, preferences, isSingular } = parts;
   const { returns, resolution, missing } = preferences;
   const [filter] = query.filters.keys();
   if (filter !== undefined) throw notOffered(`POST takes no filter: ${filter.slice(0, 100)}`);
   const body = readRows(parts.scanner, parts.body!);
   const form = formOf(parts, resolution !== 'merge');
-  if (isSingular && returns === 'representation' && body.rows.length !== 1) throw notSingular(body.rows.length);
+  if (isSingular && returns === 'representation' && body.rows.length !== 1)
+    throw notSingular(body.rows.length);
   if (body.rows.length === 0) return { row: null, form };
   if (query.columns === undefined) assertUniform(body.rows);
   const row: RowRequest = {
@@ -56,7 +63,8 @@ function readInsert(parts: RowWriteParts): RowWrite {
     operation: resolution === null ? 'insert' : 'upsert',
     missing,
     // How many rows an upsert left as they were, only the rows tell.
-    returning: returns === 'representation' || (preferences.counts && (body.isArray || resolution === 'ignore')),
+    returning:
+      returns === 'representation' || (preferences.counts && (body.isArray || resolution === 'ignore')),
     ...(resolution === null ? {} : { resolution }),
     ...(resolution === null || query.onConflict === undefined ? {} : { onConflict: query.onConflict }),
   };
@@ -101,7 +109,10 @@ function readChange(parts: RowWriteParts): RowWrite {
   return { row: { ...common(parts, body), operation: 'update', key, returning }, form };
 }
 
-function common({ table, query }: RowWriteParts, { text, rows, isArray }: RestBody): Omit<RowRequest, 'operation'> {
+function common(
+  { table, query }: RowWriteParts,
+  { text, rows, isArray }: RestBody,
+): Omit<RowRequest, 'operation'> {
   const parsed = isArray ? rows : rows[0];
   const { columns } = query;
   return { target: table.name, body: text, parsed, ...(columns === undefined ? {} : { columns }) };
@@ -125,7 +136,11 @@ export function pathNameOf({ name, schema, table }: Pick<TableCatalog, 'name' | 
 }
 
 /** A value of the key as it stands in the body, which has one row. */
-function keyTextOf({ scanner }: RowWriteParts, { text, isArray }: RestBody, name: string): string | undefined {
+function keyTextOf(
+  { scanner }: RowWriteParts,
+  { text, isArray }: RestBody,
+  name: string,
+): string | undefined {
   const object = isArray ? text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1) : text;
   const found = memberText(scanner, object, name);
   return found === null || found === 'null' ? undefined : textOf(JSON.parse(quoteNumber(found)));

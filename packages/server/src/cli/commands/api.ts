@@ -20,6 +20,7 @@ import { dashboard, openDashboard } from '../config/dashboard-settings.ts';
 import { setting, type Values } from '../config/setting.ts';
 import { databaseSettings, listenUrl, operatorPassword, operatorUrl } from '../config/database-settings.ts';
 import { listOf, tunableSettings } from '../config/setting-forms.ts';
+import { assertModelOrTargets, targets } from '../config/targets-setting.ts';
 import {
   basePath,
   host,
@@ -28,8 +29,8 @@ import {
   metricsHost,
   metricsPort,
   mode,
-  modelFiles,
   notifications,
+  optionalModelFiles,
   port,
   referentialIdLayout,
   stopTimeoutMs,
@@ -72,8 +73,9 @@ export const apiSettings = {
   listenUrl,
   operatorUrl,
   operatorPassword,
-  model: modelFiles,
+  model: optionalModelFiles,
   referentialIdLayout,
+  targets,
   projectionModules,
   mode,
   notifications,
@@ -122,6 +124,7 @@ export const apiCommand = () =>
 
 /** A node as its settings say. It connects at its start; only its authentication may ask other servers before. */
 async function nodeOf(values: ApiValues): Promise<Service> {
+  assertModelOrTargets(values.model, values.targets);
   const place = requireDatabase(values);
   const { auth, close: closeAuth } = await openAuth(values, place);
   const tls = readTls(values);
@@ -187,6 +190,7 @@ async function clientOf(
     mode: values.mode,
     notifications: values.notifications,
     onOverload: values.onOverload,
+    targets: values.targets,
     ...pickTunables(clientTunables, { ...values, documentBytesMax: documentBytesMaxOf(values) }),
     projections: await projectionsOf(parts.model, values.projectionModules),
   });

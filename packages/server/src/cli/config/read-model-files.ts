@@ -1,5 +1,6 @@
 /** Reads the model of a command, and says what is wrong with it in the sentence of a setting. */
 import {
+  emptyModel,
   loadModelFiles,
   ModelError,
   parseModelFiles,
@@ -9,11 +10,15 @@ import {
 import { SluiceError } from 'sluice/internal/protocol';
 import { formatOf } from './format-package.ts';
 
-/** @throws {SluiceError} `configuration_invalid` */
+/**
+ * No files: a model without documents.
+ * @throws {SluiceError} `configuration_invalid`
+ */
 export async function readModelFiles(
-  files: readonly string[],
+  files: readonly string[] | undefined,
   referentialIdLayout: ReferentialIdLayout = '2026',
 ): Promise<Model> {
+  if (files === undefined) return emptyModel;
   try {
     const loaded = await loadModelFiles(files);
     return parseModelFiles(loaded, { referentialIdLayout, format: await formatOf(loaded) });

@@ -9,6 +9,7 @@ import { DatabaseError, projectionsDiffer, type Session } from '#store';
 import { notApplied, refusal } from './answer.ts';
 import { attemptBatch, commitAnswers, limitsOf, type AttemptOptions } from './attempt.ts';
 import { BatchTransaction } from './batch-transaction.ts';
+import { fingerprintOf, keyOf } from './idempotency.ts';
 import { isBatchFault, reducedFault, remedyFor, TargetError, type BatchFault, type Remedy } from './fault.ts';
 import type { Origin } from './origin.ts';
 import { emptyReport, type BatchReport } from './report.ts';
@@ -174,7 +175,10 @@ async function settleAlone(
   // A dead letter is copied from the intake, which it then leaves.
   if (remedy === 'dead_letter')
     transaction.queue({ name: 'insertDeadLetter', values: [write.writeId, attempts, JSON.stringify(error)] });
-  await commitAnswers(transaction, origin, { outcomes: [{ write, outcome }], blocked: [] }, report);
+  // A refusal is the target's answer, as one that it settles by itself, so the key stands for it.
+  const isBound = refused !== null && keyOf(write) !== null;
+  const keys = isBound ? [{ write, fingerprint: fingerprintOf(write) }] : [];
+  await commitAnswers(transaction, origin, { outcomes: [{ write, outcome }], blocked: [], keys }, report);
 }
 
 /** Where even that has to wait for a lock, as somebody has locked the write's own row, its lane stands still. */
@@ -188,7 +192,7 @@ async function blockWrite(
   report.waited.push(write);
   if (origin.bodies !== null) return void report.blocked.push(...blocked);
   try {
-    await commitAnswers(transaction, origin, { outcomes: [], blocked }, report);
+    await commitAnswers(transaction, origin, { outcomes: [], blocked, keys: [] }, report);
   } catch (error) {
     if (!(error instanceof DatabaseError) || !error.isLockWaitOver) throw error;
     await transaction.rollback();
