@@ -141,7 +141,13 @@ class WriterProcess implements Writer {
       advice: 'use the role of writers (sluice_writer), and run `sluice roles` after an upgrade',
     });
     const read = await readTargets(this.#database, targets);
-    await agree(this.#database, { lanes, modelHash: model.hash, ownership, projections, targets: read.agreed });
+    await agree(this.#database, {
+      lanes,
+      modelHash: model.hash,
+      ownership,
+      projections,
+      targets: read.agreed,
+    });
     await saveTargets(this.#database, read);
     await this.#upkeep.start();
     await this.#clock.start();
