@@ -13,4 +13,5 @@ export * from './failpoint.ts';
 export * from './settle-within.ts';
 export * from './read-lines.ts';
 export * from './allowance.ts';
+export * from './gathering.ts';
 export * from './seldom.ts';

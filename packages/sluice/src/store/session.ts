@@ -61,6 +61,12 @@ export class Session {
   readonly #url: string;
   readonly #queries: ReadonlyMap<string, NamedQuery>;
   readonly #beginText: string | undefined = bareStatements['begin'];
+  /**
+   * Each flight is written to the socket at once. That spares system calls on both sides. Otherwise the server begins with
+   * the first statement while the others are still being written, so a flight of few rows is answered sooner.
+   * @default false
+   */
+  sendsWhole = false;
   #isInTransaction = false;
   #sentAt: number | null = null;
   readonly #ownPlanning: string;
@@ -167,7 +173,9 @@ export class Session {
     // Written out before any is sent: values that are too long for one string must not leave a part of a flight behind.
     const values = statements.map((statement) => parametersOf(statement.values ?? []));
     this.#sentAt = performance.now();
+    if (this.sendsWhole) this.#socket?.cork();
     const sent = statements.map(({ name }, index) => this.#send(name, values[index] ?? [], answerTimeoutMs));
+    if (this.sendsWhole) this.#socket?.uncork();
     const count = awaitedOf(statements);
     for (const hint of sent.slice(count)) hint.catch(() => undefined);
     const settled = await Promise.allSettled(count === sent.length ? sent : sent.slice(0, count));

@@ -47,7 +47,7 @@ export class Heartbeat {
     if (taken > 0) front.scan({ isDue: true });
     front.noteRead(took);
     wakeups.nextBeatIn(isDeaf() ? Math.min(deafIntervalMs, pollIntervalMs) : pollIntervalMs);
-    wakeups.beats.note(elector.terms.size === before);
+    wakeups.beats.note(Math.abs(elector.terms.size - before));
     this.#options.onNeighbour(neighbourOf(pid, beat.sessionPids));
     if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()], taken);
     if (beat.isDraining) this.#options.onDrain();
