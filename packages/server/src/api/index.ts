@@ -6,6 +6,7 @@ export {
   type Routes,
   type ServerOptions,
 } from './create-server.ts';
+export type { ProfileFactory } from './node.ts';
 export { answerError } from './error-answers.ts';
 export { takeLeave } from './leave-taking.ts';
 export { assertGuarded, assertMay, type Access, type Auth } from './auth/guard.ts';

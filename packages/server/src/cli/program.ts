@@ -19,6 +19,7 @@ import { showCommand } from './commands/show.ts';
 import { rolesCommand } from './commands/roles.ts';
 import { statusCommand } from './commands/status.ts';
 import { stuckCommand } from './commands/stuck.ts';
+import { uninstallCommand } from './commands/uninstall.ts';
 import { writerCommand } from './commands/writer.ts';
 import { writersCommand } from './commands/writers.ts';
 import { programOf } from './program-of.ts';
@@ -59,6 +60,7 @@ export async function createProgram(): Promise<Command> {
     dashboardCommand(),
     migrateCommand(),
     rolesCommand(),
+    uninstallCommand(),
     loadCommand(),
     statusCommand(),
     lanesCommand(),

@@ -5,12 +5,13 @@ import { projectionModules, projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import { databaseSettings, listenUrl } from '../config/database-settings.ts';
 import { tunableSettings } from '../config/setting-forms.ts';
+import { assertModelOrTargets, targets } from '../config/targets-setting.ts';
 import {
   logLevel,
   metricsHost,
   metricsPort,
-  modelFiles,
   notifications,
+  optionalModelFiles,
   ownership,
   spread,
   referentialIdLayout,
@@ -26,8 +27,9 @@ import { addStopWithStdin } from './stop-with-stdin.ts';
 export const writerSettings = {
   ...databaseSettings,
   listenUrl,
-  model: modelFiles,
+  model: optionalModelFiles,
   referentialIdLayout,
+  targets,
   projectionModules,
   ownership,
   spread,
@@ -50,6 +52,7 @@ export const writerCommand = () =>
     settings: writerSettings,
     extend: addStopWithStdin,
     async run(values, flags) {
+      assertModelOrTargets(values.model, values.targets);
       const place = requireDatabase(values);
       const model = await readModelFiles(values.model, values.referentialIdLayout);
       const [{ createWriter }, { createWriterMetrics, serveMetrics }] = await Promise.all([
@@ -67,6 +70,7 @@ export const writerCommand = () =>
         spread: values.spread,
         notifications: values.notifications,
         ...pickTunables(writerTunables, values),
+        targets: values.targets,
         projections: await projectionsOf(model, values.projectionModules),
         logger,
         ...(metrics === null ? {} : { observer: metrics.observer }),
