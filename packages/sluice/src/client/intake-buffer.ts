@@ -1,13 +1,13 @@
 /**
- * Sends writes to the intake: at once when no insert is in flight, else together with all that gathered meanwhile.
- * No timer: an idle node adds no wait, a busy one grows its batches by itself.
+ * Sends writes to the intake: at once when no insert is in flight, else together with all that gathered meanwhile. A busy
+ * node waits a few milliseconds more for others where that pays (protocol/gathering.ts).
  *
  * The inserts are asynchronous commits, on a session reserved for them. That is safe because a client is answered
  * after the batch commit, which is synchronous and flushes all earlier WAL; the node that waits for a write sends it
  * again if a crash of the server took it before that.
  */
-import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
-import { Gathering, SluiceError, type GatheringState, type Write } from '#protocol';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Gathering, nextTurn, SluiceError, type GatheringState, type Write } from '#protocol';
 import { assertAbility, DatabaseError, Session, type ConnectionOptions, type DatabaseClock } from '#store';
 import { endInserted, endRefused, refuseAll, type Buffered } from './buffered.ts';
 import { intakeStatements } from './intake-statements.ts';
@@ -100,8 +100,8 @@ export class IntakeBuffer implements Route {
   }
 
   async #flushAll(): Promise<void> {
-    // Whatever the caller adds in this turn of the event loop goes along.
-    await turn();
+    // Requests that have come on other connections by now go along.
+    await nextTurn();
     // Once it has failed it is tried until it goes well, although nothing waits: somebody may wait for that.
     while (this.#buffered.length > 0 || (this.trouble !== null && !this.#isStopped)) {
       try {

@@ -59,6 +59,7 @@ export class Hints {
 
 export class Wakeups {
   readonly #rouser = (): void => this.#rouse();
+  /** Of batches. */
   readonly gathering = new Gathering({ worthWrites: 4, enoughWrites: 128, intervalMsMax: 50 });
   /** Read the intake. In ordinary traffic at most about every second read finds nothing, and each other pays for it. */
   readonly reads = new Hints({ burst: 25, perSecond: 50 }, this.#rouser, this.gathering);
