@@ -100,14 +100,11 @@ export class IntakeBuffer implements Route {
   }
 
   async #flushAll(): Promise<void> {
-    // Requests that have come on other connections by now go along.
-    await nextTurn();
     // Once it has failed it is tried until it goes well, although nothing waits: somebody may wait for that.
     while (this.#buffered.length > 0 || (this.trouble !== null && !this.#isStopped)) {
       try {
-        const session = await this.#open();
-        if (this.#buffered.length === 0) await assertAbility((...query) => session.run(...query), ['submit']);
-        else await this.#flushGathered(session);
+        if (this.#buffered.length > 0) await this.#flushGathered();
+        else await this.#assertAbility();
         this.#trouble.end();
       } catch (error) {
         this.#options.onError(error, 'insert into the intake');
@@ -123,15 +120,23 @@ export class IntakeBuffer implements Route {
   }
 
   /** Waits for more writes where that pays. Meanwhile waiters may take theirs back. */
-  async #flushGathered(session: Session): Promise<void> {
+  async #flushGathered(): Promise<void> {
     const { flushWritesMax } = this.#options;
     const waitMs = this.#buffered.length < flushWritesMax ? this.#gathering.waitMs : 0;
     if (waitMs > 0) await this.#rest(waitMs);
+    // Requests that have come on other connections by now go along.
+    else await nextTurn();
+    const session = await this.#open();
     const batch = takeFront(this.#buffered, flushWritesMax);
     if (batch.length === 0) return;
     this.#gathering.begin();
     await this.#flush(session, batch);
     this.#gathering.end(batch.length);
+  }
+
+  async #assertAbility(): Promise<void> {
+    const session = await this.#open();
+    await assertAbility((...query) => session.run(...query), ['submit']);
   }
 
   async #rest(milliseconds: number): Promise<void> {
