@@ -53,9 +53,8 @@ export class Session {
   readonly #queries: ReadonlyMap<string, NamedQuery>;
   readonly #beginText: string | undefined = bareStatements['begin'];
   /**
-   * Each flight is written to the socket at once. That spares system calls on both sides. Otherwise the server begins with
-   * the first statement while the others are still being written, so a flight of few rows is answered sooner.
-   * @default false
+   * Each flight is written to the socket at once, for fewer system calls. Otherwise the server begins with the first
+   * statement while the others are being written, and answers a flight of few rows sooner. @default false
    */
   sendsWhole = false;
   #isInTransaction = false;
@@ -167,9 +166,8 @@ export class Session {
     // Written out before any is sent: values that are too long for one string must not leave a part of a flight behind.
     const values = statements.map((statement) => parametersOf(statement.values ?? []));
     this.#sentAt = performance.now();
-    if (this.sendsWhole) this.#socket?.cork();
+    if (this.sendsWhole) this.#holdSocket();
     const sent = statements.map(({ name }, index) => this.#send(name, values[index] ?? [], answerTimeoutMs));
-    if (this.sendsWhole) this.#socket?.uncork();
     const count = awaitedOf(statements);
     for (const hint of sent.slice(count)) hint.catch(() => undefined);
     const settled = await Promise.allSettled(count === sent.length ? sent : sent.slice(0, count));
@@ -190,6 +188,13 @@ export class Session {
       }
       return { rows, command, rowCount: rowCount ?? 0 };
     });
+  }
+
+  /** Until all that is sent in this turn has been handed over, whatever happens meanwhile. */
+  #holdSocket(): void {
+    const socket = this.#socket;
+    socket?.cork();
+    process.nextTick(() => socket?.uncork());
   }
 
   /** A session on which the server refuses to work is over, as one that is lost. */
