@@ -71,7 +71,7 @@ class Simulation {
   }
 
   passUntil(until: number): void {
-    for (; this.nextAt <= until; this.#next++) this.waiting.push(this.#coming[this.#next]!);
+    for (; this.nextAt <= until; this.#next++) this.waiting.push(this.#coming[this.#next]);
     this.now = until;
   }
 
@@ -117,7 +117,7 @@ function simulate(options: SimulateOptions): Run {
   }
   const perSecond = (1000 * latencies.length) / world.now;
   latencies.sort((one, other) => one - other);
-  const percentile = (part: number): number => latencies[Math.floor(part * (latencies.length - 1))]!;
+  const percentile = (part: number): number => latencies[Math.floor(part * (latencies.length - 1))] ?? 0;
   return {
     batches,
     perSecond,
