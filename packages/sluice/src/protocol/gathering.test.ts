@@ -71,7 +71,9 @@ class Simulation {
   }
 
   passUntil(until: number): void {
-    for (; this.nextAt <= until; this.#next++) this.waiting.push(this.#coming[this.#next]);
+    const from = this.#next;
+    while (this.nextAt <= until) this.#next++;
+    this.waiting.push(...this.#coming.slice(from, this.#next));
     this.now = until;
   }
 
