@@ -140,7 +140,13 @@ export class Session {
     this.#isPlanningForeign = true;
     try {
       const isPrepared = name !== undefined && keepsStatements(this.#url);
-      const config = { ...(isPrepared ? { name } : {}), text, values: values as unknown[] };
+      // In the extended protocol a text is one statement: none can end the transaction behind another.
+      const config = {
+        ...(isPrepared ? { name } : {}),
+        text,
+        values: values as unknown[],
+        queryMode: 'extended',
+      };
       const [result] = await Promise.all([this.#client.query<Row>(config), planning]);
       return result.rows;
     } catch (error) {
