@@ -135,16 +135,25 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     write: SubmittedWrite<D> | SubmittedRow | SubmittedCall,
     options: SubmitOptions,
   ): Promise<never> {
+    const { transactionMs } = options;
+    if (transactionMs !== undefined && !isMilliseconds(transactionMs)) {
+      throw new SluiceError(
+        'invalid_request',
+        'Cannot submit the write: option transactionMs is not a whole number of milliseconds',
+      );
+    }
     const submitted =
       'endpoint' in write ? this.#submitDocument(write, options) : this.#submitRow(write, options);
     return (await submitted) as never;
   }
 
   async #submitRow(write: SubmittedRow | SubmittedCall, options: SubmitOptions): Promise<Submitted<unknown>> {
-    const { client, ...conditions } = options;
+    const { client, transactionMs, ...conditions } = options;
     const request = { ...(await requestOf(this.#client, this.#schemas, write)), ...conditions };
-    const { writeId } = await this.#client.enlistRow(request, (text, values) =>
-      client.query({ text, values }),
+    const { writeId } = await this.#client.enlistRow(
+      request,
+      (text, values) => client.query({ text, values }),
+      transactionMs === undefined ? {} : { transactionMs },
     );
     return {
       writeId,
@@ -156,7 +165,7 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
   }
 
   async #submitDocument(write: SubmittedWrite<D>, options: SubmitOptions): Promise<Submitted> {
-    const { client, ...conditions } = options;
+    const { client, transactionMs, ...conditions } = options;
     const { operation = 'upsert', endpoint } = write;
     const body = 'document' in write ? await this.#bodyOf(endpoint, write.document) : null;
     const request = {
@@ -166,7 +175,11 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
       ...('id' in write ? { documentId: write.id } : {}),
       ...conditions,
     };
-    const { writeId } = await this.#client.enlist(request, (text, values) => client.query({ text, values }));
+    const { writeId } = await this.#client.enlist(
+      request,
+      (text, values) => client.query({ text, values }),
+      transactionMs === undefined ? {} : { transactionMs },
+    );
     return {
       writeId,
       answer: async (waits = {}) => answerOf(await this.#client.join(writeId, waits)),
@@ -209,6 +222,8 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     return answerOf(outcome) as never;
   }
 }
+
+const isMilliseconds = (value: number): boolean => Number.isInteger(value) && value >= 0 && value < 2 ** 31;
 
 /** @throws {SluiceError} if the write was refused or not applied */
 function answerOf(outcome: Outcome): Written {
