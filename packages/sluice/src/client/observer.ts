@@ -1,5 +1,5 @@
 /**
- * What a client tells of its work while it does it, for metrics. Called for each write, so whoever listens is quick, keeps
+ * What a client tells of its work while it does it, for metrics. Called for each write, so an observer is quick, keeps
  * nothing and never throws.
  */
 import type { BatchReport } from '#batch';

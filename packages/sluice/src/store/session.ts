@@ -112,7 +112,7 @@ export class Session {
     return this.#sentAt === null ? 0 : performance.now() - this.#sentAt;
   }
 
-  /** Ends the connection at once, without a farewell: what is awaited fails. */
+  /** Ends the connection at once, without telling the server: what is awaited fails. */
   abandon(): void {
     this.#socket?.destroy();
   }
