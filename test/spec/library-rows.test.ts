@@ -95,7 +95,7 @@ describe('a table of a program', () => {
       placed: new Date(0),
       picture: Uint8Array.of(0, 255),
     };
-    await orders.insert(big);
+    expect((await orders.insert(big)).key).toEqual({ id: big.id });
     await orders.update({ id: big.id }, { number: 'big' });
     expect(
       await sql(
