@@ -201,7 +201,7 @@ class Parts {
   get existedText(): string {
     if (!this.catalog.isPartitioned || !this.isInsert) return '';
     const values = this.matchedNames.map((name) => `v.${this.at(name)}`);
-    return `, exists (select from ${this.table} t where ${areEqual(this.inTable(this.matchedNames), values)}) as existed`;
+    return `, exists (select from ${this.table} t where ${areEqual(this.inTable(this.matchedNames), values)} offset 0) as existed`;
   }
 
   /** The columns of a body, as values of their types. */
@@ -223,9 +223,10 @@ class Parts {
   private missingText({ foreignKey, catalog }: Parent): string {
     const { columns, referencedColumns } = foreignKey;
     const values = columns.map((name) => `v.${this.at(name)}`);
+    // With an offset, each is an index lookup: without one, the whole table may be read for a batch.
     const conditions = [
       ...values.map((value) => `${value} is not null`),
-      `not exists (select from ${tableName(catalog)} p where ${areEqual(this.inTable(referencedColumns, 'p'), values)})`,
+      `not exists (select from ${tableName(catalog)} p where ${areEqual(this.inTable(referencedColumns, 'p'), values)} offset 0)`,
     ];
     // Rows of one statement may refer to each other.
     const known = new Set([...this.read, ...this.filled].map(({ name }) => name));
@@ -322,7 +323,7 @@ function arrayCondition(parts: Parts): string {
       `exists (select from ${parts.table} t where ${areEqual(
         parts.inTable(keys),
         keys.map((name) => `a.${parts.at(name)}`),
-      )})`,
+      )} offset 0)`,
     );
   return faults.length === 0 ? '' : `not exists (select from given a where ${faults.join(' or ')})`;
 }
@@ -365,7 +366,7 @@ function changeText(parts: Parts): string {
   const state = `case when g.turn > 1 then 'later'
     when w.place is not null then '${isDelete ? 'deleted' : 'updated'}'
     when g.place = any(array(select place from locked)) then 'unchanged'
-    when not exists (select from ${table} t where ${same}) then 'absent'
+    when not exists (select from ${table} t where ${same} offset 0) then 'absent'
     when not (${parts.hasParents}) then 'parent' else 'locked' end`;
   return `with ${parts.givenText}, ${locked}, ${written}
     select g.place, ${state} as state, ${parts.missing} as missing, w.key, w.row from given g left join written w using (place)`;
@@ -387,7 +388,7 @@ function conflictsOf(parts: Parts): { name: string; condition: string }[] {
       columns.length === matchedNames.length && columns.every((column) => matchedNames.includes(column));
     if (form.operation === 'upsert' && !isMatched) return [];
     const same = areEqual(parts.inTable(columns), parts.given(columns));
-    return [{ name, condition: `exists (select from ${table} t where ${same})` }];
+    return [{ name, condition: `exists (select from ${table} t where ${same} offset 0)` }];
   });
 }
 
@@ -401,5 +402,5 @@ function lockText(parts: Parts): string {
       order by ${parts.inTable(matchedNames).join(', ')} for no key update of t skip locked
     )
     select s.place from source s ${parts.recordText}
-    where s.place <> all(array(select place from free)) and exists (select from ${table} t where ${same})`;
+    where s.place <> all(array(select place from free)) and exists (select from ${table} t where ${same} offset 0)`;
 }
