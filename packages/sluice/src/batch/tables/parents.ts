@@ -4,7 +4,7 @@ import { keyText, rowKey } from '#targets';
 import { refusal } from '../coordinator/answer.ts';
 import type { LentTransaction } from '../coordinator/lend-session.ts';
 import type { RowFate } from './run-rows.ts';
-import type { Parent } from './statement.ts';
+import type { Parent } from './statement-options.ts';
 
 /** What becomes of such a write: one of the three. */
 export type Fate =

@@ -4,7 +4,7 @@ import type { Row } from '#store';
 import type { RowForm, TableCatalog } from '#targets';
 import { TargetError } from '../coordinator/fault.ts';
 import type { LentTransaction } from '../coordinator/lend-session.ts';
-import type { Parent, RowState, RowStatement } from './statement.ts';
+import type { Parent, RowState, RowStatement } from './statement-options.ts';
 
 export interface RowFate {
   write: WriteHeader;

@@ -15,13 +15,8 @@ import {
 import { DatabaseError } from '#store';
 import type { BatchTransaction } from '../coordinator/batch-transaction.ts';
 import { TargetError } from '../coordinator/fault.ts';
-import {
-  rowStatement,
-  type Parent,
-  type Purpose,
-  type RowStatement,
-  type StatementOptions,
-} from './statement.ts';
+import type { Parent, Purpose, RowStatement, StatementOptions } from './statement-options.ts';
+import { rowStatement } from './statement.ts';
 
 const readAgainMs = 60_000;
 /** While one of them is gone, or no target any more. */

@@ -1,0 +1,45 @@
+/** Updates and deletes as statements, and the look for locked rows. */
+import { areEqual, quoted } from './names.ts';
+import type { Parts } from './statement-parts.ts';
+
+/** Update and delete. The rows are locked in the order of their keys first; one that another transaction has locked is told. */
+export function changeText(parts: Parts): string {
+  const { catalog, form, table } = parts;
+  const { key } = catalog;
+  const isDelete = form.operation === 'delete';
+  const same = areEqual(parts.inTable(key), parts.given(key));
+  const strength = isDelete ? 'update' : 'no key update';
+  const locked = `locked as materialized (
+    select g.place from ${table} t join given g on ${same}
+    where g.turn = 1 and ${parts.hasParents} order by ${parts.inTable(key).join(', ')}
+    for ${strength} of t${parts.mayWait ? '' : ' skip locked'}
+  )`;
+  const place = 'g.place = any(array(select place from locked))';
+  const changed = form.columns.length > 0 ? form.columns : key.slice(0, 1);
+  const set = changed.map((name) => `${quoted(name)} = g.${parts.at(name)}`);
+  const change = isDelete
+    ? `delete from ${table} t using given g where ${place} and ${same}`
+    : `update ${table} t set ${set.join(', ')} from given g where ${place} and ${same}`;
+  const written = `written as (${change} returning g.place, ${parts.returning(false)})`;
+  // A trigger may keep the row as it is.
+  const state = `case when g.turn > 1 then 'later'
+    when w.place is not null then '${isDelete ? 'deleted' : 'updated'}'
+    when g.place = any(array(select place from locked)) then 'unchanged'
+    when not exists (select from ${table} t where ${same} offset 0) then 'absent'
+    when not (${parts.hasParents}) then 'parent' else 'locked' end`;
+  return `with ${parts.givenText}, ${locked}, ${written}
+    select g.place, ${state} as state, ${parts.missing} as missing, w.key, w.row from given g left join written w using (place)`;
+}
+
+/** Locks the rows that exist, and says which another transaction has locked. */
+export function lockText(parts: Parts): string {
+  const { table, matchedNames } = parts;
+  const same = areEqual(parts.inTable(matchedNames), parts.inTable(matchedNames, 'r'));
+  return `with source as (${parts.sourceText}),
+    free as materialized (
+      select s.place from source s ${parts.recordText} join ${table} t on ${same}
+      order by ${parts.inTable(matchedNames).join(', ')} for no key update of t skip locked
+    )
+    select s.place from source s ${parts.recordText}
+    where s.place <> all(array(select place from free)) and exists (select from ${table} t where ${same} offset 0)`;
+}

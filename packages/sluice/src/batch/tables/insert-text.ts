@@ -1,0 +1,107 @@
+/** Inserts and upserts as statements, and the look for the unique rule that a row meets. */
+import { areEqual, listOf, literal, quoted } from './names.ts';
+import type { Parts } from './statement-parts.ts';
+
+export function insertText(parts: Parts): string {
+  const { catalog, form, matched, matchedNames } = parts;
+  const isMerge = form.operation === 'upsert' && !form.ignoresExisting;
+  const columns = [...parts.read, ...parts.filled].map(({ name }) => name);
+  const hasAlways = parts.filled.some(({ identity }) => identity === 'always');
+  const target = `(${listOf(columns)})${hasAlways ? ' overriding system value' : ''}`;
+  const order = matchedNames.length === 0 ? 'g.place' : parts.given(matchedNames).join(', ');
+  const isFree = arrayCondition(parts);
+  const select = `select ${parts.given(columns).join(', ')} from given g
+    where ${form.isArray ? 'true' : 'g.turn = 1'} and ${parts.hasParents}${isFree === '' ? '' : ` and ${isFree}`} order by ${order}`;
+  const found = matched.map(
+    ({ name, isNullable }) =>
+      `w.k_${parts.at(name)} ${isNullable ? 'is not distinct from' : '='} g.${parts.at(name)}`,
+  );
+  const isJoined = !parts.isSingle || matched.length === (form.onConflict ?? catalog.key).length;
+  const keys = isJoined
+    ? matched.map(({ name }) => `t.${quoted(name)} as k_${parts.at(name)}, `).join('')
+    : '';
+  const isNew = `${catalog.isPartitioned ? 'not g.existed' : 'w.is_new'}${parts.isFolding ? ' and g.is_first' : ''}`;
+  const created = isMerge ? `case when ${isNew} then 'created' else 'updated' end` : `'created'`;
+  const later = parts.isFolding || form.isArray ? '' : `when g.turn > 1 then 'later'`;
+  // Of two equal rows of an array, the second meets the first.
+  const isWritten =
+    form.isArray && form.operation === 'insert'
+      ? 'w.is_new is not null and g.turn = 1'
+      : 'w.is_new is not null';
+  const unwritten = form.operation === 'upsert' ? `'unchanged'` : `'exists'`;
+  const written = `written as (
+    insert into ${parts.table} as t ${target} ${select}
+    ${conflictClause(parts)}
+    returning ${keys}${isMerge && !catalog.isPartitioned ? '(t.xmax = 0)' : 'true'} as is_new, ${parts.returning(true)}
+  )`;
+  // PostgreSQL looks for a conflict first, for parents at the end of the statement.
+  const conflicts = isMerge || form.isArray ? [] : conflictsOf(parts).map(({ condition }) => condition);
+  const orphan =
+    conflicts.length === 0
+      ? `'parent'`
+      : `case when ${conflicts.join(' or ')} then ${unwritten} else 'parent' end`;
+  const state = `case ${later} when not (${parts.hasParents}) then ${orphan}
+    when ${isWritten} then ${created} else ${unwritten} end`;
+  const rows = isJoined
+    ? `select g.place, ${state} as state, ${parts.missing} as missing, w.key, w.row
+       from given g left join written w on ${found.join(' and ')}`
+    : `select g.place, ${state} as state, ${parts.missing} as missing, w.key, w.row
+       from given g left join (select row_number() over () as place, * from written) w using (place)`;
+  // A trigger may give a row another key: then it is missed.
+  const total =
+    catalog.triggers.length > 0
+      ? `union all select 0, 'total', to_jsonb(count(*)), null, null from written`
+      : '';
+  return `with ${parts.givenText}, ${written} ${rows} ${total}`;
+}
+
+/** All rows of an array are written, or none: where a row's key is taken or its parent is missing, none. */
+function arrayCondition(parts: Parts): string {
+  const { form, catalog, parents } = parts;
+  if (!form.isArray) return '';
+  const faults = parents.map((_, index) => `a.m${index} is not null`);
+  const keys = catalog.key.filter((name) => form.columns.includes(name));
+  if (form.operation === 'insert' && keys.length === catalog.key.length)
+    faults.push(
+      `exists (select from ${parts.table} t where ${areEqual(
+        parts.inTable(keys),
+        keys.map((name) => `a.${parts.at(name)}`),
+      )} offset 0)`,
+    );
+  return faults.length === 0 ? '' : `not exists (select from given a where ${faults.join(' or ')})`;
+}
+
+function conflictClause({ catalog, form, matched, purpose }: Parts): string {
+  if (purpose === 'strict') return '';
+  const columns = form.onConflict ?? catalog.key;
+  const arbiter = `(${listOf(columns)})`;
+  if (form.operation === 'insert') {
+    // Without columns, all rules are meant; a deferrable one cannot be.
+    return `on conflict ${catalog.uniques.some((rule) => rule.isDeferrable) ? arbiter : ''} do nothing`;
+  }
+  if (form.ignoresExisting) return `on conflict ${arbiter} do nothing`;
+  const changed = form.columns.filter((name) => !columns.includes(name));
+  const set = changed.length > 0 ? changed : matched.map(({ name }) => name).slice(0, 1);
+  const pairs = set.map((name) => `${quoted(name)} = excluded.${quoted(name)}`);
+  return `on conflict ${arbiter} do update set ${pairs.join(', ')}`;
+}
+
+/** The first unique rule that another row meets by columns of the body; null where none can be told by these. */
+export function conflictText(parts: Parts): string {
+  const cases = conflictsOf(parts).map(({ name, condition }) => `when ${condition} then ${literal(name)}`);
+  const name = cases.length === 0 ? 'null::text' : `case ${cases.join(' ')} end`;
+  return `with ${parts.givenText} select g.place, ${name} as name from given g`;
+}
+
+/** Of each unique rule that columns of the body decide: whether another row meets it. Of an upsert only that of its rows. */
+function conflictsOf(parts: Parts): { name: string; condition: string }[] {
+  const { catalog, form, table, matchedNames } = parts;
+  return catalog.uniques.flatMap(({ name, columns, isPartial }) => {
+    if (isPartial || columns === null || !columns.every((column) => form.columns.includes(column))) return [];
+    const isMatched =
+      columns.length === matchedNames.length && columns.every((column) => matchedNames.includes(column));
+    if (form.operation === 'upsert' && !isMatched) return [];
+    const same = areEqual(parts.inTable(columns), parts.given(columns));
+    return [{ name, condition: `exists (select from ${table} t where ${same} offset 0)` }];
+  });
+}

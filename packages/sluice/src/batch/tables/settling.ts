@@ -1,0 +1,236 @@
+/**
+ * The settling of the rows of one batch: in rounds, of each row the first write, then the second. In a round tables come in the
+ * order of their foreign keys, deletes in the opposite order, and each form of a table is one statement.
+ */
+import type { Outcome, WriteHeader } from '#protocol';
+import { DatabaseError } from '#store';
+import type { RowForm } from '#targets';
+import { refusal } from '../coordinator/answer.ts';
+import { fingerprintOf, keyOf } from '../coordinator/idempotency.ts';
+import type { LentTransaction } from '../coordinator/lend-session.ts';
+import { emptySettlement, type Settlement, type TargetBatch } from '../coordinator/target.ts';
+import { fatesOfOrphans, type Fate, type Unsettled } from './parents.ts';
+import type { RowWork } from './row-fault.ts';
+import { runRows, sendRows, type RowFate } from './run-rows.ts';
+import { isFoldable, type Purpose, type RowStatement } from './statement-options.ts';
+import type { Tables } from './tables.ts';
+
+/** Writes of one row that one batch settles, one after the other: each is a statement more. */
+const roundsMax = 8;
+
+interface Group {
+  table: string;
+  form: RowForm;
+  writes: WriteHeader[];
+}
+
+export class Settling {
+  readonly settlement: Settlement = emptySettlement();
+  /** What the last statement was about. */
+  work: RowWork | null = null;
+  readonly #batch: TargetBatch;
+  readonly #tables: Tables;
+  readonly #settled = new Map<string, Outcome>();
+
+  constructor(batch: TargetBatch, tables: Tables) {
+    this.#batch = batch;
+    this.#tables = tables;
+  }
+
+  /** In rounds: of each row the first write, then the second. */
+  async settle(lent: LentTransaction, writes: readonly WriteHeader[]): Promise<void> {
+    let open = writes;
+    for (let round = 0; round < roundsMax && open.length > 0; round++) {
+      const { first, rest } = this.#divide(open);
+      const stopped = new Map<string, WriteHeader | null>();
+      for (const group of this.#groupsOf(first)) await this.#settleGroup(lent, group, stopped);
+      open = this.#behind(rest, stopped);
+    }
+    this.settlement.deferred.push(...open);
+  }
+
+  /** Writes of one row that fold go together. */
+  #divide(writes: readonly WriteHeader[]): { first: WriteHeader[]; rest: WriteHeader[] } {
+    const heads = new Map<string, WriteHeader | null>();
+    const rest: WriteHeader[] = [];
+    const first = writes.filter((write) => {
+      const { referentialId, resource, form } = write;
+      const head = heads.get(referentialId);
+      if (head === undefined) {
+        heads.set(referentialId, write);
+        return true;
+      }
+      const folds =
+        head !== null &&
+        head.form === form &&
+        isFoldable(this.#tables.catalogOf(resource), this.#tables.formOf(form));
+      if (folds) return true;
+      heads.set(referentialId, null);
+      rest.push(write);
+      return false;
+    });
+    return { first, rest };
+  }
+
+  /** In the order in which they are settled. An array is a group of its own. */
+  #groupsOf(writes: readonly WriteHeader[]): Group[] {
+    const groups = new Map<string, Group>();
+    for (const write of writes) {
+      const form = this.#tables.formOf(write.form);
+      const statement = this.#tables.statementOf(write.resource, form, this.#source);
+      const key = statement.isSingle ? write.writeId : `${write.resource} ${write.form}`;
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, { table: write.resource, form, writes: [write] });
+      else group.writes.push(write);
+    }
+    const place = ({ table, form }: Group): number => {
+      const depth = this.#tables.placeOf(table);
+      return form.operation === 'delete' ? 1e6 - depth : depth;
+    };
+    return [...groups.values()].sort((one, other) => place(one) - place(other));
+  }
+
+  get #source(): { source: 'intake' | 'memory'; mayWait: boolean } {
+    const { transaction, mayWait } = this.#batch;
+    return { source: transaction.bodies === null ? 'intake' : 'memory', mayWait };
+  }
+
+  async #settleGroup(
+    lent: LentTransaction,
+    { table, form, writes }: Group,
+    stopped: Map<string, WriteHeader | null>,
+  ): Promise<void> {
+    const catalog = this.#tables.catalogOf(table);
+    this.work = { catalog, operation: form.operation };
+    const column = form.columns.find((name) => !catalog.columns.some((each) => each.name === name));
+    if (column !== undefined)
+      throw new DatabaseError({
+        sqlState: '42703',
+        table,
+        column,
+        message: `column ${column} does not exist`,
+      });
+    const unsettled = this.#unsettled(writes);
+    const fates = await runRows(lent, {
+      catalog,
+      form,
+      statement: this.#statementOf(table, form),
+      conflict: () => this.#statementOf(table, form, 'conflict'),
+      strict: () => this.#statementOf(table, form, 'strict'),
+      writes: await this.#free(lent, { table, form, writes }, stopped),
+      bodies: this.#batch.transaction.bodies,
+      isBrought: unsettled.isOpen,
+    });
+    const orphans = await fatesOfOrphans(lent, this.#batch.writes, fates, unsettled);
+    for (const fate of fates) this.#take(fate, orphans.get(fate.write.writeId), stopped);
+  }
+
+  /** Blocks the upserts whose rows another transaction has locked, where the batch looks for such rows. */
+  async #free(
+    lent: LentTransaction,
+    { table, form, writes }: Group,
+    stopped: Map<string, WriteHeader | null>,
+  ): Promise<readonly WriteHeader[]> {
+    const { looksForLocks, mayWait, transaction } = this.#batch;
+    const key = form.onConflict ?? this.#tables.catalogOf(table).key;
+    const isUpsert =
+      form.operation === 'upsert' && !form.isArray && key.every((name) => form.columns.includes(name));
+    if (!looksForLocks || mayWait || !isUpsert) return writes;
+    const statement = this.#statementOf(table, form, 'lock');
+    const places = await sendRows(lent, statement, writes, { bodies: transaction.bodies });
+    const locked = new Set(places.map((row) => writes[(row['place'] as number) - 1]));
+    for (const write of locked) if (write !== undefined) this.#block(write, [write.writeId], stopped);
+    return writes.filter((write) => !locked.has(write));
+  }
+
+  #statementOf(table: string, form: RowForm, purpose?: Purpose): RowStatement {
+    return this.#tables.statementOf(table, form, this.#source, purpose);
+  }
+
+  #take(
+    { write, ...fate }: RowFate,
+    orphan: Fate | undefined,
+    stopped: Map<string, WriteHeader | null>,
+  ): void {
+    const isRefused = orphan?.kind === 'refused';
+    // A parent may be on its way where nobody sees it but a leader, a moment later.
+    if (fate.state === 'later' || orphan?.kind === 'deferred' || (isRefused && this.#batch.isAtOnce))
+      this.#defer(write, stopped);
+    else if (fate.state === 'locked') this.#block(write, [write.writeId], stopped);
+    else if (orphan?.kind === 'blocked') this.#block(write, orphan.awaits, stopped);
+    else this.#settled.set(write.writeId, isRefused ? orphan.outcome : outcomeOfRow({ write, ...fate }));
+  }
+
+  #defer(write: WriteHeader, stopped: Map<string, WriteHeader | null>): void {
+    this.settlement.deferred.push(write);
+    stopped.set(write.referentialId, null);
+  }
+
+  #block(write: WriteHeader, awaits: string[], stopped: Map<string, WriteHeader | null>): void {
+    this.settlement.blocked.push({ write, awaits });
+    stopped.set(write.referentialId, write);
+  }
+
+  /** @param group Which is settled now: its writes are in no other's way. */
+  #unsettled(group: readonly WriteHeader[]): Unsettled {
+    const { deferred, blocked } = this.settlement;
+    const isBlocked = (id: string): boolean => blocked.some(({ write }) => write.referentialId === id);
+    const isOpen = (id: string): boolean =>
+      this.#batch.writes.some(
+        (write) =>
+          write.referentialId === id &&
+          write.operation !== 'delete' &&
+          (deferred.includes(write) || (!group.includes(write) && !this.#settled.has(write.writeId))),
+      );
+    return { isBlocked, isOpen: (id) => !isBlocked(id) && isOpen(id) };
+  }
+
+  /** What goes on in the next round: not what comes behind a write that is not settled. */
+  #behind(writes: readonly WriteHeader[], stopped: ReadonlyMap<string, WriteHeader | null>): WriteHeader[] {
+    return writes.filter((write) => {
+      const before = stopped.get(write.referentialId);
+      if (before === undefined) return true;
+      if (before === null) this.settlement.deferred.push(write);
+      else this.settlement.blocked.push({ write, awaits: [before.writeId] });
+      return false;
+    });
+  }
+
+  finish(faultOfEnd: (error: unknown) => Error): Settlement {
+    const { settlement } = this;
+    for (const write of this.#batch.writes) {
+      const outcome = this.#settled.get(write.writeId);
+      if (outcome === undefined) continue;
+      settlement.outcomes.push({ write, outcome });
+      if (keyOf(write) !== null) settlement.keys.push({ write, fingerprint: fingerprintOf(write) });
+      if (outcome.code === null && write.operation !== 'delete')
+        settlement.provided.push(write.referentialId);
+    }
+    if (this.work === null) return settlement;
+    return { ...settlement, faultAtEnd: (error) => (isOfEnd(error) ? faultOfEnd(error) : error) };
+  }
+}
+
+/** A deferred constraint of a table. */
+function isOfEnd(error: unknown): boolean {
+  return (
+    error instanceof DatabaseError && error.statement === 'check_constraints' && error.constraint !== null
+  );
+}
+
+function outcomeOfRow({ write, state, key, rows, constraint }: RowFate): Outcome {
+  if (state === 'absent') return refusal(write, 'row_not_found');
+  if (state === 'exists')
+    return refusal(write, 'row_exists', { database: { sqlState: '23505', constraint, column: null } });
+  const detail = { ...(key === null ? {} : { key }), ...(rows === null ? {} : { rows }) };
+  return {
+    writeId: write.writeId,
+    result: state as Outcome['result'],
+    code: null,
+    resource: write.resource,
+    documentId: null,
+    version: null,
+    contentHash: null,
+    detail: key === null && rows === null ? null : detail,
+  };
+}

@@ -1,0 +1,173 @@
+/** What the statements for the writes of one form to one table have in common: the bodies' values, and who is missing. */
+import type { Column, RowForm, TableCatalog } from '#targets';
+import { areEqual, defaultOf, exactRow, exactValues, literal, quoted, tableName } from './names.ts';
+import { isFoldable, type Parent, type Purpose, type StatementOptions } from './statement-options.ts';
+
+/** What the texts have in common. Columns of `given` are named by their places in the table, so that none is met twice. */
+export class Parts {
+  readonly catalog: TableCatalog;
+  readonly form: RowForm;
+  readonly schema: string;
+  readonly source: StatementOptions['source'];
+  readonly mayWait: boolean;
+  readonly purpose: Purpose;
+  readonly isInsert: boolean;
+  readonly table: string;
+  /** Columns that are read from the body. */
+  readonly read: readonly Column[];
+  /** Columns of the key that the database fills. */
+  readonly filled: readonly Column[];
+  /** By these, what was written is told apart. */
+  readonly matched: readonly Column[];
+  readonly parents: readonly Parent[];
+  readonly isSingle: boolean;
+  readonly isFolding: boolean;
+
+  constructor({ catalog, form, parents, source, schema, mayWait, purpose }: StatementOptions) {
+    this.catalog = catalog;
+    this.form = form;
+    this.source = source;
+    this.schema = schema;
+    this.mayWait = mayWait;
+    this.table = tableName(catalog);
+    this.purpose = purpose;
+    this.isInsert = form.operation === 'insert' || form.operation === 'upsert';
+    const { isInsert } = this;
+    const names = new Set(isInsert ? form.columns : [...catalog.key, ...form.columns]);
+    this.read = catalog.columns.filter(({ name }) => names.has(name));
+    const filled = catalog.columns.filter(
+      (column) =>
+        catalog.key.includes(column.name) && !names.has(column.name) && defaultOf(catalog, column) !== null,
+    );
+    // A row without any column is a row still: one of them is given what it would get.
+    const any = catalog.columns.filter((column) => !column.isGenerated).slice(0, 1);
+    this.filled = !isInsert ? [] : filled.length + this.read.length === 0 ? any : filled;
+    const matched = form.onConflict ?? catalog.key;
+    const known = [...this.read, ...this.filled];
+    this.matched = known.filter(({ name }) => matched.includes(name));
+    this.parents = parents.filter(({ foreignKey }) =>
+      foreignKey.columns.every((name) => form.columns.includes(name)),
+    );
+    this.isSingle = form.isArray || this.matched.length < matched.length;
+    this.isFolding = isFoldable(catalog, form);
+  }
+
+  /** Its name in `given`. */
+  at(name: string): string {
+    return `c${this.catalog.columns.findIndex((column) => column.name === name)}`;
+  }
+
+  given(names: readonly string[]): string[] {
+    return names.map((name) => `g.${this.at(name)}`);
+  }
+
+  inTable(names: readonly string[], alias = 't'): string[] {
+    return names.map((name) => `${alias}.${quoted(name)}`);
+  }
+
+  get matchedNames(): string[] {
+    return this.matched.map(({ name }) => name);
+  }
+
+  /** `place` and `body` of each row. */
+  get sourceText(): string {
+    const bodies =
+      this.source === 'memory'
+        ? 'select w.place, w.body from unnest($1::jsonb[]) with ordinality as w (body, place)'
+        : // One look-up for each id, whatever the statistics of the intake say.
+          `select w.place, i.body from unnest($1::uuid[]) with ordinality as w (id, place)
+           cross join lateral (select body from ${quoted(this.schema)}.intake where write_id = w.id offset 0) i`;
+    if (!this.form.isArray) return bodies;
+    return `select e.place, e.body from (${bodies}) w
+            cross join lateral jsonb_array_elements(w.body) with ordinality as e (body, place)`;
+  }
+
+  /** Values of the columns, and which of the rows that the bodies name is first. */
+  get givenText(): string {
+    // Two spellings of one value are two keys to Sluice, and one to the table.
+    const isOrdered = this.matched.length > 0;
+    const order = this.matchedNames.map((name) => this.at(name)).join(', ');
+    const values = [
+      's.place',
+      's.body',
+      ...this.read.map((column) => `${this.valueOf(column)} as ${this.at(column.name)}`),
+      ...this.filled.map(
+        (column) => `${defaultOf(this.catalog, column) ?? `null::${column.type}`} as ${this.at(column.name)}`,
+      ),
+    ];
+    const rows = `select ${values.join(', ')} from source s ${this.recordText}`;
+    const place = `row_number() over (partition by ${order} order by place`;
+    const turn = this.isFolding
+      ? `${place} desc) as turn, ${place}) = 1 as is_first`
+      : isOrdered
+        ? `${place}) as turn`
+        : '1 as turn';
+    return `source as (${this.sourceText}),
+      valued as materialized (${rows}),
+      given as materialized (
+        select v.*, ${turn}${this.existedText}${this.parents.map((parent, index) => `, ${this.missingText(parent)} as m${index}`).join('')}
+        from valued v
+      )`;
+  }
+
+  /** Of a partitioned table, a row that is written does not say whether it was there before. */
+  get existedText(): string {
+    if (!this.catalog.isPartitioned || !this.isInsert) return '';
+    const values = this.matchedNames.map((name) => `v.${this.at(name)}`);
+    return `, exists (select from ${this.table} t where ${areEqual(this.inTable(this.matchedNames), values)} offset 0) as existed`;
+  }
+
+  /** The columns of a body, as values of their types. */
+  get recordText(): string {
+    if (this.read.length === 0) return '';
+    const columns = this.read.map(({ name, type }) => `${quoted(name)} ${type}`);
+    return `cross join lateral jsonb_to_record(s.body) as r (${columns.join(', ')})`;
+  }
+
+  private valueOf(column: Column): string {
+    const value = `r.${quoted(column.name)}`;
+    const fallback = column.isGenerated ? null : defaultOf(this.catalog, column);
+    const names = this.form.operation === 'update' ? this.catalog.key : [];
+    if (fallback === null || this.form.operation === 'delete' || names.includes(column.name)) return value;
+    return `case when s.body ? ${literal(column.name)} then ${value} else ${fallback} end`;
+  }
+
+  /** The values of a foreign key that leads to no row; null: it leads to one, or one of its columns is null. */
+  private missingText({ foreignKey, catalog }: Parent): string {
+    const { columns, referencedColumns } = foreignKey;
+    const values = columns.map((name) => `v.${this.at(name)}`);
+    // With an offset, each is an index lookup: without one, the whole table may be read for a batch.
+    const conditions = [
+      ...values.map((value) => `${value} is not null`),
+      `not exists (select from ${tableName(catalog)} p where ${areEqual(this.inTable(referencedColumns, 'p'), values)} offset 0)`,
+    ];
+    // Rows of one statement may refer to each other.
+    const known = new Set([...this.read, ...this.filled].map(({ name }) => name));
+    if (catalog.name === this.catalog.name && referencedColumns.every((name) => known.has(name)))
+      conditions.push(
+        `(${values.join(', ')}) not in (select ${referencedColumns.map((name) => `o.${this.at(name)}`).join(', ')} from valued o)`,
+      );
+    // It may be met later in the batch.
+    if (foreignKey.isDeferred === true)
+      conditions.push(this.isSingle ? 'cardinality($2::bigint[]) = 0' : 'v.place <> all($2::bigint[])');
+    const texts = columns.map((name) => `v.body ->> ${literal(name)}`);
+    return `case when ${conditions.join(' and ')} then jsonb_build_array(${texts.join(', ')}) end`;
+  }
+
+  get hasParents(): string {
+    return this.parents.map((_, index) => `g.m${index} is null`).join(' and ') || 'true';
+  }
+
+  get missing(): string {
+    if (this.parents.length === 0) return 'null::jsonb';
+    return `case when not (${this.hasParents}) then jsonb_build_array(${this.parents.map((_, index) => `g.m${index}`).join(', ')}) end`;
+  }
+
+  /** What the writes' answers have of a row, beside its state. */
+  returning(isInsert: boolean): string {
+    const key = this.catalog.columns.filter(({ name }) => this.catalog.key.includes(name));
+    const isGiven = isInsert && key.some(({ name }) => !this.form.columns.includes(name));
+    return `${isGiven ? exactValues('t', key) : 'null::jsonb'} as key,
+      ${this.form.isReturning ? exactRow('t', this.catalog.columns) : 'null::jsonb'} as row`;
+  }
+}
