@@ -59,7 +59,7 @@ test('the tests run on each supported version of Node.js and PostgreSQL', () => 
   const job = workflows.find(({ name }) => name === 'ci.yml')?.workflow.jobs['test'];
   const include = job?.strategy?.matrix.include ?? [];
   const versions = (part: 'node' | 'postgres'): number[] =>
-    [...new Set(include.map((each) => each[part]))].toSorted();
+    [...new Set(include.map((each) => each[part]))].toSorted((one, other) => one - other);
   expect(versions('node')).toEqual([20, 22, 24]);
   expect(`>=${versions('node')[0]}.19`).toBe(manifest.engines.node);
   expect(versions('postgres')).toEqual([15, 16, 17, 18]);
