@@ -30,7 +30,12 @@ const allowed: Record<string, string[]> = {
 
 /** The parts of a folder that each of its parts may import. Its other files put them together. */
 const allowedFolders: Record<string, Record<string, string[]>> = {
-  'sluice/batch': { coordinator: [], documents: ['coordinator'], tables: ['coordinator'] },
+  'sluice/batch': {
+    coordinator: [],
+    documents: ['coordinator'],
+    tables: ['coordinator'],
+    calls: ['coordinator', 'tables'],
+  },
   edfi: { model: [], projections: [], profile: ['model'] },
 };
 
@@ -101,8 +106,8 @@ describe('the folders of packages', () => {
   test('declare what they import', () => {
     const undeclared = production.filter(({ package: from, specifier }) => {
       const name = libraryName(specifier);
-      const { private: isPrivate, ...manifest } = manifests.get(from)!;
-      const { dependencies, peerDependencies, optionalDependencies, devDependencies } = manifest;
+      const { private: isPrivate, ...kinds } = manifests.get(from)!;
+      const { dependencies, peerDependencies, optionalDependencies, devDependencies } = kinds;
       // What is not published runs only where everything is installed.
       const others = isPrivate === true ? devDependencies : {};
       const declared = { ...dependencies, ...peerDependencies, ...optionalDependencies, ...others };
