@@ -106,8 +106,8 @@ describe('the folders of packages', () => {
   test('declare what they import', () => {
     const undeclared = production.filter(({ package: from, specifier }) => {
       const name = libraryName(specifier);
-      const { private: isPrivate, ...kinds } = manifests.get(from)!;
-      const { dependencies, peerDependencies, optionalDependencies, devDependencies } = kinds;
+      const { private: isPrivate, ...manifest } = manifests.get(from)!;
+      const { dependencies, peerDependencies, optionalDependencies, devDependencies } = manifest;
       // What is not published runs only where everything is installed.
       const others = isPrivate === true ? devDependencies : {};
       const declared = { ...dependencies, ...peerDependencies, ...optionalDependencies, ...others };
