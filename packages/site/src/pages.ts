@@ -24,6 +24,8 @@ export const groups: Group[] = [
       page('docs/choosing.md', 'When to use it'),
       page('docs/model.md', 'Resource model'),
       page('docs/tables.md', 'Tables'),
+      page('docs/functions.md', 'Functions'),
+      page('docs/rest.md', 'Rows over HTTP'),
       page('packages/sluice/README.md', 'The library'),
       page('packages/edfi/README.md', 'Ed-Fi package'),
       page('packages/server/README.md', 'The server'),
