@@ -30,7 +30,12 @@ const allowed: Record<string, string[]> = {
 
 /** The parts of a folder that each of its parts may import. Its other files put them together. */
 const allowedFolders: Record<string, Record<string, string[]>> = {
-  'sluice/batch': { coordinator: [], documents: ['coordinator'], tables: ['coordinator'] },
+  'sluice/batch': {
+    coordinator: [],
+    documents: ['coordinator'],
+    tables: ['coordinator'],
+    calls: ['coordinator', 'tables'],
+  },
   edfi: { model: [], projections: [], profile: ['model'] },
 };
 

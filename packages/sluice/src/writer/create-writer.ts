@@ -1,6 +1,6 @@
 /** A writer process: its sessions, the hints they share, its row in sluice.writer, and the retention of what is old. */
 import { createRequire } from 'node:module';
-import { assertProjections, describeBatch, RetryLog, settleOptions, tableTargets } from '#batch';
+import { assertProjections, describeBatch, RetryLog, settleOptions, targetsBeside } from '#batch';
 import {
   assertTunables,
   defaults,
@@ -22,7 +22,7 @@ import {
   requireRights,
   type Listener,
 } from '#store';
-import { checkDefinitions, modelBeside, readTargets } from '#targets';
+import { checkDefinitions, modelBeside, readTargets, saveTargets } from '#targets';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
 import type { LaneSessionOptions } from './lane-session-options.ts';
@@ -140,8 +140,9 @@ class WriterProcess implements Writer {
       work: ' the writer',
       advice: 'use the role of writers (sluice_writer), and run `sluice roles` after an upgrade',
     });
-    const { agreed } = await readTargets(this.#database, targets);
-    await agree(this.#database, { lanes, modelHash: model.hash, ownership, projections, targets: agreed });
+    const read = await readTargets(this.#database, targets);
+    await agree(this.#database, { lanes, modelHash: model.hash, ownership, projections, targets: read.agreed });
+    await saveTargets(this.#database, read);
     await this.#upkeep.start();
     await this.#clock.start();
     await this.#listen();
@@ -207,7 +208,7 @@ class WriterProcess implements Writer {
     return {
       ...settleOptions(model, { lanes, cascadeDocumentsMax }),
       projections,
-      targets: tableTargets(targets, { schema }),
+      targets: targetsBeside(targets, schema),
       ...retries,
     };
   }
