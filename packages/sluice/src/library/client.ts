@@ -8,7 +8,7 @@ import {
 } from '#client';
 import type { Model, Resource } from '#model';
 import { checkDocument } from './check-document.ts';
-import { answerCall, answerRow, EmbeddedCall, EmbeddedTable, requestOf, targetOf } from './rows.ts';
+import { answerCall, answerRow, EmbeddedCall, EmbeddedTable, prepareSubmitted, targetOf } from './rows.ts';
 import type { CallTarget, SubmittedCall, SubmittedRow } from './row-contract.ts';
 import { checkOptions, clientOptions, modelOf, urlOf, type Connection, type ModelSource } from './options.ts';
 import type {
@@ -135,28 +135,38 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     write: SubmittedWrite<D> | SubmittedRow | SubmittedCall,
     options: SubmitOptions,
   ): Promise<never> {
+    const { transactionMs } = options;
+    if (transactionMs !== undefined && !isMilliseconds(transactionMs)) {
+      throw new SluiceError(
+        'invalid_request',
+        'Cannot submit the write: option transactionMs is not a whole number of milliseconds',
+      );
+    }
     const submitted =
       'endpoint' in write ? this.#submitDocument(write, options) : this.#submitRow(write, options);
     return (await submitted) as never;
   }
 
   async #submitRow(write: SubmittedRow | SubmittedCall, options: SubmitOptions): Promise<Submitted<unknown>> {
-    const { client, ...conditions } = options;
-    const request = { ...(await requestOf(this.#client, this.#schemas, write)), ...conditions };
-    const { writeId } = await this.#client.enlistRow(request, (text, values) =>
-      client.query({ text, values }),
+    const { client, transactionMs, ...conditions } = options;
+    const prepared = await prepareSubmitted(this.#client, this.#schemas, write);
+    const request = { ...prepared.request, ...conditions };
+    const { writeId } = await this.#client.enlistRow(
+      request,
+      (text, values) => client.query({ text, values }),
+      transactionMs === undefined ? {} : { transactionMs },
     );
     return {
       writeId,
       answer: async (waits = {}) => {
         const outcome = await this.#client.join(writeId, waits);
-        return 'target' in write ? answerCall(outcome) : answerRow(this.#client, request, outcome);
+        return 'target' in write ? answerCall(outcome) : answerRow(this.#client, prepared, outcome);
       },
     };
   }
 
   async #submitDocument(write: SubmittedWrite<D>, options: SubmitOptions): Promise<Submitted> {
-    const { client, ...conditions } = options;
+    const { client, transactionMs, ...conditions } = options;
     const { operation = 'upsert', endpoint } = write;
     const body = 'document' in write ? await this.#bodyOf(endpoint, write.document) : null;
     const request = {
@@ -166,7 +176,11 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
       ...('id' in write ? { documentId: write.id } : {}),
       ...conditions,
     };
-    const { writeId } = await this.#client.enlist(request, (text, values) => client.query({ text, values }));
+    const { writeId } = await this.#client.enlist(
+      request,
+      (text, values) => client.query({ text, values }),
+      transactionMs === undefined ? {} : { transactionMs },
+    );
     return {
       writeId,
       answer: async (waits = {}) => answerOf(await this.#client.join(writeId, waits)),
@@ -209,6 +223,8 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     return answerOf(outcome) as never;
   }
 }
+
+const isMilliseconds = (value: number): boolean => Number.isInteger(value) && value >= 0 && value < 2 ** 31;
 
 /** @throws {SluiceError} if the write was refused or not applied */
 function answerOf(outcome: Outcome): Written {

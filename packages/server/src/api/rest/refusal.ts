@@ -40,7 +40,8 @@ export function statusOf(sqlState: string): number {
 export function refusalOf(outcome: Outcome): RestError {
   const code = outcome.code ?? 'internal';
   const { database, error } = outcome.detail ?? {};
-  if (code === 'dead_letter' && error?.code != null) return deadLetter(outcome.resource, error.code);
+  if (code === 'dead_letter' && typeof error?.code === 'string')
+    return deadLetter(outcome.resource, error.code);
   if (database === undefined) return new RestError(code, ofTarget(outcome));
   const { sqlState, constraint, column } = database;
   return new RestError(code, {
