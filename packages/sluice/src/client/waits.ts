@@ -127,7 +127,8 @@ export class Waits {
       return waiter.reject(outcomeUnknown(writeId));
     }
     const reason = waiter.route?.withdraw(waiter) ?? null;
-    if (reason !== null && !waiter.wasSent) return this.reject(writeId, reason);
+    if (reason !== null && !waiter.wasSent)
+      return this.reject(writeId, waiter.isAborted ? new SluiceError('cancelled') : reason);
     try {
       this.resolve(await this.#options.cancellations.cancel(waiter.write));
     } catch (error) {

@@ -45,6 +45,13 @@ export interface SubmitOptions extends Pick<
 > {
   /** Connected, and inside a transaction of the caller's. Its role needs the rights of a node (`sluice_api`). */
   client: Queryable;
+  /**
+   * How long the transaction may stay open after this call. Then the server ends the session, and nothing is applied: an open
+   * transaction that wrote to the intake slows all writers. A shorter limit of the session stays. 0: no limit. PostgreSQL 15 and 16
+   * end only a transaction that is idle.
+   * @default 20000
+   */
+  transactionMs?: number;
 }
 
 /** Those of a row; there is no `ifMatch`. */

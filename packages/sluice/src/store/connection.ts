@@ -216,3 +216,17 @@ export function isTransactionPooled(url: string): boolean {
 export function keepsStatements(url: string): boolean {
   return transactionPoolers.get(url)?.keepsStatements ?? true;
 }
+
+/** Ends a client in order, or by its socket: a half-open connection never says that it has ended. */
+export async function endWithin(
+  milliseconds: number,
+  client: pg.Client,
+  socket: Socket | undefined,
+): Promise<void> {
+  const timer = setTimeout(() => socket?.destroy(), milliseconds);
+  try {
+    await client.end();
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -7,6 +7,7 @@ import type pg from 'pg';
 import { parametersOf } from './array-literal.ts';
 import {
   connectClient,
+  endWithin,
   isTransactionPooled,
   keepsStatements,
   leaveServerOf,
@@ -17,6 +18,7 @@ import { DatabaseError, reduceError, takesNoWrites } from './database-error.ts';
 import { queriesOf, query, type NamedQuery } from './queries.ts';
 import {
   applySettings,
+  bareBegin,
   beginText,
   explainSettings,
   foreignPlanning,
@@ -41,6 +43,12 @@ export interface FlightOptions {
 /** If the server does not confirm the end of the connection by then, the socket is closed. */
 const closeTimeoutMs = 1000;
 
+/**
+ * PostgreSQL takes a scan of a table that it knows to be empty for cheaper than a look by an index, and keeps that plan while the
+ * table grows. So a session has its statements planned anew at its 8th transaction, at its 64th, and so on.
+ */
+const replanFactor = 8;
+
 export class Session {
   readonly #client: pg.ClientBase;
   readonly #end: () => Promise<void>;
@@ -51,8 +59,11 @@ export class Session {
   readonly #isPooled: boolean;
   readonly #url: string;
   readonly #queries: ReadonlyMap<string, NamedQuery>;
-  readonly #beginText: string | undefined = bareStatements['begin'];
+  readonly #beginText: string = bareBegin;
   #isInTransaction = false;
+  #transactions = 0;
+  /** The transaction with which the statements are planned anew. */
+  #replansAt = replanFactor;
   #sentAt: number | null = null;
   readonly #ownPlanning: string;
   /** The transaction plans as the server does, as a statement that is not ours was sent in it. */
@@ -129,7 +140,13 @@ export class Session {
     this.#isPlanningForeign = true;
     try {
       const isPrepared = name !== undefined && keepsStatements(this.#url);
-      const config = { ...(isPrepared ? { name } : {}), text, values: values as unknown[] };
+      // In the extended protocol a text is one statement: none can end the transaction behind another.
+      const config = {
+        ...(isPrepared ? { name } : {}),
+        text,
+        values: values as unknown[],
+        queryMode: 'extended',
+      };
       const [result] = await Promise.all([this.#client.query<Row>(config), planning]);
       return result.rows;
     } catch (error) {
@@ -196,12 +213,19 @@ export class Session {
     return reduced;
   }
 
+  #begin(): string {
+    this.#transactions += 1;
+    if (this.#transactions < this.#replansAt) return this.#beginText;
+    this.#replansAt *= replanFactor;
+    return `${this.#beginText}; discard plans`;
+  }
+
   #send(
     statement: string,
     values: unknown[],
     answerTimeoutMs: number | undefined,
   ): Promise<pg.QueryResult<Row>> {
-    const bare = statement === 'begin' ? this.#beginText : bareStatements[statement];
+    const bare = statement === 'begin' ? this.#begin() : bareStatements[statement];
     if (bare !== undefined) {
       if (isBoundary(statement)) this.#isPlanningForeign = false;
       return this.#client.query<Row>(bare);
@@ -223,15 +247,5 @@ export class Session {
   async close(): Promise<void> {
     this.#ended.abort();
     await this.#end().catch(() => undefined);
-  }
-}
-
-/** Ends a client in order, or by its socket: a half-open connection never says that it has ended. */
-async function endWithin(milliseconds: number, client: pg.Client, socket: Socket | undefined): Promise<void> {
-  const timer = setTimeout(() => socket?.destroy(), milliseconds);
-  try {
-    await client.end();
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,6 +1,6 @@
 /** A writer process: its sessions, the hints they share, its row in sluice.writer, and the retention of what is old. */
 import { createRequire } from 'node:module';
-import { assertProjections, describeBatch, RetryLog, settleOptions, tableTargets } from '#batch';
+import { assertProjections, describeBatch, RetryLog, settleOptions, targetsBeside } from '#batch';
 import {
   assertTunables,
   defaults,
@@ -141,7 +141,13 @@ class WriterProcess implements Writer {
       advice: 'use the role of writers (sluice_writer), and run `sluice roles` after an upgrade',
     });
     const read = await readTargets(this.#database, targets);
-    await agree(this.#database, { lanes, modelHash: model.hash, ownership, projections, targets: read.agreed });
+    await agree(this.#database, {
+      lanes,
+      modelHash: model.hash,
+      ownership,
+      projections,
+      targets: read.agreed,
+    });
     await saveTargets(this.#database, read);
     await this.#upkeep.start();
     await this.#clock.start();
@@ -208,7 +214,7 @@ class WriterProcess implements Writer {
     return {
       ...settleOptions(model, { lanes, cascadeDocumentsMax }),
       projections,
-      targets: tableTargets(targets, { schema }),
+      targets: targetsBeside(targets, schema),
       ...retries,
     };
   }
