@@ -90,6 +90,7 @@ const readsAll: Readonly<Record<string, string>> = {
   countDeadLetters: 'by its bound',
   countStored: 'by its bound',
   measureDatabase: 'by its bound',
+  readLoss: 'by nothing: an operator asks once, before a deployment is dropped',
   findWriteIdsByKey: 'by the number of clients, each a look for the first key after the last client',
 };
 

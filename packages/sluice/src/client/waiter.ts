@@ -21,7 +21,7 @@ export type Submitter = Waiter & { readonly write: Write };
 
 export class Waiter {
   readonly writeId: string;
-  /** Null: the write was submitted before, and whoever did that sends it again if need be. */
+  /** Null: the write was submitted before, and its sender sends it again if need be. */
   readonly write: Write | null;
   readonly outcome: Promise<Outcome>;
   readonly addedAt: number = performance.now();

@@ -80,7 +80,7 @@ export class Waits {
     return waiters ?? [];
   }
 
-  /** Whoever submitted the write on this node and still waits. */
+  /** Those that submitted the write on this node and still wait. */
   submitterOf(writeId: string): Submitter | null {
     for (const waiter of this.#waiters.get(writeId) ?? []) if (waiter.isSubmitter()) return waiter;
     return null;

@@ -174,10 +174,10 @@ export function poolConfig(
   return {
     ...ownConfig(options),
     Client: pooledClient(options, sockets),
-    // Whoever waits for a connection of a pool hears soon that there is none.
+    // A caller that waits for a connection of a pool hears soon that there is none.
     connectionTimeoutMillis: options.connectTimeoutMs ?? 2000,
     max: connectionsMax,
-    // An idle connection keeps no process alive, least of all one that has gone silent: its farewell is never answered.
+    // An idle connection keeps no process alive, least of all one that has gone silent, because the server never confirms its end.
     allowExitOnIdle: true,
     ...(isPipelined ? { pipeline: true } : {}),
     // pg-pool waits for the promise, although its types do not say so.

@@ -37,7 +37,7 @@ const { version } = createRequire(import.meta.url)('../../package.json') as { ve
 
 const backendLookTimeoutMs = 2000;
 /** What a writer that stops still asks of the database takes at most so long, each. */
-const farewellMs = 2000;
+const endTimeoutMs = 2000;
 
 export function createWriter(options: WriterOptions): Writer {
   assertTunables('create the writer', writerTunables, { ...options });
@@ -123,6 +123,9 @@ class WriterProcess implements Writer {
       isListening: this.#listener.isListening,
       batches: this.#batches,
       writes: this.#writes,
+      gathering: this.#sessions
+        .map(({ gathering }) => gathering)
+        .reduce((one, other) => (other.intervalMs > one.intervalMs ? other : one)),
     };
   }
 
@@ -156,15 +159,15 @@ class WriterProcess implements Writer {
   }
 
   async #stop(): Promise<void> {
-    await settleWithin([this.#started], farewellMs);
+    await settleWithin([this.#started], endTimeoutMs);
     const kept = this.#upkeep.stop();
     this.#clock.stop();
     this.#watches.forEach((watch) => watch.stop());
     await this.#stopSessions();
-    await settleWithin([this.#listener.close(), kept], farewellMs);
-    const retired = this.#database.run('retireWriter', [this.#writerId], farewellMs);
+    await settleWithin([this.#listener.close(), kept], endTimeoutMs);
+    const retired = this.#database.run('retireWriter', [this.#writerId], endTimeoutMs);
     const noted = retired.catch((error: unknown) => this.#failures.note(error, 'retire'));
-    await settleWithin([noted], farewellMs);
+    await settleWithin([noted], endTimeoutMs);
     await this.#database.close();
   }
 
