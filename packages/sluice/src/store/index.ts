@@ -1,6 +1,6 @@
 export * from './ability.ts';
 export * from './agreement.ts';
-export { assertUrl } from './connection-url.ts';
+export { assertUrl, serverOf } from './connection-url.ts';
 export * from './database.ts';
 export { clockIntervalMs, DatabaseClock } from './database-clock.ts';
 export * from './database-error.ts';

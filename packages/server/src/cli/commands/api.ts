@@ -103,6 +103,7 @@ export const apiCommand = () =>
       'Runs one API node. The database must be migrated. SIGTERM or SIGINT: it is not ready any more, answers what still ' +
       'comes on open connections and closes each with that answer, and ends with 0; a second signal ends it at once.',
     settings: apiSettings,
+    servesStores: true,
     extend: addStopWithStdin,
     async run(values, flags) {
       const { mode } = values;

@@ -46,6 +46,7 @@ export const dashboardCommand = () =>
       "Serves the operators' page, at /dashboard, from the database alone: it works with every node and writer down. " +
       'Nodes serve the same page on their own ports. With --model it names the documents that blocked writes await.',
     settings: dashboardSettings,
+    servesStores: true,
     extend: addStopWithStdin,
     async run(values, flags) {
       const place = requireDatabase(values);

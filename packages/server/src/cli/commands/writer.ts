@@ -48,6 +48,7 @@ export const writerCommand = () =>
       'batch in hand, hands its lanes over, and ends with 0; a second signal ends it at once. `sluice drain` does the same ' +
       'from elsewhere.',
     settings: writerSettings,
+    servesStores: true,
     extend: addStopWithStdin,
     async run(values, flags) {
       const place = requireDatabase(values);

@@ -16,9 +16,16 @@ export const databaseUrl = setting<string | undefined>({
   file: { flags: '--database-url-file <file>', variable: 'DATABASE_URL_FILE' },
 });
 
+export const storesFile = fileSetting(
+  '--stores <file>',
+  'SLUICE_STORES',
+  'stores file: many data stores, each a database and a schema, in the place of --database-url',
+);
+
 /** The database, and how a connection to it is kept from others: these go together, whatever the command. */
 export const databaseSettings = {
   databaseUrl,
+  stores: storesFile,
   schema: setting<string>({
     flags: '--schema <name>',
     variables: ['SLUICE_SCHEMA'],
