@@ -1,20 +1,16 @@
-import type { AddressInfo } from 'node:net';
-import type { MetricsServer } from '#metrics';
-import {
-  apiTunables,
-  clientTunables,
-  FailureLog,
-  pickTunables,
-  type OnOverload,
-} from 'sluice/internal/protocol';
+import { apiTunables, clientTunables, type OnOverload } from 'sluice/internal/protocol';
 import * as z from 'zod';
-import { operatorUrlOf, requireDatabase, withTls } from '../config/database-url.ts';
-import { projectionModules, projectionsOf } from '../config/projections-of.ts';
-import { readModelFiles } from '../config/read-model-files.ts';
-import { authSettings, openAuth } from '../config/auth-settings.ts';
-import { dashboard, openDashboard } from '../config/dashboard-settings.ts';
-import { setting, type Values } from '../config/setting.ts';
-import { databaseSettings, listenUrl, operatorPassword, operatorUrl } from '../config/database-settings.ts';
+import { assertAuth, authSettings } from '../config/auth-settings.ts';
+import { dashboard } from '../config/dashboard-settings.ts';
+import {
+  databaseSettings,
+  listenUrl,
+  operatorPassword,
+  operatorUrl,
+  storeIdleMs,
+} from '../config/database-settings.ts';
+import { projectionModules } from '../config/projections-of.ts';
+import { setting } from '../config/setting.ts';
 import { listOf, tunableSettings } from '../config/setting-forms.ts';
 import {
   basePath,
@@ -30,13 +26,19 @@ import {
   referentialIdLayout,
   stopTimeoutMs,
 } from '../config/settings.ts';
-import { readTls, tlsSettings } from '../config/tls-settings.ts';
+import { tlsSettings } from '../config/tls-settings.ts';
 import { closeServer } from '../process/close-server.ts';
-import { createLogger } from '../process/create-logger.ts';
-import { runUntilStopped } from '../process/run-until-stopped.ts';
-import { urlOf } from '../process/url-of.ts';
-import { version } from '../process/version.ts';
+import { runUntilStopped, type Service } from '../process/run-until-stopped.ts';
 import { createCommand } from './command.ts';
+import {
+  openNode,
+  placeOf,
+  prepareNodes,
+  type ApiValues,
+  type OpenNode,
+  type SharedByNodes,
+} from './open-node.ts';
+import { openPorts } from './open-ports.ts';
 import { addStopWithStdin } from './stop-with-stdin.ts';
 
 const onOverload = setting<OnOverload>({
@@ -61,13 +63,14 @@ const corsOrigins = setting<string[]>({
 });
 
 /** Once the client has stopped, answers may take so long to be sent. */
-const answersMs = 1000;
+export const answersMs = 1000;
 
 export const apiSettings = {
   ...databaseSettings,
   listenUrl,
   operatorUrl,
   operatorPassword,
+  storeIdleMs,
   model: modelFiles,
   referentialIdLayout,
   projectionModules,
@@ -90,11 +93,6 @@ export const apiSettings = {
   stopTimeoutMs,
 };
 
-/** A document may be larger in the database than it was sent: numbers are written out with every digit. */
-function documentBytesMaxOf({ documentBytesMax, bodyBytesMax }: Values<typeof apiSettings>): number {
-  return Math.max(documentBytesMax, Math.min(2 * bodyBytesMax, clientTunables.documentBytesMax.to));
-}
-
 export const apiCommand = () =>
   createCommand({
     name: 'api',
@@ -106,86 +104,37 @@ export const apiCommand = () =>
     servesStores: true,
     extend: addStopWithStdin,
     async run(values, flags) {
-      const { mode } = values;
-      const place = requireDatabase(values);
-      const { auth, close: closeAuth } = await openAuth(values, place);
-      const operatorUrl = operatorUrlOf(values) ?? place.url;
-      const tls = readTls(values);
-      const model = await readModelFiles(values.model, values.referentialIdLayout);
-      const [
-        { createClient },
-        { assertGuarded, createApi, listen, takeLeave },
-        { createNodeMetrics, serveMetrics },
-        { dashboardRoutes },
-      ] = await Promise.all([
-        import('sluice/internal/client'),
-        import('#api'),
-        import('#metrics'),
-        import('#dashboard'),
-      ]);
-      // Before anything is connected or read.
-      assertGuarded(values.host, auth === undefined);
-      const logger = createLogger(values.logLevel, { process: 'api' });
-      const metrics = createNodeMetrics({ ...place, version, mode });
-      const client = createClient({
-        ...place,
-        listenUrl: values.listenUrl === undefined ? place.url : withTls(values.listenUrl, values),
-        model,
-        mode,
-        notifications: values.notifications,
-        onOverload: values.onOverload,
-        ...pickTunables(clientTunables, { ...values, documentBytesMax: documentBytesMaxOf(values) }),
-        projections: await projectionsOf(model, values.projectionModules),
-        logger,
-        observer: metrics.observer,
+      const place = values.stores === undefined ? placeOf(values) : null;
+      assertAuth(values);
+      const shared = await prepareNodes(values);
+      const service =
+        place === null
+          ? (await import('./serve-stores.ts')).serveStores(values, shared)
+          : serveNode(values, shared, await openNode(values, shared, place));
+      await runUntilStopped(service, {
+        name: `API node (${values.mode})`,
+        isJson: flags['json'] === true,
+        stopWithStdin: flags['stopWithStdin'] === true,
+        stopTimeoutMs: values.stopTimeoutMs,
       });
-      metrics.watch(() => client.usage());
-      const page =
-        values.dashboard === 'off'
-          ? null
-          : openDashboard(values.dashboard, { ...place, url: operatorUrl }, model);
-      const { metricsPort, metricsHost } = values;
-      const api = createApi({
-        client,
-        logger,
-        waitMs: values.waitMs,
-        basePath: values.basePath,
-        auth,
-        tls,
-        corsOrigins: values.corsOrigins,
-        limits: pickTunables(apiTunables, values),
-        onRequest: metrics.onRequest,
-        ...(metricsPort === undefined ? { metrics } : {}),
-        routes: page === null ? [] : [dashboardRoutes(page.options)],
-      });
-      let server: MetricsServer | null = null;
-      await runUntilStopped(
-        {
-          async start() {
-            await client.start();
-            await listen(api, { host: values.host, port: values.port });
-            const { port } = api.server.address() as AddressInfo;
-            const url = urlOf(values.host, port, tls === undefined ? 'http' : 'https');
-            if (metricsPort === undefined) return { url };
-            const failures = new FailureLog(logger);
-            const onError = (error: unknown): void => failures.note(error, 'tell metrics');
-            server = await serveMetrics(metrics, { host: metricsHost, port: metricsPort, onError });
-            return { url, metricsUrl: urlOf(metricsHost, server.port) };
-          },
-          async stop() {
-            await takeLeave(api, values.lingerMs);
-            // Together: the server waits for the requests under way, and the client sees to it that they end.
-            const stopped = client.stop();
-            await closeServer(api, stopped, answersMs);
-            await Promise.all([closeAuth(), page?.close(), server?.close(), metrics.close()]);
-          },
-        },
-        {
-          name: `API node (${mode})`,
-          isJson: flags['json'] === true,
-          stopWithStdin: flags['stopWithStdin'] === true,
-          stopTimeoutMs: values.stopTimeoutMs,
-        },
-      );
     },
   });
+
+/** One node on one database, which has the port for itself. */
+function serveNode(values: ApiValues, shared: SharedByNodes, node: OpenNode): Service {
+  const { client, api, metrics } = node;
+  const ports = openPorts(values, shared, metrics);
+  return {
+    async start() {
+      await client.start();
+      return ports.listen(api);
+    },
+    async stop() {
+      await shared.modules.takeLeave(api, values.lingerMs);
+      // Together: the server waits for the requests under way, and the client sees to it that they end.
+      const stopped = client.stop();
+      await closeServer(api, stopped, answersMs);
+      await Promise.all([node.closeOthers(), ports.close()]);
+    },
+  };
+}
