@@ -2,7 +2,7 @@
 import type { Model } from '#model';
 import { defaults, FailureLog, settleWithin, SluiceError, type Outcome } from '#protocol';
 import { assertProjections } from '#batch';
-import { agree, Database, DatabaseClock, detectPooler, reasonOf } from '#store';
+import { agree, Database, DatabaseClock, detectPooler, nodeNameIn, reasonOf } from '#store';
 import type {
   ClientStatus,
   EnlistingClient,
@@ -71,7 +71,7 @@ class Client implements EnlistingClient {
     const database = new Database({
       url: options.url,
       schema: options.schema,
-      applicationName: options.applicationName ?? 'sluice node',
+      applicationName: options.applicationName ?? nodeNameIn(options.schema),
       connectionsMax: options.connectionsMax ?? 8,
       ...(options.answerTimeoutMs === undefined ? {} : { answerTimeoutMs: options.answerTimeoutMs }),
     });

@@ -13,7 +13,7 @@ export { detectPooler } from './pooler.ts';
 export * from './projection-agreement.ts';
 export * from './queries.ts';
 export * from './roles.ts';
-export { assertSchema, defaultSchema, lockKeysOf, sqlFor } from './schema.ts';
+export { assertSchema, defaultSchema, lockKeysOf, nodeNameIn, sqlFor } from './schema.ts';
 export { readBodies, readBodyBytesMax } from './read-bodies.ts';
 export * from './reconnect-delay.ts';
 export { urlWithTls, type TlsFiles } from './tls.ts';

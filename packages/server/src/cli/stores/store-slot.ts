@@ -118,17 +118,18 @@ export class StoreSlot<T extends Opened> {
       return this.#options.onError(error, 'look for work of the store');
     }
     // Somebody may have come meanwhile.
-    if (isIdle() && this.#opened === opened) await this.#close();
+    if (isIdle() && this.#opened === opened) await this.close();
   }
 
   /** Takes no more users, and closes: for a store that was removed or changed, and at the end of the process. */
   async retire(): Promise<void> {
     this.#isRetired = true;
     await this.#opening?.catch(() => undefined);
-    await this.#close();
+    await this.close();
   }
 
-  #close(): Promise<void> {
+  /** Closes it now, although it may be in use. The next user opens it again. */
+  close(): Promise<void> {
     const opened = this.#opened;
     this.#opened = null;
     if (opened !== null) {
