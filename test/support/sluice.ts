@@ -71,8 +71,9 @@ export async function readSluice(
   args: readonly string[],
   settings: Readonly<Record<string, string>> = {},
   atEnd: (kill: () => void) => void = onTestFinished,
+  program = sourceProgram,
 ): Promise<{ code: number | null; text: string; stderr: string }> {
-  const child = spawn(process.execPath, [sourceProgram, ...args], {
+  const child = spawn(process.execPath, [program, ...args], {
     env: environmentWith(settings),
     stdio: ['ignore', 'pipe', 'pipe'],
   });

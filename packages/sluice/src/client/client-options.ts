@@ -26,6 +26,8 @@ export interface ClientOptions extends Partial<Record<ClientTunable, number>> {
    * @default 'sluice node', with the schema behind it unless that is `sluice`
    */
   applicationName?: string;
+  /** Name of the data store, where a deployment has several: an attribute of the spans of its writes. */
+  store?: string | undefined;
   logger?: Logger;
   /** Is told of each write, for metrics. */
   observer?: ClientObserver;

@@ -112,7 +112,11 @@ class Client implements EnlistingClient {
     const { lanes = defaults.lanes, blockedWritesMax = defaults.blockedWritesMax } = options;
     const quota = new BlockedQuota({ blockedWritesMax, run });
     this.#requests = new WriteRequests({ run, clock, quota, lanes, documentBytesMax });
-    this.#underWay = new WritesUnderWay(options.waitingWritesMax ?? defaults.waitingWritesMax, observer);
+    this.#underWay = new WritesUnderWay(
+      options.waitingWritesMax ?? defaults.waitingWritesMax,
+      observer,
+      options.store,
+    );
     this.#database = database;
     this.#clock = clock;
     this.#waits = waits;

@@ -8,13 +8,15 @@ import { endWriteSpan, failWriteSpan, startWriteSpan } from './trace-write.ts';
 export class WritesUnderWay {
   readonly #writesMax: number;
   readonly observer: ClientObserver | undefined;
+  readonly store: string | undefined;
   #count = 0;
   #isOpen = false;
   #onNone: () => void = () => undefined;
 
-  constructor(writesMax: number, observer: ClientObserver | undefined) {
+  constructor(writesMax: number, observer: ClientObserver | undefined, store?: string) {
     this.#writesMax = writesMax;
     this.observer = observer;
+    this.store = store;
   }
 
   open(): void {
@@ -55,6 +57,7 @@ export class WriteUnderWay {
   constructor(all: WritesUnderWay, request: WriteRequest) {
     this.#all = all;
     this.#span = startWriteSpan(request);
+    if (all.store !== undefined) this.#span?.setAttribute('sluice.store', all.store);
   }
 
   /** Of the span that all further ones of the write are parts of; null: nobody records it. */

@@ -95,6 +95,7 @@ export async function openNode(
     onOverload: values.onOverload,
     ...pickTunables(clientTunables, { ...values, documentBytesMax: documentBytesMaxOf(values) }),
     projections,
+    store,
     logger,
     observer: metrics.observer,
   });
