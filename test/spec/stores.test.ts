@@ -132,7 +132,10 @@ function ask(
   });
 }
 
-const write = (store: string, more: { node?: number; host?: string; prefer?: string } = {}): Promise<Answer> =>
+const write = (
+  store: string,
+  more: { node?: number; host?: string; prefer?: string } = {},
+): Promise<Answer> =>
   ask('POST', `${store === '' ? '' : `/${store}`}/data/test/notes`, { ...more, body: { noteId: fresh() } });
 
 /** Sessions of nodes and writers on a database. */
@@ -179,6 +182,24 @@ test('a path without a store, or with one that there is not, is answered 404 and
     const { status, body } = await ask('GET', path);
     expect({ path, status, ...body }).toMatchObject({ status: 404, detail: 'No data store has this name.' });
   }
+});
+
+test('the page at /dashboard/ of a node leads to the page of each store', async () => {
+  const picker = await ask('GET', '/dashboard/');
+  const links = [...(picker.body['text'] as string).matchAll(/href="([^"]+)"/g)].map(([, link]) => link!);
+  expect(links).toEqual(['/north/dashboard/', '/east/dashboard/', '/south/dashboard/']);
+  const page = await ask('GET', links[1]!);
+  expect(page).toMatchObject({ status: 200 });
+  expect(page.body['text']).toContain('<html');
+});
+
+test('`sluice dashboard --stores` serves the page of each store', async () => {
+  const args = ['dashboard', '--stores', file, '--port', '0', '--config', 'none'];
+  const { url } = await startSluice(args).event('ready');
+  const session = await fetch(new URL('/east/dashboard/session', url as string));
+  expect(session.status).toBe(200);
+  expect(await session.json()).toMatchObject({ isReadOnly: false });
+  expect((await fetch(new URL('/west/dashboard/', url as string))).status).toBe(404);
 });
 
 test('metrics carry the store as a label, and each metric stands in one place', async () => {
@@ -228,21 +249,18 @@ test('a write that waits in a sleeping store is found although no node is there'
 test('a store whose server is stopped answers 503 by itself, and is back without a restart', async () => {
   expect(await write('south')).toMatchObject({ status: 201 });
   await south.stop();
-  expect(
-    await eventually(async () => {
-      const answer = await write('south');
-      expect(answer.status).toBe(503);
-      return answer;
-    }),
-  ).toMatchObject({ status: 503 });
-  expect(await ask('GET', '/readyz?store=south')).toMatchObject({
-    status: 503,
-    body: { code: 'database_unavailable' },
-  });
-  // Also once the node has put it to sleep.
-  for (const store of ['north', 'east', 'north', 'east'])
-    expect(await write(store)).toMatchObject({ status: 201 });
-  expect(await ask('GET', '/readyz')).toMatchObject({ status: 200, body: { stores: 3 } });
+  // First a write of the open store fails; then, once the store sleeps, it cannot be opened.
+  await eventually(async () =>
+    expect(await write('south', { prefer: 'wait=1' })).toMatchObject({ status: 503 }),
+  );
+  expect(await ask('GET', '/readyz?store=south')).toMatchObject({ status: 503 });
+  await eventually(async () =>
+    expect(await ask('GET', '/readyz?store=south')).toMatchObject({ body: { state: 'asleep' } }),
+  );
+  expect(await write('south')).toMatchObject({ status: 503, body: { code: 'database_unavailable' } });
+  expect(await ask('GET', '/readyz')).toMatchObject({ status: 200, body: { stores: 3, failed: 1 } });
+  expect(await ask('GET', '/readyz?store=south')).toMatchObject({ status: 503 });
+  for (const store of ['north', 'east']) expect(await write(store)).toMatchObject({ status: 201 });
   const { port } = south;
   south = await startEmbeddedPostgres({
     dataDir: southFolder,

@@ -22,6 +22,13 @@ export interface StoreUse {
   release: () => void;
 }
 
+/** How many stores there are, are open, and could not be opened. */
+export interface StoreCount {
+  stores: number;
+  open: number;
+  failed: number;
+}
+
 export interface FrontOptions extends Pick<
   ServerOptions,
   'auth' | 'corsOrigins' | 'logger' | 'tls' | 'basePath' | 'limits'
@@ -30,8 +37,10 @@ export interface FrontOptions extends Pick<
   /** @throws {SluiceError} if the store cannot be opened now */
   open: (store: string, isProbe: boolean) => Promise<StoreUse>;
   isAsleep: (store: string) => boolean;
-  /** For `/readyz`: how many stores there are, are open, and could not be opened. */
-  count: () => { stores: number; open: number; failed: number };
+  count: () => StoreCount;
+  names: () => string[];
+  /** `/dashboard/` leads to the page of each store. */
+  hasPages: boolean;
   /** What `/metrics` tells. @default there is no `/metrics` */
   metrics?: MetricsSource | undefined;
 }
@@ -87,12 +96,21 @@ export function createFront(options: FrontOptions): FastifyInstance {
   return app;
 }
 
-function frontRoutes(app: FastifyInstance, { isAsleep, count, metrics }: FrontOptions): void {
+function frontRoutes(app: FastifyInstance, options: FrontOptions): void {
+  const { isAsleep, count, metrics, names, hasPages } = options;
+  if (hasPages) {
+    app.get('/dashboard', open, (_request, reply) =>
+      reply
+        .header('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'")
+        .type('text/html; charset=utf-8')
+        .send(storePicker(names(), options.basePath ?? '')),
+    );
+  }
   app.get('/healthz', open, (_request, reply) => {
     reply.type('application/json; charset=utf-8').send('{"status":"up"}');
   });
   app.get<{ Querystring: { store?: string } }>('/readyz', open, ({ query: { store } }, reply) => {
-    const facts = store === undefined ? count() : { store, state: 'asleep' };
+    const facts = store === undefined ? { ...count() } : { store, state: 'asleep' };
     if (app.isLeaving)
       return sendProblem(reply, problemOf('stopping', 'This node takes no writes now.', facts));
     if (store !== undefined && !isAsleep(store))
@@ -106,4 +124,13 @@ function frontRoutes(app: FastifyInstance, { isAsleep, count, metrics }: FrontOp
   });
   // Nobody is authenticated here: where clients are, /metrics is on its own port.
   if (metrics !== undefined) metricsRoute(app, metrics);
+}
+
+/** A page of links to the pages of the stores, whose names need no escape. */
+function storePicker(names: readonly string[], basePath: string): string {
+  const links = names.map((name) => `<li><a href="${basePath}/${name}/dashboard/">${name}</a></li>`);
+  return [
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sluice: data stores</title></head>',
+    `<body><main><h1>Data stores</h1><ul>${links.join('')}</ul></main></body></html>`,
+  ].join('\n');
 }

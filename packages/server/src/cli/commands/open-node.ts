@@ -1,6 +1,5 @@
 /** One node on one database: its client, its routes, its page and its metrics. A process has one, or one for each open store. */
-import type { FastifyInstance } from 'fastify';
-import type { ApiLimits } from '#api';
+import type { ApiLimits, HttpServer } from '#api';
 import type { NodeMetrics } from '#metrics';
 import type { Projection } from 'sluice/internal/batch';
 import type { SluiceClient } from 'sluice/internal/client';
@@ -42,7 +41,7 @@ export type NodeModules = Awaited<ReturnType<typeof loadModules>>;
 
 export interface OpenNode {
   client: SluiceClient;
-  api: FastifyInstance;
+  api: HttpServer;
   metrics: NodeMetrics;
   /** What is left once client and routes are closed. */
   closeOthers(): Promise<void>;

@@ -1,6 +1,6 @@
 /** The ports of a node: its own, and the one of its metrics where they are apart. */
-import type { FastifyInstance } from 'fastify';
 import type { AddressInfo } from 'node:net';
+import type { HttpServer } from '#api';
 import type { Metrics, MetricsServer } from '#metrics';
 import { FailureLog } from 'sluice/internal/protocol';
 import type { Logger } from 'pino';
@@ -8,7 +8,7 @@ import { urlOf } from '../process/url-of.ts';
 import type { ApiValues, SharedByNodes } from './open-node.ts';
 
 export interface Ports {
-  listen(server: FastifyInstance): Promise<{ url: string; metricsUrl?: string }>;
+  listen(server: HttpServer): Promise<{ url: string; metricsUrl?: string }>;
   /** The one of the metrics: the other server is its owner's. */
   close(): Promise<void>;
 }

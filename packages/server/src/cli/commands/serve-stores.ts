@@ -27,8 +27,10 @@ export function serveStores(values: ApiValues, shared: SharedByNodes): Service {
     { version, process: 'api', mode: values.mode },
     { opened: () => host.opened.map((store) => store.metrics), states: () => host.counts },
   );
+  const isUnasked = auth === undefined || auth === 'none';
   const claim = takesTokens(values) ? values.jwtStoreClaim : null;
   const front = modules.createFront({
+    ...host.front,
     auth: auth === undefined ? undefined : 'none',
     corsOrigins: values.corsOrigins,
     logger,
@@ -40,13 +42,9 @@ export function serveStores(values: ApiValues, shared: SharedByNodes): Service {
       const { value, release } = await host.slot(name).use(isProbe);
       return { app: value.api, release };
     },
-    isAsleep: (name) => host.slots.get(name)?.state === 'asleep',
-    count: () => {
-      const { open, failed } = host.counts;
-      return { stores: host.stores.size, open, failed };
-    },
+    hasPages: isUnasked && values.dashboard !== 'off',
     // Nobody is authenticated in front of the stores.
-    metrics: metricsPort === undefined && (auth === undefined || auth === 'none') ? metrics : undefined,
+    metrics: isUnasked && metricsPort === undefined ? metrics : undefined,
   });
   const ports = openPorts(values, shared, metrics);
   return {

@@ -1,4 +1,5 @@
 /** The data stores of a process: opens each when it is first used, closes it when it is idle, and follows the stores file. */
+import type { StoreCount } from '#api';
 import { FailureLog, SluiceError } from 'sluice/internal/protocol';
 import type { Logger } from 'pino';
 import { StoreSlot, type Opened, type StoreState } from './store-slot.ts';
@@ -54,6 +55,15 @@ export class StoreHost<T extends Opened> {
     const counts = { asleep: 0, opening: 0, open: 0, failed: 0 };
     for (const { state } of this.#slots.values()) counts[state] += 1;
     return counts;
+  }
+
+  /** What the server in front of the stores asks about them. */
+  get front(): { isAsleep: (name: string) => boolean; count: () => StoreCount; names: () => string[] } {
+    return {
+      isAsleep: (name) => this.#slots.get(name)?.state === 'asleep',
+      count: () => ({ stores: this.#slots.size, open: this.counts.open, failed: this.counts.failed }),
+      names: () => [...this.#slots.keys()],
+    };
   }
 
   /** @throws {SluiceError} `endpoint_not_found` */
