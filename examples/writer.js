@@ -3,7 +3,7 @@ import { migrate } from 'sluice';
 import { createWriter } from 'sluice/writer';
 
 const connectionString = process.env.DATABASE_URL;
-await migrate({ url: connectionString });
+await migrate({ connectionString });
 const writer = await createWriter({ connectionString, model: 'model.json' });
 console.log('writing');
 

@@ -128,10 +128,10 @@ begin
       -- Not position, accepted_at and what blocks a write: those are the database's and the writers' to say.
       ('intake',
        'select, insert (write_id, document_id, referential_id, superclass_id, reference_deadline, node, lane, operation, '
-       'resource, content_hash, if_match, client, idempotency_key, traceparent, reference_ids, body)',
+       'resource, content_hash, if_match, client, idempotency_key, traceparent, reference_ids, form, body)',
        'select, insert, update (blocked_at, was_blocked, reference_deadline), delete',
        'select, insert (write_id, document_id, referential_id, superclass_id, reference_deadline, node, lane, operation, '
-       'resource, content_hash, if_match, client, idempotency_key, traceparent, reference_ids, body), delete'),
+       'resource, content_hash, if_match, client, idempotency_key, traceparent, reference_ids, form, body), delete'),
       ('lane', 'select, insert (lane)',
        'select, insert (lane), update (term, writer_id, session_pid, led_since, left_at, last_writer_id, suspect_since, tried, '
        'trials, leased_until)',

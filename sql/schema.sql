@@ -212,6 +212,7 @@ create table sluice.dead_letter (
   body jsonb,
   found_document_id uuid,
   found_version bigint,
+  form text collate "C",
   constraint dead_letter_pkey PRIMARY KEY (write_id)
 );
 CREATE INDEX dead_letter_document ON sluice.dead_letter USING btree (document_id);
@@ -267,13 +268,14 @@ create table sluice.intake (
   reference_ids uuid[] not null,
   body jsonb,
   traceparent text collate "C",
+  form text collate "C",
   constraint intake_pkey PRIMARY KEY (write_id),
-  constraint operation_is_known CHECK ((operation = ANY (ARRAY['upsert'::text, 'update'::text, 'delete'::text]))),
-  constraint write_has_body_unless_delete CHECK (((body IS NULL) = (operation = 'delete'::text)))
+  constraint operation_is_known CHECK ((operation = ANY (ARRAY['insert'::text, 'upsert'::text, 'update'::text, 'delete'::text]))),
+  constraint write_has_body_unless_delete CHECK (((body IS NOT NULL) OR (operation = 'delete'::text)))
 ) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000, autovacuum_vacuum_insert_threshold=-1, autovacuum_vacuum_cost_delay=0, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=20000);
 CREATE INDEX intake_blocked ON sluice.intake USING btree (lane, "position") WHERE (blocked_at IS NOT NULL);
 CREATE INDEX intake_blocked_client ON sluice.intake USING btree (client) WHERE (blocked_at IS NOT NULL);
-CREATE INDEX intake_document ON sluice.intake USING btree (document_id) WHERE (operation <> 'upsert'::text);
+CREATE INDEX intake_document ON sluice.intake USING btree (document_id) WHERE (operation = ANY (ARRAY['update'::text, 'delete'::text]));
 CREATE INDEX intake_idempotency_key ON sluice.intake USING btree (client, idempotency_key) WHERE (idempotency_key IS NOT NULL);
 CREATE INDEX intake_ready ON sluice.intake USING btree (lane, "position") WHERE (blocked_at IS NULL);
 CREATE INDEX intake_reference_deadline ON sluice.intake USING btree (reference_deadline) WHERE ((blocked_at IS NOT NULL) AND (reference_deadline IS NOT NULL));

@@ -58,7 +58,7 @@ select w.write_id from (
   union select write_id from sluice.outcome where write_id = $1
   union select write_id from sluice.dead_letter where write_id = $1
   union (select write_id from sluice.intake where referential_id = $1 order by write_id limit $2)
-  union (select write_id from sluice.intake where operation <> 'upsert' and document_id = $1 order by write_id limit $2)
+  union (select write_id from sluice.intake where operation in ('update', 'delete') and document_id = $1 order by write_id limit $2)
   union (select write_id from sluice.awaited where awaited_id = $1 order by write_id limit $2)
   union (select write_id from sluice.dead_letter where document_id = $1 order by write_id limit $2)
   union (select write_id from sluice.dead_letter where referential_id = $1 order by write_id limit $2)
@@ -92,7 +92,7 @@ select write_id from (
 ) w order by write_id limit $3;
 
 -- name: readStuckBody
--- The body of a write that waits or was set aside, as text; of one with more than $2 bytes only the size.
+-- The body of a waiting write or a dead letter, as text; of one with more than $2 bytes only the size.
 select case when octet_length(b.body) <= $2 then b.body end as body, octet_length(b.body) as bytes
 from (select body::text as body from sluice.intake where write_id = $1
       union all
@@ -100,5 +100,5 @@ from (select body::text as body from sluice.intake where write_id = $1
       limit 1) b;
 
 -- name: countDeadLetters
--- How many writes were set aside; counting ends at a bound.
+-- How many dead letters there are; counting ends at a bound.
 select count(*) as writes from (select from sluice.dead_letter limit $1) d;

@@ -156,13 +156,13 @@ from unnest($2::uuid[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7
 insert into sluice.idempotency_key (client, key, fingerprint, write_id)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::uuid[]);
 
--- name: buryWrite
--- Sets a write aside that failed alone, repeatedly: all of it, with the error and the document that it would have met.
+-- name: insertDeadLetter
+-- Makes a write a dead letter that failed alone, repeatedly: all of it, with the error and the document that it would have met.
 insert into sluice.dead_letter
   (write_id, document_id, referential_id, superclass_id, accepted_at, lane, attempts, operation, resource,
-   content_hash, if_match, client, idempotency_key, reference_ids, error, body, found_document_id, found_version)
+   content_hash, if_match, client, idempotency_key, reference_ids, form, error, body, found_document_id, found_version)
 select i.write_id, i.document_id, i.referential_id, i.superclass_id, i.accepted_at, i.lane, $2, i.operation, i.resource,
-       i.content_hash, i.if_match, i.client, i.idempotency_key, i.reference_ids, $3::jsonb, i.body,
+       i.content_hash, i.if_match, i.client, i.idempotency_key, i.reference_ids, i.form, $3::jsonb, i.body,
        f.document_id, f.version
 from sluice.intake i
 left join lateral (
@@ -170,7 +170,7 @@ left join lateral (
   where i.operation = 'upsert' and x.referential_id = i.referential_id
   union all
   select c.document_id, c.version from sluice.document c
-  where i.operation <> 'upsert' and c.document_id = i.document_id) f on true
+  where i.operation in ('update', 'delete') and c.document_id = i.document_id) f on true
 where i.write_id = $1;
 
 -- name: hintNodes

@@ -149,7 +149,7 @@ found as (
     where write_id = m.document_id
     union all
     select write_id, position, document_id, referential_id, superclass_id, blocked_at from sluice.intake
-    where document_id = m.document_id and operation <> 'upsert'
+    where document_id = m.document_id and operation in ('update', 'delete')
     offset 0) i
 )
 select f.write_id, f.position, f.document_id, f.referential_id, f.superclass_id,

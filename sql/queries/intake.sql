@@ -2,19 +2,19 @@
 -- Takes writes into the intake in the order of the arrays and hints the writers: one statement, one asynchronous
 -- commit. The hint rides along because no flush happens under the notification lock (sql/README.md). $16, $19: channels of the
 -- writes' lanes and what they are told; empty: nobody is. $17: some may be
--- there already, sent by an insert that was thought lost; ON CONFLICT would make every insert pay for that. $18 may be
--- empty, as unnest fills it up.
+-- there already, sent by an insert that was thought lost; ON CONFLICT would make every insert pay for that. $18 and
+-- $20 may be empty, because unnest fills them up.
 with taken as (
   insert into sluice.intake
     (write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids, content_hash,
-     if_match, client, idempotency_key, reference_deadline, node, body, traceparent)
+     if_match, client, idempotency_key, reference_deadline, node, body, traceparent, form)
   select write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids::uuid[],
-         content_hash, if_match, client, idempotency_key, clock_timestamp() + wait * interval '1 second', node, body, traceparent
+         content_hash, if_match, client, idempotency_key, clock_timestamp() + wait * interval '1 second', node, body, traceparent, form
   from unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[],
               $9::text[], $10::text[], $11::text[], $12::text[], $13::double precision[], $14::integer[], $15::jsonb[],
-              $18::text[])
+              $18::text[], $20::text[])
     as w (write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids,
-          content_hash, if_match, client, idempotency_key, wait, node, body, traceparent)
+          content_hash, if_match, client, idempotency_key, wait, node, body, traceparent, form)
   where not $17 or not exists (select from sluice.intake i where i.write_id = w.write_id offset 0)
 )
 select pg_notify('sluice_' || channel, lanes) from unnest($16::text[], $19::text[]) as h (channel, lanes);
@@ -39,7 +39,7 @@ select i.write_id, i.lane, i.position, i.operation, i.resource, i.document_id, i
        i.reference_ids, i.content_hash, i.if_match, i.client, i.idempotency_key, i.was_blocked, i.node,
        case when i.reference_deadline > clock_timestamp() then i.reference_deadline end as reference_deadline,
        case when i.position % 16 = 0 or i.traceparent is not null
-            then date_part('epoch', statement_timestamp() - i.accepted_at) end as waited_seconds, i.traceparent
+            then date_part('epoch', statement_timestamp() - i.accepted_at) end as waited_seconds, i.traceparent, i.form
 from (
   select * from near
   union all
@@ -69,7 +69,7 @@ select i.write_id, i.lane, i.position, i.operation, i.resource, i.document_id, i
        i.reference_ids, i.content_hash, i.if_match, i.client, i.idempotency_key, i.was_blocked, i.node,
        case when i.reference_deadline > clock_timestamp() then i.reference_deadline end as reference_deadline,
        case when i.position % 16 = 0 or i.traceparent is not null
-            then date_part('epoch', statement_timestamp() - i.accepted_at) end as waited_seconds, i.traceparent
+            then date_part('epoch', statement_timestamp() - i.accepted_at) end as waited_seconds, i.traceparent, i.form
 from sluice.intake i
 where i.write_id = any($1::uuid[]) and (i.blocked_at is null or $2)
 order by i.position;

@@ -16,7 +16,7 @@ set term = l.term + 1, writer_id = $2, session_pid = pg_backend_pid(), led_since
     suspect_since = case when l.writer_id is null then l.suspect_since else coalesce(l.suspect_since, clock_timestamp()) end
 from (select lane from sluice.lane where lane = any($1::smallint[]) order by lane for no key update skip locked) mine
 where l.lane = mine.lane
-returning l.lane, l.term, l.suspect_since is not null as is_suspect, l.trials, l.tried;
+returning l.lane, l.term, l.suspect_since is not null as is_quarantined, l.trials, l.tried;
 
 -- name: closeTerms
 -- A leader that leaves in order says so, unless another leads already. Where another transaction has locked the row
@@ -49,7 +49,7 @@ from (select lane from sluice.lane
       where lane = any($1::smallint[]) and (leased_until is null or leased_until <= clock_timestamp())
       order by lane for no key update skip locked) mine
 where l.lane = mine.lane
-returning l.lane, l.term, l.suspect_since is not null as is_suspect, l.trials, l.tried;
+returning l.lane, l.term, l.suspect_since is not null as is_quarantined, l.trials, l.tried;
 
 -- name: renewLeases
 -- Says that a session lives and how many sessions it wants to lead ($6 to $8), and that it still leads these lanes in these terms: those that come back are its own, also
@@ -84,9 +84,9 @@ delete from sluice.lease_session where alive_until < clock_timestamp() - interva
 -- The write that a lane settles next.
 select write_id from sluice.intake where lane = $1 and blocked_at is null order by position limit 1;
 
--- name: noteTrial
--- Notes that writes of these lanes are about to be tried ($1, $2: lanes and terms; $3: trials that have begun in a row; $4: the
--- write that is tried alone, or null). Flushed before the trial begins, because a write may kill the server too. A lane whose
+-- name: noteTry
+-- Notes that writes of these lanes are about to be tried ($1, $2: lanes and terms; $3: tries that have begun in a row; $4: the
+-- write that is tried alone, or null). Flushed before the try begins, because a write may kill the server too. A lane whose
 -- row another transaction has locked is left out.
 update sluice.lane l
 set trials = $3, tried = $4::uuid
@@ -140,7 +140,7 @@ set session_pids = array_append(
   pg_backend_pid())
 where writer_id = $1;
 
--- name: beat
+-- name: heartbeat
 -- What a session looks at while it leads or waits: who lives, which lanes are led and which are paused, whether there is
 -- work in its own, and whether its writer is to drain. $3: lanes are owned by leases, not by locks. A read: it costs no flush. One look into an index for each lane:
 -- to ask all lanes at once may mean to walk through all blocked writes. $4: of each lane, the position behind which to look.

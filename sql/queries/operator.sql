@@ -163,7 +163,7 @@ left join lateral (
   where d.operation = 'upsert' and x.referential_id = d.referential_id
   union all
   select c.document_id, c.version from sluice.document c
-  where d.operation <> 'upsert' and c.document_id = d.document_id) f on true;
+  where d.operation in ('update', 'delete') and c.document_id = d.document_id) f on true;
 
 -- name: redriveWrites
 -- Dead letters become new writes, in the order of their arrival then, unless their document has changed or is about to
@@ -182,7 +182,7 @@ with judged as (
     where d.operation = 'upsert' and x.referential_id = d.referential_id
     union all
     select c.document_id, c.version, c.content_hash from sluice.document c
-    where d.operation <> 'upsert' and c.document_id = d.document_id) f on true
+    where d.operation in ('update', 'delete') and c.document_id = d.document_id) f on true
 ),
 taken as (
   delete from sluice.dead_letter d using judged j where d.write_id = j.write_id and j.refusal is null
@@ -191,10 +191,10 @@ taken as (
 redriven as (
   insert into sluice.intake
     (write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids, content_hash,
-     if_match, client, node, body)
-  select new_id, lane, operation, resource, case when operation = 'upsert' then new_id else document_id end,
+     if_match, client, node, form, body)
+  select new_id, lane, operation, resource, case when operation in ('update', 'delete') then document_id else new_id end,
          referential_id, superclass_id, reference_ids, content_hash,
-         case when not $3 then coalesce(if_match, found_hash) end, client, 0, body
+         case when not $3 then coalesce(if_match, found_hash) end, client, 0, form, body
   from taken order by accepted_at, write_id
 ),
 noted as (

@@ -49,7 +49,7 @@ cross join lateral (
   left join lateral (select * from sluice.outcome where write_id = k.write_id offset 0) o on true
   union all
   (select i.write_id,
-         i.operation || ' ' || i.resource || ' ' || case when i.operation = 'upsert' then '' else i.document_id::text end
+         i.operation || ' ' || i.resource || ' ' || case when i.operation in ('update', 'delete') then i.document_id::text else '' end
            || ' ' || i.content_hash,
          i.lane, null, null, i.resource, null, null, null, null
   from sluice.intake i

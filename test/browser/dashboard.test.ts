@@ -62,7 +62,7 @@ describe('the page', () => {
     const { url } = await startDashboard(database.opsUrl);
     const [enrolmentId, schoolId] = [fresh(), fresh()];
     const page = await openPage(browser, `${url}#/stuck`);
-    await page.getByText('No write waits or was set aside that matches.').waitFor();
+    await page.getByText('No waiting write and no dead letter matches.').waitFor();
     const { writeId } = await world.node.accept(
       upsert('enrolments', enrolment(enrolmentId, schoolId), { waitForReferencesSeconds: 600 }),
     );
@@ -77,7 +77,7 @@ describe('the page', () => {
     await world.submit(upsert('schools', { schoolId }));
     await page.getByText('It is created.').waitFor();
     await page.goto(`${url}#/stuck`);
-    await page.getByText('No write waits or was set aside that matches.').waitFor();
+    await page.getByText('No waiting write and no dead letter matches.').waitFor();
   });
 
   test('stands still while it is paused, and then shows what has become of it', async () => {
@@ -165,7 +165,7 @@ describe('dead letters', () => {
     await question.getByRole('button', { name: 'Discard' }).click();
     await inDialog(page).getByText('2 writes discarded').waitFor();
     await inDialog(page).getByRole('button', { name: 'Close' }).click();
-    await page.getByText('No write waits or was set aside that matches.').waitFor();
+    await page.getByText('No waiting write and no dead letter matches.').waitFor();
     expect(await world.sql('select client from sluice.dead_letter')).toEqual([{ client: 'b' }]);
     const [entry] = await readAudit(operator);
     expect(entry).toMatchObject({ action: 'discard', writes: 2, actor: 'somebody at 127.0.0.1 (dashboard)' });
@@ -216,7 +216,7 @@ describe('a read-only page', () => {
       await page.getByRole('button', { name: /^(Pause|Resume|Drain) (lane|writer|these)/ }).count(),
     ).toBe(0);
     await page.goto(`${url}#/write/${writeId}`);
-    await page.getByText('Set aside', { exact: true }).waitFor();
+    await page.getByText('Dead letter since', { exact: true }).waitFor();
     expect(await page.getByRole('button', { name: /Retry|Discard/ }).count()).toBe(0);
     for (const action of ['retry', 'discard', 'pause', 'resume', 'drain']) {
       const status = await page.evaluate(

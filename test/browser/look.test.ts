@@ -44,7 +44,7 @@ describe('the page', () => {
         ['stuck', '#/stuck', 'tbody tr'],
         ['dead-letters', '#/stuck?reason=dead_letter', 'tbody tr'],
         ['write', `#/write/${chained}`, '.graph svg'],
-        ['circle', `#/write/${circular}`, '.graph svg'],
+        ['cycle', `#/write/${circular}`, '.graph svg'],
         ['actions', '#/actions', 'tbody tr'],
       ];
       const faults: unknown[] = [];

@@ -281,7 +281,7 @@ const planted: Record<string, { in: (run: ReturnType<typeof soundRun>) => void; 
     },
     told: { falselyRefused: 1 },
   },
-  'a valid write that was set aside': {
+  'a valid write that became a dead letter': {
     in: ({ history }) => {
       const refused = invoke(30, 'upsert', 'c');
       history.push(refused, fail(refused, 35, 'dead_letter'));

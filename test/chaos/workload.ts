@@ -13,7 +13,7 @@ export interface Work {
   waitForReferences: boolean;
   /** Answered as soon as it is durable, before its outcome. */
   respondsAsync: boolean;
-  /** Part of a circle: settled together, which is possible only where the writes of several nodes meet. */
+  /** Part of a cycle: settled together, which is possible only where the writes of several nodes meet. */
   needsIntake: boolean;
   /** What tells this body from all others; tries of one request have one. */
   nonce: number;
@@ -114,20 +114,20 @@ export class Workload {
     return this.#work('update', thing, { documentId, ifMatch: this.#rng.chance(0.5) ? hash : null });
   }
 
-  /** A few documents that refer to each other, in circles too, in any order; the first is given out at once. */
+  /** A few documents that refer to each other, in cycles too, in any order; the first is given out at once. */
   #graph(): Work {
     const size = this.#rng.int(2, 6);
     const name = `g${this.#nonce}`;
     const things = Array.from({ length: size }, (_, index) => `${name}.${index}`);
-    const isCircle = this.#rng.chance(0.3);
+    const isCycle = this.#rng.chance(0.3);
     const works = things.map((thing, index) => {
-      const links = isCircle
+      const links = isCycle
         ? [things[(index + 1) % size] ?? thing]
         : things.slice(0, index).filter(() => this.#rng.chance(0.5));
       return this.#work('upsert', thing, {
         links,
         waitForReferences: this.#rng.chance(0.9),
-        needsIntake: isCircle,
+        needsIntake: isCycle,
       });
     });
     const [first, ...rest] = this.#rng.shuffle(works);

@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { Mode } from 'sluice/internal/protocol';
-import { readModel } from 'sluice/model';
+import { readModel } from '@sluice/edfi';
 import { openConnection } from '../support/sql.ts';
 import { isEdFiAbsent, schemaFile } from '../support/edfi.ts';
 import { Campaign, casesOf, rngOf, within } from './campaign.ts';

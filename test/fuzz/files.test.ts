@@ -9,6 +9,7 @@ import { sampleModelFile } from '@sluice/dev';
 import { findLoadFiles, load, readLoadLines } from '@sluice/server/cli';
 import { createApi } from '@sluice/server/api';
 import { createClient } from 'sluice/internal/client';
+import { modelFormat } from '@sluice/edfi';
 import { ModelError, parseModel, readModel, type Model } from 'sluice/model';
 import { SluiceError } from 'sluice/internal/protocol';
 import { pino } from 'pino';
@@ -80,11 +81,11 @@ describe('model files with something wrong in them', () => {
       projectSchemas: Record<string, object>;
     };
     const part = partOf(whole, 'students', 'schools', 'studentSchoolAssociations');
-    await judge('changed Ed-Fi schema', -1, '', () => parseModel(part, 'part'));
+    await judge('changed Ed-Fi schema', -1, '', () => parseModel(part, 'part', { format: modelFormat }));
     for (let number = 0; number < cases / 2; number++) {
       const json = mutated(rngOf('Ed-Fi schema', number), part);
       await judge('changed Ed-Fi schema', number, JSON.stringify(json).slice(0, 500), () =>
-        parseModel(json, 'part'),
+        parseModel(json, 'part', { format: modelFormat }),
       );
     }
     expect(campaign.faults).toEqual([]);

@@ -2,7 +2,9 @@
 
 import { createApi, Authenticator, createApiKey, type ApiOptions } from '@sluice/server/api';
 import { createClient } from 'sluice/internal/client';
-import { parseModel, readModel, type Model } from 'sluice/model';
+import { readModel } from '@sluice/edfi';
+import { profile as edFiProfile } from '@sluice/edfi/profile';
+import { parseModel, type Model } from 'sluice/model';
 import { modes, type Mode } from 'sluice/internal/protocol';
 import { createWriter } from 'sluice/internal/writer';
 import { pino } from 'pino';
@@ -92,7 +94,12 @@ export function useFuzzWorld({ profile = 'native', api = {} }: FuzzWorldOptions 
           leaderGraceMs: 60_000,
         });
         await client.start();
-        const node = createApi({ client, logger, ...api });
+        const node = createApi({
+          client,
+          logger,
+          ...(model.format === null ? {} : { profile: edFiProfile }),
+          ...api,
+        });
         stops.push(async () => {
           await node.close();
           await client.stop();

@@ -10,7 +10,7 @@ import { at, type Fault, type Mutant } from './mutant.ts';
 const nets = {
   'the end of a leadership with the session that holds its lock': [
     at(
-      'Elector/beat',
+      'Elector/heartbeat',
       first(`
         if (this.terms.size > 0)
           return { hasReady: true, hasBlocked: true, hasBlockedElsewhere: true, hasResumed: false, isDraining: false };`),
@@ -151,7 +151,7 @@ export const promiseMutants: PromiseMutant[] = [
       at('BlockedWrites/#afterSettling', drop('look', 'idsOf')),
     ],
   ),
-  behind([], ['M7 never looks without a hint', at('Elector/beat', give('hasReady', 'hasNew'))]),
+  behind([], ['M7 never looks without a hint', at('Elector/heartbeat', give('hasReady', 'hasNew'))]),
   behind([], ['M8 has no foreign keys', ...nets['foreign keys']]),
   behind(
     [],

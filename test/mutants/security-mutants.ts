@@ -93,7 +93,10 @@ export const securityMutants: Record<string, Mutant[]> = {
       'notes no revoked key',
       at('revokeApiKey', swap('expires_at)) from ended', 'expires_at)) from ended where false')),
     ],
-    ['asks for no scope for the lines of a bulk request', at('bulkRoute', call('assertMay', 'undefined'))],
+    [
+      'asks for no scope for the lines of a bulk request',
+      at('BulkRun/#write', call('assertMay', 'undefined')),
+    ],
     [
       'shares idempotency keys among clients',
       at(
@@ -134,8 +137,8 @@ export const securityMutants: Record<string, Mutant[]> = {
       at(
         'Scopes/allows',
         swap(
-          'words.has(`${verb}:${name}`)',
-          "[...words].some((word) => word.startsWith(`${verb}:${name.slice(0, name.indexOf('/'))}/`))",
+          'words.has(word)',
+          "[...words].some((each) => each.startsWith(word.slice(0, word.indexOf('/') + 1)))",
         ),
       ),
     ],
@@ -206,12 +209,12 @@ export const securityMutants: Record<string, Mutant[]> = {
     ['lets browsers add credentials', at('crossOrigin', give('credentials', 'true'))],
   ],
   [apiTest]: [
-    ['takes bodies of any size', at('documentRoutes', give('bodyLimit', '2 ** 30'))],
+    ['takes bodies of any size', at('takeBodies', give('bodyLimit', '2 ** 30'))],
     [
       'takes bulk lines of any size',
-      at('bulkRoute', swap('limits.bodyBytesMax + ENVELOPE_BYTES', '2 ** 30')),
+      at('BulkRun/take', swap('limits.bodyBytesMax + ENVELOPE_BYTES', '2 ** 30')),
     ],
-    ['takes compressed bodies', at('documentRoutes', never('content-encoding', 'identity'))],
+    ['takes compressed bodies', at('assertUncompressed', always('encoding', 'identity'))],
     ['does not look at documents at all', at('readJson', never('offence'))],
     ['calls a path that leads out a defect of its own', at('problemOfAny', swap(`'FST_'`, `'FST_ERR_'`))],
     [
@@ -259,8 +262,8 @@ export const securityMutants: Record<string, Mutant[]> = {
   ],
   'limits.test.ts': [
     ['takes arrays of any length', at('JsonScanner/#read', when('++this.#to[depth]! < 0', 'arrayLengthMax'))],
-    ['takes headers of any size', at('createServer', give('maxHeaderSize', '1_000_000'))],
-    ['waits for headers without end', at('createServer', give('headersTimeout', '0, requestTimeout: 0'))],
+    ['takes headers of any size', at('bareServer', give('maxHeaderSize', '1_000_000'))],
+    ['waits for headers without end', at('bareServer', give('headersTimeout', '0, requestTimeout: 0'))],
     [
       'waits for bodies without end',
       at(

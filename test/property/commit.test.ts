@@ -46,7 +46,7 @@ describe('any batch', () => {
     60_000 + cases * 1000,
   );
 
-  /** Batch after batch from memory: what is held or blocked goes into the next, and in the end nobody may wait. */
+  /** Batch after batch from memory: what is deferred or blocked goes into the next, and in the end nobody may wait. */
   async function runCase(planCase: PlanCase): Promise<number> {
     await store(client, planCase);
     const sequential = new SequentialModel(planCase.stored, etagOf);
@@ -62,7 +62,7 @@ describe('any batch', () => {
       demandNoFault(report, open);
       compare(report, planCase, sequential);
       await compareTables(sequential);
-      const left = [...report.held, ...report.blocked.map(({ write }) => write)].map(
+      const left = [...report.deferred, ...report.blocked.map(({ write }) => write)].map(
         ({ writeId }) => writeId,
       );
       const before = open.length;

@@ -208,7 +208,7 @@ async function printPlans(url: string): Promise<void> {
     ['', 'nextAwaited', `${lanes}, ${nowhere}, ${nowhere}, 2000`],
     ['512 ids that nobody provides', 'lookAwaited', ids],
     ['', 'expireReferenceDeadlines', lanes],
-    ['', 'beat', `${lanes}, ${nowhere}, false, ${fronts}`],
+    ['', 'heartbeat', `${lanes}, ${nowhere}, false, ${fronts}`],
   ];
   for (const [title, name, values] of plans) {
     await session.query(`prepare "${name}${title}" as ${query(name).text}`);

@@ -81,7 +81,7 @@ async function ledLanes(admin: pg.Client): Promise<Led[]> {
   return rows;
 }
 
-/** Until all are up, lead or stand by, and all lanes are led; gives one that leads some, at some moment of its beat. */
+/** Until all are up, lead or stand by, and all lanes are led; gives one that leads some, at some moment between its heartbeats. */
 async function untilCalm(deployment: Deployment, admin: pg.Client): Promise<[Member, Led[]]> {
   for (;;) {
     const { rows } = await admin.query('select from sluice.lane_session where wanted_sessions is not null');

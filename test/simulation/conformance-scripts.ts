@@ -64,6 +64,7 @@ const insert = (number: number, lane = 0): unknown[] => [
   false,
   [],
   [],
+  [],
 ];
 
 export const scripts: Record<string, Step[]> = {
@@ -170,24 +171,24 @@ export const scripts: Record<string, Step[]> = {
     ['a', 'announceSession'],
     ['a', 'showDemand', [10_000, null]],
     ['b', 'announceSession'],
-    ['a', 'beat', [[], id(901), false, [], null]],
-    ['b', 'beat', [[], id(902), false, [], null]],
+    ['a', 'heartbeat', [[], id(901), false, [], null]],
+    ['b', 'heartbeat', [[], id(902), false, [], null]],
     ['b', 'showDemand', [10_000, null]],
     ['b', 'tryLanes', [[1]]],
     ['b', 'showDemand', [32_095, 10_000]],
-    ['a', 'beat', [[], id(901), false, [], null]],
-    ['b', 'beat', [[1], id(902), false, [0], null]],
+    ['a', 'heartbeat', [[], id(901), false, [], null]],
+    ['b', 'heartbeat', [[1], id(902), false, [0], null]],
     ['b', 'retireSession'],
-    ['a', 'beat', [[], id(901), false, [], null]],
+    ['a', 'heartbeat', [[], id(901), false, [], null]],
     ['b', 'unlockLanes', [[1]]],
   ],
   'sessions that lease are in the order in which they joined': [
     ['a', 'renewLeases', [id(903), id(901), [], [], 60_000, 1, 'quiet', 0]],
     ['b', 'renewLeases', [id(902), id(901), [], [], 60_000, 2, 'full', 95]],
-    ['a', 'beat', [[], id(901), true, [], id(903)]],
-    ['b', 'beat', [[], id(901), true, [], id(902)]],
+    ['a', 'heartbeat', [[], id(901), true, [], id(903)]],
+    ['b', 'heartbeat', [[], id(901), true, [], id(902)]],
     ['a', 'endLease', [id(903)]],
-    ['b', 'beat', [[], id(901), true, [], id(902)]],
+    ['b', 'heartbeat', [[], id(901), true, [], id(902)]],
     ['b', 'endLease', [id(902)]],
   ],
   'a statement that has waited for a row changes it as it is then': [
@@ -357,7 +358,7 @@ export const scripts: Record<string, Step[]> = {
     ['b', 'insertOutcomes', outcome(37)],
     ['a', 'rollback'],
   ],
-  'a circle of two who wait for documents is broken, and the other goes on at once': [
+  'a cycle of two who wait for documents is broken, and the other goes on at once': [
     ['a', 'insertDocuments', document(40)],
     ['a', 'insertDocuments', document(41)],
     ['a', 'begin'],
@@ -370,7 +371,7 @@ export const scripts: Record<string, Step[]> = {
     ['b', 'commit'],
     ['a', 'rollback'],
   ],
-  'a circle of two who wait for keys is broken': [
+  'a cycle of two who wait for keys is broken': [
     ['a', 'begin'],
     ['a', 'insertOutcomes', outcome(43)],
     ['b', 'begin'],

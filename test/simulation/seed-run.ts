@@ -49,7 +49,7 @@ export class SeedRun {
     return JSON.stringify(this.#shape);
   }
 
-  /** Circles of waiting that the server has broken. */
+  /** Cycles of waiting that the server has broken. */
   get deadlocks(): number {
     return this.#server.deadlocks;
   }

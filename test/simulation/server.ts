@@ -49,7 +49,7 @@ export class Server {
   position = 0;
   /** What processes of this program ask for. */
   readonly schemaVersion: number;
-  /** Circles of waiting that it has broken. */
+  /** Cycles of waiting that it has broken. */
   deadlocks = 0;
   /** Told of each commit. */
   onCommit: () => void = () => undefined;
@@ -371,7 +371,7 @@ export class ServerSession {
     const isStill = (): boolean => !this.isClosed && this.#message === message && this.#waitsFor === awaited;
     const limit = this.#limit('lock_timeout', () => isStill() && this.#fail(databaseError('55P03')));
     const deadlock = clock.after(deadlockMs, () => {
-      if (!isStill() || !this.#isInCircle()) return;
+      if (!isStill() || !this.#isInCycle()) return;
       this.server.deadlocks += 1;
       this.#fail(databaseError('40P01'));
     });
@@ -387,7 +387,7 @@ export class ServerSession {
     });
   }
 
-  #isInCircle(): boolean {
+  #isInCycle(): boolean {
     const seen = new Set<Transaction>();
     for (let awaited = this.#waitsFor; awaited !== null && !seen.has(awaited);) {
       if (awaited === this.#own) return true;

@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { profile as edFiProfile } from '@sluice/edfi/profile';
 import { Authenticator, createApi, createApiKey, type Access } from '@sluice/server/api';
 import { createClient, type SluiceClient } from 'sluice/internal/client';
 import { dashboardRoutes } from '@sluice/server/dashboard';
@@ -15,6 +16,7 @@ import { useDatabase } from '../support/database.ts';
 import { createIssuer, forgeries, type Issuer } from '../support/issuer.ts';
 import { tableInPlace } from '../support/markdown-part.ts';
 import { model, resource } from '../support/model.ts';
+import { sql } from '../support/sql.ts';
 import { upsert } from '../support/world.ts';
 
 interface Row {
@@ -45,6 +47,12 @@ const operate: Row = {
   others: ['read:*', 'write:*', 'bodies', ''],
 };
 
+const target: Row = {
+  access: 'target',
+  scopes: 'write:public.note',
+  others: ['read:*', 'write:public.other', 'write:Public.*', 'write:test/*', 'operate', 'bodies', ''],
+};
+
 /** By method and path. */
 const rows: Record<string, Row> = {
   'GET /healthz': open,
@@ -59,6 +67,11 @@ const rows: Record<string, Row> = {
   'GET /data/:project/:resource/:id': read,
   'GET /data/:project/:resource': read,
   'POST /bulk': { access: 'lines', scopes: 'write:test/notes', others: ['read:*', 'operate', 'bodies', ''] },
+  'POST /rest/:table': target,
+  'PUT /rest/:table': target,
+  'PATCH /rest/:table': target,
+  'DELETE /rest/:table': target,
+  'POST /rest/rpc/:name': { ...target, others: ['read:*', 'operate', 'bodies', ''] },
   'GET /writes/:id': { ...own, isOwn: true },
   'POST /writes/query': { ...own, isOwn: true },
   'GET /dashboard': open,
@@ -102,7 +115,8 @@ beforeAll(async () => {
   operator = new Database({ url: database.opsUrl, applicationName: 'sluice test', connectionsMax: 2 });
   issuer = await createIssuer();
   writeFileSync(join(folder, 'jwks.json'), issuer.jwks);
-  client = createClient({ url: database.writerUrl, model, mode: 'direct' });
+  await sql(database.url, 'create table note (id bigint primary key)');
+  client = createClient({ url: database.writerUrl, model, mode: 'direct', targets: [{ table: 'note' }] });
   await client.start();
 });
 afterAll(async () => {
@@ -122,7 +136,7 @@ async function startApi(profile: 'native' | 'edfi'): Promise<{ api: Api; routes:
   const api = createApi({
     client,
     auth,
-    profile,
+    ...(profile === 'edfi' ? { profile: edFiProfile } : {}),
     corsOrigins: ['https://app.example.org'],
     metrics: { contentType: 'text/plain', text: () => Promise.resolve('') },
     routes: [dashboardRoutes({ database: operator, model, isReadOnly: false })],
@@ -154,6 +168,8 @@ async function ask(api: Api, route: string, token: string | null, means: Means =
   const { documentId = randomUUID(), writeId = randomUUID() } = means;
   const url = path
     .replace(':project/:resource', 'test/notes')
+    .replace('/rest/:table', '/rest/note?id=eq.1')
+    .replace('/rpc/:name', '/rpc/nothing')
     .replace('/docs/*', '/docs/static/index.html')
     .replace('/assets/*', '/assets/style.css')
     .replace('/writes/:id', `/writes/${writeId}`)
@@ -164,7 +180,7 @@ async function ask(api: Api, route: string, token: string | null, means: Means =
     : path === '/writes/query'
       ? JSON.stringify({ ids: [writeId] })
       : '{"noteId":1}';
-  const hasBody = method === 'POST' || method === 'PUT';
+  const hasBody = method === 'POST' || method === 'PUT' || method === 'PATCH';
   const isEndless = path === '/dashboard/live';
   const response = await api.inject({
     method: method as 'GET',

@@ -12,8 +12,8 @@
 // - waits on when it may and the provider is deleted before its second look: that only who may not wait on is refused
 // - waits on when the provider is deleted while it is planned again: the foreign key of sluice.reference
 // - in two lanes, in three lanes are settled together: the search for writes that await only each other
-// - are settled together by the next leader: that a new leader suspects all its blocked writes of a circle
-// - loses the write in front, and the others come to pass: that a circle without an order is broken
+// - are settled together by the next leader: that a new leader looks for cycles among its blocked writes
+// - loses the write in front, and the others come to pass: that a cycle without an order is broken
 
 import type { WriteRequest } from 'sluice/internal/client';
 import { setFailpoint, type Failpoint, type Outcome } from 'sluice/internal/protocol';
@@ -113,7 +113,7 @@ const untilBlocked = (world: World, count: number): Promise<void> =>
   untilCount(world, 'blocked_at is not null', count);
 
 /** Until the idle leader of a lane has looked around once more. */
-async function untilBeat(world: World, lane: number): Promise<void> {
+async function untilHeartbeat(world: World, lane: number): Promise<void> {
   const [row] = await world.sql('select clock_timestamp()::text as now');
   await eventually(async () =>
     expect(
@@ -203,8 +203,8 @@ describe('a write that waits for another leader', () => {
     const { world, near, far, school, child } = await setup();
     const waiting = world.submit({ ...child, ...wait });
     await untilBlocked(world, 1);
-    await untilBeat(world, near[0]!);
-    await untilBeat(world, far[0]!);
+    await untilHeartbeat(world, near[0]!);
+    await untilHeartbeat(world, far[0]!);
     expect(await world.submit(school)).toMatchObject({ result: 'created' });
     expect(await waiting).toMatchObject({ result: 'created' });
     await expectNothingLeft(world);
@@ -213,7 +213,7 @@ describe('a write that waits for another leader', () => {
   test.each([
     ['fails', false],
     ['is terminated', true],
-  ])('wakes by the next leader when its own %s once it is set aside', async (_, isTerminated) => {
+  ])('wakes by the next leader when its own %s once it is a dead letter', async (_, isTerminated) => {
     const { world, near, far, school, child } = await setup();
     const releaseFar = await world.holdLanes(far);
     const provided = world.submit(school);
@@ -243,7 +243,7 @@ describe('a write that waits for another leader', () => {
     const { world, far, school, child } = await setup();
     const waiting = world.submit({ ...child, ...wait });
     await untilBlocked(world, 1);
-    await untilBeat(world, far[0]!);
+    await untilHeartbeat(world, far[0]!);
     onceAt('committed', far, die);
     expect(await world.submit(school)).toMatchObject({ result: 'created' });
     expect(await waiting).toMatchObject({ result: 'created' });
@@ -279,9 +279,9 @@ describe('a write that waits for another leader', () => {
     const { documentId } = await provided;
     expect(await world.submit(remove('schools', documentId!))).toMatchObject({ result: 'deleted' });
     held.release();
-    await untilBeat(world, near[0]!);
+    await untilHeartbeat(world, near[0]!);
     await untilBlocked(world, 1);
-    await untilBeat(world, far[0]!);
+    await untilHeartbeat(world, far[0]!);
     expect(await world.submit(school)).toMatchObject({ result: 'created' });
     expect(await waiting).toMatchObject({ result: 'created' });
     await expectNothingLeft(world);
@@ -298,7 +298,7 @@ describe('a write that waits for another leader', () => {
     expect(await world.submit(remove('schools', documentId!))).toMatchObject({ result: 'deleted' });
     held.release();
     await untilBlocked(world, 1);
-    await untilBeat(world, far[0]!);
+    await untilHeartbeat(world, far[0]!);
     expect(await world.submit(school)).toMatchObject({ result: 'created' });
     expect(await waiting).toMatchObject({ result: 'created' });
     await expectNothingLeft(world);
@@ -351,12 +351,12 @@ describe('writes that wait for each other', () => {
     await expectNothingLeft(two.world);
   });
 
-  test('are settled together by the next leader when the one dies that has closed the circle', async () => {
+  test('are settled together by the next leader when the one dies that has closed the cycle', async () => {
     const { world, near, far } = await startTwo(database.url);
     const [a, b] = [friendIn(near), friendIn(far)];
     const first = world.submit(upsert('friends', friend(b, a), wait));
     await untilBlocked(world, 1);
-    await untilBeat(world, far[0]!);
+    await untilHeartbeat(world, far[0]!);
     onceAt('committed', near, die);
     const submitted = [first, world.submit(upsert('friends', friend(a, b)))];
     expect(await resultsOf(submitted)).toEqual(['created', 'created']);
@@ -365,7 +365,7 @@ describe('writes that wait for each other', () => {
   });
 });
 
-describe('a circle in which one write stands behind another', () => {
+describe('a cycle in which one write stands behind another', () => {
   const database = useDatabase();
   // A school and a district cannot both be the same organization: the later of them stands behind the earlier.
   const schoolOf = (schoolId: number, noteId: number): WriteRequest =>

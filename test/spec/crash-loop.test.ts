@@ -1,4 +1,4 @@
-// A write that kills each writer that tries it: isolated in narrowing trials, made a dead letter, and the lane goes on.
+// A write that kills each writer that tries it: isolated in narrowing parts, made a dead letter, and the lane goes on.
 
 import { setFailpoint } from 'sluice/internal/protocol';
 import { DatabaseError } from 'sluice/internal/store';
@@ -43,7 +43,7 @@ describe('a write that kills the writer', () => {
   const database = useDatabase();
 
   test(
-    'is set aside after a bounded number of deaths; its neighbours are committed, and the lane goes on',
+    'becomes a dead letter after a bounded number of deaths; its neighbours are committed, and the lane goes on',
     { timeout: 200_000 },
     async () => {
       const world = await startWorld(database.url, {
@@ -232,7 +232,7 @@ describe('a leader that ends for another reason', () => {
     expect(await world.sql('select from sluice.dead_letter')).toEqual([]);
   });
 
-  test('lets no write overtake what a trial has deferred', async () => {
+  test('lets no write overtake what a try in quarantine has deferred', async () => {
     const world = await startWorld(database.url);
     await untilShared(world.writers);
     const release = await world.holdLanes(Array.from({ length: 16 }, (_, each) => each));

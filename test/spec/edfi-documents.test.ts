@@ -3,7 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { edFiFolder, isEdFiAbsent, useEdFi, type Body } from '../support/edfi.ts';
+import { edFiPath } from '../support/edfi-data.ts';
+import { isEdFiAbsent, useEdFi, type Body } from '../support/edfi.ts';
 
 interface Line {
   endpoint: string;
@@ -14,13 +15,13 @@ describe.skipIf(isEdFiAbsent)('the documents of the Ed-Fi sample district', () =
   const edfi = useEdFi('local');
 
   test('are accepted over HTTP, all of them, and read as they were sent', async () => {
-    const names = readdirSync(join(edFiFolder, 'documents')).sort();
+    const names = readdirSync(edFiPath('documents')).sort();
     const counts = new Map<string, number>();
     const refused: string[] = [];
     let created = 0;
     for (const name of names) {
       // Each file depends only on earlier ones, and perhaps on its own earlier lines.
-      let lines = readFileSync(join(edFiFolder, 'documents', name), 'utf8')
+      let lines = readFileSync(join(edFiPath('documents'), name), 'utf8')
         .trim()
         .split('\n');
       for (const line of lines) {
@@ -48,7 +49,7 @@ describe.skipIf(isEdFiAbsent)('the documents of the Ed-Fi sample district', () =
       const answer = await edfi.get(`/data${endpoint}?limit=1&totalCount=true`);
       expect([endpoint, answer.headers['total-count']]).toEqual([endpoint, String(count)]);
     }
-    const [line] = readFileSync(join(edFiFolder, 'documents/26-schools.ndjson'), 'utf8').split('\n');
+    const [line] = readFileSync(edFiPath('documents/26-schools.ndjson'), 'utf8').split('\n');
     const { document } = JSON.parse(line!) as Line;
     const schools = await edfi.get(`schools?schoolId=${document['schoolId'] as number}`);
     expect(schools.body).toMatchObject([document]);

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApi } from '@sluice/server/api';
 import { createClient } from 'sluice/internal/client';
-import { contentHash, idOfIdentity, parseModel, readModel, type Model } from 'sluice/model';
+import { readModel } from '@sluice/edfi';
+import { profile } from '@sluice/edfi/profile';
+import { contentHash, idOfIdentity, parseModel, type Model } from 'sluice/model';
 import { describe, expect, test } from 'vitest';
 import { modes } from '../support/breadth.ts';
 import { isEdFiAbsent, schemaFile, useEdFi, type Body } from '../support/edfi.ts';
@@ -402,7 +404,7 @@ describe('a node whose model is no Ed-Fi schema', () => {
 
   test('when it is told to speak Ed-Fi, then it does', async () => {
     const client = createClient({ url: node.url, model });
-    const api = createApi({ client, profile: 'edfi' });
+    const api = createApi({ client, profile });
     const answer = await api.inject({ method: 'POST', url: '/data/sample/notes', payload: { text: 'x' } });
     expect(answer.json()).toMatchObject({ validationErrors: { '$.noteId': ['noteId is required.'] } });
     await api.close();

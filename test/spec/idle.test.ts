@@ -18,8 +18,8 @@ async function rateOf(proxy: Proxy, count: number): Promise<number> {
   return (proxy.statements - before) / ((performance.now() - began) / 1000);
 }
 
-const beatsPerSecond = 1000 / defaults.pollIntervalMs;
-const heartbeatsPerSecond = 1;
+const heartbeatsPerSecond = 1000 / defaults.pollIntervalMs;
+const echoesPerSecond = 1;
 /** Timers are late, and counting ends in the middle of an interval. */
 const allowance = 1.25;
 
@@ -31,7 +31,7 @@ test('an idle node asks one query a second, which keeps its listener alive', asy
     writer: { notifications: false },
   });
   await world.submit(upsert('notes', { noteId: fresh() }));
-  expect(await rateOf(proxy, 2)).toBeLessThanOrEqual(heartbeatsPerSecond * allowance + 0.5);
+  expect(await rateOf(proxy, 2)).toBeLessThanOrEqual(echoesPerSecond * allowance + 0.5);
 });
 
 test('an idle node without notifications asks nothing', async () => {
@@ -44,15 +44,15 @@ test('an idle node without notifications asks nothing', async () => {
   const before = proxy.statements;
   const other = await startProxy(database.url);
   await world.startNode({ url: other.url, notifications: true });
-  // As long as another makes two heartbeats.
+  // As long as another sends two echoes.
   await rateOf(other, 2);
   expect(proxy.statements).toBe(before);
 });
 
 test.each(
   firstOrAll([
-    { notifications: true, expected: beatsPerSecond + heartbeatsPerSecond },
-    { notifications: false, expected: beatsPerSecond },
+    { notifications: true, expected: heartbeatsPerSecond + echoesPerSecond },
+    { notifications: false, expected: heartbeatsPerSecond },
   ]),
 )(
   'an idle writer asks $expected queries a second (notifications: $notifications), and locks nothing',

@@ -12,23 +12,25 @@ const allowed: Record<string, string[]> = {
   'sluice/protocol': [],
   'sluice/model': ['sluice/protocol'],
   'sluice/store': ['sluice/protocol'],
-  'sluice/batch': ['sluice/protocol', 'sluice/model', 'sluice/store'],
-  'sluice/client': ['sluice/protocol', 'sluice/model', 'sluice/store', 'sluice/batch'],
-  'sluice/writer': ['sluice/protocol', 'sluice/model', 'sluice/store', 'sluice/batch'],
-  'sluice/operator': ['sluice/protocol', 'sluice/model', 'sluice/store', 'sluice/batch'],
+  'sluice/targets': ['sluice/protocol', 'sluice/model', 'sluice/store'],
+  'sluice/batch': ['sluice/protocol', 'sluice/model', 'sluice/store', 'sluice/targets'],
+  'sluice/client': ['sluice/protocol', 'sluice/model', 'sluice/store', 'sluice/targets', 'sluice/batch'],
+  'sluice/writer': ['sluice/protocol', 'sluice/model', 'sluice/store', 'sluice/targets', 'sluice/batch'],
+  'sluice/operator': ['sluice/protocol', 'sluice/model', 'sluice/store', 'sluice/targets', 'sluice/batch'],
   'sluice/library': ['sluice/*'],
-  edfi: ['sluice/protocol', 'sluice/store', 'sluice/batch'],
-  'server/api': ['sluice/protocol', 'sluice/model', 'sluice/client'],
+  'server/api': ['sluice/protocol', 'sluice/model', 'sluice/targets', 'sluice/client'],
+  edfi: ['sluice/protocol', 'sluice/model', 'sluice/batch', 'sluice/client', 'server/api'],
   'server/metrics': ['sluice/protocol', 'sluice/store', 'sluice/batch', 'sluice/client', 'sluice/writer'],
   'server/dashboard': ['sluice/protocol', 'sluice/model', 'sluice/store', 'sluice/operator', 'server/api'],
-  'server/cli': ['sluice/*', 'edfi', 'server/*'],
+  'server/cli': ['sluice/*', 'server/*'],
   dev: ['sluice/*', 'server/*'],
   bench: ['sluice/*', 'server/api', 'server/cli', 'dev'],
 };
 
 /** The parts of a folder that each of its parts may import. Its other files put them together. */
 const allowedFolders: Record<string, Record<string, string[]>> = {
-  'sluice/batch': { coordinator: [], documents: ['coordinator'] },
+  'sluice/batch': { coordinator: [], documents: ['coordinator'], tables: ['coordinator'] },
+  edfi: { model: [], projections: [], profile: ['model'] },
 };
 
 /** Libraries that only some packages may import. */
@@ -44,6 +46,7 @@ const isDivided = (name: string): boolean => name === 'sluice' || name === 'serv
 
 interface Manifest {
   dependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
   devDependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
 }
@@ -73,7 +76,8 @@ function folderOf(specifier: string, from: string): string | undefined {
   const inner = /^sluice\/(?:internal\/)?(\w+)$/.exec(specifier)?.[1];
   if (inner !== undefined) return `sluice/${inner}`;
   const [, name, part] = /^@sluice\/(\w+)(?:\/(\w+))?$/.exec(specifier) ?? [];
-  return name === 'server' ? `server/${part}` : name;
+  if (name === 'server') return `server/${part === 'profile' ? 'api' : part}`;
+  return name;
 }
 
 describe('the folders of packages', () => {
@@ -93,8 +97,9 @@ describe('the folders of packages', () => {
   test('declare what they import', () => {
     const undeclared = production.filter(({ package: from, specifier }) => {
       const name = libraryName(specifier);
-      const { dependencies, optionalDependencies } = manifests.get(from)!;
-      return name !== undefined && !(name in { ...dependencies, ...optionalDependencies });
+      const { dependencies, peerDependencies, optionalDependencies } = manifests.get(from)!;
+      const declared = { ...dependencies, ...peerDependencies, ...optionalDependencies };
+      return name !== undefined && !(name in declared);
     });
     expect(undeclared.map(describeImport)).toEqual([]);
   });
@@ -106,6 +111,15 @@ describe('the folders of packages', () => {
     });
     expect(strays.map(describeImport)).toEqual([]);
   });
+});
+
+test('nothing outside of @sluice/edfi knows of Ed-Fi, but for the table that names the package', () => {
+  const knowing = packages
+    .filter((name) => name !== 'edfi' && name !== 'bench')
+    .flatMap(readSources)
+    .filter((file) => !/\.test\.ts$|\/test-support\.ts$/.test(file))
+    .filter((file) => /\bed-?fi\b|apischema/i.test(readFileSync(join(root, file), 'utf8')));
+  expect(knowing).toEqual(['packages/server/src/cli/config/format-package.ts']);
 });
 
 describe('an import', () => {
@@ -172,20 +186,23 @@ function readManifest(folder: string): Manifest {
 function readImports(name: string): Import[] {
   const pattern =
     /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+  return readSources(name).flatMap((file) =>
+    [...readFileSync(join(root, file), 'utf8').matchAll(pattern)].map((match) => ({
+      package: name,
+      folder: folderOfFile(name, file),
+      file,
+      specifier: match[1] ?? match[2] ?? match[3]!,
+      isTest: /\.test\.tsx?$/.test(file),
+    })),
+  );
+}
+
+function readSources(name: string): string[] {
   const folder = join('packages', name, 'src');
   if (!existsSync(join(root, folder))) return [];
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((file) => /\.tsx?$/.test(file))
-    .map((file) => join(folder, file))
-    .flatMap((file) =>
-      [...readFileSync(join(root, file), 'utf8').matchAll(pattern)].map((match) => ({
-        package: name,
-        folder: folderOfFile(name, file),
-        file,
-        specifier: match[1] ?? match[2] ?? match[3]!,
-        isTest: /\.test\.tsx?$/.test(file),
-      })),
-    );
+    .map((file) => join(folder, file));
 }
 
 /** The library an import needs to have declared; undefined for files and for what Node brings. */

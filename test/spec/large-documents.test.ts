@@ -5,6 +5,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { createApi, type ApiOptions } from '@sluice/server/api';
 import type { ClientOptions, SluiceClient } from 'sluice/internal/client';
 import { createClient } from 'sluice/internal/client';
+import { profile } from '@sluice/edfi/profile';
 import { parseModel, type Resource } from 'sluice/model';
 import { showBody } from 'sluice/operator';
 import { modes } from 'sluice/internal/protocol';
@@ -146,7 +147,7 @@ describe('a document that grows when it is written out', () => {
         problem: expect.objectContaining({ errors: [tooLarge] }) as object,
       }),
     );
-    const edfi = await startNode({}, { profile: 'edfi' });
+    const edfi = await startNode({}, { profile });
     const answer = await edfi.send('POST', '/data/lab/items', grows('g'));
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({ validationErrors: { '$.n': [tooLarge.message] } });
@@ -271,7 +272,7 @@ describe('a page of large documents', () => {
   });
 
   test('is sent whole to clients of Ed-Fi, which know of no link', async () => {
-    const node = await startNode({}, { profile: 'edfi' });
+    const node = await startNode({}, { profile });
     const answer = await node.get('/data/lab/pages?limit=6&totalCount=true');
     expect(answer.headers.get('total-count')).toBe(String(count));
     expect(numbersOf(await answer.json())).toEqual([0, 1, 2, 3, 4, 5]);

@@ -123,7 +123,7 @@ async function expectNeighboursGoOn(node: SluiceClient, not: readonly number[] =
   }
 }
 
-/** Until a write has been set aside, as it waits for a lock. */
+/** Until a write is blocked because it waits for a lock. */
 const untilWaiting = (world: World, writes = 1): Promise<void> =>
   eventually(async () =>
     expect(
@@ -430,7 +430,7 @@ test('a batch that waits in vain leaves lines of codes and ids in the log, and n
 });
 
 test('a deadlock with somebody else is broken, and the batch is tried again', async () => {
-  // Whoever closes the circle is the one whose transaction ends.
+  // Whoever closes the cycle is the one whose transaction ends.
   await sql(database.url, `alter database ${database.name} set deadlock_timeout = '1ms'`);
   onTestFinished(async () => {
     await sql(database.url, `alter database ${database.name} reset deadlock_timeout`);

@@ -98,7 +98,7 @@ describe('metrics', () => {
     }
   });
 
-  test('tell of the database what waits, who holds it up, and what is set aside', { timeout }, async () => {
+  test('tell of the database what waits, who holds it up, and the dead letters', { timeout }, async () => {
     const { url, node } = await startProcesses(
       ['--notifications', 'off', '--leader-grace-ms', '600000'],
       false,

@@ -20,7 +20,7 @@ const sampleModel = fileURLToPath(
 );
 
 /** Forgets what is older than a day, as a writer does every minute. */
-const sweepDays = async (of: { writerUrl: string } = database): Promise<void> => {
+const retainDays = async (of: { writerUrl: string } = database): Promise<void> => {
   const writer = new Database({ url: of.writerUrl, applicationName: 'test', connectionsMax: 1 });
   await removeOld(writer, 24);
   await writer.close();
@@ -69,10 +69,10 @@ describe('given a node 25 hours behind and a writer 25 hours ahead', () => {
     return { status: response.status, location: response.headers.get('location') };
   };
 
-  test('a settled write keeps its outcome and its idempotency key through a sweep', async () => {
+  test('a settled write keeps its outcome and its idempotency key through retention', async () => {
     const first = await post('Kept', 'kept');
     expect(first.status).toBe(201);
-    await sweepDays(database);
+    await retainDays(database);
     expect(await post('Kept', 'kept')).toEqual(first);
   });
 
@@ -124,13 +124,13 @@ describe('an outcome', () => {
   test('ages from its settling, whenever its write was made, and takes its key along', async () => {
     await settle(old, 'clock_timestamp()', 'waited');
     await settle(young, `clock_timestamp() - interval '25 hours'`, 'of a node ahead');
-    await sweepDays();
+    await retainDays();
     expect(await kept()).toEqual([{ write_id: old, key: 'waited' }]);
     await sql(
       database.url,
       `update sluice.outcome set settled_at = settled_at - interval '25 hours' where client = 'c'`,
     );
-    await sweepDays();
+    await retainDays();
     expect(await kept()).toEqual([]);
   });
 
@@ -141,7 +141,7 @@ describe('an outcome', () => {
       await settle(young, `clock_timestamp() - interval '25 hours'`, 'forgotten');
       const now = Date.now.bind(Date);
       vi.spyOn(Date, 'now').mockImplementation(() => now() + hours * hourMs);
-      await sweepDays();
+      await retainDays();
       expect(await kept()).toEqual([{ write_id: old, key: 'kept' }]);
       await sql(database.url, `delete from sluice.outcome where client = 'c'`);
     },

@@ -4,7 +4,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, readdirSync, realpathSync } from 'node:fs';
-import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -19,6 +19,12 @@ const root = resolve(import.meta.dirname, '../..');
 const published = ['sluice', 'edfi', 'server'];
 const npmLevel = ['--silent', '--no-audit', '--no-fund', '--prefer-offline'];
 let folder: string;
+
+interface Manifest {
+  version: string;
+  dependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
+}
 
 interface Packed {
   filename: string;
@@ -69,10 +75,39 @@ describe('packed', () => {
     for (const { filename, files } of packed) {
       const paths = files.map(({ path }) => path);
       expect({ filename, paths }).toMatchObject({
-        paths: expect.arrayContaining(['package.json', expect.stringMatching(/^dist\/.*\.js$/)]) as string[],
+        paths: expect.arrayContaining([
+          'LICENSE',
+          'README.md',
+          'package.json',
+          expect.stringMatching(/^dist\/.*\.js$/),
+        ]) as string[],
       });
-      expect(paths.filter((path) => /\.tsbuildinfo$|\.map$|\.test\.|(?<!\.d)\.ts$/.test(path))).toEqual([]);
+      const stray = /\.tsbuildinfo$|\.map$|\.test\.|test-support|(?<!\.d)\.ts$/;
+      expect(paths.filter((path) => stray.test(path))).toEqual([]);
     }
+  });
+
+  test('the packages have one version, and ask for each other in it', () => {
+    const manifests = published.map(
+      (name) => JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')) as Manifest,
+    );
+    const versions = manifests.flatMap(({ version, dependencies = {}, peerDependencies = {} }) => [
+      version,
+      ...Object.entries({ ...dependencies, ...peerDependencies }).flatMap(([name, wanted]) =>
+        /^(?:sluice|@sluice\/.*)$/.test(name) ? [wanted] : [],
+      ),
+    ]);
+    expect(versions).toHaveLength(6);
+    expect(new Set(versions).size).toBe(1);
+  });
+
+  test('npm would publish each package as it is', async () => {
+    const publish = async (name: string): Promise<string[]> => {
+      const { stderr } = await run('npm', ['publish', '--dry-run', `./packages/${name}`], { cwd: root });
+      const warnings = stderr.split('\n').filter((line) => line.startsWith('npm warn'));
+      return warnings.filter((line) => !line.includes('requires you to be logged in'));
+    };
+    expect(await Promise.all(published.map(publish))).toEqual([[], [], []]);
   });
 
   test('one that embeds Sluice installs few packages, and no server', () => {
@@ -103,28 +138,88 @@ function placesOf(path: string, name: string): string[] {
 }
 
 describe('installed', () => {
-  const example = (): string =>
-    /```ts\n(.*?)```/s.exec(readFileSync(join(root, 'packages/sluice/README.md'), 'utf8'))?.[1] ?? '';
+  const example = (name = 'sluice'): string =>
+    /```ts\n(.*?)```/s.exec(readFileSync(join(root, `packages/${name}/README.md`), 'utf8'))?.[1] ?? '';
+  const doors = `
+    import { defineConfig, doctor, status, type Diagnosis, type SluiceConfig, type Status } from 'sluice';
+    import { modelFormat } from '@sluice/edfi';
+    import { profile } from '@sluice/edfi/profile';
+    import type { ApiOptions } from '@sluice/server/api';
+    import { parseModel, type Model } from 'sluice/model';
+    export const config: SluiceConfig = defineConfig({ lanes: 8, api: { port: 0 } });
+    export const model: Model = parseModel({}, 'here', { format: modelFormat });
+    export const speaking: Pick<ApiOptions, 'profile'> = { profile };
+    export const asked: [Promise<Status>, Promise<Diagnosis>] = [
+      status({ connectionString: '' }),
+      doctor({ connectionString: '', model }),
+    ];
+  `;
+  const common = `import sluice = require('sluice');\nexport const create: Function = sluice.createClient;`;
 
-  test.each(['nodenext', 'bundler'])('the example of the README compiles under %s', async (resolution) => {
+  test.each(['nodenext', 'bundler'])('the examples of the READMEs compile under %s', async (resolution) => {
     await writeFile(join(folder, 'example.ts'), example());
+    await writeFile(join(folder, 'edfi.ts'), example('edfi'));
+    await writeFile(join(folder, 'doors.ts'), doors);
+    await writeFile(join(folder, 'common.cts'), common);
+    const files = ['example.ts', 'edfi.ts', 'doors.ts', ...(resolution === 'nodenext' ? ['common.cts'] : [])];
     const tsc = join(root, 'node_modules/.bin/tsc');
     const module = resolution === 'bundler' ? 'esnext' : 'nodenext';
     const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node'];
     const target = ['--target', 'es2022', '--lib', 'es2022,esnext.disposable'];
     const how = ['--strict', '--module', module, '--moduleResolution', resolution, ...target, ...types];
-    expect((await inFolder(tsc, ...how, 'example.ts')).stdout).toBe('');
+    const outcome = await inFolder(tsc, '--noEmit', ...how, ...files).catch(
+      (error: unknown) => error as { stdout: string },
+    );
+    expect(outcome.stdout).toBe('');
   });
 
-  test('the example runs, from ECMAScript and CommonJS', async () => {
+  test('the example runs', async () => {
     await writeFile(join(folder, 'example.ts'), example());
     const emit = ['--module', 'esnext', '--target', 'es2022', '--noCheck', '--skipLibCheck'];
     await inFolder(join(root, 'node_modules/.bin/tsc'), ...emit, 'example.ts');
     const { stdout } = await inFolder(process.execPath, 'example.js');
     expect(stdout).toMatch(/^created 1 true \d+\n$/);
-    const script = `console.log(typeof require('sluice').createClient, typeof require('sluice/writer').createWriter)`;
-    await writeFile(join(folder, 'common.cjs'), script);
-    expect((await inFolder(process.execPath, 'common.cjs')).stdout).toBe('function function\n');
+  });
+
+  test('CommonJS requires each door', async () => {
+    const doors = {
+      sluice: 'createClient',
+      'sluice/writer': 'createWriter',
+      'sluice/model': 'parseModel',
+      'sluice/operator': 'listStuck',
+      '@sluice/edfi': 'readModel',
+      '@sluice/edfi/profile': 'profile',
+      '@sluice/server/api': 'createApi',
+      '@sluice/server/profile': 'SchemaValidator',
+    };
+    const calls = Object.entries(doors).map(([door, name]) => `typeof require('${door}').${name}`);
+    await writeFile(join(folder, 'common.cjs'), `console.log(${calls.join(', ')})`);
+    const { stdout } = await inFolder(process.execPath, 'common.cjs');
+    expect(stdout).toBe(`${calls.map(() => 'function').join(' ')}\n`);
+  });
+
+  test('a model of Ed-Fi schemas needs @sluice/edfi, and the command line says so', async () => {
+    const schools = {
+      resourceName: 'School',
+      isDescriptor: false,
+      identityJsonPaths: ['$.schoolId'],
+      documentPathsMapping: {},
+    };
+    const schema = { projectSchemas: { 'ed-fi': { projectName: 'Ed-Fi', resourceSchemas: { schools } } } };
+    await writeFile(join(folder, 'ApiSchema.json'), JSON.stringify(schema));
+    const doctor = () =>
+      inFolder(join(folder, 'node_modules/.bin/sluice'), 'doctor', '--model', 'ApiSchema.json').catch(
+        (error: unknown) => error as { code: number; stdout: string; stderr: string },
+      );
+    expect((await doctor()).stdout).toContain('model');
+    const edfi = join(folder, 'node_modules/@sluice/edfi');
+    await rename(edfi, join(folder, 'edfi-aside'));
+    const without = await doctor();
+    await rename(join(folder, 'edfi-aside'), edfi);
+    expect(without).toMatchObject({ code: 2 });
+    expect(without.stderr).toMatch(
+      /^Cannot read ApiSchema\.json: its form needs the package @sluice\/edfi, which is not installed: npm install @sluice\/edfi@\d/,
+    );
   });
 
   test('the command line migrates, and says how things are', async () => {

@@ -78,7 +78,7 @@ describe.each(
       (id) => upsert('notes', { noteId: id }),
     );
     expect(await world.submit(upsert('notes', { noteId: other }))).toMatchObject({ result: 'created' });
-    // Longer than the write rests between two trials. CPU time does not depend on what else the machine does.
+    // Longer than the write rests between two tries. CPU time does not depend on what else the machine does.
     await pause(500);
     const since = process.cpuUsage();
     await pause(1000);
@@ -223,18 +223,18 @@ describe('a writer', () => {
     );
   });
 
-  test('whose predecessor died tells of the lanes in which writes are tried apart', async () => {
+  test('whose predecessor died tells of the lanes in quarantine', async () => {
     const world = await startWorld(database.url);
     const operator = new Database({ url: database.url, applicationName: 'sluice test', connectionsMax: 2 });
     onTestFinished(() => operator.close());
     await untilShared(world.writers);
-    const suspect = (since: string): Promise<unknown> =>
+    const quarantine = (since: string): Promise<unknown> =>
       world.sql(`update sluice.lane set suspect_since = ${since} where lane = 3`);
-    await suspect('clock_timestamp()');
+    await quarantine('clock_timestamp()');
     const lanes = await listLanes(operator);
     expect(lanes.filter(({ reason }) => reason !== 'ready')).toMatchObject([{ lane: 3, reason: 'retrying' }]);
-    expect(explainLane(lanes[3]!)).toContain('its writes are tried apart');
-    await suspect('null');
+    expect(explainLane(lanes[3]!)).toContain('in quarantine: its leader died');
+    await quarantine('null');
     expect((await listLanes(operator)).filter(({ reason }) => reason !== 'ready')).toEqual([]);
   });
 });

@@ -97,7 +97,7 @@ test(
     ]) {
       expect((await send('POST', students, poison)).status).toBe(400);
     }
-    // A fault of the database that quotes the row: the write is set aside, or tried until its wait is over.
+    // A fault of the database that quotes the row: the write becomes a dead letter, or tried until its wait is over.
     await sql(
       database.url,
       `alter table sluice.document add constraint no_trouble check (body ->> 'studentUniqueId' not like '%-trouble')`,

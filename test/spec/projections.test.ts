@@ -2,8 +2,8 @@
 
 import { defineProjection, type Projection } from 'sluice/internal/batch';
 import { createClient, type SluiceClient } from 'sluice/internal/client';
-import { parseModel, readModel, type Model } from 'sluice/model';
-import { organizationHierarchy, studentSchoolAuthorization } from '@sluice/edfi';
+import { organizationHierarchy, readModel, studentSchoolAuthorization } from '@sluice/edfi';
+import { parseModel, type Model } from 'sluice/model';
 import { SluiceError, type Outcome } from 'sluice/internal/protocol';
 import { createWriter } from 'sluice/internal/writer';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';

@@ -2,7 +2,7 @@
 
 import { Session } from 'sluice/internal/store';
 import { expect, onTestFinished, test } from 'vitest';
-import { Quarantine, type Trial } from '../../packages/sluice/src/writer/quarantine.ts';
+import { Quarantine, type Tried } from '../../packages/sluice/src/writer/quarantine.ts';
 import { useDatabase } from '../support/database.ts';
 import { openConnection, sql, type SqlRow } from '../support/sql.ts';
 import { freshIn, startWorld, upsert } from '../support/world.ts';
@@ -15,13 +15,13 @@ interface Setup {
   /** Lanes and writes that were tried, and what was noted in the lanes at that moment. */
   tried: { lanes: readonly number[]; only: readonly string[] | null; noted: SqlRow[] }[];
   aside: number[];
-  /** What a trial comes to. */
-  trial: Trial;
+  /** What a try comes to. */
+  becomes: Tried;
   dead: { lane: number; writeId: string; deaths: number }[];
   notes: () => Promise<SqlRow[]>;
 }
 
-/** Takes lanes over after so many trials that their leaders did not survive. */
+/** Takes lanes over after so many tries that their leaders did not survive. */
 async function takeOver(lanes: Record<number, { trials: number; tried?: string }>): Promise<Setup> {
   const led = Object.keys(lanes).map(Number);
   await startWorld(database.url, { writers: 0 });
@@ -44,7 +44,7 @@ async function takeOver(lanes: Record<number, { trials: number; tried?: string }
     tried: [],
     aside: [],
     dead: [],
-    trial: { settled: 1, deferred: 0, leftOut: new Set() },
+    becomes: { settled: 1, deferred: 0, leftOut: new Set() },
     notes,
     quarantine: new Quarantine(session, {
       terms: new Map(led.map((lane) => [lane, 1])),
@@ -53,9 +53,9 @@ async function takeOver(lanes: Record<number, { trials: number; tried?: string }
       onLocked: (locked) => void setup.aside.push(...locked),
       async settle(of, only) {
         setup.tried.push({ lanes: of, only, noted: await notes() });
-        return setup.trial;
+        return setup.becomes;
       },
-      async setAside(lane, writeId, deaths) {
+      async makeDeadLetter(lane, writeId, deaths) {
         setup.dead.push({ lane, writeId, deaths });
         await sql(database.url, 'delete from sluice.intake where write_id = $1', [writeId]);
       },
@@ -64,7 +64,7 @@ async function takeOver(lanes: Record<number, { trials: number; tried?: string }
   setup.quarantine.take(
     led.map((lane) => {
       const { trials, tried = null } = lanes[lane]!;
-      return { lane, term: 1, isSuspect: true, trials, tried };
+      return { lane, term: 1, isQuarantined: true, tries: trials, tried };
     }),
   );
   return setup;
@@ -91,12 +91,12 @@ test('a lane that was not survived with others is tried alone, after those with 
   expect(quarantine.isDue).toBe(false);
 });
 
-test('a trial that has deferred writes leaves its lanes in quarantine', async () => {
+test('a try that has deferred writes leaves its lanes in quarantine', async () => {
   const setup = await takeOver({ 1: { trials: 0 } });
-  setup.trial = { settled: 3, deferred: 1, leftOut: new Set() };
+  setup.becomes = { settled: 3, deferred: 1, leftOut: new Set() };
   await setup.quarantine.tryNext();
   expect(await setup.notes()).toHaveLength(1);
-  setup.trial = { settled: 1, deferred: 0, leftOut: new Set() };
+  setup.becomes = { settled: 1, deferred: 0, leftOut: new Set() };
   await setup.quarantine.tryNext();
   expect(await setup.notes()).toEqual([]);
   // Tried twice, begun once.
@@ -124,12 +124,12 @@ test('a lane whose row another transaction has locked is left out, and the other
 
 test('a lane that a batch has left out stays in quarantine', async () => {
   const setup = await takeOver({ 1: { trials: 0 }, 2: { trials: 0 } });
-  setup.trial = { settled: 1, deferred: 0, leftOut: new Set([2]) };
+  setup.becomes = { settled: 1, deferred: 0, leftOut: new Set([2]) };
   await setup.quarantine.tryNext();
   expect(await setup.notes()).toEqual([{ lane: 2, trials: 1, tried: null }]);
 });
 
-test('a write that three leaders did not survive alone is set aside, and the next one starts anew', async () => {
+test('a write that three leaders did not survive alone becomes a dead letter, and the next one starts anew', async () => {
   const lane = 5;
   const world = await startWorld(database.url, { writers: 0, client: { leaderGraceMs: 600_000 } });
   const accept = async (): Promise<string> => (await world.node.accept(note(freshIn([lane], note)))).writeId;

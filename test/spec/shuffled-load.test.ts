@@ -13,16 +13,17 @@ import {
   type LoadReport,
 } from '@sluice/server/cli';
 import { createClient } from 'sluice/internal/client';
-import { describeDocument, readModel, type Model } from 'sluice/model';
-import { organizationHierarchy, studentSchoolAuthorization } from '@sluice/edfi';
+import { describeDocument, type Model } from 'sluice/model';
+import { organizationHierarchy, readModel, studentSchoolAuthorization } from '@sluice/edfi';
+import { profile } from '@sluice/edfi/profile';
 import { createWriter } from 'sluice/internal/writer';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { firstOrAll, isWide } from '../support/breadth.ts';
 import { createDatabase } from '../support/database.ts';
-import { edFiFolder, isEdFiAbsent, schemaFile } from '../support/edfi.ts';
+import { edFiPath } from '../support/edfi-data.ts';
+import { isEdFiAbsent, schemaFile } from '../support/edfi.ts';
 import { eventually } from '../support/eventually.ts';
 import { roleUrl } from '../support/postgres.ts';
 import { startSluice } from '../support/sluice.ts';
@@ -49,7 +50,7 @@ async function setup(modelFile = sampleModelFile): Promise<District> {
   const nodes: string[] = [];
   for (let index = 0; index < 2; index++) {
     const client = createClient({ url: database.apiUrl, model });
-    const api = createApi({ client });
+    const api = createApi({ client, ...(model.format === null ? {} : { profile }) });
     onTestFinished(async () => {
       await api.close();
       await client.stop();
@@ -187,9 +188,7 @@ test.skipIf(isEdFiAbsent || !isWide)(
   async () => {
     const district = await setup(schemaFile);
     await startWriters(district, [organizationHierarchy(), studentSchoolAuthorization()]);
-    const all = await Readable.from(
-      readLoadLines(await findLoadFiles([join(edFiFolder, 'documents')])),
-    ).toArray();
+    const all = await Readable.from(readLoadLines(await findLoadFiles([edFiPath('documents')]))).toArray();
     const documents = withAllTheyNeed(
       district.model,
       all as LoadLine[],

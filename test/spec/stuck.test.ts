@@ -1,4 +1,4 @@
-// What an operator sees of writes that wait or were set aside, and what becomes of them by a retry or a discard.
+// What an operator sees of waiting writes and of dead letters, and what becomes of them by a retry or a discard.
 
 import {
   discardWrites,

@@ -41,6 +41,7 @@ const header = (): Pick<Write, 'writeId' | 'position'> & Omit<Partial<Write>, 'w
   wasBlocked: false,
   waitedSeconds: null,
   traceparent: null,
+  form: null,
   node: 1,
 });
 
@@ -128,6 +129,7 @@ const insertIntake = async (writes: readonly Write[]): Promise<void> => {
     false,
     [],
     [],
+    [],
   ]);
 };
 
@@ -147,7 +149,7 @@ function fates(writes: readonly Write[], report: BatchReport): string[] {
   const fateOf = ({ result, code }: Outcome): string => code ?? result;
   const known = new Map([
     ...report.outcomes.map(({ outcome }) => [outcome.writeId, fateOf(outcome)] as const),
-    ...report.held.map(({ writeId }) => [writeId, 'deferred'] as const),
+    ...report.deferred.map(({ writeId }) => [writeId, 'deferred'] as const),
     ...report.blocked.map(({ write }) => [write.writeId, 'blocked'] as const),
     ...report.failed.map(({ write }) => [write.writeId, 'failed'] as const),
   ]);
@@ -231,7 +233,7 @@ describe.each(origins)('writes to a table, %s', (_title, originOf) => {
     },
   );
 
-  test('are set aside alone, or reported, where nobody can say how to refuse them', async () => {
+  test('become dead letters alone, or are reported, where no target says how to refuse them', async () => {
     const writes = [note(fresh()), parcel('heavy', { weight: -1 }), parcel('light', {})];
     const { report, fates } = await settle(writes);
     expect(fates).toEqual(['created', isIntake ? 'dead_letter' : 'failed', 'created']);

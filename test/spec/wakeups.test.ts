@@ -180,7 +180,7 @@ describe('a hint', () => {
       writer: { pollIntervalMs: 500, observer: heard.observer },
     });
     await untilShared(world.writers);
-    // Each comes right after a beat and so waits for the next.
+    // Each comes right after a heartbeat and so waits for the next.
     await eventually(async () => {
       await world.submit(note());
       expect(heard.found['missed_hint']).toBeGreaterThanOrEqual(3);
@@ -221,12 +221,12 @@ describe('a hint', () => {
     for (let count = 0; count < 50; count++)
       await ears.query(`select pg_notify('sluice_provided', $1)`, [`${packed};${one.status().lanes[0]}`]);
     await eventually(() => expect(payloads).toHaveLength(50));
-    // A beat of a leader with blocked writes looks at them: four statements more.
+    // A heartbeat of a leader with blocked writes looks at them: four statements more.
     expect(proxies[1]!.statements - before).toBeLessThanOrEqual(5 * statementsOfRest(began));
-    // A leader asks who awaits what it has committed once a beat has told it that anything is blocked elsewhere.
-    const beats = proxies[0]!.statements;
+    // A leader asks who awaits what it has committed once a heartbeat has told it that anything is blocked elsewhere.
+    const atHeartbeat = proxies[0]!.statements;
     await world.sql(`select pg_notify('sluice_lanes', '')`);
-    await eventually(() => expect(proxies[0]!.statements).toBeGreaterThan(beats));
+    await eventually(() => expect(proxies[0]!.statements).toBeGreaterThan(atHeartbeat));
     await world.submit(upsert('schools', { schoolId }));
     expect(await answer).toMatchObject({ result: 'created' });
     await eventually(() => expect(payloads.at(-1)).toBe(`${packed};${laneOfWrite(child)}`));
@@ -271,11 +271,11 @@ describe('a flood of hints', () => {
       end.abort();
       await writes;
       const seconds = (performance.now() - began) / 1000;
-      // 25 empty reads at once and 50 a second, and one for each that found something; as many beats as the limit of them.
+      // 25 empty reads at once and 50 a second, and one for each that found something; as many heartbeats as the limit of them.
       const reads = 25 + 50 * seconds + 2 * (settled + 1);
-      const beats = 3 + 8 * seconds;
+      const heartbeats = 3 + 8 * seconds;
       expect(hints).toBeGreaterThan(reads);
-      expect(proxy.statements - before).toBeLessThanOrEqual(6 * reads + beats + statementsOfRest(began));
+      expect(proxy.statements - before).toBeLessThanOrEqual(6 * reads + heartbeats + statementsOfRest(began));
       // A writer that is deaf until its next heartbeat would find some by that.
       expect(heard.found).toMatchObject({ missed_hint: 0, poll: 0 });
     },

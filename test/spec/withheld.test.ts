@@ -1,5 +1,5 @@
 // What never comes: who needs it is refused in time, and tells what was missing; nobody else is. And what comes in
-// circles: all of it together, or none.
+// cycles: all of it together, or none.
 
 import { createApi, listen } from '@sluice/server/api';
 import { sampleLines, sampleModelFile } from '@sluice/dev';
@@ -114,7 +114,7 @@ function dependantsOf(
   return dependants;
 }
 
-describe('documents in a circle', () => {
+describe('documents in a cycle', () => {
   const database = useDatabase();
 
   /** Two writers, and for each lane in turn a fresh friend who belongs there. */
@@ -164,8 +164,8 @@ describe('documents in a circle', () => {
     await Promise.all(
       Array.from({ length: 9 }, async (_, round) => {
         const [a, b, c] = [friendIn(0), friendIn(1), friendIn(round % 2 === 0 ? 0 : 1)];
-        const circle = [friend(a, b), friend(b, c), friend(c, a)];
-        const outcomes = await submitAll(world, [...circle.slice(round % 3), ...circle.slice(0, round % 3)]);
+        const cycle = [friend(a, b), friend(b, c), friend(c, a)];
+        const outcomes = await submitAll(world, [...cycle.slice(round % 3), ...cycle.slice(0, round % 3)]);
         expect(outcomes.map(({ result }) => result)).toEqual(Array(3).fill('created'));
         expect(await batchesOf(world, outcomes)).toBe(1);
       }),
@@ -175,7 +175,7 @@ describe('documents in a circle', () => {
   test('that hold each other up by more than one way are committed together', async () => {
     const { world, friendIn } = await setup();
     const ids = Array.from({ length: 12 }, (_, index) => friendIn(index % 2 === 0 ? 0 : 1));
-    // Two circles with one member in common, and a tail that hangs on them.
+    // Two cycles with one member in common, and a tail that hangs on them.
     const [first, ...rest] = ids;
     const next = (index: number): number[] => [ids[(index + 1) % 6]!, ids[6 + ((index + 1) % 6)]!];
     const documents = ids.map((id, index) => friend(id, ...next(index % 6), ...(index > 5 ? [first!] : [])));

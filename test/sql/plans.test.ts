@@ -38,7 +38,7 @@ interface PlanNode {
 const excused: Readonly<Record<string, string>> = {
   expireReferenceDeadlines: 'by the index of deadlines that have passed',
   countBlocked: 'by the quota',
-  beat: 'by the first blocked write of each lane, once the plan knows of some',
+  heartbeat: 'by the first blocked write of each lane, once the plan knows of some',
   noteFailures: 'by its slices',
 };
 

@@ -207,16 +207,16 @@ describe('a role', () => {
     const allowed = await allowedQueries(database.apiUrl);
     expect(
       allowed.filter((name) =>
-        /^(insert|move|update|edit|remove|bury|lock|open|close|pause|redrive|forget)/.test(name),
+        /^(insert|move|update|edit|remove|lock|open|close|pause|redrive|forget)/.test(name),
       ),
     ).toEqual(['insertIntake']);
     for (const name of nodeQueries()) expect(allowed).toContain(name);
   });
 
-  test('of an operator sees no document, and settles nothing but what waits or was set aside', async () => {
+  test('of an operator sees no document, and settles nothing but what waits or is a dead letter', async () => {
     const allowed = await allowedQueries(database.opsUrl);
     expect(
-      allowed.filter((name) => /Documents?$|^(move|bury|block|wake|open|close|cancel|try)/.test(name)),
+      allowed.filter((name) => /Documents?$|^(move|insertDead|block|wake|open|close|cancel|try)/.test(name)),
     ).toEqual(['listDocuments', 'countDocuments']);
     await expect(sql(database.opsUrl, 'select body from sluice.document')).rejects.toMatchObject(refused);
   });

@@ -1,5 +1,5 @@
 // A deployment in which everything is that the operators' page can show: traffic of an hour, writes that wait for each
-// other, a circle, dead letters, a paused lane, and names that would do harm if a browser took them for markup.
+// other, a cycle, dead letters, a paused lane, and names that would do harm if a browser took them for markup.
 
 import { pauseLanes } from 'sluice/operator';
 import type { Database } from 'sluice/internal/store';

@@ -1,25 +1,19 @@
 // A node that speaks Ed-Fi, on a database of its own, in each mode; and the few documents that most scenarios stand on.
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readModel } from '@sluice/edfi';
+import { profile } from '@sluice/edfi/profile';
 import { createApi, type ApiOptions } from '@sluice/server/api';
 import { createClient } from 'sluice/internal/client';
-import { readModel, type Model, type ModelOptions } from 'sluice/model';
+import type { Model, ModelOptions } from 'sluice/model';
 import type { Mode } from 'sluice/internal/protocol';
 import { createWriter } from 'sluice/internal/writer';
 import { afterAll, beforeAll } from 'vitest';
+import { edFiPath, isAbsent } from './edfi-data.ts';
 import { useDatabase } from './database.ts';
 import { nodeUrl } from './postgres.ts';
 
-const repository = fileURLToPath(new URL('../../', import.meta.url));
-
-export const edFiFolder = process.env['SLUICE_EDFI_DIR'] ?? join(repository, '../shared/edfi');
-export const schemaFile = join(edFiFolder, 'ApiSchema.json');
-
-/** Whether the Ed-Fi data is missing; if so, says that the tests are skipped. */
-export const isEdFiAbsent = !existsSync(schemaFile);
-if (isEdFiAbsent) console.warn(`Skipped: the tests that read ${schemaFile}, which is absent`);
+export const schemaFile = edFiPath('ApiSchema.json');
+export const isEdFiAbsent = isAbsent(schemaFile);
 
 export type Body = Record<string, unknown>;
 
@@ -181,7 +175,7 @@ export function useEdFi(mode: Mode, options: EdFiOptions = {}): EdFiNode {
     const client = createClient({ url: nodeUrl(database.url, { mode }), model, mode });
     const writer = mode === 'coordinated' ? createWriter({ url: database.writerUrl, model }) : null;
     await Promise.all([client.start(), writer?.start()]);
-    node.app = createApi({ client, ...options.api });
+    node.app = createApi({ client, ...(model.format === null ? {} : { profile }), ...options.api });
     node.model = model;
     node.url = database.url;
     node.basePath = options.api?.basePath ?? '';

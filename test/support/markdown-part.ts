@@ -4,13 +4,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 
-/** The text of docs/security.md, and the one it should be, with this table in the part of this name. */
+/** The text of a page of ours, and the one it should be, with this table in the part of this name. */
 export async function tableInPlace(
   name: string,
   head: string[],
   lines: (string | number)[][],
+  page = 'docs/security.md',
 ): Promise<{ text: string; expected: string }> {
-  const file = fileURLToPath(new URL('../../docs/security.md', import.meta.url));
+  const file = fileURLToPath(new URL(`../../${page}`, import.meta.url));
   const table = [head, head.map(() => '---'), ...lines]
     .map((cells) => `| ${head.map((_, index) => cells[index] ?? '').join(' | ')} |`)
     .join('\n');

@@ -100,6 +100,7 @@ export function headerOf(write: Submission): WriteHeader {
     wasBlocked: false,
     waitedSeconds: null,
     traceparent: null,
+    form: null,
     node: 1,
   };
 }

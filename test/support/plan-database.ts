@@ -91,6 +91,7 @@ export function writeOf(submission: Submission): Write {
     wasBlocked: false,
     waitedSeconds: null,
     traceparent: null,
+    form: null,
     node: 1,
     body: content === null ? null : JSON.stringify(documentOf(content)),
   };

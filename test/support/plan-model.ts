@@ -49,7 +49,7 @@ export class SequentialModel {
   }
 
   /**
-   * Applies writes: one, or several that refer to each other in a circle. Those are applied as one, so their
+   * Applies writes: one, or several that refer to each other in a cycle. Those are applied as one, so their
    * references are looked at when all of them are there.
    */
   apply(group: readonly Submission[]): Answer[] {
@@ -57,7 +57,7 @@ export class SequentialModel {
     const answers = group.map((write) => this.#applyOne(write, false));
     for (const { content, writeId } of group) {
       const missing = this.#missingFrom(content);
-      if (missing.length > 0) throw new Error(`A circle leaves ${writeId} without ${missing.join(', ')}`);
+      if (missing.length > 0) throw new Error(`A cycle leaves ${writeId} without ${missing.join(', ')}`);
     }
     return answers;
   }

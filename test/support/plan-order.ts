@@ -1,5 +1,5 @@
 // The order in which a batch's writes could have been applied one at a time: arrival for each document, a reference
-// before its referrer, and circles of references as one.
+// before its referrer, and cycles of references as one.
 
 import type { Outcome } from 'sluice/internal/protocol';
 import { keyOfSubmission, namesOf, type Submission } from './plan-case.ts';
@@ -29,7 +29,7 @@ export function overlap(some: readonly string[] = [], others: readonly string[] 
   return some.some((each) => others.includes(each));
 }
 
-/** Groups in order; a group of several is a circle. */
+/** Groups in order; a group of several is a cycle. */
 export function orderOf(settled: readonly Settled[], before: Before): Submission[][] {
   const edges = edgesOf(settled, before);
   const reaches = settled.map((_, index) => reachableFrom(index, edges));
@@ -41,11 +41,11 @@ export function orderOf(settled: readonly Settled[], before: Before): Submission
       const needed = [...(reaches[index] ?? [])];
       return needed.every((other) => other === index || placed.has(other) || reaches[other]?.has(index));
     });
-    const circle = settled.flatMap((_, index) =>
+    const cycle = settled.flatMap((_, index) =>
       index === next || (reaches[next]?.has(index) && reaches[index]?.has(next)) ? [index] : [],
     );
-    for (const index of circle) placed.add(index);
-    groups.push(circle);
+    for (const index of cycle) placed.add(index);
+    groups.push(cycle);
   }
   return groups.map((group) => group.flatMap((index) => settled[index]?.write ?? []));
 }
@@ -91,7 +91,7 @@ function edgesOf(settled: readonly Settled[], before: Before): number[][] {
   );
 }
 
-/** All that can be reached by at least one edge: itself too, if it stands in a circle. */
+/** All that can be reached by at least one edge: itself too, if it stands in a cycle. */
 export function reachableFrom(start: number, edges: readonly (readonly number[])[]): Set<number> {
   const reached = new Set<number>();
   const open = [...(edges[start] ?? [])];

@@ -129,7 +129,7 @@ class Run {
     this.#report.batches += 1;
     demandShape(plan, batch);
     // Before the tables change: who waited for whom.
-    const circles = circlesOf(this.#intake, tables, before);
+    const cycles = cyclesOf(this.#intake, tables, before);
     tables.apply(plan, (writeId) => {
       const content = batch.find(({ write }) => write.writeId === writeId)?.write.content;
       if (content === null || content === undefined) throw new Error(`No body: ${writeId}`);
@@ -137,7 +137,7 @@ class Run {
     });
     this.#compare(plan, batch, before);
     this.#takeOut(plan);
-    this.#demandNoneRefusedInVain(plan, batch, circles);
+    this.#demandNoneRefusedInVain(plan, batch, cycles);
   }
 
   /** Applies the settled writes to the model, in an order found for them, and compares answers and documents. */
@@ -190,7 +190,7 @@ class Run {
    * A write refused for a missing reference could not have stood: not together with others that were refused, and
    * nothing that would provide it is on its way, unless that cannot come before for standing behind the write itself.
    */
-  #demandNoneRefusedInVain(plan: Plan, batch: readonly IntakeRow[], circles: ReadonlySet<string>): void {
+  #demandNoneRefusedInVain(plan: Plan, batch: readonly IntakeRow[], cycles: ReadonlySet<string>): void {
     const refused = plan.outcomes.filter(({ outcome }) => outcome.code === 'unresolved_reference');
     const isReplay = (writeId: string): boolean =>
       !plan.keys.some(({ write }) => write.writeId === writeId) &&
@@ -209,7 +209,7 @@ class Run {
             each.operation !== 'delete' && !each.isSettledElsewhere && namesOf(each.identity).includes(name),
         );
       const mayCome = missing.every((name) => isAwaited(name) && !isGivenUp(write, name));
-      if (mayCome && !circles.has(write.writeId))
+      if (mayCome && !cycles.has(write.writeId))
         throw new Error(`${write.writeId} is refused while ${missing.join(' and ')} may still come`);
     }
     // The greatest set of refused writes that would stand together must be empty.
@@ -266,10 +266,10 @@ function demandShape(plan: Plan, batch: readonly IntakeRow[]): void {
 
 /**
  * Writes that no order can satisfy, as somebody stands behind them on whom they depend: by references, by order, or by
- * a delete that waits for all who mention its document. And those in one circle with a change of identity, which is
+ * a delete that waits for all who mention its document. And those in one cycle with a change of identity, which is
  * planned alone.
  */
-function circlesOf(intake: readonly IntakeRow[], tables: Tables, before: Before): Set<string> {
+function cyclesOf(intake: readonly IntakeRow[], tables: Tables, before: Before): Set<string> {
   const open = intake.filter(({ write }) => !write.isSettledElsewhere);
   const shares = open.map(({ write }) => sharesOf(write, before.aliases));
   const standsBehind = (index: number, other: number): boolean =>
@@ -298,10 +298,10 @@ function circlesOf(intake: readonly IntakeRow[], tables: Tables, before: Before)
   };
   return new Set(
     open.flatMap((row, index) => {
-      const isInCircle = (other: number): boolean =>
+      const isInCycle = (other: number): boolean =>
         Boolean(reaches[index]?.has(other) && reaches[other]?.has(index));
       const isHindered = open.some(
-        (each, other) => isInCircle(other) && (standsBehind(other, index) || renames(each)),
+        (each, other) => isInCycle(other) && (standsBehind(other, index) || renames(each)),
       );
       return isHindered ? [row.write.writeId] : [];
     }),

@@ -176,7 +176,7 @@ export const commitStatements = {
       unnest(['client', 'key', 'fingerprint', 'write_id'], call.values),
     );
   },
-  *buryWrite({ access, values }) {
+  *insertDeadLetter({ access, values }) {
     yield* access.insert(
       'dead_letter',
       access.select('intake', (row) => row['write_id'] === values[0]),

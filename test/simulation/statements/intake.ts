@@ -28,6 +28,7 @@ function headerRow(row: Values): Values {
     ...header,
     waited_seconds: null,
     traceparent: null,
+    form: null,
     reference_deadline: isDue(reference_deadline) ? null : reference_deadline,
   };
 }

@@ -64,7 +64,7 @@ function* openLanes(
   return opened.map((row) => ({
     lane: row['lane'],
     term: row['term'],
-    is_suspect: row['suspect_since'] !== null,
+    is_quarantined: row['suspect_since'] !== null,
     trials: row['trials'],
     tried: row['tried'],
   }));
@@ -185,7 +185,7 @@ export const laneStatements = {
       .slice(0, 1)
       .map(({ write_id }) => ({ write_id })),
   ),
-  *noteTrial({ access, values: [lanes, terms, trials, tried] }) {
+  *noteTry({ access, values: [lanes, terms, trials, tried] }) {
     const noted = yield* access.update(
       'lane',
       inTerms(lanes, terms),
@@ -201,7 +201,7 @@ export const laneStatements = {
     const ended = yield* access.update('lane', inTerms(lanes, terms), cleared, by('lane'), 'skip');
     return ended.map(({ lane }) => ({ lane }));
   },
-  beat: read(({ access, server, session, values }) => {
+  heartbeat: read(({ access, server, session, values }) => {
     const led = numbers(values[0]);
     const isLease = values[2] === true;
     const has = (where: (row: Values) => boolean): boolean => access.exists('intake', where);

@@ -75,6 +75,7 @@ export class Ceiling {
         wasBlocked: false,
         waitedSeconds: null,
         traceparent: null,
+        form: null,
         node: 0,
       });
     }

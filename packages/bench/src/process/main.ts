@@ -1,5 +1,6 @@
 /** The entry of every process that a measurement starts: clients, writers, API nodes, the proxy. */
-import { readModel, type Model } from 'sluice/model';
+import { readModelFiles } from '@sluice/server/cli';
+import type { Model } from 'sluice/model';
 import { createWriter, type WriterObserver } from 'sluice/internal/writer';
 import { Ceiling } from '../contenders/ceiling.ts';
 import { openContender } from '../contenders/open-contender.ts';
@@ -63,7 +64,7 @@ function take(task: Task): Promise<Role> {
 
 async function startWriter(task: Extract<Task, { role: 'writer' }>): Promise<Role> {
   const { url, lanes, sessions, batchWritesMax, tellsBatches } = task;
-  const model: Model = task.modelFiles === null ? benchModel : await readModel(task.modelFiles);
+  const model: Model = task.modelFiles === null ? benchModel : await readModelFiles(task.modelFiles);
   const writer = createWriter({
     url,
     model,

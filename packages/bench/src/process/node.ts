@@ -1,7 +1,7 @@
 /** One API node: the product's in one of its modes, or the least that `seed-direct` needs to speak HTTP. */
 import type { AddressInfo } from 'node:net';
 import { createApi } from '@sluice/server/api';
-import { readModel } from 'sluice/model';
+import { readModelFiles } from '@sluice/server/cli';
 import Fastify from 'fastify';
 import { createProductClient } from '../contenders/product.ts';
 import { SeedDirect } from '../contenders/seed-direct.ts';
@@ -34,7 +34,7 @@ async function startProductNode({ url, contender, lanes, poolMax }: NodeTask): P
 }
 
 async function startSeedNode({ url, modelFiles, lanes, poolMax }: NodeTask): Promise<StartedNode> {
-  const model = modelFiles === null ? benchModel : await readModel(modelFiles);
+  const model = modelFiles === null ? benchModel : await readModelFiles(modelFiles);
   const seed = new SeedDirect({ url, model, lanes, poolMax });
   await seed.start();
   const app = Fastify();

@@ -1,7 +1,8 @@
 /** What the clients send, one document after another. All contenders of a round get the same. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { describeDocument, readModel, type Model } from 'sluice/model';
+import { readModelFiles } from '@sluice/server/cli';
+import { describeDocument, type Model } from 'sluice/model';
 import type { WorkloadName } from '../names.ts';
 import { benchModel, itemDocument, resourceOf, seededDraw, type BenchDocument } from './bench-model.ts';
 
@@ -65,7 +66,7 @@ function itemSource({ name, prefill, share, seed }: WorkloadOptions): () => Benc
 async function openDistrict({ name, district, share }: WorkloadOptions): Promise<Workload> {
   if (district === null) throw new Error('Cannot send a district as none was generated');
   if (share.of > 1) throw new Error('Cannot divide a district among several processes: --nodes is above 1');
-  const model = await readModel(district.modelFiles);
+  const model = await readModelFiles(district.modelFiles);
   const lines = readFileSync(district.file, 'utf8').split('\n').filter(Boolean);
   const known = new Map<string, Promise<void>>();
   const run = randomUUID();

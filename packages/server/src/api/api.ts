@@ -7,15 +7,15 @@ import { ByteBudget } from './byte-budget.ts';
 import { ClientQuota } from './client-quota.ts';
 import { createServer, type Routes, type ServerOptions } from './create-server.ts';
 import { documentRoutes } from './document-routes.ts';
-import { edfiProfile } from './edfi/edfi-profile.ts';
 import { healthRoutes } from './health-routes.ts';
 import { metricsRoute, type MetricsSource } from './metrics-route.ts';
 import { JsonScanner } from './json-scanner.ts';
 import { defaultLimits, jsonLimits, type ApiLimits } from './limits.ts';
 import { nativeProfile } from './native-profile.ts';
-import type { ApiNode } from './node.ts';
+import type { ApiNode, ProfileFactory } from './node.ts';
 import { openapi, openapiRoute } from './openapi.ts';
-import type { Profile } from './profile.ts';
+import { answersOf } from './rest/rest-answers.ts';
+import { restRoutes } from './rest/rest-routes.ts';
 import { writeRoutes } from './write-routes.ts';
 
 export interface ApiOptions extends Pick<
@@ -33,8 +33,8 @@ export interface ApiOptions extends Pick<
   metrics?: MetricsSource;
   /** Further routes under the same paths and guards. @default none */
   routes?: readonly Routes[];
-  /** How this node speaks of documents. @default as the model asks: `edfi` if it is made of Ed-Fi schemas */
-  profile?: Profile['name'];
+  /** How this node speaks of documents. @default Sluice's own way */
+  profile?: ProfileFactory;
 }
 
 export function createApi(options: ApiOptions): FastifyInstance {
@@ -49,15 +49,14 @@ export function createApi(options: ApiOptions): FastifyInstance {
     waitMs: options.waitMs ?? defaults.waitMs,
     basePath: (options.basePath ?? '').replace(/\/+$/, ''),
   };
-  const { profile: profileName = base.client.model.profile } = options;
-  const profile = profileName === 'edfi' ? edfiProfile(base) : nativeProfile(base);
+  const profile = (options.profile ?? nativeProfile)(base);
   const node: ApiNode = { ...base, profile };
   const app = createServer({
     ...options,
     limits,
     quota: base.quota,
     basePath: node.basePath,
-    answers: profile,
+    answers: answersOf(profile, base.basePath),
     isKnown: ({ project, resource }) =>
       resource === undefined || base.client.model.findEndpoint(`${project}/${resource}`) !== undefined,
   });
@@ -83,6 +82,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
       writeRoutes(scope, node);
       // Each in a scope of its own, as they read bodies differently.
       await scope.register(async (inner) => documentRoutes(inner, node));
+      await scope.register(async (inner) => restRoutes(inner, node));
       await scope.register(async (inner) => bulkRoute(inner, node));
       for (const routes of options.routes ?? []) await scope.register(async (inner) => routes(inner));
     },

@@ -1,24 +1,35 @@
-/** One line of a bulk request as a write. */
+/** One line of a bulk request as a write of a document; one that names a target is read by `bulk-row`. */
 import type { WriteRequest } from 'sluice/internal/client';
-import { operations, SluiceError, type Operation } from 'sluice/internal/protocol';
-import { findResource, type ApiNode } from './node.ts';
+import { operations, type Operation } from 'sluice/internal/protocol';
+import type { RowRequest } from 'sluice/internal/targets';
+import { invalidLine, readBulkRow, readText } from './bulk-row.ts';
 import { unreadable } from './document-text.ts';
+import type { JsonScanner } from './json-scanner.ts';
+import { findResource, type ApiNode } from './node.ts';
 import { readIdempotencyKey, readIfMatch } from './request-headers.ts';
+
+/** Scanners of the node's limits and one level deeper, because the document or row is inside the line. */
+export interface BulkScanners {
+  documents: JsonScanner;
+  /** Takes numbers that JavaScript would round. */
+  rows: JsonScanner;
+}
 
 const members = new Set(['endpoint', 'document', 'operation', 'id', 'ifMatch', 'idempotencyKey']);
 
 /**
- * @param scanner Of the node's limits and one level deeper: the document is inside the line.
  * @param admit Throws where the client may not write to the resource, before the document is looked at.
  * @throws {SluiceError} what is wrong with the line; paths are those of the document
  */
 export function readBulkLine(
   node: ApiNode,
-  scanner: ApiNode['scanner'],
+  scanners: BulkScanners,
   { bytes, number }: { bytes: Buffer; number: number },
-  admit: (endpoint: string) => void,
-): WriteRequest {
-  const { offence, member } = scanner.scan(bytes, 'document');
+  admit: (resource: string) => void,
+): WriteRequest | RowRequest {
+  const row = readBulkRow(node, scanners.rows, bytes, admit);
+  if (row !== null) return row;
+  const { offence, member } = scanners.documents.scan(bytes, 'document');
   if (offence !== null) throw unreadable({ ...offence, path: pathInDocument(offence.path), line: number });
   const line = JSON.parse(bytes.toString('utf8')) as unknown;
   if (typeof line !== 'object' || line === null || Array.isArray(line)) {
@@ -67,14 +78,4 @@ function pathInDocument(path: string): string {
 
 function isOperation(operation: unknown): operation is Operation {
   return operations.some((known) => known === operation);
-}
-
-function readText(value: unknown, name: string): string | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string') return value;
-  throw invalidLine(`its ${name} is not a string`);
-}
-
-function invalidLine(reason: string): SluiceError {
-  return new SluiceError('invalid_request', `Cannot take the line as ${reason}`);
 }

@@ -54,56 +54,25 @@ export interface ServerOptions {
   /** Whether there is something at a URL with these parameters. @default true */
   isKnown?: IsKnown;
   /** What errors look like. @default problem details */
-  answers?: {
-    answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply;
-    answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply;
-  };
+  answers?: Answers;
+}
+
+interface Answers {
+  answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply;
+  answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply;
 }
 
 /** Between two looks for connections that have become idle while the server closes. */
 const closeIdleMs = 50;
 
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { auth, corsOrigins = [], onRequest, tls, basePath = '', limits = defaultLimits } = options;
+  const { auth, corsOrigins = [], onRequest, basePath = '', limits = defaultLimits } = options;
   const { answers = { answerError, answerNotFound } } = options;
   const quota =
     options.quota ??
     new ClientQuota({ requestsMax: limits.clientRequestsMax, ratePerSecond: limits.clientRate });
   const logger = options.logger ?? pino({ level: 'warn' });
-  const nodeName = randomBytes(4).toString('hex');
-  let requests = 0;
-
-  const http = {
-    maxHeaderSize: limits.headerBytesMax,
-    headersTimeout: limits.headerTimeoutMs,
-    // How often the server looks whether a time has run out.
-    connectionsCheckingInterval: 1_000,
-  };
-  const app = Fastify({
-    loggerInstance: logger,
-    // A child logger for each request costs more than the request's own work.
-    childLoggerFactory: (parent) => parent,
-    logController: new LogController({ disableRequestLogging: true }),
-    genReqId: () => `${nodeName}-${(++requests).toString(36)}`,
-    // With HTTPS, Fastify passes on nothing else; a handshake is no time to linger, either.
-    ...(tls === undefined
-      ? { http }
-      : { https: { ...http, ...tls, handshakeTimeout: limits.headerTimeoutMs } as unknown as null }),
-    // A node that is stopping answers with its client's own problem.
-    return503OnClosing: false,
-    // Ed-Fi clients may end a collection's URL with a slash.
-    routerOptions: { ignoreTrailingSlash: true },
-    frameworkErrors: (error, request, reply) => void answers.answerError(error, request, reply),
-    clientErrorHandler: answerBrokenRequest,
-    // The routes' schemas are for the OpenAPI document; limits, JSON and ids are checked by hand.
-    schemaController: {
-      compilersFactory: {
-        // Their types know only Ajv's own compilers.
-        buildValidator: (() => () => () => true) as never,
-        buildSerializer: (() => () => JSON.stringify) as never,
-      },
-    },
-  });
+  const app = bareServer(logger, limits, options.tls, answers);
   app.decorate('failures', new FailureLog(app.log));
   leaveTaking(app);
   securityHeaders(app, basePath);
@@ -111,29 +80,14 @@ export function createServer(options: ServerOptions): FastifyInstance {
   guard(app, auth, basePath);
   admission(app, quota);
   allowedMethods(app, options.isKnown ?? (() => true));
-  app.after(() => {
-    app.addHook('onRequest', ({ headers }, _reply, done) => {
-      // Of a request without a body it says nothing.
-      const hasBody =
-        (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
-      if (hasBody) assertCharset(headers['content-type']);
-      done();
-    });
-  });
+  app.after(() => app.addHook('onRequest', checkCharset));
   bodyClock(app, limits.bodyTimeoutMs, (error, request, reply) => {
     void answers.answerError(error, request, reply);
   });
   readerClock(app, limits.readerTimeoutMs);
   expectContinue(app);
   app.server.on('checkExpectation', answerUnknownExpectation);
-  app.addHook('preClose', (done) => {
-    // A connection that was busy when the end began is idle once its request is answered, and would keep the server open.
-    const timer = setInterval(() => app.server.closeIdleConnections(), closeIdleMs);
-    timer.unref();
-    app.server.once('close', () => clearInterval(timer));
-    if (!app.server.listening) clearInterval(timer);
-    done();
-  });
+  closeIdleConnections(app);
   app.setErrorHandler((error, request, reply) => answers.answerError(error, request, reply));
   app.setNotFoundHandler((request, reply) => answers.answerNotFound(request, reply));
   if (isDebug(logger)) {
@@ -146,7 +100,6 @@ export function createServer(options: ServerOptions): FastifyInstance {
       done();
     });
   }
-
   if (onRequest !== undefined) {
     app.addHook('onResponse', (request, reply, done) => {
       const { method, routeOptions } = request;
@@ -155,6 +108,69 @@ export function createServer(options: ServerOptions): FastifyInstance {
     });
   }
   return app;
+}
+
+/** A Fastify that limits headers, validates nothing by itself, and answers broken requests. */
+function bareServer(
+  logger: FastifyBaseLogger,
+  limits: ApiLimits,
+  tls: ServerOptions['tls'],
+  answers: Answers,
+): FastifyInstance {
+  const nodeName = randomBytes(4).toString('hex');
+  let requests = 0;
+  const http = {
+    maxHeaderSize: limits.headerBytesMax,
+    headersTimeout: limits.headerTimeoutMs,
+    // How often the server looks whether a time has run out.
+    connectionsCheckingInterval: 1_000,
+  };
+  return Fastify({
+    loggerInstance: logger,
+    // A child logger for each request costs more than the request's own work.
+    childLoggerFactory: (parent) => parent,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => `${nodeName}-${(++requests).toString(36)}`,
+    // With HTTPS, Fastify passes on nothing else; a handshake is no time to linger, either.
+    ...(tls === undefined
+      ? { http }
+      : { https: { ...http, ...tls, handshakeTimeout: limits.headerTimeoutMs } as unknown as null }),
+    // A node that is stopping answers with its client's own problem.
+    return503OnClosing: false,
+    // Some clients end a collection's URL with a slash.
+    routerOptions: { ignoreTrailingSlash: true },
+    frameworkErrors: (error, request, reply) => void answers.answerError(error, request, reply),
+    clientErrorHandler: answerBrokenRequest,
+    // The routes' schemas are for the OpenAPI document; limits, JSON and ids are checked by hand.
+    schemaController: {
+      compilersFactory: {
+        // Their types know only Ajv's own compilers.
+        buildValidator: (() => () => () => true) as never,
+        buildSerializer: (() => () => JSON.stringify) as never,
+      },
+    },
+  });
+}
+
+/** The charset of a body must be one that is read. A request without a body may name any. */
+function checkCharset({ headers }: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  const hasBody = (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
+  if (hasBody) assertCharset(headers['content-type']);
+  done();
+}
+
+/**
+ * A connection that was busy when the server began to close is idle once its request is answered. The server closes it
+ * then, because it would keep the server open.
+ */
+function closeIdleConnections(app: FastifyInstance): void {
+  app.addHook('preClose', (done) => {
+    const timer = setInterval(() => app.server.closeIdleConnections(), closeIdleMs);
+    timer.unref();
+    app.server.once('close', () => clearInterval(timer));
+    if (!app.server.listening) clearInterval(timer);
+    done();
+  });
 }
 
 export interface ListenOptions {

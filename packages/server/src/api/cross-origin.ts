@@ -8,17 +8,20 @@ export function crossOrigin(app: FastifyInstance, origins: readonly string[]): v
     origin: [...origins],
     // Who asks is told by a header that the page sets, never by what the browser adds by itself.
     credentials: false,
-    methods: ['GET', 'POST', 'PUT', 'DELETE'],
+    methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowedHeaders: [
       'Authorization',
+      'Content-Profile',
       'Content-Type',
       'Idempotency-Key',
       'If-Match',
       'If-None-Match',
       'Prefer',
       'traceparent',
+      'X-Client-Info',
     ],
     exposedHeaders: [
+      'Content-Range',
       'ETag',
       'Link',
       'Location',

@@ -7,6 +7,7 @@ export {
   type Routes,
   type ServerOptions,
 } from './create-server.ts';
+export type { ProfileFactory } from './node.ts';
 export { answerError } from './error-answers.ts';
 export { createFront, type FrontOptions, type StoreCount, type StoreRoute, type StoreUse } from './front.ts';
 export { takeLeave } from './leave-taking.ts';

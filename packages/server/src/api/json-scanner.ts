@@ -14,6 +14,7 @@ import {
   endOfString,
   hashOfKey,
   isDigit,
+  isStorable,
   keepsItsValue,
   MINUS,
   OPEN_BRACE,
@@ -32,6 +33,8 @@ export interface JsonLimits {
   arrayLengthMax: number;
   /** Bytes of one string or key, as spelled in the text. */
   stringLengthMax: number;
+  /** Numbers that JavaScript would round are taken, if PostgreSQL can store them: the text alone counts. @default false */
+  takesExactNumbers?: boolean;
 }
 
 export interface JsonOffence {
@@ -174,7 +177,8 @@ export class JsonScanner {
         if (code === MINUS || isDigit(code)) {
           const end = endOfNumber(text, at);
           if (end < 0) return 'is not valid JSON: a number is misspelled';
-          if (!keepsItsValue(text, at, end)) return 'is a number that would not keep its value';
+          if (!keepsItsValue(text, at, end) && !(this.#limits.takesExactNumbers && isStorable(text, at, end)))
+            return 'is a number that would not keep its value';
           at = end;
         } else if (code === CLOSE_BRACKET && state === FIRST_VALUE) {
           this.#depth = --depth;

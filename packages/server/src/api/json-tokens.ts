@@ -18,6 +18,8 @@ const SMALL_U = 0x75;
 const SAFE_DIGITS = 15;
 /** Neither digits nor exponent of a kept number are longer; PostgreSQL's own limits lie beyond. */
 const NUMBER_LENGTH_MAX = 1000;
+/** With so many digits behind the point, `numeric` has room for those of the longest number. */
+const EXPONENT_MAX = 10_000;
 
 export function skipSpace(text: Buffer, from: number): number {
   let at = from;
@@ -137,6 +139,13 @@ export function keepsItsValue(text: Buffer, from: number, to: number): boolean {
   const literal = text.toString('latin1', from, to);
   const value = Number(literal);
   return Number.isFinite(value) && decimalOf(literal) === decimalOf(String(value));
+}
+
+/** Whether PostgreSQL's `numeric`, and with it `jsonb`, holds the number with all its digits. */
+export function isStorable(text: Buffer, from: number, to: number): boolean {
+  if (to - from > NUMBER_LENGTH_MAX) return false;
+  const [, exponent = '0'] = /[eE]([+-]?\d+)$/.exec(text.toString('latin1', from, to)) ?? [];
+  return Math.abs(Number(exponent)) <= EXPONENT_MAX;
 }
 
 function hasExponent(text: Buffer, from: number, to: number): boolean {

@@ -26,7 +26,6 @@ export function nativeProfile({
     return taken;
   };
   return {
-    name: 'native',
     mediaTypes: ['application/json', /^application\/[\w.+-]+\+json(?:;|$)/],
     checkMediaType() {},
     readDocument: (bytes, resource, documentId) =>

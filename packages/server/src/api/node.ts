@@ -25,6 +25,11 @@ export interface ApiNode {
   basePath: string;
 }
 
+/** What a profile sees of its node. */
+export type ProfileNode = Omit<ApiNode, 'profile'>;
+
+export type ProfileFactory = (node: ProfileNode) => Profile;
+
 /** @throws {SluiceError} `endpoint_not_found` */
 export function findResource(node: Pick<ApiNode, 'client'>, endpoint: string): Resource {
   const resource = node.client.model.findEndpoint(endpoint);

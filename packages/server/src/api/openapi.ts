@@ -5,18 +5,11 @@ import { errorTable } from 'sluice/internal/protocol';
 import type { Resource } from 'sluice/model';
 import type { FastifyInstance } from 'fastify';
 import type { ApiNode } from './node.ts';
+import { describeTargets, type Operation, type PathItem } from './rest/describe-targets.ts';
 import { version } from './version.ts';
 
 /** A larger model is described by the generic paths: a page of hundreds of resources helps nobody. */
 const RESOURCES_MAX = 60;
-
-interface Operation {
-  parameters?: { name: string }[];
-  requestBody?: unknown;
-  tags?: string[];
-  summary?: string;
-}
-type PathItem = Record<string, Operation>;
 
 export async function openapi(app: FastifyInstance, node: ApiNode): Promise<void> {
   app.addSchema(problemSchema);
@@ -33,7 +26,9 @@ export async function openapi(app: FastifyInstance, node: ApiNode): Promise<void
     transformObject: (document) => {
       const { openapiObject } = document as { openapiObject: { paths?: Record<string, PathItem> } };
       const { resources } = node.client.model;
-      if (resources.length < RESOURCES_MAX) addResources(openapiObject.paths ?? {}, resources, node.basePath);
+      const paths = (openapiObject.paths ??= {});
+      if (resources.length < RESOURCES_MAX) addResources(paths, resources, node.basePath);
+      describeTargets(paths, node.client.targets(), node.basePath);
       return openapiObject;
     },
   });
@@ -117,6 +112,16 @@ const problemSchema = {
       items: { type: 'string' },
     },
     conflictsWith: { type: 'object', description: 'The document that has the identity.' },
+    database: {
+      type: 'object',
+      description: 'Of a row that the database refused.',
+      properties: {
+        sqlState: { type: 'string' },
+        constraint: { type: 'string', nullable: true },
+        column: { type: 'string', nullable: true },
+      },
+    },
+    answer: { description: 'What a function or a handler says of its refusal.' },
   },
 };
 

@@ -19,7 +19,6 @@ export interface ListRequest {
 export type Query = Record<string, string | string[] | undefined>;
 
 export interface Profile {
-  readonly name: 'native' | 'edfi';
   /** Further media types of a document; `*` takes any that {@link checkMediaType} does not refuse. */
   readonly mediaTypes: readonly (string | RegExp)[];
   /** @throws {SluiceError} `unsupported_media_type` */

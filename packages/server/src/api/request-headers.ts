@@ -18,22 +18,28 @@ const noPreferences: Preferences = {
 const listParts = /(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g;
 const parameterParts = /(?:[^;"]|"(?:[^"\\]|\\.)*"?)+/;
 
+/** RFC 7240: name and value of each preference, without quotes; of one that comes twice, the first counts. */
+export function listPreferences(header: string | string[] | undefined): Map<string, string> {
+  const given = new Map<string, string>();
+  for (const part of String(header ?? '').match(listParts) ?? []) {
+    const [token = ''] = parameterParts.exec(part) ?? [];
+    const equals = token.indexOf('=');
+    const name = (equals < 0 ? token : token.slice(0, equals)).trim().toLowerCase();
+    const value = equals < 0 ? '' : token.slice(equals + 1).trim();
+    if (name !== '' && !given.has(name)) given.set(name, value.replace(/^"(.*)"$/s, '$1'));
+  }
+  return given;
+}
+
 /**
- * RFC 7240: a preference that is not known is ignored; of one that comes twice, the first counts. One that is known and has
- * a value of another form is refused: ignored, a client would wait for another time than it has asked for.
+ * A preference that is not known is ignored. One that is known and has a value of another form is refused: ignored, a client
+ * would wait for another time than it has asked for.
  *
  * @throws {SluiceError} `invalid_request`
  */
 export function readPreferences(header: string | string[] | undefined, secondsMax: number): Preferences {
   if (header === undefined) return noPreferences;
-  const given = new Map<string, string>();
-  for (const part of String(header).match(listParts) ?? []) {
-    const [token = ''] = parameterParts.exec(part) ?? [];
-    const equals = token.indexOf('=');
-    const name = (equals < 0 ? token : token.slice(0, equals)).trim().toLowerCase();
-    const value = equals < 0 ? '' : token.slice(equals + 1).trim();
-    if (!given.has(name)) given.set(name, value.replace(/^"(.*)"$/s, '$1'));
-  }
+  const given = listPreferences(header);
   const fault = (name: string, reason: string): SluiceError =>
     new SluiceError('invalid_request', `Cannot read the header Prefer because ${name} ${reason}`, {
       detail: { header: 'Prefer' },

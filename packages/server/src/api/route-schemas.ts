@@ -1,13 +1,11 @@
 /** What the routes take and give, for the OpenAPI document. Nothing is validated or serialised by these. */
 import type { FastifySchema } from 'fastify';
-import { writesAskedMax } from 'sluice/internal/client';
-import { defaults } from 'sluice/internal/protocol';
 
-const problem = {
+export const problem = {
   description: 'A problem: its `code` says which.',
   content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
 };
-const empty = (description: string, ...headers: (keyof typeof headerDocs)[]) => ({
+export const empty = (description: string, ...headers: (keyof typeof headerDocs)[]) => ({
   description,
   type: 'null',
   headers: Object.fromEntries(headers.map((name) => [name, headerDocs[name]])),
@@ -27,7 +25,7 @@ const headerDocs = {
       'Of a page that ended early: with `rel="next"`, the rest of what was asked for. None: the page is whole.',
   },
 } as const;
-const accepted = empty(
+export const accepted = empty(
   'Accepted and durable, not settled yet (`Prefer: respond-async`): ask at `Location`.',
   'Location',
 );
@@ -36,7 +34,7 @@ const resourceParams = {
   type: 'object',
   required: ['project', 'resource'],
   properties: {
-    project: { type: 'string', description: 'e.g. `ed-fi`' },
+    project: { type: 'string', description: 'e.g. `shop`' },
     resource: { type: 'string', description: 'e.g. `schools`, in any case' },
   },
 } as const;
@@ -46,7 +44,7 @@ const documentParams = {
   properties: { ...resourceParams.properties, id: { type: 'string', format: 'uuid' } },
 } as const;
 
-const writeHeaders = {
+export const writeHeaders = {
   'Idempotency-Key': {
     type: 'string',
     description:
@@ -75,7 +73,7 @@ export const upsertSchema: FastifySchema = {
       'If-Match': {
         type: 'string',
         description:
-          'Entity tag that the document must have, or `*`: it must exist. `profile: edfi` ignores it, as Ed-Fi does.',
+          'Entity tag that the document must have, or `*`: it must exist. A profile may ignore it.',
       },
     },
   },
@@ -143,154 +141,6 @@ export const documentsSchema: FastifySchema = {
         'A page of documents, each with its id. One that would be too large ends early: see `Link`.',
       headers: { 'Total-Count': headerDocs['Total-Count'], Link: headerDocs['Link'] },
       content: { 'application/json': { schema: { type: 'array', items: { type: 'object' } } } },
-    },
-    default: problem,
-  },
-};
-
-export const bulkSchema: FastifySchema = {
-  summary: 'Write many documents',
-  description:
-    'One JSON object a line in: `endpoint`, `document`, and where wanted `operation` (`upsert`, `update`, `delete`), `id`, ' +
-    '`ifMatch`, `idempotencyKey`. One a line out, as they settle, in any order: `line` (from 1), `status`, and `id` with ' +
-    '`etag`, or `problem`. A line that is refused hurts no other. Read answers while you send; of a client that does not, ' +
-    '16 MiB of answers are kept before reading stops. A request that is ended early, as its client reads or sends nothing ' +
-    'for too long, has a last line with `line` null and `linesBegun`: lines up to there have their answers.',
-  tags: ['bulk'],
-  querystring: {
-    type: 'object',
-    properties: {
-      waitForReferences: {
-        type: 'integer',
-        description:
-          'Seconds that a write may wait for documents nobody has submitted yet: lines in any order.',
-      },
-    },
-  },
-  headers: { type: 'object', properties: { Prefer: writeHeaders.Prefer } },
-  body: {
-    content: {
-      'application/x-ndjson': {
-        schema: {
-          type: 'object',
-          required: ['endpoint'],
-          properties: {
-            endpoint: { type: 'string', description: 'e.g. `/ed-fi/students`' },
-            document: { type: 'object' },
-            operation: { enum: ['upsert', 'update', 'delete'], default: 'upsert' },
-            id: { type: 'string', format: 'uuid' },
-            ifMatch: { type: 'string' },
-            idempotencyKey: { type: 'string' },
-          },
-        },
-      },
-    },
-  },
-  response: {
-    200: {
-      description: 'Outcomes, one a line.',
-      content: {
-        'application/x-ndjson': {
-          schema: {
-            type: 'object',
-            properties: {
-              line: { type: 'integer' },
-              status: { type: 'integer' },
-              result: { type: 'string' },
-              id: { type: 'string' },
-              etag: { type: 'string' },
-              problem: { $ref: 'Problem#' },
-            },
-          },
-        },
-      },
-    },
-    default: problem,
-  },
-};
-
-const writeState = {
-  type: 'object',
-  properties: {
-    writeId: { type: 'string' },
-    state: { enum: ['ready', 'blocked', 'settled'] },
-    resource: { type: 'string' },
-    acceptedAt: { type: 'string', nullable: true },
-    blockedAt: { type: 'string', nullable: true },
-    settledAt: { type: 'string', nullable: true },
-    awaits: {
-      type: 'array',
-      description: 'What a `blocked` write awaits, the first 200; empty for any other.',
-      items: {
-        type: 'object',
-        required: ['awaitedId', 'since', 'kind', 'isPending'],
-        properties: {
-          awaitedId: { type: 'string', format: 'uuid' },
-          since: { type: 'string', format: 'date-time' },
-          kind: {
-            enum: ['reference', 'predecessor'],
-            description:
-              'A document referred to, or a write that comes before, in the order of one document.',
-          },
-          resource: { type: 'string', description: 'Of a reference: name of the resource referred to.' },
-          path: { type: 'string', description: 'Of a reference: its place in the document.' },
-          isPending: { type: 'boolean', description: 'A write that would provide it is on its way.' },
-        },
-      },
-    },
-    outcome: {
-      type: 'object',
-      nullable: true,
-      properties: {
-        status: { type: 'integer' },
-        result: { type: 'string' },
-        id: { type: 'string' },
-        etag: { type: 'string' },
-        location: { type: 'string' },
-        problem: { $ref: 'Problem#' },
-      },
-    },
-  },
-} as const;
-
-export const writeSchema: FastifySchema = {
-  summary: 'Ask what became of a write',
-  description: `Outcomes are kept for ${defaults.retentionHours} hours unless the deployment says otherwise.`,
-  tags: ['writes'],
-  params: {
-    type: 'object',
-    required: ['id'],
-    properties: { id: { type: 'string', format: 'uuid' } },
-  },
-  response: {
-    200: {
-      description: 'The state; `outcome` once it is `settled`.',
-      content: { 'application/json': { schema: writeState } },
-    },
-    default: problem,
-  },
-};
-
-export const writesSchema: FastifySchema = {
-  summary: 'Ask what became of many writes',
-  tags: ['writes'],
-  body: {
-    content: {
-      'application/json': {
-        schema: {
-          type: 'object',
-          required: ['ids'],
-          properties: {
-            ids: { type: 'array', maxItems: writesAskedMax, items: { type: 'string', format: 'uuid' } },
-          },
-        },
-      },
-    },
-  },
-  response: {
-    200: {
-      description: 'As for one write, in any order; writes that are not there are left out.',
-      content: { 'application/json': { schema: { type: 'array', items: writeState } } },
     },
     default: problem,
   },

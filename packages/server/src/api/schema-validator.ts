@@ -58,12 +58,12 @@ export class SchemaValidator {
    * looked at, as compiling them takes seconds.
    * @throws {SluiceError} `configuration_invalid` at the first that is no schema
    */
-  check({ resources, profile }: Model): void {
+  check({ resources, format }: Model): void {
     for (const resource of resources) {
       const { jsonSchema, endpoint } = resource;
       if (jsonSchema === null) continue;
       try {
-        if (profile === 'native') this.#compile(resource, jsonSchema);
+        if (format === null) this.#compile(resource, jsonSchema);
         else if (this.#ajv.validateSchema(withoutDraft(jsonSchema)) !== true)
           throw new Error(this.#ajv.errorsText());
       } catch (cause) {

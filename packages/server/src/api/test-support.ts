@@ -2,6 +2,7 @@
 // tested on PostgreSQL, in test/spec.
 import type {
   ClientStatus,
+  ClientTarget,
   ClientUsage,
   DocumentPage,
   SluiceClient,
@@ -11,6 +12,7 @@ import type {
 } from 'sluice/internal/client';
 import { parseModel } from 'sluice/model';
 import type { Outcome } from 'sluice/internal/protocol';
+import type { RowRequest } from 'sluice/internal/targets';
 
 export const model = parseModel({
   project: 'Ed-Fi',
@@ -71,6 +73,25 @@ export class FakeClient implements SluiceClient {
 
   async accept(request: WriteRequest): Promise<{ writeId: string }> {
     this.requests.push(request);
+    return { writeId };
+  }
+
+  readonly rows: RowRequest[] = [];
+  tables: ClientTarget[] = [];
+  answerRow: (request: RowRequest) => Outcome | Promise<Outcome> = () => created;
+
+  targets(): readonly ClientTarget[] {
+    return this.tables;
+  }
+
+  async submitRow(request: RowRequest, options?: { waitMs?: number }): Promise<Outcome> {
+    this.rows.push(request);
+    this.waits.push(options?.waitMs);
+    return this.answerRow(request);
+  }
+
+  async acceptRow(request: RowRequest): Promise<{ writeId: string }> {
+    this.rows.push(request);
     return { writeId };
   }
 

@@ -1,9 +1,15 @@
 /** The answer to one write, the same for a single request, a line of a bulk request and a write asked for later. */
 import type { Model } from 'sluice/model';
-import { isApplied, type Operation, type Outcome, type Result } from 'sluice/internal/protocol';
+import {
+  isApplied,
+  type Outcome,
+  type OutcomeDetail,
+  type Result,
+  type RowOperation,
+} from 'sluice/internal/protocol';
 import { problemOfOutcome, type Problem } from './problem.ts';
 
-export interface WriteAnswer {
+export interface WriteAnswer extends Pick<OutcomeDetail, 'key' | 'rows' | 'answer'> {
   status: number;
   result?: Result;
   id?: string | null;
@@ -15,16 +21,18 @@ export interface WriteAnswer {
 
 export function answerOf(
   outcome: Outcome,
-  operation: Operation | null,
+  operation: RowOperation | null,
   model: Model,
   basePath: string,
 ): WriteAnswer {
-  const { result, documentId, contentHash } = outcome;
+  const { result, documentId, contentHash, detail } = outcome;
   if (!isApplied(result)) {
     const problem = problemOfOutcome(outcome);
     return { status: problem.status, result, problem };
   }
   const status = result === 'created' ? 201 : result === 'deleted' || operation === 'update' ? 204 : 200;
+  // Of a row, or of a function or a handler.
+  if (detail !== null) return { status, result, ...detail };
   if (result === 'deleted' || documentId === null) return { status, result, id: documentId };
   const endpoint = model.findEndpoint(outcome.resource)?.endpoint ?? outcome.resource;
   return {

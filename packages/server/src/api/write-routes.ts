@@ -3,7 +3,7 @@ import { writesAskedMax, type WriteState } from 'sluice/internal/client';
 import { isId, SluiceError } from 'sluice/internal/protocol';
 import type { FastifyInstance } from 'fastify';
 import { readId, type ApiNode } from './node.ts';
-import { writeSchema, writesSchema } from './route-schemas.ts';
+import { writeSchema, writesSchema } from './write-schemas.ts';
 import { answerOf } from './write-answer.ts';
 
 /** Room for as many ids as may be asked for, however they are spaced. */

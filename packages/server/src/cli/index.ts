@@ -5,7 +5,6 @@ export { addShuffle, readsShuffle } from './commands/shuffle-flag.ts';
 export * from './config/database-settings.ts';
 export { noConfigFile } from './config/config-file.ts';
 export { operatorUrlOf } from './config/database-url.ts';
-export { defineConfig, type SluiceConfig } from './config/define-config.ts';
 export { readModelFiles } from './config/read-model-files.ts';
 export * from './config/setting.ts';
 export * from './config/setting-forms.ts';

@@ -20,6 +20,7 @@ import { rolesCommand } from './commands/roles.ts';
 import { statusCommand } from './commands/status.ts';
 import { storesCommand } from './commands/stores.ts';
 import { stuckCommand } from './commands/stuck.ts';
+import { uninstallCommand } from './commands/uninstall.ts';
 import { writerCommand } from './commands/writer.ts';
 import { writersCommand } from './commands/writers.ts';
 import { programOf } from './program-of.ts';
@@ -60,6 +61,7 @@ export async function createProgram(): Promise<Command> {
     dashboardCommand(),
     migrateCommand(),
     rolesCommand(),
+    uninstallCommand(),
     loadCommand(),
     statusCommand(),
     lanesCommand(),

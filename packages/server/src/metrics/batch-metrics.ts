@@ -42,8 +42,8 @@ export function batchMetrics(registry: Registry, stages: Histogram): (report: Ba
     registers: [registry],
   });
   const deadLetters = new Counter({
-    name: 'sluice_buried_writes_total',
-    help: 'Writes set aside as dead letters by this process',
+    name: 'sluice_dead_letters_total',
+    help: 'Writes that this process has made dead letters',
     registers: [registry],
   });
   const blocked = new Counter({

@@ -10,8 +10,8 @@ export function writerMetrics(registry: Registry): WriterObserver {
   const wakeups = new Counter({
     name: 'sluice_wakeups_total',
     help:
-      'Times that an idle session began to work. found_by: hint (a notification), poll (a beat found work, as no ' +
-      'notifications arrive), missed_hint (a beat found work although they do, and the work had waited for more than 0.1 s)',
+      'Times that an idle session began to work. found_by: hint (a notification), poll (a heartbeat found work, as no ' +
+      'notifications arrive), missed_hint (a heartbeat found work although they do, and the work had waited for more than 0.1 s)',
     labelNames: ['found_by'],
     registers,
   });

@@ -18,7 +18,7 @@ export { headerOf, memoryOrigin, type Origin } from './coordinator/origin.ts';
 export { hintAwaitedOf, hintStatements } from './coordinator/record.ts';
 export { describeBatch, emptyReport, type BatchReport } from './coordinator/report.ts';
 export { RetryLog, type BatchRetry } from './coordinator/retry.ts';
-export { buryWrite } from './coordinator/settle.ts';
+export { makeDeadLetter } from './coordinator/settle.ts';
 export type { NotAtOnce } from './coordinator/settle-idle.ts';
 export {
   emptySettlement,
@@ -48,3 +48,4 @@ export {
   type RebuildProgress,
   type RebuildReport,
 } from './documents/rebuild-projection.ts';
+export { tableTargets } from './tables/table-target.ts';

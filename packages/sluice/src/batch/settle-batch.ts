@@ -38,7 +38,11 @@ export function settleAtOnce(
   return settleIdle(session, writes, assemble(options));
 }
 
+/** Endpoints have a slash between two names; names of tables and functions have a dot, those of handlers no slash. */
+function isEndpoint(resource: string): boolean {
+  return /^[^./]+\/[^/]+$/.test(resource);
+}
+
 function assemble({ targets = [], ...options }: SettleOptions): BatchOptions {
-  const isDocument = (resource: string): boolean => !targets.some((target) => target.owns(resource));
-  return { ...options, targets: [documentTarget(options, isDocument), ...targets] };
+  return { ...options, targets: [documentTarget(options, isEndpoint), ...targets] };
 }

@@ -152,9 +152,9 @@ export class BatchAttempts {
   }
 
   /** Writes that an earlier try has settled although its answer was lost. */
-  async #readElsewhere(session: Session, batch: readonly Submitter[], { held }: BatchReport): Promise<void> {
+  async #readElsewhere(session: Session, batch: readonly Submitter[], { deferred }: BatchReport): Promise<void> {
     const { waits } = this.#options;
-    const again = new Set(held.map(({ writeId }) => writeId));
+    const again = new Set(deferred.map(({ writeId }) => writeId));
     const left = batch.filter(({ writeId }) => waits.has(writeId) && !again.has(writeId));
     if (left.length === 0) return;
     const rows = await session.run('readOutcomes', [left.map(({ writeId }) => writeId)]);

@@ -1,6 +1,7 @@
 import type { Projection } from '#batch';
 import type { Model } from '#model';
 import type { ClientTunable, Mode, OnOverload } from '#protocol';
+import type { TargetDefinition } from '#targets';
 import type { Logger } from 'pino';
 import type { ClientObserver } from './observer.ts';
 
@@ -12,7 +13,10 @@ export interface ClientOptions extends Partial<Record<ClientTunable, number>> {
   listenUrl?: string;
   /** Of the deployment; a database may hold several. @default 'sluice' */
   schema?: string | undefined;
-  model: Model;
+  /** Of the documents. @default none, where there are targets */
+  model?: Model | undefined;
+  /** Tables, functions and handlers beside documents. Every process of a deployment needs the same. @default none */
+  targets?: readonly TargetDefinition[];
   /** @default 'coordinated' */
   mode?: Mode;
   /** False: everything goes by polling. @default true */

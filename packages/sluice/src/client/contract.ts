@@ -4,6 +4,7 @@
  */
 import type { Mode, Operation, Outcome } from '#protocol';
 import type { Model, Resource } from '#model';
+import type { RowRequest, TableCatalog } from '#targets';
 import type { ClientUsage } from './observer.ts';
 
 export interface WriteRequest {
@@ -133,6 +134,17 @@ export interface ClientStatus {
   lanesOverloaded: number[];
 }
 
+/** A target beside documents, as this client knows it. */
+export interface ClientTarget {
+  /** `public.orders`, `app.count_views`, or the name of a handler. */
+  readonly name: string;
+  readonly kind: 'table' | 'function' | 'handler';
+  /** Of a table; null for the other kinds. */
+  readonly catalog: TableCatalog | null;
+  /** JSON paths of the key in the body of a function or handler; empty for a table, whose catalog has the key. */
+  readonly keyPaths: readonly string[];
+}
+
 export interface SluiceClient {
   readonly model: Model;
   start(): Promise<void>;
@@ -146,6 +158,16 @@ export interface SluiceClient {
   submit(request: WriteRequest, options?: SubmitOptions): Promise<Outcome>;
   /** Submits one write and returns once it is durable in the intake: its outcome is asked for by `readWrite`. */
   accept(request: WriteRequest): Promise<AcceptedWrite>;
+  /** The targets beside documents, by name; empty before `start` has resolved. */
+  targets(): readonly ClientTarget[];
+  /**
+   * Submits one write to a table, a function or a handler, and waits for its outcome.
+   * @throws {SluiceError} as {@link submit}; `endpoint_not_found` for an unknown target; `invalid_document` names the columns, in
+   *   `detail.errors`: `{ path, message }`
+   */
+  submitRow(request: RowRequest, options?: SubmitOptions): Promise<Outcome>;
+  /** The same, but returns once the write is durable in the intake. */
+  acceptRow(request: RowRequest): Promise<AcceptedWrite>;
   /** @throws {SluiceError} `document_too_large`, with its `bytes` in `detail` */
   readDocument(resource: Resource, documentId: string, options?: ReadOptions): Promise<StoredDocument | null>;
   /**
@@ -174,6 +196,8 @@ export interface EnlistingClient extends SluiceClient {
    * once that is committed, and the writers are woken then. Only `coordinated`.
    */
   enlist(request: WriteRequest, run: RunOnCaller): Promise<AcceptedWrite>;
+  /** The same of a write to a table, a function or a handler. */
+  enlistRow(request: RowRequest, run: RunOnCaller): Promise<AcceptedWrite>;
   /**
    * Waits for the outcome of a write of this client that was enlisted and committed. It is not cancelled at the end of the wait.
    * @throws {SluiceError} `outcome_unknown` if it still waits then; `write_not_found` if it is not there: its transaction was rolled back,

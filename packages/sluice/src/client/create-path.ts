@@ -1,5 +1,13 @@
 /** The path of writes through a client, by its mode. */
-import { describeBatch, RetryLog, settleOptions, type BatchReport, type SettleOptions } from '#batch';
+import {
+  describeBatch,
+  RetryLog,
+  settleOptions,
+  tableTargets,
+  type BatchReport,
+  type SettleOptions,
+} from '#batch';
+import { emptyModel } from '#model';
 import { defaults } from '#protocol';
 import type { Database, DatabaseClock, Row } from '#store';
 import type { ClientOptions } from './client-options.ts';
@@ -86,15 +94,18 @@ function settlerOf(
 }
 
 function settleOptionsOf({
-  model,
+  model = emptyModel,
   lanes = defaults.lanes,
   cascadeDocumentsMax = defaults.cascadeDocumentsMax,
   projections = [],
+  targets = [],
+  schema,
   logger,
 }: ClientOptions): SettleOptions {
   return {
     ...settleOptions(model, { lanes, cascadeDocumentsMax }),
     projections,
+    targets: tableTargets(targets, { schema }),
     ...(logger === undefined ? {} : { onRetry: new RetryLog((...line) => logger.warn(...line)).note }),
   };
 }

@@ -44,6 +44,7 @@ export function intakeStatements(
       isAgain,
       writes.some(({ traceparent }) => traceparent !== null) ? of((write) => write.traceparent) : [],
       ridesAlong ? lanes : [],
+      writes.some(({ form }) => form !== null) ? of((write) => write.form) : [],
     ],
   };
   return withHint && !ridesAlong

@@ -154,7 +154,7 @@ export class NodeSettler implements Route, WritePath {
       return this.#handOn(batch);
     }
     const report = await this.#attempts.settle(batch);
-    const deferred = new Set(report.held.map(({ writeId }) => writeId));
+    const deferred = new Set(report.deferred.map(({ writeId }) => writeId));
     const locked = new Set(report.blocked.filter(waitsForLock).map(({ write }) => write.writeId));
     for (const waiter of batch) waiter.isUnderWay = false;
     const left = batch.filter(({ writeId }) => this.#options.waits.has(writeId));

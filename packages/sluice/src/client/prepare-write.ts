@@ -25,13 +25,18 @@ export function assertRequest({ operation, documentId, idempotencyKey = null }: 
       `Cannot take the operation: it is not one of ${operations.join(', ')}`,
     );
   }
-  if (idempotencyKey !== null && (!/^.{1,255}$/su.test(idempotencyKey) || idempotencyKey.includes('\0'))) {
-    throw new SluiceError(
-      'invalid_request',
-      'Cannot take the idempotencyKey as it is not of 1 to 255 characters, none of them NUL',
-    );
-  }
+  assertIdempotencyKey(idempotencyKey);
   if (operation !== 'upsert' && !isId(documentId ?? '')) throw new SluiceError('document_not_found');
+}
+
+/** @throws {SluiceError} `invalid_request` */
+export function assertIdempotencyKey(idempotencyKey: string | null): void {
+  if (idempotencyKey === null) return;
+  if (/^.{1,255}$/su.test(idempotencyKey) && !idempotencyKey.includes('\0')) return;
+  throw new SluiceError(
+    'invalid_request',
+    'Cannot take the idempotencyKey as it is not of 1 to 255 characters, none of them NUL',
+  );
 }
 
 /**
@@ -102,6 +107,7 @@ function writeOf(
     node: ownNode,
     waitedSeconds: null,
     traceparent: null,
+    form: null,
     lane: laneOf(referentialId, superclassId, lanes),
     referentialId: content.referentialId,
     superclassId: content.superclassId,
@@ -121,7 +127,7 @@ function describe(request: WriteRequest, document: unknown): ReturnType<typeof d
 }
 
 /** What is nested deeper than the stack reaches PostgreSQL would not take either. */
-function hashOf(document: unknown): string {
+export function hashOf(document: unknown): string {
   try {
     return contentHash(document);
   } catch (error) {
@@ -132,7 +138,7 @@ function hashOf(document: unknown): string {
   }
 }
 
-function parse(body: string): unknown {
+export function parse(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch {

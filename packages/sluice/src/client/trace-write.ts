@@ -1,22 +1,29 @@
 /** The spans of a write on its node: `sluice write` from the request to the answer, and in it `intake` and `completion`. */
 import { context, SpanKind, SpanStatusCode, trace, type Span } from '@opentelemetry/api';
 import { contextOf, epochMs, isTracing, tracer } from '#batch';
-import type { ErrorCode, Result, Write } from '#protocol';
-import type { WriteRequest } from './contract.ts';
+import type { ErrorCode, Result, RowOperation, Write } from '#protocol';
 import type { FoundBy } from './observer.ts';
+
+/** What a span tells of a request. */
+export interface TracedRequest {
+  operation: RowOperation;
+  /** Name of the resource or of the target. */
+  resource: string;
+  traceparent?: string | undefined;
+}
 
 /**
  * A part of the caller's own span where one is active, else of what the request's `traceparent` names, else the first of
  * a new trace. Null: nobody records it.
  */
-export function startWriteSpan({ traceparent, operation, resource }: WriteRequest): Span | null {
+export function startWriteSpan({ traceparent, operation, resource }: TracedRequest): Span | null {
   if (!isTracing()) return null;
   const active = context.active();
   const isInner = traceparent === undefined || trace.getSpanContext(active) !== undefined;
   const span = tracer.startSpan('sluice write', undefined, isInner ? active : contextOf(traceparent));
   if (!span.isRecording()) return null;
   span.setAttribute('sluice.operation', operation);
-  span.setAttribute('sluice.resource', resource.endpoint);
+  span.setAttribute('sluice.resource', resource);
   return span;
 }
 

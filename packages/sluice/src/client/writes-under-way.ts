@@ -1,9 +1,8 @@
 /** The writes that a client is asked for and has not answered: bounded in number, and told to metrics and traces. */
 import { traceparentOf } from '#batch';
 import { settleWithin, SluiceError, type Result } from '#protocol';
-import type { WriteRequest } from './contract.ts';
 import type { ClientObserver } from './observer.ts';
-import { endWriteSpan, failWriteSpan, startWriteSpan } from './trace-write.ts';
+import { endWriteSpan, failWriteSpan, startWriteSpan, type TracedRequest } from './trace-write.ts';
 
 export class WritesUnderWay {
   readonly #writesMax: number;
@@ -27,7 +26,7 @@ export class WritesUnderWay {
    * A request has come. Counted from the first moment, because many may come in one.
    * @throws {SluiceError} `stopping` if none is taken now, `overloaded` if too many are under way
    */
-  begin(request: WriteRequest): WriteUnderWay {
+  begin(request: TracedRequest): WriteUnderWay {
     const write = new WriteUnderWay(this, request);
     this.#count += 1;
     if (!this.#isOpen) throw write.fail(new SluiceError('stopping'));
@@ -54,7 +53,7 @@ export class WriteUnderWay {
   readonly #beganAt = performance.now();
   readonly #span: ReturnType<typeof startWriteSpan>;
 
-  constructor(all: WritesUnderWay, request: WriteRequest) {
+  constructor(all: WritesUnderWay, request: TracedRequest) {
     this.#all = all;
     this.#span = startWriteSpan(request);
     if (all.store !== undefined) this.#span?.setAttribute('sluice.store', all.store);

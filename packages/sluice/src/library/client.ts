@@ -28,6 +28,7 @@ type NodeOptions = Pick<
   ClientOptions,
   | 'mode'
   | 'schema'
+  | 'targets'
   | 'lanes'
   | 'notifications'
   | 'pollIntervalMs'
@@ -46,7 +47,8 @@ type NodeOptions = Pick<
 
 export interface CreateClientOptions<D extends DocumentTypes = DocumentTypes>
   extends Connection, NodeOptions {
-  model: ModelSource;
+  /** Of the documents. @default none, where there are targets */
+  model?: ModelSource;
   /** A direct connection for LISTEN, where the other leads through a pooler. @default the other */
   listenConnectionString?: string;
   /** Checked before a document is written, by endpoint. They give the documents their types, too. @default none */
@@ -61,12 +63,12 @@ export interface CreateClientOptions<D extends DocumentTypes = DocumentTypes>
 export async function createClient<D extends DocumentTypes = DocumentTypes>(
   options: CreateClientOptions<D>,
 ): Promise<Client<D>> {
-  checkOptions('a client', clientOptions, options);
+  checkOptions('create a client', clientOptions, options);
   const { connectionString: _, pool: __, listenConnectionString, schemas = {}, ...rest } = options;
   const client = createNodeClient({
     ...rest,
     model: await modelOf(options.model),
-    url: urlOf('a client', options),
+    url: urlOf('create a client', options),
     ...(listenConnectionString === undefined ? {} : { listenUrl: listenConnectionString }),
   });
   try {

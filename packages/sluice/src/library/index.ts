@@ -13,5 +13,21 @@ export type {
   WriteOptions,
   Written,
 } from './contract.ts';
+export {
+  defineConfig,
+  type ApiConfig,
+  type DashboardConfig,
+  type SluiceConfig,
+  type WriterConfig,
+} from './config.ts';
 export { SluiceError, type ErrorCode, type OutcomeCode, type OutcomeDetail, type Result } from '#protocol';
-export { applyRoles, migrate, type MigrateOptions, type MigrateResult } from '#store';
+export {
+  doctor,
+  migrate,
+  status,
+  type DoctorOptions,
+  type MigrateOptions,
+  type StatusOptions,
+} from './operate.ts';
+export type { Diagnosis, Finding, LaneStatus, Status, StuckCounts, Verdict } from '#operator';
+export { applyRoles, type MigrateResult } from '#store';

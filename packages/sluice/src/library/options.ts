@@ -1,6 +1,7 @@
 /** The options of a client and of a writer, checked before anything starts: a wrong one is named. */
 import { modes, SluiceError } from '#protocol';
 import { parseModel, readModel, type Model } from '#model';
+import type { TargetDefinition } from '#targets';
 import * as z from 'zod';
 
 /** The connection settings of a `pg.Pool` that are used. */
@@ -37,14 +38,23 @@ const count = z
   .min(1)
   .max(2 ** 31 - 1);
 
-const connection = {
+/** Where the database is, in the options of each function that takes it. */
+export const place = {
   connectionString: z.string().min(1).optional(),
   pool: z.custom<PoolLike>((value) => isObject(value) && isObject(value['options'])).optional(),
-  model: z.custom<ModelSource>(
-    (value) => isObject(value) || typeof value === 'string' || Array.isArray(value),
-  ),
-  listenConnectionString: z.string().min(1).optional(),
   schema: z.string().min(1).optional(),
+};
+
+export const modelSource = z.custom<ModelSource>(
+  (value) => isObject(value) || typeof value === 'string' || Array.isArray(value),
+);
+
+const connection = {
+  ...place,
+  model: modelSource.optional(),
+  // What is in them, `checkDefinitions` of #targets checks.
+  targets: z.array(z.custom<TargetDefinition>(isObject)).optional(),
+  listenConnectionString: z.string().min(1).optional(),
   lanes: z.number().int().min(1).max(1024).optional(),
   notifications: z.boolean().optional(),
   pollIntervalMs: milliseconds.optional(),
@@ -118,7 +128,8 @@ export function urlOf(what: string, { connectionString, pool }: Connection): str
 }
 
 /** @throws {ModelError} `invalid_model` */
-export async function modelOf(source: ModelSource): Promise<Model> {
+export async function modelOf(source: ModelSource | undefined): Promise<Model | undefined> {
+  if (source === undefined) return undefined;
   if (typeof source === 'string' || Array.isArray(source)) return readModel(source as string | string[]);
   return isModel(source) ? source : parseModel(source, 'the option model');
 }
@@ -132,5 +143,5 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function fault(what: string, reason: string): SluiceError {
-  return new SluiceError('configuration_invalid', `Cannot create ${what}: ${reason}`);
+  return new SluiceError('configuration_invalid', `Cannot ${what}: ${reason}`);
 }

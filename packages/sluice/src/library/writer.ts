@@ -6,6 +6,7 @@ import { checkOptions, modelOf, urlOf, writerOptions, type Connection, type Mode
 type PlainOptions = Pick<
   WriterOptions,
   | 'schema'
+  | 'targets'
   | 'lanes'
   | 'spread'
   | 'ownership'
@@ -22,7 +23,8 @@ type PlainOptions = Pick<
 >;
 
 export interface CreateWriterOptions extends Connection, PlainOptions {
-  model: ModelSource;
+  /** Of the documents. @default none, where there are targets */
+  model?: ModelSource;
   /** A direct connection for LISTEN, where the other leads through a pooler. @default the other */
   listenConnectionString?: string;
 }
@@ -35,12 +37,12 @@ export type EmbeddedWriter = Omit<Writer, 'start'> & AsyncDisposable;
  *   `deployment_disagrees`
  */
 export async function createWriter(options: CreateWriterOptions): Promise<EmbeddedWriter> {
-  checkOptions('a writer', writerOptions, options);
+  checkOptions('create a writer', writerOptions, options);
   const { connectionString: _, pool: __, listenConnectionString, ...rest } = options;
   const writer = createPlainWriter({
     ...rest,
     model: await modelOf(options.model),
-    url: urlOf('a writer', options),
+    url: urlOf('create a writer', options),
     ...(listenConnectionString === undefined ? {} : { listenUrl: listenConnectionString }),
   });
   try {

@@ -38,36 +38,10 @@ export interface QueryField {
   readonly paths: readonly { readonly path: string; readonly type: string }[];
 }
 
-/** Bounds of a decimal number: so many digits, of which so many stand behind the point. */
-export interface DecimalRule {
-  readonly path: string;
-  readonly totalDigits: number;
-  readonly decimalPlaces: number;
-}
-
-/** What an Ed-Fi schema says of a resource beyond what decides identities and references. */
-export interface ApiRules {
-  readonly queryFields: readonly QueryField[];
-  readonly decimals: readonly DecimalRule[];
-  /** Paths of points in time, which are kept in UTC. */
-  readonly dateTimePaths: readonly string[];
-  /** Groups of paths whose values together tell the elements of one array apart. */
-  readonly arrayUniqueness: readonly (readonly string[])[];
-  readonly isSchoolYear: boolean;
-}
-
-export const noApiRules: ApiRules = {
-  queryFields: [],
-  decimals: [],
-  dateTimePaths: [],
-  arrayUniqueness: [],
-  isSchoolYear: false,
-};
-
-/** A data model of an Ed-Fi schema: the core or an extension. */
+/** A data model that a file describes to the clients of an API: a core, or an extension of one. */
 export interface ProjectInfo {
   readonly name: string;
-  /** First part of its endpoints, e.g. `ed-fi`. */
+  /** First part of its endpoints, e.g. `shop`. */
   readonly endpoint: string;
   readonly version: string;
   readonly description: string;
@@ -86,7 +60,10 @@ export interface ResourceDefinition extends ResourceName {
   readonly booleanPaths: readonly string[];
   /** Pairs of paths that must hold equal values. */
   readonly equalityConstraints: readonly EqualityConstraint[];
-  readonly rules: ApiRules;
+  /** Fields that a list may be narrowed by. They decide nothing, so the model's hash leaves them out. */
+  readonly queryFields: readonly QueryField[];
+  /** What a format says of a resource beyond all this, for its own profile. Null: nothing. */
+  readonly rules: object | null;
   readonly at: string;
   readonly source: string;
 }
@@ -99,7 +76,7 @@ export interface AbstractDefinition extends ResourceName {
 export interface ModelDefinition {
   readonly abstracts: readonly AbstractDefinition[];
   readonly resources: readonly ResourceDefinition[];
-  /** Of the Ed-Fi schemas among the files. */
+  /** Those that the files describe. The native form describes none. */
   readonly projects: readonly ProjectInfo[];
 }
 

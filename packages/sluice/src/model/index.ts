@@ -1,11 +1,26 @@
-export { parseModel, readModel, type ModelOptions } from './read-model.ts';
+export {
+  emptyModel,
+  loadModelFiles,
+  parseModel,
+  parseModelFiles,
+  readModel,
+  type ModelOptions,
+} from './read-model.ts';
+export type { ModelFile, ModelFormat } from './model-format.ts';
+// What a model format of another package is made of.
+export { DESCRIPTOR_PATH, modelFault } from './definition.ts';
+export { parseForm } from './parse-form.ts';
+export { isModelPath } from './path.ts';
 export type { Model, ReferenceRule, Resource } from './model.ts';
 export type {
-  ApiRules,
+  AbstractDefinition,
   EqualityConstraint,
+  ModelDefinition,
   PathPair,
   ProjectInfo,
   QueryField,
+  ReferenceDefinition,
+  ResourceDefinition,
   ResourceName,
 } from './definition.ts';
 export { describeDocument, type DocumentDescription, type DocumentReference } from './describe-document.ts';

@@ -9,11 +9,11 @@ import {
   DESCRIPTOR_PATH,
   keyOf,
   superclassPaths,
-  type ApiRules,
   type EqualityConstraint,
   type ModelDefinition,
   type PathPair,
   type ProjectInfo,
+  type QueryField,
   type ReferenceDefinition,
   type ResourceDefinition,
   type ResourceName,
@@ -25,15 +25,15 @@ export interface Model {
   /** SHA-256 of the canonical model, in hex: equal on every node that reads the same model. */
   readonly hash: string;
   readonly layout: ReferentialIdLayout;
-  /** How its documents are spoken of over HTTP: as an Ed-Fi schema asks if one of its files is such a schema. */
-  readonly profile: 'native' | 'edfi';
-  /** Of its Ed-Fi schemas. */
+  /** Name of the {@link ModelFormat} that has read some of its files; null: all are in the native form. */
+  readonly format: string | null;
+  /** Those that its files describe. The native form describes none. */
   readonly projects: readonly ProjectInfo[];
   /** Sorted by endpoint. */
   readonly resources: readonly Resource[];
-  /** By `ed-fi/schools`, with or without a slash before it, in any case. */
+  /** By `shop/orders`, with or without a slash before it, in any case. */
   findEndpoint(endpoint: string): Resource | undefined;
-  /** By project `Ed-Fi` and name `School`. Abstract resources are not found: they have no documents of their own. */
+  /** By project `Shop` and name `Order`. Abstract resources are not found: they have no documents of their own. */
   findResource(project: string, name: string): Resource | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface Model {
 export interface Resource {
   readonly project: string;
   readonly name: string;
-  /** `ed-fi/schools`, as the model spells it. */
+  /** `shop/orders`, as the model spells it. */
   readonly endpoint: string;
   readonly allowIdentityUpdates: boolean;
   readonly isDescriptor: boolean;
@@ -54,8 +54,10 @@ export interface Resource {
   readonly booleanPaths: readonly string[];
   /** Pairs of paths that must hold equal values. */
   readonly equalityConstraints: readonly EqualityConstraint[];
-  /** What an Ed-Fi schema says beyond that. */
-  readonly rules: ApiRules;
+  /** Fields that a list may be narrowed by. */
+  readonly queryFields: readonly QueryField[];
+  /** What the model's format says beyond that, for its own profile. Null: nothing. */
+  readonly rules: object | null;
   /** Every place in a document that may refer to another. */
   readonly references: readonly ReferenceRule[];
   /** How `describeDocument` reads the identity. */
@@ -98,7 +100,11 @@ export interface CompiledValue extends CompiledSteps {
   readonly isFolded: boolean;
 }
 
-export function compileModel(definition: ModelDefinition, layout: ReferentialIdLayout = '2026'): Model {
+export function compileModel(
+  definition: ModelDefinition,
+  layout: ReferentialIdLayout = '2026',
+  format: string | null = null,
+): Model {
   checkDefinition(definition);
   const sorted = [...definition.resources].sort((a, b) => (a.endpoint < b.endpoint ? -1 : 1));
   const identityPathsOf = new Map(
@@ -126,6 +132,7 @@ export function compileModel(definition: ModelDefinition, layout: ReferentialIdL
       numericPaths: resource.numericPaths,
       booleanPaths: resource.booleanPaths,
       equalityConstraints: resource.equalityConstraints,
+      queryFields: resource.queryFields,
       rules: resource.rules,
       references,
       identity: compileIdentity(resource, layout),
@@ -141,7 +148,7 @@ export function compileModel(definition: ModelDefinition, layout: ReferentialIdL
   return {
     hash: hashOf(definition, sorted, layout),
     layout,
-    profile: definition.projects.length > 0 ? 'edfi' : 'native',
+    format,
     projects: definition.projects,
     resources,
     findEndpoint(endpoint) {
@@ -206,18 +213,22 @@ function compileValue(
   return { steps, text: textOf(steps), identityPath, part, isFolded };
 }
 
+/** What the hash takes for a resource without rules. Every database keeps such a hash, so it must not change. */
+const noRules = { arrayUniqueness: [], dateTimePaths: [], decimals: [], isSchoolYear: false };
+
 function hashOf(
   definition: ModelDefinition,
   resources: readonly ResourceDefinition[],
   layout: ReferentialIdLayout,
 ): string {
   const abstracts = [...definition.abstracts].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-  // Where a definition stood, in which file, is no part of the model; nor is what it may be searched by.
+  // The place of a definition is no part of the model, and query fields decide nothing.
   const bare = resources.map((resource) => ({
     ...resource,
     at: undefined,
     source: undefined,
-    rules: { ...resource.rules, queryFields: undefined },
+    queryFields: undefined,
+    rules: resource.rules ?? noRules,
     references: resource.references.map((reference) => ({
       target: reference.target,
       paths: reference.paths,

@@ -46,6 +46,13 @@ describe('the native form', () => {
     expect(read([school, { ...room, schema: { type: 'object' } }]).hash).not.toBe(read([school, room]).hash);
   });
 
+  it('keeps the hash that databases hold already', () => {
+    const resources = [{ name: 'Order', endpoint: 'shop/orders', identity: ['$.number'] }];
+    expect(parseModel({ project: 'Shop', resources }).hash).toBe(
+      'e0e27dcfa3fdec83acb05d9e74b870327f03d29f0cb6fe2a393276c29fd8711e',
+    );
+  });
+
   it('has another hash for another layout of referentialIds', () => {
     const json = { project: 'Sample', resources: [school] };
     expect(parseModel(json, 'model.json', { referentialIdLayout: '2025' }).hash).not.toBe(

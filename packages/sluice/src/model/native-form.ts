@@ -1,12 +1,6 @@
 /** Reads the native form of a model: the small JSON file that the README of this package describes. */
 import * as z from 'zod';
-import {
-  DESCRIPTOR_PATH,
-  modelFault,
-  noApiRules,
-  type ModelDefinition,
-  type ResourceDefinition,
-} from './definition.ts';
+import { DESCRIPTOR_PATH, modelFault, type ModelDefinition, type ResourceDefinition } from './definition.ts';
 import { isModelPath } from './path.ts';
 import { parseForm } from './parse-form.ts';
 
@@ -100,7 +94,8 @@ function readResource(
     numericPaths: [],
     booleanPaths: [],
     equalityConstraints: [],
-    rules: noApiRules,
+    queryFields: [],
+    rules: null,
     at,
     source,
   };

@@ -1,14 +1,8 @@
-/** From files to a model. Several files are one model: a core and its extensions, in either form, in any order. */
+/** From files to a model. Several files are one model: a core and its extensions, in any order. */
 import { readFile } from 'node:fs/promises';
-import { isApiSchema, mergeExtensions, readApiSchema, type ResourceExtension } from './api-schema.ts';
-import {
-  modelFault,
-  type AbstractDefinition,
-  type ModelDefinition,
-  type ProjectInfo,
-  type ResourceDefinition,
-} from './definition.ts';
+import { modelFault, type ModelDefinition } from './definition.ts';
 import { compileModel, type Model } from './model.ts';
+import type { ModelFile, ModelFormat } from './model-format.ts';
 import { readNativeForm } from './native-form.ts';
 import type { ReferentialIdLayout } from './referential-id.ts';
 
@@ -17,15 +11,20 @@ export interface ModelOptions {
    * How referentialIds are spelled before they are hashed.
    * @default '2026'
    */
-  referentialIdLayout?: ReferentialIdLayout;
+  referentialIdLayout?: ReferentialIdLayout | undefined;
+  /** Reads those of the files that are not in the native form. @default none is */
+  format?: ModelFormat | undefined;
 }
+
+/** A model without documents: of programs that write only to tables, functions and handlers. */
+export const emptyModel: Model = compileModel({ abstracts: [], resources: [], projects: [] });
 
 /**
  * Makes a model of one parsed file.
  * @throws ModelError `invalid_model`, with a sentence that names the place.
  */
 export function parseModel(json: unknown, source = 'the model', options: ModelOptions = {}): Model {
-  return makeModel([{ json, source }], options);
+  return parseModelFiles([{ json, source }], options);
 }
 
 /**
@@ -36,12 +35,43 @@ export async function readModel(
   files: string | readonly string[],
   options: ModelOptions = {},
 ): Promise<Model> {
+  return parseModelFiles(await loadModelFiles(files), options);
+}
+
+/**
+ * Files as JSON, for a program that chooses their {@link ModelFormat}.
+ * @throws ModelError `invalid_model` if a file is not JSON; the file system's error if it cannot be read.
+ */
+export function loadModelFiles(files: string | readonly string[]): Promise<ModelFile[]> {
   const sources = typeof files === 'string' ? [files] : files;
-  const read = sources.map(async (source) => ({
-    json: parseJson(await readFile(source, 'utf8'), source),
-    source,
-  }));
-  return makeModel(await Promise.all(read), options);
+  return Promise.all(
+    sources.map(async (source) => ({ json: parseJson(await readFile(source, 'utf8'), source), source })),
+  );
+}
+
+/**
+ * Makes one model of parsed files.
+ * @throws ModelError `invalid_model`, with a sentence that names the place.
+ */
+export function parseModelFiles(
+  files: readonly ModelFile[],
+  { referentialIdLayout, format }: ModelOptions = {},
+): Model {
+  const isForeign = ({ json }: ModelFile): boolean => format?.isFormOf(json) === true;
+  const native = mergeDefinitions(
+    files.filter((file) => !isForeign(file)).map(({ json, source }) => readNativeForm(json, source)),
+  );
+  const foreign = files.filter(isForeign);
+  if (format === undefined || foreign.length === 0) return compileModel(native, referentialIdLayout);
+  return compileModel(format.read(foreign, native), referentialIdLayout, format.name);
+}
+
+function mergeDefinitions(definitions: readonly ModelDefinition[]): ModelDefinition {
+  return {
+    abstracts: definitions.flatMap(({ abstracts }) => abstracts),
+    resources: definitions.flatMap(({ resources }) => resources),
+    projects: definitions.flatMap(({ projects }) => projects),
+  };
 }
 
 function parseJson(text: string, source: string): unknown {
@@ -49,31 +79,5 @@ function parseJson(text: string, source: string): unknown {
     return JSON.parse(text);
   } catch {
     throw modelFault('the file', 'is not JSON', source);
-  }
-}
-
-function makeModel(files: readonly { json: unknown; source: string }[], options: ModelOptions): Model {
-  const abstracts: AbstractDefinition[] = [];
-  const resources: ResourceDefinition[] = [];
-  const extensions: ResourceExtension[] = [];
-  const projects: ProjectInfo[] = [];
-  for (const { json, source } of files) {
-    if (isApiSchema(json)) {
-      const definition = readApiSchema(json, source);
-      extensions.push(...definition.extensions);
-      add(definition);
-    } else {
-      add(readNativeForm(json, source));
-    }
-  }
-  return compileModel(
-    { abstracts, resources: mergeExtensions(resources, extensions), projects },
-    options.referentialIdLayout,
-  );
-
-  function add(definition: ModelDefinition): void {
-    abstracts.push(...definition.abstracts);
-    resources.push(...definition.resources);
-    projects.push(...definition.projects);
   }
 }

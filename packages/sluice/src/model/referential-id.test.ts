@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { v5 } from 'uuid';
 import { describe, expect, it } from 'vitest';
 import { referentialIdOf, uuidOfName, uuidOfReferredName, type IdentityElement } from './referential-id.ts';
-import { edFiPath, isAbsent } from './test-support.ts';
+import { edFiPath, isAbsent } from '../../../../test/support/edfi-data.ts';
 
 const namespace = Uint8Array.from(Buffer.from('edf1edf13df13df13df13df1edf1edf1', 'hex'));
 

@@ -15,8 +15,8 @@ export interface IdentityElement {
  * How a name is spelled before it is hashed. The two layouts give different ids for everything, so a deployment keeps
  * the one it began with.
  *
- * `2026`: `Ed-FiSchool$.schoolId=123`, descriptor values in lower case. `2025`: `Ed-FiSchool$$.schoolId=$123`, values
- * as they stand.
+ * `2026`: `ShopOrder$.number=123`, descriptor values in lower case. `2025`: `ShopOrder$$.number=$123`, values as they
+ * stand.
  */
 export type ReferentialIdLayout = '2025' | '2026';
 
@@ -62,7 +62,7 @@ export function uuidOfReferredName(name: string): string {
 }
 
 /**
- * What stands before each value in the name, in order: `Ed-FiSection$.localCourseCode=`, `#$.sectionIdentifier=`, …
+ * What stands before each value in the name, in order: `ShopItem$.order=`, `#$.number=`, …
  * Computed once per resource, so that a name is a handful of concatenations.
  */
 export function nameParts(

@@ -24,8 +24,8 @@ export interface Leadership {
   retry: { error: string | null; attempt: number; since: string; nextAt: string } | null;
   /** Another program holds the lane's lock: no writer can lead it until that is over. */
   lockedBy: LaneLockHolder | null;
-  /** Its leader died, perhaps of a write: since then what is ready is tried apart. */
-  suspectSince: string | null;
+  /** Its leader died, perhaps of a write: since then its ready writes are tried in parts. */
+  quarantinedSince: string | null;
 }
 
 export interface LaneStatus extends Leadership {
@@ -63,13 +63,13 @@ export interface WriterStatus {
   stoppedAt: string | null;
 }
 
-/** All conditions hold together; none given: every write that waits or was set aside. */
+/** All conditions hold together; none given: every write that waits or is a dead letter. */
 export interface StuckFilter {
   /** Accepted at least this long ago. */
   olderThanSeconds?: number;
   lane?: number;
   client?: string;
-  /** Endpoint of a resource: `ed-fi/schools`. */
+  /** Endpoint of a resource: `shop/orders`. */
   resource?: string;
   reason?: Reason;
   /** SQLSTATE of the error that is retried or made a dead letter. */
@@ -242,55 +242,4 @@ export interface LaneActivity {
   batchWrites: number;
   /** From the beginning of such a batch to its last outcome. */
   batchMs: number;
-}
-
-export interface AuditEntry {
-  auditId: number;
-  doneAt: string;
-  actor: string;
-  databaseRole: string;
-  action: string;
-  target: string;
-  writes: number;
-  writeIds: string[];
-  detail: Record<string, unknown> | null;
-}
-
-/** Which writes an action is about: named ones, or all that match. */
-export type Target = { writeIds: readonly string[] } | { matching: StuckFilter };
-
-export interface ActionOptions {
-  /** Who acts, for the record: `alice@host`. */
-  actor: string;
-  /** Only say what would happen. @default false */
-  dryRun?: boolean;
-}
-
-export interface RetryOptions extends ActionOptions {
-  /** Even where the document has changed since, or is about to. @default false */
-  force?: boolean;
-}
-
-export type RetryRefusal = 'not_a_dead_letter' | 'document_changed' | 'document_pending';
-
-export interface RetryReport {
-  matched: number;
-  retried: number;
-  dryRun: boolean;
-  refused: Partial<Record<RetryRefusal, number>>;
-  /** What became of each, the first 1000. `newWriteId` is null where it was refused, or in a dry run. */
-  writes: { writeId: string; newWriteId: string | null; refusal: RetryRefusal | null }[];
-}
-
-export interface DiscardReport {
-  matched: number;
-  /** Settled by this as not applied. */
-  discarded: number;
-  /** Dead letters removed. */
-  removed: number;
-  /** Settled in the meantime: their outcome stands. */
-  settledElsewhere: number;
-  /** Named, and neither waiting nor set aside. */
-  notFound: number;
-  dryRun: boolean;
 }

@@ -5,7 +5,7 @@
 import { headerOf, hintAwaitedOf, hintStatements, notApplied, settleUnapplied } from '#batch';
 import type { WriteHeader } from '#protocol';
 import { Session, type Database } from '#store';
-import type { ActionOptions, DiscardReport, Target } from './contract.ts';
+import type { ActionOptions, DiscardReport, Target } from './action-contract.ts';
 import { findStuck } from './list-stuck.ts';
 import { describeTarget, pagesOf, refuseEverything } from './targets.ts';
 

@@ -5,7 +5,7 @@ import type { WriterStatus } from './contract.ts';
 import { listWriters } from './list-writers.ts';
 
 /**
- * Asks for it; the writer looks at its next beat.
+ * Asks for it; the writer looks at its next heartbeat.
  * @param name Its id, the beginning of it, or `host/process id`.
  * @throws {SluiceError} `invalid_request` if no writer that lives is called so, or several are
  */

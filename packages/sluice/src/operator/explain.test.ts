@@ -48,7 +48,7 @@ const lane: LaneStatus = {
   pausedBy: null,
   retry: null,
   lockedBy: null,
-  suspectSince: null,
+  quarantinedSince: null,
   ready: 0,
   blocked: 0,
   oldestAcceptedAt: null,
@@ -75,7 +75,7 @@ describe('a sentence about a write', () => {
   test('tells the error and the attempts, as far as they are known', () => {
     const error = { code: '23505', constraint: 'alias_pkey', table: 'alias' };
     expect(explainWrite({ ...write, reason: 'dead_letter', error, attempts: 3 })).toBe(
-      'was set aside after it had failed alone, repeatedly: error 23505 in alias (alias_pkey), attempt 3',
+      'is a dead letter because it failed alone, repeatedly: error 23505 in alias (alias_pkey), attempt 3',
     );
     expect(
       explainWrite({ ...write, reason: 'dead_letter', error: { code: null, constraint: null, table: null } }),

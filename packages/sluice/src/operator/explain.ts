@@ -62,9 +62,9 @@ export function explainLane(lane: Leadership): string {
     retry === null
       ? ''
       : `; tries again after error ${retry.error ?? '?'}, attempt ${retry.attempt}, next at ${retry.nextAt}`;
-  const suspect =
-    lane.suspectSince === null
+  const quarantine =
+    lane.quarantinedSince === null
       ? ''
-      : `; its leader died at ${lane.suspectSince} or before, so its writes are tried apart`;
-  return led + locked + paused + tries + suspect;
+      : `; in quarantine: its leader died at ${lane.quarantinedSince} or before, so its writes are tried in parts`;
+  return led + locked + paused + tries + quarantine;
 }

@@ -1,3 +1,4 @@
+export * from './action-contract.ts';
 export * from './contract.ts';
 export * from './explain.ts';
 export { listProjections, type ProjectionStatus } from './list-projections.ts';

@@ -64,6 +64,6 @@ function leadershipOf(row: Row): Leadership {
             since: row['stranger_since'] as string | null,
           }
         : null,
-    suspectSince: row['suspect_since'] as string | null,
+    quarantinedSince: row['suspect_since'] as string | null,
   };
 }

@@ -1,4 +1,4 @@
-/** Writes that wait or were set aside, each with its reason, a page at a time; and how many there are. */
+/** Waiting writes and dead letters, each with its reason, a page at a time; and how many there are. */
 import type { Model } from '#model';
 import { SluiceError, type Reason } from '#protocol';
 import type { Database, Row } from '#store';
@@ -51,7 +51,7 @@ export function readPage(
   return database.run('listStuck', [after, ...values, limit, waitingSince]);
 }
 
-/** Named writes, as far as they wait or were set aside. */
+/** Named writes, as far as they wait or are dead letters. */
 export async function findStuck(
   database: Database,
   writeIds: readonly string[],

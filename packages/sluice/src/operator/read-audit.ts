@@ -1,6 +1,6 @@
 /** What operators have done, the latest first. */
 import type { Database } from '#store';
-import type { AuditEntry } from './contract.ts';
+import type { AuditEntry } from './action-contract.ts';
 
 /** @param before `auditId` of the last entry seen. */
 export async function readAudit(

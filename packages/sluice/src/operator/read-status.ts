@@ -90,8 +90,8 @@ export function lockedLanes(lanes: readonly LaneStatus[]): Map<string, LaneStatu
   return locked;
 }
 
-function isTriedAgain({ retry, suspectSince }: LaneStatus): boolean {
-  return retry !== null || suspectSince !== null;
+function isTriedAgain({ retry, quarantinedSince }: LaneStatus): boolean {
+  return retry !== null || quarantinedSince !== null;
 }
 
 /** Who was told how long to wait is late only after that. */

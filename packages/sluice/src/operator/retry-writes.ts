@@ -4,7 +4,7 @@
  */
 import { type Database, type Row, wakeupOfAll } from '#store';
 import { v7 as uuidv7 } from 'uuid';
-import type { RetryOptions, RetryRefusal, RetryReport, Target } from './contract.ts';
+import type { RetryOptions, RetryRefusal, RetryReport, Target } from './action-contract.ts';
 import { describeTarget, pagesOf } from './targets.ts';
 
 const writesTold = 1000;

@@ -1,4 +1,4 @@
-/** What a document contains: only of writes that wait or were set aside, and noted in the record of operators' actions. */
+/** What a document contains: only of waiting writes and dead letters, and noted in the record of operators' actions. */
 import { SluiceError } from '#protocol';
 import { readBodyBytesMax, type Database } from '#store';
 import { checkIds } from './stuck-filter.ts';

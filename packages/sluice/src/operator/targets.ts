@@ -1,7 +1,8 @@
 /** The writes that an action is about, in pages: named ones, or all that match and were accepted before it began. */
 import { SluiceError } from '#protocol';
 import type { Database } from '#store';
-import type { StuckFilter, Target } from './contract.ts';
+import type { Target } from './action-contract.ts';
+import type { StuckFilter } from './contract.ts';
 import { readPage } from './list-stuck.ts';
 import { checkIds, filterValues } from './stuck-filter.ts';
 

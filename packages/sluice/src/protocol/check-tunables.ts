@@ -1,7 +1,7 @@
 /** What a declared limit or interval may be, and the check of options against that. */
 import * as z from 'zod';
 import { SluiceError } from './errors.ts';
-import type { Tunable } from './tunables.ts';
+import type { Tunable } from './tunable.ts';
 
 /** The end of the sentence "… is not": `a whole number from 1 to 1024`. */
 export function formOf({ from, to }: Pick<Tunable, 'from' | 'to'>): string {

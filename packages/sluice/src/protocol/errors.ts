@@ -80,6 +80,11 @@ export const errorTable = {
     'Refused by a projection',
     'A rule derived from documents does not take this write.',
   ),
+  row_exists: entry(409, 'Row exists', 'A row with the same values of a unique constraint exists.'),
+  row_not_found: entry(404, 'Row not found', 'The table has no row with this key.'),
+  row_referenced: entry(409, 'Row is referenced', 'Rows of other tables refer to this row.'),
+  row_invalid: entry(400, 'Invalid row', 'The table does not accept the row.'),
+  target_refused: entry(409, 'Refused', 'The function or handler of the target refused the write.'),
   precondition_failed: entry(412, 'Precondition failed', 'The document is not as If-Match expects it.'),
   idempotency_key_reused: entry(
     422,
@@ -127,7 +132,7 @@ export const errorTable = {
   discarded: entry(410, 'Discarded', 'An operator discarded the write; nothing was applied.'),
   dead_letter: entry(
     500,
-    'Set aside',
+    'Dead letter',
     'The write failed alone, repeatedly; nothing was applied, and it is kept for an operator.',
   ),
 

@@ -8,7 +8,7 @@ export const reasons = {
   retrying: 'waits in a lane whose leader tries again',
   blocked: 'waits for a document or for a write ahead of it',
   locked: 'waits for a row that another transaction has locked',
-  dead_letter: 'was set aside after it had failed alone, repeatedly',
+  dead_letter: 'is a dead letter because it failed alone, repeatedly',
 } as const;
 
 export type Reason = keyof typeof reasons;

@@ -18,6 +18,28 @@ describe('scopes', () => {
     expect(new Scopes([scope]).allows('write', 'ed-fi/students')).toBe(isAllowed);
   });
 
+  test.each([
+    ['write:public.orders', true],
+    ['WRITE:public.orders', true],
+    ['write:public.*', true],
+    ['write:*', true],
+    ['write:public.Orders', false],
+    ['write:Public.*', false],
+    ['write:orders', false],
+    ['write:public/orders', false],
+    ['write:app.*', false],
+    ['read:public.orders', false],
+  ])('%s lets write the table public.orders: %s', (scope, isAllowed) => {
+    expect(new Scopes([scope]).allows('write', 'public.orders')).toBe(isAllowed);
+  });
+
+  test('name a handler without a schema', () => {
+    const scopes = new Scopes(['write:counter']);
+    expect(scopes.allows('write', 'counter')).toBe(true);
+    expect(scopes.allows('write', 'counters')).toBe(false);
+    expect(new Scopes(['write:public.*', 'write:ed-fi/*']).allows('write', 'counter')).toBe(false);
+  });
+
   test('count what is spelled like an endpoint in any case', () => {
     expect(new Scopes(['read:ed-fi/students']).allows('read', 'ED-FI/Students')).toBe(true);
   });
@@ -31,7 +53,7 @@ describe('scopes', () => {
   });
 
   test('pass over words that are meant for others', () => {
-    const scopes = new Scopes(['openid', 'write:**', 'operate:all', 'write:a/b/c', '']);
+    const scopes = new Scopes(['openid', 'write:**', 'operate:all', 'write:a/b/c', 'write:a b', 'write:.*', '']);
     expect(scopes.mayOperate || scopes.maySeeBodies || scopes.allowsSome('write')).toBe(false);
     expect(isScope('openid')).toBe(false);
   });

@@ -1,15 +1,15 @@
 /**
- * What a client may do: `read:*`, `write:ed-fi/students`, `write:ed-fi/*`, `operate`, `bodies`. Words that are none of
- * these are passed over, as a token's scopes may be meant for others too.
+ * What a client may do: `read:*`, `write:shop/orders`, `write:shop/*`, `write:public.orders`, `write:public.*`, `operate`,
+ * `bodies`. Words that are none of these are passed over, because a token's scopes may be meant for others too.
  */
 
 export type ResourceVerb = 'read' | 'write';
 
 /** The end of the sentence "… is not". */
 export const scopeForm =
-  'read:RESOURCE, write:RESOURCE, operate or bodies, where RESOURCE is *, ed-fi/* or ed-fi/students';
+  'read:RESOURCE, write:RESOURCE, operate or bodies, where RESOURCE is *, shop/*, shop/orders, public.* or public.orders';
 
-const form = /^(?:(?:read|write):(?:\*|[\w.-]+\/(?:\*|[\w.-]+))|operate|bodies)$/i;
+const form = /^(?:(?:read|write):(?:\*|[\w.-]+\/(?:\*|[\w.-]+)|[\w.-]+|[\w-]+\.\*)|operate|bodies)$/i;
 
 export function isScope(word: string): boolean {
   return form.test(word);
@@ -19,16 +19,17 @@ export class Scopes {
   readonly #words: ReadonlySet<string>;
 
   constructor(words: Iterable<string>) {
-    // Endpoints are the same in any case.
-    this.#words = new Set([...words].filter(isScope).map((word) => word.toLowerCase()));
+    this.#words = new Set([...words].filter(isScope).map(normalized));
   }
 
-  /** @param endpoint e.g. `ed-fi/students` */
-  allows(verb: ResourceVerb, endpoint: string): boolean {
+  /** @param resource Endpoint or name of a target, e.g. `shop/orders`, `public.orders` */
+  allows(verb: ResourceVerb, resource: string): boolean {
     const words = this.#words;
     if (words.has(`${verb}:*`)) return true;
-    const name = endpoint.toLowerCase();
-    return words.has(`${verb}:${name}`) || words.has(`${verb}:${name.slice(0, name.indexOf('/'))}/*`);
+    const word = normalized(`${verb}:${resource}`);
+    if (words.has(word)) return true;
+    const end = word.includes('/') ? word.indexOf('/') : word.indexOf('.');
+    return end > 0 && words.has(`${word.slice(0, end + 1)}*`);
   }
 
   /** Whether there is anything at all that it may read, or write. */
@@ -46,6 +47,13 @@ export class Scopes {
   get maySeeBodies(): boolean {
     return this.#words.has('bodies');
   }
+}
+
+/** Endpoints are the same in any case; tables, functions and handlers are not. */
+function normalized(word: string): string {
+  if (word.includes('/')) return word.toLowerCase();
+  const colon = word.indexOf(':');
+  return word.slice(0, colon < 0 ? undefined : colon).toLowerCase() + (colon < 0 ? '' : word.slice(colon));
 }
 
 /**

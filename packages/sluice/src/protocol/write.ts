@@ -7,6 +7,15 @@
 export const operations = ['upsert', 'update', 'delete'] as const;
 export type Operation = (typeof operations)[number];
 
+/** What a write may do: rows of tables are also inserted. */
+export const rowOperations = ['insert', ...operations] as const;
+export type RowOperation = (typeof rowOperations)[number];
+
+/** Whether a write names what it changes, so that the same request twice names it twice. */
+export function namesItsTarget(operation: RowOperation): boolean {
+  return operation === 'update' || operation === 'delete';
+}
+
 const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 /** Whether anything can have this as its id: any UUID that PostgreSQL takes, of whatever version. */
@@ -26,10 +35,13 @@ export interface WriteHeader {
   writeId: string;
   lane: number;
   position: number;
-  operation: Operation;
-  /** Endpoint of the resource, e.g. `ed-fi/schools`. */
+  operation: RowOperation;
+  /** Endpoint of the resource, e.g. `shop/orders`, or name of another target, e.g. `public.orders`. */
   resource: string;
-  /** Upsert: the id that the document gets if it is created, equal to the write's. Update and delete: the document meant. */
+  /**
+   * Insert and upsert: the id that the document gets if it is created, equal to the write's. Update and delete: the document
+   * meant; of a row, its identity key.
+   */
   documentId: string;
   /** Identity that the document has once the write is applied; for a delete the one it has now. */
   referentialId: string;
@@ -53,11 +65,13 @@ export interface WriteHeader {
   waitedSeconds: number | null;
   /** W3C: the span of the write at its node, where somebody records it. */
   traceparent: string | null;
+  /** Of a target beside documents: which statement the write needs; null for documents. */
+  form: string | null;
 }
 
 /** A write with its body, as a node hands it to the intake or, in `direct` and `local` mode, to the engine. */
 export interface Write extends WriteHeader {
-  /** The document as JSON text, as the client sent it; null for a delete. */
+  /** The document or row as JSON text, as the client sent it; null for the delete of a document. */
   body: string | null;
 }
 
@@ -88,6 +102,11 @@ export type OutcomeCode =
   | 'outcome_expired'
   | 'cascade_too_large'
   | 'projection_refused'
+  | 'row_exists'
+  | 'row_not_found'
+  | 'row_referenced'
+  | 'row_invalid'
+  | 'target_refused'
   | 'write_conflict'
   | 'cancelled'
   | 'overloaded'
@@ -104,6 +123,14 @@ export interface OutcomeDetail {
   conflictsWith?: { documentId: string; resource: string };
   /** `dead_letter`: the error that the write met alone, reduced to what carries no row contents. */
   error?: { code: string | null; constraint: string | null; table: string | null };
+  /** Refused by the database, codes `row_…`, `unresolved_reference` of a row: SQLSTATE, and what it names. */
+  database?: { sqlState: string; constraint: string | null; column: string | null };
+  /** Of a row: the values of its key, where the database gave them, or where the client asked for the row. */
+  key?: Record<string, unknown>;
+  /** The rows as they are after the write, where the client asked for them; JSON values as PostgreSQL writes them. */
+  rows?: unknown[];
+  /** Of a function or a handler: its answer, or what it says of a refusal. */
+  answer?: unknown;
 }
 
 export interface MissingReference {

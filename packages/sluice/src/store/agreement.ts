@@ -1,5 +1,5 @@
 /**
- * What all processes of a deployment must agree on: lanes, model, schema, projections. The first one to start decides; a
+ * What all processes of a deployment must agree on: lanes, model, schema, targets, projections. The first one to start decides; a
  * process that differs refuses to start and says how to roll out.
  */
 import { SluiceError, type OwnershipForm } from '#protocol';
@@ -13,6 +13,11 @@ export interface Agreement {
   modelHash: string;
   /** How lanes are owned: of interest to writers alone. */
   ownership?: OwnershipForm;
+  /**
+   * A line for each target: its name, kind and hash, sorted; empty: there are none. Left out by a process that has none and
+   * settles nothing.
+   */
+  targets?: string;
   /** Left out by a process that settles nothing, or only while its projections are the agreed ones. */
   projections?: readonly AgreedProjection[];
 }
@@ -23,10 +28,12 @@ export async function agree(database: Database, own: Agreement): Promise<void> {
     lanes: String(own.lanes),
     model_hash: own.modelHash,
     ...(own.ownership === undefined ? {} : { ownership: own.ownership }),
+    ...(own.targets === undefined ? {} : { targets: own.targets }),
   };
+  const decided = Object.entries(proposed).filter(([, value]) => value !== '');
   let rows;
   try {
-    await database.run('proposeSettings', [Object.keys(proposed), Object.values(proposed)]);
+    await database.run('proposeSettings', [decided.map(([name]) => name), decided.map(([, value]) => value)]);
     rows = await database.run('readSettings');
   } catch (error) {
     if (error instanceof DatabaseError && (error.sqlState === '42P01' || error.sqlState === '3F000')) {
@@ -63,8 +70,39 @@ const refusals: Record<string, (found: string, value: string) => string> = {
   ownership: (found, value) =>
     `the lanes of this database are owned by ${found} and this process wants ${value}: stop all writers, then ` +
     "`delete from sluice.setting where name = 'ownership'`",
+  targets: (found, value) =>
+    `${differenceOf(found, value)}: give all processes the same targets. To change them in a running deployment, ` +
+    "`delete from sluice.setting where name = 'targets'`, then restart the writers with the new ones, then the nodes",
   schema_version: (found, value) =>
     Number(found) < Number(value)
       ? `the database has schema version ${found} and this program needs ${value}: run \`sluice migrate\``
       : `the database has schema version ${found}, newer than this program's ${value}: update the program`,
 };
+
+/** Which targets only one side has, and which both have in another form. */
+function differenceOf(found: string, value: string): string {
+  const byName = (text: string): Map<string, string> =>
+    new Map(text.split('\n').flatMap((line) => (line === '' ? [] : [[nameIn(line), line]])));
+  const [theirs, own] = [byName(found), byName(value)];
+  const list = (names: readonly string[], what: string): string[] =>
+    names.length === 0 ? [] : [`${what} ${names.join(', ')}`];
+  return [
+    ...list(
+      [...theirs.keys()].filter((name) => !own.has(name)),
+      'this process lacks the targets',
+    ),
+    ...list(
+      [...own.keys()].filter((name) => !theirs.has(name)),
+      'the deployment has not agreed on the targets',
+    ),
+    ...list(
+      [...own].flatMap(([name, line]) => (theirs.has(name) && theirs.get(name) !== line ? [name] : [])),
+      'this process has other kinds or keys of the targets',
+    ),
+  ].join(', and ');
+}
+
+/** Names may have spaces; kind and hash have none. */
+function nameIn(line: string): string {
+  return line.split(' ').slice(0, -2).join(' ');
+}

@@ -44,35 +44,55 @@ export function serverOf(urls: string): { server: string; database: string | und
 
 /** @throws {SluiceError} `configuration_invalid` */
 export function fieldsOf(url: string): ServerFields {
-  const fault = (reason: string): SluiceError =>
-    new SluiceError('configuration_invalid', `Cannot use the database URL because ${reason}`);
-  const decode = (part: string, text: string): string => {
-    let decoded: string;
-    try {
-      decoded = decodeURIComponent(text);
-    } catch {
-      throw fault(`its ${part} has a % that begins no code of a character: % itself is written %25`);
-    }
-    if (decoded.includes('\0')) throw fault(`its ${part} holds the character NUL`);
-    return decoded;
-  };
-  const readPort = (text: string): number => {
-    const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-    if (port < 1 || port > 65_535) throw fault('its port is not a number from 1 to 65535');
-    return port;
-  };
-
   // As the driver has it: the folder of a socket, then the name of the database.
   if (url.startsWith('/')) {
     const [host = '', database] = url.split(' ');
     return { host, ...(database === undefined ? {} : { database }) };
   }
+  const { isSocket, place, query } = splitParts(url);
+  const { login, host, port, path } = isSocket
+    ? { login: '', host: place, port: '', path: '' }
+    : splitPlace(place, url);
+  const colon = login.indexOf(':');
+  const parts = {
+    user: query.get('user') ?? decode('user name', colon < 0 ? login : login.slice(0, colon)),
+    password: query.get('password') ?? decode('password', colon < 0 ? '' : login.slice(colon + 1)),
+    host: isSocket
+      ? decode('host', host)
+      : (query.get('host') ?? decode('host', host).replace(/^\[(.*)\]$/s, '$1')),
+    database: isSocket
+      ? (query.get('db') ?? '')
+      : decode('database name', path) || (query.get('dbname') ?? ''),
+  };
+  if (/\s/.test(parts.host) && !parts.host.startsWith('/'))
+    throw fault('its host is neither a name nor an address');
+  const fields: ServerFields = {};
+  for (const name of parameters) {
+    const value = query.get(name);
+    // As the server reads them: `30s` is a time, too.
+    if (value !== null && value !== '') Object.assign(fields, { [name]: value });
+  }
+  for (const name of ['user', 'password', 'host', 'database'] as const)
+    if (parts[name] !== '') fields[name] = parts[name];
+  const portText = query.get('port') ?? port;
+  if (portText !== '') fields.port = readPort(portText);
+  return fields;
+}
+
+interface UrlParts {
+  /** The URL names the folder of a socket by the scheme `socket:`. */
+  isSocket: boolean;
+  /** What is between the scheme and the parameters. */
+  place: string;
+  query: URLSearchParams;
+}
+
+function splitParts(url: string): UrlParts {
   const [, scheme, text = ''] = /^([a-z][a-z\d+.-]*):(.*)$/is.exec(url) ?? [];
   if (scheme === undefined) throw fault('it does not begin with postgres://');
   const isSocket = scheme === 'socket';
   if (!isSocket && !(/^postgres(ql)?$/i.test(scheme) && text.startsWith('//')))
     throw fault('it does not begin with postgres:// or postgresql://');
-
   const hash = url.indexOf('#');
   if (hash >= 0) {
     const part = url.includes('@', hash)
@@ -83,50 +103,50 @@ export function fieldsOf(url: string): ServerFields {
     throw fault(`its ${part} holds a #, which ${encoded}`);
   }
   const mark = text.indexOf('?');
-  const query = new URLSearchParams(mark < 0 ? '' : text.slice(mark + 1));
-  const place = mark < 0 ? text : text.slice(0, mark);
-  const fields: ServerFields = {};
-  for (const name of parameters) {
-    const value = query.get(name);
-    // As the server reads them: `30s` is a time, too.
-    if (value !== null && value !== '') Object.assign(fields, { [name]: value });
-  }
+  return {
+    isSocket,
+    place: mark < 0 ? text : text.slice(0, mark),
+    query: new URLSearchParams(mark < 0 ? '' : text.slice(mark + 1)),
+  };
+}
 
-  // The part before the first slash, and what is behind it.
-  const [, authority = '', path = ''] = isSocket
-    ? [null, '', '']
-    : (/^\/\/([^/]*)\/?(.*)$/s.exec(place) ?? []);
+/** The parts of `//login@host:port/path`; a part that is not there is empty. */
+function splitPlace(place: string, url: string): { login: string; host: string; port: string; path: string } {
+  const [, authority = '', path = ''] = /^\/\/([^/]*)\/?(.*)$/s.exec(place) ?? [];
   const at = authority.lastIndexOf('@');
-  const login = at < 0 ? '' : authority.slice(0, at);
-  const colon = login.indexOf(':');
-  const [, host = '', , port] = /^(\[[^\]]*\]|[^:[\]]*)(:(.*))?$/s.exec(authority.slice(at + 1)) ?? [];
+  const server = authority.slice(at + 1);
+  const [, host = '', , port] = /^(\[[^\]]*\]|[^:[\]]*)(:(.*))?$/s.exec(server) ?? [];
   const isPort = port === undefined || port === '' || /^\d+$/.test(port);
   // An unencoded / or ? in a password ends the first part too early, and the @ comes behind it.
-  if ((!isPort && at < 0 && text.includes('@')) || (at < 0 && port !== undefined && /@.*\//s.test(path))) {
+  if ((!isPort && at < 0 && url.includes('@')) || (at < 0 && port !== undefined && /@.*\//s.test(path))) {
     throw fault(`its user name or password holds a character that ${encoded}`);
   }
   if (port !== undefined && port !== '') {
     if (!isPort) throw fault('its port is not a number from 1 to 65535');
     if (host === '') throw fault('its host is missing before the port');
   }
-  if (authority.slice(at + 1) !== '' && host === '' && port === undefined)
+  if (server !== '' && host === '' && port === undefined)
     throw fault('its host is neither a name nor an address');
+  return { login: at < 0 ? '' : authority.slice(0, at), host, port: port ?? '', path };
+}
 
-  const parts = {
-    user: query.get('user') ?? decode('user name', colon < 0 ? login : login.slice(0, colon)),
-    password: query.get('password') ?? decode('password', colon < 0 ? '' : login.slice(colon + 1)),
-    host: isSocket
-      ? decode('host', place)
-      : (query.get('host') ?? decode('host', host).replace(/^\[(.*)\]$/s, '$1')),
-    database: isSocket
-      ? (query.get('db') ?? '')
-      : decode('database name', path) || (query.get('dbname') ?? ''),
-  };
-  if (/\s/.test(parts.host) && !parts.host.startsWith('/'))
-    throw fault('its host is neither a name nor an address');
-  for (const name of ['user', 'password', 'host', 'database'] as const)
-    if (parts[name] !== '') fields[name] = parts[name];
-  const portText = query.get('port') ?? port ?? '';
-  if (portText !== '') fields.port = readPort(portText);
-  return fields;
+function fault(reason: string): SluiceError {
+  return new SluiceError('configuration_invalid', `Cannot use the database URL because ${reason}`);
+}
+
+function decode(part: string, text: string): string {
+  let decoded: string;
+  try {
+    decoded = decodeURIComponent(text);
+  } catch {
+    throw fault(`its ${part} has a % that begins no code of a character: % itself is written %25`);
+  }
+  if (decoded.includes('\0')) throw fault(`its ${part} holds the character NUL`);
+  return decoded;
+}
+
+function readPort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65_535) throw fault('its port is not a number from 1 to 65535');
+  return port;
 }

@@ -11,6 +11,8 @@ export class DatabaseError extends Error {
   readonly sqlState: string | null;
   readonly constraint: string | null;
   readonly table: string | null;
+  /** Of a value that is not there, or is not of its domain. */
+  readonly column: string | null;
   /** The statement's name in sql/queries, where known. */
   readonly statement: string | null;
 
@@ -18,6 +20,7 @@ export class DatabaseError extends Error {
     sqlState: string | null;
     constraint?: string | null;
     table?: string | null;
+    column?: string | null;
     statement?: string | null;
     message: string;
   }) {
@@ -26,6 +29,7 @@ export class DatabaseError extends Error {
     this.sqlState = parts.sqlState;
     this.constraint = parts.constraint ?? null;
     this.table = parts.table ?? null;
+    this.column = parts.column ?? null;
     this.statement = parts.statement ?? null;
   }
 
@@ -131,12 +135,13 @@ export function reduceError(error: unknown, statement: string | null = null): Er
   if (error instanceof UnreadableAnswer)
     return connectionLoss(`connection given up: ${error.message}`, statement);
   if (typeof error === 'object' && error !== null) {
-    const { code, constraint, table, severity, message } = error as Record<string, unknown>;
+    const { code, constraint, table, column, severity, message } = error as Record<string, unknown>;
     if (typeof code === 'string' && typeof severity === 'string') {
       return new DatabaseError({
         sqlState: code,
         constraint: typeof constraint === 'string' ? constraint : null,
         table: typeof table === 'string' ? table : null,
+        column: typeof column === 'string' ? column : null,
         statement,
         message: `PostgreSQL error ${code}${statement === null ? '' : ` in ${statement}`}`,
       });

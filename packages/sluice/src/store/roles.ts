@@ -5,20 +5,15 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
-import { connectClient } from './connection.ts';
-import { reduceError } from './database-error.ts';
-import { lockLimit, waitAloud, type LockWaitOptions } from './lock-wait.ts';
+import { waitAloud } from './lock-wait.ts';
+import { inPatientTransaction, type PatientOptions } from './patient-transaction.ts';
 import { query, sqlFolder } from './queries.ts';
-import { assertSchema, defaultSchema, sqlFor } from './schema.ts';
-import { beginWithSettings } from './session-settings.ts';
+import { defaultSchema, sqlFor } from './schema.ts';
 
 export const roleKinds = ['api', 'writer', 'ops', 'migrate'] as const;
 export type RoleKind = (typeof roleKinds)[number];
 
-export interface RolesOptions extends LockWaitOptions {
-  url: string;
-  /** Whose tables they may use. @default 'sluice' */
-  schema?: string | undefined;
+export interface RolesOptions extends PatientOptions {
   /** Before every name: `sluice` makes `sluice_api`. @default the schema */
   prefix?: string | undefined;
   /** New passwords; a role that is not named keeps its own, or has none yet. */
@@ -46,7 +41,7 @@ export function roleName(kind: RoleKind, prefix: string = defaultSchema): string
 /** Makes the roles and gives them their rights, no more and no fewer. Harmless to repeat. */
 export function applyRoles(options: RolesOptions): Promise<void> {
   const { url, schema = defaultSchema, prefix = schema, passwords = {}, exclusiveDatabase = false } = options;
-  return inTransaction(options, async (client) => {
+  return inPatientTransaction(options, 'roles', async (client) => {
     await client.query(setting, ['sluice.role_prefix', prefix]);
     await client.query(setting, ['sluice.exclusive_database', exclusiveDatabase ? 'on' : 'off']);
     for (const [kind, password] of Object.entries(passwords)) {
@@ -70,7 +65,7 @@ export interface ExclusivePreview {
 /** Says what an exclusive database would take away now. Changes nothing. */
 export function previewExclusive(options: RolesOptions): Promise<ExclusivePreview> {
   const { schema = defaultSchema, prefix = schema } = options;
-  return inTransaction(options, async (client) => {
+  return inPatientTransaction(options, 'roles', async (client) => {
     const ours = roleKinds.map((kind) => roleName(kind, prefix));
     const taken = await client.query<ExclusivePreview['takesAway'][number]>(query('listExclusive').text);
     const shutOut = await client.query<{ name: string }>(query('listShutOut').text, [ours]);
@@ -87,24 +82,6 @@ export function previewExclusive(options: RolesOptions): Promise<ExclusivePrevie
       ],
     };
   });
-}
-
-async function inTransaction<T>(options: RolesOptions, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  if (options.schema !== undefined) assertSchema(options.schema);
-  const settings = lockLimit(options);
-  const connection = { url: options.url, applicationName: 'sluice roles', answerTimeoutMs: 0, settings };
-  let client: pg.Client | null = null;
-  try {
-    client = await connectClient(connection);
-    await beginWithSettings(client, connection);
-    const result = await work(client);
-    await client.query('commit');
-    return result;
-  } catch (error) {
-    throw reduceError(error, 'roles');
-  } finally {
-    await client?.end().catch(() => undefined);
-  }
 }
 
 const iterations = 4096;

@@ -17,13 +17,12 @@ import { DatabaseError, reduceError, takesNoWrites } from './database-error.ts';
 import { queriesOf, query, type NamedQuery } from './queries.ts';
 import {
   applySettings,
-  bareBegin,
   beginText,
   explainSettings,
   foreignPlanning,
   ownPlanning,
 } from './session-settings.ts';
-import { awaitedOf, type Statement } from './statement.ts';
+import { awaitedOf, bareStatements, isBoundary, needsTransaction, type Statement } from './statement.ts';
 
 export type Row = Record<string, unknown>;
 
@@ -39,15 +38,7 @@ export interface FlightOptions {
   answerTimeoutMs?: number;
 }
 
-const bareStatements: Readonly<Record<string, string>> = {
-  begin: bareBegin,
-  commit: 'commit',
-  rollback: 'rollback',
-  // Deferred constraints of tables that are not ours, told apart from what the COMMIT itself may meet.
-  check_constraints: 'set constraints all immediate',
-};
-
-/** A farewell that is not answered by then is none. */
+/** If the server does not confirm the end of the connection by then, the socket is closed. */
 const closeTimeoutMs = 1000;
 
 export class Session {
@@ -131,12 +122,15 @@ export class Session {
   /**
    * One statement that is not ours: of a projection. It is planned under the settings of server, database and role: they
    * go along in its flight, and ours return in that of the next statement of ours. Throws {@link DatabaseError}.
+   * @param name Prepares it for the session under this name, which belongs to this text alone. @default not prepared
    */
-  async query(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+  async query(text: string, values: readonly unknown[] = [], name?: string): Promise<Row[]> {
     const planning = this.#isPlanningForeign ? null : this.#client.query(foreignPlanning);
     this.#isPlanningForeign = true;
     try {
-      const [result] = await Promise.all([this.#client.query<Row>(text, values as unknown[]), planning]);
+      const isPrepared = name !== undefined && keepsStatements(this.#url);
+      const config = { ...(isPrepared ? { name } : {}), text, values: values as unknown[] };
+      const [result] = await Promise.all([this.#client.query<Row>(config), planning]);
       return result.rows;
     } catch (error) {
       throw this.#reduce(error, null);
@@ -230,19 +224,6 @@ export class Session {
     this.#ended.abort();
     await this.#end().catch(() => undefined);
   }
-}
-
-/** Whether a statement begins or ends a transaction. */
-function isBoundary(name: string): boolean {
-  return name in bareStatements && name !== 'check_constraints';
-}
-
-/** Settings hold in a transaction only. What is sent without one needs none: hints, of which no answer is awaited. */
-function needsTransaction(statements: readonly Statement[]): boolean {
-  return (
-    !statements.some(({ name }) => isBoundary(name)) &&
-    statements.some(({ isOptional }) => isOptional !== true)
-  );
 }
 
 /** Ends a client in order, or by its socket: a half-open connection never says that it has ended. */

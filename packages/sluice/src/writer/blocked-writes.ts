@@ -86,7 +86,7 @@ export class BlockedWrites {
   }
 
   /** Until a write that waits for a lock is to be tried again in these lanes. */
-  nextTrialIn(lanes: ReadonlySet<number>): number {
+  nextTryIn(lanes: ReadonlySet<number>): number {
     return this.#lockWaits.nextIn(lanes);
   }
 
@@ -94,16 +94,16 @@ export class BlockedWrites {
    * Wakes what may go on by now, and tries writes again that wait for a lock. Gives how many writes may go on.
    * @param drained The lanes that are drained, with their terms.
    * @param lanes All lanes that are led.
-   * @param isBeat Look also if no hint asks for it.
+   * @param isHeartbeat Look also if no hint asks for it.
    */
   async wakeNext(
     drained: ReadonlyMap<number, number>,
     lanes: readonly number[],
-    isBeat: boolean,
+    isHeartbeat: boolean,
   ): Promise<number> {
     const { looks } = this.#options;
     const tried = await this.#tryLocked(drained);
-    if (this.#mayExist && !isBeat && !looks.isDue) return tried;
+    if (this.#mayExist && !isHeartbeat && !looks.isDue) return tried;
     looks.take();
     if (!this.#mayExist) return tried;
     const woken = await this.#look(lanes);
@@ -114,20 +114,20 @@ export class BlockedWrites {
   /** Tries writes again that wait for a lock, if it is time. Gives how many writes may go on by it. */
   async #tryLocked(terms: ReadonlyMap<number, number>): Promise<number> {
     const { paused } = this.#options;
-    const trial = this.#lockWaits.due(new Set([...terms.keys()].filter((lane) => !paused.has(lane))));
-    if (trial === null) return 0;
-    const led = new Map(trial.lanes.map((lane) => [lane, terms.get(lane) ?? 0]));
+    const due = this.#lockWaits.due(new Set([...terms.keys()].filter((lane) => !paused.has(lane))));
+    if (due === null) return 0;
+    const led = new Map(due.lanes.map((lane) => [lane, terms.get(lane) ?? 0]));
     const began = performance.now();
-    const origin = lockedOrigin(led, trial.writeIds);
-    const report = await settleBlocked(this.#session, origin, this.#options, trial.lockWaitMs);
+    const origin = lockedOrigin(led, due.writeIds);
+    const report = await settleBlocked(this.#session, origin, this.#options, due.lockWaitMs);
     if (report === null) {
-      this.#lockWaits.postpone(trial);
+      this.#lockWaits.postpone(due);
       return 0;
     }
-    const { outcomes, blocked, held } = report;
+    const { outcomes, blocked, deferred } = report;
     const found = new Set([...outcomes, ...blocked].map(({ write }) => write.writeId));
-    for (const { writeId } of held) found.add(writeId);
-    this.#lockWaits.forget(trial.writeIds.filter((writeId) => !found.has(writeId)));
+    for (const { writeId } of deferred) found.add(writeId);
+    this.#lockWaits.forget(due.writeIds.filter((writeId) => !found.has(writeId)));
     this.#lockWaits.note(report, performance.now() - began);
     if (outcomes.length > 0) this.#options.onBatch(report, led.size);
     const others = { ...report, blocked: blocked.filter((each) => !waitsForLock(each)) };
@@ -146,7 +146,7 @@ export class BlockedWrites {
     this.#lockWaits.note(report, 0);
     const blocked = report.blocked.filter((each) => !waitsForLock(each));
     if (blocked.length > 0) {
-      this.#cycles.suspect(blocked.map(({ write }) => write.writeId));
+      this.#cycles.note(blocked.map(({ write }) => write.writeId));
       // A provider in another lane may have been settled after the facts were read and before this was committed. That
       // it came to nothing matters to those alone who may not wait on: what is awaited by many is looked at often.
       const bound = blocked.filter(({ write }) => write.referenceDeadline === null);
@@ -171,7 +171,7 @@ export class BlockedWrites {
     const last = rows.at(-1);
     const isEnd = rows.length < sliceMax || last === undefined;
     this.#after = isEnd ? [nowhere, nowhere] : [last['awaited_id'] as string, last['write_id'] as string];
-    if (this.#isTakingOver) this.#cycles.suspect(rows.map((row) => row['write_id'] as string));
+    if (this.#isTakingOver) this.#cycles.note(rows.map((row) => row['write_id'] as string));
     if (isEnd) this.#isTakingOver = false;
     // A write that waits for a lock awaits itself. The leader that settled a cycle may have blocked it here.
     const locked = rows.filter((row) => row['awaited_id'] === row['write_id']);

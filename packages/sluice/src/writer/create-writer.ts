@@ -1,6 +1,6 @@
 /** A writer process: its sessions, the hints they share, its row in sluice.writer, and the retention of what is old. */
 import { createRequire } from 'node:module';
-import { assertProjections, describeBatch, RetryLog, settleOptions } from '#batch';
+import { assertProjections, describeBatch, RetryLog, settleOptions, tableTargets } from '#batch';
 import {
   assertTunables,
   defaults,
@@ -22,6 +22,7 @@ import {
   requireRights,
   type Listener,
 } from '#store';
+import { checkDefinitions, modelBeside, readTargets } from '#targets';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
 import type { LaneSessionOptions } from './lane-session-options.ts';
@@ -71,6 +72,8 @@ class WriterProcess implements Writer {
       ownership: options.ownership ?? ('lock' as const),
       spread: options.spread ?? ('load' as const),
       projections: options.projections ?? [],
+      targets: checkDefinitions(options.targets ?? []),
+      model: modelBeside(options.targets, options.model),
     };
     const { url, schema, model, projections } = this.#options;
     const connection = { url, schema, applicationName };
@@ -100,7 +103,7 @@ class WriterProcess implements Writer {
     this.#settle = this.#settleOptions();
     this.#watches = Array.from(
       { length: options.sessions ?? 1 },
-      () => new NeighbourWatch({ connection, onEnded: () => this.#beatNow() }),
+      () => new NeighbourWatch({ connection, onEnded: () => this.#heartbeatNow() }),
     );
     this.#sessions = this.#watches.map((watch) => new LaneSession(this.#sessionOptions(watch)));
   }
@@ -124,7 +127,7 @@ class WriterProcess implements Writer {
   }
 
   async #start(): Promise<void> {
-    const { url, applicationName, lanes, model, ownership, projections } = this.#options;
+    const { url, applicationName, lanes, model, ownership, projections, targets } = this.#options;
     const isLock = ownership === 'lock';
     if ((await detectPooler({ url, applicationName })) && isLock) {
       throw new SluiceError(
@@ -137,7 +140,8 @@ class WriterProcess implements Writer {
       work: ' the writer',
       advice: 'use the role of writers (sluice_writer), and run `sluice roles` after an upgrade',
     });
-    await agree(this.#database, { lanes, modelHash: model.hash, ownership, projections });
+    const { agreed } = await readTargets(this.#database, targets);
+    await agree(this.#database, { lanes, modelHash: model.hash, ownership, projections, targets: agreed });
     await this.#upkeep.start();
     await this.#clock.start();
     await this.#listen();
@@ -164,7 +168,7 @@ class WriterProcess implements Writer {
   async #listen(): Promise<void> {
     const { lanes } = this.#options;
     await this.#listener.listen(channels.wakeup, (payload) => this.#wake(payload));
-    await this.#listener.listen(channels.lanes, () => this.#beatNow());
+    await this.#listener.listen(channels.lanes, () => this.#heartbeatNow());
     await this.#listener.listen(channels.provided, (payload) => {
       if (payload === null) return;
       const provided = unpackProvided(payload, lanes);
@@ -187,8 +191,8 @@ class WriterProcess implements Writer {
     this.#sessions.forEach((session) => session.wake(named));
   }
 
-  #beatNow(): void {
-    this.#sessions.forEach((session) => session.beatNow());
+  #heartbeatNow(): void {
+    this.#sessions.forEach((session) => session.heartbeatNow());
   }
 
   get #ledLanes(): number[] {
@@ -196,10 +200,16 @@ class WriterProcess implements Writer {
   }
 
   #settleOptions(): LaneSessionOptions['settle'] {
-    const { model, lanes, projections, cascadeDocumentsMax = defaults.cascadeDocumentsMax } = this.#options;
+    const { model, lanes, projections, targets, schema } = this.#options;
+    const { cascadeDocumentsMax = defaults.cascadeDocumentsMax } = this.#options;
     const log = this.#log;
     const retries = log === undefined ? {} : { onRetry: new RetryLog((...line) => log.warn(...line)).note };
-    return { ...settleOptions(model, { lanes, cascadeDocumentsMax }), projections, ...retries };
+    return {
+      ...settleOptions(model, { lanes, cascadeDocumentsMax }),
+      projections,
+      targets: tableTargets(targets, { schema }),
+      ...retries,
+    };
   }
 
   #sessionOptions(watch: NeighbourWatch): LaneSessionOptions {

@@ -23,27 +23,27 @@ export class Cycles {
   readonly #session: Session;
   readonly #options: CyclesOptions;
   /** Writes that may have closed a cycle by being blocked. */
-  #suspects = new Set<string>();
+  #closing = new Set<string>();
 
   constructor(session: Session, options: CyclesOptions) {
     this.#session = session;
     this.#options = options;
   }
 
-  suspect(writeIds: Iterable<string>): void {
-    for (const writeId of writeIds) this.#suspects.add(writeId);
+  note(writeIds: Iterable<string>): void {
+    for (const writeId of writeIds) this.#closing.add(writeId);
   }
 
   /** Settles a cycle, if there is one, as the leader of these lanes. Gives how many writes were settled. */
   async settle(led: readonly number[]): Promise<number> {
-    if (this.#suspects.size === 0) return 0;
-    const suspects = [...this.#suspects];
-    this.#suspects = new Set();
-    const { writeIds, lanes, inFront } = await findTogether(this.#session, suspects);
+    if (this.#closing.size === 0) return 0;
+    const closing = [...this.#closing];
+    this.#closing = new Set();
+    const { writeIds, lanes, inFront } = await findTogether(this.#session, closing);
     if (writeIds.length === 0 || lanes.some((lane) => this.#options.paused.has(lane))) return 0;
     const report = await settleBlocked(this.#session, togetherOrigin(lanes, writeIds), this.#options);
     if (report === null) {
-      this.suspect(suspects);
+      this.note(closing);
       return 0;
     }
     await this.#options.onSettled(report, lanes.length, led);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Drain } from './drain.ts';
-import type { Beat } from './elector.ts';
+import type { Found } from './elector.ts';
 import type { LaneBatch } from './lane-batches.ts';
 import { LanesAside } from './lanes-aside.ts';
 import type { WokenBy } from './observer.ts';
@@ -14,7 +14,7 @@ interface Setup {
   drained: (readonly number[])[];
   wokenBy: WokenBy[];
   /** What the next batches come to. */
-  batch: { seen: number; held?: number; woken?: number; hasOtherLanes?: boolean };
+  batch: { seen: number; deferred?: number; woken?: number; hasOtherLanes?: boolean };
   isListening: boolean;
 }
 
@@ -32,8 +32,8 @@ function setup(): Setup {
   };
   const settle = (lanes: readonly number[]): Promise<LaneBatch> => {
     made.drained.push(lanes);
-    const { seen, held = 0, woken = 0, hasOtherLanes = false } = made.batch;
-    const report = { held: Array.from({ length: held }) };
+    const { seen, deferred = 0, woken = 0, hasOtherLanes = false } = made.batch;
+    const report = { deferred: Array.from({ length: deferred }) };
     return Promise.resolve({ report, seen, woken, leftOut: new Set(), hasOtherLanes } as never);
   };
   made.drain = new Drain({
@@ -47,7 +47,7 @@ function setup(): Setup {
   return made;
 }
 
-const beat = (more: Partial<Beat> = {}): Beat => ({
+const finding = (more: Partial<Found> = {}): Found => ({
   hasReady: true,
   hasOverdue: false,
   hasBlocked: false,
@@ -61,20 +61,20 @@ const beat = (more: Partial<Beat> = {}): Beat => ({
 describe('the drain', () => {
   test('reads nothing without a hint, or a heartbeat that has found something', async () => {
     const { drain, drained, reads } = setup();
-    await drain.settleNext([1, 2], true, beat());
+    await drain.settleNext([1, 2], true, finding());
     expect(drained).toEqual([]);
     reads.hint();
     await drain.settleNext([1, 2], true, null);
     expect(drained).toEqual([[1, 2]]);
     expect(drain.mayHaveReady).toBe(false);
-    drain.hear(beat());
-    await drain.settleNext([1, 2], true, beat());
+    drain.hear(finding());
+    await drain.settleNext([1, 2], true, finding());
     expect(drained).toHaveLength(2);
   });
 
   test.each([
     ['the batch was full', { seen: 10 }],
-    ['the batch has deferred a write', { seen: 2, held: 1 }],
+    ['the batch has deferred a write', { seen: 2, deferred: 1 }],
     ['blocked writes have woken', { seen: 2, woken: 1 }],
     ['other lanes can go on now', { seen: 0, hasOtherLanes: true }],
   ])('goes on if %s', async (_why, batch) => {
@@ -88,8 +88,8 @@ describe('the drain', () => {
   test('goes on without hints until a read finds nothing', async () => {
     const made = setup();
     made.isListening = false;
-    made.drain.hear(beat());
-    await made.drain.settleNext([1], true, beat());
+    made.drain.hear(finding());
+    await made.drain.settleNext([1], true, finding());
     expect(made.drain.mayHaveReady).toBe(true);
     made.batch = { seen: 0 };
     await made.drain.settleNext([1], false, null);
@@ -116,17 +116,17 @@ describe('the drain', () => {
 
   test('says what has ended a rest', async () => {
     const made = setup();
-    const wakeBy = async (found: Beat | null): Promise<void> => {
+    const wakeBy = async (found: Found | null): Promise<void> => {
       if (found === null) made.reads.hint();
       else made.drain.hear(found);
       await made.drain.settleNext([1], true, found);
     };
     await wakeBy(null);
-    await wakeBy(beat());
-    await wakeBy(beat({ hasOverdue: true }));
-    await wakeBy(beat({ hasOverdue: true, hasResumed: true }));
+    await wakeBy(finding());
+    await wakeBy(finding({ hasOverdue: true }));
+    await wakeBy(finding({ hasOverdue: true, hasResumed: true }));
     made.isListening = false;
-    await wakeBy(beat({ hasOverdue: true }));
+    await wakeBy(finding({ hasOverdue: true }));
     await made.drain.settleNext([1], false, null);
     expect(made.wokenBy).toEqual(['hint', 'hint', 'missed_hint', 'hint', 'poll']);
   });

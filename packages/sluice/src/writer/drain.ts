@@ -1,5 +1,5 @@
 /** The drain: settles what is ready in the lanes that a session leads, one batch at each call. */
-import type { Beat } from './elector.ts';
+import type { Found } from './elector.ts';
 import type { LaneBatches } from './lane-batches.ts';
 import type { LaneSessionOptions } from './lane-session-options.ts';
 import type { LanesAside } from './lanes-aside.ts';
@@ -29,21 +29,21 @@ export class Drain {
     this.#mayHaveReady = true;
   }
 
-  hear(beat: Beat): void {
-    this.#mayHaveReady = beat.hasReady;
+  hear(found: Found): void {
+    this.#mayHaveReady = found.hasReady;
   }
 
   /**
    * Settles one batch of these lanes, if anything may be ready in them. An idle leader locks no rows.
-   * @param beat What has ended a rest, if a heartbeat has.
+   * @param found By the heartbeat that has ended a rest; null: something else has.
    */
-  async settleNext(lanes: readonly number[], isWoken: boolean, beat: Beat | null): Promise<void> {
+  async settleNext(lanes: readonly number[], isWoken: boolean, found: Found | null): Promise<void> {
     const { aside, reads } = this.#options;
     const open = lanes.filter((lane) => !aside.isResting(lane));
     const mayBeReady = reads.isDue || this.#mayHaveReady;
     const isAsideDue = aside.nextIn(open) === 0;
     if (open.length > 0 && !mayBeReady && !isAsideDue) return;
-    if (open.length > 0 && mayBeReady && isWoken) this.#noteWakeup(beat);
+    if (open.length > 0 && mayBeReady && isWoken) this.#noteWakeup(found);
     reads.take();
     // Where the batch fails it is tried again.
     this.#mayHaveReady = true;
@@ -57,14 +57,14 @@ export class Drain {
     reads.note(seen === 0);
     if (seen === 0 || woken > 0 || hasOtherLanes) return woken > 0 || hasOtherLanes;
     // A hint that came since the batch was read is remembered; without hints only an empty read ends the work.
-    return seen >= batchWritesMax || report.held.length > 0 || !isListening();
+    return seen >= batchWritesMax || report.deferred.length > 0 || !isListening();
   }
 
   /** A heartbeat that found a ready write means a missed hint only if the hint had time to come. */
-  #noteWakeup(beat: Beat | null): void {
+  #noteWakeup(found: Found | null): void {
     const { isListening, onWoken, reads } = this.#options;
     if (reads.isPending) onWoken('hint');
     else if (!isListening()) onWoken('poll');
-    else onWoken(beat?.hasOverdue === true && !beat.hasResumed ? 'missed_hint' : 'hint');
+    else onWoken(found?.hasOverdue === true && !found.hasResumed ? 'missed_hint' : 'hint');
   }
 }

@@ -7,7 +7,8 @@ import type { Row, Session } from '#store';
 import type { LaneDemand } from './lane-demand.ts';
 import type { OpenedLane, Ownership } from './ownership.ts';
 
-export interface Beat {
+/** What a heartbeat has found. */
+export interface Found {
   hasReady: boolean;
   /** Something ready has waited for longer than a hint takes. */
   hasOverdue: boolean;
@@ -32,8 +33,8 @@ export interface ElectorOptions {
 
 /** A hint comes within milliseconds of the commit that it is about. */
 const overdueSeconds = 0.1;
-/** A beat is a read of some milliseconds: one that is not answered by then has lost its connection. */
-const beatTimeoutMs = 2000;
+/** A heartbeat is a read of some milliseconds: one that is not answered by then has lost its connection. */
+const heartbeatTimeoutMs = 2000;
 
 export class Elector {
   readonly #session: Session;
@@ -59,18 +60,18 @@ export class Elector {
   /**
    * Looks around, and takes or gives back lanes until this session has its share.
    * @param behind The position of a lane behind which to look for what is ready.
-   * @param isSweep It may take long, as it passes over all that is dead.
+   * @param isCatchUp It may take long, as it passes over all that is dead.
    */
-  async beat(behind: (lane: number) => number, isSweep: boolean): Promise<Beat> {
+  async heartbeat(behind: (lane: number) => number, isCatchUp: boolean): Promise<Found> {
     const { ownership, writerId, demand } = this.#options;
     await ownership.keep(this.terms, demand.at(this.#leaders, this.terms.size));
     const led = [...this.terms.keys()];
     const values = [led, writerId, ownership.isLease, led.map(behind), ownership.sessionId];
-    const [beat] = await this.#session.flight(
-      [{ name: 'beat', values }],
-      isSweep ? {} : { answerTimeoutMs: beatTimeoutMs },
+    const [result] = await this.#session.flight(
+      [{ name: 'heartbeat', values }],
+      isCatchUp ? {} : { answerTimeoutMs: heartbeatTimeoutMs },
     );
-    const row = beat?.rows[0];
+    const row = result?.rows[0];
     const isDraining = row?.['is_draining'] === true;
     const hasResumed = this.#notePaused(row?.['paused_lanes'] as number[]);
     const readySeconds = (row?.['ready_seconds'] as number | null | undefined) ?? null;

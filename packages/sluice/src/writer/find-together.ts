@@ -22,9 +22,9 @@ interface Edge {
 const writesMax = 20_000;
 
 /** Searches from these writes, of which one has closed the cycle if there is one. */
-export async function findTogether(session: Session, suspects: readonly string[]): Promise<Together> {
+export async function findTogether(session: Session, closing: readonly string[]): Promise<Together> {
   // What nobody awaits closes no cycle.
-  const rows = await session.run('findAwaitedWrites', [suspects]);
+  const rows = await session.run('findAwaitedWrites', [closing]);
   let frontier = rows.map((row) => row['write_id'] as string);
   const edges = new Map<string, Edge[]>();
   const lanes = new Map<string, number>();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Beat, Elector } from './elector.ts';
+import type { Found, Elector } from './elector.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { ReadyFront } from './ready-front.ts';
 import { Wakeups } from './wakeups.ts';
@@ -10,7 +10,7 @@ interface Setup {
   front: ReadyFront;
   terms: Map<number, number>;
   /** What the next heartbeat finds, and the lanes that it takes or gives back. */
-  found: Partial<Beat>;
+  found: Partial<Found>;
   lanes: readonly number[];
   /** For each heartbeat, whether it was part of a catch-up scan. */
   scans: boolean[];
@@ -24,7 +24,7 @@ function setup(): Setup {
   const made: Setup = { wakeups, front, terms, found: {}, lanes: [], scans: [], told: [], heartbeat: null! };
   const elector = {
     terms,
-    beat(_behind: unknown, isScan: boolean): Promise<Beat> {
+    heartbeat(_behind: unknown, isScan: boolean): Promise<Found> {
       made.scans.push(isScan);
       terms.clear();
       for (const lane of made.lanes) terms.set(lane, 1);
@@ -49,30 +49,30 @@ function setup(): Setup {
     onDrain: () => void made.told.push('drains'),
     onNeighbour: (pid) => void made.told.push(`watches ${pid ?? 'nobody'}`),
   });
-  wakeups.nextBeatIn(0);
+  wakeups.nextHeartbeatIn(0);
   return made;
 }
 
 describe('the heartbeat', () => {
   test('comes when it is due, or when a hint says that lanes may be free', async () => {
     const { heartbeat, wakeups, scans } = setup();
-    expect(await heartbeat.beatIfDue()).not.toBeNull();
-    expect(await heartbeat.beatIfDue()).toBeNull();
-    wakeups.beats.hint();
-    expect(await heartbeat.beatIfDue()).not.toBeNull();
+    expect(await heartbeat.runIfDue()).not.toBeNull();
+    expect(await heartbeat.runIfDue()).toBeNull();
+    wakeups.heartbeats.hint();
+    expect(await heartbeat.runIfDue()).not.toBeNull();
     expect(scans).toHaveLength(2);
   });
 
   test('tells which lanes are led only when that has changed', async () => {
     const made = setup();
-    const beatWith = async (lanes: number[]): Promise<boolean | undefined> => {
+    const heartbeatWith = async (lanes: number[]): Promise<boolean | undefined> => {
       made.lanes = lanes;
-      made.wakeups.nextBeatIn(0);
-      return (await made.heartbeat.beatIfDue())?.hasTaken;
+      made.wakeups.nextHeartbeatIn(0);
+      return (await made.heartbeat.runIfDue())?.hasTaken;
     };
-    expect(await beatWith([1, 2])).toBe(true);
-    expect(await beatWith([1, 2])).toBe(false);
-    expect(await beatWith([1])).toBe(false);
+    expect(await heartbeatWith([1, 2])).toBe(true);
+    expect(await heartbeatWith([1, 2])).toBe(false);
+    expect(await heartbeatWith([1])).toBe(false);
     expect(made.told.filter((line) => line.startsWith('leads'))).toEqual([
       'leads 1 2, 2 new',
       'leads 1, 0 new',
@@ -82,7 +82,7 @@ describe('the heartbeat', () => {
   test('that takes lanes makes the round a catch-up scan', async () => {
     const made = setup();
     made.lanes = [1];
-    await made.heartbeat.beatIfDue();
+    await made.heartbeat.runIfDue();
     expect(made.scans).toEqual([false]);
     expect(made.front.isScanning).toBe(true);
   });
@@ -91,8 +91,8 @@ describe('the heartbeat', () => {
     const made = setup();
     for (const sessionPids of [[], [20], [10, 20, 30], [10, 20]]) {
       made.found = { sessionPids };
-      made.wakeups.nextBeatIn(0);
-      await made.heartbeat.beatIfDue();
+      made.wakeups.nextHeartbeatIn(0);
+      await made.heartbeat.runIfDue();
     }
     expect(made.told).toEqual(['watches nobody', 'watches nobody', 'watches 30', 'watches 10']);
   });
@@ -100,7 +100,7 @@ describe('the heartbeat', () => {
   test('tells when an operator drains the writer', async () => {
     const made = setup();
     made.found = { isDraining: true };
-    await made.heartbeat.beatIfDue();
+    await made.heartbeat.runIfDue();
     expect(made.told).toContain('drains');
   });
 });

@@ -2,7 +2,7 @@
  * The heartbeat of a session that leads lanes: every poll interval, and earlier when a hint says that lanes may be free, it
  * takes or gives back lanes and finds what no hint has told. This is the only place in the loop that talks to the elector.
  */
-import type { Beat, Elector } from './elector.ts';
+import type { Found, Elector } from './elector.ts';
 import type { LaneSessionOptions } from './lane-session-options.ts';
 import type { ReadyFront } from './ready-front.ts';
 import type { Wakeups } from './wakeups.ts';
@@ -18,7 +18,7 @@ export interface HeartbeatOptions extends Pick<
   pid: number;
 }
 
-export interface Heard extends Beat {
+export interface Heard extends Found {
   /** Lanes were just taken. */
   hasTaken: boolean;
 }
@@ -34,24 +34,24 @@ export class Heartbeat {
   }
 
   /** Null: it is not time for one yet. */
-  async beatIfDue(): Promise<Heard | null> {
+  async runIfDue(): Promise<Heard | null> {
     const { elector, front, wakeups, pid, isDeaf, pollIntervalMs } = this.#options;
-    if (!wakeups.takeBeat()) return null;
+    if (!wakeups.takeHeartbeat()) return null;
     const before = elector.terms.size;
     front.scan();
     const began = performance.now();
-    const beat = await elector.beat(front.behind, front.isScanning);
+    const found = await elector.heartbeat(front.behind, front.isScanning);
     const took = performance.now() - began;
     const taken = Math.max(0, elector.terms.size - before);
     // Writes that wait in lanes which were just taken are looked for from the start, too.
     if (taken > 0) front.scan({ isDue: true });
     front.noteRead(took);
-    wakeups.nextBeatIn(isDeaf() ? Math.min(deafIntervalMs, pollIntervalMs) : pollIntervalMs);
-    wakeups.beats.note(elector.terms.size === before);
-    this.#options.onNeighbour(neighbourOf(pid, beat.sessionPids));
+    wakeups.nextHeartbeatIn(isDeaf() ? Math.min(deafIntervalMs, pollIntervalMs) : pollIntervalMs);
+    wakeups.heartbeats.note(elector.terms.size === before);
+    this.#options.onNeighbour(neighbourOf(pid, found.sessionPids));
     if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()], taken);
-    if (beat.isDraining) this.#options.onDrain();
-    return { ...beat, hasTaken: taken > 0 };
+    if (found.isDraining) this.#options.onDrain();
+    return { ...found, hasTaken: taken > 0 };
   }
 }
 

@@ -1,5 +1,12 @@
 /** Settles batches of the lanes that a session leads, for whichever step of its loop asks, and follows up on what they did. */
-import { buryWrite, intakeOrigin, settleBatch, type BatchReport, type Caution, type Origin } from '#batch';
+import {
+  makeDeadLetter,
+  intakeOrigin,
+  settleBatch,
+  type BatchReport,
+  type Caution,
+  type Origin,
+} from '#batch';
 import { hasFailpoint, passFailpoint } from '#protocol';
 import type { Session, Statement } from '#store';
 import type { BlockedWrites } from './blocked-writes.ts';
@@ -55,7 +62,7 @@ export class LaneBatches {
       { ...settle, caution, withBlocked: blocked.mayExist },
       only,
     );
-    const seen = report.outcomes.length + report.held.length + report.blocked.length;
+    const seen = report.outcomes.length + report.deferred.length + report.blocked.length;
     if (seen > 0) demand.noteBatch(seen, performance.now() - began);
     front.noteRead(seen === 0 ? performance.now() - began : report.readMs);
     const leftOut = new Set([...locked, ...paused, ...pausedBefore]);
@@ -72,8 +79,10 @@ export class LaneBatches {
   }
 
   /** Settles a write as a dead letter, without trying it again. */
-  async setAside(lane: number, writeId: string, deaths: number): Promise<void> {
-    await this.#followUp(await buryWrite(this.#session, this.#originOf([lane], new Set()), writeId, deaths));
+  async makeDeadLetter(lane: number, writeId: string, deaths: number): Promise<void> {
+    await this.#followUp(
+      await makeDeadLetter(this.#session, this.#originOf([lane], new Set()), writeId, deaths),
+    );
   }
 
   #originOf(lanes: readonly number[], locked: Set<number>): Origin {

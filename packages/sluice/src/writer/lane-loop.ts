@@ -77,9 +77,9 @@ export class LaneLoop {
         const { report, woken, leftOut } = await batches.settle(led, only);
         if (woken > 0) drain.noteReady();
         const settled = report.outcomes.length + report.blocked.length;
-        return { settled, deferred: report.held.length, leftOut };
+        return { settled, deferred: report.deferred.length, leftOut };
       },
-      setAside: (lane, writeId, deaths) => batches.setAside(lane, writeId, deaths),
+      makeDeadLetter: (lane, writeId, deaths) => batches.makeDeadLetter(lane, writeId, deaths),
     });
     this.#trouble = new ServerTrouble(session, options.onTrouble);
   }
@@ -88,7 +88,7 @@ export class LaneLoop {
   async run(isStopping: () => boolean): Promise<void> {
     try {
       await this.elector.join();
-      this.#wakeups.nextBeatIn(0);
+      this.#wakeups.nextHeartbeatIn(0);
       while (!isStopping()) {
         await this.#goRound();
         if (!isStopping()) await this.#rest();
@@ -104,7 +104,7 @@ export class LaneLoop {
 
   async #goRound(): Promise<void> {
     const wasResting = !this.#drain.mayHaveReady;
-    const heard = await this.#heartbeat.beatIfDue();
+    const heard = await this.#heartbeat.runIfDue();
     if (heard !== null) this.#hear(heard);
     if (this.#trouble.waitMs === 0) await this.#trouble.guard(() => this.#work(wasResting, heard));
     this.#front.endScan();
@@ -148,12 +148,12 @@ export class LaneLoop {
   /** Until the next heartbeat, a hint, or a try that is due; not at all while more may be ready. */
   async #rest(): Promise<void> {
     const { waitMs } = this.#trouble;
-    if (waitMs > 0) return this.#wakeups.restUntilBeat(waitMs);
+    if (waitMs > 0) return this.#wakeups.restUntilHeartbeat(waitMs);
     if (this.#drain.mayHaveReady) return;
     // Only what the next round will try: what is due and left alone would end each rest at once.
     const { terms, paused } = this.elector;
     const tried = [...terms.keys()].filter((lane) => !paused.has(lane));
     const drained = new Set(tried.filter((lane) => !this.#quarantine.has(lane)));
-    await this.#wakeups.restUntilDue(Math.min(this.#aside.nextIn(tried), this.#blocked.nextTrialIn(drained)));
+    await this.#wakeups.restUntilDue(Math.min(this.#aside.nextIn(tried), this.#blocked.nextTryIn(drained)));
   }
 }

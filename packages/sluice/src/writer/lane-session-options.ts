@@ -24,7 +24,7 @@ export interface LaneSessionOptions {
   /** The lanes that it leads now, and how many of them were just taken. */
   onLanes: (lanes: readonly number[], taken: number) => void;
   onWoken: (by: WokenBy) => void;
-  /** At each beat, and when the session ends: the session next to this one of those that share the lanes. Null: none is. */
+  /** At each heartbeat, and when the session ends: the session next to this one of those that share the lanes. Null: none is. */
   onNeighbour: (pid: number | null) => void;
   /** An operator wants the writer to drain; this session gives up its lanes and ends by itself. */
   onDrain: () => void;

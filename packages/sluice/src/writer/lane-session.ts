@@ -62,8 +62,8 @@ export class LaneSession {
   }
 
   /** Lanes may be free: the next heartbeat is due now. */
-  beatNow(): void {
-    this.#wakeups.beats.hint();
+  heartbeatNow(): void {
+    this.#wakeups.heartbeats.hint();
   }
 
   /** These ids, which writes of these lanes await, or of any lane (null), have changed. */

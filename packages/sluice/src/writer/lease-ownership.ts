@@ -11,7 +11,7 @@ import { openedLane, type Ownership } from './ownership.ts';
 
 /** A leader that says nothing for this long has lost its lanes. */
 export const leaseMs = 2000;
-/** Renewed at the first beat after this. */
+/** Renewed at the first heartbeat after this. */
 const renewAfterMs = leaseMs / 4;
 
 export function leaseOwnership(session: Session, writerId: string): Ownership {

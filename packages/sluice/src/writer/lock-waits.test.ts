@@ -5,7 +5,13 @@ import { LockWaits } from './lock-waits.ts';
 type Blocked = BatchReport['blocked'][number];
 const header = (writeId: string, lane = 0) => ({ writeId, lane }) as Blocked['write'];
 const waiting = (writeId: string, lane = 0): Blocked => ({ write: header(writeId, lane), awaits: [writeId] });
-const left = (more: Partial<BatchReport>) => ({ outcomes: [], held: [], blocked: [], waited: [], ...more });
+const left = (more: Partial<BatchReport>) => ({
+  outcomes: [],
+  deferred: [],
+  blocked: [],
+  waited: [],
+  ...more,
+});
 const lanes = new Set([0]);
 
 test('what waits for a lock that can be looked for is tried after pauses that double, up to a quarter of a second', () => {
@@ -22,7 +28,7 @@ test('what waits for a lock that can be looked for is tried after pauses that do
   expect(pauses).toEqual([5, 10, 20, 40, 80, 160, 250, 250]);
 });
 
-test('trials that wait take a twentieth of the time, and come every two seconds at least', () => {
+test('tries that wait take a twentieth of the time, and come every two seconds at least', () => {
   let now = 0;
   const waits = new LockWaits(() => now);
   const noted = (tookMs: number): number => {
@@ -72,7 +78,7 @@ test('of those that wait one is tried for all, and once it is settled the others
   expect(waits.due(lanes)).not.toBeNull();
 });
 
-test('many locks cost no more trials than one', () => {
+test('many locks cost no more tries than one', () => {
   let now = 0;
   const waits = new LockWaits(() => now);
   const ids = Array.from({ length: 10 }, (_, each) => `${each}`);
@@ -80,13 +86,13 @@ test('many locks cost no more trials than one', () => {
     now += 17;
     waits.note(left({ blocked: [waiting(id)] }), 0);
   }
-  let trials = 0;
+  let tries = 0;
   for (const end = now + 5000; now < end; now += waits.nextIn(lanes)) {
-    const trial = waits.due(lanes);
-    if (trial === null) continue;
-    trials += 1;
-    waits.note(left({ blocked: trial.writeIds.map((id) => waiting(id)) }), 0);
+    const due = waits.due(lanes);
+    if (due === null) continue;
+    tries += 1;
+    waits.note(left({ blocked: due.writeIds.map((id) => waiting(id)) }), 0);
   }
   // Four a second, and some more at the beginning.
-  expect(trials).toBeLessThan(30);
+  expect(tries).toBeLessThan(30);
 });

@@ -13,7 +13,8 @@ interface LockWait {
   isWaited: boolean;
 }
 
-export interface Trial {
+/** Writes that are tried again together. */
+export interface LockTry {
   writeIds: string[];
   lanes: number[];
   /** How long a lock may be waited for that does not show otherwise. */
@@ -21,17 +22,17 @@ export interface Trial {
 }
 
 const pauseMs = { min: 5, max: 250, waitedMax: 2000 };
-/** Trials that wait take at most this share of the time, until their pauses are the longest. */
+/** Tries that wait take at most this share of the time, until their pauses are the longest. */
 const waitedShare = 0.05;
 /** Longer from try to try: a lock may be free now and then, for those who wait. */
 const lockWaitMs = { min: 25, max: 100 };
-const trialWritesMax = 256;
+const tryWritesMax = 256;
 const togetherMs = pauseMs.max / 2;
 
 export class LockWaits {
   readonly #now: () => number;
   readonly #waits = new Map<string, LockWait>();
-  /** No trial that waits comes before. */
+  /** No try that waits comes before. */
   #waitedAt = 0;
 
   constructor(now: () => number = () => performance.now()) {
@@ -43,13 +44,13 @@ export class LockWaits {
     if (!this.#waits.has(writeId)) this.#waits.set(writeId, { lane, tries: 0, at: 0, isWaited: false });
   }
 
-  /** What a batch, or a trial that took so long, has left waiting for a lock, and what it has settled. */
-  note(report: Pick<BatchReport, 'outcomes' | 'held' | 'blocked' | 'waited'>, tookMs: number): void {
+  /** What a batch, or a try that took so long, has left waiting for a lock, and what it has settled. */
+  note(report: Pick<BatchReport, 'outcomes' | 'deferred' | 'blocked' | 'waited'>, tookMs: number): void {
     for (const { write } of report.outcomes) {
       if (this.#waits.get(write.writeId)?.isWaited === true) this.#hurry();
       this.#waits.delete(write.writeId);
     }
-    for (const { writeId, lane } of report.held)
+    for (const { writeId, lane } of report.deferred)
       if (this.#waits.has(writeId)) this.#postpone(writeId, lane, false, tookMs);
     if (report.blocked.length === 0) return;
     const waited = new Set(report.waited.map(({ writeId }) => writeId));
@@ -75,8 +76,8 @@ export class LockWaits {
     for (const wait of this.#waits.values()) if (wait.isWaited) wait.at = Math.min(wait.at, this.#now());
   }
 
-  /** A trial came to nothing, as its lanes cannot go on. */
-  postpone({ writeIds }: Trial): void {
+  /** A try came to nothing, as its lanes cannot go on. */
+  postpone({ writeIds }: LockTry): void {
     for (const writeId of writeIds) {
       const wait = this.#waits.get(writeId);
       if (wait !== undefined) this.#postpone(writeId, wait.lane, wait.isWaited, 0);
@@ -101,18 +102,18 @@ export class LockWaits {
   }
 
   /** What is to be tried again now in these lanes, of one kind: so nothing that is quickly told waits for what is not. */
-  due(lanes: ReadonlySet<number>): Trial | null {
+  due(lanes: ReadonlySet<number>): LockTry | null {
     const now = this.#now();
     const due = [...this.#waits].filter(([, wait]) => this.#dueAt(wait) <= now && lanes.has(wait.lane));
     if (due.length === 0) return null;
     const isWaited = due.every(([, wait]) => wait.isWaited);
-    // Those that would be tried soon go along: so many locks cost no more trials than one.
+    // Those that would be tried soon go along: so many locks cost no more tries than one.
     const tried = [...this.#waits]
       .filter(([, { lane, at }]) => at <= now + togetherMs && lanes.has(lane))
       .filter(([, wait]) => wait.isWaited === isWaited)
       .sort(([, one], [, other]) => one.at - other.at)
       // Each of those that wait would wait in vain: one tells for the others.
-      .slice(0, isWaited ? 1 : trialWritesMax);
+      .slice(0, isWaited ? 1 : tryWritesMax);
     return {
       writeIds: tried.map(([writeId]) => writeId),
       lanes: [...new Set(tried.map(([, { lane }]) => lane))].sort((a, b) => a - b),

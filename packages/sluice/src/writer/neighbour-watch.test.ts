@@ -107,7 +107,7 @@ describe("a watch over another writer's session", () => {
   test('ends at once when it is stopped, and for good', async () => {
     const { watch, onEnded } = await setup();
     watch.stop();
-    // Its session beats once more.
+    // Its session has one more heartbeat.
     watch.follow(1);
     await eventually(async () => expect(await waits()).toEqual([]));
     watch.follow(1);

@@ -1,7 +1,7 @@
 /**
- * Waits for the end of one session of another writer, so that its lanes are taken when it ends and not at the next beat.
+ * Waits for the end of one session of another writer, so that its lanes are taken when it ends and not at the next heartbeat.
  * The sessions that share the lanes form a ring, each watched by the one before it: whichever process dies, one other
- * hears of it at once and tells the rest. It is a hint: without it, beats find the same. docs/leadership.md tells why it
+ * hears of it at once and tells the rest. It is a hint: without it, heartbeats find the same. docs/leadership.md tells why it
  * waits on a connection of its own, and what that costs.
  */
 import { setTimeout as pause } from 'node:timers/promises';
@@ -35,7 +35,7 @@ export class NeighbourWatch {
 
   /** Watches this session from now on, and no other; null: none, once a wait is over. */
   follow(pid: number | null): void {
-    // A session beats for the last time while its writer stops.
+    // A session has its last heartbeat while its writer stops.
     if (this.#isStopped) return;
     const isOther = pid !== null && this.#pid !== null && pid !== this.#pid;
     this.#pid = pid;
@@ -60,7 +60,7 @@ export class NeighbourWatch {
         failures = 0;
       } catch {
         await this.#close();
-        // Beats go on meanwhile, which tell whoever is concerned that the database is away.
+        // Heartbeats go on meanwhile, which tell whoever is concerned that the database is away.
         if (this.#pid === pid) await pause(reconnectDelayMs(failures++), undefined, { ref: false });
       }
     }
@@ -76,7 +76,7 @@ export class NeighbourWatch {
     if (this.#isStopped) return;
     const [wait] = await session.flight([{ name: 'awaitSessionEnd', values: [pid] }], { answerTimeoutMs });
     if (wait?.rows[0]?.['has_ended'] !== true) return;
-    // The next beat tells whom to watch then.
+    // The next heartbeat tells whom to watch then.
     if (this.#pid === pid) this.#pid = null;
     this.#options.onEnded();
     await session.flight([{ name: 'hintFreeLanes', isOptional: true }]);

@@ -2,8 +2,8 @@
 import type { BatchReport } from '#batch';
 
 /**
- * What made an idle session look at the intake. `hint`: a notification; `poll`: a beat found work, as no notifications
- * arrive; `missed_hint`: a beat found work although they do.
+ * What made an idle session look at the intake. `hint`: a notification; `poll`: a heartbeat found work, as no notifications
+ * arrive; `missed_hint`: a heartbeat found work although they do.
  */
 export type WokenBy = 'hint' | 'poll' | 'missed_hint';
 

@@ -7,15 +7,15 @@ export interface OpenedLane {
   lane: number;
   term: number;
   /** Its leader before ended without leaving: the lane is in quarantine. */
-  isSuspect: boolean;
-  /** Trials of its writes that have begun in a row and not ended. */
-  trials: number;
-  /** The write that the last trial tried alone, if it did. */
+  isQuarantined: boolean;
+  /** Tries of its writes that have begun in a row and not ended. */
+  tries: number;
+  /** The write that was tried alone last, if it did. */
   tried: string | null;
 }
 
 export interface Ownership {
-  /** Lanes are owned by leases: what the beat looks at. */
+  /** Lanes are owned by leases: what the heartbeat looks at. */
   readonly isLease: boolean;
   /** Names this session among those who share the lanes, where their process ids do not. */
   readonly sessionId: string | null;
@@ -38,8 +38,8 @@ export function openedLane(row: Row): OpenedLane {
   return {
     lane: row['lane'] as number,
     term: row['term'] as number,
-    isSuspect: row['is_suspect'] === true,
-    trials: row['trials'] as number,
+    isQuarantined: row['is_quarantined'] === true,
+    tries: row['trials'] as number,
     tried: row['tried'] as string | null,
   };
 }

@@ -1,14 +1,14 @@
 /**
  * Lanes whose leader ended without leaving them: one of their writes may have killed it. Before such a lane is drained like
  * the others, its writes are tried in narrowing parts: all lanes in quarantine together, then one lane, then one write. Each
- * trial is noted in its lanes before it begins, so the next leader knows which part its predecessor did not survive. A write
+ * part is noted in its lanes before it is tried, so the next leader knows which part its predecessor did not survive. A write
  * that has ended three leaders while it was tried alone becomes a dead letter. docs/leadership.md gives the bound on deaths.
  */
 import type { Session } from '#store';
 import type { OpenedLane } from './ownership.ts';
 
-/** What a trial has come to. */
-export interface Trial {
+/** What became of a part that was tried. */
+export interface Tried {
   /** Writes that were settled or blocked. */
   settled: number;
   /** Writes that were read and deferred. */
@@ -27,18 +27,18 @@ export interface QuarantineOptions {
   /** Another transaction has locked the rows of these lanes. */
   onLocked: (lanes: readonly number[]) => void;
   /** Settles one batch of these lanes: of this write, or of what is ready in them. */
-  settle: (lanes: readonly number[], only: readonly string[] | null) => Promise<Trial>;
-  /** Settles a write as a dead letter, without trying it again. */
-  setAside: (lane: number, writeId: string, deaths: number) => Promise<void>;
+  settle: (lanes: readonly number[], only: readonly string[] | null) => Promise<Tried>;
+  /** Makes a write a dead letter, without another try. */
+  makeDeadLetter: (lane: number, writeId: string, deaths: number) => Promise<void>;
 }
 
-/** Trials that a lane survives not before its writes are tried one by one: with other lanes, and by itself. */
+/** Deaths after which the writes of a lane are tried one by one: one with other lanes, one by itself. */
 const lanewise = 2;
 const deathsAloneMax = 3;
 
-interface Suspect {
+interface QuarantinedLane {
   lane: number;
-  /** Trials that leaders before did not survive. */
+  /** Tries that leaders before did not survive. */
   deaths: number;
   /** The write that the last of them tried alone. */
   tried: string | null;
@@ -51,7 +51,7 @@ interface Suspect {
 export class Quarantine {
   readonly #session: Session;
   readonly #options: QuarantineOptions;
-  readonly #suspects = new Map<number, Suspect>();
+  readonly #lanes = new Map<number, QuarantinedLane>();
 
   constructor(session: Session, options: QuarantineOptions) {
     this.#session = session;
@@ -61,16 +61,16 @@ export class Quarantine {
   /** Lanes were taken over. */
   take(opened: readonly OpenedLane[]): void {
     const left = this.#options.writesMax;
-    for (const { lane, isSuspect, trials, tried } of opened)
-      if (isSuspect) this.#suspects.set(lane, { lane, deaths: trials, tried, noted: null, left });
+    for (const { lane, isQuarantined, tries, tried } of opened)
+      if (isQuarantined) this.#lanes.set(lane, { lane, deaths: tries, tried, noted: null, left });
   }
 
   keepOnly(led: ReadonlyMap<number, unknown>): void {
-    for (const lane of this.#suspects.keys()) if (!led.has(lane)) this.#suspects.delete(lane);
+    for (const lane of this.#lanes.keys()) if (!led.has(lane)) this.#lanes.delete(lane);
   }
 
   has(lane: number): boolean {
-    return this.#suspects.has(lane);
+    return this.#lanes.has(lane);
   }
 
   /** Some lane can be tried now. */
@@ -78,8 +78,8 @@ export class Quarantine {
     return this.#due.length > 0;
   }
 
-  get #due(): Suspect[] {
-    return [...this.#suspects.values()].filter(({ lane }) => !this.#options.isResting(lane));
+  get #due(): QuarantinedLane[] {
+    return [...this.#lanes.values()].filter(({ lane }) => !this.#options.isResting(lane));
   }
 
   /** Tries the next part. Lanes with the fewest deaths come first: they are the likely innocents. */
@@ -91,61 +91,69 @@ export class Quarantine {
     await this.#tryLanes(first.deaths === 0 ? due.filter(({ deaths }) => deaths === 0) : [first]);
   }
 
-  async #tryLanes(suspects: readonly Suspect[]): Promise<void> {
-    const [{ deaths } = { deaths: 0 }] = suspects;
-    const known = suspects.filter(({ noted }) => noted !== null);
-    const unknown = suspects.filter(({ noted }) => noted === null);
+  async #tryLanes(quarantined: readonly QuarantinedLane[]): Promise<void> {
+    const [{ deaths } = { deaths: 0 }] = quarantined;
+    const known = quarantined.filter(({ noted }) => noted !== null);
+    const unknown = quarantined.filter(({ noted }) => noted === null);
     const tried = [...known, ...(await this.#note(unknown, deaths + 1, null))];
-    for (const suspect of tried) suspect.noted = 'lane';
+    for (const each of tried) each.noted = 'lane';
     if (tried.length === 0) return;
     const { settled, deferred, leftOut } = await this.#settle(tried, null);
     const survived = tried.filter(({ lane }) => !leftOut.has(lane));
-    for (const suspect of survived) suspect.left -= settled;
+    for (const each of survived) each.left -= settled;
     // A deferred write was read but not applied yet, so it may still be the killer.
     await this.#end(survived.filter(({ left }) => deferred === 0 || left <= 0));
   }
 
-  async #tryWrite(suspect: Suspect): Promise<void> {
-    const { lane, noted } = suspect;
-    const [row] = suspect.left > 0 ? await this.#session.run('readFirst', [lane]) : [];
-    if (row === undefined) return this.#end([suspect]);
+  async #tryWrite(quarantined: QuarantinedLane): Promise<void> {
+    const { lane, noted } = quarantined;
+    const [row] = quarantined.left > 0 ? await this.#session.run('readFirst', [lane]) : [];
+    if (row === undefined) return this.#end([quarantined]);
     const writeId = row['write_id'] as string;
     if (noted === null || noted === 'lane' || noted.writeId !== writeId) {
-      const deaths = suspect.tried === writeId ? suspect.deaths : lanewise;
+      const deaths = quarantined.tried === writeId ? quarantined.deaths : lanewise;
       if (deaths - lanewise >= deathsAloneMax)
-        return this.#options.setAside(lane, writeId, deaths - lanewise);
-      if ((await this.#note([suspect], deaths + 1, writeId)).length === 0) return;
-      suspect.noted = { writeId };
+        return this.#options.makeDeadLetter(lane, writeId, deaths - lanewise);
+      if ((await this.#note([quarantined], deaths + 1, writeId)).length === 0) return;
+      quarantined.noted = { writeId };
     }
-    const { settled, deferred } = await this.#settle([suspect], [writeId]);
-    suspect.left -= settled + deferred;
+    const { settled, deferred } = await this.#settle([quarantined], [writeId]);
+    quarantined.left -= settled + deferred;
   }
 
-  #settle(suspects: readonly Suspect[], only: readonly string[] | null): Promise<Trial> {
+  #settle(quarantined: readonly QuarantinedLane[], only: readonly string[] | null): Promise<Tried> {
     return this.#options.settle(
-      suspects.map(({ lane }) => lane),
+      quarantined.map(({ lane }) => lane),
       only,
     );
   }
 
   /** Gives those of them that it could note. */
-  async #note(suspects: readonly Suspect[], trials: number, tried: string | null): Promise<Suspect[]> {
-    return suspects.length === 0 ? [] : this.#write('noteTrial', suspects, [trials, tried]);
+  async #note(
+    quarantined: readonly QuarantinedLane[],
+    tries: number,
+    tried: string | null,
+  ): Promise<QuarantinedLane[]> {
+    return quarantined.length === 0 ? [] : this.#write('noteTry', quarantined, [tries, tried]);
   }
 
   /** They are drained like all others from now on. */
-  async #end(suspects: readonly Suspect[]): Promise<void> {
-    if (suspects.length === 0) return;
-    for (const { lane } of await this.#write('endQuarantine', suspects, [])) this.#suspects.delete(lane);
+  async #end(quarantined: readonly QuarantinedLane[]): Promise<void> {
+    if (quarantined.length === 0) return;
+    for (const { lane } of await this.#write('endQuarantine', quarantined, [])) this.#lanes.delete(lane);
   }
 
-  async #write(name: string, suspects: readonly Suspect[], values: readonly unknown[]): Promise<Suspect[]> {
-    const lanes = suspects.map(({ lane }) => lane);
+  async #write(
+    name: string,
+    quarantined: readonly QuarantinedLane[],
+    values: readonly unknown[],
+  ): Promise<QuarantinedLane[]> {
+    const lanes = quarantined.map(({ lane }) => lane);
     const terms = lanes.map((lane) => this.#options.terms.get(lane));
     const rows = await this.#session.run(name, [lanes, terms, ...values]);
     const written = new Set(rows.map((row) => row['lane'] as number));
     const locked = lanes.filter((lane) => !written.has(lane));
     if (locked.length > 0) this.#options.onLocked(locked);
-    return suspects.filter(({ lane }) => written.has(lane));
+    return quarantined.filter(({ lane }) => written.has(lane));
   }
 }

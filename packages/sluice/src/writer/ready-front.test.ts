@@ -152,7 +152,7 @@ describe('a batch', () => {
     const { front } = setup();
     const outcomes = Array.from({ length: 512 }, (_, each) => ({ write: { position: each + 1 } }));
     const report = (count: number) =>
-      ({ outcomes: outcomes.slice(0, count), held: [], blocked: [] }) as never;
+      ({ outcomes: outcomes.slice(0, count), deferred: [], blocked: [] }) as never;
     expect(front.forBatch(16).near).toBe(0);
     front.noteBatch([1, 2], report(512));
     expect(front.forBatch(16).near).toBe(512 + 512);

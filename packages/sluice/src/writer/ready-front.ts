@@ -83,8 +83,8 @@ export class ReadyFront {
   }
 
   /** What was ready in these lanes has been read into a batch, and settled as the report says. */
-  noteBatch(lanes: readonly number[], report: Pick<BatchReport, 'outcomes' | 'held' | 'blocked'>): void {
-    const seen = report.outcomes.length + report.held.length + report.blocked.length;
+  noteBatch(lanes: readonly number[], report: Pick<BatchReport, 'outcomes' | 'deferred' | 'blocked'>): void {
+    const seen = report.outcomes.length + report.deferred.length + report.blocked.length;
     this.#isBehind = seen >= this.#options.batchWritesMax;
     if (seen > 0) this.raise(lanes, settledUpTo(report));
   }
@@ -144,13 +144,13 @@ export class ReadyFront {
 /** A batch takes what comes first: up to its last position nothing is ready any more, except what it has deferred. */
 function settledUpTo({
   outcomes,
-  held,
+  deferred,
   blocked,
-}: Pick<BatchReport, 'outcomes' | 'held' | 'blocked'>): number {
+}: Pick<BatchReport, 'outcomes' | 'deferred' | 'blocked'>): number {
   let last = 0;
   for (const { write } of outcomes) last = Math.max(last, write.position);
   for (const { write } of blocked) last = Math.max(last, write.position);
-  for (const { position } of held) last = Math.max(last, position);
-  for (const { position } of held) last = Math.min(last, position - 1);
+  for (const { position } of deferred) last = Math.max(last, position);
+  for (const { position } of deferred) last = Math.min(last, position - 1);
   return last;
 }

@@ -57,31 +57,31 @@ export class Wakeups {
   readonly reads = new Hints({ burst: 25, perSecond: 50 }, this.#rouser);
   /** Look at what blocked writes await. */
   readonly looks = new Hints({ burst: 25, perSecond: 50 }, this.#rouser);
-  /** Lanes may be free: beat before the next heartbeat is due. */
-  readonly beats = new Hints({ burst: 3, perSecond: 8 }, this.#rouser);
+  /** Lanes may be free: the next heartbeat is due earlier. */
+  readonly heartbeats = new Hints({ burst: 3, perSecond: 8 }, this.#rouser);
   #rouse: () => void = () => undefined;
-  #nextBeat = 0;
+  #nextHeartbeat = 0;
 
-  /** True: it is time for a beat, which begins. */
-  takeBeat(): boolean {
-    if (performance.now() < this.#nextBeat && !this.beats.isDue) return false;
-    this.beats.take();
+  /** True: it is time for a heartbeat, which begins. */
+  takeHeartbeat(): boolean {
+    if (performance.now() < this.#nextHeartbeat && !this.heartbeats.isDue) return false;
+    this.heartbeats.take();
     return true;
   }
 
   /** @param milliseconds from now. 0: at once */
-  nextBeatIn(milliseconds: number): void {
-    this.#nextBeat = performance.now() + milliseconds;
+  nextHeartbeatIn(milliseconds: number): void {
+    this.#nextHeartbeat = performance.now() + milliseconds;
   }
 
-  /** Until the next beat, or a hint that is heeded now, or this time is over. */
-  async restUntilBeat(milliseconds: number): Promise<void> {
-    await this.rest(Math.min(milliseconds, this.#nextBeat - performance.now(), this.beats.dueInMs));
+  /** Until the next heartbeat, or a hint that is heeded now, or this time is over. */
+  async restUntilHeartbeat(milliseconds: number): Promise<void> {
+    await this.rest(Math.min(milliseconds, this.#nextHeartbeat - performance.now(), this.heartbeats.dueInMs));
   }
 
   /** The same, but no longer than until a hint of any kind is heeded. */
   async restUntilDue(milliseconds: number): Promise<void> {
-    await this.restUntilBeat(Math.min(milliseconds, this.reads.dueInMs, this.looks.dueInMs));
+    await this.restUntilHeartbeat(Math.min(milliseconds, this.reads.dueInMs, this.looks.dueInMs));
   }
 
   /** Until it is roused, or the time is over. */

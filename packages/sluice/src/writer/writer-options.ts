@@ -2,6 +2,7 @@
 import type { Projection } from '#batch';
 import type { Model } from '#model';
 import type { OwnershipForm, Spread, WriterTunable } from '#protocol';
+import type { TargetDefinition } from '#targets';
 import type { Logger } from 'pino';
 import type { WriterObserver } from './observer.ts';
 
@@ -13,7 +14,10 @@ export interface WriterOptions extends Partial<Record<WriterTunable, number>> {
   listenUrl?: string;
   /** Of the deployment; a database may hold several. @default 'sluice' */
   schema?: string | undefined;
-  model: Model;
+  /** Of the documents. @default none, where there are targets: the writer settles no documents */
+  model?: Model | undefined;
+  /** Tables, functions and handlers beside documents. Every process of a deployment needs the same. @default none */
+  targets?: readonly TargetDefinition[];
   /** `lease` where sessions lead through a pooler in transaction mode. All writers need the same. @default 'lock' */
   ownership?: OwnershipForm;
   /** `load`: as few sessions lead as keep up, the others stand by; `even`: all lead. @default 'load' */

@@ -16,10 +16,11 @@ import type { Authenticator } from './authenticator.ts';
  * - `own`: whoever may read or write something; the route shows them nothing but their own.
  * - `read`, `write`: whoever may do that to the resource in the URL.
  * - `lines`: whoever may write something; each line is decided by {@link assertMay}.
+ * - `target`: the same; the target in the URL is decided by {@link demand}, once it is known which it is.
  * - `operate`: operators.
  * - `bodies`: operators who may see what documents contain.
  */
-export type Access = 'open' | 'own' | 'read' | 'write' | 'lines' | 'operate' | 'bodies';
+export type Access = 'open' | 'own' | 'read' | 'write' | 'lines' | 'target' | 'operate' | 'bodies';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -110,6 +111,7 @@ function assertAccess(request: FastifyRequest, access: Access | undefined): void
       if (!scopes.allowsSome('read') && !scopes.allowsSome('write')) throw forbidden('read:… or write:…');
       return;
     case 'lines':
+    case 'target':
       if (!scopes.allowsSome('write')) throw forbidden('write:…');
       return;
     case 'bodies':
@@ -125,6 +127,21 @@ function assertAccess(request: FastifyRequest, access: Access | undefined): void
 export function assertMay(request: FastifyRequest, verb: ResourceVerb, endpoint: string): void {
   const name = endpoint.replace(/^\//, '');
   if (!request.principal.scopes.allows(verb, name)) throw forbidden(`${verb}:${name}`);
+}
+
+/** The same, with what RFC 6750 asks of the answer. @throws {SluiceError} `forbidden` */
+export function demand(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  verb: ResourceVerb,
+  resource: string,
+): void {
+  try {
+    assertMay(request, verb, resource);
+  } catch (error) {
+    challenge(request, reply, error);
+    throw error;
+  }
 }
 
 function forbidden(scope: string): SluiceError {

@@ -12,6 +12,7 @@ import {
 import { projectionModules } from '../config/projections-of.ts';
 import { setting } from '../config/setting.ts';
 import { listOf, tunableSettings } from '../config/setting-forms.ts';
+import { assertModelOrTargets, targets } from '../config/targets-setting.ts';
 import {
   basePath,
   host,
@@ -20,8 +21,8 @@ import {
   metricsHost,
   metricsPort,
   mode,
-  modelFiles,
   notifications,
+  optionalModelFiles,
   port,
   referentialIdLayout,
   stopTimeoutMs,
@@ -71,8 +72,9 @@ export const apiSettings = {
   operatorUrl,
   operatorPassword,
   storeIdleMs,
-  model: modelFiles,
+  model: optionalModelFiles,
   referentialIdLayout,
+  targets,
   projectionModules,
   mode,
   notifications,
@@ -104,6 +106,7 @@ export const apiCommand = () =>
     servesStores: true,
     extend: addStopWithStdin,
     async run(values, flags) {
+      assertModelOrTargets(values.model, values.targets);
       const place = values.stores === undefined ? placeOf(values) : null;
       assertAuth(values);
       const shared = await prepareNodes(values);

@@ -43,6 +43,6 @@ function reportLines({ discarded, removed, settledElsewhere, notFound, dryRun }:
   return [
     `${discards} ${counted(discarded, 'write')}, ${removes} ${counted(removed, 'dead letter')}`,
     ...(settledElsewhere > 0 ? [`${settledElsewhere} had been settled in the meantime`] : []),
-    ...(notFound > 0 ? [`${notFound} were neither waiting nor set aside`] : []),
+    ...(notFound > 0 ? [`${notFound} were neither waiting nor dead letters`] : []),
   ];
 }

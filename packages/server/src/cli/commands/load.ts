@@ -30,7 +30,7 @@ export const loadCommand = () =>
     name: 'load',
     summary: 'send NDJSON files through the API',
     description:
-      'Sends the documents of NDJSON files, each line {"endpoint": "/ed-fi/students", "document": {…}}, through the API ' +
+      'Sends the documents of NDJSON files, each line {"endpoint": "/shop/orders", "document": {…}}, through the API ' +
       'of one or several nodes. Folders give their *.ndjson files in the order of their names.\n\n' +
       'With --model, many documents are under way at once, and each waits only for those before it in the load that it ' +
       'refers to. Without, nobody knows what refers to what: one document goes at a time, in order.\n\n' +

@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import { openAuth } from '../config/auth-settings.ts';
 import { openDashboard } from '../config/dashboard-settings.ts';
 import { operatorUrlOf, requireDatabase, withTls, type DatabasePlace } from '../config/database-url.ts';
+import { profileOfFormat } from '../config/format-package.ts';
 import { projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
 import type { Values } from '../config/setting.ts';
@@ -92,6 +93,7 @@ export async function openNode(
     mode,
     notifications: values.notifications,
     onOverload: values.onOverload,
+    targets: values.targets,
     ...pickTunables(clientTunables, { ...values, documentBytesMax: documentBytesMaxOf(values) }),
     projections,
     store,
@@ -104,8 +106,10 @@ export async function openNode(
       ? null
       : openDashboard(values.dashboard, { ...place, url: operatorUrl }, model);
   const prefix = store === undefined ? '' : `/${store}`;
+  const profile = await profileOfFormat(model);
   const api = modules.createApi({
     client,
+    ...(profile === undefined ? {} : { profile }),
     logger,
     waitMs: values.waitMs,
     basePath: `${values.basePath}${prefix}`,

@@ -74,6 +74,7 @@ export function openWriter(
     spread: values.spread,
     notifications: values.notifications,
     ...pickTunables(writerTunables, values),
+    targets: values.targets,
     projections,
     logger,
     ...(metrics === null ? {} : { observer: metrics.observer }),

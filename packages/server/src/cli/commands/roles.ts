@@ -79,17 +79,7 @@ export const rolesCommand = () =>
       }
       const place = requireDatabase(values);
       const exclusive = exclusiveDatabase ? await previewExclusive({ ...place, prefix }) : null;
-      // In JSON it is part of the result, and told beside it where somebody is asked.
-      const tell = isJson ? complain : printLine;
-      const isTold = !isJson || (flags['yes'] !== true && flags['dryRun'] !== true);
-      if (exclusive !== null && isTold) for (const line of exclusiveLines(exclusive)) tell(line);
-      if (flags['dryRun'] === true) {
-        if (isJson) printJson({ dryRun: true, ...exclusive });
-        else if (exclusive === null) printLine('Nothing is taken from anybody');
-        return;
-      }
-      const asks = exclusive !== null && exclusive.takesAway.length > 0;
-      if (asks && !(await confirm('Take all of this away?', flags))) return complain('Nothing was done');
+      if (!(await mayProceed(exclusive, flags))) return;
       const given = roleKinds.flatMap((kind) => {
         const value = values[`${kind}Password`];
         return value === undefined ? [] : [[kind, value]];
@@ -99,13 +89,35 @@ export const rolesCommand = () =>
         prefix,
         exclusiveDatabase,
         passwords: Object.fromEntries(given) as Partial<Record<RoleKind, string>>,
-        ...tellLockWait(values.wait, flags['json'] === true),
+        ...tellLockWait(values.wait, isJson),
       });
       const roles = roleKinds.map((kind) => roleName(kind, prefix));
       if (isJson) printJson({ roles, passwordsSet: given.map(([kind]) => kind), ...exclusive });
       else printLine(`The roles ${roles.join(', ')} have their rights`);
     },
   });
+
+/** Shows what would be taken away, and asks for it. A dry run ends with that. */
+async function mayProceed(
+  exclusive: ExclusivePreview | null,
+  flags: Readonly<Record<string, unknown>>,
+): Promise<boolean> {
+  const isJson = flags['json'] === true;
+  const isDryRun = flags['dryRun'] === true;
+  // In JSON it is part of the result, and told beside it where somebody is asked.
+  const tell = isJson ? complain : printLine;
+  const isTold = !isJson || (flags['yes'] !== true && !isDryRun);
+  if (exclusive !== null && isTold) for (const line of exclusiveLines(exclusive)) tell(line);
+  if (isDryRun) {
+    if (isJson) printJson({ dryRun: true, ...exclusive });
+    else if (exclusive === null) printLine('Nothing is taken from anybody');
+    return false;
+  }
+  const asks = exclusive !== null && exclusive.takesAway.length > 0;
+  if (!asks || (await confirm('Take all of this away?', flags))) return true;
+  complain('Nothing was done');
+  return false;
+}
 
 function exclusiveLines({ takesAway, shutOut, staysOpen }: ExclusivePreview): string[] {
   const lines = takesAway.map(({ object, privileges }) => `  ${object}: ${privileges.join(', ')}`);

@@ -26,7 +26,7 @@ const patienceSeconds = 30;
 export const stuckCommand = () =>
   createCommand({
     name: 'stuck',
-    summary: 'show what waits or was set aside, and why',
+    summary: 'show waiting writes and dead letters, and why',
     description:
       'Shows writes that have waited for 30 seconds and dead letters of any age, or what is older than --older-than; the ' +
       'oldest first, each with its reason. With --model, it names the documents that blocked writes wait for; their ' +

@@ -1,12 +1,13 @@
 import { databaseSettings, listenUrl, storeIdleMs } from '../config/database-settings.ts';
 import { projectionModules } from '../config/projections-of.ts';
 import { tunableSettings } from '../config/setting-forms.ts';
+import { assertModelOrTargets, targets } from '../config/targets-setting.ts';
 import {
   logLevel,
   metricsHost,
   metricsPort,
-  modelFiles,
   notifications,
+  optionalModelFiles,
   ownership,
   spread,
   referentialIdLayout,
@@ -30,8 +31,9 @@ export const writerSettings = {
   ...databaseSettings,
   listenUrl,
   storeIdleMs,
-  model: modelFiles,
+  model: optionalModelFiles,
   referentialIdLayout,
+  targets,
   projectionModules,
   ownership,
   spread,
@@ -55,6 +57,7 @@ export const writerCommand = () =>
     servesStores: true,
     extend: addStopWithStdin,
     async run(values, flags) {
+      assertModelOrTargets(values.model, values.targets);
       const place = values.stores === undefined ? placeOf(values) : null;
       const shared = await prepareWriters(values);
       const service =

@@ -6,7 +6,6 @@ import { apiTunables } from 'sluice/internal/protocol';
 import { createProgram } from '../program.ts';
 import { readConfigOf } from '../commands/command.ts';
 import { readConfigFile } from './config-file.ts';
-import { defineConfig } from './define-config.ts';
 import { readSettings } from './setting.ts';
 import { databaseSettings } from './database-settings.ts';
 import { tunableSettings } from './setting-forms.ts';
@@ -146,19 +145,5 @@ describe('the configuration file', () => {
     );
     const settings = tunableSettings(apiTunables);
     expect(readSettings(settings, {}, { SLUICE_BODY_BYTES_MAX: '2048' }).bodyBytesMax).toBe(2048);
-  });
-
-  test('has a type', () => {
-    const config = defineConfig({
-      model: ['m'],
-      lanes: 8,
-      api: { port: 1, bodyKeysMax: 5 },
-      load: { seed: 1 },
-    });
-    // @ts-expect-error -- no setting
-    defineConfig({ lane: 8 });
-    // @ts-expect-error -- a number
-    defineConfig({ writer: { sessions: 'two' } });
-    expect(config.lanes).toBe(8);
   });
 });

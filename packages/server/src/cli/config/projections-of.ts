@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { assertProjections, defineProjection, type Projection } from 'sluice/internal/batch';
 import type { Model } from 'sluice/model';
 import { SluiceError } from 'sluice/internal/protocol';
+import { projectionsOfFormat } from './format-package.ts';
 import { listOf } from './setting-forms.ts';
 import { setting } from './setting.ts';
 import * as z from 'zod';
@@ -26,27 +27,12 @@ export const projectionModules = setting<string[]>({
   isList: true,
 });
 
-/**
- * Ed-Fi models bring who is part of which organization, and which organizations speak for a student.
- * @throws {SluiceError} `configuration_invalid` for a module that cannot be used
- */
+/** @throws {SluiceError} `configuration_invalid` for a module that cannot be used */
 export async function projectionsOf(model: Model, modules: readonly string[]): Promise<Projection[]> {
-  const projections = model.profile === 'edfi' ? await ofEdfi(model) : [];
+  const projections = await projectionsOfFormat(model);
   for (const module of modules) projections.push(...(await loadProjections(module)));
   assertProjections(projections, model);
   return projections;
-}
-
-async function ofEdfi(model: Model): Promise<Projection[]> {
-  const { edfiOrganizations, organizationHierarchy, studentSchoolAuthorization } =
-    await import('@sluice/edfi');
-  const isKnown = (endpoint: string): boolean => model.findEndpoint(endpoint)?.endpoint === endpoint;
-  const organizations = edfiOrganizations.filter(({ endpoint }) => isKnown(endpoint));
-  const authorization = studentSchoolAuthorization();
-  return [
-    ...(organizations.length === 0 ? [] : [organizationHierarchy(organizations)]),
-    ...(authorization.resources.every(isKnown) ? [authorization] : []),
-  ];
 }
 
 async function loadProjections(module: string): Promise<Projection[]> {

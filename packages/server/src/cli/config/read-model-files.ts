@@ -1,15 +1,29 @@
 /** Reads the model of a command, and says what is wrong with it in the sentence of a setting. */
-import { ModelError, readModel, type Model, type ReferentialIdLayout } from 'sluice/model';
+import {
+  emptyModel,
+  loadModelFiles,
+  ModelError,
+  parseModelFiles,
+  type Model,
+  type ReferentialIdLayout,
+} from 'sluice/model';
 import { SluiceError } from 'sluice/internal/protocol';
+import { formatOf } from './format-package.ts';
 
-/** @throws {SluiceError} `configuration_invalid` */
+/**
+ * No files: a model without documents.
+ * @throws {SluiceError} `configuration_invalid`
+ */
 export async function readModelFiles(
-  files: readonly string[],
+  files: readonly string[] | undefined,
   referentialIdLayout: ReferentialIdLayout = '2026',
 ): Promise<Model> {
+  if (files === undefined) return emptyModel;
   try {
-    return await readModel(files, { referentialIdLayout });
+    const loaded = await loadModelFiles(files);
+    return parseModelFiles(loaded, { referentialIdLayout, format: await formatOf(loaded) });
   } catch (cause) {
+    if (cause instanceof SluiceError) throw cause;
     if (cause instanceof ModelError) throw new SluiceError('configuration_invalid', cause.message, { cause });
     const { code, path } = cause as NodeJS.ErrnoException;
     if (code === undefined) throw cause;

@@ -23,13 +23,15 @@ export const duration: z.ZodType<number> = z
 export const onOrOff = z.enum(['on', 'off']).transform((value) => value === 'on');
 
 /** A check that says by itself what is wrong. */
-export const checkedBy = (check: (text: string) => void) => (text: string, context: z.RefinementCtx) => {
-  try {
-    check(text);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: (error as Error).message });
-  }
-};
+export const checkedBy =
+  <T>(check: (value: T) => void) =>
+  (value: T, context: z.RefinementCtx): void => {
+    try {
+      check(value);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+    }
+  };
 
 export const postgresUrl = z
   .string()

@@ -23,6 +23,8 @@ export interface Setting<T> {
   isRequired?: boolean;
   /** The flag may be repeated, the variable holds several values between commas. */
   isList?: boolean;
+  /** In the configuration file the value is no text: the schema takes it as it stands there. */
+  isStructured?: boolean;
   /** The value is never shown. */
   isSecret?: boolean;
   /** A URL that may hold a password: then it is not taken from the arguments, which others on the machine can read. */
@@ -106,11 +108,11 @@ function missing({ flags, variables = [], form }: Setting<unknown>): SluiceError
 }
 
 /** @throws {SluiceError} `configuration_invalid` */
-export function valueOf(definition: Setting<unknown>, { source, text }: Given): unknown {
-  if (text === undefined) return definition.fallback;
-  const parsed = definition.schema.safeParse(text);
+export function valueOf(definition: Setting<unknown>, { source, text, structure }: Given): unknown {
+  if (text === undefined && structure === undefined) return definition.fallback;
+  const parsed = definition.schema.safeParse(text ?? structure);
   if (parsed.success) return parsed.data;
-  const shown = definition.isSecret === true ? '' : `: '${text}'`;
+  const shown = definition.isSecret === true || text === undefined ? '' : `: '${text}'`;
   // A check that knows more says what is wrong, without the value.
   const [issue] = parsed.error.issues;
   if (issue?.code === 'custom' && issue.message.startsWith('Cannot ')) {
@@ -131,8 +133,9 @@ export interface Given {
   /** The name under which it was given. */
   source: string;
   kind: 'flag' | 'environment' | 'file' | 'default';
-  /** Undefined: it was not. */
+  /** Undefined: it was not, or the configuration file has a {@link structure}. */
   text: string | undefined;
+  structure?: unknown;
 }
 
 /** Flags come before variables, these before the configuration file, and a value itself before a file that holds it. */
@@ -184,6 +187,10 @@ export function variableOf(name: string): string {
 function findInFile(name: string, definition: Setting<unknown>, config: ConfigFile | null): Given {
   const nothing = { source: 'default', kind: 'default', text: undefined } as const;
   if (config === null || !isInFile(definition)) return nothing;
+  if (definition.isStructured === true && Object.hasOwn(config.values, name)) {
+    const structure = config.values[name];
+    return { source: `${name} in ${config.path}`, kind: 'file', text: undefined, structure };
+  }
   const text = textIn(config, name, definition);
   if (text !== undefined) return { source: `${name} in ${config.path}`, kind: 'file', text };
   const key = secretFileKeyOf(definition);
@@ -226,5 +233,10 @@ function longOf(flags: string | undefined): string {
 
 export function textOf(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'on' : 'off';
+  if (Array.isArray(value)) return value.map(partText).join(',') || 'none';
   return String(value) || 'none';
+}
+
+function partText(part: unknown): string {
+  return typeof part === 'string' ? part : JSON.stringify(part);
 }

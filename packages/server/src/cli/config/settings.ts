@@ -19,7 +19,7 @@ export const modelFiles = setting<string[]>({
   flags: '--model <file>',
   variables: ['SLUICE_MODEL'],
   description:
-    'resource model, native or ApiSchema.json; repeat it for extensions (the variable takes commas)',
+    'resource model, in the native form or one that an installed package reads; repeat it for extensions (the variable takes commas)',
   form: 'the path of a model file',
   path: 'always',
   schema: listOf(z.string().min(1)),
@@ -114,7 +114,7 @@ export const metricsHost = setting<string>({
   description: 'address of the metrics port; 0.0.0.0 lets other machines in',
 });
 
-export const logLevel = setting<string>({
+export const logLevel = setting<(typeof logLevels)[number]>({
   flags: '--log-level <level>',
   variables: ['SLUICE_LOG_LEVEL'],
   description: `what goes to standard error: ${logLevels.join(', ')}`,

@@ -1,12 +1,12 @@
 /**
- * One line of a load: `{"endpoint": "/ed-fi/students", "document": {…}}`. The document goes on as the text that stands in
+ * One line of a load: `{"endpoint": "/shop/orders", "document": {…}}`. The document goes on as the text that stands in
  * the line: parsed and printed again, 2^53+1 would become another number.
  */
 
 export interface LoadLine {
   /** Where the line stands: `students.ndjson:12`. */
   source: string;
-  /** `ed-fi/students`, without a slash before it. */
+  /** `shop/orders`, without a slash before it. */
   endpoint: string;
   /** The document's own text. */
   body: string;
@@ -28,7 +28,7 @@ export function parseLoadLine(text: string, source: string): LoadLine {
   if (typeof endpoint !== 'string' || document === undefined)
     throw new Error('has no "endpoint" or no "document"');
   // Sent as it is, what cannot be part of a URL would look like a node that does not answer.
-  if (!endpointForm.test(endpoint)) throw new Error('has an "endpoint" that is none such as /ed-fi/students');
+  if (!endpointForm.test(endpoint)) throw new Error('has an "endpoint" that is none such as /shop/orders');
   return { source, endpoint: endpoint.replace(/^\//, ''), body: sliceMember(text, 'document'), document };
 }
 

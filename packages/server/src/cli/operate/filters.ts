@@ -23,7 +23,7 @@ export const filterSettings = {
   }),
   resource: setting<string | undefined>({
     flags: '--resource <endpoint>',
-    description: 'only of this resource, as in a URL: ed-fi/schools',
+    description: 'only of this resource, as in a URL: shop/orders',
     form: 'the endpoint of a resource',
     schema: text,
   }),

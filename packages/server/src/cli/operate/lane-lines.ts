@@ -44,11 +44,11 @@ function cellsOf(lane: LaneStatus, now: number): string[] {
 }
 
 function stateOf(lane: LaneStatus): string {
-  const { isLed, leaderlessSince, lockedBy, pausedAt, pausedBy, retry, suspectSince } = lane;
+  const { isLed, leaderlessSince, lockedBy, pausedAt, pausedBy, retry, quarantinedSince } = lane;
   const parts = [isLed ? 'led' : `no leader since ${leaderlessSince ?? '?'}`];
   if (lockedBy !== null) parts.push(`lock held by ${holderText(lockedBy)}`);
   if (pausedAt !== null) parts.push(`paused by ${pausedBy} since ${pausedAt}`);
   if (retry !== null) parts.push(`tries again after ${retry.error ?? 'an error'}, attempt ${retry.attempt}`);
-  if (suspectSince !== null) parts.push('tried in parts, as its leader died');
+  if (quarantinedSince !== null) parts.push('in quarantine because its leader died');
   return parts.join('; ');
 }

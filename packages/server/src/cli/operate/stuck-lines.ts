@@ -1,4 +1,4 @@
-/** Writes that wait or were set aside, for people: a table of many, or all that is known of one. */
+/** Waiting writes and dead letters, for people: a table of many, or all that is known of one. */
 import {
   explainAwaited,
   explainLane,

@@ -11,7 +11,7 @@ export const loggedFields: ReadonlySet<string> = new Set(
     // Of an error (describeError).
     'error message code sqlState constraint table statement lanes stack cause doing repeated',
     // Of a batch.
-    'batchId settled held blocked transactions errors readMs planMs commitMs writes writeIds attempt remedy',
+    'batchId settled deferred blocked transactions errors readMs planMs commitMs writes writeIds attempt remedy',
     // Of a request.
     'id correlationId method route status ms',
   ].flatMap((names) => names.split(' ')),

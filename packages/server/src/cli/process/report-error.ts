@@ -1,6 +1,6 @@
 /** Says why a command ends, in one sentence without a stack, and gives the exit code that the error table has for it. */
 import { SluiceError } from 'sluice/internal/protocol';
-import { DatabaseError, reasonOf } from 'sluice/internal/store';
+import { DatabaseError, explainDatabaseError } from 'sluice/internal/store';
 import { complain, printJson } from './output.ts';
 
 export function reportError(error: unknown, isJson: boolean): number {
@@ -17,7 +17,7 @@ export function reportError(error: unknown, isJson: boolean): number {
 
 /** The error as a person reads it. */
 export function explainError(error: unknown): Error {
-  if (error instanceof DatabaseError) return explainDatabase(error);
+  if (error instanceof DatabaseError) return explainDatabaseError(error);
   if (!(error instanceof Error)) return new Error(String(error));
   const { code, path, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
   if (code === 'EADDRINUSE') {
@@ -34,45 +34,4 @@ export function explainError(error: unknown): Error {
     );
   }
   return error;
-}
-
-const loginRefusals: Readonly<Record<string, string>> = {
-  '28P01': 'the server refuses the user or the password',
-  '28000': 'the server takes no such connection of this user, or none without TLS',
-  '3D000': 'the server has no database of this name',
-};
-
-function explainDatabase(error: DatabaseError): SluiceError {
-  if (error.sqlState === '3F000' || error.sqlState === '42P01') {
-    return new SluiceError(
-      'schema_outdated',
-      'Cannot read the database as it has no Sluice schema of this version: run `sluice migrate`',
-    );
-  }
-  if (error.sqlState === '42501') {
-    return new SluiceError(
-      'configuration_invalid',
-      'Cannot use the database as this role lacks a right: use the role of this process, and run `sluice roles` after an upgrade',
-    );
-  }
-  if (error.sqlState === '25006') {
-    return new SluiceError(
-      'database_unavailable',
-      'Cannot write to the database because it is read-only: it is a standby, or default_transaction_read_only is on',
-    );
-  }
-  const refusal = error.sqlState === null ? undefined : loginRefusals[error.sqlState];
-  if (refusal !== undefined) {
-    return new SluiceError(
-      'database_unavailable',
-      `Cannot use the database as ${refusal} (${error.sqlState}): look at its URL`,
-    );
-  }
-  if (error.sqlState !== null && (error.isConnectionLoss || error.isServerTrouble)) {
-    return new SluiceError('database_unavailable', `Cannot use the database: ${reasonOf(error)}`);
-  }
-  if (error.isConnectionLoss) {
-    return new SluiceError('database_unavailable', `Cannot reach PostgreSQL as the ${error.message}`);
-  }
-  return new SluiceError('database_unavailable', `Cannot use the database as it refuses: ${error.message}`);
 }

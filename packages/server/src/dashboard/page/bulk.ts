@@ -18,14 +18,14 @@ const refusals: Record<RetryRefusal, string> = {
 /** Says whether anything was done. */
 export async function retry(page: PageContext, target: ActionTarget): Promise<boolean> {
   return attempt('Cannot retry', async () => {
-    const trial = await change<RetryReport>('retry', { target, dryRun: true });
-    const isRefused = trial.matched > trial.retried;
+    const preview = await change<RetryReport>('retry', { target, dryRun: true });
+    const isRefused = preview.matched > preview.retried;
     const force = h('input', { type: 'checkbox', id: 'force' });
     const isSure = await confirm({
-      title: `Retry ${writes(trial.retried)}?`,
+      title: `Retry ${writes(preview.retried)}?`,
       contents: [
         h('p', {}, 'Each becomes a new write of the same client, in the order in which they came.'),
-        ...refusedParts(trial),
+        ...refusedParts(preview),
         isRefused &&
           h(
             'p',
@@ -60,20 +60,20 @@ export async function retry(page: PageContext, target: ActionTarget): Promise<bo
 /** Says whether anything was done. */
 export async function discard(page: PageContext, target: ActionTarget): Promise<boolean> {
   return attempt('Cannot discard', async () => {
-    const trial = await change<DiscardReport>('discard', { target, dryRun: true });
+    const preview = await change<DiscardReport>('discard', { target, dryRun: true });
     const isSure = await confirm({
-      title: `Discard ${writes(trial.matched)}?`,
+      title: `Discard ${writes(preview.matched)}?`,
       contents: [
-        trial.discarded > 0 &&
+        preview.discarded > 0 &&
           h(
             'p',
             {},
-            `${count(trial.discarded)} that wait are settled as not applied, and their clients told so. ` +
+            `${count(preview.discarded)} that wait are settled as not applied, and their clients told so. ` +
               'Writes that wait for them look on.',
           ),
-        trial.removed > 0 &&
-          h('p', {}, `${count(trial.removed)} dead letters are removed with their documents.`),
-        trial.notFound > 0 && h('p', {}, `${count(trial.notFound)} are settled in the meantime.`),
+        preview.removed > 0 &&
+          h('p', {}, `${count(preview.removed)} dead letters are removed with their documents.`),
+        preview.notFound > 0 && h('p', {}, `${count(preview.notFound)} are settled in the meantime.`),
         h('p', {}, h('strong', {}, 'This cannot be undone.')),
       ],
       action: 'Discard',

@@ -143,7 +143,7 @@ function shortened(text: string): string {
 
 type Place = { x: number; y: number };
 
-/** Straight to a row below; what leads back or along goes around all boxes, so that a circle is seen as one. */
+/** Straight to a row below; what leads back or along goes around all boxes, so that a cycle is seen as one. */
 function lineOf(from: Place, to: Place, { kind }: ExplainedLink, side: number): SVGElement {
   const { width, height } = boxSize;
   const start = { x: from.x + width / 2, y: from.y + height };

@@ -56,7 +56,7 @@ export interface WriteView extends ShownWrite {
   chain: ExplainedLink[];
 }
 
-/** Ids of writes that may be meant, those that wait or were set aside described. */
+/** Ids of writes that may be meant, waiting writes and dead letters described. */
 export interface Found {
   writeIds: string[];
   writes: ListedWrite[];

@@ -119,7 +119,7 @@ const tileList: readonly Tile[] = [
   {
     label: 'Dead letters',
     value: ({ read }) => `${count(read.deadLetters)}${read.deadLettersAreBounded ? ' or more' : ''}`,
-    note: ({ read }) => (read.deadLetters === 0 ? 'none set aside' : 'set aside for an operator'),
+    note: ({ read }) => (read.deadLetters === 0 ? 'none' : 'wait for an operator'),
     isBad: ({ read }) => read.deadLetters > 0,
     href: '#/stuck?reason=dead_letter',
   },

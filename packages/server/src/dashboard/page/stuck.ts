@@ -1,4 +1,4 @@
-/** Writes that wait or were set aside: found by filters that the URL holds, a page at a time, and acted on in bulk. */
+/** Waiting writes and dead letters: found by filters that the URL holds, a page at a time, and acted on in bulk. */
 import type { StuckCounts, StuckFilter } from 'sluice/operator';
 import { discard, retry } from './bulk.ts';
 import { h, replace, setText } from './dom.ts';
@@ -106,7 +106,7 @@ export function stuck(page: PageContext, parameters: URLSearchParams): View {
       setText(
         status,
         total === 0
-          ? 'No write waits or was set aside that matches.'
+          ? 'No waiting write and no dead letter matches.'
           : `${count(total)}${counts.isBounded ? ' or more' : ''} ${total === 1 ? 'write' : 'writes'}, the oldest first`,
       );
     }
@@ -225,7 +225,7 @@ function filterForm(page: PageContext, filter: StuckFilter): HTMLElement {
     { class: 'filters', 'aria-label': 'Filter' },
     h('div', { class: 'field' }, h('label', { for: 'filter-reason' }, 'Reason'), reason),
     field('client', 'Client'),
-    field('resource', 'Resource', { placeholder: 'ed-fi/students' }),
+    field('resource', 'Resource', { placeholder: 'shop/orders' }),
     field('lane', 'Lane', { type: 'number', min: 0, max: 32_767 }),
     field('error', 'Error', { placeholder: 'SQLSTATE' }),
     field('olderThanSeconds', 'Older than, s', { type: 'number', min: 0 }),

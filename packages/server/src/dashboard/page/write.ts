@@ -73,7 +73,7 @@ function partsOf(page: PageContext, view: WriteView, again: () => void): Child[]
         ['Client', stuck.client === '' ? 'nobody named' : stuck.client],
         ['Document', stuck.documentId],
         ['Accepted', `${time(stuck.acceptedAt)}, ${age(stuck.ageSeconds)} ago`],
-        [stuck.reason === 'dead_letter' ? 'Set aside' : 'Since', time(stuck.since)],
+        [stuck.reason === 'dead_letter' ? 'Dead letter since' : 'Since', time(stuck.since)],
         [
           'Waits for references until',
           stuck.referenceDeadline === null ? null : time(stuck.referenceDeadline),

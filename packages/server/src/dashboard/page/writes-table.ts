@@ -72,7 +72,7 @@ export function writesTable({ mayAct, onSelect }: { mayAct: boolean; onSelect: (
       h(
         'table',
         { class: 'writes' },
-        h('caption', { class: 'unseen' }, 'Writes that wait or were set aside'),
+        h('caption', { class: 'unseen' }, 'Waiting writes and dead letters'),
         h(
           'thead',
           {},

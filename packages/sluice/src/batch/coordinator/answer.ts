@@ -1,5 +1,5 @@
 /** Outcomes, each from a write and what became of it. */
-import type { Outcome, WriteHeader } from '#protocol';
+import { namesItsTarget, type Outcome, type WriteHeader } from '#protocol';
 import type { Row } from '#store';
 
 export function refusal(
@@ -12,7 +12,7 @@ export function refusal(
     result: 'refused',
     code,
     resource: write.resource,
-    documentId: write.operation === 'upsert' ? null : write.documentId,
+    documentId: write.form === null && namesItsTarget(write.operation) ? write.documentId : null,
     version: null,
     contentHash: null,
     detail,

@@ -115,10 +115,12 @@ async function settleShares(
   writes: readonly WriteHeader[],
   { targets, withBlocked = false, withLocks, isAtOnce = false }: AttemptOptions,
 ): Promise<Settlement[]> {
-  const { shares, deferred } = divide(writes, targets);
+  const { shares, deferred, strangers } = divide(writes, targets);
   // A lone write of a node's own session waits in the order of those who want its row; no other waits along.
   const mayWait = transaction.bodies !== null && writes.length === 1 && !withLocks && !isAtOnce;
-  const settlements: Settlement[] = [{ ...emptySettlement(), deferred }];
+  // Nothing but another writer can settle a stranger: it waits as for a lock, and its leader tries it from time to time.
+  const blocked = strangers.map((write) => ({ write, awaits: [write.writeId] }));
+  const settlements: Settlement[] = [{ ...emptySettlement(), deferred, blocked }];
   for (const { target, writes } of shares) {
     const settlement = await target.settle({
       transaction,
@@ -147,7 +149,7 @@ function record(transaction: BatchTransaction, { outcomes, isRecorded = false }:
 export async function commitAnswers(
   transaction: BatchTransaction,
   origin: Origin,
-  settlement: Pick<Settlement, 'outcomes' | 'blocked'>,
+  settlement: Pick<Settlement, 'outcomes' | 'blocked' | 'keys'>,
   report: BatchReport,
 ): Promise<void> {
   const whole = { ...emptySettlement(), ...settlement };
@@ -177,7 +179,7 @@ async function commitBatch(
     await end(transaction, settlements, bodies === null ? hintStatements(outcomes) : awaitedHints(provided));
   }
   report.outcomes.push(...outcomes);
-  report.held.push(...settlements.flatMap(({ deferred }) => deferred));
+  report.deferred.push(...settlements.flatMap(({ deferred }) => deferred));
   report.blocked.push(...blocked);
 }
 

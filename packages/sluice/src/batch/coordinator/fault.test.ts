@@ -23,7 +23,7 @@ describe('a fault', () => {
       last: 'halve',
       alone: 'answer_conflict',
     },
-    { what: 'anything else', code: '22003', first: 'halve', last: 'halve', alone: 'set_aside' },
+    { what: 'anything else', code: '22003', first: 'halve', last: 'halve', alone: 'dead_letter' },
   ])('that is $what', ({ code, first, last, alone, firstAlone = 'try_again' }) => {
     expect(remedyFor(fault(code), 1, 8, false)).toBe(first);
     expect(remedyFor(fault(code), 6, 8, true)).toBe(last);

@@ -39,12 +39,12 @@ export type BatchFault = DatabaseError | TargetError;
 
 /** Tries of one set of writes, for stale facts and for transient errors. */
 const triesMax = 6;
-/** Tries of a write that fails alone for another reason, before it is set aside. */
+/** Tries of a write that fails alone for another reason, before it becomes a dead letter. */
 const triesAloneMax = 3;
 
-/** `look_for_locks`: tried again once all locked rows are known; `block`: set aside until the lock is gone. */
+/** `look_for_locks`: tried again once all locked rows are known; `block`: blocked until the lock is gone. */
 export type Remedy =
-  'try_again' | 'look_for_locks' | 'halve' | 'block' | 'refuse' | 'answer_conflict' | 'set_aside';
+  'try_again' | 'look_for_locks' | 'halve' | 'block' | 'refuse' | 'answer_conflict' | 'dead_letter';
 
 /**
  * Of the fault that try number `attempt` of so many writes met.
@@ -61,7 +61,7 @@ export function remedyFor(fault: BatchFault, attempt: number, writes: number, wi
   }
   if (writes > 1) return 'halve';
   if (fault instanceof TargetError && fault.refusal !== null) return 'refuse';
-  return attempt < triesAloneMax ? 'try_again' : 'set_aside';
+  return attempt < triesAloneMax ? 'try_again' : 'dead_letter';
 }
 
 /** @param writes How many the batch had: with less of them, the server may have memory enough. */

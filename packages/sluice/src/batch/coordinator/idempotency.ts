@@ -1,5 +1,5 @@
 /** A client's idempotency key stands for its first settled write: later requests with the key get the same outcome. */
-import type { Outcome, WriteHeader } from '#protocol';
+import { namesItsTarget, type Outcome, type WriteHeader } from '#protocol';
 import { refusal } from './answer.ts';
 
 export interface SettledKey {
@@ -17,7 +17,7 @@ export function keyOf(write: Pick<WriteHeader, 'client' | 'idempotencyKey'>): st
 export function fingerprintOf(
   write: Pick<WriteHeader, 'operation' | 'resource' | 'contentHash' | 'documentId'>,
 ): string {
-  const target = write.operation === 'upsert' ? '' : write.documentId;
+  const target = namesItsTarget(write.operation) ? write.documentId : '';
   return `${write.operation} ${write.resource} ${target} ${write.contentHash}`;
 }
 

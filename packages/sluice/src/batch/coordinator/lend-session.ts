@@ -5,6 +5,8 @@ import { DatabaseError, type Row, type Session } from '#store';
 export interface LentTransaction {
   /** One statement of your own, with `$1…`. Write in the order of your keys, so that lanes do not deadlock. */
   query(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** The same, prepared for the session under a name that belongs to this text alone. */
+  prepared(name: string, text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** A named statement of sql/queries. */
   run(name: string, values?: readonly unknown[]): Promise<Row[]>;
 }
@@ -37,6 +39,7 @@ export async function lendSession<T>(
     const result = await whileOpen(session, name, () =>
       work({
         query: (text, values) => send(() => session.query(text, values)),
+        prepared: (prepared, text, values) => send(() => session.query(text, values, prepared)),
         run: (statement, values) => send(() => session.run(statement, values)),
       }),
     );

@@ -95,5 +95,6 @@ export function headerOf(row: Row): WriteHeader {
     node: row['node'] as number,
     waitedSeconds: row['waited_seconds'] as number | null,
     traceparent: row['traceparent'] as string | null,
+    form: row['form'] as string | null,
   };
 }

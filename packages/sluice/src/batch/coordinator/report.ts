@@ -10,8 +10,8 @@ export interface BatchReport {
   /** By `performance.now()`. */
   startedAt: number;
   outcomes: SettledWrite[];
-  /** Deferred: they go with the next batch. */
-  held: WriteHeader[];
+  /** Left for the next batch. */
+  deferred: WriteHeader[];
   blocked: BlockedWrite[];
   /** Those of the blocked ones that wait for a lock which shows only to who waits for it: a key, a row of a projection. */
   waited: WriteHeader[];
@@ -33,7 +33,7 @@ export function emptyReport(): BatchReport {
     batchId: uuidv7(),
     startedAt: performance.now(),
     outcomes: [],
-    held: [],
+    deferred: [],
     blocked: [],
     waited: [],
     failed: [],
@@ -52,7 +52,7 @@ export function describeBatch(report: BatchReport): Record<string, unknown> {
   return {
     batchId,
     settled: report.outcomes.length,
-    held: report.held.length,
+    deferred: report.deferred.length,
     blocked: report.blocked.length,
     transactions,
     errors,

@@ -62,7 +62,7 @@ const messages: Readonly<Record<Remedy, string>> = {
   block: 'a write waits for a lock that another transaction holds',
   refuse: 'a projection has refused a write',
   answer_conflict: 'a write is answered with write_conflict: it failed each time',
-  set_aside: 'a write is set aside: it failed alone each time',
+  dead_letter: 'a write becomes a dead letter: it failed alone each time',
 };
 
 export class RetryLog {

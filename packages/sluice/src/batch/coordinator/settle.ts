@@ -9,6 +9,7 @@ import { DatabaseError, projectionsDiffer, type Session } from '#store';
 import { notApplied, refusal } from './answer.ts';
 import { attemptBatch, commitAnswers, limitsOf, type AttemptOptions } from './attempt.ts';
 import { BatchTransaction } from './batch-transaction.ts';
+import { fingerprintOf, keyOf } from './idempotency.ts';
 import { isBatchFault, reducedFault, remedyFor, TargetError, type BatchFault, type Remedy } from './fault.ts';
 import type { Origin } from './origin.ts';
 import { emptyReport, type BatchReport } from './report.ts';
@@ -56,8 +57,8 @@ export async function settle(
   return report;
 }
 
-/** Sets a write aside that has killed whoever tried it: without trying it again. */
-export async function buryWrite(
+/** Makes a write a dead letter that has killed each writer which tried it, without another try. */
+export async function makeDeadLetter(
   session: Session,
   origin: Origin,
   writeId: string,
@@ -65,7 +66,7 @@ export async function buryWrite(
 ): Promise<BatchReport> {
   const report = emptyReport();
   const fault = new DatabaseError({ sqlState: writerDied, message: 'each writer ended that tried it' });
-  await settleAlone({ session, origin, report }, [writeId], 'set_aside', fault, attempts);
+  await settleAlone({ session, origin, report }, [writeId], 'dead_letter', fault, attempts);
   traceBatch(report);
   return report;
 }
@@ -97,7 +98,7 @@ async function settlePart(part: Part, only: readonly string[] | null, options: P
       }
       // Where everybody has to wait, as for a lock on a table, it is of no use to ask each of them.
       if (report.lockWaits > lockWaitsMax) {
-        report.held.push(...opened);
+        report.deferred.push(...opened);
         break;
       }
       withSettled ||= fault instanceof DatabaseError && fault.isStaleFacts;
@@ -135,19 +136,19 @@ async function restAfter(fault: BatchFault, attempt: number, note: RetryNote): P
  * along what that has deferred.
  */
 async function settleHalves(part: Part, ids: readonly string[], options: PartOptions): Promise<void> {
-  const { held, blocked } = part.report;
+  const { deferred, blocked } = part.report;
   const middle = Math.ceil(ids.length / 2);
-  const heldBefore = held.length;
+  const deferredBefore = deferred.length;
   const blockedBefore = blocked.length;
   await settlePart(part, ids.slice(0, middle), options);
   const withBlocked = options.withBlocked === true || blocked.length > blockedBefore;
-  const deferred = held.splice(heldBefore).map((write) => write.writeId);
-  await settlePart(part, [...deferred, ...ids.slice(middle)], { ...options, withBlocked });
+  const again = deferred.splice(deferredBefore).map((write) => write.writeId);
+  await settlePart(part, [...again, ...ids.slice(middle)], { ...options, withBlocked });
 }
 
 /**
- * Settles a write that cannot be applied: refused by its target, always in others' way, or set aside for an operator.
- * One that waits for a lock is blocked. A write that bypasses the intake has nowhere to be set aside: its node is told.
+ * Settles a write that cannot be applied: refused by its target, always in others' way, or made a dead letter.
+ * One that waits for a lock is blocked. A write that bypasses the intake becomes no dead letter: its node is told.
  */
 async function settleAlone(
   { session, origin, report }: Part,
@@ -161,7 +162,7 @@ async function settleAlone(
   const [write] = writes;
   if (write === undefined) return transaction.rollback();
   if (remedy === 'block') return blockWrite(transaction, origin, write, report);
-  if (remedy === 'set_aside' && origin.bodies !== null)
+  if (remedy === 'dead_letter' && origin.bodies !== null)
     return void report.failed.push({ write, error: fault });
   const error = reducedFault(fault);
   const refused = fault instanceof TargetError ? fault.refusal : null;
@@ -171,10 +172,13 @@ async function settleAlone(
       : remedy === 'answer_conflict'
         ? notApplied(write, 'write_conflict')
         : notApplied(write, 'dead_letter', { error });
-  // What is set aside is copied from the intake, which it then leaves.
-  if (remedy === 'set_aside')
-    transaction.queue({ name: 'buryWrite', values: [write.writeId, attempts, JSON.stringify(error)] });
-  await commitAnswers(transaction, origin, { outcomes: [{ write, outcome }], blocked: [] }, report);
+  // A dead letter is copied from the intake, which it then leaves.
+  if (remedy === 'dead_letter')
+    transaction.queue({ name: 'insertDeadLetter', values: [write.writeId, attempts, JSON.stringify(error)] });
+  // A refusal is the target's answer, as one that it settles by itself, so the key stands for it.
+  const isBound = refused !== null && keyOf(write) !== null;
+  const keys = isBound ? [{ write, fingerprint: fingerprintOf(write) }] : [];
+  await commitAnswers(transaction, origin, { outcomes: [{ write, outcome }], blocked: [], keys }, report);
 }
 
 /** Where even that has to wait for a lock, as somebody has locked the write's own row, its lane stands still. */
@@ -188,7 +192,7 @@ async function blockWrite(
   report.waited.push(write);
   if (origin.bodies !== null) return void report.blocked.push(...blocked);
   try {
-    await commitAnswers(transaction, origin, { outcomes: [], blocked }, report);
+    await commitAnswers(transaction, origin, { outcomes: [], blocked, keys: [] }, report);
   } catch (error) {
     if (!(error instanceof DatabaseError) || !error.isLockWaitOver) throw error;
     await transaction.rollback();

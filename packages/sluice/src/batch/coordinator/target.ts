@@ -87,27 +87,32 @@ export function waitsForLock({ write, awaits }: BlockedWrite): boolean {
 
 /**
  * The writes of each target, in the order in which they are settled: that of the targets. An idempotency key is bound
- * once, so a write whose key another target's write has in the same batch is deferred.
+ * once, so a write whose key another target's write has in the same batch is deferred. Strangers are of no target: the deployment
+ * may have agreed on targets that this process, which is about to be replaced, does not know.
  */
 export function divide(
   writes: readonly WriteHeader[],
   targets: readonly Target[],
-): { shares: { target: Target; writes: readonly WriteHeader[] }[]; deferred: WriteHeader[] } {
-  const [only] = targets;
-  if (only !== undefined && targets.length === 1)
-    return { shares: writes.length > 0 ? [{ target: only, writes }] : [], deferred: [] };
+): {
+  shares: { target: Target; writes: WriteHeader[] }[];
+  deferred: WriteHeader[];
+  strangers: WriteHeader[];
+} {
   const shares = targets.map((target) => ({ target, writes: [] as WriteHeader[] }));
   const deferred: WriteHeader[] = [];
+  const strangers: WriteHeader[] = [];
   const holders = new Map<string, Target>();
   for (const write of writes) {
     const share = shares.find(({ target }) => target.owns(write.resource));
-    if (share === undefined)
-      throw new Error(`Cannot settle a write: no target has the resource ${write.resource}`);
-    const key = keyOf(write);
+    if (share === undefined) {
+      strangers.push(write);
+      continue;
+    }
+    const key = targets.length === 1 ? null : keyOf(write);
     const holder = key === null ? share.target : (holders.get(key) ?? share.target);
     if (key !== null) holders.set(key, holder);
     if (holder === share.target) share.writes.push(write);
     else deferred.push(write);
   }
-  return { shares: shares.filter((share) => share.writes.length > 0), deferred };
+  return { shares: shares.filter((share) => share.writes.length > 0), deferred, strangers };
 }

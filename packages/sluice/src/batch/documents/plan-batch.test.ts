@@ -51,6 +51,7 @@ function arriving(...writes: Partial<WriteHeader>[]): WriteHeader[] {
     wasBlocked: false,
     waitedSeconds: null,
     traceparent: null,
+    form: null,
     node: 1,
     ...write,
   }));

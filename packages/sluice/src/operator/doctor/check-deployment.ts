@@ -90,7 +90,7 @@ async function checkLeaders(database: Database): Promise<Finding[]> {
   const unled = lanes.filter(({ isLed }) => !isLed);
   const waiting = unled.filter(({ ready, blocked }) => ready + blocked > 0);
   const paused = lanes.filter(({ pausedAt }) => pausedAt !== null);
-  const retrying = lanes.filter(({ retry, suspectSince }) => retry !== null || suspectSince !== null);
+  const retrying = lanes.filter(({ retry, quarantinedSince }) => retry !== null || quarantinedSince !== null);
   const names = (some: typeof lanes): string => lanesText(some.map(({ lane }) => lane));
   const leaders =
     unled.length === 0

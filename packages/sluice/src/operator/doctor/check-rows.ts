@@ -20,7 +20,7 @@ export interface DeepProgress {
   looked: number;
 }
 
-interface Sweep {
+interface RowCheck {
   check: string;
   query: string;
   /** Before the first key. */
@@ -33,7 +33,7 @@ interface Sweep {
 const nil = '00000000-0000-0000-0000-000000000000';
 const mend = 'docs/backup.md says how to mend it; ';
 
-const sweeps: readonly Sweep[] = [
+const rowChecks: readonly RowCheck[] = [
   {
     check: 'aliases',
     query: 'checkAliases',
@@ -104,9 +104,9 @@ const shownMax = 5;
 
 export async function checkRows(database: Database, options: DeepOptions = {}): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const sweep of sweeps) {
-    const { looked, dangling, shown, isWhole } = await lookAt(database, sweep, options);
-    const { check, rows, says, advice } = sweep;
+  for (const rowCheck of rowChecks) {
+    const { looked, dangling, shown, isWhole } = await lookAt(database, rowCheck, options);
+    const { check, rows, says, advice } = rowCheck;
     if (dangling > 0) {
       const ids = `${shown.join(', ')}${dangling > shown.length ? ', …' : ''}`;
       findings.push(ill(check, 'fault', `${dangling} ${says}: ${ids}`, advice));
@@ -121,7 +121,7 @@ export async function checkRows(database: Database, options: DeepOptions = {}): 
 
 async function lookAt(
   database: Database,
-  { check, query, start }: Sweep,
+  { check, query, start }: RowCheck,
   options: DeepOptions,
 ): Promise<{ looked: number; dangling: number; shown: string[]; isWhole: boolean }> {
   const { onProgress, sliceRows = 5000 } = options;

@@ -1,5 +1,5 @@
 /** The server's version and settings, and how full it is. */
-import type { Database } from '#store';
+import type { Database, Row } from '#store';
 import { ill, well, type Finding } from './finding.ts';
 
 /** The first minor release of each major one without known faults that concern us: LISTEN over a truncated log. */
@@ -10,54 +10,9 @@ const timeoutMajor = 17;
 
 export async function checkServer(database: Database): Promise<Finding[]> {
   const [row = {}] = await database.run('readServer');
-  const found: Finding[] = [checkVersion(row['version'] as number, row['version_text'] as string)];
-  const state = (check: string, isWell: boolean, says: string, otherwise: string, advice: string): void => {
-    found.push(isWell ? well(check, says) : ill(check, 'fault', otherwise, advice));
-  };
-  state(
-    'primary',
-    row['is_standby'] !== true && row['is_read_only'] !== true,
-    'The server takes writes',
-    row['is_standby'] === true ? 'This is a standby' : 'Transactions are read-only here',
-    'Let DATABASE_URL name the primary (target_session_attrs=read-write picks it), and see to default_transaction_read_only',
-  );
-  state(
-    'encoding',
-    row['encoding'] === 'UTF8',
-    'The database is encoded in UTF8',
-    `The database is encoded in ${String(row['encoding'])}: documents hold text that it cannot store`,
-    'Make the database anew with encoding UTF8',
-  );
-  state(
-    'fsync',
-    row['has_fsync'] === true,
-    'fsync is on',
-    'fsync is off: a crash of the machine may destroy the database',
-    'Set fsync = on',
-  );
-  state(
-    'full_page_writes',
-    row['has_full_page_writes'] === true,
-    'full_page_writes is on',
-    'full_page_writes is off: a crash in the middle of a write may destroy pages',
-    'Set full_page_writes = on',
-  );
-  const isSynchronous = row['synchronous_commit'] !== 'off';
-  state(
-    'synchronous_commit',
-    isSynchronous,
-    `synchronous_commit is ${String(row['synchronous_commit'])}`,
-    'synchronous_commit is off: a crash of the server takes back what others committed here; Sluice sets it on for itself',
-    'Set synchronous_commit = on, for the server, the database and the role; Sluice weakens it itself where it may',
-  );
-  state(
-    'autovacuum',
-    row['has_autovacuum'] === true,
-    'autovacuum is on',
-    'autovacuum is off: the intake fills with rows that are gone, and every batch gets slower',
-    'Set autovacuum = on and track_counts = on',
-  );
-  found.push(
+  return [
+    checkVersion(row['version'] as number, row['version_text'] as string),
+    ...checkSettings(row),
     checkConnections(row['connections'] as number, row['connections_max'] as number),
     checkQueue(row['notification_queue'] as number),
     checkAge(row['transaction_age'] as number),
@@ -76,8 +31,57 @@ export async function checkServer(database: Database): Promise<Finding[]> {
           'This role sees its own sessions only: old transactions of others are overlooked',
           'grant pg_monitor to the role of operators',
         ),
-  );
-  return found;
+  ];
+}
+
+/** Settings without which the server loses what it has committed, or slows down. */
+function checkSettings(row: Row): Finding[] {
+  const state = (check: string, isWell: boolean, says: string, otherwise: string, advice: string): Finding =>
+    isWell ? well(check, says) : ill(check, 'fault', otherwise, advice);
+  return [
+    state(
+      'primary',
+      row['is_standby'] !== true && row['is_read_only'] !== true,
+      'The server takes writes',
+      row['is_standby'] === true ? 'This is a standby' : 'Transactions are read-only here',
+      'Let DATABASE_URL name the primary (target_session_attrs=read-write picks it), and see to default_transaction_read_only',
+    ),
+    state(
+      'encoding',
+      row['encoding'] === 'UTF8',
+      'The database is encoded in UTF8',
+      `The database is encoded in ${String(row['encoding'])}: documents hold text that it cannot store`,
+      'Make the database anew with encoding UTF8',
+    ),
+    state(
+      'fsync',
+      row['has_fsync'] === true,
+      'fsync is on',
+      'fsync is off: a crash of the machine may destroy the database',
+      'Set fsync = on',
+    ),
+    state(
+      'full_page_writes',
+      row['has_full_page_writes'] === true,
+      'full_page_writes is on',
+      'full_page_writes is off: a crash in the middle of a write may destroy pages',
+      'Set full_page_writes = on',
+    ),
+    state(
+      'synchronous_commit',
+      row['synchronous_commit'] !== 'off',
+      `synchronous_commit is ${String(row['synchronous_commit'])}`,
+      'synchronous_commit is off: a crash of the server takes back what others committed here; Sluice sets it on for itself',
+      'Set synchronous_commit = on, for the server, the database and the role; Sluice weakens it itself where it may',
+    ),
+    state(
+      'autovacuum',
+      row['has_autovacuum'] === true,
+      'autovacuum is on',
+      'autovacuum is off: the intake fills with rows that are gone, and every batch gets slower',
+      'Set autovacuum = on and track_counts = on',
+    ),
+  ];
 }
 
 function checkVersion(version: number, text: string): Finding {

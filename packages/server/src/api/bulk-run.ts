@@ -1,0 +1,157 @@
+/**
+ * One bulk request: its lines are read, written and answered. Reading stops while the window of writes under way is full,
+ * or while the client reads no answers.
+ */
+import { readLines, SluiceError, type Line } from 'sluice/internal/protocol';
+import type { FastifyRequest } from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { AnswerStream } from './answer-stream.ts';
+import { chunksWithin, discardRest } from './body-clock.ts';
+import { readBulkLine, type BulkScanners } from './bulk-line.ts';
+import { assertMay } from './auth/guard.ts';
+import { smallBodyBytes } from './byte-budget.ts';
+import { problemOfAny } from './error-answers.ts';
+import { waitMsOf, type ApiNode } from './node.ts';
+import { problemOf } from './problem.ts';
+import { readTraceparent, type Preferences } from './request-headers.ts';
+import { answerOf, type WriteAnswer } from './write-answer.ts';
+import { WriteWindow } from './write-window.ts';
+
+/** What may surround a document in its line. */
+const ENVELOPE_BYTES = 4_096;
+
+export class BulkRun {
+  readonly #node: ApiNode;
+  readonly #scanners: BulkScanners;
+  readonly #request: FastifyRequest;
+  readonly #preferences: Preferences;
+  readonly #answers: AnswerStream;
+  readonly #window: WriteWindow;
+
+  constructor(
+    node: ApiNode,
+    scanners: BulkScanners,
+    request: FastifyRequest,
+    preferences: Preferences,
+    answers: AnswerStream,
+  ) {
+    this.#node = node;
+    this.#scanners = scanners;
+    this.#request = request;
+    this.#preferences = preferences;
+    this.#answers = answers;
+    const { bulkWritesMax, bulkWaitingWritesMax, bulkBytesMax } = node.limits;
+    const waits = preferences.waitForReferencesSeconds !== null && !preferences.respondAsync;
+    this.#window = new WriteWindow(bulkWritesMax, waits ? bulkWaitingWritesMax : bulkWritesMax, bulkBytesMax);
+  }
+
+  /** Never rejects: whatever breaks ends the answers. */
+  async take(body: IncomingMessage): Promise<void> {
+    const { limits } = this.#node;
+    const answers = this.#answers;
+    const window = this.#window;
+    let begun = 0;
+    let end: SluiceError | null = null;
+    try {
+      for await (const line of readLines(
+        chunksWithin(body, limits.bodyTimeoutMs),
+        limits.bodyBytesMax + ENVELOPE_BYTES,
+      )) {
+        if (line.bytes !== null && isBlank(line.bytes)) continue;
+        if (!(await answers.roomy(limits.readerTimeoutMs))) {
+          end = stalled(limits.readerTimeoutMs);
+          break;
+        }
+        await window.enter(line.bytes?.length);
+        await this.#turn();
+        if (answers.destroyed) break;
+        begun = line.number;
+        void this.#answer(line).then((text) => {
+          answers.add(text);
+          window.leave(line.bytes?.length);
+        });
+      }
+    } catch (error) {
+      // The client went away with a line half sent: what was accepted is settled all the same.
+      if (!isTimeout(error)) return void answers.destroy(error instanceof Error ? error : undefined);
+      end = error;
+    }
+    await window.emptied();
+    if (end !== null) {
+      answers.add(lastLine(end, begun));
+      discardRest(body, limits.bodyTimeoutMs);
+    }
+    answers.end();
+  }
+
+  /** A line beyond the client's rate is not refused: it is read later. */
+  async #turn(): Promise<void> {
+    for (let waitMs; (waitMs = this.#node.quota.take(this.#request.principal.client)) > 0;)
+      await pause(waitMs);
+  }
+
+  /** Never rejects. */
+  async #answer(line: Line): Promise<string> {
+    const { number, bytes } = line;
+    const held = bytes !== null && bytes.length > smallBodyBytes ? bytes.length : 0;
+    let isHeld = false;
+    try {
+      if (held > 0) await this.#node.bodies.take(held);
+      isHeld = true;
+      return JSON.stringify({ line: number, ...(await this.#write(line)) });
+    } catch (error) {
+      const problem = problemOfAny(error, this.#request);
+      return JSON.stringify({ line: number, status: problem.status, problem });
+    } finally {
+      if (isHeld && held > 0) this.#node.bodies.free(held);
+    }
+  }
+
+  async #write({ bytes, number }: Line): Promise<WriteAnswer | { status: 202; writeId: string }> {
+    const node = this.#node;
+    const request = this.#request;
+    const preferences = this.#preferences;
+    if (bytes === null)
+      throw new SluiceError(
+        'payload_too_large',
+        `Cannot take the line as it is larger than ${node.limits.bodyBytesMax} bytes`,
+      );
+    const write = readBulkLine(node, this.#scanners, { bytes, number }, (resource) =>
+      assertMay(request, 'write', resource),
+    );
+    write.client = request.principal.client;
+    write.waitForReferencesSeconds = preferences.waitForReferencesSeconds;
+    write.traceparent = readTraceparent(request.headers);
+    const isRow = 'target' in write;
+    if (preferences.respondAsync) {
+      const accepted = isRow ? node.client.acceptRow(write) : node.client.accept(write);
+      return { status: 202, ...(await accepted) };
+    }
+    const waitMs = waitMsOf(node, preferences.waitSeconds, preferences.waitForReferencesSeconds);
+    const outcome = await (isRow
+      ? node.client.submitRow(write, { waitMs })
+      : node.client.submit(write, { waitMs }));
+    const { location: _, ...answer } = answerOf(outcome, write.operation, node.client.model, node.basePath);
+    return answer;
+  }
+}
+
+function stalled(timeoutMs: number): SluiceError {
+  return new SluiceError('request_timeout', `No more of the answers was read within ${timeoutMs} ms.`);
+}
+
+function isTimeout(error: unknown): error is SluiceError {
+  return error instanceof SluiceError && error.code === 'request_timeout';
+}
+
+/** Of a request that is ended before all its lines were read: which of them have an answer, and which never will. */
+function lastLine(end: SluiceError, begun: number): string {
+  const detail = `${end.message} Lines up to ${begun} have their answers above; those behind it were not begun.`;
+  const problem = problemOf(end.code, detail);
+  return JSON.stringify({ line: null, status: problem.status, linesBegun: begun, problem });
+}
+
+function isBlank(bytes: Buffer): boolean {
+  return bytes.length < 3 && bytes.toString('latin1').trim() === '';
+}

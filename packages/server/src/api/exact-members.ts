@@ -1,0 +1,23 @@
+/** Values of an object's members where digits count: a number that JavaScript may have rounded is taken from the text. */
+import type { JsonScanner } from './json-scanner.ts';
+
+/** The text of one member, exactly as it stands there; null: the object has none of this name. */
+export function memberText(scanner: JsonScanner, object: string, name: string): string | null {
+  const bytes = Buffer.from(object);
+  const { member } = scanner.scan(bytes, name);
+  return member === null ? null : bytes.toString('utf8', member.valueStart, member.end);
+}
+
+/** The parsed object with its numbers as texts. */
+export function exactMembers(
+  scanner: JsonScanner,
+  text: string,
+  parsed: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(parsed).map(([name, value]) => [
+      name,
+      typeof value === 'number' ? memberText(scanner, text, name) : value,
+    ]),
+  );
+}

@@ -1,0 +1,18 @@
+/**
+ * What a package that brings a {@link Profile} is written against: the interface, and the checks that all profiles share.
+ * Its module exports the factory as `profile`.
+ */
+// Its types add what the schema of a route may say, e.g. `hide`.
+export type { FastifySwaggerOptions } from '@fastify/swagger';
+export type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+export { isDate, isTime, utcSecond } from './calendar.ts';
+export type { DocumentText } from './document-text.ts';
+export { problemOfAny } from './error-answers.ts';
+export { JsonScanner, placeText, REPEATED_KEY, type JsonOffence } from './json-scanner.ts';
+export { defaultLimits, jsonLimits } from './limits.ts';
+export { problemOfOutcome, retryAfterSeconds, type Problem } from './problem.ts';
+export type { ProfileFactory, ProfileNode } from './node.ts';
+export type { ListRequest, Profile, Query } from './profile.ts';
+export { readIfMatch } from './request-headers.ts';
+export { pathOf, SchemaValidator, type SchemaFault } from './schema-validator.ts';
+export { version } from './version.ts';

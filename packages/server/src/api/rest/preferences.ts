@@ -1,0 +1,77 @@
+/** The header `Prefer` as PostgREST reads it, with the preferences of Sluice beside. */
+import type { IncomingHttpHeaders } from 'node:http';
+import {
+  appliedPreferences,
+  listPreferences,
+  readPreferences,
+  type Preferences,
+} from '../request-headers.ts';
+import { notOffered, RestError } from './rest-error.ts';
+
+export interface RestPreferences extends Preferences {
+  returns: 'minimal' | 'headers-only' | 'representation';
+  /** Of an insert: what becomes of a row that exists; null: it is refused. */
+  resolution: 'merge' | 'ignore' | null;
+  missing: 'default' | 'null';
+  /** The answer tells how many rows the write affected. */
+  counts: boolean;
+  /** For `Preference-Applied`; undefined: none was. */
+  applied: string | undefined;
+}
+
+/** In the order in which PostgREST tells what it applied. */
+const known: Readonly<Record<string, RegExp>> = {
+  resolution: /^(?:merge|ignore)-duplicates$/,
+  missing: /^(?:default|null)$/,
+  return: /^(?:minimal|headers-only|representation)$/,
+  count: /^(?:exact|planned|estimated)$/,
+  tx: /^(?:commit|rollback)$/,
+  handling: /^(?:strict|lenient)$/,
+  'max-affected': /^[1-9]\d{0,14}$/,
+};
+const ofSluice = ['respond-async', 'wait', 'wait-for-references'];
+
+/**
+ * A preference that is not known is ignored, or refused if the client asks for `handling=strict`.
+ * @throws {RestError}
+ */
+export function readRestPreferences({ prefer }: IncomingHttpHeaders, secondsMax: number): RestPreferences {
+  const given = listPreferences(prefer);
+  const isKnown = ([name, value]: [string, string]): boolean =>
+    ofSluice.includes(name) || (Object.hasOwn(known, name) && known[name]!.test(value));
+  const strange = [...given].filter((each) => !isKnown(each));
+  if (given.get('handling') === 'strict' && strange.length > 0) throw invalidPreferences(strange);
+  if (given.get('tx') === 'rollback') {
+    throw notOffered(
+      'Prefer: tx=rollback is not offered because a write shares its transaction with others.',
+    );
+  }
+  for (const [name] of strange) given.delete(name);
+  // Of one row no more than one is affected; PostgREST heeds the bound only then.
+  if (given.get('handling') !== 'strict') given.delete('max-affected');
+  const own = readPreferences(prefer, secondsMax);
+  const resolution = given.get('resolution');
+  const applied = Object.keys(known).flatMap((name) =>
+    given.has(name) ? [`${name}=${given.get(name)}`] : [],
+  );
+  const ofOwn = appliedPreferences(own);
+  if (ofOwn !== undefined) applied.push(ofOwn);
+  return {
+    ...own,
+    returns: (given.get('return') ?? 'minimal') as RestPreferences['returns'],
+    resolution: resolution === undefined ? null : resolution.startsWith('merge') ? 'merge' : 'ignore',
+    missing: given.get('missing') === 'default' ? 'default' : 'null',
+    counts: given.has('count'),
+    applied: applied.length === 0 ? undefined : applied.join(', '),
+  };
+}
+
+function invalidPreferences(strange: readonly [string, string][]): RestError {
+  const names = strange.map(([name, value]) => (value === '' ? name : `${name}=${value}`));
+  return new RestError('invalid_request', {
+    code: 'PGRST122',
+    status: 400,
+    message: 'Invalid preferences given with handling=strict',
+    details: `Invalid preferences: ${names.join(', ').slice(0, 200)}`,
+  });
+}

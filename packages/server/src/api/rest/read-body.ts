@@ -1,0 +1,49 @@
+/** The body of a request as rows. Its text goes to the database as it came: no number in it is written anew. */
+import { type JsonScanner, placeText } from '../json-scanner.ts';
+import { badBody, RestError } from './rest-error.ts';
+
+export interface RestBody {
+  text: string;
+  /** For what has to be known of the rows: numbers in it may have lost digits. */
+  rows: readonly Record<string, unknown>[];
+  isArray: boolean;
+}
+
+/** @throws {RestError} */
+export function readAnyBody(scanner: JsonScanner, bytes: Buffer): { text: string; value: unknown } {
+  const { offence } = scanner.scan(bytes);
+  if (offence !== null) {
+    throw new RestError('invalid_json', {
+      code: 'PGRST102',
+      status: 400,
+      message:
+        bytes.length === 0 ? 'Empty or invalid json' : 'The body is not JSON that can be stored as it is',
+      details: `${offence.path} ${offence.message} (${placeText(offence)})`,
+    });
+  }
+  const text = bytes.toString('utf8');
+  return { text, value: JSON.parse(text) as unknown };
+}
+
+/** @throws {RestError} */
+export function readRows(scanner: JsonScanner, bytes: Buffer): RestBody {
+  const { text, value } = readAnyBody(scanner, bytes);
+  const isArray = Array.isArray(value);
+  const rows = isArray ? (value as unknown[]) : [value];
+  if (!rows.every(isRow)) throw badBody('The body is neither a row nor an array of rows');
+  return { text, rows, isArray };
+}
+
+/** Without `columns`, an array has the columns of its first row, as PostgREST has it. @throws {RestError} */
+export function assertUniform(rows: readonly Record<string, unknown>[]): void {
+  const [first, ...others] = rows;
+  if (first === undefined) return;
+  const names = Object.keys(first);
+  const isLike = (row: Record<string, unknown>): boolean =>
+    Object.keys(row).length === names.length && names.every((name) => Object.hasOwn(row, name));
+  if (!others.every(isLike)) throw badBody('All object keys must match');
+}
+
+function isRow(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

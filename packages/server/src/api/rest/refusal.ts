@@ -1,0 +1,95 @@
+/** A write that was refused or not applied, in the words of PostgREST: SQLSTATE, and what it says of status. */
+import { errorTable, type Outcome } from 'sluice/internal/protocol';
+import { problemOfOutcome } from '../problem.ts';
+import { RestError, translated, type RestProblem } from './rest-error.ts';
+
+/** The status of a SQLSTATE, by the longest of its beginnings that is here; any other is 400. */
+const statuses: Readonly<Record<string, number>> = {
+  '08': 503,
+  '0L': 403,
+  '0P': 403,
+  '23503': 409,
+  '23505': 409,
+  '25': 500,
+  '25006': 405,
+  '28': 403,
+  '2D': 500,
+  '38': 500,
+  '39': 500,
+  '3B': 500,
+  '40': 500,
+  '42501': 403,
+  '42883': 404,
+  '42P01': 404,
+  '53': 503,
+  '53400': 500,
+  '54': 500,
+  '55': 500,
+  '57': 500,
+  '57P01': 503,
+  '58': 500,
+  P0: 500,
+  P0001: 400,
+  XX: 500,
+};
+
+export function statusOf(sqlState: string): number {
+  return statuses[sqlState] ?? statuses[sqlState.slice(0, 2)] ?? 400;
+}
+
+export function refusalOf(outcome: Outcome): RestError {
+  const code = outcome.code ?? 'internal';
+  const database = outcome.detail?.database;
+  if (database === undefined) return new RestError(code, ofTarget(outcome));
+  const { sqlState, constraint, column } = database;
+  return new RestError(code, {
+    code: sqlState,
+    status: statusOf(sqlState),
+    message: sentenceOf(sqlState, tableOf(outcome.resource), constraint, column) ?? errorTable[code].detail,
+    details: detailsOf(constraint, column),
+    hint: null,
+  });
+}
+
+/** Without a SQLSTATE: of the coordinator, or the answer of a function or a handler. */
+function ofTarget(outcome: Outcome): RestProblem {
+  const problem = translated(problemOfOutcome(outcome));
+  const answer = outcome.detail?.answer;
+  if (answer === undefined || answer === null) return problem;
+  return { ...problem, details: typeof answer === 'string' ? answer : JSON.stringify(answer) };
+}
+
+function tableOf(resource: string): string {
+  return resource.slice(resource.indexOf('.') + 1);
+}
+
+/** What PostgreSQL says of the commonest, which clients look for; it says no value. */
+export function sentenceOf(
+  sqlState: string,
+  table: string,
+  constraint: string | null,
+  column: string | null,
+): string | null {
+  switch (sqlState) {
+    case '23502':
+      return `null value in column "${column ?? '?'}" of relation "${table}" violates not-null constraint`;
+    case '23503':
+      return `write to table "${table}" violates foreign key constraint "${constraint ?? '?'}"`;
+    case '23505':
+      return `duplicate key value violates unique constraint "${constraint ?? '?'}"`;
+    case '23514':
+      return `new row for relation "${table}" violates check constraint "${constraint ?? '?'}"`;
+    case '23P01':
+      return `conflicting key value violates exclusion constraint "${constraint ?? '?'}"`;
+    default:
+      return null;
+  }
+}
+
+function detailsOf(constraint: string | null, column: string | null): string | null {
+  const parts = [
+    ...(constraint === null ? [] : [`constraint ${constraint}`]),
+    ...(column === null ? [] : [`column ${column}`]),
+  ];
+  return parts.length === 0 ? null : parts.join(', ');
+}

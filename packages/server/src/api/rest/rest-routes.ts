@@ -1,0 +1,169 @@
+/**
+ * `/rest`: writes of rows in the dialect of PostgREST, so that its clients work as they come. Each request is one write. docs/rest.md
+ * has each call with its answer, and each difference.
+ */
+import type { ClientTarget } from 'sluice/internal/client';
+import { isApplied, SluiceError, type Outcome } from 'sluice/internal/protocol';
+import type { RowRequest } from 'sluice/internal/targets';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { demand } from '../auth/guard.ts';
+import { JsonScanner } from '../json-scanner.ts';
+import { jsonLimits } from '../limits.ts';
+import { waitMsOf, type ApiNode } from '../node.ts';
+import type { Query } from '../profile.ts';
+import { readIdempotencyKey, readTraceparent, type Preferences } from '../request-headers.ts';
+import { assertUncompressed, takeBodies } from '../take-bodies.ts';
+import { doorRefusal } from './door-refusal.ts';
+import { findFunction, findTable, type TableTarget } from './find-target.ts';
+import { readRestPreferences } from './preferences.ts';
+import { badBody } from './rest-error.ts';
+import { readRestQuery } from './query.ts';
+import { readAnyBody } from './read-body.ts';
+import { refusalOf } from './refusal.ts';
+import { restAnswers } from './rest-answers.ts';
+import {
+  callSchema,
+  changeRowSchema,
+  deleteRowSchema,
+  insertRowsSchema,
+  putRowSchema,
+} from './rest-schemas.ts';
+import { sendRows, singularType } from './row-answer.ts';
+import { readRowWrite, type RowMethod, type RowWrite } from './row-write.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Below `/rest`: what the URL means, and the client may write to. */
+    rowTarget: ClientTarget;
+  }
+}
+
+const mediaTypes = ['application/json', /^application\/vnd\.pgrst\.(?:object|array)\+json(?:;|$)/];
+
+export function restRoutes(app: FastifyInstance, node: ApiNode): void {
+  const scanner = new JsonScanner({ ...jsonLimits(node.limits), takesExactNumbers: true });
+  app.decorateRequest('rowTarget', null as unknown as ClientTarget);
+  // Before anything of the body is read.
+  app.addHook('onRequest', (request, reply, done) => {
+    const { table, name } = request.params as { table?: string; name?: string };
+    const { headers } = request;
+    request.rowTarget =
+      table === undefined
+        ? findFunction(node.client, name ?? '', headers)
+        : findTable(node.client, table, headers);
+    demand(request, reply, 'write', request.rowTarget.name);
+    done();
+  });
+  takeBodies(app, node, { mediaTypes, answers: restAnswers });
+
+  const write =
+    (method: RowMethod) =>
+    async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+      const target = request.rowTarget as TableTarget;
+      const { headers } = request;
+      const preferences = readRestPreferences(headers, node.limits.waitSecondsMax);
+      const asked = readRowWrite({
+        method,
+        table: target.catalog,
+        query: readRestQuery(request.query as Query, target.catalog),
+        preferences,
+        isSingular: wantsOne(headers.accept),
+        scanner,
+        body: method === 'DELETE' ? null : bodyOf(request),
+      });
+      if (preferences.applied !== undefined) reply.header('Preference-Applied', preferences.applied);
+      if (asked.row === null) return sendRows(reply, { result: null, rows: [] }, asked.form);
+      const row: RowRequest = { ...asked.row, ...callerOf(request, preferences) };
+      try {
+        const outcome = await submit(reply, row, preferences);
+        return outcome === null ? await reply : await answer(reply, outcome, asked);
+      } catch (error) {
+        throw doorRefusal(error, target.catalog);
+      }
+    };
+
+  /** Null: the write is accepted, and that is answered. */
+  async function submit(
+    reply: FastifyReply,
+    row: RowRequest,
+    { respondAsync, waitSeconds, waitForReferencesSeconds }: Preferences,
+  ): Promise<Outcome | null> {
+    if (respondAsync) {
+      const { writeId } = await node.client.acceptRow(row);
+      await reply.code(202).header('Location', `${node.basePath}/writes/${writeId}`).send();
+      return null;
+    }
+    return node.client.submitRow(row, { waitMs: waitMsOf(node, waitSeconds, waitForReferencesSeconds) });
+  }
+
+  function answer(reply: FastifyReply, outcome: Outcome, { form, locate }: RowWrite): FastifyReply {
+    // A filter that no row fits is no error: no row is affected.
+    if (outcome.code === 'row_not_found') return sendRows(reply, { result: null, rows: [] }, form);
+    if (!isApplied(outcome.result)) throw refusalOf(outcome);
+    const location = outcome.result === 'created' ? locate?.(outcome) : undefined;
+    if (location !== undefined) reply.header('Location', `${node.basePath}${location}`);
+    const rows = (outcome.detail?.rows ?? null) as Record<string, unknown>[] | null;
+    return sendRows(reply, { result: outcome.result, rows }, form);
+  }
+
+  const config = { access: 'target' } as const;
+  app.post('/rest/:table', { schema: insertRowsSchema, config }, write('POST'));
+  app.put('/rest/:table', { schema: putRowSchema, config }, write('PUT'));
+  app.patch('/rest/:table', { schema: changeRowSchema, config }, write('PATCH'));
+  app.delete('/rest/:table', { schema: deleteRowSchema, config }, write('DELETE'));
+
+  app.post('/rest/rpc/:name', { schema: callSchema, config }, async (request, reply) => {
+    const preferences = readRestPreferences(request.headers, node.limits.waitSecondsMax);
+    const { text, value } = readAnyBody(scanner, bodyOf(request));
+    const row: RowRequest = {
+      target: request.rowTarget.name,
+      operation: 'insert',
+      body: text,
+      parsed: value,
+      ...callerOf(request, preferences),
+    };
+    if (preferences.applied !== undefined) reply.header('Preference-Applied', preferences.applied);
+    const outcome = await submit(reply, row, preferences);
+    if (outcome === null) return reply;
+    if (!isApplied(outcome.result)) throw refusalOf(outcome);
+    reply.header('Sluice-Result', outcome.result);
+    const result = outcome.detail?.answer;
+    if (result === undefined) return reply.code(204).send();
+    return reply.code(200).type('application/json; charset=utf-8').send(JSON.stringify(result));
+  });
+}
+
+/** Who asks, and what is the same for every target. */
+function callerOf(
+  { headers, principal }: FastifyRequest,
+  { waitForReferencesSeconds }: Preferences,
+): Pick<RowRequest, 'client' | 'idempotencyKey' | 'waitForReferencesSeconds' | 'traceparent'> {
+  return {
+    client: principal.client,
+    idempotencyKey: readIdempotencyKey(headers['idempotency-key']),
+    waitForReferencesSeconds,
+    traceparent: readTraceparent(headers),
+  };
+}
+
+function bodyOf(request: FastifyRequest): Buffer {
+  assertUncompressed(request.headers);
+  const body = request.body as Buffer | undefined;
+  if (body === undefined || body.length === 0) throw badBody('Empty or invalid json');
+  return body;
+}
+
+/** @throws {SluiceError} for an answer that is no JSON */
+function wantsOne(accept: string | undefined): boolean {
+  if (accept === undefined || accept === '*/*' || accept === 'application/json') return false;
+  const types = accept.split(',').map((type) => type.split(';', 1)[0]!.trim().toLowerCase());
+  if (types.includes(singularType)) return true;
+  const isJson = types.some((type) =>
+    /^(?:\*\/\*|application\/(?:\*|json|vnd\.pgrst\.array\+json))$/.test(type),
+  );
+  if (isJson) return false;
+  throw new SluiceError(
+    'unsupported_media_type',
+    'Cannot answer in another media type than application/json',
+  );
+}

@@ -1,0 +1,40 @@
+import { describe, expect, test } from 'vitest';
+import { readSettings, textOf } from './setting.ts';
+import { targets } from './targets-setting.ts';
+
+const inFile = (value: unknown) => ({ path: 'file', values: { targets: value }, whole: { targets: value } });
+const read = (flags: Record<string, string>, environment: Record<string, string>, value?: unknown) =>
+  readSettings({ targets }, flags, environment, value === undefined ? null : inFile(value)).targets;
+
+describe('the setting targets', () => {
+  test('takes tables by flag, before those of the environment, before those of the file', () => {
+    const file = [{ table: 'c' }];
+    expect(read({ table: 'public.a,app.b' }, { SLUICE_TABLE: 'd' }, file)).toEqual([
+      { table: 'public.a' },
+      { table: 'app.b' },
+    ]);
+    expect(read({}, { SLUICE_TABLE: 'd' }, file)).toEqual([{ table: 'd' }]);
+    expect(read({}, {}, file)).toEqual(file);
+    expect(read({}, {})).toEqual([]);
+  });
+
+  test('takes tables with options, functions and handlers from the file, as they stand there', () => {
+    const settle = async () => [];
+    const all = [
+      { table: 'public.orders', key: ['number'], rowSecurity: 'bypass' },
+      { function: 'app.count_views', key: ['$.page'] },
+      { name: 'counter', key: ['$.page'], settle },
+    ];
+    expect(read({}, {}, all)).toEqual(all);
+    expect(read({}, {}, 'public.orders')).toEqual([{ table: 'public.orders' }]);
+    expect(textOf(read({}, {}, [{ table: 'a' }]))).toBe('{"table":"a"}');
+  });
+
+  test.each([
+    [[{ table: 'a', keys: ['b'] }], 'targets[0].keys'],
+    [[{ table: 'a' }, { function: 'f' }], 'targets[1].key'],
+    [[5], 'targets[0] has none of table, function, settle'],
+  ])('names what is wrong in the file: %j', (value, sentence) => {
+    expect(() => read({}, {}, value)).toThrow(sentence);
+  });
+});

@@ -1,0 +1,36 @@
+/** The tables, functions and handlers that writes may go to, beside documents or instead of them. */
+import { checkDefinitions, type TargetDefinition } from 'sluice/internal/targets';
+import { SluiceError } from 'sluice/internal/protocol';
+import * as z from 'zod';
+import { checkedBy, listOf } from './setting-forms.ts';
+import { setting } from './setting.ts';
+
+const tables = listOf(z.string().min(1)).transform((names) => names.map((table) => ({ table })));
+
+export const targets = setting<TargetDefinition[]>({
+  flags: '--table <name>',
+  variables: ['SLUICE_TABLE'],
+  description:
+    'table that writes may go to, e.g. public.orders; repeat it for others (the variable takes commas); the key `targets` of ' +
+    'the configuration file also takes functions, handlers and options; all processes must agree',
+  form: 'a list of targets',
+  schema: z
+    .union([tables, z.array(z.unknown())])
+    .superRefine(checkedBy(checkDefinitions))
+    .transform((definitions) => definitions as TargetDefinition[]),
+  fallback: [],
+  isList: true,
+  isStructured: true,
+});
+
+/**
+ * A process has something to write to.
+ * @throws {SluiceError} `configuration_invalid`
+ */
+export function assertModelOrTargets(model: readonly string[] | undefined, given: readonly unknown[]): void {
+  if (model !== undefined || given.length > 0) return;
+  throw new SluiceError(
+    'configuration_invalid',
+    'Cannot start: give --model or SLUICE_MODEL, or name a table by --table or SLUICE_TABLE',
+  );
+}

@@ -1,0 +1,57 @@
+/** How names and values of the catalog are written into statements. Nothing of a request is ever written into one. */
+import type { Column, TableCatalog } from '#targets';
+
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+export function tableName({ schema, table }: Pick<TableCatalog, 'schema' | 'table'>): string {
+  return `${quoted(schema)}.${quoted(table)}`;
+}
+
+export function listOf(names: readonly string[], prefix = ''): string {
+  return names.map((name) => prefix + quoted(name)).join(', ');
+}
+
+/** `(t."a", t."b") = (g."a", g."b")`, and `t."a" = g."a"` for one. */
+export function areEqual(one: readonly string[], other: readonly string[]): string {
+  return one.map((left, index) => `${left} = ${other[index]!}`).join(' and ');
+}
+
+/** What fills a column that a row leaves out; null: nothing does. The expression is the catalog's own. */
+export function defaultOf(catalog: TableCatalog, column: Column): string | null {
+  if (column.identity !== null) {
+    const table = literal(tableName(catalog));
+    return `nextval(pg_get_serial_sequence(${table}, ${literal(column.name)})::regclass)`;
+  }
+  return column.default === null ? null : `(${column.default})`;
+}
+
+/**
+ * A row as JSON, exactly: numbers that a JavaScript number cannot hold are strings.
+ * @param alias Of the row.
+ */
+export function exactRow(alias: string, columns: readonly Column[]): string {
+  const whole = `to_jsonb(${alias})`;
+  const large = columns.filter(({ baseType }) => baseType === 'int8' || baseType === 'numeric');
+  if (large.length === 0) return whole;
+  return `${whole} || ${exactValues(alias, large)}`;
+}
+
+/** The same for some columns, as an object. */
+export function exactValues(alias: string, columns: readonly Column[]): string {
+  const pairs = columns.map(
+    (column) => `${literal(column.name)}, ${exactValue(`${alias}.${quoted(column.name)}`, column)}`,
+  );
+  return `jsonb_build_object(${pairs.join(', ')})`;
+}
+
+/** Fifteen digits fit into a JavaScript number; a sign and a point are two characters more. */
+function exactValue(value: string, { baseType }: Column): string {
+  if (baseType !== 'int8' && baseType !== 'numeric') return `to_jsonb(${value})`;
+  return `case when length(${value}::text) <= 15 then to_jsonb(${value}) else to_jsonb(${value}::text) end`;
+}

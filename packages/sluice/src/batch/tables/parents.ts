@@ -1,0 +1,91 @@
+/** Writes whose rows refer to rows that are not there: they wait for a write that would bring them, or are refused. */
+import type { MissingReference, Outcome, WriteHeader } from '#protocol';
+import { keyText, rowKey } from '#targets';
+import { refusal } from '../coordinator/answer.ts';
+import type { LentTransaction } from '../coordinator/lend-session.ts';
+import type { RowFate } from './run-rows.ts';
+import type { Parent } from './statement.ts';
+
+/** What becomes of such a write: one of the three. */
+export type Fate =
+  | { kind: 'blocked'; awaits: string[] }
+  /** The parent's write is in the same batch, and not settled yet. */
+  | { kind: 'deferred' }
+  | { kind: 'refused'; outcome: Outcome };
+
+/** Of the writes of the batch: those that are not settled yet, by identity key. */
+export interface Unsettled {
+  isOpen(id: string): boolean;
+  isBlocked(id: string): boolean;
+}
+
+interface Absent {
+  parent: Parent;
+  /** Null: what the foreign key refers to is not the key of its table. */
+  id: string | null;
+}
+
+/** By the id of the write. */
+export async function fatesOfOrphans(
+  lent: LentTransaction,
+  batch: readonly WriteHeader[],
+  fates: readonly RowFate[],
+  unsettled: Unsettled,
+): Promise<Map<string, Fate>> {
+  const orphans = fates.filter(({ state }) => state === 'parent');
+  if (orphans.length === 0) return new Map();
+  const absents = new Map(orphans.map((fate) => [fate.write.writeId, absentOf(fate)]));
+  const ids = [...new Set([...absents.values()].flat().flatMap(({ id }) => (id === null ? [] : [id])))];
+  const own = batch.map(({ writeId }) => writeId);
+  const rows = ids.length === 0 ? [] : await lent.run('readAliases', [[], ids, own]);
+  const pending = new Set(rows.flatMap((row) => (row['is_pending'] === true ? [row['referential_id']] : [])));
+  const fateOf = (write: WriteHeader, absent: readonly Absent[]): Fate => {
+    const comes = ({ id }: Absent): boolean => id !== null && (pending.has(id) || unsettled.isBlocked(id));
+    const isAhead = ({ id }: Absent): boolean =>
+      id !== null && id !== write.referentialId && unsettled.isOpen(id);
+    if (absent.some(isAhead)) return { kind: 'deferred' };
+    const hasTime = write.referenceDeadline !== null && absent.every(({ id }) => id !== null);
+    if (hasTime || absent.every(comes))
+      return { kind: 'blocked', awaits: [...new Set(absent.map(({ id }) => id!))] };
+    return { kind: 'refused', outcome: unresolved(write, absent) };
+  };
+  return new Map(orphans.map(({ write }) => [write.writeId, fateOf(write, absents.get(write.writeId)!)]));
+}
+
+function absentOf({ missing, parents }: RowFate): Absent[] {
+  const found = new Map<string, Absent>();
+  for (const row of missing) {
+    row.forEach((values, index) => {
+      const parent = parents[index];
+      if (values === null || parent === undefined) return;
+      const absent = { parent, id: idOf(parent, values) };
+      found.set(`${index} ${absent.id ?? ''}`, absent);
+    });
+  }
+  return [...found.values()];
+}
+
+/** The identity key of the row referred to. */
+function idOf({ foreignKey, catalog }: Parent, values: readonly string[]): string | null {
+  const { referencedColumns } = foreignKey;
+  if (referencedColumns.length !== catalog.key.length) return null;
+  const texts = catalog.key.map((name) => {
+    const value = values[referencedColumns.indexOf(name)];
+    const baseType = catalog.columns.find((column) => column.name === name)?.baseType ?? '';
+    return value === undefined ? null : keyText(value, baseType);
+  });
+  const known = texts.filter((text) => text !== null);
+  return known.length < texts.length ? null : rowKey(catalog.name, known);
+}
+
+const missingToldMax = 1000;
+
+function unresolved(write: WriteHeader, absent: readonly Absent[]): Outcome {
+  const missing = absent.slice(0, missingToldMax).flatMap(({ id, parent }): MissingReference[] => {
+    const path = parent.foreignKey.columns.map((name) => `$.${name}`).join(', ');
+    return id === null ? [] : [{ referentialId: id, resource: parent.catalog.name, path }];
+  });
+  const { name, columns } = absent[0]!.parent.foreignKey;
+  const database = { sqlState: '23503', constraint: name, column: columns.length === 1 ? columns[0]! : null };
+  return refusal(write, 'unresolved_reference', { missing, database });
+}

@@ -1,0 +1,78 @@
+/** What an error of PostgreSQL means for the write that met it alone: an answer, a dead letter, or a look at the catalog. */
+import { DatabaseError } from '#store';
+import type { RowOperation } from '#protocol';
+import type { TableCatalog } from '#targets';
+import { TargetError, type Refusal } from '../coordinator/fault.ts';
+
+/** What a statement was about. */
+export interface RowWork {
+  catalog: Pick<TableCatalog, 'name' | 'foreignKeys'>;
+  operation: RowOperation;
+}
+
+/** The refusal, where the write is one that the table does not take; null: it is none. */
+export function refusalOf(error: DatabaseError, work: RowWork): Refusal | null {
+  const { sqlState, constraint, column } = error;
+  if (sqlState === null) return null;
+  const code = codeOf(sqlState, constraint, work);
+  return code === null ? null : { code, detail: { database: { sqlState, constraint, column } } };
+}
+
+function codeOf(
+  sqlState: string,
+  constraint: string | null,
+  { catalog, operation }: RowWork,
+): Refusal['code'] | null {
+  if (sqlState === '23505' || sqlState === '23P01') return 'row_exists';
+  if (sqlState === '23001') return 'row_referenced';
+  // Its own foreign key, or that of a table that refers to it.
+  const isOwn = operation !== 'delete' && catalog.foreignKeys.some(({ name }) => name === constraint);
+  if (sqlState === '23503') return isOwn ? 'unresolved_reference' : 'row_referenced';
+  // Values, constraints, what triggers raise, check options of views, columns that only the database writes.
+  const isInvalid = /^(22|23|P0|44)/.test(sqlState) || invalid.has(sqlState);
+  return isInvalid ? 'row_invalid' : null;
+}
+
+/** A value for an identity or generated column; two rows of one array that are the same row; nesting beyond a limit. */
+const invalid = new Set(['428C9', '21000', '54001', '54000']);
+
+/** The table is not what the statement was made for: it was changed, or something that it needs was. */
+export function isStaleCatalog(error: DatabaseError): boolean {
+  return error.sqlState !== null && stale.has(error.sqlState);
+}
+
+/**
+ * A plan whose result has changed; a column, table, function, type or constraint that is not there; a type that does not fit; a
+ * schema that is gone; a cached fact of the server that is gone.
+ */
+const stale = new Set([
+  '0A000',
+  '42703',
+  '42P01',
+  '42883',
+  '42704',
+  '42P10',
+  '42804',
+  '42846',
+  '42P18',
+  '3F000',
+  '26000',
+  'XX000',
+]);
+
+/** The error that the batch meets. */
+export function faultOf(cause: unknown, work: RowWork): Error {
+  const table = work.catalog.name;
+  if (!(cause instanceof DatabaseError))
+    return cause instanceof TargetError ? cause : new TargetError(`table ${table}`, cause);
+  // Errors of rights and of missing tables do not name the table.
+  const { sqlState, constraint, column } = cause;
+  const named = new DatabaseError({
+    sqlState,
+    constraint,
+    column,
+    table: cause.table ?? table,
+    message: cause.message,
+  });
+  return new TargetError(`table ${table}`, named, refusalOf(cause, work));
+}

@@ -1,0 +1,149 @@
+/** Runs the statement for a group of writes, and says what became of each: one row for a write, or several for an array. */
+import type { Write, WriteHeader } from '#protocol';
+import type { Row } from '#store';
+import type { RowForm, TableCatalog } from '#targets';
+import { TargetError } from '../coordinator/fault.ts';
+import type { LentTransaction } from '../coordinator/lend-session.ts';
+import type { Parent, RowState, RowStatement } from './statement.ts';
+
+export interface RowFate {
+  write: WriteHeader;
+  state: RowState;
+  /** Values of the key, where the database gave them. */
+  key: Record<string, unknown> | null;
+  /** The rows, where the write asked for them. */
+  rows: unknown[] | null;
+  /** Of `exists`: the unique rule whose values another row has. */
+  constraint: string | null;
+  /** Of `parent`: for each row the values of its foreign keys that lead nowhere, in the order of {@link parents}. */
+  missing: (string[] | null)[][];
+  parents: readonly Parent[];
+}
+
+export interface Run {
+  catalog: TableCatalog;
+  form: RowForm;
+  statement: RowStatement;
+  /** Says which unique rule refused an insert; and the insert that lets PostgreSQL say so, by an error. */
+  conflict: () => RowStatement;
+  strict: () => RowStatement;
+  writes: readonly WriteHeader[];
+  bodies: ReadonlyMap<string, Write> | null;
+}
+
+export async function runRows(lent: LentTransaction, run: Run): Promise<RowFate[]> {
+  const rows = await sendRows(lent, run.statement, run.writes, run.bodies);
+  const told = rows.filter((row) => row['state'] !== 'total');
+  const total = rows.find((row) => row['state'] === 'total');
+  const fates = fatesOf(run, told);
+  const written = told.filter(({ state }) => state === 'created' || state === 'updated').length;
+  if (total !== undefined && (total['missing'] as number) > written) {
+    // A trigger has given a row another key than its body: alone, it is known which write it was.
+    if (run.writes.length > 1)
+      throw new TargetError(`table ${run.catalog.name}`, new Error('a trigger changed a key'));
+    return fates.map((fate) => ({ ...fate, state: 'created' }));
+  }
+  const refused = fates.filter(({ state }) => state === 'exists');
+  if (refused.length === 0) return fates;
+  return nameConflicts(lent, run, fates, refused, written);
+}
+
+export async function sendRows(
+  lent: LentTransaction,
+  { name, text }: Pick<RowStatement, 'name' | 'text'>,
+  writes: readonly WriteHeader[],
+  bodies: Run['bodies'],
+): Promise<Row[]> {
+  if (writes.length === 0) return [];
+  const ids = writes.map(({ writeId }) => writeId);
+  const values = [bodies === null ? ids : ids.map((id) => bodies.get(id)?.body ?? null)];
+  return name === null ? lent.query(text, values) : lent.prepared(name, text, values);
+}
+
+function fatesOf({ form, statement, writes }: Run, rows: readonly Row[]): RowFate[] {
+  const { isSingle, parents } = statement;
+  const fateOf = (write: WriteHeader, own: readonly Row[]): RowFate => {
+    const rowsOf = own.flatMap((row) => (row['row'] === null ? [] : [row['row']]));
+    return {
+      write,
+      state: stateOf(own),
+      key: form.isArray ? null : ((own[0]?.['key'] as RowFate['key']) ?? null),
+      rows: form.isReturning ? rowsOf : null,
+      constraint: null,
+      missing: own.flatMap((row) => (row['missing'] === null ? [] : [row['missing'] as (string[] | null)[]])),
+      parents,
+    };
+  };
+  const inOrder = rows.toSorted((one, other) => (one['place'] as number) - (other['place'] as number));
+  if (isSingle) return writes.map((write) => fateOf(write, inOrder));
+  return inOrder.map((row) => fateOf(writes[(row['place'] as number) - 1]!, [row]));
+}
+
+/** Of the rows of one write: what refuses one of them refuses all; else the most that happened to one of them. */
+const weights: readonly RowState[] = [
+  'parent',
+  'locked',
+  'later',
+  'exists',
+  'absent',
+  'created',
+  'updated',
+  'deleted',
+  'unchanged',
+];
+
+function stateOf(rows: readonly Row[]): RowState {
+  const states = new Set(rows.map((row) => row['state'] as RowState));
+  return weights.find((state) => states.has(state)) ?? 'unchanged';
+}
+
+/**
+ * Which unique rule it was. Where that cannot be looked up, or more has happened than may remain, each such write is tried alone,
+ * without looking away from the conflict: PostgreSQL then refuses it by an error that names the rule.
+ * @param written Rows that the statement has written.
+ */
+async function nameConflicts(
+  lent: LentTransaction,
+  run: Run,
+  fates: readonly RowFate[],
+  refused: readonly RowFate[],
+  written: number,
+): Promise<RowFate[]> {
+  const { catalog, form, statement } = run;
+  const writes = refused.map(({ write }) => write);
+  // A trigger has run for a row that is not written; of an array some rows were written.
+  const hasMore = catalog.hasBeforeInsert === true || (statement.isSingle && form.isArray && written > 0);
+  const names = hasMore ? new Map<string, string>() : await conflictsOf(lent, run, writes);
+  if (writes.every(({ writeId }) => names.has(writeId)))
+    return fates.map((fate) => ({ ...fate, constraint: names.get(fate.write.writeId) ?? null }));
+  if (run.writes.length > 1 || written > 0)
+    throw new TargetError(`table ${catalog.name}`, new Error('a row was not inserted'), existing);
+  const strict = run.strict();
+  return fatesOf({ ...run, statement: strict }, await sendRows(lent, strict, writes, run.bodies)).map(
+    (fate) => ({
+      ...fate,
+      state: fate.state === 'exists' ? 'unchanged' : fate.state,
+    }),
+  );
+}
+
+/** Of an array whose rows were written in part, which is undone. */
+const existing = {
+  code: 'row_exists',
+  detail: { database: { sqlState: '23505', constraint: null, column: null } },
+} as const;
+
+async function conflictsOf(
+  lent: LentTransaction,
+  run: Run,
+  writes: readonly WriteHeader[],
+): Promise<Map<string, string>> {
+  const { isArray } = run.form;
+  const rows = await sendRows(lent, run.conflict(), writes, run.bodies);
+  return new Map(
+    rows.flatMap((row) => {
+      const write = isArray ? writes[0] : writes[(row['place'] as number) - 1];
+      return row['name'] === null || write === undefined ? [] : [[write.writeId, row['name'] as string]];
+    }),
+  );
+}

@@ -1,0 +1,277 @@
+/**
+ * Rows of the user's tables as a target. Writes of one form to one table are settled by one statement. Tables are settled in the
+ * order of their foreign keys, deletes in the opposite order, and writes of one row one after the other.
+ */
+import type { Outcome, WriteHeader } from '#protocol';
+import { DatabaseError } from '#store';
+import { isTable, type RowForm, type TableDefinition, type TargetDefinition } from '#targets';
+import { refusal } from '../coordinator/answer.ts';
+import { TargetError } from '../coordinator/fault.ts';
+import { fingerprintOf, keyOf } from '../coordinator/idempotency.ts';
+import type { LentTransaction } from '../coordinator/lend-session.ts';
+import { emptySettlement, type Settlement, type Target, type TargetBatch } from '../coordinator/target.ts';
+import { fatesOfOrphans, type Fate, type Unsettled } from './parents.ts';
+import { sortOut } from './order.ts';
+import { faultOf, isStaleCatalog, type RowWork } from './row-fault.ts';
+import { runRows, sendRows, type RowFate } from './run-rows.ts';
+import { isFoldable, type Purpose, type RowStatement } from './statement.ts';
+import { Tables } from './tables.ts';
+
+/** Writes of one row that one batch settles, one after the other: each is a statement more. */
+const roundsMax = 8;
+
+export interface TableTargetOptions {
+  /** The schema of the deployment. @default 'sluice' */
+  schema?: string | undefined;
+}
+
+/** @param definitions Those of other kinds are passed over. */
+export function tableTargets(
+  definitions: readonly TargetDefinition[],
+  { schema = 'sluice' }: TableTargetOptions = {},
+): Target[] {
+  const tables = definitions.filter(isTable);
+  return tables.length === 0 ? [] : [new TableTarget(tables, schema)];
+}
+
+class TableTarget implements Target {
+  readonly name = 'tables';
+  readonly #tables: Tables;
+
+  constructor(definitions: readonly TableDefinition[], schema: string) {
+    this.#tables = new Tables(definitions, schema);
+  }
+
+  owns(resource: string): boolean {
+    return this.#tables.names.has(resource);
+  }
+
+  async settle(batch: TargetBatch): Promise<Settlement> {
+    await this.#tables.refresh(batch.transaction);
+    const settling = new Settling(batch, this.#tables);
+    const open = await sortOut(batch, settling.settlement);
+    if (open.length > 0) {
+      const lent = (transaction: LentTransaction): Promise<void> => settling.settle(transaction, open);
+      await batch.transaction.lend(this.name, lent, (cause) => this.#fault(cause, settling.work));
+    }
+    return settling.finish((error) => this.#fault(error, settling.work));
+  }
+
+  #fault(cause: unknown, work: RowWork | null): Error {
+    const error = work === null ? new TargetError(this.name, cause) : faultOf(cause, work);
+    const isStale = cause instanceof DatabaseError && isStaleCatalog(cause);
+    // It is tried again with the catalog as it is then: only what fails with that is a fault.
+    if (!isStale || !this.#tables.suspectChange()) return error;
+    return new DatabaseError({ sqlState: 'SL001', message: 'the catalog may have changed' });
+  }
+}
+
+interface Group {
+  table: string;
+  form: RowForm;
+  writes: WriteHeader[];
+}
+
+/** The settling of one batch. */
+class Settling {
+  readonly settlement: Settlement = emptySettlement();
+  /** What the last statement was about. */
+  work: RowWork | null = null;
+  readonly #batch: TargetBatch;
+  readonly #tables: Tables;
+  readonly #settled = new Map<string, Outcome>();
+
+  constructor(batch: TargetBatch, tables: Tables) {
+    this.#batch = batch;
+    this.#tables = tables;
+  }
+
+  /** In rounds: of each row the first write, then the second. */
+  async settle(lent: LentTransaction, writes: readonly WriteHeader[]): Promise<void> {
+    let open = writes;
+    for (let round = 0; round < roundsMax && open.length > 0; round++) {
+      const { first, rest } = this.#divide(open);
+      const stopped = new Map<string, WriteHeader | null>();
+      for (const group of this.#groupsOf(first)) await this.#settleGroup(lent, group, stopped);
+      open = this.#behind(rest, stopped);
+    }
+    this.settlement.deferred.push(...open);
+  }
+
+  /** Writes of one row that fold go together. */
+  #divide(writes: readonly WriteHeader[]): { first: WriteHeader[]; rest: WriteHeader[] } {
+    const heads = new Map<string, WriteHeader | null>();
+    const rest: WriteHeader[] = [];
+    const first = writes.filter((write) => {
+      const { referentialId, resource, form } = write;
+      const head = heads.get(referentialId);
+      if (head === undefined) {
+        heads.set(referentialId, write);
+        return true;
+      }
+      const folds =
+        head !== null &&
+        head.form === form &&
+        isFoldable(this.#tables.catalogOf(resource), this.#tables.formOf(form));
+      if (folds) return true;
+      heads.set(referentialId, null);
+      rest.push(write);
+      return false;
+    });
+    return { first, rest };
+  }
+
+  /** In the order in which they are settled. An array is a group of its own. */
+  #groupsOf(writes: readonly WriteHeader[]): Group[] {
+    const groups = new Map<string, Group>();
+    for (const write of writes) {
+      const form = this.#tables.formOf(write.form);
+      const statement = this.#tables.statementOf(write.resource, form, this.#source);
+      const key = statement.isSingle ? write.writeId : `${write.resource} ${write.form}`;
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, { table: write.resource, form, writes: [write] });
+      else group.writes.push(write);
+    }
+    const place = ({ table, form }: Group): number => {
+      const depth = this.#tables.placeOf(table);
+      return form.operation === 'delete' ? 1e6 - depth : depth;
+    };
+    return [...groups.values()].sort((one, other) => place(one) - place(other));
+  }
+
+  get #source(): { source: 'intake' | 'memory'; mayWait: boolean } {
+    const { transaction, mayWait } = this.#batch;
+    return { source: transaction.bodies === null ? 'intake' : 'memory', mayWait };
+  }
+
+  async #settleGroup(
+    lent: LentTransaction,
+    { table, form, writes }: Group,
+    stopped: Map<string, WriteHeader | null>,
+  ): Promise<void> {
+    const catalog = this.#tables.catalogOf(table);
+    this.work = { catalog, operation: form.operation };
+    const statement = this.#tables.statementOf(table, form, this.#source);
+    const fates = await runRows(lent, {
+      catalog,
+      form,
+      statement: this.#statementOf(table, form),
+      conflict: () => this.#statementOf(table, form, 'conflict'),
+      strict: () => this.#statementOf(table, form, 'strict'),
+      writes: await this.#free(lent, { table, form, writes }, stopped),
+      bodies: this.#batch.transaction.bodies,
+    });
+    this.#tables.noteSuccess();
+    const orphans = await fatesOfOrphans(lent, this.#batch.writes, fates, this.#unsettled(writes));
+    for (const fate of fates) this.#take(fate, orphans.get(fate.write.writeId), stopped);
+  }
+
+  /** Blocks the upserts whose rows another transaction has locked, where the batch looks for such rows. */
+  async #free(
+    lent: LentTransaction,
+    { table, form, writes }: Group,
+    stopped: Map<string, WriteHeader | null>,
+  ): Promise<readonly WriteHeader[]> {
+    const { looksForLocks, mayWait, transaction } = this.#batch;
+    const key = form.onConflict ?? this.#tables.catalogOf(table).key;
+    const isUpsert =
+      form.operation === 'upsert' && !form.isArray && key.every((name) => form.columns.includes(name));
+    if (!looksForLocks || mayWait || !isUpsert) return writes;
+    const statement = this.#statementOf(table, form, 'lock');
+    const places = await sendRows(lent, statement, writes, transaction.bodies);
+    const locked = new Set(places.map((row) => writes[(row['place'] as number) - 1]));
+    for (const write of locked) if (write !== undefined) this.#block(write, [write.writeId], stopped);
+    return writes.filter((write) => !locked.has(write));
+  }
+
+  #statementOf(table: string, form: RowForm, purpose?: Purpose): RowStatement {
+    return this.#tables.statementOf(table, form, this.#source, purpose);
+  }
+
+  #take(
+    { write, ...fate }: RowFate,
+    orphan: Fate | undefined,
+    stopped: Map<string, WriteHeader | null>,
+  ): void {
+    const isRefused = orphan?.kind === 'refused';
+    // A parent may be on its way where nobody sees it but a leader, a moment later.
+    if (fate.state === 'later' || orphan?.kind === 'deferred' || (isRefused && this.#batch.isAtOnce))
+      this.#defer(write, stopped);
+    else if (fate.state === 'locked') this.#block(write, [write.writeId], stopped);
+    else if (orphan?.kind === 'blocked') this.#block(write, orphan.awaits, stopped);
+    else this.#settled.set(write.writeId, isRefused ? orphan.outcome : outcomeOfRow({ write, ...fate }));
+  }
+
+  #defer(write: WriteHeader, stopped: Map<string, WriteHeader | null>): void {
+    this.settlement.deferred.push(write);
+    stopped.set(write.referentialId, null);
+  }
+
+  #block(write: WriteHeader, awaits: string[], stopped: Map<string, WriteHeader | null>): void {
+    this.settlement.blocked.push({ write, awaits });
+    stopped.set(write.referentialId, write);
+  }
+
+  /** @param group Which is settled now: its writes are in no other's way. */
+  #unsettled(group: readonly WriteHeader[]): Unsettled {
+    const { deferred, blocked } = this.settlement;
+    const isBlocked = (id: string): boolean => blocked.some(({ write }) => write.referentialId === id);
+    const isOpen = (id: string): boolean =>
+      this.#batch.writes.some(
+        (write) =>
+          write.referentialId === id &&
+          write.operation !== 'delete' &&
+          (deferred.includes(write) || (!group.includes(write) && !this.#settled.has(write.writeId))),
+      );
+    return { isBlocked, isOpen: (id) => !isBlocked(id) && isOpen(id) };
+  }
+
+  /** What goes on in the next round: not what comes behind a write that is not settled. */
+  #behind(writes: readonly WriteHeader[], stopped: ReadonlyMap<string, WriteHeader | null>): WriteHeader[] {
+    return writes.filter((write) => {
+      const before = stopped.get(write.referentialId);
+      if (before === undefined) return true;
+      if (before === null) this.settlement.deferred.push(write);
+      else this.settlement.blocked.push({ write, awaits: [before.writeId] });
+      return false;
+    });
+  }
+
+  finish(faultOfEnd: (error: unknown) => Error): Settlement {
+    const { settlement } = this;
+    for (const write of this.#batch.writes) {
+      const outcome = this.#settled.get(write.writeId);
+      if (outcome === undefined) continue;
+      settlement.outcomes.push({ write, outcome });
+      if (keyOf(write) !== null) settlement.keys.push({ write, fingerprint: fingerprintOf(write) });
+      if (outcome.code === null && write.operation !== 'delete')
+        settlement.provided.push(write.referentialId);
+    }
+    if (this.work === null) return settlement;
+    return { ...settlement, faultAtEnd: (error) => (isOfEnd(error) ? faultOfEnd(error) : error) };
+  }
+}
+
+/** A deferred constraint of a table. */
+function isOfEnd(error: unknown): boolean {
+  return (
+    error instanceof DatabaseError && error.statement === 'check_constraints' && error.constraint !== null
+  );
+}
+
+function outcomeOfRow({ write, state, key, rows, constraint }: RowFate): Outcome {
+  if (state === 'absent') return refusal(write, 'row_not_found');
+  if (state === 'exists')
+    return refusal(write, 'row_exists', { database: { sqlState: '23505', constraint, column: null } });
+  const detail = { ...(key === null ? {} : { key }), ...(rows === null ? {} : { rows }) };
+  return {
+    writeId: write.writeId,
+    result: state as Outcome['result'],
+    code: null,
+    resource: write.resource,
+    documentId: null,
+    version: null,
+    contentHash: null,
+    detail: key === null && rows === null ? null : detail,
+  };
+}

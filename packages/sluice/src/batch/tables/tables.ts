@@ -1,0 +1,157 @@
+/**
+ * The tables that are targets, as the catalog has them, and the statements for them. The catalog is read by the first batch, again
+ * once a minute, and as soon as an error says that a table is not what it was.
+ */
+import { SluiceError } from '#protocol';
+import {
+  formText,
+  nameOf,
+  parseForm,
+  readTables,
+  type RowForm,
+  type TableCatalog,
+  type TableDefinition,
+} from '#targets';
+import { DatabaseError } from '#store';
+import type { BatchTransaction } from '../coordinator/batch-transaction.ts';
+import { TargetError } from '../coordinator/fault.ts';
+import {
+  rowStatement,
+  type Parent,
+  type Purpose,
+  type RowStatement,
+  type StatementOptions,
+} from './statement.ts';
+
+const readAgainMs = 60_000;
+/** While one of them is gone, or no target any more. */
+const readUnsoundAgainMs = 1000;
+/** Statements that a session keeps prepared: clients decide how many forms there are. */
+const statementsMax = 200;
+
+export class Tables {
+  readonly names: ReadonlySet<string>;
+  readonly #definitions: readonly TableDefinition[];
+  readonly #schema: string;
+  #tables: ReadonlyMap<string, TableCatalog | SluiceError> = new Map();
+  /** By name: tables behind all that their foreign keys refer to, as far as these form no cycle. */
+  #places: ReadonlyMap<string, number> = new Map();
+  #readAt = -Infinity;
+  #isSuspected = false;
+  /** Of all tables: what was prepared for another one is not used again. */
+  #hash = '';
+  readonly #statements = new Map<string, RowStatement>();
+  readonly #forms = new Map<string, RowForm>();
+
+  constructor(definitions: readonly TableDefinition[], schema: string) {
+    this.#definitions = definitions;
+    this.#schema = schema;
+    this.names = new Set(definitions.map(nameOf));
+  }
+
+  /**
+   * A statement has met what may be a change of a table.
+   * @returns False where the catalog has been read since the last such error, and is as it was: then it was none.
+   */
+  suspectChange(): boolean {
+    if (this.#isSuspected) return (this.#isSuspected = false);
+    this.#readAt = -Infinity;
+    return (this.#isSuspected = true);
+  }
+
+  /** A statement has met none. */
+  noteSuccess(): void {
+    this.#isSuspected = false;
+  }
+
+  async refresh(transaction: BatchTransaction): Promise<void> {
+    const isSound = [...this.#tables.values()].every((table) => !(table instanceof SluiceError));
+    if (performance.now() - this.#readAt < (isSound ? readAgainMs : readUnsoundAgainMs)) return;
+    const tables = await readTables(transaction, this.#definitions);
+    this.#readAt = performance.now();
+    const hash = [...tables.values()].map((table) => ('hash' in table ? table.hash : table.message)).join();
+    if (hash === this.#hash) return;
+    this.#hash = hash;
+    this.#isSuspected = false;
+    this.#tables = tables;
+    this.#statements.clear();
+    this.#places = placesOf(
+      [...tables.values()].flatMap((table) => (table instanceof SluiceError ? [] : [table])),
+    );
+  }
+
+  /** @throws {TargetError} where the table is gone, or cannot be a target any more */
+  catalogOf(name: string): TableCatalog {
+    const table = this.#tables.get(name);
+    if (table === undefined || table instanceof SluiceError) {
+      const message = table?.message ?? 'the table is no target';
+      throw new TargetError(`table ${name}`, new DatabaseError({ sqlState: '42P01', table: name, message }));
+    }
+    return table;
+  }
+
+  placeOf(name: string): number {
+    return this.#places.get(name) ?? 0;
+  }
+
+  formOf(text: string | null): RowForm {
+    const known = this.#forms.get(text ?? '');
+    if (known !== undefined) return known;
+    const form = parseForm(text ?? '');
+    if (this.#forms.size >= statementsMax) this.#forms.clear();
+    this.#forms.set(text ?? '', form);
+    return form;
+  }
+
+  statementOf(
+    name: string,
+    form: RowForm,
+    { source, mayWait }: Pick<StatementOptions, 'source' | 'mayWait'>,
+    purpose: Purpose = 'settle',
+  ): RowStatement {
+    const key = `${purpose} ${source} ${mayWait} ${name} ${formText(form)}`;
+    const known = this.#statements.get(key);
+    if (known !== undefined) return known;
+    const catalog = this.catalogOf(name);
+    const made = rowStatement({
+      catalog,
+      form,
+      parents: this.parentsOf(catalog),
+      source,
+      schema: this.#schema,
+      mayWait,
+      purpose,
+      version: this.#hash,
+    });
+    // One more is made anew each time, and not prepared.
+    if (this.#statements.size >= statementsMax) return { ...made, name: null };
+    this.#statements.set(key, made);
+    return made;
+  }
+
+  /** Foreign keys to tables that are targets. One that is checked at the end may be met later in the batch. */
+  parentsOf(catalog: TableCatalog): Parent[] {
+    return catalog.foreignKeys.flatMap((foreignKey) => {
+      const parent = this.#tables.get(foreignKey.table);
+      if (parent === undefined || parent instanceof SluiceError || foreignKey.isDeferred === true) return [];
+      return [{ foreignKey, catalog: parent }];
+    });
+  }
+}
+
+/** Depth first: a table comes behind all that it refers to; where they refer to each other, in the order of the configuration. */
+function placesOf(tables: readonly TableCatalog[]): Map<string, number> {
+  const places = new Map<string, number>();
+  const visited = new Set<string>();
+  const visit = (table: TableCatalog): void => {
+    if (visited.has(table.name)) return;
+    visited.add(table.name);
+    for (const { table: name } of table.foreignKeys) {
+      const parent = tables.find((each) => each.name === name);
+      if (parent !== undefined) visit(parent);
+    }
+    places.set(table.name, places.size);
+  };
+  tables.forEach(visit);
+  return places;
+}

@@ -1,0 +1,120 @@
+/** Puts the parts of a client together. What the mode decides is in its path; the rest is the same in every mode. */
+import { assertProjections } from '#batch';
+import type { Model } from '#model';
+import { defaults, FailureLog } from '#protocol';
+import { Database, DatabaseClock, nodeNameIn } from '#store';
+import { readTargets } from '#targets';
+import { assertOptions } from './assert-options.ts';
+import { BlockedQuota } from './blocked-quota.ts';
+import { Cancellations } from './cancellations.ts';
+import type { ClientOptions } from './client-options.ts';
+import { clientReads, type Run } from './client-reads.ts';
+import { Completion } from './completion.ts';
+import { CoordinatedPath } from './coordinated-path.ts';
+import { createPath } from './create-path.ts';
+import { DocumentReads } from './document-reads.ts';
+import { EarlierWrites } from './earlier-writes.ts';
+import { Readiness } from './readiness.ts';
+import { RowRequests } from './row-requests.ts';
+import { Waits } from './waits.ts';
+import type { WritePath } from './write-path.ts';
+import { WriteReads } from './write-reads.ts';
+import { WriteRequests } from './write-requests.ts';
+import { WritesUnderWay } from './writes-under-way.ts';
+
+export interface ClientParts {
+  database: Database;
+  clock: DatabaseClock;
+  waits: Waits;
+  completion: Completion;
+  path: WritePath;
+  /** The path where it leads through the intake; null in the other modes. */
+  intake: CoordinatedPath | null;
+  readiness: Readiness;
+  run: Run;
+  requests: WriteRequests;
+  rows: RowRequests;
+  documents: DocumentReads;
+  writes: WriteReads;
+  earlier: EarlierWrites;
+  underWay: WritesUnderWay;
+}
+
+/** @throws {SluiceError} `configuration_invalid` */
+export function assembleClient(options: ClientOptions, model: Model): ClientParts {
+  assertOptions(options);
+  assertProjections(options.projections ?? [], model);
+  const { mode = 'coordinated', notifications = true, listenUrl = options.url, observer } = options;
+  const failures = new FailureLog(options.logger);
+  const onError = (error: unknown, doing: string): void => failures.note(error, doing);
+  const database = new Database({
+    url: options.url,
+    schema: options.schema,
+    applicationName: options.applicationName ?? nodeNameIn(options.schema),
+    connectionsMax: options.connectionsMax ?? defaults.connectionsMax,
+    ...(options.answerTimeoutMs === undefined ? {} : { answerTimeoutMs: options.answerTimeoutMs }),
+  });
+  const clock = new DatabaseClock({
+    database,
+    process: { kind: 'node' },
+    onError: (error) => onError(error, 'measure the clock'),
+  });
+  const waits = new Waits({ cancellations: new Cancellations(database.options), onError });
+  const completion = new Completion({
+    waits,
+    database,
+    listenUrl,
+    // A write of the other modes is settled by its own node: only those of others are looked for.
+    notifications: notifications && mode === 'coordinated',
+    pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
+    observer,
+    onError,
+  });
+  const path = createPath(options, { waits, database, clock, onError });
+  const readiness = new Readiness({
+    mode,
+    onOverload: options.onOverload ?? 'refuse',
+    database,
+    troubleOf: () => path.trouble,
+  });
+  return {
+    database,
+    clock,
+    waits,
+    completion,
+    path,
+    readiness,
+    intake: path instanceof CoordinatedPath ? path : null,
+    underWay: new WritesUnderWay(
+      options.waitingWritesMax ?? defaults.waitingWritesMax,
+      observer,
+      options.store,
+    ),
+    ...requestParts(options, model, { database, clock, run: clientReads(database, failures) }),
+  };
+}
+
+/** What reads requests, and what answers them from the database. */
+function requestParts(
+  options: ClientOptions,
+  model: Model,
+  { database, clock, run }: Pick<ClientParts, 'database' | 'clock' | 'run'>,
+): Pick<ClientParts, 'run' | 'requests' | 'rows' | 'documents' | 'writes' | 'earlier'> {
+  const { documentBytesMax = defaults.documentBytesMax, pageBytesMax = defaults.pageBytesMax } = options;
+  const { lanes = defaults.lanes, blockedWritesMax = defaults.blockedWritesMax } = options;
+  const quota = new BlockedQuota({ blockedWritesMax, run });
+  return {
+    run,
+    requests: new WriteRequests({ run, clock, quota, lanes, documentBytesMax }),
+    rows: new RowRequests({
+      read: () => readTargets(database, options.targets ?? []),
+      clock,
+      quota,
+      lanes,
+      documentBytesMax,
+    }),
+    documents: new DocumentReads({ run, documentBytesMax, pageBytesMax }),
+    writes: new WriteReads(model, run),
+    earlier: new EarlierWrites(run),
+  };
+}

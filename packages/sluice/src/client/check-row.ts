@@ -1,0 +1,54 @@
+/** What the table certainly refuses of a row, found before the intake. What only the database can know, it refuses itself. */
+import { columnPath, type RowFault } from './refuse-row.ts';
+import type { RowTable } from './row-table.ts';
+
+/** Faults of one request that are told. */
+export const faultsMax = 20;
+
+export interface CheckOptions {
+  /** Of the row in its array; null: it is alone. */
+  place: number | null;
+  /** The row is inserted: columns that it leaves out get their default. */
+  isNew: boolean;
+}
+
+export function checkRow(
+  table: RowTable,
+  values: Readonly<Record<string, unknown>>,
+  { place, isNew }: CheckOptions,
+  faults: RowFault[],
+): void {
+  const note = (name: string, message: string): void => {
+    if (faults.length < faultsMax) faults.push({ path: columnPath(place, name), message });
+  };
+  for (const name of Object.keys(values)) {
+    const { refusal, isKey, isRequired, check } = table.columns.get(name)!;
+    const value = values[name];
+    if (refusal !== null && (isNew || !isKey)) note(name, refusal);
+    else if (value === null) {
+      if (isRequired) note(name, 'must not be null');
+    } else {
+      const fault = unstorable(value) ?? check?.(value) ?? null;
+      if (fault !== null) note(name, fault);
+    }
+  }
+  if (!isNew) return;
+  for (const name of table.required)
+    if (values[name] === undefined) note(name, 'is missing, and has no default');
+}
+
+/** What neither `jsonb` nor `text` can hold, wherever it stands. */
+function unstorable(value: unknown): string | null {
+  if (typeof value === 'string') {
+    if (value.includes('\0')) return 'has the character NUL, which PostgreSQL cannot store';
+    return /\p{Surrogate}/u.test(value)
+      ? 'has half of a surrogate pair, which PostgreSQL cannot store'
+      : null;
+  }
+  if (typeof value !== 'object' || value === null) return null;
+  for (const [name, member] of Object.entries(value)) {
+    const fault = unstorable(name) ?? unstorable(member);
+    if (fault !== null) return fault;
+  }
+  return null;
+}

@@ -1,0 +1,177 @@
+/**
+ * What PostgreSQL certainly refuses as a value of a type, by the form of the JSON value alone. It is given to the type as
+ * `jsonb_populate_record` does: strings as they stand, all else as JSON text. What is not certain passes, because the database decides.
+ */
+import type { Column } from '#targets';
+
+/** What the value must be, to end the sentence "amount …"; null: nothing certain is wrong. */
+export type Check = (value: unknown) => string | null;
+
+/** The check of the values of a column that are not null. */
+export function checkOf(column: Column): Check | null {
+  const { baseType, category, maxLength, labels, type } = column;
+  if (category === 'A' && baseType.startsWith('_')) return arrayOf(baseType.slice(1));
+  if (category === 'C') return composite;
+  if (category === 'E' && labels !== null) return labelOf(labels);
+  if (maxLength !== null && (baseType === 'varchar' || baseType === 'bpchar')) return textOf(maxLength);
+  if (baseType === 'numeric') return numericOf(type);
+  return checks.get(baseType) ?? null;
+}
+
+const checks = new Map<string, Check>([
+  ['int2', integerOf('smallint', -32_768, 32_767)],
+  ['int4', integerOf('integer', -2_147_483_648, 2_147_483_647)],
+  // Where JavaScript rounds, the bounds themselves are let through.
+  ['int8', integerOf('bigint', -(2 ** 63), 2 ** 63)],
+  ['float4', floatOf('real', 3.5e38)],
+  ['float8', floatOf('double precision', Number.MAX_VALUE)],
+  ['numeric', numericOf('')],
+  ['bool', boolean],
+  ['uuid', uuid],
+  ['date', time('a date')],
+  ['time', time('a time')],
+  ['timetz', time('a time')],
+  ['timestamp', time('a timestamp')],
+  ['timestamptz', time('a timestamp')],
+  ['interval', time('an interval')],
+  ['bytea', bytes],
+]);
+
+const space = '[ \\t\\n\\v\\f\\r]*';
+/** Since PostgreSQL 16, also with a base and with underscores. */
+const integerText = new RegExp(`^${space}[+-]?(?:\\d|_\\d|0[xob])[\\da-f_]*${space}$`, 'i');
+const plainInteger = new RegExp(`^${space}[+-]?\\d+${space}$`);
+const floatText = new RegExp(`^${space}[+-]?(?:nan|inf|[\\d.])[\\w.()+-]*${space}$`, 'i');
+const plainDecimal = new RegExp(`^${space}[+-]?(?:\\d+\\.?\\d*|\\.\\d+)(?:e[+-]?\\d+)?${space}$`, 'i');
+
+function integerOf(name: string, min: number, max: number): Check {
+  const isOutside = (number: number): boolean => number < min || number > max;
+  return (value) => {
+    if (typeof value === 'number') {
+      if (!Number.isInteger(value)) return `must be a whole number (${name})`;
+      return isOutside(value) ? `is out of the range of ${name}` : null;
+    }
+    if (typeof value !== 'string' || !integerText.test(value)) return `must be a whole number (${name})`;
+    return plainInteger.test(value) && isOutside(Number(value)) ? `is out of the range of ${name}` : null;
+  };
+}
+
+function floatOf(name: string, max: number): Check {
+  return (value) => {
+    if (typeof value === 'number') return Math.abs(value) > max ? `is out of the range of ${name}` : null;
+    if (typeof value !== 'string' || !floatText.test(value)) return `must be a number (${name})`;
+    return plainDecimal.test(value) && Math.abs(Number(value)) > max
+      ? `is out of the range of ${name}`
+      : null;
+  };
+}
+
+/** @param type `numeric(10,2)`: eight digits before the point. Rounding never makes a number smaller than a power of ten. */
+function numericOf(type: string): Check {
+  const [, precision, scale] = /^numeric\((\d+),(-?\d+)\)$/.exec(type) ?? [];
+  const bound = precision === undefined ? Infinity : Number(`1e${Number(precision) - Number(scale)}`);
+  // Of few digits, JavaScript rounds none to the bound that is below it.
+  const isExact = Number(precision) < 15;
+  const isOutside = (number: number): boolean =>
+    Math.abs(number) > bound || (isExact && Math.abs(number) === bound);
+  return (value) => {
+    if (typeof value === 'number') return isOutside(value) ? `does not fit into ${type}` : null;
+    if (typeof value !== 'string' || !floatText.test(value)) return 'must be a number (numeric)';
+    return plainDecimal.test(value) && isOutside(Number(value)) ? `does not fit into ${type}` : null;
+  };
+}
+
+const booleanText = new RegExp(
+  `^${space}(?:t|tr|tru|true|f|fa|fal|fals|false|y|ye|yes|n|no|on|of|off|1|0)${space}$`,
+  'i',
+);
+
+function boolean(value: unknown): string | null {
+  if (typeof value === 'boolean' || value === 0 || value === 1) return null;
+  return typeof value === 'string' && booleanText.test(value) ? null : 'must be true or false';
+}
+
+function uuid(value: unknown): string | null {
+  const isUuid = typeof value === 'string' && /^[\da-f]{32}$/i.test(value.replaceAll(/[{}-]/g, ''));
+  // A number of 32 digits is one, too.
+  return isUuid || (typeof value === 'number' && value >= 1e31) ? null : 'must be a UUID';
+}
+
+const timeWord = /now|today|tomorrow|yesterday|epoch|inf|allballs/i;
+
+/** Words and order of the parts are many, so only a date of the form of ISO 8601 is looked at more closely. */
+function time(name: string): Check {
+  const message = `must be ${name}`;
+  return (value) => {
+    if (typeof value === 'boolean') return message;
+    if (typeof value !== 'string') return null;
+    // A point alone is an interval.
+    if (!/[\d.]/.test(value)) return timeWord.test(value) ? null : message;
+    const [, year, month, day, hour, minute] =
+      /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d))?(?![\d:])/.exec(value) ?? [];
+    if (year === undefined || name === 'an interval') return null;
+    const days = new Date(Date.UTC(2000, Number(month), 0)).getUTCDate();
+    const isDay = Number(month) >= 1 && Number(month) <= 12 && Number(day) >= 1 && Number(day) <= days;
+    return isDay && Number(hour ?? 0) <= 24 && Number(minute ?? 0) < 60 ? null : message;
+  };
+}
+
+function bytes(value: unknown): string | null {
+  if (typeof value !== 'string' || !value.startsWith('\\x')) return null;
+  const isHex = /^(?:[\da-f]{2})*$/i.test(value.slice(2).replaceAll(/[ \t\n\v\f\r]/g, ''));
+  return isHex ? null : 'must be bytes: \\x and pairs of hexadecimal digits';
+}
+
+/** Spaces at the end are cut off, and count for nothing. */
+function textOf(maxLength: number): Check {
+  return (value) => {
+    const text = scalarText(value);
+    if (text === null || text.length <= maxLength) return null;
+    // Characters, where a pair of surrogates is one.
+    const length = Array.from(text.replace(/ +$/, '')).length;
+    return length > maxLength ? `is longer than ${maxLength} characters` : null;
+  };
+}
+
+/** What a text column gets, or, of a number, the shortest that it may get; null: not known here. */
+function scalarText(value: unknown): string | null {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'boolean') return String(value);
+  if (typeof value !== 'number') return null;
+  const text = String(value);
+  return text.includes('e') ? null : text;
+}
+
+function labelOf(labels: readonly string[]): Check {
+  const known = new Set(labels);
+  return (value) => {
+    if (typeof value !== 'string' && typeof value !== 'boolean') return null;
+    return known.has(String(value)) ? null : `must be one of ${labels.join(', ')}`;
+  };
+}
+
+function composite(value: unknown): string | null {
+  const isForm = typeof value === 'string' || (typeof value === 'object' && !Array.isArray(value));
+  return isForm ? null : 'must be an object of the fields of its type, or the text of a row';
+}
+
+/** Nested arrays are dimensions; a string is the text of an array. */
+function arrayOf(elementType: string): Check {
+  const check = checks.get(elementType) ?? null;
+  const checkElement = (element: unknown): string | null => {
+    if (element === null || check === null) return null;
+    if (!Array.isArray(element)) return check(element);
+    for (const inner of element) {
+      const fault = checkElement(inner);
+      if (fault !== null) return fault;
+    }
+    return null;
+  };
+  return (value) => {
+    if (typeof value === 'string')
+      return /^[ \t\n\v\f\r]*[[{]/.test(value) ? null : 'must be an array, or the text of one';
+    if (!Array.isArray(value)) return 'must be an array, or the text of one';
+    const fault = checkElement(value);
+    return fault === null ? null : `has an element that ${fault}`;
+  };
+}

@@ -1,0 +1,305 @@
+import { describe, expect, test } from 'vitest';
+import { SluiceError } from '#protocol';
+import { parseForm, rowKey, type Column, type RowRequest, type TableCatalog } from '#targets';
+import { prepareRow } from './prepare-row.ts';
+import { rowTableOf } from './row-table.ts';
+
+function column(name: string, baseType: string, more: Partial<Column> = {}): Column {
+  return {
+    name,
+    type: baseType,
+    baseType,
+    category: 'S',
+    maxLength: null,
+    isNullable: true,
+    default: null,
+    identity: null,
+    isGenerated: false,
+    labels: null,
+    ...more,
+  };
+}
+
+function table(name: string, columns: Column[], more: Partial<TableCatalog> = {}): TableCatalog {
+  const [schema = '', ...rest] = name.split('.');
+  return {
+    name,
+    schema,
+    table: rest.join('.'),
+    isPartitioned: false,
+    columns,
+    key: ['id'],
+    uniques: [{ name: 'pkey', columns: ['id'], isPartial: false, isDeferrable: false }],
+    foreignKeys: [],
+    hasRowSecurity: false,
+    triggers: [],
+    hash: '',
+    ...more,
+  };
+}
+
+const customers = table('public.customers', [column('id', 'int4', { isNullable: false })]);
+const orders = table(
+  'public.orders',
+  [
+    column('id', 'int8', { isNullable: false, identity: 'by default' }),
+    column('number', 'text'),
+    column('amount', 'numeric'),
+    column('customer', 'int8'),
+    column('total', 'numeric', { isGenerated: true }),
+  ],
+  {
+    uniques: [
+      { name: 'orders_pkey', columns: ['id'], isPartial: false, isDeferrable: false },
+      { name: 'orders_number', columns: ['number'], isPartial: false, isDeferrable: false },
+      { name: 'orders_open', columns: ['customer'], isPartial: true, isDeferrable: false },
+    ],
+    foreignKeys: [
+      {
+        name: 'orders_customer',
+        columns: ['customer'],
+        table: 'public.customers',
+        referencedColumns: ['id'],
+        match: 's',
+      },
+    ],
+  },
+);
+const target = { name: orders.name, table: rowTableOf(orders, [orders, customers]) };
+
+const prepare = (request: Partial<RowRequest>) =>
+  prepareRow({ target: 'orders', operation: 'insert', body: null, ...request }, target, 16, 0);
+
+function errorsOf(request: Partial<RowRequest>): unknown {
+  try {
+    prepare(request);
+  } catch (error) {
+    if (error instanceof SluiceError) return error.detail?.['errors'];
+    throw error;
+  }
+  return null;
+}
+
+describe('an insert', () => {
+  test('has its columns in the order of the table, and its body as it stands', () => {
+    const body = '{ "amount": 1.10, "id": 9007199254740993 }';
+    const write = prepare({ body });
+    expect(write).toMatchObject({
+      resource: 'public.orders',
+      operation: 'insert',
+      body,
+      documentId: write.writeId,
+      referentialId: rowKey('public.orders', ['9007199254740993']),
+      superclassId: null,
+      ifMatch: null,
+      referenceIds: [],
+      lane: Number.parseInt(write.referentialId.slice(-1), 16),
+    });
+    expect(parseForm(write.form!)).toEqual({
+      operation: 'insert',
+      columns: ['id', 'amount'],
+      isArray: false,
+      onConflict: null,
+      ignoresExisting: false,
+      isReturning: false,
+    });
+  });
+
+  test('whose key the database gives has the identity of its write', () => {
+    const write = prepare({ body: '{"number":"a"}' });
+    expect(write.referentialId).toBe(write.writeId);
+  });
+
+  test('of an array has the identity of its first row, all columns, and each parent once, but not its own rows', () => {
+    const write = prepare({
+      body: '[{"id":1,"customer":7},{"number":"x","customer":7.0},{"id":2,"customer":8},{"id":3,"customer":null}]',
+      returning: true,
+    });
+    expect(write.referentialId).toBe(rowKey('public.orders', ['1']));
+    expect(parseForm(write.form!)).toMatchObject({
+      columns: ['id', 'number', 'customer'],
+      isArray: true,
+      isReturning: true,
+    });
+    expect(write.referenceIds).toEqual([
+      rowKey('public.customers', ['7']),
+      rowKey('public.customers', ['8']),
+    ]);
+    const tree = table('public.tree', [column('id', 'int4'), column('parent', 'int4')], {
+      foreignKeys: [
+        { name: 'p', columns: ['parent'], table: 'public.tree', referencedColumns: ['id'], match: 's' },
+      ],
+    });
+    const { referenceIds } = prepareRow(
+      {
+        target: 'tree',
+        operation: 'insert',
+        body: '[{"id":1,"parent":null},{"id":2,"parent":1},{"id":3,"parent":9}]',
+      },
+      { name: tree.name, table: rowTableOf(tree, [tree]) },
+      16,
+      0,
+    );
+    expect(referenceIds).toEqual([rowKey('public.tree', ['9'])]);
+  });
+
+  test('of named columns leaves the others out, with all digits of what stays', () => {
+    const body = '{"id": 9007199254740993, "unknown": {"a":[1,2]}, "amount": 1.10, "number": "a,\\"}"}';
+    const write = prepare({ body, columns: ['amount', 'id', 'number'] });
+    expect(write.body).toBe('{"id":9007199254740993,"number":"a,\\"}","amount":1.10}');
+    const withNull = prepare({ body, columns: ['id', 'customer'], missing: 'null' });
+    expect(withNull.body).toBe('{"id":9007199254740993,"customer":null}');
+    expect(prepare({ body: '[{"amount":1.0},{"number":"x"}]', missing: 'null' }).body).toBe(
+      '[{"number":null,"amount":1.0},{"number":"x","amount":null}]',
+    );
+  });
+
+  test('is refused with the name of what is wrong', () => {
+    expect(errorsOf({ body: '{"id":1,"nope":1,"odd name":2}' })).toEqual([
+      { path: '$.nope', message: 'is no column of the table' },
+      { path: '$["odd name"]', message: 'is no column of the table' },
+    ]);
+    expect(errorsOf({ body: '[{"id":1},{"id":2,"total":1}]' })).toEqual([
+      { path: '$[1].total', message: 'is a generated column, which cannot be written' },
+    ]);
+    expect(errorsOf({ body: '[]' })).toEqual([{ path: '$', message: 'has no rows' }]);
+    expect(errorsOf({ body: '[{},3]' })).toMatchObject([{ path: '$[1]' }]);
+    expect(errorsOf({ body: '"text"' })).toMatchObject([{ path: '$' }]);
+    expect(errorsOf({ body: '{"id":1}', columns: ['id', 'nope'] })).toMatchObject([{ path: 'columns' }]);
+    expect(errorsOf({ body: '{"constructor":1,"__proto__":2}' })).toMatchObject([
+      { path: '$.constructor' },
+      { path: '$.__proto__' },
+    ]);
+  });
+});
+
+describe('at the door', () => {
+  const kept = table('public.kept', [
+    column('id', 'int4', { isNullable: false, identity: 'always' }),
+    column('name', 'varchar', { isNullable: false, maxLength: 3 }),
+    column('mood', 'mood', { isNullable: false, category: 'E', labels: ['sad', 'ok'], default: "'ok'" }),
+    column('note', 'jsonb'),
+  ]);
+  const faultsOf = (body: string, catalog = kept, operation: RowRequest['operation'] = 'insert') => {
+    const door = { name: catalog.name, table: rowTableOf(catalog, []) };
+    try {
+      const key = operation === 'update' ? { id: 1 } : undefined;
+      prepareRow({ target: 'kept', operation, body, ...(key === undefined ? {} : { key }) }, door, 16, 0);
+      return [];
+    } catch (error) {
+      const faults = (error as SluiceError).detail?.['errors'] as { path: string; message: string }[];
+      return faults.map(({ path, message }) => `${path} ${message}`);
+    }
+  };
+
+  test('nulls, missing values, lengths, labels and what cannot be stored are refused by column', () => {
+    expect(faultsOf('{"name":"añ😀","mood":"sad","note":{"a":[null,1]}}')).toEqual([]);
+    expect(faultsOf('{"mood":null,"note":null}')).toEqual([
+      '$.mood must not be null',
+      '$.name is missing, and has no default',
+    ]);
+    expect(faultsOf('[{"name":"a"},{"name":"abcd","mood":"mad","id":1}]')).toEqual([
+      '$[1].name is longer than 3 characters',
+      '$[1].mood must be one of sad, ok',
+      '$[1].id is generated always as identity, which cannot be written',
+    ]);
+    expect(faultsOf('{"name":"a\\u0000","note":{"x":["\\ud800"]}}')).toEqual([
+      '$.name has the character NUL, which PostgreSQL cannot store',
+      '$.note has half of a surrogate pair, which PostgreSQL cannot store',
+    ]);
+  });
+
+  test('an update names its key, and may leave columns out, but does not set them to null', () => {
+    expect(faultsOf('{"note":1}', kept, 'update')).toEqual([]);
+    expect(faultsOf('{"name":null}', kept, 'update')).toEqual(['$.name must not be null']);
+  });
+
+  test('nulls pass where a trigger may fill them', () => {
+    expect(faultsOf('{"mood":null}', { ...kept, triggers: ['fill'] })).toEqual([]);
+  });
+});
+
+describe('an upsert', () => {
+  test('names the unique constraint whose rows it meets, in the order of its index', () => {
+    const write = prepare({
+      operation: 'upsert',
+      body: '{"number":"n"}',
+      onConflict: ['number'],
+      resolution: 'ignore',
+    });
+    expect(parseForm(write.form!)).toMatchObject({ onConflict: ['number'], ignoresExisting: true });
+    expect(write.referentialId).toBe(rowKey('public.orders (number)', ['n']));
+    const byKey = prepare({ operation: 'upsert', body: '{"id":1}', onConflict: ['id'] });
+    expect(parseForm(byKey.form!).onConflict).toBe(null);
+  });
+
+  test('is refused where no constraint has these columns, and is told which there are', () => {
+    for (const onConflict of [['customer'], ['number', 'id'], []])
+      expect(errorsOf({ operation: 'upsert', body: '{"number":"n"}', onConflict })).toEqual([
+        { path: 'onConflict', message: expect.stringContaining('it has (id), (number)') as string },
+      ]);
+  });
+});
+
+describe('an update', () => {
+  test('has the key and the changed columns in its body, with all digits', () => {
+    const write = prepare({
+      operation: 'update',
+      key: { id: 9007199254740993n },
+      body: '{"amount":1.10,"number":"n"}',
+    });
+    expect(write.body).toBe('{"id":9007199254740993,"number":"n","amount":1.10}');
+    expect(write.referentialId).toBe(rowKey('public.orders', ['9007199254740993']));
+    expect(write.documentId).toBe(write.referentialId);
+    expect(parseForm(write.form!)).toMatchObject({ operation: 'update', columns: ['number', 'amount'] });
+    expect(prepare({ operation: 'update', key: { id: '5' }, body: '{"amount":1,"id":5}' }).body).toBe(
+      '{"id":"5","amount":1}',
+    );
+  });
+
+  test('is refused where it changes the key, names other columns in it, or changes nothing', () => {
+    const change = (key: Record<string, unknown>, body: string) =>
+      errorsOf({ operation: 'update', key, body });
+    expect(change({ id: 1 }, '{"id":2}')).toMatchObject([{ path: '$.id' }]);
+    expect(change({ id: 1, number: 'n' }, '{"amount":2}')).toMatchObject([{ path: 'key' }]);
+    expect(change({}, '{"amount":2}')).toEqual([{ path: 'key', message: 'has no value for the column id' }]);
+    expect(change({ id: null }, '{"amount":2}')).toMatchObject([{ path: 'key' }]);
+    expect(change({ id: 1 }, '{}')).toEqual([{ path: '$', message: 'has no column to change' }]);
+    expect(change({ id: 1 }, '[{"amount":2}]')).toMatchObject([{ path: '$' }]);
+  });
+});
+
+test('a delete has the key as its body', () => {
+  const write = prepare({ operation: 'delete', key: { id: '007' } });
+  expect(write).toMatchObject({
+    operation: 'delete',
+    body: '{"id":"007"}',
+    referentialId: rowKey('public.orders', ['7']),
+    documentId: rowKey('public.orders', ['7']),
+  });
+  expect(parseForm(write.form!).columns).toEqual([]);
+});
+
+describe('a call of a function or handler', () => {
+  const call = (body: string, keyPaths = ['$.page'], operation: RowRequest['operation'] = 'insert') =>
+    prepareRow({ target: 'app.count', operation, body }, { name: 'app.count', table: null, keyPaths }, 16, 0);
+
+  test('is known by the values at the paths of its key', () => {
+    const body = '{"page":"/a","site":{"id":12345678901234567890}}';
+    const write = call(body, ['$.page', '$.site.id']);
+    expect(write).toMatchObject({
+      resource: 'app.count',
+      form: null,
+      body,
+      referentialId: rowKey('app.count', ['/a', '12345678901234567890']),
+      referenceIds: [],
+    });
+    expect(call('[1,2]', []).referentialId).toBe(rowKey('app.count', []));
+  });
+
+  test('is refused where a value of its key is missing or has no single text', () => {
+    for (const body of ['{}', '{"page":null}', '{"page":{}}', '{"page":[1]}', '[]', '3'])
+      expect(() => call(body)).toThrow(/\$\.page/);
+    expect(() => call('{"page":1}', ['$.page'], 'update')).toThrow(/takes insert/);
+  });
+});

@@ -1,0 +1,159 @@
+/** A request for a target as a write: form, identity key, references and lane, all from the request and the catalog. */
+import { SluiceError, type RowOperation, type Write } from '#protocol';
+import { laneOf } from '#model';
+import { formText, rowKey, type RowRequest } from '#targets';
+import { exactOf, identityOf, parentsOf } from './row-identity.ts';
+import { memberText } from './cut-json.ts';
+import { behindAll, hashOf, ownNode, parse } from './prepare-write.ts';
+import { refuseRow } from './refuse-row.ts';
+import { readRows } from './row-body.ts';
+import { readChange } from './row-change.ts';
+import type { RowTable } from './row-table.ts';
+import { newWriteId } from './write-id.ts';
+
+/** A table with what its rows need, or the paths of the key of a function or handler. */
+export type RowTarget =
+  { name: string; table: RowTable } | { name: string; table: null; keyPaths: readonly string[] };
+
+type RowContent = Pick<Write, 'operation' | 'body' | 'form' | 'referenceIds'> & {
+  /** Null: the database gives the row its key. */
+  identity: string | null;
+  /** What two requests with one idempotency key must have in common. */
+  hashed: unknown;
+};
+
+/**
+ * @param now By the database's clock.
+ * @throws {SluiceError} `invalid_document` that names the columns, `invalid_json`, `invalid_request`
+ */
+export function prepareRow(request: RowRequest, target: RowTarget, lanes: number, now: number): Write {
+  const content = contentOf(request, target);
+  const { operation, identity, hashed, ...rest } = content;
+  const writeId = newWriteId(now);
+  const referentialId = identity ?? writeId;
+  const wait = request.waitForReferencesSeconds ?? null;
+  return {
+    writeId,
+    position: behindAll,
+    operation,
+    resource: target.name,
+    documentId: operation === 'insert' || operation === 'upsert' ? writeId : referentialId,
+    ifMatch: null,
+    client: request.client ?? '',
+    idempotencyKey: request.idempotencyKey ?? null,
+    referenceDeadline: wait === null ? null : new Date(now + wait * 1000).toISOString(),
+    wasBlocked: false,
+    node: ownNode,
+    waitedSeconds: null,
+    traceparent: null,
+    lane: laneOf(referentialId, null, lanes),
+    referentialId,
+    superclassId: null,
+    contentHash: hashOf(hashed),
+    ...rest,
+  };
+}
+
+function contentOf(request: RowRequest, target: RowTarget): RowContent {
+  if (target.table === null) return contentOfCall(request, target.name, target.keyPaths);
+  const { operation } = request;
+  if (operation === 'insert' || operation === 'upsert')
+    return contentOfRows(request, target.table, operation);
+  return contentOfChange(request, target.table, operation);
+}
+
+function contentOfRows(request: RowRequest, table: RowTable, operation: 'insert' | 'upsert'): RowContent {
+  const { rows, columns, body, isArray, parsed } = readRows(request, table);
+  const onConflict = operation === 'upsert' ? conflictOf(request, table) : null;
+  const ignoresExisting = operation === 'upsert' && request.resolution === 'ignore';
+  const isReturning = request.returning === true;
+  const form = { operation, columns, isArray, onConflict, ignoresExisting, isReturning };
+  return {
+    operation,
+    body,
+    form: formText(form),
+    identity: identityOf(table, rows[0]!, onConflict),
+    referenceIds: parentsOf(table, rows),
+    hashed: onConflict === null && !ignoresExisting ? parsed : [parsed, onConflict, ignoresExisting],
+  };
+}
+
+/** Null: the target's key. @throws {SluiceError} `invalid_document` if no unique constraint has these columns */
+function conflictOf({ onConflict }: RowRequest, { catalog }: RowTable): readonly string[] | null {
+  if (onConflict === undefined) return null;
+  const isSame = (columns: readonly string[] | null): boolean =>
+    columns?.length === onConflict.length && onConflict.every((name) => columns.includes(name));
+  if (isSame(catalog.key)) return null;
+  const rules = catalog.uniques.filter(
+    (rule) => rule.columns !== null && !rule.isPartial && !rule.isDeferrable,
+  );
+  const rule = rules.find(({ columns }) => isSame(columns));
+  if (rule !== undefined) return rule.columns;
+  const known = rules.map(({ columns }) => `(${columns!.join(', ')})`).join(', ');
+  throw refuseRow(catalog.name, [
+    {
+      path: 'onConflict',
+      message: `names no unique constraint of the table: (${onConflict.join(', ')}); it has ${known === '' ? 'none' : known}`,
+    },
+  ]);
+}
+
+function contentOfChange(request: RowRequest, table: RowTable, operation: 'update' | 'delete'): RowContent {
+  const { row, columns, body, parsed } = readChange(request, table);
+  const form = {
+    operation,
+    columns,
+    isArray: false,
+    onConflict: null,
+    ignoresExisting: false,
+    isReturning: request.returning === true,
+  };
+  return {
+    operation,
+    body,
+    form: formText(form),
+    identity: identityOf(table, row, null),
+    referenceIds: operation === 'delete' ? [] : parentsOf(table, [row]),
+    hashed: parsed,
+  };
+}
+
+/** Functions and handlers get the body as it is. */
+function contentOfCall(request: RowRequest, name: string, keyPaths: readonly string[]): RowContent {
+  const operation: RowOperation = request.operation;
+  if (operation !== 'insert') {
+    throw new SluiceError('invalid_request', `Cannot take the operation: ${name} takes insert`);
+  }
+  const { body } = request;
+  if (body === null) throw refuseRow(name, [{ path: '$', message: 'is missing' }]);
+  const parsed = request.parsed ?? parse(body);
+  const texts = keyPaths.map((path) => keyAt(name, body, parsed, path));
+  return {
+    operation,
+    body,
+    form: null,
+    identity: rowKey(name, texts),
+    referenceIds: [],
+    hashed: parsed,
+  };
+}
+
+/** The text of a key's value in the body of a function or handler. */
+function keyAt(name: string, body: string, parsed: unknown, path: string): string {
+  let value = parsed;
+  let text: string | undefined = body;
+  for (const step of path.slice(2).split('.')) {
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    value =
+      isObject && Object.hasOwn(value as object, step) ? (value as Record<string, unknown>)[step] : undefined;
+    if (value === undefined || value === null)
+      throw refuseRow(name, [{ path, message: 'is part of the key, and is missing' }]);
+  }
+  if (typeof value === 'object')
+    throw refuseRow(name, [
+      { path, message: 'is part of the key, and must be a string, a number or a boolean' },
+    ]);
+  if (typeof value === 'string') return value;
+  for (const step of path.slice(2).split('.')) text = text === undefined ? undefined : memberText(text, step);
+  return String(exactOf(value, () => text));
+}

@@ -1,0 +1,80 @@
+/** An update or a delete: the row that its key names, and the columns that change, as JSON text with all digits of its numbers. */
+import type { RowRequest } from '#targets';
+import { checkRow } from './check-row.ts';
+import { parse } from './prepare-write.ts';
+import { assertFaultless, columnPath, refuseRow, type RowFault } from './refuse-row.ts';
+import { assertRows, givenColumns, membersOf, objectText, type Member, type Values } from './row-body.ts';
+import type { GivenRow } from './row-identity.ts';
+import type { RowTable } from './row-table.ts';
+
+export interface GivenChange {
+  row: GivenRow;
+  /** The columns that change, in the order of the table. */
+  columns: readonly string[];
+  body: string;
+  parsed: unknown;
+}
+
+/** @throws {SluiceError} `invalid_document` that names the columns, `invalid_json` */
+export function readChange(request: RowRequest, table: RowTable): GivenChange {
+  const { operation, key = {} } = request;
+  assertKeyColumns(table, key);
+  const members = table.key.map(({ name }): Member => [name, jsonOf(key[name])]);
+  const changed = operation === 'delete' ? [] : changedOf(request, table, key);
+  const body = objectText([...members, ...changed]);
+  const values = parse(body) as Values;
+  const faults: RowFault[] = [];
+  checkRow(table, values, { place: null, isNew: false }, faults);
+  assertFaultless(table.name, faults);
+  return { row: { values, text: body }, columns: changed.map(([name]) => name), body, parsed: values };
+}
+
+/** The columns that an update changes, without those of the key, which may repeat what the key is. */
+function changedOf(request: RowRequest, table: RowTable, key: Values): Member[] {
+  const { body } = request;
+  if (body === null) throw missing(table.name);
+  const changes = request.parsed ?? parse(body);
+  assertRows(table.name, [changes], false);
+  const columns = givenColumns(request, table, [changes], false);
+  const faults: RowFault[] = [];
+  const others = columns.filter((name) => {
+    if (!table.columns.get(name)!.isKey) return true;
+    const value = (changes as Values)[name];
+    if (value !== undefined && textOf(value) !== textOf(key[name]))
+      faults.push({
+        path: columnPath(null, name),
+        message: 'is part of the key, which an update cannot change',
+      });
+    return false;
+  });
+  const members = membersOf(body, others, request.missing === 'null');
+  if (members.length === 0 && faults.length === 0)
+    faults.push({ path: '$', message: 'has no column to change' });
+  assertFaultless(table.name, faults);
+  return members;
+}
+
+function missing(name: string): Error {
+  return refuseRow(name, [{ path: '$', message: 'is missing: the columns to change' }]);
+}
+
+function assertKeyColumns(table: RowTable, key: Values): void {
+  const faults: RowFault[] = [];
+  const note = (message: string): void => void faults.push({ path: 'key', message });
+  for (const name of Object.keys(key))
+    if (table.columns.get(name)?.isKey !== true) note(`has a column that is not of the key: ${name}`);
+  for (const { name } of table.key) {
+    if (key[name] === undefined) note(`has no value for the column ${name}`);
+    else if (key[name] === null) note(`is null in the column ${name}`);
+  }
+  assertFaultless(table.name, faults);
+}
+
+/** A value of the key as JSON; a `bigint` as a number. */
+function jsonOf(value: unknown): string {
+  return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : jsonOf(value);
+}

@@ -1,0 +1,66 @@
+/** Who a row is, and which rows it refers to: identity keys, from the texts of its values. */
+import { isInteger, keyText, rowKey } from '#targets';
+import { memberText, plainNumber } from './cut-json.ts';
+import type { RowTable } from './row-table.ts';
+
+/** One row of a request: parsed values, and the text that they come from. */
+export interface GivenRow {
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly text: string;
+}
+
+/** The identity key of a row; null: the database gives it its key. */
+export function identityOf(
+  table: RowTable,
+  row: GivenRow,
+  onConflict: readonly string[] | null,
+): string | null {
+  const texts = textsOf(row, table.catalog.key, (place) => table.key[place]!.baseType);
+  if (texts !== null) return rowKey(table.name, texts);
+  if (onConflict === null) return null;
+  // The key is the database's to give, so the values that upserts meet by decide the order.
+  const met = textsOf(row, onConflict, (place) => table.columns.get(onConflict[place]!)!.baseType);
+  return met === null ? null : rowKey(`${table.name} (${onConflict.join(', ')})`, met);
+}
+
+/** The identity keys of the parents of all rows, without the rows themselves. */
+export function parentsOf(table: RowTable, rows: readonly GivenRow[]): string[] {
+  if (table.parents.length === 0) return [];
+  const parents = new Set<string>();
+  for (const row of rows) {
+    for (const { name, columns, baseTypes } of table.parents) {
+      const texts = textsOf(row, columns, (place) => baseTypes[place]!);
+      if (texts !== null) parents.add(rowKey(name, texts));
+    }
+  }
+  if (parents.size > 0) {
+    for (const row of rows) {
+      const own = identityOf(table, row, null);
+      if (own !== null) parents.delete(own);
+    }
+  }
+  return [...parents];
+}
+
+/** Null: a value is missing or null, or has no single text: an object or an array. */
+function textsOf(
+  { values, text }: GivenRow,
+  columns: readonly string[],
+  baseTypeOf: (place: number) => string,
+): string[] | null {
+  const texts: string[] = [];
+  for (const [place, column] of columns.entries()) {
+    const value = values[column];
+    if (value === undefined || value === null || typeof value === 'object') return null;
+    const baseType = baseTypeOf(place);
+    // Integers are looked at in the text only where JavaScript has rounded them.
+    const isPlain = isInteger(baseType) && Number.isSafeInteger(value) && !Object.is(value, -0);
+    texts.push(keyText(isPlain ? value : exactOf(value, () => memberText(text, column)), baseType));
+  }
+  return texts;
+}
+
+/** A number as the text that PostgreSQL writes for it, because `1.0` and `1` are one number to JavaScript; other values as they are. */
+export function exactOf(value: unknown, source: () => string | undefined): unknown {
+  return typeof value === 'number' ? plainNumber(source() ?? JSON.stringify(value)) : value;
+}

@@ -1,0 +1,122 @@
+/** Requests for tables, functions and handlers become writes here: what is wrong by itself is refused. */
+import { rowOperations, SluiceError, type Write } from '#protocol';
+import type { DatabaseClock } from '#store';
+import type { ConfiguredTarget, RowRequest, Targets } from '#targets';
+import type { BlockedQuota } from './blocked-quota.ts';
+import type { ClientTarget } from './contract.ts';
+import { prepareRow, type RowTarget } from './prepare-row.ts';
+import { assertBody, assertIdempotencyKey } from './prepare-write.ts';
+import { rowTableOf } from './row-table.ts';
+
+export interface RowRequestsOptions {
+  /** Reads the targets, and the catalog of their tables. */
+  read: () => Promise<Targets>;
+  clock: Pick<DatabaseClock, 'now'>;
+  quota: Pick<BlockedQuota, 'check'>;
+  lanes: number;
+  documentBytesMax: number;
+}
+
+/** After a refusal, the catalog is read anew at most so often: the table may have changed. */
+const readAgainMs = 1000;
+
+export class RowRequests {
+  readonly #options: RowRequestsOptions;
+  #all: Targets | null = null;
+  #byName: ReadonlyMap<string, RowTarget> = new Map();
+  #targets: readonly ClientTarget[] = [];
+  #readAt = 0;
+  #reading: Promise<void> | null = null;
+
+  constructor(options: RowRequestsOptions) {
+    this.#options = options;
+  }
+
+  get targets(): readonly ClientTarget[] {
+    return this.#targets;
+  }
+
+  /** Reads the targets; gives what the deployment agrees on. @throws {SluiceError} `configuration_invalid` */
+  async open(): Promise<string> {
+    this.#take(await this.#options.read());
+    return this.#all!.agreed;
+  }
+
+  #take(all: Targets): void {
+    this.#readAt = performance.now();
+    this.#all = all;
+    this.#targets = all.all.map(clientTargetOf);
+    this.#byName = new Map(all.all.map((target) => [target.name, rowTargetOf(target, all)]));
+  }
+
+  /** @param traceparent Of the span that the further spans of the write are parts of. */
+  async prepare(request: RowRequest, traceparent: string | null): Promise<Write> {
+    const { quota, documentBytesMax } = this.#options;
+    const { operation, client = '', idempotencyKey = null, waitForReferencesSeconds = null } = request;
+    this.#find(request.target);
+    if (!rowOperations.includes(operation)) {
+      throw new SluiceError(
+        'invalid_request',
+        `Cannot take the operation: it is not one of ${rowOperations.join(', ')}`,
+      );
+    }
+    assertIdempotencyKey(idempotencyKey);
+    assertBody(request.body, documentBytesMax);
+    if (waitForReferencesSeconds !== null) await quota.check(client);
+    const write = await this.#prepare(request);
+    write.traceparent = traceparent;
+    return write;
+  }
+
+  /** What the table refused before its change it may take now. */
+  async #prepare(request: RowRequest): Promise<Write> {
+    const { lanes, clock } = this.#options;
+    const target = this.#find(request.target);
+    try {
+      return prepareRow(request, target, lanes, clock.now());
+    } catch (error) {
+      const isRefused = error instanceof SluiceError && error.code === 'invalid_document';
+      if (!isRefused || target.table === null) throw error;
+      await this.#readAgain();
+      const changed = this.#find(request.target);
+      if (changed.table?.catalog.hash === target.table.catalog.hash) throw error;
+      return prepareRow(request, changed, lanes, clock.now());
+    }
+  }
+
+  /** One read for all who ask meanwhile. What cannot be read, or has another key than was agreed on, is left as it was. */
+  async #readAgain(): Promise<void> {
+    if (this.#readAt + readAgainMs > performance.now()) return;
+    this.#reading ??= this.#options
+      .read()
+      .then((all) => {
+        if (all.agreed === this.#all?.agreed) this.#take(all);
+      })
+      .catch(() => undefined)
+      .finally(() => {
+        this.#readAt = performance.now();
+        this.#reading = null;
+      });
+    await this.#reading;
+  }
+
+  #find(name: string): RowTarget {
+    const target = this.#byName.get(name) ?? this.#byName.get(`public.${name}`);
+    if (target !== undefined) return target;
+    throw new SluiceError('endpoint_not_found', `Cannot find the target: ${name}`);
+  }
+}
+
+function rowTargetOf(target: ConfiguredTarget, all: Targets): RowTarget {
+  const { name } = target;
+  return target.kind === 'table'
+    ? { name, table: rowTableOf(target.table, all.tables) }
+    : { name, table: null, keyPaths: target.definition.key };
+}
+
+function clientTargetOf(target: ConfiguredTarget): ClientTarget {
+  const { name, kind } = target;
+  return kind === 'table'
+    ? { name, kind, catalog: target.table, keyPaths: [] }
+    : { name, kind, catalog: null, keyPaths: target.definition.key };
+}

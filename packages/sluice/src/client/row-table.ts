@@ -1,0 +1,84 @@
+/** A table as its rows are prepared: what each column takes, and the tables that its foreign keys name, looked up once. */
+import type { Column, TableCatalog } from '#targets';
+import { checkOf, type Check } from './check-value.ts';
+
+export interface RowTable {
+  readonly catalog: TableCatalog;
+  readonly name: string;
+  readonly columns: ReadonlyMap<string, RowColumn>;
+  /** In the order of {@link TableCatalog.key}. */
+  readonly key: readonly RowColumn[];
+  /** Columns that a new row must have. */
+  readonly required: readonly string[];
+  readonly parents: readonly RowParent[];
+}
+
+export interface RowColumn {
+  readonly name: string;
+  /** In the order of the table. */
+  readonly place: number;
+  readonly baseType: string;
+  readonly isKey: boolean;
+  /** Why the column cannot be written; null: it can. */
+  readonly refusal: string | null;
+  /** Null is certainly refused. */
+  readonly isRequired: boolean;
+  /** Null: any value may be right. */
+  readonly check: Check | null;
+}
+
+/** A foreign key whose parent is a target, and which names exactly that target's key. */
+export interface RowParent {
+  readonly name: string;
+  /** Columns of the referring table, in the order of the parent's key. */
+  readonly columns: readonly string[];
+  /** Base types of the parent's key, in the same order. */
+  readonly baseTypes: readonly string[];
+}
+
+export function rowTableOf(catalog: TableCatalog, tables: readonly TableCatalog[]): RowTable {
+  // A trigger, of a partition too, may put a value in the place of null.
+  const mayFill = catalog.triggers.length > 0 || catalog.isPartitioned;
+  const columns = new Map(
+    catalog.columns.map((column, place) => [
+      column.name,
+      columnOf(column, place, catalog.key.includes(column.name), mayFill),
+    ]),
+  );
+  return {
+    catalog,
+    name: catalog.name,
+    columns,
+    key: catalog.key.map((name) => columns.get(name)!),
+    required: catalog.columns.flatMap(({ name, default: filled, identity }) =>
+      columns.get(name)!.isRequired && filled === null && identity === null ? [name] : [],
+    ),
+    parents: parentsOf(catalog, tables),
+  };
+}
+
+function columnOf(column: Column, place: number, isKey: boolean, mayFill: boolean): RowColumn {
+  const { name, baseType, isGenerated, isNullable, identity } = column;
+  let refusal: string | null = null;
+  if (isGenerated) refusal = 'is a generated column, which cannot be written';
+  if (identity === 'always') refusal = 'is generated always as identity, which cannot be written';
+  const isRequired = !isNullable && !isGenerated && !mayFill;
+  return { name, place, baseType, isKey, refusal, isRequired, check: checkOf(column) };
+}
+
+function parentsOf(catalog: TableCatalog, tables: readonly TableCatalog[]): RowParent[] {
+  return catalog.foreignKeys.flatMap(({ table, columns, referencedColumns }): RowParent[] => {
+    const parent = tables.find(({ name }) => name === table);
+    if (parent === undefined || parent.key.length !== referencedColumns.length) return [];
+    const places = parent.key.map((name) => referencedColumns.indexOf(name));
+    if (places.includes(-1)) return [];
+    const typeOf = (key: string): string => parent.columns.find(({ name }) => name === key)?.baseType ?? '';
+    return [
+      {
+        name: parent.name,
+        columns: places.map((place) => columns[place]!),
+        baseTypes: parent.key.map(typeOf),
+      },
+    ];
+  });
+}

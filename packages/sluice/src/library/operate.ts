@@ -1,0 +1,144 @@
+/** What an operator does and asks, for a program that embeds Sluice: `migrate()`, `status()`, `doctor()`. */
+import {
+  Database,
+  DatabaseError,
+  explainDatabaseError,
+  migrate as migrateDatabase,
+  type MigrateOptions as Migration,
+  type MigrateResult,
+} from '#store';
+import {
+  readStatus,
+  runDoctor,
+  type Diagnosis,
+  type DoctorOptions as Examination,
+  type Status,
+  type StatusOptions as StatusQuestion,
+} from '#operator';
+import * as z from 'zod';
+import {
+  checkOptions,
+  modelOf,
+  modelSource,
+  place,
+  urlOf,
+  type Connection,
+  type ModelSource,
+} from './options.ts';
+
+interface DatabasePlace extends Connection {
+  /** Schema of the deployment. @default 'sluice' */
+  schema?: string;
+}
+
+export interface MigrateOptions extends DatabasePlace, Omit<Migration, 'url' | 'schema'> {
+  /** The same as `connectionString`. */
+  url?: string;
+}
+
+const migrateOptions = z.strictObject({
+  ...place,
+  url: z.string().min(1).optional(),
+  dryRun: z.boolean().optional(),
+  waitMs: z.number().int().min(0).optional(),
+  onWait: z.custom<Migration['onWait']>((value) => typeof value === 'function').optional(),
+});
+
+/**
+ * Creates the schema of this version, or brings an older one to it. Harmless to repeat, by many processes at once.
+ * @throws {SluiceError} `configuration_invalid` that names the option; `deployment_disagrees` if a later version migrated the
+ *   database; `database_unavailable` if another session held a lock for `waitMs`
+ */
+export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
+  checkOptions('migrate', migrateOptions, options);
+  const { connectionString, pool, url = connectionString, ...rest } = options;
+  const given = {
+    ...(url === undefined ? {} : { connectionString: url }),
+    ...(pool === undefined ? {} : { pool }),
+  };
+  return explained(migrateDatabase({ ...rest, url: urlOf('migrate', given) }));
+}
+
+export interface StatusOptions extends DatabasePlace, StatusQuestion {}
+
+const statusOptions = z.strictObject({ ...place, olderThanSeconds: z.number().min(0).optional() });
+
+/**
+ * What the database holds, what waits, who leads which lane, and what of it wants attention: the same as `sluice status`. It asks
+ * the database alone, so it works while every node and writer is down. Its role needs the rights of an operator (`sluice_ops`).
+ * @throws {SluiceError} `configuration_invalid` that names the option, `database_unavailable`, `schema_outdated`
+ */
+export async function status(options: StatusOptions): Promise<Status> {
+  const { olderThanSeconds } = checkOptions('read the status', statusOptions, options);
+  const question = olderThanSeconds === undefined ? {} : { olderThanSeconds };
+  return withDatabase('read the status', options, (database) => readStatus(database, question));
+}
+
+export interface DoctorOptions extends DatabasePlace, Omit<Examination, 'modelHash' | 'listenUrl'> {
+  /** The model that processes are to start with: compared with what the database was loaded with. @default not compared */
+  model?: ModelSource;
+  /** A direct connection for LISTEN, where the other leads through a pooler. @default the other */
+  listenConnectionString?: string;
+}
+
+const doctorOptions = z.strictObject({
+  ...place,
+  model: modelSource.optional(),
+  listenConnectionString: z.string().min(1).optional(),
+  lanes: z.number().int().min(1).max(1024).optional(),
+  transactionSeconds: z.number().min(0).optional(),
+  notificationMs: z.number().int().min(0).optional(),
+  deep: z.custom<Examination['deep']>((value) => typeof value === 'object').optional(),
+});
+
+/**
+ * Looks for what is not well: the server and its settings, the schema, the connection, what holds VACUUM back, leaders and
+ * lanes. The same as `sluice doctor`. It changes nothing.
+ * @throws {SluiceError} `configuration_invalid` that names the option, `database_unavailable`; `ModelError` for a wrong model
+ */
+export async function doctor(options: DoctorOptions): Promise<Diagnosis> {
+  checkOptions('examine the deployment', doctorOptions, options);
+  const {
+    connectionString: _,
+    pool: __,
+    schema: ___,
+    model,
+    listenConnectionString,
+    ...examination
+  } = options;
+  const modelHash = (await modelOf(model))?.hash;
+  return withDatabase('examine the deployment', options, (database) =>
+    runDoctor(database, {
+      ...examination,
+      ...(modelHash === undefined ? {} : { modelHash }),
+      ...(listenConnectionString === undefined ? {} : { listenUrl: listenConnectionString }),
+    }),
+  );
+}
+
+async function withDatabase<T>(
+  what: string,
+  options: DatabasePlace,
+  ask: (database: Database) => Promise<T>,
+): Promise<T> {
+  const { schema } = options;
+  const database = new Database({
+    url: urlOf(what, options),
+    ...(schema === undefined ? {} : { schema }),
+    applicationName: 'sluice operator',
+    connectionsMax: 1,
+    looksForPooler: true,
+  });
+  try {
+    return await explained(ask(database));
+  } finally {
+    await database.close();
+  }
+}
+
+/** An error of the database as a sentence that says what to do. */
+function explained<T>(answer: Promise<T>): Promise<T> {
+  return answer.catch((error: unknown) => {
+    throw error instanceof DatabaseError ? explainDatabaseError(error) : error;
+  });
+}

@@ -1,0 +1,26 @@
+/**
+ * Another form of model file than the native one. A package that knows the form implements it, and `readModel` and
+ * `parseModel` take it as an option.
+ */
+import type { ModelDefinition } from './definition.ts';
+
+export interface ModelFile {
+  /** Parsed. */
+  readonly json: unknown;
+  /** Where it comes from, for error messages. */
+  readonly source: string;
+}
+
+export interface ModelFormat {
+  /** Of the package that has it, by which the command line loads it. */
+  readonly name: string;
+  /** Whether a file is of this form. */
+  isFormOf(json: unknown): boolean;
+  /**
+   * Reads all files of this form together, because one may extend resources of another.
+   * @param native What the files in the native form define.
+   * @returns what all files together define
+   * @throws {ModelError} `invalid_model`
+   */
+  read(files: readonly ModelFile[], native: ModelDefinition): ModelDefinition;
+}

@@ -1,0 +1,45 @@
+/** What a person is told when the database cannot be used: one sentence with what to do, and nothing of any row. */
+import { SluiceError } from '#protocol';
+import type { DatabaseError } from './database-error.ts';
+import { reasonOf } from './ability.ts';
+
+const loginRefusals: Readonly<Record<string, string>> = {
+  '28P01': 'the server refuses the user or the password',
+  '28000': 'the server takes no such connection of this user, or none without TLS',
+  '3D000': 'the server has no database of this name',
+};
+
+export function explainDatabaseError(error: DatabaseError): SluiceError {
+  if (error.sqlState === '3F000' || error.sqlState === '42P01') {
+    return new SluiceError(
+      'schema_outdated',
+      'Cannot read the database as it has no Sluice schema of this version: run `sluice migrate`',
+    );
+  }
+  if (error.sqlState === '42501') {
+    return new SluiceError(
+      'configuration_invalid',
+      'Cannot use the database as this role lacks a right: use the role of this process, and run `sluice roles` after an upgrade',
+    );
+  }
+  if (error.sqlState === '25006') {
+    return new SluiceError(
+      'database_unavailable',
+      'Cannot write to the database because it is read-only: it is a standby, or default_transaction_read_only is on',
+    );
+  }
+  const refusal = error.sqlState === null ? undefined : loginRefusals[error.sqlState];
+  if (refusal !== undefined) {
+    return new SluiceError(
+      'database_unavailable',
+      `Cannot use the database as ${refusal} (${error.sqlState}): look at its URL`,
+    );
+  }
+  if (error.sqlState !== null && (error.isConnectionLoss || error.isServerTrouble)) {
+    return new SluiceError('database_unavailable', `Cannot use the database: ${reasonOf(error)}`);
+  }
+  if (error.isConnectionLoss) {
+    return new SluiceError('database_unavailable', `Cannot reach PostgreSQL as the ${error.message}`);
+  }
+  return new SluiceError('database_unavailable', `Cannot use the database as it refuses: ${error.message}`);
+}

@@ -1,0 +1,39 @@
+/** One transaction of a command that may wait for locks of others, aloud: rights, the end of a schema. */
+import type pg from 'pg';
+import { connectClient } from './connection.ts';
+import { reduceError } from './database-error.ts';
+import { lockLimit, type LockWaitOptions } from './lock-wait.ts';
+import { assertSchema } from './schema.ts';
+import { beginWithSettings } from './session-settings.ts';
+
+export interface PatientOptions extends LockWaitOptions {
+  url: string;
+  /** Whose tables it is about. @default 'sluice' */
+  schema?: string | undefined;
+}
+
+/**
+ * @param name In errors, and as `sluice NAME` in pg_stat_activity
+ * @throws {SluiceError} `configuration_invalid` for a schema that cannot be
+ */
+export async function inPatientTransaction<T>(
+  options: PatientOptions,
+  name: string,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  if (options.schema !== undefined) assertSchema(options.schema);
+  const settings = lockLimit(options);
+  const connection = { url: options.url, applicationName: `sluice ${name}`, answerTimeoutMs: 0, settings };
+  let client: pg.Client | null = null;
+  try {
+    client = await connectClient(connection);
+    await beginWithSettings(client, connection);
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    throw reduceError(error, name);
+  } finally {
+    await client?.end().catch(() => undefined);
+  }
+}

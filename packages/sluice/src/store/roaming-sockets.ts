@@ -1,0 +1,54 @@
+/** Sockets that connect to whichever server is current: pg-listen keeps the configuration that it began with. */
+import { Socket } from 'node:net';
+import { hostsOf, type Hosts } from './hosts.ts';
+import { currentAddress } from './tls.ts';
+
+export class RoamingSocket extends Socket {
+  readonly #hosts: Hosts;
+  /** The server at the other end is one to listen to. */
+  isProven = false;
+  /** Of the server that was chosen here. */
+  hostname: string | null = null;
+
+  constructor(hosts: Hosts) {
+    super();
+    this.#hosts = hosts;
+  }
+
+  override connect(...args: unknown[]): this {
+    if (this.#hosts.count === 1) return (super.connect as (...all: unknown[]) => this)(...args);
+    const url = this.#hosts.current;
+    this.once('close', () => {
+      if (!this.isProven) this.#hosts.leave(url);
+    });
+    const { host = 'localhost', port = 5432 } = currentAddress(url);
+    this.hostname = host;
+    if (host.startsWith('/')) return super.connect(`${host}/.s.PGSQL.${port}`);
+    return super.connect(port, host);
+  }
+}
+
+/** The sockets of one listener that are open, or on their way. */
+export class RoamingSockets {
+  readonly #url: string;
+  readonly #open = new Set<RoamingSocket>();
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  add(): RoamingSocket {
+    const socket = new RoamingSocket(hostsOf(this.#url));
+    this.#open.add(socket);
+    socket.once('close', () => this.#open.delete(socket));
+    return socket;
+  }
+
+  prove(): void {
+    for (const socket of this.#open) socket.isProven = true;
+  }
+
+  destroy(): void {
+    for (const socket of this.#open) socket.destroy();
+  }
+}

@@ -1,0 +1,95 @@
+/** Takes Sluice out of a database: its schema and everything in it. Tables of others are not touched. */
+import { SluiceError } from '#protocol';
+import type pg from 'pg';
+import { waitAloud } from './lock-wait.ts';
+import { inPatientTransaction, type PatientOptions } from './patient-transaction.ts';
+import { query } from './queries.ts';
+import { defaultSchema, sqlFor } from './schema.ts';
+
+/** What an uninstall would lose, and what speaks against it. */
+export interface UninstallPreview {
+  /** Writes in the intake, whose clients have no answer yet. */
+  waiting: number;
+  deadLetters: number;
+  documents: number;
+  outcomes: number;
+  apiKeys: number;
+  auditRows: number;
+  /** Nodes and writers that are connected to the database. */
+  processes: { pid: number; application: string; role: string }[];
+}
+
+export interface UninstallOptions extends PatientOptions {
+  /** Lose what waits, dead letters and documents, and end what runs. @default false */
+  force?: boolean;
+  /** Change nothing. @default false */
+  dryRun?: boolean;
+}
+
+/**
+ * Drops the schema of a deployment. Roles stay, because they belong to the server.
+ * @returns what was there
+ * @throws {SluiceError} `configuration_invalid` where there is no such deployment, where objects of other schemas depend on it, and
+ *   without `force` where writes wait, dead letters or documents are kept, or processes run
+ */
+export function uninstall(options: UninstallOptions): Promise<UninstallPreview> {
+  const { url, schema = defaultSchema, force = false, dryRun = false } = options;
+  return inPatientTransaction(options, 'uninstall', async (client) => {
+    await assertInstalled(client, schema);
+    const preview = await readPreview(client, schema);
+    if (dryRun) return preview;
+    const reasons = reasonsAgainst(preview);
+    if (!force && reasons.length > 0)
+      throw refusal(schema, `${reasons.join(', ')}. --force drops all of it`, { ...preview });
+    const drop = sqlFor(schema, 'drop schema sluice cascade');
+    await waitAloud(client, url, 'uninstall', options, () => client.query(drop));
+    return preview;
+  });
+}
+
+async function assertInstalled(client: pg.Client, schema: string): Promise<void> {
+  const { rows } = await client.query<{ name: string; is_ours: boolean }>(query('listSchemas').text, [
+    schema,
+  ]);
+  if (!rows.some(({ name, is_ours: isOurs }) => name === schema && isOurs))
+    throw refusal(schema, 'this database has no deployment of Sluice in that schema');
+  const dependents = await client.query<{ name: string }>(query('listDependents', schema).text);
+  if (dependents.rows.length === 0) return;
+  const names = dependents.rows.map(({ name }) => name);
+  throw refusal(schema, `objects of other schemas depend on it: ${names.slice(0, 10).join(', ')}`, {
+    dependents: names,
+  });
+}
+
+async function readPreview(client: pg.Client, schema: string): Promise<UninstallPreview> {
+  const { rows } = await client.query<Record<string, string>>(query('readLoss', schema).text);
+  const processes = await client.query<UninstallPreview['processes'][number]>(query('listProcesses').text);
+  const count = (name: string): number => Number(rows[0]?.[name]);
+  return {
+    waiting: count('waiting'),
+    deadLetters: count('dead_letters'),
+    documents: count('documents'),
+    outcomes: count('outcomes'),
+    apiKeys: count('api_keys'),
+    auditRows: count('audit_rows'),
+    processes: processes.rows,
+  };
+}
+
+function reasonsAgainst({ waiting, deadLetters, documents, processes }: UninstallPreview): string[] {
+  const some = (count: number, what: string): string[] => (count === 0 ? [] : [`${count} ${what}`]);
+  return [
+    ...some(waiting, 'writes wait in the intake'),
+    ...some(deadLetters, 'dead letters are kept'),
+    ...some(documents, 'documents are stored'),
+    ...some(processes.length, 'sessions of nodes and writers are connected'),
+  ];
+}
+
+function refusal(schema: string, reason: string, detail?: Record<string, unknown>): SluiceError {
+  return new SluiceError(
+    'configuration_invalid',
+    `Cannot uninstall the schema "${schema}": ${reason}`,
+    detail === undefined ? {} : { detail },
+  );
+}

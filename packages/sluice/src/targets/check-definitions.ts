@@ -1,0 +1,64 @@
+/** The list of targets, as a program or a configuration file gives it, checked before anything is read from the database. */
+import { emptyModel, type Model } from '#model';
+import { SluiceError } from '#protocol';
+import * as z from 'zod';
+import type { TargetDefinition } from './definition.ts';
+
+const text = z.string().min(1, { error: 'is not a text' });
+const names = z.array(text, { error: 'is not a list of names' }).min(1, { error: 'is empty' });
+
+const table = z.strictObject({
+  table: text,
+  key: names.optional(),
+  rowSecurity: z.literal('bypass', { error: "can only be 'bypass'" }).optional(),
+});
+
+/** `$.page`, `$.visitor.id`. */
+const keyPaths = z
+  .array(z.string().regex(/^\$(\.[^.[\]*]+)+$/, { error: 'is not a path such as $.page' }))
+  .min(1, { error: 'is empty' });
+
+const databaseFunction = z.strictObject({ function: text, key: keyPaths });
+
+const handler = z.strictObject({
+  name: z.string().regex(/^[^/]+$/, { error: 'is not a name without a slash' }),
+  key: keyPaths,
+  settle: z.custom<never>((value) => typeof value === 'function', { error: 'is not a function' }),
+});
+
+/** @throws {SluiceError} `configuration_invalid` that names the target by its place, and what is wrong with it */
+export function checkDefinitions(definitions: readonly unknown[]): readonly TargetDefinition[] {
+  definitions.forEach((definition, index) => {
+    const place = `targets[${index}]`;
+    const kind = kindOf(definition);
+    if (kind === null) throw invalidTarget(`${place} has none of table, function, settle`);
+    const checked = kind.safeParse(definition);
+    if (checked.success) return;
+    const [issue] = checked.error.issues;
+    if (issue?.code === 'unrecognized_keys')
+      throw invalidTarget(`${place}.${issue.keys[0]} is not an option of this kind of target`);
+    throw invalidTarget(`${[place, ...(issue?.path ?? [])].join('.')} ${issue?.message}`);
+  });
+  return definitions as readonly TargetDefinition[];
+}
+
+/**
+ * The model that is given; where there are targets, a model without documents may be meant.
+ * @throws {SluiceError} `configuration_invalid` where there is neither
+ */
+export function modelBeside(targets: readonly TargetDefinition[] = [], model?: Model): Model {
+  if (model === undefined && targets.length === 0)
+    throw new SluiceError('configuration_invalid', 'Cannot start: give a model, targets, or both');
+  return model ?? emptyModel;
+}
+
+function kindOf(definition: unknown): z.ZodType | null {
+  if (typeof definition !== 'object' || definition === null) return null;
+  if ('table' in definition) return table;
+  if ('function' in definition) return databaseFunction;
+  return 'settle' in definition ? handler : null;
+}
+
+export function invalidTarget(reason: string): SluiceError {
+  return new SluiceError('configuration_invalid', `Cannot use the targets: ${reason}`);
+}

@@ -1,0 +1,76 @@
+/** Targets as a program or a configuration file names them: a table, a function of the database, or a handler in code. */
+
+/** Rows of a table. Everything else about it is read from the catalog of the database. */
+export interface TableDefinition {
+  /** The table, with its schema: `public.orders`. Without one, `public` is meant. Names are as the catalog has them, unquoted. */
+  table: string;
+  /** Columns of the unique constraint that identifies a row. @default those of the primary key */
+  key?: readonly string[];
+  /**
+   * The writer's role is bound by policies of row-level security that cannot see the client. `bypass` accepts that they are not
+   * applied per client. @default a table with row-level security is refused
+   */
+  rowSecurity?: 'bypass';
+}
+
+/** A set-returning function: it is given the writes of a batch as one `jsonb` array, and returns one row for each. */
+export interface FunctionDefinition {
+  /** The function, with its schema: `app.count_views`. */
+  function: string;
+  /** JSON paths into the body, whose values are the key: writes of one key keep their order. E.g. `['$.page']`. */
+  key: readonly string[];
+}
+
+/** Code of the program, run by the writer inside the transaction of the batch. Made by `defineTarget`. */
+export interface HandlerDefinition {
+  /** Unique; what a client names. */
+  name: string;
+  /** As that of a function. */
+  key: readonly string[];
+  /** Settles the writes, in order of arrival; returns one result for each, in the same order. */
+  settle(batch: HandlerBatch): Promise<readonly HandlerResult[]>;
+}
+
+export type TargetDefinition = TableDefinition | FunctionDefinition | HandlerDefinition;
+
+export interface HandlerBatch {
+  readonly writes: readonly HandlerWrite[];
+  /**
+   * One statement of your own with `$1…`, in the transaction of the batch. Write rows in the order of their keys, so that lanes do
+   * not deadlock. BEGIN, COMMIT, ROLLBACK, SAVEPOINT, LISTEN and SET are refused.
+   */
+  query(text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
+}
+
+export interface HandlerWrite {
+  readonly writeId: string;
+  /** Who wrote it: the client name of the write. */
+  readonly client: string;
+  /** The parsed body. Numbers beyond 2^53 lose digits: {@link text} has them all. */
+  readonly body: unknown;
+  /** The body as JSON text, as PostgreSQL writes it. */
+  readonly text: string;
+}
+
+export type HandlerResult =
+  | { result: 'created' | 'updated' | 'unchanged' | 'deleted'; answer?: unknown }
+  /** The write changes nothing; `code` is the target's own word for the reason, in the answer's detail. */
+  | { result: 'refused'; code: string; answer?: unknown };
+
+export function isTable(definition: TargetDefinition): definition is TableDefinition {
+  return 'table' in definition;
+}
+
+export function isFunction(definition: TargetDefinition): definition is FunctionDefinition {
+  return 'function' in definition;
+}
+
+/** What a client names, and what the resource of its writes is: `public.orders`, `app.count_views`, a handler's own name. */
+export function nameOf(definition: TargetDefinition): string {
+  if (isTable(definition)) return withSchema(definition.table);
+  return isFunction(definition) ? withSchema(definition.function) : definition.name;
+}
+
+function withSchema(name: string): string {
+  return name.includes('.') ? name : `public.${name}`;
+}

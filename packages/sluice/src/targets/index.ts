@@ -1,0 +1,8 @@
+export * from './catalog.ts';
+export { checkDefinitions, modelBeside } from './check-definitions.ts';
+export * from './definition.ts';
+export * from './form.ts';
+export { readTables, readTargets } from './read-targets.ts';
+export * from './row-key.ts';
+export * from './row-request.ts';
+export type { ConfiguredTarget, Targets } from './targets.ts';

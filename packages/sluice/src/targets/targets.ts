@@ -1,0 +1,60 @@
+/** The targets of a process: what it was told of them, and what the catalog of the database says of its tables. */
+import { hash } from 'node:crypto';
+import type { TableCatalog } from './catalog.ts';
+import {
+  isFunction,
+  isTable,
+  nameOf,
+  type FunctionDefinition,
+  type HandlerDefinition,
+  type TargetDefinition,
+} from './definition.ts';
+
+export type ConfiguredTarget =
+  | { kind: 'table'; name: string; table: TableCatalog }
+  | { kind: 'function'; name: string; definition: FunctionDefinition }
+  | { kind: 'handler'; name: string; definition: HandlerDefinition };
+
+export interface Targets {
+  /** In the order of the configuration. */
+  readonly all: readonly ConfiguredTarget[];
+  readonly tables: readonly TableCatalog[];
+  readonly functions: readonly FunctionDefinition[];
+  readonly handlers: readonly HandlerDefinition[];
+  /** By name; the schema `public` may be left out. */
+  readonly find: (name: string) => ConfiguredTarget | undefined;
+  /**
+   * What all processes of a deployment agree on: a line for each target, sorted, with its name, its kind and a hash of its
+   * definition. Empty: there are no targets.
+   */
+  readonly agreed: string;
+}
+
+/** @param tables By name; each table of the definitions is there. */
+export function targetsOf(
+  definitions: readonly TargetDefinition[],
+  tables: ReadonlyMap<string, TableCatalog>,
+): Targets {
+  const all = definitions.map((definition): ConfiguredTarget => {
+    const name = nameOf(definition);
+    if (isTable(definition)) return { kind: 'table', name, table: tables.get(name)! };
+    return isFunction(definition)
+      ? { kind: 'function', name, definition }
+      : { kind: 'handler', name, definition };
+  });
+  const byName = new Map(all.map((target) => [target.name, target]));
+  return {
+    all,
+    tables: all.flatMap((target) => (target.kind === 'table' ? [target.table] : [])),
+    functions: all.flatMap((target) => (target.kind === 'function' ? [target.definition] : [])),
+    handlers: all.flatMap((target) => (target.kind === 'handler' ? [target.definition] : [])),
+    find: (name) => byName.get(name) ?? byName.get(`public.${name}`),
+    agreed: all.map(lineOf).sort().join('\n'),
+  };
+}
+
+/** What decides the identity of rows, and with it lanes and order: it must be the same in every process. */
+function lineOf(target: ConfiguredTarget): string {
+  const key = target.kind === 'table' ? target.table.key : target.definition.key;
+  return `${target.name} ${target.kind} ${hash('sha256', JSON.stringify(key), 'hex').slice(0, 12)}`;
+}

@@ -1,0 +1,100 @@
+-- name: readTables
+-- What the catalog says of the tables $1, each named by schema, dot and name: kind, columns, unique rules, foreign keys,
+-- triggers. Every role may read it. Names of types and expressions are as this session's statements may have them.
+with named as (
+  select t.place, c.oid, n.nspname as schema, c.relname as name, c.relkind, c.relpersistence, c.relispartition,
+         c.relrowsecurity
+  from unnest($1::text[]) with ordinality as t (name, place)
+  -- A schema's name may have a dot, too.
+  join pg_namespace n on starts_with(t.name, n.nspname || '.')
+  join pg_class c on c.relnamespace = n.oid and c.relname = substr(t.name, length(n.nspname) + 2)
+)
+select t.place::integer, t.schema, t.name as table, t.relkind::text as kind, t.relpersistence::text as persistence,
+       t.relispartition as is_partition, t.relrowsecurity as has_row_security,
+       exists (select from pg_rewrite r where r.ev_class = t.oid) as has_rules,
+       triggers.has_before_insert,
+       jsonb_array_length(triggers.list) = 0
+         and not exists (select from pg_constraint k where k.conrelid = t.oid and k.contype in ('c', 'x'))
+         and not exists (select from pg_attribute a join pg_type y on y.oid = a.atttypid
+                         where a.attrelid = t.oid and a.attnum > 0 and y.typtype = 'd') as is_plain,
+       columns.list as columns, uniques.list as uniques, keys.list as foreign_keys, triggers.list as triggers
+from named t
+cross join lateral (
+  select coalesce(jsonb_agg(jsonb_build_object(
+           'name', a.attname,
+           'type', format_type(a.atttypid, a.atttypmod),
+           'baseType', b.typname,
+           'category', b.typcategory,
+           'maxLength', case when b.typname in ('varchar', 'bpchar') and b.modifier > 4 then b.modifier - 4 end,
+           'isNullable', not a.attnotnull,
+           'default', case when a.attgenerated = '' then
+             coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(own.typdefaultbin, 0)) end,
+           'identity', case a.attidentity when 'a' then 'always' when 'd' then 'by default' end,
+           'isGenerated', a.attgenerated <> '',
+           'labels', (select jsonb_agg(e.enumlabel order by e.enumsortorder) from pg_enum e where e.enumtypid = b.oid)
+         ) order by a.attnum), '[]') as list
+  from pg_attribute a
+  join pg_type own on own.oid = a.atttypid
+  left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+  -- The type below domains, and the modifier that the innermost of them gives it.
+  cross join lateral (
+    with recursive base as (
+      select y.oid, y.typname, y.typcategory, y.typtype, y.typbasetype, y.typtypmod, a.atttypmod as modifier
+      from pg_type y where y.oid = a.atttypid
+      union all
+      select y.oid, y.typname, y.typcategory, y.typtype, y.typbasetype, y.typtypmod,
+             case when base.typtypmod <> -1 then base.typtypmod else base.modifier end
+      from base join pg_type y on y.oid = base.typbasetype
+      where base.typtype = 'd'
+    )
+    select oid, typname, typcategory, modifier from base where typtype <> 'd'
+  ) b
+  where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+) columns
+cross join lateral (
+  select coalesce(jsonb_agg(jsonb_build_object(
+           'name', c.relname,
+           'columns', case when not 0 = any(x.keys) then names.list end,
+           'isPartial', x.indpred is not null or x.indisexclusion,
+           'isDeferrable', not x.indimmediate,
+           'isPrimary', x.indisprimary
+         ) order by c.relname), '[]') as list
+  from (
+    select i.*, (i.indkey::smallint[])[0:i.indnkeyatts - 1] as keys from pg_index i
+    where i.indrelid = t.oid and (i.indisunique or i.indisexclusion) and i.indisready
+  ) x
+  join pg_class c on c.oid = x.indexrelid
+  cross join lateral (
+    select jsonb_agg(a.attname order by k.place) as list
+    from unnest(x.keys) with ordinality as k (number, place)
+    join pg_attribute a on a.attrelid = t.oid and a.attnum = k.number
+  ) names
+) uniques
+cross join lateral (
+  select coalesce(jsonb_agg(jsonb_build_object(
+           'name', k.conname,
+           'table', n.nspname || '.' || c.relname,
+           'columns', names.columns,
+           'referencedColumns', names.referred,
+           'isDeferred', k.condeferred,
+           'match', k.confmatchtype
+         ) order by k.conname), '[]') as list
+  from pg_constraint k
+  join pg_class c on c.oid = k.confrelid
+  join pg_namespace n on n.oid = c.relnamespace
+  cross join lateral (
+    select jsonb_agg(a.attname order by p.place) as columns, jsonb_agg(f.attname order by p.place) as referred
+    from unnest(k.conkey, k.confkey) with ordinality as p (own, other, place)
+    join pg_attribute a on a.attrelid = k.conrelid and a.attnum = p.own
+    join pg_attribute f on f.attrelid = k.confrelid and f.attnum = p.other
+  ) names
+  where k.conrelid = t.oid and k.contype = 'f' and k.conparentid = 0
+    -- Since PostgreSQL 18 a constraint may be declared that nobody enforces.
+    and coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
+) keys
+cross join lateral (
+  select coalesce(jsonb_agg(g.tgname order by g.tgname), '[]') as list,
+         -- Bits of tgtype: for each row (1), before (2), insert (4).
+         coalesce(bool_or(g.tgtype & 7 = 7), false) as has_before_insert
+  from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal and g.tgenabled <> 'D'
+) triggers;

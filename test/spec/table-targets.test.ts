@@ -1,0 +1,684 @@
+// Rows of the user's tables through the real coordinator, from the intake and from the memory of a node.
+
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { model, resource } from '../support/model.ts';
+import {
+  intakeOrigin,
+  memoryOrigin,
+  settleBatch,
+  settleOptions,
+  tableTargets,
+  type BatchReport,
+  type SettleOptions,
+} from 'sluice/internal/batch';
+import type { Outcome, Write } from 'sluice/internal/protocol';
+import { Session } from 'sluice/internal/store';
+import { readTargets, type TableCatalog, type TableDefinition } from 'sluice/internal/targets';
+import { describeDocument, laneOf } from 'sluice/model';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { insertIntake, rowWrite, type RowBody, type RowWriteOptions } from '../support/row-write.ts';
+
+const database = useDatabase();
+let session: Session;
+let other: pg.Client;
+let options: SettleOptions;
+let tables: Map<string, TableCatalog>;
+
+const definitions: TableDefinition[] = [
+  { table: 'item' },
+  { table: 'orders' },
+  { table: 'customer' },
+  { table: 'counter' },
+  { table: 'kinds' },
+  { table: 'node' },
+  { table: 'Odd.Order Item' },
+  { table: 'ticket' },
+  { table: 'parted' },
+  { table: 'guarded' },
+  { table: 'slot' },
+  { table: 'logged' },
+  { table: 'late' },
+  { table: 'measured' },
+];
+
+beforeAll(async () => {
+  session = await Session.open({
+    url: database.writerUrl,
+    applicationName: 'table targets',
+    settings: { lock_timeout: '100ms' },
+  });
+  other = new pg.Client(database.url);
+  await other.connect();
+  const role = new URL(database.writerUrl).username;
+  await other.query(
+    `
+    create schema "Odd";
+    create type mood as enum ('sad', 'ok', 'happy');
+    create type pair as (a integer, b text);
+    create domain small as integer check (value < 100);
+    create table customer (id bigint primary key, email text unique, name text not null default 'nobody');
+    create table orders (
+      id integer primary key, customer bigint references customer, total numeric(10, 2) not null default 0,
+      note varchar(5), constraint total_is_positive check (total >= 0));
+    create table item (
+      order_id integer references orders, line integer, amount integer default 1, primary key (order_id, line));
+    create table counter (id text primary key, n integer, m integer default 7);
+    create table kinds (
+      id bigint primary key, i8 bigint, n numeric(30, 4), ts timestamptz, b bytea, a integer[], e mood, d small, j jsonb,
+      c pair, u uuid, f double precision, iv interval, doubled integer generated always as (d * 2) stored, t text[]);
+    create table node (id integer primary key, parent integer references node);
+    create table "Odd"."Order Item" ("The Key" text, "select" integer, "a""b" text, primary key ("The Key", "select"));
+    create table ticket (id bigint generated always as identity primary key, code text unique, title text, at timestamptz default now());
+    create table parted (id integer, day integer, note text, primary key (id, day)) partition by range (day);
+    create table parted_1 partition of parted for values from (0) to (100);
+    create table parted_2 partition of parted for values from (100) to (200);
+    create table guarded (id integer primary key, note text);
+    create function guard() returns trigger language plpgsql as $$ begin
+      if new.note = 'bad' then raise exception 'a secret'; end if;
+      if new.note = 'skip' then return null; end if;
+      if new.note = 'moved' then new.id := new.id + 1000; end if;
+      return new; end $$;
+    create trigger guard before insert or update on guarded for each row execute function guard();
+    create table slot (id integer primary key, span int4range, exclude using gist (span with &&));
+    create table logged (id integer primary key, n integer);
+    create table log (id integer, n integer);
+    create function note_change() returns trigger language plpgsql as $$ begin
+      insert into log values (new.id, new.n); return null; end $$;
+    create trigger noted after insert or update on logged for each row execute function note_change();
+    create table late (
+      id integer primary key, box integer unique deferrable initially deferred,
+      owner integer references customer deferrable initially deferred);
+    create table measured (id numeric primary key, v integer);
+    grant usage on schema "Odd" to ${role};
+    grant select, insert, update, delete on all tables in schema public, "Odd" to ${role};
+    grant usage on all sequences in schema public to ${role};
+    insert into sluice.lane (lane) select generate_series(0, 15);
+  `.replace('references customer deferrable', 'references customer (id) deferrable'),
+  );
+  const targets = await readTargets(session, definitions);
+  tables = new Map(targets.tables.map((table) => [table.name, table]));
+  options = {
+    ...settleOptions(model, { lanes: 16, cascadeDocumentsMax: 100 }),
+    targets: tableTargets(definitions),
+  };
+});
+
+afterAll(async () => {
+  await session.close();
+  await other.end();
+});
+
+beforeEach(async () => {
+  await other.query(`truncate sluice.intake, sluice.awaited, sluice.dead_letter, customer, orders, item, counter, kinds, node,
+    "Odd"."Order Item", ticket, parted, guarded, slot, logged, log, late, measured restart identity`);
+});
+
+const make = (
+  table: string,
+  operation: Write['operation'],
+  body: RowBody | readonly RowBody[] | string,
+  more: RowWriteOptions = {},
+): Write =>
+  rowWrite(tables.get(table) ?? tables.get(`public.${table}`)!, operation, body, {
+    tables: [...tables.values()],
+    ...more,
+  });
+
+const rows = async (text: string): Promise<unknown[]> =>
+  (await other.query<Record<string, unknown>>(text)).rows;
+
+/** Leads all lanes, as a writer does. */
+async function settleIntake(more: Partial<SettleOptions> = {}): Promise<BatchReport> {
+  const { rows } = await other.query<{ lane: number; term: string }>('select lane, term from sluice.lane');
+  const terms = new Map(rows.map(({ lane, term }) => [lane, Number(term)]));
+  return settleBatch(session, intakeOrigin(terms, 100), { ...options, ...more });
+}
+
+function fates(writes: readonly Write[], report: BatchReport): string[] {
+  const known = new Map([
+    ...report.outcomes.map(({ outcome }) => [outcome.writeId, outcome.code ?? outcome.result] as const),
+    ...report.deferred.map(({ writeId }) => [writeId, 'deferred'] as const),
+    ...report.blocked.map(({ write }) => [write.writeId, 'blocked'] as const),
+    ...report.failed.map(({ write }) => [write.writeId, 'failed'] as const),
+  ]);
+  return writes.map(({ writeId }) => known.get(writeId) ?? 'nothing');
+}
+
+const origins: [title: string, isIntake: boolean][] = [
+  ['from the memory of a node', false],
+  ['from the intake', true],
+];
+
+describe.each(origins)('rows, %s,', (_title, isIntake) => {
+  const settle = async (
+    writes: readonly Write[],
+    more: Partial<SettleOptions> = {},
+  ): Promise<{ report: BatchReport; fates: string[]; outcomes: Outcome[] }> => {
+    if (isIntake) await insertIntake(session, writes);
+    const report = isIntake
+      ? await settleIntake(more)
+      : await settleBatch(session, memoryOrigin(writes), { ...options, ...more });
+    const outcomes = new Map(report.outcomes.map(({ outcome }) => [outcome.writeId, outcome]));
+    return {
+      report,
+      fates: fates(writes, report),
+      outcomes: writes.map(({ writeId }) => outcomes.get(writeId)!),
+    };
+  };
+
+  test('are inserted, upserted, updated and deleted, several of one row in order, in one transaction', async () => {
+    const writes = [
+      make('counter', 'insert', { id: 'a', n: 1 }),
+      make('counter', 'upsert', { id: 'b', n: 1, m: null }),
+      make('counter', 'update', { id: 'a', n: 2 }),
+      make('counter', 'update', { id: 'nobody', n: 2 }),
+      make('counter', 'insert', { id: 'a', n: 3 }),
+      make('counter', 'upsert', { id: 'b', n: 5 }),
+      make('counter', 'delete', { id: 'b' }),
+      make('counter', 'delete', { id: 'b' }),
+      make('counter', 'insert', { id: 'b' }),
+    ];
+    const { report, fates } = await settle(writes);
+    expect(fates).toEqual([
+      'created',
+      'created',
+      'updated',
+      'row_not_found',
+      'row_exists',
+      'updated',
+      'deleted',
+      'row_not_found',
+      'created',
+    ]);
+    expect(report).toMatchObject({ transactions: 1, errors: [] });
+    expect(await rows('select * from counter order by id')).toEqual([
+      { id: 'a', n: 2, m: 7 },
+      { id: 'b', n: null, m: 7 },
+    ]);
+    expect(await rows('select * from sluice.intake')).toEqual([]);
+  });
+
+  test('that follow each other with the same columns are one row write; a trigger sees each', async () => {
+    const upserts = (table: string): Write[] =>
+      Array.from({ length: 20 }, (_, n) => make(table, 'upsert', { id: table === 'counter' ? 'x' : 1, n }));
+    const { fates } = await settle([...upserts('counter')]);
+    expect(fates).toEqual(['created', ...Array.from({ length: 19 }, () => 'updated')]);
+    expect(await rows('select n, m from counter')).toEqual([{ n: 19, m: 7 }]);
+    const logged = upserts('logged');
+    const first = await settle(logged);
+    expect(first.fates.slice(0, 9)).toEqual([
+      'created',
+      ...Array.from({ length: 7 }, () => 'updated'),
+      'deferred',
+    ]);
+    expect(await rows('select n from log order by n')).toHaveLength(8);
+  });
+
+  test('have every type exactly, and give rows back where they are asked for', async () => {
+    const body = `{"id": 9007199254740993, "i8": -9223372036854775808, "n": 12345678901234567890.1234, "b": "\\\\xdeadbeef",
+      "ts": "2024-02-29T12:00:00.123456+02:00", "a": [1, null, 3], "e": "happy", "d": 42, "j": {"x": [1.50, "é"], "y": null},
+      "c": {"a": 7, "b": "q\\"t"}, "u": "0B7F8B7E-0000-4000-8000-000000000001", "f": 0.1, "iv": "P1DT2H", "t": ["a,b", "null", ""]}`;
+    const { fates, outcomes } = await settle([make('kinds', 'insert', body, { isReturning: true })]);
+    expect(fates).toEqual(['created']);
+    expect(
+      await rows(
+        `select to_jsonb(k) - 'j' as row, k.n::text, k.j::text, k.b::text, k.id::text, k.i8::text from kinds k`,
+      ),
+    ).toMatchObject([
+      {
+        id: '9007199254740993',
+        i8: '-9223372036854775808',
+        n: '12345678901234567890.1234',
+        b: '\\xdeadbeef',
+        j: '{"x": [1.50, "é"], "y": null}',
+        row: {
+          a: [1, null, 3],
+          e: 'happy',
+          d: 42,
+          doubled: 84,
+          c: { a: 7, b: 'q"t' },
+          f: 0.1,
+          t: ['a,b', 'null', ''],
+          u: '0b7f8b7e-0000-4000-8000-000000000001',
+          iv: '1 day 02:00:00',
+        },
+      },
+    ]);
+    expect(await rows(`select ts = '2024-02-29 10:00:00.123456Z' as same from kinds`)).toEqual([
+      { same: true },
+    ]);
+    expect(outcomes[0]!.detail!.rows).toMatchObject([
+      {
+        id: '9007199254740993',
+        i8: '-9223372036854775808',
+        n: '12345678901234567890.1234',
+        d: 42,
+        doubled: 84,
+      },
+    ]);
+  });
+
+  test('have the key that the database gave them in their answer, and defaults for what they leave out', async () => {
+    const writes = [
+      make('ticket', 'insert', { code: 'a' }),
+      make('ticket', 'insert', { code: 'b', at: null }),
+      make('ticket', 'insert', { code: 'a' }),
+      make('ticket', 'insert', { title: 'no code' }),
+      make('ticket', 'upsert', { code: 'b', title: 'changed' }, { onConflict: ['code'] }),
+      make('ticket', 'upsert', { code: 'b', title: 'again' }, { onConflict: ['code'] }),
+      make(
+        'ticket',
+        'upsert',
+        { code: 'a', title: 'ignored' },
+        { onConflict: ['code'], ignoresExisting: true },
+      ),
+      make('ticket', 'insert', [{ code: 'x' }, { code: 'y', title: 'other' }]),
+    ];
+    const { fates, outcomes } = await settle(writes);
+    expect(fates).toEqual([
+      'created',
+      'created',
+      'row_exists',
+      'created',
+      'updated',
+      'deferred',
+      'unchanged',
+      'created',
+    ]);
+    expect(outcomes[2]!.detail).toEqual({
+      database: { sqlState: '23505', constraint: 'ticket_code_key', column: null },
+    });
+    const stored = (await rows(
+      'select id::int, code, title, at is null as no_time from ticket order by code',
+    )) as { id: number; code: string }[];
+    expect(stored).toMatchObject([
+      { code: 'a', title: null, no_time: false },
+      { code: 'b', title: 'changed', no_time: true },
+      { code: 'x', title: null, no_time: false },
+      { code: 'y', title: 'other' },
+      { code: null, title: 'no code' },
+    ]);
+    expect(outcomes[0]!.detail).toEqual({ key: { id: stored[0]!.id } });
+    expect(outcomes[4]!.detail).toEqual({ key: { id: stored[1]!.id } });
+  });
+
+  test('of an array are written all, or none', async () => {
+    await settle([make('counter', 'insert', { id: 'taken', n: 1 })]);
+    const writes = [
+      make('counter', 'insert', [
+        { id: 'p', n: 1 },
+        { id: 'q', m: 2 },
+      ]),
+      make('counter', 'insert', [{ id: 'r' }, { id: 'taken' }]),
+      make('counter', 'insert', [{ id: 's' }, { id: 's' }]),
+      make(
+        'counter',
+        'upsert',
+        [
+          { id: 'taken', n: 5 },
+          { id: 't', n: 6 },
+        ],
+        { isReturning: true },
+      ),
+      make('counter', 'insert', { id: 'single' }),
+      make('ticket', 'insert', [{ code: 'same' }, { code: 'same' }]),
+      make('counter', 'upsert', [
+        { id: 'taken', n: 9 },
+        { id: 'taken', n: 8 },
+      ]),
+    ];
+    const { fates, outcomes } = await settle(writes);
+    expect(fates).toEqual([
+      'created',
+      'row_exists',
+      'row_exists',
+      'created',
+      'created',
+      'row_exists',
+      'row_invalid',
+    ]);
+    expect(outcomes[1]!.detail!.database).toMatchObject({ sqlState: '23505', constraint: 'counter_pkey' });
+    expect(outcomes[3]!.detail!.rows).toEqual([
+      { id: 'taken', n: 5, m: 7 },
+      { id: 't', n: 6, m: 7 },
+    ]);
+    expect(await rows('select id, n, m from counter order by id')).toEqual([
+      { id: 'p', n: 1, m: 7 },
+      { id: 'q', n: null, m: 2 },
+      { id: 'single', n: null, m: 7 },
+      { id: 't', n: 6, m: 7 },
+      { id: 'taken', n: 5, m: 7 },
+    ]);
+    expect(await rows('select from ticket')).toEqual([]);
+  });
+
+  test('are refused alone with SQLSTATE and constraint, and their neighbours are committed', async () => {
+    await settle([make('slot', 'insert', { id: 1, span: '[1,5)' })]);
+    const writes = [
+      make('orders', 'insert', { id: 1, total: 1 }),
+      make('orders', 'insert', { id: 2, total: -1 }),
+      make('orders', 'insert', { id: 3, total: null }),
+      make('orders', 'insert', { id: 4, note: 'too long' }),
+      make('orders', 'insert', { id: 5, total: 'x' }),
+      make('guarded', 'insert', { id: 1, note: 'bad' }),
+      make('kinds', 'insert', { id: 1, d: 100 }),
+      make('kinds', 'insert', { id: 2, doubled: 1 }),
+      make('slot', 'insert', { id: 2, span: '[4,6)' }),
+      make('slot', 'insert', { id: 1, span: '[8,9)' }),
+      make('orders', 'insert', { id: 6, total: 2 }),
+      make('counter', 'update', { id: 'x', n: 'word' }),
+    ];
+    const { fates, outcomes } = await settle(writes);
+    const invalid = 'row_invalid';
+    expect(fates).toEqual([
+      'created',
+      invalid,
+      invalid,
+      invalid,
+      invalid,
+      invalid,
+      invalid,
+      invalid,
+      'row_exists',
+      'row_exists',
+      'created',
+      invalid,
+    ]);
+    const told = outcomes.map((outcome) => outcome.detail?.database);
+    expect(told.map((each) => each?.sqlState ?? null)).toEqual([
+      null,
+      '23514',
+      '23502',
+      '22001',
+      '22P02',
+      'P0001',
+      '23514',
+      '428C9',
+      '23P01',
+      '23505',
+      null,
+      '22P02',
+    ]);
+    expect(told[1]).toMatchObject({ constraint: 'total_is_positive' });
+    expect(told[2]).toMatchObject({ column: 'total' });
+    expect(told[8]).toMatchObject({ constraint: 'slot_span_excl' });
+    expect(outcomes.every(({ documentId }) => documentId === null)).toBe(true);
+    expect(await rows('select id from orders order by id')).toEqual([{ id: 1 }, { id: 6 }]);
+  });
+
+  test('that duplicate others cost no rollback', async () => {
+    await settle([make('customer', 'insert', { id: 1, email: 'a@x' })]);
+    const writes = Array.from({ length: 40 }, (_, index) =>
+      make('customer', 'insert', { id: index + 1, email: index % 4 === 0 ? 'a@x' : `${index}@x` }),
+    );
+    const { report, fates, outcomes } = await settle(writes);
+    expect(report).toMatchObject({ errors: [], transactions: 1 });
+    expect(fates.filter((fate) => fate === 'row_exists')).toHaveLength(10);
+    expect(outcomes[0]!.detail!.database!.constraint).toBe('customer_email_key');
+    expect(outcomes[4]!.detail!.database!.constraint).toBe('customer_email_key');
+  });
+
+  test('come behind their parents, whatever the order of arrival', async () => {
+    const writes = [
+      make('item', 'insert', { order_id: 1, line: 1 }),
+      make('orders', 'insert', { id: 1, customer: 5 }),
+      make('node', 'insert', { id: 2, parent: 1 }),
+      make('node', 'upsert', { id: 1 }),
+      make('node', 'insert', { id: 3, parent: 4 }),
+      make('node', 'insert', { id: 4, parent: 3 }),
+      make('customer', 'insert', { id: 5 }),
+    ];
+    const { report, fates } = await settle(writes);
+    expect(fates).toEqual(['created', 'created', 'deferred', 'created', 'created', 'created', 'created']);
+    expect(report.errors).toEqual([]);
+    const again = isIntake ? await settleIntake() : (await settle([writes[2]!])).report;
+    expect(fates2(again)).toEqual(['created']);
+  });
+
+  test('wait for a parent that is on its way, or for which they have time, and else are refused', async () => {
+    const customer = make('customer', 'insert', { id: 9 });
+    await insertIntake(session, [customer]);
+    await other.query('update sluice.intake set blocked_at = clock_timestamp()');
+    const writes = [
+      make('orders', 'insert', { id: 1, customer: 9 }),
+      make('orders', 'insert', { id: 2, customer: 10 }),
+      make(
+        'orders',
+        'insert',
+        { id: 3, customer: 11 },
+        { write: { referenceDeadline: '2999-01-01T00:00:00Z' } },
+      ),
+      make('orders', 'insert', { id: 4 }),
+      make('orders', 'update', { id: 4, customer: 10 }),
+      make('orders', 'insert', [{ id: 5 }, { id: 6, customer: 9 }]),
+    ];
+    const { report, fates, outcomes } = await settle(writes, { withBlocked: isIntake });
+    expect(report.errors).toEqual([]);
+    expect(fates).toEqual([
+      'blocked',
+      'unresolved_reference',
+      'blocked',
+      'created',
+      'unresolved_reference',
+      'blocked',
+    ]);
+    expect(
+      report.blocked.find(({ write }) => write === writes[0] || write.writeId === writes[0]!.writeId)!.awaits,
+    ).toEqual([customer.referentialId]);
+    expect(outcomes[1]!.detail).toEqual({
+      missing: [
+        { referentialId: writes[1]!.referenceIds[0], resource: 'public.customer', path: '$.customer' },
+      ],
+      database: { sqlState: '23503', constraint: 'orders_customer_fkey', column: 'customer' },
+    });
+    expect(await rows('select id from orders')).toEqual([{ id: 4 }]);
+  });
+
+  test('that others refer to are not deleted, but together with these', async () => {
+    await settle([make('customer', 'insert', { id: 1 }), make('orders', 'insert', { id: 1, customer: 1 })]);
+    const one = await settle([make('customer', 'delete', { id: 1 }), make('customer', 'insert', { id: 2 })]);
+    expect(one.fates).toEqual(['row_referenced', 'created']);
+    expect(one.outcomes[0]!.detail!.database).toMatchObject({
+      sqlState: '23503',
+      constraint: 'orders_customer_fkey',
+    });
+    const both = await settle([make('customer', 'delete', { id: 1 }), make('orders', 'delete', { id: 1 })]);
+    expect(both.fates).toEqual(['deleted', 'deleted']);
+  });
+
+  test('are refused at the end of the batch by deferred constraints, alone', async () => {
+    await settle([make('late', 'insert', { id: 1, box: 7 })]);
+    const writes = [
+      make('late', 'insert', { id: 2, box: 7 }),
+      make('late', 'insert', { id: 3, owner: 3 }),
+      make('late', 'insert', { id: 4, owner: 4 }),
+      make('customer', 'insert', { id: 4 }),
+      make('late', 'insert', { id: 1 }),
+    ];
+    const { fates } = await settle(writes);
+    expect(fates).toEqual(['row_exists', 'unresolved_reference', 'created', 'created', 'row_exists']);
+  });
+
+  test('wait for a row that another transaction has locked, and their neighbours are committed', async () => {
+    await settle([
+      make('counter', 'insert', { id: 'held', n: 1 }),
+      make('counter', 'insert', { id: 'free', n: 1 }),
+    ]);
+    await other.query('begin');
+    await other.query(`select from counter where id = 'held' for update`);
+    const writes = [
+      make('counter', 'update', { id: 'held', n: 2 }),
+      make('counter', 'update', { id: 'free', n: 2 }),
+      make('counter', 'update', { id: 'held', n: 3 }),
+      make('customer', 'insert', { id: 1 }),
+    ];
+    const update = await settle(writes);
+    await other.query('rollback');
+    expect(update.report.errors).toEqual([]);
+    expect(update.fates).toEqual(['blocked', 'updated', 'blocked', 'created']);
+    expect(update.report.blocked.map(({ awaits }) => awaits)).toEqual([
+      [writes[0]!.writeId],
+      [writes[0]!.writeId],
+    ]);
+    await other.query('truncate sluice.intake');
+    await other.query('begin');
+    await other.query(`select from counter where id = 'held' for update`);
+    const upserts = [
+      make('counter', 'upsert', { id: 'held', n: 9 }),
+      make('counter', 'upsert', { id: 'free', n: 9 }),
+    ];
+    const upsert = await settle(upserts, { lockWaitMs: 50 });
+    await other.query('rollback');
+    expect(upsert.report.errors).toEqual([]);
+    expect(upsert.fates).toEqual(['blocked', 'updated']);
+  });
+
+  test('go behind a write of their key that waits in the intake', async () => {
+    const waiting = make('counter', 'insert', { id: 'k' });
+    await insertIntake(session, [waiting]);
+    if (isIntake) await other.query('update sluice.intake set blocked_at = clock_timestamp()');
+    const later = make('counter', 'update', { id: 'k', n: 2 });
+    const { report } = await settle([later, make('counter', 'insert', { id: 'alone' })], {
+      withBlocked: isIntake,
+    });
+    expect(report.outcomes).toHaveLength(1);
+    expect(report.blocked).toMatchObject([{ write: { writeId: later.writeId }, awaits: [waiting.writeId] }]);
+  });
+
+  test('with an idempotency key are applied once, refusals of the database included', async () => {
+    const keyed = (id: number, idempotencyKey: string, more: RowBody = {}): Write =>
+      make('orders', 'insert', { id, ...more }, { write: { idempotencyKey } });
+    const [one, two, three] = [randomUUID(), randomUUID(), randomUUID()];
+    const first = await settle([keyed(1, one), keyed(2, two, { total: -1 }), keyed(1, three), keyed(1, one)]);
+    expect(first.fates).toEqual(['created', 'row_invalid', 'row_exists', 'deferred']);
+    await other.query('truncate sluice.intake');
+    await other.query('delete from orders');
+    const again = await settle([keyed(1, one), keyed(2, two, { total: -1 }), keyed(1, three), keyed(9, one)]);
+    expect(again.fates).toEqual(['created', 'row_invalid', 'row_exists', 'idempotency_key_reused']);
+    expect(await rows('select from orders')).toEqual([]);
+  });
+
+  test('of triggers, partitions, odd names and keys of many spellings are as PostgreSQL has them', async () => {
+    const writes = [
+      make('guarded', 'insert', { id: 1, note: 'fine' }),
+      make('guarded', 'insert', { id: 2, note: 'skip' }),
+      make('guarded', 'insert', { id: 3, note: 'moved' }),
+      make('guarded', 'insert', { id: 4, note: 'fine' }),
+      make('guarded', 'insert', { id: 4, note: 'fine' }),
+      make('parted', 'insert', { id: 1, day: 5 }),
+      make('parted', 'upsert', { id: 1, day: 5, note: 'x' }),
+      make('parted', 'upsert', { id: 1, day: 150, note: 'y' }),
+      make('parted', 'insert', { id: 1, day: 500 }),
+      make('Odd.Order Item', 'upsert', { 'The Key': `it's "q"`, select: 1, 'a"b': '1' }),
+      make('Odd.Order Item', 'update', { 'The Key': `it's "q"`, select: 1, 'a"b': null }),
+      make('Odd.Order Item', 'delete', { 'The Key': `it's "q"`, select: 2 }),
+      make('measured', 'insert', `{"id": 1.0, "v": 1}`),
+      make('measured', 'insert', `{"id": 1.00, "v": 2}`),
+      make('measured', 'insert', `{"id": 2.0, "v": 1}`),
+    ];
+    const { fates } = await settle(writes);
+    expect(fates).toEqual([
+      'created',
+      'unchanged',
+      'created',
+      'created',
+      'row_exists',
+      'created',
+      'updated',
+      'created',
+      'row_invalid',
+      'created',
+      'updated',
+      'row_not_found',
+      'created',
+      'row_exists',
+      'created',
+    ]);
+    expect(await rows('select id from guarded order by id')).toEqual([{ id: 1 }, { id: 4 }, { id: 1003 }]);
+    const spelled = [
+      make('measured', 'update', `{"id": 1.0, "v": 7}`),
+      make('measured', 'update', `{"id": 1.00, "v": 8}`),
+      make('measured', 'upsert', `{"id": 2.0, "v": 7}`),
+      make('measured', 'upsert', `{"id": 2.00, "v": 8}`),
+    ];
+    expect((await settle(spelled)).fates).toEqual(['updated', 'deferred', 'updated', 'updated']);
+    expect(await rows('select v from measured order by id')).toEqual([{ v: 7 }, { v: 8 }]);
+  });
+
+  test('are written to a table that was changed meanwhile, and no write becomes a dead letter that fits', async () => {
+    await other.query('create table changing (id integer primary key, n integer, gone text, parent integer)');
+    const role = new URL(database.writerUrl).username;
+    await other.query(`grant all on changing to ${role}`);
+    const own = [{ table: 'changing' }];
+    const more = { targets: tableTargets(own) };
+    const write = async (body: RowBody): Promise<string | undefined> => {
+      const [table] = (await readTargets(session, own)).tables;
+      return (await settle([rowWrite(table!, 'upsert', body)], more)).fates[0];
+    };
+    const stale = async (body: RowBody, change: string): Promise<string | undefined> => {
+      const [table] = (await readTargets(session, own)).tables;
+      const made = rowWrite(table!, 'upsert', body);
+      await other.query(change);
+      return (await settle([made, rowWrite(table!, 'upsert', { id: 99 })], more)).fates[0];
+    };
+    expect(await write({ id: 1, n: 1, gone: 'x' })).toBe('created');
+    await other.query('alter table changing alter column n type text');
+    expect(await write({ id: 1, n: 'word' })).toBe('updated');
+    await other.query('alter table changing add column later integer');
+    expect(await write({ id: 1, later: 2 })).toBe('updated');
+    await other.query('alter table changing rename n to m');
+    expect(await write({ id: 1, m: 'renamed' })).toBe('updated');
+    expect(await stale({ id: 2, gone: 'x' }, 'alter table changing drop column gone')).toBe('row_invalid');
+    await other.query('drop table changing; create table changing (id bigint primary key, m integer)');
+    await other.query(`grant all on changing to ${role}`);
+    expect(await write({ id: 5, m: 2 })).toBe('created');
+    await other.query(`revoke insert on changing from ${role}`);
+    expect(await write({ id: 6, m: 2 })).toBe(isIntake ? 'dead_letter' : 'failed');
+    const [letter] = await rows(`select error from sluice.dead_letter`);
+    if (isIntake) expect(letter).toMatchObject({ error: { code: '42501', table: 'public.changing' } });
+    await other.query('drop table changing');
+    const [table] = tables.values();
+    const dropped = { ...table!, name: 'public.changing', schema: 'public', table: 'changing' };
+    const neighbour = make('counter', 'insert', { id: 'neighbour' });
+    const both = { targets: tableTargets([...own, { table: 'counter' }]) };
+    const { fates } = await settle([rowWrite(dropped, 'insert', { id: 1 }), neighbour], both);
+    expect(fates).toEqual([isIntake ? 'dead_letter' : 'failed', 'created']);
+  });
+
+  test('of a target that this process does not know wait for a writer that does', async () => {
+    const writes = [make('counter', 'insert', { id: 'a' }), make('customer', 'insert', { id: 1 })];
+    const { fates } = await settle(writes, { targets: tableTargets([{ table: 'customer' }]) });
+    expect(fates).toEqual(['blocked', 'created']);
+  });
+
+  test('are committed together with the documents of their batch', async () => {
+    const document = documentOf(isIntake ? 1 : 2);
+    const { fates, report } = await settle([make('counter', 'insert', { id: 'a' }), document]);
+    expect(fates).toEqual(['created', 'created']);
+    expect(report.transactions).toBe(1);
+    const found = await rows(
+      `select xmin::text from counter union select xmin::text from sluice.document where document_id = '${document.documentId}'`,
+    );
+    expect(found).toHaveLength(1);
+  });
+});
+
+const fates2 = (report: BatchReport): string[] =>
+  report.outcomes.map(({ outcome }) => outcome.code ?? outcome.result);
+
+function documentOf(noteId: number): Write {
+  const { referentialId } = describeDocument(resource('notes'), { noteId });
+  const writeId = randomUUID();
+  return {
+    ...make('counter', 'upsert', { id: 'x' }),
+    writeId,
+    documentId: writeId,
+    resource: 'test/notes',
+    referentialId,
+    lane: laneOf(referentialId, null, 16),
+    form: null,
+    body: JSON.stringify({ noteId }),
+  };
+}

@@ -1,0 +1,131 @@
+// `sluice uninstall` on a database of another application: what is taken away, what is refused, and what stays as it was.
+
+import { applyRoles, migrate, uninstall } from 'sluice/internal/store';
+import { beforeEach, expect, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { execute, rolePrefix } from '../support/postgres.ts';
+import { readSluice, startSluice } from '../support/sluice.ts';
+import { openConnection, sql } from '../support/sql.ts';
+import { fresh, startWorld, upsert } from '../support/world.ts';
+
+const database = useDatabase();
+const settings = (): Record<string, string> => ({ DATABASE_URL: database.url });
+const run = (...args: string[]) => startSluice(['uninstall', ...args], settings()).ended;
+
+/** The tables of another application, as many kinds of objects as a dump shows. */
+const application = `
+  create schema app;
+  create table app.customer (id bigint generated always as identity primary key, name text not null unique);
+  create table app."Order Item" (id bigint primary key, customer bigint not null references app.customer, note text);
+  create index on app."Order Item" (customer);
+  create view app.named as select id, name from app.customer;
+  create function app.touch() returns trigger language plpgsql as 'begin return new; end';
+  create trigger touch before update on app.customer for each row execute function app.touch();
+  grant select on app.customer to public;
+  insert into app.customer (name) values ('one'), ('two');
+  insert into app."Order Item" values (1, 1, 'first')`;
+
+/** Everything that the database holds outside of the schema, as its catalog and its rows say. */
+async function snapshot(): Promise<unknown> {
+  const [row] = await sql(
+    database.url,
+    `with own as (select oid from pg_namespace where nspname = 'sluice'),
+     ours as (select c.oid from pg_class c where c.relnamespace not in (select oid from own)
+              and c.relnamespace not in (select oid from pg_namespace where nspname in ('pg_catalog', 'pg_toast', 'information_schema')))
+     select
+       (select jsonb_agg(jsonb_build_array(relname, relkind, relacl::text, relowner::regrole::text, reloptions) order by relname)
+        from pg_class where oid in (select oid from ours)) as relations,
+       (select jsonb_agg(jsonb_build_array(attrelid::regclass::text, attname, atttypid::regtype::text, attnotnull, attacl::text)
+                         order by attrelid::regclass::text, attnum)
+        from pg_attribute where attrelid in (select oid from ours) and attnum > 0) as columns,
+       (select jsonb_agg(jsonb_build_array(conname, pg_get_constraintdef(oid)) order by conname)
+        from pg_constraint where conrelid in (select oid from ours)) as constraints,
+       (select jsonb_agg(pg_get_triggerdef(oid) order by tgname, tgrelid) from pg_trigger where tgrelid in (select oid from ours)) as triggers,
+       (select jsonb_agg(jsonb_build_array(nspname, nspacl::text) order by nspname) from pg_namespace where oid not in (select oid from own)) as schemas,
+       (select jsonb_agg(jsonb_build_array(proname, proacl::text) order by oid) from pg_proc
+        where pronamespace not in (select oid from own)) as functions,
+       (select jsonb_agg(defaclacl::text) from pg_default_acl) as default_rights,
+       (select jsonb_agg(extname order by extname) from pg_extension) as extensions,
+       (select jsonb_agg(evtname) from pg_event_trigger) as event_triggers,
+       (select jsonb_agg(c order by id) from app.customer c) as customers,
+       (select jsonb_agg(i order by id) from app."Order Item" i) as items`,
+  );
+  return row;
+}
+
+beforeEach(async () => {
+  await execute(database.url, 'drop schema if exists app cascade; drop schema if exists sluice cascade');
+  await execute(database.url, application);
+});
+
+test('migrate and uninstall leave the tables of another application as they were', async () => {
+  const before = await snapshot();
+  await migrate({ url: database.url });
+  expect(await readSluice(['uninstall'], settings())).toMatchObject({
+    code: 0,
+    text: expect.stringContaining('no schema of Sluice') as string,
+  });
+  expect(await snapshot()).toEqual(before);
+  // Nothing is left that a second migration would trip over.
+  expect((await migrate({ url: database.url })).applied.length).toBeGreaterThan(10);
+});
+
+test('uninstall refuses while something would be lost, and names it; --force --yes drops it', async () => {
+  await migrate({ url: database.url });
+  await execute(
+    database.url,
+    `insert into sluice.intake (write_id, lane, operation, resource, document_id, referential_id, reference_ids,
+       content_hash, client, node, body)
+     values (gen_random_uuid(), 0, 'upsert', 'r', gen_random_uuid(), gen_random_uuid(), '{}', '', '', 0, '{}')`,
+  );
+  const refused = await run();
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain('1 writes wait in the intake');
+  // Nobody can be asked here.
+  expect((await run('--force')).stderr).toContain('add --yes');
+  expect(await readSluice(['uninstall', '--dry-run'], settings())).toMatchObject({
+    text: expect.stringContaining('1 waiting write') as string,
+  });
+  const [{ schema }] = (await execute(database.url, `select to_regnamespace('sluice')::text as schema`)) as [
+    { schema: string | null },
+  ];
+  expect(schema).toBe('sluice');
+  const { code, last } = await run('--force', '--yes');
+  expect({ code, last }).toMatchObject({ code: 0, last: { uninstalled: true, waiting: 1, documents: 0 } });
+});
+
+test('uninstall refuses while a writer runs or documents are stored', async () => {
+  await migrate({ url: database.url });
+  await applyRoles({ url: database.url, prefix: rolePrefix });
+  const world = await startWorld(database.url);
+  await world.submit(upsert('schools', { schoolId: fresh() }));
+  await expect(uninstall({ url: database.url })).rejects.toThrow(
+    /1 documents are stored, \d+ sessions of nodes and writers are connected/,
+  );
+});
+
+test('uninstall refuses where objects of other schemas depend on the schema, also with force', async () => {
+  await migrate({ url: database.url });
+  await execute(
+    database.url,
+    `create view app.documents as select document_id from sluice.document;
+     create table app.extra (document_id uuid references sluice.document)`,
+  );
+  const attempt = uninstall({ url: database.url, force: true });
+  await expect(attempt).rejects.toThrow(
+    /objects of other schemas depend on it: .*extra.*documents|documents.*extra/,
+  );
+  expect(await sql(database.url, 'select count(*)::int as n from app.extra')).toEqual([{ n: 0 }]);
+});
+
+test('uninstall says where there is nothing to uninstall, and waits for locks no longer than --wait', async () => {
+  const absent = await run();
+  expect(absent).toMatchObject({ code: 2 });
+  expect(absent.stderr).toContain('this database has no deployment of Sluice in that schema');
+  await migrate({ url: database.url });
+  const holder = await openConnection(database.url);
+  await holder.query('begin; lock table sluice.lane in access share mode');
+  const waited = await run('--wait', '1s');
+  expect(waited).toMatchObject({ code: 1 });
+  expect(waited.stderr).toContain('was not given back within 1 s');
+});
