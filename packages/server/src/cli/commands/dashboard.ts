@@ -1,44 +1,16 @@
 import type { AddressInfo } from 'node:net';
-import { assertAuth, authSettings, openAuth } from '../config/auth-settings.ts';
-import { dashboardAlone, openDashboard } from '../config/dashboard-settings.ts';
+import { assertAuth, openAuth } from '../config/auth-settings.ts';
+import { openDashboard } from '../config/dashboard-settings.ts';
 import { requireDatabase, type DatabasePlace } from '../config/database-url.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
-import { databaseSettings, storeIdleMs } from '../config/database-settings.ts';
-import {
-  basePath,
-  host,
-  logLevel,
-  optionalModelFiles,
-  port,
-  referentialIdLayout,
-  stopTimeoutMs,
-} from '../config/settings.ts';
-import { readTls, tlsSettings } from '../config/tls-settings.ts';
+import { readTls } from '../config/tls-settings.ts';
 import { closeServer } from '../process/close-server.ts';
 import { createLogger } from '../process/create-logger.ts';
 import { runUntilStopped, type Service } from '../process/run-until-stopped.ts';
 import { urlOf } from '../process/url-of.ts';
 import { createCommand } from './command.ts';
-import type { PagesOptions } from './serve-pages.ts';
+import { dashboardSettings, requestsMs, type PagesOptions } from './page-settings.ts';
 import { addStopWithStdin } from './stop-with-stdin.ts';
-
-/** Requests that are under way may take so long once the process is told to stop. */
-export const requestsMs = 5000;
-
-export const dashboardSettings = {
-  ...databaseSettings,
-  storeIdleMs,
-  model: optionalModelFiles,
-  referentialIdLayout,
-  host,
-  port: { ...port, fallback: 8090 },
-  ...tlsSettings,
-  basePath,
-  ...authSettings,
-  dashboard: dashboardAlone,
-  logLevel,
-  stopTimeoutMs,
-};
 
 export const dashboardCommand = () =>
   createCommand({

@@ -7,7 +7,8 @@ import type { Opened } from '../stores/store-slot.ts';
 import { readStores, type Store } from '../stores/stores-file.ts';
 import { Watches } from '../stores/watches.ts';
 import { metricsPortOf } from './open-ports.ts';
-import { openWriter, type OpenWriter, type SharedByWriters, type WriterValues } from './open-writer.ts';
+import { openWriter, type OpenWriter, type SharedByWriters } from './open-writer.ts';
+import type { WriterValues } from './writer-settings.ts';
 
 interface LedStore extends Opened, OpenWriter {}
 

@@ -12,13 +12,10 @@ import { operatorUrlOf, requireDatabase, withTls, type DatabasePlace } from '../
 import { profileOfFormat } from '../config/format-package.ts';
 import { projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
-import type { Values } from '../config/setting.ts';
 import { readTls } from '../config/tls-settings.ts';
 import { createLogger } from '../process/create-logger.ts';
 import { version } from '../process/version.ts';
-import type { apiSettings } from './api.ts';
-
-export type ApiValues = Values<typeof apiSettings>;
+import type { ApiValues } from './api-settings.ts';
 
 /** Where a node works. */
 export interface NodePlace extends DatabasePlace {

@@ -5,7 +5,8 @@ import type { Metrics, MetricsServer } from '#metrics';
 import { FailureLog } from 'sluice/internal/protocol';
 import type { Logger } from 'pino';
 import { urlOf } from '../process/url-of.ts';
-import type { ApiValues, SharedByNodes } from './open-node.ts';
+import type { ApiValues } from './api-settings.ts';
+import type { SharedByNodes } from './open-node.ts';
 
 export interface Ports {
   listen(server: HttpServer): Promise<{ url: string; metricsUrl?: string }>;
@@ -23,7 +24,7 @@ export function openPorts(values: ApiValues, shared: SharedByNodes, metrics: Met
       const url = urlOf(values.host, port, tls === undefined ? 'http' : 'https');
       return { url, ...(await apart.open()) };
     },
-    close: apart.close,
+    close: () => apart.close(),
   };
 }
 

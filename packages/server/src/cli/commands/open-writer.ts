@@ -8,12 +8,9 @@ import type { Logger } from 'pino';
 import { requireDatabase, withTls, type DatabasePlace } from '../config/database-url.ts';
 import { projectionsOf } from '../config/projections-of.ts';
 import { readModelFiles } from '../config/read-model-files.ts';
-import type { Values } from '../config/setting.ts';
 import { createLogger } from '../process/create-logger.ts';
 import { version } from '../process/version.ts';
-import type { writerSettings } from './writer.ts';
-
-export type WriterValues = Values<typeof writerSettings>;
+import type { WriterValues } from './writer-settings.ts';
 
 /** Where a writer works. */
 export interface WriterPlace extends DatabasePlace {

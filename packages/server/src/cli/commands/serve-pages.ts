@@ -1,11 +1,8 @@
 /** The operators' pages of many data stores behind one port: each store has its own, and opens when somebody looks at it. */
 import type { AddressInfo } from 'node:net';
 import type { HttpServer } from '#api';
-import type { Model } from 'sluice/model';
-import type { Logger } from 'pino';
 import { openAuth, takesTokens } from '../config/auth-settings.ts';
 import { openDashboard } from '../config/dashboard-settings.ts';
-import type { Values } from '../config/setting.ts';
 import { closeServer } from '../process/close-server.ts';
 import type { Service } from '../process/run-until-stopped.ts';
 import { urlOf } from '../process/url-of.ts';
@@ -13,14 +10,7 @@ import { StoreHost } from '../stores/store-host.ts';
 import { storeOf } from '../stores/store-of.ts';
 import type { Opened } from '../stores/store-slot.ts';
 import { readStores, type Store } from '../stores/stores-file.ts';
-import { requestsMs, type dashboardSettings } from './dashboard.ts';
-
-export interface PagesOptions {
-  values: Values<typeof dashboardSettings>;
-  model: Model | null;
-  tls: { cert: string; key: string } | undefined;
-  logger: Logger;
-}
+import { requestsMs, type PagesOptions } from './page-settings.ts';
 
 interface OpenPage extends Opened {
   app: HttpServer;

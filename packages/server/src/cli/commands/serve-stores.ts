@@ -1,14 +1,14 @@
 /** A node with many data stores: one port, and for each store that is in use a node of its own behind it. */
 import { takesTokens } from '../config/auth-settings.ts';
-import { closeServer } from '../process/close-server.ts';
+import { answersMs, closeServer } from '../process/close-server.ts';
 import type { Service } from '../process/run-until-stopped.ts';
 import { version } from '../process/version.ts';
 import { StoreHost } from '../stores/store-host.ts';
 import { storeOf } from '../stores/store-of.ts';
 import type { Opened } from '../stores/store-slot.ts';
 import { readStores, type Store } from '../stores/stores-file.ts';
-import { answersMs } from './api.ts';
-import { openNode, type ApiValues, type OpenNode, type SharedByNodes } from './open-node.ts';
+import type { ApiValues } from './api-settings.ts';
+import { openNode, type OpenNode, type SharedByNodes } from './open-node.ts';
 import { openPorts } from './open-ports.ts';
 
 interface OpenStore extends Opened, OpenNode {}

@@ -10,7 +10,7 @@ import { withDatabase } from '../operate/with-database.ts';
 import { explainError } from '../process/report-error.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { editStores } from '../stores/edit-stores.ts';
-import { readStores, type Store, type StoreEntry } from '../stores/stores-file.ts';
+import { readStores, type Store } from '../stores/stores-file.ts';
 import { createCommand } from './command.ts';
 
 const { databaseCa, databaseCert, databaseKey } = databaseSettings;
@@ -61,7 +61,7 @@ const addStore = () =>
       await editStores(file ?? '', (entries) => {
         if (Object.hasOwn(entries, name))
           throw refusal(`Cannot add a store: the file has one of this name: ${name}`);
-        return { ...entries, [name]: entry as StoreEntry };
+        return { ...entries, [name]: entry };
       });
       if (flags['json'] === true) return printJson({ added: name });
       printLine(`Added ${name}. ${reload}`);

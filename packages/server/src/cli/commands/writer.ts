@@ -1,49 +1,10 @@
-import { databaseSettings, listenUrl, storeIdleMs } from '../config/database-settings.ts';
-import { projectionModules } from '../config/projections-of.ts';
-import { tunableSettings } from '../config/setting-forms.ts';
-import { assertModelOrTargets, targets } from '../config/targets-setting.ts';
-import {
-  logLevel,
-  metricsHost,
-  metricsPort,
-  notifications,
-  optionalModelFiles,
-  ownership,
-  spread,
-  referentialIdLayout,
-  stopTimeoutMs,
-} from '../config/settings.ts';
+import { assertModelOrTargets } from '../config/targets-setting.ts';
 import { runUntilStopped, type Service } from '../process/run-until-stopped.ts';
-import { writerTunables } from 'sluice/internal/protocol';
 import { createCommand } from './command.ts';
 import { metricsPortOf } from './open-ports.ts';
-import {
-  openWriter,
-  placeOf,
-  prepareWriters,
-  type OpenWriter,
-  type SharedByWriters,
-  type WriterValues,
-} from './open-writer.ts';
+import { openWriter, placeOf, prepareWriters, type OpenWriter, type SharedByWriters } from './open-writer.ts';
 import { addStopWithStdin } from './stop-with-stdin.ts';
-
-export const writerSettings = {
-  ...databaseSettings,
-  listenUrl,
-  storeIdleMs,
-  model: optionalModelFiles,
-  referentialIdLayout,
-  targets,
-  projectionModules,
-  ownership,
-  spread,
-  notifications,
-  ...tunableSettings(writerTunables),
-  metricsPort,
-  metricsHost,
-  logLevel,
-  stopTimeoutMs,
-};
+import { writerSettings, type WriterValues } from './writer-settings.ts';
 
 export const writerCommand = () =>
   createCommand({

@@ -16,11 +16,12 @@ export async function editStores(
   change: (entries: StoreEntries) => StoreEntries,
 ): Promise<void> {
   const draft = `${file}.new`;
-  const handle = await open(draft, 'wx', newFileMode).catch((cause: NodeJS.ErrnoException) => {
+  const handle = await open(draft, 'wx', newFileMode).catch((cause: unknown) => {
+    const { code } = cause as NodeJS.ErrnoException;
     const reason =
-      cause.code === 'EEXIST'
+      code === 'EEXIST'
         ? `another command edits it; if none does, remove ${draft}`
-        : `${draft} cannot be written (${cause.code})`;
+        : `${draft} cannot be written (${code})`;
     throw new SluiceError('configuration_invalid', `Cannot edit the stores file: ${reason}`, { cause });
   });
   try {

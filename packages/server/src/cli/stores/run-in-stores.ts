@@ -75,7 +75,7 @@ async function codeOf(work: () => Promise<void>, isJson: boolean): Promise<numbe
   process.exitCode = 0;
   try {
     await work();
-    return Number(process.exitCode);
+    return process.exitCode;
   } catch (error) {
     return reportError(error, isJson);
   }

@@ -95,7 +95,7 @@ export function readEntries(file: string): StoreEntries {
   const parsed = z
     .strictObject({ stores: z.record(z.string(), z.record(z.string(), z.unknown())) })
     .safeParse(whole);
-  if (parsed.success) return parsed.data.stores as StoreEntries;
+  if (parsed.success) return parsed.data.stores;
   throw refusal(file, 'it is not of the form { "stores": { "name": { "databaseUrl": "postgres://…" } } }');
 }
 
@@ -153,7 +153,7 @@ function parseEntry(entry: unknown, fault: Fault): ParsedEntry {
   const key = issue?.path.join('.') ?? '';
   const known = issue?.message ?? '';
   if (/^(is|Cannot) /.test(known)) throw fault(`${key}: ${known}`);
-  throw fault(`${key} is not ${/Url$/.test(key) ? 'a postgres:// URL' : 'of its form'}`);
+  throw fault(`${key} is not ${key.endsWith('Url') ? 'a postgres:// URL' : 'of its form'}`);
 }
 
 /** The one key that says this URL. @throws {SluiceError} `configuration_invalid` if several do */
