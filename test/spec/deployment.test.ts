@@ -1,6 +1,6 @@
 // The files that a deployment is made of say what the command line takes and the processes tell, so that neither drifts.
 
-import { createProgram, operatorUrlOf, readSettings, settingsOf } from '@sluice/server/cli';
+import { operatorUrlOf, readSettings, settingsOf } from '@sluice/server/cli';
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -13,10 +13,10 @@ import {
   readKubernetes,
   readText,
   readYaml,
-  toldCommands,
   type Compose,
   type Start,
 } from '../support/deployment.ts';
+import { parseCommand, program } from '../support/told-commands.ts';
 
 const compose = readYaml('docker-compose.yml') as Compose;
 const kubernetes = readKubernetes('deploy/kubernetes/sluice.yaml');
@@ -31,25 +31,6 @@ const environmentOf = (files: readonly string[]): Record<string, string> =>
       parseEnvironmentFile(readText(file.replace(/^\/etc\/sluice\//, 'deploy/systemd/'))),
     ),
   ) as Record<string, string>;
-
-const program = await createProgram();
-
-/** The command of these arguments and what it was told; throws for what it does not take. */
-function parseCommand(args: readonly string[]) {
-  let command = program;
-  let rest = [...args];
-  for (;;) {
-    const next = command.commands.find((each) => each.name() === rest[0]);
-    if (next === undefined) break;
-    command = next;
-    rest = rest.slice(1);
-  }
-  if (command.parent === null) throw new Error(`Cannot run what is no command: ${args.join(' ')}`);
-  const { unknown } = command.parseOptions(rest);
-  if (unknown.length > 0)
-    throw new Error(`Cannot run \`${args.join(' ')}\` as it does not take ${unknown[0]}`);
-  return command;
-}
 
 const allVariables = new Set([
   // The driver's own, in place of a URL.
@@ -304,24 +285,5 @@ describe('the Kubernetes example', () => {
     const containers = kubernetes.flatMap(({ spec }) => spec?.template?.spec.containers ?? []);
     const { version } = JSON.parse(readText('package.json')) as { version: string };
     expect(containers.map(({ image }) => image)).toEqual(containers.map(() => `sluice:${version}`));
-  });
-});
-
-describe('a command that a page tells', () => {
-  const pages = ['README.md', 'docs/operations.md', 'docker-compose.yml'];
-
-  test.each(pages)('is one that the command line takes: %s', (page) => {
-    const commands = toldCommands(readText(page)).filter(([first]) =>
-      program.commands.some((command) => command.name() === first),
-    );
-    expect(commands).not.toEqual([]);
-    const faults = commands.map((args) => {
-      try {
-        return void parseCommand(args);
-      } catch (error) {
-        return (error as Error).message;
-      }
-    });
-    expect(faults.filter((fault) => fault !== undefined)).toEqual([]);
   });
 });

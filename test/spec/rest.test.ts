@@ -413,7 +413,8 @@ describe('a client of PostgREST', () => {
   });
 
   test('is bound by maxAffected, which one row by its key never exceeds', async () => {
-    const answer = await db()
+    const strict = db() as unknown as PostgrestClient<any, { PostgrestVersion: '13' }>;
+    const answer = await strict
       .from('orders')
       .update({ amount: 8 })
       .eq('id', 1)

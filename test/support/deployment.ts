@@ -141,10 +141,3 @@ export function parseEnvironmentFile(text: string): Record<string, string> {
     lines.map((line) => /^(\w+)='?(.*?)'?$/.exec(line)!.slice(1) as [string, string]),
   );
 }
-
-/** The command lines of `sluice` that a text tells, without what would continue them. */
-export function toldCommands(text: string): string[][] {
-  return [...text.matchAll(/(?:^|[\s`(])(?:npx )?sluice ((?:[a-z]+)(?: [^\n`|#;)]*)?)/g)].map(([, line]) =>
-    line!.trim().split(/\s+/),
-  );
-}

@@ -23,7 +23,7 @@ export function isId(text: string): boolean {
   return uuid.test(text);
 }
 
-/** How a write ended. Only `refused` and `not_applied` carry a {@link Outcome.code}. */
+/** How a write ended. Only `refused` and `not_applied` carry a code. */
 export type Result = 'created' | 'updated' | 'unchanged' | 'deleted' | 'refused' | 'not_applied';
 
 /**

@@ -51,7 +51,7 @@ export function readMigrations(): Migration[] {
 export const schemaVersion: number = readMigrations().at(-1)?.version ?? 0;
 
 /**
- * Brings the database to {@link schemaVersion}. Harmless to repeat.
+ * Brings the database to the schema of this version of the package. Harmless to repeat.
  * @throws {SluiceError} `deployment_disagrees` if a migration that ran before has been changed, or is newer than this code;
  *   `database_unavailable` if a lock was not given back within `waitMs`
  */

@@ -1,0 +1,142 @@
+/** The pages of the site: which Markdown files it shows, in which order, and how the links between them are kept. */
+
+import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+
+export interface Page {
+  /** In the repository; of a page that the build generates, in the folder of the site. */
+  file: string;
+  title: string;
+}
+
+export interface Group {
+  text: string;
+  pages: Page[];
+}
+
+const page = (file: string, title: string): Page => ({ file, title });
+
+export const groups: Group[] = [
+  {
+    text: 'Start',
+    pages: [
+      page('README.md', 'Sluice'),
+      page('docs/choosing.md', 'When to use it'),
+      page('docs/model.md', 'Resource model'),
+      page('packages/sluice/README.md', 'The library'),
+      page('packages/edfi/README.md', 'Ed-Fi projections'),
+      page('packages/server/README.md', 'The server'),
+    ],
+  },
+  {
+    text: 'Operations',
+    pages: [
+      page('docs/operations.md', 'Operations'),
+      page('docs/observability.md', 'Metrics, logs and traces'),
+      page('docs/dashboard.md', 'Dashboard'),
+      page('docs/failure.md', 'Failures'),
+      page('docs/overload.md', 'Overload'),
+      page('docs/backup.md', 'Backup and restore'),
+      page('docs/security.md', 'Security'),
+      page('docs/performance.md', 'Performance'),
+    ],
+  },
+  {
+    text: 'How it works',
+    pages: [
+      page('ARCHITECTURE.md', 'Architecture'),
+      page('docs/leadership.md', 'Leadership'),
+      page('docs/plan.md', 'Plan'),
+      page('docs/blocked-writes.md', 'Blocked writes'),
+      page('docs/completion.md', 'Completion'),
+      page('docs/fast-path.md', 'Fast path'),
+      page('docs/projections.md', 'Projections'),
+      page('docs/edfi.md', 'Ed-Fi'),
+      page('sql/README.md', 'Schema'),
+    ],
+  },
+  {
+    text: 'Reference',
+    pages: [
+      page('docs/settings.md', 'Settings'),
+      page('reference/commands.md', 'Commands'),
+      page('reference/http.md', 'HTTP API'),
+      page('reference/api/index.md', 'TypeScript API'),
+    ],
+  },
+  {
+    text: 'Project',
+    pages: [
+      page('CONTRIBUTING.md', 'Contributing'),
+      page('docs/contributing/add-a-target.md', 'Add a target'),
+      page('docs/contributing/add-a-projection.md', 'Add a projection'),
+      page('docs/contributing/add-a-check.md', 'Add a check'),
+      page('.github/SUPPORT.md', 'Support'),
+      page('.github/CODE_OF_CONDUCT.md', 'Code of conduct'),
+      page('SECURITY.md', 'Security policy'),
+      page('CHANGELOG.md', 'Changes'),
+    ],
+  },
+];
+
+export const isGenerated = ({ file }: Page): boolean => file.startsWith('reference/');
+
+/** The file of the site for a Markdown file of the repository. Folders whose name begins with a dot are not served. */
+export function siteFileOf(file: string): string {
+  return file.replace(/^\.github\//, 'project/').replace(/(^|\/)README\.md$/, '$1index.md');
+}
+
+/**
+ * Copies the pages, and the files that they lead to, into the folder of the site. A link to a page leads to that page, a
+ * link to another file leads to its copy, and a link to a folder becomes its text.
+ */
+export function copyPages(root: string, site: string): void {
+  const sources = groups.flatMap(({ pages }) => pages.filter((each) => !isGenerated(each)));
+  const shown = new Set(sources.map(({ file }) => file));
+  for (const { file } of sources) {
+    const text = readFileSync(join(root, file), 'utf8')
+      .replaceAll(/(!?)\[([^\]]*)\]\(([^)\s]+)\)/g, (link, image: string, label: string, target: string) => {
+        if (image !== '') return `![${label}](${copyImage(file, target)})`;
+        return /^([a-z]+:|#)/.test(target) ? link : linkTo(file, label, target);
+      })
+      .replaceAll(/(src|srcset)="([^":]+)"/g, (_, attribute: string, target: string) => {
+        return `${attribute}="${copyImage(file, target)}"`;
+      });
+    write(join(site, siteFileOf(file)), text);
+  }
+
+  function linkTo(file: string, label: string, target: string): string {
+    const [path = '', anchor] = target.split('#');
+    const goal = normalize(join(file, '..', path)).replace(/\/$/, '');
+    const page = [goal, join(goal, 'README.md')].find((each) => shown.has(each));
+    if (page !== undefined) {
+      const to = relative(dirname(siteFileOf(file)), siteFileOf(page));
+      return `[${label}](${to}${anchor === undefined ? '' : `#${anchor}`})`;
+    }
+    if (!existsSync(join(root, goal)) || statSync(join(root, goal)).isDirectory()) return label;
+    copy(join(root, goal), join(site, 'public/files', goal));
+    return `[${label}](/files/${goal}){target="_self"}`;
+  }
+
+  /** Beside the page, where the build finds it by a path that begins with a dot. */
+  function copyImage(file: string, target: string): string {
+    copy(join(root, file, '..', target), join(site, siteFileOf(file), '..', target));
+    return target.startsWith('.') ? target : `./${target}`;
+  }
+}
+
+export function write(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}
+
+function copy(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true });
+  cpSync(from, to);
+}
+
+/** The address of a page within the site, as its sidebar names it. */
+export const addressOf = (file: string): string =>
+  `/${siteFileOf(file)
+    .replace(/\.md$/, '')
+    .replace(/(^|\/)index$/, '$1')}`;
