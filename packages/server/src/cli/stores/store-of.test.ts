@@ -37,7 +37,7 @@ test.each([
   expect(storeOf({ url, headers }, { stores, basePath: '', claim: 'store' })).toEqual(found);
 });
 
-test('the name of a store stands behind the base path', () => {
+test('the name of a store comes after the base path', () => {
   const options = { stores, basePath: '/v1', claim: null };
   expect(storeOf({ url: '/v1/south/docs', headers: {} }, options)).toEqual({
     store: 'south',
