@@ -147,6 +147,7 @@ begin
       ('setting', 'select, insert (name, value)', 'select, insert (name, value)', 'select'),
       ('student_school', 'select', 'select, insert, update, delete', 'select'),
       ('student_school_authorization', 'select', 'select, insert, update, delete', 'select'),
+      ('target', 'select', 'select, insert, update, delete', 'select'),
       ('writer', 'select', 'select, insert, update, delete', 'select, update (drain_requested_at)'),
       -- Views show what their owner may see, without bodies.
       ('awaited_status', 'select', 'select', 'select'),
@@ -183,6 +184,14 @@ begin
       ('expect_rows', array['writer', 'ops']),
       ('led_lanes', array['api', 'writer', 'ops']),
       ('lock_holders', array['ops']),
+      ('submit', array['api']),
+      -- Parts of others.
+      ('base_type', '{}'),
+      ('key_text', '{}'),
+      ('refuse_submit', '{}'),
+      ('row_key', '{}'),
+      ('row_key_of', '{}'),
+      ('row_parents', '{}'),
       -- Those of triggers are called by nobody.
       ('check_aliases_are_free', '{}'),
       ('check_aliases_exist', '{}'),

@@ -98,3 +98,11 @@ cross join lateral (
          coalesce(bool_or(g.tgtype & 7 = 7), false) as has_before_insert
   from pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal and g.tgenabled <> 'D'
 ) triggers;
+
+-- name: readFunctions
+-- Functions of one jsonb among those named $1, each by schema, dot and name; the first dot ends the schema.
+select f.place::integer, p.prokind::text as kind, p.proretset as returns_set
+from unnest($1::text[]) with ordinality as f (name, place)
+join pg_namespace n on n.nspname = split_part(f.name, '.', 1)
+join pg_proc p on p.pronamespace = n.oid and p.proname = substr(f.name, length(n.nspname) + 2)
+              and p.pronargs = 1 and p.proargtypes[0] = 'jsonb'::regtype;

@@ -19,6 +19,15 @@ with taken as (
 )
 select pg_notify('sluice_' || channel, lanes) from unnest($16::text[], $19::text[]) as h (channel, lanes);
 
+-- name: limitTransaction
+-- On a connection of the caller's, before a write of its transaction: after $1 milliseconds the server ends the session, because
+-- a transaction that wrote to the intake holds the low-water marks of all lanes (sql/README.md). A shorter limit of the caller
+-- stays. PostgreSQL 15 and 16 have no transaction_timeout: there only a transaction that is idle ends.
+select set_config(name, $1::text, true)
+from pg_settings
+where name in ('transaction_timeout', 'idle_in_transaction_session_timeout')
+  and (setting = '0' or setting::bigint > $1::bigint);
+
 -- name: readReady
 -- The front of each lane, in order of arrival over all of them; blocked writes are left aside. How long each has waited
 -- would cost a tenth of the read, so one in sixteen tells, and those that are traced. $3: of each lane, the

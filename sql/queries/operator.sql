@@ -97,10 +97,6 @@ select * from sluice.blocked_chain where write_id = $1 order by depth, since, aw
 select write_id, result, code, resource, document_id, version, content_hash, detail, client, lane, settled_at
 from sluice.outcome where write_id = $1;
 
--- name: measureThroughput
--- What was settled in each of the last minutes.
-select * from sluice.throughput order by minute;
-
 -- name: readAudit
 -- What operators have done, the latest first, a page before the last one seen.
 select audit_id, done_at, actor, database_role, action, target, writes, write_ids, detail

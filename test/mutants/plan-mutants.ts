@@ -53,7 +53,7 @@ export const planMutants: Mutant[] = [
     at('blockerOf', compare('>', 'blocker', 'position')),
   ],
   ['overtakes writes that are blocked or deferred in the same batch', at('applyAll', never('each'))],
-  ['refuses what waits for a write elsewhere', at('mayWait', never('pending'))],
+  ['refuses what waits for a write elsewhere', at('reference-state/mayWait', never('pending'))],
   ['changes an identity among neighbours', at('planTogether', always('changesIdentity'))],
   [
     'changes an identity before what the document refers to has come',

@@ -83,7 +83,7 @@ const schema = `
 
 /** Near what types take: bounds, forms, and what just misses them. */
 const texts = [
-  ...[
+  [
     '',
     ' ',
     '0',
@@ -104,7 +104,7 @@ const texts = [
     '-inf',
     'infinity',
   ],
-  ...[
+  [
     '32767',
     '32768',
     '-32769',
@@ -114,7 +114,7 @@ const texts = [
     '9223372036854775808',
     '99999999999999999999',
   ],
-  ...[
+  [
     '999.99',
     '999.994',
     '999.995',
@@ -130,15 +130,15 @@ const texts = [
     '.5',
     '5.',
   ],
-  ...['t', 'TRUE', 'fals', 'o', 'on', 'OFF', 'yes ', 'nope', 'true', 'null'],
-  ...[
+  ['t', 'TRUE', 'fals', 'o', 'on', 'OFF', 'yes ', 'nope', 'true', 'null'],
+  [
     'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11',
     '{A0EEBC999C0B4EF8BB6D6BB9BD380A11}',
     'a0ee-bc99-9c0b-4ef8-bb6d-6bb9-bd38-0a11',
     'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1',
     '12345678901234567890123456789012',
   ],
-  ...[
+  [
     '2024-02-29',
     '2023-02-30',
     '2024-13-01',
@@ -177,9 +177,9 @@ const texts = [
     'J2451187',
     '2024-04-31-05',
   ],
-  ...['\\x', '\\xdead', '\\xDE AD', '\\xd', '\\xzz', '\\001', '\\', 'abc'],
-  ...['ab', 'abc', 'abcd', 'abc  ', 'añ😀', 'añ😀x', 'no', 'sad', 'Sad', 'ok '],
-  ...[
+  ['\\x', '\\xdead', '\\xDE AD', '\\xd', '\\xzz', '\\001', '\\', 'abc'],
+  ['ab', 'abc', 'abcd', 'abc  ', 'añ😀', 'añ😀x', 'no', 'sad', 'Sad', 'ok '],
+  [
     '{}',
     '{1,2}',
     '{1,null}',
@@ -202,10 +202,10 @@ const texts = [
     '[',
     '"x"',
   ],
-];
+].flat();
 
 const numbers = [
-  ...[
+  [
     '0',
     '-0',
     '1',
@@ -223,7 +223,7 @@ const numbers = [
     '2147483648',
     '-2147483649',
   ],
-  ...[
+  [
     '9007199254740993',
     '9223372036854775807',
     '9223372036854775808',
@@ -236,7 +236,7 @@ const numbers = [
     '1e309',
     '1e-400',
   ],
-  ...[
+  [
     '99.9',
     '99.94',
     '99.95',
@@ -253,7 +253,7 @@ const numbers = [
     '12345678901234567890123456789012',
     '101',
   ],
-];
+].flat();
 
 const scalarText = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(...texts).map((text) => JSON.stringify(text)) },

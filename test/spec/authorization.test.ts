@@ -115,7 +115,12 @@ beforeAll(async () => {
   operator = new Database({ url: database.opsUrl, applicationName: 'sluice test', connectionsMax: 2 });
   issuer = await createIssuer();
   writeFileSync(join(folder, 'jwks.json'), issuer.jwks);
-  await sql(database.url, 'create table note (id bigint primary key)');
+  const role = new URL(database.writerUrl).username;
+  await sql(
+    database.url,
+    `create table note (id bigint primary key);
+     grant select, insert, update, delete on note to ${role}`,
+  );
   client = createClient({ url: database.writerUrl, model, mode: 'direct', targets: [{ table: 'note' }] });
   await client.start();
 });

@@ -3,12 +3,13 @@
 import { spawn } from 'node:child_process';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isWide } from '../support/breadth.ts';
 import { eventually } from '../support/eventually.ts';
+import { sql } from '../support/sql.ts';
 import { createDataDir, isAlive, processesOf, startSluice, type JsonLine } from '../support/sluice.ts';
 
 const timeoutMs = 120_000;
@@ -20,8 +21,20 @@ describe('sluice dev', () => {
     { timeout: timeoutMs },
     async () => {
       const dataDir = await createDataDir();
-      const first = startSluice(['dev', '--once', '--data-dir', dataDir, ...small]);
+      const config = join(dataDir, '..', `${basename(dataDir)}.json`);
+      onTestFinished(() => rm(config));
+      await writeFile(
+        config,
+        JSON.stringify({ schema: 'school', lanes: 4, dev: { students: 10, lanes: 8 } }),
+      );
+      const settings = { SLUICE_CONFIG: config };
+      const first = startSluice(['dev', '--once', '--data-dir', dataDir, '--port', '0'], settings);
       const started = await first.event('started');
+      const found = await sql(
+        started['databaseUrl'] as string,
+        'select count(*)::int as lanes from school.lane',
+      );
+      expect(found).toEqual([{ lanes: 8 }]);
       const processes = await processesOf(started, dataDir);
       expect(processes).toHaveLength(5);
 
@@ -35,13 +48,13 @@ describe('sluice dev', () => {
       expect(last['ratio']).toBeGreaterThan(0);
       expect(processes.filter(isAlive)).toEqual([]);
 
-      const second = startSluice(['dev', '--data-dir', dataDir, ...small]);
+      const second = startSluice(['dev', '--data-dir', dataDir, '--port', '0'], settings);
       const again = await processesOf(await second.event('started'), dataDir);
       const loaded = await second.event('loaded');
       expect(loaded).toMatchObject({ created: 0, updated: 0, failed: 0, direct: null });
       expect(loaded['unchanged']).toBe(last['documents']);
 
-      const third = await startSluice(['dev', '--once', '--data-dir', dataDir, ...small]).ended;
+      const third = await startSluice(['dev', '--once', '--data-dir', dataDir, ...small], settings).ended;
       expect(third).toMatchObject({ code: 2 });
       expect(third.stderr).toContain('the data folder is in use by process');
 
@@ -54,16 +67,8 @@ describe('sluice dev', () => {
         model,
         JSON.stringify({ project: 'O', resources: [{ name: 'T', endpoint: 'o/t', identity: ['$.id'] }] }),
       );
-      const other = await startSluice([
-        'dev',
-        '--once',
-        '--data-dir',
-        dataDir,
-        '--model',
-        model,
-        '--port',
-        '0',
-      ]).ended;
+      const args = ['dev', '--once', '--data-dir', dataDir, '--model', model, '--port', '0'];
+      const other = await startSluice(args, settings).ended;
       expect(other).toMatchObject({ code: 3, last: { error: { code: 'deployment_disagrees' } } });
       expect(other.stderr).toContain('this database was loaded with another model');
       expect(other.stderr).toContain('choose another --data-dir');

@@ -101,6 +101,13 @@ describe('a client', () => {
     expect(await client.readWrite(first.writeId)).toMatchObject({ state: 'settled' });
   });
 
+  test('cancels a write that is aborted before the client has a connection for it', async () => {
+    const client = await createClient<Documents>({ connectionString: database.apiUrl, model: shop });
+    onTestFinished(() => client.stop());
+    const answer = client.upsert('shop/orders', { number: fresh() }, { signal: AbortSignal.abort() });
+    expect(await errorOf(answer)).toMatchObject({ code: 'cancelled' });
+  });
+
   test('cancels a write whose signal is aborted, and says that nothing was applied', async () => {
     const client = await createClient<Documents>({ connectionString: database.apiUrl, model: shop });
     onTestFinished(() => client.stop());

@@ -48,6 +48,18 @@ describe('a pooler in transaction mode', () => {
     expect(await detectPooler({ url: proxy.url, applicationName })).toBe(false);
   });
 
+  test('is told from a pooler in session mode, also where either has one server session only', async () => {
+    const applicationName = 'probe';
+    const told = async (sessionsMax: number, holdsSessions: boolean): Promise<boolean> => {
+      const { url } = await startTransactionPooler(database.url, sessionsMax, { holdsSessions });
+      return detectPooler({ url, applicationName });
+    };
+    expect(await told(8, true)).toBe(false);
+    expect(await told(1, true)).toBe(false);
+    expect(await told(1, false)).toBe(true);
+    expect(await told(2, false)).toBe(true);
+  });
+
   test('is refused by a writer that would lead by locks, which says what to do', async () => {
     const pooler = await startTransactionPooler(database.url);
     const world = await startWorld(database.url, { writers: 0 });

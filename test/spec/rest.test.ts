@@ -3,13 +3,16 @@
 
 import { PostgrestClient } from '@supabase/postgrest-js';
 import { createApi, listen } from '@sluice/server/api';
+import { writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { createClient } from 'sluice/internal/client';
 import { createWriter } from 'sluice/internal/writer';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { tableInPlace } from '../support/markdown-part.ts';
+import { createDataDir, startSluice } from '../support/sluice.ts';
 import { sql } from '../support/sql.ts';
 
 const database = useDatabase();
@@ -19,6 +22,7 @@ const targets = [
   { table: 'ticket' },
   { table: 'shop.Order Item' },
   { table: 'guarded' },
+  { table: 'forbidden' },
 ];
 let url: string;
 let stop: () => Promise<void>;
@@ -41,7 +45,8 @@ beforeAll(async () => {
      create trigger guard before insert on guarded for each row execute function guard();
      grant usage on schema shop to ${role};
      grant select, insert, update, delete on all tables in schema public, shop to ${role};
-     grant usage on all sequences in schema public to ${role}`,
+     grant usage on all sequences in schema public to ${role};
+     create table forbidden (id integer primary key)`,
   );
   const client = createClient({ url: database.apiUrl, targets });
   const writer = createWriter({ url: database.writerUrl, targets });
@@ -173,6 +178,12 @@ const calls: Call[] = [
     code: 'P0001',
   },
   {
+    call: "from('forbidden').insert({ id: 1 })",
+    run: (c) => c.from('forbidden').insert({ id: 1 }),
+    status: 403,
+    code: '42501',
+  },
+  {
     call: "from('nope').insert({ id: 1 })",
     run: (c) => c.from('nope').insert({ id: 1 }),
     status: 404,
@@ -292,6 +303,18 @@ const calls: Call[] = [
     data: null,
   },
   {
+    call: "from('orders').update({ id: 1, amount: 7 }).eq('id', 1).select('id, amount')",
+    run: (c) => c.from('orders').update({ id: 1, amount: 7 }).eq('id', 1).select('id, amount'),
+    status: 200,
+    data: [{ id: 1, amount: 7 }],
+  },
+  {
+    call: "from('orders').update({ id: 9, amount: 7 }).eq('id', 1)",
+    run: (c) => c.from('orders').update({ id: 9, amount: 7 }).eq('id', 1),
+    status: 400,
+    code: '0A000',
+  },
+  {
     call: "from('orders').update({ amount: 5 }).eq('id', 1).select()",
     run: (c) => c.from('orders').update({ amount: 5 }).eq('id', 1).select(),
     status: 200,
@@ -366,14 +389,17 @@ const calls: Call[] = [
 ];
 
 describe('a client of PostgREST', () => {
-  test.each(calls)('$call: $status', async ({ run, status, data, code }) => {
+  const isError = ({ code }: Call): boolean => code !== undefined;
+
+  test.each(calls.filter((call) => !isError(call)))('$call: $status', async ({ run, status, data }) => {
+    const answer = await run(db());
+    expect(answer).toMatchObject({ error: null, status });
+    expect(answer.data).toEqual(data);
+  });
+
+  test.each(calls.filter(isError))('$call: $status $code', async ({ run, status, code }) => {
     const before = await read('select * from orders order by id');
     const answer = await run(db());
-    if (code === undefined) {
-      expect(answer).toMatchObject({ error: null, status });
-      expect(answer.data).toEqual(data);
-      return;
-    }
     expect({ status: answer.status, data: answer.data }).toEqual({ status, data: null });
     expect(answer.error).toMatchObject({ code, message: expect.any(String) as string });
     expect(Object.keys(answer.error ?? {}).sort()).toEqual(['code', 'details', 'hint', 'message']);
@@ -413,6 +439,7 @@ describe('a client of PostgREST', () => {
   });
 
   test('is bound by maxAffected, which one row by its key never exceeds', async () => {
+    // oxlint-disable-next-line typescript/no-explicit-any -- the client's own default, where no schema is known
     const strict = db() as unknown as PostgrestClient<any, { PostgrestVersion: '13' }>;
     const answer = await strict
       .from('orders')
@@ -555,6 +582,41 @@ describe('a request to /rest', () => {
       (error: unknown) => (error as { code: string }).code,
     );
     expect(JSON.parse(text)).toMatchObject({ code: own });
+  });
+});
+
+describe('sluice api and sluice writer', () => {
+  test(
+    'take tables by variable or by the configuration file, and need no model then',
+    { timeout: 60_000 },
+    async () => {
+      const file = join(await createDataDir(), 'sluice.config.json');
+      await writeFile(file, JSON.stringify({ targets }));
+      const common = { SLUICE_LOG_LEVEL: 'error' };
+      const node = startSluice(['api', '--port', '0', '--config', file], {
+        ...common,
+        DATABASE_URL: database.apiUrl,
+      });
+      const writer = startSluice(['writer', ...targets.flatMap(({ table }) => ['--table', table])], {
+        ...common,
+        DATABASE_URL: database.writerUrl,
+      });
+      const [ready] = await Promise.all([node.event('ready'), writer.event('ready')]);
+      const client = new PostgrestClient(`${String(ready['url'])}/rest`);
+      expect(await client.from('orders').insert({ id: 3 }).select('id')).toMatchObject({
+        status: 201,
+        data: [{ id: 3 }],
+      });
+      for (const each of [node, writer]) each.kill('SIGTERM');
+      expect(await node.ended).toMatchObject({ code: 0 });
+      expect(await writer.ended).toMatchObject({ code: 0 });
+    },
+  );
+
+  test('say what is missing where there is neither a model nor a table', async () => {
+    const { code, stderr } = await startSluice(['writer'], { DATABASE_URL: database.writerUrl }).ended;
+    expect(code).toBe(2);
+    expect(stderr).toContain('give --model or SLUICE_MODEL, or name a table by --table or SLUICE_TABLE');
   });
 });
 

@@ -141,12 +141,12 @@ describe('a connection to PostgreSQL', () => {
       const unavailable = { code: 1, last: { error: { code: 'database_unavailable' } } };
       expect(otherHost).toMatchObject(unavailable);
       expect(otherHost.stderr).toBe(
-        "Cannot reach PostgreSQL as the connection failed: the server's certificate is for another host name (ERR_TLS_CERT_ALTNAME_INVALID)\n",
+        "Cannot reach PostgreSQL: the connection failed: the server's certificate is for another host name (ERR_TLS_CERT_ALTNAME_INVALID)\n",
       );
       for (const each of [otherAuthority, required]) {
         expect(each).toMatchObject(unavailable);
         expect(each.stderr).toMatch(
-          /^Cannot reach PostgreSQL as the connection failed: no CA that is trusted here vouches for the server's certificate \(\w+\)\n$/,
+          /^Cannot reach PostgreSQL: the connection failed: no CA that is trusted here vouches for the server's certificate \(\w+\)\n$/,
         );
       }
       expect(unverified.last).not.toHaveProperty('error');

@@ -52,12 +52,8 @@ const retired: Record<string, { pattern: RegExp; instead: string }> = {
 const page = fileURLToPath(new URL('words-to-rewrite.json', import.meta.url));
 type Counts = Record<string, Record<string, number>>;
 
-/** By folder, so that a file may move inside of one. */
-function folderOf(file: string): string {
-  const [first = '', second] = file.split('/');
-  if (first === 'packages') return `${first}/${second}`;
-  return file.includes('/') ? first : 'root';
-}
+/** By the folder at the top, so that a file may move. */
+const folderOf = (file: string): string => (file.includes('/') ? file.slice(0, file.indexOf('/')) : 'root');
 
 function placesOf(pattern: RegExp, texts: readonly Text[]): { folder: string; place: string }[] {
   return texts.flatMap(({ file, line, text }) =>

@@ -7,6 +7,7 @@ import { queries, Session } from 'sluice/internal/store';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { explainGeneric } from '../support/explain.ts';
+import { sql } from '../support/sql.ts';
 
 /** Tables that are empty at times. */
 const emptied = ['intake', 'awaited', 'outcome', 'idempotency_key'];
@@ -63,7 +64,7 @@ test('statements on the way of a write look for the rows they want, however empt
     ({ name, file }) => /^(commit|facts|intake|blocked|lane|outcome)\b/.test(file) && !(name in excused),
   );
   const scans = onTheWay.flatMap(({ name, nodes }) =>
-    nodes.filter(isScanOfAll).map((node) => `${name}: ${node['Index Name']}`),
+    nodes.filter((node) => isScanOfAll(node)).map((node) => `${name}: ${node['Index Name']}`),
   );
   expect(onTheWay.length).toBeGreaterThan(50);
   expect(scans).toEqual([]);
@@ -89,6 +90,7 @@ const readsAll: Readonly<Record<string, string>> = {
   countDeadLetters: 'by its bound',
   countStored: 'by its bound',
   measureDatabase: 'by its bound',
+  readLoss: 'by nothing: an operator asks once, before a deployment is dropped',
   findWriteIdsByKey: 'by the number of clients, each a look for the first key after the last client',
 };
 
@@ -107,14 +109,52 @@ test('no statement reads all rows of a table that grows', () => {
   expect(scans.filter((scan) => !((scan.split(':')[0] ?? '') in readsAll))).toEqual([]);
 });
 
+test('a plan that was made while its table was known to be empty is made again as transactions go on', async () => {
+  const tables = ['alias', 'document', 'reference'];
+  for (const table of tables) await session.query(`vacuum (analyze) sluice.${table}`);
+  const names = ['readAliases', 'updateDocuments', 'removeReferences'];
+  const batch = names.map((name) => {
+    const parameters = [...queries.get(name)!.text.matchAll(/\$(\d+)/g)].map(([, place]) => Number(place));
+    return { name, values: Array.from({ length: Math.max(...parameters) }, () => []) };
+  });
+  const settleNothing = () => session.flight([{ name: 'begin' }, ...batch, { name: 'commit' }]);
+  const scansOfAll = async (): Promise<string[]> => {
+    const scans: string[] = [];
+    for (const { name, values } of batch) {
+      const [row] = await session.query(
+        `explain (format json) execute "${name}" (${values.map(() => 'null').join(', ')})`,
+      );
+      const [{ Plan: plan }] = row!['QUERY PLAN'] as [{ Plan: PlanNode }];
+      if ([...nodesOf(plan)].some((node) => isScanOfAll(node, tables))) scans.push(name);
+    }
+    return scans;
+  };
+
+  await settleNothing();
+  // The fault that this test is about: PostgreSQL takes a scan of an empty table for cheaper than any look.
+  expect(await scansOfAll()).toEqual(names);
+  await sql(
+    database.url,
+    `set session_replication_role = replica;
+     insert into sluice.alias select gen_random_uuid(), gen_random_uuid(), 0 from generate_series(1, 3000);
+     insert into sluice.reference select gen_random_uuid(), gen_random_uuid(), 0 from generate_series(1, 3000);
+     insert into sluice.document
+       (document_id, referential_id, version, lane, resource, content_hash, body)
+     select gen_random_uuid(), gen_random_uuid(), 1, 0, 'ed-fi/schools', repeat('a', 64), '{"a": 1}'
+     from generate_series(1, 3000);`,
+  );
+  for (let transactions = 1; transactions < 8; transactions++) await settleNothing();
+  expect(await scansOfAll()).toEqual([]);
+});
+
 function* nodesOf(node: PlanNode): Iterable<PlanNode> {
   yield node;
   for (const child of node.Plans ?? []) yield* nodesOf(child);
 }
 
-function isScanOfAll(node: PlanNode): boolean {
+function isScanOfAll(node: PlanNode, tables: readonly string[] = ['intake', 'awaited']): boolean {
   const isLookup = node['Index Cond'] ?? node['Recheck Cond'];
-  const isTable = ['intake', 'awaited'].includes(node['Relation Name'] ?? '');
+  const isTable = tables.includes(node['Relation Name'] ?? '');
   return (
     isTable &&
     node['Node Type'].endsWith('Scan') &&

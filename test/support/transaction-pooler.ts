@@ -12,6 +12,8 @@ import { messages } from './messages.ts';
 export interface PoolerOptions {
   /** @default false */
   keepsStatements?: boolean;
+  /** Session mode instead: a client keeps its server session until it goes. @default false */
+  holdsSessions?: boolean;
 }
 
 export interface TransactionPooler {
@@ -58,7 +60,7 @@ const parameter = (name: string, value: string): Buffer => message('S', Buffer.f
 export async function startTransactionPooler(
   url: string,
   sessionsMax = 8,
-  { keepsStatements = false }: PoolerOptions = {},
+  { keepsStatements = false, holdsSessions = false }: PoolerOptions = {},
 ): Promise<TransactionPooler> {
   const clients: pg.Client[] = [];
   const free: Socket[] = [];
@@ -162,6 +164,7 @@ export async function startTransactionPooler(
     if (!keepsStatements || noteAnswer(back, type)) front.socket.write(bytes);
     if (type !== 'Z') return;
     front.outstanding -= 1;
+    if (holdsSessions) return;
     if (front.outstanding === 0 && !front.isMidway && bytes[5] === 'I'.charCodeAt(0)) release(front);
   };
 

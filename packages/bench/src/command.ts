@@ -10,7 +10,9 @@ export const benchCommand = () =>
       'Measures contenders on one machine, one PostgreSQL, the same documents: in rounds, each of all contenders in ' +
       'turn, each measurement on a fresh copy of one prefilled database. Says medians with their spread, and ratios ' +
       'within the rounds. With --workload open-loop or edfi it measures deployments over HTTP: --writers, --nodes, ' +
-      '--lanes and --rate or --clients may then all have several values. docs/performance.md tells what the figures mean.',
+      '--lanes and --rate or --clients may then all have several values. docs/performance.md tells what the figures mean.\n\n' +
+      'It reads no configuration file and takes no --schema: a measurement is what its command line says, on databases that ' +
+      'are made for it, in the schema sluice.',
     readsConfigFile: false,
     settings: benchSettings,
     async run(values, flags) {

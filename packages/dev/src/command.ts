@@ -16,6 +16,7 @@ import {
   sessions,
   waitForReferences,
   createCommand,
+  databaseSettings,
   addShuffle,
   readsShuffle,
 } from '@sluice/server/cli';
@@ -26,6 +27,7 @@ const pathSetting = (flags: string, variable: string, description: string) =>
     variables: [variable],
     description,
     form: 'a path',
+    path: 'always',
     schema: z.string().min(1),
   });
 
@@ -35,10 +37,12 @@ const settings = {
     variables: ['SLUICE_DATA_DIR'],
     description: 'keeps the database from start to start',
     form: 'a path',
+    path: 'always',
     schema: z.string().min(1),
     fallback: '.sluice/dev',
   }),
-  modelFiles: optionalModelFiles,
+  schema: databaseSettings.schema,
+  model: optionalModelFiles,
   load: pathSetting(
     '--load <folder|file>',
     'SLUICE_LOAD',
@@ -92,8 +96,9 @@ export const devCommand = () =>
     description:
       'Runs a whole deployment on this machine: an embedded PostgreSQL, API nodes and writers, each a process of its ' +
       'own. Loads a generated school district, or given NDJSON, through all nodes, says how fast that went, in direct ' +
-      'mode as well, and stays up. Ctrl-C stops everything, and so does the end of the process that started it.',
-    readsConfigFile: false,
+      'mode as well, and stays up. Ctrl-C stops everything, and so does the end of the process that started it.\n\n' +
+      'From the configuration file it takes the settings below. Its processes get these and nothing else of the file, because ' +
+      'the database, its roles and its connections are its own.',
     settings,
     extend(command) {
       addShuffle(command)
@@ -112,7 +117,7 @@ export const devCommand = () =>
           `Cannot start as --wait-for-references needs the coordinated mode: ${values.mode}`,
         );
       }
-      if (values.load !== undefined && values.modelFiles === undefined) {
+      if (values.load !== undefined && values.model === undefined) {
         throw new SluiceError(
           'configuration_invalid',
           `Cannot start as --load needs --model: ${values.load}`,
@@ -125,11 +130,10 @@ export const devCommand = () =>
         import('./sample/district.ts'),
       ]);
       assertGuarded(values.host, values.auth === undefined);
-      const modelFiles = values.modelFiles ?? [sampleModelFile];
+      const modelFiles = values.model ?? [sampleModelFile];
       const model = await readModelFiles(modelFiles);
       const files = values.load === undefined ? null : await findLoadFiles([values.load]);
-      const generated =
-        values.modelFiles === undefined ? { seed: values.seed, students: values.students } : null;
+      const generated = values.model === undefined ? { seed: values.seed, students: values.students } : null;
       process.exitCode = await dev({
         ...values,
         model,

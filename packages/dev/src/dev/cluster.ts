@@ -25,6 +25,7 @@ export interface ClusterOptions {
   dataDir: string;
   model: Model;
   modelFiles: readonly string[];
+  schema: string;
   mode: Mode;
   nodes: number;
   /** None where the mode needs none. */
@@ -63,6 +64,17 @@ export class Cluster {
 
   get databaseUrl(): string {
     return this.#postgres?.url ?? '';
+  }
+
+  get schema(): string {
+    return this.#options.schema;
+  }
+
+  /** A connection of this command's own. */
+  openDatabase(): Database {
+    const { schema } = this.#options;
+    const applicationName = 'sluice dev';
+    return new Database({ url: this.databaseUrl, schema, applicationName, connectionsMax: 1 });
   }
 
   /** A key that may do everything; null: the nodes ask for none. */
@@ -125,18 +137,15 @@ export class Cluster {
 
   /** A folder made with another model is told here, before any process would tell it. */
   async #prepareDatabase(): Promise<void> {
-    const { model, lanes, dataDir } = this.#options;
-    await migrate({ url: this.databaseUrl });
+    const { model, lanes, dataDir, schema } = this.#options;
+    const place = { url: this.databaseUrl, schema };
+    await migrate(place);
     const passwords = Object.fromEntries(roleKinds.map((kind) => [kind, this.#rolePassword]));
-    await applyRoles({ url: this.databaseUrl, passwords, exclusiveDatabase: true });
-    const database = new Database({
-      url: this.databaseUrl,
-      applicationName: 'sluice dev',
-      connectionsMax: 1,
-    });
+    await applyRoles({ ...place, passwords, exclusiveDatabase: true });
+    const database = this.openDatabase();
     try {
       await agree(database, { lanes, modelHash: model.hash });
-      if (this.#options.auth === 'keys') this.#token = await createToken(this.databaseUrl);
+      if (this.#options.auth === 'keys') this.#token = await createToken(place);
     } catch (error) {
       if (!(error instanceof SluiceError) || error.code !== 'deployment_disagrees') throw error;
       throw new SluiceError(error.code, `${error.message}. Here: choose another --data-dir than ${dataDir}`, {
@@ -150,7 +159,7 @@ export class Cluster {
   /** The database as the role of a process: none of them is a superuser. */
   #urlOf(role: RoleKind): string {
     const url = new URL(this.databaseUrl);
-    url.username = roleName(role);
+    url.username = roleName(role, this.#options.schema);
     url.password = this.#rolePassword;
     return url.href;
   }
@@ -178,9 +187,10 @@ export class Cluster {
   }
 
   #supervise(name: string, role: RoleKind, args: (lastUrl: string | null) => string[]): SupervisedProcess {
-    const { modelFiles, lanes, notifications, pollIntervalMs, onEvent, dataDir } = this.#options;
+    const { modelFiles, schema, lanes, notifications, pollIntervalMs, onEvent, dataDir } = this.#options;
     const shared = [
       ...modelFiles.flatMap((file) => ['--model', file]),
+      `--schema=${schema}`,
       `--lanes=${lanes}`,
       `--notifications=${notifications ? 'on' : 'off'}`,
       `--poll-interval-ms=${pollIntervalMs}`,
@@ -214,8 +224,8 @@ async function startPostgres(
 }
 
 /** For the load, and for whoever tries the nodes: it ends with the day. */
-async function createToken(url: string): Promise<string> {
-  const keys = openKeyStore({ url, schema: undefined });
+async function createToken(place: { url: string; schema: string }): Promise<string> {
+  const keys = openKeyStore(place);
   try {
     const scopes = ['read:*', 'write:*', 'operate', 'bodies'];
     return (await keys.create({ client: 'dev', scopes, days: 1 })).key;

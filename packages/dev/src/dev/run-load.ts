@@ -1,6 +1,5 @@
 /** The load of `sluice dev`: through the nodes of a cluster, with progress, and with the size of the batches it made. */
 import type { Model } from 'sluice/model';
-import { Database } from 'sluice/internal/store';
 import {
   progressText,
   load as loadLines,
@@ -36,11 +35,7 @@ export interface ClusterLoadReport extends LoadReport {
 
 export async function runLoad(cluster: Cluster, options: ClusterLoadOptions): Promise<ClusterLoadReport> {
   const { source, shuffleSeed = null, ...load } = options;
-  const database = new Database({
-    url: cluster.databaseUrl,
-    applicationName: 'sluice dev',
-    connectionsMax: 1,
-  });
+  const database = cluster.openDatabase();
   const progress = new ProgressLine();
   try {
     const total = process.stderr.isTTY ? await countDocuments(source) : null;
@@ -76,11 +71,7 @@ export async function runLoad(cluster: Cluster, options: ClusterLoadOptions): Pr
 const countedMax = 1_000_000;
 
 export async function countStored(cluster: Cluster): Promise<number> {
-  const database = new Database({
-    url: cluster.databaseUrl,
-    applicationName: 'sluice dev',
-    connectionsMax: 1,
-  });
+  const database = cluster.openDatabase();
   try {
     const [counts] = await database.run('countStored', [countedMax]);
     return Number(counts?.['documents']);

@@ -74,7 +74,7 @@ export function nextSteps(cluster: Cluster, model: Model): string[] {
           `    -d '${JSON.stringify(descriptor)}'`,
         ]
       : []),
-    `  DATABASE_URL='${cluster.databaseUrl}' npx sluice status`,
+    `  DATABASE_URL='${cluster.databaseUrl}' SLUICE_SCHEMA=${cluster.schema} npx sluice status`,
     '',
     `  ${first}/dashboard/`,
     ...cluster.nodeUrls.map((url) => `  ${url}/docs`),

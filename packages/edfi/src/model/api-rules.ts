@@ -1,6 +1,6 @@
 /** What an Ed-Fi schema says of a resource beyond what decides identities and references. */
 
-/** Bounds of a decimal number: so many digits, of which so many stand behind the point. */
+/** Bounds of a decimal number: its digits, and how many of them follow the point. */
 export interface DecimalRule {
   readonly path: string;
   readonly totalDigits: number;

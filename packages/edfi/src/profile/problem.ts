@@ -15,7 +15,7 @@ export interface EdFiProblem {
   errors?: string[];
 }
 
-/** A refusal before the write reaches the engine. Its code says the same to whoever does not speak Ed-Fi. */
+/** A refusal before the write reaches the engine. Its code says the same to a client that does not speak Ed-Fi. */
 export class EdFiError extends SluiceError {
   readonly problem: EdFiProblem;
 

@@ -1,4 +1,4 @@
-/** The projections that an Ed-Fi model brings: who is part of which organization, and which schools speak for a student. */
+/** The projections that an Ed-Fi model brings: the hierarchy of organizations, and the schools of each student. */
 import type { Projection } from 'sluice/internal/batch';
 import type { Model } from 'sluice/model';
 import { edfiOrganizations, organizationHierarchy } from './organization-hierarchy.ts';

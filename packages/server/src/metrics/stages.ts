@@ -8,7 +8,7 @@ export function stagesOf(registry: Registry): Histogram {
     help:
       'Time that a stage took. Of each write: intake (handed in until it is in the intake). Of one write in 16: wait (in ' +
       'the intake, blocked or not, until the batch that settled it), completion (settled until its node knows). Of each ' +
-      'batch: read (opening it, and its facts), plan, commit. Nodes tell intake and completion, whoever settles batches ' +
+      'batch: read (opening it, and its facts), plan, commit. Nodes tell intake and completion, processes that settle batches tell ' +
       'the others',
     buckets: secondsBuckets,
     registry,

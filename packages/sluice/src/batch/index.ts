@@ -49,3 +49,4 @@ export {
   type RebuildReport,
 } from './documents/rebuild-projection.ts';
 export { tableTargets } from './tables/table-target.ts';
+export { targetsBeside } from './settle-batch.ts';

@@ -1,12 +1,15 @@
 /** The one place that puts together what settles a batch: the coordinator, documents, and whatever other targets there are. */
 import type { Write } from '#protocol';
-import type { Session } from '#store';
+import { defaultSchema, type Session } from '#store';
 import type { Origin } from './coordinator/origin.ts';
 import { emptyReport, type BatchReport } from './coordinator/report.ts';
 import { settle, type BatchOptions } from './coordinator/settle.ts';
 import { settleIdle, type NotAtOnce } from './coordinator/settle-idle.ts';
 import type { Target } from './coordinator/target.ts';
+import type { TargetDefinition } from '#targets';
+import { callTargets } from './calls/call-target.ts';
 import { documentTarget, type DocumentOptions } from './documents/settle-documents.ts';
+import { tableTargets } from './tables/table-target.ts';
 
 export interface SettleOptions extends Omit<BatchOptions, 'targets'>, DocumentOptions {
   /** Targets beside documents, which settle behind these, in this order. @default none */
@@ -41,6 +44,17 @@ export function settleAtOnce(
 /** Endpoints have a slash between two names; names of tables and functions have a dot, those of handlers no slash. */
 function isEndpoint(resource: string): boolean {
   return /^[^./]+\/[^/]+$/.test(resource);
+}
+
+/**
+ * The targets of these definitions: tables first, then functions and handlers in their order.
+ * @param schema Of the deployment.
+ */
+export function targetsBeside(
+  definitions: readonly TargetDefinition[],
+  schema: string = defaultSchema,
+): readonly Target[] {
+  return [...tableTargets(definitions, { schema }), ...callTargets(definitions, schema)];
 }
 
 function assemble({ targets = [], ...options }: SettleOptions): BatchOptions {

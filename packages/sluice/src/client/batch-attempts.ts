@@ -152,7 +152,11 @@ export class BatchAttempts {
   }
 
   /** Writes that an earlier try has settled although its answer was lost. */
-  async #readElsewhere(session: Session, batch: readonly Submitter[], { deferred }: BatchReport): Promise<void> {
+  async #readElsewhere(
+    session: Session,
+    batch: readonly Submitter[],
+    { deferred }: BatchReport,
+  ): Promise<void> {
     const { waits } = this.#options;
     const again = new Set(deferred.map(({ writeId }) => writeId));
     const left = batch.filter(({ writeId }) => waits.has(writeId) && !again.has(writeId));

@@ -16,7 +16,7 @@ interface Due {
 }
 
 const writesAtOnceMax = 512;
-/** A leader's batch holds the term rows for milliseconds. Whoever holds one of them for longer does not hold up the others. */
+/** A leader's batch holds the term rows for milliseconds. A transaction that holds one of them for longer does not hold up the others. */
 const sessionSettings = { lock_timeout: '250ms', statement_timeout: '10s' };
 const answerTimeoutMs = 12_000;
 /** After this long it is given up: a lane whose row somebody has locked tells nobody what becomes of its writes. */

@@ -34,6 +34,15 @@ export interface SubmitOptions {
   signal?: AbortSignal;
 }
 
+export interface EnlistOptions {
+  /**
+   * After so long the server ends the caller's session, if the transaction is still open; 0: never. PostgreSQL 15 and 16 end only
+   * one that is idle. A shorter limit of the session stays.
+   * @default 20000
+   */
+  transactionMs?: number;
+}
+
 /** Runs a statement on a connection of the caller's. */
 export type RunOnCaller = (text: string, values: unknown[]) => Promise<unknown>;
 
@@ -195,9 +204,9 @@ export interface EnlistingClient extends SluiceClient {
    * Puts one write into the intake by a statement on a connection of the caller's, inside the caller's transaction: it counts
    * once that is committed, and the writers are woken then. Only `coordinated`.
    */
-  enlist(request: WriteRequest, run: RunOnCaller): Promise<AcceptedWrite>;
+  enlist(request: WriteRequest, run: RunOnCaller, options?: EnlistOptions): Promise<AcceptedWrite>;
   /** The same of a write to a table, a function or a handler. */
-  enlistRow(request: RowRequest, run: RunOnCaller): Promise<AcceptedWrite>;
+  enlistRow(request: RowRequest, run: RunOnCaller, options?: EnlistOptions): Promise<AcceptedWrite>;
   /**
    * Waits for the outcome of a write of this client that was enlisted and committed. It is not cancelled at the end of the wait.
    * @throws {SluiceError} `outcome_unknown` if it still waits then; `write_not_found` if it is not there: its transaction was rolled back,

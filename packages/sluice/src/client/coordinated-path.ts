@@ -3,7 +3,7 @@
  * leader, is refused before anything is inserted. By option the node settles such writes itself (the bypass), or the few
  * that it has while it is idle (the fast path).
  */
-import { SluiceError, type Outcome, type Write } from '#protocol';
+import { SluiceError, type GatheringState, type Outcome, type Write } from '#protocol';
 import {
   DatabaseError,
   isTransactionPooled,
@@ -14,13 +14,19 @@ import {
   type DatabaseClock,
 } from '#store';
 import type { Logger } from 'pino';
-import type { RunOnCaller } from './contract.ts';
+import type { EnlistOptions, RunOnCaller } from './contract.ts';
 import type { IntakeBuffer } from './intake-buffer.ts';
 import type { IntakeGauge } from './intake-gauge.ts';
 import { intakeStatements } from './intake-statements.ts';
 import type { NodeSettler } from './node-settler.ts';
 import type { Waits } from './waits.ts';
 import type { WritePath } from './write-path.ts';
+
+/**
+ * How long a caller's transaction may stay open with a write in it. It ends before its write has the age at which a lane takes no
+ * more (`highWaterMs`).
+ */
+const transactionLimitMs = 20_000;
 
 /** Lanes that take no writes. */
 export interface LanesStatus {
@@ -107,13 +113,19 @@ export class CoordinatedPath implements WritePath {
   }
 
   /** Puts the write into the intake on a connection of the caller's; the hint rides along. */
-  async enlist(write: Write, run: RunOnCaller): Promise<void> {
+  async enlist(
+    write: Write,
+    run: RunOnCaller,
+    { transactionMs = transactionLimitMs }: EnlistOptions = {},
+  ): Promise<void> {
     const { gauge, database, clock, notifications: withHint } = this.#options;
     await gauge.check(write.lane);
+    const textOf = (name: string): string => query(name, database.options.schema).text;
+    if (transactionMs > 0) await run(textOf('limitTransaction'), [transactionMs]);
     const now = clock.now();
     const options = { isDurable: false, withHint, isAgain: false, now };
     for (const { name, values } of intakeStatements([write], options))
-      await run(query(name, database.options.schema).text, [...(values ?? [])]);
+      await run(textOf(name), [...(values ?? [])]);
   }
 
   /** What a look at the lanes says now. */
@@ -126,6 +138,10 @@ export class CoordinatedPath implements WritePath {
   get trouble(): DatabaseError | null {
     const { buffer, durableBuffer, bypass } = this.#options;
     return buffer.trouble ?? durableBuffer.trouble ?? bypass?.trouble ?? null;
+  }
+
+  get gathering(): GatheringState {
+    return this.#options.buffer.gathering;
   }
 
   get pools(): Record<string, PoolUsage> {

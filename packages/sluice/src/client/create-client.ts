@@ -8,6 +8,7 @@ import type {
   ClientStatus,
   ClientTarget,
   EnlistingClient,
+  EnlistOptions,
   RunOnCaller,
   SluiceClient,
   SubmitOptions,
@@ -117,12 +118,12 @@ class Client implements EnlistingClient {
     return this.#accept(this.#ofRow(request));
   }
 
-  enlist(request: WriteRequest, run: RunOnCaller): Promise<AcceptedWrite> {
-    return this.#enlist(this.#ofDocument(request), run);
+  enlist(request: WriteRequest, run: RunOnCaller, options?: EnlistOptions): Promise<AcceptedWrite> {
+    return this.#enlist(this.#ofDocument(request), run, options);
   }
 
-  enlistRow(request: RowRequest, run: RunOnCaller): Promise<AcceptedWrite> {
-    return this.#enlist(this.#ofRow(request), run);
+  enlistRow(request: RowRequest, run: RunOnCaller, options?: EnlistOptions): Promise<AcceptedWrite> {
+    return this.#enlist(this.#ofRow(request), run, options);
   }
 
   #ofDocument(request: WriteRequest): Asked {
@@ -180,14 +181,18 @@ class Client implements EnlistingClient {
     }
   }
 
-  async #enlist({ traced, prepare }: Asked, run: RunOnCaller): Promise<AcceptedWrite> {
+  async #enlist(
+    { traced, prepare }: Asked,
+    run: RunOnCaller,
+    options?: EnlistOptions,
+  ): Promise<AcceptedWrite> {
     const underWay = this.#parts.underWay.begin(traced);
     try {
       if (this.#parts.intake === null)
         throw new SluiceError('invalid_request', `Cannot join the caller's transaction without an intake`);
       const write = await prepare(underWay.traceparent);
       const earlier = await this.#parts.earlier.find(write);
-      if (earlier === null) await this.#parts.intake.enlist(write, run);
+      if (earlier === null) await this.#parts.intake.enlist(write, run, options);
       underWay.answer('accepted');
       return { writeId: earlier?.outcome?.writeId ?? earlier?.writeId ?? write.writeId };
     } catch (error) {
@@ -235,6 +240,7 @@ class Client implements EnlistingClient {
     return {
       waiting: this.#parts.waits.writes,
       isListening: this.#parts.completion.isListening,
+      gathering: this.#parts.intake?.gathering ?? null,
       pools: {
         reads: this.#parts.database.usage,
         cancellations: this.#parts.waits.usage,

@@ -3,7 +3,7 @@ import {
   describeBatch,
   RetryLog,
   settleOptions,
-  tableTargets,
+  targetsBeside,
   type BatchReport,
   type SettleOptions,
 } from '#batch';
@@ -105,7 +105,7 @@ function settleOptionsOf({
   return {
     ...settleOptions(model, { lanes, cascadeDocumentsMax }),
     projections,
-    targets: tableTargets(targets, { schema }),
+    targets: targetsBeside(targets, schema),
     ...(logger === undefined ? {} : { onRetry: new RetryLog((...line) => logger.warn(...line)).note }),
   };
 }

@@ -80,7 +80,7 @@ export class IntakeGauge {
     return this.#lanesThat((found) => found.isOverloaded);
   }
 
-  /** Looks now, together with whoever does so already. Never rejects: what was known goes on holding. */
+  /** Looks now, or joins a look that is under way. Never rejects: what was known goes on holding. */
   look(): Promise<void> {
     return (this.#looking ??= this.#look().finally(() => (this.#looking = null)));
   }

@@ -1,9 +1,9 @@
 /**
- * What a client tells of its work while it does it, for metrics. Called for each write, so whoever listens is quick, keeps
+ * What a client tells of its work while it does it, for metrics. Called for each write, so an observer is quick, keeps
  * nothing and never throws.
  */
 import type { BatchReport } from '#batch';
-import type { ErrorCode, Result } from '#protocol';
+import type { ErrorCode, GatheringState, Result } from '#protocol';
 import type { PoolUsage } from '#store';
 
 /**
@@ -32,6 +32,8 @@ export interface ClientUsage {
   /** Writes whose outcome is awaited. */
   waiting: number;
   isListening: boolean;
+  /** Of inserts into the intake; null: the node makes none. */
+  gathering: GatheringState | null;
   /** By what they are for. */
   pools: Readonly<Record<string, PoolUsage>>;
 }

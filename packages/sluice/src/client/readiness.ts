@@ -1,4 +1,4 @@
-/** Whether the database lets this node do what its mode asks for: required at the start, and told to whoever asks later. */
+/** Whether the database lets this node do what its mode asks for: required at the start, and answered to later questions. */
 import type { Mode, OnOverload } from '#protocol';
 import {
   assertAbility,

@@ -1,6 +1,6 @@
 /**
  * Writes that a batch of the node has left: each rests until it is tried again. Of the writes to a document for whose lock
- * one has waited in vain, one is tried at a time, and the others stand behind it; otherwise all sessions of the node would
+ * one has waited in vain, one is tried at a time, and the others wait for it; otherwise all sessions of the node would
  * wait for that document.
  */
 import type { Submitter } from './waiter.ts';
@@ -24,7 +24,7 @@ export class Retries {
     this.#again = again;
   }
 
-  /** False: another write to its document is tried first, and this one stands behind it. */
+  /** False: another write to its document is tried first, and this one waits for it. */
   admits(waiter: Submitter): boolean {
     const line = this.#contended.get(waiter.write.referentialId);
     if (line === undefined || line[0] === waiter) return true;

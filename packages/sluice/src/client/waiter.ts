@@ -21,7 +21,7 @@ export type Submitter = Waiter & { readonly write: Write };
 
 export class Waiter {
   readonly writeId: string;
-  /** Null: the write was submitted before, and whoever did that sends it again if need be. */
+  /** Null: the write was submitted before, and its sender sends it again if need be. */
   readonly write: Write | null;
   readonly outcome: Promise<Outcome>;
   readonly addedAt: number = performance.now();
@@ -42,6 +42,7 @@ export class Waiter {
   isEnding = false;
   /** How often the write has met a row that another transaction had locked. */
   lockTries = 0;
+  #signal: AbortSignal | null = null;
   #forgetSignal: (() => void) | null = null;
   readonly #waits: Refusals;
   #resolve!: (outcome: Outcome) => void;
@@ -60,8 +61,14 @@ export class Waiter {
 
   /** Its wait ends when the signal is aborted. */
   endAt(signal: AbortSignal, end: () => void): void {
+    this.#signal = signal;
     signal.addEventListener('abort', end, { once: true });
     this.#forgetSignal = () => signal.removeEventListener('abort', end);
+  }
+
+  /** Its caller has cancelled it. */
+  get isAborted(): boolean {
+    return this.#signal?.aborted === true;
   }
 
   isSubmitter(): this is Submitter {

@@ -80,7 +80,7 @@ export class Waits {
     return waiters ?? [];
   }
 
-  /** Whoever submitted the write on this node and still waits. */
+  /** Those that submitted the write on this node and still wait. */
   submitterOf(writeId: string): Submitter | null {
     for (const waiter of this.#waiters.get(writeId) ?? []) if (waiter.isSubmitter()) return waiter;
     return null;
@@ -127,7 +127,8 @@ export class Waits {
       return waiter.reject(outcomeUnknown(writeId));
     }
     const reason = waiter.route?.withdraw(waiter) ?? null;
-    if (reason !== null && !waiter.wasSent) return this.reject(writeId, reason);
+    if (reason !== null && !waiter.wasSent)
+      return this.reject(writeId, waiter.isAborted ? new SluiceError('cancelled') : reason);
     try {
       this.resolve(await this.#options.cancellations.cancel(waiter.write));
     } catch (error) {

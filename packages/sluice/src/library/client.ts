@@ -8,6 +8,8 @@ import {
 } from '#client';
 import type { Model, Resource } from '#model';
 import { checkDocument } from './check-document.ts';
+import { answerCall, answerRow, EmbeddedCall, EmbeddedTable, prepareSubmitted, targetOf } from './rows.ts';
+import type { CallTarget, SubmittedCall, SubmittedRow } from './row-contract.ts';
 import { checkOptions, clientOptions, modelOf, urlOf, type Connection, type ModelSource } from './options.ts';
 import type {
   Client,
@@ -17,9 +19,9 @@ import type {
   SubmitOptions,
   Submitted,
   SubmittedWrite,
-  WriteOptions,
   Written,
 } from './contract.ts';
+import type { WriteOptions } from './write-options.ts';
 
 export type DocumentSchemas<D extends DocumentTypes> = { readonly [E in keyof D]?: StandardSchema<D[E]> };
 
@@ -51,7 +53,7 @@ export interface CreateClientOptions<D extends DocumentTypes = DocumentTypes>
   model?: ModelSource;
   /** A direct connection for LISTEN, where the other leads through a pooler. @default the other */
   listenConnectionString?: string;
-  /** Checked before a document is written, by endpoint. They give the documents their types, too. @default none */
+  /** Checked before a document or new row is written, by endpoint or table. They give these their types, too. @default none */
   schemas?: DocumentSchemas<D>;
 }
 
@@ -72,8 +74,10 @@ export async function createClient<D extends DocumentTypes = DocumentTypes>(
     ...(listenConnectionString === undefined ? {} : { listenUrl: listenConnectionString }),
   });
   try {
-    for (const endpoint of Object.keys(schemas)) resourceOf(client.model, endpoint);
     await client.start();
+    for (const name of Object.keys(schemas)) {
+      if (client.model.findEndpoint(name) === undefined) targetOf(client, name, true);
+    }
   } catch (error) {
     await client.stop();
     throw error;
@@ -119,8 +123,50 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     return this.#client.readDocument(resourceOf(this.model, endpoint), id);
   }
 
-  async submit(write: SubmittedWrite<D>, options: SubmitOptions): Promise<Submitted> {
-    const { client, ...conditions } = options;
+  table(name: string): never {
+    return new EmbeddedTable(this.#client, this.#schemas, name) as never;
+  }
+
+  target(name: string): CallTarget {
+    return new EmbeddedCall(this.#client, name);
+  }
+
+  async submit(
+    write: SubmittedWrite<D> | SubmittedRow | SubmittedCall,
+    options: SubmitOptions,
+  ): Promise<never> {
+    const { transactionMs } = options;
+    if (transactionMs !== undefined && !isMilliseconds(transactionMs)) {
+      throw new SluiceError(
+        'invalid_request',
+        'Cannot submit the write: option transactionMs is not a whole number of milliseconds',
+      );
+    }
+    const submitted =
+      'endpoint' in write ? this.#submitDocument(write, options) : this.#submitRow(write, options);
+    return (await submitted) as never;
+  }
+
+  async #submitRow(write: SubmittedRow | SubmittedCall, options: SubmitOptions): Promise<Submitted<unknown>> {
+    const { client, transactionMs, ...conditions } = options;
+    const prepared = await prepareSubmitted(this.#client, this.#schemas, write);
+    const request = { ...prepared.request, ...conditions };
+    const { writeId } = await this.#client.enlistRow(
+      request,
+      (text, values) => client.query({ text, values }),
+      transactionMs === undefined ? {} : { transactionMs },
+    );
+    return {
+      writeId,
+      answer: async (waits = {}) => {
+        const outcome = await this.#client.join(writeId, waits);
+        return 'target' in write ? answerCall(outcome) : answerRow(this.#client, prepared, outcome);
+      },
+    };
+  }
+
+  async #submitDocument(write: SubmittedWrite<D>, options: SubmitOptions): Promise<Submitted> {
+    const { client, transactionMs, ...conditions } = options;
     const { operation = 'upsert', endpoint } = write;
     const body = 'document' in write ? await this.#bodyOf(endpoint, write.document) : null;
     const request = {
@@ -130,7 +176,11 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
       ...('id' in write ? { documentId: write.id } : {}),
       ...conditions,
     };
-    const { writeId } = await this.#client.enlist(request, (text, values) => client.query({ text, values }));
+    const { writeId } = await this.#client.enlist(
+      request,
+      (text, values) => client.query({ text, values }),
+      transactionMs === undefined ? {} : { transactionMs },
+    );
     return {
       writeId,
       answer: async (waits = {}) => answerOf(await this.#client.join(writeId, waits)),
@@ -173,6 +223,8 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     return answerOf(outcome) as never;
   }
 }
+
+const isMilliseconds = (value: number): boolean => Number.isInteger(value) && value >= 0 && value < 2 ** 31;
 
 /** @throws {SluiceError} if the write was refused or not applied */
 function answerOf(outcome: Outcome): Written {

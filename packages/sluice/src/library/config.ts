@@ -139,6 +139,7 @@ export interface DashboardConfig extends DatabaseConfig, ModelConfig, ProcessCon
 
 type OtherCommand =
   | 'audit'
+  | 'dev'
   | 'discard'
   | 'doctor'
   | 'drain'

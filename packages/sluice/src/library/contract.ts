@@ -1,6 +1,8 @@
 /** What a program that embeds Sluice sees: documents in, typed answers out. */
 import type { OutcomeCode, OutcomeDetail, Result } from '#protocol';
 import type { Model } from '#model';
+import type { Called, CallTarget, RowWritten, SubmittedCall, SubmittedRow, Table } from './row-contract.ts';
+import type { WriteOptions } from './write-options.ts';
 import type { ClientStatus, StoredDocument, WriteState } from '#client';
 
 /** The type of the documents of each endpoint, by generics or by {@link DocumentSchemas}. */
@@ -24,23 +26,6 @@ export interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-export interface WriteOptions {
-  /** Aborted, the write is cancelled, and the error says what became of it. */
-  signal?: AbortSignal;
-  /** A second write with the same key changes nothing and has the answer of the first. 1 to 255 characters. */
-  idempotencyKey?: string;
-  /** Whose key it is: keys of different callers do not meet. @default '' */
-  client?: string;
-  /** How long to wait for the answer; then the write is cancelled. @default the client's `waitMs` */
-  waitMs?: number;
-  /** The `etag` that the document must have; `*`: it must exist. */
-  ifMatch?: string;
-  /** How long the write may wait for documents it refers to that nobody has written yet. @default 0 */
-  waitForReferencesSeconds?: number;
-  /** False: a refusal is returned, not thrown. @default true */
-  throwOnRefusal?: boolean;
-}
-
 /** A connection of the caller's: a `pg.Client`, or one that was taken from a pool. */
 export interface Queryable {
   query(query: { text: string; values: unknown[] }): Promise<unknown>;
@@ -60,17 +45,30 @@ export interface SubmitOptions extends Pick<
 > {
   /** Connected, and inside a transaction of the caller's. Its role needs the rights of a node (`sluice_api`). */
   client: Queryable;
+  /**
+   * How long the transaction may stay open after this call. Then the server ends the session, and nothing is applied: an open
+   * transaction that wrote to the intake slows all writers. A shorter limit of the session stays. 0: no limit. PostgreSQL 15 and 16
+   * end only a transaction that is idle.
+   * @default 20000
+   */
+  transactionMs?: number;
+}
+
+/** Those of a row; there is no `ifMatch`. */
+export interface SubmitRowOptions extends Omit<SubmitOptions, 'ifMatch'> {
+  /** The answer has the rows. @default false */
+  returning?: boolean;
 }
 
 /** A write in the intake, as far as the caller's transaction is committed. */
-export interface Submitted {
+export interface Submitted<Answer = Written> {
   writeId: string;
   /**
    * Waits for the answer: to be called after the commit.
    * @throws {SluiceError} as `upsert` does; `write_not_found` if the transaction was rolled back, or is not committed at the end of the
    *   wait; `outcome_unknown` if the write is still waiting then, as it is not cancelled
    */
-  answer(options?: Pick<WriteOptions, 'signal' | 'waitMs'>): Promise<Written>;
+  answer(options?: Pick<WriteOptions, 'signal' | 'waitMs'>): Promise<Answer>;
 }
 
 /** A write that took effect, or whose effect was there already (`unchanged`). It is durable. */
@@ -96,6 +94,13 @@ export interface Refusal {
   detail: OutcomeDetail | null;
   writeId: string;
 }
+
+/** What the schema of a table says of its rows. */
+type RowOf<D extends DocumentTypes, N extends string> = N extends keyof D
+  ? D[N]
+  : `public.${N}` extends keyof D
+    ? D[`public.${N}`]
+    : Record<string, unknown>;
 
 type EndpointOf<D> = keyof D & string;
 
@@ -154,6 +159,17 @@ export interface Client<D extends DocumentTypes = DocumentTypes> extends AsyncDi
    * are woken then. Its place in the order is that of the moment when it can be seen: at the commit.
    */
   submit(write: SubmittedWrite<D>, options: SubmitOptions): Promise<Submitted>;
+  submit(write: SubmittedRow, options: SubmitRowOptions): Promise<Submitted<RowWritten<object>>>;
+  submit(write: SubmittedCall, options: SubmitRowOptions): Promise<Submitted<Called>>;
+  /**
+   * Rows of a table that `targets` names; the schema `public` may be left out. Their type is the generic, or that of the schema.
+   * @throws {SluiceError} `endpoint_not_found`
+   */
+  table<Row extends object = never, const N extends string = string>(
+    name: N,
+  ): Table<[Row] extends [never] ? RowOf<D, N> : Row>;
+  /** A function or a handler that `targets` names. @throws {SluiceError} `endpoint_not_found` */
+  target(name: string): CallTarget;
   /** What became of a write of this caller; null: there is none of this id, or its outcome is no longer kept. */
   readWrite(writeId: string, client?: string): Promise<WriteState | null>;
   status(): Promise<ClientStatus>;

@@ -8,11 +8,12 @@ export type {
   Queryable,
   StandardSchema,
   SubmitOptions,
+  SubmitRowOptions,
   Submitted,
   SubmittedWrite,
-  WriteOptions,
   Written,
 } from './contract.ts';
+export type { WriteOptions } from './write-options.ts';
 export {
   defineConfig,
   type ApiConfig,
@@ -20,6 +21,20 @@ export {
   type SluiceConfig,
   type WriterConfig,
 } from './config.ts';
+export type {
+  Called,
+  CallTarget,
+  NewRowOptions,
+  RowAnswer,
+  RowOptions,
+  RowRefusal,
+  RowWritten,
+  SubmittedCall,
+  SubmittedRow,
+  Table,
+  UpsertRowOptions,
+} from './row-contract.ts';
+export type { FunctionDefinition, TableDefinition, TargetDefinition } from '#targets';
 export { SluiceError, type ErrorCode, type OutcomeCode, type OutcomeDetail, type Result } from '#protocol';
 export {
   doctor,

@@ -210,15 +210,6 @@ export interface ShownWrite {
   outcome: (Outcome & { client: string; lane: number; settledAt: string }) | null;
 }
 
-export interface ThroughputMinute {
-  minute: string;
-  writes: number;
-  batches: number;
-  applied: number;
-  refused: number;
-  notApplied: number;
-}
-
 /** Of the writes made in one minute, those that are settled. */
 export interface ActivityMinute {
   /** When it began. */

@@ -72,7 +72,7 @@ async function settleDiscarded(
     return [{ name: 'recordAction', values: ['discard', actor, about, ids, detail] }];
   });
   const ours = new Set(settled);
-  // Their nodes answer, and whoever awaited one of them looks again.
+  // Their nodes answer, and the writes that awaited one of them are looked at again.
   await session.flight([
     ...hintStatements(unapplied.filter(({ write }) => ours.has(write))),
     hintAwaitedOf(settled),

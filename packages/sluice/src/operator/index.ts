@@ -9,7 +9,7 @@ export { listWriters } from './list-writers.ts';
 export { countDeadLetters, countStuck, findStuck, listStuck } from './list-stuck.ts';
 export { showWrite } from './show-write.ts';
 export { lanesText, readStatus, type StatusOptions } from './read-status.ts';
-export { countSettled, readThroughput } from './read-throughput.ts';
+export { countSettled } from './count-settled.ts';
 export { readAudit } from './read-audit.ts';
 export { retryWrites } from './retry-writes.ts';
 export { discardWrites } from './discard-writes.ts';

@@ -53,7 +53,15 @@ describe('scopes', () => {
   });
 
   test('pass over words that are meant for others', () => {
-    const scopes = new Scopes(['openid', 'write:**', 'operate:all', 'write:a/b/c', 'write:a b', 'write:.*', '']);
+    const scopes = new Scopes([
+      'openid',
+      'write:**',
+      'operate:all',
+      'write:a/b/c',
+      'write:a b',
+      'write:.*',
+      '',
+    ]);
     expect(scopes.mayOperate || scopes.maySeeBodies || scopes.allowsSome('write')).toBe(false);
     expect(isScope('openid')).toBe(false);
   });

@@ -129,8 +129,10 @@ export interface OutcomeDetail {
   key?: Record<string, unknown>;
   /** The rows as they are after the write, where the client asked for them; JSON values as PostgreSQL writes them. */
   rows?: unknown[];
-  /** Of a function or a handler: its answer, or what it says of a refusal. */
+  /** Of a function or a handler: its answer. */
   answer?: unknown;
+  /** `target_refused`: the code that the function or handler gave. */
+  reason?: string;
 }
 
 export interface MissingReference {

@@ -1,6 +1,6 @@
 /**
  * Whether a process can do its work on this database: the server takes writes, and the role has the rights. Asked at the
- * start, so that a wrong role is a sentence and not a failure of each write; and by whoever wants to know whether it is ready.
+ * start, so that a wrong role is a sentence and not a failure of each write; and when somebody asks whether it is ready.
  */
 import { SluiceError } from '#protocol';
 import { DatabaseError } from './database-error.ts';

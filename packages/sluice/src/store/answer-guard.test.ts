@@ -113,11 +113,9 @@ describe('an answer that cannot be read', () => {
     await expect(
       session.flight([{ name: 'begin' }, { name: 'readBodies', values: [[long, long]] }, { name: 'commit' }]),
     ).rejects.toThrow(RangeError);
-    expect(
-      await session.query(
-        'select txid_current_if_assigned() is null and now() = statement_timestamp() as idle',
-      ),
-    ).toEqual([{ idle: true }]);
+    // In a transaction that is open, now() would stand still.
+    const began = await session.query('select now()::text as began');
+    expect(await session.query('select now()::text as began')).not.toEqual(began);
     expect(faults).toEqual([]);
   });
 });

@@ -174,10 +174,10 @@ export function poolConfig(
   return {
     ...ownConfig(options),
     Client: pooledClient(options, sockets),
-    // Whoever waits for a connection of a pool hears soon that there is none.
+    // A caller that waits for a connection of a pool hears soon that there is none.
     connectionTimeoutMillis: options.connectTimeoutMs ?? 2000,
     max: connectionsMax,
-    // An idle connection keeps no process alive, least of all one that has gone silent: its farewell is never answered.
+    // An idle connection keeps no process alive, least of all one that has gone silent, because the server never confirms its end.
     allowExitOnIdle: true,
     ...(isPipelined ? { pipeline: true } : {}),
     // pg-pool waits for the promise, although its types do not say so.
@@ -215,4 +215,18 @@ export function isTransactionPooled(url: string): boolean {
 /** Whether statements may have names, by which the server finds their plans again. */
 export function keepsStatements(url: string): boolean {
   return transactionPoolers.get(url)?.keepsStatements ?? true;
+}
+
+/** Ends a client in order, or by its socket: a half-open connection never says that it has ended. */
+export async function endWithin(
+  milliseconds: number,
+  client: pg.Client,
+  socket: Socket | undefined,
+): Promise<void> {
+  const timer = setTimeout(() => socket?.destroy(), milliseconds);
+  try {
+    await client.end();
+  } finally {
+    clearTimeout(timer);
+  }
 }

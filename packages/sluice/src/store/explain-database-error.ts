@@ -13,13 +13,13 @@ export function explainDatabaseError(error: DatabaseError): SluiceError {
   if (error.sqlState === '3F000' || error.sqlState === '42P01') {
     return new SluiceError(
       'schema_outdated',
-      'Cannot read the database as it has no Sluice schema of this version: run `sluice migrate`',
+      'Cannot read the database because it has no Sluice schema of this version: run `sluice migrate`',
     );
   }
   if (error.sqlState === '42501') {
     return new SluiceError(
       'configuration_invalid',
-      'Cannot use the database as this role lacks a right: use the role of this process, and run `sluice roles` after an upgrade',
+      'Cannot use the database because this role lacks a right: use the role of this process, and run `sluice roles` after an upgrade',
     );
   }
   if (error.sqlState === '25006') {
@@ -32,14 +32,17 @@ export function explainDatabaseError(error: DatabaseError): SluiceError {
   if (refusal !== undefined) {
     return new SluiceError(
       'database_unavailable',
-      `Cannot use the database as ${refusal} (${error.sqlState}): look at its URL`,
+      `Cannot use the database because ${refusal} (${error.sqlState}): look at its URL`,
     );
   }
   if (error.sqlState !== null && (error.isConnectionLoss || error.isServerTrouble)) {
     return new SluiceError('database_unavailable', `Cannot use the database: ${reasonOf(error)}`);
   }
   if (error.isConnectionLoss) {
-    return new SluiceError('database_unavailable', `Cannot reach PostgreSQL as the ${error.message}`);
+    return new SluiceError('database_unavailable', `Cannot reach PostgreSQL: the ${error.message}`);
   }
-  return new SluiceError('database_unavailable', `Cannot use the database as it refuses: ${error.message}`);
+  return new SluiceError(
+    'database_unavailable',
+    `Cannot use the database because it refuses: ${error.message}`,
+  );
 }

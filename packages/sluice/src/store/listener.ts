@@ -1,6 +1,6 @@
 /**
  * Hints from the database: content-free wakeups, and ids of settled writes. A hint may be lost, late, doubled or
- * forged, and everything still holds; whoever listens also polls.
+ * forged, and everything still holds, because each listener also polls.
  */
 import { SluiceError } from '#protocol';
 import { EchoWatch } from './echo-watch.ts';
@@ -24,7 +24,7 @@ export interface Listener {
   hear(wanted: Iterable<string>, onHint: (channel: string, payload: string | null) => void): void;
   /** True while hints arrive as far as we know. */
   readonly isListening: boolean;
-  /** Hints are wanted and do not arrive now: whoever waits looks more often meanwhile. */
+  /** Hints are wanted and do not arrive now. Its owner polls more often meanwhile. */
   readonly isDeaf: boolean;
   close(): Promise<void>;
 }

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { poolConfig, type ConnectionOptions } from './connection.ts';
 import { usageOf, type PoolUsage } from './pool-usage.ts';
 
-/** Whoever still uses a connection when its pool is closed may finish within this time. */
+/** A caller that still uses a connection when its pool is closed may finish within this time. */
 const closeTimeoutMs = 1000;
 
 export class Pool {

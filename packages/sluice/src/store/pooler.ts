@@ -5,6 +5,7 @@
  * without names, and planned each time, unless the pooler keeps prepared statements.
  */
 import { randomUUID } from 'node:crypto';
+import { settleWithin } from '#protocol';
 import type pg from 'pg';
 import {
   connectClient,
@@ -16,11 +17,12 @@ import { reduceError } from './database-error.ts';
 import { beginWithSettings } from './session-settings.ts';
 
 const looks = 5;
+/** In session mode with a full pool, a transaction that does not begin is waited for as long. */
+const patienceMs = 500;
 
 /**
  * Looks, where nobody has looked before. A server tells each client its process id at the start: one that differs from
- * what the session says of itself is a pooler's. In transaction mode two clients then meet the same session, or one
- * client several.
+ * what the session says of itself is a pooler's. Then two clients find out whether they share sessions of the server.
  */
 export async function detectPooler(options: ConnectionOptions): Promise<boolean> {
   let found = looked.get(options.url);
@@ -46,20 +48,47 @@ async function detect(options: ConnectionOptions): Promise<TransactionPooler | n
     const first = await open();
     const pid = await backendOf(first);
     if ((first as { processID?: number | null }).processID === pid) return null;
-    const second = await open();
-    await beginWithSettings(second, options);
-    const pids = [await backendOf(second)];
-    for (let look = 0; look < looks; look++) {
-      const now = await backendOf(first);
-      if (now !== pid) pids.push(pid);
-    }
-    await second.query('rollback');
-    return pids.includes(pid) ? { keepsStatements: await keepsStatements(first, options) } : null;
+    const isShared = await sharesSessions(first, pid, await open(), options);
+    return isShared ? { keepsStatements: await keepsStatements(first, options) } : null;
   } catch (error) {
     throw reduceError(error, 'detect a pooler');
   } finally {
     await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
   }
+}
+
+/**
+ * In transaction mode, a client that holds a transaction has the session of the other client, or that one gets a further
+ * session. In session mode, the pooler may have no further session. Then the transaction does not begin, and the other
+ * client is answered all the same although it asks later.
+ */
+async function sharesSessions(
+  first: pg.Client,
+  pid: number,
+  second: pg.Client,
+  options: ConnectionOptions,
+): Promise<boolean> {
+  for (;;) {
+    const beginning = beginWithSettings(second, options).then(() => backendOf(second));
+    if (await settleWithin([beginning], patienceMs)) {
+      const isShared = (await beginning) === pid || (await isMoved(first, pid));
+      await second.query('rollback');
+      return isShared;
+    }
+    // A transaction that begins late would keep the first client from the only session.
+    const ended = beginning.then(() => second.query('rollback'));
+    // It fails with its connection if it is not waited for.
+    ended.catch(() => undefined);
+    const isMovedMeanwhile = await isMoved(first, pid);
+    if (isMovedMeanwhile || !(await settleWithin([ended], 0))) return isMovedMeanwhile;
+    await ended;
+  }
+}
+
+/** Whether the client is given another session at some look. */
+async function isMoved(client: pg.Client, pid: number): Promise<boolean> {
+  for (let look = 0; look < looks; look++) if ((await backendOf(client)) !== pid) return true;
+  return false;
 }
 
 /**

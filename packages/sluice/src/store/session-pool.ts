@@ -7,7 +7,7 @@ import type { PoolUsage } from './pool-usage.ts';
 import { Session } from './session.ts';
 
 export interface SessionPoolOptions extends ConnectionOptions {
-  /** Sessions at most; whoever comes then waits. @default 32 */
+  /** Sessions at most; the next caller waits. @default 32 */
   sessionsMax?: number;
 }
 

@@ -7,6 +7,7 @@ import type pg from 'pg';
 import { parametersOf } from './array-literal.ts';
 import {
   connectClient,
+  endWithin,
   isTransactionPooled,
   keepsStatements,
   leaveServerOf,
@@ -14,9 +15,11 @@ import {
   type ConnectionOptions,
 } from './connection.ts';
 import { DatabaseError, reduceError, takesNoWrites } from './database-error.ts';
+import { holdSocket } from './hold-socket.ts';
 import { queriesOf, query, type NamedQuery } from './queries.ts';
 import {
   applySettings,
+  bareBegin,
   beginText,
   explainSettings,
   foreignPlanning,
@@ -41,6 +44,12 @@ export interface FlightOptions {
 /** If the server does not confirm the end of the connection by then, the socket is closed. */
 const closeTimeoutMs = 1000;
 
+/**
+ * PostgreSQL takes a scan of a table that it knows to be empty for cheaper than a look by an index, and keeps that plan while the
+ * table grows. So a session has its statements planned anew at its 8th transaction, at its 64th, and so on.
+ */
+const replanFactor = 8;
+
 export class Session {
   readonly #client: pg.ClientBase;
   readonly #end: () => Promise<void>;
@@ -51,8 +60,13 @@ export class Session {
   readonly #isPooled: boolean;
   readonly #url: string;
   readonly #queries: ReadonlyMap<string, NamedQuery>;
-  readonly #beginText: string | undefined = bareStatements['begin'];
+  readonly #beginText: string = bareBegin;
+  /** Each flight is written to the socket at once: for flights of many rows (hold-socket.ts). */
+  sendsWhole = false;
   #isInTransaction = false;
+  #transactions = 0;
+  /** The transaction with which the statements are planned anew. */
+  #replansAt = replanFactor;
   #sentAt: number | null = null;
   readonly #ownPlanning: string;
   /** The transaction plans as the server does, as a statement that is not ours was sent in it. */
@@ -98,7 +112,7 @@ export class Session {
     return this.#sentAt === null ? 0 : performance.now() - this.#sentAt;
   }
 
-  /** Ends the connection at once, without a farewell: what is awaited fails. */
+  /** Ends the connection at once, without telling the server: what is awaited fails. */
   abandon(): void {
     this.#socket?.destroy();
   }
@@ -129,7 +143,13 @@ export class Session {
     this.#isPlanningForeign = true;
     try {
       const isPrepared = name !== undefined && keepsStatements(this.#url);
-      const config = { ...(isPrepared ? { name } : {}), text, values: values as unknown[] };
+      // In the extended protocol a text is one statement: none can end the transaction behind another.
+      const config = {
+        ...(isPrepared ? { name } : {}),
+        text,
+        values: values as unknown[],
+        queryMode: 'extended',
+      };
       const [result] = await Promise.all([this.#client.query<Row>(config), planning]);
       return result.rows;
     } catch (error) {
@@ -161,6 +181,7 @@ export class Session {
     // Written out before any is sent: values that are too long for one string must not leave a part of a flight behind.
     const values = statements.map((statement) => parametersOf(statement.values ?? []));
     this.#sentAt = performance.now();
+    if (this.sendsWhole) holdSocket(this.#socket);
     const sent = statements.map(({ name }, index) => this.#send(name, values[index] ?? [], answerTimeoutMs));
     const count = awaitedOf(statements);
     for (const hint of sent.slice(count)) hint.catch(() => undefined);
@@ -196,12 +217,19 @@ export class Session {
     return reduced;
   }
 
+  #begin(): string {
+    this.#transactions += 1;
+    if (this.#transactions < this.#replansAt) return this.#beginText;
+    this.#replansAt *= replanFactor;
+    return `${this.#beginText}; discard plans`;
+  }
+
   #send(
     statement: string,
     values: unknown[],
     answerTimeoutMs: number | undefined,
   ): Promise<pg.QueryResult<Row>> {
-    const bare = statement === 'begin' ? this.#beginText : bareStatements[statement];
+    const bare = statement === 'begin' ? this.#begin() : bareStatements[statement];
     if (bare !== undefined) {
       if (isBoundary(statement)) this.#isPlanningForeign = false;
       return this.#client.query<Row>(bare);
@@ -223,15 +251,5 @@ export class Session {
   async close(): Promise<void> {
     this.#ended.abort();
     await this.#end().catch(() => undefined);
-  }
-}
-
-/** Ends a client in order, or by its socket: a half-open connection never says that it has ended. */
-async function endWithin(milliseconds: number, client: pg.Client, socket: Socket | undefined): Promise<void> {
-  const timer = setTimeout(() => socket?.destroy(), milliseconds);
-  try {
-    await client.end();
-  } finally {
-    clearTimeout(timer);
   }
 }

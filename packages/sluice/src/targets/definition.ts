@@ -39,7 +39,7 @@ export interface HandlerBatch {
    * One statement of your own with `$1…`, in the transaction of the batch. Write rows in the order of their keys, so that lanes do
    * not deadlock. BEGIN, COMMIT, ROLLBACK, SAVEPOINT, LISTEN and SET are refused.
    */
-  query(text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
+  readonly query: (text: string, values?: readonly unknown[]) => Promise<Record<string, unknown>[]>;
 }
 
 export interface HandlerWrite {

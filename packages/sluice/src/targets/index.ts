@@ -5,4 +5,5 @@ export * from './form.ts';
 export { readTables, readTargets } from './read-targets.ts';
 export * from './row-key.ts';
 export * from './row-request.ts';
+export { saveTargets } from './save-targets.ts';
 export type { ConfiguredTarget, Targets } from './targets.ts';

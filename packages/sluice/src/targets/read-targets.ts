@@ -4,7 +4,7 @@ import type { Row } from '#store';
 import { hash } from 'node:crypto';
 import type { Column, ForeignKey, TableCatalog, UniqueRule } from './catalog.ts';
 import { checkDefinitions, invalidTarget } from './check-definitions.ts';
-import { isTable, nameOf, type TableDefinition, type TargetDefinition } from './definition.ts';
+import { isFunction, isTable, nameOf, type TableDefinition, type TargetDefinition } from './definition.ts';
 import { targetsOf, type Targets } from './targets.ts';
 
 /** A pool, a session or a transaction. */
@@ -28,7 +28,24 @@ export async function readTargets(
     if (table instanceof SluiceError) throw table;
     return [name, table];
   });
+  await assertFunctions(database, checked.filter(isFunction).map(nameOf));
   return targetsOf(checked, new Map(sound));
+}
+
+/** @throws {SluiceError} `configuration_invalid` that names the function and what is wrong with it */
+async function assertFunctions(database: Reader, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  const rows = await database.run('readFunctions', [names]);
+  for (const [index, name] of names.entries()) {
+    const row = rows.find(({ place }) => place === index + 1);
+    if (row === undefined) throw invalidTarget(`function ${name}(jsonb) does not exist in this database`);
+    if (row['kind'] !== 'f')
+      throw invalidTarget(`${name}(jsonb) is a procedure or an aggregate: name a function`);
+    if (row['returns_set'] !== true)
+      throw invalidTarget(
+        `function ${name}(jsonb) does not return a set: it must return one row for each write`,
+      );
+  }
 }
 
 /** The tables by name; of one that cannot be a target, the reason. */

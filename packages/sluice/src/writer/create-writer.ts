@@ -1,6 +1,6 @@
 /** A writer process: its sessions, the hints they share, its row in sluice.writer, and the retention of what is old. */
 import { createRequire } from 'node:module';
-import { assertProjections, describeBatch, RetryLog, settleOptions, tableTargets } from '#batch';
+import { assertProjections, describeBatch, RetryLog, settleOptions, targetsBeside } from '#batch';
 import {
   assertTunables,
   defaults,
@@ -22,7 +22,7 @@ import {
   requireRights,
   type Listener,
 } from '#store';
-import { checkDefinitions, modelBeside, readTargets } from '#targets';
+import { checkDefinitions, modelBeside, readTargets, saveTargets } from '#targets';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
 import type { LaneSessionOptions } from './lane-session-options.ts';
@@ -37,7 +37,7 @@ const { version } = createRequire(import.meta.url)('../../package.json') as { ve
 
 const backendLookTimeoutMs = 2000;
 /** What a writer that stops still asks of the database takes at most so long, each. */
-const farewellMs = 2000;
+const endTimeoutMs = 2000;
 
 export function createWriter(options: WriterOptions): Writer {
   assertTunables('create the writer', writerTunables, { ...options });
@@ -123,6 +123,9 @@ class WriterProcess implements Writer {
       isListening: this.#listener.isListening,
       batches: this.#batches,
       writes: this.#writes,
+      gathering: this.#sessions
+        .map(({ gathering }) => gathering)
+        .reduce((one, other) => (other.intervalMs > one.intervalMs ? other : one)),
     };
   }
 
@@ -140,8 +143,15 @@ class WriterProcess implements Writer {
       work: ' the writer',
       advice: 'use the role of writers (sluice_writer), and run `sluice roles` after an upgrade',
     });
-    const { agreed } = await readTargets(this.#database, targets);
-    await agree(this.#database, { lanes, modelHash: model.hash, ownership, projections, targets: agreed });
+    const read = await readTargets(this.#database, targets);
+    await agree(this.#database, {
+      lanes,
+      modelHash: model.hash,
+      ownership,
+      projections,
+      targets: read.agreed,
+    });
+    await saveTargets(this.#database, read);
     await this.#upkeep.start();
     await this.#clock.start();
     await this.#listen();
@@ -149,15 +159,15 @@ class WriterProcess implements Writer {
   }
 
   async #stop(): Promise<void> {
-    await settleWithin([this.#started], farewellMs);
+    await settleWithin([this.#started], endTimeoutMs);
     const kept = this.#upkeep.stop();
     this.#clock.stop();
     this.#watches.forEach((watch) => watch.stop());
     await this.#stopSessions();
-    await settleWithin([this.#listener.close(), kept], farewellMs);
-    const retired = this.#database.run('retireWriter', [this.#writerId], farewellMs);
+    await settleWithin([this.#listener.close(), kept], endTimeoutMs);
+    const retired = this.#database.run('retireWriter', [this.#writerId], endTimeoutMs);
     const noted = retired.catch((error: unknown) => this.#failures.note(error, 'retire'));
-    await settleWithin([noted], farewellMs);
+    await settleWithin([noted], endTimeoutMs);
     await this.#database.close();
   }
 
@@ -207,7 +217,7 @@ class WriterProcess implements Writer {
     return {
       ...settleOptions(model, { lanes, cascadeDocumentsMax }),
       projections,
-      targets: tableTargets(targets, { schema }),
+      targets: targetsBeside(targets, schema),
       ...retries,
     };
   }

@@ -58,7 +58,7 @@ export class Elector {
   }
 
   /**
-   * Looks around, and takes or gives back lanes until this session has its share.
+   * Has one heartbeat: takes or gives back lanes until this session has its share.
    * @param behind The position of a lane behind which to look for what is ready.
    * @param isCatchUp It may take long, as it passes over all that is dead.
    */
@@ -143,7 +143,7 @@ export class Elector {
 
   /** Leads nothing any more, and shares nothing. */
   async end(): Promise<void> {
-    // First: whoever is told that the lanes are free counts without this session.
+    // First: sessions that are told of the free lanes count without this session.
     await this.#options.ownership.end();
     await this.leave([...this.terms.keys()]);
   }

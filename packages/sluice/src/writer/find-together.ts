@@ -7,7 +7,7 @@ import type { Session } from '#store';
 export interface Together {
   writeIds: string[];
   lanes: number[];
-  /** Members that another member stands behind: an order in which all can be applied may not exist. */
+  /** Members with another member behind them: an order in which all can be applied may not exist. */
   inFront: string[];
 }
 
@@ -37,7 +37,7 @@ export async function findTogether(session: Session, closing: readonly string[])
       const id = row['write_id'] as string;
       lanes.set(id, row['lane'] as number);
       if (row['is_met'] === true) continue;
-      // A provider that is ready is settled soon, and wakes whoever awaits it; one that awaits itself waits for a lock.
+      // A provider that is ready is settled soon, and wakes the writes that await it; one that awaits itself waits for a lock.
       const isWaiting = row['is_blocked'] === true && row['awaited_id'] !== id;
       const provider = isWaiting ? (row['provider_id'] as string) : null;
       edges.get(id)?.push({ provider, isBehind: provider === row['awaited_id'] });
@@ -45,7 +45,7 @@ export async function findTogether(session: Session, closing: readonly string[])
     }
     for (const row of found) {
       const provider = row['provider_id'] as string | null;
-      // Whoever awaits what nobody provides is out, so its other providers are of no interest.
+      // A write that awaits what nobody provides is out, so its other providers are of no interest.
       if (provider !== null && !hopeless.has(row['write_id'] as string) && !edges.has(provider))
         next.add(provider);
     }
@@ -64,7 +64,7 @@ export async function findTogether(session: Session, closing: readonly string[])
   };
 }
 
-/** Takes out whoever awaits something that no member provides, until nobody does. */
+/** Takes out writes that await something which no member provides, until there is none. */
 function greatestSet(edges: ReadonlyMap<string, readonly Edge[]>): string[] {
   const members = new Set(edges.keys());
   for (let before = -1; before !== members.size;) {

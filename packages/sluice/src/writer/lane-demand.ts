@@ -115,7 +115,7 @@ export class LaneDemand {
     if (this.#options.spread === 'even') return { ...this.#standby(), busyPercent };
     const leaders = this.#leaders;
     const perSecond = (1000 * this.#writes) / tookMs;
-    // Whoever leads a single lane cannot be helped.
+    // A session that leads a single lane cannot be helped.
     if ((full + slow) / tookMs >= heavyShare && led > 1) {
       this.#quiet = 0;
       this.#limit = perSecond;

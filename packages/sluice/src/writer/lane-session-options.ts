@@ -42,7 +42,7 @@ export const sessionSettings: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: '2s',
   transaction_timeout: '30s',
   statement_timeout: '20s',
-  // Rows are looked for, not waited for. What shows only to who waits for it (a key that another transaction is about to
+  // Rows are looked for, not waited for. What shows only to a session that waits for it (a key that another transaction is about to
   // insert, a row of a projection) holds up neighbours for no longer than this, once.
   lock_timeout: '100ms',
   client_connection_check_interval: '250ms',

@@ -39,7 +39,7 @@ export function lockOwnership(session: Session, writerId: string): Ownership {
       if (locked.length === 0) return [];
       // This shuts out the next batch of that leader; one that is still open ended with its session.
       const opened = (await session.run('openTerms', [locked, writerId])).map(openedLane);
-      // Another transaction has locked the rows of the others: whoever comes first when they are free leads them.
+      // Another transaction has locked the rows of the others: the first session that asks when they are free leads them.
       const closed = locked.filter((lane) => !opened.some((each) => each.lane === lane));
       if (closed.length > 0) await session.run('unlockLanes', [closed]);
       return opened;

@@ -1,7 +1,7 @@
 /**
  * Blocked writes that wait for a row which another transaction has locked. Nothing tells when that transaction ends, so
  * they are tried again, together and apart from all others, after pauses that grow. What can be looked for without waiting
- * is tried often; what shows only to who waits for it (a key, a row of a projection) takes a bounded share of the time.
+ * is tried often; what shows only to a session that waits for it (a key, a row of a projection) takes a bounded share of the time.
  */
 import type { BatchReport } from '#batch';
 import { waitsForLock } from '#batch';

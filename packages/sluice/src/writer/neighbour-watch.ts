@@ -60,7 +60,7 @@ export class NeighbourWatch {
         failures = 0;
       } catch {
         await this.#close();
-        // Heartbeats go on meanwhile, which tell whoever is concerned that the database is away.
+        // Heartbeats go on meanwhile, which report that the database is away.
         if (this.#pid === pid) await pause(reconnectDelayMs(failures++), undefined, { ref: false });
       }
     }

@@ -1,4 +1,4 @@
-/** What a writer tells of its work while it does it, for metrics. Whoever listens is quick and never throws. */
+/** What a writer tells of its work while it does it, for metrics. An observer is quick and never throws. */
 import type { BatchReport } from '#batch';
 
 /**

@@ -28,7 +28,7 @@ export interface Ownership {
   keep(terms: ReadonlyMap<number, number>, demand: Demand): Promise<void>;
   /** Takes those of the lanes that are free and begins their next terms. */
   take(lanes: readonly number[]): Promise<OpenedLane[]>;
-  /** Ends these terms in order, gives the lanes back and wakes whoever may take them. */
+  /** Ends these terms in order, gives the lanes back and wakes the sessions that may take them. */
   leave(terms: ReadonlyMap<number, number>): Promise<void>;
   /** Leaves those who share the lanes. */
   end(): Promise<void>;

@@ -39,7 +39,9 @@ export function statusOf(sqlState: string): number {
 
 export function refusalOf(outcome: Outcome): RestError {
   const code = outcome.code ?? 'internal';
-  const database = outcome.detail?.database;
+  const { database, error } = outcome.detail ?? {};
+  if (code === 'dead_letter' && typeof error?.code === 'string')
+    return deadLetter(outcome.resource, error.code);
   if (database === undefined) return new RestError(code, ofTarget(outcome));
   const { sqlState, constraint, column } = database;
   return new RestError(code, {
@@ -49,6 +51,14 @@ export function refusalOf(outcome: Outcome): RestError {
     details: detailsOf(constraint, column),
     hint: null,
   });
+}
+
+/** A fault of the deployment, e.g. a right that the role of writers lacks. */
+function deadLetter(resource: string, sqlState: string): RestError {
+  const message =
+    sqlState === '42501' ? `permission denied for table ${tableOf(resource)}` : errorTable.dead_letter.detail;
+  const hint = 'The write is a dead letter: nothing was applied, and an operator may retry or discard it.';
+  return new RestError('dead_letter', { code: sqlState, status: statusOf(sqlState), message, hint });
 }
 
 /** Without a SQLSTATE: of the coordinator, or the answer of a function or a handler. */

@@ -3,7 +3,7 @@
  * has each call with its answer, and each difference.
  */
 import type { ClientTarget } from 'sluice/internal/client';
-import { isApplied, SluiceError, type Outcome } from 'sluice/internal/protocol';
+import { isApplied, type Outcome } from 'sluice/internal/protocol';
 import type { RowRequest } from 'sluice/internal/targets';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { demand } from '../auth/guard.ts';
@@ -16,7 +16,7 @@ import { assertUncompressed, takeBodies } from '../take-bodies.ts';
 import { doorRefusal } from './door-refusal.ts';
 import { findFunction, findTable, type TableTarget } from './find-target.ts';
 import { readRestPreferences } from './preferences.ts';
-import { badBody } from './rest-error.ts';
+import { badBody, RestError } from './rest-error.ts';
 import { readRestQuery } from './query.ts';
 import { readAnyBody } from './read-body.ts';
 import { refusalOf } from './refusal.ts';
@@ -153,17 +153,21 @@ function bodyOf(request: FastifyRequest): Buffer {
   return body;
 }
 
-/** @throws {SluiceError} for an answer that is no JSON */
+/** @throws {RestError} for an answer that is no JSON */
 function wantsOne(accept: string | undefined): boolean {
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return false;
+  if (accept.includes('nulls=stripped')) throw notAcceptable(accept);
   const types = accept.split(',').map((type) => type.split(';', 1)[0]!.trim().toLowerCase());
   if (types.includes(singularType)) return true;
   const isJson = types.some((type) =>
     /^(?:\*\/\*|application\/(?:\*|json|vnd\.pgrst\.array\+json))$/.test(type),
   );
   if (isJson) return false;
-  throw new SluiceError(
-    'unsupported_media_type',
-    'Cannot answer in another media type than application/json',
-  );
+  throw notAcceptable(accept);
+}
+
+function notAcceptable(accept: string): RestError {
+  const types = accept.replaceAll(/[^\w/.+*;=, -]/g, '?').slice(0, 100);
+  const message = `None of these media types are available: ${types}`;
+  return new RestError('unsupported_media_type', { code: 'PGRST107', status: 406, message });
 }

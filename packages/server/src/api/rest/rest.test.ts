@@ -263,6 +263,13 @@ describe('PATCH and DELETE', () => {
     expect(answer.headers['content-range']).toBe('*/1');
   });
 
+  test('take a whole row, of which the key repeats what the URL says', async () => {
+    const { send } = setup({ ...row, result: 'updated' });
+    await send('PATCH', '/orders?id=eq.9007199254740993', '{"id":9007199254740993,"total":"1"}');
+    await send('PATCH', '/orders?id=eq.9007199254740992', '{"id":9007199254740993,"total":"1"}');
+    expect(client.rows.map(({ columns }) => columns)).toEqual([['total'], ['id', 'total']]);
+  });
+
   test('write nothing for an object without columns', async () => {
     const { client, send } = setup();
     expect((await send('PATCH', '/orders?id=eq.5', '{}')).status).toBe(204);
@@ -358,6 +365,18 @@ describe('a refusal', () => {
     expect(overloaded.json()).toMatchObject({ code: 'overloaded' });
   });
 
+  test('of a request that is too large, or too much, has the same form', async () => {
+    const { send } = setup(row, { limits: { bodyBytesMax: 20, clientRate: 1 } });
+    const large = await send('POST', '/orders', '{"total":"more than twenty bytes"}');
+    expect({ status: large.status, ...large.json() }).toMatchObject({
+      status: 413,
+      code: 'payload_too_large',
+    });
+    const early = await send('POST', '/orders', '{}');
+    expect({ status: early.status, ...early.json() }).toMatchObject({ status: 429, code: 'rate_limited' });
+    expect(early.headers).toHaveProperty('retry-after');
+  });
+
   test('of a column that the table does not have names it', async () => {
     const { client, send } = setup();
     client.answerRow = () => {
@@ -414,7 +433,8 @@ describe('a URL', () => {
     ['GET', '/orders?select=*', {}, 405, 'PGRST117'],
     ['GET', '/rpc/count_views', {}, 405, 'PGRST117'],
     ['POST', '/orders', { 'content-type': 'text/csv' }, 415, 'PGRST107'],
-    ['POST', '/orders', { accept: 'text/csv' }, 415, 'PGRST107'],
+    ['POST', '/orders', { accept: 'text/csv' }, 406, 'PGRST107'],
+    ['POST', '/orders', { accept: 'application/vnd.pgrst.object+json;nulls=stripped' }, 406, 'PGRST107'],
     ['POST', '/orders', { 'content-encoding': 'gzip' }, 415, 'PGRST107'],
     ['POST', '/orders', { 'idempotency-key': 'a b' }, 400, 'PGRST100'],
   ] as const)('%s %s %j: %i %s', async (method, url, headers, status, code) => {
@@ -439,6 +459,21 @@ describe('a URL', () => {
     const read = await send('GET', '/orders');
     expect(read.headers.allow).toBe('DELETE, OPTIONS, PATCH, POST, PUT');
     expect(read.json()).toMatchObject({ hint: expect.stringContaining('Read from PostgreSQL') as string });
+  });
+
+  test('may be asked from a page of another origin, with the headers of PostgREST', async () => {
+    const { send } = setup(row, { corsOrigins: ['https://app.example.org'] });
+    const { headers } = await send('OPTIONS', '/orders', undefined, {
+      origin: 'https://app.example.org',
+      'access-control-request-method': 'PATCH',
+      'access-control-request-headers': 'content-profile,prefer,x-client-info',
+    });
+    expect(headers['access-control-allow-methods']).toContain('PATCH');
+    expect(headers['access-control-allow-headers']).toMatch(/Content-Profile.*Prefer.*X-Client-Info/);
+    const answer = await send('POST', '/orders', '{}', { origin: 'https://app.example.org' });
+    expect(answer.headers['access-control-expose-headers']).toMatch(
+      /Content-Range.*Location.*Preference-Applied/,
+    );
   });
 
   test('below a base path answers in the same form, and others in theirs', async () => {

@@ -105,8 +105,15 @@ function readChange(parts: RowWriteParts): RowWrite {
   const key = readKey(query, table, 'PATCH');
   const body = readRows(scanner, parts.body!);
   if (body.isArray) throw badBody('PATCH takes an object of the columns to change');
-  if (Object.keys(body.rows[0]!).length === 0) return { row: null, form };
-  return { row: { ...common(parts, body), operation: 'update', key, returning }, form };
+  const names = Object.keys(body.rows[0]!);
+  if (names.length === 0) return { row: null, form };
+  // Clients send back the whole row: what repeats the key changes nothing. Its text decides, because parsed numbers are rounded.
+  const changed = names.filter(
+    (name) => !Object.hasOwn(key, name) || keyTextOf(parts, body, name) !== key[name],
+  );
+  const row: RowRequest = { ...common(parts, body), operation: 'update', key, returning };
+  if (row.columns === undefined && changed.length > 0) row.columns = changed;
+  return { row, form };
 }
 
 function common(

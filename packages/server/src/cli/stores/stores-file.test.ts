@@ -117,7 +117,13 @@ test('two edits at once do not lose one: the second is refused', async () => {
   const add = (name: string) =>
     editStores(file, (all) => ({ ...all, [name]: { databaseUrl: `postgres://h/${name}` } }));
   const results = await Promise.allSettled([add('north'), add('south')]);
-  expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  expect(results).toMatchObject([
+    { status: 'fulfilled' },
+    {
+      status: 'rejected',
+      reason: { message: expect.stringContaining('another command edits it') as string },
+    },
+  ]);
   await add('west');
   expect(readStores(file).size).toBe(2);
 });

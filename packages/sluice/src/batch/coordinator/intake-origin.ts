@@ -122,7 +122,7 @@ export function lockedOrigin(terms: ReadonlyMap<number, number>, writeIds: reado
 }
 
 /**
- * Named writes of any lanes, blocked or not, that can only be settled together: a cycle. Whoever finds it locks the term
+ * Named writes of any lanes, blocked or not, that can only be settled together: a cycle. The leader that finds it locks the term
  * rows of all its lanes, so that no leader is in the middle of a batch with one of them, and reads them again.
  * Opening it throws {@link LockedLanesError} or {@link PausedError} where one of the lanes cannot go on.
  */

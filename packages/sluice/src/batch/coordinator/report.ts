@@ -13,7 +13,7 @@ export interface BatchReport {
   /** Left for the next batch. */
   deferred: WriteHeader[];
   blocked: BlockedWrite[];
-  /** Those of the blocked ones that wait for a lock which shows only to who waits for it: a key, a row of a projection. */
+  /** Those of the blocked ones that wait for a lock that shows only to a session which waits for it: a key, a row of a projection. */
   waited: WriteHeader[];
   /** Writes that bypass the intake and failed alone: their node answers with the error. */
   failed: { write: WriteHeader; error: BatchFault }[];

@@ -66,7 +66,7 @@ function orderKeysOf(write: WriteHeader, world: World): string[] {
   if (documentId !== undefined) keys.push(documentId);
   const document = documentId === undefined ? undefined : world.document(documentId);
   if (document !== undefined) {
-    // Whoever means it by its id may know it under another identity than it has.
+    // A write that names it by its id may know it under another identity than it has.
     keys.push(document.referentialId);
     if (document.superclassId !== null) keys.push(document.superclassId);
   }

@@ -39,7 +39,7 @@ function aloneOf(verdicts: readonly Verdict[]): number {
     const verdict = verdicts[index];
     return verdict?.kind === 'deferred' && verdict.isBehind;
   };
-  // One who has to come first stands behind another of the cycle: there is no order, and the one in front gives way.
+  // A write that has to come first is behind another of the cycle: there is no order, and the one in front gives way.
   const gives = cycle.find((index, at) => !isBehind(index) && isBehind(cycle.at(at - 1) ?? index));
   return gives ?? Math.min(...cycle);
 }

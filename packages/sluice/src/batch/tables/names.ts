@@ -36,7 +36,8 @@ export function defaultOf(catalog: TableCatalog, column: Column): string | null 
  * @param alias Of the row.
  */
 export function exactRow(alias: string, columns: readonly Column[]): string {
-  const whole = `to_jsonb(${alias})`;
+  // With the star: a column may have the same name.
+  const whole = `to_jsonb(${alias}.*)`;
   const large = columns.filter(({ baseType }) => baseType === 'int8' || baseType === 'numeric');
   if (large.length === 0) return whole;
   return `${whole} || ${exactValues(alias, large)}`;

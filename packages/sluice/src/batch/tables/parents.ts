@@ -15,8 +15,8 @@ export type Fate =
 
 /** Of the writes of the batch: those that are not settled yet, by identity key. */
 export interface Unsettled {
-  isOpen(id: string): boolean;
-  isBlocked(id: string): boolean;
+  isOpen: (id: string) => boolean;
+  isBlocked: (id: string) => boolean;
 }
 
 interface Absent {

@@ -14,7 +14,8 @@ export interface RowWork {
 export function refusalOf(error: DatabaseError, work: RowWork): Refusal | null {
   const { sqlState, constraint, column } = error;
   if (sqlState === null) return null;
-  const code = codeOf(sqlState, constraint, work);
+  // A column of the write is gone: PostgreSQL itself names the column of no such error.
+  const code = sqlState === '42703' && column !== null ? 'row_invalid' : codeOf(sqlState, constraint, work);
   return code === null ? null : { code, detail: { database: { sqlState, constraint, column } } };
 }
 
@@ -36,9 +37,13 @@ function codeOf(
 /** A value for an identity or generated column; two rows of one array that are the same row; nesting beyond a limit. */
 const invalid = new Set(['428C9', '21000', '54001', '54000']);
 
-/** The table is not what the statement was made for: it was changed, or something that it needs was. */
-export function isStaleCatalog(error: DatabaseError): boolean {
-  return error.sqlState !== null && stale.has(error.sqlState);
+/**
+ * The table may be another than the one that the statement was made for: it was changed, or something that it needs was.
+ * @param isAlone The write would be refused for it: its values may be right for a column whose type has changed.
+ */
+export function isStaleCatalog({ sqlState }: DatabaseError, isAlone: boolean): boolean {
+  if (sqlState === null) return false;
+  return stale.has(sqlState) || (isAlone && (sqlState.startsWith('22') || sqlState === '428C9'));
 }
 
 /**

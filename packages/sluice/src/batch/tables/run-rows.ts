@@ -29,10 +29,12 @@ export interface Run {
   strict: () => RowStatement;
   writes: readonly WriteHeader[];
   bodies: ReadonlyMap<string, Write> | null;
+  /** Whether this batch brings the row of an identity key later. @default it brings none */
+  isBrought?: (id: string) => boolean;
 }
 
 export async function runRows(lent: LentTransaction, run: Run): Promise<RowFate[]> {
-  const rows = await sendRows(lent, run.statement, run.writes, run.bodies);
+  const rows = await sendRows(lent, run.statement, run.writes, run);
   const told = rows.filter((row) => row['state'] !== 'total');
   const total = rows.find((row) => row['state'] === 'total');
   const fates = fatesOf(run, told);
@@ -50,13 +52,17 @@ export async function runRows(lent: LentTransaction, run: Run): Promise<RowFate[
 
 export async function sendRows(
   lent: LentTransaction,
-  { name, text }: Pick<RowStatement, 'name' | 'text'>,
+  { name, text, hasDeferred }: RowStatement,
   writes: readonly WriteHeader[],
-  bodies: Run['bodies'],
+  { bodies, isBrought = () => false }: Pick<Run, 'bodies' | 'isBrought'>,
 ): Promise<Row[]> {
   if (writes.length === 0) return [];
   const ids = writes.map(({ writeId }) => writeId);
-  const values = [bodies === null ? ids : ids.map((id) => bodies.get(id)?.body ?? null)];
+  const brought = writes.flatMap(({ referenceIds }, index) =>
+    referenceIds.some(isBrought) ? [index + 1] : [],
+  );
+  const values: unknown[] = [bodies === null ? ids : ids.map((id) => bodies.get(id)?.body ?? null)];
+  if (hasDeferred) values.push(brought);
   return name === null ? lent.query(text, values) : lent.prepared(name, text, values);
 }
 
@@ -119,12 +125,13 @@ async function nameConflicts(
   if (run.writes.length > 1 || written > 0)
     throw new TargetError(`table ${catalog.name}`, new Error('a row was not inserted'), existing);
   const strict = run.strict();
-  return fatesOf({ ...run, statement: strict }, await sendRows(lent, strict, writes, run.bodies)).map(
-    (fate) => ({
-      ...fate,
-      state: fate.state === 'exists' ? 'unchanged' : fate.state,
-    }),
-  );
+  const rows = await sendRows(lent, strict, writes, run);
+  const told = rows.filter((row) => row['state'] !== 'total');
+  // A trigger may keep a row out.
+  return fatesOf({ ...run, statement: strict }, told).map((fate) => ({
+    ...fate,
+    state: fate.state === 'exists' ? 'unchanged' : fate.state,
+  }));
 }
 
 /** Of an array whose rows were written in part, which is undone. */
@@ -139,7 +146,7 @@ async function conflictsOf(
   writes: readonly WriteHeader[],
 ): Promise<Map<string, string>> {
   const { isArray } = run.form;
-  const rows = await sendRows(lent, run.conflict(), writes, run.bodies);
+  const rows = await sendRows(lent, run.conflict(), writes, run);
   return new Map(
     rows.flatMap((row) => {
       const write = isArray ? writes[0] : writes[(row['place'] as number) - 1];

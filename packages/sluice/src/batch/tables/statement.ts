@@ -51,6 +51,8 @@ export interface RowStatement {
   isSingle: boolean;
   /** In the order of the column `missing` of its rows. */
   parents: readonly Parent[];
+  /** $2 are the places of writes that may refer to what this batch brings later: by foreign keys that are checked at its end. */
+  hasDeferred: boolean;
 }
 
 /**
@@ -77,8 +79,9 @@ export function rowStatement(options: StatementOptions): RowStatement {
   const parts = new Parts(options);
   const text = textOf(parts);
   const { isSingle, parents } = parts;
+  const hasDeferred = text.includes('$2');
   const name = `row_${hash('sha256', options.version + text, 'hex').slice(0, 24)}`;
-  return { name, text, isSingle, parents };
+  return { name, text, isSingle, parents, hasDeferred };
 }
 
 function textOf(parts: Parts): string {
@@ -168,7 +171,8 @@ class Parts {
 
   /** Values of the columns, and which of the rows that the bodies name is first. */
   get givenText(): string {
-    const isOrdered = !this.isSingle && this.form.operation !== 'insert';
+    // Two spellings of one value are two keys to Sluice, and one to the table.
+    const isOrdered = this.matched.length > 0;
     const order = this.matchedNames.map((name) => this.at(name)).join(', ');
     const values = [
       's.place',
@@ -188,9 +192,16 @@ class Parts {
     return `source as (${this.sourceText}),
       valued as materialized (${rows}),
       given as materialized (
-        select v.*, ${turn}${this.parents.map((parent, index) => `, ${this.missingText(parent)} as m${index}`).join('')}
+        select v.*, ${turn}${this.existedText}${this.parents.map((parent, index) => `, ${this.missingText(parent)} as m${index}`).join('')}
         from valued v
       )`;
+  }
+
+  /** Of a partitioned table, a row that is written does not say whether it was there before. */
+  get existedText(): string {
+    if (!this.catalog.isPartitioned || !this.isInsert) return '';
+    const values = this.matchedNames.map((name) => `v.${this.at(name)}`);
+    return `, exists (select from ${this.table} t where ${areEqual(this.inTable(this.matchedNames), values)} offset 0) as existed`;
   }
 
   /** The columns of a body, as values of their types. */
@@ -212,9 +223,10 @@ class Parts {
   private missingText({ foreignKey, catalog }: Parent): string {
     const { columns, referencedColumns } = foreignKey;
     const values = columns.map((name) => `v.${this.at(name)}`);
+    // With an offset, each is an index lookup: without one, the whole table may be read for a batch.
     const conditions = [
       ...values.map((value) => `${value} is not null`),
-      `not exists (select from ${tableName(catalog)} p where ${areEqual(this.inTable(referencedColumns, 'p'), values)})`,
+      `not exists (select from ${tableName(catalog)} p where ${areEqual(this.inTable(referencedColumns, 'p'), values)} offset 0)`,
     ];
     // Rows of one statement may refer to each other.
     const known = new Set([...this.read, ...this.filled].map(({ name }) => name));
@@ -222,6 +234,9 @@ class Parts {
       conditions.push(
         `(${values.join(', ')}) not in (select ${referencedColumns.map((name) => `o.${this.at(name)}`).join(', ')} from valued o)`,
       );
+    // It may be met later in the batch.
+    if (foreignKey.isDeferred === true)
+      conditions.push(this.isSingle ? 'cardinality($2::bigint[]) = 0' : 'v.place <> all($2::bigint[])');
     const texts = columns.map((name) => `v.body ->> ${literal(name)}`);
     return `case when ${conditions.join(' and ')} then jsonb_build_array(${texts.join(', ')}) end`;
   }
@@ -253,7 +268,7 @@ function insertText(parts: Parts): string {
   const order = matchedNames.length === 0 ? 'g.place' : parts.given(matchedNames).join(', ');
   const isFree = arrayCondition(parts);
   const select = `select ${parts.given(columns).join(', ')} from given g
-    where g.turn = 1 and ${parts.hasParents}${isFree === '' ? '' : ` and ${isFree}`} order by ${order}`;
+    where ${form.isArray ? 'true' : 'g.turn = 1'} and ${parts.hasParents}${isFree === '' ? '' : ` and ${isFree}`} order by ${order}`;
   const found = matched.map(
     ({ name, isNullable }) =>
       `w.k_${parts.at(name)} ${isNullable ? 'is not distinct from' : '='} g.${parts.at(name)}`,
@@ -262,17 +277,28 @@ function insertText(parts: Parts): string {
   const keys = isJoined
     ? matched.map(({ name }) => `t.${quoted(name)} as k_${parts.at(name)}, `).join('')
     : '';
-  const isNew = parts.isFolding ? 'w.is_new and g.is_first' : 'w.is_new';
+  const isNew = `${catalog.isPartitioned ? 'not g.existed' : 'w.is_new'}${parts.isFolding ? ' and g.is_first' : ''}`;
   const created = isMerge ? `case when ${isNew} then 'created' else 'updated' end` : `'created'`;
-  const later = parts.isFolding ? '' : `when g.turn > 1 then 'later'`;
+  const later = parts.isFolding || form.isArray ? '' : `when g.turn > 1 then 'later'`;
+  // Of two equal rows of an array, the second meets the first.
+  const isWritten =
+    form.isArray && form.operation === 'insert'
+      ? 'w.is_new is not null and g.turn = 1'
+      : 'w.is_new is not null';
   const unwritten = form.operation === 'upsert' ? `'unchanged'` : `'exists'`;
   const written = `written as (
     insert into ${parts.table} as t ${target} ${select}
     ${conflictClause(parts)}
-    returning ${keys}${isMerge ? '(t.xmax = 0)' : 'true'} as is_new, ${parts.returning(true)}
+    returning ${keys}${isMerge && !catalog.isPartitioned ? '(t.xmax = 0)' : 'true'} as is_new, ${parts.returning(true)}
   )`;
-  const state = `case when not (${parts.hasParents}) then 'parent' ${later}
-    when w.is_new is not null then ${created} else ${unwritten} end`;
+  // PostgreSQL looks for a conflict first, for parents at the end of the statement.
+  const conflicts = isMerge || form.isArray ? [] : conflictsOf(parts).map(({ condition }) => condition);
+  const orphan =
+    conflicts.length === 0
+      ? `'parent'`
+      : `case when ${conflicts.join(' or ')} then ${unwritten} else 'parent' end`;
+  const state = `case ${later} when not (${parts.hasParents}) then ${orphan}
+    when ${isWritten} then ${created} else ${unwritten} end`;
   const rows = isJoined
     ? `select g.place, ${state} as state, ${parts.missing} as missing, w.key, w.row
        from given g left join written w on ${found.join(' and ')}`
@@ -297,7 +323,7 @@ function arrayCondition(parts: Parts): string {
       `exists (select from ${parts.table} t where ${areEqual(
         parts.inTable(keys),
         keys.map((name) => `a.${parts.at(name)}`),
-      )})`,
+      )} offset 0)`,
     );
   return faults.length === 0 ? '' : `not exists (select from given a where ${faults.join(' or ')})`;
 }
@@ -337,24 +363,33 @@ function changeText(parts: Parts): string {
     : `update ${table} t set ${set.join(', ')} from given g where ${place} and ${same}`;
   const written = `written as (${change} returning g.place, ${parts.returning(false)})`;
   // A trigger may keep the row as it is.
-  const state = `case when not (${parts.hasParents}) then 'parent' when g.turn > 1 then 'later'
+  const state = `case when g.turn > 1 then 'later'
     when w.place is not null then '${isDelete ? 'deleted' : 'updated'}'
     when g.place = any(array(select place from locked)) then 'unchanged'
-    when exists (select from ${table} t where ${same}) then 'locked' else 'absent' end`;
+    when not exists (select from ${table} t where ${same} offset 0) then 'absent'
+    when not (${parts.hasParents}) then 'parent' else 'locked' end`;
   return `with ${parts.givenText}, ${locked}, ${written}
     select g.place, ${state} as state, ${parts.missing} as missing, w.key, w.row from given g left join written w using (place)`;
 }
 
 /** The first unique rule that another row meets by columns of the body; null where none can be told by these. */
 function conflictText(parts: Parts): string {
-  const { catalog, form, table } = parts;
-  const cases = catalog.uniques.flatMap(({ name, columns, isPartial }) => {
-    if (isPartial || columns === null || !columns.every((column) => form.columns.includes(column))) return [];
-    const same = areEqual(parts.inTable(columns), parts.inTable(columns, 'r'));
-    return [`when exists (select from ${table} t where ${same}) then ${literal(name)}`];
-  });
+  const cases = conflictsOf(parts).map(({ name, condition }) => `when ${condition} then ${literal(name)}`);
   const name = cases.length === 0 ? 'null::text' : `case ${cases.join(' ')} end`;
-  return `with source as (${parts.sourceText}) select s.place, ${name} as name from source s ${parts.recordText}`;
+  return `with ${parts.givenText} select g.place, ${name} as name from given g`;
+}
+
+/** Of each unique rule that columns of the body decide: whether another row meets it. Of an upsert only that of its rows. */
+function conflictsOf(parts: Parts): { name: string; condition: string }[] {
+  const { catalog, form, table, matchedNames } = parts;
+  return catalog.uniques.flatMap(({ name, columns, isPartial }) => {
+    if (isPartial || columns === null || !columns.every((column) => form.columns.includes(column))) return [];
+    const isMatched =
+      columns.length === matchedNames.length && columns.every((column) => matchedNames.includes(column));
+    if (form.operation === 'upsert' && !isMatched) return [];
+    const same = areEqual(parts.inTable(columns), parts.given(columns));
+    return [{ name, condition: `exists (select from ${table} t where ${same} offset 0)` }];
+  });
 }
 
 /** Locks the rows that exist, and says which another transaction has locked. */
@@ -367,5 +402,5 @@ function lockText(parts: Parts): string {
       order by ${parts.inTable(matchedNames).join(', ')} for no key update of t skip locked
     )
     select s.place from source s ${parts.recordText}
-    where s.place <> all(array(select place from free)) and exists (select from ${table} t where ${same})`;
+    where s.place <> all(array(select place from free)) and exists (select from ${table} t where ${same} offset 0)`;
 }

@@ -52,14 +52,16 @@ class TableTarget implements Target {
     const open = await sortOut(batch, settling.settlement);
     if (open.length > 0) {
       const lent = (transaction: LentTransaction): Promise<void> => settling.settle(transaction, open);
-      await batch.transaction.lend(this.name, lent, (cause) => this.#fault(cause, settling.work));
+      const isAlone = batch.writes.length === 1;
+      await batch.transaction.lend(this.name, lent, (cause) => this.#fault(cause, settling.work, isAlone));
     }
-    return settling.finish((error) => this.#fault(error, settling.work));
+    this.#tables.noteSuccess();
+    return settling.finish((error) => this.#fault(error, settling.work, false));
   }
 
-  #fault(cause: unknown, work: RowWork | null): Error {
+  #fault(cause: unknown, work: RowWork | null, isAlone: boolean): Error {
     const error = work === null ? new TargetError(this.name, cause) : faultOf(cause, work);
-    const isStale = cause instanceof DatabaseError && isStaleCatalog(cause);
+    const isStale = cause instanceof DatabaseError && isStaleCatalog(cause, isAlone);
     // It is tried again with the catalog as it is then: only what fails with that is a fault.
     if (!isStale || !this.#tables.suspectChange()) return error;
     return new DatabaseError({ sqlState: 'SL001', message: 'the catalog may have changed' });
@@ -151,7 +153,15 @@ class Settling {
   ): Promise<void> {
     const catalog = this.#tables.catalogOf(table);
     this.work = { catalog, operation: form.operation };
-    const statement = this.#tables.statementOf(table, form, this.#source);
+    const column = form.columns.find((name) => !catalog.columns.some((each) => each.name === name));
+    if (column !== undefined)
+      throw new DatabaseError({
+        sqlState: '42703',
+        table,
+        column,
+        message: `column ${column} does not exist`,
+      });
+    const unsettled = this.#unsettled(writes);
     const fates = await runRows(lent, {
       catalog,
       form,
@@ -160,9 +170,9 @@ class Settling {
       strict: () => this.#statementOf(table, form, 'strict'),
       writes: await this.#free(lent, { table, form, writes }, stopped),
       bodies: this.#batch.transaction.bodies,
+      isBrought: unsettled.isOpen,
     });
-    this.#tables.noteSuccess();
-    const orphans = await fatesOfOrphans(lent, this.#batch.writes, fates, this.#unsettled(writes));
+    const orphans = await fatesOfOrphans(lent, this.#batch.writes, fates, unsettled);
     for (const fate of fates) this.#take(fate, orphans.get(fate.write.writeId), stopped);
   }
 
@@ -178,7 +188,7 @@ class Settling {
       form.operation === 'upsert' && !form.isArray && key.every((name) => form.columns.includes(name));
     if (!looksForLocks || mayWait || !isUpsert) return writes;
     const statement = this.#statementOf(table, form, 'lock');
-    const places = await sendRows(lent, statement, writes, transaction.bodies);
+    const places = await sendRows(lent, statement, writes, { bodies: transaction.bodies });
     const locked = new Set(places.map((row) => writes[(row['place'] as number) - 1]));
     for (const write of locked) if (write !== undefined) this.#block(write, [write.writeId], stopped);
     return writes.filter((write) => !locked.has(write));

@@ -129,11 +129,11 @@ export class Tables {
     return made;
   }
 
-  /** Foreign keys to tables that are targets. One that is checked at the end may be met later in the batch. */
+  /** Foreign keys to tables that are targets. */
   parentsOf(catalog: TableCatalog): Parent[] {
     return catalog.foreignKeys.flatMap((foreignKey) => {
       const parent = this.#tables.get(foreignKey.table);
-      if (parent === undefined || parent instanceof SluiceError || foreignKey.isDeferred === true) return [];
+      if (parent === undefined || parent instanceof SluiceError) return [];
       return [{ foreignKey, catalog: parent }];
     });
   }

@@ -20,8 +20,8 @@ export async function checkServer(database: Database): Promise<Finding[]> {
     well(
       'log_lock_waits',
       row['has_log_lock_waits'] === true
-        ? 'log_lock_waits is on: the server logs who waits for a lock for longer than deadlock_timeout, and for whom'
-        : 'log_lock_waits is off; on, the server logs who waits for a lock for longer than deadlock_timeout, and for whom',
+        ? 'log_lock_waits is on: the server logs which session waits for a lock for longer than deadlock_timeout, and for which session'
+        : 'log_lock_waits is off; on, the server logs which session waits for a lock for longer than deadlock_timeout, and for which session',
     ),
     row['sees_all_sessions'] === true
       ? well('visibility', 'This role sees the sessions of all others')

@@ -68,7 +68,7 @@ async function checkPrepared(database: Database, { transactionSeconds }: VacuumL
     'prepared_transactions',
     'fault',
     `Prepared transactions keep their locks and VACUUM from removing rows: ${rows.map((row) => `${row['gid'] as string} for ${secondsOf(row)} s`).join(', ')}`,
-    'Ask whoever coordinates them, then: commit prepared, or rollback prepared',
+    'Ask the program that coordinates them, then: commit prepared, or rollback prepared',
   );
 }
 

@@ -1,0 +1,40 @@
+/** Code of the program as a target. It runs in the transaction of the batch, and does nothing to the transaction itself. */
+import type { HandlerDefinition, HandlerWrite } from '#targets';
+import { TargetError } from '../coordinator/fault.ts';
+import { callFault, type Call } from './call.ts';
+
+/** Statements that would end the transaction, or change the session for the batches that follow. */
+const forbidden =
+  /^(begin|start|commit|end|rollback|abort|savepoint|release|prepare|set|reset|discard|listen|unlisten|declare|fetch|close|deallocate|load|copy)\b/i;
+
+export function callHandler(definition: HandlerDefinition): Call {
+  const title = `handler ${definition.name}`;
+  return async (batch, headers) => {
+    const bodies = new Map<string, string>();
+    for await (const [writeId, body] of batch.transaction.bodiesOf(headers)) bodies.set(writeId, body);
+    const writes = headers.map(({ writeId, client }): HandlerWrite => {
+      const text = bodies.get(writeId);
+      if (text === undefined) throw new TargetError(title, new Error('cannot read a body that is too large'));
+      return { writeId, client, body: JSON.parse(text) as unknown, text };
+    });
+    return batch.transaction.lend(
+      title,
+      (lent) =>
+        definition.settle({
+          writes,
+          query(text, values) {
+            const [word] = forbidden.exec(withoutComments(text)) ?? [];
+            return word === undefined
+              ? lent.query(text, values)
+              : Promise.reject(new Error(`Cannot run ${word.toUpperCase()} in the transaction of a batch`));
+          },
+        }),
+      (cause) => callFault(title, cause),
+    );
+  };
+}
+
+/** What stands before the first word of a statement is taken away. */
+function withoutComments(text: string): string {
+  return text.replace(/^(\s|;|--[^\n]*(\n|$)|\/\*([^*]|\*(?!\/))*\*\/)+/, '');
+}

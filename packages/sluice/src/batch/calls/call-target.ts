@@ -1,0 +1,82 @@
+/**
+ * Functions of the database and handlers of the program as targets. One call settles all writes of a batch that are for it, in order of
+ * arrival, and gives one result for each.
+ */
+import type { Outcome, WriteHeader } from '#protocol';
+import { DatabaseError } from '#store';
+import { isFunction, isTable, nameOf, type HandlerResult, type TargetDefinition } from '#targets';
+import { refusal } from '../coordinator/answer.ts';
+import { TargetError } from '../coordinator/fault.ts';
+import { fingerprintOf, keyOf } from '../coordinator/idempotency.ts';
+import { emptySettlement, type Settlement, type Target } from '../coordinator/target.ts';
+import { sortOut } from '../tables/order.ts';
+import { callFault, type Call } from './call.ts';
+import { callFunction } from './call-function.ts';
+import { callHandler } from './call-handler.ts';
+
+/** In the order of the definitions; those of tables are passed over. */
+export function callTargets(definitions: readonly TargetDefinition[], schema: string): Target[] {
+  return definitions.flatMap((definition) => {
+    if (isTable(definition)) return [];
+    const name = nameOf(definition);
+    return isFunction(definition)
+      ? [callTarget(name, `function ${name}`, callFunction(name, schema))]
+      : [callTarget(name, `handler ${name}`, callHandler(definition))];
+  });
+}
+
+function callTarget(name: string, title: string, call: Call): Target {
+  return {
+    name: title,
+    owns: (resource) => resource === name,
+    async settle(batch) {
+      const settlement = emptySettlement();
+      const writes = await sortOut(batch, settlement);
+      if (writes.length === 0) return settlement;
+      take(settlement, writes, await call(batch, writes), title);
+      return { ...settlement, faultAtEnd: (error) => (isOfEnd(error) ? callFault(title, error) : error) };
+    },
+  };
+}
+
+/** @throws {TargetError} if there are more or fewer results than writes, or one is no result */
+function take(
+  settlement: Settlement,
+  writes: readonly WriteHeader[],
+  results: readonly HandlerResult[],
+  title: string,
+): void {
+  if (results.length !== writes.length)
+    throw new TargetError(title, new Error(`returned ${results.length} results for ${writes.length} writes`));
+  writes.forEach((write, place) => {
+    settlement.outcomes.push({ write, outcome: outcomeOf(write, results[place]!, title) });
+    if (keyOf(write) !== null) settlement.keys.push({ write, fingerprint: fingerprintOf(write) });
+    settlement.provided.push(write.referentialId);
+  });
+}
+
+const applied: ReadonlySet<unknown> = new Set(['created', 'updated', 'unchanged', 'deleted']);
+
+function outcomeOf(write: WriteHeader, given: HandlerResult, title: string): Outcome {
+  const { result, answer } = given;
+  const said = answer === undefined || answer === null ? {} : { answer };
+  if (result === 'refused') return refusal(write, 'target_refused', { ...said, reason: given.code });
+  if (!applied.has(result))
+    throw new TargetError(title, new Error(`returned a result that is none: ${result.slice(0, 50)}`));
+  return {
+    writeId: write.writeId,
+    result,
+    code: null,
+    resource: write.resource,
+    documentId: null,
+    version: null,
+    contentHash: null,
+    detail: 'answer' in said ? said : null,
+  };
+}
+
+function isOfEnd(error: unknown): boolean {
+  return (
+    error instanceof DatabaseError && error.statement === 'check_constraints' && error.constraint !== null
+  );
+}

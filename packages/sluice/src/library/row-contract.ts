@@ -1,0 +1,127 @@
+/** What a program sees of its tables, functions and handlers: rows in, typed answers out. */
+import type { OutcomeCode, OutcomeDetail, Result } from '#protocol';
+import type { WriteOptions } from './write-options.ts';
+
+/** Options of every write to a row. */
+export interface RowOptions extends Omit<WriteOptions, 'ifMatch'> {
+  /** The answer has the rows as they are after the write. @default false */
+  returning?: boolean;
+}
+
+/** Options of an insert and an upsert. */
+export interface NewRowOptions extends RowOptions {
+  /** Only these columns are written; others in the rows are ignored. @default the columns that the rows have */
+  columns?: readonly string[];
+  /** What a column gets that one row leaves out and another has, or {@link columns} names. @default 'default' */
+  missing?: 'default' | 'null';
+}
+
+export interface UpsertRowOptions extends NewRowOptions {
+  /** Columns of the unique constraint whose rows are met. @default the key of the target */
+  onConflict?: readonly string[];
+  /** `merge` updates the given columns of a row that exists, `ignore` leaves the row as it is. @default 'merge' */
+  resolution?: 'merge' | 'ignore';
+}
+
+/** A write that took effect, or whose effect was there already (`unchanged`). It is durable. */
+export interface RowWritten<Row> {
+  /** Of several rows: `created` if one was created. */
+  result: Exclude<Result, 'refused' | 'not_applied'>;
+  /** Of one row: the values of its key, also where the database gave them. Null for several rows. */
+  key: Partial<Row> | null;
+  /** With `returning`: the rows as they are after the write. Numbers beyond 2^53 lose digits. */
+  rows: Row[] | null;
+  writeId: string;
+}
+
+/** A write that changed nothing, and never will. */
+export interface RowRefusal {
+  result: 'refused' | 'not_applied';
+  code: OutcomeCode;
+  /** HTTP status of the code. */
+  status: number;
+  message: string;
+  /** `database`: SQLSTATE, constraint and column of what PostgreSQL refused. */
+  detail: OutcomeDetail | null;
+  writeId: string;
+}
+
+/** Options, and no others beside: a misspelled one is told by the compiler. */
+type Only<O, Known> = O & { [K in Exclude<keyof O, keyof Known>]: never };
+
+/** What the options promise of an answer. */
+export type RowAnswer<Row, O> =
+  | (O extends { returning: true } ? RowWritten<Row> & { rows: Row[] } : RowWritten<Row>)
+  | (O extends { throwOnRefusal: false } ? RowRefusal : never);
+
+/**
+ * Writes rows of one table. Values are given to the columns as JSON: a `bigint` as a number, a `Date` in the form of ISO 8601, a
+ * `Uint8Array` as the text of a `bytea`. A column that is left out, or `undefined`, gets its default.
+ *
+ * Each method throws a `SluiceError`: `invalid_document` names the columns in `detail.errors`; `row_exists`, `row_not_found`,
+ * `row_referenced`, `row_invalid` and `unresolved_reference` have SQLSTATE, constraint and column in `detail.database`; others are those
+ * of {@link Client}.
+ */
+export interface Table<Row extends object> {
+  /** As the deployment has agreed: `public.orders`. */
+  readonly name: string;
+  /** One row, or several, which are one write: all of them are inserted, or none. */
+  insert<const O extends NewRowOptions>(
+    row: Row | readonly Row[],
+    options?: Only<O, NewRowOptions>,
+  ): Promise<RowAnswer<Row, O>>;
+  /** Inserts rows, or updates those that have the same key. */
+  upsert<const O extends UpsertRowOptions>(
+    row: Row | readonly Row[],
+    options?: Only<O, UpsertRowOptions>,
+  ): Promise<RowAnswer<Row, O>>;
+  /** Changes some columns of the row of this key. */
+  update<const O extends RowOptions>(
+    key: Partial<Row>,
+    changes: Partial<Row>,
+    options?: Only<O, RowOptions>,
+  ): Promise<RowAnswer<Row, O>>;
+  delete<const O extends RowOptions>(
+    key: Partial<Row>,
+    options?: Only<O, RowOptions>,
+  ): Promise<RowAnswer<Row, O>>;
+}
+
+export type CallOptions = Omit<RowOptions, 'returning'>;
+
+/** A call of a function or handler that took effect. */
+export interface Called {
+  result: Exclude<Result, 'refused' | 'not_applied'>;
+  /** What the function or handler answers; null: nothing. */
+  answer: unknown;
+  writeId: string;
+}
+
+/** A function or a handler. */
+export interface CallTarget {
+  readonly name: string;
+  /**
+   * @param body Any JSON value; the values at the paths of the key decide the order.
+   * @throws {SluiceError} `target_refused` with the target's own words in `detail.answer`; others as {@link Table}
+   */
+  submit<const O extends CallOptions>(
+    body: unknown,
+    options?: Only<O, CallOptions>,
+  ): Promise<Called | (O extends { throwOnRefusal: false } ? RowRefusal : never)>;
+}
+
+/** What `submit` takes for a table. */
+export type SubmittedRow =
+  | ({ table: string; operation?: 'insert'; row: object } & Pick<NewRowOptions, 'columns' | 'missing'>)
+  | ({ table: string; operation: 'upsert'; row: object } & Pick<
+      UpsertRowOptions,
+      'columns' | 'missing' | 'onConflict' | 'resolution'
+    >)
+  | { table: string; operation: 'update'; key: object; changes: object }
+  | { table: string; operation: 'delete'; key: object };
+
+/** What `submit` takes for a function or a handler. */
+export interface SubmittedCall {
+  target: string;
+  body: unknown;
+}

@@ -1,0 +1,42 @@
+/** Values of a program as the JSON that a table takes: what JSON has no form for is given as the text of its type. */
+import { Buffer } from 'node:buffer';
+import { SluiceError } from '#protocol';
+
+/** A row, or an array of rows. */
+export function rowsText(target: string, rows: object): string {
+  if (!Array.isArray(rows)) return rowText(target, rows);
+  return `[${rows.map((row) => rowText(target, row)).join(',')}]`;
+}
+
+/** Columns that are `undefined` are left out. */
+export function rowText(target: string, row: unknown): string {
+  if (typeof row !== 'object' || row === null || Array.isArray(row))
+    throw new SluiceError(
+      'invalid_document',
+      `Cannot take the row for ${target}: it must be an object of columns`,
+      {
+        detail: { target, errors: [{ path: '$', message: 'must be an object of columns' }] },
+      },
+    );
+  const members = Object.entries(row).flatMap(([name, value]) => {
+    const text = valueText(target, name, value);
+    return text === undefined ? [] : [`${JSON.stringify(name)}:${text}`];
+  });
+  return `{${members.join(',')}}`;
+}
+
+function valueText(target: string, name: string, value: unknown): string | undefined {
+  if (typeof value === 'bigint') return String(value);
+  if (value instanceof Uint8Array) return JSON.stringify(`\\x${Buffer.from(value).toString('hex')}`);
+  // JSON would make them null.
+  if (typeof value === 'number' && !Number.isFinite(value)) return JSON.stringify(String(value));
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    const message = 'has a value that JSON has no form for';
+    throw new SluiceError('invalid_document', `Cannot take the row for ${target}: ${name} ${message}`, {
+      detail: { target, errors: [{ path: `$.${name}`, message }] },
+      cause,
+    });
+  }
+}

@@ -1,0 +1,188 @@
+/** Tables, functions and handlers of a program: objects become requests of rows, and outcomes become typed answers. */
+import { errorTable, isApplied, SluiceError, type Outcome } from '#protocol';
+import type { ClientTarget, EnlistingClient } from '#client';
+import type { RowRequest } from '#targets';
+import { checkDocument } from './check-document.ts';
+import type { StandardSchema } from './contract.ts';
+import { rowsText, rowText } from './row-json.ts';
+import { checkRowOptions } from './row-options.ts';
+import type {
+  Called,
+  RowRefusal,
+  RowWritten,
+  SubmittedCall,
+  SubmittedRow,
+  Table,
+  CallTarget,
+  UpsertRowOptions,
+} from './row-contract.ts';
+
+type Schemas = Readonly<Record<string, StandardSchema | undefined>>;
+
+/** @throws {SluiceError} `endpoint_not_found` if no target of this kind has the name */
+export function targetOf(client: EnlistingClient, name: string, isTable: boolean): ClientTarget {
+  const all = client.targets();
+  const target = all.find((each) => each.name === name) ?? all.find((each) => each.name === `public.${name}`);
+  if (target === undefined) throw new SluiceError('endpoint_not_found', `Cannot find the target: ${name}`);
+  if ((target.kind === 'table') === isTable) return target;
+  const right = isTable ? 'target' : 'table';
+  throw new SluiceError(
+    'endpoint_not_found',
+    `Cannot use ${name} so: it is a ${target.kind}, for the method ${right}`,
+  );
+}
+
+export class EmbeddedTable implements Table<object> {
+  readonly name: string;
+  readonly #client: EnlistingClient;
+  readonly #schemas: Schemas;
+
+  constructor(client: EnlistingClient, schemas: Schemas, name: string) {
+    this.name = targetOf(client, name, true).name;
+    this.#client = client;
+    this.#schemas = schemas;
+  }
+
+  async insert(row: object, options: object = {}): Promise<never> {
+    checkRowOptions('insert', this.name, options as Record<string, unknown>);
+    return this.#write(await newRows(this.#schemas, this.name, 'insert', row), options);
+  }
+
+  async upsert(row: object, options: object = {}): Promise<never> {
+    checkRowOptions('upsert', this.name, options as Record<string, unknown>);
+    return this.#write(await newRows(this.#schemas, this.name, 'upsert', row), options);
+  }
+
+  async update(key: object, changes: object, options: object = {}): Promise<never> {
+    checkRowOptions('update', this.name, options as Record<string, unknown>);
+    return this.#write(change(this.name, 'update', key, changes), options);
+  }
+
+  async delete(key: object, options: object = {}): Promise<never> {
+    checkRowOptions('delete', this.name, options as Record<string, unknown>);
+    return this.#write(change(this.name, 'delete', key), options);
+  }
+
+  async #write(write: PreparedRow, options: object): Promise<never> {
+    const outcome = await submitRow(this.#client, write.request, options);
+    return answerRow(this.#client, write, outcome, options) as never;
+  }
+}
+
+export class EmbeddedCall implements CallTarget {
+  readonly name: string;
+  readonly #client: EnlistingClient;
+
+  constructor(client: EnlistingClient, name: string) {
+    this.name = targetOf(client, name, false).name;
+    this.#client = client;
+  }
+
+  async submit(body: unknown, options: object = {}): Promise<never> {
+    checkRowOptions('call', this.name, options as Record<string, unknown>);
+    const request = callRequest(this.name, body);
+    const outcome = await submitRow(this.#client, request, options);
+    return answerCall(outcome, options) as never;
+  }
+}
+
+/** A request, and the row, the rows or the key that the program gave. */
+export interface PreparedRow {
+  request: RowRequest;
+  given: object;
+}
+
+/** What `submit` is given, as a request for the intake. */
+export async function prepareSubmitted(
+  client: EnlistingClient,
+  schemas: Schemas,
+  write: SubmittedRow | SubmittedCall,
+): Promise<PreparedRow> {
+  if ('target' in write) {
+    return { request: callRequest(targetOf(client, write.target, false).name, write.body), given: {} };
+  }
+  const { name } = targetOf(client, write.table, true);
+  if (write.operation === 'update') return change(name, 'update', write.key, write.changes);
+  if (write.operation === 'delete') return change(name, 'delete', write.key);
+  const { table: _, operation = 'insert', row, ...conditions } = write;
+  const prepared = await newRows(schemas, name, operation, row);
+  return { ...prepared, request: { ...prepared.request, ...conditions } };
+}
+
+function callRequest(target: string, body: unknown): RowRequest {
+  const text = JSON.stringify(body) as string | undefined;
+  if (text !== undefined) return { target, operation: 'insert', body: text };
+  throw new SluiceError('invalid_document', `Cannot take the body for ${target}: it is no JSON value`);
+}
+
+function change(target: string, operation: 'update' | 'delete', key: object, changes?: object): PreparedRow {
+  const body = operation === 'delete' ? null : rowText(target, changes);
+  return { request: { target, operation, key: { ...key }, body }, given: key };
+}
+
+/** Rows as their schema gives them: schemas may fill in defaults. */
+async function newRows(
+  schemas: Schemas,
+  target: string,
+  operation: 'insert' | 'upsert',
+  rows: object,
+): Promise<PreparedRow> {
+  const schema = schemas[target] ?? schemas[target.replace(/^public\./, '')];
+  const check = (row: unknown): Promise<unknown> => checkDocument(schema, row as object);
+  let given: unknown = rows;
+  if (schema !== undefined)
+    given = Array.isArray(rows) ? await Promise.all(rows.map(check)) : await check(rows);
+  return { request: { target, operation, body: rowsText(target, given as object) }, given: given as object };
+}
+
+function submitRow(client: EnlistingClient, request: RowRequest, options: object): Promise<Outcome> {
+  const { signal, waitMs, throwOnRefusal: _, ...conditions } = options as UpsertRowOptions;
+  return client.submitRow(
+    { ...request, ...conditions },
+    { ...(waitMs === undefined ? {} : { waitMs }), ...(signal === undefined ? {} : { signal }) },
+  );
+}
+
+interface AnswerOptions {
+  throwOnRefusal?: boolean;
+}
+
+export function answerRow(
+  client: EnlistingClient,
+  write: PreparedRow,
+  outcome: Outcome,
+  { throwOnRefusal = true }: AnswerOptions = {},
+): RowWritten<object> | RowRefusal {
+  if (!isApplied(outcome.result)) return refused(outcome, throwOnRefusal);
+  const { result, detail, writeId } = outcome;
+  return {
+    result: result as RowWritten<object>['result'],
+    key: detail?.key ?? givenKey(client, write),
+    rows: (detail?.rows as object[] | undefined) ?? null,
+    writeId,
+  };
+}
+
+export function answerCall(
+  outcome: Outcome,
+  { throwOnRefusal = true }: AnswerOptions = {},
+): Called | RowRefusal {
+  if (!isApplied(outcome.result)) return refused(outcome, throwOnRefusal);
+  const { result, detail, writeId } = outcome;
+  return { result: result as Called['result'], answer: detail?.answer ?? null, writeId };
+}
+
+/** The values that one row gives its key; null: the database gives one of them, or there are several rows. */
+function givenKey(client: EnlistingClient, { request, given }: PreparedRow): Record<string, unknown> | null {
+  const row = given as Record<string, unknown>;
+  const key = client.targets().find(({ name }) => name === request.target)?.catalog?.key ?? [];
+  if (Array.isArray(row) || key.some((name) => row[name] === undefined)) return null;
+  return Object.fromEntries(key.map((name) => [name, row[name]]));
+}
+
+/** @throws {SluiceError} unless refusals are to be returned */
+function refused({ result, code, detail, writeId }: Outcome, throwOnRefusal: boolean): RowRefusal {
+  const { status, detail: message } = errorTable[code!];
+  if (throwOnRefusal) throw new SluiceError(code!, undefined, { detail: { ...detail, writeId } });
+  return { result: result as RowRefusal['result'], code: code!, status, message, detail, writeId };
+}
