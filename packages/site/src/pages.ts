@@ -39,6 +39,8 @@ export const groups: Group[] = [
       page('docs/dashboard.md', 'Dashboard'),
       page('docs/failure.md', 'Failures'),
       page('docs/overload.md', 'Overload'),
+      page('docs/stores.md', 'Data stores'),
+      page('docs/scaling.md', 'Scaling'),
       page('docs/backup.md', 'Backup and restore'),
       page('docs/security.md', 'Security'),
       page('docs/performance.md', 'Performance'),
