@@ -755,15 +755,20 @@ $function$;
 
 CREATE OR REPLACE FUNCTION sluice.base_type(type oid)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
 AS $function$
-  with recursive base as (
-    select y.typname, y.typtype, y.typbasetype from pg_catalog.pg_type y where y.oid = type
-    union all
-    select y.typname, y.typtype, y.typbasetype from base join pg_catalog.pg_type y on y.oid = base.typbasetype where base.typtype = 'd'
-  )
-  select typname::text from base where typtype <> 'd'
+declare
+  below oid := type;
+  name text;
+  kind "char";
+begin
+  loop
+    select y.typname, y.typtype, y.typbasetype into name, kind, below from pg_catalog.pg_type y where y.oid = below;
+    exit when kind is distinct from 'd';
+  end loop;
+  return name;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION sluice.cancel_writes(batch_id uuid, write_ids uuid[], lanes smallint[], resources text[], clients text[])
@@ -1050,45 +1055,71 @@ $function$;
 
 CREATE OR REPLACE FUNCTION sluice.row_key(target text, texts text[])
  RETURNS uuid
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
 AS $function$
-  select (substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-8' || substr(h, 14, 3) || '-'
-          || substr('89ab', (('x' || substr(h, 17, 1))::bit(4)::integer & 3) + 1, 1) || substr(h, 18, 3) || '-' || substr(h, 21, 12))::uuid
-  from (
-    select encode(sha256(convert_to(string_agg(octet_length(p.part) || ':' || p.part, '' order by p.place), 'UTF8')), 'hex') as h
-    from unnest(array_prepend(target, texts)) with ordinality as p (part, place)
-    having array_position(texts, null) is null
-  ) hashed
+declare
+  joined text := octet_length(target) || ':' || target;
+  part text;
+  h text;
+begin
+  foreach part in array texts loop
+    joined := joined || octet_length(part) || ':' || part;
+  end loop;
+  h := encode(sha256(convert_to(joined, 'UTF8')), 'hex');
+  return substr(h, 1, 12) || '8' || substr(h, 14, 3)
+         || substr('89ab', (('x' || substr(h, 17, 1))::bit(4)::integer & 3) + 1, 1) || substr(h, 18, 15);
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION sluice.row_key_of(of_table oid, target text, names text[], body jsonb)
  RETURNS uuid
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
 AS $function$
-  select sluice.row_key(target, array_agg(sluice.key_text(body -> k.name, sluice.base_type(a.atttypid)) order by k.place))
-  from unnest(names) with ordinality as k (name, place)
-  left join pg_catalog.pg_attribute a on a.attrelid = of_table and a.attname = k.name
+declare
+  texts text[] := '{}';
+  name text;
+begin
+  foreach name in array names loop
+    texts := texts || sluice.key_text(body -> name, sluice.base_type(
+      (select a.atttypid from pg_catalog.pg_attribute a where a.attrelid = of_table and a.attname = name)));
+  end loop;
+  return sluice.row_key(target, texts);
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION sluice.row_parents(of_table oid, body jsonb)
- RETURNS SETOF uuid
- LANGUAGE sql
+ RETURNS uuid[]
+ LANGUAGE plpgsql
  STABLE
 AS $function$
-  select p.identity
-  from pg_catalog.pg_constraint c
-  join pg_catalog.pg_class r on r.oid = c.confrelid
-  join pg_catalog.pg_namespace n on n.oid = r.relnamespace
-  join sluice.target t on t.name = n.nspname || '.' || r.relname and t.kind = 'table' and cardinality(t.key) = cardinality(c.confkey)
-  cross join lateral (
-    select sluice.row_key(t.name, array_agg(sluice.key_text(body -> a.attname::text, sluice.base_type(f.atttypid)) order by k.place)) as identity
-    from unnest(t.key) with ordinality as k (name, place)
-    left join pg_catalog.pg_attribute f on f.attrelid = c.confrelid and f.attname = k.name
-    left join pg_catalog.pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[array_position(c.confkey, f.attnum)]
-  ) p
-  where c.conrelid = of_table and c.contype = 'f' and c.conparentid = 0 and p.identity is not null
+declare
+  parents uuid[] := '{}';
+  parent record;
+  texts text[];
+  name text;
+begin
+  for parent in
+    select t.name, t.key, c.conkey, c.confkey, c.confrelid
+    from pg_catalog.pg_constraint c
+    join pg_catalog.pg_class r on r.oid = c.confrelid
+    join pg_catalog.pg_namespace n on n.oid = r.relnamespace
+    join sluice.target t on t.name = n.nspname || '.' || r.relname and t.kind = 'table' and cardinality(t.key) = cardinality(c.confkey)
+    where c.conrelid = of_table and c.contype = 'f' and c.conparentid = 0
+  loop
+    texts := '{}';
+    foreach name in array parent.key loop
+      texts := texts || (
+        select sluice.key_text(body -> a.attname::text, sluice.base_type(f.atttypid))
+        from pg_catalog.pg_attribute f
+        join pg_catalog.pg_attribute a on a.attrelid = of_table and a.attnum = parent.conkey[array_position(parent.confkey, f.attnum)]
+        where f.attrelid = parent.confrelid and f.attname = name);
+    end loop;
+    parents := parents || sluice.row_key(parent.name, texts);
+  end loop;
+  return array_remove(parents, null);
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION sluice.submit(target text, body jsonb, operation text DEFAULT 'insert'::text, idempotency_key text DEFAULT NULL::text, client text DEFAULT ''::text, on_conflict text[] DEFAULT NULL::text[], ignore_existing boolean DEFAULT false, wait_for_references interval DEFAULT NULL::interval)
@@ -1096,6 +1127,7 @@ CREATE OR REPLACE FUNCTION sluice.submit(target text, body jsonb, operation text
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
   is_array constant boolean := jsonb_typeof(body) = 'array';
@@ -1202,7 +1234,7 @@ begin
     end if;
     if operation <> 'delete' then
       parents := array(
-        select p.identity from unnest(rows) as r (value) cross join lateral sluice.row_parents(table_id, r.value) as p (identity)
+        select p.identity from unnest(rows) as r (value) cross join lateral unnest(sluice.row_parents(table_id, r.value)) as p (identity)
         except select sluice.row_key_of(table_id, chosen.name, chosen.key, r.value) from unnest(rows) as r (value));
     end if;
   end if;

@@ -75,12 +75,16 @@ describe('metrics', () => {
     expect(ofNode.value('sluice_intake_insert_size_writes_sum')).toBe(21);
     expect(ofNode.value('sluice_pool_max_connections', { pool: 'reads' })).toBe(8);
     expect(ofNode.value('sluice_listener_up')).toBe(1);
+    // One write at a time is never delayed.
+    expect(ofNode.value('sluice_gathering_interval_seconds')).toBe(0);
 
     const ofWriter = await writer();
     expect(ofWriter.value('sluice_settled_writes_total', { result: 'created' })).toBe(20);
     expect(ofWriter.value('sluice_settled_writes_total', { result: 'unchanged' })).toBe(1);
     expect(ofWriter.value('sluice_batch_size_writes_sum')).toBe(21);
     expect(ofWriter.value('sluice_led_lanes')).toBe(16);
+    expect(ofWriter.value('sluice_gathering_interval_seconds')).toBe(0);
+    expect(ofWriter.value('sluice_gathering_gain_ratio')).toBe(0);
     expect(ofWriter.value('sluice_leaderships_total')).toBe(16);
 
     const timed = 'sluice_stage_duration_seconds';

@@ -36,7 +36,7 @@ export class EdFiDocuments {
 
   /** @throws {EdFiError} */
   read(bytes: Buffer, resource: Resource, documentId: string | undefined): DocumentText {
-    if (bytes.toString('latin1').trim() === '')
+    if (bytes.every(isSpace))
       throw new EdFiError('invalid_json', badRequest('A non-empty request body is required.'));
     const { offence } = this.#scanner.scan(bytes);
     if (offence !== null) throw unreadable(offence);
@@ -73,6 +73,8 @@ export class EdFiDocuments {
     return { body: hasChanged ? JSON.stringify(document) : text, document };
   }
 }
+
+const isSpace = (byte: number): boolean => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 
 function refuseId(document: Record<string, unknown>): void {
   if (!Object.keys(document).some((name) => name.toLowerCase() === 'id')) return;

@@ -133,7 +133,7 @@ export class FakeClient implements SluiceClient {
   }
 
   usage(): ClientUsage {
-    return { waiting: 0, isListening: true, pools: {} };
+    return { waiting: 0, isListening: true, gathering: null, pools: {} };
   }
 }
 

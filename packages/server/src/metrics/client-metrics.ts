@@ -3,6 +3,7 @@ import type { ClientObserver, ClientUsage, FoundBy } from 'sluice/internal/clien
 import type { Result } from 'sluice/internal/protocol';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { batchMetrics } from './batch-metrics.ts';
+import { gatheringGauges } from './gathering-metrics.ts';
 import { Histogram, secondsBuckets, writesBuckets, type Series } from './histogram.ts';
 import { stagesOf } from './stages.ts';
 
@@ -84,6 +85,7 @@ export function clientGauges(registry: Registry, usage: () => ClientUsage): void
     }),
   );
   listenerGauge(registry, () => usage().isListening);
+  gatheringGauges(registry, () => usage().gathering);
   registry.registerMetric(
     new Gauge({
       name: 'sluice_pool_connections',

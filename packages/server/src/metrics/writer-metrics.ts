@@ -3,6 +3,7 @@ import type { WriterObserver, WriterStatus } from 'sluice/internal/writer';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { batchMetrics } from './batch-metrics.ts';
 import { listenerGauge } from './client-metrics.ts';
+import { gatheringGauges } from './gathering-metrics.ts';
 import { stagesOf } from './stages.ts';
 
 export function writerMetrics(registry: Registry): WriterObserver {
@@ -48,4 +49,5 @@ export function writerGauges(registry: Registry, status: () => WriterStatus): vo
     }),
   );
   listenerGauge(registry, () => status().isListening);
+  gatheringGauges(registry, () => status().gathering);
 }

@@ -3,7 +3,7 @@
  * leader, is refused before anything is inserted. By option the node settles such writes itself (the bypass), or the few
  * that it has while it is idle (the fast path).
  */
-import { SluiceError, type Outcome, type Write } from '#protocol';
+import { SluiceError, type GatheringState, type Outcome, type Write } from '#protocol';
 import {
   DatabaseError,
   isTransactionPooled,
@@ -138,6 +138,10 @@ export class CoordinatedPath implements WritePath {
   get trouble(): DatabaseError | null {
     const { buffer, durableBuffer, bypass } = this.#options;
     return buffer.trouble ?? durableBuffer.trouble ?? bypass?.trouble ?? null;
+  }
+
+  get gathering(): GatheringState {
+    return this.#options.buffer.gathering;
   }
 
   get pools(): Record<string, PoolUsage> {

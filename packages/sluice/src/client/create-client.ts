@@ -240,6 +240,7 @@ class Client implements EnlistingClient {
     return {
       waiting: this.#parts.waits.writes,
       isListening: this.#parts.completion.isListening,
+      gathering: this.#parts.intake?.gathering ?? null,
       pools: {
         reads: this.#parts.database.usage,
         cancellations: this.#parts.waits.usage,

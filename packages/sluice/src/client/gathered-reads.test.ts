@@ -27,7 +27,7 @@ function setup() {
 test('what is asked for while a read is under way is read together, and each gets its own', async () => {
   const { reads, queries } = setup();
   const first = reads.find(0);
-  await Promise.resolve();
+  await new Promise(setImmediate);
   const rest = [1, 2, 3, 4].map((key) => reads.find(key));
   queries.at(0)?.answer();
   expect(await first).toMatchObject({ key: 0 });
@@ -40,7 +40,7 @@ test('what is asked for while a read is under way is read together, and each get
 test('a read that fails fails those who asked for it, and nobody else', async () => {
   const { reads, queries } = setup();
   const first = reads.find(0).catch((error: unknown) => error);
-  await Promise.resolve();
+  await new Promise(setImmediate);
   const second = reads.find(2);
   queries.at(0)?.fail();
   expect(await first).toMatchObject({ message: 'broken' });
@@ -48,7 +48,7 @@ test('a read that fails fails those who asked for it, and nobody else', async ()
   queries.at(1)?.answer();
   expect(await second).toMatchObject({ key: 2 });
   const third = reads.find(4);
-  await Promise.resolve();
+  await new Promise(setImmediate);
   queries.at(2)?.answer();
   expect(await third).toMatchObject({ key: 4 });
 });

@@ -2,6 +2,7 @@
  * Reads that are asked for one at a time and made together: at once when none is under way, and else with all that
  * gathered in the meantime. Each sees at least what was committed when it was asked for.
  */
+import { nextTurn } from '#protocol';
 import type { Row } from '#store';
 
 interface Asked<K> {
@@ -32,8 +33,8 @@ export class GatheredReads<K> {
 
   async #readAll(): Promise<void> {
     this.#isReading = true;
-    // Whatever is asked in this turn of the event loop goes along.
-    await Promise.resolve();
+    // What requests on other connections have asked by now goes along.
+    await nextTurn();
     while (this.#asked.length > 0) {
       const asked = this.#asked.splice(0, keysMax);
       try {

@@ -82,6 +82,15 @@ describe('the buffer before the intake', () => {
     return rows.length;
   };
 
+  test('writes of requests that have come by now share one insert', async () => {
+    const { buffer } = await setup();
+    await buffer.accept(write());
+    const first = buffer.accept(write());
+    for (let step = 0; step < 20; step++) await Promise.resolve();
+    await Promise.all([first, buffer.accept(write())]);
+    expect(buffer).toMatchObject({ flushes: 2, writes: 3 });
+  });
+
   test('flushes at once when idle, and together what gathered while it was busy', async () => {
     const { buffer, hold } = await setup();
     await buffer.accept(write());

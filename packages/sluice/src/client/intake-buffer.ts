@@ -1,13 +1,13 @@
 /**
- * Sends writes to the intake: at once when no insert is in flight, else together with all that gathered meanwhile.
- * No timer: an idle node adds no wait, a busy one grows its batches by itself.
+ * Sends writes to the intake: at once when no insert is in flight, else together with all that gathered meanwhile. A busy
+ * node waits a few milliseconds more for others where that pays (protocol/gathering.ts).
  *
  * The inserts are asynchronous commits, on a session reserved for them. That is safe because a client is answered
  * after the batch commit, which is synchronous and flushes all earlier WAL; the node that waits for a write sends it
  * again if a crash of the server took it before that.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { SluiceError, type Write } from '#protocol';
+import { Gathering, nextTurn, SluiceError, type GatheringState, type Write } from '#protocol';
 import { assertAbility, DatabaseError, Session, type ConnectionOptions, type DatabaseClock } from '#store';
 import { endInserted, endRefused, refuseAll, type Buffered } from './buffered.ts';
 import { intakeStatements } from './intake-statements.ts';
@@ -36,6 +36,7 @@ export class IntakeBuffer implements Route {
   #flushing: Promise<void> | null = null;
   readonly #stopping = new AbortController();
   readonly #trouble = new Trouble();
+  readonly #gathering = new Gathering({ worthWrites: 2, enoughWrites: 64, intervalMsMax: 25 });
   /** Inserts sent, and writes in them. */
   flushes = 0;
   writes = 0;
@@ -74,6 +75,10 @@ export class IntakeBuffer implements Route {
     return this.#stopping.signal.aborted;
   }
 
+  get gathering(): GatheringState {
+    return this.#gathering.state;
+  }
+
   /** Takes a write back that was never sent: nothing was applied, and nothing will be. Null: it may be in the intake. */
   withdraw(waiter: Buffered): SluiceError | null {
     const index = this.#buffered.indexOf(waiter);
@@ -95,14 +100,11 @@ export class IntakeBuffer implements Route {
   }
 
   async #flushAll(): Promise<void> {
-    // Whatever the caller adds in this turn of the event loop goes along.
-    await Promise.resolve();
     // Once it has failed it is tried until it goes well, although nothing waits: somebody may wait for that.
     while (this.#buffered.length > 0 || (this.trouble !== null && !this.#isStopped)) {
       try {
-        const session = await this.#open();
-        if (this.#buffered.length === 0) await assertAbility((...query) => session.run(...query), ['submit']);
-        else await this.#flush(session, takeFront(this.#buffered, this.#options.flushWritesMax));
+        if (this.#buffered.length > 0) await this.#flushGathered();
+        else await this.#assertAbility();
         this.#trouble.end();
       } catch (error) {
         this.#options.onError(error, 'insert into the intake');
@@ -115,6 +117,26 @@ export class IntakeBuffer implements Route {
       }
     }
     this.#flushing = null;
+  }
+
+  /** Waits for more writes where that pays. Meanwhile waiters may take theirs back. */
+  async #flushGathered(): Promise<void> {
+    const { flushWritesMax } = this.#options;
+    const waitMs = this.#buffered.length < flushWritesMax ? this.#gathering.waitMs : 0;
+    if (waitMs > 0) await this.#rest(waitMs);
+    // Requests that have come on other connections by now go along.
+    else await nextTurn();
+    const session = await this.#open();
+    const batch = takeFront(this.#buffered, flushWritesMax);
+    if (batch.length === 0) return;
+    this.#gathering.begin();
+    await this.#flush(session, batch);
+    this.#gathering.end(batch.length);
+  }
+
+  async #assertAbility(): Promise<void> {
+    const session = await this.#open();
+    await assertAbility((...query) => session.run(...query), ['submit']);
   }
 
   async #rest(milliseconds: number): Promise<void> {

@@ -3,7 +3,7 @@
  * nothing and never throws.
  */
 import type { BatchReport } from '#batch';
-import type { ErrorCode, Result } from '#protocol';
+import type { ErrorCode, GatheringState, Result } from '#protocol';
 import type { PoolUsage } from '#store';
 
 /**
@@ -32,6 +32,8 @@ export interface ClientUsage {
   /** Writes whose outcome is awaited. */
   waiting: number;
   isListening: boolean;
+  /** Of inserts into the intake; null: the node makes none. */
+  gathering: GatheringState | null;
   /** By what they are for. */
   pools: Readonly<Record<string, PoolUsage>>;
 }

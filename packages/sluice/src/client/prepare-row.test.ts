@@ -143,6 +143,13 @@ describe('an insert', () => {
     expect(referenceIds).toEqual([rowKey('public.tree', ['9'])]);
   });
 
+  test('has another content hash where only a digit beyond double precision differs', () => {
+    const hashOf = (body: string) => prepare({ body }).contentHash;
+    expect(hashOf('{"id":9007199254740993}')).not.toBe(hashOf('{"id":9007199254740992}'));
+    expect(hashOf('{"amount":1e400}')).not.toBe(hashOf('{"amount":1e401}'));
+    expect(hashOf('{"amount":1,"id":5}')).toBe(hashOf('{ "id":5,"amount":1.0 }'));
+  });
+
   test('of named columns leaves the others out, with all digits of what stays', () => {
     const body = '{"id": 9007199254740993, "unknown": {"a":[1,2]}, "amount": 1.10, "number": "a,\\"}"}';
     const write = prepare({ body, columns: ['amount', 'id', 'number'] });

@@ -49,9 +49,14 @@ export function prepareRow(request: RowRequest, target: RowTarget, lanes: number
     lane: laneOf(referentialId, null, lanes),
     referentialId,
     superclassId: null,
-    contentHash: hashOf(hashed),
+    contentHash: hashOf(isRounded(content.body) ? [hashed, content.body] : hashed),
     ...rest,
   };
+}
+
+/** JavaScript may have rounded one of its numbers: two bodies that differ in that are two requests. */
+function isRounded(body: string | null): boolean {
+  return body !== null && /\d[\d.]{15}|\d[eE][+-]?\d{3}/.test(body);
 }
 
 function contentOf(request: RowRequest, target: RowTarget): RowContent {

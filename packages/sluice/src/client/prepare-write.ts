@@ -35,7 +35,7 @@ export function assertIdempotencyKey(idempotencyKey: string | null): void {
   if (/^.{1,255}$/su.test(idempotencyKey) && !idempotencyKey.includes('\0')) return;
   throw new SluiceError(
     'invalid_request',
-    'Cannot take the idempotencyKey as it is not of 1 to 255 characters, none of them NUL',
+    'Cannot take the idempotencyKey: it is not of 1 to 255 characters, none of them NUL',
   );
 }
 

@@ -8,7 +8,7 @@ import {
 } from '#client';
 import type { Model, Resource } from '#model';
 import { checkDocument } from './check-document.ts';
-import { answerCall, answerRow, EmbeddedCall, EmbeddedTable, requestOf, targetOf } from './rows.ts';
+import { answerCall, answerRow, EmbeddedCall, EmbeddedTable, prepareSubmitted, targetOf } from './rows.ts';
 import type { CallTarget, SubmittedCall, SubmittedRow } from './row-contract.ts';
 import { checkOptions, clientOptions, modelOf, urlOf, type Connection, type ModelSource } from './options.ts';
 import type {
@@ -149,7 +149,8 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
 
   async #submitRow(write: SubmittedRow | SubmittedCall, options: SubmitOptions): Promise<Submitted<unknown>> {
     const { client, transactionMs, ...conditions } = options;
-    const request = { ...(await requestOf(this.#client, this.#schemas, write)), ...conditions };
+    const prepared = await prepareSubmitted(this.#client, this.#schemas, write);
+    const request = { ...prepared.request, ...conditions };
     const { writeId } = await this.#client.enlistRow(
       request,
       (text, values) => client.query({ text, values }),
@@ -159,7 +160,7 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
       writeId,
       answer: async (waits = {}) => {
         const outcome = await this.#client.join(writeId, waits);
-        return 'target' in write ? answerCall(outcome) : answerRow(this.#client, request, outcome);
+        return 'target' in write ? answerCall(outcome) : answerRow(this.#client, prepared, outcome);
       },
     };
   }

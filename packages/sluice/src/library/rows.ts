@@ -45,30 +45,27 @@ export class EmbeddedTable implements Table<object> {
 
   async insert(row: object, options: object = {}): Promise<never> {
     checkRowOptions('insert', this.name, options as Record<string, unknown>);
-    const body = await rowsBody(this.#schemas, this.name, row);
-    return this.#write({ target: this.name, operation: 'insert', body }, options);
+    return this.#write(await newRows(this.#schemas, this.name, 'insert', row), options);
   }
 
   async upsert(row: object, options: object = {}): Promise<never> {
     checkRowOptions('upsert', this.name, options as Record<string, unknown>);
-    const body = await rowsBody(this.#schemas, this.name, row);
-    return this.#write({ target: this.name, operation: 'upsert', body }, options);
+    return this.#write(await newRows(this.#schemas, this.name, 'upsert', row), options);
   }
 
   async update(key: object, changes: object, options: object = {}): Promise<never> {
     checkRowOptions('update', this.name, options as Record<string, unknown>);
-    const body = rowText(this.name, changes);
-    return this.#write({ target: this.name, operation: 'update', key: { ...key }, body }, options);
+    return this.#write(change(this.name, 'update', key, changes), options);
   }
 
   async delete(key: object, options: object = {}): Promise<never> {
     checkRowOptions('delete', this.name, options as Record<string, unknown>);
-    return this.#write({ target: this.name, operation: 'delete', key: { ...key }, body: null }, options);
+    return this.#write(change(this.name, 'delete', key), options);
   }
 
-  async #write(request: RowRequest, options: object): Promise<never> {
-    const outcome = await submitRow(this.#client, request, options);
-    return answerRow(this.#client, request, outcome, options) as never;
+  async #write(write: PreparedRow, options: object): Promise<never> {
+    const outcome = await submitRow(this.#client, write.request, options);
+    return answerRow(this.#client, write, outcome, options) as never;
   }
 }
 
@@ -89,21 +86,27 @@ export class EmbeddedCall implements CallTarget {
   }
 }
 
+/** A request, and the row, the rows or the key that the program gave. */
+export interface PreparedRow {
+  request: RowRequest;
+  given: object;
+}
+
 /** What `submit` is given, as a request for the intake. */
-export async function requestOf(
+export async function prepareSubmitted(
   client: EnlistingClient,
   schemas: Schemas,
   write: SubmittedRow | SubmittedCall,
-): Promise<RowRequest> {
-  if ('target' in write) return callRequest(targetOf(client, write.target, false).name, write.body);
-  const { table, ...rest } = write;
-  const { name: target } = targetOf(client, table, true);
-  if (rest.operation === 'update' || rest.operation === 'delete') {
-    const body = rest.operation === 'update' ? rowText(target, rest.changes) : null;
-    return { target, operation: rest.operation, key: { ...rest.key }, body };
+): Promise<PreparedRow> {
+  if ('target' in write) {
+    return { request: callRequest(targetOf(client, write.target, false).name, write.body), given: {} };
   }
-  const { operation = 'insert', row, ...conditions } = rest;
-  return { target, operation, body: await rowsBody(schemas, target, row), ...conditions };
+  const { name } = targetOf(client, write.table, true);
+  if (write.operation === 'update') return change(name, 'update', write.key, write.changes);
+  if (write.operation === 'delete') return change(name, 'delete', write.key);
+  const { table: _, operation = 'insert', row, ...conditions } = write;
+  const prepared = await newRows(schemas, name, operation, row);
+  return { ...prepared, request: { ...prepared.request, ...conditions } };
 }
 
 function callRequest(target: string, body: unknown): RowRequest {
@@ -112,13 +115,24 @@ function callRequest(target: string, body: unknown): RowRequest {
   throw new SluiceError('invalid_document', `Cannot take the body for ${target}: it is no JSON value`);
 }
 
+function change(target: string, operation: 'update' | 'delete', key: object, changes?: object): PreparedRow {
+  const body = operation === 'delete' ? null : rowText(target, changes);
+  return { request: { target, operation, key: { ...key }, body }, given: key };
+}
+
 /** Rows as their schema gives them: schemas may fill in defaults. */
-async function rowsBody(schemas: Schemas, target: string, rows: object): Promise<string> {
+async function newRows(
+  schemas: Schemas,
+  target: string,
+  operation: 'insert' | 'upsert',
+  rows: object,
+): Promise<PreparedRow> {
   const schema = schemas[target] ?? schemas[target.replace(/^public\./, '')];
-  if (schema === undefined) return rowsText(target, rows);
-  if (!Array.isArray(rows)) return rowText(target, await checkDocument(schema, rows));
-  const checked = await Promise.all(rows.map((row) => checkDocument(schema, row as object)));
-  return rowsText(target, checked);
+  const check = (row: unknown): Promise<unknown> => checkDocument(schema, row as object);
+  let given: unknown = rows;
+  if (schema !== undefined)
+    given = Array.isArray(rows) ? await Promise.all(rows.map(check)) : await check(rows);
+  return { request: { target, operation, body: rowsText(target, given as object) }, given: given as object };
 }
 
 function submitRow(client: EnlistingClient, request: RowRequest, options: object): Promise<Outcome> {
@@ -135,17 +149,16 @@ interface AnswerOptions {
 
 export function answerRow(
   client: EnlistingClient,
-  request: RowRequest,
+  write: PreparedRow,
   outcome: Outcome,
   { throwOnRefusal = true }: AnswerOptions = {},
 ): RowWritten<object> | RowRefusal {
   if (!isApplied(outcome.result)) return refused(outcome, throwOnRefusal);
   const { result, detail, writeId } = outcome;
-  const key = detail?.key ?? request.key ?? keyIn(client, request);
   return {
     result: result as RowWritten<object>['result'],
-    key,
-    rows: (detail?.rows as object[]) ?? null,
+    key: detail?.key ?? givenKey(client, write),
+    rows: (detail?.rows as object[] | undefined) ?? null,
     writeId,
   };
 }
@@ -160,9 +173,9 @@ export function answerCall(
 }
 
 /** The values that one row gives its key; null: the database gives one of them, or there are several rows. */
-function keyIn(client: EnlistingClient, { target, body }: RowRequest): Record<string, unknown> | null {
-  const row = JSON.parse(body!) as Record<string, unknown>;
-  const key = client.targets().find(({ name }) => name === target)?.catalog?.key ?? [];
+function givenKey(client: EnlistingClient, { request, given }: PreparedRow): Record<string, unknown> | null {
+  const row = given as Record<string, unknown>;
+  const key = client.targets().find(({ name }) => name === request.target)?.catalog?.key ?? [];
   if (Array.isArray(row) || key.some((name) => row[name] === undefined)) return null;
   return Object.fromEntries(key.map((name) => [name, row[name]]));
 }

@@ -54,6 +54,15 @@ describe('a session', () => {
     isConnectionLoss: true,
   }) as DatabaseError;
 
+  test('answers each statement of a flight that is sent whole, and goes on after one that cannot be written', async () => {
+    const { session } = await setup();
+    session.sendsWhole = true;
+    const now = { name: 'readArrival' };
+    expect(await session.flight([{ name: 'begin' }, now, { name: 'commit' }])).toHaveLength(3);
+    await expect(session.flight([now, { name: 'noSuchStatement' }])).rejects.toThrow('noSuchStatement');
+    expect(await session.run('readArrival')).toHaveLength(1);
+  });
+
   test('waits for no hint behind a COMMIT, and for every other statement', async () => {
     const { session } = await setup();
     const holder = await openConnection(database.url);

@@ -15,6 +15,7 @@ import {
   type ConnectionOptions,
 } from './connection.ts';
 import { DatabaseError, reduceError, takesNoWrites } from './database-error.ts';
+import { holdSocket } from './hold-socket.ts';
 import { queriesOf, query, type NamedQuery } from './queries.ts';
 import {
   applySettings,
@@ -60,6 +61,8 @@ export class Session {
   readonly #url: string;
   readonly #queries: ReadonlyMap<string, NamedQuery>;
   readonly #beginText: string = bareBegin;
+  /** Each flight is written to the socket at once: for flights of many rows (hold-socket.ts). */
+  sendsWhole = false;
   #isInTransaction = false;
   #transactions = 0;
   /** The transaction with which the statements are planned anew. */
@@ -178,6 +181,7 @@ export class Session {
     // Written out before any is sent: values that are too long for one string must not leave a part of a flight behind.
     const values = statements.map((statement) => parametersOf(statement.values ?? []));
     this.#sentAt = performance.now();
+    if (this.sendsWhole) holdSocket(this.#socket);
     const sent = statements.map(({ name }, index) => this.#send(name, values[index] ?? [], answerTimeoutMs));
     const count = awaitedOf(statements);
     for (const hint of sent.slice(count)) hint.catch(() => undefined);

@@ -107,7 +107,7 @@ export class BlockedWrites {
     looks.take();
     if (!this.#mayExist) return tried;
     const woken = await this.#look(lanes);
-    looks.note(woken === 0);
+    looks.note(woken);
     return tried + woken;
   }
 

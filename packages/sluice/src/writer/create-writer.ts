@@ -123,6 +123,9 @@ class WriterProcess implements Writer {
       isListening: this.#listener.isListening,
       batches: this.#batches,
       writes: this.#writes,
+      gathering: this.#sessions
+        .map(({ gathering }) => gathering)
+        .reduce((one, other) => (other.intervalMs > one.intervalMs ? other : one)),
     };
   }
 

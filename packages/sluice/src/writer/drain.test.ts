@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Drain } from './drain.ts';
+import { Gathering } from '#protocol';
 import type { Found } from './elector.ts';
 import type { LaneBatch } from './lane-batches.ts';
 import { LanesAside } from './lanes-aside.ts';
@@ -16,11 +17,19 @@ interface Setup {
   /** What the next batches come to. */
   batch: { seen: number; deferred?: number; woken?: number; hasOtherLanes?: boolean };
   isListening: boolean;
+  /** The clock by which it gathers; a batch takes ten milliseconds. */
+  now: number;
 }
 
 function setup(): Setup {
   const aside = new LanesAside(() => 0);
-  const reads = new Hints({ burst: 25, perSecond: 50 }, () => undefined);
+  const gathering = new Gathering({
+    worthWrites: 1,
+    enoughWrites: 1000,
+    intervalMsMax: 50,
+    now: () => made.now,
+  });
+  const reads = new Hints({ burst: 25, perSecond: 50 }, () => undefined, gathering);
   const made: Setup = {
     aside,
     reads,
@@ -28,10 +37,12 @@ function setup(): Setup {
     wokenBy: [],
     batch: { seen: 1 },
     isListening: true,
+    now: 0,
     drain: null!,
   };
   const settle = (lanes: readonly number[]): Promise<LaneBatch> => {
     made.drained.push(lanes);
+    made.now += 10;
     const { seen, deferred = 0, woken = 0, hasOtherLanes = false } = made.batch;
     const report = { deferred: Array.from({ length: deferred }) };
     return Promise.resolve({ report, seen, woken, leftOut: new Set(), hasOtherLanes } as never);
@@ -94,6 +105,24 @@ describe('the drain', () => {
     made.batch = { seen: 0 };
     await made.drain.settleNext([1], false, null);
     expect(made.drain.mayHaveReady).toBe(false);
+  });
+
+  test('waits for more writes where many arrive during a batch', async () => {
+    const made = setup();
+    made.batch = { seen: 9 };
+    for (let hint = 0; hint < 30; hint++) {
+      made.reads.hint();
+      await made.drain.settleNext([1], true, null);
+    }
+    // The next batch begins about 25 ms after the last one did, which took 10 of them.
+    const { length } = made.drained;
+    expect(length).toBeLessThan(30);
+    const { dueInMs } = made.reads;
+    expect(dueInMs).toBeGreaterThan(10);
+    expect(dueInMs).toBeLessThanOrEqual(15);
+    made.now += dueInMs;
+    await made.drain.settleNext([1], true, null);
+    expect(made.drained).toHaveLength(length + 1);
   });
 
   test('leaves out a lane that cannot go on', async () => {

@@ -54,7 +54,7 @@ export class Drain {
   async #settle(lanes: readonly number[]): Promise<boolean> {
     const { batches, batchWritesMax, isListening, reads } = this.#options;
     const { report, seen, woken, hasOtherLanes } = await batches.settle(lanes);
-    reads.note(seen === 0);
+    reads.note(seen);
     if (seen === 0 || woken > 0 || hasOtherLanes) return woken > 0 || hasOtherLanes;
     // A hint that came since the batch was read is remembered; without hints only an empty read ends the work.
     return seen >= batchWritesMax || report.deferred.length > 0 || !isListening();

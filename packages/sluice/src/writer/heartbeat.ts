@@ -47,7 +47,7 @@ export class Heartbeat {
     if (taken > 0) front.scan({ isDue: true });
     front.noteRead(took);
     wakeups.nextHeartbeatIn(isDeaf() ? Math.min(deafIntervalMs, pollIntervalMs) : pollIntervalMs);
-    wakeups.heartbeats.note(elector.terms.size === before);
+    wakeups.heartbeats.note(Math.abs(elector.terms.size - before));
     this.#options.onNeighbour(neighbourOf(pid, found.sessionPids));
     if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()], taken);
     if (found.isDraining) this.#options.onDrain();

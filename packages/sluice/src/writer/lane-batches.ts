@@ -16,6 +16,9 @@ import type { LaneSessionOptions } from './lane-session-options.ts';
 import type { LanesAside } from './lanes-aside.ts';
 import type { ReadyFront } from './ready-front.ts';
 
+/** From so many writes on, fewer system calls count for more than an early start of the first statement. */
+const wholeFlightWrites = 8;
+
 export interface LaneBatch {
   report: BatchReport;
   /** Writes that it has read. */
@@ -63,6 +66,7 @@ export class LaneBatches {
       only,
     );
     const seen = report.outcomes.length + report.deferred.length + report.blocked.length;
+    this.#session.sendsWhole = seen >= wholeFlightWrites;
     if (seen > 0) demand.noteBatch(seen, performance.now() - began);
     front.noteRead(seen === 0 ? performance.now() - began : report.readMs);
     const leftOut = new Set([...locked, ...paused, ...pausedBefore]);

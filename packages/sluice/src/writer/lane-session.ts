@@ -2,7 +2,7 @@
  * One session that leads lanes, for as long as its process runs: where its connection ends, so does its leadership, and it
  * begins anew on another connection.
  */
-import { settleWithin } from '#protocol';
+import { settleWithin, type GatheringState } from '#protocol';
 import { assertAgreedProjections, reconnectDelayMs, Session } from '#store';
 import { LaneLoop } from './lane-loop.ts';
 import { sessionSettings, type LaneSessionOptions } from './lane-session-options.ts';
@@ -34,6 +34,10 @@ export class LaneSession {
 
   get lanes(): number[] {
     return [...(this.#leadership?.loop.elector.terms.keys() ?? [])];
+  }
+
+  get gathering(): GatheringState {
+    return this.#wakeups.gathering.state;
   }
 
   /** Process id of the server's side; 0 while there is none. */

@@ -3,19 +3,22 @@
  * nothing is met by a limit on what follows from them. No hint is dropped: while the limit is reached, hints wait together
  * for the next work that it allows.
  */
-import { Allowance, type AllowanceOptions } from '#protocol';
+import { Allowance, Gathering, type AllowanceOptions } from '#protocol';
 
 /** Hints of one kind, and the limit on the work that they have led to in vain. */
 export class Hints {
   readonly #allowance: Allowance;
   readonly #rouse: () => void;
+  readonly #gathering: Gathering | null;
   #isPending = false;
   /** The work under way answers hints. */
   #isAnswering = false;
 
-  constructor(idle: AllowanceOptions, rouse: () => void) {
+  /** @param gathering Delays the work that hints ask for, so that it has more to do. @default nothing does */
+  constructor(idle: AllowanceOptions, rouse: () => void, gathering: Gathering | null = null) {
     this.#allowance = new Allowance(idle);
     this.#rouse = rouse;
+    this.#gathering = gathering;
   }
 
   /** A hint has come since the last work began. */
@@ -25,7 +28,8 @@ export class Hints {
 
   /** Milliseconds until work is due; infinite while there is no hint. */
   get dueInMs(): number {
-    return this.#isPending ? this.#allowance.waitMs : Number.POSITIVE_INFINITY;
+    if (!this.#isPending) return Number.POSITIVE_INFINITY;
+    return Math.max(this.#allowance.waitMs, this.#gathering?.waitMs ?? 0);
   }
 
   get isDue(): boolean {
@@ -42,19 +46,23 @@ export class Hints {
   take(): void {
     this.#isAnswering = this.#isPending;
     this.#isPending = false;
+    this.#gathering?.begin();
   }
 
-  /** Work is over. @param isIdle It came to nothing. */
-  note(isIdle: boolean): void {
-    if (!isIdle) this.#allowance.giveBack();
+  /** Work is over. @param results What it came to: writes of a batch, for example. */
+  note(results: number): void {
+    this.#gathering?.end(results);
+    if (results > 0) this.#allowance.giveBack();
     else if (this.#isAnswering) this.#allowance.spend();
   }
 }
 
 export class Wakeups {
   readonly #rouser = (): void => this.#rouse();
+  /** Of batches. */
+  readonly gathering = new Gathering({ worthWrites: 4, enoughWrites: 128, intervalMsMax: 50 });
   /** Read the intake. In ordinary traffic at most about every second read finds nothing, and each other pays for it. */
-  readonly reads = new Hints({ burst: 25, perSecond: 50 }, this.#rouser);
+  readonly reads = new Hints({ burst: 25, perSecond: 50 }, this.#rouser, this.gathering);
   /** Look at what blocked writes await. */
   readonly looks = new Hints({ burst: 25, perSecond: 50 }, this.#rouser);
   /** Lanes may be free: the next heartbeat is due earlier. */

@@ -1,7 +1,7 @@
 /** What a program says to create a writer, and what it gets. */
 import type { Projection } from '#batch';
 import type { Model } from '#model';
-import type { OwnershipForm, Spread, WriterTunable } from '#protocol';
+import type { GatheringState, OwnershipForm, Spread, WriterTunable } from '#protocol';
 import type { TargetDefinition } from '#targets';
 import type { Logger } from 'pino';
 import type { WriterObserver } from './observer.ts';
@@ -41,6 +41,8 @@ export interface WriterStatus {
   batches: number;
   /** Writes settled. */
   writes: number;
+  /** How its batches wait for more writes: of the session that waits longest. */
+  gathering: GatheringState;
 }
 
 export interface Writer {

@@ -201,7 +201,7 @@ class Parts {
   get existedText(): string {
     if (!this.catalog.isPartitioned || !this.isInsert) return '';
     const values = this.matchedNames.map((name) => `v.${this.at(name)}`);
-    return `, exists (select from ${this.table} t where ${areEqual(this.inTable(this.matchedNames), values)}) as existed`;
+    return `, exists (select from ${this.table} t where ${areEqual(this.inTable(this.matchedNames), values)} offset 0) as existed`;
   }
 
   /** The columns of a body, as values of their types. */
@@ -223,9 +223,10 @@ class Parts {
   private missingText({ foreignKey, catalog }: Parent): string {
     const { columns, referencedColumns } = foreignKey;
     const values = columns.map((name) => `v.${this.at(name)}`);
+    // With an offset, each is an index lookup: without one, the whole table may be read for a batch.
     const conditions = [
       ...values.map((value) => `${value} is not null`),
-      `not exists (select from ${tableName(catalog)} p where ${areEqual(this.inTable(referencedColumns, 'p'), values)})`,
+      `not exists (select from ${tableName(catalog)} p where ${areEqual(this.inTable(referencedColumns, 'p'), values)} offset 0)`,
     ];
     // Rows of one statement may refer to each other.
     const known = new Set([...this.read, ...this.filled].map(({ name }) => name));
@@ -290,7 +291,13 @@ function insertText(parts: Parts): string {
     ${conflictClause(parts)}
     returning ${keys}${isMerge && !catalog.isPartitioned ? '(t.xmax = 0)' : 'true'} as is_new, ${parts.returning(true)}
   )`;
-  const state = `case when not (${parts.hasParents}) then 'parent' ${later}
+  // PostgreSQL looks for a conflict first, for parents at the end of the statement.
+  const conflicts = isMerge || form.isArray ? [] : conflictsOf(parts).map(({ condition }) => condition);
+  const orphan =
+    conflicts.length === 0
+      ? `'parent'`
+      : `case when ${conflicts.join(' or ')} then ${unwritten} else 'parent' end`;
+  const state = `case ${later} when not (${parts.hasParents}) then ${orphan}
     when ${isWritten} then ${created} else ${unwritten} end`;
   const rows = isJoined
     ? `select g.place, ${state} as state, ${parts.missing} as missing, w.key, w.row
@@ -316,7 +323,7 @@ function arrayCondition(parts: Parts): string {
       `exists (select from ${parts.table} t where ${areEqual(
         parts.inTable(keys),
         keys.map((name) => `a.${parts.at(name)}`),
-      )})`,
+      )} offset 0)`,
     );
   return faults.length === 0 ? '' : `not exists (select from given a where ${faults.join(' or ')})`;
 }
@@ -356,24 +363,33 @@ function changeText(parts: Parts): string {
     : `update ${table} t set ${set.join(', ')} from given g where ${place} and ${same}`;
   const written = `written as (${change} returning g.place, ${parts.returning(false)})`;
   // A trigger may keep the row as it is.
-  const state = `case when not (${parts.hasParents}) then 'parent' when g.turn > 1 then 'later'
+  const state = `case when g.turn > 1 then 'later'
     when w.place is not null then '${isDelete ? 'deleted' : 'updated'}'
     when g.place = any(array(select place from locked)) then 'unchanged'
-    when exists (select from ${table} t where ${same}) then 'locked' else 'absent' end`;
+    when not exists (select from ${table} t where ${same} offset 0) then 'absent'
+    when not (${parts.hasParents}) then 'parent' else 'locked' end`;
   return `with ${parts.givenText}, ${locked}, ${written}
     select g.place, ${state} as state, ${parts.missing} as missing, w.key, w.row from given g left join written w using (place)`;
 }
 
 /** The first unique rule that another row meets by columns of the body; null where none can be told by these. */
 function conflictText(parts: Parts): string {
-  const { catalog, form, table } = parts;
-  const cases = catalog.uniques.flatMap(({ name, columns, isPartial }) => {
-    if (isPartial || columns === null || !columns.every((column) => form.columns.includes(column))) return [];
-    const same = areEqual(parts.inTable(columns), parts.inTable(columns, 'r'));
-    return [`when exists (select from ${table} t where ${same}) then ${literal(name)}`];
-  });
+  const cases = conflictsOf(parts).map(({ name, condition }) => `when ${condition} then ${literal(name)}`);
   const name = cases.length === 0 ? 'null::text' : `case ${cases.join(' ')} end`;
-  return `with source as (${parts.sourceText}) select s.place, ${name} as name from source s ${parts.recordText}`;
+  return `with ${parts.givenText} select g.place, ${name} as name from given g`;
+}
+
+/** Of each unique rule that columns of the body decide: whether another row meets it. Of an upsert only that of its rows. */
+function conflictsOf(parts: Parts): { name: string; condition: string }[] {
+  const { catalog, form, table, matchedNames } = parts;
+  return catalog.uniques.flatMap(({ name, columns, isPartial }) => {
+    if (isPartial || columns === null || !columns.every((column) => form.columns.includes(column))) return [];
+    const isMatched =
+      columns.length === matchedNames.length && columns.every((column) => matchedNames.includes(column));
+    if (form.operation === 'upsert' && !isMatched) return [];
+    const same = areEqual(parts.inTable(columns), parts.given(columns));
+    return [{ name, condition: `exists (select from ${table} t where ${same} offset 0)` }];
+  });
 }
 
 /** Locks the rows that exist, and says which another transaction has locked. */
@@ -386,5 +402,5 @@ function lockText(parts: Parts): string {
       order by ${parts.inTable(matchedNames).join(', ')} for no key update of t skip locked
     )
     select s.place from source s ${parts.recordText}
-    where s.place <> all(array(select place from free)) and exists (select from ${table} t where ${same})`;
+    where s.place <> all(array(select place from free)) and exists (select from ${table} t where ${same} offset 0)`;
 }
