@@ -25,3 +25,11 @@ on conflict (clock_id) do update set ahead_ms = excluded.ahead_ms, measured_at =
 -- name: forgetClocks
 -- Clocks that were not measured for an hour.
 delete from sluice.process_clock where measured_at < statement_timestamp() - interval '1 hour';
+
+-- name: readNodeSessions
+-- Which databases of this server do nodes have sessions in? Every role may see that much of the sessions of others.
+select distinct datname, application_name from pg_stat_activity where application_name like 'sluice node%';
+
+-- name: hasWork
+-- Does a write of any kind wait here? Then a writer has work, although no node may be connected.
+select exists (select from sluice.intake) as has_work;

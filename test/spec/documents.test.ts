@@ -199,7 +199,8 @@ describe('a command that a page tells', () => {
 
 /** Statements of a block, without comments. What stands for a value that the reader fills in is null. */
 function statementsOf(text: string): string[] {
-  const tokens = text.replaceAll('(…)', '(null)').match(/'[^']*'|--[^\n]*|;|[^';-]+|-/g) ?? [];
+  const tokens =
+    text.replaceAll('(…)', '(null)').match(/'[^']*'|(\$\w*\$)[^]*?\1|--[^\n]*|;|[^';$-]+|[-$]/g) ?? [];
   const statements = [''];
   for (const token of tokens) {
     if (token === ';') statements.push('');

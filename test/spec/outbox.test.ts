@@ -75,9 +75,10 @@ describe('a write in a transaction of the caller', () => {
 
   test('goes with the session that the server ends at the limit, and holds the marks of no lane any more', async () => {
     const caller = await begin();
-    const submitted = await sluice.submit(order(), { client: caller, transactionMs: 200 });
     const ended = new Promise((resolve) => caller.once('end', resolve));
+    await sluice.submit(order(), { client: caller, transactionMs: 0 });
     expect(await writing()).toBe(1);
+    const submitted = await sluice.submit(order(), { client: caller, transactionMs: 200 });
     await ended;
     await eventually(async () => expect(await writing()).toBe(0));
     expect(await codeOf(submitted.answer({ waitMs: 100 }))).toBe('write_not_found');

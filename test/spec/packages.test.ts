@@ -138,8 +138,10 @@ function placesOf(path: string, name: string): string[] {
 }
 
 describe('installed', () => {
-  const example = (name = 'sluice'): string =>
-    /```ts\n(.*?)```/s.exec(readFileSync(join(root, `packages/${name}/README.md`), 'utf8'))?.[1] ?? '';
+  const example = (name = 'sluice', place = 0): string =>
+    [...readFileSync(join(root, `packages/${name}/README.md`), 'utf8').matchAll(/```ts\n(.*?)```/gs)][
+      place
+    ]?.[1] ?? '';
   const doors = `
     import { defineConfig, doctor, status, type Diagnosis, type SluiceConfig, type Status } from 'sluice';
     import { modelFormat } from '@sluice/edfi';
@@ -158,10 +160,17 @@ describe('installed', () => {
 
   test.each(['nodenext', 'bundler'])('the examples of the READMEs compile under %s', async (resolution) => {
     await writeFile(join(folder, 'example.ts'), example());
+    await writeFile(join(folder, 'rows.ts'), example('sluice', 1));
     await writeFile(join(folder, 'edfi.ts'), example('edfi'));
     await writeFile(join(folder, 'doors.ts'), doors);
     await writeFile(join(folder, 'common.cts'), common);
-    const files = ['example.ts', 'edfi.ts', 'doors.ts', ...(resolution === 'nodenext' ? ['common.cts'] : [])];
+    const files = [
+      'example.ts',
+      'rows.ts',
+      'edfi.ts',
+      'doors.ts',
+      ...(resolution === 'nodenext' ? ['common.cts'] : []),
+    ];
     const tsc = join(root, 'node_modules/.bin/tsc');
     const module = resolution === 'bundler' ? 'esnext' : 'nodenext';
     const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node'];

@@ -23,6 +23,7 @@ const targets = [
   { table: 'shop.Order Item' },
   { table: 'guarded' },
   { table: 'forbidden' },
+  { function: 'shop.count_views', key: ['$.page'] },
 ];
 let url: string;
 let stop: () => Promise<void>;
@@ -43,6 +44,21 @@ beforeAll(async () => {
      create table guarded (id integer primary key);
      create function guard() returns trigger language plpgsql as $$ begin raise exception 'a secret'; end $$;
      create trigger guard before insert on guarded for each row execute function guard();
+     create table shop.page_view (page text primary key, views integer not null);
+     create function shop.count_views(writes jsonb) returns table (result text, code text, answer jsonb) language plpgsql as $$
+     declare w jsonb;
+     begin
+       for w in select value -> 'body' from jsonb_array_elements(writes) loop
+         if w ->> 'page' = 'raise' then raise exception 'a secret'; end if;
+         if w ->> 'page' = 'closed' then
+           return query select 'refused', 'page_closed', null::jsonb;
+         else
+           return query insert into shop.page_view as v values (w ->> 'page', 1)
+             on conflict (page) do update set views = v.views + 1
+             returning 'updated', null::text, jsonb_build_object('views', v.views);
+         end if;
+       end loop;
+     end $$;
      grant usage on schema shop to ${role};
      grant select, insert, update, delete on all tables in schema public, shop to ${role};
      grant usage on all sequences in schema public to ${role};
@@ -531,6 +547,23 @@ describe('a request to /rest', () => {
     expect((await child).status).toBe(201);
   });
 
+  test('calls a function, whose answer it gets', async () => {
+    const count = (page: string) => db().schema('shop').rpc('count_views', { page });
+    expect(await count('/')).toMatchObject({ status: 200, error: null, data: { views: 1 } });
+    expect(await count('/')).toMatchObject({ status: 200, error: null, data: { views: 2 } });
+    expect(await count('closed')).toMatchObject({
+      status: 409,
+      error: { code: 'target_refused', message: 'The target refused the write: page_closed' },
+    });
+    expect(await count('raise')).toMatchObject({ status: 400, error: { code: 'P0001' } });
+    expect(await db().rpc('nope', {})).toMatchObject({ status: 404, error: { code: 'PGRST202' } });
+    const noKey = await db().schema('shop').rpc('count_views', {});
+    expect(noKey).toMatchObject({
+      status: 400,
+      error: { details: expect.stringContaining('$.page') as string },
+    });
+  });
+
   test('may be a line of a bulk request, beside others', async () => {
     const lines = [
       '{"target":"orders","row":{"id":9007199254740993,"amount":1.5}}',
@@ -597,7 +630,7 @@ describe('sluice api and sluice writer', () => {
         ...common,
         DATABASE_URL: database.apiUrl,
       });
-      const writer = startSluice(['writer', ...targets.flatMap(({ table }) => ['--table', table])], {
+      const writer = startSluice(['writer', '--config', file], {
         ...common,
         DATABASE_URL: database.writerUrl,
       });

@@ -173,6 +173,26 @@ describe('sluice.submit', () => {
     }
   });
 
+  test('wakes the writers of its lane, and of no other, when its transaction is committed', async () => {
+    const listener = new pg.Client(database.url);
+    await listener.connect();
+    onTestFinished(() => listener.end());
+    const heard: [string, string | undefined][] = [];
+    listener.on('notification', ({ channel, payload }) => heard.push([channel, payload]));
+    for (let lane = 0; lane < 16; lane++) await listener.query(`listen sluice_wakeup_${lane}`);
+    await session.query('begin');
+    await session.query(`select sluice.submit('customer', '{"id": 77, "name": "woken"}')`);
+    const [read] = (
+      await session.query<{ lane: number }>(
+        `select lane from sluice.intake where resource = 'public.customer' and body ->> 'name' = 'woken'`,
+      )
+    ).rows;
+    expect(heard).toEqual([]);
+    await session.query('commit');
+    await eventually(() => expect(heard).toContainEqual([`sluice_wakeup_${read!.lane}`, `${read!.lane}`]));
+    expect(new Set(heard.map(([channel]) => channel)).size).toBe(1);
+  });
+
   test('counts once its transaction is committed, and is answered like any write', async () => {
     await session.query('begin');
     const { rows } = await session.query<{ id: string }>(

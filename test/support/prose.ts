@@ -18,7 +18,8 @@ interface Node {
 }
 
 export function textsOfRepository(): Text[] {
-  const files = ['.ci', 'deploy', 'docs', 'examples', 'packages', 'sql', 'test'].flatMap(filesBelow);
+  const folders = ['.ci', 'deploy', 'docs', 'examples', 'packages', 'sql', 'test'];
+  const files = folders.flatMap(filesBelow).filter((file) => !file.endsWith('.md'));
   return [...documents.filter((file) => file !== 'CHANGELOG.md'), ...files].flatMap((file) => {
     if (file.endsWith('.md')) return proseOf(file);
     if (/\.m?[jt]s$/.test(file)) return codeTextsOf(file);

@@ -70,12 +70,14 @@ export function startSluice(
 export async function readSluice(
   args: readonly string[],
   settings: Readonly<Record<string, string>> = {},
+  atEnd: (kill: () => void) => void = onTestFinished,
+  program = sourceProgram,
 ): Promise<{ code: number | null; text: string; stderr: string }> {
-  const child = spawn(process.execPath, [sourceProgram, ...args], {
+  const child = spawn(process.execPath, [program, ...args], {
     env: environmentWith(settings),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  onTestFinished(() => void child.kill('SIGKILL'));
+  atEnd(() => void child.kill('SIGKILL'));
   const [text, stderr] = [child.stdout, child.stderr].map((stream) => stream.setEncoding('utf8').toArray());
   const [code] = await once(child, 'close');
   return { code: code as number | null, text: (await text!).join(''), stderr: (await stderr!).join('') };

@@ -13,6 +13,8 @@ export const deploymentStatements = {
   ]),
   readAbility: read(() => [{ is_read_only: false, role: 'simulated', missing: [] }]),
   agreeProjections: read(() => [{ agreed: '' }]),
+  // No deployment of the simulation has targets.
+  saveTargets: read(() => []),
   *createLanes(call) {
     const lanes = Array.from({ length: call.values[0] as number }, (_, lane) => ({
       lane,

@@ -1,4 +1,5 @@
 export { createApi, type ApiOptions } from './api.ts';
+export type { FastifyInstance as HttpServer } from 'fastify';
 export {
   createServer,
   listen,
@@ -8,6 +9,7 @@ export {
 } from './create-server.ts';
 export type { ProfileFactory } from './node.ts';
 export { answerError } from './error-answers.ts';
+export { createFront, type FrontOptions, type StoreCount, type StoreRoute, type StoreUse } from './front.ts';
 export { takeLeave } from './leave-taking.ts';
 export { assertGuarded, assertMay, type Access, type Auth } from './auth/guard.ts';
 export { createApiKey, type ApiKey } from './auth/api-key.ts';

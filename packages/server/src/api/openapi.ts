@@ -121,6 +121,7 @@ const problemSchema = {
         column: { type: 'string', nullable: true },
       },
     },
+    reason: { type: 'string', description: 'The word of a function or a handler for its refusal.' },
     answer: { description: 'What a function or a handler says of its refusal.' },
   },
 };

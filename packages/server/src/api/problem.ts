@@ -54,7 +54,7 @@ export function retryAfterSeconds(code: ErrorCode, known?: number): number | nul
 export function problemOfOutcome(outcome: Outcome): Problem {
   const code = outcome.code ?? 'internal';
   const facts: Record<string, unknown> = { writeId: outcome.writeId };
-  const { missing, referredBy, conflictsWith, database, answer } = outcome.detail ?? {};
+  const { missing, referredBy, conflictsWith, database, reason, answer } = outcome.detail ?? {};
   if (missing !== undefined) {
     facts['errors'] = missing.map(({ path, resource }) => ({
       path: path ?? '$',
@@ -65,6 +65,7 @@ export function problemOfOutcome(outcome: Outcome): Problem {
   if (referredBy !== undefined) facts['referredBy'] = referredBy;
   if (conflictsWith !== undefined) facts['conflictsWith'] = conflictsWith;
   if (database !== undefined) facts['database'] = database;
+  if (reason !== undefined) facts['reason'] = reason;
   if (answer !== undefined) facts['answer'] = answer;
   return problemOf(code, undefined, facts);
 }

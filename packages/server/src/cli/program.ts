@@ -18,6 +18,7 @@ import { retryCommand } from './commands/retry.ts';
 import { showCommand } from './commands/show.ts';
 import { rolesCommand } from './commands/roles.ts';
 import { statusCommand } from './commands/status.ts';
+import { storesCommand } from './commands/stores.ts';
 import { stuckCommand } from './commands/stuck.ts';
 import { uninstallCommand } from './commands/uninstall.ts';
 import { writerCommand } from './commands/writer.ts';
@@ -73,6 +74,7 @@ export async function createProgram(): Promise<Command> {
     writersCommand(),
     drainCommand(),
     projectionsCommand(),
+    storesCommand(),
     auditCommand(),
     doctorCommand(),
     configCommand(),

@@ -36,6 +36,11 @@ export interface MetricsOptions {
   /** @default 'sluice' */
   schema?: string | undefined;
   version: string;
+  /**
+   * One of the data stores of the process: every series has its name as the label `store`, and what is of the whole process
+   * is left to {@link createStoresMetrics}. @default the process has no stores
+   */
+  store?: string | undefined;
 }
 
 export function createNodeMetrics(options: MetricsOptions & { mode: Mode }): NodeMetrics {
@@ -58,20 +63,13 @@ export function createWriterMetrics(options: MetricsOptions): WriterMetrics {
 }
 
 function createMetrics(
-  { url, schema, version }: MetricsOptions,
+  { url, schema, version, store }: MetricsOptions,
   labels: { process: string; mode: Mode },
 ): { registry: Registry; metrics: Metrics } {
   const registry = new Registry();
   const reader = new DatabaseReader(url, schema);
-  collectDefaultMetrics({ register: registry });
-  const buildInfo = new Gauge({
-    name: 'sluice_build_info',
-    help: 'Always 1; the labels tell which version runs as what',
-    labelNames: ['version', 'process', 'mode'],
-    registers: [],
-  });
-  buildInfo.set({ version, ...labels }, 1);
-  registry.registerMetric(buildInfo);
+  if (store === undefined) processMetrics(registry, { version, ...labels });
+  else registry.setDefaultLabels({ store });
   databaseMetrics(registry, () => reader.read());
   return {
     registry,
@@ -81,4 +79,23 @@ function createMetrics(
       close: () => reader.close(),
     },
   };
+}
+
+export interface ProcessLabels {
+  version: string;
+  process: string;
+  mode: Mode;
+}
+
+/** What a process tells of itself, whatever it does. */
+export function processMetrics(registry: Registry, labels: ProcessLabels): void {
+  collectDefaultMetrics({ register: registry });
+  const buildInfo = new Gauge({
+    name: 'sluice_build_info',
+    help: 'Always 1; the labels tell which version runs as what',
+    labelNames: ['version', 'process', 'mode'],
+    registers: [],
+  });
+  buildInfo.set({ ...labels }, 1);
+  registry.registerMetric(buildInfo);
 }

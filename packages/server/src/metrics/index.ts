@@ -5,4 +5,5 @@ export {
   type NodeMetrics,
   type WriterMetrics,
 } from './create-metrics.ts';
+export { createStoresMetrics } from './stores-metrics.ts';
 export { serveMetrics, type MetricsServer } from './serve-metrics.ts';

@@ -2,7 +2,7 @@
 import { assertProjections } from '#batch';
 import type { Model } from '#model';
 import { defaults, FailureLog } from '#protocol';
-import { Database, DatabaseClock } from '#store';
+import { Database, DatabaseClock, nodeNameIn } from '#store';
 import { readTargets } from '#targets';
 import { assertOptions } from './assert-options.ts';
 import { BlockedQuota } from './blocked-quota.ts';
@@ -50,7 +50,7 @@ export function assembleClient(options: ClientOptions, model: Model): ClientPart
   const database = new Database({
     url: options.url,
     schema: options.schema,
-    applicationName: options.applicationName ?? 'sluice node',
+    applicationName: options.applicationName ?? nodeNameIn(options.schema),
     connectionsMax: options.connectionsMax ?? defaults.connectionsMax,
     ...(options.answerTimeoutMs === undefined ? {} : { answerTimeoutMs: options.answerTimeoutMs }),
   });
@@ -85,7 +85,11 @@ export function assembleClient(options: ClientOptions, model: Model): ClientPart
     path,
     readiness,
     intake: path instanceof CoordinatedPath ? path : null,
-    underWay: new WritesUnderWay(options.waitingWritesMax ?? defaults.waitingWritesMax, observer),
+    underWay: new WritesUnderWay(
+      options.waitingWritesMax ?? defaults.waitingWritesMax,
+      observer,
+      options.store,
+    ),
     ...requestParts(options, model, { database, clock, run: clientReads(database, failures) }),
   };
 }

@@ -25,8 +25,13 @@ export interface ClientOptions extends Partial<Record<ClientTunable, number>> {
   onOverload?: OnOverload;
   /** Derived rows. Every process of a deployment needs the same. @default none */
   projections?: readonly Projection[];
-  /** Shown in pg_stat_activity. @default 'sluice node' */
+  /**
+   * Shown in pg_stat_activity. Writers of sleeping data stores know a node by its default.
+   * @default 'sluice node', with the schema behind it unless that is `sluice`
+   */
   applicationName?: string;
+  /** Name of the data store, where a deployment has several: an attribute of the spans of its writes. */
+  store?: string | undefined;
   logger?: Logger;
   /** Is told of each write, for metrics. */
   observer?: ClientObserver;

@@ -7,13 +7,15 @@ import { endWriteSpan, failWriteSpan, startWriteSpan, type TracedRequest } from 
 export class WritesUnderWay {
   readonly #writesMax: number;
   readonly observer: ClientObserver | undefined;
+  readonly store: string | undefined;
   #count = 0;
   #isOpen = false;
   #onNone: () => void = () => undefined;
 
-  constructor(writesMax: number, observer: ClientObserver | undefined) {
+  constructor(writesMax: number, observer: ClientObserver | undefined, store?: string) {
     this.#writesMax = writesMax;
     this.observer = observer;
+    this.store = store;
   }
 
   open(): void {
@@ -54,6 +56,7 @@ export class WriteUnderWay {
   constructor(all: WritesUnderWay, request: TracedRequest) {
     this.#all = all;
     this.#span = startWriteSpan(request);
+    if (all.store !== undefined) this.#span?.setAttribute('sluice.store', all.store);
   }
 
   /** Of the span that all further ones of the write are parts of; null: nobody records it. */

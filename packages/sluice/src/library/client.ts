@@ -1,5 +1,5 @@
 /** The client of a program that embeds Sluice: objects in, typed answers out, over the client that nodes use. */
-import { errorTable, isApplied, SluiceError, type Operation, type Outcome } from '#protocol';
+import { isApplied, SluiceError, type Operation } from '#protocol';
 import {
   createClient as createNodeClient,
   type ClientOptions,
@@ -7,6 +7,7 @@ import {
   type StoredDocument,
 } from '#client';
 import type { Model, Resource } from '#model';
+import { answerOf, refusalOf } from './answers.ts';
 import { checkDocument } from './check-document.ts';
 import { answerCall, answerRow, EmbeddedCall, EmbeddedTable, prepareSubmitted, targetOf } from './rows.ts';
 import type { CallTarget, SubmittedCall, SubmittedRow } from './row-contract.ts';
@@ -14,12 +15,10 @@ import { checkOptions, clientOptions, modelOf, urlOf, type Connection, type Mode
 import type {
   Client,
   DocumentTypes,
-  Refusal,
   StandardSchema,
   SubmitOptions,
   Submitted,
   SubmittedWrite,
-  Written,
 } from './contract.ts';
 import type { WriteOptions } from './write-options.ts';
 
@@ -150,9 +149,8 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
   async #submitRow(write: SubmittedRow | SubmittedCall, options: SubmitOptions): Promise<Submitted<unknown>> {
     const { client, transactionMs, ...conditions } = options;
     const prepared = await prepareSubmitted(this.#client, this.#schemas, write);
-    const request = { ...prepared.request, ...conditions };
     const { writeId } = await this.#client.enlistRow(
-      request,
+      { ...prepared.request, ...conditions },
       (text, values) => client.query({ text, values }),
       transactionMs === undefined ? {} : { transactionMs },
     );
@@ -226,39 +224,9 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
 
 const isMilliseconds = (value: number): boolean => Number.isInteger(value) && value >= 0 && value < 2 ** 31;
 
-/** @throws {SluiceError} if the write was refused or not applied */
-function answerOf(outcome: Outcome): Written {
-  if (isApplied(outcome.result)) return writtenOf(outcome);
-  const { code, detail, writeId } = outcome;
-  throw new SluiceError(code!, undefined, { detail: { ...detail, writeId } });
-}
-
 /** @throws {SluiceError} `endpoint_not_found` */
 function resourceOf(model: Model, endpoint: string): Resource {
   const resource = model.findEndpoint(endpoint);
   if (resource !== undefined) return resource;
   throw new SluiceError('endpoint_not_found', `Cannot find the endpoint in the model: ${endpoint}`);
-}
-
-function writtenOf({ documentId, result, version, contentHash, writeId }: Outcome): Written {
-  return {
-    id: documentId!,
-    result: result as Written['result'],
-    version: version!,
-    etag: result === 'deleted' ? null : contentHash,
-    writeId,
-  };
-}
-
-function refusalOf({ documentId, result, code, detail, writeId }: Outcome): Refusal {
-  const { status, detail: message } = errorTable[code!];
-  return {
-    id: documentId,
-    result: result as Refusal['result'],
-    code: code!,
-    status,
-    message,
-    detail,
-    writeId,
-  };
 }

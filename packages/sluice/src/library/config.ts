@@ -12,6 +12,8 @@ export interface DatabaseConfig {
   databaseUrl?: string;
   /** A file that holds the URL, e.g. a secret of a container. */
   databaseUrlFile?: string;
+  /** The stores file of a deployment with many data stores, in the place of `databaseUrl`. */
+  stores?: string;
   /** Of the deployment. @default 'sluice' */
   schema?: string;
   /** PEM file: connections then use TLS, and check the server. */
@@ -43,6 +45,8 @@ export interface ProcessConfig {
   logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   /** @default 22000 */
   stopTimeoutMs?: number;
+  /** With `stores`: a store sleeps when it was not used for so long. @default 60000 */
+  storeIdleMs?: number;
 }
 
 export interface MetricsConfig {
@@ -73,6 +77,8 @@ export interface ServerConfig {
   jwtClientClaim?: string;
   /** @default 'scope' */
   jwtScopeClaim?: string;
+  /** With `stores`: claim that names the data stores of a client. @default 'store' */
+  jwtStoreClaim?: string;
   /** @default 30 */
   jwtClockToleranceSeconds?: number;
 }

@@ -35,6 +35,13 @@ export function assertUrl(urls: string): void {
   for (const url of splitUrl(urls)) fieldsOf(url);
 }
 
+/** The server, by its hosts and ports, and the database of a URL; several hosts are one server, whose standbys they are. */
+export function serverOf(urls: string): { server: string; database: string | undefined } {
+  const all = splitUrl(urls).map(fieldsOf);
+  const places = all.map(({ host = 'localhost', port = 5432 }) => `${host}:${port}`);
+  return { server: places.sort().join(','), database: all[0]?.database };
+}
+
 /** @throws {SluiceError} `configuration_invalid` */
 export function fieldsOf(url: string): ServerFields {
   // As the driver has it: the folder of a socket, then the name of the database.

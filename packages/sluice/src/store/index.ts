@@ -1,6 +1,6 @@
 export * from './ability.ts';
 export * from './agreement.ts';
-export { assertUrl } from './connection-url.ts';
+export { assertUrl, serverOf } from './connection-url.ts';
 export * from './database.ts';
 export { clockIntervalMs, DatabaseClock } from './database-clock.ts';
 export * from './database-error.ts';
@@ -14,7 +14,7 @@ export { detectPooler } from './pooler.ts';
 export * from './projection-agreement.ts';
 export * from './queries.ts';
 export * from './roles.ts';
-export { assertSchema, defaultSchema, lockKeysOf, sqlFor } from './schema.ts';
+export { assertSchema, defaultSchema, lockKeysOf, nodeNameIn, sqlFor } from './schema.ts';
 export { readBodies, readBodyBytesMax } from './read-bodies.ts';
 export * from './reconnect-delay.ts';
 export { urlWithTls, type TlsFiles } from './tls.ts';

@@ -52,6 +52,16 @@ export function channelIn(schema: string, channel: string): string {
   return `${schema}_${channel}`;
 }
 
+/**
+ * What the sessions of a node are called in pg_stat_activity: a writer whose data store sleeps knows by it that a node has
+ * opened the store. It has to fit, with ` listener` behind it, into PostgreSQL's 63 bytes of ASCII.
+ */
+export function nodeNameIn(schema: string = defaultSchema): string {
+  if (schema === defaultSchema) return 'sluice node';
+  const isPlain = /^[\w .-]*$/.test(schema);
+  return `sluice node ${isPlain ? schema : lockKeysOf(schema).migration.toString(36)}`;
+}
+
 /** The name of a prepared statement: connections of several schemas may meet in one pool. */
 export function statementNameIn(schema: string, name: string): string {
   return schema === defaultSchema ? name : `${name}_${lockKeysOf(schema).migration.toString(36)}`;

@@ -62,6 +62,19 @@ const setup = (options: Partial<TokenCheckOptions> = {}) =>
   new TokenCheck({ issuer, audience, jwks: createFile(first).path, ...options });
 
 describe('a token', () => {
+  test.each([
+    [{ store: 'north' }, true],
+    [{ store: ['south', 'north'] }, true],
+    [{ store: 'south' }, false],
+    [{ store: [] }, false],
+    [{}, false],
+  ])('%j is good for the data store north: %s', async (claims, isGood) => {
+    const check = setup({ store: { claim: 'store', name: 'north' } });
+    expect((await check.find(await sign(claims))) !== null).toBe(isGood);
+    // Where there is one store, the claim says nothing.
+    expect(await setup().find(await sign(claims))).not.toBeNull();
+  });
+
   test('tells the client and its scopes', async () => {
     const principal = await setup().find(await sign({ scope: 'openid write:ed-fi/students' }));
     expect(principal?.client).toBe('loader');

@@ -43,6 +43,8 @@ export interface TokenCheckOptions {
   clientClaim?: string;
   /** Claim that holds the scopes, as one text with spaces or as a list. @default 'scope' */
   scopeClaim?: string;
+  /** A claim that has to name this data store, as its text or in its list. @default there is one store */
+  store?: { claim: string; name: string };
   /** How far the provider's clock may be from ours. @default 30 */
   clockToleranceSeconds?: number;
   /** Our clock, in milliseconds since 1970. @default Date.now */
@@ -118,7 +120,8 @@ export class TokenCheck {
   }
 
   #principalOf(payload: JWTPayload): Principal | null {
-    const { clientClaim = 'client_id', scopeClaim = 'scope' } = this.#options;
+    const { clientClaim = 'client_id', scopeClaim = 'scope', store } = this.#options;
+    if (store !== undefined && ![payload[store.claim]].flat().includes(store.name)) return null;
     const client = payload[clientClaim];
     if (!isClientName(client)) return null;
     const scope = payload[scopeClaim] ?? '';

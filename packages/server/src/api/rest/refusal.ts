@@ -64,7 +64,8 @@ function deadLetter(resource: string, sqlState: string): RestError {
 /** Without a SQLSTATE: of the coordinator, or the answer of a function or a handler. */
 function ofTarget(outcome: Outcome): RestProblem {
   const problem = translated(problemOfOutcome(outcome));
-  const answer = outcome.detail?.answer;
+  const { answer, reason } = outcome.detail ?? {};
+  if (reason !== undefined) problem.message = `The target refused the write: ${reason}`;
   if (answer === undefined || answer === null) return problem;
   return { ...problem, details: typeof answer === 'string' ? answer : JSON.stringify(answer) };
 }

@@ -58,79 +58,102 @@ export function restRoutes(app: FastifyInstance, node: ApiNode): void {
 
   const write =
     (method: RowMethod) =>
-    async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-      const target = request.rowTarget as TableTarget;
-      const { headers } = request;
-      const preferences = readRestPreferences(headers, node.limits.waitSecondsMax);
-      const asked = readRowWrite({
-        method,
-        table: target.catalog,
-        query: readRestQuery(request.query as Query, target.catalog),
-        preferences,
-        isSingular: wantsOne(headers.accept),
-        scanner,
-        body: method === 'DELETE' ? null : bodyOf(request),
-      });
-      if (preferences.applied !== undefined) reply.header('Preference-Applied', preferences.applied);
-      if (asked.row === null) return sendRows(reply, { result: null, rows: [] }, asked.form);
-      const row: RowRequest = { ...asked.row, ...callerOf(request, preferences) };
-      try {
-        const outcome = await submit(reply, row, preferences);
-        return outcome === null ? await reply : await answer(reply, outcome, asked);
-      } catch (error) {
-        throw doorRefusal(error, target.catalog);
-      }
-    };
-
-  /** Null: the write is accepted, and that is answered. */
-  async function submit(
-    reply: FastifyReply,
-    row: RowRequest,
-    { respondAsync, waitSeconds, waitForReferencesSeconds }: Preferences,
-  ): Promise<Outcome | null> {
-    if (respondAsync) {
-      const { writeId } = await node.client.acceptRow(row);
-      await reply.code(202).header('Location', `${node.basePath}/writes/${writeId}`).send();
-      return null;
-    }
-    return node.client.submitRow(row, { waitMs: waitMsOf(node, waitSeconds, waitForReferencesSeconds) });
-  }
-
-  function answer(reply: FastifyReply, outcome: Outcome, { form, locate }: RowWrite): FastifyReply {
-    // A filter that no row fits is no error: no row is affected.
-    if (outcome.code === 'row_not_found') return sendRows(reply, { result: null, rows: [] }, form);
-    if (!isApplied(outcome.result)) throw refusalOf(outcome);
-    const location = outcome.result === 'created' ? locate?.(outcome) : undefined;
-    if (location !== undefined) reply.header('Location', `${node.basePath}${location}`);
-    const rows = (outcome.detail?.rows ?? null) as Record<string, unknown>[] | null;
-    return sendRows(reply, { result: outcome.result, rows }, form);
-  }
-
+    (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
+      writeRows(node, scanner, method, request, reply);
   const config = { access: 'target' } as const;
   app.post('/rest/:table', { schema: insertRowsSchema, config }, write('POST'));
   app.put('/rest/:table', { schema: putRowSchema, config }, write('PUT'));
   app.patch('/rest/:table', { schema: changeRowSchema, config }, write('PATCH'));
   app.delete('/rest/:table', { schema: deleteRowSchema, config }, write('DELETE'));
+  app.post('/rest/rpc/:name', { schema: callSchema, config }, (request, reply) =>
+    callTarget(node, scanner, request, reply),
+  );
+}
 
-  app.post('/rest/rpc/:name', { schema: callSchema, config }, async (request, reply) => {
-    const preferences = readRestPreferences(request.headers, node.limits.waitSecondsMax);
-    const { text, value } = readAnyBody(scanner, bodyOf(request));
-    const row: RowRequest = {
-      target: request.rowTarget.name,
-      operation: 'insert',
-      body: text,
-      parsed: value,
-      ...callerOf(request, preferences),
-    };
-    if (preferences.applied !== undefined) reply.header('Preference-Applied', preferences.applied);
-    const outcome = await submit(reply, row, preferences);
-    if (outcome === null) return reply;
-    if (!isApplied(outcome.result)) throw refusalOf(outcome);
-    reply.header('Sluice-Result', outcome.result);
-    const result = outcome.detail?.answer;
-    if (result === undefined) return reply.code(204).send();
-    return reply.code(200).type('application/json; charset=utf-8').send(JSON.stringify(result));
+async function writeRows(
+  node: ApiNode,
+  scanner: JsonScanner,
+  method: RowMethod,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { catalog } = request.rowTarget as TableTarget;
+  const { headers } = request;
+  const preferences = readRestPreferences(headers, node.limits.waitSecondsMax);
+  const asked = readRowWrite({
+    method,
+    table: catalog,
+    query: readRestQuery(request.query as Query, catalog),
+    preferences,
+    isSingular: wantsOne(headers.accept),
+    scanner,
+    body: method === 'DELETE' ? null : bodyOf(request),
   });
+  if (preferences.applied !== undefined) reply.header('Preference-Applied', preferences.applied);
+  if (asked.row === null) return sendRows(reply, { result: null, rows: [] }, asked.form);
+  const row: RowRequest = { ...asked.row, ...callerOf(request, preferences) };
+  try {
+    const outcome = await submit(node, reply, row, preferences);
+    return outcome === null ? await reply : await answerRows(node, reply, outcome, asked);
+  } catch (error) {
+    throw doorRefusal(error, catalog);
+  }
+}
+
+function answerRows(
+  { basePath }: ApiNode,
+  reply: FastifyReply,
+  outcome: Outcome,
+  { form, locate }: RowWrite,
+): FastifyReply {
+  // A filter that no row fits is no error: no row is affected.
+  if (outcome.code === 'row_not_found') return sendRows(reply, { result: null, rows: [] }, form);
+  if (!isApplied(outcome.result)) throw refusalOf(outcome);
+  const location = outcome.result === 'created' ? locate?.(outcome) : undefined;
+  if (location !== undefined) reply.header('Location', `${basePath}${location}`);
+  const rows = (outcome.detail?.rows ?? null) as Record<string, unknown>[] | null;
+  return sendRows(reply, { result: outcome.result, rows }, form);
+}
+
+/** Hands the body to a function or a handler as it is. */
+async function callTarget(
+  node: ApiNode,
+  scanner: JsonScanner,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const preferences = readRestPreferences(request.headers, node.limits.waitSecondsMax);
+  const { text, value } = readAnyBody(scanner, bodyOf(request));
+  const row: RowRequest = {
+    target: request.rowTarget.name,
+    operation: 'insert',
+    body: text,
+    parsed: value,
+    ...callerOf(request, preferences),
+  };
+  if (preferences.applied !== undefined) reply.header('Preference-Applied', preferences.applied);
+  const outcome = await submit(node, reply, row, preferences);
+  if (outcome === null) return reply;
+  if (!isApplied(outcome.result)) throw refusalOf(outcome);
+  reply.header('Sluice-Result', outcome.result);
+  const answer = outcome.detail?.answer;
+  if (answer === undefined) return reply.code(204).send();
+  return reply.code(200).type('application/json; charset=utf-8').send(JSON.stringify(answer));
+}
+
+/** Null: the write is accepted, and that is answered. */
+async function submit(
+  node: ApiNode,
+  reply: FastifyReply,
+  row: RowRequest,
+  { respondAsync, waitSeconds, waitForReferencesSeconds }: Preferences,
+): Promise<Outcome | null> {
+  if (respondAsync) {
+    const { writeId } = await node.client.acceptRow(row);
+    await reply.code(202).header('Location', `${node.basePath}/writes/${writeId}`).send();
+    return null;
+  }
+  return node.client.submitRow(row, { waitMs: waitMsOf(node, waitSeconds, waitForReferencesSeconds) });
 }
 
 /** Who asks, and what is the same for every target. */

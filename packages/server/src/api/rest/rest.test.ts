@@ -496,10 +496,14 @@ describe('/rest/rpc', () => {
   });
 
   test('answers a refusal with what the function says of it', async () => {
-    const { send } = setup(refused('target_refused', { answer: { code: 'too_many' } }));
+    const { send } = setup(refused('target_refused', { reason: 'too_many', answer: { most: 3 } }));
     const answer = await send('POST', '/rpc/app.count_views', '{}');
     expect(answer.status).toBe(409);
-    expect(answer.json()).toMatchObject({ code: 'target_refused', details: '{"code":"too_many"}' });
+    expect(answer.json()).toMatchObject({
+      code: 'target_refused',
+      message: 'The target refused the write: too_many',
+      details: '{"most":3}',
+    });
   });
 });
 

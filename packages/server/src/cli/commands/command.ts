@@ -10,6 +10,7 @@ import {
   type Values,
 } from '../config/setting.ts';
 import { configFile } from '../config/settings.ts';
+import { assertNoChoice, assertStoresAlone } from '../stores/stores-alone.ts';
 
 export interface CommandDefinition<S extends Settings> {
   name: string;
@@ -18,6 +19,10 @@ export interface CommandDefinition<S extends Settings> {
   settings: S;
   /** False: it takes nothing from the configuration file. @default true */
   readsConfigFile?: boolean;
+  /** It works with all stores of `--stores` by itself; others run in one store, or in one after the other. @default false */
+  servesStores?: boolean;
+  /** Stores in which `--all-stores` runs at the same time. @default 1 */
+  storesAtOnce?: number;
   /** Adds arguments and plain flags. */
   extend?: (command: Command) => void;
   /** `flags` holds the plain flags, `args` the arguments. */
@@ -36,19 +41,47 @@ export function settingsOf(command: Command): Settings {
 }
 
 export function createCommand<S extends Settings>(definition: CommandDefinition<S>): Command {
-  const { name, summary, description, settings, readsConfigFile = true, extend, run } = definition;
+  const { name, summary, description, settings, readsConfigFile = true, extend } = definition;
+  const choosesStore = Object.hasOwn(settings, 'stores') && definition.servesStores !== true;
   const command = new Command(name).summary(summary).description(description);
   const all = readsConfigFile ? { ...settings, config: configFile } : settings;
   settingsByCommand.set(command, all);
   extend?.(command);
   addSettings(command, all);
+  if (choosesStore) {
+    command.option('--store <name>', 'work on this store of the stores file');
+    command.option('--all-stores', 'work on every store of the stores file, and end with a summary');
+  }
   command.option('--json', 'say it in JSON, on standard output');
   command.action(async () => {
     const flags = command.opts<Record<string, unknown>>();
-    const file = readsConfigFile ? await readConfigOf(command, flags) : null;
-    await run(readSettings(settings, flags, process.env, file), flags, command.args);
+    const config = readsConfigFile ? await readConfigOf(command, flags) : null;
+    const sources = { flags, environment: process.env, config };
+    const values = readSettings(settings, flags, process.env, config);
+    assertStoresAlone(settings, sources);
+    if (choosesStore) await runChosen(definition, values, flags, command.args);
+    else await definition.run(values, flags, command.args);
   });
   return command;
+}
+
+async function runChosen<S extends Settings>(
+  { run, storesAtOnce = 1 }: CommandDefinition<S>,
+  values: Values<S>,
+  flags: Readonly<Record<string, unknown>>,
+  args: readonly string[],
+): Promise<void> {
+  const choice = { store: flags['store'] as string | undefined, isAll: flags['allStores'] === true };
+  if (values['stores'] === undefined) {
+    assertNoChoice(choice);
+    return run(values, flags, args);
+  }
+  // Loaded for deployments that have stores only.
+  const { assertChoice, runInStores } = await import('../stores/run-in-stores.ts');
+  assertChoice(choice, flags);
+  const isJson = flags['json'] === true;
+  const work = (inIt: Values<S>): Promise<void> => run(inIt, flags, args);
+  await runInStores<Values<S>>(values, { ...choice, isJson, atOnce: storesAtOnce }, work);
 }
 
 /** @throws {SluiceError} `configuration_invalid` */

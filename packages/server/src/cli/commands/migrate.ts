@@ -14,6 +14,7 @@ export const migrateCommand = () =>
       'places at once. Where others hold locks that it needs, it says on standard error for whom it waits; with --json ' +
       'on standard output, a line {"event": "waiting", "for": [...]} each time.',
     settings: { ...databaseSettings, rolePrefix, wait: lockWait },
+    storesAtOnce: 4,
     extend: (command) =>
       command
         .option('--dry-run', 'only say what would run')

@@ -1,45 +1,10 @@
-import type { MetricsServer } from '#metrics';
-import { FailureLog, pickTunables, writerTunables } from 'sluice/internal/protocol';
-import { requireDatabase, withTls } from '../config/database-url.ts';
-import { projectionModules, projectionsOf } from '../config/projections-of.ts';
-import { readModelFiles } from '../config/read-model-files.ts';
-import { databaseSettings, listenUrl } from '../config/database-settings.ts';
-import { tunableSettings } from '../config/setting-forms.ts';
-import { assertModelOrTargets, targets } from '../config/targets-setting.ts';
-import {
-  logLevel,
-  metricsHost,
-  metricsPort,
-  notifications,
-  optionalModelFiles,
-  ownership,
-  spread,
-  referentialIdLayout,
-  stopTimeoutMs,
-} from '../config/settings.ts';
-import { createLogger } from '../process/create-logger.ts';
-import { runUntilStopped } from '../process/run-until-stopped.ts';
-import { urlOf } from '../process/url-of.ts';
-import { version } from '../process/version.ts';
+import { assertModelOrTargets } from '../config/targets-setting.ts';
+import { runUntilStopped, type Service } from '../process/run-until-stopped.ts';
 import { createCommand } from './command.ts';
+import { metricsPortOf } from './open-ports.ts';
+import { openWriter, placeOf, prepareWriters, type OpenWriter, type SharedByWriters } from './open-writer.ts';
 import { addStopWithStdin } from './stop-with-stdin.ts';
-
-export const writerSettings = {
-  ...databaseSettings,
-  listenUrl,
-  model: optionalModelFiles,
-  referentialIdLayout,
-  targets,
-  projectionModules,
-  ownership,
-  spread,
-  notifications,
-  ...tunableSettings(writerTunables),
-  metricsPort,
-  metricsHost,
-  logLevel,
-  stopTimeoutMs,
-};
+import { writerSettings, type WriterValues } from './writer-settings.ts';
 
 export const writerCommand = () =>
   createCommand({
@@ -50,56 +15,42 @@ export const writerCommand = () =>
       'batch in hand, hands its lanes over, and ends with 0; a second signal ends it at once. `sluice drain` does the same ' +
       'from elsewhere.',
     settings: writerSettings,
+    servesStores: true,
     extend: addStopWithStdin,
     async run(values, flags) {
       assertModelOrTargets(values.model, values.targets);
-      const place = requireDatabase(values);
-      const model = await readModelFiles(values.model, values.referentialIdLayout);
-      const [{ createWriter }, { createWriterMetrics, serveMetrics }] = await Promise.all([
-        import('sluice/internal/writer'),
-        import('#metrics'),
-      ]);
-      const { metricsPort, metricsHost } = values;
-      const metrics = metricsPort === undefined ? null : createWriterMetrics({ ...place, version });
-      const logger = createLogger(values.logLevel, { process: 'writer' });
-      const writer = createWriter({
-        ...place,
-        listenUrl: values.listenUrl === undefined ? place.url : withTls(values.listenUrl, values),
-        model,
-        ownership: values.ownership,
-        spread: values.spread,
-        notifications: values.notifications,
-        ...pickTunables(writerTunables, values),
-        targets: values.targets,
-        projections: await projectionsOf(model, values.projectionModules),
-        logger,
-        ...(metrics === null ? {} : { observer: metrics.observer }),
+      const place = values.stores === undefined ? placeOf(values) : null;
+      const shared = await prepareWriters(values);
+      const service =
+        place === null
+          ? (await import('./lead-stores.ts')).leadStores(values, shared)
+          : serveWriter(values, shared, openWriter(values, shared, place));
+      await runUntilStopped(service, {
+        name: 'Writer',
+        isJson: flags['json'] === true,
+        stopWithStdin: flags['stopWithStdin'] === true,
+        stopTimeoutMs: values.stopTimeoutMs,
       });
-      metrics?.watch(() => writer.status());
-      let server: MetricsServer | null = null;
-      await runUntilStopped(
-        {
-          async start() {
-            await writer.start();
-            if (metrics === null || metricsPort === undefined) return {};
-            const failures = new FailureLog(logger);
-            const onError = (error: unknown): void => failures.note(error, 'tell metrics');
-            server = await serveMetrics(metrics, { host: metricsHost, port: metricsPort, onError });
-            return { metricsUrl: urlOf(metricsHost, server.port) };
-          },
-          async stop() {
-            await writer.stop();
-            await server?.close();
-            await metrics?.close();
-          },
-          ended: writer.drained,
-        },
-        {
-          name: 'Writer',
-          isJson: flags['json'] === true,
-          stopWithStdin: flags['stopWithStdin'] === true,
-          stopTimeoutMs: values.stopTimeoutMs,
-        },
-      );
     },
   });
+
+/** One writer on one database. */
+function serveWriter(
+  values: WriterValues,
+  { logger }: SharedByWriters,
+  { writer, metrics }: OpenWriter,
+): Service {
+  const port = metricsPortOf(values, metrics, logger);
+  return {
+    async start() {
+      await writer.start();
+      return port.open();
+    },
+    async stop() {
+      await writer.stop();
+      await port.close();
+      await metrics?.close();
+    },
+    ended: writer.drained,
+  };
+}

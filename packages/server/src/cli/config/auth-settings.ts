@@ -64,6 +64,15 @@ export const authSettings = {
     schema: z.string().min(1),
     fallback: 'scope',
   }),
+  jwtStoreClaim: setting<string>({
+    cost: 'a client that can set this claim chooses its data store',
+    description:
+      'jwt, with --stores: claim that names the data stores of the client, one or a list; a token is good for these only, ' +
+      'and a request whose path and host name no store goes to the one that its token names',
+    form: 'the name of a claim',
+    schema: z.string().min(1),
+    fallback: 'store',
+  }),
   jwtClockToleranceSeconds: setting<number>({
     cost: 'tokens are taken this much longer after their end',
     description: "jwt: how far the issuer's clock may be from the database's, in seconds",
@@ -79,11 +88,29 @@ export interface OpenAuth {
   close: () => Promise<void>;
 }
 
-/** @throws {SluiceError} `configuration_invalid` */
-export async function openAuth(values: Values<typeof authSettings>, place: DatabasePlace): Promise<OpenAuth> {
+/** @throws {SluiceError} `configuration_invalid` if the settings contradict each other */
+export function assertAuth(values: Values<typeof authSettings>): void {
+  tokenOptions(values, takesTokens(values));
+}
+
+export function takesTokens({ auth }: Values<typeof authSettings>): boolean {
+  return Array.isArray(auth) && auth.includes('jwt');
+}
+
+/**
+ * @param store The data store whose clients they are, where there are several.
+ * @throws {SluiceError} `configuration_invalid`
+ */
+export async function openAuth(
+  values: Values<typeof authSettings>,
+  place: DatabasePlace,
+  store?: string,
+): Promise<OpenAuth> {
   const { auth } = values;
   const ways: readonly Way[] = auth === undefined || auth === 'none' ? [] : auth;
-  const tokens = tokenOptions(values, ways.includes('jwt'));
+  const forStore = store === undefined ? {} : { store: { claim: values.jwtStoreClaim, name: store } };
+  const options = tokenOptions(values, takesTokens(values));
+  const tokens = options && { ...options, ...forStore };
   if (auth === undefined || auth === 'none') return { auth, close: () => Promise.resolve() };
   const { Authenticator } = await import('#api');
   const keyStore = ways.includes('keys') ? openKeyStore(place) : null;

@@ -1,8 +1,8 @@
 import { defineConfig, type ApiConfig, type DashboardConfig, type WriterConfig } from 'sluice';
 import { describe, expect, expectTypeOf, test } from 'vitest';
-import type { apiSettings } from '../commands/api.ts';
-import type { dashboardSettings } from '../commands/dashboard.ts';
-import type { writerSettings } from '../commands/writer.ts';
+import type { apiSettings } from '../commands/api-settings.ts';
+import type { dashboardSettings } from '../commands/page-settings.ts';
+import type { writerSettings } from '../commands/writer-settings.ts';
 import type { Settings, Values } from './setting.ts';
 
 /** The keys and values of a command, as its settings have them. */

@@ -2,7 +2,7 @@
 import { assertSchema, defaultSchema } from 'sluice/internal/store';
 import * as z from 'zod';
 import { setting } from './setting.ts';
-import { checkedBy, fileSetting, postgresUrl } from './setting-forms.ts';
+import { checkedBy, fileSetting, postgresUrl, wholeNumber } from './setting-forms.ts';
 
 export const databaseUrl = setting<string | undefined>({
   flags: '--database-url <url>',
@@ -16,9 +16,26 @@ export const databaseUrl = setting<string | undefined>({
   file: { flags: '--database-url-file <file>', variable: 'DATABASE_URL_FILE' },
 });
 
+export const storesFile = fileSetting(
+  '--stores <file>',
+  'SLUICE_STORES',
+  'stores file: many data stores, each a database and a schema, in the place of --database-url',
+);
+
+export const storeIdleMs = setting<number>({
+  flags: '--store-idle-ms <ms>',
+  variables: ['SLUICE_STORE_IDLE_MS'],
+  description:
+    'with --stores: a data store that was not used for so long sleeps, without connections, until its next request',
+  form: 'a whole number from 100 to 86400000',
+  schema: wholeNumber(100, 86_400_000),
+  fallback: 60_000,
+});
+
 /** The database, and how a connection to it is kept from others: these go together, whatever the command. */
 export const databaseSettings = {
   databaseUrl,
+  stores: storesFile,
   schema: setting<string>({
     flags: '--schema <name>',
     variables: ['SLUICE_SCHEMA'],

@@ -153,7 +153,8 @@ export function findGiven(
   const isSet = (name: string): boolean => (environment[name] ?? '') !== '';
   const value = ofFlag(flags);
   if (value !== undefined) {
-    if (holdsPassword && hasPassword(value)) throw passwordInArguments(longOf(flags), variables, file);
+    if (holdsPassword)
+      assertNoPassword(value, longOf(flags), [...variables, longOf(file?.flags)].join(' or '));
     return { source: longOf(flags), kind: 'flag', text: value };
   }
   const path = ofFlag(file?.flags);
@@ -203,13 +204,13 @@ function hasPassword(url: string): boolean {
   return /\w+:\/\/[^@/]*:[^@/]+@/.test(url) || /[?&]password=/i.test(url);
 }
 
-function passwordInArguments(
-  name: string,
-  variables: readonly string[],
-  file: Setting<unknown>['file'],
-): SluiceError {
-  const others = [...variables, longOf(file?.flags)].join(' or ');
-  return new SluiceError(
+/**
+ * @param others Where a password may stand.
+ * @throws {SluiceError} `configuration_invalid`
+ */
+export function assertNoPassword(url: string, name: string, others: string): void {
+  if (!hasPassword(url)) return;
+  throw new SluiceError(
     'configuration_invalid',
     `Cannot start as ${name} holds a password, which others on this machine can read: use ${others}`,
     { detail: { setting: name } },

@@ -7,6 +7,8 @@ interface HttpServer {
 }
 
 const cutOffMs = 1000;
+/** Once the client has stopped, answers may take so long to be sent. */
+export const answersMs = 1000;
 
 /**
  * Takes nothing new, and waits for the requests under way.

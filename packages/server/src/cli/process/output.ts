@@ -1,4 +1,17 @@
 /** What a command says, and where: results to standard output, progress and complaints to standard error. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+const storeOfOutput = new AsyncLocalStorage<string>();
+
+/** What `work` says carries the name of this store: lines begin with it, objects have it as `store`. */
+export function inStore<T>(name: string, work: () => Promise<T>): Promise<T> {
+  return storeOfOutput.run(name, work);
+}
+
+function labelled(line: string): string {
+  const store = storeOfOutput.getStore();
+  return store === undefined ? line : `${store}: ${line}`;
+}
 
 /** A reader that has gone away is no reason to end: a supervisor may be killed before its processes have stopped. */
 export function tolerateClosedOutput(): void {
@@ -6,13 +19,16 @@ export function tolerateClosedOutput(): void {
 }
 
 export function printLine(line: string): void {
-  process.stdout.write(`${line}\n`);
+  process.stdout.write(`${labelled(line)}\n`);
 }
 
 export function printJson(value: unknown): void {
-  printLine(JSON.stringify(value));
+  const store = storeOfOutput.getStore();
+  const told =
+    store === undefined ? value : Array.isArray(value) ? { store, list: value } : { store, ...Object(value) };
+  process.stdout.write(`${JSON.stringify(told)}\n`);
 }
 
 export function complain(line: string): void {
-  process.stderr.write(`${line}\n`);
+  process.stderr.write(`${labelled(line)}\n`);
 }

@@ -4,7 +4,7 @@ import { DatabaseError, explainDatabaseError } from 'sluice/internal/store';
 import { complain, printJson } from './output.ts';
 
 export function reportError(error: unknown, isJson: boolean): number {
-  const explained = explain(error);
+  const explained = explainError(error);
   const code = explained instanceof SluiceError ? explained.code : 'internal';
   if (isJson) printJson({ error: { code, message: explained.message } });
   // A sentence of ours tells enough; anything else is a defect, whose place matters.
@@ -15,7 +15,8 @@ export function reportError(error: unknown, isJson: boolean): number {
   return explained instanceof SluiceError ? explained.entry.exitCode : 1;
 }
 
-function explain(error: unknown): Error {
+/** The error as a person reads it. */
+export function explainError(error: unknown): Error {
   if (error instanceof DatabaseError) return explainDatabaseError(error);
   if (!(error instanceof Error)) return new Error(String(error));
   const { code, path, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };

@@ -7,6 +7,8 @@ export interface Service {
   start(): Promise<{ url?: string; metricsUrl?: string }>;
   /** Finishes the work under way. */
   stop(): Promise<void>;
+  /** Reads again what may have changed: on SIGHUP. A service without it stops then. */
+  reload?(): void;
   /** Settles when it is to end by itself. */
   ended?: Promise<void>;
 }
@@ -24,7 +26,8 @@ const flushTimeoutMs = 2000;
 
 export async function runUntilStopped(service: Service, options: ServiceOptions): Promise<void> {
   const { name, isJson, stopWithStdin, stopTimeoutMs } = options;
-  const stop = awaitStopRequest({ withStdin: stopWithStdin, isService: true });
+  const onHangUp = service.reload === undefined ? {} : { onHangUp: () => service.reload?.() };
+  const stop = awaitStopRequest({ withStdin: stopWithStdin, isService: true, ...onHangUp });
   try {
     // A start may hang at a database that does not answer.
     const started = await Promise.race([service.start(), stop.requested]);

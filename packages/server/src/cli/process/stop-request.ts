@@ -1,5 +1,5 @@
 /**
- * How a process is told to stop: SIGTERM, SIGINT, a closed terminal, the end of the process that started it, or, where a
+ * How a process is told to stop: SIGTERM, SIGINT, a closed terminal (unless SIGHUP asks for something else), the end of the process that started it, or, where a
  * supervisor asked for it, the end of standard input, which also comes when the supervisor was killed. The first request
  * lets work finish, a second signal ends the process at once.
  */
@@ -17,6 +17,8 @@ export interface StopRequestOptions {
   withStdin?: boolean;
   /** A process of a deployment, which a script may start and leave running. @default false */
   isService?: boolean;
+  /** What SIGHUP asks for. @default to stop */
+  onHangUp?: () => void;
   /** Runs before a second request ends the process. */
   onSecond?: () => void;
 }
@@ -40,7 +42,7 @@ export function awaitStopRequest(options: StopRequestOptions = {}): StopRequest 
     };
     process.on('SIGTERM', request);
     process.on('SIGINT', request);
-    process.on('SIGHUP', isUnderNohup() ? () => undefined : request);
+    process.on('SIGHUP', options.onHangUp ?? (isUnderNohup() ? () => undefined : request));
     const isService = options.isService === true;
     watchParent(
       () => {

@@ -1,0 +1,136 @@
+/**
+ * The HTTP server of a node with many data stores. It passes each request on to the routes of its store, which are a server
+ * of their own that does not listen, and answers by itself what is for no store: whether the process is up, and which stores
+ * there are to ask.
+ */
+import type { FastifyInstance } from 'fastify';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type ServerOptions } from './create-server.ts';
+import { answerError } from './error-answers.ts';
+import { metricsRoute, type MetricsSource } from './metrics-route.ts';
+import { problemOf } from './problem.ts';
+import { sendProblem } from './send-problem.ts';
+
+export interface StoreRoute {
+  store: string;
+  /** As the routes of the store have it: with the name of the store in the path. */
+  url: string;
+}
+
+export interface StoreUse {
+  app: FastifyInstance;
+  release: () => void;
+}
+
+/** How many stores there are, are open, and could not be opened. */
+export interface StoreCount {
+  stores: number;
+  open: number;
+  failed: number;
+}
+
+export interface FrontOptions extends Pick<
+  ServerOptions,
+  'auth' | 'corsOrigins' | 'logger' | 'tls' | 'basePath' | 'limits'
+> {
+  storeOf: (request: IncomingMessage) => StoreRoute | null;
+  /** @throws {SluiceError} if the store cannot be opened now */
+  open: (store: string, isProbe: boolean) => Promise<StoreUse>;
+  isAsleep: (store: string) => boolean;
+  count: () => StoreCount;
+  names: () => string[];
+  /** `/dashboard/` leads to the page of each store. */
+  hasPages: boolean;
+  /** What `/metrics` tells. @default there is no `/metrics` */
+  metrics?: MetricsSource | undefined;
+}
+
+const open = { config: { access: 'open' } } as const;
+const probePath = /\/(?:readyz|healthz)(?:\?|$)/;
+
+export function createFront(options: FrontOptions): FastifyInstance {
+  const { basePath = '', storeOf, isAsleep } = options;
+  const app = createServer({
+    ...options,
+    // Each store checks its own clients.
+    auth: options.auth === undefined ? undefined : 'none',
+    answers: {
+      answerError,
+      answerNotFound: (_request, reply) =>
+        sendProblem(reply, problemOf('endpoint_not_found', 'No data store has this name.')),
+    },
+  });
+  const failures = new WeakMap<IncomingMessage, unknown>();
+  app.addHook('onRequest', async ({ raw }) => {
+    if (failures.has(raw)) throw failures.get(raw);
+  });
+  void app.register(async (scope) => frontRoutes(scope, options), { prefix: basePath });
+
+  const [own] = app.server.listeners('request') as [
+    (request: IncomingMessage, response: ServerResponse) => void,
+  ];
+  app.server.removeAllListeners('request');
+  app.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const route = storeOf(request);
+    if (route === null) return own(request, response);
+    const isProbe = probePath.test(route.url);
+    if (isProbe && isAsleep(route.store)) {
+      // Who asks how a store is does not wake it.
+      request.url = `${basePath}/readyz?store=${route.store}`;
+      return own(request, response);
+    }
+    request.url = route.url;
+    options.open(route.store, isProbe).then(
+      (use) => {
+        if (response.closed) return use.release();
+        response.once('close', use.release);
+        use.app.isLeaving = app.isLeaving;
+        use.app.routing(request, response);
+      },
+      (error: unknown) => {
+        failures.set(request, error);
+        own(request, response);
+      },
+    );
+  });
+  return app;
+}
+
+function frontRoutes(app: FastifyInstance, options: FrontOptions): void {
+  const { isAsleep, count, metrics, names, hasPages } = options;
+  if (hasPages) {
+    app.get('/dashboard', open, (_request, reply) =>
+      reply
+        .header('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'")
+        .type('text/html; charset=utf-8')
+        .send(storePicker(names(), options.basePath ?? '')),
+    );
+  }
+  app.get('/healthz', open, (_request, reply) => {
+    reply.type('application/json; charset=utf-8').send('{"status":"up"}');
+  });
+  app.get<{ Querystring: { store?: string } }>('/readyz', open, ({ query: { store } }, reply) => {
+    const facts = store === undefined ? { ...count() } : { store, state: 'asleep' };
+    if (app.isLeaving)
+      return sendProblem(reply, problemOf('stopping', 'This node takes no writes now.', facts));
+    if (store !== undefined && !isAsleep(store))
+      return sendProblem(reply, problemOf('endpoint_not_found', 'No data store has this name.'));
+    const { stores, failed } = count();
+    if (stores > 0 && failed === stores) {
+      const reason = 'The databases of all data stores cannot be used now.';
+      return sendProblem(reply, problemOf('database_unavailable', reason, facts));
+    }
+    return reply.type('application/json; charset=utf-8').send(JSON.stringify({ status: 'ready', ...facts }));
+  });
+  // Nobody is authenticated here: where clients are, /metrics is on its own port.
+  if (metrics !== undefined) metricsRoute(app, metrics);
+}
+
+/** A page of links to the pages of the stores, whose names need no escape. */
+function storePicker(names: readonly string[], basePath: string): string {
+  const links = names.map((name) => `<li><a href="${basePath}/${name}/dashboard/">${name}</a></li>`);
+  return [
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sluice: data stores</title></head>',
+    `<body><main><h1>Data stores</h1><ul>${links.join('')}</ul></main></body></html>`,
+  ].join('\n');
+}

@@ -1,0 +1,83 @@
+/** What a node may be told. */
+import { apiTunables, clientTunables, type OnOverload } from 'sluice/internal/protocol';
+import * as z from 'zod';
+import { authSettings } from '../config/auth-settings.ts';
+import { dashboard } from '../config/dashboard-settings.ts';
+import {
+  databaseSettings,
+  listenUrl,
+  operatorPassword,
+  operatorUrl,
+  storeIdleMs,
+} from '../config/database-settings.ts';
+import { projectionModules } from '../config/projections-of.ts';
+import { setting, type Values } from '../config/setting.ts';
+import { listOf, tunableSettings } from '../config/setting-forms.ts';
+import { targets } from '../config/targets-setting.ts';
+import {
+  basePath,
+  host,
+  lingerMs,
+  logLevel,
+  metricsHost,
+  metricsPort,
+  mode,
+  notifications,
+  optionalModelFiles,
+  port,
+  referentialIdLayout,
+  stopTimeoutMs,
+} from '../config/settings.ts';
+import { tlsSettings } from '../config/tls-settings.ts';
+
+const onOverload = setting<OnOverload>({
+  flags: '--on-overload <how>',
+  variables: ['SLUICE_ON_OVERLOAD'],
+  description:
+    'what becomes of writes that a lane does not take: refuse answers 503, bypass commits them without the intake',
+  form: 'refuse or bypass',
+  schema: z.enum(['refuse', 'bypass']),
+  fallback: 'refuse',
+});
+
+const corsOrigins = setting<string[]>({
+  flags: '--cors-origin <origin>',
+  variables: ['SLUICE_CORS_ORIGIN'],
+  description:
+    'origin whose pages may use this node from a browser, e.g. https://app.example.org; repeat it for others (the variable takes commas)',
+  form: 'an origin: scheme, host and port, without a path',
+  schema: listOf(z.string().regex(/^https?:\/\/[\w.-]+(?::\d+)?$|^https?:\/\/\[[\da-f:]+\](?::\d+)?$/i)),
+  fallback: [],
+  isList: true,
+});
+
+export const apiSettings = {
+  ...databaseSettings,
+  listenUrl,
+  operatorUrl,
+  operatorPassword,
+  storeIdleMs,
+  model: optionalModelFiles,
+  referentialIdLayout,
+  targets,
+  projectionModules,
+  mode,
+  notifications,
+  ...tunableSettings(clientTunables),
+  onOverload,
+  lingerMs,
+  host,
+  port,
+  ...tlsSettings,
+  basePath,
+  ...authSettings,
+  corsOrigins,
+  dashboard,
+  ...tunableSettings(apiTunables),
+  metricsPort,
+  metricsHost,
+  logLevel,
+  stopTimeoutMs,
+};
+
+export type ApiValues = Values<typeof apiSettings>;

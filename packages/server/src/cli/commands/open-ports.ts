@@ -1,0 +1,49 @@
+/** The ports of a node: its own, and the one of its metrics where they are apart. */
+import type { AddressInfo } from 'node:net';
+import type { HttpServer } from '#api';
+import type { Metrics, MetricsServer } from '#metrics';
+import { FailureLog } from 'sluice/internal/protocol';
+import type { Logger } from 'pino';
+import { urlOf } from '../process/url-of.ts';
+import type { ApiValues } from './api-settings.ts';
+import type { SharedByNodes } from './open-node.ts';
+
+export interface Ports {
+  listen(server: HttpServer): Promise<{ url: string; metricsUrl?: string }>;
+  /** The one of the metrics: the other server is its owner's. */
+  close(): Promise<void>;
+}
+
+export function openPorts(values: ApiValues, shared: SharedByNodes, metrics: Metrics): Ports {
+  const { logger, modules, tls } = shared;
+  const apart = metricsPortOf(values, metrics, logger);
+  return {
+    async listen(server) {
+      await modules.listen(server, { host: values.host, port: values.port });
+      const { port } = server.server.address() as AddressInfo;
+      const url = urlOf(values.host, port, tls === undefined ? 'http' : 'https');
+      return { url, ...(await apart.open()) };
+    },
+    close: () => apart.close(),
+  };
+}
+
+/** A port for metrics alone, where the settings want one. */
+export function metricsPortOf(
+  { metricsPort, metricsHost }: Pick<ApiValues, 'metricsPort' | 'metricsHost'>,
+  metrics: Metrics | null,
+  logger: Logger,
+): { open(): Promise<{ metricsUrl?: string }>; close(): Promise<void> } {
+  let server: MetricsServer | null = null;
+  return {
+    async open() {
+      if (metricsPort === undefined || metrics === null) return {};
+      const { serveMetrics } = await import('#metrics');
+      const failures = new FailureLog(logger);
+      const onError = (error: unknown): void => failures.note(error, 'tell metrics');
+      server = await serveMetrics(metrics, { host: metricsHost, port: metricsPort, onError });
+      return { metricsUrl: urlOf(metricsHost, server.port) };
+    },
+    close: async () => server?.close(),
+  };
+}

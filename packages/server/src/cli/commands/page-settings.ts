@@ -1,0 +1,42 @@
+/** What the process of the operators' page may be told. */
+import type { Model } from 'sluice/model';
+import type { Logger } from 'pino';
+import { authSettings } from '../config/auth-settings.ts';
+import { dashboardAlone } from '../config/dashboard-settings.ts';
+import { databaseSettings, storeIdleMs } from '../config/database-settings.ts';
+import type { Values } from '../config/setting.ts';
+import {
+  basePath,
+  host,
+  logLevel,
+  optionalModelFiles,
+  port,
+  referentialIdLayout,
+  stopTimeoutMs,
+} from '../config/settings.ts';
+import { tlsSettings } from '../config/tls-settings.ts';
+
+export const dashboardSettings = {
+  ...databaseSettings,
+  storeIdleMs,
+  model: optionalModelFiles,
+  referentialIdLayout,
+  host,
+  port: { ...port, fallback: 8090 },
+  ...tlsSettings,
+  basePath,
+  ...authSettings,
+  dashboard: dashboardAlone,
+  logLevel,
+  stopTimeoutMs,
+};
+
+export interface PagesOptions {
+  values: Values<typeof dashboardSettings>;
+  model: Model | null;
+  tls: { cert: string; key: string } | undefined;
+  logger: Logger;
+}
+
+/** Requests that are under way may take so long once the process is told to stop. */
+export const requestsMs = 5000;

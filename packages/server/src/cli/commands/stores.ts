@@ -1,0 +1,185 @@
+import { SluiceError } from 'sluice/internal/protocol';
+import { schemaVersion } from 'sluice/internal/store';
+import { Command } from 'commander';
+import { databaseSettings, storesFile } from '../config/database-settings.ts';
+import { redactUrl } from '../config/database-url.ts';
+import { assertNoPassword } from '../config/setting.ts';
+import { attentionExitCode } from '../operate/exit-codes.ts';
+import { tableLines } from '../operate/text.ts';
+import { withDatabase } from '../operate/with-database.ts';
+import { explainError } from '../process/report-error.ts';
+import { printJson, printLine } from '../process/output.ts';
+import { editStores } from '../stores/edit-stores.ts';
+import { readStores, type Store } from '../stores/stores-file.ts';
+import { createCommand } from './command.ts';
+
+const { databaseCa, databaseCert, databaseKey } = databaseSettings;
+const settings = { stores: { ...storesFile, isRequired: true } };
+
+const reload = 'Running nodes and writers read the file again on SIGHUP.';
+
+/** Keys of an entry that are flags of `add`, with what they hold. */
+const entryFlags = {
+  databaseUrl: ['--database-url <url>', 'postgres:// URL of its database, without a password'],
+  databaseUrlFile: ['--database-url-file <file>', 'file that holds the URL, relative to the stores file'],
+  databaseUrlVariable: [
+    '--database-url-variable <name>',
+    'environment variable of each process that holds the URL',
+  ],
+  schema: ['--schema <name>', 'schema of the store in that database (default: sluice)'],
+} as const;
+
+const addStore = () =>
+  createCommand({
+    name: 'add',
+    summary: 'add a store to the file',
+    description: `Adds a store to the stores file, and makes the file where there is none. ${reload}`,
+    settings,
+    servesStores: true,
+    extend(command) {
+      command.argument(
+        '<name>',
+        'what stands in paths: up to 40 lower-case letters, digits, hyphens and underscores',
+      );
+      for (const [flag, description] of Object.values(entryFlags)) command.option(flag, description);
+      command.option(
+        '--hosts <names>',
+        'host names whose requests belong to the store, with commas between them',
+      );
+    },
+    async run({ stores: file }, flags, [name = '']) {
+      const entry: Record<string, unknown> = {};
+      for (const key of Object.keys(entryFlags)) if (flags[key] !== undefined) entry[key] = flags[key];
+      if (typeof entry['databaseUrl'] === 'string') {
+        assertNoPassword(
+          entry['databaseUrl'],
+          '--database-url',
+          '--database-url-file or --database-url-variable',
+        );
+      }
+      if (typeof flags['hosts'] === 'string') entry['hosts'] = flags['hosts'].split(',');
+      await editStores(file ?? '', (entries) => {
+        if (Object.hasOwn(entries, name))
+          throw refusal(`Cannot add a store: the file has one of this name: ${name}`);
+        return { ...entries, [name]: entry };
+      });
+      if (flags['json'] === true) return printJson({ added: name });
+      printLine(`Added ${name}. ${reload}`);
+    },
+  });
+
+const removeStore = () =>
+  createCommand({
+    name: 'remove',
+    summary: 'take a store out of the file',
+    description: `Takes a store out of the stores file. Its database stays as it is. ${reload}`,
+    settings,
+    servesStores: true,
+    extend: (command) => command.argument('<name>', 'the store'),
+    async run({ stores: file }, flags, [name = '']) {
+      await editStores(file ?? '', ({ [name]: removed, ...others }) => {
+        if (removed === undefined)
+          throw refusal(`Cannot remove a store: the file has none of this name: ${name}`);
+        return others;
+      });
+      if (flags['json'] === true) return printJson({ removed: name });
+      printLine(`Removed ${name}. ${reload}`);
+    },
+  });
+
+const listStores = () =>
+  createCommand({
+    name: 'list',
+    summary: 'show the stores of the file',
+    description: 'Shows the stores of the file: names, databases without passwords, schemas and host names.',
+    settings,
+    servesStores: true,
+    run({ stores: file }, flags) {
+      const listed = [...readStores(file ?? '').values()].map(({ name, url, schema, hosts }) => {
+        return { name, database: redactUrl(url), schema, hosts };
+      });
+      if (flags['json'] === true) printJson({ stores: listed });
+      else if (listed.length === 0) printLine('There are no stores');
+      else {
+        const rows = listed.map(({ name, database, schema, hosts }) => [
+          name,
+          schema,
+          database,
+          hosts.join(', '),
+        ]);
+        for (const line of tableLines(['STORE', 'SCHEMA', 'DATABASE', 'HOSTS'], rows)) printLine(line);
+      }
+      return Promise.resolve();
+    },
+  });
+
+interface Checked {
+  store: string;
+  isReachable: boolean;
+  schemaVersion: number | null;
+  isReady: boolean;
+  says: string;
+}
+
+/** Stores that are looked at together. */
+const checksAtOnce = 4;
+
+const checkStores = () =>
+  createCommand({
+    name: 'check',
+    summary: 'connect to the stores, and say whether each can be used',
+    description:
+      'Connects to each store, or to the one that is named, and says whether it answers and which version its schema has.\n\n' +
+      'Ends with 0 if all can be used, with 5 if one cannot.',
+    settings: { ...settings, databaseCa, databaseCert, databaseKey },
+    servesStores: true,
+    extend: (command) => command.argument('[name]', 'the store; left out, all of them'),
+    async run({ stores: file, databaseCa: ca, databaseCert: cert, databaseKey: key }, flags, [name]) {
+      const stores = readStores(file ?? '', { tls: { ca, cert, key } });
+      const named = name === undefined ? [...stores.values()] : [stores.get(name)];
+      const waiting = named.map((store) => {
+        if (store === undefined)
+          throw refusal(`Cannot check a store: the file has none of this name: ${name}`);
+        return store;
+      });
+      const checked = new Map<string, Checked>(waiting.map((store) => [store.name, null as never]));
+      const work = async (): Promise<void> => {
+        for (let store = waiting.shift(); store !== undefined; store = waiting.shift())
+          checked.set(store.name, await check(store));
+      };
+      await Promise.all(Array.from({ length: checksAtOnce }, work));
+      const all = [...checked.values()];
+      if (flags['json'] === true) printJson({ stores: all });
+      else for (const { store, says } of all) printLine(`${store}: ${says}`);
+      if (all.some(({ isReady }) => !isReady)) process.exitCode = attentionExitCode;
+    },
+  });
+
+async function check({ name, url, schema }: Store): Promise<Checked> {
+  try {
+    const rows = await withDatabase({ databaseUrl: url, schema }, (database) => database.run('readSettings'));
+    const version = Number(rows.find((row) => row['name'] === 'schema_version')?.['value'] ?? Number.NaN);
+    const isReady = version === schemaVersion;
+    const needs = isReady ? '' : `, and this program needs ${schemaVersion}: run \`sluice migrate\``;
+    const says = `reachable, its schema has version ${version}${needs}`;
+    return { store: name, isReachable: true, schemaVersion: version, isReady, says };
+  } catch (error) {
+    const { code, message } = explainError(error) as Partial<SluiceError> & Error;
+    const isReachable = code === 'schema_outdated';
+    return { store: name, isReachable, schemaVersion: null, isReady: false, says: message };
+  }
+}
+
+function refusal(sentence: string): SluiceError {
+  return new SluiceError('configuration_invalid', sentence);
+}
+
+export const storesCommand = () => {
+  const group = new Command('stores')
+    .summary('list, check, add and remove data stores')
+    .description(
+      'The stores file of a deployment with many data stores: each a name, a database and a schema.',
+    );
+  for (const command of [listStores(), checkStores(), addStore(), removeStore()]) group.addCommand(command);
+  return group;
+};

@@ -1,0 +1,41 @@
+/** Changes the stores file: one change at a time, checked before it counts, and never half written. */
+import { existsSync } from 'node:fs';
+import { open, rename, rm, stat } from 'node:fs/promises';
+import { SluiceError } from 'sluice/internal/protocol';
+import { checkEntries, readEntries, type StoreEntries } from './stores-file.ts';
+
+/** Only its owner reads a new file: it may hold passwords. */
+const newFileMode = 0o600;
+
+/**
+ * @param change Returns the entries as they shall be.
+ * @throws {SluiceError} `configuration_invalid` for entries that no process could use; then the file stays as it is
+ */
+export async function editStores(
+  file: string,
+  change: (entries: StoreEntries) => StoreEntries,
+): Promise<void> {
+  const draft = `${file}.new`;
+  const handle = await open(draft, 'wx', newFileMode).catch((cause: unknown) => {
+    const { code } = cause as NodeJS.ErrnoException;
+    const reason =
+      code === 'EEXIST'
+        ? `another command edits it; if none does, remove ${draft}`
+        : `${draft} cannot be written (${code})`;
+    throw new SluiceError('configuration_invalid', `Cannot edit the stores file: ${reason}`, { cause });
+  });
+  try {
+    const isThere = existsSync(file);
+    const entries = change(isThere ? readEntries(file) : {});
+    checkEntries(entries, file);
+    await handle.writeFile(`${JSON.stringify({ stores: entries }, null, 2)}\n`);
+    if (isThere) await handle.chmod((await stat(file)).mode & 0o777);
+    await handle.sync();
+    await handle.close();
+    await rename(draft, file);
+  } catch (error) {
+    await handle.close().catch(() => undefined);
+    await rm(draft, { force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,91 @@
+/** Runs an operator command in one store of the stores file, or in all of them, a bounded number at once. */
+import { SluiceError } from 'sluice/internal/protocol';
+import type { DatabaseValues } from '../config/database-url.ts';
+import { inStore, printJson, printLine } from '../process/output.ts';
+import { reportError } from '../process/report-error.ts';
+import { readStores, type Store, type Stores } from './stores-file.ts';
+
+export interface StoreChoice {
+  /** Of `--store`. */
+  store: string | undefined;
+  /** Of `--all-stores`. */
+  isAll: boolean;
+  isJson: boolean;
+  /** Stores in which the command runs at the same time. A command that sets its exit code runs in one. */
+  atOnce: number;
+}
+
+/** @throws {SluiceError} `configuration_invalid` for a choice of two things, or one that would never end */
+export function assertChoice(
+  { store, isAll }: Pick<StoreChoice, 'store' | 'isAll'>,
+  flags: Readonly<Record<string, unknown>>,
+): void {
+  const refuse = (flag: string): never => {
+    throw new SluiceError('configuration_invalid', `Cannot use ${flag} and --all-stores together`);
+  };
+  if (isAll && store !== undefined) refuse('--store');
+  if (isAll && flags['watch'] === true) refuse('--watch');
+}
+
+/** @throws {SluiceError} `configuration_invalid` if the choice names no store */
+export async function runInStores<V extends DatabaseValues & { stores?: string | undefined }>(
+  values: V,
+  choice: StoreChoice,
+  run: (values: V) => Promise<void>,
+): Promise<void> {
+  const file = values.stores ?? '';
+  const { databaseCa: ca, databaseCert: cert, databaseKey: key } = values;
+  const stores = readStores(file, { tls: { ca, cert, key } });
+  if (!choice.isAll) return run(valuesIn(values, chosen(stores, choice.store, file)));
+  const codes = new Map<string, number>();
+  const waiting = [...stores.values()];
+  const work = async (): Promise<void> => {
+    for (let store = waiting.shift(); store !== undefined; store = waiting.shift()) {
+      const inIt = valuesIn(values, store);
+      codes.set(store.name, await inStore(store.name, () => codeOf(() => run(inIt), choice.isJson)));
+    }
+  };
+  await Promise.all(Array.from({ length: choice.atOnce }, work));
+  summarize(codes, choice.isJson);
+}
+
+/** @throws {SluiceError} `configuration_invalid` */
+function chosen(stores: Stores, name: string | undefined, file: string): Store {
+  if (name === undefined) {
+    throw new SluiceError(
+      'configuration_invalid',
+      'Cannot tell which store is meant: with --stores, this command needs --store <name> or --all-stores',
+    );
+  }
+  const store = stores.get(name);
+  if (store === undefined)
+    throw new SluiceError('configuration_invalid', `Cannot find a store of this name in ${file}: ${name}`);
+  return store;
+}
+
+function valuesIn<V extends DatabaseValues>(values: V, { url, listenUrl, schema }: Store): V {
+  // The URLs hold what is said of TLS.
+  const tls = { databaseCa: undefined, databaseCert: undefined, databaseKey: undefined };
+  const listen = Object.hasOwn(values, 'listenUrl') && listenUrl !== url ? { listenUrl } : {};
+  return { ...values, ...tls, ...listen, databaseUrl: url, schema, stores: undefined };
+}
+
+/** What the command would have ended with. One store's failure does not keep the command from the others. */
+async function codeOf(work: () => Promise<void>, isJson: boolean): Promise<number> {
+  process.exitCode = 0;
+  try {
+    await work();
+    return process.exitCode;
+  } catch (error) {
+    return reportError(error, isJson);
+  }
+}
+
+function summarize(codes: ReadonlyMap<string, number>, isJson: boolean): void {
+  const others = [...codes].filter(([, code]) => code !== 0);
+  process.exitCode = Math.max(0, ...codes.values());
+  const well = codes.size - others.length;
+  if (isJson) return printJson({ stores: codes.size, endedWith0: well, others: Object.fromEntries(others) });
+  const told = others.map(([name, code]) => `, ${name} with ${code}`).join('');
+  printLine(`${codes.size} ${codes.size === 1 ? 'store' : 'stores'}: ${well} ended with 0${told}`);
+}

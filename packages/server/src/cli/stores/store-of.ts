@@ -1,0 +1,52 @@
+/** Which data store a request is for: by the first part of its path, else by its host, else by a claim of its token. */
+import type { IncomingMessage } from 'node:http';
+import type { StoreRoute } from '#api';
+import type { Stores } from './stores-file.ts';
+
+export interface StoreOfOptions {
+  stores: Stores;
+  /** In front of every path. */
+  basePath: string;
+  /** Claim of a token that names the store. Null: tokens do not name any. */
+  claim: string | null;
+}
+
+type AskedFor = Pick<IncomingMessage, 'url' | 'headers'>;
+
+/** Null: the request names no store, or none that there is. */
+export function storeOf(
+  { url = '', headers }: AskedFor,
+  { stores, basePath, claim }: StoreOfOptions,
+): StoreRoute | null {
+  if (!url.startsWith(`${basePath}/`)) return null;
+  const path = url.slice(basePath.length);
+  const [, first = ''] = /^\/([^/?]*)/.exec(path) ?? [];
+  if (stores.has(first)) return { store: first, url };
+  if (first === 'readyz') {
+    const asked = new URLSearchParams(path.split('?')[1]).get('store') ?? '';
+    return stores.has(asked) ? { store: asked, url: `${basePath}/${asked}/readyz` } : null;
+  }
+  if (['healthz', 'metrics'].includes(first)) return null;
+  const name =
+    ofHost(headers.host, stores) ?? (claim === null ? null : ofToken(headers.authorization, claim));
+  return name === null || !stores.has(name) ? null : { store: name, url: `${basePath}/${name}${path}` };
+}
+
+function ofHost(host: string | undefined, stores: Stores): string | null {
+  const name = host?.toLowerCase().replace(/:\d+$/, '') ?? '';
+  for (const store of stores.values()) if (store.hosts.includes(name)) return store.name;
+  return null;
+}
+
+/** The token is only read here: the store that it names checks it, and refuses one whose claim names another. */
+function ofToken(authorization: string | undefined, claim: string): string | null {
+  const [, payload] = /^Bearer +[\w-]+\.([\w-]+)\.[\w-]+ *$/i.exec(authorization ?? '') ?? [];
+  if (payload === undefined) return null;
+  try {
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown> | null;
+    const name = claims?.[claim];
+    return typeof name === 'string' ? name : null;
+  } catch {
+    return null;
+  }
+}

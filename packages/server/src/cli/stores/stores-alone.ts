@@ -1,0 +1,33 @@
+/** `--stores` says where the databases are; nothing else may say it as well. */
+import { SluiceError } from 'sluice/internal/protocol';
+import { findGiven, type Settings, type Sources } from '../config/setting.ts';
+
+/** Each store has its own of these, in the stores file. */
+const ownOfStores = ['databaseUrl', 'schema', 'listenUrl', 'operatorUrl', 'operatorPassword'];
+
+/** @throws {SluiceError} `configuration_invalid` */
+export function assertStoresAlone(settings: Settings, sources: Sources): void {
+  const given = (name: string): string | null => {
+    const definition = settings[name];
+    if (definition === undefined) return null;
+    const { source, text } = findGiven(name, definition, sources);
+    return text === undefined ? null : source;
+  };
+  const stores = given('stores');
+  if (stores === null) return;
+  for (const name of ownOfStores) {
+    const other = given(name);
+    if (other === null) continue;
+    throw new SluiceError(
+      'configuration_invalid',
+      `Cannot start: ${stores} and ${other} exclude each other, because the stores file says it for each store`,
+    );
+  }
+}
+
+/** @throws {SluiceError} `configuration_invalid` for a store that is chosen from no file */
+export function assertNoChoice({ store, isAll }: { store: string | undefined; isAll: boolean }): void {
+  if (store === undefined && !isAll) return;
+  const flag = isAll ? '--all-stores' : '--store';
+  throw new SluiceError('configuration_invalid', `Cannot use ${flag} without --stores (SLUICE_STORES)`);
+}

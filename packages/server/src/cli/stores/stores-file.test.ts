@@ -1,0 +1,129 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { editStores } from './edit-stores.ts';
+import { readStores } from './stores-file.ts';
+
+const north = 'postgres://somebody:unlikely@127.0.0.1:5432/north';
+
+function storesFile(text: string, others: Record<string, string> = {}): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-stores-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  for (const [name, content] of Object.entries(others)) writeFileSync(join(folder, name), content);
+  writeFileSync(join(folder, 'stores.json'), text);
+  return join(folder, 'stores.json');
+}
+
+const withStores = (stores: unknown): string => JSON.stringify({ stores });
+
+test('a store takes its URL from the stores file, from a file beside it, or from a variable', () => {
+  const file = storesFile(
+    withStores({
+      north: { databaseUrl: north },
+      south: { databaseUrlFile: 'south.url', schema: 'district' },
+      west: { databaseUrlVariable: 'WEST_URL', hosts: ['west.example.org'] },
+    }),
+    { 'south.url': 'postgres://127.0.0.1/south\n' },
+  );
+  const stores = readStores(file, { environment: { WEST_URL: 'postgres://other:5433/west' } });
+  expect([...stores.values()]).toMatchObject([
+    { name: 'north', url: north, schema: 'sluice', server: '127.0.0.1:5432', database: 'north', hosts: [] },
+    { name: 'south', url: 'postgres://127.0.0.1/south', schema: 'district', database: 'south' },
+    { name: 'west', server: 'other:5433', database: 'west', hosts: ['west.example.org'] },
+  ]);
+});
+
+test.each([
+  ['{', 'it is not JSON'],
+  ['[]', 'it is not of the form'],
+  [
+    withStores({ North: { databaseUrl: north } }),
+    'store "North": the name is not up to 40 lower-case letters',
+  ],
+  [withStores({ data: { databaseUrl: north } }), 'store "data": the name is not up to 40 lower-case letters'],
+  [
+    withStores({ north: {} }),
+    'store "north": databaseUrl, databaseUrlFile or databaseUrlVariable is missing',
+  ],
+  [withStores({ north: { databaseUrl: 7 } }), 'store "north": databaseUrl: is not a postgres:// URL'],
+  [
+    withStores({ north: { databaseUrl: 'mysql://a:unlikely@b/c' } }),
+    'store "north": databaseUrl is not a postgres:// URL',
+  ],
+  [
+    withStores({ north: { databaseUrl: `${north}#unlikely` } }),
+    'store "north": databaseUrl: Cannot use the database URL',
+  ],
+  [
+    withStores({ north: { databaseUrl: 'postgres://127.0.0.1' } }),
+    'store "north": databaseUrl names no database',
+  ],
+  [withStores({ north: { databaseURL: north } }), 'store "north": there is no key databaseURL'],
+  [
+    withStores({ north: { databaseUrl: north, schema: 'public' } }),
+    'store "north": schema: Cannot use the schema',
+  ],
+  [
+    withStores({ north: { databaseUrl: north, hosts: ['A b'] } }),
+    'store "north": hosts.0: is not a host name',
+  ],
+  [
+    withStores({ north: { databaseUrl: north, databaseUrlFile: 'f' } }),
+    'store "north": databaseUrl and databaseUrlFile exclude each other',
+  ],
+  [
+    withStores({ north: { databaseUrlFile: 'none' } }),
+    'store "north": databaseUrlFile names a file that cannot be read (ENOENT)',
+  ],
+  [
+    withStores({ north: { databaseUrlVariable: 'NONE' } }),
+    'store "north": databaseUrlVariable names a variable that is not set',
+  ],
+  [
+    withStores({ north: { databaseUrl: north, listenUrlVariable: 'ODD' } }),
+    'store "north": listenUrlVariable holds no postgres:// URL',
+  ],
+  [
+    withStores({ north: { databaseUrl: north }, south: { databaseUrl: north } }),
+    'the stores north and south have the same database and schema',
+  ],
+  [
+    withStores({
+      north: { databaseUrl: north, hosts: ['a'] },
+      south: { databaseUrl: `${north}2`, hosts: ['a'] },
+    }),
+    'the stores north and south have the same host a',
+  ],
+])('a stores file that cannot be used is refused by store and key, without a secret: %#', (text, reason) => {
+  const file = storesFile(text);
+  const read = () => readStores(file, { environment: { ODD: 'unlikely' } });
+  expect(read).toThrow(`Cannot use the stores file ${file}: ${reason}`);
+  expect(read).not.toThrow('unlikely');
+});
+
+test('an edit that no process could use leaves the stores file as it was, and no draft', async () => {
+  const before = withStores({ north: { databaseUrl: north } });
+  const file = storesFile(before);
+  await expect(editStores(file, (all) => ({ ...all, south: { schema: 'x' } }))).rejects.toThrow(
+    'store "south"',
+  );
+  expect(readFileSync(file, 'utf8')).toBe(before);
+  expect(readdirSync(join(file, '..'))).toEqual(['stores.json']);
+});
+
+test('two edits at once do not lose one: the second is refused', async () => {
+  const file = storesFile(withStores({}));
+  const add = (name: string) =>
+    editStores(file, (all) => ({ ...all, [name]: { databaseUrl: `postgres://h/${name}` } }));
+  const results = await Promise.allSettled([add('north'), add('south')]);
+  expect(results).toMatchObject([
+    { status: 'fulfilled' },
+    {
+      status: 'rejected',
+      reason: { message: expect.stringContaining('another command edits it') as string },
+    },
+  ]);
+  await add('west');
+  expect(readStores(file).size).toBe(2);
+});

@@ -1,0 +1,370 @@
+// Many data stores in one deployment: two servers, three stores, two nodes and two writers as processes.
+
+import { request as httpRequest } from 'node:http';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/dev/embedded';
+import { createProgram } from '@sluice/server/cli';
+import { createClient } from 'sluice/internal/client';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import type { Model } from 'sluice/model';
+import { databaseUrl, execute } from '../support/postgres.ts';
+import { parseScrape } from '../support/scrape.ts';
+import { sluiceProgram } from '../support/sluice-program.ts';
+import { readSluice, startSluice, type RunningSluice } from '../support/sluice.ts';
+import { sql } from '../support/sql.ts';
+import { fresh, upsert } from '../support/world.ts';
+
+const database = useDatabase();
+let folder: string;
+let file: string;
+let southFolder: string;
+let south: EmbeddedPostgres;
+let migrated: { code: number | null; text: string };
+let nodes: string[];
+let processes: RunningSluice[];
+const ends: (() => void)[] = [];
+
+const modelFile = (): string => join(folder, 'model.json');
+
+/** Runs a command to its end, as it was built where that is up to date. */
+const run = (
+  args: readonly string[],
+  settings: Readonly<Record<string, string>> = {},
+  atEnd: (kill: () => void) => void = onTestFinished,
+) => readSluice(args, settings, atEnd, sluiceProgram);
+
+/** Runs a command in this process: for those that end soon and say little. */
+async function runHere(args: readonly string[], settings: Readonly<Record<string, string>>): Promise<void> {
+  for (const name of Object.keys(process.env))
+    if (/^(SLUICE_|PG|DATABASE_URL$)/.test(name)) vi.stubEnv(name, '');
+  for (const [name, value] of Object.entries(settings)) vi.stubEnv(name, value);
+  const program = await createProgram();
+  await program.parseAsync([...args, '--config', 'none'], { from: 'user' }).finally(() => vi.unstubAllEnvs());
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sluice-stores-'));
+  file = join(folder, 'stores.json');
+  southFolder = await mkdtemp(join(tmpdir(), 'sluice-south-'));
+  south = await startEmbeddedPostgres({
+    dataDir: southFolder,
+    settings: { fsync: 'off', shared_buffers: '16MB' },
+  });
+  const southUrl = databaseUrl(south.url, 'south');
+  await execute(databaseUrl(south.url, 'postgres'), 'create database south');
+  await writeFile(join(folder, 'south.url'), southUrl);
+  await writeFile(
+    file,
+    JSON.stringify({
+      stores: {
+        north: { databaseUrl: database.url, hosts: ['north.example.org'] },
+        east: { databaseUrl: database.url, schema: 'second' },
+        south: { databaseUrlFile: 'south.url' },
+      },
+    }),
+  );
+  await writeFile(
+    modelFile(),
+    JSON.stringify({
+      project: 'Test',
+      resources: [{ name: 'Note', endpoint: 'test/notes', identity: ['$.noteId'] }],
+    }),
+  );
+  migrated = await run(['migrate', '--stores', file, '--all-stores'], {}, (end) => ends.push(end));
+  const common = [
+    '--stores',
+    file,
+    '--model',
+    modelFile(),
+    '--store-idle-ms',
+    '1500',
+    '--log-level',
+    'warn',
+    '--config',
+    'none',
+  ];
+  const start = (args: string[]): RunningSluice =>
+    startSluice([...args, ...common], {}, (end) => ends.push(end));
+  processes = [
+    start(['api', '--port', '0']),
+    start(['api', '--port', '0']),
+    start(['writer']),
+    start(['writer']),
+  ];
+  const ready = await Promise.all(processes.map((each) => each.event('ready')));
+  nodes = ready.slice(0, 2).map(({ url }) => url as string);
+}, 120_000);
+
+afterAll(async () => {
+  ends.forEach((end) => end());
+  if (process.env['DEBUG_STORES']) for (const each of processes) console.error((await each.ended).stderr);
+  await south?.stop();
+  for (const each of [folder, southFolder]) await rm(each, { recursive: true, force: true });
+});
+
+interface Answer {
+  status: number;
+  location: string | undefined;
+  body: Record<string, unknown>;
+}
+
+/** By hand, as `fetch` sets Host itself. */
+function ask(
+  method: string,
+  path: string,
+  { node = 0, host, body, prefer }: { node?: number; host?: string; body?: object; prefer?: string } = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      ...(host === undefined ? {} : { host }),
+      ...(prefer === undefined ? {} : { prefer }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    const sent = httpRequest(`${nodes[node]}${path}`, { method, headers }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        const isJson = /json/.test(response.headers['content-type'] ?? '');
+        resolve({
+          status: response.statusCode ?? 0,
+          location: response.headers.location,
+          body: (isJson ? JSON.parse(text) : { text }) as Record<string, unknown>,
+        });
+      });
+    });
+    sent.on('error', reject);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+const write = (
+  store: string,
+  more: { node?: number; host?: string; prefer?: string } = {},
+): Promise<Answer> =>
+  ask('POST', `${store === '' ? '' : `/${store}`}/data/test/notes`, { ...more, body: { noteId: fresh() } });
+
+/** Sessions of nodes and writers on a database. */
+async function sessionsOf(url: string): Promise<string[]> {
+  const rows = await sql(
+    url,
+    `select application_name as name from pg_stat_activity
+     where datname = current_database() and application_name ~ '^sluice (node|writer)'`,
+  );
+  return rows.map(({ name }) => name as string);
+}
+
+const hangUp = (): void => processes.forEach((each) => each.kill('SIGHUP'));
+
+test('`sluice migrate --all-stores` brings each store up to date, names it in each line, and ends with a summary', () => {
+  expect(migrated).toMatchObject({ code: 0 });
+  const lines = migrated.text.trimEnd().split('\n');
+  expect(lines.filter((line) => !/^(north|east|south): /.test(line))).toEqual(['3 stores: 3 ended with 0']);
+  expect(lines.filter((line) => line.startsWith('east: ran 0001'))).toHaveLength(1);
+  expect(lines.filter((line) => line.startsWith('north: ran'))).toEqual([]);
+});
+
+test('a request goes to the store that its path names, on every node, and to no other', async () => {
+  const created = await write('north');
+  expect(created).toMatchObject({ status: 201 });
+  const path = new URL(created.location!, nodes[0]).pathname;
+  expect(path).toMatch(/^\/north\/data\/test\/notes\//);
+  expect(await ask('GET', path, { node: 1 })).toMatchObject({ status: 200 });
+  expect(await ask('GET', path.replace('north', 'east'), { node: 1 })).toMatchObject({ status: 404 });
+  expect(await write('east', { node: 1 })).toMatchObject({ status: 201 });
+  expect(await write('south', { node: 1 })).toMatchObject({ status: 201 });
+});
+
+test('a request of a host that a store has needs no store in its path, and a path comes before the host', async () => {
+  const created = await write('', { host: 'north.example.org:8080' });
+  expect(created.status).toBe(201);
+  const path = new URL(created.location!, nodes[0]).pathname;
+  expect(await ask('GET', path, { host: 'north.example.org' })).toMatchObject({ status: 200 });
+  expect(await write('east', { host: 'north.example.org' })).toMatchObject({ status: 201 });
+});
+
+test('a path without a store, or with one that there is not, is answered 404 and says so', async () => {
+  for (const path of ['/west/data/test/notes', '/data/test/notes', '/', '/readyz?store=west']) {
+    const { status, body } = await ask('GET', path);
+    expect({ path, status, ...body }).toMatchObject({ status: 404, detail: 'No data store has this name.' });
+  }
+});
+
+test('the page at /dashboard/ of a node leads to the page of each store', async () => {
+  const picker = await ask('GET', '/dashboard/');
+  const links = [...(picker.body['text'] as string).matchAll(/href="([^"]+)"/g)].map(([, link]) => link!);
+  expect(links).toEqual(['/north/dashboard/', '/east/dashboard/', '/south/dashboard/']);
+  const page = await ask('GET', links[1]!);
+  expect(page).toMatchObject({ status: 200 });
+  expect(page.body['text']).toContain('<html');
+});
+
+test('`sluice dashboard --stores` serves the page of each store', async () => {
+  const args = ['dashboard', '--stores', file, '--port', '0', '--config', 'none'];
+  const { url } = await startSluice(args).event('ready');
+  const session = await fetch(new URL('/east/dashboard/session', url as string));
+  expect(session.status).toBe(200);
+  expect(await session.json()).toMatchObject({ isReadOnly: false });
+  expect((await fetch(new URL('/west/dashboard/', url as string))).status).toBe(404);
+});
+
+test('metrics carry the store as a label, and each metric stands in one place', async () => {
+  // On a machine that stalls, one may be asleep again when the other has answered.
+  const text = await eventually(async () => {
+    await Promise.all([write('north'), write('east')]);
+    const { body } = await ask('GET', '/metrics');
+    const told = body['text'] as string;
+    const stores = parseScrape(told).samples.flatMap(({ name, labels }) =>
+      name === 'sluice_write_duration_seconds_count' && labels['result'] === 'created'
+        ? [labels['store']]
+        : [],
+    );
+    expect(stores).toEqual(expect.arrayContaining(['north', 'east']));
+    return told;
+  });
+  const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+  expect(names).toEqual([...new Set(names)]);
+});
+
+test('a store that nobody uses sleeps without a connection, on nodes and writers, and its next write wakes it', async () => {
+  await write('north');
+  expect(await sessionsOf(database.url)).toContain('sluice node listener');
+  await eventually(async () => expect(await sessionsOf(database.url)).toEqual([]));
+  expect(await ask('GET', '/readyz?store=north')).toMatchObject({ status: 200, body: { state: 'asleep' } });
+  expect(await ask('GET', '/north/healthz')).toMatchObject({ status: 200 });
+  const nodesThere = (await sessionsOf(database.url)).filter((name) => name.startsWith('sluice node'));
+  expect(nodesThere).toEqual([]);
+  expect(await write('north')).toMatchObject({ status: 201 });
+  expect(await ask('GET', '/readyz?store=north')).toMatchObject({
+    status: 200,
+    body: { status: 'ready', mode: 'coordinated' },
+  });
+});
+
+test('a write that waits in a sleeping store is found although no node is there', async () => {
+  await eventually(async () => expect(await sessionsOf(database.url)).toEqual([]));
+  const client = createClient({
+    url: database.url,
+    model: await readNotes(),
+    applicationName: 'another program',
+  });
+  onTestFinished(() => client.stop());
+  await client.start();
+  const outcome = await client.submit({
+    ...upsert('notes', { noteId: fresh() }),
+    resource: client.model.findEndpoint('test/notes')!,
+  });
+  expect(outcome).toMatchObject({ result: 'created' });
+});
+
+test('a store whose server is stopped answers 503 by itself, and is back without a restart', async () => {
+  expect(await write('south')).toMatchObject({ status: 201 });
+  await south.stop();
+  // First a write of the open store fails; then, once the store sleeps, it cannot be opened.
+  await eventually(async () =>
+    expect(await write('south', { prefer: 'wait=1' })).toMatchObject({ status: 503 }),
+  );
+  expect(await ask('GET', '/readyz?store=south')).toMatchObject({ status: 503 });
+  await eventually(async () =>
+    expect(await ask('GET', '/readyz?store=south')).toMatchObject({ body: { state: 'asleep' } }),
+  );
+  expect(await write('south')).toMatchObject({ status: 503, body: { code: 'database_unavailable' } });
+  expect(await ask('GET', '/readyz')).toMatchObject({ status: 200, body: { stores: 3, failed: 1 } });
+  expect(await ask('GET', '/readyz?store=south')).toMatchObject({ status: 503 });
+  for (const store of ['north', 'east']) expect(await write(store)).toMatchObject({ status: 201 });
+  const { port } = south;
+  south = await startEmbeddedPostgres({
+    dataDir: southFolder,
+    port,
+    settings: { fsync: 'off', shared_buffers: '16MB' },
+  });
+  await eventually(async () => expect(await write('south', { node: 1 })).toMatchObject({ status: 201 }));
+});
+
+test('SIGHUP adds and removes stores without a restart, and keeps them where the file cannot be used', async () => {
+  const settings = { SLUICE_STORES: file };
+  await runHere(['stores', 'add', 'west', '--database-url-variable', 'WEST', '--schema', 'third'], settings);
+  // The processes do not have the variable.
+  hangUp();
+  await eventually(async () => expect(await write('north')).toMatchObject({ status: 201 }));
+  expect(await write('west')).toMatchObject({ status: 404 });
+  await runHere(['stores', 'remove', 'west'], settings);
+  await writeFile(join(folder, 'west.url'), database.url);
+  await runHere(['stores', 'add', 'west', '--database-url-file', 'west.url', '--schema', 'third'], settings);
+  await runHere(['migrate', '--store', 'west'], settings);
+  hangUp();
+  await eventually(async () => expect(await write('west', { node: 1 })).toMatchObject({ status: 201 }));
+  await runHere(['stores', 'remove', 'west'], settings);
+  hangUp();
+  await eventually(async () => expect(await write('west', { node: 1 })).toMatchObject({ status: 404 }));
+  expect(await write('north')).toMatchObject({ status: 201 });
+});
+
+test('operator commands work in one store or in all, and say which', async () => {
+  const settings = { SLUICE_STORES: file };
+  expect(await run(['lanes', '--store', 'east'], settings)).toMatchObject({ code: 0 });
+  const all = await run(['writers', '--all-stores', '--json'], settings);
+  const lines = all.text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(lines.map(({ store }) => store)).toEqual(['north', 'east', 'south', undefined]);
+  expect(lines.at(-1)).toEqual({ stores: 3, endedWith0: 3, others: {} });
+  const check = await run(['stores', 'check'], settings);
+  expect(check).toMatchObject({ code: 0 });
+  expect(check.text).toMatch(/^south: reachable, its schema has version \d+$/m);
+  const list = await run(['stores', 'list'], settings);
+  const { password } = new URL(database.url);
+  expect(list.text).not.toContain(`:${password}@`);
+  expect(list.text).toMatch(/^east +second +postgres:/m);
+});
+
+test.each([
+  [['status'], {}, 'with --stores, this command needs --store <name> or --all-stores'],
+  [['status', '--store', 'west'], {}, 'Cannot find a store of this name'],
+  [['status', '--store', 'north', '--all-stores'], {}, 'Cannot use --store and --all-stores together'],
+  [['status', '--all-stores', '--watch'], {}, 'Cannot use --watch and --all-stores together'],
+  [
+    ['status', '--store', 'north'],
+    { DATABASE_URL: 'postgres://h/d' },
+    'SLUICE_STORES and DATABASE_URL exclude each other',
+  ],
+  [['writer', '--schema', 'x', '--model', 'm'], {}, 'SLUICE_STORES and --schema exclude each other'],
+  [
+    ['status', '--all-stores'],
+    { SLUICE_STORES: '' },
+    'Cannot use --all-stores without --stores (SLUICE_STORES)',
+  ],
+])('%j with %j is refused: %s', async (args, settings, reason) => {
+  await expect(runHere(args, { SLUICE_STORES: file, ...settings })).rejects.toThrow(reason);
+});
+
+test('one store that fails does not keep a command from the others, and the summary names it', async () => {
+  const broken = join(folder, 'broken.json');
+  const entries = JSON.parse(await readFile(file, 'utf8')) as { stores: Record<string, unknown> };
+  await writeFile(
+    broken,
+    JSON.stringify({
+      stores: {
+        lost: { databaseUrl: databaseUrl(database.url, 'no_such_database') },
+        north: entries.stores['north'],
+      },
+    }),
+  );
+  const { code, text, stderr } = await run(['migrate', '--stores', broken, '--all-stores']);
+  expect(stderr).toMatch(/^lost: Cannot use the database .*the server has no database of this name/m);
+  expect(text).toMatch(/^north: The schema has version/m);
+  expect(text).toMatch(/^2 stores: 1 ended with 0, lost with 1$/m);
+  expect(code).toBe(1);
+  const check = await run(['stores', 'check', '--stores', broken]);
+  expect(check).toMatchObject({ code: 5 });
+});
+
+async function readNotes(): Promise<Model> {
+  const { readModel } = await import('sluice/model');
+  return readModel([modelFile()]);
+}
