@@ -438,7 +438,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(fates2(again)).toEqual(['created']);
   });
 
-  test('that wait for each other in a circle are refused, as PostgreSQL does, and so is what waits for these', async () => {
+  test('that wait for each other in a cycle are refused, as PostgreSQL does, and so is what waits for these', async () => {
     const writes = [
       make('node', 'insert', { id: 3, parent: 4 }),
       make('node', 'upsert', { id: 4, parent: 3 }),

@@ -99,7 +99,7 @@ export interface Orphan {
 }
 
 /**
- * Those that wait for each other in a circle, or for one that does: none of them could ever go first.
+ * Those that wait for each other in a cycle, or for one that does: none of them could ever go first.
  * @param bringersOf Writes of the batch that would bring the row, and are not settled.
  */
 export function circlesOf(
