@@ -20,7 +20,7 @@ const read = async (definitions: { table: string }[] = [], ofRole = role): Promi
   targetLines(await listTargets(pool, definitions, ofRole)).join('\n');
 
 beforeAll(async () => {
-  pool = new Database({ url: database.url, connectionsMax: 1 });
+  pool = new Database({ url: database.url, connectionsMax: 1, applicationName: 'test' });
   await applyRoles({ url: database.url, prefix: rolePrefix });
   await execute(
     database.url,
@@ -110,7 +110,7 @@ test('a role without the right to change the agreement is told so', async () => 
   const url = new URL(database.url);
   url.username = role;
   url.password = 'targets-command';
-  const asWriter = new Database({ url: url.href, connectionsMax: 1 });
+  const asWriter = new Database({ url: url.href, connectionsMax: 1, applicationName: 'test' });
   await expect(changeTargets(asWriter, [order], 'test')).rejects.toThrow('42501');
   await asWriter.close();
 });
