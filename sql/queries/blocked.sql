@@ -34,7 +34,7 @@ where a.awaited_id = c.awaited_id and a.write_id = c.write_id
 returning a.awaited_id;
 
 -- name: wakeAwaiting
--- What these lanes' blocked writes await has changed. $1: met, the identity exists or the write stood behind is settled;
+-- What these lanes' blocked writes await has changed. $1: met, the identity exists or the earlier write is settled;
 -- a write wakes once nothing is left that it awaits. $2: gone; who may not wait on wakes to be answered.
 -- Says how many woke, which of the ids are awaited in which other lanes (their leaders look for themselves), and whether there
 -- is more: at most $4 of each kind at once, as an id may be awaited by hundreds of thousands. Most ids are awaited by
@@ -86,7 +86,7 @@ select (select count(*) from woken) as woken, (select min(position) from woken) 
 
 -- name: lookAwaited
 -- Which of these awaited ids have changed? Met: the identity exists. Gone: nothing of that name is on its way, be it a
--- write that provides the identity or one that is stood behind; for the latter that is what was awaited.
+-- write that provides the identity or an earlier write; for the latter that is what was awaited.
 select a.awaited_id, c.is_met, c.is_gone,
        c.is_gone and exists (select from sluice.outcome o where o.write_id = a.awaited_id offset 0) as is_settled_write
 from unnest($1::uuid[]) as a (awaited_id)

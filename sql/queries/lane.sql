@@ -132,7 +132,7 @@ select sluice.await_session_end($1) as has_ended;
 select pg_notify('sluice_lanes', '');
 
 -- name: noteSession
--- Notes for people that this session is one of a writer's; those that have ended are forgotten.
+-- Records for people that this session belongs to a writer, and deletes the records of ended sessions.
 update sluice.writer
 set session_pids = array_append(
   array(select p.pid from unnest(session_pids) as p (pid)
@@ -184,7 +184,7 @@ select
           where l.lane <> all($1::smallint[])) as has_blocked_elsewhere;
 
 -- name: noteRetry
--- The leader of these lanes tries a batch again. No answer hangs on it, so nobody waits for its flush.
+-- The leader of these lanes tries a batch again. No answer depends on it, so no session waits for its flush.
 with unflushed as (select set_config('synchronous_commit', 'off', true))
 insert into sluice.lane_retry (lane, term, attempt, next_at, error_code)
 select l.lane, l.term, $3::integer, clock_timestamp() + $4::double precision * interval '1 millisecond', $5::text

@@ -240,7 +240,7 @@ async function startPostgres(
   }
 }
 
-/** For the load, and for whoever tries the nodes: it ends with the day. */
+/** For the load, and for a developer who tries the nodes. It is valid for a day. */
 async function createToken(place: { url: string; schema: string }): Promise<string> {
   const keys = openKeyStore(place);
   try {

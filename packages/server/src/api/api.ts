@@ -22,7 +22,7 @@ export interface ApiOptions extends Pick<
   ServerOptions,
   'auth' | 'corsOrigins' | 'logger' | 'onRequest' | 'tls'
 > {
-  /** Started and stopped by whoever made it. */
+  /** Its creator starts and stops it. */
   client: SluiceClient;
   limits?: Partial<ApiLimits>;
   /** How long a request waits for its outcome, unless it says otherwise. @default 30000 */

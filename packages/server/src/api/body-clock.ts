@@ -91,7 +91,7 @@ export function discardRest(stream: Readable, timeoutMs: number): void {
   const timer = setTimeout(() => stream.destroy(), timeoutMs);
   stream.once('close', () => clearTimeout(timer));
   stream.once('end', () => clearTimeout(timer));
-  // Whoever read it before still listens, and would keep it from flowing.
+  // The earlier reader still listens, and would keep the stream from flowing.
   stream.removeAllListeners('readable');
   stream.on('error', () => undefined).resume();
 }

@@ -1,5 +1,5 @@
 /**
- * The HTTP server under the routes of a node, or of the operators' page alone: who is let in, what each answer tells
+ * The HTTP server under the routes of a node, or of the operators' page alone: authentication, what each answer tells
  * browsers, what a request may be, and what becomes of errors.
  */
 import Fastify, {

@@ -46,7 +46,7 @@ export function readId(text: string, code: 'document_not_found' | 'write_not_fou
   return text.toLowerCase();
 }
 
-/** Whoever lets a write wait for references waits at least as long for its outcome. */
+/** A client that lets a write wait for references waits at least as long for its outcome. */
 export function waitMsOf(
   node: ApiNode,
   waitSeconds: number | null,

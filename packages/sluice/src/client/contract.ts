@@ -63,7 +63,7 @@ export interface StoredDocument {
 
 /** What a blocked write awaits, and since when. */
 export interface AwaitedState {
-  /** ReferentialId of the document referred to, or the id of the write that is stood behind. */
+  /** ReferentialId of the document referred to, or the id of the earlier write that blocks it. */
   awaitedId: string;
   /** ISO 8601. */
   since: string;

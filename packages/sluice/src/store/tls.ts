@@ -1,5 +1,5 @@
 /**
- * TLS to PostgreSQL, as a URL says it. Whoever asks for TLS gets a server that has proven its name: anything less has to be
+ * TLS to PostgreSQL, as a URL configures it. With TLS, the server must prove its name: anything less has to be
  * asked for by name (`no-verify`), as a connection that anybody can answer keeps no secret.
  */
 import { X509Certificate } from 'node:crypto';

@@ -1,7 +1,7 @@
 /**
  * The blocked writes of the lanes that a session leads, and how they wake. Only the leader of their own lane wakes them, and
  * always by looking in a new snapshot: after every batch, on a hint that names what other lanes have settled, and slice
- * by slice without any hint. docs/blocked-writes.md tells why none is forgotten.
+ * by slice without any hint. docs/blocked-writes.md tells why none is lost.
  */
 import { isApplied } from '#protocol';
 import { lockedOrigin, waitsForLock, type BatchReport } from '#batch';

@@ -44,7 +44,7 @@ export class NeighbourWatch {
     if (pid !== null && !this.#isRunning) void this.#run();
   }
 
-  /** At once: nothing hangs on a wait that is under way. */
+  /** Immediately: nothing depends on a wait that is under way. */
   stop(): void {
     this.#isStopped = true;
     this.#pid = null;

@@ -24,7 +24,7 @@ export const dashboardAlone = setting<'on' | 'read-only'>({
   fallback: 'on',
 });
 
-/** Its connections are its own, so that whoever looks takes none from the writes; they are opened when somebody does. */
+/** The page has separate connections, so that it takes none from writes. They open with the first visitor. */
 export function openDashboard(
   how: 'on' | 'read-only',
   place: DatabasePlace,

@@ -24,7 +24,7 @@ export function watchParent(onGone: () => void, { isService = false }: ParentWat
   timer.unref();
 }
 
-/** SIGHUP is ignored under nohup, but Node.js forgets that when it starts. */
+/** SIGHUP is ignored under nohup, but Node.js resets that when it starts. */
 export function isUnderNohup(): boolean {
   // The shell tells each program its path; nohup passes that on.
   return basename(process.env['_'] ?? '') === 'nohup';

@@ -80,7 +80,7 @@ export function emptySettlement(): Settlement {
   return { outcomes: [], deferred: [], blocked: [], keys: [], provided: [] };
 }
 
-/** A write that waits for a lock awaits itself: nothing else can wake it but its leader, who tries it again. */
+/** A write that waits for a lock awaits itself, because only its leader, which tries it again, can wake it. */
 export function waitsForLock({ write, awaits }: BlockedWrite): boolean {
   return awaits.includes(write.writeId);
 }
