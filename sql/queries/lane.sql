@@ -162,7 +162,7 @@ select
   (select s.place - 1 from sharer s
    where s.wanted_sessions is not null and (s.pid = pg_backend_pid() or s.session_id = $5::uuid))::integer as rank,
   case when not $3 then array(select pid from sharer order by pid) end as session_pids,
-  -- Also those whose locks others hold: nobody can take them.
+  -- Also those whose locks others hold: no session can take them.
   case when $3 then array(select lane::integer from sluice.lane where leased_until > clock_timestamp())
        else array(select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486757 and granted
                     and objsubid = 2

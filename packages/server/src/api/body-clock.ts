@@ -73,7 +73,7 @@ export async function* chunksWithin(stream: Readable, timeoutMs: number): AsyncG
   const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, undefined>;
   for (;;) {
     const next = chunks.next();
-    // Where the time is over first, nobody looks at what becomes of it.
+    // If the time is over first, its result is ignored.
     next.catch(() => undefined);
     let timer: NodeJS.Timeout | undefined;
     const over = new Promise<never>((_resolve, reject) => {

@@ -181,7 +181,7 @@ async function notePositions(session: Session, { blocked }: BatchReport): Promis
   for (const { write } of waiting) write.position = (row?.['position'] as number) + 1;
 }
 
-/** A write whose deadline has passed waits for nobody any more. */
+/** A write whose deadline has passed is no longer retried. */
 function expireDeadlines(batch: readonly Submitter[], now: number): void {
   for (const { write } of batch) {
     if (write.referenceDeadline !== null && Date.parse(write.referenceDeadline) <= now)

@@ -71,7 +71,7 @@ export class BlockedWrites {
     if (hasTaken || hasResumed) this.takeOver();
   }
 
-  /** Remembers where to look. Ids that nobody awaits cost nothing. */
+  /** Remembers where to look. Ids that no write awaits cost nothing. */
   hint(ids: readonly string[]): void {
     if (!this.#mayExist) return;
     // More than that is a flood: the look that needs no hint finds what is passed over.

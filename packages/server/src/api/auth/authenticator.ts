@@ -1,4 +1,4 @@
-/** Tells who asks from the `Authorization` header: an API key by its form, else a token. */
+/** Finds the client by the `Authorization` header: an API key by its form, otherwise a token. */
 import { SluiceError } from 'sluice/internal/protocol';
 import { prefixOf } from './api-key.ts';
 import { KeyRing, type KeyRingOptions } from './key-ring.ts';

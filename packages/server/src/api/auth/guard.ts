@@ -27,20 +27,20 @@ declare module 'fastify' {
     access?: Access;
   }
   interface FastifyInstance {
-    /** Nothing was said about who may do what. */
+    /** No authentication is configured. */
     asksNobody: boolean;
   }
   interface FastifyRequest {
-    /** Who asks. */
+    /** The client of the request. */
     principal: Principal;
   }
 }
 
-/** `'none'`: nobody is asked who they are. */
+/** `'none'`: no authentication. */
 export type Auth = Authenticator | 'none';
 
 /**
- * Nobody is let in unasked from other machines unless that was asked for by name.
+ * Without authentication a node refuses to listen for other machines, unless `none` is set explicitly.
  * @throws {SluiceError} `configuration_invalid`
  */
 export function assertGuarded(host: string, asksNobody: boolean): void {

@@ -35,7 +35,7 @@ export function openDashboard(
     applicationName: 'sluice dashboard',
     connectionsMax: 3,
     looksForPooler: true,
-    // Nobody looks at a page for longer.
+    // No visitor waits longer for a page.
     settings: { statement_timeout: '15s' },
   });
   return {

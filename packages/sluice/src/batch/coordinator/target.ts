@@ -35,7 +35,7 @@ export interface TargetBatch {
   readonly hasBlocked: boolean;
   /** A lock was waited for in vain: look for every row that the batch may have to wait for. */
   readonly looksForLocks: boolean;
-  /** Nobody else waits along: a row that another transaction has locked may be waited for. */
+  /** No other write waits with it, so it may wait for a row that another transaction has locked. */
   readonly mayWait: boolean;
   /** All is settled in this one try, or nothing: what only a leader can settle is deferred at once. */
   readonly isAtOnce: boolean;

@@ -407,7 +407,7 @@ describe('a blocked write', () => {
     expect(fates(plan)).toEqual({ 1: 'blocked on b 1', 2: 'blocked on a 1' });
   });
 
-  test('awaits what nobody has submitted only where it may', () => {
+  test('awaits what no client has submitted only where it may', () => {
     const deadline = { referenceDeadline: '2030-01-01T00:00:00.000Z' };
     const writes = arriving({ ...upsert('a 1', 'z 1'), ...deadline }, upsert('b 1', 'z 1'));
     expect(fates(planBatch(writes, factsOf(), options))).toEqual({

@@ -178,7 +178,7 @@ export class Settling {
     stopped: Map<string, WriteHeader | null>,
   ): void {
     const isRefused = orphan?.kind === 'refused';
-    // A parent may be on its way where nobody sees it but a leader, a moment later.
+    // A fast path may be committing the parent. Only a leader sees it, a moment later.
     if (orphan?.kind === 'deferred') this.#orphans.push({ write, ...orphan });
     if (fate.state === 'later' || orphan?.kind === 'deferred' || (isRefused && this.#batch.isAtOnce))
       this.#defer(write, stopped);
