@@ -6,7 +6,7 @@ export const reasons = {
   lane_without_leader: 'waits in a lane without a leader',
   lane_paused: 'waits in a paused lane',
   retrying: 'waits in a lane whose leader tries again',
-  blocked: 'waits for a document or for a write ahead of it',
+  blocked: 'waits for a document, a row, or a write ahead of it',
   locked: 'waits for a row that another transaction has locked',
   dead_letter: 'is a dead letter because it failed alone, repeatedly',
 } as const;

@@ -16,7 +16,7 @@ export const discardCommand = () =>
     summary: 'settle writes that wait as not applied, and remove dead letters',
     description:
       'Settles writes that wait as not applied, for good: their clients are told "discarded", and writes that wait for them ' +
-      'look again. Dead letters are removed, with their documents. It cannot be undone.\n\n' +
+      'look again. Dead letters are removed, with what they would have written. It cannot be undone.\n\n' +
       'Ends with 0 if all that were meant were discarded, with 5 if some had been settled already or were not there.',
     settings: { ...databaseSettings, olderThan, ...filterSettings },
     extend: (command) => void addActionFlags(command, 'writes and dead letters'),

@@ -16,7 +16,8 @@ export const retryCommand = () =>
     summary: 'submit dead letters again, as new writes',
     description:
       'Submits dead letters again, each as a new write under a new id; their old outcomes stand. Refused where the document ' +
-      'has changed since the write died, or where another write to it is on its way, unless --force says even so.\n\n' +
+      'has changed since the write died, or where another write to the document or row is on its way, unless --force says ' +
+      'even so. Whether a row has changed since is not known.\n\n' +
       'Ends with 0 if all that were meant were retried, with 5 if some were refused.',
     settings: { ...databaseSettings, olderThan, ...filterSettings },
     extend: (command) =>
@@ -42,7 +43,7 @@ export const retryCommand = () =>
 const refusals = {
   not_a_dead_letter: 'not there: no dead letter has this id',
   document_changed: 'refused, as the document has changed since: --force overwrites it',
-  document_pending: 'refused, as another write to the document is on its way',
+  document_pending: 'refused, because another write to the same document or row is on its way',
 } as const;
 
 function reportLines({ matched, retried, dryRun, refused, writes }: RetryReport): string[] {

@@ -13,7 +13,8 @@ export const showCommand = () =>
     summary: 'show one write: where it is, why it waits, or how it ended',
     description:
       'Shows one write: its reason, the chain of what it waits for, its lane, the error of a dead letter, its outcome. ' +
-      'Never its document; with --model, the identities of the documents it waits for.',
+      'Of a row the table and the key, and those of the rows it waits for; else never its contents. With --model, the ' +
+      'identities of the documents it waits for.',
     settings: { ...databaseSettings, model: optionalModelFiles, referentialIdLayout },
     extend: (command) => command.argument('<id>', 'id of the write'),
     async run(values, flags, [id = '']) {

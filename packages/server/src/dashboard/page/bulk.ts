@@ -12,7 +12,7 @@ const writes = (number: number): string => counted(number, 'write', 'writes');
 const refusals: Record<RetryRefusal, string> = {
   not_a_dead_letter: 'no dead letter, so there is nothing to retry',
   document_changed: 'the document has changed since',
-  document_pending: 'another write of the document is on its way',
+  document_pending: 'another write to the same document or row is on its way',
 };
 
 /** Says whether anything was done. */
@@ -72,7 +72,11 @@ export async function discard(page: PageContext, target: ActionTarget): Promise<
               'Writes that wait for them look on.',
           ),
         preview.removed > 0 &&
-          h('p', {}, `${count(preview.removed)} dead letters are removed with their documents.`),
+          h(
+            'p',
+            {},
+            `${count(preview.removed)} dead letters are removed, with what they would have written.`,
+          ),
         preview.notFound > 0 && h('p', {}, `${count(preview.notFound)} are settled in the meantime.`),
         h('p', {}, h('strong', {}, 'This cannot be undone.')),
       ],
