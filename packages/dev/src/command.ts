@@ -1,4 +1,5 @@
 import { SluiceError } from 'sluice/internal/protocol';
+import type { ExistingDatabase } from './dev/existing-database.ts';
 import * as z from 'zod';
 import {
   readModelFiles,
@@ -17,6 +18,10 @@ import {
   waitForReferences,
   createCommand,
   databaseSettings,
+  listOf,
+  requireDatabaseUrl,
+  wholeNumber,
+  type Values,
   addShuffle,
   readsShuffle,
 } from '@sluice/server/cli';
@@ -31,6 +36,15 @@ const pathSetting = (flags: string, variable: string, description: string) =>
     schema: z.string().min(1),
   });
 
+const processes = (flags: string, variable: string, description: string) =>
+  setting<number | undefined>({
+    flags,
+    variables: [variable],
+    description: `${description} (default: 2; with --table 1)`,
+    form: 'a whole number from 1 to 16',
+    schema: wholeNumber(1, 16),
+  });
+
 const settings = {
   dataDir: setting<string>({
     flags: '--data-dir <folder>',
@@ -42,6 +56,23 @@ const settings = {
     fallback: '.sluice/dev',
   }),
   schema: databaseSettings.schema,
+  table: setting<string[] | undefined>({
+    flags: '--table <name>',
+    variables: [],
+    description:
+      'table of a database of yours, e.g. public.orders; repeat it for others; then nothing is embedded and nothing loaded: a ' +
+      'node and a writer run on that database, to which a schema is added',
+    form: 'the name of a table',
+    schema: listOf(z.string().min(1)),
+    isList: true,
+  }),
+  databaseUrl: {
+    ...databaseSettings.databaseUrl,
+    description: `with --table: ${databaseSettings.databaseUrl.description}`,
+  },
+  databaseCa: databaseSettings.databaseCa,
+  databaseCert: databaseSettings.databaseCert,
+  databaseKey: databaseSettings.databaseKey,
   model: optionalModelFiles,
   load: pathSetting(
     '--load <folder|file>',
@@ -59,21 +90,8 @@ const settings = {
     form: 'none or keys',
     schema: z.enum(['none', 'keys']),
   }),
-  nodes: numberSetting('--nodes <number>', ['SLUICE_DEV_NODES'], 'API nodes', {
-    from: 1,
-    to: 16,
-    fallback: 2,
-  }),
-  writers: numberSetting(
-    '--writers <number>',
-    ['SLUICE_DEV_WRITERS'],
-    'writers; only coordinated mode has any',
-    {
-      from: 1,
-      to: 16,
-      fallback: 2,
-    },
-  ),
+  nodes: processes('--nodes <number>', 'SLUICE_DEV_NODES', 'API nodes'),
+  writers: processes('--writers <number>', 'SLUICE_DEV_WRITERS', 'writers; only coordinated mode has any'),
   mode,
   lanes,
   sessions,
@@ -97,6 +115,8 @@ export const devCommand = () =>
       'Runs a whole deployment on this machine: an embedded PostgreSQL, API nodes and writers, each a process of its ' +
       'own. Loads a generated school district, or given NDJSON, through all nodes, says how fast that went, in direct ' +
       'mode as well, and stays up. Ctrl-C stops everything, and so does the end of the process that started it.\n\n' +
+      'With --table it runs on a database of yours instead, where it adds the schema of Sluice and changes nothing else: ' +
+      '`sluice dev --database-url postgres://me@localhost/shop --table public.orders`. `sluice uninstall` takes it out again.\n\n' +
       'From the configuration file it takes the settings below. Its processes get these and nothing else of the file, because ' +
       'the database, its roles and its connections are its own.',
     settings,
@@ -108,7 +128,18 @@ export const devCommand = () =>
         .option('--compare', 'load again in direct mode for comparison (default)');
     },
     async run(values, flags) {
-      const isLoading = flags['load'] !== false;
+      const existing = existingOf(values);
+      // By the flag alone: many who run this have a DATABASE_URL of something else.
+      if (existing === null && flags['databaseUrl'] !== undefined) {
+        throw new SluiceError('configuration_invalid', 'Cannot start: --database-url needs --table');
+      }
+      if (existing !== null && (values.load !== undefined || flags['once'] === true)) {
+        throw new SluiceError(
+          'configuration_invalid',
+          'Cannot start: --table goes without --load and --once',
+        );
+      }
+      const isLoading = flags['load'] !== false && existing === null;
       const waitForReferencesSeconds = values.waitForReferences ?? null;
       const isShuffled = readsShuffle(flags, waitForReferencesSeconds);
       if (waitForReferencesSeconds !== null && values.mode !== 'coordinated') {
@@ -130,15 +161,18 @@ export const devCommand = () =>
         import('./sample/district.ts'),
       ]);
       assertGuarded(values.host, values.auth === undefined);
-      const modelFiles = values.model ?? [sampleModelFile];
-      const model = await readModelFiles(modelFiles);
+      const modelFiles = values.model ?? (existing === null ? [sampleModelFile] : []);
+      const model = await readModelFiles(modelFiles.length === 0 ? undefined : modelFiles);
+      const { nodes = existing === null ? 2 : 1, writers = existing === null ? 2 : 1 } = values;
       const files = values.load === undefined ? null : await findLoadFiles([values.load]);
       const generated = values.model === undefined ? { seed: values.seed, students: values.students } : null;
       process.exitCode = await dev({
         ...values,
         model,
         modelFiles,
-        writers: values.mode === 'coordinated' ? values.writers : 0,
+        existing,
+        nodes,
+        writers: values.mode === 'coordinated' ? writers : 0,
         source: isLoading ? (files === null ? generated : { files }) : null,
         waitForReferencesSeconds,
         shuffleSeed: isShuffled ? values.seed : null,
@@ -148,3 +182,9 @@ export const devCommand = () =>
       });
     },
   });
+
+/** Null: nothing names a table. @throws {SluiceError} `configuration_invalid` for a database without a table */
+function existingOf(values: Values<typeof settings>): ExistingDatabase | null {
+  if (values.table !== undefined) return { url: requireDatabaseUrl(values), tables: values.table };
+  return null;
+}

@@ -20,6 +20,7 @@ import { rolesCommand } from './commands/roles.ts';
 import { statusCommand } from './commands/status.ts';
 import { storesCommand } from './commands/stores.ts';
 import { stuckCommand } from './commands/stuck.ts';
+import { targetsCommand } from './commands/targets.ts';
 import { uninstallCommand } from './commands/uninstall.ts';
 import { writerCommand } from './commands/writer.ts';
 import { writersCommand } from './commands/writers.ts';
@@ -74,6 +75,7 @@ export async function createProgram(): Promise<Command> {
     writersCommand(),
     drainCommand(),
     projectionsCommand(),
+    targetsCommand(),
     storesCommand(),
     auditCommand(),
     doctorCommand(),

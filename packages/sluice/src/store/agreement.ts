@@ -72,7 +72,7 @@ const refusals: Record<string, (found: string, value: string) => string> = {
     "`delete from sluice.setting where name = 'ownership'`",
   targets: (found, value) =>
     `${differenceOf(found, value)}: give all processes the same targets. To change them in a running deployment, ` +
-    "`delete from sluice.setting where name = 'targets'`, then restart the writers with the new ones, then the nodes",
+    'run `sluice targets agree` with the new ones, then restart the writers with them, then the nodes',
   schema_version: (found, value) =>
     Number(found) < Number(value)
       ? `the database has schema version ${found} and this program needs ${value}: run \`sluice migrate\``
