@@ -39,6 +39,8 @@ test('no row is refused for an order of arrival, and no reader sees a child with
   expect(looks).toBeGreaterThan(0);
   expect(orphans).toBe(0);
   for (const [table, count] of Object.entries(countRows(shape)))
-    expect(await sql(url, `select count(*)::integer from ${table}`), table).toEqual([{ count }]);
+    expect(await sql(url, `select count(*)::integer, '${table}' as table from ${table}`)).toEqual([
+      { count, table },
+    ]);
   expect(await sql(url, 'select from sluice.intake')).toEqual([]);
 });
