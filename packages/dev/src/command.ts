@@ -124,10 +124,10 @@ export const devCommand = () =>
       'Runs a whole deployment on this machine: an embedded PostgreSQL, API nodes and writers, each in its own ' +
       'process. Loads a generated school district, or given NDJSON, through all nodes, measures the rate, also in direct ' +
       'mode, and keeps running. Ctrl-C stops everything, and so does the end of the parent process.\n\n' +
-      'With --table it uses your database instead. It adds the schema of Sluice and changes nothing else: ' +
+      'With --table it runs on your own database instead, where it adds the schema of Sluice and changes nothing else: ' +
       '`sluice dev --database-url postgres://me@localhost/shop --table public.orders`. `sluice uninstall` removes the schema.\n\n' +
       'It reads the settings below from the configuration file. Its processes get only these, because ' +
-      'the command has its own roles and connections.',
+      'the command has its own database, roles and connections.',
     settings,
     extend(command) {
       addShuffle(command)
