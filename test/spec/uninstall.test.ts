@@ -67,7 +67,7 @@ test('migrate and uninstall leave the tables of another application as they were
   await migrate({ url: database.url });
   expect(await readSluice(['uninstall'], settings())).toMatchObject({
     code: 0,
-    text: expect.stringContaining('no schema of Sluice') as string,
+    text: expect.stringContaining('schema of Sluice was removed') as string,
   });
   expect(await snapshot()).toEqual(before);
   // Nothing is left that a second migration would trip over.
@@ -153,7 +153,7 @@ test('uninstall refuses while something would be lost, and names it; --force --y
   expect(refused.code).toBe(2);
   expect(refused.stderr).toContain('1 writes wait in the intake');
   // Nobody can be asked here.
-  expect((await run('--force')).stderr).toContain('add --yes');
+  expect((await run('--force')).stderr).toContain('Add --yes');
   expect(await readSluice(['uninstall', '--dry-run'], settings())).toMatchObject({
     text: expect.stringContaining('1 waiting write') as string,
   });

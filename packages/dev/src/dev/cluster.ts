@@ -141,7 +141,7 @@ export class Cluster {
   }
 
   #assertWanted(): void {
-    if (this.#stopped !== null) throw new Error('Cannot start as the cluster was told to stop');
+    if (this.#stopped !== null) throw new Error('Cannot start: the cluster was told to stop');
   }
 
   /** A folder made with another model is told here, before any process would tell it. */
@@ -234,7 +234,7 @@ async function startPostgres(
     if (!message.includes('is in use by process')) throw cause;
     throw new SluiceError(
       'configuration_invalid',
-      `${message}. Another \`sluice dev\` seems to run there: end it, or choose another --data-dir`,
+      `${message}. Another \`sluice dev\` seems to run there: stop it, or choose another --data-dir`,
       { cause },
     );
   }

@@ -48,7 +48,7 @@ function absentCommand(name: string): Command {
     .action(() => {
       throw new SluiceError(
         'configuration_invalid',
-        `Cannot run ${name} as it is not installed: it is there in a checkout of the repository`,
+        `Cannot run ${name}: it is not installed. It is part of a checkout of the repository`,
       );
     });
 }

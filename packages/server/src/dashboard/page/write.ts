@@ -183,7 +183,7 @@ function bodyOf(page: PageContext, { writeId, row }: WriteView): HTMLElement {
   const noun = row === null ? 'document' : 'row';
   const section = h('section', {}, h('h2', {}, row === null ? 'Document' : 'Row'));
   if (!page.session.maySeeBodies) {
-    section.append(h('p', { class: 'muted' }, `To see what ${noun}s contain needs the scope bodies.`));
+    section.append(h('p', { class: 'muted' }, `The scope bodies is needed to show ${noun}s.`));
     return section;
   }
   const place = h('div');
@@ -199,7 +199,7 @@ function bodyOf(page: PageContext, { writeId, row }: WriteView): HTMLElement {
       ({ body }) => {
         place.append(
           body === null
-            ? h('p', {}, 'It deletes a document and has none of its own.')
+            ? h('p', {}, 'It deletes a document, so it has no document to show.')
             : h('pre', { tabindex: 0, 'aria-label': `The ${noun}` }, indentJson(body)),
         );
         setText(button, `Hide the ${noun}`);
@@ -208,6 +208,9 @@ function bodyOf(page: PageContext, { writeId, row }: WriteView): HTMLElement {
       (error: unknown) => tell(`Cannot show the ${noun}`, (error as Error).message),
     );
   });
-  section.append(h('p', {}, button, h('span', { class: 'note' }, ' It is noted who looks.')), place);
+  section.append(
+    h('p', {}, button, h('span', { class: 'note' }, ' The audit log records that you read it.')),
+    place,
+  );
   return section;
 }
