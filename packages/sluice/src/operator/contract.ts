@@ -69,7 +69,7 @@ export interface StuckFilter {
   olderThanSeconds?: number;
   lane?: number;
   client?: string;
-  /** Endpoint of a resource: `shop/orders`. */
+  /** Endpoint of a resource, `shop/orders`, or name of a target, `public.orders`, where the schema `public` may be left out. */
   resource?: string;
   reason?: Reason;
   /** SQLSTATE of the error that is retried or made a dead letter. */
