@@ -58,11 +58,11 @@ export async function sendRows(
 ): Promise<Row[]> {
   if (writes.length === 0) return [];
   const ids = writes.map(({ writeId }) => writeId);
-  const brought = writes.flatMap(({ referenceIds }, index) =>
-    referenceIds.some(isBrought) ? [index + 1] : [],
-  );
   const values: unknown[] = [bodies === null ? ids : ids.map((id) => bodies.get(id)?.body ?? null)];
-  if (hasDeferred) values.push(brought);
+  if (hasDeferred)
+    values.push(
+      writes.flatMap(({ referenceIds }, index) => (referenceIds.some(isBrought) ? [index + 1] : [])),
+    );
   return name === null ? lent.query(text, values) : lent.prepared(name, text, values);
 }
 
