@@ -310,7 +310,7 @@ describe('where clients are asked who they are', () => {
     await enter(keys[1]!.text);
     await page.getByRole('table', { name: 'Lanes' }).waitFor();
     await page.goto(`${url}#/write/${writeId}`);
-    await page.getByText('needs the scope bodies').waitFor();
+    await page.getByText('The scope bodies is needed').waitFor();
     const status = await page.evaluate(
       async ([id, key]) =>
         (await fetch(`writes/${id}/body`, { headers: { authorization: `Bearer ${key}` } })).status,

@@ -82,7 +82,7 @@ const grows = (code: string, numbers = 2_000): string =>
   `{"code":"${code}","n":[[${Array(numbers).fill('1e308').join()}]]}`;
 const tooLarge = {
   path: '$.n',
-  message: 'makes it larger than 400000 bytes, with all digits written out: documentBytesMax',
+  message: 'makes it larger than documentBytesMax, 400000 bytes, with all digits written out',
 };
 
 /** A body of about so many bytes, as a version without the limit has stored it. */

@@ -233,7 +233,7 @@ describe('a writer', () => {
     await quarantine('clock_timestamp()');
     const lanes = await listLanes(operator);
     expect(lanes.filter(({ reason }) => reason !== 'ready')).toMatchObject([{ lane: 3, reason: 'retrying' }]);
-    expect(explainLane(lanes[3]!)).toContain('in quarantine: its leader died');
+    expect(explainLane(lanes[3]!)).toContain('in quarantine: its leader crashed');
     await quarantine('null');
     expect((await listLanes(operator)).filter(({ reason }) => reason !== 'ready')).toEqual([]);
   });

@@ -467,7 +467,7 @@ test('a move that fails in the middle, or is killed and given up, leaves the sto
 
 test.each([
   [['status'], {}, 'with --stores, this command needs --store <name> or --all-stores'],
-  [['status', '--store', 'west'], {}, 'Cannot find a store of this name'],
+  [['status', '--store', 'west'], {}, 'Cannot find the store in'],
   [['status', '--store', 'north', '--all-stores'], {}, 'Cannot use --store and --all-stores together'],
   [['status', '--all-stores', '--watch'], {}, 'Cannot use --watch and --all-stores together'],
   [

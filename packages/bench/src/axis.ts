@@ -61,14 +61,14 @@ export function axisOf(lists: ConditionLists, workload: WorkloadName): Axis {
   if (second !== undefined) {
     throw new SluiceError(
       'configuration_invalid',
-      `Cannot measure along more than one axis at once as only one may have several values: ${several.map((each) => flags[each]).join(', ')}`,
+      `Cannot measure along more than one axis at once: only one may have several values: ${several.map((each) => flags[each]).join(', ')}`,
     );
   }
   const foreign = workload === 'backlog' ? 'clients' : 'backlog';
   if (name === foreign) {
     throw new SluiceError(
       'configuration_invalid',
-      `Cannot measure along ${flags[foreign]} as the workload has none: ${workload}`,
+      `Cannot measure along ${flags[foreign]}: the workload has none: ${workload}`,
     );
   }
   const fixed = Object.fromEntries(axisNames.map((each) => [each, lists[each][0] ?? 0]));

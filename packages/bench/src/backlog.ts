@@ -24,7 +24,7 @@ export function summarizeDrain(batches: readonly SettledBatch[]): Drained {
   const [first, ...rest] = sorted;
   if (first === undefined || sorted.length < batchesMin) {
     throw new Error(
-      `Cannot tell the quarters of a backlog of so few batches: ${sorted.length}; raise --backlog or lower --batch-writes-max`,
+      `Cannot divide so few batches into quarters: ${sorted.length}. Raise --backlog or lower --batch-writes-max`,
     );
   }
   const documents = rest.reduce((sum, { writes }) => sum + writes, 0);

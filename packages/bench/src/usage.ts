@@ -112,7 +112,9 @@ export class DeadTuplesWatch {
 /** @throws if a contender has answered for other documents than those that it has stored */
 export function believe(contender: ContenderName, answered: number, stored: number): void {
   if (stored === answered) return;
-  throw new Error(`Cannot believe ${contender}: it has answered ${answered} documents and stored ${stored}`);
+  throw new Error(
+    `Cannot use the figures of ${contender}: it answered ${answered} documents and stored ${stored}`,
+  );
 }
 
 export function rateOf(

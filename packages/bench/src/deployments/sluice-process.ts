@@ -53,7 +53,7 @@ export class SluiceProcess {
     clearTimeout(timer);
     if (!ready && child.exitCode !== 0) {
       throw new Error(
-        `Cannot measure as \`sluice ${args[0]}\` of the build ${build.name} ended: ${said.trim()}`,
+        `Cannot measure: \`sluice ${args[0]}\` of the build ${build.name} ended: ${said.trim()}`,
       );
     }
     return started;

@@ -97,5 +97,5 @@ export function discardRest(stream: Readable, timeoutMs: number): void {
 }
 
 function late(timeoutMs: number): SluiceError {
-  return new SluiceError('request_timeout', `Nothing more of the body came within ${timeoutMs} ms.`);
+  return new SluiceError('request_timeout', `No further part of the body arrived within ${timeoutMs} ms.`);
 }

@@ -15,7 +15,10 @@ export function refuseStrangers(app: FastifyInstance): void {
     if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isNavigation)
       throw new SluiceError('forbidden', 'A page of another site may not use the dashboard.');
     if (asksNobody && !isLoopback(hostOf(request.host)))
-      throw new SluiceError('forbidden', 'Without authentication the dashboard answers to localhost only.');
+      throw new SluiceError(
+        'forbidden',
+        'Without authentication, the dashboard answers requests from localhost only.',
+      );
     done();
   });
   // Nothing but JSON: a form of another site cannot send that without being asked first.

@@ -20,18 +20,18 @@ export function batchMetrics(registry: Registry, stages: Histogram): (report: Ba
   const wait = stages.series({ stage: 'wait' });
   const sizes = new Histogram({
     name: 'sluice_batch_size_writes',
-    help: 'Writes that one batch has settled',
+    help: 'Writes settled by one batch',
     buckets: writesBuckets,
     registry,
   }).series();
   const transactions = new Counter({
     name: 'sluice_batch_transactions_total',
-    help: 'Transactions of batches: one each where nothing fails, more where one is tried again or in parts',
+    help: 'Transactions of batches. A batch takes one, or more if it is retried or split',
     registers: [registry],
   });
   const retries = new Counter({
     name: 'sluice_batch_retries_total',
-    help: 'Transactions of batches that failed and were followed by another, by SQLSTATE',
+    help: 'Transactions of batches that failed and were retried, by SQLSTATE',
     labelNames: ['sqlstate'],
     registers: [registry],
   });
@@ -43,12 +43,12 @@ export function batchMetrics(registry: Registry, stages: Histogram): (report: Ba
   });
   const deadLetters = new Counter({
     name: 'sluice_dead_letters_total',
-    help: 'Writes that this process has made dead letters',
+    help: 'Writes that this process made dead letters',
     registers: [registry],
   });
   const blocked = new Counter({
     name: 'sluice_blocked_writes_total',
-    help: 'Times that a write was blocked, waiting for a reference or behind another write of its document',
+    help: 'Number of times that a write became blocked by a reference or by an earlier write of its document',
     registers: [registry],
   });
   for (const result of results) settled.inc({ result }, 0);

@@ -113,7 +113,7 @@ export class Completion {
         else if (row['is_pending'] === false) this.#sendAgain(row['write_id'] as string);
       }
     } catch (error) {
-      onError(error, 'look for outcomes');
+      onError(error, 'poll for outcomes');
     }
   }
 

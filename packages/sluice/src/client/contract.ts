@@ -135,7 +135,7 @@ export interface ClientStatus {
   writesRefused: string | null;
   /** Hints arrive; false: everything goes by polling. */
   isListening: boolean;
-  /** Writes whose outcome this node awaits. */
+  /** Writes for whose outcome this node waits. */
   waiting: number;
   /** `coordinated`: lanes that nobody has led for longer than a hand-over takes. */
   lanesWithoutLeader: number[];

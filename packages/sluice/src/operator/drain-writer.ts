@@ -19,7 +19,7 @@ export async function drainWriter(database: Database, name: string, actor: strin
   if (writer === undefined || other !== undefined) {
     throw new SluiceError(
       'invalid_request',
-      `Cannot drain as ${writer === undefined ? 'no' : 'more than one'} writer that lives is called so: ${name}`,
+      `Cannot drain: ${writer === undefined ? 'no' : 'more than one'} running writer has this name: ${name}`,
     );
   }
   await database.run('requestDrain', [writer.writerId, actor]);

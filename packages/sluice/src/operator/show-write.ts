@@ -24,7 +24,7 @@ export async function showWrite(
   if (stuck === null && settled === undefined) {
     throw new SluiceError(
       'write_not_found',
-      `Cannot show a write as none has this id, or its outcome is past its retention: ${id}`,
+      `Cannot show the write: no write has this id, or its outcome was deleted after its retention: ${id}`,
     );
   }
   return {

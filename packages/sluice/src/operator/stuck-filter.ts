@@ -20,13 +20,13 @@ export async function filterValues(database: Database, filter: StuckFilter): Pro
 }
 
 function refuse(field: string, value: unknown): never {
-  throw new SluiceError('invalid_request', `Cannot filter as ${field} has no such value: ${String(value)}`);
+  throw new SluiceError('invalid_request', `Cannot filter: ${field} has no such value: ${String(value)}`);
 }
 
 /** @throws {SluiceError} `invalid_request` for what is no id */
 export function checkIds(ids: readonly string[]): string[] {
   const wrong = ids.find((id) => !isId(id));
   if (wrong !== undefined)
-    throw new SluiceError('invalid_request', `Cannot look for a write as this is no id of one: ${wrong}`);
+    throw new SluiceError('invalid_request', `Cannot look for a write: this is not a write id: ${wrong}`);
   return [...new Set(ids.map((id) => id.toLowerCase()))];
 }

@@ -180,7 +180,7 @@ function readPem(path: string): string {
 }
 
 function refusal(reason: string): SluiceError {
-  return new SluiceError('configuration_invalid', `Cannot connect to PostgreSQL by TLS as ${reason}`);
+  return new SluiceError('configuration_invalid', `Cannot connect to PostgreSQL by TLS: ${reason}`);
 }
 
 /** Of the server that is tried now. */

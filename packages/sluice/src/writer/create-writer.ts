@@ -135,7 +135,7 @@ class WriterProcess implements Writer {
     if ((await detectPooler({ url, applicationName })) && isLock) {
       throw new SluiceError(
         'configuration_invalid',
-        'Cannot lead by locks as the database URL leads through a pooler in transaction mode: give writers a direct ' +
+        'Cannot lead by locks: the database URL leads through a pooler in transaction mode: give writers a direct ' +
           'URL, or start all of them with --ownership lease',
       );
     }

@@ -47,8 +47,8 @@ export function assertGuarded(host: string, asksNobody: boolean): void {
   if (!asksNobody || isLoopback(host)) return;
   throw new SluiceError(
     'configuration_invalid',
-    `Cannot start as ${host} lets other machines in and nothing says who may do what: ` +
-      'set --auth to keys, jwt or both, or to none where something else guards this node',
+    `Cannot start: ${host} lets other machines connect, and no authentication is set: ` +
+      'set --auth to keys, jwt or both, or to none where another program authenticates the clients',
   );
 }
 
@@ -82,7 +82,7 @@ export function guard(app: FastifyInstance, auth: Auth | undefined, basePath: st
 function accessOf({ method, url, config }: RouteOptions, basePath: string): Access {
   const access = config?.access ?? (isOfPlugin(method, url, basePath) ? 'open' : undefined);
   if (access !== undefined) return access;
-  throw new Error(`Cannot add a route as it does not say who may use it: ${String(method)} ${url}`);
+  throw new Error(`Cannot add a route: it does not name its scope: ${String(method)} ${url}`);
 }
 
 /** Routes that plugins add: the pages of /docs, and preflight requests, which carry no credentials by their nature. */

@@ -175,6 +175,6 @@ async function query(node: RingNode, ids: readonly string[]): Promise<WriteState
     body: JSON.stringify({ ids }),
   });
   const states = (await body.json()) as WriteState[];
-  if (statusCode !== 200) throw new Error(`Cannot read outcomes as the node answers ${statusCode}`);
+  if (statusCode !== 200) throw new Error(`Cannot read outcomes: the node answers ${statusCode}`);
   return states;
 }

@@ -11,7 +11,7 @@ export async function confirm(question: string, flags: Readonly<Record<string, u
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
     throw new SluiceError(
       'configuration_invalid',
-      'Cannot act as nobody is there to be asked: add --yes, or --dry-run to see what would be done',
+      'Cannot ask for confirmation: there is no terminal. Add --yes, or --dry-run to see what the command would do',
     );
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });

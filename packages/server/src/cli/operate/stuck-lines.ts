@@ -34,7 +34,7 @@ export function showLines({ writeId, stuck, chain, lane, outcome }: ShownWrite):
       `  ${operation} of ${resource}${client === '' ? '' : ` by ${client}`}, accepted ${ageText(ageSeconds)} ago (${acceptedAt})`,
       `  ${stuck.reason}: it ${explainWrite(stuck)}`,
     );
-    if (referenceDeadline !== null) lines.push(`  it was told to wait until ${referenceDeadline}`);
+    if (referenceDeadline !== null) lines.push(`  it may wait until ${referenceDeadline}`);
   }
   if (chain.length > 0) lines.push('', 'waits for', ...chain.map(chainLine));
   if (outcome !== null) {
@@ -53,12 +53,12 @@ function chainLine(link: ChainLink): string {
 /** What can be done about it. */
 function adviceOn(writeId: string, reason: string | undefined): string | null {
   if (reason === 'dead_letter')
-    return `Once its cause is gone: sluice retry ${writeId}; or: sluice discard ${writeId}`;
-  if (reason === 'blocked') return `Submit what is missing, or: sluice discard ${writeId}`;
+    return `When its cause is gone: sluice retry ${writeId}; or: sluice discard ${writeId}`;
+  if (reason === 'blocked') return `Submit the missing document, or: sluice discard ${writeId}`;
   if (reason === 'locked')
-    return `It goes on once that transaction ends: select pg_terminate_backend(PROCESS); or: sluice discard ${writeId}`;
-  if (reason === 'lane_paused') return 'sluice resume LANE lets it go on';
+    return `It continues when that transaction ends: select pg_terminate_backend(PROCESS); or: sluice discard ${writeId}`;
+  if (reason === 'lane_paused') return 'To continue: sluice resume LANE';
   if (reason === 'lane_without_leader')
-    return 'Start a writer, or see why those there are lead nothing: sluice doctor';
+    return 'Start a writer, or find out why the running ones lead nothing: sluice doctor';
   return null;
 }

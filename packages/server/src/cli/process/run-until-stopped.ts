@@ -47,7 +47,7 @@ export async function runUntilStopped(service: Service, options: ServiceOptions)
   if (!(await finishWithin(service.stop(), stopTimeoutMs))) {
     throw new SluiceError(
       'internal',
-      `Cannot stop in order as work is still under way after ${stopTimeoutMs} ms`,
+      `Cannot stop in order: work is still under way after ${stopTimeoutMs} ms`,
     );
   }
   // Loaded late, as most commands have no use for it.

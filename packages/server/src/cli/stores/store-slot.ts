@@ -190,8 +190,12 @@ export class StoreSlot<T extends Opened> {
 
 /** What is wrong with the database of a store is wrong with that store only, and may be right again soon. */
 function refusalOf(cause: unknown): SluiceError {
-  return new SluiceError('database_unavailable', 'The database of this data store cannot be used now.', {
-    cause,
-    retryAfterSeconds: Math.ceil(retryMs / 1000),
-  });
+  return new SluiceError(
+    'database_unavailable',
+    'This node cannot use the database of this data store now.',
+    {
+      cause,
+      retryAfterSeconds: Math.ceil(retryMs / 1000),
+    },
+  );
 }

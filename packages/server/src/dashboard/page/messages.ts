@@ -33,7 +33,7 @@ export interface LiveEvents {
   writers: { writers: WriterStatus[] };
   /** Minutes of the last hour. */
   activity: { minutes: ActivityMinute[] };
-  /** The database cannot be read now. */
+  /** The page cannot read the database now. */
   failed: { message: string };
 }
 

@@ -173,7 +173,7 @@ function actionsOf(page: PageContext, { writeId, stuck }: WriteView, again: () =
 function documentOf(page: PageContext, { writeId }: WriteView): HTMLElement {
   const section = h('section', {}, h('h2', {}, 'Document'));
   if (!page.session.maySeeBodies) {
-    section.append(h('p', { class: 'muted' }, 'To see what documents contain needs the scope bodies.'));
+    section.append(h('p', { class: 'muted' }, 'The scope bodies is needed to show documents.'));
     return section;
   }
   const place = h('div');
@@ -189,7 +189,7 @@ function documentOf(page: PageContext, { writeId }: WriteView): HTMLElement {
       ({ body }) => {
         place.append(
           body === null
-            ? h('p', {}, 'It deletes a document and has none of its own.')
+            ? h('p', {}, 'It deletes a document, so it has no document to show.')
             : h('pre', { tabindex: 0, 'aria-label': 'The document' }, indentJson(body)),
         );
         setText(button, 'Hide the document');
@@ -198,6 +198,9 @@ function documentOf(page: PageContext, { writeId }: WriteView): HTMLElement {
       (error: unknown) => tell('Cannot show the document', (error as Error).message),
     );
   });
-  section.append(h('p', {}, button, h('span', { class: 'note' }, ' It is noted who looks.')), place);
+  section.append(
+    h('p', {}, button, h('span', { class: 'note' }, ' The audit log records that you read it.')),
+    place,
+  );
   return section;
 }

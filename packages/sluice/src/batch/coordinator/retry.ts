@@ -57,7 +57,7 @@ type Warn = (fields: Record<string, unknown>, message: string) => void;
 
 const messages: Readonly<Record<Remedy, string>> = {
   try_again: 'a batch is tried again',
-  look_for_locks: 'a batch has waited for a lock in vain and is tried again',
+  look_for_locks: 'a batch did not get a lock in time and is tried again',
   halve: 'a batch is tried again in halves',
   block: 'a write waits for a lock that another transaction holds',
   refuse: 'a projection has refused a write',

@@ -65,7 +65,7 @@ export async function makeDeadLetter(
   attempts: number,
 ): Promise<BatchReport> {
   const report = emptyReport();
-  const fault = new DatabaseError({ sqlState: writerDied, message: 'each writer ended that tried it' });
+  const fault = new DatabaseError({ sqlState: writerDied, message: 'each writer that tried it crashed' });
   await settleAlone({ session, origin, report }, [writeId], 'dead_letter', fault, attempts);
   traceBatch(report);
   return report;

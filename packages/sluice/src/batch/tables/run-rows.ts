@@ -11,7 +11,7 @@ export interface RowFate {
   state: RowState;
   /** Values of the key, where the database gave them. */
   key: Record<string, unknown> | null;
-  /** The rows, where the write asked for them. */
+  /** The written rows, if the write asked for them. */
   rows: unknown[] | null;
   /** Of `exists`: the unique rule whose values another row has. */
   constraint: string | null;
@@ -58,11 +58,11 @@ export async function sendRows(
 ): Promise<Row[]> {
   if (writes.length === 0) return [];
   const ids = writes.map(({ writeId }) => writeId);
-  const brought = writes.flatMap(({ referenceIds }, index) =>
-    referenceIds.some(isBrought) ? [index + 1] : [],
-  );
   const values: unknown[] = [bodies === null ? ids : ids.map((id) => bodies.get(id)?.body ?? null)];
-  if (hasDeferred) values.push(brought);
+  if (hasDeferred)
+    values.push(
+      writes.flatMap(({ referenceIds }, index) => (referenceIds.some(isBrought) ? [index + 1] : [])),
+    );
   return name === null ? lent.query(text, values) : lent.prepared(name, text, values);
 }
 
