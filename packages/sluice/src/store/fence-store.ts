@@ -14,9 +14,12 @@ interface FencePlace {
 /** Every write begins with a row of the intake or ends with one of the outcomes. */
 const fenced = ['intake', 'outcome'];
 
+/** Clients wait meanwhile: a transaction that holds a table for longer keeps the store where it is. */
+const lockWaitMs = 20_000;
+
 /** Waits for the transactions that write there now. What is there stays as it is. */
 export function fenceStore({ url, schema }: FencePlace): Promise<void> {
-  return inPatientTransaction({ url, schema }, 'move', async (client) => {
+  return inPatientTransaction({ url, schema, waitMs: lockWaitMs }, 'move', async (client) => {
     for (const table of fenced) {
       const add = `alter table sluice.${table} add constraint store_has_moved check (false) not valid`;
       await client.query(sqlFor(schema, add));

@@ -93,14 +93,14 @@ const listStores = () =>
     settings,
     servesStores: true,
     run({ stores: file }, flags) {
-      const listed = [...readStores(file ?? '').values()].map(({ name, url, schema, hosts }) => {
-        return { name, database: redactUrl(url), schema, hosts };
+      const listed = [...readStores(file ?? '').values()].map(({ name, url, schema, hosts, isMoving }) => {
+        return { name, database: redactUrl(url), schema, hosts, isMoving };
       });
       if (flags['json'] === true) printJson({ stores: listed });
       else if (listed.length === 0) printLine('There are no stores');
       else {
-        const rows = listed.map(({ name, database, schema, hosts }) => [
-          name,
+        const rows = listed.map(({ name, database, schema, hosts, isMoving }) => [
+          isMoving ? `${name} (moving)` : name,
           schema,
           database,
           hosts.join(', '),

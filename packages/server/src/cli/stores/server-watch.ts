@@ -19,7 +19,7 @@ export interface ServerWatchOptions {
   onError: (error: unknown, doing: string) => void;
 }
 
-const intervalMs = 200;
+const intervalMs = 100;
 const answerTimeoutMs = 2000;
 /** At the start all stores are looked into, so many at once; then one after the other, a second apart. */
 const looksAtOnce = 4;
