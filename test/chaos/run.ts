@@ -1,6 +1,7 @@
 // npm run chaos -- [--minutes N] [--seed S] [--clients N] [--rate N] [--streams N] [--writers N]
-//                  [--fault-interval-ms N] [--kills-min N] [--profile usual|kills | --weights KIND=N,…] [--json]
+//                  [--row-clients N] [--fault-interval-ms N] [--kills-min N] [--profile usual|kills | --weights KIND=N,…] [--json]
 // npm run chaos -- --scenario NAME|all|waiting [--window-seconds N] [--json]
+// npm run chaos -- --rows N [--clients N] [--writers N] [--fault-interval-ms N] [--json]   a load of rows to its end
 // npm run chaos -- --add FILE…       the JSON lines of several runs as one
 // Ends with one JSON line (with --scenario, one each); the exit code is 0 only if every run was sound.
 
@@ -10,6 +11,7 @@ import { awaitStopRequest } from '../../packages/server/src/cli/process/stop-req
 import { addReports } from './add-reports.ts';
 import { runChaos, type ChaosReport } from './chaos.ts';
 import { faultProfiles, parseWeights, type FaultProfile, type FaultWeights } from './fault-weights.ts';
+import { loadRows } from './load-rows.ts';
 import { scenarioNames } from './scenarios.ts';
 import { runScenario } from './run-scenario.ts';
 import { runWaiting } from './waiting.ts';
@@ -18,7 +20,9 @@ const numbers = {
   minutes: { type: 'string', default: '1' },
   seed: { type: 'string', default: process.env['SLUICE_CHAOS_SEED'] ?? String(Date.now() % 1_000_000) },
   clients: { type: 'string', default: '64' },
+  'row-clients': { type: 'string', default: '16' },
   rate: { type: 'string', default: '1000' },
+  rows: { type: 'string', default: '0' },
   streams: { type: 'string', default: '16' },
   writers: { type: 'string', default: '3' },
   'fault-interval-ms': { type: 'string', default: '3000' },
@@ -76,10 +80,25 @@ async function attack(seed: number): Promise<boolean> {
     killsMin: numberOf('kills-min'),
     faultIntervalMs: numberOf('fault-interval-ms'),
     clients: numberOf('clients'),
+    rowClients: numberOf('row-clients'),
     rate: numberOf('rate'),
     streams: numberOf('streams'),
     writers: numberOf('writers'),
     weights: weightsOf(),
+    signal: stop.signal,
+    onProgress: say,
+  });
+  console.log(JSON.stringify(report));
+  return report.isSound && report.calmAfterMs !== null;
+}
+
+async function fill(seed: number): Promise<boolean> {
+  const report = await loadRows({
+    seed,
+    rows: numberOf('rows'),
+    clients: numberOf('clients'),
+    writers: numberOf('writers'),
+    faultIntervalMs: numberOf('fault-interval-ms'),
     signal: stop.signal,
     onProgress: say,
   });
@@ -130,7 +149,8 @@ try {
   if (values.add) isSound = add(positionals);
   else {
     say(`seed ${seed}`);
-    isSound = values.scenario === undefined ? await attack(seed) : await play(values.scenario, seed);
+    if (values.scenario !== undefined) isSound = await play(values.scenario, seed);
+    else isSound = numberOf('rows') > 0 ? await fill(seed) : await attack(seed);
   }
   process.exitCode = isSound ? 0 : 1;
 } catch (error) {

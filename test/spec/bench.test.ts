@@ -63,6 +63,38 @@ describe('a benchmark', { timeout: 240_000 }, () => {
     },
   );
 
+  test.runIf(isWide)('compares ways to insert rows, with and without duplicates', async () => {
+    const { last, stderr } = await measured(
+      '--workload table --duplicates 0%,30% --prefill 50 --clients 8 --contenders one-statement,batched,coordinated,ceiling,direct',
+    );
+    expect(stderr).toBe('');
+    const rates = Object.fromEntries(
+      ['one-statement', 'batched', 'coordinated', 'ceiling'].map((name) => [
+        name,
+        expect.any(Number) as number,
+      ]),
+    );
+    expect(last).toMatchObject({
+      axis: 'duplicates',
+      absent: { direct: expect.stringContaining('intake') as string },
+      results: [{ value: 0 }, { value: 30 }],
+      growth: { from: 0, to: 30, documentsPerSecond: rates },
+    });
+  });
+
+  test.runIf(isWide).each([
+    ['table-http', '--nodes 2', ['http-per-request', 'coordinated']],
+    ['table-open-loop', '--rate 50%', ['one-statement', 'coordinated']],
+    ['counter', '', ['one-statement', 'coordinated']],
+  ])('measures %s with the contenders that suit it', async (workload, more, contenders) => {
+    const { last, stderr } = await measured(`--workload ${workload} --prefill 50 ${more}`.trim());
+    expect(stderr).toBe('');
+    const [result] = last['results'] as { contenders: Record<string, { documentsPerSecond: object }> }[];
+    expect(Object.keys(result?.contenders ?? {})).toEqual(contenders);
+    // The roles of its nodes are gone.
+    expect(await sql(server, `select rolname from pg_roles where rolname like 'sluice_bench%'`)).toEqual([]);
+  });
+
   test.runIf(isWide)('measures deployments in an open loop', async () => {
     const { last, stderr } = await measured(
       '--workload open-loop --rate 30,60 --writers 1 --nodes 1 --lanes 4 --prefill 20 --contenders coordinated',

@@ -28,8 +28,14 @@ export const benchCommand = () =>
     },
   });
 
-/** Documents that no workload would send. */
-function refuseForeign({ workload, documents }: BenchValues): void {
+/** What the workload does not send. */
+function refuseForeign({ workload, documents, duplicates }: BenchValues): void {
+  if (Math.max(...duplicates) > 0 && !workload.startsWith('table')) {
+    throw new SluiceError(
+      'configuration_invalid',
+      `Cannot use --duplicates with --workload ${workload}: only table, table-http and table-open-loop have them`,
+    );
+  }
   if (documents === undefined || workload === 'edfi') return;
   throw new SluiceError(
     'configuration_invalid',

@@ -47,6 +47,8 @@ const conditions = {
   batchWritesMax: [512],
   poolMax: [32],
   backlog: [100_000],
+  rate: [0],
+  duplicates: [0],
 };
 
 describe('ratios', () => {

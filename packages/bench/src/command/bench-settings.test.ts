@@ -15,7 +15,14 @@ test('a rate is a number of writes per second or a share of a capacity', () => {
   expect(read({}).rateOf).toBe('direct');
 });
 
+test('duplicates are percentages', () => {
+  expect(read({}).duplicates).toEqual([0]);
+  expect(read({ duplicates: '0%,30%' }).duplicates).toEqual([0, 30]);
+});
+
 test.each([
+  ['duplicates', '30', '--duplicates'],
+  ['duplicates', '95%', '--duplicates'],
   ['rate', '0%', '--rate'],
   ['rate', '101%', '--rate'],
   ['rate', '5.5%', '--rate'],

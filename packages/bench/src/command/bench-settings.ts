@@ -27,6 +27,14 @@ const contenderChoices = [...contenderNames, ...peerNames, 'peers'] as const;
 /** Measured where none are named, but for deployments. */
 export const usualContenders: ContenderName[] = ['seed-direct', 'one-statement', 'coordinated', 'ceiling'];
 
+/** The same of the workloads of rows. */
+export function usualRowContenders(workload: WorkloadName): ContenderName[] {
+  if (workload === 'table-http') return ['http-per-request', 'coordinated'];
+  return workload === 'table'
+    ? ['one-statement', 'coordinated', 'ceiling']
+    : ['one-statement', 'coordinated'];
+}
+
 const milliseconds = z
   .string()
   .regex(/^\d{1,4}(\.\d{1,3})?ms$/)
@@ -40,6 +48,11 @@ const percentage = z
   .string()
   .regex(/^([1-9]\d?|100)%$/)
   .transform((text): Rate => ({ percent: Number.parseInt(text, 10) }));
+
+const duplicates = z
+  .string()
+  .regex(/^([1-8]?\d|90)%$/)
+  .transform((text) => Number.parseInt(text, 10));
 
 const pathSetting = (flags: string, variable: string, description: string) =>
   setting<string | undefined>({
@@ -93,7 +106,7 @@ export const benchSettings = {
     variables: ['SLUICE_BENCH_CONTENDERS'],
     description:
       `${contenderChoices.join(', ')}, separated by commas: ${usualContenders.join(',')}, ` +
-      `with --workload open-loop or edfi ${deployedContenders.join(',')} by default`,
+      `with --workload open-loop or edfi ${deployedContenders.join(',')}, with rows all that take part, by default`,
     form: `a list of ${contenderChoices.join(', ')}`,
     schema: z
       .string()
@@ -166,7 +179,7 @@ export const benchSettings = {
     flags: '--rate <numbers>',
     variables: ['SLUICE_BENCH_RATE'],
     description:
-      'writes that arrive in a second, or shares of what --rate-of can take, such as 25%,50%,75%, with --workload open-loop; several, separated by commas, are compared',
+      'writes that arrive in a second, or shares of what --rate-of can take, such as 25%,50%,75%, with --workload open-loop, and of what one-statement can take with table-open-loop; several, separated by commas, are compared',
     form: 'whole numbers from 1 to 100000, or percentages from 1% to 100%, separated by commas',
     schema: z
       .string()
@@ -197,7 +210,7 @@ export const benchSettings = {
   nodes: numbersSetting(
     '--nodes <numbers>',
     ['SLUICE_BENCH_NODES'],
-    'processes that the clients are divided over; with --workload http, open-loop or edfi, API nodes',
+    'processes that the clients are divided over; with --workload http, table-http, open-loop or edfi, API nodes',
     { from: 1, to: 64, fallback: [1] },
   ),
   writers: numbersSetting(
@@ -234,6 +247,18 @@ export const benchSettings = {
     'writes waiting when the writers start, with --workload backlog',
     { from: 1, to: 10_000_000, fallback: [100_000] },
   ),
+  duplicates: setting<number[]>({
+    flags: '--duplicates <percentages>',
+    variables: ['SLUICE_BENCH_DUPLICATES'],
+    description:
+      'of the rows, so many have the key of a stored one, with --workload table and its forms; several, such as 0%,30%, are compared',
+    form: 'whole percentages from 0% to 90%, with commas between them',
+    schema: z
+      .string()
+      .transform((text) => text.split(','))
+      .pipe(z.array(duplicates).min(1)),
+    fallback: [0],
+  }),
   databases: setting<DatabaseChoice>({
     flags: '--databases <auto|fresh|shared>',
     variables: ['SLUICE_BENCH_DATABASES'],

@@ -1,8 +1,15 @@
-/** The best that can be done without batching: checks and inserts of one document in one prepared statement. */
+/** The best that can be done without batching: checks and inserts of one document, or one row, in one prepared statement. */
 import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
-import { describe, type BenchDocument, type DescribedDocument } from '../workload/bench-model.ts';
+import {
+  describe,
+  type BenchDocument,
+  type DescribedDocument,
+  type OrderRow,
+} from '../workload/bench-model.ts';
+import { isOfRows } from '../names.ts';
 import type { Contender, ContenderOptions } from './contender.ts';
+import { insertRow, writeRow } from './row-statements.ts';
 
 const insertAll = {
   name: 'insertAll',
@@ -50,7 +57,12 @@ export class OneStatement implements Contender {
   }
 
   submit(document: BenchDocument): Promise<void> {
+    if (isOfRows(this.#options.workload)) return writeRow(this.#pool, document);
     return this.store(describe(this.#options.model, document, this.#options.lanes));
+  }
+
+  insert(row: OrderRow): Promise<boolean> {
+    return insertRow(this.#pool, row);
   }
 
   store(document: DescribedDocument): Promise<void> {

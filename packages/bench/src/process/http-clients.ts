@@ -11,7 +11,11 @@ export class HttpClients implements Contender {
   readonly #idle: KeptConnection[] = [];
   #opened = 0;
 
-  constructor(nodeUrls: readonly string[]) {
+  readonly #path: string;
+
+  /** @param path In front of the name of an endpoint or a table. */
+  constructor(nodeUrls: readonly string[], path = '/data/') {
+    this.#path = path;
     this.#nodeUrls = nodeUrls.map((url) => new URL(url));
   }
 
@@ -19,11 +23,11 @@ export class HttpClients implements Contender {
     return Promise.resolve();
   }
 
-  async submit({ endpoint, body, idempotencyKey }: BenchDocument): Promise<void> {
+  async submit({ endpoint, body, idempotencyKey, isDuplicate = false }: BenchDocument): Promise<void> {
     const connection = this.#idle.pop() ?? (await this.#open());
-    const status = await connection.post(`/data/${endpoint}`, body, idempotencyKey);
+    const status = await connection.post(`${this.#path}${endpoint}`, body, idempotencyKey);
     this.#idle.push(connection);
-    if (status !== 200 && status !== 201) {
+    if (isDuplicate ? status !== 409 : status !== 200 && status !== 201) {
       throw new Error(`Cannot store a document of ${endpoint}: status ${status}`);
     }
   }

@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readModelFiles } from '@sluice/server/cli';
 import { describeDocument, type Model } from 'sluice/model';
-import type { WorkloadName } from '../names.ts';
+import { isOfRows, type WorkloadName } from '../names.ts';
 import { benchModel, itemDocument, resourceOf, seededDraw, type BenchDocument } from './bench-model.ts';
+import { rowSource } from './rows.ts';
 
 export interface WorkloadOptions {
   name: WorkloadName;
@@ -13,6 +14,8 @@ export interface WorkloadOptions {
   /** Tells the processes of one measurement apart, so that they never make the same document. */
   share: { index: number; of: number };
   seed: number;
+  /** Rows only: of 100, so many have the key of a stored one. @default 0 */
+  duplicates?: number;
   /** `district` and `edfi` only. */
   district: { modelFiles: readonly string[]; file: string } | null;
 }
@@ -31,7 +34,7 @@ const prefilledItemId = (number: number): string => `${prefilledItemPrefix}${num
 
 export async function openWorkload(options: WorkloadOptions): Promise<Workload> {
   if (options.name === 'district' || options.name === 'edfi') return openDistrict(options);
-  return { model: benchModel, next: itemSource(options) };
+  return { model: benchModel, next: isOfRows(options.name) ? rowSource(options) : itemSource(options) };
 }
 
 function itemSource({ name, prefill, share, seed }: WorkloadOptions): () => BenchDocument {

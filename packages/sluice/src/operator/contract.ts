@@ -113,11 +113,11 @@ export interface Awaited {
   failure: string | null;
   /** The write on its way that would provide it. */
   provider: { writeId: string; lane: number; resource: string; reason: Reason } | null;
-  /** Name of the resource referred to: where a model is given, or a provider is on its way (its endpoint). */
+  /** Name of the resource referred to: where a model is given, or a provider is on its way (its endpoint). Of a row the table. */
   resource: string | null;
-  /** Identity of the document referred to, `schoolId=255901001`: only where a model is given. */
+  /** Identity of what is referred to, `schoolId=255901001`: of a document only where a model is given, of a row only in `showWrite`. */
   identity: string | null;
-  /** Place of the reference in the document: only where a model is given. */
+  /** Place of the reference in the document, where a model is given; columns of the foreign key of a row. */
   path: string | null;
 }
 
@@ -199,8 +199,18 @@ export interface ChainLink extends Awaited {
   blockedId: string;
 }
 
+/** The row, or the first of them, that a write to a target is about. */
+export interface ShownRow {
+  /** Values of its key by column or path. Null: the database gives it, or they are not known any more. */
+  key: Readonly<Record<string, unknown>> | null;
+  /** How many rows the write has; null: it is settled. */
+  rows: number | null;
+}
+
 export interface ShownWrite {
   writeId: string;
+  /** Null: the write is about a document. */
+  row: ShownRow | null;
   /** Null once it is settled and no dead letter. */
   stuck: StuckWrite | null;
   /** Nearest first; 200 links at most. */

@@ -6,7 +6,7 @@ export const reasons = {
   lane_without_leader: 'waits in a lane without a leader',
   lane_paused: 'waits in a paused lane',
   retrying: 'waits in a lane whose leader retries a batch',
-  blocked: 'waits for a document or an earlier write',
+  blocked: 'waits for a document, a row, or an earlier write',
   locked: 'waits for a row that another transaction has locked',
   dead_letter: 'is a dead letter because it failed alone, repeatedly',
 } as const;

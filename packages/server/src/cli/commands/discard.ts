@@ -16,7 +16,7 @@ export const discardCommand = () =>
     summary: 'settle waiting writes as not applied, and delete dead letters',
     description:
       'Settles waiting writes as not applied, for good. Their clients get the error "discarded". The writer checks writes that wait for ' +
-      'them again. Dead letters are deleted with their documents. This cannot be undone.\n\n' +
+      'them again. Dead letters are deleted with their documents and rows. This cannot be undone.\n\n' +
       'Exits with 0 if every write was discarded, with 5 if some were already settled or unknown.',
     settings: { ...databaseSettings, olderThan, ...filterSettings },
     extend: (command) => void addActionFlags(command, 'writes and dead letters'),

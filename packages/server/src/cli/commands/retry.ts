@@ -16,7 +16,8 @@ export const retryCommand = () =>
     summary: 'submit dead letters again as new writes',
     description:
       'Submits dead letters again, each as a new write with a new id. The old outcomes stay. The command refuses a dead letter if its document ' +
-      'has changed since the write failed, or if the intake has another write of the document. --force retries it nevertheless.\n\n' +
+      'has changed since the write failed, or if the intake has another write of the document or row. --force retries it nevertheless. ' +
+      'The command cannot tell whether a row has changed.\n\n' +
       'Exits with 0 if every dead letter was retried, with 5 if some were refused.',
     settings: { ...databaseSettings, olderThan, ...filterSettings },
     extend: (command) =>
@@ -45,7 +46,7 @@ export const retryCommand = () =>
 const refusals = {
   not_a_dead_letter: 'not found: no dead letter has this id',
   document_changed: 'refused, because the document has changed since: --force overwrites it',
-  document_pending: 'refused, because the intake has another write of the document',
+  document_pending: 'refused, because the intake has another write of the document or row',
 } as const;
 
 function reportLines({ matched, retried, dryRun, refused, writes }: RetryReport): string[] {

@@ -12,7 +12,7 @@ const writes = (number: number): string => counted(number, 'write', 'writes');
 const refusals: Record<RetryRefusal, string> = {
   not_a_dead_letter: 'no dead letter, so there is nothing to retry',
   document_changed: 'the document has changed since',
-  document_pending: 'the intake has another write of the document',
+  document_pending: 'the intake has another write of the document or row',
 };
 
 /** Says whether anything was done. */
@@ -76,7 +76,7 @@ export async function discard(page: PageContext, target: ActionTarget): Promise<
               'Writes that wait for them are checked again.',
           ),
         preview.removed > 0 &&
-          h('p', {}, `${count(preview.removed)} dead letters are deleted with their documents.`),
+          h('p', {}, `${count(preview.removed)} dead letters are deleted with their documents and rows.`),
         preview.notFound > 0 && h('p', {}, `${count(preview.notFound)} were settled in the meantime.`),
         h('p', {}, h('strong', {}, 'This cannot be undone.')),
       ],

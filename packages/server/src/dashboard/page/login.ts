@@ -23,7 +23,7 @@ export function login(message: string, onSession: (session: Session) => void): H
     h(
       'p',
       { id: 'key-note', class: 'note' },
-      'It needs the scope operate, and the scope bodies to show documents. The page keeps it until this tab is closed.',
+      'It needs the scope operate, and the scope bodies to show documents and rows. The page keeps it until this tab is closed.',
     ),
     failure,
     h('button', { class: 'primary' }, 'Continue'),
