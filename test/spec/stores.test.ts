@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/dev/embedded';
 import { createProgram } from '@sluice/server/cli';
 import { createClient } from 'sluice/internal/client';
+import { Database, migrate, StoreCopy } from 'sluice/internal/store';
+import { checkRows } from 'sluice/operator';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -15,7 +17,7 @@ import { databaseUrl, execute } from '../support/postgres.ts';
 import { parseScrape } from '../support/scrape.ts';
 import { sluiceProgram } from '../support/sluice-program.ts';
 import { readSluice, startSluice, type RunningSluice } from '../support/sluice.ts';
-import { sql } from '../support/sql.ts';
+import { openConnection, sql } from '../support/sql.ts';
 import { fresh, upsert } from '../support/world.ts';
 
 const database = useDatabase();
@@ -322,6 +324,146 @@ test('operator commands work in one store or in all, and say which', async () =>
   expect(list.text).not.toContain(`:${password}@`);
   expect(list.text).toMatch(/^east +second +postgres:/m);
 });
+
+/** Writes into a store over both nodes, until told to stop. Every note that was acknowledged is told, with the longest wait. */
+function keepWriting(store: string): () => Promise<{ answers: Answer[]; longestMs: number }> {
+  const answers: Answer[] = [];
+  let longestMs = 0;
+  const over = new AbortController();
+  const loop = async (node: number, prefer?: string): Promise<void> => {
+    while (!over.signal.aborted) {
+      const began = performance.now();
+      answers.push(await write(store, { node, ...(prefer === undefined ? {} : { prefer }) }));
+      longestMs = Math.max(longestMs, performance.now() - began);
+    }
+  };
+  const loops = [loop(0), loop(1), loop(0, 'respond-async'), loop(1)];
+  return async () => {
+    over.abort();
+    await Promise.all(loops);
+    return { answers, longestMs };
+  };
+}
+
+const entryOf = async (store: string): Promise<Record<string, unknown> | undefined> =>
+  (JSON.parse(await readFile(file, 'utf8')) as { stores: Record<string, Record<string, unknown>> }).stores[
+    store
+  ];
+
+async function createTarget(name: string): Promise<string> {
+  const url = databaseUrl(south.url, name);
+  await execute(databaseUrl(south.url, 'postgres'), `create database ${name}`);
+  await writeFile(join(folder, `${name}.url`), url);
+  return url;
+}
+
+const move = ['stores', 'move', '--wait', '30s', '--file-delay', '1s'];
+
+test('`sluice stores move` moves a store to another server while clients write: none sees an error, and no write is lost or doubled', async () => {
+  const target = await createTarget('moved');
+  const stop = keepWriting('east');
+  await eventually(async () =>
+    expect(await sql(database.url, 'select from second.document limit 9')).toHaveLength(9),
+  );
+  const moved = await run([...move, 'east', '--to-file', 'moved.url', '--stores', file]);
+  expect(moved).toMatchObject({ code: 0 });
+  expect(moved.text).toMatch(/^east: moved \d+ rows; its requests were held back for \d+\.\d s$/m);
+  const there = async (): Promise<number> =>
+    (await sql(target, 'select count(*)::int as n from second.document'))[0]!['n'] as number;
+  const moving = await there();
+  await eventually(async () => expect(await there()).toBeGreaterThan(moving + 9));
+  const { answers, longestMs } = await stop();
+  console.log(
+    `longest wait of a client during the move: ${Math.round(longestMs)} ms, ${answers.length} writes`,
+  );
+  expect(answers.filter(({ status }) => ![201, 202].includes(status))).toEqual([]);
+
+  await eventually(async () => expect(await sql(target, 'select from second.intake')).toEqual([]));
+  const notes = await sql(target, `select body ->> 'noteId' as id from second.document`);
+  const before = await sql(database.url, `select body ->> 'noteId' as id from second.document`);
+  const known = new Set(notes.map(({ id }) => id));
+  expect(known.size).toBe(notes.length);
+  expect(before.filter(({ id }) => !known.has(id))).toEqual([]);
+  const created = answers.filter(({ status }) => status === 201);
+  const paths = created.map(({ location }) => new URL(location!, nodes[0]).pathname.split('/').at(-1));
+  const ids = await sql(target, 'select document_id as id from second.document where document_id = any($1)', [
+    paths,
+  ]);
+  expect(ids).toHaveLength(created.length);
+  expect(notes.length).toBeGreaterThanOrEqual(answers.length);
+  const inTarget = new Database({ url: target, schema: 'second', applicationName: 'test' });
+  onTestFinished(() => inTarget.close());
+  expect((await checkRows(inTarget)).filter(({ verdict }) => verdict !== 'ok')).toEqual([]);
+  expect(await sql(target, 'select lane from second.lane where paused_at is not null')).toEqual([]);
+
+  // Whatever still knows the old place only is refused there.
+  await expect(
+    sql(
+      database.url,
+      `insert into second.outcome (write_id, batch_id, ordinal, lane, result, resource, client)
+      values (gen_random_uuid(), gen_random_uuid(), 0, 0, 'created', 'notes', 'late')`,
+    ),
+  ).rejects.toMatchObject({ constraint: 'store_has_moved' });
+}, 60_000);
+
+test('a move that fails in the middle, or is killed and given up, leaves the store where it was', async () => {
+  const target = await createTarget('elsewhere');
+  await migrate({ url: target });
+  await execute(target, `insert into sluice.student_school values (gen_random_uuid(), 'somebody', 1)`);
+  await expect(StoreCopy.open(database.url, target, 'sluice')).rejects.toThrow(
+    'the target is not empty: there are rows in student_school',
+  );
+  await execute(target, 'delete from sluice.student_school');
+  const blocker = await openConnection(target);
+  const moveNorth = (): RunningSluice =>
+    startSluice([...move, 'north', '--to-file', 'elsewhere.url', '--stores', file]);
+  /** The copy stands still in its middle, at a lock of ours. */
+  const awaitMiddle = async (): Promise<void> =>
+    eventually(async () =>
+      expect(
+        await sql(
+          target,
+          `select from pg_stat_activity where application_name = 'sluice move' and wait_event_type = 'Lock'`,
+        ),
+      ).toHaveLength(1),
+    );
+  const isWhereItWas = async (): Promise<void> => {
+    expect(await entryOf('north')).not.toHaveProperty('moving');
+    expect(await entryOf('north')).toMatchObject({ databaseUrl: database.url });
+    expect(await sql(database.url, 'select from sluice.lane where paused_at is not null')).toEqual([]);
+    expect(await sql(target, 'select from sluice.document')).toEqual([]);
+  };
+  expect(await write('north')).toMatchObject({ status: 201 });
+
+  await blocker.query('begin; lock table sluice.alias in share mode');
+  const failing = moveNorth();
+  await awaitMiddle();
+  const waiting = write('north', { node: 1 });
+  expect(await ask('GET', '/readyz?store=north')).toMatchObject({ status: 200, body: { state: 'asleep' } });
+  const ended = await sql(
+    target,
+    `select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'sluice move'`,
+  );
+  expect(ended).toHaveLength(1);
+  expect(await failing.ended).toMatchObject({ code: 1 });
+  expect(await waiting).toMatchObject({ status: 201 });
+  await blocker.query('rollback');
+  await isWhereItWas();
+
+  await blocker.query('begin; lock table sluice.alias in share mode');
+  const killed = moveNorth();
+  await awaitMiddle();
+  const held = write('north');
+  const abort = (): Promise<void> => runHere(['stores', 'move', 'north', '--abort'], { SLUICE_STORES: file });
+  await expect(abort()).rejects.toThrow('a command is moving it');
+  killed.kill('SIGKILL');
+  await killed.ended;
+  expect(await entryOf('north')).toMatchObject({ moving: true });
+  await eventually(abort);
+  expect(await held).toMatchObject({ status: 201 });
+  await blocker.query('rollback');
+  await isWhereItWas();
+}, 60_000);
 
 test.each([
   [['status'], {}, 'with --stores, this command needs --store <name> or --all-stores'],

@@ -26,7 +26,16 @@ export { measureDeployments, type DeploymentsReport } from './deployments/deploy
 export type { Rate } from './deployments/run.ts';
 export type { DeploymentMeasurement } from './deployments/results.ts';
 export { reportPage } from './report/page.ts';
-export { costsOf, predict, type Costs, type Deployment, type Prediction } from './sizing.ts';
+export {
+  costsOf,
+  predict,
+  predictStores,
+  type Costs,
+  type Deployment,
+  type Prediction,
+  type Stores,
+  type StoresPrediction,
+} from './sizing.ts';
 export type { ContenderSummary, Growth, PointResult } from './summary.ts';
 export { benchModel, describe, itemDocument } from './workload/bench-model.ts';
 export { makeItems } from './workload/item-rows.ts';

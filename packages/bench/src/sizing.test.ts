@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { BenchReport } from './bench.ts';
-import { costsOf, predict, type Costs, type Deployment } from './sizing.ts';
+import { costsOf, predict, predictStores, type Costs, type Deployment } from './sizing.ts';
 
 const costs: Costs = {
   nodeCpuUs: 100,
@@ -68,4 +69,130 @@ test('costs are those of the largest value, and of a session without its waits',
   // 100 µs a document, of which each batch of 500 waits 2 ms for its flush and 3 ms on the way.
   expect(found).toEqual({ ...costs, sessionUs: 90 });
   expect(() => costsOf(report(1, false), report(1, false))).toThrow(/CPU time/);
+});
+
+describe('a prediction for many stores', () => {
+  const cores = { nodes: 1000, writers: 1000, postgres: 3 };
+  const stores = {
+    servers: 1,
+    stores: 4,
+    skew: 0,
+    openShare: 1,
+    connectionsPerNode: 6,
+    connectionsPerWriter: 4,
+    seriesPerStore: 300,
+  };
+
+  test('of one store on one server is that of a deployment with one database', () => {
+    const deployment = { ...ample, cores };
+    expect(predictStores(costs, deployment, { ...stores, stores: 1 })).toMatchObject(
+      predict(costs, deployment),
+    );
+  });
+
+  test.each([
+    ['servers of equal stores share the writes', { servers: 4 }, {}, 'cpu', 80_000],
+    ['a server without a store adds nothing', { servers: 8 }, {}, 'cpu', 80_000],
+    // Weights 1, ½, ⅓, ¼ of 25 ⁄ 12: the first store, alone on its server, has 48 %.
+    ['the busiest server limits all', { servers: 4, skew: 1 }, {}, 'cpu', 20_000 / 0.48],
+    // 10,000 a session and writer, see above; the first of two stores has two thirds.
+    [
+      'the sessions of the busiest store limit all',
+      { servers: 4, stores: 2, skew: 1 },
+      { writerProcesses: 1 },
+      'writerSessions',
+      15_000,
+    ],
+    ['the WAL of the busiest server limits all', { servers: 2 }, { walBytesPerSecond: 20e6 }, 'wal', 10_000],
+  ] as const)('%s', (_, more, scarce, limitedBy, documentsPerSecond) => {
+    const found = predictStores(costs, { ...ample, cores, ...scarce }, { ...stores, ...more });
+    expect(found).toMatchObject({ limitedBy });
+    expect(found.documentsPerSecond).toBeCloseTo(documentsPerSecond, 6);
+  });
+
+  test('counts connections, looks and series by the stores that are open', () => {
+    const deployment = { ...ample, cores, nodeProcesses: 2, writerProcesses: 2 };
+    const found = predictStores(costs, deployment, { ...stores, servers: 2, stores: 200, openShare: 0.1 });
+    // 10 open ones on each, with 20 connections, and one connection of each writer for the server.
+    expect(found).toMatchObject({ connectionsPerServer: 202, lookSeconds: 100, seriesPerProcess: 6000 });
+    // 20,000 documents a second at 100, 50 and 150 µs: PostgreSQL has half of them on each server.
+    expect(found.documentsPerSecond).toBeCloseTo(20_000, 6);
+    expect(found.busyCores.postgres).toBeCloseTo(1.5, 6);
+  });
+});
+
+/** The costs of docs/performance.md, and the deployments of the table in docs/scaling.md. */
+const measured: Costs = {
+  nodeCpuUs: 65,
+  writerCpuUs: 31,
+  postgresCpuUs: 93,
+  sessionUs: 88,
+  walBytes: 3246,
+  networkBytes: 1882,
+  flushMs: 0.17,
+  batchWrites: 512,
+};
+
+test('the tables of docs/scaling.md are what the model gives', () => {
+  const page = readFileSync(new URL('../../../docs/scaling.md', import.meta.url), 'utf8');
+  const rowsBelow = (heading: string): string[][] =>
+    page
+      .slice(page.indexOf(heading))
+      .split('\n\n')
+      .find((block) => block.startsWith('|'))!
+      .split('\n')
+      .slice(2)
+      .map((line) =>
+        line
+          .split('|')
+          .slice(1, -1)
+          .map((cell) => cell.trim()),
+      );
+  const numberOf = (cell = ''): number => Number(cell.replace(/,/g, ''));
+  const round = (rate: number): number => Number(rate.toPrecision(3));
+  const of = (servers: number, count: number, skew: number, openShare: number, processes: number) =>
+    predictStores(
+      measured,
+      {
+        cores: { nodes: processes, writers: processes, postgres: 8 },
+        nodeProcesses: processes,
+        writerProcesses: processes,
+        sessionsPerWriter: 1,
+        rttMs: 0.5,
+        walBytesPerSecond: 200e6,
+        networkBytesPerSecond: 1.25e9,
+      },
+      {
+        servers,
+        stores: count,
+        skew,
+        openShare,
+        connectionsPerNode: 6,
+        connectionsPerWriter: 4,
+        seriesPerStore: 300,
+      },
+    );
+  const rates = rowsBelow('## What a deployment can write').map(
+    ([servers, stores, skew, processes, ...told]) => {
+      const found = of(numberOf(servers), numberOf(stores), numberOf(skew), 0.1, numberOf(processes));
+      const { nodes, writers, postgres } = found.busyCores;
+      const computed = [
+        round(found.documentsPerSecond).toLocaleString('en-US'),
+        `\`${found.limitedBy}\``,
+        [nodes, writers, postgres].map((each) => each.toFixed(1)).join(' + '),
+      ];
+      return { told, computed };
+    },
+  );
+  const limits = rowsBelow('## At 1,000 and 10,000 stores').map(([stores, servers, open, ...told]) => {
+    const found = of(numberOf(servers), numberOf(stores), 0, numberOf(open) / numberOf(stores), 2);
+    const computed = [
+      found.connectionsPerServer,
+      found.seriesPerProcess,
+      Math.round(found.lookSeconds / 60),
+    ].map((each) => each.toLocaleString('en-US'));
+    return { told, computed };
+  });
+  expect(rates.length + limits.length).toBeGreaterThan(8);
+  for (const { told, computed } of [...rates, ...limits]) expect(told).toEqual(computed);
 });

@@ -113,3 +113,86 @@ function coordinatedOf({ results }: BenchReport) {
     throw new Error('Cannot compute costs: the contender coordinated was not measured');
   return summary;
 }
+
+/** Many data stores, a database each, on several PostgreSQL servers. The deployment's figures of PostgreSQL are those of one server. */
+export interface Stores {
+  /** PostgreSQL servers, a machine each. */
+  servers: number;
+  stores: number;
+  /** The store of rank n has 1 ÷ n^skew of the writes of the first one. 0: all have as many. */
+  skew: number;
+  /** Stores of all that are open at a time. */
+  openShare: number;
+  /** Of an open store. */
+  connectionsPerNode: number;
+  connectionsPerWriter: number;
+  /** Series of metrics of an open store in a process. */
+  seriesPerStore: number;
+}
+
+export interface StoresPrediction extends Prediction {
+  /** Share of all writes that the busiest store has, and the busiest server. */
+  busiestStoreShare: number;
+  busiestServerShare: number;
+  /** Of the server that has most open stores. */
+  connectionsPerServer: number;
+  /** Cores that are busy at the predicted rate; of PostgreSQL on the busiest server. */
+  busyCores: { nodes: number; writers: number; postgres: number };
+  /** Seconds in which a writer has looked into each sleeping store of a server for writes that no node is there for. */
+  lookSeconds: number;
+  /** Series that Prometheus reads of one process. */
+  seriesPerProcess: number;
+}
+
+/**
+ * The limits of one deployment, with PostgreSQL on several servers: each store is on the server that had least to do when it was
+ * placed, the busiest stores first. The busiest server limits all, and so does the busiest store, because one store
+ * cannot be on two servers and each writer leads it in `sessionsPerWriter` sessions.
+ */
+export function predictStores(
+  costs: Costs,
+  deployment: Omit<Deployment, 'cores'> & { cores: { nodes: number; writers: number; postgres: number } },
+  { servers, stores, skew, openShare, ...per }: Stores,
+): StoresPrediction {
+  const shares = sharesOf(stores, skew);
+  const loads = Array.from({ length: servers }, () => ({ share: 0, stores: 0 }));
+  for (const share of shares) {
+    const least = loads.reduce((one, other) => (other.share < one.share ? other : one));
+    least.share += share;
+    least.stores += 1;
+  }
+  const busiestStoreShare = shares[0] ?? 1;
+  const busiestServerShare = Math.max(...loads.map(({ share }) => share));
+  const { cores, nodeProcesses, writerProcesses } = deployment;
+  const prediction = predict(costs, {
+    ...deployment,
+    cores: { ...cores, postgres: cores.postgres / busiestServerShare },
+    sessionsPerWriter: deployment.sessionsPerWriter / busiestStoreShare,
+    walBytesPerSecond: deployment.walBytesPerSecond / busiestServerShare,
+    networkBytesPerSecond: deployment.networkBytesPerSecond / busiestServerShare,
+  });
+  const busy = (us: number): number => (prediction.documentsPerSecond * us) / 1_000_000;
+  const mostStores = Math.max(...loads.map((load) => load.stores));
+  const openPerServer = Math.ceil(mostStores * openShare);
+  const perStore = nodeProcesses * per.connectionsPerNode + writerProcesses * per.connectionsPerWriter;
+  return {
+    ...prediction,
+    busiestStoreShare,
+    busiestServerShare,
+    // One of each writer is for the server.
+    connectionsPerServer: openPerServer * perStore + writerProcesses,
+    busyCores: {
+      nodes: busy(costs.nodeCpuUs),
+      writers: busy(costs.writerCpuUs),
+      postgres: busy(costs.postgresCpuUs) * busiestServerShare,
+    },
+    lookSeconds: mostStores,
+    seriesPerProcess: Math.ceil(stores * openShare) * per.seriesPerStore,
+  };
+}
+
+function sharesOf(stores: number, skew: number): number[] {
+  const weights = Array.from({ length: stores }, (_, index) => (index + 1) ** -skew);
+  const sum = weights.reduce((one, other) => one + other, 0);
+  return weights.map((weight) => weight / sum);
+}

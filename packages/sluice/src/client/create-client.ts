@@ -58,6 +58,9 @@ class Client implements EnlistingClient {
   async #start(): Promise<void> {
     const { mode, lanes, onOverload, projections = [], targets = [] } = this.#options;
     await detectPooler(this.#parts.database.options);
+    // Meanwhile, because a store that sleeps is opened while a client waits.
+    const listening = this.#parts.completion.start();
+    listening.catch(() => undefined);
     await this.#parts.readiness.requireRights();
     // The fast path needs no promise: the database lets it settle only with the projections that are agreed on.
     const settlesAll = (mode ?? 'coordinated') !== 'coordinated' || onOverload === 'bypass';
@@ -70,7 +73,7 @@ class Client implements EnlistingClient {
     });
     await this.#parts.clock.start();
     await this.#parts.path.start();
-    await this.#parts.completion.start();
+    await listening;
   }
 
   /** Bounded, whatever the database does: by `drainMs` and {@link stopLimitsMs}. */

@@ -47,6 +47,8 @@ export interface ProcessConfig {
   stopTimeoutMs?: number;
   /** With `stores`: a store sleeps when it was not used for so long. @default 60000 */
   storeIdleMs?: number;
+  /** With `stores`: stores that are open at once. @default 200 */
+  storesOpenMax?: number;
 }
 
 export interface MetricsConfig {

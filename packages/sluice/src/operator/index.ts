@@ -17,7 +17,7 @@ export { discardWrites } from './discard-writes.ts';
 export { pauseLanes, resumeLanes } from './pause-lanes.ts';
 export { drainWriter } from './drain-writer.ts';
 export { runDoctor, type Diagnosis, type DoctorOptions } from './doctor/run-doctor.ts';
-export type { DeepOptions, DeepProgress } from './doctor/check-rows.ts';
+export { checkRows, type DeepOptions, type DeepProgress } from './doctor/check-rows.ts';
 export type { Finding, Verdict } from './doctor/finding.ts';
 export { readActivity, readLaneActivity } from './read-activity.ts';
 export { findWrites } from './find-writes.ts';

@@ -139,6 +139,9 @@ class WriterProcess implements Writer {
           'URL, or start all of them with --ownership lease',
       );
     }
+    // Meanwhile, because a store that sleeps is opened while a client waits.
+    const listening = this.#listen();
+    listening.catch(() => undefined);
     await requireRights((...query) => this.#database.run(...query), isLock ? ['lead', 'lock'] : ['lead'], {
       work: ' the writer',
       advice: 'use the role of writers (sluice_writer), and run `sluice roles` after an upgrade',
@@ -153,9 +156,9 @@ class WriterProcess implements Writer {
     });
     await saveTargets(this.#database, read);
     await this.#upkeep.start();
-    await this.#clock.start();
-    await this.#listen();
+    await listening;
     this.#sessions.forEach((session) => session.start());
+    await this.#clock.start();
   }
 
   async #stop(): Promise<void> {

@@ -9,6 +9,7 @@ import {
   operatorPassword,
   operatorUrl,
   storeIdleMs,
+  storesOpenMax,
 } from '../config/database-settings.ts';
 import { projectionModules } from '../config/projections-of.ts';
 import { setting, type Values } from '../config/setting.ts';
@@ -57,6 +58,7 @@ export const apiSettings = {
   operatorUrl,
   operatorPassword,
   storeIdleMs,
+  storesOpenMax,
   model: optionalModelFiles,
   referentialIdLayout,
   targets,

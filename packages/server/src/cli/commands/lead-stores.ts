@@ -19,10 +19,18 @@ export function leadStores(values: WriterValues, shared: SharedByWriters): Servi
   /** Stores that an operator has drained this writer of, until the file is read again. */
   const drained = new Set<string>();
   const host: StoreHost<LedStore> = new StoreHost({
+    file: values.stores ?? '',
     readStores: () => readStores(values.stores ?? '', { tls: { ca, cert, key } }),
     open: (store, log) => leadStore(values, { ...shared, logger: log }, store, () => drained.add(store.name)),
     idleMs: values.storeIdleMs,
+    openMax: values.storesOpenMax,
     logger,
+    onReload() {
+      drained.clear();
+      void watches.stop();
+      watches = new Watches(host, logger, drained);
+      watches.start();
+    },
   });
   const metrics = modules.createStoresMetrics(
     { version, process: 'writer', mode: 'coordinated' },
@@ -38,13 +46,7 @@ export function leadStores(values: WriterValues, shared: SharedByWriters): Servi
       watches.start();
       return port.open();
     },
-    reload() {
-      host.reload();
-      drained.clear();
-      void watches.stop();
-      watches = new Watches(host, logger, drained);
-      watches.start();
-    },
+    reload: () => host.reload(),
     async stop() {
       await watches.stop();
       await host.close();

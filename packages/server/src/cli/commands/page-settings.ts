@@ -3,7 +3,7 @@ import type { Model } from 'sluice/model';
 import type { Logger } from 'pino';
 import { authSettings } from '../config/auth-settings.ts';
 import { dashboardAlone } from '../config/dashboard-settings.ts';
-import { databaseSettings, storeIdleMs } from '../config/database-settings.ts';
+import { databaseSettings, storeIdleMs, storesOpenMax } from '../config/database-settings.ts';
 import type { Values } from '../config/setting.ts';
 import {
   basePath,
@@ -19,6 +19,7 @@ import { tlsSettings } from '../config/tls-settings.ts';
 export const dashboardSettings = {
   ...databaseSettings,
   storeIdleMs,
+  storesOpenMax,
   model: optionalModelFiles,
   referentialIdLayout,
   host,

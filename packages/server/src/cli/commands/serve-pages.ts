@@ -22,9 +22,11 @@ export async function servePages(options: PagesOptions): Promise<Service> {
   const { databaseCa: ca, databaseCert: cert, databaseKey: key, basePath, auth } = values;
   const { createFront, listen } = await import('#api');
   const host = new StoreHost<OpenPage>({
+    file: values.stores ?? '',
     readStores: () => readStores(values.stores ?? '', { tls: { ca, cert, key } }),
     open: (store, log) => openPage({ ...options, logger: log }, store),
     idleMs: values.storeIdleMs,
+    openMax: values.storesOpenMax,
     logger,
   });
   const claim = takesTokens(values) ? values.jwtStoreClaim : null;

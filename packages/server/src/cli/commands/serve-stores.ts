@@ -18,9 +18,12 @@ export function serveStores(values: ApiValues, shared: SharedByNodes): Service {
   const { databaseCa: ca, databaseCert: cert, databaseKey: key, basePath, auth, metricsPort } = values;
   const { modules, logger, tls } = shared;
   const host = new StoreHost<OpenStore>({
+    file: values.stores ?? '',
     readStores: () => readStores(values.stores ?? '', { tls: { ca, cert, key } }),
     open: (store, log) => openStore(values, { ...shared, logger: log }, store),
     idleMs: values.storeIdleMs,
+    openMax: values.storesOpenMax,
+    holdsMoving: true,
     logger,
   });
   const metrics = modules.createStoresMetrics(
@@ -39,7 +42,7 @@ export function serveStores(values: ApiValues, shared: SharedByNodes): Service {
     limits: shared.limits,
     storeOf: (request) => storeOf(request, { stores: host.stores, basePath, claim }),
     async open(name, isProbe) {
-      const { value, release } = await host.slot(name).use(isProbe);
+      const { value, release } = await host.use(name, isProbe);
       return { app: value.api, release };
     },
     hasPages: isUnasked && values.dashboard !== 'off',

@@ -12,11 +12,12 @@ import { printJson, printLine } from '../process/output.ts';
 import { editStores } from '../stores/edit-stores.ts';
 import { readStores, type Store } from '../stores/stores-file.ts';
 import { createCommand } from './command.ts';
+import { moveStoreCommand } from './move-store.ts';
 
 const { databaseCa, databaseCert, databaseKey } = databaseSettings;
 const settings = { stores: { ...storesFile, isRequired: true } };
 
-const reload = 'Running nodes and writers read the file again on SIGHUP.';
+const reload = 'Running nodes and writers read the file again by themselves.';
 
 /** Keys of an entry that are flags of `add`, with what they hold. */
 const entryFlags = {
@@ -92,14 +93,14 @@ const listStores = () =>
     settings,
     servesStores: true,
     run({ stores: file }, flags) {
-      const listed = [...readStores(file ?? '').values()].map(({ name, url, schema, hosts }) => {
-        return { name, database: redactUrl(url), schema, hosts };
+      const listed = [...readStores(file ?? '').values()].map(({ name, url, schema, hosts, isMoving }) => {
+        return { name, database: redactUrl(url), schema, hosts, isMoving };
       });
       if (flags['json'] === true) printJson({ stores: listed });
       else if (listed.length === 0) printLine('There are no stores');
       else {
-        const rows = listed.map(({ name, database, schema, hosts }) => [
-          name,
+        const rows = listed.map(({ name, database, schema, hosts, isMoving }) => [
+          isMoving ? `${name} (moving)` : name,
           schema,
           database,
           hosts.join(', '),
@@ -173,10 +174,11 @@ function refusal(sentence: string): SluiceError {
 
 export const storesCommand = () => {
   const group = new Command('stores')
-    .summary('list, check, add and remove data stores')
+    .summary('list, check, add, move and remove data stores')
     .description(
       'The stores file lists the data stores of a deployment: for each a name, a database and a schema.',
     );
-  for (const command of [listStores(), checkStores(), addStore(), removeStore()]) group.addCommand(command);
+  const commands = [listStores(), checkStores(), addStore(), moveStoreCommand(), removeStore()];
+  for (const command of commands) group.addCommand(command);
   return group;
 };

@@ -1,6 +1,6 @@
 /** What a writer may be told. */
 import { writerTunables } from 'sluice/internal/protocol';
-import { databaseSettings, listenUrl, storeIdleMs } from '../config/database-settings.ts';
+import { databaseSettings, listenUrl, storeIdleMs, storesOpenMax } from '../config/database-settings.ts';
 import { projectionModules } from '../config/projections-of.ts';
 import type { Values } from '../config/setting.ts';
 import { tunableSettings } from '../config/setting-forms.ts';
@@ -21,6 +21,7 @@ export const writerSettings = {
   ...databaseSettings,
   listenUrl,
   storeIdleMs,
+  storesOpenMax,
   model: optionalModelFiles,
   referentialIdLayout,
   targets,

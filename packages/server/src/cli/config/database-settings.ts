@@ -32,6 +32,16 @@ export const storeIdleMs = setting<number>({
   fallback: 60_000,
 });
 
+export const storesOpenMax = setting<number>({
+  flags: '--stores-open-max <n>',
+  variables: ['SLUICE_STORES_OPEN_MAX'],
+  description:
+    'with --stores: data stores that this process has open at once; for another one, the store that is unused for longest is closed',
+  form: 'a whole number from 1 to 10000',
+  schema: wholeNumber(1, 10_000),
+  fallback: 200,
+});
+
 /** The database, and how a connection to it is kept from others: these go together, whatever the command. */
 export const databaseSettings = {
   databaseUrl,

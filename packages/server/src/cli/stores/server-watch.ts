@@ -4,7 +4,8 @@
  * for writes that wait although no node is connected. docs/stores.md tells why it is done so.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { Database, DatabaseError, nodeNameIn, reconnectDelayMs } from 'sluice/internal/store';
+import { Database, DatabaseError, reconnectDelayMs } from 'sluice/internal/store';
+import { openInNodes } from './node-sessions.ts';
 import type { Store } from './stores-file.ts';
 
 export interface ServerWatchOptions {
@@ -18,7 +19,7 @@ export interface ServerWatchOptions {
   onError: (error: unknown, doing: string) => void;
 }
 
-const intervalMs = 200;
+const intervalMs = 100;
 const answerTimeoutMs = 2000;
 /** At the start all stores are looked into, so many at once; then one after the other, a second apart. */
 const looksAtOnce = 4;
@@ -74,12 +75,7 @@ export class ServerWatch {
   }
 
   #hear(rows: readonly Record<string, unknown>[]): void {
-    const sessions = new Set(rows.map((row) => keyOf(row['datname'], row['application_name'])));
-    const needed = this.#options.stores.filter(({ database, schema }) => {
-      const name = nodeNameIn(schema);
-      return sessions.has(keyOf(database, name)) || sessions.has(keyOf(database, `${name} listener`));
-    });
-    this.#tell(needed);
+    this.#tell(openInNodes(rows, this.#options.stores));
   }
 
   #tell(needed: readonly Store[]): void {
@@ -134,7 +130,7 @@ export async function hasWork(store: Store): Promise<boolean> {
   }
 }
 
-function openBriefly({ url, schema }: Store): Database {
+export function openBriefly({ url, schema }: Pick<Store, 'url' | 'schema'>): Database {
   return new Database({
     url,
     schema,
@@ -143,8 +139,4 @@ function openBriefly({ url, schema }: Store): Database {
     looksForPooler: true,
     connectTimeoutMs: 2000,
   });
-}
-
-function keyOf(database: unknown, application: unknown): string {
-  return JSON.stringify([database, application]);
 }

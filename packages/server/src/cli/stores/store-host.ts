@@ -4,12 +4,19 @@ import { FailureLog, SluiceError } from 'sluice/internal/protocol';
 import type { Logger } from 'pino';
 import { StoreSlot, type Opened, type StoreState } from './store-slot.ts';
 import type { Store, Stores } from './stores-file.ts';
+import { watchStoresFile } from './watch-stores-file.ts';
 
 export interface StoreHostOptions<T> {
+  /** The stores file: when it changes, it is read again. */
+  file: string;
   /** @throws {SluiceError} `configuration_invalid` */
   readStores: () => Stores;
   open: (store: Store, logger: Logger) => Promise<T>;
   idleMs: number;
+  /** Stores that are open at once. For another one, the store that is unused for longest is closed. */
+  openMax: number;
+  /** Keeps requests back while a store is moved, and closes it. @default false: it goes on until the store is elsewhere */
+  holdsMoving?: boolean;
   logger: Logger;
   /** After the file was read again. */
   onReload?: () => void;
@@ -18,6 +25,8 @@ export interface StoreHostOptions<T> {
 /** Looks for idle stores this often within the time after which they count as idle. */
 const looksPerIdle = 6;
 const longestLookMs = 10_000;
+/** A writer uses a store that a node has open several times a second. */
+const unusedMs = 1000;
 
 export class StoreHost<T extends Opened> {
   readonly #options: StoreHostOptions<T>;
@@ -25,6 +34,7 @@ export class StoreHost<T extends Opened> {
   #stores: Stores;
   readonly #retiring = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
+  readonly #unwatch: () => void;
 
   /** @throws {SluiceError} `configuration_invalid` if the stores file cannot be used */
   constructor(options: StoreHostOptions<T>) {
@@ -36,6 +46,7 @@ export class StoreHost<T extends Opened> {
       for (const slot of this.#slots.values()) void slot.closeIfIdle();
     }, lookMs);
     this.#timer.unref();
+    this.#unwatch = watchStoresFile(options.file, () => this.reload());
   }
 
   get stores(): Stores {
@@ -52,7 +63,7 @@ export class StoreHost<T extends Opened> {
 
   /** Stores by their state. */
   get counts(): Record<StoreState, number> {
-    const counts = { asleep: 0, opening: 0, open: 0, failed: 0 };
+    const counts = { asleep: 0, opening: 0, open: 0, failed: 0, held: 0 };
     for (const { state } of this.#slots.values()) counts[state] += 1;
     return counts;
   }
@@ -60,7 +71,7 @@ export class StoreHost<T extends Opened> {
   /** What the server in front of the stores asks about them. */
   get front(): { isAsleep: (name: string) => boolean; count: () => StoreCount; names: () => string[] } {
     return {
-      isAsleep: (name) => this.#slots.get(name)?.state === 'asleep',
+      isAsleep: (name) => ['asleep', 'held'].includes(this.#slots.get(name)?.state ?? ''),
       count: () => ({ stores: this.#slots.size, open: this.counts.open, failed: this.counts.failed }),
       names: () => [...this.#slots.keys()],
     };
@@ -71,6 +82,15 @@ export class StoreHost<T extends Opened> {
     const slot = this.#slots.get(name);
     if (slot === undefined) throw new SluiceError('endpoint_not_found', 'No data store has this name.');
     return slot;
+  }
+
+  /** Opens a store if need be, once it is not held. @throws {SluiceError} if it cannot be used now */
+  async use(name: string, isProbe: boolean): Promise<{ value: T; release: () => void }> {
+    // Its place may be taken by another while it is held.
+    for (let slot = this.slot(name); ; slot = this.slot(name)) {
+      await slot.held();
+      if (slot === this.#slots.get(name)) return slot.use(isProbe);
+    }
   }
 
   /** Reads the stores file again. A file that cannot be used changes nothing, and the log says why. */
@@ -94,13 +114,33 @@ export class StoreHost<T extends Opened> {
       this.#slots.delete(name);
       this.#retire(slot);
     }
-    const { open, idleMs, logger } = this.#options;
+    const { open, idleMs, logger, holdsMoving = false } = this.#options;
     for (const store of this.#stores.values()) {
-      if (this.#slots.has(store.name)) continue;
+      const known = this.#slots.get(store.name);
+      if (known !== undefined) {
+        if (holdsMoving && store.isMoving) known.hold();
+        else known.endHold();
+        continue;
+      }
       const log = logger.child({ store: store.name });
       const failures = new FailureLog(log);
       const onError = (error: unknown, doing: string): void => failures.note(error, doing);
-      this.#slots.set(store.name, new StoreSlot({ store, open: () => open(store, log), idleMs, onError }));
+      const makeRoom = (): Promise<void> => this.#makeRoom();
+      const slot = new StoreSlot({ store, open: () => open(store, log), idleMs, makeRoom, onError });
+      if (holdsMoving && store.isMoving) slot.hold();
+      this.#slots.set(store.name, slot);
+    }
+  }
+
+  /** @throws {SluiceError} `overloaded` if there is none, because all open stores are in use */
+  async #makeRoom(): Promise<void> {
+    const { openMax } = this.#options;
+    // The store that is to be opened counts already.
+    for (let { open, opening } = this.counts; open + opening > openMax; { open, opening } = this.counts) {
+      const byUse = [...this.#slots.values()].sort((one, other) => one.usedAt - other.usedAt);
+      let isRoom = false;
+      for (const slot of byUse) if (!isRoom) isRoom = await slot.closeIfIdle(unusedMs);
+      if (!isRoom) throw new SluiceError('overloaded', undefined, { retryAfterSeconds: 1 });
     }
   }
 
@@ -112,11 +152,14 @@ export class StoreHost<T extends Opened> {
   /** Closes every store. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#unwatch();
     for (const slot of this.#slots.values()) this.#retire(slot);
     await Promise.all(this.#retiring);
   }
 }
 
+/** A store that is moved stays where it is until the file says where it has gone. */
 function isSame(one: Store | undefined, other: Store): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
+  const placeOf = (store: Store): string => JSON.stringify({ ...store, isMoving: false });
+  return one !== undefined && placeOf(one) === placeOf(other);
 }

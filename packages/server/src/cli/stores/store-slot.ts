@@ -2,7 +2,7 @@
  * One data store in a process: asleep, or open with connections of its own. The first user opens it, and it is closed once
  * it was unused for a while. What happens here affects no other store.
  */
-import { SluiceError } from 'sluice/internal/protocol';
+import { settleWithin, SluiceError } from 'sluice/internal/protocol';
 import type { Store } from './stores-file.ts';
 
 /** What a process has of an open store. */
@@ -18,13 +18,17 @@ export interface StoreSlotOptions<T> {
   open: (store: Store) => Promise<T>;
   /** Unused for so long, it is closed. */
   idleMs: number;
+  /** Comes before `open`. @throws {SluiceError} if another store cannot be open now */
+  makeRoom: () => Promise<void>;
   onError: (error: unknown, doing: string) => void;
 }
 
-export type StoreState = 'asleep' | 'opening' | 'open' | 'failed';
+export type StoreState = 'asleep' | 'opening' | 'open' | 'failed' | 'held';
 
 /** A store that could not be opened refuses for so long before it is tried again. */
 const retryMs = 1000;
+/** A request waits so long for a store that is held, at most. */
+const holdMaxMs = 60_000;
 /** Requests that wait for the same store to open. More are refused, so that one store does not fill the node's memory. */
 const waitingMax = 1000;
 
@@ -39,6 +43,8 @@ export class StoreSlot<T extends Opened> {
   #usedAt = Number.NEGATIVE_INFINITY;
   #failure: { error: SluiceError; until: number } | null = null;
   #isRetired = false;
+  /** Its users wait for the end of this. */
+  #hold: { ended: Promise<void>; end: () => void } | null = null;
 
   constructor(options: StoreSlotOptions<T>) {
     this.store = options.store;
@@ -47,6 +53,7 @@ export class StoreSlot<T extends Opened> {
 
   get state(): StoreState {
     if (this.#opened !== null) return 'open';
+    if (this.#hold !== null) return 'held';
     if (this.#failure !== null) return 'failed';
     return this.#opening === null ? 'asleep' : 'opening';
   }
@@ -72,6 +79,7 @@ export class StoreSlot<T extends Opened> {
     const release = (): void => {
       this.#users -= 1;
       if (!isProbe) this.#usedAt = performance.now();
+      if (this.#hold !== null) this.#letGo();
     };
     try {
       return { value: this.#opened ?? (await this.#awaitOpen()), release };
@@ -81,18 +89,53 @@ export class StoreSlot<T extends Opened> {
     }
   }
 
-  async #awaitOpen(): Promise<T> {
+  #awaitOpen(): Promise<T> {
+    return this.#wait(() => (this.#opening ??= this.#open().finally(() => (this.#opening = null))));
+  }
+
+  async #wait<R>(work: () => Promise<R>): Promise<R> {
     if (this.#waiting >= waitingMax) throw new SluiceError('overloaded', undefined, { retryAfterSeconds: 1 });
     this.#waiting += 1;
     try {
-      return await (this.#opening ??= this.#open().finally(() => (this.#opening = null)));
+      return await work();
     } finally {
       this.#waiting -= 1;
     }
   }
 
+  /** From now on users wait in `held`. Those that are there finish, and then the store is closed. */
+  hold(): void {
+    if (this.#hold !== null) return;
+    let end!: () => void;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    this.#hold = { ended, end };
+    this.#letGo();
+  }
+
+  endHold(): void {
+    this.#hold?.end();
+    this.#hold = null;
+  }
+
+  #letGo(): void {
+    if (this.#users === 0) void this.close();
+  }
+
+  /**
+   * Returns when the store is not held, or no longer.
+   * @throws {SluiceError} if that takes too long
+   */
+  async held(): Promise<void> {
+    const hold = this.#hold;
+    if (hold === null || (await this.#wait(() => settleWithin([hold.ended], holdMaxMs)))) return;
+    throw new SluiceError('database_unavailable', 'This data store is being moved.', {
+      retryAfterSeconds: 1,
+    });
+  }
+
   async #open(): Promise<T> {
     await this.#closing;
+    await this.#options.makeRoom();
     try {
       const opened = await this.#options.open(this.store);
       this.#failure = null;
@@ -106,24 +149,27 @@ export class StoreSlot<T extends Opened> {
     }
   }
 
-  /** Closes it if it was unused for long enough and no work is left. */
-  async closeIfIdle(): Promise<void> {
-    const isIdle = (): boolean =>
-      this.#users === 0 && performance.now() - this.#usedAt >= this.#options.idleMs;
+  /** Closes it if nobody has used it for long enough and no work is left. True: it did. */
+  async closeIfIdle(idleMs: number = this.#options.idleMs): Promise<boolean> {
+    const isIdle = (): boolean => this.#users === 0 && performance.now() - this.#usedAt >= idleMs;
     const opened = this.#opened;
-    if (opened === null || !isIdle()) return;
+    if (opened === null || !isIdle()) return false;
     try {
-      if (await opened.isBusy()) return;
+      if (await opened.isBusy()) return false;
     } catch (error) {
-      return this.#options.onError(error, 'look for work of the store');
+      this.#options.onError(error, 'look for work of the store');
+      return false;
     }
     // Somebody may have come meanwhile.
-    if (isIdle() && this.#opened === opened) await this.close();
+    if (!isIdle() || this.#opened !== opened) return false;
+    await this.close();
+    return true;
   }
 
   /** Takes no more users, and closes: for a store that was removed or changed, and at the end of the process. */
   async retire(): Promise<void> {
     this.#isRetired = true;
+    this.endHold();
     await this.#opening?.catch(() => undefined);
     await this.close();
   }

@@ -21,6 +21,8 @@ export interface Store {
   operatorUrl: string;
   /** Host names whose requests belong to this store without its name in the path. */
   hosts: readonly string[];
+  /** `sluice stores move` moves it: nodes hold its requests back. */
+  isMoving: boolean;
   /** Hosts and ports of the server, and the name of the database there. */
   server: string;
   database: string;
@@ -60,6 +62,7 @@ const storeSchema = z.strictObject({
   operatorUrlFile: path.optional(),
   operatorUrlVariable: variable.optional(),
   hosts: z.array(host).optional(),
+  moving: z.literal(true, 'is not true').optional(),
 });
 
 /** A store as the file has it. */
@@ -123,10 +126,11 @@ export function checkEntries(entries: StoreEntries, file: string): NamedEntry[] 
   });
 }
 
-function storesOf(
+/** @throws {SluiceError} `configuration_invalid` */
+export function storesOf(
   entries: StoreEntries,
   file: string,
-  { tls = {}, environment = process.env }: ReadStoresOptions,
+  { tls = {}, environment = process.env }: ReadStoresOptions = {},
 ): Stores {
   const stores = new Map<string, Store>();
   for (const { name, entry, fault } of checkEntries(entries, file)) {
@@ -138,8 +142,9 @@ function storesOf(
     const { server, database } = serverOf(url);
     if (database === undefined) throw fault('databaseUrl names no database');
     const [listenUrl = url, operatorUrl = url] = [urlOf('listenUrl'), urlOf('operatorUrl')];
-    const { schema, hosts = [] } = entry;
-    stores.set(name, { name, url, schema, listenUrl, operatorUrl, hosts, server, database });
+    const { schema, hosts = [], moving = false } = entry;
+    const urls = { url, listenUrl, operatorUrl };
+    stores.set(name, { name, ...urls, schema, hosts, isMoving: moving, server, database });
   }
   assertDistinct([...stores.values()], file);
   return stores;

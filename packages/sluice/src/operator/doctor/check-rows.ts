@@ -102,7 +102,11 @@ const rowChecks: readonly RowCheck[] = [
 
 const shownMax = 5;
 
-export async function checkRows(database: Database, options: DeepOptions = {}): Promise<Finding[]> {
+/** @param database Or a transaction that has rows which others cannot see yet. */
+export async function checkRows(
+  database: Pick<Database, 'run'>,
+  options: DeepOptions = {},
+): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const rowCheck of rowChecks) {
     const { looked, dangling, shown, isWhole } = await lookAt(database, rowCheck, options);
@@ -120,7 +124,7 @@ export async function checkRows(database: Database, options: DeepOptions = {}): 
 }
 
 async function lookAt(
-  database: Database,
+  database: Pick<Database, 'run'>,
   { check, query, start }: RowCheck,
   options: DeepOptions,
 ): Promise<{ looked: number; dangling: number; shown: string[]; isWhole: boolean }> {

@@ -1,0 +1,129 @@
+import { SluiceError } from 'sluice/internal/protocol';
+import { databaseSettings, storesFile } from '../config/database-settings.ts';
+import { assertNoPassword, setting } from '../config/setting.ts';
+import { duration } from '../config/setting-forms.ts';
+import { printJson, printLine } from '../process/output.ts';
+import { ProgressLine } from '../process/progress-line.ts';
+import { awaitStopRequest } from '../process/stop-request.ts';
+import { giveBack, moveStore } from '../stores/move-store.ts';
+import { readEntries, readStores, storesOf, type StoreEntry } from '../stores/stores-file.ts';
+import { createCommand } from './command.ts';
+
+const { databaseCa, databaseCert, databaseKey } = databaseSettings;
+
+const wait = setting<number>({
+  flags: '--wait <duration>',
+  description: 'give the move up if nodes have not finished their requests by then',
+  form: 'a duration like 30s, 5m, 2h or 1d',
+  schema: duration,
+  fallback: 60,
+});
+
+const fileDelay = setting<number>({
+  flags: '--file-delay <duration>',
+  description: 'within this, every node has read a stores file that was changed',
+  form: 'a duration like 30s, 5m, 2h or 1d',
+  schema: duration,
+  fallback: 2,
+});
+
+/** Where the store goes, by the key that it gets in the file. */
+const toFlags = {
+  databaseUrl: ['--to <url>', 'postgres:// URL of the new database, without a password'],
+  databaseUrlFile: ['--to-file <file>', 'file that holds that URL, relative to the stores file'],
+  databaseUrlVariable: ['--to-variable <name>', 'environment variable of each process that holds that URL'],
+} as const;
+const flagOf = { databaseUrl: 'to', databaseUrlFile: 'toFile', databaseUrlVariable: 'toVariable' } as const;
+
+export const moveStoreCommand = () =>
+  createCommand({
+    name: 'move',
+    summary: 'move a store to another database, while clients write',
+    description:
+      'Moves a store to another, empty database and changes the stores file. Nodes hold requests of the store back meanwhile: clients ' +
+      'wait and see no error, for up to a minute. Writers settle what is there, then all rows are copied in one ' +
+      'transaction and compared, and the deep checks of `sluice doctor` look at the copy. The source stays, closed to ' +
+      'writes. Any failure before the end, or Ctrl-C, opens the source again.\n\n' +
+      'Needs the role that owns the tables, in both databases.',
+    settings: {
+      stores: { ...storesFile, isRequired: true },
+      databaseCa,
+      databaseCert,
+      databaseKey,
+      wait,
+      fileDelay,
+    },
+    servesStores: true,
+    extend(command) {
+      command.argument('<name>', 'the store');
+      for (const [flag, description] of Object.values(toFlags)) command.option(flag, description);
+      command.option('--abort', 'open the source again, after a move that was killed');
+    },
+    async run(
+      { stores, databaseCa: ca, databaseCert: cert, databaseKey: key, wait, fileDelay },
+      flags,
+      [name = ''],
+    ) {
+      const file = stores ?? '';
+      const tls = { ca, cert, key };
+      const from = readStores(file, { tls }).get(name);
+      if (from === undefined) throw refusal(`the file has none of this name: ${name}`);
+      const isJson = flags['json'] === true;
+      if (flags['abort'] === true) {
+        await giveBack(file, from, true);
+        if (isJson) return printJson({ store: name, isMoved: false });
+        return printLine(`${name} stays where it was, and is open`);
+      }
+      const entry = entryOf(readEntries(file)[name] ?? {}, flags);
+      const to = storesOf({ ...readEntries(file), [name]: entry }, file, { tls }).get(name)!;
+      if (to.server === from.server && to.database === from.database) throw refusal('it is there already');
+      const stop = awaitStopRequest();
+      const line = new ProgressLine();
+      const { tables, heldMs } = await moveStore({
+        file,
+        from,
+        to,
+        entry,
+        waitMs: wait * 1000,
+        fileReadMs: fileDelay * 1000,
+        signal: stop.signal,
+        onStep(step) {
+          line.clear();
+          if (!isJson) printLine(`${name}: ${step}`);
+        },
+        onProgress: ({ table, done, tables: count, bytes }) =>
+          line.show(
+            () => `${name}: table ${done + 1} of ${count}, ${table}: ${Math.round(bytes / 1e5) / 10} MB`,
+          ),
+      }).finally(() => line.clear());
+      const rows = tables.reduce((sum, each) => sum + each.rows, 0);
+      if (isJson) return printJson({ store: name, isMoved: true, rows, heldMs, tables });
+      printLine(
+        `${name}: moved ${rows} rows; its requests were held back for ${(heldMs / 1000).toFixed(1)} s`,
+      );
+      printLine(
+        'Nodes and writers read the file by themselves; take it to machines that have a copy of their own.',
+      );
+    },
+  });
+
+function entryOf(known: StoreEntry, flags: Readonly<Record<string, unknown>>): StoreEntry {
+  const entry: Record<string, unknown> = { ...known };
+  const others = Object.keys(known).filter((key) => /^(listen|operator)Url/.test(key));
+  if (others.length > 0)
+    throw refusal(
+      `its ${others.join(' and ')} would lead to the old server: remove it from the file, and add it after the move`,
+    );
+  delete entry['moving'];
+  for (const key of Object.keys(toFlags)) delete entry[key];
+  for (const [key, flag] of Object.entries(flagOf)) if (flags[flag] !== undefined) entry[key] = flags[flag];
+  const url = entry['databaseUrl'];
+  if (typeof url === 'string') assertNoPassword(url, '--to', '--to-file or --to-variable');
+  if (!Object.keys(toFlags).some((key) => entry[key] !== undefined))
+    throw refusal('--to, --to-file or --to-variable has to say where it goes');
+  return entry;
+}
+
+function refusal(reason: string): SluiceError {
+  return new SluiceError('configuration_invalid', `Cannot move the store: ${reason}`);
+}

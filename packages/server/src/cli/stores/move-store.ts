@@ -1,0 +1,196 @@
+/**
+ * Moves a data store to another database while clients write. Nodes hold its requests back, the writers settle what is there,
+ * the rows are copied and compared, and the stores file names the new place. Until then every failure leaves the store where it was.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { checkRows, listLanes, pauseLanes, resumeLanes } from 'sluice/operator';
+import { SluiceError } from 'sluice/internal/protocol';
+import {
+  fenceStore,
+  migrate,
+  StoreCopy,
+  unfenceStore,
+  type CopiedTable,
+  type CopyProgress,
+  type Database,
+} from 'sluice/internal/store';
+import { actor } from '../process/actor.ts';
+import { editStores } from './edit-stores.ts';
+import { openInNodes } from './node-sessions.ts';
+import { openBriefly } from './server-watch.ts';
+import type { Store, StoreEntry } from './stores-file.ts';
+
+export interface MoveOptions {
+  file: string;
+  from: Store;
+  to: Store;
+  /** The entry of the store, once it is there. */
+  entry: StoreEntry;
+  /** Nodes finish the requests that they have within this, or the move is given up. */
+  waitMs: number;
+  /** Within this, every node has read a file that has changed. */
+  fileReadMs: number;
+  onStep: (step: string) => void;
+  onProgress: (progress: CopyProgress) => void;
+  signal: AbortSignal;
+}
+
+export interface MoveReport {
+  tables: CopiedTable[];
+  /** Requests of the store waited for so long, at most, beside the time in which nodes read the file again. */
+  heldMs: number;
+}
+
+/** The lanes that are paused by this are resumed by nobody else. */
+const pausedBy = (): string => `${actor()} (sluice stores move)`;
+const isPausedByMove = (name: string | null): boolean => name?.endsWith('(sluice stores move)') === true;
+
+const lookMs = 100;
+/** What can be settled is settled before the copy; where nothing is settled for so long, it moves along. */
+const drainIdleMs = 5000;
+const readyMax = 100_000;
+
+/** @throws {SluiceError} and leaves the store as it was */
+export async function moveStore(options: MoveOptions): Promise<MoveReport> {
+  const { from, to, signal, onStep } = options;
+  const { applied } = await migrate({ url: to.url, schema: to.schema });
+  onStep(applied.length > 0 ? 'migrated the target' : 'found the target migrated');
+  const source = openBriefly(from);
+  const copy = await StoreCopy.open(from.listenUrl, to.listenUrl, from.schema).catch(
+    async (error: unknown) => {
+      await source.close();
+      throw error;
+    },
+  );
+  const stop = (): void => void copy.close();
+  signal.addEventListener('abort', stop);
+  try {
+    if ((await source.run('listTargetNames')).length > 0)
+      throw refusal(
+        'it has targets, whose tables are outside of its schema: move it by pg_dump (docs/stores.md)',
+      );
+    return await moveHeld(options, source, copy);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new SluiceError('cancelled', 'Stopped before the end: the store stays where it was', {
+      cause: error,
+    });
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await copy.close();
+    await source.close();
+  }
+}
+
+async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy): Promise<MoveReport> {
+  const { file, from, entry, onStep, signal } = options;
+  const { name } = from;
+  await markMoving(file, name);
+  const heldAt = performance.now();
+  try {
+    await awaitNodes(options, source);
+    onStep('nodes have let go of it');
+    await drain(source, signal);
+    const lanes = (await listLanes(source)).map(({ lane }) => lane);
+    if (lanes.length > 0) await pauseLanes(source, lanes, pausedBy());
+    await fenceStore(from);
+    onStep('closed the source');
+    const tables = await copyWhole(options, copy);
+    await editStores(file, (entries) => ({ ...entries, [name]: entry }));
+    return { tables, heldMs: Math.round(performance.now() - heldAt) };
+  } catch (error) {
+    await giveBack(file, from).catch((failure: unknown) => {
+      const reason = failure instanceof Error ? failure.message : 'an unknown error';
+      throw refusal(
+        `${(error as Error).message}; run it again with --abort, because the source was not opened: ${reason}`,
+      );
+    });
+    throw error;
+  }
+}
+
+async function copyWhole(
+  { onProgress, onStep, signal, from }: MoveOptions,
+  copy: StoreCopy,
+): Promise<CopiedTable[]> {
+  await copy.copy(onProgress);
+  const tables = await copy.verify();
+  const found = (await checkRows(copy, { signal })).filter(({ verdict }) => verdict !== 'ok');
+  if (found.length > 0) throw refusal(`the copy is not whole: ${found.map(({ says }) => says).join('; ')}`);
+  onStep(`copied and compared ${tables.reduce((sum, { rows }) => sum + rows, 0)} rows`);
+  const paused = (await copy.run('listLanes')).filter((row) =>
+    isPausedByMove(row['paused_by'] as string | null),
+  );
+  await copy.run('resumeLanes', [paused.map(({ lane }) => lane), pausedBy()]);
+  const detail = JSON.stringify(Object.fromEntries(tables.map(({ table, rows }) => [table, rows])));
+  await copy.run('recordAction', ['move', actor(), `store ${from.name}`, [], detail]);
+  signal.throwIfAborted();
+  await copy.commit();
+  return tables;
+}
+
+/** Opens the source again, after a move that was not finished. @throws {SluiceError} if another command moves it now */
+export async function giveBack(file: string, from: Store, isAlone = false): Promise<void> {
+  await unfenceStore(from, isAlone);
+  const source = openBriefly(from);
+  try {
+    const paused = (await listLanes(source)).filter((lane) => isPausedByMove(lane.pausedBy));
+    if (paused.length > 0)
+      await resumeLanes(
+        source,
+        paused.map(({ lane }) => lane),
+        pausedBy(),
+      );
+  } finally {
+    await source.close();
+  }
+  await editStores(file, (entries) => {
+    const { moving: _, ...entry } = entries[from.name] ?? {};
+    return { ...entries, [from.name]: entry };
+  });
+}
+
+async function markMoving(file: string, name: string): Promise<void> {
+  await editStores(file, (entries) => {
+    const entry = entries[name];
+    if (entry === undefined) throw refusal('the stores file has it no more');
+    if (entry.moving === true)
+      throw refusal('it is marked as moving already: `sluice stores move --abort` ends that');
+    return { ...entries, [name]: { ...entry, moving: true } };
+  });
+}
+
+/** Returns when no node has a session in the database of the store, nor opens one. */
+async function awaitNodes(
+  { from, waitMs, fileReadMs, file, signal }: MoveOptions,
+  source: Database,
+): Promise<void> {
+  const markedAt = performance.now();
+  for (;;) {
+    signal.throwIfAborted();
+    const isOpen = openInNodes(await source.run('readNodeSessions'), [from]).length > 0;
+    const since = performance.now() - markedAt;
+    if (!isOpen && since >= fileReadMs) return;
+    if (isOpen && since >= waitMs)
+      throw refusal(
+        `nodes still have sessions in its database: do all of them read ${file}, and have requests ended?`,
+      );
+    await pause(lookMs);
+  }
+}
+
+async function drain(source: Database, signal: AbortSignal): Promise<void> {
+  let least = Infinity;
+  for (let leastAt = performance.now(); performance.now() - leastAt < drainIdleMs;) {
+    signal.throwIfAborted();
+    const [row] = await source.run('countReady', [readyMax]);
+    const ready = row?.['writes'] as number;
+    if (ready === 0) return;
+    if (ready < least) [least, leastAt] = [ready, performance.now()];
+    await pause(lookMs);
+  }
+}
+
+function refusal(reason: string): SluiceError {
+  return new SluiceError('configuration_invalid', `Cannot move the store: ${reason}`);
+}

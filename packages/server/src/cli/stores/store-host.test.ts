@@ -1,0 +1,103 @@
+import type { SluiceError } from 'sluice/internal/protocol';
+import type { Logger } from 'pino';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { StoreHost } from './store-host.ts';
+import type { Store, Stores } from './stores-file.ts';
+
+const silent = { info: () => undefined, error: () => undefined } as unknown as Logger;
+const logger = { ...silent, child: () => silent } as unknown as Logger;
+
+function storesOf(...stores: (Partial<Store> & { name: string })[]): Stores {
+  return new Map(stores.map((store) => [store.name, { isMoving: false, server: 'one', ...store } as Store]));
+}
+
+interface Place {
+  name: string;
+  server: string;
+  isBusy: () => boolean;
+  close: () => Promise<void>;
+}
+
+/** Stores that are open, by name and server, in a host that opens nothing but a name. */
+function hostOf(first: Stores, openMax = 10) {
+  const open = new Set<string>();
+  const file = { stores: first };
+  const host = new StoreHost<Place>({
+    file: '/no/such/file',
+    readStores: () => file.stores,
+    open: ({ name, server }) => {
+      const label = `${name} on ${server}`;
+      open.add(label);
+      const close = (): Promise<void> => Promise.resolve(void open.delete(label));
+      return Promise.resolve({ name, server, isBusy: () => false, close });
+    },
+    idleMs: 60_000,
+    openMax,
+    holdsMoving: true,
+    logger,
+  });
+  onTestFinished(() => host.close());
+  const change = (stores: Stores): void => {
+    file.stores = stores;
+    host.reload();
+  };
+  const use = async (name: string): Promise<void> => (await host.use(name, false)).release();
+  return { host, open, change, use };
+}
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+test('for a store above the bound, the open store that is unused for longest is closed', async () => {
+  const { open, use } = hostOf(storesOf({ name: 'a' }, { name: 'b' }, { name: 'c' }), 2);
+  await use('a');
+  await use('b');
+  vi.advanceTimersByTime(1000);
+  await use('a');
+  vi.advanceTimersByTime(500);
+  await use('c');
+  expect([...open]).toEqual(['a on one', 'c on one']);
+});
+
+test('a store above the bound is refused while all open stores are in use, and opened afterwards', async () => {
+  const { host, open, use } = hostOf(storesOf({ name: 'a' }, { name: 'b' }), 1);
+  const { release } = await host.use('a', false);
+  vi.advanceTimersByTime(5000);
+  await expect(use('b')).rejects.toMatchObject({ code: 'overloaded' } satisfies Partial<SluiceError>);
+  release();
+  vi.advanceTimersByTime(1000);
+  await use('b');
+  expect([...open]).toEqual(['b on one']);
+});
+
+test('a store that is moved finishes its requests, closes, keeps new ones back, and serves them at the new place', async () => {
+  const { host, open, change, use } = hostOf(storesOf({ name: 'a' }, { name: 'b' }));
+  const { release } = await host.use('a', false);
+  change(storesOf({ name: 'a', isMoving: true }, { name: 'b' }));
+  const waiting = host.use('a', false);
+  await use('b');
+  expect([...open]).toEqual(['a on one', 'b on one']);
+  release();
+  expect([...open]).toEqual(['b on one']);
+  expect(host.counts).toMatchObject({ held: 1, open: 1 });
+  change(storesOf({ name: 'a', server: 'two' }, { name: 'b' }));
+  expect((await waiting).value).toMatchObject({ server: 'two' });
+});
+
+test('a store whose move is given up serves the requests that it kept back', async () => {
+  const { host, open, change } = hostOf(storesOf({ name: 'a' }));
+  change(storesOf({ name: 'a', isMoving: true }));
+  const waiting = host.use('a', false);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(open.size).toBe(0);
+  change(storesOf({ name: 'a' }));
+  expect((await waiting).value).toMatchObject({ server: 'one' });
+});
+
+test('a request that a moved store keeps back for a minute is refused', async () => {
+  const { host } = hostOf(storesOf({ name: 'a', isMoving: true }));
+  const waiting = host.use('a', false);
+  waiting.catch(() => undefined);
+  await vi.advanceTimersByTimeAsync(60_000);
+  await expect(waiting).rejects.toMatchObject({ code: 'database_unavailable' });
+});

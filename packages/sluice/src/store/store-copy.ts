@@ -1,0 +1,255 @@
+/**
+ * Copies the rows of one deployment into an empty one of another database, by COPY, in one transaction on each side. Nothing of the
+ * copy is there before `commit`. The caller sees to it that nobody writes into the source meanwhile.
+ */
+import { SluiceError } from '#protocol';
+import type pg from 'pg';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { connectClient } from './connection.ts';
+import { reduceError } from './database-error.ts';
+import { query } from './queries.ts';
+import { lockKeysOf } from './schema.ts';
+import { applySettings } from './session-settings.ts';
+import type { Row } from './session.ts';
+
+export interface CopyPlace {
+  url: string;
+  schema: string;
+}
+
+export interface CopyProgress {
+  table: string;
+  /** Tables that are finished, of how many. */
+  done: number;
+  tables: number;
+  bytes: number;
+}
+
+export interface CopiedTable {
+  table: string;
+  rows: number;
+}
+
+interface Table {
+  name: string;
+  columns: string[];
+}
+
+/** Who runs, and what the migrations have done, is told anew in each database. */
+const ofTheDatabase = new Set(['lane_retry', 'lease_session', 'migration', 'process_clock', 'writer']);
+/** Migrations and the first process leave rows in them, which those of the source replace. */
+const replaced = new Set(['lane', 'projection', 'setting']);
+/** What a lane keeps in another database. */
+const laneColumns = ['lane', 'term', 'paused_at', 'paused_by', 'suspect_since', 'tried', 'trials'];
+/** Triggers look for the documents of aliases and for the aliases of references. */
+const firstTables = ['document', 'alias', 'reference'];
+
+const settings = { enable_seqscan: 'on', enable_hashjoin: 'on', enable_mergejoin: 'on' };
+
+export class StoreCopy {
+  readonly #from: pg.Client;
+  readonly #to: pg.Client;
+  readonly #schema: string;
+  #tables: Table[] = [];
+
+  private constructor(from: pg.Client, to: pg.Client, schema: string) {
+    this.#from = from;
+    this.#to = to;
+    this.#schema = schema;
+  }
+
+  /**
+   * Connects to both databases. Nobody else moves the source while it is open.
+   * @throws {SluiceError} `configuration_invalid` if somebody does, or if the target is not empty
+   */
+  static async open(from: string, to: string, schema: string): Promise<StoreCopy> {
+    const source = await connect(from);
+    const target = await connect(to).catch(async (error: unknown) => {
+      await source.end().catch(() => undefined);
+      throw error;
+    });
+    const copy = new StoreCopy(source, target, schema);
+    try {
+      await copy.#prepare();
+      return copy;
+    } catch (error) {
+      await copy.close();
+      throw reduceError(error, 'move');
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    if (!(await lockMove(this.#from, this.#schema))) {
+      throw refusal('another command is moving it');
+    }
+    const tables = await this.#tablesOf(this.#from);
+    const there = await this.#tablesOf(this.#to);
+    for (const { name, columns } of tables) {
+      const same = there.find((other) => other.name === name);
+      if (same !== undefined && same.columns.join() === columns.join()) continue;
+      throw refusal(
+        `its table ${name} is not the same at the target: run \`sluice migrate\` on both, or move it by pg_dump`,
+      );
+    }
+    for (const table of tables) {
+      if (replaced.has(table.name)) continue;
+      const { rows } = await this.#to.query(`select from ${this.#nameOf(table)} limit 1`);
+      if (rows.length > 0) throw refusal(`the target is not empty: there are rows in ${table.name}`);
+    }
+    this.#tables = [
+      ...firstTables.flatMap((name) => tables.filter((table) => table.name === name)),
+      ...tables.filter(({ name }) => !firstTables.includes(name)),
+    ];
+  }
+
+  async #tablesOf(client: pg.Client): Promise<Table[]> {
+    const { rows } = await client.query<Table>(query('listStoreTables', this.#schema).text);
+    return rows
+      .filter(({ name }) => !ofTheDatabase.has(name))
+      .map(({ name, columns }) => ({ name, columns: name === 'lane' ? laneColumns : columns }));
+  }
+
+  /** Copies every row as one snapshot of the source has it, and lets sequences go on where they were. */
+  copy(onProgress: (progress: CopyProgress) => void): Promise<void> {
+    return this.#guard(async () => {
+      await this.#from.query('begin isolation level repeatable read read only');
+      await this.#to.query('begin isolation level read committed');
+      for (const [done, table] of this.#tables.entries()) {
+        if (replaced.has(table.name)) await this.#to.query(`delete from ${this.#nameOf(table)}`);
+        await this.#copyTable(table, (bytes) =>
+          onProgress({ table: table.name, done, tables: this.#tables.length, bytes }),
+        );
+      }
+      for (const { name, last_value: last } of await this.#sequencesOf(this.#from))
+        if (last !== null) await this.run('setStoreSequence', [name, last]);
+    });
+  }
+
+  async #copyTable(table: Table, onBytes: (bytes: number) => void): Promise<void> {
+    let bytes = 0;
+    onBytes(0);
+    const count = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        onBytes((bytes += chunk.length));
+        done(null, chunk);
+      },
+    });
+    const columns = table.columns.map(quoted).join(', ');
+    await pipeline(
+      this.#from.query(copyTo(`copy ${this.#nameOf(table)} (${columns}) to stdout`)),
+      count,
+      this.#to.query(copyFrom(`copy ${this.#nameOf(table)} (${columns}) from stdin`)),
+    );
+  }
+
+  /**
+   * Compares number and contents of all rows, and where sequences are.
+   * @throws {SluiceError} `internal` for a difference
+   */
+  verify(): Promise<CopiedTable[]> {
+    return this.#guard(async () => {
+      const copied: CopiedTable[] = [];
+      for (const table of this.#tables) {
+        const [source, target] = await Promise.all([
+          this.#sum(this.#from, table),
+          this.#sum(this.#to, table),
+        ]);
+        if (source.rows !== target.rows || source.hash !== target.hash) {
+          const counts = `${source.rows} rows at the source, ${target.rows} at the target`;
+          throw new SluiceError(
+            'internal',
+            `Cannot move the store: the copy of ${table.name} differs: ${counts}`,
+          );
+        }
+        copied.push({ table: table.name, rows: Number(source.rows) });
+      }
+      const [mine, theirs] = [await this.#sequencesOf(this.#from), await this.#sequencesOf(this.#to)];
+      if (JSON.stringify(mine) !== JSON.stringify(theirs))
+        throw new SluiceError(
+          'internal',
+          'Cannot move the store: a sequence of the copy is not where it was',
+        );
+      return copied;
+    });
+  }
+
+  async #sum(client: pg.Client, table: Table): Promise<{ rows: string; hash: string }> {
+    const columns = table.columns.map((column) => `t.${quoted(column)}`).join(', ');
+    const { rows } = await client.query<{ rows: string; hash: string }>(
+      `select count(*)::text as rows, coalesce(sum(hashtextextended(row(${columns})::text, 0)), 0)::text as hash
+       from ${this.#nameOf(table)} t`,
+    );
+    return rows[0]!;
+  }
+
+  async #sequencesOf(client: pg.Client): Promise<{ name: string; last_value: number | null }[]> {
+    return (
+      await client.query<{ name: string; last_value: number | null }>(
+        query('listStoreSequences', this.#schema).text,
+      )
+    ).rows;
+  }
+
+  /** Runs a named statement at the target, in the transaction of the copy. */
+  async run(name: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.#guard(
+      async () => (await this.#to.query<Row>(query(name, this.#schema).text, [...values])).rows,
+    );
+  }
+
+  async commit(): Promise<void> {
+    await this.#guard(() => this.#to.query('commit'));
+  }
+
+  /** What is not committed is rolled back. A statement that is under way fails. */
+  async close(): Promise<void> {
+    await Promise.all([this.#from, this.#to].map((client) => client.end().catch(() => undefined)));
+  }
+
+  #nameOf({ name }: Table): string {
+    return `${quoted(this.#schema)}.${quoted(name)}`;
+  }
+
+  async #guard<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw reduceError(error, 'move');
+    }
+  }
+}
+
+async function connect(url: string): Promise<pg.Client> {
+  const options = {
+    url,
+    applicationName: 'sluice move',
+    answerTimeoutMs: 0,
+    answerBytesMax: Infinity,
+    settings,
+  };
+  try {
+    const client = await connectClient(options);
+    await applySettings(client, options);
+    return client;
+  } catch (error) {
+    throw reduceError(error, 'move');
+  }
+}
+
+/** False: another session moves the store. The lock is given back by whatever ends the session. */
+async function lockMove(client: pg.Client, schema: string): Promise<boolean> {
+  const { rows } = await client.query<{ is_mine: boolean }>('select pg_try_advisory_lock($1, 1) as is_mine', [
+    lockKeysOf(schema).migration,
+  ]);
+  return rows[0]?.is_mine === true;
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+function refusal(reason: string): SluiceError {
+  return new SluiceError('configuration_invalid', `Cannot move the store: ${reason}`);
+}

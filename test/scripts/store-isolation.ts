@@ -1,0 +1,227 @@
+// One store's trouble is its own: 20 stores on two servers, two nodes and two writers as processes, each store with clients of its
+// own. First a quiet phase, then one in which the database of one store is stopped, another's refuses new rows as one with a full
+// disk does, and the lanes of a third are paused. Prints the rate and p99 of the other 17 in both, and whether the three recover.
+//
+//   npm run build && node --conditions=source --import tsx test/scripts/store-isolation.ts
+//
+// --stores=20 --seconds=15 --clients=1 --think-ms=200
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { startEmbeddedPostgres } from '@sluice/dev/embedded';
+import { migrate } from 'sluice/internal/store';
+import { databaseUrl, execute } from '../support/postgres.ts';
+import { sluiceProgram } from '../support/sluice-program.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    stores: { type: 'string', default: '20' },
+    seconds: { type: 'string', default: '15' },
+    clients: { type: 'string', default: '1' },
+    'think-ms': { type: 'string', default: '200' },
+  },
+});
+const count = Number(options.stores);
+const phaseMs = Number(options.seconds) * 1000;
+const clients = Number(options.clients);
+const [stopped, full, paused] = [0, 1, 2];
+/** A client sends so often, at most: the machine has room, so that the rate tells what other stores take from a store. */
+const thinkMs = Number(options['think-ms']);
+
+const folder = await mkdtemp(join(tmpdir(), 'sluice-isolation-'));
+await chmod(folder, 0o755);
+const servers = await Promise.all(
+  ['first', 'second'].map((name) =>
+    startEmbeddedPostgres({
+      dataDir: join(folder, name),
+      settings: { fsync: 'off', max_connections: '400', shared_buffers: '64MB' },
+    }),
+  ),
+);
+const urlOf = (store: number): string => databaseUrl(servers[store % 2]!.url, `s${store}`);
+const adminOf = (store: number): string => databaseUrl(servers[store % 2]!.url, 'postgres');
+const processes: ChildProcess[] = [];
+
+async function start(args: readonly string[]): Promise<string> {
+  const child = spawn(process.execPath, [sluiceProgram, ...args, '--json'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  processes.push(child);
+  for await (const line of createInterface(child.stdout)) {
+    const { event, url } = JSON.parse(line) as { event?: string; url?: string };
+    if (event === 'ready') return url ?? '';
+  }
+  throw new Error('Cannot measure: a process has ended');
+}
+
+interface Sample {
+  store: number;
+  at: number;
+  tookMs: number;
+  status: number;
+}
+
+const samples: Sample[] = [];
+const agent = new Agent({ keepAlive: true });
+const over = new AbortController();
+let lastId = 0;
+
+function write(node: string, store: number): Promise<number> {
+  return new Promise((resolve) => {
+    const headers = { 'content-type': 'application/json', prefer: 'wait=5' };
+    const sent = request(
+      `${node}/s${store}/data/test/notes`,
+      { method: 'POST', headers, agent },
+      (response) => {
+        response.resume().once('end', () => resolve(response.statusCode ?? 0));
+      },
+    );
+    sent.once('error', () => resolve(0));
+    sent.end(JSON.stringify({ noteId: ++lastId }));
+  });
+}
+
+async function client(node: string, store: number): Promise<void> {
+  while (!over.signal.aborted) {
+    const began = performance.now();
+    const status = await write(node, store);
+    samples.push({ store, at: began, tookMs: performance.now() - began, status });
+    await pause(Math.max(0, began + thinkMs - performance.now()));
+  }
+}
+
+interface Phase {
+  rate: number;
+  p99Ms: number;
+  refused: number;
+}
+
+/** Of the stores that nothing is done to. */
+function phaseOf(from: number, to: number): Phase {
+  const own = samples.filter(({ store, at }) => store > paused && at >= from && at < to);
+  const created = own.filter(({ status }) => status === 201);
+  const times = created.map(({ tookMs }) => tookMs).sort((one, other) => one - other);
+  return {
+    rate: created.length / ((to - from) / 1000),
+    p99Ms: times[Math.floor(times.length * 0.99)] ?? 0,
+    refused: own.length - created.length,
+  };
+}
+
+async function phase(): Promise<Phase> {
+  const from = performance.now();
+  await pause(phaseMs);
+  return phaseOf(from, performance.now());
+}
+
+/** No process can connect to the database, and those that are connected are ended. */
+async function stopDatabase(store: number): Promise<void> {
+  await execute(adminOf(store), `alter database s${store} with allow_connections false`);
+  await execute(
+    adminOf(store),
+    `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = 's${store}'`,
+  );
+}
+
+/** Each new row of the intake meets the error of a disk that is full. */
+async function fill(store: number): Promise<void> {
+  await execute(
+    urlOf(store),
+    `create function public.full() returns trigger language plpgsql as
+       $$begin raise exception using errcode = 'disk_full', message = 'no space left'; end$$`,
+  );
+  await execute(
+    urlOf(store),
+    'create trigger is_full before insert on sluice.intake for each statement execute function public.full()',
+  );
+}
+
+const lanes = (store: number, set: string): Promise<unknown> =>
+  execute(urlOf(store), `update sluice.lane set ${set}`);
+
+try {
+  for (const first of [0, 1]) {
+    await execute(adminOf(first), `create database s${first}`);
+    await migrate({ url: urlOf(first) });
+    for (let store = first + 2; store < count; store += 2)
+      await execute(adminOf(store), `create database s${store} template s${first}`);
+  }
+  const entries = Array.from({ length: count }, (_, store) => [`s${store}`, { databaseUrl: urlOf(store) }]);
+  const [file, model] = [join(folder, 'stores.json'), join(folder, 'model.json')];
+  await writeFile(file, JSON.stringify({ stores: Object.fromEntries(entries) }));
+  const note = { name: 'Note', endpoint: 'test/notes', identity: ['$.noteId'] };
+  await writeFile(model, JSON.stringify({ project: 'Test', resources: [note] }));
+  const common = ['--stores', file, '--model', model, '--log-level', 'silent', '--config', 'none'];
+  const nodes = [
+    await start(['api', '--port', '0', ...common]),
+    await start(['api', '--port', '0', ...common]),
+  ];
+  for (let writer = 0; writer < 2; writer++) await start(['writer', ...common]);
+  const running = Array.from({ length: count * clients }, (_, index) =>
+    client(nodes[index % 2]!, Math.floor(index / clients)),
+  );
+  const isOpen = (): boolean =>
+    new Set(samples.flatMap((each) => (each.status === 201 ? [each.store] : []))).size === count;
+  while (!isOpen()) await pause(100);
+  await pause(phaseMs / 3);
+  const before = await phase();
+  await stopDatabase(stopped);
+  await fill(full);
+  await lanes(paused, `paused_at = clock_timestamp(), paused_by = 'test'`);
+  const during = await phase();
+  const harmed = samples.filter(({ store, at }) => store <= paused && at > performance.now() - phaseMs);
+  await execute(adminOf(stopped), `alter database s${stopped} with allow_connections true`);
+  await execute(urlOf(full), 'drop trigger is_full on sluice.intake');
+  await lanes(paused, 'paused_at = null, paused_by = null');
+  const after = await phase();
+  const recovered = [stopped, full, paused].map(
+    (store) =>
+      samples.filter(
+        (each) => each.store === store && each.status === 201 && each.at > performance.now() - phaseMs / 2,
+      ).length > 0,
+  );
+  over.abort();
+  await Promise.all(running);
+  let lost = 0;
+  for (let store = 0; store < count; store++) {
+    const [row] = await execute(urlOf(store), 'select count(*)::int as n from sluice.document');
+    const created = samples.filter((each) => each.store === store && each.status === 201).length;
+    lost += Math.max(0, created - (row?.['n'] as number));
+  }
+  const line = (what: string, { rate, p99Ms, refused }: Phase): string =>
+    `${what}: ${rate.toFixed(0)} documents/s, p99 ${p99Ms.toFixed(0)} ms, ${refused} not created`;
+  console.log(`the ${count - 3} other stores, ${clients} clients each`);
+  console.log(line('before', before));
+  console.log(line('during', during));
+  console.log(line('after', after));
+  const ratio = (one: number, other: number): string => (one / other).toFixed(2);
+  console.log(
+    `rate during / before: ${ratio(during.rate, before.rate)}, p99: ${ratio(during.p99Ms, before.p99Ms)}`,
+  );
+  console.log(
+    `rate during / mean of before and after: ${ratio(during.rate, (before.rate + after.rate) / 2)}`,
+  );
+  const got = new Map<string, number>();
+  for (const { store, status } of harmed) {
+    const what = `s${store} ${status}`;
+    got.set(what, (got.get(what) ?? 0) + 1);
+  }
+  const answers = [...got].map(([what, n]) => `${n} × ${what}`).join(', ');
+  console.log(`answers of the three meanwhile (s0 stopped, s1 full, s2 paused): ${answers}`);
+  console.log(`recovered: ${recovered.join(', ')}; acknowledged and lost: ${lost}`);
+} finally {
+  over.abort();
+  for (const child of processes) {
+    child.kill('SIGTERM');
+    if (child.exitCode === null) await once(child, 'exit');
+  }
+  for (const server of servers) await server.stop();
+  await rm(folder, { recursive: true, force: true });
+}
