@@ -10,6 +10,8 @@ with named as (
   join pg_class c on c.relnamespace = n.oid and c.relname = substr(t.name, length(n.nspname) + 2)
 )
 select t.place::integer, t.schema, t.name as table, t.relkind::text as kind, t.relpersistence::text as persistence,
+       case when t.schema = 'sluice' then 'Sluice'
+            when starts_with(t.schema, 'pg_') or t.schema = 'information_schema' then 'PostgreSQL' end as owned_by,
        t.relispartition as is_partition, t.relrowsecurity as has_row_security,
        exists (select from pg_rewrite r where r.ev_class = t.oid) as has_rules,
        triggers.has_before_insert,

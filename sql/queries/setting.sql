@@ -1,6 +1,12 @@
 -- name: proposeSettings
--- The first process of a deployment decides; later ones compare.
-insert into sluice.setting (name, value) select * from unnest($1::text[], $2::text[]) on conflict (name) do nothing;
+-- The first process of a deployment decides; later ones compare. A process that will be refused decides nothing.
+insert into sluice.setting (name, value)
+select p.name, p.value from unnest($1::text[], $2::text[]) as p (name, value)
+where not exists (
+  select from sluice.setting s join unnest($1::text[], $2::text[]) as o (name, value) using (name)
+  where s.value <> o.value
+)
+on conflict (name) do nothing;
 
 -- name: readSettings
 -- What this deployment has agreed on.

@@ -220,6 +220,31 @@ describe('a table of a program', () => {
   });
 });
 
+test.each([
+  ['a date that is none', { amount: 1, placed: new Date(Number.NaN) }, 'placed'],
+  ['a function', { amount: 1, number: (() => 'x') as never }, 'number'],
+  ['a symbol', { amount: 1, number: Symbol('x') as never }, 'number'],
+])('a row with %s is refused by its column, and nothing is left out of it', async (_title, row, column) => {
+  expect(await errorOf(client.table<Order>('orders').insert(row))).toMatchObject({
+    code: 'invalid_document',
+    message: expect.stringContaining(`${column} has a value that JSON cannot represent`) as string,
+  });
+});
+
+test('a wrong call of a program is refused in a sentence that says what is wrong', async () => {
+  const wrong: [Promise<unknown>, string][] = [
+    [client.table<Order>('orders').insert({ amount: 1 }, null as never), 'the options are not an object'],
+    [client.target('app.count_views').submit({ page: 1n }), 'it is not a JSON value'],
+    [client.submit({ table: 'orders', row: { amount: 1 } }, undefined as never), 'option client is not'],
+    [
+      client.submit({ table: 'orders', row: { amount: 1 } }, { client: null as never }),
+      'option client is not',
+    ],
+    [client.submit({ table: 'order', row: {} }, { client: { query: () => null } as never }), 'public.orders'],
+  ];
+  for (const [call, sentence] of wrong) expect((await errorOf(call)).message).toContain(sentence);
+});
+
 test('a function of a program is called once for each write, and answers each', async () => {
   const views = client.target('app.count_views');
   const answers = await Promise.all([1, 2, 3].map(() => views.submit({ page: '/' })));

@@ -101,6 +101,38 @@ describe('a client', () => {
     expect(await client.readWrite(first.writeId)).toMatchObject({ state: 'settled' });
   });
 
+  test.each([
+    ['idempotencyKey', 7, 'is not a string'],
+    ['idempotencyKy', 'once', 'is not known'],
+    ['waitForReferencesSeconds', -1, 'is not a number of 0 or more'],
+    ['ifMatch', '', 'is not a string'],
+  ])('names the option %s of a write to a document where it is wrong: %j', async (option, value, reason) => {
+    const client = await start();
+    const options = { [option]: value } as object;
+    const calls = [
+      client.upsert('shop/orders', { number: 90 }, options),
+      client.delete('shop/orders', '00000000-0000-7000-8000-000000000000', options),
+    ];
+    for (const call of calls) {
+      await expect(call).rejects.toMatchObject({
+        code: 'invalid_request',
+        message: `Cannot write to shop/orders: option ${option} ${reason}`,
+      });
+    }
+  });
+
+  test('refuses a document that JSON cannot represent', async () => {
+    const client = await start();
+    const cycle: Record<string, unknown> = { number: 91 };
+    cycle['self'] = cycle;
+    for (const document of [undefined, { number: 92n }, cycle, () => 1]) {
+      await expect(client.upsert('shop/orders', document as never)).rejects.toMatchObject({
+        code: 'invalid_document',
+        message: expect.stringContaining('JSON cannot represent') as string,
+      });
+    }
+  });
+
   test('cancels a write that is aborted before the client has a connection for it', async () => {
     const client = await createClient<Documents>({ connectionString: database.apiUrl, model: shop });
     onTestFinished(() => client.stop());

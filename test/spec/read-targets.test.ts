@@ -102,6 +102,8 @@ describe('a table that is a target', () => {
     ['has row-level security', { table: 'secured' }, "rowSecurity: 'bypass'"],
     ['is a partition', { table: 'part' }, 'table public.part is a partition'],
     ['is a view', { table: 'looking' }, 'public.looking is a view'],
+    ['is a catalog', { table: 'pg_catalog.pg_class' }, 'pg_catalog.pg_class belongs to PostgreSQL'],
+    ['is in the schema of Sluice', { table: 'sluice.intake' }, 'sluice.intake belongs to Sluice'],
     ['is unlogged', { table: 'careless' }, 'table public.careless is unlogged'],
     ['has an unknown option', { table: 'order', keys: ['number'] }, 'targets[0].keys is not an option'],
     ['has a key that is no list', { table: 'order', key: 'number' }, 'targets[0].key is not a list'],
@@ -137,6 +139,17 @@ describe('a deployment', () => {
     await expect(agree(pool, { ...own, targets: more.agreed })).rejects.toThrow(
       /lacks the targets public.customer, and the deployment has not agreed on the targets public.parted: .*run `sluice targets agree`/,
     );
+  });
+
+  test('keeps no setting of a process that it refuses', async () => {
+    await sql(database.url, `delete from sluice.setting where name = 'targets'`);
+    const { agreed } = await read({ table: 'order' });
+    await expect(agree(pool, { ...own, lanes: 7, targets: agreed })).rejects.toMatchObject({
+      detail: { setting: 'lanes' },
+    });
+    expect(await sql(database.url, `select 1 from sluice.setting where name = 'targets'`)).toEqual([]);
+    const { agreed: customers } = await read({ table: 'order' }, { table: 'customer' });
+    await agree(pool, { ...own, targets: customers });
   });
 
   test('tells a process whose target has another key', async () => {

@@ -289,7 +289,11 @@ test('a store whose server is stopped answers 503 by itself, and is back without
 
 test('SIGHUP adds and removes stores without a restart, and keeps them where the file cannot be used', async () => {
   const settings = { SLUICE_STORES: file };
-  await runHere(['stores', 'add', 'west', '--database-url-variable', 'WEST', '--schema', 'third'], settings);
+  const added = await run(
+    ['stores', 'add', 'west', '--database-url-variable', 'WEST', '--schema', 'third'],
+    settings,
+  );
+  expect(added.text).toContain('store "west": databaseUrlVariable names a variable that is not set');
   // The processes do not have the variable.
   hangUp();
   await eventually(async () => expect(await write('north')).toMatchObject({ status: 201 }));

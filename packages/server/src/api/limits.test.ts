@@ -176,6 +176,7 @@ describe('a request', () => {
     expect(told).toBe('HTTP/1.1 100 Continue\r\n\r\n');
     socket.write(body);
     expect((await socket.toArray()).join('')).toMatch(/^HTTP\/1\.1 201 /);
+    expect(await say(ask(own).replace(/(?<=Content-Length: )\d+/, '1000000000'))).toMatch(/^HTTP\/1\.1 413 /);
     const other = await say(ask(own, 'something-else'));
     expect(other).toMatch(/^HTTP\/1\.1 400 [^]*"code":"invalid_request"/);
   });

@@ -1,6 +1,6 @@
 /** What routes that take whole bodies share: they come as bytes, and large ones are let in where there is room for them. */
 import { SluiceError } from 'sluice/internal/protocol';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
 import { smallBodyBytes } from './byte-budget.ts';
 import { explainBodies } from './error-answers.ts';
@@ -30,7 +30,9 @@ export function takeBodies(
   app.addHook('onRequest', async ({ headers, method }, reply) => {
     if (method === 'GET' || method === 'HEAD') return;
     const bytes = Number(headers['content-length'] ?? 0);
-    if (bytes <= smallBodyBytes || bytes > limits.bodyBytesMax) return;
+    // Here, a client that asks whether to send its body is answered without it.
+    if (bytes > limits.bodyBytesMax) throw new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE();
+    if (bytes <= smallBodyBytes) return;
     const share = await bodies.open(reply.raw);
     await share.admit(bytes);
   });

@@ -10,6 +10,8 @@ import type { Model, Resource } from '#model';
 import { answerOf, refusalOf } from './answers.ts';
 import { checkDocument } from './check-document.ts';
 import { answerCall, answerRow, EmbeddedCall, EmbeddedTable, prepareSubmitted, targetOf } from './rows.ts';
+import { jsonText } from './row-json.ts';
+import { checkRowOptions } from './row-options.ts';
 import type { CallTarget, SubmittedCall, SubmittedRow } from './row-contract.ts';
 import { checkOptions, clientOptions, modelOf, urlOf, type Connection, type ModelSource } from './options.ts';
 import type {
@@ -134,6 +136,12 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     write: SubmittedWrite<D> | SubmittedRow | SubmittedCall,
     options: SubmitOptions,
   ): Promise<never> {
+    if (typeof options?.client?.query !== 'function') {
+      throw new SluiceError(
+        'invalid_request',
+        'Cannot submit the write: option client is not a client of pg with an open transaction',
+      );
+    }
     const { transactionMs } = options;
     if (transactionMs !== undefined && !isMilliseconds(transactionMs)) {
       throw new SluiceError(
@@ -195,7 +203,12 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
 
   async #bodyOf(endpoint: string, document: object): Promise<string> {
     const { endpoint: name } = resourceOf(this.model, endpoint);
-    return JSON.stringify(await checkDocument(this.#schemas[name] ?? this.#schemas[endpoint], document));
+    const text = jsonText(await checkDocument(this.#schemas[name] ?? this.#schemas[endpoint], document));
+    if (text !== undefined) return text;
+    const message = 'has a value that JSON cannot represent';
+    throw new SluiceError('invalid_document', `Cannot take the document for ${name}: it ${message}`, {
+      detail: { errors: [{ path: '$', message }] },
+    });
   }
 
   /** Its type is what the method that is called promises. */
@@ -206,11 +219,13 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     body: string | null,
     options: WriteOptions = {},
   ): Promise<never> {
+    const resource = resourceOf(this.model, endpoint);
+    checkRowOptions('document', resource.endpoint, options);
     const { signal, waitMs, throwOnRefusal = true, ...conditions } = options;
     const outcome = await this.#client.submit(
       {
         operation,
-        resource: resourceOf(this.model, endpoint),
+        resource,
         body,
         ...(documentId === undefined ? {} : { documentId }),
         ...conditions,

@@ -41,13 +41,25 @@ function valueText(target: string, name: string, value: unknown): string | undef
   if (value instanceof Uint8Array) return JSON.stringify(`\\x${Buffer.from(value).toString('hex')}`);
   // JSON would make them null.
   if (typeof value === 'number' && !Number.isFinite(value)) return JSON.stringify(String(value));
+  if (value === undefined) return undefined;
+  const text = isNoDate(value) ? undefined : jsonText(value);
+  if (text !== undefined) return text;
+  const message = 'has a value that JSON cannot represent';
+  throw new SluiceError('invalid_document', `Cannot take the row for ${target}: ${name} ${message}`, {
+    detail: { target, errors: [{ path: `$.${name}`, message }] },
+  });
+}
+
+/** JSON would make it null. */
+function isNoDate(value: unknown): boolean {
+  return value instanceof Date && Number.isNaN(value.valueOf());
+}
+
+/** Undefined where JSON cannot represent the value: a function, a cycle, a bigint inside an object. */
+export function jsonText(value: unknown): string | undefined {
   try {
     return JSON.stringify(value);
-  } catch (cause) {
-    const message = 'has a value that JSON cannot represent';
-    throw new SluiceError('invalid_document', `Cannot take the row for ${target}: ${name} ${message}`, {
-      detail: { target, errors: [{ path: `$.${name}`, message }] },
-      cause,
-    });
+  } catch {
+    return undefined;
   }
 }

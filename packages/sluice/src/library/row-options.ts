@@ -1,4 +1,4 @@
-/** The options of one write to a row, checked: a wrong one is named, because it would be ignored otherwise. */
+/** The options of one write, checked: a wrong one is named, because it would be ignored otherwise. */
 import { SluiceError } from '#protocol';
 
 type Form = readonly [what: string, fits: (value: unknown) => boolean];
@@ -30,19 +30,21 @@ export const rowOptionForms = {
   update: ofRows,
   delete: ofRows,
   call: common,
+  document: { ...common, ifMatch: text },
 } as const satisfies Record<string, Readonly<Record<string, Form>>>;
 
+/** Of these, all writes take the same options. */
+const plain = { call: true, document: true };
+
 /** @throws {SluiceError} `invalid_request` that names the option */
-export function checkRowOptions(
-  doing: keyof typeof rowOptionForms,
-  target: string,
-  options: Readonly<Record<string, unknown>>,
-): void {
+export function checkRowOptions(doing: keyof typeof rowOptionForms, target: string, options: object): void {
+  if (typeof options !== 'object' || options === null)
+    throw new SluiceError('invalid_request', `Cannot write to ${target}: the options are not an object`);
   const forms: Readonly<Record<string, Form>> = rowOptionForms[doing];
   for (const [name, value] of Object.entries(options)) {
     const form = Object.hasOwn(forms, name) ? forms[name] : undefined;
     if (form === undefined)
-      throw wrong(target, name, doing === 'call' ? 'is not known' : `is not known for ${doing}`);
+      throw wrong(target, name, doing in plain ? 'is not known' : `is not known for ${doing}`);
     const [what, fits] = form;
     if (value !== undefined && !fits(value)) throw wrong(target, name, `is not ${what}`);
   }

@@ -4,7 +4,7 @@ import type { ClientTarget, EnlistingClient } from '#client';
 import type { RowRequest } from '#targets';
 import { checkDocument } from './check-document.ts';
 import type { StandardSchema } from './contract.ts';
-import { rowsText, rowText } from './row-json.ts';
+import { jsonText, rowsText, rowText } from './row-json.ts';
 import { checkRowOptions } from './row-options.ts';
 import type {
   Called,
@@ -23,7 +23,10 @@ type Schemas = Readonly<Record<string, StandardSchema | undefined>>;
 export function targetOf(client: EnlistingClient, name: string, isTable: boolean): ClientTarget {
   const all = client.targets();
   const target = all.find((each) => each.name === name) ?? all.find((each) => each.name === `public.${name}`);
-  if (target === undefined) throw new SluiceError('endpoint_not_found', `Cannot find the target: ${name}`);
+  if (target === undefined) {
+    const known = all.length === 0 ? 'none' : all.map((each) => each.name).join(', ');
+    throw new SluiceError('endpoint_not_found', `Cannot find the target: ${name}; the targets are: ${known}`);
+  }
   if ((target.kind === 'table') === isTable) return target;
   const right = isTable ? 'target' : 'table';
   throw new SluiceError(
@@ -44,22 +47,22 @@ export class EmbeddedTable implements Table<object> {
   }
 
   async insert(row: object, options: object = {}): Promise<never> {
-    checkRowOptions('insert', this.name, options as Record<string, unknown>);
+    checkRowOptions('insert', this.name, options);
     return this.#write(await newRows(this.#schemas, this.name, 'insert', row), options);
   }
 
   async upsert(row: object, options: object = {}): Promise<never> {
-    checkRowOptions('upsert', this.name, options as Record<string, unknown>);
+    checkRowOptions('upsert', this.name, options);
     return this.#write(await newRows(this.#schemas, this.name, 'upsert', row), options);
   }
 
   async update(key: object, changes: object, options: object = {}): Promise<never> {
-    checkRowOptions('update', this.name, options as Record<string, unknown>);
+    checkRowOptions('update', this.name, options);
     return this.#write(change(this.name, 'update', key, changes), options);
   }
 
   async delete(key: object, options: object = {}): Promise<never> {
-    checkRowOptions('delete', this.name, options as Record<string, unknown>);
+    checkRowOptions('delete', this.name, options);
     return this.#write(change(this.name, 'delete', key), options);
   }
 
@@ -79,7 +82,7 @@ export class EmbeddedCall implements CallTarget {
   }
 
   async submit(body: unknown, options: object = {}): Promise<never> {
-    checkRowOptions('call', this.name, options as Record<string, unknown>);
+    checkRowOptions('call', this.name, options);
     const request = callRequest(this.name, body);
     const outcome = await submitRow(this.#client, request, options);
     return answerCall(outcome, options) as never;
@@ -110,7 +113,7 @@ export async function prepareSubmitted(
 }
 
 function callRequest(target: string, body: unknown): RowRequest {
-  const text = JSON.stringify(body) as string | undefined;
+  const text = jsonText(body);
   if (text !== undefined) return { target, operation: 'insert', body: text };
   throw new SluiceError('invalid_document', `Cannot take the body for ${target}: it is not a JSON value`);
 }

@@ -66,7 +66,9 @@ const refusals: Record<string, (found: string, value: string) => string> = {
     `this database has ${found} lanes and this process wants ${value}: stop all nodes, let the writers drain, then change the setting`,
   model_hash: (found, value) =>
     `this database was loaded with another model (${found.slice(0, 12)}, this process has ${value.slice(0, 12)}): ` +
-    'use the same model files everywhere, or another database',
+    'use the same model files everywhere, also for processes that write only to tables, or another database. To add a model ' +
+    "where no documents are stored, `delete from sluice.setting where name = 'model_hash'`, then restart the writers with " +
+    'it, then the nodes',
   ownership: (found, value) =>
     `the lanes of this database are owned by ${found} and this process wants ${value}: stop all writers, then ` +
     "`delete from sluice.setting where name = 'ownership'`",

@@ -82,6 +82,8 @@ const kinds: Readonly<Record<string, string>> = {
 function tableOf(definition: TableDefinition, row: Row | undefined): TableCatalog {
   const name = nameOf(definition);
   if (row === undefined) throw invalidTarget(`table ${name} does not exist in this database`);
+  if (row['owned_by'] !== null)
+    throw invalidTarget(`${name} belongs to ${row['owned_by'] as string}: name a table of your own`);
   const kind = row['kind'] as string;
   if (kind in kinds) throw invalidTarget(`${name} is ${kinds[kind]}: name a table`);
   if (row['is_partition'] === true)

@@ -61,10 +61,23 @@ const addStore = () =>
           throw refusal(`Cannot add the store: the file already has a store of this name: ${name}`);
         return { ...entries, [name]: entry };
       });
-      if (flags['json'] === true) return printJson({ added: name });
+      const trouble = troubleHere(file ?? '');
+      if (flags['json'] === true) return printJson({ added: name, ...(trouble === null ? {} : { trouble }) });
       printLine(`Added ${name}. ${reload}`);
+      if (trouble !== null) printLine(`A process that starts here could not use the file. ${trouble}`);
     },
   });
+
+/** Why a process that has this environment could not use the file; null: it could. Other processes may have other variables. */
+function troubleHere(file: string): string | null {
+  try {
+    readStores(file);
+    return null;
+  } catch (error) {
+    if (error instanceof SluiceError) return error.message;
+    throw error;
+  }
+}
 
 const removeStore = () =>
   createCommand({

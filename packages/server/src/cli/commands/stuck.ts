@@ -52,10 +52,11 @@ export const stuckCommand = () =>
         patienceSeconds: values.olderThan === undefined ? patienceSeconds : 0,
         ...(values.after === undefined ? {} : { after: values.after }),
       };
-      const list = await withDatabase(values, (database) =>
-        listStuck(database, filterOf(values, values.olderThan), page, model),
-      );
+      const filter = filterOf(values, values.olderThan);
+      const list = await withDatabase(values, (database) => listStuck(database, filter, page, model));
       if (flags['json'] === true) printJson(list);
-      else for (const line of stuckLines(list)) printLine(line);
+      else
+        for (const line of stuckLines(list, Object.keys(filter).length > 0 ? null : patienceSeconds))
+          printLine(line);
     },
   });

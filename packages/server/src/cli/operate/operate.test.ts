@@ -4,6 +4,7 @@ import { readSettings } from '../config/setting.ts';
 import { confirm } from './confirm.ts';
 import { sessionLines } from './session-lines.ts';
 import { filterOf, filterSettings, olderThan, targetOf } from './filters.ts';
+import { stuckLines } from './stuck-lines.ts';
 import { ageText, tableLines } from './text.ts';
 
 const settings = { olderThan, ...filterSettings };
@@ -87,4 +88,12 @@ test('sessions say how many of them lead and why, and what each leads', () => {
   ]);
   expect(sessionLines([standby])[0]).toBe('0 of 1 session lead: keeps up (0 % busy)');
   expect(sessionLines([])).toEqual(['no session leads lanes: no writer runs']);
+});
+
+test('an empty list of stuck writes names the time that a write may wait, unless filters were given', () => {
+  const none = { writes: [], next: null };
+  expect(stuckLines(none, 30)).toEqual([
+    'No write has waited for 30 seconds, and there are no dead letters. --older-than 0s shows all waiting writes',
+  ]);
+  expect(stuckLines(none, null)).toEqual(['No write and no dead letter matches']);
 });

@@ -9,8 +9,15 @@ import {
 } from 'sluice/operator';
 import { ageText, tableLines } from './text.ts';
 
-export function stuckLines({ writes, next }: StuckList): string[] {
-  if (writes.length === 0) return ['Nothing is stuck'];
+/** @param patienceSeconds How long a write may wait before it is listed; null: the caller chose the filters. */
+export function stuckLines({ writes, next }: StuckList, patienceSeconds: number | null): string[] {
+  if (writes.length === 0) {
+    return patienceSeconds === null
+      ? ['No write and no dead letter matches']
+      : [
+          `No write has waited for ${patienceSeconds} seconds, and there are no dead letters. --older-than 0s shows all waiting writes`,
+        ];
+  }
   const rows = writes.map((write) => [
     write.writeId,
     ageText(write.ageSeconds),
