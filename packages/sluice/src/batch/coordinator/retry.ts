@@ -92,7 +92,7 @@ export class RetryNote {
   }
 
   /**
-   * Outside of any transaction; nothing hangs on its success.
+   * Outside of any transaction; its failure has no effect.
    * @param attempt Number of the attempt that failed.
    */
   async write(attempt: number, pauseMs: number, code: string | null): Promise<void> {
