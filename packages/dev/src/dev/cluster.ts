@@ -16,7 +16,8 @@ import {
   roleName,
   type RoleKind,
 } from 'sluice/internal/store';
-import { noConfigFile, openKeyStore } from '@sluice/server/cli';
+import { openKeyStore } from '@sluice/server/cli';
+import { environmentWith } from './environment-with.ts';
 import { addSchema, type ExistingDatabase } from './existing-database.ts';
 import { portsOf } from './ports.ts';
 import { SupervisedProcess } from './supervised-process.ts';
@@ -249,19 +250,6 @@ async function createToken(place: { url: string; schema: string }): Promise<stri
   } finally {
     await keys.close();
   }
-}
-
-/** The URL holds a password, so it goes by the environment, which others cannot read, and not by the arguments. */
-function environmentWith(databaseUrl: string, operatorUrl: string, keepsPg: boolean): NodeJS.ProcessEnv {
-  // PGPASSWORD and the like go with the user's own database, and with no other.
-  const own = keepsPg ? /^(SLUICE_|DATABASE_URL$|PORT$)/ : /^(SLUICE_|PG|DATABASE_URL$|PORT$)/;
-  const kept = Object.entries(process.env).filter(([name]) => !own.test(name));
-  return {
-    ...Object.fromEntries(kept),
-    DATABASE_URL: databaseUrl,
-    SLUICE_OPERATOR_URL: operatorUrl,
-    SLUICE_CONFIG: noConfigFile,
-  };
 }
 
 /** Waits for all, then throws the first error: nothing may still be starting while the rest is stopped. */
