@@ -9,6 +9,7 @@ function report(more: Partial<ChaosReport>): ChaosReport {
   return {
     seed: 1,
     ...new Verdict().counts,
+    rows: new Verdict().counts,
     seconds: 10,
     ackedPerSecond: 0,
     faults: {},
@@ -29,6 +30,7 @@ test('adds up what runs came to, and says what no violation in so many faults is
   const total = addReports([
     report({
       ok: 4000,
+      rows: { ...new Verdict().counts, ok: 7 },
       kills: 310,
       faults: { killWriter: 300, freezeWriter: 60 },
       recoveryTimes: { killWriter: [100, 300] },
@@ -36,6 +38,7 @@ test('adds up what runs came to, and says what no violation in so many faults is
     report({
       seed: 2,
       ok: 6000,
+      rows: { ...new Verdict().counts, ok: 8, recovered: 1 },
       kills: 750,
       faults: { killWriter: 700, killPostgres: 40, restartPostgresFast: 10 },
       recoveryTimes: { killWriter: [200], killPostgres: [900] },
@@ -45,6 +48,7 @@ test('adds up what runs came to, and says what no violation in so many faults is
     runs: 2,
     seeds: [1, 2],
     ok: 10_000,
+    rows: { ok: 15, recovered: 1 },
     seconds: 20,
     ackedPerSecond: 500,
     faults: { killWriter: 1000, freezeWriter: 60, killPostgres: 40, restartPostgresFast: 10 },

@@ -7,6 +7,8 @@ import { violations, type Counts } from './verdict.ts';
 
 export interface Total extends Counts {
   runs: number;
+  /** The same of rows. */
+  rows: Counts;
   seeds: number[];
   seconds: number;
   ackedPerSecond: number;
@@ -31,7 +33,8 @@ export function addReports(reports: readonly ChaosReport[]): Total {
   const sum = (value: (report: ChaosReport) => number): number =>
     reports.reduce((total, report) => total + value(report), 0);
   const names: (keyof Counts)[] = ['attempts', 'ok', 'fail', 'info', 'reads', ...violations, 'recovered'];
-  const counts = Object.fromEntries(names.map((name) => [name, sum((report) => report[name])]));
+  const added = (of: (report: ChaosReport) => Counts): Counts =>
+    Object.fromEntries(names.map((name) => [name, sum((report) => of(report)[name])])) as unknown as Counts;
   const faults: Total['faults'] = {};
   const recoveryTimes: RecoveryTimes = {};
   for (const report of reports) {
@@ -55,7 +58,8 @@ export function addReports(reports: readonly ChaosReport[]): Total {
   return {
     runs: reports.length,
     seeds: reports.map(({ seed }) => seed),
-    ...(counts as unknown as Counts),
+    ...added((report) => report),
+    rows: added(({ rows }) => rows),
     seconds,
     ackedPerSecond: Math.round(sum(({ ok }) => ok) / seconds),
     faults,

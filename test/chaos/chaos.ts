@@ -2,6 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { besideLocks, type BesideLocks } from './beside-locks.ts';
+import { checkRows } from './check-rows.ts';
 import { BulkLoad } from './bulk-load.ts';
 import { canary, checkDeployment, historyFileOf } from './check-deployment.ts';
 import { Clients } from './clients.ts';
@@ -11,8 +12,11 @@ import type { FaultKind, FaultWeights } from './fault-weights.ts';
 import { FaultInjector, type Fault } from './faults.ts';
 import { AckRate, Recorder } from './recorder.ts';
 import { recoveryOf, recoveryTimesOf, type Recovery, type RecoveryTimes } from './recovery.ts';
+import { readRows } from './read-rows.ts';
 import { Rng } from './rng.ts';
-import type { Counts } from './verdict.ts';
+import { RowClients } from './row-clients.ts';
+import { RowWorkload } from './row-workload.ts';
+import { Verdict, type Counts } from './verdict.ts';
 import { Workload } from './workload.ts';
 
 export interface ChaosOptions {
@@ -25,6 +29,8 @@ export interface ChaosOptions {
   faultIntervalMs: number;
   /** Who send one request after the other, in contention. */
   clients: number;
+  /** Of rows, beside them. @default 16 */
+  rowClients?: number;
   /** Documents a second beside them, by `POST /bulk`, which nobody else writes; Infinity: as many as are taken. @default 0 */
   rate?: number;
   /** In so many requests under way, each with up to 256 documents that wait. @default 16 */
@@ -41,6 +47,8 @@ export interface ChaosOptions {
 export interface ChaosReport extends Counts {
   seed: number;
   seconds: number;
+  /** The same of rows; `findings` has those of both. */
+  rows: Counts;
   ackedPerSecond: number;
   faults: Partial<Record<FaultKind, number>>;
   /** Processes that were ended, ours and PostgreSQL's. */
@@ -65,6 +73,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     durationMs,
     faultIntervalMs,
     clients: clientCount,
+    rowClients: rowClientCount = 16,
     rate = 0,
     streams = 16,
     writers = 3,
@@ -92,6 +101,13 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       recorder,
       canary,
     });
+    const rowClients = new RowClients({
+      nodes: deployment.nodes,
+      source: new RowWorkload(rng.int(0, 2 ** 31)),
+      clients: rowClientCount,
+      seed: rng.int(0, 2 ** 31),
+      canary,
+    });
     const neighbours = new AckRate();
     const load = new BulkLoad({
       nodes: deployment.nodes,
@@ -116,6 +132,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     const reader = new DanglingReader(() => deployment.url);
     const started = performance.now();
     await Promise.all([clients.start(), load.start(rate)]);
+    rowClients.start();
     reader.start();
     injector.start();
     const isOver = (): boolean => {
@@ -126,7 +143,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       const seconds = (performance.now() - started) / 1000;
       if (Math.floor(seconds) % 10 === 0)
         onProgress(
-          `${seconds.toFixed(0)} s, ${recorder.acked} acknowledged, ${injector.faults.length} faults`,
+          `${seconds.toFixed(0)} s, ${recorder.acked} acknowledged, ${rowClients.acked} of rows, ${injector.faults.length} faults`,
         );
       await pause(1000);
     }
@@ -135,20 +152,24 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     await deployment.calm();
     const seconds = (performance.now() - started) / 1000;
     onProgress('the faults are over');
-    await Promise.all([clients.stop(), load.stop()]);
+    await Promise.all([clients.stop(), load.stop(), rowClients.stop()]);
     await recorder.end();
     signal?.throwIfAborted();
     const { verdict, outcomes, calmAfterMs } = await checkDeployment(deployment, async () => {
       await reader.stop();
       return reader.samples;
     });
-    ({ isSound } = verdict);
-    const { counts, findings } = verdict;
+    const ofRows = new Verdict();
+    checkRows(rowClients.requests, { ...(await readRows(deployment.url)), orphans: reader.orphans }, ofRows);
+    isSound = verdict.isSound && ofRows.isSound;
+    const { counts } = verdict;
+    const findings = [...verdict.findings, ...ofRows.findings];
     const recoveryTimes = recoveryTimesOf(injector.faults, outcomes);
     return {
       seed,
       ...counts,
       seconds: Math.round(seconds),
+      rows: ofRows.counts,
       ackedPerSecond: Math.round(counts.ok / seconds),
       faults: countKinds(injector.faults),
       kills: countKills(injector.faults),
@@ -173,7 +194,7 @@ export function countKills(faults: readonly Pick<Fault, 'kind'>[]): number {
   return faults.filter(({ kind }) => /^(kill|terminate|restart)/.test(kind)).length;
 }
 
-function countKinds(faults: readonly Fault[]): Partial<Record<FaultKind, number>> {
+export function countKinds(faults: readonly Fault[]): Partial<Record<FaultKind, number>> {
   const counts: Partial<Record<FaultKind, number>> = {};
   for (const { kind } of faults) counts[kind] = (counts[kind] ?? 0) + 1;
   return counts;

@@ -6,7 +6,7 @@ import type { Refusal, Requests } from './requests.ts';
 import type { Verdict } from './verdict.ts';
 
 /** Not applied for a reason that lies in the deployment, not in the write. */
-const ofTheMoment = new Set([
+export const ofTheMoment = new Set([
   'cancelled',
   'overloaded',
   'write_conflict',

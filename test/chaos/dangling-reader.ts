@@ -1,5 +1,5 @@
-// Looks five times a second, each time in one snapshot, whether a reference leads nowhere. Of documents made lately, so
-// that the look costs the same however much is stored; the end of the run looks at all.
+// Looks five times a second, each time in one snapshot, whether a reference leads nowhere, or a row is there without its parent. Of
+// documents and rows made lately, so that the look costs the same however much is stored; the end of the run looks at all.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
@@ -15,6 +15,8 @@ function idSince(milliseconds: number): string {
 
 export class DanglingReader {
   readonly samples: number[] = [];
+  /** Children without their parents, in all looks. */
+  orphans = 0;
   readonly #url: () => string;
   #isStopping = false;
   #running: Promise<void> = Promise.resolve();
@@ -40,7 +42,9 @@ export class DanglingReader {
         await client.connect();
         await client.query('set enable_seqscan = off');
         while (!this.#isStopping) {
-          this.samples.push(await look(client));
+          const [dangling, orphans] = await look(client);
+          this.samples.push(dangling);
+          this.orphans += orphans;
           await pause(intervalMs);
         }
       } catch {
@@ -53,7 +57,7 @@ export class DanglingReader {
   }
 }
 
-async function look(client: pg.Client): Promise<number> {
+async function look(client: pg.Client): Promise<[dangling: number, orphans: number]> {
   await client.query('begin isolation level repeatable read read only');
   const { rows } = await client.query<{ dangling: string }>(
     `select count(*) as dangling
@@ -64,6 +68,11 @@ async function look(client: pg.Client): Promise<number> {
      where r.document_id >= $1::uuid and (target.document_id is null or own.document_id is null)`,
     [idSince(Date.now() - lookBackMs)],
   );
+  const children = await client.query<{ orphans: string }>(
+    `select count(*) as orphans
+     from (select key from ledger where target = 'entry' and seq > (select max(seq) - 5000 from ledger)) l
+     join entry e on e.name = l.key left join shelf s on s.name = e.shelf where s.name is null`,
+  );
   await client.query('commit');
-  return Number(rows[0]?.dangling ?? 0);
+  return [Number(rows[0]?.dangling ?? 0), Number(children.rows[0]?.orphans ?? 0)];
 }

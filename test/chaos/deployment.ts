@@ -2,7 +2,7 @@
 // each a process, each behind proxies of its own.
 
 import { randomInt } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,8 +10,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/dev/embedded';
 import { migrate } from 'sluice/internal/store';
+import type { TargetDefinition } from 'sluice/internal/targets';
 import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { Member } from './member.ts';
+import { rowTables, rowTargets } from './row-tables.ts';
 
 export const modelFile = fileURLToPath(new URL('model.json', import.meta.url));
 const databaseName = 'chaos';
@@ -28,6 +30,8 @@ export interface DeploymentOptions {
   /** More arguments of each node. */
   nodeArgs?: readonly string[];
   logLevel: string;
+  /** The user's own tables. @default those of row-tables.ts */
+  tables?: { sql: string; targets: readonly TargetDefinition[] };
   /** Settings of the server. */
   settings?: Record<string, string>;
 }
@@ -92,15 +96,36 @@ export class Deployment {
     await admin.query(`create database ${databaseName}`);
     await admin.query(`create role ${stranger.name} login password '${stranger.password}'`);
     await admin.end();
+    await this.#createTables();
     await migrate({ url: this.url });
     await mkdir(this.logFolder, { recursive: true });
-    const common = ['--model', modelFile, '--log-level', this.#options.logLevel];
+    await writeFile(this.#configFile, JSON.stringify({ targets: this.#tables.targets }));
+    const common = this.#commonArgs;
     for (const [index, mode] of this.#options.nodes.entries()) {
       const args = ['api', ...common, '--mode', mode, '--host', '127.0.0.1', '--port', '0'];
       this.nodes.push(await this.#member(`${mode}-${index}`, [...args, ...(this.#options.nodeArgs ?? [])]));
     }
     for (let index = 0; index < this.#options.writers; index++) this.writers.push(await this.#writer(index));
     await Promise.all(this.members.map((member) => member.start()));
+  }
+
+  async #createTables(): Promise<void> {
+    const client = new pg.Client(this.url);
+    await client.connect();
+    await client.query(this.#tables.sql);
+    await client.end();
+  }
+
+  get #tables(): NonNullable<DeploymentOptions['tables']> {
+    return this.#options.tables ?? { sql: rowTables, targets: rowTargets };
+  }
+
+  get #configFile(): string {
+    return join(this.folder, 'sluice.config.json');
+  }
+
+  get #commonArgs(): string[] {
+    return ['--config', this.#configFile, '--model', modelFile, '--log-level', this.#options.logLevel];
   }
 
   /** One more. */
@@ -111,13 +136,7 @@ export class Deployment {
   }
 
   #writer(index: number): Promise<Member> {
-    return this.#member(`writer-${index}`, [
-      'writer',
-      '--model',
-      modelFile,
-      '--log-level',
-      this.#options.logLevel,
-    ]);
+    return this.#member(`writer-${index}`, ['writer', ...this.#commonArgs]);
   }
 
   async #member(name: string, args: readonly string[]): Promise<Member> {

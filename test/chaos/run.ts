@@ -1,6 +1,7 @@
 // npm run chaos -- [--minutes N] [--seed S] [--clients N] [--rate N] [--streams N] [--writers N]
-//                  [--fault-interval-ms N] [--kills-min N] [--profile usual|kills | --weights KIND=N,…] [--json]
+//                  [--row-clients N] [--fault-interval-ms N] [--kills-min N] [--profile usual|kills | --weights KIND=N,…] [--json]
 // npm run chaos -- --scenario NAME|all|waiting [--window-seconds N] [--json]
+// npm run chaos -- --rows N [--clients N] [--writers N] [--fault-interval-ms N] [--json]   a load of rows to its end
 // npm run chaos -- --add FILE…       the JSON lines of several runs as one
 // Ends with one JSON line (with --scenario, one each); the exit code is 0 only if every run was sound.
 
@@ -10,6 +11,7 @@ import { awaitStopRequest } from '../../packages/server/src/cli/process/stop-req
 import { addReports } from './add-reports.ts';
 import { runChaos, type ChaosReport } from './chaos.ts';
 import { faultProfiles, parseWeights, type FaultProfile, type FaultWeights } from './fault-weights.ts';
+import { loadRows } from './load-rows.ts';
 import { scenarioNames } from './scenarios.ts';
 import { runScenario } from './run-scenario.ts';
 import { runWaiting } from './waiting.ts';
@@ -18,7 +20,9 @@ const numbers = {
   minutes: { type: 'string', default: '1' },
   seed: { type: 'string', default: process.env['SLUICE_CHAOS_SEED'] ?? String(Date.now() % 1_000_000) },
   clients: { type: 'string', default: '64' },
+  'row-clients': { type: 'string', default: '16' },
   rate: { type: 'string', default: '1000' },
+  rows: { type: 'string', default: '0' },
   streams: { type: 'string', default: '16' },
   writers: { type: 'string', default: '3' },
   'fault-interval-ms': { type: 'string', default: '3000' },
@@ -45,7 +49,7 @@ function refuse(sentence: string): never {
 
 function numberOf(name: keyof typeof numbers): number {
   const number = Number(values[name]);
-  if (Number.isNaN(number) || number < 0) refuse(`Cannot run as --${name} is not a number: ${values[name]}`);
+  if (Number.isNaN(number) || number < 0) refuse(`Cannot run: --${name} is not a number: ${values[name]}`);
   return number;
 }
 
@@ -53,7 +57,7 @@ function weightsOf(): FaultWeights {
   const { weights, profile } = values;
   if (weights === undefined) {
     if (Object.hasOwn(faultProfiles, profile)) return faultProfiles[profile as FaultProfile];
-    return refuse(`Cannot run as there is no such profile of faults: ${profile}`);
+    return refuse(`Cannot run: there is no such profile of faults: ${profile}`);
   }
   try {
     return parseWeights(weights);
@@ -76,10 +80,25 @@ async function attack(seed: number): Promise<boolean> {
     killsMin: numberOf('kills-min'),
     faultIntervalMs: numberOf('fault-interval-ms'),
     clients: numberOf('clients'),
+    rowClients: numberOf('row-clients'),
     rate: numberOf('rate'),
     streams: numberOf('streams'),
     writers: numberOf('writers'),
     weights: weightsOf(),
+    signal: stop.signal,
+    onProgress: say,
+  });
+  console.log(JSON.stringify(report));
+  return report.isSound && report.calmAfterMs !== null;
+}
+
+async function fill(seed: number): Promise<boolean> {
+  const report = await loadRows({
+    seed,
+    rows: numberOf('rows'),
+    clients: numberOf('clients'),
+    writers: numberOf('writers'),
+    faultIntervalMs: numberOf('fault-interval-ms'),
     signal: stop.signal,
     onProgress: say,
   });
@@ -94,7 +113,7 @@ async function play(wanted: string, seed: number): Promise<boolean> {
     return report.isSound;
   }
   const names = wanted === 'all' ? scenarioNames : scenarioNames.filter((name) => name === wanted);
-  if (names.length === 0) refuse(`Cannot run as there is no such scenario: ${wanted}`);
+  if (names.length === 0) refuse(`Cannot run: there is no such scenario: ${wanted}`);
   let isSound = true;
   for (const name of names) {
     const report = await runScenario({
@@ -112,7 +131,7 @@ async function play(wanted: string, seed: number): Promise<boolean> {
 
 /** The last line of each file: what stands before it may be progress. */
 function add(files: readonly string[]): boolean {
-  if (files.length === 0) refuse('Cannot add up as no file is named');
+  if (files.length === 0) refuse('Cannot add up: no file is named');
   const reports = files.flatMap((file) =>
     readFileSync(file, 'utf8')
       .split('\n')
@@ -130,7 +149,8 @@ try {
   if (values.add) isSound = add(positionals);
   else {
     say(`seed ${seed}`);
-    isSound = values.scenario === undefined ? await attack(seed) : await play(values.scenario, seed);
+    if (values.scenario !== undefined) isSound = await play(values.scenario, seed);
+    else isSound = numberOf('rows') > 0 ? await fill(seed) : await attack(seed);
   }
   process.exitCode = isSound ? 0 : 1;
 } catch (error) {

@@ -1,4 +1,4 @@
-// Puts one fault of security at a time into a copy of the whole project and runs there the test that must notice it.
+// Puts one fault of security, or of targets, at a time into a copy of the whole project and runs there the test that must notice it.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,6 +11,7 @@ import type { Mutant } from './mutant.ts';
 import { root } from './places.ts';
 import { Report } from './report.ts';
 import { securityMutants } from './security-mutants.ts';
+import { targetMutants } from './target-mutants.ts';
 
 const program = join(root, 'node_modules/vitest/vitest.mjs');
 const timeoutMs = 600_000;
@@ -24,9 +25,12 @@ interface Verdict {
   broken: string;
 }
 
-export async function huntSecurity(wanted: string): Promise<Report> {
+export const huntSecurity = (wanted: string): Promise<Report> => huntGuarded(securityMutants, wanted);
+export const huntTargets = (wanted: string): Promise<Report> => huntGuarded(targetMutants, wanted);
+
+async function huntGuarded(all: Readonly<Record<string, Mutant[]>>, wanted: string): Promise<Report> {
   const report = new Report();
-  const hunted = Object.entries(securityMutants).flatMap(([guard, mutants]) => {
+  const hunted = Object.entries(all).flatMap(([guard, mutants]) => {
     const test = guardingTest(guard);
     return mutants
       .filter(([name]) => name.includes(wanted) || test.includes(wanted))

@@ -9,6 +9,7 @@ import { root } from './places.ts';
 import { planMutants } from './plan-mutants.ts';
 import { promiseMutants } from './promise-mutants.ts';
 import { securityMutants } from './security-mutants.ts';
+import { targetMutants } from './target-mutants.ts';
 
 const mutants: Mutant[] = [
   ...planMutants,
@@ -17,7 +18,7 @@ const mutants: Mutant[] = [
     ...Object.values(without).flat(),
     ...faults,
   ]),
-  ...Object.values(securityMutants).flat(),
+  ...Object.values({ ...securityMutants, ...targetMutants }).flat(),
 ];
 
 test('each mutant can be planted in the sources as they are', () => {
@@ -29,7 +30,8 @@ test('each mutant can be planted in the sources as they are', () => {
 });
 
 test('each test that has to notice a mutant exists', () => {
-  for (const name of Object.keys(securityMutants)) expect(() => guardingTest(name)).not.toThrow();
+  for (const name of Object.keys({ ...securityMutants, ...targetMutants }))
+    expect(() => guardingTest(name)).not.toThrow();
 });
 
 test('each mutant has a name of its own', () => {

@@ -427,10 +427,7 @@ export const securityMutants: Record<string, Mutant[]> = {
     ['sends passwords of roles as they are', at('applyRoles', call('scramVerifier', '$1'))],
   ],
   'secrets.test.ts': [
-    [
-      'takes a URL with a password from the arguments',
-      at('findGiven', never('holdsPassword', 'hasPassword')),
-    ],
+    ['takes a URL with a password from the arguments', at('findGiven', never('holdsPassword'))],
     [
       'takes a password from the arguments where it is a parameter',
       at('hasPassword', swap(String.raw` || /[?&]password=/i.test(url)`, '')),

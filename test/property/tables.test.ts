@@ -1,107 +1,56 @@
-// Random batches of row writes, compared with PostgreSQL itself: the same writes one at a time, each a statement of its own, in the
-// order in which a batch is said to apply them.
+// Random tables and random batches of writes to them, from the memory of a node and from the intake, compared with PostgreSQL itself: the
+// same writes one at a time, each a statement of its own, in the order in which a batch is said to apply them.
 
 import fc from 'fast-check';
 import pg from 'pg';
-import { memoryOrigin, settleBatch, settleOptions, tableTargets } from 'sluice/internal/batch';
+import {
+  intakeOrigin,
+  memoryOrigin,
+  settleBatch,
+  settleOptions,
+  tableTargets,
+  type BatchReport,
+  type SettleOptions,
+} from 'sluice/internal/batch';
 import type { Write } from 'sluice/internal/protocol';
 import { Session } from 'sluice/internal/store';
 import { readTargets, type TableCatalog } from 'sluice/internal/targets';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { model } from '../support/model.ts';
-import { rowWrite, type RowBody } from '../support/row-write.ts';
+import {
+  keyOf,
+  randomBatch,
+  randomTables,
+  tablesText,
+  type RandomTables,
+  type Step,
+} from '../support/random-tables.ts';
+import { insertIntake, rowWrite } from '../support/row-write.ts';
 
 const cases = Math.ceil(Number(process.env['SLUICE_PROPERTY_CASES'] ?? 300) / 15);
 const definitions = [{ table: 'child' }, { table: 'parent' }];
 
-/** `foldable` has nothing that could refuse an upsert; `parent` and `child` have. */
-const schema = (name: string): string => `
-  create table ${name}.parent (
-    id integer primary key, code integer unique, n integer not null default 3 check (n >= 0), changes integer default 0);
-  create table ${name}.child (
-    a integer, b integer, parent integer references ${name}.parent, v integer default 9, primary key (a, b));
-  create function ${name}.count_change() returns trigger language plpgsql as $$ begin
-    new.changes := old.changes + 1; return new; end $$;
-  create trigger counted before update on ${name}.parent for each row execute function ${name}.count_change();
-`;
-
-interface Step {
-  table: 'parent' | 'child';
-  operation: Write['operation'];
-  body: RowBody;
-}
-
-/** A batch with writes that are refused by errors is tried in parts, whose order is not told: such a batch has one table. */
-const step = (isFaulty: boolean): fc.Arbitrary<Step> => {
-  const id = fc.integer({ min: 1, max: 5 });
-  const n = fc.integer({ min: isFaulty ? -1 : 0, max: 3 });
-  // Values of the other unique rule differ between the rows of a batch, but may be those of rows from before.
-  const parent = fc
-    .record({ id, n, shift: fc.integer({ min: 0, max: 1 }), hasCode: fc.boolean(), hasN: fc.boolean() })
-    .map(({ id, n, shift, hasCode, hasN }) => ({
-      id,
-      ...(hasN ? { n } : {}),
-      ...(hasCode ? { code: id + 5 * shift } : {}),
-    }));
-  const writes = fc.record({
-    table: fc.constant('parent' as const),
-    operation: fc.constantFrom('insert' as const, 'upsert' as const, 'update' as const),
-    body: parent,
-  });
-  if (isFaulty) {
-    const removed = {
-      table: fc.constant('parent' as const),
-      operation: fc.constant('delete' as const),
-      body: fc.record({ id }),
-    };
-    return fc.oneof(writes, fc.record(removed));
-  }
-  const child = fc
-    .record({
-      a: id,
-      b: fc.constant(1),
-      parent: fc.option(fc.integer({ min: 1, max: 6 })),
-      v: fc.integer(),
-      hasParent: fc.boolean(),
-    })
-    .map(({ hasParent, parent, ...row }) => (hasParent ? { ...row, parent } : row));
-  const children = fc.record({
-    table: fc.constant('child' as const),
-    operation: fc.constantFrom('insert' as const, 'upsert' as const, 'update' as const),
-    body: child,
-  });
-  const key = fc.record({ a: id, b: fc.constant(1) });
-  const removed = fc.record({
-    table: fc.constant('child' as const),
-    operation: fc.constant('delete' as const),
-    body: key,
-  });
-  return fc.oneof(writes, children, removed);
-};
-
-const batches = fc.array(
-  fc.boolean().chain((isFaulty) => fc.array(step(isFaulty), { minLength: 1, maxLength: 10 })),
-  { minLength: 1, maxLength: 4 },
+const runs = randomTables.chain((tables) =>
+  fc.record({
+    tables: fc.constant(tables),
+    isIntake: fc.boolean(),
+    batches: fc.array(randomBatch(tables), { minLength: 1, maxLength: 4 }),
+  }),
 );
 
-describe('any batch of rows', () => {
+describe('any batch of rows of any tables', () => {
   const database = useDatabase();
   let session: Session;
   let client: pg.Client;
-  let tables: Map<string, TableCatalog>;
-  const options = {
-    ...settleOptions(model, { lanes: 16, cascadeDocumentsMax: 100 }),
-    targets: tableTargets(definitions),
-  };
 
   beforeAll(async () => {
     session = await Session.open({ url: database.url, applicationName: 'tables property' });
     client = new pg.Client(database.url);
     await client.connect();
-    await client.query(`create schema mirror; ${schema('public')} ${schema('mirror')}`);
-    const targets = await readTargets(session, definitions);
-    tables = new Map(targets.tables.map((table) => [table.table, table]));
+    await client.query(`create schema mirror; insert into sluice.lane (lane) select generate_series(0, 15);
+      create function count_change() returns trigger language plpgsql as $$ begin
+        new.changes := old.changes + 1; return new; end $$`);
   });
 
   afterAll(async () => {
@@ -112,18 +61,45 @@ describe('any batch of rows', () => {
   test(
     'has the results and leaves the rows of one statement after the other',
     async () => {
-      await fc.assert(fc.asyncProperty(batches, runCase), { numRuns: cases });
+      await fc.assert(fc.asyncProperty(runs, runCase), { numRuns: cases });
     },
     60_000 + cases * 1000,
   );
 
-  async function runCase(batches: readonly Step[][]): Promise<void> {
-    await client.query('truncate parent, child, mirror.parent, mirror.child');
+  async function runCase({
+    tables,
+    isIntake,
+    batches,
+  }: {
+    tables: RandomTables;
+    isIntake: boolean;
+    batches: readonly Step[][];
+  }): Promise<void> {
+    await client.query(`drop table if exists parent, child, mirror.parent, mirror.child cascade;
+      truncate sluice.intake, sluice.awaited, sluice.dead_letter;
+      ${tablesText(tables, 'public')} ${tablesText(tables, 'mirror')}`);
+    const catalogs = new Map(
+      (await readTargets(session, definitions)).tables.map((table) => [table.table, table]),
+    );
+    const options = {
+      ...settleOptions(model, { lanes: 16, cascadeDocumentsMax: 100 }),
+      targets: tableTargets(definitions),
+    };
     let open: [Step, Write][] = [];
     for (const batch of [...batches, [], []]) {
-      open.push(...batch.map((each): [Step, Write] => [each, writeOf(each)]));
+      const added = batch.map((each): [Step, Write] => [each, writeOf(catalogs, each)]);
+      open.push(...added);
       if (open.length === 0) continue;
-      const report = await settleBatch(session, memoryOrigin(open.map(([, write]) => write)), options);
+      if (isIntake)
+        await insertIntake(
+          session,
+          added.map(([, write]) => write),
+        );
+      const report = await settle(
+        isIntake,
+        open.map(([, write]) => write),
+        options,
+      );
       expect([report.blocked, report.failed]).toEqual([[], []]);
       const results = new Map(
         report.outcomes.map(({ outcome }) => [outcome.writeId, outcome.code ?? outcome.result]),
@@ -135,7 +111,7 @@ describe('any batch of rows', () => {
       const ordered = report.errors.length > 0 ? settled : inOrder(settled);
       for (const [each, { writeId }] of ordered) {
         told.push(results.get(writeId)!);
-        expected.push(await applyAlone(each));
+        expected.push(await applyAlone(tables, each));
       }
       expect(told).toEqual(expected);
       for (const table of ['parent', 'child'])
@@ -144,8 +120,17 @@ describe('any batch of rows', () => {
     expect(open).toEqual([]);
   }
 
-  function writeOf({ table, operation, body }: Step): Write {
-    return rowWrite(tables.get(table)!, operation, body, { tables: [...tables.values()] });
+  async function settle(isIntake: boolean, writes: Write[], options: SettleOptions): Promise<BatchReport> {
+    if (!isIntake) return settleBatch(session, memoryOrigin(writes), options);
+    const { rows } = await client.query<{ lane: number; term: string }>('select lane, term from sluice.lane');
+    const terms = new Map(rows.map(({ lane, term }) => [lane, Number(term)]));
+    return settleBatch(session, intakeOrigin(terms, 100), options);
+  }
+
+  function writeOf(catalogs: Map<string, TableCatalog>, step: Step): Write {
+    const { table, operation, body, ignoresExisting } = step;
+    const form = { tables: [...catalogs.values()], ignoresExisting };
+    return rowWrite(catalogs.get(table)!, operation, body, form);
   }
 
   /** In rounds: of each row its first write, then its second. In a round parents first, but for deletes. */
@@ -167,36 +152,53 @@ describe('any batch of rows', () => {
   }
 
   const rowsOf = async (table: string): Promise<unknown[]> =>
-    (await client.query<Record<string, unknown>>(`select * from ${table} order by 1, 2`)).rows;
+    (await client.query<{ row: unknown }>(`select to_jsonb(t) as row from ${table} t order by 1`)).rows;
 
   /** As somebody would write it by hand. */
-  async function applyAlone({ table, operation, body }: Step): Promise<string> {
-    const names = Object.keys(body);
-    const values = Object.values(body);
-    const key = table === 'parent' ? ['id'] : ['a', 'b'];
-    const holes = names.map((_, index) => `$${index + 1}`);
+  async function applyAlone(tables: RandomTables, step: Step): Promise<string> {
+    const { table, operation, body, ignoresExisting } = step;
+    const rows = Array.isArray(body) ? body : [body];
+    const names = Object.keys(rows[0]!);
+    const quoted = (name: string): string => `"${name}"`;
+    const key = keyOf(tables, table);
+    const values = rows.flatMap((row) => names.map((name) => parameter(row[name])));
+    const holes = rows.map(
+      (_, at) => `(${names.map((_, index) => `$${at * names.length + index + 1}`).join()})`,
+    );
     const where = key.map((name) => `${name} = $${names.indexOf(name) + 1}`).join(' and ');
     const set = (prefix: string): string =>
-      names.map((name, index) => `${name} = ${prefix === '' ? holes[index] : prefix + name}`).join(', ');
+      names
+        .map((name, index) => `${quoted(name)} = ${prefix === '' ? `$${index + 1}` : prefix + quoted(name)}`)
+        .join(', ');
     const target = `mirror.${table}`;
-    const insert = `insert into ${target} (${names.join()}) values (${holes.join()})`;
+    const insert = `insert into ${target} (${names.map(quoted).join()}) values ${holes.join()}`;
+    const action = ignoresExisting ? 'nothing' : `update set ${set('excluded.')}`;
     const texts = {
       insert,
-      upsert: `${insert} on conflict (${key.join()}) do update set ${set('excluded.')} returning xmax = 0 as is_new`,
+      upsert: `${insert} on conflict (${key.join()}) do ${action} returning xmax = 0 as is_new`,
       update: `update ${target} set ${set('')} where ${where}`,
       delete: `delete from ${target} where ${where}`,
     };
     try {
-      const { rowCount, rows } = await client.query<{ is_new: boolean }>(texts[operation], values);
+      const answer = await client.query<{ is_new: boolean }>(texts[operation], values);
       if (operation === 'insert') return 'created';
-      if (operation === 'upsert') return rows[0]!.is_new ? 'created' : 'updated';
-      if (rowCount === 0) return 'row_not_found';
+      if (operation === 'upsert') {
+        if (answer.rows.length === 0) return 'unchanged';
+        return answer.rows.some(({ is_new: isNew }) => isNew) ? 'created' : 'updated';
+      }
+      if (answer.rowCount === 0) return 'row_not_found';
       return operation === 'update' ? 'updated' : 'deleted';
     } catch (error) {
       const { code } = error as { code: string };
       if (code === '23505') return 'row_exists';
-      if (code === '23503') return operation === 'delete' ? 'row_referenced' : 'unresolved_reference';
+      if (code === '23001') return 'row_referenced';
+      if (code === '23503')
+        return operation === 'delete' && table === 'parent' ? 'row_referenced' : 'unresolved_reference';
       return 'row_invalid';
     }
   }
+
+  /** An array is one of PostgreSQL, any other object is JSON. */
+  const parameter = (value: unknown): unknown =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) ? JSON.stringify(value) : value;
 });

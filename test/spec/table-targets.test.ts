@@ -461,6 +461,20 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(fates2(again)).toEqual(['created']);
   });
 
+  test('that wait for each other in a cycle are refused, as PostgreSQL does, and so is what waits for these', async () => {
+    const writes = [
+      make('node', 'insert', { id: 3, parent: 4 }),
+      make('node', 'upsert', { id: 4, parent: 3 }),
+      make('node', 'insert', { id: 5, parent: 4 }),
+      make('node', 'insert', { id: 6, parent: 7 }),
+      make('node', 'upsert', { id: 7, parent: 8 }),
+      make('node', 'upsert', { id: 8, parent: null }),
+    ];
+    const { fates } = await settle(writes);
+    const unresolved = 'unresolved_reference';
+    expect(fates).toEqual([unresolved, unresolved, unresolved, 'deferred', 'created', 'created']);
+  });
+
   test('wait for a parent that is on its way, or for which they have time, and else are refused', async () => {
     const customer = make('customer', 'insert', { id: 9 });
     await insertIntake(session, [customer]);

@@ -1,10 +1,14 @@
 // `sluice uninstall` on a database of another application: what is taken away, what is refused, and what stays as it was.
 
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { createClient } from 'sluice';
 import { applyRoles, migrate, uninstall } from 'sluice/internal/store';
-import { beforeEach, expect, test } from 'vitest';
+import { createWriter } from 'sluice/writer';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { execute, rolePrefix } from '../support/postgres.ts';
-import { readSluice, startSluice } from '../support/sluice.ts';
+import { createDataDir, readSluice, startSluice } from '../support/sluice.ts';
 import { openConnection, sql } from '../support/sql.ts';
 import { fresh, startWorld, upsert } from '../support/world.ts';
 
@@ -26,7 +30,7 @@ const application = `
   insert into app."Order Item" values (1, 1, 'first')`;
 
 /** Everything that the database holds outside of the schema, as its catalog and its rows say. */
-async function snapshot(): Promise<unknown> {
+async function snapshot(): Promise<Record<string, unknown>> {
   const [row] = await sql(
     database.url,
     `with own as (select oid from pg_namespace where nspname = 'sluice'),
@@ -50,7 +54,7 @@ async function snapshot(): Promise<unknown> {
        (select jsonb_agg(c order by id) from app.customer c) as customers,
        (select jsonb_agg(i order by id) from app."Order Item" i) as items`,
   );
-  return row;
+  return row!;
 }
 
 beforeEach(async () => {
@@ -63,11 +67,78 @@ test('migrate and uninstall leave the tables of another application as they were
   await migrate({ url: database.url });
   expect(await readSluice(['uninstall'], settings())).toMatchObject({
     code: 0,
-    text: expect.stringContaining('no schema of Sluice') as string,
+    text: expect.stringContaining('schema of Sluice was removed') as string,
   });
   expect(await snapshot()).toEqual(before);
   // Nothing is left that a second migration would trip over.
   expect((await migrate({ url: database.url })).applied.length).toBeGreaterThan(10);
+});
+
+test('rows that a node and a writer have written are all that is left of a deployment after an uninstall', async () => {
+  const before = await snapshot();
+  const connectionString = database.url;
+  await migrate({ url: connectionString });
+  const targets = [{ table: 'app.customer' }, { table: 'app.Order Item' }];
+  const writer = await createWriter({ connectionString, targets, lanes: 4 });
+  onTestFinished(() => writer.stop());
+  const client = await createClient({ connectionString, targets, lanes: 4 });
+  onTestFinished(() => client.stop());
+  const customers = client.table('app.customer');
+  const items = client.table('app.Order Item');
+  await Promise.all([
+    customers.insert({ name: 'three' }),
+    customers.update({ id: 1 }, { name: 'first' }),
+    items.insert([
+      { id: 2, customer: 1, note: null },
+      { id: 3, customer: 2, note: 'new' },
+    ]),
+    items.delete({ id: 1 }),
+  ]);
+  await client.stop();
+  await writer.stop();
+  expect(await run()).toMatchObject({ code: 0, last: { uninstalled: true } });
+  const after = await snapshot();
+  expect(after['customers']).toEqual([
+    { id: 1, name: 'first' },
+    { id: 2, name: 'two' },
+    { id: 3, name: 'three' },
+  ]);
+  expect(after['items']).toEqual([
+    { id: 2, customer: 1, note: null },
+    { id: 3, customer: 2, note: 'new' },
+  ]);
+  expect({ ...after, customers: 0, items: 0 }).toEqual({ ...before, customers: 0, items: 0 });
+});
+
+test('dev --table runs on a database of another application; its curl line writes a row, uninstall leaves only that', async () => {
+  const before = await snapshot();
+  const url = new URL(database.url);
+  // A password is not taken from the arguments.
+  const own = { DATABASE_URL: database.url };
+  const dataDir = await createDataDir();
+  const args = ['--data-dir', dataDir, '--port', '0', '--lanes', '4'];
+  const without = await startSluice(['dev', '--database-url', `postgres://${url.host}/x`, ...args]).ended;
+  expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining('needs --table') as string });
+  const dev = startSluice(['dev', '--table', 'app.Order Item', ...args], own);
+  const { curl, processes, removal } = await dev.event('started');
+  expect((processes as { name: string }[]).map(({ name }) => name)).toEqual(['api-1', 'writer-1']);
+  expect(removal).toBe('npx sluice uninstall');
+  const { stdout } = await promisify(execFile)('sh', ['-c', `${(curl as string[])[0]} -s`]);
+  expect(stdout).toContain('201 Created');
+  dev.kill('SIGINT');
+  const { code, stderr } = await dev.ended;
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: expect.stringContaining('Added the schema sluice to postgres:') as string,
+  });
+  expect(await run()).toMatchObject({ code: 0 });
+  const after = await snapshot();
+  // The key was left to the sample, the parent to a row that is there.
+  expect(after['items']).toEqual([
+    { id: 1, customer: 1, note: 'first' },
+    { id: expect.any(Number) as number, customer: 1, note: null },
+  ]);
+  expect({ ...after, items: 0 }).toEqual({ ...before, items: 0 });
 });
 
 test('uninstall refuses while something would be lost, and names it; --force --yes drops it', async () => {
@@ -82,7 +153,7 @@ test('uninstall refuses while something would be lost, and names it; --force --y
   expect(refused.code).toBe(2);
   expect(refused.stderr).toContain('1 writes wait in the intake');
   // Nobody can be asked here.
-  expect((await run('--force')).stderr).toContain('add --yes');
+  expect((await run('--force')).stderr).toContain('Add --yes');
   expect(await readSluice(['uninstall', '--dry-run'], settings())).toMatchObject({
     text: expect.stringContaining('1 waiting write') as string,
   });

@@ -72,13 +72,13 @@ export function axisOf(lists: ConditionLists, workload: WorkloadName): Axis {
   if (second !== undefined) {
     throw new SluiceError(
       'configuration_invalid',
-      `Cannot measure along more than one axis at once as only one may have several values: ${several.map((each) => flags[each]).join(', ')}`,
+      `Cannot measure along more than one axis at once: only one may have several values: ${several.map((each) => flags[each]).join(', ')}`,
     );
   }
   if ((['clients', 'backlog', 'rate'] as AxisName[]).includes(name) && name !== usual) {
     throw new SluiceError(
       'configuration_invalid',
-      `Cannot measure along ${flags[name]} as the workload has none: ${workload}`,
+      `Cannot measure along ${flags[name]}: the workload has none: ${workload}`,
     );
   }
   const fixed = Object.fromEntries(axisNames.map((each) => [each, lists[each][0] ?? 0]));

@@ -118,7 +118,7 @@ async function lanesLed(url: string, lanes: number): Promise<void> {
   try {
     for (const until = performance.now() + 30_000; ;) {
       if ((await reader.countLedLanes()) === lanes) return;
-      if (performance.now() > until) throw new Error('Cannot measure as the writers do not lead all lanes');
+      if (performance.now() > until) throw new Error('Cannot measure: the writers do not lead all lanes');
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   } finally {

@@ -1,4 +1,5 @@
 import { SluiceError } from 'sluice/internal/protocol';
+import type { ExistingDatabase } from './dev/existing-database.ts';
 import * as z from 'zod';
 import {
   readModelFiles,
@@ -17,6 +18,10 @@ import {
   waitForReferences,
   createCommand,
   databaseSettings,
+  listOf,
+  requireDatabaseUrl,
+  wholeNumber,
+  type Values,
   addShuffle,
   readsShuffle,
 } from '@sluice/server/cli';
@@ -31,48 +36,65 @@ const pathSetting = (flags: string, variable: string, description: string) =>
     schema: z.string().min(1),
   });
 
+const processes = (flags: string, variable: string, description: string) =>
+  setting<number | undefined>({
+    flags,
+    variables: [variable],
+    description: `${description} (default: 2; with --table 1)`,
+    form: 'a whole number from 1 to 16',
+    schema: wholeNumber(1, 16),
+  });
+
 const settings = {
   dataDir: setting<string>({
     flags: '--data-dir <folder>',
     variables: ['SLUICE_DATA_DIR'],
-    description: 'keeps the database from start to start',
+    description: 'folder of the database, which stays between starts',
     form: 'a path',
     path: 'always',
     schema: z.string().min(1),
     fallback: '.sluice/dev',
   }),
   schema: databaseSettings.schema,
+  table: setting<string[] | undefined>({
+    flags: '--table <name>',
+    variables: [],
+    description:
+      'table of a database of yours, e.g. public.orders; repeat it for others; then nothing is embedded and nothing loaded: a ' +
+      'node and a writer run on that database, to which a schema is added',
+    form: 'the name of a table',
+    schema: listOf(z.string().min(1)),
+    isList: true,
+  }),
+  databaseUrl: {
+    ...databaseSettings.databaseUrl,
+    description: `with --table: ${databaseSettings.databaseUrl.description}`,
+  },
+  databaseCa: databaseSettings.databaseCa,
+  databaseCert: databaseSettings.databaseCert,
+  databaseKey: databaseSettings.databaseKey,
   model: optionalModelFiles,
   load: pathSetting(
     '--load <folder|file>',
     'SLUICE_LOAD',
-    'NDJSON to load in place of the generated district; needs --model',
+    'NDJSON to load instead of the generated district; needs --model',
   ),
-  port: { ...port, description: 'port of the first node, the others take the next ones; 0 takes free ones' },
+  port: { ...port, description: 'port of the first node; the others use the next ports; 0: free ports' },
   host,
   auth: setting<'none' | 'keys' | undefined>({
     flags: '--auth <way>',
     variables: ['SLUICE_AUTH'],
     description:
-      'keys: the nodes ask for API keys, and one that may do everything is made and told; none: they ask nobody; must be ' +
-      'said for a host that lets other machines in',
+      'keys: the nodes require API keys, and the command makes and shows one with all scopes; none: no authentication; required ' +
+      'for a host that accepts connections from other machines',
     form: 'none or keys',
     schema: z.enum(['none', 'keys']),
   }),
-  nodes: numberSetting('--nodes <number>', ['SLUICE_DEV_NODES'], 'API nodes', {
-    from: 1,
-    to: 16,
-    fallback: 2,
-  }),
-  writers: numberSetting(
+  nodes: processes('--nodes <number>', 'SLUICE_DEV_NODES', 'API nodes'),
+  writers: processes(
     '--writers <number>',
-    ['SLUICE_DEV_WRITERS'],
-    'writers; only coordinated mode has any',
-    {
-      from: 1,
-      to: 16,
-      fallback: 2,
-    },
+    'SLUICE_DEV_WRITERS',
+    'number of writers; only coordinated mode has writers',
   ),
   mode,
   lanes,
@@ -81,12 +103,17 @@ const settings = {
   pollIntervalMs,
   concurrency,
   waitForReferences,
-  seed: { ...seed, description: 'which district is generated, and which random order' },
-  students: numberSetting('--students <number>', ['SLUICE_STUDENTS'], 'students of the generated district', {
-    from: 1,
-    to: 1_000_000,
-    fallback: 600,
-  }),
+  seed: { ...seed, description: 'seed of the generated district and of the random order' },
+  students: numberSetting(
+    '--students <number>',
+    ['SLUICE_STUDENTS'],
+    'number of students of the generated district',
+    {
+      from: 1,
+      to: 1_000_000,
+      fallback: 600,
+    },
+  ),
 };
 
 export const devCommand = () =>
@@ -94,34 +121,44 @@ export const devCommand = () =>
     name: 'dev',
     summary: 'run everything on this machine',
     description:
-      'Runs a whole deployment on this machine: an embedded PostgreSQL, API nodes and writers, each a process of its ' +
-      'own. Loads a generated school district, or given NDJSON, through all nodes, says how fast that went, in direct ' +
-      'mode as well, and stays up. Ctrl-C stops everything, and so does the end of the process that started it.\n\n' +
-      'From the configuration file it takes the settings below. Its processes get these and nothing else of the file, because ' +
-      'the database, its roles and its connections are its own.',
+      'Runs a whole deployment on this machine: an embedded PostgreSQL, API nodes and writers, each in its own ' +
+      'process. Loads a generated school district, or given NDJSON, through all nodes, measures the rate, also in direct ' +
+      'mode, and keeps running. Ctrl-C stops everything, and so does the end of the parent process.\n\n' +
+      'With --table it runs on your own database instead, where it adds the schema of Sluice and changes nothing else: ' +
+      '`sluice dev --database-url postgres://me@localhost/shop --table public.orders`. `sluice uninstall` removes the schema.\n\n' +
+      'It reads the settings below from the configuration file. Its processes get only these, because ' +
+      'the command has its own database, roles and connections.',
     settings,
     extend(command) {
       addShuffle(command)
-        .option('--once', 'end after the load; the exit code is 0 only if every document was accepted')
+        .option('--once', 'stop after the load; the exit code is 0 only if every document was accepted')
         .option('--no-load', 'load nothing')
         .option('--no-compare', 'do not load again in direct mode for comparison')
         .option('--compare', 'load again in direct mode for comparison (default)');
     },
     async run(values, flags) {
-      const isLoading = flags['load'] !== false;
+      const existing = existingOf(values);
+      // By the flag alone: many who run this have a DATABASE_URL of something else.
+      if (existing === null && flags['databaseUrl'] !== undefined) {
+        throw new SluiceError('configuration_invalid', 'Cannot start: --database-url needs --table');
+      }
+      if (existing !== null && (values.load !== undefined || flags['once'] === true)) {
+        throw new SluiceError(
+          'configuration_invalid',
+          'Cannot start: --table goes without --load and --once',
+        );
+      }
+      const isLoading = flags['load'] !== false && existing === null;
       const waitForReferencesSeconds = values.waitForReferences ?? null;
       const isShuffled = readsShuffle(flags, waitForReferencesSeconds);
       if (waitForReferencesSeconds !== null && values.mode !== 'coordinated') {
         throw new SluiceError(
           'configuration_invalid',
-          `Cannot start as --wait-for-references needs the coordinated mode: ${values.mode}`,
+          `Cannot start: --wait-for-references needs the coordinated mode: ${values.mode}`,
         );
       }
       if (values.load !== undefined && values.model === undefined) {
-        throw new SluiceError(
-          'configuration_invalid',
-          `Cannot start as --load needs --model: ${values.load}`,
-        );
+        throw new SluiceError('configuration_invalid', `Cannot start: --load needs --model: ${values.load}`);
       }
       const [{ assertGuarded }, { dev }, { findLoadFiles }, { sampleModelFile }] = await Promise.all([
         import('@sluice/server/api'),
@@ -130,15 +167,18 @@ export const devCommand = () =>
         import('./sample/district.ts'),
       ]);
       assertGuarded(values.host, values.auth === undefined);
-      const modelFiles = values.model ?? [sampleModelFile];
-      const model = await readModelFiles(modelFiles);
+      const modelFiles = values.model ?? (existing === null ? [sampleModelFile] : []);
+      const model = await readModelFiles(modelFiles.length === 0 ? undefined : modelFiles);
+      const { nodes = existing === null ? 2 : 1, writers = existing === null ? 2 : 1 } = values;
       const files = values.load === undefined ? null : await findLoadFiles([values.load]);
       const generated = values.model === undefined ? { seed: values.seed, students: values.students } : null;
       process.exitCode = await dev({
         ...values,
         model,
         modelFiles,
-        writers: values.mode === 'coordinated' ? values.writers : 0,
+        existing,
+        nodes,
+        writers: values.mode === 'coordinated' ? writers : 0,
         source: isLoading ? (files === null ? generated : { files }) : null,
         waitForReferencesSeconds,
         shuffleSeed: isShuffled ? values.seed : null,
@@ -148,3 +188,9 @@ export const devCommand = () =>
       });
     },
   });
+
+/** Null: nothing names a table. @throws {SluiceError} `configuration_invalid` for a database without a table */
+function existingOf(values: Values<typeof settings>): ExistingDatabase | null {
+  if (values.table !== undefined) return { url: requireDatabaseUrl(values), tables: values.table };
+  return null;
+}

@@ -34,5 +34,5 @@ test.each([
   ['students', '0', '--students'],
   ['documents', '', '--documents'],
 ])('a bad value is told by the name of its option: %s %s', (name, value, option) => {
-  expect(() => read({ [name]: value })).toThrow(`Cannot start as ${option} is not`);
+  expect(() => read({ [name]: value })).toThrow(`Cannot start: ${option} is not`);
 });

@@ -82,5 +82,5 @@ export async function storeDocument(
   const { referentialId, superclassId, referenceIds, contentHash, resource, lane, body } = document;
   const values = [uuidv7(), lane, resource, referentialId, superclassId, contentHash, body, referenceIds];
   const { rows } = await client.query<{ stored: number }>({ ...insertAll, values });
-  if (rows[0]?.stored !== 1) throw new Error('Cannot store the document as a reference is invalid');
+  if (rows[0]?.stored !== 1) throw new Error('Cannot store the document: a reference is invalid');
 }

@@ -16,5 +16,5 @@ export function openContender(name: ContenderName, options: ContenderOptions): C
   if (name === 'local' || name === 'direct' || isCoordinated(name))
     return new Product({ ...options, contender: name });
   if (isPeer(name)) return new Peer(name, options);
-  throw new Error(`Cannot open the contender as nobody knows it: ${name as string}`);
+  throw new Error(`Cannot open the contender: its name is unknown: ${name as string}`);
 }

@@ -33,7 +33,7 @@ export function requirePeers(): void {
   if (existsSync(new URL('node_modules', folder))) return;
   throw new SluiceError(
     'configuration_invalid',
-    `Cannot measure peers as they are not installed: npm ci --prefix ${fileURLToPath(folder)} --workspaces=false`,
+    `Cannot measure peers: they are not installed: npm ci --prefix ${fileURLToPath(folder)} --workspaces=false`,
   );
 }
 

@@ -34,7 +34,7 @@ export class HttpClients implements Contender {
 
   async #open(): Promise<KeptConnection> {
     const url = this.#nodeUrls[this.#opened++ % this.#nodeUrls.length];
-    if (url === undefined) throw new Error('Cannot connect as there is no node');
+    if (url === undefined) throw new Error('Cannot connect: there is no node');
     return KeptConnection.open(url);
   }
 
@@ -57,7 +57,7 @@ class KeptConnection {
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => this.#receive(text));
     socket.on('error', (error) => this.#reject(error));
-    socket.on('close', () => this.#reject(new Error('Cannot read an answer as the connection has ended')));
+    socket.on('close', () => this.#reject(new Error('Cannot read an answer: the connection has ended')));
   }
 
   static open(url: URL): Promise<KeptConnection> {

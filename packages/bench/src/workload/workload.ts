@@ -48,7 +48,7 @@ function itemSource({ name, prefill, share, seed }: WorkloadOptions): () => Benc
     case 'hot':
       return () => itemDocument(hotItemId, itemBytes, 0, ++count * share.of + share.index);
     case 'upsert-mix': {
-      if (prefill < 2) throw new Error('Cannot update as nothing is stored: --prefill is below 2');
+      if (prefill < 2) throw new Error('Cannot update: nothing is stored: --prefill is below 2');
       const half = Math.floor(prefill / 2);
       return () => {
         const choice = draw();
@@ -67,7 +67,7 @@ function itemSource({ name, prefill, share, seed }: WorkloadOptions): () => Benc
 
 /** Documents in an order in which each follows those that it refers to; it is sent once they are stored. */
 async function openDistrict({ name, district, share }: WorkloadOptions): Promise<Workload> {
-  if (district === null) throw new Error('Cannot send a district as none was generated');
+  if (district === null) throw new Error('Cannot send a district: none was generated');
   if (share.of > 1) throw new Error('Cannot divide a district among several processes: --nodes is above 1');
   const model = await readModelFiles(district.modelFiles);
   const lines = readFileSync(district.file, 'utf8').split('\n').filter(Boolean);

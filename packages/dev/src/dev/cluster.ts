@@ -17,12 +17,15 @@ import {
   type RoleKind,
 } from 'sluice/internal/store';
 import { noConfigFile, openKeyStore } from '@sluice/server/cli';
+import { addSchema, type ExistingDatabase } from './existing-database.ts';
 import { portsOf } from './ports.ts';
 import { SupervisedProcess } from './supervised-process.ts';
 
 export interface ClusterOptions {
   /** Holds PostgreSQL's folder and the logs. */
   dataDir: string;
+  /** A database of the user's, with tables to write to; null: an embedded PostgreSQL is started. */
+  existing: ExistingDatabase | null;
   model: Model;
   modelFiles: readonly string[];
   schema: string;
@@ -31,7 +34,7 @@ export interface ClusterOptions {
   /** None where the mode needs none. */
   writers: number;
   host: string;
-  /** How the nodes are told who asks; undefined: nothing is said, which holds for this machine only. */
+  /** Authentication of the nodes; undefined: none, which only this machine may use. */
   auth: 'none' | 'keys' | undefined;
   /** First node's; the others take the next ones. 0: free ones. */
   port: number;
@@ -57,13 +60,16 @@ export class Cluster {
   readonly #rolePassword = randomBytes(24).toString('base64url');
   #starting: Promise<EmbeddedPostgres> | null = null;
   #stopped: Promise<void> | null = null;
+  readonly #stopping: Promise<void>;
+  #announceStop = (): void => {};
 
   constructor(options: ClusterOptions) {
     this.#options = options;
+    this.#stopping = new Promise((resolve) => (this.#announceStop = resolve));
   }
 
   get databaseUrl(): string {
-    return this.#postgres?.url ?? '';
+    return this.#options.existing?.url ?? this.#postgres?.url ?? '';
   }
 
   get schema(): string {
@@ -94,17 +100,19 @@ export class Cluster {
     return [...this.#nodes, ...this.#writers].reduce((sum, { restarts }) => sum + restarts, 0);
   }
 
-  /** Settles if PostgreSQL ends, which only a fault or a stop makes it do. */
+  /** Settles if PostgreSQL ends, which only a fault or a stop makes it do; one that is not ours, with the stop. */
   get postgresEnded(): Promise<void> {
-    return this.#postgres?.exited ?? Promise.resolve();
+    return this.#postgres?.exited ?? this.#stopping;
   }
 
   async start(): Promise<void> {
-    const { dataDir, onEvent } = this.#options;
+    const { dataDir, existing, onEvent } = this.#options;
     this.#assertWanted();
-    this.#starting = startPostgres(dataDir, onEvent);
-    this.#postgres = await this.#starting;
-    this.#assertWanted();
+    if (existing === null) {
+      this.#starting = startPostgres(dataDir, onEvent);
+      this.#postgres = await this.#starting;
+      this.#assertWanted();
+    }
     // Only now: an empty folder is given to the user that PostgreSQL runs as, another one is not.
     await makeFolder(join(dataDir, 'logs'));
     await this.#prepareDatabase();
@@ -115,8 +123,9 @@ export class Cluster {
     await allOf([...this.#writers, ...this.#nodes].map((child) => child.start()));
   }
 
-  /** Nodes first, as they answer what is under way with the writers' help; PostgreSQL last. */
+  /** Nodes first, because they answer what is under way with the writers' help; PostgreSQL last. */
   stop(): Promise<void> {
+    this.#announceStop();
     return (this.#stopped ??= (async () => {
       await this.#starting?.catch(() => undefined);
       await Promise.all(this.#nodes.map((node) => node.stop(stopTimeoutMs.node)));
@@ -132,22 +141,27 @@ export class Cluster {
   }
 
   #assertWanted(): void {
-    if (this.#stopped !== null) throw new Error('Cannot start as the cluster was told to stop');
+    if (this.#stopped !== null) throw new Error('Cannot start: the cluster was told to stop');
   }
 
   /** A folder made with another model is told here, before any process would tell it. */
   async #prepareDatabase(): Promise<void> {
-    const { model, lanes, dataDir, schema } = this.#options;
+    const { model, lanes, dataDir, existing, schema, onEvent } = this.#options;
     const place = { url: this.databaseUrl, schema };
-    await migrate(place);
-    const passwords = Object.fromEntries(roleKinds.map((kind) => [kind, this.#rolePassword]));
-    await applyRoles({ ...place, passwords, exclusiveDatabase: true });
+    if (existing === null) {
+      await migrate(place);
+      const passwords = Object.fromEntries(roleKinds.map((kind) => [kind, this.#rolePassword]));
+      await applyRoles({ ...place, passwords, exclusiveDatabase: true });
+    } else {
+      onEvent(await addSchema(place));
+    }
     const database = this.openDatabase();
     try {
       await agree(database, { lanes, modelHash: model.hash });
       if (this.#options.auth === 'keys') this.#token = await createToken(place);
     } catch (error) {
-      if (!(error instanceof SluiceError) || error.code !== 'deployment_disagrees') throw error;
+      const isOurs = existing === null && error instanceof SluiceError;
+      if (!isOurs || error.code !== 'deployment_disagrees') throw error;
       throw new SluiceError(error.code, `${error.message}. Here: choose another --data-dir than ${dataDir}`, {
         cause: error,
       });
@@ -156,8 +170,9 @@ export class Cluster {
     }
   }
 
-  /** The database as the role of a process: none of them is a superuser. */
+  /** The database as the role of a process: none of them is a superuser. In a database of the user's, there are no roles of ours. */
   #urlOf(role: RoleKind): string {
+    if (this.#options.existing !== null) return this.databaseUrl;
     const url = new URL(this.databaseUrl);
     url.username = roleName(role, this.#options.schema);
     url.password = this.#rolePassword;
@@ -187,9 +202,11 @@ export class Cluster {
   }
 
   #supervise(name: string, role: RoleKind, args: (lastUrl: string | null) => string[]): SupervisedProcess {
-    const { modelFiles, schema, lanes, notifications, pollIntervalMs, onEvent, dataDir } = this.#options;
+    const { modelFiles, existing, schema, lanes, notifications, pollIntervalMs, onEvent, dataDir } =
+      this.#options;
     const shared = [
       ...modelFiles.flatMap((file) => ['--model', file]),
+      ...(existing?.tables ?? []).flatMap((table) => ['--table', table]),
       `--schema=${schema}`,
       `--lanes=${lanes}`,
       `--notifications=${notifications ? 'on' : 'off'}`,
@@ -199,7 +216,7 @@ export class Cluster {
     return new SupervisedProcess({
       name,
       args: (lastUrl) => [...args(lastUrl), ...shared],
-      environment: environmentWith(this.#urlOf(role), this.#urlOf('ops')),
+      environment: environmentWith(this.#urlOf(role), this.#urlOf('ops'), existing !== null),
       logFile: join(dataDir, 'logs', `${name}.log`),
       onEvent,
     });
@@ -217,13 +234,13 @@ async function startPostgres(
     if (!message.includes('is in use by process')) throw cause;
     throw new SluiceError(
       'configuration_invalid',
-      `${message}. Another \`sluice dev\` seems to run there: end it, or choose another --data-dir`,
+      `${message}. Another \`sluice dev\` seems to run there: stop it, or choose another --data-dir`,
       { cause },
     );
   }
 }
 
-/** For the load, and for whoever tries the nodes: it ends with the day. */
+/** For the load, and for a developer who tries the nodes. It is valid for a day. */
 async function createToken(place: { url: string; schema: string }): Promise<string> {
   const keys = openKeyStore(place);
   try {
@@ -235,10 +252,10 @@ async function createToken(place: { url: string; schema: string }): Promise<stri
 }
 
 /** The URL holds a password, so it goes by the environment, which others cannot read, and not by the arguments. */
-function environmentWith(databaseUrl: string, operatorUrl: string): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name),
-  );
+function environmentWith(databaseUrl: string, operatorUrl: string, keepsPg: boolean): NodeJS.ProcessEnv {
+  // PGPASSWORD and the like go with the user's own database, and with no other.
+  const own = keepsPg ? /^(SLUICE_|DATABASE_URL$|PORT$)/ : /^(SLUICE_|PG|DATABASE_URL$|PORT$)/;
+  const kept = Object.entries(process.env).filter(([name]) => !own.test(name));
   return {
     ...Object.fromEntries(kept),
     DATABASE_URL: databaseUrl,

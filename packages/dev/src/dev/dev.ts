@@ -9,7 +9,8 @@ import { compareDirect } from './compare-direct.ts';
 import type { DevOptions } from './dev-options.ts';
 import { assertPortsFree, portsOf } from './ports.ts';
 import { countStored, runLoad, type ClusterLoadReport } from './run-load.ts';
-import { comparisonLine, loadLines, nextSteps, startedLines, summaryOf } from './say.ts';
+import { curlLines, removal } from './existing-database.ts';
+import { comparisonLine, existingSteps, loadLines, nextSteps, startedLines, summaryOf } from './say.ts';
 
 /** Gives the exit code. */
 export async function dev(options: DevOptions): Promise<number> {
@@ -44,6 +45,15 @@ async function run(
 ): Promise<number> {
   await cluster.start();
   for (const line of startedLines(cluster)) say(line);
+  if (options.existing !== null) {
+    const curl = await curlLines(options.existing, cluster.nodeUrls[0] ?? '');
+    const place = { url: options.existing.url, schema: options.schema };
+    if (options.isJson)
+      printJson({ event: 'started', processes: cluster.processes, curl, removal: removal(place) });
+    else for (const line of existingSteps(cluster, options.existing, curl)) say(line);
+    await cluster.postgresEnded;
+    return 0;
+  }
   if (options.isJson)
     printJson({ event: 'started', databaseUrl: cluster.databaseUrl, processes: cluster.processes });
 
@@ -64,7 +74,7 @@ async function run(
   if (signal.aborted) return 0;
   throw new SluiceError(
     'database_unavailable',
-    `Cannot go on as PostgreSQL has ended: see ${options.dataDir}/postgres.log`,
+    `Cannot go on: PostgreSQL has ended: see ${options.dataDir}/postgres.log`,
   );
 }
 

@@ -4,6 +4,7 @@ import type { Model } from 'sluice/model';
 import { summaryLines } from '@sluice/server/cli';
 import type { Cluster } from './cluster.ts';
 import type { DevOptions } from './dev-options.ts';
+import { removal, type ExistingDatabase } from './existing-database.ts';
 import type { ClusterLoadReport } from './run-load.ts';
 
 const number = new Intl.NumberFormat('en-US');
@@ -81,6 +82,28 @@ export function nextSteps(cluster: Cluster, model: Model): string[] {
     `  ${cluster.databaseUrl}`,
     '',
     'Ctrl-C stops everything.',
+  ];
+}
+
+/** The same beside a database of the user's. */
+export function existingSteps(
+  cluster: Cluster,
+  { url, tables }: ExistingDatabase,
+  curl: readonly string[],
+): string[] {
+  const [first = ''] = cluster.nodeUrls;
+  const { schema, token } = cluster;
+  const credentials = token === null ? '' : ` -H 'authorization: Bearer ${token}'`;
+  return [
+    '',
+    `Node and writer run, and write to ${tables.join(', ')}. Try:`,
+    ...curl.map((line) => `  ${line}${credentials}`),
+    '',
+    `  ${first}/dashboard/`,
+    `  ${first}/docs`,
+    '',
+    'Ctrl-C stops node and writer, and leaves the rows that were written. To remove the schema of Sluice afterwards, in this shell:',
+    `  ${removal({ url, schema })}`,
   ];
 }
 

@@ -20,13 +20,14 @@ import { rolesCommand } from './commands/roles.ts';
 import { statusCommand } from './commands/status.ts';
 import { storesCommand } from './commands/stores.ts';
 import { stuckCommand } from './commands/stuck.ts';
+import { targetsCommand } from './commands/targets.ts';
 import { uninstallCommand } from './commands/uninstall.ts';
 import { writerCommand } from './commands/writer.ts';
 import { writersCommand } from './commands/writers.ts';
 import { programOf } from './program-of.ts';
 
 /**
- * Commands of packages that are not published, as they need what a deployment has no use for: an embedded PostgreSQL, and
+ * Commands of packages that are not published, because they need what a deployment has no use for: an embedded PostgreSQL, and
  * drivers of other systems. They are there in a checkout of the repository.
  */
 async function findCommand(name: 'dev' | 'bench'): Promise<Command> {
@@ -47,7 +48,7 @@ function absentCommand(name: string): Command {
     .action(() => {
       throw new SluiceError(
         'configuration_invalid',
-        `Cannot run ${name} as it is not installed: it is there in a checkout of the repository`,
+        `Cannot run ${name}: it is not installed. It is part of a checkout of the repository`,
       );
     });
 }
@@ -74,6 +75,7 @@ export async function createProgram(): Promise<Command> {
     writersCommand(),
     drainCommand(),
     projectionsCommand(),
+    targetsCommand(),
     storesCommand(),
     auditCommand(),
     doctorCommand(),

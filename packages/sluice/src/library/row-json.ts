@@ -44,7 +44,7 @@ function valueText(target: string, name: string, value: unknown): string | undef
   try {
     return JSON.stringify(value);
   } catch (cause) {
-    const message = 'has a value that JSON has no form for';
+    const message = 'has a value that JSON cannot represent';
     throw new SluiceError('invalid_document', `Cannot take the row for ${target}: ${name} ${message}`, {
       detail: { target, errors: [{ path: `$.${name}`, message }] },
       cause,

@@ -2,6 +2,7 @@ export * from './action-contract.ts';
 export * from './contract.ts';
 export * from './explain.ts';
 export { listProjections, type ProjectionStatus } from './list-projections.ts';
+export { changeTargets, listTargets, type TargetList, type TargetStatus } from './list-targets.ts';
 export { listLanes } from './list-lanes.ts';
 export { listSessions } from './list-sessions.ts';
 export { readClock } from './read-clock.ts';

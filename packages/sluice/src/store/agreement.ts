@@ -39,7 +39,7 @@ export async function agree(database: Database, own: Agreement): Promise<void> {
     if (error instanceof DatabaseError && (error.sqlState === '42P01' || error.sqlState === '3F000')) {
       throw new SluiceError(
         'schema_outdated',
-        'Cannot start as the database has no Sluice schema: run `sluice migrate`',
+        'Cannot start: the database has no Sluice schema: run `sluice migrate`',
       );
     }
     throw error;
@@ -50,7 +50,7 @@ export async function agree(database: Database, own: Agreement): Promise<void> {
     if (found !== value) {
       throw new SluiceError(
         'deployment_disagrees',
-        `Cannot start as ${refusals[name]?.(found, value) ?? name}`,
+        `Cannot start: ${refusals[name]?.(found, value) ?? name}`,
         {
           detail: { setting: name },
         },
@@ -72,7 +72,7 @@ const refusals: Record<string, (found: string, value: string) => string> = {
     "`delete from sluice.setting where name = 'ownership'`",
   targets: (found, value) =>
     `${differenceOf(found, value)}: give all processes the same targets. To change them in a running deployment, ` +
-    "`delete from sluice.setting where name = 'targets'`, then restart the writers with the new ones, then the nodes",
+    'run `sluice targets agree` with the new ones, then restart the writers with them, then the nodes',
   schema_version: (found, value) =>
     Number(found) < Number(value)
       ? `the database has schema version ${found} and this program needs ${value}: run \`sluice migrate\``

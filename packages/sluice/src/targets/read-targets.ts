@@ -33,7 +33,7 @@ export async function readTargets(
 }
 
 /** @throws {SluiceError} `configuration_invalid` that names the function and what is wrong with it */
-async function assertFunctions(database: Reader, names: readonly string[]): Promise<void> {
+export async function assertFunctions(database: Reader, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   const rows = await database.run('readFunctions', [names]);
   for (const [index, name] of names.entries()) {

@@ -53,8 +53,12 @@ export function targetsOf(
   };
 }
 
-/** What decides the identity of rows, and with it lanes and order: it must be the same in every process. */
 function lineOf(target: ConfiguredTarget): string {
   const key = target.kind === 'table' ? target.table.key : target.definition.key;
-  return `${target.name} ${target.kind} ${hash('sha256', JSON.stringify(key), 'hex').slice(0, 12)}`;
+  return targetLine(target.name, target.kind, key);
+}
+
+/** A line of the agreement: what decides the identity of rows, and with it lanes and order. It must be the same in every process. */
+export function targetLine(name: string, kind: string, key: readonly string[]): string {
+  return `${name} ${kind} ${hash('sha256', JSON.stringify(key), 'hex').slice(0, 12)}`;
 }

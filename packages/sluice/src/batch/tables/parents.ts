@@ -10,7 +10,7 @@ import type { Parent } from './statement-options.ts';
 export type Fate =
   | { kind: 'blocked'; awaits: string[] }
   /** The parent's write is in the same batch, and not settled yet. */
-  | { kind: 'deferred' }
+  | { kind: 'deferred'; ids: string[]; outcome: Outcome }
   | { kind: 'refused'; outcome: Outcome };
 
 /** Of the writes of the batch: those that are not settled yet, by identity key. */
@@ -43,7 +43,8 @@ export async function fatesOfOrphans(
     const comes = ({ id }: Absent): boolean => id !== null && (pending.has(id) || unsettled.isBlocked(id));
     const isAhead = ({ id }: Absent): boolean =>
       id !== null && id !== write.referentialId && unsettled.isOpen(id);
-    if (absent.some(isAhead)) return { kind: 'deferred' };
+    const ahead = absent.filter(isAhead).map(({ id }) => id!);
+    if (ahead.length > 0) return { kind: 'deferred', ids: ahead, outcome: unresolved(write, absent) };
     const hasTime = write.referenceDeadline !== null && absent.every(({ id }) => id !== null);
     if (hasTime || absent.every(comes))
       return { kind: 'blocked', awaits: [...new Set(absent.map(({ id }) => id!))] };
@@ -88,4 +89,32 @@ function unresolved(write: WriteHeader, absent: readonly Absent[]): Outcome {
   const { name, columns } = absent[0]!.parent.foreignKey;
   const database = { sqlState: '23503', constraint: name, column: columns.length === 1 ? columns[0]! : null };
   return refusal(write, 'unresolved_reference', { missing, database });
+}
+
+/** A write that is deferred because its parents' writes are in the same batch, and the refusal if these never go first. */
+export interface Orphan {
+  write: WriteHeader;
+  ids: readonly string[];
+  outcome: Outcome;
+}
+
+/**
+ * Those that wait for each other in a cycle, or for one that does: none of them could ever go first.
+ * @param bringersOf Writes of the batch that would bring the row, and are not settled.
+ */
+export function circlesOf(
+  orphans: readonly Orphan[],
+  bringersOf: (id: string) => readonly WriteHeader[],
+): Orphan[] {
+  let hopeless = [...orphans];
+  for (;;) {
+    const writes = new Set(hopeless.map(({ write }) => write));
+    const isHopeless = (id: string): boolean => {
+      const bringers = bringersOf(id);
+      return bringers.length > 0 && bringers.every((write) => writes.has(write));
+    };
+    const left = hopeless.filter(({ ids }) => ids.some(isHopeless));
+    if (left.length === hopeless.length) return left;
+    hopeless = left;
+  }
 }

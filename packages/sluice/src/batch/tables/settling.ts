@@ -5,12 +5,12 @@
 import type { Outcome, WriteHeader } from '#protocol';
 import { DatabaseError } from '#store';
 import type { RowForm } from '#targets';
-import { refusal } from '../coordinator/answer.ts';
 import { fingerprintOf, keyOf } from '../coordinator/idempotency.ts';
 import type { LentTransaction } from '../coordinator/lend-session.ts';
 import { emptySettlement, type Settlement, type TargetBatch } from '../coordinator/target.ts';
-import { fatesOfOrphans, type Fate, type Unsettled } from './parents.ts';
+import { circlesOf, fatesOfOrphans, type Fate, type Orphan, type Unsettled } from './parents.ts';
 import type { RowWork } from './row-fault.ts';
+import { outcomeOfRow } from './row-outcome.ts';
 import { runRows, sendRows, type RowFate } from './run-rows.ts';
 import { isFoldable, type Purpose, type RowStatement } from './statement-options.ts';
 import type { Tables } from './tables.ts';
@@ -31,14 +31,28 @@ export class Settling {
   readonly #batch: TargetBatch;
   readonly #tables: Tables;
   readonly #settled = new Map<string, Outcome>();
+  readonly #deferred = new Set<WriteHeader>();
+  readonly #orphans: Orphan[] = [];
+  /** Identity keys of writes that are blocked. */
+  readonly #blocked = new Set<string>();
+  /** By identity key, the writes of the batch that bring its row. */
+  readonly #bringers = new Map<string, WriteHeader[]>();
 
   constructor(batch: TargetBatch, tables: Tables) {
     this.#batch = batch;
     this.#tables = tables;
+    for (const write of batch.writes) {
+      if (write.operation === 'delete') continue;
+      const known = this.#bringers.get(write.referentialId);
+      if (known === undefined) this.#bringers.set(write.referentialId, [write]);
+      else known.push(write);
+    }
   }
 
   /** In rounds: of each row the first write, then the second. */
   async settle(lent: LentTransaction, writes: readonly WriteHeader[]): Promise<void> {
+    for (const { write } of this.settlement.blocked) this.#blocked.add(write.referentialId);
+    for (const write of this.settlement.deferred) this.#deferred.add(write);
     let open = writes;
     for (let round = 0; round < roundsMax && open.length > 0; round++) {
       const { first, rest } = this.#divide(open);
@@ -47,6 +61,17 @@ export class Settling {
       open = this.#behind(rest, stopped);
     }
     this.settlement.deferred.push(...open);
+    this.#refuseCircles();
+  }
+
+  /** Deferred again and again, they would never be answered. */
+  #refuseCircles(): void {
+    const isLeft = (write: WriteHeader): boolean => !this.#settled.has(write.writeId);
+    const circles = circlesOf(this.#orphans, (id) => this.#bringers.get(id)?.filter(isLeft) ?? []);
+    if (circles.length === 0) return;
+    for (const { write, outcome } of circles) this.#settled.set(write.writeId, outcome);
+    const { deferred } = this.settlement;
+    this.settlement.deferred = deferred.filter(isLeft);
   }
 
   /** Writes of one row that fold go together. */
@@ -157,7 +182,8 @@ export class Settling {
     stopped: Map<string, WriteHeader | null>,
   ): void {
     const isRefused = orphan?.kind === 'refused';
-    // A parent may be on its way where nobody sees it but a leader, a moment later.
+    // A fast path may be committing the parent. Only a leader sees it, a moment later.
+    if (orphan?.kind === 'deferred') this.#orphans.push({ write, ...orphan });
     if (fate.state === 'later' || orphan?.kind === 'deferred' || (isRefused && this.#batch.isAtOnce))
       this.#defer(write, stopped);
     else if (fate.state === 'locked') this.#block(write, [write.writeId], stopped);
@@ -167,26 +193,26 @@ export class Settling {
 
   #defer(write: WriteHeader, stopped: Map<string, WriteHeader | null>): void {
     this.settlement.deferred.push(write);
+    this.#deferred.add(write);
     stopped.set(write.referentialId, null);
   }
 
   #block(write: WriteHeader, awaits: string[], stopped: Map<string, WriteHeader | null>): void {
     this.settlement.blocked.push({ write, awaits });
+    this.#blocked.add(write.referentialId);
     stopped.set(write.referentialId, write);
   }
 
   /** @param group Which is settled now: its writes are in no other's way. */
   #unsettled(group: readonly WriteHeader[]): Unsettled {
-    const { deferred, blocked } = this.settlement;
-    const isBlocked = (id: string): boolean => blocked.some(({ write }) => write.referentialId === id);
-    const isOpen = (id: string): boolean =>
-      this.#batch.writes.some(
-        (write) =>
-          write.referentialId === id &&
-          write.operation !== 'delete' &&
-          (deferred.includes(write) || (!group.includes(write) && !this.#settled.has(write.writeId))),
-      );
-    return { isBlocked, isOpen: (id) => !isBlocked(id) && isOpen(id) };
+    const now = new Set(group);
+    const isBlocked = (id: string): boolean => this.#blocked.has(id);
+    const isLeft = (write: WriteHeader): boolean =>
+      this.#deferred.has(write) || (!now.has(write) && !this.#settled.has(write.writeId));
+    return {
+      isBlocked,
+      isOpen: (id) => !isBlocked(id) && (this.#bringers.get(id)?.some(isLeft) ?? false),
+    };
   }
 
   /** What goes on in the next round: not what comes behind a write that is not settled. */
@@ -220,21 +246,4 @@ function isOfEnd(error: unknown): boolean {
   return (
     error instanceof DatabaseError && error.statement === 'check_constraints' && error.constraint !== null
   );
-}
-
-function outcomeOfRow({ write, state, key, rows, constraint }: RowFate): Outcome {
-  if (state === 'absent') return refusal(write, 'row_not_found');
-  if (state === 'exists')
-    return refusal(write, 'row_exists', { database: { sqlState: '23505', constraint, column: null } });
-  const detail = { ...(key === null ? {} : { key }), ...(rows === null ? {} : { rows }) };
-  return {
-    writeId: write.writeId,
-    result: state as Outcome['result'],
-    code: null,
-    resource: write.resource,
-    documentId: null,
-    version: null,
-    contentHash: null,
-    detail: key === null && rows === null ? null : detail,
-  };
 }

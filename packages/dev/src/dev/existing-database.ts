@@ -1,0 +1,72 @@
+/** A database of the user's, to which `sluice dev --table` adds the schema of Sluice, and nothing else. */
+import { defaultSchema, migrate, readMigrations, Session } from 'sluice/internal/store';
+import { readTargets } from 'sluice/internal/targets';
+import { redactUrl } from '@sluice/server/cli';
+import { sampleRow } from './sample-row.ts';
+
+export interface ExistingDatabase {
+  url: string;
+  tables: readonly string[];
+}
+
+interface Place {
+  url: string;
+  schema: string;
+}
+
+/** Adds the schema, or brings it to this version; says which. */
+export async function addSchema(place: Place): Promise<string> {
+  const { applied, version } = await migrate(place);
+  const { schema } = place;
+  const where = redactUrl(place.url);
+  if (applied.length === 0) return `The schema ${schema} of ${where} is at version ${version} already`;
+  return applied.length === readMigrations().length
+    ? `Added the schema ${schema} to ${where}; nothing else there was changed, and no role was made`
+    : `Brought the schema ${schema} of ${where} to version ${version}; nothing else there was changed`;
+}
+
+/** Lines that write a row of each table, as a shell takes them. */
+export async function curlLines({ url, tables }: ExistingDatabase, node: string): Promise<string[]> {
+  const session = await Session.open({ url, applicationName: 'sluice dev' });
+  try {
+    const targets = await readTargets(
+      session,
+      tables.map((table) => ({ table })),
+    );
+    const lines: string[] = [];
+    for (const table of targets.tables) {
+      const row = await sampleRow(table, async (parent, column) => {
+        const found = targets.find(parent);
+        const name = found?.kind === 'table' ? quoted(found.table.schema, found.table.table) : dotted(parent);
+        const [first] = await session.query(
+          `select to_jsonb(p) as row from (select ${quoted(column)} from ${name} limit 1) p`,
+        );
+        return (first?.['row'] as Record<string, unknown> | undefined)?.[column];
+      });
+      const path = table.schema === 'public' ? table.table : table.name;
+      const json = JSON.stringify(row).replaceAll("'", String.raw`'\''`);
+      lines.push(
+        `curl -i ${node}/rest/${encodeURIComponent(path)} -H 'content-type: application/json' -d '${json}'`,
+      );
+    }
+    return lines;
+  } finally {
+    await session.close();
+  }
+}
+
+/** The command that removes the schema. A password stays in the environment. */
+export function removal({ url, schema }: Place): string {
+  const ofSchema = schema === defaultSchema ? '' : ` --schema ${schema}`;
+  return `npx sluice uninstall${redactUrl(url) === url ? ` --database-url '${url}'` : ''}${ofSchema}`;
+}
+
+/** The first dot ends the schema. */
+function dotted(name: string): string {
+  const dot = name.indexOf('.');
+  return quoted(name.slice(0, dot), name.slice(dot + 1));
+}
+
+function quoted(...names: readonly string[]): string {
+  return names.map((name) => `"${name.replaceAll('"', '""')}"`).join('.');
+}
