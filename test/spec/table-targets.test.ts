@@ -18,6 +18,7 @@ import { readTargets, type TableCatalog, type TableDefinition } from 'sluice/int
 import { describeDocument, laneOf } from 'sluice/model';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
+import { explainGeneric } from '../support/explain.ts';
 import { insertIntake, rowWrite, type RowBody, type RowWriteOptions } from '../support/row-write.ts';
 
 const database = useDatabase();
@@ -199,6 +200,28 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
       { id: 'b', n: null, m: 7 },
     ]);
     expect(await rows('select * from sluice.intake')).toEqual([]);
+  });
+
+  test('are never compared each with each', async () => {
+    await settle([
+      make('ticket', 'insert', { code: 'a' }),
+      make('ticket', 'insert', [{ code: 'b' }, { code: 'c' }]),
+      make('counter', 'insert', { id: 'a', n: 1 }),
+      make('counter', 'upsert', { id: 'b', n: 1 }),
+      make('counter', 'upsert', { id: 'b', m: 1 }, { ignoresExisting: true }),
+      make('counter', 'update', { id: 'a', n: 2 }),
+      make('counter', 'delete', { id: 'b' }),
+    ]);
+    const run = (text: string): Promise<Record<string, unknown>[]> => session.query(text);
+    const prepared = await run(
+      `select statement from pg_prepared_statements where name like 'row%' and statement ~ '"(ticket|counter)"'`,
+    );
+    expect(prepared.length).toBeGreaterThanOrEqual(7);
+    for (const { statement } of prepared) {
+      const plan = JSON.stringify(await explainGeneric(run, statement as string));
+      // Of a nested loop whose inner side is no look by an index.
+      expect(plan).not.toContain('"Join Filter"');
+    }
   });
 
   test('that follow each other with the same columns are one row write; a trigger sees each', async () => {

@@ -1,12 +1,11 @@
 export { axisOf, type AxisName, type ConditionLists } from './axis.ts';
+export { bench, type BenchReport } from './bench.ts';
 export {
-  bench,
   databaseChoices,
   type BenchOptions,
-  type BenchReport,
   type DatabaseChoice,
   type RunMeasurement,
-} from './bench.ts';
+} from './bench-options.ts';
 export type { Measurement } from './measurement.ts';
 export {
   absenceOf,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { axisOf } from './axis.ts';
-import { summarizeAll, type RunMeasurement } from './bench.ts';
+import type { RunMeasurement } from './bench-options.ts';
+import { summarizeAll } from './bench.ts';
 import type { ContenderName } from './names.ts';
 import { summarizePoint } from './summary.ts';
 

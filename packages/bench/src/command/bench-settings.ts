@@ -1,5 +1,5 @@
 /** The settings of `sluice bench`. */
-import { databaseChoices, type DatabaseChoice } from '../bench.ts';
+import { databaseChoices, type DatabaseChoice } from '../bench-options.ts';
 import type { Rate } from '../deployments/run.ts';
 import {
   contenderNames,

@@ -1,6 +1,7 @@
 /** The report for people, on a terminal or in a pipe. */
 import { axisUnits } from '../axis.ts';
-import type { BenchReport, RunMeasurement } from '../bench.ts';
+import type { RunMeasurement } from '../bench-options.ts';
+import type { BenchReport } from '../bench.ts';
 import type { ContenderName } from '../names.ts';
 import type { Spread, Summary } from '../statistics.ts';
 import type { Growth, PointResult } from '../summary.ts';

@@ -31,11 +31,29 @@ const known: Readonly<Record<string, RegExp>> = {
 };
 const ofSluice = ['respond-async', 'wait', 'wait-for-references'];
 
+/** Programs send one of few headers, again and again. */
+const recent = new Map<string, Readonly<RestPreferences>>();
+const recentMax = 64;
+const recentLengthMax = 200;
+
 /**
  * A preference that is not known is ignored, or refused if the client asks for `handling=strict`.
  * @throws {RestError}
  */
-export function readRestPreferences({ prefer }: IncomingHttpHeaders, secondsMax: number): RestPreferences {
+export function readRestPreferences(
+  { prefer }: IncomingHttpHeaders,
+  secondsMax: number,
+): Readonly<RestPreferences> {
+  const key = `${secondsMax} ${String(prefer ?? '')}`;
+  const seen = recent.get(key);
+  if (seen !== undefined) return seen;
+  const made = preferencesOf(prefer, secondsMax);
+  if (recent.size >= recentMax) recent.clear();
+  if (key.length <= recentLengthMax) recent.set(key, made);
+  return made;
+}
+
+function preferencesOf(prefer: IncomingHttpHeaders['prefer'], secondsMax: number): RestPreferences {
   const given = listPreferences(prefer);
   const isKnown = ([name, value]: [string, string]): boolean =>
     ofSluice.includes(name) || (Object.hasOwn(known, name) && known[name]!.test(value));
