@@ -79,7 +79,7 @@ const numbers = [
   '1e400',
   '-1e-400',
   '9007199254740993',
-  `${'9'.repeat(400)}`,
+  '9'.repeat(400),
 ];
 const texts = [
   '',
@@ -188,9 +188,7 @@ export function hostileRowRequest(rng: Rng): HostileRequest {
   if (rng.chance(0.2)) return hostileLine(rng, table);
   const id = rng.chance(0.7) ? String(rng.int(1, 60)) : rng.pick(texts).replaceAll('\\', '');
   const key =
-    table === 'fuzzed'
-      ? `id=eq.${encodeURIComponent(id)}`
-      : `day=eq.2024-01-01&part=eq.${rng.int(0, 9)}`;
+    table === 'fuzzed' ? `id=eq.${encodeURIComponent(id)}` : `day=eq.2024-01-01&part=eq.${rng.int(0, 9)}`;
   if (method === 'POST') {
     const conflict = rng.pick([
       '',
