@@ -36,7 +36,7 @@ returning a.awaited_id;
 -- name: wakeAwaiting
 -- What these lanes' blocked writes await has changed. $1: met, the identity exists or the write stood behind is settled;
 -- a write wakes once nothing is left that it awaits. $2: gone; who may not wait on wakes to be answered. A row wakes, too:
--- only its table knows whether its parent is there. The pauses between such wakes double, beginning with 100 ms.
+-- only its table knows whether its parent is there. Between such wakes it pauses for an eighth of its wait so far, at least 100 ms.
 -- Says how many woke, which of the ids are awaited in which other lanes (their leaders look for themselves), and whether there
 -- is more: at most $4 of each kind at once, as an id may be awaited by hundreds of thousands. Most ids are awaited by
 -- nobody, so that is found out first, once.
@@ -62,7 +62,7 @@ hopeless as materialized (
     and i.blocked_at is not null
     and (i.reference_deadline is null or i.reference_deadline <= clock_timestamp()
       or i.form is not null
-        and clock_timestamp() - i.blocked_at > greatest('100 ms'::interval, i.blocked_at - i.accepted_at))
+        and clock_timestamp() - i.blocked_at > greatest('100 ms'::interval, (i.blocked_at - i.accepted_at) / 8))
   limit $4
 ),
 free as (
