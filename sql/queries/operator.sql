@@ -1,5 +1,5 @@
 -- name: listLanes
--- Who leads which lane, why its writes wait, and how many do.
+-- The leader of each lane, its waiting writes and the reasons.
 select * from sluice.lane_status order by lane;
 
 -- name: findLanes
@@ -73,7 +73,7 @@ from sluice.stuck_write where write_id = any($1::uuid[]) order by write_id;
 
 -- name: findLockHolders
 -- Which sessions hold locks on rows that these writes may wait for, the oldest transaction first; not those that lead
--- lanes, as a batch holds its rows for a moment only.
+-- lanes, because a batch holds its rows for a moment only.
 select h.write_id, h.pid, coalesce(a.application_name, '') as application_name, a.xact_start as since
 from sluice.lock_holders($1::uuid[]) h
 left join pg_stat_activity a on a.pid = h.pid
@@ -81,7 +81,7 @@ where h.pid <> all(array(select session_pid from sluice.lane where session_pid i
 order by h.write_id, a.xact_start, h.pid;
 
 -- name: readAwaitedStatus
--- What these blocked writes await, some of it for each: what nobody has submitted first.
+-- What these blocked writes await, some of it for each: what no client has submitted first.
 select s.*
 from unnest($1::uuid[]) as w (write_id)
 cross join lateral (
@@ -218,3 +218,20 @@ select nullif(b.pid, 0) as pid, coalesce(a.application_name, '') as application,
        coalesce(a.xact_start, a.backend_start) as since
 from (select distinct unnest(pg_blocking_pids($1::integer)) as pid) b left join pg_stat_activity a on a.pid = b.pid
 order by 1 limit 10;
+
+-- name: readRowTexts
+-- Values of the rows of waiting writes and dead letters, as texts: those at $2, a JSON array of names and paths; of an array the first
+-- $3 rows.
+select b.write_id, e.place::integer,
+       case when jsonb_typeof(b.body) = 'array' then jsonb_array_length(b.body) else 1 end as rows,
+       (select jsonb_object_agg(p.value ->> 'name', e.value #>> p.path)
+        from (select v.value, array(select jsonb_array_elements_text(v.value -> 'path')) as path
+              from jsonb_array_elements($2::jsonb) as v) p
+        where e.value #>> p.path is not null) as texts
+from (select write_id, body from sluice.intake where write_id = any($1::uuid[])
+      union all
+      select write_id, body from sluice.dead_letter where write_id = any($1::uuid[])) b
+cross join lateral jsonb_array_elements(case when jsonb_typeof(b.body) = 'array' then b.body else jsonb_build_array(b.body) end)
+  with ordinality as e (value, place)
+where e.place <= $3
+order by b.write_id, e.place;

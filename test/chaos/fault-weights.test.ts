@@ -20,7 +20,7 @@ test.each([
   'toString=1',
   '',
 ])('what is no choice of faults is told of: %s', (text) => {
-  expect(() => parseWeights(text)).toThrow(/^Cannot weigh the faults as /);
+  expect(() => parseWeights(text)).toThrow(/^Cannot weigh the faults: /);
 });
 
 test('every profile has every kind of fault', () => {

@@ -66,12 +66,12 @@ export function parseWeights(text: string): FaultWeights {
       : Object.hasOwn(shorthands, name)
         ? shorthands[name]
         : undefined;
-    if (kinds === undefined) throw new Error(`Cannot weigh the faults as this is none of them: ${name}`);
+    if (kinds === undefined) throw new Error(`Cannot weigh the faults: this is none of them: ${name}`);
     if (!/^\d{1,3}$/.test(value))
-      throw new Error(`Cannot weigh the faults as this is not a whole number below 1000: ${part}`);
+      throw new Error(`Cannot weigh the faults: this is not a whole number below 1000: ${part}`);
     for (const kind of kinds) weights[kind] = Number(value);
   }
   if (Object.values(weights).every((weight) => weight === 0))
-    throw new Error(`Cannot weigh the faults as none is left: ${text}`);
+    throw new Error(`Cannot weigh the faults: none is left: ${text}`);
   return weights;
 }

@@ -202,7 +202,7 @@ const lanesOf = (rows: readonly LedLane[]): Fault['lanes'] =>
 
 function victim(members: readonly Member[], rng: Rng): Member {
   const up = members.filter(({ isReady, isFrozen }) => isReady && !isFrozen);
-  if (up.length === 0) throw new Error('Cannot hit anybody as nobody is up');
+  if (up.length === 0) throw new Error('Cannot hit anybody: nobody is up');
   return rng.pick(up);
 }
 
@@ -220,7 +220,7 @@ async function kill(member: Member, fault: Fault): Promise<void> {
 
 /** A backend of one of ours. */
 async function backend({ client, rng }: Ground): Promise<number> {
-  if (client === null) throw new Error('Cannot choose a backend as the database is down');
+  if (client === null) throw new Error('Cannot choose a backend: the database is down');
   const { rows } = await client.query<{ pid: number }>(
     `select pid from pg_stat_activity
      where datname = current_database() and backend_type = 'client backend' and application_name like 'sluice%'`,
@@ -242,7 +242,7 @@ function loseCommit(what: 'request' | 'answer'): Injection {
     await Promise.race([
       new Promise<void>((resolve) => sessions.loseCommit(what, resolve)),
       // Nobody commits where nobody is up.
-      pause(5000).then(() => Promise.reject(new Error('Cannot lose a COMMIT as there was none'))),
+      pause(5000).then(() => Promise.reject(new Error('Cannot lose a COMMIT: there was none'))),
     ]);
   };
 }

@@ -90,7 +90,7 @@ export interface Truth {
   intake: readonly { writeId: string; isWaiting: boolean }[];
   /** Operations that a node which lives on has not answered then. */
   unanswered: readonly number[];
-  /** Lanes that nobody leads then. */
+  /** Lanes without a leader then. */
   unledLanes: readonly number[];
   /** References that led nowhere in each snapshot of a reader during the run. */
   samples: readonly number[];

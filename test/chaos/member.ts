@@ -64,7 +64,7 @@ export class Member {
     await this.#launch();
     if (!this.isReady)
       throw new Error(
-        `Cannot start ${this.name} as it ended: ${this.#complaint} (more in ${this.#options.logFile})`,
+        `Cannot start ${this.name}: it ended: ${this.#complaint} (more in ${this.#options.logFile})`,
       );
     this.#life = this.#keepAlive();
   }

@@ -94,7 +94,7 @@ export function gatherRequests(history: Iterable<HistoryEvent>, verdict: Verdict
 
 function requestOf(requests: Requests, { op, documentId, hash }: Invoke): Request {
   const found = op === 'delete' ? requests.deletes.get(documentId ?? '') : requests.bodies.get(hash);
-  if (found === undefined) throw new Error(`Cannot check the history as it was not begun: ${hash}`);
+  if (found === undefined) throw new Error(`Cannot check the history: it was not begun: ${hash}`);
   return found;
 }
 

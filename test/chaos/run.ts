@@ -49,7 +49,7 @@ function refuse(sentence: string): never {
 
 function numberOf(name: keyof typeof numbers): number {
   const number = Number(values[name]);
-  if (Number.isNaN(number) || number < 0) refuse(`Cannot run as --${name} is not a number: ${values[name]}`);
+  if (Number.isNaN(number) || number < 0) refuse(`Cannot run: --${name} is not a number: ${values[name]}`);
   return number;
 }
 
@@ -57,7 +57,7 @@ function weightsOf(): FaultWeights {
   const { weights, profile } = values;
   if (weights === undefined) {
     if (Object.hasOwn(faultProfiles, profile)) return faultProfiles[profile as FaultProfile];
-    return refuse(`Cannot run as there is no such profile of faults: ${profile}`);
+    return refuse(`Cannot run: there is no such profile of faults: ${profile}`);
   }
   try {
     return parseWeights(weights);
@@ -113,7 +113,7 @@ async function play(wanted: string, seed: number): Promise<boolean> {
     return report.isSound;
   }
   const names = wanted === 'all' ? scenarioNames : scenarioNames.filter((name) => name === wanted);
-  if (names.length === 0) refuse(`Cannot run as there is no such scenario: ${wanted}`);
+  if (names.length === 0) refuse(`Cannot run: there is no such scenario: ${wanted}`);
   let isSound = true;
   for (const name of names) {
     const report = await runScenario({
@@ -131,7 +131,7 @@ async function play(wanted: string, seed: number): Promise<boolean> {
 
 /** The last line of each file: what stands before it may be progress. */
 function add(files: readonly string[]): boolean {
-  if (files.length === 0) refuse('Cannot add up as no file is named');
+  if (files.length === 0) refuse('Cannot add up: no file is named');
   const reports = files.flatMap((file) =>
     readFileSync(file, 'utf8')
       .split('\n')

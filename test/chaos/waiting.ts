@@ -126,7 +126,7 @@ async function asker(
   recorder: Recorder,
 ): Promise<(node: Member) => Promise<{ status: number; code: string }>> {
   const resource = (await readModel([modelFile])).findEndpoint('chaos/things');
-  if (resource === undefined) throw new Error('Cannot ask as the model has no things');
+  if (resource === undefined) throw new Error('Cannot ask: the model has no things');
   const agent = new Agent({ keepAlive: true });
   let documents = 0;
   return async (node) => {

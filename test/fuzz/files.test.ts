@@ -49,10 +49,10 @@ describe('model files with something wrong in them', () => {
       const isTold =
         (error instanceof ModelError &&
           error.code === 'invalid_model' &&
-          /^Cannot read the model as .+ \(.+\)$/s.test(error.message) &&
+          /^Cannot read the model: .+ \(.+\)$/s.test(error.message) &&
           error.message.includes(error.path)) ||
         (error instanceof SluiceError &&
-          /^Cannot use the model as the schema of \S+ is wrong: .+/.test(error.message));
+          /^Cannot use the model: the schema of \S+ is wrong: .+/.test(error.message));
       if (!isTold) campaign.fault(kind, number, String((error as Error).stack).slice(0, 600), input);
     }
   }

@@ -89,7 +89,7 @@ export function useFuzzWorld({ profile = 'native', api = {}, tables }: FuzzWorld
     await writer.start();
     const nodes = await Promise.all(
       modes.map(async (mode) => {
-        // Nodes, writer and whoever sends share one thread here: a lane is without its leader whenever that is busy.
+        // Nodes, writer and clients share one thread here: when it is busy, a lane has no leader.
         const client = createClient({
           url,
           model,

@@ -5,7 +5,7 @@ import { runSeeds } from './run-seeds.ts';
 
 const from = Number(process.argv[2]);
 if (!Number.isInteger(from)) {
-  console.error(`Cannot replay as this is no seed: ${process.argv[2]}`);
+  console.error(`Cannot replay: this is no seed: ${process.argv[2]}`);
   process.exit(2);
 }
 const report = await runSeeds({ from, count: 1, onTrace: (recordings) => console.error(recordings) });

@@ -58,7 +58,7 @@ describe('a node that lets other machines in', () => {
     const { code, stderr } = await run(args);
     expect(code).toBe(2);
     expect(stderr).toMatch(
-      /^Cannot start as 0\.0\.0\.0 lets other machines in and nothing says who may do what/,
+      /^Cannot start: 0\.0\.0\.0 lets other machines connect, and no authentication is set/,
     );
     const open = startSluice([...args, '--auth=none'], { DATABASE_URL: database.writerUrl });
     await open.event('ready');
@@ -67,7 +67,7 @@ describe('a node that lets other machines in', () => {
   test('is not started by sluice dev either', { timeout }, async () => {
     const { code, stderr } = await run(['dev', '--host=0.0.0.0', '--data-dir', await createDataDir()]);
     expect(code).toBe(2);
-    expect(stderr).toContain('Cannot start as 0.0.0.0 lets other machines in');
+    expect(stderr).toContain('Cannot start: 0.0.0.0 lets other machines connect');
   });
 });
 
@@ -83,7 +83,7 @@ describe('API keys', () => {
     return kill;
   }, timeout);
 
-  test('let in whoever has one', { timeout }, async () => {
+  test('API keys give access', { timeout }, async () => {
     expect((await post(url, loader, 'first')).status).toBe(201);
     const refused = await post(url, null, 'second');
     expect(refused.status).toBe(401);
@@ -189,7 +189,7 @@ describe('API keys', () => {
 });
 
 describe('tokens', () => {
-  test('let in whoever the issuer says may come', { timeout }, async () => {
+  test('tokens of the issuer give access by their scopes', { timeout }, async () => {
     const issuer = await createIssuer();
     const folder = await createDataDir();
     const jwks = join(folder, 'jwks.json');

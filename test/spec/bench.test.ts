@@ -42,7 +42,7 @@ describe('a benchmark', { timeout: 240_000 }, () => {
       const run = measured(
         '--prefill 40,80 --databases shared --clients 8 --contenders seed-direct,coordinated-held',
       );
-      // It holds back vacuum, and hides nothing from whoever looks for it.
+      // It holds back VACUUM, and queries for old transactions find it.
       const held = `select backend_xmin is not null and backend_xid is not null and state = 'idle in transaction' as is_open
                   from pg_stat_activity where application_name = 'sluice bench held'`;
       await eventually(async () => expect(await sql(server, held)).toEqual([{ is_open: true }]), {
@@ -62,6 +62,38 @@ describe('a benchmark', { timeout: 240_000 }, () => {
       });
     },
   );
+
+  test.runIf(isWide)('compares ways to insert rows, with and without duplicates', async () => {
+    const { last, stderr } = await measured(
+      '--workload table --duplicates 0%,30% --prefill 50 --clients 8 --contenders one-statement,batched,coordinated,ceiling,direct',
+    );
+    expect(stderr).toBe('');
+    const rates = Object.fromEntries(
+      ['one-statement', 'batched', 'coordinated', 'ceiling'].map((name) => [
+        name,
+        expect.any(Number) as number,
+      ]),
+    );
+    expect(last).toMatchObject({
+      axis: 'duplicates',
+      absent: { direct: expect.stringContaining('intake') as string },
+      results: [{ value: 0 }, { value: 30 }],
+      growth: { from: 0, to: 30, documentsPerSecond: rates },
+    });
+  });
+
+  test.runIf(isWide).each([
+    ['table-http', '--nodes 2', ['http-per-request', 'coordinated']],
+    ['table-open-loop', '--rate 50%', ['one-statement', 'coordinated']],
+    ['counter', '', ['one-statement', 'coordinated']],
+  ])('measures %s with the contenders that suit it', async (workload, more, contenders) => {
+    const { last, stderr } = await measured(`--workload ${workload} --prefill 50 ${more}`.trim());
+    expect(stderr).toBe('');
+    const [result] = last['results'] as { contenders: Record<string, { documentsPerSecond: object }> }[];
+    expect(Object.keys(result?.contenders ?? {})).toEqual(contenders);
+    // The roles of its nodes are gone.
+    expect(await sql(server, `select rolname from pg_roles where rolname like 'sluice_bench%'`)).toEqual([]);
+  });
 
   test.runIf(isWide)('measures deployments in an open loop', async () => {
     const { last, stderr } = await measured(

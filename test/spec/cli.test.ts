@@ -25,12 +25,12 @@ describe('sluice', () => {
       run(['api', '--model', model, '--max-batch-delay-ms', '20000']),
     ]);
     expect(late.stderr).toBe(
-      "Cannot start as --max-batch-delay-ms is not a whole number from 0 to 10000: '20000'\n",
+      "Cannot start: --max-batch-delay-ms is not a whole number from 0 to 10000: '20000'\n",
     );
     expect(missing).toMatchObject({ code: 2, last: { error: { code: 'configuration_invalid' } } });
-    expect(missing.stderr).toContain('Cannot start as DATABASE_URL is missing');
+    expect(missing.stderr).toContain('Cannot start: DATABASE_URL is missing');
     expect(wrong).toMatchObject({ code: 2 });
-    expect(wrong.stderr).toBe("Cannot start as SLUICE_LANES is not a whole number from 1 to 1024: 'x'\n");
+    expect(wrong.stderr).toBe("Cannot start: SLUICE_LANES is not a whole number from 1 to 1024: 'x'\n");
   });
 
   test('shows no password, whatever goes wrong', { timeout }, async () => {
@@ -117,7 +117,7 @@ describe('sluice roles', () => {
       const refused = await run(['roles'], { ...settings, SLUICE_API_PASSWORD: 'short' });
       expect(refused).toMatchObject({ code: 2, last: { error: { code: 'configuration_invalid' } } });
       expect(refused.stderr).toBe(
-        'Cannot start as SLUICE_API_PASSWORD is not a password of 12 to 200 printable ASCII characters\n',
+        'Cannot start: SLUICE_API_PASSWORD is not a password of 12 to 200 printable ASCII characters\n',
       );
       const node = startSluice(['api', '--model', model, '--port', '0', '--log-level', 'error'], {
         ...api,

@@ -128,7 +128,7 @@ const faults: Fault[] = [
     check: 'table_autovacuum',
     name: 'autovacuum switched off for the intake',
     verdict: 'fault',
-    says: 'leave tables alone: intake',
+    says: 'Autovacuum is off for tables: intake',
     async plant() {
       await run('alter table sluice.intake set (autovacuum_enabled = false)');
       return () => run('alter table sluice.intake reset (autovacuum_enabled)');
@@ -190,7 +190,7 @@ const faults: Fault[] = [
     check: 'notification_queue',
     name: 'a listener that takes no notifications',
     verdict: 'fault',
-    says: 'a listening session takes none',
+    says: 'a session listens and reads nothing',
     async plant() {
       const listener = await openConnection(server.url);
       await listener.query('listen sluice_test');
@@ -218,7 +218,7 @@ const faults: Fault[] = [
     check: 'schema_version',
     name: 'a migration that ran otherwise',
     verdict: 'fault',
-    says: `not this program's: 0001_foundation`,
+    says: `this program does not have: 0001_foundation`,
     async plant() {
       await run(`update sluice.migration set checksum = 'x' || checksum where version = 1`);
       return () => run('update sluice.migration set checksum = substr(checksum, 2) where version = 1');
@@ -239,7 +239,7 @@ const faults: Fault[] = [
     check: 'schema_parts',
     name: 'an index whose making failed',
     verdict: 'fault',
-    says: 'do not work: half_made',
+    says: 'invalid or disabled: half_made',
     async plant() {
       await run(`insert into sluice.setting values ('one', 'same'), ('two', 'same')`);
       await expect(

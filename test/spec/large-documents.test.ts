@@ -82,7 +82,7 @@ const grows = (code: string, numbers = 2_000): string =>
   `{"code":"${code}","n":[[${Array(numbers).fill('1e308').join()}]]}`;
 const tooLarge = {
   path: '$.n',
-  message: 'makes it larger than 400000 bytes, with all digits written out: documentBytesMax',
+  message: 'makes it larger than documentBytesMax, 400000 bytes, with all digits written out',
 };
 
 /** A body of about so many bytes, as a version without the limit has stored it. */
@@ -95,7 +95,7 @@ const inflate = (table: string, column: string, id: string, bytes: number): Prom
   );
 
 describe('a document that grows when it is written out', () => {
-  test.each(modes)('is refused in %s mode, whoever submits it and how', async (mode) => {
+  test.each(modes)('a document that is too large is refused in %s mode, on every route', async (mode) => {
     const client = await startClient({ mode });
     const refused = { code: 'invalid_json', detail: { errors: [tooLarge] } };
     const body = grows('a');

@@ -163,8 +163,8 @@ describe('a client', () => {
 
   test.each<[string, object, RegExp]>([
     ['an option that is not known', { waitMilliseconds: 1 }, /option waitMilliseconds is not known/],
-    ['an option of another type', { waitMs: 'long' }, /option waitMs is not of its form/],
-    ['a mode that there is not', { mode: 'fast' }, /option mode is not of its form/],
+    ['an option of another type', { waitMs: 'long' }, /option waitMs is invalid/],
+    ['a mode that there is not', { mode: 'fast' }, /option mode is invalid/],
     ['a pool beside a connection string', { pool: new pg.Pool() }, /either connectionString or pool/],
     ['a schema of an endpoint that there is not', { schemas: { 'shop/carts': z.object({}) } }, /shop\/carts/],
   ])('refuses %s, by its name', async (_, options, message) => {

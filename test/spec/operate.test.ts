@@ -96,7 +96,7 @@ test.each<[string, (options: object) => Promise<unknown>, object, string]>([
     'doctor',
     (options) => doctor(options),
     { lanes: 0 },
-    'Cannot examine the deployment: option lanes is not of its form',
+    'Cannot examine the deployment: option lanes is invalid',
   ],
 ])('%s refuses a wrong option by its name', async (_, call, options, message) => {
   const error = await errorOf(call({ connectionString: database.opsUrl, ...options }));

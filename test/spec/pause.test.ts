@@ -180,7 +180,7 @@ describe('a writer', () => {
       { state: 'leading', lanes: defaults.lanes },
       { writerId, state: 'stopped', lanes: 0 },
     ]);
-    await expect(drainWriter(operator, writerId, actor)).rejects.toThrow('no writer that lives');
+    await expect(drainWriter(operator, writerId, actor)).rejects.toThrow('no running writer');
   });
 
   test('that tries a batch again says which error it met, until the batch is settled', async () => {
@@ -233,7 +233,7 @@ describe('a writer', () => {
     await quarantine('clock_timestamp()');
     const lanes = await listLanes(operator);
     expect(lanes.filter(({ reason }) => reason !== 'ready')).toMatchObject([{ lane: 3, reason: 'retrying' }]);
-    expect(explainLane(lanes[3]!)).toContain('in quarantine: its leader died');
+    expect(explainLane(lanes[3]!)).toContain('in quarantine: its leader crashed');
     await quarantine('null');
     expect((await listLanes(operator)).filter(({ reason }) => reason !== 'ready')).toEqual([]);
   });

@@ -63,7 +63,7 @@ test('a process that settles with other projections refuses to start and says ho
   await expect(world.startWriter({ projections: [] })).rejects.toMatchObject({
     code: 'deployment_disagrees',
     message:
-      'Cannot settle writes because this deployment has agreed on the projection notes@1 and this process has no ' +
+      'Cannot commit writes because this deployment has agreed on the projection notes@1 and this process has no ' +
       'projections: give every process the same projections. To change them, deploy the new ones and run ' +
       '`sluice projections agree` with them',
   });

@@ -99,6 +99,6 @@ describe('a release', () => {
       join(folder, 'dev'),
     ]).ended;
     expect(code).toBe(2);
-    expect(stderr).toContain('Cannot run dev as it is not installed');
+    expect(stderr).toContain('Cannot run dev: it is not installed');
   });
 });

@@ -325,7 +325,7 @@ test('operator commands work in one store or in all, and say which', async () =>
 
 test.each([
   [['status'], {}, 'with --stores, this command needs --store <name> or --all-stores'],
-  [['status', '--store', 'west'], {}, 'Cannot find a store of this name'],
+  [['status', '--store', 'west'], {}, 'Cannot find the store in'],
   [['status', '--store', 'north', '--all-stores'], {}, 'Cannot use --store and --all-stores together'],
   [['status', '--all-stores', '--watch'], {}, 'Cannot use --watch and --all-stores together'],
   [

@@ -178,7 +178,7 @@ describe('a blocked write', () => {
       expect(write.stuck?.awaits).toMatchObject([{ standing: 'refused' }]);
       return write;
     });
-    expect(explainWrite(shown.stuck!)).toContain('which was on its way and came to nothing');
+    expect(explainWrite(shown.stuck!)).toContain('which was refused or not applied');
   });
 
   test('that is discarded is settled, tells its client, and is no longer waited for', async () => {

@@ -16,6 +16,7 @@ import { Session } from 'sluice/internal/store';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { useDatabase } from '../support/database.ts';
+import { insertIntake } from '../support/row-write.ts';
 import { model, resource } from '../support/model.ts';
 import { uuidOf } from '../support/plan-database.ts';
 import { parcels, parcelTable, parcelTarget } from '../support/parcel-target.ts';
@@ -107,32 +108,6 @@ beforeEach(async () => {
   await other.query('truncate parcel, sluice.intake, sluice.awaited, sluice.dead_letter');
 });
 
-const insertIntake = async (writes: readonly Write[]): Promise<void> => {
-  const of = <V>(value: (write: Write) => V): V[] => writes.map(value);
-  await session.run('insertIntake', [
-    of((write) => write.writeId),
-    of((write) => write.lane),
-    of((write) => write.operation),
-    of((write) => write.resource),
-    of((write) => write.documentId),
-    of((write) => write.referentialId),
-    of((write) => write.superclassId),
-    of((write) => `{${write.referenceIds.join()}}`),
-    of((write) => write.contentHash),
-    of((write) => write.ifMatch),
-    of((write) => write.client),
-    of((write) => write.idempotencyKey),
-    of(() => null),
-    of((write) => write.node),
-    of((write) => write.body),
-    [],
-    false,
-    [],
-    [],
-    [],
-  ]);
-};
-
 /** Leads all lanes, as a writer does. */
 async function lead(): Promise<Origin> {
   const { rows } = await other.query<{ lane: number; term: string }>('select lane, term from sluice.lane');
@@ -141,7 +116,7 @@ async function lead(): Promise<Origin> {
 
 const origins: [title: string, originOf: (writes: readonly Write[]) => Promise<Origin>][] = [
   ['from the memory of a node', (writes) => Promise.resolve(memoryOrigin(writes))],
-  ['from the intake', async (writes) => (await insertIntake(writes), lead())],
+  ['from the intake', async (writes) => (await insertIntake(session, writes), lead())],
 ];
 
 /** Each write's result or code, or what else became of it. */
@@ -254,7 +229,7 @@ describe.each(origins)('writes to a table, %s', (_title, originOf) => {
 
   test('go behind a write of their key that waits in the intake', async () => {
     const waiting = parcel('awaited', {});
-    await insertIntake([waiting]);
+    await insertIntake(session, [waiting]);
     if (isIntake) await other.query('update sluice.intake set blocked_at = clock_timestamp()');
     const later = parcel('awaited', { weight: 2 });
     const origin = await originOf([later, parcel('alone', {})]);

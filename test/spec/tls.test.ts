@@ -32,7 +32,7 @@ async function filesOf<T extends Record<string, string>>(texts: T): Promise<T> {
   return Object.fromEntries(await Promise.all(paths)) as T;
 }
 
-/** From now on the server shows this certificate, and takes no connection without TLS, whoever makes it. */
+/** From now on the server shows this certificate, and refuses every connection without TLS. */
 async function demandTls(server: OwnServer, { cert, key }: Certificate, hba: string): Promise<void> {
   const cluster = join(server.dataDir, 'cluster');
   const { uid, gid } = await stat(cluster);
@@ -152,10 +152,10 @@ describe('a connection to PostgreSQL', () => {
       expect(unverified.last).not.toHaveProperty('error');
       expect(both).toMatchObject({ code: 2 });
       expect(both.stderr).toBe(
-        'Cannot connect to PostgreSQL by TLS as a CA is given and sslmode=no-verify says not to use it\n',
+        'Cannot connect to PostgreSQL by TLS: a CA is given and sslmode=no-verify says not to use it\n',
       );
       expect(unknown.stderr).toBe(
-        'Cannot connect to PostgreSQL by TLS as sslmode is none of disable, no-verify, prefer, require, verify-ca, verify-full\n',
+        'Cannot connect to PostgreSQL by TLS: sslmode is none of disable, no-verify, prefer, require, verify-ca, verify-full\n',
       );
       const { password } = new URL(roleUrl(server.url, 'ops'));
       for (const { stderr, last } of [otherHost, otherAuthority, required, both]) {
@@ -222,13 +222,13 @@ describe('HTTPS', () => {
     ]);
     expect(certOnly).toMatchObject({
       code: 2,
-      stderr: 'Cannot start as --tls-cert is given without --tls-key (SLUICE_TLS_KEY)\n',
+      stderr: 'Cannot start: --tls-cert is given without --tls-key (SLUICE_TLS_KEY)\n',
     });
     expect(keyOnly).toMatchObject({
       code: 2,
-      stderr: 'Cannot start as --tls-key is given without --tls-cert (SLUICE_TLS_CERT)\n',
+      stderr: 'Cannot start: --tls-key is given without --tls-cert (SLUICE_TLS_CERT)\n',
     });
     expect(unfit).toMatchObject({ code: 2 });
-    expect(unfit.stderr).toContain('--tls-cert and --tls-key are no certificate and its key');
+    expect(unfit.stderr).toContain('--tls-cert and --tls-key are not a certificate and its key');
   });
 });

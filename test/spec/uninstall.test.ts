@@ -67,7 +67,7 @@ test('migrate and uninstall leave the tables of another application as they were
   await migrate({ url: database.url });
   expect(await readSluice(['uninstall'], settings())).toMatchObject({
     code: 0,
-    text: expect.stringContaining('no schema of Sluice') as string,
+    text: expect.stringContaining('schema of Sluice was removed') as string,
   });
   expect(await snapshot()).toEqual(before);
   // Nothing is left that a second migration would trip over.
@@ -122,7 +122,7 @@ test('dev --table runs on a database of another application; its curl line write
   const dev = startSluice(['dev', '--table', 'app.Order Item', ...args], own);
   const { curl, processes, removal } = await dev.event('started');
   expect((processes as { name: string }[]).map(({ name }) => name)).toEqual(['api-1', 'writer-1']);
-  expect(removal).toMatch(/^npx sluice uninstall --database-url 'postgres:/);
+  expect(removal).toBe('npx sluice uninstall');
   const { stdout } = await promisify(execFile)('sh', ['-c', `${(curl as string[])[0]} -s`]);
   expect(stdout).toContain('201 Created');
   dev.kill('SIGINT');
@@ -153,7 +153,7 @@ test('uninstall refuses while something would be lost, and names it; --force --y
   expect(refused.code).toBe(2);
   expect(refused.stderr).toContain('1 writes wait in the intake');
   // Nobody can be asked here.
-  expect((await run('--force')).stderr).toContain('add --yes');
+  expect((await run('--force')).stderr).toContain('Add --yes');
   expect(await readSluice(['uninstall', '--dry-run'], settings())).toMatchObject({
     text: expect.stringContaining('1 waiting write') as string,
   });

@@ -129,7 +129,7 @@ export function parseUnit(text: string): Record<string, Record<string, string[]>
     const [, key, value] = /^(\w+)=(.*)$/.exec(line) ?? [];
     if (name !== undefined) section = unit[name] = {};
     else if (key !== undefined && section !== null) (section[key] ??= []).push(value!);
-    else throw new Error(`Cannot read a unit file as a line has no form: ${line}`);
+    else throw new Error(`Cannot read a unit file: a line has no form: ${line}`);
   }
   return unit;
 }

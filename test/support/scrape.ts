@@ -20,7 +20,7 @@ export interface Scrape {
 
 export async function scrape(url: string): Promise<Scrape> {
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`Cannot scrape ${url} as it answers ${response.status}`);
+  if (!response.ok) throw new Error(`Cannot scrape ${url}: it answers ${response.status}`);
   return parseScrape(await response.text());
 }
 

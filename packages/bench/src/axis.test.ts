@@ -10,6 +10,8 @@ const single: ConditionLists = {
   batchWritesMax: [512],
   poolMax: [32],
   backlog: [100_000],
+  rate: [0],
+  duplicates: [0],
 };
 
 describe('the axis of a run', () => {
@@ -20,8 +22,9 @@ describe('the axis of a run', () => {
     expect(points[1]?.conditions).toMatchObject({ prefill: 1000, clients: 512, lanes: 16 });
   });
 
-  test('is the clients, or the backlog of the workload of that name, where nothing varies', () => {
+  test('is the clients, or the rate or the backlog of a workload that has one, where nothing varies', () => {
     expect(axisOf(single, 'insert')).toMatchObject({ name: 'clients', points: [{ value: 512 }] });
+    expect(axisOf({ ...single, rate: [100] }, 'table-open-loop')).toMatchObject({ name: 'rate' });
     expect(axisOf(single, 'backlog')).toMatchObject({ name: 'backlog', points: [{ value: 100_000 }] });
   });
 
@@ -34,5 +37,7 @@ describe('the axis of a run', () => {
   test('is nothing that the workload does not have', () => {
     expect(() => axisOf({ ...single, clients: [1, 2] }, 'backlog')).toThrow(/--clients/);
     expect(() => axisOf({ ...single, backlog: [1, 2] }, 'insert')).toThrow(/--backlog/);
+    expect(() => axisOf({ ...single, clients: [1, 2] }, 'table-open-loop')).toThrow(/--clients/);
+    expect(() => axisOf({ ...single, rate: [1, 2] }, 'table')).toThrow(/--rate/);
   });
 });

@@ -17,6 +17,10 @@ export interface Conditions {
   poolMax: number;
   /** Writes waiting when the writers start: `backlog` only. */
   backlog: number;
+  /** Writes that arrive in a second: `table-open-loop` only. */
+  rate: number;
+  /** Of 100 rows, so many have the key of a stored one: `table` and its forms. */
+  duplicates: number;
 }
 
 export type AxisName = keyof Conditions;
@@ -38,6 +42,8 @@ export const axisUnits: Readonly<Record<AxisName, string>> = {
   batchWritesMax: 'writes in a batch at most',
   poolMax: 'connections in the pool',
   backlog: 'writes waiting at the start',
+  rate: 'writes that arrive in a second',
+  duplicates: '% of the rows with the key of a stored one',
 };
 
 const flags: Readonly<Record<AxisName, string>> = {
@@ -49,26 +55,30 @@ const flags: Readonly<Record<AxisName, string>> = {
   batchWritesMax: '--batch-writes-max',
   poolMax: '--pool-max',
   backlog: '--backlog',
+  rate: '--rate',
+  duplicates: '--duplicates',
 };
 
 const axisNames = Object.keys(flags) as AxisName[];
 
+/** Where it is not the clients: then there are no clients that wait for their answers. */
+const usualAxes: Partial<Record<WorkloadName, AxisName>> = { backlog: 'backlog', 'table-open-loop': 'rate' };
+
 /** @throws {SluiceError} `configuration_invalid` if there is more than one, or one that the workload knows nothing of */
 export function axisOf(lists: ConditionLists, workload: WorkloadName): Axis {
-  const usual = workload === 'backlog' ? 'backlog' : 'clients';
+  const usual = usualAxes[workload] ?? 'clients';
   const several = axisNames.filter((name) => new Set(lists[name]).size > 1);
   const [name = usual, second] = several;
   if (second !== undefined) {
     throw new SluiceError(
       'configuration_invalid',
-      `Cannot measure along more than one axis at once as only one may have several values: ${several.map((each) => flags[each]).join(', ')}`,
+      `Cannot measure along more than one axis at once: only one may have several values: ${several.map((each) => flags[each]).join(', ')}`,
     );
   }
-  const foreign = workload === 'backlog' ? 'clients' : 'backlog';
-  if (name === foreign) {
+  if ((['clients', 'backlog', 'rate'] as AxisName[]).includes(name) && name !== usual) {
     throw new SluiceError(
       'configuration_invalid',
-      `Cannot measure along ${flags[foreign]} as the workload has none: ${workload}`,
+      `Cannot measure along ${flags[name]}: the workload has none: ${workload}`,
     );
   }
   const fixed = Object.fromEntries(axisNames.map((each) => [each, lists[each][0] ?? 0]));

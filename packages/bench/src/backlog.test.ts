@@ -23,6 +23,6 @@ describe('a drained backlog', () => {
   });
 
   test('of a few batches tells nothing', () => {
-    expect(() => summarizeDrain(batchesAt(0, 1, 2))).toThrow(/raise --backlog/);
+    expect(() => summarizeDrain(batchesAt(0, 1, 2))).toThrow(/Raise --backlog/);
   });
 });

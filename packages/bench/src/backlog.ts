@@ -24,7 +24,7 @@ export function summarizeDrain(batches: readonly SettledBatch[]): Drained {
   const [first, ...rest] = sorted;
   if (first === undefined || sorted.length < batchesMin) {
     throw new Error(
-      `Cannot tell the quarters of a backlog of so few batches: ${sorted.length}; raise --backlog or lower --batch-writes-max`,
+      `Cannot divide so few batches into quarters: ${sorted.length}. Raise --backlog or lower --batch-writes-max`,
     );
   }
   const documents = rest.reduce((sum, { writes }) => sum + writes, 0);
@@ -127,7 +127,7 @@ class DrainWatch {
     const failed = new Promise<never>((_resolve, reject) => (this.#reject = reject));
     this.begun = Promise.race([failed, new Promise<void>((resolve) => (this.#begin = resolve))]);
     this.done = Promise.race([failed, new Promise<void>((resolve) => (this.#finish = resolve))]);
-    // Whoever awaits one of them hears of a failure; the other must not end the program.
+    // The code that awaits one of them gets the error; the other must not end the program.
     this.begun.catch(() => undefined);
     this.done.catch(() => undefined);
   }

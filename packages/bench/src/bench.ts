@@ -4,17 +4,22 @@ import { chooseCode, type Code, type CodeChoice } from './code.ts';
 import { machineFacts, type MachineFacts } from './machine-facts.ts';
 import { measure } from './measure.ts';
 import type { MeasureOptions, Measurement } from './measurement.ts';
+import { capacityClients, writesPerSecond } from './deployments/measure-rates.ts';
+import type { Rate } from './deployments/run.ts';
 import { requirePeers } from './contenders/peer.ts';
-import { absenceOf, isPeer, type ContenderName, type WorkloadName } from './names.ts';
+import { absenceOf, isOfRows, isPeer, type ContenderName, type WorkloadName } from './names.ts';
 import { openServer, type Server, type ServerFacts } from './server.ts';
 import type { Spread } from './statistics.ts';
 import { growthOf, summarizePoint, type Growth, type PointResult } from './summary.ts';
 import type { WorkloadOptions } from './workload/workload.ts';
+import { prefillRows } from './prefill-rows.ts';
 import { World } from './world.ts';
 
 /** One of the conditions may have several values: it is the axis of the run. */
-export interface BenchOptions extends ConditionLists {
+export interface BenchOptions extends Omit<ConditionLists, 'rate'> {
   workload: WorkloadName;
+  /** `table-open-loop`: writes that arrive in a second, or shares of what one-statement can take. */
+  rate: readonly Rate[];
   contenders: readonly ContenderName[];
   rounds: number;
   seconds: number;
@@ -60,6 +65,8 @@ export interface BenchReport {
   /** Whether the measurements of one prefill shared a database. */
   databases: Exclude<DatabaseChoice, 'auto'>;
   absent: Partial<Record<ContenderName, string>>;
+  /** `table-open-loop`: rows per second that one-statement stores for clients that wait; null: not measured. */
+  capacity: number | null;
   axis: AxisName;
   /** One for each value on the axis. */
   results: PointResult[];
@@ -91,13 +98,18 @@ const reportedOptions = [
   'batchWritesMax',
   'poolMax',
   'backlog',
+  'rate',
+  'duplicates',
   'flushDelayMs',
   'postgres',
   'rttMs',
 ] as const;
 
 export async function bench(options: BenchOptions): Promise<BenchReport> {
-  const axis = axisOf(options, options.workload);
+  const { workload } = options;
+  // Which rates these are is known later; how many, now.
+  const isOpenLoop = workload === 'table-open-loop';
+  axisOf({ ...options, rate: isOpenLoop ? options.rate.map((_, index) => index) : [0] }, workload);
   if (options.contenders.some(isPeer)) requirePeers();
   const code = chooseCode(options.code);
   const absent: BenchReport['absent'] = {};
@@ -116,6 +128,8 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
   });
   try {
     const databases = databasesOf(options);
+    const rates = isOpenLoop ? await ratesOf(options, server, code) : { capacity: null, rate: [0] };
+    const axis = axisOf({ ...options, rate: rates.rate }, workload);
     const measurements = await measureAll({ options, axis, contenders, server, code, databases });
     const results = summarizeAll(axis, contenders, measurements);
     return {
@@ -128,6 +142,7 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
       code: code.kind,
       databases,
       absent,
+      capacity: rates.capacity,
       axis: axis.name,
       ...results,
       measurements,
@@ -141,8 +156,42 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
 function databasesOf({ databases, prefill, workload }: BenchOptions): BenchReport['databases'] {
   // Documents of a district are the same each time: written again they would be unchanged.
   if (workload === 'district') return 'fresh';
+  // So is the one row of the counter.
+  if (workload === 'counter') return 'fresh';
   if (databases !== 'auto') return databases;
   return Math.max(...prefill) >= sharedFromDocuments ? 'shared' : 'fresh';
+}
+
+/** Writes that arrive in a second. Shares are those of what one-statement stores for clients that wait for their answers. */
+async function ratesOf(
+  options: BenchOptions,
+  server: Server,
+  code: Code,
+): Promise<{ capacity: number | null; rate: number[] }> {
+  const { rate, prefill, lanes, seconds, signal, onProgress } = options;
+  const perSecond = (capacity: number): number[] => rate.map((each) => writesPerSecond(each, capacity));
+  if (rate.every((each) => 'perSecond' in each)) return { capacity: null, rate: perSecond(0) };
+  onProgress('measuring what one-statement can take');
+  const fixed = {
+    workload: 'table',
+    clients: [capacityClients],
+    prefill: prefill.slice(0, 1),
+    lanes: lanes.slice(0, 1),
+  } as const;
+  const axis = axisOf(
+    { ...options, ...fixed, duplicates: options.duplicates.slice(0, 1), rate: [0] },
+    'table',
+  );
+  const [made] = await measureAll({
+    options: { ...options, ...fixed, rounds: 1, seconds, signal, onMeasurement: () => undefined },
+    axis: { ...axis, points: axis.points.slice(0, 1) },
+    contenders: ['one-statement'],
+    server,
+    code,
+    databases: 'fresh',
+  });
+  const capacity = made?.documentsPerSecond ?? 0;
+  return { capacity, rate: perSecond(capacity) };
 }
 
 interface Run {
@@ -170,6 +219,7 @@ async function measureAll(run: Run): Promise<RunMeasurement[]> {
       isShared: databases === 'shared',
       documents: prefill,
       lanes,
+      ...(isOfRows(options.workload) ? { prefill: prefillRows, hasRoles: true } : {}),
       signal: options.signal,
       onProgress: (stored) => options.onProgress(`storing documents: ${stored} of ${prefill}`),
     });
@@ -203,7 +253,13 @@ async function measureRounds(
           ...options,
           ...conditions,
           contender,
-          workload: { name, prefill: conditions.prefill, seed: seed + round + series, district },
+          workload: {
+            name,
+            prefill: conditions.prefill,
+            duplicates: conditions.duplicates,
+            seed: seed + round + series,
+            district,
+          },
           warmupMs: options.warmupSeconds * 1000,
           durationMs: options.seconds * 1000,
           world,
@@ -240,7 +296,7 @@ export function summarizeAll(
 ): Pick<BenchReport, 'results' | 'ratios' | 'ratiosSpread' | 'lastToFirstQuarter' | 'growth'> {
   const results = axis.points.map(({ value, conditions: { clients } }) =>
     summarizePoint(
-      { axis: axis.name, value, clients: axis.name === 'backlog' ? 0 : clients },
+      { axis: axis.name, value, clients: axis.name === 'backlog' || axis.name === 'rate' ? 0 : clients },
       contenders,
       measurements.filter((each) => each.value === value),
     ),

@@ -5,14 +5,14 @@ import { createCommand } from '@sluice/server/cli';
 export const benchCommand = () =>
   createCommand({
     name: 'bench',
-    summary: 'measure this against other ways to write',
+    summary: 'compare Sluice with other ways to write',
     description:
-      'Measures contenders on one machine, one PostgreSQL, the same documents: in rounds, each of all contenders in ' +
-      'turn, each measurement on a fresh copy of one prefilled database. Says medians with their spread, and ratios ' +
-      'within the rounds. With --workload open-loop or edfi it measures deployments over HTTP: --writers, --nodes, ' +
+      'Measures contenders on one machine, one PostgreSQL and the same documents. Each round measures all contenders in ' +
+      'turn, each on a fresh copy of one prefilled database. Reports medians with their spread, and ratios ' +
+      'within rounds. With --workload open-loop or edfi it measures deployments over HTTP: --writers, --nodes, ' +
       '--lanes and --rate or --clients may then all have several values. docs/performance.md tells what the figures mean.\n\n' +
-      'It reads no configuration file and takes no --schema: a measurement is what its command line says, on databases that ' +
-      'are made for it, in the schema sluice.',
+      'It reads no configuration file and has no --schema: its options alone decide, and its databases ' +
+      'are temporary, with the schema sluice.',
     readsConfigFile: false,
     settings: benchSettings,
     async run(values, flags) {
@@ -28,8 +28,14 @@ export const benchCommand = () =>
     },
   });
 
-/** Documents that no workload would send. */
-function refuseForeign({ workload, documents }: BenchValues): void {
+/** What the workload does not send. */
+function refuseForeign({ workload, documents, duplicates }: BenchValues): void {
+  if (Math.max(...duplicates) > 0 && !workload.startsWith('table')) {
+    throw new SluiceError(
+      'configuration_invalid',
+      `Cannot use --duplicates with --workload ${workload}: only table, table-http and table-open-loop have them`,
+    );
+  }
   if (documents === undefined || workload === 'edfi') return;
   throw new SluiceError(
     'configuration_invalid',

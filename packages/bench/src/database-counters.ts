@@ -55,6 +55,12 @@ export class CounterReader {
     return Number(rows[0]?.n ?? 0);
   }
 
+  /** What this statement counts, as `n`. */
+  async count(text: string): Promise<number> {
+    const { rows } = await this.#client.query<{ n: string }>(text);
+    return Number(rows[0]?.n ?? 0);
+  }
+
   /** Of the database, as text. */
   async readClock(): Promise<string> {
     const { rows } = await this.#client.query<{ now: string }>('select clock_timestamp()::text as now');

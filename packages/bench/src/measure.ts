@@ -3,16 +3,18 @@ import { BenchProcess } from './bench-process.ts';
 import { CounterReader } from './database-counters.ts';
 import { drainBacklog } from './backlog.ts';
 import { holdTransaction } from './held-transaction.ts';
-import { isCoordinated, isHeld, isPeer, type ContenderName } from './names.ts';
+import { isCoordinated, isHeld, isOfRows, isPeer, type ContenderName } from './names.ts';
 import { readProfiles, readStatements, resetStatements } from './profile.ts';
 import type { MeasureOptions, Measurement } from './measurement.ts';
 import { startProcesses, type Start } from './start-processes.ts';
 import { percentile } from './statistics.ts';
+import { countRowsText } from './workload/rows.ts';
 import { DeadTuplesWatch, believe, rateOf, readUsage, usageOf } from './usage.ts';
 
 export async function measure(options: MeasureOptions): Promise<Measurement> {
   const startedAt = Date.now();
-  const measurement = await options.world.use(keysOf(options.contender), (url) => measureOn(url, options));
+  const keys = isOfRows(options.workload.name) ? 'own' : keysOf(options.contender);
+  const measurement = await options.world.use(keys, (url) => measureOn(url, options));
   const { profile } = measurement;
   // A process leaves its profile when it ends.
   if (profile !== undefined && options.profileFolder !== null)
@@ -80,7 +82,9 @@ async function observe(
     const statements = options.profileFolder === null ? null : await readStatements(counters.client);
     const documents = results.reduce((sum, { result }) => sum + result.documents, 0);
     const stored = results.reduce((sum, { result }) => sum + result.stored, 0);
-    if (isChecked) believe(contender, stored, await counters.countDocuments(startedAt));
+    if (isOfRows(workload.name))
+      believe(contender, stored, await counters.count(countRowsText(workload.name, workload.seed)));
+    else if (isChecked) believe(contender, stored, await counters.countDocuments(startedAt));
     const elapsedMs = Math.max(...results.map(({ result }) => result.elapsedMs));
     const latencies = sortedLatencies(results.map(({ result }) => result.latencies));
     return {

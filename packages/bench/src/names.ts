@@ -2,7 +2,8 @@
 
 /**
  * In `backlog` nobody waits: the intake is full when the writers start. `open-loop` and `edfi` measure deployments over HTTP:
- * the first with requests that arrive at a given rate, the second with real documents.
+ * the first with requests that arrive at a given rate, the second with real documents. In `table` and `counter` the rows are those
+ * of tables beside Sluice's own.
  */
 export const workloadNames = [
   'insert',
@@ -14,8 +15,22 @@ export const workloadNames = [
   'backlog',
   'open-loop',
   'edfi',
+  'table',
+  'table-http',
+  'table-open-loop',
+  'counter',
 ] as const;
 export type WorkloadName = (typeof workloadNames)[number];
+
+/** Its writes go to tables beside Sluice's own. */
+export function isOfRows(workload: WorkloadName): boolean {
+  return workload.startsWith('table') || workload === 'counter';
+}
+
+/** Its clients speak to API nodes of the benchmark. */
+export function isHttp(workload: WorkloadName): boolean {
+  return workload === 'http' || workload === 'table-http';
+}
 
 /**
  * `coordinated` takes the number of writer sessions from the options; `coordinated-1`, `-2` and `-4` name their own, so
@@ -35,6 +50,7 @@ export const contenderNames = [
   'coordinated-held',
   'coordinated-fast',
   'ceiling',
+  'http-per-request',
 ] as const;
 export type ContenderName = (typeof contenderNames)[number] | PeerName;
 
@@ -81,9 +97,20 @@ export function absenceOf(contender: ContenderName, workload: WorkloadName): str
   if ((workload === 'open-loop' || workload === 'edfi') && !isDeployed(contender))
     return 'is not deployed over HTTP';
   const isInsertOnly = contender === 'one-statement' || contender === 'batched' || isPeer(contender);
-  if (workload === 'http' && (isInsertOnly || contender === 'ceiling')) return 'has no HTTP side';
+  if (isHttp(workload) && (isInsertOnly || contender === 'ceiling')) return 'has no HTTP side';
+  if (contender === 'http-per-request' && workload !== 'table-http')
+    return 'is an HTTP server for the rows of table-http';
+  if (isOfRows(workload)) return absenceOfRows(contender, workload);
   if (isInsertOnly && (workload === 'hot' || workload === 'upsert-mix')) return 'only inserts';
   if (contender === 'ceiling' && workload === 'district')
     return 'takes documents in batches, not in order of dependency';
   return null;
+}
+
+function absenceOfRows(contender: ContenderName, workload: WorkloadName): string | null {
+  if (['seed-direct', 'direct', 'local'].includes(contender) || hasFastPath(contender))
+    return 'is not measured with rows, which go through the intake';
+  if (workload === 'table-open-loop' && contender === 'ceiling') return 'makes its batches itself';
+  const onlyInserts = contender === 'batched' || contender === 'ceiling' || isPeer(contender);
+  return workload === 'counter' && onlyInserts ? 'only inserts' : null;
 }

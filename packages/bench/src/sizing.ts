@@ -87,7 +87,7 @@ export function costsOf(load: BenchReport, backlog: BenchReport): Costs {
   const drained = coordinatedOf(backlog);
   const known = (what: string, figure: number | null | undefined): number => {
     if (figure === null || figure === undefined)
-      throw new Error(`Cannot tell costs as the report says nothing of ${what}`);
+      throw new Error(`Cannot compute costs: the report has no figure for ${what}`);
     return figure;
   };
   const flushMs = backlog.server.flush?.p50Ms ?? backlog.server.commit.p50Ms;
@@ -109,6 +109,7 @@ export function costsOf(load: BenchReport, backlog: BenchReport): Costs {
 function coordinatedOf({ results }: BenchReport) {
   const largest = results.toSorted((one, other) => other.value - one.value)[0];
   const summary = largest?.contenders.coordinated;
-  if (summary === undefined) throw new Error('Cannot tell costs as coordinated was not measured');
+  if (summary === undefined)
+    throw new Error('Cannot compute costs: the contender coordinated was not measured');
   return summary;
 }

@@ -2,7 +2,7 @@
 import type { BenchProcess, BenchProcessOptions } from './bench-process.ts';
 import { CounterReader } from './database-counters.ts';
 import type { MeasureOptions } from './measurement.ts';
-import { isCoordinated } from './names.ts';
+import { isCoordinated, isHttp } from './names.ts';
 import type { Task } from './process/task.ts';
 
 export type Told = Pick<BenchProcessOptions, 'onBatch' | 'onFailure'>;
@@ -14,19 +14,22 @@ export async function startProcesses(
   directUrl: string,
   start: Start,
 ): Promise<BenchProcess[]> {
-  const { contender, workload, clients, lanes, batchWritesMax, nodes, poolMax, rttMs } = options;
-  const url = rttMs > 0 ? await throughProxy(directUrl, rttMs, start) : directUrl;
+  const { contender, workload, clients, lanes, batchWritesMax, nodes, poolMax, rttMs, rate } = options;
+  const serverUrl = rttMs > 0 ? await throughProxy(directUrl, rttMs, start) : directUrl;
   if (isCoordinated(contender)) {
-    await startWriters(options, url, start);
+    await startWriters(options, serverUrl, start);
     await lanesLed(directUrl, lanes);
   }
-  const isHttp = workload.name === 'http';
+  const { nodeRole } = options.world;
+  const url = isCoordinated(contender) && nodeRole !== null ? asRole(serverUrl, nodeRole) : serverUrl;
+  const isOverHttp = isHttp(workload.name);
   const nodeUrls: string[] = [];
-  const shares = isHttp ? 1 : Math.min(nodes, contender === 'ceiling' ? 1 : clients);
-  for (let index = 0; index < (isHttp ? nodes : 0); index++) {
+  const shares = isOverHttp ? 1 : Math.min(nodes, contender === 'ceiling' ? 1 : clients);
+  for (let index = 0; index < (isOverHttp ? nodes : 0); index++) {
     const node = await start({
       role: 'node',
       url,
+      workload: workload.name,
       contender,
       modelFiles: null,
       lanes,
@@ -46,6 +49,7 @@ export async function startProcesses(
         lanes,
         batchWritesMax,
         poolMax: share(poolMax, index, shares),
+        perSecond: rate / shares,
         nodeUrls,
       }),
     );
@@ -66,10 +70,29 @@ export async function startWriters(
   const writers: BenchProcess[] = [];
   for (let index = 0; index < options.writers; index++) {
     writers.push(
-      await start({ role: 'writer', url, modelFiles, lanes, sessions, batchWritesMax, tellsBatches }, told),
+      await start(
+        {
+          role: 'writer',
+          url,
+          workload: workload.name,
+          modelFiles,
+          lanes,
+          sessions,
+          batchWritesMax,
+          tellsBatches,
+        },
+        told,
+      ),
     );
   }
   return writers;
+}
+
+/** Sessions that have the rights of this role, and no others. */
+function asRole(url: string, role: string): string {
+  const own = new URL(url);
+  own.searchParams.set('options', `-c role=${role}`);
+  return own.href;
 }
 
 /** The part of one among several, in whole numbers that add up. */
@@ -95,7 +118,7 @@ async function lanesLed(url: string, lanes: number): Promise<void> {
   try {
     for (const until = performance.now() + 30_000; ;) {
       if ((await reader.countLedLanes()) === lanes) return;
-      if (performance.now() > until) throw new Error('Cannot measure as the writers do not lead all lanes');
+      if (performance.now() > until) throw new Error('Cannot measure: the writers do not lead all lanes');
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   } finally {

@@ -104,7 +104,7 @@ export class DeadTuplesWatch {
     const look = async (): Promise<void> => {
       this.#peak = Math.max(this.#peak, await this.#counters.countDeadInIntake());
     };
-    // One that failed was told to whoever asked for it.
+    // The caller of a failed command has its error.
     return (this.#looking = this.#looking.catch(() => undefined).then(look));
   }
 }
@@ -112,7 +112,9 @@ export class DeadTuplesWatch {
 /** @throws if a contender has answered for other documents than those that it has stored */
 export function believe(contender: ContenderName, answered: number, stored: number): void {
   if (stored === answered) return;
-  throw new Error(`Cannot believe ${contender}: it has answered ${answered} documents and stored ${stored}`);
+  throw new Error(
+    `Cannot use the figures of ${contender}: it answered ${answered} documents and stored ${stored}`,
+  );
 }
 
 export function rateOf(

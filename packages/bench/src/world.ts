@@ -4,7 +4,7 @@
  * the template is so large that copies would outweigh all else, it is itself used by one after another.
  */
 import { randomBytes } from 'node:crypto';
-import { migrate } from 'sluice/internal/store';
+import { applyRoles, migrate, roleKinds, roleName } from 'sluice/internal/store';
 import pg from 'pg';
 import { prefill, type PrefillOptions } from './prefill.ts';
 
@@ -13,6 +13,8 @@ export type WorldOptions = Omit<PrefillOptions, 'url'> & {
   serverUrl: string;
   /** All use the same database, one after another, in the place of copies: for those that are too large to copy. */
   isShared: boolean;
+  /** Makes the roles of a deployment: nodes are to have no others than their own rights. @default false */
+  hasRoles?: boolean;
   /** Makes the schema. @default that of this build */
   migrate?: (url: string) => Promise<void>;
   /** Fills the schema. @default that of this build */
@@ -22,22 +24,30 @@ export type WorldOptions = Omit<PrefillOptions, 'url'> & {
 export class World {
   readonly #serverUrl: string;
   readonly #isShared: boolean;
+  readonly #rolePrefix: string | null;
   readonly #id = randomBytes(4).toString('hex');
   #clones = 0;
 
-  constructor(serverUrl: string, isShared: boolean) {
+  constructor(serverUrl: string, isShared: boolean, hasRoles = false) {
     this.#serverUrl = serverUrl;
     this.#isShared = isShared;
+    this.#rolePrefix = hasRoles ? `sluice_bench_${this.#id}` : null;
+  }
+
+  /** Of nodes, without rights on tables beside Sluice's own; null: nodes have the role of the writers. */
+  get nodeRole(): string | null {
+    return this.#rolePrefix === null ? null : roleName('api', this.#rolePrefix);
   }
 
   static async create(options: WorldOptions): Promise<World> {
-    const world = new World(options.serverUrl, options.isShared);
+    const world = new World(options.serverUrl, options.isShared, options.hasRoles);
     await world.#execute(`create database ${world.#template}`);
     const url = databaseUrl(options.serverUrl, world.#template);
     try {
       if (options.migrate === undefined) await migrate({ url });
       else await options.migrate(url);
       await (options.prefill ?? prefill)({ ...options, url });
+      if (world.#rolePrefix !== null) await applyRoles({ url, prefix: world.#rolePrefix });
     } catch (error) {
       await world.remove();
       throw error;
@@ -85,6 +95,9 @@ export class World {
 
   async remove(): Promise<void> {
     await this.#execute(`drop database if exists ${this.#template} with (force)`);
+    if (this.#rolePrefix === null) return;
+    const names = roleKinds.map((kind) => roleName(kind, this.#rolePrefix ?? ''));
+    await this.#execute(`drop role if exists ${names.join(', ')}`);
   }
 
   async #execute(text: string, database?: string): Promise<void> {

@@ -49,7 +49,7 @@ const settings = {
   dataDir: setting<string>({
     flags: '--data-dir <folder>',
     variables: ['SLUICE_DATA_DIR'],
-    description: 'keeps the database from start to start',
+    description: 'folder of the database, which stays between starts',
     form: 'a path',
     path: 'always',
     schema: z.string().min(1),
@@ -77,21 +77,25 @@ const settings = {
   load: pathSetting(
     '--load <folder|file>',
     'SLUICE_LOAD',
-    'NDJSON to load in place of the generated district; needs --model',
+    'NDJSON to load instead of the generated district; needs --model',
   ),
-  port: { ...port, description: 'port of the first node, the others take the next ones; 0 takes free ones' },
+  port: { ...port, description: 'port of the first node; the others use the next ports; 0: free ports' },
   host,
   auth: setting<'none' | 'keys' | undefined>({
     flags: '--auth <way>',
     variables: ['SLUICE_AUTH'],
     description:
-      'keys: the nodes ask for API keys, and one that may do everything is made and told; none: they ask nobody; must be ' +
-      'said for a host that lets other machines in',
+      'keys: the nodes require API keys, and the command makes and shows one with all scopes; none: no authentication; required ' +
+      'for a host that accepts connections from other machines',
     form: 'none or keys',
     schema: z.enum(['none', 'keys']),
   }),
   nodes: processes('--nodes <number>', 'SLUICE_DEV_NODES', 'API nodes'),
-  writers: processes('--writers <number>', 'SLUICE_DEV_WRITERS', 'writers; only coordinated mode has any'),
+  writers: processes(
+    '--writers <number>',
+    'SLUICE_DEV_WRITERS',
+    'number of writers; only coordinated mode has writers',
+  ),
   mode,
   lanes,
   sessions,
@@ -99,12 +103,17 @@ const settings = {
   pollIntervalMs,
   concurrency,
   waitForReferences,
-  seed: { ...seed, description: 'which district is generated, and which random order' },
-  students: numberSetting('--students <number>', ['SLUICE_STUDENTS'], 'students of the generated district', {
-    from: 1,
-    to: 1_000_000,
-    fallback: 600,
-  }),
+  seed: { ...seed, description: 'seed of the generated district and of the random order' },
+  students: numberSetting(
+    '--students <number>',
+    ['SLUICE_STUDENTS'],
+    'number of students of the generated district',
+    {
+      from: 1,
+      to: 1_000_000,
+      fallback: 600,
+    },
+  ),
 };
 
 export const devCommand = () =>
@@ -112,17 +121,17 @@ export const devCommand = () =>
     name: 'dev',
     summary: 'run everything on this machine',
     description:
-      'Runs a whole deployment on this machine: an embedded PostgreSQL, API nodes and writers, each a process of its ' +
-      'own. Loads a generated school district, or given NDJSON, through all nodes, says how fast that went, in direct ' +
-      'mode as well, and stays up. Ctrl-C stops everything, and so does the end of the process that started it.\n\n' +
-      'With --table it runs on a database of yours instead, where it adds the schema of Sluice and changes nothing else: ' +
-      '`sluice dev --database-url postgres://me@localhost/shop --table public.orders`. `sluice uninstall` takes it out again.\n\n' +
-      'From the configuration file it takes the settings below. Its processes get these and nothing else of the file, because ' +
-      'the database, its roles and its connections are its own.',
+      'Runs a whole deployment on this machine: an embedded PostgreSQL, API nodes and writers, each in its own ' +
+      'process. Loads a generated school district, or given NDJSON, through all nodes, measures the rate, also in direct ' +
+      'mode, and keeps running. Ctrl-C stops everything, and so does the end of the parent process.\n\n' +
+      'With --table it runs on your own database instead, where it adds the schema of Sluice and changes nothing else: ' +
+      '`sluice dev --database-url postgres://me@localhost/shop --table public.orders`. `sluice uninstall` removes the schema.\n\n' +
+      'It reads the settings below from the configuration file. Its processes get only these, because ' +
+      'the command has its own database, roles and connections.',
     settings,
     extend(command) {
       addShuffle(command)
-        .option('--once', 'end after the load; the exit code is 0 only if every document was accepted')
+        .option('--once', 'stop after the load; the exit code is 0 only if every document was accepted')
         .option('--no-load', 'load nothing')
         .option('--no-compare', 'do not load again in direct mode for comparison')
         .option('--compare', 'load again in direct mode for comparison (default)');
@@ -145,14 +154,11 @@ export const devCommand = () =>
       if (waitForReferencesSeconds !== null && values.mode !== 'coordinated') {
         throw new SluiceError(
           'configuration_invalid',
-          `Cannot start as --wait-for-references needs the coordinated mode: ${values.mode}`,
+          `Cannot start: --wait-for-references needs the coordinated mode: ${values.mode}`,
         );
       }
       if (values.load !== undefined && values.model === undefined) {
-        throw new SluiceError(
-          'configuration_invalid',
-          `Cannot start as --load needs --model: ${values.load}`,
-        );
+        throw new SluiceError('configuration_invalid', `Cannot start: --load needs --model: ${values.load}`);
       }
       const [{ assertGuarded }, { dev }, { findLoadFiles }, { sampleModelFile }] = await Promise.all([
         import('@sluice/server/api'),

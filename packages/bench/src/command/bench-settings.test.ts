@@ -15,7 +15,14 @@ test('a rate is a number of writes per second or a share of a capacity', () => {
   expect(read({}).rateOf).toBe('direct');
 });
 
+test('duplicates are percentages', () => {
+  expect(read({}).duplicates).toEqual([0]);
+  expect(read({ duplicates: '0%,30%' }).duplicates).toEqual([0, 30]);
+});
+
 test.each([
+  ['duplicates', '30', '--duplicates'],
+  ['duplicates', '95%', '--duplicates'],
   ['rate', '0%', '--rate'],
   ['rate', '101%', '--rate'],
   ['rate', '5.5%', '--rate'],
@@ -27,5 +34,5 @@ test.each([
   ['students', '0', '--students'],
   ['documents', '', '--documents'],
 ])('a bad value is told by the name of its option: %s %s', (name, value, option) => {
-  expect(() => read({ [name]: value })).toThrow(`Cannot start as ${option} is not`);
+  expect(() => read({ [name]: value })).toThrow(`Cannot start: ${option} is not`);
 });

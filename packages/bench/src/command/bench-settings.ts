@@ -27,6 +27,14 @@ const contenderChoices = [...contenderNames, ...peerNames, 'peers'] as const;
 /** Measured where none are named, but for deployments. */
 export const usualContenders: ContenderName[] = ['seed-direct', 'one-statement', 'coordinated', 'ceiling'];
 
+/** The same of the workloads of rows. */
+export function usualRowContenders(workload: WorkloadName): ContenderName[] {
+  if (workload === 'table-http') return ['http-per-request', 'coordinated'];
+  return workload === 'table'
+    ? ['one-statement', 'coordinated', 'ceiling']
+    : ['one-statement', 'coordinated'];
+}
+
 const milliseconds = z
   .string()
   .regex(/^\d{1,4}(\.\d{1,3})?ms$/)
@@ -40,6 +48,11 @@ const percentage = z
   .string()
   .regex(/^([1-9]\d?|100)%$/)
   .transform((text): Rate => ({ percent: Number.parseInt(text, 10) }));
+
+const duplicates = z
+  .string()
+  .regex(/^([1-8]?\d|90)%$/)
+  .transform((text) => Number.parseInt(text, 10));
 
 const pathSetting = (flags: string, variable: string, description: string) =>
   setting<string | undefined>({
@@ -62,8 +75,8 @@ const numbersSetting = (
   setting<number[]>({
     flags,
     variables,
-    description: `${description}; several with commas between them are compared`,
-    form: `whole numbers from ${from} to ${to}, with commas between them`,
+    description: `${description}; several, separated by commas, are compared`,
+    form: `whole numbers from ${from} to ${to}, separated by commas`,
     schema: z
       .string()
       .transform((text) => text.split(','))
@@ -92,19 +105,24 @@ export const benchSettings = {
     flags: '--contenders <names>',
     variables: ['SLUICE_BENCH_CONTENDERS'],
     description:
-      `${contenderChoices.join(', ')}, with commas between them: ${usualContenders.join(',')}, ` +
-      `with --workload open-loop or edfi ${deployedContenders.join(',')}, unless told`,
+      `${contenderChoices.join(', ')}, separated by commas: ${usualContenders.join(',')}, ` +
+      `with --workload open-loop or edfi ${deployedContenders.join(',')}, with rows all that take part, by default`,
     form: `a list of ${contenderChoices.join(', ')}`,
     schema: z
       .string()
       .transform((text) => text.split(','))
       .pipe(z.array(z.enum(contenderChoices)).min(1)),
   }),
-  rounds: numberSetting('--rounds <number>', ['SLUICE_BENCH_ROUNDS'], 'rounds, each of all contenders', {
-    from: 1,
-    to: 100,
-    fallback: 3,
-  }),
+  rounds: numberSetting(
+    '--rounds <number>',
+    ['SLUICE_BENCH_ROUNDS'],
+    'number of rounds; each measures all contenders',
+    {
+      from: 1,
+      to: 100,
+      fallback: 3,
+    },
+  ),
   seconds: numberSetting(
     '--seconds <number>',
     ['SLUICE_BENCH_SECONDS'],
@@ -118,7 +136,7 @@ export const benchSettings = {
   warmup: numberSetting(
     '--warmup <seconds>',
     ['SLUICE_BENCH_WARMUP'],
-    'before each measurement; with --workload edfi all documents are sent before, unless it is 0',
+    'warm-up before each measurement; with --workload edfi it sends all documents once, unless it is 0',
     {
       from: 0,
       to: 600,
@@ -131,7 +149,7 @@ export const benchSettings = {
     'documents stored and analysed before each measurement',
     { from: 0, to: 100_000_000, fallback: [20_000] },
   ),
-  seed: numberSetting('--seed <number>', ['SLUICE_SEED'], 'which documents are generated', {
+  seed: numberSetting('--seed <number>', ['SLUICE_SEED'], 'seed of the generated documents', {
     from: 0,
     to: 1_000_000,
     fallback: 1,
@@ -139,7 +157,7 @@ export const benchSettings = {
   students: setting<number | undefined>({
     flags: '--students <number>',
     variables: ['SLUICE_STUDENTS'],
-    description: 'of the generated district: 6000, with --workload edfi 2000, unless told',
+    description: 'students of the generated district (default: 6000, with --workload edfi 2000)',
     form: 'a whole number from 1 to 1000000',
     schema: wholeNumber(1, 1_000_000),
   }),
@@ -147,7 +165,7 @@ export const benchSettings = {
     flags: '--documents <path>',
     variables: ['SLUICE_BENCH_DOCUMENTS'],
     description:
-      'NDJSON file, or folder of them, in the place of the generated district, with --workload edfi; needs --model',
+      'NDJSON file, or folder of them, instead of the generated district, with --workload edfi; needs --model',
     form: 'a path',
     schema: z.string().min(1),
   }),
@@ -161,8 +179,8 @@ export const benchSettings = {
     flags: '--rate <numbers>',
     variables: ['SLUICE_BENCH_RATE'],
     description:
-      'writes that arrive in a second, or shares of what --rate-of can take, such as 25%,50%,75%, with --workload open-loop; several with commas between them are compared',
-    form: 'whole numbers from 1 to 100000, or percentages from 1% to 100%, with commas between them',
+      'writes that arrive in a second, or shares of what --rate-of can take, such as 25%,50%,75%, with --workload open-loop, and of what one-statement can take with table-open-loop; several, separated by commas, are compared',
+    form: 'whole numbers from 1 to 100000, or percentages from 1% to 100%, separated by commas',
     schema: z
       .string()
       .transform((text) => text.split(','))
@@ -172,7 +190,7 @@ export const benchSettings = {
   rateOf: setting<DeployedContender>({
     flags: '--rate-of <contender>',
     variables: ['SLUICE_BENCH_RATE_OF'],
-    description: `whose capacity percentages of --rate are shares of: ${deployedContenders.join(', ')}`,
+    description: `contender whose capacity the percentages of --rate refer to: ${deployedContenders.join(', ')}`,
     form: `one of ${deployedContenders.join(', ')}`,
     schema: z.enum(deployedContenders),
     fallback: 'direct',
@@ -181,8 +199,8 @@ export const benchSettings = {
     flags: '--build <folders>',
     variables: ['SLUICE_BENCH_BUILD'],
     description:
-      'other checkouts, built, measured beside this one, with commas between them, with --workload open-loop or edfi',
-    form: 'folders, with commas between them',
+      'other built checkouts to compare with this one, separated by commas, with --workload open-loop or edfi',
+    form: 'folders, separated by commas',
     schema: z
       .string()
       .transform((text) => text.split(','))
@@ -192,7 +210,7 @@ export const benchSettings = {
   nodes: numbersSetting(
     '--nodes <numbers>',
     ['SLUICE_BENCH_NODES'],
-    'processes that the clients are divided over; with --workload http, open-loop or edfi, API nodes',
+    'processes that the clients are divided over; with --workload http, table-http, open-loop or edfi, API nodes',
     { from: 1, to: 64, fallback: [1] },
   ),
   writers: numbersSetting(
@@ -229,6 +247,18 @@ export const benchSettings = {
     'writes waiting when the writers start, with --workload backlog',
     { from: 1, to: 10_000_000, fallback: [100_000] },
   ),
+  duplicates: setting<number[]>({
+    flags: '--duplicates <percentages>',
+    variables: ['SLUICE_BENCH_DUPLICATES'],
+    description:
+      'of the rows, so many have the key of a stored one, with --workload table and its forms; several, such as 0%,30%, are compared',
+    form: 'whole percentages from 0% to 90%, with commas between them',
+    schema: z
+      .string()
+      .transform((text) => text.split(','))
+      .pipe(z.array(duplicates).min(1)),
+    fallback: [0],
+  }),
   databases: setting<DatabaseChoice>({
     flags: '--databases <auto|fresh|shared>',
     variables: ['SLUICE_BENCH_DATABASES'],
@@ -241,7 +271,7 @@ export const benchSettings = {
   flushDelay: setting<number>({
     flags: '--flush-delay <ms>',
     variables: ['SLUICE_BENCH_FLUSH_DELAY'],
-    description: 'a slow disk: each commit of the embedded server takes so much longer, e.g. 2ms',
+    description: 'simulate a slow disk: time added to each commit of the embedded server, e.g. 2ms',
     form: 'milliseconds such as 2ms',
     schema: milliseconds,
   }),
@@ -249,7 +279,7 @@ export const benchSettings = {
     flags: '--postgres <settings>',
     variables: ['SLUICE_BENCH_POSTGRES'],
     description: 'of the embedded server, e.g. shared_buffers=1GB,wal_compression=pglz',
-    form: 'name=value, with commas between them',
+    form: 'name=value, separated by commas',
     schema: z
       .string()
       .transform((text) => text.split(',').map((part) => part.split('=')))
@@ -259,24 +289,24 @@ export const benchSettings = {
   rtt: setting<number>({
     flags: '--rtt <ms>',
     variables: ['SLUICE_BENCH_RTT'],
-    description: 'distance: each round trip to the server takes so much longer, e.g. 1ms',
+    description: 'simulate distance: time added to each round trip to the server, e.g. 1ms',
     form: 'milliseconds such as 1ms',
     schema: milliseconds,
   }),
   databaseUrl: {
     ...databaseUrl,
     variables: ['SLUICE_BENCH_DATABASE_URL'],
-    description: 'a server to make databases on; left out, an embedded one is started',
+    description: 'server for the temporary databases (default: an embedded one)',
   },
   dataDir: pathSetting(
     '--data-dir <folder>',
     'SLUICE_BENCH_DATA_DIR',
-    'of the embedded server; left out, a temporary one',
+    'data folder of the embedded server (default: a temporary one)',
   ),
   code: setting<'auto' | 'built' | 'source'>({
     flags: '--code <auto|built|source>',
     variables: ['SLUICE_BENCH_CODE'],
-    description: 'what the measured processes run; auto takes the build if it is not older than the sources',
+    description: 'code that the measured processes run; auto: the build, unless the sources are newer',
     form: 'one of auto, built, source',
     schema: z.enum(['auto', 'built', 'source']),
     fallback: 'auto',
@@ -284,12 +314,12 @@ export const benchSettings = {
   profile: pathSetting(
     '--profile <folder>',
     'SLUICE_BENCH_PROFILE',
-    'takes CPU profiles and statement times into this folder; such figures are not for comparison',
+    'write CPU profiles and statement times into this folder; profiling slows the processes',
   ),
   report: pathSetting(
     '--report <file>',
     'SLUICE_BENCH_REPORT',
-    'writes a page with plots, and its raw data beside it',
+    'write a page with plots, and its raw data beside it',
   ),
 };
 

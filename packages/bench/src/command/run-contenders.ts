@@ -3,12 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bench } from '../bench.ts';
-import { peerNames } from '../names.ts';
+import { isOfRows, peerNames } from '../names.ts';
 import { measurementLine, reportLines } from '../report/lines.ts';
 import { reportPage } from '../report/page.ts';
 import { makeFolder } from '@sluice/dev/embedded';
 import { complain, printJson, printLine, ProgressLine, awaitStopRequest } from '@sluice/server/cli';
-import { usualContenders, type BenchValues } from './bench-settings.ts';
+import { usualContenders, usualRowContenders, type BenchValues } from './bench-settings.ts';
 import { writeDocuments } from './write-documents.ts';
 
 const usualClients = [512];
@@ -26,9 +26,9 @@ export async function runContenders(values: BenchValues, isJson: boolean): Promi
     const report = await bench({
       ...values,
       clients: values.clients ?? usualClients,
-      contenders: (values.contenders ?? usualContenders).flatMap((name) =>
-        name === 'peers' ? [...peerNames] : [name],
-      ),
+      contenders: (
+        values.contenders ?? (isOfRows(workload) ? usualRowContenders(workload) : usualContenders)
+      ).flatMap((name) => (name === 'peers' ? [...peerNames] : [name])),
       warmupSeconds: values.warmup,
       flushDelayMs: values.flushDelay ?? 0,
       postgres: values.postgres ?? {},

@@ -1,11 +1,14 @@
 /**
- * Batches that are not set-based: all documents that wait go into one transaction, with one statement for each, the one that
- * is best for one document. What one commit for many documents is worth by itself.
+ * Batches in one process. Those of documents are not set-based: all documents that wait go into one transaction, with one statement
+ * for each, the one that is best for one document. What one commit for many documents is worth by itself. Those of rows are one
+ * statement for all.
  */
 import pg from 'pg';
 import { describe, type BenchDocument, type DescribedDocument } from '../workload/bench-model.ts';
+import { isOfRows } from '../names.ts';
 import type { Contender, ContenderOptions } from './contender.ts';
 import { storeDocument } from './one-statement.ts';
+import { insertRows } from './row-statements.ts';
 
 /** As the product's own batches. */
 const batchWritesMax = 512;
@@ -13,7 +16,7 @@ const batchWritesMax = 512;
 const sessionsMax = 2;
 
 interface Waiting {
-  document: DescribedDocument;
+  document: BenchDocument;
   resolve: () => void;
   reject: (error: Error) => void;
 }
@@ -43,14 +46,22 @@ export class Batched implements Contender {
   }
 
   submit(document: BenchDocument): Promise<void> {
-    const { model, lanes } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ document: describe(model, document, lanes), resolve, reject });
+      this.#waiting.push({ document, resolve, reject });
       void this.#work();
     });
   }
 
-  /** Until nothing waits; whoever fails is told by its own promise. */
+  #store(session: pg.Client, documents: readonly BenchDocument[]): Promise<void> {
+    const { workload, model, lanes } = this.#options;
+    if (isOfRows(workload)) return insertRows(session, documents);
+    return storeDocuments(
+      session,
+      documents.map((document) => describe(model, document, lanes)),
+    );
+  }
+
+  /** Until nothing waits. Each document reports its failure by its own promise. */
   async #work(): Promise<void> {
     const session = this.#idle.pop();
     if (session === undefined) return;
@@ -59,10 +70,10 @@ export class Batched implements Contender {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, batchWritesMax);
       try {
-        // All are sent at once: what a round trip for each costs is another question.
-        const begun = session.query('begin');
-        await Promise.all([begun, ...batch.map(({ document }) => storeDocument(session, document))]);
-        await session.query('commit');
+        await this.#store(
+          session,
+          batch.map(({ document }) => document),
+        );
         for (const { resolve } of batch) resolve();
       } catch (error) {
         for (const { reject } of batch) reject(error as Error);
@@ -76,4 +87,11 @@ export class Batched implements Contender {
   async stop(): Promise<void> {
     await Promise.all(this.#sessions.map((session) => session.end()));
   }
+}
+
+async function storeDocuments(session: pg.Client, documents: readonly DescribedDocument[]): Promise<void> {
+  // All are sent at once: what a round trip for each costs is another question.
+  const begun = session.query('begin');
+  await Promise.all([begun, ...documents.map((document) => storeDocument(session, document))]);
+  await session.query('commit');
 }

@@ -1,8 +1,15 @@
-/** The best that can be done without batching: checks and inserts of one document in one prepared statement. */
+/** The best that can be done without batching: checks and inserts of one document, or one row, in one prepared statement. */
 import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
-import { describe, type BenchDocument, type DescribedDocument } from '../workload/bench-model.ts';
+import {
+  describe,
+  type BenchDocument,
+  type DescribedDocument,
+  type OrderRow,
+} from '../workload/bench-model.ts';
+import { isOfRows } from '../names.ts';
 import type { Contender, ContenderOptions } from './contender.ts';
+import { insertRow, writeRow } from './row-statements.ts';
 
 const insertAll = {
   name: 'insertAll',
@@ -50,7 +57,12 @@ export class OneStatement implements Contender {
   }
 
   submit(document: BenchDocument): Promise<void> {
+    if (isOfRows(this.#options.workload)) return writeRow(this.#pool, document);
     return this.store(describe(this.#options.model, document, this.#options.lanes));
+  }
+
+  insert(row: OrderRow): Promise<boolean> {
+    return insertRow(this.#pool, row);
   }
 
   store(document: DescribedDocument): Promise<void> {
@@ -70,5 +82,5 @@ export async function storeDocument(
   const { referentialId, superclassId, referenceIds, contentHash, resource, lane, body } = document;
   const values = [uuidv7(), lane, resource, referentialId, superclassId, contentHash, body, referenceIds];
   const { rows } = await client.query<{ stored: number }>({ ...insertAll, values });
-  if (rows[0]?.stored !== 1) throw new Error('Cannot store the document as a reference is invalid');
+  if (rows[0]?.stored !== 1) throw new Error('Cannot store the document: a reference is invalid');
 }

@@ -1,8 +1,9 @@
 /** The product as a node embeds it, in one of its modes. */
 import { createClient, type SluiceClient } from 'sluice/internal/client';
 import { isApplied } from 'sluice/internal/protocol';
-import { hasFastPath, type ContenderName } from '../names.ts';
+import { hasFastPath, isOfRows, type ContenderName } from '../names.ts';
 import { resourceOf, type BenchDocument } from '../workload/bench-model.ts';
+import { rowTargets } from '../workload/rows.ts';
 import type { Contender, ContenderOptions } from './contender.ts';
 
 export interface ProductOptions extends ContenderOptions {
@@ -11,11 +12,11 @@ export interface ProductOptions extends ContenderOptions {
 
 /** A client as an API node has it, for a contender that is the product in one of its modes. */
 export function createProductClient(options: ProductOptions): SluiceClient {
-  const { url, model, lanes, poolMax, contender } = options;
+  const { url, model, workload, lanes, poolMax, contender } = options;
   const mode = contender === 'direct' || contender === 'local' ? contender : 'coordinated';
   return createClient({
     url,
-    model,
+    ...(isOfRows(workload) ? { targets: rowTargets } : { model }),
     mode,
     lanes,
     waitingWritesMax: 1_000_000,

@@ -82,7 +82,7 @@ async function write(client: pg.PoolClient, document: DescribedDocument): Promis
   await client.query('begin');
   if (referenceIds.length > 0) {
     const invalid = await client.query({ ...findInvalid, values: [referenceIds] });
-    if (invalid.rows.length > 0) throw new Error('Cannot store the document as a reference is invalid');
+    if (invalid.rows.length > 0) throw new Error('Cannot store the document: a reference is invalid');
   }
   const existing = await client.query<{ document_id: string; content_hash: string }>({
     ...findExisting,

@@ -92,7 +92,14 @@ export class Deployment {
 
   #startSeedNode(index: number): Promise<BenchProcess> {
     const { url, lanes, nodes, modelFiles, poolMax, code } = this.#options;
-    const task = { role: 'node', url, contender: 'seed-direct', lanes, modelFiles } as const;
+    const task = {
+      role: 'node',
+      url,
+      workload: 'http',
+      contender: 'seed-direct',
+      lanes,
+      modelFiles,
+    } as const;
     return BenchProcess.start({
       task: { ...task, poolMax: share(poolMax, index, nodes) },
       code,

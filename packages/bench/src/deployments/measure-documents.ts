@@ -37,6 +37,7 @@ export async function measureDocuments(
         lanes: 1,
         batchWritesMax: 1,
         poolMax,
+        perSecond: 0,
         nodeUrls: deployment.nodeUrls,
       },
       code,

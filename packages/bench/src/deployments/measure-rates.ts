@@ -28,6 +28,7 @@ export async function measureCapacity(
     lanes,
     batchWritesMax: 1,
     poolMax,
+    perSecond: 0,
     nodeUrls: deployment.nodeUrls,
   };
   const { documentsPerSecond } = await measureLoad({

@@ -18,7 +18,7 @@ export async function runClosedLoop(
       if (document.ready !== undefined) await document.ready;
       const startedAt = performance.now();
       await contender.submit(document);
-      window.record(startedAt);
+      window.record(startedAt, document.isDuplicate !== true);
       document.stored?.();
     }
   };

@@ -11,7 +11,11 @@ export class HttpClients implements Contender {
   readonly #idle: KeptConnection[] = [];
   #opened = 0;
 
-  constructor(nodeUrls: readonly string[]) {
+  readonly #path: string;
+
+  /** @param path In front of the name of an endpoint or a table. */
+  constructor(nodeUrls: readonly string[], path = '/data/') {
+    this.#path = path;
     this.#nodeUrls = nodeUrls.map((url) => new URL(url));
   }
 
@@ -19,18 +23,18 @@ export class HttpClients implements Contender {
     return Promise.resolve();
   }
 
-  async submit({ endpoint, body, idempotencyKey }: BenchDocument): Promise<void> {
+  async submit({ endpoint, body, idempotencyKey, isDuplicate = false }: BenchDocument): Promise<void> {
     const connection = this.#idle.pop() ?? (await this.#open());
-    const status = await connection.post(`/data/${endpoint}`, body, idempotencyKey);
+    const status = await connection.post(`${this.#path}${endpoint}`, body, idempotencyKey);
     this.#idle.push(connection);
-    if (status !== 200 && status !== 201) {
+    if (isDuplicate ? status !== 409 : status !== 200 && status !== 201) {
       throw new Error(`Cannot store a document of ${endpoint}: status ${status}`);
     }
   }
 
   async #open(): Promise<KeptConnection> {
     const url = this.#nodeUrls[this.#opened++ % this.#nodeUrls.length];
-    if (url === undefined) throw new Error('Cannot connect as there is no node');
+    if (url === undefined) throw new Error('Cannot connect: there is no node');
     return KeptConnection.open(url);
   }
 
@@ -53,7 +57,7 @@ class KeptConnection {
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => this.#receive(text));
     socket.on('error', (error) => this.#reject(error));
-    socket.on('close', () => this.#reject(new Error('Cannot read an answer as the connection has ended')));
+    socket.on('close', () => this.#reject(new Error('Cannot read an answer: the connection has ended')));
   }
 
   static open(url: URL): Promise<KeptConnection> {

@@ -4,7 +4,9 @@ import type { Model } from 'sluice/model';
 import { createWriter, type WriterObserver } from 'sluice/internal/writer';
 import { Ceiling } from '../contenders/ceiling.ts';
 import { openContender } from '../contenders/open-contender.ts';
+import { isOfRows } from '../names.ts';
 import { benchModel } from '../workload/bench-model.ts';
+import { rowTargets } from '../workload/rows.ts';
 import { openWorkload } from '../workload/workload.ts';
 import { runClosedLoop } from './closed-loop.ts';
 import { HttpClients } from './http-clients.ts';
@@ -28,7 +30,7 @@ process.on('message', (order: Order) => {
     tell({ type: 'failed', message });
   });
 });
-// Whoever started us has gone.
+// The parent process has ended.
 process.on('disconnect', () => process.exit(1));
 
 async function obey(order: Order): Promise<void> {
@@ -65,9 +67,10 @@ function take(task: Task): Promise<Role> {
 async function startWriter(task: Extract<Task, { role: 'writer' }>): Promise<Role> {
   const { url, lanes, sessions, batchWritesMax, tellsBatches } = task;
   const model: Model = task.modelFiles === null ? benchModel : await readModelFiles(task.modelFiles);
+  const content = isOfRows(task.workload) ? { targets: rowTargets } : { model };
   const writer = createWriter({
     url,
-    model,
+    ...content,
     lanes,
     sessions,
     // Sessions of one writer are compared: all of them work.
@@ -89,19 +92,23 @@ const batchTeller: WriterObserver = {
 
 async function openLoad(task: Extract<Task, { role: 'load' }>): Promise<Role> {
   const workload = await openWorkload(task.workload);
-  const { contender: name, clients, nodeUrls, url, lanes, batchWritesMax, poolMax } = task;
+  const { contender: name, clients, nodeUrls, url, lanes, batchWritesMax, poolMax, perSecond } = task;
+  const { name: kind, seed } = task.workload;
   if (name === 'ceiling') {
-    const ceiling = new Ceiling({ url, lanes, batchWritesMax });
+    const ceiling = new Ceiling({ url, workload: kind, lanes, batchWritesMax });
     await ceiling.start();
     return { run: (window) => ceiling.run(workload, window), stop: () => ceiling.stop() };
   }
   const contender =
     nodeUrls.length > 0
-      ? new HttpClients(nodeUrls)
-      : openContender(name, { url, model: workload.model, lanes, poolMax });
+      ? new HttpClients(nodeUrls, isOfRows(kind) ? '/rest/' : '/data/')
+      : openContender(name, { url, model: workload.model, workload: kind, lanes, poolMax });
   await contender.start();
   return {
-    run: (window) => runClosedLoop(contender, workload, clients, window),
+    run: (window, span) =>
+      perSecond === 0
+        ? runClosedLoop(contender, workload, clients, window)
+        : runOpenLoop({ nodes: [contender], workload, perSecond, seed, ...span }),
     stop: () => contender.stop(),
   };
 }

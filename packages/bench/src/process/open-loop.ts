@@ -36,7 +36,7 @@ export async function runOpenLoop(options: OpenLoopOptions): Promise<WindowResul
     if (isCounted) lateness.push(performance.now() - begun - intendedAt);
     try {
       await node.submit(document);
-      stored += 1;
+      if (document.isDuplicate !== true) stored += 1;
       if (isCounted) latencies.push(performance.now() - begun - intendedAt);
     } catch {
       if (isCounted) failed += 1;

@@ -1,5 +1,5 @@
 /** What the processes of a measurement are told, and what they answer. */
-import type { ContenderName } from '../names.ts';
+import type { ContenderName, WorkloadName } from '../names.ts';
 import type { WorkloadOptions } from '../workload/workload.ts';
 import type { WindowResult } from './window.ts';
 
@@ -7,6 +7,7 @@ export type Task =
   | {
       role: 'writer';
       url: string;
+      workload: WorkloadName;
       modelFiles: readonly string[] | null;
       lanes: number;
       sessions: number;
@@ -23,6 +24,8 @@ export type Task =
       lanes: number;
       batchWritesMax: number;
       poolMax: number;
+      /** Writes that arrive in a second; 0: the clients wait for their answers. */
+      perSecond: number;
       /** The API nodes to talk to; empty: the contender runs in this process. */
       nodeUrls: readonly string[];
     }
@@ -37,6 +40,7 @@ export type Task =
   | {
       role: 'node';
       url: string;
+      workload: WorkloadName;
       contender: ContenderName;
       /** Null: the model of the benchmark's own documents. */
       modelFiles: readonly string[] | null;

@@ -55,9 +55,9 @@ export class Window {
     return performance.now() >= this.#opensAt;
   }
 
-  /** A document was stored that somebody had waited for since then. */
-  record(startedAt: number): void {
-    this.#stored += 1;
+  /** A document was answered that somebody had waited for since then. */
+  record(startedAt: number, isStored = true): void {
+    if (isStored) this.#stored += 1;
     const now = performance.now();
     if (now < this.#opensAt || now >= this.#closesAt) return;
     if (this.#documents === this.#latencies.length) {

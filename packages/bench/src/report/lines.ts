@@ -56,6 +56,16 @@ function resultLines(result: PointResult): string[] {
     const rates = backlog.quarters.map((each) => each.median.toFixed(0)).join(', ');
     return [`  ${name}: ${rates}; last ÷ first ${median.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)})`];
   });
+  // What comes at a given rate is all stored: how soon it is answered differs.
+  const latencies =
+    result.axis !== 'rate'
+      ? []
+      : Object.entries(result.p50Ratios)
+          .filter(([name]) => isTold(name))
+          .map(
+            ([name, p50]) =>
+              `  ${name}: p50 ${p50.toFixed(2)}, p99 ${result.p99Ratios[name]?.toFixed(2) ?? '–'}`,
+          );
   const ratios = Object.entries(result.ratios)
     .filter(([name]) => isTold(name))
     .map(([name, ratio]) => {
@@ -66,6 +76,7 @@ function resultLines(result: PointResult): string[] {
     `${result.value} ${axisUnits[result.axis]}, median (min–max)`,
     ...aligned([header, ...rows]),
     ...(quarters.length === 0 ? [] : ['Documents/s in each quarter of the backlog', ...quarters]),
+    ...(latencies.length === 0 ? [] : ['Ratios of latencies', ...latencies]),
     ...(ratios.length === 0 ? [] : ['Ratios of documents/s', ...ratios]),
   ];
 }

@@ -26,12 +26,26 @@ export interface BenchDocument {
   endpoint: string;
   /** JSON text. */
   body: string;
+  /** Of a workload of rows: the same as an object. */
+  row?: OrderRow;
+  /** The table has a row with its key: it is refused. */
+  isDuplicate?: boolean;
   /** Over HTTP: the `Idempotency-Key` header. */
   idempotencyKey?: string;
   /** Settles when all that the document refers to is stored. */
   ready?: Promise<unknown>;
   /** To be called once it is stored itself. */
   stored?: () => void;
+}
+
+/** As a client of the library has it, and as the columns of the table are. */
+export interface OrderRow {
+  id: number;
+  customer_id: number;
+  status: string;
+  placed_at: string;
+  amount: number;
+  note: string;
 }
 
 /** What every node computes of a document before it asks the database anything. */

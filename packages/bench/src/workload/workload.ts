@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readModelFiles } from '@sluice/server/cli';
 import { describeDocument, type Model } from 'sluice/model';
-import type { WorkloadName } from '../names.ts';
+import { isOfRows, type WorkloadName } from '../names.ts';
 import { benchModel, itemDocument, resourceOf, seededDraw, type BenchDocument } from './bench-model.ts';
+import { rowSource } from './rows.ts';
 
 export interface WorkloadOptions {
   name: WorkloadName;
@@ -13,6 +14,8 @@ export interface WorkloadOptions {
   /** Tells the processes of one measurement apart, so that they never make the same document. */
   share: { index: number; of: number };
   seed: number;
+  /** Rows only: of 100, so many have the key of a stored one. @default 0 */
+  duplicates?: number;
   /** `district` and `edfi` only. */
   district: { modelFiles: readonly string[]; file: string } | null;
 }
@@ -31,7 +34,7 @@ const prefilledItemId = (number: number): string => `${prefilledItemPrefix}${num
 
 export async function openWorkload(options: WorkloadOptions): Promise<Workload> {
   if (options.name === 'district' || options.name === 'edfi') return openDistrict(options);
-  return { model: benchModel, next: itemSource(options) };
+  return { model: benchModel, next: isOfRows(options.name) ? rowSource(options) : itemSource(options) };
 }
 
 function itemSource({ name, prefill, share, seed }: WorkloadOptions): () => BenchDocument {
@@ -45,7 +48,7 @@ function itemSource({ name, prefill, share, seed }: WorkloadOptions): () => Benc
     case 'hot':
       return () => itemDocument(hotItemId, itemBytes, 0, ++count * share.of + share.index);
     case 'upsert-mix': {
-      if (prefill < 2) throw new Error('Cannot update as nothing is stored: --prefill is below 2');
+      if (prefill < 2) throw new Error('Cannot update: nothing is stored: --prefill is below 2');
       const half = Math.floor(prefill / 2);
       return () => {
         const choice = draw();
@@ -64,7 +67,7 @@ function itemSource({ name, prefill, share, seed }: WorkloadOptions): () => Benc
 
 /** Documents in an order in which each follows those that it refers to; it is sent once they are stored. */
 async function openDistrict({ name, district, share }: WorkloadOptions): Promise<Workload> {
-  if (district === null) throw new Error('Cannot send a district as none was generated');
+  if (district === null) throw new Error('Cannot send a district: none was generated');
   if (share.of > 1) throw new Error('Cannot divide a district among several processes: --nodes is above 1');
   const model = await readModelFiles(district.modelFiles);
   const lines = readFileSync(district.file, 'utf8').split('\n').filter(Boolean);

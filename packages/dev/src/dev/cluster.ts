@@ -34,7 +34,7 @@ export interface ClusterOptions {
   /** None where the mode needs none. */
   writers: number;
   host: string;
-  /** How the nodes are told who asks; undefined: nothing is said, which holds for this machine only. */
+  /** Authentication of the nodes; undefined: none, which only this machine may use. */
   auth: 'none' | 'keys' | undefined;
   /** First node's; the others take the next ones. 0: free ones. */
   port: number;
@@ -123,7 +123,7 @@ export class Cluster {
     await allOf([...this.#writers, ...this.#nodes].map((child) => child.start()));
   }
 
-  /** Nodes first, as they answer what is under way with the writers' help; PostgreSQL last. */
+  /** Nodes first, because they answer what is under way with the writers' help; PostgreSQL last. */
   stop(): Promise<void> {
     this.#announceStop();
     return (this.#stopped ??= (async () => {
@@ -141,7 +141,7 @@ export class Cluster {
   }
 
   #assertWanted(): void {
-    if (this.#stopped !== null) throw new Error('Cannot start as the cluster was told to stop');
+    if (this.#stopped !== null) throw new Error('Cannot start: the cluster was told to stop');
   }
 
   /** A folder made with another model is told here, before any process would tell it. */
@@ -234,13 +234,13 @@ async function startPostgres(
     if (!message.includes('is in use by process')) throw cause;
     throw new SluiceError(
       'configuration_invalid',
-      `${message}. Another \`sluice dev\` seems to run there: end it, or choose another --data-dir`,
+      `${message}. Another \`sluice dev\` seems to run there: stop it, or choose another --data-dir`,
       { cause },
     );
   }
 }
 
-/** For the load, and for whoever tries the nodes: it ends with the day. */
+/** For the load, and for a developer who tries the nodes. It is valid for a day. */
 async function createToken(place: { url: string; schema: string }): Promise<string> {
   const keys = openKeyStore(place);
   try {

@@ -74,7 +74,7 @@ async function run(
   if (signal.aborted) return 0;
   throw new SluiceError(
     'database_unavailable',
-    `Cannot go on as PostgreSQL has ended: see ${options.dataDir}/postgres.log`,
+    `Cannot go on: PostgreSQL has ended: see ${options.dataDir}/postgres.log`,
   );
 }
 

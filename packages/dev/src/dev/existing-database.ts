@@ -1,5 +1,5 @@
 /** A database of the user's, to which `sluice dev --table` adds the schema of Sluice, and nothing else. */
-import { migrate, readMigrations, Session } from 'sluice/internal/store';
+import { defaultSchema, migrate, readMigrations, Session } from 'sluice/internal/store';
 import { readTargets } from 'sluice/internal/targets';
 import { redactUrl } from '@sluice/server/cli';
 import { sampleRow } from './sample-row.ts';
@@ -55,11 +55,10 @@ export async function curlLines({ url, tables }: ExistingDatabase, node: string)
   }
 }
 
-/** How the schema is taken out again. */
+/** The command that removes the schema. A password stays in the environment. */
 export function removal({ url, schema }: Place): string {
-  const shown = redactUrl(url);
-  const ofSchema = schema === 'sluice' ? '' : ` --schema ${schema}`;
-  return `npx sluice uninstall --database-url '${shown}'${ofSchema}${shown === url ? '' : ' (with the password of now)'}`;
+  const ofSchema = schema === defaultSchema ? '' : ` --schema ${schema}`;
+  return `npx sluice uninstall${redactUrl(url) === url ? ` --database-url '${url}'` : ''}${ofSchema}`;
 }
 
 /** The first dot ends the schema. */

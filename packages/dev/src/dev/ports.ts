@@ -21,7 +21,7 @@ export async function assertPortsFree(ports: readonly number[], host: string): P
     } catch (cause) {
       throw new SluiceError(
         'configuration_invalid',
-        `Cannot start as the port is taken: ${port}. Choose another first port with --port, or end what uses it.`,
+        `Cannot start: port ${port} is in use. Choose another first port with --port, or stop the program that uses it.`,
         { cause },
       );
     } finally {

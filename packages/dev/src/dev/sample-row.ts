@@ -29,8 +29,7 @@ function valueOf({ baseType, category, labels, maxLength }: Column, isOther: boo
   if (category === 'A') return [];
   if (baseType === 'int2') return isOther ? second % 32_768 : 1;
   if (category === 'N') return isOther ? second : 1;
-  if (category === 'S')
-    return (isOther ? `${second}`.padStart(12, 'sample') : 'sample').slice(-(maxLength ?? 12));
+  if (category === 'S') return (isOther ? `sample-${second}` : 'sample').slice(-(maxLength ?? 20));
   return others[baseType]?.() ?? null;
 }
 

@@ -102,7 +102,7 @@ export function existingSteps(
     `  ${first}/dashboard/`,
     `  ${first}/docs`,
     '',
-    'Ctrl-C stops node and writer, and leaves the rows that were written. To remove the schema of Sluice then:',
+    'Ctrl-C stops node and writer, and leaves the rows that were written. To remove the schema of Sluice afterwards, in this shell:',
     `  ${removal({ url, schema })}`,
   ];
 }

@@ -66,7 +66,7 @@ describe('a supervised process', () => {
     await supervised.start();
     process.kill(supervised.pid!, 'SIGKILL');
     await expect.poll(() => events.length).toBe(2);
-    expect(events[0]).toBe('api-1 has ended (SIGKILL) and is started again');
+    expect(events[0]).toBe('api-1 has ended (SIGKILL) and is restarted');
     expect(events[1]).toBe(`api-1 is back (process ${supervised.pid})`);
     expect(supervised.url).toBe('http://127.0.0.1:4712');
     expect(supervised.restarts).toBe(1);
@@ -99,7 +99,7 @@ describe('a supervised process', () => {
   test('that fails to start is told with where its log is', async () => {
     const { supervised, logFile } = await setup(`console.error('no such thing'); process.exit(7);`);
     await expect(supervised.start()).rejects.toThrow(
-      `Cannot start api-1 as it ended (exit code 7): no such thing (more in ${logFile})`,
+      `Cannot start api-1: it ended (exit code 7): no such thing (more in ${logFile})`,
     );
   });
 

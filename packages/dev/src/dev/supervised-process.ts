@@ -101,7 +101,7 @@ export class SupervisedProcess {
       const how = await this.#exited;
       if (this.#stopping.signal.aborted) return;
       attempt = performance.now() - started > settledMs ? 0 : attempt + 1;
-      this.#options.onEvent(`${this.name} has ended (${how}) and is started again`);
+      this.#options.onEvent(`${this.name} has ended (${how}) and is restarted`);
       await pause(Math.min(backoffMs.longest, backoffMs.first * 2 ** attempt), undefined, {
         signal: this.#stopping.signal,
       }).catch(() => undefined);
@@ -119,7 +119,7 @@ export class SupervisedProcess {
 
   async #spawnUntilReady(): Promise<void> {
     const { args, environment, logFile, name, program = sluice } = this.#options;
-    if (this.#stopping.signal.aborted) throw new Error(`Cannot start ${name} as it was told to stop`);
+    if (this.#stopping.signal.aborted) throw new Error(`Cannot start ${name}: it was told to stop`);
     // A file rather than a pipe: one that outlives us for a moment must still be able to write.
     const log = openSync(logFile, 'a', 0o600);
     try {
@@ -161,7 +161,7 @@ async function readReady(
   if (typeof outcome !== 'string') return outcome;
   if (refusal !== null) throw new SluiceError(refusal.code, refusal.message);
   const [last = ''] = readFileSync(logFile, 'utf8').trim().split('\n').slice(-1);
-  throw new Error(`Cannot start ${name} as it ended (${outcome}): ${last} (more in ${logFile})`);
+  throw new Error(`Cannot start ${name}: it ended (${outcome}): ${last} (more in ${logFile})`);
 }
 
 function parseLine(line: string): { event?: string; url?: string; error?: Refusal } {

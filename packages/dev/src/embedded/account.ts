@@ -22,7 +22,7 @@ export async function findAccount(): Promise<Account | undefined> {
     return await readAccount();
   } catch {
     await run('useradd', ['--system', '--user-group', '--no-create-home', NAME]).catch((cause: unknown) => {
-      throw new Error(`Cannot start PostgreSQL as root as there is no user to run it as: ${NAME}`, { cause });
+      throw new Error(`Cannot start PostgreSQL as root: there is no user to run it as: ${NAME}`, { cause });
     });
     return await readAccount();
   }
@@ -42,7 +42,7 @@ export async function assertReachable(folder: string, account: Account): Promise
     const mayEnter = uid === account.uid ? mode & 0o100 : gid === account.gid ? mode & 0o010 : mode & 0o001;
     if (!mayEnter) {
       throw new Error(
-        `Cannot start PostgreSQL as its user "${NAME}" may not enter the folder ${above}: ${folder}. ` +
+        `Cannot start PostgreSQL: its user "${NAME}" may not enter the folder ${above}: ${folder}. ` +
           `Choose a folder elsewhere, allow it with "chmod o+x ${above}", or do not run as root.`,
       );
     }

@@ -86,7 +86,7 @@ async function createCluster(
     await run(initdb, options, { ...account, cwd: folder.root, env: folder.environment });
   } catch (cause) {
     const reason = (cause as { stderr?: string }).stderr?.trim() ?? String(cause);
-    throw new Error(`Cannot create a PostgreSQL cluster as initdb failed: ${folder.root}\n${reason}`, {
+    throw new Error(`Cannot create a PostgreSQL cluster: initdb failed: ${folder.root}\n${reason}`, {
       cause,
     });
   }

@@ -95,7 +95,7 @@ describe('an embedded PostgreSQL', () => {
     const { dataDir, start } = await setup();
     const server = await start();
     await expect(start()).rejects.toThrow(
-      `Cannot start PostgreSQL as the data folder is in use by process ${server.pid}: ${dataDir}`,
+      `Cannot start PostgreSQL: the data folder is in use by process ${server.pid}: ${dataDir}`,
     );
   });
 
@@ -105,7 +105,7 @@ describe('an embedded PostgreSQL', () => {
     await once(other.listen(0, '127.0.0.1'), 'listening');
     onTestFinished(() => void other.close());
     const { port } = other.address() as AddressInfo;
-    await expect(start(port)).rejects.toThrow(`Cannot start PostgreSQL as the port is taken: ${port}`);
+    await expect(start(port)).rejects.toThrow(`Cannot start PostgreSQL: port ${port} is in use`);
   });
 
   test('chooses another port when the remembered one is taken', async () => {
@@ -179,7 +179,7 @@ describe('an embedded PostgreSQL', () => {
     await mkdir(closed, { mode: 0o700 });
     await chmod(dataDir, 0o755);
     await expect(startEmbeddedPostgres({ dataDir: join(closed, 'inner') })).rejects.toThrow(
-      `Cannot start PostgreSQL as its user "postgres" may not enter the folder ${closed}`,
+      `Cannot start PostgreSQL: its user "postgres" may not enter the folder ${closed}`,
     );
   });
 });

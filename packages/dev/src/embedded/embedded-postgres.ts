@@ -89,7 +89,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const willPass =
       log.includes('Address already in use') || log.includes('pre-existing shared memory block');
     if (!willPass || performance.now() > deadline) {
-      throw new Error(`Cannot start PostgreSQL as the server ended at once: ${folder.root}\n${log.trim()}`);
+      throw new Error(`Cannot start PostgreSQL: the server ended at once: ${folder.root}\n${log.trim()}`);
     }
     await delay(100);
   }
@@ -98,7 +98,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 async function assertFree(folder: DataFolder): Promise<void> {
   const pid = await findServer(folder.cluster);
   if (pid !== undefined) {
-    throw new Error(`Cannot start PostgreSQL as the data folder is in use by process ${pid}: ${folder.root}`);
+    throw new Error(`Cannot start PostgreSQL: the data folder is in use by process ${pid}: ${folder.root}`);
   }
 }
 

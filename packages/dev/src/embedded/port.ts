@@ -12,13 +12,13 @@ export async function choosePort(wanted: number, portFile: string): Promise<numb
   }
   const remembered = Number(await readFile(portFile, 'utf8').catch(() => '0'));
   const port = (await tryPort(remembered)) ?? (await tryPort(0));
-  if (port === undefined) throw new Error('Cannot start PostgreSQL as no port is free: 127.0.0.1');
+  if (port === undefined) throw new Error('Cannot start PostgreSQL: no port is free: 127.0.0.1');
   await writeFile(portFile, `${port}\n`);
   return port;
 }
 
 export function portTaken(port: number): Error {
-  return new Error(`Cannot start PostgreSQL as the port is taken: ${port}`);
+  return new Error(`Cannot start PostgreSQL: port ${port} is in use`);
 }
 
 async function tryPort(port: number): Promise<number | undefined> {

@@ -111,7 +111,7 @@ describe('an ApiSchema', () => {
 
   it('refuses an extension of a resource that no file has', () => {
     expect(() => parseModel(extension('Red'), 'red.json')).toThrow(
-      "Cannot read the model as projectSchema.resourceSchemas.schools.resourceName names no resource to extend: 'School' (red.json)",
+      "Cannot read the model: projectSchema.resourceSchemas.schools.resourceName names no resource to extend: 'School' (red.json)",
     );
   });
 
@@ -123,7 +123,7 @@ describe('an ApiSchema', () => {
       identityJsonPaths: ['roomName'],
     });
     expect(() => parseModel(broken, 'core.json')).toThrow(
-      'Cannot read the model as projectSchemas.ed-fi.resourceSchemas.rooms.identityJsonPaths[0] is no path',
+      'Cannot read the model: projectSchemas.ed-fi.resourceSchemas.rooms.identityJsonPaths[0] is not a path',
     );
     await expect(readModel('/nowhere/model.json')).rejects.toThrow('ENOENT');
   });

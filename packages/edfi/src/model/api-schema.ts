@@ -17,7 +17,9 @@ import {
 import type { ApiRules } from './api-rules.ts';
 import type { EdFiResource, ResourceExtension } from './merge-extensions.ts';
 
-const path = z.string().refine(isModelPath, { error: 'is no path such as $.sections[*].sectionIdentifier' });
+const path = z
+  .string()
+  .refine(isModelPath, { error: 'is not a path such as $.sections[*].sectionIdentifier' });
 const target = { projectName: z.string(), resourceName: z.string() };
 
 const documentPath = z.union([

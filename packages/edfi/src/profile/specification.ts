@@ -40,11 +40,11 @@ export function specificationOf(model: Model, kind: 'resources' | 'descriptors',
 
 const responses = {
   Created: 'The resource was created.',
-  Updated: 'The resource was updated, or is the same already.',
-  NotModified: 'The resource is the one that the client has.',
+  Updated: 'The resource was updated, or is unchanged.',
+  NotModified: 'Not modified: the client has this version of the resource.',
   BadRequest: 'The request, or its document, was invalid.',
   NotFound: 'The resource could not be found.',
-  Conflict: 'The request cannot be completed as the data stands.',
+  Conflict: 'The state of the data does not allow the request.',
   PreconditionFailed: 'The resource has been modified by another client.',
 };
 
@@ -77,7 +77,7 @@ function collectionOf(resource: Resource, name: string): Json {
         ...resource.queryFields.map((field) => query(field.name, typeOf(field.paths[0]?.type ?? 'string'))),
       ],
       responses: {
-        200: { description: 'The page asked for.', content: list },
+        200: { description: 'The requested page.', content: list },
         ...answers([400, 'BadRequest']),
       },
     },

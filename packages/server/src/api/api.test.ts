@@ -215,7 +215,7 @@ describe('a refusal', () => {
       type: 'urn:sluice:error:unresolved_reference',
       title: 'Unresolved reference',
       status: 409,
-      detail: 'A document referred to does not exist.',
+      detail: 'The document refers to a document that does not exist.',
       code: 'unresolved_reference',
       writeId,
       errors: [{ path: '$.studentReference', message: 'refers to a Student that does not exist' }],
@@ -798,7 +798,7 @@ test.each(['"abc', 'abc"', '"a"b"', '"a", "b"', ''])('If-Match: %s is refused as
   const response = await send('PUT', school, '{}', { 'if-match': tag });
   expect(response.json()).toMatchObject({
     status: 400,
-    detail: 'Cannot read If-Match as it is not one entity tag or *',
+    detail: 'Cannot read If-Match: it is not one entity tag or *',
   });
   expect(client.requests).toEqual([]);
 });

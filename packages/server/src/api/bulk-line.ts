@@ -44,7 +44,7 @@ export function readBulkLine(
     idempotencyKey,
   } = line as Record<string, unknown>;
   const unknown = Object.keys(line).find((name) => !members.has(name));
-  if (unknown !== undefined) throw invalidLine(`it has a member that is not known: ${unknown.slice(0, 100)}`);
+  if (unknown !== undefined) throw invalidLine(`it has an unknown member: ${unknown.slice(0, 100)}`);
   if (typeof endpoint !== 'string') throw invalidLine('its endpoint is missing');
   if (!isOperation(operation)) throw invalidLine(`its operation is not one of ${operations.join(', ')}`);
 

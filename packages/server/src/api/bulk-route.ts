@@ -37,7 +37,7 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
     const { headers, query, body } = request;
     const encoding = headers['content-encoding'] ?? 'identity';
     if (!isStream(body) || encoding !== 'identity')
-      throw new SluiceError('unsupported_media_type', `Cannot take the body as it is not ${takes}`);
+      throw new SluiceError('unsupported_media_type', `Cannot take the body: it is not ${takes}`);
     const preferences = readBulkPreferences(headers.prefer, query, limits.waitSecondsMax);
     const applied = appliedPreferences(preferences);
     if (applied !== undefined) reply.header('Preference-Applied', applied);
@@ -62,10 +62,7 @@ function readBulkPreferences(
   const { waitForReferences } = query as Record<string, string | undefined>;
   if (waitForReferences === undefined) return preferences;
   if (!/^\d{1,9}$/.test(waitForReferences)) {
-    throw new SluiceError(
-      'invalid_request',
-      'Cannot read waitForReferences as it is not a number of seconds',
-    );
+    throw new SluiceError('invalid_request', 'Cannot read waitForReferences: it is not a number of seconds');
   }
   const waitForReferencesSeconds = Math.min(Number(waitForReferences), secondsMax);
   return { ...preferences, waitForReferencesSeconds };

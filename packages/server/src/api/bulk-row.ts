@@ -35,7 +35,7 @@ export function readBulkRow(
   if (named.offence !== null || named.member === null) return null;
   const line = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
   const unknown = Object.keys(line).find((name) => !members.has(name));
-  if (unknown !== undefined) throw invalidLine(`it has a member that is not known: ${unknown.slice(0, 100)}`);
+  if (unknown !== undefined) throw invalidLine(`it has an unknown member: ${unknown.slice(0, 100)}`);
   const {
     target: name,
     operation = 'insert',
@@ -111,5 +111,5 @@ export function readText(value: unknown, name: string): string | undefined {
 }
 
 export function invalidLine(reason: string): SluiceError {
-  return new SluiceError('invalid_request', `Cannot take the line as ${reason}`);
+  return new SluiceError('invalid_request', `Cannot take the line: ${reason}`);
 }

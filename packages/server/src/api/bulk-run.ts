@@ -115,7 +115,7 @@ export class BulkRun {
     if (bytes === null)
       throw new SluiceError(
         'payload_too_large',
-        `Cannot take the line as it is larger than ${node.limits.bodyBytesMax} bytes`,
+        `Cannot take the line: it is larger than ${node.limits.bodyBytesMax} bytes`,
       );
     const write = readBulkLine(node, this.#scanners, { bytes, number }, (resource) =>
       assertMay(request, 'write', resource),
@@ -138,7 +138,7 @@ export class BulkRun {
 }
 
 function stalled(timeoutMs: number): SluiceError {
-  return new SluiceError('request_timeout', `No more of the answers was read within ${timeoutMs} ms.`);
+  return new SluiceError('request_timeout', `The client read nothing of the answers for ${timeoutMs} ms.`);
 }
 
 function isTimeout(error: unknown): error is SluiceError {
@@ -147,7 +147,7 @@ function isTimeout(error: unknown): error is SluiceError {
 
 /** Of a request that is ended before all its lines were read: which of them have an answer, and which never will. */
 function lastLine(end: SluiceError, begun: number): string {
-  const detail = `${end.message} Lines up to ${begun} have their answers above; those behind it were not begun.`;
+  const detail = `${end.message} Lines up to ${begun} have their answers above. Later lines were not started.`;
   const problem = problemOf(end.code, detail);
   return JSON.stringify({ line: null, status: problem.status, linesBegun: begun, problem });
 }

@@ -6,12 +6,12 @@ import { rowAnswer } from './write-schemas.ts';
 export const bulkSchema: FastifySchema = {
   summary: 'Write many documents or rows',
   description:
-    'One JSON object a line in: `endpoint`, `document`, and where wanted `operation` (`upsert`, `update`, `delete`), `id`, ' +
-    '`ifMatch`, `idempotencyKey`. Of a row: `target`, `row`, and where wanted `operation` (`insert`, `upsert`, `update`, ' +
-    '`delete`), `key`, `onConflict`, `resolution`, `returning`, `idempotencyKey`. One a line out, as they settle, in any order: `line` (from 1), `status`, and `id` with ' +
-    '`etag`, or `problem`. A line that is refused hurts no other. Read answers while you send; of a client that does not, ' +
-    '16 MiB of answers are kept before reading stops. A request that is ended early, as its client reads or sends nothing ' +
-    'for too long, has a last line with `line` null and `linesBegun`: lines up to there have their answers.',
+    'Each line of the request is one JSON object. For a document: `endpoint`, `document`, and optionally `operation` (`upsert`, `update`, `delete`), `id`, ' +
+    '`ifMatch`, `idempotencyKey`. For a row: `target`, `row`, and optionally `operation` (`insert`, `upsert`, `update`, ' +
+    '`delete`), `key`, `onConflict`, `resolution`, `returning`, `idempotencyKey`. The answer has one line for each, in the order in which the writes are settled: `line` (from 1), `status`, and `id` with ' +
+    '`etag`, or `problem`. A refused line does not affect the others. Read answers while you send: when 16 MiB of answers wait to be ' +
+    'read, the node reads no further lines. If the client reads or sends nothing for too long, the node ends the request. The ' +
+    'last line then has `line` null and `linesBegun`: lines up to that number have their answers.',
   tags: ['bulk'],
   querystring: {
     type: 'object',
@@ -19,7 +19,7 @@ export const bulkSchema: FastifySchema = {
       waitForReferences: {
         type: 'integer',
         description:
-          'Seconds that a write may wait for documents nobody has submitted yet: lines in any order.',
+          'Seconds that a write may wait for documents that no client has submitted yet. Lines may then come in any order.',
       },
     },
   },
@@ -34,7 +34,7 @@ export const bulkSchema: FastifySchema = {
             document: { type: 'object' },
             operation: {
               enum: ['insert', 'upsert', 'update', 'delete'],
-              description: 'Of a document `upsert` where it is left out, of a row `insert`.',
+              description: 'Default: `upsert` for a document, `insert` for a row.',
             },
             id: { type: 'string', format: 'uuid' },
             ifMatch: { type: 'string' },

@@ -16,7 +16,7 @@ describe('a client', () => {
     const { quota } = setup({ requestsMax: 2 });
     quota.enter('a');
     quota.enter('a');
-    expect(() => quota.enter('a')).toThrow('This client has 2 requests under way already.');
+    expect(() => quota.enter('a')).toThrow('This client already has 2 requests under way.');
     quota.enter('b');
     quota.leave('a');
     quota.enter('a');

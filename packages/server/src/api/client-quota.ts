@@ -17,7 +17,7 @@ interface Use {
   at: number;
 }
 
-/** Beyond so many clients, those who have asked for nothing for a while are forgotten. */
+/** Above this number of clients, the state of idle ones is deleted. */
 const remembered = 1_000;
 
 export class ClientQuota {
@@ -35,13 +35,13 @@ export class ClientQuota {
     const { requestsMax, ratePerSecond } = this.#options;
     const use = this.#useOf(client);
     if (use.underWay >= requestsMax) {
-      throw new SluiceError('rate_limited', `This client has ${requestsMax} requests under way already.`, {
+      throw new SluiceError('rate_limited', `This client already has ${requestsMax} requests under way.`, {
         retryAfterSeconds: 1,
       });
     }
     const waitMs = this.take(client);
     if (waitMs > 0) {
-      throw new SluiceError('rate_limited', `This client may ask ${ratePerSecond} times a second.`, {
+      throw new SluiceError('rate_limited', `This client may send ${ratePerSecond} requests a second.`, {
         retryAfterSeconds: waitMs / 1000,
       });
     }

@@ -25,7 +25,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   return sendProblem(reply, problemOfAny(error, request), retryAfter);
 }
 
-/** Logs a defect, of which only kind and places are kept, and why nobody can be told who asks. */
+/** Logs a defect, by its kind and places only, and why a client could not be authenticated. */
 export function problemOfAny(error: unknown, request: FastifyRequest): Problem {
   const known = problemOfError(error);
   if (known?.code === 'authentication_unavailable') request.server.failures.note(error, 'authenticate');
@@ -48,8 +48,8 @@ export function explainBodies(
   { takes, bytesMax }: { takes: string; bytesMax: number },
 ): void {
   const details: Partial<Record<ErrorCode, string>> = {
-    payload_too_large: `Cannot take the body as it is larger than ${bytesMax} bytes`,
-    unsupported_media_type: `Cannot take the body as it is not ${takes}`,
+    payload_too_large: `Cannot take the body: it is larger than ${bytesMax} bytes`,
+    unsupported_media_type: `Cannot take the body: it is not ${takes}`,
   };
   app.setErrorHandler((error: Partial<FastifyError>, request, reply) => {
     const code = serverErrors[error.code ?? ''];
@@ -60,7 +60,7 @@ export function explainBodies(
 }
 
 export function answerNotFound(_request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  return sendProblem(reply, problemOf('endpoint_not_found', 'There is nothing at this URL.'));
+  return sendProblem(reply, problemOf('endpoint_not_found', 'This node has no such URL.'));
 }
 
 const brokenRequests: Readonly<Record<string, ErrorCode>> = {
@@ -70,7 +70,7 @@ const brokenRequests: Readonly<Record<string, ErrorCode>> = {
 
 /** Nothing is expected of a server but that it says whether to go on (RFC 9110, 10.1.1). */
 export function answerUnknownExpectation(_request: IncomingMessage, response: ServerResponse): void {
-  const problem = problemOf('invalid_request', 'Cannot do what the header Expect asks for.');
+  const problem = problemOf('invalid_request', 'Cannot fulfil the header Expect.');
   response
     .writeHead(problem.status, { 'Content-Type': 'application/problem+json', Connection: 'close' })
     .end(JSON.stringify(problem));

@@ -75,7 +75,7 @@ export function createFront(options: FrontOptions): FastifyInstance {
     if (route === null) return own(request, response);
     const isProbe = probePath.test(route.url);
     if (isProbe && isAsleep(route.store)) {
-      // Who asks how a store is does not wake it.
+      // A request for the state of a store does not wake the store.
       request.url = `${basePath}/readyz?store=${route.store}`;
       return own(request, response);
     }
@@ -112,17 +112,17 @@ function frontRoutes(app: FastifyInstance, options: FrontOptions): void {
   app.get<{ Querystring: { store?: string } }>('/readyz', open, ({ query: { store } }, reply) => {
     const facts = store === undefined ? { ...count() } : { store, state: 'asleep' };
     if (app.isLeaving)
-      return sendProblem(reply, problemOf('stopping', 'This node takes no writes now.', facts));
+      return sendProblem(reply, problemOf('stopping', 'This node accepts no writes now.', facts));
     if (store !== undefined && !isAsleep(store))
       return sendProblem(reply, problemOf('endpoint_not_found', 'No data store has this name.'));
     const { stores, failed } = count();
     if (stores > 0 && failed === stores) {
-      const reason = 'The databases of all data stores cannot be used now.';
+      const reason = 'This node cannot use the database of any data store now.';
       return sendProblem(reply, problemOf('database_unavailable', reason, facts));
     }
     return reply.type('application/json; charset=utf-8').send(JSON.stringify({ status: 'ready', ...facts }));
   });
-  // Nobody is authenticated here: where clients are, /metrics is on its own port.
+  // No authentication here: if clients are authenticated, /metrics is on its own port.
   if (metrics !== undefined) metricsRoute(app, metrics);
 }
 

@@ -22,10 +22,10 @@ export function healthRoutes(app: FastifyInstance, node: ApiNode): void {
       lanesOverloaded: lanes.lanesOverloaded.length,
     };
     if (!isStarted || app.isLeaving)
-      return sendProblem(reply, problemOf('stopping', 'This node takes no writes now.', facts));
+      return sendProblem(reply, problemOf('stopping', 'This node accepts no writes now.', facts));
     if (!isDatabaseReachable) return sendProblem(reply, problemOf('database_unavailable', undefined, facts));
     if (writesRefused !== null) {
-      const reason = `PostgreSQL takes no writes of this node: ${writesRefused}.`;
+      const reason = `PostgreSQL accepts no writes of this node: ${writesRefused}.`;
       return sendProblem(reply, problemOf('database_unavailable', reason, facts));
     }
     return reply.type('application/json; charset=utf-8').send(JSON.stringify({ status: 'ready', ...facts }));

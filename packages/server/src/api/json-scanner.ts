@@ -1,6 +1,6 @@
 /**
  * Tells, in one pass over the text, whether JSON can be stored and read without a change: PostgreSQL's `jsonb` refuses
- * `\u0000` and lone surrogates, JavaScript rounds numbers, both forget duplicate keys. A text that passes here is JSON,
+ * `\u0000` and lone surrogates, JavaScript rounds numbers, both drop duplicate keys. A text that passes here is JSON,
  * is accepted by both, and means the same to both. Of any other, the first offence and its place are named.
  */
 import { isUtf8 } from 'node:buffer';
@@ -66,7 +66,7 @@ export interface JsonScan {
 }
 
 /** The message of an object's second member of one name. */
-export const REPEATED_KEY = 'is a key that its object has already';
+export const REPEATED_KEY = 'is a key that occurs twice in its object';
 
 // What may come next.
 const VALUE = 0;
@@ -149,7 +149,7 @@ export class JsonScanner {
         }
         this.#from[depth] = from;
         this.#to[depth] = end;
-        if (++keys > keysMax) return `comes after ${keysMax} keys, which is all that this node takes`;
+        if (++keys > keysMax) return `comes after ${keysMax} keys, which is the limit of this node`;
         if (this.#isRepeated(text, depth, from, end)) return REPEATED_KEY;
         at = skipSpace(text, at);
         if (text[at] !== COLON) {
@@ -197,7 +197,7 @@ export class JsonScanner {
         const isComma = state === SEPARATOR && depth > 0 && code === COMMA;
         const isEnd = depth > 0 && state !== KEY && code === (isArray ? CLOSE_BRACKET : CLOSE_BRACE);
         if (!isComma && !isEnd) {
-          return `is not valid JSON: something stands where a ${state === SEPARATOR ? 'comma or an end' : 'key'} should`;
+          return `is not valid JSON: a ${state === SEPARATOR ? 'comma or an end' : 'key'} is missing`;
         }
         if (depth === 1 && member !== null && this.#member === null) {
           member.end = valueEnd;
@@ -207,7 +207,7 @@ export class JsonScanner {
         if (isComma) {
           if (isArray) {
             if (++this.#to[depth]! >= arrayLengthMax) {
-              return `comes after ${arrayLengthMax} elements, which is all that this node takes in one array`;
+              return `comes after ${arrayLengthMax} elements, which is the limit of this node for one array`;
             }
           } else this.#from[depth] = 0;
           state = isArray ? VALUE : KEY;

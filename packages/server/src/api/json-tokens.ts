@@ -70,7 +70,7 @@ export function stringFault(text: Buffer, at: number): string {
   const unit = text[at + 1] === SMALL_U ? hexUnit(text, at + 2) : -1;
   if (unit < 0) return 'is not valid JSON: a string holds an unknown escape';
   if (unit === 0) return 'holds \\u0000, which PostgreSQL cannot store';
-  return 'holds half of a surrogate pair, which is no character';
+  return 'holds half of a surrogate pair, which is not a character';
 }
 
 /** `" \ / b f n r t` */

@@ -70,7 +70,7 @@ describe('requests of one client', () => {
     expect(refused.headers.get('retry-after')).toBe('1');
     expect(await refused.json()).toMatchObject({
       code: 'rate_limited',
-      detail: 'This client has 2 requests under way already.',
+      detail: 'This client already has 2 requests under way.',
     });
     const other = post('b');
     await eventually(() => expect(client.requests).toHaveLength(3));

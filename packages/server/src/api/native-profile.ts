@@ -48,27 +48,27 @@ export function nativeProfile({
 
 function invalidDocument(faults: readonly SchemaFault[]): SluiceError {
   const errors = faults.slice(0, FAULTS_MAX).map((fault) => {
-    const { instancePath, keyword, params, message = 'is not as the schema asks' } = fault;
+    const { instancePath, keyword, params, message = 'does not match the schema' } = fault;
     if (keyword === 'additionalProperties') {
       const { additionalProperty: name } = params as { additionalProperty: string };
       const step = name.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1');
-      return { path: pathOf(`${instancePath}/${step}`), message: 'is not known to the schema' };
+      return { path: pathOf(`${instancePath}/${step}`), message: 'is not in the schema' };
     }
     if (keyword !== 'required') return { path: pathOf(instancePath), message };
     const { missingProperty } = params as { missingProperty: string };
     return { path: pathOf(`${instancePath}/${missingProperty}`), message: 'is missing' };
   });
   const [first] = errors;
-  return new SluiceError('invalid_document', `Cannot take the document as ${first?.path} ${first?.message}`, {
+  return new SluiceError('invalid_document', `Cannot take the document: ${first?.path} ${first?.message}`, {
     detail: { errors },
   });
 }
 
-/** A parameter that is not known is refused: whoever filters by it would take the whole for the part. */
+/** An unknown parameter is refused, because a client that filters by it would get all documents. */
 function readPage(query: Query, limitMax: number): ListRequest {
   const unknown = Object.keys(query).find((name) => !['limit', 'offset', 'totalCount'].includes(name));
   if (unknown !== undefined) {
-    throw new SluiceError('invalid_request', 'Cannot list documents as a query parameter is not known', {
+    throw new SluiceError('invalid_request', 'Cannot list documents: a query parameter is unknown', {
       detail: { parameter: unknown.slice(0, 100) },
     });
   }
@@ -91,7 +91,7 @@ function readCount(query: Query, name: string, fallback: number, max: number): n
 }
 
 function badParameter(name: string, message: string): SluiceError {
-  return new SluiceError('invalid_request', `Cannot list documents as ${name} ${message}`, {
+  return new SluiceError('invalid_request', `Cannot list documents: ${name} ${message}`, {
     detail: { parameter: name },
   });
 }

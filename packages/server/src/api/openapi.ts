@@ -8,7 +8,7 @@ import type { ApiNode } from './node.ts';
 import { describeTargets, type Operation, type PathItem } from './rest/describe-targets.ts';
 import { version } from './version.ts';
 
-/** A larger model is described by the generic paths: a page of hundreds of resources helps nobody. */
+/** A larger model is described by the generic paths: a page of hundreds of resources is of no use. */
 const RESOURCES_MAX = 60;
 
 export async function openapi(app: FastifyInstance, node: ApiNode): Promise<void> {
@@ -100,12 +100,20 @@ const problemSchema = {
         properties: {
           path: { type: 'string' },
           message: { type: 'string' },
-          line: { type: 'integer', description: 'Of a body that is not JSON; of a bulk request, the line.' },
+          line: {
+            type: 'integer',
+            description:
+              'For a body that is not JSON: its line. For a bulk request: the line of the request.',
+          },
           column: { type: 'integer' },
         },
       },
     },
-    missing: { type: 'array', description: 'References that nothing answers to.', items: { type: 'object' } },
+    missing: {
+      type: 'array',
+      description: 'References to documents that do not exist.',
+      items: { type: 'object' },
+    },
     referredBy: {
       type: 'array',
       description: 'Endpoints of the referring resources.',
@@ -114,15 +122,15 @@ const problemSchema = {
     conflictsWith: { type: 'object', description: 'The document that has the identity.' },
     database: {
       type: 'object',
-      description: 'Of a row that the database refused.',
+      description: 'For a row that the database refused.',
       properties: {
         sqlState: { type: 'string' },
         constraint: { type: 'string', nullable: true },
         column: { type: 'string', nullable: true },
       },
     },
-    reason: { type: 'string', description: 'The word of a function or a handler for its refusal.' },
-    answer: { description: 'What a function or a handler says of its refusal.' },
+    reason: { type: 'string', description: 'Code that a function or a handler gave its refusal.' },
+    answer: { description: 'Message that a function or a handler gave its refusal.' },
   },
 };
 
@@ -132,7 +140,7 @@ function describeErrors(): string {
       `| \`${code}\` | ${status} | ${retryable ? 'yes' : 'no'} | ${detail} |`,
   );
   return [
-    'Documents in, one definite answer out. Errors are problem details (`application/problem+json`):',
+    'Every write gets one definite answer. Errors are problem details (`application/problem+json`):',
     '',
     '| code | status | retry unchanged | meaning |',
     '|---|---|---|---|',

@@ -93,7 +93,7 @@ export function problemOfError(error: unknown): Problem | null {
 
 /** A fault at one place of a document, as an error to throw. */
 export function faultAt(code: 'invalid_document', path: string, message: string): SluiceError {
-  return new SluiceError(code, `Cannot take the document as ${path} ${message}`, {
+  return new SluiceError(code, `Cannot take the document: ${path} ${message}`, {
     detail: { errors: [{ path, message }] },
   });
 }

@@ -71,7 +71,7 @@ export function appliedPreferences(preferences: Preferences): string | undefined
 
 /**
  * The content hash asked for, or `*`; null: none is. Weak and unquoted tags pass for what they name. Several tags are
- * refused, as a write is checked against one.
+ * refused, because a write is checked against one.
  *
  * @throws {SluiceError} `invalid_request`
  */
@@ -80,7 +80,7 @@ export function readIfMatch(header: string | undefined): string | null {
   const tags = entityTags(header);
   const [tag] = tags;
   if (tags.length !== 1 || tag === undefined || tag.length > 255 || tag.includes('"')) {
-    throw new SluiceError('invalid_request', 'Cannot read If-Match as it is not one entity tag or *');
+    throw new SluiceError('invalid_request', 'Cannot read If-Match: it is not one entity tag or *');
   }
   return tag;
 }
@@ -88,7 +88,7 @@ export function readIfMatch(header: string | undefined): string | null {
 /** @throws {SluiceError} `invalid_request` for `If-None-Match`, which no write heeds: to ignore it would overwrite */
 export function readCondition(headers: IncomingHttpHeaders): string | null {
   if (headers['if-none-match'] !== undefined) {
-    throw new SluiceError('invalid_request', 'Cannot heed If-None-Match on a write: only If-Match is known');
+    throw new SluiceError('invalid_request', 'Cannot use If-None-Match on a write: use If-Match');
   }
   return readIfMatch(headers['if-match']);
 }
@@ -118,7 +118,7 @@ export function readIdempotencyKey(header: string | string[] | undefined): strin
   if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
   throw new SluiceError(
     'invalid_request',
-    'Cannot take the Idempotency-Key as it is not of 1 to 255 visible ASCII characters',
+    'Cannot take the Idempotency-Key: it is not of 1 to 255 visible ASCII characters',
   );
 }
 

@@ -16,17 +16,16 @@ const headerDocs = {
   'Sluice-Result': {
     type: 'string',
     enum: ['created', 'updated', 'unchanged', 'deleted'],
-    description: 'What the write came to.',
+    description: 'The outcome of the write.',
   },
   'Total-Count': { type: 'integer', description: 'Documents of the resource, if asked for.' },
   Link: {
     type: 'string',
-    description:
-      'Of a page that ended early: with `rel="next"`, the rest of what was asked for. None: the page is whole.',
+    description: 'With `rel="next"`: the rest of a page that ended early. Absent: the page is complete.',
   },
 } as const;
 export const accepted = empty(
-  'Accepted and durable, not settled yet (`Prefer: respond-async`): ask at `Location`.',
+  'Accepted and durable, not settled yet (`Prefer: respond-async`). Read the outcome at `Location`.',
   'Location',
 );
 
@@ -48,13 +47,13 @@ export const writeHeaders = {
   'Idempotency-Key': {
     type: 'string',
     description:
-      '1 to 255 visible ASCII characters. The same key and request get the same outcome, applied once.',
+      '1 to 255 visible ASCII characters. A repeated request with the same key gets the same outcome, and is applied once.',
   },
   Prefer: {
     type: 'string',
     description:
-      '`wait=SECONDS`: how long to wait for the outcome; at the end the write is cancelled. `respond-async`: 202 at once. ' +
-      '`wait-for-references=SECONDS`: how long the write may wait for documents that nobody has submitted yet.',
+      '`wait=SECONDS`: how long to wait for the outcome; then the write is cancelled. `respond-async`: answers 202 without waiting. ' +
+      '`wait-for-references=SECONDS`: how long the write may wait for documents that no client has submitted yet.',
   },
 } as const;
 const ifMatch = {
@@ -79,7 +78,7 @@ export const upsertSchema: FastifySchema = {
   },
   body: documentBody,
   response: {
-    200: empty('Replaced, or the same already.', 'Location', 'ETag', 'Sluice-Result'),
+    200: empty('Replaced, or unchanged.', 'Location', 'ETag', 'Sluice-Result'),
     201: empty('Created.', 'Location', 'ETag', 'Sluice-Result'),
     202: accepted,
     default: problem,
@@ -94,7 +93,7 @@ export const replaceSchema: FastifySchema = {
   body: documentBody,
   response: {
     202: accepted,
-    204: empty('Replaced, or the same already.', 'Location', 'ETag', 'Sluice-Result'),
+    204: empty('Replaced, or unchanged.', 'Location', 'ETag', 'Sluice-Result'),
     default: problem,
   },
 };
@@ -118,7 +117,7 @@ export const documentSchema: FastifySchema = {
       headers: { ETag: headerDocs.ETag },
       content: { 'application/json': { schema: { type: 'object' } } },
     },
-    304: empty('The client has this version.', 'ETag'),
+    304: empty('Not modified: the client has this version.', 'ETag'),
     default: problem,
   },
 };
@@ -138,7 +137,7 @@ export const documentsSchema: FastifySchema = {
   response: {
     200: {
       description:
-        'A page of documents, each with its id. One that would be too large ends early: see `Link`.',
+        'A page of documents, each with its id. A page that would be too large ends early: see `Link`.',
       headers: { 'Total-Count': headerDocs['Total-Count'], Link: headerDocs['Link'] },
       content: { 'application/json': { schema: { type: 'array', items: { type: 'object' } } } },
     },
@@ -147,18 +146,18 @@ export const documentsSchema: FastifySchema = {
 };
 
 export const healthSchema: FastifySchema = {
-  summary: 'Whether this process is up',
+  summary: 'Whether this process runs',
   tags: ['health'],
   response: { 200: empty('It is.') },
 };
 
 export const readySchema: FastifySchema = {
-  summary: 'Whether this node takes writes',
+  summary: 'Whether this node accepts writes',
   tags: ['health'],
   response: {
     200: empty(
-      'It does; says whether hints arrive (`notify`) or everything is polled (`poll`), and how many lanes take no writes: ' +
-        'as nobody leads them, or as too many wait there.',
+      'This node accepts writes. Tells whether hints arrive (`notify`) or the node polls (`poll`), and how many lanes accept no writes, ' +
+        'because no session leads them or too many writes wait there.',
     ),
     default: problem,
   },
@@ -167,5 +166,5 @@ export const readySchema: FastifySchema = {
 export const metricsSchema: FastifySchema = {
   summary: 'Metrics of this node and of the database, for Prometheus',
   tags: ['health'],
-  response: { 200: empty('The text exposition format.') },
+  response: { 200: empty('Metrics in the text exposition format.') },
 };

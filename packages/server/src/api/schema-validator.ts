@@ -69,7 +69,7 @@ export class SchemaValidator {
       } catch (cause) {
         throw new SluiceError(
           'configuration_invalid',
-          `Cannot use the model as the schema of ${endpoint} is wrong: ${(cause as Error).message}`,
+          `Cannot use the model: the schema of ${endpoint} is wrong: ${(cause as Error).message}`,
           { cause },
         );
       }

@@ -77,7 +77,7 @@ describe('a node', () => {
   test('takes no route that does not say who may use it', async () => {
     const api = setup();
     expect(() => api.get('/new', () => 'x')).toThrow(
-      'Cannot add a route as it does not say who may use it: GET /new',
+      'Cannot add a route: it does not name its scope: GET /new',
     );
   });
 });

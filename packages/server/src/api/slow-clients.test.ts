@@ -84,7 +84,7 @@ describe('a bulk client', () => {
       linesBegun: begun,
       problem: {
         code: 'request_timeout',
-        detail: `No more of the answers was read within 1000 ms. Lines up to ${begun} have their answers above; those behind it were not begun.`,
+        detail: `The client read nothing of the answers for 1000 ms. Lines up to ${begun} have their answers above. Later lines were not started.`,
       },
     });
     expect(lines.map(({ line }) => line).sort((one, other) => one! - other!)).toEqual(

@@ -39,7 +39,7 @@ function readIds(body: unknown): string[] {
   if (!Array.isArray(ids) || ids.length > writesAskedMax || ids.some((id) => typeof id !== 'string')) {
     throw new SluiceError(
       'invalid_request',
-      `Cannot read the body as its "ids" are not a list of up to ${writesAskedMax} ids`,
+      `Cannot read the body: its "ids" are not a list of up to ${writesAskedMax} ids`,
     );
   }
   return (ids as string[]).filter(isId);

@@ -6,13 +6,13 @@ import { problem } from './route-schemas.ts';
 
 /** What an answer has of a row, a function or a handler. */
 export const rowAnswer = {
-  key: { type: 'object', description: 'Of a row: the key that the database gave it.' },
+  key: { type: 'object', description: 'For a row: its key in the database.' },
   rows: {
     type: 'array',
     items: { type: 'object' },
-    description: 'The rows, where the write asked for them.',
+    description: 'The written rows, if the write asked for them.',
   },
-  answer: { description: 'What a function or a handler answers.' },
+  answer: { description: 'The answer of a function or a handler.' },
 } as const;
 
 const writeState = {
@@ -26,7 +26,7 @@ const writeState = {
     settledAt: { type: 'string', nullable: true },
     awaits: {
       type: 'array',
-      description: 'What a `blocked` write awaits, the first 200; empty for any other.',
+      description: 'What a `blocked` write waits for, at most 200 entries. Empty for any other write.',
       items: {
         type: 'object',
         required: ['awaitedId', 'since', 'kind', 'isPending'],
@@ -35,12 +35,14 @@ const writeState = {
           since: { type: 'string', format: 'date-time' },
           kind: {
             enum: ['reference', 'predecessor'],
-            description:
-              'A document referred to, or a write that comes before, in the order of one document.',
+            description: 'A referenced document, or an earlier write of the same document.',
           },
-          resource: { type: 'string', description: 'Of a reference: name of the resource referred to.' },
-          path: { type: 'string', description: 'Of a reference: its place in the document.' },
-          isPending: { type: 'boolean', description: 'A write that would provide it is on its way.' },
+          resource: { type: 'string', description: 'For a reference: name of the referenced resource.' },
+          path: { type: 'string', description: 'For a reference: its path in the document.' },
+          isPending: {
+            type: 'boolean',
+            description: 'Whether a write in the intake would create the document.',
+          },
         },
       },
     },
@@ -61,8 +63,8 @@ const writeState = {
 } as const;
 
 export const writeSchema: FastifySchema = {
-  summary: 'Ask what became of a write',
-  description: `Outcomes are kept for ${defaults.retentionHours} hours unless the deployment says otherwise.`,
+  summary: 'Read the state and outcome of a write',
+  description: `Outcomes are kept for ${defaults.retentionHours} hours by default.`,
   tags: ['writes'],
   params: {
     type: 'object',
@@ -79,7 +81,7 @@ export const writeSchema: FastifySchema = {
 };
 
 export const writesSchema: FastifySchema = {
-  summary: 'Ask what became of many writes',
+  summary: 'Read the states and outcomes of many writes',
   tags: ['writes'],
   body: {
     content: {
@@ -96,7 +98,7 @@ export const writesSchema: FastifySchema = {
   },
   response: {
     200: {
-      description: 'As for one write, in any order; writes that are not there are left out.',
+      description: 'As for one write, in any order. Unknown ids are left out.',
       content: { 'application/json': { schema: { type: 'array', items: writeState } } },
     },
     default: problem,

@@ -10,7 +10,7 @@ export function explainTrouble(error: unknown): unknown {
   if (error.sqlState === '42501')
     return new SluiceError(
       'forbidden',
-      'The role that this page logs in as may not do that: --operator-url names another.',
+      'The database role of this page lacks the right: set --operator-url to a role that has it.',
       { cause: error },
     );
   return new SluiceError('database_unavailable', `Cannot read the database: ${error.message}.`, {
@@ -20,5 +20,5 @@ export function explainTrouble(error: unknown): unknown {
 
 export function sentenceOf(error: unknown): string {
   const explained = explainTrouble(error);
-  return explained instanceof SluiceError ? explained.message : 'The database cannot be read now.';
+  return explained instanceof SluiceError ? explained.message : 'The page cannot read the database now.';
 }

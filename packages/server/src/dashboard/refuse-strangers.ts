@@ -1,5 +1,5 @@
 /**
- * Where nobody is asked who they are, there is no token that a page of another site would lack. So what browsers say by
+ * Without authentication, there is no token that a page of another site would lack. So what browsers say by
  * themselves counts: a request that another site's page began is refused, and so is one for a host name that is not this
  * machine's own, by which such a page could pass for ours (DNS rebinding).
  */
@@ -15,7 +15,10 @@ export function refuseStrangers(app: FastifyInstance): void {
     if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isNavigation)
       throw new SluiceError('forbidden', 'A page of another site may not use the dashboard.');
     if (asksNobody && !isLoopback(hostOf(request.host)))
-      throw new SluiceError('forbidden', 'Without authentication the dashboard answers to localhost only.');
+      throw new SluiceError(
+        'forbidden',
+        'Without authentication, the dashboard answers requests from localhost only.',
+      );
     done();
   });
   // Nothing but JSON: a form of another site cannot send that without being asked first.

@@ -4,7 +4,7 @@ import * as z from 'zod';
 
 const lane = z.number().int().min(0).max(32_767);
 /** PostgreSQL can neither store nor look for what holds a NUL. */
-const withoutNul = z.string().regex(/^[^\0]*$/, 'Holds a NUL');
+const withoutNul = z.string().regex(/^[^\0]*$/, 'Contains the character NUL');
 const text = withoutNul.min(1).max(1_000);
 
 /** Its fields as numbers and texts, or all as texts, as a URL has them. */

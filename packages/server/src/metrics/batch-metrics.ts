@@ -1,5 +1,6 @@
 /** What batches come to: on writers, and on nodes in `direct` and `local` mode. */
 import type { BatchReport } from 'sluice/internal/batch';
+import { isEndpoint } from 'sluice/internal/targets';
 import { Counter, type Registry } from 'prom-client';
 import { Histogram, writesBuckets } from './histogram.ts';
 
@@ -20,38 +21,44 @@ export function batchMetrics(registry: Registry, stages: Histogram): (report: Ba
   const wait = stages.series({ stage: 'wait' });
   const sizes = new Histogram({
     name: 'sluice_batch_size_writes',
-    help: 'Writes that one batch has settled',
+    help: 'Writes settled by one batch',
     buckets: writesBuckets,
     registry,
   }).series();
   const transactions = new Counter({
     name: 'sluice_batch_transactions_total',
-    help: 'Transactions of batches: one each where nothing fails, more where one is tried again or in parts',
+    help: 'Transactions of batches. A batch takes one, or more if it is retried or split',
     registers: [registry],
   });
   const retries = new Counter({
     name: 'sluice_batch_retries_total',
-    help: 'Transactions of batches that failed and were followed by another, by SQLSTATE',
+    help: 'Transactions of batches that failed and were retried, by SQLSTATE',
     labelNames: ['sqlstate'],
     registers: [registry],
   });
   const settled = new Counter({
     name: 'sluice_settled_writes_total',
-    help: 'Writes settled, by result',
-    labelNames: ['result'],
+    help: 'Writes settled, by result and target; target: empty for documents',
+    labelNames: ['result', 'target'],
     registers: [registry],
   });
   const deadLetters = new Counter({
     name: 'sluice_dead_letters_total',
-    help: 'Writes that this process has made dead letters',
+    help: 'Writes that this process made dead letters, by target; target: empty for documents',
+    labelNames: ['target'],
     registers: [registry],
   });
   const blocked = new Counter({
     name: 'sluice_blocked_writes_total',
-    help: 'Times that a write was blocked, waiting for a reference or behind another write of its document',
+    help:
+      'Number of times that a write became blocked by a reference or by an earlier write of its document or row, by target; ' +
+      'target: empty for documents',
+    labelNames: ['target'],
     registers: [registry],
   });
-  for (const result of results) settled.inc({ result }, 0);
+  for (const result of results) settled.inc({ result, target: '' }, 0);
+  deadLetters.inc({ target: '' }, 0);
+  blocked.inc({ target: '' }, 0);
 
   return (report) => {
     read.observe(report.readMs / 1000);
@@ -59,14 +66,23 @@ export function batchMetrics(registry: Registry, stages: Histogram): (report: Ba
     commit.observe(report.commitMs / 1000);
     sizes.observe(report.outcomes.length);
     transactions.inc(report.transactions);
-    blocked.inc(report.blocked.length);
-    const counts: Partial<Record<string, number>> = {};
+    for (const { write } of report.blocked) blocked.inc({ target: targetOf(write.resource) });
+    const counts = new Map<string, { result: string; target: string; count: number }>();
     for (const { write, outcome } of report.outcomes) {
-      counts[outcome.result] = (counts[outcome.result] ?? 0) + 1;
-      if (outcome.code === 'dead_letter') deadLetters.inc();
+      const { result } = outcome;
+      const target = targetOf(write.resource);
+      const counted = counts.get(`${result} ${target}`);
+      if (counted === undefined) counts.set(`${result} ${target}`, { result, target, count: 1 });
+      else counted.count += 1;
+      if (outcome.code === 'dead_letter') deadLetters.inc({ target });
       if (write.waitedSeconds !== null) wait.observe(write.waitedSeconds);
     }
-    for (const [result, count] of Object.entries(counts)) settled.inc({ result }, count);
+    for (const { result, target, count } of counts.values()) settled.inc({ result, target }, count);
     for (const state of report.errors) retries.inc({ sqlstate: sqlStates.has(state) ? state : 'other' });
   };
+}
+
+/** Documents are one target, however many resources there are; of others there are as many as are configured. */
+function targetOf(resource: string): string {
+  return isEndpoint(resource) ? '' : resource;
 }

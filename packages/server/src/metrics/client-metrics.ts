@@ -21,7 +21,7 @@ export function clientMetrics(registry: Registry): ClientObserver {
   const stages = stagesOf(registry);
   const durations = new Histogram({
     name: 'sluice_write_duration_seconds',
-    help: 'Time from a write handed in to its answer, by result; accepted: answered before its outcome (respond-async)',
+    help: 'Time from submitting a write to its answer, by result. accepted: answered before its outcome (respond-async)',
     buckets: secondsBuckets,
     registry,
   });
@@ -30,7 +30,7 @@ export function clientMetrics(registry: Registry): ClientObserver {
   ) as Record<(typeof answers)[number], Series>;
   const failures = new Counter({
     name: 'sluice_write_failures_total',
-    help: 'Writes answered with an error instead of an outcome, by code of the error table',
+    help: 'Writes answered with an error instead of an outcome, by error code',
     labelNames: ['code'],
     registers: [registry],
   });
@@ -38,18 +38,18 @@ export function clientMetrics(registry: Registry): ClientObserver {
   const completion = stages.series({ stage: 'completion' });
   const inserts = new Histogram({
     name: 'sluice_intake_insert_size_writes',
-    help: 'Writes that one insert has put into the intake',
+    help: 'Writes that one statement inserted into the intake',
     buckets: writesBuckets,
     registry,
   }).series();
-  // Counted by hand, as it is done for each write, and told when it is asked for.
+  // Counted by hand, because it is done for each write, and told when it is asked for.
   const found: Record<FoundBy, number> = { hint: 0, poll: 0, missed_hint: 0 };
   registry.registerMetric(
     new Counter({
       name: 'sluice_completions_total',
       help:
-        'Outcomes that this node learnt. found_by: hint (a notification named it), poll (by looking, as no notifications ' +
-        'arrive), missed_hint (by looking, although they do: lost, or overtaken by the poll)',
+        'Outcomes that this node received. found_by: hint (a notification), poll (a poll, while no notifications ' +
+        'arrive), missed_hint (a poll, although notifications arrive)',
       labelNames: ['found_by'],
       registers: [],
       collect() {
@@ -77,7 +77,7 @@ export function clientGauges(registry: Registry, usage: () => ClientUsage): void
   registry.registerMetric(
     new Gauge({
       name: 'sluice_waiting_writes',
-      help: 'Writes whose outcome this node awaits',
+      help: 'Writes for whose outcome this node waits',
       registers: [],
       collect() {
         this.set(usage().waiting);
@@ -103,7 +103,7 @@ export function clientGauges(registry: Registry, usage: () => ClientUsage): void
   registry.registerMetric(
     new Gauge({
       name: 'sluice_pool_max_connections',
-      help: 'Connections that a pool of this node may have',
+      help: 'Largest number of connections of a pool of this node',
       labelNames: ['pool'],
       registers: [],
       collect() {
@@ -114,7 +114,7 @@ export function clientGauges(registry: Registry, usage: () => ClientUsage): void
   registry.registerMetric(
     new Gauge({
       name: 'sluice_pool_waiting_requests',
-      help: 'Work of this node that waits for a connection of a pool',
+      help: 'Requests of this node that wait for a connection of a pool',
       labelNames: ['pool'],
       registers: [],
       collect() {
@@ -128,7 +128,7 @@ export function listenerGauge(registry: Registry, isListening: () => boolean): v
   registry.registerMetric(
     new Gauge({
       name: 'sluice_listener_up',
-      help: '1: notifications arrive as far as this process knows; 0: everything goes by polling',
+      help: '1: this process receives notifications; 0: it polls',
       registers: [],
       collect() {
         this.set(isListening() ? 1 : 0);

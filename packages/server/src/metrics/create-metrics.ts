@@ -92,7 +92,7 @@ export function processMetrics(registry: Registry, labels: ProcessLabels): void 
   collectDefaultMetrics({ register: registry });
   const buildInfo = new Gauge({
     name: 'sluice_build_info',
-    help: 'Always 1; the labels tell which version runs as what',
+    help: 'Always 1. The labels are the version, the kind of process and its mode',
     labelNames: ['version', 'process', 'mode'],
     registers: [],
   });

@@ -10,7 +10,7 @@ export interface DatabaseGauge {
   set: (gauge: Gauge, reading: DatabaseReading) => void;
 }
 
-const depthHelp = `Counted up to ${countedMax}, beyond that estimated from PostgreSQL's statistics`;
+const depthHelp = `Exact up to ${countedMax}, above that an estimate from PostgreSQL's statistics`;
 
 const intakeGauges: DatabaseGauge[] = [
   {
@@ -25,7 +25,7 @@ const intakeGauges: DatabaseGauge[] = [
   {
     name: 'sluice_intake_oldest_age_seconds',
     help:
-      'Age of the write that has been in the intake longest, by state: ready, blocked; 0: there is none. Left out while ' +
+      'Age of the oldest write in the intake, by state: ready, blocked. 0: there is none. Omitted while ' +
       'the intake has more than 100,000 dead rows',
     labelNames: ['state'],
     set(gauge, { oldestReadySeconds, oldestBlockedSeconds }) {
@@ -35,12 +35,12 @@ const intakeGauges: DatabaseGauge[] = [
   },
   {
     name: 'sluice_intake_dead_rows',
-    help: 'Rows of the intake that wait for VACUUM, as PostgreSQL estimates',
+    help: 'Dead rows of the intake, as PostgreSQL estimates',
     set: (gauge, { deadRows }) => gauge.set(deadRows),
   },
   {
     name: 'sluice_dead_letter_writes',
-    help: `Dead letters that are kept. Counted up to ${countedMax}`,
+    help: `Dead letters. Exact up to ${countedMax}`,
     set: (gauge, { deadLetters }) => gauge.set(deadLetters),
   },
 ];
@@ -48,12 +48,12 @@ const intakeGauges: DatabaseGauge[] = [
 const laneGauges: DatabaseGauge[] = [
   {
     name: 'sluice_unled_lanes',
-    help: 'Lanes that nobody leads',
+    help: 'Lanes without a leader',
     set: (gauge, { unledLanes }) => gauge.set(unledLanes),
   },
   {
     name: 'sluice_lane_locked_by_stranger_seconds',
-    help: 'Lanes whose lock another program holds, which nobody can lead: by whom, and for how long at most',
+    help: 'Lanes whose lock another program holds, so that no session can lead them: the holder, and the longest time it may have held it',
     labelNames: ['lane', 'pid', 'application', 'role'],
     set(gauge, { laneStrangers }) {
       for (const { lane, pid, application, role, seconds } of laneStrangers)
@@ -67,7 +67,7 @@ const laneGauges: DatabaseGauge[] = [
   },
   {
     name: 'sluice_retrying_lanes',
-    help: 'Lanes whose leader tries a batch again after an error',
+    help: 'Lanes whose leader retries a batch after an error',
     set: (gauge, { retryingLanes }) => gauge.set(retryingLanes),
   },
 ];
@@ -89,7 +89,7 @@ const serverGauges: DatabaseGauge[] = [
   },
   {
     name: 'sluice_longest_lock_wait_seconds',
-    help: 'How long a session has waited for a lock, at most',
+    help: 'Longest time that a session has waited for a lock',
     set: (gauge, { longestLockWaitSeconds }) => gauge.set(longestLockWaitSeconds),
   },
   {
@@ -106,7 +106,7 @@ const serverGauges: DatabaseGauge[] = [
   },
   {
     name: 'sluice_notification_queue_usage_ratio',
-    help: 'How full the notification queue of the server is',
+    help: 'Used part of the notification queue of the server',
     set: (gauge, { notificationQueueRatio }) => gauge.set(notificationQueueRatio),
   },
 ];

@@ -3,13 +3,13 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { databaseGauges } from './database-gauges.ts';
 import type { DatabaseReading } from './database-reader.ts';
 
-const everywhere = 'The same from every process: take the max';
+const everywhere = 'Every process reports the same value: use max';
 
 export function databaseMetrics(registry: Registry, read: () => Promise<DatabaseReading | null>): void {
   registry.registerMetric(
     new Gauge({
       name: 'sluice_database_up',
-      help: '1: the database answered the query behind the gauges; 0: it did not, and they are left out',
+      help: '1: the database answered the query of these gauges. 0: it did not, and they are omitted',
       registers: [],
       async collect() {
         this.set((await read()) === null ? 0 : 1);

@@ -7,7 +7,7 @@ export function gatheringGauges(registry: Registry, state: () => GatheringState 
   registry.registerMetric(
     new Gauge({
       name: 'sluice_gathering_interval_seconds',
-      help: 'Time from the beginning of one insert (of a node) or batch (of a writer) to that of the next; 0: no wait for more writes',
+      help: 'Interval from one insert (of a node) or batch (of a writer) to the next; 0: no wait for more writes',
       registers: [],
       collect() {
         this.set((state()?.intervalMs ?? 0) / 1000);
@@ -17,7 +17,7 @@ export function gatheringGauges(registry: Registry, state: () => GatheringState 
   registry.registerMetric(
     new Gauge({
       name: 'sluice_gathering_gain_ratio',
-      help: 'Writes per second with that interval, as a part more or less than without it; below -0.05 there is none',
+      help: 'Change of writes per second by that interval, as a ratio; below -0.05 the process does not wait',
       registers: [],
       collect() {
         this.set(state()?.gain ?? 0);

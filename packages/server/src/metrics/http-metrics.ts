@@ -7,7 +7,7 @@ export type RequestObserver = (method: string, route: string, status: number, se
 export function httpMetrics(registry: Registry): RequestObserver {
   const durations = new Histogram({
     name: 'sluice_http_request_duration_seconds',
-    help: 'Time from a request to the end of its answer, by method, route and status; route none: there is no such URL',
+    help: 'Time from a request to the end of its answer, by method, route and status. route none: an unknown URL',
     buckets: secondsBuckets,
     registry,
   });

@@ -6,9 +6,9 @@ export function stagesOf(registry: Registry): Histogram {
   return new Histogram({
     name: 'sluice_stage_duration_seconds',
     help:
-      'Time that a stage took. Of each write: intake (handed in until it is in the intake). Of one write in 16: wait (in ' +
-      'the intake, blocked or not, until the batch that settled it), completion (settled until its node knows). Of each ' +
-      'batch: read (opening it, and its facts), plan, commit. Nodes tell intake and completion, processes that settle batches tell ' +
+      'Time of a stage. For each write: intake (until it is in the intake). For one write in 16: wait (in ' +
+      'the intake, blocked or not, until its batch), completion (from the outcome until the node has it). For each ' +
+      'batch: read (facts), plan, commit. Nodes report intake and completion, processes that commit batches report ' +
       'the others',
     buckets: secondsBuckets,
     registry,

@@ -18,7 +18,7 @@ export function createStoresMetrics(labels: ProcessLabels, options: StoresMetric
   registry.registerMetric(
     new Gauge({
       name: 'sluice_stores',
-      help: 'Data stores of this process, by state: asleep, opening, open, failed (could not be opened)',
+      help: 'Data stores of this process, by state: asleep, opening, open, failed',
       labelNames: ['state'],
       registers: [],
       collect() {

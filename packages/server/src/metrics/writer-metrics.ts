@@ -11,20 +11,20 @@ export function writerMetrics(registry: Registry): WriterObserver {
   const wakeups = new Counter({
     name: 'sluice_wakeups_total',
     help:
-      'Times that an idle session began to work. found_by: hint (a notification), poll (a heartbeat found work, as no ' +
-      'notifications arrive), missed_hint (a heartbeat found work although they do, and the work had waited for more than 0.1 s)',
+      'Number of times that an idle session started to work. found_by: hint (a notification), poll (a heartbeat, while no ' +
+      'notifications arrive), missed_hint (a heartbeat, although notifications arrive, found work older than 0.1 s)',
     labelNames: ['found_by'],
     registers,
   });
   for (const found_by of ['hint', 'poll', 'missed_hint']) wakeups.inc({ found_by }, 0);
   const leaderships = new Counter({
     name: 'sluice_leaderships_total',
-    help: 'Leaderships of lanes that this writer has begun',
+    help: 'Leaderships of lanes that this writer started',
     registers,
   });
   const ends = new Counter({
     name: 'sluice_sessions_ended_total',
-    help: 'Sessions of this writer that ended by an error: deposed, connection_lost, failed',
+    help: 'Sessions of this writer that ended by an error, by reason: deposed, connection_lost, failed',
     labelNames: ['reason'],
     registers,
   });

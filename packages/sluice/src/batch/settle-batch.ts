@@ -6,7 +6,7 @@ import { emptyReport, type BatchReport } from './coordinator/report.ts';
 import { settle, type BatchOptions } from './coordinator/settle.ts';
 import { settleIdle, type NotAtOnce } from './coordinator/settle-idle.ts';
 import type { Target } from './coordinator/target.ts';
-import type { TargetDefinition } from '#targets';
+import { isEndpoint, type TargetDefinition } from '#targets';
 import { callTargets } from './calls/call-target.ts';
 import { documentTarget, type DocumentOptions } from './documents/settle-documents.ts';
 import { tableTargets } from './tables/table-target.ts';
@@ -39,11 +39,6 @@ export function settleAtOnce(
   options: SettleOptions,
 ): Promise<BatchReport | NotAtOnce> {
   return settleIdle(session, writes, assemble(options));
-}
-
-/** Endpoints have a slash between two names; names of tables and functions have a dot, those of handlers no slash. */
-function isEndpoint(resource: string): boolean {
-  return /^[^./]+\/[^/]+$/.test(resource);
 }
 
 /**

@@ -32,7 +32,7 @@ export class BlockedQuota {
       this.#counts.set(client, counted);
     }
     if (!counted.isFull) return;
-    throw new SluiceError('rate_limited', 'Too many writes of this client wait for references already.', {
+    throw new SluiceError('rate_limited', 'Too many writes of this client already wait for references.', {
       retryAfterSeconds: 5,
     });
   }

@@ -168,7 +168,10 @@ class Client implements EnlistingClient {
       if (earlier === null) {
         if (this.#isEnding) throw new SluiceError('stopping');
         if (this.#parts.intake === null)
-          throw new SluiceError('invalid_request', 'Cannot answer before the outcome without an intake');
+          throw new SluiceError(
+            'invalid_request',
+            'Cannot answer before the outcome: this node has no intake',
+          );
         await this.#parts.intake.accept(write, this.#waitMs);
       } else if (earlier.outcome === null) {
         // One that waits may have been inserted by an asynchronous commit; what is accepted is flushed.
@@ -189,7 +192,10 @@ class Client implements EnlistingClient {
     const underWay = this.#parts.underWay.begin(traced);
     try {
       if (this.#parts.intake === null)
-        throw new SluiceError('invalid_request', `Cannot join the caller's transaction without an intake`);
+        throw new SluiceError(
+          'invalid_request',
+          `Cannot join the caller's transaction: this node has no intake`,
+        );
       const write = await prepare(underWay.traceparent);
       const earlier = await this.#parts.earlier.find(write);
       if (earlier === null) await this.#parts.intake.enlist(write, run, options);

@@ -46,7 +46,7 @@ export function assertIdempotencyKey(idempotencyKey: string | null): void {
 export function assertBody(body: string | null, bytesMax: number): void {
   const path = body === null ? null : findOutgrowth(body, bytesMax);
   if (path === null) return;
-  const message = `makes it larger than ${bytesMax} bytes, with all digits written out: documentBytesMax`;
+  const message = `makes it larger than documentBytesMax, ${bytesMax} bytes, with all digits written out`;
   throw new SluiceError('invalid_json', `Cannot take the document: ${path} ${message}`, {
     detail: { errors: [{ path, message }] },
   });

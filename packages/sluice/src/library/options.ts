@@ -98,7 +98,7 @@ export function checkOptions<T>(what: string, schema: z.ZodType<T>, options: unk
   const [issue] = checked.error.issues;
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
   const name = unknown ?? issue?.path.join('.') ?? '';
-  const reason = unknown === undefined ? 'is not of its form' : 'is not known';
+  const reason = unknown === undefined ? 'is invalid' : 'is not known';
   const hint = unknown === undefined && issue !== undefined ? `: ${issue.message}` : '';
   throw fault(what, name === '' ? `takes an object of options${hint}` : `option ${name} ${reason}${hint}`);
 }
@@ -112,10 +112,10 @@ export function urlOf(what: string, { connectionString, pool }: Connection): str
   const { connectionString: own, host, port, user, password, database, ssl } = pool!.options;
   if (own !== undefined) return own;
   if (password !== undefined && password !== null && typeof password !== 'string') {
-    throw fault(what, 'the password of option pool is no text: give connectionString');
+    throw fault(what, 'the password of option pool is not a string: give connectionString');
   }
   if (ssl !== undefined && ssl !== false) {
-    throw fault(what, 'option pool has TLS settings of its own: give connectionString with sslmode');
+    throw fault(what, 'option pool has its own TLS settings: give connectionString with sslmode');
   }
   const url = new URL('postgres://localhost');
   if (host?.startsWith('/') === true) url.searchParams.set('host', host);

@@ -7,7 +7,10 @@ const names: Form = ['a list of names of columns', (value) => Array.isArray(valu
 const flag: Form = ['true or false', (value) => typeof value === 'boolean'];
 const text: Form = ['a string', isText];
 const oneOf = (...words: string[]): Form => [words.join(' or '), (value) => words.includes(value as string)];
-const atLeastZero: Form = ['a number from 0 on', (value) => Number.isFinite(value) && (value as number) >= 0];
+const atLeastZero: Form = [
+  'a number of 0 or more',
+  (value) => Number.isFinite(value) && (value as number) >= 0,
+];
 
 const common: Readonly<Record<string, Form>> = {
   signal: ['an AbortSignal', (value) => value instanceof AbortSignal],

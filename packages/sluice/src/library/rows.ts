@@ -28,7 +28,7 @@ export function targetOf(client: EnlistingClient, name: string, isTable: boolean
   const right = isTable ? 'target' : 'table';
   throw new SluiceError(
     'endpoint_not_found',
-    `Cannot use ${name} so: it is a ${target.kind}, for the method ${right}`,
+    `Cannot use ${name} here: it is a ${target.kind}, which the method ${right} writes to`,
   );
 }
 
@@ -112,7 +112,7 @@ export async function prepareSubmitted(
 function callRequest(target: string, body: unknown): RowRequest {
   const text = JSON.stringify(body) as string | undefined;
   if (text !== undefined) return { target, operation: 'insert', body: text };
-  throw new SluiceError('invalid_document', `Cannot take the body for ${target}: it is no JSON value`);
+  throw new SluiceError('invalid_document', `Cannot take the body for ${target}: it is not a JSON value`);
 }
 
 function change(target: string, operation: 'update' | 'delete', key: object, changes?: object): PreparedRow {

@@ -84,7 +84,7 @@ export interface ModelDefinition {
 export const DESCRIPTOR_PATH = '$.descriptor';
 
 export function modelFault(at: string, what: string, source: string): ModelError {
-  return new ModelError('invalid_model', `Cannot read the model as ${at} ${what} (${source})`, at);
+  return new ModelError('invalid_model', `Cannot read the model: ${at} ${what} (${source})`, at);
 }
 
 /** How ids begin: project and name with nothing between them. */
@@ -108,7 +108,7 @@ export function checkDefinition(definition: ModelDefinition): void {
     if (other !== undefined) {
       throw modelFault(
         `${at}.endpoint`,
-        `is taken by '${keyOf(other)}' already: '${resource.endpoint}'`,
+        `is already the endpoint of '${keyOf(other)}': '${resource.endpoint}'`,
         source,
       );
     }

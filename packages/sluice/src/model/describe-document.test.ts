@@ -111,7 +111,7 @@ describe('the identity of a document', () => {
     expect(fault(name, document)).toEqual({
       code: 'identity_missing',
       path,
-      message: `Cannot identify the ${name} as ${path} is missing`,
+      message: `Cannot identify the ${name}: ${path} is missing`,
     });
   });
 });
@@ -187,7 +187,7 @@ describe('a document', () => {
     const between = '#$.schoolReference.schoolId=';
     for (const document of [plan(`One${between}2`, '3'), plan('One', `2${between}3`)]) {
       expect(() => describeDocument(resource('Period'), document)).toThrow(
-        'holds what separates identifying values',
+        'contains the text that separates identifying values',
       );
     }
     expect(describeDocument(resource('Period'), plan('One#$', '2')).referentialId).not.toBe(

@@ -68,7 +68,8 @@ export function describeDocument(resource: Resource, document: unknown): Documen
 function demandUnambiguous(resource: Resource, index: number, value: string): void {
   const { values } = resource.identity;
   const isAmbiguous = values.some(({ part }, place) => place > 0 && value.includes(part));
-  if (isAmbiguous) throw invalid(`$${values[index]!.text}`, 'holds what separates identifying values');
+  if (isAmbiguous)
+    throw invalid(`$${values[index]!.text}`, 'contains the text that separates identifying values');
 }
 
 function ownIdentity(resource: Resource, body: JsonObject): IdentityElement[] {
@@ -87,11 +88,7 @@ function descriptorIdentity(resource: Resource, body: JsonObject): IdentityEleme
 }
 
 function identityMissing(resource: Resource, path: string): ModelError {
-  return new ModelError(
-    'identity_missing',
-    `Cannot identify the ${resource.name} as ${path} is missing`,
-    path,
-  );
+  return new ModelError('identity_missing', `Cannot identify the ${resource.name}: ${path} is missing`, path);
 }
 
 function referencesOf(resource: Resource, body: JsonObject): DocumentReference[] {
@@ -204,5 +201,5 @@ function asObject(node: unknown, path: string): JsonObject {
 }
 
 function invalid(path: string, what: string): ModelError {
-  return new ModelError('invalid_document', `Cannot read the document as ${path} ${what}`, path);
+  return new ModelError('invalid_document', `Cannot read the document: ${path} ${what}`, path);
 }

@@ -82,7 +82,7 @@ describe('the native form', () => {
     ],
     [
       [school, { ...room, endpoint: 'sample/Schools' }],
-      "resources[1].endpoint is taken by 'Sample/School' already: 'sample/Schools'",
+      "resources[1].endpoint is already the endpoint of 'Sample/School': 'sample/Schools'",
     ],
     [
       [school, { ...school, endpoint: 'sample/academies' }],
@@ -95,22 +95,22 @@ describe('the native form', () => {
     [[{ ...school, identity: [] }], 'resources[0].identity is missing'],
     [
       [{ ...school, identity: ['schoolId'] }],
-      'resources[0].identity[0] is no path such as $.sections[*].sectionIdentifier',
+      'resources[0].identity[0] is not a path such as $.sections[*].sectionIdentifier',
     ],
     [[{ ...school, identity: ['$.ids[*]'] }], 'resources[0].identity[0] may not pass through an array'],
-    [[{ ...school, endpoint: 'schools' }], 'resources[0].endpoint is no endpoint such as sample/schools'],
+    [[{ ...school, endpoint: 'schools' }], 'resources[0].endpoint is not an endpoint such as sample/schools'],
     [
       [{ ...school, isDescriptor: true }],
       'resources[0].identity is given for a descriptor, which is known by its namespace and codeValue',
     ],
   ])('says what is wrong and where (%#)', (resources, sentence) => {
-    expect(() => read(resources)).toThrow(`Cannot read the model as ${sentence} (model.json)`);
+    expect(() => read(resources)).toThrow(`Cannot read the model: ${sentence} (model.json)`);
   });
 
   it('refuses a superclass whose identity is not that of the subclass', () => {
     const abstracts = [{ name: 'Organization', identity: ['$.organizationId'] }];
     expect(() => read([{ ...school, superclass: { resource: 'Organization' } }], { abstracts })).toThrow(
-      "Cannot read the model as resources[0].superclass gives '$.schoolId' where 'Organization' has '$.organizationId'",
+      "Cannot read the model: resources[0].superclass gives '$.schoolId' where 'Organization' has '$.organizationId'",
     );
   });
 
@@ -136,6 +136,6 @@ describe('the native form', () => {
     { project: 'Sample', resources: [{}] },
     { projectSchemas: 1 },
   ])('refuses what is no model: %j', (json) => {
-    expect(() => parseModel(json, 'model.json')).toThrow(/^Cannot read the model as .* \(model\.json\)$/);
+    expect(() => parseModel(json, 'model.json')).toThrow(/^Cannot read the model: .* \(model\.json\)$/);
   });
 });

@@ -4,12 +4,14 @@ import { DESCRIPTOR_PATH, modelFault, type ModelDefinition, type ResourceDefinit
 import { isModelPath } from './path.ts';
 import { parseForm } from './parse-form.ts';
 
-const path = z.string().refine(isModelPath, { error: 'is no path such as $.sections[*].sectionIdentifier' });
+const path = z
+  .string()
+  .refine(isModelPath, { error: 'is not a path such as $.sections[*].sectionIdentifier' });
 const plainPath = path.refine((text) => !text.includes('[*]'), { error: 'may not pass through an array' });
 const name = z.string().min(1, { error: 'is empty' });
 const endpoint = z
   .string()
-  .regex(/^[A-Za-z0-9_-]+\/[A-Za-z0-9_-]+$/, { error: 'is no endpoint such as sample/schools' });
+  .regex(/^[A-Za-z0-9_-]+\/[A-Za-z0-9_-]+$/, { error: 'is not an endpoint such as sample/schools' });
 
 const target = { project: name.optional(), resource: name };
 

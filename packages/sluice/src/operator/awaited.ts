@@ -2,6 +2,7 @@
 import { describeDocument, type DocumentReference, type Model } from '#model';
 import { readBodies, type Database, type Row } from '#store';
 import type { Awaited } from './contract.ts';
+import { nameAwaitedRows } from './name-rows.ts';
 
 interface BlockedWrite {
   writeId: string;
@@ -22,6 +23,7 @@ export async function readAwaited(
     const writeId = row['write_id'] as string;
     awaited.set(writeId, [...(awaited.get(writeId) ?? []), awaitedOf(row)]);
   }
+  await nameAwaitedRows(database, blocked, awaited, false);
   if (model !== null) await nameAwaited(database, blocked, awaited, model);
   return awaited;
 }

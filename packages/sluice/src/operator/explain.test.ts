@@ -96,7 +96,7 @@ describe('a sentence about what is awaited', () => {
   test('tells of a write ahead, and why it waits itself', () => {
     const provider = { writeId: 'w0', lane: 2, resource: 'ed-fi/sections', reason: 'lane_paused' } as const;
     expect(explainAwaited({ ...awaited, kind: 'predecessor', standing: 'pending', provider })).toBe(
-      'the write ahead of it r1, which is on its way (write w0, lane 2: lane_paused)',
+      'the earlier write r1, which is in the intake (write w0, lane 2: lane_paused)',
     );
   });
 });

@@ -18,7 +18,7 @@ export function explainWrite(write: StuckWrite): string {
   return `${reasons[reason]}: ${explainError(error)}${tries}`;
 }
 
-/** Who holds locks, to end a sentence about somebody who waits for one. */
+/** The holders of locks, to end a sentence about a session that waits for one. */
 export function explainHolders(heldBy: StuckWrite['heldBy']): string {
   const [first] = heldBy;
   if (first === undefined) return '';
@@ -34,7 +34,7 @@ export function explainAwaited(awaited: Awaited): string {
   if (kind === 'lock') return `a row of the write ${awaitedId}, which ${standings[standing]}`;
   const name =
     kind === 'predecessor'
-      ? `the write ahead of it ${awaitedId}`
+      ? `the earlier write ${awaitedId}`
       : `${resource ?? 'a document'} ${identity === null ? awaitedId : `(${identity})`}`;
   const where =
     provider === null ? '' : ` (write ${provider.writeId}, lane ${provider.lane}: ${provider.reason})`;
@@ -65,6 +65,6 @@ export function explainLane(lane: Leadership): string {
   const quarantine =
     lane.quarantinedSince === null
       ? ''
-      : `; in quarantine: its leader died at ${lane.quarantinedSince} or before, so its writes are tried in parts`;
+      : `; in quarantine: its leader crashed at ${lane.quarantinedSince} or before, so the next leader tries its writes in parts`;
   return led + locked + paused + tries + quarantine;
 }

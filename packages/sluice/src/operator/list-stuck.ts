@@ -24,10 +24,7 @@ export async function listStuck(
 ): Promise<StuckList> {
   const limit = page.limit ?? 100;
   if (!Number.isInteger(limit) || limit < 1 || limit > stuckPageMax) {
-    throw new SluiceError(
-      'invalid_request',
-      `Cannot list as limit is not from 1 to ${stuckPageMax}: ${limit}`,
-    );
+    throw new SluiceError('invalid_request', `Cannot list: limit is not from 1 to ${stuckPageMax}: ${limit}`);
   }
   const [after = beforeAll] = page.after === undefined ? [] : checkIds([page.after]);
   const values = await filterValues(database, filter);

@@ -56,9 +56,9 @@ function problemsOf(status: Omit<Status, 'isHealthy' | 'problems'>, hasHadWriter
     if (some.length > 0) problems.push(`${lanesText(some.map(({ lane }) => lane))} ${what}`);
   };
   if (status.schemaVersion !== schemaVersion)
-    problems.push(`the schema has version ${status.schemaVersion}, this program is of ${schemaVersion}`);
+    problems.push(`the schema has version ${status.schemaVersion}, and this program needs ${schemaVersion}`);
   if (lanes.length === 0) problems.push('no node or writer has started on this database yet');
-  // Where nodes only work in direct or local mode, nobody leads and nothing waits.
+  // If all nodes work in direct or local mode, no session leads and nothing waits.
   if (hasHadWriters || backlog > 0)
     tell(
       lanes.filter(({ isLed }) => !isLed),
@@ -69,7 +69,7 @@ function problemsOf(status: Omit<Status, 'isHealthy' | 'problems'>, hasHadWriter
     lanes.filter(({ pausedAt }) => pausedAt !== null),
     'paused',
   );
-  tell(lanes.filter(isTriedAgain), 'tried again, after an error or the death of a leader');
+  tell(lanes.filter(isTriedAgain), 'tried again, after an error or the crash of a leader');
   if (deadLetters > 0) problems.push(`${deadLetters} ${deadLetters === 1 ? 'dead letter' : 'dead letters'}`);
   const late = lateOf(waiting);
   if (late > 0)

@@ -8,6 +8,6 @@ export async function requireLanes(database: Database, lanes: readonly number[])
   if (wrong !== undefined)
     throw new SluiceError(
       'invalid_request',
-      `Cannot use the lane as this deployment has none of this number: ${wrong}`,
+      `Cannot use the lane: this deployment has no lane of this number: ${wrong}`,
     );
 }

@@ -11,7 +11,7 @@ export async function showBody(database: Database, writeId: string, actor: strin
   const [id = ''] = checkIds([writeId]);
   const [row] = await database.run('readStuckBody', [id, readBodyBytesMax]);
   if (row === undefined)
-    throw new SluiceError('write_not_found', `Cannot show the body as no write of this id waits: ${id}`);
+    throw new SluiceError('write_not_found', `Cannot show the body: no write of this id waits: ${id}`);
   const bytes = row['bytes'] as number | null;
   if (bytes !== null && bytes > readBodyBytesMax) {
     throw new SluiceError(

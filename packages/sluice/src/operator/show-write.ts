@@ -1,12 +1,14 @@
 /** One write: where it is, why it waits, the chain of what it awaits, or how it ended. */
 import { outcomeOf } from '#batch';
 import type { Model } from '#model';
-import { SluiceError } from '#protocol';
+import { SluiceError, type Outcome } from '#protocol';
 import type { Database } from '#store';
+import { isEndpoint } from '#targets';
 import { awaitedOf, nameAwaited } from './awaited.ts';
-import type { ChainLink, ShownWrite } from './contract.ts';
+import type { ChainLink, ShownRow, ShownWrite, StuckWrite } from './contract.ts';
 import { findLane } from './list-lanes.ts';
 import { findStuck } from './list-stuck.ts';
+import { nameAwaitedRows, readRow } from './name-rows.ts';
 import { checkIds } from './stuck-filter.ts';
 
 /**
@@ -24,20 +26,23 @@ export async function showWrite(
   if (stuck === null && settled === undefined) {
     throw new SluiceError(
       'write_not_found',
-      `Cannot show a write as none has this id, or its outcome is past its retention: ${id}`,
+      `Cannot show the write: no write has this id, or its outcome was deleted after its retention: ${id}`,
     );
   }
+  if (stuck !== null) await nameAwaitedRows(database, [stuck], new Map([[id, stuck.awaits]]), true);
+  const isBlocked = stuck?.reason === 'blocked' || stuck?.reason === 'locked';
+  const outcome = settled === undefined ? null : outcomeOf(settled);
   return {
     writeId: id,
+    row: stuck === null ? rowOf(outcome) : await readRow(database, stuck),
     stuck,
-    chain:
-      stuck?.reason === 'blocked' || stuck?.reason === 'locked' ? await readChain(database, id, model) : [],
+    chain: isBlocked ? await readChain(database, stuck, model) : [],
     lane: await findLane(database, stuck?.lane ?? (settled?.['lane'] as number)),
     outcome:
-      settled === undefined
+      settled === undefined || outcome === null
         ? null
         : {
-            ...outcomeOf(settled),
+            ...outcome,
             client: settled['client'] as string,
             lane: settled['lane'] as number,
             settledAt: settled['settled_at'] as string,
@@ -45,23 +50,29 @@ export async function showWrite(
   };
 }
 
-async function readChain(database: Database, writeId: string, model: Model | null): Promise<ChainLink[]> {
-  const chain = (await database.run('readChain', [writeId])).map((row): ChainLink => ({
+/** Of a settled write only the key that the database gave is known. */
+function rowOf(outcome: Outcome | null): ShownRow | null {
+  if (outcome === null || isEndpoint(outcome.resource)) return null;
+  return { key: outcome.detail?.key ?? null, rows: null };
+}
+
+async function readChain(database: Database, root: StuckWrite, model: Model | null): Promise<ChainLink[]> {
+  const chain = (await database.run('readChain', [root.writeId])).map((row): ChainLink => ({
     ...awaitedOf(row),
     depth: row['depth'] as number,
     blockedId: row['blocked_id'] as string,
   }));
-  if (model === null) return chain;
   const resources = new Map(
     chain.flatMap(({ provider }) => (provider === null ? [] : [[provider.writeId, provider.resource]])),
   );
+  resources.set(root.writeId, root.resource);
   const awaited = new Map<string, ChainLink[]>();
   for (const link of chain) awaited.set(link.blockedId, [...(awaited.get(link.blockedId) ?? []), link]);
-  const [root] = await findStuck(database, [writeId]);
   const blocked = [...awaited.keys()].flatMap((id) => {
-    const resource = id === writeId ? root?.resource : resources.get(id);
+    const resource = resources.get(id);
     return resource === undefined ? [] : [{ writeId: id, resource }];
   });
-  await nameAwaited(database, blocked, awaited, model);
+  await nameAwaitedRows(database, blocked, awaited, true);
+  if (model !== null) await nameAwaited(database, blocked, awaited, model);
   return chain;
 }

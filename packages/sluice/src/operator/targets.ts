@@ -33,6 +33,6 @@ export function describeTarget(target: Target): { target: string; filter?: Stuck
 /** @throws {SluiceError} `invalid_request` where a filter says nothing: that would be everything there is */
 export function refuseEverything(target: Target): void {
   if ('matching' in target && Object.values(target.matching).every((value) => value === undefined)) {
-    throw new SluiceError('invalid_request', 'Cannot act on all that match as no filter is given');
+    throw new SluiceError('invalid_request', 'Cannot act on all that match: no filter is given');
   }
 }

@@ -12,11 +12,11 @@ test('the same failure is told once, and after ten seconds how often it came sin
   const logger = { warn: write, error: write };
   const log = new FailureLog(logger, () => now);
   for (let request = 0; request < 500; request++) log.note(away, 'findKeys');
-  log.note(away, 'look for outcomes');
+  log.note(away, 'poll for outcomes');
   log.note(databaseError('57P03', 'PostgreSQL error 57P03'), 'findKeys');
   expect(lines.map(({ doing, sqlState, repeated }) => [doing, sqlState, repeated])).toEqual([
     ['findKeys', null, undefined],
-    ['look for outcomes', null, undefined],
+    ['poll for outcomes', null, undefined],
     ['findKeys', '57P03', undefined],
   ]);
   lines.length = 0;

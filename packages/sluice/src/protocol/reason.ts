@@ -5,22 +5,22 @@ export const reasons = {
   ready: 'waits its turn',
   lane_without_leader: 'waits in a lane without a leader',
   lane_paused: 'waits in a paused lane',
-  retrying: 'waits in a lane whose leader tries again',
-  blocked: 'waits for a document or for a write ahead of it',
+  retrying: 'waits in a lane whose leader retries a batch',
+  blocked: 'waits for a document, a row, or an earlier write',
   locked: 'waits for a row that another transaction has locked',
   dead_letter: 'is a dead letter because it failed alone, repeatedly',
 } as const;
 
 export type Reason = keyof typeof reasons;
 
-/** Where that stands which a blocked write awaits, to end the sentence "It …". */
+/** The state of what a blocked write waits for, to end the sentence "It …". */
 export const standings = {
-  pending: 'is on its way',
-  blocked: 'is on its way and blocked itself',
-  refused: 'was on its way and came to nothing',
+  pending: 'is in the intake',
+  blocked: 'is in the intake and blocked itself',
+  refused: 'was refused or not applied',
   never_seen: 'has not been submitted',
   locked: 'another transaction has locked',
-  committed: 'is there; the write wakes when its lane is looked at',
+  committed: 'exists now; the write continues when the leader checks its lane',
 } as const;
 
 export type Standing = keyof typeof standings;

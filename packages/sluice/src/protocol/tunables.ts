@@ -18,7 +18,7 @@ export const clientTunables = declare({
     default: 250,
     from: 1,
     to: 60_000,
-    help: 'look without a hint at least this often',
+    help: 'interval of polls when no hint arrives',
   },
   waitMs: {
     default: 30_000,
@@ -30,19 +30,19 @@ export const clientTunables = declare({
     default: 10_000,
     from: 0,
     to: 1_000_000,
-    help: 'writes that may wait on this node; the next one is refused as overloaded',
+    help: 'largest number of writes that wait on this node; the next one is refused as overloaded',
   },
   highWaterWrites: {
     default: 200_000,
     from: 1,
     to: 1_000_000_000,
-    help: 'arrivals since the oldest write that waits its turn in a lane, from which on the lane takes no more, until half of it',
+    help: 'positions from the oldest ready write of a lane to the newest, at which the lane accepts no more writes until the number is half of it',
   },
   highWaterMs: {
     default: 30_000,
     from: 1,
     to: 86_400_000,
-    help: 'age of that write from which on the lane takes no more',
+    help: 'age of the oldest ready write at which the lane accepts no more writes until the age is half of it',
   },
   leaderGraceMs: {
     default: 5_000,
@@ -54,7 +54,7 @@ export const clientTunables = declare({
     default: 10_000,
     from: 0,
     to: tenMinutesMs,
-    help: 'how long writes may still wait once the process is told to stop; those left are cancelled, definitely',
+    help: 'how long writes may still wait on a stopping node; then it cancels them',
   },
   fastPathWritesMax: {
     default: 0,
@@ -66,7 +66,7 @@ export const clientTunables = declare({
     default: 512,
     from: 1,
     to: 10_000,
-    help: 'local mode: writes in one batch at most',
+    help: 'local mode: largest number of writes in a batch',
   },
   maxBatchDelayMs: {
     default: 0,
@@ -78,27 +78,27 @@ export const clientTunables = declare({
     default: 100_000,
     from: 0,
     to: 100_000_000,
-    help: 'writes of one client that may wait for references',
+    help: 'largest number of writes of one client that wait for references',
   },
   cascadeDocumentsMax: {
     default: 10_000,
     from: 0,
     to: 1_000_000,
-    help: 'documents that a change of identity may rewrite',
-    cost: 'one transaction rewrites all of them; while it runs, its lanes commit nothing else',
+    help: 'largest number of documents that a change of identity may rewrite',
+    cost: 'one transaction rewrites all of them, and meanwhile its lanes commit nothing else',
   },
   documentBytesMax: {
     default: 20 * MiB,
     from: 1,
     to: 256 * MiB,
-    help: 'largest document as PostgreSQL writes it out, with every digit of its numbers; a node takes at least twice bodyBytesMax',
+    help: 'largest document as PostgreSQL writes it out, with every digit of its numbers; a node uses at least twice bodyBytesMax',
     cost: 'a node holds a document of this size several times over while it reads one',
   },
   pageBytesMax: {
     default: 16 * MiB,
     from: 1,
     to: 256 * MiB,
-    help: 'bytes of documents from which on a page ends early; it holds at least one',
+    help: 'bytes of documents after which a page ends early; a page has at least one document',
     cost: 'memory of the node for each page under way',
   },
 });
@@ -122,7 +122,7 @@ export const embeddedTunables = declare({
     default: 35_000,
     from: 0,
     to: 3_600_000,
-    help: "how long a statement's answer is awaited before its connection counts as lost; 0: for ever",
+    help: 'how long to wait for the answer of a statement before its connection counts as lost; 0: for ever',
   },
 });
 
@@ -136,13 +136,13 @@ export const writerTunables = declare({
     default: 512,
     from: 1,
     to: 10_000,
-    help: 'writes committed in one transaction at most',
+    help: 'largest number of writes in a transaction',
   },
   retentionHours: {
     default: 24,
     from: 1,
     to: 8760,
-    help: 'how long outcomes and idempotency keys are kept after the write was settled',
+    help: 'retention: how long outcomes and idempotency keys are kept after the write was settled',
   },
 });
 

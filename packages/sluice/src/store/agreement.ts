@@ -39,7 +39,7 @@ export async function agree(database: Database, own: Agreement): Promise<void> {
     if (error instanceof DatabaseError && (error.sqlState === '42P01' || error.sqlState === '3F000')) {
       throw new SluiceError(
         'schema_outdated',
-        'Cannot start as the database has no Sluice schema: run `sluice migrate`',
+        'Cannot start: the database has no Sluice schema: run `sluice migrate`',
       );
     }
     throw error;
@@ -50,7 +50,7 @@ export async function agree(database: Database, own: Agreement): Promise<void> {
     if (found !== value) {
       throw new SluiceError(
         'deployment_disagrees',
-        `Cannot start as ${refusals[name]?.(found, value) ?? name}`,
+        `Cannot start: ${refusals[name]?.(found, value) ?? name}`,
         {
           detail: { setting: name },
         },

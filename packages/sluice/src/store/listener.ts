@@ -77,7 +77,7 @@ class NotifyListener implements Listener {
       answerTimeoutMs: echoTimeoutMs,
       sockets: this.#sockets,
       assertOpen: () => {
-        if (this.#isClosed) throw new SluiceError('stopping', 'Cannot listen as the listener is closed');
+        if (this.#isClosed) throw new SluiceError('stopping', 'Cannot listen: the listener is closed');
       },
     });
     this.#echo = new EchoWatch({

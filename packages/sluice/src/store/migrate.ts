@@ -158,13 +158,13 @@ function comparePending(ran: readonly { version: number; name: string; checksum:
     if (migration === undefined) {
       throw new SluiceError(
         'deployment_disagrees',
-        `Cannot migrate as the database is newer than this program: ${name}`,
+        `Cannot migrate: the database is newer than this program: ${name}`,
       );
     }
     if (migration.checksum !== checksum) {
       throw new SluiceError(
         'deployment_disagrees',
-        `Cannot migrate as a migration that ran before has changed: ${name}`,
+        `Cannot migrate: a migration that ran before has changed: ${name}`,
       );
     }
     known.delete(version);

@@ -89,7 +89,7 @@ function assertAgreed(agreed: string, projections: readonly AgreedProjection[]):
   if (agreed === own) return;
   throw new SluiceError(
     'deployment_disagrees',
-    `Cannot settle writes because this deployment has agreed on ${listText(agreed)} and this process has ${listText(own)}: give ` +
+    `Cannot commit writes because this deployment has agreed on ${listText(agreed)} and this process has ${listText(own)}: give ` +
       'every process the same projections. To change them, deploy the new ones and run `sluice projections agree` with them',
     { detail: { setting: 'projections' } },
   );
@@ -104,7 +104,7 @@ function listText(text: string): string {
 export function projectionsDiffer(): SluiceError {
   return new SluiceError(
     'deployment_disagrees',
-    'Cannot settle writes because this process has other projections than the deployment has agreed on: ' +
+    'Cannot commit writes because this process has other projections than the deployment has agreed on: ' +
       '`sluice projections` lists them. Restart it with the same --projection options',
     { detail: { setting: 'projections' }, retryAfterSeconds: 1 },
   );

@@ -31,7 +31,7 @@ function readQueries(): Map<string, NamedQuery> {
         .join('\n')
         .trim()
         .replace(/;$/, '');
-      if (queries.has(name.trim())) throw new Error(`Cannot read ${file} as it names a query twice: ${name}`);
+      if (queries.has(name.trim())) throw new Error(`Cannot read ${file}: it names a query twice: ${name}`);
       queries.set(name.trim(), { name: name.trim(), text, file });
     }
   }

@@ -74,3 +74,11 @@ export function nameOf(definition: TargetDefinition): string {
 function withSchema(name: string): string {
   return name.includes('.') ? name : `public.${name}`;
 }
+
+/**
+ * Whether the resource of a write is an endpoint of documents, which has a slash between two names. Names of tables and functions have a
+ * dot, those of handlers no slash.
+ */
+export function isEndpoint(resource: string): boolean {
+  return /^[^./]+\/[^/]+$/.test(resource);
+}

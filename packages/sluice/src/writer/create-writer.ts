@@ -135,7 +135,7 @@ class WriterProcess implements Writer {
     if ((await detectPooler({ url, applicationName })) && isLock) {
       throw new SluiceError(
         'configuration_invalid',
-        'Cannot lead by locks as the database URL leads through a pooler in transaction mode: give writers a direct ' +
+        'Cannot lead by locks: the database URL leads through a pooler in transaction mode: give writers a direct ' +
           'URL, or start all of them with --ownership lease',
       );
     }
@@ -248,7 +248,7 @@ class WriterProcess implements Writer {
       },
       onDrain: () => void this.#stopSessions().then(this.#noteDrained),
       onWoken: (by) => observer?.woken(by),
-      // A session of this process ends with it, and then nobody is left here to be told.
+      // If the session belongs to this process, it ends with it, and no code is left to report to.
       onNeighbour: (pid) => watch.follow(this.#sessions.some((session) => session.pid === pid) ? null : pid),
       onTrouble: (error) => log?.error(describeError(error), 'settles nothing as the server is in trouble'),
       ...noteLeadership({ log, observer, failures: this.#failures, onLanes: () => this.#hearOfLanes() }),

@@ -19,8 +19,8 @@ export function findTable(client: Client, name: string, headers: IncomingHttpHea
     status: 404,
     message: `Could not find the table '${nameIn(name, headers)}' in the schema cache`,
     hint: isOther
-      ? `It is no table: POST to /rest/rpc/${encodeURIComponent(name)}`
-      : 'A table is named in `targets` of the configuration, or by --table.',
+      ? `It is not a table: POST to /rest/rpc/${encodeURIComponent(name)}`
+      : 'Name tables in `targets` of the configuration, or by --table.',
   });
 }
 
@@ -32,7 +32,7 @@ export function findFunction(client: Client, name: string, headers: IncomingHttp
     code: 'PGRST202',
     status: 404,
     message: `Could not find the function ${nameIn(name, headers)} in the schema cache`,
-    hint: 'A function or a handler is named in `targets` of the configuration.',
+    hint: 'Name functions and handlers in `targets` of the configuration.',
   });
 }
 

@@ -19,7 +19,7 @@ export function readRestQuery(query: Query, table: TableCatalog): RestQuery {
   const texts = new Map<string, string>();
   for (const [name, value = ''] of Object.entries(query)) {
     if (Array.isArray(value)) {
-      throw notOffered(`The query parameter ${name.slice(0, 100)} is given twice: one value is taken.`);
+      throw notOffered(`The query parameter ${name.slice(0, 100)} is given twice. Give it once.`);
     }
     texts.set(name, value);
   }
@@ -38,8 +38,7 @@ export function readRestQuery(query: Query, table: TableCatalog): RestQuery {
   };
 }
 
-export const writesOnly =
-  'Sluice takes writes of rows by their key. Read from PostgreSQL, or through PostgREST.';
+export const writesOnly = 'Sluice writes rows by their key. To read rows, use PostgreSQL or PostgREST.';
 
 /** A name, plain or in quotes, up to a comma or the end. */
 const listed = /\s*(?:"((?:[^"\\]|\\.)*)"|([^",]+))\s*(?:,|$)/y;
@@ -48,7 +47,7 @@ function readNames(text: string, parameter: string): { name: string; isQuoted: b
   const names: { name: string; isQuoted: boolean }[] = [];
   for (listed.lastIndex = 0; listed.lastIndex < text.length;) {
     const found = listed.exec(text);
-    if (found === null) throw badQuery(parameter, 'It is not a list of names with commas between them.');
+    if (found === null) throw badQuery(parameter, 'It is not a comma-separated list of names.');
     const [, quoted, plain = ''] = found;
     names.push(
       quoted === undefined

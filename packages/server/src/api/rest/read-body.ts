@@ -17,7 +17,9 @@ export function readAnyBody(scanner: JsonScanner, bytes: Buffer): { text: string
       code: 'PGRST102',
       status: 400,
       message:
-        bytes.length === 0 ? 'Empty or invalid json' : 'The body is not JSON that can be stored as it is',
+        bytes.length === 0
+          ? 'Empty or invalid json'
+          : 'The body is not valid JSON, or PostgreSQL cannot store it unchanged',
       details: `${offence.path} ${offence.message} (${placeText(offence)})`,
     });
   }

@@ -35,17 +35,20 @@ const headersOf = (prefer: string) => ({
   },
 });
 const returns = '`return=minimal`, `headers-only` or `representation`; `handling=strict`; `count=exact`.';
-const select = { type: 'string', description: 'Columns of the rows in the answer, with commas.' } as const;
+const select = {
+  type: 'string',
+  description: 'Columns of the rows in the answer, separated by commas.',
+} as const;
 const columns = {
   type: 'string',
-  description: 'Columns that are written; others of the body are ignored.',
+  description: 'Columns to write. Other columns of the body are ignored.',
 } as const;
 const common = { params: { type: 'object', required: ['table'], properties: { table } }, tags: ['rows'] };
 
 export const insertRowsSchema: FastifySchema = {
   ...common,
   summary: 'Insert rows, or upsert them',
-  description: 'An array is one write: all of its rows are written, or none.',
+  description: 'An array is one write: all of its rows are written or none.',
   headers: headersOf(
     `${returns} \`resolution=merge-duplicates\` or \`ignore-duplicates\`; \`missing=default\`.`,
   ),
@@ -54,7 +57,10 @@ export const insertRowsSchema: FastifySchema = {
     properties: {
       columns,
       select,
-      on_conflict: { type: 'string', description: 'Columns of the unique constraint by which rows are met.' },
+      on_conflict: {
+        type: 'string',
+        description: 'Columns of the unique constraint that identifies the row.',
+      },
     },
   },
   body: json({ oneOf: [row, rows] }),
@@ -111,9 +117,9 @@ export const callSchema: FastifySchema = {
   headers: headersOf(''),
   body: json({}),
   response: {
-    200: { description: 'What the function answers.', ...json({}) },
+    200: { description: 'The answer of the function.', ...json({}) },
     202: accepted,
-    204: empty('It answers nothing.'),
+    204: empty('The function answers nothing.'),
     default: refusal,
   },
 };

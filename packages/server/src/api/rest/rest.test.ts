@@ -210,8 +210,8 @@ describe('POST', () => {
 
   test.each([
     ['', 'Empty or invalid json'],
-    ['{', 'The body is not JSON that can be stored as it is'],
-    ['{"id":1e99999}', 'The body is not JSON that can be stored as it is'],
+    ['{', 'The body is not valid JSON, or PostgreSQL cannot store it unchanged'],
+    ['{"id":1e99999}', 'The body is not valid JSON, or PostgreSQL cannot store it unchanged'],
     ['5', 'The body is neither a row nor an array of rows'],
     ['[5]', 'The body is neither a row nor an array of rows'],
     ['[{"id":1},{"total":"2"}]', 'All object keys must match'],
@@ -288,7 +288,7 @@ describe('PATCH and DELETE', () => {
     ['PATCH', '/orders?id=eq.5&select=*,customers(*)', 'PGRST127', 'select takes names of columns'],
     ['PATCH', '/orders?id=eq.5&select=a:total', 'PGRST127', 'select takes names of columns'],
     ['POST', '/orders?id=eq.5', 'PGRST127', 'POST takes no filter'],
-    ['POST', '/orders?columns=a"', 'PGRST100', 'It is not a list of names'],
+    ['POST', '/orders?columns=a"', 'PGRST100', 'It is not a comma-separated list of names'],
   ] as const)('%s %s is refused', async (method, url, code, details) => {
     const { client, send } = setup();
     const answer = await send(method, url, method === 'DELETE' ? undefined : '{"total":"1"}');
@@ -460,7 +460,9 @@ describe('a URL', () => {
     expect((await send('OPTIONS', '/orders')).headers.allow).toBe('DELETE, OPTIONS, PATCH, POST, PUT');
     const read = await send('GET', '/orders');
     expect(read.headers.allow).toBe('DELETE, OPTIONS, PATCH, POST, PUT');
-    expect(read.json()).toMatchObject({ hint: expect.stringContaining('Read from PostgreSQL') as string });
+    expect(read.json()).toMatchObject({
+      hint: expect.stringContaining('To read rows, use PostgreSQL') as string,
+    });
   });
 
   test('may be asked from a page of another origin, with the headers of PostgREST', async () => {
@@ -553,12 +555,12 @@ describe('a bulk line', () => {
     ['{"target":"nope","row":{}}', 'there is no such target'],
     ['{"target":5,"row":{}}', 'its target is not a string'],
     ['{"target":"orders"}', 'its row is missing'],
-    ['{"target":"orders","row":{},"document":{}}', 'it has a member that is not known: document'],
+    ['{"target":"orders","row":{},"document":{}}', 'it has an unknown member: document'],
     ['{"target":"orders","row":{},"operation":"merge"}', 'its operation is not one of insert'],
     ['{"target":"orders","operation":"delete","row":{}}', 'a delete takes no row'],
     ['{"target":"orders","operation":"delete","key":5}', 'its key is not an object'],
     ['{"target":"orders","row":{},"resolution":"x"}', 'its resolution is neither'],
-    ['{"target":"orders","row":{"id":1,"id":2}}', '$.row.id is a key that its object has already'],
+    ['{"target":"orders","row":{"id":1,"id":2}}', '$.row.id is a key that occurs twice in its object'],
   ])('%s is refused', async (line, reason) => {
     const [answer] = await bulk(line);
     expect(answer).toMatchObject({ problem: { detail: expect.stringContaining(reason) as string } });

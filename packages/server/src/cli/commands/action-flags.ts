@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 export function addActionFlags(command: Command, what: string): Command {
   return command
     .argument('[ids...]', `ids of ${what}`)
-    .option('--all-matching', `all ${what} that match the filters, instead of named ones`)
-    .option('--dry-run', 'only say what would be done')
-    .option('--yes', 'do not ask');
+    .option('--all-matching', `all ${what} that match the filters, instead of given ids`)
+    .option('--dry-run', 'show what the command would do, and change nothing')
+    .option('--yes', 'do not ask for confirmation');
 }

@@ -34,7 +34,7 @@ const onOverload = setting<OnOverload>({
   flags: '--on-overload <how>',
   variables: ['SLUICE_ON_OVERLOAD'],
   description:
-    'what becomes of writes that a lane does not take: refuse answers 503, bypass commits them without the intake',
+    'what a node does with a write that its lane does not accept: refuse answers 503, bypass commits it without the intake',
   form: 'refuse or bypass',
   schema: z.enum(['refuse', 'bypass']),
   fallback: 'refuse',
@@ -44,7 +44,7 @@ const corsOrigins = setting<string[]>({
   flags: '--cors-origin <origin>',
   variables: ['SLUICE_CORS_ORIGIN'],
   description:
-    'origin whose pages may use this node from a browser, e.g. https://app.example.org; repeat it for others (the variable takes commas)',
+    'origin whose pages may use this node from a browser, e.g. https://app.example.org; repeat the option for others, or separate them by commas in the variable',
   form: 'an origin: scheme, host and port, without a path',
   schema: listOf(z.string().regex(/^https?:\/\/[\w.-]+(?::\d+)?$|^https?:\/\/\[[\da-f:]+\](?::\d+)?$/i)),
   fallback: [],

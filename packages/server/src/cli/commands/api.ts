@@ -13,8 +13,8 @@ export const apiCommand = () =>
     name: 'api',
     summary: 'run one API node',
     description:
-      'Runs one API node. The database must be migrated. SIGTERM or SIGINT: it is not ready any more, answers what still ' +
-      'comes on open connections and closes each with that answer, and ends with 0; a second signal ends it at once.',
+      'Runs one API node. The database must be migrated. On SIGTERM or SIGINT the node is no longer ready, answers the requests ' +
+      'on open connections, closes each connection with its answer, and exits with 0. A second signal ends it immediately.',
     settings: apiSettings,
     servesStores: true,
     extend: addStopWithStdin,

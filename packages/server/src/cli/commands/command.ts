@@ -49,10 +49,10 @@ export function createCommand<S extends Settings>(definition: CommandDefinition<
   extend?.(command);
   addSettings(command, all);
   if (choosesStore) {
-    command.option('--store <name>', 'work on this store of the stores file');
-    command.option('--all-stores', 'work on every store of the stores file, and end with a summary');
+    command.option('--store <name>', 'use this store of the stores file');
+    command.option('--all-stores', 'use every store of the stores file, and end with a summary');
   }
-  command.option('--json', 'say it in JSON, on standard output');
+  command.option('--json', 'write JSON to standard output');
   command.action(async () => {
     const flags = command.opts<Record<string, unknown>>();
     const config = readsConfigFile ? await readConfigOf(command, flags) : null;

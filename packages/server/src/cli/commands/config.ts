@@ -18,13 +18,13 @@ interface Shown {
 export const configCommand = () => {
   const command: Command = createCommand({
     name: 'config',
-    summary: 'show the settings in force, and where each comes from',
+    summary: 'show the effective settings and the source of each',
     description:
-      'Shows what a process that is started here would work with, node and writer, or the command that is named: each ' +
-      'setting, its value, and whether an environment variable, the configuration file or the default gave it. Flags of that ' +
-      'command would come before all of these. Secrets are hidden, and so are passwords in URLs.',
+      'Shows the settings that a node, a writer or the named command would use if it started here: each ' +
+      'setting, its value, and its source: an environment variable, the configuration file or the default. Options of the ' +
+      'command line would override all of these. Secrets and passwords in URLs are hidden.',
     settings: {},
-    extend: (it) => it.argument('[command]', 'whose settings; left out, those of api and of writer'),
+    extend: (it) => it.argument('[command]', 'command whose settings to show (default: api and writer)'),
     async run(_values, flags, [name]) {
       const program = command.parent;
       const shown = await Promise.all(

@@ -15,10 +15,10 @@ import { addStopWithStdin } from './stop-with-stdin.ts';
 export const dashboardCommand = () =>
   createCommand({
     name: 'dashboard',
-    summary: "serve the operators' page by itself",
+    summary: "serve the operators' page without a node",
     description:
-      "Serves the operators' page, at /dashboard, from the database alone: it works with every node and writer down. " +
-      'Nodes serve the same page on their own ports. With --model it names the documents that blocked writes await.',
+      "Serves the operators' page at /dashboard. It reads only the database, so it works when every node and writer is down. " +
+      'Nodes serve the same page on their own ports. With --model it names the documents that blocked writes wait for.',
     settings: dashboardSettings,
     servesStores: true,
     extend: addStopWithStdin,

@@ -13,11 +13,11 @@ import { createCommand } from './command.ts';
 export const discardCommand = () =>
   createCommand({
     name: 'discard',
-    summary: 'settle writes that wait as not applied, and remove dead letters',
+    summary: 'settle waiting writes as not applied, and delete dead letters',
     description:
-      'Settles writes that wait as not applied, for good: their clients are told "discarded", and writes that wait for them ' +
-      'look again. Dead letters are removed, with their documents. It cannot be undone.\n\n' +
-      'Ends with 0 if all that were meant were discarded, with 5 if some had been settled already or were not there.',
+      'Settles waiting writes as not applied, for good. Their clients get the error "discarded". The writer checks writes that wait for ' +
+      'them again. Dead letters are deleted with their documents and rows. This cannot be undone.\n\n' +
+      'Exits with 0 if every write was discarded, with 5 if some were already settled or unknown.',
     settings: { ...databaseSettings, olderThan, ...filterSettings },
     extend: (command) => void addActionFlags(command, 'writes and dead letters'),
     async run(values, flags, ids) {
@@ -27,7 +27,7 @@ export const discardCommand = () =>
         if (flags['dryRun'] !== true) {
           const { discarded, removed } = report;
           const question = `Discard ${counted(discarded, 'write')} and remove ${counted(removed, 'dead letter')}, for good?`;
-          if (report.matched > 0 && !(await confirm(question, flags))) return complain('Nothing was done');
+          if (report.matched > 0 && !(await confirm(question, flags))) return complain('Nothing was changed');
           report = await discardWrites(database, target, { actor: actor() });
         }
         if (flags['json'] === true) printJson(report);
@@ -42,7 +42,7 @@ function reportLines({ discarded, removed, settledElsewhere, notFound, dryRun }:
   const [discards, removes] = dryRun ? ['Would discard', 'would remove'] : ['Discarded', 'removed'];
   return [
     `${discards} ${counted(discarded, 'write')}, ${removes} ${counted(removed, 'dead letter')}`,
-    ...(settledElsewhere > 0 ? [`${settledElsewhere} had been settled in the meantime`] : []),
+    ...(settledElsewhere > 0 ? [`${settledElsewhere} were settled in the meantime`] : []),
     ...(notFound > 0 ? [`${notFound} were neither waiting nor dead letters`] : []),
   ];
 }

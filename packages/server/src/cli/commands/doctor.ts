@@ -16,7 +16,7 @@ import { createCommand } from './command.ts';
 const lanes = setting<number | undefined>({
   flags: '--lanes <number>',
   variables: ['SLUICE_LANES'],
-  description: 'lanes that processes are to start with: compared with what the database has',
+  description: 'number of lanes that processes will start with, to compare with the database',
   form: 'a whole number from 1 to 1024',
   schema: wholeNumber(1, 1024),
 });
@@ -24,21 +24,21 @@ const lanes = setting<number | undefined>({
 const transactionSeconds = numberSetting(
   '--transaction-seconds <seconds>',
   ['SLUICE_TRANSACTION_SECONDS'],
-  'age from which an open transaction is told of; ten times that is a fault',
+  'age at which an open transaction is a warning; ten times that age is a fault',
   { from: 1, to: 86_400, fallback: 60 },
 );
 
 export const doctorCommand = () =>
   createCommand({
     name: 'doctor',
-    summary: 'look for what is not well, and say what to do about it',
+    summary: 'check the deployment, and tell how to repair it',
     description:
-      'Looks at the server, its settings, the schema, the connection, and what holds VACUUM back; at leaders and lanes; and, ' +
-      'with --model and --lanes, at whether processes that are started so would be let in. Changes nothing.\n\n' +
-      '--deep also looks at every row that leads to another, for those that lead nowhere: after a restore, or where ' +
-      'triggers were switched off. It reads all tables, in slices, and tells how far it is on a terminal; Ctrl-C ends it ' +
-      'and tells what was found by then.\n\n' +
-      'Ends with 0 if all is well, with 5 if there are warnings, with 6 if there is a fault, and with 1 if the database ' +
+      'Checks the server, its settings, the schema, the connection, obstacles to VACUUM, leaders and lanes. ' +
+      'With --model and --lanes it also checks whether processes with these settings would start. Changes nothing.\n\n' +
+      '--deep also finds rows that refer to missing rows. Use it after a restore, or if ' +
+      'triggers were disabled. It reads all tables in slices and shows its progress on a terminal. Ctrl-C stops it, and it then ' +
+      'reports what it has found.\n\n' +
+      'Exits with 0 if all checks pass, with 5 if there are warnings, with 6 if there is a fault, and with 1 if the database ' +
       'cannot be reached.',
     settings: {
       ...databaseSettings,
@@ -50,8 +50,8 @@ export const doctorCommand = () =>
     },
     extend: (command) =>
       command
-        .option('--all', 'tell also what is well')
-        .option('--deep', 'look also at every row that leads to another'),
+        .option('--all', 'show also the checks that pass')
+        .option('--deep', 'check also every row that refers to another'),
     async run(values, flags) {
       const { model: files, lanes, listenUrl, transactionSeconds } = values;
       const model = files === undefined ? null : await readModelFiles(files, values.referentialIdLayout);
@@ -83,5 +83,5 @@ function diagnosisLines({ findings }: Diagnosis, isAll: boolean): string[] {
     ...(advice === null ? [] : [`         → ${advice}`]),
   ]);
   const count = (wanted: string): number => findings.filter(({ verdict }) => verdict === wanted).length;
-  return [...lines, `${count('fault')} faults, ${count('warning')} warnings, ${count('ok')} checks are well`];
+  return [...lines, `${count('fault')} faults, ${count('warning')} warnings, ${count('ok')} checks passed`];
 }

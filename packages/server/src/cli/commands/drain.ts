@@ -12,7 +12,7 @@ import { createCommand } from './command.ts';
 
 const wait = setting<number | undefined>({
   flags: '--wait <duration>',
-  description: 'wait until it has ended, at most so long: 30s, 5m',
+  description: 'wait until the writer has stopped, at most this long: 30s, 5m',
   form: 'a duration like 30s, 5m, 2h or 1d',
   schema: duration,
 });
@@ -22,16 +22,16 @@ const lookIntervalMs = 250;
 export const drainCommand = () =>
   createCommand({
     name: 'drain',
-    summary: 'have a writer give up its lanes and end',
+    summary: 'make a writer hand over its lanes and stop',
     description:
-      'Asks a writer to give up its lanes and to take no more. It finishes its batch, hands its lanes to the others, and its ' +
-      'process ends with 0; whatever supervises it may start it again, as a new writer.\n\n' +
-      'Ends with 0 once that was asked for, with --wait once the writer has ended, and with 5 if it has not by then.',
+      'Asks a writer to hand over its lanes and to lead no more. It finishes its batch, hands its lanes to the other writers, and its ' +
+      'process exits with 0. A supervisor may start it again, as a new writer.\n\n' +
+      'Exits with 0 when the request is stored, or with --wait when the writer has stopped, and with 5 if it has not stopped in time.',
     settings: { ...databaseSettings, wait },
     extend: (command) =>
       command.argument(
         '<writer>',
-        'its id or the beginning of it, or host/process id: sluice writers shows them',
+        'id of the writer or the beginning of it, or host/process id, as sluice writers shows them',
       ),
     async run(values, flags, [name = '']) {
       const { writer, hasEnded } = await withDatabase(values, async (database) => {

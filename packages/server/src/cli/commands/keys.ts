@@ -12,7 +12,7 @@ import { createCommand } from './command.ts';
 const client = setting<string>({
   flags: '--client <name>',
   variables: ['SLUICE_KEY_CLIENT'],
-  description: 'whose key it is; several keys of one client are one client',
+  description: 'name of the client that uses the key; all keys with one name are one client',
   form: 'a name of 1 to 255 printable ASCII characters',
   schema: z.string().refine(isClientName),
   isRequired: true,
@@ -21,7 +21,7 @@ const client = setting<string>({
 const scopes = setting<string[]>({
   flags: '--scopes <scopes>',
   variables: ['SLUICE_KEY_SCOPES'],
-  description: `what it may do: ${scopeForm}; commas between them`,
+  description: `scopes of the key: ${scopeForm}; separated by commas`,
   form: `a list of ${scopeForm}`,
   schema: listOf(z.string().refine(isScope)),
   isRequired: true,
@@ -30,7 +30,7 @@ const scopes = setting<string[]>({
 const days = setting<number | undefined>({
   flags: '--days <number>',
   variables: ['SLUICE_KEY_DAYS'],
-  description: 'how long it holds; left out, until it is revoked',
+  description: 'validity in days (default: until the key is revoked)',
   form: 'a whole number from 1 to 3650',
   schema: wholeNumber(1, 3650),
 });
@@ -38,7 +38,7 @@ const days = setting<number | undefined>({
 const afterHours = setting<number>({
   flags: '--after-hours <number>',
   variables: ['SLUICE_KEY_AFTER_HOURS'],
-  description: 'let it hold so long, while its successor is brought to where it is used; 0 ends it now',
+  description: 'hours for which the key stays valid while clients change to its successor; 0 revokes it now',
   form: 'a whole number from 0 to 8760',
   schema: wholeNumber(0, 8760),
   fallback: 0,
@@ -49,8 +49,8 @@ const createKey = () =>
     name: 'create',
     summary: 'make a key',
     description:
-      'Makes a key and says it once: only its hash is kept. To replace a key, make another for the same client, bring it ' +
-      'to where the old one is used, and revoke the old one, at once or with --after-hours.',
+      'Makes a key and shows it once: the database has only its hash. To replace a key, make another for the same client, give it ' +
+      'to the client, and revoke the old one, immediately or with --after-hours.',
     settings: { ...databaseSettings, client, scopes, days },
     async run(values, flags) {
       const created = await withKeys(values, (keys) =>
@@ -64,8 +64,8 @@ const createKey = () =>
 const listKeys = () =>
   createCommand({
     name: 'list',
-    summary: 'show the keys, without what is secret of them',
-    description: 'Shows all keys: their prefixes, whose they are, what they may do and until when.',
+    summary: 'show the keys without their secrets',
+    description: 'Shows all keys: their prefixes, clients, scopes and ends of validity.',
     settings: databaseSettings,
     async run(values, flags) {
       const listed = await withKeys(values, (keys) => keys.list());
@@ -78,18 +78,18 @@ const listKeys = () =>
 const revokeKey = () =>
   createCommand({
     name: 'revoke',
-    summary: 'end a key',
-    description: 'Ends a key. Nodes refuse it within 3 seconds.',
+    summary: 'revoke a key',
+    description: 'Revokes a key. Nodes refuse it within 3 seconds.',
     settings: { ...databaseSettings, afterHours },
     extend: (command) =>
-      command.argument('<prefix>', 'the twelve digits behind sluice_, as `sluice keys list` shows them'),
+      command.argument('<prefix>', 'the twelve digits after sluice_, as `sluice keys list` shows them'),
     async run(values, flags, [prefix = '']) {
       const revoked = await withKeys(values, (keys) => keys.revoke(prefix, values.afterHours));
       if (revoked === null) {
         throw new SluiceError(
           'configuration_invalid',
-          // Whoever gives the whole key by mistake does not find it in a log.
-          `Cannot revoke as no key that holds has this prefix: ${prefix.slice(0, 12)}`,
+          // The message shows a part only, in case somebody gives the whole key by mistake.
+          `Cannot revoke: no valid key has this prefix: ${prefix.slice(0, 12)}`,
         );
       }
       if (flags['json'] === true) return printJson({ prefix, ...revoked });

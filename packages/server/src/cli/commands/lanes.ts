@@ -9,11 +9,11 @@ import { createCommand } from './command.ts';
 export const lanesCommand = () =>
   createCommand({
     name: 'lanes',
-    summary: 'show every lane, who leads it and what waits there',
+    summary: 'show every lane, its leader and its waiting writes',
     description:
-      'Shows every lane: what is ready and blocked there, since when, who leads it or led it last, and whether it is paused ' +
-      'or tried again. Neighbours that are alike are one line. Then the sessions that lead: as few as keep up with the load, ' +
-      'and why so many.',
+      'Shows every lane: its ready and blocked writes, their age, its leader or last leader, and whether it is paused ' +
+      'or its batch is tried again. Equal neighbours share one line. Then it shows the sessions that lead: as few as keep up with the load, ' +
+      'and the reason for their number.',
     settings: databaseSettings,
     async run(values, flags) {
       const { lanes, sessions, readAt } = await withDatabase(values, async (database) => ({

@@ -21,7 +21,7 @@ import { addShuffle, readsShuffle } from './shuffle-flag.ts';
 const retrySeconds = numberSetting(
   '--retry-seconds <seconds>',
   ['SLUICE_RETRY_SECONDS'],
-  'how long one document is tried again while no node gives a definite answer',
+  'how long to repeat one document while no node gives a definite answer',
   { from: 0, to: 3600, fallback: 60 },
 );
 
@@ -32,12 +32,12 @@ export const loadCommand = () =>
     description:
       'Sends the documents of NDJSON files, each line {"endpoint": "/shop/orders", "document": {…}}, through the API ' +
       'of one or several nodes. Folders give their *.ndjson files in the order of their names.\n\n' +
-      'With --model, many documents are under way at once, and each waits only for those before it in the load that it ' +
-      'refers to. Without, nobody knows what refers to what: one document goes at a time, in order.\n\n' +
+      'With --model, many documents are under way at once, and each waits only for those earlier documents of the load that it ' +
+      'refers to. Without --model, the program cannot know the references: it sends one document at a time, in order.\n\n' +
       'With --wait-for-references, documents may come in any order, with or without a model: each is submitted once and ' +
-      'waits in the database for those it refers to, at most as long as said. What is missing then is told.\n\n' +
-      'Where a node does not answer, or says 429, 502, 503 or 504, the document is tried again on the next one under the ' +
-      'same Idempotency-Key, so that nothing is stored twice. A refusal is final. The exit code is 0 only if every ' +
+      'waits in the database for those it refers to, at most this long. Then the command names the missing documents.\n\n' +
+      'If a node does not answer, or answers 429, 502, 503 or 504, the command sends the document to the next node with the ' +
+      'same Idempotency-Key, so that no document is stored twice. A refusal is final. The exit code is 0 only if every ' +
       'document was accepted.',
     settings: {
       nodeUrls,
@@ -59,7 +59,9 @@ export const loadCommand = () =>
       const total = process.stderr.isTTY ? await countLines(files) : null;
       const isJson = flags['json'] === true;
       if (model === null && waitForReferencesSeconds === null)
-        complain('Without --model, documents go one at a time: it tells which of them refer to which.');
+        complain(
+          'Without --model, documents are sent one at a time. The model tells which document refers to which.',
+        );
       const lines = readLoadLines(files);
       const report = await load(isShuffled ? shuffle(lines, values.seed) : lines, {
         nodes: values.nodeUrls,

@@ -6,7 +6,7 @@ import { complain, printJson } from '../process/output.ts';
 
 export const lockWait = setting<number | undefined>({
   flags: '--wait <duration>',
-  description: 'how long a lock that others hold is waited for: 30s, 5m; not given: for ever',
+  description: 'longest wait for a lock that another session holds: 30s, 5m (default: for ever)',
   form: 'a duration like 30s, 5m, 2h or 1d',
   schema: duration,
 });

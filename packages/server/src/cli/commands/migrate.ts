@@ -10,15 +10,15 @@ export const migrateCommand = () =>
     name: 'migrate',
     summary: 'bring the database schema up to date',
     description:
-      'Brings the schema of the database to the version of this program. Harmless to repeat, and to run from several ' +
-      'places at once. Where others hold locks that it needs, it says on standard error for whom it waits; with --json ' +
-      'on standard output, a line {"event": "waiting", "for": [...]} each time.',
+      'Brings the schema of the database to the version of this program. It may be repeated, and run from several ' +
+      'places at the same time. If other sessions hold locks that it needs, it names them on standard error; with --json ' +
+      'it writes a line {"event": "waiting", "for": [...]} to standard output.',
     settings: { ...databaseSettings, rolePrefix, wait: lockWait },
     storesAtOnce: 4,
     extend: (command) =>
       command
-        .option('--dry-run', 'only say what would run')
-        .option('--roles', 'then give the roles of the processes their rights, as `sluice roles` does'),
+        .option('--dry-run', 'show the migrations, and run none')
+        .option('--roles', 'then grant the database roles their rights, as `sluice roles` does'),
     async run(values, flags) {
       const dryRun = flags['dryRun'] === true;
       const place = requireDatabase(values);

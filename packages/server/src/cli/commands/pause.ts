@@ -11,22 +11,22 @@ import { createCommand } from './command.ts';
 export const pauseCommand = () =>
   createCommand({
     name: 'pause',
-    summary: 'settle nothing more in lanes, until they are resumed',
+    summary: 'stop lanes until they are resumed',
     description:
-      'Pauses lanes: a batch under way is finished, then nothing is settled in them until they are resumed. Their writes stay ' +
-      'ready, new ones are taken in, and clients wait as long as they wait for any. Nodes in direct or local mode have no ' +
-      'lanes and go on.',
+      'Pauses lanes: the writer finishes the batch under way, then settles nothing in them until they are resumed. Their writes stay ' +
+      'ready, nodes accept new ones, and clients wait for their outcomes as usual. Nodes in direct or local mode have no ' +
+      'lanes and continue.',
     settings: databaseSettings,
     extend: (command) => command.argument('<lanes...>', 'numbers or ranges: 3 8-11; or all'),
     run: (values, flags, texts) =>
-      act(values, flags, texts, pauseLanes, ['paused', 'Paused', 'were paused already']),
+      act(values, flags, texts, pauseLanes, ['paused', 'Paused', 'were already paused']),
   });
 
 export const resumeCommand = () =>
   createCommand({
     name: 'resume',
-    summary: 'let paused lanes go on',
-    description: 'Lets paused lanes go on, and wakes the writers.',
+    summary: 'resume paused lanes',
+    description: 'Resumes paused lanes, and wakes the writers.',
     settings: databaseSettings,
     extend: (command) => command.argument('<lanes...>', 'numbers or ranges: 3 8-11; or all'),
     run: (values, flags, texts) =>
@@ -59,7 +59,7 @@ async function lanesOf(database: Database, texts: readonly string[]): Promise<nu
     if (!(count >= 1 && count <= 32_768)) {
       throw new SluiceError(
         'configuration_invalid',
-        `Cannot use the lanes as this is no number, no range and not all: ${text}`,
+        `Cannot use the lanes: this is neither a number, nor a range, nor all: ${text}`,
       );
     }
     return Array.from({ length: count }, (_, index) => Number(first) + index);

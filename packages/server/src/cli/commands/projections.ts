@@ -24,7 +24,7 @@ const processSettings = { ...databaseSettings, model: modelFiles, referentialIdL
 const sliceDocumentsMax = numberSetting(
   '--slice-documents-max <number>',
   ['SLUICE_SLICE_DOCUMENTS_MAX'],
-  'documents in one transaction at most; each waits for it if it is written meanwhile',
+  'largest number of documents in one transaction; a concurrent write of such a document waits for it',
   { from: 1, to: 10_000, fallback: 256 },
 );
 

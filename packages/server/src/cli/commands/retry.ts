@@ -13,14 +13,18 @@ import { createCommand } from './command.ts';
 export const retryCommand = () =>
   createCommand({
     name: 'retry',
-    summary: 'submit dead letters again, as new writes',
+    summary: 'submit dead letters again as new writes',
     description:
-      'Submits dead letters again, each as a new write under a new id; their old outcomes stand. Refused where the document ' +
-      'has changed since the write died, or where another write to it is on its way, unless --force says even so.\n\n' +
-      'Ends with 0 if all that were meant were retried, with 5 if some were refused.',
+      'Submits dead letters again, each as a new write with a new id. The old outcomes stay. The command refuses a dead letter if its document ' +
+      'has changed since the write failed, or if the intake has another write of the document or row. --force retries it nevertheless. ' +
+      'The command cannot tell whether a row has changed.\n\n' +
+      'Exits with 0 if every dead letter was retried, with 5 if some were refused.',
     settings: { ...databaseSettings, olderThan, ...filterSettings },
     extend: (command) =>
-      addActionFlags(command, 'dead letters').option('--force', 'even where the document has changed since'),
+      addActionFlags(command, 'dead letters').option(
+        '--force',
+        'retry also if the document has changed since',
+      ),
     async run(values, flags, ids) {
       const target = targetOf(ids, flags['allMatching'] === true, filterOf(values, values.olderThan));
       const force = flags['force'] === true;
@@ -29,7 +33,7 @@ export const retryCommand = () =>
         let report = await retryWrites(database, target, { ...options, dryRun: true });
         if (flags['dryRun'] !== true) {
           const question = `Submit ${counted(report.retried, 'dead letter')} again?`;
-          if (report.retried > 0 && !(await confirm(question, flags))) return complain('Nothing was done');
+          if (report.retried > 0 && !(await confirm(question, flags))) return complain('Nothing was changed');
           report = await retryWrites(database, target, options);
         }
         if (flags['json'] === true) printJson(report);
@@ -40,9 +44,9 @@ export const retryCommand = () =>
   });
 
 const refusals = {
-  not_a_dead_letter: 'not there: no dead letter has this id',
-  document_changed: 'refused, as the document has changed since: --force overwrites it',
-  document_pending: 'refused, as another write to the document is on its way',
+  not_a_dead_letter: 'not found: no dead letter has this id',
+  document_changed: 'refused, because the document has changed since: --force overwrites it',
+  document_pending: 'refused, because the intake has another write of the document or row',
 } as const;
 
 function reportLines({ matched, retried, dryRun, refused, writes }: RetryReport): string[] {

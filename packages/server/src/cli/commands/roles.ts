@@ -23,7 +23,7 @@ const password = (kind: RoleKind) =>
       flags: `--${kind}-password-file <file>`,
       variable: `SLUICE_${kind.toUpperCase()}_PASSWORD_FILE`,
     },
-    description: `new password of the role that ${users[kind]} log in as; left out, it keeps its own`,
+    description: `new password of the role that ${users[kind]} log in as (default: keep the present one)`,
     form: 'a password of 12 to 200 printable ASCII characters',
     schema: z.string().regex(/^[\x20-\x7e]{12,200}$/),
     isSecret: true,
@@ -46,15 +46,15 @@ const passwords = {
 export const rolesCommand = () =>
   createCommand({
     name: 'roles',
-    summary: 'make the database roles and give them their rights',
+    summary: 'create the database roles and grant their rights',
     description:
-      'Makes the roles that the processes log in as, and gives each what its statements need and nothing else: ' +
+      'Creates the roles that the processes log in as, and grants each only the rights that its statements need: ' +
       'PREFIX_api for nodes, PREFIX_writer for writers and for nodes in direct or local mode or with --on-overload bypass, ' +
       'PREFIX_ops for operators, PREFIX_migrate for migrations, which owns the schema. Run it as a superuser, after ' +
-      '`sluice migrate` and after each upgrade. Harmless to repeat.\n\n' +
-      'Other programs may share the database: nothing is taken from anybody, unless --exclusive-database says that only ' +
+      '`sluice migrate` and after each upgrade. It may be repeated.\n\n' +
+      'Other programs may share the database: the command revokes nothing unless --exclusive-database declares that only ' +
       'these roles use it. Then PUBLIC loses CONNECT and TEMPORARY on the database, the schema public, and the functions ' +
-      'of advisory locks; what that is now, and which roles it shuts out, is shown first.',
+      'of advisory locks. The command first shows these rights and the roles that would lose access.',
     settings: {
       ...databaseSettings,
       rolePrefix,
@@ -63,10 +63,10 @@ export const rolesCommand = () =>
     },
     extend: (command) =>
       command
-        .option('--exclusive-database', 'let nobody but these roles use the database')
-        .option('--dry-run', 'only say what --exclusive-database would take away')
-        .option('--yes', 'do not ask')
-        .option('--sql', 'only print what would run'),
+        .option('--exclusive-database', 'revoke the rights of all other roles on the database')
+        .option('--dry-run', 'show what --exclusive-database would revoke, and change nothing')
+        .option('--yes', 'do not ask for confirmation')
+        .option('--sql', 'print the statements, and run none'),
     async run(values, flags) {
       const { schema, rolePrefix: prefix = schema } = values;
       const exclusiveDatabase = flags['exclusiveDatabase'] === true;
@@ -110,19 +110,19 @@ async function mayProceed(
   if (exclusive !== null && isTold) for (const line of exclusiveLines(exclusive)) tell(line);
   if (isDryRun) {
     if (isJson) printJson({ dryRun: true, ...exclusive });
-    else if (exclusive === null) printLine('Nothing is taken from anybody');
+    else if (exclusive === null) printLine('No right was revoked');
     return false;
   }
   const asks = exclusive !== null && exclusive.takesAway.length > 0;
-  if (!asks || (await confirm('Take all of this away?', flags))) return true;
-  complain('Nothing was done');
+  if (!asks || (await confirm('Revoke all of this?', flags))) return true;
+  complain('Nothing was changed');
   return false;
 }
 
 function exclusiveLines({ takesAway, shutOut, staysOpen }: ExclusivePreview): string[] {
   const lines = takesAway.map(({ object, privileges }) => `  ${object}: ${privileges.join(', ')}`);
   return [
-    ...(lines.length === 0 ? ['PUBLIC has nothing that would be taken away'] : ['PUBLIC loses:', ...lines]),
+    ...(lines.length === 0 ? ['PUBLIC has no right that would be revoked'] : ['PUBLIC loses:', ...lines]),
     ...(shutOut.length === 0 ? [] : [`These roles cannot connect any more: ${shutOut.join(', ')}`]),
     ...staysOpen.map((what) => `This role may not close the ${what} to others`),
   ];

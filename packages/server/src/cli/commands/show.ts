@@ -10,10 +10,11 @@ import { createCommand } from './command.ts';
 export const showCommand = () =>
   createCommand({
     name: 'show',
-    summary: 'show one write: where it is, why it waits, or how it ended',
+    summary: 'show one write: its state, the reason for its wait, or its outcome',
     description:
-      'Shows one write: its reason, the chain of what it waits for, its lane, the error of a dead letter, its outcome. ' +
-      'Never its document; with --model, the identities of the documents it waits for.',
+      'Shows one write: its reason, the chain of writes that it waits for, its lane, the error of a dead letter, its outcome. ' +
+      'It shows the table and the key of a row, and never other contents of documents and rows. With --model, it shows the ' +
+      'identities of the documents that the write waits for.',
     settings: { ...databaseSettings, model: optionalModelFiles, referentialIdLayout },
     extend: (command) => command.argument('<id>', 'id of the write'),
     async run(values, flags, [id = '']) {

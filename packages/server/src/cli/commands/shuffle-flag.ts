@@ -2,7 +2,10 @@ import { SluiceError } from 'sluice/internal/protocol';
 import type { Command } from 'commander';
 
 export function addShuffle(command: Command): Command {
-  return command.option('--shuffle', 'load in a random order, all read first; needs --wait-for-references');
+  return command.option(
+    '--shuffle',
+    'read all documents first and load them in a random order; needs --wait-for-references',
+  );
 }
 
 /** @throws {SluiceError} `configuration_invalid` */
@@ -14,6 +17,6 @@ export function readsShuffle(
   if (waitForReferencesSeconds !== null) return true;
   throw new SluiceError(
     'configuration_invalid',
-    'Cannot start as --shuffle needs --wait-for-references: documents would be refused for those behind them',
+    'Cannot start: --shuffle needs --wait-for-references, because a document may come before one that it refers to',
   );
 }

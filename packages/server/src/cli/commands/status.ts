@@ -15,7 +15,7 @@ import { createCommand } from './command.ts';
 const olderThan = setting<number>({
   flags: '--older-than <duration>',
   variables: ['SLUICE_OLDER_THAN'],
-  description: 'age from which a write that waits is told of: 30s, 5m, 2h, 1d',
+  description: 'age at which a waiting write needs attention: 30s, 5m, 2h, 1d',
   form: 'a duration like 30s, 5m, 2h or 1d',
   schema: duration,
   fallback: 30,
@@ -24,22 +24,22 @@ const olderThan = setting<number>({
 const watchIntervalMs = numberSetting(
   '--watch-interval-ms <ms>',
   ['SLUICE_WATCH_INTERVAL_MS'],
-  'between two looks of --watch',
+  'time between two reads of --watch',
   { from: 100, to: 3_600_000, fallback: 2000 },
 );
 
 export const statusCommand = () =>
   createCommand({
     name: 'status',
-    summary: 'show what is held, what waits, who leads, and what wants attention',
+    summary: 'show stored documents, waiting writes, leaders, and what needs attention',
     description:
-      'Shows on one screen what the database holds, who leads which lane, what waits, and what wants attention. It asks ' +
-      'the database alone, so it works with every node and writer down.\n\n' +
-      'Ends with 0 only if nothing wants attention: every lane has a leader, none is paused or tried again, there are no ' +
-      'dead letters, and no write waits for longer than --older-than, unless it was told to wait for references longer ' +
-      'than that. With 5 if something does, 1 if the database cannot be reached, 4 if it has no schema of this version.',
+      'Shows on one screen the stored documents, the leaders of the lanes, the waiting writes, and what needs attention. It reads ' +
+      'only the database, so it works when every node and writer is down.\n\n' +
+      'Exits with 0 only if nothing needs attention: every lane has a leader, none is paused or retries a batch, there are no ' +
+      'dead letters, and no write waits for longer than --older-than, except a write that may wait for references longer ' +
+      'than that. Exits with 5 if something does, 1 if the database cannot be reached, 4 if it has no schema of this version.',
     settings: { ...databaseSettings, olderThan, watchIntervalMs },
-    extend: (command) => command.option('--watch', 'look again and again, until it is stopped'),
+    extend: (command) => command.option('--watch', 'repeat until the command is stopped'),
     run: (values, flags) =>
       withDatabase(values, async (database) => {
         const look = (): Promise<Status> => readStatus(database, { olderThanSeconds: values.olderThan });
@@ -66,7 +66,7 @@ async function watch(
   const { signal, requested } = awaitStopRequest();
   let before: { settled: number; at: number } | null = null;
   for (;;) {
-    // A database that does not answer keeps nobody.
+    // The command does not wait for a database that does not answer.
     const looked = await Promise.race([Promise.all([look(), countSettled(database)]), requested]);
     if (looked === undefined) return;
     const [status, settled] = looked;

@@ -33,19 +33,16 @@ const addStore = () =>
   createCommand({
     name: 'add',
     summary: 'add a store to the file',
-    description: `Adds a store to the stores file, and makes the file where there is none. ${reload}`,
+    description: `Adds a store to the stores file, and creates the file if it does not exist. ${reload}`,
     settings,
     servesStores: true,
     extend(command) {
       command.argument(
         '<name>',
-        'what stands in paths: up to 40 lower-case letters, digits, hyphens and underscores',
+        'name of the store in paths: up to 40 lower-case letters, digits, hyphens and underscores',
       );
       for (const [flag, description] of Object.values(entryFlags)) command.option(flag, description);
-      command.option(
-        '--hosts <names>',
-        'host names whose requests belong to the store, with commas between them',
-      );
+      command.option('--hosts <names>', 'host names whose requests belong to the store, separated by commas');
     },
     async run({ stores: file }, flags, [name = '']) {
       const entry: Record<string, unknown> = {};
@@ -60,7 +57,7 @@ const addStore = () =>
       if (typeof flags['hosts'] === 'string') entry['hosts'] = flags['hosts'].split(',');
       await editStores(file ?? '', (entries) => {
         if (Object.hasOwn(entries, name))
-          throw refusal(`Cannot add a store: the file has one of this name: ${name}`);
+          throw refusal(`Cannot add the store: the file already has a store of this name: ${name}`);
         return { ...entries, [name]: entry };
       });
       if (flags['json'] === true) return printJson({ added: name });
@@ -71,15 +68,15 @@ const addStore = () =>
 const removeStore = () =>
   createCommand({
     name: 'remove',
-    summary: 'take a store out of the file',
-    description: `Takes a store out of the stores file. Its database stays as it is. ${reload}`,
+    summary: 'remove a store from the file',
+    description: `Removes a store from the stores file. Its database does not change. ${reload}`,
     settings,
     servesStores: true,
     extend: (command) => command.argument('<name>', 'the store'),
     async run({ stores: file }, flags, [name = '']) {
       await editStores(file ?? '', ({ [name]: removed, ...others }) => {
         if (removed === undefined)
-          throw refusal(`Cannot remove a store: the file has none of this name: ${name}`);
+          throw refusal(`Cannot remove the store: the file has no store of this name: ${name}`);
         return others;
       });
       if (flags['json'] === true) return printJson({ removed: name });
@@ -127,19 +124,19 @@ const checksAtOnce = 4;
 const checkStores = () =>
   createCommand({
     name: 'check',
-    summary: 'connect to the stores, and say whether each can be used',
+    summary: 'connect to the stores, and show whether each is usable',
     description:
-      'Connects to each store, or to the one that is named, and says whether it answers and which version its schema has.\n\n' +
-      'Ends with 0 if all can be used, with 5 if one cannot.',
+      'Connects to each store, or to the named one, and shows whether it answers and the version of its schema.\n\n' +
+      'Exits with 0 if all are usable, with 5 if one is not.',
     settings: { ...settings, databaseCa, databaseCert, databaseKey },
     servesStores: true,
-    extend: (command) => command.argument('[name]', 'the store; left out, all of them'),
+    extend: (command) => command.argument('[name]', 'name of the store (default: all)'),
     async run({ stores: file, databaseCa: ca, databaseCert: cert, databaseKey: key }, flags, [name]) {
       const stores = readStores(file ?? '', { tls: { ca, cert, key } });
       const named = name === undefined ? [...stores.values()] : [stores.get(name)];
       const waiting = named.map((store) => {
         if (store === undefined)
-          throw refusal(`Cannot check a store: the file has none of this name: ${name}`);
+          throw refusal(`Cannot check the store: the file has no store of this name: ${name}`);
         return store;
       });
       const checked = new Map<string, Checked>(waiting.map((store) => [store.name, null as never]));
@@ -178,7 +175,7 @@ export const storesCommand = () => {
   const group = new Command('stores')
     .summary('list, check, add and remove data stores')
     .description(
-      'The stores file of a deployment with many data stores: each a name, a database and a schema.',
+      'The stores file lists the data stores of a deployment: for each a name, a database and a schema.',
     );
   for (const command of [listStores(), checkStores(), addStore(), removeStore()]) group.addCommand(command);
   return group;

@@ -11,11 +11,15 @@ import { printJson, printLine } from '../process/output.ts';
 import * as z from 'zod';
 import { createCommand } from './command.ts';
 
-const limit = numberSetting('--limit <number>', [], 'lines at most', { from: 1, to: 1000, fallback: 50 });
+const limit = numberSetting('--limit <number>', [], 'largest number of lines', {
+  from: 1,
+  to: 1000,
+  fallback: 50,
+});
 
 const after = setting<string | undefined>({
   flags: '--after <id>',
-  description: 'go on behind this write, as the page before says',
+  description: 'continue after this write, which the page before names',
   form: 'the id of a write',
   schema: z.uuid(),
 });
@@ -28,9 +32,9 @@ export const stuckCommand = () =>
     name: 'stuck',
     summary: 'show waiting writes and dead letters, and why',
     description:
-      'Shows writes that have waited for 30 seconds and dead letters of any age, or what is older than --older-than; the ' +
-      'oldest first, each with its reason. With --model, it names the documents that blocked writes wait for; their ' +
-      'identities are read from the bodies of the writes.',
+      'Shows writes that have waited for 30 seconds and dead letters of any age, or those older than --older-than. The ' +
+      'oldest come first, each with its reason. With --model, it names the documents that blocked writes wait for. Their ' +
+      'identities come from the bodies of the writes.',
     settings: {
       ...databaseSettings,
       olderThan,

@@ -10,17 +10,17 @@ import { lockWait, tellLockWait } from './lock-wait-flag.ts';
 export const uninstallCommand = () =>
   createCommand({
     name: 'uninstall',
-    summary: 'take the schema of Sluice out of the database',
+    summary: 'remove the schema of Sluice from the database',
     description:
-      'Drops the schema of the deployment with everything in it. Tables of other schemas stay as they are. It refuses while ' +
-      'writes wait, dead letters or documents are kept, or nodes and writers are connected, and always where objects of ' +
-      'other schemas depend on the schema. Roles belong to the server and stay.',
+      'Drops the schema of the deployment with everything in it. Tables of other schemas do not change. The command refuses while ' +
+      'writes wait, dead letters or documents exist, or nodes and writers are connected. It always refuses if objects of ' +
+      'other schemas depend on the schema. The roles belong to the server and stay.',
     settings: { ...databaseSettings, wait: lockWait },
     extend: (command) =>
       command
-        .option('--force', 'drop it although something is lost; the question says what')
-        .option('--dry-run', 'only say what would be lost')
-        .option('--yes', 'do not ask'),
+        .option('--force', 'drop the schema although data is lost; the command shows the data and asks first')
+        .option('--dry-run', 'show what would be lost, and change nothing')
+        .option('--yes', 'do not ask for confirmation'),
     async run(values, flags) {
       const place = requireDatabase(values);
       const isJson = flags['json'] === true;
@@ -34,11 +34,11 @@ export const uninstallCommand = () =>
       // Without --force the refusal names what would be lost, and nothing else is lost but the record of the past.
       if (force) {
         if (flags['yes'] !== true) for (const line of lossLines(preview)) complain(line);
-        if (!(await confirm('Drop all of this?', flags))) return complain('Nothing was done');
+        if (!(await confirm('Drop all of this?', flags))) return complain('Nothing was changed');
       }
       const lost = await uninstall({ ...place, force, ...tellLockWait(values.wait, isJson) });
       if (isJson) printJson({ uninstalled: true, ...lost });
-      else printLine('The database has no schema of Sluice any more');
+      else printLine('The schema of Sluice was removed from the database');
     },
   });
 

@@ -11,8 +11,8 @@ export const writerCommand = () =>
     name: 'writer',
     summary: 'run one writer',
     description:
-      'Runs one writer: it leads lanes, or stands by while others keep up with the load. SIGTERM or SIGINT: it finishes the ' +
-      'batch in hand, hands its lanes over, and ends with 0; a second signal ends it at once. `sluice drain` does the same ' +
+      'Runs one writer. It leads lanes, or stands by while other writers keep up with the load. On SIGTERM or SIGINT it finishes the ' +
+      'batch under way, hands its lanes over, and exits with 0. A second signal ends it immediately. `sluice drain` does the same ' +
       'from elsewhere.',
     settings: writerSettings,
     servesStores: true,

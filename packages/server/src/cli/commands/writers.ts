@@ -8,9 +8,9 @@ import { createCommand } from './command.ts';
 export const writersCommand = () =>
   createCommand({
     name: 'writers',
-    summary: 'show the writers, and how many lanes each leads',
+    summary: 'show the writers and the number of lanes that each leads',
     description:
-      'Shows the writers that live, by their sessions, and those that have stopped or are gone: up to 100, the latest first.',
+      'Shows the running writers with their sessions, and up to 100 that have stopped or are lost, the latest first.',
     settings: databaseSettings,
     async run(values, flags) {
       const writers = await withDatabase(values, (database) => listWriters(database));

@@ -16,21 +16,21 @@ const whole = {
 };
 
 test.each([
-  [{ SLUICE_AUTH: 'jwt' }, 'Cannot start as --auth jwt needs --jwt-issuer'],
-  [{ ...whole, SLUICE_JWT_AUDIENCE: '' }, 'Cannot start as --auth jwt needs --jwt-audience'],
-  [{ ...whole, SLUICE_AUTH: 'keys' }, 'Cannot start as --jwt-issuer says nothing without --auth jwt'],
+  [{ SLUICE_AUTH: 'jwt' }, 'Cannot start: --auth jwt needs --jwt-issuer'],
+  [{ ...whole, SLUICE_JWT_AUDIENCE: '' }, 'Cannot start: --auth jwt needs --jwt-audience'],
+  [{ ...whole, SLUICE_AUTH: 'keys' }, 'Cannot start: --jwt-issuer needs --auth jwt'],
   [
     { ...whole, SLUICE_JWT_JWKS: 'http://id.example.org/jwks' },
-    'Cannot start as SLUICE_JWT_JWKS is not an https:// URL',
+    'Cannot start: SLUICE_JWT_JWKS is not an https:// URL',
   ],
-  [{ SLUICE_AUTH: 'keys,none' }, 'Cannot start as SLUICE_AUTH is not none, keys, jwt or keys,jwt'],
+  [{ SLUICE_AUTH: 'keys,none' }, 'Cannot start: SLUICE_AUTH is not none, keys, jwt or keys,jwt'],
 ])('%j: %s', async (environment, sentence) => {
   await expect(open(environment)).rejects.toThrow(sentence);
 });
 
 test.each(['HS256', 'none', ['RS256', 'HS256']])('jwtAlgorithms %j is refused', async (jwtAlgorithms) => {
   await expect(open(whole, { jwtAlgorithms })).rejects.toThrow(
-    'Cannot start as jwtAlgorithms in file is not a list of RS256',
+    'Cannot start: jwtAlgorithms in file is not a list of RS256',
   );
 });
 

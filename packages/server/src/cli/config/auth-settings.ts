@@ -1,4 +1,4 @@
-/** Who may do what on a node: the settings, and what they come to. */
+/** Authentication and authorization of a node: the settings, and what follows from them. */
 import { SluiceError } from 'sluice/internal/protocol';
 import { Database, DatabaseClock } from 'sluice/internal/store';
 import type { Auth, TokenCheckOptions } from '#api';
@@ -31,35 +31,35 @@ export const authSettings = {
     flags: '--auth <ways>',
     variables: ['SLUICE_AUTH'],
     description:
-      'how clients say who they are: keys, jwt, or keys,jwt; none lets everybody do everything, and is what holds ' +
-      'where the host is this machine only; for any other host it must be said',
+      'how clients authenticate: keys, jwt, or keys,jwt; none allows every request, and is the default ' +
+      'if the host is this machine; for any other host the setting is required',
     form: 'none, keys, jwt or keys,jwt',
     schema: z.union([z.literal('none'), listOf(z.enum(['keys', 'jwt'])).transform((ways) => ways as Way[])]),
   }),
-  jwtIssuer: text('--jwt-issuer <text>', 'SLUICE_JWT_ISSUER', 'jwt: what a token must have as its iss'),
-  jwtAudience: text('--jwt-audience <text>', 'SLUICE_JWT_AUDIENCE', 'jwt: what a token must have as its aud'),
+  jwtIssuer: text('--jwt-issuer <text>', 'SLUICE_JWT_ISSUER', 'jwt: required iss of a token'),
+  jwtAudience: text('--jwt-audience <text>', 'SLUICE_JWT_AUDIENCE', 'jwt: required aud of a token'),
   jwtJwks: text('--jwt-jwks <url|file>', 'SLUICE_JWT_JWKS', 'jwt: public keys of the issuer', {
     form: 'an https:// URL (http:// for this machine only) or the path of a file',
     path: 'always',
     schema: z.string().regex(jwksForm),
   }),
   jwtAlgorithms: setting<string[]>({
-    cost: 'a signature that is easier to forge lets anybody in',
-    description: 'jwt: signatures that are taken',
-    form: `a list of ${algorithms}, with commas between them`,
+    cost: 'if a signature is easier to forge, an attacker can make tokens',
+    description: 'jwt: accepted signature algorithms',
+    form: `a list of ${algorithms}, separated by commas`,
     schema: listOf(z.enum(algorithms.split(', '))),
     fallback: ['RS256', 'PS256', 'ES256', 'EdDSA'],
   }),
   jwtClientClaim: setting<string>({
-    cost: 'clients are told apart by this claim: idempotency keys and limits belong to it',
-    description: 'jwt: claim that names the client',
+    cost: 'this claim identifies the client, to which idempotency keys and limits belong',
+    description: 'jwt: claim with the name of the client',
     form: 'the name of a claim',
     schema: z.string().min(1),
     fallback: 'client_id',
   }),
   jwtScopeClaim: setting<string>({
     cost: 'a client that can set this claim decides what it may do',
-    description: 'jwt: claim that holds the scopes',
+    description: 'jwt: claim with the scopes',
     form: 'the name of a claim',
     schema: z.string().min(1),
     fallback: 'scope',
@@ -67,15 +67,15 @@ export const authSettings = {
   jwtStoreClaim: setting<string>({
     cost: 'a client that can set this claim chooses its data store',
     description:
-      'jwt, with --stores: claim that names the data stores of the client, one or a list; a token is good for these only, ' +
-      'and a request whose path and host name no store goes to the one that its token names',
+      'jwt, with --stores: claim with the data stores of the client, one or a list. The token is valid for these stores only, ' +
+      'and a request whose path and host name no store goes to the store of its token',
     form: 'the name of a claim',
     schema: z.string().min(1),
     fallback: 'store',
   }),
   jwtClockToleranceSeconds: setting<number>({
-    cost: 'tokens are taken this much longer after their end',
-    description: "jwt: how far the issuer's clock may be from the database's, in seconds",
+    cost: 'a larger value accepts tokens longer after they expire',
+    description: 'jwt: largest difference between the clocks of the issuer and the database, in seconds',
     form: 'a whole number from 0 to 300',
     schema: wholeNumber(0, 300),
     fallback: 30,
@@ -141,8 +141,8 @@ function tokenOptions(values: Values<typeof authSettings>, isUsed: boolean): Tok
   const needed = { '--jwt-issuer': jwtIssuer, '--jwt-audience': jwtAudience, '--jwt-jwks': jwtJwks };
   for (const [name, value] of Object.entries(needed)) {
     if (isUsed === (value !== undefined)) continue;
-    const reason = isUsed ? `--auth jwt needs ${name}` : `${name} says nothing without --auth jwt`;
-    throw new SluiceError('configuration_invalid', `Cannot start as ${reason}`);
+    const reason = isUsed ? `--auth jwt needs ${name}` : `${name} needs --auth jwt`;
+    throw new SluiceError('configuration_invalid', `Cannot start: ${reason}`);
   }
   if (jwtIssuer === undefined || jwtAudience === undefined || jwtJwks === undefined) return null;
   return {

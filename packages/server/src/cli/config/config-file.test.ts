@@ -108,9 +108,9 @@ describe('the configuration file', () => {
   });
 
   test.each([
-    [{ lane: 4 }, 'Cannot start: /sluice.config.json has a key that nobody knows: lane'],
-    [{ config: 'x' }, 'Cannot start: /sluice.config.json has a key that nobody knows: config'],
-    [{ constructor: 1 }, 'Cannot start: /sluice.config.json has a key that nobody knows: constructor'],
+    [{ lane: 4 }, 'Cannot start: /sluice.config.json has an unknown key: lane'],
+    [{ config: 'x' }, 'Cannot start: /sluice.config.json has an unknown key: config'],
+    [{ constructor: 1 }, 'Cannot start: /sluice.config.json has an unknown key: constructor'],
     [
       { writers: { lanes: 1 } },
       'Cannot start: /sluice.config.json has a key that `sluice writers` does not take: writers.lanes',
@@ -119,21 +119,21 @@ describe('the configuration file', () => {
       { writer: { port: 1 } },
       'Cannot start: /sluice.config.json has a key that `sluice writer` does not take: writer.port',
     ],
-    [{ wirter: {} }, 'Cannot start: /sluice.config.json has a section of no command: wirter'],
+    [{ wirter: {} }, 'Cannot start: /sluice.config.json has a section for an unknown command: wirter'],
     // Of another command, and so none of this one's business.
     [{ port: 'x', api: { waitMs: -1 }, load: { nodeUrls: 'x' } }, 'nothing was refused'],
-    [{ lanes: 0 }, "Cannot start as lanes in /sluice.config.json is not a whole number from 1 to 1024: '0'"],
+    [{ lanes: 0 }, "Cannot start: lanes in /sluice.config.json is not a whole number from 1 to 1024: '0'"],
     [
       { writer: { lanes: 1.5 } },
-      "Cannot start as lanes in /sluice.config.json is not a whole number from 1 to 1024: '1.5'",
+      "Cannot start: lanes in /sluice.config.json is not a whole number from 1 to 1024: '1.5'",
     ],
     [{ lanes: null }, 'Cannot start: lanes in /sluice.config.json is not a whole number from 1 to 1024'],
     [{ lanes: [[1]] }, 'Cannot start: lanes in /sluice.config.json is not a whole number from 1 to 1024'],
     [
       { databaseUrl: 'mysql://a:unlikely@b' },
-      'Cannot start as databaseUrl in /sluice.config.json is not a postgres:// URL',
+      'Cannot start: databaseUrl in /sluice.config.json is not a postgres:// URL',
     ],
-    [[], 'Cannot start: /sluice.config.json holds no object of settings'],
+    [[], 'Cannot start: /sluice.config.json is not an object of settings'],
     ['{ "databaseUrl": "unlikely" ', 'Cannot start: /sluice.config.json cannot be read as JSON'],
   ])('%j: %s', async (content, sentence) => {
     expect(await refusalOf(content)).toBe(sentence);

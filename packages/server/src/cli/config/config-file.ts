@@ -36,7 +36,7 @@ export async function readConfigFile(
   const path = given === undefined ? findUpwards(from) : resolve(from, given);
   if (path === null) return null;
   const whole = await load(path);
-  if (!isSection(whole)) throw refusal(`${path} holds no object of settings`);
+  if (!isSection(whole)) throw refusal(`${path} is not an object of settings`);
   const common = Object.entries(whole).filter(([, value]) => !isSection(value));
   const section = Object.hasOwn(whole, command) && isSection(whole[command]) ? whole[command] : {};
   return { path, values: { ...Object.fromEntries(common), ...section }, whole };
@@ -106,11 +106,11 @@ export function assertKeys(
   const all = new Set([...keys.values()].flatMap((some) => [...some]));
   for (const [key, value] of Object.entries(whole)) {
     if (!isSection(value)) {
-      if (!all.has(key)) throw refusal(`${path} has a key that nobody knows: ${key}`);
+      if (!all.has(key)) throw refusal(`${path} has an unknown key: ${key}`);
       continue;
     }
     const known = keys.get(key);
-    if (known === undefined) throw refusal(`${path} has a section of no command: ${key}`);
+    if (known === undefined) throw refusal(`${path} has a section for an unknown command: ${key}`);
     const stray = Object.keys(value).find((each) => !known.has(each));
     if (stray !== undefined)
       throw refusal(`${path} has a key that \`sluice ${key}\` does not take: ${key}.${stray}`);

@@ -8,7 +8,7 @@ export const databaseUrl = setting<string | undefined>({
   flags: '--database-url <url>',
   variables: ['DATABASE_URL'],
   description:
-    'PostgreSQL to work on, or several servers (postgres://…@a,b/db), of which the one that takes writes is used; left out, PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE say it',
+    'URL of the PostgreSQL database. With several servers (postgres://…@a,b/db), the one that accepts writes is used. Default: PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE',
   form: 'a postgres:// URL',
   schema: postgresUrl,
   isSecret: true,
@@ -19,14 +19,14 @@ export const databaseUrl = setting<string | undefined>({
 export const storesFile = fileSetting(
   '--stores <file>',
   'SLUICE_STORES',
-  'stores file: many data stores, each a database and a schema, in the place of --database-url',
+  'stores file: many data stores, each a database and a schema, instead of --database-url',
 );
 
 export const storeIdleMs = setting<number>({
   flags: '--store-idle-ms <ms>',
   variables: ['SLUICE_STORE_IDLE_MS'],
   description:
-    'with --stores: a data store that was not used for so long sleeps, without connections, until its next request',
+    'with --stores: time without requests after which a data store closes its connections until its next request',
   form: 'a whole number from 100 to 86400000',
   schema: wholeNumber(100, 86_400_000),
   fallback: 60_000,
@@ -48,12 +48,12 @@ export const databaseSettings = {
   databaseCa: fileSetting(
     '--database-ca <file>',
     'SLUICE_DATABASE_CA',
-    "CA certificates in PEM: connections to PostgreSQL then use TLS, and check the server's certificate and its host name",
+    'CA certificates in PEM: connections to PostgreSQL then use TLS and verify the certificate and host name of the server',
   ),
   databaseCert: fileSetting(
     '--database-cert <file>',
     'SLUICE_DATABASE_CERT',
-    'certificate by which to log in to PostgreSQL, in PEM',
+    'client certificate for PostgreSQL, in PEM',
   ),
   databaseKey: fileSetting(
     '--database-key <file>',
@@ -66,7 +66,7 @@ export const operatorUrl = setting<string | undefined>({
   flags: '--operator-url <url>',
   variables: ['SLUICE_OPERATOR_URL'],
   description:
-    "the same database as the role of operators, for what the node's dashboard shows and does (default: the database URL)",
+    "URL of the same database with the role of operators, for the node's dashboard (default: the database URL)",
   form: 'a postgres:// URL',
   schema: postgresUrl,
   isSecret: true,
@@ -78,7 +78,7 @@ export const operatorUrl = setting<string | undefined>({
 export const operatorPassword = setting<string | undefined>({
   variables: ['SLUICE_OPERATOR_PASSWORD'],
   file: { flags: '--operator-password-file <file>', variable: 'SLUICE_OPERATOR_PASSWORD_FILE' },
-  description: 'password of the role in --operator-url, where the URL holds none',
+  description: 'password of the role in --operator-url, if the URL has none',
   form: 'a password',
   schema: z.string().min(1),
   isSecret: true,
@@ -87,7 +87,7 @@ export const operatorPassword = setting<string | undefined>({
 export const listenUrl = setting<string | undefined>({
   flags: '--listen-url <url>',
   variables: ['SLUICE_LISTEN_URL'],
-  description: 'direct URL for notifications and locks, where the database URL leads through a pooler',
+  description: 'direct URL for notifications and locks, if the database URL leads through a pooler',
   form: 'a postgres:// URL',
   schema: postgresUrl,
   isSecret: true,
@@ -99,7 +99,7 @@ export const rolePrefix = setting<string | undefined>({
   flags: '--role-prefix <name>',
   variables: ['SLUICE_ROLE_PREFIX'],
   description:
-    'what the names of the database roles begin with; several deployments on one server need several (default: the schema)',
+    'prefix of the names of the database roles; each deployment on one server needs its own (default: the schema)',
   form: 'up to 40 lower-case letters, digits and underscores, a letter first',
   schema: z.string().regex(/^[a-z][a-z0-9_]{0,39}$/),
 });

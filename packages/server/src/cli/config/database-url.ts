@@ -41,7 +41,7 @@ export function operatorUrlOf(
   if (url === undefined || !login.test(url)) {
     throw new SluiceError(
       'configuration_invalid',
-      'Cannot start as SLUICE_OPERATOR_PASSWORD needs SLUICE_OPERATOR_URL with a role and without a password',
+      'Cannot start: SLUICE_OPERATOR_PASSWORD needs SLUICE_OPERATOR_URL with a role and without a password',
     );
   }
   return withTls(url.replace(login, `$1:${encodeURIComponent(password)}`), values);
@@ -60,7 +60,7 @@ function urlOfVariables(environment: NodeJS.ProcessEnv): string {
   if (!PGHOST && !PGDATABASE && !PGUSER) {
     throw new SluiceError(
       'configuration_invalid',
-      'Cannot start as DATABASE_URL is missing: a postgres:// URL, or PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE',
+      'Cannot start: DATABASE_URL is missing: a postgres:// URL, or PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE',
     );
   }
   const user = PGUSER ? `${encodeURIComponent(PGUSER)}@` : '';

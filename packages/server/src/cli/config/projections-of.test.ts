@@ -63,7 +63,7 @@ test('takes projections from a package that is installed in the working folder',
 
 const start = 'Cannot start because --projection (SLUICE_PROJECTION) ';
 test.each([
-  ['', `${start}names a module that exports no projection, neither by default nor by name: `],
+  ['', `${start}names a module that exports no projection: `],
   ['export default 1', `${start}names a module that exports no projection`],
   [
     'export default { name: "a", resources: ["sample/notes"] }',

@@ -18,8 +18,8 @@ export const projectionModules = setting<string[]>({
   flags: '--projection <module>',
   variables: ['SLUICE_PROJECTION'],
   description:
-    'path or package of a module that exports projections, by default or by name; repeat it for others (the variable ' +
-    'takes commas); all processes must agree',
+    'path or package of a module that exports projections, by default or by name; repeat the option for others, or separate ' +
+    'them by commas in the variable; all processes must agree',
   form: 'the path of a module, or the name of a package',
   path: 'dotted',
   schema: listOf(z.string().min(1)),
@@ -39,7 +39,7 @@ async function loadProjections(module: string): Promise<Projection[]> {
   const exported = await importModule(module);
   const candidates = candidatesOf(exported);
   if (candidates.length === 0) {
-    throw refusal('names a module that exports no projection, neither by default nor by name', module);
+    throw refusal('names a module that exports no projection', module);
   }
   return candidates.map(([place, candidate]) => {
     const { name, resources, apply } = candidate;

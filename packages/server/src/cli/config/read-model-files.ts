@@ -30,7 +30,7 @@ export async function readModelFiles(
     const reason = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
     throw new SluiceError(
       'configuration_invalid',
-      `Cannot read the model as ${reason}: ${path ?? files.join()}`,
+      `Cannot read the model: ${reason}: ${path ?? files.join()}`,
       {
         cause,
       },

@@ -17,7 +17,7 @@ test.each([
   'postgres://somebody:unlikely@127.0.0.1,127.0.0.2/none',
 ])('a password in the arguments is refused, and not repeated: %s', (given) => {
   const read = () => readSettings(settings, { databaseUrl: given }, {});
-  expect(read).toThrow('Cannot start as --database-url holds a password');
+  expect(read).toThrow('Cannot start: --database-url holds a password');
   expect(read).not.toThrow('unlikely');
 });
 
@@ -38,7 +38,7 @@ test('secrets come from files named by a flag or a variable', () => {
   writeFileSync(file, 'sluice_000000000000_x\n');
   expect(readSettings(settings, {}, { SLUICE_TOKEN_FILE: file }).token).toBe('sluice_000000000000_x');
   expect(() => readSettings(settings, { databaseUrlFile: join(folder, 'none') }, {})).toThrow(
-    'Cannot start as --database-url-file names no file',
+    'Cannot start: --database-url-file names no file',
   );
 });
 
@@ -54,7 +54,7 @@ test('a password of operators is put into each URL that has a role and none', ()
   expect(operatorUrlOf({ operatorUrl: url })).toBe(url);
   for (const operatorUrl of [undefined, url, 'postgres://127.0.0.1/none']) {
     expect(() => operatorUrlOf({ operatorPassword, operatorUrl })).toThrow(
-      'Cannot start as SLUICE_OPERATOR_PASSWORD needs SLUICE_OPERATOR_URL with a role and without a password',
+      'Cannot start: SLUICE_OPERATOR_PASSWORD needs SLUICE_OPERATOR_URL with a role and without a password',
     );
   }
 });

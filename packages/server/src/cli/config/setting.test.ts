@@ -35,29 +35,29 @@ describe('a setting', () => {
   });
 
   test.each([
-    [{ SLUICE_LANES: 'x' }, "Cannot start as SLUICE_LANES is not a whole number from 1 to 1024: 'x'"],
-    [{ SLUICE_LANES: '0' }, "Cannot start as SLUICE_LANES is not a whole number from 1 to 1024: '0'"],
-    [{ SLUICE_LANES: '1e2' }, "Cannot start as SLUICE_LANES is not a whole number from 1 to 1024: '1e2'"],
-    [{ SLUICE_NOTIFICATIONS: 'yes' }, "Cannot start as SLUICE_NOTIFICATIONS is not on or off: 'yes'"],
+    [{ SLUICE_LANES: 'x' }, "Cannot start: SLUICE_LANES is not a whole number from 1 to 1024: 'x'"],
+    [{ SLUICE_LANES: '0' }, "Cannot start: SLUICE_LANES is not a whole number from 1 to 1024: '0'"],
+    [{ SLUICE_LANES: '1e2' }, "Cannot start: SLUICE_LANES is not a whole number from 1 to 1024: '1e2'"],
+    [{ SLUICE_NOTIFICATIONS: 'yes' }, "Cannot start: SLUICE_NOTIFICATIONS is not on or off: 'yes'"],
   ])('is refused by the name of its variable and its form: %j', (environment, sentence) => {
     expect(refusalOf(() => readSettings(settings, {}, environment))).toBe(sentence);
   });
 
   test('is refused by the name of its flag if the flag gave it', () => {
     const sentence = refusalOf(() => readSettings(settings, { lanes: '-1' }, { SLUICE_LANES: '8' }));
-    expect(sentence).toBe("Cannot start as --lanes is not a whole number from 1 to 1024: '-1'");
+    expect(sentence).toBe("Cannot start: --lanes is not a whole number from 1 to 1024: '-1'");
   });
 
   test('that is required is asked for by all its names', () => {
     expect(refusalOf(() => readSettings({ modelFiles }, {}, {}))).toBe(
-      'Cannot start as --model or SLUICE_MODEL is missing: the path of a model file',
+      'Cannot start: --model or SLUICE_MODEL is missing: the path of a model file',
     );
   });
 
   test('never shows a secret', () => {
     const environment = { DATABASE_URL: 'mysql://root:secret@host/db' };
     expect(refusalOf(() => readSettings({ databaseUrl }, {}, environment))).toBe(
-      'Cannot start as DATABASE_URL is not a postgres:// URL',
+      'Cannot start: DATABASE_URL is not a postgres:// URL',
     );
   });
 

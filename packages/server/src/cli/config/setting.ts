@@ -70,7 +70,7 @@ export function addSettings(command: Command, settings: Settings): Command {
       );
     }
     command.addOption(option);
-    addFile('the same, from a file', []);
+    addFile('file with the value', []);
   }
   return command;
 }
@@ -104,7 +104,7 @@ export function readSettings<S extends Settings>(
 
 function missing({ flags, variables = [], form }: Setting<unknown>): SluiceError {
   const names = [longOf(flags), ...variables].filter(Boolean).join(' or ');
-  return new SluiceError('configuration_invalid', `Cannot start as ${names} is missing: ${form}`);
+  return new SluiceError('configuration_invalid', `Cannot start: ${names} is missing: ${form}`);
 }
 
 /** @throws {SluiceError} `configuration_invalid` */
@@ -122,7 +122,7 @@ export function valueOf(definition: Setting<unknown>, { source, text, structure 
   }
   throw new SluiceError(
     'configuration_invalid',
-    `Cannot start as ${source} is not ${definition.form}${shown}`,
+    `Cannot start: ${source} is not ${definition.form}${shown}`,
     {
       detail: { setting: source },
     },
@@ -212,7 +212,7 @@ export function assertNoPassword(url: string, name: string, others: string): voi
   if (!hasPassword(url)) return;
   throw new SluiceError(
     'configuration_invalid',
-    `Cannot start as ${name} holds a password, which others on this machine can read: use ${others}`,
+    `Cannot start: ${name} holds a password, which other users of this machine can read: use ${others}`,
     { detail: { setting: name } },
   );
 }
@@ -223,7 +223,7 @@ function readGiven(source: string, kind: Given['kind'], path: string): Given {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const reason = code === 'ENOENT' ? 'names no file' : `names a file that cannot be read (${code})`;
-    throw new SluiceError('configuration_invalid', `Cannot start as ${source} ${reason}: ${path}`, { cause });
+    throw new SluiceError('configuration_invalid', `Cannot start: ${source} ${reason}: ${path}`, { cause });
   }
 }
 

@@ -11,8 +11,8 @@ export const targets = setting<TargetDefinition[]>({
   flags: '--table <name>',
   variables: ['SLUICE_TABLE'],
   description:
-    'table that writes may go to, e.g. public.orders; repeat it for others (the variable takes commas); the key `targets` of ' +
-    'the configuration file also takes functions, handlers and options; all processes must agree',
+    'table that clients may write to, e.g. public.orders; repeat the option for others, or separate them by commas in the variable. The key `targets` of ' +
+    'the configuration file also accepts functions, handlers and options. All processes must agree',
   form: 'a list of targets',
   schema: z
     .union([tables, z.array(z.unknown())])

@@ -9,7 +9,7 @@ export const tlsSettings = {
   tlsCert: fileSetting(
     '--tls-cert <file>',
     'SLUICE_TLS_CERT',
-    'certificate in PEM, with those between it and its CA; serves HTTPS, and needs --tls-key',
+    'certificate in PEM, with its intermediate certificates; serves HTTPS, and needs --tls-key',
   ),
   tlsKey: fileSetting('--tls-key <file>', 'SLUICE_TLS_KEY', 'private key of --tls-cert, in PEM'),
 };
@@ -27,7 +27,7 @@ export function readTls({ tlsCert, tlsKey }: Values<typeof tlsSettings>) {
     createSecureContext(tls);
   } catch {
     // What OpenSSL says of it names no file.
-    throw refusal(`--tls-cert and --tls-key are no certificate and its key: ${tlsCert}, ${tlsKey}`);
+    throw refusal(`--tls-cert and --tls-key are not a certificate and its key: ${tlsCert}, ${tlsKey}`);
   }
   return tls;
 }
@@ -43,5 +43,5 @@ function read(name: string, path: string): string {
 }
 
 function refusal(reason: string): SluiceError {
-  return new SluiceError('configuration_invalid', `Cannot start as ${reason}`);
+  return new SluiceError('configuration_invalid', `Cannot start: ${reason}`);
 }

@@ -33,7 +33,7 @@ describe('a line of a load', () => {
     'is refused with an endpoint that cannot be part of a URL: %j',
     (endpoint) => {
       expect(() => parseLoadLine(`{"endpoint":"${endpoint}","document":{}}`, 'here:1')).toThrow(
-        'has an "endpoint" that is none such as /shop/orders',
+        'has an "endpoint" that is not a path such as /shop/orders',
       );
     },
   );

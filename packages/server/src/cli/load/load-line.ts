@@ -28,7 +28,8 @@ export function parseLoadLine(text: string, source: string): LoadLine {
   if (typeof endpoint !== 'string' || document === undefined)
     throw new Error('has no "endpoint" or no "document"');
   // Sent as it is, what cannot be part of a URL would look like a node that does not answer.
-  if (!endpointForm.test(endpoint)) throw new Error('has an "endpoint" that is none such as /shop/orders');
+  if (!endpointForm.test(endpoint))
+    throw new Error('has an "endpoint" that is not a path such as /shop/orders');
   return { source, endpoint: endpoint.replace(/^\//, ''), body: sliceMember(text, 'document'), document };
 }
 

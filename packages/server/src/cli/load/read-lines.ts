@@ -23,10 +23,7 @@ export async function findLoadFiles(paths: readonly string[]): Promise<string[]>
   for (const path of paths) {
     const found = await stat(path).catch(() => undefined);
     if (found === undefined) {
-      throw new SluiceError(
-        'configuration_invalid',
-        `Cannot load as there is no such file or folder: ${path}`,
-      );
+      throw new SluiceError('configuration_invalid', `Cannot load: there is no such file or folder: ${path}`);
     }
     if (!found.isDirectory()) {
       files.push(path);
@@ -40,7 +37,7 @@ export async function findLoadFiles(paths: readonly string[]): Promise<string[]>
     if (names.length === 0) {
       throw new SluiceError(
         'configuration_invalid',
-        `Cannot load as the folder has no *.ndjson files: ${path}`,
+        `Cannot load: the folder has no *.ndjson files: ${path}`,
       );
     }
     files.push(...names.map((name) => join(path, name)));

@@ -4,14 +4,14 @@ import { SluiceError } from 'sluice/internal/protocol';
 
 /**
  * False: no. Asked on a terminal only; elsewhere `--yes` has to say it.
- * @throws {SluiceError} `configuration_invalid` where nobody can be asked
+ * @throws {SluiceError} `configuration_invalid` without a terminal
  */
 export async function confirm(question: string, flags: Readonly<Record<string, unknown>>): Promise<boolean> {
   if (flags['yes'] === true) return true;
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
     throw new SluiceError(
       'configuration_invalid',
-      'Cannot act as nobody is there to be asked: add --yes, or --dry-run to see what would be done',
+      'Cannot ask for confirmation: there is no terminal. Add --yes, or --dry-run to see what the command would do',
     );
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });

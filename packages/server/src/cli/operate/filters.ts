@@ -11,25 +11,25 @@ const reasonNames = Object.keys(reasons) as Reason[];
 export const filterSettings = {
   lane: setting<number | undefined>({
     flags: '--lane <number>',
-    description: 'only of this lane',
+    description: 'only writes of this lane',
     form: 'the number of a lane',
     schema: wholeNumber(0, 32_767),
   }),
   client: setting<string | undefined>({
     flags: '--client <name>',
-    description: 'only of this client',
+    description: 'only writes of this client',
     form: 'the name of a client',
     schema: text,
   }),
   resource: setting<string | undefined>({
     flags: '--resource <endpoint>',
-    description: 'only of this resource, as in a URL: shop/orders',
-    form: 'the endpoint of a resource',
+    description: 'only writes of this resource, as in a URL: shop/orders; or to this target: public.orders',
+    form: 'the endpoint of a resource, or the name of a target',
     schema: text,
   }),
   reason: setting<Reason | undefined>({
     flags: '--reason <reason>',
-    description: `only for this reason: ${reasonNames.join(', ')}`,
+    description: `only writes with this reason: ${reasonNames.join(', ')}`,
     form: `one of ${reasonNames.join(', ')}`,
     schema: z
       .string()
@@ -38,7 +38,7 @@ export const filterSettings = {
   }),
   error: setting<string | undefined>({
     flags: '--error <sqlstate>',
-    description: 'only those that met this error, by its SQLSTATE: 40P01',
+    description: 'only writes that failed with this SQLSTATE: 40P01',
     form: 'a SQLSTATE of five letters and digits',
     schema: z.string().regex(/^[\dA-Z]{5}$/),
   }),
@@ -46,7 +46,7 @@ export const filterSettings = {
 
 export const olderThan = setting<number | undefined>({
   flags: '--older-than <duration>',
-  description: 'only those accepted so long ago: 30s, 5m, 2h, 1d',
+  description: 'only writes older than this: 30s, 5m, 2h, 1d',
   form: 'a duration like 30s, 5m, 2h or 1d',
   schema: duration,
 });
@@ -77,6 +77,6 @@ export function targetOf(
   if (ids.length === 0 && isAllMatching && hasFilter) return { matching: filter };
   throw new SluiceError(
     'configuration_invalid',
-    'Cannot tell which writes are meant: give either their ids, or --all-matching and at least one filter',
+    'Cannot choose the writes: give either ids, or --all-matching and at least one filter',
   );
 }

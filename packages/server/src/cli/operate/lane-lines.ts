@@ -49,6 +49,6 @@ function stateOf(lane: LaneStatus): string {
   if (lockedBy !== null) parts.push(`lock held by ${holderText(lockedBy)}`);
   if (pausedAt !== null) parts.push(`paused by ${pausedBy} since ${pausedAt}`);
   if (retry !== null) parts.push(`tries again after ${retry.error ?? 'an error'}, attempt ${retry.attempt}`);
-  if (quarantinedSince !== null) parts.push('in quarantine because its leader died');
+  if (quarantinedSince !== null) parts.push('in quarantine because its leader crashed');
   return parts.join('; ');
 }

@@ -47,8 +47,8 @@ describe('a target', () => {
   });
 });
 
-test('whoever cannot be asked has to say yes beforehand', async () => {
-  await expect(confirm('Really?', {})).rejects.toThrow('add --yes');
+test('a command without a terminal needs --yes', async () => {
+  await expect(confirm('Really?', {})).rejects.toThrow('Add --yes');
   expect(await confirm('Really?', { yes: true })).toBe(true);
 });
 
@@ -86,5 +86,5 @@ test('sessions say how many of them lead and why, and what each leads', () => {
     'one/7   11       8      95 %  batches are full: asks for one more',
   ]);
   expect(sessionLines([standby])[0]).toBe('0 of 1 session lead: keeps up (0 % busy)');
-  expect(sessionLines([])).toEqual(['no session shares the lanes: no writer runs']);
+  expect(sessionLines([])).toEqual(['no session leads lanes: no writer runs']);
 });

@@ -5,7 +5,7 @@ import { counted, tableLines } from './text.ts';
 
 const reasons: Readonly<Record<Load, string>> = {
   quiet: 'keeps up',
-  busy: 'keeps up, and is needed',
+  busy: 'keeps up with the load',
   full: 'batches are full: asks for one more',
   slow: 'batches take long: asks for one more',
   even: 'spreads the lanes evenly (--spread even)',
@@ -13,7 +13,7 @@ const reasons: Readonly<Record<Load, string>> = {
 
 /** The reason of the session that wants most to lead, then a line for each that leads. */
 export function sessionLines(sessions: readonly SessionStatus[]): string[] {
-  if (sessions.length === 0) return ['no session shares the lanes: no writer runs'];
+  if (sessions.length === 0) return ['no session leads lanes: no writer runs'];
   const leading = sessions.filter(({ lanes }) => lanes > 0);
   const [first] = sessions.toSorted((a, b) => (b.wantedSessions ?? 0) - (a.wantedSessions ?? 0));
   const verb = leading.length === 1 ? 'leads' : 'lead';

@@ -26,24 +26,33 @@ export function stuckLines({ writes, next }: StuckList): string[] {
   ];
 }
 
-export function showLines({ writeId, stuck, chain, lane, outcome }: ShownWrite): string[] {
+export function showLines({ writeId, row, stuck, chain, lane, outcome }: ShownWrite): string[] {
   const lines = [`write ${writeId}`];
   if (stuck !== null) {
     const { operation, resource, client, acceptedAt, ageSeconds, referenceDeadline } = stuck;
     lines.push(
-      `  ${operation} of ${resource}${client === '' ? '' : ` by ${client}`}, accepted ${ageText(ageSeconds)} ago (${acceptedAt})`,
+      `  ${operation} of ${resource}${rowText(row)}${client === '' ? '' : ` by ${client}`}, accepted ${ageText(ageSeconds)} ago (${acceptedAt})`,
       `  ${stuck.reason}: it ${explainWrite(stuck)}`,
     );
-    if (referenceDeadline !== null) lines.push(`  it was told to wait until ${referenceDeadline}`);
+    if (referenceDeadline !== null) lines.push(`  it may wait until ${referenceDeadline}`);
   }
   if (chain.length > 0) lines.push('', 'waits for', ...chain.map(chainLine));
   if (outcome !== null) {
-    const { result, code, settledAt } = outcome;
-    lines.push(`  ${result}${code === null ? '' : ` (${code})`}, settled ${settledAt}`);
+    const { result, code, resource, settledAt } = outcome;
+    const what = stuck === null ? ` ${resource}${rowText(row)}` : '';
+    lines.push(`  ${result}${code === null ? '' : ` (${code})`}${what}, settled ${settledAt}`);
   }
   if (lane !== null) lines.push('', `lane ${lane.lane} ${explainLane(lane)}`);
-  const advice = adviceOn(writeId, stuck?.reason);
+  const advice = adviceOn(writeId, row, stuck?.reason);
   return advice === null ? lines : [...lines, '', advice];
+}
+
+/** ` (id=7), the first of 3 rows` */
+function rowText(row: ShownWrite['row']): string {
+  if (row === null) return '';
+  const key = Object.entries(row.key ?? {}).map(([name, value]) => `${name}=${String(value)}`);
+  const more = row.rows !== null && row.rows > 1 ? `, the first of ${row.rows} rows` : '';
+  return `${key.length === 0 ? '' : ` (${key.join(', ')})`}${more}`;
 }
 
 function chainLine(link: ChainLink): string {
@@ -51,14 +60,15 @@ function chainLine(link: ChainLink): string {
 }
 
 /** What can be done about it. */
-function adviceOn(writeId: string, reason: string | undefined): string | null {
+function adviceOn(writeId: string, row: ShownWrite['row'], reason: string | undefined): string | null {
   if (reason === 'dead_letter')
-    return `Once its cause is gone: sluice retry ${writeId}; or: sluice discard ${writeId}`;
-  if (reason === 'blocked') return `Submit what is missing, or: sluice discard ${writeId}`;
+    return `When its cause is gone: sluice retry ${writeId}; or: sluice discard ${writeId}`;
+  if (reason === 'blocked')
+    return `Submit the missing ${row === null ? 'document' : 'row'}, or: sluice discard ${writeId}`;
   if (reason === 'locked')
-    return `It goes on once that transaction ends: select pg_terminate_backend(PROCESS); or: sluice discard ${writeId}`;
-  if (reason === 'lane_paused') return 'sluice resume LANE lets it go on';
+    return `It continues when that transaction ends: select pg_terminate_backend(PROCESS); or: sluice discard ${writeId}`;
+  if (reason === 'lane_paused') return 'To continue: sluice resume LANE';
   if (reason === 'lane_without_leader')
-    return 'Start a writer, or see why those there are lead nothing: sluice doctor';
+    return 'Start a writer, or find out why the running ones lead nothing: sluice doctor';
   return null;
 }

@@ -7,9 +7,11 @@ export function targetLines({ role, roleExists, targets }: TargetList): string[]
   const absent = roleExists
     ? []
     : ['', `No role ${role} exists: run \`sluice roles\`, or name the role of the writers by --role`];
-  const differ = targets.some(({ agreed, isConfigured }) => agreed !== 'yes' || !isConfigured)
-    ? ['', 'To agree on exactly the configured targets: sluice targets agree']
-    : [];
+  const isConfigured = targets.some((each) => each.isConfigured);
+  const differ =
+    isConfigured && targets.some((each) => each.agreed !== 'yes' || !each.isConfigured)
+      ? ['', 'To agree on exactly the configured targets: sluice targets agree']
+      : [];
   return [
     ...targets.flatMap((target, index) => [...(index === 0 ? [] : ['']), ...linesOf(target, names, role)]),
     ...absent,

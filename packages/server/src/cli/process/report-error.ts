@@ -21,7 +21,7 @@ export function explainError(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error));
   const { code, path, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
   if (code === 'EADDRINUSE') {
-    return new SluiceError('configuration_invalid', `Cannot start as the port is taken: ${port}`);
+    return new SluiceError('configuration_invalid', `Cannot start: port ${port} is in use`);
   }
   if (path !== undefined && port === undefined) {
     return new SluiceError('configuration_invalid', `Cannot use a file or folder (${code}): ${path}`);
@@ -30,7 +30,7 @@ export function explainError(error: unknown): Error {
     const where = port === undefined ? '' : `: ${address}:${port}`;
     return new SluiceError(
       'configuration_invalid',
-      `Cannot start as the address cannot be used (${code})${where}`,
+      `Cannot start: the address cannot be used (${code})${where}`,
     );
   }
   return error;

@@ -54,12 +54,12 @@ function chosen(stores: Stores, name: string | undefined, file: string): Store {
   if (name === undefined) {
     throw new SluiceError(
       'configuration_invalid',
-      'Cannot tell which store is meant: with --stores, this command needs --store <name> or --all-stores',
+      'Cannot choose the store: with --stores, this command needs --store <name> or --all-stores',
     );
   }
   const store = stores.get(name);
   if (store === undefined)
-    throw new SluiceError('configuration_invalid', `Cannot find a store of this name in ${file}: ${name}`);
+    throw new SluiceError('configuration_invalid', `Cannot find the store in ${file}: ${name}`);
   return store;
 }
 

@@ -114,7 +114,7 @@ export class ServerWatch {
     } catch (error) {
       // A store that is not migrated yet has no work.
       if (!(error instanceof DatabaseError && ['42P01', '3F000'].includes(error.sqlState ?? '')))
-        onError(error, 'look into a sleeping store');
+        onError(error, 'check a sleeping store');
     }
   }
 

@@ -1,6 +1,6 @@
 /**
  * One data store in a process: asleep, or open with connections of its own. The first user opens it, and it is closed once
- * nobody has used it for a while. What happens here touches no other store.
+ * it was unused for a while. What happens here affects no other store.
  */
 import { SluiceError } from 'sluice/internal/protocol';
 import type { Store } from './stores-file.ts';
@@ -106,7 +106,7 @@ export class StoreSlot<T extends Opened> {
     }
   }
 
-  /** Closes it if nobody has used it for long enough and no work is left. */
+  /** Closes it if it was unused for long enough and no work is left. */
   async closeIfIdle(): Promise<void> {
     const isIdle = (): boolean =>
       this.#users === 0 && performance.now() - this.#usedAt >= this.#options.idleMs;
@@ -144,8 +144,12 @@ export class StoreSlot<T extends Opened> {
 
 /** What is wrong with the database of a store is wrong with that store only, and may be right again soon. */
 function refusalOf(cause: unknown): SluiceError {
-  return new SluiceError('database_unavailable', 'The database of this data store cannot be used now.', {
-    cause,
-    retryAfterSeconds: Math.ceil(retryMs / 1000),
-  });
+  return new SluiceError(
+    'database_unavailable',
+    'This node cannot use the database of this data store now.',
+    {
+      cause,
+      retryAfterSeconds: Math.ceil(retryMs / 1000),
+    },
+  );
 }

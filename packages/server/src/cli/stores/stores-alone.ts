@@ -20,7 +20,7 @@ export function assertStoresAlone(settings: Settings, sources: Sources): void {
     if (other === null) continue;
     throw new SluiceError(
       'configuration_invalid',
-      `Cannot start: ${stores} and ${other} exclude each other, because the stores file says it for each store`,
+      `Cannot start: ${stores} and ${other} exclude each other, because the stores file sets it for each store`,
     );
   }
 }

@@ -18,7 +18,7 @@ export function actions(_page: PageContext): View {
       body.append(...entries.map(rowOf));
       before = entries.at(-1)?.auditId ?? before;
       more.hidden = entries.length < pageEntries;
-      setText(status, body.rows.length === 0 ? 'Nothing has been done yet.' : 'The latest first');
+      setText(status, body.rows.length === 0 ? 'No operator has done anything yet.' : 'The latest first');
     } catch (error) {
       setText(status, (error as Error).message);
     }
@@ -37,7 +37,7 @@ export function actions(_page: PageContext): View {
         h(
           'table',
           {},
-          h('caption', { class: 'unseen' }, 'What operators have done'),
+          h('caption', { class: 'unseen' }, 'Actions of operators'),
           h(
             'thead',
             {},

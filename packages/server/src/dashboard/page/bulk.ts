@@ -12,7 +12,7 @@ const writes = (number: number): string => counted(number, 'write', 'writes');
 const refusals: Record<RetryRefusal, string> = {
   not_a_dead_letter: 'no dead letter, so there is nothing to retry',
   document_changed: 'the document has changed since',
-  document_pending: 'another write of the document is on its way',
+  document_pending: 'the intake has another write of the document or row',
 };
 
 /** Says whether anything was done. */
@@ -24,14 +24,18 @@ export async function retry(page: PageContext, target: ActionTarget): Promise<bo
     const isSure = await confirm({
       title: `Retry ${writes(preview.retried)}?`,
       contents: [
-        h('p', {}, 'Each becomes a new write of the same client, in the order in which they came.'),
+        h('p', {}, 'Each becomes a new write of the same client, in the order of the dead letters.'),
         ...refusedParts(preview),
         isRefused &&
           h(
             'p',
             { class: 'check' },
             force,
-            h('label', { for: 'force' }, 'Retry also where the document has changed, or is about to'),
+            h(
+              'label',
+              { for: 'force' },
+              'Retry also if the document has changed, or the intake has another write of it',
+            ),
           ),
       ],
       action: 'Retry',
@@ -68,12 +72,12 @@ export async function discard(page: PageContext, target: ActionTarget): Promise<
           h(
             'p',
             {},
-            `${count(preview.discarded)} that wait are settled as not applied, and their clients told so. ` +
-              'Writes that wait for them look on.',
+            `${count(preview.discarded)} waiting writes are settled as not applied, and their clients learn it. ` +
+              'Writes that wait for them are checked again.',
           ),
         preview.removed > 0 &&
-          h('p', {}, `${count(preview.removed)} dead letters are removed with their documents.`),
-        preview.notFound > 0 && h('p', {}, `${count(preview.notFound)} are settled in the meantime.`),
+          h('p', {}, `${count(preview.removed)} dead letters are deleted with their documents and rows.`),
+        preview.notFound > 0 && h('p', {}, `${count(preview.notFound)} were settled in the meantime.`),
         h('p', {}, h('strong', {}, 'This cannot be undone.')),
       ],
       action: 'Discard',

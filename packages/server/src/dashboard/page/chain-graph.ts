@@ -5,7 +5,7 @@ import type { ExplainedLink, WriteView } from './messages.ts';
 interface Box {
   key: string;
   depth: number;
-  /** The write in it; null: a document that nobody has submitted. */
+  /** The write in it; null: a document that no client has submitted. */
   writeId: string | null;
   lines: [string, string];
   tone: string;
@@ -65,7 +65,7 @@ export function chainGraph({ writeId, stuck, chain }: WriteView): HTMLElement {
     'div',
     { class: 'graph' },
     scrolling(
-      'What it waits for, a drawing',
+      'Diagram of what the write waits for',
       svg(
         'svg',
         { viewBox: `0 0 ${width} ${height}`, width, height, role: 'group', 'aria-label': summaryOf(chain) },
@@ -99,18 +99,18 @@ function keyOf({ provider, awaitedId }: ExplainedLink): string {
 }
 
 const standings: Record<ExplainedLink['standing'], { words: string; tone: string }> = {
-  pending: { words: 'on its way', tone: 'good' },
+  pending: { words: 'in the intake', tone: 'good' },
   blocked: { words: 'blocked itself', tone: 'warn' },
-  refused: { words: 'came to nothing', tone: 'bad' },
+  refused: { words: 'not applied', tone: 'bad' },
   never_seen: { words: 'not submitted', tone: 'bad' },
   locked: { words: 'locked by another transaction', tone: 'warn' },
-  committed: { words: 'is there', tone: 'good' },
+  committed: { words: 'exists', tone: 'good' },
 };
 
 function boxOf(link: ExplainedLink): Box {
   const { depth, provider, standing, kind, resource, identity, awaitedId, failure } = link;
   const { words, tone } = standings[standing];
-  const name = { predecessor: 'a write ahead', lock: 'a row', reference: resource ?? 'a document' }[kind];
+  const name = { predecessor: 'an earlier write', lock: 'a row', reference: resource ?? 'a document' }[kind];
   return {
     key: keyOf(link),
     depth,

@@ -1,4 +1,4 @@
-/** Every lane: who leads it, what waits in it, how it goes. A page of fifty at a time, as there may be a thousand. */
+/** Every lane: its leader, its waiting writes, its state. Fifty on a page, because there may be a thousand. */
 import { confirm, tell } from './confirm.ts';
 import { h, keyedRows, replace, scrolling, setText } from './dom.ts';
 import { age, count, counted, duration, figure, none } from './format.ts';
@@ -272,7 +272,7 @@ async function changeLanes(
   if (wanted.length === 0)
     return tell(
       action === 'pause' ? 'Nothing to pause' : 'Nothing to resume',
-      'They all are as they should be.',
+      'All of them already have this state.',
     );
   const what = wanted.length === 1 ? `lane ${wanted[0]!.lane}` : counted(wanted.length, 'lane', 'lanes');
   const verb = action === 'pause' ? 'Pause' : 'Resume';
@@ -280,8 +280,8 @@ async function changeLanes(
     title: `${verb} ${what}?`,
     contents: [
       action === 'pause'
-        ? 'Their writes wait, and their clients with them, until the lanes are resumed.'
-        : 'Their leaders go on with what waits.',
+        ? 'Their writes and clients wait until the lanes are resumed.'
+        : 'Their leaders continue with the waiting writes.',
     ],
     action: verb,
     isDangerous: action === 'pause',

@@ -10,9 +10,9 @@ import type {
   WriterStatus,
 } from 'sluice/operator';
 
-/** Who looks, and what they may do. */
+/** The visitor, and the visitor's rights. */
 export interface Session {
-  /** Empty: nobody is asked who they are. */
+  /** Empty: no authentication. */
   client: string;
   isReadOnly: boolean;
   maySeeBodies: boolean;
@@ -33,7 +33,7 @@ export interface LiveEvents {
   writers: { writers: WriterStatus[] };
   /** Minutes of the last hour. */
   activity: { minutes: ActivityMinute[] };
-  /** The database cannot be read now. */
+  /** The page cannot read the database now. */
   failed: { message: string };
 }
 

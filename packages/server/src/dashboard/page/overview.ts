@@ -113,7 +113,7 @@ const tileList: readonly Tile[] = [
   {
     label: 'Blocked',
     value: ({ lanes }) => count(lanes.reduce((sum, { blocked }) => sum + blocked, 0)),
-    note: () => 'await a document or a write',
+    note: () => 'wait for a document, a row or a write',
     href: '#/stuck?reason=blocked',
   },
   {

@@ -132,7 +132,7 @@ export function stuck(page: PageContext, parameters: URLSearchParams): View {
     replace(
       status,
       writeIds.length === 0
-        ? `No write has this id or key, and none that waits is about a document of this id: ${text}`
+        ? `No write has this id or key, and no waiting write concerns a document with this id: ${text}`
         : `${count(writeIds.length)} writes found${settled.length > 0 ? '; settled: ' : ''}`,
       ...settled.map((id) => h('a', { href: `#/write/${id}`, class: 'id' }, id)),
     );

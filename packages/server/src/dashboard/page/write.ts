@@ -1,4 +1,4 @@
-/** One write: why it waits, what it waits for to the end of the chain, what became of it, and, if asked for, its document. */
+/** One write: why it waits, what it waits for to the end of the chain, what became of it, and, if asked for, its document or row. */
 import { discard, retry } from './bulk.ts';
 import { chainGraph } from './chain-graph.ts';
 import { tell } from './confirm.ts';
@@ -71,7 +71,8 @@ function partsOf(page: PageContext, view: WriteView, again: () => void): Child[]
         ['Resource', stuck.resource],
         ['Operation', stuck.operation],
         ['Client', stuck.client === '' ? 'nobody named' : stuck.client],
-        ['Document', stuck.documentId],
+        ['Document', view.row === null ? stuck.documentId : null],
+        ['Key', keyOf(view)],
         ['Accepted', `${time(stuck.acceptedAt)}, ${age(stuck.ageSeconds)} ago`],
         [stuck.reason === 'dead_letter' ? 'Dead letter since' : 'Since', time(stuck.since)],
         [
@@ -95,6 +96,7 @@ function partsOf(page: PageContext, view: WriteView, again: () => void): Child[]
           ['Resource', outcome.resource],
           ['Client', outcome.client === '' ? 'nobody named' : outcome.client],
           ['Document', outcome.documentId],
+          ['Key', stuck === null ? keyOf(view) : null],
           ['Version', outcome.version === null ? null : count(outcome.version)],
           ['Settled', time(outcome.settledAt)],
         ]),
@@ -135,8 +137,15 @@ function partsOf(page: PageContext, view: WriteView, again: () => void): Child[]
           h('a', { href: `#/stuck?lane=${lane.lane}` }, 'What waits in it'),
         ),
       ),
-    stuck !== null && documentOf(page, view),
+    stuck !== null && bodyOf(page, view),
   ];
+}
+
+/** Of a row, or of the first of them. */
+function keyOf({ row }: WriteView): string | null {
+  if (row?.key === undefined || row.key === null) return null;
+  const key = Object.entries(row.key).map(([name, value]) => `${name}=${String(value)}`);
+  return key.join(', ') + (row.rows !== null && row.rows > 1 ? `, the first of ${count(row.rows)} rows` : '');
 }
 
 /** The server writes times for programs. */
@@ -170,18 +179,19 @@ function actionsOf(page: PageContext, { writeId, stuck }: WriteView, again: () =
 }
 
 /** Hidden until asked for, and asking is noted. */
-function documentOf(page: PageContext, { writeId }: WriteView): HTMLElement {
-  const section = h('section', {}, h('h2', {}, 'Document'));
+function bodyOf(page: PageContext, { writeId, row }: WriteView): HTMLElement {
+  const noun = row === null ? 'document' : 'row';
+  const section = h('section', {}, h('h2', {}, row === null ? 'Document' : 'Row'));
   if (!page.session.maySeeBodies) {
-    section.append(h('p', { class: 'muted' }, 'To see what documents contain needs the scope bodies.'));
+    section.append(h('p', { class: 'muted' }, `The scope bodies is needed to show ${noun}s.`));
     return section;
   }
   const place = h('div');
-  const button = h('button', { type: 'button', 'aria-expanded': 'false' }, 'Show the document');
+  const button = h('button', { type: 'button', 'aria-expanded': 'false' }, `Show the ${noun}`);
   button.addEventListener('click', () => {
     if (place.hasChildNodes()) {
       place.replaceChildren();
-      setText(button, 'Show the document');
+      setText(button, `Show the ${noun}`);
       button.setAttribute('aria-expanded', 'false');
       return;
     }
@@ -189,15 +199,18 @@ function documentOf(page: PageContext, { writeId }: WriteView): HTMLElement {
       ({ body }) => {
         place.append(
           body === null
-            ? h('p', {}, 'It deletes a document and has none of its own.')
-            : h('pre', { tabindex: 0, 'aria-label': 'The document' }, indentJson(body)),
+            ? h('p', {}, 'It deletes a document, so it has no document to show.')
+            : h('pre', { tabindex: 0, 'aria-label': `The ${noun}` }, indentJson(body)),
         );
-        setText(button, 'Hide the document');
+        setText(button, `Hide the ${noun}`);
         button.setAttribute('aria-expanded', 'true');
       },
-      (error: unknown) => tell('Cannot show the document', (error as Error).message),
+      (error: unknown) => tell(`Cannot show the ${noun}`, (error as Error).message),
     );
   });
-  section.append(h('p', {}, button, h('span', { class: 'note' }, ' It is noted who looks.')), place);
+  section.append(
+    h('p', {}, button, h('span', { class: 'note' }, ' The audit log records that you read it.')),
+    place,
+  );
   return section;
 }

@@ -101,7 +101,7 @@ export function writersTable(page: PageContext): { element: HTMLElement; update:
 async function drain(page: PageContext, { writerId, host, processId }: Writer): Promise<void> {
   const isSure = await confirm({
     title: `Drain writer ${host}/${processId}?`,
-    contents: ['It gives up its lanes to the other writers, takes no more, and ends.'],
+    contents: ['It hands its lanes to the other writers, leads no more, and stops.'],
     action: 'Drain',
     isDangerous: true,
   });

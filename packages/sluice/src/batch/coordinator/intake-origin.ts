@@ -7,7 +7,7 @@ export class DeposedError extends Error {
   readonly lanes: number[];
 
   constructor(lanes: number[]) {
-    super(`Cannot commit as another writer leads the lanes now: ${lanes.join(', ')}`);
+    super(`Cannot commit: another writer now leads the lanes: ${lanes.join(', ')}`);
     this.name = 'DeposedError';
     this.lanes = lanes;
   }
@@ -19,7 +19,7 @@ export class LockedLanesError extends Error {
 
   constructor(lanes: number[]) {
     super(
-      `Cannot settle writes: another transaction has locked the rows of their lanes: ${lanes.join(', ')}`,
+      `Cannot commit writes: another transaction has locked the rows of their lanes: ${lanes.join(', ')}`,
     );
     this.name = 'LockedLanesError';
     this.lanes = lanes;
@@ -31,7 +31,7 @@ export class PausedError extends Error {
   readonly lanes: number[];
 
   constructor(lanes: number[]) {
-    super(`Cannot settle writes as their lanes are paused: ${lanes.join(', ')}`);
+    super(`Cannot commit writes: their lanes are paused: ${lanes.join(', ')}`);
     this.name = 'PausedError';
     this.lanes = lanes;
   }

@@ -134,7 +134,7 @@ function follow(referrer: Carried, renamed: Carried, options: CascadeOptions): b
 
 function resourceOf(model: Model, endpoint: string): NonNullable<ReturnType<Model['findEndpoint']>> {
   const resource = model.findEndpoint(endpoint);
-  if (resource === undefined) throw new Error(`Cannot rename as the model has no resource: ${endpoint}`);
+  if (resource === undefined) throw new Error(`Cannot rename: the model has no resource: ${endpoint}`);
   return resource;
 }
 

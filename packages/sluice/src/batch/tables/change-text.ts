@@ -1,4 +1,5 @@
 /** Updates and deletes as statements, and the look for locked rows. */
+import { besideWritten } from './beside-written.ts';
 import { areEqual, quoted } from './names.ts';
 import type { Parts } from './statement-parts.ts';
 
@@ -22,13 +23,17 @@ export function changeText(parts: Parts): string {
     : `update ${table} t set ${set.join(', ')} from given g where ${place} and ${same}`;
   const written = `written as (${change} returning g.place, ${parts.returning(false)})`;
   // A trigger may keep the row as it is.
-  const state = `case when g.turn > 1 then 'later'
-    when w.place is not null then '${isDelete ? 'deleted' : 'updated'}'
+  const known = `case when g.turn > 1 then 'later'
     when g.place = any(array(select place from locked)) then 'unchanged'
     when not exists (select from ${table} t where ${same} offset 0) then 'absent'
     when not (${parts.hasParents}) then 'parent' else 'locked' end`;
-  return `with ${parts.givenText}, ${locked}, ${written}
-    select g.place, ${state} as state, ${parts.missing} as missing, w.key, w.row from given g left join written w using (place)`;
+  const rows = besideWritten({
+    same: [['g.place', 'w.place']],
+    given: { known, missing: parts.missing },
+    written: { is_changed: 'true', key: 'w.key', row: 'w.row' },
+    state: `case when w.is_changed then '${isDelete ? 'deleted' : 'updated'}' else w.known end`,
+  });
+  return `with ${parts.givenText}, ${locked}, ${written}, ${rows}`;
 }
 
 /** Locks the rows that exist, and says which another transaction has locked. */

@@ -1,5 +1,6 @@
 /** Inserts and upserts as statements, and the look for the unique rule that a row meets. */
 import { areEqual, listOf, literal, quoted } from './names.ts';
+import { besideWritten } from './beside-written.ts';
 import type { Parts } from './statement-parts.ts';
 
 export function insertText(parts: Parts): string {
@@ -12,47 +13,54 @@ export function insertText(parts: Parts): string {
   const isFree = arrayCondition(parts);
   const select = `select ${parts.given(columns).join(', ')} from given g
     where ${form.isArray ? 'true' : 'g.turn = 1'} and ${parts.hasParents}${isFree === '' ? '' : ` and ${isFree}`} order by ${order}`;
-  const found = matched.map(
-    ({ name, isNullable }) =>
-      `w.k_${parts.at(name)} ${isNullable ? 'is not distinct from' : '='} g.${parts.at(name)}`,
-  );
-  const isJoined = !parts.isSingle || matched.length === (form.onConflict ?? catalog.key).length;
-  const keys = isJoined
+  const isMatched = !parts.isSingle || matched.length === (form.onConflict ?? catalog.key).length;
+  const keys = isMatched
     ? matched.map(({ name }) => `t.${quoted(name)} as k_${parts.at(name)}, `).join('')
     : '';
-  const isNew = `${catalog.isPartitioned ? 'not g.existed' : 'w.is_new'}${parts.isFolding ? ' and g.is_first' : ''}`;
-  const created = isMerge ? `case when ${isNew} then 'created' else 'updated' end` : `'created'`;
-  const later = parts.isFolding || form.isArray ? '' : `when g.turn > 1 then 'later'`;
-  // Of two equal rows of an array, the second meets the first.
-  const isWritten =
-    form.isArray && form.operation === 'insert'
-      ? 'w.is_new is not null and g.turn = 1'
-      : 'w.is_new is not null';
-  const unwritten = form.operation === 'upsert' ? `'unchanged'` : `'exists'`;
   const written = `written as (
     insert into ${parts.table} as t ${target} ${select}
     ${conflictClause(parts)}
     returning ${keys}${isMerge && !catalog.isPartitioned ? '(t.xmax = 0)' : 'true'} as is_new, ${parts.returning(true)}
   )`;
-  // PostgreSQL looks for a conflict first, for parents at the end of the statement.
-  const conflicts = isMerge || form.isArray ? [] : conflictsOf(parts).map(({ condition }) => condition);
-  const orphan =
-    conflicts.length === 0
-      ? `'parent'`
-      : `case when ${conflicts.join(' or ')} then ${unwritten} else 'parent' end`;
-  const state = `case ${later} when not (${parts.hasParents}) then ${orphan}
-    when ${isWritten} then ${created} else ${unwritten} end`;
-  const rows = isJoined
-    ? `select g.place, ${state} as state, ${parts.missing} as missing, w.key, w.row
-       from given g left join written w on ${found.join(' and ')}`
-    : `select g.place, ${state} as state, ${parts.missing} as missing, w.key, w.row
-       from given g left join (select row_number() over () as place, * from written) w using (place)`;
+  const unwritten = form.operation === 'upsert' ? 'unchanged' : 'exists';
+  const created = isMerge
+    ? `case when w.is_new and w.may_be_new then 'created' else 'updated' end`
+    : `'created'`;
+  const rows = besideWritten({
+    same: isMatched
+      ? matched.map(({ name }) => [`g.${parts.at(name)}`, `w.k_${parts.at(name)}`])
+      : [['g.place', 'row_number() over ()']],
+    given: { known: knownText(parts, unwritten), may_be_new: mayBeNewText(parts), missing: parts.missing },
+    written: { is_new: 'w.is_new', key: 'w.key', row: 'w.row' },
+    state: `coalesce(w.known, case when w.is_new is null then ${literal(unwritten)} else ${created} end)`,
+  });
   // A trigger may give a row another key: then it is missed.
   const total =
     catalog.triggers.length > 0
       ? `union all select 0, 'total', to_jsonb(count(*)), null, null from written`
       : '';
-  return `with ${parts.givenText}, ${written} ${rows} ${total}`;
+  return `with ${parts.givenText}, ${written}, ${rows} ${total}`;
+}
+
+/** The state of a row that is not written, where it is known before; else null. */
+function knownText(parts: Parts, unwritten: string): string {
+  const { form, isFolding, hasParents } = parts;
+  const later = isFolding || form.isArray ? '' : `when g.turn > 1 then 'later'`;
+  // PostgreSQL looks for a conflict first, for parents at the end of the statement.
+  const isMerge = form.operation === 'upsert' && !form.ignoresExisting;
+  const conflicts = isMerge || form.isArray ? [] : conflictsOf(parts).map(({ condition }) => condition);
+  const orphan =
+    conflicts.length === 0
+      ? `'parent'`
+      : `case when ${conflicts.join(' or ')} then ${literal(unwritten)} else 'parent' end`;
+  // Of two equal rows of an array, the second meets the first.
+  const again = form.isArray && form.operation === 'insert' ? `when g.turn > 1 then 'exists'` : '';
+  return `case ${later} when not (${hasParents}) then ${orphan} ${again} end`;
+}
+
+/** Of folded rows, the first is created; a row of a partitioned table does not say itself whether it was there before. */
+function mayBeNewText({ catalog, isFolding }: Parts): string {
+  return `${catalog.isPartitioned ? 'not g.existed' : 'true'}${isFolding ? ' and g.is_first' : ''}`;
 }
 
 /** All rows of an array are written, or none: where a row's key is taken or its parent is missing, none. */

@@ -11,7 +11,7 @@ export interface RowFate {
   state: RowState;
   /** Values of the key, where the database gave them. */
   key: Record<string, unknown> | null;
-  /** The rows, where the write asked for them. */
+  /** The written rows, if the write asked for them. */
   rows: unknown[] | null;
   /** Of `exists`: the unique rule whose values another row has. */
   constraint: string | null;

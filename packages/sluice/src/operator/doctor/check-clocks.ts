@@ -20,7 +20,7 @@ export async function checkOwnClock(database: Database): Promise<Finding> {
   const certainMs = Math.max(0, Math.abs(skewMs) - (after - before) / 2);
   const says = `The clocks of this machine and of the server differ by ${Math.round(certainMs)} ms or more`;
   if (certainMs < warningMs) return well('clock', 'The clocks of this machine and of the server agree');
-  return ill('clock', verdictOf(certainMs), says, 'Let both keep time by NTP');
+  return ill('clock', verdictOf(certainMs), says, 'Synchronize both by NTP');
 }
 
 /** Each node and writer notes its own clock. A process that has not done so for two intervals has ended. */
@@ -40,7 +40,7 @@ export async function checkClocks(database: Database): Promise<Finding> {
     'clocks',
     verdictOf(Math.abs(worst.aheadMs)),
     `Clocks differ from the database's: ${names.join(', ')}${more}`,
-    'Let all machines keep time by NTP',
+    'Synchronize all machines by NTP',
   );
 }
 

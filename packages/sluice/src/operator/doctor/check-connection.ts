@@ -37,7 +37,7 @@ async function checkPooler(connection: ConnectionOptions): Promise<Finding> {
     return ill(
       'pooler',
       'fault',
-      'A pooler in transaction mode stands before the server: sessions keep neither locks nor LISTEN',
+      'A pooler in transaction mode is between this program and the server: sessions keep neither locks nor LISTEN',
       'Let writers use a direct URL, or lead by --ownership lease; give nodes a direct one as --listen-url (SLUICE_LISTEN_URL)',
     );
   } finally {
@@ -78,8 +78,8 @@ async function checkNotifications(
     return ill(
       'notifications',
       'warning',
-      `No notification came back within ${timeoutMs} ms: everything goes by polling`,
-      'Give a direct URL as --listen-url, or settle for it with --notifications off',
+      `No notification came back within ${timeoutMs} ms: nodes and writers poll instead`,
+      'Give a direct URL as --listen-url, or accept polling with --notifications off',
     );
   } finally {
     clearTimeout(timer);

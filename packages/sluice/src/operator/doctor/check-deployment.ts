@@ -45,7 +45,7 @@ function checkLaneCount(agreed: Record<string, unknown>, wanted: number | undefi
       'lanes',
       'fault',
       `The processes have agreed on ${count ?? 'no number of'} lanes, and there are ${String(lanes)}`,
-      'Stop all writers and nodes, let the intake be empty, then set both alike: rows of sluice.lane and setting lanes',
+      'Drain the intake, stop all writers and nodes, then make the rows of sluice.lane and the setting lanes equal',
     );
   }
   if (wanted !== undefined && wanted !== count) {
@@ -100,40 +100,45 @@ async function checkLeaders(database: Database): Promise<Finding[]> {
           waiting.length > 0 ? 'fault' : 'warning',
           `${names(unled)} without a leader${waiting.length > 0 ? ', and writes wait there' : ''}`,
           lockedLanes(unled).size > 0
-            ? 'End the sessions that hold their locks: see strangers'
-            : 'Start writers; where nodes run in direct or local mode only, none is needed',
+            ? 'End the sessions that hold their locks: see the check strangers'
+            : 'Start writers. A deployment whose nodes all run in direct or local mode needs none',
         );
   return [
     leaders,
     paused.length === 0
       ? well('paused', 'No lane is paused')
-      : ill('paused', 'warning', `${names(paused)} paused`, 'sluice resume, once the reason is gone'),
+      : ill(
+          'paused',
+          'warning',
+          `${names(paused)} paused`,
+          'Run sluice resume when the reason for the pause is gone',
+        ),
     retrying.length === 0
       ? well('retries', 'No leader tries a batch again')
       : ill(
           'retries',
           'warning',
-          `${names(retrying)}: what waits is tried again, after ${errorOf(retrying)}`,
-          'See who holds locks on documents, and the logs of the writers',
+          `${names(retrying)}: the leader tries a batch again, after ${errorOf(retrying)}`,
+          'See which sessions hold locks on documents, and the logs of the writers',
         ),
   ];
 }
 
 function errorOf(lanes: readonly LaneStatus[]): string {
   const code = lanes.find(({ retry }) => retry !== null)?.retry?.error;
-  return code === undefined || code === null ? 'the death of a leader' : `error ${code}`;
+  return code === undefined || code === null ? 'the crash of a leader' : `error ${code}`;
 }
 
 async function checkVersions(database: Database): Promise<Finding[]> {
   const living = (await listWriters(database)).filter(({ state }) => state !== 'gone' && state !== 'stopped');
   const versions = [...new Set(living.map(({ version }) => version))].sort();
-  if (versions.length <= 1) return [well('versions', `${living.length} writers live, of one version`)];
+  if (versions.length <= 1) return [well('versions', `${living.length} writers run, all of one version`)];
   return [
     ill(
       'versions',
       'warning',
-      `Writers of several versions live: ${versions.join(', ')}`,
-      'Finish the roll-out: sluice writers shows which are old, sluice drain ends one',
+      `Writers of several versions run: ${versions.join(', ')}`,
+      'Finish the roll-out: sluice writers shows the old ones, sluice drain stops one',
     ),
   ];
 }

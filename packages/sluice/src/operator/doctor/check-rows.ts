@@ -31,7 +31,7 @@ interface RowCheck {
 }
 
 const nil = '00000000-0000-0000-0000-000000000000';
-const mend = 'docs/backup.md says how to mend it; ';
+const mend = 'docs/backup.md tells how to repair it; ';
 
 const rowChecks: readonly RowCheck[] = [
   {
@@ -39,16 +39,16 @@ const rowChecks: readonly RowCheck[] = [
     query: 'checkAliases',
     start: [nil],
     rows: 'aliases',
-    says: 'aliases lead to no document of theirs',
-    advice: `${mend}until then their identities cannot be created`,
+    says: 'aliases lead to no document, or to one with another identity',
+    advice: `${mend}until then nobody can create documents with these identities`,
   },
   {
     check: 'documents',
     query: 'checkIdentities',
     start: [nil],
     rows: 'documents',
-    says: 'documents are not found by their identity',
-    advice: `${mend}until then they can be created a second time`,
+    says: 'documents cannot be found by their identity',
+    advice: `${mend}until then a client can create them a second time`,
   },
   {
     check: 'references',
@@ -56,22 +56,22 @@ const rowChecks: readonly RowCheck[] = [
     start: [nil, nil],
     rows: 'references',
     says: 'references lead nowhere',
-    advice: `${mend}the documents that they are of refer to something that is not there`,
+    advice: `${mend}their documents refer to documents that do not exist`,
   },
   {
     check: 'awaited',
     query: 'checkAwaited',
     start: [nil, nil],
     rows: 'rows of awaited',
-    says: 'rows of awaited are of no write that waits',
-    advice: `${mend}they do no harm but cost`,
+    says: 'rows of sluice.awaited belong to no waiting write',
+    advice: `${mend}they do no harm, and cost time`,
   },
   {
     check: 'blocked',
     query: 'checkBlocked',
     start: [-1, 0],
     rows: 'blocked writes',
-    says: 'blocked writes await nothing, and wait for ever',
+    says: 'blocked writes have no row in sluice.awaited, and wait for ever',
     advice: `${mend}or sluice discard ID`,
   },
   {
@@ -79,15 +79,15 @@ const rowChecks: readonly RowCheck[] = [
     query: 'checkKeys',
     start: ['', ''],
     rows: 'idempotency keys',
-    says: 'idempotency keys are of writes without an outcome',
-    advice: `${mend}a request with such a key cannot be answered`,
+    says: 'idempotency keys belong to writes without an outcome',
+    advice: `${mend}a node cannot answer a request with such a key`,
   },
   {
     check: 'organizations',
     query: 'checkOrganizations',
     start: [nil],
     rows: 'organizations',
-    says: 'organizations are of documents that are gone',
+    says: 'organizations belong to deleted documents',
     advice: mend.replace(/; $/, ''),
   },
   {
@@ -95,7 +95,7 @@ const rowChecks: readonly RowCheck[] = [
     query: 'checkStudentSchools',
     start: [nil],
     rows: 'links of students to schools',
-    says: 'links of students to schools are of documents that are gone',
+    says: 'links of students to schools belong to deleted documents',
     advice: mend.replace(/; $/, ''),
   },
 ];
@@ -110,10 +110,10 @@ export async function checkRows(database: Database, options: DeepOptions = {}): 
     if (dangling > 0) {
       const ids = `${shown.join(', ')}${dangling > shown.length ? ', …' : ''}`;
       findings.push(ill(check, 'fault', `${dangling} ${says}: ${ids}`, advice));
-    } else if (isWhole) findings.push(well(check, `All of ${looked} ${rows} lead to what is there`));
+    } else if (isWhole) findings.push(well(check, `All of ${looked} ${rows} lead to existing rows`));
     if (isWhole) continue;
-    const stopped = `It was stopped at the ${rows}, after ${looked} of them: the rest was not looked at`;
-    findings.push(ill('deep', 'warning', stopped, 'Run it again, to its end'));
+    const stopped = `The check was stopped at the ${rows}, after ${looked} of them: it did not read the rest`;
+    findings.push(ill('deep', 'warning', stopped, 'Run it again and let it finish'));
     break;
   }
   return findings;

@@ -33,7 +33,7 @@ export async function checkSchema(database: Database): Promise<{ findings: Findi
       ill(
         'schema_version',
         'fault',
-        `Migrations ran here that are not this program's: ${changed.map((row) => row['name'] as string).join(', ')}`,
+        `This database has migrations that this program does not have: ${changed.map((row) => row['name'] as string).join(', ')}`,
         'Use the release that made this schema, or another database',
       ),
     );
@@ -42,7 +42,7 @@ export async function checkSchema(database: Database): Promise<{ findings: Findi
       ill(
         'schema_version',
         'fault',
-        `The schema has version ${version}, this program is of ${schemaVersion}`,
+        `The schema has version ${version}, and this program needs ${schemaVersion}`,
         version < schemaVersion ? 'Run sluice migrate' : 'Update the program',
       ),
     );
@@ -64,15 +64,15 @@ async function checkParts(database: Database, isComparable: boolean): Promise<Fi
       'schema_parts',
       'fault',
       `Parts of the schema are missing: ${missing.join(', ')}`,
-      'Make them again as sql/schema.sql says: constraints are what keeps references from dangling',
+      'Create them again as in sql/schema.sql: constraints keep references valid',
     );
   }
   if (broken.length === 0)
-    return well('schema_parts', 'All tables, indexes and constraints are there and work');
+    return well('schema_parts', 'All tables, indexes and constraints exist and are valid');
   return ill(
     'schema_parts',
     'fault',
-    `Parts of the schema do not work: ${broken.join(', ')}`,
+    `Parts of the schema are invalid or disabled: ${broken.join(', ')}`,
     'reindex index concurrently, alter table … validate constraint, or alter table … enable trigger',
   );
 }
@@ -87,12 +87,12 @@ function expectedParts(): string[] {
 
 async function checkAutovacuum(database: Database): Promise<Finding> {
   const rows = await database.run('findUnvacuumed');
-  if (rows.length === 0) return well('table_autovacuum', 'Autovacuum sees to all tables of the schema');
+  if (rows.length === 0) return well('table_autovacuum', 'Autovacuum is on for all tables of the schema');
   const names = rows.map((row) => row['name'] as string);
   return ill(
     'table_autovacuum',
     'fault',
-    `Autovacuum is told to leave tables alone: ${names.join(', ')}`,
+    `Autovacuum is off for tables: ${names.join(', ')}`,
     sqlFor(
       database.options.schema ?? defaultSchema,
       `alter table sluice.${names[0]} reset (autovacuum_enabled)`,

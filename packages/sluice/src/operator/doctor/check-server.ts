@@ -28,7 +28,7 @@ export async function checkServer(database: Database): Promise<Finding[]> {
       : ill(
           'visibility',
           'warning',
-          'This role sees its own sessions only: old transactions of others are overlooked',
+          'This role sees only its own sessions: the checks miss old transactions of other roles',
           'grant pg_monitor to the role of operators',
         ),
   ];
@@ -44,14 +44,14 @@ function checkSettings(row: Row): Finding[] {
       row['is_standby'] !== true && row['is_read_only'] !== true,
       'The server takes writes',
       row['is_standby'] === true ? 'This is a standby' : 'Transactions are read-only here',
-      'Let DATABASE_URL name the primary (target_session_attrs=read-write picks it), and see to default_transaction_read_only',
+      'Name the primary in DATABASE_URL (target_session_attrs=read-write picks it), and check default_transaction_read_only',
     ),
     state(
       'encoding',
       row['encoding'] === 'UTF8',
       'The database is encoded in UTF8',
-      `The database is encoded in ${String(row['encoding'])}: documents hold text that it cannot store`,
-      'Make the database anew with encoding UTF8',
+      `The database is encoded in ${String(row['encoding'])}, which cannot store every text of a document`,
+      'Create a database with encoding UTF8',
     ),
     state(
       'fsync',
@@ -71,14 +71,14 @@ function checkSettings(row: Row): Finding[] {
       'synchronous_commit',
       row['synchronous_commit'] !== 'off',
       `synchronous_commit is ${String(row['synchronous_commit'])}`,
-      'synchronous_commit is off: a crash of the server takes back what others committed here; Sluice sets it on for itself',
-      'Set synchronous_commit = on, for the server, the database and the role; Sluice weakens it itself where it may',
+      'synchronous_commit is off: a crash of the server can lose commits of other programs; Sluice sets it on for itself',
+      'Set synchronous_commit = on for the server, the database and the role; Sluice turns it off itself where that is safe',
     ),
     state(
       'autovacuum',
       row['has_autovacuum'] === true,
       'autovacuum is on',
-      'autovacuum is off: the intake fills with rows that are gone, and every batch gets slower',
+      'autovacuum is off: dead rows fill the intake, and every batch becomes slower',
       'Set autovacuum = on and track_counts = on',
     ),
   ];
@@ -98,14 +98,14 @@ function checkVersion(version: number, text: string): Finding {
     return ill(
       'postgresql',
       'warning',
-      `${says} has known faults, LISTEN that fails at random among them`,
+      `${says} has known faults; for example, LISTEN fails at random`,
       `Update to ${major}.${firstGoodMinor[major]} or later`,
     );
   if (major < timeoutMajor)
     return ill(
       'postgresql',
       'warning',
-      `${says} has no transaction_timeout: a writer that freezes within a batch is put out later`,
+      `${says} has no transaction_timeout: the server ends the transaction of a frozen writer later`,
       `Upgrade to ${timeoutMajor} or later`,
     );
   return well('postgresql', says);
@@ -115,7 +115,8 @@ function checkConnections(used: number, most: number): Finding {
   const share = used / Math.max(1, most);
   const says = `${used} of ${most} connections are in use`;
   if (share <= 0.8) return well('connections', says);
-  const advice = 'Raise max_connections, give nodes and writers fewer, or put a pooler before the nodes';
+  const advice =
+    'Raise max_connections, give nodes and writers fewer connections, or use a pooler for the nodes';
   return ill('connections', share > 0.95 ? 'fault' : 'warning', says, advice);
 }
 
@@ -125,8 +126,8 @@ function checkQueue(usage: number): Finding {
   return ill(
     'notification_queue',
     usage > 0.5 ? 'fault' : 'warning',
-    `${says}: a listening session takes none, and once it is full every NOTIFY fails`,
-    'End the session that listens inside of an open transaction; the server log names it',
+    `${says}: a session listens and reads nothing. Every NOTIFY fails when the queue is full`,
+    'End the session that listens within an open transaction; the server log names it',
   );
 }
 
@@ -139,6 +140,6 @@ function checkAge(age: number): Finding {
     'transaction_ids',
     age > frozenAgeMax * 0.75 ? 'fault' : 'warning',
     `${says}: the server stops taking writes at ${frozenAgeMax}`,
-    'End what holds VACUUM back, then VACUUM the database',
+    'End the transactions that hold VACUUM back, then VACUUM the database',
   );
 }

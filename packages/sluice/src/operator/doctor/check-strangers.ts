@@ -7,7 +7,7 @@ export async function checkStrangers(database: Database): Promise<Finding> {
   const { migration, lane, session } = keys;
   const rows = await database.run('findLockStrangers', [migration, lane, session]);
   const [first] = rows;
-  if (first === undefined) return well('strangers', 'No other program holds a lock of ours');
+  if (first === undefined) return well('strangers', 'No other program holds a lock of Sluice');
   const pids = rows.flatMap(({ pid }) => (pid === null ? [] : [pid as number]));
   return ill(
     'strangers',
@@ -15,7 +15,7 @@ export async function checkStrangers(database: Database): Promise<Finding> {
     rows.map((row) => `${lockOf(row, keys)} is held by ${holderText(holderOf(row))}`).join('; '),
     pids.length === 0
       ? 'Commit or roll back the prepared transaction: select gid from pg_prepared_xacts'
-      : `Let it give the lock back, or end it: select pg_terminate_backend(${pids[0]})`,
+      : `Make the program release the lock, or end its session: select pg_terminate_backend(${pids[0]})`,
   );
 }
 

@@ -41,7 +41,7 @@ async function checkTransactions(database: Database, { transactionSeconds }: Vac
 
 async function checkSlots(database: Database): Promise<Finding> {
   const rows = await database.run('findIdleSlots', [slotTransactionsMax]);
-  if (rows.length === 0) return well('replication_slots', 'No replication slot is left behind');
+  if (rows.length === 0) return well('replication_slots', 'No replication slot is unused');
   const named = rows.map(
     (row) =>
       `${row['slot_name'] as string} (${row['is_active'] === true ? 'in use' : 'not in use'}, keeps ` +
@@ -57,13 +57,13 @@ async function checkSlots(database: Database): Promise<Finding> {
     'replication_slots',
     isFault ? 'fault' : 'warning',
     `Replication slots keep the log, and rows from VACUUM: ${named.join(', ')}`,
-    `Bring back who reads from them, or: select pg_drop_replication_slot('${rows[0]?.['slot_name'] as string}')`,
+    `Start the programs that read from them, or: select pg_drop_replication_slot('${rows[0]?.['slot_name'] as string}')`,
   );
 }
 
 async function checkPrepared(database: Database, { transactionSeconds }: VacuumLimits): Promise<Finding> {
   const rows = await database.run('findPreparedTransactions', [transactionSeconds]);
-  if (rows.length === 0) return well('prepared_transactions', 'No prepared transaction is left behind');
+  if (rows.length === 0) return well('prepared_transactions', 'No prepared transaction is old');
   return ill(
     'prepared_transactions',
     'fault',
@@ -74,13 +74,12 @@ async function checkPrepared(database: Database, { transactionSeconds }: VacuumL
 
 async function checkBloat(database: Database): Promise<Finding> {
   const rows = await database.run('findBloat', [deadRowsMax]);
-  if (rows.length === 0)
-    return well('dead_rows', 'No table holds more rows that are gone than rows that live');
+  if (rows.length === 0) return well('dead_rows', 'No table has more dead rows than live rows');
   return ill(
     'dead_rows',
     'warning',
-    `Rows that are gone outweigh those that live: ${rows.map((row) => `${row['name'] as string} (${row['dead'] as number} to ${row['live'] as number})`).join(', ')}`,
-    'See what holds VACUUM back (old_transactions, replication_slots, prepared_transactions), then VACUUM them',
+    `Tables have more dead rows than live rows: ${rows.map((row) => `${row['name'] as string} (${row['dead'] as number} to ${row['live'] as number})`).join(', ')}`,
+    'See the checks old_transactions, replication_slots and prepared_transactions, then VACUUM these tables',
   );
 }
 

@@ -37,8 +37,8 @@ export async function runDoctor(database: Database, options: DoctorOptions = {})
       ill(
         'prepared_statements',
         'fault',
-        'A pooler before the server loses prepared statements: nothing of ours works through it',
-        'Let it keep them (PgBouncer 1.21 or later: max_prepared_statements), or use a direct URL',
+        'A pooler loses prepared statements: no process of Sluice works through it',
+        'Configure the pooler to keep them (PgBouncer 1.21 or later: max_prepared_statements), or use a direct URL',
       ),
     ]);
   }

@@ -1,0 +1,42 @@
+/** Puts the rows that the bodies name beside those that were written, and tells of each what became of it. */
+
+export interface BesideOptions {
+  /** Pairs by which they are the same: a value of `given g`, and one of `written w`. */
+  same: readonly (readonly [given: string, written: string])[];
+  /** What is needed of `given g`, by name; `missing` among them. */
+  given: Readonly<Record<string, string>>;
+  /** What is needed of `written w`, by name; `key` and `row` among them. */
+  written: Readonly<Record<string, string>>;
+  /** The state, from all of these names in `w`. */
+  state: string;
+}
+
+/**
+ * One sort for all of them. PostgreSQL cannot know how many rows a join would meet, and without hash joins (`planSettings`) it would
+ * compare each given row with each written one.
+ */
+export function besideWritten({ same, given, written, state }: BesideOptions): string {
+  const names = same.map((_, index) => `s${index}`);
+  const column = (value: string, name: string): string => `${value} as ${name}`;
+  const [ofGiven, ofWritten] = [Object.entries(given), Object.entries(written)];
+  const all = [
+    ...same.map(([, value], index) => column(value, names[index]!)),
+    'null::bigint as place',
+    ...ofGiven.map(([name]) => column('null', name)),
+    ...ofWritten.map(([name, value]) => column(value, name)),
+  ];
+  const both = [
+    ...same.map(([value]) => value),
+    'g.place',
+    ...ofGiven.map(([, value]) => value),
+    ...ofWritten.map(() => 'null'),
+  ];
+  const first = ofWritten.map(([name]) => column(`first_value(b.${name}) over same`, name));
+  const own = ['b.place', ...ofGiven.map(([name]) => `b.${name}`)];
+  return `compared as (select ${all.join(', ')} from written w union all select ${both.join(', ')} from given g),
+    told as (
+      select ${[...own, ...first].join(', ')} from compared b
+      window same as (partition by ${names.join(', ')} order by b.place nulls first rows unbounded preceding)
+    )
+    select w.place, ${state} as state, w.missing, w.key, w.row from told w where w.place is not null`;
+}
