@@ -75,7 +75,7 @@ const definitions: TargetDefinition[] = [
       if (writes.some(({ body }) => (body as { more?: boolean }).more)) return [...results, ...results];
       return writes.map(({ body }, place) => {
         const { odd } = body as { odd?: HandlerResult['result'] };
-        return odd === undefined ? results[place]! : { result: odd };
+        return odd === undefined ? results[place]! : ({ result: odd } as HandlerResult);
       });
     },
   },

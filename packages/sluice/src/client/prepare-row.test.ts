@@ -151,7 +151,7 @@ describe('an insert', () => {
   });
 
   test('has another content hash where it leaves rows as they are, and one for each spelling of a UUID', () => {
-    const upsert = { operation: 'upsert', body: '{"id":1}' } as const;
+    const upsert = { operation: 'upsert', body: '{"id":1}', idempotencyKey: 'k' } as const;
     expect(prepare({ ...upsert, resolution: 'ignore' }).contentHash).not.toBe(prepare(upsert).contentHash);
     expect(keyText('{00000000-0000-4000-8000-00000000000A}', 'uuid')).toBe(
       keyText('0000000000004000800000000000000a', 'uuid'),
