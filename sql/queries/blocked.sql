@@ -35,7 +35,9 @@ returning a.awaited_id;
 
 -- name: wakeAwaiting
 -- What these lanes' blocked writes await has changed. $1: met, the identity exists or the earlier write is settled;
--- a write wakes once nothing is left that it awaits. $2: gone; a write that may not wait longer wakes to be answered.
+-- a write wakes once nothing is left that it awaits. $2: gone; a write that may not wait longer wakes to be answered. A row wakes,
+-- too, because only its table knows whether its parent is there. Between such wakes it pauses for an eighth of its wait so far,
+-- at least 100 ms.
 -- Says how many woke, which of the ids are awaited in which other lanes (their leaders look for themselves), and whether there
 -- is more: at most $4 of each kind at once, because an id may be awaited by hundreds of thousands. Most ids are awaited by
 -- nobody, so that is found out first, once.
@@ -56,10 +58,12 @@ removed as (
 hopeless as materialized (
   select a.write_id from sluice.awaited a
   cross join lateral (
-    select blocked_at, reference_deadline from sluice.intake where write_id = a.write_id offset 0) i
+    select blocked_at, reference_deadline, accepted_at, form from sluice.intake where write_id = a.write_id offset 0) i
   where a.awaited_id = any(array(select awaited_id from gone_ids)) and a.lane = any($3::smallint[])
     and i.blocked_at is not null
-    and (i.reference_deadline is null or i.reference_deadline <= clock_timestamp())
+    and (i.reference_deadline is null or i.reference_deadline <= clock_timestamp()
+      or i.form is not null
+        and clock_timestamp() - i.blocked_at > greatest('100 ms'::interval, (i.blocked_at - i.accepted_at) / 8))
   limit $4
 ),
 free as (

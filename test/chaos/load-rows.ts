@@ -25,7 +25,7 @@ export interface LoadRowsOptions {
   faultIntervalMs: number;
   /** Told what happens. */
   onProgress: (sentence: string) => void;
-  /** Ends the run early, and everything with it. */
+  /** Ends the load early: the rows that were sent are still brought to their answers, and checked. */
   signal: AbortSignal;
 }
 
@@ -57,7 +57,7 @@ const kills: FaultWeights = {
 const lines = 200;
 
 export async function loadRows(options: LoadRowsOptions): Promise<LoadRowsReport> {
-  const { seed, rows, onProgress, signal } = options;
+  const { seed, onProgress, signal } = options;
   const rng = new Rng(seed);
   const deployment = await Deployment.start({
     nodes: ['coordinated', 'coordinated'],
@@ -69,7 +69,7 @@ export async function loadRows(options: LoadRowsOptions): Promise<LoadRowsReport
   let isSound = false;
   try {
     const recorder = new Recorder(historyFileOf(deployment));
-    const source = new LoadSource(rows, rng.fork());
+    const source = new LoadSource(options.rows, rng.fork());
     const seeds = { seed: rng.int(0, 2 ** 31), canary };
     const clients = new RowClients({
       ...seeds,
@@ -91,11 +91,13 @@ export async function loadRows(options: LoadRowsOptions): Promise<LoadRowsReport
     reader.start();
     injector.start();
     for (let told = 0; source.open > 0; told++) {
-      if (told % 10 === 0) onProgress(`${clients.acked} of ${rows} rows, ${injector.faults.length} faults`);
+      if (told % 10 === 0)
+        onProgress(`${clients.acked} of ${source.rows} rows, ${injector.faults.length} faults`);
       await pause(1000);
-      signal.throwIfAborted();
+      if (signal.aborted) source.close();
     }
     const seconds = (performance.now() - started) / 1000;
+    const { rows } = source;
     await injector.stop();
     await deployment.calm();
     await clients.stop();
@@ -124,33 +126,39 @@ export async function loadRows(options: LoadRowsOptions): Promise<LoadRowsReport
   } finally {
     await deployment.stop();
     process.off('exit', abandon);
-    if (isSound || signal.aborted) await deployment.remove();
+    if (isSound) await deployment.remove();
   }
 }
 
 /** A given number of rows. */
 class LoadSource implements RowSource {
-  readonly #rows: number;
+  /** To be loaded. */
+  rows: number;
   readonly #rng: Rng;
   readonly #queue: RowWork[] = [];
   readonly #settled = new Set<number>();
   #made = 0;
 
   constructor(rows: number, rng: Rng) {
-    this.#rows = rows;
+    this.rows = rows;
     this.#rng = rng;
   }
 
   /** Rows without a definite answer. */
   get open(): number {
-    return this.#rows - this.#settled.size;
+    return this.rows - this.#settled.size;
+  }
+
+  /** No more are made. */
+  close(): void {
+    this.rows = Math.min(this.rows, this.#made);
   }
 
   next(): RowWork | null {
     const queued = this.#queue.shift();
     if (queued !== undefined) return queued;
-    if (this.#made >= this.#rows) return null;
-    if (this.#rows - this.#made < 4 || this.#rng.chance(0.9)) return this.#work('event', {});
+    if (this.#made >= this.rows) return null;
+    if (this.rows - this.#made < 4 || this.#rng.chance(0.9)) return this.#work('event', {});
     const shelf = `s${this.#made}`;
     const family = [
       this.#work('shelf', { key: shelf }),

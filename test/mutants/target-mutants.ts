@@ -36,9 +36,6 @@ export const targetMutants: Record<string, Mutant[]> = {
   'spec/read-targets.test.ts': [
     ['agrees with a process whose targets have other keys', at('targets/lineOf', give('key', '[]'))],
   ],
-  'spec/shuffled-rows.test.ts': [
-    ['wakes nobody who waits for a row', at('Settling/finish', drop('provided'))],
-  ],
   'spec/table-targets.test.ts': [
     [
       'writes children before their parents',
@@ -62,7 +59,6 @@ export const targetMutants: Record<string, Mutant[]> = {
     ],
     ['waits for locked rows of upserts', at('Settling/#free', always('looksForLocks'))],
     ['answers no idempotency key', at('order/sortOut', never('row', 'undefined'))],
-    ['takes an idempotency key twice in a batch', at('order/sortOut', never('keys', 'has', 'null'))],
     [
       'overtakes a write of its row that waits in the intake',
       at('order/sortOut', never('before', 'position', 'isIntake')),

@@ -110,8 +110,8 @@ describe('any batch of rows of any tables', () => {
       const expected: string[] = [];
       const ordered = report.errors.length > 0 ? settled : inOrder(settled);
       for (const [each, { writeId }] of ordered) {
-        told.push(results.get(writeId)!);
-        expected.push(await applyAlone(tables, each));
+        told.push(resultOf(each, results.get(writeId)!));
+        expected.push(resultOf(each, await applyAlone(tables, each)));
       }
       expect(told).toEqual(expected);
       for (const table of ['parent', 'child'])
@@ -149,6 +149,11 @@ describe('any batch of rows of any tables', () => {
         return index < 0 ? 0 : one.place[index]! - other.place[index]!;
       })
       .map(({ each }) => each);
+  }
+
+  /** An array may be refused for several reasons, of which the answer names one. */
+  function resultOf({ body }: Step, result: string): string {
+    return Array.isArray(body) && /^(row|unresolved)_/.test(result) ? 'refused' : result;
   }
 
   const rowsOf = async (table: string): Promise<unknown[]> =>

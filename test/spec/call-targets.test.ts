@@ -3,7 +3,7 @@
 import { createClient, type SluiceClient } from 'sluice/internal/client';
 import type { Outcome } from 'sluice/internal/protocol';
 import { createWriter } from 'sluice/internal/writer';
-import type { RowRequest, TargetDefinition } from 'sluice/internal/targets';
+import type { HandlerResult, RowRequest, TargetDefinition } from 'sluice/internal/targets';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { execute, nodeUrl, roleUrl } from '../support/postgres.ts';
@@ -71,7 +71,12 @@ const definitions: TargetDefinition[] = [
          from unnest($1::jsonb[]) with ordinality as t (w, place) order by place returning id`,
         [writes.map(({ text }) => text)],
       );
-      return rows.map(({ id }) => ({ result: 'created', answer: { id } }));
+      const results = rows.map(({ id }): HandlerResult => ({ result: 'created', answer: { id } }));
+      if (writes.some(({ body }) => (body as { more?: boolean }).more)) return [...results, ...results];
+      return writes.map(({ body }, place) => {
+        const { odd } = body as { odd?: HandlerResult['result'] };
+        return odd === undefined ? results[place]! : ({ result: odd } as HandlerResult);
+      });
     },
   },
 ];
@@ -137,6 +142,7 @@ describe('a function target', () => {
       write('app.judge', { id: 1 }),
       write('app.judge', { id: 2, refuse: { until: '12:00' } }),
       write('app.judge', { id: 3 }),
+      write('app.judge', { id: 4 }),
     ]);
     expect(outcomes).toMatchObject([
       { result: 'created' },
@@ -145,6 +151,7 @@ describe('a function target', () => {
         code: 'target_refused',
         detail: { reason: 'too_late', answer: { until: '12:00' } },
       },
+      { result: 'created' },
       { result: 'created' },
     ]);
   });
@@ -233,6 +240,8 @@ describe('a handler target', () => {
   test.each([
     ['throws', { fail: true }],
     ['returns another number of results', { wrong: true }],
+    ['returns more results than writes', { more: true }],
+    ['returns a result that is none', { odd: 'made' }],
     ['commits', { run: 'commit' }],
     ['commits behind a comment', { run: '/* it is */ -- so\n commit' }],
     [

@@ -27,6 +27,7 @@ beforeAll(async () => {
      create unique index lower_note on "order" (lower(note));
      create table "Odd.Shop"."Order Item" (b int, a int, primary key (b, a));
      create table keyed (a int not null, b int not null, unique (b, a));
+     create table named (id bigint primary key, name text not null unique);
      create table no_key (id int, other int unique);
      create table late_key (id int primary key deferrable);
      create table parted (id int primary key) partition by range (id);
@@ -153,6 +154,8 @@ describe('a deployment', () => {
   });
 
   test('tells a process whose target has another key', async () => {
+    const [one, other] = [await read({ table: 'named' }), await read({ table: 'named', key: ['name'] })];
+    expect(one.agreed).not.toBe(other.agreed);
     await expect(agree(pool, { ...own, targets: 'public.customer table 000000000000' })).rejects.toThrow(
       'other kinds or keys of the targets public.customer',
     );

@@ -42,6 +42,7 @@ const definitions: TableDefinition[] = [
   { table: 'logged' },
   { table: 'late' },
   { table: 'measured' },
+  { table: 'guest' },
 ];
 
 beforeAll(async () => {
@@ -92,6 +93,8 @@ beforeAll(async () => {
     create table late (
       id integer primary key, box integer unique deferrable initially deferred,
       owner integer references customer deferrable initially deferred);
+    create table house (id integer primary key);
+    create table guest (id integer primary key, house integer constraint of_house references house);
     create table measured (id timestamptz primary key, v integer);
     grant usage on schema "Odd" to ${role};
     grant select, insert, update, delete on all tables in schema public, "Odd" to ${role};
@@ -114,7 +117,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   await other.query(`truncate sluice.intake, sluice.awaited, sluice.dead_letter, customer, orders, item, counter, kinds, node,
-    "Odd"."Order Item", ticket, parted, guarded, slot, logged, log, late, measured restart identity`);
+    "Odd"."Order Item", ticket, parted, guarded, slot, logged, log, late, measured, guest restart identity`);
 });
 
 const make = (
@@ -393,6 +396,8 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
       make('slot', 'insert', { id: 1, span: '[8,9)' }),
       make('orders', 'insert', { id: 6, total: 2 }),
       make('counter', 'update', { id: 'x', n: 'word' }),
+      // The parent is in a table that is no target.
+      make('guest', 'insert', { id: 1, house: 9 }),
     ];
     const { fates, outcomes } = await settle(writes);
     const invalid = 'row_invalid';
@@ -409,6 +414,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
       'row_exists',
       'created',
       invalid,
+      'unresolved_reference',
     ]);
     const told = outcomes.map((outcome) => outcome.detail?.database);
     expect(told.map((each) => each?.sqlState ?? null)).toEqual([
@@ -424,6 +430,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
       '23505',
       null,
       '22P02',
+      '23503',
     ]);
     expect(told[1]).toMatchObject({ constraint: 'total_is_positive' });
     expect(told[2]).toMatchObject({ column: 'total' });

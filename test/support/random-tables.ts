@@ -23,7 +23,6 @@ export interface RandomTables {
   values: RandomColumn[];
   childKey: Type;
   onDelete: string;
-  isDeferred: boolean;
   hasTrigger: boolean;
 }
 
@@ -68,7 +67,6 @@ export const randomTables: fc.Arbitrary<RandomTables> = fc.record({
   values: fc.tuple(column('a'), column('B c'), column('select')),
   childKey: fc.constantFrom(...keyTypes),
   onDelete: fc.constantFrom('no action', 'restrict', 'cascade', 'set null'),
-  isDeferred: fc.boolean(),
   hasTrigger: fc.boolean(),
 });
 
@@ -79,7 +77,7 @@ export function keyOf(tables: RandomTables, table: 'parent' | 'child'): string[]
 }
 
 export function tablesText(tables: RandomTables, schema: string): string {
-  const { keys, values, childKey, onDelete, isDeferred, hasTrigger } = tables;
+  const { keys, values, childKey, onDelete, hasTrigger } = tables;
   const names = keyNames(tables);
   const columns = values.map(({ name, type, isNullable, hasDefault, isUnique, isChecked }) => {
     const fallback = type === 'text[]' ? '{x}' : textOf(valueOf(type, 7));
@@ -90,8 +88,7 @@ export function tablesText(tables: RandomTables, schema: string): string {
   return `create table ${schema}.parent (
       ${[...own, ...columns, 'changes integer default 0', `primary key (${names.join()})`].join(', ')});
     create table ${schema}.child (id ${childKey} primary key, ${own.join()}, v integer default 9,
-      foreign key (${names.join()}) references ${schema}.parent on delete ${onDelete}
-      ${isDeferred ? 'deferrable initially deferred' : ''});
+      foreign key (${names.join()}) references ${schema}.parent on delete ${onDelete});
     ${
       hasTrigger
         ? `create trigger counted before update on ${schema}.parent for each row execute function count_change();`

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { SluiceError } from '#protocol';
-import { parseForm, rowKey, type Column, type RowRequest, type TableCatalog } from '#targets';
+import { keyText, parseForm, rowKey, type Column, type RowRequest, type TableCatalog } from '#targets';
 import { prepareRow } from './prepare-row.ts';
 import { rowTableOf } from './row-table.ts';
 
@@ -148,6 +148,14 @@ describe('an insert', () => {
     expect(hashOf('{"id":9007199254740993}')).not.toBe(hashOf('{"id":9007199254740992}'));
     expect(hashOf('{"amount":1e400}')).not.toBe(hashOf('{"amount":1e401}'));
     expect(hashOf('{"amount":1,"id":5}')).toBe(hashOf('{ "id":5,"amount":1.0 }'));
+  });
+
+  test('has another content hash where it leaves rows as they are, and one for each spelling of a UUID', () => {
+    const upsert = { operation: 'upsert', body: '{"id":1}', idempotencyKey: 'k' } as const;
+    expect(prepare({ ...upsert, resolution: 'ignore' }).contentHash).not.toBe(prepare(upsert).contentHash);
+    expect(keyText('{00000000-0000-4000-8000-00000000000A}', 'uuid')).toBe(
+      keyText('0000000000004000800000000000000a', 'uuid'),
+    );
   });
 
   test('of named columns leaves the others out, with all digits of what stays', () => {

@@ -44,9 +44,11 @@ export function refusalOf(outcome: Outcome): RestError {
     return deadLetter(outcome.resource, error.code);
   if (database === undefined) return new RestError(code, ofTarget(outcome));
   const { sqlState, constraint, column } = database;
+  const status = statusOf(sqlState);
   return new RestError(code, {
     code: sqlState,
-    status: statusOf(sqlState),
+    // The row is at fault: a value too large for an index, for example, or what a trigger raises.
+    status: status >= 500 ? 400 : status,
     message: sentenceOf(sqlState, tableOf(outcome.resource), constraint, column) ?? errorTable[code].detail,
     details: detailsOf(constraint, column),
     hint: null,

@@ -343,6 +343,8 @@ describe('a refusal', () => {
     ['row_invalid', '23514', 400, 'new row for relation "orders" violates check constraint "c"'],
     ['row_invalid', '22003', 400, 'The table does not accept the row.'],
     ['row_invalid', 'P0001', 400, 'The table does not accept the row.'],
+    ['row_invalid', '54000', 400, 'The table does not accept the row.'],
+    ['row_invalid', 'P0002', 400, 'The table does not accept the row.'],
     ['row_invalid', '42501', 403, 'The table does not accept the row.'],
   ] as const)('%s by SQLSTATE %s is answered %i', async (code, sqlState, status, message) => {
     const { send } = setup(refused(code, { database: { sqlState, constraint: 'c', column: null } }));
