@@ -19,7 +19,7 @@ on conflict (awaited_id, write_id) do nothing;
 delete from sluice.awaited where write_id = any($1::uuid[]);
 
 -- name: noteFailures
--- Why what these lanes' blocked writes await does not come, where that is known: at most $4 rows at once, as an id may be
+-- Why what these lanes' blocked writes await does not come, where that is known: at most $4 rows at once, because an id may be
 -- awaited by many.
 with changed as materialized (
   select a.awaited_id, a.write_id, g.failure
@@ -34,10 +34,10 @@ where a.awaited_id = c.awaited_id and a.write_id = c.write_id
 returning a.awaited_id;
 
 -- name: wakeAwaiting
--- What these lanes' blocked writes await has changed. $1: met, the identity exists or the write stood behind is settled;
--- a write wakes once nothing is left that it awaits. $2: gone; who may not wait on wakes to be answered.
+-- What these lanes' blocked writes await has changed. $1: met, the identity exists or the earlier write is settled;
+-- a write wakes once nothing is left that it awaits. $2: gone; a write that may not wait longer wakes to be answered.
 -- Says how many woke, which of the ids are awaited in which other lanes (their leaders look for themselves), and whether there
--- is more: at most $4 of each kind at once, as an id may be awaited by hundreds of thousands. Most ids are awaited by
+-- is more: at most $4 of each kind at once, because an id may be awaited by hundreds of thousands. Most ids are awaited by
 -- nobody, so that is found out first, once.
 with met_ids as materialized (
   select distinct awaited_id, lane from sluice.awaited where awaited_id = any($1::uuid[])
@@ -86,7 +86,7 @@ select (select count(*) from woken) as woken, (select min(position) from woken) 
 
 -- name: lookAwaited
 -- Which of these awaited ids have changed? Met: the identity exists. Gone: nothing of that name is on its way, be it a
--- write that provides the identity or one that is stood behind; for the latter that is what was awaited.
+-- write that provides the identity or an earlier write; for the latter that is what was awaited.
 select a.awaited_id, c.is_met, c.is_gone,
        c.is_gone and exists (select from sluice.outcome o where o.write_id = a.awaited_id offset 0) as is_settled_write
 from unnest($1::uuid[]) as a (awaited_id)
@@ -110,8 +110,8 @@ order by awaited_id, write_id
 limit $4;
 
 -- name: expireReferenceDeadlines
--- Blocked writes of these lanes whose deadline has passed wait no longer for what nobody has submitted. Found by their
--- deadline alone, as a time that stands still and a lane that no index knows leave no other way. A row that another
+-- Blocked writes of these lanes whose deadline has passed wait no longer for what no client has submitted. Found by their
+-- deadline alone, because a time that stands still and a lane that no index knows leave no other way. A row that another
 -- transaction has locked is left for the next look.
 update sluice.intake set blocked_at = null, reference_deadline = null
 where write_id = any(array(

@@ -89,7 +89,7 @@ cross join lateral (
     join pg_attribute f on f.attrelid = k.confrelid and f.attnum = p.other
   ) names
   where k.conrelid = t.oid and k.contype = 'f' and k.conparentid = 0
-    -- Since PostgreSQL 18 a constraint may be declared that nobody enforces.
+    -- Since PostgreSQL 18 a constraint may be declared as not enforced.
     and coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
 ) keys
 cross join lateral (

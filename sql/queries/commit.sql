@@ -97,7 +97,7 @@ with edited as (
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from edited), 'document');
 
 -- name: settleWrites
--- What a batch leaves behind, in one statement, as each statement costs a small batch more than its rows do: settled
+-- What a batch leaves behind, in one statement, because each statement costs a small batch more than its rows do: settled
 -- writes leave the intake ($14), new documents take their bodies on the way out (is_new: the write whose body it is), and
 -- what they are known by and refer to is noted with the answers. The triggers look at it once all of it is there. A
 -- conflict on the key of an outcome means that the write was settled elsewhere: the whole batch is planned again.

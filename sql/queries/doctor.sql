@@ -26,7 +26,7 @@ where (backend_xmin is not null or backend_xid is not null) and pid <> pg_backen
 order by xact_start limit 10;
 
 -- name: findIdleSlots
--- Replication slots that nobody uses, or that keep VACUUM from removing rows: the log they keep, in bytes.
+-- Replication slots that are unused, or that keep VACUUM from removing rows: the log they keep, in bytes.
 select slot_name, active as is_active, coalesce(wal_status, '') as wal_status,
        coalesce(greatest(age(xmin), 0), 0) as transactions,
        coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint as bytes

@@ -120,7 +120,7 @@ select write_id from sluice.outcome where write_id = any($1::uuid[]);
 -- name: readAhead
 -- Writes in the intake that may come before those of a batch in a document's order: blocked ones only ($4), or all, for
 -- writes that bypass the intake. $1: identities that the batch provides; $2: documents that it names by their ids; $3: its
--- own writes, which are in nobody's way. A document is met under each of its names: by the identities it has, and by the
+-- own writes, which block no other. A document is met under each of its names: by the identities it has, and by the
 -- writes that mean its id.
 with named as (
   select unnest($1::uuid[]) as referential_id

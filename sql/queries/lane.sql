@@ -132,7 +132,7 @@ select sluice.await_session_end($1) as has_ended;
 select pg_notify('sluice_lanes', '');
 
 -- name: noteSession
--- Notes for people that this session is one of a writer's; those that have ended are forgotten.
+-- Records for people that this session belongs to a writer, and deletes the records of ended sessions.
 update sluice.writer
 set session_pids = array_append(
   array(select p.pid from unnest(session_pids) as p (pid)
@@ -162,7 +162,7 @@ select
   (select s.place - 1 from sharer s
    where s.wanted_sessions is not null and (s.pid = pg_backend_pid() or s.session_id = $5::uuid))::integer as rank,
   case when not $3 then array(select pid from sharer order by pid) end as session_pids,
-  -- Also those whose locks others hold: nobody can take them.
+  -- Also those whose locks others hold: no session can take them.
   case when $3 then array(select lane::integer from sluice.lane where leased_until > clock_timestamp())
        else array(select objid::integer from pg_locks where locktype = 'advisory' and classid = 1936486757 and granted
                     and objsubid = 2
@@ -184,7 +184,7 @@ select
           where l.lane <> all($1::smallint[])) as has_blocked_elsewhere;
 
 -- name: noteRetry
--- The leader of these lanes tries a batch again. No answer hangs on it, so nobody waits for its flush.
+-- The leader of these lanes tries a batch again. No answer depends on it, so no session waits for its flush.
 with unflushed as (select set_config('synchronous_commit', 'off', true))
 insert into sluice.lane_retry (lane, term, attempt, next_at, error_code)
 select l.lane, l.term, $3::integer, clock_timestamp() + $4::double precision * interval '1 millisecond', $5::text

@@ -1,5 +1,5 @@
 -- name: listLanes
--- Who leads which lane, why its writes wait, and how many do.
+-- The leader of each lane, its waiting writes and the reasons.
 select * from sluice.lane_status order by lane;
 
 -- name: findLanes
@@ -73,7 +73,7 @@ from sluice.stuck_write where write_id = any($1::uuid[]) order by write_id;
 
 -- name: findLockHolders
 -- Which sessions hold locks on rows that these writes may wait for, the oldest transaction first; not those that lead
--- lanes, as a batch holds its rows for a moment only.
+-- lanes, because a batch holds its rows for a moment only.
 select h.write_id, h.pid, coalesce(a.application_name, '') as application_name, a.xact_start as since
 from sluice.lock_holders($1::uuid[]) h
 left join pg_stat_activity a on a.pid = h.pid
@@ -81,7 +81,7 @@ where h.pid <> all(array(select session_pid from sluice.lane where session_pid i
 order by h.write_id, a.xact_start, h.pid;
 
 -- name: readAwaitedStatus
--- What these blocked writes await, some of it for each: what nobody has submitted first.
+-- What these blocked writes await, some of it for each: what no client has submitted first.
 select s.*
 from unnest($1::uuid[]) as w (write_id)
 cross join lateral (

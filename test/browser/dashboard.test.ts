@@ -80,6 +80,22 @@ describe('the page', () => {
     await page.getByText('No waiting write and no dead letter matches.').waitFor();
   });
 
+  test('shows the table and the key of a row, and the row if asked for', async () => {
+    const world = await setup();
+    await world.sql('create table customer (id bigint primary key)');
+    await world.sql(`insert into sluice.target values ('public.customer', 'table', '{id}')`);
+    // No writer of this deployment has the target.
+    const [row] = await world.sql(`select sluice.submit('customer', '[{"id": 7}, {"id": 8}]') as id`);
+    const { url } = await startDashboard(database.opsUrl);
+    const page = await openPage(browser, `${url}#/write/${String(row!['id'])}`);
+    const facts = page.locator('.facts').first();
+    await eventually(async () => expect(await facts.innerText()).toContain('id=7, the first of 2 rows'));
+    expect(await facts.innerText()).toContain('public.customer');
+    expect(await page.getByText(/document/i).count()).toBe(0);
+    await press(page, 'Show the row');
+    await eventually(async () => expect(await page.locator('pre').innerText()).toContain('"id": 8'));
+  });
+
   test('stands still while it is paused, and then shows what has become of it', async () => {
     const world = await setup();
     const { url } = await startDashboard(database.opsUrl);

@@ -25,7 +25,7 @@ export interface Conclusion {
 
 export const historyFileOf = ({ folder }: Deployment): string => join(folder, 'history.jsonl');
 
-/** @param endReader Ends whoever looks for dangling references, and says how many were seen in each look. */
+/** @param endReader Stops the search for dangling references, and returns the number that each read found. */
 export async function checkDeployment(
   deployment: Deployment,
   endReader: () => Promise<readonly number[]> = () => Promise.resolve([]),

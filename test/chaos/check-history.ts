@@ -207,7 +207,7 @@ function checkTables(
   );
 }
 
-/** Whoever reads after an acknowledgement sees it, or something later. */
+/** A read after an acknowledgement returns that write or a later one. */
 function checkReads(
   { reads, deletes }: Requests,
   lives: ReadonlyMap<string, Life>,

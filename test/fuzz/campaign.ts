@@ -6,13 +6,13 @@ import { Rng } from '../chaos/rng.ts';
 
 const environment = process.env;
 
-/** `npm test` tries the same few cases each time; whoever asks for a number of them gets new ones. */
+/** `npm test` runs the same few cases each time. A given number of cases runs new ones. */
 export const seed = Number(
   environment['SLUICE_FUZZ_SEED'] ?? (environment['SLUICE_FUZZ_CASES'] ? Date.now() % 2 ** 31 : 1),
 );
 const casesOfAll = Number(environment['SLUICE_FUZZ_CASES'] ?? 1_200);
 
-/** Cases of one part of the fuzzing. A time for all of them follows from their number, and is only for hangs. */
+/** Cases of one part of the fuzzing. Their number gives the time limit, which only ends a part that is stuck. */
 export function casesOf(share: number): { cases: number; timeoutMs: number } {
   const cases = Math.max(1, Math.ceil(casesOfAll * share));
   return { cases, timeoutMs: 120_000 + cases * 100 };

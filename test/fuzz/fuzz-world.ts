@@ -6,11 +6,13 @@ import { readModel } from '@sluice/edfi';
 import { profile as edFiProfile } from '@sluice/edfi/profile';
 import { parseModel, type Model } from 'sluice/model';
 import { modes, type Mode } from 'sluice/internal/protocol';
+import type { TargetDefinition } from 'sluice/internal/targets';
 import { createWriter } from 'sluice/internal/writer';
 import { pino } from 'pino';
 import { afterAll, beforeAll } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { schemaFile } from '../support/edfi.ts';
+import { execute } from '../support/postgres.ts';
 
 export const nativeModel: Model = parseModel({
   project: 'Fuzz',
@@ -67,10 +69,12 @@ export interface FuzzWorld {
 export interface FuzzWorldOptions {
   profile?: 'native' | 'edfi';
   api?: Omit<ApiOptions, 'client'>;
+  /** The user's own tables, and the statements that make them. */
+  tables?: { sql: string; targets: TargetDefinition[] };
 }
 
 /** Starts nodes and a writer for the calling `describe`. */
-export function useFuzzWorld({ profile = 'native', api = {} }: FuzzWorldOptions = {}): FuzzWorld {
+export function useFuzzWorld({ profile = 'native', api = {}, tables }: FuzzWorldOptions = {}): FuzzWorld {
   const database = useDatabase();
   const world: Partial<FuzzWorld> = {};
   const lines: string[] = [];
@@ -78,15 +82,18 @@ export function useFuzzWorld({ profile = 'native', api = {} }: FuzzWorldOptions 
   beforeAll(async () => {
     const model = profile === 'native' ? nativeModel : await readModel(schemaFile);
     const { url } = database;
+    if (tables !== undefined) await execute(url, tables.sql);
+    const targets = tables?.targets ?? [];
     const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
-    const writer = createWriter({ url, model, logger });
+    const writer = createWriter({ url, model, targets, logger });
     await writer.start();
     const nodes = await Promise.all(
       modes.map(async (mode) => {
-        // Nodes, writer and whoever sends share one thread here: a lane is without its leader whenever that is busy.
+        // Nodes, writer and clients share one thread here: when it is busy, a lane has no leader.
         const client = createClient({
           url,
           model,
+          targets,
           mode,
           logger,
           waitMs: 20_000,

@@ -1,4 +1,4 @@
-// Whoever may connect to the database may notify: what comes on the channels is believed for nothing, and hurts nobody.
+// Every role that may connect to the database may notify: Sluice believes no notification, and a false one does no harm.
 
 import { describe, expect, test } from 'vitest';
 import { openConnection, sql } from '../support/sql.ts';

@@ -1,4 +1,4 @@
-// How long writes wait for whoever goes on: after the leader of their lanes was killed or frozen, after a node's LISTEN
+// How long writes wait for the next leader: after the leader of their lanes was killed or frozen, after a node's LISTEN
 // has gone half-open, after PostgreSQL has restarted. Processes of the built code, as operators run them, on a server of
 // their own in a temporary folder, under a steady light load.
 //
@@ -31,7 +31,7 @@ const { values: options } = parseArgs({
 });
 const writers = Number(options.writers);
 const rate = Number(options.rate);
-/** Long enough that whoever was frozen finds its session ended. */
+/** Long enough that a frozen process finds its session ended. */
 const freezeMs = 5000;
 
 const over = new AbortController();

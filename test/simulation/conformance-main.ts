@@ -12,7 +12,7 @@ clock.begin(1);
 network.begin(new Server(schemaVersion));
 const open = (): Promise<Session> =>
   Session.open({ url: 'postgres://simulated', applicationName: 'conformance' });
-/** By then, in the simulated time, whoever can go on has. */
+/** By then, in simulated time, every process that can continue has continued. */
 const areWaiting = (): Promise<boolean> =>
   new Promise((resolve) => {
     setTimeout(resolve, 300, true);

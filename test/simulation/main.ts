@@ -52,7 +52,7 @@ const failure = (): Error | null => rejected;
 process.on('unhandledRejection', reject);
 
 for (let seed = from; seed < from + Number(values.count) && report.failed === null; seed++) {
-  // Whoever started it sees how far it came, should it never end.
+  // The parent process sees the progress, in case it never ends.
   process.stdout.write(`seed ${seed}\n`);
   clock.begin(seed);
   const run = new SeedRun();

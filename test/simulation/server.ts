@@ -161,7 +161,7 @@ export class Server {
     for (const end of this.#unlockWaits.get(name) ?? []) end();
   }
 
-  /** Forgets versions that nobody can see any more. */
+  /** Deletes versions that no transaction can see. */
   vacuum(): void {
     if ([...this.sessions].some(({ isAtWork }) => isAtWork)) return;
     for (const table of Object.values(this.tables)) {

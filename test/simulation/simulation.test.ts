@@ -10,7 +10,7 @@ const from = Number(process.env['SLUICE_SIMULATION_SEED'] ?? 1);
 const seeds = countOf('SLUICE_SIMULATION_SEEDS', 50, 500);
 
 test(
-  'no seed loses, doubles, reorders or forgets a write',
+  'no seed loses, doubles or reorders a write',
   async () => {
     const half = Math.ceil(seeds / 2);
     const reports = await Promise.all([

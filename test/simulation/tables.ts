@@ -335,7 +335,7 @@ export class Access {
     }
   }
 
-  /** Without a lock: who is about to refer holds one on what is removed. */
+  /** Without a lock, because a transaction that adds a reference holds one on the removed row. */
   #demandUnreferenced(name: TableName, removed: Values): void {
     for (const table of Object.values(this.#tables)) {
       for (const key of table.foreignKeys) {

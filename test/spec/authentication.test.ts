@@ -83,7 +83,7 @@ describe('API keys', () => {
     return kill;
   }, timeout);
 
-  test('let in whoever has one', { timeout }, async () => {
+  test('API keys give access', { timeout }, async () => {
     expect((await post(url, loader, 'first')).status).toBe(201);
     const refused = await post(url, null, 'second');
     expect(refused.status).toBe(401);
@@ -189,7 +189,7 @@ describe('API keys', () => {
 });
 
 describe('tokens', () => {
-  test('let in whoever the issuer says may come', { timeout }, async () => {
+  test('tokens of the issuer give access by their scopes', { timeout }, async () => {
     const issuer = await createIssuer();
     const folder = await createDataDir();
     const jwks = join(folder, 'jwks.json');

@@ -246,7 +246,7 @@ describe.each(['native', 'edfi'] as const)('a node that speaks %s', (profile) =>
     expect(await askForAnothers(api, route)).toBe(404);
   });
 
-  test('writes nothing for whoever is refused', async () => {
+  test('a refused client writes nothing', async () => {
     const before = await client.countDocuments(resource('notes'));
     for (const route of Object.keys(expected)) await ask(api, route, null);
     expect(await client.countDocuments(resource('notes'))).toBe(before);

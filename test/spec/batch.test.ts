@@ -165,7 +165,7 @@ describe.each(
     const outcomes = await world.together([
       upsert('friends', friend(a, b)),
       upsert('friends', friend(b)),
-      // Held back by the first half, as the fate of the first hangs on the second.
+      // Deferred by the first half, because the outcome of the first depends on the second.
       upsert('friends', friend(a)),
       upsert('notes', { noteId: fresh() }),
       upsert('friends', friend(a, b)),
@@ -205,7 +205,7 @@ describe.each(
         'poison',
       ]),
     ).toEqual([{ attempts: 3, has_body: true }]);
-    // Halving down to the one, its further tries alone, and its burial.
+    // Halving down to the one, its further tries alone, and its dead letter.
     const report = world.reports.find(({ settled }) => settled === count);
     expect(report?.transactions).toBeLessThanOrEqual(2 * Math.log2(count) + 4);
   });

@@ -42,7 +42,7 @@ describe('a benchmark', { timeout: 240_000 }, () => {
       const run = measured(
         '--prefill 40,80 --databases shared --clients 8 --contenders seed-direct,coordinated-held',
       );
-      // It holds back vacuum, and hides nothing from whoever looks for it.
+      // It holds back VACUUM, and queries for old transactions find it.
       const held = `select backend_xmin is not null and backend_xid is not null and state = 'idle in transaction' as is_open
                   from pg_stat_activity where application_name = 'sluice bench held'`;
       await eventually(async () => expect(await sql(server, held)).toEqual([{ is_open: true }]), {

@@ -63,7 +63,7 @@ test('a write behind a blocked one tells that it awaits that write', async () =>
   await untilState(world, first.writeId, 'blocked');
   const second = await world.node.accept(upsert('friends', friend(friendId)));
   await untilState(world, second.writeId, 'blocked');
-  // Whoever knows one that is blocked awaits what is on its way.
+  // Each blocked write awaits a document whose write is in the intake.
   const third = await world.node.accept(upsert('friends', friend(fresh(), friendId)));
   await untilState(world, third.writeId, 'blocked');
 

@@ -1,10 +1,10 @@
-// What a blocked write waits for changes at the worst moment, which failpoints bring about: nobody is forgotten.
+// What a blocked write waits for changes at the worst moment, which failpoints cause: no write is lost.
 //
 // Each test was seen to fail without its rule. (*): while the look slice by slice, which would have made up for it, was
 // put off.
 //
-// - wakes when the provider commits, between its look and its setting aside and after: the second look (*)
-// - is refused when the provider is refused, between its look and its setting aside and after: the second look (*)
+// - wakes when the provider commits, between its read and its blocking and after: the second read (*)
+// - is refused when the provider is refused, between its read and its blocking and after: the second read (*)
 // - wakes by the hint of the leader that provides it later: the hint (*)
 // - wakes by the next leader when its own fails, is terminated: the look at once when lanes are taken over (*)
 // - wakes when the leader that provides it dies between its commit and its hint: the look slice by slice
@@ -112,7 +112,7 @@ const untilAccepted = (world: World, count: number): Promise<void> => untilCount
 const untilBlocked = (world: World, count: number): Promise<void> =>
   untilCount(world, 'blocked_at is not null', count);
 
-/** Until the idle leader of a lane has looked around once more. */
+/** Until the idle leader of a lane has had another heartbeat. */
 async function untilHeartbeat(world: World, lane: number): Promise<void> {
   const [row] = await world.sql('select clock_timestamp()::text as now');
   await eventually(async () =>
@@ -365,9 +365,9 @@ describe('writes that wait for each other', () => {
   });
 });
 
-describe('a cycle in which one write stands behind another', () => {
+describe('a cycle in which one write blocks another', () => {
   const database = useDatabase();
-  // A school and a district cannot both be the same organization: the later of them stands behind the earlier.
+  // A school and a district cannot both be the same organization: the earlier blocks the later.
   const schoolOf = (schoolId: number, noteId: number): WriteRequest =>
     upsert('schools', { schoolId, noteReference: { noteId } });
   const noteOf = (noteId: number, districtId: number): WriteRequest =>

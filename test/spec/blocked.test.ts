@@ -77,7 +77,7 @@ describe.each(
     expect(await waiting).toMatchObject({ code: 'unresolved_reference' });
   });
 
-  test('waits for documents that nobody has submitted yet, where it is asked to', async () => {
+  test('waits for documents that no client has submitted yet, where it is asked to', async () => {
     const world = await setup();
     const [schoolId, noteId] = [fresh(), fresh()];
     const child = world.submit(

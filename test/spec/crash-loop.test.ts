@@ -240,7 +240,7 @@ describe('a leader that ends for another reason', () => {
     const outcomes = [
       upsert('friends', friend(a, b)),
       upsert('friends', friend(b)),
-      // Deferred by the first batch, because the fate of the first hangs on the second.
+      // Deferred by the first batch, because the outcome of the first depends on the second.
       upsert('friends', friend(a)),
       note(fresh()),
       upsert('friends', friend(a, b)),

@@ -44,7 +44,7 @@ async function untilInIntake(world: World, writes: number): Promise<void> {
   await eventually(async () => expect(await waitingIn(world)).toBe(writes));
 }
 
-/** Submits to a node; whoever awaits it later sees its error, too. */
+/** Submits to a node. The error stays for code that awaits it later. */
 function submitted(node: SluiceClient, request: Parameters<SluiceClient['submit']>[0]) {
   const outcome = node.submit(request);
   outcome.catch(() => undefined);

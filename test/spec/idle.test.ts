@@ -1,4 +1,4 @@
-// What it costs to have nothing to do. The numbers are promises to whoever pays for the database.
+// What it costs to have nothing to do. The numbers are promises about the load of an idle deployment.
 
 import { defaults } from 'sluice/internal/protocol';
 import { expect, test } from 'vitest';

@@ -95,7 +95,7 @@ const inflate = (table: string, column: string, id: string, bytes: number): Prom
   );
 
 describe('a document that grows when it is written out', () => {
-  test.each(modes)('is refused in %s mode, whoever submits it and how', async (mode) => {
+  test.each(modes)('a document that is too large is refused in %s mode, on every route', async (mode) => {
     const client = await startClient({ mode });
     const refused = { code: 'invalid_json', detail: { errors: [tooLarge] } };
     const body = grows('a');

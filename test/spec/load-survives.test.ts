@@ -1,4 +1,4 @@
-// A load outlives the processes it goes through: each document is accepted once, whoever dies.
+// A load outlives the processes it goes through: each document is accepted once, whichever process crashes.
 
 import { describe, expect, test } from 'vitest';
 import { isWide } from '../support/breadth.ts';

@@ -430,7 +430,7 @@ test('a batch that waits in vain leaves lines of codes and ids in the log, and n
 });
 
 test('a deadlock with somebody else is broken, and the batch is tried again', async () => {
-  // Whoever closes the cycle is the one whose transaction ends.
+  // PostgreSQL ends the transaction that closes the cycle.
   await sql(database.url, `alter database ${database.name} set deadlock_timeout = '1ms'`);
   onTestFinished(async () => {
     await sql(database.url, `alter database ${database.name} reset deadlock_timeout`);

@@ -19,7 +19,7 @@ const sampleModel = fileURLToPath(
   new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url),
 );
 
-/** Forgets what is older than a day, as a writer does every minute. */
+/** Deletes outcomes older than a day, as a writer does every minute. */
 const retainDays = async (of: { writerUrl: string } = database): Promise<void> => {
   const writer = new Database({ url: of.writerUrl, applicationName: 'test', connectionsMax: 1 });
   await removeOld(writer, 24);
@@ -135,7 +135,7 @@ describe('an outcome', () => {
   });
 
   test.each([48, -48])(
-    'is kept or forgotten alike by a writer whose clock is off by %i hours',
+    'an outcome is kept or deleted alike by a writer whose clock is off by %i hours',
     async (hours) => {
       await settle(old, `clock_timestamp() - interval '23 hours'`, 'kept');
       await settle(young, `clock_timestamp() - interval '25 hours'`, 'forgotten');
@@ -148,7 +148,7 @@ describe('an outcome', () => {
   );
 
   test.each([`delete from sluice.outcome where client = 'c'`, 'truncate sluice.outcome'])(
-    'takes its key along whoever removes it: %s',
+    'an outcome is deleted with its key: %s',
     async (statement) => {
       await settle(old, 'clock_timestamp()', 'one');
       await settle(young, 'clock_timestamp()', null);

@@ -84,7 +84,7 @@ test('a blocked row is listed with the table that it waits for, and shown with i
 test('a retried dead letter keeps its form: columns that the row left out get their defaults', async () => {
   const rows = [{ note: 'dead' }, { note: 'too' }];
   expect(await codeOf(client.table('order').insert(rows))).toBe('dead_letter');
-  const { writeId } = await stuckOf('public.order');
+  const { writeId } = await stuckOf('order');
   expect(await textOf(writeId)).toContain('insert of public.order, the first of 2 rows, accepted');
   await sql(database.url, 'alter table "order" disable trigger guard');
   const report = await retryWrites(operator, { writeIds: [writeId] }, { actor: 'test' });

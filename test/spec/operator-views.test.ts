@@ -196,7 +196,7 @@ describe('a role that is given the views and nothing else', () => {
     ];
     await sql(database.url, `grant usage on schema sluice to ${role}`);
     await sql(database.url, `grant select on ${views.map((view) => `sluice.${view}`).join(', ')} to ${role}`);
-    // Functions in a view are called by whoever reads it.
+    // The role that reads a view calls its functions.
     await sql(database.url, `grant execute on function sluice.led_lanes to ${role}`);
     const client = await openConnection(database.url);
     await client.query(`set role ${role}`);

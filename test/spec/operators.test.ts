@@ -182,7 +182,7 @@ describe('an operator', () => {
       /^Wants attention: lanes 0–7 without a leader; lane \d paused; 1 dead letter; /,
     );
 
-    // Whoever is to act without being asked has to say so, and for which writes.
+    // A command without a terminal needs --yes and a choice of writes.
     expect(await run('retry', poisonId)).toMatchObject({ code: 2 });
     expect(await run('discard', '--all-matching', '--yes')).toMatchObject({ code: 2 });
 

@@ -12,6 +12,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { isBuildFresh } from '../../packages/bench/src/code.ts';
 import { useDatabase } from '../support/database.ts';
+import { execute } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 
 const database = useDatabase();
 const run = promisify(execFile);
@@ -251,6 +253,7 @@ describe('installed', () => {
 
 describe('the examples', () => {
   const shop = useDatabase();
+  const rows = useDatabase();
   const files = readdirSync(join(root, 'examples')).filter((file) => file.endsWith('.js'));
 
   test('are short', () => {
@@ -261,22 +264,61 @@ describe('the examples', () => {
     expect(long).toEqual([]);
   });
 
-  test('run beside a writer', { timeout: 120_000 }, async () => {
-    const start = async (file: string, settings: Record<string, string> = {}) => {
-      const child = spawn(process.execPath, [file], {
-        cwd: folder,
-        env: { ...process.env, DATABASE_URL: shop.url, ...settings },
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      const ended = once(child, 'exit');
-      onTestFinished(async () => {
-        child.kill();
-        await ended;
-      });
-      const line = once(createInterface(child.stdout), 'line') as Promise<[string]>;
-      const [said] = await Promise.race([line, ended.then(() => [`${file} ended`] as const)]);
-      return said;
+  /** Gives the first line that a program says. It ends with the test. */
+  const startIn = async (url: string, words: readonly string[], settings: Record<string, string> = {}) => {
+    const child = spawn(process.execPath, words, {
+      cwd: folder,
+      env: { ...process.env, DATABASE_URL: url, ...settings },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'exit');
+    onTestFinished(async () => {
+      child.kill();
+      await ended;
+    });
+    const line = once(createInterface(child.stdout), 'line') as Promise<[string]>;
+    const [said] = await Promise.race([line, ended.then(() => [`${words[0]} ended`] as const)]);
+    return said;
+  };
+
+  test('write rows to tables and a function, beside a writer and a node', { timeout: 120_000 }, async () => {
+    await execute(rows.url, readFileSync(join(folder, 'rows.sql'), 'utf8'));
+    const start = (file: string, settings?: Record<string, string>) => startIn(rows.url, [file], settings);
+    const sluice = async (...words: string[]) => {
+      const program = join(folder, 'node_modules/@sluice/server/bin/sluice.js');
+      const said = await startIn(rows.url, [program, ...words, '--config', 'rows.config.js', '--json']);
+      return JSON.parse(said) as { event: string; url?: string };
     };
+    // The first process decides on the targets; the others start beside it.
+    expect(await sluice('writer')).toMatchObject({ event: 'ready' });
+    const [node, url, events, counter] = await Promise.all([
+      sluice('api', '--port', '0'),
+      start('orders.js', { PORT: '0' }),
+      start('events.js'),
+      start('counter.js'),
+    ]);
+    expect(events).toBe('2048 events stored, 8 sent twice');
+    expect(counter).toBe('64 views');
+    const send = (method: string, path: string, body: object) =>
+      fetch(`${url}/orders${path}`, { method, body: JSON.stringify(body) });
+    const created = await send('POST', '', { customer: 'ada', total: 12.5 });
+    expect(created.status).toBe(201);
+    const { id } = (await created.json()) as { id: number };
+    expect(await (await send('PATCH', `/${id}`, { paid: true })).json()).toEqual({ result: 'updated' });
+    const refused = await send('POST', '', { customer: 'ada', total: -1 });
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({ code: 'row_invalid' });
+    expect(await start('supabase-client.js', { API_URL: node.url! })).toBe('false true 201 23514 204');
+    const stored = await sql(rows.url, 'select customer, paid from orders order by id');
+    expect(stored).toEqual([
+      { customer: 'ada', paid: true },
+      { customer: 'bob', paid: false },
+      { customer: 'eve', paid: false },
+    ]);
+  });
+
+  test('run beside a writer', { timeout: 120_000 }, async () => {
+    const start = (file: string, settings?: Record<string, string>) => startIn(shop.url, [file], settings);
     expect(await start('writer.js')).toBe('writing');
     expect(await start('retries.js')).toBe('created created true');
     expect(await start('any-order.js')).toBe('117 of 117 created');

@@ -180,7 +180,7 @@ describe('a writer', () => {
       { state: 'leading', lanes: defaults.lanes },
       { writerId, state: 'stopped', lanes: 0 },
     ]);
-    await expect(drainWriter(operator, writerId, actor)).rejects.toThrow('no writer that lives');
+    await expect(drainWriter(operator, writerId, actor)).rejects.toThrow('no running writer');
   });
 
   test('that tries a batch again says which error it met, until the batch is settled', async () => {

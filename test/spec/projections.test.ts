@@ -166,7 +166,7 @@ describe('the organization hierarchy', () => {
     expect(await ancestors(300)).toEqual([30, 33, 300]);
   });
 
-  test('forgets what is deleted', async () => {
+  test('a projection deletes the rows of a deleted document', async () => {
     const agency = await post('sample/agencies', { agencyId: 4 });
     await remove('sample/agencies', agency.documentId);
     expect(await ancestors(4)).toBeUndefined();

@@ -1,4 +1,4 @@
-// A whole district in random order, each document submitted once: the database finds the order, whoever dies.
+// A whole district in random order, each document submitted once: the database finds the order, whichever process crashes.
 
 import { createApi, listen } from '@sluice/server/api';
 import type { Projection } from 'sluice/internal/batch';

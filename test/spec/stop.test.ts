@@ -119,7 +119,7 @@ describe.each(firstOrAll(['answers nothing', 'is gone']))('while the database %s
     // `status` ends with 5 if what it has seen last wants attention.
     expect(faults.filter(({ code }) => code !== 5 || faults.length > 1)).toEqual([]);
     for (const { ms } of ends) expect(ms).toBeLessThan(boundMs - drainMs.usual + drainMs.here);
-    // Whoever waited has an answer, and none that says more than is known.
+    // Every waiting client has an answer, and none says more than is known.
     for (const status of await Promise.all(requests)) expect([201, 503, 504]).toContain(status);
   });
 });

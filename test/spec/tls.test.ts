@@ -32,7 +32,7 @@ async function filesOf<T extends Record<string, string>>(texts: T): Promise<T> {
   return Object.fromEntries(await Promise.all(paths)) as T;
 }
 
-/** From now on the server shows this certificate, and takes no connection without TLS, whoever makes it. */
+/** From now on the server shows this certificate, and refuses every connection without TLS. */
 async function demandTls(server: OwnServer, { cert, key }: Certificate, hba: string): Promise<void> {
   const cluster = join(server.dataDir, 'cluster');
   const { uid, gid } = await stat(cluster);

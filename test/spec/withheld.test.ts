@@ -159,7 +159,7 @@ describe('documents in a cycle', () => {
     );
   });
 
-  test('across three lanes of two writers are committed together, whoever comes last', async () => {
+  test('cycles across three lanes of two writers are committed together, in any order', async () => {
     const { world, friendIn } = await setup();
     await Promise.all(
       Array.from({ length: 9 }, async (_, round) => {
@@ -175,7 +175,7 @@ describe('documents in a cycle', () => {
   test('that hold each other up by more than one way are committed together', async () => {
     const { world, friendIn } = await setup();
     const ids = Array.from({ length: 12 }, (_, index) => friendIn(index % 2 === 0 ? 0 : 1));
-    // Two cycles with one member in common, and a tail that hangs on them.
+    // Two cycles with one member in common, and a tail that depends on them.
     const [first, ...rest] = ids;
     const next = (index: number): number[] => [ids[(index + 1) % 6]!, ids[6 + ((index + 1) % 6)]!];
     const documents = ids.map((id, index) => friend(id, ...next(index % 6), ...(index > 5 ? [first!] : [])));
@@ -185,7 +185,7 @@ describe('documents in a cycle', () => {
     expect(await batchesOf(world, outcomes.slice(1))).toBe(1);
   });
 
-  test('of which one needs what never comes are refused, with all that hangs on them', async () => {
+  test('a cycle that needs a document that never comes is refused with all writes that depend on it', async () => {
     const { world, friendIn } = await setup();
     const [a, b, c, tail, stranger, never] = [
       friendIn(0),

@@ -35,7 +35,7 @@ const retired: Record<string, { pattern: RegExp; instead: string }> = {
   'look without a bound': { pattern: /\blook(?:s|ing|ed)? without\b/gi, instead: 'catch-up scan, poll' },
   'low position': { pattern: /\blow positions?\b/gi, instead: 'low-water mark' },
   forget: { pattern: /\bforg[eo]t(?:s|ten|ting)?\b/gi, instead: 'delete (retention)' },
-  circle: { pattern: /\bcircles?\b/gi, instead: 'cycle' },
+  circle: { pattern: /(?<!<)\bcircles?\b/gi, instead: 'cycle' },
   suspect: {
     pattern: /\bsuspe(?:cts?|cted|cting)\b|\bsuspicions?\b|\bon trial\b/gi,
     instead: 'quarantine',

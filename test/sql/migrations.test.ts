@@ -1,4 +1,4 @@
-// Migrations run once each, whoever runs them and however many do.
+// Each migration runs once, however many processes run them.
 
 import { runDoctor } from 'sluice/operator';
 import { Database, migrate, readMigrations, schemaVersion } from 'sluice/internal/store';

@@ -26,7 +26,7 @@ export interface Submission {
   ifMatch: '*' | 'stale' | Content | null;
   client: string;
   key: string | null;
-  /** May wait for references that nobody has submitted. */
+  /** May wait for references that no client has submitted. */
   waits: boolean;
   /** Settled by somebody else before any batch saw it. */
   isSettledElsewhere: boolean;

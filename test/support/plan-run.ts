@@ -188,14 +188,14 @@ class Run {
 
   /**
    * A write refused for a missing reference could not have stood: not together with others that were refused, and
-   * nothing that would provide it is on its way, unless that cannot come before for standing behind the write itself.
+   * nothing that would provide it is on its way, unless the write itself blocks that one.
    */
   #demandNoneRefusedInVain(plan: Plan, batch: readonly IntakeRow[], cycles: ReadonlySet<string>): void {
     const refused = plan.outcomes.filter(({ outcome }) => outcome.code === 'unresolved_reference');
     const isReplay = (writeId: string): boolean =>
       !plan.keys.some(({ write }) => write.writeId === writeId) &&
       batch.some(({ write }) => write.writeId === writeId && write.key !== null);
-    // Nobody refers to himself by an identity that he gives up, nor waits for whoever takes it next (docs/plan.md).
+    // No document refers to itself by an identity that it gives up, nor waits for the next owner of it (docs/plan.md).
     const isGivenUp = (write: WriteHeader, name: string): boolean =>
       this.#tables.aliases.get(name) === write.documentId && !namesOf(write.referentialId).includes(name);
     let standing = refused.filter(({ outcome }) => !isReplay(outcome.writeId)).map(({ write }) => write);
@@ -265,7 +265,7 @@ function demandShape(plan: Plan, batch: readonly IntakeRow[]): void {
 }
 
 /**
- * Writes that no order can satisfy, as somebody stands behind them on whom they depend: by references, by order, or by
+ * Writes that no order can satisfy, because they block a write on which they depend: by references, by order, or by
  * a delete that waits for all who mention its document. And those in one cycle with a change of identity, which is
  * planned alone.
  */

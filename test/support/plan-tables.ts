@@ -152,7 +152,7 @@ export class Tables {
     this.#check();
   }
 
-  /** The cascade: whoever refers to a renamed document refers to its new identity from now on. */
+  /** The cascade: references to a renamed document change to its new identity. */
   #carry(renamed: Row, identity: string): void {
     const before = renamed.content.identity;
     this.aliases.delete(before);

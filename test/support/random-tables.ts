@@ -44,6 +44,7 @@ function valueOf(type: Type, n: number): unknown {
   return values[type];
 }
 
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 const isNumber = (type: Type): boolean => /int|num/.test(type);
 
 const column = (name: string): fc.Arbitrary<RandomColumn> =>
@@ -81,9 +82,7 @@ export function tablesText(tables: RandomTables, schema: string): string {
   const { keys, values, childKey, onDelete, isDeferred, hasTrigger } = tables;
   const names = keyNames(tables);
   const columns = values.map(({ name, type, isNullable, hasDefault, isUnique, isChecked }) => {
-    const text = valueOf(type, 7);
-    const fallback =
-      type === 'text[]' ? '{x}' : typeof text === 'object' ? JSON.stringify(text) : String(text);
+    const fallback = type === 'text[]' ? '{x}' : textOf(valueOf(type, 7));
     return `"${name}" ${type} ${isNullable ? '' : 'not null'} ${hasDefault ? `default '${fallback}'` : ''}
       ${isUnique ? 'unique' : ''} ${isChecked ? `check ("${name}" >= 0)` : ''}`;
   });

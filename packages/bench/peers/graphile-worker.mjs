@@ -1,5 +1,5 @@
 /**
- * graphile-worker: `addJob`, a task that writes the document, and the runner's own event for whoever waits.
+ * graphile-worker: `addJob`, a task that writes the document, and the runner's own event as the result.
  *
  * As documented: the concurrency and poll interval of its quick start, one `addJob` for each document. Tuned: a local
  * queue of 500, as many jobs at once as there are connections for their writes, completions together, `addJobs` for all

@@ -1,5 +1,5 @@
 /**
- * pg-boss: `send`, a worker that writes the document, and a promise of this process for whoever waits, since the library
+ * pg-boss: `send`, a worker that writes the document, and a promise of this process as the result, because the library
  * has no way to await a job.
  *
  * As documented: LISTEN and NOTIFY switched on, batches of 50, the shortest poll behind them, as a worker by default

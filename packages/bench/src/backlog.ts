@@ -127,7 +127,7 @@ class DrainWatch {
     const failed = new Promise<never>((_resolve, reject) => (this.#reject = reject));
     this.begun = Promise.race([failed, new Promise<void>((resolve) => (this.#begin = resolve))]);
     this.done = Promise.race([failed, new Promise<void>((resolve) => (this.#finish = resolve))]);
-    // Whoever awaits one of them hears of a failure; the other must not end the program.
+    // The code that awaits one of them gets the error; the other must not end the program.
     this.begun.catch(() => undefined);
     this.done.catch(() => undefined);
   }

@@ -76,7 +76,7 @@ export class BenchProcess {
     const timeoutMs = warmupMs + durationMs + 60_000;
     const warm = this.#await('warm', timeoutMs).then(() => undefined);
     const result = this.#await('result', timeoutMs);
-    // Whoever awaits one of them hears of a failure; the other must not end the program.
+    // The code that awaits one of them gets the error; the other must not end the program.
     warm.catch(() => undefined);
     result.catch(() => undefined);
     this.#tell({ type: 'go', warmupMs, durationMs });

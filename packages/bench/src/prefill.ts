@@ -89,7 +89,7 @@ async function store(session: Session, documents: readonly BenchDocument[], lane
       ],
     },
     {
-      // As if their answers had been forgotten by now.
+      // As if retention had deleted their outcomes.
       name: 'settleWrites',
       values: [
         uuidv7(),

@@ -70,7 +70,7 @@ describe('ratios', () => {
     expect(ratiosSpread['coordinated/seed-direct']).toEqual({ min: 4, max: 6 });
   });
 
-  test('of latencies leave out whoever has none', () => {
+  test('ratios of latencies leave out a contender without latencies', () => {
     const { p99Ratios, ratios } = summarizePoint(
       { axis: 'prefill', value: 100_000, clients: 8 },
       ['coordinated', 'ceiling'],

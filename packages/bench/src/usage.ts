@@ -104,7 +104,7 @@ export class DeadTuplesWatch {
     const look = async (): Promise<void> => {
       this.#peak = Math.max(this.#peak, await this.#counters.countDeadInIntake());
     };
-    // One that failed was told to whoever asked for it.
+    // The caller of a failed command has its error.
     return (this.#looking = this.#looking.catch(() => undefined).then(look));
   }
 }

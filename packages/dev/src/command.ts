@@ -91,7 +91,11 @@ const settings = {
     schema: z.enum(['none', 'keys']),
   }),
   nodes: processes('--nodes <number>', 'SLUICE_DEV_NODES', 'API nodes'),
-  writers: processes('--writers <number>', 'SLUICE_DEV_WRITERS', 'number of writers; only coordinated mode has writers'),
+  writers: processes(
+    '--writers <number>',
+    'SLUICE_DEV_WRITERS',
+    'number of writers; only coordinated mode has writers',
+  ),
   mode,
   lanes,
   sessions,

@@ -28,7 +28,7 @@ export async function writeApiReference(root: string, out: string): Promise<void
   process.chdir(root);
   const entries = ['packages/sluice', 'packages/edfi'].flatMap((folder) => entriesOf(root, folder));
   const options = {
-    // Found from here, as it stands in the modules of this package.
+    // Found from here, because it stands in the modules of this package.
     plugin: [import.meta.resolve('typedoc-plugin-markdown')],
     entryPoints: entries.map(({ source }) => source),
     tsconfig: resolve(root, 'packages/site/tsconfig.api.json'),

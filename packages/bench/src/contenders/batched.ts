@@ -61,7 +61,7 @@ export class Batched implements Contender {
     );
   }
 
-  /** Until nothing waits; whoever fails is told by its own promise. */
+  /** Until nothing waits. Each document reports its failure by its own promise. */
   async #work(): Promise<void> {
     const session = this.#idle.pop();
     if (session === undefined) return;

@@ -14,7 +14,7 @@ export interface Capacity {
   contender: DeployedContender;
   lanes: number;
   nodes: number;
-  /** Documents that clients who wait for their answers bring in. */
+  /** Documents of clients that wait for their answers. */
   documentsPerSecond: number;
 }
 

@@ -75,7 +75,7 @@ export class SluiceProcess {
   }
 }
 
-/** Settings of whoever runs the benchmark are not for what it measures. */
+/** The environment of the benchmark does not reach the processes that it measures. */
 function environmentWith(databaseUrl: string): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name),

@@ -30,7 +30,7 @@ process.on('message', (order: Order) => {
     tell({ type: 'failed', message });
   });
 });
-// Whoever started us has gone.
+// The parent process has ended.
 process.on('disconnect', () => process.exit(1));
 
 async function obey(order: Order): Promise<void> {

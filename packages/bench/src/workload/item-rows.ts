@@ -56,7 +56,7 @@ const item = `
     from written
   )`;
 
-/** Stores them. Whoever calls has taken the triggers off, which would ask again what is known to be so. */
+/** Stores them. The caller has disabled the triggers, which would check what is known to hold. */
 const storeItems = `
   with ${item},
   made as materialized (select * from item),

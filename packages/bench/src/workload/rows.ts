@@ -42,7 +42,7 @@ export function rowSource({
     return () => increment;
   }
   if (duplicates > 0 && prefill === 0)
-    throw new Error('Cannot send duplicates as nothing is stored: --prefill is 0');
+    throw new Error('Cannot send duplicates: nothing is stored: --prefill is 0');
   const draw = seededDraw(seed * 1000 + share.index);
   const first = seed * idsOfSeed + share.index * idsOfShare;
   let count = 0;

@@ -34,7 +34,7 @@ export interface ClusterOptions {
   /** None where the mode needs none. */
   writers: number;
   host: string;
-  /** How the nodes are told who asks; undefined: nothing is said, which holds for this machine only. */
+  /** Authentication of the nodes; undefined: none, which only this machine may use. */
   auth: 'none' | 'keys' | undefined;
   /** First node's; the others take the next ones. 0: free ones. */
   port: number;
@@ -123,7 +123,7 @@ export class Cluster {
     await allOf([...this.#writers, ...this.#nodes].map((child) => child.start()));
   }
 
-  /** Nodes first, as they answer what is under way with the writers' help; PostgreSQL last. */
+  /** Nodes first, because they answer what is under way with the writers' help; PostgreSQL last. */
   stop(): Promise<void> {
     this.#announceStop();
     return (this.#stopped ??= (async () => {
@@ -240,7 +240,7 @@ async function startPostgres(
   }
 }
 
-/** For the load, and for whoever tries the nodes: it ends with the day. */
+/** For the load, and for a developer who tries the nodes. It is valid for a day. */
 async function createToken(place: { url: string; schema: string }): Promise<string> {
   const keys = openKeyStore(place);
   try {

@@ -47,7 +47,7 @@ export async function linkLibraries(binaries: Binaries, folder: string): Promise
   }));
   const present = await Promise.all(links.map(({ target }) => access(target).then(yes, no)));
   if (present.every(Boolean)) return undefined;
-  // Anew at each start, as the package may have moved.
+  // Anew at each start, because the package may have moved.
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
   await chmod(folder, 0o755);

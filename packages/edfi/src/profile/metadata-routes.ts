@@ -11,7 +11,7 @@ import { specificationOf } from './specification.ts';
 
 export function metadataRoutes(app: FastifyInstance, { client, basePath }: ProfileNode): void {
   const { model } = client;
-  // What a client reads before it has a token: it names resources, and nobody's data.
+  // A client reads this before it has a token. It names resources and contains no data.
   const options = { schema: { hide: true }, config: { access: 'open' } } as const;
   const rootOf = (request: FastifyRequest): string => `${request.protocol}://${request.host}${basePath}`;
   const send = (reply: FastifyReply, body: unknown): FastifyReply =>

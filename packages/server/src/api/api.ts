@@ -22,7 +22,7 @@ export interface ApiOptions extends Pick<
   ServerOptions,
   'auth' | 'corsOrigins' | 'logger' | 'onRequest' | 'tls'
 > {
-  /** Started and stopped by whoever made it. */
+  /** Its creator starts and stops it. */
   client: SluiceClient;
   limits?: Partial<ApiLimits>;
   /** How long a request waits for its outcome, unless it says otherwise. @default 30000 */
@@ -80,7 +80,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
       if (options.metrics !== undefined) metricsRoute(scope, options.metrics);
       profile.addRoutes(scope);
       writeRoutes(scope, node);
-      // Each in a scope of its own, as they read bodies differently.
+      // Each in a scope of its own, because they read bodies differently.
       await scope.register(async (inner) => documentRoutes(inner, node));
       await scope.register(async (inner) => restRoutes(inner, node));
       await scope.register(async (inner) => bulkRoute(inner, node));

@@ -73,7 +73,7 @@ export async function* chunksWithin(stream: Readable, timeoutMs: number): AsyncG
   const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, undefined>;
   for (;;) {
     const next = chunks.next();
-    // Where the time is over first, nobody looks at what becomes of it.
+    // If the time is over first, its result is ignored.
     next.catch(() => undefined);
     let timer: NodeJS.Timeout | undefined;
     const over = new Promise<never>((_resolve, reject) => {
@@ -91,7 +91,7 @@ export function discardRest(stream: Readable, timeoutMs: number): void {
   const timer = setTimeout(() => stream.destroy(), timeoutMs);
   stream.once('close', () => clearTimeout(timer));
   stream.once('end', () => clearTimeout(timer));
-  // Whoever read it before still listens, and would keep it from flowing.
+  // The earlier reader still listens, and would keep the stream from flowing.
   stream.removeAllListeners('readable');
   stream.on('error', () => undefined).resume();
 }

@@ -46,7 +46,7 @@ export class ByteBudget {
     return share;
   }
 
-  /** Waits for room; a request that wants more than all there is gets it when nobody else has any. */
+  /** Waits for room; a request that wants more than all there is gets it when no other request has any. */
   async take(bytes: number): Promise<void> {
     if (this.#waiting.length === 0 && this.#fits(bytes)) this.#held += bytes;
     else await this.#wait(bytes);
@@ -96,7 +96,7 @@ export class ByteShare {
     this.#budget = budget;
   }
 
-  /** The answer has been taken, or nobody waits for it. */
+  /** The client has read the answer, or no longer waits for it. */
   get isClosed(): boolean {
     return this.#isClosed;
   }

@@ -1,6 +1,6 @@
 /**
  * Dates and times as RFC 3339 spells them, checked by the calendar before anything converts them: JavaScript's own Date
- * takes 30 February for 1 March and 24:00 for the next day. Years are 0001 to 9999, as the calendar has no year 0.
+ * takes 30 February for 1 March and 24:00 for the next day. Years are 0001 to 9999, because the calendar has no year 0.
  */
 
 export type Zone = 'required' | 'optional';

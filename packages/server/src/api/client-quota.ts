@@ -17,7 +17,7 @@ interface Use {
   at: number;
 }
 
-/** Beyond so many clients, those who have asked for nothing for a while are forgotten. */
+/** Above this number of clients, the state of idle ones is deleted. */
 const remembered = 1_000;
 
 export class ClientQuota {

@@ -1,5 +1,5 @@
 /**
- * The HTTP server under the routes of a node, or of the operators' page alone: who is let in, what each answer tells
+ * The HTTP server under the routes of a node, or of the operators' page alone: authentication, what each answer tells
  * browsers, what a request may be, and what becomes of errors.
  */
 import Fastify, {
@@ -35,7 +35,7 @@ import { securityHeaders } from './security-headers.ts';
 export type Routes = (scope: FastifyInstance) => void | Promise<void>;
 
 export interface ServerOptions {
-  /** Who may do what. Left out, nobody is asked, and {@link listen} takes no connections from other machines. */
+  /** Authentication. Without it, {@link listen} accepts no connections from other machines. */
   auth?: Auth | undefined;
   /** Origins whose pages may use this server from a browser. @default none */
   corsOrigins?: readonly string[];
@@ -182,7 +182,7 @@ export interface ListenOptions {
 
 /**
  * @returns The address, e.g. `http://127.0.0.1:8080`. `close` of the server stops it, after the requests under way.
- * @throws {SluiceError} `configuration_invalid` if other machines were let in and nothing says who may do what
+ * @throws {SluiceError} `configuration_invalid` if other machines could connect without authentication
  */
 export async function listen(
   server: FastifyInstance,

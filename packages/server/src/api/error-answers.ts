@@ -25,7 +25,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   return sendProblem(reply, problemOfAny(error, request), retryAfter);
 }
 
-/** Logs a defect, of which only kind and places are kept, and why nobody can be told who asks. */
+/** Logs a defect, by its kind and places only, and why a client could not be authenticated. */
 export function problemOfAny(error: unknown, request: FastifyRequest): Problem {
   const known = problemOfError(error);
   if (known?.code === 'authentication_unavailable') request.server.failures.note(error, 'authenticate');

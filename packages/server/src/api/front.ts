@@ -75,7 +75,7 @@ export function createFront(options: FrontOptions): FastifyInstance {
     if (route === null) return own(request, response);
     const isProbe = probePath.test(route.url);
     if (isProbe && isAsleep(route.store)) {
-      // Who asks how a store is does not wake it.
+      // A request for the state of a store does not wake the store.
       request.url = `${basePath}/readyz?store=${route.store}`;
       return own(request, response);
     }
@@ -122,7 +122,7 @@ function frontRoutes(app: FastifyInstance, options: FrontOptions): void {
     }
     return reply.type('application/json; charset=utf-8').send(JSON.stringify({ status: 'ready', ...facts }));
   });
-  // Nobody is authenticated here: where clients are, /metrics is on its own port.
+  // No authentication here: if clients are authenticated, /metrics is on its own port.
   if (metrics !== undefined) metricsRoute(app, metrics);
 }
 

@@ -1,6 +1,6 @@
 /**
  * Tells, in one pass over the text, whether JSON can be stored and read without a change: PostgreSQL's `jsonb` refuses
- * `\u0000` and lone surrogates, JavaScript rounds numbers, both forget duplicate keys. A text that passes here is JSON,
+ * `\u0000` and lone surrogates, JavaScript rounds numbers, both drop duplicate keys. A text that passes here is JSON,
  * is accepted by both, and means the same to both. Of any other, the first offence and its place are named.
  */
 import { isUtf8 } from 'node:buffer';

@@ -10,7 +10,7 @@ import { Server as TlsServer } from 'node:tls';
 declare module 'fastify' {
   interface FastifyInstance {
     connections: Set<Socket>;
-    /** Each answer is the last on its connection, and whoever balances loads sends requests elsewhere. */
+    /** Each answer is the last on its connection, and a load balancer sends requests elsewhere. */
     isLeaving: boolean;
   }
 }

@@ -64,7 +64,7 @@ function invalidDocument(faults: readonly SchemaFault[]): SluiceError {
   });
 }
 
-/** A parameter that is not known is refused: whoever filters by it would take the whole for the part. */
+/** An unknown parameter is refused, because a client that filters by it would get all documents. */
 function readPage(query: Query, limitMax: number): ListRequest {
   const unknown = Object.keys(query).find((name) => !['limit', 'offset', 'totalCount'].includes(name));
   if (unknown !== undefined) {

@@ -39,14 +39,14 @@ export function findResource(node: Pick<ApiNode, 'client'>, endpoint: string): R
 
 /**
  * An id as the database knows it.
- * @throws {SluiceError} the code, as nothing can have an id of another form
+ * @throws {SluiceError} the code, because nothing can have an id of another form
  */
 export function readId(text: string, code: 'document_not_found' | 'write_not_found'): string {
   if (!isId(text)) throw new SluiceError(code);
   return text.toLowerCase();
 }
 
-/** Whoever lets a write wait for references waits at least as long for its outcome. */
+/** A client that lets a write wait for references waits at least as long for its outcome. */
 export function waitMsOf(
   node: ApiNode,
   waitSeconds: number | null,

@@ -8,7 +8,7 @@ import type { ApiNode } from './node.ts';
 import { describeTargets, type Operation, type PathItem } from './rest/describe-targets.ts';
 import { version } from './version.ts';
 
-/** A larger model is described by the generic paths: a page of hundreds of resources helps nobody. */
+/** A larger model is described by the generic paths: a page of hundreds of resources is of no use. */
 const RESOURCES_MAX = 60;
 
 export async function openapi(app: FastifyInstance, node: ApiNode): Promise<void> {

@@ -71,7 +71,7 @@ export function appliedPreferences(preferences: Preferences): string | undefined
 
 /**
  * The content hash asked for, or `*`; null: none is. Weak and unquoted tags pass for what they name. Several tags are
- * refused, as a write is checked against one.
+ * refused, because a write is checked against one.
  *
  * @throws {SluiceError} `invalid_request`
  */

@@ -23,7 +23,7 @@ async function createProgramFor([name = '']: readonly string[]): Promise<Command
 
 /** Runs one command, and ends the process. */
 export async function main(args: readonly string[]): Promise<void> {
-  // pg-listen's way to subscribe anew is deprecated by pg, and of no concern to whoever reads this process's log.
+  // pg deprecates the way in which pg-listen subscribes again. The warning does not help readers of the log.
   process.noDeprecation = true;
   tolerateClosedOutput();
   const exitCode = await run(args);

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 
-/** Who acts, for the record: a client by its name, or, where nobody is asked, by where it came from. */
+/** The actor for the audit log: the name of the client or, without authentication, its address. */
 export function actorOf({ principal, ip }: FastifyRequest): string {
   return `${principal.client === '' ? `somebody at ${ip}` : principal.client} (dashboard)`;
 }

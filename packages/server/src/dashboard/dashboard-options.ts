@@ -3,7 +3,7 @@ import type { Model } from 'sluice/model';
 import type { Database } from 'sluice/internal/store';
 
 export interface DashboardOptions {
-  /** Of its own, as operators' questions may take long; closed by whoever opened it. */
+  /** A separate pool, because queries of operators may be slow. Its creator closes it. */
   database: Database;
   /** Names the documents that blocked writes await. */
   model: Model | null;

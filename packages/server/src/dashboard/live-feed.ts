@@ -159,7 +159,7 @@ export class LiveFeed {
     for (const resolve of waiting) resolve();
   }
 
-  /** Until the time is over, or nobody looks any more. */
+  /** Until the time is over, or no visitor is left. */
   #rest(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);

@@ -19,7 +19,7 @@ import type { DashboardOptions } from './dashboard-options.ts';
 import type { Found, ListedWrite, WriteList, WriteView } from './page/messages.ts';
 import { readQuery } from './requests.ts';
 
-/** Counting goes on no further: beyond it, nobody needs the number. */
+/** Counting stops here: above it, the exact number is of no use. */
 const countedMax = 20_000;
 
 export function readRoutes(app: FastifyInstance, { database, model }: DashboardOptions): void {

@@ -1,5 +1,5 @@
 /**
- * Where nobody is asked who they are, there is no token that a page of another site would lack. So what browsers say by
+ * Without authentication, there is no token that a page of another site would lack. So what browsers say by
  * themselves counts: a request that another site's page began is refused, and so is one for a host name that is not this
  * machine's own, by which such a page could pass for ours (DNS rebinding).
  */

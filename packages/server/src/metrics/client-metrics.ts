@@ -42,7 +42,7 @@ export function clientMetrics(registry: Registry): ClientObserver {
     buckets: writesBuckets,
     registry,
   }).series();
-  // Counted by hand, as it is done for each write, and told when it is asked for.
+  // Counted by hand, because it is done for each write, and told when it is asked for.
   const found: Record<FoundBy, number> = { hint: 0, poll: 0, missed_hint: 0 };
   registry.registerMetric(
     new Counter({

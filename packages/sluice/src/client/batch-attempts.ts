@@ -1,5 +1,5 @@
 /**
- * One transaction or more that a node makes of its own writes, on sessions with the limits of a policy. Whoever waits for a
+ * One transaction or more that a node makes of its own writes, on sessions with the limits of a policy. A caller that waits for a
  * write that it settles is answered here; docs/overload.md has the limits.
  */
 import { SluiceError, type Write } from '#protocol';
@@ -181,7 +181,7 @@ async function notePositions(session: Session, { blocked }: BatchReport): Promis
   for (const { write } of waiting) write.position = (row?.['position'] as number) + 1;
 }
 
-/** A write whose deadline has passed waits for nobody any more. */
+/** A write whose deadline has passed is no longer retried. */
 function expireDeadlines(batch: readonly Submitter[], now: number): void {
   for (const { write } of batch) {
     if (write.referenceDeadline !== null && Date.parse(write.referenceDeadline) <= now)

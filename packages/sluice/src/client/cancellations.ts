@@ -1,5 +1,5 @@
 /**
- * The ends of waits: all that gather while one transaction cancels others are cancelled together in the next, as a lane
+ * The ends of waits: all that gather while one transaction cancels others are cancelled together in the next, because a lane
  * that stands still ends the waits of thousands within the same second.
  */
 import { cancelWrites } from '#batch';
@@ -19,7 +19,7 @@ const writesAtOnceMax = 512;
 /** A leader's batch holds the term rows for milliseconds. A transaction that holds one of them for longer does not hold up the others. */
 const sessionSettings = { lock_timeout: '250ms', statement_timeout: '10s' };
 const answerTimeoutMs = 12_000;
-/** After this long it is given up: a lane whose row somebody has locked tells nobody what becomes of its writes. */
+/** After this long it is given up: while another transaction has locked the row of a lane, the outcomes of its writes are unknown. */
 const patienceMs = 5000;
 
 export class Cancellations {

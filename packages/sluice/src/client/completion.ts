@@ -1,5 +1,5 @@
 /**
- * How a node learns of outcomes that others have settled: a hint says where to look, a poll looks without one.
+ * How a node learns of outcomes that others have settled: a hint says where to look, a poll reads without one.
  * docs/completion.md tells why no answer is lost.
  */
 import { outcomeOf } from '#batch';
@@ -117,7 +117,7 @@ export class Completion {
     }
   }
 
-  /** Where hints arrive, looking without one is only the second net. */
+  /** While hints arrive, a poll is only the second net. */
   get #lookIntervalMs(): number {
     const { pollIntervalMs } = this.#options;
     if (this.#listener.isDeaf) return Math.min(deafIntervalMs, pollIntervalMs);

@@ -18,10 +18,10 @@ export interface WriteRequest {
   documentId?: string;
   /** Content hash that the document must have; `*` asks only that it exists. */
   ifMatch?: string | null;
-  /** Who asks: keys, outcomes and quotas are theirs alone. @default '' */
+  /** Name of the client, to which keys, outcomes and quotas belong. @default '' */
   client?: string;
   idempotencyKey?: string | null;
-  /** Seconds that the write may wait for references nobody has submitted yet. @default null: not at all */
+  /** Seconds that the write may wait for references that no client has submitted yet. @default null: not at all */
   waitForReferencesSeconds?: number | null;
   /** W3C: the caller's span, where it is not the active one of this process. What is not of the form is ignored. */
   traceparent?: string | undefined;
@@ -63,7 +63,7 @@ export interface StoredDocument {
 
 /** What a blocked write awaits, and since when. */
 export interface AwaitedState {
-  /** ReferentialId of the document referred to, or the id of the write that is stood behind. */
+  /** ReferentialId of the document referred to, or the id of the earlier write that blocks it. */
   awaitedId: string;
   /** ISO 8601. */
   since: string;
@@ -111,14 +111,14 @@ export interface Page {
 /** Documents of a list, as far as they were read. */
 export interface DocumentPage {
   documents: StoredDocument[];
-  /** Ids of those that the page has no room for, as it would be too large: `readDocuments` goes on. Empty for most. */
+  /** Ids of those that the page has no room for, because it would be too large: `readDocuments` goes on. Empty for most. */
   rest: readonly string[];
 }
 
 export interface ReadOptions {
   /**
    * Is asked before more than a mebibyte of documents is brought into memory, and waited for. What it throws, the read
-   * throws. @default nobody is asked
+   * throws. @default none
    */
   admit?: (bytes: number) => Promise<void>;
 }
@@ -137,7 +137,7 @@ export interface ClientStatus {
   isListening: boolean;
   /** Writes for whose outcome this node waits. */
   waiting: number;
-  /** `coordinated`: lanes that nobody has led for longer than a hand-over takes. */
+  /** `coordinated`: lanes that have had no leader for longer than a hand-over takes. */
   lanesWithoutLeader: number[];
   /** `coordinated`: lanes that take no more writes, as too many wait. */
   lanesOverloaded: number[];

@@ -31,7 +31,7 @@ export class DocumentReads {
     documentId: string,
     { admit }: ReadOptions = {},
   ): Promise<StoredDocument | null> {
-    // What is no id at all is nobody's.
+    // Text that is not an id belongs to no document.
     if (!isId(documentId)) return null;
     const { run, documentBytesMax } = this.#options;
     const look = (bytesMax: number): Promise<Row[]> =>

@@ -82,7 +82,7 @@ describe('the buffer before the intake', () => {
     return rows.length;
   };
 
-  test('writes of requests that have come by now share one insert', async () => {
+  test('writes of requests that arrived together share one insert', async () => {
     const { buffer } = await setup();
     await buffer.accept(write());
     const first = buffer.accept(write());

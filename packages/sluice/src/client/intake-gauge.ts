@@ -37,7 +37,7 @@ const staleMs = 2000;
 const lookTimeoutMs = 250;
 /** Looking takes at most this share of the time, */
 const lookShare = 0.05;
-/** but nobody is refused for longer than this by what a slow look has found, or one of a process that got no time. */
+/** but an old result, of a slow read or a process without CPU time, refuses writes no longer than this. */
 const lookPauseMaxMs = 10_000;
 const retryAfterSecondsMax = 30;
 
@@ -94,7 +94,7 @@ export class IntakeGauge {
       const now = (this.#lookedAt = performance.now());
       for (const row of rows) this.#take(row, now);
     } catch {
-      // Who asks for a write hears of the database from its own statement.
+      // A write learns of the trouble from its own statement.
     }
     const took = performance.now() - began;
     this.#nextLookAt =

@@ -59,7 +59,7 @@ export class NodeSettler implements Route, WritePath {
   start(): Promise<void> {
     this.#restTimer = setInterval(() => {
       this.#retries.end();
-      // Otherwise nobody would find out that it is over.
+      // Otherwise no code would find out that it is over.
       if (this.trouble !== null && this.#isFree && this.writes === 0) this.#follow(this.#attempts.probe());
       this.#work();
     }, this.#options.pollIntervalMs);

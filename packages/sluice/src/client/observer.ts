@@ -7,7 +7,7 @@ import type { ErrorCode, GatheringState, Result } from '#protocol';
 import type { PoolUsage } from '#store';
 
 /**
- * How an outcome was learnt. `hint`: a notification named it; `poll`: by looking, as no notifications arrive;
+ * How an outcome was learnt. `hint`: a notification named it; `poll`: by looking, because no notifications arrive;
  * `missed_hint`: by looking, although they do.
  */
 export type FoundBy = 'hint' | 'poll' | 'missed_hint';
@@ -21,7 +21,7 @@ export interface ClientObserver {
   inserted(writes: number): void;
   /** One of them came there so long after it was handed in. */
   taken(seconds: number): void;
-  /** A write's outcome was read so long after it was settled; null: nobody asked how long. */
+  /** A write's outcome was read so long after it was settled; null: not measured. */
   completed(seconds: number | null, foundBy: FoundBy): void;
   /** A batch is settled by this node: in `direct` and `local` mode, round a full intake, or on the fast path. */
   settled(report: BatchReport): void;

@@ -2,7 +2,7 @@
 import { SluiceError, type RowOperation, type Write } from '#protocol';
 import { laneOf } from '#model';
 import { formText, rowKey, type RowRequest } from '#targets';
-import { exactOf, identityOf, parentsOf } from './row-identity.ts';
+import { exactOf, identityOf, parentsOf, type GivenRow } from './row-identity.ts';
 import { memberText } from './cut-json.ts';
 import { behindAll, hashOf, ownNode, parse } from './prepare-write.ts';
 import { refuseRow } from './refuse-row.ts';
@@ -18,7 +18,7 @@ export type RowTarget =
 type RowContent = Pick<Write, 'operation' | 'body' | 'form' | 'referenceIds'> & {
   /** Null: the database gives the row its key. */
   identity: string | null;
-  /** What two requests with one idempotency key must have in common. */
+  /** What two requests with one idempotency key must have in common; `undefined`: the write has no such key. */
   hashed: unknown;
 };
 
@@ -49,7 +49,8 @@ export function prepareRow(request: RowRequest, target: RowTarget, lanes: number
     lane: laneOf(referentialId, null, lanes),
     referentialId,
     superclassId: null,
-    contentHash: hashOf(isRounded(content.body) ? [hashed, content.body] : hashed),
+    contentHash:
+      hashed === undefined ? '' : hashOf(isRounded(content.body) ? [hashed, content.body] : hashed),
     ...rest,
   };
 }
@@ -79,8 +80,18 @@ function contentOfRows(request: RowRequest, table: RowTable, operation: 'insert'
     form: formText(form),
     identity: identityOf(table, rows[0]!, onConflict),
     referenceIds: parentsOf(table, rows),
-    hashed: onConflict === null && !ignoresExisting ? parsed : [parsed, onConflict, ignoresExisting],
+    hashed: isKeyless(request, rows)
+      ? undefined
+      : onConflict === null && !ignoresExisting
+        ? parsed
+        : [parsed, onConflict, ignoresExisting],
   };
+}
+
+/** The hash is for idempotency keys only; it also finds what is nested too deeply, which one row without nested values is not. */
+function isKeyless({ idempotencyKey = null }: RowRequest, rows: readonly GivenRow[]): boolean {
+  const isNested = (value: unknown): boolean => typeof value === 'object' && value !== null;
+  return idempotencyKey === null && rows.length === 1 && !Object.values(rows[0]!.values).some(isNested);
 }
 
 /** Null: the target's key. @throws {SluiceError} `invalid_document` if no unique constraint has these columns */

@@ -14,7 +14,7 @@ export interface TracedRequest {
 
 /**
  * A part of the caller's own span where one is active, else of what the request's `traceparent` names, else the first of
- * a new trace. Null: nobody records it.
+ * a new trace. Null: it is not recorded.
  */
 export function startWriteSpan({ traceparent, operation, resource }: TracedRequest): Span | null {
   if (!isTracing()) return null;

@@ -1,5 +1,5 @@
 /**
- * Who waits for the outcome of which write, and how each wait ends: with the outcome, or, once its time is up, with a
+ * The waits for outcomes of writes, and how each ends: with the outcome, or, once its time is up, with a
  * cancellation that decides the write for good. All routes of a node share it.
  */
 import { SluiceError, type ErrorCode, type Outcome, type Write } from '#protocol';
@@ -91,7 +91,7 @@ export class Waits {
     return writeIds.every((writeId) => this.submitterOf(writeId)?.isEnding === true);
   }
 
-  /** Writes in the intake that nobody has looked for in this long. They count as looked for from now on. */
+  /** Writes in the intake that were not looked up for this long. They count as looked up from now on. */
   due(intervalMs: number): string[] {
     const now = performance.now();
     const due: string[] = [];
@@ -153,7 +153,7 @@ export class Waits {
     }
   }
 
-  /** Resolves when nobody of those who wait now does so any more. */
+  /** Resolves when all present waits have ended. */
   async over(): Promise<void> {
     const waiters = [...this.#waiters.values()].flatMap((each) => [...each]);
     await Promise.allSettled(waiters.map(({ outcome }) => outcome));

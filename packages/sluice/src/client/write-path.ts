@@ -4,7 +4,7 @@ import type { DatabaseError, PoolUsage } from '#store';
 
 export interface WritePath {
   start(): Promise<void>;
-  /** Nobody waits for a write any more. */
+  /** No caller waits for a write. */
   stop(): Promise<void>;
   /** Resolves with the outcome, or at the end of the wait with the definite answer that nothing was applied. An abort ends the wait. */
   submit(write: Write, waitMs: number, signal?: AbortSignal): Promise<Outcome>;

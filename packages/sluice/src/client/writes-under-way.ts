@@ -59,7 +59,7 @@ export class WriteUnderWay {
     if (all.store !== undefined) this.#span?.setAttribute('sluice.store', all.store);
   }
 
-  /** Of the span that all further ones of the write are parts of; null: nobody records it. */
+  /** Of the span that all further ones of the write are parts of; null: it is not recorded. */
   get traceparent(): string | null {
     return this.#span === null ? null : traceparentOf(this.#span);
   }

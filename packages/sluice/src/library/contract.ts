@@ -66,7 +66,7 @@ export interface Submitted<Answer = Written> {
   /**
    * Waits for the answer: to be called after the commit.
    * @throws {SluiceError} as `upsert` does; `write_not_found` if the transaction was rolled back, or is not committed at the end of the
-   *   wait; `outcome_unknown` if the write is still waiting then, as it is not cancelled
+   *   wait; `outcome_unknown` if the write is still waiting then, because it is not cancelled
    */
   answer(options?: Pick<WriteOptions, 'signal' | 'waitMs'>): Promise<Answer>;
 }

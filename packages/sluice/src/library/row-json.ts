@@ -18,11 +18,22 @@ export function rowText(target: string, row: unknown): string {
         detail: { target, errors: [{ path: '$', message: 'must be an object of columns' }] },
       },
     );
+  if (isPlain(row)) return JSON.stringify(row);
   const members = Object.entries(row).flatMap(([name, value]) => {
     const text = valueText(target, name, value);
     return text === undefined ? [] : [`${JSON.stringify(name)}:${text}`];
   });
   return `{${members.join(',')}}`;
+}
+
+/** JSON has a form for each of its values. */
+function isPlain(row: object): boolean {
+  if ('toJSON' in row) return false;
+  for (const value of Object.values(row)) {
+    const isJson = typeof value === 'string' || typeof value === 'boolean' || value === null;
+    if (!isJson && !Number.isFinite(value)) return false;
+  }
+  return true;
 }
 
 function valueText(target: string, name: string, value: unknown): string | undefined {

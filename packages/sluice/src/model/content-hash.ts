@@ -7,7 +7,7 @@ const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
  * Twenty-two characters that are equal for equal contents, whatever the order of keys: base64url of the first 16 bytes
  * of SHA-256 over the canonical JSON. It is a document's ETag, and how an update that changes nothing is recognised.
  *
- * It sees what `JSON.parse` kept. Two numbers that differ only beyond double precision hash alike, so whoever parses
+ * It sees what `JSON.parse` kept. Two numbers that differ only beyond double precision hash alike, so a caller that parses
  * must not take such a number.
  */
 export function contentHash(document: unknown): string {

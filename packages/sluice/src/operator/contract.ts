@@ -6,7 +6,7 @@
 import type { Load, Operation, Outcome, Reason, Standing, WriterState } from '#protocol';
 import type { LockHolder as LaneLockHolder } from '#store';
 
-/** Who leads a lane, and what keeps its ready writes waiting. */
+/** The leader of a lane, and what keeps its ready writes waiting. */
 export interface Leadership {
   lane: number;
   /** Why a ready write of this lane waits; `ready`: only for its turn. */
@@ -14,7 +14,7 @@ export interface Leadership {
   isLed: boolean;
   /** Number of leaderships so far. */
   term: number;
-  /** Writer that leads it, or led it last; null: nobody ever did, or its row is past its retention. */
+  /** Writer that leads it, or led it last; null: none ever did, or retention deleted its row. */
   writer: { writerId: string; host: string; processId: number } | null;
   ledSince: string | null;
   /** A leader that died left no word: then the last sign of life that is known of it. */
@@ -69,7 +69,7 @@ export interface StuckFilter {
   olderThanSeconds?: number;
   lane?: number;
   client?: string;
-  /** Endpoint of a resource: `shop/orders`. */
+  /** Endpoint of a resource, `shop/orders`, or name of a target, `public.orders`, where the schema `public` may be left out. */
   resource?: string;
   reason?: Reason;
   /** SQLSTATE of the error that is retried or made a dead letter. */
@@ -133,15 +133,15 @@ export interface StuckWrite {
   ageSeconds: number;
   /** Since when it is blocked or a dead letter; else when it was accepted. */
   since: string;
-  /** Until when it was told to wait for references that nobody has submitted. */
+  /** Until when it was told to wait for references that no client has submitted. */
   referenceDeadline: string | null;
   /** How many things it awaits. */
   awaitsCount: number;
-  /** The first of them, those that nobody has submitted ahead. */
+  /** The first of them, those that no client has submitted ahead. */
   awaits: Awaited[];
   /** The lane, where it is what the write waits for: `lane_without_leader`, `lane_paused`, `retrying`. */
   leadership: Leadership | null;
-  /** `locked`, `retrying`: who holds locks on rows that it may wait for, as far as the rows tell. */
+  /** `locked`, `retrying`: holders of locks on rows that it may wait for, as far as the rows tell. */
   heldBy: LockHolder[];
   /** `retrying`, `dead_letter`. */
   error: StuckError | null;
@@ -173,7 +173,7 @@ export interface Status {
   modelHash: string | null;
   documents: number;
   references: number;
-  /** Documents or references are estimated, as there are many. */
+  /** Documents or references are estimated, because there are many. */
   isEstimated: boolean;
   /** Writes accepted and not settled. */
   backlog: number;

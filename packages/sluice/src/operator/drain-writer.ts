@@ -7,7 +7,7 @@ import { listWriters } from './list-writers.ts';
 /**
  * Asks for it; the writer looks at its next heartbeat.
  * @param name Its id, the beginning of it, or `host/process id`.
- * @throws {SluiceError} `invalid_request` if no writer that lives is called so, or several are
+ * @throws {SluiceError} `invalid_request` if no running writer has this name, or several have it
  */
 export async function drainWriter(database: Database, name: string, actor: string): Promise<WriterStatus> {
   const living = (await listWriters(database)).filter(({ state }) => state !== 'gone' && state !== 'stopped');

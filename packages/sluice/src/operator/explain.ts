@@ -18,7 +18,7 @@ export function explainWrite(write: StuckWrite): string {
   return `${reasons[reason]}: ${explainError(error)}${tries}`;
 }
 
-/** Who holds locks, to end a sentence about somebody who waits for one. */
+/** The holders of locks, to end a sentence about a session that waits for one. */
 export function explainHolders(heldBy: StuckWrite['heldBy']): string {
   const [first] = heldBy;
   if (first === undefined) return '';

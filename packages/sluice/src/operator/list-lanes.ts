@@ -1,4 +1,4 @@
-/** Lanes: who leads each, what waits in it and why. */
+/** Lanes: the leader of each, its waiting writes and the reasons. */
 import type { Database, Row } from '#store';
 import type { LaneStatus, Leadership } from './contract.ts';
 

@@ -114,7 +114,7 @@ async function readAgreed(
   };
 }
 
-/** Null: what is agreed on is a handler, or nobody has kept its key. */
+/** Null: the target is a handler, or its key is not recorded. */
 function definitionOf({ name, kind, key }: Pick<Known, 'name' | 'kind' | 'key'>): TargetDefinition | null {
   if (kind === 'table') return { table: name, rowSecurity: 'bypass', ...(key.length === 0 ? {} : { key }) };
   return kind === 'function' && key.length > 0 ? { function: name, key } : null;

@@ -1,4 +1,4 @@
-/** Who holds locks on the rows that writes wait for, as far as the rows tell. */
+/** The holders of locks on the rows that writes wait for, as far as the rows tell. */
 import type { Database } from '#store';
 import type { LockHolder } from './contract.ts';
 

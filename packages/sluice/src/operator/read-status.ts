@@ -58,7 +58,7 @@ function problemsOf(status: Omit<Status, 'isHealthy' | 'problems'>, hasHadWriter
   if (status.schemaVersion !== schemaVersion)
     problems.push(`the schema has version ${status.schemaVersion}, and this program needs ${schemaVersion}`);
   if (lanes.length === 0) problems.push('no node or writer has started on this database yet');
-  // Where nodes only work in direct or local mode, nobody leads and nothing waits.
+  // If all nodes work in direct or local mode, no session leads and nothing waits.
   if (hasHadWriters || backlog > 0)
     tell(
       lanes.filter(({ isLed }) => !isLed),

@@ -16,7 +16,15 @@ export async function filterValues(database: Database, filter: StuckFilter): Pro
   if (reason !== undefined && !Object.hasOwn(reasons, reason)) refuse('reason', reason);
   const now = Date.parse(await readClock(database));
   const acceptedBy = new Date(now - (olderThanSeconds ?? 0) * 1000).toISOString();
-  return [acceptedBy, lane ?? null, client ?? null, resource ?? null, reason ?? null, error ?? null];
+  const named = resource === undefined ? null : await resourceOf(database, resource);
+  return [acceptedBy, lane ?? null, client ?? null, named, reason ?? null, error ?? null];
+}
+
+/** Of a target, the schema `public` may be left out. */
+async function resourceOf(database: Database, name: string): Promise<string> {
+  if (/[./]/.test(name)) return name;
+  const names = (await database.run('listTargets')).map((row) => row['name'] as string);
+  return !names.includes(name) && names.includes(`public.${name}`) ? `public.${name}` : name;
 }
 
 function refuse(field: string, value: unknown): never {

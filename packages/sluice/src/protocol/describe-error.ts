@@ -1,7 +1,7 @@
 import { SluiceError } from './errors.ts';
 
 /**
- * What may be logged of an error: its kind, its codes, and the places in the program. Not its message, as most quote what
+ * What may be logged of an error: its kind, its codes, and the places in the program. Not its message, because most quote what
  * they stumbled over: JSON.parse the document, a driver the row. Of errors of ours that come from the database it is known
  * that they do not.
  */

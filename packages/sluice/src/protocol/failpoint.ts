@@ -8,7 +8,7 @@ export type Failpoint =
   | 'facts_read'
   /** All statements of a batch are sent and answered but the COMMIT: only where a test waits for it. */
   | 'before_commit'
-  /** A batch is committed; nobody has been woken by it yet. */
+  /** A batch is committed, and has woken no session yet. */
   | 'committed';
 
 type Action = (lanes: readonly number[], writeIds: readonly string[]) => Promise<void> | void;

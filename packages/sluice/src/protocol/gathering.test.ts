@@ -181,7 +181,7 @@ describe('gathering', () => {
     expect(gathering.perSecond).toBeGreaterThan(1.15 * atOnce.perSecond);
   });
 
-  test.each([32, 64])('takes little from %i clients who would only wait for longer', (count) => {
+  test.each([32, 64])('costs %i clients little throughput if waiting does not help', (count) => {
     const draw = drawOf(3);
     const clients = { count, restMs: () => 2 + 5 * draw(), untilMs: 20_000 };
     const { gathering, atOnce } = bothWays({ clients });

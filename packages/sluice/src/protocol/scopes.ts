@@ -57,8 +57,8 @@ function normalized(word: string): string {
 }
 
 /**
- * Names of clients: none is empty, as that is everybody where nobody is asked, and none holds what PostgreSQL cannot
- * store, as it goes with a write into an insert of many.
+ * Names of clients: none is empty, because that is everybody where nobody is asked, and none holds what PostgreSQL cannot
+ * store, because it goes with a write into an insert of many.
  */
 export function isClientName(name: unknown): name is string {
   return typeof name === 'string' && /^[\x20-\x7e]{1,255}$/.test(name);

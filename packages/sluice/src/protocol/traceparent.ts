@@ -8,7 +8,7 @@ export interface Traceparent {
 
 const form = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
-/** Null for what is not of the form: whoever reads it goes on as if it were not there, as the standard asks. */
+/** Null for an invalid value: the standard asks a reader to ignore it. */
 export function parseTraceparent(text: string): Traceparent | null {
   const [, version, traceId = '', spanId = '', flags = '', more] = form.exec(text) ?? [];
   if (version === undefined || version === 'ff' || (version === '00' && more !== undefined)) return null;

@@ -55,13 +55,13 @@ export interface WriteHeader {
   ifMatch: string | null;
   client: string;
   idempotencyKey: string | null;
-  /** Until when the write may wait for references that nobody has submitted yet; null: it does not. */
+  /** Until when the write may wait for references that no client has submitted yet; null: it does not. */
   referenceDeadline: string | null;
   /** True once the write has been blocked: rows of what it awaited are to be cleared when it is settled. */
   wasBlocked: boolean;
   /** The node to hint when the write is settled: a random 31-bit number, one for each process. */
   node: number;
-  /** How long it has been in the intake when the batch began, by the database's clock; null for most, as it costs. */
+  /** How long it has been in the intake when the batch began, by the database's clock; null for most, because it costs. */
   waitedSeconds: number | null;
   /** W3C: the span of the write at its node, where somebody records it. */
   traceparent: string | null;

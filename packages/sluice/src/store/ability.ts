@@ -69,7 +69,7 @@ const reasons: Readonly<Record<string, string>> = {
   '57P03': 'the server is starting, stopping or recovering',
 };
 
-/** Why the database does no work, to end a sentence: nothing that PostgreSQL said, as that may hold contents of rows. */
+/** Why the database does no work, to end a sentence: nothing that PostgreSQL said, because that may hold contents of rows. */
 export function reasonOf({ sqlState, message }: DatabaseError): string {
   if (sqlState === null) return message;
   const reason = reasons[sqlState];

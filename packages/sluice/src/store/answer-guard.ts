@@ -1,6 +1,6 @@
 /**
  * Bounds the answer to one statement, and keeps whatever the driver throws while it reads one from ending the process.
- * The driver reads in the socket's `data` handler, where an error has nobody to catch it: here it costs the connection,
+ * The driver reads in the socket's `data` handler, where no code catches an error: here it costs the connection,
  * and the statements that were awaited on it fail.
  */
 import type { Duplex } from 'node:stream';

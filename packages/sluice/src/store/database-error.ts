@@ -171,7 +171,7 @@ function placeOf(error: object): string {
 /** What the driver says then; it has no code. */
 const driverNoTls = 'The server does not support SSL connections';
 
-/** Codes of a certificate that was looked at and found wrong: no server's doing, so whoever runs this has to know. */
+/** Codes of a certificate that was checked and is wrong. The operator has to know. */
 const datedCertificate = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']);
 const strangeCertificate = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',

@@ -1,5 +1,5 @@
 /**
- * Waits for locks aloud: while a session waits, another one asks the server for whom, so that nobody waits for ever without
+ * Waits for locks aloud: while a session waits, another one asks the server for the holders, so that no command waits for ever without
  * a word. For work that takes locks which others may hold for long: migrations, roles.
  */
 import type pg from 'pg';

@@ -21,7 +21,7 @@ const looks = 5;
 const patienceMs = 500;
 
 /**
- * Looks, where nobody has looked before. A server tells each client its process id at the start: one that differs from
+ * Looks, unless another call has looked before. A server tells each client its process id at the start: one that differs from
  * what the session says of itself is a pooler's. Then two clients find out whether they share sessions of the server.
  */
 export async function detectPooler(options: ConnectionOptions): Promise<boolean> {

@@ -19,7 +19,7 @@ export interface RolesOptions extends PatientOptions {
   /** New passwords; a role that is not named keeps its own, or has none yet. */
   passwords?: Partial<Record<RoleKind, string>>;
   /**
-   * Nobody but these roles uses the database: PUBLIC loses CONNECT, the schema `public` and the functions of advisory
+   * Only these roles use the database: PUBLIC loses CONNECT, the schema `public` and the functions of advisory
    * locks. {@link previewExclusive} says what that takes away. @default false: only grants
    */
   exclusiveDatabase?: boolean;

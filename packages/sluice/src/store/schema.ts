@@ -38,7 +38,7 @@ function refusalOf(schema: string): string | null {
 /** The first keys of the advisory locks of a schema. Those of two schemas are all different, or all the same. */
 export function lockKeysOf(schema: string): LockKeys {
   if (schema === defaultSchema) return defaultLockKeys;
-  // A multiple of four, as that of the default is: ranges do not overlap.
+  // A multiple of four, because that of the default is: ranges do not overlap.
   const base = (createHash('sha256').update(schema).digest().readUInt32BE() >>> 3) * 4;
   const keys = Object.entries(defaultLockKeys).map(([name, key]) => [
     name,

@@ -69,7 +69,7 @@ export class Session {
   #replansAt = replanFactor;
   #sentAt: number | null = null;
   readonly #ownPlanning: string;
-  /** The transaction plans as the server does, as a statement that is not ours was sent in it. */
+  /** The transaction plans as the server does, because a statement that is not ours was sent in it. */
   #isPlanningForeign = false;
 
   /** Over a client made with `pipeline: true`; `end` closes it or gives it back. */

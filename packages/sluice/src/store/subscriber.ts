@@ -40,7 +40,7 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
         assertOpen();
         guardAnswers(this as GuardedConnection);
         const socket = sockets.add();
-        // In place, as pg-listen keeps what it began with: certificates as they are now, and the name of this server.
+        // In place, because pg-listen keeps what it began with: certificates as they are now, and the name of this server.
         if (typeof config.ssl === 'object') {
           Object.assign(config.ssl, currentAddress(url).ssl, {
             checkServerIdentity: (host: string, certificate: PeerCertificate) =>

@@ -1,6 +1,6 @@
 /**
- * TLS to PostgreSQL, as a URL says it. Whoever asks for TLS gets a server that has proven its name: anything less has to be
- * asked for by name (`no-verify`), as a connection that anybody can answer keeps no secret.
+ * TLS to PostgreSQL, as a URL configures it. With TLS, the server must prove its name: anything less has to be
+ * asked for by name (`no-verify`), because a connection that anybody can answer keeps no secret.
  */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -166,7 +166,7 @@ function splitQuery(url: string): { base: string; query: URLSearchParams } {
 
 const pems = new Map<string, string>();
 
-/** A file that cannot be read for a while, as it is being replaced, is what it was: connections go on being made. */
+/** A file that cannot be read for a while, because it is being replaced, is what it was: connections go on being made. */
 function readPem(path: string): string {
   try {
     const text = readFileSync(path, 'utf8');

@@ -25,10 +25,10 @@ export interface RowRequest {
   resolution?: 'merge' | 'ignore';
   /** The outcome's detail has the rows as they are after the write. @default false */
   returning?: boolean;
-  /** Who asks: keys, outcomes and quotas are theirs alone. @default '' */
+  /** Name of the client, to which keys, outcomes and quotas belong. @default '' */
   client?: string;
   idempotencyKey?: string | null;
-  /** Seconds that the write may wait for parent rows that nobody has submitted yet. @default null: not at all */
+  /** Seconds that the write may wait for parent rows that no client has submitted yet. @default null: not at all */
   waitForReferencesSeconds?: number | null;
   traceparent?: string | undefined;
 }

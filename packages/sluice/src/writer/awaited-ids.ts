@@ -40,7 +40,7 @@ export class AwaitedIds {
 
   /**
    * Wakes the writes that await one of these ids, as far as the id has changed by now. Gives how many.
-   * @param failure Of what is gone: empty where it was on its way, null where nobody knows whether it ever was.
+   * @param failure Of what is gone: empty if it was in the intake, null if that is unknown.
    * @param bound The ids of which it matters that they are gone.
    */
   async look(

@@ -1,7 +1,7 @@
 /**
  * The blocked writes of the lanes that a session leads, and how they wake. Only the leader of their own lane wakes them, and
  * always by looking in a new snapshot: after every batch, on a hint that names what other lanes have settled, and slice
- * by slice without any hint. docs/blocked-writes.md tells why none is forgotten.
+ * by slice without any hint. docs/blocked-writes.md tells why none is lost.
  */
 import { isApplied } from '#protocol';
 import { lockedOrigin, waitsForLock, type BatchReport } from '#batch';
@@ -71,7 +71,7 @@ export class BlockedWrites {
     if (hasTaken || hasResumed) this.takeOver();
   }
 
-  /** Remembers where to look. Ids that nobody awaits cost nothing. */
+  /** Remembers where to look. Ids that no write awaits cost nothing. */
   hint(ids: readonly string[]): void {
     if (!this.#mayExist) return;
     // More than that is a flood: the look that needs no hint finds what is passed over.

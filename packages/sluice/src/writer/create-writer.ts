@@ -251,7 +251,7 @@ class WriterProcess implements Writer {
       },
       onDrain: () => void this.#stopSessions().then(this.#noteDrained),
       onWoken: (by) => observer?.woken(by),
-      // A session of this process ends with it, and then nobody is left here to be told.
+      // If the session belongs to this process, it ends with it, and no code is left to report to.
       onNeighbour: (pid) => watch.follow(this.#sessions.some((session) => session.pid === pid) ? null : pid),
       onTrouble: (error) => log?.error(describeError(error), 'settles nothing as the server is in trouble'),
       ...noteLeadership({ log, observer, failures: this.#failures, onLanes: () => this.#hearOfLanes() }),

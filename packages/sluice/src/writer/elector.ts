@@ -1,5 +1,5 @@
 /**
- * Who leads which lanes. Ownership elects, by a lock or by a lease; the term fences: every batch compares the lane's term
+ * The leaders of lanes. Ownership elects, by a lock or by a lease; the term fences: every batch compares the lane's term
  * first. As few sessions lead as keep up with the load, each its share of the lanes; the others stand by.
  * docs/leadership.md tells the rules and their reasons.
  */
@@ -60,7 +60,7 @@ export class Elector {
   /**
    * Has one heartbeat: takes or gives back lanes until this session has its share.
    * @param behind The position of a lane behind which to look for what is ready.
-   * @param isCatchUp It may take long, as it passes over all that is dead.
+   * @param isCatchUp It may take long, because it passes over all that is dead.
    */
   async heartbeat(behind: (lane: number) => number, isCatchUp: boolean): Promise<Found> {
     const { ownership, writerId, demand } = this.#options;
@@ -85,7 +85,7 @@ export class Elector {
       const free = Array.from({ length: this.#options.lanes }, (_, lane) => lane).filter(
         (lane) => !taken.has(lane),
       );
-      // Others look at the same moment, as they are told of it together: each begins with another lane.
+      // Others look at the same moment, because they are told of it together: each begins with another lane.
       const first = Math.floor((free.length * rank) / leaders);
       const inTurn = [...free.slice(first), ...free.slice(0, first)];
       hasNew = await this.#lead(inTurn.slice(0, share - led.length));

@@ -12,7 +12,7 @@ export interface Together {
 }
 
 interface Edge {
-  /** Null: nobody is about to provide it. */
+  /** Null: no write in the intake provides it. */
   provider: string | null;
   /** The write itself is awaited, as it came before in the order of one document. */
   isBehind: boolean;
@@ -23,7 +23,7 @@ const writesMax = 20_000;
 
 /** Searches from these writes, of which one has closed the cycle if there is one. */
 export async function findTogether(session: Session, closing: readonly string[]): Promise<Together> {
-  // What nobody awaits closes no cycle.
+  // A write that no other awaits closes no cycle.
   const rows = await session.run('findAwaitedWrites', [closing]);
   let frontier = rows.map((row) => row['write_id'] as string);
   const edges = new Map<string, Edge[]>();
@@ -45,7 +45,7 @@ export async function findTogether(session: Session, closing: readonly string[])
     }
     for (const row of found) {
       const provider = row['provider_id'] as string | null;
-      // A write that awaits what nobody provides is out, so its other providers are of no interest.
+      // A write that awaits what no write provides is out, so its other providers do not matter.
       if (provider !== null && !hopeless.has(row['write_id'] as string) && !edges.has(provider))
         next.add(provider);
     }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { LaneDemand, type Demand, type LaneDemandOptions } from './lane-demand.ts';
 
-/** Leaders that settle writes which arrive as given, in each batch all that wait; they look around four times a second. */
+/** Leaders that settle writes which arrive as given, in each batch all that wait; their heartbeat is four times a second. */
 class Deployment {
   now = 0;
   leaders = 1;

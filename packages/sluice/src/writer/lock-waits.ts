@@ -76,7 +76,7 @@ export class LockWaits {
     for (const wait of this.#waits.values()) if (wait.isWaited) wait.at = Math.min(wait.at, this.#now());
   }
 
-  /** A try came to nothing, as its lanes cannot go on. */
+  /** A try came to nothing, because its lanes cannot go on. */
   postpone({ writeIds }: LockTry): void {
     for (const writeId of writeIds) {
       const wait = this.#waits.get(writeId);

@@ -17,7 +17,7 @@ export interface NeighbourWatchOptions {
 const answerTimeoutMs = 3000;
 
 const sessionSettings: Readonly<Record<string, string>> = {
-  // A wait for which nobody waits any more.
+  // The result of this wait is no longer needed.
   client_connection_check_interval: '250ms',
   tcp_user_timeout: '3s',
 };
@@ -44,7 +44,7 @@ export class NeighbourWatch {
     if (pid !== null && !this.#isRunning) void this.#run();
   }
 
-  /** At once: nothing hangs on a wait that is under way. */
+  /** Immediately: nothing depends on a wait that is under way. */
   stop(): void {
     this.#isStopped = true;
     this.#pid = null;

@@ -2,7 +2,7 @@
 import type { BatchReport } from '#batch';
 
 /**
- * What made an idle session look at the intake. `hint`: a notification; `poll`: a heartbeat found work, as no notifications
+ * What made an idle session look at the intake. `hint`: a notification; `poll`: a heartbeat found work, because no notifications
  * arrive; `missed_hint`: a heartbeat found work although they do.
  */
 export type WokenBy = 'hint' | 'poll' | 'missed_hint';

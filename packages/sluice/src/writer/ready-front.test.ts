@@ -83,7 +83,7 @@ describe('the low-water marks of lanes', () => {
     return made;
   };
 
-  test('go back to what is ready again, and do not forget it later', () => {
+  test('the front goes back to a write that is ready again, and keeps it', () => {
     const { front, of } = raised();
     front.look([]);
     front.lower(150);

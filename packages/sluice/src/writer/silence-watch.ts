@@ -22,7 +22,7 @@ export function watchSilence(
     if (session.silentMs < silenceMs || isAsking || session.pid === 0) return;
     isAsking = true;
     void isBackendWorking(session.pid)
-      // Where nobody answers, its own time limit ends it.
+      // If the server does not answer, its own time limit ends it.
       .catch(() => true)
       .then((isWorking) => {
         suspicions = isWorking ? 0 : suspicions + 1;

@@ -95,7 +95,7 @@ export class Wakeups {
   /** Until it is roused, or the time is over. */
   async rest(milliseconds: number): Promise<void> {
     if (milliseconds <= 0) return;
-    // Not by an AbortSignal: each would cost a batch of one a twentieth of a millisecond, for an error that nobody sees.
+    // Not by an AbortSignal: each would cost a batch of one a twentieth of a millisecond, for an error that no code uses.
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, milliseconds);
       this.#rouse = () => {

@@ -1,4 +1,4 @@
-/** Tells who asks from the `Authorization` header: an API key by its form, else a token. */
+/** Finds the client by the `Authorization` header: an API key by its form, otherwise a token. */
 import { SluiceError } from 'sluice/internal/protocol';
 import { prefixOf } from './api-key.ts';
 import { KeyRing, type KeyRingOptions } from './key-ring.ts';
@@ -27,7 +27,7 @@ export class Authenticator {
       throw new SluiceError('unauthenticated', 'The Authorization header is missing.');
     const token = /^Bearer +(\S+) *$/i.exec(header)?.[1];
     const isKey = token !== undefined && prefixOf(token) !== null;
-    // Why a token is refused is for its owner to find out: each reason told helps whoever forges one.
+    // The answer gives no reason, because a reason would help to forge a token.
     const principal =
       token === undefined ? null : await (isKey ? this.#keys?.find(token) : this.#tokens?.find(token));
     if (!principal) throw new SluiceError('unauthenticated', 'The bearer token is not valid.');

@@ -1,6 +1,6 @@
 /**
  * Who may use which route. Each route says it by `config.access`; one that does not is refused when it is added, so
- * that nothing is open because it was forgotten. It is decided before anything of the body is read.
+ * so that no route is open by mistake. The check runs before the body is read.
  *
  * Only the `Authorization` header counts, and no cookie: a page of another site can make a browser send a request, but
  * not this header, so there is nothing for a forged request to ride on.
@@ -13,9 +13,9 @@ import type { Authenticator } from './authenticator.ts';
 
 /**
  * - `open`: anybody.
- * - `own`: whoever may read or write something; the route shows them nothing but their own.
- * - `read`, `write`: whoever may do that to the resource in the URL.
- * - `lines`: whoever may write something; each line is decided by {@link assertMay}.
+ * - `own`: clients that may read or write anything; the route shows a client only its own writes.
+ * - `read`, `write`: clients that may do that to the resource in the URL.
+ * - `lines`: clients that may write anything; {@link assertMay} decides each line.
  * - `target`: the same; the target in the URL is decided by {@link demand}, once it is known which it is.
  * - `operate`: operators.
  * - `bodies`: operators who may see what documents contain.
@@ -27,20 +27,20 @@ declare module 'fastify' {
     access?: Access;
   }
   interface FastifyInstance {
-    /** Nothing was said about who may do what. */
+    /** No authentication is configured. */
     asksNobody: boolean;
   }
   interface FastifyRequest {
-    /** Who asks. */
+    /** The client of the request. */
     principal: Principal;
   }
 }
 
-/** `'none'`: nobody is asked who they are. */
+/** `'none'`: no authentication. */
 export type Auth = Authenticator | 'none';
 
 /**
- * Nobody is let in unasked from other machines unless that was asked for by name.
+ * Without authentication a node refuses to listen for other machines, unless `none` is set explicitly.
  * @throws {SluiceError} `configuration_invalid`
  */
 export function assertGuarded(host: string, asksNobody: boolean): void {

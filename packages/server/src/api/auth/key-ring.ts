@@ -51,7 +51,7 @@ export class KeyRing {
   }
 
   /**
-   * Whose key this is; null: nobody's.
+   * The client of this key; null: no such key.
    * @throws {SluiceError} `authentication_unavailable` if the keys cannot be read
    */
   async find(text: string): Promise<Principal | null> {

@@ -1,13 +1,13 @@
 import { Scopes } from 'sluice/internal/protocol';
 
-/** Who asks. */
+/** The client of the request. */
 export interface Principal {
   /** Keys, outcomes and quotas are this client's alone. */
   readonly client: string;
   readonly scopes: Scopes;
 }
 
-/** Everybody, where nobody is asked who they are: all are one client, as a name that anybody may claim tells nothing. */
+/** Without authentication all requests belong to one client, because any program could claim a name. */
 export const anybody: Principal = {
   client: '',
   scopes: new Scopes(['read:*', 'write:*', 'operate', 'bodies']),

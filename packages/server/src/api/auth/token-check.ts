@@ -16,7 +16,7 @@ import {
 } from 'jose';
 import type { Principal } from './principal.ts';
 
-/** Signatures whose checking needs no secret. With a shared one, whoever can check a token can make one. */
+/** Signatures whose check needs no secret. With a shared secret, every program that checks tokens can make them. */
 export const tokenAlgorithms = [
   'RS256',
   'RS384',

@@ -156,7 +156,7 @@ async function submit(
   return node.client.submitRow(row, { waitMs: waitMsOf(node, waitSeconds, waitForReferencesSeconds) });
 }
 
-/** Who asks, and what is the same for every target. */
+/** The client, and what is the same for every target. */
 function callerOf(
   { headers, principal }: FastifyRequest,
   { waitForReferencesSeconds }: Preferences,

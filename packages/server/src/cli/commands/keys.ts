@@ -88,7 +88,7 @@ const revokeKey = () =>
       if (revoked === null) {
         throw new SluiceError(
           'configuration_invalid',
-          // Whoever gives the whole key by mistake does not find it in a log.
+          // The message shows a part only, in case somebody gives the whole key by mistake.
           `Cannot revoke: no valid key has this prefix: ${prefix.slice(0, 12)}`,
         );
       }

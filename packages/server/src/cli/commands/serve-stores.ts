@@ -46,7 +46,7 @@ export function serveStores(values: ApiValues, shared: SharedByNodes): Service {
       return { app: value.api, release };
     },
     hasPages: isUnasked && values.dashboard !== 'off',
-    // Nobody is authenticated in front of the stores.
+    // The front of the stores has no authentication.
     metrics: isUnasked && metricsPort === undefined ? metrics : undefined,
   });
   const ports = openPorts(values, shared, metrics);

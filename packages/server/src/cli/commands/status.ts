@@ -66,7 +66,7 @@ async function watch(
   const { signal, requested } = awaitStopRequest();
   let before: { settled: number; at: number } | null = null;
   for (;;) {
-    // A database that does not answer keeps nobody.
+    // The command does not wait for a database that does not answer.
     const looked = await Promise.race([Promise.all([look(), countSettled(database)]), requested]);
     if (looked === undefined) return;
     const [status, settled] = looked;

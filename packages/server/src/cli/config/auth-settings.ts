@@ -1,4 +1,4 @@
-/** Who may do what on a node: the settings, and what they come to. */
+/** Authentication and authorization of a node: the settings, and what follows from them. */
 import { SluiceError } from 'sluice/internal/protocol';
 import { Database, DatabaseClock } from 'sluice/internal/store';
 import type { Auth, TokenCheckOptions } from '#api';

@@ -24,7 +24,7 @@ export const dashboardAlone = setting<'on' | 'read-only'>({
   fallback: 'on',
 });
 
-/** Its connections are its own, so that whoever looks takes none from the writes; they are opened when somebody does. */
+/** The page has separate connections, so that it takes none from writes. They open with the first visitor. */
 export function openDashboard(
   how: 'on' | 'read-only',
   place: DatabasePlace,
@@ -35,7 +35,7 @@ export function openDashboard(
     applicationName: 'sluice dashboard',
     connectionsMax: 3,
     looksForPooler: true,
-    // Nobody looks at a page for longer.
+    // No visitor waits longer for a page.
     settings: { statement_timeout: '15s' },
   });
   return {

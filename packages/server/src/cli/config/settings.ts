@@ -164,7 +164,7 @@ export const nodeUrls = setting<string[]>({
   isList: true,
 });
 
-/** A secret, so it comes by the environment or in a file, and never by the arguments. */
+/** A secret: given in the environment or a file, never in arguments. */
 export const token = setting<string | undefined>({
   variables: ['SLUICE_TOKEN'],
   file: { flags: '--token-file <file>', variable: 'SLUICE_TOKEN_FILE' },

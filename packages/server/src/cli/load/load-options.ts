@@ -6,7 +6,7 @@ import type { LoadRecord, LoadTally } from './load-record.ts';
 export interface LoadOptions {
   /** URLs of the nodes. */
   nodes: readonly string[];
-  /** By which the nodes know who asks. @default null: they do not ask */
+  /** The key or token for the nodes. @default null: they have no authentication */
   token?: string | null;
   /** Requests under way at the same time. */
   concurrency: number;

@@ -21,7 +21,7 @@ export class LoadOrder {
   readonly #providers = new Map<string, OrderedLine>();
   #previous: OrderedLine | null = null;
 
-  /** Without a model nobody knows what a document refers to: every line waits for the one before it. */
+  /** Without a model the references are unknown: every line waits for the one before it. */
   constructor(model: Model | null) {
     this.#model = model;
   }

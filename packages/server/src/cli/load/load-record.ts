@@ -64,7 +64,7 @@ export class LoadRecord {
   readonly #started = performance.now();
   #submitted = 0;
   #ended = 0;
-  /** Set by whoever knows. */
+  /** Set when it is known. */
   blocked = 0;
 
   constructor({ failuresShown = 20, onProgress }: LoadRecordOptions) {

@@ -174,7 +174,7 @@ describe('a load', () => {
     expect(report.created).toBeLessThan(10);
   });
 
-  test('ends although a node hangs, once it is told to', async () => {
+  test('a load stops when it is told to, although a node does not answer', async () => {
     const interruption = new AbortController();
     const node = await startNode(() => {
       interruption.abort();

@@ -20,7 +20,7 @@ export class NodeRing {
     this.#nodes = urls.map((url) => ({
       url,
       headers,
-      // A node cancels a write in time by itself; what takes longer than this is a node that hangs.
+      // A node cancels a write in time. If an answer takes longer than this, the node does not work.
       pool: new Pool(url, { connections, pipelining: 1, headersTimeout: 90_000, bodyTimeout: 90_000 }),
       restsUntil: 0,
     }));

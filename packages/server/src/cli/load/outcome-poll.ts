@@ -41,7 +41,7 @@ const idsMax = 1_000;
 const intervalMs = { shortest: 50, longest: 1_000 };
 /** A round takes at most this share of the time. */
 const busyShare = 0.25;
-/** A write that was accepted is there; one that stays away has been forgotten with its outcome. */
+/** An accepted write exists. If none is found, retention has deleted its outcome. */
 const missesMax = 5;
 
 export class OutcomePoll {

@@ -10,7 +10,7 @@ import { NodeRing } from './node-ring.ts';
 import { OutcomePoll } from './outcome-poll.ts';
 import { submit } from './submit.ts';
 
-/** Accepted documents that wait for nobody but the writers: the load does not run further ahead of them. */
+/** Accepted documents that wait only for the writers: the load does not run further ahead of them. */
 const readyMax = 8192;
 
 export class UnorderedRun implements LoadRun {

@@ -4,7 +4,7 @@ import { SluiceError } from 'sluice/internal/protocol';
 
 /**
  * False: no. Asked on a terminal only; elsewhere `--yes` has to say it.
- * @throws {SluiceError} `configuration_invalid` where nobody can be asked
+ * @throws {SluiceError} `configuration_invalid` without a terminal
  */
 export async function confirm(question: string, flags: Readonly<Record<string, unknown>>): Promise<boolean> {
   if (flags['yes'] === true) return true;

@@ -23,8 +23,8 @@ export const filterSettings = {
   }),
   resource: setting<string | undefined>({
     flags: '--resource <endpoint>',
-    description: 'only writes of this resource, as in a URL: shop/orders',
-    form: 'the endpoint of a resource',
+    description: 'only writes of this resource, as in a URL: shop/orders; or to this target: public.orders',
+    form: 'the endpoint of a resource, or the name of a target',
     schema: text,
   }),
   reason: setting<Reason | undefined>({

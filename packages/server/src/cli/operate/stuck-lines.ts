@@ -43,7 +43,7 @@ export function showLines({ writeId, row, stuck, chain, lane, outcome }: ShownWr
     lines.push(`  ${result}${code === null ? '' : ` (${code})`}${what}, settled ${settledAt}`);
   }
   if (lane !== null) lines.push('', `lane ${lane.lane} ${explainLane(lane)}`);
-  const advice = adviceOn(writeId, stuck?.reason);
+  const advice = adviceOn(writeId, row, stuck?.reason);
   return advice === null ? lines : [...lines, '', advice];
 }
 
@@ -60,10 +60,11 @@ function chainLine(link: ChainLink): string {
 }
 
 /** What can be done about it. */
-function adviceOn(writeId: string, reason: string | undefined): string | null {
+function adviceOn(writeId: string, row: ShownWrite['row'], reason: string | undefined): string | null {
   if (reason === 'dead_letter')
     return `When its cause is gone: sluice retry ${writeId}; or: sluice discard ${writeId}`;
-  if (reason === 'blocked') return `Submit the missing document, or: sluice discard ${writeId}`;
+  if (reason === 'blocked')
+    return `Submit the missing ${row === null ? 'document' : 'row'}, or: sluice discard ${writeId}`;
   if (reason === 'locked')
     return `It continues when that transaction ends: select pg_terminate_backend(PROCESS); or: sluice discard ${writeId}`;
   if (reason === 'lane_paused') return 'To continue: sluice resume LANE';

@@ -12,7 +12,7 @@ export const answersMs = 1000;
 
 /**
  * Takes nothing new, and waits for the requests under way.
- * @param work After it, requests have their answers. Whoever has none some time later is cut off.
+ * @param work After it, requests have their answers. A request without one is cut off some time later.
  */
 export async function closeServer(
   server: HttpServer,

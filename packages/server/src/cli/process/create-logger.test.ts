@@ -3,7 +3,7 @@ import { FailureLog } from 'sluice/internal/protocol';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createLogger } from './create-logger.ts';
 
-test('a log has the fields of the list and no others, whoever logs them', () => {
+test('a log has only the fields of the list, also for lines of libraries', () => {
   const written: string[] = [];
   const write = vi.spyOn(fs, 'writeSync').mockImplementation((_file, text) => {
     written.push(text);

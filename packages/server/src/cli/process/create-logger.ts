@@ -1,6 +1,6 @@
 /**
  * Logs: JSON lines on standard error, as standard output belongs to results. Only fields that are named here are
- * written, whoever logs them, libraries included: so nothing of a document, of a client or of a credential gets there by
+ * written, also for lines of libraries: so nothing of a document, of a client or of a credential gets there by
  * a field that somebody adds or an object that somebody passes on. docs/observability.md lists them.
  */
 import { pino, type Logger } from 'pino';

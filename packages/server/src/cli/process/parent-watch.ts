@@ -1,6 +1,6 @@
 /**
- * Notices the end of the process that started this one. A foreground command then stops: nobody waits for it any more, and
- * nobody is left to stop it. A process that was started to outlive its starter goes on.
+ * Notices the end of the process that started this one. A foreground command then stops, because no program waits for it, and
+ * none is left to stop it. A process that was started to outlive its parent continues.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -24,7 +24,7 @@ export function watchParent(onGone: () => void, { isService = false }: ParentWat
   timer.unref();
 }
 
-/** SIGHUP is ignored under nohup, but Node.js forgets that when it starts. */
+/** SIGHUP is ignored under nohup, but Node.js resets that when it starts. */
 export function isUnderNohup(): boolean {
   // The shell tells each program its path; nohup passes that on.
   return basename(process.env['_'] ?? '') === 'nohup';

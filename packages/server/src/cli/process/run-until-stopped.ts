@@ -21,7 +21,7 @@ export interface ServiceOptions {
   stopTimeoutMs: number;
 }
 
-/** A collector of traces that does not answer holds nobody up for longer. */
+/** A collector of traces that does not answer delays the stop no longer than this. */
 const flushTimeoutMs = 2000;
 
 export async function runUntilStopped(service: Service, options: ServiceOptions): Promise<void> {
@@ -50,7 +50,7 @@ export async function runUntilStopped(service: Service, options: ServiceOptions)
       `Cannot stop in order: work is still under way after ${stopTimeoutMs} ms`,
     );
   }
-  // Loaded late, as most commands have no use for it.
+  // Loaded late, because most commands have no use for it.
   const { flushSpans } = await import('sluice/internal/batch');
   await finishWithin(flushSpans(), flushTimeoutMs);
   if (!isJson) complain(`${name} has stopped`);

@@ -1,6 +1,6 @@
 /**
  * One data store in a process: asleep, or open with connections of its own. The first user opens it, and it is closed once
- * nobody has used it for a while. What happens here touches no other store.
+ * it was unused for a while. What happens here affects no other store.
  */
 import { settleWithin, SluiceError } from 'sluice/internal/protocol';
 import type { Store } from './stores-file.ts';
@@ -149,7 +149,7 @@ export class StoreSlot<T extends Opened> {
     }
   }
 
-  /** Closes it if nobody has used it for long enough and no work is left. True: it did. */
+  /** Closes it if it was unused for long enough and no work is left. True: it did. */
   async closeIfIdle(idleMs: number = this.#options.idleMs): Promise<boolean> {
     const isIdle = (): boolean => this.#users === 0 && performance.now() - this.#usedAt >= idleMs;
     const opened = this.#opened;

@@ -5,7 +5,7 @@ import type { ExplainedLink, WriteView } from './messages.ts';
 interface Box {
   key: string;
   depth: number;
-  /** The write in it; null: a document that nobody has submitted. */
+  /** The write in it; null: a document that no client has submitted. */
   writeId: string | null;
   lines: [string, string];
   tone: string;

@@ -1,4 +1,4 @@
-/** Every lane: who leads it, what waits in it, how it goes. A page of fifty at a time, as there may be a thousand. */
+/** Every lane: its leader, its waiting writes, its state. Fifty on a page, because there may be a thousand. */
 import { confirm, tell } from './confirm.ts';
 import { h, keyedRows, replace, scrolling, setText } from './dom.ts';
 import { age, count, counted, duration, figure, none } from './format.ts';

@@ -1,6 +1,6 @@
 /**
- * What the live stream tells, put together: the page as it is now. It is read with `fetch`, as an EventSource cannot say
- * who asks; it pauses when told to and while nobody sees the page, and begins again by itself when it breaks.
+ * What the live stream tells, put together: the page as it is now. It is read with `fetch`, because an EventSource cannot send
+ * the key; it pauses when told to and while the page is hidden, and begins again by itself when it breaks.
  */
 import type { ActivityMinute, WriterStatus } from 'sluice/operator';
 import type { LaneView, LiveEvents } from './messages.ts';
@@ -47,7 +47,7 @@ export class Live {
     return this.#isPaused;
   }
 
-  /** @param onRefused Told when the server does not know who asks any more. */
+  /** @param onRefused Called when the server no longer accepts the key. */
   start(onChange: () => void, onRefused: (refusal: Refusal) => void): void {
     this.#onChange = onChange;
     this.#onRefused = onRefused;
@@ -88,7 +88,7 @@ export class Live {
           this.#take({ name, data: JSON.parse(data) } as LiveEvent);
           waitMs = retryMs.first;
         }
-        // Streams end after a while, so that it is asked anew who looks.
+        // Streams end after a while, so that the server authenticates the visitor again.
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof Refusal && (error.status === 401 || error.status === 403)) {

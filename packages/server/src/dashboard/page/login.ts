@@ -17,7 +17,7 @@ export function login(message: string, onSession: (session: Session) => void): H
   const form = h(
     'form',
     { class: 'login' },
-    h('h1', {}, 'Who asks?'),
+    h('h1', {}, 'Log in'),
     h('label', { for: 'key' }, 'API key or token'),
     input,
     h(
@@ -41,7 +41,7 @@ export function login(message: string, onSession: (session: Session) => void): H
   return form;
 }
 
-/** Null: nobody is known yet. */
+/** Null: not logged in yet. */
 export async function findSession(): Promise<{ session: Session | null; message: string }> {
   try {
     return { session: await read<Session>('session'), message: '' };

@@ -1,4 +1,4 @@
-/** The page's beginning: who asks, which part is shown (the URL says it), and what is live. */
+/** The start of the page: the login, the part that the URL names, and the live feed. */
 import { actions } from './actions.ts';
 import { h, replace, setText } from './dom.ts';
 import { Live } from './live.ts';

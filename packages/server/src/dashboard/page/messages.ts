@@ -10,9 +10,9 @@ import type {
   WriterStatus,
 } from 'sluice/operator';
 
-/** Who looks, and what they may do. */
+/** The visitor, and the visitor's rights. */
 export interface Session {
-  /** Empty: nobody is asked who they are. */
+  /** Empty: no authentication. */
   client: string;
   isReadOnly: boolean;
   maySeeBodies: boolean;

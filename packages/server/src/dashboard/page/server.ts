@@ -1,5 +1,5 @@
 /**
- * Asks the page's own server. Who asks is told by a header that only this page sets, from a key that is kept for as long
+ * Sends requests to the server of the page. A header that only this page sets has the key, which is kept for as long
  * as this tab is open: there is no cookie that a request from elsewhere could ride on.
  */
 import type { Problem } from './messages.ts';

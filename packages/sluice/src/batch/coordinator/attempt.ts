@@ -32,7 +32,7 @@ export interface AttemptOptions {
   isAtOnce?: boolean;
 }
 
-/** Not all of these writes can be settled at once. */
+/** One transaction cannot settle all of these writes. */
 export class UnfitError extends Error {}
 
 /** How long a batch waits for a lock that it could not look for, once it is known that somebody may hold one for long. */

@@ -34,7 +34,7 @@ export class BatchTransaction {
     return this.#origin.bodies;
   }
 
-  /** Statements whose answers nobody needs. */
+  /** Statements whose answers are not needed. */
   queue(...statements: readonly Statement[]): void {
     this.#queued.push(...statements);
   }

@@ -30,7 +30,7 @@ export async function lendSession<T>(
     if (isOver)
       return Promise.reject(new Error(`Cannot use the transaction of ${name} because its work has ended`));
     const answer = start();
-    // It is looked at below: nobody else need wait for it.
+    // Its result is read below.
     answer.catch(() => undefined);
     sent.push(answer);
     return answer;

@@ -60,7 +60,7 @@ const messages: Readonly<Record<Remedy, string>> = {
   look_for_locks: 'a batch did not get a lock in time and is tried again',
   halve: 'a batch is tried again in halves',
   block: 'a write waits for a lock that another transaction holds',
-  refuse: 'a projection has refused a write',
+  refuse: 'the database refuses a write: by a constraint, a trigger, a function or a projection',
   answer_conflict: 'a write is answered with write_conflict: it failed each time',
   dead_letter: 'a write becomes a dead letter: it failed alone each time',
 };
@@ -92,7 +92,7 @@ export class RetryNote {
   }
 
   /**
-   * Outside of any transaction; nothing hangs on its success.
+   * Outside of any transaction; its failure has no effect.
    * @param attempt Number of the attempt that failed.
    */
   async write(attempt: number, pauseMs: number, code: string | null): Promise<void> {

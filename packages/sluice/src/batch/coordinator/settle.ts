@@ -19,7 +19,7 @@ import { traceBatch } from './trace.ts';
 export interface BatchOptions extends Omit<AttemptOptions, 'withSettled' | 'withLocks' | 'isAtOnce'> {
   /** Told of each transaction that failed and what is done about it, for a log. @default nobody */
   onRetry?: (retry: BatchRetry) => void;
-  /** Nobody waits for these writes any more: what others stand in the way of is not tried again. @default never */
+  /** No caller waits for these writes, so a conflict is not tried again. @default never */
   isOver?: (writeIds: readonly string[]) => boolean;
 }
 
@@ -71,7 +71,7 @@ export async function makeDeadLetter(
   return report;
 }
 
-/** Stands for the error that nobody lived to tell, in the form of PostgreSQL's codes. */
+/** Code for a crash of the writer, in the form of PostgreSQL's codes. */
 const writerDied = 'SL003';
 
 async function settlePart(part: Part, only: readonly string[] | null, options: PartOptions): Promise<void> {

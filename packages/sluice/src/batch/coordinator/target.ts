@@ -35,7 +35,7 @@ export interface TargetBatch {
   readonly hasBlocked: boolean;
   /** A lock was waited for in vain: look for every row that the batch may have to wait for. */
   readonly looksForLocks: boolean;
-  /** Nobody else waits along: a row that another transaction has locked may be waited for. */
+  /** No other write waits with it, so it may wait for a row that another transaction has locked. */
   readonly mayWait: boolean;
   /** All is settled in this one try, or nothing: what only a leader can settle is deferred at once. */
   readonly isAtOnce: boolean;
@@ -80,7 +80,7 @@ export function emptySettlement(): Settlement {
   return { outcomes: [], deferred: [], blocked: [], keys: [], provided: [] };
 }
 
-/** A write that waits for a lock awaits itself: nothing else can wake it but its leader, who tries it again. */
+/** A write that waits for a lock awaits itself, because only its leader, which tries it again, can wake it. */
 export function waitsForLock({ write, awaits }: BlockedWrite): boolean {
   return awaits.includes(write.writeId);
 }

@@ -407,7 +407,7 @@ describe('a blocked write', () => {
     expect(fates(plan)).toEqual({ 1: 'blocked on b 1', 2: 'blocked on a 1' });
   });
 
-  test('awaits what nobody has submitted only where it may', () => {
+  test('awaits what no client has submitted only where it may', () => {
     const deadline = { referenceDeadline: '2030-01-01T00:00:00.000Z' };
     const writes = arriving({ ...upsert('a 1', 'z 1'), ...deadline }, upsert('b 1', 'z 1'));
     expect(fates(planBatch(writes, factsOf(), options))).toEqual({
@@ -422,7 +422,7 @@ describe('a blocked write', () => {
     expect(fates(plan)).toEqual({ 1: 'unresolved_reference' });
   });
 
-  test('has the later writes to its document stand behind it, each behind the one before', () => {
+  test('a blocked write blocks the later writes of its document, each by the one before', () => {
     const facts = factsOf([], { pending: new Set(['z 1']) });
     const writes = arriving(upsert('a 1', 'z 1'), upsert('a 1'), { ...remove('a 1'), documentId: 'new 1' });
     expect(fates(planBatch(writes, facts, options))).toEqual({
@@ -432,7 +432,7 @@ describe('a blocked write', () => {
     });
   });
 
-  test('of an earlier batch has them stand behind it too, but not those that arrived before it', () => {
+  test('a blocked write of an earlier batch blocks later writes of its document, but not earlier ones', () => {
     const blocked = new Map([['a 1', { writeId: 'earlier', position: 2 }]]);
     const writes = arriving(upsert('a 1'), upsert('b 1'), upsert('a 1'));
     expect(fates(planBatch(writes, factsOf([], { blocked }), options))).toEqual({
@@ -514,8 +514,8 @@ describe('a batch', () => {
     });
   });
 
-  test('in which one awaits who stands behind him refuses the one in front, and nobody else', () => {
-    // School 5 needs a; a needs b; b needs organization 6; its district stands behind the school.
+  test('a cycle in which a write waits for one that it blocks refuses the first write only', () => {
+    // School 5 needs a; a needs b; b needs organization 6; the school blocks its district.
     const writes = arriving(
       upsert('a 1', 'b 1'),
       upsert('b 1', 'district 5'),
@@ -554,7 +554,7 @@ describe('a row that another transaction has locked', () => {
     });
   });
 
-  test('blocks whoever refers to its identity anew, not who goes on to do so', () => {
+  test('a deletion blocks new references to its identity, not existing ones', () => {
     const facts = factsOf([document('a 1'), document('b 1', { referenceIds: ['a 1'] })], {
       locked: new Set(['a 1']),
     });

@@ -24,7 +24,7 @@ export function planBatch(writes: readonly WriteHeader[], facts: Facts, options:
 
 /**
  * Index of the write that goes alone, -1 if none has to: a change of identity, once all that arrived before it is deferred
- * and nobody has to come first; or one out of a cycle of writes that wait for each other.
+ * and none has to come first; or one out of a cycle of writes that wait for each other.
  */
 function aloneOf(verdicts: readonly Verdict[]): number {
   const moves = verdicts.findIndex((verdict) => verdict.kind !== 'deferred');

@@ -59,7 +59,7 @@ async function settleDocuments(batch: TargetBatch, options: DocumentOptions): Pr
 }
 
 /**
- * A missing reference may be on its way through another node's fast path, where nobody sees it: a leader looks a moment
+ * Another node's fast path may be committing a missing document, which no query shows: a leader looks a moment
  * later. What follows from a change of identity is work for a leader, too.
  */
 function needsLeader({ outcomes, updates }: Plan): boolean {

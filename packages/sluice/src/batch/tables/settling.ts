@@ -101,12 +101,16 @@ export class Settling {
   #groupsOf(writes: readonly WriteHeader[]): Group[] {
     const groups = new Map<string, Group>();
     for (const write of writes) {
-      const form = this.#tables.formOf(write.form);
-      const statement = this.#tables.statementOf(write.resource, form, this.#source);
-      const key = statement.isSingle ? write.writeId : `${write.resource} ${write.form}`;
+      // A single write's group has its id for a key, and is found by no other.
+      const key = `${write.resource} ${write.form}`;
       const group = groups.get(key);
-      if (group === undefined) groups.set(key, { table: write.resource, form, writes: [write] });
-      else group.writes.push(write);
+      if (group !== undefined) {
+        group.writes.push(write);
+        continue;
+      }
+      const form = this.#tables.formOf(write.form);
+      const { isSingle } = this.#tables.statementOf(write.resource, form, this.#source);
+      groups.set(isSingle ? write.writeId : key, { table: write.resource, form, writes: [write] });
     }
     const place = ({ table, form }: Group): number => {
       const depth = this.#tables.placeOf(table);
@@ -178,7 +182,7 @@ export class Settling {
     stopped: Map<string, WriteHeader | null>,
   ): void {
     const isRefused = orphan?.kind === 'refused';
-    // A parent may be on its way where nobody sees it but a leader, a moment later.
+    // A fast path may be committing the parent. Only a leader sees it, a moment later.
     if (orphan?.kind === 'deferred') this.#orphans.push({ write, ...orphan });
     if (fate.state === 'later' || orphan?.kind === 'deferred' || (isRefused && this.#batch.isAtOnce))
       this.#defer(write, stopped);
