@@ -149,7 +149,7 @@ export class StoreSlot<T extends Opened> {
     }
   }
 
-  /** Closes it if nobody has used it for long enough and no work is left. True: it did. */
+  /** Closes it if it was unused for long enough and no work is left. True: it did. */
   async closeIfIdle(idleMs: number = this.#options.idleMs): Promise<boolean> {
     const isIdle = (): boolean => this.#users === 0 && performance.now() - this.#usedAt >= idleMs;
     const opened = this.#opened;
