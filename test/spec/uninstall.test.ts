@@ -151,7 +151,7 @@ test('uninstall refuses while something would be lost, and names it; --force --y
   );
   const refused = await run();
   expect(refused.code).toBe(2);
-  expect(refused.stderr).toContain('1 writes wait in the intake');
+  expect(refused.stderr).toContain('1 write waits in the intake');
   // Nobody can be asked here.
   expect((await run('--force')).stderr).toContain('Add --yes');
   expect(await readSluice(['uninstall', '--dry-run'], settings())).toMatchObject({
@@ -171,7 +171,7 @@ test('uninstall refuses while a writer runs or documents are stored', async () =
   const world = await startWorld(database.url);
   await world.submit(upsert('schools', { schoolId: fresh() }));
   await expect(uninstall({ url: database.url })).rejects.toThrow(
-    /1 documents are stored, \d+ sessions of nodes and writers are connected/,
+    /1 document is stored, \d+ sessions of nodes and writers are connected/,
   );
 });
 

@@ -77,12 +77,17 @@ async function readPreview(client: pg.Client, schema: string): Promise<Uninstall
 }
 
 function reasonsAgainst({ waiting, deadLetters, documents, processes }: UninstallPreview): string[] {
-  const some = (count: number, what: string): string[] => (count === 0 ? [] : [`${count} ${what}`]);
+  const some = (count: number, one: string, many: string): string[] =>
+    count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
   return [
-    ...some(waiting, 'writes wait in the intake'),
-    ...some(deadLetters, 'dead letters are kept'),
-    ...some(documents, 'documents are stored'),
-    ...some(processes.length, 'sessions of nodes and writers are connected'),
+    ...some(waiting, 'write waits in the intake', 'writes wait in the intake'),
+    ...some(deadLetters, 'dead letter is kept', 'dead letters are kept'),
+    ...some(documents, 'document is stored', 'documents are stored'),
+    ...some(
+      processes.length,
+      'session of a node or writer is connected',
+      'sessions of nodes and writers are connected',
+    ),
   ];
 }
 

@@ -83,5 +83,5 @@ function diagnosisLines({ findings }: Diagnosis, isAll: boolean): string[] {
     ...(advice === null ? [] : [`         → ${advice}`]),
   ]);
   const count = (wanted: string): number => findings.filter(({ verdict }) => verdict === wanted).length;
-  return [...lines, `${count('fault')} faults, ${count('warning')} warnings, ${count('ok')} checks passed`];
+  return [...lines, `${counted(count('fault'), 'fault')}, ${counted(count('warning'), 'warning')}, ${counted(count('ok'), 'check')} passed`];
 }
