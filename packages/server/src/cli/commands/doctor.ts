@@ -83,5 +83,8 @@ function diagnosisLines({ findings }: Diagnosis, isAll: boolean): string[] {
     ...(advice === null ? [] : [`         → ${advice}`]),
   ]);
   const count = (wanted: string): number => findings.filter(({ verdict }) => verdict === wanted).length;
-  return [...lines, `${counted(count('fault'), 'fault')}, ${counted(count('warning'), 'warning')}, ${counted(count('ok'), 'check')} passed`];
+  return [
+    ...lines,
+    `${counted(count('fault'), 'fault')}, ${counted(count('warning'), 'warning')}, ${counted(count('ok'), 'check')} passed`,
+  ];
 }
