@@ -207,7 +207,7 @@ describe('dead letters', () => {
     await row.waitFor();
     expect(await row.innerText()).toContain(hostile);
     await row.getByRole('link', { name: writeId! }).click();
-    await press(page, 'Show the document');
+    await press(page, 'Show the row');
     expect(await page.locator('pre').innerText()).toContain(JSON.stringify(hostile));
     await page.goto(`${url}#/stuck?find=${encodeURIComponent(hostile)}`);
     await page.getByText(`no write`, { exact: false }).first().waitFor();

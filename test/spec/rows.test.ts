@@ -198,8 +198,8 @@ describe('the door of a table', () => {
   test('names a table or a function that is not there, or is of the other kind', async () => {
     const client = await start();
     expect(() => client.table('nowhere')).toThrow('Cannot find the target: nowhere');
-    expect(() => client.table('app.count_views')).toThrow(/is a function, for the method target/);
-    expect(() => client.target('orders')).toThrow(/is a table, for the method table/);
+    expect(() => client.table('app.count_views')).toThrow(/is a function, which the method target writes to/);
+    expect(() => client.target('orders')).toThrow(/is a table, which the method table/);
   });
 
   test('names an option that is wrong', async () => {
