@@ -38,6 +38,10 @@ const matches = (pattern: RegExp): string[] =>
         ?.map((text) => `${file}: ${text}`) ?? [],
   );
 
+test('no test changes the login of a role that all tests share', () => {
+  expect(matches(/alter role \$\{(?!guest|stranger)/)).toEqual([]);
+});
+
 test('a test waits until a session that it ends is gone', () => {
   // Told again and again, for as long as something else goes on, it need not be.
   expect(

@@ -106,11 +106,11 @@ test('agree changes what the deployment has agreed on, and leaves a row in the a
 });
 
 test('a role without the right to change the agreement is told so', async () => {
-  await execute(database.url, `alter role ${role} password 'targets-command'`);
-  const url = new URL(database.url);
-  url.username = role;
-  url.password = 'targets-command';
-  const asWriter = new Database({ url: url.href, connectionsMax: 1, applicationName: 'test' });
+  const asWriter = new Database({
+    url: database.writerUrl,
+    connectionsMax: 1,
+    applicationName: 'test',
+  });
   await expect(changeTargets(asWriter, [order], 'test')).rejects.toThrow('42501');
   await asWriter.close();
 });
