@@ -1,5 +1,12 @@
 /** A database of the user's, to which `sluice dev --table` adds the schema of Sluice, and nothing else. */
-import { defaultSchema, migrate, readMigrations, Session } from 'sluice/internal/store';
+import {
+  defaultSchema,
+  migrate,
+  quotedName,
+  quotedPath,
+  readMigrations,
+  Session,
+} from 'sluice/internal/store';
 import { readTargets } from 'sluice/internal/targets';
 import { redactUrl } from '@sluice/server/cli';
 import { sampleRow } from './sample-row.ts';
@@ -37,9 +44,10 @@ export async function curlLines({ url, tables }: ExistingDatabase, node: string)
     for (const table of targets.tables) {
       const row = await sampleRow(table, async (parent, column) => {
         const found = targets.find(parent);
-        const name = found?.kind === 'table' ? quoted(found.table.schema, found.table.table) : dotted(parent);
+        const name =
+          found?.kind === 'table' ? quotedName(found.table.schema, found.table.table) : quotedPath(parent);
         const [first] = await session.query(
-          `select to_jsonb(p) as row from (select ${quoted(column)} from ${name} limit 1) p`,
+          `select to_jsonb(p) as row from (select ${quotedName(column)} from ${name} limit 1) p`,
         );
         return (first?.['row'] as Record<string, unknown> | undefined)?.[column];
       });
@@ -59,14 +67,4 @@ export async function curlLines({ url, tables }: ExistingDatabase, node: string)
 export function removal({ url, schema }: Place): string {
   const ofSchema = schema === defaultSchema ? '' : ` --schema ${schema}`;
   return `npx sluice uninstall${redactUrl(url) === url ? ` --database-url '${url}'` : ''}${ofSchema}`;
-}
-
-/** The first dot ends the schema. */
-function dotted(name: string): string {
-  const dot = name.indexOf('.');
-  return quoted(name.slice(0, dot), name.slice(dot + 1));
-}
-
-function quoted(...names: readonly string[]): string {
-  return names.map((name) => `"${name.replaceAll('"', '""')}"`).join('.');
 }

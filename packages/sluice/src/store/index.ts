@@ -14,6 +14,7 @@ export type { PoolUsage } from './pool-usage.ts';
 export { detectPooler } from './pooler.ts';
 export * from './projection-agreement.ts';
 export * from './queries.ts';
+export { quotedName, quotedPath } from './quoted-name.ts';
 export * from './roles.ts';
 export { assertSchema, defaultSchema, lockKeysOf, nodeNameIn, sqlFor } from './schema.ts';
 export { readBodies, readBodyBytesMax } from './read-bodies.ts';

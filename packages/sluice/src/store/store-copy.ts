@@ -10,6 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import { connectClient } from './connection.ts';
 import { reduceError } from './database-error.ts';
 import { query } from './queries.ts';
+import { quotedName } from './quoted-name.ts';
 import { lockKeysOf } from './schema.ts';
 import { applySettings } from './session-settings.ts';
 import type { Row } from './session.ts';
@@ -136,7 +137,7 @@ export class StoreCopy {
         done(null, chunk);
       },
     });
-    const columns = table.columns.map(quoted).join(', ');
+    const columns = table.columns.map((column) => quotedName(column)).join(', ');
     await pipeline(
       this.#from.query(copyTo(`copy ${this.#nameOf(table)} (${columns}) to stdout`)),
       count,
@@ -176,7 +177,7 @@ export class StoreCopy {
   }
 
   async #sum(client: pg.Client, table: Table): Promise<{ rows: string; hash: string }> {
-    const columns = table.columns.map((column) => `t.${quoted(column)}`).join(', ');
+    const columns = table.columns.map((column) => `t.${quotedName(column)}`).join(', ');
     const { rows } = await client.query<{ rows: string; hash: string }>(
       `select count(*)::text as rows, coalesce(sum(hashtextextended(row(${columns})::text, 0)), 0)::text as hash
        from ${this.#nameOf(table)} t`,
@@ -209,7 +210,7 @@ export class StoreCopy {
   }
 
   #nameOf({ name }: Table): string {
-    return `${quoted(this.#schema)}.${quoted(name)}`;
+    return quotedName(this.#schema, name);
   }
 
   async #guard<T>(work: () => Promise<T>): Promise<T> {
@@ -244,10 +245,6 @@ async function lockMove(client: pg.Client, schema: string): Promise<boolean> {
     lockKeysOf(schema).migration,
   ]);
   return rows[0]?.is_mine === true;
-}
-
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }
 
 function refusal(reason: string): SluiceError {

@@ -1,9 +1,8 @@
 /** A set-returning function of the database as a target. The bodies of writes in the intake do not leave the database. */
 import type { WriteHeader } from '#protocol';
-import { sqlFor, type Row } from '#store';
+import { quotedPath, sqlFor, type Row } from '#store';
 import type { HandlerResult } from '#targets';
 import type { TargetBatch } from '../coordinator/target.ts';
-import { quoted } from '../tables/names.ts';
 import { callFault, type Call } from './call.ts';
 
 /**
@@ -13,8 +12,8 @@ import { callFault, type Call } from './call.ts';
  * @param schema Of the deployment.
  */
 export function callFunction(name: string, schema: string): Call {
-  const ofIntake = sqlFor(schema, takenFromIntake).replace('CALLED', () => calledName(name));
-  const given = `select * from ${calledName(name)}($1::jsonb)`;
+  const ofIntake = sqlFor(schema, takenFromIntake).replace('CALLED', () => quotedPath(name));
+  const given = `select * from ${quotedPath(name)}($1::jsonb)`;
   return async (batch, writes) => {
     const { bodies } = batch.transaction;
     const rows = await batch.transaction.lend(
@@ -34,12 +33,6 @@ const takenFromIntake = `
     select jsonb_agg(jsonb_build_object('writeId', i.write_id, 'client', i.client, 'body', i.body) order by w.place)
     from unnest($1::uuid[]) with ordinality as w (write_id, place)
     cross join lateral (select write_id, client, body from sluice.intake where write_id = w.write_id offset 0) i))`;
-
-/** The dot behind the schema is the first one: a function's name may have more. */
-function calledName(name: string): string {
-  const dot = name.indexOf('.');
-  return `${quoted(name.slice(0, dot))}.${quoted(name.slice(dot + 1))}`;
-}
 
 /** Bodies stand as they are, because a number may have more digits than JavaScript keeps. */
 function textOf(

@@ -1,6 +1,7 @@
 /** Updates and deletes as statements, and the look for locked rows. */
 import { besideWritten } from './beside-written.ts';
-import { areEqual, quoted } from './names.ts';
+import { quotedName } from '#store';
+import { areEqual } from './names.ts';
 import type { Parts } from './statement-parts.ts';
 
 /** Update and delete. The rows are locked in the order of their keys first; one that another transaction has locked is told. */
@@ -17,7 +18,7 @@ export function changeText(parts: Parts): string {
   )`;
   const place = 'g.place = any(array(select place from locked))';
   const changed = form.columns.length > 0 ? form.columns : key.slice(0, 1);
-  const set = changed.map((name) => `${quoted(name)} = g.${parts.at(name)}`);
+  const set = changed.map((name) => `${quotedName(name)} = g.${parts.at(name)}`);
   const change = isDelete
     ? `delete from ${table} t using given g where ${place} and ${same}`
     : `update ${table} t set ${set.join(', ')} from given g where ${place} and ${same}`;

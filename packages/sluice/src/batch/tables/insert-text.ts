@@ -1,5 +1,6 @@
 /** Inserts and upserts as statements, and the look for the unique rule that a row meets. */
-import { areEqual, listOf, literal, quoted } from './names.ts';
+import { quotedName } from '#store';
+import { areEqual, listOf, literal } from './names.ts';
 import { besideWritten } from './beside-written.ts';
 import type { Parts } from './statement-parts.ts';
 
@@ -15,7 +16,7 @@ export function insertText(parts: Parts): string {
     where ${form.isArray ? 'true' : 'g.turn = 1'} and ${parts.hasParents}${isFree === '' ? '' : ` and ${isFree}`} order by ${order}`;
   const isMatched = !parts.isSingle || matched.length === (form.onConflict ?? catalog.key).length;
   const keys = isMatched
-    ? matched.map(({ name }) => `t.${quoted(name)} as k_${parts.at(name)}, `).join('')
+    ? matched.map(({ name }) => `t.${quotedName(name)} as k_${parts.at(name)}, `).join('')
     : '';
   const written = `written as (
     insert into ${parts.table} as t ${target} ${select}
@@ -90,7 +91,7 @@ function conflictClause({ catalog, form, matched, purpose }: Parts): string {
   if (form.ignoresExisting) return `on conflict ${arbiter} do nothing`;
   const changed = form.columns.filter((name) => !columns.includes(name));
   const set = changed.length > 0 ? changed : matched.map(({ name }) => name).slice(0, 1);
-  const pairs = set.map((name) => `${quoted(name)} = excluded.${quoted(name)}`);
+  const pairs = set.map((name) => `${quotedName(name)} = excluded.${quotedName(name)}`);
   return `on conflict ${arbiter} do update set ${pairs.join(', ')}`;
 }
 

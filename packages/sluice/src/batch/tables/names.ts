@@ -1,20 +1,17 @@
 /** How names and values of the catalog are written into statements. Nothing of a request is ever written into one. */
+import { quotedName } from '#store';
 import type { Column, TableCatalog } from '#targets';
-
-export function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
 
 export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
 export function tableName({ schema, table }: Pick<TableCatalog, 'schema' | 'table'>): string {
-  return `${quoted(schema)}.${quoted(table)}`;
+  return quotedName(schema, table);
 }
 
 export function listOf(names: readonly string[], prefix = ''): string {
-  return names.map((name) => prefix + quoted(name)).join(', ');
+  return names.map((name) => prefix + quotedName(name)).join(', ');
 }
 
 /** `(t."a", t."b") = (g."a", g."b")`, and `t."a" = g."a"` for one. */
@@ -46,7 +43,7 @@ export function exactRow(alias: string, columns: readonly Column[]): string {
 /** The same for some columns, as an object. */
 export function exactValues(alias: string, columns: readonly Column[]): string {
   const pairs = columns.map(
-    (column) => `${literal(column.name)}, ${exactValue(`${alias}.${quoted(column.name)}`, column)}`,
+    (column) => `${literal(column.name)}, ${exactValue(`${alias}.${quotedName(column.name)}`, column)}`,
   );
   return `jsonb_build_object(${pairs.join(', ')})`;
 }

@@ -1,6 +1,7 @@
 /** What the statements for the writes of one form to one table have in common: the bodies' values, and who is missing. */
 import type { Column, RowForm, TableCatalog } from '#targets';
-import { areEqual, defaultOf, exactRow, exactValues, literal, quoted, tableName } from './names.ts';
+import { quotedName } from '#store';
+import { areEqual, defaultOf, exactRow, exactValues, literal, tableName } from './names.ts';
 import { isFoldable, type Parent, type Purpose, type StatementOptions } from './statement-options.ts';
 
 /** What the texts have in common. Columns of `given` are named by their places in the table, so that none is met twice. */
@@ -62,7 +63,7 @@ export class Parts {
   }
 
   inTable(names: readonly string[], alias = 't'): string[] {
-    return names.map((name) => `${alias}.${quoted(name)}`);
+    return names.map((name) => `${alias}.${quotedName(name)}`);
   }
 
   get matchedNames(): string[] {
@@ -76,7 +77,7 @@ export class Parts {
         ? 'select w.place, w.body from unnest($1::jsonb[]) with ordinality as w (body, place)'
         : // One look-up for each id, whatever the statistics of the intake say.
           `select w.place, i.body from unnest($1::uuid[]) with ordinality as w (id, place)
-           cross join lateral (select body from ${quoted(this.schema)}.intake where write_id = w.id offset 0) i`;
+           cross join lateral (select body from ${quotedName(this.schema)}.intake where write_id = w.id offset 0) i`;
     if (!this.form.isArray) return bodies;
     return `select e.place, e.body from (${bodies}) w
             cross join lateral jsonb_array_elements(w.body) with ordinality as e (body, place)`;
@@ -120,12 +121,12 @@ export class Parts {
   /** The columns of a body, as values of their types. */
   get recordText(): string {
     if (this.read.length === 0) return '';
-    const columns = this.read.map(({ name, type }) => `${quoted(name)} ${type}`);
+    const columns = this.read.map(({ name, type }) => `${quotedName(name)} ${type}`);
     return `cross join lateral jsonb_to_record(s.body) as r (${columns.join(', ')})`;
   }
 
   private valueOf(column: Column): string {
-    const value = `r.${quoted(column.name)}`;
+    const value = `r.${quotedName(column.name)}`;
     const fallback = column.isGenerated ? null : defaultOf(this.catalog, column);
     const names = this.form.operation === 'update' ? this.catalog.key : [];
     if (fallback === null || this.form.operation === 'delete' || names.includes(column.name)) return value;
