@@ -58,10 +58,10 @@ export const targetMutants: Record<string, Mutant[]> = {
       at('changeText', swap(`parts.mayWait ? '' : ' skip locked'`, `''`)),
     ],
     ['waits for locked rows of upserts', at('Settling/#free', always('looksForLocks'))],
-    ['answers no idempotency key', at('order/sortOut', never('row', 'undefined'))],
+    ['answers no idempotency key', at('sort-out/sortOut', never('row', 'undefined'))],
     [
       'overtakes a write of its row that waits in the intake',
-      at('order/sortOut', never('before', 'position', 'isIntake')),
+      at('sort-out/sortOut', never('before', 'position', 'isIntake')),
     ],
     ['binds no idempotency key', at('Settling/finish', never('keyOf'))],
     ['answers a duplicate as if it were written', at('outcomeOfRow', never('exists'))],

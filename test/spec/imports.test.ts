@@ -41,7 +41,7 @@ const allowedFolders: Record<string, Record<string, string[]>> = {
     coordinator: [],
     documents: ['coordinator'],
     tables: ['coordinator'],
-    calls: ['coordinator', 'tables'],
+    calls: ['coordinator'],
   },
   edfi: { model: [], projections: [], profile: ['model'] },
 };

@@ -9,7 +9,7 @@ import { refusal } from '../coordinator/answer.ts';
 import { TargetError } from '../coordinator/fault.ts';
 import { fingerprintOf, keyOf } from '../coordinator/idempotency.ts';
 import { emptySettlement, type Settlement, type Target } from '../coordinator/target.ts';
-import { sortOut } from '../tables/order.ts';
+import { sortOut } from '../coordinator/sort-out.ts';
 import { callFault, type Call } from './call.ts';
 import { callFunction } from './call-function.ts';
 import { callHandler } from './call-handler.ts';

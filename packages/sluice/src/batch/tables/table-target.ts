@@ -4,7 +4,7 @@ import { isTable, type TableDefinition, type TargetDefinition } from '#targets';
 import { TargetError } from '../coordinator/fault.ts';
 import type { LentTransaction } from '../coordinator/lend-session.ts';
 import type { Settlement, Target, TargetBatch } from '../coordinator/target.ts';
-import { sortOut } from './order.ts';
+import { sortOut } from '../coordinator/sort-out.ts';
 import { faultOf, isStaleCatalog, type RowWork } from './row-fault.ts';
 import { Settling } from './settling.ts';
 import { Tables } from './tables.ts';

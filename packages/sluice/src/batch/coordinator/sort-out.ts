@@ -1,8 +1,8 @@
-/** What is settled of a batch of rows before any statement: replayed idempotency keys, and writes that others come before. */
+/** What is settled of a batch before any statement: replayed idempotency keys, and writes that others come before. */
 import type { WriteHeader } from '#protocol';
-import { outcomeOf } from '../coordinator/answer.ts';
-import { keyOf, replay } from '../coordinator/idempotency.ts';
-import type { Settlement, TargetBatch } from '../coordinator/target.ts';
+import { outcomeOf } from './answer.ts';
+import { keyOf, replay } from './idempotency.ts';
+import type { Settlement, TargetBatch } from './target.ts';
 import type { Row, Statement } from '#store';
 
 /** Puts into the settlement what is known now; the others, in order of arrival. */
