@@ -1,6 +1,6 @@
 /**
  * One transaction or more that a node makes of its own writes, on sessions with the limits of a policy. A caller that waits for a
- * write that it settles is answered here; docs/overload.md has the limits.
+ * write that it settles is answered here; docs/modes.md has the limits.
  */
 import { SluiceError, type Write } from '#protocol';
 import {

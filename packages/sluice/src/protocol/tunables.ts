@@ -1,7 +1,7 @@
 /**
  * Limits and intervals, each declared once: its default, its range, what it does, and, where it is seldom right to change it,
  * what that costs. Options of the library, flags, environment variables, keys of the configuration file, help and
- * docs/settings.md come from here. Units are in the names.
+ * docs/reference/settings.md come from here. Units are in the names.
  */
 import { apiTunables } from './api-tunables.ts';
 import { declare, defaultsOf, MiB, tenMinutesMs } from './tunable.ts';
@@ -60,7 +60,7 @@ export const clientTunables = declare({
     default: 0,
     from: 0,
     to: 512,
-    help: 'largest group of writes that an idle node commits itself, if its database role may (docs/fast-path.md); 0: all go through the intake',
+    help: 'largest group of writes that an idle node commits itself, if its database role may (docs/modes.md); 0: all go through the intake',
   },
   maxBatchWrites: {
     default: 512,
