@@ -72,7 +72,7 @@ function pageText(): string {
   );
 }
 
-test('docs/settings.md lists every setting of nodes, writers and the dashboard (UPDATE_SETTINGS=1 writes it anew)', async () => {
+test('docs/settings.md lists every setting of nodes, writers and the dashboard (UPDATE_SETTINGS=1 writes it)', async () => {
   const { format, resolveConfig } = await import('prettier');
   const text = await readFile(page, 'utf8');
   const head = text.slice(0, text.indexOf(begin));
