@@ -1,4 +1,4 @@
-// Clients of PostgREST against `/rest`: `@supabase/postgrest-js` as it comes, a node and a writer on a real PostgreSQL. docs/rest.md
+// Clients of PostgREST against `/rest`: `@supabase/postgrest-js` as it comes, a node and a writer on a real PostgreSQL. docs/reference/rest-calls.md
 // has the table of calls and answers that this file shows; UPDATE_DOCS=1 writes it.
 
 import { PostgrestClient } from '@supabase/postgrest-js';
@@ -659,12 +659,17 @@ describe('sluice api and sluice writer', () => {
   });
 });
 
-test('docs/rest.md has the table of calls', async () => {
+test('docs/reference/rest-calls.md has the table of calls', async () => {
   const lines = calls.map(({ call, status, data, code }) => [
     `\`${call}\``,
     status,
     code === undefined ? `\`${JSON.stringify(data)}\`` : `error \`${code}\``,
   ]);
-  const { text, expected } = await tableInPlace('calls', ['call', 'status', 'answer'], lines, 'docs/rest.md');
+  const { text, expected } = await tableInPlace(
+    'calls',
+    ['call', 'status', 'answer'],
+    lines,
+    'docs/reference/rest-calls.md',
+  );
   expect(text).toBe(expected);
 });

@@ -95,7 +95,7 @@ describe('sql/roles.sql', () => {
     await node.stop();
   });
 
-  test('sql/roles.sql is what docs/security.md shows', async () => {
+  test('sql/roles.sql is what docs/reference/access.md shows', async () => {
     const rows = await rights();
     const names = [...new Set(rows.map(({ name }) => name))];
     const of = (name: string, role: string) =>
