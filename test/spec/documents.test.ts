@@ -55,7 +55,7 @@ describe('a block of code compiles', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  test('under strict TypeScript, all of them in one program', async () => {
+  test('the TypeScript blocks of all pages compile in strict mode, in one program', async () => {
     const shown = blocksOf('ts', 'js');
     expect(shown.length).toBeGreaterThan(5);
     /** Where each block is written, as if it stood in the repository: in the file that its first line names, or its page. */
@@ -106,7 +106,7 @@ describe('a block of code compiles', () => {
     expect(told).toBe('');
   }, 120_000);
 
-  test('as JSON', () => {
+  test('the JSON blocks of all pages parse', () => {
     const faults = blocksOf('json').flatMap((block) => {
       try {
         JSON.parse(block.text);
@@ -118,7 +118,7 @@ describe('a block of code compiles', () => {
     expect(faults).toEqual([]);
   });
 
-  test('as SQL that PostgreSQL prepares against the schema, or parses where it prepares no such statement', async () => {
+  test('the SQL blocks of all pages are prepared against the schema, or parse where PostgreSQL prepares none', async () => {
     const shown = blocksOf('sql');
     expect(shown.length).toBeGreaterThan(5);
     const client = new pg.Client(database.url);
@@ -159,7 +159,7 @@ describe('a command that a page tells', () => {
   /** Names of spans: `sluice write` is no command. */
   const spans = ['write', 'intake', 'wait', 'batch', 'completion'];
 
-  test('is one that the command line takes, with its options', () => {
+  test('each command of a page is one that the command line takes, with its options', () => {
     const faults = commands.flatMap(({ file, args }) => {
       try {
         if (args.length > 1 || !spans.includes(args[0]!)) parseCommand(args);
@@ -172,7 +172,7 @@ describe('a command that a page tells', () => {
     expect(faults).toEqual([]);
   });
 
-  test('names a script of package.json, where it is one of npm', () => {
+  test('each npm command of a page names a script of package.json', () => {
     const { scripts } = JSON.parse(readDocument('package.json')) as { scripts: Record<string, string> };
     const unknown = told.flatMap(({ file, code }) =>
       [...code.join('\n').matchAll(/npm run (?:--?\w+ )*([\w:]+)/g)]
@@ -182,7 +182,7 @@ describe('a command that a page tells', () => {
     expect(unknown).toEqual([]);
   });
 
-  test('names files of the repository that exist', () => {
+  test('each file that a command of a page names exists in the repository', () => {
     const paths = told
       // There a reader is told which files to make.
       .filter(({ file }) => !file.startsWith('docs/contributing/'))
