@@ -43,7 +43,8 @@ export interface RowRefusal {
   message: string;
   /** `database`: SQLSTATE, constraint and column of what PostgreSQL refused. */
   detail: OutcomeDetail | null;
-  writeId: string;
+  /** Null: refused before there was a write. */
+  writeId: string | null;
 }
 
 /** Options, and no others beside: a misspelled one is told by the compiler. */
