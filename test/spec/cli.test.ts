@@ -8,7 +8,8 @@ import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { databaseUrl, execute } from '../support/postgres.ts';
-import { createDataDir, startSluice } from '../support/sluice.ts';
+import { sourceProgram } from '../support/sluice-program.ts';
+import { createDataDir, readSluice, startSluice } from '../support/sluice.ts';
 
 const database = useDatabase();
 const model = fileURLToPath(new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url));
@@ -40,6 +41,14 @@ describe('sluice', () => {
     expect(last).toMatchObject({ error: { code: 'database_unavailable' } });
     expect(JSON.stringify(last) + stderr).not.toContain('unlikely');
   });
+});
+
+test('the command line runs from the sources, with the commands of a checkout', { timeout }, async () => {
+  const { code, text } = await readSluice(['--help'], {}, undefined, sourceProgram);
+  expect(code).toBe(0);
+  expect(text).toMatch(/^ +status /m);
+  expect(text).toMatch(/^ +bench /m);
+  expect(text).not.toContain('only in a checkout');
 });
 
 describe('sluice migrate', () => {
