@@ -122,7 +122,7 @@ async function together(requests: readonly RowRequest[]): Promise<Outcome[]> {
     const [row] = await sql(database.url, 'select count(*)::int as n from sluice.intake');
     return row!['n'] as number;
   };
-  await expect.poll(waiting, { timeout: 20_000 }).toBe(requests.length);
+  await expect.poll(waiting).toBe(requests.length);
   await execute(database.url, 'update sluice.lane set paused_at = null, paused_by = null');
   return Promise.all(submitted);
 }
