@@ -1,25 +1,11 @@
 /** The command line's entry: parses, runs one command, and turns what it throws into a sentence and an exit code. */
-import { CommanderError, type Command } from 'commander';
+import { CommanderError } from 'commander';
 import { printJson, tolerateClosedOutput } from './process/output.ts';
 import { reportError } from './process/report-error.ts';
-import { programOf } from './program-of.ts';
+import { createProgramFor } from './program.ts';
 
 /** What a shell expects of a command that was called wrongly; the error table has it for settings as well. */
 const usageExitCode = 2;
-
-/**
- * What deployments start, and start again when a process ended: loaded without the other commands, which would cost more
- * time than the one that is run.
- */
-const processes: Readonly<Record<string, () => Promise<Command>>> = {
-  api: async () => (await import('./commands/api.ts')).apiCommand(),
-  writer: async () => (await import('./commands/writer.ts')).writerCommand(),
-};
-
-async function createProgramFor([name = '']: readonly string[]): Promise<Command> {
-  const load = Object.hasOwn(processes, name) ? processes[name] : undefined;
-  return load === undefined ? (await import('./program.ts')).createProgram() : programOf([await load()]);
-}
 
 /** Runs one command, and ends the process. */
 export async function main(args: readonly string[]): Promise<void> {
