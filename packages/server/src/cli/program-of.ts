@@ -1,4 +1,4 @@
-/** The command line of some commands: what all of them have in common. */
+/** Assembles a command line from commands. */
 import { Command } from 'commander';
 import { version } from './process/version.ts';
 

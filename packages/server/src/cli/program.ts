@@ -27,8 +27,8 @@ import { writersCommand } from './commands/writers.ts';
 import { programOf } from './program-of.ts';
 
 /**
- * Commands of packages that are not published, because they need what a deployment has no use for: an embedded PostgreSQL, and
- * drivers of other systems. They are there in a checkout of the repository.
+ * Commands of unpublished packages, which deployments do not need: an embedded PostgreSQL, and drivers of other
+ * systems. They exist in a checkout of the repository.
  */
 async function findCommand(name: 'dev' | 'bench'): Promise<Command> {
   try {
