@@ -91,7 +91,7 @@ describe('an alert', () => {
       expect(rule.alert).toMatch(/^Sluice[A-Z]\w+$/);
       expect(['critical', 'warning', 'info']).toContain(rule.labels.severity);
       expect(rule.annotations.summary.length).toBeGreaterThan(20);
-      expect(readText('docs/operations.md')).toContain(`\n### ${rule.alert}\n`);
+      expect(readText('docs/alerts.md')).toContain(`\n### ${rule.alert}\n`);
     },
   );
 });

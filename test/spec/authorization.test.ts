@@ -1,5 +1,5 @@
 // Every route of a node against everybody who must not use it. The routes are those that the server has: one that is new
-// needs its row here. docs/security.md shows what is found; UPDATE_DOCS=1 writes it.
+// needs its row here. docs/reference/access.md shows the answers; UPDATE_DOCS=1 writes it.
 
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -274,7 +274,7 @@ async function askForAnothers(api: Api, route: string): Promise<number> {
   return others.body === '[]' ? 404 : others.statusCode;
 }
 
-test('docs/security.md shows this table', async () => {
+test('docs/reference/access.md shows the routes', async () => {
   const { api } = await startApi('edfi');
   const forged = await issuer.forge({ client_id: 'a', scope: 'read:* write:* operate bodies' });
   const noScope = await issuer.sign({ client_id: 'a', scope: '' });

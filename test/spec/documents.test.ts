@@ -13,7 +13,15 @@ import { readMarkdown } from '../../packages/site/src/markdown.ts';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
-import { blocks, blocksOf, documents, placeOf, readDocument, root } from '../support/documents.ts';
+import {
+  blocks,
+  blocksOf,
+  documents,
+  filesBelow,
+  placeOf,
+  readDocument,
+  root,
+} from '../support/documents.ts';
 import { parseCommand, toldCommands } from '../support/told-commands.ts';
 
 const database = useDatabase();
@@ -22,6 +30,17 @@ const run = promisify(execFile);
 test('each link between documents leads to a file, and to a heading of it', () => {
   expect(documents.length).toBeGreaterThan(20);
   expect(brokenLinks(root, documents)).toEqual([]);
+});
+
+test('each page that the code names exists', () => {
+  const files = ['.ci', 'deploy', 'examples', 'packages', 'sql', 'test'].flatMap(filesBelow);
+  const named = files
+    .filter((file) => /\.(?:m?[jt]s|sql|ya?ml)$/.test(file))
+    .flatMap((file) =>
+      [...readDocument(file).matchAll(/\bdocs\/[\w/-]+\.md\b/g)].map(([page]) => ({ file, page })),
+    );
+  expect(named.length).toBeGreaterThan(20);
+  expect(named.filter(({ page }) => !existsSync(join(root, page)))).toEqual([]);
 });
 
 test('the site shows each page of docs/ once, and no page that is gone', () => {
@@ -36,6 +55,12 @@ test('the site shows each page of docs/ once, and no page that is gone', () => {
 test('each block of code is in a language that is checked here, or is text', () => {
   const known = ['', 'ts', 'js', 'sh', 'sql', 'json', 'mermaid', 'text'];
   expect(blocks.filter(({ language }) => !known.includes(language)).map(placeOf)).toEqual([]);
+});
+
+test('each diagram begins with a kind that Mermaid knows, and closes each bracket that it opens', () => {
+  const shown = blocksOf('mermaid');
+  expect(shown.length).toBeGreaterThan(5);
+  expect(shown.filter(({ text }) => !isDiagram(text)).map(placeOf)).toEqual([]);
 });
 
 describe('a block of code compiles', () => {
@@ -196,6 +221,19 @@ describe('a command that a page tells', () => {
     );
   });
 });
+
+/** A check of the outline, because no parser of flowcharts and state diagrams is small. */
+function isDiagram(text: string): boolean {
+  const open: string[] = [];
+  const pairs: Record<string, string> = { ')': '(', ']': '[', '}': '{' };
+  // Arrows of sequence diagrams have single brackets; texts in quotes and after a colon may have any.
+  for (const [sign] of text.replaceAll(/"[^"\n]*"|-+>*[)x]|:.*/g, '').matchAll(/[()[\]{}]/g)) {
+    if ('([{'.includes(sign)) open.push(sign);
+    else if (open.pop() !== pairs[sign]) return false;
+  }
+  const isKnown = /^(?:flowchart (?:LR|RL|TB|TD|BT)|sequenceDiagram|stateDiagram-v2)\n/.test(text);
+  return isKnown && open.length === 0 && text.split('"').length % 2 === 1;
+}
 
 /** Statements of a block, without comments. What stands for a value that the reader fills in is null. */
 function statementsOf(text: string): string[] {

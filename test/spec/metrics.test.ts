@@ -208,7 +208,7 @@ describe('metrics', () => {
         expect(`${name}: ${help}`).toMatch(/: \S.{15,}/);
         expect(name).toMatch(type === 'counter' ? /_total$/ : units);
       }
-      const page = await readFile(new URL('../../docs/observability.md', import.meta.url), 'utf8');
+      const page = await readFile(new URL('../../docs/reference/metrics.md', import.meta.url), 'utf8');
       const listed = [...page.matchAll(/^\| `(sluice_\w+)/gm)].map(([, name]) => name);
       expect(new Set(listed)).toEqual(new Set(own.map(([name]) => name)));
     },

@@ -1,4 +1,4 @@
-// Clients of PostgREST against `/rest`: `@supabase/postgrest-js` as it comes, a node and a writer on a real PostgreSQL. docs/rest.md
+// Clients of PostgREST against `/rest`: `@supabase/postgrest-js` as it comes, a node and a writer on a real PostgreSQL. docs/reference/rest-calls.md
 // has the table of calls and answers that this file shows; UPDATE_DOCS=1 writes it.
 
 import { PostgrestClient } from '@supabase/postgrest-js';
@@ -12,6 +12,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { tableInPlace } from '../support/markdown-part.ts';
+import { patient } from '../support/patient.ts';
 import { createDataDir, startSluice } from '../support/sluice.ts';
 import { sql } from '../support/sql.ts';
 
@@ -64,7 +65,7 @@ beforeAll(async () => {
      grant usage on all sequences in schema public to ${role};
      create table forbidden (id integer primary key)`,
   );
-  const client = createClient({ url: database.apiUrl, targets });
+  const client = createClient({ ...patient, url: database.apiUrl, targets });
   const writer = createWriter({ url: database.writerUrl, targets });
   await Promise.all([client.start(), writer.start()]);
   const api = createApi({ client });
@@ -659,12 +660,17 @@ describe('sluice api and sluice writer', () => {
   });
 });
 
-test('docs/rest.md has the table of calls', async () => {
+test('docs/reference/rest-calls.md has the table of calls', async () => {
   const lines = calls.map(({ call, status, data, code }) => [
     `\`${call}\``,
     status,
     code === undefined ? `\`${JSON.stringify(data)}\`` : `error \`${code}\``,
   ]);
-  const { text, expected } = await tableInPlace('calls', ['call', 'status', 'answer'], lines, 'docs/rest.md');
+  const { text, expected } = await tableInPlace(
+    'calls',
+    ['call', 'status', 'answer'],
+    lines,
+    'docs/reference/rest-calls.md',
+  );
   expect(text).toBe(expected);
 });

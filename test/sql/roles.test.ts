@@ -9,6 +9,7 @@ import { useDatabase } from '../support/database.ts';
 import { explainGeneric } from '../support/explain.ts';
 import { tableInPlace } from '../support/markdown-part.ts';
 import { model } from '../support/model.ts';
+import { patient } from '../support/patient.ts';
 import { databaseUrl, execute, rolePrefix, roleUrl } from '../support/postgres.ts';
 import { openConnection, sql } from '../support/sql.ts';
 
@@ -89,13 +90,13 @@ describe('sql/roles.sql', () => {
     const asOwner = roleUrl(url, 'migrate');
     await migrate({ url: asOwner });
     await applyRoles({ url: asOwner, prefix: rolePrefix });
-    const node = createClient({ url: roleUrl(url, 'api'), model });
+    const node = createClient({ ...patient, url: roleUrl(url, 'api'), model });
     await node.start();
     expect((await node.status()).isDatabaseReachable).toBe(true);
     await node.stop();
   });
 
-  test('sql/roles.sql is what docs/security.md shows', async () => {
+  test('sql/roles.sql is what docs/reference/access.md shows', async () => {
     const rows = await rights();
     const names = [...new Set(rows.map(({ name }) => name))];
     const of = (name: string, role: string) =>

@@ -220,6 +220,8 @@ export class Cluster {
       environment: environmentWith(this.#urlOf(role), this.#urlOf('ops'), existing !== null),
       logFile: join(dataDir, 'logs', `${name}.log`),
       onEvent,
+      // The same command line as this process: built, or from the sources.
+      program: process.argv[1]!,
     });
   }
 }

@@ -7,11 +7,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createRequire } from 'node:module';
 import { SluiceError, type ErrorCode } from 'sluice/internal/protocol';
 import { finishWithin } from '@sluice/server/cli';
 
-const sluice = createRequire(import.meta.url).resolve('@sluice/server/bin');
 const backoffMs = { first: 200, longest: 10_000 };
 /** A process that has lived this long did not fail at its start. */
 const settledMs = 10_000;
@@ -26,8 +24,8 @@ export interface SupervisedProcessOptions {
   logFile: string;
   /** Called when a ready process has ended, and when the next one is ready. */
   onEvent: (sentence: string) => void;
-  /** The program to run. @default bin/sluice.js */
-  program?: string;
+  /** The script that Node runs. */
+  program: string;
 }
 
 interface Ready {
@@ -118,7 +116,7 @@ export class SupervisedProcess {
   }
 
   async #spawnUntilReady(): Promise<void> {
-    const { args, environment, logFile, name, program = sluice } = this.#options;
+    const { args, environment, logFile, name, program } = this.#options;
     if (this.#stopping.signal.aborted) throw new Error(`Cannot start ${name}: it was told to stop`);
     // A file instead of a pipe, because a process that outlives the supervisor must still be able to write.
     const log = openSync(logFile, 'a', 0o600);

@@ -1,25 +1,11 @@
 /** The entry of the command line: parses, runs one command, and turns an error into a sentence and an exit code. */
-import { CommanderError, type Command } from 'commander';
+import { CommanderError } from 'commander';
 import { printJson, tolerateClosedOutput } from './process/output.ts';
 import { reportError } from './process/report-error.ts';
-import { programOf } from './program-of.ts';
+import { createProgramFor } from './program.ts';
 
 /** The usual exit code for wrong usage; the error table has the same for settings. */
 const usageExitCode = 2;
-
-/**
- * The commands that deployments start, and restart after an end. They are loaded without the other commands, which
- * would take more time than they need themselves.
- */
-const processes: Readonly<Record<string, () => Promise<Command>>> = {
-  api: async () => (await import('./commands/api.ts')).apiCommand(),
-  writer: async () => (await import('./commands/writer.ts')).writerCommand(),
-};
-
-async function createProgramFor([name = '']: readonly string[]): Promise<Command> {
-  const load = Object.hasOwn(processes, name) ? processes[name] : undefined;
-  return load === undefined ? (await import('./program.ts')).createProgram() : programOf([await load()]);
-}
 
 /** Runs one command, and ends the process. */
 export async function main(args: readonly string[]): Promise<void> {

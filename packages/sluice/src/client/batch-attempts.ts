@@ -1,6 +1,6 @@
 /**
  * Transactions that a node makes of its own writes, on sessions with the limits of a policy. It answers the callers
- * of the writes that it settles. docs/overload.md has the limits.
+ * of the writes that it settles. docs/modes.md has the limits.
  */
 import { SluiceError, type Write } from '#protocol';
 import {

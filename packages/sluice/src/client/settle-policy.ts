@@ -1,4 +1,4 @@
-/** When a node settles writes itself, and under which limits. docs/overload.md has the limits of all sessions that settle. */
+/** When a node settles writes itself, and under which limits. docs/modes.md has the limits of all sessions that settle. */
 import { defaults } from '#protocol';
 
 export interface SettlePolicy {

@@ -1,5 +1,5 @@
 /**
- * The type of `sluice.config.js` and `sluice.config.mjs`, which the command line of `@sluice/server` reads. docs/settings.md says
+ * The type of `sluice.config.js` and `sluice.config.mjs`, which the command line of `@sluice/server` reads. docs/reference/settings.md says
  * what each key does, with its default and its range. The server has a test that this type has the keys of its settings.
  */
 import type { TargetDefinition } from '#targets';

@@ -1,7 +1,7 @@
 /**
  * Limits and intervals, each declared once: its default, its range, its effect and, if it is rarely changed, the cost
  * of a change. Options of the library, flags, environment variables, keys of the configuration file, help and
- * docs/settings.md come from here. Names have units.
+ * docs/reference/settings.md come from here. Names have units.
  */
 import { apiTunables } from './api-tunables.ts';
 import { declare, defaultsOf, MiB, tenMinutesMs } from './tunable.ts';
@@ -60,7 +60,7 @@ export const clientTunables = declare({
     default: 0,
     from: 0,
     to: 512,
-    help: 'largest group of writes that an idle node commits itself, if its database role may (docs/fast-path.md); 0: all go through the intake',
+    help: 'largest group of writes that an idle node commits itself, if its database role may (docs/modes.md); 0: all go through the intake',
   },
   maxBatchWrites: {
     default: 512,
