@@ -197,7 +197,7 @@ describe('a migration behind a lock', () => {
     { timeout },
     async () => {
       const stranger = await startStranger('select pg_advisory_lock(1936486756, 0)');
-      const says = `a lock was not given back within 3 s by process ${stranger.pid} (nightly job`;
+      const says = `a lock was not released within 3 s by process ${stranger.pid} (nightly job`;
       const settings = { DATABASE_URL: database.url };
       const [{ code, last, stderr }, refused] = await Promise.all([
         startSluice(['migrate', '--wait', '3s'], settings).ended,
