@@ -422,7 +422,7 @@ test('a move that fails in the middle, or is killed and given up, leaves the sto
   const blocker = await openConnection(target);
   const moveNorth = (): RunningSluice =>
     startSluice([...move, 'north', '--to-file', 'elsewhere.url', '--stores', file]);
-  /** The copy stands still in its middle, at a lock of ours. */
+  /** The copy waits half-way, for a lock of this test. */
   const awaitMiddle = async (): Promise<void> =>
     eventually(async () =>
       expect(

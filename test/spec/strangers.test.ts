@@ -1,5 +1,5 @@
-// Other programs that hold our advisory locks: the lane says that it has no leader and who holds its lock, everywhere an
-// operator looks; nobody is counted as one of ours who is not; and a migration says for whom it waits.
+// Other programs that hold Sluice's advisory locks: all views of operators show that the lane has no leader, and the holder
+// of its lock; no other session counts as one of Sluice; and a migration names the session that it waits for.
 
 import { explainWrite, listLanes, listStuck, listWriters, readStatus, runDoctor } from 'sluice/operator';
 import { createNodeMetrics } from '@sluice/server/metrics';

@@ -13,9 +13,9 @@ export interface BenchProcessOptions {
   code: Code;
   /** Takes a CPU profile of it; null: none. */
   profileFolder: string | null;
-  /** Told of each batch, by a writer that is to tell. */
+  /** Called for each batch of a writer that reports them. */
   onBatch?: (batch: SettledBatch) => void;
-  /** Told if it ends without having been stopped. */
+  /** Called if it ends without a stop. */
   onFailure?: (error: Error) => void;
 }
 

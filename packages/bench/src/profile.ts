@@ -30,7 +30,7 @@ export interface ProcessTime {
 const statementsShown = 40;
 const functionsShown = 40;
 
-/** Begins to count anew. */
+/** Resets the counters. */
 export async function resetStatements(client: pg.Client): Promise<void> {
   await client.query('create extension if not exists pg_stat_statements');
   await client.query('select pg_stat_statements_reset()');

@@ -11,7 +11,7 @@ import { prefill, type PrefillOptions } from './prefill.ts';
 export type WorldOptions = Omit<PrefillOptions, 'url'> & {
   /** Superuser, or one who may create databases. */
   serverUrl: string;
-  /** All use the same database, one after another, in the place of copies: for those that are too large to copy. */
+  /** All use the same database, one after another, because it is too large to copy. */
   isShared: boolean;
   /** Makes the roles of a deployment: nodes are to have no others than their own rights. @default false */
   hasRoles?: boolean;
@@ -61,8 +61,8 @@ export class World {
 
   /**
    * Runs `work` on a database of its own, or on the one that all share.
-   * @param keys `declared`: with declared foreign keys in the place of our triggers, which are made for batches: who
-   *   writes one document a transaction is faster so.
+   * @param keys `declared`: with declared foreign keys instead of the triggers, which are made for batches. With one
+   *   document per transaction, declared keys are faster.
    */
   async use<T>(keys: 'own' | 'declared', work: (url: string) => Promise<T>): Promise<T> {
     return this.#isShared ? this.#useShared(keys, work) : this.#useFresh(keys, work);

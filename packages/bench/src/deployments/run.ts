@@ -66,5 +66,5 @@ export interface Run {
   measurements: DeploymentMeasurement[];
 }
 
-/** Told of each load that was measured. */
+/** Called for each measured load. */
 export type OnLoad = (load: Load, figures: LoadFigures) => void;
