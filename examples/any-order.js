@@ -1,5 +1,5 @@
-// Documents that refer to each other, in any order and from anywhere: a reference to a document that is on its way waits for
-// it, and one that may wait longer says how long.
+// Documents that refer to each other, in any order and from anywhere: a reference to a document in the intake waits for
+// it, and a write may wait longer for documents that come later.
 import { createClient } from 'sluice';
 
 const sluice = await createClient({ connectionString: process.env.DATABASE_URL, model: 'model.json' });

@@ -1,7 +1,7 @@
 -- name: sampleActivity
--- What was settled in each minute that begins at one of $1: $2 outcomes of it at most, in the order of their settling, from
--- which the rest is told. `lanes` has the number of writes of each lane. When a write was made is what its id tells, by the
--- clock of its node.
+-- The writes settled in each minute that starts at one of $1: at most $2 outcomes of it, in the order of their
+-- settling, from which the rest is estimated. `lanes` has the number of writes of each lane. The id of a write shows
+-- when it was made, by the clock of its node.
 select m.began_at, s.*
 from unnest($1::timestamptz[]) as m (began_at)
 cross join lateral (
@@ -22,8 +22,9 @@ cross join lateral (
   from sample) s;
 
 -- name: sampleLanes
--- What each lane has settled of late, in a minute or in the latest $1 outcomes: how many a second, in batches of how many,
--- and how long such a batch takes from its beginning, which its id tells by its writer's clock, to its last outcome.
+-- The writes that each lane has settled recently, in a minute or in the latest $1 outcomes: their rate, the size of
+-- their batches, and the duration of such a batch from its start to its last outcome. The id of a batch shows its
+-- start, by its writer's clock.
 with latest as materialized (
   select o.lane, o.batch_id, o.settled_at
   from sluice.outcome o
@@ -51,8 +52,8 @@ from by_lane l cross join span s join batch_lane b on b.lane = l.lane
 order by l.lane;
 
 -- name: findWriteIds
--- Writes that an operator may mean by an id: of the write itself, of a document (one that is created takes the id of its
--- write), or of what is awaited.
+-- Writes that an operator may mean by an id: of the write itself, of a document (a new one has the id of its write), or
+-- of an awaited thing.
 select w.write_id from (
   select write_id from sluice.intake where write_id = $1
   union select write_id from sluice.outcome where write_id = $1
@@ -65,8 +66,8 @@ select w.write_id from (
 ) w order by w.write_id limit $2;
 
 -- name: findWriteIdsByKey
--- Writes that carry an idempotency key, of whichever of the first $2 clients: one look into the index for each, as keys
--- are found by client.
+-- Writes with an idempotency key, of the first $2 clients: one index look-up for each, because the index has the client
+-- first.
 with recursive settled_client as (
   (select client, 1 as number from sluice.idempotency_key order by client limit 1)
   union all
@@ -92,7 +93,7 @@ select write_id from (
 ) w order by write_id limit $3;
 
 -- name: readStuckBody
--- The body of a waiting write or a dead letter, as text; of one with more than $2 bytes only the size.
+-- The body of a waiting write or a dead letter, as text; if it has more than $2 bytes, only the size.
 select case when octet_length(b.body) <= $2 then b.body end as body, octet_length(b.body) as bytes
 from (select body::text as body from sluice.intake where write_id = $1
       union all
@@ -100,5 +101,5 @@ from (select body::text as body from sluice.intake where write_id = $1
       limit 1) b;
 
 -- name: countDeadLetters
--- How many dead letters there are; counting ends at a bound.
+-- The number of dead letters; counting ends at a limit.
 select count(*) as writes from (select from sluice.dead_letter limit $1) d;

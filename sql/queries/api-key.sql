@@ -1,5 +1,5 @@
 -- name: createApiKey
--- A new key of a client; its hash comes as hexadecimal digits. Noted, by its prefix.
+-- A new key of a client; its hash comes as hexadecimal digits. Recorded in the audit with its prefix.
 with created as (
   insert into sluice.api_key (prefix, hash, client, scopes, expires_at)
   values ($1, decode($2, 'hex'), $3, $4::text[], clock_timestamp() + $5::double precision * interval '1 day')
@@ -13,7 +13,7 @@ noted as (
 select expires_at from created;
 
 -- name: readApiKeys
--- The keys that hold now, and for how long.
+-- The keys that are valid now, and for how long.
 select prefix, hash, client, scopes,
        extract(epoch from expires_at - clock_timestamp())::double precision as seconds_left
 from sluice.api_key
@@ -27,7 +27,7 @@ from sluice.api_key
 order by client, created_at;
 
 -- name: revokeApiKey
--- Ends a key: now, or ($2) in so many hours, while its successor is brought to where it is used. Never puts an end off.
+-- Ends a key now, or ($2) in so many hours, so that clients can change to its successor. Never extends a key.
 with ended as (
   update sluice.api_key
   set revoked_at = case when $2::double precision = 0 then clock_timestamp() end,

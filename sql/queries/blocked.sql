@@ -1,6 +1,6 @@
 -- name: blockWrites
--- Sets writes aside until what they await has changed. Only the leader of their lane does this, and only it wakes
--- them (docs/blocked-writes.md).
+-- Blocks writes until the things that they await have changed. Only the leader of their lane blocks and wakes them
+-- (docs/blocked-writes.md).
 with blocked as (
   update sluice.intake set blocked_at = coalesce(blocked_at, clock_timestamp()), was_blocked = true
   where write_id = any($1::uuid[])
@@ -9,18 +9,18 @@ with blocked as (
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from blocked), 'blocked');
 
 -- name: addAwaited
--- What each of them awaits.
+-- Records the things that each blocked write awaits.
 insert into sluice.awaited (write_id, awaited_id, lane)
 select * from unnest($1::uuid[], $2::uuid[], $3::smallint[])
 on conflict (awaited_id, write_id) do nothing;
 
 -- name: removeAwaited
--- Settled writes await nothing.
+-- Deletes the awaited things of settled writes.
 delete from sluice.awaited where write_id = any($1::uuid[]);
 
 -- name: noteFailures
--- Why what these lanes' blocked writes await does not come, where that is known: at most $4 rows at once, because an id may be
--- awaited by many.
+-- Records why the things that blocked writes of these lanes await do not come, if known: at most $4 rows, because many
+-- writes may await one id.
 with changed as materialized (
   select a.awaited_id, a.write_id, g.failure
   from unnest($1::uuid[], $2::text[]) as g (awaited_id, failure)
@@ -34,13 +34,12 @@ where a.awaited_id = c.awaited_id and a.write_id = c.write_id
 returning a.awaited_id;
 
 -- name: wakeAwaiting
--- What these lanes' blocked writes await has changed. $1: met, the identity exists or the earlier write is settled;
--- a write wakes once nothing is left that it awaits. $2: gone; a write that may not wait longer wakes to be answered. A row wakes,
--- too, because only its table knows whether its parent is there. Between such wakes it pauses for an eighth of its wait so far,
--- at least 100 ms.
--- Says how many woke, which of the ids are awaited in which other lanes (their leaders look for themselves), and whether there
--- is more: at most $4 of each kind at once, because an id may be awaited by hundreds of thousands. Most ids are awaited by
--- nobody, so that is found out first, once.
+-- Wakes blocked writes of these lanes because awaited things have changed. $1: met, the identity exists or the earlier
+-- write is settled; a write wakes when nothing is left that it awaits. $2: gone; a write that may not wait longer wakes
+-- to be answered. A row wakes, too, because only its table knows whether its parent exists. Between such wakes it
+-- pauses for an eighth of its wait so far, at least 100 ms. Returns how many woke, which ids are awaited in which other
+-- lanes (their leaders wake those), and whether there are more: at most $4 of each kind, because hundreds of thousands
+-- may await one id. Most ids are awaited by no write, so that is checked first, once.
 with met_ids as materialized (
   select distinct awaited_id, lane from sluice.awaited where awaited_id = any($1::uuid[])
 ),
@@ -89,8 +88,8 @@ select (select count(*) from woken) as woken, (select min(position) from woken) 
              select lane from gone_ids where lane <> all($3::smallint[])) as elsewhere_lanes;
 
 -- name: lookAwaited
--- Which of these awaited ids have changed? Met: the identity exists. Gone: nothing of that name is on its way, be it a
--- write that provides the identity or an earlier write; for the latter that is what was awaited.
+-- Which of these awaited ids have changed? Met: the identity exists. Gone: no write in the intake has that name,
+-- neither one that provides the identity nor an earlier write; the end of an earlier write is what was awaited.
 select a.awaited_id, c.is_met, c.is_gone,
        c.is_gone and exists (select from sluice.outcome o where o.write_id = a.awaited_id offset 0) as is_settled_write
 from unnest($1::uuid[]) as a (awaited_id)
@@ -107,16 +106,17 @@ cross join lateral (
 where c.is_met or c.is_gone;
 
 -- name: nextAwaited
--- The next slice of what these lanes' blocked writes await, in the order of the ids: the look that needs no hint.
+-- The next slice of the things that blocked writes of these lanes await, in the order of the ids, for the scan without
+-- hints.
 select awaited_id, write_id, lane from sluice.awaited
 where (awaited_id, write_id) > ($2::uuid, $3::uuid) and lane = any($1::smallint[])
 order by awaited_id, write_id
 limit $4;
 
 -- name: expireReferenceDeadlines
--- Blocked writes of these lanes whose deadline has passed wait no longer for what no client has submitted. Found by their
--- deadline alone, because a time that stands still and a lane that no index knows leave no other way. A row that another
--- transaction has locked is left for the next look.
+-- Blocked writes of these lanes whose deadline has passed no longer wait for documents that no client has submitted.
+-- They are found by an index of the deadlines alone. A row that another transaction has locked is left for the next
+-- time.
 update sluice.intake set blocked_at = null, reference_deadline = null
 where write_id = any(array(
   select write_id from sluice.intake
@@ -125,7 +125,7 @@ where write_id = any(array(
 returning position;
 
 -- name: readFailures
--- Why what these writes awaited did not come.
+-- Why the things that these writes awaited did not come.
 select write_id, awaited_id, failure from sluice.awaited where write_id = any($1::uuid[]) and failure is not null;
 
 -- name: findAwaitedWrites
@@ -138,7 +138,7 @@ where i.blocked_at is not null
   and exists (select from sluice.awaited a where a.awaited_id in (i.referential_id, i.superclass_id, i.write_id) offset 0);
 
 -- name: readEdges
--- What these blocked writes await, and which write would provide it: the first on its way, if any.
+-- The things that these blocked writes await, and for each the first write in the intake that would provide it, if any.
 select a.write_id, a.awaited_id, a.lane,
        exists (select from sluice.alias x where x.referential_id = a.awaited_id) as is_met,
        p.write_id as provider_id, p.is_blocked
@@ -157,6 +157,6 @@ left join lateral (
 where a.write_id = any($1::uuid[]);
 
 -- name: countBlocked
--- How many blocked writes a client has, as far as it matters.
+-- The number of blocked writes of a client, up to a limit.
 select count(*) as blocked
 from (select from sluice.intake where client = $1 and blocked_at is not null limit $2) b;

@@ -1,6 +1,6 @@
 -- name: readTables
--- What the catalog says of the tables $1, each named by schema, dot and name: kind, columns, unique rules, foreign keys,
--- triggers. Every role may read it. Names of types and expressions are as this session's statements may have them.
+-- The tables $1 in the catalog, each named by schema, dot and name: kind, columns, unique rules, foreign keys,
+-- triggers. Every role may read it. Types and expressions are named as statements of this session need them.
 with named as (
   select t.place, c.oid, n.nspname as schema, c.relname as name, c.relkind, c.relpersistence, c.relispartition,
          c.relrowsecurity

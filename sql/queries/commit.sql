@@ -1,5 +1,5 @@
 -- name: removeReferences
--- References that updated and deleted documents no longer have, locked in the order of their keys first.
+-- Deletes references that updated and deleted documents no longer have, after locking them in the order of their keys.
 with doomed as materialized (
   select r.document_id, r.referential_id
   from unnest($1::uuid[], $2::uuid[]) as p (document_id, referential_id)
@@ -15,7 +15,7 @@ removed as (
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed), 'reference');
 
 -- name: removeAliases
--- Identities of deleted documents, locked in their own order first.
+-- Deletes identities of deleted documents, after locking them in their own order.
 with doomed as materialized (
   select referential_id from sluice.alias where document_id = any($1::uuid[]) order by referential_id for update
 ),
@@ -25,7 +25,7 @@ removed as (
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(distinct document_id) from removed), 'alias');
 
 -- name: removeIdentities
--- Identities that renamed documents no longer have, locked in their own order first.
+-- Deletes identities that renamed documents no longer have, after locking them in their own order.
 with doomed as materialized (
   select referential_id from sluice.alias where referential_id = any($1::uuid[]) order by referential_id for update
 ),
@@ -35,7 +35,7 @@ removed as (
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed), 'alias');
 
 -- name: removeDocuments
--- Deleted documents, as they were planned on, locked in the order of their ids first.
+-- Deletes documents in the state of the plan, after locking them in the order of their ids.
 with doomed as materialized (
   select d.document_id
   from unnest($1::uuid[], $2::bigint[]) as p (document_id, version)
@@ -49,7 +49,7 @@ removed as (
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed), 'document');
 
 -- name: insertDocuments
--- New documents of writes that never were in the intake, ahead of what settles these.
+-- Inserts new documents of writes that never were in the intake, before these are settled.
 insert into sluice.document (document_id, lane, resource, referential_id, superclass_id, version, content_hash, body)
 select p.document_id, p.lane, p.resource, p.referential_id, p.superclass_id, p.version, p.content_hash, p.body
 from unnest($1::uuid[], $2::smallint[], $3::text[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], $8::jsonb[])
@@ -57,7 +57,7 @@ from unnest($1::uuid[], $2::smallint[], $3::text[], $4::uuid[], $5::uuid[], $6::
 order by p.document_id;
 
 -- name: moveUpdates
--- Existing documents take the bodies of their last writes, if they are still what the plan was made on.
+-- Gives existing documents the bodies of their last writes, if they are still in the state of the plan.
 with moved as (
   update sluice.document d
   set version = p.version, content_hash = p.content_hash, body = i.body, modified_at = clock_timestamp(),
@@ -84,7 +84,8 @@ with updated as (
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from updated), 'document');
 
 -- name: editDocuments
--- Documents that follow a renamed one: single values of their bodies, and their own identities where those are part.
+-- Changes documents that follow a renamed one: single values of their bodies, and their own identities if those contain
+-- such values.
 with edited as (
   update sluice.document d
   set version = d.version + 1, content_hash = p.content_hash, body = sluice.edit_body(d.body, p.edits),
@@ -97,11 +98,11 @@ with edited as (
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from edited), 'document');
 
 -- name: settleWrites
--- What a batch leaves behind, in one statement, because each statement costs a small batch more than its rows do: settled
--- writes leave the intake ($14), new documents take their bodies on the way out (is_new: the write whose body it is), and
--- what they are known by and refer to is noted with the answers. The triggers look at it once all of it is there. A
--- conflict on the key of an outcome means that the write was settled elsewhere: the whole batch is planned again.
--- $21: the projections of this process; it commits nothing unless the deployment has agreed on the same.
+-- Settles the writes of a batch in one statement, because each statement costs a small batch more than its rows.
+-- Settled writes leave the intake ($14), new documents take their bodies from there (is_new: the write whose body it
+-- is), and their identities and references are inserted with the outcomes. The triggers check everything afterwards. A
+-- conflict on the key of an outcome means that the write was settled elsewhere: the whole batch is planned again. $21:
+-- the projections of this process; it commits nothing unless the deployment has agreed on the same.
 with given as (
   select *
   from unnest($2::uuid[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::uuid[],
@@ -142,7 +143,7 @@ from (select coalesce((select value from sluice.setting where name = 'projection
 where case when a.agreed <> $21::text then sluice.expect_projections(a.agreed, $21::text) is null else true end;
 
 -- name: insertOutcomes
--- Answers to writes that have no effect, for those who may settle no others.
+-- Answers to writes that have no effect, for roles that may settle no others.
 insert into sluice.outcome
   (write_id, batch_id, term, ordinal, lane, result, code, resource, client, document_id, version, content_hash, detail)
 select g.write_id, $1::uuid, g.term, g.place - 1, g.lane, g.result, g.code, g.resource, g.client, g.document_id,
@@ -152,12 +153,13 @@ from unnest($2::uuid[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7
   as g (write_id, term, lane, result, code, resource, client, document_id, version, content_hash, detail, place);
 
 -- name: insertKeys
--- Idempotency keys are bound by the batch that settles their first write.
+-- Binds idempotency keys; the batch that settles the first write of a key does so.
 insert into sluice.idempotency_key (client, key, fingerprint, write_id)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::uuid[]);
 
 -- name: insertDeadLetter
--- Makes a write a dead letter that failed alone, repeatedly: all of it, with the error and the document that it would have met.
+-- Makes a dead letter of a write that failed alone, repeatedly: the whole write, with the error and the document that
+-- it would have changed.
 insert into sluice.dead_letter
   (write_id, document_id, referential_id, superclass_id, accepted_at, lane, attempts, operation, resource,
    content_hash, if_match, client, idempotency_key, reference_ids, form, error, body, found_document_id, found_version)
@@ -174,18 +176,18 @@ left join lateral (
 where i.write_id = $1;
 
 -- name: hintNodes
--- Tells the nodes which of their writes are settled. A statement of its own behind the COMMIT: a transaction that only
--- notifies waits for no flush.
+-- Tells the nodes which of their writes are settled. A statement of its own after the COMMIT, because a transaction
+-- that only notifies waits for no flush.
 select pg_notify('sluice_node_' || node, write_ids) from unnest($1::integer[], $2::text[]) as h (node, write_ids);
 
 -- name: hintProvided
--- Tells the leaders of other lanes that identities exist, or come no more, for which writes of their lanes wait. $1: the
+-- Tells the leaders of other lanes that identities exist, or will not come, which writes of their lanes await. $1: the
 -- identities and these lanes, packed.
 select pg_notify('sluice_provided', ids) from unnest($1::text[]) as h (ids);
 
 -- name: hintAwaited
--- The same of identities of which nobody has looked whether they are awaited, and in which lanes. $1: the identities;
--- $2: packed without lanes. Many lanes do not fit: then each leader looks.
+-- The same for identities of which it is unknown whether, and in which lanes, they are awaited. $1: the identities; $2:
+-- packed without lanes. If the lanes do not fit, each leader checks.
 with waiting as materialized (
   select array_to_string(array(select distinct lane from sluice.awaited where awaited_id = any($1::uuid[])), ',') as lanes
 )

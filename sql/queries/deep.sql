@@ -1,5 +1,5 @@
 -- name: checkAliases
--- A slice of the identities, after $1: those that lead to no document, or to one that is not known by them.
+-- A slice of the identities, after $1: those that refer to no document, or to one with other identities.
 with slice as materialized (
   select referential_id, document_id from sluice.alias
   where referential_id > $1::uuid order by referential_id limit $2
@@ -12,7 +12,7 @@ select (select count(*) from slice) as looked,
                where d.document_id = s.document_id and s.referential_id in (d.referential_id, d.superclass_id) offset 0)) as dangling;
 
 -- name: checkIdentities
--- A slice of the documents, after $1: those that are not found by an identity of theirs.
+-- A slice of the documents, after $1: those that have no identity.
 with slice as materialized (
   select document_id, referential_id, superclass_id from sluice.document
   where document_id > $1::uuid order by document_id limit $2
@@ -28,7 +28,7 @@ select (select count(*) from slice) as looked,
                      where a.referential_id = s.superclass_id and a.document_id = s.document_id offset 0)) as dangling;
 
 -- name: checkReferences
--- A slice of the references, after $1 and $2: the documents whose references lead nowhere, or that are not there.
+-- A slice of the references, after $1 and $2: the documents whose references are broken, and those that do not exist.
 with slice as materialized (
   select document_id, referential_id from sluice.reference
   where (document_id, referential_id) > ($1::uuid, $2::uuid) order by document_id, referential_id limit $3
@@ -43,7 +43,7 @@ select (select count(*) from slice) as looked,
                 or not exists (select from sluice.document d where d.document_id = s.document_id offset 0)) as dangling;
 
 -- name: checkAwaited
--- A slice of what is awaited, after $1 and $2: the writes that await something and do not wait.
+-- A slice of the awaited things, after $1 and $2: the writes that await something and do not wait.
 with slice as materialized (
   select awaited_id, write_id from sluice.awaited
   where (awaited_id, write_id) > ($1::uuid, $2::uuid) order by awaited_id, write_id limit $3

@@ -1,5 +1,5 @@
 -- name: readServer
--- The server: what it is, how it is set, and how full it is.
+-- The server: its version, its settings, and how full it is.
 select current_setting('server_version_num')::integer as version, current_setting('server_version') as version_text,
        current_setting('server_encoding') as encoding, pg_is_in_recovery() as is_standby,
        current_setting('transaction_read_only') = 'on' as is_read_only,
@@ -42,7 +42,7 @@ where database = current_database() and prepared < clock_timestamp() - $1 * inte
 order by prepared limit 10;
 
 -- name: findBloat
--- Tables of ours in which rows that are gone and not removed outweigh those that live.
+-- Tables of Sluice in which dead rows outnumber the living ones.
 select relname as name, n_dead_tup as dead, n_live_tup as live
 from pg_stat_user_tables
 where schemaname = 'sluice' and n_dead_tup > $1 and n_dead_tup > n_live_tup
@@ -53,11 +53,11 @@ order by relname;
 select version, name, checksum from sluice.migration order by version;
 
 -- name: noteMigration
--- A migration has run.
+-- Records that a migration has run.
 insert into sluice.migration (version, name, checksum) values ($1, $2, $3);
 
 -- name: listSchemas
--- Schemas of deployments, and the schema $1, if anything is in it.
+-- Schemas of deployments, and the schema $1 if it contains anything.
 select n.nspname as name, exists (select from pg_class c where c.relnamespace = n.oid and c.relname = 'migration') as is_ours
 from pg_namespace n
 where case when n.nspname = $1 then exists (select from pg_class c where c.relnamespace = n.oid)
@@ -65,7 +65,7 @@ where case when n.nspname = $1 then exists (select from pg_class c where c.relna
               and c.relname in ('intake', 'lane', 'migration', 'outcome')) = 4 end;
 
 -- name: listSchemaParts
--- Tables, views, indexes, constraints and triggers that there are, and whether each works.
+-- The existing tables, views, indexes, constraints and triggers, and whether each works.
 select c.relname as name,
        not exists (select from pg_index i where i.indexrelid = c.oid and not (i.indisvalid and i.indisready)) as is_valid
 from pg_class c where c.relnamespace = to_regnamespace('sluice') and c.relkind in ('r', 'p', 'v', 'm', 'i', 'I')
@@ -77,7 +77,7 @@ select t.tgname, t.tgenabled in ('O', 'A') from pg_trigger t join pg_class c on 
 where c.relnamespace = to_regnamespace('sluice') and not t.tgisinternal;
 
 -- name: findUnvacuumed
--- Tables of ours that autovacuum is told to leave alone.
+-- Tables of Sluice with autovacuum switched off.
 select c.relname as name
 from pg_class c cross join lateral unnest(c.reloptions) as o (text)
 where c.relnamespace = to_regnamespace('sluice') and c.relkind = 'r'
@@ -85,23 +85,23 @@ where c.relnamespace = to_regnamespace('sluice') and c.relkind = 'r'
 order by c.relname;
 
 -- name: readAgreement
--- What the processes have agreed on, and the lanes that there are.
+-- The agreement of the processes, and the existing lanes.
 select (select value from sluice.setting where name = 'lanes') as lanes_agreed,
        (select value from sluice.setting where name = 'model_hash') as model_hash,
        count(*) as lanes, coalesce(max(lane), -1) as last_lane
 from sluice.lane;
 
 -- name: notifyDoctor
--- Whether a notification comes back to who sends it.
+-- Sends a notification to check whether it returns to the sender.
 select pg_notify('sluice_' || $1::text, '');
 
 -- name: readBackend
--- Which of the server's processes serves this statement.
+-- The process of the server that runs this statement.
 select pg_backend_pid() as pid;
 
 -- name: findLockStrangers
--- Advisory locks of ours (first keys $1: of migrations, $2: of lanes, $3: of sessions) that no process of ours should hold,
--- or not for so long: one more session that seems to share the lanes makes each of the others take fewer.
+-- Advisory locks of Sluice (first keys $1: of migrations, $2: of lanes, $3: of sessions) that no process of Sluice
+-- should hold, or not for so long. A session that seems to share the lanes makes each of the others take fewer.
 select k.classid::bigint as key, k.objid::bigint as second_key, k.pid, coalesce(a.application_name, '') as application,
        coalesce(a.usename::text, '') as role, coalesce(a.xact_start, a.backend_start) as since
 from pg_locks k left join pg_stat_activity a on a.pid = k.pid
@@ -116,7 +116,7 @@ where k.locktype = 'advisory' and k.objsubid = 2 and k.granted
 order by 1, 2 limit 10;
 
 -- name: readClocks
--- How far the clocks of living processes are from the database's: of those that were measured within $1 seconds.
+-- How far the clocks of living processes are from the database's, if measured within $1 seconds.
 select kind, host, process_id, ahead_ms
 from sluice.process_clock
 where measured_at >= statement_timestamp() - $1 * interval '1 second'

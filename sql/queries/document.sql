@@ -1,6 +1,6 @@
 -- name: readDocument
--- One document of a resource by its id; the body as text, so that no number changes on its way. One of more than $3 bytes
--- is told by its size alone.
+-- One document of a resource by its id; the body as text, so that its numbers do not change. If it has more than $3
+-- bytes, only its size.
 select d.document_id, case when octet_length(t.body) <= $3 then t.body end as body, octet_length(t.body) as bytes,
        d.content_hash, d.version, d.created_at, d.modified_at
 from sluice.document d
@@ -8,9 +8,9 @@ cross join lateral (select d.body::text as body offset 0) t
 where d.document_id = $1 and d.resource = $2;
 
 -- name: readDocuments
--- Documents by their ids, in the order of $1, until they have $2 bytes together; the first may have $3. The last row is of
--- the one that did not fit, without its body: what comes from its place on is still to be read. Documents that are gone
--- have no id. Each body is written out once, and nothing behind the one that did not fit is looked at.
+-- Documents by their ids, in the order of $1, up to $2 bytes; the first may have $3. The last row is the one that did
+-- not fit, without its body: the documents from its place on are still to be read. Missing documents have no id. Each
+-- body is written out once, and no row after the one that did not fit is read.
 with recursive slice as (
   select 0 as place, null::uuid as document_id, null::text as body, 0 as bytes, 0::bigint as total, true as is_read,
          null::text collate "C" as content_hash, null::bigint as version, null::timestamptz as created_at,
@@ -40,13 +40,14 @@ order by document_id
 limit $2 offset $3;
 
 -- name: countDocuments
--- How many documents a resource has.
+-- The number of documents of a resource.
 select count(*) as documents from sluice.document where resource = $1;
 
 -- name: findDocuments
--- The ids of a page of those documents of a resource that say one of $2, and at each path of $3 the value of $4 in whatever case.
--- The caller folds the value and names the letters of $5 that count as those of $6: `lower` of another collation than "C"
--- would fold by the locale of the database. Character 304 is the one that folds to two (packages/sluice/src/model/fold-case.ts).
+-- The ids of a page of those documents of a resource that contain one of $2, and at each path of $3 the value of $4 in
+-- any case. The caller folds the value and names the letters of $5 that count as those of $6, because `lower` of
+-- another collation than "C" would fold by the locale of the database. Character 304 is the one that folds to two
+-- (packages/sluice/src/model/fold-case.ts).
 select document_id
 from sluice.document
 where resource = $1 and body @> any($2::jsonb[])
@@ -57,7 +58,7 @@ order by document_id
 limit $7 offset $8;
 
 -- name: countFound
--- How many they are.
+-- The number of these documents.
 select count(*) as documents
 from sluice.document
 where resource = $1 and body @> any($2::jsonb[])
@@ -66,7 +67,8 @@ where resource = $1 and body @> any($2::jsonb[])
                                   f.letters, f.folded) is distinct from f.value);
 
 -- name: findReferrers
--- The same among those that refer to all of $7, or are known by one of them: found by index, not by reading a resource.
+-- The same among those that refer to all of $7, or are known by one of them: found by an index, without reading a
+-- resource.
 select document_id
 from sluice.document
 where document_id in (
@@ -83,7 +85,7 @@ order by document_id
 limit $8 offset $9;
 
 -- name: countReferrers
--- How many they are.
+-- The number of these documents.
 select count(*) as documents
 from sluice.document
 where document_id in (

@@ -1,6 +1,6 @@
 -- name: readAliases
--- Which of these identities exist? Of those referred to and missing: is one on its way in the intake?
--- $1: identities that the batch provides; $2: identities that it refers to; $3: its writes, which do not count.
+-- Which of these identities exist? For missing ones that are referred to: does a write in the intake provide one? $1:
+-- identities that the batch provides; $2: identities that it refers to; $3: its writes, which do not count.
 select referential_id, document_id, false as is_pending from sluice.alias where referential_id = any($1::uuid[])
 union all
 select k.referential_id, a.document_id,
@@ -22,7 +22,7 @@ order by document_id
 for no key update;
 
 -- name: lockFreeDocuments
--- The same without waiting: a row that another transaction has locked is told as locked, without its contents.
+-- The same without waiting: a row that another transaction has locked is returned as locked, without its contents.
 with free as materialized (
   select document_id, resource, referential_id, superclass_id, version, content_hash, lane
   from sluice.document
@@ -38,7 +38,7 @@ where (select count(*) from free) < cardinality($1::uuid[])
   and document_id = any($1::uuid[]) and document_id <> all(array(select document_id from free));
 
 -- name: lockReferred
--- After a lock was waited for in vain: takes the locks that references will need on their aliases, and tells which of
+-- After a wait for a lock in vain: takes the locks that references will need on their aliases, and returns which of
 -- these rows another transaction has locked.
 with free as materialized (
   select referential_id from sluice.alias where referential_id = any($1::uuid[])
@@ -56,8 +56,8 @@ select write_id from sluice.intake
 where write_id = any($1::uuid[]) and write_id <> all(array(select write_id from free));
 
 -- name: lockParts
--- The same for what else belongs to documents. $1: documents that may lose references; $2: documents that may be
--- deleted or lose an identity.
+-- The same for other rows of documents. $1: documents that may lose references; $2: documents that may be deleted or
+-- lose an identity.
 with parts as materialized (
   select r.document_id from sluice.reference r where r.document_id = any($1::uuid[])
   order by r.referential_id, r.document_id for update skip locked
@@ -81,18 +81,19 @@ where (select count(*) from parts p where p.document_id = w.document_id)
 order by w.document_id;
 
 -- name: limitLockWait
--- How long this transaction waits for a lock, in milliseconds.
+-- Sets how long this transaction waits for a lock, in milliseconds.
 select set_config('lock_timeout', $1::text, true);
 
 -- name: readReferences
--- What these documents refer to.
+-- The references of these documents.
 select document_id, array_agg(referential_id) as reference_ids
 from sluice.reference
 where document_id = any($1::uuid[])
 group by document_id;
 
 -- name: readReferrers
--- Who refers to these documents: at most $2 of each, enough to know whether any is left outside of the batch.
+-- The documents that refer to these documents: at most $2 of each, enough to know whether any is left outside of the
+-- batch.
 select a.document_id, r.document_id as referrer_id, r.resource
 from sluice.alias a
 cross join lateral (
@@ -105,7 +106,7 @@ cross join lateral (
 where a.document_id = any($1::uuid[]);
 
 -- name: readKeys
--- The settled writes of these idempotency keys. Without a result: the outcome is gone.
+-- The settled writes of these idempotency keys. Without a result, retention has deleted the outcome.
 select k.client, k.key, k.fingerprint, k.write_id,
        o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail
 from unnest($1::text[], $2::text[]) as w (client, key)
@@ -119,9 +120,9 @@ select write_id from sluice.outcome where write_id = any($1::uuid[]);
 
 -- name: readAhead
 -- Writes in the intake that may come before those of a batch in a document's order: blocked ones only ($4), or all, for
--- writes that bypass the intake. $1: identities that the batch provides; $2: documents that it names by their ids; $3: its
--- own writes, which block no other. A document is met under each of its names: by the identities it has, and by the
--- writes that mean its id.
+-- writes that bypass the intake. $1: identities that the batch provides; $2: documents that it names by their ids; $3:
+-- its own writes, which block no other. A document is found under each of its names: by its identities, and by the
+-- writes that name its id.
 with named as (
   select unnest($1::uuid[]) as referential_id
   union
@@ -160,9 +161,9 @@ left join lateral (select referential_id, superclass_id from sluice.document whe
 where (f.blocked_at is not null or not $4) and f.write_id <> all($3::uuid[]);
 
 -- name: readReferrerBodies
--- Documents that refer to one of these identities, locked in the order of their ids, with their bodies: at most $2, and
--- bodies of $3 bytes together; one that comes after so many has none. If another transaction has locked one of the
--- others, it is told as locked, without its contents.
+-- Documents that refer to one of these identities, locked in the order of their ids, with their bodies: at most $2
+-- documents, and $3 bytes of bodies; later ones have no body. If another transaction has locked one of the others, it
+-- is returned as locked, without its contents.
 with referrer as materialized (
   select d.document_id, d.resource, d.referential_id, d.superclass_id, d.version, d.body
   from sluice.document d

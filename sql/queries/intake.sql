@@ -1,9 +1,9 @@
 -- name: insertIntake
--- Takes writes into the intake in the order of the arrays and hints the writers: one statement, one asynchronous
--- commit. The hint rides along because no flush happens under the notification lock (sql/README.md). $16, $19: channels of the
--- writes' lanes and what they are told; empty: nobody is. $17: some may be
--- there already, sent by an insert that was thought lost; ON CONFLICT would make every insert pay for that. $18 and
--- $20 may be empty, because unnest fills them up.
+-- Inserts writes into the intake in the order of the arrays and hints the writers: one statement, one asynchronous
+-- commit. The hint is part of it, because no flush happens under the notification lock (sql/README.md). $16, $19:
+-- channels of the writes' lanes and their payloads; empty: no hint. $17: some writes may exist already, from an insert
+-- whose answer was lost; ON CONFLICT would make every insert pay for that. $18 and $20 may be empty, because unnest
+-- fills them up.
 with taken as (
   insert into sluice.intake
     (write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids, content_hash,
@@ -20,20 +20,20 @@ with taken as (
 select pg_notify('sluice_' || channel, lanes) from unnest($16::text[], $19::text[]) as h (channel, lanes);
 
 -- name: limitTransaction
--- On a connection of the caller's, before a write of its transaction: after $1 milliseconds the server ends the session, because
--- a transaction that wrote to the intake holds the low-water marks of all lanes (sql/README.md). A shorter limit of the caller
--- stays. PostgreSQL 15 and 16 have no transaction_timeout: there only a transaction that is idle ends.
+-- Limits a transaction of the caller before its write: after $1 milliseconds the server ends the session, because a
+-- transaction that wrote to the intake holds the low-water marks of all lanes (sql/README.md). A shorter limit of the
+-- caller stays. PostgreSQL 15 and 16 have no transaction_timeout: there only an idle transaction ends.
 select set_config(name, $1::text, true)
 from pg_settings
 where name in ('transaction_timeout', 'idle_in_transaction_session_timeout')
   and (setting = '0' or setting::bigint > $1::bigint);
 
 -- name: readReady
--- The front of each lane, in order of arrival over all of them; blocked writes are left aside. How long each has waited
--- would cost a tenth of the read, so one in sixteen tells, and those that are traced. $3: of each lane, the
--- position behind which to look: below it are dead rows, of which an open transaction elsewhere may keep millions
--- (sql/README.md, low-water marks). $4: up to this position about a batch of writes is expected. Beyond it each lane is
--- looked at for as many as are still missing: with many waiting, a whole batch of each lane would be read otherwise.
+-- The first ready writes of each lane, in order of arrival over all lanes, without blocked writes. How long each has
+-- waited would cost a tenth of the read, so one in sixteen has it, and those that are traced. $3: the low-water mark of
+-- each lane, after which to read: below it are dead rows, of which an open transaction elsewhere may keep millions
+-- (sql/README.md, low-water marks). $4: up to this position about a batch of writes is expected. Beyond it, each lane
+-- is read for as many as are still missing; otherwise a whole batch of each lane would be read.
 with near as materialized (
   select n.*
   from unnest($1::smallint[], $3::bigint[]) as l (lane, low)
@@ -65,15 +65,15 @@ order by i.position
 limit $2;
 
 -- name: readWriting
--- Transactions that write to the intake at this moment: an insert holds the table's lock before it is given its positions,
--- and until all see them (sql/README.md, low-water marks).
+-- Transactions that write to the intake at this moment: an insert holds the table's lock before it gets its positions,
+-- and until all sessions see them (sql/README.md, low-water marks).
 select coalesce(array_agg(virtualtransaction), '{}') as transactions, count(*)::integer as writing
 from pg_locks
 where locktype = 'relation' and relation = 'sluice.intake'::regclass and mode = 'RowExclusiveLock'
   and database = (select oid from pg_database where datname = current_database());
 
 -- name: readWrites
--- The same for named writes: those of a batch that is tried again in parts, or ($2) blocked ones that belong together.
+-- The same for named writes: those of a batch that is tried again in parts, or ($2) blocked ones of a cycle.
 select i.write_id, i.lane, i.position, i.operation, i.resource, i.document_id, i.referential_id, i.superclass_id,
        i.reference_ids, i.content_hash, i.if_match, i.client, i.idempotency_key, i.was_blocked, i.node,
        case when i.reference_deadline > clock_timestamp() then i.reference_deadline end as reference_deadline,
@@ -84,12 +84,12 @@ where i.write_id = any($1::uuid[]) and (i.blocked_at is null or $2)
 order by i.position;
 
 -- name: removeIntake
--- Settled writes leave the intake.
+-- Deletes settled writes from the intake.
 with removed as (delete from sluice.intake where write_id = any($1::uuid[]) returning 1)
 select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from removed), 'intake');
 
 -- name: readWaiting
--- Where are these writes? In the intake, settled, or neither: then a crash took them and they are to be sent again. A
+-- Where are these writes? In the intake, settled, or neither: then a crash has lost them, and they are sent again. A
 -- standby may not have them yet.
 select w.write_id, i.write_id is not null or pg_is_in_recovery() as is_pending,
        o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail,
@@ -99,7 +99,8 @@ left join lateral (select write_id from sluice.intake where write_id = w.write_i
 left join lateral (select * from sluice.outcome where write_id = w.write_id offset 0) o on true;
 
 -- name: findTarget
--- The identity of a document by its id: committed, or about to be created by a write in the intake, whose id it takes.
+-- The identity of a document by its id: committed, or of a write in the intake that will create the document with this
+-- id.
 select referential_id, superclass_id from sluice.document where document_id = $1 and resource = $2
 union all
 select referential_id, superclass_id from sluice.intake
@@ -107,8 +108,8 @@ where write_id = $1 and resource = $2 and operation = 'upsert'
 limit 1;
 
 -- name: readBodies
--- Bodies of writes in the intake, as text, in the order of $1, until they have $2 bytes together; the first may have $3, and
--- is left out if it has more. The row of one that did not fit is the last: what comes from its place on is still to be read.
+-- Bodies of writes in the intake, as text, in the order of $1, up to $2 bytes; the first may have $3, and is left out
+-- if it has more. The last row is the one that did not fit: the bodies from its place on are still to be read.
 with recursive slice as (
   select 0 as place, null::uuid as write_id, null::text as body, 0::bigint as total, true as is_read
   union all
@@ -126,10 +127,10 @@ with recursive slice as (
 select place, write_id, body, is_read from slice where place > 0 order by place;
 
 -- name: readGauge
--- What a node asks before it takes more: which lanes are led, and how far each is behind. Never counted: the positions
--- given since that of the oldest write that waits its turn, which is what a lane would have to drain if all were its own.
--- Writes that were blocked keep the position and the time of their arrival and say nothing of the drain. $1, $2: of these
--- lanes, the position behind which to look. `front`: behind which to look next time.
+-- What a node checks before it takes more writes: which lanes are led, and how far each is behind. Writes are not
+-- counted: the distance is the number of positions given since that of the oldest ready write, which the lane would
+-- have to drain if all were its own. Writes that were blocked keep the position and the time of their arrival, so they
+-- do not count. $1, $2: low-water marks of these lanes, after which to read. `front`: where to start the next time.
 with given as materialized (
   select coalesce(pg_sequence_last_value('sluice.intake_position_seq'::regclass), 0) as position
 )
@@ -150,9 +151,9 @@ cross join lateral (
 ) o;
 
 -- name: readArrival
--- How far arrival has come: whatever was accepted by now has a position up to this one.
+-- The present end of arrival: every accepted write has a position up to this one.
 select coalesce(pg_sequence_last_value('sluice.intake_position_seq'::regclass), 0) as position;
 
 -- name: flush
--- Makes durable whatever is committed by now: a transaction that writes to the WAL and waits for its flush.
+-- Makes everything durable that is committed by now: a transaction that writes to the WAL and waits for its flush.
 select pg_logical_emit_message(true, 'sluice', '') is not null as flushed;

@@ -1,16 +1,17 @@
 -- name: lockTerms
--- Locks the rows of the lanes in lane order, and waits for each: for those who settle named writes without effect.
+-- Locks the rows of the lanes in lane order, and waits for each: for settling named writes without effect.
 select lane, term, paused_at is not null as is_paused from sluice.lane where lane = any($1::smallint[]) order by lane for no key update;
 
 -- name: lockFreeTerms
--- The fence, first in every batch: locks the rows of the lanes in lane order and shows their terms, and which are paused.
--- A lane whose row another transaction has locked is left out: a cancellation or a fast path for a moment, an outsider for
--- as long as it likes.
+-- The fence, first in every batch: locks the rows of the lanes in lane order, and returns their terms, and which are
+-- paused. A lane whose row another transaction has locked is left out: a cancellation or a fast path locks it for a
+-- moment, another program perhaps for long.
 select lane, term, paused_at is not null as is_paused from sluice.lane where lane = any($1::smallint[]) order by lane for no key update skip locked;
 
 -- name: openTerms
--- A new leader begins the next term of each lane whose lock it has just taken. If the leader before ended without leaving, the
--- lane is in quarantine from now on: a write may have killed that leader. A lane whose row another transaction has locked is left out.
+-- A new leader begins the next term of each lane whose lock it has just taken. If the previous leader ended without
+-- leaving, the lane is in quarantine from now on, because a write may have killed that leader. A lane whose row another
+-- transaction has locked is left out.
 update sluice.lane l
 set term = l.term + 1, writer_id = $2, session_pid = pg_backend_pid(), led_since = clock_timestamp(),
     suspect_since = case when l.writer_id is null then l.suspect_since else coalesce(l.suspect_since, clock_timestamp()) end
@@ -19,8 +20,8 @@ where l.lane = mine.lane
 returning l.lane, l.term, l.suspect_since is not null as is_quarantined, l.trials, l.tried;
 
 -- name: closeTerms
--- A leader that leaves in order says so, unless another leads already. Where another transaction has locked the row
--- nothing is said: the next leader has the lane in quarantine.
+-- A leader that leaves in order records that, unless another leads already. If another transaction has locked the row,
+-- nothing is recorded: the next leader has the lane in quarantine.
 update sluice.lane l
 set last_writer_id = l.writer_id, writer_id = null, session_pid = null, led_since = null, leased_until = null,
     left_at = clock_timestamp()
@@ -30,17 +31,17 @@ from (select l.lane from sluice.lane l join unnest($1::smallint[], $2::bigint[])
 where l.lane = mine.lane;
 
 -- name: tryLanes
--- Takes the locks of these lanes that are free. Alone in its statement, so that what is read after it sees all that
--- the previous leader has committed.
+-- Takes the free locks of these lanes. Alone in its statement, so that later reads see all commits of the previous
+-- leader.
 select lane from unnest($1::smallint[]) as l (lane) where pg_try_advisory_lock(1936486757, lane::integer);
 
 -- name: unlockLanes
--- Gives the locks of these lanes back.
+-- Releases the locks of these lanes.
 select count(pg_advisory_unlock(1936486757, lane::integer)) from unnest($1::smallint[]) as l (lane);
 
 -- name: takeLeases
--- The other form of ownership: takes the lanes that nobody has a lease of, and begins their next terms. A leader whose
--- lease has run out in the middle of a batch keeps its lanes until the end of that batch.
+-- The other form of ownership: takes the lanes without a valid lease, and begins their next terms. A leader whose lease
+-- runs out in the middle of a batch keeps its lanes until the end of that batch.
 update sluice.lane l
 set term = l.term + 1, writer_id = $2, session_pid = pg_backend_pid(), led_since = clock_timestamp(),
     leased_until = clock_timestamp() + $3 * interval '1 millisecond',
@@ -52,9 +53,9 @@ where l.lane = mine.lane
 returning l.lane, l.term, l.suspect_since is not null as is_quarantined, l.trials, l.tried;
 
 -- name: renewLeases
--- Says that a session lives and how many sessions it wants to lead ($6 to $8), and that it still leads these lanes in these terms: those that come back are its own, also
--- where another transaction has locked the row and the lease runs on. Lost in a crash, it only runs out sooner, so nobody
--- waits for its flush.
+-- Records that a session lives, how many sessions it wants to lead ($6 to $8), and that it still leads these lanes in
+-- these terms. It returns its own lanes, also those whose row another transaction has locked while the lease is valid.
+-- If a crash loses this, the lease only runs out sooner, so no session waits for its flush.
 with unflushed as (select set_config('synchronous_commit', 'off', true)),
 alive as (
   insert into sluice.lease_session (session_id, writer_id, alive_until, lanes, wanted_sessions, load, busy_percent)
@@ -73,11 +74,11 @@ renewed as (
 select l.lane from sluice.lane l join unnest($3::smallint[], $4::bigint[]) as m (lane, term) on m.lane = l.lane and m.term = l.term;
 
 -- name: endLease
--- A session that ends in order counts no longer.
+-- Removes a session that ends in order.
 delete from sluice.lease_session where session_id = $1;
 
 -- name: forgetLeases
--- Sessions that ended otherwise are of no interest once they no longer count.
+-- Removes sessions that ended otherwise, once they no longer count.
 delete from sluice.lease_session where alive_until < clock_timestamp() - interval '1 hour';
 
 -- name: readFirst
@@ -85,9 +86,9 @@ delete from sluice.lease_session where alive_until < clock_timestamp() - interva
 select write_id from sluice.intake where lane = $1 and blocked_at is null order by position limit 1;
 
 -- name: noteTry
--- Notes that writes of these lanes are about to be tried ($1, $2: lanes and terms; $3: tries that have begun in a row; $4: the
--- write that is tried alone, or null). Flushed before the try begins, because a write may kill the server too. A lane whose
--- row another transaction has locked is left out.
+-- Records that writes of these lanes are about to be tried ($1, $2: lanes and terms; $3: consecutive tries that have
+-- begun; $4: the write that is tried alone, or null). Flushed before the try begins, because a write may crash the
+-- server, too. A lane whose row another transaction has locked is left out.
 update sluice.lane l
 set trials = $3, tried = $4::uuid
 from (select l.lane from sluice.lane l join unnest($1::smallint[], $2::bigint[]) as m (lane, term)
@@ -109,8 +110,8 @@ where l.lane = mine.lane
 returning l.lane;
 
 -- name: announceSession
--- Says that this session lives, by a lock that ends with it: the number of such locks is the number of sessions
--- that share the lanes.
+-- Announces this session by a lock that ends with it: the number of such locks is the number of sessions that share the
+-- lanes.
 select pg_try_advisory_lock(1936486758, pg_backend_pid()) as announced;
 
 -- name: showDemand
@@ -120,7 +121,7 @@ select pg_try_advisory_lock_shared(1936486759, $1::integer) as shown,
        case when $2::integer is not null then pg_advisory_unlock_shared(1936486759, $2::integer) end as hidden;
 
 -- name: retireSession
--- Says that this session shares the lanes no more.
+-- Records that this session no longer shares the lanes.
 select pg_advisory_unlock(1936486758, pg_backend_pid()) as retired;
 
 -- name: awaitSessionEnd
@@ -141,13 +142,13 @@ set session_pids = array_append(
 where writer_id = $1;
 
 -- name: heartbeat
--- What a session looks at while it leads or waits: who lives, which lanes are led and which are paused, whether there is
--- work in its own, and whether its writer is to drain. $3: lanes are owned by leases, not by locks. A read: it costs no flush. One look into an index for each lane:
--- to ask all lanes at once may mean to walk through all blocked writes. $4: of each lane, the position behind which to look.
--- How long the first ready write of some lane has waited at most; null: there is none. What was blocked has not waited for
--- its turn all the time.
--- Sessions that share the lanes by load have a rank, from 0: by locks, those that lead come first, then by process id; by
--- leases, those that joined first. $5: the id of this session, where it leases. Sessions of earlier versions have none.
+-- The read of a session that leads or waits: living sessions, led and paused lanes, work in its own lanes, and whether
+-- its writer should drain. $3: lanes are owned by leases, not by locks. It costs no flush. One index look-up for each
+-- lane, because one for all lanes may pass all blocked writes. $4: the low-water mark of each lane. It returns how long
+-- the first ready write of any lane has waited at most; null: there is none. A write that was blocked has not been
+-- ready all that time. Sessions that share the lanes by load have a rank, from 0. By locks, leading sessions come
+-- first, then process ids count; by leases, those that joined first. $5: the id of this session, if it leases. Sessions
+-- of earlier versions have none.
 with sharer as materialized (
   select s.pid, null::uuid as session_id, s.wanted_sessions,
          row_number() over (order by s.wanted_sessions is null, s.lanes = 0, s.pid) as place
@@ -184,7 +185,8 @@ select
           where l.lane <> all($1::smallint[])) as has_blocked_elsewhere;
 
 -- name: noteRetry
--- The leader of these lanes tries a batch again. No answer depends on it, so no session waits for its flush.
+-- Records that the leader of these lanes tries a batch again. No answer depends on it, so no session waits for its
+-- flush.
 with unflushed as (select set_config('synchronous_commit', 'off', true))
 insert into sluice.lane_retry (lane, term, attempt, next_at, error_code)
 select l.lane, l.term, $3::integer, clock_timestamp() + $4::double precision * interval '1 millisecond', $5::text
@@ -195,6 +197,6 @@ set term = excluded.term, attempt = excluded.attempt, next_at = excluded.next_at
     since = case when lane_retry.term = excluded.term then lane_retry.since else excluded.since end;
 
 -- name: forgetRetry
--- The batch that was tried again has been settled, or came to an end otherwise.
+-- Deletes that record, because the batch was settled or ended otherwise.
 with unflushed as (select set_config('synchronous_commit', 'off', true))
 delete from sluice.lane_retry r using unflushed where r.lane = any($1::smallint[]);

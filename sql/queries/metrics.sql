@@ -1,7 +1,7 @@
 -- name: measureDatabase
--- What the gauges tell of the whole database, for one scrape. It stays cheap however much waits: each count ends at $1
--- rows, and beyond that, or among many dead rows, PostgreSQL's own statistics estimate it. What belongs to sessions of
--- other roles (wait events, starts of transactions) is seen only with pg_read_all_stats.
+-- The gauges of the whole database, for one scrape. Its cost is limited: each count ends at $1 rows, and beyond that,
+-- or among many dead rows, PostgreSQL's own statistics estimate it. Data of sessions of other roles (wait events,
+-- starts of transactions) needs pg_read_all_stats.
 with
   session as materialized (
     select pid, state, wait_event_type, wait_event, xact_start, backend_xmin, backend_xid

@@ -1,5 +1,5 @@
 -- name: listStoreTables
--- The tables of the deployment, with the columns whose values are stored.
+-- The tables of the deployment, with their stored columns.
 select c.relname::text as name,
        array(select a.attname::text from pg_attribute a
              where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
@@ -12,13 +12,13 @@ select c.relname::text as name, pg_sequence_last_value(c.oid::regclass) as last_
 from pg_class c where c.relnamespace = 'sluice'::regnamespace and c.relkind = 'S' order by c.relname;
 
 -- name: setStoreSequence
--- A sequence of the deployment goes on after $2.
+-- Sets a sequence of the deployment to go on after $2.
 select setval(c.oid::regclass, $2::bigint)
 from pg_class c where c.relnamespace = 'sluice'::regnamespace and c.relkind = 'S' and c.relname = $1::text;
 
 -- name: listOutsiders
--- What the deployment has outside of its schema, and a copy of the schema would leave behind: targets, projections with tables
--- of users, and what users have put on its tables or refer to them with.
+-- What the deployment has outside of its schema, and a copy of the schema would miss: targets, projections with tables
+-- of users, and objects of users on its tables or with references to them.
 select 'target' as kind, name from sluice.target
 union
 -- Where no writer has kept them: each line ends with the kind and a hash.
@@ -38,5 +38,5 @@ where k.contype = 'f' and t.relnamespace = 'sluice'::regnamespace and f.relnames
 order by kind, name;
 
 -- name: countReady
--- Writes that a writer can settle now; counting ends at a bound.
+-- Writes that a writer can settle now; counting ends at a limit.
 select count(*) as writes from (select from sluice.intake where blocked_at is null limit $1) i;

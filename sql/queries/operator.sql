@@ -3,23 +3,23 @@
 select * from sluice.lane_status order by lane;
 
 -- name: findLanes
--- The same of some lanes.
+-- The same for some lanes.
 select * from sluice.lane_status where lane = any($1::smallint[]) order by lane;
 
 -- name: readLeadership
--- The same without counting what waits.
+-- The same without counting waiting writes.
 select lane, reason, is_led, term, writer_id, host, process_id, led_since, leaderless_since, paused_at, paused_by,
        retry_error, retry_attempt, retry_since, retry_next_at, suspect_since,
        is_locked_by_stranger, stranger_pid, stranger_application, stranger_role, stranger_since
 from sluice.lane_status where lane = any($1::smallint[]) order by lane;
 
 -- name: listWriters
--- Writers, those that live first, then the latest.
+-- Writers: living ones first, then the most recent ones.
 select * from sluice.writer_status order by is_alive desc, started_at desc, writer_id limit $1;
 
 -- name: listSessions
--- Sessions that share the lanes, those that lead first: how many lanes, how many sessions each wants to lead, and why.
--- Sessions of earlier versions want nothing.
+-- Sessions that share the lanes, leading ones first: how many lanes each leads, how many sessions each wants to lead,
+-- and why. Sessions of earlier versions have no demand.
 select s.pid, w.writer_id, w.host, w.process_id, s.lanes, s.wanted_sessions, s.load, s.busy_percent
 from (
   select pid, null::uuid as writer_id, lanes, wanted_sessions, load, busy_percent from sluice.lane_session
@@ -31,8 +31,8 @@ left join sluice.writer w on w.writer_id = s.writer_id or s.pid = any(w.session_
 order by s.lanes desc, w.started_at, s.pid;
 
 -- name: listStuck
--- Writes that were not settled by a time, oldest first, a page after the last one seen. $9: those that wait were accepted
--- by then; dead letters do not change by waiting.
+-- Writes that were not settled by a time, oldest first, a page after the last one of the previous page. $9: waiting
+-- writes were accepted by then; dead letters are listed at any age.
 select *, extract(epoch from clock_timestamp() - accepted_at)::double precision as age_seconds
 from sluice.stuck_write
 where write_id > $1::uuid
@@ -50,7 +50,7 @@ order by write_id
 limit $8;
 
 -- name: countStuck
--- How many they are for each reason, and how long the oldest has waited; counting ends at a bound.
+-- Their number for each reason, and how long the oldest has waited; counting ends at a limit.
 select reason, count(*) as writes, count(*) filter (where reference_deadline > clock_timestamp()) as within_deadline,
        max(extract(epoch from clock_timestamp() - accepted_at))::double precision as oldest_seconds
 from (
@@ -72,7 +72,7 @@ select *, extract(epoch from clock_timestamp() - accepted_at)::double precision 
 from sluice.stuck_write where write_id = any($1::uuid[]) order by write_id;
 
 -- name: findLockHolders
--- Which sessions hold locks on rows that these writes may wait for, the oldest transaction first; not those that lead
+-- The sessions that hold locks on rows that these writes may wait for, the oldest transaction first; without leaders of
 -- lanes, because a batch holds its rows for a moment only.
 select h.write_id, h.pid, coalesce(a.application_name, '') as application_name, a.xact_start as since
 from sluice.lock_holders($1::uuid[]) h
@@ -81,7 +81,7 @@ where h.pid <> all(array(select session_pid from sluice.lane where session_pid i
 order by h.write_id, a.xact_start, h.pid;
 
 -- name: readAwaitedStatus
--- What these blocked writes await, some of it for each: what no client has submitted first.
+-- Some of the things that each of these blocked writes awaits; those that no client has submitted come first.
 select s.*
 from unnest($1::uuid[]) as w (write_id)
 cross join lateral (
@@ -89,26 +89,26 @@ cross join lateral (
   order by a.provider_id is not null, a.since, a.awaited_id limit $2) s;
 
 -- name: readChain
--- What a blocked write awaits, and what that awaits in turn.
+-- The things that a blocked write awaits, and what these await in turn.
 select * from sluice.blocked_chain where write_id = $1 order by depth, since, awaited_id;
 
 -- name: readSettlement
--- The outcome of a write, of whichever client.
+-- The outcome of a write of any client.
 select write_id, result, code, resource, document_id, version, content_hash, detail, client, lane, settled_at
 from sluice.outcome where write_id = $1;
 
 -- name: readAudit
--- What operators have done, the latest first, a page before the last one seen.
+-- The actions of operators, the latest first, a page before the last entry of the previous page.
 select audit_id, done_at, actor, database_role, action, target, writes, write_ids, detail
 from sluice.audit where audit_id < $1 order by audit_id desc limit $2;
 
 -- name: recordAction
--- Notes what an operator has done, in the transaction that does it.
+-- Records an action of an operator, in the transaction of the action.
 insert into sluice.audit (action, actor, target, writes, write_ids, detail)
 values ($1, $2, $3, cardinality($4::uuid[]), $4, $5::jsonb);
 
 -- name: pauseLanes
--- From here on no batch settles writes of these lanes: it waits for one that is under way, as the fence does.
+-- Pauses lanes: from now on no batch settles their writes. It waits for a batch under way, as the fence does.
 with mine as (
   select lane from sluice.lane where lane = any($1::smallint[]) and paused_at is null order by lane for no key update
 ),
@@ -122,7 +122,7 @@ noted as (
 select lane from paused order by lane;
 
 -- name: resumeLanes
--- Paused lanes go on.
+-- Resumes paused lanes.
 with mine as (
   select lane from sluice.lane where lane = any($1::smallint[]) and paused_at is not null order by lane for no key update
 ),
@@ -148,7 +148,7 @@ noted as (
 select writer_id from asked;
 
 -- name: judgeRedrive
--- What would become of these dead letters: is the document as it was, and is no write to it on its way?
+-- What a retry of these dead letters would do: is the document unchanged, and does no write to it wait in the intake?
 select w.write_id, d.write_id is not null as is_dead_letter,
        (f.document_id, f.version) is distinct from (d.found_document_id, d.found_version) as has_changed,
        exists (select from sluice.intake i where i.referential_id = d.referential_id) as is_pending
@@ -162,8 +162,8 @@ left join lateral (
   where d.operation in ('update', 'delete') and c.document_id = d.document_id) f on true;
 
 -- name: redriveWrites
--- Dead letters become new writes, in the order of their arrival then, unless their document has changed or is about to
--- ($3: even so). A new write that is not forced holds only for the document as it is now.
+-- Makes new writes of dead letters, in the order of their first arrival, unless their document has changed or is about
+-- to ($3: in any case). A new write that is not forced is valid only for the present document.
 with judged as (
   select n.new_id, d.write_id, f.content_hash as found_hash,
          case when $3 then null
@@ -203,7 +203,7 @@ left join judged j on j.write_id = n.write_id
 left join taken t on t.write_id = n.write_id;
 
 -- name: discardDeadLetters
--- Removes dead letters; their outcome stands.
+-- Deletes dead letters; their outcome stays.
 with gone as (delete from sluice.dead_letter where write_id = any($1::uuid[]) returning write_id),
 noted as (
   insert into sluice.audit (action, actor, target, writes, write_ids, detail)
@@ -212,16 +212,16 @@ noted as (
 select write_id from gone;
 
 -- name: readBlockers
--- Whom a session waits for: those who hold the lock that it wants, or stand in front of it. A prepared transaction has no
--- process.
+-- The sessions that block a session: they hold the lock that it wants, or wait for it first. A prepared transaction has
+-- no process.
 select nullif(b.pid, 0) as pid, coalesce(a.application_name, '') as application, coalesce(a.usename::text, '') as role,
        coalesce(a.xact_start, a.backend_start) as since
 from (select distinct unnest(pg_blocking_pids($1::integer)) as pid) b left join pg_stat_activity a on a.pid = b.pid
 order by 1 limit 10;
 
 -- name: readRowTexts
--- Values of the rows of waiting writes and dead letters, as texts: those at $2, a JSON array of names and paths; of an array the first
--- $3 rows.
+-- Values of the rows of waiting writes and dead letters, as texts: those at $2, a JSON array of names and paths; of an
+-- array, the first $3 rows.
 select b.write_id, e.place::integer,
        case when jsonb_typeof(b.body) = 'array' then jsonb_array_length(b.body) else 1 end as rows,
        (select jsonb_object_agg(p.value ->> 'name', e.value #>> p.path)

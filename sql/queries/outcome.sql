@@ -1,13 +1,13 @@
 -- name: readOutcomes
--- The outcomes of these writes, as far as there are any. One in sixteen tells how long ago it was settled, for metrics.
+-- The existing outcomes of these writes. One in sixteen has its age, for metrics.
 select write_id, result, code, resource, document_id, version, content_hash, detail,
        case when ordinal % 16 = 0 then date_part('epoch', clock_timestamp() - settled_at) end as settled_seconds
 from sluice.outcome
 where write_id = any($1::uuid[]);
 
 -- name: readWriteStates
--- Writes of one client: settled, or where they are and what they await, up to 200 things each. An insert that was given up may land behind its
--- own outcome, which is what counts.
+-- Writes of one client: settled, or their place and what they await, up to 200 things each. An insert that was given up
+-- may arrive after its own outcome, which is what counts.
 select o.write_id, 'settled' as state, o.result, o.code, o.resource, o.document_id, o.version, o.content_hash, o.detail,
        o.settled_at, null::timestamptz as accepted_at, null::timestamptz as blocked_at, null::jsonb as awaits
 from sluice.outcome o
@@ -38,8 +38,8 @@ where i.write_id = any($1::uuid[]) and i.client = $2
   and not exists (select from sluice.outcome o where o.write_id = i.write_id offset 0);
 
 -- name: findKeys
--- The writes of these clients' idempotency keys, by the keys' places: settled (without a result: the outcome is gone), or
--- under way: these have a lane.
+-- The writes of these clients' idempotency keys, by the keys' places: settled (without a result: retention has deleted
+-- the outcome), or under way, with a lane.
 select w.place::integer, f.*
 from unnest($1::text[], $2::text[]) with ordinality as w (client, key, place)
 cross join lateral (
@@ -60,8 +60,8 @@ cross join lateral (
 ) f;
 
 -- name: forgetOutcomes
--- Outcomes past their retention, which counts from their settling, by the database's clock. A trigger removes their
--- idempotency keys in the same statement.
+-- Deletes outcomes past their retention, which counts from their settling, by the database's clock. A trigger deletes
+-- their idempotency keys in the same statement.
 delete from sluice.outcome
 where write_id = any(array(
   select write_id from sluice.outcome
@@ -69,5 +69,5 @@ where write_id = any(array(
 returning 1;
 
 -- name: cancelWrites
--- The final outcomes of writes whose wait is over: cancelled, or what they had already.
+-- The final outcomes of writes at the end of their wait: cancelled, or an earlier one.
 select * from sluice.cancel_writes($1::uuid, $2::uuid[], $3::smallint[], $4::text[], $5::text[]);

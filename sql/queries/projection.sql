@@ -1,14 +1,14 @@
 -- name: lockProjection
--- One at a time, in a statement of its own: what is read after it sees what the one before has committed.
+-- Locks a projection, in a statement of its own, so that later reads see all commits of the previous holder.
 select name from sluice.projection where name = $1 for no key update;
 
 -- name: removeOrganizations
--- Organizations whose documents are gone.
+-- Deletes organizations without a document.
 delete from sluice.organization where document_id = any($1::uuid[]);
 
 -- name: placeOrganizations
--- Organizations with their direct parents, read from their bodies. $1: documents; $2 to $4: by resource, the path of the
--- id and the paths of the parents (several for one resource are several rows).
+-- Inserts organizations with their direct parents, read from their bodies. $1: documents; $2 to $4: by resource, the
+-- path of the id and the paths of the parents (several for one resource are several rows).
 insert into sluice.organization (document_id, organization_id, resource, parent_ids, ancestor_ids)
 select d.document_id, (d.body #>> p.id_path::text[])::numeric::bigint, d.resource,
        coalesce(array_agg(distinct (d.body #>> p.parent_path::text[])::numeric::bigint)
@@ -23,7 +23,7 @@ on conflict (document_id) do update
 set organization_id = excluded.organization_id, parent_ids = excluded.parent_ids;
 
 -- name: deriveAncestors
--- The ancestors of these organizations and of all below them, whatever came first.
+-- Derives the ancestors of these organizations and of all below them, in any order of arrival.
 with recursive affected as (
   select document_id, organization_id from sluice.organization where document_id = any($1::uuid[])
   union
@@ -48,8 +48,8 @@ from derived d
 where o.document_id = d.document_id and o.ancestor_ids <> d.ancestor_ids;
 
 -- name: countStudentSchools
--- Brings links and counts up to date for changed ($1) and deleted ($2) associations: old links are taken off, new ones
--- added, one row for each student and school, in the order of their keys.
+-- Updates links and counts for changed ($1) and deleted ($2) associations: old links are subtracted, new ones added,
+-- one row for each student and school, in the order of their keys.
 with before as (
   select document_id, student_id, school_id from sluice.student_school
   where document_id = any($1::uuid[]) or document_id = any($2::uuid[])
@@ -83,17 +83,17 @@ on conflict (student_id, school_id) do update set associations = s.associations 
 returning s.student_id, s.school_id, s.associations;
 
 -- name: dropUnauthorized
--- Pairs that no association speaks for any more.
+-- Deletes pairs without an association.
 delete from sluice.student_school_authorization s
 using unnest($1::text[], $2::bigint[]) as p (student_id, school_id)
 where s.student_id = p.student_id and s.school_id = p.school_id and s.associations <= 0;
 
 -- name: listOrganizations
--- Documents that organizations were derived from, in slices.
+-- Documents with derived organizations, in slices.
 select document_id from sluice.organization
 where document_id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000') order by document_id limit $2;
 
 -- name: listStudentSchools
--- Documents that links between students and schools were derived from, in slices.
+-- Documents with derived links between students and schools, in slices.
 select document_id from sluice.student_school
 where document_id > coalesce($1::uuid, '00000000-0000-0000-0000-000000000000') order by document_id limit $2;

@@ -1,5 +1,6 @@
 -- name: listExclusive
--- What roles.sql takes from PUBLIC to make a database exclusive, as far as PUBLIC has it now and this role may take it.
+-- The rights that roles.sql revokes from PUBLIC to make a database exclusive, if PUBLIC has them and this role may
+-- revoke them.
 with taken as (
   select 'database ' || quote_ident(d.datname) as object, a.privilege_type, 1 as place
   from pg_catalog.pg_database d cross join lateral aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
@@ -20,7 +21,7 @@ select object, array_agg(privilege_type order by privilege_type) as privileges
 from taken group by object, place order by place, object;
 
 -- name: listShutOut
--- Roles that can connect to this database only because everybody may.
+-- Roles that can connect to this database only through PUBLIC.
 select r.rolname as name
 from pg_catalog.pg_roles r
 join pg_catalog.pg_database d on d.datname = current_database()
@@ -31,7 +32,7 @@ where r.rolcanlogin and not r.rolsuper and not pg_has_role(r.oid, d.datdba, 'usa
 order by r.rolname;
 
 -- name: readStanding
--- What this role may take away: the lock functions belong to a superuser, the database to its owner.
+-- What this role may revoke: the lock functions belong to a superuser, the database to its owner.
 select rolsuper as is_superuser,
        (select pg_has_role(d.datdba, 'usage') from pg_catalog.pg_database d where d.datname = current_database())
          as owns_database

@@ -9,19 +9,19 @@ where not exists (
 on conflict (name) do nothing;
 
 -- name: readSettings
--- What this deployment has agreed on.
+-- The agreement of this deployment.
 select name, value from sluice.setting
 union all
 select 'schema_version', max(version)::text from sluice.migration;
 
 -- name: createLanes
--- A row for every lane.
+-- Inserts a row for every lane.
 insert into sluice.lane (lane) select n from generate_series(0, $1::integer - 1) as n on conflict (lane) do nothing;
 
 -- name: readAbility
--- What of its duties ($1) this session cannot do: writes that the server does not take, rights that its role lacks. Duties:
+-- The duties ($1) that this session cannot do, because the server takes no writes or its role lacks rights. Duties:
 -- `submit` writes to the intake, `settle` them in a node, `at_once` under the locks of their lanes, `lead` lanes, by a
--- `lock`. A schema, table or function that is not there is told by the schema's version.
+-- `lock`. The version of the schema reports a missing schema, table or function.
 with needed (duties, privilege, names) as (
   values
     ('{submit,settle,lead}'::text[], 'select', array['alias', 'document', 'idempotency_key', 'intake', 'lane', 'migration',
@@ -68,5 +68,5 @@ select current_setting('transaction_read_only') = 'on' as is_read_only, current_
        array(select privilege || ' on ' || name from missing order by name, privilege) as missing;
 
 -- name: agreeProjections
--- Agrees on the projections $1, or, as $2 says, changes what is agreed; and what is agreed then.
+-- Agrees on the projections $1 or, by $2, changes the agreement; returns the resulting one.
 select sluice.agree_projections($1::jsonb, $2::boolean) as agreed;

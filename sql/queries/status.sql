@@ -1,9 +1,9 @@
 -- name: readClock
--- The database's clock: ages and spans are told by it, never by a client's.
+-- The database's clock: ages and durations count by it, never by a client's.
 select clock_timestamp() as now;
 
 -- name: measureBatches
--- How many batches have settled writes since a time, and how many writes each of them.
+-- How many batches have settled writes since a time, and how many writes each.
 with batch as (
   select count(*) as writes from sluice.outcome where settled_at >= $1::timestamptz group by batch_id
 )
@@ -12,11 +12,11 @@ select count(*) as batches, coalesce(sum(writes), 0)::bigint as writes, coalesce
 from batch;
 
 -- name: countResults
--- What the writes that were settled since a time came to.
+-- The results of the writes that were settled since a time.
 select result, count(*) as writes from sluice.outcome where settled_at >= $1::timestamptz group by result;
 
 -- name: countStored
--- What the database holds: counted up to a bound, and estimated beyond it, as the last ANALYZE saw it.
+-- The content of the database: counted up to a limit, and estimated beyond it from the last ANALYZE.
 select d.n as documents, r.n as references, d.is_estimated or r.is_estimated as is_estimated,
        (select count(*) from sluice.dead_letter) as dead_letters
 from (
@@ -28,5 +28,5 @@ from (
         (select greatest(reltuples, 0)::bigint as n from pg_class where oid = 'sluice.reference'::regclass) e) r;
 
 -- name: countSettled
--- How many writes were settled since the server's counters began: two looks tell a rate.
+-- How many writes were settled since the server's counters began; two readings give a rate.
 select n_tup_ins as settled from pg_stat_user_tables where relid = 'sluice.outcome'::regclass;

@@ -1,5 +1,5 @@
 -- name: saveTargets
--- Keeps what the deployment has agreed on of its targets, for sluice.submit. $3: the key of each, as a JSON array.
+-- Stores the agreed targets for sluice.submit. $3: the key of each, as a JSON array.
 with given as (
   select name, kind, array(select jsonb_array_elements_text(key)) as key
   from unnest($1::text[], $2::text[], $3::jsonb[]) as g (name, kind, key)
@@ -13,11 +13,11 @@ on conflict (name) do update set kind = excluded.kind, key = excluded.key
 where (t.kind, t.key) is distinct from (excluded.kind, excluded.key);
 
 -- name: listTargets
--- What the writers have kept of the targets.
+-- The targets that the writers have stored.
 select name, kind, key from sluice.target order by name;
 
 -- name: changeTargets
--- Agrees on other targets, in the place of those agreed on before; empty: on none.
+-- Replaces the agreed targets; empty: no targets.
 with gone as (
   delete from sluice.setting where name = 'targets' and $1::text = ''
 ),
@@ -28,8 +28,8 @@ insert into sluice.setting (name, value) select 'targets', $1 where $1 <> ''
 on conflict (name) do update set value = excluded.value, set_at = clock_timestamp();
 
 -- name: readTargetRights
--- Whether the role $1 exists, and which rights it lacks, of those that writers need on the tables $2 and the functions $3: each with its
--- target. Rights on all columns of a table are as good as one on the table.
+-- Whether the role $1 exists, and which rights it lacks of those that writers need on the tables $2 and the functions
+-- $3, each with its target. Rights on all columns of a table count like one on the table.
 with role as (
   select oid from pg_roles where rolname = $1::text
 ),

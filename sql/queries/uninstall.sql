@@ -1,5 +1,5 @@
 -- name: readLoss
--- What an uninstall would lose. Writes that wait, and dead letters, are answers that somebody still expects.
+-- What an uninstall would lose. Clients may still expect answers to waiting writes and dead letters.
 select (select count(*) from sluice.intake) as waiting,
        (select count(*) from sluice.dead_letter) as dead_letters,
        (select count(*) from sluice.document) as documents,
@@ -8,7 +8,8 @@ select (select count(*) from sluice.intake) as waiting,
        (select count(*) from sluice.audit) as audit_rows;
 
 -- name: listDependents
--- Objects of other schemas that would be dropped along, or lose a part: constraints, triggers, views, functions, columns.
+-- Objects of other schemas that would be dropped, too, or lose a part: constraints, triggers, views, functions,
+-- columns.
 select distinct pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) as name
 from pg_catalog.pg_depend d
 join lateral (
@@ -37,7 +38,7 @@ where d.deptype in ('n', 'a')
 order by 1;
 
 -- name: listProcesses
--- Sessions of nodes and writers in this database, but for this one.
+-- Other sessions of nodes and writers in this database.
 select pid, application_name as application, coalesce(usename, '') as role
 from pg_catalog.pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid() and application_name ~ '^sluice (node|writer)'

@@ -1,35 +1,35 @@
 -- name: registerWriter
--- A writer process says that it is there.
+-- Records that a writer process lives.
 insert into sluice.writer (writer_id, host, process_id, version) values ($1, $2, $3, $4)
 on conflict (writer_id) do update set seen_at = clock_timestamp();
 
 -- name: retireWriter
--- A writer process stops in order.
+-- Records that a writer process stops in order.
 update sluice.writer set stopped_at = clock_timestamp(), seen_at = clock_timestamp() where writer_id = $1;
 
 -- name: forgetWriters
--- Rows of writers that were last seen before the retention are of no use to anybody.
+-- Deletes rows of writers that were last seen before the retention.
 delete from sluice.writer w
 where w.seen_at < clock_timestamp() - $1 * interval '1 hour'
   and not exists (select from sluice.lane l where l.writer_id = w.writer_id);
 
 -- name: isBackendWorking
--- Does this backend work on a statement? If not, it has answered, or has ended.
+-- Does this backend run a statement? If not, it has answered, or has ended.
 select exists (select from pg_stat_activity where pid = $1 and state = 'active') as is_working;
 
 -- name: noteClock
--- A process says how far its clock is ahead of the database's.
+-- Records how far the clock of a process is ahead of the database's.
 insert into sluice.process_clock (clock_id, kind, host, process_id, ahead_ms) values ($1, $2, $3, $4, $5)
 on conflict (clock_id) do update set ahead_ms = excluded.ahead_ms, measured_at = clock_timestamp();
 
 -- name: forgetClocks
--- Clocks that were not measured for an hour.
+-- Deletes clocks that were not measured for an hour.
 delete from sluice.process_clock where measured_at < statement_timestamp() - interval '1 hour';
 
 -- name: readNodeSessions
--- Which databases of this server do nodes have sessions in? Every role may see that much of the sessions of others.
+-- In which databases of this server do nodes have sessions? Every role may see this.
 select distinct datname, application_name from pg_stat_activity where application_name like 'sluice node%';
 
 -- name: hasWork
--- Does a write of any kind wait here? Then a writer has work, although no node may be connected.
+-- Does a write of any kind wait here? Then a writer has work, even if no node is connected.
 select exists (select from sluice.intake) as has_work;

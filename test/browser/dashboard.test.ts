@@ -213,7 +213,7 @@ describe('dead letters', () => {
     await page.getByText(`no write`, { exact: false }).first().waitFor();
     expect(await page.locator('main img, main script').count()).toBe(0);
     expect(await page.title()).toContain('Sluice');
-    // Nor could a mistake of ours make markup of it.
+    // The policy also stops markup that a defect of the page would insert.
     const tried = page.evaluate(`document.body.innerHTML = ${JSON.stringify(hostile)}`);
     await expect(tried).rejects.toThrow(/TrustedHTML/);
   });

@@ -1,5 +1,5 @@
 // How the page looks and reads: in wide and narrow windows, by day and by night, and to assistive technology. With
-// UPDATE_SCREENSHOTS=1 the pictures in docs/dashboard are taken anew.
+// UPDATE_SCREENSHOTS=1 it takes new pictures for docs/dashboard.
 
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';

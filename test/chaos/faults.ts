@@ -7,7 +7,7 @@ import { faultProfiles, type FaultKind, type FaultWeights } from './fault-weight
 import type { Member } from './member.ts';
 import type { Rng } from './rng.ts';
 
-/** Faults after which somebody else has to lead, or the same one anew. */
+/** Faults after which a new leadership has to begin. */
 export const endsLeadership: ReadonlySet<FaultKind> = new Set([
   'killWriter',
   'freezeWriter',
@@ -218,7 +218,7 @@ async function kill(member: Member, fault: Fault): Promise<void> {
   fault.readyAgainMs = await untilReadyAgain(member, since);
 }
 
-/** A backend of one of ours. */
+/** A backend of a node or a writer. */
 async function backend({ client, rng }: Ground): Promise<number> {
   if (client === null) throw new Error('Cannot choose a backend: the database is down');
   const { rows } = await client.query<{ pid: number }>(

@@ -1,6 +1,6 @@
 // Virtual time, and who runs in it. Every wait of the product, of the simulated server and of the network is an event in
 // one queue; a seed decides how long each takes, and so what meets what. A process can be frozen or killed: its timers and
-// the answers on their way to it wait, or come to nothing.
+// the answers that it has not received wait, or are lost.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import nodeCrypto from 'node:crypto';
@@ -175,7 +175,7 @@ const settled = (): Promise<void> => new Promise((resolve) => realSetImmediate(r
 
 export const clock = new Clock();
 
-/** Puts virtual time and the seed's random numbers in the place of Node's, for the rest of this process. */
+/** Replaces Node's time and random numbers by virtual time and those of the seed, for the rest of this process. */
 export function takeOverTime(): void {
   const set = (run: () => void, delayMs = 0): object => timer(clock.after(delayMs, run, clock.process));
   const clear = (timer: { event?: Event } | null | undefined): void => {

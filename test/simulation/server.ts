@@ -44,14 +44,14 @@ export class Server {
   isUp = true;
   /** No transaction that notifies can commit: the queue is full. */
   isQueueFull = false;
-  /** Hints that are lost on their way, of a hundred. */
+  /** Percentage of hints that are lost. */
   hintsLost = 0;
   position = 0;
   /** What processes of this program ask for. */
   readonly schemaVersion: number;
   /** Cycles of waiting that it has broken. */
   deadlocks = 0;
-  /** Told of each commit. */
+  /** Called after each commit. */
   onCommit: () => void = () => undefined;
   #sequence = 0;
   /** What a crash leaves. */

@@ -226,7 +226,7 @@ export class Access {
     return last;
   }
 
-  /** Rows as they are once they are locked, those that no longer fit left out: as PostgreSQL looks again. */
+  /** Rows after they are locked, without those that no longer fit, because PostgreSQL checks them again. */
   *lockAll(
     name: TableName,
     where: (row: Values) => boolean,

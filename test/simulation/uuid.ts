@@ -1,4 +1,4 @@
-// Ids in the place of npm's `uuid`: of the seed's time and random numbers, so that a seed has the same ones each time.
+// Ids instead of npm's `uuid`: of the seed's time and random numbers, so that a seed has the same ones each time.
 
 import { clock } from './clock.ts';
 

@@ -1,19 +1,19 @@
-// What a blocked write waits for changes at the worst moment, which failpoints cause: no write is lost.
+// The things that a blocked write awaits change at the worst moment, which failpoints cause: no write is lost.
 //
-// Each test was seen to fail without its rule. (*): while the look slice by slice, which would have made up for it, was
-// put off.
+// Each test was seen to fail without its rule. (*): while the scan slice by slice, which would have found the write, was
+// switched off. The rules by test:
 //
-// - wakes when the provider commits, between its read and its blocking and after: the second read (*)
-// - is refused when the provider is refused, between its read and its blocking and after: the second read (*)
-// - wakes by the hint of the leader that provides it later: the hint (*)
-// - wakes by the next leader when its own fails, is terminated: the look at once when lanes are taken over (*)
-// - wakes when the leader that provides it dies between its commit and its hint: the look slice by slice
-// - is refused when the provider is deleted before its second look: the second look (*)
-// - waits on when it may and the provider is deleted before its second look: that only who may not wait on is refused
+// - wakes when the provider commits, before and after the write is blocked: the second read (*)
+// - is refused when the provider is refused, before and after the write is blocked: the second read (*)
+// - wakes by the hint of the leader that provides the document later: the hint (*)
+// - is blocked when its own leader ends, and wakes by the next leader: the read of taken lanes (*)
+// - wakes when the providing leader dies between its commit and its hint: the scan slice by slice
+// - is refused when the provider is deleted before its second read: the second read (*)
+// - waits on with a deadline: only a write without a deadline is refused
 // - waits on when the provider is deleted while it is planned again: the foreign key of sluice.reference
-// - in two lanes, in three lanes are settled together: the search for writes that await only each other
-// - are settled together by the next leader: that a new leader looks for cycles among its blocked writes
-// - loses the write in front, and the others come to pass: that a cycle without an order is broken
+// - a cycle in two or three lanes is settled together: the search for writes that await only each other
+// - a cycle is settled by the next leader: a new leader searches its blocked writes for cycles
+// - a cycle loses the write that blocks another: a cycle without an order is broken
 
 import type { WriteRequest } from 'sluice/internal/client';
 import { setFailpoint, type Failpoint, type Outcome } from 'sluice/internal/protocol';
@@ -312,7 +312,7 @@ describe('writes that wait for each other', () => {
   const friendIn = (lanes: readonly number[]): number =>
     freshIn(lanes, (id) => upsert('friends', friend(id)));
 
-  /** Submits all before any leader looks. Each sees the others on their way, and no one sees another blocked. */
+  /** Submits all before any leader reads. Each finds the others in the intake, and none finds another blocked. */
   async function submitAtOnce({ world, near, far }: Two, documents: object[]): Promise<Promise<Outcome>[]> {
     const release = await world.pauseLanes([...near, ...far]);
     const submitted = documents.map((document) => world.submit(upsert('friends', document)));

@@ -1,4 +1,4 @@
-// Writes that wait for a document that is on its way, or that they were told to wait for.
+// Writes that wait for a document of another write in the intake, or until a deadline for one that no client has submitted.
 
 import { describe, expect, test } from 'vitest';
 import { firstOrAll } from '../support/breadth.ts';

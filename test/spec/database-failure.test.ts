@@ -112,7 +112,7 @@ describe('a database that restarts', () => {
       }
       await traffic.stop();
       await expectWhole(server, traffic);
-      // A client is told of nothing but its wait: what was under way is resolved by what the database says.
+      // A client only waits longer: writes under way are resolved from the database.
       expect(traffic.failed.filter((code) => code !== 'database_unavailable')).toEqual([]);
     },
   );

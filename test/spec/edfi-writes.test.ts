@@ -1,4 +1,4 @@
-// Given a node that speaks Ed-Fi: what a client is told of its writes and reads of single documents.
+// The answers of an Ed-Fi node to writes and reads of single documents.
 
 import { describe, expect, test } from 'vitest';
 import { modes } from '../support/breadth.ts';

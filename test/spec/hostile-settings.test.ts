@@ -1,5 +1,5 @@
 // A server, a database or a role may set anything. The functional smoke runs under settings that statements and parsers
-// of ours could rely on, directly and through a pooler in transaction mode.
+// of Sluice could rely on, directly and through a pooler in transaction mode.
 
 import { createApi } from '@sluice/server/api';
 import { createClient } from 'sluice/internal/client';

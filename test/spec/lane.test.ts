@@ -85,7 +85,7 @@ describe.each(
     const { writeId, result } = await world.submit(request);
     expect(result).toBe('created');
     const [outcome] = await world.sql('select term::int from sluice.outcome where write_id = $1', [writeId]);
-    // Not by the term it had, but by the one that it was elected for anew.
+    // Not by its old term, but by the one of its new election.
     expect(outcome!['term']).toBe(before.term + 2);
   });
 

@@ -1,5 +1,5 @@
-// Documents that grow when PostgreSQL writes them out, and lists of large ones: refused at the door, told of where they are
-// stored already, and read a bounded part at a time.
+// Documents that grow when PostgreSQL writes them out, and lists of large ones: refused by the node, reported where they
+// are stored already, and read a limited part at a time.
 
 import { connect, type AddressInfo } from 'node:net';
 import { createApi, type ApiOptions } from '@sluice/server/api';

@@ -260,7 +260,7 @@ describe('a start that fails', () => {
     expect(await errorOf(begin(given))).toMatchObject({
       code: 'database_unavailable',
       message:
-        'Cannot use the database because the server has no database "no such one" (3D000): look at its URL',
+        'Cannot use the database because the server has no database "no such one" (3D000): check its URL',
     });
     const nowhere = { ...given, connectionString: 'postgres://somebody@127.0.0.1:1/none' };
     expect(await errorOf(begin(nowhere))).toMatchObject({

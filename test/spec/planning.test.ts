@@ -20,7 +20,7 @@ test('no hot statement of a node or a writer is planned at its execution', { tim
   const server = await startOwnServer({
     shared_preload_libraries: 'pg_stat_statements',
     'pg_stat_statements.track_planning': 'on',
-    // An ANALYZE makes every session plan anew, once.
+    // An ANALYZE makes every session plan once more.
     autovacuum: 'off',
   });
   await server.sql('create extension pg_stat_statements');
@@ -61,7 +61,7 @@ test('no hot statement of a node or a writer is planned at its execution', { tim
   );
 });
 
-/** The server's own numbers of the statements of ours. */
+/** The server's own numbers of the named statements. */
 async function namesByQueryId(server: OwnServer): Promise<Map<string, string>> {
   // Without values, parameters have no types that a plan could not do without: only the simple protocol takes that.
   const client = await openConnection(server.url);

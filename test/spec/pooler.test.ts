@@ -1,5 +1,5 @@
-// Through a pooler in transaction mode: told at the start, refused where locks would elect, and no setting of ours is left
-// behind on sessions that others use.
+// A pooler in transaction mode: found at the start, refused for ownership by locks, and without a setting of Sluice on
+// the sessions of other clients.
 
 import { detectPooler } from 'sluice/internal/store';
 import { describe, expect, test } from 'vitest';

@@ -255,7 +255,7 @@ test.each([
               current_setting('enable_mergejoin') || current_setting('jit') || current_setting('plan_cache_mode') as is`,
     );
     seen.push(row?.['is']);
-    // One of ours behind it, and then theirs again.
+    // A statement of Sluice after it, and then again one of the projection.
     await transaction.run('listProjections');
     await copy(changes, transaction);
     const [again] = await transaction.query(`select current_setting('enable_seqscan') as is`);

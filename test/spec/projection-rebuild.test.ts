@@ -306,7 +306,7 @@ test('a rebuild names the document that its projection fails for, and resumes th
     code: 'projection_refused',
     message:
       `Cannot rebuild the projection enrollment because it fails for the document ${bad!['id'] as string} of ` +
-      'sample/enrollments (23514, not_this_one of enrollment): mend it or the document, then run the rebuild again, and it goes on there',
+      'sample/enrollments (23514, not_this_one of enrollment): repair it or the document, then run the rebuild again, which resumes there',
   });
   expect(await execute(database.url, 'select count(*)::integer as rows from app.enrollment')).toEqual([
     { rows: 7 },

@@ -1,4 +1,4 @@
-// Writes to tables, functions and handlers, from the program to the intake: what the door refuses, and what waits behind it.
+// Writes to tables, functions and handlers, from the program to the intake: what a node refuses, and what waits in the intake.
 
 import pg from 'pg';
 import {
@@ -155,7 +155,7 @@ describe('a row in the intake', () => {
   });
 });
 
-describe('the door of a table', () => {
+describe('the checks of a node', () => {
   test('a node refuses a row by the names of its columns, before anything waits', async () => {
     const client = await start();
     const error = await errorOf(

@@ -121,7 +121,7 @@ test.runIf(isWide)('a bypass waits no longer for locks of other programs, either
   const noteId = fresh();
   const { documentId } = await world.node.submit(upsert('notes', { noteId }));
   const release = await world.holdLanes([...Array(16).keys()]);
-  // One that waits in each lane, so that those behind it go round.
+  // One that waits in each lane, so that later ones bypass it.
   const noteIn = (lane: number) =>
     upsert('notes', { noteId: freshIn([lane], (id) => upsert('notes', { noteId: id })) });
   await Promise.all(Array.from({ length: 16 }, (_, lane) => world.node.accept(noteIn(lane))));

@@ -422,7 +422,7 @@ test('a move that fails in the middle, or is killed and given up, leaves the sto
   const blocker = await openConnection(target);
   const moveNorth = (): RunningSluice =>
     startSluice([...move, 'north', '--to-file', 'elsewhere.url', '--stores', file]);
-  /** The copy stands still in its middle, at a lock of ours. */
+  /** The copy waits half-way, for a lock of this test. */
   const awaitMiddle = async (): Promise<void> =>
     eventually(async () =>
       expect(
@@ -539,7 +539,7 @@ test('one store that fails does not keep a command from the others, and the summ
     }),
   );
   const { code, text, stderr } = await run(['migrate', '--stores', broken, '--all-stores']);
-  expect(stderr).toMatch(/^lost: Cannot use the database .*the server has no database of this name/m);
+  expect(stderr).toMatch(/^lost: Cannot use the database .*the server has no database "no_such_database"/m);
   expect(text).toMatch(/^north: The schema has version/m);
   expect(text).toMatch(/^2 stores: 1 ended with 0, lost with 1$/m);
   expect(code).toBe(1);

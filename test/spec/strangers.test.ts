@@ -1,5 +1,5 @@
-// Other programs that hold our advisory locks: the lane says that it has no leader and who holds its lock, everywhere an
-// operator looks; nobody is counted as one of ours who is not; and a migration says for whom it waits.
+// Other programs that hold Sluice's advisory locks: all views of operators show that the lane has no leader, and the holder
+// of its lock; no other session counts as one of Sluice; and a migration names the session that it waits for.
 
 import { explainWrite, listLanes, listStuck, listWriters, readStatus, runDoctor } from 'sluice/operator';
 import { createNodeMetrics } from '@sluice/server/metrics';
@@ -197,7 +197,7 @@ describe('a migration behind a lock', () => {
     { timeout },
     async () => {
       const stranger = await startStranger('select pg_advisory_lock(1936486756, 0)');
-      const says = `a lock was not given back within 3 s by process ${stranger.pid} (nightly job`;
+      const says = `a lock was not released within 3 s by process ${stranger.pid} (nightly job`;
       const settings = { DATABASE_URL: database.url };
       const [{ code, last, stderr }, refused] = await Promise.all([
         startSluice(['migrate', '--wait', '3s'], settings).ended,

@@ -198,5 +198,5 @@ test('uninstall says where there is nothing to uninstall, and waits for locks no
   await holder.query('begin; lock table sluice.lane in access share mode');
   const waited = await run('--wait', '1s');
   expect(waited).toMatchObject({ code: 1 });
-  expect(waited.stderr).toContain('was not given back within 1 s');
+  expect(waited.stderr).toContain('was not released within 1 s');
 });

@@ -60,7 +60,7 @@ describe('a shuffled district without one of its schools', () => {
       for (const { line, missing } of report.refused) {
         const named = missing.map(({ path }) => path!);
         const { direct, all } = expected.get(line)!;
-        // What was refused later than this document was still on its way: only what is certain is named.
+        // A write that was refused later still waited then, so only certain references are named.
         expect(named).not.toEqual([]);
         expect(all).toEqual(expect.arrayContaining(named));
         expect(named).toEqual(expect.arrayContaining(direct));

@@ -46,6 +46,25 @@ const retired: Record<string, { pattern: RegExp; instead: string }> = {
     pattern: /\bsettle[sd]? (?:it |them )?at once\b/gi,
     instead: 'commit on the fast path',
   },
+  anew: { pattern: /\banew\b/gi, instead: 'again, new, or the verb: replace, restart' },
+  'on its way': {
+    pattern: /\bon (?:its|their) way\b/gi,
+    instead: 'in the intake, waiting, or the verb of what happens',
+  },
+  'by chance': { pattern: /\bby chance\b/gi, instead: 'any session that gets the lock' },
+  heed: { pattern: /\bheed(?:s|ed|ing)?\b/gi, instead: 'obey, check, support' },
+  mend: { pattern: /\bmend(?:s|ed)?\b/gi, instead: 'repair, fix' },
+  'come to pass': { pattern: /\bcom(?:e|es|ing) to pass\b/gi, instead: 'are applied, happen' },
+  'come to nothing': { pattern: /\bc[ao]m(?:e|es|ing) to nothing\b/gi, instead: 'have no effect, fail' },
+  'told of': { pattern: /\btold of\b/gi, instead: 'receives, is reported to' },
+  'of ours': { pattern: /\bof (?:ours|theirs)\b/gi, instead: 'of Sluice, of the other program' },
+  'of late': { pattern: /\bof late\b/gi, instead: 'recently' },
+  'in the place of': { pattern: /\bin the place of\b/gi, instead: 'instead of' },
+  'go behind, go round': {
+    pattern: /\bgo(?:es)? (?:behind|round)\b/gi,
+    instead: 'is ordered after, bypasses',
+  },
+  'way of speaking': { pattern: /\bways? of speaking\b/gi, instead: 'dialect' },
   'were it': { pattern: /\bwere (?:it|they|one)\b/gi, instead: 'if it were' },
 };
 

@@ -49,7 +49,7 @@ interface Planned {
   nodes: PlanNode[];
 }
 
-/** The plan of every statement of ours, as a session of ours makes it. */
+/** The plan of every named statement, in a session of Sluice. */
 async function planAll(): Promise<Planned[]> {
   const planned: Planned[] = [];
   for (const { name, text, file } of queries.values()) {

@@ -265,7 +265,7 @@ async function openTo(url: string): Promise<unknown> {
 
 const closed = { of_database: [], of_public: [], locks: 0 };
 
-/** A database that other programs use, with a role of theirs. */
+/** A database that other programs use, with a role of another program. */
 async function sharedDatabase(): Promise<{ url: string; guest: string }> {
   const name = `${database.name}_shared`;
   const guest = `${name}_guest`;

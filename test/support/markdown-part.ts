@@ -1,10 +1,10 @@
-// A part of a document of ours that a test writes: it stands between two comments, and UPDATE_DOCS=1 writes it anew.
+// A part of a page that a test generates: it is between two comments, and UPDATE_DOCS=1 writes it.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 
-/** The text of a page of ours, and the one it should be, with this table in the part of this name. */
+/** The text of a page, and its expected text, with this table in the part of this name. */
 export async function tableInPlace(
   name: string,
   head: string[],

@@ -1,5 +1,5 @@
 // The model of the tests, in which everything can happen: plain documents, twins of one superclass, an identity that may
-// change, references in and out of arrays, and references that may go round in a cycle. Each reference may be left out.
+// change, references in and out of arrays, and references that may form a cycle. Each reference may be left out.
 //
 // Models of their own have: what runs outside of the tests' process (chaos and simulation: one thing that refers to
 // others, which the check of a run reads without a model); the property of the plan, whose names are its identities

@@ -188,7 +188,7 @@ class Run {
 
   /**
    * A write refused for a missing reference could not have stood: not together with others that were refused, and
-   * nothing that would provide it is on its way, unless the write itself blocks that one.
+   * no write in the intake would provide it, unless the write itself blocks that one.
    */
   #demandNoneRefusedInVain(plan: Plan, batch: readonly IntakeRow[], cycles: ReadonlySet<string>): void {
     const refused = plan.outcomes.filter(({ outcome }) => outcome.code === 'unresolved_reference');

@@ -38,7 +38,7 @@ interface Run {
   stop(): Promise<void>;
 }
 
-/** Projects of vitest.config.ts that need the server share it, although each project loads this module anew. */
+/** Projects of vitest.config.ts that need the server share it, although each project loads this module itself. */
 const sharing = ((globalThis as Record<symbol, unknown>)[Symbol.for('sluice tests')] ??= {
   projects: 0,
   run: null,

@@ -28,7 +28,7 @@ export interface TcpProxy {
   readonly refused: number;
   /** From now on everything takes so much longer, in each direction. */
   delay(milliseconds: number): void;
-  /** The next COMMIT is lost on its way (`request`), or made and its answer lost (`answer`); then its connection is reset. */
+  /** The next COMMIT does not reach the server (`request`), or its answer is lost (`answer`); then its connection is reset. */
   loseCommit(what: 'request' | 'answer', onLost: () => void): void;
   /** From now on new connections go silent at their first statement, or pass again. */
   silence(isSilencing: boolean): void;

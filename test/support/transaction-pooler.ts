@@ -1,7 +1,7 @@
 // A pooler in transaction mode, as PgBouncer is one (which does not come from npm): each client believes in a session of
 // its own, and each of its transactions runs on whichever server session is free. What a client sets, the next one on that
 // session meets. If told to, it keeps the prepared statements of its clients, as PgBouncer does from 1.21 on: under names of
-// its own, prepared anew on a session that does not have them.
+// its own, prepared again on a session that does not have them.
 
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';

@@ -90,11 +90,11 @@ export interface World {
   startWriter(options?: Partial<WriterOptions>): Promise<Writer>;
   submit(request: WriteRequest): Promise<Outcome>;
   sql(text: string, values?: unknown[]): Promise<SqlRow[]>;
-  /** Holds the term row of these lanes, so that no batch of theirs goes on, until the promise it gives is called. */
+  /** Locks the term rows of these lanes, so that no batch of them goes on, until the returned function is called. */
   holdLanes(lanes: readonly number[]): Promise<() => Promise<void>>;
   /**
-   * Pauses these lanes, so that no batch of theirs goes on, until the promise it gives is called. All go on at one moment: a
-   * leader finds what came meanwhile together.
+   * Pauses these lanes, so that no batch of them goes on, until the returned function is called. All go on at one moment, so
+   * a leader finds all writes that came meanwhile together.
    */
   pauseLanes(lanes: readonly number[]): Promise<() => Promise<void>>;
 }

@@ -1,25 +1,25 @@
-/** The axis of a run: the one condition that takes several values, while all others stay as they are. */
+/** The axis of a run: the one condition that takes several values, while all others stay unchanged. */
 import { SluiceError } from 'sluice/internal/protocol';
 import type { WorkloadName } from './names.ts';
 
-/** What one measurement is made under. */
+/** The conditions of one measurement. */
 export interface Conditions {
   clients: number;
-  /** Documents stored before it. */
+  /** Number of documents stored before it. */
   prefill: number;
   lanes: number;
   /** Writer processes of `coordinated`. */
   writers: number;
-  /** Processes that the clients are divided over; over HTTP, API nodes. */
+  /** Processes that share the clients; over HTTP, API nodes. */
   nodes: number;
   batchWritesMax: number;
-  /** Connections that all processes of a contender share, where each write has one of its own. */
+  /** Connections that all processes of a contender share, if it needs one for each write. */
   poolMax: number;
-  /** Writes waiting when the writers start: `backlog` only. */
+  /** Waiting writes at the start of the writers; only in `backlog`. */
   backlog: number;
-  /** Writes that arrive in a second: `table-open-loop` only. */
+  /** Writes that arrive in a second; only in `table-open-loop`. */
   rate: number;
-  /** Of 100 rows, so many have the key of a stored one: `table` and its forms. */
+  /** Percentage of rows with the key of a stored one; only in `table` and its forms. */
   duplicates: number;
 }
 
@@ -28,11 +28,11 @@ export type ConditionLists = { [K in AxisName]: readonly number[] };
 
 export interface Axis {
   name: AxisName;
-  /** In the order in which they are measured. */
+  /** In the order of measurement. */
   points: { value: number; conditions: Conditions }[];
 }
 
-/** As a page and a terminal call them, after a number. */
+/** Words after a number, for a page and a terminal. */
 export const axisUnits: Readonly<Record<AxisName, string>> = {
   clients: 'waiting clients',
   prefill: 'stored documents',
@@ -61,10 +61,10 @@ const flags: Readonly<Record<AxisName, string>> = {
 
 const axisNames = Object.keys(flags) as AxisName[];
 
-/** Where it is not the clients: then there are no clients that wait for their answers. */
+/** Workloads whose axis is not the clients, because no client waits for an answer. */
 const usualAxes: Partial<Record<WorkloadName, AxisName>> = { backlog: 'backlog', 'table-open-loop': 'rate' };
 
-/** @throws {SluiceError} `configuration_invalid` if there is more than one, or one that the workload knows nothing of */
+/** @throws {SluiceError} `configuration_invalid` for several axes, or one that the workload does not have */
 export function axisOf(lists: ConditionLists, workload: WorkloadName): Axis {
   const usual = usualAxes[workload] ?? 'clients';
   const several = axisNames.filter((name) => new Set(lists[name]).size > 1);

@@ -1,6 +1,6 @@
 /**
- * A backlog: the intake is filled while nobody looks at it, then the writers start and settle all of it. How fast each
- * quarter went is found in what the writers tell of their batches, which costs the database nothing.
+ * A backlog: the intake is filled while no writer runs, then the writers settle all of it. The reports of the writers
+ * about their batches give the rate of each quarter, which costs the database nothing.
  */
 import { CounterReader } from './database-counters.ts';
 import type { BacklogFigures, MeasureOptions, Measurement } from './measurement.ts';
@@ -10,15 +10,15 @@ import { DeadTuplesWatch, believe, rateOf, readUsage, usageOf } from './usage.ts
 import { makeItems } from './workload/item-rows.ts';
 
 export interface Drained extends BacklogFigures {
-  /** All but those of the first batch, which the time begins with. */
+  /** All documents except those of the first batch, at which time starts. */
   documents: number;
   elapsedMs: number;
 }
 
-/** Fewer tell nothing of quarters. */
+/** With fewer batches, quarters mean nothing. */
 const batchesMin = 8;
 
-/** @param batches Those of all writers, in whatever order they were told. */
+/** @param batches Batches of all writers, in any order. */
 export function summarizeDrain(batches: readonly SettledBatch[]): Drained {
   const sorted = batches.toSorted((one, other) => one.at - other.at);
   const [first, ...rest] = sorted;
@@ -39,7 +39,7 @@ export function summarizeDrain(batches: readonly SettledBatch[]): Drained {
   return { documents, elapsedMs, quarters, lastToFirstQuarter };
 }
 
-/** When so many were settled: a batch counts evenly over the time since the one before. */
+/** The time at which this many documents were settled; a batch counts evenly over the time since the previous one. */
 function timeOf(documents: number, from: number, batches: readonly SettledBatch[]): number {
   let settled = 0;
   let before = from;
@@ -53,10 +53,10 @@ function timeOf(documents: number, from: number, batches: readonly SettledBatch[
   return before;
 }
 
-/** The writers have died, or hang. */
+/** The writers have died, or make no progress. */
 const stalledMs = 60_000;
 
-/** Fills the intake while nobody looks at it, then starts the writers and waits until nothing is left. */
+/** Fills the intake while no writer runs, then starts the writers and waits until it is empty. */
 export async function drainBacklog(
   options: MeasureOptions,
   directUrl: string,
@@ -108,13 +108,13 @@ export async function drainBacklog(
   }
 }
 
-/** Gathers what writers tell until all of a backlog is settled. */
+/** Collects reports of writers until a whole backlog is settled. */
 class DrainWatch {
   readonly #total: number;
   readonly batches: SettledBatch[] = [];
   /** Writes settled so far. */
   settled = 0;
-  /** Settles with the first batch. */
+  /** Resolves with the first batch. */
   readonly begun: Promise<void>;
   readonly done: Promise<void>;
   #begin: () => void = () => undefined;

@@ -1,4 +1,4 @@
-/** What is asked of a run of contenders, and what it tells of each measurement. */
+/** The options of a run of contenders, and the report of each measurement. */
 import type { AxisName, ConditionLists } from './axis.ts';
 import type { CodeChoice } from './code.ts';
 import type { Rate } from './deployments/run.ts';
@@ -9,7 +9,7 @@ import type { WorkloadOptions } from './workload/workload.ts';
 /** One of the conditions may have several values: it is the axis of the run. */
 export interface BenchOptions extends Omit<ConditionLists, 'rate'> {
   workload: WorkloadName;
-  /** `table-open-loop`: writes that arrive in a second, or shares of what one-statement can take. */
+  /** `table-open-loop`: writes a second, or shares of the capacity of one-statement. */
   rate: readonly Rate[];
   contenders: readonly ContenderName[];
   rounds: number;
@@ -29,18 +29,18 @@ export interface BenchOptions extends Omit<ConditionLists, 'rate'> {
   profileFolder: string | null;
   district: WorkloadOptions['district'];
   signal: AbortSignal;
-  /** Told what is being done. */
+  /** Receives progress messages. */
   onProgress: (sentence: string) => void;
-  /** Told each measurement as soon as it is made. */
+  /** Receives each measurement when it is done. */
   onMeasurement: (measurement: RunMeasurement) => void;
 }
 
 /**
- * `fresh`: each measurement has a copy of the prefilled database; `shared`: they are made on it one after another. `auto`
- * shares where a copy would take longer than the measurement.
+ * `fresh`: each measurement has a copy of the prefilled database; `shared`: all use it one after another. `auto`
+ * shares if a copy would take longer than the measurement.
  */
 export const databaseChoices = ['auto', 'fresh', 'shared'] as const;
 export type DatabaseChoice = (typeof databaseChoices)[number];
 
-/** @property value - On the axis of the run. */
+/** @property value - Value on the axis of the run. */
 export type RunMeasurement = Measurement & { round: number; axis: AxisName; value: number };

@@ -1,4 +1,4 @@
-/** One process of a measurement, seen from the run: told what to be, waited for, and stopped, whatever happens. */
+/** One process of a measurement: the run gives it a task, waits for it, and stops it in any case. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -11,11 +11,11 @@ const stopTimeoutMs = 20_000;
 export interface BenchProcessOptions {
   task: Task;
   code: Code;
-  /** Takes a CPU profile of it; null: none. */
+  /** Folder for its CPU profile; null: none. */
   profileFolder: string | null;
-  /** Told of each batch, by a writer that is to tell. */
+  /** Called for each batch of a writer that reports them. */
   onBatch?: (batch: SettledBatch) => void;
-  /** Told if it ends without having been stopped. */
+  /** Called if it ends without a stop. */
   onFailure?: (error: Error) => void;
 }
 
@@ -52,7 +52,7 @@ export class BenchProcess {
           : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`, `--cpu-prof-name=${profileName(task)}`]),
       ],
       serialization: 'advanced',
-      // Ctrl-C is ours: we stop them in order.
+      // Ctrl-C reaches only the benchmark, which stops its processes in order.
       detached: true,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
@@ -71,7 +71,7 @@ export class BenchProcess {
     return this.#child.pid ?? 0;
   }
 
-  /** Begins the run; `warm` settles when documents begin to count, `result` at the end. */
+  /** Starts the run; `warm` resolves when documents start to count, `result` at the end. */
   go(warmupMs: number, durationMs: number): { warm: Promise<void>; result: Promise<NoticeOf<'result'>> } {
     const timeoutMs = warmupMs + durationMs + 60_000;
     const warm = this.#await('warm', timeoutMs).then(() => undefined);

@@ -1,4 +1,4 @@
-/** A run: all contenders in each round, in turn, the order turned round by round, for each value on the axis of the run. */
+/** A run: all contenders in each round, in an order that alternates by round, for each value on the axis. */
 import { axisOf, type Axis, type AxisName } from './axis.ts';
 import type { BenchOptions, DatabaseChoice, RunMeasurement } from './bench-options.ts';
 import { chooseCode, type Code } from './code.ts';
@@ -11,7 +11,7 @@ import { openServer, type ServerFacts } from './server.ts';
 import type { Spread } from './statistics.ts';
 import { growthOf, summarizePoint, type Growth, type PointResult } from './summary.ts';
 
-/** From so many stored documents on `auto` shares: they are more than a gigabyte. */
+/** From this number of stored documents, `auto` shares, because they take more than a gigabyte. */
 const sharedFromDocuments = 1_000_000;
 
 export interface BenchReport {
@@ -25,17 +25,17 @@ export interface BenchReport {
   /** Whether the measurements of one prefill shared a database. */
   databases: Exclude<DatabaseChoice, 'auto'>;
   absent: Partial<Record<ContenderName, string>>;
-  /** `table-open-loop`: rows per second that one-statement stores for clients that wait; null: not measured. */
+  /** `table-open-loop`: rows a second that one-statement stores for clients that wait; null: not measured. */
   capacity: number | null;
   axis: AxisName;
-  /** One for each value on the axis. */
+  /** One result for each value on the axis. */
   results: PointResult[];
-  /** Of the largest value on the axis: the medians of the rounds' ratios of documents per second. */
+  /** At the largest value on the axis: the medians of the rounds' ratios of documents per second. */
   ratios: Record<string, number>;
   ratiosSpread: Record<string, Spread>;
   /** Backlog: the rate of the last quarter divided by that of the first, at the largest value. */
   lastToFirstQuarter: Partial<Record<ContenderName, number>>;
-  /** The largest value on the axis beside the smallest; null where there is one value. */
+  /** The largest value on the axis compared with the smallest; null for a single value. */
   growth: Growth | null;
   measurements: RunMeasurement[];
 }
@@ -64,7 +64,7 @@ const reportedOptions = [
 
 export async function bench(options: BenchOptions): Promise<BenchReport> {
   const { workload } = options;
-  // Which rates these are is known later; how many, now.
+  // The rates are known later; only their number now.
   const isOpenLoop = workload === 'table-open-loop';
   axisOf({ ...options, rate: isOpenLoop ? options.rate.map((_, index) => index) : [0] }, workload);
   if (options.contenders.some(isPeer)) requirePeers();
@@ -109,11 +109,11 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
   }
 }
 
-/** The same for all values on the axis, so that they can be compared. */
+/** The same for all values on the axis, so that they are comparable. */
 function databasesOf({ databases, prefill, workload }: BenchOptions): BenchReport['databases'] {
-  // Documents of a district are the same each time: written again they would be unchanged.
+  // Documents of a district are the same each time, so a second write would not change them.
   if (workload === 'district') return 'fresh';
-  // So is the one row of the counter.
+  // The counter has one row only.
   if (workload === 'counter') return 'fresh';
   if (databases !== 'auto') return databases;
   return Math.max(...prefill) >= sharedFromDocuments ? 'shared' : 'fresh';

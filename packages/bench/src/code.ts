@@ -1,6 +1,6 @@
 /**
- * Which code is measured. What users run is the built one; a checkout whose build is older than its sources runs from
- * the sources, and the report says so.
+ * The code that is measured: the build, as users run it. If the build of a checkout is older than its sources, the
+ * sources run, and the report says so.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ export function chooseCode(choice: CodeChoice): Code {
       };
 }
 
-/** Whether every package was built since its sources changed, and the SQL that it takes along. */
+/** Whether every package, and the SQL in it, was built after the last change of its sources. */
 export function isBuildFresh(): boolean {
   const copied = join(packagesFolder, 'sluice/sql');
   if (!existsSync(copied) || !isSame(join(packagesFolder, '../sql'), copied)) return false;

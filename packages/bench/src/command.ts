@@ -28,7 +28,7 @@ export const benchCommand = () =>
     },
   });
 
-/** What the workload does not send. */
+/** Refuses options that the workload does not use. */
 function refuseForeign({ workload, documents, duplicates }: BenchValues): void {
   if (Math.max(...duplicates) > 0 && !workload.startsWith('table')) {
     throw new SluiceError(

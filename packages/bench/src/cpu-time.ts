@@ -1,9 +1,9 @@
-/** CPU time of processes on this machine, and of a PostgreSQL server by its process tree. Only where /proc tells it. */
+/** CPU time of processes on this machine, and of a PostgreSQL server by its process tree. Only with /proc. */
 import { readdirSync, readFileSync } from 'node:fs';
 
 const millisecondsPerTick = 10;
 
-/** Milliseconds that the server and all its sessions, past ones included, have used so far; null: not known here. */
+/** Milliseconds that the server and all its sessions, ended ones included, have used so far; null: unknown. */
 export function serverCpuMs(pid: number | null): number | null {
   if (pid === null || process.platform !== 'linux') return null;
   try {
@@ -12,7 +12,7 @@ export function serverCpuMs(pid: number | null): number | null {
       if (!/^\d+$/.test(name)) continue;
       const stat = readStat(Number(name));
       if (stat === null) continue;
-      // The server itself answers for its children that have ended.
+      // The server counts the time of its ended children.
       if (stat.pid === pid) ticks += stat.own + stat.endedChildren;
       else if (stat.parent === pid) ticks += stat.own;
     }
@@ -22,7 +22,7 @@ export function serverCpuMs(pid: number | null): number | null {
   }
 }
 
-/** Milliseconds that these processes have used so far; null: not known here. */
+/** Milliseconds that these processes have used so far; null: unknown. */
 export function processesCpuMs(pids: readonly number[]): number | null {
   if (process.platform !== 'linux') return null;
   return pids.reduce((sum, pid) => sum + (readStat(pid)?.own ?? 0), 0) * millisecondsPerTick;
@@ -31,7 +31,7 @@ export function processesCpuMs(pids: readonly number[]): number | null {
 function readStat(pid: number): { pid: number; parent: number; own: number; endedChildren: number } | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name, in parentheses, may hold blanks.
+    // The name, in parentheses, may contain blanks.
     const fields = text
       .slice(text.lastIndexOf(')') + 2)
       .split(' ')

@@ -1,9 +1,9 @@
-/** What the server counted during a measurement. */
+/** Counters of the server during a measurement. */
 import pg from 'pg';
 
 export interface DatabaseCounters {
   walBytes: number;
-  /** Whole pages in the WAL: those written for the first time since the checkpoint. */
+  /** Whole pages in the WAL: pages written for the first time since the checkpoint. */
   fullPages: number;
   flushes: number;
   commits: number;
@@ -18,7 +18,7 @@ export class CounterReader {
 
   static async open(url: string): Promise<CounterReader> {
     const client = new pg.Client({ connectionString: url, application_name: 'sluice bench counters' });
-    // Its queries tell; without a listener the error would end the program.
+    // Its queries report errors; without a listener, an error would end the program.
     client.on('error', () => undefined);
     await client.connect();
     return new CounterReader(client);
@@ -45,7 +45,7 @@ export class CounterReader {
     };
   }
 
-  /** Those created since then, as their ids tell, in milliseconds since 1970. */
+  /** Number of documents created since then (milliseconds since 1970), by their ids. */
   async countDocuments(since: number): Promise<number> {
     const { rows } = await this.#client.query<{ n: string }>(
       `select count(*)::text as n from sluice.document
@@ -55,19 +55,19 @@ export class CounterReader {
     return Number(rows[0]?.n ?? 0);
   }
 
-  /** What this statement counts, as `n`. */
+  /** The column `n` of this statement's result. */
   async count(text: string): Promise<number> {
     const { rows } = await this.#client.query<{ n: string }>(text);
     return Number(rows[0]?.n ?? 0);
   }
 
-  /** Of the database, as text. */
+  /** The clock of the database, as text. */
   async readClock(): Promise<string> {
     const { rows } = await this.#client.query<{ now: string }>('select clock_timestamp()::text as now');
     return rows[0]?.now ?? '';
   }
 
-  /** How many writes a batch held on average since then; null: there was none. */
+  /** Mean number of writes in a batch since then; null: there was none. */
   async writesPerBatch(since: string): Promise<number | null> {
     const { rows } = await this.#client.query<{ mean: number | null }>(
       `select (count(*)::float8 / nullif(count(distinct batch_id), 0)) as mean
@@ -85,7 +85,7 @@ export class CounterReader {
     return Number(rows[0]?.n ?? 0);
   }
 
-  /** How many lanes each session leads. */
+  /** Number of lanes of each session. */
   async countSharesOfLanes(): Promise<number[]> {
     const { rows } = await this.#client.query<{ n: number }>(
       'select count(*)::integer as n from sluice.lane where writer_id is not null group by session_pid',

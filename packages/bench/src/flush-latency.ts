@@ -1,10 +1,10 @@
-/** How long this machine's disk takes to make 8 kB durable: what every synchronous commit waits for. */
+/** How long the disk of this machine takes to make 8 kB durable, which every synchronous commit waits for. */
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { percentile } from './statistics.ts';
 
 export interface FlushLatency {
-  /** Milliseconds of one 8 kB write with fdatasync, written over and over in place as PostgreSQL does with its WAL. */
+  /** Milliseconds of one 8 kB write with fdatasync, repeatedly at the same place, like the WAL of PostgreSQL. */
   p50Ms: number;
   p99Ms: number;
 }

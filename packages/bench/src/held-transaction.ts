@@ -1,13 +1,13 @@
 /**
- * A transaction of somebody else that stays open and does nothing: what it might still look at, no vacuum may remove. It
- * has an id and a snapshot, like an abandoned session or a long report.
+ * An open transaction of another session that does nothing, but keeps vacuum from removing rows. It has an id and a
+ * snapshot, like an abandoned session or a long report.
  */
 import pg from 'pg';
 
-/** @returns ends it */
+/** @returns a function that ends it */
 export async function holdTransaction(url: string): Promise<() => Promise<void>> {
   const client = new pg.Client({ connectionString: url, application_name: 'sluice bench held' });
-  // The measured processes report the error. Without a listener it would end the program.
+  // The measured processes report the error; without a listener, it would end the program.
   client.on('error', () => undefined);
   await client.connect();
   await client.query('begin isolation level repeatable read');

@@ -1,7 +1,7 @@
-/** What passes between the processes of this machine, clients' HTTP included. Only where /proc tells it. */
+/** Traffic between the processes of this machine, including HTTP of clients. Only with /proc. */
 import { readFileSync } from 'node:fs';
 
-/** Bytes that the loopback device has carried so far, one way as the other; null: not known here. */
+/** Bytes that the loopback device has carried so far, in one direction; null: unknown. */
 export function loopbackBytes(): number | null {
   try {
     const line = readFileSync('/proc/net/dev', 'utf8')

@@ -1,4 +1,4 @@
-/** The machine that was measured on, as reports tell it. */
+/** The machine of the measurement, for reports. */
 import { cpus, totalmem } from 'node:os';
 
 export interface MachineFacts {

@@ -1,4 +1,4 @@
-/** One measurement: a database, the processes of the contender, the warm-up, the window, what was counted. */
+/** One measurement: a database, the processes of the contender, the warm-up, the window, the counters. */
 import { BenchProcess } from './bench-process.ts';
 import { CounterReader } from './database-counters.ts';
 import { drainBacklog } from './backlog.ts';
@@ -31,7 +31,7 @@ function keysOf(contender: ContenderName): 'own' | 'declared' {
 async function measureOn(url: string, options: MeasureOptions): Promise<Measurement> {
   const processes: BenchProcess[] = [];
   const stopAll = async (): Promise<void> => {
-    // Clients first: they have the writers answer what is under way.
+    // Clients first, because the writers answer their writes under way.
     for (const each of processes.splice(0).toReversed()) await each.stop();
   };
   const kill = (): void => processes.forEach((each) => each.kill());

@@ -1,4 +1,4 @@
-/** What a measurement is given, and its figures. */
+/** The input of a measurement, and its figures. */
 import type { Conditions } from './axis.ts';
 import type { Code } from './code.ts';
 import type { ContenderName } from './names.ts';
@@ -24,18 +24,18 @@ export interface MeasureOptions extends Conditions {
 
 export interface Measurement extends UsageFigures {
   contender: ContenderName;
-  /** 0 where nobody waits. */
+  /** 0 if no client waits. */
   clients: number;
   documents: number;
   seconds: number;
   documentsPerSecond: number;
   p50Ms: number | null;
   p99Ms: number | null;
-  /** Of the intake, as the server's statistics showed it each second; null: it has no part in this. */
+  /** Of the intake, from the server's statistics of each second; null: the contender has none. */
   deadTuplesPeak: number | null;
-  /** Where a backlog was settled. */
+  /** Only if a backlog was settled. */
   backlog?: BacklogFigures;
-  /** Where a profile was asked for; the processes' times include their start and warm-up. */
+  /** Only with a profile; the times of processes include their start and warm-up. */
   profile?: { statements: StatementTime[]; processes: ProcessTime[] };
 }
 

@@ -1,9 +1,9 @@
-/** What can be run against what. */
+/** The names of workloads and contenders, and their combinations. */
 
 /**
- * In `backlog` nobody waits: the intake is full when the writers start. `open-loop` and `edfi` measure deployments over HTTP:
- * the first with requests that arrive at a given rate, the second with real documents. In `table` and `counter` the rows are those
- * of tables beside Sluice's own.
+ * In `backlog`, no client waits: the intake is full when the writers start. `open-loop` and `edfi` measure
+ * deployments over HTTP: the first with requests at a given rate, the second with real documents. `table` and
+ * `counter` write rows of tables outside of Sluice.
  */
 export const workloadNames = [
   'insert',
@@ -22,19 +22,19 @@ export const workloadNames = [
 ] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
-/** Its writes go to tables beside Sluice's own. */
+/** Whether its writes go to tables outside of Sluice. */
 export function isOfRows(workload: WorkloadName): boolean {
   return workload.startsWith('table') || workload === 'counter';
 }
 
-/** Its clients speak to API nodes of the benchmark. */
+/** Whether its clients use API nodes of the benchmark. */
 export function isHttp(workload: WorkloadName): boolean {
   return workload === 'http' || workload === 'table-http';
 }
 
 /**
- * `coordinated` takes the number of writer sessions from the options; `coordinated-1`, `-2` and `-4` name their own, so
- * that one run can compare them. In `coordinated-fast` the nodes have a fast path; `coordinated-held` is `coordinated` while a
+ * `coordinated` takes the number of writer sessions from the options; `coordinated-1`, `-2` and `-4` name their own,
+ * so that one run can compare them. In `coordinated-fast` the nodes have a fast path; during `coordinated-held` a
  * transaction of another session stays open.
  */
 export const contenderNames = [
@@ -54,7 +54,7 @@ export const contenderNames = [
 ] as const;
 export type ContenderName = (typeof contenderNames)[number] | PeerName;
 
-/** Queues on PostgreSQL, from a workspace of their own: `peers` stands for all. */
+/** Queues on PostgreSQL, from a workspace of their own: `peers` means all. */
 export const peerNames = [
   'graphile-worker',
   'graphile-worker-tuned',
@@ -69,7 +69,7 @@ export function isPeer(name: string): name is PeerName {
   return (peerNames as readonly string[]).includes(name);
 }
 
-/** Those that can be deployed as nodes over HTTP, beside writers where they have any; in the order of a report. */
+/** Contenders that can be deployed as nodes over HTTP, with writers if they have any; in the order of a report. */
 export const deployedContenders = ['direct', 'local', 'coordinated', 'seed-direct'] as const;
 export type DeployedContender = (typeof deployedContenders)[number];
 
@@ -81,17 +81,17 @@ export function isCoordinated(name: string): boolean {
   return name.startsWith('coordinated');
 }
 
-/** Its nodes commit small groups of writes themselves while they are idle. */
+/** Whether its idle nodes commit small groups of writes themselves. */
 export function hasFastPath(name: string): boolean {
   return name === 'coordinated-fast';
 }
 
-/** Beside it a transaction that sees what was there before stays open all the time. */
+/** Whether an old transaction stays open all the time. */
 export function isHeld(name: string): boolean {
   return name.endsWith('-held');
 }
 
-/** Why a contender takes no part in a workload; null: it does. */
+/** Why a contender does not take part in a workload; null: it does. */
 export function absenceOf(contender: ContenderName, workload: WorkloadName): string | null {
   if (workload === 'backlog' && !isCoordinated(contender)) return 'has no intake in which writes could wait';
   if ((workload === 'open-loop' || workload === 'edfi') && !isDeployed(contender))

@@ -1,4 +1,4 @@
-/** The tables of the workloads of rows, and what is stored in them before anything is measured. */
+/** The tables of the workloads of rows, and the rows that are stored before a measurement. */
 import pg from 'pg';
 import type { PrefillOptions } from './prefill.ts';
 import { prose } from './workload/bench-model.ts';
@@ -29,7 +29,7 @@ const schema = `
       join public.counter c on c.name = w.value -> 'body' ->> 'name' order by w.place;
   end $$`;
 
-/** Makes the tables, and stores so many orders. */
+/** Creates the tables, and stores this many orders. */
 export async function prefillRows({ url, documents, onProgress }: PrefillOptions): Promise<void> {
   const session = new pg.Client({ connectionString: url, application_name: 'sluice bench prefill' });
   await session.connect();

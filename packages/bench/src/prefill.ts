@@ -1,6 +1,6 @@
 /**
- * What is stored before anything is measured: the parents, the hot item, and so many items. Each looks exactly as a write
- * would have left it.
+ * The documents that are stored before a measurement: the parents, the hot item, and a number of items. Each equals
+ * the result of a write.
  */
 import { availableParallelism } from 'node:os';
 import { Session } from 'sluice/internal/store';
@@ -51,14 +51,14 @@ export async function prefill({ url, documents, lanes, signal, onProgress }: Pre
   }
 }
 
-/** What they check is known to hold, and the locks that they take would stay behind in each row. */
+/** Their checks are known to hold, and their locks would leave traces in each row. */
 function triggers(what: 'enable' | 'disable'): string {
   return ['document', 'alias', 'reference']
     .map((table) => `alter table sluice.${table} ${what} trigger user`)
     .join('; ');
 }
 
-/** The parents and the hot item, by the product's own statements. */
+/** Stores the parents and the hot item by Sluice's own statements. */
 async function storeFew(url: string, lanes: number): Promise<void> {
   const session = await Session.open({ url, applicationName: 'sluice bench prefill' });
   try {
@@ -101,7 +101,7 @@ async function store(session: Session, documents: readonly BenchDocument[], lane
         references.map(({ row }) => row.id),
         references.map(({ id }) => id),
         references.map(({ row }) => row.lane),
-        // Whatever projections are agreed on: it has no part in them.
+        // Without projections, whatever the deployment has agreed on.
         null,
       ],
     },

@@ -1,4 +1,4 @@
-/** Where the time goes: by statement, as the server counts it, and by function of each process, from its CPU profile. */
+/** Where the time is spent: by statement, as the server counts it, and by function of each process, from its CPU profile. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type pg from 'pg';
@@ -7,7 +7,7 @@ export interface StatementTime {
   /** The beginning of its text. */
   statement: string;
   calls: number;
-  /** Milliseconds in all, without planning. */
+  /** Total milliseconds, without planning. */
   executionMs: number;
   planningMs: number;
   rows: number;
@@ -16,7 +16,7 @@ export interface StatementTime {
 export interface FunctionTime {
   name: string;
   place: string;
-  /** Milliseconds in the function itself, without what it calls. */
+  /** Milliseconds in the function itself, without calls. */
   selfMs: number;
 }
 
@@ -30,13 +30,13 @@ export interface ProcessTime {
 const statementsShown = 40;
 const functionsShown = 40;
 
-/** Begins to count anew. */
+/** Resets the counters. */
 export async function resetStatements(client: pg.Client): Promise<void> {
   await client.query('create extension if not exists pg_stat_statements');
   await client.query('select pg_stat_statements_reset()');
 }
 
-/** What was executed in this database since then. Statements within others, as the checks of foreign keys, count apart. */
+/** Statements of this database since then. Statements inside others, like checks of foreign keys, count separately. */
 export async function readStatements(client: pg.Client): Promise<StatementTime[]> {
   const { rows } = await client.query<Record<'statement', string> & Record<string, number>>(
     `select regexp_replace(left(query, 400), '\\s+', ' ', 'g') as statement, calls::float8 as calls,
@@ -107,7 +107,7 @@ function summarizeProfile(file: string): ProcessTime {
   };
 }
 
-/** The last folders and the file: enough to find it. */
+/** The last folders and the file, which is enough to find it. */
 function placeOf(url: string): string {
   return url.split('/').slice(-3).join('/');
 }

@@ -1,4 +1,4 @@
-/** The rates of `table-open-loop`: given as numbers, or as shares of what one-statement can take. */
+/** The rates of `table-open-loop`: numbers, or shares of the capacity of one-statement. */
 import { axisOf } from './axis.ts';
 import type { BenchOptions } from './bench-options.ts';
 import type { Code } from './code.ts';
@@ -6,7 +6,7 @@ import { capacityClients, writesPerSecond } from './deployments/measure-rates.ts
 import { measureAll } from './rounds.ts';
 import type { Server } from './server.ts';
 
-/** Writes that arrive in a second. Shares are those of what one-statement stores for clients that wait for their answers. */
+/** Writes a second. Shares refer to what one-statement stores for clients that wait for their answers. */
 export async function ratesOf(
   options: BenchOptions,
   server: Server,

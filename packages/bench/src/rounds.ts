@@ -1,4 +1,4 @@
-/** The rounds of a run: each of all contenders in turn, for each value on the axis, on a database that all begin with. */
+/** The rounds of a run: each measures all contenders in turn, for each value on the axis, on equal databases. */
 import { axisUnits, type Axis } from './axis.ts';
 import type { BenchOptions, DatabaseChoice, RunMeasurement } from './bench-options.ts';
 import type { Code } from './code.ts';
@@ -21,7 +21,7 @@ export interface Run {
 
 export async function measureAll(run: Run): Promise<RunMeasurement[]> {
   const { axis, options, server, databases } = run;
-  // Values that need a database of their own are measured one after another, so that only one is there at a time.
+  // Values with a database of their own are measured one after another, so that only one exists at a time.
   const isOfWorld = axis.name === 'prefill' || axis.name === 'lanes';
   const groups = isOfWorld ? axis.points.map((point) => [point]) : [axis.points];
   const measurements: RunMeasurement[] = [];
@@ -57,13 +57,13 @@ async function measureRounds(
   const { rounds, signal, onProgress } = options;
   for (let round = 1; round <= rounds; round++) {
     for (const { value, conditions } of points) {
-      // Each round begins with another, so that nobody always comes after the same one.
+      // Each round starts with another contender, so that none always follows the same one.
       for (const contender of turned(contenders, round - 1)) {
         signal.throwIfAborted();
         const where = `${value} ${axisUnits[axis.name]}`;
         onProgress(`round ${round} of ${rounds}: ${contender}, ${where}`);
         const { workload: name, seed, district } = options;
-        // On a shared database nobody may send what another has stored.
+        // On a shared database, no contender may send what another has stored.
         const series = databases === 'shared' ? 1000 * measurements.length : 0;
         const measurement = await measureOne(where, {
           ...options,

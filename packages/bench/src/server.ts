@@ -1,4 +1,4 @@
-/** The PostgreSQL that is measured on: an embedded one with known settings, or one that is given. */
+/** The PostgreSQL of a run: an embedded one with known settings, or a given one. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,21 +9,21 @@ import { measureFlushLatency, type FlushLatency } from './flush-latency.ts';
 import { percentile } from './statistics.ts';
 
 export interface ServerOptions {
-  /** Measure on this server; null: on an embedded one. */
+  /** URL of a given server; null: an embedded one. */
   databaseUrl: string | null;
-  /** Of the embedded one; null: a temporary folder. */
+  /** Folder of the embedded one; null: a temporary folder. */
   dataDir: string | null;
-  /** Every commit takes so much longer: a slow disk. */
+  /** Time added to every commit, to simulate a slow disk. */
   flushDelayMs: number;
-  /** Of the embedded one, by name, over those of every run: `{ autovacuum_naptime: '1min' }`. */
+  /** Settings of the embedded one, in addition to those of every run: `{ autovacuum_naptime: '1min' }`. */
   settings: Readonly<Record<string, string>>;
-  /** Count the time of each statement. */
+  /** Whether the server counts the time of each statement. */
   withStatements: boolean;
 }
 
 export interface Server {
   url: string;
-  /** Null where it is not ours. */
+  /** Null for a given server. */
   pid: number | null;
   facts: ServerFacts;
   stop: () => Promise<void>;
@@ -32,11 +32,11 @@ export interface Server {
 export interface ServerFacts {
   isEmbedded: boolean;
   version: string;
-  /** Those that matter here. */
+  /** The relevant settings. */
   settings: Record<string, string>;
-  /** Of the disk below the embedded server. */
+  /** Of the disk of the embedded server. */
   flush: FlushLatency | null;
-  /** Milliseconds of a lone session's commit that writes 8 kB of WAL. */
+  /** Milliseconds of a commit with 8 kB of WAL, of a single session. */
   commit: FlushLatency;
 }
 

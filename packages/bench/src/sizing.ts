@@ -1,33 +1,34 @@
 /**
- * What a deployment can write, from what one document and one batch cost: the lowest of the limits that each resource
- * sets. docs/performance.md has the formulas in prose. It predicts saturation with clients enough; no latencies.
+ * The write capacity of a deployment, from the costs of one document and one batch: the lowest limit of all
+ * resources. docs/performance.md has the formulas in prose. It predicts saturation with enough clients, not
+ * latencies.
  */
 import type { BenchReport } from './bench.ts';
 
-/** Of one document, unless said otherwise. */
+/** Costs of one document, unless stated otherwise. */
 export interface Costs {
-  /** CPU microseconds of the process that embeds the client, of the writer, of PostgreSQL. */
+  /** CPU microseconds of the process that embeds the client; then of the writer, and of PostgreSQL. */
   nodeCpuUs: number;
   writerCpuUs: number;
   postgresCpuUs: number;
-  /** Microseconds that one writer session is busy with it, waits for flush and distance left out. */
+  /** Microseconds of work of one writer session, without waits for flush and network. */
   sessionUs: number;
   walBytes: number;
-  /** Over all connections to PostgreSQL. */
+  /** On all connections to PostgreSQL. */
   networkBytes: number;
-  /** Milliseconds until a batch's WAL is durable. */
+  /** Milliseconds until the WAL of a batch is durable. */
   flushMs: number;
   batchWrites: number;
 }
 
 export interface Deployment {
-  /** Cores of the one machine that all share, or of one machine each. */
+  /** Cores of one shared machine, or of one machine each. */
   cores: number | { nodes: number; writers: number; postgres: number };
   /** Node.js runs JavaScript on one core for each process. */
   nodeProcesses: number;
   writerProcesses: number;
   sessionsPerWriter: number;
-  /** Between writers and PostgreSQL. */
+  /** Round-trip time between writers and PostgreSQL. */
   rttMs: number;
   walBytesPerSecond: number;
   networkBytesPerSecond: number;
@@ -78,9 +79,9 @@ export function predict(costs: Costs, deployment: Deployment): Prediction {
 }
 
 /**
- * Costs as two runs have found them, each at the largest value of its axis.
- * @param load Of `coordinated`, with clients enough to fill its batches
- * @param backlog Of `coordinated` with one session, which is never idle there
+ * Costs from two runs, each at the largest value of its axis.
+ * @param load A run of `coordinated` with enough clients to fill its batches
+ * @param backlog A run of `coordinated` with one session, which is never idle there
  */
 export function costsOf(load: BenchReport, backlog: BenchReport): Costs {
   const loaded = coordinatedOf(load);
@@ -114,16 +115,19 @@ function coordinatedOf({ results }: BenchReport) {
   return summary;
 }
 
-/** Many data stores, a database each, on several PostgreSQL servers. The deployment's figures of PostgreSQL are those of one server. */
+/**
+ * Many data stores, each with a database, on several PostgreSQL servers. The deployment's figures of PostgreSQL are
+ * those of one server.
+ */
 export interface Stores {
-  /** PostgreSQL servers, a machine each. */
+  /** PostgreSQL servers, each on its own machine. */
   servers: number;
   stores: number;
-  /** The store of rank n has 1 ÷ n^skew of the writes of the first one. 0: all have as many. */
+  /** The store of rank n has 1 ÷ n^skew of the writes of the first one. 0: all stores have the same number. */
   skew: number;
-  /** Stores of all that are open at a time. */
+  /** Share of the stores that are open at the same time. */
   openShare: number;
-  /** Of an open store. */
+  /** Connections of a node for an open store. */
   connectionsPerNode: number;
   connectionsPerWriter: number;
   /** Series of metrics of an open store in a process. */
@@ -131,23 +135,23 @@ export interface Stores {
 }
 
 export interface StoresPrediction extends Prediction {
-  /** Share of all writes that the busiest store has, and the busiest server. */
+  /** Share of all writes of the busiest store, and of the busiest server. */
   busiestStoreShare: number;
   busiestServerShare: number;
-  /** Of the server that has most open stores. */
+  /** On the server with the most open stores. */
   connectionsPerServer: number;
-  /** Cores that are busy at the predicted rate; of PostgreSQL on the busiest server. */
+  /** Busy cores at the predicted rate; of PostgreSQL on the busiest server. */
   busyCores: { nodes: number; writers: number; postgres: number };
-  /** Seconds in which a writer has looked into each sleeping store of a server for writes that no node is there for. */
+  /** Seconds in which a writer checks each sleeping store of a server for writes without a node. */
   lookSeconds: number;
   /** Series that Prometheus reads of one process. */
   seriesPerProcess: number;
 }
 
 /**
- * The limits of one deployment, with PostgreSQL on several servers: each store is on the server that had least to do when it was
- * placed, the busiest stores first. The busiest server limits all, and so does the busiest store, because one store
- * cannot be on two servers and each writer leads it in `sessionsPerWriter` sessions.
+ * The limits of one deployment with PostgreSQL on several servers. Stores are placed one by one on the least busy
+ * server, the busiest stores first. The busiest server limits all. So does the busiest store, because one store
+ * cannot be on two servers, and each writer leads it in `sessionsPerWriter` sessions.
  */
 export function predictStores(
   costs: Costs,
@@ -179,7 +183,7 @@ export function predictStores(
     ...prediction,
     busiestStoreShare,
     busiestServerShare,
-    // One of each writer is for the server.
+    // One connection of each writer is for the server.
     connectionsPerServer: openPerServer * perStore + writerProcesses,
     busyCores: {
       nodes: busy(costs.nodeCpuUs),

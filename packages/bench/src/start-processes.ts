@@ -1,4 +1,4 @@
-/** The processes of a measurement: writers, API nodes, clients, and a proxy where the server is far away. */
+/** The processes of a measurement: writers, API nodes, clients, and a proxy that simulates distance. */
 import type { BenchProcess, BenchProcessOptions } from './bench-process.ts';
 import { CounterReader } from './database-counters.ts';
 import type { MeasureOptions } from './measurement.ts';
@@ -57,7 +57,7 @@ export async function startProcesses(
   return loads;
 }
 
-/** @param told Who wants to hear of each batch. */
+/** @param told Receives each batch. */
 export async function startWriters(
   { contender, workload, lanes, batchWritesMax, ...options }: MeasureOptions,
   url: string,
@@ -88,14 +88,14 @@ export async function startWriters(
   return writers;
 }
 
-/** Sessions that have the rights of this role, and no others. */
+/** Sessions with only the rights of this role. */
 function asRole(url: string, role: string): string {
   const own = new URL(url);
   own.searchParams.set('options', `-c role=${role}`);
   return own.href;
 }
 
-/** The part of one among several, in whole numbers that add up. */
+/** The part of one among several, in whole numbers with the right sum. */
 export function share(whole: number, index: number, of: number): number {
   return Math.max(1, Math.floor(((index + 1) * whole) / of) - Math.floor((index * whole) / of));
 }
@@ -112,7 +112,7 @@ export async function throughProxy(directUrl: string, rttMs: number, start: Star
   return target.href;
 }
 
-/** Waits until the writers lead every lane: what is measured is how they work, not how they begin. */
+/** Waits until the writers lead every lane, because their start is not measured. */
 async function lanesLed(url: string, lanes: number): Promise<void> {
   const reader = await CounterReader.open(url);
   try {

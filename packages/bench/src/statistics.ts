@@ -1,4 +1,4 @@
-/** Medians with their spread. A single figure hides how much the machine swayed. */
+/** Medians with their spread. A single figure would hide disturbances of the machine. */
 
 export interface Spread {
   min: number;
@@ -23,7 +23,7 @@ export function summarize(values: readonly number[], digits = 4): Summary {
   return { median: round(median(values)), min: round(Math.min(...values)), max: round(Math.max(...values)) };
 }
 
-/** Of sorted values; null where there are none. */
+/** A percentile of sorted values; null for an empty array. */
 export function percentile(sorted: Float64Array, percent: number): number | null {
   if (sorted.length === 0) return null;
   const rank = Math.max(1, Math.ceil((sorted.length * percent) / 100));

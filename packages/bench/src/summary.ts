@@ -1,4 +1,4 @@
-/** What the rounds of a run say together: medians with their spread, and ratios that were taken within the rounds. */
+/** The summary of the rounds: medians with their spread, and ratios computed within rounds. */
 import type { AxisName } from './axis.ts';
 import type { Measurement } from './measurement.ts';
 import type { ContenderName } from './names.ts';
@@ -9,7 +9,7 @@ import type { CpuByPlace } from './usage.ts';
 export interface PointResult {
   axis: AxisName;
   value: number;
-  /** 0 where nobody waits. */
+  /** 0 if no client waits. */
   clients: number;
   contenders: Partial<Record<ContenderName, ContenderSummary>>;
   ratios: Record<string, number>;
@@ -25,7 +25,7 @@ export interface ContenderSummary {
   walBytesPerDocument: Summary;
   networkBytesPerDocument: Summary | null;
   cpuUsPerDocument: Record<keyof CpuByPlace, Summary | null>;
-  /** Of the intake, as the server's statistics showed it; null where there is none. */
+  /** Of the intake, from the server's statistics; null: the contender has none. */
   deadTuplesPeak: Summary | null;
   backlog?: BacklogSummary;
 }
@@ -36,19 +36,19 @@ export interface BacklogSummary {
   lastToFirstQuarter: Summary;
 }
 
-/** How the largest value on the axis compares with the smallest. */
+/** The largest value on the axis compared with the smallest. */
 export interface Growth {
   axis: AxisName;
   from: number;
   to: number;
-  /** Of each contender: documents per second at the largest value, divided by those at the smallest. */
+  /** For each contender: documents per second at the largest value, divided by those at the smallest. */
   documentsPerSecond: Partial<Record<ContenderName, number>>;
-  /** Of each ratio: the same division. The spread is what the lowest and highest of both could come to. */
+  /** For each ratio: the same division. The spread has the extremes of both. */
   ratios: Record<string, number>;
   ratiosSpread: Record<string, Spread>;
 }
 
-/** Null where the axis has a single value. */
+/** Null for a single value on the axis. */
 export function growthOf(results: readonly PointResult[]): Growth | null {
   const sorted = results.toSorted((one, other) => one.value - other.value);
   const [smallest] = sorted;
@@ -102,7 +102,7 @@ export function summarizePoint(
     result.contenders[contender] = summarizeContender(of(contender));
     for (const other of contenders) {
       if (other === contender) continue;
-      // A round's figures were made close together: their ratio is nearer to the truth than that of two medians.
+      // The figures of a round are measured close together, so their ratio is more exact than that of two medians.
       const pairs = of(contender).flatMap((one) => {
         const counterpart = of(other).find(({ round }) => round === one.round);
         return counterpart === undefined ? [] : [{ one, other: counterpart }];

@@ -1,4 +1,4 @@
-/** What a measurement uses up: CPU, WAL, network, and what it leaves in the intake for vacuum to remove. */
+/** The resources of a measurement: CPU, WAL, network, and dead rows of the intake. */
 import type { BenchProcess } from './bench-process.ts';
 import { processesCpuMs, serverCpuMs } from './cpu-time.ts';
 import { CounterReader, difference, type DatabaseCounters } from './database-counters.ts';
@@ -8,24 +8,24 @@ import type { ContenderName } from './names.ts';
 export interface UsageFigures {
   walBytesPerDocument: number;
   fullPagesPerDocument: number;
-  /** Transactions, reads included. */
+  /** Transactions, including reads. */
   commitsPerDocument: number;
   walFlushesPerSecond: number;
-  /** Microseconds of CPU for each document, by where it was spent; null: not known. */
+  /** Microseconds of CPU for each document, by place; null: unknown. */
   cpuUsPerDocument: CpuByPlace;
-  /** Between the processes, the server's included, each byte once; null: not known. */
+  /** Between processes and the server, each byte once; null: unknown. */
   networkBytesPerDocument: number | null;
 }
 
 export interface CpuByPlace {
-  /** Processes of the clients, in which a contender's own code runs too, unless it is spoken to over HTTP. */
+  /** Processes of the clients, which also run the contender's own code, except over HTTP. */
   clients: number | null;
   /** Writers, API nodes and a proxy. */
   others: number | null;
   postgres: number | null;
 }
 
-/** What a measurement has used up so far. */
+/** Resources used so far. */
 interface Usage {
   counters: DatabaseCounters;
   cpuMs: CpuByPlace;
@@ -46,7 +46,7 @@ export async function readUsage(
       others: processesCpuMs(pidsOf(others)),
       postgres: serverCpuMs(serverPid),
     },
-    // A server elsewhere is not spoken to through this device.
+    // Traffic to another machine does not use this device.
     networkBytes: serverPid === null ? null : loopbackBytes(),
   };
 }
@@ -72,7 +72,7 @@ export function usageOf(before: Usage, after: Usage, documents: number, elapsedM
 
 const deadTuplesLookMs = 1000;
 
-/** The statistics are a look into shared memory; they lag by a second at most. On a connection of its own. */
+/** Statistics are read from shared memory, at most a second old, on a separate connection. */
 export class DeadTuplesWatch {
   readonly #counters: CounterReader;
   readonly #timer: NodeJS.Timeout;
@@ -88,7 +88,7 @@ export class DeadTuplesWatch {
     return new DeadTuplesWatch(await CounterReader.open(url));
   }
 
-  /** The most that it has seen. */
+  /** The largest value so far. */
   async peak(): Promise<number> {
     await this.#look();
     return this.#peak;
@@ -104,12 +104,12 @@ export class DeadTuplesWatch {
     const look = async (): Promise<void> => {
       this.#peak = Math.max(this.#peak, await this.#counters.countDeadInIntake());
     };
-    // The caller of a failed command has its error.
+    // The caller of a failed query has its error.
     return (this.#looking = this.#looking.catch(() => undefined).then(look));
   }
 }
 
-/** @throws if a contender has answered for other documents than those that it has stored */
+/** @throws if a contender has answered other documents than it has stored */
 export function believe(contender: ContenderName, answered: number, stored: number): void {
   if (stored === answered) return;
   throw new Error(

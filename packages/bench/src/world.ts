@@ -1,7 +1,7 @@
 /**
- * The database of a measurement. Every measurement begins with the same one: a clone of a template that is migrated,
- * prefilled, vacuumed and analysed once, followed by a checkpoint, so that nobody inherits what others left behind. Where
- * the template is so large that copies would outweigh all else, it is itself used by one after another.
+ * The database of a measurement. Every measurement starts with an equal one: a clone of a template that is migrated,
+ * prefilled, vacuumed and analysed once, followed by a checkpoint. If the template is too large to copy, measurements
+ * use it one after another.
  */
 import { randomBytes } from 'node:crypto';
 import { applyRoles, migrate, roleKinds, roleName } from 'sluice/internal/store';
@@ -9,11 +9,11 @@ import pg from 'pg';
 import { prefill, type PrefillOptions } from './prefill.ts';
 
 export type WorldOptions = Omit<PrefillOptions, 'url'> & {
-  /** Superuser, or one who may create databases. */
+  /** A superuser, or a role that may create databases. */
   serverUrl: string;
-  /** All use the same database, one after another, in the place of copies: for those that are too large to copy. */
+  /** All use the same database, one after another, because it is too large to copy. */
   isShared: boolean;
-  /** Makes the roles of a deployment: nodes are to have no others than their own rights. @default false */
+  /** Creates the roles of a deployment, so that nodes have only their own rights. @default false */
   hasRoles?: boolean;
   /** Makes the schema. @default that of this build */
   migrate?: (url: string) => Promise<void>;
@@ -34,7 +34,7 @@ export class World {
     this.#rolePrefix = hasRoles ? `sluice_bench_${this.#id}` : null;
   }
 
-  /** Of nodes, without rights on tables beside Sluice's own; null: nodes have the role of the writers. */
+  /** The role of nodes, without rights on tables outside of Sluice; null: nodes have the role of the writers. */
   get nodeRole(): string | null {
     return this.#rolePrefix === null ? null : roleName('api', this.#rolePrefix);
   }
@@ -61,8 +61,8 @@ export class World {
 
   /**
    * Runs `work` on a database of its own, or on the one that all share.
-   * @param keys `declared`: with declared foreign keys in the place of our triggers, which are made for batches: who
-   *   writes one document a transaction is faster so.
+   * @param keys `declared`: with declared foreign keys instead of the triggers, which are made for batches. With one
+   *   document per transaction, declared keys are faster.
    */
   async use<T>(keys: 'own' | 'declared', work: (url: string) => Promise<T>): Promise<T> {
     return this.#isShared ? this.#useShared(keys, work) : this.#useFresh(keys, work);
@@ -80,7 +80,7 @@ export class World {
     }
   }
 
-  /** Documents of those before stay; what the intake and its outcomes have left behind does not. */
+  /** Earlier documents stay; the intake and its outcomes are emptied. */
   async #useShared<T>(keys: 'own' | 'declared', work: (url: string) => Promise<T>): Promise<T> {
     const name = this.#template;
     await this.#execute('truncate sluice.intake, sluice.outcome', name);
@@ -113,7 +113,7 @@ export class World {
   }
 }
 
-/** What is stored is known to obey them. */
+/** Stored rows are known to obey them. */
 const declareKeys = `
   alter table sluice.alias disable trigger user;
   alter table sluice.reference disable trigger user;

@@ -24,10 +24,10 @@ import {
 
 const contenderChoices = [...contenderNames, ...peerNames, 'peers'] as const;
 
-/** Measured where none are named, but for deployments. */
+/** The default contenders, except for deployments. */
 export const usualContenders: ContenderName[] = ['seed-direct', 'one-statement', 'coordinated', 'ceiling'];
 
-/** The same of the workloads of rows. */
+/** The same for workloads of rows. */
 export function usualRowContenders(workload: WorkloadName): ContenderName[] {
   if (workload === 'table-http') return ['http-per-request', 'coordinated'];
   return workload === 'table'
@@ -63,9 +63,7 @@ const pathSetting = (flags: string, variable: string, description: string) =>
     schema: z.string().min(1),
   });
 
-/**
- * Several values, measured one after another: only one of the settings may have them, which is the axis of the run.
- */
+/** Several values, measured one after another. Only one setting may have several: the axis of the run. */
 const numbersSetting = (
   flags: string,
   variables: readonly string[],

@@ -1,4 +1,4 @@
-/** All other workloads: contenders in one run on equal databases. */
+/** The other workloads: contenders in one run on equal databases. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ const usualStudents = 6000;
 export async function runContenders(values: BenchValues, isJson: boolean): Promise<void> {
   const progress = new ProgressLine();
   const { signal } = awaitStopRequest();
-  // What cannot be written is told before anything is measured.
+  // An unwritable file is reported before anything is measured.
   if (values.report !== undefined) await writeFile(values.report, '', { flag: 'a' });
   if (values.profile !== undefined) await makeFolder(values.profile);
   const folder = await mkdtemp(join(tmpdir(), 'sluice-bench-district-'));

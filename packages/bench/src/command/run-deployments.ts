@@ -1,4 +1,4 @@
-/** The workloads `open-loop` and `edfi`: deployments of this build, and of others beside it. */
+/** The workloads `open-loop` and `edfi`: deployments of this build, and of others for comparison. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** The documents of a district, or given ones, as one file: the processes of a measurement read it. */
+/** Writes the documents of a district, or given ones, into one file, which the processes of a measurement read. */
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -21,7 +21,7 @@ export interface WrittenDocuments {
   file: string;
 }
 
-/** @throws {SluiceError} `configuration_invalid` if they, or their model, cannot be read */
+/** @throws {SluiceError} `configuration_invalid` if the documents, or their model, cannot be read */
 export async function writeDocuments(folder: string, source: DocumentSource): Promise<WrittenDocuments> {
   const file = join(folder, 'documents.ndjson');
   if ('students' in source) {

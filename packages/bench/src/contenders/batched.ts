@@ -1,7 +1,7 @@
 /**
- * Batches in one process. Those of documents are not set-based: all documents that wait go into one transaction, with one statement
- * for each, the one that is best for one document. What one commit for many documents is worth by itself. Those of rows are one
- * statement for all.
+ * Batches in one process. Batches of documents are not set-based: one transaction for all waiting documents, with the
+ * best statement for a single document for each. This measures the gain of one commit for many documents. A batch of
+ * rows is one statement.
  */
 import pg from 'pg';
 import { describe, type BenchDocument, type DescribedDocument } from '../workload/bench-model.ts';
@@ -10,9 +10,9 @@ import type { Contender, ContenderOptions } from './contender.ts';
 import { storeDocument } from './one-statement.ts';
 import { insertRows } from './row-statements.ts';
 
-/** As the product's own batches. */
+/** The same as in Sluice. */
 const batchWritesMax = 512;
-/** Transactions at the same time: one is written while the other waits for the disk. */
+/** Two concurrent transactions: one is written while the other waits for the disk. */
 const sessionsMax = 2;
 
 interface Waiting {
@@ -61,11 +61,11 @@ export class Batched implements Contender {
     );
   }
 
-  /** Until nothing waits. Each document reports its failure by its own promise. */
+  /** Runs until no document waits. Each document reports its failure by its own promise. */
   async #work(): Promise<void> {
     const session = this.#idle.pop();
     if (session === undefined) return;
-    // All that are submitted in this turn of the event loop belong together.
+    // Documents that are submitted in this turn of the event loop belong together.
     await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, batchWritesMax);
@@ -90,7 +90,7 @@ export class Batched implements Contender {
 }
 
 async function storeDocuments(session: pg.Client, documents: readonly DescribedDocument[]): Promise<void> {
-  // All are sent at once: what a round trip for each costs is another question.
+  // All are sent together, so round trips do not count.
   const begun = session.query('begin');
   await Promise.all([begun, ...documents.map((document) => storeDocument(session, document))]);
   await session.query('commit');

@@ -1,7 +1,7 @@
 /**
- * The product's own commit code, fed with ready batches on one connection: no intake, no hints, nobody waiting. Making
- * the documents of a batch is not counted; all that a writer does to settle them is. Of rows it is one set-based insert, without
- * anything of the product.
+ * Sluice's own commit code with ready batches on one connection: no intake, no hints, no waiting client. The time to
+ * make the documents of a batch does not count; all work of a writer to settle them does. A batch of rows is one
+ * set-based insert without any code of Sluice.
  */
 import { memoryOrigin, settleBatch, settleOptions } from 'sluice/internal/batch';
 import { defaults, type Write } from 'sluice/internal/protocol';
@@ -45,7 +45,7 @@ export class Ceiling {
     let documents = 0;
     let stored = 0;
     let elapsedMs = 0;
-    // Whole batches count, those that begin within the window; at least one, however long it takes.
+    // Counts whole batches that start within the window; at least one, however long it takes.
     while (!window.isOver || documents === 0) {
       const batch = this.#makeBatch(workload);
       const store = this.#storing(workload, batch);
@@ -70,7 +70,7 @@ export class Ceiling {
     return documents;
   }
 
-  /** What stores the batch, with all that can be made before. */
+  /** The function that stores the batch; everything else is prepared. */
   #storing(workload: Workload, batch: readonly BenchDocument[]): () => Promise<void> {
     const [session, rows] = [this.#session, this.#rows];
     if (rows !== null) return () => insertRows(rows, batch);

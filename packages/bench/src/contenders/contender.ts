@@ -1,11 +1,11 @@
-/** How a contender takes one document and answers once it is durable. One file for each that exists. */
+/** The interface of a contender: it takes one document and resolves when that is durable. Each contender has its own file. */
 import type { Model } from 'sluice/model';
 import type { WorkloadName } from '../names.ts';
 import type { BenchDocument } from '../workload/bench-model.ts';
 
 export interface Contender {
   start(): Promise<void>;
-  /** Resolves once the document is stored, for good. */
+  /** Resolves when the document is durable. */
   submit(document: BenchDocument): Promise<void>;
   stop(): Promise<void>;
 }
@@ -15,6 +15,6 @@ export interface ContenderOptions {
   model: Model;
   workload: WorkloadName;
   lanes: number;
-  /** Connections, for those that have a pool: all processes of a measurement share the 32. */
+  /** Connections of a pool; all processes of a measurement share them. */
   poolMax: number;
 }

@@ -1,4 +1,4 @@
-/** The best that can be done without batching: checks and inserts of one document, or one row, in one prepared statement. */
+/** The best way without batching: checks and inserts of one document, or one row, in one prepared statement. */
 import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import {
@@ -74,7 +74,7 @@ export class OneStatement implements Contender {
   }
 }
 
-/** Stores a new document in one statement, whatever transaction it is part of. */
+/** Stores a new document in one statement, in any transaction. */
 export async function storeDocument(
   client: Pick<pg.ClientBase, 'query'>,
   document: DescribedDocument,

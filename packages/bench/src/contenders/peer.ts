@@ -1,7 +1,8 @@
 /**
- * A queue on PostgreSQL, used to submit a write, to work on it and to await its result, each document written by the one
- * statement that is best for one document, and all rows of a batch of jobs by one statement. Everything runs in the process of the clients, which spares a peer all
- * that passes between processes. The libraries are in a workspace of their own, so that the product needs none.
+ * A queue on PostgreSQL, used to submit a write, to work on it and to await its result. Each document is written by
+ * the best statement for a single document, and all rows of a batch of jobs by one statement. Everything runs in the
+ * process of the clients, which saves a peer all communication between processes. The libraries are in a workspace of
+ * their own, so that the product needs none.
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -66,7 +67,7 @@ export class Peer implements Contender {
 
   async submit(document: BenchDocument): Promise<void> {
     const { model, lanes } = this.#options;
-    // As what stands in a job.
+    // In the form of a job's data.
     const { endpoint, row, isDuplicate = false } = document;
     const job =
       row === undefined ? describe(model, document, lanes) : { endpoint, body: '', row, isDuplicate };

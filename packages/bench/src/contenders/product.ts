@@ -1,4 +1,4 @@
-/** The product as a node embeds it, in one of its modes. */
+/** Sluice as a node embeds it, in one of its modes. */
 import { createClient, type SluiceClient } from 'sluice/internal/client';
 import { isApplied } from 'sluice/internal/protocol';
 import { hasFastPath, isOfRows, type ContenderName } from '../names.ts';
@@ -10,7 +10,7 @@ export interface ProductOptions extends ContenderOptions {
   contender: ContenderName;
 }
 
-/** A client as an API node has it, for a contender that is the product in one of its modes. */
+/** A client like that of an API node. */
 export function createProductClient(options: ProductOptions): SluiceClient {
   const { url, model, workload, lanes, poolMax, contender } = options;
   const mode = contender === 'direct' || contender === 'local' ? contender : 'coordinated';

@@ -1,4 +1,4 @@
-/** What contenders without Sluice do with rows: one statement for each, or one for many. */
+/** How contenders without Sluice write rows: one statement for each, or one for many. */
 import type pg from 'pg';
 import type { BenchDocument, OrderRow } from '../workload/bench-model.ts';
 import { counterName } from '../workload/rows.ts';
@@ -33,7 +33,7 @@ export async function writeRow(client: Queryable, document: BenchDocument): Prom
   expectRow(document, await insertRow(client, row));
 }
 
-/** False: the table has a row with its key. */
+/** False: the table already has a row with its key. */
 export function insertRow(client: Queryable, row: OrderRow): Promise<boolean> {
   return client.query({ ...insertOne, values: columns.map((name) => row[name]) }).then(
     () => true,
@@ -53,7 +53,7 @@ export async function insertRows(client: Queryable, documents: readonly BenchDoc
   for (const document of documents) expectRow(document, ids.has((document.row as OrderRow).id));
 }
 
-/** @throws if the row was created and is a duplicate, or the other way round */
+/** @throws if a duplicate was created, or a new row was not */
 export function expectRow({ isDuplicate = false }: BenchDocument, isCreated: boolean): void {
   if (isCreated === isDuplicate)
     throw new Error(

@@ -1,6 +1,6 @@
 /**
- * One transaction for each document, as the model case does today: begin, find invalid references, find the existing
- * document by its alias, insert document and alias, insert references, commit. Prepared statements, a pool of 32.
+ * One transaction for each document: begin, find invalid references, find the existing document by its alias, insert
+ * document and alias, insert references, commit. Prepared statements, a pool of 32.
  */
 import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
@@ -51,7 +51,7 @@ export class SeedDirect implements Contender {
     });
   }
 
-  /** Connects all of them, so that nobody's first document waits for it. */
+  /** Connects all sessions, so that no client's first document waits. */
   async start(): Promise<void> {
     const clients = await Promise.all(
       Array.from({ length: this.#options.poolMax }, () => this.#pool.connect()),
@@ -98,7 +98,7 @@ async function write(client: pg.PoolClient, document: DescribedDocument): Promis
     if (referenceIds.length > 0)
       await client.query({ ...insertReferences, values: [id, referenceIds, lane] });
   } else if (found.content_hash !== contentHash) {
-    // The same references: no workload changes them.
+    // References stay, because no workload changes them.
     await client.query({ ...updateDocument, values: [found.document_id, contentHash, body] });
   }
   await client.query('commit');

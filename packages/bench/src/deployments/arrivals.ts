@@ -1,7 +1,4 @@
-/**
- * When requests are to start, whether or not those before them have been answered: arrivals at random, so many a second on
- * average (a Poisson process), the same for the same seed.
- */
+/** Start times of requests, independent of answers: random arrivals with a mean rate (a Poisson process), the same for the same seed. */
 import { seededDraw } from '../workload/bench-model.ts';
 
 /** Milliseconds from the start, in order. */

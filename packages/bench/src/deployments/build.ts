@@ -1,4 +1,4 @@
-/** A build that is measured: a checkout, and how its command line is started. */
+/** A build to measure: a checkout, and the way to start its command line. */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -7,15 +7,15 @@ import type { Code } from '../code.ts';
 import { prefill } from '../prefill.ts';
 
 export interface Build {
-  /** As reports call it. */
+  /** Name in reports. */
   name: string;
-  /** Of Node, ahead of the arguments of `sluice`. */
+  /** Arguments of Node, before those of `sluice`. */
   nodeArgs: readonly string[];
-  /** Stores documents as this build does: its tables may be others. */
+  /** Stores documents as this build does, because its tables may differ. */
   prefill: typeof prefill;
 }
 
-/** @param folder The checkout that this benchmark belongs to. */
+/** @param folder The checkout of this benchmark. */
 export function ownBuild(folder: string, kind: Code['kind']): Build {
   const nodeArgs = kind === 'built' ? builtArgs(folder) : [join(folder, 'packages/server/bin/sluice.js')];
   return { name: 'this', nodeArgs, prefill };
@@ -41,13 +41,13 @@ export function otherBuild(folder: string): Build {
   };
 }
 
-/** Of this build, and of those before the packages were regrouped. */
+/** Of this build, and of builds before the packages were regrouped. */
 const entryPaths = ['packages/server/dist/cli/main.js', 'packages/cli/dist/main.js'];
 
 const entryOf = (folder: string): string =>
   join(folder, entryPaths.find((path) => existsSync(join(folder, path))) ?? entryPaths[0]!);
 
-/** The same build, whose processes leave a CPU profile in the folder when they end. */
+/** The same build, whose processes leave a CPU profile in the folder. */
 export function profiled({ nodeArgs, ...build }: Build, folder: string): Build {
   return { ...build, nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${folder}`, ...nodeArgs] };
 }

@@ -14,7 +14,7 @@ import { SluiceProcess } from './sluice-process.ts';
 export interface DeploymentOptions {
   contender: DeployedContender;
   build: Build;
-  /** What `seed-direct` runs. */
+  /** The code of `seed-direct`. */
   code: Code;
   url: string;
   lanes: number;
@@ -33,7 +33,7 @@ export interface DeployedNode {
   kill(): void;
 }
 
-/** All that the processes of a deployment tell is in their metrics. */
+/** The metrics of the processes are enough, so they log nothing else. */
 const quiet = '--log-level=error';
 
 export class Deployment {
@@ -55,7 +55,7 @@ export class Deployment {
     return this.nodes.map(({ url }) => url);
   }
 
-  /** Until the writers share the lanes. */
+  /** Resolves when the writers share the lanes. */
   async start(): Promise<void> {
     const { contender, url, lanes, nodes, writers } = this.#options;
     if (contender === 'seed-direct') {
@@ -72,7 +72,7 @@ export class Deployment {
       this.writers.push(...(await this.#startAll(writers, () => this.#startSluice(writer))));
       await lanesShared(url, lanes, writers);
     }
-    // Every write through the intake: what few writes cost a node that commits them itself is another question.
+    // Every write goes through the intake; the fast path is measured elsewhere.
     const mode = contender === 'coordinated' ? '--fast-path-writes-max=0' : `--mode=${contender}`;
     const node = ['api', '--port=0', '--host=127.0.0.1', mode, ...shared];
     this.nodes.push(...(await this.#startAll(nodes, () => this.#startSluice(node))));
@@ -115,14 +115,14 @@ export class Deployment {
         return started;
       }),
     );
-    // Only now: nothing may still be starting while the rest is stopped.
+    // Only now, because nothing may still be starting while the rest is stopped.
     return settled.map((each) => {
       if (each.status === 'rejected') throw each.reason;
       return each.value;
     });
   }
 
-  /** Nodes first: they have the writers answer what is under way. */
+  /** Nodes first, because the writers answer their writes under way. */
   async stop(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.stop()));
     await Promise.all(this.#processes.map((each) => each.stop()));
@@ -135,7 +135,7 @@ export class Deployment {
 }
 
 const shareTimeoutMs = 60_000;
-/** How long the shares stay the same before they count as what the writers have agreed on, even or not. */
+/** Time without a change after which the shares count as final, even or not. */
 const settledMs = 2000;
 
 async function lanesShared(url: string, lanes: number, writers: number): Promise<void> {

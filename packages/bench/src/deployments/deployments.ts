@@ -1,7 +1,7 @@
 /**
- * The workloads `open-loop` and `edfi`: deployments over HTTP, of several contenders and sizes, of this build and of others
- * beside it. In each round every deployment is started once, on a fresh copy of one prefilled database, and measured under
- * each load, so that what the machine does meanwhile meets all of them.
+ * The workloads `open-loop` and `edfi`: deployments over HTTP, of several contenders and sizes, of this build and
+ * others. In each round every deployment is started once, on a fresh copy of one prefilled database, and measured
+ * under each load. So disturbances of the machine affect all of them.
  */
 import { SluiceError } from 'sluice/internal/protocol';
 import { chooseCode, type Code } from '../code.ts';
@@ -26,7 +26,7 @@ export interface DeploymentsReport {
   server: ServerFacts;
   code: Code['kind'];
   absent: Partial<Record<ContenderName, string>>;
-  /** What the rates are shares of. */
+  /** The capacities that percentages of rates refer to. */
   capacities: Capacity[];
   results: DeploymentResult[];
   measurements: DeploymentMeasurement[];
@@ -102,7 +102,7 @@ interface Worlds {
   world: World;
 }
 
-/** Each build has its own database: its schema may be another. */
+/** Each build has its own database, because its schema may differ. */
 async function measureLanes(run: Run, lanes: number): Promise<void> {
   const { options, builds, server } = run;
   const worlds: Worlds[] = [];
@@ -142,7 +142,7 @@ async function measureRounds(run: Run, worlds: readonly Worlds[], lanes: number)
   }
   const places = placesOf(run, worlds, lanes);
   for (let round = 1; round <= options.rounds; round++) {
-    // Forth and back, so that no place always comes after the same one.
+    // In alternating order, so that no place always follows the same one.
     for (const { place, ...at } of round % 2 === 1 ? places : places.toReversed()) {
       options.signal.throwIfAborted();
       const { build, contender, nodes, writers } = place;
@@ -163,7 +163,7 @@ async function measureRounds(run: Run, worlds: readonly Worlds[], lanes: number)
   }
 }
 
-/** Only `coordinated` has writers, and `seed-direct` is of no build. */
+/** Only `coordinated` has writers, and `seed-direct` belongs to no build. */
 function placeOf(place: Place): Place {
   return { ...place, writers: place.contender === 'coordinated' ? place.writers : 0 };
 }
@@ -184,7 +184,7 @@ function placesOf(
   return [...places.values()];
 }
 
-/** Starts the deployment on a database of its own, and stops it, whatever happens. */
+/** Starts the deployment on a database of its own, and stops it in any case. */
 async function withDeployment(
   { options, code }: Run,
   { build, world }: Worlds,

@@ -1,14 +1,14 @@
 /**
- * The workload `edfi`: real documents, each sent once those that it refers to are stored, by so many clients that wait for
- * their answers. All of them are sent once before, so that code is compiled, schemas are read and statements are planned;
- * what that has left is removed again.
+ * The workload `edfi`: real documents, each sent after the documents that it refers to are stored, by a number of
+ * clients that wait for their answers. All are sent once before, so that code is compiled, schemas are read and
+ * statements are planned; the results of that are removed.
  */
 import pg from 'pg';
 import type { Deployment } from './deployment.ts';
 import { measureLoad, type LoadFigures } from './measure-load.ts';
 import type { OnLoad, Run } from './run.ts';
 
-/** However long they take. */
+/** No practical limit. */
 const durationMs = 1_800_000;
 
 export async function measureDocuments(
@@ -62,8 +62,8 @@ export async function measureDocuments(
 }
 
 /**
- * Removes the documents that were created since then, as their ids tell, with all answers. Those that the database began
- * with stay, so that statements are planned on tables of the same size.
+ * Removes the documents that were created since then, by their ids, with all answers. Earlier documents stay, so that
+ * statements are planned on tables of the same size.
  */
 async function removeSince(url: string, sinceMs: number): Promise<void> {
   const client = new pg.Client({ connectionString: url, application_name: 'sluice bench' });

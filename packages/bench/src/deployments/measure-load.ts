@@ -1,4 +1,4 @@
-/** One load on one deployment: its latencies, and what it cost in CPU time, of PostgreSQL above all. */
+/** One load on one deployment: its latencies, and its CPU time, especially that of PostgreSQL. */
 import { BenchProcess } from '../bench-process.ts';
 import type { Code } from '../code.ts';
 import { processesCpuMs, serverCpuMs } from '../cpu-time.ts';
@@ -11,13 +11,13 @@ import type { Deployment } from './deployment.ts';
 import { countMissedHints } from './missed-hints.ts';
 
 export interface LoadFigures {
-  /** Requests that were answered with 200 or 201. */
+  /** Requests answered with 200 or 201. */
   documents: number;
-  /** Requests that were answered otherwise. */
+  /** Requests answered otherwise. */
   failed: number;
   seconds: number;
   documentsPerSecond: number;
-  /** Milliseconds until the answer: in an open loop from the intended start, else from the request. */
+  /** Milliseconds until the answer: in an open loop from the intended start, otherwise from the request. */
   p50Ms: number | null;
   p90Ms: number | null;
   p99Ms: number | null;
@@ -27,9 +27,9 @@ export interface LoadFigures {
   missedHints: number;
   /** Null: the contender makes no batches. */
   writesPerBatch: number | null;
-  /** Microseconds of CPU time, without the warm-up; null: not known here. */
+  /** Microseconds of CPU time, without the warm-up; null: unknown. */
   cpuUsPerDocument: CpuByProcess;
-  /** Where a profile was asked for. */
+  /** Only with a profile. */
   statements?: StatementTime[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * The workload `open-loop`: requests arrive at a given rate, whatever the answers take. A rate may be a share of what one
- * of the contenders can take, which is measured first, with as many nodes.
+ * The workload `open-loop`: requests arrive at a given rate, independent of the answers. A rate may be a share of the
+ * capacity of one contender, which is measured first, with as many nodes.
  */
 import type { Task } from '../process/task.ts';
 import type { Deployment } from './deployment.ts';
@@ -75,7 +75,7 @@ export async function measureRates(
   }
 }
 
-/** Whole ones, at least one. */
+/** A whole number, at least one. */
 export function writesPerSecond(rate: Rate, capacity: number): number {
   if ('perSecond' in rate) return rate.perSecond;
   return Math.max(1, Math.round((capacity * rate.percent) / 100));

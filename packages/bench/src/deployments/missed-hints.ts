@@ -1,4 +1,4 @@
-/** How often the writers of a deployment found work that no hint had told them of, as their metrics say. */
+/** How often the writers of a deployment found work without a hint, by their metrics. */
 
 const line = /^sluice_wakeups_total\{found_by="missed_hint"\} (\d+)$/m;
 

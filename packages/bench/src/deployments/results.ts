@@ -1,25 +1,25 @@
-/** What was measured of deployments, and what the rounds say together. */
+/** Measurements of deployments, and their summary over the rounds. */
 import type { DeployedContender } from '../names.ts';
 import { summarize, type Summary } from '../statistics.ts';
 import type { LoadFigures } from './measure-load.ts';
 
-/** A deployment: what it is, its size, and of which build it is. */
+/** A deployment: its contender, its size and its build. */
 export interface Place {
   contender: DeployedContender;
   build: string;
   lanes: number;
   nodes: number;
-  /** 0 where the contender has none. */
+  /** 0 if the contender has none. */
   writers: number;
 }
 
-/** How it is loaded. */
+/** The load on a deployment. */
 export interface Load {
-  /** Writes that arrive in a second, in an open loop. */
+  /** Writes a second, in an open loop. */
   rate: number | null;
-  /** The same as a share of the measured capacity, where it was given so. */
+  /** The same as a share of the measured capacity, if given so. */
   percent: number | null;
-  /** Requests under way, in a closed loop. */
+  /** Concurrent requests, in a closed loop. */
   clients: number | null;
 }
 

@@ -1,4 +1,4 @@
-/** What is asked of a run of deployments, and what its parts share. */
+/** The options of a run of deployments, and the state that its parts share. */
 import type { Code, CodeChoice } from '../code.ts';
 import type { ContenderName, DeployedContender } from '../names.ts';
 import type { Server } from '../server.ts';
@@ -7,25 +7,25 @@ import type { Build } from './build.ts';
 import type { LoadFigures } from './measure-load.ts';
 import type { DeploymentMeasurement, Load } from './results.ts';
 
-/** Writes that arrive in a second, or a share of the capacity. */
+/** Writes a second, or a share of the capacity. */
 export type Rate = { perSecond: number } | { percent: number };
 
 export interface Capacity {
   contender: DeployedContender;
   lanes: number;
   nodes: number;
-  /** Documents of clients that wait for their answers. */
+  /** Documents a second of clients that wait for their answers. */
   documentsPerSecond: number;
 }
 
 export interface DeploymentsOptions {
   workload: 'open-loop' | 'edfi';
   contenders: readonly ContenderName[];
-  /** Open loop: writes that arrive in a second. */
+  /** Open loop: writes a second. */
   rate: readonly Rate[];
-  /** Whose capacity the rates are shares of. */
+  /** The contender whose capacity the percentages refer to. */
   rateOf: DeployedContender;
-  /** `edfi`: requests under way. */
+  /** `edfi`: concurrent requests. */
   clients: readonly number[];
   writers: readonly number[];
   nodes: readonly number[];
@@ -39,7 +39,7 @@ export interface DeploymentsOptions {
   poolMax: number;
   /** `edfi`: the documents and their model. */
   documents: WorkloadOptions['district'];
-  /** The checkout that this benchmark belongs to. */
+  /** The checkout of this benchmark. */
   checkout: string;
   code: CodeChoice;
   /** Folders of other checkouts, built. */
@@ -55,7 +55,7 @@ export interface DeploymentsOptions {
   onMeasurement: (measurement: DeploymentMeasurement) => void;
 }
 
-/** What every part of a run needs. */
+/** The state that every part of a run needs. */
 export interface Run {
   options: DeploymentsOptions;
   contenders: readonly DeployedContender[];
@@ -66,5 +66,5 @@ export interface Run {
   measurements: DeploymentMeasurement[];
 }
 
-/** Told of each load that was measured. */
+/** Called for each measured load. */
 export type OnLoad = (load: Load, figures: LoadFigures) => void;

@@ -1,4 +1,4 @@
-/** One process of the command line, as an operator starts it: waited for until it is ready, and stopped in order. */
+/** One process of the command line, started as by an operator: awaited until it is ready, and stopped in order. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -24,12 +24,13 @@ export class SluiceProcess {
     this.#exited = once(child, 'exit').catch(() => undefined);
   }
 
-  /** Starts `sluice …` and waits until it is ready; of a command that ends, until it has ended. */
+  /** Starts `sluice …` and waits until it is ready; a command that ends is awaited until its end. */
   static async start(options: SluiceProcessOptions): Promise<SluiceProcess> {
     const { build, args, databaseUrl } = options;
     const child = spawn(process.execPath, [...build.nodeArgs, ...args, '--json'], {
       env: environmentWith(databaseUrl),
-      // Ctrl-C is ours: we stop them in order. Standard input ends when we do, however we end.
+      // Ctrl-C reaches only the benchmark, which stops its processes in order. Their standard input closes when the
+      // benchmark ends.
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
@@ -75,7 +76,7 @@ export class SluiceProcess {
   }
 }
 
-/** The environment of the benchmark does not reach the processes that it measures. */
+/** The environment of the benchmark does not reach the measured processes. */
 function environmentWith(databaseUrl: string): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name),

@@ -1,4 +1,4 @@
-/** So many clients, each of which waits for its answer before it sends its next document. */
+/** A number of clients, each of which waits for its answer before it sends its next document. */
 import type { Contender } from '../contenders/contender.ts';
 import type { Workload } from '../workload/workload.ts';
 import type { Window, WindowResult } from './window.ts';

@@ -1,6 +1,6 @@
 /**
- * HTTP clients that cost next to nothing, so that the nodes are measured and not they: a kept connection each, one
- * request at a time, of an answer only its status and its length are read.
+ * HTTP clients with little CPU time, so that the nodes are measured and not the clients: one kept connection each,
+ * one request at a time, and of an answer they read only status and length.
  */
 import { connect, type Socket } from 'node:net';
 import type { Contender } from '../contenders/contender.ts';
@@ -13,7 +13,7 @@ export class HttpClients implements Contender {
 
   readonly #path: string;
 
-  /** @param path In front of the name of an endpoint or a table. */
+  /** @param path Prefix of the name of an endpoint or a table. */
   constructor(nodeUrls: readonly string[], path = '/data/') {
     this.#path = path;
     this.#nodeUrls = nodeUrls.map((url) => new URL(url));

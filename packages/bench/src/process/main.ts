@@ -73,7 +73,7 @@ async function startWriter(task: Extract<Task, { role: 'writer' }>): Promise<Rol
     ...content,
     lanes,
     sessions,
-    // Sessions of one writer are compared: all of them work.
+    // Sessions of one writer are compared, so all of them lead.
     spread: sessions > 1 ? 'even' : 'load',
     batchWritesMax,
     ...(tellsBatches ? { observer: batchTeller } : {}),

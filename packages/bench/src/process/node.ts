@@ -1,4 +1,4 @@
-/** One API node: the product's in one of its modes, or the least that `seed-direct` needs to speak HTTP. */
+/** One API node: Sluice in one of its modes, or the minimum that `seed-direct` needs for HTTP. */
 import type { AddressInfo } from 'node:net';
 import { createApi } from '@sluice/server/api';
 import { readModelFiles } from '@sluice/server/cli';
@@ -53,7 +53,7 @@ async function startSeedNode({ url, workload, modelFiles, lanes, poolMax }: Node
   return listen(app, seed);
 }
 
-/** An insert for each request, as people write it: the pool, one prepared statement, 409 for a duplicate. */
+/** An insert for each request, as usual: a pool, one prepared statement, 409 for a duplicate. */
 async function startRowNode({ url, workload, lanes, poolMax }: NodeTask): Promise<StartedNode> {
   const rows = new OneStatement({ url, model: benchModel, workload, lanes, poolMax });
   await rows.start();

@@ -1,7 +1,6 @@
 /**
- * Requests that start when their time has come, whether or not those before them have been answered. Latency counts from
- * the intended start, so a request that starts late because everything stands still is not counted as a fast one
- * (coordinated omission).
+ * Requests that start at their times, independent of answers. Latency counts from the intended start, so a request
+ * that starts late because everything waits does not count as a fast one (coordinated omission).
  */
 import type { Contender } from '../contenders/contender.ts';
 import { arrivals } from '../deployments/arrivals.ts';
@@ -10,7 +9,7 @@ import type { Workload } from '../workload/workload.ts';
 import type { WindowResult } from './window.ts';
 
 export interface OpenLoopOptions {
-  /** One of each node; requests go to them in turn. */
+  /** One for each node; requests go to them in turn. */
   nodes: readonly Contender[];
   workload: Workload;
   perSecond: number;

@@ -38,7 +38,7 @@ export async function startProxy({ host, port, rttMs }: ProxyOptions): Promise<{
   };
 
   function carry(from: Socket, to: Socket, milliseconds: number): void {
-    // Timers of one length fire in the order in which they were set, so the bytes keep theirs.
+    // Timers of one length fire in the order of their start, so the bytes keep their order.
     const later = (what: () => void): void => {
       if (milliseconds === 0) what();
       else setTimeout(what, milliseconds);

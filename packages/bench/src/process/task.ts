@@ -1,4 +1,4 @@
-/** What the processes of a measurement are told, and what they answer. */
+/** The messages between a measurement and its processes. */
 import type { ContenderName, WorkloadName } from '../names.ts';
 import type { WorkloadOptions } from '../workload/workload.ts';
 import type { WindowResult } from './window.ts';
@@ -24,9 +24,9 @@ export type Task =
       lanes: number;
       batchWritesMax: number;
       poolMax: number;
-      /** Writes that arrive in a second; 0: the clients wait for their answers. */
+      /** Writes a second; 0: the clients wait for their answers. */
       perSecond: number;
-      /** The API nodes to talk to; empty: the contender runs in this process. */
+      /** The API nodes to use; empty: the contender runs in this process. */
       nodeUrls: readonly string[];
     }
   | {
@@ -34,7 +34,7 @@ export type Task =
       nodeUrls: readonly string[];
       workload: WorkloadOptions;
       perSecond: number;
-      /** Which arrivals. */
+      /** Selects the arrivals. */
       seed: number;
     }
   | {
@@ -49,7 +49,7 @@ export type Task =
     }
   | { role: 'proxy'; host: string; port: number; rttMs: number };
 
-/** @property at - Milliseconds since 1970 by the clock that all processes of a machine share. */
+/** @property at - Milliseconds since 1970, by the shared clock of the machine. */
 export interface SettledBatch {
   writes: number;
   at: number;
@@ -59,7 +59,7 @@ export type Order =
   { type: 'task'; task: Task } | { type: 'go'; warmupMs: number; durationMs: number } | { type: 'stop' };
 
 export type Notice =
-  /** Where it listens, if it does. */
+  /** The URL, if the process listens. */
   | { type: 'ready'; url?: string }
   | { type: 'warm' }
   | ({ type: 'batch' } & SettledBatch)

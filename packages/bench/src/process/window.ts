@@ -1,14 +1,14 @@
-/** The span of time in which documents count: it opens after the warm-up and lasts as long as was asked for. */
+/** The time in which documents count: from the end of the warm-up, for a given duration. */
 
 export interface WindowResult {
   /** Stored within the window. */
   documents: number;
-  /** Milliseconds that each of them took, as its client saw it; empty where no client waits. */
+  /** Milliseconds of each document, as its client saw it; empty if no client waits. */
   latencies: Float64Array;
   elapsedMs: number;
-  /** Stored in all, the warm-up included. */
+  /** All stored documents, with those of the warm-up. */
   stored: number;
-  /** Where requests came at a given rate; `lateP99Ms`: how long after its intended start a request was sent. */
+  /** For requests at a given rate; `lateP99Ms`: delay of a request after its intended start. */
   openLoop?: { failed: number; lateP99Ms: number | null };
 }
 
@@ -55,7 +55,7 @@ export class Window {
     return performance.now() >= this.#opensAt;
   }
 
-  /** A document was answered that somebody had waited for since then. */
+  /** A document was answered; its client had waited since `startedAt`. */
   record(startedAt: number, isStored = true): void {
     if (isStored) this.#stored += 1;
     const now = performance.now();

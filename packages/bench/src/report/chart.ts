@@ -1,8 +1,8 @@
 /**
  * A line chart as inline SVG: both axes logarithmic, because clients and figures span orders of magnitude.
  *
- * Not drawn by uPlot: that needs a browser and a script of 51 kB in each report, where this is text that a report holds as
- * it is, with bars from the least to the greatest round.
+ * It does not use uPlot, which needs a browser and a script of 51 kB in each report. This is text inside a report,
+ * with bars from the least to the greatest round.
  */
 
 export interface Series {
@@ -20,7 +20,7 @@ export interface ChartOptions {
 const width = 640;
 const height = 360;
 const margin = { left: 64, right: 150, top: 34, bottom: 44 };
-/** Told apart by people who do not see every colour (Okabe and Ito). */
+/** Distinct for people with color blindness (Okabe and Ito). */
 const colors = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000', '#8c6d31'];
 
 export function chart({ title, xLabel, yLabel, series }: ChartOptions): string {
@@ -92,7 +92,7 @@ function scaleOf(
   return { from, to, at: (value) => start + ((end - start) * Math.log(value / from)) / span };
 }
 
-/** 1, 2 and 5 times the powers of ten between. */
+/** 1, 2 and 5 times the powers of ten in between. */
 function ticksOf(from: number, to: number): number[] {
   const ticks: number[] = [];
   for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power++) {

@@ -47,7 +47,7 @@ const ratio = (summary: Summary | null): string => (summary === null ? '–' : s
 
 type Column = [title: string, cell: (result: DeploymentResult) => string];
 
-/** @param isSpread The rounds differ: how far is told. */
+/** @param isSpread The rounds differ, so the spread is shown. */
 function columnsOf(isSpread: boolean): Column[] {
   const one = (summary: Summary, digits = 0): string =>
     Number.isNaN(summary.median) ? '–' : withSpread(summary, digits, isSpread);
@@ -80,7 +80,7 @@ function loadText({ rate, percent, clients }: Load): string {
   return `${rate} writes/s${percent === null ? '' : ` (${percent} %)`}`;
 }
 
-/** Columns that hold nothing in any row are left out. */
+/** Leaves out columns that are empty in all rows. */
 function tableOf(results: readonly DeploymentResult[], columns: readonly Column[]): string[][] {
   const kept = columns.filter(([, cell]) => results.some((result) => cell(result) !== '–'));
   return [kept.map(([title]) => title), ...results.map((result) => kept.map(([, cell]) => cell(result)))];

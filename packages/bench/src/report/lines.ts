@@ -57,7 +57,7 @@ function resultLines(result: PointResult): string[] {
     const rates = backlog.quarters.map((each) => each.median.toFixed(0)).join(', ');
     return [`  ${name}: ${rates}; last ÷ first ${median.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)})`];
   });
-  // What comes at a given rate is all stored: how soon it is answered differs.
+  // At a given rate, all writes are stored; only latencies differ.
   const latencies =
     result.axis !== 'rate'
       ? []
@@ -82,7 +82,7 @@ function resultLines(result: PointResult): string[] {
   ];
 }
 
-/** Those of the product, and what the others' are to be compared with. */
+/** Ratios of Sluice, and those that the others are compared by. */
 function isTold(ratio: string): boolean {
   return /^(coordinated|local|direct|batched)/.test(ratio) || ratio === 'one-statement/seed-direct';
 }

@@ -1,4 +1,4 @@
-/** Reports as one HTML page with nothing outside of it: plots over the axis of each run, tables, and what they were made on. */
+/** Reports as one self-contained HTML page: plots over the axis of each run, tables, and the facts of the machine. */
 import { axisUnits } from '../axis.ts';
 import type { BenchReport } from '../bench.ts';
 import type { ContenderName } from '../names.ts';

@@ -1,7 +1,7 @@
-/** The documents of all workloads but `district`: items that refer to two of 200 parents. */
+/** The documents of all workloads except `district`: items that refer to two of 200 parents. */
 import { describeDocument, contentHash, laneOf, parseModel, type Model, type Resource } from 'sluice/model';
 
-/** As a model file holds it. */
+/** In the form of a model file. */
 export const benchModelForm = {
   project: 'Bench',
   resources: [
@@ -26,19 +26,19 @@ export interface BenchDocument {
   endpoint: string;
   /** JSON text. */
   body: string;
-  /** Of a workload of rows: the same as an object. */
+  /** For a workload of rows: the same as an object. */
   row?: OrderRow;
-  /** The table has a row with its key: it is refused. */
+  /** The table has a row with its key, so it is refused. */
   isDuplicate?: boolean;
   /** Over HTTP: the `Idempotency-Key` header. */
   idempotencyKey?: string;
-  /** Settles when all that the document refers to is stored. */
+  /** Resolves when all documents that it refers to are stored. */
   ready?: Promise<unknown>;
-  /** To be called once it is stored itself. */
+  /** Call it when the document is stored. */
   stored?: () => void;
 }
 
-/** As a client of the library has it, and as the columns of the table are. */
+/** As the client of the library takes it, with the columns of the table. */
 export interface OrderRow {
   id: number;
   customer_id: number;
@@ -48,7 +48,7 @@ export interface OrderRow {
   note: string;
 }
 
-/** What every node computes of a document before it asks the database anything. */
+/** What every node computes of a document before it asks the database. */
 export interface DescribedDocument {
   resource: string;
   body: string;
@@ -85,8 +85,9 @@ export function parentDocument(parent: number): BenchDocument {
 }
 
 /**
- * An item of so many bytes. Its text is prose of a small vocabulary, which compresses about as well as real documents.
- * @param salt chooses parents and text, so that equal arguments give equal bodies
+ * An item of this many bytes. Its text is prose of a small vocabulary, which compresses about as well as real
+ * documents.
+ * @param salt selects parents and text, so that equal arguments give equal bodies
  */
 export function itemDocument(itemId: string, bytes: number, salt: number, version = 0): BenchDocument {
   const first = salt % parents;
@@ -99,7 +100,7 @@ export function itemDocument(itemId: string, bytes: number, salt: number, versio
   return { endpoint: 'bench/items', body: `${head}${prose.slice(from, from + length)}"}` };
 }
 
-/** Where the texts of all items are from. */
+/** The source of the texts of all items. */
 export const prose = writeProse(256 * 1024);
 
 function writeProse(length: number): string {

@@ -1,6 +1,6 @@
 /**
- * Items by the million, made by the server in sets: each row is exactly what a write of the same item would have left,
- * id, body, hash, lane and references included. Only the referentialIds, SHA-1 of a name, are computed here.
+ * Millions of items, made by the server in sets: each row equals the result of a write of the same item, including
+ * id, body, hash, lane and references. Only the referentialIds, SHA-1 of a name, are computed here.
  */
 import { laneOf, referentialIdOf } from 'sluice/model';
 import type pg from 'pg';
@@ -8,9 +8,9 @@ import { benchModel, parentDocument, describe, parents, prose } from './bench-mo
 import { itemBytes } from './workload.ts';
 
 export interface ItemRows {
-  /** The identity of each is this and its number. */
+  /** Prefix of each identity, followed by the number. */
   prefix: string;
-  /** Number of the first one, from which parents and text follow, as from the salt of an item. */
+  /** Number of the first item, from which parents and text follow, as from the salt of an item. */
   from: number;
   count: number;
   lanes: number;
@@ -18,7 +18,7 @@ export interface ItemRows {
 
 /** Rows in one statement: some ten megabytes of bodies. */
 const rowsAtOnce = 20_000;
-/** As ids tell times: so many seem to have come in each millisecond. */
+/** Items per millisecond, by the times in their ids. */
 const perMillisecond = 20;
 
 /** $1: number of the first; $2: referentialIds in order; $3: lanes of these; $4: prefix; $5: prose; $6: ids of the parents; $7: bytes; $8: now. */
@@ -56,7 +56,7 @@ const item = `
     from written
   )`;
 
-/** Stores them. The caller has disabled the triggers, which would check what is known to hold. */
+/** Stores them. The caller has disabled the triggers, whose checks are known to hold. */
 const storeItems = `
   with ${item},
   made as materialized (select * from item),
@@ -71,7 +71,7 @@ const storeItems = `
   insert into sluice.reference (document_id, referential_id, lane)
   select id, referred, lane from made cross join unnest(reference_ids) as r (referred)`;
 
-/** Has them wait in the intake, as writes that some node has accepted and nobody has looked at. */
+/** Inserts them into the intake, as writes that a node has accepted. */
 const queueItems = `
   with ${item}
   insert into sluice.intake
@@ -79,7 +79,7 @@ const queueItems = `
   select id, lane, 'upsert', 'bench/items', id, referential_id, reference_ids, content_hash, '', 1, body
   from item order by number`;
 
-/** @param sessions Each works on a statement of its own. */
+/** @param sessions Number of concurrent statements. */
 export async function makeItems(
   sessions: readonly pg.Client[],
   what: 'store' | 'queue',
@@ -90,7 +90,7 @@ export async function makeItems(
     { length: parents },
     (_, parent) => describe(benchModel, parentDocument(parent), lanes).referentialId,
   );
-  // What is stored was so long ago that whatever comes in from now on comes after it; what waits has just come.
+  // Stored items are old, so that new ones come after them; waiting ones have just come.
   const tookMs = Math.ceil((from + count) / perMillisecond) + 1000;
   const began = Date.now() - (what === 'store' ? tookMs : 0);
   const text = what === 'store' ? storeItems : queueItems;

@@ -1,6 +1,6 @@
 /**
- * Rows of tables beside Sluice's own: orders of 500 bytes with a primary key, a foreign key and two secondary indexes, and one
- * counter that all clients increment.
+ * Rows of tables outside of Sluice: orders of 500 bytes with a primary key, a foreign key and two secondary indexes,
+ * and one counter that all clients increment.
  */
 import type { TargetDefinition } from 'sluice';
 import type { WorkloadName } from '../names.ts';
@@ -11,20 +11,20 @@ export const rowTargets: readonly TargetDefinition[] = [
   { function: 'public.count_up', key: ['$.name'] },
 ];
 
-/** Rows of the table that the foreign key refers to. */
+/** Rows of the referenced table. */
 export const customers = 200;
 const rowBytes = 500;
 export const counterName = 'hot';
 
-/** Ids of a seed's rows: so many from here on. Those of stored rows are below all of them. */
+/** Number of ids for each seed. Ids of stored rows are lower. */
 const idsOfSeed = 1_000_000_000;
 const idsOfShare = 10_000_000;
 
 export interface RowSourceOptions {
   name: WorkloadName;
-  /** Orders that are stored already. */
+  /** Number of stored orders. */
   prefill: number;
-  /** Of 100 rows, so many have the key of a stored one. @default 0 */
+  /** Percentage of rows with the key of a stored one. @default 0 */
   duplicates?: number;
   share: { index: number; of: number };
   seed: number;
@@ -52,7 +52,7 @@ export function rowSource({
     const row = orderRow(id, Math.floor(draw() * 2 ** 31));
     return {
       endpoint: 'orders',
-      // Only HTTP needs it.
+      // Only needed over HTTP.
       get body() {
         return JSON.stringify(row);
       },
@@ -62,7 +62,7 @@ export function rowSource({
   };
 }
 
-/** @param salt chooses customer, amount and text */
+/** @param salt selects customer, amount and text */
 function orderRow(id: number, salt: number): OrderRow {
   const row = {
     id,
@@ -75,7 +75,7 @@ function orderRow(id: number, salt: number): OrderRow {
   return { ...row, note: prose.slice(from, from + rowBytes - JSON.stringify(row).length - 10) };
 }
 
-/** How many writes the database has of this seed. */
+/** Counts the writes of this seed in the database. */
 export function countRowsText(name: WorkloadName, seed: number): string {
   if (name === 'counter') return `select n::text as n from public.counter where name = '${counterName}'`;
   return `select count(*)::text as n from public.orders where id >= ${seed * idsOfSeed} and id < ${(seed + 1) * idsOfSeed}`;

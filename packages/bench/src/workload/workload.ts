@@ -1,4 +1,4 @@
-/** What the clients send, one document after another. All contenders of a round get the same. */
+/** The documents that the clients send, one after another. All contenders of a round get the same. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readModelFiles } from '@sluice/server/cli';
@@ -11,10 +11,10 @@ export interface WorkloadOptions {
   name: WorkloadName;
   /** Documents stored before the measurement, see `prefill.ts`. */
   prefill: number;
-  /** Tells the processes of one measurement apart, so that they never make the same document. */
+  /** Distinguishes the processes of one measurement, so that they never make the same document. */
   share: { index: number; of: number };
   seed: number;
-  /** Rows only: of 100, so many have the key of a stored one. @default 0 */
+  /** Rows only: percentage of rows with the key of a stored one. @default 0 */
   duplicates?: number;
   /** `district` and `edfi` only. */
   district: { modelFiles: readonly string[]; file: string } | null;
@@ -22,7 +22,7 @@ export interface WorkloadOptions {
 
 export interface Workload {
   model: Model;
-  /** Null: there is nothing more to send. */
+  /** Null: no further document. */
   next(): BenchDocument | null;
 }
 
@@ -54,7 +54,7 @@ function itemSource({ name, prefill, share, seed }: WorkloadOptions): () => Benc
         const choice = draw();
         const stored = Math.floor(draw() * half);
         if (choice < 0.5) return insert(itemBytes);
-        // One half of what is stored is updated, the other is sent as it is.
+        // Half of the stored documents are updated; the other half is sent unchanged.
         if (choice < 0.8)
           return itemDocument(prefilledItemId(stored), itemBytes, stored, 1 + Math.floor(draw() * 1e9));
         return itemDocument(prefilledItemId(half + stored), itemBytes, half + stored);
@@ -65,7 +65,7 @@ function itemSource({ name, prefill, share, seed }: WorkloadOptions): () => Benc
   }
 }
 
-/** Documents in an order in which each follows those that it refers to; it is sent once they are stored. */
+/** Documents in an order in which each follows those that it refers to; it is sent when they are stored. */
 async function openDistrict({ name, district, share }: WorkloadOptions): Promise<Workload> {
   if (district === null) throw new Error('Cannot send a district: none was generated');
   if (share.of > 1) throw new Error('Cannot divide a district among several processes: --nodes is above 1');
@@ -90,9 +90,9 @@ async function openDistrict({ name, district, share }: WorkloadOptions): Promise
       known.set(referentialId, done);
       if (superclassId !== null) known.set(superclassId, done);
       const ready = Promise.all(references.flatMap((reference) => known.get(reference.referentialId) ?? []));
-      // Clients of a deployment name their requests, so that they can send them again.
+      // Clients of a deployment send a key with each request, so that they can repeat it.
       const key = name === 'edfi' ? { idempotencyKey: `${run}-${number}` } : {};
-      // As it stands in the line: parsed and printed again, a large number would become another one.
+      // Unchanged from the line, because parsing and printing would change a large number.
       const body = line.slice(line.indexOf('"document":') + '"document":'.length, -1);
       return { endpoint, body, ...key, ready, stored };
     },

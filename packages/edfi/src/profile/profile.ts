@@ -1,6 +1,6 @@
 /**
  * The Ed-Fi dialect, for models made of Ed-Fi schemas. It accepts requests for the Data Management Service, and
- * answers with its statuses, headers and bodies. docs/edfi.md has each rule, and each difference.
+ * answers with its statuses, headers and bodies. docs/edfi.md has the rules, and each difference.
  */
 import {
   type ProfileNode,

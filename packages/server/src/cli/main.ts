@@ -13,7 +13,7 @@ export async function main(args: readonly string[]): Promise<void> {
   process.noDeprecation = true;
   tolerateClosedOutput();
   const exitCode = await run(args);
-  // Output may still be on its way into a pipe; nothing else is awaited.
+  // A pipe may still have to take output; nothing else is awaited.
   process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));
 }
 

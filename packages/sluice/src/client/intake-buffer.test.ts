@@ -19,7 +19,7 @@ function write(more: object = {}): Write {
   return prepareWrite({ operation: 'upsert', resource, body }, lanes, null, Date.now());
 }
 
-/** A write on its way to the intake, and how that ends. */
+/** A write before its insert, and the result of that. */
 function bufferedOf(write: Write): { buffered: Buffered; taken: Promise<void> } {
   let [inserted, refuse]: [() => void, (error: Error) => void] = [() => undefined, () => undefined];
   const taken = new Promise<void>((...ends) => ([inserted, refuse] = ends));

@@ -188,7 +188,7 @@ describe('an insert', () => {
   });
 });
 
-describe('at the door', () => {
+describe('checks of a node', () => {
   const kept = table('public.kept', [
     column('id', 'int4', { isNullable: false, identity: 'always' }),
     column('name', 'varchar', { isNullable: false, maxLength: 3 }),

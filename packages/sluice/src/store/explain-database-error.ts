@@ -34,7 +34,7 @@ export function explainDatabaseError(error: DatabaseError): SluiceError {
   if (loginRefusals.has(error.sqlState ?? '')) {
     return new SluiceError(
       'database_unavailable',
-      `Cannot use the database because ${reasonOf(error)}: look at its URL`,
+      `Cannot use the database because ${reasonOf(error)}: check its URL`,
     );
   }
   if (error.sqlState !== null && (error.isConnectionLoss || error.isServerTrouble)) {
@@ -45,6 +45,6 @@ export function explainDatabaseError(error: DatabaseError): SluiceError {
   }
   return new SluiceError(
     'database_unavailable',
-    `Cannot use the database because it refuses: ${error.message}`,
+    `Cannot use the database because PostgreSQL refuses the statement: ${error.message}`,
   );
 }

@@ -53,7 +53,7 @@ export async function waitAloud<T>(
     const holders = watch.holders.map(holderText).join(', ');
     throw new SluiceError(
       'database_unavailable',
-      `Cannot ${doing}: a lock was not given back within ${(waitMs ?? 0) / 1000} s by ${holders === '' ? 'others' : holders}`,
+      `Cannot ${doing}: a lock was not released within ${(waitMs ?? 0) / 1000} s by ${holders === '' ? 'other sessions' : holders}`,
     );
   } finally {
     await watch.end();

@@ -23,7 +23,7 @@ describe('a session', () => {
     return { session, proxy };
   }
 
-  /** A flight that waits for a lock of ours, until it is known to wait. */
+  /** A flight that waits for a lock of this test; resolves when it waits. */
   async function flightUnderWay(session: Session): Promise<{ flight: Promise<unknown> }> {
     await sql(
       database.url,

@@ -169,10 +169,7 @@ export class StoreCopy {
       }
       const [mine, theirs] = [await this.#sequencesOf(this.#from), await this.#sequencesOf(this.#to)];
       if (JSON.stringify(mine) !== JSON.stringify(theirs))
-        throw new SluiceError(
-          'internal',
-          'Cannot move the store: a sequence of the copy is not where it was',
-        );
+        throw new SluiceError('internal', 'Cannot move the store: a sequence of the copy has another value');
       return copied;
     });
   }

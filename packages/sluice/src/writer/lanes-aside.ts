@@ -33,7 +33,7 @@ export class LanesAside {
     }
   }
 
-  /** These lanes went on. Returns those that operators had been told of. */
+  /** These lanes went on. Returns those that were reported to operators. */
   clear(lanes: Iterable<number>): number[] {
     const wereTold: number[] = [];
     for (const lane of lanes) {
@@ -43,7 +43,7 @@ export class LanesAside {
     return wereTold;
   }
 
-  /** The lanes that operators should be told of now, each with its tries. */
+  /** The lanes to report to operators now, each with its tries. */
   toTell(lanes: Iterable<number>): [lane: number, tries: number][] {
     return [...lanes].flatMap((lane): [number, number][] => {
       const tries = this.#aside.get(lane)?.tries ?? 0;

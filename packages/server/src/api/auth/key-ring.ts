@@ -81,7 +81,7 @@ export class KeyRing {
   }
 
   async #read(): Promise<void> {
-    // Age counts from before the query, because a key may be revoked while the answer is on its way.
+    // Age counts from before the query, because a key may be revoked during the query.
     const startedAt = this.#now();
     const keys = await this.#options.readKeys();
     this.#keys = new Map(

@@ -47,9 +47,9 @@ const afterHours = setting<number>({
 const createKey = () =>
   createCommand({
     name: 'create',
-    summary: 'make a key',
+    summary: 'create a key',
     description:
-      'Makes a key and shows it once: the database has only its hash. To replace a key, make another for the same client, give it ' +
+      'Creates a key and shows it once: the database has only its hash. To replace a key, create another for the same client, give it ' +
       'to the client, and revoke the old one, immediately or with --after-hours.',
     settings: { ...databaseSettings, client, scopes, days },
     async run(values, flags) {

@@ -13,7 +13,7 @@ const { databaseCa, databaseCert, databaseKey } = databaseSettings;
 
 const wait = setting<number>({
   flags: '--wait <duration>',
-  description: 'give the move up if nodes have not finished their requests by then',
+  description: 'longest wait for nodes to finish their requests; after it, the move is given up',
   form: 'a duration like 30s, 5m, 2h or 1d',
   schema: duration,
   fallback: 60,
@@ -21,7 +21,7 @@ const wait = setting<number>({
 
 const fileDelay = setting<number>({
   flags: '--file-delay <duration>',
-  description: 'within this, every node has read a stores file that was changed',
+  description: 'time in which every node has read a changed stores file',
   form: 'a duration like 30s, 5m, 2h or 1d',
   schema: duration,
   fallback: 2,
@@ -30,8 +30,11 @@ const fileDelay = setting<number>({
 /** The new place of the store, by the key of the file. */
 const toFlags = {
   databaseUrl: ['--to <url>', 'postgres:// URL of the new database, without a password'],
-  databaseUrlFile: ['--to-file <file>', 'file that holds that URL, relative to the stores file'],
-  databaseUrlVariable: ['--to-variable <name>', 'environment variable of each process that holds that URL'],
+  databaseUrlFile: ['--to-file <file>', 'file that contains that URL, relative to the stores file'],
+  databaseUrlVariable: [
+    '--to-variable <name>',
+    'environment variable that contains that URL, set for each process',
+  ],
 } as const;
 const flagOf = { databaseUrl: 'to', databaseUrlFile: 'toFile', databaseUrlVariable: 'toVariable' } as const;
 
@@ -40,9 +43,9 @@ export const moveStoreCommand = () =>
     name: 'move',
     summary: 'move a store to another database, while clients write',
     description:
-      'Moves a store to another, empty database and changes the stores file. Nodes hold requests of the store back meanwhile: clients ' +
-      'wait and see no error, for up to a minute. Writers settle what is there, then all rows are copied in one ' +
-      'transaction and compared, and the deep checks of `sluice doctor` look at the copy. The source stays, closed to ' +
+      'Moves a store to another, empty database and changes the stores file. Nodes hold requests of the store back meanwhile: ' +
+      'clients wait for up to a minute, and see no error. Writers settle the waiting writes. Then the command copies all rows ' +
+      'in one transaction, compares them, and runs the deep checks of `sluice doctor` on the copy. The source stays, closed to ' +
       'writes. Any failure before the end, or Ctrl-C, opens the source again.\n\n' +
       'Needs the role that owns the tables, in both databases.',
     settings: {
@@ -57,7 +60,7 @@ export const moveStoreCommand = () =>
     extend(command) {
       command.argument('<name>', 'the store');
       for (const [flag, description] of Object.values(toFlags)) command.option(flag, description);
-      command.option('--abort', 'open the source again, after a move that was killed');
+      command.option('--abort', 'open the source again after a killed move');
     },
     async run(
       { stores, databaseCa: ca, databaseCert: cert, databaseKey: key, wait, fileDelay },

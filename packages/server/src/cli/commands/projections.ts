@@ -31,10 +31,10 @@ const sliceDocumentsMax = numberSetting(
 const list = () =>
   createCommand({
     name: 'list',
-    summary: 'show which projections the deployment has agreed on, and which need a rebuild',
+    summary: 'show the agreed projections, and whether each needs a rebuild',
     description:
-      'Shows the projections that the deployment has agreed on, by name and version. One needs a rebuild if there were ' +
-      'documents before it was agreed on.',
+      'Shows the projections that the deployment has agreed on, by name and version. A projection needs a rebuild if ' +
+      'documents existed before the agreement.',
     settings: databaseSettings,
     async run(values, flags) {
       const projections = await withDatabase(values, listProjections);
@@ -47,12 +47,12 @@ const list = () =>
 const agree = () =>
   createCommand({
     name: 'agree',
-    summary: 'change which projections the deployment maintains',
+    summary: 'change the projections of the deployment',
     description:
-      'Agrees on the projections of --projection and of the model, while the deployment runs. From then on, a writer or ' +
-      'node with other projections settles nothing until it is started with the same ones; writes wait in the intake. So ' +
-      'deploy the new settings, run this, and restart the writers, then the nodes. Projections that are new or have ' +
-      'another version need a rebuild if there are documents. Use the database role of writers.',
+      'Replaces the agreed projections by those of --projection and of the model, while the deployment runs. Afterwards, a ' +
+      'writer or node with other projections settles nothing until it is restarted with the agreed ones; writes wait in the ' +
+      'intake. So deploy the new settings, run this, and restart the writers, then the nodes. A projection that is new or ' +
+      'has another version needs a rebuild if there are documents. Use the database role of writers.',
     settings: processSettings,
     async run(values, flags) {
       const given = await readProjections(values);
@@ -69,16 +69,16 @@ const agree = () =>
 const rebuild = () =>
   createCommand({
     name: 'rebuild',
-    summary: 'derive the rows of a projection from the documents that are there already',
+    summary: 'derive the rows of a projection from the existing documents',
     description:
       'Derives the rows of one projection from all documents of its resources, in slices, while writers and nodes go on. ' +
-      'Interrupted or killed, it goes on where it was when it is run again. Exit code 130: interrupted. Use the database ' +
-      'role of writers.',
+      'After an interrupt or a kill, the next run resumes it. Exits with 130 if it was interrupted. Use the database role ' +
+      'of writers.',
     settings: { ...processSettings, sliceDocumentsMax },
     extend: (command) =>
       command
-        .argument('<name>', 'of the projection, as `sluice projections` shows it')
-        .option('--from-start', 'begin anew where an earlier rebuild was interrupted'),
+        .argument('<name>', 'name of the projection, as `sluice projections` shows it')
+        .option('--from-start', 'start at the first document, even if an earlier rebuild was interrupted'),
     async run(values, flags, [name = '']) {
       const projections = await readProjections(values);
       const projection = projections.find((each) => each.name === name);
@@ -104,7 +104,9 @@ const rebuild = () =>
 export const projectionsCommand = () => {
   const group = new Command('projections')
     .summary('show, change and rebuild projections')
-    .description('Rows derived from documents: which of them the deployment maintains.');
+    .description(
+      'Shows, changes and rebuilds the projections of the deployment: rows that it derives from documents.',
+    );
   group.addCommand(list(), { isDefault: true });
   for (const command of [agree(), rebuild()]) group.addCommand(command);
   return group;

@@ -19,7 +19,7 @@ const settings = {
   rolePrefix,
   role: setting<string | undefined>({
     flags: '--role <name>',
-    description: 'role of the writers, whose rights are looked at (default: the role prefix and _writer)',
+    description: 'role of the writers, whose rights are checked (default: the role prefix and _writer)',
     form: 'the name of a role',
     schema: z.string().min(1),
   }),
@@ -28,10 +28,10 @@ const settings = {
 const list = () =>
   createCommand({
     name: 'list',
-    summary: 'show the targets: configured, agreed on, as the catalog has them; and rights that writers lack',
+    summary: 'show the configured and agreed targets, their tables, and the rights that writers lack',
     description:
       'Shows the targets of --table and of the configuration file, and those that the deployment has agreed on: key, columns, ' +
-      'unique rules, foreign keys, triggers, row security, and which rights the role of the writers lacks. Exit code 1: one ' +
+      'unique rules, foreign keys, triggers, row security, and which rights the role of the writers lacks. Exits with 1 if one ' +
       'cannot be a target, or rights are missing.',
     settings,
     run: (values, flags) => show(values, flags, async () => {}),
@@ -40,18 +40,18 @@ const list = () =>
 const agree = () =>
   createCommand({
     name: 'agree',
-    summary: 'change which targets the deployment writes to',
+    summary: 'change the targets of the deployment',
     description:
-      'Agrees on the targets of --table and of the configuration file, in the place of those agreed on before. Processes ' +
-      'that run go on with theirs. Processes that start need the new ones. So create the tables, grant the rights, run ' +
-      'this, and restart the writers, then the nodes. Use the role that owns the schema: the one of migrations.',
+      'Replaces the agreed targets by those of --table and of the configuration file. Running processes keep their targets; ' +
+      'processes that start need the new ones. So create the tables, grant the rights, run this, and restart the writers, ' +
+      'then the nodes. Use the role that owns the schema: the one of migrations.',
     settings,
     extend: (command) => command.option('--none', 'agree on no targets'),
     async run(values, flags) {
       if (values.targets.length === 0 && flags['none'] !== true) {
         throw new SluiceError(
           'configuration_invalid',
-          'Cannot agree: name a table by --table, give targets in the configuration file, or say --none',
+          'Cannot agree: name a table by --table, give targets in the configuration file, or use --none',
         );
       }
       await show(values, flags, (database) => changeTargets(database, values.targets, actor()));
@@ -62,7 +62,7 @@ export const targetsCommand = () => {
   const group = new Command('targets')
     .summary('show and change the tables, functions and handlers that writes may go to')
     .description(
-      'Where writes may go beside documents: which targets the deployment has, and what they lack.',
+      'Shows and changes the targets of the deployment: tables, functions and handlers that writes may go to.',
     );
   group.addCommand(list(), { isDefault: true });
   group.addCommand(agree());

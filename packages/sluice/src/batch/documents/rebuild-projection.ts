@@ -191,7 +191,7 @@ class Rebuild {
   #busy({ sqlState }: DatabaseError): SluiceError {
     return new SluiceError(
       'write_conflict',
-      `Cannot rebuild the projection ${this.#projection.name} because others hold locks on its documents or rows ` +
+      `Cannot rebuild the projection ${this.#projection.name} because other sessions hold locks on its documents or rows ` +
         `(${sqlState}, tried ${triesMax} times): run the rebuild again, and it goes on where it was`,
     );
   }
@@ -209,8 +209,8 @@ class Rebuild {
     const why = `${code ?? 'unknown'}${what === '' ? '' : `, ${what}`}`;
     return new SluiceError(
       'projection_refused',
-      `Cannot rebuild the projection ${error.projection} because it fails${which} (${why}): mend it or the document, then ` +
-        'run the rebuild again, and it goes on there',
+      `Cannot rebuild the projection ${error.projection} because it fails${which} (${why}): repair it or the document, then ` +
+        'run the rebuild again, which resumes there',
       { cause: error },
     );
   }
