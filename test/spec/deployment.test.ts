@@ -142,6 +142,14 @@ describe('the image', () => {
       .filter((line) => line.startsWith('COPY --from'));
     expect(copied).toEqual(['COPY --from=build /release ./']);
   });
+
+  test('is built without history, results of builds and local databases, by every builder', () => {
+    // Docker without BuildKit reads only the file in the root; BuildKit would prefer one beside the Dockerfile.
+    expect(readText('.dockerignore').split('\n')).toEqual(
+      expect.arrayContaining(['.git', '.sluice', '**/dist', '**/node_modules']),
+    );
+    expect(existsSync('deploy/Dockerfile.dockerignore')).toBe(false);
+  });
 });
 
 describe('docker-compose.yml', () => {

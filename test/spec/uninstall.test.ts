@@ -171,7 +171,7 @@ test('uninstall refuses while a writer runs or documents are stored', async () =
   const world = await startWorld(database.url);
   await world.submit(upsert('schools', { schoolId: fresh() }));
   await expect(uninstall({ url: database.url })).rejects.toThrow(
-    /1 document is stored, \d+ sessions of nodes and writers are connected/,
+    /1 document is stored, \d+ sessions of nodes and writers are connected\. Stop nodes and writers first\./,
   );
 });
 

@@ -1,8 +1,10 @@
 // Each migration runs once, however many processes run them.
 
 import { runDoctor } from 'sluice/operator';
-import { Database, migrate, readMigrations, schemaVersion } from 'sluice/internal/store';
+import { Database, lockKeysOf, migrate, readMigrations, schemaVersion } from 'sluice/internal/store';
+import pg from 'pg';
 import { describe, expect, test, inject, onTestFinished } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { databaseUrl, execute } from '../support/postgres.ts';
 import { sql } from '../support/sql.ts';
 import { randomBytes } from 'node:crypto';
@@ -37,6 +39,27 @@ describe('migrations', () => {
     expect(await sql(url, 'select count(*) from sluice.migration')).toEqual([
       { count: String(schemaVersion) },
     ]);
+  });
+
+  test('migrations run again when PostgreSQL ends them because of a deadlock', async () => {
+    const url = await setup();
+    await migrate({ url });
+    // The migration is the session that looks for the deadlock, while the other one waits.
+    await execute(url, `alter database ${new URL(url).pathname.slice(1)} set deadlock_timeout = '2s'`);
+    const other = new pg.Client({ connectionString: url });
+    await other.connect();
+    onTestFinished(() => other.end());
+    await other.query("set deadlock_timeout = '10min'");
+    await other.query('begin; lock table sluice.migration');
+    const again = migrate({ url });
+    await eventually(async () => {
+      const waiting = `select 1 from pg_stat_activity
+        where application_name = 'sluice migrate' and datname = current_database() and wait_event = 'relation'`;
+      expect(await sql(url, waiting)).toHaveLength(1);
+    });
+    await other.query('select pg_advisory_xact_lock($1, 0)', [lockKeysOf('sluice').migration]);
+    await other.query('commit');
+    expect(await again).toEqual({ applied: [], version: schemaVersion });
   });
 
   test('migrations of the quarantine columns keep the rights on them and the recorded tries', async () => {

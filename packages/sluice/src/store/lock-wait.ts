@@ -32,6 +32,23 @@ export function lockLimit({ waitMs }: LockWaitOptions): Record<string, string> {
   return waitMs === undefined ? {} : { lock_timeout: `${waitMs}ms` };
 }
 
+const deadlocksMax = 10;
+
+/**
+ * Runs a transaction again after PostgreSQL ended it because of a deadlock, as with a writer that settles a batch.
+ * @param transaction From `begin` to its end
+ */
+export async function repeatAfterDeadlock<T>(client: pg.Client, transaction: () => Promise<T>): Promise<T> {
+  for (let deadlocks = 1; ; deadlocks++) {
+    try {
+      return await transaction();
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== '40P01' || deadlocks === deadlocksMax) throw error;
+      await client.query('rollback');
+    }
+  }
+}
+
 /**
  * Runs the work of a client, in a transaction with {@link lockLimit}, and reports the holders of awaited locks.
  * @param doing For the error: `migrate`

@@ -8,7 +8,7 @@ import { SluiceError } from '#protocol';
 import type pg from 'pg';
 import { connectClient } from './connection.ts';
 import { reduceError } from './database-error.ts';
-import { lockLimit, waitAloud, type LockWaitOptions } from './lock-wait.ts';
+import { lockLimit, repeatAfterDeadlock, waitAloud, type LockWaitOptions } from './lock-wait.ts';
 import { query, sqlFolder } from './queries.ts';
 import { assertSchema, defaultSchema, lockKeysOf, sqlFor } from './schema.ts';
 import { beginWithSettings, type SessionSettings } from './session-settings.ts';
@@ -66,7 +66,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   try {
     const waiting = { ...connection, settings: { ...settings, ...lockLimit(options) } };
     return await waitAloud(client, url, 'migrate', options, () =>
-      runPending(client, waiting, schema, dryRun),
+      repeatAfterDeadlock(client, () => runPending(client, waiting, schema, dryRun)),
     );
   } catch (error) {
     throw reduceError(error, 'migrate');

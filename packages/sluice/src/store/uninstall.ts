@@ -39,8 +39,10 @@ export function uninstall(options: UninstallOptions): Promise<UninstallPreview> 
     const preview = await readPreview(client, schema);
     if (dryRun) return preview;
     const reasons = reasonsAgainst(preview);
-    if (!force && reasons.length > 0)
-      throw refusal(schema, `${reasons.join(', ')}. --force drops all of it`, { ...preview });
+    if (!force && reasons.length > 0) {
+      const advice = preview.processes.length === 0 ? '' : '. Stop nodes and writers first';
+      throw refusal(schema, `${reasons.join(', ')}${advice}. --force drops all of it`, { ...preview });
+    }
     const drop = sqlFor(schema, 'drop schema sluice cascade');
     await waitAloud(client, url, 'uninstall', options, () => client.query(drop));
     return preview;

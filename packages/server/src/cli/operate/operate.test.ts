@@ -4,7 +4,7 @@ import { readSettings } from '../config/setting.ts';
 import { confirm } from './confirm.ts';
 import { sessionLines } from './session-lines.ts';
 import { filterOf, filterSettings, olderThan, targetOf } from './filters.ts';
-import { stuckLines } from './stuck-lines.ts';
+import { showLines, stuckLines } from './stuck-lines.ts';
 import { ageText, tableLines } from './text.ts';
 
 const settings = { olderThan, ...filterSettings };
@@ -96,4 +96,34 @@ test('an empty list of stuck writes names the time a write may wait, unless filt
     'No write has waited for 30 seconds, and there are no dead letters. --older-than 0s shows all waiting writes',
   ]);
   expect(stuckLines(none, null)).toEqual(['No write and no dead letter matches']);
+});
+
+test('the advice on a stuck write names its lane, or the processes that hold its lock', () => {
+  const stuck = {
+    writeId: 'w',
+    lane: 3,
+    operation: 'upsert' as const,
+    resource: 'r',
+    client: '',
+    documentId: 'd',
+    acceptedAt: '',
+    ageSeconds: 40,
+    since: '',
+    referenceDeadline: null,
+    awaitsCount: 0,
+    awaits: [],
+    leadership: null,
+    error: null,
+    attempts: null,
+    nextAt: null,
+  };
+  const adviceOn = (reason: 'locked' | 'lane_paused', pids: number[]): string | undefined => {
+    const heldBy = pids.map((pid) => ({ pid, application: 'psql', since: null }));
+    const shown = { writeId: 'w', row: null, chain: [], lane: null, outcome: null };
+    return showLines({ ...shown, stuck: { ...stuck, reason, heldBy } }).at(-1);
+  };
+  expect(adviceOn('locked', [7, 8])).toContain(
+    'select pg_terminate_backend(7); select pg_terminate_backend(8); or: sluice discard w',
+  );
+  expect(adviceOn('lane_paused', [])).toBe('To continue: sluice resume 3');
 });

@@ -6,6 +6,7 @@ import {
   type ChainLink,
   type ShownWrite,
   type StuckList,
+  type StuckWrite,
 } from 'sluice/operator';
 import { ageText, tableLines } from './text.ts';
 
@@ -50,7 +51,7 @@ export function showLines({ writeId, row, stuck, chain, lane, outcome }: ShownWr
     lines.push(`  ${result}${code === null ? '' : ` (${code})`}${what}, settled ${settledAt}`);
   }
   if (lane !== null) lines.push('', `lane ${lane.lane} ${explainLane(lane)}`);
-  const advice = adviceOn(writeId, row, stuck?.reason);
+  const advice = stuck === null ? null : adviceOn(stuck, row);
   return advice === null ? lines : [...lines, '', advice];
 }
 
@@ -67,14 +68,17 @@ function chainLine(link: ChainLink): string {
 }
 
 /** What an operator can do about the write. */
-function adviceOn(writeId: string, row: ShownWrite['row'], reason: string | undefined): string | null {
+function adviceOn({ writeId, reason, lane, heldBy }: StuckWrite, row: ShownWrite['row']): string | null {
   if (reason === 'dead_letter')
     return `When its cause is gone: sluice retry ${writeId}; or: sluice discard ${writeId}`;
   if (reason === 'blocked')
     return `Submit the missing ${row === null ? 'document' : 'row'}, or: sluice discard ${writeId}`;
-  if (reason === 'locked')
-    return `It continues when that transaction ends: select pg_terminate_backend(PROCESS); or: sluice discard ${writeId}`;
-  if (reason === 'lane_paused') return 'To continue: sluice resume LANE';
+  if (reason === 'locked') {
+    const holders = heldBy.length === 0 ? ['PROCESS'] : heldBy.map(({ pid }) => pid);
+    const ends = holders.map((pid) => `select pg_terminate_backend(${pid});`).join(' ');
+    return `It continues when that transaction ends: ${ends} or: sluice discard ${writeId}`;
+  }
+  if (reason === 'lane_paused') return `To continue: sluice resume ${lane}`;
   if (reason === 'lane_without_leader')
     return 'Start a writer, or find out why the running ones lead nothing: sluice doctor';
   return null;
