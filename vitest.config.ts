@@ -69,7 +69,16 @@ export default defineConfig({
     expect: { poll: { timeout: 20_000 } },
     projects: [
       { extends: true, test: { name: 'pure', include: pure, isolate: false } },
-      { extends: true, test: { name: 'shared', include: shared, isolate: false, globalSetup } },
+      {
+        extends: true,
+        test: {
+          name: 'shared',
+          include: shared,
+          isolate: false,
+          globalSetup,
+          setupFiles: ['test/support/start-file.ts'],
+        },
+      },
       {
         extends: true,
         test: {

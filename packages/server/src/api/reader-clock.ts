@@ -25,6 +25,7 @@ export function readerClock(app: FastifyInstance, timeoutMs: number): void {
 /** The socket's own clock: it goes on whenever a part of what waits has been taken. */
 export function watchReader(response: ServerResponse, timeoutMs: number): void {
   response.setTimeout(timeoutMs, () => {
+    if (response.writableFinished) return;
     const { socket } = response;
     // Where nothing waits to be sent, the answer is still being made.
     if (socket === null || socket.writableLength > 0) socket?.destroy();
