@@ -43,6 +43,32 @@ describe('sluice', () => {
   });
 });
 
+test('operator commands that are called wrongly end with the code of a wrong call', { timeout }, async () => {
+  const calls = [
+    [['show', 'x'], 'this is not a write id: x'],
+    [['pause', '99'], 'this deployment has no lane of this number: 99'],
+    [['drain', 'nobody'], 'no running writer has this name: nobody'],
+  ] as const;
+  await Promise.all(
+    calls.map(async ([args, sentence]) => {
+      const { code, stderr } = await run(args);
+      expect({ args, code, stderr }).toEqual({
+        args,
+        code: 2,
+        stderr: expect.stringContaining(sentence) as string,
+      });
+    }),
+  );
+});
+
+test('a writer says in one sentence that its schema does not exist', { timeout }, async () => {
+  const { code, stderr } = await run(['writer', '--model', model, '--schema', 'nope'], {
+    DATABASE_URL: database.url,
+  });
+  expect(stderr).toBe('Cannot start: the database has no Sluice schema: run `sluice migrate`\n');
+  expect(code).toBe(4);
+});
+
 test('the command line runs from the sources, with the commands of a checkout', { timeout }, async () => {
   const { code, text } = await readSluice(['--help'], {}, undefined, sourceProgram);
   expect(code).toBe(0);

@@ -34,8 +34,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 };
 
 /**
- * Commands of packages that are not published, because they need what a deployment has no use for: an embedded PostgreSQL, and
- * drivers of other systems. They are there in a checkout of the repository.
+ * Commands of unpublished packages, which deployments do not need: an embedded PostgreSQL, and drivers of other
+ * systems. They exist in a checkout of the repository.
  */
 async function findCommand(name: 'dev' | 'bench'): Promise<Command> {
   try {
