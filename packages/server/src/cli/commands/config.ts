@@ -26,10 +26,11 @@ export const configCommand = () => {
     settings: {},
     extend: (it) => it.argument('[command]', 'command whose settings to show (default: api and writer)'),
     async run(_values, flags, [name]) {
-      const program = command.parent;
+      const { createProgramFor } = await import('../program.ts');
       const shown = await Promise.all(
         (name === undefined ? ['api', 'writer'] : [name]).map(async (section) => {
-          const found = program?.commands.find((each) => each.name() === section);
+          const { commands } = await createProgramFor([section]);
+          const found = commands.find((each) => each.name() === section);
           if (found === undefined) {
             throw new SluiceError(
               'configuration_invalid',
