@@ -17,7 +17,7 @@ const textOf = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 /** Files that change what others in the same process see, or load the machine, have a process of their own. */
 const isAlone = (path: string): boolean =>
-  /^test\/(?:chaos|simulation|browser)\//.test(path) ||
+  /^test\/(?:chaos\/(?:chaos|scenarios)\.|simulation|browser)/.test(path) ||
   /\bvi\.|process\.(?:env\S* \?*=|on\(|once\(|chdir)|TracerProvider/.test(textOf(path));
 /** The other files share processes, because a new process with its modules costs almost a second of CPU. */
 const [shared, pure] = splitBy(
@@ -69,7 +69,16 @@ export default defineConfig({
     expect: { poll: { timeout: 20_000 } },
     projects: [
       { extends: true, test: { name: 'pure', include: pure, isolate: false } },
-      { extends: true, test: { name: 'shared', include: shared, isolate: false, globalSetup } },
+      {
+        extends: true,
+        test: {
+          name: 'shared',
+          include: shared,
+          isolate: false,
+          globalSetup,
+          setupFiles: ['test/support/start-file.ts'],
+        },
+      },
       {
         extends: true,
         test: {

@@ -153,8 +153,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     signal?.throwIfAborted();
     await injector.stop();
     await deployment.calm();
-    while (Math.min(recorder.acked, rowClients.acked) < ackedMin && signal?.aborted !== true)
-      await pause(100);
+    const isAcked = (): boolean =>
+      signal?.aborted === true || Math.min(recorder.acked, rowClients.acked) >= ackedMin;
+    while (!isAcked()) await pause(100);
     const seconds = (performance.now() - started) / 1000;
     onProgress('the faults are over');
     await Promise.all([clients.stop(), load.stop(), rowClients.stop()]);

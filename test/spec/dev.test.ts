@@ -12,7 +12,7 @@ import { eventually } from '../support/eventually.ts';
 import { sql } from '../support/sql.ts';
 import { createDataDir, isAlive, processesOf, startSluice, type JsonLine } from '../support/sluice.ts';
 
-const timeoutMs = 120_000;
+const timeoutMs = 300_000;
 const small = ['--students', '10', '--port', '0'];
 
 describe('sluice dev', () => {

@@ -15,7 +15,7 @@ const database = useDatabase();
 const modelFile = fileURLToPath(new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url));
 const model = parseModel(sample);
 const lanes = 8;
-const timeout = 180_000;
+const timeout = 300_000;
 
 const settings = (): Record<string, string> => ({
   DATABASE_URL: database.url,

@@ -60,8 +60,8 @@ async function preparedFolder(major?: number): Promise<string> {
   } finally {
     await server.stop();
   }
-  await rename(dataDir, prepared).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOTEMPTY') throw error;
+  await rename(dataDir, prepared).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
   });
   return prepared;
 }

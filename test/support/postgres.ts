@@ -45,16 +45,16 @@ const sharing = ((globalThis as Record<symbol, unknown>)[Symbol.for('sluice test
 }) as { projects: number; run: Promise<Run> | null };
 
 export default async function provide(project: TestProject): Promise<() => Promise<void>> {
-  const { provided, stop } = await (sharing.run ??= startRun());
+  const run = await (sharing.run ??= startRun());
   sharing.projects += 1;
-  project.provide('postgresUrl', provided.postgresUrl);
-  project.provide('template', provided.template);
-  project.provide('preparedServers', provided.preparedServers);
+  project.provide('postgresUrl', run.provided.postgresUrl);
+  project.provide('template', run.provided.template);
+  project.provide('preparedServers', run.provided.preparedServers);
   return async () => {
     sharing.projects -= 1;
     if (sharing.projects > 0) return;
     sharing.run = null;
-    await stop();
+    await run.stop();
   };
 }
 

@@ -12,10 +12,13 @@ import { defaults, type Outcome } from 'sluice/internal/protocol';
 import { createWriter, type Writer, type WriterOptions } from 'sluice/internal/writer';
 import { expect, onTestFinished } from 'vitest';
 import { eventually } from './eventually.ts';
+import { fresh } from './fresh.ts';
 import { model, resource } from './model.ts';
 import { patient } from './patient.ts';
 import { execute, nodeUrl, roleUrl } from './postgres.ts';
 import { openConnection, sql, type SqlRow } from './sql.ts';
+
+export { fresh };
 
 type ResourceName = Parameters<typeof resource>[0];
 
@@ -54,10 +57,6 @@ export function enrolment(enrolmentId: number, schoolId: number, noteIds: number
 export function friend(friendId: number, ...knows: number[]): object {
   return { friendId, knows: knows.map((id) => ({ friendReference: { friendId: id } })) };
 }
-
-let last = 0;
-/** Numbers that no other test has used, that is: no other case of this file, as files have databases of their own. */
-export const fresh = (): number => ++last;
 
 /** A number whose document belongs to one of these lanes. */
 export function freshIn(lanes: readonly number[], documentOf: (id: number) => WriteRequest): number {

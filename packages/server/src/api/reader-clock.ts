@@ -25,6 +25,7 @@ export function readerClock(app: FastifyInstance, timeoutMs: number): void {
 /** Uses the timeout of the socket, which starts again whenever a part of the data was taken. */
 export function watchReader(response: ServerResponse, timeoutMs: number): void {
   response.setTimeout(timeoutMs, () => {
+    if (response.writableFinished) return;
     const { socket } = response;
     // If no data waits to be sent, the answer is still being made.
     if (socket === null || socket.writableLength > 0) socket?.destroy();
