@@ -3,6 +3,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { parseSync } from 'oxc-parser';
 import { expect, test } from 'vitest';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -52,3 +53,44 @@ test('a test waits until a session that it ends is gone', () => {
 test('no test is over sooner than ten seconds because a clock says so', () => {
   expect(matches(/performance\.now\(\) - \w+\)\.toBeLessThan(?:OrEqual)?\(\d{1,4}\)/g)).toEqual([]);
 });
+
+/** Production code, without tests. */
+const sources = filesBelow('packages', '.ts').filter(
+  (file) => /^packages\/\w+\/src\//.test(file) && !/\.(?:test|d)\.ts$/.test(file),
+);
+const linesOf = (text: string): number => text.split('\n').length;
+
+test('no source file is longer than 250 lines', () => {
+  const long = sources.filter((file) => linesOf(readFileSync(join(root, file), 'utf8').trimEnd()) > 250);
+  expect(long).toEqual([]);
+});
+
+test('no function is longer than 60 lines', () => {
+  const long = sources.flatMap((file) => {
+    const text = readFileSync(join(root, file), 'utf8');
+    if (linesOf(text) <= 60) return [];
+    return functionsOf(parseSync(file, text).program, '')
+      .filter(({ start, end }) => linesOf(text.slice(start, end)) > 60)
+      .map(({ name }) => `${file}: ${name}`);
+  });
+  expect(long).toEqual([]);
+});
+
+interface FoundFunction {
+  /** Its own, or that of what it is the value of. */
+  name: string;
+  start: number;
+  end: number;
+}
+
+function functionsOf(node: unknown, name: string): FoundFunction[] {
+  if (Array.isArray(node)) return node.flatMap((each) => functionsOf(each, name));
+  if (typeof node !== 'object' || node === null) return [];
+  const { type, start, end, id, key, body, ...others } = node as Record<string, unknown>;
+  const own = ((id ?? key) as { name?: string } | null | undefined)?.name ?? name;
+  const inside = [body, key, ...Object.values(others)].flatMap((each) => functionsOf(each, own));
+  const isFunction = /^(?:FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(
+    String(type),
+  );
+  return isFunction ? [{ name: own, start: Number(start), end: Number(end) }, ...inside] : inside;
+}

@@ -8,13 +8,10 @@ import {
   FailureLog,
   settleWithin,
   SluiceError,
-  unpackLanes,
-  unpackProvided,
   writerTunables,
 } from '#protocol';
 import {
   agree,
-  channels,
   createListener,
   Database,
   DatabaseClock,
@@ -25,6 +22,7 @@ import {
 import { checkDefinitions, modelBeside, readTargets, saveTargets } from '#targets';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
+import { hearOfLanes, listenForHints } from './hear-hints.ts';
 import type { LaneSessionOptions } from './lane-session-options.ts';
 import { LaneSession } from './lane-session.ts';
 import { NeighbourWatch } from './neighbour-watch.ts';
@@ -103,7 +101,11 @@ class WriterProcess implements Writer {
     this.#settle = this.#settleOptions();
     this.#watches = Array.from(
       { length: options.sessions ?? 1 },
-      () => new NeighbourWatch({ connection, onEnded: () => this.#heartbeatNow() }),
+      () =>
+        new NeighbourWatch({
+          connection,
+          onEnded: () => this.#sessions.forEach((session) => session.heartbeatNow()),
+        }),
     );
     this.#sessions = this.#watches.map((watch) => new LaneSession(this.#sessionOptions(watch)));
   }
@@ -140,7 +142,7 @@ class WriterProcess implements Writer {
       );
     }
     // Meanwhile, because a store that sleeps is opened while a client waits.
-    const listening = this.#listen();
+    const listening = listenForHints(this.#listener, lanes, this.#sessions);
     listening.catch(() => undefined);
     await requireRights((...query) => this.#database.run(...query), isLock ? ['lead', 'lock'] : ['lead'], {
       work: ' the writer',
@@ -176,36 +178,6 @@ class WriterProcess implements Writer {
 
   async #stopSessions(): Promise<void> {
     await Promise.all(this.#sessions.map((session) => session.stop()));
-  }
-
-  async #listen(): Promise<void> {
-    const { lanes } = this.#options;
-    await this.#listener.listen(channels.wakeup, (payload) => this.#wake(payload));
-    await this.#listener.listen(channels.lanes, () => this.#heartbeatNow());
-    await this.#listener.listen(channels.provided, (payload) => {
-      if (payload === null) return;
-      const provided = unpackProvided(payload, lanes);
-      this.#sessions.forEach((session) => session.provided(provided.ids, provided.lanes));
-    });
-  }
-
-  /** Listens to the channels of the lanes that its sessions lead, and to no others. */
-  #hearOfLanes(): void {
-    this.#listener.hear(this.#ledLanes.map(channels.lane), (channel, payload) => {
-      if (payload !== null) return this.#wake(payload);
-      // What came before the channel was heard is looked for now.
-      const named = new Set(this.#ledLanes.filter((lane) => channels.lane(lane) === channel));
-      this.#sessions.forEach((session) => session.wake(named));
-    });
-  }
-
-  #wake(payload: string | null): void {
-    const named = payload === null ? null : unpackLanes(payload, this.#options.lanes);
-    this.#sessions.forEach((session) => session.wake(named));
-  }
-
-  #heartbeatNow(): void {
-    this.#sessions.forEach((session) => session.heartbeatNow());
   }
 
   get #ledLanes(): number[] {
@@ -254,7 +226,12 @@ class WriterProcess implements Writer {
       // If the session belongs to this process, it ends with it, and no code is left to report to.
       onNeighbour: (pid) => watch.follow(this.#sessions.some((session) => session.pid === pid) ? null : pid),
       onTrouble: (error) => log?.error(describeError(error), 'settles nothing as the server is in trouble'),
-      ...noteLeadership({ log, observer, failures: this.#failures, onLanes: () => this.#hearOfLanes() }),
+      ...noteLeadership({
+        log,
+        observer,
+        failures: this.#failures,
+        onLanes: () => hearOfLanes(this.#listener, lanes, this.#sessions),
+      }),
     };
   }
 }

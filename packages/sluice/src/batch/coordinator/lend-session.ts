@@ -54,12 +54,13 @@ export async function lendSession<T>(
   }
 }
 
-/** A deferred constraint of tables that are not Sluice's speaks at the end. */
+/** A deferred constraint of tables that are not Sluice's, or its trigger, speaks at the end. */
 export function isFaultAtEnd(error: unknown): error is DatabaseError {
   return (
     error instanceof DatabaseError &&
     error.statement === 'check_constraints' &&
     !error.isConnectionLoss &&
+    !error.isServerTrouble &&
     !isPassing(error)
   );
 }

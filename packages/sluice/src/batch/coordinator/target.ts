@@ -3,6 +3,7 @@
  * outcomes; a target decides what each of its writes does, and does it. The coordinator knows nothing else of a target.
  */
 import type { Outcome, WriteHeader } from '#protocol';
+import type { DatabaseError } from '#store';
 import type { BatchTransaction } from './batch-transaction.ts';
 import { keyOf } from './idempotency.ts';
 
@@ -69,8 +70,8 @@ export interface Settlement {
    * @default false: the coordinator does so
    */
   isRecorded?: boolean;
-  /** Of constraints that are checked at the end only: the target's fault, if the error is one. @default there are none */
-  faultAtEnd?: (error: unknown) => unknown;
+  /** The target's fault, if a constraint that is checked only at the end does not hold. @default it has none */
+  faultAtEnd?: (error: DatabaseError) => Error;
   /** Milliseconds spent on reading and on deciding, for the report. @default 0: all was doing */
   readMs?: number;
   planMs?: number;
