@@ -100,7 +100,7 @@ describe('a database that restarts', () => {
       { how: 'in order', failure: (server: OwnServer) => server.restart() },
     ]),
   )(
-    '$how loses nothing that was acknowledged, and nothing that waits',
+    'a database that is restarted by $how loses no acknowledged or waiting write',
     { timeout: 120_000 },
     async ({ failure }) => {
       const server = await startOwnServer();
@@ -120,7 +120,7 @@ describe('a database that restarts', () => {
 });
 
 describe('a database of several servers', () => {
-  test('is followed to the one that takes writes', { timeout: 120_000 }, async () => {
+  test('a node follows the primary of a database of several servers', { timeout: 120_000 }, async () => {
     const primary = await startOwnServer();
     const standby = await startStandby(primary);
     await primary.sql(`alter system set synchronous_standby_names = '*'`);
@@ -145,7 +145,7 @@ describe('a database of several servers', () => {
     expect((await world.node.status()).isListening).toBe(true);
   });
 
-  test('that are all standbys is no database', { timeout: 120_000 }, async () => {
+  test('several standbys without a primary count as no database', { timeout: 120_000 }, async () => {
     const primary = await startOwnServer();
     const standby = await startStandby(primary);
     await primary.stop();
@@ -199,7 +199,7 @@ describe('a disk that is full', () => {
   };
 
   test(
-    'stops the drain and no reads, blames no write, and is gone on after by itself',
+    'a full disk stops the drain, not reads; no write is blamed, and work resumes by itself',
     { timeout: 120_000 },
     async (context) => {
       const server = await startOwnServer();
@@ -230,32 +230,36 @@ describe('a disk that is full', () => {
     },
   );
 
-  test('takes nothing into the intake, and says so', { timeout: 120_000 }, async (context) => {
-    const server = await startOwnServer();
-    context.skip(!(await mountTablespace(server)), 'this process may not mount a small disk');
-    await server.sql('alter table sluice.intake set tablespace small');
-    const world = await startWorld(server.url, { client: patient });
-    await world.submit(note());
-    await fill(server);
-    await expect(
-      (async () => {
-        for (;;)
-          await Promise.all(
-            Array.from({ length: 50 }, () =>
-              world.submit(upsert('notes', { noteId: fresh(), text: 'x'.repeat(1000) })),
-            ),
-          );
-      })(),
-    ).rejects.toMatchObject({ code: 'storage_full' });
-    await server.sql('drop table public.junk');
-    expect(await world.submit(note())).toMatchObject({ result: 'created' });
-    await world.node.stop();
-    await world.writers[0]!.stop();
-  });
+  test(
+    'with a full disk, the intake takes no write, and the answer says so',
+    { timeout: 120_000 },
+    async (context) => {
+      const server = await startOwnServer();
+      context.skip(!(await mountTablespace(server)), 'this process may not mount a small disk');
+      await server.sql('alter table sluice.intake set tablespace small');
+      const world = await startWorld(server.url, { client: patient });
+      await world.submit(note());
+      await fill(server);
+      await expect(
+        (async () => {
+          for (;;)
+            await Promise.all(
+              Array.from({ length: 50 }, () =>
+                world.submit(upsert('notes', { noteId: fresh(), text: 'x'.repeat(1000) })),
+              ),
+            );
+        })(),
+      ).rejects.toMatchObject({ code: 'storage_full' });
+      await server.sql('drop table public.junk');
+      expect(await world.submit(note())).toMatchObject({ result: 'created' });
+      await world.node.stop();
+      await world.writers[0]!.stop();
+    },
+  );
 });
 
 describe('a server whose limits are reached', () => {
-  test('has a full notification queue: writes go on without hints', { timeout: 120_000 }, async () => {
+  test('with a full notification queue, writes go on without hints', { timeout: 120_000 }, async () => {
     const server = await startOwnServer({ max_notify_queue_pages: '64' });
     const world = await startWorld(server.url, { client: patient });
     await world.submit(note());
@@ -282,7 +286,7 @@ describe('a server whose limits are reached', () => {
   });
 
   test(
-    'has no connection left: a read is refused soon, and none is lost for good',
+    'without a free connection, a read is refused soon, and no connection is lost for good',
     { timeout: 120_000 },
     async () => {
       const server = await startOwnServer({ max_connections: '20' });
@@ -313,7 +317,7 @@ describe('a server whose limits are reached', () => {
 describe('transactions of others', () => {
   const database = useDatabase();
 
-  test('that stay open for long stop nothing', { timeout: 60_000 }, async () => {
+  test('long transactions of other programs stop nothing', { timeout: 60_000 }, async () => {
     const world = await startWorld(database.url, { client: patient });
     const old = await openConnection(database.url);
     await old.query('begin isolation level repeatable read');
@@ -333,7 +337,7 @@ describe.each<Mode>(isWide ? ['coordinated', 'direct', 'local'] : ['coordinated'
     const database = useDatabase();
 
     test.each(['request', 'answer'] as const)(
-      'is resolved by what the database says, when the %s is lost',
+      'a commit with an unknown fate is resolved from the database, when the %s is lost',
       { timeout: 60_000 },
       async (what) => {
         const proxy = await startProxy(database.url);

@@ -178,7 +178,7 @@ function keepWriting(seed: number): () => Promise<number> {
   };
 }
 
-test('gives what the documents say, whatever is written meanwhile and however often it is interrupted', async () => {
+test('a rebuild gives what the documents say, whatever is written meanwhile and however often it is interrupted', async () => {
   await changeProjections(operator, projections);
   expect(await states()).toEqual({
     enrollment: 'needs_rebuild',
@@ -214,7 +214,7 @@ test('gives what the documents say, whatever is written meanwhile and however of
   await expectDerived();
 });
 
-test('two rebuilds of one projection at a time give the same as one', async () => {
+test('two rebuilds of one projection at the same time give the same as one', async () => {
   await withWriter(projections, async () => {
     const stop = keepWriting(100);
     const both = [
@@ -227,7 +227,7 @@ test('two rebuilds of one projection at a time give the same as one', async () =
   await expectDerived();
 });
 
-test('a slice waits for a batch that is changing one of its documents, and derives from what that leaves', async () => {
+test('a slice of a rebuild waits for a batch that changes one of its documents, and reads its result', async () => {
   let open: () => void = () => undefined;
   const opened = new Promise<void>((resolve) => (open = resolve));
   let isApplied = false;
@@ -271,7 +271,7 @@ test('a slice waits for a batch that is changing one of its documents, and deriv
   await expectDerived();
 });
 
-test('removes the rows of documents that were deleted while nobody maintained the projection', async () => {
+test('a rebuild removes the rows of documents that were deleted without the projection', async () => {
   const {
     documents: [gone],
   } = await client.listDocuments(model.findEndpoint('sample/enrollments')!, {
@@ -291,7 +291,7 @@ test('removes the rows of documents that were deleted while nobody maintained th
   await expectDerived();
 });
 
-test('names the document that a projection fails for, and goes on there once that is mended', async () => {
+test('a rebuild names the document that its projection fails for, and resumes there once it is repaired', async () => {
   const [bad] = await execute(
     database.url,
     `select document_id as id from sluice.document where resource = 'sample/enrollments' order by 1 offset 7 limit 1`,
@@ -316,7 +316,7 @@ test('names the document that a projection fails for, and goes on there once tha
 });
 
 test(
-  'the command line agrees, lists and rebuilds: interrupted or killed, a rebuild goes on where it was',
+  'the command line agrees, lists and rebuilds, and an interrupted or killed rebuild resumes',
   { timeout: 60_000 },
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-projections-'));

@@ -84,7 +84,7 @@ const ways: [Way, ...Way[]] = [
 
 describe.each(firstOrAll(ways))('a node %s', (_, mode, options) => {
   test(
-    'takes writes again after its database was read-only, and meanwhile says that it applied none',
+    'a node takes writes again after its database was read-only, and meanwhile says that it applied none',
     { timeout: 60_000 },
     async () => {
       const proxy = await startProxy(database.url);
@@ -130,7 +130,7 @@ describe.each(firstOrAll(ways))('a node %s', (_, mode, options) => {
 
 describe('a server that becomes a standby', () => {
   test.runIf(isWide)(
-    'is asked seldom, and used again once it is promoted',
+    'a server that becomes a standby is seldom asked, and used again once it is promoted',
     { timeout: 120_000 },
     async () => {
       const server = await startOwnServer();
@@ -165,7 +165,7 @@ describe('a server that becomes a standby', () => {
 });
 
 describe('an idle node', () => {
-  test('is not ready while the database is read-only, and ready again without any write', async () => {
+  test('an idle node is not ready while the database is read-only, and ready again without a write', async () => {
     const { node } = await startWorld(database.url, { writers: 0 });
     await setReadOnly(true);
     await endSessions();
@@ -179,7 +179,7 @@ describe('an idle node', () => {
     ['coordinated', 'api', 'intake'],
     ['local', 'writer', 'document'],
   ] as const)(
-    'in %s mode is not ready while its role lacks a right that it had at the start',
+    'an idle node in %s mode is not ready while its role lacks a right that it had at the start',
     async (mode, role, table) => {
       const { logger, lines } = listen();
       const { node } = await startWorld(database.url, { writers: 0, client: { mode, logger } });
@@ -196,7 +196,7 @@ describe('an idle node', () => {
 
 describe('a writer', () => {
   test(
-    'whose role loses a right sets no write aside, asks seldom, and goes on once it has it again',
+    'a writer whose role loses a right makes no dead letter, asks seldom, and goes on with the right',
     { timeout: 60_000 },
     async () => {
       const { logger, lines } = listen();

@@ -14,7 +14,7 @@ import { untilEven } from '../support/world.ts';
 const database = useDatabase();
 const shape = { customers: 8, orders: 3, lines: 8 };
 
-test('no row is refused for an order of arrival, and no reader sees a child without its parent', async () => {
+test('no row is refused for its order of arrival, and no reader sees a child without its parent', async () => {
   const { url } = database;
   await sql(url, orderTables);
   await sql(

@@ -22,7 +22,7 @@ describe('a shuffled district without one of its schools', () => {
 
   // Of a write alone it is shown by blocked.test.ts.
   test.runIf(isWide)(
-    'is accepted but for all that needs the school, which tells why',
+    'a shuffled district is accepted except for what needs its missing school, and that is reported',
     { timeout: 60_000 },
     async () => {
       const model = await readModel([sampleModelFile]);
@@ -147,7 +147,7 @@ describe('documents in a cycle', () => {
     return row!['batches'] as number;
   }
 
-  test('across two lanes of two writers are committed together', async () => {
+  test('documents in a cycle across two lanes of two writers are committed together', async () => {
     const { world, friendIn } = await setup();
     await Promise.all(
       Array.from({ length: 10 }, async () => {
@@ -172,7 +172,7 @@ describe('documents in a cycle', () => {
     );
   });
 
-  test('that hold each other up by more than one way are committed together', async () => {
+  test('documents in a cycle that block each other in more than one way are committed together', async () => {
     const { world, friendIn } = await setup();
     const ids = Array.from({ length: 12 }, (_, index) => friendIn(index % 2 === 0 ? 0 : 1));
     // Two cycles with one member in common, and a tail that depends on them.
@@ -213,7 +213,7 @@ describe('documents in a cycle', () => {
     expect(await world.sql('select from sluice.intake')).toEqual([]);
   });
 
-  test('of which one is refused for another reason leave nobody behind', async () => {
+  test('a cycle of which one document is refused for another reason leaves no write waiting', async () => {
     const { world, friendIn } = await setup();
     const [a, b, c] = [friendIn(0), friendIn(1), friendIn(0)];
     const [first, second] = world.nodes;

@@ -13,7 +13,7 @@ export async function commandReference(): Promise<string> {
     '',
     `${program.description()}. The page is generated from the command line itself: \`sluice COMMAND --help\` prints the same text.`,
     '',
-    'Environment variables and keys of the configuration file: [Settings](../docs/settings.md).',
+    'Environment variables and keys of the configuration file: [Settings](../docs/reference/settings.md).',
     '',
     table(
       ['command', 'what it does'],

@@ -1,6 +1,6 @@
 /**
  * The Ed-Fi way of speaking, for models made of Ed-Fi schemas: what a client of the Data Management Service sends is
- * taken, and answered with the statuses, headers and bodies that it knows. docs/edfi.md has each rule, and each
+ * taken, and answered with the statuses, headers and bodies that it knows. docs/edfi.md has the rules, and each
  * difference.
  */
 import {

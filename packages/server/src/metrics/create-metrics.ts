@@ -1,4 +1,4 @@
-/** The metrics of one process, and their text for a scrape. docs/observability.md lists them. */
+/** The metrics of one process, and their text for a scrape. docs/reference/metrics.md lists them. */
 import type { ClientObserver, ClientUsage } from 'sluice/internal/client';
 import type { Mode } from 'sluice/internal/protocol';
 import type { WriterObserver, WriterStatus } from 'sluice/internal/writer';

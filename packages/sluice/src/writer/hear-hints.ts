@@ -22,7 +22,7 @@ export function hearOfLanes(listener: Listener, lanes: number, sessions: readonl
   const led = (): number[] => sessions.flatMap((session) => session.lanes);
   listener.hear(led().map(channels.lane), (channel, payload) => {
     if (payload !== null) return wake(payload, lanes, sessions);
-    // What came before the channel was heard is looked for now.
+    // Hints may have come before the channel was heard, so these lanes are read now.
     const named = new Set(led().filter((lane) => channels.lane(lane) === channel));
     sessions.forEach((session) => session.wake(named));
   });

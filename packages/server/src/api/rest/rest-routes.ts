@@ -1,6 +1,6 @@
 /**
  * `/rest`: writes of rows in the dialect of PostgREST, so that its clients work as they come. Each request is one write. docs/rest.md
- * has each call with its answer, and each difference.
+ * has the rules, and each difference.
  */
 import type { ClientTarget } from 'sluice/internal/client';
 import { isApplied, type Outcome } from 'sluice/internal/protocol';

@@ -4,6 +4,7 @@ import {
   loadModelFiles,
   ModelError,
   parseModelFiles,
+  unreadableModel,
   type Model,
   type ReferentialIdLayout,
 } from 'sluice/model';
@@ -25,15 +26,8 @@ export async function readModelFiles(
   } catch (cause) {
     if (cause instanceof SluiceError) throw cause;
     if (cause instanceof ModelError) throw new SluiceError('configuration_invalid', cause.message, { cause });
-    const { code, path } = cause as NodeJS.ErrnoException;
-    if (code === undefined) throw cause;
-    const reason = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
-    throw new SluiceError(
-      'configuration_invalid',
-      `Cannot read the model: ${reason}: ${path ?? files.join()}`,
-      {
-        cause,
-      },
-    );
+    const reason = unreadableModel(cause, files);
+    if (reason === null) throw cause;
+    throw new SluiceError('configuration_invalid', `Cannot read the model: ${reason}`, { cause });
   }
 }

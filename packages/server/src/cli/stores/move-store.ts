@@ -52,23 +52,24 @@ const readyMax = 100_000;
 
 /** @throws {SluiceError} and leaves the store as it was */
 export async function moveStore(options: MoveOptions): Promise<MoveReport> {
+  const { from } = options;
+  const source = openBriefly(from);
+  try {
+    await refuseOutsiders(source);
+    return await moveAlone(options, source);
+  } finally {
+    await source.close();
+  }
+}
+
+async function moveAlone(options: MoveOptions, source: Database): Promise<MoveReport> {
   const { from, to, signal, onStep } = options;
   const { applied } = await migrate({ url: to.url, schema: to.schema });
   onStep(applied.length > 0 ? 'migrated the target' : 'found the target migrated');
-  const source = openBriefly(from);
-  const copy = await StoreCopy.open(from.listenUrl, to.listenUrl, from.schema).catch(
-    async (error: unknown) => {
-      await source.close();
-      throw error;
-    },
-  );
+  const copy = await StoreCopy.open(from.listenUrl, to.listenUrl, from.schema);
   const stop = (): void => void copy.close();
   signal.addEventListener('abort', stop);
   try {
-    if ((await source.run('listTargetNames')).length > 0)
-      throw refusal(
-        'it has targets, whose tables are outside of its schema: move it by pg_dump (docs/stores.md)',
-      );
     return await moveHeld(options, source, copy);
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -78,8 +79,22 @@ export async function moveStore(options: MoveOptions): Promise<MoveReport> {
   } finally {
     signal.removeEventListener('abort', stop);
     await copy.close();
-    await source.close();
   }
+}
+
+/** The copy takes the rows of the schema only. @throws {SluiceError} if the store keeps rows or triggers outside of it */
+async function refuseOutsiders(source: Database): Promise<void> {
+  const rows = await source.run('listOutsiders');
+  if (rows.length === 0) return;
+  const kinds = [...new Set(rows.map(({ kind }) => kind as string))];
+  const lists = kinds.map((kind) => {
+    const names = rows.filter((row) => row['kind'] === kind).map(({ name }) => name as string);
+    return `${kind}${names.length > 1 ? 's' : ''} ${names.join(', ')}`;
+  });
+  throw refusal(
+    `it has what a copy of its schema would leave behind: ${lists.join('; ')}. Move its whole database, as ` +
+      '"Stores with tables of your own" in docs/stores.md tells',
+  );
 }
 
 async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy): Promise<MoveReport> {
@@ -89,6 +104,7 @@ async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy)
   const heldAt = performance.now();
   try {
     await awaitNodes(options, source);
+    await refuseOutsiders(source);
     onStep('nodes have let go of it');
     await drain(source, signal);
     const lanes = (await listLanes(source)).map(({ lane }) => lane);
