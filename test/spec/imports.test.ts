@@ -166,8 +166,8 @@ describe('an import', () => {
 });
 
 describe('files of a package', () => {
-  test('import each other in no circle', () => {
-    // Between folders, the directions above leave no circle.
+  test('import each other in no cycle', () => {
+    // Between folders, the directions above leave no cycle.
     const imported = new Map<string, string[]>();
     for (const { file, specifier, isLazy } of production) {
       if (isLazy || !specifier.startsWith('.')) continue;
@@ -175,17 +175,17 @@ describe('files of a package', () => {
       imported.set(file, [...(imported.get(file) ?? []), target]);
     }
     const done = new Set<string>();
-    const circles: string[] = [];
+    const cycles: string[] = [];
     const visit = (file: string, path: readonly string[]): void => {
       const start = path.indexOf(file);
-      if (start >= 0) circles.push([...path.slice(start), file].join(' → '));
+      if (start >= 0) cycles.push([...path.slice(start), file].join(' → '));
       if (start >= 0 || done.has(file)) return;
       for (const next of imported.get(file) ?? []) visit(next, [...path, file]);
       done.add(file);
     };
     for (const file of imported.keys()) visit(file, []);
     expect(imported.size).toBeGreaterThan(300);
-    expect(circles).toEqual([]);
+    expect(cycles).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 /** A writer process: its sessions, their shared hints, its row in sluice.writer, and retention. */
 import { createRequire } from 'node:module';
-import { assertProjections, describeBatch, RetryLog, settleOptions, targetsBeside } from '#batch';
+import { assertProjections, logBatch, settleOptionsOf, type SettleOptions } from '#batch';
 import {
   assertTunables,
   defaults,
@@ -51,7 +51,6 @@ class WriterProcess implements Writer {
   readonly #listener: Listener;
   readonly #clock: DatabaseClock;
   readonly #upkeep: Upkeep;
-  readonly #settle: LaneSessionOptions['settle'];
   readonly #sessions: LaneSession[];
   readonly #watches: NeighbourWatch[];
   #batches = 0;
@@ -99,7 +98,6 @@ class WriterProcess implements Writer {
       isLeadingLane: (lane) => this.#ledLanes.includes(lane),
       onError: (error) => this.#log?.warn(describeError(error), 'upkeep failed'),
     });
-    this.#settle = this.#settleOptions();
     this.#watches = Array.from(
       { length: options.sessions ?? 1 },
       () =>
@@ -108,7 +106,8 @@ class WriterProcess implements Writer {
           onEnded: () => this.#sessions.forEach((session) => session.heartbeatNow()),
         }),
     );
-    this.#sessions = this.#watches.map((watch) => new LaneSession(this.#sessionOptions(watch)));
+    const settle = settleOptionsOf({ ...this.#options, logger: this.#log });
+    this.#sessions = this.#watches.map((watch) => new LaneSession(this.#sessionOptions(watch, settle)));
   }
 
   start(): Promise<void> {
@@ -190,20 +189,7 @@ class WriterProcess implements Writer {
     return this.#sessions.flatMap((session) => session.lanes);
   }
 
-  #settleOptions(): LaneSessionOptions['settle'] {
-    const { model, lanes, projections, targets, schema } = this.#options;
-    const { cascadeDocumentsMax = defaults.cascadeDocumentsMax } = this.#options;
-    const log = this.#log;
-    const retries = log === undefined ? {} : { onRetry: new RetryLog((...line) => log.warn(...line)).note };
-    return {
-      ...settleOptions(model, { lanes, cascadeDocumentsMax }),
-      projections,
-      targets: targetsBeside(targets, schema),
-      ...retries,
-    };
-  }
-
-  #sessionOptions(watch: NeighbourWatch): LaneSessionOptions {
+  #sessionOptions(watch: NeighbourWatch, settle: SettleOptions): LaneSessionOptions {
     const { url, schema, applicationName, lanes, ownership, spread, observer } = this.#options;
     const log = this.#log;
     return {
@@ -214,7 +200,7 @@ class WriterProcess implements Writer {
       spread,
       batchWritesMax: this.#options.batchWritesMax ?? defaults.batchWritesMax,
       pollIntervalMs: this.#options.pollIntervalMs ?? defaults.pollIntervalMs,
-      settle: this.#settle,
+      settle,
       isListening: () => this.#listener.isListening,
       isDeaf: () => this.#listener.isDeaf,
       isBackendWorking: async (pid) => {
@@ -225,7 +211,7 @@ class WriterProcess implements Writer {
         this.#batches += 1;
         this.#writes += report.outcomes.length;
         observer?.settled(report);
-        if (log?.isLevelEnabled('debug') === true) log.debug(describeBatch(report), 'batch');
+        logBatch(log, report);
       },
       onDrain: () => void this.#stopSessions().then(this.#noteDrained),
       onWoken: (by) => observer?.woken(by),
