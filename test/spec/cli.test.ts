@@ -8,7 +8,8 @@ import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { databaseUrl, execute } from '../support/postgres.ts';
-import { createDataDir, startSluice } from '../support/sluice.ts';
+import { sourceProgram } from '../support/sluice-program.ts';
+import { createDataDir, readSluice, startSluice } from '../support/sluice.ts';
 
 const database = useDatabase();
 const model = fileURLToPath(new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url));
@@ -66,6 +67,14 @@ test('a writer says in one sentence that its schema does not exist', { timeout }
   });
   expect(stderr).toBe('Cannot start: the database has no Sluice schema: run `sluice migrate`\n');
   expect(code).toBe(4);
+});
+
+test('the command line runs from the sources, with the commands of a checkout', { timeout }, async () => {
+  const { code, text } = await readSluice(['--help'], {}, undefined, sourceProgram);
+  expect(code).toBe(0);
+  expect(text).toMatch(/^ +status /m);
+  expect(text).toMatch(/^ +bench /m);
+  expect(text).not.toContain('only in a checkout');
 });
 
 describe('sluice migrate', () => {

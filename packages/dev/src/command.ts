@@ -176,7 +176,7 @@ function assertTogether(
   const assert = (isSound: boolean, reason: string): void => {
     if (!isSound) throw new SluiceError('configuration_invalid', `Cannot start: ${reason}`);
   };
-  // By the flag alone: many who run this have a DATABASE_URL of something else.
+  // By the flag alone, because many users have a DATABASE_URL of another program.
   assert(existing !== null || flags['databaseUrl'] === undefined, '--database-url needs --table');
   assert(
     existing === null || (load === undefined && flags['once'] !== true),
@@ -189,7 +189,7 @@ function assertTogether(
   assert(load === undefined || model !== undefined, `--load needs --model: ${load}`);
 }
 
-/** Null: nothing names a table. @throws {SluiceError} `configuration_invalid` for a database without a table */
+/** Null: no table is named. @throws {SluiceError} `configuration_invalid` for a database without a table */
 function existingOf(values: Values<typeof settings>): ExistingDatabase | null {
   if (values.table !== undefined) return { url: requireDatabaseUrl(values), tables: values.table };
   return null;

@@ -20,7 +20,7 @@ export async function startPostgres(
   }
 }
 
-/** For the load, and for a developer who tries the nodes. It is valid for a day. */
+/** A key for the load, and for a developer who tries the nodes. It is valid for a day. */
 export async function createToken(place: { url: string; schema: string }): Promise<string> {
   const keys = openKeyStore(place);
   try {

@@ -1,14 +1,14 @@
 /** The keys of each open object of a JSON text, to find one that occurs twice. */
 import { decodedKey, hashOfKey } from './json-tokens.ts';
 
-/** Up to so many keys of one object are compared with one another; beyond, they are kept in a set. */
+/** Up to this many keys of one object are compared with one another; more are kept in a set. */
 const COMPARED_KEYS = 32;
 /** Of a key: its hash, and where it begins and ends. */
 const SPAN = 3;
 
 export class JsonKeys {
   readonly #counts: Int32Array;
-  /** COMPARED_KEYS spans a depth. */
+  /** COMPARED_KEYS spans for each depth. */
   readonly #spans: Int32Array;
   readonly #sets: (Set<string> | null)[];
 

@@ -1,16 +1,16 @@
 /** Where in a JSON text something is wrong, for people and for programs. */
 
 export interface JsonOffence {
-  /** `$.sections[2].name`; a key that is no plain name stands in brackets, spelled as in the text. */
+  /** `$.sections[2].name`; an unusual key is in brackets, spelled as in the text. */
   path: string;
-  /** The rest of a sentence that begins with the path. */
+  /** The rest of a sentence that starts with the path. */
   message: string;
-  /** Where in the text it was found, from 1 on; the column counts characters. */
+  /** Place in the text, from 1; the column counts characters. */
   line: number;
   column: number;
 }
 
-/** The place for people. */
+/** The place as text for people. */
 export function placeText({ line, column }: Pick<JsonOffence, 'line' | 'column'>): string {
   return `line ${line}, column ${column}`;
 }

@@ -1,7 +1,7 @@
 /**
- * Tells, in one pass over the text, whether JSON can be stored and read without a change: PostgreSQL's `jsonb` refuses
- * `\u0000` and lone surrogates, JavaScript rounds numbers, both drop duplicate keys. A text that passes here is JSON,
- * is accepted by both, and means the same to both. Of any other, the first offence and its place are named.
+ * Checks, in one pass over the text, whether JSON can be stored and read without a change. PostgreSQL's `jsonb`
+ * refuses `\u0000` and lone surrogates, JavaScript rounds numbers, and both drop duplicate keys. A text that passes
+ * is JSON, and means the same to both. For any other text, the first fault and its place are named.
  */
 import { isUtf8 } from 'node:buffer';
 import { JsonKeys } from './json-keys.ts';
@@ -26,19 +26,19 @@ import {
 } from './json-tokens.ts';
 
 export interface JsonLimits {
-  /** Objects and arrays inside one another; the outermost counts. */
+  /** Most nested objects and arrays, with the outermost. */
   depthMax: number;
-  /** Keys of all objects together. */
+  /** Most keys of all objects together. */
   keysMax: number;
-  /** Elements of one array. */
+  /** Most elements of one array. */
   arrayLengthMax: number;
-  /** Bytes of one string or key, as spelled in the text. */
+  /** Most bytes of one string or key, as spelled in the text. */
   stringLengthMax: number;
-  /** Numbers that JavaScript would round are taken, if PostgreSQL can store them: the text alone counts. @default false */
+  /** Accepts numbers that JavaScript would round, if PostgreSQL can store them. @default false */
   takesExactNumbers?: boolean;
 }
 
-/** Where a member of the outermost object stands: from its key's quote, over its value's first byte, to its end. */
+/** Place of a member of the outermost object: from its key's quote, and its value's first byte, to its end. */
 export interface MemberSpan {
   start: number;
   valueStart: number;
@@ -61,17 +61,17 @@ const KEY = 2;
 const FIRST_KEY = 3;
 const SEPARATOR = 4;
 
-/** Reused from text to text, so that scanning allocates next to nothing. Not to be entered twice at a time. */
+/** Reused for each text, so that scanning allocates almost nothing. Not reentrant. */
 export class JsonScanner {
   readonly #limits: JsonLimits;
   #depth = 0;
   #keyCount = 0;
-  /** Where it stopped, and why. */
+  /** Position where it stopped, and the fault there. */
   #at = 0;
   #fault: string | null = null;
   #watched = '';
   #member: MemberSpan | null = null;
-  // Of the containers around the place being read, by depth from 1 on: the key (`from` 0: none yet) or the index.
+  // For the containers around the present place, by depth from 1: the key (`from` 0: none yet) or the index.
   readonly #isArray: Uint8Array;
   readonly #from: Int32Array;
   readonly #to: Int32Array;
@@ -101,7 +101,7 @@ export class JsonScanner {
       : { offence: { path: this.#path(text), message, ...placeIn(text, this.#at) }, member: null };
   }
 
-  /** Below zero: it has stopped at a fault. So it is with each part of it that returns a place in the text. */
+  /** Below zero: it has stopped at a fault. Its parts return places in the text, or the same. */
   #read(text: Buffer): number {
     const { length } = text;
     const { stringLengthMax } = this.#limits;
@@ -186,7 +186,7 @@ export class JsonScanner {
     const colon = skipSpace(text, end + 1);
     if (text[colon] !== COLON) {
       this.#at = colon;
-      // It may be a value that stands where a name should: the path must not tell it.
+      // It may be a value in place of a name, which the path must not show.
       this.#from[depth] = 0;
       return this.#refuse('is not valid JSON: a colon is missing');
     }

@@ -44,7 +44,7 @@ export function createLaneRow(lane: number, page: PageContext, current: () => Li
       setText(note, noteOf(item, now));
       for (const [key, text] of Object.entries(textsOf(item, now)))
         setText(cells[key as Column['key']], text);
-      // Without the minute that is not over yet.
+      // Without the present minute.
       const values = view?.minutes.slice(0, -1).map(({ lanes }) => lanes[item.lane] ?? 0) ?? [];
       if (drawn !== values.join()) {
         drawn = values.join();

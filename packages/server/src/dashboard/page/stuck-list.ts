@@ -10,14 +10,14 @@ import { read } from './server.ts';
 import { writesTable } from './writes-table.ts';
 
 const pageWrites = 50;
-/** The list is read again while it is live, but not as often as the lanes. */
+/** The list is read again while it is live, but less often than the lanes. */
 const refreshMs = { list: 3_000, count: 15_000 };
 
 export class StuckList {
   readonly #page: PageContext;
   readonly #filter: StuckFilter;
   readonly #sought: string | null;
-  /** Where each page before this one began. */
+  /** Start of each previous page. */
   readonly #before: string[] = [];
   #after: string | null = null;
   #next: string | null = null;
@@ -59,7 +59,7 @@ export class StuckList {
     ];
   }
 
-  /** What is selected stays what it was, and so does what is read on later pages. */
+  /** A selection stays unchanged, and so do later pages. */
   refresh(): void {
     const isStill = this.#table.selected().length > 0 || this.#before.length > 0 || this.#sought !== null;
     const isDue = performance.now() - this.#lastRead > refreshMs.list;
@@ -108,7 +108,7 @@ export class StuckList {
     this.#isBusy = true;
     this.#lastRead = performance.now();
     try {
-      // What was asked for in the meantime comes next.
+      // Requests that came meanwhile follow.
       while (this.#isWanted) {
         this.#isWanted = false;
         if (this.#sought === null) await this.#list();

@@ -1,4 +1,4 @@
-/** Waiting writes and dead letters: found by filters that the URL holds, a page at a time, and acted on in bulk. */
+/** Waiting writes and dead letters: filtered by the URL, shown page by page, with actions in bulk. */
 import type { StuckFilter } from 'sluice/operator';
 import { h } from './dom.ts';
 import type { PageContext, View } from './page.ts';
