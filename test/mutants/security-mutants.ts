@@ -225,23 +225,25 @@ export const securityMutants: Record<string, Mutant[]> = {
   ],
   'json-scanner.test.ts': [
     ['takes any depth', at('JsonScanner/#read', never('depth', 'depthMax'))],
-    ['takes any number of keys', at('JsonScanner/#read', when('++keys < 0', 'keys', 'keysMax'))],
-    ['takes strings of any length', at('JsonScanner/#read', never('stringLengthMax'))],
-    ['takes duplicate keys', at('JsonScanner/#read', never('#isRepeated'))],
-    ['takes duplicate keys beyond the first few', at('JsonScanner/#isRepeated', never('set', 'add', 'size'))],
+    [
+      'takes any number of keys',
+      at('JsonScanner/#behindKey', when('++this.#keyCount < 0', '#keyCount', 'keysMax')),
+    ],
+    ['takes strings of any length', at('JsonScanner/#isFaulty', never('from', 'stringLengthMax'))],
+    ['takes duplicate keys', at('JsonScanner/#behindKey', never('isRepeated'))],
+    ['takes duplicate keys beyond the first few', at('JsonKeys/isRepeated', never('set', 'add', 'size'))],
     [
       'takes duplicate keys that are spelled differently',
       at(
-        'JsonScanner/#isRepeated',
+        'JsonKeys/isRepeated',
         when(
-          `text.toString('latin1', this.#keyFrom[index]!, this.#keyTo[index]!) === text.toString('latin1', from, to)`,
+          `text.toString('latin1', spans[at + 1]!, spans[at + 2]!) === text.toString('latin1', from, to)`,
+          'keyAt',
           'decodedKey',
-          '#keyFrom',
-          'from',
         ),
       ),
     ],
-    ['takes numbers that are rounded', at('JsonScanner/#read', never('keepsItsValue'))],
+    ['takes numbers that are rounded', at('JsonScanner/#endOfScalar', never('keepsItsValue'))],
     [
       'takes numbers beyond a double',
       at('keepsItsValue', swap('Number.isFinite(value) &&', '!Number.isFinite(value) ||')),
@@ -252,7 +254,7 @@ export const securityMutants: Record<string, Mutant[]> = {
     [
       'tells values of a document that is refused',
       at(
-        'JsonScanner/#read',
+        'JsonScanner/#endOfScalar',
         swap(
           `'is not valid JSON: a value is missing or misspelled'`,
           "`is not valid JSON: a value is missing or misspelled: ${text.toString('utf8', at, at + 20)}`",

@@ -40,7 +40,7 @@ export class Session {
 
   async flight(
     statements: readonly Statement[],
-    { answerTimeoutMs = this.#answerTimeoutMs }: { answerTimeoutMs?: number } = {},
+    answerTimeoutMs = this.#answerTimeoutMs,
   ): Promise<StatementResult[]> {
     this.#sentAt = performance.now();
     const sent = statements.map(({ name, values = [] }) =>
@@ -173,7 +173,7 @@ export class Database {
 
   run(name: string, values: readonly unknown[] = [], timeoutMs = answerTimeoutMs): Promise<Row[]> {
     return this.#pool.use(async (session) => {
-      const [result] = await session.flight([{ name, values }], { answerTimeoutMs: timeoutMs });
+      const [result] = await session.flight([{ name, values }], timeoutMs);
       return result?.rows ?? [];
     });
   }

@@ -3,6 +3,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { parseSync } from 'oxc-parser';
 import { expect, test } from 'vitest';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -52,3 +53,38 @@ test('a test waits until a session that it ends is gone', () => {
 test('no test limits a duration to less than ten seconds', () => {
   expect(matches(/performance\.now\(\) - \w+\)\.toBeLessThan(?:OrEqual)?\(\d{1,4}\)/g)).toEqual([]);
 });
+
+/** Production code, without tests. */
+const sources = filesBelow('packages', '.ts').filter(
+  (file) => /^packages\/\w+\/src\//.test(file) && !/\.(?:test|d)\.ts$/.test(file),
+);
+const linesOf = (text: string): number => text.split('\n').length;
+
+test('no source file is longer than 250 lines', () => {
+  const long = sources.filter((file) => linesOf(readFileSync(join(root, file), 'utf8').trimEnd()) > 250);
+  expect(long).toEqual([]);
+});
+
+test('no function is longer than 60 lines', () => {
+  const long = sources.flatMap((file) => {
+    const text = readFileSync(join(root, file), 'utf8');
+    if (linesOf(text) <= 60) return [];
+    return longFunctionsOf(parseSync(file, text).program, text, '').map((name) => `${file}: ${name}`);
+  });
+  expect(long).toEqual([]);
+});
+
+/** Their names; a function without one has the name of what it is the value of. */
+function longFunctionsOf(node: unknown, text: string, name: string): string[] {
+  if (Array.isArray(node)) return node.flatMap((each) => longFunctionsOf(each, text, name));
+  if (typeof node !== 'object' || node === null) return [];
+  const { type, start, end, id, key } = node as Record<string, unknown>;
+  // What is short has no long function in it.
+  if (typeof start === 'number' && linesOf(text.slice(start, Number(end))) <= 60) return [];
+  const own = ((id ?? key) as { name?: string } | null | undefined)?.name ?? name;
+  const inside = Object.values(node).flatMap((each) => longFunctionsOf(each, text, own));
+  const isFunction = /^(?:FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(
+    String(type),
+  );
+  return isFunction ? [own, ...inside] : inside;
+}

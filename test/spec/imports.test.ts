@@ -74,6 +74,8 @@ interface Import {
   file: string;
   specifier: string;
   isTest: boolean;
+  /** `import(…)`: it is loaded when the program gets there. */
+  isLazy: boolean;
 }
 
 const packages = readdirSync(join(root, 'packages')).filter((name) =>
@@ -163,6 +165,30 @@ describe('an import', () => {
   });
 });
 
+describe('files of a package', () => {
+  test('import each other in no cycle', () => {
+    // Between folders, the directions above leave no cycle.
+    const imported = new Map<string, string[]>();
+    for (const { file, specifier, isLazy } of production) {
+      if (isLazy || !specifier.startsWith('.')) continue;
+      const target = relative(root, resolve(root, file, '..', specifier));
+      imported.set(file, [...(imported.get(file) ?? []), target]);
+    }
+    const done = new Set<string>();
+    const cycles: string[] = [];
+    const visit = (file: string, path: readonly string[]): void => {
+      const start = path.indexOf(file);
+      if (start >= 0) cycles.push([...path.slice(start), file].join(' → '));
+      if (start >= 0 || done.has(file)) return;
+      for (const next of imported.get(file) ?? []) visit(next, [...path, file]);
+      done.add(file);
+    };
+    for (const file of imported.keys()) visit(file, []);
+    expect(imported.size).toBeGreaterThan(300);
+    expect(cycles).toEqual([]);
+  });
+});
+
 describe('inside a folder', () => {
   /** Production imports between files of folders that have parts, as `part/file`; a file beside the parts has none. */
   const inside = production.flatMap((each) => {
@@ -213,6 +239,7 @@ function readImports(name: string): Import[] {
       file,
       specifier: match[1] ?? match[2] ?? match[3]!,
       isTest: /\.test\.tsx?$/.test(file),
+      isLazy: match[3] !== undefined,
     })),
   );
 }

@@ -93,6 +93,10 @@ beforeAll(async () => {
     create table late (
       id integer primary key, box integer unique deferrable initially deferred,
       owner integer references customer deferrable initially deferred);
+    create function look_at_end() returns trigger language plpgsql as $$ begin
+      if new.box = 99 then raise exception 'a secret'; end if; return null; end $$;
+    create constraint trigger look_at_end after insert on late deferrable initially deferred
+      for each row execute function look_at_end();
     create table house (id integer primary key);
     create table guest (id integer primary key, house integer constraint of_house references house);
     create table measured (id timestamptz primary key, v integer);
@@ -550,6 +554,15 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     const { fates, outcomes } = await settle(writes);
     expect(fates).toEqual(['row_exists', 'unresolved_reference', 'row_exists', 'created']);
     expect(outcomes[0]!.detail!.database).toMatchObject({ sqlState: '23505', constraint: 'late_box_key' });
+  });
+
+  test('a row that a deferred trigger refuses at the end is refused alone', async () => {
+    const { fates, outcomes } = await settle([
+      make('late', 'insert', { id: 1, box: 99 }),
+      make('late', 'insert', { id: 2, box: 1 }),
+    ]);
+    expect(fates).toEqual(['row_invalid', 'created']);
+    expect(outcomes[0]!.detail!.database).toMatchObject({ sqlState: 'P0001', constraint: null });
   });
 
   test('rows wait for a row that another transaction has locked, and the others are committed', async () => {

@@ -93,8 +93,7 @@ async function settleParcels(batch: TargetBatch): Promise<Settlement> {
   settlement.provided.push(...open.map((write) => write.referentialId));
   return {
     ...settlement,
-    faultAtEnd: (error) =>
-      error instanceof DatabaseError && error.constraint === 'box_is_free' ? faultOf(error) : error,
+    faultAtEnd: faultOf,
   };
 }
 

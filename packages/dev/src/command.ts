@@ -19,22 +19,13 @@ import {
   createCommand,
   databaseSettings,
   listOf,
+  pathSetting,
   requireDatabaseUrl,
   wholeNumber,
   type Values,
   addShuffle,
   readsShuffle,
 } from '@sluice/server/cli';
-
-const pathSetting = (flags: string, variable: string, description: string) =>
-  setting<string | undefined>({
-    flags,
-    variables: [variable],
-    description,
-    form: 'a path',
-    path: 'always',
-    schema: z.string().min(1),
-  });
 
 const processes = (flags: string, variable: string, description: string) =>
   setting<number | undefined>({
@@ -136,58 +127,67 @@ export const devCommand = () =>
         .option('--no-compare', 'do not load again in direct mode for comparison')
         .option('--compare', 'load again in direct mode for comparison (default)');
     },
-    async run(values, flags) {
-      const existing = existingOf(values);
-      // By the flag alone, because many users have a DATABASE_URL of another program.
-      if (existing === null && flags['databaseUrl'] !== undefined) {
-        throw new SluiceError('configuration_invalid', 'Cannot start: --database-url needs --table');
-      }
-      if (existing !== null && (values.load !== undefined || flags['once'] === true)) {
-        throw new SluiceError(
-          'configuration_invalid',
-          'Cannot start: --table goes without --load and --once',
-        );
-      }
-      const isLoading = flags['load'] !== false && existing === null;
-      const waitForReferencesSeconds = values.waitForReferences ?? null;
-      const isShuffled = readsShuffle(flags, waitForReferencesSeconds);
-      if (waitForReferencesSeconds !== null && values.mode !== 'coordinated') {
-        throw new SluiceError(
-          'configuration_invalid',
-          `Cannot start: --wait-for-references needs the coordinated mode: ${values.mode}`,
-        );
-      }
-      if (values.load !== undefined && values.model === undefined) {
-        throw new SluiceError('configuration_invalid', `Cannot start: --load needs --model: ${values.load}`);
-      }
-      const [{ assertGuarded }, { dev }, { findLoadFiles }, { sampleModelFile }] = await Promise.all([
-        import('@sluice/server/api'),
-        import('./dev/dev.ts'),
-        import('@sluice/server/cli'),
-        import('./sample/district.ts'),
-      ]);
-      assertGuarded(values.host, values.auth === undefined);
-      const modelFiles = values.model ?? (existing === null ? [sampleModelFile] : []);
-      const model = await readModelFiles(modelFiles.length === 0 ? undefined : modelFiles);
-      const { nodes = existing === null ? 2 : 1, writers = existing === null ? 2 : 1 } = values;
-      const files = values.load === undefined ? null : await findLoadFiles([values.load]);
-      const generated = values.model === undefined ? { seed: values.seed, students: values.students } : null;
-      process.exitCode = await dev({
-        ...values,
-        model,
-        modelFiles,
-        existing,
-        nodes,
-        writers: values.mode === 'coordinated' ? writers : 0,
-        source: isLoading ? (files === null ? generated : { files }) : null,
-        waitForReferencesSeconds,
-        shuffleSeed: isShuffled ? values.seed : null,
-        compares: flags['compare'] !== false,
-        isOnce: flags['once'] === true,
-        isJson: flags['json'] === true,
-      });
-    },
+    run: runDev,
   });
+
+async function runDev(
+  values: Values<typeof settings>,
+  flags: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const existing = existingOf(values);
+  const waitForReferencesSeconds = values.waitForReferences ?? null;
+  const isShuffled = readsShuffle(flags, waitForReferencesSeconds);
+  assertTogether(values, flags, existing);
+  const [{ assertGuarded }, { dev }, { findLoadFiles }, { sampleModelFile }] = await Promise.all([
+    import('@sluice/server/api'),
+    import('./dev/dev.ts'),
+    import('@sluice/server/cli'),
+    import('./sample/district.ts'),
+  ]);
+  assertGuarded(values.host, values.auth === undefined);
+  const modelFiles = values.model ?? (existing === null ? [sampleModelFile] : []);
+  const model = await readModelFiles(modelFiles.length === 0 ? undefined : modelFiles);
+  const { nodes = existing === null ? 2 : 1, writers = existing === null ? 2 : 1 } = values;
+  const files = values.load === undefined ? null : await findLoadFiles([values.load]);
+  const generated = values.model === undefined ? { seed: values.seed, students: values.students } : null;
+  const isLoading = flags['load'] !== false && existing === null;
+  process.exitCode = await dev({
+    ...values,
+    model,
+    modelFiles,
+    existing,
+    nodes,
+    writers: values.mode === 'coordinated' ? writers : 0,
+    source: isLoading ? (files === null ? generated : { files }) : null,
+    waitForReferencesSeconds,
+    shuffleSeed: isShuffled ? values.seed : null,
+    compares: flags['compare'] !== false,
+    isOnce: flags['once'] === true,
+    isJson: flags['json'] === true,
+  });
+}
+
+/** @throws {SluiceError} `configuration_invalid` for settings that do not go together */
+function assertTogether(
+  { load, model, mode, waitForReferences }: Values<typeof settings>,
+  flags: Readonly<Record<string, unknown>>,
+  existing: ExistingDatabase | null,
+): void {
+  const assert = (isSound: boolean, reason: string): void => {
+    if (!isSound) throw new SluiceError('configuration_invalid', `Cannot start: ${reason}`);
+  };
+  // By the flag alone, because many users have a DATABASE_URL of another program.
+  assert(existing !== null || flags['databaseUrl'] === undefined, '--database-url needs --table');
+  assert(
+    existing === null || (load === undefined && flags['once'] !== true),
+    '--table goes without --load and --once',
+  );
+  assert(
+    waitForReferences === undefined || mode === 'coordinated',
+    `--wait-for-references needs the coordinated mode: ${mode}`,
+  );
+  assert(load === undefined || model !== undefined, `--load needs --model: ${load}`);
+}
 
 /** Null: no table is named. @throws {SluiceError} `configuration_invalid` for a database without a table */
 function existingOf(values: Values<typeof settings>): ExistingDatabase | null {

@@ -76,6 +76,7 @@ export const groups: Group[] = [
     text: 'Project',
     pages: [
       page('CONTRIBUTING.md', 'Contributing'),
+      page('docs/contributing/mechanisms.md', 'Mechanisms'),
       page('docs/contributing/add-a-target.md', 'Add a target'),
       page('docs/contributing/add-a-projection.md', 'Add a projection'),
       page('docs/contributing/add-a-check.md', 'Add a check'),

@@ -1,5 +1,4 @@
 /** The settings of `sluice bench`. */
-import { databaseChoices, type DatabaseChoice } from '../bench-options.ts';
 import type { Rate } from '../deployments/run.ts';
 import {
   contenderNames,
@@ -15,12 +14,14 @@ import * as z from 'zod';
 import {
   setting,
   type Values,
-  databaseUrl,
+  listOf,
   numberSetting,
+  pathSetting,
   wholeNumber,
   lanes,
   optionalModelFiles,
 } from '@sluice/server/cli';
+import { benchServerSettings } from './bench-server-settings.ts';
 
 const contenderChoices = [...contenderNames, ...peerNames, 'peers'] as const;
 
@@ -35,14 +36,7 @@ export function usualRowContenders(workload: WorkloadName): ContenderName[] {
     : ['one-statement', 'coordinated'];
 }
 
-const milliseconds = z
-  .string()
-  .regex(/^\d{1,4}(\.\d{1,3})?ms$/)
-  .transform((text) => Number.parseFloat(text));
-
-const writesPerSecond: z.ZodType<Rate, string> = wholeNumber(1, 100_000).transform((perSecond) => ({
-  perSecond,
-})) as z.ZodType<Rate, string>;
+const writesPerSecond = wholeNumber(1, 100_000).transform((perSecond): Rate => ({ perSecond }));
 
 const percentage = z
   .string()
@@ -54,16 +48,9 @@ const duplicates = z
   .regex(/^([1-8]?\d|90)%$/)
   .transform((text) => Number.parseInt(text, 10));
 
-const pathSetting = (flags: string, variable: string, description: string) =>
-  setting<string | undefined>({
-    flags,
-    variables: [variable],
-    description,
-    form: 'a path',
-    schema: z.string().min(1),
-  });
-
-/** Several values, measured one after another. Only one setting may have several: the axis of the run. */
+/**
+ * Several values, measured one after another: only one of the settings may have them, which is the axis of the run.
+ */
 const numbersSetting = (
   flags: string,
   variables: readonly string[],
@@ -75,10 +62,7 @@ const numbersSetting = (
     variables,
     description: `${description}; several, separated by commas, are compared`,
     form: `whole numbers from ${from} to ${to}, separated by commas`,
-    schema: z
-      .string()
-      .transform((text) => text.split(','))
-      .pipe(z.array(wholeNumber(from, to) as z.ZodType<number, string>).min(1)),
+    schema: listOf(wholeNumber(from, to)),
     ...(fallback === undefined ? {} : { fallback }),
   });
 
@@ -106,10 +90,7 @@ export const benchSettings = {
       `${contenderChoices.join(', ')}, separated by commas: ${usualContenders.join(',')}, ` +
       `with --workload open-loop or edfi ${deployedContenders.join(',')}, with rows all that take part, by default`,
     form: `a list of ${contenderChoices.join(', ')}`,
-    schema: z
-      .string()
-      .transform((text) => text.split(','))
-      .pipe(z.array(z.enum(contenderChoices)).min(1)),
+    schema: listOf(z.enum(contenderChoices)),
   }),
   rounds: numberSetting(
     '--rounds <number>',
@@ -159,14 +140,11 @@ export const benchSettings = {
     form: 'a whole number from 1 to 1000000',
     schema: wholeNumber(1, 1_000_000),
   }),
-  documents: setting<string | undefined>({
-    flags: '--documents <path>',
-    variables: ['SLUICE_BENCH_DOCUMENTS'],
-    description:
-      'NDJSON file, or folder of them, instead of the generated district, with --workload edfi; needs --model',
-    form: 'a path',
-    schema: z.string().min(1),
-  }),
+  documents: pathSetting(
+    '--documents <path>',
+    'SLUICE_BENCH_DOCUMENTS',
+    'NDJSON file, or folder of them, instead of the generated district, with --workload edfi; needs --model',
+  ),
   modelFiles: { ...optionalModelFiles, description: 'the model of --documents; repeat it for extensions' },
   lanes: numbersSetting('--lanes <numbers>', lanes.variables ?? [], lanes.description, {
     from: 1,
@@ -179,10 +157,7 @@ export const benchSettings = {
     description:
       'writes that arrive in a second, or shares of what --rate-of can take, such as 25%,50%,75%, with --workload open-loop, and of what one-statement can take with table-open-loop; several, separated by commas, are compared',
     form: 'whole numbers from 1 to 100000, or percentages from 1% to 100%, separated by commas',
-    schema: z
-      .string()
-      .transform((text) => text.split(','))
-      .pipe(z.array(z.union([percentage, writesPerSecond])).min(1)),
+    schema: listOf(z.union([percentage, writesPerSecond])),
     fallback: [{ perSecond: 100 }],
   }),
   rateOf: setting<DeployedContender>({
@@ -199,10 +174,7 @@ export const benchSettings = {
     description:
       'other built checkouts to compare with this one, separated by commas, with --workload open-loop or edfi',
     form: 'folders, separated by commas',
-    schema: z
-      .string()
-      .transform((text) => text.split(','))
-      .pipe(z.array(z.string().min(1))),
+    schema: listOf(z.string().min(1)),
     fallback: [],
   }),
   nodes: numbersSetting(
@@ -251,74 +223,10 @@ export const benchSettings = {
     description:
       'of the rows, so many have the key of a stored one, with --workload table and its forms; several, such as 0%,30%, are compared',
     form: 'whole percentages from 0% to 90%, with commas between them',
-    schema: z
-      .string()
-      .transform((text) => text.split(','))
-      .pipe(z.array(duplicates).min(1)),
+    schema: listOf(duplicates),
     fallback: [0],
   }),
-  databases: setting<DatabaseChoice>({
-    flags: '--databases <auto|fresh|shared>',
-    variables: ['SLUICE_BENCH_DATABASES'],
-    description:
-      'a fresh copy of the prefilled database for each measurement, or one shared by all; auto shares from a million documents',
-    form: `one of ${databaseChoices.join(', ')}`,
-    schema: z.enum(databaseChoices),
-    fallback: 'auto',
-  }),
-  flushDelay: setting<number>({
-    flags: '--flush-delay <ms>',
-    variables: ['SLUICE_BENCH_FLUSH_DELAY'],
-    description: 'simulate a slow disk: time added to each commit of the embedded server, e.g. 2ms',
-    form: 'milliseconds such as 2ms',
-    schema: milliseconds,
-  }),
-  postgres: setting<Record<string, string>>({
-    flags: '--postgres <settings>',
-    variables: ['SLUICE_BENCH_POSTGRES'],
-    description: 'of the embedded server, e.g. shared_buffers=1GB,wal_compression=pglz',
-    form: 'name=value, separated by commas',
-    schema: z
-      .string()
-      .transform((text) => text.split(',').map((part) => part.split('=')))
-      .pipe(z.array(z.tuple([z.string().regex(/^[a-z_][a-z_0-9.]*$/), z.string().min(1)])))
-      .transform((pairs) => Object.fromEntries(pairs)),
-  }),
-  rtt: setting<number>({
-    flags: '--rtt <ms>',
-    variables: ['SLUICE_BENCH_RTT'],
-    description: 'simulate distance: time added to each round trip to the server, e.g. 1ms',
-    form: 'milliseconds such as 1ms',
-    schema: milliseconds,
-  }),
-  databaseUrl: {
-    ...databaseUrl,
-    variables: ['SLUICE_BENCH_DATABASE_URL'],
-    description: 'server for the temporary databases (default: an embedded one)',
-  },
-  dataDir: pathSetting(
-    '--data-dir <folder>',
-    'SLUICE_BENCH_DATA_DIR',
-    'data folder of the embedded server (default: a temporary one)',
-  ),
-  code: setting<'auto' | 'built' | 'source'>({
-    flags: '--code <auto|built|source>',
-    variables: ['SLUICE_BENCH_CODE'],
-    description: 'code that the measured processes run; auto: the build, unless the sources are newer',
-    form: 'one of auto, built, source',
-    schema: z.enum(['auto', 'built', 'source']),
-    fallback: 'auto',
-  }),
-  profile: pathSetting(
-    '--profile <folder>',
-    'SLUICE_BENCH_PROFILE',
-    'write CPU profiles and statement times into this folder; profiling slows the processes',
-  ),
-  report: pathSetting(
-    '--report <file>',
-    'SLUICE_BENCH_REPORT',
-    'write a page with plots, and its raw data beside it',
-  ),
+  ...benchServerSettings,
 };
 
 export type BenchValues = Values<typeof benchSettings>;

@@ -1,5 +1,5 @@
-/** The best way without batching: checks and inserts of one document, or one row, in one prepared statement. */
-import pg from 'pg';
+/** The best that can be done without batching: checks and inserts of one document, or one row, in one prepared statement. */
+import type pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import {
   describe,
@@ -8,6 +8,7 @@ import {
   type OrderRow,
 } from '../workload/bench-model.ts';
 import { isOfRows } from '../names.ts';
+import { connectAll, contenderPool } from './contender-pool.ts';
 import type { Contender, ContenderOptions } from './contender.ts';
 import { insertRow, writeRow } from './row-statements.ts';
 
@@ -42,18 +43,11 @@ export class OneStatement implements Contender {
 
   constructor(options: ContenderOptions) {
     this.#options = options;
-    this.#pool = new pg.Pool({
-      connectionString: options.url,
-      max: options.poolMax,
-      application_name: 'sluice bench one-statement',
-    });
+    this.#pool = contenderPool(options, 'one-statement');
   }
 
-  async start(): Promise<void> {
-    const clients = await Promise.all(
-      Array.from({ length: this.#options.poolMax }, () => this.#pool.connect()),
-    );
-    for (const client of clients) client.release();
+  start(): Promise<void> {
+    return connectAll(this.#pool);
   }
 
   submit(document: BenchDocument): Promise<void> {

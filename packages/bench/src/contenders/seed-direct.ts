@@ -2,9 +2,10 @@
  * One transaction for each document: begin, find invalid references, find the existing document by its alias, insert
  * document and alias, insert references, commit. Prepared statements, a pool of 32.
  */
-import pg from 'pg';
+import type pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { describe, type BenchDocument, type DescribedDocument } from '../workload/bench-model.ts';
+import { connectAll, contenderPool } from './contender-pool.ts';
 import type { Contender, ContenderOptions } from './contender.ts';
 
 const findInvalid = {
@@ -44,19 +45,11 @@ export class SeedDirect implements Contender {
 
   constructor(options: ContenderOptions) {
     this.#options = options;
-    this.#pool = new pg.Pool({
-      connectionString: options.url,
-      max: options.poolMax,
-      application_name: 'sluice bench seed-direct',
-    });
+    this.#pool = contenderPool(options, 'seed-direct');
   }
 
-  /** Connects all sessions, so that no client's first document waits. */
-  async start(): Promise<void> {
-    const clients = await Promise.all(
-      Array.from({ length: this.#options.poolMax }, () => this.#pool.connect()),
-    );
-    for (const client of clients) client.release();
+  start(): Promise<void> {
+    return connectAll(this.#pool);
   }
 
   async submit(document: BenchDocument): Promise<void> {

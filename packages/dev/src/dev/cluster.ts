@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { makeFolder, startEmbeddedPostgres, type EmbeddedPostgres } from '#embedded';
+import { makeFolder, type EmbeddedPostgres } from '#embedded';
 import type { Model } from 'sluice/model';
 import { SluiceError, type Mode } from 'sluice/internal/protocol';
 import {
@@ -16,7 +16,7 @@ import {
   roleName,
   type RoleKind,
 } from 'sluice/internal/store';
-import { openKeyStore } from '@sluice/server/cli';
+import { createToken, startPostgres } from './cluster-database.ts';
 import { environmentWith } from './environment-with.ts';
 import { addSchema, type ExistingDatabase } from './existing-database.ts';
 import { portsOf } from './ports.ts';
@@ -223,34 +223,6 @@ export class Cluster {
       // The same command line as this process: built, or from the sources.
       program: process.argv[1]!,
     });
-  }
-}
-
-async function startPostgres(
-  dataDir: string,
-  onEvent: (sentence: string) => void,
-): Promise<EmbeddedPostgres> {
-  try {
-    return await startEmbeddedPostgres({ dataDir, onLog: onEvent });
-  } catch (cause) {
-    const { message } = cause as Error;
-    if (!message.includes('is in use by process')) throw cause;
-    throw new SluiceError(
-      'configuration_invalid',
-      `${message}. Another \`sluice dev\` seems to run there: stop it, or choose another --data-dir`,
-      { cause },
-    );
-  }
-}
-
-/** A key for the load, and for a developer who tries the nodes. It is valid for a day. */
-async function createToken(place: { url: string; schema: string }): Promise<string> {
-  const keys = openKeyStore(place);
-  try {
-    const scopes = ['read:*', 'write:*', 'operate', 'bodies'];
-    return (await keys.create({ client: 'dev', scopes, days: 1 })).key;
-  } finally {
-    await keys.close();
   }
 }
 

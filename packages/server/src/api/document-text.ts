@@ -4,7 +4,8 @@
  */
 import type { Resource } from 'sluice/model';
 import { SluiceError } from 'sluice/internal/protocol';
-import { placeText, type JsonOffence, type JsonScanner } from './json-scanner.ts';
+import type { JsonScanner } from './json-scanner.ts';
+import { placeText, type JsonOffence } from './json-offence.ts';
 import { faultAt } from './problem.ts';
 
 export interface DocumentText {

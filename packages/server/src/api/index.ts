@@ -20,5 +20,6 @@ export type { Principal } from './auth/principal.ts';
 export { tokenAlgorithms, type TokenCheckOptions } from './auth/token-check.ts';
 export type { MetricsSource } from './metrics-route.ts';
 export { type ApiLimits } from './limits.ts';
-export { JsonScanner, type JsonLimits, type JsonOffence, type JsonScan } from './json-scanner.ts';
+export { JsonScanner, type JsonLimits, type JsonScan } from './json-scanner.ts';
+export { type JsonOffence } from './json-offence.ts';
 export type { Problem, ProblemFault } from './problem.ts';

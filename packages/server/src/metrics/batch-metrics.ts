@@ -25,37 +25,34 @@ export function batchMetrics(registry: Registry, stages: Histogram): (report: Ba
     buckets: writesBuckets,
     registry,
   }).series();
-  const transactions = new Counter({
-    name: 'sluice_batch_transactions_total',
-    help: 'Transactions of batches. A batch takes one, or more if it is retried or split',
-    registers: [registry],
-  });
-  const retries = new Counter({
-    name: 'sluice_batch_retries_total',
-    help: 'Transactions of batches that failed and were retried, by SQLSTATE',
-    labelNames: ['sqlstate'],
-    registers: [registry],
-  });
-  const settled = new Counter({
-    name: 'sluice_settled_writes_total',
-    help: 'Writes settled, by result and target; target: empty for documents',
-    labelNames: ['result', 'target'],
-    registers: [registry],
-  });
-  const deadLetters = new Counter({
-    name: 'sluice_dead_letters_total',
-    help: 'Writes that this process made dead letters, by target; target: empty for documents',
-    labelNames: ['target'],
-    registers: [registry],
-  });
-  const blocked = new Counter({
-    name: 'sluice_blocked_writes_total',
-    help:
-      'Number of times that a write became blocked by a reference or by an earlier write of its document or row, by target; ' +
+  const counter = <L extends string>(name: string, help: string, ...labelNames: L[]): Counter<L> =>
+    new Counter({ name, help, labelNames, registers: [registry] });
+  const transactions = counter(
+    'sluice_batch_transactions_total',
+    'Transactions of batches. A batch takes one, or more if it is retried or split',
+  );
+  const retries = counter(
+    'sluice_batch_retries_total',
+    'Transactions of batches that failed and were retried, by SQLSTATE',
+    'sqlstate',
+  );
+  const settled = counter(
+    'sluice_settled_writes_total',
+    'Writes settled, by result and target; target: empty for documents',
+    'result',
+    'target',
+  );
+  const deadLetters = counter(
+    'sluice_dead_letters_total',
+    'Writes that this process made dead letters, by target; target: empty for documents',
+    'target',
+  );
+  const blocked = counter(
+    'sluice_blocked_writes_total',
+    'Number of times that a write became blocked by a reference or by an earlier write of its document or row, by target; ' +
       'target: empty for documents',
-    labelNames: ['target'],
-    registers: [registry],
-  });
+    'target',
+  );
   for (const result of results) settled.inc({ result, target: '' }, 0);
   deadLetters.inc({ target: '' }, 0);
   blocked.inc({ target: '' }, 0);
@@ -67,19 +64,26 @@ export function batchMetrics(registry: Registry, stages: Histogram): (report: Ba
     sizes.observe(report.outcomes.length);
     transactions.inc(report.transactions);
     for (const { write } of report.blocked) blocked.inc({ target: targetOf(write.resource) });
-    const counts = new Map<string, { result: string; target: string; count: number }>();
     for (const { write, outcome } of report.outcomes) {
-      const { result } = outcome;
-      const target = targetOf(write.resource);
-      const counted = counts.get(`${result} ${target}`);
-      if (counted === undefined) counts.set(`${result} ${target}`, { result, target, count: 1 });
-      else counted.count += 1;
-      if (outcome.code === 'dead_letter') deadLetters.inc({ target });
+      if (outcome.code === 'dead_letter') deadLetters.inc({ target: targetOf(write.resource) });
       if (write.waitedSeconds !== null) wait.observe(write.waitedSeconds);
     }
-    for (const { result, target, count } of counts.values()) settled.inc({ result, target }, count);
+    for (const { result, target, count } of countsOf(report)) settled.inc({ result, target }, count);
     for (const state of report.errors) retries.inc({ sqlstate: sqlStates.has(state) ? state : 'other' });
   };
+}
+
+/** How many writes have each result, by target. */
+function countsOf({ outcomes }: BatchReport): Iterable<{ result: string; target: string; count: number }> {
+  const counts = new Map<string, { result: string; target: string; count: number }>();
+  for (const { write, outcome } of outcomes) {
+    const { result } = outcome;
+    const target = targetOf(write.resource);
+    const counted = counts.get(`${result} ${target}`);
+    if (counted === undefined) counts.set(`${result} ${target}`, { result, target, count: 1 });
+    else counted.count += 1;
+  }
+  return counts.values();
 }
 
 /** Documents are one target, however many resources there are; other targets are those of the configuration. */

@@ -1,4 +1,4 @@
-export { settleAtOnce, settleBatch, type SettleOptions } from './settle-batch.ts';
+export { settleAtOnce, settleBatch, settleOptionsOf, type SettleOptions } from './settle-batch.ts';
 export { notApplied, outcomeOf, refusal } from './coordinator/answer.ts';
 export type { BatchTransaction } from './coordinator/batch-transaction.ts';
 export { cancelWrites, settleUnapplied } from './coordinator/cancel.ts';
@@ -16,8 +16,7 @@ export {
 } from './coordinator/intake-origin.ts';
 export { headerOf, memoryOrigin, type Origin } from './coordinator/origin.ts';
 export { hintAwaitedOf, hintStatements } from './coordinator/record.ts';
-export { describeBatch, emptyReport, type BatchReport } from './coordinator/report.ts';
-export { RetryLog, type BatchRetry } from './coordinator/retry.ts';
+export { emptyReport, logBatch, type BatchReport } from './coordinator/report.ts';
 export { makeDeadLetter } from './coordinator/settle.ts';
 export type { NotAtOnce } from './coordinator/settle-idle.ts';
 export {
@@ -49,4 +48,3 @@ export {
   type RebuildReport,
 } from './documents/rebuild-projection.ts';
 export { tableTargets } from './tables/table-target.ts';
-export { targetsBeside } from './settle-batch.ts';

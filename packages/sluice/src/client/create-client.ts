@@ -1,7 +1,7 @@
 /** A client accepts a write, finds an earlier one with its key, and awaits its outcome. It starts and stops in order. */
 import type { Model } from '#model';
 import { defaults, settleWithin, SluiceError, type Outcome, type Write } from '#protocol';
-import { agree, detectPooler, reasonOf } from '#store';
+import { agree, detectPooler } from '#store';
 import { checkDefinitions, modelBeside, type RowRequest } from '#targets';
 import type {
   AcceptedWrite,
@@ -17,6 +17,7 @@ import type {
 } from './contract.ts';
 import { assembleClient, type ClientParts } from './assemble-client.ts';
 import type { ClientOptions } from './client-options.ts';
+import { readStatus, usageOf } from './client-status.ts';
 import type { ClientUsage } from './observer.ts';
 import type { TracedRequest } from './trace-write.ts';
 import { joinWrite } from './join-write.ts';
@@ -228,33 +229,12 @@ class Client implements EnlistingClient {
     return this.#parts.rows.targets;
   }
 
-  async status(): Promise<ClientStatus> {
-    const [trouble, lanes] = await Promise.all([
-      this.#parts.readiness.findTrouble(),
-      this.#parts.intake?.status(),
-    ]);
-    return {
-      mode: this.#options.mode ?? 'coordinated',
-      isStarted: this.#started !== null && this.#stopped === null,
-      isDatabaseReachable: trouble?.sqlState !== null,
-      writesRefused: trouble === null ? null : reasonOf(trouble),
-      isListening: this.#parts.completion.isListening,
-      waiting: this.#parts.waits.writes,
-      lanesWithoutLeader: lanes?.lanesWithoutLeader ?? [],
-      lanesOverloaded: lanes?.lanesOverloaded ?? [],
-    };
+  status(): Promise<ClientStatus> {
+    const isStarted = this.#started !== null && this.#stopped === null;
+    return readStatus(this.#parts, this.#options.mode ?? 'coordinated', isStarted);
   }
 
   usage(): ClientUsage {
-    return {
-      waiting: this.#parts.waits.writes,
-      isListening: this.#parts.completion.isListening,
-      gathering: this.#parts.intake?.gathering ?? null,
-      pools: {
-        reads: this.#parts.database.usage,
-        cancellations: this.#parts.waits.usage,
-        ...this.#parts.path.pools,
-      },
-    };
+    return usageOf(this.#parts);
   }
 }

@@ -1,13 +1,5 @@
 /** The path of writes through a client, by its mode. */
-import {
-  describeBatch,
-  RetryLog,
-  settleOptions,
-  targetsBeside,
-  type BatchReport,
-  type SettleOptions,
-} from '#batch';
-import { emptyModel } from '#model';
+import { logBatch, settleOptionsOf, type BatchReport } from '#batch';
 import { defaults } from '#protocol';
 import type { Database, DatabaseClock, Row } from '#store';
 import type { ClientOptions } from './client-options.ts';
@@ -88,24 +80,7 @@ function settlerOf(
     pollIntervalMs,
     onBatch(report: BatchReport): void {
       observer?.settled(report);
-      if (logger?.isLevelEnabled('debug') === true) logger.debug(describeBatch(report), 'batch');
+      logBatch(logger, report);
     },
   });
-}
-
-function settleOptionsOf({
-  model = emptyModel,
-  lanes = defaults.lanes,
-  cascadeDocumentsMax = defaults.cascadeDocumentsMax,
-  projections = [],
-  targets = [],
-  schema,
-  logger,
-}: ClientOptions): SettleOptions {
-  return {
-    ...settleOptions(model, { lanes, cascadeDocumentsMax }),
-    projections,
-    targets: targetsBeside(targets, schema),
-    ...(logger === undefined ? {} : { onRetry: new RetryLog((...line) => logger.warn(...line)).note }),
-  };
 }

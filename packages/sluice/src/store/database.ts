@@ -28,10 +28,8 @@ export class Database {
   /** @param answerTimeoutMs Longest wait for the answer. @default that of the connection */
   async run(name: string, values: readonly unknown[] = [], answerTimeoutMs = Infinity): Promise<Row[]> {
     if (this.options.looksForPooler === true) await detectPooler(this.options);
-    const limits = {
-      answerTimeoutMs: Math.min(answerTimeoutMs, this.options.answerTimeoutMs ?? defaultAnswerTimeoutMs),
-    };
-    const [result] = await this.#sessions.use((session) => session.flight([{ name, values }], limits));
+    const limitMs = Math.min(answerTimeoutMs, this.options.answerTimeoutMs ?? defaultAnswerTimeoutMs);
+    const [result] = await this.#sessions.use((session) => session.flight([{ name, values }], limitMs));
     return result?.rows ?? [];
   }
 

@@ -36,11 +36,6 @@ export interface StatementResult {
   rowCount: number;
 }
 
-export interface FlightOptions {
-  /** Milliseconds without an answer after which the connection counts as lost. @default that of the connection */
-  answerTimeoutMs?: number;
-}
-
 /** If the server does not confirm the end of the connection by then, the socket is closed. */
 const closeTimeoutMs = 1000;
 
@@ -54,7 +49,8 @@ export class Session {
   readonly #client: pg.ClientBase;
   readonly #end: () => Promise<void>;
   readonly #ended: AbortController = new AbortController();
-  #pid = 0;
+  /** Process id of the backend; 0 behind a pooler, which gives each transaction another one. */
+  pid = 0;
   #socket: Socket | undefined;
   /** Behind a pooler in transaction mode: only transactions keep their state. */
   readonly #isPooled: boolean;
@@ -99,7 +95,7 @@ export class Session {
       if (session.#isPooled) return session;
       await applySettings(client, options);
       const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
-      session.#pid = rows[0]?.pid ?? 0;
+      session.pid = rows[0]?.pid ?? 0;
       return session;
     } catch (error) {
       await session?.close();
@@ -115,11 +111,6 @@ export class Session {
   /** Ends the connection without telling the server; awaited statements fail. */
   abandon(): void {
     this.#socket?.destroy();
-  }
-
-  /** Process id of the backend; 0 behind a pooler, which gives each transaction another one. */
-  get pid(): number {
-    return this.#pid;
   }
 
   /** Aborts when the connection has ended for any reason, or the server refuses further work on it. */
@@ -161,22 +152,23 @@ export class Session {
    * Sends all statements together and waits for the answers. Throws the first error in the order of the statements,
    * because later ones only say that the transaction is aborted. A `commit` that the server answers with ROLLBACK is
    * an error, too. Optional statements after a `commit` are not awaited.
+   * @param answerTimeoutMs Without an answer by then, the connection counts as lost. @default that of the connection
    */
-  async flight(statements: readonly Statement[], options: FlightOptions = {}): Promise<StatementResult[]> {
+  async flight(statements: readonly Statement[], answerTimeoutMs?: number): Promise<StatementResult[]> {
     const isWrapped = this.#isPooled && !this.#isInTransaction && needsTransaction(statements);
     for (const { name } of statements) if (isBoundary(name)) this.#isInTransaction = name === 'begin';
-    if (!isWrapped) return this.#fly(statements, options);
+    if (!isWrapped) return this.#fly(statements, answerTimeoutMs);
     const count = statements.findLastIndex(({ isOptional }) => isOptional !== true) + 1;
     const results = await this.#fly(
       [{ name: 'begin' }, ...statements.slice(0, count), { name: 'commit' }, ...statements.slice(count)],
-      options,
+      answerTimeoutMs,
     );
     return [...results.slice(1, count + 1), ...results.slice(count + 2)];
   }
 
   async #fly(
     statements: readonly Statement[],
-    { answerTimeoutMs }: FlightOptions,
+    answerTimeoutMs: number | undefined,
   ): Promise<StatementResult[]> {
     // Converted before any is sent: values too long for one string must not leave a part of a flight behind.
     const values = statements.map((statement) => parametersOf(statement.values ?? []));

@@ -16,11 +16,6 @@ import { lockKeysOf } from './schema.ts';
 import { applySettings } from './session-settings.ts';
 import type { Row } from './session.ts';
 
-export interface CopyPlace {
-  url: string;
-  schema: string;
-}
-
 export interface CopyProgress {
   table: string;
   /** Number of finished tables. */
@@ -160,16 +155,13 @@ export class StoreCopy {
         ]);
         if (source.rows !== target.rows || source.hash !== target.hash) {
           const counts = `${source.rows} rows at the source, ${target.rows} at the target`;
-          throw new SluiceError(
-            'internal',
-            `Cannot move the store: the copy of ${table.name} differs: ${counts}`,
-          );
+          throw refusal(`the copy of ${table.name} differs: ${counts}`, 'internal');
         }
         copied.push({ table: table.name, rows: Number(source.rows) });
       }
       const [mine, theirs] = [await this.#sequencesOf(this.#from), await this.#sequencesOf(this.#to)];
       if (JSON.stringify(mine) !== JSON.stringify(theirs))
-        throw new SluiceError('internal', 'Cannot move the store: a sequence of the copy has another value');
+        throw refusal('a sequence of the copy has another value', 'internal');
       return copied;
     });
   }
@@ -245,6 +237,9 @@ async function lockMove(client: pg.Client, schema: string): Promise<boolean> {
   return rows[0]?.is_mine === true;
 }
 
-function refusal(reason: string): SluiceError {
-  return new SluiceError('configuration_invalid', `Cannot move the store: ${reason}`);
+function refusal(
+  reason: string,
+  code: 'configuration_invalid' | 'internal' = 'configuration_invalid',
+): SluiceError {
+  return new SluiceError(code, `Cannot move the store: ${reason}`);
 }

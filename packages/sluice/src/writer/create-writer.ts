@@ -1,6 +1,6 @@
 /** A writer process: its sessions, their shared hints, its row in sluice.writer, and retention. */
 import { createRequire } from 'node:module';
-import { assertProjections, describeBatch, RetryLog, settleOptions, targetsBeside } from '#batch';
+import { assertProjections, logBatch, settleOptionsOf, type SettleOptions } from '#batch';
 import {
   assertTunables,
   defaults,
@@ -8,13 +8,10 @@ import {
   FailureLog,
   settleWithin,
   SluiceError,
-  unpackLanes,
-  unpackProvided,
   writerTunables,
 } from '#protocol';
 import {
   agree,
-  channels,
   createListener,
   Database,
   DatabaseClock,
@@ -25,6 +22,7 @@ import {
 import { checkDefinitions, modelBeside, readTargets, saveTargets } from '#targets';
 import type { Logger } from 'pino';
 import { v4 as uuidv4 } from 'uuid';
+import { hearOfLanes, listenForHints } from './hear-hints.ts';
 import type { LaneSessionOptions } from './lane-session-options.ts';
 import { LaneSession } from './lane-session.ts';
 import { NeighbourWatch } from './neighbour-watch.ts';
@@ -53,7 +51,6 @@ class WriterProcess implements Writer {
   readonly #listener: Listener;
   readonly #clock: DatabaseClock;
   readonly #upkeep: Upkeep;
-  readonly #settle: LaneSessionOptions['settle'];
   readonly #sessions: LaneSession[];
   readonly #watches: NeighbourWatch[];
   #batches = 0;
@@ -101,12 +98,16 @@ class WriterProcess implements Writer {
       isLeadingLane: (lane) => this.#ledLanes.includes(lane),
       onError: (error) => this.#log?.warn(describeError(error), 'upkeep failed'),
     });
-    this.#settle = this.#settleOptions();
     this.#watches = Array.from(
       { length: options.sessions ?? 1 },
-      () => new NeighbourWatch({ connection, onEnded: () => this.#heartbeatNow() }),
+      () =>
+        new NeighbourWatch({
+          connection,
+          onEnded: () => this.#sessions.forEach((session) => session.heartbeatNow()),
+        }),
     );
-    this.#sessions = this.#watches.map((watch) => new LaneSession(this.#sessionOptions(watch)));
+    const settle = settleOptionsOf({ ...this.#options, logger: this.#log });
+    this.#sessions = this.#watches.map((watch) => new LaneSession(this.#sessionOptions(watch, settle)));
   }
 
   start(): Promise<void> {
@@ -141,7 +142,7 @@ class WriterProcess implements Writer {
       );
     }
     // In parallel, because a client waits while a sleeping store is opened.
-    const listening = this.#listen();
+    const listening = listenForHints(this.#listener, lanes, this.#sessions);
     listening.catch(() => undefined);
     await requireRights((...query) => this.#database.run(...query), isLock ? ['lead', 'lock'] : ['lead'], {
       work: ' the writer',
@@ -184,54 +185,11 @@ class WriterProcess implements Writer {
     await Promise.all(this.#sessions.map((session) => session.stop()));
   }
 
-  async #listen(): Promise<void> {
-    const { lanes } = this.#options;
-    await this.#listener.listen(channels.wakeup, (payload) => this.#wake(payload));
-    await this.#listener.listen(channels.lanes, () => this.#heartbeatNow());
-    await this.#listener.listen(channels.provided, (payload) => {
-      if (payload === null) return;
-      const provided = unpackProvided(payload, lanes);
-      this.#sessions.forEach((session) => session.provided(provided.ids, provided.lanes));
-    });
-  }
-
-  /** Listens to the channels of the lanes that its sessions lead, and to no others. */
-  #hearOfLanes(): void {
-    this.#listener.hear(this.#ledLanes.map(channels.lane), (channel, payload) => {
-      if (payload !== null) return this.#wake(payload);
-      // Hints may have come before the channel was heard, so these lanes are read now.
-      const named = new Set(this.#ledLanes.filter((lane) => channels.lane(lane) === channel));
-      this.#sessions.forEach((session) => session.wake(named));
-    });
-  }
-
-  #wake(payload: string | null): void {
-    const named = payload === null ? null : unpackLanes(payload, this.#options.lanes);
-    this.#sessions.forEach((session) => session.wake(named));
-  }
-
-  #heartbeatNow(): void {
-    this.#sessions.forEach((session) => session.heartbeatNow());
-  }
-
   get #ledLanes(): number[] {
     return this.#sessions.flatMap((session) => session.lanes);
   }
 
-  #settleOptions(): LaneSessionOptions['settle'] {
-    const { model, lanes, projections, targets, schema } = this.#options;
-    const { cascadeDocumentsMax = defaults.cascadeDocumentsMax } = this.#options;
-    const log = this.#log;
-    const retries = log === undefined ? {} : { onRetry: new RetryLog((...line) => log.warn(...line)).note };
-    return {
-      ...settleOptions(model, { lanes, cascadeDocumentsMax }),
-      projections,
-      targets: targetsBeside(targets, schema),
-      ...retries,
-    };
-  }
-
-  #sessionOptions(watch: NeighbourWatch): LaneSessionOptions {
+  #sessionOptions(watch: NeighbourWatch, settle: SettleOptions): LaneSessionOptions {
     const { url, schema, applicationName, lanes, ownership, spread, observer } = this.#options;
     const log = this.#log;
     return {
@@ -242,7 +200,7 @@ class WriterProcess implements Writer {
       spread,
       batchWritesMax: this.#options.batchWritesMax ?? defaults.batchWritesMax,
       pollIntervalMs: this.#options.pollIntervalMs ?? defaults.pollIntervalMs,
-      settle: this.#settle,
+      settle,
       isListening: () => this.#listener.isListening,
       isDeaf: () => this.#listener.isDeaf,
       isBackendWorking: async (pid) => {
@@ -253,14 +211,19 @@ class WriterProcess implements Writer {
         this.#batches += 1;
         this.#writes += report.outcomes.length;
         observer?.settled(report);
-        if (log?.isLevelEnabled('debug') === true) log.debug(describeBatch(report), 'batch');
+        logBatch(log, report);
       },
       onDrain: () => void this.#stopSessions().then(this.#noteDrained),
       onWoken: (by) => observer?.woken(by),
       // A session of this process ends together with it, and no code would be left to report that.
       onNeighbour: (pid) => watch.follow(this.#sessions.some((session) => session.pid === pid) ? null : pid),
       onTrouble: (error) => log?.error(describeError(error), 'settles nothing as the server is in trouble'),
-      ...noteLeadership({ log, observer, failures: this.#failures, onLanes: () => this.#hearOfLanes() }),
+      ...noteLeadership({
+        log,
+        observer,
+        failures: this.#failures,
+        onLanes: () => hearOfLanes(this.#listener, lanes, this.#sessions),
+      }),
     };
   }
 }

@@ -69,7 +69,7 @@ export class Elector {
     const values = [led, writerId, ownership.isLease, led.map(behind), ownership.sessionId];
     const [result] = await this.#session.flight(
       [{ name: 'heartbeat', values }],
-      isCatchUp ? {} : { answerTimeoutMs: heartbeatTimeoutMs },
+      isCatchUp ? undefined : heartbeatTimeoutMs,
     );
     const row = result?.rows[0];
     const isDraining = row?.['is_draining'] === true;

@@ -74,7 +74,7 @@ export class NeighbourWatch {
       settings: sessionSettings,
     }));
     if (this.#isStopped) return;
-    const [wait] = await session.flight([{ name: 'awaitSessionEnd', values: [pid] }], { answerTimeoutMs });
+    const [wait] = await session.flight([{ name: 'awaitSessionEnd', values: [pid] }], answerTimeoutMs);
     if (wait?.rows[0]?.['has_ended'] !== true) return;
     // The next heartbeat names the session to watch.
     if (this.#pid === pid) this.#pid = null;

@@ -1,5 +1,6 @@
 /** The body of a request as rows. Its text goes to the database unchanged, so no number in it changes. */
-import { type JsonScanner, placeText } from '../json-scanner.ts';
+import type { JsonScanner } from '../json-scanner.ts';
+import { placeText } from '../json-offence.ts';
 import { badBody, RestError } from './rest-error.ts';
 
 export interface RestBody {

@@ -1,6 +1,6 @@
 import { SluiceError } from 'sluice/internal/protocol';
 import { databaseSettings, storesFile } from '../config/database-settings.ts';
-import { assertNoPassword, setting } from '../config/setting.ts';
+import { assertNoPassword, setting, type Values } from '../config/setting.ts';
 import { duration } from '../config/setting-forms.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { ProgressLine } from '../process/progress-line.ts';
@@ -38,6 +38,15 @@ const toFlags = {
 } as const;
 const flagOf = { databaseUrl: 'to', databaseUrlFile: 'toFile', databaseUrlVariable: 'toVariable' } as const;
 
+const settings = {
+  stores: { ...storesFile, isRequired: true },
+  databaseCa,
+  databaseCert,
+  databaseKey,
+  wait,
+  fileDelay,
+};
+
 export const moveStoreCommand = () =>
   createCommand({
     name: 'move',
@@ -48,67 +57,58 @@ export const moveStoreCommand = () =>
       'in one transaction, compares them, and runs the deep checks of `sluice doctor` on the copy. The source stays, closed to ' +
       'writes. Any failure before the end, or Ctrl-C, opens the source again.\n\n' +
       'Needs the role that owns the tables, in both databases.',
-    settings: {
-      stores: { ...storesFile, isRequired: true },
-      databaseCa,
-      databaseCert,
-      databaseKey,
-      wait,
-      fileDelay,
-    },
+    settings,
     servesStores: true,
     extend(command) {
       command.argument('<name>', 'the store');
       for (const [flag, description] of Object.values(toFlags)) command.option(flag, description);
       command.option('--abort', 'open the source again after a killed move');
     },
-    async run(
-      { stores, databaseCa: ca, databaseCert: cert, databaseKey: key, wait, fileDelay },
-      flags,
-      [name = ''],
-    ) {
-      const file = stores ?? '';
-      const tls = { ca, cert, key };
-      const from = readStores(file, { tls }).get(name);
-      if (from === undefined) throw refusal(`the file has none of this name: ${name}`);
-      const isJson = flags['json'] === true;
-      if (flags['abort'] === true) {
-        await giveBack(file, from, true);
-        if (isJson) return printJson({ store: name, isMoved: false });
-        return printLine(`${name} stays where it was, and is open`);
-      }
-      const entry = entryOf(readEntries(file)[name] ?? {}, flags);
-      const to = storesOf({ ...readEntries(file), [name]: entry }, file, { tls }).get(name)!;
-      if (to.server === from.server && to.database === from.database) throw refusal('it is there already');
-      const stop = awaitStopRequest();
-      const line = new ProgressLine();
-      const { tables, heldMs } = await moveStore({
-        file,
-        from,
-        to,
-        entry,
-        waitMs: wait * 1000,
-        fileReadMs: fileDelay * 1000,
-        signal: stop.signal,
-        onStep(step) {
-          line.clear();
-          if (!isJson) printLine(`${name}: ${step}`);
-        },
-        onProgress: ({ table, done, tables: count, bytes }) =>
-          line.show(
-            () => `${name}: table ${done + 1} of ${count}, ${table}: ${Math.round(bytes / 1e5) / 10} MB`,
-          ),
-      }).finally(() => line.clear());
-      const rows = tables.reduce((sum, each) => sum + each.rows, 0);
-      if (isJson) return printJson({ store: name, isMoved: true, rows, heldMs, tables });
-      printLine(
-        `${name}: moved ${rows} rows; its requests were held back for ${(heldMs / 1000).toFixed(1)} s`,
-      );
-      printLine(
-        'Nodes and writers read the file by themselves; take it to machines that have a copy of their own.',
-      );
-    },
+    run,
   });
+
+async function run(
+  { stores, databaseCa: ca, databaseCert: cert, databaseKey: key, wait, fileDelay }: Values<typeof settings>,
+  flags: Readonly<Record<string, unknown>>,
+  [name = '']: readonly string[],
+): Promise<void> {
+  const file = stores ?? '';
+  const tls = { ca, cert, key };
+  const from = readStores(file, { tls }).get(name);
+  if (from === undefined) throw refusal(`the file has none of this name: ${name}`);
+  const isJson = flags['json'] === true;
+  if (flags['abort'] === true) {
+    await giveBack(file, from, true);
+    if (isJson) return printJson({ store: name, isMoved: false });
+    return printLine(`${name} stays where it was, and is open`);
+  }
+  const entry = entryOf(readEntries(file)[name] ?? {}, flags);
+  const to = storesOf({ ...readEntries(file), [name]: entry }, file, { tls }).get(name)!;
+  if (to.server === from.server && to.database === from.database) throw refusal('it is there already');
+  const stop = awaitStopRequest();
+  const line = new ProgressLine();
+  const { tables, heldMs } = await moveStore({
+    file,
+    from,
+    to,
+    entry,
+    waitMs: wait * 1000,
+    fileReadMs: fileDelay * 1000,
+    signal: stop.signal,
+    onStep(step) {
+      line.clear();
+      if (!isJson) printLine(`${name}: ${step}`);
+    },
+    onProgress: ({ table, done, tables: count, bytes }) =>
+      line.show(() => `${name}: table ${done + 1} of ${count}, ${table}: ${Math.round(bytes / 1e5) / 10} MB`),
+  }).finally(() => line.clear());
+  const rows = tables.reduce((sum, each) => sum + each.rows, 0);
+  if (isJson) return printJson({ store: name, isMoved: true, rows, heldMs, tables });
+  printLine(`${name}: moved ${rows} rows; its requests were held back for ${(heldMs / 1000).toFixed(1)} s`);
+  printLine(
+    'Nodes and writers read the file by themselves; take it to machines that have a copy of their own.',
+  );
+}
 
 function entryOf(known: StoreEntry, flags: Readonly<Record<string, unknown>>): StoreEntry {
   const entry: Record<string, unknown> = { ...known };

@@ -4,7 +4,7 @@ import { assertUrl } from 'sluice/internal/store';
 import * as z from 'zod';
 import { setting, variableOf, type Setting } from './setting.ts';
 
-export function wholeNumber(from: number, to: number): z.ZodType<number> {
+export function wholeNumber(from: number, to: number): z.ZodType<number, string> {
   return z
     .string()
     .regex(/^\d{1,15}$/)
@@ -38,7 +38,7 @@ export const postgresUrl = z
   .regex(/^postgres(ql)?:\/\/\S+$/)
   .superRefine(checkedBy(assertUrl));
 
-export const listOf = (schema: z.ZodType<string, string>): z.ZodType<string[]> =>
+export const listOf = <T>(schema: z.ZodType<T, string>): z.ZodType<T[]> =>
   z
     .string()
     .transform((text) => text.split(',').map((part) => part.trim()))
@@ -90,4 +90,14 @@ export const fileSetting = (flags: string, variable: string, description: string
     form: 'the path of a file',
     schema: z.string().regex(/^[^\0]+$/),
     path: 'always',
+  });
+
+export const pathSetting = (flags: string, variable: string, description: string) =>
+  setting<string | undefined>({
+    flags,
+    variables: [variable],
+    description,
+    form: 'a path',
+    path: 'always',
+    schema: z.string().min(1),
   });

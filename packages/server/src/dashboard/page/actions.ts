@@ -1,6 +1,6 @@
 /** Shows the actions of operators, the latest first. */
 import type { AuditEntry } from 'sluice/operator';
-import { h, scrolling, setText } from './dom.ts';
+import { columnHead, h, setText, table } from './dom.ts';
 import { count, time } from './format.ts';
 import type { PageContext, View } from './page.ts';
 import { read } from './server.ts';
@@ -32,26 +32,14 @@ export function actions(_page: PageContext): View {
       {},
       h('h1', {}, 'Actions'),
       status,
-      scrolling(
-        'Actions, a table',
-        h(
-          'table',
-          {},
-          h('caption', { class: 'unseen' }, 'Actions of operators'),
-          h(
-            'thead',
-            {},
-            h(
-              'tr',
-              {},
-              ...['When', 'Action', 'What', 'Writes', 'Who', 'Database role'].map((name) =>
-                h('th', { scope: 'col', class: name === 'Writes' ? 'number' : null }, name),
-              ),
-            ),
-          ),
-          body,
+      table({
+        name: 'Actions',
+        caption: 'Actions of operators',
+        heads: ['When', 'Action', 'What', 'Writes', 'Who', 'Database role'].map((name) =>
+          columnHead(name, name === 'Writes' ? 'number' : undefined),
         ),
-      ),
+        body,
+      }),
       more,
     ),
   };

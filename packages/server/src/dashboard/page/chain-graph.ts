@@ -17,20 +17,45 @@ const gap = { x: 20, y: 44 };
 const rowMax = 6;
 
 export function chainGraph({ writeId, stuck, chain }: WriteView): HTMLElement {
+  const own: [string, string] = [stuck?.resource ?? 'this write', 'this write'];
   const boxes = new Map<string, Box>();
-  boxes.set(writeId, {
-    key: writeId,
-    depth: 0,
-    writeId,
-    lines: [stuck?.resource ?? 'this write', 'this write'],
-    tone: 'self',
-  });
+  boxes.set(writeId, { key: writeId, depth: 0, writeId, lines: own, tone: 'self' });
   for (const link of chain) {
     const box = boxOf(link);
     if (!boxes.has(box.key)) boxes.set(box.key, box);
   }
+  const { places, rest, side, width, height } = layOut(boxes.values());
+  const lines = chain.flatMap((link) => {
+    const from = places.get(link.blockedId);
+    const to = places.get(keyOf(link));
+    return from === undefined || to === undefined ? [] : [lineOf(from, to, link, side + gap.x / 2)];
+  });
+  const drawn = [...boxes.values()].flatMap((box) => {
+    const place = places.get(box.key);
+    return place === undefined ? [] : [drawBox(box, place)];
+  });
+  const properties = { viewBox: `0 0 ${width} ${height}`, width, height, role: 'group' };
+  return h(
+    'div',
+    { class: 'graph' },
+    scrolling(
+      'Diagram of what the write waits for',
+      svg(
+        'svg',
+        { ...properties, 'aria-label': summaryOf(chain) },
+        svg('defs', {}, arrow()),
+        ...lines,
+        ...drawn,
+        ...rest,
+      ),
+    ),
+  );
+}
+
+/** Where each box is, row by row; where the boxes end at the right; and the texts that count what has no room. */
+function layOut(boxes: Iterable<Box>) {
   const rows: Box[][] = [];
-  for (const box of boxes.values()) (rows[box.depth] ??= []).push(box);
+  for (const box of boxes) (rows[box.depth] ??= []).push(box);
   const places = new Map<string, Place>();
   const widest = Math.min(rowMax, Math.max(...rows.map((row) => row.length)));
   const side = widest * (boxSize.width + gap.x) + gap.x;
@@ -42,56 +67,17 @@ export function chainGraph({ writeId, stuck, chain }: WriteView): HTMLElement {
     const left = (width - shown.length * (boxSize.width + gap.x) + gap.x) / 2;
     const y = 10 + depth * (boxSize.height + gap.y);
     shown.forEach(({ key }, index) => places.set(key, { x: left + index * (boxSize.width + gap.x), y }));
-    if (row.length > rowMax)
-      rest.push(
-        svg(
-          'text',
-          { class: 'axis', x: width - gap.x, y: y + boxSize.height + 16, 'text-anchor': 'end' },
-          `and ${row.length - rowMax} more`,
-        ),
-      );
+    if (row.length <= rowMax) return;
+    const at = { class: 'axis', x: width - gap.x, y: y + boxSize.height + 16, 'text-anchor': 'end' };
+    rest.push(svg('text', at, `and ${row.length - rowMax} more`));
   });
-  const height = rows.length * (boxSize.height + gap.y) + 10;
-  const lines = chain.flatMap((link) => {
-    const from = places.get(link.blockedId);
-    const to = places.get(keyOf(link));
-    return from === undefined || to === undefined ? [] : [lineOf(from, to, link, side + gap.x / 2)];
-  });
-  const drawn = [...boxes.values()].flatMap((box) => {
-    const place = places.get(box.key);
-    return place === undefined ? [] : [drawBox(box, place)];
-  });
-  return h(
-    'div',
-    { class: 'graph' },
-    scrolling(
-      'Diagram of what the write waits for',
-      svg(
-        'svg',
-        { viewBox: `0 0 ${width} ${height}`, width, height, role: 'group', 'aria-label': summaryOf(chain) },
-        svg(
-          'defs',
-          {},
-          svg(
-            'marker',
-            {
-              id: 'arrow',
-              viewBox: '0 0 8 8',
-              refX: 7,
-              refY: 4,
-              markerWidth: 7,
-              markerHeight: 7,
-              orient: 'auto',
-            },
-            svg('path', { class: 'head', d: 'M0 0L8 4L0 8z' }),
-          ),
-        ),
-        ...lines,
-        ...drawn,
-        ...rest,
-      ),
-    ),
-  );
+  return { places, rest, side, width, height: rows.length * (boxSize.height + gap.y) + 10 };
+}
+
+function arrow(): SVGElement {
+  const size = { viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 7, markerHeight: 7 };
+  const head = svg('path', { class: 'head', d: 'M0 0L8 4L0 8z' });
+  return svg('marker', { id: 'arrow', ...size, orient: 'auto' }, head);
 }
 
 function keyOf({ provider, awaitedId }: ExplainedLink): string {

@@ -80,3 +80,35 @@ export function keyedRows<T>(body: HTMLTableSectionElement, kind: RowKind<T>): (
 export function scrolling(label: string, ...children: Child[]): HTMLElement {
   return h('div', { class: 'scrolling', role: 'region', 'aria-label': label, tabindex: 0 }, ...children);
 }
+
+/** What stands above a column. */
+export function columnHead(name: Child, className?: string): HTMLTableCellElement {
+  return h('th', { scope: 'col', class: className }, name);
+}
+
+/** Above a column of buttons: only readers are told of it. */
+export function actionHead(): HTMLTableCellElement {
+  return columnHead(h('span', { class: 'unseen' }, 'Action'));
+}
+
+export interface TableParts {
+  name: string;
+  /** @default the name */
+  caption?: string;
+  class?: string;
+  heads: readonly Child[];
+  body: HTMLTableSectionElement;
+}
+
+export function table({ name, caption = name, heads, body, ...more }: TableParts): HTMLElement {
+  return scrolling(
+    `${name}, a table`,
+    h(
+      'table',
+      { class: more.class },
+      h('caption', { class: 'unseen' }, caption),
+      h('thead', {}, h('tr', {}, ...heads)),
+      body,
+    ),
+  );
+}

@@ -35,35 +35,7 @@ function run(session: Session): void {
   const page: PageContext = { session, live, announce: (sentence) => setText(news, sentence) };
   const links = places.map(({ name, href }) => h('a', { href }, name));
   const state = h('span', { class: 'connection' });
-  const pause = h('button', { type: 'button' }, 'Pause updates');
-  pause.addEventListener('click', () => {
-    live.setPaused(!live.isPaused);
-    setText(pause, live.isPaused ? 'Continue updates' : 'Pause updates');
-  });
-  const leave = h('button', { type: 'button' }, 'Log out');
-  leave.addEventListener('click', () => {
-    setKey(null);
-    location.reload();
-  });
-  replace(
-    top_,
-    h(
-      'a',
-      { class: 'name', href: '#/' },
-      h('img', { src: 'assets/icon.svg', alt: '', width: 22, height: 22 }),
-      'Sluice',
-    ),
-    h('nav', { 'aria-label': 'Parts of this page' }, ...links),
-    h(
-      'div',
-      { class: 'who' },
-      state,
-      pause,
-      session.isReadOnly && h('span', { class: 'badge quiet' }, 'read-only'),
-      session.client !== '' && h('span', { class: 'note' }, session.client),
-      session.client !== '' && leave,
-    ),
-  );
+  showTop(page, links, state);
 
   let view = viewOf(page);
   const show = (): void => {
@@ -95,6 +67,39 @@ function run(session: Session): void {
     ({ message }) => begin(login(message, () => location.reload())),
   );
   show();
+}
+
+/** The name, the links to the parts, and who is logged in. */
+function showTop({ session, live }: PageContext, links: HTMLElement[], state: HTMLElement): void {
+  const pause = h('button', { type: 'button' }, 'Pause updates');
+  pause.addEventListener('click', () => {
+    live.setPaused(!live.isPaused);
+    setText(pause, live.isPaused ? 'Continue updates' : 'Pause updates');
+  });
+  const leave = h('button', { type: 'button' }, 'Log out');
+  leave.addEventListener('click', () => {
+    setKey(null);
+    location.reload();
+  });
+  replace(
+    top_,
+    h(
+      'a',
+      { class: 'name', href: '#/' },
+      h('img', { src: 'assets/icon.svg', alt: '', width: 22, height: 22 }),
+      'Sluice',
+    ),
+    h('nav', { 'aria-label': 'Parts of this page' }, ...links),
+    h(
+      'div',
+      { class: 'who' },
+      state,
+      pause,
+      session.isReadOnly && h('span', { class: 'badge quiet' }, 'read-only'),
+      session.client !== '' && h('span', { class: 'note' }, session.client),
+      session.client !== '' && leave,
+    ),
+  );
 }
 
 function showState(state: HTMLElement, { status, message, view }: Live): void {

@@ -1,9 +1,15 @@
 /** Buttons to the page before and the page after. */
 import { h, setText } from './dom.ts';
 
+export interface Turns {
+  text: string;
+  hasPrevious: boolean;
+  hasNext: boolean;
+}
+
 export interface Pager {
   element: HTMLElement;
-  update(state: { text: string; hasPrevious: boolean; hasNext: boolean }): void;
+  update(turns: Turns): void;
 }
 
 export function pager(label: string, turn: (by: -1 | 1) => void): Pager {

@@ -48,97 +48,81 @@ export function write(page: PageContext, writeId: string): View {
 }
 
 function partsOf(page: PageContext, view: WriteView, again: () => void): Child[] {
-  const { stuck, outcome, lane, explanation, laneExplanation, chain } = view;
+  const { stuck, outcome, lane, chain } = view;
   return [
-    stuck !== null &&
-      h(
-        'p',
-        { class: 'lead' },
-        h('span', { class: `badge ${reasonTones[stuck.reason]}` }, stuck.reason.replaceAll('_', ' ')),
-        ` It ${explanation}.`,
-      ),
-    stuck === null &&
-      outcome !== null &&
-      h(
-        'p',
-        { class: 'lead' },
-        h('span', { class: 'badge quiet' }, 'settled'),
-        ` It is ${outcome.result.replace('_', ' ')}.`,
-      ),
+    stuck !== null && lead(reasonTones[stuck.reason], stuck.reason.replaceAll('_', ' '), view.explanation),
+    stuck === null && outcome !== null && lead('quiet', 'settled', `is ${outcome.result.replace('_', ' ')}`),
     actionsOf(page, view, again),
-    stuck !== null &&
-      facts([
-        ['Resource', stuck.resource],
-        ['Operation', stuck.operation],
-        ['Client', stuck.client === '' ? 'nobody named' : stuck.client],
-        ['Document', view.row === null ? stuck.documentId : null],
-        ['Key', keyOf(view)],
-        ['Accepted', `${time(stuck.acceptedAt)}, ${age(stuck.ageSeconds)} ago`],
-        [stuck.reason === 'dead_letter' ? 'Dead letter since' : 'Since', time(stuck.since)],
-        [
-          'Waits for references until',
-          stuck.referenceDeadline === null ? null : time(stuck.referenceDeadline),
-        ],
-        ['Attempts', stuck.attempts === null ? null : count(stuck.attempts)],
-        ['Error', stuck.error === null ? null : (stuck.error.code ?? 'of the program')],
-        ['Constraint', stuck.error?.constraint ?? null],
-        ['Table', stuck.error?.table ?? null],
-        ['Next attempt', stuck.nextAt === null ? null : time(stuck.nextAt)],
-      ]),
-    outcome !== null &&
-      h(
-        'section',
-        {},
-        h('h2', {}, 'Outcome'),
-        facts([
-          ['Result', outcome.result.replace('_', ' ')],
-          ['Code', outcome.code],
-          ['Resource', outcome.resource],
-          ['Client', outcome.client === '' ? 'nobody named' : outcome.client],
-          ['Document', outcome.documentId],
-          ['Key', stuck === null ? keyOf(view) : null],
-          ['Version', outcome.version === null ? null : count(outcome.version)],
-          ['Settled', time(outcome.settledAt)],
-        ]),
-      ),
-    chain.length > 0 &&
-      h(
-        'section',
-        {},
-        h('h2', {}, 'What it waits for'),
-        chainGraph(view),
-        h(
-          'details',
-          {},
-          h('summary', {}, 'The chain in words'),
-          h(
-            'ol',
-            { class: 'chain' },
-            ...chain.map(({ blockedId, explanation, since }) =>
-              h(
-                'li',
-                {},
-                h('a', { href: `#/write/${blockedId}`, class: 'id' }, blockedId),
-                ` awaits ${explanation}, since ${time(since)}`,
-              ),
-            ),
-          ),
-        ),
-      ),
+    stuck !== null && stuckFacts(view, stuck),
+    outcome !== null && section('Outcome', outcomeFacts(view, outcome)),
+    chain.length > 0 && section('What it waits for', chainGraph(view), chainInWords(view)),
     lane !== null &&
-      h(
-        'section',
-        {},
-        h('h2', {}, `Lane ${lane.lane}`),
+      section(
+        `Lane ${lane.lane}`,
         h(
           'p',
           {},
-          `It ${withLocalTimes(laneExplanation ?? '')}. `,
+          `It ${withLocalTimes(view.laneExplanation ?? '')}. `,
           h('a', { href: `#/stuck?lane=${lane.lane}` }, 'What waits in it'),
         ),
       ),
     stuck !== null && bodyOf(page, view),
   ];
+}
+
+function lead(tone: string, badge: string, explanation: string | null): HTMLElement {
+  return h('p', { class: 'lead' }, h('span', { class: `badge ${tone}` }, badge), ` It ${explanation}.`);
+}
+
+function section(title: string, ...children: Child[]): HTMLElement {
+  return h('section', {}, h('h2', {}, title), ...children);
+}
+
+const timeOrNull = (at: string | null): string | null => (at === null ? null : time(at));
+const countOrNull = (number: number | null): string | null => (number === null ? null : count(number));
+const nameOf = (client: string): string => (client === '' ? 'nobody named' : client);
+
+function stuckFacts(view: WriteView, stuck: NonNullable<WriteView['stuck']>): HTMLElement {
+  return facts([
+    ['Resource', stuck.resource],
+    ['Operation', stuck.operation],
+    ['Client', nameOf(stuck.client)],
+    ['Document', view.row === null ? stuck.documentId : null],
+    ['Key', keyOf(view)],
+    ['Accepted', `${time(stuck.acceptedAt)}, ${age(stuck.ageSeconds)} ago`],
+    [stuck.reason === 'dead_letter' ? 'Dead letter since' : 'Since', time(stuck.since)],
+    ['Waits for references until', timeOrNull(stuck.referenceDeadline)],
+    ['Attempts', countOrNull(stuck.attempts)],
+    ['Error', stuck.error === null ? null : (stuck.error.code ?? 'of the program')],
+    ['Constraint', stuck.error?.constraint ?? null],
+    ['Table', stuck.error?.table ?? null],
+    ['Next attempt', timeOrNull(stuck.nextAt)],
+  ]);
+}
+
+function outcomeFacts(view: WriteView, outcome: NonNullable<WriteView['outcome']>): HTMLElement {
+  return facts([
+    ['Result', outcome.result.replace('_', ' ')],
+    ['Code', outcome.code],
+    ['Resource', outcome.resource],
+    ['Client', nameOf(outcome.client)],
+    ['Document', outcome.documentId],
+    ['Key', view.stuck === null ? keyOf(view) : null],
+    ['Version', countOrNull(outcome.version)],
+    ['Settled', time(outcome.settledAt)],
+  ]);
+}
+
+function chainInWords({ chain }: WriteView): HTMLElement {
+  const items = chain.map(({ blockedId, explanation, since }) =>
+    h(
+      'li',
+      {},
+      h('a', { href: `#/write/${blockedId}`, class: 'id' }, blockedId),
+      ` awaits ${explanation}, since ${time(since)}`,
+    ),
+  );
+  return h('details', {}, h('summary', {}, 'The chain in words'), h('ol', { class: 'chain' }, ...items));
 }
 
 /** The key of the row, or of the first row. */
@@ -181,10 +165,10 @@ function actionsOf(page: PageContext, { writeId, stuck }: WriteView, again: () =
 /** Hidden until requested, and each request is recorded. */
 function bodyOf(page: PageContext, { writeId, row }: WriteView): HTMLElement {
   const noun = row === null ? 'document' : 'row';
-  const section = h('section', {}, h('h2', {}, row === null ? 'Document' : 'Row'));
+  const part = section(row === null ? 'Document' : 'Row');
   if (!page.session.maySeeBodies) {
-    section.append(h('p', { class: 'muted' }, `The scope bodies is needed to show ${noun}s.`));
-    return section;
+    part.append(h('p', { class: 'muted' }, `The scope bodies is needed to show ${noun}s.`));
+    return part;
   }
   const place = h('div');
   const button = h('button', { type: 'button', 'aria-expanded': 'false' }, `Show the ${noun}`);
@@ -208,9 +192,9 @@ function bodyOf(page: PageContext, { writeId, row }: WriteView): HTMLElement {
       (error: unknown) => tell(`Cannot show the ${noun}`, (error as Error).message),
     );
   });
-  section.append(
+  part.append(
     h('p', {}, button, h('span', { class: 'note' }, ' The audit log records that you read it.')),
     place,
   );
-  return section;
+  return part;
 }

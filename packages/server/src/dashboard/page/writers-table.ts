@@ -1,6 +1,6 @@
 /** Writers: which live, and how many lanes each leads. */
 import { confirm, tell } from './confirm.ts';
-import { h, keyedRows, scrolling, setText } from './dom.ts';
+import { actionHead, columnHead, h, keyedRows, setText, table } from './dom.ts';
 import { age, count, time } from './format.ts';
 import type { LiveView } from './live.ts';
 import type { PageContext } from './page.ts';
@@ -25,37 +25,7 @@ export function writersTable(page: PageContext): { element: HTMLElement; update:
   let now = 0;
   const fill = keyedRows<Writer>(body, {
     key: ({ writerId }) => writerId,
-    create(writer) {
-      const state = h('span', { class: 'badge' });
-      const lanes = h('td', { class: 'number' });
-      const seen = h('td', { class: 'number' });
-      const button = h(
-        'button',
-        { type: 'button', class: 'plain', onclick: () => void drain(page, writer) },
-        'Drain',
-      );
-      button.setAttribute('aria-label', `Drain writer ${writer.host}/${writer.processId}`);
-      return {
-        row: h(
-          'tr',
-          {},
-          h('th', { scope: 'row', title: writer.writerId }, `${writer.host}/${writer.processId}`),
-          h('td', {}, state),
-          lanes,
-          h('td', {}, writer.version),
-          h('td', {}, time(writer.startedAt)),
-          seen,
-          mayAct && h('td', { class: 'act' }, button),
-        ),
-        update(writer) {
-          setText(state, writer.state);
-          state.className = `badge ${tones[writer.state]}`;
-          setText(lanes, count(writer.lanes));
-          setText(seen, `${age((now - Date.parse(writer.stoppedAt ?? writer.seenAt)) / 1_000)} ago`);
-          button.hidden = writer.state !== 'leading' && writer.state !== 'standing by';
-        },
-      };
-    },
+    create: (writer) => createRow(writer, page, () => now),
   });
   return {
     element: h(
@@ -63,30 +33,19 @@ export function writersTable(page: PageContext): { element: HTMLElement; update:
       { 'aria-labelledby': 'writers' },
       h('div', { class: 'head' }, h('h2', { id: 'writers' }, 'Writers')),
       nobody,
-      scrolling(
-        'Writers, a table',
-        h(
-          'table',
-          {},
-          h('caption', { class: 'unseen' }, 'Writers'),
-          h(
-            'thead',
-            {},
-            h(
-              'tr',
-              {},
-              h('th', { scope: 'col' }, 'Writer'),
-              h('th', { scope: 'col' }, 'State'),
-              h('th', { scope: 'col', class: 'number' }, 'Lanes'),
-              h('th', { scope: 'col' }, 'Version'),
-              h('th', { scope: 'col' }, 'Started'),
-              h('th', { scope: 'col', class: 'number' }, 'Last seen'),
-              mayAct && h('th', { scope: 'col' }, h('span', { class: 'unseen' }, 'Action')),
-            ),
-          ),
-          body,
-        ),
-      ),
+      table({
+        name: 'Writers',
+        heads: [
+          columnHead('Writer'),
+          columnHead('State'),
+          columnHead('Lanes', 'number'),
+          columnHead('Version'),
+          columnHead('Started'),
+          columnHead('Last seen', 'number'),
+          mayAct && actionHead(),
+        ],
+        body,
+      }),
     ),
     update(view) {
       now = Date.parse(view.read.at);
@@ -94,6 +53,43 @@ export function writersTable(page: PageContext): { element: HTMLElement; update:
       const isEnded = ({ state }: Writer): boolean => state === 'gone' || state === 'stopped';
       const ended = view.writers.filter(isEnded).slice(0, endedShown);
       fill([...view.writers.filter((writer) => !isEnded(writer)), ...ended]);
+    },
+  };
+}
+
+function createRow(writer: Writer, page: PageContext, now: () => number) {
+  const name = `${writer.host}/${writer.processId}`;
+  const state = h('span', { class: 'badge' });
+  const lanes = h('td', { class: 'number' });
+  const seen = h('td', { class: 'number' });
+  const button = h(
+    'button',
+    {
+      type: 'button',
+      class: 'plain',
+      onclick: () => void drain(page, writer),
+      'aria-label': `Drain writer ${name}`,
+    },
+    'Drain',
+  );
+  return {
+    row: h(
+      'tr',
+      {},
+      h('th', { scope: 'row', title: writer.writerId }, name),
+      h('td', {}, state),
+      lanes,
+      h('td', {}, writer.version),
+      h('td', {}, time(writer.startedAt)),
+      seen,
+      !page.session.isReadOnly && h('td', { class: 'act' }, button),
+    ),
+    update(writer: Writer) {
+      setText(state, writer.state);
+      state.className = `badge ${tones[writer.state]}`;
+      setText(lanes, count(writer.lanes));
+      setText(seen, `${age((now() - Date.parse(writer.stoppedAt ?? writer.seenAt)) / 1_000)} ago`);
+      button.hidden = writer.state !== 'leading' && writer.state !== 'standing by';
     },
   };
 }

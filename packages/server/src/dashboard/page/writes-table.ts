@@ -1,5 +1,5 @@
 /** A page of writes, each with the reason why it waits, and the selected ones. */
-import { h, keyedRows, scrolling, setText } from './dom.ts';
+import { columnHead, h, keyedRows, setText, table } from './dom.ts';
 import { age } from './format.ts';
 import type { ListedWrite } from './messages.ts';
 
@@ -31,66 +31,26 @@ export function writesTable({ mayAct, onSelect }: { mayAct: boolean; onSelect: (
     fill(shown);
     onSelect();
   });
+  const choose = (writeId: string, isChosen: boolean): void => {
+    if (isChosen) chosen.add(writeId);
+    else chosen.delete(writeId);
+    all.checked = chosen.size === shown.length;
+    onSelect();
+  };
   const fill = keyedRows<ListedWrite>(body, {
     key: ({ writeId }) => writeId,
-    create({ writeId, resource, client, operation, lane }) {
-      const box = h('input', { type: 'checkbox', 'aria-label': `Select write ${writeId}` });
-      box.addEventListener('change', () => {
-        if (box.checked) chosen.add(writeId);
-        else chosen.delete(writeId);
-        all.checked = chosen.size === shown.length;
-        onSelect();
-      });
-      const reason = h('span', { class: 'badge' });
-      const why = h('span', { class: 'why' });
-      const waits = h('td', { class: 'number' });
-      return {
-        row: h(
-          'tr',
-          {},
-          mayAct && h('td', { class: 'pick' }, box),
-          h('th', { scope: 'row' }, h('a', { href: `#/write/${writeId}`, class: 'id' }, writeId)),
-          h('td', { class: 'reason' }, reason, why),
-          h('td', {}, operation === 'upsert' ? resource : `${operation} ${resource}`),
-          h('td', {}, client === '' ? h('span', { class: 'muted' }, 'nobody named') : client),
-          h('td', { class: 'number' }, h('a', { href: `#/stuck?lane=${lane}` }, String(lane))),
-          waits,
-        ),
-        update(write) {
-          box.checked = chosen.has(writeId);
-          setText(reason, write.reason.replaceAll('_', ' '));
-          reason.className = `badge ${reasonTones[write.reason]}`;
-          setText(why, `It ${write.explanation}.`);
-          setText(waits, age(write.ageSeconds));
-        },
-      };
-    },
+    create: (write) => createRow(write, mayAct, chosen, choose),
   });
+  const heads = ['Write', 'Why', 'Resource', 'Client'].map((name) => columnHead(name));
+  const numbers = ['Lane', 'Age'].map((name) => columnHead(name, 'number'));
   return {
-    element: scrolling(
-      'Writes, a table',
-      h(
-        'table',
-        { class: 'writes' },
-        h('caption', { class: 'unseen' }, 'Waiting writes and dead letters'),
-        h(
-          'thead',
-          {},
-          h(
-            'tr',
-            {},
-            mayAct && h('td', { class: 'pick' }, all),
-            h('th', { scope: 'col' }, 'Write'),
-            h('th', { scope: 'col' }, 'Why'),
-            h('th', { scope: 'col' }, 'Resource'),
-            h('th', { scope: 'col' }, 'Client'),
-            h('th', { scope: 'col', class: 'number' }, 'Lane'),
-            h('th', { scope: 'col', class: 'number' }, 'Age'),
-          ),
-        ),
-        body,
-      ),
-    ),
+    element: table({
+      name: 'Writes',
+      caption: 'Waiting writes and dead letters',
+      class: 'writes',
+      heads: [mayAct && h('td', { class: 'pick' }, all), ...heads, ...numbers],
+      body,
+    }),
     update(writes) {
       shown = writes;
       const here = new Set(writes.map(({ writeId }) => writeId));
@@ -104,6 +64,39 @@ export function writesTable({ mayAct, onSelect }: { mayAct: boolean; onSelect: (
       all.checked = false;
       fill(shown);
       onSelect();
+    },
+  };
+}
+
+function createRow(
+  { writeId, resource, client, operation, lane }: ListedWrite,
+  mayAct: boolean,
+  chosen: ReadonlySet<string>,
+  choose: (writeId: string, isChosen: boolean) => void,
+) {
+  const box = h('input', { type: 'checkbox', 'aria-label': `Select write ${writeId}` });
+  box.addEventListener('change', () => choose(writeId, box.checked));
+  const reason = h('span', { class: 'badge' });
+  const why = h('span', { class: 'why' });
+  const waits = h('td', { class: 'number' });
+  return {
+    row: h(
+      'tr',
+      {},
+      mayAct && h('td', { class: 'pick' }, box),
+      h('th', { scope: 'row' }, h('a', { href: `#/write/${writeId}`, class: 'id' }, writeId)),
+      h('td', { class: 'reason' }, reason, why),
+      h('td', {}, operation === 'upsert' ? resource : `${operation} ${resource}`),
+      h('td', {}, client === '' ? h('span', { class: 'muted' }, 'nobody named') : client),
+      h('td', { class: 'number' }, h('a', { href: `#/stuck?lane=${lane}` }, String(lane))),
+      waits,
+    ),
+    update(write: ListedWrite) {
+      box.checked = chosen.has(writeId);
+      setText(reason, write.reason.replaceAll('_', ' '));
+      reason.className = `badge ${reasonTones[write.reason]}`;
+      setText(why, `It ${write.explanation}.`);
+      setText(waits, age(write.ageSeconds));
     },
   };
 }

@@ -3,7 +3,6 @@
  * arrival, and gives one result for each.
  */
 import type { Outcome, WriteHeader } from '#protocol';
-import { DatabaseError } from '#store';
 import { isFunction, isTable, nameOf, type HandlerResult, type TargetDefinition } from '#targets';
 import { refusal } from '../coordinator/answer.ts';
 import { TargetError } from '../coordinator/fault.ts';
@@ -34,7 +33,7 @@ function callTarget(name: string, title: string, call: Call): Target {
       const writes = await sortOut(batch, settlement);
       if (writes.length === 0) return settlement;
       take(settlement, writes, await call(batch, writes), title);
-      return { ...settlement, faultAtEnd: (error) => (isOfEnd(error) ? callFault(title, error) : error) };
+      return { ...settlement, faultAtEnd: (error) => callFault(title, error) };
     },
   };
 }
@@ -73,10 +72,4 @@ function outcomeOf(write: WriteHeader, given: HandlerResult, title: string): Out
     contentHash: null,
     detail: 'answer' in said ? said : null,
   };
-}
-
-function isOfEnd(error: unknown): boolean {
-  return (
-    error instanceof DatabaseError && error.statement === 'check_constraints' && error.constraint !== null
-  );
 }

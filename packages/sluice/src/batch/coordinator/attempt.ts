@@ -3,6 +3,7 @@ import { hasFailpoint, passFailpoint, type WriteHeader } from '#protocol';
 import type { Session, Statement } from '#store';
 import { BatchTransaction } from './batch-transaction.ts';
 import type { Caution } from './caution.ts';
+import { isFaultAtEnd } from './lend-session.ts';
 import type { Origin } from './origin.ts';
 import {
   awaitedHints,
@@ -193,11 +194,12 @@ async function end(
     await transaction.flight([]);
     await passFailpoint('before_commit', [...transaction.terms.keys()]);
   }
-  const faults = settlements.flatMap(({ faultAtEnd }) => faultAtEnd ?? []);
-  const checks = faults.length === 0 ? [] : [{ name: 'check_constraints' }];
+  // Of several targets, the first is named: a write that is alone has one.
+  const [faultOf] = settlements.flatMap(({ faultAtEnd }) => faultAtEnd ?? []);
+  const checks = faultOf === undefined ? [] : [{ name: 'check_constraints' }];
   try {
     await transaction.flight([...checks, { name: 'commit' }, ...hints]);
   } catch (error) {
-    throw faults.reduce((fault, faultOf) => faultOf(fault), error);
+    throw faultOf !== undefined && isFaultAtEnd(error) ? faultOf(error) : error;
   }
 }

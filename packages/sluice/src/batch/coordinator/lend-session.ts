@@ -61,6 +61,7 @@ export function isFaultAtEnd(error: unknown): error is DatabaseError {
     error instanceof DatabaseError &&
     error.statement === 'check_constraints' &&
     !error.isConnectionLoss &&
+    !error.isServerTrouble &&
     !isPassing(error)
   );
 }

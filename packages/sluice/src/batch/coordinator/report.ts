@@ -1,5 +1,6 @@
 /** The result of a batch, and the same as one line of a log. */
 import type { WriteHeader } from '#protocol';
+import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import type { BatchFault } from './fault.ts';
 import type { BlockedWrite, SettledWrite } from './target.ts';
@@ -47,9 +48,10 @@ export function emptyReport(): BatchReport {
 }
 
 /** Counts and milliseconds, and nothing of any document. */
-export function describeBatch(report: BatchReport): Record<string, unknown> {
+export function logBatch(logger: Logger | undefined, report: BatchReport): void {
+  if (logger?.isLevelEnabled('debug') !== true) return;
   const { batchId, transactions, errors, readMs, planMs, commitMs } = report;
-  return {
+  const facts = {
     batchId,
     settled: report.outcomes.length,
     deferred: report.deferred.length,
@@ -60,4 +62,5 @@ export function describeBatch(report: BatchReport): Record<string, unknown> {
     planMs: Math.round(planMs * 10) / 10,
     commitMs: Math.round(commitMs * 10) / 10,
   };
+  logger.debug(facts, 'batch');
 }

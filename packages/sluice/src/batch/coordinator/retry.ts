@@ -4,6 +4,7 @@
  */
 import { Seldom, type WriteHeader } from '#protocol';
 import { DatabaseError, type Session } from '#store';
+import type { Logger } from 'pino';
 import { reducedFault, type BatchFault, type Remedy } from './fault.ts';
 import type { Origin } from './origin.ts';
 
@@ -52,9 +53,6 @@ export function describeRetry(
   };
 }
 
-/** Takes the fields of a line and its message, as the methods of pino do. */
-type Warn = (fields: Record<string, unknown>, message: string) => void;
-
 const messages: Readonly<Record<Remedy, string>> = {
   try_again: 'a batch is tried again',
   look_for_locks: 'a batch did not get a lock in time and is tried again',
@@ -65,18 +63,11 @@ const messages: Readonly<Record<Remedy, string>> = {
   dead_letter: 'a write becomes a dead letter: it failed alone each time',
 };
 
-export class RetryLog {
-  readonly #warn: Warn;
-  readonly #seldom: Seldom;
-
-  constructor(warn: Warn, now: () => number = () => performance.now()) {
-    this.#warn = warn;
-    this.#seldom = new Seldom(now);
-  }
-
-  readonly note = (retry: BatchRetry): void => {
-    const repeated = this.#seldom.note(`${retry.sqlState} ${retry.statement} ${retry.remedy}`);
-    if (repeated !== null) this.#warn({ ...retry, ...repeated }, messages[retry.remedy]);
+export function retryLog(logger: Logger): (retry: BatchRetry) => void {
+  const seldom = new Seldom();
+  return (retry) => {
+    const repeated = seldom.note(`${retry.sqlState} ${retry.statement} ${retry.remedy}`);
+    if (repeated !== null) logger.warn({ ...retry, ...repeated }, messages[retry.remedy]);
   };
 }
 

@@ -3,6 +3,7 @@
  * records outcomes. A target decides and applies each of its writes. The coordinator knows nothing else of a target.
  */
 import type { Outcome, WriteHeader } from '#protocol';
+import type { DatabaseError } from '#store';
 import type { BatchTransaction } from './batch-transaction.ts';
 import { keyOf } from './idempotency.ts';
 
@@ -70,8 +71,8 @@ export interface Settlement {
    * @default false: the coordinator does so
    */
   isRecorded?: boolean;
-  /** Maps an error of constraints that are checked at the COMMIT to the target's fault, if it is one. @default no such constraints */
-  faultAtEnd?: (error: unknown) => unknown;
+  /** The target's fault, if a constraint that is checked at the COMMIT does not hold. @default no such constraints */
+  faultAtEnd?: (error: DatabaseError) => Error;
   /** Milliseconds spent on reading and planning, for the report. @default 0 */
   readMs?: number;
   planMs?: number;

@@ -4,10 +4,10 @@
  */
 import type { Model } from '#model';
 import { SluiceError } from '#protocol';
-import type { Session } from '#store';
+import type { DatabaseError, Session } from '#store';
 import type { BatchTransaction } from '../coordinator/batch-transaction.ts';
 import { TargetError } from '../coordinator/fault.ts';
-import { isFaultAtEnd, lendSession, type LentTransaction } from '../coordinator/lend-session.ts';
+import { lendSession, type LentTransaction } from '../coordinator/lend-session.ts';
 import type { Plan } from './plan.ts';
 
 export interface ChangedDocument {
@@ -161,7 +161,6 @@ export function inProjection<T>(
 }
 
 /** The fault if a deferred constraint of a projection's table fails at the COMMIT. Which projection it was is not known. */
-export function faultAtEnd(error: unknown, concerned: readonly { projection: Projection }[]): unknown {
-  if (!isFaultAtEnd(error)) return error;
+export function faultAtEnd(error: DatabaseError, concerned: readonly { projection: Projection }[]): Error {
   return new ProjectionError(concerned.map(({ projection }) => projection.name).join(), error);
 }

@@ -7,6 +7,7 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SluiceError } from '#protocol';
 import { DatabaseError, Session, type ConnectionOptions } from '#store';
+import { isFaultAtEnd } from '../coordinator/lend-session.ts';
 import { faultAtEnd, inProjection, ProjectionError, type Projection } from './projection.ts';
 import { goneStep, RebuildPlaces, type Place } from './rebuild-places.ts';
 
@@ -148,7 +149,7 @@ class Rebuild {
     const [moved] = await session
       .flight([this.#places.advance(place, next, present.length), { name: 'check_constraints' }])
       .catch((error: unknown) => {
-        throw faultAtEnd(error, [{ projection: this.#projection }]);
+        throw isFaultAtEnd(error) ? faultAtEnd(error, [{ projection: this.#projection }]) : error;
       });
     const [row] = moved?.rows ?? [];
     if (row === undefined) {

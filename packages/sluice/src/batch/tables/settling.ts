@@ -237,13 +237,6 @@ export class Settling {
         settlement.provided.push(write.referentialId);
     }
     if (this.work === null) return settlement;
-    return { ...settlement, faultAtEnd: (error) => (isOfEnd(error) ? faultOfEnd(error) : error) };
+    return { ...settlement, faultAtEnd: faultOfEnd };
   }
-}
-
-/** Whether a deferred constraint of a table has failed. */
-function isOfEnd(error: unknown): boolean {
-  return (
-    error instanceof DatabaseError && error.statement === 'check_constraints' && error.constraint !== null
-  );
 }
