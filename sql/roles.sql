@@ -185,8 +185,10 @@ begin
       ('led_lanes', array['api', 'writer', 'ops']),
       ('lock_holders', array['ops']),
       ('submit', array['api']),
+      ('wrong_column', array['writer']),
       -- Parts of others.
       ('base_type', '{}'),
+      ('checked_type', '{}'),
       ('key_text', '{}'),
       ('refuse_submit', '{}'),
       ('row_key', '{}'),

@@ -123,8 +123,11 @@ export interface OutcomeDetail {
   conflictsWith?: { documentId: string; resource: string };
   /** `dead_letter`: the error that the write met alone, reduced to what carries no row contents. */
   error?: { code: string | null; constraint: string | null; table: string | null };
-  /** Refused by the database, codes `row_…`, `unresolved_reference` of a row: SQLSTATE, and what it names. */
-  database?: { sqlState: string; constraint: string | null; column: string | null };
+  /**
+   * Refused by the database, codes `row_…`, `target_refused`, `unresolved_reference` of a row: SQLSTATE, and what it names. `table`: where
+   * that is another than the target, as of a trigger, a partition or a function.
+   */
+  database?: { sqlState: string; constraint: string | null; column: string | null; table?: string };
   /** Of a row: the values of its key, where the database gave them, or where the client asked for the row. */
   key?: Record<string, unknown>;
   /** The rows as they are after the write, where the client asked for them; JSON values as PostgreSQL writes them. */

@@ -3,12 +3,22 @@
  * facts, deadlocks and time-outs of concurrent work; what remains is a fault of a write, or of a target's own code.
  */
 import type { Outcome } from '#protocol';
-import { DatabaseError } from '#store';
+import { DatabaseError, type Row } from '#store';
 
 /** What is answered to a write that its target does not take. */
 export interface Refusal {
   code: NonNullable<Outcome['code']>;
   detail?: Outcome['detail'];
+  /** What more can be known once the transaction that met the fault is over. */
+  complete?: (look: RefusalLook) => Promise<Outcome['detail']>;
+}
+
+export interface RefusalLook {
+  /** A named statement of sql/queries, in a transaction of its own. */
+  run: (name: string, values: readonly unknown[]) => Promise<Row[]>;
+  writeId: string;
+  /** Null: it is in the intake. */
+  body: string | null;
 }
 
 /** What may be kept and logged of a fault. */

@@ -3,11 +3,20 @@ import type { ForeignKey, RowForm, TableCatalog } from '#targets';
 
 /**
  * `exists`: another row has the values of a unique rule; `parent`: a row that it refers to is not there; `later`: another body
- * of the statement names the same row, and goes first; `locked`: another transaction has locked the row; `absent`: there is no
+ * of the statement names the same row, and goes first; `repeated`: another row of the same upsert does; `locked`: another transaction has locked the row; `absent`: there is no
  * row of this key.
  */
 export type RowState =
-  'created' | 'updated' | 'unchanged' | 'deleted' | 'exists' | 'parent' | 'later' | 'locked' | 'absent';
+  | 'created'
+  | 'updated'
+  | 'unchanged'
+  | 'deleted'
+  | 'exists'
+  | 'repeated'
+  | 'parent'
+  | 'later'
+  | 'locked'
+  | 'absent';
 
 /** A foreign key to a table that is a target, too. */
 export interface Parent {
