@@ -75,7 +75,7 @@ missing as (
   select s.name, 6, format('usage on sequence %I.%I', n.nspname, c.relname)
   from sequences s join pg_class c on c.oid = s.oid join pg_namespace n on n.oid = c.relnamespace cross join role r
   -- A function among the things that a default needs is no sequence, and to ask for its rights would be an error.
-  where case when c.relkind = 'S' then not has_sequence_privilege(r.oid, s.oid, 'usage') end
+  where case when c.relkind = 'S' then not has_sequence_privilege(r.oid, s.oid, 'usage, update') end
   union all
   select f.name, 7, format('execute on function %s', f.oid::regprocedure)
   from functions f, role r where not has_function_privilege(r.oid, f.oid, 'execute')
