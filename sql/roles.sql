@@ -120,7 +120,7 @@ begin
       ('alias', 'select', 'select, insert, update (lane), delete', 'select'),
       ('api_key', 'select', 'select', 'select, insert, update (revoked_at, expires_at)'),
       ('audit', null, null, 'select, insert (action, actor, target, writes, write_ids, detail)'),
-      ('awaited', 'select', 'select, insert, update (failure), delete', 'select, delete'),
+      ('awaited', 'select', 'select, insert, update (failure, locker), delete', 'select, delete'),
       ('dead_letter', 'select (write_id)', 'select, insert', 'select, delete'),
       ('document', 'select', 'select, insert, update, delete',
        'select (document_id, referential_id, superclass_id, created_at, modified_at, version, lane, resource, content_hash)'),

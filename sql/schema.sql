@@ -47,6 +47,7 @@ create table sluice.awaited (
   lane smallint not null,
   since timestamp with time zone not null default clock_timestamp(),
   failure text collate "C",
+  locker xid,
   constraint awaited_pkey PRIMARY KEY (awaited_id, write_id)
 );
 CREATE INDEX awaited_write ON sluice.awaited USING btree (write_id);
@@ -1041,6 +1042,8 @@ AS $function$
   from sluice.intake i
   cross join lateral (
     select i.xmax as locker
+    union all
+    select w.locker from sluice.awaited w where w.awaited_id = i.write_id and w.write_id = i.write_id
     union all
     select l.xmax from sluice.lane l where l.lane = i.lane
     union all

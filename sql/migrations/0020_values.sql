@@ -197,3 +197,39 @@ end
 $$;
 
 revoke execute on function sluice.wrong_column(text[], text[], jsonb), sluice.checked_type(oid, integer) from public;
+
+-- The transaction that holds the lock which a write of a row awaits, as its leader has seen it.
+alter table sluice.awaited add column locker xid;
+
+-- Which processes of the server hold locks on rows that these writes may wait for, as far as the rows tell: a row names the
+-- transaction that has locked it last. A function, because it looks at rows of documents that operators may not read. Rows of other tables
+-- only the writers may read: they note the transaction.
+create or replace function sluice.lock_holders(write_ids uuid[]) returns table (write_id uuid, pid integer)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  with running as materialized (
+    select k.transactionid, k.pid from pg_locks k where k.locktype = 'transactionid' and k.mode = 'ExclusiveLock' and k.granted
+  )
+  select distinct i.write_id, k.pid
+  from sluice.intake i
+  cross join lateral (
+    select i.xmax as locker
+    union all
+    select w.locker from sluice.awaited w where w.awaited_id = i.write_id and w.write_id = i.write_id
+    union all
+    select l.xmax from sluice.lane l where l.lane = i.lane
+    union all
+    select a.xmax from sluice.alias a
+    where a.referential_id = any(i.reference_ids || array[i.referential_id, i.superclass_id])
+    union all
+    select d.xmax from sluice.document d
+    where d.document_id = i.document_id
+       or d.document_id in (select a.document_id from sluice.alias a where a.referential_id in (i.referential_id, i.superclass_id))
+    union all
+    select a.xmax from sluice.alias a where a.document_id = i.document_id
+    union all
+    select r.xmax from sluice.reference r
+    where r.document_id in (select a.document_id from sluice.alias a where a.referential_id in (i.referential_id, i.superclass_id))
+  ) r
+  join running k on k.transactionid = r.locker
+  where i.write_id = any(lock_holders.write_ids);
+$$;

@@ -16,6 +16,10 @@ where (t.kind, t.key) is distinct from (excluded.kind, excluded.key);
 -- What the writers have kept of the targets.
 select name, kind, key from sluice.target order by name;
 
+-- name: mayReadTables
+-- Whether this role may read these tables, system columns included.
+select bool_and(has_table_privilege(t.name, 'select')) as may from unnest($1::text[]) as t (name);
+
 -- name: findWrongColumn
 -- Which of the columns $2 of the types $3 cannot have its value, by the body $4, or by that of the write $1 in the intake.
 select sluice.wrong_column($2::text[], $3::text[], coalesce($4::jsonb, (select body from sluice.intake where write_id = $1::uuid)))

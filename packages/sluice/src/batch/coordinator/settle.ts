@@ -19,6 +19,7 @@ import {
   type Refusal,
   type Remedy,
 } from './fault.ts';
+import { noteLockers } from './note-lockers.ts';
 import type { Origin } from './origin.ts';
 import { emptyReport, type BatchReport } from './report.ts';
 import { describeRetry, RetryNote, type BatchRetry } from './retry.ts';
@@ -61,6 +62,7 @@ export async function settle(
 ): Promise<BatchReport> {
   const withLocks = options.lockWaitMs !== undefined || options.caution?.isOn === true;
   await settlePart({ session, origin, report }, only, { ...options, withLocks });
+  if (origin.bodies === null) await noteLockers(session, options.targets, report.blocked);
   traceBatch(report);
   return report;
 }

@@ -5,6 +5,7 @@
 import type { Outcome, WriteHeader } from '#protocol';
 import type { BatchTransaction } from './batch-transaction.ts';
 import { keyOf } from './idempotency.ts';
+import type { LentTransaction } from './lend-session.ts';
 
 export interface Target {
   /** Unique; named in errors. */
@@ -24,6 +25,8 @@ export interface Target {
    * @throws {DatabaseError} anything else of the server: tried again where it may pass, else isolated in the same way
    */
   settle(batch: TargetBatch): Promise<Settlement>;
+  /** By the ids of writes in the intake: a transaction that holds a lock which the write waits for. @default none is known */
+  findLockers?(look: LentTransaction, writes: readonly WriteHeader[]): Promise<Map<string, string>>;
 }
 
 /** The writes of one target in a batch, and what is known of them. */

@@ -24,7 +24,7 @@ export interface Parent {
   catalog: TableCatalog;
 }
 
-export type Purpose = 'settle' | 'strict' | 'conflict' | 'lock';
+export type Purpose = 'settle' | 'strict' | 'conflict' | 'lock' | 'locker';
 
 export interface StatementOptions {
   catalog: TableCatalog;
@@ -39,7 +39,8 @@ export interface StatementOptions {
   mayWait: boolean;
   /**
    * `settle`: the writes. Of inserts: `strict`: without looking away from a conflict, which is an error then; `conflict`: nothing is
-   * written, it says which unique rule each body meets. `lock`: nothing is written, it says whose rows are locked.
+   * written, it says which unique rule each body meets. `lock`: nothing is written, it says whose rows are locked; `locker`: by which
+   * transactions.
    */
   purpose: Purpose;
   /** Of the catalog: a statement that was prepared before a change of a table is not used after it. */
