@@ -73,7 +73,7 @@ const errorOf = (promise: Promise<unknown>): Promise<SluiceError> =>
   );
 
 describe('a table of a program', () => {
-  test('takes rows, changes them and removes them, and tells their keys', async () => {
+  test('a table of a program takes rows, changes and removes them, and returns their keys', async () => {
     const customers = client.table<{ id: number; name: string }>('customer');
     expect(await customers.insert({ id: 1, name: 'Maria' })).toMatchObject({
       result: 'created',
@@ -96,7 +96,7 @@ describe('a table of a program', () => {
     expect(await sql(database.url, 'select from customer where id = 1')).toEqual([]);
   });
 
-  test('gives the key that the database gave, and the rows, and keeps all digits', async () => {
+  test('a table of a program returns the generated key and the rows, with all digits', async () => {
     const orders = client.table<Order>('orders');
     const { key } = await orders.insert({ number: 'given' });
     expect(key).toEqual({ id: expect.any(Number) as number });
@@ -123,7 +123,7 @@ describe('a table of a program', () => {
     ).toEqual([{ id: '9007199254740993', amount: '1.10', placed: 0, picture: '\\x00ff' }]);
   });
 
-  test('takes all rows of an array, or none', async () => {
+  test('a table of a program takes all rows of an array, or none', async () => {
     const customers = client.table('customer');
     await customers.insert([
       { id: 20, name: 'a' },
@@ -147,7 +147,7 @@ describe('a table of a program', () => {
     ]);
   });
 
-  test('says what PostgreSQL refused, and returns it if asked', async () => {
+  test('a table of a program throws what PostgreSQL refused, or returns it if asked', async () => {
     const [customers, orders] = [client.table('customer'), client.table<Order>('orders')];
     expect(await errorOf(customers.insert({ id: 30, name: 'none' }))).toMatchObject({
       code: 'row_invalid',
@@ -174,7 +174,7 @@ describe('a table of a program', () => {
     });
   });
 
-  test('waits for a parent that comes later, and settles what a caller commits', async () => {
+  test('a table of a program waits for a later parent, and settles what a caller commits', async () => {
     const customers = client.table('customer');
     const item = client
       .table('app.Order Item')
@@ -201,7 +201,7 @@ describe('a table of a program', () => {
     expect(await errorOf(customers.delete({ id: 40 }))).toMatchObject({ code: 'row_referenced' });
   });
 
-  test('says which key an array repeats, and which column has a value that the table cannot take', async () => {
+  test('a table of a program says which key an array repeats, and which column has a value that the table cannot take', async () => {
     const customers = client.table('customer');
     const twice = [70, 70].map((id) => ({ id, name: 'twice' }));
     expect((await errorOf(customers.upsert(twice))).message).toBe(
@@ -216,14 +216,14 @@ describe('a table of a program', () => {
     );
   });
 
-  test('returns that no row has the key of an update or a delete, if asked', async () => {
+  test('a table of a program returns that no row has the key of an update or a delete, if asked', async () => {
     const orders = client.table<Order>('orders');
     const absent = { result: 'refused', code: 'row_not_found', status: 404 };
     expect(await orders.update({ id: -1 }, { amount: 1 }, { throwOnRefusal: false })).toMatchObject(absent);
     expect(await orders.delete({ id: -1 }, { throwOnRefusal: false })).toMatchObject(absent);
   });
 
-  test('answers a repeated idempotency key as before, and no other request with it', async () => {
+  test('a table of a program answers a repeated idempotency key as before, for the same request only', async () => {
     const orders = client.table<Order>('orders');
     const first = await orders.insert({ amount: 7 }, { idempotencyKey: 'row once' });
     expect(await orders.insert({ amount: 7 }, { idempotencyKey: 'row once' })).toEqual(first);

@@ -96,7 +96,7 @@ async function both(call: Call, write: SubmittedRow | SubmittedCall): Promise<[S
 const stateOf = async (id: string) => (await client.readWrite(id))?.outcome;
 
 describe('sluice.submit', () => {
-  test('makes the write that a node makes', async () => {
+  test('sluice.submit makes the write that a node makes', async () => {
     const item = { order: 5, 'line no': 2 };
     const cases: [Call, SubmittedRow | SubmittedCall][] = [
       [
@@ -156,7 +156,7 @@ describe('sluice.submit', () => {
     }
   });
 
-  test('gives any key the identity that a node gives it', async () => {
+  test('sluice.submit gives any key the identity that a node gives it', async () => {
     const key = fc.record({
       a: fc.oneof(
         fc.bigInt({ min: -(10n ** 14n), max: 10n ** 14n }),
@@ -181,7 +181,7 @@ describe('sluice.submit', () => {
     }
   });
 
-  test('wakes the writers of its lane, and of no other, when its transaction is committed', async () => {
+  test('sluice.submit wakes only the writers of its lane, when its transaction is committed', async () => {
     const listener = new pg.Client(database.url);
     await listener.connect();
     onTestFinished(() => listener.end());
@@ -201,7 +201,7 @@ describe('sluice.submit', () => {
     expect(new Set(heard.map(([channel]) => channel)).size).toBe(1);
   });
 
-  test('counts once its transaction is committed, and is answered like any write', async () => {
+  test('a write of sluice.submit counts once it is committed, and is answered like any write', async () => {
     await session.query('begin');
     const { rows } = await session.query<{ id: string }>(
       `select sluice.submit('orders', '{"id": 11, "customer": 3}', wait_for_references => '1 minute') as id
@@ -224,7 +224,7 @@ describe('sluice.submit', () => {
     );
   });
 
-  test('says what is wrong by the names of target and column', async () => {
+  test('sluice.submit names the fault by target and column', async () => {
     const submit = async (...values: unknown[]): Promise<string> => {
       const names = values.map((_, place) => `$${place + 1}`).join(', ');
       const error: unknown = await sql(database.url, `select sluice.submit(${names})`, values).then(
@@ -291,7 +291,7 @@ describe('sluice.submit', () => {
     );
   });
 
-  test('runs no code of the owner of a table: a check of a domain is left to the writer', async () => {
+  test('sluice.submit runs no code of the owner of a table: a check of a domain is left to the writer', async () => {
     const [row] = await sql(
       database.url,
       `select sluice.submit('typed', '{"id": 2, "small": 2, "at": "2026-01-31", "note": "fits", "moods": ["ok"]}') as id`,
@@ -304,7 +304,7 @@ describe('sluice.submit', () => {
     );
   });
 
-  test('may be called from a trigger, by a role with no other right', async () => {
+  test('sluice.submit may be called from a trigger, by a role with no other right', async () => {
     const guest = `guest_${process.pid}`;
     await sql(
       database.url,

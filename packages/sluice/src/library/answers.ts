@@ -1,4 +1,4 @@
-/** Outcomes as the typed answers of a program. */
+/** Converts outcomes of documents to the typed answers of a program. */
 import { errorTable, isApplied, SluiceError, type Outcome, type OutcomeCode } from '#protocol';
 import type { Refusal, Written } from './contract.ts';
 

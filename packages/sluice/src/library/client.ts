@@ -1,4 +1,4 @@
-/** The client of a program that embeds Sluice: objects in, typed answers out, over the client that nodes use. */
+/** The client of a program that embeds Sluice: takes objects and returns typed answers, on top of the client of nodes. */
 import { isApplied, SluiceError, type Operation } from '#protocol';
 import {
   createClient as createNodeClient,
@@ -27,7 +27,7 @@ import type { WriteOptions } from './write-options.ts';
 
 export type DocumentSchemas<D extends DocumentTypes> = { readonly [E in keyof D]?: StandardSchema<D[E]> };
 
-/** Those of the node's client that a program has reason to set; `ClientOptions` says what each does. */
+/** Options of the node's client that are useful to a program; see `ClientOptions`. */
 type NodeOptions = Pick<
   ClientOptions,
   | 'mode'
@@ -51,16 +51,16 @@ type NodeOptions = Pick<
 
 export interface CreateClientOptions<D extends DocumentTypes = DocumentTypes>
   extends Connection, NodeOptions {
-  /** Of the documents. @default none, where there are targets */
+  /** Model of the documents. @default none; then `targets` is required */
   model?: ModelSource;
-  /** A direct connection for LISTEN, where the other leads through a pooler. @default the other */
+  /** A direct connection for LISTEN, if the other leads through a pooler. @default the other */
   listenConnectionString?: string;
-  /** Checked before a document or new row is written, by endpoint or table. They give these their types, too. @default none */
+  /** Schemas by endpoint or table, checked before a document or new row is written. They also give the types. @default none */
   schemas?: DocumentSchemas<D>;
 }
 
 /**
- * Connects, and compares what the deployment has agreed on. The database is migrated before: `migrate()`.
+ * Connects, and checks the agreement of the deployment. Run `migrate()` before.
  * @throws {SluiceError} `configuration_invalid` that names the option, `database_unavailable`, `schema_outdated`,
  *   `deployment_disagrees`
  */
@@ -212,7 +212,7 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     });
   }
 
-  /** Its type is what the method that is called promises. */
+  /** The called method declares the type of the answer. */
   async #write(
     operation: Operation,
     endpoint: string,

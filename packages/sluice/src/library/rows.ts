@@ -1,4 +1,4 @@
-/** Tables, functions and handlers of a program: objects become requests of rows, and outcomes become typed answers. */
+/** Tables, functions and handlers of a program: makes row requests of objects, and typed answers of outcomes. */
 import { errorTable, isApplied, refusalSentence, SluiceError, type Outcome } from '#protocol';
 import type { ClientTarget, EnlistingClient } from '#client';
 import type { RowRequest } from '#targets';
@@ -92,13 +92,13 @@ export class EmbeddedCall implements CallTarget {
   }
 }
 
-/** A request, and the row, the rows or the key that the program gave. */
+/** A request, with the row, the rows or the key that the program passed. */
 export interface PreparedRow {
   request: RowRequest;
   given: object;
 }
 
-/** What `submit` is given, as a request for the intake. */
+/** The argument of `submit` as a request for the intake. */
 export async function prepareSubmitted(
   client: EnlistingClient,
   schemas: Schemas,
@@ -126,7 +126,7 @@ function change(target: string, operation: 'update' | 'delete', key: object, cha
   return { request: { target, operation, key: { ...key }, body }, given: key };
 }
 
-/** Rows as their schema gives them: schemas may fill in defaults. */
+/** Rows as their schema returns them, because schemas may fill in defaults. */
 async function newRows(
   schemas: Schemas,
   target: string,
@@ -178,7 +178,7 @@ export function answerCall(
   return { result: result as Called['result'], answer: detail?.answer ?? null, writeId };
 }
 
-/** The values that one row gives its key; null: the database gives one of them, or there are several rows. */
+/** The key values of one row; null: the database gives one of them, or there are several rows. */
 function givenKey(client: EnlistingClient, { request, given }: PreparedRow): Record<string, unknown> | null {
   const row = given as Record<string, unknown>;
   const key = client.targets().find(({ name }) => name === request.target)?.catalog?.key ?? [];
@@ -186,7 +186,7 @@ function givenKey(client: EnlistingClient, { request, given }: PreparedRow): Rec
   return Object.fromEntries(key.map((name) => [name, row[name]]));
 }
 
-/** @throws {SluiceError} unless refusals are to be returned */
+/** @throws {SluiceError} unless refusals are returned */
 function refused({ result, code, detail, writeId }: Outcome, throwOnRefusal: boolean): RowRefusal {
   const { status } = errorTable[code!];
   const message = refusalSentence(code!, detail);

@@ -3,7 +3,7 @@ import { createWriter as createPlainWriter, type Writer, type WriterOptions } fr
 import { explained } from '#store';
 import { checkOptions, modelOf, urlOf, writerOptions, type Connection, type ModelSource } from './options.ts';
 
-/** `WriterOptions` says what each does. */
+/** See `WriterOptions` for each option. */
 type PlainOptions = Pick<
   WriterOptions,
   | 'schema'
@@ -24,9 +24,9 @@ type PlainOptions = Pick<
 >;
 
 export interface CreateWriterOptions extends Connection, PlainOptions {
-  /** Of the documents. @default none, where there are targets */
+  /** Model of the documents. @default none; then `targets` is required */
   model?: ModelSource;
-  /** A direct connection for LISTEN, where the other leads through a pooler. @default the other */
+  /** A direct connection for LISTEN, if the other leads through a pooler. @default the other */
   listenConnectionString?: string;
 }
 

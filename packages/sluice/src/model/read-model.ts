@@ -1,4 +1,4 @@
-/** From files to a model. Several files are one model: a core and its extensions, in any order. */
+/** Makes a model of files. Several files are one model: a core and its extensions, in any order. */
 import { readFile } from 'node:fs/promises';
 import { modelFault, type ModelDefinition } from './definition.ts';
 import { compileModel, type Model } from './model.ts';
@@ -12,11 +12,11 @@ export interface ModelOptions {
    * @default '2026'
    */
   referentialIdLayout?: ReferentialIdLayout | undefined;
-  /** Reads those of the files that are not in the native form. @default none is */
+  /** Reads files that are not in the native form. @default none */
   format?: ModelFormat | undefined;
 }
 
-/** A model without documents: of programs that write only to tables, functions and handlers. */
+/** A model without documents, for programs that write only to tables, functions and handlers. */
 export const emptyModel: Model = compileModel({ abstracts: [], resources: [], projects: [] });
 
 /**

@@ -1,4 +1,4 @@
-/** What a person is told when the database cannot be used: one sentence with what to do, and nothing of any row. */
+/** The message for a person if the database cannot be used: one sentence with what to do, and nothing of any row. */
 import { SluiceError } from '#protocol';
 import { DatabaseError } from './database-error.ts';
 import { reasonOf } from './ability.ts';

@@ -1,4 +1,4 @@
-/** The list of targets, as a program or a configuration file gives it, checked before anything is read from the database. */
+/** Checks the list of targets of a program or a configuration file, before anything is read from the database. */
 import { emptyModel, type Model } from '#model';
 import { SluiceError } from '#protocol';
 import * as z from 'zod';
@@ -33,7 +33,7 @@ const handler = z.strictObject({
   settle: z.custom<never>((value) => typeof value === 'function', { error: 'is not a function' }),
 });
 
-/** @throws {SluiceError} `configuration_invalid` that names the target by its place, and what is wrong with it */
+/** @throws {SluiceError} `configuration_invalid` that names the place of the target, and the fault */
 export function checkDefinitions(definitions: readonly unknown[]): readonly TargetDefinition[] {
   definitions.forEach((definition, index) => {
     const place = `targets[${index}]`;
@@ -50,8 +50,8 @@ export function checkDefinitions(definitions: readonly unknown[]): readonly Targ
 }
 
 /**
- * The model that is given; where there are targets, a model without documents may be meant.
- * @throws {SluiceError} `configuration_invalid` where there is neither
+ * The given model; with targets only, a model without documents.
+ * @throws {SluiceError} `configuration_invalid` if there is neither
  */
 export function modelBeside(targets: readonly TargetDefinition[] = [], model?: Model): Model {
   if (model === undefined && targets.length === 0)

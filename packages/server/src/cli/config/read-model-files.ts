@@ -1,4 +1,4 @@
-/** Reads the model of a command, and says what is wrong with it in the sentence of a setting. */
+/** Reads the model of a command, and reports its fault like that of a setting. */
 import {
   emptyModel,
   loadModelFiles,
@@ -12,7 +12,7 @@ import { SluiceError } from 'sluice/internal/protocol';
 import { formatOf } from './format-package.ts';
 
 /**
- * No files: a model without documents.
+ * Without files: a model without documents.
  * @throws {SluiceError} `configuration_invalid`
  */
 export async function readModelFiles(

@@ -7,7 +7,7 @@ const read = (flags: Record<string, string>, environment: Record<string, string>
   readSettings({ targets }, flags, environment, value === undefined ? null : inFile(value)).targets;
 
 describe('the setting targets', () => {
-  test('takes tables by flag, before those of the environment, before those of the file', () => {
+  test('tables of a flag come before those of the environment, and these before those of the file', () => {
     const file = [{ table: 'c' }];
     expect(read({ table: 'public.a,app.b' }, { SLUICE_TABLE: 'd' }, file)).toEqual([
       { table: 'public.a' },
@@ -18,7 +18,7 @@ describe('the setting targets', () => {
     expect(read({}, {})).toEqual([]);
   });
 
-  test('takes tables with options, functions and handlers from the file, as they stand there', () => {
+  test('targets of the file may be tables with options, functions and handlers, as the file spells them', () => {
     const settle = async () => [];
     const all = [
       { table: 'public.orders', key: ['number'], rowSecurity: 'bypass' },
@@ -49,7 +49,7 @@ describe('the setting targets', () => {
     ],
     [[{ name: 'a', settle: 5, key: ['$.page'] }], 'targets[0].settle is not a function'],
     [[5], 'targets[0] has none of table, function, settle'],
-  ])('names what is wrong in the file: %j', (value, sentence) => {
+  ])('a faulty target of the file is named: %j', (value, sentence) => {
     expect(() => read({}, {}, value)).toThrow(sentence);
   });
 });
