@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isPrivate, publishedManifest } from './published-manifest.mjs';
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined || (existsSync(folder) && readdirSync(folder).length > 0)) {
@@ -29,13 +30,13 @@ const manifest = readJson('package.json');
 for (const part of ['devDependencies', 'scripts', 'workspaces']) delete manifest[part];
 writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
-/** What is not published is no part of a release, either. */
-const isPrivate = (path) => readJson(`${path}/package.json`).private === true;
-
 for (const path of readdirSync('packages').map((name) => `packages/${name}`)) {
+  // What is not published is no part of a release, either.
   if (isPrivate(path)) continue;
   if (!existsSync(`${path}/dist`)) throw new Error(`Cannot assemble a release: ${path} is not built`);
-  for (const part of ['package.json', 'README.md', 'bin', 'assets', 'sql']) copy(`${path}/${part}`);
+  for (const part of ['README.md', 'bin', 'assets', 'sql']) copy(`${path}/${part}`);
+  mkdirSync(join(folder, path), { recursive: true });
+  writeFileSync(join(folder, path, 'package.json'), publishedManifest(path));
   // What an older build left behind has no source any more.
   copy(`${path}/dist`, (file) =>
     existsSync(file.replace('/dist/', '/src/').replace(/(\.d\.ts|\.js)$/, '.ts')),

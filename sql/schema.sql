@@ -47,6 +47,7 @@ create table sluice.awaited (
   lane smallint not null,
   since timestamp with time zone not null default clock_timestamp(),
   failure text collate "C",
+  locker xid,
   constraint awaited_pkey PRIMARY KEY (awaited_id, write_id)
 );
 CREATE INDEX awaited_write ON sluice.awaited USING btree (write_id);
@@ -905,6 +906,32 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION sluice.checked_type(type oid, modifier integer)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+declare
+  below oid := type;
+  base pg_catalog.pg_type;
+  element pg_catalog.pg_type;
+begin
+  loop
+    select * into base from pg_catalog.pg_type y where y.oid = below;
+    exit when base.typtype is distinct from 'd';
+    below := base.typbasetype;
+  end loop;
+  element := base;
+  if base.typcategory = 'A' then
+    select * into element from pg_catalog.pg_type y where y.oid = base.typelem;
+  end if;
+  if element.typtype not in ('b', 'e') or element.typname ~ '^reg' or element.typname in ('money', 'xml') then
+    return null;
+  end if;
+  return pg_catalog.format_type(base.oid, case when base.oid = type then modifier end);
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION sluice.edit_body(body jsonb, edits jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1015,6 +1042,8 @@ AS $function$
   from sluice.intake i
   cross join lateral (
     select i.xmax as locker
+    union all
+    select w.locker from sluice.awaited w where w.awaited_id = i.write_id and w.write_id = i.write_id
     union all
     select l.xmax from sluice.lane l where l.lane = i.lane
     union all
@@ -1128,6 +1157,9 @@ CREATE OR REPLACE FUNCTION sluice.submit(target text, body jsonb, operation text
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
+ SET "DateStyle" TO 'ISO, YMD'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
 AS $function$
 declare
   is_array constant boolean := jsonb_typeof(body) = 'array';
@@ -1192,6 +1224,14 @@ begin
       perform sluice.refuse_submit(chosen.name, format('%s is no column of the table', wrong));
     end if;
     names := coalesce(names, '{}');
+    select sluice.wrong_column(array_agg(c.name), array_agg(c.type), body) into wrong
+    from (select a.attname::text as name, sluice.checked_type(a.atttypid, a.atttypmod) as type
+          from pg_attribute a where a.attrelid = table_id and a.attname = any(names)) c
+    where c.type is not null;
+    if wrong is not null then
+      perform sluice.refuse_submit(chosen.name, format('%s has a value that is not of its type, %s', wrong, (
+        select format_type(a.atttypid, a.atttypmod) from pg_attribute a where a.attrelid = table_id and a.attname = wrong)));
+    end if;
     select a.attname into wrong from pg_attribute a
     where a.attrelid = table_id and a.attname = any(names) and (a.attgenerated <> '' or a.attidentity = 'a')
       and (is_new or a.attname <> all(chosen.key)) limit 1;
@@ -1251,5 +1291,32 @@ begin
      clock_timestamp() + wait_for_references, 0, body, form);
   perform pg_notify('sluice_wakeup_' || lane % 64, lane::text);
   return own;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION sluice.wrong_column(names text[], types text[], body jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+declare
+  record constant text := case when jsonb_typeof(body) = 'array' then 'recordset' else 'record' end;
+begin
+  if cardinality(names) > 0 then
+    execute (select format('select from jsonb_to_%s($1) as r (%s)', record, string_agg(format('%I %s', c.name, c.type), ', '))
+             from unnest(names, types) as c (name, type)) using body;
+  end if;
+  return null;
+exception
+  when data_exception or integrity_constraint_violation or program_limit_exceeded then
+    if cardinality(names) = 1 then
+      return names[1];
+    end if;
+    for place in 1 .. cardinality(names) loop
+      if sluice.wrong_column(names[place:place], types[place:place], body) is not null then
+        return names[place];
+      end if;
+    end loop;
+    return null;
 end
 $function$;

@@ -14,6 +14,12 @@ insert into sluice.awaited (write_id, awaited_id, lane)
 select * from unnest($1::uuid[], $2::uuid[], $3::smallint[])
 on conflict (awaited_id, write_id) do nothing;
 
+-- name: noteLockers
+-- Which transactions $2 hold the locks that the writes $1 await.
+update sluice.awaited a set locker = g.locker::xid
+from unnest($1::uuid[], $2::text[]) as g (write_id, locker)
+where a.awaited_id = g.write_id and a.write_id = g.write_id;
+
 -- name: removeAwaited
 -- Deletes the awaited things of settled writes.
 delete from sluice.awaited where write_id = any($1::uuid[]);

@@ -16,6 +16,15 @@ where (t.kind, t.key) is distinct from (excluded.kind, excluded.key);
 -- The targets that the writers have stored.
 select name, kind, key from sluice.target order by name;
 
+-- name: mayReadTables
+-- Whether this role may read these tables, system columns included.
+select bool_and(has_table_privilege(t.name, 'select')) as may from unnest($1::text[]) as t (name);
+
+-- name: findWrongColumn
+-- Which of the columns $2 of the types $3 cannot have its value, by the body $4, or by that of the write $1 in the intake.
+select sluice.wrong_column($2::text[], $3::text[], coalesce($4::jsonb, (select body from sluice.intake where write_id = $1::uuid)))
+  as name;
+
 -- name: changeTargets
 -- Replaces the agreed targets; empty: no targets.
 with gone as (
@@ -70,7 +79,7 @@ missing as (
   select s.name, 6, format('usage on sequence %I.%I', n.nspname, c.relname)
   from sequences s join pg_class c on c.oid = s.oid join pg_namespace n on n.oid = c.relnamespace cross join role r
   -- A function among the things that a default needs is no sequence, and to ask for its rights would be an error.
-  where case when c.relkind = 'S' then not has_sequence_privilege(r.oid, s.oid, 'usage') end
+  where case when c.relkind = 'S' then not has_sequence_privilege(r.oid, s.oid, 'usage, update') end
   union all
   select f.name, 7, format('execute on function %s', f.oid::regprocedure)
   from functions f, role r where not has_function_privilege(r.oid, f.oid, 'execute')

@@ -168,7 +168,7 @@ describe('a function target', () => {
     const database = (sqlState: string, constraint: string | null) => ({
       result: 'refused',
       code: 'target_refused',
-      detail: { database: { sqlState, constraint } },
+      detail: { database: { sqlState, constraint, ...(constraint === null ? {} : { table: 'checked' }) } },
     });
     expect(outcomes).toMatchObject([
       { result: 'created' },

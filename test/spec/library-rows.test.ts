@@ -201,6 +201,21 @@ describe('a table of a program', () => {
     expect(await errorOf(customers.delete({ id: 40 }))).toMatchObject({ code: 'row_referenced' });
   });
 
+  test('a table of a program says which key an array repeats, and which column has a value that the table cannot take', async () => {
+    const customers = client.table('customer');
+    const twice = [70, 70].map((id) => ({ id, name: 'twice' }));
+    expect((await errorOf(customers.upsert(twice))).message).toBe(
+      'Two rows of the upsert are the same row: write it once (SQLSTATE 21000, constraint customer_pkey, column id).',
+    );
+    expect((await errorOf(customers.insert(twice))).message).toMatch(
+      'SQLSTATE 23505, constraint customer_pkey',
+    );
+    const placed = { placed: '2026-02-29T24:00:01Z' } as never;
+    expect((await errorOf(client.table<Order>('orders').insert(placed))).message).toMatch(
+      /column placed|placed /,
+    );
+  });
+
   test('a table of a program returns that no row has the key of an update or a delete, if asked', async () => {
     const orders = client.table<Order>('orders');
     const absent = { result: 'refused', code: 'row_not_found', status: 404 };

@@ -10,7 +10,7 @@ import { showLines } from '../../packages/server/src/cli/operate/stuck-lines.ts'
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { rolePrefix } from '../support/postgres.ts';
-import { sql } from '../support/sql.ts';
+import { openConnection, sql } from '../support/sql.ts';
 
 const database = useDatabase();
 const targets = [{ table: 'customer' }, { table: 'order' }, { function: 'public.tally', key: ['$.page'] }];
@@ -81,6 +81,38 @@ test('a blocked row is listed with the table that it waits for, and shown with i
   expect(await textOf(stuck.writeId)).toContain('created public.order, settled');
 });
 
+test.each([
+  ['its own row', 'update', () => client.table('customer').update({ id: 7 }, { name: 'changed' })],
+  ['its own row, of an upsert', 'upsert', () => client.table('customer').upsert({ id: 7, name: 'changed' })],
+  ['its parent', 'insert', () => client.table('order').insert({ customer: 7 })],
+])(
+  'a write that waits for a lock on %s is listed with the session that holds it',
+  async (_, operation, write) => {
+    await client.table('customer').upsert({ id: 7, name: 'here' });
+    const holder = await openConnection(database.url);
+    await holder.query(
+      `set application_name = 'a report'; begin; select from customer where id = 7 for update`,
+    );
+    const { rows } = await holder.query<{ pid: number }>('select pg_backend_pid() as pid');
+    const written = write();
+    written.catch(() => undefined);
+    const stuck = async () =>
+      (await listStuck(operator, { reason: 'locked' })).writes.find((each) => each.operation === operation);
+    try {
+      await eventually(async () =>
+        expect((await stuck())?.heldBy).toEqual([
+          { pid: rows[0]!.pid, application: 'a report', since: expect.any(String) as string },
+        ]),
+      );
+      const { writeId } = (await stuck())!;
+      expect(await textOf(writeId)).toContain(`process ${rows[0]!.pid} of the server, a report, since`);
+    } finally {
+      await holder.query('rollback');
+    }
+    await written;
+  },
+);
+
 test('a retried dead letter keeps its form: columns that the row left out get their defaults', async () => {
   const rows = [{ note: 'dead' }, { note: 'too' }];
   expect(await codeOf(client.table('order').insert(rows))).toBe('dead_letter');
@@ -118,8 +150,8 @@ test('dead letters of updates and functions are shown with their key, and discar
 test('metrics of writers count by target', async () => {
   const text = await metrics.current!.text();
   for (const line of [
-    'sluice_settled_writes_total{result="created",target="public.customer"} 1',
-    'sluice_settled_writes_total{result="created",target="public.order"} 2',
+    'sluice_settled_writes_total{result="created",target="public.customer"} 2',
+    'sluice_settled_writes_total{result="created",target="public.order"} 3',
     'sluice_settled_writes_total{result="created",target=""} 0',
     'sluice_dead_letters_total{target="public.order"} 2',
     'sluice_dead_letters_total{target="public.tally"} 1',

@@ -30,6 +30,7 @@ interface Manifest {
 }
 
 interface Packed {
+  name: string;
   filename: string;
   files: { path: string }[];
 }
@@ -50,10 +51,7 @@ beforeAll(async () => {
     return console.warn('Skipped: the packages are not installed, as the npm registry cannot be reached');
   if (!isBuildFresh()) await run('npm', ['run', 'build'], { cwd: root });
   folder = realpathSync(await mkdtemp(join(tmpdir(), 'sluice-install-')));
-  const paths = published.map((name) => `./packages/${name}`);
-  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder, ...paths], {
-    cwd: root,
-  });
+  const { stdout } = await run(process.execPath, ['.ci/pack.mjs', folder], { cwd: root });
   packed = JSON.parse(stdout) as Packed[];
   await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
   const tarballs = packed.map(({ filename }) => `./${filename}`);
@@ -90,6 +88,22 @@ describe('packed', () => {
     }
   });
 
+  test('the packages export and import only files that they hold', () => {
+    for (const { name, files } of packed) {
+      const paths = files.map(({ path }) => path);
+      const manifest = JSON.parse(
+        readFileSync(join(folder, 'node_modules', name, 'package.json'), 'utf8'),
+      ) as { exports: object; imports?: object };
+      const named = [manifest.exports, manifest.imports ?? {}].flatMap((each) =>
+        [...JSON.stringify(each).matchAll(/"\.\/([^"]+)"(?!:)/g)].map(([, path]) => path!),
+      );
+      expect(named.length).toBeGreaterThan(0);
+      const holds = (path: string): boolean =>
+        paths.some((each) => each === path || (path.includes('*') && each.startsWith(path.split('*')[0]!)));
+      expect({ name, absent: named.filter((path) => !holds(path)) }).toEqual({ name, absent: [] });
+    }
+  });
+
   test('the packed packages have one version, and depend on each other in it', () => {
     const manifests = published.map(
       (name) => JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')) as Manifest,
@@ -105,12 +119,12 @@ describe('packed', () => {
   });
 
   test('npm would publish each packed package unchanged', async () => {
-    const publish = async (name: string): Promise<string[]> => {
-      const { stderr } = await run('npm', ['publish', '--dry-run', `./packages/${name}`], { cwd: root });
+    const publish = async ({ filename }: Packed): Promise<string[]> => {
+      const { stderr } = await inFolder('npm', 'publish', '--dry-run', `./${filename}`);
       const warnings = stderr.split('\n').filter((line) => line.startsWith('npm warn'));
       return warnings.filter((line) => !line.includes('requires you to be logged in'));
     };
-    expect(await Promise.all(published.map(publish))).toEqual([[], [], []]);
+    expect(await Promise.all(packed.map(publish))).toEqual([[], [], []]);
   });
 
   test('a program that embeds Sluice installs few packages, and no server', () => {

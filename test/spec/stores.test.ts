@@ -547,6 +547,30 @@ test('one store that fails does not keep a command from the others, and the summ
   expect(check).toMatchObject({ code: 5 });
 });
 
+test('stores list and stores check show the other stores where one entry cannot be used', async () => {
+  const broken = join(folder, 'entries.json');
+  const stores = {
+    lost: { databaseUrlVariable: 'NOT_SET' },
+    north: { databaseUrl: database.url },
+  };
+  await writeFile(broken, JSON.stringify({ stores }));
+  const say = async (command: string): Promise<string> => {
+    const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    await runHere(['stores', command, '--stores', broken], {});
+    const text = said.mock.calls.map(([line]) => line).join('');
+    said.mockRestore();
+    return text;
+  };
+  try {
+    const trouble = 'lost".*databaseUrlVariable names a variable that is not set';
+    expect(await say('list')).toMatch(new RegExp(`^north .*${database.name}[^]*${trouble}`, 'm'));
+    expect(process.exitCode).toBe(5);
+    expect(await say('check')).toMatch(new RegExp(`${trouble}[^]*^north: reachable`, 'm'));
+  } finally {
+    process.exitCode = undefined;
+  }
+});
+
 async function readNotes(): Promise<Model> {
   const { readModel } = await import('sluice/model');
   return readModel([modelFile()]);

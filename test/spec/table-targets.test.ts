@@ -86,7 +86,7 @@ beforeAll(async () => {
     create trigger guard before insert or update on guarded for each row execute function guard();
     create table slot (id integer primary key, span int4range, exclude using gist (span with &&));
     create table logged (id integer primary key, n integer);
-    create table log (id integer, n integer);
+    create table log (id integer, n integer check (n < 1000));
     create function note_change() returns trigger language plpgsql as $$ begin
       insert into log values (new.id, new.n); return null; end $$;
     create trigger noted after insert or update on logged for each row execute function note_change();
@@ -370,7 +370,11 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
       'row_exists',
       'row_invalid',
     ]);
-    expect(outcomes[1]!.detail!.database).toMatchObject({ sqlState: '23505', constraint: 'counter_pkey' });
+    const told = outcomes.map(({ detail }) => detail?.database);
+    expect(told[1]).toMatchObject({ sqlState: '23505', constraint: 'counter_pkey' });
+    expect(told[2]).toMatchObject({ sqlState: '23505', constraint: 'counter_pkey' });
+    expect(told[5]).toMatchObject({ sqlState: '23505', constraint: 'ticket_code_key' });
+    expect(told[6]).toEqual({ sqlState: '21000', constraint: 'counter_pkey', column: 'id' });
     expect(outcomes[3]!.detail!.rows).toEqual([
       { id: 'taken', n: 5, m: 7 },
       { id: 't', n: 6, m: 7 },
@@ -383,6 +387,19 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
       { id: 'taken', n: 5, m: 7 },
     ]);
     expect(await rows('select from ticket')).toEqual([]);
+    // A trigger runs before the key is looked at.
+    await settle([make('guarded', 'insert', { id: 1 })]);
+    const taken = make('guarded', 'insert', [{ id: 2 }, { id: 1 }]);
+    const again = make('guarded', 'insert', [{ id: 3 }, { id: 3 }]);
+    const guarded = await settle([
+      taken,
+      again,
+      make('guarded', 'insert', [{ id: 4 }, { id: 5, note: 'skip' }]),
+    ]);
+    expect(guarded.fates).toEqual(['row_exists', 'row_exists', 'created']);
+    for (const outcome of guarded.outcomes.slice(0, 2))
+      expect(outcome.detail?.database).toMatchObject({ constraint: 'guarded_pkey' });
+    expect(await rows('select id from guarded order by id')).toEqual([{ id: 1 }, { id: 4 }]);
   });
 
   test('rows are refused alone with SQLSTATE and constraint, and the others are committed', async () => {
@@ -402,6 +419,12 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
       make('counter', 'update', { id: 'x', n: 'word' }),
       // The parent is in a table that is no target.
       make('guest', 'insert', { id: 1, house: 9 }),
+      make('logged', 'insert', { id: 1, n: 1000 }),
+      make('orders', 'upsert', [
+        { id: 7, note: 'fits' },
+        { id: 8, note: 'too long' },
+      ]),
+      make('kinds', 'update', { id: 'none', n: 1 }),
     ];
     const { fates, outcomes } = await settle(writes);
     const invalid = 'row_invalid';
@@ -419,6 +442,9 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
       'created',
       invalid,
       'unresolved_reference',
+      invalid,
+      invalid,
+      invalid,
     ]);
     const told = outcomes.map((outcome) => outcome.detail?.database);
     expect(told.map((each) => each?.sqlState ?? null)).toEqual([
@@ -435,10 +461,19 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
       null,
       '22P02',
       '23503',
+      '23514',
+      '22001',
+      '22P02',
     ]);
     expect(told[1]).toMatchObject({ constraint: 'total_is_positive' });
     expect(told[2]).toMatchObject({ column: 'total' });
     expect(told[8]).toMatchObject({ constraint: 'slot_span_excl' });
+    // PostgreSQL names the column of none of these.
+    const columns = [3, 4, 6, 11, 14, 15].map((place) => told[place]?.column);
+    expect(columns).toEqual(['note', 'total', 'd', 'n', 'note', 'id']);
+    // A trigger writes to another table.
+    expect(told[13]).toEqual({ sqlState: '23514', constraint: 'log_n_check', column: null, table: 'log' });
+    expect(told[1]).not.toHaveProperty('table');
     expect(outcomes.every(({ documentId }) => documentId === null)).toBe(true);
     expect(await rows('select id from orders order by id')).toEqual([{ id: 1 }, { id: 6 }]);
   });

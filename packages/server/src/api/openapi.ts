@@ -127,6 +127,7 @@ const problemSchema = {
         sqlState: { type: 'string' },
         constraint: { type: 'string', nullable: true },
         column: { type: 'string', nullable: true },
+        table: { type: 'string', description: 'Where it is another than the table of the target.' },
       },
     },
     reason: { type: 'string', description: 'Code that a function or a handler gave its refusal.' },

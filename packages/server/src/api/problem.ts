@@ -2,6 +2,7 @@
 import { ModelError } from 'sluice/model';
 import {
   errorTable,
+  refusalSentence,
   SluiceError,
   type ErrorCode,
   type ErrorEntry,
@@ -64,7 +65,8 @@ export function problemOfOutcome(outcome: Outcome): Problem {
   if (database !== undefined) facts['database'] = database;
   if (reason !== undefined) facts['reason'] = reason;
   if (answer !== undefined) facts['answer'] = answer;
-  return problemOf(code, undefined, facts);
+  const sentence = outcome.code === null ? undefined : refusalSentence(outcome.code, outcome.detail);
+  return problemOf(code, sentence, facts);
 }
 
 /** The problem of an error of the table; null: it is a defect. */

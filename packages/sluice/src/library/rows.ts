@@ -1,5 +1,5 @@
 /** Tables, functions and handlers of a program: makes row requests of objects, and typed answers of outcomes. */
-import { errorTable, isApplied, SluiceError, type Outcome } from '#protocol';
+import { errorTable, isApplied, refusalSentence, SluiceError, type Outcome } from '#protocol';
 import type { ClientTarget, EnlistingClient } from '#client';
 import type { RowRequest } from '#targets';
 import { answerTo } from './answers.ts';
@@ -188,7 +188,8 @@ function givenKey(client: EnlistingClient, { request, given }: PreparedRow): Rec
 
 /** @throws {SluiceError} unless refusals are returned */
 function refused({ result, code, detail, writeId }: Outcome, throwOnRefusal: boolean): RowRefusal {
-  const { status, detail: message } = errorTable[code!];
-  if (throwOnRefusal) throw new SluiceError(code!, undefined, { detail: { ...detail, writeId } });
+  const { status } = errorTable[code!];
+  const message = refusalSentence(code!, detail);
+  if (throwOnRefusal) throw new SluiceError(code!, message, { detail: { ...detail, writeId } });
   return { result: result as RowRefusal['result'], code: code!, status, message, detail, writeId };
 }

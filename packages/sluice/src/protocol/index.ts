@@ -4,6 +4,7 @@ export * from './describe-error.ts';
 export * from './errors.ts';
 export * from './failure-log.ts';
 export * from './reason.ts';
+export * from './refusal-sentence.ts';
 export * from './modes.ts';
 export { defaultsOf, type Tunable } from './tunable.ts';
 export * from './tunables.ts';

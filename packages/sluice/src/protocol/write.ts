@@ -124,8 +124,11 @@ export interface OutcomeDetail {
   conflictsWith?: { documentId: string; resource: string };
   /** `dead_letter`: the error that the write met alone, without any value of a row. */
   error?: { code: string | null; constraint: string | null; table: string | null };
-  /** Refused by the database, with codes `row_…`, or `unresolved_reference` of a row: SQLSTATE, constraint and column. */
-  database?: { sqlState: string; constraint: string | null; column: string | null };
+  /**
+   * Refused by the database, with codes `row_…`, `target_refused`, or `unresolved_reference` of a row: SQLSTATE, constraint and column.
+   * `table`: if it is not the table of the target, as for a trigger, a partition or a function.
+   */
+  database?: { sqlState: string; constraint: string | null; column: string | null; table?: string };
   /** For a row: the values of its key, if the database gave them, or if the client asked for the row. */
   key?: Record<string, unknown>;
   /** The rows after the write, if the client asked for them; JSON values as PostgreSQL writes them. */

@@ -43,17 +43,23 @@ export function refusalOf(outcome: Outcome): RestError {
   if (code === 'dead_letter' && typeof error?.code === 'string')
     return deadLetter(outcome.resource, error.code);
   if (database === undefined) return new RestError(code, ofTarget(outcome));
-  const { sqlState, constraint, column } = database;
+  const { sqlState, constraint, column, table = tableOf(outcome.resource) } = database;
   const status = statusOf(sqlState);
   return new RestError(code, {
     code: sqlState,
     // The row is at fault, e.g. a value too large for an index, or an error of a trigger.
     status: status >= 500 ? 400 : status,
-    message: sentenceOf(sqlState, tableOf(outcome.resource), constraint, column) ?? errorTable[code].detail,
+    message: sentenceOf(sqlState, table, constraint, column) ?? errorTable[code].detail,
     details: detailsOf(constraint, column),
-    hint: null,
+    hint: hints[sqlState] ?? null,
   });
 }
+
+/** In the words of PostgreSQL. */
+const hints: Readonly<Record<string, string>> = {
+  '21000':
+    'Ensure that no rows proposed for insertion within the same command have duplicate constrained values.',
+};
 
 /** A fault of the deployment, e.g. a right that the role of writers lacks. */
 function deadLetter(resource: string, sqlState: string): RestError {
@@ -84,6 +90,8 @@ export function sentenceOf(
   column: string | null,
 ): string | null {
   switch (sqlState) {
+    case '21000':
+      return 'ON CONFLICT DO UPDATE command cannot affect row a second time';
     case '23502':
       return `null value in column "${column ?? '?'}" of relation "${table}" violates not-null constraint`;
     case '23503':

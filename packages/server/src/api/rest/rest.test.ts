@@ -356,6 +356,22 @@ describe('a refusal', () => {
     expect(answer.json()).toEqual({ code: sqlState, message, details: 'constraint c', hint: null });
   });
 
+  test('a refusal names the table that the database named, and says what to do about a row that is given twice', async () => {
+    const outside = { sqlState: '23514', constraint: 'c', column: null, table: 'log' };
+    const { send } = setup(refused('target_refused', { database: outside }));
+    expect((await send('POST', '/orders', '{"id":1}')).json()).toMatchObject({
+      message: 'new row for relation "log" violates check constraint "c"',
+    });
+    const twice = { sqlState: '21000', constraint: 'orders_pkey', column: 'id' };
+    const repeated = setup(refused('row_invalid', { database: twice }));
+    expect((await repeated.send('POST', '/orders', '[{"id":1},{"id":1}]')).json()).toEqual({
+      code: '21000',
+      message: 'ON CONFLICT DO UPDATE command cannot affect row a second time',
+      details: 'constraint orders_pkey, column id',
+      hint: 'Ensure that no rows proposed for insertion within the same command have duplicate constrained values.',
+    });
+  });
+
   test('a refusal without a SQLSTATE has the code of the error table, and the time to retry', async () => {
     const { client, send } = setup({ ...refused('cancelled'), result: 'not_applied' });
     const cancelled = await send('POST', '/orders', '{}');

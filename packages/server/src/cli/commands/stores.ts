@@ -10,7 +10,7 @@ import { withDatabase } from '../operate/with-database.ts';
 import { explainError } from '../process/report-error.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { editStores } from '../stores/edit-stores.ts';
-import { readStores, type Store } from '../stores/stores-file.ts';
+import { readEachStore, readStores, type Store } from '../stores/stores-file.ts';
 import { createCommand } from './command.ts';
 import { moveStoreCommand } from './move-store.ts';
 
@@ -102,15 +102,24 @@ const listStores = () =>
   createCommand({
     name: 'list',
     summary: 'show the stores of the file',
-    description: 'Shows the stores of the file: names, databases without passwords, schemas and host names.',
+    description:
+      'Shows the stores of the file: names, databases without passwords, schemas and host names.\n\n' +
+      'Exits with 0 if all entries can be used, with 5 if one cannot.',
     settings,
     servesStores: true,
     run({ stores: file }, flags) {
-      const listed = [...readStores(file ?? '').values()].map(({ name, url, schema, hosts, isMoving }) => {
-        return { name, database: redactUrl(url), schema, hosts, isMoving };
+      const each = [...readEachStore(file ?? '')];
+      const listed = each.flatMap(([, store]) => {
+        if (store instanceof SluiceError) return [];
+        const { name, url, schema, hosts, isMoving } = store;
+        return [{ name, database: redactUrl(url), schema, hosts, isMoving }];
       });
-      if (flags['json'] === true) printJson({ stores: listed });
-      else if (listed.length === 0) printLine('There are no stores');
+      const unusable = each.flatMap(([name, store]) =>
+        store instanceof SluiceError ? [{ store: name, says: store.message }] : [],
+      );
+      if (unusable.length > 0) process.exitCode = attentionExitCode;
+      if (flags['json'] === true) printJson({ stores: listed, unusable });
+      else if (each.length === 0) printLine('There are no stores');
       else {
         const rows = listed.map(({ name, database, schema, hosts, isMoving }) => [
           isMoving ? `${name} (moving)` : name,
@@ -118,7 +127,9 @@ const listStores = () =>
           database,
           hosts.join(', '),
         ]);
-        for (const line of tableLines(['STORE', 'SCHEMA', 'DATABASE', 'HOSTS'], rows)) printLine(line);
+        if (rows.length > 0)
+          for (const line of tableLines(['STORE', 'SCHEMA', 'DATABASE', 'HOSTS'], rows)) printLine(line);
+        for (const { says } of unusable) printLine(says);
       }
       return Promise.resolve();
     },
@@ -146,17 +157,14 @@ const checkStores = () =>
     servesStores: true,
     extend: (command) => command.argument('[name]', 'name of the store (default: all)'),
     async run({ stores: file, databaseCa: ca, databaseCert: cert, databaseKey: key }, flags, [name]) {
-      const stores = readStores(file ?? '', { tls: { ca, cert, key } });
-      const named = name === undefined ? [...stores.values()] : [stores.get(name)];
-      const waiting = named.map((store) => {
-        if (store === undefined)
-          throw refusal(`Cannot check the store: the file has no store of this name: ${name}`);
-        return store;
-      });
-      const checked = new Map<string, Checked>(waiting.map((store) => [store.name, null as never]));
+      const stores = readEachStore(file ?? '', { tls: { ca, cert, key } });
+      const waiting = [...stores].filter(([each]) => name === undefined || each === name);
+      if (name !== undefined && waiting.length === 0)
+        throw refusal(`Cannot check the store: the file has no store of this name: ${name}`);
+      const checked = new Map<string, Checked>(waiting.map(([each]) => [each, null as never]));
       const work = async (): Promise<void> => {
-        for (let store = waiting.shift(); store !== undefined; store = waiting.shift())
-          checked.set(store.name, await check(store));
+        for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+          checked.set(next[0], await check(...next));
       };
       await Promise.all(Array.from({ length: checksAtOnce }, work));
       const all = [...checked.values()];
@@ -166,8 +174,10 @@ const checkStores = () =>
     },
   });
 
-async function check({ name, url, schema }: Store): Promise<Checked> {
+async function check(name: string, store: Store | SluiceError): Promise<Checked> {
   try {
+    if (store instanceof SluiceError) throw store;
+    const { url, schema } = store;
     const rows = await withDatabase({ databaseUrl: url, schema }, (database) => database.run('readSettings'));
     const version = Number(rows.find((row) => row['name'] === 'schema_version')?.['value'] ?? Number.NaN);
     const isReady = version === schemaVersion;

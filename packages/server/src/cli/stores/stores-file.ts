@@ -82,6 +82,26 @@ export function readStores(file: string, options: ReadStoresOptions = {}): Store
 }
 
 /**
+ * Each store by itself, for people: one that cannot be used does not hide the others. Whether names exclude each other is not looked at.
+ * @throws {SluiceError} `configuration_invalid` for a file that cannot be read
+ */
+export function readEachStore(
+  file: string,
+  options: ReadStoresOptions = {},
+): Map<string, Store | SluiceError> {
+  const each = new Map<string, Store | SluiceError>();
+  for (const [name, entry] of Object.entries(readEntries(file))) {
+    try {
+      each.set(name, storesOf({ [name]: entry }, file, options).get(name)!);
+    } catch (error) {
+      if (!(error instanceof SluiceError)) throw error;
+      each.set(name, error);
+    }
+  }
+  return each;
+}
+
+/**
  * The content of the file, before anything that it names is read.
  * @throws {SluiceError} `configuration_invalid`
  */

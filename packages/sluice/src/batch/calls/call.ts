@@ -18,6 +18,10 @@ export function callFault(title: string, cause: unknown): TargetError {
 
 function refusalOf(cause: unknown): Refusal | null {
   if (!(cause instanceof DatabaseError) || !/^(22|23|44|P0)/.test(cause.sqlState ?? '')) return null;
-  const { sqlState, constraint, column } = cause;
-  return { code: 'target_refused', detail: { database: { sqlState: sqlState!, constraint, column } } };
+  const { sqlState, constraint, column, table } = cause;
+  const named = table === null ? {} : { table };
+  return {
+    code: 'target_refused',
+    detail: { database: { sqlState: sqlState!, constraint, column, ...named } },
+  };
 }

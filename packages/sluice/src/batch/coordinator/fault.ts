@@ -4,12 +4,22 @@
  * or of a target's code.
  */
 import type { Outcome } from '#protocol';
-import { DatabaseError } from '#store';
+import { DatabaseError, type Row } from '#store';
 
 /** The answer to a write that its target refuses. */
 export interface Refusal {
   code: NonNullable<Outcome['code']>;
   detail?: Outcome['detail'];
+  /** What more can be known once the transaction that met the fault is over. */
+  complete?: (look: RefusalLook) => Promise<Outcome['detail']>;
+}
+
+export interface RefusalLook {
+  /** A named statement of sql/queries, in a transaction of its own. */
+  run: (name: string, values: readonly unknown[]) => Promise<Row[]>;
+  writeId: string;
+  /** Null: it is in the intake. */
+  body: string | null;
 }
 
 /** The parts of a fault that may be stored and logged. */

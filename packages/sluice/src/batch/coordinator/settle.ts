@@ -5,12 +5,21 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { WriteHeader } from '#protocol';
-import { DatabaseError, projectionsDiffer, type Session } from '#store';
+import { DatabaseError, projectionsDiffer, type Row, type Session } from '#store';
 import { notApplied, refusal } from './answer.ts';
 import { attemptBatch, commitAnswers, limitsOf, type AttemptOptions } from './attempt.ts';
 import { BatchTransaction } from './batch-transaction.ts';
 import { fingerprintOf, keyOf } from './idempotency.ts';
-import { isBatchFault, reducedFault, remedyFor, TargetError, type BatchFault, type Remedy } from './fault.ts';
+import {
+  isBatchFault,
+  reducedFault,
+  remedyFor,
+  TargetError,
+  type BatchFault,
+  type Refusal,
+  type Remedy,
+} from './fault.ts';
+import { noteLockers } from './note-lockers.ts';
 import type { Origin } from './origin.ts';
 import { emptyReport, type BatchReport } from './report.ts';
 import { describeRetry, RetryNote, type BatchRetry } from './retry.ts';
@@ -53,6 +62,7 @@ export async function settle(
 ): Promise<BatchReport> {
   const withLocks = options.lockWaitMs !== undefined || options.caution?.isOn === true;
   await settlePart({ session, origin, report }, only, { ...options, withLocks });
+  if (origin.bodies === null) await noteLockers(session, options.targets, report.blocked);
   traceBatch(report);
   return report;
 }
@@ -158,6 +168,8 @@ async function settleAlone(
   fault: BatchFault,
   attempts: number,
 ): Promise<void> {
+  const refused =
+    fault instanceof TargetError ? await completeRefusal(fault.refusal, session, origin, ids) : null;
   const { writes, ...opening } = await origin.open(session, ids, limitsOf({ withLocks: remedy === 'block' }));
   const transaction = new BatchTransaction(session, origin, opening, report.batchId);
   const [write] = writes;
@@ -166,7 +178,6 @@ async function settleAlone(
   if (remedy === 'dead_letter' && origin.bodies !== null)
     return void report.failed.push({ write, error: fault });
   const error = reducedFault(fault);
-  const refused = fault instanceof TargetError ? fault.refusal : null;
   const outcome =
     refused !== null
       ? refusal(write, refused.code, refused.detail)
@@ -180,6 +191,24 @@ async function settleAlone(
   const isBound = refused !== null && keyOf(write) !== null;
   const keys = isBound ? [{ write, fingerprint: fingerprintOf(write) }] : [];
   await commitAnswers(transaction, origin, { outcomes: [{ write, outcome }], blocked: [], keys }, report);
+}
+
+/** Its refusal is the same without what could not be found out. */
+async function completeRefusal(
+  refused: Refusal | null,
+  session: Session,
+  { bodies }: Origin,
+  [writeId = '']: readonly string[],
+): Promise<Refusal | null> {
+  if (refused?.complete === undefined) return refused;
+  const run = (name: string, values: readonly unknown[]): Promise<Row[]> => session.run(name, values);
+  const body = bodies?.get(writeId)?.body ?? null;
+  try {
+    return { ...refused, detail: await refused.complete({ run, writeId, body }) };
+  } catch (error) {
+    if (error instanceof DatabaseError && !error.isConnectionLoss) return refused;
+    throw error;
+  }
 }
 
 /** Blocks a write. If another session has locked the intake row of the write, its whole lane waits. */

@@ -6,6 +6,7 @@ import type { Outcome, WriteHeader } from '#protocol';
 import type { DatabaseError } from '#store';
 import type { BatchTransaction } from './batch-transaction.ts';
 import { keyOf } from './idempotency.ts';
+import type { LentTransaction } from './lend-session.ts';
 
 export interface Target {
   /** Unique; named in errors. */
@@ -26,6 +27,8 @@ export interface Target {
    * @throws {DatabaseError} any other error of the server: retried if it is transient, else isolated in the same way
    */
   settle(batch: TargetBatch): Promise<Settlement>;
+  /** By the ids of writes in the intake: a transaction that holds a lock which the write waits for. @default none is known */
+  findLockers?(look: LentTransaction, writes: readonly WriteHeader[]): Promise<Map<string, string>>;
 }
 
 /** The writes of one target in a batch, and what is known of them. */

@@ -1,7 +1,7 @@
 /** Updates and deletes as statements, and the search for locked rows. */
 import { besideWritten } from './beside-written.ts';
 import { quotedName } from '#store';
-import { areEqual } from './names.ts';
+import { areEqual, tableName } from './names.ts';
 import type { Parts } from './statement-parts.ts';
 
 /**
@@ -51,4 +51,27 @@ export function lockText(parts: Parts): string {
     )
     select s.place from source s ${parts.recordText}
     where s.place <> all(array(select place from free)) and exists (select from ${table} t where ${same} offset 0)`;
+}
+
+/** The running transactions that have locked the rows or their parents, as far as the rows tell: a row names the one that locked it last. */
+export function lockerText(parts: Parts): string {
+  const { table, matchedNames, parents, read } = parts;
+  const isKnown = matchedNames.every((name) => read.some((column) => column.name === name));
+  const look = (from: string, names: readonly string[], values: readonly string[]): string =>
+    `select o.xmax as locker from ${from} o where ${areEqual(parts.inTable(names, 'o'), parts.inTable(values, 'r'))}`;
+  const rows = [
+    ...(matchedNames.length === 0 || !isKnown ? [] : [look(table, matchedNames, matchedNames)]),
+    ...parents.map(({ foreignKey, catalog }) =>
+      look(tableName(catalog), foreignKey.referencedColumns, foreignKey.columns),
+    ),
+  ];
+  if (rows.length === 0) return `select 0 as place, null as locker from unnest($1::text[]) where false`;
+  return `with source as (${parts.sourceText}),
+    running as materialized (
+      select k.transactionid from pg_catalog.pg_locks k
+      where k.locktype = 'transactionid' and k.mode = 'ExclusiveLock' and k.granted and k.pid <> pg_backend_pid()
+    )
+    select s.place, x.locker::text as locker from source s ${parts.recordText}
+    cross join lateral (${rows.join(' union all ')} offset 0) x
+    where x.locker = any(array(select transactionid from running))`;
 }

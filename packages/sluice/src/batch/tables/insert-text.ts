@@ -54,8 +54,9 @@ function knownText(parts: Parts, unwritten: string): string {
     conflicts.length === 0
       ? `'parent'`
       : `case when ${conflicts.join(' or ')} then ${literal(unwritten)} else 'parent' end`;
-  // Of two equal rows of an array, the second conflicts with the first.
-  const again = form.isArray && form.operation === 'insert' ? `when g.turn > 1 then 'exists'` : '';
+  // Of two equal rows of an array, the second meets the first. An upsert cannot change a row twice.
+  const repeated = form.operation === 'insert' ? 'exists' : 'repeated';
+  const again = form.isArray && !form.ignoresExisting ? `when g.turn > 1 then '${repeated}'` : '';
   return `case ${later} when not (${hasParents}) then ${orphan} ${again} end`;
 }
 
@@ -66,11 +67,12 @@ function mayBeNewText({ catalog, isFolding }: Parts): string {
 
 /** Writes all rows of an array, or none: none if a key is taken or a parent is missing. */
 function arrayCondition(parts: Parts): string {
-  const { form, catalog, parents } = parts;
+  const { form, catalog, parents, purpose } = parts;
   if (!form.isArray) return '';
   const faults = parents.map((_, index) => `a.m${index} is not null`);
+  if (form.operation === 'upsert' && !form.ignoresExisting) faults.push('a.turn > 1');
   const keys = catalog.key.filter((name) => form.columns.includes(name));
-  if (form.operation === 'insert' && keys.length === catalog.key.length)
+  if (form.operation === 'insert' && purpose !== 'strict' && keys.length === catalog.key.length)
     faults.push(
       `exists (select from ${parts.table} t where ${areEqual(
         parts.inTable(keys),

@@ -1,28 +1,51 @@
 /** Maps an error of PostgreSQL, of a write that was tried alone, to an answer, a dead letter, or a new read of the catalog. */
 import { DatabaseError } from '#store';
-import type { RowOperation } from '#protocol';
-import type { TableCatalog } from '#targets';
-import { TargetError, type Refusal } from '../coordinator/fault.ts';
+import type { RowForm, TableCatalog } from '#targets';
+import { TargetError, type Refusal, type RefusalLook } from '../coordinator/fault.ts';
 
 /** The subject of a statement. */
 export interface RowWork {
-  catalog: Pick<TableCatalog, 'name' | 'foreignKeys'>;
-  operation: RowOperation;
+  catalog: TableCatalog;
+  form: RowForm;
 }
 
 /** The refusal, if the table does not take the write; null: it is another error. */
 export function refusalOf(error: DatabaseError, work: RowWork): Refusal | null {
-  const { sqlState, constraint, column } = error;
+  const { sqlState, constraint, column, table } = error;
   if (sqlState === null) return null;
   // A column of the write is missing; PostgreSQL gives no column name with any such error.
   const code = sqlState === '42703' && column !== null ? 'row_invalid' : codeOf(sqlState, constraint, work);
-  return code === null ? null : { code, detail: { database: { sqlState, constraint, column } } };
+  if (code === null) return null;
+  const named = table === null || table === work.catalog.table ? {} : { table };
+  const database = { sqlState, constraint, column, ...named };
+  // Of a constraint without a table, which is one of a domain, it names no column either.
+  const isOfValue = sqlState.startsWith('22') || (sqlState.startsWith('235') && table === null);
+  if (column !== null || !isOfValue) return { code, detail: { database } };
+  return {
+    code,
+    detail: { database },
+    complete: async (look) => ({ database: { ...database, column: await findWrongColumn(work, look) } }),
+  };
+}
+
+/** PostgreSQL names the column of no value that is not of its type, so each is tried alone. Null: all of them are. */
+async function findWrongColumn(
+  { catalog, form }: RowWork,
+  { run, writeId, body }: RefusalLook,
+): Promise<string | null> {
+  const isNew = form.operation === 'insert' || form.operation === 'upsert';
+  const read = new Set(isNew ? form.columns : [...catalog.key, ...form.columns]);
+  const columns = catalog.columns.filter(({ name }) => read.has(name));
+  const names = columns.map(({ name }) => name);
+  const types = columns.map(({ type }) => type);
+  const [row] = await run('findWrongColumn', [writeId, names, types, body]);
+  return (row?.['name'] as string | null | undefined) ?? null;
 }
 
 function codeOf(
   sqlState: string,
   constraint: string | null,
-  { catalog, operation }: RowWork,
+  { catalog, form: { operation } }: RowWork,
 ): Refusal['code'] | null {
   if (sqlState === '23505' || sqlState === '23P01') return 'row_exists';
   if (sqlState === '23001') return 'row_referenced';

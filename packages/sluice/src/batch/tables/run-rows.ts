@@ -13,8 +13,10 @@ export interface RowFate {
   key: Record<string, unknown> | null;
   /** The written rows, if the write asked for them. */
   rows: unknown[] | null;
-  /** With `exists`: the unique rule whose values another row has. */
+  /** Of `exists` and `repeated`: the unique rule whose values another row has. */
   constraint: string | null;
+  /** The one column of that rule. */
+  column: string | null;
   /** With `parent`: for each row the values of its foreign keys without a parent, in the order of {@link parents}. */
   missing: (string[] | null)[][];
   parents: readonly Parent[];
@@ -24,6 +26,8 @@ export interface Run {
   catalog: TableCatalog;
   form: RowForm;
   statement: RowStatement;
+  /** The statement does not look away from a conflict: PostgreSQL refuses it by an error that names the rule. */
+  isStrict: boolean;
   /** Statements that find the unique rule of a refused insert: one that names it, and an insert that fails with it. */
   conflict: () => RowStatement;
   strict: () => RowStatement;
@@ -35,7 +39,11 @@ export interface Run {
 
 export async function runRows(lent: LentTransaction, run: Run): Promise<RowFate[]> {
   const rows = await sendRows(lent, run.statement, run.writes, run);
-  const told = rows.filter((row) => row['state'] !== 'total');
+  const told = rows.flatMap((row) => {
+    if (row['state'] === 'total') return [];
+    // What a strict insert has not written, a trigger has kept out.
+    return [run.isStrict && row['state'] === 'exists' ? { ...row, state: 'unchanged' } : row];
+  });
   const total = rows.find((row) => row['state'] === 'total');
   const fates = fatesOf(run, told);
   const written = told.filter(({ state }) => state === 'created' || state === 'updated').length;
@@ -66,16 +74,19 @@ export async function sendRows(
   return name === null ? lent.query(text, values) : lent.prepared(name, text, values);
 }
 
-function fatesOf({ form, statement, writes }: Run, rows: readonly Row[]): RowFate[] {
+function fatesOf({ catalog, form, statement, writes }: Run, rows: readonly Row[]): RowFate[] {
   const { isSingle, parents } = statement;
+  const met = form.onConflict ?? catalog.key;
   const fateOf = (write: WriteHeader, own: readonly Row[]): RowFate => {
     const rowsOf = own.flatMap((row) => (row['row'] === null ? [] : [row['row']]));
+    const state = stateOf(own);
     return {
       write,
-      state: stateOf(own),
+      state,
       key: form.isArray ? null : ((own[0]?.['key'] as RowFate['key']) ?? null),
       rows: form.isReturning ? rowsOf : null,
-      constraint: null,
+      constraint: state === 'repeated' ? ruleOf(catalog, met) : null,
+      column: state === 'repeated' && met.length === 1 ? met[0]! : null,
       missing: own.flatMap((row) => (row['missing'] === null ? [] : [row['missing'] as (string[] | null)[]])),
       parents,
     };
@@ -85,12 +96,22 @@ function fatesOf({ form, statement, writes }: Run, rows: readonly Row[]): RowFat
   return inOrder.map((row) => fateOf(writes[(row['place'] as number) - 1]!, [row]));
 }
 
+/** The name of the unique rule of these columns. */
+function ruleOf({ uniques }: TableCatalog, names: readonly string[]): string | null {
+  const isSame = (columns: readonly string[]): boolean =>
+    columns.length === names.length && columns.every((column) => names.includes(column));
+  return (
+    uniques.find(({ columns, isPartial }) => !isPartial && columns !== null && isSame(columns))?.name ?? null
+  );
+}
+
 /** The result of the rows of one write: a refusal of one row refuses all; otherwise the strongest effect counts. */
 const weights: readonly RowState[] = [
   'parent',
   'locked',
   'later',
   'exists',
+  'repeated',
   'absent',
   'created',
   'updated',
@@ -123,22 +144,9 @@ async function nameConflicts(
   if (writes.every(({ writeId }) => names.has(writeId)))
     return fates.map((fate) => ({ ...fate, constraint: names.get(fate.write.writeId) ?? null }));
   if (run.writes.length > 1 || written > 0)
-    throw new TargetError(`table ${catalog.name}`, new Error('a row was not inserted'), existing);
-  const strict = run.strict();
-  const rows = await sendRows(lent, strict, writes, run);
-  const told = rows.filter((row) => row['state'] !== 'total');
-  // A trigger may suppress a row.
-  return fatesOf({ ...run, statement: strict }, told).map((fate) => ({
-    ...fate,
-    state: fate.state === 'exists' ? 'unchanged' : fate.state,
-  }));
+    throw new TargetError(`table ${catalog.name}`, new Error('a row was not inserted'));
+  return runRows(lent, { ...run, statement: run.strict(), isStrict: true, writes });
 }
-
-/** An array of which some rows were written, which is undone. */
-const existing = {
-  code: 'row_exists',
-  detail: { database: { sqlState: '23505', constraint: null, column: null } },
-} as const;
 
 async function conflictsOf(
   lent: LentTransaction,

@@ -130,7 +130,7 @@ export class Settling {
     stopped: Map<string, WriteHeader | null>,
   ): Promise<void> {
     const catalog = this.#tables.catalogOf(table);
-    this.work = { catalog, operation: form.operation };
+    this.work = { catalog, form };
     const column = form.columns.find((name) => !catalog.columns.some((each) => each.name === name));
     if (column !== undefined)
       throw new DatabaseError({
@@ -140,10 +140,13 @@ export class Settling {
         message: `column ${column} does not exist`,
       });
     const unsettled = this.#unsettled(writes);
+    // An array that is inserted in part is undone. Alone, it is known which rule it meets.
+    const isStrict = this.#batch.writes.length === 1 && form.isArray && form.operation === 'insert';
     const fates = await runRows(lent, {
       catalog,
       form,
-      statement: this.#statementOf(table, form),
+      statement: this.#statementOf(table, form, isStrict ? 'strict' : 'settle'),
+      isStrict,
       conflict: () => this.#statementOf(table, form, 'conflict'),
       strict: () => this.#statementOf(table, form, 'strict'),
       writes: await this.#free(lent, { table, form, writes }, stopped),

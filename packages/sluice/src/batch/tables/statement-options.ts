@@ -3,11 +3,20 @@ import type { ForeignKey, RowForm, TableCatalog } from '#targets';
 
 /**
  * `exists`: another row has the values of a unique rule; `parent`: a parent row is missing; `later`: an earlier body
- * of the statement names the same row and goes first; `locked`: another transaction has locked the row; `absent`: no
- * row has this key.
+ * of the statement names the same row and goes first; `repeated`: so does an earlier row of the same upsert; `locked`: another
+ * transaction has locked the row; `absent`: no row has this key.
  */
 export type RowState =
-  'created' | 'updated' | 'unchanged' | 'deleted' | 'exists' | 'parent' | 'later' | 'locked' | 'absent';
+  | 'created'
+  | 'updated'
+  | 'unchanged'
+  | 'deleted'
+  | 'exists'
+  | 'repeated'
+  | 'parent'
+  | 'later'
+  | 'locked'
+  | 'absent';
 
 /** A foreign key to a table that is also a target. */
 export interface Parent {
@@ -15,7 +24,7 @@ export interface Parent {
   catalog: TableCatalog;
 }
 
-export type Purpose = 'settle' | 'strict' | 'conflict' | 'lock';
+export type Purpose = 'settle' | 'strict' | 'conflict' | 'lock' | 'locker';
 
 export interface StatementOptions {
   catalog: TableCatalog;
@@ -31,7 +40,7 @@ export interface StatementOptions {
   /**
    * `settle`: applies the writes. `strict`: inserts without ON CONFLICT, so a conflict is an error. `conflict`:
    * writes nothing, and returns the unique rule that each body violates. `lock`: writes nothing, and returns the
-   * locked rows.
+   * locked rows. `locker`: the transactions that have locked them.
    */
   purpose: Purpose;
   /** Version of the catalog: a statement that was prepared before a change of a table is not used after it. */

@@ -4,7 +4,7 @@
  * keys, and returns the result of each body.
  */
 import { hash } from 'node:crypto';
-import { changeText, lockText } from './change-text.ts';
+import { changeText, lockerText, lockText } from './change-text.ts';
 import { conflictText, insertText } from './insert-text.ts';
 import type { RowStatement, StatementOptions } from './statement-options.ts';
 import { Parts } from './statement-parts.ts';
@@ -13,8 +13,8 @@ export function rowStatement(options: StatementOptions): RowStatement {
   const parts = new Parts(options);
   const text = textOf(parts);
   const { isSingle, parents } = parts;
-  const hasDeferred =
-    options.purpose !== 'lock' && parents.some(({ foreignKey }) => foreignKey.isDeferred === true);
+  const isLook = options.purpose === 'lock' || options.purpose === 'locker';
+  const hasDeferred = !isLook && parents.some(({ foreignKey }) => foreignKey.isDeferred === true);
   const name = `row_${hash('sha256', options.version + text, 'hex').slice(0, 24)}`;
   return { name, text, isSingle, parents, hasDeferred };
 }
@@ -22,5 +22,6 @@ export function rowStatement(options: StatementOptions): RowStatement {
 function textOf(parts: Parts): string {
   if (parts.purpose === 'conflict') return conflictText(parts);
   if (parts.purpose === 'lock') return lockText(parts);
+  if (parts.purpose === 'locker') return lockerText(parts);
   return parts.isInsert ? insertText(parts) : changeText(parts);
 }

@@ -3,8 +3,10 @@ import { DatabaseError } from '#store';
 import { isTable, type TableDefinition, type TargetDefinition } from '#targets';
 import { TargetError } from '../coordinator/fault.ts';
 import type { LentTransaction } from '../coordinator/lend-session.ts';
+import type { WriteHeader } from '#protocol';
 import type { Settlement, Target, TargetBatch } from '../coordinator/target.ts';
 import { sortOut } from '../coordinator/sort-out.ts';
+import { findLockers } from './find-lockers.ts';
 import { faultOf, isStaleCatalog, type RowWork } from './row-fault.ts';
 import { Settling } from './settling.ts';
 import { Tables } from './tables.ts';
@@ -46,6 +48,10 @@ class TableTarget implements Target {
     }
     this.#tables.noteSuccess();
     return settling.finish((error) => this.#fault(error, settling.work, false));
+  }
+
+  findLockers(look: LentTransaction, writes: readonly WriteHeader[]): Promise<Map<string, string>> {
+    return findLockers(look, this.#tables, writes);
   }
 
   #fault(cause: unknown, work: RowWork | null, isAlone: boolean): Error {
