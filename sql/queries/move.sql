@@ -16,9 +16,26 @@ from pg_class c where c.relnamespace = 'sluice'::regnamespace and c.relkind = 'S
 select setval(c.oid::regclass, $2::bigint)
 from pg_class c where c.relnamespace = 'sluice'::regnamespace and c.relkind = 'S' and c.relname = $1::text;
 
--- name: listTargetNames
--- Targets of the deployment, whose tables are outside of its schema.
-select name from sluice.target order by name;
+-- name: listOutsiders
+-- What the deployment has outside of its schema, and a copy of the schema would leave behind: targets, projections with tables
+-- of users, and what users have put on its tables or refer to them with.
+select 'target' as kind, name from sluice.target
+union
+-- Where no writer has kept them: each line ends with the kind and a hash.
+select 'target', regexp_replace(unnest(string_to_array(value, E'\n')), ' \S+ \S+$', '')
+from sluice.setting where name = 'targets' and value <> ''
+union
+select 'projection', name from sluice.projection
+where name not in ('organization_hierarchy', 'student_school_authorization')
+union
+select 'trigger', t.tgname
+from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
+where c.relnamespace = 'sluice'::regnamespace and not t.tgisinternal and p.pronamespace <> c.relnamespace
+union
+select 'foreign key', k.conname
+from pg_constraint k join pg_class f on f.oid = k.conrelid join pg_class t on t.oid = k.confrelid
+where k.contype = 'f' and t.relnamespace = 'sluice'::regnamespace and f.relnamespace <> t.relnamespace
+order by kind, name;
 
 -- name: countReady
 -- Writes that a writer can settle now; counting ends at a bound.

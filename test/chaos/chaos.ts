@@ -25,6 +25,8 @@ export interface ChaosOptions {
   durationMs: number;
   /** And for longer, until so many processes were ended. @default 0 */
   killsMin?: number;
+  /** Clients go on after the last fault until so many of their writes, of documents and of rows each, are acknowledged. @default 0 */
+  ackedMin?: number;
   /** Between two faults, on average. */
   faultIntervalMs: number;
   /** Who send one request after the other, in contention. */
@@ -78,6 +80,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     streams = 16,
     writers = 3,
     killsMin = 0,
+    ackedMin = 0,
     signal,
     onProgress = () => undefined,
   } = options;
@@ -150,6 +153,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     signal?.throwIfAborted();
     await injector.stop();
     await deployment.calm();
+    while (Math.min(recorder.acked, rowClients.acked) < ackedMin && signal?.aborted !== true)
+      await pause(100);
     const seconds = (performance.now() - started) / 1000;
     onProgress('the faults are over');
     await Promise.all([clients.stop(), load.stop(), rowClients.stop()]);

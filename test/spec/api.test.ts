@@ -8,6 +8,7 @@ import { createWriter } from 'sluice/internal/writer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { patient } from '../support/patient.ts';
 
 const model = parseModel({
   project: 'Sample',
@@ -33,7 +34,7 @@ let api: ReturnType<typeof createApi>;
 let stop: () => Promise<void>;
 
 beforeAll(async () => {
-  const client = createClient({ url: database.apiUrl, model });
+  const client = createClient({ ...patient, url: database.apiUrl, model });
   const writer = createWriter({ url: database.writerUrl, model });
   await Promise.all([client.start(), writer.start()]);
   api = createApi({ client });

@@ -57,7 +57,7 @@ describe.each(
 
   async function untilInIntake(world: World, count: number): Promise<void> {
     await expect
-      .poll(() => world.sql('select count(*)::int as n from sluice.intake'), { interval: 20, timeout: 5000 })
+      .poll(() => world.sql('select count(*)::int as n from sluice.intake'), { interval: 20 })
       .toEqual([{ n: count }]);
   }
 

@@ -6,6 +6,7 @@ import { createWriter } from 'sluice/internal/writer';
 import type { HandlerResult, RowRequest, TargetDefinition } from 'sluice/internal/targets';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
+import { patient } from '../support/patient.ts';
 import { execute, nodeUrl, roleUrl } from '../support/postgres.ts';
 import { openConnection, sql } from '../support/sql.ts';
 
@@ -94,9 +95,9 @@ beforeAll(async () => {
      grant all on all sequences in schema app to ${role}`,
   );
   writer = createWriter({ url: roleUrl(database.url, 'writer'), targets: definitions });
-  node = createClient({ url: nodeUrl(database.url, {}), targets: definitions, waitMs: 20_000 });
+  node = createClient({ url: nodeUrl(database.url, {}), targets: definitions, ...patient });
   const mode = 'direct' as const;
-  direct = createClient({ url: nodeUrl(database.url, { mode }), mode, targets: definitions, waitMs: 20_000 });
+  direct = createClient({ url: nodeUrl(database.url, { mode }), mode, targets: definitions, ...patient });
   await Promise.all([writer.start(), node.start(), direct.start()]);
 });
 
@@ -121,7 +122,7 @@ async function together(requests: readonly RowRequest[]): Promise<Outcome[]> {
     const [row] = await sql(database.url, 'select count(*)::int as n from sluice.intake');
     return row!['n'] as number;
   };
-  await expect.poll(waiting, { timeout: 20_000 }).toBe(requests.length);
+  await expect.poll(waiting).toBe(requests.length);
   await execute(database.url, 'update sluice.lane set paused_at = null, paused_by = null');
   return Promise.all(submitted);
 }

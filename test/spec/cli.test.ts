@@ -8,7 +8,8 @@ import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { databaseUrl, execute } from '../support/postgres.ts';
-import { createDataDir, startSluice } from '../support/sluice.ts';
+import { sourceProgram } from '../support/sluice-program.ts';
+import { createDataDir, readSluice, startSluice } from '../support/sluice.ts';
 
 const database = useDatabase();
 const model = fileURLToPath(new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url));
@@ -40,6 +41,40 @@ describe('sluice', () => {
     expect(last).toMatchObject({ error: { code: 'database_unavailable' } });
     expect(JSON.stringify(last) + stderr).not.toContain('unlikely');
   });
+});
+
+test('operator commands that are called wrongly end with the code of a wrong call', { timeout }, async () => {
+  const calls = [
+    [['show', 'x'], 'this is not a write id: x'],
+    [['pause', '99'], 'this deployment has no lane of this number: 99'],
+    [['drain', 'nobody'], 'no running writer has this name: nobody'],
+  ] as const;
+  await Promise.all(
+    calls.map(async ([args, sentence]) => {
+      const { code, stderr } = await run(args);
+      expect({ args, code, stderr }).toEqual({
+        args,
+        code: 2,
+        stderr: expect.stringContaining(sentence) as string,
+      });
+    }),
+  );
+});
+
+test('a writer says in one sentence that its schema does not exist', { timeout }, async () => {
+  const { code, stderr } = await run(['writer', '--model', model, '--schema', 'nope'], {
+    DATABASE_URL: database.url,
+  });
+  expect(stderr).toBe('Cannot start: the database has no Sluice schema: run `sluice migrate`\n');
+  expect(code).toBe(4);
+});
+
+test('the command line runs from the sources, with the commands of a checkout', { timeout }, async () => {
+  const { code, text } = await readSluice(['--help'], {}, undefined, sourceProgram);
+  expect(code).toBe(0);
+  expect(text).toMatch(/^ +status /m);
+  expect(text).toMatch(/^ +bench /m);
+  expect(text).not.toContain('only in a checkout');
 });
 
 describe('sluice migrate', () => {

@@ -22,7 +22,6 @@ import { openConnection } from '../support/sql.ts';
 import { fresh, startWorld, untilShared, upsert, type World } from '../support/world.ts';
 
 const note = (more: Partial<WriteRequest> = {}): WriteRequest => upsert('notes', { noteId: fresh() }, more);
-const patient = { waitMs: 60_000, leaderGraceMs: 60_000, highWaterMs: 120_000 };
 
 interface Traffic {
   /** Ids of the documents whose creation was acknowledged. */
@@ -104,7 +103,7 @@ describe('a database that restarts', () => {
     { timeout: 120_000 },
     async ({ failure }) => {
       const server = await startOwnServer();
-      const world = await startWorld(server.url, { writers: 2, client: patient });
+      const world = await startWorld(server.url, { writers: 2 });
       const traffic = startTraffic(world.node, 16);
       await goesOn(traffic);
       for (let round = 0; round < 2; round++) {
@@ -132,7 +131,7 @@ describe('a database of several servers', () => {
     );
     // The standby comes first in the list, and is passed over.
     const url = `${standby.url},${primary.url}`;
-    const world = await startWorld(url, { writers: 2, client: patient });
+    const world = await startWorld(url, { writers: 2 });
     const traffic = startTraffic(world.node, 8);
     await goesOn(traffic);
     expect(await standby.sql('select pg_is_in_recovery() as is_standby')).toEqual([{ is_standby: true }]);
@@ -213,7 +212,7 @@ describe('a disk that is full', () => {
         { level: 'error' },
         { write: (line) => (troubles += line.includes('in trouble') ? 1 : 0) },
       );
-      const world = await startWorld(server.url, { client: patient, writer: { logger } });
+      const world = await startWorld(server.url, { writer: { logger } });
       const first = await world.submit(note());
       await fill(server);
       // Enough of them to need another page.
@@ -237,7 +236,7 @@ describe('a disk that is full', () => {
       const server = await startOwnServer();
       context.skip(!(await mountTablespace(server)), 'this process may not mount a small disk');
       await server.sql('alter table sluice.intake set tablespace small');
-      const world = await startWorld(server.url, { client: patient });
+      const world = await startWorld(server.url);
       await world.submit(note());
       await fill(server);
       await expect(
@@ -261,7 +260,7 @@ describe('a disk that is full', () => {
 describe('a server whose limits are reached', () => {
   test('with a full notification queue, writes go on without hints', { timeout: 120_000 }, async () => {
     const server = await startOwnServer({ max_notify_queue_pages: '64' });
-    const world = await startWorld(server.url, { client: patient });
+    const world = await startWorld(server.url);
     await world.submit(note());
     const stuck = await openConnection(server.url);
     await stuck.query('listen anything');
@@ -290,7 +289,7 @@ describe('a server whose limits are reached', () => {
     { timeout: 120_000 },
     async () => {
       const server = await startOwnServer({ max_connections: '20' });
-      const world = await startWorld(server.url, { client: patient });
+      const world = await startWorld(server.url);
       const { documentId } = await world.submit(note());
       const held: Client[] = [];
       await expect(
@@ -318,7 +317,7 @@ describe('transactions of others', () => {
   const database = useDatabase();
 
   test('long transactions of other programs stop nothing', { timeout: 60_000 }, async () => {
-    const world = await startWorld(database.url, { client: patient });
+    const world = await startWorld(database.url);
     const old = await openConnection(database.url);
     await old.query('begin isolation level repeatable read');
     await old.query('select pg_current_xact_id()');
@@ -344,7 +343,7 @@ describe.each<Mode>(isWide ? ['coordinated', 'direct', 'local'] : ['coordinated'
         const isCoordinated = mode === 'coordinated';
         const world: World = await startWorld(database.url, {
           writers: 0,
-          client: { ...patient, mode, ...(isCoordinated ? {} : { url: proxy.url }) },
+          client: { mode, ...(isCoordinated ? {} : { url: proxy.url }) },
         });
         if (isCoordinated) await untilShared([await world.startWriter({ url: proxy.url })]);
         for (let round = 0; round < 3; round++) {

@@ -13,7 +13,15 @@ import { readMarkdown } from '../../packages/site/src/markdown.ts';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
-import { blocks, blocksOf, documents, placeOf, readDocument, root } from '../support/documents.ts';
+import {
+  blocks,
+  blocksOf,
+  documents,
+  filesBelow,
+  placeOf,
+  readDocument,
+  root,
+} from '../support/documents.ts';
 import { parseCommand, toldCommands } from '../support/told-commands.ts';
 
 const database = useDatabase();
@@ -22,6 +30,17 @@ const run = promisify(execFile);
 test('each link between documents leads to a file, and to a heading of it', () => {
   expect(documents.length).toBeGreaterThan(20);
   expect(brokenLinks(root, documents)).toEqual([]);
+});
+
+test('each page that the code names exists', () => {
+  const files = ['.ci', 'deploy', 'examples', 'packages', 'sql', 'test'].flatMap(filesBelow);
+  const named = files
+    .filter((file) => /\.(?:m?[jt]s|sql|ya?ml)$/.test(file))
+    .flatMap((file) =>
+      [...readDocument(file).matchAll(/\bdocs\/[\w/-]+\.md\b/g)].map(([page]) => ({ file, page })),
+    );
+  expect(named.length).toBeGreaterThan(20);
+  expect(named.filter(({ page }) => !existsSync(join(root, page)))).toEqual([]);
 });
 
 test('the site shows each page of docs/ once, and no page that is gone', () => {

@@ -27,6 +27,7 @@ import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { model } from '../support/model.ts';
+import { patient } from '../support/patient.ts';
 import { databaseUrl, execute, rolePrefix, roleUrl } from '../support/postgres.ts';
 import { startSluice } from '../support/sluice.ts';
 import { openConnection, sql } from '../support/sql.ts';
@@ -163,7 +164,7 @@ describe('under settings of others', () => {
       const [apiUrl, writerUrl, opsUrl] = await Promise.all(
         [database.apiUrl, database.writerUrl, database.opsUrl].map(route),
       );
-      const client = createClient({ url: apiUrl!, model, waitMs: 5000, leaderGraceMs: 60_000 });
+      const client = createClient({ url: apiUrl!, model, ...patient });
       const ownership = isPooled ? 'lease' : 'lock';
       await sql(database.url, `delete from sluice.setting where name = 'ownership'`);
       const writer = createWriter({ url: writerUrl!, model, ownership });

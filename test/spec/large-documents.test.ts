@@ -14,6 +14,7 @@ import { createWriter } from 'sluice/internal/writer';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { patient } from '../support/patient.ts';
 import { nodeUrl } from '../support/postgres.ts';
 import { sql } from '../support/sql.ts';
 
@@ -42,6 +43,7 @@ beforeAll(async () => {
 
 async function startClient(options: Partial<ClientOptions> = {}): Promise<SluiceClient> {
   const client = createClient({
+    ...patient,
     url: nodeUrl(database.url, options),
     model,
     documentBytesMax: 400_000,
@@ -231,7 +233,7 @@ describe('a document that is stored already and too large', () => {
 describe('a page of large documents', () => {
   const count = 7;
   beforeAll(async () => {
-    const client = createClient({ url: database.apiUrl, model });
+    const client = createClient({ ...patient, url: database.apiUrl, model });
     await client.start();
     const resource = model.findEndpoint('lab/pages') as Resource;
     for (let num = 0; num < count; num++) {

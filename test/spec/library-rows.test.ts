@@ -201,6 +201,13 @@ describe('a table of a program', () => {
     expect(await errorOf(customers.delete({ id: 40 }))).toMatchObject({ code: 'row_referenced' });
   });
 
+  test('a table of a program returns that no row has the key of an update or a delete, if asked', async () => {
+    const orders = client.table<Order>('orders');
+    const absent = { result: 'refused', code: 'row_not_found', status: 404 };
+    expect(await orders.update({ id: -1 }, { amount: 1 }, { throwOnRefusal: false })).toMatchObject(absent);
+    expect(await orders.delete({ id: -1 }, { throwOnRefusal: false })).toMatchObject(absent);
+  });
+
   test('a table of a program answers a repeated idempotency key as before, for the same request only', async () => {
     const orders = client.table<Order>('orders');
     const first = await orders.insert({ amount: 7 }, { idempotencyKey: 'row once' });
@@ -211,6 +218,10 @@ describe('a table of a program', () => {
     expect(await errorOf(orders.insert({ amount: 8 }, { idempotencyKey: 'row once' }))).toMatchObject({
       code: 'idempotency_key_reused',
     });
+    const asked = { idempotencyKey: 'row once', throwOnRefusal: false } as const;
+    const reused = { result: 'refused', code: 'idempotency_key_reused', status: 422, writeId: null };
+    expect(await orders.insert({ amount: 8 }, asked)).toMatchObject(reused);
+    expect(await client.target('app.count_views').submit({ page: 'reused' }, asked)).toMatchObject(reused);
     await orders.upsert({ number: 'k' }, { onConflict: ['number'], idempotencyKey: 'conflict' });
     expect(await errorOf(orders.upsert({ number: 'k' }, { idempotencyKey: 'conflict' }))).toMatchObject({
       code: 'idempotency_key_reused',

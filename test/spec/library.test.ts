@@ -1,8 +1,10 @@
 // The client and the writer of a program that embeds Sluice: objects in, typed answers out.
 
 import pg from 'pg';
+import { tmpdir } from 'node:os';
 import {
   createClient,
+  doctor,
   type Client,
   type CreateClientOptions,
   type SluiceError,
@@ -12,6 +14,7 @@ import { createWriter } from 'sluice/writer';
 import { describe, expect, expectTypeOf, onTestFinished, test } from 'vitest';
 import * as z from 'zod';
 import { useDatabase } from '../support/database.ts';
+import { databaseUrl } from '../support/postgres.ts';
 import { fresh } from '../support/world.ts';
 
 const database = useDatabase();
@@ -91,6 +94,32 @@ describe('a client', () => {
     });
     const refusal = await client.upsert('shop/orders', orphan, { throwOnRefusal: false });
     expect(refusal).toMatchObject({ result: 'refused', code: 'unresolved_reference', status: 409 });
+  });
+
+  test('a client returns what a node refuses before the intake, too: an unknown document, a key of another write', async () => {
+    const client = await start();
+    const asked = { throwOnRefusal: false } as const;
+    const absent = '00000000-0000-7000-8000-000000000000';
+    for (const id of [absent, 'no id']) {
+      const unknown = { id, result: 'refused', code: 'document_not_found', status: 404, writeId: null };
+      expect(await client.update('shop/orders', id, { number: 1 }, asked)).toMatchObject(unknown);
+      expect(await client.delete('shop/orders', id, asked)).toMatchObject(unknown);
+    }
+    const idempotencyKey = `key ${fresh()}`;
+    await client.upsert('shop/orders', { number: fresh() }, { idempotencyKey });
+    const other = { number: fresh() };
+    expect(await client.upsert('shop/orders', other, { ...asked, idempotencyKey })).toMatchObject({
+      id: null,
+      code: 'idempotency_key_reused',
+    });
+    expect(await errorOf(client.update('shop/orders', absent, { number: 1 }))).toMatchObject({
+      code: 'document_not_found',
+    });
+    expect(await client.get('shop/orders', absent)).toBe(null);
+    // What is no answer to the write is thrown all the same.
+    expect(await errorOf(client.upsert('shop/carts' as never, other, asked))).toMatchObject({
+      code: 'endpoint_not_found',
+    });
   });
 
   test('a client answers a repeated idempotency key as before', async () => {
@@ -202,6 +231,42 @@ describe('a client', () => {
   ])('a client refuses %s, by its name', async (_, options, message) => {
     const given = { connectionString: database.apiUrl, model: shop, ...options };
     expect((await errorOf(createClient(given))).message).toMatch(message);
+  });
+});
+
+describe('a start that fails', () => {
+  type Given = Pick<CreateClientOptions, 'model'> & { connectionString: string };
+  const starts = [
+    ['a client', (given: Given) => createClient(given)],
+    ['a writer', (given: Given) => createWriter(given)],
+    ['a doctor', (given: Given) => doctor(given)],
+  ] as const;
+
+  test.each(starts)('of %s names the option and the file where there is no such model', async (_, begin) => {
+    const given = { connectionString: database.writerUrl, model: '/nowhere/model.json' };
+    expect(await errorOf(begin(given))).toMatchObject({
+      code: 'configuration_invalid',
+      message: expect.stringMatching(
+        /^Cannot .+: option model: there is no such file: \/nowhere\/model.json$/,
+      ) as string,
+    });
+    expect((await errorOf(begin({ ...given, model: tmpdir() }))).message).toMatch(
+      `option model: it cannot be read (EISDIR): ${tmpdir()}`,
+    );
+  });
+
+  test.each(starts)('of %s names the database that does not exist', async (_, begin) => {
+    const given = { connectionString: databaseUrl(database.writerUrl, 'no such one'), model: shop };
+    expect(await errorOf(begin(given))).toMatchObject({
+      code: 'database_unavailable',
+      message:
+        'Cannot use the database because the server has no database "no such one" (3D000): look at its URL',
+    });
+    const nowhere = { ...given, connectionString: 'postgres://somebody@127.0.0.1:1/none' };
+    expect(await errorOf(begin(nowhere))).toMatchObject({
+      code: 'database_unavailable',
+      message: expect.stringContaining('Cannot reach PostgreSQL') as string,
+    });
   });
 });
 

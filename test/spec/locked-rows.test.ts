@@ -13,6 +13,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { firstOrAll, isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { patient } from '../support/patient.ts';
 import { openConnection, sql } from '../support/sql.ts';
 import { fresh, freshIn, laneOfWrite, startWorld, untilShared, type World } from '../support/world.ts';
 
@@ -71,8 +72,6 @@ beforeAll(async () => {
   ])
     await sql(database.url, text);
 });
-
-const patient = { waitMs: 60_000, leaderGraceMs: 60_000, highWaterMs: 120_000 };
 
 async function setup(more: Parameters<typeof startWorld>[1] = {}): Promise<World> {
   const world = await startWorld(database.url, {

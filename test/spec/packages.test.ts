@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { isBuildFresh } from '../../packages/bench/src/code.ts';
+import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { execute } from '../support/postgres.ts';
 import { sql } from '../support/sql.ts';
@@ -160,7 +161,7 @@ describe('installed', () => {
   `;
   const common = `import sluice = require('sluice');\nexport const create: Function = sluice.createClient;`;
 
-  test.each(['nodenext', 'bundler'])(
+  test.each(firstOrAll(['nodenext', 'bundler']))(
     'the examples of the READMEs compile against installed packages under %s',
     async (resolution) => {
       await writeFile(join(folder, 'example.ts'), example());

@@ -15,6 +15,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { patient } from '../support/patient.ts';
 import { execute } from '../support/postgres.ts';
 import { readSluice, startSluice } from '../support/sluice.ts';
 import { openConnection } from '../support/sql.ts';
@@ -71,7 +72,7 @@ beforeAll(async () => {
      grant usage on schema app to public; grant all on app.enrollment to public`,
   );
   operator = new Database({ url: database.writerUrl, applicationName: 'test', connectionsMax: 2 });
-  client = createClient({ url: database.apiUrl, model, leaderGraceMs: 60_000 });
+  client = createClient({ ...patient, url: database.apiUrl, model });
   await client.start();
   await withWriter([], async () => {
     await Promise.all([101, 102].map((districtId) => write('upsert', 'districts', { districtId })));

@@ -10,6 +10,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
+import { patient } from '../support/patient.ts';
 import { execute } from '../support/postgres.ts';
 
 const upward = (name: string, member: string, id: string) => ({
@@ -79,7 +80,7 @@ function world(database: ReturnType<typeof useDatabase>, of: Model, projections:
   let client: SluiceClient;
   let stop: () => Promise<void>;
   beforeAll(async () => {
-    client = createClient({ url: database.apiUrl, model: of });
+    client = createClient({ ...patient, url: database.apiUrl, model: of });
     const writer = createWriter({ url: database.writerUrl, model: of, projections });
     await Promise.all([client.start(), writer.start()]);
     stop = async () => {
@@ -260,7 +261,7 @@ describe.skipIf(!hasEdfi)('the projections of the Ed-Fi sample', () => {
   test('the projections of the Ed-Fi sample agree with its documents', async () => {
     const real = await readModel(`${edfi}/ApiSchema.json`);
     const projections = [organizationHierarchy(), studentSchoolAuthorization()];
-    const client = createClient({ url: database.apiUrl, model: real, waitMs: 60_000 });
+    const client = createClient({ url: database.apiUrl, model: real, ...patient });
     const writer = createWriter({ url: database.writerUrl, model: real, projections });
     await Promise.all([client.start(), writer.start()]);
     const wanted =

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { tableInPlace } from '../support/markdown-part.ts';
+import { patient } from '../support/patient.ts';
 import { createDataDir, startSluice } from '../support/sluice.ts';
 import { sql } from '../support/sql.ts';
 
@@ -64,7 +65,7 @@ beforeAll(async () => {
      grant usage on all sequences in schema public to ${role};
      create table forbidden (id integer primary key)`,
   );
-  const client = createClient({ url: database.apiUrl, targets });
+  const client = createClient({ ...patient, url: database.apiUrl, targets });
   const writer = createWriter({ url: database.writerUrl, targets });
   await Promise.all([client.start(), writer.start()]);
   const api = createApi({ client });

@@ -18,6 +18,7 @@ import { databaseSettings } from '../../packages/server/src/cli/config/database-
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { model } from '../support/model.ts';
+import { patient } from '../support/patient.ts';
 import { execute, roleUrl } from '../support/postgres.ts';
 import { openConnection, sql } from '../support/sql.ts';
 import { readSluice } from '../support/sluice.ts';
@@ -49,11 +50,11 @@ function urlOf(schema: Schema, kind: RoleKind): string {
 
 async function startNode(schema: Schema, more: Partial<ClientOptions> = {}): Promise<SluiceClient> {
   const node = createClient({
+    ...patient,
     url: urlOf(schema, 'api'),
     schema,
     model,
     applicationName: `test ${schemas.indexOf(schema)} node`,
-    leaderGraceMs: 60_000,
     ...more,
   });
   onTestFinished(() => node.stop());

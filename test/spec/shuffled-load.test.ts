@@ -25,6 +25,7 @@ import { createDatabase } from '../support/database.ts';
 import { edFiPath } from '../support/edfi-data.ts';
 import { isEdFiAbsent, schemaFile } from '../support/edfi.ts';
 import { eventually } from '../support/eventually.ts';
+import { patient } from '../support/patient.ts';
 import { roleUrl } from '../support/postgres.ts';
 import { startSluice } from '../support/sluice.ts';
 import { sql, type SqlRow } from '../support/sql.ts';
@@ -49,7 +50,7 @@ async function setup(modelFile = sampleModelFile): Promise<District> {
   const { url } = database;
   const nodes: string[] = [];
   for (let index = 0; index < 2; index++) {
-    const client = createClient({ url: database.apiUrl, model });
+    const client = createClient({ ...patient, url: database.apiUrl, model });
     const api = createApi({ client, ...(model.format === null ? {} : { profile }) });
     onTestFinished(async () => {
       await api.close();

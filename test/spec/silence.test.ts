@@ -18,7 +18,7 @@ describe('a lone writer', () => {
     { timeout: 60_000 },
     async () => {
       const proxy = await startProxy(database.url);
-      const world = await startWorld(database.url, { writers: 0, client: { waitMs: 12_000 } });
+      const world = await startWorld(database.url, { writers: 0 });
       await untilShared([await world.startWriter({ url: proxy.url })]);
       expect(await world.submit(note())).toMatchObject({ result: 'created' });
       proxy.blackhole();
@@ -28,7 +28,7 @@ describe('a lone writer', () => {
 
   test('a lone writer notices that the answer to its COMMIT never comes', { timeout: 60_000 }, async () => {
     const proxy = await startProxy(database.url);
-    const world = await startWorld(database.url, { writers: 0, client: { waitMs: 15_000 } });
+    const world = await startWorld(database.url, { writers: 0 });
     await untilShared([await world.startWriter({ url: proxy.url })]);
     let isSilent = false;
     setFailpoint('before_commit', () => {
@@ -42,7 +42,7 @@ describe('a lone writer', () => {
   });
 
   test.runIf(isWide)('a lone writer may run a statement that takes long', { timeout: 60_000 }, async () => {
-    const world = await startWorld(database.url, { client: { waitMs: 30_000 } });
+    const world = await startWorld(database.url);
     const [writer] = world.writers;
     await untilShared([writer!]);
     await world.sql(

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/dev/embedded';
 import { createProgram } from '@sluice/server/cli';
 import { createClient } from 'sluice/internal/client';
-import { Database, migrate, StoreCopy } from 'sluice/internal/store';
+import { agree, Database, migrate, StoreCopy } from 'sluice/internal/store';
+import { readTargets, saveTargets, targetLine } from 'sluice/internal/targets';
 import { checkRows } from 'sluice/operator';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { useDatabase } from '../support/database.ts';
@@ -468,6 +469,42 @@ test('a move that fails in the middle, or is killed and given up, leaves the sto
   await blocker.query('rollback');
   await isWhereItWas();
 }, 60_000);
+
+test('a store with tables, triggers or keys outside of its schema is refused by `sluice stores move` before anything changes', async () => {
+  const own = await createTarget('own');
+  const target = await createTarget('own_target');
+  await migrate({ url: own });
+  const database = new Database({ url: own, applicationName: 'test' });
+  onTestFinished(() => database.close());
+  await execute(
+    own,
+    `create table pupil (pupil_id integer primary key, document_id uuid references sluice.document on delete cascade);
+     create function note() returns trigger language plpgsql as 'begin return null; end';
+     create trigger is_noted after insert on sluice.document for each row execute function note()`,
+  );
+  await agree(database, {
+    lanes: 2,
+    modelHash: 'a model',
+    projections: [
+      { name: 'enrollment', resources: ['test/notes'] },
+      { name: 'organization_hierarchy', resources: ['test/notes'] },
+    ],
+    targets: targetLine('public.two words', 'table', ['id']),
+  });
+  await saveTargets(database, await readTargets(database, [{ table: 'pupil' }]));
+  const stores = join(folder, 'own.json');
+  const entry = { databaseUrlFile: 'own.url' };
+  await writeFile(stores, JSON.stringify({ stores: { own: entry } }));
+  await expect(
+    runHere(['stores', 'move', 'own', '--to-file', 'own_target.url'], { SLUICE_STORES: stores }),
+  ).rejects.toThrow(
+    'Cannot move the store: it has what a copy of its schema would leave behind: foreign key pupil_document_id_fkey; ' +
+      'projection enrollment; targets public.pupil, public.two words; trigger is_noted. Move its whole database',
+  );
+  expect(JSON.parse(await readFile(stores, 'utf8'))).toEqual({ stores: { own: entry } });
+  expect(await sql(own, 'select from sluice.lane where paused_at is not null')).toEqual([]);
+  expect(await sql(target, `select from pg_namespace where nspname = 'sluice'`)).toEqual([]);
+});
 
 test.each([
   [['status'], {}, 'with --stores, this command needs --store <name> or --all-stores'],

@@ -60,7 +60,6 @@ const statementsOfRest = (since: number): number =>
 async function startPair(): Promise<{ world: World; writers: Writer[]; proxies: Proxy[] }> {
   const world = await startWorld(database.url, {
     writers: 0,
-    client: { waitMs: 60_000 },
     writer: { pollIntervalMs, spread: 'even' },
   });
   const proxies = [await startProxy(database.url), await startProxy(database.url)];

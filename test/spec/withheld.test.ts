@@ -11,6 +11,7 @@ import { createWriter } from 'sluice/internal/writer';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
+import { patient } from '../support/patient.ts';
 import { sql } from '../support/sql.ts';
 import { fresh, freshIn, friend, startWorld, untilEven, upsert, type World } from '../support/world.ts';
 
@@ -31,7 +32,7 @@ describe('a shuffled district without one of its schools', () => {
         createWriter({ url: database.writerUrl, model, spread: 'even' }),
         createWriter({ url: database.writerUrl, model, spread: 'even' }),
       ];
-      const client = createClient({ url: database.apiUrl, model });
+      const client = createClient({ ...patient, url: database.apiUrl, model });
       const api = createApi({ client });
       for (const each of [...writers, client]) onTestFinished(() => each.stop());
       onTestFinished(() => api.close());

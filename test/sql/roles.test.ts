@@ -9,6 +9,7 @@ import { useDatabase } from '../support/database.ts';
 import { explainGeneric } from '../support/explain.ts';
 import { tableInPlace } from '../support/markdown-part.ts';
 import { model } from '../support/model.ts';
+import { patient } from '../support/patient.ts';
 import { databaseUrl, execute, rolePrefix, roleUrl } from '../support/postgres.ts';
 import { openConnection, sql } from '../support/sql.ts';
 
@@ -89,7 +90,7 @@ describe('sql/roles.sql', () => {
     const asOwner = roleUrl(url, 'migrate');
     await migrate({ url: asOwner });
     await applyRoles({ url: asOwner, prefix: rolePrefix });
-    const node = createClient({ url: roleUrl(url, 'api'), model });
+    const node = createClient({ ...patient, url: roleUrl(url, 'api'), model });
     await node.start();
     expect((await node.status()).isDatabaseReachable).toBe(true);
     await node.stop();

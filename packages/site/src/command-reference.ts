@@ -1,4 +1,4 @@
-/** The page of commands: what `--help` says of each, as Markdown. */
+/** The page of commands: their `--help` as Markdown. */
 
 import { createProgram } from '@sluice/server/cli';
 import { cell, table } from './table.ts';

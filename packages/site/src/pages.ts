@@ -1,10 +1,10 @@
-/** The pages of the site: which Markdown files it shows, in which order, and how the links between them are kept. */
+/** The pages of the site: its Markdown files, their order, and the links between them. */
 
 import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 
 export interface Page {
-  /** In the repository; of a page that the build generates, in the folder of the site. */
+  /** Path in the repository; for a generated page, in the folder of the site. */
   file: string;
   title: string;
 }
@@ -95,8 +95,8 @@ export function siteFileOf(file: string): string {
 }
 
 /**
- * Copies the pages, and the files that they lead to, into the folder of the site. A link to a page leads to that page, a
- * link to another file leads to its copy, and a link to a folder becomes its text.
+ * Copies the pages, and the files that they link to, into the folder of the site. Links to pages stay links, links to
+ * other files lead to their copies, and a link to a folder becomes its text.
  */
 export function copyPages(root: string, site: string): void {
   const sources = groups.flatMap(({ pages }) => pages.filter((each) => !isGenerated(each)));
@@ -126,7 +126,7 @@ export function copyPages(root: string, site: string): void {
     return `[${label}](/files/${goal}){target="_self"}`;
   }
 
-  /** Beside the page, where the build finds it by a path that begins with a dot. */
+  /** Beside the page, where the build finds it by a relative path. */
   function copyImage(file: string, target: string): string {
     copy(join(root, file, '..', target), join(site, siteFileOf(file), '..', target));
     return target.startsWith('.') ? target : `./${target}`;
@@ -143,7 +143,7 @@ function copy(from: string, to: string): void {
   cpSync(from, to);
 }
 
-/** The address of a page within the site, as its sidebar names it. */
+/** The address of a page in the site, for its sidebar. */
 export const addressOf = (file: string): string =>
   `/${siteFileOf(file)
     .replace(/\.md$/, '')

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { isWide } from '../../../../test/support/breadth.ts';
 import { JsonScanner } from './json-scanner.ts';
 
+/** A tenth of the texts in a narrow run. */
+const runs = (wide: number): { numRuns: number } => ({ numRuns: isWide ? wide : wide / 10 });
 const limits = { depthMax: 64, keysMax: 10_000, arrayLengthMax: 10_000, stringLengthMax: 100_000 };
 const scanner = new JsonScanner(limits);
 const offenceOf = (text: string) => scanner.scan(Buffer.from(text)).offence;
@@ -185,7 +188,7 @@ describe('any text', () => {
       fc.property(written, (text) => {
         expect(offenceOf(text)).toBeNull();
       }),
-      { numRuns: 2_000 },
+      runs(2_000),
     );
   });
 
@@ -197,7 +200,7 @@ describe('any text', () => {
         const damaged = text.slice(0, at) + character + text.slice(inserts ? at : at + 1);
         expect(isRightOf(damaged)).toBe(true);
       }),
-      { numRuns: 20_000 },
+      runs(20_000),
     );
   });
 
@@ -224,7 +227,7 @@ describe('any text', () => {
       fc.property(fc.array(token, { maxLength: 12 }), (tokens) => {
         expect(isRightOf(tokens.join(''))).toBe(true);
       }),
-      { numRuns: 50_000 },
+      runs(50_000),
     );
   });
 
@@ -241,7 +244,7 @@ describe('any text', () => {
       fc.property(literal, (text) => {
         expect(offenceOf(`[${text}]`) === null).toBe(isExact(text, String(Number(text))));
       }),
-      { numRuns: 20_000 },
+      runs(20_000),
     );
   });
 });

@@ -7,7 +7,8 @@ import {
   type StoredDocument,
 } from '#client';
 import type { Model, Resource } from '#model';
-import { answerOf, refusalOf } from './answers.ts';
+import { explained } from '#store';
+import { answerOf, answerTo, refusalOf } from './answers.ts';
 import { checkDocument } from './check-document.ts';
 import { answerCall, answerRow, EmbeddedCall, EmbeddedTable, prepareSubmitted, targetOf } from './rows.ts';
 import { jsonText } from './row-json.ts';
@@ -70,12 +71,12 @@ export async function createClient<D extends DocumentTypes = DocumentTypes>(
   const { connectionString: _, pool: __, listenConnectionString, schemas = {}, ...rest } = options;
   const client = createNodeClient({
     ...rest,
-    model: await modelOf(options.model),
+    model: await modelOf('create a client', options.model),
     url: urlOf('create a client', options),
     ...(listenConnectionString === undefined ? {} : { listenUrl: listenConnectionString }),
   });
   try {
-    await client.start();
+    await explained(client.start());
     for (const name of Object.keys(schemas)) {
       if (client.model.findEndpoint(name) === undefined) targetOf(client, name, true);
     }
@@ -222,7 +223,7 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     const resource = resourceOf(this.model, endpoint);
     checkRowOptions('document', resource.endpoint, options);
     const { signal, waitMs, throwOnRefusal = true, ...conditions } = options;
-    const outcome = await this.#client.submit(
+    const submitted = this.#client.submit(
       {
         operation,
         resource,
@@ -232,8 +233,10 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
       },
       { ...(waitMs === undefined ? {} : { waitMs }), ...(signal === undefined ? {} : { signal }) },
     );
-    if (!throwOnRefusal && !isApplied(outcome.result)) return refusalOf(outcome) as never;
-    return answerOf(outcome) as never;
+    const answer = await answerTo(submitted, { throwOnRefusal }, (outcome) =>
+      throwOnRefusal || isApplied(outcome.result) ? answerOf(outcome) : refusalOf(outcome),
+    );
+    return { id: documentId ?? null, ...answer } as never;
   }
 }
 

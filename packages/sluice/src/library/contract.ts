@@ -92,7 +92,8 @@ export interface Refusal {
   status: number;
   message: string;
   detail: OutcomeDetail | null;
-  writeId: string;
+  /** Null: refused before there was a write. */
+  writeId: string | null;
 }
 
 /** The row type of a table's schema. */

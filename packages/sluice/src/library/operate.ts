@@ -1,8 +1,7 @@
 /** The functions for operators of a program that embeds Sluice: `migrate()`, `status()`, `doctor()`. */
 import {
   Database,
-  DatabaseError,
-  explainDatabaseError,
+  explained,
   migrate as migrateDatabase,
   type MigrateOptions as Migration,
   type MigrateResult,
@@ -108,7 +107,7 @@ export async function doctor(options: DoctorOptions): Promise<Diagnosis> {
     listenConnectionString,
     ...examination
   } = options;
-  const modelHash = (await modelOf(model))?.hash;
+  const modelHash = (await modelOf('examine the deployment', model))?.hash;
   return withDatabase('examine the deployment', options, (database) =>
     runDoctor(database, {
       ...examination,
@@ -136,11 +135,4 @@ async function withDatabase<T>(
   } finally {
     await database.close();
   }
-}
-
-/** An error of the database as a sentence that says what to do. */
-function explained<T>(answer: Promise<T>): Promise<T> {
-  return answer.catch((error: unknown) => {
-    throw error instanceof DatabaseError ? explainDatabaseError(error) : error;
-  });
 }

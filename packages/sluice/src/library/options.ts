@@ -1,6 +1,6 @@
 /** The options of a client and of a writer, checked before anything starts. An error names the wrong option. */
 import { modes, SluiceError } from '#protocol';
-import { parseModel, readModel, type Model } from '#model';
+import { parseModel, readModel, unreadableModel, type Model } from '#model';
 import type { TargetDefinition } from '#targets';
 import * as z from 'zod';
 
@@ -127,10 +127,16 @@ export function urlOf(what: string, { connectionString, pool }: Connection): str
   return url.href;
 }
 
-/** @throws {ModelError} `invalid_model` */
-export async function modelOf(source: ModelSource | undefined): Promise<Model | undefined> {
+/** @throws {ModelError} `invalid_model`; {SluiceError} `configuration_invalid` for a file that cannot be read */
+export async function modelOf(what: string, source: ModelSource | undefined): Promise<Model | undefined> {
   if (source === undefined) return undefined;
-  if (typeof source === 'string' || Array.isArray(source)) return readModel(source as string | string[]);
+  if (typeof source === 'string' || Array.isArray(source)) {
+    const files = source as string | string[];
+    return readModel(files).catch((error: unknown) => {
+      const reason = unreadableModel(error, files);
+      throw reason === null ? error : fault(what, `option model: ${reason}`);
+    });
+  }
   return isModel(source) ? source : parseModel(source, 'the option model');
 }
 

@@ -43,7 +43,8 @@ export interface RowRefusal {
   message: string;
   /** `database`: SQLSTATE, constraint and column of PostgreSQL's refusal. */
   detail: OutcomeDetail | null;
-  writeId: string;
+  /** Null: refused before there was a write. */
+  writeId: string | null;
 }
 
 /** These options and no others, so the compiler reports a misspelled one. */

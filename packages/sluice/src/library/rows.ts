@@ -2,6 +2,7 @@
 import { errorTable, isApplied, SluiceError, type Outcome } from '#protocol';
 import type { ClientTarget, EnlistingClient } from '#client';
 import type { RowRequest } from '#targets';
+import { answerTo } from './answers.ts';
 import { checkDocument } from './check-document.ts';
 import type { StandardSchema } from './contract.ts';
 import { jsonText, rowsText, rowText } from './row-json.ts';
@@ -67,8 +68,10 @@ export class EmbeddedTable implements Table<object> {
   }
 
   async #write(write: PreparedRow, options: object): Promise<never> {
-    const outcome = await submitRow(this.#client, write.request, options);
-    return answerRow(this.#client, write, outcome, options) as never;
+    const submitted = submitRow(this.#client, write.request, options);
+    return (await answerTo(submitted, options, (outcome) =>
+      answerRow(this.#client, write, outcome, options),
+    )) as never;
   }
 }
 
@@ -84,8 +87,8 @@ export class EmbeddedCall implements CallTarget {
   async submit(body: unknown, options: object = {}): Promise<never> {
     checkRowOptions('call', this.name, options);
     const request = callRequest(this.name, body);
-    const outcome = await submitRow(this.#client, request, options);
-    return answerCall(outcome, options) as never;
+    const submitted = submitRow(this.#client, request, options);
+    return (await answerTo(submitted, options, (outcome) => answerCall(outcome, options))) as never;
   }
 }
 

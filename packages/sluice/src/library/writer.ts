@@ -1,5 +1,6 @@
 /** A writer in the process of a program that embeds Sluice. */
 import { createWriter as createPlainWriter, type Writer, type WriterOptions } from '#writer';
+import { explained } from '#store';
 import { checkOptions, modelOf, urlOf, writerOptions, type Connection, type ModelSource } from './options.ts';
 
 /** See `WriterOptions` for each option. */
@@ -41,12 +42,12 @@ export async function createWriter(options: CreateWriterOptions): Promise<Embedd
   const { connectionString: _, pool: __, listenConnectionString, ...rest } = options;
   const writer = createPlainWriter({
     ...rest,
-    model: await modelOf(options.model),
+    model: await modelOf('create a writer', options.model),
     url: urlOf('create a writer', options),
     ...(listenConnectionString === undefined ? {} : { listenUrl: listenConnectionString }),
   });
   try {
-    await writer.start();
+    await explained(writer.start());
   } catch (error) {
     await writer.stop();
     throw error;

@@ -4,6 +4,7 @@ export {
   parseModel,
   parseModelFiles,
   readModel,
+  unreadableModel,
   type ModelOptions,
 } from './read-model.ts';
 export type { ModelFile, ModelFormat } from './model-format.ts';

@@ -49,6 +49,14 @@ export function loadModelFiles(files: string | readonly string[]): Promise<Model
   );
 }
 
+/** Why a file of these cannot be read, to end a sentence; null: the error is another. */
+export function unreadableModel(error: unknown, files: string | readonly string[]): string | null {
+  const { code, syscall, path } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) return null;
+  const reason = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
+  return `${reason}: ${path ?? [files].flat().join()}`;
+}
+
 /**
  * Makes one model of parsed files.
  * @throws ModelError `invalid_model`, with a sentence that names the place.

@@ -51,6 +51,8 @@ export const errorTable = {
     400,
     'Invalid request',
     'A parameter, a header or the body of the request is invalid.',
+    false,
+    2,
   ),
   immutable_identity: entry(
     400,

@@ -70,8 +70,8 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 /** Why the database does no work, to end a sentence. It has no text of PostgreSQL, which may contain values of rows. */
-export function reasonOf({ sqlState, message }: DatabaseError): string {
+export function reasonOf({ sqlState, database, message }: DatabaseError): string {
   if (sqlState === null) return message;
-  const reason = reasons[sqlState];
+  const reason = database === null ? reasons[sqlState] : `the server has no database "${database}"`;
   return reason === undefined ? `it answers with the error ${sqlState}` : `${reason} (${sqlState})`;
 }

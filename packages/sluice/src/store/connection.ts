@@ -5,7 +5,7 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { guardAnswers, type GuardedConnection } from './answer-guard.ts';
-import { assertUrl } from './connection-url.ts';
+import { assertUrl, serverOf } from './connection-url.ts';
 import { DatabaseError } from './database-error.ts';
 import { hostsOf, type Hosts } from './hosts.ts';
 import { assertSchema } from './schema.ts';
@@ -98,7 +98,7 @@ export async function connectClient(
     } catch (error) {
       socket.destroy();
       hosts.leave(url);
-      if (tries >= hosts.count) throw error;
+      if (tries >= hosts.count) throw withDatabase(error, options.url);
     }
   }
 }
@@ -119,9 +119,15 @@ export async function checkOut(pool: pg.Pool, url: string): Promise<pg.PoolClien
     try {
       return await pool.connect();
     } catch (error) {
-      if (tries >= count) throw error;
+      if (tries >= count) throw withDatabase(error, url);
     }
   }
+}
+
+/** The error that the server has no such database gets its name, which the server says in a sentence only. */
+function withDatabase(error: unknown, url: string): unknown {
+  const isAbsent = error instanceof pg.DatabaseError && error.code === '3D000';
+  return isAbsent ? Object.assign(error, { database: serverOf(url).database }) : error;
 }
 
 /** The types of the driver leave it out. */

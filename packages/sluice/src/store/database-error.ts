@@ -14,6 +14,8 @@ export class DatabaseError extends Error {
   readonly column: string | null;
   /** Name of the statement in sql/queries, if known. */
   readonly statement: string | null;
+  /** Name of the database that the server does not have, of a connection that was not made. */
+  readonly database: string | null;
 
   constructor(parts: {
     sqlState: string | null;
@@ -21,6 +23,7 @@ export class DatabaseError extends Error {
     table?: string | null;
     column?: string | null;
     statement?: string | null;
+    database?: string | null;
     message: string;
   }) {
     super(parts.message);
@@ -30,6 +33,7 @@ export class DatabaseError extends Error {
     this.table = parts.table ?? null;
     this.column = parts.column ?? null;
     this.statement = parts.statement ?? null;
+    this.database = parts.database ?? null;
   }
 
   /** The session cannot be used any more: its connection is lost, or the server takes no writes from it. */
@@ -134,13 +138,14 @@ export function reduceError(error: unknown, statement: string | null = null): Er
   if (error instanceof UnreadableAnswer)
     return connectionLoss(`connection given up: ${error.message}`, statement);
   if (typeof error === 'object' && error !== null) {
-    const { code, constraint, table, column, severity, message } = error as Record<string, unknown>;
+    const { code, constraint, table, column, database, severity, message } = error as Record<string, unknown>;
     if (typeof code === 'string' && typeof severity === 'string') {
       return new DatabaseError({
         sqlState: code,
         constraint: typeof constraint === 'string' ? constraint : null,
         table: typeof table === 'string' ? table : null,
         column: typeof column === 'string' ? column : null,
+        database: typeof database === 'string' ? database : null,
         statement,
         message: `PostgreSQL error ${code}${statement === null ? '' : ` in ${statement}`}`,
       });

@@ -58,6 +58,7 @@ class WriterProcess implements Writer {
   readonly #watches: NeighbourWatch[];
   #batches = 0;
   #writes = 0;
+  #isRegistered = false;
   #started: Promise<void> | null = null;
   #stopped: Promise<void> | null = null;
   #noteDrained: () => void = () => undefined;
@@ -155,6 +156,7 @@ class WriterProcess implements Writer {
       targets: read.agreed,
     });
     await saveTargets(this.#database, read);
+    this.#isRegistered = true;
     await this.#upkeep.start();
     await listening;
     this.#sessions.forEach((session) => session.start());
@@ -168,10 +170,14 @@ class WriterProcess implements Writer {
     this.#watches.forEach((watch) => watch.stop());
     await this.#stopSessions();
     await settleWithin([this.#listener.close(), kept], endTimeoutMs);
+    if (this.#isRegistered) await this.#retire();
+    await this.#database.close();
+  }
+
+  async #retire(): Promise<void> {
     const retired = this.#database.run('retireWriter', [this.#writerId], endTimeoutMs);
     const noted = retired.catch((error: unknown) => this.#failures.note(error, 'retire'));
     await settleWithin([noted], endTimeoutMs);
-    await this.#database.close();
   }
 
   async #stopSessions(): Promise<void> {

@@ -32,7 +32,22 @@ describe('the setting targets', () => {
 
   test.each([
     [[{ table: 'a', keys: ['b'] }], 'targets[0].keys'],
-    [[{ table: 'a' }, { function: 'f' }], 'targets[1].key'],
+    [[{ table: 'a' }, { function: 'f' }], 'targets[1].key is missing: it is a list of paths such as $.page'],
+    [[{ function: 'f', key: '$.page' }], 'targets[0].key is not a list of paths such as $.page'],
+    [[{ function: 'f', key: [5] }], 'targets[0].key.0 is not a path such as $.page'],
+    [[{ function: 'f', key: ['page'] }], 'targets[0].key.0 is not a path such as $.page'],
+    [[{ function: 'f', key: [] }], 'targets[0].key is empty'],
+    [[{ function: '', key: ['$.page'] }], 'targets[0].function is empty'],
+    [[{ table: '' }], 'targets[0].table is empty'],
+    [[{ table: 5 }], 'targets[0].table is not a text'],
+    [[{ table: 'a', key: 'id' }], 'targets[0].key is not a list of names'],
+    [[{ table: 'a', key: [5] }], 'targets[0].key.0 is not a text'],
+    [[{ settle: async () => [], key: ['$.page'] }], 'targets[0].name is missing'],
+    [
+      [{ name: 'a/b', settle: async () => [], key: ['$.page'] }],
+      'targets[0].name is not a name without a slash',
+    ],
+    [[{ name: 'a', settle: 5, key: ['$.page'] }], 'targets[0].settle is not a function'],
     [[5], 'targets[0] has none of table, function, settle'],
   ])('a faulty target of the file is named: %j', (value, sentence) => {
     expect(() => read({}, {}, value)).toThrow(sentence);

@@ -1,6 +1,7 @@
 /**
- * Moves a data store to another database while clients write. Nodes hold its requests back, the writers settle what is there,
- * the rows are copied and compared, and the stores file names the new place. Until then every failure leaves the store where it was.
+ * Moves a data store to another database while clients write. Nodes hold its requests back, the writers settle
+ * waiting writes, the rows are copied and compared, and the stores file gets the new place. Until then, every failure
+ * leaves the store where it was.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { checkRows, listLanes, pauseLanes, resumeLanes } from 'sluice/operator';
@@ -24,11 +25,11 @@ export interface MoveOptions {
   file: string;
   from: Store;
   to: Store;
-  /** The entry of the store, once it is there. */
+  /** The entry of the store after the move. */
   entry: StoreEntry;
-  /** Nodes finish the requests that they have within this, or the move is given up. */
+  /** Time for nodes to finish their requests; after it, the move is given up. */
   waitMs: number;
-  /** Within this, every node has read a file that has changed. */
+  /** Time in which every node has read a changed file. */
   fileReadMs: number;
   onStep: (step: string) => void;
   onProgress: (progress: CopyProgress) => void;
@@ -37,38 +38,39 @@ export interface MoveOptions {
 
 export interface MoveReport {
   tables: CopiedTable[];
-  /** Requests of the store waited for so long, at most, beside the time in which nodes read the file again. */
+  /** Longest wait of the store's requests, in milliseconds, without the time for reading the file again. */
   heldMs: number;
 }
 
-/** The lanes that are paused by this are resumed by nobody else. */
+/** The reason of the pause, so that only lanes paused by this move are resumed. */
 const pausedBy = (): string => `${actor()} (sluice stores move)`;
 const isPausedByMove = (name: string | null): boolean => name?.endsWith('(sluice stores move)') === true;
 
 const lookMs = 100;
-/** What can be settled is settled before the copy; where nothing is settled for so long, it moves along. */
+/** Waiting writes are settled before the copy; if nothing is settled for this long, they move along. */
 const drainIdleMs = 5000;
 const readyMax = 100_000;
 
-/** @throws {SluiceError} and leaves the store as it was */
+/** @throws {SluiceError} and leaves the store where it was */
 export async function moveStore(options: MoveOptions): Promise<MoveReport> {
+  const { from } = options;
+  const source = openBriefly(from);
+  try {
+    await refuseOutsiders(source);
+    return await moveAlone(options, source);
+  } finally {
+    await source.close();
+  }
+}
+
+async function moveAlone(options: MoveOptions, source: Database): Promise<MoveReport> {
   const { from, to, signal, onStep } = options;
   const { applied } = await migrate({ url: to.url, schema: to.schema });
   onStep(applied.length > 0 ? 'migrated the target' : 'found the target migrated');
-  const source = openBriefly(from);
-  const copy = await StoreCopy.open(from.listenUrl, to.listenUrl, from.schema).catch(
-    async (error: unknown) => {
-      await source.close();
-      throw error;
-    },
-  );
+  const copy = await StoreCopy.open(from.listenUrl, to.listenUrl, from.schema);
   const stop = (): void => void copy.close();
   signal.addEventListener('abort', stop);
   try {
-    if ((await source.run('listTargetNames')).length > 0)
-      throw refusal(
-        'it has targets, whose tables are outside of its schema: move it by pg_dump (docs/stores.md)',
-      );
     return await moveHeld(options, source, copy);
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -78,8 +80,22 @@ export async function moveStore(options: MoveOptions): Promise<MoveReport> {
   } finally {
     signal.removeEventListener('abort', stop);
     await copy.close();
-    await source.close();
   }
+}
+
+/** The copy takes the rows of the schema only. @throws {SluiceError} if the store keeps rows or triggers outside of it */
+async function refuseOutsiders(source: Database): Promise<void> {
+  const rows = await source.run('listOutsiders');
+  if (rows.length === 0) return;
+  const kinds = [...new Set(rows.map(({ kind }) => kind as string))];
+  const lists = kinds.map((kind) => {
+    const names = rows.filter((row) => row['kind'] === kind).map(({ name }) => name as string);
+    return `${kind}${names.length > 1 ? 's' : ''} ${names.join(', ')}`;
+  });
+  throw refusal(
+    `it has what a copy of its schema would leave behind: ${lists.join('; ')}. Move its whole database, as ` +
+      '"Stores with tables of your own" in docs/stores.md tells',
+  );
 }
 
 async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy): Promise<MoveReport> {
@@ -89,6 +105,7 @@ async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy)
   const heldAt = performance.now();
   try {
     await awaitNodes(options, source);
+    await refuseOutsiders(source);
     onStep('nodes have let go of it');
     await drain(source, signal);
     const lanes = (await listLanes(source)).map(({ lane }) => lane);
@@ -129,7 +146,7 @@ async function copyWhole(
   return tables;
 }
 
-/** Opens the source again, after a move that was not finished. @throws {SluiceError} if another command moves it now */
+/** Opens the source again after an unfinished move. @throws {SluiceError} if another command moves it now */
 export async function giveBack(file: string, from: Store, isAlone = false): Promise<void> {
   await unfenceStore(from, isAlone);
   const source = openBriefly(from);
@@ -160,7 +177,7 @@ async function markMoving(file: string, name: string): Promise<void> {
   });
 }
 
-/** Returns when no node has a session in the database of the store, nor opens one. */
+/** Resolves when no node has, or opens, a session in the database of the store. */
 async function awaitNodes(
   { from, waitMs, fileReadMs, file, signal }: MoveOptions,
   source: Database,
