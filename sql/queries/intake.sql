@@ -3,8 +3,18 @@
 -- commit. The hint is part of it, because no flush happens under the notification lock (sql/README.md). $16, $19:
 -- channels of the writes' lanes and their payloads; empty: no hint. $17: some writes may exist already, from an insert
 -- whose answer was lost; ON CONFLICT would make every insert pay for that. $18 and $20 may be empty, because unnest
--- fills them up.
-with taken as (
+-- fills them up. $21: the statement leaves out a write whose idempotency key belongs to an earlier write, and returns
+-- its id. Two nodes may insert writes of one key at the same moment: then the writer decides which is first.
+with known as materialized (
+  select w.write_id
+  from unnest($1::uuid[], $11::text[], $12::text[]) as w (write_id, client, key)
+  where $21 and w.key is not null
+    and (exists (select from sluice.idempotency_key k
+                 where k.client = w.client and k.key = w.key and k.write_id <> w.write_id offset 0)
+      or exists (select from sluice.intake i
+                 where i.client = w.client and i.idempotency_key = w.key and i.write_id <> w.write_id offset 0))
+),
+taken as (
   insert into sluice.intake
     (write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids, content_hash,
      if_match, client, idempotency_key, reference_deadline, node, body, traceparent, form)
@@ -15,9 +25,15 @@ with taken as (
               $18::text[], $20::text[])
     as w (write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids,
           content_hash, if_match, client, idempotency_key, wait, node, body, traceparent, form)
-  where not $17 or not exists (select from sluice.intake i where i.write_id = w.write_id offset 0)
+  where (not $17 or not exists (select from sluice.intake i where i.write_id = w.write_id offset 0))
+    and write_id <> all(array(select known.write_id from known))
+),
+hinted as (
+  select pg_notify('sluice_' || channel, lanes) from unnest($16::text[], $19::text[]) as h (channel, lanes)
 )
-select pg_notify('sluice_' || channel, lanes) from unnest($16::text[], $19::text[]) as h (channel, lanes);
+select write_id from known
+union all
+select null from hinted where pg_notify is null;
 
 -- name: limitTransaction
 -- Limits a transaction of the caller before its write: after $1 milliseconds the server ends the session, because a

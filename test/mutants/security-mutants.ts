@@ -99,10 +99,7 @@ export const securityMutants: Record<string, Mutant[]> = {
     ],
     [
       'shares idempotency keys among clients',
-      at(
-        'outcome.sql/findKeys',
-        swap('where client = w.client and key', 'where w.client is not null and key'),
-      ),
+      at('intake.sql/insertIntake', swap('k.client = w.client and', 'w.client is not null and')),
     ],
   ],
   'authorization.test.ts': [

@@ -44,7 +44,7 @@ const settle = (aliases: [alias: number, document: number][], references: [numbe
   references.map(() => 0),
   null,
 ];
-const insert = (number: number, lane = 0): unknown[] => [
+const insert = (number: number, lane = 0, key: string | null = null): unknown[] => [
   [id(number)],
   [lane],
   ['upsert'],
@@ -56,7 +56,7 @@ const insert = (number: number, lane = 0): unknown[] => [
   ['hash'],
   [null],
   [''],
-  [null],
+  [key],
   [null],
   [1],
   ['{}'],
@@ -65,6 +65,7 @@ const insert = (number: number, lane = 0): unknown[] => [
   [],
   [],
   [],
+  true,
 ];
 
 export const scripts: Record<string, Step[]> = {
@@ -113,6 +114,16 @@ export const scripts: Record<string, Step[]> = {
     ['b', 'readReady', [[0], 10, [0], 0]],
     ['b', 'removeIntake', [[id(20)]]],
     ['b', 'commit'],
+  ],
+  'an insert leaves out a write whose key belongs to an earlier one': [
+    ['a', 'begin'],
+    ['a', 'insertIntake', insert(60, 0, 'key')],
+    ['b', 'insertIntake', insert(61, 0, 'key')],
+    ['a', 'commit'],
+    ['b', 'insertIntake', insert(62, 0, 'key')],
+    ['b', 'insertIntake', insert(63, 0, 'another')],
+    ['b', 'readReady', [[0], 10, [0], 0]],
+    ['b', 'removeIntake', [[id(60), id(61), id(63)]]],
   ],
   'who has written to the intake is seen to write until its end': [
     ['a', 'begin'],

@@ -1,7 +1,8 @@
 // One write and its one definite answer.
 
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { setFailpoint } from 'sluice/internal/protocol';
+import { Database } from 'sluice/internal/store';
 import type { WriteRequest } from 'sluice/internal/client';
 import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
@@ -132,6 +133,21 @@ describe.each(
     ).rejects.toMatchObject({ code: 'idempotency_key_reused' });
     // Keys are each client's own.
     expect(await other!.submit({ ...request, client: 'b' })).toMatchObject({ result: 'unchanged' });
+  });
+
+  test('a node reads a key apart from its insert only for a key that is known', async () => {
+    const world = await setup({ nodes: 1 });
+    const [node] = world.nodes;
+    // Now the node knows that the lanes take writes.
+    await node!.submit(upsert('notes', { noteId: fresh() }));
+    const reads = vi.spyOn(Database.prototype, 'run');
+    onTestFinished(() => reads.mockRestore());
+    const countFindKeys = (): number => reads.mock.calls.filter(([name]) => name === 'findKeys').length;
+    const request = upsert('notes', { noteId: fresh() }, { idempotencyKey: `key ${fresh()}` });
+    const first = await node!.submit(request);
+    expect(countFindKeys()).toBe(0);
+    expect(await node!.submit(request)).toEqual(first);
+    expect(countFindKeys()).toBe(1);
   });
 
   test('a write with the key of a waiting write joins it', async () => {

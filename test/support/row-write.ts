@@ -111,5 +111,6 @@ export async function insertIntake(session: Session, writes: readonly Write[]): 
     [],
     [],
     of((write) => write.form),
+    false,
   ]);
 }

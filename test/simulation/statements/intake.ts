@@ -1,7 +1,7 @@
 // The intake, and what its hints say.
 
 import { clock } from '../clock.ts';
-import type { Values } from '../tables.ts';
+import type { Access, Values } from '../tables.ts';
 import { ledLanes } from './lane.ts';
 import {
   answerRow,
@@ -31,6 +31,19 @@ function headerRow(row: Values): Values {
     form: null,
     reference_deadline: isDue(reference_deadline) ? null : reference_deadline,
   };
+}
+
+/** Writes whose idempotency keys belong to other writes. */
+function writesOfKnownKeys(access: Access, rows: readonly Values[]): Set<unknown> {
+  const isKnown = ({ write_id: own, client, idempotency_key: key }: Values): boolean => {
+    const isEarlier = (row: Values): boolean => row['client'] === client && row['write_id'] !== own;
+    return (
+      access.exists('idempotency_key', (row) => row['key'] === key && isEarlier(row)) ||
+      access.exists('intake', (row) => row['idempotency_key'] === key && isEarlier(row))
+    );
+  };
+  const keyed = rows.filter((row) => row['idempotency_key'] !== null);
+  return new Set(keyed.filter(isKnown).map((row) => row['write_id']));
 }
 
 export const intakeStatements = {
@@ -72,8 +85,10 @@ export const intakeStatements = {
       'body',
     ];
     const isAgain = values[16] === true;
+    const known = values[20] === true ? writesOfKnownKeys(access, unnest(columns, values)) : new Set();
     const rows = unnest(columns, values)
       .filter((row) => !isAgain || !access.exists('intake', (each) => each['write_id'] === row['write_id']))
+      .filter((row) => !known.has(row['write_id']))
       .map(({ wait, ...row }) => ({
         ...row,
         reference_ids: text(row, 'reference_ids').slice(1, -1).split(',').filter(Boolean),
@@ -87,7 +102,7 @@ export const intakeStatements = {
     yield* access.insert('intake', rows);
     for (const { channel, lanes } of unnest(['channel', 'lanes'], [values[15], values[18]]))
       notify(call, channel as string, lanes as string);
-    return [];
+    return [...known].map((id) => ({ write_id: id }));
   },
   readReady: read(({ access, values }) => {
     const behind = new Map(

@@ -1,5 +1,6 @@
 /** A write between its node and the intake, and the result of its insert. */
 import { SluiceError, type ErrorCode, type Write } from '#protocol';
+import { KeyTaken } from './earlier-writes.ts';
 
 /** A write that waits for its insert. A waiter is one, too; its outcome comes later. */
 export interface Buffered {
@@ -20,6 +21,15 @@ export function endInserted(batch: readonly Buffered[], left: Set<Buffered>): vo
     left.delete(each);
     each.wasSent = true;
     each.inserted();
+  }
+}
+
+/** The insert has left these writes out. */
+export function endKeyTaken(batch: readonly Buffered[], left: Set<Buffered>): void {
+  for (const each of batch) {
+    left.delete(each);
+    each.wasSent = false;
+    each.refuse(new KeyTaken());
   }
 }
 

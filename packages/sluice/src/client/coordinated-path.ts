@@ -90,6 +90,15 @@ export class CoordinatedPath implements WritePath {
     this.#options.durableBuffer.giveUp();
   }
 
+  /**
+   * The insert into the intake looks for the idempotency key, which spares a round trip. Where the insert may be late or may not come,
+   * the caller looks first, because an earlier outcome is an answer at any time.
+   */
+  looksForKeyOf({ lane }: Write): boolean {
+    const { buffer, gauge } = this.#options;
+    return this.#fastPath === null && buffer.trouble === null && gauge.takes(lane);
+  }
+
   async submit(write: Write, waitMs: number, signal?: AbortSignal): Promise<Outcome> {
     const { waits, gauge, buffer, bypass } = this.#options;
     try {
@@ -124,7 +133,7 @@ export class CoordinatedPath implements WritePath {
     const textOf = (name: string): string => query(name, database.options.schema).text;
     if (transactionMs > 0) await run(textOf('limitTransaction'), [transactionMs]);
     const now = clock.now();
-    const options = { isDurable: false, withHint, isAgain: false, now };
+    const options = { isDurable: false, withHint, isAgain: false, now, looksForKeys: false };
     for (const { name, values } of intakeStatements([write], options))
       await run(textOf(name), [...(values ?? [])]);
   }

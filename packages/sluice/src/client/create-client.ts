@@ -20,6 +20,7 @@ import type { ClientOptions } from './client-options.ts';
 import { readStatus, usageOf } from './client-status.ts';
 import type { ClientUsage } from './observer.ts';
 import type { TracedRequest } from './trace-write.ts';
+import { KeyTaken } from './earlier-writes.ts';
 import { joinWrite } from './join-write.ts';
 
 /** Longest waits of a stopping client, in milliseconds: for its start, for the ends of waits after the drain, and for its paths. */
@@ -152,15 +153,29 @@ class Client implements EnlistingClient {
       const { waitMs = this.#waitMs, signal } = options;
       if (signal?.aborted === true) throw new SluiceError('cancelled');
       const write = await prepare(underWay.traceparent);
-      const earlier = await this.#parts.earlier.find(write);
-      let outcome = earlier?.outcome ?? null;
-      if (outcome === null && this.#isEnding) throw new SluiceError('stopping');
-      if (earlier === null) outcome = await this.#parts.path.submit(write, waitMs, signal);
-      else outcome ??= await this.#parts.waits.join(earlier.writeId, waitMs, signal);
+      const outcome = await this.#outcomeOf(write, waitMs, signal);
       underWay.answer(outcome.result);
       return outcome;
     } catch (error) {
       throw underWay.fail(error);
+    }
+  }
+
+  /** Of the write, or of the earlier write that has its idempotency key. */
+  async #outcomeOf(write: Write, waitMs: number, signal?: AbortSignal): Promise<Outcome> {
+    const { path, intake, earlier: writes, waits } = this.#parts;
+    const until = performance.now() + waitMs;
+    for (let looks = intake?.looksForKeyOf(write) !== true; ; looks = true) {
+      const earlier = looks ? await writes.find(write) : null;
+      if (earlier !== null && earlier.outcome !== null) return earlier.outcome;
+      if (this.#isEnding) throw new SluiceError('stopping');
+      const restMs = Math.max(0, until - performance.now());
+      if (earlier !== null) return waits.join(earlier.writeId, restMs, signal);
+      try {
+        return await path.submit(write, restMs, signal);
+      } catch (error) {
+        if (!(error instanceof KeyTaken)) throw error;
+      }
     }
   }
 

@@ -10,6 +10,9 @@ export interface EarlierWrite {
   outcome: Outcome | null;
 }
 
+/** The intake did not take a write, because its idempotency key belongs to an earlier write. */
+export class KeyTaken extends Error {}
+
 export class EarlierWrites {
   readonly #keys: GatheredReads<Write>;
 

@@ -9,7 +9,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Gathering, nextTurn, SluiceError, type GatheringState, type Write } from '#protocol';
 import { assertAbility, DatabaseError, Session, type ConnectionOptions, type DatabaseClock } from '#store';
-import { endInserted, endRefused, refuseAll, type Buffered } from './buffered.ts';
+import { endInserted, endKeyTaken, endRefused, refuseAll, type Buffered } from './buffered.ts';
 import { intakeStatements } from './intake-statements.ts';
 import type { ClientObserver } from './observer.ts';
 import { takeFront } from './take-front.ts';
@@ -202,10 +202,17 @@ export class IntakeBuffer implements Route {
     const { isDurable, clock } = this.#options;
     try {
       const writes = batch.map(({ write }) => write);
-      const options = { isDurable, withHint, isAgain, now: clock.now() };
-      await session.flight(intakeStatements(writes, options));
-      this.#observe(batch);
-      endInserted(batch, left);
+      const options = { isDurable, withHint, isAgain, now: clock.now(), looksForKeys: !isDurable };
+      const [inserted] = await session.flight(intakeStatements(writes, options));
+      const leftOut = new Set(inserted?.rows.map((row) => row['write_id']));
+      const taken = batch.filter(({ write }) => !leftOut.has(write.writeId));
+      this.#observe(taken);
+      endInserted(taken, left);
+      if (leftOut.size > 0)
+        endKeyTaken(
+          batch.filter((each) => !taken.includes(each)),
+          left,
+        );
     } catch (error) {
       // Otherwise the write may be in the intake or not. The keys of intake and outcomes allow a second insert.
       if (!(error instanceof DatabaseError) || error.isRefusal)

@@ -72,6 +72,12 @@ export class IntakeGauge {
     }
   }
 
+  /** What {@link check} last knew of the lane. */
+  takes(lane: number): boolean {
+    const found = this.#lanes.get(lane);
+    return found !== undefined && !found.isLeaderless && !found.isOverloaded;
+  }
+
   get lanesWithoutLeader(): number[] {
     return this.#lanesThat((found) => found.isLeaderless);
   }

@@ -10,11 +10,13 @@ export interface InsertOptions {
   isAgain: boolean;
   /** By the database's clock. */
   now: number;
+  /** The insert leaves out writes whose idempotency keys belong to earlier writes, and returns their ids. */
+  looksForKeys: boolean;
 }
 
 export function intakeStatements(
   writes: readonly Write[],
-  { isDurable, withHint, isAgain, now }: InsertOptions,
+  { isDurable, withHint, isAgain, now, looksForKeys }: InsertOptions,
 ): Statement[] {
   const ridesAlong = withHint && !isDurable;
   const of = <V>(value: (write: Write) => V): V[] => writes.map(value);
@@ -45,6 +47,7 @@ export function intakeStatements(
       writes.some(({ traceparent }) => traceparent !== null) ? of((write) => write.traceparent) : [],
       ridesAlong ? lanes : [],
       writes.some(({ form }) => form !== null) ? of((write) => write.form) : [],
+      looksForKeys,
     ],
   };
   return withHint && !ridesAlong
