@@ -9,7 +9,12 @@ import { StoreFleet } from '../support/store-fleet.ts';
 test.runIf(isWide)(
   'two hundred sleeping stores take a few connections, and the first write to each of some is answered',
   async () => {
-    const fleet = await StoreFleet.start({ stores: 200, servers: 1, args: ['--store-idle-ms', '2000'] });
+    const fleet = await StoreFleet.start({
+      stores: 200,
+      servers: 1,
+      schemas: 20,
+      args: ['--store-idle-ms', '2000'],
+    });
     onTestFinished(() => fleet.stop());
     // The writers look into every store once.
     await eventually(async () => expect(await fleet.connections()).toBeLessThan(10));
@@ -25,5 +30,5 @@ test.runIf(isWide)(
     expect(most).toBeLessThan(400);
     await eventually(async () => expect(await fleet.connections()).toBeLessThan(10));
   },
-  120_000,
+  240_000,
 );

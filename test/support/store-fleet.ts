@@ -15,6 +15,8 @@ import { sluiceProgram } from './sluice-program.ts';
 export interface FleetOptions {
   stores: number;
   servers: number;
+  /** Stores in one database, each in a schema of its own. @default 1 */
+  schemas?: number;
   /** Of each server, beside those that make it fast. */
   settings?: Readonly<Record<string, string>>;
   /** More arguments of each process. */
@@ -26,6 +28,7 @@ const creationsAtOnce = 4;
 
 export class StoreFleet {
   readonly stores: number;
+  readonly #schemas: number;
   readonly servers: EmbeddedPostgres[] = [];
   /** URLs of the nodes. */
   readonly nodes: string[] = [];
@@ -33,15 +36,16 @@ export class StoreFleet {
   readonly #processes: ChildProcess[] = [];
   readonly #agent = new Agent({ keepAlive: true });
 
-  private constructor(folder: string, stores: number) {
+  private constructor(folder: string, { stores, schemas = 1 }: FleetOptions) {
     this.#folder = folder;
     this.stores = stores;
+    this.#schemas = schemas;
   }
 
   static async start(options: FleetOptions): Promise<StoreFleet> {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-fleet-'));
     await chmod(folder, 0o755);
-    const fleet = new StoreFleet(folder, options.stores);
+    const fleet = new StoreFleet(folder, options);
     try {
       await fleet.#begin(options);
     } catch (error) {
@@ -52,16 +56,33 @@ export class StoreFleet {
   }
 
   urlOf(store: number): string {
-    return databaseUrl(this.#serverOf(store).url, `s${store}`);
+    return this.#urlOfDatabase(this.#databaseOf(store));
   }
 
   /** Of the server of a store. */
   adminOf(store: number): string {
-    return databaseUrl(this.#serverOf(store).url, 'postgres');
+    return databaseUrl(this.#serverOf(this.#databaseOf(store)).url, 'postgres');
   }
 
-  #serverOf(store: number): EmbeddedPostgres {
-    return this.servers[store % this.servers.length]!;
+  /** Name of the database of a store, which stores share only where `schemas` says so. */
+  databaseOf(store: number): string {
+    return `d${this.#databaseOf(store)}`;
+  }
+
+  #databaseOf(store: number): number {
+    return Math.floor(store / this.#schemas);
+  }
+
+  #urlOfDatabase(database: number): string {
+    return databaseUrl(this.#serverOf(database).url, `d${database}`);
+  }
+
+  #serverOf(database: number): EmbeddedPostgres {
+    return this.servers[database % this.servers.length]!;
+  }
+
+  #schemaOf(store: number): string {
+    return this.#schemas === 1 ? 'sluice' : `t${store % this.#schemas}`;
   }
 
   get pids(): number[] {
@@ -90,7 +111,7 @@ export class StoreFleet {
     const [file, model] = [join(this.#folder, 'stores.json'), join(this.#folder, 'model.json')];
     const stores = Array.from({ length: this.stores }, (_, store) => [
       `s${store}`,
-      { databaseUrl: this.urlOf(store) },
+      { databaseUrl: this.urlOf(store), schema: this.#schemaOf(store) },
     ]);
     await writeFile(file, JSON.stringify({ stores: Object.fromEntries(stores) }));
     const note = { name: 'Note', endpoint: 'test/notes', identity: ['$.noteId'] };
@@ -102,20 +123,18 @@ export class StoreFleet {
   }
 
   async #createDatabases(server: number): Promise<void> {
-    const step = this.servers.length;
-    if (server >= this.stores) return;
-    await execute(this.adminOf(server), `create database s${server}`);
-    await migrate({ url: this.urlOf(server) });
-    const others = Array.from(
-      { length: Math.ceil((this.stores - server) / step) - 1 },
-      (_, index) => server + (index + 1) * step,
+    const count = Math.ceil(this.stores / this.#schemas);
+    const [template, ...others] = Array.from({ length: count }, (_, database) => database).filter(
+      (database) => database % this.servers.length === server,
     );
+    if (template === undefined) return;
+    const admin = databaseUrl(this.servers[server]!.url, 'postgres');
+    await execute(admin, `create database d${template}`);
+    for (let index = 0; index < Math.min(this.#schemas, this.stores); index++)
+      await migrate({ url: this.#urlOfDatabase(template), schema: this.#schemaOf(index) });
     const create = async (): Promise<void> => {
-      for (let store = others.shift(); store !== undefined; store = others.shift())
-        await execute(
-          this.adminOf(server),
-          `create database s${store} template s${server} strategy file_copy`,
-        );
+      for (let database = others.shift(); database !== undefined; database = others.shift())
+        await execute(admin, `create database d${database} template d${template} strategy file_copy`);
     };
     await Promise.all(Array.from({ length: creationsAtOnce }, create));
   }

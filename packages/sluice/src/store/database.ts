@@ -4,6 +4,7 @@ import type { PoolUsage } from './pool-usage.ts';
 import { detectPooler } from './pooler.ts';
 import { SessionPool } from './session-pool.ts';
 import type { Row } from './session.ts';
+import type { Statement } from './statement.ts';
 
 export interface DatabaseOptions extends ConnectionOptions {
   /** Connections at most. @default 8 */
@@ -27,12 +28,18 @@ export class Database {
 
   /** @param answerTimeoutMs How long the answer is awaited, at most. @default that of the connection */
   async run(name: string, values: readonly unknown[] = [], answerTimeoutMs = Infinity): Promise<Row[]> {
+    const [rows = []] = await this.flight([{ name, values }], answerTimeoutMs);
+    return rows;
+  }
+
+  /** Statements in one round trip, each a transaction of its own. @returns the rows of each */
+  async flight(statements: readonly Statement[], answerTimeoutMs = Infinity): Promise<Row[][]> {
     if (this.options.looksForPooler === true) await detectPooler(this.options);
     const limits = {
       answerTimeoutMs: Math.min(answerTimeoutMs, this.options.answerTimeoutMs ?? defaultAnswerTimeoutMs),
     };
-    const [result] = await this.#sessions.use((session) => session.flight([{ name, values }], limits));
-    return result?.rows ?? [];
+    const results = await this.#sessions.use((session) => session.flight(statements, limits));
+    return results.map(({ rows }) => rows);
   }
 
   get usage(): PoolUsage {
