@@ -9,34 +9,47 @@ const root = import.meta.dirname;
 // Workspace packages are loaded from their TypeScript sources, through the export condition `source`: no build is needed.
 const conditions = ['source', 'node'];
 
-/** Files that take longest begin first, so that none is left to run alone at the end: half a minute each, then ten seconds. */
+const testFilesOf = (folder: string): string[] =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.test.ts'))
+    .map((path) => `${folder}/${path}`);
+const textOf = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+/** Files that change what others in the same process see, or load the machine, have a process of their own. */
+const isAlone = (path: string): boolean =>
+  /^test\/(?:chaos|simulation|browser)\//.test(path) ||
+  /\bvi\.|process\.(?:env\S* \?*=|on\(|once\(|chdir)|TracerProvider/.test(textOf(path));
+/** The other files share processes, because a new process with its modules costs almost a second of CPU. */
+const [shared, pure] = splitBy(
+  [...readdirSync(join(root, 'packages')).map((name) => `packages/${name}/src`), 'test']
+    .flatMap(testFilesOf)
+    .filter((path) => !isAlone(path)),
+  (path) => path.startsWith('test/') || /useDatabase|startEmbedded|spawn/.test(textOf(path)),
+);
+
+function splitBy(paths: readonly string[], needsServer: (path: string) => boolean): [string[], string[]] {
+  return [paths.filter(needsServer), paths.filter((path) => !needsServer(path))];
+}
+
+/** Projects in the order of their start: a process is shared only by files that come one after the other. */
+const projects = ['alone', 'shared', 'pure'];
+/** Files that take longest begin first in their project: half a minute each, then ten seconds. */
 const long = [
-  /\/test\/(?:chaos|simulation|browser|spec\/(?:database-failure|dev))\b/,
-  /\/test\/spec\/(?:authentication|cli|hostile-settings|locked-rows|metrics|operators|ownership|read-only|silence|tls|wakeups)\b/,
+  /\/test\/(?:chaos|simulation|browser|spec\/(?:database-failure|dev|packages|stores))\b/,
+  /\/test\/spec\/(?:authentication|bench|cli|doctor|hostile-settings|locked-rows|metrics|operators|ownership|pooler|read-only|schemas|tls|uninstall|wakeups)\b/,
 ];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification): number => {
+    const rank = ({ moduleId, project }: TestSpecification): number => {
       const found = long.findIndex((each) => each.test(moduleId));
-      return found === -1 ? long.length : found;
+      return projects.indexOf(project.name) * 10 + (found === -1 ? long.length : found);
     };
     return (await super.sort(files)).sort((one, other) => rank(one) - rank(other));
   }
 }
 
-/** Tests of packages that need no database and change nothing that others see: they share a process and its modules. */
-const sharing = readdirSync(join(root, 'packages')).flatMap((name) =>
-  readdirSync(join(root, 'packages', name, 'src'), { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.test.ts'))
-    .map((path) => `packages/${name}/src/${path}`)
-    .filter(
-      (path) =>
-        !/useDatabase|startEmbedded|\bvi\.|process\.(?:env|on|chdir|kill)|spawn/.test(
-          readFileSync(join(root, path), 'utf8'),
-        ),
-    ),
-);
+const globalSetup = ['test/support/postgres.ts'];
 
 export default defineConfig({
   resolve: { conditions },
@@ -55,14 +68,15 @@ export default defineConfig({
     // It matters only to a test that fails.
     expect: { poll: { timeout: 20_000 } },
     projects: [
-      { extends: true, test: { name: 'pure', include: sharing, isolate: false } },
+      { extends: true, test: { name: 'pure', include: pure, isolate: false } },
+      { extends: true, test: { name: 'shared', include: shared, isolate: false, globalSetup } },
       {
         extends: true,
         test: {
-          name: 'tests',
+          name: 'alone',
           include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', ...sharing],
-          globalSetup: ['test/support/postgres.ts'],
+          exclude: ['**/node_modules/**', ...shared, ...pure],
+          globalSetup,
         },
       },
     ],

@@ -41,7 +41,7 @@ const press = (page: Page, name: string | RegExp) => page.getByRole('button', { 
 const inDialog = (page: Page) => page.getByRole('dialog');
 
 describe('the page', () => {
-  test('shows at once that a lane has lost its leader, and that it has one again', async () => {
+  test('the page shows without delay that a lane has lost its leader, and that it has one again', async () => {
     const world = await setup();
     const { url } = await startDashboard(database.opsUrl);
     const page = await openPage(browser, url);
@@ -57,7 +57,7 @@ describe('the page', () => {
     await eventually(async () => expect(await lane.innerText()).toContain('led'));
   });
 
-  test('shows why a write waits, what it waits for, and that it no longer does', async () => {
+  test('the page shows why a write waits, what it waits for, and that it no longer waits', async () => {
     const world = await setup();
     const { url } = await startDashboard(database.opsUrl);
     const [enrolmentId, schoolId] = [fresh(), fresh()];
@@ -80,7 +80,7 @@ describe('the page', () => {
     await page.getByText('No waiting write and no dead letter matches.').waitFor();
   });
 
-  test('shows the table and the key of a row, and the row if asked for', async () => {
+  test('the page shows the table and the key of a row, and the row itself on request', async () => {
     const world = await setup();
     await world.sql('create table customer (id bigint primary key)');
     await world.sql(`insert into sluice.target values ('public.customer', 'table', '{id}')`);
@@ -96,7 +96,7 @@ describe('the page', () => {
     await eventually(async () => expect(await page.locator('pre').innerText()).toContain('"id": 8'));
   });
 
-  test('stands still while it is paused, and then shows what has become of it', async () => {
+  test('the page does not change while it is paused, and then shows the present state', async () => {
     const world = await setup();
     const { url } = await startDashboard(database.opsUrl);
     const page = await openPage(browser, url);
@@ -114,7 +114,7 @@ describe('the page', () => {
     await eventually(async () => expect(await tile.innerText()).toContain('16\nof 16'));
   });
 
-  test('finds a write by its id, by its document and by its Idempotency-Key', async () => {
+  test('the page finds a write by its id, by its document and by its Idempotency-Key', async () => {
     const world = await setup();
     const { url } = await startDashboard(database.opsUrl);
     const { documentId } = await world.submit(
@@ -145,7 +145,7 @@ describe('the page', () => {
 });
 
 describe('dead letters', () => {
-  test('are retried one at a time, when somebody says so, and seen to be gone', async () => {
+  test('the page retries one dead letter at a time, after a confirmation, and removes it from the list', async () => {
     const world = await setup();
     const cure = await poison(world);
     const [first, second] = await bury(world, ['a', 'b']);
@@ -166,7 +166,7 @@ describe('dead letters', () => {
     expect(await rowOf(page, first!).count()).toBe(0);
   });
 
-  test('are discarded all at once by what they have in common, and no others', async () => {
+  test('the page discards all dead letters that match a filter, and no others', async () => {
     const world = await setup();
     await poison(world);
     await bury(world, ['a', 'b', 'a']);
@@ -187,7 +187,7 @@ describe('dead letters', () => {
     expect(entry).toMatchObject({ action: 'discard', writes: 2, actor: 'somebody at 127.0.0.1 (dashboard)' });
   });
 
-  test('with hostile names and documents are text, and nothing else', async () => {
+  test('dead letters with hostile names and documents are shown as text', async () => {
     const world = await setup();
     await poison(world);
     const [writeId] = await bury(world, [hostile]);
@@ -220,7 +220,7 @@ describe('dead letters', () => {
 });
 
 describe('a read-only page', () => {
-  test('offers nothing that would change anything, and its server refuses it', async () => {
+  test('a read-only page offers no action that changes anything, and its server refuses each', async () => {
     const world = await setup();
     await poison(world);
     const [writeId] = await bury(world, ['a']);
@@ -253,7 +253,7 @@ describe('a read-only page', () => {
 });
 
 describe('by the keyboard alone', () => {
-  test('a lane is found, paused after a question, and resumed', async () => {
+  test('with the keyboard alone, a user finds a lane, pauses it after a question, and resumes it', async () => {
     const world = await setup();
     const { url } = await startDashboard(database.opsUrl);
     const page = await openPage(browser, url);
@@ -356,7 +356,7 @@ describe('where clients are asked who they are', () => {
 describe('at a thousand lanes', () => {
   const large = useDatabase();
 
-  test('the page shows fifty at a time, and finds those that matter', async () => {
+  test('with a thousand lanes, the page shows fifty at a time, and finds those that matter', async () => {
     const { url } = await startDashboard(large.opsUrl);
     const world = {
       sql: (text: string) => import('../support/sql.ts').then(({ sql }) => sql(large.url, text)),

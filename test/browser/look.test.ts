@@ -34,7 +34,7 @@ const kept = new Set([
 
 describe('the page', () => {
   test.runIf(isWide || isUpdating)(
-    'fits, and has names, labels and contrast, in every window and scheme',
+    'the page fits, and has names, labels and contrast, in every window and scheme',
     async () => {
       const world = await startWorld(database.url, { writers: 2 });
       const { url, operator } = await startDashboard(database.opsUrl);

@@ -26,7 +26,7 @@ function report(more: Partial<ChaosReport>): ChaosReport {
   };
 }
 
-test('adds up what runs came to, and says what no violation in so many faults is worth', () => {
+test('the reports of several runs are added up, with a bound for the rate of violations', () => {
   const total = addReports([
     report({
       ok: 4000,
@@ -61,7 +61,7 @@ test('adds up what runs came to, and says what no violation in so many faults is
   expect(total.recovery.killPostgres?.n).toBe(1);
 });
 
-test('gives no bound where one run was not sound, or did not come to rest', () => {
+test('the sum of reports gives no bound if one run had a violation or did not come to rest', () => {
   const sound = report({ faults: { killWriter: 10 } });
   expect(addReports([sound, report({ lost: 1, isSound: false })])).toMatchObject({
     lost: 1,

@@ -106,6 +106,11 @@ export class Attack {
     return countKills(this.#injector.faults);
   }
 
+  /** Acknowledged writes, of documents or of rows: the smaller number. */
+  get ackedLeast(): number {
+    return Math.min(this.recorder.acked, this.#rowClients.acked);
+  }
+
   get progress(): string {
     const { recorder } = this;
     return `${recorder.acked} acknowledged, ${this.#rowClients.acked} of rows, ${this.#injector.faults.length} faults`;

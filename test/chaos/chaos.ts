@@ -11,6 +11,8 @@ export interface ChaosOptions extends AttackOptions {
   durationMs: number;
   /** And for longer, until so many processes were ended. @default 0 */
   killsMin?: number;
+  /** Clients go on after the last fault until so many of their writes, of documents and of rows each, are acknowledged. @default 0 */
+  ackedMin?: number;
   /** @default 3 */
   writers?: number;
   /** Told what happens. */
@@ -26,7 +28,7 @@ export interface ChaosReport extends AttackReport {
 }
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { seed, writers = 3, signal, onProgress = () => undefined } = options;
+  const { seed, writers = 3, ackedMin = 0, signal, onProgress = () => undefined } = options;
   const deployment = await Deployment.start({
     nodes: ['coordinated', 'coordinated', 'local', 'direct'],
     writers,
@@ -42,6 +44,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     await untilOver([attack], options);
     await attack.endFaults();
     await deployment.calm();
+    while (attack.ackedLeast < ackedMin && signal?.aborted !== true) await pause(100);
     onProgress('the faults are over');
     await attack.endClients();
     signal?.throwIfAborted();

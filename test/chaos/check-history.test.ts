@@ -119,7 +119,7 @@ function told({ history, truth }: Run): Partial<Counts> {
 }
 
 describe('a check', () => {
-  test('finds nothing in a sound run, and counts it', () => {
+  test('the check finds no violation in a sound run, and counts it', () => {
     const run = soundRun();
     const lostAnswer = invoke(30, 'upsert', 'c');
     run.history.push(lostAnswer, info(lostAnswer, 40));
@@ -134,12 +134,12 @@ describe('a check', () => {
     expect(verdict.counts).toMatchObject({ attempts: 5, ok: 3, fail: 0, info: 2, recovered: 1 });
   });
 
-  test('finds nothing in a long sound run', () => {
+  test('the check finds no violation in a long sound run', () => {
     const { history, truth } = generateRun(5_000);
     expect(checkHistory(history, truth).findings).toEqual([]);
   });
 
-  test('takes a key and its replay for one effect', () => {
+  test('the check takes a key and its replay for one effect', () => {
     const run = soundRun();
     const first = invoke(30, 'upsert', 'k', { key: 'key' });
     const second: Invoke = { ...first, i: operations++, t: 35 };
@@ -150,7 +150,7 @@ describe('a check', () => {
     expect(told(run)).toEqual({});
   });
 
-  test('takes a document that is deleted and made anew for two, one after the other', () => {
+  test('the check takes a document that is deleted and created again for two documents', () => {
     const run = soundRun();
     const gone = invoke(30, 'delete', 'b');
     const anew = invoke(40, 'upsert', 'b', { refs: ['a'] });
@@ -427,11 +427,14 @@ const planted: Record<string, { in: (run: ReturnType<typeof soundRun>) => void; 
 };
 
 describe('a check finds', () => {
-  test.each(Object.entries(planted))('%s', (_, { in: plant, told: expected }) => {
-    const run = soundRun();
-    plant(run);
-    expect(told(run)).toEqual(expected);
-  });
+  test.each(Object.entries(planted))(
+    'the check finds a violation: %s',
+    (_, { in: plant, told: expected }) => {
+      const run = soundRun();
+      plant(run);
+      expect(told(run)).toEqual(expected);
+    },
+  );
 });
 
 /** A million are checked in some eight seconds, and take longer to make. */

@@ -98,7 +98,7 @@ function kindsOf({ requests, truth }: Run): string[] {
   return violations.filter((violation) => verdict.counts[violation] > 0);
 }
 
-test('a sound run has no violation, and counts what was unknown and is there', () => {
+test('a sound run of rows has no violation, and counts unknown writes that were applied', () => {
   const run = soundRun();
   expect(kindsOf(run)).toEqual([]);
   const verdict = new Verdict();
@@ -205,7 +205,7 @@ test.each<[string, string[], (run: ReturnType<typeof soundRun>) => void]>([
   ],
   ['a dead letter', ['falselyRefused'], ({ of }) => of['refused']!.codes.add('dead_letter')],
   ['a child that a reader saw without its parent', ['dangling'], ({ truth }) => void (truth.orphans = 1)],
-])('tells %s', (_name, expected, spoil) => {
+])('the check of rows reports %s', (_name, expected, spoil) => {
   const run = soundRun();
   spoil(run);
   expect(kindsOf(run)).toEqual(expected);

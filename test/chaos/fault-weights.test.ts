@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { faultProfiles, parseWeights } from './fault-weights.ts';
 
-test('faults are chosen by their names and weights, and the ends of the server by one', () => {
+test('faults are chosen by name and weight, and the crashes of the server by one name', () => {
   expect(parseWeights('killWriter=6,freezeWriter=2,restart=1')).toEqual({
     killWriter: 6,
     freezeWriter: 2,
@@ -19,7 +19,7 @@ test.each([
   'killWriter=0',
   'toString=1',
   '',
-])('what is no choice of faults is told of: %s', (text) => {
+])('a wrong choice of faults is reported: %s', (text) => {
   expect(() => parseWeights(text)).toThrow(/^Cannot weigh the faults: /);
 });
 

@@ -8,7 +8,7 @@ import { runWaiting } from './waiting.ts';
 const seed = Number(process.env['SLUICE_CHAOS_SEED'] ?? 20_261);
 
 test.runIf(isWide)(
-  'nobody loses a write when every writer is killed at once',
+  'no write is lost when every writer is killed at the same time',
   async () => {
     const report = await runScenario({ name: 'crash_recovery', seed, windowMs: 1000 });
     const { findings, isSound, calmAfterMs, ok } = report;

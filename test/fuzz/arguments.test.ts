@@ -57,60 +57,64 @@ describe('odd arguments and variables', () => {
   const campaign = new Campaign('arguments and variables');
   const { cases, timeoutMs } = casesOf(0.03);
 
-  test('are taken, or refused by a sentence that names them', { timeout: timeoutMs }, async () => {
-    for (let number = 0; number < cases; number++) {
-      const rng = rngOf('arguments', number);
-      const program = await createProgram();
-      let said = '';
-      const calls = commandsOf(program);
-      for (const { command } of [
-        { command: program },
-        ...calls,
-        ...program.commands.map((command) => ({ command })),
-      ]) {
-        command.configureOutput({ writeErr: (text) => (said += text), writeOut: () => undefined });
-      }
-      const called = rng.pick(calls);
-      const { command } = called;
-      const settings = settingsOf(command);
-      const variables = Object.values(settings).flatMap(({ variables: names = [], file }) => [
-        ...names,
-        ...(file ? [file.variable] : []),
-      ]);
-      const environment: Record<string, string> =
-        rng.chance(0.5) || variables.length === 0 ? {} : { [rng.pick(variables)]: rng.pick(oddValues) };
-      // The settings are read as the command would, and that is all.
-      command.action(() => void readSettings(settings, command.opts(), environment));
-      const args = oddArguments(rng, called);
-      try {
-        await program.parseAsync(args, { from: 'user' });
-        campaign.count(called.words.join(' '), 'accepted');
-      } catch (error) {
-        campaign.count(called.words.join(' '), 'refused');
-        if (error instanceof CommanderError) {
-          if (error.exitCode !== 0 && !/error: .*(option|argument|command)/s.test(said))
-            campaign.fault(called.words.join(' '), number, said, args.join(' '));
-          continue;
+  test(
+    'odd arguments and variables are taken, or refused by a sentence that names them',
+    { timeout: timeoutMs },
+    async () => {
+      for (let number = 0; number < cases; number++) {
+        const rng = rngOf('arguments', number);
+        const program = await createProgram();
+        let said = '';
+        const calls = commandsOf(program);
+        for (const { command } of [
+          { command: program },
+          ...calls,
+          ...program.commands.map((command) => ({ command })),
+        ]) {
+          command.configureOutput({ writeErr: (text) => (said += text), writeOut: () => undefined });
         }
-        const isTold =
-          error instanceof SluiceError &&
-          error.code === 'configuration_invalid' &&
-          /^Cannot start: (--[\w-]+|[A-Z_]+|.* or [A-Z_]+) (is|names|holds) /.test(error.message);
-        if (!isTold)
-          campaign.fault(
-            called.words.join(' '),
-            number,
-            String((error as Error).stack),
-            JSON.stringify({ args, environment }).slice(0, 500),
-          );
+        const called = rng.pick(calls);
+        const { command } = called;
+        const settings = settingsOf(command);
+        const variables = Object.values(settings).flatMap(({ variables: names = [], file }) => [
+          ...names,
+          ...(file ? [file.variable] : []),
+        ]);
+        const environment: Record<string, string> =
+          rng.chance(0.5) || variables.length === 0 ? {} : { [rng.pick(variables)]: rng.pick(oddValues) };
+        // The settings are read as the command would, and that is all.
+        command.action(() => void readSettings(settings, command.opts(), environment));
+        const args = oddArguments(rng, called);
+        try {
+          await program.parseAsync(args, { from: 'user' });
+          campaign.count(called.words.join(' '), 'accepted');
+        } catch (error) {
+          campaign.count(called.words.join(' '), 'refused');
+          if (error instanceof CommanderError) {
+            if (error.exitCode !== 0 && !/error: .*(option|argument|command)/s.test(said))
+              campaign.fault(called.words.join(' '), number, said, args.join(' '));
+            continue;
+          }
+          const isTold =
+            error instanceof SluiceError &&
+            error.code === 'configuration_invalid' &&
+            /^Cannot start: (--[\w-]+|[A-Z_]+|.* or [A-Z_]+) (is|names|holds) /.test(error.message);
+          if (!isTold)
+            campaign.fault(
+              called.words.join(' '),
+              number,
+              String((error as Error).stack),
+              JSON.stringify({ args, environment }).slice(0, 500),
+            );
+        }
       }
-    }
-    expect(campaign.faults).toEqual([]);
-  });
+      expect(campaign.faults).toEqual([]);
+    },
+  );
 
   const processes = Math.min(24, Math.max(2, Math.ceil(cases / 60)));
 
-  test('end a process in order', { timeout: timeoutMs }, async () => {
+  test('odd arguments and variables end a process in order', { timeout: timeoutMs }, async () => {
     const calls = commandsOf(await createProgram());
     for (let number = 0; number < processes; number++) {
       const { words } = calls[number % calls.length]!;

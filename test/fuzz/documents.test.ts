@@ -214,7 +214,7 @@ function fuzzDocuments(
   const connection = () => (connected ??= openConnection(world.url));
 
   test(
-    'are taken as they are or refused with the place, and hurt no neighbour',
+    'hostile documents are stored unchanged or refused with the place, and affect no other',
     { timeout: timeoutMs },
     async () => {
       const dialect = await dialectOf();

@@ -59,7 +59,7 @@ describe('model files with something wrong in them', () => {
 
   const { cases, timeoutMs } = casesOf(0.03);
 
-  test('name the place', { timeout: timeoutMs }, async () => {
+  test('a fault in a model file is reported with its place', { timeout: timeoutMs }, async () => {
     const text = await readFile(sampleModelFile, 'utf8');
     const sample = JSON.parse(text) as unknown;
     for (let number = 0; number < cases; number++) {
@@ -76,20 +76,24 @@ describe('model files with something wrong in them', () => {
     expect(campaign.faults).toEqual([]);
   });
 
-  test.skipIf(isEdFiAbsent)('name the place of an Ed-Fi schema', { timeout: timeoutMs }, async () => {
-    const whole = JSON.parse(await readFile(schemaFile, 'utf8')) as {
-      projectSchemas: Record<string, object>;
-    };
-    const part = partOf(whole, 'students', 'schools', 'studentSchoolAssociations');
-    await judge('changed Ed-Fi schema', -1, '', () => parseModel(part, 'part', { format: modelFormat }));
-    for (let number = 0; number < cases / 2; number++) {
-      const json = mutated(rngOf('Ed-Fi schema', number), part);
-      await judge('changed Ed-Fi schema', number, JSON.stringify(json).slice(0, 500), () =>
-        parseModel(json, 'part', { format: modelFormat }),
-      );
-    }
-    expect(campaign.faults).toEqual([]);
-  });
+  test.skipIf(isEdFiAbsent)(
+    'a fault in an Ed-Fi schema is reported with its place',
+    { timeout: timeoutMs },
+    async () => {
+      const whole = JSON.parse(await readFile(schemaFile, 'utf8')) as {
+        projectSchemas: Record<string, object>;
+      };
+      const part = partOf(whole, 'students', 'schools', 'studentSchoolAssociations');
+      await judge('changed Ed-Fi schema', -1, '', () => parseModel(part, 'part', { format: modelFormat }));
+      for (let number = 0; number < cases / 2; number++) {
+        const json = mutated(rngOf('Ed-Fi schema', number), part);
+        await judge('changed Ed-Fi schema', number, JSON.stringify(json).slice(0, 500), () =>
+          parseModel(json, 'part', { format: modelFormat }),
+        );
+      }
+      expect(campaign.faults).toEqual([]);
+    },
+  );
 });
 
 interface ResourceSchema {
@@ -122,59 +126,65 @@ describe('a load with broken lines', () => {
   const { cases, timeoutMs } = casesOf(0.02);
   const linesOfOne = 100;
 
-  test('stores the others, and tells each broken one', { timeout: timeoutMs }, async () => {
-    // Where documents wait for others, nodes of the other modes do not answer before that.
-    const node = world.nodes.coordinated;
-    await node.listen({ host: '127.0.0.1', port: 0 });
-    const url = `http://127.0.0.1:${(node.server.address() as AddressInfo).port}`;
-    const file = join(folder, 'load.ndjson');
-    for (let number = 0; number < cases; number += linesOfOne) {
-      const rng = rngOf('load', number);
-      const lines = Array.from({ length: linesOfOne }, (_, index) => {
-        const isBroken = rng.chance(0.5);
-        const sound = Buffer.from(`{"endpoint":"/fuzz/things","document":{"code":"load-${number + index}"}}`);
-        return { isBroken, bytes: isBroken ? brokenLoadLine(rng, 'fuzz/things') : sound };
-      });
-      const newline = Buffer.from(rng.pick(['\n', '\r\n']));
-      await writeFile(file, Buffer.concat(lines.flatMap(({ bytes }) => [bytes, newline])));
-      const report = await within(
-        60_000,
-        `load ${number}`,
-        load(readLoadLines(await findLoadFiles([file])), {
-          nodes: [url],
-          concurrency: 16,
-          model: rng.chance(0.5) ? nativeModel : null,
-          waitForReferencesSeconds: rng.chance(0.3) ? 5 : null,
-          failuresShown: linesOfOne,
-          retryMs: 10_000,
-        }),
-      );
-      const broken = lines.flatMap(({ isBroken }, index) => (isBroken ? [`load.ndjson:${index + 1}`] : []));
-      const told = report.failures.map(({ line }) => line);
-      campaign.count('lines of loads', 'refused', broken.length);
-      campaign.count('lines of loads', 'accepted', report.created);
-      if (
-        report.created + report.failed !== linesOfOne ||
-        broken.toSorted().join() !== told.toSorted().join()
-      ) {
-        const wrong = lines.findIndex(
-          ({ isBroken }, index) => isBroken !== told.includes(`load.ndjson:${index + 1}`),
+  test(
+    'a load with broken lines stores the others, and reports each broken one',
+    { timeout: timeoutMs },
+    async () => {
+      // Where documents wait for others, nodes of the other modes do not answer before that.
+      const node = world.nodes.coordinated;
+      await node.listen({ host: '127.0.0.1', port: 0 });
+      const url = `http://127.0.0.1:${(node.server.address() as AddressInfo).port}`;
+      const file = join(folder, 'load.ndjson');
+      for (let number = 0; number < cases; number += linesOfOne) {
+        const rng = rngOf('load', number);
+        const lines = Array.from({ length: linesOfOne }, (_, index) => {
+          const isBroken = rng.chance(0.5);
+          const sound = Buffer.from(
+            `{"endpoint":"/fuzz/things","document":{"code":"load-${number + index}"}}`,
+          );
+          return { isBroken, bytes: isBroken ? brokenLoadLine(rng, 'fuzz/things') : sound };
+        });
+        const newline = Buffer.from(rng.pick(['\n', '\r\n']));
+        await writeFile(file, Buffer.concat(lines.flatMap(({ bytes }) => [bytes, newline])));
+        const report = await within(
+          60_000,
+          `load ${number}`,
+          load(readLoadLines(await findLoadFiles([file])), {
+            nodes: [url],
+            concurrency: 16,
+            model: rng.chance(0.5) ? nativeModel : null,
+            waitForReferencesSeconds: rng.chance(0.3) ? 5 : null,
+            failuresShown: linesOfOne,
+            retryMs: 10_000,
+          }),
         );
-        campaign.fault(
-          'lines of loads',
-          number,
-          JSON.stringify(report.failures.filter(({ line }) => !broken.includes(line))).slice(0, 500),
-          lines[wrong]?.bytes ?? '',
-        );
+        const broken = lines.flatMap(({ isBroken }, index) => (isBroken ? [`load.ndjson:${index + 1}`] : []));
+        const told = report.failures.map(({ line }) => line);
+        campaign.count('lines of loads', 'refused', broken.length);
+        campaign.count('lines of loads', 'accepted', report.created);
+        if (
+          report.created + report.failed !== linesOfOne ||
+          broken.toSorted().join() !== told.toSorted().join()
+        ) {
+          const wrong = lines.findIndex(
+            ({ isBroken }, index) => isBroken !== told.includes(`load.ndjson:${index + 1}`),
+          );
+          campaign.fault(
+            'lines of loads',
+            number,
+            JSON.stringify(report.failures.filter(({ line }) => !broken.includes(line))).slice(0, 500),
+            lines[wrong]?.bytes ?? '',
+          );
+        }
+        const words = new Set(report.failures.map(({ code }) => code));
+        if (
+          report.failures.some(({ code, line }) => code === '' || line === '') ||
+          JSON.stringify([...words]).includes(canary)
+        )
+          campaign.fault('lines of loads', number, `says ${[...words].join()}`, '');
       }
-      const words = new Set(report.failures.map(({ code }) => code));
-      if (
-        report.failures.some(({ code, line }) => code === '' || line === '') ||
-        JSON.stringify([...words]).includes(canary)
-      )
-        campaign.fault('lines of loads', number, `says ${[...words].join()}`, '');
-    }
-    expect(campaign.faults).toEqual([]);
-    expect(world.logged()).not.toMatch(/"level":(50|60)/);
-  });
+      expect(campaign.faults).toEqual([]);
+      expect(world.logged()).not.toMatch(/"level":(50|60)/);
+    },
+  );
 });

@@ -39,7 +39,7 @@ describe('forged hints', () => {
   const world = useFuzzWorld();
   const { cases, timeoutMs } = casesOf(0.04);
 
-  test('are ignored, while writes go on', { timeout: timeoutMs }, async () => {
+  test('forged hints are ignored while writes go on', { timeout: timeoutMs }, async () => {
     const forger = await openConnection(world.url);
     const node = world.nodes.coordinated;
     const post = (code: string, headers: Record<string, string> = {}, document: object = { code }) =>

@@ -125,19 +125,23 @@ function fuzzRequests(
     if (!isProblem || (JSON.parse(body) as { status?: number }).status !== status) fault('no problem');
   }
 
-  test('are answered as the client’s fault or taken', { timeout: timeoutMs }, async () => {
-    const ground = await prepare();
-    const kinds = [...Object.keys(requestKinds), ...(authorization === null ? [] : ['odd credentials'])];
-    const each = Math.ceil((cases * 0.7) / kinds.length);
-    for (const kind of kinds) {
-      for (let number = 0; number < each; number += burstSize) {
-        await burst(ground, kind, number, Math.min(burstSize, each - number));
+  test(
+    'hostile requests are answered as errors of the client, or taken',
+    { timeout: timeoutMs },
+    async () => {
+      const ground = await prepare();
+      const kinds = [...Object.keys(requestKinds), ...(authorization === null ? [] : ['odd credentials'])];
+      const each = Math.ceil((cases * 0.7) / kinds.length);
+      for (const kind of kinds) {
+        for (let number = 0; number < each; number += burstSize) {
+          await burst(ground, kind, number, Math.min(burstSize, each - number));
+        }
       }
-    }
-    expect(campaign.faults).toEqual([]);
-  });
+      expect(campaign.faults).toEqual([]);
+    },
+  );
 
-  test('get a line for each line of a bulk request', { timeout: timeoutMs }, async () => {
+  test('a hostile bulk request gets an answer for each line', { timeout: timeoutMs }, async () => {
     const linesOfOne = 50;
     for (let number = 0; number < cases * 0.25; number += linesOfOne) {
       const rng = rngOf(`${title} bulk`, number);
@@ -177,7 +181,7 @@ function fuzzRequests(
     expect(campaign.faults).toEqual([]);
   });
 
-  test('may be hardly HTTP', { timeout: timeoutMs }, async () => {
+  test('hostile bytes that are hardly HTTP do not harm a node', { timeout: timeoutMs }, async () => {
     const ground = await prepare();
     const app = world.nodes.coordinated;
     await app.listen({ host: '127.0.0.1', port: 0 });

@@ -54,7 +54,7 @@ describe('hostile rows', () => {
   }
 
   test(
-    'are refused as the client’s fault or taken, and are nobody else’s',
+    'hostile rows are refused as errors of the client, or taken, and affect no other',
     { timeout: timeoutMs },
     async () => {
       for (let number = 0; number < cases; number += burstSize) {

@@ -30,7 +30,7 @@ describe('any batch', () => {
   });
 
   test(
-    'is committed as writes applied one at a time',
+    'the commit of any batch equals its writes applied one at a time',
     async () => {
       let batches = 0;
       const property = fc.asyncProperty(planCase(), async (each) => {

@@ -8,7 +8,7 @@ const cases = Number(process.env['SLUICE_PROPERTY_CASES'] ?? 300);
 
 describe('any plan', () => {
   test(
-    'equals writes applied one at a time',
+    'any plan equals its writes applied one at a time',
     () => {
       const answers = new Map<string, number>();
       fc.assert(

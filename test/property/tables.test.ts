@@ -59,7 +59,7 @@ describe('any batch of rows of any tables', () => {
   });
 
   test(
-    'has the results and leaves the rows of one statement after the other',
+    'any batch of rows has the results and leaves the rows of one statement after the other',
     async () => {
       await fc.assert(fc.asyncProperty(runs, runCase), { numRuns: cases });
     },

@@ -31,9 +31,12 @@ describe('the simulated server', () => {
 
   afterAll(() => looker.end());
 
-  test.each(Object.entries(scripts))('does as the real one: %s', async (name, steps) => {
-    const open = (session: SessionName): Promise<Session> =>
-      Session.open({ url: database.url, applicationName: `conformance ${session}` });
-    expect(simulated[name]).toEqual(await runScript(steps, { open, areWaiting }));
-  });
+  test.each(Object.entries(scripts))(
+    'the simulated server does what the real one does: %s',
+    async (name, steps) => {
+      const open = (session: SessionName): Promise<Session> =>
+        Session.open({ url: database.url, applicationName: `conformance ${session}` });
+      expect(simulated[name]).toEqual(await runScript(steps, { open, areWaiting }));
+    },
+  );
 });

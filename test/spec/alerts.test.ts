@@ -38,7 +38,7 @@ function readExpression(expr: string): { names: string[]; faults: string[] } {
 }
 
 describe('an expression', () => {
-  test('is read as PromQL, and its metrics are found', () => {
+  test('an expression is read as PromQL, and its metrics are found', () => {
     expect(readExpression('sum by (a) (rate(x_total{b="c"}[5m])) > max(y)')).toEqual({
       names: ['x_total', 'y'],
       faults: [],
@@ -47,7 +47,7 @@ describe('an expression', () => {
   });
 
   test.each([...rules.map(({ alert, expr }) => ({ title: alert, expr })), ...shown])(
-    'is well formed: $title',
+    'an expression is well formed: $title',
     ({ expr }) => {
       const { names, faults } = readExpression(expr);
       expect(faults).toEqual([]);
@@ -55,7 +55,7 @@ describe('an expression', () => {
     },
   );
 
-  test('asks only for metrics that nodes and writers tell', { timeout: 60_000 }, async () => {
+  test('an expression names only metrics that nodes and writers expose', { timeout: 60_000 }, async () => {
     const modelFile = new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url);
     const settings = { DATABASE_URL: database.url, SLUICE_MODEL: fileURLToPath(modelFile) };
     const node = startSluice(['api', '--port', '0', '--metrics-port', '0'], settings);
@@ -85,16 +85,19 @@ describe('an expression', () => {
 const database = useDatabase();
 
 describe('an alert', () => {
-  test.each(rules)('has its severity, its sentence, and its place in the runbook: $alert', (rule) => {
-    expect(rule.alert).toMatch(/^Sluice[A-Z]\w+$/);
-    expect(['critical', 'warning', 'info']).toContain(rule.labels.severity);
-    expect(rule.annotations.summary.length).toBeGreaterThan(20);
-    expect(readText('docs/operations.md')).toContain(`\n### ${rule.alert}\n`);
-  });
+  test.each(rules)(
+    'an alert has its severity, its sentence, and its place in the runbook: $alert',
+    (rule) => {
+      expect(rule.alert).toMatch(/^Sluice[A-Z]\w+$/);
+      expect(['critical', 'warning', 'info']).toContain(rule.labels.severity);
+      expect(rule.annotations.summary.length).toBeGreaterThan(20);
+      expect(readText('docs/alerts.md')).toContain(`\n### ${rule.alert}\n`);
+    },
+  );
 });
 
 describe('the dashboard', () => {
-  test('has panels of their own ids and titles', () => {
+  test('the dashboard has panels with unique ids and titles', () => {
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
     const titles = panels.map(({ title }) => title);
     expect(new Set(titles).size).toBe(titles.length);

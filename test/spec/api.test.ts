@@ -8,6 +8,7 @@ import { createWriter } from 'sluice/internal/writer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { patient } from '../support/patient.ts';
 
 const model = parseModel({
   project: 'Sample',
@@ -33,7 +34,7 @@ let api: ReturnType<typeof createApi>;
 let stop: () => Promise<void>;
 
 beforeAll(async () => {
-  const client = createClient({ url: database.apiUrl, model });
+  const client = createClient({ ...patient, url: database.apiUrl, model });
   const writer = createWriter({ url: database.writerUrl, model });
   await Promise.all([client.start(), writer.start()]);
   api = createApi({ client });
@@ -90,7 +91,7 @@ let number = 0;
 const fresh = (): number => ++number;
 
 describe('a document', () => {
-  test('is created, found, replaced and deleted', async () => {
+  test('a document is created, found, replaced and deleted', async () => {
     const schoolId = fresh();
     const created = await send('POST', '/data/sample/schools', { schoolId, name: 'Élan 😀' });
     expect(created.statusCode).toBe(201);
@@ -117,7 +118,7 @@ describe('a document', () => {
     expect((await send('DELETE', url)).json()).toMatchObject({ status: 404, code: 'document_not_found' });
   });
 
-  test('keeps its numbers and characters as they were spelled', async () => {
+  test('a document keeps its numbers and characters as they were spelled', async () => {
     const schoolId = fresh();
     const text = `{"schoolId":${schoolId},"a":1.0,"b":1.50,"c":9007199254740991,"d":0.1,"e":1e3,"f":"\\u0001\\ud83d\\ude00","__proto__":{"x":1},"constructor":2}`;
     const { headers } = await send('POST', '/data/sample/schools', text);
@@ -128,7 +129,7 @@ describe('a document', () => {
     expect(document).toEqual(JSON.parse(text));
   });
 
-  test('that lacks its identity, or refers to nothing, is refused by path', async () => {
+  test('a document without its identity, or with a reference to nothing, is refused by path', async () => {
     const nameless = await send('POST', '/data/sample/schools', { name: 'x' });
     expect(nameless.json()).toMatchObject({
       status: 400,
@@ -143,7 +144,7 @@ describe('a document', () => {
     expect(lost.json<{ missing: object[] }>().missing).toHaveLength(1);
   });
 
-  test('that others refer to is not deleted', async () => {
+  test('a document that others refer to is not deleted', async () => {
     const schoolId = fresh();
     const school = await send('POST', '/data/sample/schools', { schoolId });
     await send('POST', '/data/sample/sessions', { sessionName: 'Fall', schoolReference: { schoolId } });
@@ -155,7 +156,7 @@ describe('a document', () => {
     });
   });
 
-  test('of no resource, of no id, or at no URL is a 404', async () => {
+  test('an unknown resource, id or URL is answered 404', async () => {
     const found = await Promise.all([
       get('/data/sample/teachers'),
       get(`/data/sample/schools/${randomUUID()}`),
@@ -178,7 +179,7 @@ describe('a document', () => {
 });
 
 describe('a list', () => {
-  test('comes in pages that leave nothing out', async () => {
+  test('a list comes in pages that leave nothing out', async () => {
     const answers = await bulk(
       Array.from({ length: 57 }, (_, noteId) =>
         JSON.stringify({ endpoint: '/sample/notes', document: { noteId } }),
@@ -196,7 +197,7 @@ describe('a list', () => {
 });
 
 describe('a write', () => {
-  test('with an Idempotency-Key is applied once and answered alike', async () => {
+  test('a write with an Idempotency-Key is applied once, and gets the same answer again', async () => {
     const schoolId = fresh();
     const headers = { 'idempotency-key': `"${randomUUID()}"` };
     const first = await send('POST', '/data/sample/schools', { schoolId, name: 'a' }, headers);
@@ -211,7 +212,7 @@ describe('a write', () => {
     expect(other.json()).toMatchObject({ status: 422, code: 'idempotency_key_reused' });
   });
 
-  test('that is not waited for is asked for later', async () => {
+  test('the outcome of a write that was not waited for can be read later', async () => {
     const schoolId = fresh();
     const prefer = { prefer: 'respond-async' };
     const accepted = await send('POST', '/data/sample/schools', { schoolId }, prefer);
@@ -229,7 +230,7 @@ describe('a write', () => {
     expect((await get(location)).json()).toMatchObject({ schoolId });
   });
 
-  test('of a bulk request may refer to a later line', async () => {
+  test('a write of a bulk request may refer to a later line', async () => {
     const schoolId = fresh();
     const sessions = Array.from({ length: 300 }, (_, index) =>
       JSON.stringify({
@@ -243,7 +244,7 @@ describe('a write', () => {
     expect(answers).toHaveLength(301);
   });
 
-  test('of a bulk request updates and deletes', async () => {
+  test('a bulk request updates and deletes', async () => {
     const schoolId = fresh();
     const [created] = await bulk([JSON.stringify({ endpoint: '/sample/schools', document: { schoolId } })]);
     const { id, etag } = created!;
@@ -290,33 +291,36 @@ describe('a poison document', () => {
     ['nothing', '', '$'],
   ];
 
-  test.each(poisons)('with %s is refused alone, by path', async (_what, text, path) => {
+  test.each(poisons)('a poison document with %s is refused alone, by path', async (_what, text, path) => {
     const response = await send('POST', '/data/sample/schools', text === '' ? Buffer.alloc(0) : text);
     expect(response.json()).toMatchObject({ status: 400, code: 'invalid_json', errors: [{ path }] });
   });
 
-  test.each(poisons)('with %s hurts none of its neighbours', async (_what, text, path) => {
-    const neighbours = Array.from({ length: 49 }, () =>
-      JSON.stringify({ endpoint: '/sample/schools', document: { schoolId: fresh() + 10_000 } }),
-    );
-    const line = raw('{"endpoint":"/sample/schools","document":', [...Buffer.from(text)], '}');
-    const answers = await bulk([...neighbours.slice(0, 25), line, ...neighbours.slice(25)]);
-    expect(answers).toHaveLength(50);
-    const [poison] = answers.splice(25, 1);
-    expect(poison).toMatchObject({
-      line: 26,
-      status: 400,
-      problem: { code: 'invalid_json', errors: [{ path }] },
-    });
-    expect(answers.every(({ status }) => status === 201)).toBe(true);
-  });
+  test.each(poisons)(
+    'a poison document with %s does not affect the other lines',
+    async (_what, text, path) => {
+      const neighbours = Array.from({ length: 49 }, () =>
+        JSON.stringify({ endpoint: '/sample/schools', document: { schoolId: fresh() + 10_000 } }),
+      );
+      const line = raw('{"endpoint":"/sample/schools","document":', [...Buffer.from(text)], '}');
+      const answers = await bulk([...neighbours.slice(0, 25), line, ...neighbours.slice(25)]);
+      expect(answers).toHaveLength(50);
+      const [poison] = answers.splice(25, 1);
+      expect(poison).toMatchObject({
+        line: 26,
+        status: 400,
+        problem: { code: 'invalid_json', errors: [{ path }] },
+      });
+      expect(answers.every(({ status }) => status === 201)).toBe(true);
+    },
+  );
 
   test.each([
     ['1.0 and -0', '{"schoolId":ID,"a":1.0,"b":-0}'],
     ['__proto__ and constructor', '{"schoolId":ID,"__proto__":{"a":1},"constructor":{"prototype":1}}'],
     ['an identity of 5,000 characters', `{"schoolId":"ID${'x'.repeat(5_000)}"}`],
     ['nesting of 64', `{"schoolId":ID,"b":${deep(63)}}`],
-  ])('it is not, with %s', async (_what, text) => {
+  ])('an unusual document is stored unchanged: %s', async (_what, text) => {
     const document = text.replace('ID', String(fresh()));
     const response = await send('POST', '/data/sample/schools', document);
     expect(response.statusCode).toBe(201);
@@ -328,7 +332,7 @@ describe('a poison document', () => {
 });
 
 describe('a node', () => {
-  test('is ready, and says how it hears of outcomes', async () => {
+  test('a node is ready, and says how it hears of outcomes', async () => {
     expect((await get('/healthz')).statusCode).toBe(200);
     await eventually(async () => {
       expect((await get('/readyz')).json()).toMatchObject({

@@ -53,18 +53,22 @@ const post = (url: string, key: string | null, codeValue: string, headers: Recor
 const get = (url: string, key: string) => fetch(url, { headers: { authorization: `Bearer ${key}` } });
 
 describe('a node that lets other machines in', () => {
-  test('does not start unless it is said who may do what', { timeout }, async () => {
-    const args = ['api', '--model', model, '--port=0', '--mode=direct', '--host=0.0.0.0'];
-    const { code, stderr } = await run(args);
-    expect(code).toBe(2);
-    expect(stderr).toMatch(
-      /^Cannot start: 0\.0\.0\.0 lets other machines connect, and no authentication is set/,
-    );
-    const open = startSluice([...args, '--auth=none'], { DATABASE_URL: database.writerUrl });
-    await open.event('ready');
-  });
+  test(
+    'a node that serves other machines does not start without authentication settings',
+    { timeout },
+    async () => {
+      const args = ['api', '--model', model, '--port=0', '--mode=direct', '--host=0.0.0.0'];
+      const { code, stderr } = await run(args);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(
+        /^Cannot start: 0\.0\.0\.0 lets other machines connect, and no authentication is set/,
+      );
+      const open = startSluice([...args, '--auth=none'], { DATABASE_URL: database.writerUrl });
+      await open.event('ready');
+    },
+  );
 
-  test('is not started by sluice dev either', { timeout }, async () => {
+  test('sluice dev does not start such a node either', { timeout }, async () => {
     const { code, stderr } = await run(['dev', '--host=0.0.0.0', '--data-dir', await createDataDir()]);
     expect(code).toBe(2);
     expect(stderr).toContain('Cannot start: 0.0.0.0 lets other machines connect');
@@ -92,7 +96,7 @@ describe('API keys', () => {
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
   });
 
-  test('are kept as hashes, and shown without', { timeout }, async () => {
+  test('API keys are kept as hashes, and shown without their secrets', { timeout }, async () => {
     const { last } = await run(['keys', 'list']);
     expect(last).toContainEqual(expect.objectContaining({ client: 'loader', isValid: true }));
     expect(JSON.stringify(last)).not.toContain(loader.slice(-43));
@@ -100,7 +104,7 @@ describe('API keys', () => {
     expect(JSON.stringify(rows)).not.toContain(loader.slice(-43));
   });
 
-  test('keep idempotency keys apart', { timeout }, async () => {
+  test('API keys keep the idempotency keys of clients apart', { timeout }, async () => {
     const headers = { 'idempotency-key': randomUUID() };
     expect((await post(url, loader, 'third', headers)).status).toBe(201);
     expect((await post(url, loader, 'third', headers)).status).toBe(201);
@@ -108,7 +112,7 @@ describe('API keys', () => {
     expect((await post(url, other, 'fourth', headers)).status).toBe(201);
   });
 
-  test('show nobody the writes of another', { timeout }, async () => {
+  test('API keys show no client the writes of another', { timeout }, async () => {
     expect((await post(url, loader, 'fifth')).status).toBe(201);
     const [row] = await execute(
       database.url,
@@ -121,7 +125,7 @@ describe('API keys', () => {
     expect(await absent.json()).toEqual(await (await get(`${url}/writes/${randomUUID()}`, other)).json());
   });
 
-  test('of one client are one client, so that one replaces another', { timeout }, async () => {
+  test('API keys of one client are one client, so that one key replaces another', { timeout }, async () => {
     const next = await createKey('loader');
     const headers = { 'idempotency-key': randomUUID() };
     expect((await post(url, loader, 'sixth', headers)).status).toBe(201);
@@ -132,7 +136,7 @@ describe('API keys', () => {
     expect((await post(url, next.key, 'seventh')).status).toBe(201);
   });
 
-  test('end when they are revoked', { timeout }, async () => {
+  test('API keys end when they are revoked', { timeout }, async () => {
     const { key, prefix } = await createKey('leaver');
     expect((await post(url, key, 'eighth')).status).toBe(201);
     expect((await run(['keys', 'revoke', prefix])).last).toMatchObject({ prefix, client: 'leaver' });
@@ -148,7 +152,7 @@ describe('API keys', () => {
     ]);
   });
 
-  test('may do what their scopes say, line by line', { timeout }, async () => {
+  test('API keys allow what their scopes say, line by line', { timeout }, async () => {
     const { key } = await createKey('narrow', 'write:sample/gradeLevelDescriptors');
     expect((await post(url, key, 'tenth')).status).toBe(201);
     const read = await get(url + path, key);
@@ -173,7 +177,7 @@ describe('API keys', () => {
     expect(answers).toContainEqual(expect.objectContaining({ line: 2, status: 403 }));
   });
 
-  test('take a load along', { timeout }, async () => {
+  test('a load may use API keys', { timeout }, async () => {
     const folder = await createDataDir();
     const [lines, token] = [join(folder, 'a.ndjson'), join(folder, 'token')];
     await writeFile(

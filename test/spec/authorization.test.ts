@@ -1,5 +1,5 @@
 // Every route of a node against everybody who must not use it. The routes are those that the server has: one that is new
-// needs its row here. docs/security.md shows what is found; UPDATE_DOCS=1 writes it.
+// needs its row here. docs/reference/access.md shows the answers; UPDATE_DOCS=1 writes it.
 
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -210,7 +210,7 @@ describe.each(['native', 'edfi'] as const)('a node that speaks %s', (profile) =>
     return () => api.close();
   });
 
-  test('has the routes of the table, and each the access that is told there', () => {
+  test('a node has exactly the routes of the table, each with the access that the table names', () => {
     const told = Object.fromEntries(Object.entries(expected).map(([route, { access }]) => [route, access]));
     expect(Object.fromEntries(routes)).toEqual(told);
   });
@@ -218,33 +218,42 @@ describe.each(['native', 'edfi'] as const)('a node that speaks %s', (profile) =>
   const routesWhere = (holds: (row: Row) => boolean) =>
     Object.keys(expected).filter((route) => holds(expected[route]!));
 
-  test.each(routesWhere(({ access }) => access === 'open'))('answers everybody: %s', async (route) => {
-    expect((await ask(api, route, null)).statusCode).toBeLessThan(400);
-  });
+  test.each(routesWhere(({ access }) => access === 'open'))(
+    'a public route answers any client: %s',
+    async (route) => {
+      expect((await ask(api, route, null)).statusCode).toBeLessThan(400);
+    },
+  );
 
-  test.each(routesWhere(({ access }) => access !== 'open'))('answers who may ask: %s', async (route) => {
-    const { scopes = '', others = [] } = expected[route]!;
-    const anonymous = await ask(api, route, null);
-    expect(anonymous.statusCode).toBe(401);
-    expect(anonymous.headers['www-authenticate']).toMatch(/^Bearer /);
-    const claims = { client_id: 'a', scope: 'read:* write:* operate bodies' };
-    const forged = await issuer.forge(claims);
-    for (const forgery of forgeries) {
-      const { statusCode } = await ask(api, route, forged[forgery]);
-      expect({ forgery, statusCode }).toEqual({ forgery, statusCode: 401 });
-    }
-    expect((await ask(api, route, createApiKey().text)).statusCode).toBe(401);
-    for (const scope of others) {
-      const { statusCode } = await ask(api, route, await issuer.sign({ ...claims, scope }));
-      expect({ scope, statusCode }).toEqual({ scope, statusCode: 403 });
-    }
-    const admitted = await ask(api, route, await issuer.sign({ ...claims, scope: scopes }));
-    expect([401, 403]).not.toContain(admitted.statusCode);
-  });
+  test.each(routesWhere(({ access }) => access !== 'open'))(
+    'a protected route answers a client that may ask: %s',
+    async (route) => {
+      const { scopes = '', others = [] } = expected[route]!;
+      const anonymous = await ask(api, route, null);
+      expect(anonymous.statusCode).toBe(401);
+      expect(anonymous.headers['www-authenticate']).toMatch(/^Bearer /);
+      const claims = { client_id: 'a', scope: 'read:* write:* operate bodies' };
+      const forged = await issuer.forge(claims);
+      for (const forgery of forgeries) {
+        const { statusCode } = await ask(api, route, forged[forgery]);
+        expect({ forgery, statusCode }).toEqual({ forgery, statusCode: 401 });
+      }
+      expect((await ask(api, route, createApiKey().text)).statusCode).toBe(401);
+      for (const scope of others) {
+        const { statusCode } = await ask(api, route, await issuer.sign({ ...claims, scope }));
+        expect({ scope, statusCode }).toEqual({ scope, statusCode: 403 });
+      }
+      const admitted = await ask(api, route, await issuer.sign({ ...claims, scope: scopes }));
+      expect([401, 403]).not.toContain(admitted.statusCode);
+    },
+  );
 
-  test.each(routesWhere(({ isOwn }) => isOwn === true))('shows whose it is alone: %s', async (route) => {
-    expect(await askForAnothers(api, route)).toBe(404);
-  });
+  test.each(routesWhere(({ isOwn }) => isOwn === true))(
+    'a route shows a write to its own client alone: %s',
+    async (route) => {
+      expect(await askForAnothers(api, route)).toBe(404);
+    },
+  );
 
   test('a refused client writes nothing', async () => {
     const before = await client.countDocuments(resource('notes'));
@@ -265,7 +274,7 @@ async function askForAnothers(api: Api, route: string): Promise<number> {
   return others.body === '[]' ? 404 : others.statusCode;
 }
 
-test('docs/security.md shows this table', async () => {
+test('docs/reference/access.md shows the routes', async () => {
   const { api } = await startApi('edfi');
   const forged = await issuer.forge({ client_id: 'a', scope: 'read:* write:* operate bodies' });
   const noScope = await issuer.sign({ client_id: 'a', scope: '' });

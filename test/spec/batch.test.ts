@@ -57,7 +57,7 @@ describe.each(
 
   async function untilInIntake(world: World, count: number): Promise<void> {
     await expect
-      .poll(() => world.sql('select count(*)::int as n from sluice.intake'), { interval: 20, timeout: 5000 })
+      .poll(() => world.sql('select count(*)::int as n from sluice.intake'), { interval: 20 })
       .toEqual([{ n: count }]);
   }
 
@@ -72,7 +72,7 @@ describe.each(
   const results = (outcomes: readonly Outcome[]): string[] =>
     outcomes.map(({ result, code }) => code ?? result);
 
-  test('commits the others when one is refused', async () => {
+  test('a batch commits the others when one is refused', async () => {
     const world = await setup();
     const notes = Array.from({ length: 5 }, () => upsert('notes', { noteId: fresh() }));
     const refused = upsert('enrolments', enrolment(fresh(), fresh()));
@@ -81,7 +81,7 @@ describe.each(
     expect(await batchesOf(world, outcomes)).toBe(1);
   });
 
-  test('settles a parent and its child, whichever came first', async () => {
+  test('a batch settles a parent and its child, whichever came first', async () => {
     const world = await setup();
     const [schoolId, noteId] = [fresh(), fresh()];
     const outcomes = await world.together([
@@ -93,7 +93,7 @@ describe.each(
     expect(await batchesOf(world, outcomes)).toBe(1);
   });
 
-  test('settles a cycle of references in one commit', async () => {
+  test('a batch settles a cycle of references in one commit', async () => {
     const world = await setup();
     const [a, b, c] = [fresh(), fresh(), fresh()];
     const outcomes = await world.together([
@@ -106,7 +106,7 @@ describe.each(
     expect(await batchesOf(world, outcomes)).toBe(1);
   });
 
-  test('takes all of a cycle out when one of it is refused, and nobody else', async () => {
+  test('a batch refuses all of a cycle when one write of it is refused, and no others', async () => {
     const world = await setup();
     const [a, b, c] = [fresh(), fresh(), fresh()];
     const outcomes = await world.together([
@@ -119,7 +119,7 @@ describe.each(
     expect(results(outcomes)).toEqual([refused, refused, refused, 'created']);
   });
 
-  test('says of each missing reference which resource and which place in the document it is', async () => {
+  test('a refusal names resource and place of each missing reference', async () => {
     const world = await setup();
     const noteId = fresh();
     await world.submit(upsert('notes', { noteId }));
@@ -131,7 +131,7 @@ describe.each(
     ]);
   });
 
-  test('folds several writes of one document into one row, each with its own answer', async () => {
+  test('a batch folds several writes of one document into one row, each with its own answer', async () => {
     const world = await setup();
     const noteId = fresh();
     const outcomes = await world.together(
@@ -158,7 +158,7 @@ describe.each(
     });
   }
 
-  test('keeps the order of a document when it is tried in halves', async () => {
+  test('a batch that is tried in halves keeps the order of a document', async () => {
     const world = await setup();
     await refusePoison(world);
     const [a, b] = [fresh(), fresh()];
@@ -185,7 +185,7 @@ describe.each(
     ]);
   });
 
-  test('is isolated from a write that the database does not take', async () => {
+  test('a write that the database does not take fails alone', async () => {
     const world = await setup();
     await refusePoison(world);
     const count = 64;
@@ -210,7 +210,7 @@ describe.each(
     expect(report?.transactions).toBeLessThanOrEqual(2 * Math.log2(count) + 4);
   });
 
-  test('rewrites no row of a document that is unchanged', async () => {
+  test('a batch rewrites no row of an unchanged document', async () => {
     const world = await setup();
     const [schoolId, enrolmentId] = [fresh(), fresh()];
     await world.submit(upsert('schools', { schoolId }));
@@ -230,7 +230,7 @@ describe.each(
     expect(await rows()).toEqual(before);
   });
 
-  test('refuses the second of two documents that are one to their superclass', async () => {
+  test('a batch refuses the second of two documents that are one to their superclass', async () => {
     const world = await setup();
     const id = fresh();
     const [school, district] = await world.together([
@@ -248,7 +248,7 @@ describe.each(
     });
   });
 
-  test('tells a node of more outcomes than one notification holds', async () => {
+  test('a node learns of more outcomes than one notification holds', async () => {
     const world = await setup();
     const outcomes = await world.together(
       Array.from({ length: 800 }, () => upsert('notes', { noteId: fresh() })),

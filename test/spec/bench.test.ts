@@ -17,7 +17,7 @@ const measured = async (args: string): Promise<{ code: number | null; last: Json
 };
 
 describe('a benchmark', { timeout: 240_000 }, () => {
-  test.runIf(isWide)('settles a backlog and tells how fast each quarter of it went', async () => {
+  test.runIf(isWide)('a benchmark settles a backlog and reports the rate of each quarter', async () => {
     const { last, stderr } = await measured(
       '--workload backlog --backlog 90,180 --batch-writes-max 8 --prefill 20 --contenders coordinated,ceiling',
     );
@@ -37,7 +37,7 @@ describe('a benchmark', { timeout: 240_000 }, () => {
   });
 
   test.runIf(isWide)(
-    'compares numbers of stored documents, on one database for all, beside an open transaction',
+    'a benchmark compares numbers of stored documents on one database, beside an open transaction',
     async () => {
       const run = measured(
         '--prefill 40,80 --databases shared --clients 8 --contenders seed-direct,coordinated-held',
@@ -63,7 +63,7 @@ describe('a benchmark', { timeout: 240_000 }, () => {
     },
   );
 
-  test.runIf(isWide)('compares ways to insert rows, with and without duplicates', async () => {
+  test.runIf(isWide)('a benchmark compares ways to insert rows, with and without duplicates', async () => {
     const { last, stderr } = await measured(
       '--workload table --duplicates 0%,30% --prefill 50 --clients 8 --contenders one-statement,batched,coordinated,ceiling,direct',
     );
@@ -86,7 +86,7 @@ describe('a benchmark', { timeout: 240_000 }, () => {
     ['table-http', '--nodes 2', ['http-per-request', 'coordinated']],
     ['table-open-loop', '--rate 50%', ['one-statement', 'coordinated']],
     ['counter', '', ['one-statement', 'coordinated']],
-  ])('measures %s with the contenders that suit it', async (workload, more, contenders) => {
+  ])('a benchmark measures %s with the contenders that suit it', async (workload, more, contenders) => {
     const { last, stderr } = await measured(`--workload ${workload} --prefill 50 ${more}`.trim());
     expect(stderr).toBe('');
     const [result] = last['results'] as { contenders: Record<string, { documentsPerSecond: object }> }[];
@@ -95,7 +95,7 @@ describe('a benchmark', { timeout: 240_000 }, () => {
     expect(await sql(server, `select rolname from pg_roles where rolname like 'sluice_bench%'`)).toEqual([]);
   });
 
-  test.runIf(isWide)('measures deployments in an open loop', async () => {
+  test.runIf(isWide)('a benchmark measures deployments in an open loop', async () => {
     const { last, stderr } = await measured(
       '--workload open-loop --rate 30,60 --writers 1 --nodes 1 --lanes 4 --prefill 20 --contenders coordinated',
     );
@@ -122,58 +122,62 @@ describe('a benchmark', { timeout: 240_000 }, () => {
     expect(first?.documents).toBeLessThan(60);
   });
 
-  test.runIf(isWide)('takes the rates of an open loop as shares of what a contender can take', async () => {
-    const { last, stderr } = await measured(
-      '--workload open-loop --rate 10%,20% --rate-of seed-direct --lanes 4 --prefill 20 --contenders seed-direct,ceiling',
-    );
-    expect(stderr).toBe('');
-    const [capacity] = last['capacities'] as { documentsPerSecond: number }[];
-    const writes = (percent: number): number => Math.round((capacity!.documentsPerSecond * percent) / 100);
-    expect(last).toMatchObject({
-      absent: { ceiling: expect.stringContaining('HTTP') as string },
-      capacities: [{ contender: 'seed-direct', nodes: 1, lanes: 4 }],
-      results: [
-        { contender: 'seed-direct', writers: 0, percent: 10, rate: writes(10), failed: 0 },
-        { contender: 'seed-direct', writers: 0, percent: 20, rate: writes(20), failed: 0 },
-      ],
-    });
-  });
+  test.runIf(isWide)(
+    'a benchmark takes the rates of an open loop as shares of the capacity of a contender',
+    async () => {
+      const { last, stderr } = await measured(
+        '--workload open-loop --rate 10%,20% --rate-of seed-direct --lanes 4 --prefill 20 --contenders seed-direct,ceiling',
+      );
+      expect(stderr).toBe('');
+      const [capacity] = last['capacities'] as { documentsPerSecond: number }[];
+      const writes = (percent: number): number => Math.round((capacity!.documentsPerSecond * percent) / 100);
+      expect(last).toMatchObject({
+        absent: { ceiling: expect.stringContaining('HTTP') as string },
+        capacities: [{ contender: 'seed-direct', nodes: 1, lanes: 4 }],
+        results: [
+          { contender: 'seed-direct', writers: 0, percent: 10, rate: writes(10), failed: 0 },
+          { contender: 'seed-direct', writers: 0, percent: 20, rate: writes(20), failed: 0 },
+        ],
+      });
+    },
+  );
 
-  test.runIf(isWide)('sends the documents of a district through several nodes, warm', async () => {
-    const { last, stderr } = await measured(
-      '--workload edfi --students 1 --clients 4,8 --nodes 2 --writers 1 --lanes 4 --prefill 20 --warmup 1 --contenders direct,coordinated,seed-direct',
-    );
-    expect(stderr).toBe('');
-    const results = last['results'] as { contender: string; clients: number; baseline: string | null }[];
-    expect(results.map(({ contender, clients, baseline }) => [contender, clients, baseline])).toEqual(
-      ['direct', 'coordinated', 'seed-direct'].flatMap((contender) =>
-        [4, 8].map((clients) => [contender, clients, contender === 'direct' ? null : 'direct']),
-      ),
-    );
-    // Each sends all of them each time: none is left from the time before.
-    const measurements = last['measurements'] as { documents: number; writesPerBatch: number | null }[];
-    expect(new Set(measurements.map(({ documents }) => documents)).size).toBe(1);
-    expect(measurements[0]!.documents).toBeGreaterThan(20);
-    expect(measurements.map(({ writesPerBatch }) => writesPerBatch !== null && writesPerBatch >= 1)).toEqual([
-      ...Array.from({ length: 4 }, () => true),
-      false,
-      false,
-    ]);
-  });
+  test.runIf(isWide)(
+    'a benchmark sends the documents of a district through several nodes, warm',
+    async () => {
+      const { last, stderr } = await measured(
+        '--workload edfi --students 1 --clients 4,8 --nodes 2 --writers 1 --lanes 4 --prefill 20 --warmup 1 --contenders direct,coordinated,seed-direct',
+      );
+      expect(stderr).toBe('');
+      const results = last['results'] as { contender: string; clients: number; baseline: string | null }[];
+      expect(results.map(({ contender, clients, baseline }) => [contender, clients, baseline])).toEqual(
+        ['direct', 'coordinated', 'seed-direct'].flatMap((contender) =>
+          [4, 8].map((clients) => [contender, clients, contender === 'direct' ? null : 'direct']),
+        ),
+      );
+      // Each sends all of them each time: none is left from the time before.
+      const measurements = last['measurements'] as { documents: number; writesPerBatch: number | null }[];
+      expect(new Set(measurements.map(({ documents }) => documents)).size).toBe(1);
+      expect(measurements[0]!.documents).toBeGreaterThan(20);
+      expect(
+        measurements.map(({ writesPerBatch }) => writesPerBatch !== null && writesPerBatch >= 1),
+      ).toEqual([...Array.from({ length: 4 }, () => true), false, false]);
+    },
+  );
 
-  test.runIf(isWide)('tells what batches are worth that are not set-based', async () => {
+  test.runIf(isWide)('a benchmark measures batches without set-based statements', async () => {
     const { last, stderr } = await measured('--clients 8 --prefill 20 --contenders batched,one-statement');
     expect(stderr).toBe('');
     expect(last).toMatchObject({ ratios: { 'one-statement/batched': expect.any(Number) as number } });
   });
 
-  test('says which build it cannot measure', async () => {
+  test('a benchmark names the build that it cannot measure', async () => {
     const { code, stderr } = await measured('--workload open-loop --build /nowhere');
     expect(code).not.toBe(0);
     expect(stderr).toContain('--build: there is no /nowhere/packages/server/dist/cli/main.js');
   });
 
-  test('has one axis', async () => {
+  test('a benchmark has one axis', async () => {
     const { code, stderr } = await measured('--clients 1,2 --lanes 4,8');
     expect(code).not.toBe(0);
     expect(stderr).toContain('--clients, --lanes');
@@ -205,7 +209,7 @@ describe('rows that are made by the server in sets', () => {
   const byItem = (rows: readonly SqlRow[]): Map<unknown, SqlRow> =>
     new Map(rows.map(({ item_id, ...row }) => [item_id, row]));
 
-  test('are those that writes of the same documents would have left', async () => {
+  test('rows that the server makes in sets equal those of written documents', async () => {
     const { signal } = new AbortController();
     await prefill({ url: database.url, documents: count, lanes, signal, onProgress: () => undefined });
     const rows = byItem(
@@ -228,7 +232,7 @@ describe('rows that are made by the server in sets', () => {
     expect(enabled).toEqual([{ off: 0 }]);
   });
 
-  test('wait in the intake as if a node had accepted them', async () => {
+  test('rows that the server makes in sets wait in the intake as if a node had accepted them', async () => {
     const client = await openConnection(database.url);
     const items = { prefix: 'waiting-', from: 7, count, lanes };
     await makeItems([client], 'queue', items, () => undefined);

@@ -15,7 +15,7 @@ const untilState = async (world: World, writeId: string, state: string) =>
     return found!;
   });
 
-test('a blocked write tells what it awaits, where, and since when', async () => {
+test('a blocked write shows what it awaits, where that is, and since when', async () => {
   const world = await startWorld(database.url);
   const [schoolId, noteId, enrolmentId] = [fresh(), fresh(), fresh()];
   const before = Date.now();
@@ -56,7 +56,7 @@ test('a blocked write tells what it awaits, where, and since when', async () => 
   expect((await world.node.readWrite('', writeId))!.awaits).toEqual([]);
 });
 
-test('a write behind a blocked one tells that it awaits that write', async () => {
+test('a write that is blocked by an earlier one shows that it awaits it', async () => {
   const world = await startWorld(database.url);
   const [friendId, other] = [fresh(), fresh()];
   const first = await world.node.accept(upsert('friends', friend(friendId, other), wait));
@@ -82,7 +82,7 @@ test('a write behind a blocked one tells that it awaits that write', async () =>
   await untilState(world, third.writeId, 'settled');
 });
 
-test('what a blocked write awaits is told to its client alone', async () => {
+test('what a blocked write awaits is shown to its client alone', async () => {
   const world = await startWorld(database.url);
   const { writeId } = await world.node.accept(
     upsert('enrolments', enrolment(fresh(), fresh()), { ...wait, client: 'one' }),

@@ -8,7 +8,7 @@ import { enrolment, fresh, startWorld, upsert } from '../support/world.ts';
 
 const database = useDatabase();
 
-test('a client has so many blocked writes and no more, whatever others have', async () => {
+test('a client may have a fixed number of blocked writes, whatever other clients have', async () => {
   const world = await startWorld(database.url, { client: { blockedWritesMax: 2 } });
   const wait = (client: string) =>
     world.node.accept(

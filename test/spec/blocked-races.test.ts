@@ -164,7 +164,7 @@ describe('a write that waits for another leader', () => {
   test.each<[moment: string, point: Failpoint]>([
     ['between its look and its setting aside', 'facts_read'],
     ['between its setting aside and its second look', 'committed'],
-  ])('wakes when the provider commits %s', async (_, point) => {
+  ])('a write that waits for another leader wakes when the provider commits %s', async (_, point) => {
     const { world, near, far, school, child } = await setup();
     const releaseFar = await world.holdLanes(far);
     const provided = world.submit(school);
@@ -182,7 +182,7 @@ describe('a write that waits for another leader', () => {
   test.each<[moment: string, point: Failpoint]>([
     ['between its look and its setting aside', 'facts_read'],
     ['between its setting aside and its second look', 'committed'],
-  ])('is refused when the provider is refused %s', async (_, point) => {
+  ])('a write that waits for another leader is refused when the provider is refused %s', async (_, point) => {
     const { world, near, far } = await setup();
     const needed = freshIn(far, (id) => upsert('friends', friend(id)));
     const own = freshIn(near, (id) => upsert('friends', friend(id)));
@@ -199,7 +199,7 @@ describe('a write that waits for another leader', () => {
     await expectNothingLeft(world);
   });
 
-  test('wakes by the hint of the leader that provides it later', async () => {
+  test('a waiting write wakes by the hint of the leader that provides the document later', async () => {
     const { world, near, far, school, child } = await setup();
     const waiting = world.submit({ ...child, ...wait });
     await untilBlocked(world, 1);
@@ -213,7 +213,7 @@ describe('a write that waits for another leader', () => {
   test.each([
     ['fails', false],
     ['is terminated', true],
-  ])('wakes by the next leader when its own %s once it is a dead letter', async (_, isTerminated) => {
+  ])('a write that is blocked when its own leader %s wakes by the next leader', async (_, isTerminated) => {
     const { world, near, far, school, child } = await setup();
     const releaseFar = await world.holdLanes(far);
     const provided = world.submit(school);
@@ -239,7 +239,7 @@ describe('a write that waits for another leader', () => {
     await expectNothingLeft(world);
   });
 
-  test('wakes when the leader that provides it dies between its commit and its hint', async () => {
+  test('a waiting write wakes when the providing leader dies between its commit and its hint', async () => {
     const { world, far, school, child } = await setup();
     const waiting = world.submit({ ...child, ...wait });
     await untilBlocked(world, 1);
@@ -250,7 +250,7 @@ describe('a write that waits for another leader', () => {
     await expectNothingLeft(world);
   });
 
-  test('is refused when the provider is deleted before its second look', async () => {
+  test('a waiting write is refused when the provider is deleted before its second read', async () => {
     const { world, near, far, school, child } = await setup();
     const releaseFar = await world.holdLanes(far);
     const provided = world.submit(school);
@@ -267,7 +267,7 @@ describe('a write that waits for another leader', () => {
     await expectNoneDangling(world);
   });
 
-  test('waits on when it may and the provider is deleted before its second look', async () => {
+  test('a write with a deadline waits on when the provider is deleted before its second read', async () => {
     const { world, near, far, school, child } = await setup();
     const releaseFar = await world.holdLanes(far);
     const provided = world.submit(school);
@@ -288,7 +288,7 @@ describe('a write that waits for another leader', () => {
     await expectNoneDangling(world);
   });
 
-  test('waits on when the provider is deleted while it is planned again', async () => {
+  test('a waiting write waits on when the provider is deleted while the write is planned again', async () => {
     const { world, near, far, school, child } = await setup();
     const waiting = world.submit({ ...child, ...wait });
     await untilBlocked(world, 1);
@@ -333,7 +333,7 @@ describe('writes that wait for each other', () => {
     ).toEqual([{ n: 1 }]);
   }
 
-  test('in two lanes are settled together when both leaders set theirs aside at once', async () => {
+  test('a cycle in two lanes is settled together when both leaders block their writes at the same time', async () => {
     const two = await startTwo(database.url);
     const [a, b] = [friendIn(two.near), friendIn(two.far)];
     const submitted = await submitAtOnce(two, [friend(a, b), friend(b, a)]);
@@ -342,7 +342,7 @@ describe('writes that wait for each other', () => {
     await expectNothingLeft(two.world);
   });
 
-  test('in three lanes are settled together when both leaders set theirs aside at once', async () => {
+  test('a cycle in three lanes is settled together when both leaders block their writes at the same time', async () => {
     const two = await startTwo(database.url);
     const [a, b, c] = [friendIn([two.near[0]!]), friendIn(two.far), friendIn([two.near[1]!])];
     const submitted = await submitAtOnce(two, [friend(a, b), friend(b, c), friend(c, a)]);
@@ -351,7 +351,7 @@ describe('writes that wait for each other', () => {
     await expectNothingLeft(two.world);
   });
 
-  test('are settled together by the next leader when the one dies that has closed the cycle', async () => {
+  test('a cycle is settled by the next leader when the one that closed it dies', async () => {
     const { world, near, far } = await startTwo(database.url);
     const [a, b] = [friendIn(near), friendIn(far)];
     const first = world.submit(upsert('friends', friend(b, a), wait));
@@ -374,7 +374,7 @@ describe('a cycle in which one write blocks another', () => {
     upsert('notes', { noteId, districtReference: { districtId } });
 
   test.each(['note', 'district'])(
-    'loses the write in front, and the others come to pass, when the %s comes last',
+    'a cycle loses the write that blocks another, and commits the others, when the %s comes last',
     async (last) => {
       const { world, near, far } = await startTwo(database.url);
       const organizationId = freshIn(near, (id) => schoolOf(id, 0));

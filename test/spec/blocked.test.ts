@@ -44,7 +44,7 @@ describe.each(
     return { world, near: near!, far: far! };
   }
 
-  test('waits for a document that another leader is about to commit', async () => {
+  test('a blocked write waits for a document that another leader is about to commit', async () => {
     const { world, near, far } = await setupTwo();
     const schoolId = freshIn(far, (id) => upsert('schools', { schoolId: id }));
     const enrolmentId = freshIn(near, (id) => upsert('enrolments', enrolment(id, schoolId)));
@@ -61,7 +61,7 @@ describe.each(
     expect(await world.sql('select from sluice.awaited')).toEqual([]);
   });
 
-  test('is refused when what it waits for is refused elsewhere', async () => {
+  test('a blocked write is refused when the write that it awaits is refused elsewhere', async () => {
     const { world, near, far } = await setupTwo();
     const first = freshIn(far, (id) => upsert('friends', friend(id)));
     const second = freshIn(near, (id) => upsert('friends', friend(id)));
@@ -77,7 +77,7 @@ describe.each(
     expect(await waiting).toMatchObject({ code: 'unresolved_reference' });
   });
 
-  test('waits for documents that no client has submitted yet, where it is asked to', async () => {
+  test('a blocked write waits for documents that no client has submitted yet, if asked to', async () => {
     const world = await setup();
     const [schoolId, noteId] = [fresh(), fresh()];
     const child = world.submit(
@@ -89,7 +89,7 @@ describe.each(
     expect(await child).toMatchObject({ result: 'created' });
   });
 
-  test('is refused at its deadline with the names of what never came', async () => {
+  test('a blocked write is refused at its deadline with the names of the missing documents', async () => {
     const world = await setup();
     const schoolId = fresh();
     const child = world.submit(
@@ -105,7 +105,7 @@ describe.each(
     expect(await world.sql('select from sluice.awaited')).toEqual([]);
   });
 
-  test('keeps later writes of its document behind it, and all come to pass in order', async () => {
+  test('a blocked write blocks later writes of its document, and all are applied in order', async () => {
     const world = await setup();
     const [friendId, other] = [fresh(), fresh()];
     const first = world.submit(upsert('friends', friend(friendId, other), { waitForReferencesSeconds: 30 }));
@@ -121,7 +121,7 @@ describe.each(
     expect(await third).toMatchObject({ result: 'updated', version: 3 });
   });
 
-  test('is committed together with those that it waits for and that wait for it', async () => {
+  test('a blocked write is committed together with the writes of its cycle', async () => {
     const world = await setup();
     const [a, b, c] = [fresh(), fresh(), fresh()];
     const wait = { waitForReferencesSeconds: 30 };
@@ -134,7 +134,7 @@ describe.each(
     expect(outcomes.map(({ result }) => result)).toEqual(['created', 'created', 'created']);
   });
 
-  test('is still waiting after its writer was replaced', async () => {
+  test('a blocked write still waits after its writer was replaced', async () => {
     const world = await setup();
     const schoolId = fresh();
     const { writeId } = await world.node.accept(
@@ -149,7 +149,7 @@ describe.each(
     expect(await world.node.readWrite('', writeId)).toMatchObject({ outcome: { result: 'created' } });
   });
 
-  test('can be cancelled like any other', async () => {
+  test('a blocked write can be cancelled like any other', async () => {
     const world = await setup();
     const schoolId = fresh();
     const outcome = await world.node.submit(

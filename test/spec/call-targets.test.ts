@@ -6,6 +6,7 @@ import { createWriter } from 'sluice/internal/writer';
 import type { HandlerResult, RowRequest, TargetDefinition } from 'sluice/internal/targets';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
+import { patient } from '../support/patient.ts';
 import { execute, nodeUrl, roleUrl } from '../support/postgres.ts';
 import { openConnection, sql } from '../support/sql.ts';
 
@@ -94,9 +95,9 @@ beforeAll(async () => {
      grant all on all sequences in schema app to ${role}`,
   );
   writer = createWriter({ url: roleUrl(database.url, 'writer'), targets: definitions });
-  node = createClient({ url: nodeUrl(database.url, {}), targets: definitions, waitMs: 20_000 });
+  node = createClient({ url: nodeUrl(database.url, {}), targets: definitions, ...patient });
   const mode = 'direct' as const;
-  direct = createClient({ url: nodeUrl(database.url, { mode }), mode, targets: definitions, waitMs: 20_000 });
+  direct = createClient({ url: nodeUrl(database.url, { mode }), mode, targets: definitions, ...patient });
   await Promise.all([writer.start(), node.start(), direct.start()]);
 });
 
@@ -121,13 +122,13 @@ async function together(requests: readonly RowRequest[]): Promise<Outcome[]> {
     const [row] = await sql(database.url, 'select count(*)::int as n from sluice.intake');
     return row!['n'] as number;
   };
-  await expect.poll(waiting, { timeout: 20_000 }).toBe(requests.length);
+  await expect.poll(waiting).toBe(requests.length);
   await execute(database.url, 'update sluice.lane set paused_at = null, paused_by = null');
   return Promise.all(submitted);
 }
 
 describe('a function target', () => {
-  test('counts 64 concurrent increments of one row once each, and answers each with a count', async () => {
+  test('a function target counts 64 concurrent increments of a row once each, and answers each', async () => {
     const outcomes = await together(
       Array.from({ length: 64 }, () => write('app.count_views', { page: '/' })),
     );
@@ -137,7 +138,7 @@ describe('a function target', () => {
     expect(Math.max(...outcomes.map(({ detail }) => Number(detail?.answer)))).toBe(64);
   });
 
-  test('refuses, with its own code and answer, only the write that the function refuses', async () => {
+  test('a function target refuses a single write with its own code and answer', async () => {
     const outcomes = await together([
       write('app.judge', { id: 1 }),
       write('app.judge', { id: 2, refuse: { until: '12:00' } }),
@@ -156,7 +157,7 @@ describe('a function target', () => {
     ]);
   });
 
-  test('refuses only the write for which the function raises or meets a constraint, and keeps its text back', async () => {
+  test('only the write for which a function raises or meets a constraint is refused, without its text', async () => {
     const outcomes = await together([
       write('app.judge', { id: 1 }),
       write('app.judge', { id: 2, raise: true }),
@@ -179,7 +180,7 @@ describe('a function target', () => {
     expect(JSON.stringify(outcomes)).not.toContain('secret');
   });
 
-  test('makes a dead letter only of the write for which the function returns no row', async () => {
+  test('only the write for which a function returns no row becomes a dead letter', async () => {
     const outcomes = await together([
       write('app.judge', { id: 1 }),
       write('app.judge', { id: 2, silent: true }),
@@ -188,7 +189,7 @@ describe('a function target', () => {
     expect(outcomes.map(({ code, result }) => code ?? result)).toEqual(['created', 'dead_letter', 'created']);
   });
 
-  test('is given every digit of a number, from the intake and from the memory of a node', async () => {
+  test('a function target gets every digit of a number, from the intake and from the memory of a node', async () => {
     const body = '{"id": 7, "exact": 9007199254740993.10}';
     for (const client of [node, direct]) {
       const outcome = await client.submitRow(write('app.judge', body));
@@ -196,7 +197,7 @@ describe('a function target', () => {
     }
   });
 
-  test('answers a second write of an idempotency key with the answer of the first', async () => {
+  test('a second write of an idempotency key gets the answer that the function gave to the first', async () => {
     const more = { idempotencyKey: 'once' };
     const [first, second] = [
       await submit('app.count_views', { page: 'key' }, more),
@@ -212,7 +213,7 @@ describe('a function target', () => {
     ['app.nothing', 'function app.nothing(jsonb) does not exist in this database'],
     ['app.not_a_set', 'function app.not_a_set(jsonb) does not return a set'],
     ['app.a_procedure', 'app.a_procedure(jsonb) is a procedure or an aggregate'],
-  ])('keeps a process from starting where it is no such function: %s', async (name, message) => {
+  ])('a process does not start with a function that does not fit: %s', async (name, message) => {
     const stranger = createWriter({
       url: roleUrl(database.url, 'writer'),
       targets: [...definitions, { function: name, key: ['$.id'] }],
@@ -223,7 +224,7 @@ describe('a function target', () => {
 });
 
 describe('a handler target', () => {
-  test('is given the writes of one key in their order of arrival, and answers each', async () => {
+  test('a handler target gets the writes of one key in their order of arrival, and answers each', async () => {
     const readings = Array.from({ length: 40 }, (_, reading) => reading);
     const outcomes = await together(readings.map((reading) => write('events', { device: 'a', reading })));
     expect(outcomes.every(({ result, detail }) => result === 'created' && detail?.answer !== undefined)).toBe(
@@ -250,7 +251,7 @@ describe('a handler target', () => {
     ],
     ['changes the session', { run: 'set search_path = app' }],
     ['listens', { run: 'listen x' }],
-  ])('makes a dead letter only of the write for which the handler %s', async (_, extra) => {
+  ])('only the write for which a handler %s becomes a dead letter', async (_, extra) => {
     const outcomes = await together([
       write('events', { device: 'b', reading: 1 }),
       write('events', { device: 'c', reading: 2, ...extra }),
@@ -264,7 +265,7 @@ describe('a handler target', () => {
     expect(rows).toEqual([{ n: 0 }]);
   });
 
-  test('commits in one transaction with functions of its batch', async () => {
+  test('a handler target commits in one transaction with functions of its batch', async () => {
     const holder = await openConnection(database.url);
     await holder.query(`begin; select from app.page_view where page = '/' for update`);
     const counted = submit('app.count_views', { page: '/' });

@@ -8,7 +8,8 @@ import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { databaseUrl, execute } from '../support/postgres.ts';
-import { createDataDir, startSluice } from '../support/sluice.ts';
+import { sourceProgram } from '../support/sluice-program.ts';
+import { createDataDir, readSluice, startSluice } from '../support/sluice.ts';
 
 const database = useDatabase();
 const model = fileURLToPath(new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url));
@@ -18,7 +19,7 @@ const run = (args: readonly string[], settings: Record<string, string> = { DATAB
   startSluice(args, settings).ended;
 
 describe('sluice', () => {
-  test('names the setting that is missing or wrong, and what it should be', { timeout }, async () => {
+  test('sluice names the setting that is missing or wrong, and its form', { timeout }, async () => {
     const [missing, wrong, late] = await Promise.all([
       run(['status'], {}),
       run(['writer', '--model', model], { DATABASE_URL: database.url, SLUICE_LANES: 'x' }),
@@ -33,7 +34,7 @@ describe('sluice', () => {
     expect(wrong.stderr).toBe("Cannot start: SLUICE_LANES is not a whole number from 1 to 1024: 'x'\n");
   });
 
-  test('shows no password, whatever goes wrong', { timeout }, async () => {
+  test('sluice shows no password, whatever goes wrong', { timeout }, async () => {
     const url = 'postgres://somebody:unlikely@127.0.0.1:1/none';
     const { code, last, stderr } = await run(['status'], { DATABASE_URL: url });
     expect(code).toBe(1);
@@ -42,8 +43,42 @@ describe('sluice', () => {
   });
 });
 
+test('operator commands that are called wrongly end with the code of a wrong call', { timeout }, async () => {
+  const calls = [
+    [['show', 'x'], 'this is not a write id: x'],
+    [['pause', '99'], 'this deployment has no lane of this number: 99'],
+    [['drain', 'nobody'], 'no running writer has this name: nobody'],
+  ] as const;
+  await Promise.all(
+    calls.map(async ([args, sentence]) => {
+      const { code, stderr } = await run(args);
+      expect({ args, code, stderr }).toEqual({
+        args,
+        code: 2,
+        stderr: expect.stringContaining(sentence) as string,
+      });
+    }),
+  );
+});
+
+test('a writer says in one sentence that its schema does not exist', { timeout }, async () => {
+  const { code, stderr } = await run(['writer', '--model', model, '--schema', 'nope'], {
+    DATABASE_URL: database.url,
+  });
+  expect(stderr).toBe('Cannot start: the database has no Sluice schema: run `sluice migrate`\n');
+  expect(code).toBe(4);
+});
+
+test('the command line runs from the sources, with the commands of a checkout', { timeout }, async () => {
+  const { code, text } = await readSluice(['--help'], {}, undefined, sourceProgram);
+  expect(code).toBe(0);
+  expect(text).toMatch(/^ +status /m);
+  expect(text).toMatch(/^ +bench /m);
+  expect(text).not.toContain('only in a checkout');
+});
+
 describe('sluice migrate', () => {
-  test('says what would run, runs it, and has nothing left to do', { timeout }, async () => {
+  test('sluice migrate says what would run, runs it, and has nothing left to do', { timeout }, async () => {
     const name = `${database.name}_empty`;
     await execute(database.url, `create database ${name}`);
     const settings = { DATABASE_URL: databaseUrl(database.url, name) };
@@ -60,7 +95,7 @@ describe('sluice migrate', () => {
 
 describe('sluice roles', () => {
   test.runIf(isWide)(
-    'makes roles that log in with the passwords given, and prints what it would do',
+    'sluice roles makes roles that log in with the given passwords, and prints its statements',
     { timeout },
     async () => {
       const name = `${database.name}_roles`;
@@ -138,72 +173,70 @@ describe('sluice roles', () => {
 });
 
 describe('sluice api, writer, load and status', () => {
+  test('a stopping node ends the wait for a write that no writer settles', { timeout }, async () => {
+    const settings = { DATABASE_URL: database.apiUrl, SLUICE_MODEL: model, SLUICE_LOG_LEVEL: 'error' };
+    const node = startSluice(
+      ['api', '--port', '0', '--drain-ms', '100', '--leader-grace-ms', '60000'],
+      settings,
+    );
+    const { url } = await node.event('ready');
+    const answer = fetch(`${String(url)}/data/sample/gradeLevelDescriptors`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ namespace: 'uri://sample.org/X', codeValue: 'X', shortDescription: 'X' }),
+    });
+    await eventually(async () =>
+      expect(await execute(database.url, 'select count(*)::int as n from sluice.intake')).toEqual([{ n: 1 }]),
+    );
+    node.kill('SIGTERM');
+    const { status, json } = await answer.then(async (each) => ({
+      status: each.status,
+      json: await each.json(),
+    }));
+    expect({ status, json }).toMatchObject({ status: 503, json: { code: 'cancelled' } });
+    expect(await node.ended).toMatchObject({ code: 0 });
+    expect(await execute(database.url, 'select count(*)::int as n from sluice.intake')).toEqual([{ n: 0 }]);
+  });
+
   test(
-    'end a wait for good when the node is told to stop and nobody settles the write',
+    'sluice api, writer, load and status work together, and stop in order when told to',
     { timeout },
     async () => {
-      const settings = { DATABASE_URL: database.apiUrl, SLUICE_MODEL: model, SLUICE_LOG_LEVEL: 'error' };
-      const node = startSluice(
-        ['api', '--port', '0', '--drain-ms', '100', '--leader-grace-ms', '60000'],
-        settings,
-      );
-      const { url } = await node.event('ready');
-      const answer = fetch(`${String(url)}/data/sample/gradeLevelDescriptors`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ namespace: 'uri://sample.org/X', codeValue: 'X', shortDescription: 'X' }),
+      const folder = await createDataDir();
+      const file = join(folder, 'a.ndjson');
+      const descriptor = (codeValue: string) => ({
+        endpoint: '/sample/gradeLevelDescriptors',
+        document: {
+          namespace: 'uri://sample.org/GradeLevelDescriptor',
+          codeValue,
+          shortDescription: codeValue,
+        },
       });
-      await eventually(async () =>
-        expect(await execute(database.url, 'select count(*)::int as n from sluice.intake')).toEqual([
-          { n: 1 },
-        ]),
-      );
+      await writeFile(file, ['One', 'Two'].map((code) => JSON.stringify(descriptor(code))).join('\n'));
+
+      const settings = { DATABASE_URL: database.apiUrl, SLUICE_MODEL: model, SLUICE_LOG_LEVEL: 'warn' };
+      const node = startSluice(['api', '--port', '0'], settings);
+      const writer = startSluice(['writer'], { ...settings, DATABASE_URL: database.writerUrl });
+      const [{ url }] = await Promise.all([node.event('ready'), writer.event('ready')]);
+
+      const loaded = await run(['load', file, '--nodes', String(url), '--model', model]);
+      expect(loaded).toMatchObject({ code: 0, last: { documents: 2, created: 2, failed: 0, retries: 0 } });
+      const led = await run(['status']);
+      expect(led.last).toMatchObject({ documents: 2, backlog: 0, deadLetters: 0, lanesWithoutLeader: 0 });
+
+      await writeFile(file, JSON.stringify({ endpoint: '/sample/gradeLevelDescriptors', document: {} }));
+      const refused = await run(['load', file, '--nodes', String(url), '--model', model]);
+      expect(refused).toMatchObject({ code: 1, last: { failed: 1, retries: 0 } });
+      expect(refused.last['failures']).toMatchObject([{ line: 'a.ndjson:1', status: 400 }]);
+
       node.kill('SIGTERM');
-      const { status, json } = await answer.then(async (each) => ({
-        status: each.status,
-        json: await each.json(),
-      }));
-      expect({ status, json }).toMatchObject({ status: 503, json: { code: 'cancelled' } });
+      writer.kill('SIGTERM');
       expect(await node.ended).toMatchObject({ code: 0 });
-      expect(await execute(database.url, 'select count(*)::int as n from sluice.intake')).toEqual([{ n: 0 }]);
+      expect(await writer.ended).toMatchObject({ code: 0 });
+      await eventually(async () => {
+        const { last } = await run(['status']);
+        expect(last).toMatchObject({ documents: 2, lanesWithoutLeader: 16 });
+      });
     },
   );
-
-  test('work together, and stop in order when told to', { timeout }, async () => {
-    const folder = await createDataDir();
-    const file = join(folder, 'a.ndjson');
-    const descriptor = (codeValue: string) => ({
-      endpoint: '/sample/gradeLevelDescriptors',
-      document: {
-        namespace: 'uri://sample.org/GradeLevelDescriptor',
-        codeValue,
-        shortDescription: codeValue,
-      },
-    });
-    await writeFile(file, ['One', 'Two'].map((code) => JSON.stringify(descriptor(code))).join('\n'));
-
-    const settings = { DATABASE_URL: database.apiUrl, SLUICE_MODEL: model, SLUICE_LOG_LEVEL: 'warn' };
-    const node = startSluice(['api', '--port', '0'], settings);
-    const writer = startSluice(['writer'], { ...settings, DATABASE_URL: database.writerUrl });
-    const [{ url }] = await Promise.all([node.event('ready'), writer.event('ready')]);
-
-    const loaded = await run(['load', file, '--nodes', String(url), '--model', model]);
-    expect(loaded).toMatchObject({ code: 0, last: { documents: 2, created: 2, failed: 0, retries: 0 } });
-    const led = await run(['status']);
-    expect(led.last).toMatchObject({ documents: 2, backlog: 0, deadLetters: 0, lanesWithoutLeader: 0 });
-
-    await writeFile(file, JSON.stringify({ endpoint: '/sample/gradeLevelDescriptors', document: {} }));
-    const refused = await run(['load', file, '--nodes', String(url), '--model', model]);
-    expect(refused).toMatchObject({ code: 1, last: { failed: 1, retries: 0 } });
-    expect(refused.last['failures']).toMatchObject([{ line: 'a.ndjson:1', status: 400 }]);
-
-    node.kill('SIGTERM');
-    writer.kill('SIGTERM');
-    expect(await node.ended).toMatchObject({ code: 0 });
-    expect(await writer.ended).toMatchObject({ code: 0 });
-    await eventually(async () => {
-      const { last } = await run(['status']);
-      expect(last).toMatchObject({ documents: 2, lanesWithoutLeader: 16 });
-    });
-  });
 });

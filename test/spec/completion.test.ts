@@ -15,7 +15,7 @@ describe('completion', () => {
       expect(await world.sql('select count(*)::int as n from sluice.intake')).toEqual([{ n: count }]);
     });
 
-  test('does not wait for the poll where hints arrive', async () => {
+  test('completion does not wait for the poll where hints arrive', async () => {
     const world = await startWorld(database.url, {
       client: { pollIntervalMs: 60_000 },
       writer: { pollIntervalMs: 1000 },
@@ -25,7 +25,7 @@ describe('completion', () => {
     }
   });
 
-  test('survives a lost notification', async () => {
+  test('completion survives a lost notification', async () => {
     const proxy = await startProxy(database.url);
     const world = await startWorld(database.url, { client: { listenUrl: proxy.url } });
     await world.submit(note());
@@ -35,7 +35,7 @@ describe('completion', () => {
     expect(await world.submit(note())).toMatchObject({ result: 'created' });
   });
 
-  test('does not wait for the poll where hints are wanted and do not come', async () => {
+  test('completion does not wait for the poll where hints are wanted and do not come', async () => {
     const proxy = await startProxy(database.url);
     const world = await startWorld(database.url, {
       client: { url: proxy.url, pollIntervalMs: 60_000, waitMs: 20_000 },
@@ -50,18 +50,18 @@ describe('completion', () => {
     }
   });
 
-  test('survives notifications that nobody sends', async () => {
+  test('completion survives notifications that no process sends', async () => {
     const world = await startWorld(database.url, { writer: { notifications: false } });
     expect(await world.submit(note())).toMatchObject({ result: 'created' });
   });
 
-  test('survives notifications that the node does not hear', async () => {
+  test('completion survives notifications that the node does not hear', async () => {
     const world = await startWorld(database.url, { client: { notifications: false } });
     expect((await world.node.status()).isListening).toBe(false);
     expect(await world.submit(note())).toMatchObject({ result: 'created' });
   });
 
-  test('is believed only from the row, whatever a notification says', async () => {
+  test('completion is read from the row alone, whatever a notification says', async () => {
     const world = await startWorld(database.url, { writers: 0 });
     const outcome = world.submit(note());
     await untilTaken(world, 1);
@@ -83,7 +83,7 @@ describe('completion', () => {
     expect(await outcome).toMatchObject({ result: 'created' });
   });
 
-  test('reaches a node whose connections were all cut', async () => {
+  test('completion reaches a node whose connections were all cut', async () => {
     const proxy = await startProxy(database.url);
     const world = await startWorld(database.url, { writers: 0, client: { url: proxy.url } });
     const outcomes = Array.from({ length: 20 }, () => world.submit(note()));
@@ -94,7 +94,7 @@ describe('completion', () => {
     expect(await world.submit(note())).toMatchObject({ result: 'created' });
   });
 
-  test('reaches a node whose connections all went silent', { timeout: 60_000 }, async () => {
+  test('completion reaches a node whose connections all went silent', { timeout: 60_000 }, async () => {
     const proxy = await startProxy(database.url);
     const world = await startWorld(database.url, {
       client: { url: proxy.url, waitMs: 40_000, answerTimeoutMs: 700 },

@@ -43,7 +43,7 @@ describe('a write that kills the writer', () => {
   const database = useDatabase();
 
   test(
-    'becomes a dead letter after a bounded number of deaths; its neighbours are committed, and the lane goes on',
+    'a write that kills its writer becomes a dead letter after a few deaths, and its lane goes on',
     { timeout: 200_000 },
     async () => {
       const world = await startWorld(database.url, {
@@ -215,7 +215,7 @@ describe('writes that end the session of each leader that tries them', { timeout
 describe('a leader that ends for another reason', () => {
   const database = useDatabase();
 
-  test('puts its lanes into quarantine only until their ready writes have been tried', async () => {
+  test('a leader that ends for another reason leaves its lanes in quarantine until their writes were tried', async () => {
     const world = await startWorld(database.url);
     await untilShared(world.writers);
     const release = await world.holdLanes(Array.from({ length: 16 }, (_, each) => each));
@@ -232,7 +232,7 @@ describe('a leader that ends for another reason', () => {
     expect(await world.sql('select from sluice.dead_letter')).toEqual([]);
   });
 
-  test('lets no write overtake what a try in quarantine has deferred', async () => {
+  test('quarantine lets no write overtake an earlier write that a try has deferred', async () => {
     const world = await startWorld(database.url);
     await untilShared(world.writers);
     const release = await world.holdLanes(Array.from({ length: 16 }, (_, each) => each));
@@ -259,7 +259,7 @@ describe('a leader that ends for another reason', () => {
     await untilTrusted(world);
   });
 
-  test('leaves no lane in quarantine behind when it leaves in order', async () => {
+  test('a leader that stops in order leaves no lane in quarantine', async () => {
     const world = await startWorld(database.url);
     await untilShared(world.writers);
     await world.writers[0]!.stop();

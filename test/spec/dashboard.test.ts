@@ -63,7 +63,7 @@ async function listen(url: string, until: (told: Told) => boolean = ({ name }) =
 }
 
 describe('the dashboard', () => {
-  test('tells browsers to load nothing but its own files, and to run no other scripts', async () => {
+  test('the dashboard tells browsers to load nothing but its own files, and to run no other scripts', async () => {
     const { headers, body } = await setup().inject({ url: '/dashboard/' });
     const policy = String(headers['content-security-policy']);
     expect(policy).toMatch(/default-src 'none';.*script-src 'self';.*require-trusted-types-for 'script'/);
@@ -78,7 +78,7 @@ describe('the dashboard', () => {
     expect([moved.statusCode, moved.headers.location]).toEqual([308, 'dashboard/?a=b']);
   });
 
-  test('refuses what a page of another site began, and what is no JSON', async () => {
+  test('the dashboard refuses requests of pages of another site, and bodies that are not JSON', async () => {
     const server = setup();
     const ask = async (headers: Record<string, string>, payload = '{"lanes":[0]}') =>
       (await server.inject({ method: 'POST', url: '/dashboard/pause', headers, payload })).statusCode;
@@ -96,7 +96,7 @@ describe('the dashboard', () => {
     expect(await ask({ ...json, 'sec-fetch-site': 'same-origin' })).toBe(400);
   });
 
-  test('that asks nobody answers to no other name than this machine has', async () => {
+  test('a dashboard without authentication answers only to the names of its machine', async () => {
     const ask = async (host: string, auth?: 'none') =>
       (await setup({}, auth).inject({ url: '/dashboard/session', headers: { host } })).statusCode;
     expect(await ask('localhost:8090')).toBe(200);
@@ -121,13 +121,13 @@ describe('the dashboard', () => {
     ['/dashboard/find?text=%00', 'text'],
     ['/dashboard/stuck?client=%00', 'client'],
     ['/dashboard/writes/no-id', 'no-id'],
-  ])('says what is wrong with %s', async (url, named) => {
+  ])('the dashboard names the fault of %s', async (url, named) => {
     const response = await setup().inject({ url });
     expect(response.statusCode).toBe(400);
     expect(response.json<{ detail: string }>().detail).toContain(named);
   });
 
-  test('acts on nothing that was not named, nor on everything', async () => {
+  test('the dashboard acts on nothing that was not named, nor on everything', async () => {
     const server = setup();
     for (const payload of [{}, { target: {} }, { target: { matching: {} } }, { target: { all: true } }]) {
       const { statusCode } = await server.inject({ method: 'POST', url: '/dashboard/discard', payload });
@@ -135,7 +135,7 @@ describe('the dashboard', () => {
     }
   });
 
-  test('that is read-only shows everything and does nothing', async () => {
+  test('a read-only dashboard shows everything and changes nothing', async () => {
     const server = setup({ isReadOnly: true });
     expect((await server.inject({ url: '/dashboard/session' })).json()).toMatchObject({ isReadOnly: true });
     for (const action of ['retry', 'discard', 'pause', 'resume', 'drain']) {
@@ -148,7 +148,7 @@ describe('the dashboard', () => {
     }
   });
 
-  test('says so where its role may read and not act', async () => {
+  test('the dashboard says that its role may read and not act', async () => {
     const server = setup({ database: open(database.apiUrl) });
     expect((await server.inject({ url: '/dashboard/stuck' })).statusCode).toBe(200);
     const world = await startWorld(database.url);
@@ -160,7 +160,7 @@ describe('the dashboard', () => {
     expect(await world.sql('select from sluice.lane where paused_at is not null')).toEqual([]);
   });
 
-  test('is described in no list of the API', async () => {
+  test('the routes of the dashboard are in no list of the API', async () => {
     const client = createClient({ url: database.url, model, mode: 'direct' });
     const routes = [dashboardRoutes({ database: open(), model, isReadOnly: false })];
     const api = createApi({ client, routes });
@@ -171,7 +171,7 @@ describe('the dashboard', () => {
 });
 
 describe('the live stream', () => {
-  test('tells everything once, and then what has changed', async () => {
+  test('the live stream sends everything once, and then what has changed', async () => {
     const world = await startWorld(database.url);
     const address = await setup().listen({ port: 0, host: '127.0.0.1' });
     const stream = await listen(`${address}/dashboard/live`);
@@ -191,7 +191,7 @@ describe('the live stream', () => {
     await world.sql('update sluice.lane set paused_at = null, paused_by = null');
   });
 
-  test('reads once for all who look at the same time', async () => {
+  test('the live stream reads once for all viewers', async () => {
     let reads = 0;
     const counting = open();
     const run = counting.run.bind(counting);
@@ -206,7 +206,7 @@ describe('the live stream', () => {
     expect(reads).toBe(1);
   });
 
-  test('says that the database is away, and goes on when it is back', async () => {
+  test('the live stream says that the database is away, and goes on when it is back', async () => {
     const proxy = await openTcpProxy(database.opsUrl);
     onTestFinished(() => proxy.close());
     const away = setup({ database: open(proxy.url) });
@@ -231,7 +231,7 @@ describe('the live stream', () => {
     await eventually(async () => expect((await stream.next()).at(-1)?.name).toBe('read'));
   });
 
-  test('ends when the server stops', async () => {
+  test('the live stream ends when the server stops', async () => {
     const server = setup();
     const address = await server.listen({ port: 0, host: '127.0.0.1' });
     const stream = await listen(`${address}/dashboard/live`);
@@ -242,7 +242,7 @@ describe('the live stream', () => {
 });
 
 describe('sluice dashboard', () => {
-  test('serves the page with every node and writer down, and stops when it is told to', async () => {
+  test('sluice dashboard serves the page without nodes and writers, and stops when told to', async () => {
     const running = startSluice(['dashboard', '--port', '0', '--dashboard', 'read-only'], {
       DATABASE_URL: database.opsUrl,
     });
@@ -254,7 +254,7 @@ describe('sluice dashboard', () => {
     expect((await running.ended).code).toBe(0);
   });
 
-  test('lets no other machines in unless it was said who may', async () => {
+  test('sluice dashboard serves other machines only with authentication settings', async () => {
     const { ended } = startSluice(['dashboard', '--host', '0.0.0.0'], { DATABASE_URL: database.url });
     const { code, last } = await ended;
     expect(code).toBe(2);

@@ -22,7 +22,6 @@ import { openConnection } from '../support/sql.ts';
 import { fresh, startWorld, untilShared, upsert, type World } from '../support/world.ts';
 
 const note = (more: Partial<WriteRequest> = {}): WriteRequest => upsert('notes', { noteId: fresh() }, more);
-const patient = { waitMs: 60_000, leaderGraceMs: 60_000, highWaterMs: 120_000 };
 
 interface Traffic {
   /** Ids of the documents whose creation was acknowledged. */
@@ -100,11 +99,11 @@ describe('a database that restarts', () => {
       { how: 'in order', failure: (server: OwnServer) => server.restart() },
     ]),
   )(
-    '$how loses nothing that was acknowledged, and nothing that waits',
+    'a database that is restarted by $how loses no acknowledged or waiting write',
     { timeout: 120_000 },
     async ({ failure }) => {
       const server = await startOwnServer();
-      const world = await startWorld(server.url, { writers: 2, client: patient });
+      const world = await startWorld(server.url, { writers: 2 });
       const traffic = startTraffic(world.node, 16);
       await goesOn(traffic);
       for (let round = 0; round < 2; round++) {
@@ -120,7 +119,7 @@ describe('a database that restarts', () => {
 });
 
 describe('a database of several servers', () => {
-  test('is followed to the one that takes writes', { timeout: 120_000 }, async () => {
+  test('a node follows the primary of a database of several servers', { timeout: 120_000 }, async () => {
     const primary = await startOwnServer();
     const standby = await startStandby(primary);
     await primary.sql(`alter system set synchronous_standby_names = '*'`);
@@ -132,7 +131,7 @@ describe('a database of several servers', () => {
     );
     // The standby comes first in the list, and is passed over.
     const url = `${standby.url},${primary.url}`;
-    const world = await startWorld(url, { writers: 2, client: patient });
+    const world = await startWorld(url, { writers: 2 });
     const traffic = startTraffic(world.node, 8);
     await goesOn(traffic);
     expect(await standby.sql('select pg_is_in_recovery() as is_standby')).toEqual([{ is_standby: true }]);
@@ -145,7 +144,7 @@ describe('a database of several servers', () => {
     expect((await world.node.status()).isListening).toBe(true);
   });
 
-  test('that are all standbys is no database', { timeout: 120_000 }, async () => {
+  test('several standbys without a primary count as no database', { timeout: 120_000 }, async () => {
     const primary = await startOwnServer();
     const standby = await startStandby(primary);
     await primary.stop();
@@ -199,7 +198,7 @@ describe('a disk that is full', () => {
   };
 
   test(
-    'stops the drain and no reads, blames no write, and is gone on after by itself',
+    'a full disk stops the drain, not reads; no write is blamed, and work resumes by itself',
     { timeout: 120_000 },
     async (context) => {
       const server = await startOwnServer();
@@ -213,7 +212,7 @@ describe('a disk that is full', () => {
         { level: 'error' },
         { write: (line) => (troubles += line.includes('in trouble') ? 1 : 0) },
       );
-      const world = await startWorld(server.url, { client: patient, writer: { logger } });
+      const world = await startWorld(server.url, { writer: { logger } });
       const first = await world.submit(note());
       await fill(server);
       // Enough of them to need another page.
@@ -230,34 +229,38 @@ describe('a disk that is full', () => {
     },
   );
 
-  test('takes nothing into the intake, and says so', { timeout: 120_000 }, async (context) => {
-    const server = await startOwnServer();
-    context.skip(!(await mountTablespace(server)), 'this process may not mount a small disk');
-    await server.sql('alter table sluice.intake set tablespace small');
-    const world = await startWorld(server.url, { client: patient });
-    await world.submit(note());
-    await fill(server);
-    await expect(
-      (async () => {
-        for (;;)
-          await Promise.all(
-            Array.from({ length: 50 }, () =>
-              world.submit(upsert('notes', { noteId: fresh(), text: 'x'.repeat(1000) })),
-            ),
-          );
-      })(),
-    ).rejects.toMatchObject({ code: 'storage_full' });
-    await server.sql('drop table public.junk');
-    expect(await world.submit(note())).toMatchObject({ result: 'created' });
-    await world.node.stop();
-    await world.writers[0]!.stop();
-  });
+  test(
+    'with a full disk, the intake takes no write, and the answer says so',
+    { timeout: 120_000 },
+    async (context) => {
+      const server = await startOwnServer();
+      context.skip(!(await mountTablespace(server)), 'this process may not mount a small disk');
+      await server.sql('alter table sluice.intake set tablespace small');
+      const world = await startWorld(server.url);
+      await world.submit(note());
+      await fill(server);
+      await expect(
+        (async () => {
+          for (;;)
+            await Promise.all(
+              Array.from({ length: 50 }, () =>
+                world.submit(upsert('notes', { noteId: fresh(), text: 'x'.repeat(1000) })),
+              ),
+            );
+        })(),
+      ).rejects.toMatchObject({ code: 'storage_full' });
+      await server.sql('drop table public.junk');
+      expect(await world.submit(note())).toMatchObject({ result: 'created' });
+      await world.node.stop();
+      await world.writers[0]!.stop();
+    },
+  );
 });
 
 describe('a server whose limits are reached', () => {
-  test('has a full notification queue: writes go on without hints', { timeout: 120_000 }, async () => {
+  test('with a full notification queue, writes go on without hints', { timeout: 120_000 }, async () => {
     const server = await startOwnServer({ max_notify_queue_pages: '64' });
-    const world = await startWorld(server.url, { client: patient });
+    const world = await startWorld(server.url);
     await world.submit(note());
     const stuck = await openConnection(server.url);
     await stuck.query('listen anything');
@@ -282,11 +285,11 @@ describe('a server whose limits are reached', () => {
   });
 
   test(
-    'has no connection left: a read is refused soon, and none is lost for good',
+    'without a free connection, a read is refused soon, and no connection is lost for good',
     { timeout: 120_000 },
     async () => {
       const server = await startOwnServer({ max_connections: '20' });
-      const world = await startWorld(server.url, { client: patient });
+      const world = await startWorld(server.url);
       const { documentId } = await world.submit(note());
       const held: Client[] = [];
       await expect(
@@ -313,8 +316,8 @@ describe('a server whose limits are reached', () => {
 describe('transactions of others', () => {
   const database = useDatabase();
 
-  test('that stay open for long stop nothing', { timeout: 60_000 }, async () => {
-    const world = await startWorld(database.url, { client: patient });
+  test('long transactions of other programs stop nothing', { timeout: 60_000 }, async () => {
+    const world = await startWorld(database.url);
     const old = await openConnection(database.url);
     await old.query('begin isolation level repeatable read');
     await old.query('select pg_current_xact_id()');
@@ -333,14 +336,14 @@ describe.each<Mode>(isWide ? ['coordinated', 'direct', 'local'] : ['coordinated'
     const database = useDatabase();
 
     test.each(['request', 'answer'] as const)(
-      'is resolved by what the database says, when the %s is lost',
+      'a commit with an unknown fate is resolved from the database, when the %s is lost',
       { timeout: 60_000 },
       async (what) => {
         const proxy = await startProxy(database.url);
         const isCoordinated = mode === 'coordinated';
         const world: World = await startWorld(database.url, {
           writers: 0,
-          client: { ...patient, mode, ...(isCoordinated ? {} : { url: proxy.url }) },
+          client: { mode, ...(isCoordinated ? {} : { url: proxy.url }) },
         });
         if (isCoordinated) await untilShared([await world.startWriter({ url: proxy.url })]);
         for (let round = 0; round < 3; round++) {

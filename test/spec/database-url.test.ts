@@ -25,7 +25,7 @@ describe.each([
   ['in the URL', encodeURIComponent(name), undefined],
   ['in PGDATABASE', '', name],
 ])('a database whose name has ?, #, / and %%, given %s', (_, path, variable) => {
-  test('is reached by every kind of connection', async () => {
+  test('a database whose name has special characters is reached by every kind of connection', async () => {
     const url = urlOf(path);
     const before = process.env['PGDATABASE'];
     if (variable !== undefined) process.env['PGDATABASE'] = variable;

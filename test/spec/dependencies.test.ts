@@ -32,7 +32,7 @@ const installed = Object.entries(locked).filter(
 const withScripts = ['cpu-features', 'esbuild', 'protobufjs', 'ssh2'];
 
 describe('a package that is installed', () => {
-  test('comes from the registry, and is the one that was looked at', () => {
+  test('an installed package comes from the registry, with the recorded checksum', () => {
     expect(installed.length).toBeGreaterThan(100);
     for (const [path, { integrity = '', resolved = 'https://registry.npmjs.org/' }] of installed) {
       expect({ path, integrity }).toMatchObject({ integrity: expect.stringMatching(/^sha512-/) as string });
@@ -42,7 +42,7 @@ describe('a package that is installed', () => {
     }
   });
 
-  test('runs no script when it is installed', () => {
+  test('an installed package runs no script when it is installed', () => {
     expect(read('.npmrc')).toMatch(/^ignore-scripts=true$/m);
     const names = installed
       .filter(([, { hasInstallScript }]) => hasInstallScript === true)
@@ -51,7 +51,7 @@ describe('a package that is installed', () => {
     expect([...new Set(names)].toSorted()).toEqual(withScripts);
   });
 
-  test('is under a licence that lets it run in production', () => {
+  test('an installed package has a licence that lets it run in production', () => {
     const licences = installed
       .filter(([, { dev }]) => dev !== true)
       .map(([path, { license = 'none' }]) => `${nameOf(path)}: ${license}`);
@@ -61,7 +61,7 @@ describe('a package that is installed', () => {
   });
 });
 
-test('each dependency of ours is pinned, and CONTRIBUTING says what it is for', () => {
+test('each dependency of the project is pinned, and CONTRIBUTING says what it is for', () => {
   const reasons = read('CONTRIBUTING.md');
   const own = Object.entries(locked).filter(([path]) => path === '' || /^packages\/[^/]+$/.test(path));
   expect(own.length).toBeGreaterThan(5);

@@ -68,11 +68,14 @@ const inImage = [...composeStarts(compose), ...kubernetesStarts(kubernetes)].map
 }));
 
 describe('a process that a file of the deployment starts', () => {
-  test.each([...inImage, ...unitStarts])('is one that the command line takes: $place', (start) => {
-    expect(faultOf(start)).toBeNull();
-  });
+  test.each([...inImage, ...unitStarts])(
+    'a process of the deployment is a command that the command line takes: $place',
+    (start) => {
+      expect(faultOf(start)).toBeNull();
+    },
+  );
 
-  test('is told by every kind of file', () => {
+  test('every kind of deployment file starts processes', () => {
     const commands = (starts: readonly Start[]): string[] => starts.map(({ args }) => args[0]!).toSorted();
     expect(commands(composeStarts(compose))).toEqual([
       'api',
@@ -89,29 +92,32 @@ describe('a process that a file of the deployment starts', () => {
     expect(Object.keys(imageEnvironment())).toContain('SLUICE_METRICS_PORT');
   });
 
-  test.each([...inImage, ...unitStarts])('logs in as its own role: $place', ({ args, environment }) => {
-    const [command = ''] = args;
-    const logins: Record<string, string> = {
-      api: 'sluice_api sluice-api.username',
-      writer: 'sluice_writer sluice-writer.username',
-      status: 'sluice_ops',
-      roles: 'postgres sluice-superuser.username',
-      // In compose it makes the schema before there are roles.
-      migrate: 'postgres sluice_migrate sluice-migrate.username',
-    };
-    expect(logins[command]?.split(' ')).toContain(environment['PGUSER']);
-    expect(environment['PGPASSWORD']).toBeDefined();
-    // Signs that a URL has a meaning for may be in any password.
-    expect(Object.values(environment).filter((value) => /:\/\/[^/]*:[^/]*@/.test(value))).toEqual([]);
-    const operator = operatorUrlOf({
-      operatorUrl: environment['SLUICE_OPERATOR_URL'],
-      operatorPassword: environment['SLUICE_OPERATOR_PASSWORD'],
-    });
-    const operatorOfNodes = expect.stringMatching(/^postgres:\/\/sluice_ops:.+@.+\/\w+$/) as string;
-    expect(operator).toEqual(command === 'api' ? operatorOfNodes : undefined);
-  });
+  test.each([...inImage, ...unitStarts])(
+    'a process of the deployment logs in as its own role: $place',
+    ({ args, environment }) => {
+      const [command = ''] = args;
+      const logins: Record<string, string> = {
+        api: 'sluice_api sluice-api.username',
+        writer: 'sluice_writer sluice-writer.username',
+        status: 'sluice_ops',
+        roles: 'postgres sluice-superuser.username',
+        // In compose it makes the schema before there are roles.
+        migrate: 'postgres sluice_migrate sluice-migrate.username',
+      };
+      expect(logins[command]?.split(' ')).toContain(environment['PGUSER']);
+      expect(environment['PGPASSWORD']).toBeDefined();
+      // Signs that a URL has a meaning for may be in any password.
+      expect(Object.values(environment).filter((value) => /:\/\/[^/]*:[^/]*@/.test(value))).toEqual([]);
+      const operator = operatorUrlOf({
+        operatorUrl: environment['SLUICE_OPERATOR_URL'],
+        operatorPassword: environment['SLUICE_OPERATOR_PASSWORD'],
+      });
+      const operatorOfNodes = expect.stringMatching(/^postgres:\/\/sluice_ops:.+@.+\/\w+$/) as string;
+      expect(operator).toEqual(command === 'api' ? operatorOfNodes : undefined);
+    },
+  );
 
-  test('is refused with an option or a variable that nobody knows', () => {
+  test('a process of the deployment with an unknown option or variable is refused', () => {
     const start = { place: '', args: ['api'], environment: { SLUICE_MODEL: 'a' } };
     const withVariable = (name: string, value: string): Start => ({
       ...start,
@@ -130,7 +136,7 @@ const { stopTimeoutMs } = readSettings(settingsOf(parseCommand(['writer'])), {},
 };
 
 describe('the image', () => {
-  test('holds what a release holds, and nothing else', () => {
+  test('the image holds exactly what a release holds', () => {
     const copied = readText('deploy/Dockerfile')
       .split('\n')
       .filter((line) => line.startsWith('COPY --from'));
@@ -139,7 +145,7 @@ describe('the image', () => {
 });
 
 describe('docker-compose.yml', () => {
-  test('mounts files that exist, and names volumes and services that it has', () => {
+  test('docker-compose.yml mounts files that exist, and uses volumes and services that it declares', () => {
     const services = Object.values(compose.services);
     const sources = services
       .flatMap(({ volumes = [] }) => volumes)
@@ -153,7 +159,7 @@ describe('docker-compose.yml', () => {
     expect(awaited.filter((name) => !(name in compose.services))).toEqual([]);
   });
 
-  test('has a proxy that knows every node, and a Prometheus that knows every process', () => {
+  test('docker-compose.yml has a proxy that knows every node, and a Prometheus that knows every process', () => {
     const names = Object.keys(compose.services);
     const nodes = names.filter((name) => name.startsWith('api-'));
     const writers = names.filter((name) => name.startsWith('writer-'));
@@ -171,23 +177,23 @@ describe('docker-compose.yml', () => {
     for (const file of rule_files) expect(existsSync(`deploy/prometheus/${file}`)).toBe(true);
   });
 
-  test('runs what is to run once no more than once, however it ends', () => {
+  test('docker-compose.yml runs one-time services no more than once, however they end', () => {
     const restarts = ['migrate', 'roles', 'operator'].map((name) => compose.services[name]?.restart);
     expect(restarts).toEqual(['no', 'no', 'no']);
   });
 
-  test('has an operator who looks at a deployment and starts nothing of it', () => {
+  test('docker-compose.yml has an operator service that starts no other service', () => {
     expect(compose.services['operator']?.depends_on).toEqual({});
   });
 
-  test('has a proxy that waits for no node, and nodes and writers that may finish', () => {
+  test('docker-compose.yml has a proxy that waits for no node, and lets nodes and writers finish', () => {
     expect(compose.services['proxy']?.depends_on).toEqual(['api-1', 'api-2', 'api-3']);
     const graces = Object.values(compose.services).flatMap(({ stop_grace_period: grace }) => grace ?? []);
     expect(graces.length).toBeGreaterThan(4);
     for (const grace of graces) expect(Number.parseInt(grace, 10) * 1000).toBeGreaterThan(stopTimeoutMs);
   });
 
-  test('keeps what observes apart, in a profile', () => {
+  test('docker-compose.yml keeps monitoring in a profile of its own', () => {
     const observing = Object.entries(compose.services).filter(([, { profiles }]) =>
       profiles?.includes('observability'),
     );
@@ -196,7 +202,7 @@ describe('docker-compose.yml', () => {
 });
 
 describe('nginx.conf', () => {
-  test('finds nodes by their names while it runs, with a version that can', () => {
+  test('nginx.conf resolves the names of nodes while it runs, with a version that can', () => {
     const text = readText('deploy/nginx/nginx.conf');
     expect(text).toMatch(/^ +resolver 127\.0\.0\.11 valid=\ds/m);
     expect(text).toMatch(/^ +zone sluice /m);
@@ -204,7 +210,7 @@ describe('nginx.conf', () => {
     expect(Number(major) * 100 + Number(minor)).toBeGreaterThan(127);
   });
 
-  test('closes what it opens, and ends each directive', () => {
+  test('nginx.conf closes every block, and ends each directive', () => {
     const lines = readText('deploy/nginx/nginx.conf')
       .split('\n')
       .map((line) => line.replace(/#.*/, '').trim())
@@ -220,29 +226,35 @@ describe('nginx.conf', () => {
 });
 
 describe('a unit file', () => {
-  test.each(unitFiles)('says what it is, what it runs, and lets it finish: $name', ({ unit }) => {
-    expect(Object.keys(unit)).toEqual(['Unit', 'Service', 'Install']);
-    expect(unit['Unit']?.['Description']).toHaveLength(1);
-    const [common, own] = unit['Service']?.['EnvironmentFile'] ?? [];
-    expect(common).toBe('/etc/sluice/sluice.env');
-    expect(own).toMatch(/^\/etc\/sluice\/(api|writer|migrate)\.env$/);
-    const isService = unit['Service']?.['Type'] === undefined;
-    const patience = isService ? Number(unit['Service']?.['TimeoutStopSec']) * 1000 : Infinity;
-    expect(patience).toBeGreaterThan(stopTimeoutMs);
-  });
+  test.each(unitFiles)(
+    'a unit file has a description and a command, and lets it finish: $name',
+    ({ unit }) => {
+      expect(Object.keys(unit)).toEqual(['Unit', 'Service', 'Install']);
+      expect(unit['Unit']?.['Description']).toHaveLength(1);
+      const [common, own] = unit['Service']?.['EnvironmentFile'] ?? [];
+      expect(common).toBe('/etc/sluice/sluice.env');
+      expect(own).toMatch(/^\/etc\/sluice\/(api|writer|migrate)\.env$/);
+      const isService = unit['Service']?.['Type'] === undefined;
+      const patience = isService ? Number(unit['Service']?.['TimeoutStopSec']) * 1000 : Infinity;
+      expect(patience).toBeGreaterThan(stopTimeoutMs);
+    },
+  );
 
-  test.each(unitFiles)('tries again for as long as the database is away: $name', ({ name, unit }) => {
-    expect(unit['Unit']).toMatchObject({ StartLimitIntervalSec: ['0'] });
-    // What a failed migration would end for good.
-    expect(Object.keys(unit['Unit'] ?? {})).not.toContain('Requires');
-    const [order = ''] = unit['Unit']?.['After'] ?? [];
-    const [wants = ''] = unit['Unit']?.['Wants'] ?? [];
-    const isMigration = name === 'sluice-migrate.service';
-    for (const list of isMigration ? [] : [order, wants]) expect(list).toContain('sluice-migrate.service');
-    expect(unit['Service']?.['Restart']).toEqual([isMigration ? 'on-failure' : 'always']);
-  });
+  test.each(unitFiles)(
+    'a unit file tries again for as long as the database is away: $name',
+    ({ name, unit }) => {
+      expect(unit['Unit']).toMatchObject({ StartLimitIntervalSec: ['0'] });
+      // What a failed migration would end for good.
+      expect(Object.keys(unit['Unit'] ?? {})).not.toContain('Requires');
+      const [order = ''] = unit['Unit']?.['After'] ?? [];
+      const [wants = ''] = unit['Unit']?.['Wants'] ?? [];
+      const isMigration = name === 'sluice-migrate.service';
+      for (const list of isMigration ? [] : [order, wants]) expect(list).toContain('sluice-migrate.service');
+      expect(unit['Service']?.['Restart']).toEqual([isMigration ? 'on-failure' : 'always']);
+    },
+  );
 
-  test.each(unitFiles)('may ask for the addresses of its machine: $name', ({ unit }) => {
+  test.each(unitFiles)('a unit file may read the addresses of its machine: $name', ({ unit }) => {
     const [families = ''] = unit['Service']?.['RestrictAddressFamilies'] ?? [];
     expect(families.split(' ')).toEqual(['AF_INET', 'AF_INET6', 'AF_UNIX', 'AF_NETLINK']);
   });
@@ -251,7 +263,7 @@ describe('a unit file', () => {
 describe('the Kubernetes example', () => {
   const deployments = kubernetes.filter(({ kind }) => kind === 'Deployment');
 
-  test('selects the pods that it makes, through ports that they have', () => {
+  test('the Kubernetes example selects the pods that it creates, through ports that they have', () => {
     expect(deployments.map(({ metadata }) => metadata.name)).toEqual(['sluice-api', 'sluice-writer']);
     for (const { spec } of deployments) {
       expect(spec?.selector?.matchLabels).toEqual(spec?.template?.metadata?.labels);
@@ -263,7 +275,7 @@ describe('the Kubernetes example', () => {
     }
   });
 
-  test('has nodes that stay in the service while the database is away, and writers that are awaited', () => {
+  test('the Kubernetes example keeps nodes in the service while the database is away, and awaits writers', () => {
     const probes = deployments.flatMap(({ spec }) => spec?.template?.spec.containers ?? []);
     expect(probes.map(({ readinessProbe }) => readinessProbe?.httpGet)).toEqual([
       { path: '/healthz', port: 'http' },
@@ -272,7 +284,7 @@ describe('the Kubernetes example', () => {
     expect(probes.map(({ livenessProbe }) => livenessProbe?.httpGet.path)).toEqual(['/healthz', '/healthz']);
   });
 
-  test('lets clients go before a node stops, and each process finish', () => {
+  test('the Kubernetes example drains clients before a node stops, and lets each process finish', () => {
     const [api, writer] = deployments.map(({ spec }) => spec?.template?.spec);
     const [, leaveSeconds] = api?.containers[0]?.lifecycle?.preStop.exec.command ?? [];
     expect(Number(leaveSeconds)).toBeGreaterThan(0);
@@ -281,7 +293,7 @@ describe('the Kubernetes example', () => {
     expect(graceMs(writer)).toBeGreaterThan(stopTimeoutMs);
   });
 
-  test('names the image of this version', () => {
+  test('the Kubernetes example names the image of this version', () => {
     const containers = kubernetes.flatMap(({ spec }) => spec?.template?.spec.containers ?? []);
     const { version } = JSON.parse(readText('package.json')) as { version: string };
     expect(containers.map(({ image }) => image)).toEqual(containers.map(() => `sluice:${version}`));

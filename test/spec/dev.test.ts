@@ -17,7 +17,7 @@ const small = ['--students', '10', '--port', '0'];
 
 describe('sluice dev', () => {
   test(
-    'loads a district through two nodes, compares, and ends; a second start changes nothing',
+    'sluice dev loads a district through two nodes, compares, and ends; a second start changes nothing',
     { timeout: timeoutMs },
     async () => {
       const dataDir = await createDataDir();
@@ -76,7 +76,7 @@ describe('sluice dev', () => {
   );
 
   test.runIf(isWide)(
-    'leaves no process behind when it is killed without a chance to stop',
+    'sluice dev leaves no process behind when it is killed without a chance to stop',
     { timeout: timeoutMs },
     async () => {
       const dataDir = await createDataDir();
@@ -89,7 +89,7 @@ describe('sluice dev', () => {
 
   // That a process notices it is shown by packages/server/src/cli/process/parent-watch.test.ts.
   test.runIf(isWide)(
-    'leaves no process behind when the npm that runs it is told to end',
+    'sluice dev leaves no process behind when the npm that runs it is told to end',
     { timeout: timeoutMs },
     async () => {
       const dataDir = await createDataDir();
@@ -104,7 +104,7 @@ describe('sluice dev', () => {
     },
   );
 
-  test('says which port is taken before it starts anything', async () => {
+  test('sluice dev names a taken port before it starts anything', async () => {
     const other = createServer();
     await once(other.listen(0, '127.0.0.1'), 'listening');
     onTestFinished(() => void other.close());

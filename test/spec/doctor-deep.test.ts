@@ -38,7 +38,7 @@ async function findings(deep: NonNullable<Parameters<typeof runDoctor>[1]>['deep
 }
 
 describe('doctor --deep', () => {
-  test('finds nothing where every row leads to another, and reads all of them', { timeout }, async () => {
+  test('doctor --deep reads all rows, and finds no fault in sound references', { timeout }, async () => {
     const world = await startWorld(database.url);
     for (let n = 0; n < 3; n++) {
       const schoolId = fresh();
@@ -110,7 +110,7 @@ describe('doctor --deep', () => {
       'a student of a school without its document',
       `insert into sluice.student_school values ('${id('a')}', 's', 1)`,
     ],
-  ])('finds, under %s, %s', { timeout }, async (check, _, statement) => {
+  ])('doctor --deep finds, under %s, %s', { timeout }, async (check, _, statement) => {
     onTestFinished(async () => {
       const tables = 'alias, document, reference, awaited, idempotency_key, organization, student_school';
       for (const table of tables.split(', ')) {
@@ -129,10 +129,13 @@ describe('doctor --deep', () => {
     expect(ill[0]?.advice).toContain('docs/backup.md');
   });
 
-  test('is content once the statements of docs/backup.md have run', { timeout }, async () => {
-    const text = readText('docs/backup.md');
-    const [, statements] = /<!-- mending:[^>]*-->\s*```sql\n([^`]+)```/.exec(text)!;
-    await plant(`${document(id('a'), id('b'))};
+  test(
+    'doctor --deep finds no fault after the statements of docs/backup.md have run',
+    { timeout },
+    async () => {
+      const text = readText('docs/backup.md');
+      const [, statements] = /<!-- mending:[^>]*-->\s*```sql\n([^`]+)```/.exec(text)!;
+      await plant(`${document(id('a'), id('b'))};
       insert into sluice.alias values ('${id('c')}', '${id('d')}', 0);
       insert into sluice.reference values ('${id('d')}', '${id('b')}', 0);
       insert into sluice.awaited (awaited_id, write_id, lane) values ('${id('b')}', '${id('a')}', 0);
@@ -142,57 +145,62 @@ describe('doctor --deep', () => {
       insert into sluice.idempotency_key (client, key, write_id, fingerprint) values ('c', 'k', '${id('a')}', '');
       insert into sluice.organization values ('${id('c')}', 1, 'r', '{}', '{}');
       insert into sluice.student_school values ('${id('c')}', 's', 1)`);
-    const ill = async () =>
-      (await findings()).filter(({ verdict }) => verdict !== 'ok').map(({ check }) => check);
-    expect(await ill()).toHaveLength(8);
-    await execute(roleUrl(database.url, 'migrate'), statements!);
-    expect(await ill()).toEqual([]);
-    await plant(`delete from sluice.document where document_id = '${id('a')}';
+      const ill = async () =>
+        (await findings()).filter(({ verdict }) => verdict !== 'ok').map(({ check }) => check);
+      expect(await ill()).toHaveLength(8);
+      await execute(roleUrl(database.url, 'migrate'), statements!);
+      expect(await ill()).toEqual([]);
+      await plant(`delete from sluice.document where document_id = '${id('a')}';
       delete from sluice.alias where document_id = '${id('a')}'; delete from sluice.intake where write_id = '${id('e')}'`);
-  });
-
-  test('is content with rows alone that were loaded as docs/backup.md says', { timeout }, async () => {
-    const target = await createDatabase();
-    onTestFinished(() => target.drop());
-    const owner = await openConnection(roleUrl(target.url, 'migrate'));
-    const tables = (
-      await sql(
-        database.url,
-        `select tablename as name from pg_tables where schemaname = 'sluice' order by 1`,
-      )
-    ).map(({ name }) => name as string);
-    expect(tables.indexOf('alias')).toBeLessThan(tables.indexOf('document'));
-    const load = async (table: string): Promise<void> => {
-      const [row] = await sql(
-        database.url,
-        `select coalesce(jsonb_agg(t), '[]')::text as rows from sluice.${table} t`,
-      );
-      await owner.query(
-        `insert into sluice.${table} overriding system value
-         select * from jsonb_populate_recordset(null::sluice.${table}, $1::jsonb)`,
-        [row!['rows']],
-      );
-    };
-    await expect(load('alias')).rejects.toMatchObject({ code: '23503' });
-    await owner.query('begin; truncate sluice.migration, sluice.projection');
-    for (const table of tables) {
-      await owner.query(`alter table sluice.${table} disable trigger all`);
-      await load(table);
-      await owner.query(`alter table sluice.${table} enable trigger all`);
-    }
-    await owner.query('commit');
-    const restored = new Database({ url: target.opsUrl, applicationName: 'test', connectionsMax: 1 });
-    onTestFinished(() => restored.close());
-    const { findings: found } = await runDoctor(restored, { deep: {} });
-    const deep = found.filter(({ check }) =>
-      /^(aliases|documents|references|blocked|schema_parts)$/.test(check),
-    );
-    expect(deep.map(({ verdict }) => verdict)).toEqual(['ok', 'ok', 'ok', 'ok', 'ok']);
-    expect(await sql(target.url, 'select count(*)::integer as n from sluice.document')).toEqual([{ n: 6 }]);
-  });
+    },
+  );
 
   test(
-    'ends after the slice under way when it is told to, and says how far it came',
+    'doctor --deep finds no fault in rows alone that were loaded as docs/backup.md says',
+    { timeout },
+    async () => {
+      const target = await createDatabase();
+      onTestFinished(() => target.drop());
+      const owner = await openConnection(roleUrl(target.url, 'migrate'));
+      const tables = (
+        await sql(
+          database.url,
+          `select tablename as name from pg_tables where schemaname = 'sluice' order by 1`,
+        )
+      ).map(({ name }) => name as string);
+      expect(tables.indexOf('alias')).toBeLessThan(tables.indexOf('document'));
+      const load = async (table: string): Promise<void> => {
+        const [row] = await sql(
+          database.url,
+          `select coalesce(jsonb_agg(t), '[]')::text as rows from sluice.${table} t`,
+        );
+        await owner.query(
+          `insert into sluice.${table} overriding system value
+         select * from jsonb_populate_recordset(null::sluice.${table}, $1::jsonb)`,
+          [row!['rows']],
+        );
+      };
+      await expect(load('alias')).rejects.toMatchObject({ code: '23503' });
+      await owner.query('begin; truncate sluice.migration, sluice.projection');
+      for (const table of tables) {
+        await owner.query(`alter table sluice.${table} disable trigger all`);
+        await load(table);
+        await owner.query(`alter table sluice.${table} enable trigger all`);
+      }
+      await owner.query('commit');
+      const restored = new Database({ url: target.opsUrl, applicationName: 'test', connectionsMax: 1 });
+      onTestFinished(() => restored.close());
+      const { findings: found } = await runDoctor(restored, { deep: {} });
+      const deep = found.filter(({ check }) =>
+        /^(aliases|documents|references|blocked|schema_parts)$/.test(check),
+      );
+      expect(deep.map(({ verdict }) => verdict)).toEqual(['ok', 'ok', 'ok', 'ok', 'ok']);
+      expect(await sql(target.url, 'select count(*)::integer as n from sluice.document')).toEqual([{ n: 6 }]);
+    },
+  );
+
+  test(
+    'doctor --deep stops after the slice under way when told to, and reports its progress',
     { timeout },
     async () => {
       const stop = new AbortController();
@@ -205,7 +213,7 @@ describe('doctor --deep', () => {
     },
   );
 
-  test('is asked for by a flag, and told in JSON', { timeout }, async () => {
+  test('doctor --deep is selected by a flag, and reports in JSON', { timeout }, async () => {
     const run = (...args: string[]) =>
       startSluice(['doctor', ...args], { DATABASE_URL: database.opsUrl }).ended;
     const [deep, shallow] = await Promise.all([run('--deep'), run()]);

@@ -308,7 +308,7 @@ const faults: Fault[] = [
 ];
 
 describe('the doctor', () => {
-  test('finds nothing where all is well, and changes nothing', { timeout }, async () => {
+  test('the doctor finds no fault in a sound deployment, and changes nothing', { timeout }, async () => {
     await eventually(() => expect(writer.status().lanes).toHaveLength(16));
     const { verdict, findings } = await runDoctor(operator);
     expect(findings.filter((finding) => finding.verdict !== 'ok')).toEqual([]);
@@ -316,35 +316,43 @@ describe('the doctor', () => {
     expect(findings.length).toBeGreaterThan(20);
   });
 
-  test.for(faults)('finds $name', { timeout }, async ({ check, verdict, says, options, plant }) => {
-    const cure = await plant();
-    let found;
-    try {
-      // A pool may hand out a connection that was made before.
-      const patient = new Database({ url: server.url, applicationName: 'sluice test', connectionsMax: 1 });
-      onTestFinished(() => patient.close());
-      found = await runDoctor(patient, options);
-      await patient.close();
-    } finally {
-      await cure();
-    }
-    const ill = found.findings.filter((finding) => finding.verdict !== 'ok');
-    expect(ill).toMatchObject([{ check, verdict, says: expect.stringContaining(says) as string }]);
-    expect(ill[0]?.advice).not.toBeNull();
-    expect(found.verdict).toBe(verdict);
-  });
+  test.for(faults)(
+    'the doctor finds $name',
+    { timeout },
+    async ({ check, verdict, says, options, plant }) => {
+      const cure = await plant();
+      let found;
+      try {
+        // A pool may hand out a connection that was made before.
+        const patient = new Database({ url: server.url, applicationName: 'sluice test', connectionsMax: 1 });
+        onTestFinished(() => patient.close());
+        found = await runDoctor(patient, options);
+        await patient.close();
+      } finally {
+        await cure();
+      }
+      const ill = found.findings.filter((finding) => finding.verdict !== 'ok');
+      expect(ill).toMatchObject([{ check, verdict, says: expect.stringContaining(says) as string }]);
+      expect(ill[0]?.advice).not.toBeNull();
+      expect(found.verdict).toBe(verdict);
+    },
+  );
 
-  test('finds a pooler in transaction mode, where notifications are lost', { timeout }, async () => {
-    const pooler = await startTransactionPooler(server.url);
-    onTestFinished(() => pooler.close());
-    const { findings } = await runDoctor(operator, { listenUrl: pooler.url, notificationMs: 500 });
-    expect(findings.filter((finding) => finding.verdict !== 'ok')).toMatchObject([
-      { check: 'pooler', verdict: 'fault' },
-      { check: 'notifications', verdict: 'warning' },
-    ]);
-  });
+  test(
+    'the doctor finds a pooler in transaction mode, where notifications are lost',
+    { timeout },
+    async () => {
+      const pooler = await startTransactionPooler(server.url);
+      onTestFinished(() => pooler.close());
+      const { findings } = await runDoctor(operator, { listenUrl: pooler.url, notificationMs: 500 });
+      expect(findings.filter((finding) => finding.verdict !== 'ok')).toMatchObject([
+        { check: 'pooler', verdict: 'fault' },
+        { check: 'notifications', verdict: 'warning' },
+      ]);
+    },
+  );
 
-  test('finds a pooler that loses prepared statements', { timeout }, async () => {
+  test('the doctor finds a pooler that loses prepared statements', { timeout }, async () => {
     const pooler = await startTransactionPooler(server.url);
     onTestFinished(() => pooler.close());
     const pooled = (): Database => {
@@ -358,7 +366,7 @@ describe('the doctor', () => {
     expect(findings).toMatchObject([{ check: 'prepared_statements', verdict: 'fault' }]);
   });
 
-  test('tells scripts by its exit code, and people what to do', { timeout: 120_000 }, async () => {
+  test('the doctor tells scripts by its exit code, and people what to do', { timeout: 120_000 }, async () => {
     const settings = { DATABASE_URL: server.url };
     expect(await startSluice(['doctor'], settings).ended).toMatchObject({ code: 0, last: { verdict: 'ok' } });
     await pauseLanes(operator, [3], 'a test');

@@ -13,7 +13,15 @@ import { readMarkdown } from '../../packages/site/src/markdown.ts';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
-import { blocks, blocksOf, documents, placeOf, readDocument, root } from '../support/documents.ts';
+import {
+  blocks,
+  blocksOf,
+  documents,
+  filesBelow,
+  placeOf,
+  readDocument,
+  root,
+} from '../support/documents.ts';
 import { parseCommand, toldCommands } from '../support/told-commands.ts';
 
 const database = useDatabase();
@@ -22,6 +30,17 @@ const run = promisify(execFile);
 test('each link between documents leads to a file, and to a heading of it', () => {
   expect(documents.length).toBeGreaterThan(20);
   expect(brokenLinks(root, documents)).toEqual([]);
+});
+
+test('each page that the code names exists', () => {
+  const files = ['.ci', 'deploy', 'examples', 'packages', 'sql', 'test'].flatMap(filesBelow);
+  const named = files
+    .filter((file) => /\.(?:m?[jt]s|sql|ya?ml)$/.test(file))
+    .flatMap((file) =>
+      [...readDocument(file).matchAll(/\bdocs\/[\w/-]+\.md\b/g)].map(([page]) => ({ file, page })),
+    );
+  expect(named.length).toBeGreaterThan(20);
+  expect(named.filter(({ page }) => !existsSync(join(root, page)))).toEqual([]);
 });
 
 test('the site shows each page of docs/ once, and no page that is gone', () => {
@@ -38,6 +57,12 @@ test('each block of code is in a language that is checked here, or is text', () 
   expect(blocks.filter(({ language }) => !known.includes(language)).map(placeOf)).toEqual([]);
 });
 
+test('each diagram begins with a kind that Mermaid knows, and closes each bracket that it opens', () => {
+  const shown = blocksOf('mermaid');
+  expect(shown.length).toBeGreaterThan(5);
+  expect(shown.filter(({ text }) => !isDiagram(text)).map(placeOf)).toEqual([]);
+});
+
 describe('a block of code compiles', () => {
   /** Libraries that a reader installs to use the block. */
   const foreign = /^@opentelemetry\//;
@@ -49,7 +74,7 @@ describe('a block of code compiles', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  test('under strict TypeScript, all of them in one program', async () => {
+  test('the TypeScript blocks of all pages compile in strict mode, in one program', async () => {
     const shown = blocksOf('ts', 'js');
     expect(shown.length).toBeGreaterThan(5);
     /** Where each block is written, as if it stood in the repository: in the file that its first line names, or its page. */
@@ -100,7 +125,7 @@ describe('a block of code compiles', () => {
     expect(told).toBe('');
   }, 120_000);
 
-  test('as JSON', () => {
+  test('the JSON blocks of all pages parse', () => {
     const faults = blocksOf('json').flatMap((block) => {
       try {
         JSON.parse(block.text);
@@ -112,7 +137,7 @@ describe('a block of code compiles', () => {
     expect(faults).toEqual([]);
   });
 
-  test('as SQL that PostgreSQL prepares against the schema, or parses where it prepares no such statement', async () => {
+  test('the SQL blocks of all pages are prepared against the schema, or parse where PostgreSQL prepares none', async () => {
     const shown = blocksOf('sql');
     expect(shown.length).toBeGreaterThan(5);
     const client = new pg.Client(database.url);
@@ -153,7 +178,7 @@ describe('a command that a page tells', () => {
   /** Names of spans: `sluice write` is no command. */
   const spans = ['write', 'intake', 'wait', 'batch', 'completion'];
 
-  test('is one that the command line takes, with its options', () => {
+  test('each command of a page is one that the command line takes, with its options', () => {
     const faults = commands.flatMap(({ file, args }) => {
       try {
         if (args.length > 1 || !spans.includes(args[0]!)) parseCommand(args);
@@ -166,7 +191,7 @@ describe('a command that a page tells', () => {
     expect(faults).toEqual([]);
   });
 
-  test('names a script of package.json, where it is one of npm', () => {
+  test('each npm command of a page names a script of package.json', () => {
     const { scripts } = JSON.parse(readDocument('package.json')) as { scripts: Record<string, string> };
     const unknown = told.flatMap(({ file, code }) =>
       [...code.join('\n').matchAll(/npm run (?:--?\w+ )*([\w:]+)/g)]
@@ -176,7 +201,7 @@ describe('a command that a page tells', () => {
     expect(unknown).toEqual([]);
   });
 
-  test('names files of the repository that exist', () => {
+  test('each file that a command of a page names exists in the repository', () => {
     const paths = told
       // There a reader is told which files to make.
       .filter(({ file }) => !file.startsWith('docs/contributing/'))
@@ -196,6 +221,19 @@ describe('a command that a page tells', () => {
     );
   });
 });
+
+/** A check of the outline, because no parser of flowcharts and state diagrams is small. */
+function isDiagram(text: string): boolean {
+  const open: string[] = [];
+  const pairs: Record<string, string> = { ')': '(', ']': '[', '}': '{' };
+  // Arrows of sequence diagrams have single brackets; texts in quotes and after a colon may have any.
+  for (const [sign] of text.replaceAll(/"[^"\n]*"|-+>*[)x]|:.*/g, '').matchAll(/[()[\]{}]/g)) {
+    if ('([{'.includes(sign)) open.push(sign);
+    else if (open.pop() !== pairs[sign]) return false;
+  }
+  const isKnown = /^(?:flowchart (?:LR|RL|TB|TD|BT)|sequenceDiagram|stateDiagram-v2)\n/.test(text);
+  return isKnown && open.length === 0 && text.split('"').length % 2 === 1;
+}
 
 /** Statements of a block, without comments. What stands for a value that the reader fills in is null. */
 function statementsOf(text: string): string[] {

@@ -14,7 +14,7 @@ interface Line {
 describe.skipIf(isEdFiAbsent)('the documents of the Ed-Fi sample district', () => {
   const edfi = useEdFi('local');
 
-  test('are accepted over HTTP, all of them, and read as they were sent', async () => {
+  test('all documents of the Ed-Fi sample district are accepted over HTTP, and read as they were sent', async () => {
     const names = readdirSync(edFiPath('documents')).sort();
     const counts = new Map<string, number>();
     const refused: string[] = [];

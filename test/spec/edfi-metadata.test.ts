@@ -23,7 +23,7 @@ type Specification = Record<'paths' | 'components', Record<string, Body>> & { se
 describe.skipIf(isEdFiAbsent)('what an Ed-Fi node says of itself', () => {
   const edfi = useEdFi('direct', { api: { basePath: '/api' } });
 
-  test('when its root is read, then the discovery document tells version, models and places', async () => {
+  test('the discovery document of an Ed-Fi node has version, models and URLs', async () => {
     for (const url of ['/api', '/api/']) {
       const answer = await edfi.get(url);
       expect(answer.status).toBe(200);
@@ -43,14 +43,14 @@ describe.skipIf(isEdFiAbsent)('what an Ed-Fi node says of itself', () => {
     }
   });
 
-  test('when a place of the discovery document is read, then it is there', async () => {
+  test('each URL of the discovery document exists', async () => {
     const { body } = await edfi.get('/api/');
     const { dependencies, openApiMetadata } = body['urls'] as Record<string, string>;
     expect((await edfi.get(dependencies!)).status).toBe(200);
     expect((await edfi.get(openApiMetadata!)).status).toBe(200);
   });
 
-  test('when /metadata is read, then it leads to the rest', async () => {
+  test('/metadata links to the order of loading and the specifications', async () => {
     const { body } = await edfi.get('/api/metadata');
     expect(body).toEqual({
       dependencies: 'http://localhost:80/api/metadata/dependencies',
@@ -58,7 +58,7 @@ describe.skipIf(isEdFiAbsent)('what an Ed-Fi node says of itself', () => {
     });
   });
 
-  test('when the order of loading is read, then every resource comes after all it refers to', async () => {
+  test('in the order of loading, each resource comes after all that it refers to', async () => {
     const steps = (await edfi.get('/api/metadata/dependencies')).body as unknown as Step[];
     expect(steps[0]).toEqual({ resource: expect.any(String), order: 1, operations: ['Create', 'Update'] });
     const orderOf = new Map(steps.map(({ resource, order }) => [resource, order]));
@@ -81,7 +81,7 @@ describe.skipIf(isEdFiAbsent)('what an Ed-Fi node says of itself', () => {
     expect(order('sessions')).toBeLessThan(order('sections'));
   });
 
-  test('when the specifications are listed, then both are there', async () => {
+  test('the list of specifications has resources and descriptors', async () => {
     const sections = (await edfi.get('/api/metadata/specifications')).body as unknown as Body[];
     expect(sections).toEqual([
       {
@@ -97,7 +97,7 @@ describe.skipIf(isEdFiAbsent)('what an Ed-Fi node says of itself', () => {
     ]);
   });
 
-  test('when the specification of resources is read, then it has each with its schema and its query fields', async () => {
+  test('the specification of resources has each resource with its schema and its query fields', async () => {
     const answer = await edfi.get('/api/metadata/specifications/resources-spec.json');
     const { paths, components, servers } = answer.body as unknown as Specification;
     expect(servers).toEqual([{ url: 'http://localhost:80/api/data' }]);
@@ -111,24 +111,24 @@ describe.skipIf(isEdFiAbsent)('what an Ed-Fi node says of itself', () => {
     expect(parameters).toContainEqual({ name: 'schoolId', in: 'query', schema: { type: 'number' } });
   });
 
-  test('when the specification of descriptors is read, then it has those and no other', async () => {
+  test('the specification of descriptors has all descriptors and nothing else', async () => {
     const answer = await edfi.get('/api/metadata/specifications/descriptors-spec.json');
     const { paths } = answer.body as unknown as Specification;
     expect(Object.keys(paths)).toHaveLength(2 * 209);
     expect(Object.keys(paths).every((path) => /Descriptors(\/\{id\})?$/.test(path))).toBe(true);
   });
 
-  test('when a specification is read that does not exist, then 404', async () => {
+  test('an unknown specification is answered 404', async () => {
     expect((await edfi.get('/api/metadata/specifications/other-spec.json')).status).toBe(404);
   });
 
-  test('when a document is posted below the path base, then its place is below it', async () => {
+  test('a document that is posted below the path base gets a location below it', async () => {
     const answer = await edfi.post('students', edfi.student());
     expect(answer.headers['location']).toMatch(/^http:\/\/localhost:80\/api\/data\/ed-fi\/students\//);
     expect((await edfi.get(answer.headers['location'] as string)).status).toBe(200);
   });
 
-  test('when a document is posted beside the path base, then 404', async () => {
+  test('a POST outside of the path base is answered 404', async () => {
     expect((await edfi.post('/data/ed-fi/students', edfi.student())).status).toBe(404);
   });
 });
@@ -257,20 +257,20 @@ describe.skipIf(isEdFiAbsent).each(modes)('an Ed-Fi core with an extension in %s
   const edfi = useEdFi(mode, { model: extendedModel });
   const bus = (body: Body) => edfi.post('/data/sample/buses', body);
 
-  test('when a document of the extension is posted, then it refers to one of the core', async () => {
+  test('a document of an extension may refer to a document of the core', async () => {
     const { schoolId } = await edfi.newSchool();
     expect((await bus({ busId: 'A', seats: '40', schoolReference: { schoolId } })).status).toBe(201);
     const lost = await bus({ busId: 'B', schoolReference: { schoolId: 424242 } });
     expect(lost.body).toMatchObject({ status: 409, detail: 'The referenced School item(s) do not exist.' });
   });
 
-  test('when it does not fit its schema, then 400 tells the path', async () => {
+  test('a document of an extension that does not fit its schema is answered 400 with the path', async () => {
     const answer = await bus({ busId: 'C', seats: 0 });
     expect(answer.body).toMatchObject({ validationErrors: { '$.seats': ['seats 0 should be at least 1'] } });
   });
 
   test.each([1000, -1000, 999.995])(
-    'when a decimal is %d, beyond its digits, then 400 tells the bounds',
+    'the decimal %d, beyond its digits, is answered 400 with the bounds',
     async (fare) => {
       const answer = await bus({ busId: 'D', fare });
       expect(answer.body).toMatchObject({
@@ -279,11 +279,11 @@ describe.skipIf(isEdFiAbsent).each(modes)('an Ed-Fi core with an extension in %s
     },
   );
 
-  test('when a decimal is at its bound, then it is taken', async () => {
+  test('a decimal at its bound is taken', async () => {
     expect((await bus({ busId: 'E', fare: '999.99' })).status).toBe(201);
   });
 
-  test('when its schema says what tells elements apart, then that alone does', async () => {
+  test('only the members that the schema names identify the elements of an array', async () => {
     const stops = [
       { street: 'Main', minute: 1 },
       { street: 'Main', minute: 2 },
@@ -297,7 +297,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('an Ed-Fi core with an extension in %s
     });
   });
 
-  test('when a document of the core carries the extension, then it is kept, coerced and referred to', async () => {
+  test('the extension of a core document is kept, converted and referred to', async () => {
     const posted = await bus({ busId: 'G' });
     const student = edfi.student({ _ext: { sample: { ridesTwice: 'true', busReference: { busId: 'G' } } } });
     const location = await edfi.create('students', student);
@@ -309,7 +309,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('an Ed-Fi core with an extension in %s
     });
   });
 
-  test('when what it refers to in the extension is missing, then 409 names it', async () => {
+  test('a missing reference inside of an extension is answered 409 with its resource', async () => {
     const answer = await edfi.post(
       'students',
       edfi.student({ _ext: { sample: { busReference: { busId: 'none' } } } }),
@@ -317,7 +317,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('an Ed-Fi core with an extension in %s
     expect(answer.body).toMatchObject({ status: 409, detail: 'The referenced Bus item(s) do not exist.' });
   });
 
-  test('when the extension is given members that it has not, then they are dropped', async () => {
+  test('unknown members of an extension are dropped', async () => {
     const student = edfi.student();
     const location = await edfi.create('students', {
       ...student,
@@ -326,7 +326,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('an Ed-Fi core with an extension in %s
     expect((await edfi.get(location)).body).toMatchObject({ ...student, _ext: { sample: {} } });
   });
 
-  test('when a bus is put with another id, then the student in the core carries it', async () => {
+  test('a new identity of an extension document is carried into the core document that refers to it', async () => {
     const posted = await bus({ busId: 'H' });
     const student = await edfi.create(
       'students',
@@ -339,7 +339,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('an Ed-Fi core with an extension in %s
     });
   });
 
-  test('when the node is asked for its models, then both are told', async () => {
+  test('an Ed-Fi node with an extension lists both models', async () => {
     const { body } = await edfi.get('/');
     expect(body['dataModels']).toMatchObject([{ name: 'Ed-Fi' }, { name: 'Sample', version: '1.2.0' }]);
     const steps = (await edfi.get('/metadata/dependencies')).body as unknown as Step[];
@@ -354,7 +354,7 @@ describe.skipIf(isEdFiAbsent).each(['2025', '2026'] as const)(
   (referentialIdLayout) => {
     const edfi = useEdFi('direct', { referentialIdLayout });
 
-    test('are stored, and found by', async () => {
+    test('referentialIds of the layout are stored, and documents are found by them', async () => {
       const { schoolId } = await edfi.newSchool();
       await edfi.create('classPeriods', { classPeriodName: 'First', schoolReference: { schoolId } });
       const answer = await edfi.get(`classPeriods?schoolId=${schoolId}`);
@@ -380,13 +380,13 @@ describe('a node whose model is no Ed-Fi schema', () => {
   });
   const node = useEdFi('direct', { model: async () => model });
 
-  test('when a document fits its schema, then what the schema does not know is kept', async () => {
+  test('without an Ed-Fi schema, members that the schema does not know are kept', async () => {
     const { location } = (await node.post('/data/sample/notes', { noteId: 1, more: null })).headers;
     const { id: _, ...document } = (await node.get(location as string)).body;
     expect(document).toEqual({ noteId: 1, more: null });
   });
 
-  test('when it does not, then 400 lists each fault with its path, in its own words', async () => {
+  test('without an Ed-Fi schema, a faulty document is answered 400 with each fault and its path', async () => {
     const answer = await node.post('/data/sample/notes', { text: 'long' });
     expect(answer.status).toBe(400);
     expect(answer.body).toMatchObject({
@@ -398,11 +398,11 @@ describe('a node whose model is no Ed-Fi schema', () => {
     });
   });
 
-  test('when its root is read, then there is no discovery document', async () => {
+  test('a node without an Ed-Fi schema has no discovery document', async () => {
     expect((await node.get('/')).status).toBe(404);
   });
 
-  test('when it is told to speak Ed-Fi, then it does', async () => {
+  test('a node without an Ed-Fi schema speaks Ed-Fi if told to', async () => {
     const client = createClient({ url: node.url, model });
     const api = createApi({ client, profile });
     const answer = await api.inject({ method: 'POST', url: '/data/sample/notes', payload: { text: 'x' } });
@@ -414,7 +414,7 @@ describe('a node whose model is no Ed-Fi schema', () => {
 describe.skipIf(isEdFiAbsent)('the tag of a document', () => {
   const edfi = useEdFi('direct');
 
-  test('is the hash of its content without id, tag and date', async () => {
+  test('the entity tag is the hash of the content without id, tag and date', async () => {
     const student = edfi.student();
     const answer = await edfi.post('students', student);
     expect(answer.headers['etag']).toBe(contentHash(student));

@@ -38,49 +38,52 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi lists in %s mode', (mode) => {
   };
 
   describe('given five students', () => {
-    test('when the list is read, then all are there in order of creation, each as its own read shows it', async () => {
+    test('a list has all documents in order of creation, each as its own GET returns it', async () => {
       const answer = await edfi.get('students');
       expect(list(answer).map(({ firstName }) => firstName)).toEqual(names);
       const [first] = list(answer);
       expect(first).toEqual((await edfi.get(`students/${first?.['id'] as string}`)).body);
     });
 
-    test('when a list is not asked for its count, then there is none', async () => {
+    test('a list has no count unless it is requested', async () => {
       expect((await edfi.get('students')).headers).not.toHaveProperty('total-count');
     });
 
-    test.each(['true', 'TRUE', 'True'])('when totalCount is %s, then Total-Count tells it', async (value) => {
-      const answer = await edfi.get(`students?limit=2&totalCount=${value}`);
-      expect([answer.headers['total-count'], list(answer).length]).toEqual(['5', 2]);
-    });
+    test.each(['true', 'TRUE', 'True'])(
+      'with totalCount=%s, the header Total-Count has the count',
+      async (value) => {
+        const answer = await edfi.get(`students?limit=2&totalCount=${value}`);
+        expect([answer.headers['total-count'], list(answer).length]).toEqual(['5', 2]);
+      },
+    );
 
-    test('when totalCount is false, then there is none', async () => {
+    test('with totalCount=false, there is no count', async () => {
       expect((await edfi.get('students?totalCount=false')).headers).not.toHaveProperty('total-count');
     });
 
-    test('when limit is 0, then the list is empty, and the count is told all the same', async () => {
+    test('with limit=0, the list is empty, and the count is still sent', async () => {
       const answer = await edfi.get('students?limit=0&totalCount=true');
       expect([answer.text, answer.headers['total-count']]).toEqual(['[]', '5']);
     });
 
-    test('when pages are read one after another, then every student comes once', async () => {
+    test('consecutive pages have every student once', async () => {
       const pages = await Promise.all(
         [0, 2, 4].map((offset) => found(`students?limit=2&offset=${offset}`, 'firstName')),
       );
       expect(pages.flat()).toEqual(names);
     });
 
-    test('when offset is beyond the end, then the list is empty', async () => {
+    test('an offset beyond the end gives an empty list', async () => {
       expect((await edfi.get('students?offset=50')).text).toBe('[]');
     });
 
-    test('when names of parameters are spelled in another case, then they count', async () => {
+    test('the names of parameters may be in another case', async () => {
       const answer = await edfi.get('students?LIMIT=1&OffSet=1&TOTALCOUNT=true');
       expect([list(answer)[0]?.['firstName'], answer.headers['total-count']]).toEqual(['Grace', '5']);
     });
 
     test.each(['-1', 'five', '501', '1.5', ''])(
-      'when limit is %j, then 400 tells its bounds',
+      'the limit %j is answered 400 with its bounds',
       async (limit) => {
         const answer = await edfi.get(`students?limit=${limit}`);
         expect(answer.body).toEqual({
@@ -90,44 +93,44 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi lists in %s mode', (mode) => {
       },
     );
 
-    test.each(['-1', 'two', ''])('when offset is %j, then 400 tells its bounds', async (offset) => {
+    test.each(['-1', 'two', ''])('the offset %j is answered 400 with its bounds', async (offset) => {
       expect((await edfi.get(`students?offset=${offset}`)).body).toMatchObject({
         status: 400,
         errors: ['Offset must be a numeric value greater than or equal to 0.'],
       });
     });
 
-    test('when totalCount is neither true nor false, then 400', async () => {
+    test('a totalCount that is neither true nor false is answered 400', async () => {
       expect((await edfi.get('students?totalCount=yes')).body).toMatchObject({
         errors: ['TotalCount must be a boolean value.'],
       });
     });
 
-    test('when several parameters are wrong, then 400 tells them all', async () => {
+    test('several wrong parameters are answered 400 with all of them', async () => {
       expect((await edfi.get('students?totalCount=1&limit=x&offset=-1')).body['errors']).toHaveLength(3);
     });
   });
 
   describe('given fields to search by', () => {
-    test('when a string is asked for, then the students that have it are found', async () => {
+    test('a query for a string finds the students that have it', async () => {
       expect(await found('students?firstName=Grace', 'firstName')).toEqual(['Grace']);
     });
 
-    test('when nobody has it, then the list is empty', async () => {
+    test('a query that no document fits gives an empty list', async () => {
       expect((await edfi.get('students?firstName=Nobody&totalCount=true')).headers['total-count']).toBe('0');
     });
 
-    test('when the name of a field is spelled in another case, then it is found', async () => {
+    test('a query field may be spelled in another case', async () => {
       expect(await found('students?FIRSTNAME=Grace', 'firstName')).toEqual(['Grace']);
     });
 
-    test('when two fields are asked for, then both must fit', async () => {
+    test('a query with two fields finds only documents that fit both', async () => {
       expect(await found('students?firstName=Grace&birthDate=2002-01-02', 'firstName')).toEqual(['Grace']);
       expect(await found('students?firstName=Grace&birthDate=2001-01-02', 'firstName')).toEqual([]);
     });
 
     test.each(['2003-01-02', '1/2/2003', '2003-01-02T00:00:00Z'])(
-      'when a date is asked for as %s, then it is found',
+      'a query for a date spelled as %s finds the document',
       async (date) => {
         expect(await found(`students?birthDate=${encodeURIComponent(date)}`, 'firstName')).toEqual([
           'Edsger',
@@ -135,14 +138,14 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi lists in %s mode', (mode) => {
       },
     );
 
-    test('when an identity is asked for, then its document is found', async () => {
+    test('a query for an identity finds its document', async () => {
       const [student] = list(await edfi.get('students?firstName=Tony'));
       const id = student?.['studentUniqueId'] as string;
       expect(await found(`students?studentUniqueId=${id}`, 'firstName')).toEqual(['Tony']);
       expect(await found(`students?studentUniqueId=${id}&firstName=Ada`, 'firstName')).toEqual([]);
     });
 
-    test('when a number within a reference is asked for, then those that refer to it are found', async () => {
+    test('a query for a number in a reference finds the documents that refer to it', async () => {
       expect(await found(`classPeriods?schoolId=${schools[0]}`, 'classPeriodName')).toEqual([
         'First',
         'Second',
@@ -151,11 +154,11 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi lists in %s mode', (mode) => {
       expect([list(answer).length, answer.headers['total-count']]).toEqual([1, '2']);
     });
 
-    test('when a number is asked for that nobody has, then the list is empty', async () => {
+    test('a query for a number that no document has gives an empty list', async () => {
       expect(await found('classPeriods?schoolId=424242', 'classPeriodName')).toEqual([]);
     });
 
-    test('when a whole identity with a reference is asked for, then its document is found', async () => {
+    test('a query for a whole identity with a reference finds its document', async () => {
       const answer = await edfi.get(`classPeriods?schoolId=${schools[1]}&classPeriodName=Second`);
       expect(list(answer)).toMatchObject([
         { classPeriodName: 'Second', schoolReference: { schoolId: schools[1] } },
@@ -165,12 +168,12 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi lists in %s mode', (mode) => {
     test.each([
       ['true', 'First'],
       ['False', 'Second'],
-    ])('when a boolean is asked for as %s, then it is found', async (value, name) => {
+    ])('a query for a boolean spelled as %s finds the document', async (value, name) => {
       const answer = await found(`classPeriods?officialAttendancePeriod=${value}`, 'classPeriodName');
       expect(answer).toEqual([name, name]);
     });
 
-    test('when a descriptor is asked for in another case, then it is found', async () => {
+    test('a query for a descriptor in another case finds the document', async () => {
       const uri = encodeURIComponent(attendance.toUpperCase());
       expect(await found(`sessions?termDescriptor=${uri}`, 'sessionName')).toEqual(['Fall']);
       expect(
@@ -178,7 +181,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi lists in %s mode', (mode) => {
       ).toEqual([]);
     });
 
-    test('when a descriptor is sought by what else it says, then it is found', async () => {
+    test('a query for another member of a descriptor finds it', async () => {
       await edfi.create('gradingPeriodDescriptors', {
         namespace: 'uri://ed-fi.org/GradingPeriodDescriptor',
         codeValue: 'Dated',
@@ -206,17 +209,17 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi lists in %s mode', (mode) => {
         expect([term, await found(`gradingPeriodDescriptors?${term}`, 'codeValue')]).toEqual([term, []]);
     });
 
-    test('when a descriptor is sought by its code value, then it is found', async () => {
+    test('a query for the code value of a descriptor finds it', async () => {
       expect(await found('termDescriptors?codeValue=Fall%20Semester', 'codeValue')).toEqual([
         'Fall Semester',
       ]);
     });
 
-    test('when a school year is asked for, then it is found although its field is called a string', async () => {
+    test('a query for a school year finds it, although its field is declared a string', async () => {
       expect(await found('schoolYearTypes?schoolYear=2025', 'schoolYear')).toEqual([2025]);
     });
 
-    test('when a field is asked for that the resource has not, then 400 names it', async () => {
+    test('a query for a field that the resource does not have is answered 400 with its name', async () => {
       const answer = await edfi.get('students?shoeSize=44');
       expect(answer.body).toEqual({
         ...badRequest("The query field 'shoeSize' is not valid for this resource."),
@@ -235,7 +238,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi lists in %s mode', (mode) => {
       ['studentAssessments', 'administrationDate', '2024-01-01T24:00:00Z', '$.administrationDate'],
       ['bellSchedules', 'startTime', '24:00:00', '$.startTime'],
       ['gradingPeriodDescriptors', 'effectiveEndDate', '2024-06-31', '$.effectiveEndDate'],
-    ])('when %s are asked for with %s=%s, then 400 tells the path', async (resource, field, value, path) => {
+    ])('a query of %s with %s=%s is answered 400 with the path', async (resource, field, value, path) => {
       const answer = await edfi.get(`${resource}?${field}=${value}`);
       expect(answer.body).toEqual({
         ...invalid({ [path]: [`The value '${value}' is not valid for ${field}.`] }),
@@ -243,7 +246,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi lists in %s mode', (mode) => {
       });
     });
 
-    test('when a value is meant to break out of its query, then it is a value and no more', async () => {
+    test('a query value that looks like SQL is compared as a value', async () => {
       const value = encodeURIComponent(`x"}' or true --`);
       expect(await found(`students?firstName=${value}`, 'firstName')).toEqual([]);
       expect(await found(`sessions?termDescriptor=${value}`, 'sessionName')).toEqual([]);

@@ -35,12 +35,12 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
   const edfi = useEdFi(mode);
 
   describe('given a document that is not there', () => {
-    test('when one refers to it, then 409 names its resource', async () => {
+    test('a reference to a missing document is answered 409 with its resource', async () => {
       const period = { classPeriodName: 'First', schoolReference: { schoolId: edfi.fresh() } };
       expect(told(await edfi.post('classPeriods', period))).toEqual(unresolved('School'));
     });
 
-    test('when one refers to several, then 409 names each resource once', async () => {
+    test('references to several missing documents are answered 409 with each resource once', async () => {
       const answer = await edfi.post('studentSchoolAssociations', {
         schoolReference: { schoolId: edfi.fresh() },
         studentReference: { studentUniqueId: 'nobody' },
@@ -51,7 +51,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect(answer.body['detail']).toBe('The referenced School, Student item(s) do not exist.');
     });
 
-    test('when elements of an array refer to two of one resource, then 409 names it once', async () => {
+    test('missing references in elements of an array are answered 409 with their resource once', async () => {
       const { schoolId } = await edfi.newSchool();
       const answer = await edfi.post('bellSchedules', {
         bellScheduleName: 'Late',
@@ -63,7 +63,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect(told(answer)).toEqual(unresolved('ClassPeriod'));
     });
 
-    test('when a document is put that refers to it, then 409, and it stays as it was', async () => {
+    test('a PUT with a missing reference is answered 409, and the document stays unchanged', async () => {
       const { schoolId } = await edfi.newSchool();
       const period = { classPeriodName: 'First', schoolReference: { schoolId } };
       const { id, headers } = await edfi.post('classPeriods', period);
@@ -73,7 +73,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect((await edfi.get(location)).body).toMatchObject(period);
     });
 
-    test('when it is posted afterwards, then what refers to it is taken', async () => {
+    test('a document is taken once the document that it refers to is posted', async () => {
       const schoolId = edfi.fresh();
       const period = { classPeriodName: 'First', schoolReference: { schoolId } };
       expect((await edfi.post('classPeriods', period)).status).toBe(409);
@@ -81,7 +81,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect((await edfi.post('classPeriods', period)).status).toBe(201);
     });
 
-    test('when a document refers to a school year that is not there, then 409 names SchoolYearType', async () => {
+    test('a missing school year is answered 409 with SchoolYearType', async () => {
       const { session } = await edfi.newSession();
       const answer = await edfi.post('sessions', {
         ...session,
@@ -90,7 +90,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect(told(answer)).toEqual(unresolved('SchoolYearType'));
     });
 
-    test('when a document refers to an organization that is not there, then 409 names EducationOrganization', async () => {
+    test('a missing organization is answered 409 with EducationOrganization', async () => {
       const answer = await edfi.post('programs', {
         programName: 'Bilingual',
         programTypeDescriptor: await edfi.descriptor('programTypeDescriptor', 'Bilingual'),
@@ -101,7 +101,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
   });
 
   describe('given a descriptor that is not there', () => {
-    test('when a document names it, then 400 tells place and value in lower case', async () => {
+    test('a missing descriptor is answered 400 with its path and its value in lower case', async () => {
       const school = await edfi.school(edfi.fresh(), {
         gradeLevels: [{ gradeLevelDescriptor: 'uri://ed-fi.org/GradeLevelDescriptor#Wrong' }],
       });
@@ -114,7 +114,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       );
     });
 
-    test('when several places name several, then 400 tells each', async () => {
+    test('several missing descriptors are answered 400 with each path', async () => {
       const school = await edfi.school(edfi.fresh(), {
         gradeLevels: [{ gradeLevelDescriptor: 'uri://a#X' }, { gradeLevelDescriptor: 'uri://a#Y' }],
         schoolTypeDescriptor: 'uri://b#Z',
@@ -128,7 +128,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       );
     });
 
-    test('when a document is missing as well, then the descriptor is told, first and alone', async () => {
+    test('a missing descriptor is reported alone, before a missing document', async () => {
       const { session } = await edfi.newSession();
       const answer = await edfi.post('sessions', {
         ...session,
@@ -140,13 +140,13 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       );
     });
 
-    test('when a descriptor of another kind has that value, then it does not count', async () => {
+    test('a descriptor of another kind with the same value does not count', async () => {
       const other = await edfi.descriptor('sexDescriptor', 'Ninth grade');
       const school = await edfi.school(edfi.fresh(), { gradeLevels: [{ gradeLevelDescriptor: other }] });
       expect((await edfi.post('schools', school)).status).toBe(400);
     });
 
-    test('when a document is put that names it, then 400', async () => {
+    test('a PUT with a missing descriptor is answered 400', async () => {
       const { location } = await edfi.newSchool();
       const { body } = await edfi.get(location);
       const answer = await edfi.put(location, { ...body, schoolTypeDescriptor: 'uri://b#Z' });
@@ -159,13 +159,13 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
   });
 
   describe('given a descriptor', () => {
-    test('when a document names it in another case, then it is found, and the document keeps its own', async () => {
+    test('a descriptor is found in another case, and the document keeps its own spelling', async () => {
       const type = (await edfi.descriptor('schoolTypeDescriptor', 'Regular')).toUpperCase();
       const { location } = await edfi.newSchool({ schoolTypeDescriptor: type });
       expect((await edfi.get(location)).body).toMatchObject({ schoolTypeDescriptor: type });
     });
 
-    test('when it is posted again in another case, then it is the same one', async () => {
+    test('a descriptor that is posted again in another case is the same one', async () => {
       const body = {
         namespace: 'uri://ed-fi.org/TermDescriptor',
         codeValue: 'Case',
@@ -176,7 +176,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect([answer.status, answer.headers['location']]).toEqual([200, location]);
     });
 
-    test('when it is put with another description, then it changes', async () => {
+    test('a PUT changes the description of a descriptor', async () => {
       const body = { namespace: 'uri://ed-fi.org/TermDescriptor', codeValue: 'Put', shortDescription: 'Put' };
       const { id } = await edfi.post('termDescriptors', body);
       expect((await edfi.put(`termDescriptors/${id}`, { ...body, id, description: 'More' })).status).toBe(
@@ -185,7 +185,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect((await edfi.get(`termDescriptors/${id}`)).body).toMatchObject({ description: 'More' });
     });
 
-    test('when it is put with another code value, then 400 says that its key cannot change', async () => {
+    test('a PUT that changes the code value of a descriptor is answered 400', async () => {
       const body = { namespace: 'uri://ed-fi.org/TermDescriptor', codeValue: 'Key', shortDescription: 'Key' };
       const { id } = await edfi.post('termDescriptors', body);
       const answer = await edfi.put(`termDescriptors/${id}`, { ...body, id, codeValue: 'Other' });
@@ -199,7 +199,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       );
     });
 
-    test('when it is deleted while a document names it, then 409 names the resource', async () => {
+    test('deleting a descriptor that a document names is answered 409 with the resource', async () => {
       const category = 'Only here';
       await edfi.newSchool({ schoolTypeDescriptor: await edfi.descriptor('schoolTypeDescriptor', category) });
       const namespace = 'uri://ed-fi.org/SchoolTypeDescriptor';
@@ -211,7 +211,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect(told(await edfi.remove(headers['location'] as string))).toEqual(referenced('School'));
     });
 
-    test('when it is deleted while nobody names it, then it is gone', async () => {
+    test('a descriptor that no document names can be deleted', async () => {
       const location = await edfi.create('termDescriptors', {
         namespace: 'uri://ed-fi.org/TermDescriptor',
         codeValue: 'Unused',
@@ -222,7 +222,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
   });
 
   describe('given a document that others refer to', () => {
-    test('when it is deleted, then 409 names the resources of the others', async () => {
+    test('deleting a document that others refer to is answered 409 with their resources', async () => {
       const { schoolId, location } = await edfi.newSchool();
       await edfi.create('classPeriods', { classPeriodName: 'First', schoolReference: { schoolId } });
       expect(told(await edfi.remove(location))).toEqual(referenced('ClassPeriod'));
@@ -231,7 +231,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect((await edfi.get(location)).status).toBe(200);
     });
 
-    test('when the others are gone, then it is deleted', async () => {
+    test('a document can be deleted once no others refer to it', async () => {
       const { schoolId, location } = await edfi.newSchool();
       const period = await edfi.create('classPeriods', {
         classPeriodName: 'First',
@@ -242,7 +242,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect((await edfi.remove(location)).status).toBe(204);
     });
 
-    test('when the others refer to another now, then it is deleted', async () => {
+    test('a document can be deleted once the others refer to another one', async () => {
       const [one, two] = [await edfi.newSchool(), await edfi.newSchool()];
       const place = { classroomIdentificationCode: 'B1', schoolReference: { schoolId: one.schoolId } };
       const { id } = await edfi.post('locations', place);
@@ -251,7 +251,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect((await edfi.remove(one.location)).status).toBe(204);
     });
 
-    test('when it is put with the same identity, then the references hold', async () => {
+    test('references stay valid when a document is put with the same identity', async () => {
       const { schoolId, location } = await edfi.newSchool();
       await edfi.create('classPeriods', { classPeriodName: 'First', schoolReference: { schoolId } });
       const { body } = await edfi.get(location);
@@ -260,7 +260,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
   });
 
   describe('given an identity that may not change', () => {
-    test('when a school is put with another number, then 400 says to delete and recreate', async () => {
+    test('changing the number of a school is answered 400 with the advice to delete and recreate', async () => {
       const { location } = await edfi.newSchool();
       const { body } = await edfi.get(location);
       expect(told(await edfi.put(location, { ...body, schoolId: edfi.fresh() }))).toEqual(
@@ -274,7 +274,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect((await edfi.get(location)).body).toEqual(body);
     });
 
-    test('when a student is put with another id of its own, then 400', async () => {
+    test('changing the unique id of a student is answered 400', async () => {
       const student = edfi.student();
       const { id } = await edfi.post('students', student);
       const answer = await edfi.put(`students/${id}`, { ...student, id, studentUniqueId: 'other' });
@@ -290,7 +290,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       return { schoolId, period, id, location: headers['location'] as string };
     };
 
-    test('when a class period is put with another name, then it has it, under its old id', async () => {
+    test('a class period that gets another name keeps its id', async () => {
       const { schoolId, period, id, location } = await givenPeriod();
       expect((await edfi.put(location, { ...period, id, classPeriodName: 'Second' })).status).toBe(204);
       expect((await edfi.get(location)).body).toMatchObject({ id, classPeriodName: 'Second' });
@@ -301,7 +301,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect(old.status).toBe(201);
     });
 
-    test('when documents refer to it, then they carry the new name, and their tags change', async () => {
+    test('a new name is carried into the documents that refer to it, and changes their entity tags', async () => {
       const { schoolId, period, id, location } = await givenPeriod();
       const bell = await edfi.create('bellSchedules', {
         bellScheduleName: 'Late',
@@ -318,7 +318,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect((await edfi.put(bell, after.body)).headers['etag']).toBe(after.headers['etag']);
     });
 
-    test('when documents refer to those that refer to it, then they follow as well', async () => {
+    test('a new name is carried further, into documents that refer to those documents', async () => {
       const { schoolId, session, location } = await edfi.newSession();
       const course = { courseCode: 'ALG', educationOrganizationId: schoolId };
       await edfi.create('courses', {
@@ -361,7 +361,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       );
     });
 
-    test('when another has the new name already, then 409 tells the values', async () => {
+    test('a new name that another document has is answered 409 with the values', async () => {
       const { schoolId, period, id, location } = await givenPeriod();
       await edfi.create('classPeriods', { classPeriodName: 'Second', schoolReference: { schoolId } });
       expect(told(await edfi.put(location, { ...period, id, classPeriodName: 'Second' }))).toEqual(
@@ -373,7 +373,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect((await edfi.get(location)).body).toMatchObject({ classPeriodName: 'First' });
     });
 
-    test('when its tag is not the one in If-Match, then 412, and nobody is renamed', async () => {
+    test('a new name with an old tag in If-Match is answered 412, and no document changes', async () => {
       const { period, id, location } = await givenPeriod();
       const answer = await edfi.put(
         location,
@@ -400,7 +400,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       ],
     });
 
-    test('when a school is posted with the number of a district, then 409 tells the value', async () => {
+    test('a school with the number of a district is answered 409 with the value', async () => {
       const number = edfi.fresh();
       await edfi.create('localEducationAgencies', await district(number));
       expect(told(await edfi.post('schools', await edfi.school(number)))).toEqual(
@@ -411,13 +411,13 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       );
     });
 
-    test('when a district is posted with the number of a school, then 409', async () => {
+    test('a district with the number of a school is answered 409', async () => {
       const { schoolId } = await edfi.newSchool();
       const answer = await edfi.post('localEducationAgencies', await district(schoolId));
       expect(answer.body).toMatchObject({ status: 409, title: 'Identifying Values Are Not Unique' });
     });
 
-    test('when the district is deleted, then the school may have its number', async () => {
+    test('a school may have the number of a deleted district', async () => {
       const number = edfi.fresh();
       const location = await edfi.create('localEducationAgencies', await district(number));
       expect((await edfi.post('schools', await edfi.school(number))).status).toBe(409);
@@ -425,7 +425,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect((await edfi.post('schools', await edfi.school(number))).status).toBe(201);
     });
 
-    test('when a document refers to an organization, then a school or a district answers to it', async () => {
+    test('a reference to an organization is met by a school or a district', async () => {
       const { schoolId } = await edfi.newSchool();
       const number = edfi.fresh();
       await edfi.create('localEducationAgencies', await district(number));
@@ -440,7 +440,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       }
     });
 
-    test('when a school is referred to as an organization, then it cannot be deleted', async () => {
+    test('a school that is referred to as an organization cannot be deleted', async () => {
       const { schoolId, location } = await edfi.newSchool();
       await edfi.create('programs', {
         programName: 'Bilingual',
@@ -450,14 +450,14 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi references in %s mode', (mode) 
       expect(told(await edfi.remove(location))).toEqual(referenced('Program'));
     });
 
-    test('when a school belongs to its own district, then the district cannot be deleted', async () => {
+    test('a district cannot be deleted while a school belongs to it', async () => {
       const localEducationAgencyId = edfi.fresh();
       const location = await edfi.create('localEducationAgencies', await district(localEducationAgencyId));
       await edfi.newSchool({ localEducationAgencyReference: { localEducationAgencyId } });
       expect(told(await edfi.remove(location))).toEqual(referenced('School'));
     });
 
-    test('when a district is its own parent, then it can be deleted', async () => {
+    test('a district that is its own parent can be deleted', async () => {
       const localEducationAgencyId = edfi.fresh();
       const body = await district(localEducationAgencyId);
       const location = await edfi.create('localEducationAgencies', {

@@ -12,13 +12,13 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
   };
 
   describe('given members that the schema does not know', () => {
-    test('when a document has one, then it is dropped and the rest is taken', async () => {
+    test('an unknown member of a document is dropped, and the rest is taken', async () => {
       const student = edfi.student();
       const location = await edfi.create('students', { ...student, shoeSize: 44, more: { x: [1] } });
       expect(await read(location)).toEqual(student);
     });
 
-    test('when a reference or an element has one, then it is dropped there', async () => {
+    test('an unknown member of a reference or an element is dropped', async () => {
       const { schoolId } = await edfi.newSchool();
       const period = {
         classPeriodName: 'First',
@@ -33,14 +33,14 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       expect(await read(location)).toEqual(period);
     });
 
-    test('when two documents differ only there, then they are the same, with one tag', async () => {
+    test('two documents that differ only in unknown members are the same, with one tag', async () => {
       const student = edfi.student();
       const first = await edfi.post('students', student);
       const second = await edfi.post('students', { ...student, shoeSize: 44 });
       expect([second.status, second.headers['etag']]).toEqual([200, first.headers['etag']]);
     });
 
-    test('when a member is called __proto__, then it is dropped', async () => {
+    test('a member called __proto__ is dropped', async () => {
       const student = edfi.student();
       const text = JSON.stringify(student).replace('{', '{"__proto__":{"firstName":"x"},');
       const answer = await edfi.post('students', text);
@@ -49,13 +49,13 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
   });
 
   describe('given members that say nothing', () => {
-    test('when an optional member is null, then it is dropped', async () => {
+    test('an optional member that is null is dropped', async () => {
       const student = edfi.student();
       const location = await edfi.create('students', { ...student, middleName: null });
       expect(await read(location)).toEqual(student);
     });
 
-    test('when a required member is null, then 400 says that it is required', async () => {
+    test('a required member that is null is answered 400 as missing', async () => {
       expect(told(await edfi.post('students', edfi.student({ firstName: null })))).toEqual(
         invalid({
           '$.firstName': ['firstName is required.'],
@@ -63,7 +63,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       );
     });
 
-    test('when an optional array is empty, then it is dropped', async () => {
+    test('an optional array that is empty is dropped', async () => {
       const student = edfi.student();
       const location = await edfi.create('students', { ...student, otherNames: [] });
       expect(await read(location)).toEqual(student);
@@ -72,7 +72,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
     test.each([
       ['holds only empty objects', [{}, {}]],
       ['holds only objects with empty arrays', [{ periods: [] }, {}]],
-    ])('when an optional array %s, then it is dropped', async (_what, addresses) => {
+    ])('an optional array that %s is dropped', async (_what, addresses) => {
       const { location, schoolId } = await edfi.newSchool();
       const school = await read(location);
       const again = await edfi.post('schools', { ...school, addresses });
@@ -80,7 +80,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       expect(school).toMatchObject({ schoolId });
     });
 
-    test('when an array within an element is empty or holds only empty objects, then it is dropped', async () => {
+    test('an array within an element that is empty or holds only empty objects is dropped', async () => {
       const { schoolId } = await edfi.newSchool();
       const period = { classPeriodName: 'First', schoolReference: { schoolId } };
       const bell = (endTime: string, more: object) => ({
@@ -117,14 +117,14 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       }
     });
 
-    test('when a required array holds only empty objects, then 400 says that it is required', async () => {
+    test('a required array that holds only empty objects is answered 400 as missing', async () => {
       const school = await edfi.school(edfi.fresh(), { gradeLevels: [{}] });
       expect(told(await edfi.post('schools', school))).toEqual(
         invalid({ '$.gradeLevels': ['gradeLevels is required.'] }),
       );
     });
 
-    test('when a required array is empty, then 400 says that it is required', async () => {
+    test('a required array that is empty is answered 400 as missing', async () => {
       const school = await edfi.school(edfi.fresh(), { gradeLevels: [] });
       expect(told(await edfi.post('schools', school))).toEqual(
         invalid({ '$.gradeLevels': ['gradeLevels is required.'] }),
@@ -133,7 +133,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
   });
 
   describe('given strings that spell other things', () => {
-    test('when a number is spelled as a string, then it becomes a number', async () => {
+    test('a number spelled as a string becomes a number', async () => {
       const schoolId = edfi.fresh();
       const school = await edfi.school(schoolId);
       const location = await edfi.create('schools', { ...school, schoolId: String(schoolId) });
@@ -141,7 +141,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       expect((await edfi.post('schools', school)).status).toBe(200);
     });
 
-    test('when a number within a reference is spelled as a string, then it refers to the same', async () => {
+    test('a number in a reference, spelled as a string, refers to the same document', async () => {
       const { schoolId } = await edfi.newSchool();
       const location = await edfi.create('classPeriods', {
         classPeriodName: 'Spelled',
@@ -154,7 +154,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       ['true', true],
       ['FALSE', false],
       [' True ', true],
-    ])('when a boolean is spelled %j, then it becomes one', async (text, value) => {
+    ])('a boolean spelled %j becomes a boolean', async (text, value) => {
       const { schoolId } = await edfi.newSchool();
       const location = await edfi.create('classPeriods', {
         classPeriodName: 'First',
@@ -164,7 +164,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       expect(await read(location)).toMatchObject({ officialAttendancePeriod: value });
     });
 
-    test('when a decimal is spelled as a string, then it becomes a number', async () => {
+    test('a decimal spelled as a string becomes a number', async () => {
       const { location } = await edfi.newSession();
       const session = await edfi.get(location);
       const answer = await edfi.put(location, { ...session.body, totalInstructionalDays: '81' });
@@ -172,7 +172,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       expect(await read(location)).toMatchObject({ totalInstructionalDays: 81 });
     });
 
-    test.each(['ten', '', '1e3', '1,000', '12.'])('when %j stands for a number, then 400', async (text) => {
+    test.each(['ten', '', '1e3', '1,000', '12.'])('%j in place of a number is answered 400', async (text) => {
       const school = await edfi.school(edfi.fresh());
       expect(told(await edfi.post('schools', { ...school, schoolId: text }))).toEqual(
         invalid({
@@ -181,7 +181,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       );
     });
 
-    test('when a number is spelled that would lose digits, then 400', async () => {
+    test('a number whose spelling would lose digits is answered 400', async () => {
       const school = await edfi.school(edfi.fresh());
       expect(told(await edfi.post('schools', { ...school, schoolId: '9007199254740993' }))).toEqual(
         invalid({
@@ -190,12 +190,12 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       );
     });
 
-    test('when a date is spelled with slashes, then it becomes an ISO date', async () => {
+    test('a date spelled with slashes becomes an ISO date', async () => {
       const location = await edfi.create('students', edfi.student({ birthDate: '3/4/2012' }));
       expect(await read(location)).toMatchObject({ birthDate: '2012-03-04' });
     });
 
-    test('when a code value has spaces around it, then they are dropped', async () => {
+    test('spaces around a code value are dropped', async () => {
       const location = await edfi.create('termDescriptors', {
         namespace: 'uri://ed-fi.org/TermDescriptor',
         codeValue: '  Spaced ',
@@ -206,14 +206,14 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
   });
 
   describe('given values that the schema does not allow', () => {
-    test('when a required member is missing, then 400 tells it by path', async () => {
+    test('a missing required member is answered 400 with its path', async () => {
       const { firstName: _, ...student } = edfi.student();
       expect(told(await edfi.post('students', student))).toEqual(
         invalid({ '$.firstName': ['firstName is required.'] }),
       );
     });
 
-    test('when several are missing, then 400 tells them all', async () => {
+    test('several missing members are answered 400 with all paths', async () => {
       expect(told(await edfi.post('students', { studentUniqueId: '1' }))).toEqual(
         invalid({
           '$.birthDate': ['birthDate is required.'],
@@ -223,7 +223,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       );
     });
 
-    test('when a reference lacks a value, then 400 tells it by path', async () => {
+    test('a reference without one of its values is answered 400 with the path', async () => {
       expect(told(await edfi.post('classPeriods', { classPeriodName: 'x', schoolReference: {} }))).toEqual(
         invalid({
           '$.schoolReference.schoolId': ['schoolId is required.'],
@@ -231,7 +231,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       );
     });
 
-    test('when an element of an array lacks a value, then 400 tells it by path', async () => {
+    test('an array element without one of its values is answered 400 with the path', async () => {
       const school = await edfi.school(edfi.fresh(), { gradeLevels: [{ gradeLevelDescriptor: 'x' }, {}] });
       expect(told(await edfi.post('schools', school))).toEqual(
         invalid({
@@ -240,7 +240,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       );
     });
 
-    test('when a string is too long, then 400 tells the limit', async () => {
+    test('a string that is too long is answered 400 with the limit', async () => {
       expect(told(await edfi.post('students', edfi.student({ firstName: 'x'.repeat(76) })))).toEqual(
         invalid({
           '$.firstName': ['firstName Value should be at most 75 characters'],
@@ -248,7 +248,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       );
     });
 
-    test('when a required string is empty, then 400 says so', async () => {
+    test('a required string that is empty is answered 400', async () => {
       const period = { classPeriodName: '', schoolReference: { schoolId: 1 } };
       expect(told(await edfi.post('classPeriods', period))).toEqual(
         invalid({
@@ -257,7 +257,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       );
     });
 
-    test('when a code value is empty, then 400 tells both the length and that', async () => {
+    test('an empty code value is answered 400 with its least length', async () => {
       const answer = await edfi.post('termDescriptors', {
         namespace: 'uri://ed-fi.org/TermDescriptor',
         codeValue: '   ',
@@ -269,7 +269,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
     });
 
     test.each([' First', 'First ', '   '])(
-      'when an identifying string is %j, then 400 speaks of spaces',
+      'the identifying string %j is answered 400, because spaces are not allowed there',
       async (name) => {
         const period = { classPeriodName: name, schoolReference: { schoolId: 1 } };
         expect(told(await edfi.post('classPeriods', period))).toEqual(
@@ -280,7 +280,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       },
     );
 
-    test('when a number stands for a string, then 400 tells both types', async () => {
+    test('a number in place of a string is answered 400 with both types', async () => {
       expect(told(await edfi.post('students', edfi.student({ firstName: 7 })))).toEqual(
         invalid({
           '$.firstName': ['firstName Value is "integer" but should be "string"'],
@@ -288,7 +288,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       );
     });
 
-    test('when a fraction stands for a whole number, then 400', async () => {
+    test('a fraction in place of a whole number is answered 400', async () => {
       const school = await edfi.school(edfi.fresh());
       expect(told(await edfi.post('schools', { ...school, schoolId: 1.5 }))).toEqual(
         invalid({
@@ -297,7 +297,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       );
     });
 
-    test('when a value stands for an object, or an object for an array, then 400 tells both types', async () => {
+    test('a value in place of an object, or an object for an array, is answered 400 with both types', async () => {
       const answer = await edfi.post('classPeriods', {
         classPeriodName: 'x',
         schoolReference: 7,
@@ -329,13 +329,13 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
         '2024-01-01T10:00:00+25:00',
         '0000-01-01T00:00:00Z',
         '2024-02-28T23:59:60Z',
-      ])('when the calendar does not have %s, then 400 tells the format', async (text) => {
+      ])('the moment %s, which the calendar does not have, is answered 400 with the format', async (text) => {
         expect(told(await edfi.post('studentAssessments', assessment(text)))).toEqual(
           invalid({ '$.administrationDate': ['administrationDate Value does not match format "date-time"'] }),
         );
       });
 
-      test('when the calendar has it, then it is taken', async () => {
+      test('a moment that the calendar has is taken', async () => {
         for (const text of [
           '2024-02-29 23:59:59',
           '2/29/2024',
@@ -352,7 +352,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
     });
 
     test.each(['2012-02-30', '2012-3-4', 'yesterday', '13/13/2012', '2/29/2023', '0000-01-01'])(
-      'when a date is %s, then 400 tells the format',
+      'the date %s is answered 400 with the format',
       async (birthDate) => {
         expect(told(await edfi.post('students', edfi.student({ birthDate })))).toEqual(
           invalid({
@@ -363,7 +363,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
     );
 
     test.each(['8:00', '25:00:00', '24:00:00', '08:60:00', '08:00:00+25:00', '08:00:60', 'noon'])(
-      'when a time is %s, then 400 tells the format',
+      'the time %s is answered 400 with the format',
       async (startTime) => {
         const answer = await edfi.post('classPeriods', {
           classPeriodName: 'x',
@@ -378,7 +378,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       },
     );
 
-    test('when a school year is out of bounds, then 400 tells the bound', async () => {
+    test('a school year out of bounds is answered 400 with the bound', async () => {
       const answer = await edfi.post('schoolYearTypes', {
         schoolYear: -1,
         currentSchoolYear: false,
@@ -387,13 +387,13 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       expect(told(answer)).toEqual(invalid({ '$.schoolYear': ['schoolYear -1 should be at least 0'] }));
     });
 
-    test('when a text cannot be stored, then 400 tells its path', async () => {
+    test('a text that cannot be stored is answered 400 with its path', async () => {
       const answer = await edfi.post('students', JSON.stringify(edfi.student()).replace('Ada', '\\u0000'));
       expect(answer.status).toBe(400);
       expect(Object.keys(answer.body['validationErrors'] as object)).toEqual(['$.firstName']);
     });
 
-    test('when it is put instead of posted, then the answer is the same', async () => {
+    test('a PUT of a faulty document gets the same answer as a POST', async () => {
       const student = edfi.student();
       const created = await edfi.post('students', student);
       const answer = await edfi.put(`students/${created.id}`, { ...student, id: created.id, firstName: 7 });
@@ -407,7 +407,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
     const message = (name: string, values: string): string =>
       `All values supplied for '${name}' must match. Review all references (including those higher up in the resource's data) and align the following conflicting values: ${values}`;
 
-    test('when a bell schedule and its class period name two schools, then 400 tells both paths', async () => {
+    test('a bell schedule and a class period with different schools are answered 400 with both paths', async () => {
       const answer = await edfi.post('bellSchedules', {
         bellScheduleName: 'Late',
         schoolReference: { schoolId: 255901001 },
@@ -422,7 +422,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       );
     });
 
-    test('when two elements disagree, then 400 tells all values', async () => {
+    test('two references of a list that name different schools are answered 400 with both values', async () => {
       const answer = await edfi.post('bellSchedules', {
         bellScheduleName: 'Late',
         schoolReference: { schoolId: 1 },
@@ -436,7 +436,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       });
     });
 
-    test('when they agree, one as a number and one as a string that spells it, then they pass', async () => {
+    test('equal values of a repeated member pass, one as a number and one as a string', async () => {
       const { schoolId } = await edfi.newSchool();
       await edfi.create('classPeriods', { classPeriodName: 'First', schoolReference: { schoolId } });
       const answer = await edfi.post('bellSchedules', {
@@ -452,7 +452,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
     const repeated = (nth: string, name: string): string =>
       `The ${nth} item of the ${name} has the same identifying values as another item earlier in the list.`;
 
-    test('when the third grade level is the first, then 400 says which', async () => {
+    test('a repeated grade level is answered 400 with its place in the list', async () => {
       const [one, two] = [
         await edfi.descriptor('gradeLevelDescriptor', 'Ninth grade'),
         await edfi.descriptor('gradeLevelDescriptor', 'Tenth grade'),
@@ -465,7 +465,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       );
     });
 
-    test('when two descriptors differ only in case, then they are the same', async () => {
+    test('two descriptors of a list that differ only in case are duplicates', async () => {
       const one = await edfi.descriptor('gradeLevelDescriptor', 'Ninth grade');
       const gradeLevels = [one, one.toUpperCase()].map((gradeLevelDescriptor) => ({ gradeLevelDescriptor }));
       expect(told(await edfi.post('schools', await edfi.school(edfi.fresh(), { gradeLevels })))).toEqual(
@@ -475,7 +475,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       );
     });
 
-    test('when two references are equal, then 400 says which', async () => {
+    test('two equal references of a list are answered 400 with the place', async () => {
       const classPeriodReference = { classPeriodName: 'First', schoolId: 1 };
       const answer = await edfi.post('bellSchedules', {
         bellScheduleName: 'Late',
@@ -485,7 +485,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       expect(told(answer)).toEqual(invalid({ '$.classPeriods': [repeated('2nd', 'classPeriods')] }));
     });
 
-    test('when two addresses are equal but for what does not identify them, then 400 says which', async () => {
+    test('two addresses with the same identifying values are answered 400 with the place', async () => {
       const address = {
         addressTypeDescriptor: await edfi.descriptor('addressTypeDescriptor', 'Home'),
         stateAbbreviationDescriptor: await edfi.descriptor('stateAbbreviationDescriptor', 'TX'),
@@ -501,7 +501,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       );
     });
 
-    test('when two addresses differ in what identifies them, then they pass', async () => {
+    test('two addresses with different identifying values pass', async () => {
       const address = {
         addressTypeDescriptor: await edfi.descriptor('addressTypeDescriptor', 'Home'),
         stateAbbreviationDescriptor: await edfi.descriptor('stateAbbreviationDescriptor', 'TX'),
@@ -514,7 +514,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi contents in %s mode', (mode) =>
       expect(answer.status).toBe(201);
     });
 
-    test('when elements of an array within an element are equal, then 400 tells where', async () => {
+    test('equal elements of an array within an element are answered 400 with the path', async () => {
       const address = {
         addressTypeDescriptor: 'uri://x#Home',
         stateAbbreviationDescriptor: 'uri://x#TX',

@@ -22,24 +22,24 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
   const edfi = useEdFi(mode);
 
   describe('given no document of an identity', () => {
-    test('when it is posted, then 201 tells its place and its tag and has no body', async () => {
+    test('a POST of a new document answers 201 with its location and its tag, without a body', async () => {
       const answer = await edfi.post('students', edfi.student());
       expect([answer.status, answer.text]).toEqual([201, '']);
       expect(answer.headers['location']).toMatch(/^http:\/\/[^/]+\/data\/ed-fi\/students\/[0-9a-f-]{36}$/);
       expect(answer.headers['etag']).toMatch(/^[\w-]+$/);
     });
 
-    test('when its id is read, then 404 has no body', async () => {
+    test('a GET of an unknown id is answered 404 without a body', async () => {
       const answer = await edfi.get(`students/${nobody}`);
       expect([answer.status, answer.text]).toEqual([404, '']);
     });
 
-    test('when its id is deleted, then 404 has no body', async () => {
+    test('a DELETE of an unknown id is answered 404 without a body', async () => {
       const answer = await edfi.remove(`students/${nobody}`);
       expect([answer.status, answer.text]).toEqual([404, '']);
     });
 
-    test('when its id is put, then 404 says so', async () => {
+    test('a PUT to an unknown id is answered 404 with a problem', async () => {
       const answer = await edfi.put(`students/${nobody}`, { ...edfi.student(), id: nobody });
       expect(answer.status).toBe(404);
       expect(told(answer)).toEqual(
@@ -47,7 +47,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       );
     });
 
-    test('when it is posted without a content type, then it is taken', async () => {
+    test('a POST without a content type is taken', async () => {
       const response = await edfi.app.inject({
         method: 'POST',
         url: '/data/ed-fi/students',
@@ -57,12 +57,12 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       expect(response.statusCode).toBe(201);
     });
 
-    test('when it is posted as text/json, then it is taken', async () => {
+    test('a POST as text/json is taken', async () => {
       const answer = await edfi.post('students', edfi.student(), { 'content-type': 'text/json' });
       expect(answer.status).toBe(201);
     });
 
-    test('when it is posted as XML, then 415 says so', async () => {
+    test('a POST as XML is answered 415', async () => {
       const answer = await edfi.post('students', '<student/>', { 'content-type': 'application/xml' });
       expect(answer.status).toBe(415);
       expect(answer.body).toMatchObject({
@@ -80,7 +80,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       return { student, location, id: created.id, etag: created.headers['etag'] as string };
     };
 
-    test('when it is read, then the body has its id, its tag and its date', async () => {
+    test('a GET returns the document with its id, its tag and its date', async () => {
       const { student, location, id, etag } = await given();
       const answer = await edfi.get(location);
       expect(answer.status).toBe(200);
@@ -94,12 +94,12 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       });
     });
 
-    test('when it is read with its own tag in If-None-Match, then 304', async () => {
+    test('a GET with the current tag in If-None-Match is answered 304', async () => {
       const { location, etag } = await given();
       expect((await edfi.get(location, { 'if-none-match': etag })).status).toBe(304);
     });
 
-    test('when its identity is posted again with other values, then 200 tells the same place', async () => {
+    test('a POST of the same identity with other values answers 200 with the same location', async () => {
       const { student, location, etag } = await given();
       const answer = await edfi.post('students', { ...student, firstName: 'Augusta' });
       expect([answer.status, answer.text, answer.headers['location']]).toEqual([200, '', location]);
@@ -107,7 +107,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       expect((await edfi.get(location)).body).toMatchObject({ firstName: 'Augusta' });
     });
 
-    test('when the same content is posted again, then 200, and nothing changes, its date included', async () => {
+    test('a POST of the same content answers 200, and changes nothing, not even the date', async () => {
       const { student, location, etag } = await given();
       const before = await edfi.get(location);
       const answer = await edfi.post('students', student);
@@ -115,12 +115,12 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       expect((await edfi.get(location)).text).toBe(before.text);
     });
 
-    test('when it is posted with a wrong If-Match, then the header is ignored', async () => {
+    test('a POST ignores a wrong If-Match', async () => {
       const { student } = await given();
       expect((await edfi.post('students', student, { 'if-match': 'wrong' })).status).toBe(200);
     });
 
-    test('when what was read is put back, then 204, and nothing changes', async () => {
+    test('a PUT of what was read answers 204, and changes nothing', async () => {
       const { location, etag } = await given();
       const read = await edfi.get(location);
       const answer = await edfi.put(location, read.body);
@@ -129,7 +129,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       expect((await edfi.get(location)).text).toBe(read.text);
     });
 
-    test('when it is put with another value, then 204 tells a new tag', async () => {
+    test('a PUT of another value answers 204 with a new tag', async () => {
       const { student, location, id, etag } = await given();
       const answer = await edfi.put(location, { ...student, id, middleName: 'King' });
       expect(answer.status).toBe(204);
@@ -138,39 +138,39 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       expect((await edfi.get(location)).body).toMatchObject({ middleName: 'King' });
     });
 
-    test('when it is put without a value that it had, then it has it no more', async () => {
+    test('a PUT without a member removes it', async () => {
       const { student, location, id } = await given();
       await edfi.put(location, { ...student, id, middleName: 'King' });
       await edfi.put(location, { ...student, id });
       expect((await edfi.get(location)).body).not.toHaveProperty('middleName');
     });
 
-    test('when it is put to its id in upper case, then it is found', async () => {
+    test('a PUT to the id in upper case finds the document', async () => {
       const { student, id } = await given();
       const answer = await edfi.put(`students/${id.toUpperCase()}`, { ...student, id: id.toUpperCase() });
       expect(answer.status).toBe(204);
     });
 
-    test('when it is put with the id of another, then 400 says so', async () => {
+    test('a PUT with the id of another document is answered 400', async () => {
       const { student, location } = await given();
       const answer = await edfi.put(location, { ...student, id: nobody });
       expect(answer.status).toBe(400);
       expect(told(answer)).toEqual(badRequest('Request body id must match the id in the url.'));
     });
 
-    test('when it is put with an id that is none, then 400 says so', async () => {
+    test('a PUT with a malformed id is answered 400', async () => {
       const { student, location } = await given();
       expect(told(await edfi.put(location, { ...student, id: 'x' }))).toEqual(
         badRequest('Request body id must match the id in the url.'),
       );
     });
 
-    test('when it is put without an id, then 400 asks for it', async () => {
+    test('a PUT without an id is answered 400, which asks for it', async () => {
       const { student, location } = await given();
       expect(told(await edfi.put(location, student))).toEqual(invalid({ '$.id': ['id is required.'] }));
     });
 
-    test('when it is put with an invalid value and a wrong id, then the value is told first', async () => {
+    test('a PUT with an invalid value and a wrong id is answered with the value', async () => {
       const { student, location } = await given();
       const answer = await edfi.put(location, { ...student, id: nobody, birthDate: 'x' });
       expect(told(answer)).toEqual(
@@ -183,7 +183,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       ['in quotes', (etag: string) => `"${etag}"`],
       ['as *', () => '*'],
       ['as a weak tag', (etag: string) => `W/"${etag}"`],
-    ])('when it is put with its tag in If-Match %s, then 204', async (_how, spell) => {
+    ])('a PUT with its tag in If-Match %s answers 204', async (_how, spell) => {
       const { student, location, id, etag } = await given();
       const answer = await edfi.put(
         location,
@@ -193,12 +193,12 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       expect(answer.status).toBe(204);
     });
 
-    test('when it is put with an If-Match that says nothing, then it is put', async () => {
+    test('a PUT with an empty If-Match is applied', async () => {
       const { student, location, id } = await given();
       expect((await edfi.put(location, { ...student, id }, { 'if-match': ' ' })).status).toBe(204);
     });
 
-    test('when it is put with the tag of an older version, then 412, and it stays as it was', async () => {
+    test('a PUT with the tag of an older version is answered 412, and changes nothing', async () => {
       const { student, location, id, etag } = await given();
       await edfi.put(location, { ...student, id, middleName: 'First' });
       const answer = await edfi.put(location, { ...student, id, middleName: 'Second' }, { 'if-match': etag });
@@ -207,7 +207,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       expect((await edfi.get(location)).body).toMatchObject({ middleName: 'First' });
     });
 
-    test('when it is put twice with the tag that the first put gave, then both are taken', async () => {
+    test('a second PUT with the tag that the first PUT returned is taken', async () => {
       const { student, location, id, etag } = await given();
       const first = await edfi.put(location, { ...student, id, middleName: 'A' }, { 'if-match': etag });
       const tag = first.headers['etag'] as string;
@@ -215,7 +215,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       expect(second.status).toBe(204);
     });
 
-    test('when it is deleted, then 204 has no body, and it is gone', async () => {
+    test('a DELETE answers 204 without a body, and the document is gone', async () => {
       const { location } = await given();
       const answer = await edfi.remove(location);
       expect([answer.status, answer.text]).toEqual([204, '']);
@@ -223,7 +223,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       expect((await edfi.remove(location)).status).toBe(404);
     });
 
-    test('when it is deleted and posted again, then it is created with another id', async () => {
+    test('a document that is deleted and posted again is created with another id', async () => {
       const { student, location, id } = await given();
       await edfi.remove(location);
       const answer = await edfi.post('students', student);
@@ -231,7 +231,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       expect(answer.id).not.toBe(id);
     });
 
-    test('when it is deleted with a wrong tag, then 412, and it is still there', async () => {
+    test('a DELETE with a wrong tag is answered 412, and the document stays', async () => {
       const { location } = await given();
       const answer = await edfi.remove(location, { 'if-match': 'wrong' });
       expect(answer.status).toBe(412);
@@ -239,19 +239,19 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       expect((await edfi.get(location)).status).toBe(200);
     });
 
-    test('when it is deleted with its tag, then 204', async () => {
+    test('a DELETE with the current tag answers 204', async () => {
       const { location, etag } = await given();
       expect((await edfi.remove(location, { 'if-match': etag })).status).toBe(204);
     });
 
-    test('when its id is read of another resource, then 404', async () => {
+    test('a GET of the id below another resource is answered 404', async () => {
       const { id } = await given();
       expect((await edfi.get(`schools/${id}`)).status).toBe(404);
     });
   });
 
   describe('given two documents of the same content at different times', () => {
-    test('then their tags are equal whatever the order of members and whatever a client left in', async () => {
+    test('documents of equal content have equal tags, whatever the order and the metadata members', async () => {
       const student = edfi.student();
       const first = await edfi.post('students', student);
       await edfi.remove(first.headers['location'] as string);
@@ -265,20 +265,20 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
   });
 
   describe('given a body that is no document', () => {
-    test.each(['', '  \n'])('when %j is posted, then 400 asks for a body', async (body) => {
+    test.each(['', '  \n'])('a POST of %j is answered 400, which asks for a body', async (body) => {
       expect(told(await edfi.post('students', body))).toEqual(
         badRequest('A non-empty request body is required.'),
       );
     });
 
-    test('when nothing is put, then 400 asks for a body', async () => {
+    test('a PUT without a body is answered 400, which asks for a body', async () => {
       expect(told(await edfi.put(`students/${nobody}`, ''))).toEqual(
         badRequest('A non-empty request body is required.'),
       );
     });
 
     test.each(['{', '{"a": }', 'student', '{"a": 1,}', '{"a": 1} x'])(
-      'when %j is posted, then 400 tells under $. that it is not JSON',
+      'a POST of %j is answered 400, with the path $., because it is not JSON',
       async (body) => {
         const answer = await edfi.post('students', body);
         expect(answer.status).toBe(400);
@@ -286,7 +286,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       },
     );
 
-    test('when JSON is misspelled, then 400 tells the line and the column, and nothing that stands there', async () => {
+    test('misspelled JSON is answered 400 with line and column, and nothing of its text', async () => {
       const answer = await edfi.post('students', '{\n  "firstName": "Ada",\n  "lastSurname": Lovelace\n}');
       expect(told(answer)).toEqual(
         invalid({
@@ -295,20 +295,20 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       );
     });
 
-    test.each(['[]', '"student"', '7', 'null'])('when %s is posted, then 400', async (body) => {
+    test.each(['[]', '"student"', '7', 'null'])('a POST of %s is answered 400', async (body) => {
       const answer = await edfi.post('students', body);
       expect(answer.status).toBe(400);
       expect(answer.body).toMatchObject({ validationErrors: { '$.': [expect.any(String)] } });
     });
 
-    test('when a member comes twice, then 400 tells its path', async () => {
+    test('a member that comes twice is answered 400 with its path', async () => {
       const answer = await edfi.post('students', '{"studentUniqueId":"1","studentUniqueId":"2"}');
       expect(told(answer)).toEqual(
         invalid({ '$.studentUniqueId': ['An item with the same key has already been added.'] }),
       );
     });
 
-    test('when a reference comes twice, then 400 tells its path', async () => {
+    test('a reference that comes twice is answered 400 with its path', async () => {
       const answer = await edfi.post(
         'classPeriods',
         '{"classPeriodName":"1","schoolReference":{"schoolId":1},"schoolReference":{"schoolId":1}}',
@@ -319,7 +319,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
     });
 
     test.each(['id', 'Id'])(
-      'when a document with an %s is posted, then 400 says that ids are ours',
+      'a POST with the member %s is answered 400, because the server assigns ids',
       async (name) => {
         expect(told(await edfi.post('students', { ...edfi.student(), [name]: nobody }))).toEqual(
           problem(
@@ -339,18 +339,15 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
   });
 
   describe('given a URL', () => {
-    test.each(['STUDENTS', 'Students', 'stUDENTs'])(
-      'when the resource is spelled %s, then it is found',
-      async (name) => {
-        expect((await edfi.post(name, edfi.student())).status).toBe(201);
-      },
-    );
+    test.each(['STUDENTS', 'Students', 'stUDENTs'])('a resource spelled %s is found', async (name) => {
+      expect((await edfi.post(name, edfi.student())).status).toBe(201);
+    });
 
-    test('when the project is spelled in upper case, then it is found', async () => {
+    test('a project spelled in upper case is found', async () => {
       expect((await edfi.get('/data/ED-FI/students')).status).toBe(200);
     });
 
-    test('when it ends with a slash, then it is found', async () => {
+    test('a URL that ends with a slash is found', async () => {
       expect((await edfi.get('/data/ed-fi/students/')).status).toBe(200);
     });
 
@@ -362,20 +359,20 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       '/elsewhere',
       '/data/ed-fi/educationOrganizations',
       '/data/ed-fi/generalStudentProgramAssociations',
-    ])('when nothing is at %s, then 404 says so', async (url) => {
+    ])('the unknown URL %s is answered 404', async (url) => {
       const answer = await edfi.get(url);
       expect(answer.status).toBe(404);
       expect(told(answer)).toEqual(notFound);
     });
 
-    test('when a document is posted to a resource that is abstract, then 404', async () => {
+    test('a POST to an abstract resource is answered 404', async () => {
       expect(told(await edfi.post('educationOrganizations', { educationOrganizationId: 1 }))).toEqual(
         notFound,
       );
     });
 
     test.each(['GET', 'PUT', 'DELETE'])(
-      'when %s names an id that cannot be one, then 400 tells it under $.id',
+      'a %s with a malformed id is answered 400 with the path $.id',
       async (method) => {
         for (const id of ['not-an-id', nobody.slice(1), `{${nobody}}`]) {
           const body = method === 'PUT' ? { ...edfi.student(), id } : undefined;
@@ -390,7 +387,7 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       ['DELETE', '', 'Resource collections cannot be deleted.'],
       ['POST', `/${nobody}`, 'Resource items can only be updated using PUT.'],
     ])(
-      'when %s is sent to /data/ed-fi/students%s, then 405 says what to do',
+      '%s to /data/ed-fi/students%s is answered 405, and the message says what to do',
       async (method, rest, sentence) => {
         const answer = await edfi.send(
           method,

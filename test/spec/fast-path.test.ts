@@ -51,14 +51,14 @@ function submitted(node: SluiceClient, request: Parameters<SluiceClient['submit'
   return outcome;
 }
 
-test('settles a lone write where no writer runs', async () => {
+test('the fast path settles a lone write where no writer runs', async () => {
   const world = await setup();
   const outcome = await world.submit(note(fresh()));
   expect(outcome).toMatchObject({ result: 'created', version: 1 });
   expect(await termOf(world, outcome.writeId)).toBeNull();
 });
 
-test('settles few that come together in one transaction, each with its own answer', async () => {
+test('the fast path settles a small group of writes in one transaction, each with its own answer', async () => {
   const world = await setup();
   const noteId = fresh();
   const outcomes = await Promise.all([
@@ -79,7 +79,7 @@ test('settles few that come together in one transaction, each with its own answe
   expect(rows).toHaveLength(1);
 });
 
-test('settles write after write of several clients, none of which has to wait for a look', async () => {
+test('the fast path settles write after write of several clients, and none waits for a poll', async () => {
   const world = await setup();
   const clients = [1, 2, 3].map(async () => {
     for (let write = 0; write < 50; write++) await world.submit(note(fresh()));
@@ -88,7 +88,7 @@ test('settles write after write of several clients, none of which has to wait fo
   expect(await waitingIn(world)).toBe(0);
 });
 
-test('leaves more than few to the writers', async () => {
+test('the fast path leaves larger groups to the writers', async () => {
   const world = await setup(2);
   const outcomes = [fresh(), fresh(), fresh()].map((noteId) => submitted(world.node, note(noteId)));
   await untilInIntake(world, 3);
@@ -132,7 +132,7 @@ test('a node whose role may not commit says so, and tries no fast path', async (
   ]);
 });
 
-test('leaves writes to the leader while somebody is at work on their lane', async () => {
+test('the fast path leaves writes to the leader while another session works on their lane', async () => {
   const world = await setup();
   const request = note(fresh());
   const release = await world.holdLanes([laneOfWrite(request)]);
@@ -143,7 +143,7 @@ test('leaves writes to the leader while somebody is at work on their lane', asyn
   expect(await termOf(world, (await outcome).writeId)).not.toBeNull();
 });
 
-test('settles nothing in a paused lane', async () => {
+test('the fast path settles nothing in a paused lane', async () => {
   const world = await setup();
   const operator = new Database({ url: database.opsUrl, applicationName: 'sluice test', connectionsMax: 1 });
   onTestFinished(() => operator.close());
@@ -157,7 +157,7 @@ test('settles nothing in a paused lane', async () => {
   expect(await outcome).toMatchObject({ result: 'created' });
 });
 
-test('goes behind what was accepted before', async () => {
+test('the fast path orders a write after those that were accepted before', async () => {
   const world = await setup();
   const noteId = fresh();
   const { writeId } = await world.node.accept(note(noteId, 'first'));
@@ -168,7 +168,7 @@ test('goes behind what was accepted before', async () => {
   expect(await world.node.readWrite('', writeId)).toMatchObject({ outcome: { result: 'created' } });
 });
 
-test('waits for a document that is on its way', async () => {
+test('the fast path waits for a document of an accepted write', async () => {
   const world = await setup();
   const schoolId = fresh();
   await world.node.accept(upsert('schools', { schoolId }));
@@ -178,7 +178,7 @@ test('waits for a document that is on its way', async () => {
   expect(await outcome).toMatchObject({ result: 'created' });
 });
 
-test('lets a leader look again for a reference that is missing', async () => {
+test('the fast path leaves a missing reference to a leader, which reads again', async () => {
   const world = await setup();
   await world.startWriter();
   const outcome = await world.submit(upsert('enrolments', enrolment(fresh(), fresh())));
@@ -186,7 +186,7 @@ test('lets a leader look again for a reference that is missing', async () => {
   expect(await termOf(world, outcome.writeId)).not.toBeNull();
 });
 
-test('wakes who waits for its document, without waiting for a look', async () => {
+test('the fast path wakes writes that await its document, without waiting for a poll', async () => {
   const world = await setup();
   // The next heartbeat of such a writer comes after the test, so it must lead all lanes before.
   await untilShared([await world.startWriter({ pollIntervalMs: 60_000 })]);
@@ -205,7 +205,7 @@ test('wakes who waits for its document, without waiting for a look', async () =>
   expect(await waiting).toMatchObject({ result: 'created' });
 });
 
-test('does not hold up a lane behind a document that somebody else has locked', async () => {
+test('the fast path does not hold up a lane for a document that another session has locked', async () => {
   const world = await setup();
   const noteId = fresh();
   const { documentId } = await world.submit(note(noteId));

@@ -27,6 +27,7 @@ import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { model } from '../support/model.ts';
+import { patient } from '../support/patient.ts';
 import { databaseUrl, execute, rolePrefix, roleUrl } from '../support/postgres.ts';
 import { startSluice } from '../support/sluice.ts';
 import { openConnection, sql } from '../support/sql.ts';
@@ -153,7 +154,7 @@ describe('under settings of others', () => {
   ];
   // What sessions behind a pooler are given is tested below.
   test.each(cases.filter(({ isPooled }) => isWide || !isPooled))(
-    'writes, reads and operations go on as ever: $name',
+    'hostile settings change no write, read or operation: $name',
     { timeout },
     async ({ settings, isPooled }) => {
       await setHostile(settings);
@@ -163,7 +164,7 @@ describe('under settings of others', () => {
       const [apiUrl, writerUrl, opsUrl] = await Promise.all(
         [database.apiUrl, database.writerUrl, database.opsUrl].map(route),
       );
-      const client = createClient({ url: apiUrl!, model, waitMs: 5000, leaderGraceMs: 60_000 });
+      const client = createClient({ url: apiUrl!, model, ...patient });
       const ownership = isPooled ? 'lease' : 'lock';
       await sql(database.url, `delete from sluice.setting where name = 'ownership'`);
       const writer = createWriter({ url: writerUrl!, model, ownership });
@@ -258,50 +259,54 @@ describe('under settings of others', () => {
     },
   );
 
-  test('a session commits durably and fires triggers, or is refused in a sentence', { timeout }, async () => {
-    const applicationName = 'test';
-    await setHostile({ synchronous_commit: 'off', default_transaction_isolation: 'serializable' });
-    const superuser = await openConnection(database.url);
-    const pooler = await startTransactionPooler(database.writerUrl, 4);
-    expect(await detectPooler({ url: pooler.url, applicationName })).toBe(true);
-    const ask = `select current_setting('synchronous_commit') as synchronous_commit,
+  test(
+    'under hostile settings, a session commits durably and fires triggers, or is refused in a sentence',
+    { timeout },
+    async () => {
+      const applicationName = 'test';
+      await setHostile({ synchronous_commit: 'off', default_transaction_isolation: 'serializable' });
+      const superuser = await openConnection(database.url);
+      const pooler = await startTransactionPooler(database.writerUrl, 4);
+      expect(await detectPooler({ url: pooler.url, applicationName })).toBe(true);
+      const ask = `select current_setting('synchronous_commit') as synchronous_commit,
                         current_setting('transaction_isolation') as isolation,
                         current_setting('session_replication_role') as replication_role`;
-    const asked = { synchronous_commit: 'on', isolation: 'read committed', replication_role: 'origin' };
-    const direct = async (url: string) => {
-      const session = await Session.open({ url, applicationName });
-      onTestFinished(() => session.close());
-      return session.query(ask);
-    };
-    const pooled = async (url: string) => {
-      const pool = new SessionPool({ url, applicationName });
-      onTestFinished(() => pool.close());
-      return pool.use(async (session) => {
-        await session.flight([{ name: 'begin' }]);
-        const rows = await session.query(ask);
-        await session.flight([{ name: 'rollback' }]);
-        return rows;
-      });
-    };
-    expect(await direct(database.writerUrl)).toEqual([asked]);
-    expect(await pooled(database.writerUrl)).toEqual([asked]);
-    expect(await pooled(pooler.url)).toEqual([asked]);
+      const asked = { synchronous_commit: 'on', isolation: 'read committed', replication_role: 'origin' };
+      const direct = async (url: string) => {
+        const session = await Session.open({ url, applicationName });
+        onTestFinished(() => session.close());
+        return session.query(ask);
+      };
+      const pooled = async (url: string) => {
+        const pool = new SessionPool({ url, applicationName });
+        onTestFinished(() => pool.close());
+        return pool.use(async (session) => {
+          await session.flight([{ name: 'begin' }]);
+          const rows = await session.query(ask);
+          await session.flight([{ name: 'rollback' }]);
+          return rows;
+        });
+      };
+      expect(await direct(database.writerUrl)).toEqual([asked]);
+      expect(await pooled(database.writerUrl)).toEqual([asked]);
+      expect(await pooled(pooler.url)).toEqual([asked]);
 
-    // A superuser's sessions set it back; others may not, and say so.
-    await superuser.query(`alter database ${database.name} set session_replication_role = replica`);
-    onTestFinished(async () => void (await superuser.query(`alter database ${database.name} reset all`)));
-    expect(await direct(database.url)).toEqual([asked]);
-    const refusal = {
-      code: 'configuration_invalid',
-      message: expect.stringContaining('session_replication_role is "replica"') as string,
-    };
-    await expect(direct(database.writerUrl)).rejects.toMatchObject(refusal);
-    await expect(pooled(database.writerUrl)).rejects.toMatchObject(refusal);
-    const later = await startTransactionPooler(database.writerUrl, 4);
-    await expect(detectPooler({ url: later.url, applicationName })).rejects.toMatchObject(refusal);
-  });
+      // A superuser's sessions set it back; others may not, and say so.
+      await superuser.query(`alter database ${database.name} set session_replication_role = replica`);
+      onTestFinished(async () => void (await superuser.query(`alter database ${database.name} reset all`)));
+      expect(await direct(database.url)).toEqual([asked]);
+      const refusal = {
+        code: 'configuration_invalid',
+        message: expect.stringContaining('session_replication_role is "replica"') as string,
+      };
+      await expect(direct(database.writerUrl)).rejects.toMatchObject(refusal);
+      await expect(pooled(database.writerUrl)).rejects.toMatchObject(refusal);
+      const later = await startTransactionPooler(database.writerUrl, 4);
+      await expect(detectPooler({ url: later.url, applicationName })).rejects.toMatchObject(refusal);
+    },
+  );
 
-  test('a statement alone has the settings behind a pooler, too', { timeout }, async () => {
+  test('a single statement has the session’s own settings, also through a pooler', { timeout }, async () => {
     const url = (await startTransactionPooler(database.opsUrl, 2)).url;
     const client = await openConnection(database.url);
     await client.query(`alter database ${database.name} set datestyle = 'SQL, DMY'`);
@@ -312,7 +317,7 @@ describe('under settings of others', () => {
     expect(Math.abs(Date.parse(String(row!['now'])) - Date.now())).toBeLessThan(60_000);
   });
 
-  test('a database that is read-only is left so, and said to be', { timeout }, async () => {
+  test('a read-only database stays read-only, and the error says so', { timeout }, async () => {
     await setHostile({ default_transaction_read_only: 'on' });
     const session = await Session.open({ url: database.writerUrl, applicationName: 'test' });
     onTestFinished(() => session.close());
@@ -322,23 +327,27 @@ describe('under settings of others', () => {
     expect(stderr).toContain('because it is read-only');
   });
 
-  test('commands end as ever, and an empty database is migrated', { timeout }, async () => {
-    const settings: Hostile = { ...forms, ...limits };
-    await setHostile(settings);
-    const run = async (...args: string[]) => startSluice(args, { DATABASE_URL: database.opsUrl }).ended;
-    const [status, stuck, lanes] = await Promise.all([run('status'), run('stuck'), run('lanes')]);
-    expect([status.code, stuck.code, lanes.code]).toEqual([5, 0, 0]);
-    const name = `${database.name}_fresh`;
-    const server = inject('postgresUrl');
-    await execute(server, `create database ${name}`);
-    onTestFinished(async () => void (await execute(server, `drop database ${name} with (force)`)));
-    for (const [setting, value] of await known(settings)) {
-      await execute(server, `alter database ${name} set ${setting} = ${value}`);
-    }
-    const url = databaseUrl(database.url, name);
-    const results = await Promise.all(Array.from({ length: 5 }, () => migrate({ url })));
-    expect(results.flatMap(({ applied }) => applied)).toHaveLength(readMigrations().length);
-    await applyRoles({ url, prefix: rolePrefix });
-    expect(await migrate({ url: roleUrl(url, 'migrate') })).toMatchObject({ applied: [] });
-  });
+  test(
+    'under hostile settings, commands end as usual, and an empty database is migrated',
+    { timeout },
+    async () => {
+      const settings: Hostile = { ...forms, ...limits };
+      await setHostile(settings);
+      const run = async (...args: string[]) => startSluice(args, { DATABASE_URL: database.opsUrl }).ended;
+      const [status, stuck, lanes] = await Promise.all([run('status'), run('stuck'), run('lanes')]);
+      expect([status.code, stuck.code, lanes.code]).toEqual([5, 0, 0]);
+      const name = `${database.name}_fresh`;
+      const server = inject('postgresUrl');
+      await execute(server, `create database ${name}`);
+      onTestFinished(async () => void (await execute(server, `drop database ${name} with (force)`)));
+      for (const [setting, value] of await known(settings)) {
+        await execute(server, `alter database ${name} set ${setting} = ${value}`);
+      }
+      const url = databaseUrl(database.url, name);
+      const results = await Promise.all(Array.from({ length: 5 }, () => migrate({ url })));
+      expect(results.flatMap(({ applied }) => applied)).toHaveLength(readMigrations().length);
+      await applyRoles({ url, prefix: rolePrefix });
+      expect(await migrate({ url: roleUrl(url, 'migrate') })).toMatchObject({ applied: [] });
+    },
+  );
 });

@@ -81,7 +81,7 @@ describe.each(modes.map((mode) => [mode]))('a change of identity in %s mode', (m
     JSON.parse((await client.readDocument(resource(endpoint), id ?? ''))?.body ?? 'null');
   const period = (periodName: string, schoolId: number) => ({ periodName, schoolReference: { schoolId } });
 
-  test('is carried into every body that spells it, transitively, with their identities', async () => {
+  test('a change of identity is carried into every body that spells it, transitively', async () => {
     const s = await post('schools', { schoolId: 1, name: 'One' });
     const p = await post('periods', { ...period('P1', 1), exact: 12.5 });
     const x = await post('sections', {
@@ -109,7 +109,7 @@ describe.each(modes.map((mode) => [mode]))('a change of identity in %s mode', (m
     expect(await post('schools', { schoolId: 1, name: 'Another' })).toMatchObject({ result: 'created' });
   });
 
-  test('is refused where the new identity is taken, by itself or by what would follow', async () => {
+  test('a change of identity is refused where it or a following one is taken', async () => {
     const s = await post('schools', { schoolId: 10 });
     await post('schools', { schoolId: 11 });
     expect(await put('schools', s.documentId ?? '', { schoolId: 11 })).toMatchObject({
@@ -117,14 +117,14 @@ describe.each(modes.map((mode) => [mode]))('a change of identity in %s mode', (m
     });
   });
 
-  test('is refused where the resource does not allow it', async () => {
+  test('a change of identity is refused where the resource does not allow it', async () => {
     const fixed = await post('fixed', { fixedId: 1 });
     expect(await put('fixed', fixed.documentId ?? '', { fixedId: 2 })).toMatchObject({
       code: 'immutable_identity',
     });
   });
 
-  test('is refused, and changes nothing, where more documents would follow than are allowed', async () => {
+  test('a change of identity that reaches too many documents is refused, and changes nothing', async () => {
     const s = await post('schools', { schoolId: 20 });
     const [first] = await Promise.all(['A', 'B', 'C', 'D'].map((name) => post('periods', period(name, 20))));
     expect(await put('schools', s.documentId ?? '', { schoolId: 21 })).toMatchObject({
@@ -134,7 +134,7 @@ describe.each(modes.map((mode) => [mode]))('a change of identity in %s mode', (m
     expect(await read('periods', first?.documentId ?? null)).toEqual(period('A', 20));
   });
 
-  test('of a document that others update at the same time is applied once for one version', async () => {
+  test('a change of identity beside updates of its document is applied once for one version', async () => {
     const s = await post('schools', { schoolId: 30, name: 'old' });
     const outcomes = await Promise.all([
       put('schools', s.documentId ?? '', { schoolId: 31, name: 'old' }, s.contentHash ?? ''),
@@ -144,7 +144,7 @@ describe.each(modes.map((mode) => [mode]))('a change of identity in %s mode', (m
     expect(outcomes.find(({ result }) => result === 'refused')?.code).toBe('precondition_failed');
   });
 
-  test('meets a write of a document that would follow it without losing either', async () => {
+  test('a change of identity and a write of a document that follows it are both applied', async () => {
     const s = await post('schools', { schoolId: 40 });
     const p = await post('periods', period('P', 40));
     const outcomes = await Promise.all([
@@ -161,7 +161,7 @@ describe.each(modes.map((mode) => [mode]))('a change of identity in %s mode', (m
     );
   });
 
-  test('leaves no reference that leads nowhere and no alias without its document', async () => {
+  test('a change of identity leaves no dangling reference and no alias without its document', async () => {
     const rows = await execute(
       database.url,
       `select count(*)::int as wrong from sluice.document d

@@ -97,11 +97,11 @@ function folderOf(specifier: string, from: string): string | undefined {
 }
 
 describe('the folders of packages', () => {
-  test('are all known to this test', () => {
+  test('all folders of packages are known to this test', () => {
     expect([...folders].filter((name) => !(name in allowed))).toEqual([]);
   });
 
-  test('import only what is below them', () => {
+  test('folders of packages import only what is below them', () => {
     const upward = production.filter(({ package: from, folder, specifier }) => {
       const to = folderOf(specifier, from);
       if (to === undefined || to === folder) return false;
@@ -110,7 +110,7 @@ describe('the folders of packages', () => {
     expect(upward.map(describeImport)).toEqual([]);
   });
 
-  test('declare what they import', () => {
+  test('folders of packages declare what they import', () => {
     const undeclared = production.filter(({ package: from, specifier }) => {
       const name = libraryName(specifier);
       const { private: isPrivate, ...manifest } = manifests.get(from)!;
@@ -123,7 +123,7 @@ describe('the folders of packages', () => {
     expect(undeclared.map(describeImport)).toEqual([]);
   });
 
-  test('leave a library to the folder whose business it is', () => {
+  test('a library is imported only by the folder that it belongs to', () => {
     const strays = production.filter(({ folder, specifier }) => {
       const keepers = reserved[libraryName(specifier) ?? ''];
       return keepers !== undefined && !keepers.includes(folder);
@@ -143,7 +143,7 @@ test('nothing outside of @sluice/edfi knows of Ed-Fi, but for the table that nam
 });
 
 describe('an import', () => {
-  test('names another folder by its package, never a path into it', () => {
+  test('an import of another folder names its package, never a path into it', () => {
     const paths = imports.filter(({ folder, file, specifier }) => {
       if (!specifier.startsWith('.')) return false;
       const target = resolve(root, file, '..', specifier);
@@ -153,7 +153,7 @@ describe('an import', () => {
     expect(paths.map(describeImport)).toEqual([]);
   });
 
-  test('names a file inside its own folder, never the index', () => {
+  test('an import inside a folder names a file, never the index', () => {
     const indexes = production.filter(
       ({ package: from, folder, file, specifier }) =>
         (!specifier.startsWith('#') && folderOf(specifier, from) === folder) ||
@@ -176,7 +176,7 @@ describe('inside a folder', () => {
     return [{ ...each, from, to, folders }];
   });
 
-  test('a part imports only the parts below it', () => {
+  test('a part of a folder imports only the parts below it', () => {
     const strays = inside.filter(
       ({ from, to, folders }) =>
         from !== null && from !== to && (to === null || !folders[from]?.includes(to)),

@@ -18,7 +18,7 @@ describe.each([
       expect(await world.sql('select count(*)::int as n from sluice.intake')).toEqual([{ n: count }]);
     });
 
-  test('shows a write that waits, and finds it by its idempotency key, for its own client alone', async () => {
+  test('a waiting write is shown and found by its idempotency key, for its own client alone', async () => {
     const world = await setup({ writers: 0 });
     const request = { client: 'ann', idempotencyKey: 'same' };
     const { writeId } = await world.node.accept(upsert('notes', { noteId: fresh() }, request));
@@ -29,7 +29,7 @@ describe.each([
     expect((await world.node.accept(other)).writeId).not.toBe(writeId);
   });
 
-  test('keeps a write that was acknowledged by 202, even if the node dies at once', async () => {
+  test('a node keeps a write that was acknowledged by 202, even if it dies right after', async () => {
     const world = await setup({ writers: 0, client: { notifications, applicationName: 'doomed node' } });
     const [before] = await world.sql('select pg_current_wal_insert_lsn() as lsn');
     const { writeId } = await world.node.accept(upsert('notes', { noteId: fresh() }));
@@ -52,7 +52,7 @@ describe.each([
     );
   });
 
-  test('makes a write durable that was not sent to be, once another with its key is answered by 202', async () => {
+  test('an unsent write becomes durable once another with its key is answered by 202', async () => {
     const world = await setup({ writers: 0 });
     const request = upsert('notes', { noteId: fresh() }, { idempotencyKey: `key-${fresh()}` });
     const [before] = await world.sql('select pg_current_wal_insert_lsn() as lsn');
@@ -69,7 +69,7 @@ describe.each([
     expect(await unanswered).toMatchObject({ code: 'cancelled' });
   });
 
-  test('refuses a body that cannot be stored, and takes those that came with it', async () => {
+  test('the intake refuses a body that cannot be stored, and takes those that came with it', async () => {
     const world = await setup();
     const [first, poison, last] = await Promise.allSettled([
       world.submit(upsert('notes', { noteId: fresh() })),
@@ -84,7 +84,7 @@ describe.each([
     expect(poison).toMatchObject({ reason: { code: 'invalid_json', detail: { path: '$' } } });
   });
 
-  test('gets a write again, under the same id, that a crash took before anybody was answered', async () => {
+  test('a write that a crash lost before its answer comes again under the same id', async () => {
     const world = await setup({ writers: 0 });
     const outcome = world.submit(upsert('notes', { noteId: fresh() }));
     await untilTaken(world, 1);
@@ -94,7 +94,7 @@ describe.each([
     expect(await outcome).toMatchObject({ result: 'created', writeId: lost!['write_id'] });
   });
 
-  test('settles a write once that arrives twice', async () => {
+  test('a write that arrives twice is settled once', async () => {
     const world = await setup({ writers: 0 });
     const outcome = world.submit(upsert('notes', { noteId: fresh() }));
     await untilTaken(world, 1);
@@ -114,7 +114,7 @@ describe.each([
     ).toEqual([{ outcomes: 1, version: 1 }]);
   });
 
-  test('takes nothing while the database cannot be reached, and says so', async () => {
+  test('a node takes nothing while the database cannot be reached, and says so', async () => {
     const world = await setup({ writers: 0, client: { notifications, waitMs: 1000 } });
     await world.sql(`alter table sluice.intake rename to intake_elsewhere`);
     try {

@@ -33,7 +33,7 @@ describe.each(
     return { term: row!['term'] as number, pid: row!['session_pid'] as number | null };
   };
 
-  test('has at most one leader', async () => {
+  test('a lane has at most one leader', async () => {
     const world = await setup(3, 'even');
     await untilEven(world.writers);
     const rows = await world.sql(
@@ -45,7 +45,7 @@ describe.each(
     expect(rows).toEqual(Array.from({ length: 16 }, (_, lane) => ({ lane, holders: 1 })));
   });
 
-  test('is shared evenly as writers come and go that are told to spread', async () => {
+  test('lanes are shared evenly as writers with an even spread come and go', async () => {
     const world = await setup(1, 'even');
     const [first] = world.writers;
     await untilShared([first!]);
@@ -60,7 +60,7 @@ describe.each(
     await eventually(() => expect(third.status().lanes).toHaveLength(16));
   });
 
-  test("is taken over when the leader's session ends", async () => {
+  test('a lane is taken over when the session of its leader ends', async () => {
     const world = await setup(2, 'even');
     await untilEven(world.writers);
     const request = upsert('notes', { noteId: fresh() });
@@ -74,7 +74,7 @@ describe.each(
     await untilShared(world.writers);
   });
 
-  test("fences a deposed leader's commit", async () => {
+  test('the commit of a deposed leader is fenced', async () => {
     const world = await setup(1);
     await untilShared(world.writers);
     const request = upsert('notes', { noteId: fresh() });
@@ -89,7 +89,7 @@ describe.each(
     expect(outcome!['term']).toBe(before.term + 2);
   });
 
-  test('commits nothing for one who was deposed', async () => {
+  test('a deposed leader commits nothing', async () => {
     const world = await setup(0);
     const { writeId } = await world.node.accept(upsert('notes', { noteId: fresh() }));
     const [row] = await world.sql('select lane from sluice.intake where write_id = $1', [writeId]);
@@ -107,7 +107,7 @@ describe.each(
     expect(await world.node.readWrite('', writeId)).toMatchObject({ state: 'ready' });
   });
 
-  test('is handed over by a writer that stops, once its batch in hand is committed', async () => {
+  test('a stopping writer hands its lane over once its batch is committed', async () => {
     const world = await setup(1);
     const [writer] = world.writers;
     await untilShared([writer!]);
@@ -135,7 +135,7 @@ describe.each(
     await untilShared([next]);
   });
 
-  test('goes on when a writer cannot reach the database for a while, and the writer stops all the same', async () => {
+  test('a lane recovers after a writer could not reach the database, and that writer can stop', async () => {
     const world = await setup(1);
     await untilShared(world.writers);
     await world.sql(

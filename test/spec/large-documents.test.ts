@@ -14,6 +14,7 @@ import { createWriter } from 'sluice/internal/writer';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { patient } from '../support/patient.ts';
 import { nodeUrl } from '../support/postgres.ts';
 import { sql } from '../support/sql.ts';
 
@@ -42,6 +43,7 @@ beforeAll(async () => {
 
 async function startClient(options: Partial<ClientOptions> = {}): Promise<SluiceClient> {
   const client = createClient({
+    ...patient,
     url: nodeUrl(database.url, options),
     model,
     documentBytesMax: 400_000,
@@ -106,7 +108,7 @@ describe('a document that grows when it is written out', () => {
     expect(await client.submit({ ...write, body: grows(mode, 1_200) })).toMatchObject({ result: 'created' });
   });
 
-  test('and one that is nested too deeply are no defects of a client', async () => {
+  test('a document that is nested too deeply is refused as invalid JSON', async () => {
     const client = await startClient();
     const nested = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
     await expect(
@@ -114,7 +116,7 @@ describe('a document that grows when it is written out', () => {
     ).rejects.toMatchObject({ code: 'invalid_json' });
   });
 
-  test('is answered 400 with the member and the limit: alone, as an update, in bulk, and as Ed-Fi says it', async () => {
+  test('a document that grows when written out is answered 400 with the member and the limit, on each route', async () => {
     const node = await startNode();
     const created = await node.send('POST', '/data/lab/items', '{"code":"c"}');
     for (const answer of [
@@ -153,7 +155,7 @@ describe('a document that grows when it is written out', () => {
     expect(await answer.json()).toMatchObject({ validationErrors: { '$.n': [tooLarge.message] } });
   });
 
-  test('of 22 MB is refused by a node without settings, be it 420 kB as it is sent', async () => {
+  test('a document of 22 MB written out is refused by a node without settings, though it is sent as 420 kB', async () => {
     const node = await startNode({ documentBytesMax: undefined, pageBytesMax: undefined } as object);
     const answer = await node.send('POST', '/data/lab/items', grows('p', 70_000));
     expect(answer.status).toBe(400);
@@ -162,7 +164,7 @@ describe('a document that grows when it is written out', () => {
 });
 
 describe('a document that is stored already and too large', () => {
-  test('is told by its size, the list ends before it, and the node goes on', async () => {
+  test('a stored document that is too large is reported by its size, and ends the list before it', async () => {
     const client = await startClient();
     const ids: string[] = [];
     for (const code of ['s1', 's2', 's3']) {
@@ -205,7 +207,7 @@ describe('a document that is stored already and too large', () => {
     expect((await node.get(path)).status).toBe(200);
   });
 
-  test('and waits for a reference, is told without the names of what it awaits, and its body is not shown', async () => {
+  test('a waiting document that is too large is shown without body and without what it awaits', async () => {
     const client = await startClient();
     const { writeId } = await client.accept({
       operation: 'upsert',
@@ -231,7 +233,7 @@ describe('a document that is stored already and too large', () => {
 describe('a page of large documents', () => {
   const count = 7;
   beforeAll(async () => {
-    const client = createClient({ url: database.apiUrl, model });
+    const client = createClient({ ...patient, url: database.apiUrl, model });
     await client.start();
     const resource = model.findEndpoint('lab/pages') as Resource;
     for (let num = 0; num < count; num++) {
@@ -243,7 +245,7 @@ describe('a page of large documents', () => {
 
   const numbersOf = (documents: unknown): number[] => (documents as { num: number }[]).map(({ num }) => num);
 
-  test('ends early, and links to its rest until all of it was had', async () => {
+  test('a page of large documents ends early, and links to its rest until all was read', async () => {
     const node = await startNode();
     const pages: number[][] = [];
     let path: string | undefined = `/data/lab/pages?limit=6&totalCount=true`;
@@ -261,7 +263,7 @@ describe('a page of large documents', () => {
     ]);
   });
 
-  test('that has room for none of them gives one at a time', async () => {
+  test('a page that has room for no document gives one at a time', async () => {
     const node = await startNode({ pageBytesMax: 50_000 });
     const answer = await node.get('/data/lab/pages?limit=2');
     expect(numbersOf(await answer.json())).toEqual([0]);
@@ -271,7 +273,7 @@ describe('a page of large documents', () => {
     expect(rest.headers.has('link')).toBe(false);
   });
 
-  test('is sent whole to clients of Ed-Fi, which know of no link', async () => {
+  test('a page of large documents is sent whole to clients of Ed-Fi, which know no link', async () => {
     const node = await startNode({}, { profile });
     const answer = await node.get('/data/lab/pages?limit=6&totalCount=true');
     expect(answer.headers.get('total-count')).toBe(String(count));
@@ -279,7 +281,7 @@ describe('a page of large documents', () => {
     expect(answer.headers.has('link')).toBe(false);
   });
 
-  test('waits until a node holds few enough bytes for answers, which a reader that is gone gives back', async () => {
+  test('a large page waits until a node has room for it, which a reader that is gone gives back', async () => {
     const megabyte = 1024 * 1024;
     const client = await startClient({ documentBytesMax: 20 * megabyte, pageBytesMax: 16 * megabyte });
     const resource = model.findEndpoint('lab/pages') as Resource;

@@ -73,7 +73,7 @@ const errorOf = (promise: Promise<unknown>): Promise<SluiceError> =>
   );
 
 describe('a table of a program', () => {
-  test('takes rows, changes them and removes them, and tells their keys', async () => {
+  test('a table of a program takes rows, changes and removes them, and returns their keys', async () => {
     const customers = client.table<{ id: number; name: string }>('customer');
     expect(await customers.insert({ id: 1, name: 'Maria' })).toMatchObject({
       result: 'created',
@@ -96,7 +96,7 @@ describe('a table of a program', () => {
     expect(await sql(database.url, 'select from customer where id = 1')).toEqual([]);
   });
 
-  test('gives the key that the database gave, and the rows, and keeps all digits', async () => {
+  test('a table of a program returns the generated key and the rows, with all digits', async () => {
     const orders = client.table<Order>('orders');
     const { key } = await orders.insert({ number: 'given' });
     expect(key).toEqual({ id: expect.any(Number) as number });
@@ -123,7 +123,7 @@ describe('a table of a program', () => {
     ).toEqual([{ id: '9007199254740993', amount: '1.10', placed: 0, picture: '\\x00ff' }]);
   });
 
-  test('takes all rows of an array, or none', async () => {
+  test('a table of a program takes all rows of an array, or none', async () => {
     const customers = client.table('customer');
     await customers.insert([
       { id: 20, name: 'a' },
@@ -147,7 +147,7 @@ describe('a table of a program', () => {
     ]);
   });
 
-  test('says what PostgreSQL refused, and returns it if asked', async () => {
+  test('a table of a program throws what PostgreSQL refused, or returns it if asked', async () => {
     const [customers, orders] = [client.table('customer'), client.table<Order>('orders')];
     expect(await errorOf(customers.insert({ id: 30, name: 'none' }))).toMatchObject({
       code: 'row_invalid',
@@ -174,7 +174,7 @@ describe('a table of a program', () => {
     });
   });
 
-  test('waits for a parent that comes later, and settles what a caller commits', async () => {
+  test('a table of a program waits for a later parent, and settles what a caller commits', async () => {
     const customers = client.table('customer');
     const item = client
       .table('app.Order Item')
@@ -201,7 +201,14 @@ describe('a table of a program', () => {
     expect(await errorOf(customers.delete({ id: 40 }))).toMatchObject({ code: 'row_referenced' });
   });
 
-  test('answers a repeated idempotency key as before, and no other request with it', async () => {
+  test('a table of a program returns that no row has the key of an update or a delete, if asked', async () => {
+    const orders = client.table<Order>('orders');
+    const absent = { result: 'refused', code: 'row_not_found', status: 404 };
+    expect(await orders.update({ id: -1 }, { amount: 1 }, { throwOnRefusal: false })).toMatchObject(absent);
+    expect(await orders.delete({ id: -1 }, { throwOnRefusal: false })).toMatchObject(absent);
+  });
+
+  test('a table of a program answers a repeated idempotency key as before, for the same request only', async () => {
     const orders = client.table<Order>('orders');
     const first = await orders.insert({ amount: 7 }, { idempotencyKey: 'row once' });
     expect(await orders.insert({ amount: 7 }, { idempotencyKey: 'row once' })).toEqual(first);
@@ -211,6 +218,10 @@ describe('a table of a program', () => {
     expect(await errorOf(orders.insert({ amount: 8 }, { idempotencyKey: 'row once' }))).toMatchObject({
       code: 'idempotency_key_reused',
     });
+    const asked = { idempotencyKey: 'row once', throwOnRefusal: false } as const;
+    const reused = { result: 'refused', code: 'idempotency_key_reused', status: 422, writeId: null };
+    expect(await orders.insert({ amount: 8 }, asked)).toMatchObject(reused);
+    expect(await client.target('app.count_views').submit({ page: 'reused' }, asked)).toMatchObject(reused);
     await orders.upsert({ number: 'k' }, { onConflict: ['number'], idempotencyKey: 'conflict' });
     expect(await errorOf(orders.upsert({ number: 'k' }, { idempotencyKey: 'conflict' }))).toMatchObject({
       code: 'idempotency_key_reused',

@@ -1,8 +1,10 @@
 // The client and the writer of a program that embeds Sluice: objects in, typed answers out.
 
 import pg from 'pg';
+import { tmpdir } from 'node:os';
 import {
   createClient,
+  doctor,
   type Client,
   type CreateClientOptions,
   type SluiceError,
@@ -12,6 +14,7 @@ import { createWriter } from 'sluice/writer';
 import { describe, expect, expectTypeOf, onTestFinished, test } from 'vitest';
 import * as z from 'zod';
 import { useDatabase } from '../support/database.ts';
+import { databaseUrl } from '../support/postgres.ts';
 import { fresh } from '../support/world.ts';
 
 const database = useDatabase();
@@ -58,7 +61,7 @@ const errorOf = (promise: Promise<unknown>): Promise<SluiceError> =>
   );
 
 describe('a client', () => {
-  test('writes, reads, replaces and deletes documents', async () => {
+  test('a client writes, reads, replaces and deletes documents', async () => {
     const client = await start();
     const number = fresh();
     const { id, result, version, etag } = await client.upsert('shop/orders', { number, paid: false });
@@ -75,13 +78,13 @@ describe('a client', () => {
     expect(await client.get('shop/orders', id)).toBe(null);
   });
 
-  test('passes JSON text through as it stands', async () => {
+  test('a client passes JSON text through unchanged', async () => {
     const client = await start();
     const { id } = await client.upsertText('shop/customers', '{"name":"n","big":9007199254740993}');
     expect((await client.getText('shop/customers', id))?.body).toContain('9007199254740993');
   });
 
-  test('throws what a write was refused for, or returns it', async () => {
+  test('a client throws the refusal of a write, or returns it', async () => {
     const client = await start();
     const orphan: Order = { number: fresh(), customer: { name: 'nobody' } };
     expect(await errorOf(client.upsert('shop/orders', orphan))).toMatchObject({
@@ -93,7 +96,33 @@ describe('a client', () => {
     expect(refusal).toMatchObject({ result: 'refused', code: 'unresolved_reference', status: 409 });
   });
 
-  test('answers a repeated idempotency key as before', async () => {
+  test('a client returns what a node refuses before the intake, too: an unknown document, a key of another write', async () => {
+    const client = await start();
+    const asked = { throwOnRefusal: false } as const;
+    const absent = '00000000-0000-7000-8000-000000000000';
+    for (const id of [absent, 'no id']) {
+      const unknown = { id, result: 'refused', code: 'document_not_found', status: 404, writeId: null };
+      expect(await client.update('shop/orders', id, { number: 1 }, asked)).toMatchObject(unknown);
+      expect(await client.delete('shop/orders', id, asked)).toMatchObject(unknown);
+    }
+    const idempotencyKey = `key ${fresh()}`;
+    await client.upsert('shop/orders', { number: fresh() }, { idempotencyKey });
+    const other = { number: fresh() };
+    expect(await client.upsert('shop/orders', other, { ...asked, idempotencyKey })).toMatchObject({
+      id: null,
+      code: 'idempotency_key_reused',
+    });
+    expect(await errorOf(client.update('shop/orders', absent, { number: 1 }))).toMatchObject({
+      code: 'document_not_found',
+    });
+    expect(await client.get('shop/orders', absent)).toBe(null);
+    // What is no answer to the write is thrown all the same.
+    expect(await errorOf(client.upsert('shop/carts' as never, other, asked))).toMatchObject({
+      code: 'endpoint_not_found',
+    });
+  });
+
+  test('a client answers a repeated idempotency key as before', async () => {
     const client = await start();
     const order = { number: fresh() };
     const first = await client.upsert('shop/orders', order, { idempotencyKey: 'once' });
@@ -106,7 +135,7 @@ describe('a client', () => {
     ['idempotencyKy', 'once', 'is not known'],
     ['waitForReferencesSeconds', -1, 'is not a number of 0 or more'],
     ['ifMatch', '', 'is not a string'],
-  ])('names the option %s of a write to a document where it is wrong: %j', async (option, value, reason) => {
+  ])('a client names the wrong option %s of a write to a document: %j', async (option, value, reason) => {
     const client = await start();
     const options = { [option]: value } as object;
     const calls = [
@@ -121,7 +150,7 @@ describe('a client', () => {
     }
   });
 
-  test('refuses a document that JSON cannot represent', async () => {
+  test('a client refuses a document that JSON cannot represent', async () => {
     const client = await start();
     const cycle: Record<string, unknown> = { number: 91 };
     cycle['self'] = cycle;
@@ -133,14 +162,14 @@ describe('a client', () => {
     }
   });
 
-  test('cancels a write that is aborted before the client has a connection for it', async () => {
+  test('a client cancels a write that is aborted before it has a connection for it', async () => {
     const client = await createClient<Documents>({ connectionString: database.apiUrl, model: shop });
     onTestFinished(() => client.stop());
     const answer = client.upsert('shop/orders', { number: fresh() }, { signal: AbortSignal.abort() });
     expect(await errorOf(answer)).toMatchObject({ code: 'cancelled' });
   });
 
-  test('cancels a write whose signal is aborted, and says that nothing was applied', async () => {
+  test('a client cancels a write whose signal is aborted, and says that nothing was applied', async () => {
     const client = await createClient<Documents>({ connectionString: database.apiUrl, model: shop });
     onTestFinished(() => client.stop());
     const number = fresh();
@@ -154,7 +183,7 @@ describe('a client', () => {
     });
   });
 
-  test('puts a write into a transaction of the caller', async () => {
+  test('a client adds a write to a transaction of the caller', async () => {
     const client = await start();
     const caller = new pg.Client(database.url);
     await caller.connect();
@@ -181,7 +210,7 @@ describe('a client', () => {
     expect(await late.answer()).toMatchObject({ result: 'created' });
   });
 
-  test('takes its connection from a pool', async () => {
+  test('a client takes its connection from a pool', async () => {
     const pool = new pg.Pool({ connectionString: database.apiUrl });
     const { host, port, user, password, database: name } = new pg.Client(database.apiUrl);
     const fields = new pg.Pool({ host, port, user, password: password ?? '', database: name });
@@ -199,9 +228,45 @@ describe('a client', () => {
     ['a mode that there is not', { mode: 'fast' }, /option mode is invalid/],
     ['a pool beside a connection string', { pool: new pg.Pool() }, /either connectionString or pool/],
     ['a schema of an endpoint that there is not', { schemas: { 'shop/carts': z.object({}) } }, /shop\/carts/],
-  ])('refuses %s, by its name', async (_, options, message) => {
+  ])('a client refuses %s, by its name', async (_, options, message) => {
     const given = { connectionString: database.apiUrl, model: shop, ...options };
     expect((await errorOf(createClient(given))).message).toMatch(message);
+  });
+});
+
+describe('a start that fails', () => {
+  type Given = Pick<CreateClientOptions, 'model'> & { connectionString: string };
+  const starts = [
+    ['a client', (given: Given) => createClient(given)],
+    ['a writer', (given: Given) => createWriter(given)],
+    ['a doctor', (given: Given) => doctor(given)],
+  ] as const;
+
+  test.each(starts)('of %s names the option and the file where there is no such model', async (_, begin) => {
+    const given = { connectionString: database.writerUrl, model: '/nowhere/model.json' };
+    expect(await errorOf(begin(given))).toMatchObject({
+      code: 'configuration_invalid',
+      message: expect.stringMatching(
+        /^Cannot .+: option model: there is no such file: \/nowhere\/model.json$/,
+      ) as string,
+    });
+    expect((await errorOf(begin({ ...given, model: tmpdir() }))).message).toMatch(
+      `option model: it cannot be read (EISDIR): ${tmpdir()}`,
+    );
+  });
+
+  test.each(starts)('of %s names the database that does not exist', async (_, begin) => {
+    const given = { connectionString: databaseUrl(database.writerUrl, 'no such one'), model: shop };
+    expect(await errorOf(begin(given))).toMatchObject({
+      code: 'database_unavailable',
+      message:
+        'Cannot use the database because the server has no database "no such one" (3D000): look at its URL',
+    });
+    const nowhere = { ...given, connectionString: 'postgres://somebody@127.0.0.1:1/none' };
+    expect(await errorOf(begin(nowhere))).toMatchObject({
+      code: 'database_unavailable',
+      message: expect.stringContaining('Cannot reach PostgreSQL') as string,
+    });
   });
 });
 
@@ -220,7 +285,7 @@ describe('schemas', () => {
   test.each([
     ['of zod', z.object({ number: z.number(), paid: z.boolean().default(false) })],
     ['by hand', byHand],
-  ] as [string, StandardSchema<Order>][])('%s are checked before a write', async (_, schema) => {
+  ] as [string, StandardSchema<Order>][])('%s schemas are checked before a write', async (_, schema) => {
     const client = await start({ schemas: { 'shop/orders': schema } });
     const error = await errorOf(client.upsert('shop/orders', { number: 'seven' } as never));
     expect(error).toMatchObject({ code: 'invalid_document', detail: { errors: [{ path: '$.number' }] } });

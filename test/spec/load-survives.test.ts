@@ -13,7 +13,7 @@ interface Process {
 
 describe('a load', () => {
   test.runIf(isWide)(
-    'survives the death of a node and of a writer, and nothing is doubled',
+    'a load survives the death of a node and of a writer, and nothing is doubled',
     { timeout: 120_000 },
     async () => {
       const dataDir = await createDataDir();

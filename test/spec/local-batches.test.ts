@@ -65,7 +65,7 @@ describe('sluice api', () => {
   // Of another model.
   const database = useDatabase();
 
-  test('takes the count and the delay of local mode as flags', { timeout: 30_000 }, async () => {
+  test('sluice api takes the count and the delay of local mode as flags', { timeout: 30_000 }, async () => {
     const flags = ['--mode', 'local', '--max-batch-writes', '2', '--max-batch-delay-ms', '10000'];
     const node = startSluice(['api', '--model', sampleModel, ...flags], {
       DATABASE_URL: database.writerUrl,

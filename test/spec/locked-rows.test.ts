@@ -13,6 +13,7 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { firstOrAll, isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { patient } from '../support/patient.ts';
 import { openConnection, sql } from '../support/sql.ts';
 import { fresh, freshIn, laneOfWrite, startWorld, untilShared, type World } from '../support/world.ts';
 
@@ -71,8 +72,6 @@ beforeAll(async () => {
   ])
     await sql(database.url, text);
 });
-
-const patient = { waitMs: 60_000, leaderGraceMs: 60_000, highWaterMs: 120_000 };
 
 async function setup(more: Parameters<typeof startWorld>[1] = {}): Promise<World> {
   const world = await startWorld(database.url, {
@@ -275,7 +274,7 @@ test('writes to a locked document take effect in their order, and what refers to
   expect((await Promise.all(outcomes)).map(({ version }) => version)).toEqual([2, 3, 4]);
 });
 
-test('a lock on the row of a lane stops that lane only, also for a writer that comes later', async () => {
+test('a lock on the row of a lane stops that lane only, also for a new writer', async () => {
   const world = await setup();
   const [lane] = [5];
   const inLane = note(freshIn([lane], note));
@@ -345,7 +344,7 @@ async function openOperator(): Promise<Database> {
   return operator;
 }
 
-test('operators see who holds the row that a write waits for, and may discard the write', async () => {
+test('operators see which session holds the row that a write waits for, and may discard the write', async () => {
   const world = await setup();
   const operator = await openOperator();
   const noteId = fresh();
@@ -372,7 +371,7 @@ test('operators see who holds the row that a write waits for, and may discard th
   expect(await world.submit(note(noteId, 'again'))).toMatchObject({ result: 'updated', version: 2 });
 });
 
-test('operators see who holds the row of a lane', async () => {
+test('operators see which session holds the row of a lane', async () => {
   const world = await setup();
   const operator = await openOperator();
   const held = await hold('select from sluice.lane where lane = 5 for update');
@@ -399,7 +398,7 @@ function recordLines(): { lines: Line[]; logger: Logger } {
   return { lines, logger };
 }
 
-test('a batch that waits in vain leaves lines of codes and ids in the log, and nothing of a document', async () => {
+test('a batch that waits in vain logs codes and ids, and nothing of a document', async () => {
   const { lines, logger } = recordLines();
   const world = await setup({ writer: { logger } });
   const { held, needy } = await cases
@@ -429,7 +428,7 @@ test('a batch that waits in vain leaves lines of codes and ids in the log, and n
   expect(JSON.stringify(lines)).not.toContain('Canary4711');
 });
 
-test('a deadlock with somebody else is broken, and the batch is tried again', async () => {
+test('a deadlock with another program is broken, and the batch is tried again', async () => {
   // PostgreSQL ends the transaction that closes the cycle.
   await sql(database.url, `alter database ${database.name} set deadlock_timeout = '1ms'`);
   onTestFinished(async () => {

@@ -80,7 +80,7 @@ async function sendEverything(url: string): Promise<number[]> {
 }
 
 test.each(firstOrAll(['coordinated', 'direct']))(
-  'what clients send is in no line, at the most talkative level (%s)',
+  'what clients send is in no line, at the most verbose level (%s)',
   { timeout: 90_000 },
   async (mode) => {
     const node = start(['api', '--port', '0', '--mode', mode], 'trace');
@@ -117,7 +117,7 @@ test.each(firstOrAll(['coordinated', 'direct']))(
   },
 );
 
-test('a level that is not talkative tells of no request and of no batch', { timeout: 60_000 }, async () => {
+test('a level that is not verbose logs no request and no batch', { timeout: 60_000 }, async () => {
   const node = start(['api', '--port', '0', '--mode', 'direct'], 'info');
   const { url } = await node.event('ready');
   await sendEverything(String(url));

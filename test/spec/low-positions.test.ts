@@ -49,7 +49,7 @@ async function settleMany(world: World): Promise<void> {
   }
 }
 
-test('a write that appears far below what was settled is settled, too', async () => {
+test('a write that appears far below the settled writes is settled, too', async () => {
   const world = await startWorld(database.url);
   await untilShared(world.writers);
   const { outcome, appear } = await insertLate(world);
@@ -63,7 +63,7 @@ test('a write that appears far below what was settled is settled, too', async ()
   expect(late[0]?.['later']).toBeGreaterThan(40);
 });
 
-test('a blocked write that wakes far below what was settled is settled before what comes after it', async () => {
+test('a blocked write that wakes far below the settled writes is settled before later ones', async () => {
   const world = await startWorld(database.url);
   await untilShared(world.writers);
   const schoolId = fresh();

@@ -52,7 +52,7 @@ function post(url: string, codeValue: string): Promise<Response> {
 }
 
 describe('metrics', () => {
-  test('count writes on their way through node and writer, and time every stage', { timeout }, async () => {
+  test('metrics count writes through node and writer, and time every stage', { timeout }, async () => {
     const { url, node, writer } = await startProcesses();
     const answers = await Promise.all(Array.from({ length: 20 }, (_, each) => post(url, `counted ${each}`)));
     expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 201));
@@ -102,53 +102,57 @@ describe('metrics', () => {
     }
   });
 
-  test('tell of the database what waits, who holds it up, and the dead letters', { timeout }, async () => {
-    const { url, node } = await startProcesses(
-      ['--notifications', 'off', '--leader-grace-ms', '600000'],
-      false,
-    );
-    const depth = (told: Scrape): number => told.value('sluice_intake_writes', { state: 'ready' });
+  test(
+    'metrics of the database show waiting writes, their lock holders and dead letters',
+    { timeout },
+    async () => {
+      const { url, node } = await startProcesses(
+        ['--notifications', 'off', '--leader-grace-ms', '600000'],
+        false,
+      );
+      const depth = (told: Scrape): number => told.value('sluice_intake_writes', { state: 'ready' });
 
-    const holder = await openConnection(database.url);
-    await holder.query('begin');
-    await holder.query('lock table sluice.projection');
-    const waiter = await openConnection(database.url);
-    const waiting = waiter.query('select from sluice.projection');
-    const unanswered = post(url, 'never settled');
-    await eventually(async () => {
-      const told = await node();
-      expect(told.value('sluice_database_up')).toBe(1);
-      expect(depth(told)).toBe(1);
-      expect(told.value('sluice_intake_oldest_age_seconds', { state: 'ready' })).toBeGreaterThan(0);
-      expect(told.value('sluice_waiting_writes')).toBe(1);
-      expect(told.value('sluice_unled_lanes')).toBe(16);
-      expect(told.value('sluice_lock_waiting_sessions', { lock: 'relation' })).toBe(1);
-      expect(told.value('sluice_longest_lock_wait_seconds')).toBeGreaterThan(0);
-      expect(told.value('sluice_database_sessions', { activity: 'idle_in_transaction' })).toBe(1);
-      expect(told.value('sluice_notification_queue_usage_ratio')).toBeGreaterThanOrEqual(0);
-    });
-    await holder.query('rollback');
-    await waiting;
+      const holder = await openConnection(database.url);
+      await holder.query('begin');
+      await holder.query('lock table sluice.projection');
+      const waiter = await openConnection(database.url);
+      const waiting = waiter.query('select from sluice.projection');
+      const unanswered = post(url, 'never settled');
+      await eventually(async () => {
+        const told = await node();
+        expect(told.value('sluice_database_up')).toBe(1);
+        expect(depth(told)).toBe(1);
+        expect(told.value('sluice_intake_oldest_age_seconds', { state: 'ready' })).toBeGreaterThan(0);
+        expect(told.value('sluice_waiting_writes')).toBe(1);
+        expect(told.value('sluice_unled_lanes')).toBe(16);
+        expect(told.value('sluice_lock_waiting_sessions', { lock: 'relation' })).toBe(1);
+        expect(told.value('sluice_longest_lock_wait_seconds')).toBeGreaterThan(0);
+        expect(told.value('sluice_database_sessions', { activity: 'idle_in_transaction' })).toBe(1);
+        expect(told.value('sluice_notification_queue_usage_ratio')).toBeGreaterThanOrEqual(0);
+      });
+      await holder.query('rollback');
+      await waiting;
 
-    await sql(database.url, 'update sluice.intake set blocked_at = clock_timestamp()');
-    const snapshot = await openConnection(database.url);
-    await snapshot.query('begin isolation level repeatable read');
-    await snapshot.query('select 1');
-    await sql(database.url, 'select pg_current_xact_id()');
-    await eventually(async () => {
-      const told = await node();
-      expect(told.value('sluice_intake_writes', { state: 'blocked' })).toBe(1);
-      expect(depth(told)).toBe(0);
-      expect(told.value('sluice_oldest_transaction_age_seconds')).toBeGreaterThan(0);
-      expect(told.value('sluice_vacuum_horizon_age_transactions')).toBeGreaterThan(0);
-    });
-    await snapshot.query('rollback');
-    // Another node would settle it no more: the test ends here, and its node with it.
-    void unanswered.catch(() => undefined);
-    await sql(database.url, 'delete from sluice.intake');
-  });
+      await sql(database.url, 'update sluice.intake set blocked_at = clock_timestamp()');
+      const snapshot = await openConnection(database.url);
+      await snapshot.query('begin isolation level repeatable read');
+      await snapshot.query('select 1');
+      await sql(database.url, 'select pg_current_xact_id()');
+      await eventually(async () => {
+        const told = await node();
+        expect(told.value('sluice_intake_writes', { state: 'blocked' })).toBe(1);
+        expect(depth(told)).toBe(0);
+        expect(told.value('sluice_oldest_transaction_age_seconds')).toBeGreaterThan(0);
+        expect(told.value('sluice_vacuum_horizon_age_transactions')).toBeGreaterThan(0);
+      });
+      await snapshot.query('rollback');
+      // Another node would settle it no more: the test ends here, and its node with it.
+      void unanswered.catch(() => undefined);
+      await sql(database.url, 'delete from sluice.intake');
+    },
+  );
 
-  test('estimate what is too much to be counted', { timeout }, async () => {
+  test('metrics estimate what is too much to be counted', { timeout }, async () => {
     const { node } = await startProcesses([], false);
     await sql(
       database.url,
@@ -172,7 +176,7 @@ describe('metrics', () => {
   });
 
   test(
-    'leave out what the database does not answer for, and are told all the same',
+    'metrics leave out what the database does not answer, and are served all the same',
     { timeout },
     async () => {
       const { node } = await startProcesses(['--metrics-port', '0'], false);
@@ -192,7 +196,7 @@ describe('metrics', () => {
   );
 
   test(
-    'are each explained, carry their unit, and are all listed in the documentation',
+    'metrics each have an explanation and a unit, and are all in the documentation',
     { timeout },
     async () => {
       const { node, writer } = await startProcesses();
@@ -204,19 +208,19 @@ describe('metrics', () => {
         expect(`${name}: ${help}`).toMatch(/: \S.{15,}/);
         expect(name).toMatch(type === 'counter' ? /_total$/ : units);
       }
-      const page = await readFile(new URL('../../docs/observability.md', import.meta.url), 'utf8');
+      const page = await readFile(new URL('../../docs/reference/metrics.md', import.meta.url), 'utf8');
       const listed = [...page.matchAll(/^\| `(sluice_\w+)/gm)].map(([, name]) => name);
       expect(new Set(listed)).toEqual(new Set(own.map(([name]) => name)));
     },
   );
 
-  test('are on the port that was asked for, and on no other', { timeout }, async () => {
+  test('metrics are on the requested port, and on no other', { timeout }, async () => {
     const { url, node } = await startProcesses(['--metrics-port', '0'], false);
     expect((await node()).value('sluice_build_info', { process: 'api', mode: 'coordinated' })).toBe(1);
     expect((await fetch(`${url}/metrics`)).status).toBe(404);
   });
 
-  test('tell of batches where a node makes them itself', { timeout }, async () => {
+  test('metrics count the batches of a node that commits itself', { timeout }, async () => {
     const { url, node } = await startProcesses(['--mode', 'direct'], false);
     expect((await post(url, 'direct')).status).toBe(201);
     const told = await node();

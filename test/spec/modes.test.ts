@@ -57,7 +57,7 @@ async function play(node: SluiceClient, base: number): Promise<unknown[]> {
 }
 
 describe('the modes', () => {
-  test('give identical answers to the same writes', async () => {
+  test('the modes give identical answers to the same writes', async () => {
     const world = await startWorld(database.url, { nodes: 0 });
     const script: Record<string, unknown[]> = {};
     const ways = [
@@ -93,7 +93,7 @@ describe('the modes', () => {
     ]);
   });
 
-  test('work side by side on one database', async () => {
+  test('the modes work side by side on one database', async () => {
     const world = await startWorld(database.url, { nodes: 0 });
     const nodes = await Promise.all(modes.map((mode) => world.startNode({ mode })));
     const noteIds = Array.from({ length: 5 }, fresh);

@@ -69,14 +69,14 @@ describe('given a node 25 hours behind and a writer 25 hours ahead', () => {
     return { status: response.status, location: response.headers.get('location') };
   };
 
-  test('a settled write keeps its outcome and its idempotency key through retention', async () => {
+  test('with wrong clocks, an outcome and its idempotency key survive retention', async () => {
     const first = await post('Kept', 'kept');
     expect(first.status).toBe(201);
     await retainDays(database);
     expect(await post('Kept', 'kept')).toEqual(first);
   });
 
-  test('ids are made by the clock of the database', async () => {
+  test('with wrong clocks, ids are made by the clock of the database', async () => {
     const { location } = await post('Numbered', 'numbered');
     const [row] = await sql(database.url, 'select extract(epoch from clock_timestamp()) * 1000 as now');
     expect(Math.abs(millisecondsOf(location!.split('/').at(-1)!) - Number(row?.['now']))).toBeLessThan(
@@ -84,7 +84,7 @@ describe('given a node 25 hours behind and a writer 25 hours ahead', () => {
     );
   });
 
-  test('the doctor names both, and how far they are off', async () => {
+  test('with wrong clocks, the doctor names each process and its difference', async () => {
     const operator = new Database({ url: database.opsUrl, applicationName: 'test', connectionsMax: 1 });
     const { findings } = await runDoctor(operator, { notificationMs: 10 });
     await operator.close();
@@ -121,7 +121,7 @@ describe('an outcome', () => {
   const old = '00000000-0001-7000-8000-000000000001';
   const young = 'ffff0000-0000-7000-8000-000000000001';
 
-  test('ages from its settling, whenever its write was made, and takes its key along', async () => {
+  test('an outcome ages from the time it was settled, together with its key', async () => {
     await settle(old, 'clock_timestamp()', 'waited');
     await settle(young, `clock_timestamp() - interval '25 hours'`, 'of a node ahead');
     await retainDays();
@@ -159,7 +159,7 @@ describe('an outcome', () => {
 });
 
 test.each(['coordinated', 'local', 'direct'] as const)(
-  'a key whose outcome is gone all the same is answered as expired, not as if nothing had been applied, in %s mode',
+  'a key without its outcome is answered as expired, not as unapplied, in %s mode',
   async (mode) => {
     const world = await startWorld(database.url, { writers: 1, client: { mode } });
     const request = upsert('notes', { noteId: fresh(), mode }, { idempotencyKey: `lost ${mode}` });
@@ -176,7 +176,7 @@ test.each(['coordinated', 'local', 'direct'] as const)(
   },
 );
 
-test('a write waits for references as long as it was told to, although the clock of its node is set on meanwhile', async () => {
+test('a write waits for references as long as asked, even if the clock of its node is changed', async () => {
   let blocked = 0;
   const observer: ClientObserver = {
     settled: (report) => void (blocked += report.blocked.length),
@@ -201,7 +201,7 @@ test('a write waits for references as long as it was told to, although the clock
   expect(await waiting).toMatchObject({ result: 'created' });
 });
 
-test('a process knows the time of the database, whatever its own clock says, and notes the difference', async () => {
+test('a process computes the time of the database from its own clock, and logs the difference', async () => {
   const api = new Database({ url: database.apiUrl, applicationName: 'test', connectionsMax: 1 });
   const now = Date.now.bind(Date);
   vi.spyOn(Date, 'now').mockImplementation(() => now() - 25 * hourMs);

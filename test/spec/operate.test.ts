@@ -21,7 +21,7 @@ const errorOf = (promise: Promise<unknown>): Promise<SluiceError> =>
   );
 
 describe('status', () => {
-  test('tells what the database holds, who leads, and what wants attention', async () => {
+  test('status shows what the database holds, the leaders, and what needs attention', async () => {
     const model = shop;
     await using writer = await createWriter({ connectionString: database.writerUrl, model });
     await using client = await createClient({ connectionString: database.apiUrl, model });
@@ -33,7 +33,7 @@ describe('status', () => {
     expect(answer.lanes).toHaveLength(16);
   });
 
-  test('works while every process is down, through the settings of a pool, and says how long is too long', async () => {
+  test('status works while every process is down, through a pool, and names the limit of a long wait', async () => {
     const pool = new pg.Pool({ connectionString: database.opsUrl });
     const answer = await status({ pool, olderThanSeconds: 5 });
     await pool.end();
@@ -49,14 +49,14 @@ describe('doctor', () => {
       .filter(({ verdict, check }) => verdict === 'fault' && check !== 'fsync')
       .map(({ check }) => check);
 
-  test('finds no fault in a sound deployment', async () => {
+  test('doctor finds no fault in a sound deployment', async () => {
     const diagnosis = await doctor({ connectionString: database.opsUrl, model: shop, lanes: 16 });
     expectTypeOf(diagnosis).toEqualTypeOf<Diagnosis>();
     expect(faultsOf(diagnosis)).toEqual([]);
     expect(diagnosis.findings.map(({ check }) => check)).toContain('model');
   });
 
-  test('compares the model and the lanes that processes are to start with', async () => {
+  test('doctor compares the model and the lanes that processes are to start with', async () => {
     const model = { ...shop, project: 'Other' };
     const diagnosis = await doctor({ connectionString: database.opsUrl, model, lanes: 8 });
     expect(diagnosis.verdict).toBe('fault');
@@ -65,7 +65,7 @@ describe('doctor', () => {
 });
 
 describe('migrate', () => {
-  test('makes a schema of another name, which status and doctor then look at', async () => {
+  test('migrate makes a schema of another name, which status and doctor then read', async () => {
     const place = { connectionString: database.url, schema: 'operated' };
     expect((await migrate({ ...place, dryRun: true })).applied.length).toBeGreaterThan(0);
     expect((await migrate(place)).applied.length).toBeGreaterThan(0);

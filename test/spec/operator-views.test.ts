@@ -96,15 +96,19 @@ const first = '00000000-0000-0000-0000-000000000000';
 const nothing = [null, null, null, null, null, null];
 
 describe('at a thousand lanes and a hundred thousand writes that wait', () => {
-  test('a page of what is stuck reads little more than the page', { timeout }, async () => {
-    const client = await connect();
-    const { rows, scans } = await measure(client, 'listStuck', [first, ...nothing, 100, null]);
-    expect(rows.get('intake')).toBeLessThan(200);
-    expect(rows.get('lane')).toBeLessThan(1000);
-    expect([...scans].filter((scan) => scan.startsWith('Seq'))).toEqual([]);
-  });
+  test(
+    'at a thousand lanes, a page of stuck writes reads little more than the page',
+    { timeout },
+    async () => {
+      const client = await connect();
+      const { rows, scans } = await measure(client, 'listStuck', [first, ...nothing, 100, null]);
+      expect(rows.get('intake')).toBeLessThan(200);
+      expect(rows.get('lane')).toBeLessThan(1000);
+      expect([...scans].filter((scan) => scan.startsWith('Seq'))).toEqual([]);
+    },
+  );
 
-  test('a page in the middle reads as little', { timeout }, async () => {
+  test('at a thousand lanes, a page in the middle reads as little', { timeout }, async () => {
     const client = await connect();
     const after = '01930000-8000-7000-8000-000000000000';
     const { rows } = await measure(client, 'listStuck', [after, ...nothing, 100, null]);
@@ -122,7 +126,7 @@ describe('at a thousand lanes and a hundred thousand writes that wait', () => {
     expect([...scans].filter((scan) => scan.startsWith('Seq'))).toEqual([]);
   });
 
-  test('a chain reads no more than its links', { timeout }, async () => {
+  test('a chain of blocked writes reads no more than its links', { timeout }, async () => {
     const client = await connect();
     // 1234 is in the middle of a chain: 1234, 1233, 1232, 1231, 1230.
     const id = '01930000-04d2-7000-8000-000000000000';
@@ -139,7 +143,7 @@ describe('at a thousand lanes and a hundred thousand writes that wait', () => {
     expect(scans).not.toContain('Seq Scan on intake');
   });
 
-  test('counts, pages and chains say what is there', { timeout }, async () => {
+  test('counts, pages and chains agree with the stored writes', { timeout }, async () => {
     const operator = new Database({ url: database.url, applicationName: 'sluice test', connectionsMax: 1 });
     onTestFinished(() => operator.close());
     const blocked = (writes * chainLength) / 10;
@@ -179,7 +183,7 @@ describe('at a thousand lanes and a hundred thousand writes that wait', () => {
 });
 
 describe('a role that is given the views and nothing else', () => {
-  test('sees why writes wait, and no body', { timeout }, async () => {
+  test('a role with the views alone sees why writes wait, and no body', { timeout }, async () => {
     const role = `watcher_${database.name}`;
     await sql(database.url, `create role ${role} login`);
     onTestFinished(async () => {

@@ -78,7 +78,7 @@ function yearIn(isWanted: (lane: number) => boolean, from: number): number {
 }
 
 describe('an operator', () => {
-  test('sees why each write is stuck, and puts it right', { timeout }, async () => {
+  test('an operator sees why each write is stuck, and repairs it', { timeout }, async () => {
     const node = startSluice(['api', '--port', '0'], settings());
     const [first, second] = [startSluice(['writer'], settings()), startSluice(['writer'], settings())];
     const [{ url }] = await Promise.all([node.event('ready'), first.event('ready'), second.event('ready')]);

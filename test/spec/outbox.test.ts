@@ -59,7 +59,7 @@ const writing = async (): Promise<number> => {
 };
 
 describe('a write in a transaction of the caller', () => {
-  test('is checked at once, and takes its place in the order at the commit', async () => {
+  test('a write in a transaction of the caller is checked when added, and ordered at the commit', async () => {
     const caller = await begin();
     const nameless = { endpoint: 'shop/orders', document: {} as never } as const;
     expect(await codeOf(sluice.submit(nameless, { client: caller }))).toBe('invalid_document');
@@ -73,7 +73,7 @@ describe('a write in a transaction of the caller', () => {
     expect(await sluice.get('shop/orders', id)).toEqual({ number, by: 'caller' });
   });
 
-  test('goes with the session that the server ends at the limit, and holds the marks of no lane any more', async () => {
+  test('a caller’s session that the server ends at its limit frees the low-water mark of each lane', async () => {
     const caller = await begin();
     const ended = new Promise((resolve) => caller.once('end', resolve));
     await sluice.submit(order(), { client: caller, transactionMs: 0 });
@@ -84,7 +84,7 @@ describe('a write in a transaction of the caller', () => {
     expect(await codeOf(submitted.answer({ waitMs: 100 }))).toBe('write_not_found');
   });
 
-  test('leaves shorter limits of the caller, and all limits behind the transaction', async () => {
+  test('a write in a caller’s transaction keeps shorter limits, and all limits after it', async () => {
     const limitsOf = async (caller: pg.Client): Promise<Record<string, string>> => {
       const { rows } = await caller.query<{ name: string; setting: string }>(
         `select name, setting from pg_settings
@@ -109,7 +109,7 @@ describe('a write in a transaction of the caller', () => {
     await caller.query('rollback');
   });
 
-  test('refuses a limit that is no number of milliseconds', async () => {
+  test('a limit of a caller’s transaction that is no number of milliseconds is refused', async () => {
     const caller = await begin();
     for (const transactionMs of [-1, 1.5, NaN])
       expect(await codeOf(sluice.submit(order(), { client: caller, transactionMs }))).toBe('invalid_request');

@@ -93,7 +93,7 @@ describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mo
   const bodyOf = async (node: Node, name: Name, { documentId }: Outcome): Promise<unknown> =>
     JSON.parse((await node.readDocument(resource(name), documentId!))?.body ?? 'null');
 
-  test('one new identity is created once, and updated or unchanged for the others', async () => {
+  test('of concurrent writes to a new identity, one creates it, and the others update or change nothing', async () => {
     const { world, near, far } = await setup();
     await Promise.all(
       rounds.map(async (round) => {
@@ -117,7 +117,7 @@ describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mo
     await expectSound(world);
   });
 
-  test('an update and a delete of one document come in one order or the other', async () => {
+  test('an update and a delete of one document are applied in one order or the other', async () => {
     const { world, near, far } = await setup();
     await Promise.all(
       rounds.map(async (round) => {
@@ -176,7 +176,7 @@ describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mo
     await expectSound(world);
   });
 
-  test('of two twins of one superclass, one is created', async () => {
+  test('of two documents of one superclass identity, one is created', async () => {
     const { world, near, far } = await setup();
     await Promise.all(
       rounds.map(async (round) => {
@@ -214,7 +214,7 @@ describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mo
     await expectSound(world);
   });
 
-  test('a cascade and a write of a document it reaches leave one of two orders', async () => {
+  test('a cascade and a write of a document that it reaches leave one of two orders', async () => {
     const { world, near, far } = await setup();
     await Promise.all(
       rounds.map(async (round) => {
@@ -259,7 +259,7 @@ describe.each(modes.map((mode) => [mode]))('beside a node in %s mode', (mode: Mo
     expect(await bodyOf(near, 'notes', note)).toEqual({ noteId, text: answers.indexOf('updated') });
   });
 
-  test('everything at once on a few documents is answered by the rules, and nothing dangles', async () => {
+  test('many kinds of concurrent writes follow the rules, and leave no dangling reference', async () => {
     const { world, near, far } = await setup();
     const schoolIds = Array.from({ length: 4 }, fresh);
     const enrolmentIds = Array.from({ length: 6 }, fresh);

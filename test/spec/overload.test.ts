@@ -41,7 +41,7 @@ async function untilRefused(node: SluiceClient, lane: number): Promise<unknown> 
 describe('an intake over its high-water mark', () => {
   const database = useDatabase();
 
-  test('refuses writes of the lane that is behind, before it inserts them, until half of it is drained', async () => {
+  test('an overloaded lane refuses writes before their insert, until half of its intake is drained', async () => {
     const world = await startWorld(database.url, {
       writers: 0,
       client: { highWaterWrites: 20, highWaterMs: longMs, leaderGraceMs: longMs },
@@ -70,7 +70,7 @@ describe('an intake over its high-water mark', () => {
     expect(await world.submit(noteIn(3))).toMatchObject({ result: 'created' });
   });
 
-  test('goes by the age of the oldest write, too', async () => {
+  test('an intake is overloaded by the age of its oldest write, too', async () => {
     const world = await startWorld(database.url, {
       writers: 0,
       client: { highWaterMs: 30, leaderGraceMs: longMs },
@@ -82,7 +82,7 @@ describe('an intake over its high-water mark', () => {
     await eventually(async () => expect(await world.node.status()).toMatchObject({ lanesOverloaded: [] }));
   });
 
-  test('does not take the age of a write that was blocked for its own', async () => {
+  test('the age of a blocked write does not count towards overload', async () => {
     const world = await startWorld(database.url, { client: { highWaterMs: 5_000, leaderGraceMs: longMs } });
     const release = await world.holdLanes([6]);
     await world.node.accept(noteIn(6));
@@ -117,7 +117,7 @@ describe('a lane without a leader', () => {
     };
   }
 
-  test('refuses its writes once a hand-over would be over; writes of led lanes go on', async () => {
+  test('a lane without a leader refuses writes after the time of a hand-over, and led lanes go on', async () => {
     const { world, led, unled, shadow } = await halfLed({ leaderGraceMs: 50 });
     expect(await untilRefused(world.node, unled)).toMatchObject({
       code: 'lane_without_leader',
@@ -137,7 +137,7 @@ describe('a lane without a leader', () => {
     );
   });
 
-  test('takes writes as long as a hand-over may be under way', async () => {
+  test('a lane without a leader takes writes while a hand-over may be under way', async () => {
     const world = await startWorld(database.url, { client: { leaderGraceMs: longMs } });
     await untilShared(world.writers);
     await world.writers[0]!.stop();
@@ -147,7 +147,7 @@ describe('a lane without a leader', () => {
     expect(await outcome).toMatchObject({ result: 'created' });
   });
 
-  test('is bypassed where the deployment wants that, and never by a write that would overtake another', async () => {
+  test('a bypass of a lane is optional, and never overtakes an earlier write', async () => {
     const world = await startWorld(database.url, { writers: 0 });
     const bypassing = await world.startNode({ onOverload: 'bypass', leaderGraceMs: 0 });
     await eventually(async () => expect((await bypassing.status()).lanesWithoutLeader).toHaveLength(16));
@@ -173,7 +173,7 @@ describe('a lane without a leader', () => {
 describe('a node that stops under load', () => {
   const database = useDatabase();
 
-  test('takes nothing more and cancels for good what is not settled in time, many at once', async () => {
+  test('a node that stops under load takes no write, and cancels those not settled in time', async () => {
     const world = await startWorld(database.url, { writers: 0, client: { drainMs: 50 } });
     const requests = Array.from({ length: 200 }, () => note());
     const outcomes = requests.map((request) => world.submit(request));
@@ -195,7 +195,7 @@ describe('a node that stops under load', () => {
     expect(await world.sql('select from sluice.document')).toEqual([]);
   });
 
-  test('waits for what is settled in time', async () => {
+  test('a node that stops under load waits for writes that are settled in time', async () => {
     const world = await startWorld(database.url, { client: { drainMs: longMs } });
     await untilShared(world.writers);
     const lane = laneOfWrite(note(1_000_000));

@@ -56,7 +56,7 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
     return other;
   }
 
-  test('elects one leader for each lane, and says who leads', async () => {
+  test('each lane gets one leader, which is shown', async () => {
     const world = await setup(3, { spread: 'even' });
     await untilEven(world.writers);
     expect(await ledLanes(world)).toEqual(allLanes);
@@ -70,7 +70,7 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
     }
   });
 
-  test('shares the lanes evenly as sessions come and go', async () => {
+  test('lanes are shared evenly as sessions come and go', async () => {
     const world = await setup(1, { spread: 'even' });
     await untilShared(world.writers);
     const second = await world.startWriter();
@@ -123,7 +123,7 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
     return leave;
   }
 
-  test('is led by one session while that keeps up, and the others stand by until it is gone', async () => {
+  test('one session leads while it keeps up, and the others stand by until it is gone', async () => {
     const world = await setup(1);
     const first = world.writers[0]!;
     await untilShared([first]);
@@ -146,7 +146,7 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
     expect(await world.submit(note())).toMatchObject({ result: 'created' });
   });
 
-  test('is shared with others while one of the sessions wants them to lead, and with nobody afterwards', async () => {
+  test('lanes are shared while one session wants others to lead, and with no other afterwards', async () => {
     const world = await setup(1);
     const first = world.writers[0]!;
     await untilShared([first]);
@@ -161,7 +161,7 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
     expect(await world.submit(note())).toMatchObject({ result: 'created' });
   });
 
-  test('does not wander between sessions of this version and one of an earlier version that leads some lanes', async () => {
+  test('lanes do not move between sessions of this version and an earlier version that leads some', async () => {
     const leave = await joinBeside(null, [0, 1, 2, 3]);
     const world = await setup(1);
     const first = world.writers[0]!;
@@ -177,7 +177,7 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
     await untilShared([first]);
   });
 
-  test('excludes a deposed leader by the term, which only grows', async () => {
+  test('the term excludes a deposed leader, and only grows', async () => {
     const world = await setup(0);
     const { writeId } = await world.node.accept(note());
     const [row] = await world.sql(
@@ -200,7 +200,7 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
     await writer.stop();
   });
 
-  test('gives up what another has been given meanwhile', async () => {
+  test('a session gives up lanes that another has taken meanwhile', async () => {
     const world = await setup(1);
     await untilShared(world.writers);
     const request = note();
@@ -213,7 +213,7 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
     expect(outcome!['term']).toBeGreaterThanOrEqual((before!['term'] as number) + 2);
   });
 
-  test('has another leader soon after one was killed', async () => {
+  test('a lane has another leader soon after its leader was killed', async () => {
     const world = await setup(0);
     const other = await withOther(world);
     const writer = await world.startWriter();
@@ -222,7 +222,7 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
     expect(await world.submit(note())).toMatchObject({ result: 'created' });
   });
 
-  test('has another leader soon after one froze, and the frozen one shares again when it wakes', async () => {
+  test('a lane has another leader soon after its leader froze, which shares again when it wakes', async () => {
     const world = await setup(0, { spread: 'even' });
     const other = await withOther(world);
     const writer = await world.startWriter();
@@ -241,7 +241,7 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
     await untilShared([writer]);
   });
 
-  test('is handed over by one who leaves, without a wait', async () => {
+  test('a leaving session hands its lanes over without a wait', async () => {
     const world = await setup(1);
     await untilShared(world.writers);
     await world.writers[0]!.stop();
@@ -252,7 +252,7 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
     expect(await world.sql('select distinct writer_id from sluice.lane')).toEqual([{ writer_id: null }]);
   });
 
-  test('is the same for all writers of a deployment', async () => {
+  test('the form of ownership is the same for all writers of a deployment', async () => {
     await setup(1);
     const world = await setup(0);
     const another: OwnershipForm = ownership === 'lock' ? 'lease' : 'lock';

@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { isBuildFresh } from '../../packages/bench/src/code.ts';
+import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { execute } from '../support/postgres.ts';
 import { sql } from '../support/sql.ts';
@@ -72,7 +73,7 @@ beforeEach(({ skip }) => skip(isOffline, 'the npm registry cannot be reached'));
 afterAll(() => (isOffline ? undefined : rm(folder, { recursive: true })));
 
 describe('packed', () => {
-  test('the packages hold what was built, and nothing of its making', () => {
+  test('the packed packages hold what was built, and nothing that builds them', () => {
     expect(packed).toHaveLength(published.length);
     for (const { filename, files } of packed) {
       const paths = files.map(({ path }) => path);
@@ -89,7 +90,7 @@ describe('packed', () => {
     }
   });
 
-  test('the packages have one version, and ask for each other in it', () => {
+  test('the packed packages have one version, and depend on each other in it', () => {
     const manifests = published.map(
       (name) => JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')) as Manifest,
     );
@@ -103,7 +104,7 @@ describe('packed', () => {
     expect(new Set(versions).size).toBe(1);
   });
 
-  test('npm would publish each package as it is', async () => {
+  test('npm would publish each packed package unchanged', async () => {
     const publish = async (name: string): Promise<string[]> => {
       const { stderr } = await run('npm', ['publish', '--dry-run', `./packages/${name}`], { cwd: root });
       const warnings = stderr.split('\n').filter((line) => line.startsWith('npm warn'));
@@ -112,7 +113,7 @@ describe('packed', () => {
     expect(await Promise.all(published.map(publish))).toEqual([[], [], []]);
   });
 
-  test('one that embeds Sluice installs few packages, and no server', () => {
+  test('a program that embeds Sluice installs few packages, and no server', () => {
     const { packages } = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, { dependencies?: Record<string, string> }>;
     };
@@ -160,31 +161,34 @@ describe('installed', () => {
   `;
   const common = `import sluice = require('sluice');\nexport const create: Function = sluice.createClient;`;
 
-  test.each(['nodenext', 'bundler'])('the examples of the READMEs compile under %s', async (resolution) => {
-    await writeFile(join(folder, 'example.ts'), example());
-    await writeFile(join(folder, 'rows.ts'), example('sluice', 1));
-    await writeFile(join(folder, 'edfi.ts'), example('edfi'));
-    await writeFile(join(folder, 'doors.ts'), doors);
-    await writeFile(join(folder, 'common.cts'), common);
-    const files = [
-      'example.ts',
-      'rows.ts',
-      'edfi.ts',
-      'doors.ts',
-      ...(resolution === 'nodenext' ? ['common.cts'] : []),
-    ];
-    const tsc = join(root, 'node_modules/.bin/tsc');
-    const module = resolution === 'bundler' ? 'esnext' : 'nodenext';
-    const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node'];
-    const target = ['--target', 'es2022', '--lib', 'es2022,esnext.disposable'];
-    const how = ['--strict', '--module', module, '--moduleResolution', resolution, ...target, ...types];
-    const outcome = await inFolder(tsc, '--noEmit', ...how, ...files).catch(
-      (error: unknown) => error as { stdout: string },
-    );
-    expect(outcome.stdout).toBe('');
-  });
+  test.each(firstOrAll(['nodenext', 'bundler']))(
+    'the examples of the READMEs compile against installed packages under %s',
+    async (resolution) => {
+      await writeFile(join(folder, 'example.ts'), example());
+      await writeFile(join(folder, 'rows.ts'), example('sluice', 1));
+      await writeFile(join(folder, 'edfi.ts'), example('edfi'));
+      await writeFile(join(folder, 'doors.ts'), doors);
+      await writeFile(join(folder, 'common.cts'), common);
+      const files = [
+        'example.ts',
+        'rows.ts',
+        'edfi.ts',
+        'doors.ts',
+        ...(resolution === 'nodenext' ? ['common.cts'] : []),
+      ];
+      const tsc = join(root, 'node_modules/.bin/tsc');
+      const module = resolution === 'bundler' ? 'esnext' : 'nodenext';
+      const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node'];
+      const target = ['--target', 'es2022', '--lib', 'es2022,esnext.disposable'];
+      const how = ['--strict', '--module', module, '--moduleResolution', resolution, ...target, ...types];
+      const outcome = await inFolder(tsc, '--noEmit', ...how, ...files).catch(
+        (error: unknown) => error as { stdout: string },
+      );
+      expect(outcome.stdout).toBe('');
+    },
+  );
 
-  test('the example runs', async () => {
+  test('the example runs from installed packages', async () => {
     await writeFile(join(folder, 'example.ts'), example());
     const emit = ['--module', 'esnext', '--target', 'es2022', '--noCheck', '--skipLibCheck'];
     await inFolder(join(root, 'node_modules/.bin/tsc'), ...emit, 'example.ts');
@@ -192,7 +196,7 @@ describe('installed', () => {
     expect(stdout).toMatch(/^created 1 true \d+\n$/);
   });
 
-  test('CommonJS requires each door', async () => {
+  test('CommonJS requires each entry point of the installed packages', async () => {
     const doors = {
       sluice: 'createClient',
       'sluice/writer': 'createWriter',
@@ -233,7 +237,7 @@ describe('installed', () => {
     );
   });
 
-  test('the command line migrates, and says how things are', async () => {
+  test('the installed command line migrates, and shows the status', async () => {
     const sluice = join(folder, 'node_modules/.bin/sluice');
     const env = { ...process.env, DATABASE_URL: database.url };
     const migrated = await run(sluice, ['migrate', '--json'], { cwd: folder, env });
@@ -256,7 +260,7 @@ describe('the examples', () => {
   const rows = useDatabase();
   const files = readdirSync(join(root, 'examples')).filter((file) => file.endsWith('.js'));
 
-  test('are short', () => {
+  test('the examples are short', () => {
     const long = files.filter(
       (file) => readFileSync(join(root, 'examples', file), 'utf8').split('\n').length > 80,
     );
@@ -281,43 +285,47 @@ describe('the examples', () => {
     return said;
   };
 
-  test('write rows to tables and a function, beside a writer and a node', { timeout: 120_000 }, async () => {
-    await execute(rows.url, readFileSync(join(folder, 'rows.sql'), 'utf8'));
-    const start = (file: string, settings?: Record<string, string>) => startIn(rows.url, [file], settings);
-    const sluice = async (...words: string[]) => {
-      const program = join(folder, 'node_modules/@sluice/server/bin/sluice.js');
-      const said = await startIn(rows.url, [program, ...words, '--config', 'rows.config.js', '--json']);
-      return JSON.parse(said) as { event: string; url?: string };
-    };
-    // The first process decides on the targets; the others start beside it.
-    expect(await sluice('writer')).toMatchObject({ event: 'ready' });
-    const [node, url, events, counter] = await Promise.all([
-      sluice('api', '--port', '0'),
-      start('orders.js', { PORT: '0' }),
-      start('events.js'),
-      start('counter.js'),
-    ]);
-    expect(events).toBe('2048 events stored, 8 sent twice');
-    expect(counter).toBe('64 views');
-    const send = (method: string, path: string, body: object) =>
-      fetch(`${url}/orders${path}`, { method, body: JSON.stringify(body) });
-    const created = await send('POST', '', { customer: 'ada', total: 12.5 });
-    expect(created.status).toBe(201);
-    const { id } = (await created.json()) as { id: number };
-    expect(await (await send('PATCH', `/${id}`, { paid: true })).json()).toEqual({ result: 'updated' });
-    const refused = await send('POST', '', { customer: 'ada', total: -1 });
-    expect(refused.status).toBe(400);
-    expect(await refused.json()).toMatchObject({ code: 'row_invalid' });
-    expect(await start('supabase-client.js', { API_URL: node.url! })).toBe('false true 201 23514 204');
-    const stored = await sql(rows.url, 'select customer, paid from orders order by id');
-    expect(stored).toEqual([
-      { customer: 'ada', paid: true },
-      { customer: 'bob', paid: false },
-      { customer: 'eve', paid: false },
-    ]);
-  });
+  test(
+    'the examples write rows to tables and a function, beside a writer and a node',
+    { timeout: 120_000 },
+    async () => {
+      await execute(rows.url, readFileSync(join(folder, 'rows.sql'), 'utf8'));
+      const start = (file: string, settings?: Record<string, string>) => startIn(rows.url, [file], settings);
+      const sluice = async (...words: string[]) => {
+        const program = join(folder, 'node_modules/@sluice/server/bin/sluice.js');
+        const said = await startIn(rows.url, [program, ...words, '--config', 'rows.config.js', '--json']);
+        return JSON.parse(said) as { event: string; url?: string };
+      };
+      // The first process decides on the targets; the others start beside it.
+      expect(await sluice('writer')).toMatchObject({ event: 'ready' });
+      const [node, url, events, counter] = await Promise.all([
+        sluice('api', '--port', '0'),
+        start('orders.js', { PORT: '0' }),
+        start('events.js'),
+        start('counter.js'),
+      ]);
+      expect(events).toBe('2048 events stored, 8 sent twice');
+      expect(counter).toBe('64 views');
+      const send = (method: string, path: string, body: object) =>
+        fetch(`${url}/orders${path}`, { method, body: JSON.stringify(body) });
+      const created = await send('POST', '', { customer: 'ada', total: 12.5 });
+      expect(created.status).toBe(201);
+      const { id } = (await created.json()) as { id: number };
+      expect(await (await send('PATCH', `/${id}`, { paid: true })).json()).toEqual({ result: 'updated' });
+      const refused = await send('POST', '', { customer: 'ada', total: -1 });
+      expect(refused.status).toBe(400);
+      expect(await refused.json()).toMatchObject({ code: 'row_invalid' });
+      expect(await start('supabase-client.js', { API_URL: node.url! })).toBe('false true 201 23514 204');
+      const stored = await sql(rows.url, 'select customer, paid from orders order by id');
+      expect(stored).toEqual([
+        { customer: 'ada', paid: true },
+        { customer: 'bob', paid: false },
+        { customer: 'eve', paid: false },
+      ]);
+    },
+  );
 
-  test('run beside a writer', { timeout: 120_000 }, async () => {
+  test('the examples run beside a writer', { timeout: 120_000 }, async () => {
     const start = (file: string, settings?: Record<string, string>) => startIn(shop.url, [file], settings);
     expect(await start('writer.js')).toBe('writing');
     expect(await start('retries.js')).toBe('created created true');

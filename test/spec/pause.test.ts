@@ -59,7 +59,7 @@ describe.each(
     return { world, operator };
   }
 
-  test('in which a write waits for a lock costs its writer nothing', async () => {
+  test('a lane in which a write waits for a lock costs its writer nothing', async () => {
     const { world, operator } = await setup();
     const noteId = fresh();
     const request = upsert('notes', { noteId });
@@ -89,7 +89,7 @@ describe.each(
     expect(await waiting).toMatchObject({ result: 'updated' });
   });
 
-  test('settles nothing until it is resumed, while other lanes go on', async () => {
+  test('a paused lane settles nothing until it is resumed, while other lanes go on', async () => {
     const { world, operator } = await setup();
     const noteId = fresh();
     const lane = laneOfWrite(upsert('notes', { noteId }));
@@ -116,7 +116,7 @@ describe.each(
     expect(await held).toMatchObject({ result: 'created' });
   });
 
-  test('holds a cycle with a write of it, and lets it go once it is resumed', async () => {
+  test('a paused lane blocks a cycle with a write of it, and frees it once resumed', async () => {
     const { world, operator } = await setup({
       writers: 2,
       writer: { notifications, ownership, spread: 'even' },
@@ -144,7 +144,7 @@ describe.each(
     expect(await Promise.all([one, two])).toMatchObject([{ result: 'created' }, { result: 'created' }]);
   });
 
-  test('may be every lane of a writer', async () => {
+  test('every lane of a writer may be paused', async () => {
     const { world, operator } = await setup();
     await pauseLanes(operator, allLanes, actor);
     const held = [fresh(), fresh(), fresh()].map((noteId) => world.submit(upsert('notes', { noteId })));
@@ -159,7 +159,7 @@ describe.each(
 describe('a writer', () => {
   const database = useDatabase();
 
-  test('that is drained gives up its lanes to the others, takes no more, and has ended', async () => {
+  test('a drained writer gives its lanes to the others, takes no more, and is shown as ended', async () => {
     const world = await startWorld(database.url, { writers: 2, writer: { spread: 'even' } });
     const operator = new Database({
       url: database.opsUrl,
@@ -183,7 +183,7 @@ describe('a writer', () => {
     await expect(drainWriter(operator, writerId, actor)).rejects.toThrow('no running writer');
   });
 
-  test('that tries a batch again says which error it met, until the batch is settled', async () => {
+  test('a writer that tries a batch again shows the error, until the batch is settled', async () => {
     const world = await startWorld(database.url);
     const operator = new Database({
       url: database.opsUrl,
@@ -223,7 +223,7 @@ describe('a writer', () => {
     );
   });
 
-  test('whose predecessor died tells of the lanes in quarantine', async () => {
+  test('a writer whose predecessor died shows the lanes in quarantine', async () => {
     const world = await startWorld(database.url);
     const operator = new Database({ url: database.url, applicationName: 'sluice test', connectionsMax: 2 });
     onTestFinished(() => operator.close());

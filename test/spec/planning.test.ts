@@ -16,54 +16,50 @@ const hot = (
   'readDocument listDocuments readDocuments countDocuments readWriteStates'
 ).split(' ');
 
-test(
-  'no hot statement of a node or a writer is planned when it is executed',
-  { timeout: 90_000 },
-  async () => {
-    const server = await startOwnServer({
-      shared_preload_libraries: 'pg_stat_statements',
-      'pg_stat_statements.track_planning': 'on',
-      // An ANALYZE makes every session plan anew, once.
-      autovacuum: 'off',
-    });
-    await server.sql('create extension pg_stat_statements');
-    const names = await namesByQueryId(server);
-    const world = await startWorld(server.url, { nodes: 0, client: { connectionsMax: 1 } });
-    await world.startNode();
-    await world.startNode({ mode: 'local' });
-    await world.startNode({ mode: 'direct', sessionsMax: 1 });
+test('no hot statement of a node or a writer is planned at its execution', { timeout: 90_000 }, async () => {
+  const server = await startOwnServer({
+    shared_preload_libraries: 'pg_stat_statements',
+    'pg_stat_statements.track_planning': 'on',
+    // An ANALYZE makes every session plan anew, once.
+    autovacuum: 'off',
+  });
+  await server.sql('create extension pg_stat_statements');
+  const names = await namesByQueryId(server);
+  const world = await startWorld(server.url, { nodes: 0, client: { connectionsMax: 1 } });
+  await world.startNode();
+  await world.startNode({ mode: 'local' });
+  await world.startNode({ mode: 'direct', sessionsMax: 1 });
 
-    const work = async (): Promise<void> => {
-      for (const node of world.nodes) {
-        const keyed = { client: 'a', idempotencyKey: `key-${fresh()}` };
-        const noteId = fresh();
-        const note = upsert('notes', { noteId }, keyed);
-        const { documentId, writeId } = await node.submit(note);
-        await node.submit(note);
-        await node.submit(update('notes', documentId!, { noteId, text: 'b' }));
-        await node.submit(upsert('enrolments', enrolment(fresh(), fresh())));
-        await node.readDocument(resource('notes'), documentId!);
-        await node.listDocuments(resource('notes'), { limit: 2, offset: 0 });
-        await node.countDocuments(resource('notes'));
-        await node.readWrite('a', writeId);
-      }
-    };
-    await eventually(
-      async () => {
-        await server.sql('select pg_stat_statements_reset()');
-        await work();
-        const rows = await server.sql(
-          `select queryid::text as id, plans::int from pg_stat_statements where toplevel and calls > 0`,
-        );
-        const executed = rows.filter(({ id }) => names.has(id as string));
-        const nameOf = ({ id }: (typeof rows)[number]): string => names.get(id as string)!;
-        expect(hot.filter((name) => !executed.map(nameOf).includes(name))).toEqual([]);
-        expect(executed.filter(({ plans }) => plans !== 0).map(nameOf)).toEqual([]);
-      },
-      { timeoutMs: 40_000 },
-    );
-  },
-);
+  const work = async (): Promise<void> => {
+    for (const node of world.nodes) {
+      const keyed = { client: 'a', idempotencyKey: `key-${fresh()}` };
+      const noteId = fresh();
+      const note = upsert('notes', { noteId }, keyed);
+      const { documentId, writeId } = await node.submit(note);
+      await node.submit(note);
+      await node.submit(update('notes', documentId!, { noteId, text: 'b' }));
+      await node.submit(upsert('enrolments', enrolment(fresh(), fresh())));
+      await node.readDocument(resource('notes'), documentId!);
+      await node.listDocuments(resource('notes'), { limit: 2, offset: 0 });
+      await node.countDocuments(resource('notes'));
+      await node.readWrite('a', writeId);
+    }
+  };
+  await eventually(
+    async () => {
+      await server.sql('select pg_stat_statements_reset()');
+      await work();
+      const rows = await server.sql(
+        `select queryid::text as id, plans::int from pg_stat_statements where toplevel and calls > 0`,
+      );
+      const executed = rows.filter(({ id }) => names.has(id as string));
+      const nameOf = ({ id }: (typeof rows)[number]): string => names.get(id as string)!;
+      expect(hot.filter((name) => !executed.map(nameOf).includes(name))).toEqual([]);
+      expect(executed.filter(({ plans }) => plans !== 0).map(nameOf)).toEqual([]);
+    },
+    { timeoutMs: 40_000 },
+  );
+});
 
 /** The server's own numbers of the statements of ours. */
 async function namesByQueryId(server: OwnServer): Promise<Map<string, string>> {

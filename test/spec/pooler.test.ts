@@ -39,7 +39,7 @@ const note = (): ReturnType<typeof upsert> => upsert('notes', { noteId: fresh() 
 describe('a pooler in transaction mode', () => {
   const database = useDatabase();
 
-  test('is told from a direct connection, and from a proxy', async () => {
+  test('a pooler in transaction mode is told from a direct connection, and from a proxy', async () => {
     const applicationName = 'probe';
     const pooler = await startTransactionPooler(database.url);
     const proxy = await startProxy(database.url);
@@ -48,7 +48,7 @@ describe('a pooler in transaction mode', () => {
     expect(await detectPooler({ url: proxy.url, applicationName })).toBe(false);
   });
 
-  test('is told from a pooler in session mode, also where either has one server session only', async () => {
+  test('a pooler in transaction mode is told from one in session mode, even with one server session', async () => {
     const applicationName = 'probe';
     const told = async (sessionsMax: number, holdsSessions: boolean): Promise<boolean> => {
       const { url } = await startTransactionPooler(database.url, sessionsMax, { holdsSessions });
@@ -60,7 +60,7 @@ describe('a pooler in transaction mode', () => {
     expect(await told(2, false)).toBe(true);
   });
 
-  test('is refused by a writer that would lead by locks, which says what to do', async () => {
+  test('a writer that leads by locks refuses a pooler in transaction mode, and says what to do', async () => {
     const pooler = await startTransactionPooler(database.url);
     const world = await startWorld(database.url, { writers: 0 });
     await expect(world.startWriter({ url: pooler.url })).rejects.toMatchObject({
@@ -71,7 +71,7 @@ describe('a pooler in transaction mode', () => {
   });
 
   test.each(['coordinated', 'local', 'direct'] as const)(
-    'serves nodes in %s mode and writers that lead by leases',
+    'a pooler in transaction mode serves nodes in %s mode and writers that lead by leases',
     { timeout: 60_000 },
     async (mode) => {
       const pooler = await startTransactionPooler(database.url);
@@ -111,21 +111,21 @@ describe('a pooler in transaction mode', () => {
     return (part) => preparedOf(pooler, part);
   };
 
-  test('that keeps prepared statements runs each under its name, planned once for a session', async () => {
+  test('a pooler that keeps prepared statements gets each under its name, planned once for a session', async () => {
     const prepared = await preparedThrough(true);
     const plans = await prepared('settleWrites');
     expect(plans.map(({ custom }) => custom)).toEqual(plans.map(() => 0));
     expect(Math.max(...plans.map(({ generic }) => generic))).toBeGreaterThan(1);
   });
 
-  test('that keeps none gets statements without names', async () => {
+  test('a pooler that keeps no prepared statements gets statements without names', async () => {
     const prepared = await preparedThrough(false);
     expect(await prepared('settleWrites')).toEqual([]);
     // Nor those that were only to find out.
     expect(await prepared('probe')).toEqual([]);
   });
 
-  test('is left without any setting of ours', { timeout: 60_000 }, async () => {
+  test('a pooler keeps no setting of Sluice', { timeout: 60_000 }, async () => {
     const pooler = await startTransactionPooler(database.url, 4);
     const world = await startWorld(pooler.url, { writer: { ownership: 'lease' } });
     const outcomes = await Promise.all(Array.from({ length: 50 }, () => world.submit(note())));

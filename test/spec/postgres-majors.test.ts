@@ -22,7 +22,7 @@ test.for(firstOrAll([15, 16, 17] as const))(
     expect(await server.sql(`select current_setting('server_version_num')::int / 10000 as major`)).toEqual([
       { major },
     ]);
-    const world = await startWorld(server.url, { writers: 0, client: { waitMs: 20_000 } });
+    const world = await startWorld(server.url, { writers: 0 });
     const writer = startWriterProcess(server.url);
     expect(await world.submit(upsert('notes', { noteId: 1 }))).toMatchObject({ result: 'created' });
     writer.kill('SIGKILL');

@@ -58,7 +58,7 @@ const disagrees = {
   message: expect.stringContaining('`sluice projections agree`') as string,
 };
 
-test('a process that settles with other projections refuses to start and says how to change them', async () => {
+test('a process with other projections refuses to start, and says how to change them', async () => {
   const { world } = await setup({ nodes: 0, writer: { projections: [notes()] } });
   await expect(world.startWriter({ projections: [] })).rejects.toMatchObject({
     code: 'deployment_disagrees',
@@ -108,7 +108,7 @@ test('a node without the projections never takes the fast path, and one with the
   expect(new Set(all)).toEqual(new Set(['a', 'b', 'c', 'd']));
 });
 
-test('a change is heeded by processes that run: those with other projections settle nothing more', async () => {
+test('a running process with other projections settles nothing after a change', async () => {
   const lines: string[] = [];
   const logger = pino({ level: 'error' }, { write: (line: string) => lines.push(line) });
   const first = { projections: [notes()] };
@@ -174,7 +174,7 @@ test.each([
   ['at once', '', '23514'],
   ['at the end of the transaction', 'deferrable initially deferred', '23505'],
 ])(
-  'a constraint of the table that speaks %s sets the write aside that breaks it, and no other',
+  'only the write that breaks a constraint, checked %s, becomes a dead letter',
   async (_, deferred, code) => {
     const { world, url } = await setup({ writer: { projections: [notes()] } });
     await execute(
@@ -194,7 +194,7 @@ test.each([
   },
 );
 
-test('a projection that looks away from its failed statement, or goes on after its end, harms its own write alone', async () => {
+test('a projection that ignores its failed statement, or goes on after its end, fails only its own write', async () => {
   const late: Promise<unknown>[] = [];
   const careless = notes(async (changes, transaction) => {
     await copy(changes, transaction);
@@ -217,7 +217,7 @@ test('a projection that looks away from its failed statement, or goes on after i
   expect(await late[0]).toMatchObject({ message: expect.stringContaining('its work has ended') as string });
 });
 
-test('a refusal is known by its code, whatever made the error', async () => {
+test('a refusal is recognized by its code, whatever class the error has', async () => {
   const strict = notes(() =>
     Promise.reject(Object.assign(new Error('full'), { code: 'projection_refused' })),
   );

@@ -15,6 +15,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { patient } from '../support/patient.ts';
 import { execute } from '../support/postgres.ts';
 import { readSluice, startSluice } from '../support/sluice.ts';
 import { openConnection } from '../support/sql.ts';
@@ -71,7 +72,7 @@ beforeAll(async () => {
      grant usage on schema app to public; grant all on app.enrollment to public`,
   );
   operator = new Database({ url: database.writerUrl, applicationName: 'test', connectionsMax: 2 });
-  client = createClient({ url: database.apiUrl, model, leaderGraceMs: 60_000 });
+  client = createClient({ ...patient, url: database.apiUrl, model });
   await client.start();
   await withWriter([], async () => {
     await Promise.all([101, 102].map((districtId) => write('upsert', 'districts', { districtId })));
@@ -178,7 +179,7 @@ function keepWriting(seed: number): () => Promise<number> {
   };
 }
 
-test('gives what the documents say, whatever is written meanwhile and however often it is interrupted', async () => {
+test('a rebuild gives what the documents say, whatever is written meanwhile and however often it is interrupted', async () => {
   await changeProjections(operator, projections);
   expect(await states()).toEqual({
     enrollment: 'needs_rebuild',
@@ -214,7 +215,7 @@ test('gives what the documents say, whatever is written meanwhile and however of
   await expectDerived();
 });
 
-test('two rebuilds of one projection at a time give the same as one', async () => {
+test('two rebuilds of one projection at the same time give the same as one', async () => {
   await withWriter(projections, async () => {
     const stop = keepWriting(100);
     const both = [
@@ -227,7 +228,7 @@ test('two rebuilds of one projection at a time give the same as one', async () =
   await expectDerived();
 });
 
-test('a slice waits for a batch that is changing one of its documents, and derives from what that leaves', async () => {
+test('a slice of a rebuild waits for a batch that changes one of its documents, and reads its result', async () => {
   let open: () => void = () => undefined;
   const opened = new Promise<void>((resolve) => (open = resolve));
   let isApplied = false;
@@ -271,7 +272,7 @@ test('a slice waits for a batch that is changing one of its documents, and deriv
   await expectDerived();
 });
 
-test('removes the rows of documents that were deleted while nobody maintained the projection', async () => {
+test('a rebuild removes the rows of documents that were deleted without the projection', async () => {
   const {
     documents: [gone],
   } = await client.listDocuments(model.findEndpoint('sample/enrollments')!, {
@@ -291,7 +292,7 @@ test('removes the rows of documents that were deleted while nobody maintained th
   await expectDerived();
 });
 
-test('names the document that a projection fails for, and goes on there once that is mended', async () => {
+test('a rebuild names the document that its projection fails for, and resumes there once it is repaired', async () => {
   const [bad] = await execute(
     database.url,
     `select document_id as id from sluice.document where resource = 'sample/enrollments' order by 1 offset 7 limit 1`,
@@ -316,7 +317,7 @@ test('names the document that a projection fails for, and goes on there once tha
 });
 
 test(
-  'the command line agrees, lists and rebuilds: interrupted or killed, a rebuild goes on where it was',
+  'the command line agrees, lists and rebuilds, and an interrupted or killed rebuild resumes',
   { timeout: 60_000 },
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-projections-'));

@@ -10,6 +10,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
+import { patient } from '../support/patient.ts';
 import { execute } from '../support/postgres.ts';
 
 const upward = (name: string, member: string, id: string) => ({
@@ -79,7 +80,7 @@ function world(database: ReturnType<typeof useDatabase>, of: Model, projections:
   let client: SluiceClient;
   let stop: () => Promise<void>;
   beforeAll(async () => {
-    client = createClient({ url: database.apiUrl, model: of });
+    client = createClient({ ...patient, url: database.apiUrl, model: of });
     const writer = createWriter({ url: database.writerUrl, model: of, projections });
     await Promise.all([client.start(), writer.start()]);
     stop = async () => {
@@ -124,7 +125,7 @@ describe('the organization hierarchy', () => {
     return row?.['ids'];
   };
 
-  test('lists every ancestor, itself included, also when all come in one batch', async () => {
+  test('the organization hierarchy lists every ancestor and itself, also when all come in one batch', async () => {
     await Promise.all([
       post('sample/agencies', { agencyId: 1 }),
       post('sample/districts', { districtId: 10, agencyReference: { agencyId: 1 } }),
@@ -134,7 +135,7 @@ describe('the organization hierarchy', () => {
     expect(await ancestors(1)).toEqual([1]);
   });
 
-  test('follows a parent that comes later', async () => {
+  test('the organization hierarchy follows a parent that comes later', async () => {
     const district = await post('sample/districts', { districtId: 20 });
     await post('sample/schools', { schoolId: 200, districtReference: { districtId: 20 } });
     expect(await ancestors(200)).toEqual([20, 200]);
@@ -142,7 +143,7 @@ describe('the organization hierarchy', () => {
     expect(await ancestors(200)).toEqual([1, 20, 200]);
   });
 
-  test('reads an id as identities do, however its number is spelled', async () => {
+  test('the organization hierarchy reads ids as identities do, however a number is spelled', async () => {
     await post('sample/districts', '{"districtId": 5.0e2, "agencyReference": {"agencyId": 1.0}}');
     const school = await post(
       'sample/schools',
@@ -152,13 +153,13 @@ describe('the organization hierarchy', () => {
     expect(await ancestors(500100)).toEqual([1, 500, 500100]);
   });
 
-  test('follows a parent that moves', async () => {
+  test('the organization hierarchy follows a parent that moves', async () => {
     await post('sample/agencies', { agencyId: 2 });
     await post('sample/districts', { districtId: 10, agencyReference: { agencyId: 2 } });
     expect(await ancestors(100)).toEqual([2, 10, 100]);
   });
 
-  test('follows a parent that changes its id', async () => {
+  test('the organization hierarchy follows a parent that changes its id', async () => {
     const agency = await post('sample/agencies', { agencyId: 3 });
     await post('sample/districts', { districtId: 30, agencyReference: { agencyId: 3 } });
     await post('sample/schools', { schoolId: 300, districtReference: { districtId: 30 } });
@@ -194,7 +195,7 @@ describe('the student–school authorization', () => {
       await post('sample/schools', { schoolId, districtReference: { districtId: 10 } });
   });
 
-  test('adds up the associations of one student, many in one batch', async () => {
+  test('the student–school authorization adds up the associations of one student, many in one batch', async () => {
     await Promise.all([
       post('sample/enrollments', enrollment('a', 1, '2025-08-01')),
       post('sample/enrollments', enrollment('a', 1, '2026-08-01')),
@@ -212,7 +213,7 @@ describe('the student–school authorization', () => {
     ).toEqual([{ id: 1 }, { id: 2 }, { id: 10 }]);
   });
 
-  test('moves with an association that changes, and ends with its last', async () => {
+  test('the student–school authorization moves with an association that changes, and ends with its last', async () => {
     const one = await post('sample/enrollments', enrollment('b', 1, '2025-08-01'));
     await put('sample/enrollments', one.documentId, enrollment('b', 2, '2025-08-01'));
     expect(await schools('b')).toEqual([{ school_id: 2, associations: 1 }]);
@@ -220,12 +221,12 @@ describe('the student–school authorization', () => {
     expect(await schools('b')).toEqual([]);
   });
 
-  test('is told once per batch what was created, updated and deleted', () => {
+  test('a projection is called once per batch with the created, updated and deleted documents', () => {
     expect(calls.some((call) => call.length > 1)).toBe(true);
     expect(calls.flat()).toEqual(expect.arrayContaining(['created', 'updated', 'deleted']));
   });
 
-  test('isolates the write that a projection refuses or breaks on; its neighbours are applied', async () => {
+  test('a write that a projection refuses or fails on fails alone, and the others are applied', async () => {
     const outcomes = await Promise.all([
       post('sample/enrollments', enrollment('c', 1, '2025-08-01')),
       post('sample/enrollments', enrollment('c', 2, '2025-08-01', 'refuse')),
@@ -257,10 +258,10 @@ interface Association {
 describe.skipIf(!hasEdfi)('the projections of the Ed-Fi sample', () => {
   const database = useDatabase();
 
-  test('agree with what its documents say', async () => {
+  test('the projections of the Ed-Fi sample agree with its documents', async () => {
     const real = await readModel(`${edfi}/ApiSchema.json`);
     const projections = [organizationHierarchy(), studentSchoolAuthorization()];
-    const client = createClient({ url: database.apiUrl, model: real, waitMs: 60_000 });
+    const client = createClient({ url: database.apiUrl, model: real, ...patient });
     const writer = createWriter({ url: database.writerUrl, model: real, projections });
     await Promise.all([client.start(), writer.start()]);
     const wanted =

@@ -70,7 +70,7 @@ async function takeOver(lanes: Record<number, { trials: number; tried?: string }
   return setup;
 }
 
-test('lanes of which nothing is known are tried together, and that is noted first', async () => {
+test('lanes that were not tried yet are tried together, and the try is recorded first', async () => {
   const { quarantine, tried, notes } = await takeOver({ 1: { trials: 0 }, 2: { trials: 0 } });
   expect(quarantine.isDue).toBe(true);
   await quarantine.tryNext();
@@ -80,7 +80,7 @@ test('lanes of which nothing is known are tried together, and that is noted firs
   expect(quarantine.isDue).toBe(false);
 });
 
-test('a lane that was not survived with others is tried alone, after those with fewer deaths', async () => {
+test('a lane whose try with others failed is tried alone, after lanes with fewer deaths', async () => {
   const { quarantine, tried } = await takeOver({ 1: { trials: 1 }, 2: { trials: 0 }, 3: { trials: 1 } });
   for (let step = 0; step < 3; step++) await quarantine.tryNext();
   expect(tried.map(({ lanes }) => lanes)).toEqual([[2], [1], [3]]);
@@ -129,7 +129,7 @@ test('a lane that a batch has left out stays in quarantine', async () => {
   expect(await setup.notes()).toEqual([{ lane: 2, trials: 1, tried: null }]);
 });
 
-test('a write that three leaders did not survive alone becomes a dead letter, and the next one starts anew', async () => {
+test('a write that three leaders did not survive alone becomes a dead letter, and the next is tried', async () => {
   const lane = 5;
   const world = await startWorld(database.url, { writers: 0, client: { leaderGraceMs: 600_000 } });
   const accept = async (): Promise<string> => (await world.node.accept(note(freshIn([lane], note)))).writeId;
@@ -144,7 +144,7 @@ test('a write that three leaders did not survive alone becomes a dead letter, an
   expect(await notes()).toEqual([]);
 });
 
-test('a write that has woken ahead of a killer is tried first, and is not blamed for its deaths', async () => {
+test('a write that has woken ahead of a killing write is tried first, and not blamed for the deaths', async () => {
   const lane = 6;
   const world = await startWorld(database.url, { writers: 0, client: { leaderGraceMs: 600_000 } });
   const accept = async (): Promise<string> => (await world.node.accept(note(freshIn([lane], note)))).writeId;

@@ -84,7 +84,7 @@ const ways: [Way, ...Way[]] = [
 
 describe.each(firstOrAll(ways))('a node %s', (_, mode, options) => {
   test(
-    'takes writes again after its database was read-only, and meanwhile says that it applied none',
+    'a node takes writes again after its database was read-only, and meanwhile says that it applied none',
     { timeout: 60_000 },
     async () => {
       const proxy = await startProxy(database.url);
@@ -101,7 +101,7 @@ describe.each(firstOrAll(ways))('a node %s', (_, mode, options) => {
       await endSessions();
       await untilRefused(node, 'read-only');
       // Clients that wait for long wait for the end of it, those that do not hear that nothing was applied.
-      const patient = Array.from({ length: 20 }, () => node.submit(note(), { waitMs: 30_000 }));
+      const patient = Array.from({ length: 20 }, () => node.submit(note()));
       expect(
         await Promise.all(Array.from({ length: 20 }, () => codeOf(node.submit(note(), { waitMs: 700 })))),
       ).toEqual(new Array(20).fill('database_unavailable'));
@@ -118,7 +118,7 @@ describe.each(firstOrAll(ways))('a node %s', (_, mode, options) => {
       await setReadOnly(false);
       for (const outcome of await Promise.all(patient)) expect(outcome).toMatchObject({ result: 'created' });
       await untilTaken(node);
-      expect(await node.submit(note(), { waitMs: 5000 })).toMatchObject({ result: 'created' });
+      expect(await node.submit(note())).toMatchObject({ result: 'created' });
       expect(await sql(database.url, 'select from sluice.intake')).toEqual([]);
       expect(await sql(database.url, 'select from sluice.dead_letter')).toEqual([]);
       expect(await sql(database.url, 'select from sluice.document')).toHaveLength(
@@ -130,7 +130,7 @@ describe.each(firstOrAll(ways))('a node %s', (_, mode, options) => {
 
 describe('a server that becomes a standby', () => {
   test.runIf(isWide)(
-    'is asked seldom, and used again once it is promoted',
+    'a server that becomes a standby is seldom asked, and used again once it is promoted',
     { timeout: 120_000 },
     async () => {
       const server = await startOwnServer();
@@ -146,7 +146,7 @@ describe('a server that becomes a standby', () => {
       await writeFile(join(server.dataDir, 'cluster', 'standby.signal'), '');
       await server.start();
       await untilRefused(world.node, '25006');
-      const patient = Array.from({ length: 10 }, () => world.node.submit(note(), { waitMs: 60_000 }));
+      const patient = Array.from({ length: 10 }, () => world.node.submit(note()));
       expect(await codeOf(world.node.submit(note(), { waitMs: 700 }))).toBe('database_unavailable');
       // Reads go on.
       expect(await world.node.readDocument(resource('notes'), before.documentId!)).not.toBeNull();
@@ -165,7 +165,7 @@ describe('a server that becomes a standby', () => {
 });
 
 describe('an idle node', () => {
-  test('is not ready while the database is read-only, and ready again without any write', async () => {
+  test('an idle node is not ready while the database is read-only, and ready again without a write', async () => {
     const { node } = await startWorld(database.url, { writers: 0 });
     await setReadOnly(true);
     await endSessions();
@@ -179,7 +179,7 @@ describe('an idle node', () => {
     ['coordinated', 'api', 'intake'],
     ['local', 'writer', 'document'],
   ] as const)(
-    'in %s mode is not ready while its role lacks a right that it had at the start',
+    'an idle node in %s mode is not ready while its role lacks a right that it had at the start',
     async (mode, role, table) => {
       const { logger, lines } = listen();
       const { node } = await startWorld(database.url, { writers: 0, client: { mode, logger } });
@@ -196,7 +196,7 @@ describe('an idle node', () => {
 
 describe('a writer', () => {
   test(
-    'whose role loses a right sets no write aside, asks seldom, and goes on once it has it again',
+    'a writer whose role loses a right makes no dead letter, asks seldom, and goes on with the right',
     { timeout: 60_000 },
     async () => {
       const { logger, lines } = listen();

@@ -44,7 +44,7 @@ const read = (...definitions: TargetDefinition[]): ReturnType<typeof readTargets
   readTargets(pool, definitions);
 
 describe('a table that is a target', () => {
-  test('is described by the catalog, to a role that has no right on it', async () => {
+  test('a target table is described by the catalog, to a role that has no right on it', async () => {
     const { tables, find } = await read({ table: 'order' }, { table: 'customer' });
     const [order] = tables;
     expect(find('order')).toBe(find('public.order'));
@@ -70,7 +70,7 @@ describe('a table that is a target', () => {
     ]);
   });
 
-  test('may have an odd name, a composite key in the order of its index, partitions, another key', async () => {
+  test('a target table may have an odd name, a composite key, partitions or another key', async () => {
     const { tables } = await read(
       { table: 'Odd.Shop.Order Item' },
       { table: 'parted' },
@@ -109,14 +109,14 @@ describe('a table that is a target', () => {
     ['has an unknown option', { table: 'order', keys: ['number'] }, 'targets[0].keys is not an option'],
     ['has a key that is no list', { table: 'order', key: 'number' }, 'targets[0].key is not a list'],
     ['is of no kind', { tabel: 'order' }, 'targets[0] has none of table, function, settle'],
-  ])('is refused by name where it %s', async (_title, definition, reason) => {
+  ])('a table that %s is refused by name as a target', async (_title, definition, reason) => {
     await expect(read(definition as TableDefinition)).rejects.toMatchObject({
       code: 'configuration_invalid',
       message: expect.stringContaining(reason) as string,
     });
   });
 
-  test('is refused where it is named twice', async () => {
+  test('a target table that is named twice is refused', async () => {
     await expect(read({ table: 'order' }, { table: 'public.order' })).rejects.toThrow(
       'public.order is named twice',
     );
@@ -127,7 +127,7 @@ describe('a deployment', () => {
   const own = { lanes: 16, modelHash: 'model' };
   const writer = { ...own, targets: '' };
 
-  test('agrees on its targets; another process is told which differ', async () => {
+  test('a deployment agrees on its targets, and another process is told which differ', async () => {
     const { agreed } = await read({ table: 'order' }, { table: 'customer' });
     await agree(pool, { ...own, targets: agreed });
     await agree(pool, { ...own, targets: agreed });
@@ -142,7 +142,7 @@ describe('a deployment', () => {
     );
   });
 
-  test('keeps no setting of a process that it refuses', async () => {
+  test('a deployment keeps no setting of a process that it refuses', async () => {
     await sql(database.url, `delete from sluice.setting where name = 'targets'`);
     const { agreed } = await read({ table: 'order' });
     await expect(agree(pool, { ...own, lanes: 7, targets: agreed })).rejects.toMatchObject({
@@ -153,7 +153,7 @@ describe('a deployment', () => {
     await agree(pool, { ...own, targets: customers });
   });
 
-  test('tells a process whose target has another key', async () => {
+  test('a deployment tells a process that its target has another key', async () => {
     const [one, other] = [await read({ table: 'named' }), await read({ table: 'named', key: ['name'] })];
     expect(one.agreed).not.toBe(other.agreed);
     await expect(agree(pool, { ...own, targets: 'public.customer table 000000000000' })).rejects.toThrow(
@@ -161,7 +161,7 @@ describe('a deployment', () => {
     );
   });
 
-  test('needs no model where it has targets, and one of the two', async () => {
+  test('a deployment needs a model or targets, and may have both', async () => {
     const connectionString = database.url;
     await sql(connectionString, `delete from sluice.setting where name in ('targets', 'model_hash')`);
     await expect(createWriter({ connectionString })).rejects.toThrow('give a model, targets, or both');

@@ -33,7 +33,7 @@ const start = (args: readonly string[], settings: Record<string, string> = {}) =
   startSluice(args, settings, undefined, join(folder, 'packages/server/bin/sluice.js'));
 
 describe('a release', () => {
-  test('holds licence, documentation and the files of a deployment, and of our code what was built', () => {
+  test('a release holds licence, documentation and deployment files, and of the code what was built', () => {
     expect(readdirSync(folder)).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'deploy']));
     expect(readdirSync(join(folder, 'deploy')).toSorted()).toEqual(readdirSync('deploy').toSorted());
     expect(realpathSync(join(folder, 'node_modules/.bin/sluice'))).toBe(
@@ -51,35 +51,39 @@ describe('a release', () => {
     expect(scripts.filter((file) => readScript(file).includes('sourceMappingURL'))).toEqual([]);
   });
 
-  test('holds no dependency that only development needs', () => {
+  test('a release holds no dependency that only development needs', () => {
     expect(existsSync(join(folder, 'node_modules/pg'))).toBe(true);
     expect(
       ['tsx', 'esbuild', 'vitest'].filter((name) => existsSync(join(folder, 'node_modules', name))),
     ).toEqual([]);
   });
 
-  test('migrates a database, takes a write, and says that all is well', { timeout: 60_000 }, async () => {
-    const model = resolve('packages/dev/src/sample/sample-model.json');
-    const migrated = await start(['migrate'], { DATABASE_URL: database.url }).ended;
-    expect(migrated).toMatchObject({ code: 0, last: { applied: [] } });
-    const writer = start(['writer', '--model', model], { DATABASE_URL: database.writerUrl });
-    const node = start(['api', '--model', model, '--port', '0'], { DATABASE_URL: database.apiUrl });
-    const [{ url }] = await Promise.all([node.event('ready'), writer.event('ready')]);
-    const { status } = await fetch(`${url as string}/data/sample/gradeLevelDescriptors`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ namespace: 'uri://a.test/G', codeValue: 'First', shortDescription: 'First' }),
-    });
-    expect(status).toBe(201);
-    expect((await fetch(`${url as string}/dashboard/`)).status).toBe(200);
-    expect(await start(['status'], { DATABASE_URL: database.opsUrl }).ended).toMatchObject({ code: 0 });
-    node.kill('SIGTERM');
-    writer.kill('SIGTERM');
-    expect((await node.ended).code).toBe(0);
-    expect((await writer.ended).code).toBe(0);
-  });
+  test(
+    'a release migrates a database, takes a write, and reports that all is well',
+    { timeout: 60_000 },
+    async () => {
+      const model = resolve('packages/dev/src/sample/sample-model.json');
+      const migrated = await start(['migrate'], { DATABASE_URL: database.url }).ended;
+      expect(migrated).toMatchObject({ code: 0, last: { applied: [] } });
+      const writer = start(['writer', '--model', model], { DATABASE_URL: database.writerUrl });
+      const node = start(['api', '--model', model, '--port', '0'], { DATABASE_URL: database.apiUrl });
+      const [{ url }] = await Promise.all([node.event('ready'), writer.event('ready')]);
+      const { status } = await fetch(`${url as string}/data/sample/gradeLevelDescriptors`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ namespace: 'uri://a.test/G', codeValue: 'First', shortDescription: 'First' }),
+      });
+      expect(status).toBe(201);
+      expect((await fetch(`${url as string}/dashboard/`)).status).toBe(200);
+      expect(await start(['status'], { DATABASE_URL: database.opsUrl }).ended).toMatchObject({ code: 0 });
+      node.kill('SIGTERM');
+      writer.kill('SIGTERM');
+      expect((await node.ended).code).toBe(0);
+      expect((await writer.ended).code).toBe(0);
+    },
+  );
 
-  test('runs what was built where sources lie beside it and tsx is not installed', async () => {
+  test('a release runs what was built, even where sources lie beside it and tsx is not installed', async () => {
     const sources = join(folder, 'packages/server/src/cli');
     await mkdir(sources, { recursive: true });
     await writeFile(join(sources, 'main.ts'), '');
@@ -89,7 +93,7 @@ describe('a release', () => {
     expect(stdout).toMatch(/^\d+\.\d+\.\d+/);
   });
 
-  test('says of `sluice dev` that it is there in a checkout only', async () => {
+  test('a release says that `sluice dev` is there in a checkout only', async () => {
     const { code, stderr } = await start([
       'dev',
       '--no-load',

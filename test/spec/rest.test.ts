@@ -1,4 +1,4 @@
-// Clients of PostgREST against `/rest`: `@supabase/postgrest-js` as it comes, a node and a writer on a real PostgreSQL. docs/rest.md
+// Clients of PostgREST against `/rest`: `@supabase/postgrest-js` as it comes, a node and a writer on a real PostgreSQL. docs/reference/rest-calls.md
 // has the table of calls and answers that this file shows; UPDATE_DOCS=1 writes it.
 
 import { PostgrestClient } from '@supabase/postgrest-js';
@@ -12,6 +12,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { tableInPlace } from '../support/markdown-part.ts';
+import { patient } from '../support/patient.ts';
 import { createDataDir, startSluice } from '../support/sluice.ts';
 import { sql } from '../support/sql.ts';
 
@@ -64,7 +65,7 @@ beforeAll(async () => {
      grant usage on all sequences in schema public to ${role};
      create table forbidden (id integer primary key)`,
   );
-  const client = createClient({ url: database.apiUrl, targets });
+  const client = createClient({ ...patient, url: database.apiUrl, targets });
   const writer = createWriter({ url: database.writerUrl, targets });
   await Promise.all([client.start(), writer.start()]);
   const api = createApi({ client });
@@ -407,23 +408,29 @@ const calls: Call[] = [
 describe('a client of PostgREST', () => {
   const isError = ({ code }: Call): boolean => code !== undefined;
 
-  test.each(calls.filter((call) => !isError(call)))('$call: $status', async ({ run, status, data }) => {
-    const answer = await run(db());
-    expect(answer).toMatchObject({ error: null, status });
-    expect(answer.data).toEqual(data);
-  });
+  test.each(calls.filter((call) => !isError(call)))(
+    'a client of PostgREST succeeds with $call: $status',
+    async ({ run, status, data }) => {
+      const answer = await run(db());
+      expect(answer).toMatchObject({ error: null, status });
+      expect(answer.data).toEqual(data);
+    },
+  );
 
-  test.each(calls.filter(isError))('$call: $status $code', async ({ run, status, code }) => {
-    const before = await read('select * from orders order by id');
-    const answer = await run(db());
-    expect({ status: answer.status, data: answer.data }).toEqual({ status, data: null });
-    expect(answer.error).toMatchObject({ code, message: expect.any(String) as string });
-    expect(Object.keys(answer.error ?? {}).sort()).toEqual(['code', 'details', 'hint', 'message']);
-    expect(JSON.stringify(answer.error)).not.toContain('a secret');
-    expect(await read('select * from orders order by id')).toEqual(before);
-  });
+  test.each(calls.filter(isError))(
+    'a client of PostgREST fails with $call: $status $code',
+    async ({ run, status, code }) => {
+      const before = await read('select * from orders order by id');
+      const answer = await run(db());
+      expect({ status: answer.status, data: answer.data }).toEqual({ status, data: null });
+      expect(answer.error).toMatchObject({ code, message: expect.any(String) as string });
+      expect(Object.keys(answer.error ?? {}).sort()).toEqual(['code', 'details', 'hint', 'message']);
+      expect(JSON.stringify(answer.error)).not.toContain('a secret');
+      expect(await read('select * from orders order by id')).toEqual(before);
+    },
+  );
 
-  test('writes what it sent: columns that an array leaves out are null, or have their default if asked for', async () => {
+  test('columns that an array leaves out are null, or have their default if asked for', async () => {
     await db()
       .from('orders')
       .insert([{ id: 3, amount: 4 }, { id: 4 }]);
@@ -435,7 +442,7 @@ describe('a client of PostgREST', () => {
     expect(rows.map(({ amount }) => amount)).toEqual([4, null, 4, 1, 1]);
   });
 
-  test('counts rows, and names schema and columns that are no plain names', async () => {
+  test('a client of PostgREST counts rows, and may use unusual names of schemas and columns', async () => {
     const items = () => db().schema('shop').from('Order Item');
     const inserted = await items().insert(
       [
@@ -454,7 +461,7 @@ describe('a client of PostgREST', () => {
     expect(elsewhere).toMatchObject({ status: 406, error: { code: 'PGRST106' } });
   });
 
-  test('is bound by maxAffected, which one row by its key never exceeds', async () => {
+  test('a client of PostgREST is bound by maxAffected, which one row by its key never exceeds', async () => {
     // oxlint-disable-next-line typescript/no-explicit-any -- the client's own default, where no schema is known
     const strict = db() as unknown as PostgrestClient<any, { PostgrestVersion: '13' }>;
     const answer = await strict
@@ -468,7 +475,7 @@ describe('a client of PostgREST', () => {
 });
 
 describe('a request to /rest', () => {
-  test('keeps every digit of a bigint and of a numeric, in the table and in the answer', async () => {
+  test('a request to /rest keeps every digit of a bigint and a numeric, in table and answer', async () => {
     const inserted = await send(
       'POST',
       '/rest/orders?select=id,amount',
@@ -489,7 +496,7 @@ describe('a request to /rest', () => {
     expect(await ids()).toEqual([1, 2]);
   });
 
-  test('is told where a row is whose key the database gave', async () => {
+  test('a request to /rest gets the location of a row whose key the database gave', async () => {
     const { headers } = await send('POST', '/rest/ticket', '{"title":"x"}', {
       prefer: 'return=headers-only',
     });
@@ -499,7 +506,7 @@ describe('a request to /rest', () => {
     expect(await read('select title from ticket')).toEqual([{ title: 'y' }]);
   });
 
-  test('puts a row by its key: 201 if it is new, 204 if it was there', async () => {
+  test('a PUT to /rest answers 201 for a new row, and 204 for an existing one', async () => {
     const put = (body: string, id = 3) => send('PUT', `/rest/orders?id=eq.${id}`, body);
     expect((await put('{"id":3,"amount":3}')).status).toBe(201);
     expect((await put('{"id":3,"amount":4}')).status).toBe(204);
@@ -507,7 +514,7 @@ describe('a request to /rest', () => {
     expect(await read('select amount::float from orders where id = 3')).toEqual([{ amount: 4 }]);
   });
 
-  test('has one outcome for one idempotency key', async () => {
+  test('a request to /rest has one outcome for one idempotency key', async () => {
     const once = () =>
       send('POST', '/rest/ticket', '{"title":"once"}', {
         'idempotency-key': 'k1',
@@ -521,7 +528,7 @@ describe('a request to /rest', () => {
     expect(JSON.parse(other.text)).toMatchObject({ code: 'idempotency_key_reused' });
   });
 
-  test('is answered before its outcome if it asks for that, and told of it later', async () => {
+  test('a request to /rest may be answered before its outcome, which can be read later', async () => {
     const asked = await send('POST', '/rest/ticket', '{"title":"later"}', { prefer: 'respond-async' });
     expect(asked.status).toBe(202);
     await eventually(async () => {
@@ -541,13 +548,13 @@ describe('a request to /rest', () => {
     });
   });
 
-  test('waits for a parent that comes later', async () => {
+  test('a request to /rest waits for a parent that comes later', async () => {
     const child = send('POST', '/rest/orders', '{"id":3,"customer":7}', { prefer: 'wait-for-references=20' });
     expect((await send('POST', '/rest/customer', '{"id":7,"name":"late"}')).status).toBe(201);
     expect((await child).status).toBe(201);
   });
 
-  test('calls a function, whose answer it gets', async () => {
+  test('a request to /rest calls a function, and gets its answer', async () => {
     const count = (page: string) => db().schema('shop').rpc('count_views', { page });
     expect(await count('/')).toMatchObject({ status: 200, error: null, data: { views: 1 } });
     expect(await count('/')).toMatchObject({ status: 200, error: null, data: { views: 2 } });
@@ -564,7 +571,7 @@ describe('a request to /rest', () => {
     });
   });
 
-  test('may be a line of a bulk request, beside others', async () => {
+  test('a request to /rest may be a line of a bulk request, beside others', async () => {
     const lines = [
       '{"target":"orders","row":{"id":9007199254740993,"amount":1.5}}',
       '{"target":"ticket","row":{"title":"x"},"returning":true}',
@@ -605,7 +612,7 @@ describe('a request to /rest', () => {
     ['orders', '{"id":null}'],
     ['customer', '{"id":3}'],
     ['customer', '{"id":3,"name":null}'],
-  ])('to %s with %s is refused with the SQLSTATE of PostgreSQL itself', async (table, body) => {
+  ])('a POST to /rest of %s %s is refused with the SQLSTATE of PostgreSQL itself', async (table, body) => {
     const { text, status } = await send('POST', `/rest/${table}`, body);
     expect(status).toBe(400);
     const columns = Object.keys(JSON.parse(body) as Row).join(', ');
@@ -620,7 +627,7 @@ describe('a request to /rest', () => {
 
 describe('sluice api and sluice writer', () => {
   test(
-    'take tables by variable or by the configuration file, and need no model then',
+    'sluice api and writer take tables by variable or file, and then need no model',
     { timeout: 60_000 },
     async () => {
       const file = join(await createDataDir(), 'sluice.config.json');
@@ -646,19 +653,24 @@ describe('sluice api and sluice writer', () => {
     },
   );
 
-  test('say what is missing where there is neither a model nor a table', async () => {
+  test('sluice api and writer say what is missing where there is neither a model nor a table', async () => {
     const { code, stderr } = await startSluice(['writer'], { DATABASE_URL: database.writerUrl }).ended;
     expect(code).toBe(2);
     expect(stderr).toContain('give --model or SLUICE_MODEL, or name a table by --table or SLUICE_TABLE');
   });
 });
 
-test('docs/rest.md has the table of calls', async () => {
+test('docs/reference/rest-calls.md has the table of calls', async () => {
   const lines = calls.map(({ call, status, data, code }) => [
     `\`${call}\``,
     status,
     code === undefined ? `\`${JSON.stringify(data)}\`` : `error \`${code}\``,
   ]);
-  const { text, expected } = await tableInPlace('calls', ['call', 'status', 'answer'], lines, 'docs/rest.md');
+  const { text, expected } = await tableInPlace(
+    'calls',
+    ['call', 'status', 'answer'],
+    lines,
+    'docs/reference/rest-calls.md',
+  );
   expect(text).toBe(expected);
 });

@@ -61,7 +61,7 @@ describe('a process whose role may not do what it is for', () => {
       /./,
     ],
   ] as const)(
-    'does not start, and says which rights are missing: %s',
+    'a process without its rights does not start, and says which are missing: %s',
     async (_, role, options, sentence, more) => {
       const error: unknown = await nodeAs(roleUrl(database.url, role), options).catch(
         (thrown: unknown) => thrown,
@@ -74,7 +74,7 @@ describe('a process whose role may not do what it is for', () => {
     },
   );
 
-  test('does not start as a writer', async () => {
+  test('a process without the rights of a writer does not start as a writer', async () => {
     const writer = createWriter({ url: database.apiUrl, model });
     onTestFinished(() => writer.stop());
     await expect(writer.start()).rejects.toMatchObject({
@@ -83,7 +83,7 @@ describe('a process whose role may not do what it is for', () => {
     });
   });
 
-  test('ends with the exit code of a wrong setting', { timeout }, async () => {
+  test('a process without its rights ends with the exit code of a wrong setting', { timeout }, async () => {
     const settings = { DATABASE_URL: database.apiUrl, SLUICE_MODEL: sample, SLUICE_MODE: 'direct' };
     const { code, last } = await startSluice(['api', '--port', '0'], settings).ended;
     expect(code).toBe(2);
@@ -98,7 +98,7 @@ describe('the rights that are looked for', () => {
     ['a writer', 'writer', ['lead', 'lock']],
   ];
 
-  test.each(duties)('are those that sql/roles.sql gives: %s', async (_, role, wanted) => {
+  test.each(duties)('the checked rights are those that sql/roles.sql gives: %s', async (_, role, wanted) => {
     const reader = new Database({
       url: roleUrl(database.url, role),
       applicationName: 'test',
@@ -144,7 +144,7 @@ describe('the rights that are looked for', () => {
     return url.href;
   }
 
-  test('are enough for all of it', { timeout }, async () => {
+  test('the checked rights are enough for all that a process does', { timeout }, async () => {
     const [submitUrl, settleUrl, leadUrl] = [
       await createExactRole(['submit']),
       await createExactRole(['settle', 'at_once']),
@@ -183,7 +183,7 @@ describe('what fails', () => {
   const own = useDatabase();
 
   test.each(['direct', 'local'] as const)(
-    'in %s mode leaves its cause in the log, once',
+    'a failure in %s mode leaves its cause in the log, once',
     { timeout },
     async (mode) => {
       const lines: Record<string, unknown>[] = [];
@@ -212,7 +212,7 @@ describe('what fails', () => {
     },
   );
 
-  test('is described with what caused it, to a bounded depth', () => {
+  test('a failure is described with its causes, to a bounded depth', () => {
     const cause = Object.assign(new Error('PostgreSQL error 42501'), { sqlState: '42501' });
     let error = new Error('Canary', { cause });
     expect(describeError(error)).toMatchObject({ cause: { sqlState: '42501' } });

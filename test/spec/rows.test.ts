@@ -84,7 +84,7 @@ const errorOf = (promise: Promise<unknown>): Promise<SluiceError> =>
   );
 
 describe('a row in the intake', () => {
-  test('has its form, its key, its parents, and all digits', async () => {
+  test('a row in the intake has its form, its key, its parents, and all digits', async () => {
     const client = await start();
     const row = {
       id: 9007199254740993n,
@@ -117,7 +117,7 @@ describe('a row in the intake', () => {
     expect(kept['document_id']).toBe(kept['write_id']);
   });
 
-  test('that is changed or deleted is named by its key', async () => {
+  test('a row in the intake that is changed or deleted is named by its key', async () => {
     const client = await start();
     const key = { order: 5, 'line no': 2 };
     const id = rowKey('app.Order Item', ['2', '5']);
@@ -138,7 +138,7 @@ describe('a row in the intake', () => {
     });
   });
 
-  test('of a function is its body, known by the values at its paths', async () => {
+  test('a call in the intake has its body, and is known by the values at its paths', async () => {
     const client = await start();
     expect(
       await intakeOf(client, { target: 'app.count_views', body: { page: '/', site: { id: 1 } } }),
@@ -156,7 +156,7 @@ describe('a row in the intake', () => {
 });
 
 describe('the door of a table', () => {
-  test('refuses a row by the names of its columns, before anything waits', async () => {
+  test('a node refuses a row by the names of its columns, before anything waits', async () => {
     const client = await start();
     const error = await errorOf(
       client.table('customer').insert([
@@ -180,7 +180,7 @@ describe('the door of a table', () => {
     });
   });
 
-  test('takes what the table has learnt since, and still refuses the rest', async () => {
+  test('a node takes columns that a table has gained since, and still refuses the rest', async () => {
     const client = await start();
     const changing = { table: 'changing', row: { id: 1, code: 'long', added: 1 } };
     expect(await errorOf(client.table('changing').insert(changing.row))).toMatchObject({
@@ -195,14 +195,14 @@ describe('the door of a table', () => {
     });
   });
 
-  test('names a table or a function that is not there, or is of the other kind', async () => {
+  test('a node names a table or a function that is missing or of the other kind', async () => {
     const client = await start();
     expect(() => client.table('nowhere')).toThrow('Cannot find the target: nowhere');
     expect(() => client.table('app.count_views')).toThrow(/is a function, which the method target writes to/);
     expect(() => client.target('orders')).toThrow(/is a table, which the method table/);
   });
 
-  test('names an option that is wrong', async () => {
+  test('a node names a wrong option of a row', async () => {
     const orders = (await start()).table('orders');
     const optionOf = async (promise: Promise<unknown>) => (await errorOf(promise)).detail!['option'];
     // @ts-expect-error It is misspelled.

@@ -18,6 +18,7 @@ import { databaseSettings } from '../../packages/server/src/cli/config/database-
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { model } from '../support/model.ts';
+import { patient } from '../support/patient.ts';
 import { execute, roleUrl } from '../support/postgres.ts';
 import { openConnection, sql } from '../support/sql.ts';
 import { readSluice } from '../support/sluice.ts';
@@ -49,11 +50,11 @@ function urlOf(schema: Schema, kind: RoleKind): string {
 
 async function startNode(schema: Schema, more: Partial<ClientOptions> = {}): Promise<SluiceClient> {
   const node = createClient({
+    ...patient,
     url: urlOf(schema, 'api'),
     schema,
     model,
     applicationName: `test ${schemas.indexOf(schema)} node`,
-    leaderGraceMs: 60_000,
     ...more,
   });
   onTestFinished(() => node.stop());
@@ -157,7 +158,7 @@ afterAll(async () => {
 });
 
 describe('a second schema', () => {
-  test('has everything that the first has, and nothing in it names the first', async () => {
+  test('a second schema has everything that the first has, and nothing in it names the first', async () => {
     const namesIn = async (schema: string) =>
       sql(
         database.url,
@@ -188,7 +189,7 @@ describe('a second schema', () => {
     expect(texts.filter(({ text }) => foreign.test(text as string))).toEqual([]);
   });
 
-  test.each(schemas)('%s: its roles may not read the other', async (schema) => {
+  test.each(schemas)('the roles of the schema %s may not read the other', async (schema) => {
     const other = schemas.find((each) => each !== schema)!;
     for (const kind of ['api', 'writer', 'ops'] as const) {
       const url = urlOf(schema, kind);
@@ -199,7 +200,7 @@ describe('a second schema', () => {
     }
   });
 
-  test('is what the printed text of the roles is about', () => {
+  test('the printed text of the roles names the schema that was asked for', () => {
     const text = rolesSql(undefined, false, 'other');
     expect(text).toContain(`set local sluice.role_prefix = 'other'`);
     expect(text).toContain('schema "other"');
@@ -210,7 +211,7 @@ describe('a second schema', () => {
 });
 
 describe('two deployments in one database', () => {
-  test('commit the same documents under load at once, each its own, under locks of their own', async () => {
+  test('two deployments commit the same documents under load, each in its own schema with its own locks', async () => {
     const nodes = await Promise.all(schemas.map((schema) => deploy(schema)));
     await Promise.all(nodes.map((node) => load(node, 1000)));
     for (const schema of schemas) {
@@ -232,20 +233,23 @@ describe('two deployments in one database', () => {
     }
   });
 
-  test.each(schemas)('%s: hears no hint of the other, which does all the work', async (quiet) => {
-    const busy = schemas.find((schema) => schema !== quiet)!;
-    const node = await deploy(busy);
-    await deploy(quiet, 1);
-    const [atQuiet, atBusy] = [await listenTo(quiet), await listenTo(busy)];
-    await load(node, quiet === odd ? 2000 : 3000);
-    expect(atBusy.length).toBeGreaterThan(10);
-    // What was sent before comes before: then it has heard all.
-    await execute(database.url, `notify "${quiet}_wakeup"; notify "${busy}_wakeup"`);
-    await eventually(() => expect(atQuiet.at(-1)).toBe(`${quiet}_wakeup`));
-    expect(atQuiet).toEqual([`${quiet}_wakeup`]);
-  });
+  test.each(schemas)(
+    'the deployment in the schema %s hears no hint of the other, which does all the work',
+    async (quiet) => {
+      const busy = schemas.find((schema) => schema !== quiet)!;
+      const node = await deploy(busy);
+      await deploy(quiet, 1);
+      const [atQuiet, atBusy] = [await listenTo(quiet), await listenTo(busy)];
+      await load(node, quiet === odd ? 2000 : 3000);
+      expect(atBusy.length).toBeGreaterThan(10);
+      // What was sent before comes before: then it has heard all.
+      await execute(database.url, `notify "${quiet}_wakeup"; notify "${busy}_wakeup"`);
+      await eventually(() => expect(atQuiet.at(-1)).toBe(`${quiet}_wakeup`));
+      expect(atQuiet).toEqual([`${quiet}_wakeup`]);
+    },
+  );
 
-  test('are each seen alone by status and doctor: one stands still, the other is well', async () => {
+  test('status and doctor show each of two deployments alone', async () => {
     await deploy('sluice', 1);
     await startNode(odd);
     // Registered, and without a leader.
@@ -283,7 +287,7 @@ describe('the name of a schema', () => {
     ['pg_mine', 'belongs to PostgreSQL'],
     ['information_schema', 'belongs to PostgreSQL'],
     ['public', 'is public'],
-  ])('may not be %j', async (schema, reason) => {
+  ])('the name of a schema may not be %j', async (schema, reason) => {
     const url = database.apiUrl;
     const refusal = { code: 'configuration_invalid', message: expect.stringContaining(reason) as string };
     await expect(migrate({ url, schema })).rejects.toMatchObject(refusal);
@@ -293,7 +297,7 @@ describe('the name of a schema', () => {
     expect(() => new Database({ url, schema, applicationName: 'test' })).toThrow(reason);
   });
 
-  test('may not be that of a schema with tables of others, which it leaves as they are', async () => {
+  test('migrate refuses a schema with tables of another program, and leaves them unchanged', async () => {
     await execute(database.url, 'create schema theirs; create table theirs.thing ()');
     await expect(migrate({ url: database.url, schema: 'theirs' })).rejects.toMatchObject({
       code: 'configuration_invalid',
@@ -304,7 +308,7 @@ describe('the name of a schema', () => {
     ).toEqual([{ relname: 'thing' }]);
   });
 
-  test('is a setting of the command line', async () => {
+  test('the name of a schema is a setting of the command line', async () => {
     const settings = { DATABASE_URL: database.url };
     const made = await readSluice(['migrate', '--schema', 'by_flag'], settings);
     expect(made).toMatchObject({ code: 0, stderr: '' });

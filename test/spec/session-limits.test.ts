@@ -48,7 +48,7 @@ const openTransactions = (): Promise<unknown[]> =>
   );
 
 describe.each(firstOrAll<'direct' | 'local'>(['direct', 'local']))('in %s mode', (mode) => {
-  test('a session has the limits of a session that settles', { timeout }, async () => {
+  test('a session that settles has the limits of the settings', { timeout }, async () => {
     let limits: unknown;
     apply = async (_, transaction) => {
       limits = await transaction.query(
@@ -113,7 +113,7 @@ describe.each(firstOrAll<'direct' | 'local'>(['direct', 'local']))('in %s mode',
   );
 });
 
-test.runIf(isWide)('a bypass waits for no lock of others for longer, either', { timeout }, async () => {
+test.runIf(isWide)('a bypass waits no longer for locks of other programs, either', { timeout }, async () => {
   const world = await worldOf({
     client: { onOverload: 'bypass', highWaterMs: 200, waitMs: 1500 },
   });

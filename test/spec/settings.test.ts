@@ -12,7 +12,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { model } from '../support/model.ts';
 import { readSluice } from '../support/sluice.ts';
 
-const page = fileURLToPath(new URL('../../docs/settings.md', import.meta.url));
+const page = fileURLToPath(new URL('../../docs/reference/settings.md', import.meta.url));
 const begin = '<!-- made by UPDATE_SETTINGS=1 npx vitest run test/spec/settings.test.ts -->\n';
 
 const program = await createProgram();
@@ -72,7 +72,7 @@ function pageText(): string {
   );
 }
 
-test('docs/settings.md lists every setting of nodes, writers and the dashboard (UPDATE_SETTINGS=1 writes it anew)', async () => {
+test('docs/reference/settings.md lists every setting of nodes, writers and the dashboard (UPDATE_SETTINGS=1 writes it)', async () => {
   const { format, resolveConfig } = await import('prettier');
   const text = await readFile(page, 'utf8');
   const head = text.slice(0, text.indexOf(begin));

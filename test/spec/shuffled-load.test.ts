@@ -25,6 +25,7 @@ import { createDatabase } from '../support/database.ts';
 import { edFiPath } from '../support/edfi-data.ts';
 import { isEdFiAbsent, schemaFile } from '../support/edfi.ts';
 import { eventually } from '../support/eventually.ts';
+import { patient } from '../support/patient.ts';
 import { roleUrl } from '../support/postgres.ts';
 import { startSluice } from '../support/sluice.ts';
 import { sql, type SqlRow } from '../support/sql.ts';
@@ -49,7 +50,7 @@ async function setup(modelFile = sampleModelFile): Promise<District> {
   const { url } = database;
   const nodes: string[] = [];
   for (let index = 0; index < 2; index++) {
-    const client = createClient({ url: database.apiUrl, model });
+    const client = createClient({ ...patient, url: database.apiUrl, model });
     const api = createApi({ client, ...(model.format === null ? {} : { profile }) });
     onTestFinished(async () => {
       await api.close();
@@ -106,32 +107,40 @@ async function expectComplete(
 }
 
 describe('a district in random order', () => {
-  test.each(firstOrAll([1, 2, 3]))('is accepted whole, with seed %i', { timeout }, async (seed) => {
-    const district = await setup();
-    await startWriters(district);
-    const report = await district.load(lines, seed);
-    expect(report).toMatchObject({
-      submitted: lines.length,
-      created: lines.length,
-      failed: 0,
-      blockedLeft: 0,
-    });
-    await expectComplete(district, report);
-  });
-
-  test.runIf(isWide)('needs no more than one request at a time', { timeout }, async () => {
-    const district = await setup();
-    await startWriters(district);
-    let blockedMax = 0;
-    const onProgress: LoadOptions['onProgress'] = (readTally) => {
-      blockedMax = Math.max(blockedMax, readTally().blocked);
-    };
-    await expectComplete(district, await district.load(lines, 4, { concurrency: 1, onProgress }));
-    expect(blockedMax).toBeGreaterThan(1);
-  });
+  test.each(firstOrAll([1, 2, 3]))(
+    'a district in random order is accepted whole, with seed %i',
+    { timeout },
+    async (seed) => {
+      const district = await setup();
+      await startWriters(district);
+      const report = await district.load(lines, seed);
+      expect(report).toMatchObject({
+        submitted: lines.length,
+        created: lines.length,
+        failed: 0,
+        blockedLeft: 0,
+      });
+      await expectComplete(district, report);
+    },
+  );
 
   test.runIf(isWide)(
-    'is accepted whole while the sessions of its writers are ended again and again',
+    'a district in random order needs no more than one request at a time',
+    { timeout },
+    async () => {
+      const district = await setup();
+      await startWriters(district);
+      let blockedMax = 0;
+      const onProgress: LoadOptions['onProgress'] = (readTally) => {
+        blockedMax = Math.max(blockedMax, readTally().blocked);
+      };
+      await expectComplete(district, await district.load(lines, 4, { concurrency: 1, onProgress }));
+      expect(blockedMax).toBeGreaterThan(1);
+    },
+  );
+
+  test.runIf(isWide)(
+    'a district in random order is accepted whole while sessions of its writers are ended repeatedly',
     { timeout },
     async () => {
       const district = await setup();
@@ -157,25 +166,29 @@ describe('a district in random order', () => {
   );
 
   // The chaos run kills writers under loads, too.
-  test.runIf(isWide)('is accepted whole while writer processes are killed', { timeout }, async () => {
-    const district = await setup();
-    const settings = { DATABASE_URL: roleUrl(district.url, 'writer'), SLUICE_LOG_LEVEL: 'silent' };
-    const start = () => startSluice(['writer', '--model', sampleModelFile], settings);
-    const writers = [start(), start(), start()];
-    await Promise.all(writers.map((writer) => writer.event('ready')));
-    const loading = district.load(lines, 6);
-    for (const part of [0.1, 0.5]) {
-      await eventually(
-        async () => {
-          const [row] = await district.sql('select count(*)::int as documents from sluice.document');
-          expect(row!['documents']).toBeGreaterThan(part * lines.length);
-        },
-        { timeoutMs: timeout },
-      );
-      writers.pop()!.kill('SIGKILL');
-    }
-    await expectComplete(district, await loading);
-  });
+  test.runIf(isWide)(
+    'a district in random order is accepted whole while writer processes are killed',
+    { timeout },
+    async () => {
+      const district = await setup();
+      const settings = { DATABASE_URL: roleUrl(district.url, 'writer'), SLUICE_LOG_LEVEL: 'silent' };
+      const start = () => startSluice(['writer', '--model', sampleModelFile], settings);
+      const writers = [start(), start(), start()];
+      await Promise.all(writers.map((writer) => writer.event('ready')));
+      const loading = district.load(lines, 6);
+      for (const part of [0.1, 0.5]) {
+        await eventually(
+          async () => {
+            const [row] = await district.sql('select count(*)::int as documents from sluice.document');
+            expect(row!['documents']).toBeGreaterThan(part * lines.length);
+          },
+          { timeoutMs: timeout },
+        );
+        writers.pop()!.kill('SIGKILL');
+      }
+      await expectComplete(district, await loading);
+    },
+  );
 });
 
 /**

@@ -7,6 +7,7 @@ import { onTestFinished, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { model } from '../support/model.ts';
 import { countRows, loadOrders, orderTables, orderTargets as targets } from '../support/order-load.ts';
+import { patient } from '../support/patient.ts';
 import { rolePrefix } from '../support/postgres.ts';
 import { sql } from '../support/sql.ts';
 import { untilEven } from '../support/world.ts';
@@ -14,7 +15,7 @@ import { untilEven } from '../support/world.ts';
 const database = useDatabase();
 const shape = { customers: 8, orders: 3, lines: 8 };
 
-test('no row is refused for an order of arrival, and no reader sees a child without its parent', async () => {
+test('no row is refused for its order of arrival, and no reader sees a child without its parent', async () => {
   const { url } = database;
   await sql(url, orderTables);
   await sql(
@@ -30,7 +31,7 @@ test('no row is refused for an order of arrival, and no reader sees a child with
   await untilEven(writers);
   const nodes: string[] = [];
   for (let index = 0; index < 2; index++) {
-    const client = createClient({ url: database.apiUrl, model, targets });
+    const client = createClient({ ...patient, url: database.apiUrl, model, targets });
     const api = createApi({ client });
     onTestFinished(async () => {
       await api.close();

@@ -233,7 +233,7 @@ test('metrics carry the store as a label, and each metric stands in one place', 
   expect(names).toEqual([...new Set(names)]);
 });
 
-test('a store that nobody uses sleeps without a connection, on nodes and writers, and its next write wakes it', async () => {
+test('an unused store sleeps without a connection, on nodes and writers, and its next write wakes it', async () => {
   await write('north');
   expect(await sessionsOf(database.url)).toContain('sluice node listener');
   await eventually(async () => expect(await sessionsOf(database.url)).toEqual([]));
@@ -248,7 +248,7 @@ test('a store that nobody uses sleeps without a connection, on nodes and writers
   });
 });
 
-test('a write that waits in a sleeping store is found although no node is there', async () => {
+test('a write that waits in a sleeping store is found even without a node', async () => {
   await eventually(async () => expect(await sessionsOf(database.url)).toEqual([]));
   const client = createClient({
     url: database.url,

@@ -58,7 +58,7 @@ async function poison(world: World): Promise<() => Promise<void>> {
 }
 
 describe('a blocked write', () => {
-  test('is listed with what it awaits, by name where a model is given', async () => {
+  test('a blocked write is listed with what it awaits, by name where a model is given', async () => {
     const { world, operator } = await setup();
     const schoolId = fresh();
     const { writeId } = await world.node.accept(
@@ -94,7 +94,7 @@ describe('a blocked write', () => {
     expect(anonymous.writes).toMatchObject([{ writeId, awaits: [{ resource: null, identity: null }] }]);
   });
 
-  test('shows the chain of what it awaits, to its end', async () => {
+  test('a blocked write shows the chain of what it awaits, to its end', async () => {
     const { world, operator } = await setup();
     const [first, second, third, missing] = [fresh(), fresh(), fresh(), fresh()];
     const waits = { waitForReferencesSeconds: 600 };
@@ -136,7 +136,7 @@ describe('a blocked write', () => {
     ]);
   });
 
-  test('tells where that stands which it awaits, and why that waits itself', async () => {
+  test('a blocked write shows the state of the write that it awaits, and why that waits itself', async () => {
     const { world, operator } = await setup();
     const schoolId = fresh();
     const lane = laneOfWrite(upsert('schools', { schoolId }));
@@ -162,7 +162,7 @@ describe('a blocked write', () => {
     });
   });
 
-  test('tells what became of a write that would have provided what it awaits', async () => {
+  test('a blocked write shows the outcome of a write that would have provided what it awaits', async () => {
     const { world, operator } = await setup();
     const [first, second, missing] = [fresh(), fresh(), fresh()];
     const waits = { waitForReferencesSeconds: 600 };
@@ -181,7 +181,7 @@ describe('a blocked write', () => {
     expect(explainWrite(shown.stuck!)).toContain('which was refused or not applied');
   });
 
-  test('that is discarded is settled, tells its client, and is no longer waited for', async () => {
+  test('a blocked write that is discarded is settled, and no longer awaited, and its client is told', async () => {
     const { world, operator } = await setup();
     const [first, second, missing] = [fresh(), fresh(), fresh()];
     const waits = { waitForReferencesSeconds: 600 };
@@ -209,7 +209,7 @@ describe('a blocked write', () => {
 });
 
 describe('a dead letter', () => {
-  test('is listed with its error and its attempts, and nothing of the document', async () => {
+  test('a dead letter is listed with its error and its attempts, and nothing of the document', async () => {
     const { world, operator } = await setup();
     await poison(world);
     const { writeId } = await world.submit(upsert('notes', { noteId: fresh(), poison: 'a secret' }));
@@ -221,7 +221,7 @@ describe('a dead letter', () => {
     expect(explainWrite(list.writes[0]!)).toContain('error P0001, attempt 3');
   });
 
-  test('becomes a new write by a retry, and its old outcome stands', async () => {
+  test('a retried dead letter becomes a new write, and its old outcome stays', async () => {
     const { world, operator } = await setup();
     const cure = await poison(world);
     const noteId = fresh();
@@ -242,7 +242,7 @@ describe('a dead letter', () => {
     });
   });
 
-  test('is not retried over a document that has changed since, unless forced', async () => {
+  test('a dead letter is not retried over a document that has changed since, unless forced', async () => {
     const { world, operator } = await setup();
     const cure = await poison(world);
     const noteId = fresh();
@@ -264,7 +264,7 @@ describe('a dead letter', () => {
     });
   });
 
-  test('is retried over a document that is as it was, and only over that', async () => {
+  test('a dead letter is retried over an unchanged document, and only over that', async () => {
     const { world, operator } = await setup();
     const cure = await poison(world);
     const noteId = fresh();
@@ -293,7 +293,7 @@ describe('a dead letter', () => {
     expect(JSON.parse(document!.body)).toEqual({ noteId, text: 'meanwhile' });
   });
 
-  test('is not retried while another write to its document is on its way', async () => {
+  test('a dead letter is not retried while another write to its document waits', async () => {
     const { world, operator } = await setup();
     const cure = await poison(world);
     const noteId = fresh();
@@ -309,7 +309,7 @@ describe('a dead letter', () => {
     }
   });
 
-  test('is listed at any age, where writes that wait are given some time', async () => {
+  test('a dead letter is listed at any age, and a waiting write only after some time', async () => {
     const { world, operator } = await setup();
     await poison(world);
     const { writeId } = await world.submit(upsert('notes', { noteId: fresh(), poison: true }));
@@ -321,7 +321,7 @@ describe('a dead letter', () => {
     expect((await listStuck(operator, { olderThanSeconds: 600 })).writes).toEqual([]);
   });
 
-  test('is removed by a discard', async () => {
+  test('a dead letter is removed by a discard', async () => {
     const { world, operator } = await setup();
     await poison(world);
     const { writeId } = await world.submit(upsert('notes', { noteId: fresh(), poison: true }));
@@ -336,7 +336,7 @@ describe('a dead letter', () => {
 });
 
 describe('the record of actions', () => {
-  test('cannot be changed', async () => {
+  test('the record of actions cannot be changed', async () => {
     const { world } = await setup();
     for (const statement of [
       'update sluice.audit set actor = actor',

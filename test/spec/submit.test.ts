@@ -88,7 +88,7 @@ async function both(call: Call, write: SubmittedRow | SubmittedCall): Promise<[S
 }
 
 describe('sluice.submit', () => {
-  test('makes the write that a node makes', async () => {
+  test('sluice.submit makes the write that a node makes', async () => {
     const item = { order: 5, 'line no': 2 };
     const cases: [Call, SubmittedRow | SubmittedCall][] = [
       [
@@ -148,7 +148,7 @@ describe('sluice.submit', () => {
     }
   });
 
-  test('gives any key the identity that a node gives it', async () => {
+  test('sluice.submit gives any key the identity that a node gives it', async () => {
     const key = fc.record({
       a: fc.oneof(
         fc.bigInt({ min: -(10n ** 14n), max: 10n ** 14n }),
@@ -173,7 +173,7 @@ describe('sluice.submit', () => {
     }
   });
 
-  test('wakes the writers of its lane, and of no other, when its transaction is committed', async () => {
+  test('sluice.submit wakes only the writers of its lane, when its transaction is committed', async () => {
     const listener = new pg.Client(database.url);
     await listener.connect();
     onTestFinished(() => listener.end());
@@ -193,7 +193,7 @@ describe('sluice.submit', () => {
     expect(new Set(heard.map(([channel]) => channel)).size).toBe(1);
   });
 
-  test('counts once its transaction is committed, and is answered like any write', async () => {
+  test('a write of sluice.submit counts once it is committed, and is answered like any write', async () => {
     await session.query('begin');
     const { rows } = await session.query<{ id: string }>(
       `select sluice.submit('orders', '{"id": 11, "customer": 3}', wait_for_references => '1 minute') as id
@@ -217,7 +217,7 @@ describe('sluice.submit', () => {
     );
   });
 
-  test('says what is wrong by the names of target and column', async () => {
+  test('sluice.submit names the fault by target and column', async () => {
     const submit = async (...values: unknown[]): Promise<string> => {
       const names = values.map((_, place) => `$${place + 1}`).join(', ');
       const error: unknown = await sql(database.url, `select sluice.submit(${names})`, values).then(
@@ -259,7 +259,7 @@ describe('sluice.submit', () => {
     );
   });
 
-  test('may be called from a trigger, by a role with no other right', async () => {
+  test('sluice.submit may be called from a trigger, by a role with no other right', async () => {
     const guest = `guest_${process.pid}`;
     await sql(
       database.url,

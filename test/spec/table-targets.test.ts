@@ -173,7 +173,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     };
   };
 
-  test('are inserted, upserted, updated and deleted, several of one row in order, in one transaction', async () => {
+  test('rows are inserted, upserted, updated and deleted, several of one row in order, in one transaction', async () => {
     const writes = [
       make('counter', 'insert', { id: 'a', n: 1 }),
       make('counter', 'upsert', { id: 'b', n: 1, m: null }),
@@ -205,7 +205,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(await rows('select * from sluice.intake')).toEqual([]);
   });
 
-  test('are never compared each with each', async () => {
+  test('statements for rows join by an index, and never compare all pairs', async () => {
     await settle([
       make('ticket', 'insert', { code: 'a' }),
       make('ticket', 'insert', [{ code: 'b' }, { code: 'c' }]),
@@ -227,7 +227,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     }
   });
 
-  test('that follow each other with the same columns are one row write; a trigger sees each', async () => {
+  test('consecutive writes of one row with the same columns are one row write, and a trigger sees each', async () => {
     const upserts = (table: string): Write[] =>
       Array.from({ length: 20 }, (_, n) => make(table, 'upsert', { id: table === 'counter' ? 'x' : 1, n }));
     const { fates } = await settle([...upserts('counter')]);
@@ -243,7 +243,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(await rows('select n from log order by n')).toHaveLength(8);
   });
 
-  test('have every type exactly, and give rows back where they are asked for', async () => {
+  test('rows have every type exactly, and are returned where that is asked for', async () => {
     const body = `{"id": 9007199254740993, "i8": -9223372036854775808, "n": 12345678901234567890.1234, "b": "\\\\xdeadbeef",
       "ts": "2024-02-29T12:00:00.123456+02:00", "a": [1, null, 3], "e": "happy", "d": 42, "j": {"x": [1.50, "é"], "y": null},
       "c": {"a": 7, "b": "q\\"t"}, "u": "0B7F8B7E-0000-4000-8000-000000000001", "f": 0.1, "iv": "P1DT2H", "t": ["a,b", "null", ""]}`;
@@ -287,7 +287,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     ]);
   });
 
-  test('have the key that the database gave them in their answer, and defaults for what they leave out', async () => {
+  test('rows return keys that the database gave them, and get defaults for missing columns', async () => {
     const writes = [
       make('ticket', 'insert', { code: 'a' }),
       make('ticket', 'insert', { code: 'b', at: null }),
@@ -331,7 +331,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(outcomes[4]!.detail).toEqual({ key: { id: stored[1]!.id } });
   });
 
-  test('of an array are written all, or none', async () => {
+  test('rows of an array are all written, or none', async () => {
     await settle([make('counter', 'insert', { id: 'taken', n: 1 })]);
     const writes = [
       make('counter', 'insert', [
@@ -381,7 +381,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(await rows('select from ticket')).toEqual([]);
   });
 
-  test('are refused alone with SQLSTATE and constraint, and their neighbours are committed', async () => {
+  test('rows are refused alone with SQLSTATE and constraint, and the others are committed', async () => {
     await settle([make('slot', 'insert', { id: 1, span: '[1,5)' })]);
     const writes = [
       make('orders', 'insert', { id: 1, total: 1 }),
@@ -439,7 +439,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(await rows('select id from orders order by id')).toEqual([{ id: 1 }, { id: 6 }]);
   });
 
-  test('that duplicate others cost no rollback', async () => {
+  test('rows that duplicate others cost no rollback', async () => {
     await settle([make('customer', 'insert', { id: 1, email: 'a@x' })]);
     const writes = Array.from({ length: 40 }, (_, index) =>
       make('customer', 'insert', { id: index + 1, email: index % 4 === 0 ? 'a@x' : `${index}@x` }),
@@ -451,7 +451,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(outcomes[4]!.detail!.database!.constraint).toBe('customer_email_key');
   });
 
-  test('come behind their parents, whatever the order of arrival', async () => {
+  test('rows are applied after their parents, whatever the order of arrival', async () => {
     const writes = [
       make('item', 'insert', { order_id: 1, line: 1 }),
       make('orders', 'insert', { id: 1, customer: 5 }),
@@ -468,7 +468,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(fates2(again)).toEqual(['created']);
   });
 
-  test('that wait for each other in a cycle are refused, as PostgreSQL does, and so is what waits for these', async () => {
+  test('rows that wait for each other in a cycle are refused, with all rows that wait for them', async () => {
     const writes = [
       make('node', 'insert', { id: 3, parent: 4 }),
       make('node', 'upsert', { id: 4, parent: 3 }),
@@ -482,7 +482,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(fates).toEqual([unresolved, unresolved, unresolved, 'deferred', 'created', 'created']);
   });
 
-  test('wait for a parent that is on its way, or for which they have time, and else are refused', async () => {
+  test('rows wait for a parent in the intake, or until a deadline, and otherwise are refused', async () => {
     const customer = make('customer', 'insert', { id: 9 });
     await insertIntake(session, [customer]);
     await other.query('update sluice.intake set blocked_at = clock_timestamp()');
@@ -521,7 +521,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(await rows('select id from orders')).toEqual([{ id: 4 }]);
   });
 
-  test('that others refer to are not deleted, but together with these', async () => {
+  test('rows that others refer to are only deleted together with these', async () => {
     await settle([make('customer', 'insert', { id: 1 }), make('orders', 'insert', { id: 1, customer: 1 })]);
     const one = await settle([make('customer', 'delete', { id: 1 }), make('customer', 'insert', { id: 2 })]);
     expect(one.fates).toEqual(['row_referenced', 'created']);
@@ -533,7 +533,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(both.fates).toEqual(['deleted', 'deleted']);
   });
 
-  test('may come ahead of what deferred constraints lead to, and are refused by these alone at the end', async () => {
+  test('rows with deferred constraints may come before their parents, and are refused alone at the end', async () => {
     const together = await settle([
       make('late', 'insert', { id: 1, box: 7, owner: 4 }),
       make('customer', 'insert', { id: 4, friend: 5 }),
@@ -552,7 +552,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(outcomes[0]!.detail!.database).toMatchObject({ sqlState: '23505', constraint: 'late_box_key' });
   });
 
-  test('wait for a row that another transaction has locked, and their neighbours are committed', async () => {
+  test('rows wait for a row that another transaction has locked, and the others are committed', async () => {
     await settle([
       make('counter', 'insert', { id: 'held', n: 1 }),
       make('counter', 'insert', { id: 'free', n: 1 }),
@@ -586,7 +586,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(upsert.fates).toEqual(['blocked', 'updated']);
   });
 
-  test('go behind a write of their key that waits in the intake', async () => {
+  test('rows are ordered after a write of their key that waits in the intake', async () => {
     const waiting = make('counter', 'insert', { id: 'k' });
     await insertIntake(session, [waiting]);
     if (isIntake) await other.query('update sluice.intake set blocked_at = clock_timestamp()');
@@ -598,7 +598,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(report.blocked).toMatchObject([{ write: { writeId: later.writeId }, awaits: [waiting.writeId] }]);
   });
 
-  test('with an idempotency key are applied once, refusals of the database included', async () => {
+  test('rows with an idempotency key are applied once, refusals of the database included', async () => {
     const keyed = (id: number, idempotencyKey: string, more: RowBody = {}): Write =>
       make('orders', 'insert', { id, ...more }, { write: { idempotencyKey } });
     const [one, two, three] = [randomUUID(), randomUUID(), randomUUID()];
@@ -611,7 +611,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(await rows('select from orders')).toEqual([]);
   });
 
-  test('of triggers, partitions, odd names and keys of many spellings are as PostgreSQL has them', async () => {
+  test('rows of triggers, partitions, odd names and keys of many spellings are as in PostgreSQL', async () => {
     const writes = [
       make('guarded', 'insert', { id: 1, note: 'fine' }),
       make('guarded', 'insert', { id: 2, note: 'skip' }),
@@ -659,7 +659,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(await rows('select v from measured order by id')).toEqual([{ v: 7 }, { v: 8 }]);
   });
 
-  test('are written to a table that was changed meanwhile, and no write becomes a dead letter that fits', async () => {
+  test('rows that fit a table changed meanwhile are written, and none becomes a dead letter', async () => {
     await other.query(
       'drop table if exists changing; create table changing (id integer primary key, n integer, gone text, parent integer)',
     );
@@ -701,13 +701,13 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(fates).toEqual([isIntake ? 'dead_letter' : 'failed', 'created']);
   });
 
-  test('of a target that this process does not know wait for a writer that does', async () => {
+  test('rows of a target that this process does not know wait for a writer that does', async () => {
     const writes = [make('counter', 'insert', { id: 'a' }), make('customer', 'insert', { id: 1 })];
     const { fates } = await settle(writes, { targets: tableTargets([{ table: 'customer' }]) });
     expect(fates).toEqual(['blocked', 'created']);
   });
 
-  test('are committed together with the documents of their batch', async () => {
+  test('rows are committed together with the documents of their batch', async () => {
     const document = documentOf(isIntake ? 1 : 2);
     const { fates, report } = await settle([make('counter', 'insert', { id: 'a' }), document]);
     expect(fates).toEqual(['created', 'created']);

@@ -37,7 +37,7 @@ beforeAll(async () => {
 
 afterAll(() => pool.close());
 
-test('lists what the catalog says, what is not agreed on, and each right that the role of the writers lacks', async () => {
+test('sluice targets lists the catalog, differences to the agreement, and missing rights of the writers', async () => {
   const { code, text } = await readSluice(
     ['targets', '--table', 'shop.order', '--table', 'shop.Customer'],
     settings(),
@@ -62,7 +62,7 @@ test('lists what the catalog says, what is not agreed on, and each right that th
     expect(text).toContain(part);
 });
 
-test('finds no right missing once all are granted, also by columns, and names a role that does not exist', async () => {
+test('sluice targets finds no right missing once all are granted, also by columns, and names an unknown role', async () => {
   await execute(
     database.url,
     `grant usage on schema shop to ${role};
@@ -79,7 +79,7 @@ test('finds no right missing once all are granted, also by columns, and names a 
   );
 });
 
-test('agree changes what the deployment has agreed on, and leaves a row in the audit', async () => {
+test('sluice targets agree changes the agreed targets, and leaves a row in the audit', async () => {
   const nothing = await startSluice(['targets', 'agree'], settings()).ended;
   expect(nothing).toMatchObject({ code: 2 });
   expect(nothing.stderr).toContain('name a table by --table');

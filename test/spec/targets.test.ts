@@ -154,7 +154,7 @@ describe.each(origins)('writes to a table, %s', (_title, originOf) => {
     return rows[0]!.n;
   };
 
-  test('are committed in one transaction with the documents of their batch, which come first', async () => {
+  test('writes to a table are committed in one transaction with the documents of their batch, which come first', async () => {
     const owner = note(fresh());
     const writes = [
       parcel('letter', { owner: owner.documentId }),
@@ -175,7 +175,7 @@ describe.each(origins)('writes to a table, %s', (_title, originOf) => {
     expect(await count('sluice.intake')).toBe(0);
   });
 
-  test('have one result each', async () => {
+  test('writes to a table have one result each', async () => {
     const number = fresh();
     await settle([parcel('a', { number }), parcel('b', { number: fresh() }), parcel('c', {})]);
     const writes = [
@@ -192,7 +192,7 @@ describe.each(origins)('writes to a table, %s', (_title, originOf) => {
     ['at once', { number: 7 }],
     ['at the end of the batch', { box: 7 }],
   ])(
-    'are refused alone where the table takes them not, %s, and their neighbours are committed',
+    'a write that the table refuses, %s, is refused alone, and the others are committed',
     async (_at, taken) => {
       await settle([parcel('first', taken)]);
       const notes = Array.from({ length: 4 }, () => note(fresh()));
@@ -208,7 +208,7 @@ describe.each(origins)('writes to a table, %s', (_title, originOf) => {
     },
   );
 
-  test('become dead letters alone, or are reported, where no target says how to refuse them', async () => {
+  test('writes to a table become dead letters alone, or are reported, where no target says how to refuse them', async () => {
     const writes = [note(fresh()), parcel('heavy', { weight: -1 }), parcel('light', {})];
     const { report, fates } = await settle(writes);
     expect(fates).toEqual(['created', isIntake ? 'dead_letter' : 'failed', 'created']);
@@ -216,7 +216,7 @@ describe.each(origins)('writes to a table, %s', (_title, originOf) => {
     expect(await count('sluice.dead_letter')).toBe(isIntake ? 1 : 0);
   });
 
-  test('wait for a row that another transaction has locked, and their neighbours are committed', async () => {
+  test('writes to a table wait for a row that another transaction has locked, and the others are committed', async () => {
     await settle([parcel('locked', {})]);
     await other.query('begin');
     await other.query('select from parcel for update');
@@ -227,7 +227,7 @@ describe.each(origins)('writes to a table, %s', (_title, originOf) => {
     expect(report.blocked[0]).toMatchObject({ awaits: [writes[1]!.writeId] });
   });
 
-  test('go behind a write of their key that waits in the intake', async () => {
+  test('writes to a table are ordered after a write of their key that waits in the intake', async () => {
     const waiting = parcel('awaited', {});
     await insertIntake(session, [waiting]);
     if (isIntake) await other.query('update sluice.intake set blocked_at = clock_timestamp()');
@@ -238,7 +238,7 @@ describe.each(origins)('writes to a table, %s', (_title, originOf) => {
     expect(report.blocked).toMatchObject([{ write: { writeId: later.writeId }, awaits: [waiting.writeId] }]);
   });
 
-  test('share idempotency keys with documents', async () => {
+  test('writes to a table share idempotency keys with documents', async () => {
     const idempotencyKey = randomUUID();
     const row = parcel('keyed', {}, { idempotencyKey });
     const writes = [note(fresh(), { idempotencyKey }), row];
@@ -250,7 +250,7 @@ describe.each(origins)('writes to a table, %s', (_title, originOf) => {
     expect(await count('parcel')).toBe(0);
   });
 
-  test('cost the documents beside them no round trip, and these alone none for the target', async () => {
+  test('a batch with both kinds, or one kind, of writes makes no extra round trip', async () => {
     await settle([note(-1)]);
     const flights = watchFlights();
     const alone = [note(fresh()), note(-1)];

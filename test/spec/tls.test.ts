@@ -77,7 +77,7 @@ async function demand(
 
 describe('a connection to PostgreSQL', () => {
   test(
-    'uses TLS in every process, once the CA is given, and none gets through without',
+    'every process uses TLS once the CA is given, and no connection is made without',
     { timeout },
     async () => {
       const { server, files } = await setup(['127.0.0.1']);
@@ -122,7 +122,7 @@ describe('a connection to PostgreSQL', () => {
   );
 
   test(
-    'fails, and says why, where the server is not proven to be the one that was meant',
+    'a connection fails, and says why, where the server does not prove its identity',
     {
       timeout,
     },
@@ -165,7 +165,7 @@ describe('a connection to PostgreSQL', () => {
   );
 
   test(
-    'checks the name of the server that it went on to, also where it listens, and shows its own certificate',
+    'a connection checks the name of the server that it moved to, and shows its own certificate',
     {
       timeout,
     },
@@ -192,7 +192,7 @@ describe('a connection to PostgreSQL', () => {
     },
   );
 
-  test('cannot be asked for with files that are none', { timeout }, async () => {
+  test('TLS settings that name missing files are refused', { timeout }, async () => {
     const { cert } = authority.sign('a');
     const { key } = authority.sign('b');
     const files = await filesOf({ cert, key, none: 'nothing' });
@@ -209,7 +209,7 @@ describe('a connection to PostgreSQL', () => {
 });
 
 describe('HTTPS', () => {
-  test('is not begun with half of what it needs', { timeout }, async () => {
+  test('HTTPS is not started with half of what it needs', { timeout }, async () => {
     const files = await filesOf({ cert: authority.cert, key: stranger.key });
     const start = (command: string, args: readonly string[]) =>
       startSluice([command, '--model', model, '--port', '0', ...args], {

@@ -85,7 +85,7 @@ describe('a trace', () => {
   beforeAll(register);
   beforeEach(() => exporter.reset());
 
-  test('that a caller began shows each stage of the write, and the batch links to it', async () => {
+  test('a trace of a caller shows each stage of the write, and the batch links to it', async () => {
     const world = await startWorld(database.url);
     const traceId = newTraceId();
     expect(await post(world, `00-${traceId}-${callerSpan}-01`)).toMatchObject({ statusCode: 201 });
@@ -109,7 +109,7 @@ describe('a trace', () => {
     expect(began('sluice wait')).toBeLessThanOrEqual(began('sluice batch'));
   });
 
-  test('is told of each write of a batch, which links to all of them', async () => {
+  test('each write of a batch is part of its own trace, and the batch links to all', async () => {
     const world = await startWorld(database.url, { writers: 0, client: { leaderGraceMs: 60_000 } });
     const traceIds = [newTraceId(), newTraceId(), newTraceId()];
     const answers = traceIds.map((traceId) => post(world, `00-${traceId}-${callerSpan}-01`));
@@ -134,7 +134,7 @@ describe('a trace', () => {
     );
   });
 
-  test('goes on through every line of a bulk request', async () => {
+  test('a trace goes on through every line of a bulk request', async () => {
     const world = await startWorld(database.url);
     const traceId = newTraceId();
     const lines = [note(), note()].map((document) => JSON.stringify({ endpoint: '/test/notes', document }));
@@ -153,7 +153,7 @@ describe('a trace', () => {
     expect(namesOf(await spansOf([traceId], 10))).toEqual(stages.flatMap((name) => [name, name]));
   });
 
-  test('begins at the node where the caller began none, or one that nobody can read', async () => {
+  test('a trace begins at the node where the caller sent none, or an unreadable one', async () => {
     const world = await startWorld(database.url);
     for (const traceparent of [undefined, 'garbage', `00-${'0'.repeat(32)}-${callerSpan}-01`]) {
       exporter.reset();
@@ -168,7 +168,7 @@ describe('a trace', () => {
     }
   });
 
-  test('shows a write that is refused, by its code alone', async () => {
+  test('a trace shows a refused write, by its code alone', async () => {
     const world = await startWorld(database.url, { client: { waitingWritesMax: 0 } });
     const traceId = newTraceId();
     expect(await post(world, `00-${traceId}-${callerSpan}-01`)).toMatchObject({ statusCode: 503 });
@@ -176,14 +176,14 @@ describe('a trace', () => {
     expect(write).toMatchObject({ status: { code: 2 }, attributes: { 'sluice.code': 'overloaded' } });
   });
 
-  test('shows the batch of a node that needs no intake', async () => {
+  test('a trace shows the batch of a node that needs no intake', async () => {
     const world = await startWorld(database.url, { writers: 0, client: { mode: 'direct' } });
     const traceId = newTraceId();
     expect(await post(world, `00-${traceId}-${callerSpan}-01`)).toMatchObject({ statusCode: 201 });
     expect(namesOf(await spansOf([traceId], 2))).toEqual(['sluice batch', 'sluice write']);
   });
 
-  test('leaves nothing in the intake if its caller does not record', async () => {
+  test('a trace that its caller does not record leaves nothing in the intake', async () => {
     expect(await columnsOf('00')).toEqual([{ traceparent: null }]);
     expect(exporter.getFinishedSpans()).toEqual([]);
   });

@@ -60,7 +60,6 @@ const statementsOfRest = (since: number): number =>
 async function startPair(): Promise<{ world: World; writers: Writer[]; proxies: Proxy[] }> {
   const world = await startWorld(database.url, {
     writers: 0,
-    client: { waitMs: 60_000 },
     writer: { pollIntervalMs, spread: 'even' },
   });
   const proxies = [await startProxy(database.url), await startProxy(database.url)];
@@ -76,7 +75,7 @@ async function operate(): Promise<Database> {
 }
 
 describe('a hint', () => {
-  test('for lanes of another writer costs a writer no query, and for writes of another node a node none', async () => {
+  test('a hint for lanes of another writer costs a writer no query, and one for another node a node none', async () => {
     const { world, writers, proxies } = await startPair();
     const [one, other] = writers as [Writer, Writer];
     const nodeProxy = await startProxy(database.url);
@@ -92,7 +91,7 @@ describe('a hint', () => {
     expect(await marksOf(world, led)).toEqual(marks);
   });
 
-  test('wakes only the session that leads the lane, of the sessions of one writer', async () => {
+  test('a hint wakes only the session that leads the lane, of the sessions of one writer', async () => {
     const world = await startWorld(database.url, { writers: 0, writer: { pollIntervalMs } });
     const writer = await world.startWriter({ sessions: 2, spread: 'even' });
     const shares = await eventually(async () => {
@@ -110,7 +109,7 @@ describe('a hint', () => {
     expect(await marksOf(world, shares[1])).toEqual(marks);
   });
 
-  test('that names no lane that is there wakes every writer, as those of older nodes do', async () => {
+  test('a hint that names no existing lane wakes every writer, like the hints of older nodes', async () => {
     const { world } = await startPair();
     for (const payload of ['', 'garbage', '16', '-1', '3,,4', 'x'.repeat(7999)]) {
       const marks = await marksOf(
@@ -128,7 +127,7 @@ describe('a hint', () => {
     }
   });
 
-  test('for a paused lane costs its leader nothing, and its writes are settled as soon as it goes on', async () => {
+  test('a hint for a paused lane costs its leader nothing, and its writes are settled after the resume', async () => {
     const heard = wakeupsOf();
     const world = await startWorld(database.url, {
       writer: { pollIntervalMs, observer: heard.observer },
@@ -157,7 +156,7 @@ describe('a hint', () => {
     expect(heard.found).toMatchObject({ missed_hint: 0, poll: 0 });
   });
 
-  test('that comes before its leader listens is not missed', async () => {
+  test('a hint that comes before its leader listens is not missed', async () => {
     const heard = wakeupsOf();
     const world = await startWorld(database.url, { writers: 0 });
     const ears = await startProxy(database.url);
@@ -173,7 +172,7 @@ describe('a hint', () => {
     expect(heard.found).toMatchObject({ missed_hint: 0, poll: 0 });
   });
 
-  test('that never came is counted as missed, and no other', async () => {
+  test('a hint that never came is counted as missed, and no other', async () => {
     const heard = wakeupsOf();
     const world = await startWorld(database.url, {
       client: { notifications: false, pollIntervalMs: 50 },
@@ -191,7 +190,7 @@ describe('a hint', () => {
     expect(heard.found).toMatchObject({ missed_hint: missed, poll: 0 });
   });
 
-  test('about what blocked writes await goes to the leaders of their lanes', async () => {
+  test('a hint about what blocked writes await goes to the leaders of their lanes', async () => {
     const { world, writers, proxies } = await startPair();
     const [one, other] = writers as [Writer, Writer];
     const schoolId = freshIn(one.status().lanes, (id) => upsert('schools', { schoolId: id }));
@@ -235,7 +234,7 @@ describe('a hint', () => {
 
 describe('a flood of hints', () => {
   test(
-    'drives no writer, and a write meanwhile is settled without a delay',
+    'a flood of hints drives no writer, and a write meanwhile is settled without a delay',
     { timeout: 60_000 },
     async () => {
       const proxy = await startProxy(database.url);
@@ -282,7 +281,7 @@ describe('a flood of hints', () => {
   );
 
   test(
-    'leaves a writer that found nothing a hundred times as ready to hear as before',
+    'a flood of hints leaves a writer that found nothing as ready to hear as before',
     { timeout: 60_000 },
     async () => {
       const heard = wakeupsOf();

@@ -11,6 +11,7 @@ import { createWriter } from 'sluice/internal/writer';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
+import { patient } from '../support/patient.ts';
 import { sql } from '../support/sql.ts';
 import { fresh, freshIn, friend, startWorld, untilEven, upsert, type World } from '../support/world.ts';
 
@@ -22,7 +23,7 @@ describe('a shuffled district without one of its schools', () => {
 
   // Of a write alone it is shown by blocked.test.ts.
   test.runIf(isWide)(
-    'is accepted but for all that needs the school, which tells why',
+    'a shuffled district is accepted except for what needs its missing school, and that is reported',
     { timeout: 60_000 },
     async () => {
       const model = await readModel([sampleModelFile]);
@@ -31,7 +32,7 @@ describe('a shuffled district without one of its schools', () => {
         createWriter({ url: database.writerUrl, model, spread: 'even' }),
         createWriter({ url: database.writerUrl, model, spread: 'even' }),
       ];
-      const client = createClient({ url: database.apiUrl, model });
+      const client = createClient({ ...patient, url: database.apiUrl, model });
       const api = createApi({ client });
       for (const each of [...writers, client]) onTestFinished(() => each.stop());
       onTestFinished(() => api.close());
@@ -147,7 +148,7 @@ describe('documents in a cycle', () => {
     return row!['batches'] as number;
   }
 
-  test('across two lanes of two writers are committed together', async () => {
+  test('documents in a cycle across two lanes of two writers are committed together', async () => {
     const { world, friendIn } = await setup();
     await Promise.all(
       Array.from({ length: 10 }, async () => {
@@ -172,7 +173,7 @@ describe('documents in a cycle', () => {
     );
   });
 
-  test('that hold each other up by more than one way are committed together', async () => {
+  test('documents in a cycle that block each other in more than one way are committed together', async () => {
     const { world, friendIn } = await setup();
     const ids = Array.from({ length: 12 }, (_, index) => friendIn(index % 2 === 0 ? 0 : 1));
     // Two cycles with one member in common, and a tail that depends on them.
@@ -213,7 +214,7 @@ describe('documents in a cycle', () => {
     expect(await world.sql('select from sluice.intake')).toEqual([]);
   });
 
-  test('of which one is refused for another reason leave nobody behind', async () => {
+  test('a cycle of which one document is refused for another reason leaves no write waiting', async () => {
     const { world, friendIn } = await setup();
     const [a, b, c] = [friendIn(0), friendIn(1), friendIn(0)];
     const [first, second] = world.nodes;

@@ -55,11 +55,11 @@ test.each(workflows)(
   },
 );
 
-test('the toolchain has at most a dozen scripts', () => {
+test('package.json has at most a dozen scripts', () => {
   expect(Object.keys(manifest.scripts).length).toBeLessThanOrEqual(12);
 });
 
-test('the tests run on each supported version of Node.js and PostgreSQL', () => {
+test('the workflows test each supported version of Node.js and PostgreSQL', () => {
   const job = workflows.find(({ name }) => name === 'ci.yml')?.workflow.jobs['test'];
   const include = job?.strategy?.matrix.include ?? [];
   const versions = (part: 'node' | 'postgres'): number[] =>

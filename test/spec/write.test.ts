@@ -37,7 +37,7 @@ describe.each(
       expect(await world.sql('select count(*)::int as n from sluice.intake')).toEqual([{ n: count }]);
     });
 
-  test('creates, replaces, finds unchanged and deletes a document', async () => {
+  test('a write creates, replaces, finds unchanged and deletes a document', async () => {
     const world = await setup();
     const noteId = fresh();
     const created = await world.submit(upsert('notes', { noteId, text: 'a' }));
@@ -66,7 +66,7 @@ describe.each(
     expect(await world.submit(upsert('notes', { noteId }))).toMatchObject({ result: 'created', version: 1 });
   });
 
-  test('may not change an identity where the model does not allow it', async () => {
+  test('a write may not change an identity where the model does not allow it', async () => {
     const world = await setup();
     const { documentId } = await world.submit(upsert('notes', { noteId: fresh() }));
     expect(await world.submit(update('notes', documentId!, { noteId: fresh() }))).toMatchObject({
@@ -75,7 +75,7 @@ describe.each(
     });
   });
 
-  test('moves the references of its document', async () => {
+  test('a write moves the references of its document', async () => {
     const world = await setup();
     const [schoolId, enrolmentId, first, second] = [fresh(), fresh(), fresh(), fresh()];
     const [, a, b] = await Promise.all([
@@ -96,7 +96,7 @@ describe.each(
     expect(await world.submit(remove('notes', b.documentId!))).toMatchObject({ code: 'document_referenced' });
   });
 
-  test('with If-Match is applied to the document it expects, and to no other', async () => {
+  test('a write with If-Match is applied to the document that it expects, and to no other', async () => {
     const world = await setup();
     const noteId = fresh();
     const { documentId, contentHash } = await world.submit(upsert('notes', { noteId, text: 'a' }));
@@ -121,7 +121,7 @@ describe.each(
     ]);
   });
 
-  test('with the key of one that is settled gets its answer', async () => {
+  test('a write with the key of a settled write gets its answer', async () => {
     const world = await setup({ nodes: 2 });
     const [one, other] = world.nodes;
     const request = upsert('notes', { noteId: fresh() }, { client: 'a', idempotencyKey: `key ${fresh()}` });
@@ -134,7 +134,7 @@ describe.each(
     expect(await other!.submit({ ...request, client: 'b' })).toMatchObject({ result: 'unchanged' });
   });
 
-  test('with the key of one that is under way joins it', async () => {
+  test('a write with the key of a waiting write joins it', async () => {
     const world = await setup({ writers: 0, nodes: 2 });
     const [one, other] = world.nodes;
     const request = upsert('notes', { noteId: fresh() }, { idempotencyKey: `key ${fresh()}` });
@@ -149,7 +149,7 @@ describe.each(
     expect(await first).toMatchObject({ result: 'created' });
   });
 
-  test('with the key of one that arrived in the same moment is applied once', async () => {
+  test('a write with the key of one that arrived in the same moment is applied once', async () => {
     const world = await setup({ nodes: 2 });
     const [noteId, other, key] = [fresh(), fresh(), `key ${fresh()}`];
     const outcomes = await Promise.allSettled(
@@ -170,7 +170,7 @@ describe.each(
     expect(new Set(answers)).toEqual(new Set(['created', 'idempotency_key_reused']));
   });
 
-  test('that was cancelled at the end of its wait is never applied', async () => {
+  test('a write that was cancelled at the end of its wait is never applied', async () => {
     const world = await setup({ writers: 0 });
     const noteId = fresh();
     const key = `key ${noteId}`;
@@ -189,7 +189,7 @@ describe.each(
     expect(await world.submit(request)).toMatchObject({ result: 'created' });
   });
 
-  test('whose batch is in hand at the end of its wait gets the real outcome', async () => {
+  test('a write whose batch is under way at the end of its wait gets the real outcome', async () => {
     const world = await setup();
     await world.submit(upsert('notes', { noteId: fresh() }));
     const request = upsert('notes', { noteId: fresh() });
@@ -211,7 +211,7 @@ describe.each(
     expect(await outcome).toMatchObject({ result: 'created' });
   });
 
-  test('beyond those that may wait on a node is refused before it is taken', async () => {
+  test('a write beyond those that may wait on a node is refused before it is taken', async () => {
     const world = await setup({ writers: 0, client: { waitingWritesMax: 3 } });
     const waiting = Array.from({ length: 3 }, () => world.submit(upsert('notes', { noteId: fresh() })));
     await expect(world.submit(upsert('notes', { noteId: fresh() }))).rejects.toMatchObject({
@@ -224,7 +224,7 @@ describe.each(
     expect(await world.submit(upsert('notes', { noteId: fresh() }))).toMatchObject({ result: 'created' });
   });
 
-  test('that is not waited for can be followed by those it belongs to', async () => {
+  test('a write that was not waited for can be read by its own client', async () => {
     const world = await setup({ writers: 0 });
     const request = upsert('enrolments', enrolment(fresh(), fresh()), { client: 'a' });
     const { writeId } = await world.node.accept(request);
@@ -239,7 +239,7 @@ describe.each(
     );
   });
 
-  test('comes before any that was submitted after its 202', async () => {
+  test('a write comes before any that was submitted after its 202', async () => {
     const world = await setup({ writers: 0, nodes: 2 });
     const noteId = fresh();
     await world.nodes[0]!.accept(upsert('notes', { noteId, text: 'first' }));
@@ -249,7 +249,7 @@ describe.each(
     expect(await second).toMatchObject({ result: 'updated', version: 2 });
   });
 
-  test('is answered before its node has stopped, and none is taken after', async () => {
+  test('a stopping node answers the writes that it has taken, and takes no more', async () => {
     const world = await setup();
     const outcome = world.submit(upsert('notes', { noteId: fresh() }));
     const stopped = world.node.stop();

@@ -67,7 +67,7 @@ async function pidOf(client: pg.Client): Promise<number> {
 describe.each(sides)('$constraint', ({ constraint, target, insert, update, remove }) => {
   const violation = { code: '23503', constraint };
 
-  test('a row that leads nowhere is refused', async () => {
+  test('a row whose constraint refers to nothing is refused', async () => {
     const client = await connect();
     await oneDocument(client);
     await expect(client.query(insert, [nobody])).rejects.toMatchObject(violation);
@@ -75,14 +75,14 @@ describe.each(sides)('$constraint', ({ constraint, target, insert, update, remov
     await expect(client.query(update, [nobody])).rejects.toMatchObject(violation);
   });
 
-  test('what a row leads to is not deleted', async () => {
+  test('a row that others refer to is not deleted', async () => {
     const client = await connect();
     await oneDocument(client);
     await client.query(insert, [target]);
     await expect(client.query(remove, [target])).rejects.toMatchObject(violation);
   });
 
-  test('who deletes waits for who adds a row, and sees it', async () => {
+  test('a transaction that deletes waits for one that adds a row, and sees it', async () => {
     const [adder, remover, observer] = [await connect(), await connect(), await connect()];
     await oneDocument(adder);
     const pid = await pidOf(remover);
@@ -94,7 +94,7 @@ describe.each(sides)('$constraint', ({ constraint, target, insert, update, remov
     expect(await removal).toMatchObject(violation);
   });
 
-  test('who adds a row waits for who deletes, and finds nothing', async () => {
+  test('a transaction that adds a row waits for one that deletes, and finds nothing', async () => {
     const [adder, remover, observer] = [await connect(), await connect(), await connect()];
     await oneDocument(adder);
     const pid = await pidOf(adder);
@@ -108,7 +108,7 @@ describe.each(sides)('$constraint', ({ constraint, target, insert, update, remov
 });
 
 test.each(['repeatable read', 'serializable'])(
-  'a snapshot older than the lock would miss rows: nothing is deleted in %s',
+  'nothing is deleted in %s, where a snapshot older than the lock would miss rows',
   async (isolation) => {
     const client = await connect();
     await oneDocument(client);
@@ -121,7 +121,7 @@ test.each(['repeatable read', 'serializable'])(
   },
 );
 
-test('keys stay as they are, and nothing is truncated without what leads to it', async () => {
+test('keys cannot be updated, and no table is truncated without those that refer to it', async () => {
   const client = await connect();
   await oneDocument(client);
   await client.query(sides[2]!.insert, [referred]);
@@ -140,7 +140,7 @@ test('keys stay as they are, and nothing is truncated without what leads to it',
 });
 
 test.each(['repeatable read', 'serializable'])(
-  'nothing is truncated in %s, where rows that were committed behind the snapshot would not be seen',
+  'nothing is truncated in %s, where rows committed after the snapshot would not be seen',
   async (isolation) => {
     const [adder, remover] = [await connect(), await connect()];
     await oneDocument(adder);
@@ -160,7 +160,7 @@ test.each(['repeatable read', 'serializable'])(
   },
 );
 
-test('who truncates documents waits for who adds one, and sees what leads to it', async () => {
+test('a transaction that truncates documents waits for one that adds one, and sees its references', async () => {
   const [adder, remover, observer] = [await connect(), await connect(), await connect()];
   await oneDocument(adder);
   await adder.query('truncate sluice.document, sluice.alias, sluice.reference');
@@ -178,7 +178,7 @@ test('who truncates documents waits for who adds one, and sees what leads to it'
   expect(await removal).toMatchObject({ code: '23503' });
 });
 
-test('who may insert needs no right to what a row leads to', async () => {
+test('a role that may insert needs no right to what a row refers to', async () => {
   const client = await connect();
   await oneDocument(client);
   const role = `${database.name}_inserter`;

@@ -43,7 +43,7 @@ const told = (rows: Row[]): string[] =>
       `${place as number}${isRead === true ? ':' : '!'}${bytes as number}`,
   );
 
-test('readDocuments stops at the first that does not fit, and tells its size', async () => {
+test('readDocuments stops at the first that does not fit, and returns its size', async () => {
   const read = (ids: string[], bytesMax: number, firstMax: number): Promise<Row[]> =>
     session.run('readDocuments', [ids, bytesMax, firstMax]);
   const ids = [1, 2, 3, 4, 5].map(idOf);
@@ -56,7 +56,7 @@ test('readDocuments stops at the first that does not fit, and tells its size', a
   expect((await read(ids, 320, 320)).at(-1)).toMatchObject({ body: null });
 });
 
-test('readDocument tells a document that is too large by its size', async () => {
+test('readDocument returns a document that is too large as its size alone', async () => {
   const [row] = await session.run('readDocument', [idOf(3), 'r', 310]);
   expect(row).toMatchObject({ bytes: 310, body: expect.stringContaining('xxx') as string });
   expect(await session.run('readDocument', [idOf(3), 'r', 309])).toMatchObject([{ bytes: 310, body: null }]);
@@ -81,12 +81,12 @@ test('readReferrerBodies gives no body beyond its bytes', async () => {
   expect(rows.map((row) => row['reference_ids'])).toEqual(Array.from({ length: 4 }, () => [idOf(1)]));
 });
 
-test('readStuckBody tells a body that is too large by its size', async () => {
+test('readStuckBody returns a body that is too large as its size alone', async () => {
   expect(await session.run('readStuckBody', [idOf(2), 209])).toEqual([{ body: null, bytes: 210 }]);
   expect(await session.run('readStuckBody', [idOf(2), 210])).toMatchObject([{ bytes: 210 }]);
 });
 
-test('readWriteStates tells 200 of the things that a write awaits', async () => {
+test('readWriteStates returns 200 of the things that a write awaits', async () => {
   await sql(database.url, `update sluice.intake set blocked_at = now() where write_id = $1`, [idOf(1)]);
   await sql(
     database.url,

@@ -12,7 +12,7 @@ const files = [
   ),
 ];
 
-test('an SQLSTATE of ours is raised with one message, and the README explains it', () => {
+test('an SQLSTATE of Sluice is raised with one message, and the README explains it', () => {
   const messages = new Map<string, Set<string>>();
   for (const file of files) {
     for (const [, code, message] of read(file).matchAll(

@@ -73,7 +73,7 @@ describe.each(Object.entries(locales).filter(([name]) => isWide || narrow.has(na
       (await client.submit({ operation: 'upsert', resource: resource(of), body: JSON.stringify(document) }))
         .result;
 
-    test('every letter is compared as JavaScript folds it', async ({ skip }) => {
+    test('the database compares every letter as JavaScript folds it', async ({ skip }) => {
       skip(isMissing);
       await write('texts', { textId: 1, all: texts });
       const unequal: string[] = [];

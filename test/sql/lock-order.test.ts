@@ -110,26 +110,29 @@ describe('what a batch removes is locked in the order of its keys', () => {
     },
   ];
 
-  test.each(cases)('by $name', async ({ name, table, key, column, values }) => {
-    const documents = await store(3);
-    const keys = documents.map((each) => each[key]).sort();
-    const holder = await begin();
-    await holder.query(`select from sluice.${table} where ${column} = $1 for update`, [keys[1]]);
-    const session = await openSession();
-    await session.flight([{ name: 'begin' }]);
-    const removed = session.flight([{ name, values: values(documents) }]).catch(() => undefined);
-    await untilWaiting();
-    const free = await sql(
-      database.url,
-      `select ${column} as key from sluice.${table} where ${column} = any($1) for update skip locked`,
-      [keys],
-    );
-    // The first is locked, the second waited for, the third left for later.
-    expect(free).toEqual([{ key: keys[2] }]);
-    await holder.query('rollback');
-    await removed;
-    await session.flight([{ name: 'rollback' }]);
-  });
+  test.each(cases)(
+    '$name locks the removed rows of a batch in the order of their keys',
+    async ({ name, table, key, column, values }) => {
+      const documents = await store(3);
+      const keys = documents.map((each) => each[key]).sort();
+      const holder = await begin();
+      await holder.query(`select from sluice.${table} where ${column} = $1 for update`, [keys[1]]);
+      const session = await openSession();
+      await session.flight([{ name: 'begin' }]);
+      const removed = session.flight([{ name, values: values(documents) }]).catch(() => undefined);
+      await untilWaiting();
+      const free = await sql(
+        database.url,
+        `select ${column} as key from sluice.${table} where ${column} = any($1) for update skip locked`,
+        [keys],
+      );
+      // The first is locked, the second waited for, the third left for later.
+      expect(free).toEqual([{ key: keys[2] }]);
+      await holder.query('rollback');
+      await removed;
+      await session.flight([{ name: 'rollback' }]);
+    },
+  );
 });
 
 test('settleWrites takes the rows of its tables in the order that sql/README.md gives', async () => {

@@ -17,20 +17,20 @@ async function setup(how = ''): Promise<string> {
 }
 
 describe('migrations', () => {
-  test('are numbered without a gap and named by what they do', () => {
+  test('migrations are numbered without a gap and named by what they do', () => {
     const migrations = readMigrations();
     expect(migrations.map(({ version }) => version)).toEqual(migrations.map((_, index) => index + 1));
     expect(migrations.filter(({ name }) => !/^\d{4}_[a-z_]+$/.test(name))).toEqual([]);
   });
 
-  test('may run twice', async () => {
+  test('migrations may run twice', async () => {
     const url = await setup();
     const first = await migrate({ url });
     expect(first.applied).toHaveLength(schemaVersion);
     expect(await migrate({ url })).toEqual({ applied: [], version: schemaVersion });
   });
 
-  test('may run from twenty processes at the same time', async () => {
+  test('migrations may run from twenty processes at the same time', async () => {
     const url = await setup();
     const results = await Promise.all(Array.from({ length: 20 }, () => migrate({ url })));
     expect(results.flatMap(({ applied }) => applied)).toHaveLength(schemaVersion);
@@ -39,7 +39,7 @@ describe('migrations', () => {
     ]);
   });
 
-  test('that change the columns of quarantine keep the rights on them and what was noted of trials', async () => {
+  test('migrations of the quarantine columns keep the rights on them and the recorded tries', async () => {
     const url = await setup();
     const texts = readMigrations().map(({ text }) => text);
     await execute(url, ['create schema sluice', ...texts.slice(0, 15)].join(';\n'));
@@ -65,14 +65,14 @@ describe('migrations', () => {
     });
   });
 
-  test('leave nothing behind when they are only asked for', async () => {
+  test('migrations leave nothing in the database when they are only listed', async () => {
     const url = await setup();
     expect((await migrate({ url, dryRun: true })).applied).toHaveLength(schemaVersion);
     expect(await sql(url, `select to_regnamespace('sluice') is null as absent`)).toEqual([{ absent: true }]);
   });
 
   test.each(['LATIN1', 'SQL_ASCII'])(
-    'are refused on a database in %s before they begin, and the doctor says why',
+    'migrations are refused on a database in %s before they begin, and the doctor says why',
     async (encoding) => {
       const url = await setup(`encoding '${encoding}' template template0 locale 'C'`);
       await expect(migrate({ url })).rejects.toMatchObject({
@@ -106,7 +106,7 @@ describe('migrations', () => {
       'create table pg_dist_local_group as select 1 as groupid',
       'this is a worker of Citus, which takes no new schema',
     ],
-  ])('are refused on a database that Citus %s', async (_, plant, reason) => {
+  ])('migrations are refused on a database that Citus %s', async (_, plant, reason) => {
     const url = await setup();
     await sql(url, plant.replace('{}', new URL(url).pathname.slice(1)));
     await expect(migrate({ url })).rejects.toMatchObject({
@@ -116,13 +116,13 @@ describe('migrations', () => {
     expect(await sql(url, `select to_regnamespace('sluice') is null as absent`)).toEqual([{ absent: true }]);
   });
 
-  test('run on the coordinator of Citus', async () => {
+  test('migrations run on the coordinator of Citus', async () => {
     const url = await setup();
     await sql(url, 'create table pg_dist_local_group as select 0 as groupid');
     expect((await migrate({ url })).version).toBe(schemaVersion);
   });
 
-  test('are refused when one that ran before has changed', async () => {
+  test('migrations are refused when one that ran before has changed', async () => {
     const url = await setup();
     await migrate({ url });
     await sql(url, `update sluice.migration set checksum = 'another' where version = 1`);
@@ -132,7 +132,7 @@ describe('migrations', () => {
     });
   });
 
-  test('are refused on a database that is newer than the program', async () => {
+  test('migrations are refused on a database that is newer than the program', async () => {
     const url = await setup();
     await migrate({ url });
     await sql(

@@ -59,7 +59,7 @@ async function planAll(): Promise<Planned[]> {
   return planned;
 }
 
-test('statements on the way of a write look for the rows they want, however empty their tables were', () => {
+test('statements of a write find their rows by an index, however empty their tables were', () => {
   const onTheWay = plans.filter(
     ({ name, file }) => /^(commit|facts|intake|blocked|lane|outcome)\b/.test(file) && !(name in excused),
   );
@@ -70,7 +70,7 @@ test('statements on the way of a write look for the rows they want, however empt
   expect(scans).toEqual([]);
 });
 
-test('every index has a statement that looks by it', async () => {
+test('every index is used by a statement', async () => {
   const both = [...plansBefore, ...plans];
   const used = new Set(both.flatMap(({ nodes }) => nodes.map((node) => node['Index Name'])));
   const rows = await session.query(
@@ -109,7 +109,7 @@ test('no statement reads all rows of a table that grows', () => {
   expect(scans.filter((scan) => !((scan.split(':')[0] ?? '') in readsAll))).toEqual([]);
 });
 
-test('a plan that was made while its table was known to be empty is made again as transactions go on', async () => {
+test('a plan that was made for an empty table is made again as transactions go on', async () => {
   const tables = ['alias', 'document', 'reference'];
   for (const table of tables) await session.query(`vacuum (analyze) sluice.${table}`);
   const names = ['readAliases', 'updateDocuments', 'removeReferences'];

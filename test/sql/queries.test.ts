@@ -13,7 +13,7 @@ const names = [...queries.keys()];
 describe('a named query', () => {
   const database = useDatabase();
 
-  test('is prepared by the server against the migrated schema', async () => {
+  test('a named query is prepared by the server against the migrated schema', async () => {
     const client = await openConnection(database.url);
     const faults: string[] = [];
     for (const { name, text, file } of queries.values()) {
@@ -24,7 +24,7 @@ describe('a named query', () => {
     expect(faults).toEqual([]);
   });
 
-  test('opens with a sentence that says what it is for', () => {
+  test('a named query opens with a sentence that says what it is for', () => {
     const silent = readdirSync(`${sqlFolder}queries`).flatMap((file) =>
       readFileSync(`${sqlFolder}queries/${file}`, 'utf8')
         .split(/^(?=-- name:)/m)
@@ -34,12 +34,12 @@ describe('a named query', () => {
     expect(silent).toEqual([]);
   });
 
-  test('is used by the code', () => {
+  test('a named query is used by the code', () => {
     const source = readSources().join('\n');
     expect(names.filter((name) => !source.includes(`'${name}'`))).toEqual([]);
   });
 
-  test('that the code names exists', () => {
+  test('each named query that the code uses exists', () => {
     const used = readSources().flatMap((text) => [
       ...text.matchAll(/\brun\(\s*'(\w+)'/g),
       ...text.matchAll(/\bname: '(\w+)',\s*(?:values|isOptional)\b/g),

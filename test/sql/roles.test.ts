@@ -9,6 +9,7 @@ import { useDatabase } from '../support/database.ts';
 import { explainGeneric } from '../support/explain.ts';
 import { tableInPlace } from '../support/markdown-part.ts';
 import { model } from '../support/model.ts';
+import { patient } from '../support/patient.ts';
 import { databaseUrl, execute, rolePrefix, roleUrl } from '../support/postgres.ts';
 import { openConnection, sql } from '../support/sql.ts';
 
@@ -19,7 +20,7 @@ const refused = { code: '42501' };
 beforeAll(() => applyRoles({ url: database.url, prefix: rolePrefix, exclusiveDatabase: true }));
 
 describe('sql/roles.sql', () => {
-  test('decides on every table, view, sequence and function', async () => {
+  test('sql/roles.sql decides on every table, view, sequence and function', async () => {
     const text = readFileSync(`${sqlFolder}roles.sql`, 'utf8');
     const objects = await sql(
       database.url,
@@ -33,7 +34,7 @@ describe('sql/roles.sql', () => {
     );
   });
 
-  test('names nothing that is not there', async () => {
+  test('sql/roles.sql names nothing that does not exist', async () => {
     const named = [...readFileSync(`${sqlFolder}roles.sql`, 'utf8').matchAll(/^ {6}\('(\w+)',/gm)].map(
       ([, name]) => name,
     );
@@ -45,21 +46,21 @@ describe('sql/roles.sql', () => {
     expect(named.filter((name) => !objects.some((object) => object['name'] === name))).toEqual([]);
   });
 
-  test('may be applied again, also as the text that is printed, and changes nothing', async () => {
+  test('sql/roles.sql may be applied again, also as the printed text, and changes nothing', async () => {
     const before = await rights();
     await applyRoles({ url: database.url, prefix: rolePrefix });
     await execute(database.url, rolesSql(rolePrefix));
     expect(await rights()).toEqual(before);
   });
 
-  test('is not applied to a role that may do more than it gives', async () => {
+  test('sql/roles.sql is not applied to a role that may do more than it gives', async () => {
     const prefix = `odd_${process.pid}`;
     await execute(database.url, `create role ${prefix}_api superuser`);
     onTestFinished(async () => void (await execute(database.url, `drop role ${prefix}_api`)));
     await expect(applyRoles({ url: database.url, prefix })).rejects.toMatchObject({ sqlState: 'SL005' });
   });
 
-  test('takes back what it did not give', async () => {
+  test('sql/roles.sql takes back what it did not give', async () => {
     const before = await rights();
     await sql(database.url, `grant all on sluice.document to ${rolePrefix}_api`);
     await sql(database.url, 'grant select on sluice.outcome to public');
@@ -68,7 +69,7 @@ describe('sql/roles.sql', () => {
     expect(await rights()).toEqual(before);
   });
 
-  test('gets no password to read, only what it keeps of one', async () => {
+  test('sql/roles.sql gets the stored form of a password, never the password', async () => {
     const queries = vi.spyOn(pg.Client.prototype, 'query');
     onTestFinished(() => queries.mockRestore());
     // Roles are the server's: the password stays what it is for all other tests.
@@ -80,7 +81,7 @@ describe('sql/roles.sql', () => {
     expect(await sql(database.opsUrl, 'select 1 as one')).toEqual([{ one: 1 }]);
   });
 
-  test('lets migrations run without a superuser, from an empty database on', async () => {
+  test('sql/roles.sql lets migrations run without a superuser, from an empty database on', async () => {
     const name = `${database.name}_empty`;
     await execute(database.url, `create database ${name}`);
     onTestFinished(async () => void (await execute(database.url, `drop database ${name} with (force)`)));
@@ -89,13 +90,13 @@ describe('sql/roles.sql', () => {
     const asOwner = roleUrl(url, 'migrate');
     await migrate({ url: asOwner });
     await applyRoles({ url: asOwner, prefix: rolePrefix });
-    const node = createClient({ url: roleUrl(url, 'api'), model });
+    const node = createClient({ ...patient, url: roleUrl(url, 'api'), model });
     await node.start();
     expect((await node.status()).isDatabaseReachable).toBe(true);
     await node.stop();
   });
 
-  test('is what docs/security.md shows', async () => {
+  test('sql/roles.sql is what docs/reference/access.md shows', async () => {
     const rows = await rights();
     const names = [...new Set(rows.map(({ name }) => name))];
     const of = (name: string, role: string) =>
@@ -150,17 +151,20 @@ async function rights(): Promise<Right[]> {
 }
 
 describe('a role', () => {
-  test.each([...roles, 'migrate'] as const)('%s is no superuser and nothing like it', async (role) => {
-    const [row] = await sql(
-      database.url,
-      'select rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls from pg_roles where rolname = $1',
-      [`${rolePrefix}_${role}`],
-    );
-    expect(Object.values(row!)).toEqual([false, false, false, false, false]);
-  });
+  test.each([...roles, 'migrate'] as const)(
+    'the role %s is no superuser and has no such rights',
+    async (role) => {
+      const [row] = await sql(
+        database.url,
+        'select rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls from pg_roles where rolname = $1',
+        [`${rolePrefix}_${role}`],
+      );
+      expect(Object.values(row!)).toEqual([false, false, false, false, false]);
+    },
+  );
 
   test.each(roles)(
-    '%s may not change what there is, take locks apart, or see the secrets of the server',
+    'the role %s may not change the schema, release locks of others, or see secrets of the server',
     async (role) => {
       const client = await openConnection(database[`${role}Url`]);
       const mayLock = role === 'writer';
@@ -203,7 +207,7 @@ describe('a role', () => {
     },
   );
 
-  test('of a node may run what a node asks, and nothing that settles, leads or operates', async () => {
+  test('the role of a node may run what a node asks, and nothing that settles, leads or operates', async () => {
     const allowed = await allowedQueries(database.apiUrl);
     expect(
       allowed.filter((name) =>
@@ -213,7 +217,7 @@ describe('a role', () => {
     for (const name of nodeQueries()) expect(allowed).toContain(name);
   });
 
-  test('of an operator sees no document, and settles nothing but what waits or is a dead letter', async () => {
+  test('the role of an operator sees no document, and settles only waiting writes and dead letters', async () => {
     const allowed = await allowedQueries(database.opsUrl);
     expect(
       allowed.filter((name) => /Documents?$|^(move|insertDead|block|wake|open|close|cancel|try)/.test(name)),
@@ -221,7 +225,7 @@ describe('a role', () => {
     await expect(sql(database.opsUrl, 'select body from sluice.document')).rejects.toMatchObject(refused);
   });
 
-  test('of a node cancels writes by a function, and can make no other outcome', async () => {
+  test('the role of a node cancels writes by a function, and can make no other outcome', async () => {
     await expect(
       sql(
         database.apiUrl,
@@ -280,7 +284,7 @@ async function sharedDatabase(): Promise<{ url: string; guest: string }> {
 }
 
 describe('a database that is shared with other programs', () => {
-  test('loses nothing by `sluice roles`, and everything only by --exclusive-database', async () => {
+  test('a shared database loses nothing by `sluice roles`, except with --exclusive-database', async () => {
     const { url, guest } = await sharedDatabase();
     const before = await openTo(url);
     expect(before).toMatchObject({ of_database: ['CONNECT', 'TEMPORARY'], of_public: ['USAGE'] });
@@ -296,7 +300,7 @@ describe('a database that is shared with other programs', () => {
     await expect(sql(guest, 'select 1')).rejects.toMatchObject(refused);
   });
 
-  test('is told what --exclusive-database takes away, and whom it shuts out, before it does', async () => {
+  test('--exclusive-database lists the rights and roles that it removes before it acts', async () => {
     const { url, guest } = await sharedDatabase();
     const before = await openTo(url);
     const preview = await previewExclusive({ url, prefix: rolePrefix });
@@ -326,15 +330,15 @@ describe('a database that is shared with other programs', () => {
 });
 
 describe('an exclusive database', () => {
-  test('is closed to everybody else, and so is the schema public', async () => {
+  test('an exclusive database and its schema public are closed to all other roles', async () => {
     expect(await openTo(database.url)).toEqual(closed);
   });
 
-  test('gives nothing of ours to everybody', async () => {
+  test('an exclusive database grants nothing of Sluice to PUBLIC', async () => {
     expect((await rights()).filter(({ role }) => role === 'public')).toEqual([]);
   });
 
-  test('has functions that act for others only with a fixed search path and an owner who is no superuser', async () => {
+  test('functions with their owner’s rights have a fixed search path, and an owner that is no superuser', async () => {
     const rows = await sql(
       database.url,
       `select p.proname as name, p.proconfig as settings, r.rolsuper as is_superuser

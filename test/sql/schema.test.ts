@@ -11,7 +11,7 @@ const database = useDatabase();
 const file = `${sqlFolder}schema.sql`;
 const head = `-- The whole schema, as the migrations leave it. Written by UPDATE_SCHEMA=1 npx vitest run test/sql; do not edit.\n\n`;
 
-test('the snapshot of the schema is what the migrations make (UPDATE_SCHEMA=1 writes it anew)', async ({
+test('the snapshot of the schema is what the migrations make (UPDATE_SCHEMA=1 writes it)', async ({
   skip,
 }) => {
   const [{ version }] = (await execute(
@@ -24,7 +24,7 @@ test('the snapshot of the schema is what the migrations make (UPDATE_SCHEMA=1 wr
   expect(readFileSync(file, 'utf8')).toBe(schema);
 });
 
-test('every constraint is named by us, and none by the server', async () => {
+test('every constraint has a name from the migrations, not from the server', async () => {
   const generated = /(_check\d*|_fkey\d*|_key\d*|_excl\d*)\b/;
   const names = [
     ...(await describeSchema(database.url)).matchAll(/constraint (\w+) (check|foreign|unique)/gi),

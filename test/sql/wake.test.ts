@@ -38,7 +38,7 @@ const blocked = async (): Promise<unknown> =>
 test.each([
   ['met', [awaited], []],
   ['gone', [], [awaited]],
-])('what awaits an id that is %s wakes slice by slice', async (_kind, met, gone) => {
+])('writes that await an id that is %s wake slice by slice', async (_kind, met, gone) => {
   const wake = async () => (await session.run('wakeAwaiting', [met, gone, lanes, 10]))[0]!;
   expect(await wake()).toMatchObject({ woken: 10, has_more: true, elsewhere: [awaited] });
   expect(await wake()).toMatchObject({ woken: 10, has_more: true });
@@ -46,7 +46,7 @@ test.each([
   expect(await blocked()).toEqual({ n: 5 });
 });
 
-test('why something does not come is noted slice by slice, once', async () => {
+test('the reason why a document does not come is recorded slice by slice, once', async () => {
   const note = async () =>
     (await session.run('noteFailures', [[awaited], ['invalid_document'], lanes, 10])).length;
   expect([await note(), await note(), await note(), await note()]).toEqual([10, 10, 5, 0]);

@@ -44,15 +44,18 @@ test.each([
     'a plain document',
     '{"studentUniqueId":"604822","birthDate":"2010-01-13","addresses":[{"city":"Dallas"}]}',
   ],
-])('is at least the size of what PostgreSQL writes, and hardly more: %s', async (_what, text) => {
-  const written = await writtenBytes(text);
-  const computed = computedBytes(text + long);
-  expect(computed).toBeGreaterThanOrEqual(written);
-  // Escapes are counted as they are spelled; of zeros PostgreSQL drops the sign.
-  expect(computed).toBeLessThanOrEqual(text.includes('\\u') ? 2 * written : written + 2);
-});
+])(
+  'the computed size is at least that of what PostgreSQL writes, and hardly more: %s',
+  async (_what, text) => {
+    const written = await writtenBytes(text);
+    const computed = computedBytes(text + long);
+    expect(computed).toBeGreaterThanOrEqual(written);
+    // Escapes are counted as they are spelled; of zeros PostgreSQL drops the sign.
+    expect(computed).toBeLessThanOrEqual(text.includes('\\u') ? 2 * written : written + 2);
+  },
+);
 
-test('is never too low, whatever the document', async () => {
+test('the computed size is never too low, whatever the document', async () => {
   const exponent = fc.tuple(fc.constantFrom('e', 'E', 'e+', 'e-'), fc.integer({ min: 0, max: 400 }));
   const number = fc
     .tuple(
@@ -89,7 +92,7 @@ test.each([
   ['{"a":1e308,"n":[1e308]}', '$.a'],
   ['{"a":{"n":1},"odd name":1e308}', '$["odd name"]'],
   ['[1e308,1e308]', '$'],
-])('names the member that is too much: %s', (text, path) => {
+])('the error names the member that is too much: %s', (text, path) => {
   expect(findOutgrowth(text, 300)).toBe(path);
   expect(findOutgrowth(text, 1000)).toBeNull();
 });

@@ -10,6 +10,7 @@ import { createWriter } from 'sluice/internal/writer';
 import { afterAll, beforeAll } from 'vitest';
 import { edFiPath, isAbsent } from './edfi-data.ts';
 import { useDatabase } from './database.ts';
+import { patient } from './patient.ts';
 import { nodeUrl } from './postgres.ts';
 
 export const schemaFile = edFiPath('ApiSchema.json');
@@ -172,7 +173,7 @@ export function useEdFi(mode: Mode, options: EdFiOptions = {}): EdFiNode {
   let stop = async (): Promise<void> => {};
   beforeAll(async () => {
     const model = await (options.model?.() ?? readModel(schemaFile, options));
-    const client = createClient({ url: nodeUrl(database.url, { mode }), model, mode });
+    const client = createClient({ ...patient, url: nodeUrl(database.url, { mode }), model, mode });
     const writer = mode === 'coordinated' ? createWriter({ url: database.writerUrl, model }) : null;
     await Promise.all([client.start(), writer?.start()]);
     node.app = createApi({ client, ...(model.format === null ? {} : { profile }), ...options.api });

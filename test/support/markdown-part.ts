@@ -9,7 +9,7 @@ export async function tableInPlace(
   name: string,
   head: string[],
   lines: (string | number)[][],
-  page = 'docs/security.md',
+  page = 'docs/reference/access.md',
 ): Promise<{ text: string; expected: string }> {
   const file = fileURLToPath(new URL(`../../${page}`, import.meta.url));
   const table = [head, head.map(() => '---'), ...lines]

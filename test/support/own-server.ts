@@ -1,13 +1,18 @@
 // A PostgreSQL server of a test's own, to be restarted, killed, filled and replaced.
 
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/dev/embedded';
+import {
+  startEmbeddedPostgres,
+  type EmbeddedPostgresOptions,
+  type EmbeddedPostgres,
+} from '@sluice/dev/embedded';
 import { migrate } from 'sluice/internal/store';
-import { onTestFinished } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import { createRoles, databaseUrl, execute } from './postgres.ts';
 import { sql, type SqlRow } from './sql.ts';
 
@@ -34,19 +39,55 @@ export async function startOwnServer(
   major?: number,
 ): Promise<OwnServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'sluice-own-'));
-  const server = await serverIn(dataDir, settings, major);
-  await execute(databaseUrl(server.url, 'postgres'), 'create database sluice');
-  await migrate({ url: server.url });
-  await createRoles(server.url);
-  return server;
+  await copyFolder(await preparedFolder(major), dataDir);
+  return serverIn(dataDir, settings, major);
 }
+
+/**
+ * The folder of a server with a migrated database, made once for a run. Two files that need it at the same moment both make one,
+ * and the second uses the first.
+ */
+async function preparedFolder(major?: number): Promise<string> {
+  const prepared = join(inject('preparedServers'), String(major ?? 'default'));
+  if (existsSync(prepared)) return prepared;
+  const dataDir = await mkdtemp(`${prepared}-`);
+  const server = await startEmbeddedPostgres(optionsOf(dataDir, {}, major));
+  try {
+    await execute(databaseUrl(server.url, 'postgres'), 'create database sluice');
+    const url = databaseUrl(server.url, 'sluice');
+    await migrate({ url });
+    await createRoles(url);
+  } finally {
+    await server.stop();
+  }
+  await rename(dataDir, prepared).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOTEMPTY') throw error;
+  });
+  return prepared;
+}
+
+/** Owner and modes as they are, because the server refuses others. The copy gets a port of its own. */
+async function copyFolder(from: string, to: string): Promise<void> {
+  await run('cp', ['-a', `${from}/.`, to]);
+  await rm(join(to, 'port'), { force: true });
+}
+
+const optionsOf = (
+  dataDir: string,
+  settings: Record<string, string>,
+  major?: number,
+): EmbeddedPostgresOptions => ({
+  dataDir,
+  settings: { ...quick, ...settings },
+  ...(major === undefined ? {} : { major }),
+});
 
 async function serverIn(
   dataDir: string,
   settings: Record<string, string>,
   major?: number,
 ): Promise<OwnServer> {
-  const options = { dataDir, settings: { ...quick, ...settings }, ...(major === undefined ? {} : { major }) };
+  const options = optionsOf(dataDir, settings, major);
   let server: EmbeddedPostgres = await startEmbeddedPostgres(options);
   const { port } = server;
   const start = async (): Promise<void> => {
@@ -78,13 +119,8 @@ async function serverIn(
 export async function startStandby(primary: OwnServer): Promise<OwnServer> {
   await primary.stop();
   const dataDir = await mkdtemp(join(tmpdir(), 'sluice-standby-'));
-  const cluster = join(dataDir, 'cluster');
-  await mkdir(cluster, { recursive: true });
-  // Owner and modes as they are: the server refuses others.
-  await run('cp', ['-a', `${primary.dataDir}/.`, dataDir]);
-  await rm(join(dataDir, 'port'), { force: true });
-  await cp(join(primary.dataDir, 'password'), join(dataDir, 'password'), { force: true });
-  await writeFile(join(cluster, 'standby.signal'), '');
+  await copyFolder(primary.dataDir, dataDir);
+  await writeFile(join(dataDir, 'cluster/standby.signal'), '');
   await primary.start();
   const { hostname, port, password } = new URL(primary.url);
   return serverIn(dataDir, {

@@ -1,11 +1,12 @@
 // Finds a PostgreSQL for the whole run: the one DATABASE_URL names, else a container if an engine can start one, else the
 // embedded one. Then migrates one template, from which each test file clones its database.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import type { ProvidedContext } from 'vitest';
 import type { TestProject } from 'vitest/node';
 import type { ClientOptions } from 'sluice/internal/client';
 import { startEmbeddedPostgres } from '@sluice/dev/embedded';
@@ -17,6 +18,8 @@ declare module 'vitest' {
     postgresUrl: string;
     /** Name of the migrated database to clone. */
     template: string;
+    /** Folder for the data of servers that tests copy (own-server.ts). */
+    preparedServers: string;
   }
 }
 
@@ -30,7 +33,32 @@ const ENGINE_TIMEOUT_MS = 3_000;
 /** The image may have to come from a registry. */
 const CONTAINER_TIMEOUT_MS = 180_000;
 
+interface Run {
+  provided: ProvidedContext;
+  stop(): Promise<void>;
+}
+
+/** Projects of vitest.config.ts that need the server share it, although each project loads this module anew. */
+const sharing = ((globalThis as Record<symbol, unknown>)[Symbol.for('sluice tests')] ??= {
+  projects: 0,
+  run: null,
+}) as { projects: number; run: Promise<Run> | null };
+
 export default async function provide(project: TestProject): Promise<() => Promise<void>> {
+  const { provided, stop } = await (sharing.run ??= startRun());
+  sharing.projects += 1;
+  project.provide('postgresUrl', provided.postgresUrl);
+  project.provide('template', provided.template);
+  project.provide('preparedServers', provided.preparedServers);
+  return async () => {
+    sharing.projects -= 1;
+    if (sharing.projects > 0) return;
+    sharing.run = null;
+    await stop();
+  };
+}
+
+async function startRun(): Promise<Run> {
   const server = await findServer();
   // Runs that share a server must not migrate one another's template.
   const template = `sluice_template_${process.pid}_${Date.now().toString(36)}`;
@@ -40,15 +68,20 @@ export default async function provide(project: TestProject): Promise<() => Promi
     await server.stop([]);
     throw error;
   }
-  project.provide('postgresUrl', server.url);
-  project.provide('template', template);
-  return async () => {
-    await execute(server.url, `drop database ${template}`);
-    const kept = await execute(
-      server.url,
-      `select datname from pg_database where datname like 'sluice\\_test\\_%'`,
-    );
-    await server.stop(kept.map(({ datname }) => datname as string));
+  const preparedServers = await mkdtemp(join(tmpdir(), 'sluice-prepared-'));
+  // PostgreSQL has a user of its own.
+  await chmod(preparedServers, 0o755);
+  return {
+    provided: { postgresUrl: server.url, template, preparedServers },
+    async stop() {
+      await rm(preparedServers, { recursive: true });
+      await execute(server.url, `drop database ${template}`);
+      const kept = await execute(
+        server.url,
+        `select datname from pg_database where datname like 'sluice\\_test\\_%'`,
+      );
+      await server.stop(kept.map(({ datname }) => datname as string));
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { documents, readDocument } from './documents.ts';
 import { lengthOf, readSentences } from './sentences.ts';
 
 test('a sentence ends at a full stop before a capital letter, at the end of an item, and never inside of code', () => {
@@ -14,4 +15,21 @@ test('a sentence ends at a full stop before a capital letter, at the end of an i
   ]);
   expect(sentences.map(lengthOf)).toEqual([7, 4, 2, 4]);
   expect(words).toBe(1 + 7 + 4 + 2 + 5 + 4);
+});
+
+const read = documents.map((file) => ({ file, ...readSentences(readDocument(file)) }));
+
+test('no sentence of a document has more than 30 words', () => {
+  const long = read.flatMap(({ file, sentences }) =>
+    sentences.filter((each) => lengthOf(each) > 30).map((each) => `${file}: ${each}`),
+  );
+  expect(long).toEqual([]);
+});
+
+test('the documentation stays short: README 800 words, ARCHITECTURE 1,800, all pages of docs/ 15,000', () => {
+  const wordsIn = (pattern: RegExp): number =>
+    read.filter(({ file }) => pattern.test(file)).reduce((sum, { words }) => sum + words, 0);
+  expect(wordsIn(/^README\.md$/)).toBeLessThanOrEqual(800);
+  expect(wordsIn(/^ARCHITECTURE\.md$/)).toBeLessThanOrEqual(1800);
+  expect(wordsIn(/^docs\/[\w-]+\.md$/)).toBeLessThanOrEqual(15_000);
 });

@@ -9,4 +9,9 @@ const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta
 /** What `npx sluice` runs. */
 export const sourceProgram = pathOf('../../packages/server/bin/sluice.js');
 
-export const sluiceProgram = isBuildFresh() ? pathOf('./built-sluice.mjs') : sourceProgram;
+const isFresh = isBuildFresh();
+
+export const sluiceProgram = isFresh ? pathOf('./built-sluice.mjs') : sourceProgram;
+
+/** Arguments of Node for a TypeScript program of the tests, which loads the packages in the same way. */
+export const programArgs = ['--import', 'tsx', ...(isFresh ? [] : ['--conditions=source'])];

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
-import { sluiceProgram, sourceProgram } from './sluice-program.ts';
+import { sluiceProgram } from './sluice-program.ts';
 
 export type JsonLine = Record<string, unknown>;
 
@@ -71,7 +71,7 @@ export async function readSluice(
   args: readonly string[],
   settings: Readonly<Record<string, string>> = {},
   atEnd: (kill: () => void) => void = onTestFinished,
-  program = sourceProgram,
+  program = sluiceProgram,
 ): Promise<{ code: number | null; text: string; stderr: string }> {
   const child = spawn(process.execPath, [program, ...args], {
     env: environmentWith(settings),

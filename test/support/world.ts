@@ -13,6 +13,7 @@ import { createWriter, type Writer, type WriterOptions } from 'sluice/internal/w
 import { expect, onTestFinished } from 'vitest';
 import { eventually } from './eventually.ts';
 import { model, resource } from './model.ts';
+import { patient } from './patient.ts';
 import { execute, nodeUrl, roleUrl } from './postgres.ts';
 import { openConnection, sql, type SqlRow } from './sql.ts';
 
@@ -110,7 +111,7 @@ export async function startWorld(url: string, options: WorldOptions = {}): Promi
     writers,
     async startNode(more = {}) {
       // A test's writers come and go as it likes.
-      const own = { waitMs: 20_000, leaderGraceMs: 60_000, ...options.client, ...more };
+      const own = { ...patient, ...options.client, ...more };
       const node = createClient({ model, ...own, url: nodeUrl(own.url ?? url, own) });
       onTestFinished(() => node.stop());
       await node.start();

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { OwnershipForm } from 'sluice/internal/protocol';
 import { onTestFinished } from 'vitest';
 import { roleUrl } from './postgres.ts';
+import { programArgs } from './sluice-program.ts';
 
 const program = fileURLToPath(new URL('./writer-program.ts', import.meta.url));
 
@@ -27,7 +28,7 @@ export function startWriterProcess(
   url: string,
   { ownership, poison }: WriterProcessOptions = {},
 ): WriterProcess {
-  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', program], {
+  const child = spawn(process.execPath, [...programArgs, program], {
     env: {
       ...process.env,
       DATABASE_URL: roleUrl(url, 'writer'),

@@ -5,7 +5,7 @@ import { summarizeDrain } from './backlog.ts';
 const batchesAt = (...ends: number[]) => ends.map((at) => ({ writes: 10, at }));
 
 describe('a drained backlog', () => {
-  test('has a rate in each quarter, whatever the order in which batches were told', () => {
+  test('a drained backlog has a rate for each quarter, in whatever order batches were reported', () => {
     // The first batch only begins the time; then two batches a quarter, which take 100, 200, 200 and 400 ms.
     const batches = batchesAt(1000, 1050, 1100, 1200, 1300, 1400, 1500, 1700, 1900);
     const drained = summarizeDrain(batches.toReversed());
@@ -17,12 +17,12 @@ describe('a drained backlog', () => {
     });
   });
 
-  test('counts a batch that spans two quarters in both', () => {
+  test('a drained backlog counts a batch that spans two quarters in both', () => {
     const even = batchesAt(0, 100, 200, 300, 400, 500, 600, 700, 800, 900);
     expect(summarizeDrain(even).quarters).toEqual([100, 100, 100, 100]);
   });
 
-  test('of a few batches tells nothing', () => {
+  test('a backlog of a few batches is refused, because it tells nothing', () => {
     expect(() => summarizeDrain(batchesAt(0, 1, 2))).toThrow(/Raise --backlog/);
   });
 });

@@ -36,14 +36,14 @@ describe('a prediction', () => {
     ['writerSessions', 2500, { writerProcesses: 1, rttMs: 50 }],
     ['wal', 25_000, { walBytesPerSecond: 100e6 }],
     ['network', 50_000, { networkBytesPerSecond: 100e6 }],
-  ] as const)('is limited by %s: %i documents/s', (limitedBy, documentsPerSecond, scarce) => {
+  ] as const)('a prediction is limited by %s: %i documents/s', (limitedBy, documentsPerSecond, scarce) => {
     const prediction = predict(costs, { ...ample, ...scarce });
     expect(prediction).toMatchObject({ limitedBy });
     expect(prediction.documentsPerSecond).toBeCloseTo(documentsPerSecond, 6);
   });
 });
 
-test('costs are those of the largest value, and of a session without its waits', () => {
+test('costs come from the largest value, and the cost of a session leaves out its waits', () => {
   const spread = (median: number) => ({ median, min: median, max: median });
   const report = (rate: number, isLoad: boolean) =>
     ({
@@ -83,7 +83,7 @@ describe('a prediction for many stores', () => {
     seriesPerStore: 300,
   };
 
-  test('of one store on one server is that of a deployment with one database', () => {
+  test('a prediction for one store on one server equals that of a deployment with one database', () => {
     const deployment = { ...ample, cores };
     expect(predictStores(costs, deployment, { ...stores, stores: 1 })).toMatchObject(
       predict(costs, deployment),
@@ -110,7 +110,7 @@ describe('a prediction for many stores', () => {
     expect(found.documentsPerSecond).toBeCloseTo(documentsPerSecond, 6);
   });
 
-  test('counts connections, looks and series by the stores that are open', () => {
+  test('a prediction for many stores counts connections, looks and series of open stores only', () => {
     const deployment = { ...ample, cores, nodeProcesses: 2, writerProcesses: 2 };
     const found = predictStores(costs, deployment, { ...stores, servers: 2, stores: 200, openShare: 0.1 });
     // 10 open ones on each, with 20 connections, and one connection of each writer for the server.
@@ -133,7 +133,7 @@ const measured: Costs = {
   batchWrites: 512,
 };
 
-test('the tables of docs/scaling.md are what the model gives', () => {
+test('the tables of docs/scaling.md hold what the model computes', () => {
   const page = readFileSync(new URL('../../../docs/scaling.md', import.meta.url), 'utf8');
   const rowsBelow = (heading: string): string[][] =>
     page

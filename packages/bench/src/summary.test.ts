@@ -53,7 +53,7 @@ const conditions = {
 };
 
 describe('ratios', () => {
-  test('are taken within the rounds, then their median with its spread', () => {
+  test('ratios are computed within each round, then summarized as a median with its spread', () => {
     // The machine was twice as fast in round 2: a ratio of medians would not see that nothing else changed.
     const { ratios, ratiosSpread } = summarizePoint(
       { axis: 'prefill', value: 100_000, clients: 8 },
@@ -100,7 +100,7 @@ describe('a run along an axis', () => {
     ],
   );
 
-  test('has a result for each value, each of its own measurements', () => {
+  test('a run along an axis has one result for each value, from the measurements of that value', () => {
     expect(results.map(({ axis, value, clients }) => ({ axis, value, clients }))).toEqual([
       { axis: 'prefill', value: 10_000_000, clients: 8 },
       { axis: 'prefill', value: 100_000, clients: 8 },
@@ -112,11 +112,11 @@ describe('a run along an axis', () => {
     });
   });
 
-  test('tells the ratios of its largest value, wherever that stands in the list', () => {
+  test('a run along an axis reports the ratios of its largest value, wherever the list has it', () => {
     expect(ratios['coordinated/ceiling']).toBe(0.7875);
   });
 
-  test('tells how the largest value compares with the smallest', () => {
+  test('a run along an axis reports how the largest value compares with the smallest', () => {
     expect(growth).toMatchObject({ axis: 'prefill', from: 100_000, to: 10_000_000 });
     expect(growth?.documentsPerSecond).toEqual({ coordinated: 0.525, ceiling: 0.5333 });
     expect(growth?.ratios['coordinated/ceiling']).toBeCloseTo(0.7875 / 0.8036, 3);
@@ -124,13 +124,13 @@ describe('a run along an axis', () => {
     expect([min, max]).toEqual([expect.closeTo(0.75 / 0.8571, 3), expect.closeTo(0.825 / 0.75, 3)]);
   });
 
-  test('of a single value has no growth', () => {
+  test('a run with a single value has no growth', () => {
     const single = axisOf(conditions, 'insert');
     expect(summarizeAll(single, ['ceiling'], [measurement('ceiling', 1, 1)]).growth).toBeNull();
   });
 });
 
-test('a backlog tells how its last quarter compares with its first, beside the ratios', () => {
+test('a backlog reports its last quarter compared with its first, beside the ratios', () => {
   const drained = (lastToFirstQuarter: number): Figures => ({
     backlog: { quarters: [100, 100, 100, 100 * lastToFirstQuarter], lastToFirstQuarter },
   });

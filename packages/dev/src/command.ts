@@ -138,7 +138,7 @@ export const devCommand = () =>
     },
     async run(values, flags) {
       const existing = existingOf(values);
-      // By the flag alone: many who run this have a DATABASE_URL of something else.
+      // By the flag alone, because many users have a DATABASE_URL of another program.
       if (existing === null && flags['databaseUrl'] !== undefined) {
         throw new SluiceError('configuration_invalid', 'Cannot start: --database-url needs --table');
       }
@@ -189,7 +189,7 @@ export const devCommand = () =>
     },
   });
 
-/** Null: nothing names a table. @throws {SluiceError} `configuration_invalid` for a database without a table */
+/** Null: no table is named. @throws {SluiceError} `configuration_invalid` for a database without a table */
 function existingOf(values: Values<typeof settings>): ExistingDatabase | null {
   if (values.table !== undefined) return { url: requireDatabaseUrl(values), tables: values.table };
   return null;

@@ -1,4 +1,4 @@
-/** What an Ed-Fi model is made of: its files and its projections. `@sluice/edfi/profile` has its way of speaking over HTTP. */
+/** Ed-Fi models: their files and their projections. `@sluice/edfi/profile` has the HTTP dialect. */
 export { modelFormat, readModel } from './model/model-format.ts';
 export {
   edfiOrganizations,

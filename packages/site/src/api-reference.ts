@@ -1,16 +1,16 @@
-/** The pages of the TypeScript API: TypeDoc reads what the published packages export. */
+/** The pages of the TypeScript API, which TypeDoc makes from the exports of the published packages. */
 
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Application, LogLevel } from 'typedoc';
 
 interface Entry {
-  /** As a program imports it. */
+  /** As in an import statement. */
   specifier: string;
   source: string;
 }
 
-/** The exports of a package that are sources and public. */
+/** The public exports of a package that have sources. */
 function entriesOf(root: string, folder: string): Entry[] {
   const { name, exports } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as {
     name: string;
@@ -23,12 +23,12 @@ function entriesOf(root: string, folder: string): Entry[] {
   );
 }
 
-/** Writes the pages into `out`, one for each entry. A warning of TypeDoc ends it. */
+/** Writes the pages into `out`, one for each entry. A warning of TypeDoc is an error. */
 export async function writeApiReference(root: string, out: string): Promise<void> {
   process.chdir(root);
   const entries = ['packages/sluice', 'packages/edfi'].flatMap((folder) => entriesOf(root, folder));
   const options = {
-    // Found from here, because it stands in the modules of this package.
+    // Resolved from here, because the plugin is a dependency of this package.
     plugin: [import.meta.resolve('typedoc-plugin-markdown')],
     entryPoints: entries.map(({ source }) => source),
     tsconfig: resolve(root, 'packages/site/tsconfig.api.json'),

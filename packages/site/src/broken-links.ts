@@ -1,4 +1,4 @@
-/** Links between Markdown files that lead nowhere: to no file, or to no heading of it. */
+/** Broken links between Markdown files: to a missing file, or to a missing heading. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join, normalize } from 'node:path';

@@ -24,7 +24,7 @@ await writeApiReference(root, join(pages, 'reference/api'));
 const files = readdirSync(pages, { recursive: true, encoding: 'utf8' }).filter((file) =>
   file.endsWith('.md'),
 );
-// A copied file stands under public/, which the site serves as its root.
+// Copied files are under public/, which the site serves as its root.
 const broken = brokenLinks(pages, files).filter((line) => !line.includes(': /files/'));
 if (broken.length > 0) throw new Error(`Cannot build the site: links lead nowhere:\n${broken.join('\n')}`);
 

@@ -1,4 +1,4 @@
-/** The page of commands: what `--help` says of each, as Markdown. */
+/** The page of commands: their `--help` as Markdown. */
 
 import { createProgram } from '@sluice/server/cli';
 import { cell, table } from './table.ts';
@@ -13,7 +13,7 @@ export async function commandReference(): Promise<string> {
     '',
     `${program.description()}. The page is generated from the command line itself: \`sluice COMMAND --help\` prints the same text.`,
     '',
-    'Environment variables and keys of the configuration file: [Settings](../docs/settings.md).',
+    'Environment variables and keys of the configuration file: [Settings](../docs/reference/settings.md).',
     '',
     table(
       ['command', 'what it does'],

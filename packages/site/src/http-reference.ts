@@ -44,7 +44,7 @@ const model = parseModel({
   ],
 });
 
-/** As `/openapi.json` answers. The client is never started: a description needs no database. */
+/** The answer of `/openapi.json`. The client is never started, because a description needs no database. */
 export async function readOpenApi(): Promise<OpenApi> {
   const client = createClient({ url: 'postgres://localhost/never_connected', model });
   const api = createApi({ client });

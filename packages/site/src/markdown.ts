@@ -1,7 +1,7 @@
-/** What a Markdown text holds: headings by their anchors, links, blocks of code, and its prose. */
+/** The parts of a Markdown text: headings by their anchors, links, blocks of code, and prose. */
 
 export interface Block {
-  /** The word behind the fence; empty where there is none. */
+  /** The word after the fence; empty if there is none. */
   language: string;
   text: string;
   /** Line of the first line of code, from 1. */
@@ -17,7 +17,7 @@ export interface Markdown {
   anchors: Set<string>;
   links: Link[];
   blocks: Block[];
-  /** Lines outside blocks of code, in their places; the lines of a block are empty. */
+  /** Lines outside of blocks of code, at their places; the lines of a block are empty. */
   prose: string[];
 }
 
@@ -30,7 +30,7 @@ export function readMarkdown(text: string): Markdown {
     if (heading !== undefined) anchors.add(unused(slugOf(heading), anchors));
     for (const [, id] of line.matchAll(/<a (?:id|name)="([^"]+)"/g)) anchors.add(id!);
   }
-  // A link may go on in the next line; what is inside of backticks is none.
+  // A link may continue in the next line; text inside of backticks is no link.
   const whole = prose.join('\n').replaceAll(/`[^`\n]*`/g, (code) => '`'.repeat(code.length));
   for (const { 1: target, index } of whole.matchAll(/\]\(<?([^)\s>]+)>?(?:\s+"[^"]*")?\)/g))
     links.push({ target: target!, line: whole.slice(0, index).split('\n').length });
@@ -65,7 +65,7 @@ export function slugOf(heading: string): string {
     .replaceAll(/\s/g, '-');
 }
 
-/** The second heading of the same words gets a number, as GitHub gives it. */
+/** A repeated heading gets a number, as on GitHub. */
 function unused(slug: string, taken: ReadonlySet<string>): string {
   for (let count = 0; ; count += 1) {
     const candidate = count === 0 ? slug : `${slug}-${count}`;

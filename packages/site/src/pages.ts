@@ -1,10 +1,10 @@
-/** The pages of the site: which Markdown files it shows, in which order, and how the links between them are kept. */
+/** The pages of the site: its Markdown files, their order, and the links between them. */
 
 import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 
 export interface Page {
-  /** In the repository; of a page that the build generates, in the folder of the site. */
+  /** Path in the repository; for a generated page, in the folder of the site. */
   file: string;
   title: string;
 }
@@ -23,9 +23,11 @@ export const groups: Group[] = [
       page('README.md', 'Sluice'),
       page('docs/choosing.md', 'When to use it'),
       page('docs/model.md', 'Resource model'),
-      page('docs/tables.md', 'Tables'),
-      page('docs/functions.md', 'Functions'),
+      page('docs/tables.md', 'Tables and functions'),
       page('docs/rest.md', 'Rows over HTTP'),
+      page('docs/outbox.md', 'In your transaction'),
+      page('docs/projections.md', 'Projections'),
+      page('docs/edfi.md', 'Ed-Fi'),
       page('packages/sluice/README.md', 'The library'),
       page('packages/edfi/README.md', 'Ed-Fi package'),
       page('packages/server/README.md', 'The server'),
@@ -35,14 +37,15 @@ export const groups: Group[] = [
     text: 'Operations',
     pages: [
       page('docs/operations.md', 'Operations'),
-      page('docs/observability.md', 'Metrics, logs and traces'),
+      page('docs/alerts.md', 'Alerts'),
       page('docs/dashboard.md', 'Dashboard'),
+      page('docs/observability.md', 'Metrics, traces and logs'),
       page('docs/failure.md', 'Failures'),
-      page('docs/overload.md', 'Overload'),
-      page('docs/stores.md', 'Data stores'),
-      page('docs/scaling.md', 'Scaling'),
       page('docs/backup.md', 'Backup and restore'),
       page('docs/security.md', 'Security'),
+      page('docs/modes.md', 'Modes'),
+      page('docs/stores.md', 'Data stores'),
+      page('docs/scaling.md', 'Scaling'),
       page('docs/performance.md', 'Performance'),
     ],
   },
@@ -54,17 +57,16 @@ export const groups: Group[] = [
       page('docs/plan.md', 'Plan'),
       page('docs/blocked-writes.md', 'Blocked writes'),
       page('docs/completion.md', 'Completion'),
-      page('docs/outbox.md', 'Outbox'),
-      page('docs/fast-path.md', 'Fast path'),
-      page('docs/projections.md', 'Projections'),
-      page('docs/edfi.md', 'Ed-Fi'),
       page('sql/README.md', 'Schema'),
     ],
   },
   {
     text: 'Reference',
     pages: [
-      page('docs/settings.md', 'Settings'),
+      page('docs/reference/settings.md', 'Settings'),
+      page('docs/reference/metrics.md', 'Metrics'),
+      page('docs/reference/access.md', 'Routes and rights'),
+      page('docs/reference/rest-calls.md', 'Calls of postgrest-js'),
       page('reference/commands.md', 'Commands'),
       page('reference/http.md', 'HTTP API'),
       page('reference/api/index.md', 'TypeScript API'),
@@ -93,8 +95,8 @@ export function siteFileOf(file: string): string {
 }
 
 /**
- * Copies the pages, and the files that they lead to, into the folder of the site. A link to a page leads to that page, a
- * link to another file leads to its copy, and a link to a folder becomes its text.
+ * Copies the pages, and the files that they link to, into the folder of the site. Links to pages stay links, links to
+ * other files lead to their copies, and a link to a folder becomes its text.
  */
 export function copyPages(root: string, site: string): void {
   const sources = groups.flatMap(({ pages }) => pages.filter((each) => !isGenerated(each)));
@@ -124,7 +126,7 @@ export function copyPages(root: string, site: string): void {
     return `[${label}](/files/${goal}){target="_self"}`;
   }
 
-  /** Beside the page, where the build finds it by a path that begins with a dot. */
+  /** Beside the page, where the build finds it by a relative path. */
   function copyImage(file: string, target: string): string {
     copy(join(root, file, '..', target), join(site, siteFileOf(file), '..', target));
     return target.startsWith('.') ? target : `./${target}`;
@@ -141,7 +143,7 @@ function copy(from: string, to: string): void {
   cpSync(from, to);
 }
 
-/** The address of a page within the site, as its sidebar names it. */
+/** The address of a page in the site, for its sidebar. */
 export const addressOf = (file: string): string =>
   `/${siteFileOf(file)
     .replace(/\.md$/, '')

@@ -1,4 +1,4 @@
-/** How VitePress shows the pages of pages/, which `build.ts` fills. */
+/** The VitePress configuration of pages/, which `build.ts` fills. */
 
 import { defineConfig } from 'vitepress';
 import { slugOf } from './markdown.ts';

@@ -33,6 +33,6 @@ test.each([
   ['clients', '64,0', '--clients'],
   ['students', '0', '--students'],
   ['documents', '', '--documents'],
-])('a bad value is told by the name of its option: %s %s', (name, value, option) => {
+])('a bad value is refused with the name of its option: %s %s', (name, value, option) => {
   expect(() => read({ [name]: value })).toThrow(`Cannot start: ${option} is not`);
 });

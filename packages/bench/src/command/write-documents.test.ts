@@ -19,7 +19,7 @@ async function given(text: string): Promise<string> {
   return path;
 }
 
-test('given documents are sent as they stand in their file', async () => {
+test('given documents are sent exactly as their file spells them', async () => {
   const documents = await given('{"endpoint": "/sample/students", "document": {"a": 9007199254740993}}\n\n');
   const { file } = await writeDocuments(folder, { documents, modelFiles });
   expect(await readFile(file, 'utf8')).toBe(

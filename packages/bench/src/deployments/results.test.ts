@@ -33,7 +33,7 @@ const made = (
   };
 };
 
-test('latencies are compared within the rounds, with those of the fewest writers', () => {
+test('latencies are compared within each round, with those of the fewest writers', () => {
   // The second round meets a machine that is ten times as slow.
   const results = resultsOf([
     made(1, { p50Ms: 4 }),
@@ -55,7 +55,7 @@ test('latencies are compared within the rounds, with those of the fewest writers
   });
 });
 
-test('all are compared with direct of the same build and load where it was measured', () => {
+test('each contender is compared with a measured direct run of the same build and load', () => {
   const direct = { contender: 'direct' as const, writers: 0, p50Ms: 8, documentsPerSecond: 50 };
   const results = resultsOf([
     made(1, { ...direct, cpuUsPerDocument: { postgres: 1000, nodes: 1, writers: 0 } }),
@@ -73,7 +73,7 @@ test('all are compared with direct of the same build and load where it was measu
   expect(results[3]).toMatchObject({ timesLessPostgresCpu: { median: 2 } });
 });
 
-test('what is not known is left out of medians and ratios', () => {
+test('medians and ratios leave out unknown values', () => {
   const unknown = { postgres: null, nodes: null, writers: null };
   const [direct, own] = resultsOf([
     made(1, { contender: 'direct', writers: 0, cpuUsPerDocument: unknown, writesPerBatch: null }),
@@ -83,7 +83,7 @@ test('what is not known is left out of medians and ratios', () => {
   expect(direct?.writesPerBatch.median).toBeNaN();
 });
 
-test('missed hints and failures of all rounds add up, for each build, rate and size by itself', () => {
+test('missed hints and failures are added up over rounds, separately for each build, rate and size', () => {
   const results = resultsOf([
     made(1, { missedHints: 2, failed: 1 }),
     made(2, { missedHints: 3 }),

@@ -1,6 +1,6 @@
 /**
- * A whole deployment on this machine: PostgreSQL, writers, API nodes, each a process of its own. Whatever has been
- * started is stopped in the opposite order, also when a start fails half-way.
+ * A whole deployment on this machine: PostgreSQL, writers and API nodes, each a process of its own. They are stopped
+ * in the opposite order of their start, even if a start fails half-way.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -23,21 +23,21 @@ import { portsOf } from './ports.ts';
 import { SupervisedProcess } from './supervised-process.ts';
 
 export interface ClusterOptions {
-  /** Holds PostgreSQL's folder and the logs. */
+  /** Folder of PostgreSQL's data and the logs. */
   dataDir: string;
-  /** A database of the user's, with tables to write to; null: an embedded PostgreSQL is started. */
+  /** A database of the user, with tables to write to; null: an embedded PostgreSQL is started. */
   existing: ExistingDatabase | null;
   model: Model;
   modelFiles: readonly string[];
   schema: string;
   mode: Mode;
   nodes: number;
-  /** None where the mode needs none. */
+  /** 0 if the mode needs none. */
   writers: number;
   host: string;
-  /** Authentication of the nodes; undefined: none, which only this machine may use. */
+  /** Authentication of the nodes; undefined: none, for this machine only. */
   auth: 'none' | 'keys' | undefined;
-  /** First node's; the others take the next ones. 0: free ones. */
+  /** Port of the first node; the others take the next ones. 0: free ports. */
   port: number;
   lanes: number;
   sessions: number;
@@ -46,9 +46,9 @@ export interface ClusterOptions {
   onEvent: (sentence: string) => void;
 }
 
-/** Told to stop, nodes and then writers may take so long; together with PostgreSQL it stays below 25 s. */
+/** Time for nodes, then for writers, to stop; together with PostgreSQL less than 25 s. */
 const stopTimeoutMs = { node: 9000, writer: 7000 };
-/** So that a node needs no longer. */
+/** Shorter than the time for a node. */
 const drainMs = 4000;
 
 export class Cluster {
@@ -57,7 +57,7 @@ export class Cluster {
   readonly #writers: SupervisedProcess[] = [];
   #postgres: EmbeddedPostgres | null = null;
   #token: string | null = null;
-  /** Of all roles, of this start. */
+  /** Password of all roles, new at each start. */
   readonly #rolePassword = randomBytes(24).toString('base64url');
   #starting: Promise<EmbeddedPostgres> | null = null;
   #stopped: Promise<void> | null = null;
@@ -77,14 +77,14 @@ export class Cluster {
     return this.#options.schema;
   }
 
-  /** A connection of this command's own. */
+  /** Opens a connection of this command itself. */
   openDatabase(): Database {
     const { schema } = this.#options;
     const applicationName = 'sluice dev';
     return new Database({ url: this.databaseUrl, schema, applicationName, connectionsMax: 1 });
   }
 
-  /** A key that may do everything; null: the nodes ask for none. */
+  /** A key with all rights; null: the nodes have no authentication. */
   get token(): string | null {
     return this.#token;
   }
@@ -101,7 +101,7 @@ export class Cluster {
     return [...this.#nodes, ...this.#writers].reduce((sum, { restarts }) => sum + restarts, 0);
   }
 
-  /** Settles if PostgreSQL ends, which only a fault or a stop makes it do; one that is not ours, with the stop. */
+  /** Resolves if PostgreSQL ends by a fault or a stop; for a database of the user, at the stop. */
   get postgresEnded(): Promise<void> {
     return this.#postgres?.exited ?? this.#stopping;
   }
@@ -114,7 +114,7 @@ export class Cluster {
       this.#postgres = await this.#starting;
       this.#assertWanted();
     }
-    // Only now: an empty folder is given to the user that PostgreSQL runs as, another one is not.
+    // Only now, because an empty folder is given to PostgreSQL's system user, and another one is not.
     await makeFolder(join(dataDir, 'logs'));
     await this.#prepareDatabase();
     this.#assertWanted();
@@ -124,7 +124,7 @@ export class Cluster {
     await allOf([...this.#writers, ...this.#nodes].map((child) => child.start()));
   }
 
-  /** Nodes first, because they answer what is under way with the writers' help; PostgreSQL last. */
+  /** Nodes first, because the writers help to answer their requests; PostgreSQL last. */
   stop(): Promise<void> {
     this.#announceStop();
     return (this.#stopped ??= (async () => {
@@ -135,7 +135,7 @@ export class Cluster {
     })());
   }
 
-  /** At once; PostgreSQL is told to stop. */
+  /** Kills all processes; PostgreSQL is told to stop. */
   kill(): void {
     for (const child of [...this.#nodes, ...this.#writers]) child.kill();
     this.#postgres?.kill('SIGINT');
@@ -145,7 +145,7 @@ export class Cluster {
     if (this.#stopped !== null) throw new Error('Cannot start: the cluster was told to stop');
   }
 
-  /** A folder made with another model is told here, before any process would tell it. */
+  /** Reports a folder of another model here, before any process does. */
   async #prepareDatabase(): Promise<void> {
     const { model, lanes, dataDir, existing, schema, onEvent } = this.#options;
     const place = { url: this.databaseUrl, schema };
@@ -171,7 +171,7 @@ export class Cluster {
     }
   }
 
-  /** The database as the role of a process: none of them is a superuser. In a database of the user's, there are no roles of ours. */
+  /** The database with the role of a process; no role is a superuser. A database of the user has no roles of Sluice. */
   #urlOf(role: RoleKind): string {
     if (this.#options.existing !== null) return this.databaseUrl;
     const url = new URL(this.databaseUrl);
@@ -220,6 +220,8 @@ export class Cluster {
       environment: environmentWith(this.#urlOf(role), this.#urlOf('ops'), existing !== null),
       logFile: join(dataDir, 'logs', `${name}.log`),
       onEvent,
+      // The same command line as this process: built, or from the sources.
+      program: process.argv[1]!,
     });
   }
 }
@@ -241,7 +243,7 @@ async function startPostgres(
   }
 }
 
-/** For the load, and for a developer who tries the nodes. It is valid for a day. */
+/** A key for the load, and for a developer who tries the nodes. It is valid for a day. */
 async function createToken(place: { url: string; schema: string }): Promise<string> {
   const keys = openKeyStore(place);
   try {
@@ -252,7 +254,7 @@ async function createToken(place: { url: string; schema: string }): Promise<stri
   }
 }
 
-/** Waits for all, then throws the first error: nothing may still be starting while the rest is stopped. */
+/** Waits for all, then throws the first error, because nothing may still be starting while the rest is stopped. */
 async function allOf(starts: Promise<void>[]): Promise<void> {
   const settled = await Promise.allSettled(starts);
   const failed = settled.find((start) => start.status === 'rejected');

@@ -1,6 +1,6 @@
 /**
- * The same load once more, each document in a transaction of its own, on nodes and a PostgreSQL beside the first ones:
- * what the coordinator is worth here, on this machine. All of it is removed afterwards.
+ * Repeats the same load with one transaction for each document, on separate nodes and a separate PostgreSQL, to show
+ * the gain of the coordinator on this machine. Everything is removed afterwards.
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';

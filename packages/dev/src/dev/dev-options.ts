@@ -1,4 +1,4 @@
-/** What `sluice dev` is given. */
+/** The options of `sluice dev`. */
 import type { ClusterOptions } from './cluster.ts';
 import type { LoadSource } from './run-load.ts';
 
@@ -10,9 +10,9 @@ export interface DevOptions extends Omit<ClusterOptions, 'onEvent'> {
   waitForReferencesSeconds: number | null;
   /** Null: not shuffled. */
   shuffleSeed: number | null;
-  /** Load once more in `direct` mode. */
+  /** Repeats the load in `direct` mode. */
   compares: boolean;
-  /** End after the load. */
+  /** Ends after the load. */
   isOnce: boolean;
   isJson: boolean;
 }

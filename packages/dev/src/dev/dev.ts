@@ -1,6 +1,6 @@
 /**
- * `sluice dev`: everything on one machine by one command. Starts a cluster, loads documents through all of its nodes, says
- * what that came to, and stays up; ends whatever it started, however it is told to end.
+ * `sluice dev`: everything on one machine by one command. It starts a cluster, loads documents through all nodes,
+ * reports the result, and stays up. It stops whatever it started, however it ends.
  */
 import { SluiceError } from 'sluice/internal/protocol';
 import { complain, printJson, printLine, awaitStopRequest, finishWithin } from '@sluice/server/cli';
@@ -12,7 +12,7 @@ import { countStored, runLoad, type ClusterLoadReport } from './run-load.ts';
 import { curlLines, removal } from './existing-database.ts';
 import { comparisonLine, existingSteps, loadLines, nextSteps, startedLines, summaryOf } from './say.ts';
 
-/** Gives the exit code. */
+/** Resolves with the exit code. */
 export async function dev(options: DevOptions): Promise<number> {
   const say = options.isJson ? complain : printLine;
   await assertPortsFree(portsOf(options.port, options.nodes), options.host);
@@ -23,7 +23,7 @@ export async function dev(options: DevOptions): Promise<number> {
   try {
     const code = await Promise.race([work, stop.requested]);
     if (code !== undefined) return code;
-    // The load comes first: those of its documents that are under way are answered while the nodes still are there.
+    // The load first, because nodes still have to answer its documents under way.
     await finishWithin(
       work.catch(() => undefined),
       loadStopTimeoutMs,
@@ -61,7 +61,7 @@ async function run(
   const summary = summaryOf(cluster, options, loaded);
   if (options.isOnce) {
     if (options.isJson) {
-      // The last line, so nothing may be said after it.
+      // The last line of output.
       await cluster.stop();
       printJson(summary);
     }

@@ -1,13 +1,13 @@
-/** What the processes of `sluice dev` find in their environment: the database, and no setting of the user's. */
+/** The environment of the processes of `sluice dev`: the database, and no setting of the user. */
 import { noConfigFile } from '@sluice/server/cli';
 
-/** The URL holds a password, so it goes by the environment, which others cannot read, and not by the arguments. */
+/** The URL contains a password, so it is in the environment, which others cannot read, and not in the arguments. */
 export function environmentWith(
   databaseUrl: string,
   operatorUrl: string,
   keepsPg: boolean,
 ): NodeJS.ProcessEnv {
-  // PGPASSWORD and the like go with the user's own database, and with no other.
+  // PGPASSWORD and similar variables belong to the user's own database only.
   const own = keepsPg ? /^(SLUICE_|DATABASE_URL$|PORT$)/ : /^(SLUICE_|PG|DATABASE_URL$|PORT$)/;
   const kept = Object.entries(process.env).filter(([name]) => !own.test(name));
   return {

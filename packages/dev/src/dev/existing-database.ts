@@ -1,4 +1,4 @@
-/** A database of the user's, to which `sluice dev --table` adds the schema of Sluice, and nothing else. */
+/** A database of the user, to which `sluice dev --table` adds only the schema of Sluice. */
 import {
   defaultSchema,
   migrate,
@@ -21,7 +21,7 @@ interface Place {
   schema: string;
 }
 
-/** Adds the schema, or brings it to this version; says which. */
+/** Adds or upgrades the schema; returns which. */
 export async function addSchema(place: Place): Promise<string> {
   const { applied, version } = await migrate(place);
   const { schema } = place;
@@ -32,7 +32,7 @@ export async function addSchema(place: Place): Promise<string> {
     : `Brought the schema ${schema} of ${where} to version ${version}; nothing else there was changed`;
 }
 
-/** Lines that write a row of each table, as a shell takes them. */
+/** Shell commands that write a row of each table. */
 export async function curlLines({ url, tables }: ExistingDatabase, node: string): Promise<string[]> {
   const session = await Session.open({ url, applicationName: 'sluice dev' });
   try {

@@ -1,4 +1,4 @@
-/** The ports of the nodes: the first one asked for and those that follow. */
+/** The ports of the nodes: the requested first one, and the following ones. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { SluiceError } from 'sluice/internal/protocol';
@@ -9,7 +9,7 @@ export function portsOf(first: number, nodes: number): number[] {
 }
 
 /**
- * Looks before anything is started: a taken port would show only after PostgreSQL has come up.
+ * Checks before anything is started, because a taken port would show only after PostgreSQL has started.
  * @throws {SluiceError} `configuration_invalid`
  */
 export async function assertPortsFree(ports: readonly number[], host: string): Promise<void> {

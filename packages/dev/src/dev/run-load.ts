@@ -1,4 +1,4 @@
-/** The load of `sluice dev`: through the nodes of a cluster, with progress, and with the size of the batches it made. */
+/** The load of `sluice dev`: through the nodes of a cluster, with progress, and with the size of its batches. */
 import type { Model } from 'sluice/model';
 import {
   progressText,
@@ -12,7 +12,7 @@ import {
 import type { Cluster } from './cluster.ts';
 import { sampleLines } from './sample-lines.ts';
 
-/** Given files, else a generated district. */
+/** Given files, or a generated district. */
 export type LoadSource = { files: string[] } | { seed: number; students: number };
 
 export interface ClusterLoadOptions {
@@ -53,7 +53,7 @@ export async function runLoad(cluster: Cluster, options: ClusterLoadOptions): Pr
     const [batches] = await database.run('measureBatches', [clock?.['now']]);
     return {
       ...report,
-      // Not every answer tells whether it changed the document; the outcomes do.
+      // Not every answer says whether the document changed, but the outcomes do.
       updated: countOf('updated'),
       unchanged: countOf('unchanged'),
       batches: Number(batches?.['batches']),
@@ -67,7 +67,7 @@ export async function runLoad(cluster: Cluster, options: ClusterLoadOptions): Pr
   }
 }
 
-/** From there on an estimate will do. */
+/** Rows are counted up to this number, and estimated beyond. */
 const countedMax = 1_000_000;
 
 export async function countStored(cluster: Cluster): Promise<number> {

@@ -5,8 +5,8 @@ import { generateDistrict } from '../sample/district.ts';
 const studentsPerSchool = 150;
 
 /**
- * @param students in all
- * @param schools for them; as many as they take, unless told
+ * @param students Number of students in all
+ * @param schools Number of schools. @default as many as the students need
  */
 export function* sampleLines(
   seed: number,

@@ -1,10 +1,10 @@
-/** A row that a table takes as it is, for the first screen of `sluice dev --table`: what the catalog asks for, and nothing else. */
+/** A valid row for a table, for the first screen of `sluice dev --table`: only the columns that the catalog requires. */
 import { randomUUID } from 'node:crypto';
 import type { Column, TableCatalog } from 'sluice/internal/targets';
 
 /**
  * Values of the columns that have no default and may not be null.
- * @param ofParent A value that a foreign key may have, because a row has it; undefined: the table referred to has no rows.
+ * @param ofParent A value for a foreign key, from an existing row; undefined: the referenced table is empty.
  */
 export async function sampleRow(
   table: TableCatalog,
@@ -22,7 +22,7 @@ export async function sampleRow(
   return row;
 }
 
-/** @param isOther Another one each time, because a unique rule has the column. */
+/** @param isOther A different value each time, because the column has a unique rule. */
 function valueOf({ baseType, category, labels, maxLength }: Column, isOther: boolean): unknown {
   const second = Math.floor(Date.now() / 1000);
   if (labels !== null) return labels[0];

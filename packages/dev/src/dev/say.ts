@@ -1,4 +1,4 @@
-/** What `sluice dev` says: what runs, what the load came to, what to try next. */
+/** The output of `sluice dev`: what runs, the result of the load, what to try next. */
 import { join } from 'node:path';
 import type { Model } from 'sluice/model';
 import { summaryLines } from '@sluice/server/cli';
@@ -32,7 +32,7 @@ export function comparisonLine(report: ClusterLoadReport, direct: ClusterLoadRep
   );
 }
 
-/** One object that tells what was run and what it came to. */
+/** One object with what was run and its result. */
 export function summaryOf(
   cluster: Cluster,
   options: DevOptions,
@@ -48,7 +48,7 @@ export function summaryOf(
     concurrency: options.concurrency,
     waitForReferencesSeconds: options.waitForReferencesSeconds,
     shuffleSeed: options.shuffleSeed,
-    /** Processes that died and were started again. */
+    /** Processes that died and were restarted. */
     restarts: cluster.restarts,
     direct: direct && figuresOf(direct),
     ratio: direct && ratioOf(report, direct),
@@ -85,7 +85,7 @@ export function nextSteps(cluster: Cluster, model: Model): string[] {
   ];
 }
 
-/** The same beside a database of the user's. */
+/** The same for a database of the user. */
 export function existingSteps(
   cluster: Cluster,
   { url, tables }: ExistingDatabase,
@@ -107,7 +107,7 @@ export function existingSteps(
   ];
 }
 
-/** Where a cluster is kept unless one says otherwise. */
+/** The default folder of a cluster. */
 export const defaultDataDir = join('.sluice', 'dev');
 
 function ratioOf(report: { documentsPerSecond: number }, direct: { documentsPerSecond: number }): number {

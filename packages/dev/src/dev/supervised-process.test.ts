@@ -51,7 +51,7 @@ function isAlive(pid: number): boolean {
 }
 
 describe('a supervised process', () => {
-  test('is ready when it says so, and is let finish when it is to stop', async () => {
+  test('a supervised process counts as ready when it says so, and may finish when it has to stop', async () => {
     const { supervised, readLog } = await setup(obedient);
     await supervised.start();
     expect(supervised.url).toBe('http://127.0.0.1:4711');
@@ -61,7 +61,7 @@ describe('a supervised process', () => {
     expect(await readLog()).toContain('stopped in order');
   });
 
-  test('is started again when it dies, knowing what the last one had', async () => {
+  test('a supervised process that dies is started again at the same address', async () => {
     const { supervised, events } = await setup(obedient);
     await supervised.start();
     process.kill(supervised.pid!, 'SIGKILL');
@@ -72,7 +72,7 @@ describe('a supervised process', () => {
     expect(supervised.restarts).toBe(1);
   });
 
-  test('is not started again once it was told to stop', async () => {
+  test('a supervised process that was told to stop is not started again', async () => {
     const { supervised, events } = await setup(obedient);
     await supervised.start();
     process.kill(supervised.pid!, 'SIGKILL');
@@ -81,14 +81,14 @@ describe('a supervised process', () => {
     expect(isAlive(supervised.pid!)).toBe(false);
   });
 
-  test('is killed when it does not stop in time', async () => {
+  test('a supervised process that does not stop in time is killed', async () => {
     const { supervised } = await setup(stubborn);
     await supervised.start();
     await supervised.stop(50);
     expect(isAlive(supervised.pid!)).toBe(false);
   });
 
-  test('that refuses to start is quoted', async () => {
+  test('the message of a supervised process that refuses to start is quoted', async () => {
     const { supervised } = await setup(refusing);
     await expect(supervised.start()).rejects.toMatchObject({
       code: 'deployment_disagrees',
@@ -96,14 +96,14 @@ describe('a supervised process', () => {
     });
   });
 
-  test('that fails to start is told with where its log is', async () => {
+  test('a supervised process that fails to start is reported with the place of its log', async () => {
     const { supervised, logFile } = await setup(`console.error('no such thing'); process.exit(7);`);
     await expect(supervised.start()).rejects.toThrow(
       `Cannot start api-1: it ended (exit code 7): no such thing (more in ${logFile})`,
     );
   });
 
-  test('ends when its supervisor is killed', async () => {
+  test('a supervised process ends when its supervisor is killed', async () => {
     const { logFile, readLog } = await setup(obedient);
     const module = new URL('./supervised-process.ts', import.meta.url).href;
     const program = join(logFile, '../program.cjs');

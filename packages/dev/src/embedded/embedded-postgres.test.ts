@@ -50,7 +50,7 @@ async function query(server: EmbeddedPostgres, sql: string): Promise<unknown[]> 
 }
 
 describe('an embedded PostgreSQL', () => {
-  test('keeps data and URL over a restart', async () => {
+  test('an embedded PostgreSQL keeps its data and URL over a restart', async () => {
     const { start } = await setup();
     const first = await start();
     await query(first, 'create table kept as select 42 as answer');
@@ -60,7 +60,7 @@ describe('an embedded PostgreSQL', () => {
     expect(await query(second, 'select answer from kept')).toEqual([42]);
   });
 
-  test('listens on 127.0.0.1 alone, in UTF-8 and the C locale, and asks for its password', async () => {
+  test('an embedded PostgreSQL listens on 127.0.0.1 alone, in UTF-8 and the C locale, and asks for its password', async () => {
     const { start } = await setup();
     const server = await start();
     const shown = await query(
@@ -74,14 +74,14 @@ describe('an embedded PostgreSQL', () => {
     await expect(query({ ...server, url }, 'select')).rejects.toMatchObject({ code: '28P01' });
   });
 
-  test('keeps its password in a file that only its user reads', async () => {
+  test('an embedded PostgreSQL keeps its password in a file that only its user can read', async () => {
     const { dataDir, start } = await setup();
     const server = await start();
     expect(server.url).toContain((await readFile(join(dataDir, 'password'), 'utf8')).trim());
     expect((await stat(join(dataDir, 'password'))).mode & 0o777).toBe(0o600);
   });
 
-  test('does not log what documents contain', async () => {
+  test('an embedded PostgreSQL does not log the contents of documents', async () => {
     const { dataDir, start } = await setup();
     const server = await start();
     await query(server, 'create table person (name text primary key)');
@@ -91,7 +91,7 @@ describe('an embedded PostgreSQL', () => {
     expect(await readFile(join(dataDir, 'postgres.log'), 'utf8')).not.toContain('Ada');
   });
 
-  test('refuses a folder that is in use, naming the process', async () => {
+  test('an embedded PostgreSQL refuses a folder in use, and names the process that uses it', async () => {
     const { dataDir, start } = await setup();
     const server = await start();
     await expect(start()).rejects.toThrow(
@@ -99,7 +99,7 @@ describe('an embedded PostgreSQL', () => {
     );
   });
 
-  test('refuses a port that is taken', async () => {
+  test('an embedded PostgreSQL refuses a port that is taken', async () => {
     const { start } = await setup();
     const other = createServer();
     await once(other.listen(0, '127.0.0.1'), 'listening');
@@ -108,7 +108,7 @@ describe('an embedded PostgreSQL', () => {
     await expect(start(port)).rejects.toThrow(`Cannot start PostgreSQL: port ${port} is in use`);
   });
 
-  test('chooses another port when the remembered one is taken', async () => {
+  test('an embedded PostgreSQL chooses another port when the remembered one is taken', async () => {
     const { start } = await setup();
     const first = await start();
     await first.stop();
@@ -118,7 +118,7 @@ describe('an embedded PostgreSQL', () => {
     expect((await start()).port).not.toBe(first.port);
   });
 
-  test('stops once, however often it is asked', async () => {
+  test('an embedded PostgreSQL stops once, however often stop is called', async () => {
     const { start } = await setup();
     const server = await start();
     await Promise.all([server.stop(), server.stop()]);
@@ -126,7 +126,7 @@ describe('an embedded PostgreSQL', () => {
     expect(() => process.kill(server.pid, 0)).toThrow('ESRCH');
   });
 
-  test('starts again with its data after a crash', async () => {
+  test('an embedded PostgreSQL starts again with its data after a crash', async () => {
     const { start } = await setup();
     const first = await start();
     await query(first, 'create table kept as select 42 as answer');
@@ -135,7 +135,7 @@ describe('an embedded PostgreSQL', () => {
     expect(await query(await start(), 'select answer from kept')).toEqual([42]);
   });
 
-  test('starts after a crash although its process number is now that of another program', async () => {
+  test('an embedded PostgreSQL starts after a crash even if another program now has its process id', async () => {
     const { dataDir, start } = await setup();
     const first = await start();
     first.kill('SIGKILL');
@@ -152,7 +152,7 @@ describe('an embedded PostgreSQL', () => {
     ['exits without stopping it', `throw new Error('uncaught');`],
     ['is killed without a chance to stop it', `process.kill(process.pid, 'SIGKILL');`],
     ['is killed while the server starts', ''],
-  ])('is told to stop when its starter %s', async (_, end) => {
+  ])('an embedded PostgreSQL is told to stop when its starter %s', async (_, end) => {
     const { dataDir } = await setup();
     const module = new URL('./embedded-postgres.ts', import.meta.url).href;
     // Without an end of its own, the starter is killed as soon as the server has written its lock file.
@@ -173,13 +173,16 @@ describe('an embedded PostgreSQL', () => {
     await expect.poll(log).toMatch(/(database system is shut down[^]*){2}/);
   });
 
-  test.runIf(process.getuid?.() === 0)('names the folder that the server may not enter', async () => {
-    const { dataDir } = await setup();
-    const closed = join(dataDir, 'closed');
-    await mkdir(closed, { mode: 0o700 });
-    await chmod(dataDir, 0o755);
-    await expect(startEmbeddedPostgres({ dataDir: join(closed, 'inner') })).rejects.toThrow(
-      `Cannot start PostgreSQL: its user "postgres" may not enter the folder ${closed}`,
-    );
-  });
+  test.runIf(process.getuid?.() === 0)(
+    'an embedded PostgreSQL names the folder that the server may not enter',
+    async () => {
+      const { dataDir } = await setup();
+      const closed = join(dataDir, 'closed');
+      await mkdir(closed, { mode: 0o700 });
+      await chmod(dataDir, 0o755);
+      await expect(startEmbeddedPostgres({ dataDir: join(closed, 'inner') })).rejects.toThrow(
+        `Cannot start PostgreSQL: its user "postgres" may not enter the folder ${closed}`,
+      );
+    },
+  );
 });

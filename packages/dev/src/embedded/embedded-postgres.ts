@@ -1,6 +1,5 @@
-// A PostgreSQL server of our own in a data folder, for development, tests and benchmarks. It is our direct child, so that
-// it is reaped, but in a process group of its own: a terminal's Ctrl-C must not reach it before the processes that still
-// use it have stopped in order.
+// An embedded PostgreSQL server in a data folder, for development, tests and benchmarks. It is a direct child, so that
+// its end is noticed, but in its own process group, because Ctrl-C must not reach it before the processes that use it.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,14 +14,14 @@ import { disownLockFile, findServer, isReady } from './lock-file.ts';
 import { choosePort, portTaken } from './port.ts';
 
 export interface EmbeddedPostgresOptions {
-  /** Holds the cluster, its password, port and log. Created when absent. */
+  /** Folder of the cluster, its password, port and log. Created if absent. */
   dataDir: string;
   /**
    * The port on 127.0.0.1. With 0 a free port is chosen and kept for later starts, while it is free.
    * @default 0
    */
   port?: number;
-  /** Server settings by name, over our defaults: `{ fsync: 'off' }`. */
+  /** Server settings by name, in addition to the defaults: `{ fsync: 'off' }`. */
   settings?: Record<string, string>;
   /** Major version, 15 to 18; those below 18 come with a checkout only. @default 18 */
   major?: number;
@@ -36,7 +35,7 @@ export interface EmbeddedPostgres {
   port: number;
   dataDir: string;
   pid: number;
-  /** Settles when the server has ended, for whatever reason. */
+  /** Resolves when the server has ended for any reason. */
   exited: Promise<void>;
   /** Disconnects all clients and waits until the server has ended. May be called repeatedly. */
   stop(): Promise<void>;
@@ -47,7 +46,7 @@ export interface EmbeddedPostgres {
 const DEFAULT_SETTINGS = {
   shared_buffers: '256MB',
   max_connections: '200',
-  // What documents contain must not reach a log: neither statements, nor parameters, nor the values in error messages.
+  // Content of documents must not reach a log: no statements, parameters, or values in error messages.
   log_min_messages: 'log',
   log_min_error_statement: 'panic',
   log_error_verbosity: 'terse',
@@ -59,8 +58,8 @@ const DEFAULT_SETTINGS = {
 const START_TIMEOUT_MS = 60_000;
 
 /**
- * Starts the server and waits until it accepts connections. It does not keep this process alive. It is told to stop when
- * this process exits, and by a guard when this process is killed.
+ * Starts the server and waits until it accepts connections. It does not keep this process alive. It is told to stop
+ * when this process exits, and by a guard when this process is killed.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const onLog = options.onLog ?? (() => {});
@@ -85,7 +84,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const log = (await readFile(folder.log)).subarray(logStart).toString();
     await assertFree(folder);
     if (log.includes('Address already in use') && options.port) throw portTaken(port);
-    // Somebody was faster to the port we chose, or processes of a crashed server are still leaving: both pass.
+    // Another program took the chosen port, or processes of a crashed server are still ending: both pass.
     const willPass =
       log.includes('Address already in use') || log.includes('pre-existing shared memory block');
     if (!willPass || performance.now() > deadline) {
@@ -113,7 +112,7 @@ function spawnServer(
   settings: Record<string, string>,
 ): ChildProcess {
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  // A file rather than a pipe: a server that outlives us must still be able to write.
+  // A file instead of a pipe, because a server that outlives this process must still be able to write.
   const log = openSync(folder.log, 'a', 0o600);
   try {
     return spawn(postgres, ['-D', folder.cluster, ...args], {
@@ -144,7 +143,7 @@ async function becomesReady(
   return false;
 }
 
-/** A shutdown in order takes as long as its checkpoint. */
+/** Longest time of an ordered shutdown, which depends on its checkpoint. */
 const stopTimeoutMs = 5000;
 
 function embeddedPostgres(
@@ -153,7 +152,7 @@ function embeddedPostgres(
   folder: DataFolder,
   port: number,
 ): EmbeddedPostgres {
-  // SIGINT is PostgreSQL's fast shutdown: it rolls back what is open and disconnects.
+  // SIGINT is PostgreSQL's fast shutdown: it rolls back open transactions and disconnects.
   const interrupt = (): void => void child.kill('SIGINT');
   process.once('exit', interrupt);
   child.once('exit', () => process.off('exit', interrupt));

@@ -1,9 +1,9 @@
-// postmaster.pid, through which a PostgreSQL server holds its cluster and tells how far its start has come.
+// postmaster.pid, by which a PostgreSQL server locks its cluster and reports the progress of its start.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The process that runs a server on this cluster, if any does. */
+/** The process id of the server on this cluster; undefined: none. */
 export async function findServer(cluster: string): Promise<number | undefined> {
   const pid = toPid(await readLines(cluster));
   return isAlive(pid) && (await isServer(pid)) ? pid : undefined;
@@ -16,9 +16,10 @@ export async function isReady(cluster: string, pid: number): Promise<boolean> {
 }
 
 /**
- * After a crash the file stays, and its process number may by now be somebody else's, which would make the server
- * refuse to start. We put our own number there: the server knows its parent not to be a server, and still checks by the
- * rest of the file that no process of the crashed one is left. Removing the file would skip that check.
+ * Replaces the process id in the file by that of this process. After a crash the file stays, and its process id may
+ * belong to another program, which would make the server refuse to start. The server knows that its parent is no
+ * server, and still checks by the rest of the file that no process of the crashed one is left. Removing the file
+ * would skip that check.
  */
 export async function disownLockFile(cluster: string): Promise<void> {
   const lines = await readLines(cluster);
@@ -31,7 +32,7 @@ async function readLines(cluster: string): Promise<string[]> {
   return (await readFile(join(cluster, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
 }
 
-/** 0 when there is no lock file; a server started in single-user mode writes its number as a negative one. */
+/** 0 if there is no lock file; a server in single-user mode writes a negative number. */
 function toPid([first]: string[]): number {
   return Math.abs(Number(first)) || 0;
 }

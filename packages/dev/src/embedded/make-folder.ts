@@ -2,8 +2,8 @@ import { access, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * Makes a folder and those that it is in, where they do not exist. Node's own `recursive` turns for ever, and hears no
- * signal, where a system says ENOENT although the folder around exists: in /proc it does.
+ * Creates a folder and its parents, if they do not exist. Node's own `recursive` loops for ever, and ignores signals,
+ * where a system reports ENOENT although the parent exists, as in /proc.
  */
 export async function makeFolder(path: string): Promise<void> {
   try {

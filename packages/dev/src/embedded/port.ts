@@ -1,10 +1,10 @@
-// The server's TCP port on 127.0.0.1: the one asked for, or one that stays the same from start to start if it can.
+// The server's TCP port on 127.0.0.1: the requested one, or one that stays the same from start to start if possible.
 
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 
-/** @param wanted the port that must be used; 0 for the port in `portFile` while it is free, else any free one. */
+/** @param wanted The required port; 0: the port in `portFile` if it is free, else any free one. */
 export async function choosePort(wanted: number, portFile: string): Promise<number> {
   if (wanted !== 0) {
     if ((await tryPort(wanted)) === undefined) throw portTaken(wanted);

@@ -16,7 +16,7 @@ function describeAll(options: Parameters<typeof generateDistrict>[0]) {
 describe('the sample district', () => {
   const district = describeAll({ seed: 1 });
 
-  it('has some five thousand documents of the size that real ones have', () => {
+  it('the sample district has about five thousand documents of realistic size', () => {
     expect(district.length).toBeGreaterThan(4_500);
     expect(district.length).toBeLessThan(5_500);
     const bytes = district.reduce((sum, { document }) => sum + JSON.stringify(document).length, 0);
@@ -24,7 +24,7 @@ describe('the sample district', () => {
     expect(bytes / district.length).toBeLessThan(600);
   });
 
-  it('has documents of every resource, valid by its schema', () => {
+  it('the sample district has documents of every resource, valid by its schema', () => {
     expect(new Set(district.map(({ resource }) => resource))).toEqual(new Set(model.resources));
     const schemas = new Map(
       model.resources.map((resource) => [
@@ -40,7 +40,7 @@ describe('the sample district', () => {
     { seed: 1 },
     { seed: 2, schools: 10, studentsPerSchool: 7 },
     { seed: 3, schools: 1, studentsPerSchool: 0 },
-  ])('refers only to documents that came before: %j', (options) => {
+  ])('the sample district refers only to earlier documents: %j', (options) => {
     const known = new Set<string>();
     for (const { referentialId, superclassId, references } of describeAll(options)) {
       expect(references.filter((reference) => !known.has(reference.referentialId))).toEqual([]);
@@ -52,7 +52,7 @@ describe('the sample district', () => {
     }
   });
 
-  it('is the same for the same seed, and another for another', () => {
+  it('the sample district is the same for the same seed, and different for another', () => {
     const text = (seed: number) =>
       JSON.stringify([...generateDistrict({ seed, schools: 1, studentsPerSchool: 20 })]);
     expect(text(7)).toBe(text(7));

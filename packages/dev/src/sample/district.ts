@@ -1,6 +1,6 @@
 /**
- * A school district that never was, for demonstrations and load: the documents of the sample model, each valid and with
- * true references, in an order in which every document follows those that it refers to. One seed, one district.
+ * A fictional school district, for demonstrations and load: documents of the sample model, all valid, in an order in
+ * which each follows the documents that it refers to. The same seed gives the same district.
  */
 import { fileURLToPath } from 'node:url';
 import { Draw } from '@sluice/server/cli';
@@ -273,7 +273,7 @@ function* oneStudent(draw: Draw, schoolId: number, studentUniqueId: string): Ite
     },
   };
 
-  // Neighbours in the list of courses, so that none is taken twice.
+  // Neighbours in the list of courses, so that no course is taken twice.
   const firstCourse = draw.below(courses.length);
   const session = draw.one(sessions);
   const { sessionName } = session;

@@ -1,6 +1,6 @@
-/** What an Ed-Fi schema says of a resource beyond what decides identities and references. */
+/** The rules of an Ed-Fi schema beyond identities and references. */
 
-/** Bounds of a decimal number: its digits, and how many of them follow the point. */
+/** Limits of a decimal number: its digits, and how many of them follow the point. */
 export interface DecimalRule {
   readonly path: string;
   readonly totalDigits: number;
@@ -11,7 +11,7 @@ export interface ApiRules {
   readonly decimals: readonly DecimalRule[];
   /** Paths of points in time, which are kept in UTC. */
   readonly dateTimePaths: readonly string[];
-  /** Groups of paths whose values together tell the elements of one array apart. */
+  /** Groups of paths whose values together identify the elements of one array. */
   readonly arrayUniqueness: readonly (readonly string[])[];
   readonly isSchoolYear: boolean;
 }
@@ -23,7 +23,7 @@ const noApiRules: ApiRules = {
   isSchoolYear: false,
 };
 
-/** A resource of the native form has none. */
+/** The rules of a resource; a resource of the native form has none. */
 export function rulesOf({ rules }: { readonly rules: object | null }): ApiRules {
   return (rules as ApiRules | null) ?? noApiRules;
 }

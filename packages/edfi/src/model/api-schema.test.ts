@@ -76,7 +76,7 @@ async function readFiles(...contents: unknown[]) {
 }
 
 describe('an ApiSchema', () => {
-  it('gives endpoints of project and resource', () => {
+  it('an ApiSchema gives each resource an endpoint of project and resource name', () => {
     expect(parseModel(core).findEndpoint('ed-fi/schools')).toMatchObject({
       project: 'Ed-Fi',
       name: 'School',
@@ -84,7 +84,7 @@ describe('an ApiSchema', () => {
     });
   });
 
-  it('takes extensions from other files, in any order', async () => {
+  it('an ApiSchema takes extensions from other files, in any order', async () => {
     const model = await readFiles(core, extension('Red'), extension('Blue'));
     expect((await readFiles(extension('Blue'), extension('Red'), core)).hash).toBe(model.hash);
     expect(model.resources.map(({ endpoint }) => endpoint)).toEqual([
@@ -109,13 +109,13 @@ describe('an ApiSchema', () => {
     });
   });
 
-  it('refuses an extension of a resource that no file has', () => {
+  it('an ApiSchema refuses an extension of a resource that no file has', () => {
     expect(() => parseModel(extension('Red'), 'red.json')).toThrow(
       "Cannot read the model: projectSchema.resourceSchemas.schools.resourceName names no resource to extend: 'School' (red.json)",
     );
   });
 
-  it('names the place of a fault', async () => {
+  it('an ApiSchema names the place of a fault', async () => {
     const broken = structuredClone(core) as {
       projectSchemas: { 'ed-fi': { resourceSchemas: Record<string, unknown> } };
     };

@@ -1,6 +1,6 @@
 /**
- * Reads an Ed-Fi `ApiSchema.json` as it is: either the form with all projects in one file (`projectSchemas`) or with
- * one project (`projectSchema`). An extension adds resources of its own, and adds to resources of the core.
+ * Reads an Ed-Fi `ApiSchema.json` as published: all projects in one file (`projectSchemas`) or one project
+ * (`projectSchema`). An extension adds resources of its own, and extends resources of the core.
  */
 import * as z from 'zod';
 import {
@@ -140,7 +140,7 @@ function readResource(
       ? {
           project: superclassProjectName!,
           name: superclassResourceName!,
-          // Present for the subclass of a domain entity; an association keeps the names of its elements.
+          // Set for the subclass of a domain entity; an association keeps the names of its elements.
           renamedTo: schema.superclassIdentityJsonPath ?? null,
         }
       : null,
@@ -157,7 +157,7 @@ function readResource(
   };
 }
 
-/** What descriptors are found by, also where the schema maps only `namespace` and `codeValue`. */
+/** Query fields of descriptors, even if the schema maps only `namespace` and `codeValue`. */
 const descriptorQueryFields: z.infer<typeof resourceSchema>['queryFieldMapping'] = {
   namespace: [{ path: '$.namespace', type: 'string' }],
   codeValue: [{ path: '$.codeValue', type: 'string' }],

@@ -20,7 +20,7 @@ function valuesAt(document: unknown, path: string): unknown[] {
 
 describe.skipIf(isAbsent(schemaFile))(`the documents beside ${schemaFile}`, () => {
   it.each(['2025', '2026'] as const)(
-    'have distinct identities and resolve each other in layout %s',
+    'documents of the Ed-Fi schema have distinct identities and resolve each other in layout %s',
     async (layout) => {
       const model = await readModel(schemaFile, { referentialIdLayout: layout });
       expect(model.resources).toHaveLength(340);

@@ -1,4 +1,4 @@
-/** What the extensions of a schema add to the resources of its core. */
+/** Adds the extensions of a schema to the resources of its core. */
 import { modelFault, type ResourceDefinition } from 'sluice/model';
 import { rulesOf, type ApiRules } from './api-rules.ts';
 
@@ -6,16 +6,16 @@ export interface EdFiResource extends ResourceDefinition {
   readonly rules: ApiRules;
 }
 
-/** A resource of an extension that adds to one of the core: not a resource yet, see {@link mergeExtensions}. */
+/** A resource of an extension that extends one of the core; {@link mergeExtensions} makes one resource of both. */
 export interface ResourceExtension {
   readonly name: string;
   readonly addition: EdFiResource;
 }
 
 /**
- * Adds to each extended resource what its extensions say: references, constraints, and the members of the schema, where
- * each extension has its own place under `_ext`. Extensions are taken by project name, so that the order of the files
- * does not matter.
+ * Adds to each extended resource what its extensions define: references, constraints, and members of the schema. Each
+ * extension has its own object under `_ext`. Extensions are sorted by project name, so the order of the files does
+ * not matter.
  */
 export function mergeExtensions(
   resources: readonly ResourceDefinition[],
@@ -60,7 +60,7 @@ function mergeRules(base: ApiRules, addition: ApiRules): ApiRules {
 
 type JsonObject = Record<string, unknown>;
 
-/** Takes the members of both `properties`; `_ext` is one object with the members of both. */
+/** Merges the members of both `properties`; `_ext` is one object with the members of both. */
 function mergeSchema(base: object | null, addition: object | null): object | null {
   if (base === null || addition === null) return base ?? addition;
   const properties = objectAt(base, 'properties');

@@ -25,8 +25,8 @@ export const modelFormat: ModelFormat = {
 };
 
 /**
- * The same as `readModel` of `sluice/model`, of files that are Ed-Fi schemas or in the native form.
- * @throws ModelError `invalid_model`; the file system's error if a file cannot be read.
+ * The same as `readModel` of `sluice/model`, for files that are Ed-Fi schemas or in the native form.
+ * @throws {ModelError} `invalid_model`; the file system's error if a file cannot be read
  */
 export function readModel(
   files: string | readonly string[],

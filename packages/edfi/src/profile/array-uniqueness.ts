@@ -1,6 +1,6 @@
 /**
- * Elements of an array are told apart by their identifying values. A schema may say which these are; where it does not,
- * they are taken to be the required members, decimals left aside, which never identify anything.
+ * Elements of an array are identified by some of their values. A schema may list these; otherwise they are the
+ * required members, without decimals, which never identify anything.
  */
 import { canonicalJson, foldCase, type Resource } from 'sluice/model';
 import { rulesOf } from '../model/api-rules.ts';
@@ -9,17 +9,17 @@ import type { ValidationErrors } from './problem.ts';
 import { addError } from './schema-faults.ts';
 
 interface UniquenessRule {
-  /** The way to the array: names, and `*` through outer arrays. */
+  /** Path of the array: names, and `*` through outer arrays. */
   array: readonly string[];
-  /** From an element to each identifying value; none: the element as a whole. */
+  /** Paths from an element to each identifying value; none: the whole element. */
   picks: readonly (readonly string[])[];
-  /** All identifying values are those of references. */
+  /** All identifying values belong to references. */
   isOfReferences: boolean;
 }
 
 const rules = new WeakMap<Resource, readonly UniquenessRule[]>();
 
-/** A repeated reference is told alone; of all else, the first repeated element of each array. */
+/** A repeated reference is reported alone; otherwise the first repeated element of each array. */
 export function uniquenessFaults(resource: Resource, document: unknown): ValidationErrors {
   let compiled = rules.get(resource);
   if (compiled === undefined) {

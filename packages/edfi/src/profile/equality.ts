@@ -1,4 +1,4 @@
-/** Values that a document gives in several places and that must agree: a section's school and its session's. */
+/** Values that a document has in several places and that must agree, e.g. a section's school and its session's. */
 import { foldCase, type Resource } from 'sluice/model';
 import { placesAt } from './places.ts';
 import type { ValidationErrors } from './problem.ts';

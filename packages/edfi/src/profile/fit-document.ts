@@ -1,6 +1,6 @@
 /**
- * Makes a document fit its schema as far as the Ed-Fi API does without asking: what the schema does not know is dropped,
- * so are nulls and empty arrays; strings that spell a number or a boolean become it; dates become ISO dates.
+ * Adapts a document to its schema, as the Ed-Fi API does. Unknown members, nulls and empty arrays are dropped.
+ * Strings that spell a number or a boolean are converted. Dates become ISO dates.
  */
 import { isDate, utcSecond } from '@sluice/server/profile';
 import type { Resource } from 'sluice/model';
@@ -8,7 +8,7 @@ import { rulesOf } from '../model/api-rules.ts';
 
 interface Shape {
   members: ReadonlyMap<string, Shape> | null;
-  /** Whether members beyond those are dropped. */
+  /** Whether other members are dropped. */
   isClosed: boolean;
   items: Shape | null;
   fit: ((text: string) => unknown) | null;
@@ -18,10 +18,10 @@ type JsonObject = Record<string, unknown>;
 
 const shapes = new WeakMap<Resource, Shape>();
 
-/** What a GET adds, and a client may send back. */
+/** Members that a GET adds, and a client may send back. */
 const ownMembers: ReadonlySet<string> = new Set(['id', '_etag', '_lastModifiedDate']);
 
-/** Changes the document in place. True: something was changed. */
+/** Changes the document in place. Returns whether anything was changed. */
 export function fitDocument(resource: Resource, document: JsonObject): boolean {
   let shape = shapes.get(resource);
   if (shape === undefined) {
@@ -38,7 +38,7 @@ export function fitDocument(resource: Resource, document: JsonObject): boolean {
   return fitObject(document, shape) || hasChanged;
 }
 
-/** An array of nothing, or of objects that hold no more than such arrays. */
+/** An empty array, or one of objects that contain only such arrays. */
 function isEmptyArray(value: unknown): boolean {
   return (
     Array.isArray(value) &&
@@ -118,14 +118,14 @@ function fitOf(schema: object, path: string, resource: Resource): Shape['fit'] {
   const { numericPaths, booleanPaths } = resource;
   if (numericPaths.includes(path)) return spelledNumber;
   if (booleanPaths.includes(path)) return spelledBoolean;
-  // What is no time stays as it is, and is refused by its format.
+  // An invalid time stays unchanged, and its format is refused later.
   if (rulesOf(resource).dateTimePaths.includes(path)) return (text) => utcTime(text) ?? text;
   if ((schema as { format?: unknown }).format === 'date') return isoDate;
   if (path === '$.codeValue' || path === '$.shortDescription') return (text) => text.trim();
   return null;
 }
 
-/** What would lose digits stays a string, and is refused as one. */
+/** A number that would lose digits stays a string, and is refused later. */
 function spelledNumber(text: string): unknown {
   if (!/^\s*[+-]?\d+(\.\d+)?\s*$/.test(text)) return text;
   const number = Number(text);
@@ -138,7 +138,7 @@ function spelledBoolean(text: string): unknown {
   return word === 'true' ? true : word === 'false' ? false : text;
 }
 
-/** `5/1/2009` as `2009-05-01`; anything else as it is. */
+/** `5/1/2009` as `2009-05-01`; any other text unchanged. */
 function isoDate(text: string): string {
   const [, month, day, year] = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/.exec(text) ?? [];
   return month === undefined || day === undefined
@@ -146,7 +146,7 @@ function isoDate(text: string): string {
     : `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`;
 }
 
-/** A date, or a time with or without a zone, as a time in UTC to the second; null: the calendar has no such time. */
+/** A date, or a time with or without a zone, as a time in UTC to the second; null: the calendar does not have it. */
 export function utcTime(text: string): string | null {
   const date = isoDate(text);
   if (isDate(date)) return `${date}T00:00:00Z`;

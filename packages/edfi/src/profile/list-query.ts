@@ -1,4 +1,4 @@
-/** `GET` of a resource: a page of it, narrowed by the fields that its schema names. */
+/** `GET` of a resource: a page of it, filtered by the fields that its schema names. */
 import { isTime, type ListRequest, type Query } from '@sluice/server/profile';
 import type { DocumentFilter } from 'sluice/internal/client';
 import { foldCase, idOfIdentity, idOfReference, type ReferenceRule, type Resource } from 'sluice/model';
@@ -53,7 +53,7 @@ function readPage({ limit, offset, totalCount }: Record<string, string>, limitMa
 
 function readTerms(resource: Resource, terms: readonly [string, string][]): DocumentFilter {
   const errors: ValidationErrors = {};
-  /** By path, for those fields that stand in one place. */
+  /** By path, for fields with one place. */
   const given = new Map<string, string>();
   let contains: object[] = [{}];
   const folded: DocumentFilter['folded'] = [];
@@ -76,7 +76,7 @@ function readTerms(resource: Resource, terms: readonly [string, string][]): Docu
     if (field.paths.length === 1 && first.path.endsWith('Descriptor') && !first.path.includes('[*]')) {
       folded.push({ path: stepsOf(first.path), value: foldCase(value) });
     } else {
-      // A field of several places asks for any of them.
+      // A field with several places matches any of them.
       contains = contains.flatMap((part) =>
         field.paths.map(({ path }) => withValue(part, stepsOf(path), typed(resource, path, value))),
       );
@@ -86,7 +86,7 @@ function readTerms(resource: Resource, terms: readonly [string, string][]): Docu
   return { contains, folded, referentialIds: idsGiven(resource, given) };
 }
 
-/** The text as documents spell it; null: it is not of that type. */
+/** The text in the spelling of documents; null: it is not of that type. */
 function readValue(type: string, text: string): string | null {
   switch (type) {
     case 'boolean':
@@ -100,12 +100,12 @@ function readValue(type: string, text: string): string | null {
     case 'time':
       return isTime(text, 'optional') ? text : null;
     default:
-      // No stored text holds it, and PostgreSQL takes no question that does.
+      // No stored text has a NUL, and PostgreSQL takes no query with one.
       return text.includes('\0') ? null : text;
   }
 }
 
-/** As the schema types it: a query's mapping calls some numbers strings. */
+/** By the type of the schema, because the query mapping calls some numbers strings. */
 function typed(resource: Resource, path: string, value: string): unknown {
   const type = schemaAt(resource.jsonSchema, path)?.['type'];
   if ((type === 'integer' || type === 'number') && value.trim() !== '' && Number.isFinite(Number(value))) {
@@ -123,8 +123,8 @@ function withValue(part: unknown, [step, ...rest]: readonly string[], value: unk
 }
 
 /**
- * A search that names a whole identity, the document's own or one it refers to, is a look-up in an index that writes
- * keep anyway. Ids are exact, so this only narrows what is compared value by value all the same.
+ * A search for a whole identity, the document's own or a referenced one, uses an index that writes maintain anyway.
+ * Ids are exact, and all values are still compared, so this only narrows the search.
  */
 function idsGiven(resource: Resource, given: ReadonlyMap<string, string>): string[] {
   const ids = new Set<string>();
@@ -143,7 +143,7 @@ function idsGiven(resource: Resource, given: ReadonlyMap<string, string>): strin
   return [...ids];
 }
 
-/** In the older layout an id tells descriptors apart by case, which a search does not. */
+/** In the older layout, ids depend on the case of descriptors, but a search does not. */
 function isFolded(values: ReferenceRule['values']): boolean {
   return values.every((value) => value.isFolded || !value.identityPath.endsWith('Descriptor'));
 }

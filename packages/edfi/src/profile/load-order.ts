@@ -1,21 +1,21 @@
-/** In which order a client loads resources so that what is referred to is there first. */
+/** The order in which a client loads resources, so that referenced documents come first. */
 import type { Model, ReferenceRule, Resource } from 'sluice/model';
 import { rulesOf } from '../model/api-rules.ts';
 
 export interface LoadStep {
   /** `/ed-fi/schools` */
   resource: string;
-  /** From 1; equal for resources that do not wait for one another. */
+  /** From 1; equal for resources that do not depend on each other. */
   order: number;
   operations: string[];
 }
 
 /**
- * Resources by the group in which they can be loaded. A reference to an abstract resource waits for all its kinds.
- * Where resources wait for each other in a ring, optional references are left aside, then required ones.
+ * Resources by the group in which they can be loaded. A reference to an abstract resource waits for all its
+ * subclasses. In a cycle, optional references are ignored first, then required ones.
  */
 export function loadOrder(model: Model): LoadStep[] {
-  // School years come with the deployment, not with a client's data.
+  // School years are created with the deployment, not by clients.
   const open = new Set(model.resources.filter((resource) => !rulesOf(resource).isSchoolYear));
   const needs = new Map([...open].map((resource) => [resource, needsOf(resource, model, open)]));
   const steps: LoadStep[] = [];
@@ -68,7 +68,7 @@ function readyOf(
   );
 }
 
-/** Of a ring: one that needs others only optionally, else the one that needs the fewest. */
+/** From a cycle: a resource with only optional references, else the one with the fewest. */
 function freed(open: ReadonlySet<Resource>, needs: ReadonlyMap<Resource, readonly Need[]>): Resource[] {
   const [optional] = readyOf(open, needs, (need) => need.isRequired);
   if (optional !== undefined) return [optional];

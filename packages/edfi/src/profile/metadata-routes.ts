@@ -1,4 +1,4 @@
-/** What a client asks before it sends data: the discovery document, the order of loading, the specifications. */
+/** Metadata for clients: the discovery document, the order of loading, the specifications. */
 import {
   type ProfileNode,
   version,
@@ -11,7 +11,7 @@ import { specificationOf } from './specification.ts';
 
 export function metadataRoutes(app: FastifyInstance, { client, basePath }: ProfileNode): void {
   const { model } = client;
-  // A client reads this before it has a token. It names resources and contains no data.
+  // A client reads this before it has a token. It names resources and has no data.
   const options = { schema: { hide: true }, config: { access: 'open' } } as const;
   const rootOf = (request: FastifyRequest): string => `${request.protocol}://${request.host}${basePath}`;
   const send = (reply: FastifyReply, body: unknown): FastifyReply =>

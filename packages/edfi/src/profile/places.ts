@@ -8,7 +8,7 @@ export interface Place {
 
 const parsed = new Map<string, readonly string[]>();
 
-/** Names from the top down, `*` for each element of an array. Schemas are few, so each path is cut once. */
+/** Names from the top down, `*` for each element of an array. Schemas are few, so each path is split once. */
 export function stepsOf(path: string): readonly string[] {
   let steps = parsed.get(path);
   if (steps === undefined) {
@@ -18,7 +18,7 @@ export function stepsOf(path: string): readonly string[] {
   return steps;
 }
 
-/** Every place that the path leads to; nothing where something on the way is absent or of another kind. */
+/** Every place of the path; none if a part is absent or of another kind. */
 export function placesAt(document: unknown, path: string): Place[] {
   const places: Place[] = [];
   visit(document, stepsOf(path), 0, '$', places);
@@ -37,7 +37,7 @@ function visit(node: unknown, steps: readonly string[], depth: number, path: str
   }
 }
 
-/** The schema of what lies at a path; null if the schema does not say. */
+/** The schema at a path; null if the schema does not define it. */
 export function schemaAt(schema: object | null, path: string): Record<string, unknown> | null {
   let here = schema as Record<string, unknown> | null;
   for (const step of stepsOf(path)) {

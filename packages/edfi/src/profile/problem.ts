@@ -1,12 +1,12 @@
-/** Errors in the words of the Ed-Fi API: seven members, of which `validationErrors` and `errors` are never left out. */
+/** Errors in the form of the Ed-Fi API: seven members, of which `validationErrors` and `errors` are always present. */
 import type { FastifyReply, FastifyRequest } from '@sluice/server/profile';
 import { SluiceError, type ErrorCode } from 'sluice/internal/protocol';
 
-/** JSON path → what is wrong there. */
+/** JSON path → faults at that place. */
 export type ValidationErrors = Record<string, string[]>;
 
 export interface EdFiProblem {
-  /** What follows `urn:ed-fi:api:`. */
+  /** The text after `urn:ed-fi:api:`. */
   type: string;
   title: string;
   status: number;
@@ -15,7 +15,7 @@ export interface EdFiProblem {
   errors?: string[];
 }
 
-/** A refusal before the write reaches the engine. Its code says the same to a client that does not speak Ed-Fi. */
+/** A refusal before the write reaches the engine, with a code of the error table for other clients. */
 export class EdFiError extends SluiceError {
   readonly problem: EdFiProblem;
 
@@ -42,7 +42,7 @@ export function dataValidation(validationErrors: ValidationErrors): EdFiProblem 
   };
 }
 
-/** The request as a whole cannot be taken. */
+/** The request as a whole is refused. */
 export function badRequest(...errors: string[]): EdFiProblem {
   return { type: 'bad-request', title: 'Bad Request', status: 400, detail: SEE_ERRORS, errors };
 }

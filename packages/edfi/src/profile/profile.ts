@@ -1,7 +1,6 @@
 /**
- * The Ed-Fi way of speaking, for models made of Ed-Fi schemas: what a client of the Data Management Service sends is
- * taken, and answered with the statuses, headers and bodies that it knows. docs/edfi.md has each rule, and each
- * difference.
+ * The Ed-Fi dialect, for models made of Ed-Fi schemas. It accepts requests for the Data Management Service, and
+ * answers with its statuses, headers and bodies. docs/edfi.md has each rule, and each difference.
  */
 import {
   type ProfileNode,
@@ -100,7 +99,7 @@ function answerProblem(request: FastifyRequest, reply: FastifyReply, problem: Pr
 
 const secondsOf = (time: string): string => new Date(time).toISOString().replace(/\.\d{3}Z$/, 'Z');
 
-/** A problem of the one error table in Ed-Fi's members. */
+/** A problem of the error table with Ed-Fi's members. */
 function translated({ code, title, status, detail, errors = [] }: Problem): EdFiProblem {
   if (code === 'endpoint_not_found') return notFound();
   if (code === 'unauthenticated') return authenticationFailed(detail);
@@ -121,7 +120,7 @@ function translated({ code, title, status, detail, errors = [] }: Problem): EdFi
   };
 }
 
-/** What Ed-Fi says where a collection or an item does not have the method. */
+/** Ed-Fi's sentence for a collection or an item without the method. */
 function wrongMethod({ method, url }: FastifyRequest): string {
   const isItem = /\/data\/[^/?]+\/[^/?]+\/[^/?]/.test(url);
   if (method === 'DELETE' && !isItem)

@@ -1,6 +1,6 @@
 /**
- * The way of a body through all the checks that need no database, in the order in which clients are told: JSON, id,
- * schema, ids that agree, values that agree, elements that repeat.
+ * All checks of a body that need no database, in the order in which clients see them: JSON, id, schema, equal ids,
+ * equal values, repeated elements.
  */
 import {
   type DocumentText,
@@ -20,7 +20,7 @@ import { addError, decimalFaults, describeFaults } from './schema-faults.ts';
 
 export class EdFiDocuments {
   readonly #scanner: JsonScanner;
-  // Times of the day come without a zone.
+  // Times of day have no zone.
   readonly #validator = new SchemaValidator({
     formats: { time: (text) => isTime(text, 'optional') },
   });
@@ -29,7 +29,7 @@ export class EdFiDocuments {
     this.#scanner = scanner;
   }
 
-  /** Compiles the schemas of all resources, so that no document waits for that. */
+  /** Compiles the schemas of all resources, so that no document waits for it. */
   prepare(model: Model, signal: AbortSignal): Promise<void> {
     return this.#validator.compileAll(model, signal);
   }
@@ -45,7 +45,7 @@ export class EdFiDocuments {
   }
 
   /**
-   * @param value The text, parsed; it is changed where it has to fit.
+   * @param value The parsed text, which is changed to fit the schema.
    * @throws {EdFiError}
    */
   take(text: string, value: unknown, resource: Resource, documentId: string | undefined): DocumentText {
@@ -69,7 +69,7 @@ export class EdFiDocuments {
     }
     refuse(equalityFaults(resource, document));
     refuse(uniquenessFaults(resource, document));
-    // Where nothing had to change, what the client has spelled is what is stored.
+    // If nothing was changed, the client's own spelling is stored.
     return { body: hasChanged ? JSON.stringify(document) : text, document };
   }
 }

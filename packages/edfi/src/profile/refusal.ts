@@ -1,4 +1,4 @@
-/** What became of a write that was refused, in the words of the Ed-Fi API. */
+/** The answer to a refused write, in the form of the Ed-Fi API. */
 import type { WriteRequest } from 'sluice/internal/client';
 import { describeDocument, foldCase, type DocumentReference, type Model, type Resource } from 'sluice/model';
 import type { Outcome } from 'sluice/internal/protocol';
@@ -6,7 +6,7 @@ import { placesAt } from './places.ts';
 import { missingDescriptors, notFound, type EdFiProblem, type ValidationErrors } from './problem.ts';
 import { addError } from './schema-faults.ts';
 
-/** Null: no sentence of the Ed-Fi API says it. */
+/** Null: the Ed-Fi API has no sentence for it. */
 export function problemOfRefusal(write: WriteRequest, outcome: Outcome, model: Model): EdFiProblem | null {
   const { resource, document } = write;
   switch (outcome.code) {
@@ -53,7 +53,7 @@ export function problemOfRefusal(write: WriteRequest, outcome: Outcome, model: M
 
 const nameOf = (endpoint: string, model: Model): string => model.findEndpoint(endpoint)?.name ?? endpoint;
 
-/** A descriptor that does not exist is a fault of the document, and is told first; another document may come yet. */
+/** A missing descriptor is a fault of the document, and is reported first; another missing document may come later. */
 function unresolved(resource: Resource, document: unknown, missing: ReadonlySet<string>): EdFiProblem {
   const references = describeDocument(resource, document).references.filter(({ referentialId }) =>
     missing.has(referentialId),

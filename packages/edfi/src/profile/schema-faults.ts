@@ -1,11 +1,11 @@
-/** Faults against a schema in the sentences that Ed-Fi clients read. */
+/** Faults against a schema in the sentences of Ed-Fi. */
 import { pathOf, type SchemaFault } from '@sluice/server/profile';
 import type { Resource } from 'sluice/model';
 import { rulesOf } from '../model/api-rules.ts';
 import { placesAt } from './places.ts';
 import type { ValidationErrors } from './problem.ts';
 
-/** Messages told of one document: a client has enough to do with these. */
+/** Most messages for one document. */
 const MESSAGES_MAX = 1_000;
 
 export function addError(errors: ValidationErrors, path: string, message: string): void {
@@ -28,7 +28,7 @@ export function describeFaults(faults: readonly SchemaFault[], document: unknown
   return errors;
 }
 
-/** `$.addresses[0].city` is spoken of as `city`. */
+/** `$.addresses[0].city` is called `city`. */
 function nameOf(path: string): string {
   return /([^.[\]]*)(?:\[\d+\])*$/.exec(path)?.[1]?.replace('$', '') ?? '';
 }
@@ -83,7 +83,7 @@ function typeOf(value: unknown): string {
   return typeof value;
 }
 
-/** Decimals beyond the digits that the model gives them. */
+/** Decimals with more digits than the model allows. */
 export function decimalFaults(resource: Resource, document: unknown): ValidationErrors {
   const errors: ValidationErrors = {};
   for (const { path, totalDigits, decimalPlaces } of rulesOf(resource).decimals) {

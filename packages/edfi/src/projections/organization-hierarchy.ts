@@ -1,15 +1,15 @@
 /**
  * Education organizations with their parents and ancestors (sluice.organization): a school's district, the district's
- * service center, the state agency. Kept true when a parent comes later, moves or changes its id.
+ * service center, the state agency. It stays correct when a parent comes later, moves or changes its id.
  */
 import { defineProjection, type ChangedDocument, type Projection } from 'sluice/internal/batch';
 
 export interface OrganizationResource {
   /** Endpoint, e.g. `ed-fi/schools`. */
   endpoint: string;
-  /** Members that lead to the organization's id in its body. */
+  /** Path to the organization's id in its body. */
   id: readonly string[];
-  /** Members that lead to the id of each direct parent. */
+  /** Path to the id of each direct parent. */
   parents: readonly (readonly string[])[];
 }
 
@@ -55,7 +55,7 @@ export const edfiOrganizations: readonly OrganizationResource[] = [
 export function organizationHierarchy(
   organizations: readonly OrganizationResource[] = edfiOrganizations,
 ): Projection {
-  // A resource without parents still has its row: with a path that leads nowhere.
+  // A resource without parents still has its row, with a path that finds nothing.
   const rows = organizations.flatMap(({ endpoint, id, parents }) =>
     (parents.length === 0 ? [[]] : parents).map((parent) => ({
       endpoint,
@@ -68,7 +68,7 @@ export function organizationHierarchy(
     name: 'organization_hierarchy',
     resources: organizations.map(({ endpoint }) => endpoint),
     async apply({ created, updated, deleted }, transaction) {
-      // Ancestors depend on rows that other lanes may be changing. Organizations are few and seldom written.
+      // Ancestors depend on rows that other lanes may be changing. Organizations are few and rarely written.
       await transaction.run('lockProjection', ['organization_hierarchy']);
       const present = idsOf([...created, ...updated]);
       await transaction.run('removeOrganizations', [idsOf(deleted)]);
@@ -83,13 +83,13 @@ export function idsOf(documents: readonly ChangedDocument[]): string[] {
   return documents.map(({ documentId }) => documentId).sort();
 }
 
-/** Lists what a projection has rows of by a query of ours. */
+/** Lists the documents of a projection by one of Sluice's queries. */
 export function listBy(query: string): NonNullable<Projection['listDocuments']> {
   return async (after, limit, transaction) =>
     (await transaction.run(query, [after, limit])).map((row) => row['document_id'] as string);
 }
 
-/** Members as the text of a `text[]`; names of a model need no quotes inside. */
+/** A path as the text of a `text[]`; names of a model need no quotes. */
 export function pathText(steps: readonly string[]): string {
   return `{${steps.map((step) => `"${step}"`).join(',')}}`;
 }

@@ -1,6 +1,6 @@
 /**
- * Which schools speak for a student (sluice.student_school_authorization), counted over all associations between them.
- * One row of a student may be touched by many writes of a batch: they are added up and written once, in key order.
+ * The schools that are responsible for a student (sluice.student_school_authorization), counted over all associations
+ * between them. Many writes of a batch may affect one row: they are added up and written once, in key order.
  */
 import { defineProjection, type Projection } from 'sluice/internal/batch';
 import { idsOf, listBy, pathText } from './organization-hierarchy.ts';
@@ -8,9 +8,9 @@ import { idsOf, listBy, pathText } from './organization-hierarchy.ts';
 export interface StudentSchoolResource {
   /** Endpoint of the associations. @default 'ed-fi/studentSchoolAssociations' */
   endpoint?: string;
-  /** Members that lead to the student's id. @default ['studentReference', 'studentUniqueId'] */
+  /** Path to the student's id. @default ['studentReference', 'studentUniqueId'] */
   student?: readonly string[];
-  /** Members that lead to the school's id. @default ['schoolReference', 'schoolId'] */
+  /** Path to the school's id. @default ['schoolReference', 'schoolId'] */
   school?: readonly string[];
 }
 

@@ -1,11 +1,11 @@
-/** Holds each client to its quota, from when its request comes until the answer is known, also if it goes away. */
+/** Counts each request against the quota of its client until the answer is known, even if the client leaves. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import type { ClientQuota } from './client-quota.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Counts against its client's quota now. A WeakSet of such requests costs each of them ten microseconds. */
+    /** The request counts against its client's quota. A field, because a WeakSet would cost ten microseconds a request. */
     isAdmitted: boolean;
   }
 }
@@ -17,7 +17,7 @@ export function admission(app: FastifyInstance, quota: ClientQuota): void {
     request.isAdmitted = false;
     quota.leave(request.principal.client);
   };
-  // Behind the guard, which says whose request it is.
+  // After the guard, which identifies the client.
   app.after(() => {
     app.addHook('onRequest', (request, _reply, done) => {
       if (request.routeOptions.config.access === 'open' || request.is404) return done();

@@ -1,17 +1,17 @@
 /**
- * A URL that is known, asked with a method that it does not have, is told which it has (RFC 9110, 15.5.6); OPTIONS asks for
- * just that. Decided before anything of the body is read. A resource that the model does not have stays unknown.
+ * Answers an unsupported method of a known URL with the supported ones (RFC 9110, 15.5.6); OPTIONS asks for them.
+ * This happens before the body is read. An unknown resource of the model stays unknown.
  */
 import { SluiceError } from 'sluice/internal/protocol';
 import type { FastifyInstance } from 'fastify';
 
-/** Says whether there is something at a URL of this form with these parameters. */
+/** Whether something exists at a URL of this form with these parameters. */
 export type IsKnown = (parameters: Readonly<Record<string, string>>) => boolean;
 
 export function allowedMethods(app: FastifyInstance, isKnown: IsKnown): void {
   const methodsByUrl = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ method, url }) => {
-    // What a plugin has for all URLs says nothing of any.
+    // Routes of a plugin for all URLs do not make a URL known.
     if (url === '*' || url === '/*') return;
     const methods = methodsByUrl.get(url) ?? new Set();
     methodsByUrl.set(url, methods);
@@ -42,7 +42,7 @@ export function allowedMethods(app: FastifyInstance, isKnown: IsKnown): void {
   });
 }
 
-/** `/data/:project/:resource` as an expression; a slash at the end counts no more than for the router. */
+/** `/data/:project/:resource` as an expression; a final slash is ignored, as by the router. */
 function formOf(url: string): RegExp {
   const steps = url
     .replace(/\/$/, '')

@@ -1,4 +1,4 @@
-/** Lines out, as they come. Lines of one turn of the event loop leave as one chunk. */
+/** Lines of an answer, sent when they come. Lines of one turn of the event loop are one chunk. */
 import { Readable } from 'node:stream';
 
 export class AnswerStream extends Readable {
@@ -7,7 +7,7 @@ export class AnswerStream extends Readable {
   #isFull = false;
   #drained: (() => void)[] = [];
 
-  /** @param bytesMax What is kept for a reader that does not read. */
+  /** @param bytesMax Most bytes kept for a reader that does not read. */
   constructor(bytesMax: number) {
     super({ highWaterMark: bytesMax });
     this.once('close', () => this.#resume());
@@ -25,7 +25,7 @@ export class AnswerStream extends Readable {
     if (!this.destroyed) this.push(null);
   }
 
-  /** Resolves once the reader has caught up, or is gone. False: it has taken nothing for so long. */
+  /** Resolves when the reader has caught up, or is gone. False: it has taken nothing for this long. */
   async roomy(timeoutMs: number): Promise<boolean> {
     if (!this.#isFull || this.destroyed) return true;
     return new Promise<boolean>((resolve) => {

@@ -50,7 +50,7 @@ const refused = (code: Outcome['code'], detail: Outcome['detail'] = null): Outco
 });
 
 describe('POST', () => {
-  test('answers 201 for a created document, with its place and its tag', async () => {
+  test('a POST answers 201 for a created document, with its location and its entity tag', async () => {
     const { client, send } = setup();
     const response = await send('POST', schools, '{"schoolId":1.0}');
     expect(response.statusCode).toBe(201);
@@ -62,15 +62,18 @@ describe('POST', () => {
     expect(client.waits).toEqual([30_000]);
   });
 
-  test.each(['updated', 'unchanged'] as const)('answers 200 for a document that is %s', async (result) => {
-    const { client, send } = setup({ basePath: '/v1' });
-    client.answer = () => ({ ...created, result });
-    const response = await send('POST', `/v1${schools}`, '{}');
-    expect(response.statusCode).toBe(200);
-    expect(response.headers.location).toBe(`/v1${school}`);
-  });
+  test.each(['updated', 'unchanged'] as const)(
+    'a POST answers 200 for a document that is %s',
+    async (result) => {
+      const { client, send } = setup({ basePath: '/v1' });
+      client.answer = () => ({ ...created, result });
+      const response = await send('POST', `/v1${schools}`, '{}');
+      expect(response.statusCode).toBe(200);
+      expect(response.headers.location).toBe(`/v1${school}`);
+    },
+  );
 
-  test('passes on If-Match, and refuses the condition that nothing heeds', async () => {
+  test('a POST passes If-Match on, and refuses conditions that no code checks', async () => {
     const { client, send } = setup();
     await send('POST', schools, '{}', { 'if-match': '"x"' });
     expect(client.requests[0]?.ifMatch).toBe('x');
@@ -80,7 +83,7 @@ describe('POST', () => {
     expect(client.requests).toHaveLength(1);
   });
 
-  test('takes an endpoint in any case, and no other', async () => {
+  test('a POST takes an endpoint in any case, and no other endpoint', async () => {
     const { client, send } = setup();
     expect((await send('POST', '/data/Ed-Fi/SCHOOLS', '{}')).statusCode).toBe(201);
     const response = await send('POST', '/data/ed-fi/schoolz', '{}');
@@ -88,7 +91,7 @@ describe('POST', () => {
     expect(client.requests).toHaveLength(1);
   });
 
-  test('answers a text that cannot be stored with its path', async () => {
+  test('a POST names the path of a text that cannot be stored', async () => {
     const { client, send } = setup();
     const response = await send('POST', schools, '{"a":["\\u0000"]}');
     expect(response.statusCode).toBe(400);
@@ -103,7 +106,7 @@ describe('POST', () => {
     expect(client.requests).toEqual([]);
   });
 
-  test('answers a text that is not JSON with line and column, and nothing that stands there', async () => {
+  test('a POST names line and column of a text that is not JSON, and quotes nothing of it', async () => {
     const { send } = setup();
     const response = await send('POST', schools, '{\n  "name": Lovelace\n}');
     expect(response.json()).toMatchObject({
@@ -120,7 +123,7 @@ describe('POST', () => {
     ['null', 'null', 'invalid_document', '$'],
     ['nothing', '', 'invalid_json', '$'],
     ['an id', `{"id":"${documentId}"}`, 'invalid_document', '$.id'],
-  ])('refuses %s', async (_what, payload, code, path) => {
+  ])('a POST refuses %s', async (_what, payload, code, path) => {
     const { send } = setup();
     expect((await send('POST', schools, payload)).json()).toMatchObject({
       status: 400,
@@ -129,13 +132,13 @@ describe('POST', () => {
     });
   });
 
-  test('leaves an id to a resource that has one of its own', async () => {
+  test('a POST keeps an id that is a member of the resource itself', async () => {
     const { client, send } = setup();
     await send('POST', '/data/ed-fi/things', '{"id":7}');
     expect(client.requests[0]?.body).toBe('{"id":7}');
   });
 
-  test('refuses other media types, compression and large bodies', async () => {
+  test('a POST refuses other media types, compression and large bodies', async () => {
     const { send } = setup({ limits: { bodyBytesMax: 100 } });
     const other = await send('POST', schools, 'a=b', { 'content-type': 'application/x-www-form-urlencoded' });
     expect(other.json()).toMatchObject({ status: 415, code: 'unsupported_media_type' });
@@ -151,7 +154,7 @@ describe('POST', () => {
 });
 
 describe('PUT and DELETE', () => {
-  test('answer 204', async () => {
+  test('a PUT and a DELETE answer 204', async () => {
     const { client, send } = setup();
     client.answer = () => ({ ...created, result: 'updated' });
     const put = await send('PUT', school.toUpperCase().replace('/DATA', '/data'), '{}', {
@@ -168,7 +171,7 @@ describe('PUT and DELETE', () => {
     ]);
   });
 
-  test('take the id out of a document that a GET gave, and change nothing else', async () => {
+  test('a PUT removes the id that a GET added to the document, and changes nothing else', async () => {
     const { client, send } = setup();
     const bodies = [
       '{"id": "ID", "a": 1.0}',
@@ -188,7 +191,7 @@ describe('PUT and DELETE', () => {
     expect(other.json()).toMatchObject({ code: 'invalid_document', errors: [{ path: '$.id' }] });
   });
 
-  test('answer 404 for what is no id, and 400 for several tags', async () => {
+  test('a PUT and a DELETE answer 404 for a malformed id, and 400 for several tags', async () => {
     const { send } = setup();
     expect((await send('DELETE', `${schools}/17`)).json()).toMatchObject({ code: 'document_not_found' });
     const several = await send('DELETE', school, undefined, { 'if-match': '"a", "b"' });
@@ -197,7 +200,7 @@ describe('PUT and DELETE', () => {
 });
 
 describe('a refusal', () => {
-  test('names the missing references', async () => {
+  test('a refusal names the missing references', async () => {
     const { client, send } = setup();
     const missing = [
       {
@@ -223,7 +226,7 @@ describe('a refusal', () => {
     });
   });
 
-  test('says who refers, and who has the identity', async () => {
+  test('a refusal names the documents that refer, or the one that has the identity', async () => {
     const { client, send } = setup();
     client.answer = () => refused('document_referenced', { referredBy: ['ed-fi/sessions'] });
     expect((await send('DELETE', school)).json()).toMatchObject({ referredBy: ['ed-fi/sessions'] });
@@ -232,14 +235,14 @@ describe('a refusal', () => {
     expect((await send('PUT', school, '{}')).json()).toMatchObject({ conflictsWith });
   });
 
-  test('that may be retried says when', async () => {
+  test('a refusal that may be retried says when', async () => {
     const { client, send } = setup();
     client.answer = () => refused('cancelled');
     const response = await send('POST', schools, '{}');
     expect([response.statusCode, response.headers['retry-after']]).toEqual([503, '1']);
   });
 
-  test('of a dead letter keeps the database’s error to itself', async () => {
+  test('a refusal for a dead letter does not show the error of the database', async () => {
     const { client, send } = setup();
     client.answer = () =>
       refused('dead_letter', { error: { code: 'XX000', constraint: 'secret', table: 'secret' } });
@@ -248,7 +251,7 @@ describe('a refusal', () => {
 });
 
 describe('an error', () => {
-  test('of the table keeps its sentence, its places and its patience', async () => {
+  test('an error of the table keeps its sentence, its places and its time to retry', async () => {
     const { client, send } = setup();
     client.answer = () => {
       throw new SluiceError('rate_limited', 'Cannot take more', {
@@ -262,7 +265,7 @@ describe('an error', () => {
     expect(response.json()).toMatchObject({ detail: 'Cannot take more', limit: 10 });
   });
 
-  test('of the model is an invalid document', async () => {
+  test('an error of the model is answered as an invalid document', async () => {
     const { client, send } = setup();
     client.answer = () => {
       throw new ModelError('identity_missing', 'Cannot identify', '$.schoolId');
@@ -273,7 +276,7 @@ describe('an error', () => {
     });
   });
 
-  test('of the database or of ours says nothing of its message, in answer or log', async () => {
+  test('an unexpected error shows nothing of its message, in answer or log', async () => {
     const lines: string[] = [];
     const logger = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
     const { client, send } = setup({ logger });
@@ -295,7 +298,7 @@ describe('an error', () => {
     expect(lines.join('')).toContain(correlationId);
   });
 
-  test('for an unknown URL is a problem too', async () => {
+  test('an unknown URL is answered with a problem', async () => {
     const { get, send } = setup();
     for (const response of [
       await get('/nowhere'),
@@ -314,7 +317,7 @@ test.each([
   '/docs/static/..%2f..%2fpackage.json',
   '/docs/static/%5c..%5cpackage.json',
   '/..%2fpackage.json',
-])('a path that leads out of where the pages are is no path of ours: %s', async (path) => {
+])('a path that leads out of the folder of the pages is refused: %s', async (path) => {
   const lines: string[] = [];
   const { api } = setup({ logger: pino({ level: 'warn' }, { write: (line: string) => lines.push(line) }) });
   onTestFinished(() => api.close());
@@ -332,21 +335,24 @@ describe('Idempotency-Key', () => {
     ['abc-1', 'abc-1'],
     ['"abc"', 'abc'],
     ['"a\\"b"', 'a"b'],
-  ])('%s is %s', async (header, key) => {
+  ])('the header Idempotency-Key: %s gives the key %s', async (header, key) => {
     const { client, send } = setup();
     await send('POST', schools, '{}', { 'idempotency-key': header });
     expect(client.requests[0]?.idempotencyKey).toBe(key);
   });
 
-  test.each(['a b', 'x'.repeat(256), '""', 'é'])('%s is refused', async (header) => {
-    const { send } = setup();
-    const response = await send('POST', schools, '{}', { 'idempotency-key': header });
-    expect(response.json()).toMatchObject({ status: 400, code: 'invalid_request' });
-  });
+  test.each(['a b', 'x'.repeat(256), '""', 'é'])(
+    'the header Idempotency-Key: %s is refused',
+    async (header) => {
+      const { send } = setup();
+      const response = await send('POST', schools, '{}', { 'idempotency-key': header });
+      expect(response.json()).toMatchObject({ status: 400, code: 'invalid_request' });
+    },
+  );
 });
 
 describe('Prefer', () => {
-  test('respond-async answers 202 with the place of the write', async () => {
+  test('respond-async answers 202 with the location of the write', async () => {
     const { client, send } = setup();
     const response = await send('POST', schools, '{}', { prefer: 'respond-async' });
     expect(response.statusCode).toBe(202);
@@ -373,7 +379,7 @@ describe('Prefer', () => {
     expect(client.waits).toEqual([5_000, 65_000, 1_000]);
   });
 
-  test('of a preference that comes twice the first counts, and a long time is the longest', async () => {
+  test('the first of a repeated preference counts, and a long time is cut to the longest allowed', async () => {
     const { client, send } = setup({ limits: { waitSecondsMax: 600 } });
     const response = await send('POST', schools, '{}', { prefer: 'wait=99999999999, wait=x' });
     expect(response.headers['preference-applied']).toBe('wait=600');
@@ -389,7 +395,7 @@ describe('Prefer', () => {
     ['respond-async, wait=', 'wait is not a whole number of seconds'],
     ['wait-for-references=x', 'wait-for-references is not a whole number of seconds'],
     ['respond-async=no', 'respond-async takes no value'],
-  ])('%s is refused, and nothing is written', async (prefer, reason) => {
+  ])('the preference %s is refused, and nothing is written', async (prefer, reason) => {
     const { client, send, api } = setup();
     const response = await send('POST', schools, '{}', { prefer });
     expect(response.statusCode).toBe(400);
@@ -407,7 +413,7 @@ describe('Prefer', () => {
 });
 
 describe('GET', () => {
-  test('gives the stored text with the id first', async () => {
+  test('a GET returns the stored text with the id first', async () => {
     const { client, get } = setup();
     client.documents = [stored('{"schoolId": 1.0, "big": 12345678901234567890.10}')];
     const response = await get(school);
@@ -429,14 +435,14 @@ describe('GET', () => {
     ['"x", "abc"', 304],
     ['*', 304],
     ['"x"', 200],
-  ])('with If-None-Match %s answers %i', async (header, status) => {
+  ])('a GET with If-None-Match %s answers %i', async (header, status) => {
     const { client, get } = setup();
     client.documents = [stored('{"schoolId": 1}')];
     const response = await get(school, { 'if-none-match': header });
     expect([response.statusCode, response.headers.etag]).toEqual([status, '"abc"']);
   });
 
-  test('lists a page, and counts if asked', async () => {
+  test('a GET lists a page, and counts the documents if asked', async () => {
     const { client, get } = setup();
     client.documents = Array.from({ length: 30 }, (_, index) => stored(`{"schoolId": ${index}}`));
     const first = await get(schools);
@@ -455,12 +461,12 @@ describe('GET', () => {
     'totalCount=yes',
     'schoolId=1',
     'limit=1&limit=2',
-  ])('refuses %s', async (query) => {
+  ])('a GET refuses %s', async (query) => {
     const { get } = setup();
     expect((await get(`${schools}?${query}`)).json()).toMatchObject({ status: 400, code: 'invalid_request' });
   });
 
-  test('tells what became of a write', async () => {
+  test('a GET of a write returns its state', async () => {
     const { client, get } = setup();
     expect((await get(`/writes/${writeId}`)).json()).toMatchObject({ code: 'write_not_found' });
     expect((await get('/writes/x')).statusCode).toBe(404);
@@ -482,7 +488,7 @@ describe('GET', () => {
     });
   });
 
-  test('tells what became of many writes, and leaves out what is not there', async () => {
+  test('a GET of many writes returns their states, and leaves out unknown ones', async () => {
     const { client, send } = setup();
     const times = { acceptedAt: null, blockedAt: null, settledAt: null };
     const state = { writeId, resource: 'ed-fi/schools', ...times, awaits: [] };
@@ -499,17 +505,20 @@ describe('GET', () => {
     }
   });
 
-  test.each(['created', 'updated', 'unchanged'] as const)('tells that a write came to %s', async (result) => {
-    const { client, send } = setup();
-    client.answer = () => ({ ...created, result });
-    expect((await send('POST', schools, '{}')).headers['sluice-result']).toBe(result);
-  });
+  test.each(['created', 'updated', 'unchanged'] as const)(
+    'a GET shows the outcome of a write: %s',
+    async (result) => {
+      const { client, send } = setup();
+      client.answer = () => ({ ...created, result });
+      expect((await send('POST', schools, '{}')).headers['sluice-result']).toBe(result);
+    },
+  );
 });
 
 describe('bulk', () => {
   const line = (document: string, rest = '') => `{"endpoint":"/ed-fi/schools","document":${document}${rest}}`;
 
-  test('answers each line and hands over each document as it stands', async () => {
+  test('a bulk request answers each line, and hands over each document exactly as it is spelled', async () => {
     const { client, bulk } = setup();
     const answers = await bulk(
       `${line('{"schoolId": 1.0 }')}\n\n${line('{"a":"\\u00e9"}')}\r\n${line('{}')}`,
@@ -520,7 +529,7 @@ describe('bulk', () => {
     expect(client.requests.map(({ body }) => body)).toEqual(['{"schoolId": 1.0 }', '{"a":"\\u00e9"}', '{}']);
   });
 
-  test('lets a bad line hurt no other', async () => {
+  test('a bad line of a bulk request does not affect other lines', async () => {
     const { client, bulk } = setup({ limits: { bodyBytesMax: 5_000, bodyDepthMax: 4 } });
     client.answer = ({ document }) =>
       (document as { schoolId?: number }).schoolId === 7 ? refused('precondition_failed') : created;
@@ -548,7 +557,7 @@ describe('bulk', () => {
     expect(paths).toEqual(bad.map(([, , path]) => path));
   });
 
-  test('updates and deletes by id', async () => {
+  test('a bulk request updates and deletes by id', async () => {
     const { client, bulk } = setup();
     client.answer = ({ operation }) => ({
       ...created,
@@ -570,7 +579,7 @@ describe('bulk', () => {
     ]);
   });
 
-  test('keeps a bounded number of writes under way', async () => {
+  test('a bulk request keeps a bounded number of writes under way', async () => {
     const { client, bulk } = setup({ limits: { bulkWritesMax: 3 } });
     let underWay = 0;
     let most = 0;
@@ -584,7 +593,7 @@ describe('bulk', () => {
     expect(most).toBe(3);
   });
 
-  test('reads on where all writes wait for references', async () => {
+  test('a bulk request reads on while all its writes wait for references', async () => {
     const { client, bulk } = setup({ limits: { bulkWritesMax: 2 } });
     let release = (): void => {};
     const provided = new Promise<void>((resolve) => (release = resolve));
@@ -599,7 +608,7 @@ describe('bulk', () => {
     expect(client.waits[0]).toBe(65_000);
   });
 
-  test('answers while lines are still being sent', async () => {
+  test('a bulk request is answered while lines are still being sent', async () => {
     const { api } = setup();
     const url = await api.listen({ port: 0 });
     let controller!: ReadableStreamDefaultController<Uint8Array>;
@@ -623,14 +632,14 @@ describe('bulk', () => {
     await api.close();
   });
 
-  test('with respond-async says each write’s id', async () => {
+  test('a bulk request with respond-async returns the id of each write', async () => {
     const { bulk } = setup();
     expect(await bulk(line('{}'), '/bulk', { prefer: 'respond-async' })).toEqual([
       { line: 1, status: 202, writeId },
     ]);
   });
 
-  test('takes no other media type', async () => {
+  test('a bulk request takes no other media type', async () => {
     const { send } = setup();
     expect((await send('POST', '/bulk', '{}')).json()).toMatchObject({ status: 415 });
     expect((await send('POST', '/bulk')).json()).toMatchObject({ status: 415 });
@@ -638,7 +647,7 @@ describe('bulk', () => {
 });
 
 describe('operations', () => {
-  test('healthz says that the process is up, readyz whether it takes writes', async () => {
+  test('healthz says that the process is up, and readyz says whether it takes writes', async () => {
     const { client, get } = setup();
     expect((await get('/healthz')).json()).toEqual({ status: 'up' });
     expect((await get('/readyz')).json()).toEqual({
@@ -703,7 +712,7 @@ describe('a known URL', () => {
     ['DELETE', '/openapi.json', 'GET, HEAD, OPTIONS'],
     ['POST', '/docs', 'GET, HEAD, OPTIONS'],
   ] as const)(
-    'answers %s %s with 405 and the methods that it has, whatever the body',
+    'a known URL answers %s %s with 405 and its methods, whatever the body',
     async (method, url, allow) => {
       const { client, api } = setup();
       const headers = { 'content-type': 'application/x-odd' };
@@ -720,7 +729,7 @@ describe('a known URL', () => {
     },
   );
 
-  test('tells its methods to OPTIONS, and answers HEAD as GET', async () => {
+  test('a known URL names its methods for OPTIONS, and answers HEAD as GET', async () => {
     const { client, api } = setup({ basePath: '/v1' });
     client.documents = [stored('{"schoolId": 1}')];
     const options = await api.inject({ method: 'OPTIONS', url: `/v1${schools}` });
@@ -734,7 +743,7 @@ describe('a known URL', () => {
   });
 
   test.each(['/data/ed-fi/unknown', '/data/ed-fi/unknown/1', '/nowhere', '/data', '/', '/schools'])(
-    'is not %s: every method answers 404',
+    'a path that is not %s answers 404 to every method',
     async (url) => {
       const { api } = setup();
       for (const method of ['PATCH', 'DELETE', 'OPTIONS', 'GET'] as const) {
@@ -748,7 +757,7 @@ describe('a known URL', () => {
 
 describe('a charset', () => {
   const types = ['application/json', 'application/vnd.x+json'];
-  test.each(types)('other than UTF-8 is refused by its name: %s', async (type) => {
+  test.each(types)('a charset other than UTF-8 is refused by its name: %s', async (type) => {
     const { client, send } = setup();
     for (const charset of ['iso-8859-1', '"ISO-8859-1"', 'utf-16', 'windows-1252; x=y']) {
       const headers = { 'content-type': `${type}; charset=${charset}` };
@@ -760,7 +769,7 @@ describe('a charset', () => {
     expect(client.requests).toEqual([]);
   });
 
-  test.each(['/bulk', '/writes/query'])('other than UTF-8 is refused on %s, too', async (url) => {
+  test.each(['/bulk', '/writes/query'])('a charset other than UTF-8 is refused on %s, too', async (url) => {
     const { api } = setup();
     const type = url === '/bulk' ? 'application/x-ndjson' : 'application/json';
     const headers = { 'content-type': `${type};charset=iso-8859-1` };
@@ -771,7 +780,7 @@ describe('a charset', () => {
     ]);
   });
 
-  test('that is UTF-8 or a part of it is taken, in any case and quoted', async () => {
+  test('the charset UTF-8 or a part of it is taken, in any case and quoted', async () => {
     const { send, bulk } = setup();
     for (const charset of ['utf-8', 'UTF-8', '"utf-8"', 'utf8', 'us-ascii']) {
       const headers = { 'content-type': `application/json; charset=${charset}` };
@@ -785,7 +794,7 @@ describe('a charset', () => {
   test.each([
     [Buffer.from([0xef, 0xbb, 0xbf, 0x7b, 0x7d]), 'begins with a byte order mark'],
     [Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xe9, 0x22, 0x7d]), 'holds bytes that are not UTF-8'],
-  ])('that is not said is UTF-8: other bytes are told (%#)', async (body, sentence) => {
+  ])('a body without a charset must be UTF-8, and other bytes are refused (%#)', async (body, sentence) => {
     const { send, bulk } = setup();
     expect((await send('POST', schools, body)).json().errors[0].message).toBe(sentence);
     const [answer] = await bulk(body);

@@ -1,4 +1,4 @@
-/** The HTTP side of a node: it reads requests, hands writes to the client, and writes answers. It decides nothing. */
+/** The HTTP side of a node: it reads requests, passes writes to the client, and writes answers. It decides nothing. */
 import type { SluiceClient } from 'sluice/internal/client';
 import { defaults } from 'sluice/internal/protocol';
 import type { FastifyInstance } from 'fastify';
@@ -22,18 +22,18 @@ export interface ApiOptions extends Pick<
   ServerOptions,
   'auth' | 'corsOrigins' | 'logger' | 'onRequest' | 'tls'
 > {
-  /** Its creator starts and stops it. */
+  /** The caller starts and stops it. */
   client: SluiceClient;
   limits?: Partial<ApiLimits>;
-  /** How long a request waits for its outcome, unless it says otherwise. @default 30000 */
+  /** Longest wait of a request for its outcome, unless it sets its own. @default 30000 */
   waitMs?: number;
-  /** In front of every path, e.g. `/v1`. @default '' */
+  /** Prefix of every path, e.g. `/v1`. @default '' */
   basePath?: string;
-  /** What `/metrics` tells. @default there is no `/metrics` */
+  /** Content of `/metrics`. @default no `/metrics` */
   metrics?: MetricsSource;
   /** Further routes under the same paths and guards. @default none */
   routes?: readonly Routes[];
-  /** How this node speaks of documents. @default Sluice's own way */
+  /** The dialect of this node for documents. @default Sluice's own */
   profile?: ProfileFactory;
 }
 
@@ -63,7 +63,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
 
   const closing = new AbortController();
   app.addHook('onListen', (done) => {
-    // Nobody waits for it.
+    // In the background.
     void profile.prepare?.(closing.signal);
     done();
   });

@@ -1,12 +1,12 @@
 /**
- * Bounds the time in which a request's body must have come. The HTTP server's own limit for this would count for bulk
- * requests too, which may send for as long as they keep sending.
+ * Limits the time in which a request's body must arrive. The HTTP server's own limit would also apply to bulk
+ * requests, which may send for as long as they keep sending.
  */
 import { SluiceError } from 'sluice/internal/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
 
-/** One look at all bodies under way is cheaper than a timer for each. */
+/** One timer for all bodies is cheaper than a timer for each. */
 const lookIntervalMs = 250;
 
 export function bodyClock(
@@ -14,19 +14,20 @@ export function bodyClock(
   timeoutMs: number,
   answerLate: (error: SluiceError, request: FastifyRequest, reply: FastifyReply) => void,
 ): void {
-  /** In the order in which they began, or were answered, and so of their ends. */
+  /** In the order of their start, or of their answer, and so of their ends. */
   const receiving = new Map<FastifyRequest, { reply: FastifyReply; until: number }>();
   const timer = setInterval(() => {
     const now = performance.now();
     for (const [request, { reply, until }] of receiving) {
       if (until > now) return;
       receiving.delete(request);
-      // Answered before it had come, it had as long again: who goes on sending would keep the connection for nothing.
+      // A body that was answered early has the same time again; a client that goes on sending would block the
+      // connection.
       if (reply.sent) {
         if (!request.raw.complete) request.raw.destroy();
         continue;
       }
-      // What has not come is not waited for: the connection ends with the answer.
+      // The rest of the body is not awaited: the connection ends with the answer.
       reply.header('Connection', 'close');
       answerLate(late(timeoutMs), request, reply);
     }
@@ -39,7 +40,7 @@ export function bodyClock(
     }
     done();
   });
-  // Comes once the body is there; of a bulk request, once it is to be read.
+  // Runs when the body has arrived; for a bulk request, before it is read.
   app.addHook('preValidation', (request, _reply, done) => {
     receiving.delete(request);
     done();
@@ -65,15 +66,15 @@ export function bodyClock(
 }
 
 /**
- * The chunks of a body, each within its time from when it is asked for. The stream itself is left as it is: an answer may be
- * under way on the same connection.
+ * The chunks of a body, each with a time limit. The stream itself is not ended, because an answer may be under way on
+ * the same connection.
  * @throws {SluiceError} `request_timeout`
  */
 export async function* chunksWithin(stream: Readable, timeoutMs: number): AsyncGenerator<Buffer> {
   const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, undefined>;
   for (;;) {
     const next = chunks.next();
-    // If the time is over first, its result is ignored.
+    // If the time limit comes first, the result is ignored.
     next.catch(() => undefined);
     let timer: NodeJS.Timeout | undefined;
     const over = new Promise<never>((_resolve, reject) => {
@@ -85,13 +86,13 @@ export async function* chunksWithin(stream: Readable, timeoutMs: number): AsyncG
   }
 }
 
-/** Lets what still comes of a body pass unread, so that its sender comes to read the answer; ends it if that takes too long. */
+/** Reads and drops the rest of a body, so that its sender reads the answer; ends the stream if that takes too long. */
 export function discardRest(stream: Readable, timeoutMs: number): void {
   if (stream.readableEnded || stream.destroyed) return;
   const timer = setTimeout(() => stream.destroy(), timeoutMs);
   stream.once('close', () => clearTimeout(timer));
   stream.once('end', () => clearTimeout(timer));
-  // The earlier reader still listens, and would keep the stream from flowing.
+  // Otherwise the earlier reader would keep the stream from flowing.
   stream.removeAllListeners('readable');
   stream.on('error', () => undefined).resume();
 }

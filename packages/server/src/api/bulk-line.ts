@@ -1,4 +1,4 @@
-/** One line of a bulk request as a write of a document; one that names a target is read by `bulk-row`. */
+/** One line of a bulk request as a write of a document; `bulk-row` reads lines that name a target. */
 import type { WriteRequest } from 'sluice/internal/client';
 import { operations, type Operation } from 'sluice/internal/protocol';
 import type { RowRequest } from 'sluice/internal/targets';
@@ -8,18 +8,18 @@ import type { JsonScanner } from './json-scanner.ts';
 import { findResource, type ApiNode } from './node.ts';
 import { readIdempotencyKey, readIfMatch } from './request-headers.ts';
 
-/** Scanners of the node's limits and one level deeper, because the document or row is inside the line. */
+/** Scanners with the node's limits and one more level, because the document or row is inside the line. */
 export interface BulkScanners {
   documents: JsonScanner;
-  /** Takes numbers that JavaScript would round. */
+  /** Accepts numbers that JavaScript would round. */
   rows: JsonScanner;
 }
 
 const members = new Set(['endpoint', 'document', 'operation', 'id', 'ifMatch', 'idempotencyKey']);
 
 /**
- * @param admit Throws where the client may not write to the resource, before the document is looked at.
- * @throws {SluiceError} what is wrong with the line; paths are those of the document
+ * @param admit Throws if the client may not write to the resource, before the document is read.
+ * @throws {SluiceError} for the fault of the line; paths are those of the document
  */
 export function readBulkLine(
   node: ApiNode,
@@ -71,7 +71,7 @@ export function readBulkLine(
   return Object.assign(write, node.profile.takeDocument(text, document, write.resource, write.documentId));
 }
 
-/** `$.document.name` of the line is `$.name` of the document; of what is outside it, the line is the place. */
+/** `$.document.name` of the line is `$.name` of the document; for other members, the line is the place. */
 function pathInDocument(path: string): string {
   return /^\$\.document(?=$|[.[])/.test(path) ? `$${path.slice('$.document'.length)}` : path;
 }

@@ -1,7 +1,4 @@
-/**
- * `POST /bulk`: many writes in one request, one a line, answered a line each as they settle. A line that is refused
- * hurts no other.
- */
+/** `POST /bulk`: many writes in one request, one a line; each line is answered when it settles. A refused line does not affect others. */
 import { SluiceError } from 'sluice/internal/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
@@ -42,7 +39,7 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
     const applied = appliedPreferences(preferences);
     if (applied !== undefined) reply.header('Preference-Applied', applied);
     const answers = new AnswerStream(limits.bulkAnswerBytesMax);
-    // The client is gone. Of one that is told the end, the rest is let pass.
+    // The client is gone. Otherwise the rest of the body is dropped.
     answers.once('close', () => {
       if (!answers.readableEnded) body.destroy();
     });
@@ -52,7 +49,7 @@ export function bulkRoute(app: FastifyInstance, node: ApiNode): void {
   });
 }
 
-/** The query says what `Prefer` would, for tools that set no headers. */
+/** The query may replace `Prefer`, for tools that set no headers. */
 function readBulkPreferences(
   header: string | string[] | undefined,
   query: unknown,

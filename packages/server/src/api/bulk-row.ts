@@ -20,9 +20,9 @@ const members = new Set([
 const marker = Buffer.from('"target"');
 
 /**
- * Null: the line names no target, or is no JSON.
- * @param admit Throws where the client may not write to the target, before the row is looked at.
- * @throws {SluiceError} what is wrong with the line; paths are those of the row
+ * Null: the line names no target, or is not JSON.
+ * @param admit Throws if the client may not write to the target, before the row is read.
+ * @throws {SluiceError} for the fault of the line; paths are those of the row
  */
 export function readBulkRow(
   node: ApiNode,

@@ -1,6 +1,6 @@
 /**
- * One bulk request: its lines are read, written and answered. Reading stops while the window of writes under way is full,
- * or while the client reads no answers.
+ * One bulk request: reads, writes and answers its lines. Reading stops while the window of writes under way is full,
+ * or while the client does not read answers.
  */
 import { readLines, SluiceError, type Line } from 'sluice/internal/protocol';
 import type { FastifyRequest } from 'fastify';
@@ -18,7 +18,7 @@ import { readTraceparent, type Preferences } from './request-headers.ts';
 import { answerOf, type WriteAnswer } from './write-answer.ts';
 import { WriteWindow } from './write-window.ts';
 
-/** What may surround a document in its line. */
+/** Most bytes around a document in its line. */
 const ENVELOPE_BYTES = 4_096;
 
 export class BulkRun {
@@ -46,7 +46,7 @@ export class BulkRun {
     this.#window = new WriteWindow(bulkWritesMax, waits ? bulkWaitingWritesMax : bulkWritesMax, bulkBytesMax);
   }
 
-  /** Never rejects: whatever breaks ends the answers. */
+  /** Never rejects: an error ends the answers. */
   async take(body: IncomingMessage): Promise<void> {
     const { limits } = this.#node;
     const answers = this.#answers;
@@ -73,7 +73,7 @@ export class BulkRun {
         });
       }
     } catch (error) {
-      // The client went away with a line half sent: what was accepted is settled all the same.
+      // The client left with a line half sent. Accepted writes are settled all the same.
       if (!isTimeout(error)) return void answers.destroy(error instanceof Error ? error : undefined);
       end = error;
     }
@@ -85,7 +85,7 @@ export class BulkRun {
     answers.end();
   }
 
-  /** A line beyond the client's rate is not refused: it is read later. */
+  /** A line beyond the client's rate is not refused, but read later. */
   async #turn(): Promise<void> {
     for (let waitMs; (waitMs = this.#node.quota.take(this.#request.principal.client)) > 0;)
       await pause(waitMs);
@@ -145,7 +145,7 @@ function isTimeout(error: unknown): error is SluiceError {
   return error instanceof SluiceError && error.code === 'request_timeout';
 }
 
-/** Of a request that is ended before all its lines were read: which of them have an answer, and which never will. */
+/** The last line if a request ends before all its lines were read: how many lines were begun and will be answered. */
 function lastLine(end: SluiceError, begun: number): string {
   const detail = `${end.message} Lines up to ${begun} have their answers above. Later lines were not started.`;
   const problem = problemOf(end.code, detail);

@@ -1,4 +1,4 @@
-/** What `/bulk` takes and gives, for the OpenAPI document. */
+/** Requests and answers of `/bulk`, for the OpenAPI document. */
 import type { FastifySchema } from 'fastify';
 import { problem, writeHeaders } from './route-schemas.ts';
 import { rowAnswer } from './write-schemas.ts';

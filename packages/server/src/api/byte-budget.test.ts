@@ -22,7 +22,7 @@ async function isDone(promise: Promise<unknown>): Promise<boolean> {
 }
 
 describe('a budget of bytes', () => {
-  test('lets requests wait for room, in order, and gives back what an answer held', async () => {
+  test('a byte budget lets requests wait for room in order, and takes back the bytes of a finished answer', async () => {
     const budget = new ByteBudget({ bytesMax: 100 });
     const [one, two, three] = await Promise.all([open(budget), open(budget), open(budget)]);
     await one.share.admit(70);
@@ -38,7 +38,7 @@ describe('a budget of bytes', () => {
     expect(budget.held).toBe(0);
   });
 
-  test('counts what an answer really holds, and lets nobody begin while that is too much', async () => {
+  test('a byte budget counts what an answer really holds, and admits no request while that is too much', async () => {
     const budget = new ByteBudget({ bytesMax: 100 });
     const one = await open(budget);
     one.share.hold(120);
@@ -49,7 +49,7 @@ describe('a budget of bytes', () => {
     expect(budget.held).toBe(60);
   });
 
-  test('gives more than there is to one that is alone', async () => {
+  test('a byte budget gives a request that is alone more than there is', async () => {
     const budget = new ByteBudget({ bytesMax: 100 });
     const one = await open(budget);
     await one.share.admit(500);
@@ -58,7 +58,7 @@ describe('a budget of bytes', () => {
     expect(budget.held).toBe(500);
   });
 
-  test('refuses a request that finds no room in time, and goes on with the one behind it', async () => {
+  test('a byte budget refuses a request that finds no room in time, and serves the next one', async () => {
     const budget = new ByteBudget({ bytesMax: 100, waitMs: 50 });
     const [one, two] = await Promise.all([open(budget), open(budget)]);
     await one.share.admit(100);
@@ -69,7 +69,7 @@ describe('a budget of bytes', () => {
     expect(budget.held).toBe(50);
   });
 
-  test('keeps nothing for a client that went away while it waited', async () => {
+  test('a byte budget keeps nothing for a client that left while it waited', async () => {
     const budget = new ByteBudget({ bytesMax: 100 });
     const [one, two] = await Promise.all([open(budget), open(budget)]);
     await one.share.admit(100);

@@ -1,17 +1,17 @@
 /**
- * Bounds the bytes that a node holds for all requests together: of documents that it reads for its clients, or of bodies
- * that come in. A request that finds no room waits for a while, in order, and is then told to come again.
+ * Limits the bytes that a node holds for all requests together: documents that it reads, or bodies that arrive. A
+ * request without room waits in order, and is refused after a while.
  */
 import { SluiceError } from 'sluice/internal/protocol';
 import type { ServerResponse } from 'node:http';
 
 export interface ByteBudgetOptions {
   bytesMax: number;
-  /** How long a request waits for room. @default 10000 */
+  /** Longest wait of a request for room, in milliseconds. @default 10000 */
   waitMs?: number;
 }
 
-/** Bodies of fewer bytes are not counted: their number is bounded. */
+/** Smaller bodies are not counted, because their number is limited. */
 export const smallBodyBytes = 65_536;
 
 interface Waiting {
@@ -36,8 +36,8 @@ export class ByteBudget {
   }
 
   /**
-   * What one request holds, until its answer has been taken or its client is gone.
-   * @throws {SluiceError} `overloaded` where nothing was freed in time
+   * The share of one request, until its answer has been sent or its client is gone.
+   * @throws {SluiceError} `overloaded` if nothing was freed in time
    */
   async open(response: ServerResponse): Promise<ByteShare> {
     const share = new ByteShare(this);
@@ -46,13 +46,13 @@ export class ByteBudget {
     return share;
   }
 
-  /** Waits for room; a request that wants more than all there is gets it when no other request has any. */
+  /** Waits for room. A request that wants more than the whole budget gets it when no other request has any. */
   async take(bytes: number): Promise<void> {
     if (this.#waiting.length === 0 && this.#fits(bytes)) this.#held += bytes;
     else await this.#wait(bytes);
   }
 
-  /** Negative: more is held than was asked for, which is not waited for. */
+  /** Negative bytes: more is held than requested, without a wait. */
   free(bytes: number): void {
     this.#held -= bytes;
     for (
@@ -70,7 +70,7 @@ export class ByteBudget {
     return this.#held === 0 || (this.#held < this.#bytesMax && this.#held + bytes <= this.#bytesMax);
   }
 
-  /** Until {@link free} has counted it as held. */
+  /** Resolves when {@link free} has counted it as held. */
   #wait(bytes: number): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -96,12 +96,12 @@ export class ByteShare {
     this.#budget = budget;
   }
 
-  /** The client has read the answer, or no longer waits for it. */
+  /** The client has read the answer, or has left. */
   get isClosed(): boolean {
     return this.#isClosed;
   }
 
-  /** Waits until it may hold so many bytes in all. @throws {SluiceError} `overloaded` */
+  /** Waits until this request may hold so many bytes in all. @throws {SluiceError} `overloaded` */
   readonly admit = async (bytes: number): Promise<void> => {
     const more = bytes - this.#bytes;
     if (more <= 0 || this.#isClosed) return;
@@ -110,7 +110,7 @@ export class ByteShare {
     if (this.#isClosed) this.#release();
   };
 
-  /** It holds so many bytes now. */
+  /** Sets the bytes that the request holds. */
   hold(bytes: number): void {
     if (this.#isClosed) return;
     this.#budget.free(this.#bytes - bytes);

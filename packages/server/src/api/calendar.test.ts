@@ -9,7 +9,7 @@ const daysOf = (year: number, month: number): number => {
 const two = (number: number): string => String(number).padStart(2, '0');
 
 describe('a date', () => {
-  test('exists exactly where its month has that day, in every month of leap and common years', () => {
+  test('a date exists exactly where its month has that day, in every month of leap and common years', () => {
     for (const year of [1, 4, 100, 400, 1900, 2000, 2023, 2024, 2100, 9999]) {
       for (let month = 0; month <= 13; month++) {
         for (let day = 0; day <= 32; day++) {
@@ -30,7 +30,7 @@ describe('a date', () => {
     ' 2024-01-01',
     '-2024-01-01',
     '',
-  ])('is not %j', (text) => expect(isDate(text)).toBe(false));
+  ])('a date is not %j', (text) => expect(isDate(text)).toBe(false));
 });
 
 describe('a time', () => {
@@ -41,9 +41,9 @@ describe('a time', () => {
     '12:30:00-00:00',
     '12:30:00+0530',
     '12:30:00+05',
-  ])('may be %s', (text) => expect(isTime(text, 'required')).toBe(true));
+  ])('a time may be %s', (text) => expect(isTime(text, 'required')).toBe(true));
 
-  test('needs a zone only where one is required', () => {
+  test('a time needs a zone only where one is required', () => {
     expect([isTime('08:00:00', 'required'), isTime('08:00:00', 'optional')]).toEqual([false, true]);
   });
 
@@ -55,9 +55,9 @@ describe('a time', () => {
     '12:00:00+24:00',
     '12:00:00+25:00',
     '12:00:00-05:60',
-  ])('is not %s', (text) => expect(isTime(text, 'optional')).toBe(false));
+  ])('a time is not %s', (text) => expect(isTime(text, 'optional')).toBe(false));
 
-  test('has a second 60 only at the end of a day in UTC', () => {
+  test('a time has a second 60 only at the end of a day in UTC', () => {
     expect(['23:59:60Z', '18:59:60-05:00', '05:29:60+05:30'].every((text) => isTime(text, 'required'))).toBe(
       true,
     );
@@ -77,7 +77,7 @@ describe('a moment', () => {
     ['2016-12-31T23:59:60Z', '2016-12-31T23:59:60Z'],
     ['2015-06-30T19:59:60-04:00', '2015-06-30T23:59:60Z'],
     ['2017-01-01T05:29:60+05:30', '2016-12-31T23:59:60Z'],
-  ])('%s is %s in UTC', (text, utc) => expect(utcSecond(text, 'required')).toBe(utc));
+  ])('the moment %s is %s in UTC', (text, utc) => expect(utcSecond(text, 'required')).toBe(utc));
 
   test.each([
     '2024-02-30T10:00:00Z',
@@ -95,7 +95,7 @@ describe('a moment', () => {
     '2016-12-31T23:59:60-05:00',
     '2024-01-01TT10:00:00Z',
     '2024-01-01',
-  ])('is never %s', (text) =>
+  ])('a moment is never %s', (text) =>
     expect([utcSecond(text, 'optional'), isDateTime(text, 'optional')]).toEqual([null, false]),
   );
 });

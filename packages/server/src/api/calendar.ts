@@ -1,6 +1,6 @@
 /**
- * Dates and times as RFC 3339 spells them, checked by the calendar before anything converts them: JavaScript's own Date
- * takes 30 February for 1 March and 24:00 for the next day. Years are 0001 to 9999, because the calendar has no year 0.
+ * Dates and times of RFC 3339, checked by the calendar before any conversion, because JavaScript's Date takes 30
+ * February for 1 March, and 24:00 for the next day. Years are 0001 to 9999.
  */
 
 export type Zone = 'required' | 'optional';
@@ -24,7 +24,7 @@ export function isDateTime(text: string, zone: Zone): boolean {
   return utcSecond(text, zone) !== null;
 }
 
-/** The moment in UTC, to the second; null: there is no such moment. Without a zone it is read as UTC. */
+/** The moment in UTC, to the second; null: it does not exist. Without a zone it is read as UTC. */
 export function utcSecond(text: string, zone: Zone): string | null {
   const [, date = '', timeOfDay = ''] = /^([\d-]+)[t\s](\S+)$/i.exec(text) ?? [];
   const time = readTime(timeOfDay, zone);
@@ -37,12 +37,12 @@ export function utcSecond(text: string, zone: Zone): string | null {
   return `${minute}${time.second}Z`;
 }
 
-/** The number of the next day in the same month, whether that month has it or not. */
+/** The number of the next day in the same month, even if the month does not have it. */
 function nextDay(date: string): string {
   return `${date.slice(0, 8)}${String(Number(date.slice(8)) + 1).padStart(2, '0')}`;
 }
 
-/** `utcMinute` counts from the beginning of the day that is named; in UTC it may be the day before or after. */
+/** `utcMinute` counts from the start of the named day; in UTC it may be the day before or after. */
 function readTime(text: string, zone: Zone): { utcMinute: number; second: string } | null {
   const [, hour, minute, second, z, sign, offsetHours, offsetMinutes = '0'] = timeForm.exec(text) ?? [];
   if (hour === undefined || minute === undefined || second === undefined) return null;

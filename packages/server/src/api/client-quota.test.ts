@@ -12,7 +12,7 @@ function setup(options: { requestsMax?: number; ratePerSecond?: number } = {}) {
 }
 
 describe('a client', () => {
-  test('has so many requests under way and no more, whatever others have', () => {
+  test('a client may have a fixed number of requests under way, whatever other clients have', () => {
     const { quota } = setup({ requestsMax: 2 });
     quota.enter('a');
     quota.enter('a');
@@ -23,7 +23,7 @@ describe('a client', () => {
     expect(() => quota.enter('a')).toThrow(expect.objectContaining({ code: 'rate_limited' }));
   });
 
-  test('may ask for a second’s share at once, and then as it comes', () => {
+  test('a client may send the requests of one second together, and then at its rate', () => {
     const { quota, clock } = setup({ ratePerSecond: 4 });
     const asked = () => {
       try {
@@ -40,7 +40,7 @@ describe('a client', () => {
     expect([1, 2, 3, 4, 5].map(asked)).toEqual(['taken', 'taken', 'taken', 'taken', 0.25]);
   });
 
-  test('is not let off by many others who come and go', () => {
+  test('a client keeps its quota used while many other clients come and go', () => {
     const { quota, clock } = setup({ ratePerSecond: 1, requestsMax: 1 });
     quota.enter('a');
     clock.now += 5_000;

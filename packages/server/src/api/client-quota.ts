@@ -1,10 +1,10 @@
-/** How much one client may ask for: requests under way at the same time, and requests and bulk lines a second. */
+/** Limits of one client: concurrent requests, and requests and bulk lines a second. */
 import { SluiceError } from 'sluice/internal/protocol';
 
 export interface ClientQuotaOptions {
-  /** Requests of one client under way at the same time. */
+  /** Most concurrent requests of one client. */
   requestsMax: number;
-  /** Requests and bulk lines of one client a second, of which those of a second may come at once; 0: no limit. */
+  /** Requests and bulk lines of one client a second, which may all come together; 0: no limit. */
   ratePerSecond: number;
   /** @default performance.now */
   now?: () => number;
@@ -12,7 +12,7 @@ export interface ClientQuotaOptions {
 
 interface Use {
   underWay: number;
-  /** What may still be asked for at once, as of `at`. */
+  /** Requests that may come without a wait, as of `at`. */
   tokens: number;
   at: number;
 }
@@ -30,7 +30,7 @@ export class ClientQuota {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** @throws {SluiceError} `rate_limited` if the client has as much as it may have */
+  /** @throws {SluiceError} `rate_limited` if the client has reached its quota */
   enter(client: string): void {
     const { requestsMax, ratePerSecond } = this.#options;
     const use = this.#useOf(client);
@@ -54,7 +54,7 @@ export class ClientQuota {
     if (use?.underWay === 0 && this.#options.ratePerSecond === 0) this.#uses.delete(client);
   }
 
-  /** Takes one of this second's share, or says in how many milliseconds there is one. */
+  /** Takes one request of the rate and returns 0, or returns the milliseconds until it may. */
   take(client: string): number {
     const { ratePerSecond } = this.#options;
     if (ratePerSecond === 0) return 0;
@@ -78,7 +78,7 @@ export class ClientQuota {
   }
 
   #forget(): void {
-    // After a second without a request the whole share is there again, as for a client that is new.
+    // After a second without a request, the whole rate is available again, as for a new client.
     const before = this.#now() - 1000;
     for (const [client, { underWay, at }] of this.#uses) {
       if (underWay === 0 && at <= before) this.#uses.delete(client);

@@ -1,6 +1,6 @@
 /**
- * The HTTP server under the routes of a node, or of the operators' page alone: authentication, what each answer tells
- * browsers, what a request may be, and what becomes of errors.
+ * The HTTP server below the routes of a node, or of the operators' page alone: authentication, headers for browsers,
+ * limits of requests, and errors.
  */
 import Fastify, {
   LogController,
@@ -31,7 +31,7 @@ import { defaultLimits, type ApiLimits } from './limits.ts';
 import { readerClock } from './reader-clock.ts';
 import { securityHeaders } from './security-headers.ts';
 
-/** Adds routes; each names its access in `config`. */
+/** Adds routes; each declares its access in `config`. */
 export type Routes = (scope: FastifyInstance) => void | Promise<void>;
 
 export interface ServerOptions {
@@ -41,19 +41,19 @@ export interface ServerOptions {
   corsOrigins?: readonly string[];
   /** @default A pino of level `warn`. Requests are logged at `debug`. */
   logger?: FastifyBaseLogger;
-  /** Is told of each answered request, its route as it was declared. */
+  /** Receives each answered request, with its route as declared. */
   onRequest?: (method: string, route: string, status: number, seconds: number) => void;
-  /** @default The defaults of {@link ApiLimits} */
+  /** @default the defaults of {@link ApiLimits} */
   limits?: ApiLimits;
-  /** @default one by the limits */
+  /** @default one with the limits */
   quota?: ClientQuota;
-  /** Certificate and key, in PEM, by which HTTPS is served. @default HTTP */
+  /** Certificate and key for HTTPS, in PEM. @default HTTP */
   tls?: { cert: string; key: string } | undefined;
-  /** In front of every path. @default '' */
+  /** Prefix of every path. @default '' */
   basePath?: string;
-  /** Whether there is something at a URL with these parameters. @default true */
+  /** Whether something exists at a URL with these parameters. @default true */
   isKnown?: IsKnown;
-  /** What errors look like. @default problem details */
+  /** The form of errors. @default problem details */
   answers?: Answers;
 }
 
@@ -62,7 +62,7 @@ interface Answers {
   answerNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply;
 }
 
-/** Between two looks for connections that have become idle while the server closes. */
+/** Interval of checks for idle connections while the server closes. */
 const closeIdleMs = 50;
 
 export function createServer(options: ServerOptions): FastifyInstance {
@@ -122,29 +122,29 @@ function bareServer(
   const http = {
     maxHeaderSize: limits.headerBytesMax,
     headersTimeout: limits.headerTimeoutMs,
-    // How often the server looks whether a time has run out.
+    // Interval of the server's checks of time limits.
     connectionsCheckingInterval: 1_000,
   };
   return Fastify({
     loggerInstance: logger,
-    // A child logger for each request costs more than the request's own work.
+    // A child logger for each request costs more than the request itself.
     childLoggerFactory: (parent) => parent,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => `${nodeName}-${(++requests).toString(36)}`,
-    // With HTTPS, Fastify passes on nothing else; a handshake is no time to linger, either.
+    // With HTTPS, Fastify passes on nothing else. The limit for the handshake is set here, too.
     ...(tls === undefined
       ? { http }
       : { https: { ...http, ...tls, handshakeTimeout: limits.headerTimeoutMs } as unknown as null }),
-    // A node that is stopping answers with its client's own problem.
+    // A stopping node answers with its own problem.
     return503OnClosing: false,
     // Some clients end a collection's URL with a slash.
     routerOptions: { ignoreTrailingSlash: true },
     frameworkErrors: (error, request, reply) => void answers.answerError(error, request, reply),
     clientErrorHandler: answerBrokenRequest,
-    // The routes' schemas are for the OpenAPI document; limits, JSON and ids are checked by hand.
+    // The schemas of routes are for the OpenAPI document; limits, JSON and ids are checked by hand.
     schemaController: {
       compilersFactory: {
-        // Their types know only Ajv's own compilers.
+        // The types know only Ajv's own compilers.
         buildValidator: (() => () => () => true) as never,
         buildSerializer: (() => () => JSON.stringify) as never,
       },
@@ -152,17 +152,14 @@ function bareServer(
   });
 }
 
-/** The charset of a body must be one that is read. A request without a body may name any. */
+/** A body must have a supported charset. A request without a body may name any. */
 function checkCharset({ headers }: FastifyRequest, _reply: FastifyReply, done: () => void): void {
   const hasBody = (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
   if (hasBody) assertCharset(headers['content-type']);
   done();
 }
 
-/**
- * A connection that was busy when the server began to close is idle once its request is answered. The server closes it
- * then, because it would keep the server open.
- */
+/** Closes connections that become idle while the server closes, because they would keep it open. */
 function closeIdleConnections(app: FastifyInstance): void {
   app.addHook('preClose', (done) => {
     const timer = setInterval(() => app.server.closeIdleConnections(), closeIdleMs);
@@ -176,12 +173,12 @@ function closeIdleConnections(app: FastifyInstance): void {
 export interface ListenOptions {
   /** @default 127.0.0.1 */
   host?: string;
-  /** 0: any free one. @default 8080 */
+  /** 0: a free port. @default 8080 */
   port?: number;
 }
 
 /**
- * @returns The address, e.g. `http://127.0.0.1:8080`. `close` of the server stops it, after the requests under way.
+ * @returns the address, e.g. `http://127.0.0.1:8080`. `close` of the server stops it, after the requests under way.
  * @throws {SluiceError} `configuration_invalid` if other machines could connect without authentication
  */
 export async function listen(

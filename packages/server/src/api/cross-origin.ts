@@ -1,4 +1,4 @@
-/** Pages of other origins may use this API only where their origin was named (CORS). */
+/** Lets pages of the configured origins use this API (CORS). */
 import cors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
 
@@ -6,7 +6,7 @@ export function crossOrigin(app: FastifyInstance, origins: readonly string[]): v
   if (origins.length === 0) return;
   void app.register(cors, {
     origin: [...origins],
-    // Who asks is told by a header that the page sets, never by what the browser adds by itself.
+    // Clients authenticate by a header that the page sets, never by cookies of the browser.
     credentials: false,
     methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     allowedHeaders: [

@@ -1,4 +1,4 @@
-/** `/data`: one write a request, and plain reads. */
+/** `/data`: one write a request, and reads. */
 import type { WriteRequest } from 'sluice/internal/client';
 import { isApplied, type Operation } from 'sluice/internal/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';

@@ -1,6 +1,6 @@
 /**
- * Documents as text. Between client and database a document's text is never written anew from parsed values, so no
- * number and no escape in it changes.
+ * Documents as text. A document's text is never rewritten from parsed values between client and database, so its
+ * numbers and escapes stay.
  */
 import type { Resource } from 'sluice/model';
 import { SluiceError } from 'sluice/internal/protocol';
@@ -12,15 +12,14 @@ export interface DocumentText {
   document: Record<string, unknown>;
 }
 
-/** Whether `id` is the resource's own property; of all other resources it is ours. */
+/** Whether `id` is a property of the resource itself; for all other resources, the node adds it. */
 const ownsId = (resource: Resource): boolean =>
   resource.identityPaths.some((path) => path === '$.id' || path.startsWith('$.id.'));
 
 /**
- * Reads a document and checks that it can be stored as it is.
+ * Reads a document and checks that it can be stored unchanged.
  *
- * An `id` in it must be the one in the URL, and is taken out: what a GET has given may come back in a PUT.
- *
+ * An `id` in it must equal the one in the URL, and is removed, so that the answer of a GET can be sent back by a PUT.
  * @param documentId The id in the URL; undefined if there is none.
  * @throws {SluiceError} `invalid_json`, `invalid_document`, each with the path
  */
@@ -45,7 +44,7 @@ export function readJson(scanner: JsonScanner, bytes: Buffer): { text: string; v
   return { text, value: JSON.parse(text) as unknown };
 }
 
-/** The error of a text that is not JSON, or not such as can be stored: where, but nothing of what stands there. */
+/** The error for a text that is not JSON, or cannot be stored: its place, but nothing of its content. */
 export function unreadable(offence: JsonOffence): SluiceError {
   const { path, line, column, message } = offence;
   return new SluiceError(

@@ -1,4 +1,4 @@
-/** Every error becomes a problem: those of the table as they are, those of the HTTP server by their kind, the rest as a defect. */
+/** Turns every error into a problem: errors of the table unchanged, those of the HTTP server by their kind, others as a defect. */
 import { describeError, SluiceError, type ErrorCode, type FailureLog } from 'sluice/internal/protocol';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -9,7 +9,7 @@ import { sendProblem } from './send-problem.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** What fails for every request is told once, and then how often. */
+    /** Logs a failure of every request once, and later its count. */
     failures: FailureLog;
   }
 }
@@ -25,14 +25,14 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   return sendProblem(reply, problemOfAny(error, request), retryAfter);
 }
 
-/** Logs a defect, by its kind and places only, and why a client could not be authenticated. */
+/** Logs a defect, by its kind and places only, or why a client could not be authenticated. */
 export function problemOfAny(error: unknown, request: FastifyRequest): Problem {
   const known = problemOfError(error);
   if (known?.code === 'authentication_unavailable') request.server.failures.note(error, 'authenticate');
   if (known !== null && known.code !== 'internal') return known;
   const { code = '', statusCode = 500 } = error as Partial<FastifyError>;
   if (code.startsWith('FST_') && statusCode < 500) return problemOf(serverErrors[code] ?? 'invalid_request');
-  // A client that hung up hears nothing of it, and it is no defect.
+  // A client that hung up gets no answer, and it is no defect.
   if (code === 'ECONNRESET' && !request.raw.complete) return problemOf('invalid_request');
   request.log.error(
     { correlationId: request.id, route: request.routeOptions.url, ...describeError(error) },
@@ -41,7 +41,7 @@ export function problemOfAny(error: unknown, request: FastifyRequest): Problem {
   return problemOf('internal', undefined, { correlationId: request.id });
 }
 
-/** Names what the routes of this scope take, where a body is something else. */
+/** Names the media types that the routes of this scope accept. */
 export function explainBodies(
   app: FastifyInstance,
   profile: Pick<Profile, 'answerError'>,
@@ -68,7 +68,7 @@ const brokenRequests: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
-/** Nothing is expected of a server but that it says whether to go on (RFC 9110, 10.1.1). */
+/** The only supported expectation is 100-continue (RFC 9110, 10.1.1). */
 export function answerUnknownExpectation(_request: IncomingMessage, response: ServerResponse): void {
   const problem = problemOf('invalid_request', 'Cannot fulfil the header Expect.');
   response
@@ -76,7 +76,7 @@ export function answerUnknownExpectation(_request: IncomingMessage, response: Se
     .end(JSON.stringify(problem));
 }
 
-/** What is not HTTP at all, or takes too long to become it, gets its answer before there is a request. */
+/** Answers a connection without valid HTTP, or without a whole request in time. */
 export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   const problem = problemOf(brokenRequests[error.code ?? ''] ?? 'invalid_request');

@@ -1,14 +1,14 @@
-/** Values of an object's members where digits count: a number that JavaScript may have rounded is taken from the text. */
+/** Values of an object's members with all their digits: a number that JavaScript may have rounded is taken from the text. */
 import type { JsonScanner } from './json-scanner.ts';
 
-/** The text of one member, exactly as it stands there; null: the object has none of this name. */
+/** The text of one member, exactly as spelled; null: there is none of this name. */
 export function memberText(scanner: JsonScanner, object: string, name: string): string | null {
   const bytes = Buffer.from(object);
   const { member } = scanner.scan(bytes, name);
   return member === null ? null : bytes.toString('utf8', member.valueStart, member.end);
 }
 
-/** The parsed object with its numbers as texts. */
+/** The parsed object, with its numbers as texts. */
 export function exactMembers(
   scanner: JsonScanner,
   text: string,

@@ -1,13 +1,13 @@
 /**
- * `Expect: 100-continue`: a client that asks whether to send its body is told so once it is known who it is and that it is
- * within its quota, and otherwise gets its answer without having sent it.
+ * `Expect: 100-continue`: a client that waits with its body is told to go on when it is authenticated and within its
+ * quota. Otherwise it gets its answer without sending the body.
  */
 import type { FastifyInstance } from 'fastify';
 
 export function expectContinue(app: FastifyInstance): void {
   app.server.on('checkContinue', (request, response) => app.server.emit('request', request, response));
   app.addHook('preParsing', (request, reply, _payload, done) => {
-    // Only that expectation gets here.
+    // Only this expectation gets here.
     if (request.headers.expect !== undefined && request.raw.httpVersionMinor > 0) reply.raw.writeContinue();
     done();
   });

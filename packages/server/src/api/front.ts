@@ -1,7 +1,6 @@
 /**
- * The HTTP server of a node with many data stores. It passes each request on to the routes of its store, which are a server
- * of their own that does not listen, and answers by itself what is for no store: whether the process is up, and which stores
- * there are to ask.
+ * The HTTP server of a node with many data stores. It passes each request to the routes of its store, which are a
+ * server that does not listen. It answers requests for no store itself: health, and the list of stores.
  */
 import type { FastifyInstance } from 'fastify';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -13,7 +12,7 @@ import { sendProblem } from './send-problem.ts';
 
 export interface StoreRoute {
   store: string;
-  /** As the routes of the store have it: with the name of the store in the path. */
+  /** With the name of the store in the path, as the routes of the store expect. */
   url: string;
 }
 
@@ -22,7 +21,7 @@ export interface StoreUse {
   release: () => void;
 }
 
-/** How many stores there are, are open, and could not be opened. */
+/** Numbers of stores: all, open, and failed. */
 export interface StoreCount {
   stores: number;
   open: number;
@@ -39,9 +38,9 @@ export interface FrontOptions extends Pick<
   isAsleep: (store: string) => boolean;
   count: () => StoreCount;
   names: () => string[];
-  /** `/dashboard/` leads to the page of each store. */
+  /** Whether `/dashboard/` links to the page of each store. */
   hasPages: boolean;
-  /** What `/metrics` tells. @default there is no `/metrics` */
+  /** Content of `/metrics`. @default no `/metrics` */
   metrics?: MetricsSource | undefined;
 }
 
@@ -52,7 +51,7 @@ export function createFront(options: FrontOptions): FastifyInstance {
   const { basePath = '', storeOf, isAsleep } = options;
   const app = createServer({
     ...options,
-    // Each store checks its own clients.
+    // Each store authenticates its own clients.
     auth: options.auth === undefined ? undefined : 'none',
     answers: {
       answerError,
@@ -122,7 +121,7 @@ function frontRoutes(app: FastifyInstance, options: FrontOptions): void {
     }
     return reply.type('application/json; charset=utf-8').send(JSON.stringify({ status: 'ready', ...facts }));
   });
-  // No authentication here: if clients are authenticated, /metrics is on its own port.
+  // Without authentication here: if clients are authenticated, /metrics has its own port.
   if (metrics !== undefined) metricsRoute(app, metrics);
 }
 

@@ -1,4 +1,4 @@
-/** For load balancers: `/healthz` says that the process is up, `/readyz` that it can take writes. */
+/** For load balancers: `/healthz` says that the process is up, `/readyz` that it takes writes. */
 import type { FastifyInstance } from 'fastify';
 import type { ApiNode } from './node.ts';
 import { problemOf } from './problem.ts';
@@ -13,7 +13,7 @@ export function healthRoutes(app: FastifyInstance, node: ApiNode): void {
   app.get('/readyz', { schema: readySchema, config: { access: 'open' } }, async (_request, reply) => {
     const { mode, isStarted, isDatabaseReachable, writesRefused, isListening, waiting, ...lanes } =
       await node.client.status();
-    // Lanes that take no writes are told and no reason to send this node's reads elsewhere: all nodes share them.
+    // Lanes that take no writes are only reported: all nodes share them, so other nodes would serve no better.
     const facts = {
       mode,
       hints: isListening ? 'notify' : 'poll',

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { isWide } from '../../../../test/support/breadth.ts';
 import { JsonScanner } from './json-scanner.ts';
 
+/** A tenth of the texts in a narrow run. */
+const runs = (wide: number): { numRuns: number } => ({ numRuns: isWide ? wide : wide / 10 });
 const limits = { depthMax: 64, keysMax: 10_000, arrayLengthMax: 10_000, stringLengthMax: 100_000 };
 const scanner = new JsonScanner(limits);
 const offenceOf = (text: string) => scanner.scan(Buffer.from(text)).offence;
@@ -48,7 +51,7 @@ describe('a text that would not be stored as it is', () => {
     ['a second value', '{} {}', '$'],
     ['deep nesting', '['.repeat(65) + ']'.repeat(65), '$' + '[0]'.repeat(64)],
     ['very deep nesting', '{"a":'.repeat(1_000_000), '$' + '.a'.repeat(64)],
-  ])('with %s is refused at its path', (_what, text, path) => {
+  ])('a text with %s is refused at its path', (_what, text, path) => {
     expect(pathOf(text)).toBe(path);
   });
 
@@ -62,20 +65,20 @@ describe('a text that would not be stored as it is', () => {
     '"Maria\\u0000"',
     '"Maria" 1',
     '["Maria",]',
-  ])('is refused without a word of it: %s', (value) => {
+  ])('a text with a fault is refused and not quoted: %s', (value) => {
     const offence = offenceOf(`{"a":${value}}`);
     expect(offence).not.toBeNull();
     expect(JSON.stringify(offence)).not.toContain('Maria');
   });
 
-  test('with a duplicate among many keys is refused', () => {
+  test('a text with a duplicate among many keys is refused', () => {
     const keys = Array.from({ length: 500 }, (_, index) => `"key${index}":${index}`);
     expect(pathOf(`{${keys.join()}}`)).toBeNull();
     expect(pathOf(`{${keys.join()},"key3":0}`)).toBe('$.key3');
     expect(pathOf(`{${keys.join()},"key499":0}`)).toBe('$.key499');
   });
 
-  test('with bytes that are not UTF-8 is refused at their path', () => {
+  test('a text with bytes that are not UTF-8 is refused at their path', () => {
     const broken = (...bytes: number[]) =>
       Buffer.concat([Buffer.from('{"a":"é","b":["'), Buffer.from(bytes), Buffer.from('"]}')]);
     expect(scanner.scan(broken(0xc3, 0xa9)).offence).toBeNull();
@@ -102,16 +105,16 @@ describe('a text that would not be stored as it is', () => {
     ['{"a":1,"a":2}', 1, 8],
     ['{"a":[1 2]}', 1, 9],
     ['', 1, 1],
-  ])('tells the line and the column of its fault: %j', (text, line, column) => {
+  ])('a refused text is reported with the line and the column of its fault: %j', (text, line, column) => {
     expect(offenceOf(text)).toMatchObject({ line, column });
   });
 
-  test('says nothing of its values', () => {
+  test('a refused text is reported without its values', () => {
     expect(offenceOf('{"a":"secret\\u0000"}')?.message).not.toContain('secret');
     expect(offenceOf('{"a":12345678901234567890123}')?.message).not.toContain('123');
   });
 
-  test('with too many keys or too long a string is refused', () => {
+  test('a text with too many keys or too long a string is refused', () => {
     const small = new JsonScanner({ depthMax: 3, keysMax: 3, arrayLengthMax: 3, stringLengthMax: 4 });
     expect(small.scan(Buffer.from('{"a":1,"b":[{"c":"abcd"}]}')).offence).toBeNull();
     expect(small.scan(Buffer.from('{"a":1,"b":[{"c":1,"d":1}]}')).offence?.path).toBe('$.b[0].d');
@@ -132,7 +135,7 @@ describe('a text that is stored as it is', () => {
     '0',
     'null',
     '['.repeat(64) + ']'.repeat(64),
-  ])('passes: %s', (text) => {
+  ])('a text that is stored as it is passes: %s', (text) => {
     expect(offenceOf(text)).toBeNull();
     expect(isJson(text)).toBe(true);
   });
@@ -147,12 +150,12 @@ describe('the watched member', () => {
     ['{"id":{}  }', '{}'],
     ['{"id":-12.5e3,"z":null}', '-12.5e3'],
     ['{"id": null}', 'null'],
-  ])('of %s is found', (text, value) => {
+  ])('the watched member of %s is found', (text, value) => {
     const { member } = scanner.scan(Buffer.from(text), 'id');
     expect(Buffer.from(text).toString('utf8', member!.valueStart, member!.end)).toBe(value);
   });
 
-  test.each(['{"x":{"id":1}}', '[{"id":1}]', '{}', '"id"'])('of %s is absent', (text) => {
+  test.each(['{"x":{"id":1}}', '[{"id":1}]', '{}', '"id"'])('the watched member of %s is absent', (text) => {
     expect(scanner.scan(Buffer.from(text), 'id').member).toBeNull();
   });
 });
@@ -180,16 +183,16 @@ describe('any text', () => {
     .map(([json, indent]) => JSON.stringify(json, null, indent))
     .filter((text) => !text.includes('\\u0000'));
 
-  test('that JavaScript wrote passes', () => {
+  test('a text that JavaScript wrote passes', () => {
     fc.assert(
       fc.property(written, (text) => {
         expect(offenceOf(text)).toBeNull();
       }),
-      { numRuns: 2_000 },
+      runs(2_000),
     );
   });
 
-  test('damaged by one character passes only if it is JSON', () => {
+  test('a text damaged by one character passes only if it is JSON', () => {
     const damage = fc.constantFrom('', ...Array.from('{}[],:"\\\u0000 0123456789-+.eEtrufalsn\ufeff\u00a0'));
     fc.assert(
       fc.property(written, fc.nat(), damage, fc.boolean(), (text, place, character, inserts) => {
@@ -197,11 +200,11 @@ describe('any text', () => {
         const damaged = text.slice(0, at) + character + text.slice(inserts ? at : at + 1);
         expect(isRightOf(damaged)).toBe(true);
       }),
-      { numRuns: 20_000 },
+      runs(20_000),
     );
   });
 
-  test('of tokens passes exactly if it is JSON without offence', () => {
+  test('a text of random tokens passes exactly if it is JSON without offence', () => {
     const tokens = [
       '{',
       '}',
@@ -224,11 +227,11 @@ describe('any text', () => {
       fc.property(fc.array(token, { maxLength: 12 }), (tokens) => {
         expect(isRightOf(tokens.join(''))).toBe(true);
       }),
-      { numRuns: 50_000 },
+      runs(50_000),
     );
   });
 
-  test('holds numbers that both sides read alike', () => {
+  test('scanner and JavaScript read the numbers of a text alike', () => {
     const digits = (max: number) =>
       fc.string({ unit: fc.integer({ min: 0, max: 9 }).map(String), maxLength: max });
     const literal = fc
@@ -241,7 +244,7 @@ describe('any text', () => {
       fc.property(literal, (text) => {
         expect(offenceOf(`[${text}]`) === null).toBe(isExact(text, String(Number(text))));
       }),
-      { numRuns: 20_000 },
+      runs(20_000),
     );
   });
 });

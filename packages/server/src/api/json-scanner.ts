@@ -1,7 +1,7 @@
 /**
- * Tells, in one pass over the text, whether JSON can be stored and read without a change: PostgreSQL's `jsonb` refuses
- * `\u0000` and lone surrogates, JavaScript rounds numbers, both drop duplicate keys. A text that passes here is JSON,
- * is accepted by both, and means the same to both. Of any other, the first offence and its place are named.
+ * Checks, in one pass over the text, whether JSON can be stored and read without a change. PostgreSQL's `jsonb`
+ * refuses `\u0000` and lone surrogates, JavaScript rounds numbers, and both drop duplicate keys. A text that passes
+ * is JSON, and means the same to both. For any other text, the first fault and its place are named.
  */
 import { isUtf8 } from 'node:buffer';
 import {
@@ -25,34 +25,34 @@ import {
 } from './json-tokens.ts';
 
 export interface JsonLimits {
-  /** Objects and arrays inside one another; the outermost counts. */
+  /** Most nested objects and arrays, with the outermost. */
   depthMax: number;
-  /** Keys of all objects together. */
+  /** Most keys of all objects together. */
   keysMax: number;
-  /** Elements of one array. */
+  /** Most elements of one array. */
   arrayLengthMax: number;
-  /** Bytes of one string or key, as spelled in the text. */
+  /** Most bytes of one string or key, as spelled in the text. */
   stringLengthMax: number;
-  /** Numbers that JavaScript would round are taken, if PostgreSQL can store them: the text alone counts. @default false */
+  /** Accepts numbers that JavaScript would round, if PostgreSQL can store them. @default false */
   takesExactNumbers?: boolean;
 }
 
 export interface JsonOffence {
-  /** `$.sections[2].name`; a key that is no plain name stands in brackets, spelled as in the text. */
+  /** `$.sections[2].name`; an unusual key is in brackets, spelled as in the text. */
   path: string;
-  /** The rest of a sentence that begins with the path. */
+  /** The rest of a sentence that starts with the path. */
   message: string;
-  /** Where in the text it was found, from 1 on; the column counts characters. */
+  /** Place in the text, from 1; the column counts characters. */
   line: number;
   column: number;
 }
 
-/** The place for people. */
+/** The place as text for people. */
 export function placeText({ line, column }: Pick<JsonOffence, 'line' | 'column'>): string {
   return `line ${line}, column ${column}`;
 }
 
-/** Where a member of the outermost object stands: from its key's quote, over its value's first byte, to its end. */
+/** Place of a member of the outermost object: from its key's quote, and its value's first byte, to its end. */
 export interface MemberSpan {
   start: number;
   valueStart: number;
@@ -75,20 +75,20 @@ const KEY = 2;
 const FIRST_KEY = 3;
 const SEPARATOR = 4;
 
-/** Up to so many keys of one object are compared with one another; beyond, they are kept in a set. */
+/** Up to this many keys of one object are compared with one another; more are kept in a set. */
 const COMPARED_KEYS = 32;
-/** Reused from text to text, so that scanning allocates next to nothing. Not to be entered twice at a time. */
+/** Reused for each text, so that scanning allocates almost nothing. Not reentrant. */
 export class JsonScanner {
   readonly #limits: JsonLimits;
   #depth = 0;
-  /** Where it stopped. */
+  /** Position where it stopped. */
   #at = 0;
   #member: MemberSpan | null = null;
-  // Of the containers around the place being read, by depth from 1 on: the key (`from` 0: none yet) or the index.
+  // For the containers around the present place, by depth from 1: the key (`from` 0: none yet) or the index.
   readonly #isArray: Uint8Array;
   readonly #from: Int32Array;
   readonly #to: Int32Array;
-  // Keys of each open object, COMPARED_KEYS places a depth.
+  // Keys of each open object, COMPARED_KEYS places for each depth.
   readonly #keyCount: Int32Array;
   readonly #keyHash: Int32Array;
   readonly #keyFrom: Int32Array;
@@ -118,7 +118,7 @@ export class JsonScanner {
       : { offence: { path: this.#path(text), message, ...placeIn(text, this.#at) }, member: null };
   }
 
-  /** What is wrong at the place where it stopped; null: nothing, to the end. */
+  /** The fault at the place where it stopped; null: none, to the end. */
   #read(text: Buffer, watched: string): string | null {
     const { length } = text;
     if (length === 0) return 'is empty, which is not valid JSON';
@@ -154,7 +154,7 @@ export class JsonScanner {
         at = skipSpace(text, at);
         if (text[at] !== COLON) {
           this.#at = at;
-          // It may be a value that stands where a name should: the path must not tell it.
+          // It may be a value in place of a name, which the path must not show.
           this.#from[depth] = 0;
           return 'is not valid JSON: a colon is missing';
         }

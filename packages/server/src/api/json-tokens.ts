@@ -1,6 +1,4 @@
-/**
- * Strings and numbers in a JSON text of UTF-8 bytes: where they end, and whether PostgreSQL and JavaScript both keep them as they are.
- */
+/** Strings and numbers in a JSON text of UTF-8 bytes: their ends, and whether PostgreSQL and JavaScript both keep them unchanged. */
 
 // Codes of characters.
 export const QUOTE = 0x22;
@@ -14,11 +12,11 @@ export const OPEN_BRACE = 0x7b;
 export const CLOSE_BRACE = 0x7d;
 const SMALL_U = 0x75;
 
-/** Any decimal of so many digits survives as a double. */
+/** A decimal with this many digits survives as a double. */
 const SAFE_DIGITS = 15;
-/** Neither digits nor exponent of a kept number are longer; PostgreSQL's own limits lie beyond. */
+/** Longest digits and exponent of a kept number; PostgreSQL's own limits are higher. */
 const NUMBER_LENGTH_MAX = 1000;
-/** With so many digits behind the point, `numeric` has room for those of the longest number. */
+/** With this many digits after the point, `numeric` has room for those of the longest number. */
 const EXPONENT_MAX = 10_000;
 
 export function skipSpace(text: Buffer, from: number): number {
@@ -30,7 +28,7 @@ export function skipSpace(text: Buffer, from: number): number {
   return at;
 }
 
-/** Place of the closing quote; below zero, -1 minus the place of a fault, which {@link stringFault} names. */
+/** Place of the closing quote; if negative, -1 minus the place of a fault, which {@link stringFault} names. */
 export function endOfString(text: Buffer, from: number): number {
   const { length } = text;
   for (let at = from; at < length; at++) {
@@ -62,7 +60,7 @@ export function endOfString(text: Buffer, from: number): number {
   return -1 - length;
 }
 
-/** What is wrong with a string at the place where {@link endOfString} has found a fault. */
+/** The fault of a string at the place that {@link endOfString} has found. */
 export function stringFault(text: Buffer, at: number): string {
   const isCut = text[at] === BACKSLASH && at + 1 === text.length;
   if (at === text.length || isCut) return 'is not valid JSON: a string does not end';
@@ -101,7 +99,7 @@ function hexUnit(text: Buffer, from: number): number {
   return unit;
 }
 
-/** Behind the number's last digit; -1 if it is none by JSON's grammar. */
+/** Place after the number's last digit; -1 if it is not a JSON number. */
 export function endOfNumber(text: Buffer, from: number): number {
   let at = text[from] === MINUS ? from + 1 : from;
   const wholeEnd = skipDigits(text, at);
@@ -132,7 +130,7 @@ export function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
 
-/** Whether JavaScript, reading the number and writing it again, writes the same decimal value. */
+/** Whether JavaScript, after reading the number, writes the same decimal value. */
 export function keepsItsValue(text: Buffer, from: number, to: number): boolean {
   if (to - from <= SAFE_DIGITS && !hasExponent(text, from, to)) return true;
   if (to - from > NUMBER_LENGTH_MAX) return false;
@@ -141,7 +139,7 @@ export function keepsItsValue(text: Buffer, from: number, to: number): boolean {
   return Number.isFinite(value) && decimalOf(literal) === decimalOf(String(value));
 }
 
-/** Whether PostgreSQL's `numeric`, and with it `jsonb`, holds the number with all its digits. */
+/** Whether PostgreSQL's `numeric`, and so `jsonb`, keeps all digits of the number. */
 export function isStorable(text: Buffer, from: number, to: number): boolean {
   if (to - from > NUMBER_LENGTH_MAX) return false;
   const [, exponent = '0'] = /[eE]([+-]?\d+)$/.exec(text.toString('latin1', from, to)) ?? [];
@@ -153,7 +151,7 @@ function hasExponent(text: Buffer, from: number, to: number): boolean {
   return false;
 }
 
-/** Digits without zeros at either end, and the power of ten: `12.50e3` and `12500` are both `125e2`. */
+/** Digits without zeros at either end, with the power of ten: `12.50e3` and `12500` are both `125e2`. */
 function decimalOf(literal: string): string {
   const parts = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(literal);
   const fraction = parts?.[2] ?? '';
@@ -161,7 +159,7 @@ function decimalOf(literal: string): string {
   const digits = (parts?.[1] ?? '') + fraction;
   let start = 0;
   while (digits.charCodeAt(start) === 0x30) start++;
-  // PostgreSQL refuses a zero with an absurd exponent as it would any other number.
+  // PostgreSQL refuses a zero with a huge exponent like any other number.
   if (start === digits.length) return Math.abs(exponent) > NUMBER_LENGTH_MAX ? 'out of range' : '0';
   let end = digits.length;
   while (digits.charCodeAt(end - 1) === 0x30) end--;
@@ -174,7 +172,7 @@ export function decodedKey(text: Buffer, from: number, to: number): string {
   return key.includes('\\') ? (JSON.parse(`"${key}"`) as string) : key;
 }
 
-/** Equal for equal keys, however they are spelled. */
+/** Equal for equal keys, in any spelling. */
 export function hashOfKey(text: Buffer, from: number, to: number): number {
   let hash = 0;
   for (let at = from; at < to; at++) {

@@ -38,7 +38,7 @@ describe('a server that takes its leave', () => {
   test.each([
     ['HTTP', undefined],
     ['HTTPS', createAuthority('test').sign('127.0.0.1')],
-  ])('answers what comes on an open connection, and closes it by that answer: %s', async (_name, tls) => {
+  ])('a stopping server answers a request on an open connection, and closes it: %s', async (_name, tls) => {
     const { api, open, ask } = await setup(tls);
     const sockets = [await open(), await open()];
     for (const socket of sockets) expect(await ask(socket)).not.toMatch(/^Connection: close\r$/im);
@@ -56,14 +56,14 @@ describe('a server that takes its leave', () => {
     await gone;
   });
 
-  test('is not ready for more', async () => {
+  test('a stopping server is not ready for more', async () => {
     const { api } = await setup();
     expect((await api.inject('/readyz')).statusCode).toBe(200);
     await takeLeave(api, 60_000);
     expect((await api.inject('/readyz')).json()).toMatchObject({ status: 503, code: 'stopping' });
   });
 
-  test('does not wait for ever for who says nothing', async () => {
+  test('a stopping server does not wait for ever for a silent connection', async () => {
     const { api, open } = await setup();
     await open();
     await takeLeave(api, 10);

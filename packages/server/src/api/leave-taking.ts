@@ -1,7 +1,7 @@
 /**
- * A server that is to end lets its clients go one by one. A client keeps its connection open and may send the next request
- * at the very moment in which the server closes it, and would never know what became of that. So each connection is closed
- * by an answer that says so; one that stays silent is closed after a while.
+ * Stops a server without lost requests. A client keeps its connection open, and may send its next request at the
+ * moment when the server closes the connection; it would never learn the outcome. So each connection is closed by an
+ * answer that says so, and a silent one is closed after a while.
  */
 import type { FastifyInstance } from 'fastify';
 import type { Socket } from 'node:net';
@@ -10,17 +10,17 @@ import { Server as TlsServer } from 'node:tls';
 declare module 'fastify' {
   interface FastifyInstance {
     connections: Set<Socket>;
-    /** Each answer is the last on its connection, and a load balancer sends requests elsewhere. */
+    /** Each answer is the last on its connection, and a load balancer sends requests to other nodes. */
     isLeaving: boolean;
   }
 }
 
-/** Keeps account of the connections of a server that will take its leave one day. */
+/** Records the connections of a server that will stop this way. */
 export function leaveTaking(app: FastifyInstance): void {
   const connections = new Set<Socket>();
   app.decorate('connections', connections);
   app.decorate('isLeaving', false);
-  // Of HTTPS those that have shaken hands.
+  // For HTTPS, connections after the handshake.
   app.server.on(app.server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
     connections.add(socket);
     socket.once('close', () => {
@@ -35,8 +35,9 @@ export function leaveTaking(app: FastifyInstance): void {
 }
 
 /**
- * Answers on, each answer the last on its connection, until nobody is connected or the time is over. `close` comes next.
- * @param milliseconds for those who keep a connection and send nothing
+ * Goes on answering, each answer as the last on its connection, until no client is connected or the time is over.
+ * Call `close` next.
+ * @param milliseconds for clients that keep a connection and send nothing
  */
 export async function takeLeave(app: FastifyInstance, milliseconds: number): Promise<void> {
   app.isLeaving = true;

@@ -60,7 +60,7 @@ function holdAnswers(client: FakeClient): () => void {
 }
 
 describe('requests of one client', () => {
-  test('beyond what it may have under way are refused, and none of another', async () => {
+  test('requests beyond the share of one client are refused, and none of another client', async () => {
     const { client, post } = await setup({ clientRequestsMax: 2 });
     const settle = holdAnswers(client);
     const first = [post('a'), post('a')];
@@ -82,7 +82,7 @@ describe('requests of one client', () => {
     expect((await again).status).toBe(201);
   });
 
-  test('count until they are settled, also when nobody waits for them any more', async () => {
+  test('requests count until they are settled, even when no client waits for them any more', async () => {
     const { client, post, connections } = await setup({ clientRequestsMax: 1 });
     const settle = holdAnswers(client);
     const leaving = new AbortController();
@@ -97,7 +97,7 @@ describe('requests of one client', () => {
     await eventually(async () => expect((await post('a')).status).toBe(201));
   });
 
-  test('beyond its rate are refused; lines of a bulk request wait instead', async () => {
+  test('requests beyond the rate of a client are refused, and lines of a bulk request wait instead', async () => {
     const { client, post } = await setup({ clientRate: 4 });
     // However long the five take.
     vi.useFakeTimers({ toFake: ['performance'] });
@@ -114,7 +114,7 @@ describe('requests of one client', () => {
 });
 
 describe('a request', () => {
-  test('with too many elements in an array is refused at the first beyond', async () => {
+  test('a request with too many elements in an array is refused at the first beyond', async () => {
     const { post } = await setup({ arrayLengthMax: 3 });
     expect((await post('a', '{"schoolId":1,"list":[1,2,3]}')).status).toBe(201);
     const refused = await post('a', '{"schoolId":1,"list":[1,2,3,4]}');
@@ -122,21 +122,21 @@ describe('a request', () => {
     expect(await refused.json()).toMatchObject({ code: 'invalid_json', errors: [{ path: '$.list[3]' }] });
   });
 
-  test('with too large headers is refused', async () => {
+  test('a request with too large headers is refused', async () => {
     const { say } = await setup({ headerBytesMax: 2_048 });
     const answer = await say(`GET /healthz HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(3_000)}\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/);
     expect(answer).toContain('"code":"header_too_large"');
   });
 
-  test('whose headers do not come is ended', async () => {
+  test('a request without all its headers in time is ended', async () => {
     const { say } = await setup({ headerTimeoutMs: 100 });
     const answer = await say('GET /healthz HTTP/1.1\r\nHost: a\r\nX: ');
     expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
     expect(answer).toContain('"code":"request_timeout"');
   });
 
-  test('whose body does not come is ended', async () => {
+  test('a request without all its body in time is ended', async () => {
     const { client, say, authorization } = await setup({ bodyTimeoutMs: 100 });
     const answer = await say(
       `POST ${schools} HTTP/1.1\r\nHost: a\r\nAuthorization: ${authorization('a')}\r\n` +
@@ -151,7 +151,7 @@ describe('a request', () => {
     ['of nobody', '', 'application/json', 401],
     ['of a client, of another media type', 'a', 'text/csv', 415],
   ])(
-    '%s, answered before its body came, does not keep its connection',
+    'a request %s, answered before its body came, loses its connection',
     async (_whose, name, type, status) => {
       const { say, authorization } = await setup({ bodyTimeoutMs: 300 });
       const own = name === '' ? '' : `Authorization: ${authorization(name)}\r\n`;
@@ -162,7 +162,7 @@ describe('a request', () => {
     },
   );
 
-  test('that asks before it sends its body is answered without it where it is refused, and else told to go on', async () => {
+  test('a client that waits for 100 Continue is refused without sending its body, or told to go on', async () => {
     const { open, say, authorization } = await setup({ bodyTimeoutMs: 300 });
     const body = '{"schoolId":1}';
     const ask = (own: string, expectation = '100-continue') =>
@@ -181,7 +181,7 @@ describe('a request', () => {
     expect(other).toMatch(/^HTTP\/1\.1 400 [^]*"code":"invalid_request"/);
   });
 
-  test('in bulk that goes silent is ended, after the answers to what has come', async () => {
+  test('a silent bulk request is ended after the answers to its lines', async () => {
     const { client, say, authorization } = await setup({ bodyTimeoutMs: 300 });
     const line = '{"endpoint":"ed-fi/schools","document":{"schoolId":1}}\n';
     const answer = await say(

@@ -1,22 +1,22 @@
 import { apiTunables, defaultsOf, type ApiTunable } from 'sluice/internal/protocol';
 import type { JsonLimits } from './json-scanner.ts';
 
-/** What this node takes from one request, before anything of it is parsed. Those that may be set: `apiTunables`. */
+/** Limits of one request, checked before anything of it is parsed. `apiTunables` are settings. */
 export interface ApiLimits extends Record<ApiTunable, number> {
-  /** Documents of one page. @default 500 */
+  /** Most documents of one page. @default 500 */
   pageDocumentsMax: number;
-  /** Writes of one bulk request under way at the same time. @default 256 */
+  /** Most concurrent writes of one bulk request. @default 256 */
   bulkWritesMax: number;
   /**
-   * The same, where writes may wait for references: they might wait for lines that are still to be read.
+   * The same if writes may wait for references, because they might wait for later lines.
    * @default 4,096
    */
   bulkWaitingWritesMax: number;
-  /** Bytes of the lines of one bulk request under way at the same time; as many times more as writes may wait. @default 32 MiB */
+  /** Most bytes of the lines of one bulk request under way; a multiple if writes may wait. @default 32 MiB */
   bulkBytesMax: number;
-  /** Answers kept for a client that sends its whole bulk request before it reads. @default 16 MiB */
+  /** Most bytes of answers kept for a client that sends its whole bulk request before it reads. @default 16 MiB */
   bulkAnswerBytesMax: number;
-  /** Longest wait that a request may ask for. @default 3,600 */
+  /** Longest wait that a request may ask for, in seconds. @default 3,600 */
   waitSecondsMax: number;
 }
 
@@ -30,7 +30,7 @@ export const defaultLimits: ApiLimits = {
   waitSecondsMax: 3_600,
 };
 
-/** The limits of one document, as the scanner takes them. */
+/** The limits of one document, for the scanner. */
 export function jsonLimits({
   bodyDepthMax: depthMax,
   bodyKeysMax: keysMax,

@@ -1,4 +1,4 @@
-/** `/metrics`, in the form that Prometheus reads. What it tells is made elsewhere. */
+/** `/metrics`, in the format of Prometheus. */
 import type { FastifyInstance } from 'fastify';
 import { metricsSchema } from './route-schemas.ts';
 

@@ -1,4 +1,4 @@
-/** Sluice's own way of speaking: RFC 9457 problems with a code, quoted entity tags, documents as they were sent. */
+/** Sluice's own dialect: RFC 9457 problems with a code, quoted entity tags, documents as they were sent. */
 import { SluiceError } from 'sluice/internal/protocol';
 import { readDocument, takeOutId, withId, type DocumentText } from './document-text.ts';
 import { answerError, answerNotFound } from './error-answers.ts';
@@ -10,7 +10,7 @@ import { pathOf, SchemaValidator, type SchemaFault } from './schema-validator.ts
 import { sendProblem } from './send-problem.ts';
 import type { Resource } from 'sluice/model';
 
-/** Faults told of one document: the rest would say no more. */
+/** Most faults that are reported for one document. */
 const FAULTS_MAX = 100;
 
 export function nativeProfile({

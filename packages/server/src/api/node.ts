@@ -1,4 +1,4 @@
-/** What every route shares. */
+/** The state that all routes share. */
 import type { SluiceClient } from 'sluice/internal/client';
 import { isId, SluiceError } from 'sluice/internal/protocol';
 import type { Resource } from 'sluice/model';
@@ -13,19 +13,19 @@ export interface ApiNode {
   limits: ApiLimits;
   scanner: JsonScanner;
   quota: ClientQuota;
-  /** What is held of documents for answers under way. */
+  /** Bytes of documents for answers under way. */
   reads: ByteBudget;
-  /** What is held of bodies that came in. */
+  /** Bytes of arrived bodies. */
   bodies: ByteBudget;
-  /** How it speaks of documents. */
+  /** The dialect for documents. */
   profile: Profile;
-  /** Wait for an outcome unless the request says otherwise. */
+  /** Longest wait for an outcome, unless the request sets its own. */
   waitMs: number;
-  /** In front of every path: empty, or `/v1`. */
+  /** Prefix of every path: empty, or `/v1`. */
   basePath: string;
 }
 
-/** What a profile sees of its node. */
+/** The parts of a node that a profile sees. */
 export type ProfileNode = Omit<ApiNode, 'profile'>;
 
 export type ProfileFactory = (node: ProfileNode) => Profile;
@@ -38,8 +38,8 @@ export function findResource(node: Pick<ApiNode, 'client'>, endpoint: string): R
 }
 
 /**
- * An id as the database knows it.
- * @throws {SluiceError} the code, because nothing can have an id of another form
+ * An id in the form of the database.
+ * @throws {SluiceError} with the code, because no document or write has an id of another form
  */
 export function readId(text: string, code: 'document_not_found' | 'write_not_found'): string {
   if (!isId(text)) throw new SluiceError(code);

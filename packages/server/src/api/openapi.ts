@@ -1,4 +1,4 @@
-/** `/openapi.json` and `/docs`, from the routes, the model and the error table. */
+/** `/openapi.json` and `/docs`, made from the routes, the model and the error table. */
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { errorTable } from 'sluice/internal/protocol';
@@ -8,7 +8,7 @@ import type { ApiNode } from './node.ts';
 import { describeTargets, type Operation, type PathItem } from './rest/describe-targets.ts';
 import { version } from './version.ts';
 
-/** A larger model is described by the generic paths: a page of hundreds of resources is of no use. */
+/** A larger model is described by the generic paths, because a page of hundreds of resources is useless. */
 const RESOURCES_MAX = 60;
 
 export async function openapi(app: FastifyInstance, node: ApiNode): Promise<void> {
@@ -47,7 +47,7 @@ export function openapiRoute(app: FastifyInstance): void {
   });
 }
 
-/** Puts each resource's own paths in the place of the generic ones. */
+/** Replaces the generic paths by those of each resource. */
 function addResources(
   paths: Record<string, PathItem>,
   resources: readonly Resource[],

@@ -1,17 +1,17 @@
-/** A page of documents as JSON: in one piece where it is small, and else one document after the other as they are read. */
+/** A page of documents as JSON: a small page in one piece, a larger one document by document as they are read. */
 import type { DocumentPage, StoredDocument } from 'sluice/internal/client';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import type { ByteShare } from './byte-budget.ts';
 
-/** A page of so many characters is sent in one piece. */
+/** Most characters of a page that is sent in one piece. */
 const pieceCharactersMax = 1024 * 1024;
 
 export interface PageAnswer {
   page: DocumentPage;
   share: ByteShare;
   present: (stored: StoredDocument) => string;
-  /** Reads those that the page had no room for. Left out: the page ends there. */
+  /** Reads the documents that did not fit into the page. If missing, the page ends there. */
   readMore?: (documentIds: readonly string[]) => Promise<DocumentPage>;
 }
 
@@ -26,7 +26,7 @@ export function sendPage(reply: FastifyReply, answer: PageAnswer): FastifyReply 
   return reply.send(Readable.from(piecesOf(answer), { objectMode: false, highWaterMark: 1 }));
 }
 
-/** Each document is let go of once it is sent. */
+/** Each document is released when it is sent. */
 async function* piecesOf({ page, share, present, readMore }: PageAnswer): AsyncGenerator<string> {
   let separator = '[';
   let { documents, rest } = page;
@@ -46,7 +46,7 @@ function charactersOf({ documents }: DocumentPage): number {
   return documents.reduce((sum, { body }) => sum + body.length, 0);
 }
 
-/** `Link` to the rest of the page that was asked for: who follows it until there is none has all of that page. */
+/** `Link` to the rest of the requested page: a client that follows these links gets the whole page. */
 export function linkToRest(
   request: FastifyRequest,
   { limit, offset }: { limit: number; offset: number },

@@ -1,7 +1,4 @@
-/**
- * Errors and refusals as RFC 9457 problem details, all from the one error table. Nothing that PostgreSQL said and no
- * value of a document gets into them.
- */
+/** Errors and refusals as RFC 9457 problem details, all from the one error table, without text of PostgreSQL and values of documents. */
 import { ModelError } from 'sluice/model';
 import {
   errorTable,
@@ -15,7 +12,7 @@ export interface ProblemFault {
   /** Place in the document, as a JSON path. */
   path: string;
   message: string;
-  /** Of a text that cannot be read: where in the body, each from 1 on. */
+  /** For an unreadable text: place in the body, from 1. */
   line?: number;
   column?: number;
 }
@@ -50,7 +47,7 @@ export function retryAfterSeconds(code: ErrorCode, known?: number): number | nul
   return entries[code].retryable ? Math.max(1, Math.ceil(known ?? 1)) : null;
 }
 
-/** Of a write that was refused or not applied. */
+/** The problem of a write that was refused or not applied. */
 export function problemOfOutcome(outcome: Outcome): Problem {
   const code = outcome.code ?? 'internal';
   const facts: Record<string, unknown> = { writeId: outcome.writeId };
@@ -70,7 +67,7 @@ export function problemOfOutcome(outcome: Outcome): Problem {
   return problemOf(code, undefined, facts);
 }
 
-/** Of an error that says what it means; null: it is a defect. */
+/** The problem of an error of the table; null: it is a defect. */
 export function problemOfError(error: unknown): Problem | null {
   if (error instanceof ModelError && error.code !== 'invalid_model') {
     return problemOf('invalid_document', error.message, {
@@ -87,11 +84,11 @@ export function problemOfError(error: unknown): Problem | null {
   for (const [name, fact] of Object.entries(detail)) {
     if (!ownMembers.has(name)) facts[name] = fact;
   }
-  // Sentences about this side's trouble are for the log: they may name hosts.
+  // Sentences about faults of the server are for the log, because they may name hosts.
   return problemOf(error.code, error.entry.status >= 500 ? undefined : error.message, facts);
 }
 
-/** A fault at one place of a document, as an error to throw. */
+/** The error for a fault at one place of a document. */
 export function faultAt(code: 'invalid_document', path: string, message: string): SluiceError {
   return new SluiceError(code, `Cannot take the document: ${path} ${message}`, {
     detail: { errors: [{ path, message }] },

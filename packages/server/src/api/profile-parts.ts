@@ -1,8 +1,8 @@
 /**
- * What a package that brings a {@link Profile} is written against: the interface, and the checks that all profiles share.
- * Its module exports the factory as `profile`.
+ * For packages that implement a {@link Profile}: the interface, and the checks that all profiles share. Their module
+ * exports the factory as `profile`.
  */
-// Its types add what the schema of a route may say, e.g. `hide`.
+// Its types add fields to the schema of a route, e.g. `hide`.
 export type { FastifySwaggerOptions } from '@fastify/swagger';
 export type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 export { isDate, isTime, utcSecond } from './calendar.ts';

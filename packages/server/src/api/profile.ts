@@ -1,6 +1,6 @@
 /**
- * How this node speaks of documents: what it takes for one, how it shows one, and what an error looks like. The rest of
- * the API knows only this, so that another way of speaking is another implementation.
+ * The dialect of a node for documents: what it accepts, how it shows documents, and the form of errors. The rest of
+ * the API uses only this interface, so another dialect is another implementation.
  */
 import type { DocumentFilter, StoredDocument, WriteRequest } from 'sluice/internal/client';
 import type { Resource } from 'sluice/model';
@@ -19,7 +19,7 @@ export interface ListRequest {
 export type Query = Record<string, string | string[] | undefined>;
 
 export interface Profile {
-  /** Further media types of a document; `*` takes any that {@link checkMediaType} does not refuse. */
+  /** Further media types of a document; `*` accepts any that {@link checkMediaType} does not refuse. */
   readonly mediaTypes: readonly (string | RegExp)[];
   /** @throws {SluiceError} `unsupported_media_type` */
   checkMediaType(contentType: string | undefined): void;
@@ -29,7 +29,7 @@ export interface Profile {
    * @throws {SluiceError} `invalid_json`, `invalid_document`
    */
   readDocument(bytes: Buffer, resource: Resource, documentId: string | undefined): DocumentText;
-  /** The same for a text that is sound JSON and parsed already. `value` may be changed. */
+  /** The same for a text that is valid JSON and already parsed. `value` may be changed. */
   takeDocument(
     text: string,
     value: unknown,
@@ -39,19 +39,19 @@ export interface Profile {
   /** @throws {SluiceError} */
   readDocumentId(text: string): string;
   /**
-   * The entity tag that the document must have for a write, or `*`; null: any, or none.
-   * @throws {SluiceError} `invalid_request` for a condition that it does not know
+   * The entity tag that the document must have for a write, or `*`; null: no condition.
+   * @throws {SluiceError} `invalid_request` for an unknown condition
    */
   readCondition(operation: Operation, headers: IncomingHttpHeaders): string | null;
   readList(resource: Resource, query: Query): ListRequest;
   /**
-   * A page that would be too large ends early and links to its rest. False: clients of this profile know of no such link,
-   * and would take the part for the whole; they are sent all of it, a part at a time.
+   * Whether a page that is too large ends early and links to its rest. False: clients of this profile do not know
+   * such links and would take the part for the whole, so they get all of it in parts.
    */
   readonly endsPagesEarly: boolean;
-  /** Work that spares the first requests a wait: done once the node listens, until it is told to end. @default none */
+  /** Work that would delay the first requests; it runs after the node listens, until the signal aborts. @default none */
   prepare?(signal: AbortSignal): Promise<void>;
-  /** A content hash as the `ETag` header carries it. */
+  /** A content hash in the form of the `ETag` header. */
   entityTag(contentHash: string): string;
   location(request: FastifyRequest, path: string): string;
   /** A stored document as JSON text. */

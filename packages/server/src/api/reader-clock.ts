@@ -1,18 +1,18 @@
 /**
- * Bounds the time in which a client must take more of an answer. What waits to be sent is held in memory, and nothing else
- * ends it: a connection whose other end reads nothing stays open for as long as its machine is there.
+ * Limits the time in which a client must read more of an answer, because unsent data stays in memory. A connection
+ * whose other end reads nothing would stay open for as long as its machine runs.
  */
 import type { FastifyInstance } from 'fastify';
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { AnswerStream } from './answer-stream.ts';
 
-/** Smaller answers are in the hands of the operating system at once. */
+/** The operating system takes smaller answers as a whole. */
 const smallBytes = 65_536;
 
 export function readerClock(app: FastifyInstance, timeoutMs: number): void {
   app.addHook('onSend', (_request, reply, payload, done) => {
-    // Answers to bulk lines have an end of their own for a client that does not read.
+    // Answers to bulk lines have their own limit for a client that does not read.
     const isWatched =
       payload instanceof Readable
         ? !(payload instanceof AnswerStream)
@@ -22,11 +22,11 @@ export function readerClock(app: FastifyInstance, timeoutMs: number): void {
   });
 }
 
-/** The socket's own clock: it goes on whenever a part of what waits has been taken. */
+/** Uses the timeout of the socket, which starts again whenever a part of the data was taken. */
 export function watchReader(response: ServerResponse, timeoutMs: number): void {
   response.setTimeout(timeoutMs, () => {
     const { socket } = response;
-    // Where nothing waits to be sent, the answer is still being made.
+    // If no data waits to be sent, the answer is still being made.
     if (socket === null || socket.writableLength > 0) socket?.destroy();
     else response.setTimeout(timeoutMs);
   });

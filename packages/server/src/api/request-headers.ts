@@ -1,4 +1,4 @@
-/** The headers that change what a request asks for: Prefer, If-Match, If-None-Match, Idempotency-Key, and its charset. */
+/** The headers that change a request: Prefer, If-Match, If-None-Match, Idempotency-Key, and its charset. */
 import { SluiceError } from 'sluice/internal/protocol';
 import type { IncomingHttpHeaders } from 'node:http';
 
@@ -14,11 +14,11 @@ const noPreferences: Preferences = {
   waitForReferencesSeconds: null,
 };
 
-/** Parts between these characters, but for those in quotes. */
+/** Parts between these characters, except inside quotes. */
 const listParts = /(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g;
 const parameterParts = /(?:[^;"]|"(?:[^"\\]|\\.)*"?)+/;
 
-/** RFC 7240: name and value of each preference, without quotes; of one that comes twice, the first counts. */
+/** RFC 7240: name and value of each preference, without quotes; of a repeated one, the first counts. */
 export function listPreferences(header: string | string[] | undefined): Map<string, string> {
   const given = new Map<string, string>();
   for (const part of String(header ?? '').match(listParts) ?? []) {
@@ -32,9 +32,8 @@ export function listPreferences(header: string | string[] | undefined): Map<stri
 }
 
 /**
- * A preference that is not known is ignored. One that is known and has a value of another form is refused: ignored, a client
- * would wait for another time than it has asked for.
- *
+ * An unknown preference is ignored. A known one with an invalid value is refused, because the client would wait for
+ * another time than it asked for.
  * @throws {SluiceError} `invalid_request`
  */
 export function readPreferences(header: string | string[] | undefined, secondsMax: number): Preferences {
@@ -59,7 +58,7 @@ export function readPreferences(header: string | string[] | undefined, secondsMa
   };
 }
 
-/** For `Preference-Applied`; undefined: none was. */
+/** Value of `Preference-Applied`; undefined: none was applied. */
 export function appliedPreferences(preferences: Preferences): string | undefined {
   const { respondAsync, waitSeconds, waitForReferencesSeconds } = preferences;
   const applied: string[] = [];
@@ -70,9 +69,8 @@ export function appliedPreferences(preferences: Preferences): string | undefined
 }
 
 /**
- * The content hash asked for, or `*`; null: none is. Weak and unquoted tags pass for what they name. Several tags are
- * refused, because a write is checked against one.
- *
+ * The required content hash, or `*`; null: none. Weak and unquoted tags are accepted. Several tags are refused,
+ * because a write is checked against one.
  * @throws {SluiceError} `invalid_request`
  */
 export function readIfMatch(header: string | undefined): string | null {
@@ -85,7 +83,7 @@ export function readIfMatch(header: string | undefined): string | null {
   return tag;
 }
 
-/** @throws {SluiceError} `invalid_request` for `If-None-Match`, which no write heeds: to ignore it would overwrite */
+/** @throws {SluiceError} `invalid_request` for `If-None-Match`, which writes do not support: to ignore it would overwrite */
 export function readCondition(headers: IncomingHttpHeaders): string | null {
   if (headers['if-none-match'] !== undefined) {
     throw new SluiceError('invalid_request', 'Cannot use If-None-Match on a write: use If-Match');
@@ -93,7 +91,7 @@ export function readCondition(headers: IncomingHttpHeaders): string | null {
   return readIfMatch(headers['if-match']);
 }
 
-/** Whether the client has this version already (RFC 9110: weak comparison). */
+/** Whether the client already has this version (RFC 9110: weak comparison). */
 export function matchesNone(header: string | undefined, contentHash: string): boolean {
   if (header === undefined) return true;
   return !entityTags(header).some((tag) => tag === '*' || tag === contentHash);
@@ -107,7 +105,7 @@ function entityTags(header: string): string[] {
 }
 
 /**
- * The key, without the quotes of a structured field; null: none is given.
+ * The key, without the quotes of a structured field; null: none.
  * @throws {SluiceError} `invalid_request`
  */
 export function readIdempotencyKey(header: string | string[] | undefined): string | null {
@@ -122,13 +120,13 @@ export function readIdempotencyKey(header: string | string[] | undefined): strin
   );
 }
 
-/** W3C Trace Context; one that comes twice is none, as the standard asks. What is in it is read where it is used. */
+/** W3C Trace Context; a repeated header counts as none, as the standard requires. Its content is parsed where it is used. */
 export function readTraceparent({ traceparent }: IncomingHttpHeaders): string | undefined {
   return typeof traceparent === 'string' && traceparent.length <= 255 ? traceparent : undefined;
 }
 
 /**
- * All text is read as UTF-8, of which US-ASCII is a part: text that is said to be something else would be taken wrong.
+ * All text is read as UTF-8, which includes US-ASCII, so another declared charset is refused.
  * @throws {SluiceError} `unsupported_media_type`
  */
 export function assertCharset(contentType: string | undefined): void {

@@ -1,4 +1,4 @@
-/** What the routes take and give, for the OpenAPI document. Nothing is validated or serialised by these. */
+/** Requests and answers of the routes, for the OpenAPI document. Nothing is validated or serialised by these. */
 import type { FastifySchema } from 'fastify';
 
 export const problem = {

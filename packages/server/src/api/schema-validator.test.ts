@@ -18,7 +18,7 @@ test.each([
   ],
   ['iso-time', ['12:00:00', '12:00:00Z'], ['24:00:00']],
   ['iso-date-time', ['2024-02-29T10:00:00'], ['2023-02-29T10:00:00']],
-])('a %s must be of the calendar', (format, sound, unsound) => {
+])('a %s that is not in the calendar is refused', (format, sound, unsound) => {
   expect(sound.filter((text) => !takes(format)(text))).toEqual([]);
   expect(unsound.filter(takes(format))).toEqual([]);
 });
@@ -36,7 +36,7 @@ describe('all schemas', () => {
     return { model: { resources } as unknown as Model, compiled };
   };
 
-  test('are compiled once, between requests, before any document comes', async () => {
+  test('all schemas are compiled once, between requests, before any document comes', async () => {
     const { model, compiled } = modelOf({ type: 'object' }, { type: 'string' }, { type: 'string' });
     const prepared = new SchemaValidator();
     const compiling = prepared.compileAll(model, new AbortController().signal);
@@ -49,7 +49,7 @@ describe('all schemas', () => {
     expect(compiled).toEqual([1, 1, 1]);
   });
 
-  test('are left when the node stops, and one that cannot be compiled keeps no other from it', async () => {
+  test('schemas stop compiling when the node stops, and a bad one does not stop the others', async () => {
     const stopped = new AbortController();
     const stopping = modelOf({}, {});
     const compiling = new SchemaValidator().compileAll(stopping.model, stopped.signal);

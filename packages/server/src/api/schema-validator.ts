@@ -9,11 +9,11 @@ import { isDate, isDateTime, isTime } from './calendar.ts';
 export type SchemaFault = ErrorObject;
 
 export interface SchemaValidatorOptions {
-  /** Formats that mean another thing here than usual. */
+  /** Formats with another meaning than usual. */
   formats?: Record<string, (text: string) => boolean>;
 }
 
-/** Those of ajv-formats take the year 0, and a leap second on any day. */
+/** The formats of ajv-formats accept the year 0, and a leap second on any day. */
 const calendarFormats: NonNullable<SchemaValidatorOptions['formats']> = {
   date: isDate,
   time: (text) => isTime(text, 'required'),
@@ -30,12 +30,13 @@ export class SchemaValidator {
     this.#ajv = new Ajv2020({
       allErrors: true,
       strict: false,
-      // Schemas of different resources may carry the same `$id`.
+      // Schemas of different resources may have the same `$id`.
       addUsedSchema: false,
       logger: false,
       formats: { ...fullFormats, ...calendarFormats, ...formats },
     });
-    // Ajv's own compares each object of an array with every other: a hundred thousand would stop the node for minutes.
+    // Ajv's own check compares each object of an array with every other; a hundred thousand would stop the node for
+    // minutes.
     this.#ajv.removeKeyword('uniqueItems');
     this.#ajv.addKeyword({
       keyword: 'uniqueItems',
@@ -46,7 +47,7 @@ export class SchemaValidator {
     });
   }
 
-  /** All that is wrong with a document; empty: nothing, or the resource has no schema. */
+  /** All faults of a document; empty: none, or the resource has no schema. */
   faultsOf(resource: Resource, document: unknown): readonly SchemaFault[] {
     if (resource.jsonSchema === null) return [];
     const validate = this.#compiled.get(resource) ?? this.#compile(resource, resource.jsonSchema);
@@ -54,9 +55,9 @@ export class SchemaValidator {
   }
 
   /**
-   * Compiles what somebody has written by hand; of the hundreds of schemas that are published together, each is only
-   * looked at, as compiling them takes seconds.
-   * @throws {SluiceError} `configuration_invalid` at the first that is no schema
+   * Compiles schemas that were written by hand. Published sets of hundreds of schemas are only checked in form,
+   * because compiling them takes seconds.
+   * @throws {SluiceError} `configuration_invalid` for the first invalid schema
    */
   check({ resources, format }: Model): void {
     for (const resource of resources) {
@@ -77,7 +78,7 @@ export class SchemaValidator {
   }
 
   /**
-   * Compiles what is not compiled yet, one schema in a turn of the event loop, so that requests are answered between.
+   * Compiles the remaining schemas, one in a turn of the event loop, so that requests are answered in between.
    * @param signal Ends it early.
    */
   async compileAll({ resources }: Model, signal: AbortSignal): Promise<void> {
@@ -87,7 +88,7 @@ export class SchemaValidator {
       try {
         this.#compile(resource, jsonSchema);
       } catch {
-        // The answer to its first document says so.
+        // The answer to its first document reports the fault.
       }
       await nextTurn();
       if (signal.aborted) return;
@@ -101,7 +102,7 @@ export class SchemaValidator {
   }
 }
 
-/** Whatever draft a schema names, the keywords that matter mean the same. */
+/** The used keywords mean the same in every draft. */
 function withoutDraft(jsonSchema: object): object {
   const { $schema: _, ...schema } = jsonSchema as Record<string, unknown>;
   return schema;

@@ -12,7 +12,7 @@ const origin = 'https://app.example.org';
 
 describe('an answer', () => {
   test.each(['/data/ed-fi/schools', '/data/ed-fi/nothing', '/nowhere', '/healthz'])(
-    'tells browsers and caches to keep and to embed nothing: %s',
+    'an answer tells browsers and caches to keep and to embed nothing: %s',
     async (url) => {
       for (const auth of [undefined, asksForKeys()]) {
         const { headers } = await setup({ auth }).inject({ url });
@@ -27,7 +27,7 @@ describe('an answer', () => {
     },
   );
 
-  test('may be read by a page only of an origin that was named', async () => {
+  test('an answer may be read only by pages of the configured origins', async () => {
     const ask = async (corsOrigins: string[], from: string) => {
       const api = setup({ corsOrigins, auth: asksForKeys() });
       const { headers } = await api.inject({ url: '/data/ed-fi/schools', headers: { origin: from } });
@@ -40,7 +40,7 @@ describe('an answer', () => {
     expect(await ask([], origin)).toBeUndefined();
   });
 
-  test('tells such a page beforehand that it may send its token', async () => {
+  test('a preflight answer lets a page of a configured origin send its token', async () => {
     const { statusCode, headers } = await setup({ corsOrigins: [origin], auth: asksForKeys() }).inject({
       method: 'OPTIONS',
       url: '/data/ed-fi/schools',
@@ -56,7 +56,7 @@ describe('an answer', () => {
 });
 
 describe('a node', () => {
-  test('of which nothing was said listens to its own machine only', async () => {
+  test('a node without settings listens to its own machine only', async () => {
     const api = setup();
     await expect(listen(api, { host: '0.0.0.0', port: 0 })).rejects.toMatchObject({
       code: 'configuration_invalid',
@@ -66,7 +66,7 @@ describe('a node', () => {
     await api.close();
   });
 
-  test('that asks its clients, or was told not to, listens to others', async () => {
+  test('a node that authenticates clients, or was told not to, listens to other machines', async () => {
     for (const auth of [asksForKeys(), 'none'] as const) {
       const api = setup({ auth });
       expect(await listen(api, { host: '0.0.0.0', port: 0 })).toMatch(/^http:/);
@@ -74,7 +74,7 @@ describe('a node', () => {
     }
   });
 
-  test('takes no route that does not say who may use it', async () => {
+  test('a node refuses a route that does not declare its access', async () => {
     const api = setup();
     expect(() => api.get('/new', () => 'x')).toThrow(
       'Cannot add a route: it does not name its scope: GET /new',

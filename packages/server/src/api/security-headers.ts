@@ -1,4 +1,4 @@
-/** What every answer says to browsers and caches: keep nothing, guess nothing, embed nothing. */
+/** Headers of every answer for browsers and caches: keep nothing, guess nothing, embed nothing. */
 import type { FastifyInstance } from 'fastify';
 
 const headers = {
@@ -10,7 +10,7 @@ const headers = {
   'X-Frame-Options': 'DENY',
 };
 
-/** Pages bring a policy of their own: they are allowed what they consist of. */
+/** Pages have a policy of their own, which allows their parts. */
 const ofPages = Object.fromEntries(
   Object.entries(headers).filter(([name]) => name !== 'Content-Security-Policy' && name !== 'Cache-Control'),
 );

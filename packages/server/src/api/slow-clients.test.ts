@@ -66,7 +66,7 @@ function answerAtLength(client: FakeClient): void {
 }
 
 describe('a bulk client', () => {
-  test('that sends all before it reads is told at the end which lines were begun, and each of them has its answer', async () => {
+  test('a bulk client that sends all lines before it reads gets an answer to each line that was begun', async () => {
     const { client, open } = await setup({ readerTimeoutMs: 1000, bulkAnswerBytesMax: 50_000 });
     answerAtLength(client);
     const socket = await open();
@@ -92,7 +92,7 @@ describe('a bulk client', () => {
     );
   });
 
-  test('that never reads loses its connection', async () => {
+  test('a bulk client that never reads loses its connection', async () => {
     const { client, open, connections } = await setup({ readerTimeoutMs: 200, bulkAnswerBytesMax: 50_000 });
     answerAtLength(client);
     const socket = await open();
@@ -101,7 +101,7 @@ describe('a bulk client', () => {
     await eventually(async () => expect(await connections()).toBe(0));
   });
 
-  test('that reads slowly, and goes on reading, has an answer to every line', async () => {
+  test('a bulk client that reads slowly gets an answer to every line', async () => {
     const { client, open } = await setup({ readerTimeoutMs: 500, bulkAnswerBytesMax: 50_000 });
     answerAtLength(client);
     const socket = await open();
@@ -112,7 +112,7 @@ describe('a bulk client', () => {
     expect(lines.every(({ status }) => status === 409)).toBe(true);
   });
 
-  test('that falls silent is told which lines were begun, and its connection ends', async () => {
+  test('a bulk client that falls silent learns which lines were begun, and loses its connection', async () => {
     const { open, connections } = await setup({ bodyTimeoutMs: 300 });
     const socket = await open();
     socket.write(`${bulkHead}Content-Length: 100000\r\n\r\n${bulkLine}\n${bulkLine}{"endpoint":`);
@@ -125,7 +125,7 @@ describe('a bulk client', () => {
     await eventually(async () => expect(await connections()).toBe(0));
   });
 
-  test('with long lines has few of them under way', async () => {
+  test('a bulk client with long lines has few of them under way', async () => {
     const { client, open } = await setup({ bulkBytesMax: 3 * bulkLine.length });
     const settle: (() => void)[] = [];
     client.answer = () => new Promise((resolve) => settle.push(() => resolve(created)));
@@ -144,7 +144,7 @@ describe('a reader of a page', () => {
   const large = (): ReturnType<typeof stored>[] =>
     Array.from({ length: 40 }, () => stored(JSON.stringify({ id: 'x'.repeat(1_000_000) })));
 
-  test('that takes nothing of it loses its connection', async () => {
+  test('a reader of a page that takes nothing of it loses its connection', async () => {
     const { client, open, connections } = await setup({ readerTimeoutMs: 200 });
     client.documents = large();
     const socket = await open();
@@ -153,7 +153,7 @@ describe('a reader of a page', () => {
     await eventually(async () => expect(await connections()).toBe(0));
   });
 
-  test('that takes it slowly has all of it', async () => {
+  test('a reader of a page that takes it slowly gets all of it', async () => {
     const { client, open } = await setup({ readerTimeoutMs: 500 });
     client.documents = large();
     const socket = await open();

@@ -1,4 +1,4 @@
-/** What routes that take whole bodies share: they come as bytes, and large ones are let in where there is room for them. */
+/** For routes that take whole bodies: bodies arrive as bytes, and large ones wait for room. */
 import { SluiceError } from 'sluice/internal/protocol';
 import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -26,11 +26,11 @@ export function takeBodies(
       (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) => done(null, body),
     );
   }
-  // Before any of the body is read.
+  // Before the body is read.
   app.addHook('onRequest', async ({ headers, method }, reply) => {
     if (method === 'GET' || method === 'HEAD') return;
     const bytes = Number(headers['content-length'] ?? 0);
-    // Here, a client that asks whether to send its body is answered without it.
+    // Here, so that a client that waits for 100 Continue is answered without sending its body.
     if (bytes > limits.bodyBytesMax) throw new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE();
     if (bytes <= smallBodyBytes) return;
     const share = await bodies.open(reply.raw);

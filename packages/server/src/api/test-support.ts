@@ -47,7 +47,7 @@ export class FakeClient implements SluiceClient {
   readonly waits: (number | undefined)[] = [];
   answer: (request: WriteRequest) => Outcome | Promise<Outcome> = () => created;
   documents: StoredDocument[] = [];
-  /** Of one page. */
+  /** Most documents of one page. */
   documentsMax = Infinity;
   write: WriteState | null = null;
   readonly asked: (readonly string[])[] = [];

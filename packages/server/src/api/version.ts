@@ -1,4 +1,4 @@
 import { createRequire } from 'node:module';
 
-/** Of this package, and so of the whole. */
+/** Version of this package, and of the whole repository. */
 export const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };

@@ -1,4 +1,4 @@
-/** The answer to one write, the same for a single request, a line of a bulk request and a write asked for later. */
+/** The answer to one write, the same for a single request, a line of a bulk request and a later read. */
 import type { Model } from 'sluice/model';
 import {
   isApplied,
@@ -31,7 +31,7 @@ export function answerOf(
     return { status: problem.status, result, problem };
   }
   const status = result === 'created' ? 201 : result === 'deleted' || operation === 'update' ? 204 : 200;
-  // Of a row, or of a function or a handler.
+  // For a row, a function or a handler.
   if (detail !== null) return { status, result, ...detail };
   if (result === 'deleted' || documentId === null) return { status, result, id: documentId };
   const endpoint = model.findEndpoint(outcome.resource)?.endpoint ?? outcome.resource;

@@ -1,4 +1,4 @@
-/** `/writes`: what became of writes that were answered before they were settled. */
+/** `/writes`: the state of writes that were answered before they were settled. */
 import { writesAskedMax, type WriteState } from 'sluice/internal/client';
 import { isId, SluiceError } from 'sluice/internal/protocol';
 import type { FastifyInstance } from 'fastify';
@@ -6,7 +6,7 @@ import { readId, type ApiNode } from './node.ts';
 import { writeSchema, writesSchema } from './write-schemas.ts';
 import { answerOf } from './write-answer.ts';
 
-/** Room for as many ids as may be asked for, however they are spaced. */
+/** Room for the allowed number of ids, however they are spaced. */
 const queryBytesMax = 128 * 1024;
 
 export function writeRoutes(app: FastifyInstance, node: ApiNode): void {

@@ -1,10 +1,10 @@
-/** What `/writes` takes and gives, for the OpenAPI document. */
+/** Requests and answers of `/writes`, for the OpenAPI document. */
 import type { FastifySchema } from 'fastify';
 import { writesAskedMax } from 'sluice/internal/client';
 import { defaults } from 'sluice/internal/protocol';
 import { problem } from './route-schemas.ts';
 
-/** What an answer has of a row, a function or a handler. */
+/** The parts of an answer for a row, a function or a handler. */
 export const rowAnswer = {
   key: { type: 'object', description: 'For a row: its key in the database.' },
   rows: {

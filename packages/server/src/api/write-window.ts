@@ -1,4 +1,4 @@
-/** Bounds the writes of one bulk request that are under way, by their number and by the bytes of their lines. */
+/** Limits the writes of one bulk request that are under way, by their number and by the bytes of their lines. */
 export class WriteWindow {
   readonly #writesMax: number;
   readonly #stretchedMax: number;
@@ -10,9 +10,9 @@ export class WriteWindow {
   #stretch: NodeJS.Timeout | null = null;
 
   /**
-   * @param stretchedMax Where it is more than `writesMax`, the window grows by `writesMax` whenever it has been full for
-   * 100 ms and nothing was settled: then its writes may be waiting for those behind it.
-   * @param bytesMax Of as many writes as `writesMax`; it grows with the window. One line may have more.
+   * @param stretchedMax If it is more than `writesMax`, the window grows by `writesMax` whenever it was full for 100
+   *   ms and nothing was settled, because its writes may wait for later lines.
+   * @param bytesMax Most bytes of `writesMax` writes; it grows with the window. One line may have more.
    */
   constructor(writesMax: number, stretchedMax: number = writesMax, bytesMax: number = Infinity) {
     this.#writesMax = writesMax;
@@ -21,7 +21,7 @@ export class WriteWindow {
     this.#bytesMax = bytesMax;
   }
 
-  /** Resolves once there is room for one more. */
+  /** Resolves when there is room for one more. */
   async enter(bytes = 0): Promise<void> {
     while (this.#isFull(bytes)) {
       await new Promise<void>((resolve) => {
@@ -44,7 +44,7 @@ export class WriteWindow {
     this.#wake();
   }
 
-  /** Resolves once nothing is under way. */
+  /** Resolves when nothing is under way. */
   async emptied(): Promise<void> {
     while (this.#underWay > 0) {
       await new Promise<void>((resolve) => {

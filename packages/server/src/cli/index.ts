@@ -1,4 +1,4 @@
-/** The command line, and what commands of other packages are made of: settings, output, the load. */
+/** The command line, and parts for commands of other packages: settings, output, the load. */
 export { createProgram } from './program.ts';
 export { createCommand, settingsOf } from './commands/command.ts';
 export { addShuffle, readsShuffle } from './commands/shuffle-flag.ts';

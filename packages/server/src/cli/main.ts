@@ -1,33 +1,19 @@
-/** The command line's entry: parses, runs one command, and turns what it throws into a sentence and an exit code. */
-import { CommanderError, type Command } from 'commander';
+/** The entry of the command line: parses, runs one command, and turns an error into a sentence and an exit code. */
+import { CommanderError } from 'commander';
 import { printJson, tolerateClosedOutput } from './process/output.ts';
 import { reportError } from './process/report-error.ts';
-import { programOf } from './program-of.ts';
+import { createProgramFor } from './program.ts';
 
-/** What a shell expects of a command that was called wrongly; the error table has it for settings as well. */
+/** The usual exit code for wrong usage; the error table has the same for settings. */
 const usageExitCode = 2;
-
-/**
- * What deployments start, and start again when a process ended: loaded without the other commands, which would cost more
- * time than the one that is run.
- */
-const processes: Readonly<Record<string, () => Promise<Command>>> = {
-  api: async () => (await import('./commands/api.ts')).apiCommand(),
-  writer: async () => (await import('./commands/writer.ts')).writerCommand(),
-};
-
-async function createProgramFor([name = '']: readonly string[]): Promise<Command> {
-  const load = Object.hasOwn(processes, name) ? processes[name] : undefined;
-  return load === undefined ? (await import('./program.ts')).createProgram() : programOf([await load()]);
-}
 
 /** Runs one command, and ends the process. */
 export async function main(args: readonly string[]): Promise<void> {
-  // pg deprecates the way in which pg-listen subscribes again. The warning does not help readers of the log.
+  // pg deprecates a call of pg-listen. The warning does not help readers of the log.
   process.noDeprecation = true;
   tolerateClosedOutput();
   const exitCode = await run(args);
-  // Output may still be on its way into a pipe; whatever else is open then is of no use to anybody.
+  // Output may still be on its way into a pipe; nothing else is awaited.
   process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));
 }
 
@@ -40,7 +26,7 @@ async function run(args: readonly string[]): Promise<number> {
     const isJson = args.includes('--json');
     if (!(error instanceof CommanderError)) return reportError(error, isJson);
     if (error.exitCode === 0) return 0;
-    // Commander has said it on standard error.
+    // Commander has already printed it on standard error.
     const message = error.message.replace(/^error: /, '');
     if (isJson) printJson({ error: { code: 'configuration_invalid', message } });
     return usageExitCode;

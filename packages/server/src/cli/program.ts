@@ -1,34 +1,41 @@
-/** The command line with all its commands. */
+/** The command line: all commands, or the one that runs. */
 import { Command } from 'commander';
 import { SluiceError } from 'sluice/internal/protocol';
-import { apiCommand } from './commands/api.ts';
-import { auditCommand } from './commands/audit.ts';
-import { configCommand } from './commands/config.ts';
-import { dashboardCommand } from './commands/dashboard.ts';
-import { discardCommand } from './commands/discard.ts';
-import { doctorCommand } from './commands/doctor.ts';
-import { drainCommand } from './commands/drain.ts';
-import { keysCommand } from './commands/keys.ts';
-import { lanesCommand } from './commands/lanes.ts';
-import { loadCommand } from './commands/load.ts';
-import { migrateCommand } from './commands/migrate.ts';
-import { pauseCommand, resumeCommand } from './commands/pause.ts';
-import { projectionsCommand } from './commands/projections.ts';
-import { retryCommand } from './commands/retry.ts';
-import { showCommand } from './commands/show.ts';
-import { rolesCommand } from './commands/roles.ts';
-import { statusCommand } from './commands/status.ts';
-import { storesCommand } from './commands/stores.ts';
-import { stuckCommand } from './commands/stuck.ts';
-import { targetsCommand } from './commands/targets.ts';
-import { uninstallCommand } from './commands/uninstall.ts';
-import { writerCommand } from './commands/writer.ts';
-import { writersCommand } from './commands/writers.ts';
-import { programOf } from './program-of.ts';
+import { version } from './process/version.ts';
+
+/** Each command is loaded on its own, because loading the others costs more time than most commands take. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  dev: () => findCommand('dev'),
+  api: async () => (await import('./commands/api.ts')).apiCommand(),
+  writer: async () => (await import('./commands/writer.ts')).writerCommand(),
+  dashboard: async () => (await import('./commands/dashboard.ts')).dashboardCommand(),
+  migrate: async () => (await import('./commands/migrate.ts')).migrateCommand(),
+  roles: async () => (await import('./commands/roles.ts')).rolesCommand(),
+  uninstall: async () => (await import('./commands/uninstall.ts')).uninstallCommand(),
+  load: async () => (await import('./commands/load.ts')).loadCommand(),
+  status: async () => (await import('./commands/status.ts')).statusCommand(),
+  lanes: async () => (await import('./commands/lanes.ts')).lanesCommand(),
+  stuck: async () => (await import('./commands/stuck.ts')).stuckCommand(),
+  show: async () => (await import('./commands/show.ts')).showCommand(),
+  retry: async () => (await import('./commands/retry.ts')).retryCommand(),
+  discard: async () => (await import('./commands/discard.ts')).discardCommand(),
+  pause: async () => (await import('./commands/pause.ts')).pauseCommand(),
+  resume: async () => (await import('./commands/pause.ts')).resumeCommand(),
+  writers: async () => (await import('./commands/writers.ts')).writersCommand(),
+  drain: async () => (await import('./commands/drain.ts')).drainCommand(),
+  projections: async () => (await import('./commands/projections.ts')).projectionsCommand(),
+  targets: async () => (await import('./commands/targets.ts')).targetsCommand(),
+  stores: async () => (await import('./commands/stores.ts')).storesCommand(),
+  audit: async () => (await import('./commands/audit.ts')).auditCommand(),
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
+  config: async () => (await import('./commands/config.ts')).configCommand(),
+  keys: async () => (await import('./commands/keys.ts')).keysCommand(),
+  bench: () => findCommand('bench'),
+};
 
 /**
- * Commands of packages that are not published, because they need what a deployment has no use for: an embedded PostgreSQL, and
- * drivers of other systems. They are there in a checkout of the repository.
+ * Commands of unpublished packages, which deployments do not need: an embedded PostgreSQL, and drivers of other
+ * systems. They exist in a checkout of the repository.
  */
 async function findCommand(name: 'dev' | 'bench'): Promise<Command> {
   try {
@@ -53,34 +60,26 @@ function absentCommand(name: string): Command {
     });
 }
 
+/** The command line with all its commands. */
 export async function createProgram(): Promise<Command> {
-  const [dev, bench] = await Promise.all([findCommand('dev'), findCommand('bench')]);
-  return programOf([
-    dev,
-    apiCommand(),
-    writerCommand(),
-    dashboardCommand(),
-    migrateCommand(),
-    rolesCommand(),
-    uninstallCommand(),
-    loadCommand(),
-    statusCommand(),
-    lanesCommand(),
-    stuckCommand(),
-    showCommand(),
-    retryCommand(),
-    discardCommand(),
-    pauseCommand(),
-    resumeCommand(),
-    writersCommand(),
-    drainCommand(),
-    projectionsCommand(),
-    targetsCommand(),
-    storesCommand(),
-    auditCommand(),
-    doctorCommand(),
-    configCommand(),
-    keysCommand(),
-    bench,
-  ]);
+  return programOf(await Promise.all(Object.values(commands).map((load) => load())));
+}
+
+/** The command line with the one command that the arguments name, or with all commands if they name none. */
+export async function createProgramFor([name = '']: readonly string[]): Promise<Command> {
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  return load === undefined ? createProgram() : programOf([await load()]);
+}
+
+function programOf(commands: readonly Command[]): Command {
+  const program = new Command('sluice')
+    .description('A distributed write coordinator for PostgreSQL')
+    .version(version)
+    .showHelpAfterError('(add --help for all options)');
+  program.exitOverride();
+  for (const command of commands) {
+    program.addCommand(command.copyInheritedSettings(program));
+    for (const part of command.commands) part.copyInheritedSettings(program);
+  }
+  return program;
 }

@@ -1,4 +1,4 @@
-/** Who may use a route, as the server's guard reads it. The routes are the page's own, so no description shows them. */
+/** Access of the page's routes, for the server's guard. API descriptions do not list these routes. */
 import type { FastifySchema } from 'fastify';
 
 const schema = { hide: true } as FastifySchema;

@@ -1,4 +1,4 @@
-/** What an operator does from the page: the same functions as behind the command line, each noted with who it was. */
+/** Actions of operators on the page: the same functions as for the command line, each recorded with its actor. */
 import { discardWrites, drainWriter, pauseLanes, resumeLanes, retryWrites } from 'sluice/operator';
 import { SluiceError } from 'sluice/internal/protocol';
 import type { FastifyInstance, FastifyRequest } from 'fastify';

@@ -1,14 +1,14 @@
-/** What the page's routes are given. */
+/** The options of the page's routes. */
 import type { Model } from 'sluice/model';
 import type { Database } from 'sluice/internal/store';
 
 export interface DashboardOptions {
-  /** A separate pool, because queries of operators may be slow. Its creator closes it. */
+  /** A separate pool, because queries of operators may be slow. The caller closes it. */
   database: Database;
   /** Names the documents that blocked writes await. */
   model: Model | null;
-  /** Nothing can be changed from the page. */
+  /** Whether the page may change nothing. */
   isReadOnly: boolean;
-  /** How often the database is read while somebody looks. @default 1000 */
+  /** Interval of reads while there is a viewer, in milliseconds. @default 1000 */
   intervalMs?: number;
 }

@@ -1,4 +1,4 @@
-/** Everything under `/dashboard`: the page itself, open to anybody and without contents, and what it asks for, which is not. */
+/** All routes under `/dashboard`: the page itself, which is public and has no data, and its requests, which need authentication. */
 import { answerError, type Routes } from '#api';
 import { reasons } from 'sluice/internal/protocol';
 import { operate } from './access.ts';
@@ -17,7 +17,7 @@ export function dashboardRoutes(options: DashboardOptions): Routes {
   return async (app) => {
     const onError = (error: unknown): void => app.failures.note(error, 'read for the page');
     const feed = new LiveFeed(database, { ...options, onError });
-    // A page that looks on would keep the server from closing.
+    // An open live stream would keep the server from closing.
     app.addHook('preClose', async () => feed.close());
     app.setErrorHandler((error, request, reply) => answerError(explainTrouble(error), request, reply));
     refuseStrangers(app);
@@ -31,7 +31,7 @@ export function dashboardRoutes(options: DashboardOptions): Routes {
         scope.get('/live', operate, (_request, reply) =>
           reply
             .type('text/event-stream; charset=utf-8')
-            // A proxy that gathers answers would hold back what is live.
+            // A proxy that buffers answers would delay live data.
             .header('X-Accel-Buffering', 'no')
             .send(eventStream(feed)),
         );

@@ -1,4 +1,4 @@
-/** The page by itself: a process that needs nothing but the database, for when no node is up. */
+/** The page alone: a process that needs only the database, for when no node is up. */
 import { createServer, type ServerOptions } from '#api';
 import type { FastifyInstance } from 'fastify';
 import { open } from './access.ts';

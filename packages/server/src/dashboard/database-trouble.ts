@@ -1,8 +1,8 @@
-/** What an operator is told when the database cannot be asked: codes and names of ours, nothing of any row. */
+/** The message for an operator if the database cannot be read: codes and names of Sluice, and nothing of any row. */
 import { SluiceError } from 'sluice/internal/protocol';
 import { DatabaseError } from 'sluice/internal/store';
 
-/** Passes on what is no error of the database. */
+/** Passes other errors on. */
 export function explainTrouble(error: unknown): unknown {
   if (!(error instanceof DatabaseError)) return error;
   if (error.sqlState === '3F000' || error.sqlState === '42P01')

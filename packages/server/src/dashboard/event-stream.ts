@@ -1,12 +1,9 @@
-/**
- * Server-sent events for one viewer: what has changed since it was last told. A viewer that reads slowly is told less
- * often, and of everything in between only the last.
- */
+/** Server-sent events for one viewer: the changes since the last event. A slow viewer gets fewer events, each with the latest state. */
 import { Readable } from 'node:stream';
 import type { LiveFeed, LiveState } from './live-feed.ts';
 import type { LiveEvents } from './page/messages.ts';
 
-/** The viewer then asks again, and so has to say anew who it is. */
+/** After this time the viewer connects again, and so is authenticated again. */
 const streamMs = 60_000;
 
 export function eventStream(feed: LiveFeed): Readable {

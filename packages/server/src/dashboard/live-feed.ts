@@ -1,6 +1,6 @@
 /**
- * What the page shows live, read from the database once for all who look, and only while somebody does. It leaves the
- * database alone for nine times as long as reading took, however much there is to read.
+ * The live data of the page, read from the database once for all viewers, and only while there is one. After a read
+ * it rests nine times as long as the read took.
  */
 import {
   countDeadLetters,
@@ -15,10 +15,10 @@ import type { Database } from 'sluice/internal/store';
 import { sentenceOf } from './database-trouble.ts';
 import type { LaneView, LiveEvents } from './page/messages.ts';
 
-/** Parts are kept as JSON, so that each viewer is told only of those that changed. */
+/** Parts are kept as JSON, so that each viewer gets only changed ones. */
 export interface LiveState {
   lanes: ReadonlyMap<number, string>;
-  /** By their beginnings. */
+  /** By the start of the minute. */
   minutes: ReadonlyMap<string, string>;
   writers: string;
   read: LiveEvents['read'];
@@ -34,10 +34,10 @@ export interface LiveFeedOptions {
 const restFactor = 9;
 const minuteMs = 60_000;
 const hourMinutes = 60;
-/** Writes of the last minutes may still be settled in numbers; older ones are looked at again now and then. */
+/** Many writes of the last minutes may still be settled; older minutes are read again now and then. */
 const freshMs = 5 * minuteMs;
 const againMs = { fresh: 10_000, old: 120_000 };
-/** Minutes read by one query, and for how long one goes on: the lanes are not to wait for the plots. */
+/** Minutes read by one query, and the time for such queries, so that the lanes do not wait for the plots. */
 const minutesAtOnce = 8;
 const plotsMs = 300;
 
@@ -66,7 +66,7 @@ export class LiveFeed {
     this.#intervalMs = intervalMs;
   }
 
-  /** Each state as it comes, the last one first. Ends when the feed is closed. */
+  /** Each new state, starting with the last one. Ends when the feed is closed. */
   async *watch(): AsyncGenerator<LiveState> {
     this.#viewers += 1;
     try {
@@ -122,7 +122,7 @@ export class LiveFeed {
     await this.#readMinutes(Date.parse(at));
   }
 
-  /** For the plots, which come a moment later than the rest: a part of the hour at a time, and no more of it than fits. */
+  /** For the plots, which come a moment later than the rest: a part of the hour at a time. */
   async #readMinutes(now: number): Promise<void> {
     const hour = Array.from({ length: hourMinutes }, (_, back) => beginning(now, back));
     const minutes = new Map(this.#state.minutes);
@@ -139,7 +139,7 @@ export class LiveFeed {
     this.#publish({ minutes });
   }
 
-  /** Of these minutes, the latest first: the current one always, then those that were never read, then the others. */
+  /** The minutes to read, the latest first: always the present one, then those never read, then the others. */
   #minutesDue([current = '', ...hour]: readonly string[]): string[] {
     const now = performance.now();
     const newest = Date.parse(current);
@@ -159,7 +159,7 @@ export class LiveFeed {
     for (const resolve of waiting) resolve();
   }
 
-  /** Until the time is over, or no visitor is left. */
+  /** Rests until the time is over, or no viewer is left. */
   #rest(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);

@@ -1,5 +1,5 @@
 /**
- * The page's own files. In a checkout the browser gets the TypeScript sources with their types erased, so that there is
+ * The files of the page. In a checkout the browser gets the TypeScript sources with their types erased, so there is
  * nothing to build; an installed package has them built.
  */
 import { readdir, readFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ const types: Readonly<Record<string, string>> = {
   '.ts': 'text/javascript; charset=utf-8',
 };
 
-/** The page loads its own files and asks its own server, and that is all; text can only ever be text. */
+/** The page loads only its own files and asks only its own server; text stays text. */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -40,7 +40,7 @@ export async function pageRoutes(app: FastifyInstance): Promise<void> {
   const files = await readPageFiles();
   const index = files.get('index.html')!;
   app.get('/', open, (request, reply) => {
-    // The page names its files by where it is.
+    // The page finds its files relative to its own URL.
     const [path = '', query] = request.url.split('?');
     if (!path.endsWith('/'))
       return reply.redirect(`${path.split('/').at(-1)}/${query === undefined ? '' : `?${query}`}`, 308);
@@ -62,7 +62,7 @@ async function readPageFiles(): Promise<Map<string, PageFile>> {
       const text = await readFile(new URL(name, folder), 'utf8');
       const body = extension === '.ts' ? await eraseTypes(text) : text;
       files.set(name, { type, body });
-      // The page starts with main.js; what it imports is named as it is there.
+      // The page starts with main.js; imports keep their names.
       if (name === 'main.ts') files.set('main.js', { type, body });
     }
   }

@@ -1,4 +1,4 @@
-/** What the page reads when somebody asks for it: stuck writes, one write, its document, operators' actions. */
+/** Data that the page reads on request: stuck writes, one write, its document, actions of operators. */
 import {
   countStuck,
   explainAwaited,
@@ -19,7 +19,7 @@ import type { DashboardOptions } from './dashboard-options.ts';
 import type { Found, ListedWrite, WriteList, WriteView } from './page/messages.ts';
 import { readQuery } from './requests.ts';
 
-/** Counting stops here: above it, the exact number is of no use. */
+/** Counting stops here, because larger numbers need not be exact. */
 const countedMax = 20_000;
 
 export function readRoutes(app: FastifyInstance, { database, model }: DashboardOptions): void {

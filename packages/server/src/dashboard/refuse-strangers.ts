@@ -1,7 +1,7 @@
 /**
- * Without authentication, there is no token that a page of another site would lack. So what browsers say by
- * themselves counts: a request that another site's page began is refused, and so is one for a host name that is not this
- * machine's own, by which such a page could pass for ours (DNS rebinding).
+ * Without authentication, there is no token that a page of another site would lack. So the headers of browsers count:
+ * a request that another site's page started is refused. A request for a host name that is not this machine's own is
+ * refused, too, because such a page could use it (DNS rebinding).
  */
 import { isLoopback } from '#api';
 import { SluiceError } from 'sluice/internal/protocol';
@@ -21,7 +21,7 @@ export function refuseStrangers(app: FastifyInstance): void {
       );
     done();
   });
-  // Nothing but JSON: a form of another site cannot send that without being asked first.
+  // Only JSON, because a form of another site cannot send that without a preflight request.
   app.removeContentTypeParser('text/plain');
 }
 

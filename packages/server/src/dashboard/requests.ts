@@ -1,13 +1,13 @@
-/** What the page may ask for, checked. */
+/** The requests of the page, checked. */
 import { reasons, SluiceError, type Reason } from 'sluice/internal/protocol';
 import * as z from 'zod';
 
 const lane = z.number().int().min(0).max(32_767);
-/** PostgreSQL can neither store nor look for what holds a NUL. */
+/** PostgreSQL can neither store nor search a text with NUL. */
 const withoutNul = z.string().regex(/^[^\0]*$/, 'Contains the character NUL');
 const text = withoutNul.min(1).max(1_000);
 
-/** Its fields as numbers and texts, or all as texts, as a URL has them. */
+/** Its fields as numbers and texts, or all as texts, as in a URL. */
 function filterOf(number: () => z.ZodNumber | z.ZodCoercedNumber) {
   return {
     olderThanSeconds: number().min(0).max(1e9).exactOptional(),
@@ -44,7 +44,7 @@ const queries = {
 type Queries = typeof queries;
 type Changes = typeof changes;
 
-/** Empty parameters are those of fields left empty. @throws {SluiceError} `invalid_request` */
+/** Empty parameters come from empty fields. @throws {SluiceError} `invalid_request` */
 export function readQuery<K extends keyof Queries>(kind: K, query: unknown): z.infer<Queries[K]> {
   const given = Object.entries(query as Record<string, unknown>).filter(([, value]) => value !== '');
   return checked(queries[kind], Object.fromEntries(given)) as z.infer<Queries[K]>;

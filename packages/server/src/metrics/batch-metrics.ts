@@ -1,4 +1,4 @@
-/** What batches come to: on writers, and on nodes in `direct` and `local` mode. */
+/** The results of batches: on writers, and on nodes in `direct` and `local` mode. */
 import type { BatchReport } from 'sluice/internal/batch';
 import { isEndpoint } from 'sluice/internal/targets';
 import { Counter, type Registry } from 'prom-client';
@@ -7,8 +7,8 @@ import { Histogram, writesBuckets } from './histogram.ts';
 const results = ['created', 'updated', 'unchanged', 'deleted', 'refused', 'not_applied'] as const;
 
 /**
- * The SQLSTATEs that batches meet: deadlock, serialization, lock, cancel; stale facts by a constraint or a count; a check;
- * full disk, memory, connections. A projection may raise any other, and labels are to stay few.
+ * The SQLSTATEs that batches usually meet: deadlock, serialization, lock, cancel; stale facts by a constraint or a
+ * count; a check; full disk, memory, connections. A projection may raise any other, and labels should stay few.
  */
 const sqlStates = new Set(
   '40P01 40001 55P03 57014 23001 23503 23505 23514 SL001 53100 53200 53300'.split(' '),
@@ -82,7 +82,7 @@ export function batchMetrics(registry: Registry, stages: Histogram): (report: Ba
   };
 }
 
-/** Documents are one target, however many resources there are; of others there are as many as are configured. */
+/** Documents are one target, however many resources there are; other targets are those of the configuration. */
 function targetOf(resource: string): string {
   return isEndpoint(resource) ? '' : resource;
 }

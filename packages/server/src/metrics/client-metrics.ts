@@ -1,4 +1,4 @@
-/** What a node tells of its client: answers, the intake, completion, and what its pools do at the moment of a scrape. */
+/** Metrics of a node's client: answers, the intake, completion, and its pools at the time of a scrape. */
 import type { ClientObserver, ClientUsage, FoundBy } from 'sluice/internal/client';
 import type { Result } from 'sluice/internal/protocol';
 import { Counter, Gauge, type Registry } from 'prom-client';
@@ -42,7 +42,7 @@ export function clientMetrics(registry: Registry): ClientObserver {
     buckets: writesBuckets,
     registry,
   }).series();
-  // Counted by hand, because it is done for each write, and told when it is asked for.
+  // Counted by hand, because it happens for each write, and exported on a scrape.
   const found: Record<FoundBy, number> = { hint: 0, poll: 0, missed_hint: 0 };
   registry.registerMetric(
     new Counter({
@@ -67,12 +67,12 @@ export function clientMetrics(registry: Registry): ClientObserver {
       if (seconds !== null) completion.observe(seconds);
       found[foundBy] += 1;
     },
-    // In `direct` and `local` mode, and where writes go round a full intake.
+    // In `direct` and `local` mode, and by the bypass.
     settled: batchMetrics(registry, stages),
   };
 }
 
-/** Gauges of the client, read when they are scraped. */
+/** Gauges of the client, read at a scrape. */
 export function clientGauges(registry: Registry, usage: () => ClientUsage): void {
   registry.registerMetric(
     new Gauge({

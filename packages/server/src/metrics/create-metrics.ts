@@ -1,4 +1,4 @@
-/** The metrics of one process, and their text for a scrape. docs/observability.md lists them. */
+/** The metrics of one process, and their text for a scrape. docs/reference/metrics.md lists them. */
 import type { ClientObserver, ClientUsage } from 'sluice/internal/client';
 import type { Mode } from 'sluice/internal/protocol';
 import type { WriterObserver, WriterStatus } from 'sluice/internal/writer';
@@ -11,7 +11,7 @@ import { writerGauges, writerMetrics } from './writer-metrics.ts';
 
 export interface Metrics {
   readonly contentType: string;
-  /** Waits for the database for three seconds at most. */
+  /** Waits at most three seconds for the database. */
   text(): Promise<string>;
   close(): Promise<void>;
 }
@@ -21,7 +21,7 @@ export interface NodeMetrics extends Metrics {
   readonly observer: ClientObserver;
   /** For the API. */
   readonly onRequest: RequestObserver;
-  /** Tells what the client's pools do. */
+  /** Exports the use of the client's pools. */
   watch(usage: () => ClientUsage): void;
 }
 
@@ -31,14 +31,14 @@ export interface WriterMetrics extends Metrics {
 }
 
 export interface MetricsOptions {
-  /** `postgres://…`, read for the gauges of the whole database. */
+  /** `postgres://…`, for the gauges of the whole database. */
   url: string;
   /** @default 'sluice' */
   schema?: string | undefined;
   version: string;
   /**
-   * One of the data stores of the process: every series has its name as the label `store`, and what is of the whole process
-   * is left to {@link createStoresMetrics}. @default the process has no stores
+   * One of the data stores of the process: every series has its name as the label `store`, and {@link
+   * createStoresMetrics} has those of the whole process. @default the process has no stores
    */
   store?: string | undefined;
 }
@@ -87,7 +87,7 @@ export interface ProcessLabels {
   mode: Mode;
 }
 
-/** What a process tells of itself, whatever it does. */
+/** Metrics that every process has. */
 export function processMetrics(registry: Registry, labels: ProcessLabels): void {
   collectDefaultMetrics({ register: registry });
   const buildInfo = new Gauge({

@@ -1,4 +1,4 @@
-/** What the gauges of the whole database are called, and which part of a reading each shows. */
+/** The names of the gauges of the whole database, with the part of a reading that each shows. */
 import type { Gauge } from 'prom-client';
 import { countedMax, type DatabaseReading } from './database-reader.ts';
 

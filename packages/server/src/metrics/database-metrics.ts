@@ -1,4 +1,4 @@
-/** Gauges of the whole database. Every process reports the same values, so a sum over processes takes the maximum. */
+/** Gauges of the whole database. Every process reports the same values, so a query over processes takes the maximum. */
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { databaseGauges } from './database-gauges.ts';
 import type { DatabaseReading } from './database-reader.ts';
@@ -25,7 +25,7 @@ export function databaseMetrics(registry: Registry, read: () => Promise<Database
         registers: [],
         async collect() {
           const reading = await read();
-          // What was told before is not known to hold any more: no sample is better than an old one.
+          // The last values may no longer be true: no sample is better than an old one.
           this.reset();
           if (reading !== null) set(this, reading);
           else if (labelNames.length === 0) this.remove();

@@ -1,13 +1,13 @@
 /**
- * Reads what the gauges tell of the whole database: one query, shared by all scrapes of some seconds, on a connection of
- * its own, so that a scrape takes none from the writes. A database that does not answer soon is told as down.
+ * Reads the gauges of the whole database: one query, shared by all scrapes of some seconds, on its own connection, so
+ * that a scrape takes none from the writes. A database that does not answer soon is reported as down.
  */
 import { Database, type Row } from 'sluice/internal/store';
 
 export interface DatabaseReading {
   readyWrites: number;
   blockedWrites: number;
-  /** Null: finding it out would walk over too many dead rows. */
+  /** Null: the search would pass too many dead rows. */
   oldestReadySeconds: number | null;
   oldestBlockedSeconds: number | null;
   deadRows: number;
@@ -30,7 +30,7 @@ export interface DatabaseReading {
   notificationQueueRatio: number;
 }
 
-/** Up to here rows are counted, beyond it they are estimated. */
+/** Rows are counted up to this number, and estimated beyond. */
 export const countedMax = 1000;
 /** A reading serves all scrapes of this long. */
 export const readingMaxAgeMs = 5000;

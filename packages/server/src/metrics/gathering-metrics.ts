@@ -2,7 +2,7 @@
 import type { GatheringState } from 'sluice/internal/protocol';
 import { Gauge, type Registry } from 'prom-client';
 
-/** @param state Null: the process makes none of them now. */
+/** @param state Null: the process makes none now. */
 export function gatheringGauges(registry: Registry, state: () => GatheringState | null): void {
   registry.registerMetric(
     new Gauge({

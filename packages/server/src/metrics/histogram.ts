@@ -1,6 +1,6 @@
 /**
- * A histogram for a hot path. One of prom-client looks its labels up at each observation (350 ns measured, where this
- * takes 16), so here each series is a row of counters that its user holds; prom-client only writes them out.
+ * A histogram for a hot path. Its user holds the row of counters of each series, so an observation takes 16 ns
+ * instead of 350 ns in prom-client, which looks labels up each time; prom-client only writes the counters out.
  */
 import type { Metric, Registry } from 'prom-client';
 
@@ -20,7 +20,7 @@ interface Sample {
 
 export class Series {
   readonly #buckets: readonly number[];
-  /** How many fell into each bucket, and beyond the last. */
+  /** Counts of each bucket, and of values beyond the last. */
   readonly #counts: Float64Array;
   #sum = 0;
 
@@ -37,7 +37,7 @@ export class Series {
     this.#sum += value;
   }
 
-  /** As Prometheus wants it: each bucket with all that is below it. */
+  /** In the format of Prometheus: each bucket includes all smaller ones. */
   *samples(name: string, labels: Sample['labels']): Generator<Sample> {
     let count = 0;
     for (const [index, bucket] of [...this.#buckets, '+Inf'].entries()) {
@@ -61,7 +61,7 @@ export class Histogram {
     this.name = name;
     this.help = help;
     this.#buckets = buckets;
-    // The registry asks of a metric its name and what `get` gives; its types know only prom-client's own.
+    // The registry needs a name and `get`; its types know only prom-client's own metrics.
     registry.registerMetric(this as unknown as Metric);
   }
 
@@ -79,7 +79,7 @@ export class Histogram {
   }
 }
 
-/** Seconds, from what a turn of the event loop takes to what a client would wait for. */
+/** Seconds, from a turn of the event loop to the wait of a client. */
 export const secondsBuckets = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ];

@@ -1,4 +1,4 @@
-/** How long HTTP requests take, by route as it was declared: what clients write into a URL makes no series. */
+/** Durations of HTTP requests, by declared route, so that text of clients in a URL makes no series. */
 import type { Registry } from 'prom-client';
 import { Histogram, secondsBuckets, type Series } from './histogram.ts';
 

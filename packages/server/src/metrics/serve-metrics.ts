@@ -1,4 +1,4 @@
-/** `/metrics` and `/healthz` on a port of their own: for writers, which have no other, and for nodes that want it apart. */
+/** `/metrics` and `/healthz` on a separate port: for writers, which have no other, and for nodes by option. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Metrics } from './create-metrics.ts';

@@ -1,4 +1,4 @@
-/** How long each stage of a write takes: one histogram, whose stages are told by nodes and by writers. */
+/** Durations of the stages of a write: one histogram, with stages of nodes and writers. */
 import type { Registry } from 'prom-client';
 import { Histogram, secondsBuckets } from './histogram.ts';
 

@@ -1,14 +1,14 @@
 /**
- * The metrics of a process with many data stores: those of the process, and those of each open store, whose series have its
- * name as the label `store`. A store that sleeps tells nothing, and counts from zero when it opens again.
+ * The metrics of a process with many data stores: those of the process, and those of each open store, whose series
+ * have its name as the label `store`. A sleeping store has no series, and counts from zero when it opens again.
  */
 import { Gauge, Registry } from 'prom-client';
 import { processMetrics, type Metrics, type ProcessLabels } from './create-metrics.ts';
 
 export interface StoresMetricsOptions {
-  /** Of the stores that are open now. */
+  /** Metrics of the stores that are open now. */
   opened: () => readonly Metrics[];
-  /** Stores by their state. */
+  /** Number of stores by state. */
   states: () => Record<string, number>;
 }
 
@@ -39,7 +39,7 @@ function textOf(source: Registry | Metrics): Promise<string> {
   return source instanceof Registry ? source.metrics() : source.text();
 }
 
-/** One text of several: the samples of a metric have to stand together, behind one HELP and one TYPE. */
+/** Merges several texts: the samples of a metric have to be together, after one HELP and one TYPE. */
 export function mergeTexts(texts: readonly string[]): string {
   const metrics = new Map<string, string[]>();
   for (const block of texts.flatMap((text) => text.split(/^(?=# HELP )/m))) {

@@ -1,4 +1,4 @@
-/** What a writer tells: its batches, what woke it, and its leaderships. */
+/** Metrics of a writer: its batches, what woke it, and its leaderships. */
 import type { WriterObserver, WriterStatus } from 'sluice/internal/writer';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { batchMetrics } from './batch-metrics.ts';

@@ -1,4 +1,4 @@
-/** The one place that puts together what settles a batch: the coordinator, documents, and whatever other targets there are. */
+/** The only place that assembles what settles a batch: the coordinator, documents, and other targets. */
 import type { Write } from '#protocol';
 import { defaultSchema, type Session } from '#store';
 import type { Origin } from './coordinator/origin.ts';
@@ -12,15 +12,15 @@ import { documentTarget, type DocumentOptions } from './documents/settle-documen
 import { tableTargets } from './tables/table-target.ts';
 
 export interface SettleOptions extends Omit<BatchOptions, 'targets'>, DocumentOptions {
-  /** Targets beside documents, which settle behind these, in this order. @default none */
+  /** Other targets, which settle after documents, in this order. @default none */
   targets?: readonly Target[];
 }
 
 /**
- * Settles what its origin offers, in one transaction where nothing fails.
- * @param only Names the writes that it is about. @default all that the origin finds
- * @param report Tells what was committed before an error was thrown.
- * @throws what `settle` throws
+ * Settles the writes of its origin, in one transaction if nothing fails.
+ * @param only Ids of the writes to settle. @default all that the origin finds
+ * @param report Says what was committed before an error was thrown.
+ * @throws the errors of `settle`
  */
 export function settleBatch(
   session: Session,
@@ -32,7 +32,7 @@ export function settleBatch(
   return settle(session, origin, assemble(options), only, report);
 }
 
-/** Settles these writes, in order of arrival, or does nothing at all. @throws what `settleIdle` throws */
+/** Settles these writes, in order of arrival, or does nothing at all. @throws the errors of `settleIdle` */
 export function settleAtOnce(
   session: Session,
   writes: readonly Write[],
@@ -43,7 +43,7 @@ export function settleAtOnce(
 
 /**
  * The targets of these definitions: tables first, then functions and handlers in their order.
- * @param schema Of the deployment.
+ * @param schema Schema of the deployment.
  */
 export function targetsBeside(
   definitions: readonly TargetDefinition[],

@@ -1,4 +1,4 @@
-/** Puts the parts of a client together. What the mode decides is in its path; the rest is the same in every mode. */
+/** Assembles the parts of a client. The mode decides its path; the rest is the same in every mode. */
 import { assertProjections } from '#batch';
 import type { Model } from '#model';
 import { defaults, FailureLog } from '#protocol';
@@ -28,7 +28,7 @@ export interface ClientParts {
   waits: Waits;
   completion: Completion;
   path: WritePath;
-  /** The path where it leads through the intake; null in the other modes. */
+  /** The path through the intake; null in the other modes. */
   intake: CoordinatedPath | null;
   readiness: Readiness;
   run: Run;
@@ -64,7 +64,7 @@ export function assembleClient(options: ClientOptions, model: Model): ClientPart
     waits,
     database,
     listenUrl,
-    // A write of the other modes is settled by its own node: only those of others are looked for.
+    // In the other modes, a node settles its own writes, so it only waits for writes of other nodes.
     notifications: notifications && mode === 'coordinated',
     pollIntervalMs: options.pollIntervalMs ?? defaults.pollIntervalMs,
     observer,
@@ -94,7 +94,7 @@ export function assembleClient(options: ClientOptions, model: Model): ClientPart
   };
 }
 
-/** What reads requests, and what answers them from the database. */
+/** The parts that read requests and answer them from the database. */
 function requestParts(
   options: ClientOptions,
   model: Model,

@@ -1,4 +1,4 @@
-/** Checks the numbers of a client that would make it wait for ever, or stand still. */
+/** Checks options of a client whose wrong values would make it wait for ever, or stop. */
 import { assertTunables, clientTunables, defaults, embeddedTunables, SluiceError } from '#protocol';
 import type { ClientOptions } from './client-options.ts';
 

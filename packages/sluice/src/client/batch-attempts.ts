@@ -1,6 +1,6 @@
 /**
- * One transaction or more that a node makes of its own writes, on sessions with the limits of a policy. A caller that waits for a
- * write that it settles is answered here; docs/overload.md has the limits.
+ * Transactions that a node makes of its own writes, on sessions with the limits of a policy. It answers the callers
+ * of the writes that it settles. docs/modes.md has the limits.
  */
 import { SluiceError, type Write } from '#protocol';
 import {
@@ -40,7 +40,7 @@ export interface BatchAttemptsOptions {
   onError: (error: unknown, doing: string) => void;
 }
 
-/** How long a lone write that has met a locked row waits for locks that cannot be looked for. */
+/** Longest wait of a lone write that has met a locked row, for locks that no query can find, in milliseconds. */
 const lockedWaitMs = 25;
 
 export class BatchAttempts {
@@ -48,7 +48,7 @@ export class BatchAttempts {
   readonly #sessions: SessionPool;
   readonly #caution = new Caution();
   #hasToldDisagreement = false;
-  /** What the server has refused, so that it is asked again seldom. */
+  /** The last refusal of the server, so that the server is rarely asked again. */
   readonly trouble = new Trouble();
 
   constructor(options: BatchAttemptsOptions) {
@@ -67,7 +67,7 @@ export class BatchAttempts {
     await this.#sessions.close();
   }
 
-  /** Whether the server does such work again. */
+  /** Checks whether the server takes such work again. */
   async probe(): Promise<void> {
     try {
       await this.#sessions.use((session) => assertAbility((...query) => session.run(...query), ['settle']));
@@ -77,7 +77,7 @@ export class BatchAttempts {
     }
   }
 
-  /** Settles what can be settled; gives what was settled even if the rest met an error. */
+  /** Settles what can be settled; returns what was settled even if the rest met an error. */
   async settle(batch: readonly Submitter[]): Promise<BatchReport> {
     const { waits, clock, onBatch, onError } = this.#options;
     const report = emptyReport();
@@ -95,7 +95,7 @@ export class BatchAttempts {
       onError(error, 'settle a batch');
       this.#take(report);
       if (error instanceof DatabaseError) {
-        // The commit may have happened or not: the outcomes tell, and bear a second try.
+        // The commit may have happened or not: the outcomes decide, and allow a second try.
         for (const waiter of batch) waiter.wasSent ||= !error.isRefusal;
         this.trouble.note(error);
       } else {
@@ -107,13 +107,13 @@ export class BatchAttempts {
     return report;
   }
 
-  /** Settles all of them, or none: then it says why. */
+  /** Settles all of them, or none; then it returns the reason. */
   async settleAtOnce(batch: readonly Submitter[]): Promise<NotAtOnce | null> {
     const { settle, onBatch, onError } = this.#options;
     try {
       const report = await this.#sessions.use((session) => settleAtOnce(session, writesOf(batch), settle));
       if (typeof report === 'string') {
-        // Told once: a node may well run without projections, beside writers that have them.
+        // Logged once, because a node may well run without projections beside writers that have them.
         if (report === 'disagreed' && !this.#hasToldDisagreement)
           onError(projectionsDiffer(), 'settle writes at once');
         this.#hasToldDisagreement ||= report === 'disagreed';
@@ -131,7 +131,7 @@ export class BatchAttempts {
     }
   }
 
-  /** A lone write waits for its document in the order of those who want it; once, if that was in vain. */
+  /** A lone write queues for the lock of its document, but only once if that was in vain. */
   #settleOptions(batch: readonly Submitter[]): SettleOptions {
     const { policy, settle, waits } = this.#options;
     const options = { ...settle, isOver: (ids: readonly string[]) => waits.areEnding(ids) };
@@ -151,7 +151,7 @@ export class BatchAttempts {
     }
   }
 
-  /** Writes that an earlier try has settled although its answer was lost. */
+  /** Finds writes that an earlier try has settled although its answer was lost. */
   async #readElsewhere(
     session: Session,
     batch: readonly Submitter[],
@@ -171,8 +171,8 @@ function writesOf(batch: readonly Submitter[]): Write[] {
 }
 
 /**
- * A write that waits for one in the intake goes on once everything is settled that came before it: not after what comes
- * from now on, or it might wait for ever.
+ * A write that waits for one in the intake goes on once everything before it is settled. Later writes do not count,
+ * or it might wait for ever.
  */
 async function notePositions(session: Session, { blocked }: BatchReport): Promise<void> {
   const waiting = blocked.filter(({ write }) => write.position === behindAll);
@@ -181,7 +181,7 @@ async function notePositions(session: Session, { blocked }: BatchReport): Promis
   for (const { write } of waiting) write.position = (row?.['position'] as number) + 1;
 }
 
-/** A write whose deadline has passed is no longer retried. */
+/** Ends the wait for references of writes whose deadline has passed. */
 function expireDeadlines(batch: readonly Submitter[], now: number): void {
   for (const { write } of batch) {
     if (write.referenceDeadline !== null && Date.parse(write.referenceDeadline) <= now)

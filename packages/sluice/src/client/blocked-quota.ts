@@ -1,6 +1,6 @@
 /**
- * How many blocked writes one client may have: asking to wait for documents that never come would otherwise fill the
- * intake for nothing. Counted by the database, at most once a second for each client.
+ * Limits the blocked writes of one client, because writes that wait for documents that never come would fill the
+ * intake. The database counts them, at most once a second for each client.
  */
 import { SluiceError } from '#protocol';
 import type { Run } from './client-reads.ts';
@@ -20,7 +20,7 @@ export class BlockedQuota {
     this.#options = options;
   }
 
-  /** @throws {SluiceError} `rate_limited` if the client has as many blocked writes as it may have */
+  /** @throws {SluiceError} `rate_limited` if the client already has as many blocked writes as allowed */
   async check(client: string): Promise<void> {
     const now = performance.now();
     let counted = this.#counts.get(client);

@@ -1,17 +1,17 @@
-/** A write between its node and the intake, and what its insert has come to. */
+/** A write between its node and the intake, and the result of its insert. */
 import { SluiceError, type ErrorCode, type Write } from '#protocol';
 
-/** A write on its way to the intake. A waiter is one: its outcome comes later. */
+/** A write that waits for its insert. A waiter is one, too; its outcome comes later. */
 export interface Buffered {
   readonly write: Write;
-  /** It may be in the intake: an insert was sent, and its refusal is not known. */
+  /** The write may be in the intake: an insert was sent, and no refusal of it is known. */
   wasSent: boolean;
-  /** When it came, and when to give up, by `performance.now()`. */
+  /** When the write came, and when to give up, by `performance.now()`. */
   readonly addedAt: number;
   readonly giveUpAt: number;
   /** The write is in the intake. */
   inserted(): void;
-  /** The write is not taken, and is sent no more. */
+  /** The write is not taken, and not sent again. */
   refuse(error: Error): void;
 }
 
@@ -30,7 +30,7 @@ export function endRefused(batch: readonly Buffered[], left: Set<Buffered>, erro
   }
 }
 
-/** @param code What is said of a write that was never sent; of the others nothing is known. */
+/** @param code Code for a write that was never sent; the fate of other writes is unknown. */
 export function refuseAll(writes: Iterable<Buffered>, code: ErrorCode): void {
   for (const each of writes) each.refuse(new SluiceError(each.wasSent ? 'outcome_unknown' : code));
 }

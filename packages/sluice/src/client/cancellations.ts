@@ -1,6 +1,6 @@
 /**
- * The ends of waits: all that gather while one transaction cancels others are cancelled together in the next, because a lane
- * that stands still ends the waits of thousands within the same second.
+ * Ends of waits. Writes that gather during one transaction are cancelled together in the next, because a stopped lane
+ * ends the waits of thousands of writes within one second.
  */
 import { cancelWrites } from '#batch';
 import type { Outcome, Write } from '#protocol';
@@ -16,10 +16,13 @@ interface Due {
 }
 
 const writesAtOnceMax = 512;
-/** A leader's batch holds the term rows for milliseconds. A transaction that holds one of them for longer does not hold up the others. */
+/** A leader's batch holds the term rows for milliseconds. A transaction that holds one for longer does not delay other cancellations. */
 const sessionSettings = { lock_timeout: '250ms', statement_timeout: '10s' };
 const answerTimeoutMs = 12_000;
-/** After this long it is given up: while another transaction has locked the row of a lane, the outcomes of its writes are unknown. */
+/**
+ * Longest time, in milliseconds, that a cancellation is tried. While another transaction has locked the row of a
+ * lane, the outcomes of its writes are unknown.
+ */
 const patienceMs = 5000;
 
 export class Cancellations {
@@ -32,7 +35,7 @@ export class Cancellations {
     this.#sessions = new SessionPool({ answerTimeoutMs, ...connection, settings, sessionsMax: 1 });
   }
 
-  /** Resolves with the write's final outcome: cancelled, or what it was before. Rejects if neither is certain. */
+  /** Resolves with the final outcome of the write: cancelled, or an earlier one. Rejects if neither is certain. */
   cancel(write: Write): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       this.#due.push({ write, resolve, reject, since: performance.now(), isApart: false, isAlone: false });
@@ -65,7 +68,7 @@ export class Cancellations {
     }
   }
 
-  /** All that gathered together; what a lock was in the way of apart from the others, each lane alone. */
+  /** All that gathered, together; but cancellations that met a lock are apart from the others, each lane alone. */
   #next(): Due[][] {
     const due = this.#due.splice(0, writesAtOnceMax);
     const together = due.filter(({ isApart }) => !isApart);
@@ -83,7 +86,7 @@ export class Cancellations {
     for (const each of due) {
       if (!isLocked || isOver(each.since)) each.reject(error);
       else {
-        // A row of the lane, or one of a write: first each lane for itself, then each write.
+        // The lock is on the row of the lane or of a write: first each lane is tried alone, then each write.
         each.isAlone = each.isApart;
         each.isApart = true;
         this.#due.push(each);

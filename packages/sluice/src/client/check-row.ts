@@ -1,14 +1,14 @@
-/** What the table certainly refuses of a row, found before the intake. What only the database can know, it refuses itself. */
+/** Finds values of a row that the table certainly refuses, before the intake. Only the database can check the rest. */
 import { columnPath, type RowFault } from './refuse-row.ts';
 import type { RowTable } from './row-table.ts';
 
-/** Faults of one request that are told. */
+/** Most faults of one request that an error lists. */
 export const faultsMax = 20;
 
 export interface CheckOptions {
-  /** Of the row in its array; null: it is alone. */
+  /** Index of the row in its array; null: it is alone. */
   place: number | null;
-  /** The row is inserted: columns that it leaves out get their default. */
+  /** The row is inserted: missing columns get their default. */
   isNew: boolean;
 }
 
@@ -37,7 +37,7 @@ export function checkRow(
     if (values[name] === undefined) note(name, 'is missing, and has no default');
 }
 
-/** What neither `jsonb` nor `text` can hold, wherever it stands. */
+/** Text that neither `jsonb` nor `text` can hold. */
 function unstorable(value: unknown): string | null {
   if (typeof value === 'string') {
     if (value.includes('\0')) return 'has the character NUL, which PostgreSQL cannot store';

@@ -1,13 +1,14 @@
 /**
- * What PostgreSQL certainly refuses as a value of a type, by the form of the JSON value alone. It is given to the type as
- * `jsonb_populate_record` does: strings as they stand, all else as JSON text. What is not certain passes, because the database decides.
+ * Values that PostgreSQL certainly refuses for a type, by the form of the JSON value alone. The type receives it as
+ * from `jsonb_populate_record`: strings unchanged, other values as JSON text. Uncertain values pass, because the
+ * database decides.
  */
 import type { Column } from '#targets';
 
-/** What the value must be, to end the sentence "amount …"; null: nothing certain is wrong. */
+/** Returns what the value must be, to end the sentence "amount …"; null: not certainly wrong. */
 export type Check = (value: unknown) => string | null;
 
-/** The check of the values of a column that are not null. */
+/** The check for values of a column that are not null. */
 export function checkOf(column: Column): Check | null {
   const { baseType, category, maxLength, labels, type } = column;
   if (category === 'A' && baseType.startsWith('_')) return arrayOf(baseType.slice(1));
@@ -21,7 +22,7 @@ export function checkOf(column: Column): Check | null {
 const checks = new Map<string, Check>([
   ['int2', integerOf('smallint', -32_768, 32_767)],
   ['int4', integerOf('integer', -2_147_483_648, 2_147_483_647)],
-  // Where JavaScript rounds, the bounds themselves are let through.
+  // Where JavaScript rounds, the bounds themselves pass.
   ['int8', integerOf('bigint', -(2 ** 63), 2 ** 63)],
   ['float4', floatOf('real', 3.5e38)],
   ['float8', floatOf('double precision', Number.MAX_VALUE)],
@@ -66,11 +67,11 @@ function floatOf(name: string, max: number): Check {
   };
 }
 
-/** @param type `numeric(10,2)`: eight digits before the point. Rounding never makes a number smaller than a power of ten. */
+/** @param type E.g. `numeric(10,2)`: eight digits before the point. Rounding never lowers a number below a power of ten. */
 function numericOf(type: string): Check {
   const [, precision, scale] = /^numeric\((\d+),(-?\d+)\)$/.exec(type) ?? [];
   const bound = precision === undefined ? Infinity : Number(`1e${Number(precision) - Number(scale)}`);
-  // Of few digits, JavaScript rounds none to the bound that is below it.
+  // With few digits, JavaScript rounds no number to a lower bound.
   const isExact = Number(precision) < 15;
   const isOutside = (number: number): boolean =>
     Math.abs(number) > bound || (isExact && Math.abs(number) === bound);
@@ -93,13 +94,13 @@ function boolean(value: unknown): string | null {
 
 function uuid(value: unknown): string | null {
   const isUuid = typeof value === 'string' && /^[\da-f]{32}$/i.test(value.replaceAll(/[{}-]/g, ''));
-  // A number of 32 digits is one, too.
+  // A number of 32 digits is a UUID, too.
   return isUuid || (typeof value === 'number' && value >= 1e31) ? null : 'must be a UUID';
 }
 
 const timeWord = /now|today|tomorrow|yesterday|epoch|inf|allballs/i;
 
-/** Words and order of the parts are many, so only a date of the form of ISO 8601 is looked at more closely. */
+/** Dates have many words and orders of parts, so only the form of ISO 8601 is checked. */
 function time(name: string): Check {
   const message = `must be ${name}`;
   return (value) => {
@@ -122,18 +123,18 @@ function bytes(value: unknown): string | null {
   return isHex ? null : 'must be bytes: \\x and pairs of hexadecimal digits';
 }
 
-/** Spaces at the end are cut off, and count for nothing. */
+/** Trailing spaces are removed and not counted. */
 function textOf(maxLength: number): Check {
   return (value) => {
     const text = scalarText(value);
     if (text === null || text.length <= maxLength) return null;
-    // Characters, where a pair of surrogates is one.
+    // Characters are counted; a pair of surrogates is one.
     const length = Array.from(text.replace(/ +$/, '')).length;
     return length > maxLength ? `is longer than ${maxLength} characters` : null;
   };
 }
 
-/** What a text column gets, or, of a number, the shortest that it may get; null: not known here. */
+/** The text of a value in a text column; of a number, the shortest possible text; null: not known here. */
 function scalarText(value: unknown): string | null {
   if (typeof value === 'string') return value;
   if (typeof value === 'boolean') return String(value);

@@ -5,34 +5,34 @@ import type { TargetDefinition } from '#targets';
 import type { Logger } from 'pino';
 import type { ClientObserver } from './observer.ts';
 
-/** Limits and intervals, with their ranges and defaults: `clientTunables` and `embeddedTunables` of the protocol. */
+/** Limits and intervals; `clientTunables` and `embeddedTunables` of the protocol have their ranges and defaults. */
 export interface ClientOptions extends Partial<Record<ClientTunable, number>> {
   /** `postgres://…` */
   url: string;
-  /** A direct URL for LISTEN, where `url` leads through a transaction-mode pooler. @default url */
+  /** A direct URL for LISTEN, if `url` leads through a transaction-mode pooler. @default url */
   listenUrl?: string;
-  /** Of the deployment; a database may hold several. @default 'sluice' */
+  /** Schema of the deployment; a database may have several. @default 'sluice' */
   schema?: string | undefined;
-  /** Of the documents. @default none, where there are targets */
+  /** Model of the documents. @default none; then targets are required */
   model?: Model | undefined;
   /** Tables, functions and handlers beside documents. Every process of a deployment needs the same. @default none */
   targets?: readonly TargetDefinition[];
   /** @default 'coordinated' */
   mode?: Mode;
-  /** False: everything goes by polling. @default true */
+  /** False: the client only polls. @default true */
   notifications?: boolean;
-  /** What becomes of the writes that a lane does not take: `bypass` commits them here, as `direct` mode does. @default 'refuse' */
+  /** What happens to writes that a lane does not take: `bypass` commits them here, like `direct` mode. @default 'refuse' */
   onOverload?: OnOverload;
   /** Derived rows. Every process of a deployment needs the same. @default none */
   projections?: readonly Projection[];
   /**
-   * Shown in pg_stat_activity. Writers of sleeping data stores know a node by its default.
-   * @default 'sluice node', with the schema behind it unless that is `sluice`
+   * Shown in pg_stat_activity. Writers of sleeping data stores recognize a node by its default.
+   * @default 'sluice node', followed by the schema unless that is `sluice`
    */
   applicationName?: string;
-  /** Name of the data store, where a deployment has several: an attribute of the spans of its writes. */
+  /** Name of the data store, if a deployment has several: an attribute of the spans of its writes. */
   store?: string | undefined;
   logger?: Logger;
-  /** Is told of each write, for metrics. */
+  /** Receives each write, for metrics. */
   observer?: ClientObserver;
 }

@@ -1,4 +1,4 @@
-/** Reads that a client asks for: if one fails, that is the fault of the database, not the client's. */
+/** Reads for clients: a failure is an error of the database, not of the client. */
 import { SluiceError, type FailureLog } from '#protocol';
 import { DatabaseError, type Database, type Row } from '#store';
 
@@ -11,7 +11,7 @@ export function clientReads(database: Database, failures: FailureLog): Run {
       return await database.run(name, values);
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;
-      // Longer than anything that PostgreSQL itself writes out.
+      // The document is longer than PostgreSQL can write out.
       if (error.sqlState === '54000') throw new SluiceError('document_too_large');
       failures.note(error, name);
       throw new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1, cause: error });

@@ -1,6 +1,6 @@
 /**
- * How a node learns of outcomes that others have settled: a hint says where to look, a poll reads without one.
- * docs/completion.md tells why no answer is lost.
+ * How a node learns of outcomes that other processes have settled: a hint says where to look, and a poll reads
+ * without a hint. docs/completion.md explains why no answer is lost.
  */
 import { outcomeOf } from '#batch';
 import { unpackIds } from '#protocol';
@@ -20,9 +20,9 @@ export interface CompletionOptions {
   onError: (error: unknown, doing: string) => void;
 }
 
-/** While hints are wanted and do not arrive. */
+/** Poll interval while hints are wanted and do not arrive. */
 const deafIntervalMs = 50;
-/** Short reads: one that is not answered by then has met a connection that is lost. */
+/** Limit for short reads: if one is not answered by then, its connection is lost. */
 const shortReadTimeoutMs = 5000;
 
 export class Completion {
@@ -41,7 +41,7 @@ export class Completion {
     this.#listener = createListener({ url, schema, applicationName, notifications });
   }
 
-  /** Hints arrive, as far as is known. */
+  /** Hints arrive, as far as the node knows. */
   get isListening(): boolean {
     return this.#listener.isListening;
   }
@@ -57,10 +57,10 @@ export class Completion {
     await Promise.all([this.#reading, this.#polling]);
   }
 
-  /** @param payload Ids of settled writes. Null: hints may have been missed, so everything is looked for. */
+  /** @param payload Ids of settled writes. Null: hints may be lost, so all writes are read. */
   #hear(payload: string | null): void {
     const { waits } = this.#options;
-    // Of the writes of others nothing is remembered.
+    // Writes of other nodes are ignored.
     for (const id of payload === null ? waits.ids() : unpackIds(payload)) {
       if (waits.has(id)) this.#hinted.add(id);
     }
@@ -68,7 +68,7 @@ export class Completion {
     if (payload === null && this.#pollTimer !== null) this.#schedulePoll();
   }
 
-  /** Reads the outcomes of hinted writes, all that gathered during one read together in the next. */
+  /** Reads the outcomes of hinted writes; hints that arrive during a read share the next one. */
   async #readHinted(): Promise<void> {
     const { waits, database, onError } = this.#options;
     while (this.#hinted.size > 0) {
@@ -80,7 +80,7 @@ export class Completion {
         const rows = await database.run('readOutcomes', [ids], shortReadTimeoutMs);
         for (const row of rows) this.#resolve(row, lookedAt, 'hint');
       } catch (error) {
-        // The poll finds them.
+        // The poll finds these writes.
         onError(error, 'read outcomes');
       }
     }
@@ -97,8 +97,8 @@ export class Completion {
   }
 
   /**
-   * Looks for every write that has waited for a while: settled, still in the intake, or in neither. Then a crash of the
-   * database took it before anybody could be answered, and it is sent again under the same id.
+   * Reads every write that has waited for some time. It is settled, in the intake, or in neither. In the last case, a
+   * crash of the database lost it before its answer, and it is sent again under the same id.
    */
   async #poll(): Promise<void> {
     const { waits, database, onError } = this.#options;
@@ -117,7 +117,7 @@ export class Completion {
     }
   }
 
-  /** While hints arrive, a poll is only the second net. */
+  /** While hints arrive, a poll only finds what hints have missed. */
   get #lookIntervalMs(): number {
     const { pollIntervalMs } = this.#options;
     if (this.#listener.isDeaf) return Math.min(deafIntervalMs, pollIntervalMs);

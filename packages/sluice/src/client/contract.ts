@@ -1,6 +1,6 @@
 /**
- * What an API node, or anybody who embeds Sluice, sees: submit a write and await its outcome, read documents, ask for
- * a write. The mode behind it makes no difference to the answers.
+ * The interface for an API node, or a program that embeds Sluice: submit a write and await its outcome, read
+ * documents, read the state of a write. The mode makes no difference to the answers.
  */
 import type { Mode, Operation, Outcome } from '#protocol';
 import type { Model, Resource } from '#model';
@@ -12,32 +12,32 @@ export interface WriteRequest {
   resource: Resource;
   /** The document as JSON text, as the client sent it; null for a delete. */
   body: string | null;
-  /** The same, parsed; left out, it is parsed here. Must say what `body` says. */
+  /** The same, parsed; if missing, the client parses `body`. Must equal `body`. */
   document?: unknown;
-  /** Update and delete: the document meant. */
+  /** Id of the document, for an update and a delete. */
   documentId?: string;
-  /** Content hash that the document must have; `*` asks only that it exists. */
+  /** Content hash that the document must have; `*`: the document must exist. */
   ifMatch?: string | null;
-  /** Name of the client, to which keys, outcomes and quotas belong. @default '' */
+  /** Name of the client that owns keys, outcomes and quotas. @default '' */
   client?: string;
   idempotencyKey?: string | null;
   /** Seconds that the write may wait for references that no client has submitted yet. @default null: not at all */
   waitForReferencesSeconds?: number | null;
-  /** W3C: the caller's span, where it is not the active one of this process. What is not of the form is ignored. */
+  /** W3C trace context of the caller's span, if that is not the active span of this process. A malformed one is ignored. */
   traceparent?: string | undefined;
 }
 
 export interface SubmitOptions {
-  /** Wait at most this long; then the write is cancelled, or has its outcome. @default the client's `waitMs` */
+  /** Longest wait in milliseconds; then the write is cancelled, or has its outcome. @default the client's `waitMs` */
   waitMs?: number;
-  /** Aborted, the wait ends as if its time were up. */
+  /** An abort ends the wait like the end of its time. */
   signal?: AbortSignal;
 }
 
 export interface EnlistOptions {
   /**
-   * After so long the server ends the caller's session, if the transaction is still open; 0: never. PostgreSQL 15 and 16 end only
-   * one that is idle. A shorter limit of the session stays.
+   * Milliseconds after which the server ends the caller's session, if the transaction is still open; 0: never.
+   * PostgreSQL 15 and 16 end only an idle session. A shorter limit of the session stays.
    * @default 20000
    */
   transactionMs?: number;
@@ -52,7 +52,7 @@ export interface AcceptedWrite {
 
 export interface StoredDocument {
   documentId: string;
-  /** JSON text, as PostgreSQL gives it. */
+  /** JSON text, as PostgreSQL writes it. */
   body: string;
   contentHash: string;
   version: number;
@@ -61,28 +61,28 @@ export interface StoredDocument {
   modifiedAt: string;
 }
 
-/** What a blocked write awaits, and since when. */
+/** A document or write that a blocked write awaits, and since when. */
 export interface AwaitedState {
-  /** ReferentialId of the document referred to, or the id of the earlier write that blocks it. */
+  /** ReferentialId of the document, or id of the earlier write that blocks this one. */
   awaitedId: string;
   /** ISO 8601. */
   since: string;
-  /** `reference`: a document referred to; `predecessor`: a write that comes before, in the order of one document. */
+  /** `reference`: a document that the write refers to; `predecessor`: an earlier write to the same document. */
   kind: 'reference' | 'predecessor';
-  /** Of a reference: name of the resource and place in the body. */
+  /** Of a reference: name of the resource, and path in the body. */
   resource?: string;
   path?: string;
-  /** A write that would provide it is on its way. False: nobody has submitted it, or it was just settled. */
+  /** A write that would provide it is in the intake. False: none was submitted, or it was just settled. */
   isPending: boolean;
 }
 
 export interface WriteState {
   writeId: string;
-  /** `ready`: waiting its turn; `blocked`: waiting for a reference; `settled`: {@link outcome} tells. */
+  /** `ready`: not settled yet; `blocked`: waits for a reference or an earlier write; `settled`: see {@link outcome}. */
   state: 'ready' | 'blocked' | 'settled';
   resource: string;
   outcome: Outcome | null;
-  /** In the order since when, the first 200; empty unless `blocked`. */
+  /** Sorted by `since`, the first 200; empty unless `blocked`. */
   awaits: AwaitedState[];
   acceptedAt: string | null;
   blockedAt: string | null;
@@ -91,11 +91,11 @@ export interface WriteState {
 
 /** Which documents of a resource a list shows. */
 export interface DocumentFilter {
-  /** Parts, one of which a document must contain as it stands (`jsonb` containment). */
+  /** A document must contain one of these parts (`jsonb` containment). */
   contains: object[];
-  /** Values that are compared without case; `value` is folded (`foldCase` of the model). */
+  /** Values that are compared without case; `value` is already folded (`foldCase` of the model). */
   folded: { path: readonly string[]; value: string }[];
-  /** ReferentialIds that a document must refer to or be known by: what makes a search fast. Each only once. */
+  /** ReferentialIds that a document must refer to, or be known by; they make a search fast. Each only once. */
   referentialIds: string[];
 }
 
@@ -108,22 +108,22 @@ export interface Page {
   filter?: DocumentFilter | undefined;
 }
 
-/** Documents of a list, as far as they were read. */
+/** Documents of a list, up to the size of a page. */
 export interface DocumentPage {
   documents: StoredDocument[];
-  /** Ids of those that the page has no room for, because it would be too large: `readDocuments` goes on. Empty for most. */
+  /** Ids of documents that do not fit into the page; `readDocuments` reads them. Usually empty. */
   rest: readonly string[];
 }
 
 export interface ReadOptions {
   /**
-   * Is asked before more than a mebibyte of documents is brought into memory, and waited for. What it throws, the read
-   * throws. @default none
+   * Is called and awaited before more than a mebibyte of documents is read. If it rejects, the read rejects with the
+   * same error. @default none
    */
   admit?: (bytes: number) => Promise<void>;
 }
 
-/** Writes that can be asked for at once. */
+/** Most writes in one call of `readWrites`. */
 export const writesAskedMax = 1_000;
 
 export interface ClientStatus {
@@ -131,33 +131,33 @@ export interface ClientStatus {
   isStarted: boolean;
   /** The database answers. */
   isDatabaseReachable: boolean;
-  /** Why the database takes no writes of this node, to end a sentence; null: it takes them, as far as is known. */
+  /** Why the database takes no writes of this node, to end a sentence; null: it takes them, as far as the node knows. */
   writesRefused: string | null;
-  /** Hints arrive; false: everything goes by polling. */
+  /** Hints arrive; false: the node polls. */
   isListening: boolean;
-  /** Writes for whose outcome this node waits. */
+  /** Writes whose outcome this node waits for. */
   waiting: number;
-  /** `coordinated`: lanes that have had no leader for longer than a hand-over takes. */
+  /** `coordinated`: lanes without a leader for longer than a hand-over takes. */
   lanesWithoutLeader: number[];
-  /** `coordinated`: lanes that take no more writes, as too many wait. */
+  /** `coordinated`: lanes that take no more writes, because too many wait. */
   lanesOverloaded: number[];
 }
 
-/** A target beside documents, as this client knows it. */
+/** A target other than documents, as this client knows it. */
 export interface ClientTarget {
   /** `public.orders`, `app.count_views`, or the name of a handler. */
   readonly name: string;
   readonly kind: 'table' | 'function' | 'handler';
-  /** Of a table; null for the other kinds. */
+  /** Catalog of a table; null for functions and handlers. */
   readonly catalog: TableCatalog | null;
-  /** JSON paths of the key in the body of a function or handler; empty for a table, whose catalog has the key. */
+  /** JSON paths of the key in the body of a function or handler; empty for a table, whose key is in the catalog. */
   readonly keyPaths: readonly string[];
 }
 
 export interface SluiceClient {
   readonly model: Model;
   start(): Promise<void>;
-  /** Takes no new writes, waits for those under way, and closes its connections. Tolerates being called twice. */
+  /** Takes no new writes, waits for those under way, and closes its connections. May be called twice. */
   stop(): Promise<void>;
   /**
    * Submits one write and waits for its outcome. Refusals are outcomes, not exceptions.
@@ -165,9 +165,9 @@ export interface SluiceClient {
    *   `database_unavailable`, `outcome_unknown` (ask again with the same idempotency key)
    */
   submit(request: WriteRequest, options?: SubmitOptions): Promise<Outcome>;
-  /** Submits one write and returns once it is durable in the intake: its outcome is asked for by `readWrite`. */
+  /** Submits one write and returns when it is durable in the intake; `readWrite` returns its outcome. */
   accept(request: WriteRequest): Promise<AcceptedWrite>;
-  /** The targets beside documents, by name; empty before `start` has resolved. */
+  /** The targets other than documents, by name; empty before `start` has resolved. */
   targets(): readonly ClientTarget[];
   /**
    * Submits one write to a table, a function or a handler, and waits for its outcome.
@@ -175,22 +175,25 @@ export interface SluiceClient {
    *   `detail.errors`: `{ path, message }`
    */
   submitRow(request: RowRequest, options?: SubmitOptions): Promise<Outcome>;
-  /** The same, but returns once the write is durable in the intake. */
+  /** The same, but returns when the write is durable in the intake. */
   acceptRow(request: RowRequest): Promise<AcceptedWrite>;
-  /** @throws {SluiceError} `document_too_large`, with its `bytes` in `detail` */
+  /**
+   * @returns null if there is no such document
+   * @throws {SluiceError} `document_too_large`, with its `bytes` in `detail`
+   */
   readDocument(resource: Resource, documentId: string, options?: ReadOptions): Promise<StoredDocument | null>;
   /**
-   * A page, at least one document of it, and as many as {@link DocumentPage} has room for.
-   * @throws {SluiceError} `document_too_large` if the page begins with such a one, with its `documentId` in `detail`
+   * A page with at least one document, and as many as fit (see {@link DocumentPage}).
+   * @throws {SluiceError} `document_too_large` if the first document is too large, with its `documentId` in `detail`
    */
   listDocuments(resource: Resource, page: Page, options?: ReadOptions): Promise<DocumentPage>;
-  /** The same of documents by their ids; those that are gone are left out. */
+  /** The same for documents by id; unknown ids are left out. */
   readDocuments(documentIds: readonly string[], options?: ReadOptions): Promise<DocumentPage>;
   countDocuments(resource: Resource, filter?: DocumentFilter): Promise<number>;
-  /** A write of this client, or null: writes of others are not there. */
+  /** The state of a write of this client; null: unknown id, or a write of another client. */
   readWrite(client: string, writeId: string): Promise<WriteState | null>;
   /**
-   * The same for many at once, in any order; those that are not there are left out.
+   * The same for many writes, in any order; unknown ids are left out.
    * @throws {SluiceError} `invalid_request` for more than {@link writesAskedMax}
    */
   readWrites(client: string, writeIds: readonly string[]): Promise<WriteState[]>;
@@ -198,19 +201,20 @@ export interface SluiceClient {
   usage(): ClientUsage;
 }
 
-/** A client that can also put writes into transactions of its caller. */
+/** A client that can also add writes to transactions of its caller. */
 export interface EnlistingClient extends SluiceClient {
   /**
-   * Puts one write into the intake by a statement on a connection of the caller's, inside the caller's transaction: it counts
-   * once that is committed, and the writers are woken then. Only `coordinated`.
+   * Adds one write to the intake, by a statement on the caller's connection inside the caller's transaction. The
+   * write counts, and the writers are woken, when the transaction commits. Only in `coordinated` mode.
    */
   enlist(request: WriteRequest, run: RunOnCaller, options?: EnlistOptions): Promise<AcceptedWrite>;
-  /** The same of a write to a table, a function or a handler. */
+  /** The same for a write to a table, a function or a handler. */
   enlistRow(request: RowRequest, run: RunOnCaller, options?: EnlistOptions): Promise<AcceptedWrite>;
   /**
-   * Waits for the outcome of a write of this client that was enlisted and committed. It is not cancelled at the end of the wait.
-   * @throws {SluiceError} `outcome_unknown` if it still waits then; `write_not_found` if it is not there: its transaction was rolled back,
-   *   or is not committed
+   * Waits for the outcome of a write of this client that was enlisted and committed. The end of the wait does not
+   * cancel the write.
+   * @throws {SluiceError} `outcome_unknown` if the write still waits then; `write_not_found` if it does not exist,
+   *   because its transaction was rolled back or is not committed
    */
   join(writeId: string, options?: SubmitOptions & { client?: string }): Promise<Outcome>;
 }

@@ -1,7 +1,7 @@
 /**
- * `coordinated`: writes go through the intake, and writers settle them. A write whose lane is too far behind, or has no
- * leader, is refused before anything is inserted. By option the node settles such writes itself (the bypass), or the few
- * that it has while it is idle (the fast path).
+ * `coordinated`: writes go through the intake, and writers settle them. If a lane is too far behind or has no leader,
+ * its writes are refused before their insert. By option, the node commits such writes itself (the bypass), or small
+ * groups of writes while it is idle (the fast path).
  */
 import { SluiceError, type GatheringState, type Outcome, type Write } from '#protocol';
 import {
@@ -23,8 +23,8 @@ import type { Waits } from './waits.ts';
 import type { WritePath } from './write-path.ts';
 
 /**
- * How long a caller's transaction may stay open with a write in it. It ends before its write has the age at which a lane takes no
- * more (`highWaterMs`).
+ * Longest time for a caller's transaction with a write in it. The transaction ends before its write reaches the age
+ * at which a lane takes no more (`highWaterMs`).
  */
 const transactionLimitMs = 20_000;
 
@@ -40,14 +40,14 @@ export interface CoordinatedPathOptions {
   gauge: IntakeGauge;
   /** For writes whose outcome is awaited. */
   buffer: IntakeBuffer;
-  /** For writes that are accepted: each insert is flushed. */
+  /** For accepted writes: each insert is flushed. */
   durableBuffer: IntakeBuffer;
   clock: DatabaseClock;
-  /** Wake the writers. */
+  /** Whether the client wakes the writers by hints. */
   notifications: boolean;
   /** Null: an idle node uses the intake, too. */
   fastPath: NodeSettler | null;
-  /** Null: what the intake does not take is refused. */
+  /** Null: writes that the intake does not take are refused. */
   bypass: NodeSettler | null;
   logger: Logger | undefined;
   onError: (error: unknown, doing: string) => void;
@@ -55,7 +55,7 @@ export interface CoordinatedPathOptions {
 
 export class CoordinatedPath implements WritePath {
   readonly #options: CoordinatedPathOptions;
-  /** Null until the database has said that the role of the node may do that. */
+  /** Null until the database has confirmed that the role of the node may use the fast path. */
   #fastPath: NodeSettler | null = null;
 
   constructor(options: CoordinatedPathOptions) {
@@ -71,10 +71,10 @@ export class CoordinatedPath implements WritePath {
     else logger?.warn({ reason }, 'fastPathWritesMax has no effect: all writes go through the intake');
   }
 
-  /** Why there is no fast path although it is switched on. */
+  /** The reason why there is no fast path although it is switched on. */
   async #findObstacle(): Promise<string | null> {
     const { database } = this.#options;
-    // There a session has no settings by which the server would end a frozen node's transaction.
+    // Through a pooler, a session has no settings by which the server would end the transaction of a frozen node.
     if (isTransactionPooled(database.options.url)) return 'a pooler in transaction mode';
     const { missing } = await readAbility((...query) => database.run(...query), ['settle', 'at_once']);
     return missing.length === 0 ? null : 'the role of the node may not commit writes';
@@ -85,7 +85,7 @@ export class CoordinatedPath implements WritePath {
     await Promise.all([buffer.stop(), durableBuffer.stop(), fastPath?.stop(), bypass?.stop()]);
   }
 
-  /** Accepts no more. */
+  /** Accepts no more writes. */
   giveUp(): void {
     this.#options.durableBuffer.giveUp();
   }
@@ -98,7 +98,8 @@ export class CoordinatedPath implements WritePath {
       if (bypass === null || (await this.#wouldOvertake(write))) throw refusal;
       return bypass.submit(write, waitMs, signal);
     }
-    // The waiter comes before the insert: an outcome can be hinted before the insert is confirmed.
+    // The waiter is registered before the insert, because the hint of the outcome may arrive before the insert is
+    // confirmed.
     const waiter = waits.begin(write, waitMs, signal);
     const fastPath = this.#fastPath;
     if (fastPath?.isOpen === true && this.#isIdle(fastPath)) fastPath.send(waiter);
@@ -106,13 +107,13 @@ export class CoordinatedPath implements WritePath {
     return waiter.outcome;
   }
 
-  /** Resolves once the write is durable in the intake; tries for as long as it may wait. */
+  /** Resolves when the write is durable in the intake; tries until the end of the wait. */
   async accept(write: Write, waitMs: number): Promise<void> {
     await this.#options.gauge.check(write.lane);
     return this.#options.durableBuffer.accept(write, waitMs);
   }
 
-  /** Puts the write into the intake on a connection of the caller's; the hint rides along. */
+  /** Adds the write to the intake on the caller's connection; the hint is part of that transaction. */
   async enlist(
     write: Write,
     run: RunOnCaller,
@@ -128,7 +129,7 @@ export class CoordinatedPath implements WritePath {
       await run(textOf(name), [...(values ?? [])]);
   }
 
-  /** What a look at the lanes says now. */
+  /** Reads the present state of the lanes. */
   async status(): Promise<LanesStatus> {
     const { gauge } = this.#options;
     await gauge.look();
@@ -148,13 +149,13 @@ export class CoordinatedPath implements WritePath {
     return { ...this.#fastPath?.pools, ...this.#options.bypass?.pools };
   }
 
-  /** Nothing of this node is on its way through the intake, but what waits there for something. */
+  /** Whether no other write of this node is in the intake, except for blocked ones. */
   #isIdle(fastPath: NodeSettler): boolean {
-    // The write that asks is counted already.
+    // The write that is checked is counted already.
     return this.#options.waits.writesOnTheirWay - 1 <= fastPath.writes;
   }
 
-  /** What was accepted before, for the same document, comes first: it waits in the intake, so this write cannot go round. */
+  /** An earlier write to the same document waits in the intake, so this write may not bypass it. */
   async #wouldOvertake({ referentialId, superclassId, operation, documentId }: Write): Promise<boolean> {
     const provided = superclassId === null ? [referentialId] : [referentialId, superclassId];
     const named = operation === 'upsert' ? [] : [documentId];

@@ -1,4 +1,4 @@
-/** What a client does: accept a write, find an earlier one of its key, await its outcome; start and stop in order. */
+/** A client accepts a write, finds an earlier one with its key, and awaits its outcome. It starts and stops in order. */
 import type { Model } from '#model';
 import { defaults, settleWithin, SluiceError, type Outcome, type Write } from '#protocol';
 import { agree, detectPooler, reasonOf } from '#store';
@@ -21,17 +21,17 @@ import type { ClientUsage } from './observer.ts';
 import type { TracedRequest } from './trace-write.ts';
 import { joinWrite } from './join-write.ts';
 
-/** Told to stop, a client waits for its start, for the end of waits behind the drain, and for its paths, at most so long. */
+/** Longest waits of a stopping client, in milliseconds: for its start, for the ends of waits after the drain, and for its paths. */
 const stopLimitsMs = { start: 2000, endWaits: 5000, path: 2000 };
 
 export function createClient(options: ClientOptions): EnlistingClient {
   return new Client(options);
 }
 
-/** A request of a client, as its paths need it. */
+/** A request of a client, in the form that its paths need. */
 interface Asked {
   traced: TracedRequest;
-  /** @param traceparent Of the span that the further spans of the write are parts of. */
+  /** @param traceparent Names the span that is the parent of the further spans of the write. */
   prepare: (traceparent: string | null) => Promise<Write>;
 }
 
@@ -39,7 +39,7 @@ class Client implements EnlistingClient {
   readonly model: Model;
   readonly #options: ClientOptions;
   readonly #parts: ClientParts;
-  /** The end of the drain: a write that comes to it now waits for nothing. */
+  /** The drain has ended: a further write does not wait. */
   #isEnding = false;
   #started: Promise<void> | null = null;
   #stopped: Promise<void> | null = null;
@@ -58,11 +58,11 @@ class Client implements EnlistingClient {
   async #start(): Promise<void> {
     const { mode, lanes, onOverload, projections = [], targets = [] } = this.#options;
     await detectPooler(this.#parts.database.options);
-    // Meanwhile, because a store that sleeps is opened while a client waits.
+    // In parallel, because a client waits while a sleeping store is opened.
     const listening = this.#parts.completion.start();
     listening.catch(() => undefined);
     await this.#parts.readiness.requireRights();
-    // The fast path needs no promise: the database lets it settle only with the projections that are agreed on.
+    // The fast path needs no check here: the database lets it settle only with the agreed projections.
     const settlesAll = (mode ?? 'coordinated') !== 'coordinated' || onOverload === 'bypass';
     const agreed = await this.#parts.rows.open();
     await agree(this.#parts.database, {
@@ -76,7 +76,7 @@ class Client implements EnlistingClient {
     await listening;
   }
 
-  /** Bounded, whatever the database does: by `drainMs` and {@link stopLimitsMs}. */
+  /** The stop ends within `drainMs` and {@link stopLimitsMs}, whatever the database does. */
   stop(): Promise<void> {
     return (this.#stopped ??= this.#stop());
   }
@@ -177,7 +177,7 @@ class Client implements EnlistingClient {
           );
         await this.#parts.intake.accept(write, this.#waitMs);
       } else if (earlier.outcome === null) {
-        // One that waits may have been inserted by an asynchronous commit; what is accepted is flushed.
+        // An asynchronous commit may have inserted a waiting write; an accepted write is flushed.
         await this.#parts.run('flush', []);
       }
       underWay.answer('accepted');

@@ -26,7 +26,7 @@ export interface PathParts {
   onError: (error: unknown, doing: string) => void;
 }
 
-/** A look that is not answered by then has met a connection that is lost. */
+/** Limit in milliseconds for a read of the lanes; if one takes longer, its connection is lost. */
 const gaugeTimeoutMs = 2000;
 
 export function createPath(options: ClientOptions, parts: PathParts): CoordinatedPath | NodeSettler {

@@ -1,11 +1,12 @@
 /**
- * Places in a JSON text that `JSON.parse` has taken already: numbers keep all their digits, because text is cut, and not written anew.
+ * Finds the places of values in a JSON text that `JSON.parse` has accepted. The text is cut and not written again, so
+ * numbers keep all their digits.
  */
 
 export interface JsonPiece {
-  /** Of a member of an object; null for an element of an array. */
+  /** Name of a member of an object; null for an element of an array. */
   name: string | null;
-  /** The value as it is spelled. */
+  /** The value exactly as the text spells it. */
   text: string;
 }
 
@@ -14,7 +15,7 @@ const COMMA = 0x2c;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 
-/** The members of an object, or the elements of an array. @param text Sound JSON. */
+/** The members of an object, or the elements of an array. @param text Valid JSON. */
 export function cutJson(text: string): JsonPiece[] {
   const pieces: JsonPiece[] = [];
   let depth = 0;
@@ -29,7 +30,7 @@ export function cutJson(text: string): JsonPiece[] {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) at = endOfString(text, at);
-    // Brackets and braces: the two kinds differ in one bit, and so do their ends.
+    // A bracket or a brace: both differ in one bit, and so do their ends.
     else if ((code | 0x20) === 0x7b) {
       if (++depth === 1) start = at + 1;
     } else if ((code | 0x20) === 0x7d) {
@@ -49,17 +50,17 @@ function endOfString(text: string, quote: number): number {
   return at;
 }
 
-/** The text of a member's value; of a name that stands there twice, the last. */
+/** The text of a member's value; of a repeated name, the last. */
 export function memberText(text: string, name: string): string | undefined {
   return cutJson(text).findLast((piece) => piece.name === name)?.text;
 }
 
-/** A JSON number as `jsonb` writes it: without an exponent, with the zeros behind its point. */
+/** A JSON number as `jsonb` writes it: without an exponent, and with the zeros after its point. */
 export function plainNumber(source: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source) ?? [];
   const shift = Number(exponent);
-  // PostgreSQL takes no such number.
+  // PostgreSQL does not take such a number.
   if (whole === '' || Math.abs(shift) > 150_000) return source;
   const digits = whole + fraction;
   const point = whole.length + shift;

@@ -1,6 +1,6 @@
 /**
- * What a node reads of documents, and how much of it at a time. A little is read at once; before more is, the caller is
- * asked whether there is room, and what is larger than a node reads is told by its size alone.
+ * What a node reads of documents, and how much at a time. Small reads happen without a question. Before a larger one,
+ * the caller is asked for room. A document beyond the limit is reported by its size alone.
  */
 import { caseVariants } from '#model';
 import { isId, SluiceError } from '#protocol';
@@ -14,7 +14,7 @@ export interface DocumentReadsOptions {
   pageBytesMax: number;
 }
 
-/** What is read without asking: most documents, and most pages. */
+/** Most bytes that are read without a question; enough for most documents and pages. */
 const unaskedBytesMax = 1024 * 1024;
 
 export class DocumentReads {
@@ -41,7 +41,7 @@ export class DocumentReads {
       const bytes = row['bytes'] as number;
       if (bytes > documentBytesMax) throw this.#tooLarge(documentId, bytes);
       await admit?.(bytes);
-      // It may have grown in the meantime.
+      // The document may have grown in the meantime.
       [row] = await look(bytes);
     }
     return row === undefined ? null : documentOf(row);
@@ -101,7 +101,7 @@ export class DocumentReads {
     return (row?.['documents'] as number | undefined) ?? 0;
   }
 
-  /** In the order of the ids until they have so many bytes together; the first may have `firstBytesMax`. */
+  /** Reads documents in the order of the ids, up to a number of bytes; the first may have `firstBytesMax`. */
   async #readSlice(
     ids: readonly string[],
     bytesMax: number,
@@ -109,7 +109,7 @@ export class DocumentReads {
   ): Promise<{
     documents: StoredDocument[];
     bytes: number;
-    /** The first that did not fit. */
+    /** The first document that did not fit. */
     unread: { index: number; bytes: number } | null;
   }> {
     const rows =
@@ -139,7 +139,7 @@ function filterValues(endpoint: string, { contains, folded, referentialIds }: Do
   const values = [
     endpoint,
     contains.map((part) => JSON.stringify(part)),
-    // Names of a model hold nothing that an array literal would want quoted.
+    // Names of a model have no characters that an array literal needs to quote.
     folded.map(({ path }) => `{${path.join(',')}}`),
     folded.map(({ value }) => value),
     variants.map(({ from }) => from),

@@ -1,4 +1,4 @@
-/** What became of the write that has a key already: the same key and the same body are the same write. */
+/** Finds the write that already has a key: the same key and the same body are the same write. */
 import { fingerprintOf, outcomeOf } from '#batch';
 import { SluiceError, type Outcome, type Write } from '#protocol';
 import type { Run } from './client-reads.ts';
@@ -6,7 +6,7 @@ import { GatheredReads } from './gathered-reads.ts';
 
 export interface EarlierWrite {
   writeId: string;
-  /** Null: it is in the intake. */
+  /** Null: the write is in the intake. */
   outcome: Outcome | null;
 }
 
@@ -23,8 +23,9 @@ export class EarlierWrites {
   }
 
   /**
-   * The write that has this one's idempotency key already; null: there is none.
-   * @throws {SluiceError} `idempotency_key_reused` if that has another body, `outcome_expired` if its outcome is gone
+   * The earlier write with the idempotency key of this one; null: there is none.
+   * @throws {SluiceError} `idempotency_key_reused` if that has another body, `outcome_expired` if its outcome is
+   *   deleted
    */
   async find(write: Write): Promise<EarlierWrite | null> {
     if (write.idempotencyKey === null) return null;

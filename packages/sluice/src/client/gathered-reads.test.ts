@@ -24,7 +24,7 @@ function setup() {
   return { reads, queries };
 }
 
-test('what is asked for while a read is under way is read together, and each gets its own', async () => {
+test('requests that arrive during a read are read together, and each gets its own answer', async () => {
   const { reads, queries } = setup();
   const first = reads.find(0);
   await new Promise(setImmediate);
@@ -37,7 +37,7 @@ test('what is asked for while a read is under way is read together, and each get
   expect(await Promise.all(rest)).toMatchObject([undefined, { key: 2 }, undefined, { key: 4 }]);
 });
 
-test('a read that fails fails those who asked for it, and nobody else', async () => {
+test('a failed read fails the requests that share it, and no others', async () => {
   const { reads, queries } = setup();
   const first = reads.find(0).catch((error: unknown) => error);
   await new Promise(setImmediate);

@@ -1,6 +1,6 @@
 /**
- * Reads that are asked for one at a time and made together: at once when none is under way, and else with all that
- * gathered in the meantime. Each sees at least what was committed when it was asked for.
+ * Combines single reads: the first is made without delay, and those that come during a read share the next. Each read
+ * sees at least what was committed when it was requested.
  */
 import { nextTurn } from '#protocol';
 import type { Row } from '#store';
@@ -11,11 +11,11 @@ interface Asked<K> {
   reject: (error: Error) => void;
 }
 
-/** Keys in one query, at most. */
+/** Most keys in one query. */
 const keysMax = 500;
 
 export class GatheredReads<K> {
-  /** Answers with rows whose `place` is that of their key, counted from one. */
+  /** Returns rows whose `place` is that of their key, counted from one. */
   readonly #read: (keys: readonly K[]) => Promise<Row[]>;
   #asked: Asked<K>[] = [];
   #isReading = false;
@@ -33,7 +33,7 @@ export class GatheredReads<K> {
 
   async #readAll(): Promise<void> {
     this.#isReading = true;
-    // What requests on other connections have asked by now goes along.
+    // Requests on other connections that have arrived by now join.
     await nextTurn();
     while (this.#asked.length > 0) {
       const asked = this.#asked.splice(0, keysMax);

@@ -91,7 +91,7 @@ describe('the buffer before the intake', () => {
     expect(buffer).toMatchObject({ flushes: 2, writes: 3 });
   });
 
-  test('flushes at once when idle, and together what gathered while it was busy', async () => {
+  test('the intake buffer flushes without delay when idle, and together what gathered while busy', async () => {
     const { buffer, hold } = await setup();
     await buffer.accept(write());
     expect(buffer).toMatchObject({ flushes: 1, writes: 1 });
@@ -104,13 +104,13 @@ describe('the buffer before the intake', () => {
     expect(buffer).toMatchObject({ flushes: 3, writes: 12 });
   });
 
-  test('flushes together what one turn of the event loop brings', async () => {
+  test('the intake buffer flushes together the writes of one turn of the event loop', async () => {
     const { buffer } = await setup();
     await Promise.all(Array.from({ length: 100 }, () => buffer.accept(write())));
     expect(buffer.flushes).toBe(1);
   });
 
-  test('fails a body that cannot be stored alone, by halves', async () => {
+  test('the intake buffer finds a body that cannot be stored by halves, and fails it alone', async () => {
     const { buffer } = await setup();
     const poison = write({ text: 'a\u0000b' });
     const writes = Array.from({ length: 64 }, (_, index) => (index === 20 ? poison : write()));
@@ -122,7 +122,7 @@ describe('the buffer before the intake', () => {
     expect(buffer.flushes).toBeLessThanOrEqual(2 * Math.log2(64) + 1);
   });
 
-  test('gives back a write that was never sent', async () => {
+  test('the intake buffer gives back a write that was never sent', async () => {
     const { buffer, proxy } = await setup();
     proxy.refuse(true);
     const { buffered } = bufferedOf(write());
@@ -135,7 +135,7 @@ describe('the buffer before the intake', () => {
     expect(buffer.withdraw(buffered)).toBeNull();
   });
 
-  test('gives back no write that may be in the intake, and sends it again', async () => {
+  test('the intake buffer gives back no write that may be in the intake, and sends it again', async () => {
     const { buffer, proxy, hold } = await setup();
     await buffer.accept(write());
     const release = await hold();
@@ -152,7 +152,7 @@ describe('the buffer before the intake', () => {
     expect(await countOf([buffered.write])).toBe(1);
   });
 
-  test('says that nothing is known of a write that may have been taken, when it stops', async () => {
+  test('a stopping intake buffer reports an unknown outcome for a write that may have been taken', async () => {
     const { buffer, proxy, hold } = await setup();
     await buffer.accept(write());
     await hold();
@@ -171,7 +171,7 @@ describe('the buffer before the intake', () => {
     await expect(buffer.accept(write())).rejects.toMatchObject({ code: 'stopping' });
   });
 
-  test('gives up a write at the end of its wait while the database cannot be reached', async () => {
+  test('the intake buffer gives up a write at the end of its wait while the database is away', async () => {
     const { buffer, proxy } = await setup({ isDurable: true });
     proxy.refuse(true);
     await expect(buffer.accept(write(), 100)).rejects.toMatchObject({ code: 'database_unavailable' });
@@ -181,7 +181,7 @@ describe('the buffer before the intake', () => {
     expect(await countOf([taken])).toBe(1);
   });
 
-  test('goes on when its connection has gone silent', async () => {
+  test('the intake buffer goes on after its connection has gone silent', async () => {
     const { buffer, proxy } = await setup({ answerTimeoutMs: 300 });
     await buffer.accept(write());
     proxy.blackhole();

@@ -1,10 +1,10 @@
 /**
- * Sends writes to the intake: at once when no insert is in flight, else together with all that gathered meanwhile. A busy
- * node waits a few milliseconds more for others where that pays (protocol/gathering.ts).
+ * Sends writes to the intake: without delay if no insert is in flight, else together with all that gathered
+ * meanwhile. A busy node waits a few milliseconds for more writes if that pays (protocol/gathering.ts).
  *
- * The inserts are asynchronous commits, on a session reserved for them. That is safe because a client is answered
- * after the batch commit, which is synchronous and flushes all earlier WAL; the node that waits for a write sends it
- * again if a crash of the server took it before that.
+ * The inserts are asynchronous commits, on a session of their own. That is safe, because a client is answered after
+ * the batch commit, which is synchronous and flushes all earlier WAL. If a crash of the server loses a write before
+ * that, the node that waits for it sends it again.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Gathering, nextTurn, SluiceError, type GatheringState, type Write } from '#protocol';
@@ -20,9 +20,9 @@ import type { Route } from './waiter.ts';
 export interface IntakeBufferOptions {
   connection: ConnectionOptions;
   clock: DatabaseClock;
-  /** True: each insert is flushed before it is confirmed, and the hint follows in a statement of its own. */
+  /** True: each insert is flushed before it is confirmed, and the hint follows in its own statement. */
   isDurable: boolean;
-  /** Wake the writers. */
+  /** Whether inserts wake the writers by hints. */
   notifications: boolean;
   flushWritesMax: number;
   observer?: ClientObserver | undefined;
@@ -37,7 +37,7 @@ export class IntakeBuffer implements Route {
   readonly #stopping = new AbortController();
   readonly #trouble = new Trouble();
   readonly #gathering = new Gathering({ worthWrites: 2, enoughWrites: 64, intervalMsMax: 25 });
-  /** Inserts sent, and writes in them. */
+  /** Number of inserts sent, and of writes in them. */
   flushes = 0;
   writes = 0;
 
@@ -45,7 +45,7 @@ export class IntakeBuffer implements Route {
     this.#options = options;
   }
 
-  /** Takes a write to the intake, however long the database takes none, until it is withdrawn. */
+  /** Sends a write to the intake, and retries until the write is withdrawn. */
   send(waiter: Buffered & { route?: Route | null }): void {
     if (this.#isStopped) return waiter.refuse(new SluiceError('stopping'));
     waiter.route = this;
@@ -55,9 +55,9 @@ export class IntakeBuffer implements Route {
 
   /**
    * Resolves when the write is in the intake.
-   * @param waitMs How long to try while the database takes nothing. @default without end
-   * @throws {SluiceError} `invalid_json` if the body cannot be stored; `stopping`; `storage_full`; at the end of the wait
-   *   `database_unavailable`, or `outcome_unknown` if it may be in the intake
+   * @param waitMs Milliseconds to try while the database takes no writes. @default without end
+   * @throws {SluiceError} `invalid_json` if the body cannot be stored; `stopping`; `storage_full`; at the end of the
+   *   wait `database_unavailable`, or `outcome_unknown` if the write may be in the intake
    */
   accept(write: Write, waitMs = Number.POSITIVE_INFINITY): Promise<void> {
     return new Promise((inserted, refuse) => {
@@ -66,7 +66,7 @@ export class IntakeBuffer implements Route {
     });
   }
 
-  /** Why the database takes no writes, as far as is known: it is tried again until it does. Null: it takes them. */
+  /** Why the database takes no writes, as far as the buffer knows; it retries until the database takes them. Null: it does. */
   get trouble(): DatabaseError | null {
     return this.#trouble.error;
   }
@@ -79,7 +79,7 @@ export class IntakeBuffer implements Route {
     return this.#gathering.state;
   }
 
-  /** Takes a write back that was never sent: nothing was applied, and nothing will be. Null: it may be in the intake. */
+  /** Takes back a write that was never sent, so that nothing was or will be applied. Null: it may be in the intake. */
   withdraw(waiter: Buffered): SluiceError | null {
     const index = this.#buffered.indexOf(waiter);
     if (index < 0 || waiter.wasSent) return null;
@@ -87,7 +87,7 @@ export class IntakeBuffer implements Route {
     return new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1 });
   }
 
-  /** Takes no more, and tries no more what it could not send so far. */
+  /** Takes no more writes, and stops retrying. */
   giveUp(): void {
     this.#stopping.abort();
     refuseAll(this.#buffered.splice(0), 'stopping');
@@ -100,7 +100,7 @@ export class IntakeBuffer implements Route {
   }
 
   async #flushAll(): Promise<void> {
-    // Once it has failed it is tried until it goes well, although nothing waits: somebody may wait for that.
+    // After a failure it retries until it succeeds, even if no write is buffered, because a caller may wait for that.
     while (this.#buffered.length > 0 || (this.trouble !== null && !this.#isStopped)) {
       try {
         if (this.#buffered.length > 0) await this.#flushGathered();
@@ -111,7 +111,7 @@ export class IntakeBuffer implements Route {
         this.#trouble.note(error);
         await this.#session?.close();
         if (this.#isStopped) break;
-        // The writes stay buffered, so that a waiter whose time is up can take its write back.
+        // The writes stay buffered, so that a waiter at the end of its wait can take its write back.
         this.#giveUpLate();
         await this.#rest(this.#trouble.restMs);
       }
@@ -119,12 +119,12 @@ export class IntakeBuffer implements Route {
     this.#flushing = null;
   }
 
-  /** Waits for more writes where that pays. Meanwhile waiters may take theirs back. */
+  /** Waits for more writes if that pays. Waiters may take theirs back meanwhile. */
   async #flushGathered(): Promise<void> {
     const { flushWritesMax } = this.#options;
     const waitMs = this.#buffered.length < flushWritesMax ? this.#gathering.waitMs : 0;
     if (waitMs > 0) await this.#rest(waitMs);
-    // Requests that have come on other connections by now go along.
+    // Requests on other connections that have arrived by now join.
     else await nextTurn();
     const session = await this.#open();
     const batch = takeFront(this.#buffered, flushWritesMax);
@@ -158,22 +158,22 @@ export class IntakeBuffer implements Route {
     const settings: Record<string, string> = {
       ...connection.settings,
       ...(isDurable ? {} : { synchronous_commit: 'off' }),
-      // While one is under way, drains pass over all that is settled since (sql/README.md, low-water marks).
+      // While an insert runs, drains read again all that was settled since (sql/README.md, low-water marks).
       statement_timeout: '10s',
     };
-    // Above the statement's own limit: what is not answered by then is lost.
+    // Above the statement's own limit: an answer that takes longer is lost.
     const answerTimeoutMs = Math.min(connection.answerTimeoutMs ?? Infinity, 12_000);
     this.#session = await Session.open({ ...connection, settings, answerTimeoutMs });
     return this.#session;
   }
 
-  /** @throws {DatabaseError} if the database takes none now: they wait again */
+  /** @throws {DatabaseError} if the database takes no writes now: they stay buffered */
   async #flush(session: Session, batch: readonly Buffered[]): Promise<void> {
     const left = new Set(batch);
     try {
       await this.#insert(session, batch, left);
     } catch (error) {
-      // A disk that is full is told at once, to those whose writes are certain not to be there.
+      // A full disk is reported without delay, for writes that are certainly not in the intake.
       const isFull = error instanceof DatabaseError && error.sqlState === '53100';
       const leaving = [...left].filter(({ wasSent }) => this.#isStopped || (isFull && !wasSent));
       for (const each of leaving) left.delete(each);
@@ -184,9 +184,9 @@ export class IntakeBuffer implements Route {
   }
 
   /**
-   * Inserts the writes; on a fault of one of them, in halves, until it stands alone.
-   * @param left Those of the flush that are neither in the intake nor refused.
-   * @throws {DatabaseError} if it is the fault of none: those that are left are to be sent again
+   * Inserts the writes. If one of them is at fault, tries halves until that write is alone.
+   * @param left Writes of the flush that are neither in the intake nor refused.
+   * @throws {DatabaseError} if no write is at fault: those in `left` are to be sent again
    */
   async #insert(
     session: Session,
@@ -207,15 +207,15 @@ export class IntakeBuffer implements Route {
       this.#observe(batch);
       endInserted(batch, left);
     } catch (error) {
-      // Otherwise it may be in the intake or not: the key of the intake and that of the outcome bear a second insert.
+      // Otherwise the write may be in the intake or not. The keys of intake and outcomes allow a second insert.
       if (!(error instanceof DatabaseError) || error.isRefusal)
         for (const each of unsent) each.wasSent = false;
       if (!(error instanceof DatabaseError)) return endRefused(batch, left, error as Error);
-      // One of them is in the intake already: an insert that was thought lost.
+      // One of the writes is in the intake already: an insert whose answer was lost.
       if (error.sqlState === '23505' && !isAgain) return this.#insert(session, batch, left, withHint, true);
       if (error.sqlState === '23505' && batch.length === 1) return endInserted(batch, left);
       if (withHint && error.sqlState === '54000' && error.statement === 'insertIntake') {
-        // Either the notification queue is full or a value is too large: without the hint it is only the latter.
+        // The notification queue is full, or a value is too large; without the hint, only the latter is possible.
         return this.#insert(session, batch, left, false, isAgain);
       }
       if (error.isConnectionLoss || error.isUnfit || error.isServerTrouble || error.isTransient) throw error;
@@ -226,7 +226,7 @@ export class IntakeBuffer implements Route {
     }
   }
 
-  /** What is said of a write that cannot be inserted alone. */
+  /** The answer to a write that cannot be inserted even alone. */
   #answerTo(error: DatabaseError): SluiceError {
     if (error.isUnstorableValue) return new SluiceError('invalid_json', undefined, { detail: { path: '$' } });
     this.#options.onError(error, 'insert into the intake');

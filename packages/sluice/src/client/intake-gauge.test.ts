@@ -45,7 +45,7 @@ function setup() {
 }
 
 describe('a lane without a leader', () => {
-  test('takes writes for as long as a hand-over may be under way, and then no more', async () => {
+  test('a lane without a leader takes writes while a hand-over may be under way, then refuses them', async () => {
     const { world, pass } = setup();
     expect(await pass(3_000)).toEqual([]);
     world.isLed = false;
@@ -57,7 +57,7 @@ describe('a lane without a leader', () => {
     expect(await pass(3_000)).toEqual([]);
   });
 
-  test('takes them as long at a node that had nothing to do, or has just begun, when its leader was lost', async () => {
+  test('an idle or newly started node grants a lane that lost its leader the same time', async () => {
     const idle = setup();
     await idle.pass(3_000);
     vi.advanceTimersByTime(3_600_000);
@@ -70,7 +70,7 @@ describe('a lane without a leader', () => {
     expect(await begun.pass(3_000)).toEqual(['lane_without_leader']);
   });
 
-  test('refuses none for what was seen once, by a node that got no time to look again', async () => {
+  test('a node refuses no write of a lane for one old reading that it could not repeat', async () => {
     const { world, pass } = setup();
     await pass(3_000);
     Object.assign(world, { isLed: false, lookTakesMs: 4_000 });
@@ -80,7 +80,7 @@ describe('a lane without a leader', () => {
   });
 });
 
-test('what a slow look has found is looked at again soon', async () => {
+test('the result of a slow reading is soon read again', async () => {
   const { world, pass } = setup();
   Object.assign(world, { oldestSeconds: 60, lookTakesMs: 4_000 });
   await pass(500);
@@ -90,7 +90,7 @@ test('what a slow look has found is looked at again soon', async () => {
   expect(await pass(3_000)).toEqual([]);
 });
 
-test('looking takes a twentieth of the time where it is not that slow', async () => {
+test('readings of the intake take a twentieth of the time where they are not that slow', async () => {
   const { world, pass } = setup();
   world.lookTakesMs = 200;
   await pass(40_000);

@@ -1,41 +1,41 @@
 /**
- * What a node knows of the intake before it takes a write: which lanes have a leader, and how far each is behind. Read at
- * most once a second, and only while writes come: an idle node asks nothing. A lane that is too far behind, or that nobody
- * leads, refuses its own writes and no others.
+ * What a node checks before it takes a write: whether the lane has a leader, and how far it is behind. It reads at
+ * most once a second, and only while writes come. A lane that is too far behind, or has no leader, refuses its own
+ * writes only.
  */
 import { SluiceError } from '#protocol';
 import type { Row } from '#store';
 
 export interface IntakeGaugeOptions {
-  /** Arrivals since the oldest ready write of a lane, from which on the lane takes no more; again below half of it. */
+  /** Arrivals since the oldest ready write of a lane at which the lane takes no more. It takes writes again below 50 %. */
   highWaterWrites: number;
-  /** Age of that write from which on the lane takes no more; again below half of it. */
+  /** Age of that write, in milliseconds, at which the lane takes no more. It takes writes again below 50 %. */
   highWaterMs: number;
-  /** How long a lane may be without a leader: hand-over and take-over are shorter. */
+  /** How long a lane may be without a leader, in milliseconds: hand-over and take-over are shorter. */
   leaderGraceMs: number;
   run: (name: string, values: readonly unknown[]) => Promise<Row[]>;
 }
 
 interface LaneGauge {
-  /** By `performance.now()`: the first look since which none has seen a leader, nor that there was one; null: it has one. */
+  /** The first of the consecutive reads without a leader, by `performance.now()`; null: the lane has one. */
   leaderlessSince: number | null;
-  /** It had none for longer than a hand-over takes, as of the look: what an older one said is no news of now. */
+  /** At that read, the lane had no leader for longer than a hand-over takes. An older read does not count. */
   isLeaderless: boolean;
   isOverloaded: boolean;
   oldestSeconds: number;
   /**
-   * Nothing was ready up to this position: the next look begins behind it. What was not committed yet, or wakes, may appear
-   * below and is not seen; where a lane does not get on, what comes after it is.
+   * Nothing was ready up to this position, so the next read starts after it. Writes that commit late or wake may
+   * appear below and are not seen; if the lane is stuck, later writes show it.
    */
   front: number;
 }
 
-/** A look that is older is repeated, while writes go on coming in. */
+/** A read that is older is repeated while writes arrive. */
 const lookIntervalMs = 1000;
-/** One that is older than this is of no use: a write waits for the next, but not for long. */
+/** A read that is older is useless: a write then waits for the next read, but only briefly. */
 const staleMs = 2000;
 const lookTimeoutMs = 250;
-/** Looking takes at most this share of the time, */
+/** Largest share of time that reads take, */
 const lookShare = 0.05;
 /** but an old result, of a slow read or a process without CPU time, refuses writes no longer than this. */
 const lookPauseMaxMs = 10_000;
@@ -60,7 +60,7 @@ export class IntakeGauge {
       if (now - this.#lookedAt > staleMs) await within(looked, lookTimeoutMs);
     }
     const found = this.#lanes.get(lane);
-    // Nothing is known while the database does not answer: the wait of a write has its own end.
+    // Nothing is known while the database does not answer. The write's own wait ends it.
     if (found === undefined) return;
     if (found.isLeaderless) {
       const retryAfterSeconds = Math.ceil(this.#options.leaderGraceMs / 1000);
@@ -80,7 +80,7 @@ export class IntakeGauge {
     return this.#lanesThat((found) => found.isOverloaded);
   }
 
-  /** Looks now, or joins a look that is under way. Never rejects: what was known goes on holding. */
+  /** Reads now, or joins a read that is under way. Never rejects: the last result stays. */
   look(): Promise<void> {
     return (this.#looking ??= this.#look().finally(() => (this.#looking = null)));
   }
@@ -88,13 +88,13 @@ export class IntakeGauge {
   async #look(): Promise<void> {
     const began = performance.now();
     try {
-      // Below them are all rows that are dead, while a transaction is open elsewhere.
+      // Dead rows stay below these positions while another session has an open transaction.
       const fronts = [...this.#lanes.values()].map(({ front }) => front);
       const rows = await this.#options.run('readGauge', [[...this.#lanes.keys()], fronts]);
       const now = (this.#lookedAt = performance.now());
       for (const row of rows) this.#take(row, now);
     } catch {
-      // A write learns of the trouble from its own statement.
+      // A write learns of the failure from its own statement.
     }
     const took = performance.now() - began;
     this.#nextLookAt =
@@ -105,7 +105,7 @@ export class IntakeGauge {
     const { highWaterWrites, highWaterMs, leaderGraceMs } = this.#options;
     const lane = row['lane'] as number;
     const before = this.#lanes.get(lane);
-    // When its leader went is not known: a session that is lost leaves no time, and this node may not have looked for long.
+    // It is unknown when the leader left: a lost session leaves no time, and this node may not have read for long.
     const changedAt = now - Number(row['changed_seconds']) * 1000;
     const behind = Number(row['behind'] ?? 0);
     const oldestSeconds = Number(row['oldest_seconds'] ?? 0);

@@ -1,9 +1,9 @@
-/** The statements that take writes into the intake and wake their lanes' writers. */
+/** The statements that insert writes into the intake and wake the writers of their lanes. */
 import type { Write } from '#protocol';
 import { noWakeup, wakeupsOf, type Statement } from '#store';
 
 export interface InsertOptions {
-  /** Each insert is flushed before it is confirmed, and the hint follows in a statement of its own. */
+  /** Each insert is flushed before it is confirmed, and the hint follows in its own statement. */
   isDurable: boolean;
   withHint: boolean;
   /** Some of the writes may be in the intake already. */
@@ -34,7 +34,7 @@ export function intakeStatements(
       of((write) => write.ifMatch),
       of((write) => write.client),
       of((write) => write.idempotencyKey),
-      // Sent as a length of time: the database's clock, which the process only knows about, sets the deadline.
+      // Sent as a duration: the database sets the deadline by its own clock, which the process only estimates.
       of(({ referenceDeadline }) =>
         referenceDeadline === null ? null : (Date.parse(referenceDeadline) - now) / 1000,
       ),

@@ -1,11 +1,11 @@
-/** Waits for a write that is in the intake by another way than this client's own submit. */
+/** Waits for a write that did not reach the intake by this client's own `submit`. */
 import { SluiceError, type Outcome } from '#protocol';
 import type { WriteState } from './contract.ts';
 import type { Waits } from './waits.ts';
 
 /**
- * @param read What is known of the write; null: it is not there.
- * @throws {SluiceError} `write_not_found` if it is not there at the end of the wait; else `outcome_unknown`
+ * @param read Reads the state of the write; null: it does not exist.
+ * @throws {SluiceError} at the end of the wait: `write_not_found` if it does not exist, else `outcome_unknown`
  */
 export async function joinWrite(
   waits: Waits,
@@ -15,7 +15,7 @@ export async function joinWrite(
 ): Promise<Outcome> {
   const answer = waits.join(writeId, waitMs, signal);
   answer.catch(() => undefined);
-  // Its hint may have come before anybody waited.
+  // Its hint may have come before the wait began.
   const state = await read().catch(() => null);
   if (state?.outcome) waits.resolve(state.outcome);
   try {

@@ -1,6 +1,6 @@
 /**
- * Settles writes of its node from memory, without the intake. A policy says when: always (`direct` mode), by count and age
- * (`local` mode), while the node is idle (the fast path), or on overflow (the bypass).
+ * Settles writes of its node from memory, without the intake. A policy decides when: always (`direct` mode), by count
+ * and age (`local` mode), while the node is idle (the fast path), or if a lane takes none (the bypass).
  */
 import type { Outcome, SluiceError, Write } from '#protocol';
 import { waitsForLock } from '#batch';
@@ -14,7 +14,7 @@ import { notApplied } from './waits.ts';
 import type { WritePath } from './write-path.ts';
 
 export interface NodeSettlerOptions extends BatchAttemptsOptions {
-  /** Where the writes go that one try has left. Null: they are tried again here. */
+  /** The route for writes that one try has left. Null: they are tried again here. */
   next: Route | null;
   pollIntervalMs: number;
 }
@@ -37,7 +37,7 @@ export class NodeSettler implements Route, WritePath {
     this.#retries = new Retries(options.pollIntervalMs, (waiters) => this.#sendFirst(waiters));
   }
 
-  /** Why the database takes no batches, as far as is known: it is tried again until it does. Null: it takes them. */
+  /** Why the database takes no batches, as far as is known; it is tried again until it does. Null: it takes them. */
   get trouble(): DatabaseError | null {
     return this.#attempts.trouble.error;
   }
@@ -46,12 +46,12 @@ export class NodeSettler implements Route, WritePath {
     return { [this.#options.policy.pool]: this.#attempts.usage };
   }
 
-  /** Writes that it has, but for those that rest. */
+  /** Writes that it has, without those that rest. */
   get writes(): number {
     return this.#queue.length + this.#writesUnderWay;
   }
 
-  /** False: the last try came to nothing, so that none is made for a while. */
+  /** False: the last try failed, so the next comes after a pause. */
   get isOpen(): boolean {
     return this.writes > 0 || !this.#vainTries.isPausing;
   }
@@ -59,7 +59,7 @@ export class NodeSettler implements Route, WritePath {
   start(): Promise<void> {
     this.#restTimer = setInterval(() => {
       this.#retries.end();
-      // Otherwise no code would find out that it is over.
+      // Otherwise no code would notice that it has ended.
       if (this.trouble !== null && this.#isFree && this.writes === 0) this.#follow(this.#attempts.probe());
       this.#work();
     }, this.#options.pollIntervalMs);
@@ -97,7 +97,7 @@ export class NodeSettler implements Route, WritePath {
     return this.trouble === null ? null : notApplied(this.trouble);
   }
 
-  /** Begins batches; where a batch takes many writes, with all that come in this turn of the event loop. */
+  /** Starts batches; if a batch may have several writes, then with all of this turn of the event loop. */
   #work(): void {
     const { writesMax, isOneTry } = this.#options.policy;
     if (writesMax === 1 && !isOneTry) return this.#begin();
@@ -126,7 +126,7 @@ export class NodeSettler implements Route, WritePath {
     }
   }
 
-  /** Another batch may begin. What the server refuses to one it refuses to all: until one goes well, one is tried at a time. */
+  /** Whether another batch may start. If the server refuses one, it refuses all, so they are tried one at a time until one succeeds. */
   get #isFree(): boolean {
     const { error, restMs } = this.#attempts.trouble;
     return restMs === 0 && this.#batches.size < (error === null ? this.#options.policy.sessionsMax : 1);
@@ -159,7 +159,8 @@ export class NodeSettler implements Route, WritePath {
     for (const waiter of batch) waiter.isUnderWay = false;
     const left = batch.filter(({ writeId }) => this.#options.waits.has(writeId));
     for (const waiter of batch) if (!locked.has(waiter.writeId)) this.#retries.leave(waiter);
-    // Deferred only until this batch was committed: they go first in the next. The others wait for something else.
+    // These were deferred only until this batch was committed, so they go first in the next. The others wait for
+    // something else.
     this.#queue.unshift(...left.filter(({ writeId, isEnding }) => deferred.has(writeId) && !isEnding));
     for (const waiter of left) {
       if (waiter.isEnding) void this.#options.waits.cancel(waiter);
@@ -169,7 +170,7 @@ export class NodeSettler implements Route, WritePath {
     }
   }
 
-  /** Gives on what is not settled of these, and behind them all that has gathered. */
+  /** Passes on the unsettled ones of these writes, and then all that have gathered. */
   #handOn(batch: readonly Submitter[]): void {
     const { waits, next } = this.#options;
     for (const waiter of [...batch, ...this.#queue.splice(0)]) {
@@ -177,7 +178,7 @@ export class NodeSettler implements Route, WritePath {
       if (waiter.isEnding) void waits.cancel(waiter);
       else if (!waiter.wasSent) next?.send(waiter);
       else {
-        // The commit may have happened or not: the next poll tells, and sends it if it did not.
+        // The commit may have happened or not: the next poll finds out, and sends the write if it did not.
         waiter.route = next;
         waiter.isInserted = true;
         waiter.lookedAt = Number.NEGATIVE_INFINITY;
@@ -185,7 +186,7 @@ export class NodeSettler implements Route, WritePath {
     }
   }
 
-  /** Each write has a session to itself. */
+  /** Each write has a session of its own. */
   get #isAlone(): boolean {
     return this.#options.policy.writesMax === 1;
   }

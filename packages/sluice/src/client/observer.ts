@@ -1,39 +1,36 @@
-/**
- * What a client tells of its work while it does it, for metrics. Called for each write, so an observer is quick, keeps
- * nothing and never throws.
- */
+/** Events of a client, for metrics. They are called for each write, so an observer must be fast, and must not store or throw. */
 import type { BatchReport } from '#batch';
 import type { ErrorCode, GatheringState, Result } from '#protocol';
 import type { PoolUsage } from '#store';
 
 /**
- * How an outcome was learnt. `hint`: a notification named it; `poll`: by looking, because no notifications arrive;
- * `missed_hint`: by looking, although they do.
+ * How an outcome was found. `hint`: a notification named it; `poll`: by a read, because no notifications arrive;
+ * `missed_hint`: by a read, although they do.
  */
 export type FoundBy = 'hint' | 'poll' | 'missed_hint';
 
 export interface ClientObserver {
-  /** The client was asked for a write and has answered; `accepted`: before the outcome. */
+  /** The client has answered a write; `accepted`: before the outcome. Time in seconds since the request. */
   answered(result: Result | 'accepted', seconds: number): void;
-  /** It has answered with an error: there is no outcome, or none that is known. */
+  /** The client has answered with an error: there is no outcome, or it is unknown. */
   failed(code: ErrorCode): void;
   /** One insert has put so many writes into the intake. */
   inserted(writes: number): void;
-  /** One of them came there so long after it was handed in. */
+  /** A write is in the intake; time in seconds since it was handed in. */
   taken(seconds: number): void;
-  /** A write's outcome was read so long after it was settled; null: not measured. */
+  /** The outcome of a write was read; time in seconds since it was settled; null: not measured. */
   completed(seconds: number | null, foundBy: FoundBy): void;
-  /** A batch is settled by this node: in `direct` and `local` mode, round a full intake, or on the fast path. */
+  /** This node has settled a batch: in `direct` and `local` mode, by the bypass, or on the fast path. */
   settled(report: BatchReport): void;
 }
 
-/** The state of a client at this moment, known without asking anybody. */
+/** The present state of a client, known without a query. */
 export interface ClientUsage {
   /** Writes whose outcome is awaited. */
   waiting: number;
   isListening: boolean;
-  /** Of inserts into the intake; null: the node makes none. */
+  /** Gathering of inserts into the intake; null: the node makes none. */
   gathering: GatheringState | null;
-  /** By what they are for. */
+  /** Connection pools by purpose. */
   pools: Readonly<Record<string, PoolUsage>>;
 }

@@ -81,7 +81,7 @@ function errorsOf(request: Partial<RowRequest>): unknown {
 }
 
 describe('an insert', () => {
-  test('has its columns in the order of the table, and its body as it stands', () => {
+  test('an insert has its columns in the order of the table, and its body unchanged', () => {
     const body = '{ "amount": 1.10, "id": 9007199254740993 }';
     const write = prepare({ body });
     expect(write).toMatchObject({
@@ -105,12 +105,12 @@ describe('an insert', () => {
     });
   });
 
-  test('whose key the database gives has the identity of its write', () => {
+  test('an insert whose key comes from the database has the identity of its write', () => {
     const write = prepare({ body: '{"number":"a"}' });
     expect(write.referentialId).toBe(write.writeId);
   });
 
-  test('of an array has the identity of its first row, all columns, and each parent once, but not its own rows', () => {
+  test('an array insert has its first row’s identity, all columns and each outside parent once', () => {
     const write = prepare({
       body: '[{"id":1,"customer":7},{"number":"x","customer":7.0},{"id":2,"customer":8},{"id":3,"customer":null}]',
       returning: true,
@@ -143,14 +143,14 @@ describe('an insert', () => {
     expect(referenceIds).toEqual([rowKey('public.tree', ['9'])]);
   });
 
-  test('has another content hash where only a digit beyond double precision differs', () => {
+  test('an insert has another content hash where only a digit beyond double precision differs', () => {
     const hashOf = (body: string) => prepare({ body, idempotencyKey: 'k' }).contentHash;
     expect(hashOf('{"id":9007199254740993}')).not.toBe(hashOf('{"id":9007199254740992}'));
     expect(hashOf('{"amount":1e400}')).not.toBe(hashOf('{"amount":1e401}'));
     expect(hashOf('{"amount":1,"id":5}')).toBe(hashOf('{ "id":5,"amount":1.0 }'));
   });
 
-  test('has another content hash where it leaves rows as they are, and one for each spelling of a UUID', () => {
+  test('the content hash depends on the resolution of duplicates, not on the spelling of a UUID', () => {
     const upsert = { operation: 'upsert', body: '{"id":1}', idempotencyKey: 'k' } as const;
     expect(prepare({ ...upsert, resolution: 'ignore' }).contentHash).not.toBe(prepare(upsert).contentHash);
     expect(keyText('{00000000-0000-4000-8000-00000000000A}', 'uuid')).toBe(
@@ -158,7 +158,7 @@ describe('an insert', () => {
     );
   });
 
-  test('of named columns leaves the others out, with all digits of what stays', () => {
+  test('an insert with named columns leaves out the others, and keeps all digits', () => {
     const body = '{"id": 9007199254740993, "unknown": {"a":[1,2]}, "amount": 1.10, "number": "a,\\"}"}';
     const write = prepare({ body, columns: ['amount', 'id', 'number'] });
     expect(write.body).toBe('{"id":9007199254740993,"number":"a,\\"}","amount":1.10}');
@@ -169,7 +169,7 @@ describe('an insert', () => {
     );
   });
 
-  test('is refused with the name of what is wrong', () => {
+  test('an insert is refused with the name of the fault', () => {
     expect(errorsOf({ body: '{"id":1,"nope":1,"odd name":2}' })).toEqual([
       { path: '$.nope', message: 'is no column of the table' },
       { path: '$["odd name"]', message: 'is no column of the table' },
@@ -207,7 +207,7 @@ describe('at the door', () => {
     }
   };
 
-  test('nulls, missing values, lengths, labels and what cannot be stored are refused by column', () => {
+  test('a node refuses nulls, missing values, lengths, labels and unstorable values by column', () => {
     expect(faultsOf('{"name":"añ😀","mood":"sad","note":{"a":[null,1]}}')).toEqual([]);
     expect(faultsOf('{"mood":null,"note":null}')).toEqual([
       '$.mood must not be null',
@@ -224,18 +224,18 @@ describe('at the door', () => {
     ]);
   });
 
-  test('an update names its key, and may leave columns out, but does not set them to null', () => {
+  test('an update names its key, and may leave columns out but not set them to null', () => {
     expect(faultsOf('{"note":1}', kept, 'update')).toEqual([]);
     expect(faultsOf('{"name":null}', kept, 'update')).toEqual(['$.name must not be null']);
   });
 
-  test('nulls pass where a trigger may fill them', () => {
+  test('a null passes where a trigger may fill it', () => {
     expect(faultsOf('{"mood":null}', { ...kept, triggers: ['fill'] })).toEqual([]);
   });
 });
 
 describe('an upsert', () => {
-  test('names the unique constraint whose rows it meets, in the order of its index', () => {
+  test('an upsert names the unique constraint of its key, in the order of its index', () => {
     const write = prepare({
       operation: 'upsert',
       body: '{"number":"n"}',
@@ -248,7 +248,7 @@ describe('an upsert', () => {
     expect(parseForm(byKey.form!).onConflict).toBe(null);
   });
 
-  test('is refused where no constraint has these columns, and is told which there are', () => {
+  test('an upsert on columns without a constraint is refused, with the list of constraints', () => {
     for (const onConflict of [['customer'], ['number', 'id'], []])
       expect(errorsOf({ operation: 'upsert', body: '{"number":"n"}', onConflict })).toEqual([
         { path: 'onConflict', message: expect.stringContaining('it has (id), (number)') as string },
@@ -257,7 +257,7 @@ describe('an upsert', () => {
 });
 
 describe('an update', () => {
-  test('has the key and the changed columns in its body, with all digits', () => {
+  test('an update has the key and the changed columns in its body, with all digits', () => {
     const write = prepare({
       operation: 'update',
       key: { id: 9007199254740993n },
@@ -272,7 +272,7 @@ describe('an update', () => {
     );
   });
 
-  test('is refused where it changes the key, names other columns in it, or changes nothing', () => {
+  test('an update is refused if it changes the key, names other columns in it, or changes nothing', () => {
     const change = (key: Record<string, unknown>, body: string) =>
       errorsOf({ operation: 'update', key, body });
     expect(change({ id: 1 }, '{"id":2}')).toMatchObject([{ path: '$.id' }]);
@@ -299,7 +299,7 @@ describe('a call of a function or handler', () => {
   const call = (body: string, keyPaths = ['$.page'], operation: RowRequest['operation'] = 'insert') =>
     prepareRow({ target: 'app.count', operation, body }, { name: 'app.count', table: null, keyPaths }, 16, 0);
 
-  test('is known by the values at the paths of its key', () => {
+  test('a call of a function or handler is known by the values at the paths of its key', () => {
     const body = '{"page":"/a","site":{"id":12345678901234567890}}';
     const write = call(body, ['$.page', '$.site.id']);
     expect(write).toMatchObject({
@@ -312,7 +312,7 @@ describe('a call of a function or handler', () => {
     expect(call('[1,2]', []).referentialId).toBe(rowKey('app.count', []));
   });
 
-  test('is refused where a value of its key is missing or has no single text', () => {
+  test('a call is refused if a value of its key is missing or has no single text', () => {
     for (const body of ['{}', '{"page":null}', '{"page":{}}', '{"page":[1]}', '[]', '3'])
       expect(() => call(body)).toThrow(/\$\.page/);
     expect(() => call('{"page":1}', ['$.page'], 'update')).toThrow(/takes insert/);

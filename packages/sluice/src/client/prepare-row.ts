@@ -1,4 +1,4 @@
-/** A request for a target as a write: form, identity key, references and lane, all from the request and the catalog. */
+/** Makes a write of a request for a target: form, identity key, references and lane, from request and catalog alone. */
 import { SluiceError, type RowOperation, type Write } from '#protocol';
 import { laneOf } from '#model';
 import { formText, rowKey, type RowRequest } from '#targets';
@@ -18,7 +18,7 @@ export type RowTarget =
 type RowContent = Pick<Write, 'operation' | 'body' | 'form' | 'referenceIds'> & {
   /** Null: the database gives the row its key. */
   identity: string | null;
-  /** What two requests with one idempotency key must have in common; `undefined`: the write has no such key. */
+  /** What two requests with one idempotency key must share; `undefined`: the write has no idempotency key. */
   hashed: unknown;
 };
 
@@ -55,7 +55,7 @@ export function prepareRow(request: RowRequest, target: RowTarget, lanes: number
   };
 }
 
-/** JavaScript may have rounded one of its numbers: two bodies that differ in that are two requests. */
+/** JavaScript may have rounded a number of the body, so the text of the body counts for the hash. */
 function isRounded(body: string | null): boolean {
   return body !== null && /\d[\d.]{15}|\d[eE][+-]?\d{3}/.test(body);
 }
@@ -88,13 +88,13 @@ function contentOfRows(request: RowRequest, table: RowTable, operation: 'insert'
   };
 }
 
-/** The hash is for idempotency keys only; it also finds what is nested too deeply, which one row without nested values is not. */
+/** The hash is for idempotency keys only. It also finds deep nesting, which a row without nested values cannot have. */
 function isKeyless({ idempotencyKey = null }: RowRequest, rows: readonly GivenRow[]): boolean {
   const isNested = (value: unknown): boolean => typeof value === 'object' && value !== null;
   return idempotencyKey === null && rows.length === 1 && !Object.values(rows[0]!.values).some(isNested);
 }
 
-/** Null: the target's key. @throws {SluiceError} `invalid_document` if no unique constraint has these columns */
+/** Null: the key of the target. @throws {SluiceError} `invalid_document` if no unique constraint has these columns */
 function conflictOf({ onConflict }: RowRequest, { catalog }: RowTable): readonly string[] | null {
   if (onConflict === undefined) return null;
   const isSame = (columns: readonly string[] | null): boolean =>
@@ -134,7 +134,7 @@ function contentOfChange(request: RowRequest, table: RowTable, operation: 'updat
   };
 }
 
-/** Functions and handlers get the body as it is. */
+/** Functions and handlers get the body unchanged. */
 function contentOfCall(request: RowRequest, name: string, keyPaths: readonly string[]): RowContent {
   const operation: RowOperation = request.operation;
   if (operation !== 'insert') {

@@ -1,23 +1,23 @@
-/** A request as a write: identity, references, lane and content hash, all from the document alone. */
+/** Makes a write of a request: identity, references, lane and content hash, from the document alone. */
 import { randomInt } from 'node:crypto';
 import { isId, operations, SluiceError, type Write } from '#protocol';
 import { contentHash, describeDocument, findOutgrowth, laneOf, ModelError } from '#model';
 import { newWriteId } from './write-id.ts';
 import type { WriteRequest } from './contract.ts';
 
-/** Who the document is now: known by its id where the request says no more. */
+/** The present identity of the document: found by id if the request has no more. */
 export interface Target {
   referentialId: string;
   superclassId: string | null;
 }
 
-/** A number of this process, by which writers hint it. Two that are equal cost a few useless hints. */
+/** A number of this process, which writers use in hints. Two equal numbers cost a few useless hints. */
 export const ownNode: number = randomInt(1, 2 ** 31 - 1);
 
-/** The position of a write that the database has given none: whatever is in the intake came before it. */
+/** The position of a write without one: all writes in the intake came before it. */
 export const behindAll = Number.MAX_SAFE_INTEGER;
 
-/** What types alone do not keep out. @throws {SluiceError} `invalid_request`, `document_not_found` */
+/** Checks what types alone do not. @throws {SluiceError} `invalid_request`, `document_not_found` */
 export function assertRequest({ operation, documentId, idempotencyKey = null }: WriteRequest): void {
   if (!operations.includes(operation)) {
     throw new SluiceError(
@@ -40,7 +40,7 @@ export function assertIdempotencyKey(idempotencyKey: string | null): void {
 }
 
 /**
- * A body that PostgreSQL would write out as more than anybody can read.
+ * Refuses a body that PostgreSQL would write out larger than a node can read.
  * @throws {SluiceError} `invalid_json`
  */
 export function assertBody(body: string | null, bytesMax: number): void {
@@ -80,7 +80,7 @@ export function prepareWrite(
   });
 }
 
-/** One literal, and no spread: a node makes thousands of these a second, and a spread costs as much as all the rest. */
+/** One literal without a spread: a node makes thousands of these a second, and a spread would double the cost. */
 function writeOf(
   request: WriteRequest,
   lanes: number,
@@ -97,7 +97,7 @@ function writeOf(
     position: behindAll,
     operation: request.operation,
     resource: request.resource.endpoint,
-    // A new document takes the id of the write that creates it: so it is found while that is under way.
+    // A new document gets the id of the write that creates it, so it can be found while the write is under way.
     documentId: request.documentId ?? writeId,
     ifMatch: request.ifMatch ?? null,
     client: request.client ?? '',
@@ -126,7 +126,7 @@ function describe(request: WriteRequest, document: unknown): ReturnType<typeof d
   }
 }
 
-/** What is nested deeper than the stack reaches PostgreSQL would not take either. */
+/** PostgreSQL would not take what is nested deeper than the stack allows. */
 export function hashOf(document: unknown): string {
   try {
     return contentHash(document);

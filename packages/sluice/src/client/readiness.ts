@@ -1,4 +1,4 @@
-/** Whether the database lets this node do what its mode asks for: required at the start, and answered to later questions. */
+/** Whether the database lets this node do what its mode requires: checked at the start, and for later questions. */
 import type { Mode, OnOverload } from '#protocol';
 import {
   assertAbility,
@@ -14,7 +14,7 @@ export interface ReadinessOptions {
   mode: Mode;
   onOverload: OnOverload;
   database: Database;
-  /** What the last write has met. */
+  /** The error of the last write. */
   troubleOf: () => DatabaseError | null;
 }
 
@@ -42,13 +42,13 @@ export class Readiness {
     });
   }
 
-  /** What keeps the database from taking writes of this node: as the last one met it, or as one would now. */
+  /** The reason why the database takes no writes of this node, from the last write or a new check; null: it takes them. */
   async findTrouble(): Promise<DatabaseError | null> {
     const { database, troubleOf } = this.#options;
     try {
       const { isReadOnly, missing } = await readAbility((...query) => database.run(...query), this.#duties);
       if (missing.length > 0) return new DatabaseError({ sqlState: '42501', message: 'a right is missing' });
-      // A session keeps the setting that it began with: only a new one tells how it is now.
+      // A session keeps the setting that it started with, so only a new one shows the present setting.
       if (isReadOnly) await this.#tryNewSession();
       return troubleOf();
     } catch (error) {

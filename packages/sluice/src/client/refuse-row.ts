@@ -1,7 +1,7 @@
-/** What is wrong with a row, by column, before the database has seen it. */
+/** The faults of a row, by column, found before the database sees it. */
 import { SluiceError } from '#protocol';
 
-/** A fault of a row. Names and types, never the value. */
+/** A fault of a row: names and types, never the value. */
 export interface RowFault {
   /** `$.column`, `$[3].column`, or the name of an option. */
   path: string;
@@ -24,7 +24,7 @@ export function assertFaultless(target: string, faults: readonly RowFault[]): vo
   if (faults.length > 0) throw refuseRow(target, faults);
 }
 
-/** `$.name`; a name that is no plain one stands in brackets. */
+/** `$.name`; an unusual name is in brackets. */
 export function columnPath(row: number | null, name: string): string {
   const member = /^[A-Za-z_$][\w$-]*$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
   return row === null ? `$${member}` : `$[${row}]${member}`;

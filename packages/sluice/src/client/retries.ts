@@ -1,30 +1,30 @@
 /**
- * Writes that a batch of the node has left: each rests until it is tried again. Of the writes to a document for whose lock
- * one has waited in vain, one is tried at a time, and the others wait for it; otherwise all sessions of the node would
- * wait for that document.
+ * Writes that a batch of the node has left: each rests until it is tried again. If one write has waited in vain for
+ * the lock of a document, only one write to that document is tried at a time. Otherwise all sessions of the node
+ * would wait for it.
  */
 import type { Submitter } from './waiter.ts';
 
-/** How long a write rests at first that needs a row which another transaction has locked: batches hold one for milliseconds. */
+/** First rest, in milliseconds, of a write that needs a locked row: batches hold locks for milliseconds. */
 const lockedRestMs = 5;
 
 export class Retries {
   readonly #restMs: number;
   readonly #again: (waiters: readonly Submitter[]) => void;
   readonly #resting = new Set<Submitter>();
-  /** By identity: the write that is tried, and those behind it in their order. */
+  /** By identity: the write that is tried, and the writes that wait for it, in order. */
   readonly #contended = new Map<string, Submitter[]>();
 
   /**
-   * @param restMs How long a write rests that waits for one in the intake, or for a connection.
-   * @param again Tries these again now.
+   * @param restMs Rest in milliseconds of a write that waits for one in the intake, or for a connection.
+   * @param again Tries these writes again.
    */
   constructor(restMs: number, again: (waiters: readonly Submitter[]) => void) {
     this.#restMs = restMs;
     this.#again = again;
   }
 
-  /** False: another write to its document is tried first, and this one waits for it. */
+  /** False: another write to its document is tried first, and this one waits. */
   admits(waiter: Submitter): boolean {
     const line = this.#contended.get(waiter.write.referentialId);
     if (line === undefined || line[0] === waiter) return true;
@@ -37,7 +37,7 @@ export class Retries {
     if (this.admits(waiter)) this.#resting.add(waiter);
   }
 
-  /** Rests for a short time: the row that it needs was locked. @param isAlone It has waited for the row, in vain */
+  /** Rests briefly, because the row that the write needs was locked. @param isAlone The write has waited for the row in vain. */
   restBriefly(waiter: Submitter, isAlone: boolean): void {
     const { referentialId } = waiter.write;
     if (isAlone && !this.#contended.has(referentialId)) this.#contended.set(referentialId, [waiter]);
@@ -49,14 +49,14 @@ export class Retries {
     }, restMs);
   }
 
-  /** All that rest are tried again. */
+  /** Tries all resting writes again. */
   end(): void {
     const rested = [...this.#resting];
     this.#resting.clear();
     if (rested.length > 0) this.#again(rested);
   }
 
-  /** It wants its document no more: the next that does is tried. */
+  /** The write no longer wants its document, so the next one is tried. */
   leave(waiter: Submitter): void {
     this.#resting.delete(waiter);
     const { referentialId } = waiter.write;

@@ -1,4 +1,4 @@
-/** The rows of a request as the intake keeps them: columns that the table has, in JSON text with all digits of its numbers. */
+/** The rows of a request in the form of the intake: known columns, in JSON text with all digits of numbers. */
 import type { RowRequest } from '#targets';
 import { checkRow, faultsMax } from './check-row.ts';
 import { cutJson } from './cut-json.ts';
@@ -7,7 +7,7 @@ import { assertFaultless, columnPath, refuseRow, type RowFault } from './refuse-
 import type { GivenRow } from './row-identity.ts';
 import type { RowTable } from './row-table.ts';
 
-/** Rows of one write. */
+/** Most rows of one write. */
 export const arrayRowsMax = 10_000;
 
 export interface GivenRows {
@@ -56,7 +56,7 @@ export function assertRows(name: string, given: readonly unknown[], isArray: boo
     throw refuseRow(name, [{ path: isArray ? `$[${wrong}]` : '$', message: 'must be an object of columns' }]);
 }
 
-/** The columns that the request names, or those that its rows have, in the order of the table. */
+/** The columns that the request names, or else those that its rows have, in the order of the table. */
 export function givenColumns(
   { columns }: RowRequest,
   table: RowTable,
@@ -92,7 +92,7 @@ function rowTexts(body: string, isArray: boolean): string[] {
   return isArray ? cutJson(body).map(({ text }) => text) : [body];
 }
 
-/** Rows with their texts, which are cut out only when asked for. */
+/** Rows with their texts, which are cut out only when needed. */
 function asRows(given: readonly unknown[], body: string, isArray: boolean): GivenRow[] {
   if (!isArray) return [{ values: given[0] as Values, text: body }];
   let texts: string[] | null = null;
@@ -105,7 +105,7 @@ function asRows(given: readonly unknown[], body: string, isArray: boolean): Give
   }));
 }
 
-/** Only these columns, and null for those that the row leaves out, if asked for. */
+/** Only these columns, with null for missing ones if asked for. */
 function rewriteRow(text: string, columns: readonly string[], withNulls: boolean): string {
   return objectText(membersOf(text, columns, withNulls));
 }
@@ -113,7 +113,7 @@ function rewriteRow(text: string, columns: readonly string[], withNulls: boolean
 /** A member of an object: its name, and the text of its value. */
 export type Member = readonly [name: string, text: string];
 
-/** These members of an object; with nulls for those that it does not have, if asked for. */
+/** These members of an object, with null for missing ones if asked for. */
 export function membersOf(text: string, names: readonly string[], withNulls: boolean): Member[] {
   const members = new Map(cutJson(text).map((piece) => [piece.name, piece.text]));
   return names.flatMap((name): Member[] => {

@@ -1,4 +1,4 @@
-/** An update or a delete: the row that its key names, and the columns that change, as JSON text with all digits of its numbers. */
+/** An update or a delete: the row of its key and the changed columns, as JSON text with all digits of numbers. */
 import type { RowRequest } from '#targets';
 import { checkRow } from './check-row.ts';
 import { parse } from './prepare-write.ts';
@@ -29,7 +29,7 @@ export function readChange(request: RowRequest, table: RowTable): GivenChange {
   return { row: { values, text: body }, columns: changed.map(([name]) => name), body, parsed: values };
 }
 
-/** The columns that an update changes, without those of the key, which may repeat what the key is. */
+/** The columns that an update changes, without the key columns, which may only repeat the key. */
 function changedOf(request: RowRequest, table: RowTable, key: Values): Member[] {
   const { body } = request;
   if (body === null) throw missing(table.name);

@@ -1,9 +1,9 @@
-/** Who a row is, and which rows it refers to: identity keys, from the texts of its values. */
+/** The identity keys of a row and of the rows that it refers to, from the texts of its values. */
 import { isInteger, keyText, rowKey } from '#targets';
 import { memberText, plainNumber } from './cut-json.ts';
 import type { RowTable } from './row-table.ts';
 
-/** One row of a request: parsed values, and the text that they come from. */
+/** One row of a request: parsed values, and their texts. */
 export interface GivenRow {
   readonly values: Readonly<Record<string, unknown>>;
   readonly text: string;
@@ -18,7 +18,7 @@ export function identityOf(
   const texts = textsOf(row, table.catalog.key, (place) => table.key[place]!.baseType);
   if (texts !== null) return rowKey(table.name, texts);
   if (onConflict === null) return null;
-  // The key is the database's to give, so the values that upserts meet by decide the order.
+  // The database gives the key, so the values of the upsert's constraint decide the order.
   const met = textsOf(row, onConflict, (place) => table.columns.get(onConflict[place]!)!.baseType);
   return met === null ? null : rowKey(`${table.name} (${onConflict.join(', ')})`, met);
 }
@@ -42,7 +42,7 @@ export function parentsOf(table: RowTable, rows: readonly GivenRow[]): string[] 
   return [...parents];
 }
 
-/** Null: a value is missing or null, or has no single text: an object or an array. */
+/** Null: a value is missing or null, or is an object or an array. */
 function textsOf(
   { values, text }: GivenRow,
   columns: readonly string[],
@@ -53,14 +53,14 @@ function textsOf(
     const value = values[column];
     if (value === undefined || value === null || typeof value === 'object') return null;
     const baseType = baseTypeOf(place);
-    // Integers are looked at in the text only where JavaScript has rounded them.
+    // The text of an integer is read only if JavaScript has rounded it.
     const isPlain = isInteger(baseType) && Number.isSafeInteger(value) && !Object.is(value, -0);
     texts.push(keyText(isPlain ? value : exactOf(value, () => memberText(text, column)), baseType));
   }
   return texts;
 }
 
-/** A number as the text that PostgreSQL writes for it, because `1.0` and `1` are one number to JavaScript; other values as they are. */
+/** A number as the text that PostgreSQL writes for it, because `1.0` and `1` are one number to JavaScript; other values unchanged. */
 export function exactOf(value: unknown, source: () => string | undefined): unknown {
   return typeof value === 'number' ? plainNumber(source() ?? JSON.stringify(value)) : value;
 }

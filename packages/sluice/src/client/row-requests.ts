@@ -1,4 +1,4 @@
-/** Requests for tables, functions and handlers become writes here: what is wrong by itself is refused. */
+/** Makes writes of requests for tables, functions and handlers, and refuses invalid requests. */
 import { rowOperations, SluiceError, type Write } from '#protocol';
 import type { DatabaseClock } from '#store';
 import type { ConfiguredTarget, RowRequest, Targets } from '#targets';
@@ -9,7 +9,7 @@ import { assertBody, assertIdempotencyKey } from './prepare-write.ts';
 import { rowTableOf } from './row-table.ts';
 
 export interface RowRequestsOptions {
-  /** Reads the targets, and the catalog of their tables. */
+  /** Reads the targets and the catalog of their tables. */
   read: () => Promise<Targets>;
   clock: Pick<DatabaseClock, 'now'>;
   quota: Pick<BlockedQuota, 'check'>;
@@ -17,7 +17,7 @@ export interface RowRequestsOptions {
   documentBytesMax: number;
 }
 
-/** After a refusal, the catalog is read anew at most so often: the table may have changed. */
+/** Shortest interval between reads of the catalog after a refusal, because the table may have changed. */
 const readAgainMs = 1000;
 
 export class RowRequests {
@@ -36,7 +36,7 @@ export class RowRequests {
     return this.#targets;
   }
 
-  /** Reads the targets; gives what the deployment agrees on. @throws {SluiceError} `configuration_invalid` */
+  /** Reads the targets; returns what the deployment agrees on. @throws {SluiceError} `configuration_invalid` */
   async open(): Promise<string> {
     this.#take(await this.#options.read());
     return this.#all!.agreed;
@@ -49,7 +49,7 @@ export class RowRequests {
     this.#byName = new Map(all.all.map((target) => [target.name, rowTargetOf(target, all)]));
   }
 
-  /** @param traceparent Of the span that the further spans of the write are parts of. */
+  /** @param traceparent Names the span that is the parent of the further spans of the write. */
   async prepare(request: RowRequest, traceparent: string | null): Promise<Write> {
     const { quota, documentBytesMax } = this.#options;
     const { operation, client = '', idempotencyKey = null, waitForReferencesSeconds = null } = request;
@@ -68,7 +68,7 @@ export class RowRequests {
     return write;
   }
 
-  /** What the table refused before its change it may take now. */
+  /** A table may take after a change what it refused before, so a refused request is tried again. */
   async #prepare(request: RowRequest): Promise<Write> {
     const { lanes, clock } = this.#options;
     const target = this.#find(request.target);
@@ -84,7 +84,7 @@ export class RowRequests {
     }
   }
 
-  /** One read for all who ask meanwhile. What cannot be read, or has another key than was agreed on, is left as it was. */
+  /** Shares one read among concurrent callers. If the read fails, or the key differs from the agreed one, nothing changes. */
   async #readAgain(): Promise<void> {
     if (this.#readAt + readAgainMs > performance.now()) return;
     this.#reading ??= this.#options

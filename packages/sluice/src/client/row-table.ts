@@ -1,4 +1,4 @@
-/** A table as its rows are prepared: what each column takes, and the tables that its foreign keys name, looked up once. */
+/** What the preparation of rows needs of a table, computed once: checks of columns, and the tables of its foreign keys. */
 import type { Column, TableCatalog } from '#targets';
 import { checkOf, type Check } from './check-value.ts';
 
@@ -23,11 +23,11 @@ export interface RowColumn {
   readonly refusal: string | null;
   /** Null is certainly refused. */
   readonly isRequired: boolean;
-  /** Null: any value may be right. */
+  /** Null: any value may be valid. */
   readonly check: Check | null;
 }
 
-/** A foreign key whose parent is a target, and which names exactly that target's key. */
+/** A foreign key whose parent table is a target, and which names exactly that target's key. */
 export interface RowParent {
   readonly name: string;
   /** Columns of the referring table, in the order of the parent's key. */
@@ -37,7 +37,7 @@ export interface RowParent {
 }
 
 export function rowTableOf(catalog: TableCatalog, tables: readonly TableCatalog[]): RowTable {
-  // A trigger, of a partition too, may put a value in the place of null.
+  // A trigger, also one of a partition, may replace null by a value.
   const mayFill = catalog.triggers.length > 0 || catalog.isPartitioned;
   const columns = new Map(
     catalog.columns.map((column, place) => [

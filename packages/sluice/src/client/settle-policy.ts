@@ -1,25 +1,25 @@
-/** When a node settles writes itself, and under which limits. docs/overload.md has the limits of all sessions that settle. */
+/** When a node settles writes itself, and under which limits. docs/modes.md has the limits of all sessions that settle. */
 import { defaults } from '#protocol';
 
 export interface SettlePolicy {
   /** Name of its sessions in metrics. */
   pool: 'batches' | 'fast_path';
-  /** Writes in one batch, at most. */
+  /** Most writes in one batch. */
   writesMax: number;
-  /** A batch begins once it has as many writes, or its oldest has waited so long. 0: at once. */
+  /** A batch starts when it has `writesMax` writes, or its oldest has waited for so many milliseconds. 0: no wait. */
   delayMs: number;
-  /** Batches under way, each on a session of its own. */
+  /** Most concurrent batches, each on a session of its own. */
   sessionsMax: number;
-  /** One try under the locks of the lanes, all writes or none; the rest is left to the intake. False: tried until settled. */
+  /** True: one try under the locks of the lanes, all writes or none; the rest goes to the intake. False: tried until settled. */
   isOneTry: boolean;
   limits: Readonly<Record<string, string>>;
-  /** Above the longest of the limits. */
+  /** Longer than the longest of the limits. */
   answerTimeoutMs: number;
 }
 
 /**
- * A write waits for the locks of others no longer than it would with a leader, and a node that is frozen keeps its own no
- * longer. What meets a limit is tried again as in a leader's batch, and then answered: nothing was applied.
+ * A write waits for locks of others no longer than it would with a leader, and a frozen node keeps its locks no
+ * longer. A batch that meets a limit is retried like a leader's batch. Then the answer is that nothing was applied.
  */
 const ownBatches = {
   pool: 'batches',
@@ -33,12 +33,12 @@ const ownBatches = {
   answerTimeoutMs: 22_000,
 } as const;
 
-/** `direct` mode: each write alone, at once, over many sessions. */
+/** `direct` mode: each write alone, without delay, over many sessions. */
 export function always({ sessionsMax = 32 }: { sessionsMax?: number | undefined }): SettlePolicy {
   return { ...ownBatches, writesMax: 1, delayMs: 0, sessionsMax };
 }
 
-/** `local` mode: what has gathered while the few sessions were busy, or until so many wait, or for so long. */
+/** `local` mode: writes that gathered while the few sessions were busy, up to a count or an age. */
 export function byCountAndAge({
   maxBatchWrites: writesMax = defaults.maxBatchWrites,
   maxBatchDelayMs: delayMs = defaults.maxBatchDelayMs,
@@ -55,9 +55,9 @@ export function byCountAndAge({
 export const onOverflow = always;
 
 /**
- * The fast path of `coordinated` mode: all that have come together, if they are few and the node has nothing else under way.
- * Leaders wait for the lanes meanwhile, for a second before they give up: a node that is frozen, and one that meets a lock,
- * ends sooner.
+ * The fast path of `coordinated` mode: all writes that came together, if they are few and the node has no others.
+ * Leaders wait for the lanes meanwhile, and give up after a second. A frozen node, or one that meets a lock, ends
+ * sooner.
  */
 export function whileIdle(writesMax: number): SettlePolicy {
   return {

@@ -10,7 +10,7 @@ test.each([
   ['no more than their bodies allow', queueOf(9_000_000, 7_000_000, 1, 1), 512, 2],
   ['one in any case', queueOf(20_000_000, 1), 512, 1],
   ['nothing from nothing', queueOf(), 512, 0],
-])('takes %s', (_what, queue, writesMax, taken) => {
+])('one insert takes from the queue %s', (_what, queue, writesMax, taken) => {
   const all = [...queue];
   expect(takeFront(queue, writesMax)).toEqual(all.slice(0, taken));
   expect(queue).toEqual(all.slice(taken));

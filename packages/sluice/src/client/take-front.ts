@@ -1,9 +1,9 @@
 import type { Write } from '#protocol';
 
-/** Characters of all bodies in one statement, so that no string and no message comes near its limit; one body may be more. */
+/** Most characters of all bodies in one statement, so that no string or message comes near its limit. A single body may have more. */
 const bodyCharactersMax = 16_000_000;
 
-/** Takes from the front of a queue what goes into one statement: so many writes, and bodies of a bounded length in all. */
+/** Takes the first writes of a queue for one statement, limited by their number and the length of their bodies. */
 export function takeFront<T extends { write: Pick<Write, 'body'> }>(queue: T[], writesMax: number): T[] {
   let count = 0;
   for (let characters = 0; count < Math.min(writesMax, queue.length); count++) {

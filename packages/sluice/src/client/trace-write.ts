@@ -1,10 +1,10 @@
-/** The spans of a write on its node: `sluice write` from the request to the answer, and in it `intake` and `completion`. */
+/** The spans of a write on its node: `sluice write` from the request to the answer, with the parts `intake` and `completion`. */
 import { context, SpanKind, SpanStatusCode, trace, type Span } from '@opentelemetry/api';
 import { contextOf, epochMs, isTracing, tracer } from '#batch';
 import type { ErrorCode, Result, RowOperation, Write } from '#protocol';
 import type { FoundBy } from './observer.ts';
 
-/** What a span tells of a request. */
+/** The attributes of the span of a request. */
 export interface TracedRequest {
   operation: RowOperation;
   /** Name of the resource or of the target. */
@@ -13,8 +13,8 @@ export interface TracedRequest {
 }
 
 /**
- * A part of the caller's own span where one is active, else of what the request's `traceparent` names, else the first of
- * a new trace. Null: it is not recorded.
+ * Starts a span below the caller's active span, else below the request's `traceparent`, else in a new trace. Null: it
+ * is not recorded.
  */
 export function startWriteSpan({ traceparent, operation, resource }: TracedRequest): Span | null {
   if (!isTracing()) return null;
@@ -47,7 +47,7 @@ export function traceIntake({ traceparent, writeId, lane }: Write, addedAt: numb
   tracer.startSpan('sluice intake', span, contextOf(traceparent)).end(epochMs(performance.now()));
 }
 
-/** @param lookedAt When the node began to look for the outcome, by `performance.now()`. */
+/** @param lookedAt When the node began to read the outcome, by `performance.now()`. */
 export function traceCompletion({ traceparent, writeId }: Write, lookedAt: number, foundBy: FoundBy): void {
   if (traceparent === null) return;
   const attributes = { 'sluice.write_id': writeId, 'sluice.found_by': foundBy };

@@ -1,4 +1,4 @@
-/** What the server has refused, or lost, and when to try again: at once the first time, then after a rest that grows. */
+/** The last refusal or loss of the server, and when to try again: the first time without delay, then after growing pauses. */
 import { DatabaseError, reconnectDelayMs } from '#store';
 
 export class Trouble {
@@ -6,19 +6,19 @@ export class Trouble {
   #failures = 0;
   #restsUntil = 0;
 
-  /** What the last try has met; null: it went well. */
+  /** The error of the last try; null: it succeeded. */
   get error(): DatabaseError | null {
     return this.#error;
   }
 
-  /** For how long the server is left alone yet. */
+  /** Milliseconds until the next try. */
   get restMs(): number {
     return Math.max(0, this.#restsUntil - performance.now());
   }
 
   note(error: unknown): void {
     if (error instanceof DatabaseError) this.#error = error;
-    // What was under way together fails together.
+    // Work that is under way at the same time fails together, and counts once.
     if (this.restMs === 0 && this.#failures++ > 0)
       this.#restsUntil = performance.now() + reconnectDelayMs(this.#failures);
   }

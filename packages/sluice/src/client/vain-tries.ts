@@ -1,7 +1,7 @@
 /**
- * The pause of the fast path after a try that came to nothing: four times as long as the last one, less a tenth for each
- * try that went well since. Where others are at work a try costs them something, too, and one that goes well takes writes
- * out of their batches: it is left to them where more than about one in a dozen comes to nothing.
+ * The pause of the fast path after a failed try: four times the last one, less a tenth for each success since. A
+ * failed try costs the leaders something, and a successful one takes writes from their batches. So the fast path
+ * stops if more than about one in a dozen tries fails.
  */
 import type { NotAtOnce } from '#batch';
 
@@ -17,7 +17,7 @@ export class VainTries {
     return performance.now() < this.#until;
   }
 
-  /** @param reason Why a try has come to nothing; null: it went well. */
+  /** @param reason Why a try has failed; null: it succeeded. */
   note(reason: NotAtOnce | null): void {
     if (reason === null) {
       this.#pauseMs *= keptShare;

@@ -1,18 +1,18 @@
-/** A request that waits for the outcome of a write: the one that submitted it, or one with the same idempotency key. */
+/** A request that waits for the outcome of a write: its own write, or one with the same idempotency key. */
 import type { Outcome, SluiceError, Write } from '#protocol';
 
-/** What has a write that is not settled: the buffer before the intake, or a settler of the node. */
+/** The owner of an unsettled write: the buffer before the intake, or a settler of the node. */
 export interface Route {
-  /** Takes the write further; the waiter hears of its end. */
+  /** Takes the write further, and reports its end to the waiter. */
   send(waiter: Submitter): void;
   /**
-   * Its time is up: it is sent no more. Gives the answer, if it is certain without asking the database; null: the write
-   * has to be cancelled.
+   * Ends the wait, so the write is not sent again. Returns the answer if it is certain without a query; null: the
+   * write has to be cancelled.
    */
   withdraw(waiter: Submitter): SluiceError | null;
 }
 
-/** Answers all who wait for a write. */
+/** Answers all requests that wait for a write. */
 interface Refusals {
   reject(writeId: string, error: Error): void;
 }
@@ -21,24 +21,24 @@ export type Submitter = Waiter & { readonly write: Write };
 
 export class Waiter {
   readonly writeId: string;
-  /** Null: the write was submitted before, and its sender sends it again if need be. */
+  /** Null: the write was submitted before, and its sender sends it again if needed. */
   readonly write: Write | null;
   readonly outcome: Promise<Outcome>;
   readonly addedAt: number = performance.now();
-  /** The end of its wait is not the buffer's business. */
+  /** The buffer does not decide the end of the wait. */
   readonly giveUpAt = Number.POSITIVE_INFINITY;
   deadline: NodeJS.Timeout | undefined;
-  /** Has the write now. */
+  /** The present owner of the write. */
   route: Route | null = null;
-  /** A statement that takes the write into the intake, or applies it, was sent, and its refusal is not known. */
+  /** A statement that inserts or applies the write was sent, and no refusal of it is known. */
   wasSent = false;
   /** A batch of this node has the write. */
   isUnderWay = false;
-  /** The write is in the intake: from now on, absence means that a crash of the server took it. */
+  /** The write is in the intake. If it is missing later, a crash of the server has lost it. */
   isInserted: boolean;
-  /** When it was looked for without a hint. */
+  /** When it was last read without a hint. */
   lookedAt: number = this.addedAt;
-  /** Its time is up, or the node stops. */
+  /** The wait ends, or the node stops. */
   isEnding = false;
   /** How often the write has met a row that another transaction had locked. */
   lockTries = 0;
@@ -59,7 +59,7 @@ export class Waiter {
     });
   }
 
-  /** Its wait ends when the signal is aborted. */
+  /** An abort of the signal ends the wait. */
   endAt(signal: AbortSignal, end: () => void): void {
     this.#signal = signal;
     signal.addEventListener('abort', end, { once: true });
@@ -79,7 +79,7 @@ export class Waiter {
     this.isInserted = true;
   }
 
-  /** Answers all who wait for the write. */
+  /** Answers all requests that wait for the write. */
   refuse(error: Error): void {
     this.#waits.reject(this.writeId, error);
   }

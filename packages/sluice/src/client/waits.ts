@@ -1,6 +1,6 @@
 /**
- * The waits for outcomes of writes, and how each ends: with the outcome, or, once its time is up, with a
- * cancellation that decides the write for good. All routes of a node share it.
+ * The waits for outcomes of writes. Each ends with the outcome, or at its limit with a cancellation that decides the
+ * write for good. All routes of a node share it.
  */
 import { SluiceError, type ErrorCode, type Outcome, type Write } from '#protocol';
 import { DatabaseError, type PoolUsage } from '#store';
@@ -15,14 +15,14 @@ export interface WaitsOptions {
 export class Waits {
   readonly #options: WaitsOptions;
   readonly #waiters = new Map<string, Set<Waiter>>();
-  /** Writes that have been looked for already: each waits for something. */
+  /** Writes that were read without a result: each waits for something. */
   readonly #slow = new Set<string>();
 
   constructor(options: WaitsOptions) {
     this.#options = options;
   }
 
-  /** Writes that somebody waits for. */
+  /** Writes that a request waits for. */
   get writes(): number {
     return this.#waiters.size;
   }
@@ -72,7 +72,7 @@ export class Waits {
     for (const waiter of this.#take(writeId)) waiter.reject(error);
   }
 
-  /** The waiters of a write, which is answered now. */
+  /** Removes and returns the waiters of a write, which is answered now. */
   #take(writeId: string): Iterable<Waiter> {
     const waiters = this.#waiters.get(writeId);
     this.#waiters.delete(writeId);
@@ -80,18 +80,18 @@ export class Waits {
     return waiters ?? [];
   }
 
-  /** Those that submitted the write on this node and still wait. */
+  /** The waiter that submitted the write on this node, if it still waits. */
   submitterOf(writeId: string): Submitter | null {
     for (const waiter of this.#waiters.get(writeId) ?? []) if (waiter.isSubmitter()) return waiter;
     return null;
   }
 
-  /** True: the time of each of these writes is up. */
+  /** Whether the waits of all these writes have ended. */
   areEnding(writeIds: readonly string[]): boolean {
     return writeIds.every((writeId) => this.submitterOf(writeId)?.isEnding === true);
   }
 
-  /** Writes in the intake that were not looked up for this long. They count as looked up from now on. */
+  /** Writes in the intake that were not read for this long. They count as read from now on. */
   due(intervalMs: number): string[] {
     const now = performance.now();
     const due: string[] = [];
@@ -106,7 +106,7 @@ export class Waits {
     return due;
   }
 
-  /** Ends all waits as if their time were up. */
+  /** Ends all waits, as at their limits. */
   endAll(): void {
     for (const waiters of this.#waiters.values()) for (const waiter of waiters) void this.#end(waiter);
   }
@@ -114,15 +114,15 @@ export class Waits {
   async #end(waiter: Waiter): Promise<void> {
     if (waiter.isEnding) return;
     waiter.isEnding = true;
-    // The batch that has the write decides it, or gives it back to be cancelled.
+    // The batch that has the write decides it, or returns it to be cancelled.
     if (!waiter.isUnderWay) await this.cancel(waiter);
   }
 
-  /** The write is in no batch of this node, and is sent no more: it gets its outcome now, whatever that is. */
+  /** Cancels a write that is in no batch of this node and not sent again; it gets its final outcome. */
   async cancel(waiter: Waiter): Promise<void> {
     const { writeId } = waiter;
     if (!waiter.isSubmitter()) {
-      // Another node's write: its fate is not ours to decide.
+      // A write of another node: this node does not decide it.
       this.#forget(waiter);
       return waiter.reject(outcomeUnknown(writeId));
     }
@@ -143,7 +143,7 @@ export class Waits {
     if (waiters?.size === 0) this.#take(waiter.writeId);
   }
 
-  /** Answers all that still wait, without asking the database. */
+  /** Answers all remaining waits without a query. */
   abandonAll(): void {
     for (const [writeId, waiters] of this.#waiters) {
       const isCertain = [...waiters].every(
@@ -168,7 +168,7 @@ function outcomeUnknown(writeId: string, cause?: unknown): SluiceError {
   return new SluiceError('outcome_unknown', undefined, { detail: { writeId }, cause });
 }
 
-/** The answer to a write that no commit can have applied, because of what the database said. */
+/** The answer to a write that no commit can have applied, from the error of the database. */
 export function notApplied(cause: unknown): SluiceError {
   let code: ErrorCode = 'database_unavailable';
   if (cause instanceof DatabaseError && cause.isTransient) code = 'cancelled';

@@ -1,13 +1,13 @@
 import { randomFillSync } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 
-/** Random bytes for the next 512 ids: each call for more costs as much as making four ids of them. */
+/** Random bytes for the next 512 ids, because each call costs as much as four ids. */
 const pool = new Uint8Array(8192);
 let used = pool.length;
 
 /**
- * A UUIDv7. Ids of one millisecond are in no order: nothing rests on it, and arrival is counted by the database.
- * @param now By the database's clock, so that ids of several nodes, and documents listed by them, are about in order.
+ * A UUIDv7. Ids of one millisecond are not ordered; nothing depends on that, because the database counts arrivals.
+ * @param now Milliseconds by the database's clock, so that ids of several nodes are roughly in order.
  */
 export function newWriteId(now: number): string {
   return uuidv7({ rng: nextRandom, msecs: Math.floor(now) });

@@ -1,15 +1,15 @@
-/** The way of a write from a node to its outcome: through the intake, or settled by the node itself. */
+/** The path of a write from a node to its outcome: through the intake, or settled by the node itself. */
 import type { Outcome, Write } from '#protocol';
 import type { DatabaseError, PoolUsage } from '#store';
 
 export interface WritePath {
   start(): Promise<void>;
-  /** No caller waits for a write. */
+  /** Stops when no caller waits for a write. */
   stop(): Promise<void>;
-  /** Resolves with the outcome, or at the end of the wait with the definite answer that nothing was applied. An abort ends the wait. */
+  /** Resolves with the outcome, or at the end of the wait with the answer that nothing was applied. An abort ends the wait. */
   submit(write: Write, waitMs: number, signal?: AbortSignal): Promise<Outcome>;
-  /** Why the database takes none of its writes, as far as is known: it is tried again until it does. Null: it takes them. */
+  /** Why the database takes no writes of the path, as far as is known; it is tried again until it does. Null: it takes them. */
   readonly trouble: DatabaseError | null;
-  /** Its pools of connections, by what they are for. */
+  /** Connection pools by purpose. */
   readonly pools: Readonly<Record<string, PoolUsage>>;
 }

@@ -1,4 +1,4 @@
-/** What a node tells its clients of their writes. */
+/** What a node shows its clients of their writes. */
 import { describeDocument, type Model } from '#model';
 import { isId, SluiceError } from '#protocol';
 import { outcomeOf } from '#batch';
@@ -27,7 +27,7 @@ export class WriteReads {
     return states;
   }
 
-  /** Says of each reference which one it is, from the bodies of the writes. Those just settled have none any more. */
+  /** Names each awaited reference from the bodies of the writes. Writes that were just settled have no body any more. */
   async #nameAwaited(states: readonly WriteState[]): Promise<void> {
     const asked = new Map(states.map((state) => [state.writeId, state]));
     for await (const [writeId, body] of readBodies(this.#run, [...asked.keys()])) {

@@ -1,4 +1,4 @@
-/** Requests become writes here: what is wrong by itself is refused, and the lane is known afterwards. */
+/** Makes writes of requests: refuses invalid ones, and computes the lane. */
 import { SluiceError, type Write } from '#protocol';
 import type { DatabaseClock } from '#store';
 import type { BlockedQuota } from './blocked-quota.ts';
@@ -21,7 +21,7 @@ export class WriteRequests {
     this.#options = options;
   }
 
-  /** @param traceparent Of the span that the further spans of the write are parts of. */
+  /** @param traceparent Names the span that is the parent of the further spans of the write. */
   async prepare(request: WriteRequest, traceparent: string | null): Promise<Write> {
     const { clock, quota, lanes, documentBytesMax } = this.#options;
     assertRequest(request);
@@ -34,7 +34,7 @@ export class WriteRequests {
     return write;
   }
 
-  /** A document that is updated or deleted by its id goes to the lane of its present identity. */
+  /** An update or delete by id goes to the lane of the document's present identity. */
   async #findTarget({ documentId, resource }: WriteRequest): Promise<Target> {
     const [row] = await this.#options.run('findTarget', [documentId, resource.endpoint]);
     if (row === undefined) throw new SluiceError('document_not_found');

@@ -1,4 +1,4 @@
-/** The writes that a client is asked for and has not answered: bounded in number, and told to metrics and traces. */
+/** The writes that a client has received and not answered: limited in number, and reported to metrics and traces. */
 import { traceparentOf } from '#batch';
 import { settleWithin, SluiceError, type Result } from '#protocol';
 import type { ClientObserver } from './observer.ts';
@@ -23,8 +23,8 @@ export class WritesUnderWay {
   }
 
   /**
-   * A request has come. Counted from the first moment, because many may come in one.
-   * @throws {SluiceError} `stopping` if none is taken now, `overloaded` if too many are under way
+   * Counts a request from its first moment, because many may arrive in one.
+   * @throws {SluiceError} `stopping` if the client is closing, `overloaded` if too many are under way
    */
   begin(request: TracedRequest): WriteUnderWay {
     const write = new WriteUnderWay(this, request);
@@ -40,7 +40,7 @@ export class WritesUnderWay {
     if (this.#count === 0) this.#onNone();
   }
 
-  /** Takes no more, and waits until all are answered, but not for longer. False: some are not. */
+  /** Takes no more writes, and waits for the answers, at most this long. Returns false if some are missing. */
   async close(milliseconds: number): Promise<boolean> {
     this.#isOpen = false;
     if (this.#count === 0) return true;
@@ -59,7 +59,7 @@ export class WriteUnderWay {
     if (all.store !== undefined) this.#span?.setAttribute('sluice.store', all.store);
   }
 
-  /** Of the span that all further ones of the write are parts of; null: it is not recorded. */
+  /** Names the span that is the parent of all further spans of the write; null: it is not recorded. */
   get traceparent(): string | null {
     return this.#span === null ? null : traceparentOf(this.#span);
   }
@@ -70,7 +70,7 @@ export class WriteUnderWay {
     if (this.#span !== null) endWriteSpan(this.#span, result);
   }
 
-  /** Gives the error back. */
+  /** Returns the error. */
   fail(error: unknown): unknown {
     this.#all.end();
     const code = error instanceof SluiceError ? error.code : 'internal';

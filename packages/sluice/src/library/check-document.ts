@@ -2,7 +2,7 @@ import { SluiceError } from '#protocol';
 import type { SchemaIssue, StandardSchema } from './contract.ts';
 
 /**
- * The document as its schema gives it: schemas may fill in defaults.
+ * The document as its schema returns it, because schemas may fill in defaults.
  * @throws {SluiceError} `invalid_document`, with the paths in `detail.errors`
  */
 export async function checkDocument(schema: StandardSchema | undefined, document: object): Promise<unknown> {

@@ -1,4 +1,4 @@
-/** The client of a program that embeds Sluice: objects in, typed answers out, over the client that nodes use. */
+/** The client of a program that embeds Sluice: takes objects and returns typed answers, on top of the client of nodes. */
 import { isApplied, SluiceError, type Operation } from '#protocol';
 import {
   createClient as createNodeClient,
@@ -7,7 +7,8 @@ import {
   type StoredDocument,
 } from '#client';
 import type { Model, Resource } from '#model';
-import { answerOf, refusalOf } from './answers.ts';
+import { explained } from '#store';
+import { answerOf, answerTo, refusalOf } from './answers.ts';
 import { checkDocument } from './check-document.ts';
 import { answerCall, answerRow, EmbeddedCall, EmbeddedTable, prepareSubmitted, targetOf } from './rows.ts';
 import { jsonText } from './row-json.ts';
@@ -26,7 +27,7 @@ import type { WriteOptions } from './write-options.ts';
 
 export type DocumentSchemas<D extends DocumentTypes> = { readonly [E in keyof D]?: StandardSchema<D[E]> };
 
-/** Those of the node's client that a program has reason to set; `ClientOptions` says what each does. */
+/** Options of the node's client that are useful to a program; see `ClientOptions`. */
 type NodeOptions = Pick<
   ClientOptions,
   | 'mode'
@@ -50,16 +51,16 @@ type NodeOptions = Pick<
 
 export interface CreateClientOptions<D extends DocumentTypes = DocumentTypes>
   extends Connection, NodeOptions {
-  /** Of the documents. @default none, where there are targets */
+  /** Model of the documents. @default none; then `targets` is required */
   model?: ModelSource;
-  /** A direct connection for LISTEN, where the other leads through a pooler. @default the other */
+  /** A direct connection for LISTEN, if the other leads through a pooler. @default the other */
   listenConnectionString?: string;
-  /** Checked before a document or new row is written, by endpoint or table. They give these their types, too. @default none */
+  /** Schemas by endpoint or table, checked before a document or new row is written. They also give the types. @default none */
   schemas?: DocumentSchemas<D>;
 }
 
 /**
- * Connects, and compares what the deployment has agreed on. The database is migrated before: `migrate()`.
+ * Connects, and checks the agreement of the deployment. Run `migrate()` before.
  * @throws {SluiceError} `configuration_invalid` that names the option, `database_unavailable`, `schema_outdated`,
  *   `deployment_disagrees`
  */
@@ -70,12 +71,12 @@ export async function createClient<D extends DocumentTypes = DocumentTypes>(
   const { connectionString: _, pool: __, listenConnectionString, schemas = {}, ...rest } = options;
   const client = createNodeClient({
     ...rest,
-    model: await modelOf(options.model),
+    model: await modelOf('create a client', options.model),
     url: urlOf('create a client', options),
     ...(listenConnectionString === undefined ? {} : { listenUrl: listenConnectionString }),
   });
   try {
-    await client.start();
+    await explained(client.start());
     for (const name of Object.keys(schemas)) {
       if (client.model.findEndpoint(name) === undefined) targetOf(client, name, true);
     }
@@ -211,7 +212,7 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     });
   }
 
-  /** Its type is what the method that is called promises. */
+  /** The called method declares the type of the answer. */
   async #write(
     operation: Operation,
     endpoint: string,
@@ -222,7 +223,7 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     const resource = resourceOf(this.model, endpoint);
     checkRowOptions('document', resource.endpoint, options);
     const { signal, waitMs, throwOnRefusal = true, ...conditions } = options;
-    const outcome = await this.#client.submit(
+    const submitted = this.#client.submit(
       {
         operation,
         resource,
@@ -232,8 +233,10 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
       },
       { ...(waitMs === undefined ? {} : { waitMs }), ...(signal === undefined ? {} : { signal }) },
     );
-    if (!throwOnRefusal && !isApplied(outcome.result)) return refusalOf(outcome) as never;
-    return answerOf(outcome) as never;
+    const answer = await answerTo(submitted, { throwOnRefusal }, (outcome) =>
+      throwOnRefusal || isApplied(outcome.result) ? answerOf(outcome) : refusalOf(outcome),
+    );
+    return { id: documentId ?? null, ...answer } as never;
   }
 }
 

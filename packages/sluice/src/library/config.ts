@@ -1,5 +1,5 @@
 /**
- * The type of `sluice.config.js` and `sluice.config.mjs`, which the command line of `@sluice/server` reads. docs/settings.md says
+ * The type of `sluice.config.js` and `sluice.config.mjs`, which the command line of `@sluice/server` reads. docs/reference/settings.md says
  * what each key does, with its default and its range. The server has a test that this type has the keys of its settings.
  */
 import type { TargetDefinition } from '#targets';
@@ -8,22 +8,22 @@ import type { apiTunables, clientTunables, Mode, OnOverload, writerTunables } fr
 type Numbers<Tunables> = { -readonly [K in keyof Tunables]?: number };
 
 export interface DatabaseConfig {
-  /** `postgres://…`; left out, PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE count. */
+  /** `postgres://…`. @default from PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE */
   databaseUrl?: string;
-  /** A file that holds the URL, e.g. a secret of a container. */
+  /** A file that contains the URL, e.g. a secret of a container. */
   databaseUrlFile?: string;
-  /** The stores file of a deployment with many data stores, in the place of `databaseUrl`. */
+  /** The stores file of a deployment with many data stores, instead of `databaseUrl`. */
   stores?: string;
-  /** Of the deployment. @default 'sluice' */
+  /** Schema of the deployment. @default 'sluice' */
   schema?: string;
-  /** PEM file: connections then use TLS, and check the server. */
+  /** PEM file of a CA: connections then use TLS, and check the certificate of the server. */
   databaseCa?: string;
   databaseCert?: string;
   databaseKey?: string;
 }
 
 export interface ListenConfig {
-  /** A direct URL for notifications and locks, where the other leads through a pooler. */
+  /** A direct URL for notifications and locks, if the other leads through a pooler. @default databaseUrl */
   listenUrl?: string;
   listenUrlFile?: string;
 }
@@ -34,7 +34,7 @@ export interface TargetsConfig {
 }
 
 export interface ModelConfig {
-  /** Model files. A node or writer with targets needs none. */
+  /** Model files. Not needed by a node or writer with targets. */
   model?: string[];
   /** @default '2026' */
   referentialIdLayout?: '2025' | '2026';
@@ -45,14 +45,14 @@ export interface ProcessConfig {
   logLevel?: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
   /** @default 22000 */
   stopTimeoutMs?: number;
-  /** With `stores`: a store sleeps when it was not used for so long. @default 60000 */
+  /** With `stores`: milliseconds without use after which a store sleeps. @default 60000 */
   storeIdleMs?: number;
-  /** With `stores`: stores that are open at once. @default 200 */
+  /** With `stores`: most stores that are open at the same time. @default 200 */
   storesOpenMax?: number;
 }
 
 export interface MetricsConfig {
-  /** TCP port for /metrics and /healthz; left out, a node has them on its own port. */
+  /** TCP port for /metrics and /healthz. @default the port of the node; none for a writer */
   metricsPort?: number;
   /** @default '127.0.0.1' */
   metricsHost?: string;
@@ -61,14 +61,14 @@ export interface MetricsConfig {
 export interface ServerConfig {
   /** @default '127.0.0.1' */
   host?: string;
-  /** 0 takes a free one. @default 8080; of the dashboard alone 8090 */
+  /** TCP port; 0 selects a free one. @default 8080; 8090 for the dashboard alone */
   port?: number;
   /** PEM file: serves HTTPS. */
   tlsCert?: string;
   tlsKey?: string;
-  /** What stands before every path, e.g. `/api`. @default '' */
+  /** Prefix of every path, e.g. `/api`. @default '' */
   basePath?: string;
-  /** How clients say who they are. */
+  /** How clients authenticate. */
   auth?: 'none' | ('keys' | 'jwt')[];
   jwtIssuer?: string;
   jwtAudience?: string;
@@ -79,7 +79,7 @@ export interface ServerConfig {
   jwtClientClaim?: string;
   /** @default 'scope' */
   jwtScopeClaim?: string;
-  /** With `stores`: claim that names the data stores of a client. @default 'store' */
+  /** With `stores`: the claim that names the data stores of a client. @default 'store' */
   jwtStoreClaim?: string;
   /** @default 30 */
   jwtClockToleranceSeconds?: number;
@@ -160,14 +160,14 @@ type OtherCommand =
 
 type OfCommand = Record<string, string | number | boolean | string[]>;
 
-/** Keys for all commands, and under the name of a command those for that command alone, which come first. */
+/** Keys for all commands. A key under the name of a command applies to that command alone, and wins. */
 export type SluiceConfig = Omit<ApiConfig & WriterConfig, 'dashboard'> & {
   api?: ApiConfig;
   writer?: WriterConfig;
   dashboard?: ApiConfig['dashboard'] | DashboardConfig;
 } & { [C in OtherCommand]?: OfCommand };
 
-/** Gives the type, and the object back. */
+/** Returns the object unchanged, with its type checked. */
 export function defineConfig(config: SluiceConfig): SluiceConfig {
   return config;
 }

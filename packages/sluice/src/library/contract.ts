@@ -1,14 +1,14 @@
-/** What a program that embeds Sluice sees: documents in, typed answers out. */
+/** The interface for a program that embeds Sluice: documents in, typed answers out. */
 import type { OutcomeCode, OutcomeDetail, Result } from '#protocol';
 import type { Model } from '#model';
 import type { Called, CallTarget, RowWritten, SubmittedCall, SubmittedRow, Table } from './row-contract.ts';
 import type { WriteOptions } from './write-options.ts';
 import type { ClientStatus, StoredDocument, WriteState } from '#client';
 
-/** The type of the documents of each endpoint, by generics or by {@link DocumentSchemas}. */
+/** The type of the documents of each endpoint, from generics or {@link DocumentSchemas}. */
 export type DocumentTypes = Record<string, object>;
 
-/** The part of the Standard Schema (https://standardschema.dev) that is used: zod, valibot and arktype have it. */
+/** The used part of the Standard Schema (https://standardschema.dev), which zod, valibot and arktype implement. */
 export interface StandardSchema<T = unknown> {
   readonly '~standard': {
     readonly version: 1;
@@ -26,12 +26,12 @@ export interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** A connection of the caller's: a `pg.Client`, or one that was taken from a pool. */
+/** A connection of the caller: a `pg.Client`, or one that was taken from a pool. */
 export interface Queryable {
   query(query: { text: string; values: unknown[] }): Promise<unknown>;
 }
 
-/** What {@link Client.submit} takes. */
+/** The write that {@link Client.submit} takes. */
 export type SubmittedWrite<D extends DocumentTypes> = {
   [E in keyof D & string]:
     | { operation?: 'upsert'; endpoint: E; document: D[E] }
@@ -43,42 +43,42 @@ export interface SubmitOptions extends Pick<
   WriteOptions,
   'idempotencyKey' | 'ifMatch' | 'waitForReferencesSeconds'
 > {
-  /** Connected, and inside a transaction of the caller's. Its role needs the rights of a node (`sluice_api`). */
+  /** A connection inside a transaction of the caller. Its role needs the rights of a node (`sluice_api`). */
   client: Queryable;
   /**
-   * How long the transaction may stay open after this call. Then the server ends the session, and nothing is applied: an open
-   * transaction that wrote to the intake slows all writers. A shorter limit of the session stays. 0: no limit. PostgreSQL 15 and 16
-   * end only a transaction that is idle.
+   * Milliseconds that the transaction may stay open after this call. Then the server ends the session, and nothing is
+   * applied, because an open transaction with a write in the intake slows all writers. A shorter limit of the session
+   * stays. 0: no limit. PostgreSQL 15 and 16 end only an idle transaction.
    * @default 20000
    */
   transactionMs?: number;
 }
 
-/** Those of a row; there is no `ifMatch`. */
+/** The options for a row, without `ifMatch`. */
 export interface SubmitRowOptions extends Omit<SubmitOptions, 'ifMatch'> {
-  /** The answer has the rows. @default false */
+  /** The answer contains the rows. @default false */
   returning?: boolean;
 }
 
-/** A write in the intake, as far as the caller's transaction is committed. */
+/** A write that is in the intake once the caller's transaction is committed. */
 export interface Submitted<Answer = Written> {
   writeId: string;
   /**
-   * Waits for the answer: to be called after the commit.
-   * @throws {SluiceError} as `upsert` does; `write_not_found` if the transaction was rolled back, or is not committed at the end of the
-   *   wait; `outcome_unknown` if the write is still waiting then, because it is not cancelled
+   * Waits for the answer. Call it after the commit.
+   * @throws {SluiceError} as `upsert` does; `write_not_found` if the transaction was rolled back, or is not committed
+   *   at the end of the wait; `outcome_unknown` if the write still waits then, because it is not cancelled
    */
   answer(options?: Pick<WriteOptions, 'signal' | 'waitMs'>): Promise<Answer>;
 }
 
-/** A write that took effect, or whose effect was there already (`unchanged`). It is durable. */
+/** A write that took effect, or whose effect already existed (`unchanged`). It is durable. */
 export interface Written {
-  /** Of the document. */
+  /** Id of the document. */
   id: string;
   result: Exclude<Result, 'refused' | 'not_applied'>;
   /** Number of writes applied to the document so far. */
   version: number;
-  /** Changes with the document; for `ifMatch`. Null once it is deleted. */
+  /** Changes with the document; pass it as `ifMatch`. Null after a delete. */
   etag: string | null;
   writeId: string;
 }
@@ -92,10 +92,11 @@ export interface Refusal {
   status: number;
   message: string;
   detail: OutcomeDetail | null;
-  writeId: string;
+  /** Null: refused before there was a write. */
+  writeId: string | null;
 }
 
-/** What the schema of a table says of its rows. */
+/** The row type of a table's schema. */
 type RowOf<D extends DocumentTypes, N extends string> = N extends keyof D
   ? D[N]
   : `public.${N}` extends keyof D
@@ -105,16 +106,16 @@ type RowOf<D extends DocumentTypes, N extends string> = N extends keyof D
 type EndpointOf<D> = keyof D & string;
 
 /**
- * Endpoints are those of the model: `shop/orders`.
+ * Endpoints are those of the model, e.g. `shop/orders`.
  *
- * Each write method throws a `SluiceError`. For a refused write it has the code, `status` and `detail` of the refusal; else
- * `invalid_document` and `invalid_request` say what is wrong with the call, `cancelled` that nothing was applied in time, and
- * `overloaded`, `lane_without_leader`, `database_unavailable`, `stopping` that nothing was applied and why; after
- * `outcome_unknown`, the same idempotency key tells the truth.
+ * Each write method throws a `SluiceError`. For a refused write it has the code, `status` and `detail` of the
+ * refusal. `invalid_document` and `invalid_request` describe a wrong call. `cancelled` means that nothing was applied
+ * in time. `overloaded`, `lane_without_leader`, `database_unavailable` and `stopping` mean that nothing was applied,
+ * and why. After `outcome_unknown`, repeat the call with the same idempotency key to learn the outcome.
  */
 export interface Client<D extends DocumentTypes = DocumentTypes> extends AsyncDisposable {
   readonly model: Model;
-  /** Creates the document of this identity, or replaces it. */
+  /** Creates the document of this identity, or replaces the existing one. */
   upsert<E extends EndpointOf<D>>(
     endpoint: E,
     document: D[E],
@@ -140,14 +141,14 @@ export interface Client<D extends DocumentTypes = DocumentTypes> extends AsyncDi
     options: WriteOptions & { throwOnRefusal: false },
   ): Promise<Written | Refusal>;
   delete(endpoint: EndpointOf<D>, id: string, options?: WriteOptions): Promise<Written>;
-  /** The document, or null. Numbers beyond 2^53 lose digits, as in any `JSON.parse`: {@link getText} keeps them. */
+  /** The document, or null. Numbers beyond 2^53 lose digits, as in any `JSON.parse`; {@link getText} keeps them. */
   get<T extends object = never, E extends EndpointOf<D> = EndpointOf<D>>(
     endpoint: E,
     id: string,
   ): Promise<([T] extends [never] ? D[E] : T) | null>;
   /** The document as JSON text, with id, etag, version and times; or null. */
   getText(endpoint: EndpointOf<D>, id: string): Promise<StoredDocument | null>;
-  /** The same as `upsert`, of a document that is JSON text, which is stored as it stands. */
+  /** The same as `upsert`, for a document as JSON text, which is stored unchanged. */
   upsertText(
     endpoint: EndpointOf<D>,
     text: string,
@@ -155,24 +156,24 @@ export interface Client<D extends DocumentTypes = DocumentTypes> extends AsyncDi
   ): Promise<Written | Refusal>;
   upsertText(endpoint: EndpointOf<D>, text: string, options?: WriteOptions): Promise<Written>;
   /**
-   * Puts a write into the intake inside a transaction of the caller's (an outbox): it counts if that commits, and the writers
-   * are woken then. Its place in the order is that of the moment when it can be seen: at the commit.
+   * Adds a write to the intake inside a transaction of the caller (an outbox). It counts, and the writers are woken,
+   * if the transaction commits. The commit decides its place in the order.
    */
   submit(write: SubmittedWrite<D>, options: SubmitOptions): Promise<Submitted>;
   submit(write: SubmittedRow, options: SubmitRowOptions): Promise<Submitted<RowWritten<object>>>;
   submit(write: SubmittedCall, options: SubmitRowOptions): Promise<Submitted<Called>>;
   /**
-   * Rows of a table that `targets` names; the schema `public` may be left out. Their type is the generic, or that of the schema.
+   * A table of `targets`; the schema `public` may be left out. The row type is the generic, or that of the schema.
    * @throws {SluiceError} `endpoint_not_found`
    */
   table<Row extends object = never, const N extends string = string>(
     name: N,
   ): Table<[Row] extends [never] ? RowOf<D, N> : Row>;
-  /** A function or a handler that `targets` names. @throws {SluiceError} `endpoint_not_found` */
+  /** A function or a handler of `targets`. @throws {SluiceError} `endpoint_not_found` */
   target(name: string): CallTarget;
-  /** What became of a write of this caller; null: there is none of this id, or its outcome is no longer kept. */
+  /** The state of a write of this caller; null: unknown id, or its outcome was deleted by retention. */
   readWrite(writeId: string, client?: string): Promise<WriteState | null>;
   status(): Promise<ClientStatus>;
-  /** Takes no new writes, waits for those under way, and closes its connections. Tolerates being called twice. */
+  /** Takes no new writes, waits for those under way, and closes its connections. May be called twice. */
   stop(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** What a program embeds: `import { createClient, migrate } from 'sluice'`. */
+/** The exports for a program that embeds Sluice: `import { createClient, migrate } from 'sluice'`. */
 export { createClient, type CreateClientOptions, type DocumentSchemas } from './client.ts';
 export type {
   Client,

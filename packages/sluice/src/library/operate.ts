@@ -1,8 +1,7 @@
-/** What an operator does and asks, for a program that embeds Sluice: `migrate()`, `status()`, `doctor()`. */
+/** The functions for operators of a program that embeds Sluice: `migrate()`, `status()`, `doctor()`. */
 import {
   Database,
-  DatabaseError,
-  explainDatabaseError,
+  explained,
   migrate as migrateDatabase,
   type MigrateOptions as Migration,
   type MigrateResult,
@@ -45,9 +44,9 @@ const migrateOptions = z.strictObject({
 });
 
 /**
- * Creates the schema of this version, or brings an older one to it. Harmless to repeat, by many processes at once.
- * @throws {SluiceError} `configuration_invalid` that names the option; `deployment_disagrees` if a later version migrated the
- *   database; `database_unavailable` if another session held a lock for `waitMs`
+ * Creates the schema of this version, or upgrades an older one. May be repeated, by many processes at the same time.
+ * @throws {SluiceError} `configuration_invalid` that names the option; `deployment_disagrees` if a later version
+ *   migrated the database; `database_unavailable` if another session held a lock for `waitMs`
  */
 export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   checkOptions('migrate', migrateOptions, options);
@@ -64,8 +63,9 @@ export interface StatusOptions extends DatabasePlace, StatusQuestion {}
 const statusOptions = z.strictObject({ ...place, olderThanSeconds: z.number().min(0).optional() });
 
 /**
- * What the database holds, what waits, who leads which lane, and what of it wants attention: the same as `sluice status`. It asks
- * the database alone, so it works while every node and writer is down. Its role needs the rights of an operator (`sluice_ops`).
+ * The content of the database, waiting writes, the leader of each lane, and problems: the same as `sluice status`. It
+ * asks the database alone, so it works while every node and writer is down. Its role needs the rights of an operator
+ * (`sluice_ops`).
  * @throws {SluiceError} `configuration_invalid` that names the option, `database_unavailable`, `schema_outdated`
  */
 export async function status(options: StatusOptions): Promise<Status> {
@@ -75,9 +75,9 @@ export async function status(options: StatusOptions): Promise<Status> {
 }
 
 export interface DoctorOptions extends DatabasePlace, Omit<Examination, 'modelHash' | 'listenUrl'> {
-  /** The model that processes are to start with: compared with what the database was loaded with. @default not compared */
+  /** The model of the processes, which is compared with the model of the database. @default not compared */
   model?: ModelSource;
-  /** A direct connection for LISTEN, where the other leads through a pooler. @default the other */
+  /** A direct connection for LISTEN, if the other leads through a pooler. @default the other */
   listenConnectionString?: string;
 }
 
@@ -92,9 +92,10 @@ const doctorOptions = z.strictObject({
 });
 
 /**
- * Looks for what is not well: the server and its settings, the schema, the connection, what holds VACUUM back, leaders and
+ * Looks for problems: the server and its settings, the schema, the connection, obstacles to VACUUM, leaders and
  * lanes. The same as `sluice doctor`. It changes nothing.
- * @throws {SluiceError} `configuration_invalid` that names the option, `database_unavailable`; `ModelError` for a wrong model
+ * @throws {SluiceError} `configuration_invalid` that names the option, `database_unavailable`; `ModelError` for a
+ *   wrong model
  */
 export async function doctor(options: DoctorOptions): Promise<Diagnosis> {
   checkOptions('examine the deployment', doctorOptions, options);
@@ -106,7 +107,7 @@ export async function doctor(options: DoctorOptions): Promise<Diagnosis> {
     listenConnectionString,
     ...examination
   } = options;
-  const modelHash = (await modelOf(model))?.hash;
+  const modelHash = (await modelOf('examine the deployment', model))?.hash;
   return withDatabase('examine the deployment', options, (database) =>
     runDoctor(database, {
       ...examination,
@@ -134,11 +135,4 @@ async function withDatabase<T>(
   } finally {
     await database.close();
   }
-}
-
-/** An error of the database as a sentence that says what to do. */
-function explained<T>(answer: Promise<T>): Promise<T> {
-  return answer.catch((error: unknown) => {
-    throw error instanceof DatabaseError ? explainDatabaseError(error) : error;
-  });
 }

@@ -1,10 +1,10 @@
-/** The options of a client and of a writer, checked before anything starts: a wrong one is named. */
+/** The options of a client and of a writer, checked before anything starts. An error names the wrong option. */
 import { modes, SluiceError } from '#protocol';
-import { parseModel, readModel, type Model } from '#model';
+import { parseModel, readModel, unreadableModel, type Model } from '#model';
 import type { TargetDefinition } from '#targets';
 import * as z from 'zod';
 
-/** The connection settings of a `pg.Pool` that are used. */
+/** The used connection settings of a `pg.Pool`. */
 export interface PoolLike {
   readonly options: {
     connectionString?: string | undefined;
@@ -20,11 +20,11 @@ export interface PoolLike {
 export interface Connection {
   /** `postgres://…` */
   connectionString?: string;
-  /** A `pg.Pool` of the program: its connection settings are used. Sluice opens connections of its own. */
+  /** A `pg.Pool` of the program, for its connection settings only: Sluice opens connections of its own. */
   pool?: PoolLike;
 }
 
-/** A model: as an object of the native form, as a file or several, or parsed. */
+/** A model: an object of the native form, a file or several, or a parsed model. */
 export type ModelSource = object | string | readonly string[] | Model;
 
 const milliseconds = z
@@ -38,7 +38,7 @@ const count = z
   .min(1)
   .max(2 ** 31 - 1);
 
-/** Where the database is, in the options of each function that takes it. */
+/** The options that locate the database. */
 export const place = {
   connectionString: z.string().min(1).optional(),
   pool: z.custom<PoolLike>((value) => isObject(value) && isObject(value['options'])).optional(),
@@ -52,7 +52,7 @@ export const modelSource = z.custom<ModelSource>(
 const connection = {
   ...place,
   model: modelSource.optional(),
-  // What is in them, `checkDefinitions` of #targets checks.
+  // `checkDefinitions` of #targets checks their content.
   targets: z.array(z.custom<TargetDefinition>(isObject)).optional(),
   listenConnectionString: z.string().min(1).optional(),
   lanes: z.number().int().min(1).max(1024).optional(),
@@ -127,10 +127,16 @@ export function urlOf(what: string, { connectionString, pool }: Connection): str
   return url.href;
 }
 
-/** @throws {ModelError} `invalid_model` */
-export async function modelOf(source: ModelSource | undefined): Promise<Model | undefined> {
+/** @throws {ModelError} `invalid_model`; {SluiceError} `configuration_invalid` for a file that cannot be read */
+export async function modelOf(what: string, source: ModelSource | undefined): Promise<Model | undefined> {
   if (source === undefined) return undefined;
-  if (typeof source === 'string' || Array.isArray(source)) return readModel(source as string | string[]);
+  if (typeof source === 'string' || Array.isArray(source)) {
+    const files = source as string | string[];
+    return readModel(files).catch((error: unknown) => {
+      const reason = unreadableModel(error, files);
+      throw reason === null ? error : fault(what, `option model: ${reason}`);
+    });
+  }
   return isModel(source) ? source : parseModel(source, 'the option model');
 }
 

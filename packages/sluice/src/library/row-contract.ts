@@ -1,33 +1,33 @@
-/** What a program sees of its tables, functions and handlers: rows in, typed answers out. */
+/** Tables, functions and handlers, as a program uses them: rows in, typed answers out. */
 import type { OutcomeCode, OutcomeDetail, Result } from '#protocol';
 import type { WriteOptions } from './write-options.ts';
 
 /** Options of every write to a row. */
 export interface RowOptions extends Omit<WriteOptions, 'ifMatch'> {
-  /** The answer has the rows as they are after the write. @default false */
+  /** The answer contains the rows after the write. @default false */
   returning?: boolean;
 }
 
 /** Options of an insert and an upsert. */
 export interface NewRowOptions extends RowOptions {
-  /** Only these columns are written; others in the rows are ignored. @default the columns that the rows have */
+  /** Only these columns are written; others in the rows are ignored. @default the columns of the rows */
   columns?: readonly string[];
-  /** What a column gets that one row leaves out and another has, or {@link columns} names. @default 'default' */
+  /** The value of a column that a row leaves out, although another row has it or {@link columns} names it. @default 'default' */
   missing?: 'default' | 'null';
 }
 
 export interface UpsertRowOptions extends NewRowOptions {
-  /** Columns of the unique constraint whose rows are met. @default the key of the target */
+  /** Columns of a unique constraint, by which an existing row is found. @default the key of the target */
   onConflict?: readonly string[];
-  /** `merge` updates the given columns of a row that exists, `ignore` leaves the row as it is. @default 'merge' */
+  /** `merge` updates the given columns of an existing row; `ignore` leaves the row unchanged. @default 'merge' */
   resolution?: 'merge' | 'ignore';
 }
 
-/** A write that took effect, or whose effect was there already (`unchanged`). It is durable. */
+/** A write that took effect, or whose effect already existed (`unchanged`). It is durable. */
 export interface RowWritten<Row> {
-  /** Of several rows: `created` if one was created. */
+  /** For several rows: `created` if one was created. */
   result: Exclude<Result, 'refused' | 'not_applied'>;
-  /** Of one row: the values of its key, also where the database gave them. Null for several rows. */
+  /** For one row: the values of its key, also if the database gave them. Null for several rows. */
   key: Partial<Row> | null;
   /** With `returning`: the rows as they are after the write. Numbers beyond 2^53 lose digits. */
   rows: Row[] | null;
@@ -41,31 +41,32 @@ export interface RowRefusal {
   /** HTTP status of the code. */
   status: number;
   message: string;
-  /** `database`: SQLSTATE, constraint and column of what PostgreSQL refused. */
+  /** `database`: SQLSTATE, constraint and column of PostgreSQL's refusal. */
   detail: OutcomeDetail | null;
-  writeId: string;
+  /** Null: refused before there was a write. */
+  writeId: string | null;
 }
 
-/** Options, and no others beside: a misspelled one is told by the compiler. */
+/** These options and no others, so the compiler reports a misspelled one. */
 type Only<O, Known> = O & { [K in Exclude<keyof O, keyof Known>]: never };
 
-/** What the options promise of an answer. */
+/** The type of the answer that follows from the options. */
 export type RowAnswer<Row, O> =
   | (O extends { returning: true } ? RowWritten<Row> & { rows: Row[] } : RowWritten<Row>)
   | (O extends { throwOnRefusal: false } ? RowRefusal : never);
 
 /**
- * Writes rows of one table. Values are given to the columns as JSON: a `bigint` as a number, a `Date` in the form of ISO 8601, a
- * `Uint8Array` as the text of a `bytea`. A column that is left out, or `undefined`, gets its default.
+ * Writes rows of one table. Values are sent as JSON: a `bigint` as a number, a `Date` in the form of ISO 8601, a
+ * `Uint8Array` as the text of a `bytea`. A column that is missing or `undefined` gets its default.
  *
- * Each method throws a `SluiceError`: `invalid_document` names the columns in `detail.errors`; `row_exists`, `row_not_found`,
- * `row_referenced`, `row_invalid` and `unresolved_reference` have SQLSTATE, constraint and column in `detail.database`; others are those
- * of {@link Client}.
+ * Each method throws a `SluiceError`. `invalid_document` names the columns in `detail.errors`. `row_exists`,
+ * `row_not_found`, `row_referenced`, `row_invalid` and `unresolved_reference` have SQLSTATE, constraint and column in
+ * `detail.database`. For other codes see {@link Client}.
  */
 export interface Table<Row extends object> {
-  /** As the deployment has agreed: `public.orders`. */
+  /** Full name of the table, e.g. `public.orders`. */
   readonly name: string;
-  /** One row, or several, which are one write: all of them are inserted, or none. */
+  /** Inserts one row, or several as one write: all of them, or none. */
   insert<const O extends NewRowOptions>(
     row: Row | readonly Row[],
     options?: Only<O, NewRowOptions>,
@@ -75,7 +76,7 @@ export interface Table<Row extends object> {
     row: Row | readonly Row[],
     options?: Only<O, UpsertRowOptions>,
   ): Promise<RowAnswer<Row, O>>;
-  /** Changes some columns of the row of this key. */
+  /** Changes some columns of the row with this key. */
   update<const O extends RowOptions>(
     key: Partial<Row>,
     changes: Partial<Row>,
@@ -92,7 +93,7 @@ export type CallOptions = Omit<RowOptions, 'returning'>;
 /** A call of a function or handler that took effect. */
 export interface Called {
   result: Exclude<Result, 'refused' | 'not_applied'>;
-  /** What the function or handler answers; null: nothing. */
+  /** The answer of the function or handler; null: none. */
   answer: unknown;
   writeId: string;
 }
@@ -102,7 +103,7 @@ export interface CallTarget {
   readonly name: string;
   /**
    * @param body Any JSON value; the values at the paths of the key decide the order.
-   * @throws {SluiceError} `target_refused` with the target's own words in `detail.answer`; others as {@link Table}
+   * @throws {SluiceError} `target_refused` with the target's own text in `detail.answer`; others as {@link Table}
    */
   submit<const O extends CallOptions>(
     body: unknown,
@@ -110,7 +111,7 @@ export interface CallTarget {
   ): Promise<Called | (O extends { throwOnRefusal: false } ? RowRefusal : never)>;
 }
 
-/** What `submit` takes for a table. */
+/** The write to a table that `submit` takes. */
 export type SubmittedRow =
   | ({ table: string; operation?: 'insert'; row: object } & Pick<NewRowOptions, 'columns' | 'missing'>)
   | ({ table: string; operation: 'upsert'; row: object } & Pick<
@@ -120,7 +121,7 @@ export type SubmittedRow =
   | { table: string; operation: 'update'; key: object; changes: object }
   | { table: string; operation: 'delete'; key: object };
 
-/** What `submit` takes for a function or a handler. */
+/** The call of a function or a handler that `submit` takes. */
 export interface SubmittedCall {
   target: string;
   body: unknown;

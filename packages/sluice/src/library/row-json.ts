@@ -1,4 +1,4 @@
-/** Values of a program as the JSON that a table takes: what JSON has no form for is given as the text of its type. */
+/** Values of a program as JSON for a table. A value without a JSON form is sent as the text of its type. */
 import { Buffer } from 'node:buffer';
 import { SluiceError } from '#protocol';
 
@@ -26,7 +26,7 @@ export function rowText(target: string, row: unknown): string {
   return `{${members.join(',')}}`;
 }
 
-/** JSON has a form for each of its values. */
+/** Whether JSON has a form for each value of the row. */
 function isPlain(row: object): boolean {
   if ('toJSON' in row) return false;
   for (const value of Object.values(row)) {
@@ -39,7 +39,7 @@ function isPlain(row: object): boolean {
 function valueText(target: string, name: string, value: unknown): string | undefined {
   if (typeof value === 'bigint') return String(value);
   if (value instanceof Uint8Array) return JSON.stringify(`\\x${Buffer.from(value).toString('hex')}`);
-  // JSON would make them null.
+  // JSON would turn it into null.
   if (typeof value === 'number' && !Number.isFinite(value)) return JSON.stringify(String(value));
   if (value === undefined) return undefined;
   const text = isNoDate(value) ? undefined : jsonText(value);
@@ -50,12 +50,12 @@ function valueText(target: string, name: string, value: unknown): string | undef
   });
 }
 
-/** JSON would make it null. */
+/** An invalid date, which JSON would turn into null. */
 function isNoDate(value: unknown): boolean {
   return value instanceof Date && Number.isNaN(value.valueOf());
 }
 
-/** Undefined where JSON cannot represent the value: a function, a cycle, a bigint inside an object. */
+/** Undefined if JSON cannot represent the value: a function, a cycle, a bigint inside an object. */
 export function jsonText(value: unknown): string | undefined {
   try {
     return JSON.stringify(value);

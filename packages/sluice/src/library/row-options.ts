@@ -1,4 +1,4 @@
-/** The options of one write, checked: a wrong one is named, because it would be ignored otherwise. */
+/** Checks the options of one write, and names a wrong one, which would be ignored otherwise. */
 import { SluiceError } from '#protocol';
 
 type Form = readonly [what: string, fits: (value: unknown) => boolean];
@@ -23,7 +23,7 @@ const common: Readonly<Record<string, Form>> = {
 const ofRows = { ...common, returning: flag };
 const ofNewRows = { ...ofRows, columns: names, missing: oneOf('default', 'null') };
 
-/** By what is done: the options that it takes. */
+/** The options of each operation. */
 export const rowOptionForms = {
   insert: ofNewRows,
   upsert: { ...ofNewRows, onConflict: names, resolution: oneOf('merge', 'ignore') },
@@ -33,7 +33,7 @@ export const rowOptionForms = {
   document: { ...common, ifMatch: text },
 } as const satisfies Record<string, Readonly<Record<string, Form>>>;
 
-/** Of these, all writes take the same options. */
+/** All writes of these kinds take the same options. */
 const plain = { call: true, document: true };
 
 /** @throws {SluiceError} `invalid_request` that names the option */

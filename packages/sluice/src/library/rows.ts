@@ -1,7 +1,8 @@
-/** Tables, functions and handlers of a program: objects become requests of rows, and outcomes become typed answers. */
+/** Tables, functions and handlers of a program: makes row requests of objects, and typed answers of outcomes. */
 import { errorTable, isApplied, SluiceError, type Outcome } from '#protocol';
 import type { ClientTarget, EnlistingClient } from '#client';
 import type { RowRequest } from '#targets';
+import { answerTo } from './answers.ts';
 import { checkDocument } from './check-document.ts';
 import type { StandardSchema } from './contract.ts';
 import { jsonText, rowsText, rowText } from './row-json.ts';
@@ -67,8 +68,10 @@ export class EmbeddedTable implements Table<object> {
   }
 
   async #write(write: PreparedRow, options: object): Promise<never> {
-    const outcome = await submitRow(this.#client, write.request, options);
-    return answerRow(this.#client, write, outcome, options) as never;
+    const submitted = submitRow(this.#client, write.request, options);
+    return (await answerTo(submitted, options, (outcome) =>
+      answerRow(this.#client, write, outcome, options),
+    )) as never;
   }
 }
 
@@ -84,18 +87,18 @@ export class EmbeddedCall implements CallTarget {
   async submit(body: unknown, options: object = {}): Promise<never> {
     checkRowOptions('call', this.name, options);
     const request = callRequest(this.name, body);
-    const outcome = await submitRow(this.#client, request, options);
-    return answerCall(outcome, options) as never;
+    const submitted = submitRow(this.#client, request, options);
+    return (await answerTo(submitted, options, (outcome) => answerCall(outcome, options))) as never;
   }
 }
 
-/** A request, and the row, the rows or the key that the program gave. */
+/** A request, with the row, the rows or the key that the program passed. */
 export interface PreparedRow {
   request: RowRequest;
   given: object;
 }
 
-/** What `submit` is given, as a request for the intake. */
+/** The argument of `submit` as a request for the intake. */
 export async function prepareSubmitted(
   client: EnlistingClient,
   schemas: Schemas,
@@ -123,7 +126,7 @@ function change(target: string, operation: 'update' | 'delete', key: object, cha
   return { request: { target, operation, key: { ...key }, body }, given: key };
 }
 
-/** Rows as their schema gives them: schemas may fill in defaults. */
+/** Rows as their schema returns them, because schemas may fill in defaults. */
 async function newRows(
   schemas: Schemas,
   target: string,
@@ -175,7 +178,7 @@ export function answerCall(
   return { result: result as Called['result'], answer: detail?.answer ?? null, writeId };
 }
 
-/** The values that one row gives its key; null: the database gives one of them, or there are several rows. */
+/** The key values of one row; null: the database gives one of them, or there are several rows. */
 function givenKey(client: EnlistingClient, { request, given }: PreparedRow): Record<string, unknown> | null {
   const row = given as Record<string, unknown>;
   const key = client.targets().find(({ name }) => name === request.target)?.catalog?.key ?? [];
@@ -183,7 +186,7 @@ function givenKey(client: EnlistingClient, { request, given }: PreparedRow): Rec
   return Object.fromEntries(key.map((name) => [name, row[name]]));
 }
 
-/** @throws {SluiceError} unless refusals are to be returned */
+/** @throws {SluiceError} unless refusals are returned */
 function refused({ result, code, detail, writeId }: Outcome, throwOnRefusal: boolean): RowRefusal {
   const { status, detail: message } = errorTable[code!];
   if (throwOnRefusal) throw new SluiceError(code!, undefined, { detail: { ...detail, writeId } });

@@ -1,8 +1,9 @@
 /** A writer in the process of a program that embeds Sluice. */
 import { createWriter as createPlainWriter, type Writer, type WriterOptions } from '#writer';
+import { explained } from '#store';
 import { checkOptions, modelOf, urlOf, writerOptions, type Connection, type ModelSource } from './options.ts';
 
-/** `WriterOptions` says what each does. */
+/** See `WriterOptions` for each option. */
 type PlainOptions = Pick<
   WriterOptions,
   | 'schema'
@@ -23,9 +24,9 @@ type PlainOptions = Pick<
 >;
 
 export interface CreateWriterOptions extends Connection, PlainOptions {
-  /** Of the documents. @default none, where there are targets */
+  /** Model of the documents. @default none; then `targets` is required */
   model?: ModelSource;
-  /** A direct connection for LISTEN, where the other leads through a pooler. @default the other */
+  /** A direct connection for LISTEN, if the other leads through a pooler. @default the other */
   listenConnectionString?: string;
 }
 
@@ -41,12 +42,12 @@ export async function createWriter(options: CreateWriterOptions): Promise<Embedd
   const { connectionString: _, pool: __, listenConnectionString, ...rest } = options;
   const writer = createPlainWriter({
     ...rest,
-    model: await modelOf(options.model),
+    model: await modelOf('create a writer', options.model),
     url: urlOf('create a writer', options),
     ...(listenConnectionString === undefined ? {} : { listenUrl: listenConnectionString }),
   });
   try {
-    await writer.start();
+    await explained(writer.start());
   } catch (error) {
     await writer.stop();
     throw error;

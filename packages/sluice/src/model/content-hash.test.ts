@@ -16,7 +16,7 @@ function reversed(value: unknown): unknown {
 }
 
 describe('a content hash', () => {
-  it('does not depend on the order of keys', () => {
+  it('a content hash does not depend on the order of keys', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         expect(contentHash(reversed(value))).toBe(contentHash(value));
@@ -24,7 +24,7 @@ describe('a content hash', () => {
     );
   });
 
-  it('is base64url of the first 16 bytes of SHA-256 over the canonical JSON', () => {
+  it('a content hash is base64url of the first 16 bytes of SHA-256 over the canonical JSON', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const digest = createHash('sha256').update(canonicalJson(value)).digest();
@@ -33,7 +33,7 @@ describe('a content hash', () => {
     );
   });
 
-  it('differs where contents differ', () => {
+  it('a content hash differs where contents differ', () => {
     const contents = [
       {},
       { a: 1 },
@@ -51,17 +51,17 @@ describe('a content hash', () => {
     expect(new Set(contents.map(contentHash)).size).toBe(contents.length);
   });
 
-  it('ignores nothing, not even a key that objects treat in their own way', () => {
+  it('a content hash ignores no key, not even __proto__', () => {
     expect(contentHash(JSON.parse('{"__proto__":1}'))).not.toBe(contentHash({}));
   });
 });
 
 describe('canonical JSON', () => {
-  it('sorts keys at every depth and has no white space', () => {
+  it('canonical JSON sorts keys at every depth and has no white space', () => {
     expect(canonicalJson({ b: [{ d: 1, c: 'x y' }], a: null })).toBe('{"a":null,"b":[{"c":"x y","d":1}]}');
   });
 
-  it('parses to the value it was made of', () => {
+  it('canonical JSON parses to the value it was made of', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const text = canonicalJson(value);

@@ -4,11 +4,12 @@ import { canonicalJson } from './canonical-json.ts';
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /**
- * Twenty-two characters that are equal for equal contents, whatever the order of keys: base64url of the first 16 bytes
- * of SHA-256 over the canonical JSON. It is a document's ETag, and how an update that changes nothing is recognised.
+ * Twenty-two characters that are equal for equal contents, whatever the order of keys: base64url of the first 16
+ * bytes of SHA-256 over the canonical JSON. It is the ETag of a document, and shows whether an update changes
+ * anything.
  *
- * It sees what `JSON.parse` kept. Two numbers that differ only beyond double precision hash alike, so a caller that parses
- * must not take such a number.
+ * Its input is the result of `JSON.parse`. Two numbers that differ only beyond double precision have the same hash,
+ * so a caller that parses must not take such a number.
  */
 export function contentHash(document: unknown): string {
   // A string out of the hash is three times as fast as a buffer. Sixteen bytes end two bits into the 22nd character.

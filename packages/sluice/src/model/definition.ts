@@ -1,6 +1,6 @@
 /**
- * What both forms of a model file are read into: plain data, complete and checked, before anything is compiled. The
- * model's hash is taken over it.
+ * The common result of reading each form of a model file: plain data, complete and checked, before anything is
+ * compiled. The hash of the model is computed from it.
  */
 import { ModelError } from './model-error.ts';
 
@@ -18,12 +18,12 @@ export interface PathPair {
 export interface ReferenceDefinition {
   readonly target: ResourceName;
   readonly paths: readonly PathPair[];
-  /** Where the file says so, for error messages: `resources[2].references[0]`. */
+  /** Place in the file, for error messages: `resources[2].references[0]`. */
   readonly at: string;
 }
 
 export interface SuperclassDefinition extends ResourceName {
-  /** Path under which the superclass knows the first identity element; null: under the same. */
+  /** Path of the first identity element in the superclass; null: the same path. */
   readonly renamedTo: string | null;
 }
 
@@ -32,13 +32,13 @@ export interface EqualityConstraint {
   readonly target: string;
 }
 
-/** A field that a list of documents may be narrowed by, and the places where a document has it. */
+/** A query field of a list of documents, and its places in a document. */
 export interface QueryField {
   readonly name: string;
   readonly paths: readonly { readonly path: string; readonly type: string }[];
 }
 
-/** A data model that a file describes to the clients of an API: a core, or an extension of one. */
+/** A data model that a file describes for clients of an API: a core, or an extension of one. */
 export interface ProjectInfo {
   readonly name: string;
   /** First part of its endpoints, e.g. `shop`. */
@@ -60,15 +60,15 @@ export interface ResourceDefinition extends ResourceName {
   readonly booleanPaths: readonly string[];
   /** Pairs of paths that must hold equal values. */
   readonly equalityConstraints: readonly EqualityConstraint[];
-  /** Fields that a list may be narrowed by. They decide nothing, so the model's hash leaves them out. */
+  /** Query fields of a list. They do not affect any document, so the model's hash leaves them out. */
   readonly queryFields: readonly QueryField[];
-  /** What a format says of a resource beyond all this, for its own profile. Null: nothing. */
+  /** Further rules of a format, for its own profile. Null: none. */
   readonly rules: object | null;
   readonly at: string;
   readonly source: string;
 }
 
-/** A resource that only its subclasses have documents of: it has an identity, and no endpoint. */
+/** A resource without documents of its own: only its subclasses have documents. It has an identity, and no endpoint. */
 export interface AbstractDefinition extends ResourceName {
   readonly identityPaths: readonly string[];
 }
@@ -76,7 +76,7 @@ export interface AbstractDefinition extends ResourceName {
 export interface ModelDefinition {
   readonly abstracts: readonly AbstractDefinition[];
   readonly resources: readonly ResourceDefinition[];
-  /** Those that the files describe. The native form describes none. */
+  /** Projects that the files describe. The native form describes none. */
   readonly projects: readonly ProjectInfo[];
 }
 
@@ -87,7 +87,7 @@ export function modelFault(at: string, what: string, source: string): ModelError
   return new ModelError('invalid_model', `Cannot read the model: ${at} ${what} (${source})`, at);
 }
 
-/** How ids begin: project and name with nothing between them. */
+/** The beginning of the text of an id: project and name without a separator. */
 const spellingOf = ({ project, name }: ResourceName): string => project + name;
 
 export const keyOf = (resource: ResourceName): string => `${resource.project}/${resource.name}`;
@@ -184,7 +184,7 @@ function checkSuperclass(
   }
 }
 
-/** A subclass's identity paths as its superclass spells them: at most the first has another name. */
+/** A subclass's identity paths in the spelling of its superclass: at most the first has another name. */
 export function superclassPaths(
   identityPaths: readonly string[],
   superclass: SuperclassDefinition,

@@ -54,7 +54,7 @@ function fault(name: string, document: unknown): Pick<ModelError, 'code' | 'path
 }
 
 describe('the identity of a document', () => {
-  it('is read in the order of the model and hashed', () => {
+  it('the identity of a document is read in the order of the model and hashed', () => {
     const { identity, referentialId, superclassId } = describeDocument(resource('Period'), period);
     expect(identity).toEqual([
       { path: '$.periodName', value: 'P1' },
@@ -64,18 +64,18 @@ describe('the identity of a document', () => {
     expect(superclassId).toBeNull();
   });
 
-  it('is the same for a number and for the string that spells it', () => {
+  it('the identity of a document is the same for a number and for the string that spells it', () => {
     const asText = describeDocument(resource('School'), { schoolId: '5' });
     expect(asText.referentialId).toBe(describeDocument(resource('School'), { schoolId: 5 }).referentialId);
   });
 
-  it('has a second name under the superclass', () => {
+  it('the identity of a document has a second name under the superclass', () => {
     const { superclassId, superclassIdentity } = describeDocument(resource('School'), { schoolId: 5 });
     expect(superclassIdentity).toEqual([{ path: '$.educationOrganizationId', value: '5' }]);
     expect(superclassId).toBe(referentialIdOf('Sample', 'EducationOrganization', superclassIdentity!));
   });
 
-  it('of a descriptor is its namespace and code value, without case', () => {
+  it('the identity of a descriptor is its namespace and code value, without case', () => {
     const one = describeDocument(resource('GradeLevelDescriptor'), {
       namespace: 'uri://x/G',
       codeValue: 'First',
@@ -88,7 +88,7 @@ describe('the identity of a document', () => {
     expect(one.referentialId).toBe(other.referentialId);
   });
 
-  it('takes descriptor values without case, and booleans as words', () => {
+  it('the identity of a document takes descriptor values without case, and booleans as words', () => {
     const { identity } = describeDocument(resource('Plan'), {
       isDraft: true,
       planTypeDescriptor: 'uri://x#A',
@@ -107,7 +107,7 @@ describe('the identity of a document', () => {
     ['Period', { periodName: 'P1' }, '$.schoolReference.schoolId'],
     ['Period', { periodName: null, schoolReference: { schoolId: 1 } }, '$.periodName'],
     ['GradeLevelDescriptor', { namespace: 'uri://x' }, '$.codeValue'],
-  ])('is missing where %s lacks a value: %j', (name, document, path) => {
+  ])('a document without an identifying value is refused at its path: %s %j', (name, document, path) => {
     expect(fault(name, document)).toEqual({
       code: 'identity_missing',
       path,
@@ -117,7 +117,7 @@ describe('the identity of a document', () => {
 });
 
 describe('a reference', () => {
-  it('is found in every element of an array, once for each document referred to', () => {
+  it('a reference is found in each element of an array, once for each document that it names', () => {
     const { references } = describeDocument(resource('School'), {
       schoolId: 1,
       gradeLevels: [
@@ -138,7 +138,7 @@ describe('a reference', () => {
     });
   });
 
-  it('is found through nested arrays and has the order of the identity it refers to', () => {
+  it('a reference is found through nested arrays, in the order of the identity that it names', () => {
     const { references } = describeDocument(resource('Period'), {
       ...period,
       days: [{}, { slots: [{ periodReference: { schoolId: 2, periodName: 'P2' } }] }],
@@ -155,12 +155,12 @@ describe('a reference', () => {
     expect(references.at(1)?.referentialId).toBe(target.referentialId);
   });
 
-  it('is none where all its parts are absent', () => {
+  it('a reference is absent if all its parts are absent', () => {
     const document = { ...period, days: [{ slots: [{ periodReference: {} }, { periodReference: null }] }] };
     expect(describeDocument(resource('Period'), document).references).toHaveLength(1);
   });
 
-  it('is a fault where one of its parts is absent', () => {
+  it('a reference is a fault if one of its parts is absent', () => {
     const document = { ...period, days: [{ slots: [{ periodReference: { schoolId: 2 } }] }] };
     expect(fault('Period', document)).toMatchObject({
       code: 'invalid_document',
@@ -178,11 +178,11 @@ describe('a document', () => {
     ['School', { schoolId: 1, gradeLevels: {} }, '$.gradeLevels'],
     ['School', { schoolId: 1, gradeLevels: ['x'] }, '$.gradeLevels[0]'],
     ['Period', { periodName: 'P', schoolReference: 'x' }, '$.schoolReference'],
-  ])('is refused where it is not of the shape of %s: %j', (name, document, path) => {
+  ])('a document is refused if it does not fit the resource %s: %j', (name, document, path) => {
     expect(fault(name, document)).toMatchObject({ code: 'invalid_document', path });
   });
 
-  it('refuses an identity that reads as another', () => {
+  it('a document is refused if its identity could be read as another one', () => {
     const plan = (periodName: string, schoolId: string) => ({ periodName, schoolReference: { schoolId } });
     const between = '#$.schoolReference.schoolId=';
     for (const document of [plan(`One${between}2`, '3'), plan('One', `2${between}3`)]) {

@@ -1,6 +1,6 @@
 /**
- * What a document says of itself: who it is, whom it refers to. Computed from the document alone, on every node, for
- * every write, so nothing here is parsed, matched or looked up twice.
+ * Computes the identity and the references of a document. Every node does this for every write, from the document
+ * alone, so nothing here is parsed, matched or looked up twice.
  */
 import { foldCase } from './fold-case.ts';
 import { ModelError } from './model-error.ts';
@@ -14,7 +14,7 @@ export interface DocumentDescription {
   /** The second name of a document whose resource has a superclass; both null for any other. */
   readonly superclassId: string | null;
   readonly superclassIdentity: readonly IdentityElement[] | null;
-  /** One for each distinct document referred to, at the first place that refers to it. */
+  /** One for each distinct document, at the first place that refers to it. */
   readonly references: readonly DocumentReference[];
 }
 
@@ -34,9 +34,8 @@ type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
  * Describes a parsed document.
- *
- * @throws ModelError `identity_missing` if an identifying value is absent; `invalid_document` if a reference lacks one
- * of its values, or something on the way to a value is not of the shape that the model's paths ask for.
+ * @throws {ModelError} `identity_missing` if an identifying value is missing; `invalid_document` if a reference lacks
+ *   one of its values, or the document does not have the shape that the model's paths require
  */
 export function describeDocument(resource: Resource, document: unknown): DocumentDescription {
   const body = asObject(document, '$');
@@ -62,8 +61,9 @@ export function describeDocument(resource: Resource, document: unknown): Documen
 }
 
 /**
- * The name behind a referentialId quotes nothing: a value that spells the beginning of the next one would give two
- * identities one name, and one document would replace the other. What such a value refers to exists no more than it.
+ * Refuses an identifying value that contains the beginning of the next one. The text that is hashed to a
+ * referentialId quotes nothing. Such a value would give two identities one text, and one document would replace the
+ * other.
  */
 function demandUnambiguous(resource: Resource, index: number, value: string): void {
   const { values } = resource.identity;
@@ -93,7 +93,7 @@ function identityMissing(resource: Resource, path: string): ModelError {
 
 function referencesOf(resource: Resource, body: JsonObject): DocumentReference[] {
   const found: DocumentReference[] = [];
-  // Equal names are equal documents: comparing them spares the hashing of a repeated reference.
+  // Equal texts mean equal documents, so a repeated reference is not hashed again.
   const seen = new Set<string>();
   visitPlaces(resource, body, (rule, node, path) => {
     const reference = referenceAt(rule, node, path, seen);
@@ -102,7 +102,7 @@ function referencesOf(resource: Resource, body: JsonObject): DocumentReference[]
   return found;
 }
 
-/** A place in a document where a rule may find a reference: below `node`, which lies at `path`. */
+/** A place in a document that may hold a reference by this rule: below `node`, which is at `path`. */
 type Visit = (rule: ReferenceRule, node: unknown, path: string) => void;
 
 /** Visits every place that may hold a reference, in the order of the model's rules. */
@@ -122,7 +122,7 @@ function visitBelow(rule: ReferenceRule, depth: number, node: unknown, path: str
   }
 }
 
-/** Null if the reference is absent, which all references may be, or is one of those seen. */
+/** Null if the reference is absent, which is always allowed, or was already seen. */
 export function referenceAt(
   rule: ReferenceRule,
   node: unknown,
@@ -168,7 +168,7 @@ function textAt(node: unknown, wanted: CompiledValue, path: string): string | nu
     case 'string':
       return wanted.isFolded ? foldCase(value) : value;
     case 'number':
-      // Beyond 2^53 parsing may have changed digits, and one document would pass for another.
+      // Beyond 2^53, parsing may have changed digits, and one document would be taken for another.
       if (Number.isInteger(value) && !Number.isSafeInteger(value))
         throw invalid(path + wanted.text, 'is too large');
       return String(value);
@@ -182,7 +182,7 @@ function textAt(node: unknown, wanted: CompiledValue, path: string): string | nu
   }
 }
 
-/** What lies at the end of the steps; undefined if nothing does. */
+/** The value at the end of the steps; undefined if there is none. */
 export function walk(node: unknown, steps: readonly string[], path: string): unknown {
   let here = node;
   for (let index = 0; index < steps.length; index++) {

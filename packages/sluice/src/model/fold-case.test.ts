@@ -19,7 +19,7 @@ test.each([
   ['', ''],
 ])('%s is compared as %s', (text, folded) => expect(foldCase(text)).toBe(folded));
 
-test('a text folds to the same whatever stands beside it, and once folded stays so', () => {
+test('a text folds to the same regardless of its neighbours, and folding twice changes nothing', () => {
   const letters = Array.from({ length: 0x20000 }, (_, code) => String.fromCodePoint(code)).filter((letter) =>
     /\p{L}/u.test(letter),
   );
@@ -28,7 +28,7 @@ test('a text folds to the same whatever stands beside it, and once folded stays 
   expect(foldCase(whole)).toBe(whole);
 });
 
-test('every letter beyond ASCII that folds to a letter of a text is named with it, in any plane', () => {
+test('every letter beyond ASCII that folds to a letter of a text is listed with it, in any plane', () => {
   const missing: string[] = [];
   for (let code = 0x80; code <= 0x10ffff; code++) {
     if (code >= 0xd800 && code <= 0xdfff) continue;

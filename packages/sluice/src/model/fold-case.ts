@@ -1,17 +1,17 @@
 /**
- * Comparison without case, decided here alone. A database is never asked to fold a letter beyond ASCII, because what
- * its `lower()` does depends on its locale and version: a search sends along which letters of a text count as which
- * (`caseVariants`, and `findDocuments` in sql/queries/document.sql).
+ * Comparison without case. The database never folds a letter beyond ASCII, because its `lower()` depends on locale
+ * and version. A search sends the letters that count as equal (`caseVariants`, and `findDocuments` in
+ * sql/queries/document.sql).
  *
- * Each letter is folded by itself, so that no neighbour matters: `ΟΔΟΣ`, `οδος` and `οδοσ` are the same. Composed and
- * decomposed forms (NFC, NFD) are not.
+ * Each letter is folded independently of its neighbours: `ΟΔΟΣ`, `οδος` and `οδοσ` are the same. Composed and
+ * decomposed forms (NFC, NFD) differ.
  */
 
 export function foldCase(text: string): string {
   return isAscii(text) ? text.toLowerCase() : Array.from(text, foldLetter).join('');
 }
 
-/** Letters beyond ASCII that fold to a letter of a folded text, and that letter for each: two texts of the same length. */
+/** Letters beyond ASCII that fold to a letter of a folded text, each with that letter: two texts of the same length. */
 export function caseVariants(folded: string): { from: string; to: string } {
   variantsOf ??= allVariants();
   let from = '';
@@ -25,7 +25,7 @@ export function caseVariants(folded: string): { from: string; to: string } {
   return { from, to };
 }
 
-/** The one letter that folds to two: `i` and a combining dot. The statements name it, as character 304. */
+/** The only letter that folds to two: `i` and a combining dot. The statements name it as character 304. */
 const dottedCapitalI = '\u0130';
 /** No cased letters lie beyond the first two planes. */
 const casedMax = 0x1ffff;

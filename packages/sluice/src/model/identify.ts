@@ -1,4 +1,4 @@
-/** Ids of documents from their identifying values alone, as a search has them. */
+/** Computes ids of documents from their identifying values alone, for searches. */
 import { foldCase } from './fold-case.ts';
 import type { CompiledValue, ReferenceRule, Resource } from './model.ts';
 import { uuidOfName } from './referential-id.ts';

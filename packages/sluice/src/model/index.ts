@@ -4,10 +4,11 @@ export {
   parseModel,
   parseModelFiles,
   readModel,
+  unreadableModel,
   type ModelOptions,
 } from './read-model.ts';
 export type { ModelFile, ModelFormat } from './model-format.ts';
-// What a model format of another package is made of.
+// For packages that implement another model format.
 export { DESCRIPTOR_PATH, modelFault } from './definition.ts';
 export { parseForm } from './parse-form.ts';
 export { isModelPath } from './path.ts';

@@ -6,7 +6,7 @@ import { uuidOfName } from './referential-id.ts';
 const id = '05374602-2715-517e-8f08-56f877843b57';
 
 describe('a lane', () => {
-  it('is the last hex digit of the id when there are sixteen', () => {
+  it('a lane is the last hex digit of the id when there are sixteen', () => {
     fc.assert(
       fc.property(fc.uuid(), (uuid) => {
         expect(laneOf(uuid, null, 16)).toBe(Number.parseInt(uuid.at(-1)!, 16));
@@ -15,11 +15,11 @@ describe('a lane', () => {
     expect(laneOf(id, null, 16)).toBe(7);
   });
 
-  it('follows the superclass where there is one', () => {
+  it('a lane follows the superclass where there is one', () => {
     expect(laneOf(id, '3af6ad85-1212-5833-be6f-f8df6f4d6402', 16)).toBe(2);
   });
 
-  it('is the last four bytes as an unsigned integer modulo any number of lanes', () => {
+  it('a lane is the last four bytes as an unsigned integer modulo any number of lanes', () => {
     expect(laneOf('00000000-0000-5000-8000-0000ffffffff', null, 1000)).toBe(4294967295 % 1000);
     fc.assert(
       fc.property(fc.uuid(), fc.integer({ min: 1, max: 1024 }), (uuid, lanes) => {
@@ -29,7 +29,7 @@ describe('a lane', () => {
     );
   });
 
-  it.each([3, 16, 50])('gets an even share of documents when there are %i', (lanes) => {
+  it.each([3, 16, 50])('a lane gets an even share of documents when there are %i', (lanes) => {
     const documents = lanes * 1000;
     const counts = Array.from({ length: lanes }, () => 0);
     for (let index = 0; index < documents; index++) {

@@ -1,18 +1,15 @@
-/**
- * Another form of model file than the native one. A package that knows the form implements it, and `readModel` and
- * `parseModel` take it as an option.
- */
+/** Another form of model file than the native one. A package implements it, and `readModel` and `parseModel` take it as an option. */
 import type { ModelDefinition } from './definition.ts';
 
 export interface ModelFile {
-  /** Parsed. */
+  /** Parsed content. */
   readonly json: unknown;
   /** Where it comes from, for error messages. */
   readonly source: string;
 }
 
 export interface ModelFormat {
-  /** Of the package that has it, by which the command line loads it. */
+  /** Name of the package, by which the command line loads it. */
   readonly name: string;
   /** Whether a file is of this form. */
   isFormOf(json: unknown): boolean;

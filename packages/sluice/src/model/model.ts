@@ -1,6 +1,6 @@
 /**
- * The model in use: every resource with its paths compiled, found by endpoint or by name. Its hash covers all that
- * decides ids, references and validity, so that nodes with the same hash agree on every document.
+ * A compiled model: each resource with its paths, found by endpoint or by name. Its hash covers all that decides ids,
+ * references and validity, so nodes with the same hash agree on every document.
  */
 import { hash } from 'node:crypto';
 import { canonicalJson } from './canonical-json.ts';
@@ -25,15 +25,15 @@ export interface Model {
   /** SHA-256 of the canonical model, in hex: equal on every node that reads the same model. */
   readonly hash: string;
   readonly layout: ReferentialIdLayout;
-  /** Name of the {@link ModelFormat} that has read some of its files; null: all are in the native form. */
+  /** Name of the {@link ModelFormat} that has read some of its files; null: all files have the native form. */
   readonly format: string | null;
-  /** Those that its files describe. The native form describes none. */
+  /** Projects that its files describe. The native form describes none. */
   readonly projects: readonly ProjectInfo[];
   /** Sorted by endpoint. */
   readonly resources: readonly Resource[];
-  /** By `shop/orders`, with or without a slash before it, in any case. */
+  /** Finds by endpoint, e.g. `shop/orders`, with or without a leading slash, in any case. */
   findEndpoint(endpoint: string): Resource | undefined;
-  /** By project `Shop` and name `Order`. Abstract resources are not found: they have no documents of their own. */
+  /** Finds by project `Shop` and name `Order`. Abstract resources are not found, because they have no documents. */
   findResource(project: string, name: string): Resource | undefined;
 }
 
@@ -47,18 +47,18 @@ export interface Resource {
   readonly isDescriptor: boolean;
   readonly jsonSchema: object | null;
   readonly superclass: ResourceName | null;
-  /** In the order in which the referentialId takes them. */
+  /** In the order that the referentialId uses. */
   readonly identityPaths: readonly string[];
   /** Paths where a string that spells a number or a boolean stands for it. */
   readonly numericPaths: readonly string[];
   readonly booleanPaths: readonly string[];
   /** Pairs of paths that must hold equal values. */
   readonly equalityConstraints: readonly EqualityConstraint[];
-  /** Fields that a list may be narrowed by. */
+  /** Query fields of a list. */
   readonly queryFields: readonly QueryField[];
-  /** What the model's format says beyond that, for its own profile. Null: nothing. */
+  /** Further rules of the model's format, for its own profile. Null: none. */
   readonly rules: object | null;
-  /** Every place in a document that may refer to another. */
+  /** Every place in a document that may refer to another document. */
   readonly references: readonly ReferenceRule[];
   /** How `describeDocument` reads the identity. */
   readonly identity: CompiledIdentity;
@@ -81,7 +81,7 @@ export interface ReferenceRule {
 
 export interface CompiledIdentity {
   readonly values: readonly CompiledValue[];
-  /** What stands before each value in the name whose UUIDv5 is the superclass id; null: no superclass. */
+  /** The text before each value in the name that is hashed to the superclass id; null: no superclass. */
   readonly superclassParts: readonly string[] | null;
   readonly superclassPaths: readonly string[] | null;
 }
@@ -92,9 +92,9 @@ export interface CompiledSteps {
 }
 
 export interface CompiledValue extends CompiledSteps {
-  /** Path of the value in the identity that it is an element of. */
+  /** Path of the value in the identity that it belongs to. */
   readonly identityPath: string;
-  /** What stands before the value in the name whose UUIDv5 is the referentialId. */
+  /** The text before the value in the name that is hashed to the referentialId. */
   readonly part: string;
   /** Descriptor values are compared without case. */
   readonly isFolded: boolean;
@@ -141,7 +141,7 @@ export function compileModel(
 
   const byEndpoint = new Map<string, Resource>();
   for (const resource of resources) {
-    // As the model spells it and in lower case, so that the common spelling costs one look-up.
+    // Both as spelled and in lower case, so that the usual spelling takes one look-up.
     byEndpoint.set(resource.endpoint.toLowerCase(), resource).set(resource.endpoint, resource);
   }
   const byName = new Map(resources.map((resource) => [keyOf(resource), resource]));
@@ -183,7 +183,7 @@ function compileReference(
   const parts = nameParts(project, name, identityPaths, layout);
   const paths = identityPaths.map((identity) => reference.paths.find((pair) => pair.identity === identity)!);
   const cuts = paths.map((pair) => cutPath(pair.path));
-  // A descriptor's value is the reference; any other reference is the object that holds the values.
+  // A descriptor's value is the reference itself; any other reference is the object with the values.
   const holder = isDescriptor ? cuts[0]!.rest : commonSteps(cuts.map((cut) => cut.rest.slice(0, -1)));
   return {
     project,
@@ -199,8 +199,8 @@ function compileReference(
 }
 
 /**
- * Descriptors are compared without case. In the 2026 layout that holds also where a descriptor's value is an element of
- * another resource's identity, which its path tells: it ends in `Descriptor`.
+ * Descriptors are compared without case. In the 2026 layout, this includes a descriptor value in the identity of
+ * another resource. Its path ends in `Descriptor`.
  */
 function compileValue(
   identityPath: string,
@@ -213,7 +213,7 @@ function compileValue(
   return { steps, text: textOf(steps), identityPath, part, isFolded };
 }
 
-/** What the hash takes for a resource without rules. Every database keeps such a hash, so it must not change. */
+/** The hashed rules of a resource without any. Every database stores such a hash, so this must not change. */
 const noRules = { arrayUniqueness: [], dateTimePaths: [], decimals: [], isSchoolYear: false };
 
 function hashOf(
@@ -222,7 +222,7 @@ function hashOf(
   layout: ReferentialIdLayout,
 ): string {
   const abstracts = [...definition.abstracts].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-  // The place of a definition is no part of the model, and query fields decide nothing.
+  // Places of definitions are not part of the model, and query fields do not affect documents.
   const bare = resources.map((resource) => ({
     ...resource,
     at: undefined,

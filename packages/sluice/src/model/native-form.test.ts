@@ -15,7 +15,7 @@ const read = (resources: unknown[], more: object = {}) =>
   parseModel({ project: 'Sample', resources, ...more }, 'model.json');
 
 describe('the native form', () => {
-  it('finds a resource by endpoint, in any case and with or without a slash, and by name', () => {
+  it('the native form finds a resource by name, or by endpoint in any case, with or without a slash', () => {
     const model = read([school, room]);
     const found = model.findEndpoint('sample/rooms');
     expect(found).toMatchObject({
@@ -29,7 +29,7 @@ describe('the native form', () => {
     expect(model.findEndpoint('sample/halls')).toBeUndefined();
   });
 
-  it('reads the example of docs/model.md', () => {
+  it('the native form reads the example of docs/model.md', () => {
     const readme = readFileSync(new URL('../../../../docs/model.md', import.meta.url), 'utf8');
     const example = /```json\n(.*?)```/s.exec(readme)?.[1] ?? '';
     expect(parseModel(JSON.parse(example)).resources.map(({ name }) => name)).toEqual([
@@ -38,7 +38,7 @@ describe('the native form', () => {
     ]);
   });
 
-  it('has a hash that depends on what it says, not on the order it says it in', () => {
+  it('the native form has a hash that depends on its content, not on its order', () => {
     const reordered = Object.fromEntries(Object.entries(room).toReversed());
     expect(read([reordered, school]).hash).toBe(read([school, room]).hash);
     expect(read([school, room]).hash).toMatch(/^[0-9a-f]{64}$/);
@@ -46,14 +46,14 @@ describe('the native form', () => {
     expect(read([school, { ...room, schema: { type: 'object' } }]).hash).not.toBe(read([school, room]).hash);
   });
 
-  it('keeps the hash that databases hold already', () => {
+  it('the native form keeps the hash that existing databases hold', () => {
     const resources = [{ name: 'Order', endpoint: 'shop/orders', identity: ['$.number'] }];
     expect(parseModel({ project: 'Shop', resources }).hash).toBe(
       'e0e27dcfa3fdec83acb05d9e74b870327f03d29f0cb6fe2a393276c29fd8711e',
     );
   });
 
-  it('has another hash for another layout of referentialIds', () => {
+  it('the native form has another hash for another layout of referentialIds', () => {
     const json = { project: 'Sample', resources: [school] };
     expect(parseModel(json, 'model.json', { referentialIdLayout: '2025' }).hash).not.toBe(
       parseModel(json).hash,
@@ -103,18 +103,18 @@ describe('the native form', () => {
       [{ ...school, isDescriptor: true }],
       'resources[0].identity is given for a descriptor, which is known by its namespace and codeValue',
     ],
-  ])('says what is wrong and where (%#)', (resources, sentence) => {
+  ])('the native form reports a fault with its place (%#)', (resources, sentence) => {
     expect(() => read(resources)).toThrow(`Cannot read the model: ${sentence} (model.json)`);
   });
 
-  it('refuses a superclass whose identity is not that of the subclass', () => {
+  it('the native form refuses a superclass whose identity is not that of the subclass', () => {
     const abstracts = [{ name: 'Organization', identity: ['$.organizationId'] }];
     expect(() => read([{ ...school, superclass: { resource: 'Organization' } }], { abstracts })).toThrow(
       "Cannot read the model: resources[0].superclass gives '$.schoolId' where 'Organization' has '$.organizationId'",
     );
   });
 
-  it('refuses pairs of one reference that lead through different arrays', () => {
+  it('the native form refuses pairs of one reference that lead through different arrays', () => {
     const path = { identity: '$.roomName', path: '$.rooms[*].roomName' };
     const other = { identity: '$.schoolReference.schoolId', path: '$.schools[*].schoolId' };
     const tour = {
@@ -135,7 +135,7 @@ describe('the native form', () => {
     { project: 'Sample' },
     { project: 'Sample', resources: [{}] },
     { projectSchemas: 1 },
-  ])('refuses what is no model: %j', (json) => {
+  ])('the native form refuses a value that is no model: %j', (json) => {
     expect(() => parseModel(json, 'model.json')).toThrow(/^Cannot read the model: .* \(model\.json\)$/);
   });
 });

@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { modelFault } from './definition.ts';
 
-/** Parses a model file's JSON with a zod schema; the first thing wrong becomes one sentence. */
+/** Parses a model file's JSON with a zod schema; the first fault becomes one sentence. */
 export function parseForm<T>(schema: z.ZodType<T>, json: unknown, source: string): T {
   const result = schema.safeParse(json);
   if (result.success) return result.data;

@@ -1,6 +1,6 @@
 /**
- * JSON paths as a model writes them: `$`, then names, each perhaps followed by `[*]`. They are parsed once, when the
- * model is read; a document meets only the steps.
+ * JSON paths as a model writes them: `$`, then names, each possibly followed by `[*]`. They are parsed once, when the
+ * model is read; code for documents uses the steps only.
  */
 
 const PATH = /^\$(?:\.[A-Za-z_][\w-]*(?:\[\*\])?)+$/;
@@ -12,7 +12,7 @@ export function isModelPath(path: string): boolean {
 /** Member names from one object down to a value. */
 export type Steps = readonly string[];
 
-/** A path cut at each `[*]`: the way to each array in turn, and from the innermost element to the value. */
+/** A path cut at each `[*]`: the steps to each array in turn, and from the innermost element to the value. */
 export interface CutPath {
   readonly arrays: readonly Steps[];
   readonly rest: Steps;

@@ -1,4 +1,4 @@
-/** From files to a model. Several files are one model: a core and its extensions, in any order. */
+/** Makes a model of files. Several files are one model: a core and its extensions, in any order. */
 import { readFile } from 'node:fs/promises';
 import { modelFault, type ModelDefinition } from './definition.ts';
 import { compileModel, type Model } from './model.ts';
@@ -12,11 +12,11 @@ export interface ModelOptions {
    * @default '2026'
    */
   referentialIdLayout?: ReferentialIdLayout | undefined;
-  /** Reads those of the files that are not in the native form. @default none is */
+  /** Reads files that are not in the native form. @default none */
   format?: ModelFormat | undefined;
 }
 
-/** A model without documents: of programs that write only to tables, functions and handlers. */
+/** A model without documents, for programs that write only to tables, functions and handlers. */
 export const emptyModel: Model = compileModel({ abstracts: [], resources: [], projects: [] });
 
 /**
@@ -47,6 +47,14 @@ export function loadModelFiles(files: string | readonly string[]): Promise<Model
   return Promise.all(
     sources.map(async (source) => ({ json: parseJson(await readFile(source, 'utf8'), source), source })),
   );
+}
+
+/** Why a file of these cannot be read, to end a sentence; null: the error is another. */
+export function unreadableModel(error: unknown, files: string | readonly string[]): string | null {
+  const { code, syscall, path } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) return null;
+  const reason = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
+  return `${reason}: ${path ?? [files].flat().join()}`;
 }
 
 /**

@@ -17,23 +17,23 @@ const section: IdentityElement[] = [
 ];
 
 describe('a referentialId', () => {
-  it('is the published one in the layout of 2026', () => {
+  it('a referentialId in the layout of 2026 is the published one', () => {
     expect(referentialIdOf('Ed-Fi', 'School', school)).toBe('3af6ad85-1212-5833-be6f-f8df6f4d6402');
     expect(referentialIdOf('Ed-Fi', 'Section', section)).toBe('7400934a-8a00-551b-a1ba-4db0b3a4d556');
   });
 
-  it('is the published one in the layout of 2025', () => {
+  it('a referentialId in the layout of 2025 is the published one', () => {
     expect(referentialIdOf('Ed-Fi', 'School', school, '2025')).toBe('05374602-2715-517e-8f08-56f877843b57');
     expect(referentialIdOf('Ed-Fi', 'Section', section, '2025')).toBe('9bb7c8d3-7154-5952-9ff3-1766185ca40e');
   });
 
-  it('depends on the order of the identity', () => {
+  it('a referentialId depends on the order of the identity', () => {
     expect(referentialIdOf('Ed-Fi', 'Section', section.toReversed())).not.toBe(
       referentialIdOf('Ed-Fi', 'Section', section),
     );
   });
 
-  it('is the UUIDv5 of the name, of whatever characters and length', () => {
+  it('a referentialId is the UUIDv5 of the name, of whatever characters and length', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.nat(300), (text, times) => {
         const name = text.repeat(times);
@@ -42,7 +42,7 @@ describe('a referentialId', () => {
     );
   });
 
-  it('is the same when remembered, also when many others were asked for between', () => {
+  it('a cached referentialId is the same, even after many others', () => {
     const ids = Array.from({ length: 20_000 }, (_, index) => uuidOfReferredName(`name ${index}`));
     for (const index of [0, 9_999, 19_999, 0]) {
       expect(uuidOfReferredName(`name ${index}`)).toBe(ids[index]);
@@ -60,7 +60,7 @@ interface Vector {
 }
 
 describe.skipIf(isAbsent(vectorsFile))(`the vectors in ${vectorsFile}`, () => {
-  it('are met by both layouts', () => {
+  it('referentialIds equal the published vectors in both layouts', () => {
     const { vectors } = JSON.parse(readFileSync(vectorsFile, 'utf8')) as { vectors: Vector[] };
     expect(vectors.length).toBeGreaterThan(0);
     for (const vector of vectors) {

@@ -1,6 +1,6 @@
 /**
- * The id by which documents refer to each other: UUIDv5 of a resource's name and its identity. Equal on every node and
- * in every system that follows the same layout.
+ * The id by which documents refer to each other: UUIDv5 of a resource's name and its identity. It is equal on every
+ * node, and in every system with the same layout.
  */
 import { Buffer } from 'node:buffer';
 import { hash } from 'node:crypto';
@@ -13,20 +13,20 @@ export interface IdentityElement {
 
 /**
  * How a name is spelled before it is hashed. The two layouts give different ids for everything, so a deployment keeps
- * the one it began with.
+ * its first one.
  *
- * `2026`: `ShopOrder$.number=123`, descriptor values in lower case. `2025`: `ShopOrder$$.number=$123`, values as they
- * stand.
+ * `2026`: `ShopOrder$.number=123`, descriptor values in lower case. `2025`: `ShopOrder$$.number=$123`, values
+ * unchanged.
  */
 export type ReferentialIdLayout = '2025' | '2026';
 
 const NAMESPACE = Buffer.from('edf1edf13df13df13df13df1edf1edf1', 'hex');
 
-/** The bytes to hash: the namespace, which stays, and behind it the name, which each call overwrites. */
+/** The bytes to hash: the fixed namespace, then the name, which each call overwrites. */
 const input = Buffer.alloc(4096);
 NAMESPACE.copy(input);
 
-/** UUIDv5 (RFC 9562, 5.5) of a name in the namespace of referentialIds. By hand: six times as fast as npm's `uuid`. */
+/** UUIDv5 (RFC 9562, 5.5) of a name in the namespace of referentialIds. Own code, because it is six times as fast as npm's `uuid`. */
 export function uuidOfName(name: string): string {
   let bytes: Buffer;
   // A UTF-16 code unit takes at most three bytes of UTF-8.
@@ -41,14 +41,14 @@ export function uuidOfName(name: string): string {
 }
 
 /**
- * Ids of names lately referred to. A few schools, sessions and descriptors are what most references mean, and a look-up
- * costs a fifth of a hash. Two generations bound it: when the younger is full it becomes the older, which is dropped.
+ * Ids of recently used names. Most references name a few schools, sessions and descriptors, and a look-up costs a
+ * fifth of a hash. Two generations limit the size: a full younger one replaces the older one.
  */
 const GENERATION_NAMES_MAX = 8192;
 let younger = new Map<string, string>();
 let older = new Map<string, string>();
 
-/** The same as {@link uuidOfName}, remembered for a while. */
+/** The same as {@link uuidOfName}, with a cache. */
 export function uuidOfReferredName(name: string): string {
   let id = younger.get(name);
   if (id !== undefined) return id;
@@ -62,8 +62,8 @@ export function uuidOfReferredName(name: string): string {
 }
 
 /**
- * What stands before each value in the name, in order: `ShopItem$.order=`, `#$.number=`, …
- * Computed once per resource, so that a name is a handful of concatenations.
+ * The text before each value in the name, in order: `ShopItem$.order=`, `#$.number=`, … Computed once per resource,
+ * so that a name takes a few concatenations.
  */
 export function nameParts(
   project: string,

@@ -1,27 +1,25 @@
-/**
- * A document whose identity has changed, seen from one that refers to it: which values of the referrer's body follow.
- */
+/** Finds the values of a document that have to change because a document that it refers to has another identity. */
 import { referenceAt, visitPlaces, walk } from './describe-document.ts';
 import type { ReferenceRule, Resource } from './model.ts';
 
 export interface RenamedDocument {
   readonly resource: Resource;
-  /** Identities that the referrer's body still spells. */
+  /** Identities that the body of the referrer still contains. */
   readonly referentialId: string;
   readonly superclassId: string | null;
-  /** The renamed document as it is now, parsed. */
+  /** The renamed document with its new identity, parsed. */
   readonly document: unknown;
 }
 
-/** One value of a body: its place as names and indexes from the top, and what stands there now. */
+/** One changed value of a body: its place, as names and indexes from the top, and its new value. */
 export interface Edit {
   readonly path: readonly string[];
   readonly value: unknown;
 }
 
 /**
- * Gives every reference to the renamed document its new values, in place. Returns what was changed: empty if the body
- * does not refer to it.
+ * Gives every reference to the renamed document its new values, in place. Returns the changes; empty if the body does
+ * not refer to it.
  */
 export function renameReferences(resource: Resource, document: unknown, renamed: RenamedDocument): Edit[] {
   const edits: Edit[] = [];
@@ -62,7 +60,7 @@ function identityValue(renamed: RenamedDocument, index: number): unknown {
   return walk(document, resource.identity.values[index]!.steps, '$');
 }
 
-/** `$.a.b[2]` as `['a', 'b', '2']`: names of a model hold neither dots nor brackets. */
+/** `$.a.b[2]` as `['a', 'b', '2']`: names of a model have neither dots nor brackets. */
 function stepsOf(path: string): string[] {
   return path
     .slice(1)

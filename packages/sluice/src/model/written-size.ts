@@ -1,7 +1,7 @@
 /**
- * How long a JSON text becomes when PostgreSQL writes it out as `jsonb`: without spaces of its own, but one behind each
- * colon and comma, and with every digit of a number. `1e308` is five characters here and 309 there, so a small text may
- * come back as one that no process can hold. Strings never grow.
+ * How long a JSON text becomes when PostgreSQL writes it as `jsonb`: with one space after each colon and comma only,
+ * and with every digit of a number. `1e308` is five characters here and 309 there, so a small text may become larger
+ * than a process can hold. Strings never grow.
  */
 
 const QUOTE = 0x22;
@@ -11,15 +11,15 @@ const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 const DOT = 0x2e;
 
-/** No text grows by more: of the numbers that PostgreSQL stores, the longest have 131,072 digits, `1e131071` is one. */
+/** Greatest growth of a text: the longest numbers that PostgreSQL stores have 131,072 digits, e.g. `1e131071`. */
 const growthMax = 16_384;
-/** Nor by more than this where no exponent has three digits: `1e99` becomes 100. */
+/** Greatest growth if no exponent has three digits: `1e99` becomes 100 characters. */
 const smallGrowthMax = 32;
 const longExponent = /[:,[\s]-?\d[\d.]*[eE][+-]?\d{3}/;
 
 /**
- * The place where a text of sound JSON outgrows the limit: a member of its outermost object, `$` where there is none.
- * Null: it does not. Never too low, and at most a few bytes a number too high.
+ * The place where a text of valid JSON becomes too large: a member of its outermost object, or `$`. Null: it does
+ * not. The computed size is never too low, and at most a few bytes per number too high.
  */
 export function findOutgrowth(text: string, bytesMax: number): string | null {
   const { length } = text;
@@ -27,7 +27,7 @@ export function findOutgrowth(text: string, bytesMax: number): string | null {
   if (length * smallGrowthMax <= bytesMax && !longExponent.test(text)) return null;
   let bytes = 0;
   let depth = 0;
-  /** Of the string that was read last at the outermost level, and of the member there, whose name it then was. */
+  /** Start of the last string at the outermost level, and of the name of the present member there. */
   let read = 0;
   let member = -1;
   for (let at = 0; at < length;) {
@@ -53,7 +53,7 @@ export function findOutgrowth(text: string, bytesMax: number): string | null {
       if (code === COLON || code === COMMA) bytes += 2;
       else if (code > 0x20) bytes++;
       if (code === COLON && depth === 1) member = read;
-      // Brackets and braces: the two kinds differ in one bit from others, and so do their ends.
+      // A bracket or a brace: both kinds differ in one bit, and so do their ends.
       else if ((code | 0x20) === 0x7b) depth++;
       else if ((code | 0x20) === 0x7d) depth--;
       at++;
@@ -69,12 +69,12 @@ function pathOfMember(text: string, start: number): string {
   return memberPath(end < 0 ? name : name.slice(0, end));
 }
 
-/** `$.name`; a name that is no plain one stands in brackets, as it is spelled. */
+/** `$.name`; an unusual name is in brackets, as it is spelled. */
 function memberPath(name: string): string {
   return /^[A-Za-z_$][\w$-]*$/.test(name) ? `$.${name}` : `$["${name}"]`;
 }
 
-/** Of UTF-8; a surrogate is half of four. */
+/** Bytes in UTF-8; a surrogate counts as half of four. */
 function bytesOf(character: number): number {
   if (character < 0x80) return 1;
   return character < 0x800 || (character & 0xf800) === 0xd800 ? 2 : 3;
@@ -88,7 +88,7 @@ function isOfNumber(code: number): boolean {
   return isDigit(code) || code === DOT || code === MINUS || code === 0x2b || (code | 0x20) === 0x65;
 }
 
-/** Digits, sign and point of a number that is written without an exponent. */
+/** Length of a number that is written without an exponent: digits, sign and point. */
 function numberLength(text: string, from: number, to: number): number {
   let whole = 0;
   let fraction = 0;

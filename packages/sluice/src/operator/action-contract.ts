@@ -1,4 +1,4 @@
-/** What operators do, as plain data: which writes an action is about, what became of each, and what is recorded of it. */
+/** Actions of operators as plain data: the writes of an action, the result of each, and the record of it. */
 import type { StuckFilter } from './contract.ts';
 
 export interface AuditEntry {
@@ -13,18 +13,18 @@ export interface AuditEntry {
   detail: Record<string, unknown> | null;
 }
 
-/** Which writes an action is about: named ones, or all that match. */
+/** The writes of an action: named ones, or all that match. */
 export type Target = { writeIds: readonly string[] } | { matching: StuckFilter };
 
 export interface ActionOptions {
-  /** Who acts, for the record: `alice@host`. */
+  /** Name of the operator, for the record: `alice@host`. */
   actor: string;
-  /** Only say what would happen. @default false */
+  /** Only reports what would happen. @default false */
   dryRun?: boolean;
 }
 
 export interface RetryOptions extends ActionOptions {
-  /** Even where the document has changed since, or is about to. @default false */
+  /** Retries even if the document has changed since, or is about to. @default false */
   force?: boolean;
 }
 
@@ -35,19 +35,19 @@ export interface RetryReport {
   retried: number;
   dryRun: boolean;
   refused: Partial<Record<RetryRefusal, number>>;
-  /** What became of each, the first 1000. `newWriteId` is null where it was refused, or in a dry run. */
+  /** Result of each write, the first 1000. `newWriteId` is null if it was refused, or in a dry run. */
   writes: { writeId: string; newWriteId: string | null; refusal: RetryRefusal | null }[];
 }
 
 export interface DiscardReport {
   matched: number;
-  /** Settled by this as not applied. */
+  /** Writes that this action settled as not applied. */
   discarded: number;
   /** Dead letters removed. */
   removed: number;
-  /** Settled in the meantime: their outcome stands. */
+  /** Writes that were settled in the meantime: their outcome stays. */
   settledElsewhere: number;
-  /** Named, and neither waiting nor a dead letter. */
+  /** Named writes that neither wait nor are dead letters. */
   notFound: number;
   dryRun: boolean;
 }

@@ -1,4 +1,4 @@
-/** What blocked writes await, and, where a model is given, what it is called: from the bodies of the blocked writes. */
+/** The things that blocked writes await, with names from the bodies of these writes if a model is given. */
 import { describeDocument, type DocumentReference, type Model } from '#model';
 import { readBodies, type Database, type Row } from '#store';
 import type { Awaited } from './contract.ts';
@@ -9,7 +9,7 @@ interface BlockedWrite {
   resource: string;
 }
 
-/** Up to `most` things for each of these writes. */
+/** Reads up to `most` awaited things for each of these writes. */
 export async function readAwaited(
   database: Database,
   blocked: readonly BlockedWrite[],
@@ -51,7 +51,7 @@ export function awaitedOf(row: Row): Awaited {
   };
 }
 
-/** Gives each awaited reference its name, as the body of the write that awaits it says. */
+/** Gives each awaited reference its name, from the body of the write that awaits it. */
 export async function nameAwaited(
   database: Database,
   blocked: readonly BlockedWrite[],

@@ -1,15 +1,15 @@
 /**
- * What operators see and do, as plain data: behind the command line and the page. Times are ISO 8601 by the database's
- * clock, ages are seconds by the same. No body of a document is in any of it, but for `showBody`; identities of documents that a blocked
- * write awaits are, but only where a model is given to name them.
+ * The views and actions of operators as plain data, for the command line and the page. Times are ISO 8601 and ages
+ * are seconds, both by the database's clock. Only `showBody` has the body of a document. Identities of awaited
+ * documents are shown only if a model is given to name them.
  */
 import type { Load, Operation, Outcome, Reason, Standing, WriterState } from '#protocol';
 import type { LockHolder as LaneLockHolder } from '#store';
 
-/** The leader of a lane, and what keeps its ready writes waiting. */
+/** The leader of a lane, and why its ready writes wait. */
 export interface Leadership {
   lane: number;
-  /** Why a ready write of this lane waits; `ready`: only for its turn. */
+  /** Why a ready write of this lane waits; `ready`: only because earlier writes come first. */
   reason: Exclude<Reason, 'blocked' | 'locked' | 'dead_letter'>;
   isLed: boolean;
   /** Number of leaderships so far. */
@@ -17,35 +17,35 @@ export interface Leadership {
   /** Writer that leads it, or led it last; null: none ever did, or retention deleted its row. */
   writer: { writerId: string; host: string; processId: number } | null;
   ledSince: string | null;
-  /** A leader that died left no word: then the last sign of life that is known of it. */
+  /** Since when the lane has no leader. If a leader died, its last known heartbeat. */
   leaderlessSince: string | null;
   pausedAt: string | null;
   pausedBy: string | null;
   retry: { error: string | null; attempt: number; since: string; nextAt: string } | null;
-  /** Another program holds the lane's lock: no writer can lead it until that is over. */
+  /** Another program holds the lane's lock, so no writer can lead the lane meanwhile. */
   lockedBy: LaneLockHolder | null;
-  /** Its leader died, perhaps of a write: since then its ready writes are tried in parts. */
+  /** Since when the lane's ready writes are tried in parts, because its leader died, perhaps of one of them. */
   quarantinedSince: string | null;
 }
 
 export interface LaneStatus extends Leadership {
   ready: number;
   blocked: number;
-  /** Since when the oldest write waits. */
+  /** When the oldest waiting write was accepted. */
   oldestAcceptedAt: string | null;
 }
 
 /** A session that shares the lanes. */
 export interface SessionStatus {
-  /** Process id of the server's side; null: it leads by leases. */
+  /** Process id of its backend; null: it leads by leases. */
   pid: number | null;
   writer: { writerId: string; host: string; processId: number } | null;
-  /** Lanes that it leads; 0: it stands by. */
+  /** Lanes that it leads; 0: it is a standby. */
   lanes: number;
-  /** Sessions that it wants to lead, with this one; the greatest of all counts. Null: it is of an earlier version. */
+  /** Sessions that it wants to lead, including itself; the greatest number of all counts. Null: its version is older. */
   wantedSessions: number | null;
   load: Load | null;
-  /** Share of two seconds that it has spent on batches. */
+  /** Percentage of two seconds that it has spent on batches. */
   busyPercent: number | null;
 }
 
@@ -58,34 +58,34 @@ export interface WriterStatus {
   /** Lanes that it leads. */
   lanes: number;
   startedAt: string;
-  /** Its last sign of life in the database; whether it lives is told by `state`. */
+  /** Its last update in the database; `state` says whether it lives. */
   seenAt: string;
   stoppedAt: string | null;
 }
 
-/** All conditions hold together; none given: every write that waits or is a dead letter. */
+/** All conditions must hold; without any: every waiting write and every dead letter. */
 export interface StuckFilter {
-  /** Accepted at least this long ago. */
+  /** The write was accepted at least this many seconds ago. */
   olderThanSeconds?: number;
   lane?: number;
   client?: string;
-  /** Endpoint of a resource, `shop/orders`, or name of a target, `public.orders`, where the schema `public` may be left out. */
+  /** Endpoint of a resource, `shop/orders`, or name of a target, `public.orders`; the schema `public` may be left out. */
   resource?: string;
   reason?: Reason;
-  /** SQLSTATE of the error that is retried or made a dead letter. */
+  /** SQLSTATE of the error of a retried lane or a dead letter. */
   error?: string;
 }
 
 export interface StuckPage {
-  /** `next` of the page before. @default the oldest first */
+  /** `next` of the previous page. @default the oldest first */
   after?: string;
   /** @default 100, at most 1000 */
   limit?: number;
-  /** Writes that wait for less are left out; dead letters, which do not change by waiting, never are. @default 0 */
+  /** Leaves out writes that have waited for fewer seconds, but no dead letters. @default 0 */
   patienceSeconds?: number;
 }
 
-/** The error of a dead letter, or of a lane that is retried: nothing of any row. */
+/** The error of a dead letter, or of a retried lane, without any value of a row. */
 export interface StuckError {
   /** SQLSTATE; null: an error of the program. */
   code: string | null;
@@ -93,31 +93,31 @@ export interface StuckError {
   table: string | null;
 }
 
-/** A session that has locked rows in a transaction. */
+/** A session whose open transaction has locked rows. */
 export interface LockHolder {
-  /** Process id of the server's side. */
+  /** Process id of its backend. */
   pid: number;
   application: string;
-  /** When its transaction began; null: this role may not know. */
+  /** When its transaction began; null: this role may not see it. */
   since: string | null;
 }
 
-/** What a blocked write awaits: a document, a write ahead, or a lock. */
+/** A thing that a blocked write awaits: a document, an earlier write, or a lock. */
 export interface Awaited {
-  /** ReferentialId of the document, or the id of the write ahead; where it waits for a lock, its own. */
+  /** ReferentialId of the document, or id of the earlier write; for a lock, the id of the blocked write itself. */
   awaitedId: string;
   kind: 'reference' | 'predecessor' | 'lock';
   standing: Standing;
   since: string;
-  /** Code of the outcome of the write that would have provided it, where known. */
+  /** Code of the outcome of the write that would have provided it; null: none, or unknown. */
   failure: string | null;
-  /** The write on its way that would provide it. */
+  /** The write in the intake that would provide it. */
   provider: { writeId: string; lane: number; resource: string; reason: Reason } | null;
-  /** Name of the resource referred to: where a model is given, or a provider is on its way (its endpoint). Of a row the table. */
+  /** Name of the resource: from the model, or the endpoint of the provider. For a row, the table. */
   resource: string | null;
-  /** Identity of what is referred to, `schoolId=255901001`: of a document only where a model is given, of a row only in `showWrite`. */
+  /** Identity of the awaited thing, e.g. `schoolId=255901001`: of a document only with a model, of a row only in `showWrite`. */
   identity: string | null;
-  /** Place of the reference in the document, where a model is given; columns of the foreign key of a row. */
+  /** Path of the reference in the document, with a model; columns of the foreign key of a row. */
   path: string | null;
 }
 
@@ -131,34 +131,34 @@ export interface StuckWrite {
   documentId: string;
   acceptedAt: string;
   ageSeconds: number;
-  /** Since when it is blocked or a dead letter; else when it was accepted. */
+  /** Since when it is blocked or a dead letter; otherwise when it was accepted. */
   since: string;
-  /** Until when it was told to wait for references that no client has submitted. */
+  /** End of its wait for references that no client has submitted. */
   referenceDeadline: string | null;
-  /** How many things it awaits. */
+  /** Number of things that it awaits. */
   awaitsCount: number;
-  /** The first of them, those that no client has submitted ahead. */
+  /** The first of them; those that no client has submitted come first. */
   awaits: Awaited[];
-  /** The lane, where it is what the write waits for: `lane_without_leader`, `lane_paused`, `retrying`. */
+  /** The lane, if the write waits for it: `lane_without_leader`, `lane_paused`, `retrying`. */
   leadership: Leadership | null;
-  /** `locked`, `retrying`: holders of locks on rows that it may wait for, as far as the rows tell. */
+  /** `locked`, `retrying`: sessions that hold locks on rows that the write may wait for, as far as the rows show. */
   heldBy: LockHolder[];
-  /** `retrying`, `dead_letter`. */
+  /** The error, for `retrying` and `dead_letter`. */
   error: StuckError | null;
   attempts: number | null;
-  /** `retrying`: when the next attempt begins. */
+  /** `retrying`: when the next try begins. */
   nextAt: string | null;
 }
 
 export interface StuckList {
   writes: StuckWrite[];
-  /** For the next page; null: this is the last. */
+  /** Start of the next page; null: this is the last. */
   next: string | null;
 }
 
 export interface StuckCounts {
   total: number;
-  /** Counting ended: there are at least so many. */
+  /** Counting ended at the limit: there are at least this many. */
   isBounded: boolean;
   reasons: Partial<Record<Reason, { writes: number; withinDeadline: number; oldestSeconds: number }>>;
 }
@@ -167,80 +167,80 @@ export interface Status {
   /** By the database's clock, ISO 8601. */
   readAt: string;
   isHealthy: boolean;
-  /** What wants attention, each as a phrase; empty: nothing. */
+  /** Problems, each as a phrase; empty: none. */
   problems: string[];
   schemaVersion: number | null;
   modelHash: string | null;
   documents: number;
   references: number;
-  /** Documents or references are estimated, because there are many. */
+  /** The numbers of documents and references are estimated, because they are large. */
   isEstimated: boolean;
-  /** Writes accepted and not settled. */
+  /** Writes that are accepted and not settled. */
   backlog: number;
   blocked: number;
   deadLetters: number;
-  /** For how long the oldest of the backlog has waited; null: none waits. */
+  /** How long the oldest of the backlog has waited; null: none waits. */
   oldestSeconds: number | null;
   lanesWithoutLeader: number;
   lanesPaused: number;
   lanesRetrying: number;
-  /** Writers that live. */
+  /** Number of living writers. */
   writers: number;
-  /** Age from which writes are counted in `waiting`. */
+  /** Age in seconds at which writes are counted in `waiting`. */
   olderThanSeconds: number;
-  /** Dead letters included. */
+  /** Counts by reason, dead letters included. */
   waiting: StuckCounts;
   lanes: LaneStatus[];
 }
 
-/** One link of a chain: `blockedId` awaits `awaitedId`, `depth` steps away from the write asked for. */
+/** One link of a chain: `blockedId` awaits `awaitedId`, at a distance of `depth` from the requested write. */
 export interface ChainLink extends Awaited {
   depth: number;
   blockedId: string;
 }
 
-/** The row, or the first of them, that a write to a target is about. */
+/** The row of a write to a target, or the first of its rows. */
 export interface ShownRow {
-  /** Values of its key by column or path. Null: the database gives it, or they are not known any more. */
+  /** Values of its key by column or path. Null: the database gives it, or it is no longer known. */
   key: Readonly<Record<string, unknown>> | null;
-  /** How many rows the write has; null: it is settled. */
+  /** Number of rows of the write; null: it is settled. */
   rows: number | null;
 }
 
 export interface ShownWrite {
   writeId: string;
-  /** Null: the write is about a document. */
+  /** Null: the write is to a document. */
   row: ShownRow | null;
-  /** Null once it is settled and no dead letter. */
+  /** Null if the write is settled and no dead letter. */
   stuck: StuckWrite | null;
   /** Nearest first; 200 links at most. */
   chain: ChainLink[];
-  /** The lane's own state, as it bears on when a blocked write is looked at. */
+  /** State of the write's lane, which decides when a blocked write is read again. */
   lane: LaneStatus | null;
   outcome: (Outcome & { client: string; lane: number; settledAt: string }) | null;
 }
 
-/** Of the writes made in one minute, those that are settled. */
+/** The settled writes among those that were made in one minute. */
 export interface ActivityMinute {
-  /** When it began. */
+  /** Start of the minute. */
   minute: string;
   writes: number;
   refused: number;
   notApplied: number;
-  /** From the making of a write to its outcome; null: none was settled. */
+  /** Milliseconds from the creation of a write to its outcome; null: none was settled. */
   p50Ms: number | null;
   p99Ms: number | null;
-  /** Told from a part of them. */
+  /** Estimated from a sample. */
   isSampled: boolean;
-  /** Writes of each lane that had any. */
+  /** Number of writes by lane, for lanes that had any. */
   lanes: Record<string, number>;
 }
 
 export interface LaneActivity {
   lane: number;
   writesPerSecond: number;
-  /** Of the batches that settled writes of this lane, of all lanes together. */
+  /** Writes of the batches that settled writes of this lane, including those of other lanes. */
   batchWrites: number;
-  /** From the beginning of such a batch to its last outcome. */
+  /** Milliseconds from the start of such a batch to its last outcome. */
   batchMs: number;
 }

@@ -1,6 +1,6 @@
 /**
- * Discarding: a write that waits is settled as not applied, under the term locks of its lane, and its client is told; a
- * dead letter is removed, and its outcome stands.
+ * Discards writes. A waiting write is settled as not applied, under the term lock of its lane, and its client is
+ * told. A dead letter is removed, and its outcome stays.
  */
 import { headerOf, hintAwaitedOf, hintStatements, notApplied, settleUnapplied } from '#batch';
 import type { WriteHeader } from '#protocol';
@@ -9,7 +9,7 @@ import type { ActionOptions, DiscardReport, Target } from './action-contract.ts'
 import { findStuck } from './list-stuck.ts';
 import { describeTarget, pagesOf, refuseEverything } from './targets.ts';
 
-/** @throws {SluiceError} `invalid_request` for an id that is none, and for a filter that says nothing */
+/** @throws {SluiceError} `invalid_request` for a malformed id, or a filter without conditions */
 export async function discardWrites(
   database: Database,
   target: Target,
@@ -57,7 +57,7 @@ export async function discardWrites(
   return report;
 }
 
-/** One transaction. Says how many it settled. */
+/** Discards in one transaction; returns how many writes it settled. */
 async function settleDiscarded(
   session: Session,
   writes: readonly WriteHeader[],
@@ -72,7 +72,7 @@ async function settleDiscarded(
     return [{ name: 'recordAction', values: ['discard', actor, about, ids, detail] }];
   });
   const ours = new Set(settled);
-  // Their nodes answer, and the writes that awaited one of them are looked at again.
+  // Hints to the nodes, which answer, and to writers, which read the writes that awaited one of these.
   await session.flight([
     ...hintStatements(unapplied.filter(({ write }) => ours.has(write))),
     hintAwaitedOf(settled),

@@ -1,12 +1,12 @@
-/** Draining a writer: it gives up its lanes, takes no more, and ends. */
+/** Drains a writer: it gives up its lanes, takes no more, and ends. */
 import { SluiceError } from '#protocol';
 import type { Database } from '#store';
 import type { WriterStatus } from './contract.ts';
 import { listWriters } from './list-writers.ts';
 
 /**
- * Asks for it; the writer looks at its next heartbeat.
- * @param name Its id, the beginning of it, or `host/process id`.
+ * Requests the drain; the writer reads it at its next heartbeat.
+ * @param name Its id, the beginning of its id, or `host/process id`.
  * @throws {SluiceError} `invalid_request` if no running writer has this name, or several have it
  */
 export async function drainWriter(database: Database, name: string, actor: string): Promise<WriterStatus> {

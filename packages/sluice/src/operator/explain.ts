@@ -1,4 +1,4 @@
-/** Reasons as sentences: the same words wherever an operator looks. */
+/** Reasons as sentences, so that all views of operators use the same words. */
 import { reasons, standings } from '#protocol';
 import { holderText } from '#store';
 import type { Awaited, Leadership, StuckWrite } from './contract.ts';
@@ -18,7 +18,7 @@ export function explainWrite(write: StuckWrite): string {
   return `${reasons[reason]}: ${explainError(error)}${tries}`;
 }
 
-/** The holders of locks, to end a sentence about a session that waits for one. */
+/** The holders of locks, to end a sentence about a waiting session. */
 export function explainHolders(heldBy: StuckWrite['heldBy']): string {
   const [first] = heldBy;
   if (first === undefined) return '';
@@ -28,7 +28,7 @@ export function explainHolders(heldBy: StuckWrite['heldBy']): string {
   return `: process ${pid} of the server${name}${since === null ? '' : `, since ${since}`}${more}`;
 }
 
-/** Of a reference or a write ahead: which it is, and where it stands. */
+/** The name and the place of an awaited reference or earlier write. */
 export function explainAwaited(awaited: Awaited): string {
   const { kind, awaitedId, standing, failure, provider, resource, identity } = awaited;
   if (kind === 'lock') return `a row of the write ${awaitedId}, which ${standings[standing]}`;

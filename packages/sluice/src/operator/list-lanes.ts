@@ -11,7 +11,7 @@ export async function findLane(database: Database, lane: number): Promise<LaneSt
   return row === undefined ? null : laneStatusOf(row);
 }
 
-/** Of named lanes, without counting what waits there. */
+/** The leadership of named lanes, without counting their waiting writes. */
 export async function readLeadership(
   database: Database,
   lanes: readonly number[],

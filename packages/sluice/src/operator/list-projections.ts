@@ -4,9 +4,9 @@ import type { Database } from '#store';
 export interface ProjectionStatus {
   name: string;
   version: number;
-  /** `needs_rebuild`: documents were there before; `rebuilding`: a rebuild has begun and not ended. */
+  /** `needs_rebuild`: documents existed before the projection; `rebuilding`: a rebuild has started and not ended. */
   state: 'complete' | 'needs_rebuild' | 'rebuilding';
-  /** Documents that the last rebuild, or the one under way, has done. */
+  /** Documents that the last or present rebuild has done. */
   rebuiltDocuments: number;
   rebuiltAt: string | null;
 }

@@ -2,7 +2,7 @@
 import type { Database } from '#store';
 import type { SessionStatus } from './contract.ts';
 
-/** Those that lead come first. */
+/** Leading sessions come first. */
 export async function listSessions(database: Database): Promise<SessionStatus[]> {
   return (await database.run('listSessions')).map((row) => ({
     pid: row['pid'] as number | null,

@@ -1,4 +1,4 @@
-/** Waiting writes and dead letters, each with its reason, a page at a time; and how many there are. */
+/** Lists waiting writes and dead letters, each with its reason, page by page, and counts them. */
 import type { Model } from '#model';
 import { SluiceError, type Reason } from '#protocol';
 import type { Database, Row } from '#store';
@@ -14,7 +14,7 @@ const beforeAll = '00000000-0000-0000-0000-000000000000';
 /**
  * The oldest first, in the order in which the writes were made.
  * @param model Names the documents that blocked writes await, from the bodies of the writes on the page.
- * @throws {SluiceError} `invalid_request` for a filter or page that cannot be
+ * @throws {SluiceError} `invalid_request` for an invalid filter or page
  */
 export async function listStuck(
   database: Database,
@@ -35,8 +35,8 @@ export async function listStuck(
 }
 
 /**
- * A page of bare rows; one of `limit` rows may have another behind it.
- * @param waitingSince Only of dead letters, and of writes that were accepted by then.
+ * A page of plain rows; if it has `limit` rows, there may be another page.
+ * @param waitingSince Only dead letters, and writes that were accepted by then.
  */
 export function readPage(
   database: Database,
@@ -48,7 +48,7 @@ export function readPage(
   return database.run('listStuck', [after, ...values, limit, waitingSince]);
 }
 
-/** Named writes, as far as they wait or are dead letters. */
+/** Named writes that wait or are dead letters. */
 export async function findStuck(
   database: Database,
   writeIds: readonly string[],
@@ -57,7 +57,7 @@ export async function findStuck(
   return describe(database, await database.run('findStuck', [writeIds]), model);
 }
 
-/** Counts by reason, up to a bound. @param bound @default 1000000 */
+/** Counts by reason, up to a limit. @param bound @default 1000000 */
 export async function countStuck(
   database: Database,
   filter: StuckFilter = {},
@@ -78,7 +78,7 @@ export async function countStuck(
   return counts;
 }
 
-/** @param bound Counting ends there. @default 10000 */
+/** @param bound Counting ends at this number. @default 10000 */
 export async function countDeadLetters(
   database: Database,
   bound = 10_000,
@@ -88,10 +88,10 @@ export async function countDeadLetters(
   return { count, isBounded: count >= bound };
 }
 
-/** Reasons that lie in the lane. */
+/** Reasons that concern the whole lane. */
 const laneReasons: ReadonlySet<Reason> = new Set(['lane_without_leader', 'lane_paused', 'retrying']);
 
-/** Things awaited that a list shows of one write. */
+/** Most awaited things that a list shows for one write. */
 const awaitedShown = 5;
 
 async function describe(
@@ -147,7 +147,7 @@ function stuckWriteOf(row: Row): StuckWrite {
   };
 }
 
-/** Seconds with one digit; clocks may step back. */
+/** Seconds with one digit, at least 0, because clocks may step back. */
 export function rounded(seconds: number): number {
   return Math.max(0, Math.round(seconds * 10) / 10);
 }

@@ -1,4 +1,4 @@
-/** The targets of a deployment: what is configured, what is agreed on, what the catalog says, and which rights writers lack. */
+/** Lists the targets of a deployment: configured, agreed, as the catalog has them, and with the rights that writers lack. */
 import { SluiceError } from '#protocol';
 import type { Database } from '#store';
 import {
@@ -15,25 +15,25 @@ import {
 } from '#targets';
 
 export interface TargetStatus {
-  /** As the resource of its writes is named: `public.orders`. */
+  /** Name as in the resource of its writes: `public.orders`. */
   name: string;
   kind: 'table' | 'function' | 'handler';
-  /** Columns, or JSON paths into the body. Empty: no writer has told them yet. */
+  /** Columns, or JSON paths into the body. Empty: no writer has recorded the key yet. */
   key: readonly string[];
-  /** The caller has named it. */
+  /** Whether the caller has configured it. */
   isConfigured: boolean;
   /** Whether the deployment has agreed on it; `differs`: with another kind or key. */
   agreed: 'yes' | 'no' | 'differs';
-  /** What the catalog says of a table. */
+  /** The table in the catalog. */
   table: TableCatalog | null;
   /** Why it cannot be a target. */
   problem: string | null;
-  /** Rights that the role lacks: `insert on public.orders`. */
+  /** Rights that the role lacks, e.g. `insert on public.orders`. */
   missingRights: readonly string[];
 }
 
 export interface TargetList {
-  /** Role of the writers, whose rights were looked at. */
+  /** Role of the writers, whose rights were checked. */
   role: string;
   roleExists: boolean;
   targets: TargetStatus[];
@@ -41,7 +41,7 @@ export interface TargetList {
 
 type Known = Pick<TargetStatus, 'name' | 'kind' | 'key' | 'isConfigured' | 'agreed' | 'table' | 'problem'>;
 
-/** @throws {SluiceError} `configuration_invalid` for a definition that cannot be one */
+/** @throws {SluiceError} `configuration_invalid` for an invalid definition */
 export async function listTargets(
   database: Database,
   definitions: readonly TargetDefinition[],
@@ -87,7 +87,7 @@ export async function listTargets(
 }
 
 /**
- * Agrees on these targets, in the place of those that are agreed on. Processes that run go on with theirs until they are restarted.
+ * Replaces the agreed targets. Running processes keep theirs until they are restarted.
  * @throws {SluiceError} `configuration_invalid` if one of them cannot be a target
  */
 export async function changeTargets(
@@ -99,7 +99,7 @@ export async function changeTargets(
   await database.run('changeTargets', [agreed, actor]);
 }
 
-/** The lines of the agreement, and the keys that writers have kept, both by name. */
+/** The lines of the agreement, and the recorded keys, both by name. */
 async function readAgreed(
   database: Database,
 ): Promise<{ lines: Map<string, string>; keys: Map<string, readonly string[]> }> {

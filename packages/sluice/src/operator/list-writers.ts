@@ -2,7 +2,7 @@
 import type { Database } from '#store';
 import type { WriterStatus } from './contract.ts';
 
-/** Those that live first, then the latest. */
+/** Living writers first, then the most recent ones. */
 export async function listWriters(database: Database, limit = 100): Promise<WriterStatus[]> {
   return (await database.run('listWriters', [limit])).map((row) => ({
     writerId: row['writer_id'] as string,

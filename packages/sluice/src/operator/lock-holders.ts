@@ -1,4 +1,4 @@
-/** The holders of locks on the rows that writes wait for, as far as the rows tell. */
+/** Finds the sessions that hold locks on rows that writes wait for, as far as the rows show. */
 import type { Database } from '#store';
 import type { LockHolder } from './contract.ts';
 

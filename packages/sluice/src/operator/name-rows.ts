@@ -1,4 +1,4 @@
-/** What rows are called: the key of a row that a write is about, and the parents that blocked rows await. */
+/** Names rows: the key of the row of a write, and the parents that blocked rows await. */
 import { DatabaseError, type Database, type Row } from '#store';
 import { isEndpoint, keyText, readTables, rowKey, type TableCatalog } from '#targets';
 import type { Awaited, ShownRow } from './contract.ts';
@@ -8,7 +8,7 @@ interface NamedWrite {
   resource: string;
 }
 
-/** Rows of an array that are looked at. */
+/** Most rows of an array that are read. */
 const rowsMax = 1000;
 
 /** The row of a waiting write or a dead letter; null: the write is about a document. */
@@ -31,8 +31,8 @@ export async function readRow(
 }
 
 /**
- * Gives each row that is awaited the name of its table, and, where identities are asked for, the values of its key: both as the foreign
- * keys and the bodies of the blocked writes say.
+ * Gives each awaited row the name of its table and, if identities are requested, the values of its key. Both come
+ * from the foreign keys and the bodies of the blocked writes.
  */
 export async function nameAwaitedRows(
   database: Database,
@@ -77,7 +77,7 @@ interface Parent {
   key: { name: string; baseType: string }[];
 }
 
-/** Of each foreign key that refers to exactly the key of a target. */
+/** The foreign keys that refer to exactly the key of a target. */
 function parentsOf(resource: string, tables: ReadonlyMap<string, TableCatalog>): Parent[] {
   return (tables.get(resource)?.foreignKeys ?? []).flatMap(
     ({ table, columns, referencedColumns }): Parent[] => {
@@ -94,7 +94,7 @@ function parentsOf(resource: string, tables: ReadonlyMap<string, TableCatalog>):
   );
 }
 
-/** Those that the deployment has agreed on, as far as they are there. */
+/** The agreed tables that exist. */
 async function readTargetTables(database: Database): Promise<Map<string, TableCatalog>> {
   const rows = (await database.run('listTargets')).filter(({ kind }) => kind === 'table');
   const found = await readTables(
@@ -106,7 +106,7 @@ async function readTargetTables(database: Database): Promise<Map<string, TableCa
   );
 }
 
-/** Nothing for a role that may not read bodies: a node whose page works without the role of operators. */
+/** Empty for a role that may not read bodies: a node whose page works without the role of operators. */
 async function readTexts(
   database: Database,
   writeIds: readonly string[],

@@ -1,10 +1,10 @@
-/** Pausing lanes: their leaders keep them and settle nothing in them until they are resumed. */
+/** Pauses lanes: their leaders keep them, and settle nothing in them until they are resumed. */
 import { type Database, wakeupOfAll } from '#store';
 import { requireLanes } from './require-lanes.ts';
 
 /**
- * Waits for the batch that is under way in them. Says which were not paused before.
- * @throws {SluiceError} `invalid_request` for a lane that this deployment has not
+ * Waits for the batch under way in the lanes. Returns the lanes that were not paused before.
+ * @throws {SluiceError} `invalid_request` for a lane that this deployment does not have
  */
 export async function pauseLanes(
   database: Database,
@@ -15,7 +15,7 @@ export async function pauseLanes(
   return (await database.run('pauseLanes', [lanes, actor])).map((row) => row['lane'] as number);
 }
 
-/** Says which were paused, and wakes the writers. Throws as {@link pauseLanes} does. */
+/** Returns the lanes that were paused, and wakes the writers. Throws as {@link pauseLanes} does. */
 export async function resumeLanes(
   database: Database,
   lanes: readonly number[],
@@ -23,7 +23,7 @@ export async function resumeLanes(
 ): Promise<number[]> {
   await requireLanes(database, lanes);
   const resumed = (await database.run('resumeLanes', [lanes, actor])).map((row) => row['lane'] as number);
-  // To all: a leader passes over hints of lanes that it knows to be paused.
+  // To all writers, because a leader ignores hints of lanes that it knows to be paused.
   await database.run('hintWriters', wakeupOfAll).catch(() => undefined);
   return resumed;
 }

@@ -1,17 +1,16 @@
 /**
- * What has been settled, as the outcomes tell it: minute by minute, and lane by lane just now, both by the database's
- * clock. Where much was settled, a bounded part of it is looked at and the rest told from that, so that looking costs the
- * same at any rate.
+ * Shows from the outcomes what has been settled: by minute, and now by lane, both by the database's clock. If there
+ * are many outcomes, it reads a sample and estimates the rest, so the cost is the same at any rate.
  */
 import type { Database, Row } from '#store';
 import type { ActivityMinute, LaneActivity } from './contract.ts';
 
 const minuteMs = 60_000;
-/** Outcomes that are looked at for one minute, and for all lanes. */
+/** Most outcomes that are read for one minute, and for all lanes. */
 const sampledMax = 2_000;
 const latestMax = 20_000;
 
-/** @param minutes When each begins, in ISO 8601. */
+/** @param minutes Start of each minute, in ISO 8601. */
 export async function readActivity(
   database: Database,
   minutes: readonly string[],
@@ -24,7 +23,7 @@ export async function readActivity(
 function activityOf(row: Row): ActivityMinute {
   const sampled = row['writes'] as number;
   const isSampled = sampled >= sampledMax;
-  // The sample is the beginning of the minute, up to where it ended.
+  // The sample is the first part of the minute.
   const factor = isSampled ? minuteMs / Math.max(1, row['span_ms'] as number) : 1;
   const count = (writes: number): number => Math.round(writes * factor);
   return {
@@ -41,7 +40,7 @@ function activityOf(row: Row): ActivityMinute {
   };
 }
 
-/** Lanes in which something was settled of late. */
+/** Lanes in which writes were settled recently. */
 export async function readLaneActivity(database: Database): Promise<LaneActivity[]> {
   return (await database.run('sampleLanes', [latestMax])).map((row) => ({
     lane: row['lane'] as number,
@@ -51,7 +50,7 @@ export async function readLaneActivity(database: Database): Promise<LaneActivity
   }));
 }
 
-/** Clocks of nodes and of the database differ a little. */
+/** Clocks of nodes and of the database differ a little, so the result may be slightly wrong. */
 function milliseconds(value: unknown): number | null {
   return value === null ? null : Math.max(0, Math.round(value as number));
 }

@@ -1,8 +1,8 @@
-/** What operators have done, the latest first. */
+/** Reads the actions of operators, the latest first. */
 import type { Database } from '#store';
 import type { AuditEntry } from './action-contract.ts';
 
-/** @param before `auditId` of the last entry seen. */
+/** @param before `auditId` of the last entry of the previous page. */
 export async function readAudit(
   database: Database,
   { before = Number.MAX_SAFE_INTEGER, limit = 100 }: { before?: number; limit?: number } = {},

@@ -1,4 +1,4 @@
-/** The state of a deployment on one screen, and what of it wants somebody's attention. It asks the database alone. */
+/** The state of a deployment and its problems on one screen. It asks the database alone. */
 import { holderText, schemaVersion, type Database } from '#store';
 import type { LaneStatus, Status, StuckCounts } from './contract.ts';
 import { listLanes } from './list-lanes.ts';
@@ -7,11 +7,11 @@ import { listWriters } from './list-writers.ts';
 import { readClock } from './read-clock.ts';
 
 export interface StatusOptions {
-  /** What waits for longer wants attention. @default 30 */
+  /** Writes that wait for longer, in seconds, are a problem. @default 30 */
   olderThanSeconds?: number;
 }
 
-/** Documents and references are counted up to this many, and estimated beyond. */
+/** Documents and references are counted up to this number, and estimated beyond. */
 const countedMax = 100_000;
 
 export async function readStatus(database: Database, options: StatusOptions = {}): Promise<Status> {
@@ -79,7 +79,7 @@ function problemsOf(status: Omit<Status, 'isHealthy' | 'problems'>, hasHadWriter
   return problems;
 }
 
-/** Lanes whose locks other programs hold, by who does. */
+/** Lanes whose locks other programs hold, by holder. */
 export function lockedLanes(lanes: readonly LaneStatus[]): Map<string, LaneStatus[]> {
   const locked = new Map<string, LaneStatus[]>();
   for (const lane of lanes) {
@@ -94,7 +94,7 @@ function isTriedAgain({ retry, quarantinedSince }: LaneStatus): boolean {
   return retry !== null || quarantinedSince !== null;
 }
 
-/** Who was told how long to wait is late only after that. */
+/** Writes with a deadline of their own are late only after that. */
 function lateOf({ reasons }: StuckCounts): number {
   return Object.entries(reasons).reduce(
     (sum, [reason, { writes, withinDeadline }]) =>

@@ -1,7 +1,7 @@
 import { SluiceError } from '#protocol';
 import type { Database } from '#store';
 
-/** @throws {SluiceError} `invalid_request` for a lane that this deployment has not */
+/** @throws {SluiceError} `invalid_request` for a lane that this deployment does not have */
 export async function requireLanes(database: Database, lanes: readonly number[]): Promise<void> {
   const known = new Set((await database.run('findLanes', [lanes])).map((row) => row['lane'] as number));
   const wrong = lanes.find((lane) => !known.has(lane));

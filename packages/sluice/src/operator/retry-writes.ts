@@ -1,6 +1,6 @@
 /**
- * Redriving dead letters: each becomes a new write. Its old outcome stands. It is refused where the document is no longer
- * what the dead write would have met, or where another write to it is on its way, unless forced.
+ * Retries dead letters: each becomes a new write, and its old outcome stays. A retry is refused if the document has
+ * changed since, or if another write to it waits, unless forced.
  */
 import { type Database, type Row, wakeupOfAll } from '#store';
 import { v7 as uuidv7 } from 'uuid';
@@ -53,7 +53,7 @@ function note(report: RetryReport, row: Row): void {
   });
 }
 
-/** What `redriveWrites` would say, in the same order of reasons. */
+/** The answer that `redriveWrites` would give, with reasons in the same order. */
 function judgementOf(row: Row, force: boolean): RetryRefusal | null {
   if (row['is_dead_letter'] !== true) return 'not_a_dead_letter';
   if (force) return null;

@@ -1,11 +1,11 @@
-/** What a document contains: only of waiting writes and dead letters, and noted in the record of operators' actions. */
+/** Shows the content of a document: only of waiting writes and dead letters, and with an entry in the audit. */
 import { SluiceError } from '#protocol';
 import { readBodyBytesMax, type Database } from '#store';
 import { checkIds } from './stuck-filter.ts';
 
 /**
- * JSON text; null: the write deletes a document.
- * @throws {SluiceError} `write_not_found`, also where it is settled; `document_too_large`
+ * The body as JSON text; null: the write deletes a document.
+ * @throws {SluiceError} `write_not_found`, also if the write is settled; `document_too_large`
  */
 export async function showBody(database: Database, writeId: string, actor: string): Promise<string | null> {
   const [id = ''] = checkIds([writeId]);

@@ -1,4 +1,4 @@
-/** One write: where it is, why it waits, the chain of what it awaits, or how it ended. */
+/** Shows one write: its place, why it waits, the chain of awaited things, or its outcome. */
 import { outcomeOf } from '#batch';
 import type { Model } from '#model';
 import { SluiceError, type Outcome } from '#protocol';
@@ -12,8 +12,8 @@ import { nameAwaitedRows, readRow } from './name-rows.ts';
 import { checkIds } from './stuck-filter.ts';
 
 /**
- * @param model Names the documents that are awaited.
- * @throws {SluiceError} `invalid_request` for what is no id; `write_not_found`
+ * @param model Names the awaited documents.
+ * @throws {SluiceError} `invalid_request` for a malformed id; `write_not_found`
  */
 export async function showWrite(
   database: Database,
@@ -50,7 +50,7 @@ export async function showWrite(
   };
 }
 
-/** Of a settled write only the key that the database gave is known. */
+/** Of a settled write, only a key that the database gave is known. */
 function rowOf(outcome: Outcome | null): ShownRow | null {
   if (outcome === null || isEndpoint(outcome.resource)) return null;
   return { key: outcome.detail?.key ?? null, rows: null };

@@ -1,10 +1,10 @@
-/** A filter as the parameters of the queries that take one, checked. */
+/** Checks a filter, and converts it to parameters of the queries. */
 import { isId, reasons, SluiceError } from '#protocol';
 import type { Database } from '#store';
 import type { StuckFilter } from './contract.ts';
 import { readClock } from './read-clock.ts';
 
-/** Accepted by then, lane, client, resource, reason, error. */
+/** Latest acceptance, lane, client, resource, reason, error. */
 export type FilterValues = [string | null, ...unknown[]];
 
 /** @throws {SluiceError} `invalid_request` */
@@ -20,7 +20,7 @@ export async function filterValues(database: Database, filter: StuckFilter): Pro
   return [acceptedBy, lane ?? null, client ?? null, named, reason ?? null, error ?? null];
 }
 
-/** Of a target, the schema `public` may be left out. */
+/** The schema `public` of a target may be left out. */
 async function resourceOf(database: Database, name: string): Promise<string> {
   if (/[./]/.test(name)) return name;
   const names = (await database.run('listTargets')).map((row) => row['name'] as string);
@@ -31,7 +31,7 @@ function refuse(field: string, value: unknown): never {
   throw new SluiceError('invalid_request', `Cannot filter: ${field} has no such value: ${String(value)}`);
 }
 
-/** @throws {SluiceError} `invalid_request` for what is no id */
+/** @throws {SluiceError} `invalid_request` for a malformed id */
 export function checkIds(ids: readonly string[]): string[] {
   const wrong = ids.find((id) => !isId(id));
   if (wrong !== undefined)

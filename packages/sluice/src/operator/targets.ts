@@ -1,4 +1,4 @@
-/** The writes that an action is about, in pages: named ones, or all that match and were accepted before it began. */
+/** The writes of an action, in pages: named ones, or all that match and were accepted before the action began. */
 import { SluiceError } from '#protocol';
 import type { Database } from '#store';
 import type { Target } from './action-contract.ts';
@@ -24,13 +24,13 @@ export async function* pagesOf(database: Database, target: Target): AsyncGenerat
   }
 }
 
-/** What the record says of the target. */
+/** The target in the form of the audit. */
 export function describeTarget(target: Target): { target: string; filter?: StuckFilter } {
   if ('writeIds' in target) return { target: 'named writes' };
   return { target: 'all that match', filter: target.matching };
 }
 
-/** @throws {SluiceError} `invalid_request` where a filter says nothing: that would be everything there is */
+/** @throws {SluiceError} `invalid_request` for a filter without conditions, because it would match everything */
 export function refuseEverything(target: Target): void {
   if ('matching' in target && Object.values(target.matching).every((value) => value === undefined)) {
     throw new SluiceError('invalid_request', 'Cannot act on all that match: no filter is given');

@@ -14,13 +14,13 @@ const takenIn = (allowance: Allowance, seconds: number): number => {
   }
 };
 
-test('an allowance is a few at once, and then so many a second', () => {
+test('an allowance permits a few attempts together, and then a fixed number a second', () => {
   const allowance = allow();
   expect(takenIn(allowance, 0)).toBe(3);
   expect(Math.abs(takenIn(allowance, 10) - 100)).toBeLessThanOrEqual(1);
 });
 
-test('the next is always allowed within the interval, however many were spent before', () => {
+test('an allowance permits the next attempt within the interval, however many were spent', () => {
   const allowance = allow();
   for (let count = 0; count < 1000; count++) allowance.spend();
   expect(allowance.waitMs).toBeCloseTo(100);
@@ -28,14 +28,14 @@ test('the next is always allowed within the interval, however many were spent be
   expect(allowance.waitMs).toBe(0);
 });
 
-test('a wait is never too short to pass', () => {
+test('the wait of an allowance is never too short to pass', () => {
   const allowance = allow();
   for (let count = 0; count < 3; count++) allowance.spend();
   time += 99.999_999_999_99;
   expect(allowance.waitMs).toBe(1);
 });
 
-test('what was worth it pays for what was not, and saves up no more than a few', () => {
+test('useful attempts pay for useless ones, and save up no more than a few', () => {
   const allowance = allow();
   for (let count = 0; count < 100; count++) allowance.giveBack();
   expect(takenIn(allowance, 0)).toBe(3);

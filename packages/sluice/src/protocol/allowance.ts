@@ -1,9 +1,9 @@
 /**
- * A limit on work that comes to nothing, for example looks that hints ask for: a few at once, then so many a second. What
- * exceeds the limit waits and is never dropped, so the last hint of a flood is heeded, too.
+ * Limits work without result, e.g. reads that hints ask for: a few together, then a fixed number a second. Work
+ * beyond the limit waits and is never dropped, so the last hint of a flood is obeyed, too.
  */
 export interface AllowanceOptions {
-  /** Taken at once, after a while without any. */
+  /** Most attempts together, after a while without any. */
   burst: number;
   perSecond: number;
   /** Milliseconds by a clock that never goes back. @default performance.now */
@@ -28,17 +28,17 @@ export class Allowance {
   /** Whole milliseconds until the next is allowed; 0: it is allowed now. */
   get waitMs(): number {
     this.#count();
-    // Rounded up: a wait that is too short to be measured would be waited for again and again.
+    // Rounded up, because a wait that is too short to measure would be repeated.
     return this.#left >= 1 ? 0 : Math.ceil(((1 - this.#left) / this.#perSecond) * 1000);
   }
 
-  /** One came to nothing. */
+  /** Counts an attempt without result. */
   spend(): void {
     this.#count();
     this.#left = Math.max(0, this.#left - 1);
   }
 
-  /** One was worth it, so another may fail for it. */
+  /** Counts an attempt with result, which pays for another without. */
   giveBack(): void {
     this.#count();
     this.#left = Math.min(this.#burst, this.#left + 1);

@@ -1,6 +1,6 @@
 import { declare, MiB, tenMinutesMs } from './tunable.ts';
 
-/** Of the HTTP API: what a node takes from its clients. */
+/** Limits and intervals of the HTTP API. */
 export const apiTunables = declare({
   bodyBytesMax: {
     default: 10 * MiB,

@@ -1,4 +1,4 @@
-/** What a declared limit or interval may be, and the check of options against that. */
+/** The allowed values of a declared limit or interval, and the check of options against them. */
 import * as z from 'zod';
 import { SluiceError } from './errors.ts';
 import type { Tunable } from './tunable.ts';
@@ -14,8 +14,8 @@ export function rangeOf({ from, to }: Pick<Tunable, 'from' | 'to'>): z.ZodNumber
 
 /**
  * Checks the options of a program that embeds Sluice, before anything is opened.
- * @param doing For the error: `create the client`
- * @throws {SluiceError} `configuration_invalid`, and names the option
+ * @param doing Action for the error message: `create the client`
+ * @throws {SluiceError} `configuration_invalid`, with the name of the option
  */
 export function assertTunables(
   doing: string,
@@ -36,7 +36,7 @@ export function assertTunables(
   }
 }
 
-/** Those of the values that the declarations name. */
+/** The values that the declarations name. */
 export function pickTunables<K extends string>(
   all: Readonly<Record<K, Tunable>>,
   values: Readonly<Record<K, number>>,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { describeError } from './describe-error.ts';
 
 describe('an error in a log', () => {
-  test('shows its kind and its places, and nothing of what it quotes', () => {
+  test('the description of an error shows its kind and its places, and nothing that it quotes', () => {
     let error: unknown;
     try {
       JSON.parse('{"name": Canary}');
@@ -16,12 +16,12 @@ describe('an error in a log', () => {
     expect(stack).not.toContain('Canary');
   });
 
-  test('shows no stack whose first lines are a message of several', () => {
+  test('the description of an error leaves out a stack that begins with a message of several lines', () => {
     const { stack } = describeError(new Error('one\n    at Canary'));
     expect(stack).not.toContain('Canary');
   });
 
-  test('that is none shows only what it is', () => {
+  test('the description of a thrown value that is no error shows only its type', () => {
     expect(describeError('Canary')).toEqual({ error: 'string' });
   });
 });

@@ -1,6 +1,6 @@
 /**
- * The one table of errors. The API's problem details, the CLI's exit codes and the library's exceptions read it;
- * nothing else decides a status or a sentence.
+ * The only table of errors. The API's problem details, the CLI's exit codes and the library's exceptions come from
+ * it; nothing else decides a status or a sentence.
  */
 
 export interface ErrorEntry {
@@ -51,6 +51,8 @@ export const errorTable = {
     400,
     'Invalid request',
     'A parameter, a header or the body of the request is invalid.',
+    false,
+    2,
   ),
   immutable_identity: entry(
     400,
@@ -173,13 +175,13 @@ export type ErrorCode = keyof typeof errorTable;
 
 export interface SluiceErrorOptions {
   cause?: unknown;
-  /** Facts for a program: JSON paths, names, limits. Never contents of a document. */
+  /** Facts for a program: JSON paths, names, limits. Never the content of a document. */
   detail?: Record<string, unknown>;
-  /** Seconds after which a retry makes sense. */
+  /** Seconds until a retry makes sense. */
   retryAfterSeconds?: number;
 }
 
-/** The one error class. `code` is its meaning; the message is for people. */
+/** The only error class. `code` is the meaning for programs; the message is for people. */
 export class SluiceError extends Error {
   readonly code: ErrorCode;
   readonly detail: Record<string, unknown> | undefined;

@@ -5,7 +5,7 @@ const databaseError = (sqlState: string | null, message: string): Error =>
   Object.assign(new Error(message), { sqlState });
 const away = databaseError(null, 'connection failed: ECONNREFUSED');
 
-test('the same failure is told once, and after ten seconds how often it came since', () => {
+test('a repeated failure is logged once, and after ten seconds with its count', () => {
   const lines: Record<string, unknown>[] = [];
   let now = 0;
   const write = (fields: object): void => void lines.push(fields as Record<string, unknown>);

@@ -1,15 +1,15 @@
-/** What fails while a database is away fails again and again: the log says so once, and then how often. */
+/** Logs a repeated failure once, and later its count, because everything fails while a database is away. */
 import { describeError } from './describe-error.ts';
 import { Seldom } from './seldom.ts';
 
-/** As much of a logger as is needed here. */
+/** The used methods of a logger. */
 interface FailureLogger {
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
 
 export interface FailureNote {
-  /** `error`: somebody has to look. @default 'warn' */
+  /** `error`: an operator has to act. @default 'warn' */
   level?: 'warn' | 'error';
   /** @default 'failed' */
   message?: string;
@@ -24,7 +24,7 @@ export class FailureLog {
     this.#seldom = new Seldom(now);
   }
 
-  /** @param doing What failed: the name of a statement, or a few words. */
+  /** @param doing The failed action: the name of a statement, or a few words. */
   note(error: unknown, doing: string, { level = 'warn', message = 'failed' }: FailureNote = {}): void {
     if (this.#logger === undefined) return;
     const described = describeError(error);

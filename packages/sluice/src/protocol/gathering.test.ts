@@ -157,31 +157,31 @@ function bothWays(options: Omit<SimulateOptions, 'gathers'>): { gathering: Run; 
 }
 
 describe('gathering', () => {
-  test.each([20, 100, 250, 500])('never delays a steady load of %i writes a second', (rate) => {
+  test.each([20, 100, 250, 500])('gathering never delays a steady load of %i writes a second', (rate) => {
     const { gathering, atOnce } = bothWays({ arrivals: poisson(20_000, () => rate) });
     expect(gathering).toEqual(atOnce);
   });
 
-  test('never delays a lone client', () => {
+  test('gathering never delays a lone client', () => {
     const clients = { count: 1, restMs: () => 1, untilMs: 10_000 };
     const { gathering, atOnce } = bothWays({ clients });
     expect(gathering).toEqual(atOnce);
   });
 
-  test('makes batches of a heavy steady load larger, for less work per write', () => {
+  test('gathering makes batches of a heavy steady load larger, for less work per write', () => {
     const { gathering, atOnce } = bothWays({ arrivals: poisson(10_000, () => 2500) });
     expect(gathering.writesPerBatch).toBeGreaterThan(2 * atOnce.writesPerBatch);
     expect(gathering.workMs).toBeLessThan(0.65 * atOnce.workMs);
     expect(gathering.p99Ms).toBeLessThan(50 + 2 * batchMs(128));
   });
 
-  test('gives clients of a machine that is too busy more throughput', () => {
+  test('gathering gives clients of an overloaded machine more throughput', () => {
     const { gathering, atOnce } = bothWays({ clients: { count: 64, workMs: 0.3, untilMs: 20_000 } });
     expect(gathering.writesPerBatch).toBeGreaterThan(1.5 * atOnce.writesPerBatch);
     expect(gathering.perSecond).toBeGreaterThan(1.15 * atOnce.perSecond);
   });
 
-  test.each([32, 64])('costs %i clients little throughput if waiting does not help', (count) => {
+  test.each([32, 64])('gathering costs %i clients little throughput if waiting does not help', (count) => {
     const draw = drawOf(3);
     const clients = { count, restMs: () => 2 + 5 * draw(), untilMs: 20_000 };
     const { gathering, atOnce } = bothWays({ clients });
@@ -190,7 +190,7 @@ describe('gathering', () => {
     expect(gathering.p50Ms).toBeLessThan(1.1 * atOnce.p50Ms);
   });
 
-  test('adds little to bursts that come apart from one another', () => {
+  test('gathering adds little to separate bursts', () => {
     const arrivals = Array.from({ length: 50 }, (_, burst) =>
       Array.from({ length: 100 }, (_, write) => burst * 200 + write / 50),
     ).flat();
@@ -198,7 +198,7 @@ describe('gathering', () => {
     expect(gathering.p99Ms).toBeLessThan(1.5 * atOnce.p99Ms);
   });
 
-  test('gathers while a load is on, and not while it is off', () => {
+  test('gathering is on while a load is on, and off while it is off', () => {
     const isOn = (ms: number): boolean => ms % 2000 < 1000;
     const arrivals = poisson(20_000, (ms) => (isOn(ms) ? 2500 : 50));
     const { gathering, atOnce } = bothWays({ arrivals });
@@ -207,7 +207,7 @@ describe('gathering', () => {
     expect(simulate({ arrivals: off, gathers: true })).toEqual(simulate({ arrivals: off, gathers: false }));
   });
 
-  test('follows a load that rises and falls', () => {
+  test('gathering follows a load that rises and falls', () => {
     const arrivals = poisson(20_000, (ms) => 4000 * (1 - Math.abs(ms / 10_000 - 1)));
     const { gathering, atOnce } = bothWays({ arrivals });
     expect(gathering.workMs).toBeLessThan(0.75 * atOnce.workMs);

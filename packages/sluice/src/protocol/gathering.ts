@@ -12,9 +12,9 @@
  * Pure: it reads a clock and does nothing else. docs/performance.md has the figures.
  */
 export interface GatheringOptions {
-  /** So many writes must arrive during one batch, on average, for an interval. */
+  /** An interval requires this many writes during one batch, on average. */
   worthWrites: number;
-  /** A batch of so many writes costs hardly less per write if it has still more. */
+  /** A batch of this many writes costs hardly less per write if it has more. */
   enoughWrites: number;
   /** The longest interval. It bounds what a wait adds to the latency of a write. */
   intervalMsMax: number;
@@ -23,26 +23,26 @@ export interface GatheringOptions {
 }
 
 export interface GatheringState {
-  /** From the beginning of one batch to the beginning of the next; 0: the next one begins at once. */
+  /** Time from the start of one batch to the start of the next; 0: no interval. */
   intervalMs: number;
   /** What trials have shown: writes per second with the interval, as a part more (or less) than without it. */
   gain: number;
 }
 
-/** The interval, in times that a batch takes. */
+/** The interval, as a multiple of the time of a batch. */
 const stretch = 2.5;
-/** The part that the last batch, and the last trial, has in the averages. */
+/** Weight of the last batch, and of the last trial, in the averages. */
 const lastPart = 0.25;
-/** After a longer pause than this, what was before it says nothing. */
+/** After a longer pause, older measurements do not count. */
 const pauseMsMax = 1000;
 /** A trial compares two periods of this length. */
 const periodMs = 250;
-/** After so many trials in a row, there is one in so many periods. */
+/** After this many consecutive trials, there is one trial in this many periods. */
 const firstTrials = 4;
 const periodsPerTrial = 8;
-/** A single trial counts for no more gain or loss than this: the load may have changed meanwhile. */
+/** Most gain or loss that a single trial counts for, because the load may have changed meanwhile. */
 const trialGainMax = 0.5;
-/** No interval below this gain. Above it, less work is worth more. */
+/** There is no interval below this gain. Above it, less work is worth more. */
 const gainMin = -0.05;
 
 export class Gathering {
@@ -54,9 +54,9 @@ export class Gathering {
   #tookMs = 0;
   #intervalMs = 0;
   #beganAt = Number.NEGATIVE_INFINITY;
-  /** When the last batch began that held writes. */
+  /** When the last batch with writes began. */
   #countedAt = Number.NEGATIVE_INFINITY;
-  /** The period under way, the rate of the one before if they can be compared, and those so far. */
+  /** The present period, the rate of the previous one if they are comparable, and the number of trials so far. */
   #period: { since: number; writes: number } | null = null;
   #rateBefore: number | null = null;
   #periods = 0;
@@ -72,23 +72,23 @@ export class Gathering {
     return { intervalMs: this.#gathers ? this.#intervalMs : 0, gain: this.#gain };
   }
 
-  /** Whole milliseconds until the next batch is to begin; 0: it may begin now. */
+  /** Whole milliseconds until the next batch starts; 0: it may start now. */
   get waitMs(): number {
     if (!this.#gathers) return 0;
     return Math.max(0, Math.ceil(this.#beganAt + this.#intervalMs - this.#now()));
   }
 
-  /** A trial does the opposite of what seems better. */
+  /** Whether there is an interval. A trial does the opposite of what seems better. */
   get #gathers(): boolean {
     return this.#gain >= gainMin !== this.#isTrial;
   }
 
-  /** A batch begins, of all that has arrived. */
+  /** A batch starts, with all writes that have arrived. */
   begin(): void {
     this.#beganAt = this.#now();
   }
 
-  /** The batch is over. @param writes How many it held. */
+  /** The batch has ended. @param writes How many writes it had. */
   end(writes: number): void {
     if (writes === 0) return;
     const now = this.#now();

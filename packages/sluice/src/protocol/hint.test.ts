@@ -28,12 +28,12 @@ test.each([
   expect(unpackLanes(payload, lanes)).toBeNull(),
 );
 
-test('ids that have changed come with the lanes in which they are awaited', () => {
+test('a hint about changed ids names the lanes of the writes that await them', () => {
   const [payload = ''] = packProvided(ids, [7, 2, 7]);
   expect(unpackProvided(payload, lanes)).toEqual({ ids, lanes: new Set([7, 2]) });
 });
 
-test('ids of an older process, or with lanes that make no sense, may be awaited in any lane', () => {
+test('ids of an older process, or with impossible lanes, may be awaited in any lane', () => {
   const [payload = ''] = packProvided(ids, [7]);
   const older = payload.slice(0, -2);
   for (const text of [older, `${older};`, `${older};x`, `${older};64`])

@@ -1,11 +1,10 @@
 /**
- * The payloads of hints. UUIDs of settled writes, or of identities that were awaited, are 22 base64url characters each, so
- * that 350 fit into one notification (8,000 bytes). Lanes are decimal numbers with commas between them. A hint is believed
- * for nothing but where to look.
+ * The payloads of hints. UUIDs of settled writes, or of awaited identities, are 22 base64url characters each, so 350
+ * fit into one notification (8,000 bytes). Lanes are decimal numbers between commas. A hint only says where to look.
  */
 
 const charactersPerId = 22;
-/** Ids in one payload, at most. */
+/** Most ids in one payload. */
 export const hintIdsMax = 350;
 
 /** Packs ids into as many payloads as they need. */
@@ -21,7 +20,7 @@ export function packIds(ids: readonly string[]): string[] {
   return payloads;
 }
 
-/** The ids of a payload; what is not of the form is left out. */
+/** The ids of a payload; malformed ones are left out. */
 export function unpackIds(payload: string): string[] {
   const ids: string[] = [];
   for (let start = 0; start + charactersPerId <= payload.length; start += charactersPerId) {
@@ -34,7 +33,7 @@ export function unpackIds(payload: string): string[] {
   return ids;
 }
 
-/** Behind 350 ids. The same limit stands in `hintAwaited`. */
+/** Bytes left for lanes after 350 ids. `hintAwaited` has the same limit. */
 const laneBytesBehindIdsMax = 250;
 
 /** The lanes of new writes as the payload of a wakeup. */
@@ -43,9 +42,9 @@ export function packLanes(lanes: readonly number[]): string {
 }
 
 /**
- * The lanes that a wakeup names. Null: all of them. An empty payload says so, and older nodes send no other; what is not
- * of the form, or names a lane that is not there, may mean any lane.
- * @param lanes How many lanes there are.
+ * The lanes that a wakeup names. Null: all lanes. Older nodes send an empty payload. A malformed payload, or one with
+ * an unknown lane, may mean any lane.
+ * @param lanes Number of lanes.
  */
 export function unpackLanes(payload: string, lanes: number): ReadonlySet<number> | null {
   if (!/^\d+(?:,\d+)*$/.test(payload)) return null;
@@ -55,8 +54,8 @@ export function unpackLanes(payload: string, lanes: number): ReadonlySet<number>
 }
 
 /**
- * Ids that have changed, and the lanes in which they are awaited, in as many payloads as they need: the lanes behind a
- * semicolon, where older writers do not see them, and left out where they do not fit.
+ * Changed ids with the lanes in which they are awaited, in as many payloads as needed. The lanes follow a semicolon,
+ * where older writers ignore them, and are left out if they do not fit.
  */
 export function packProvided(ids: readonly string[], lanes: Iterable<number>): string[] {
   const named = packLanes([...new Set(lanes)]);
@@ -64,7 +63,7 @@ export function packProvided(ids: readonly string[], lanes: Iterable<number>): s
   return packIds(ids).map((payload) => payload + suffix);
 }
 
-/** @returns `lanes` null: those of a payload that names none, and may mean any */
+/** @returns `lanes` is null for a payload without lanes, which may mean any */
 export function unpackProvided(
   payload: string,
   lanes: number,

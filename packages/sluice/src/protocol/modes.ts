@@ -1,18 +1,18 @@
 /** Modes of a node, and forms of ownership of a lane. */
 
 export type Mode = 'direct' | 'local' | 'coordinated';
-/** What becomes of a write that the intake does not take now: refused, or committed by its own node. */
+/** What happens to a write that the intake does not take now: it is refused, or committed by its own node. */
 export type OnOverload = 'refuse' | 'bypass';
 
 /** How a lane is owned: by an advisory lock of the leader's session, or by a lease that the leader renews. */
 export type OwnershipForm = 'lock' | 'lease';
 
-/** Which sessions lead lanes: as few as keep up with the load, or all of them. */
+/** Which sessions lead lanes: as few as keep up with the load, or all. */
 export type Spread = 'load' | 'even';
 /**
- * Why a leader wants as many sessions to lead as it does. `quiet`: one less would do. `busy`: as it is. `full`: most
- * batches take as many writes as they may, so more are waiting. `slow`: most batches take long. `even`: an operator wants
- * all to lead.
+ * Why a leader wants its number of leading sessions. `quiet`: one session less would suffice. `busy`: the number is
+ * right. `full`: most batches are full, so more writes wait. `slow`: most batches take long. `even`: the setting asks
+ * for all.
  */
 export type Load = 'quiet' | 'busy' | 'full' | 'slow' | 'even';
 

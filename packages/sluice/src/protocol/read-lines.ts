@@ -1,8 +1,8 @@
-/** Lines of a byte stream, numbered from 1. A line that is too long is dropped while it arrives, and told of. */
+/** Lines of a byte stream, numbered from 1. A line that is too long is dropped while it arrives, and reported. */
 
 export interface Line {
   number: number;
-  /** Null: longer than allowed. */
+  /** Null: the line is longer than allowed. */
   bytes: Buffer | null;
 }
 
@@ -10,7 +10,7 @@ const NEWLINE = 0x0a;
 
 export async function* readLines(stream: AsyncIterable<Buffer>, bytesMax: number): AsyncGenerator<Line> {
   let number = 0;
-  /** Parts of the line that has not ended yet; null: it is too long already. */
+  /** Parts of the unfinished line; null: it is too long already. */
   let parts: Buffer[] | null = [];
   let size = 0;
   const add = (part: Buffer): void => {

@@ -1,4 +1,4 @@
-/** Why a write is not settled yet: one vocabulary for SQL, the command line, the page and metrics. */
+/** Why a write is not settled yet: the same words for SQL, the command line, the page and metrics. */
 
 /** What each reason means, to end the sentence "It …". */
 export const reasons = {
@@ -13,7 +13,7 @@ export const reasons = {
 
 export type Reason = keyof typeof reasons;
 
-/** The state of what a blocked write waits for, to end the sentence "It …". */
+/** The state of an awaited thing, to end the sentence "It …". */
 export const standings = {
   pending: 'is in the intake',
   blocked: 'is in the intake and blocked itself',

@@ -14,7 +14,7 @@ describe('scopes', () => {
     ['write:', false],
     ['write:ed-fi', false],
     ['write:*/students', false],
-  ])('%s lets write ed-fi/students: %s', (scope, isAllowed) => {
+  ])('the scope %s allows writes to ed-fi/students: %s', (scope, isAllowed) => {
     expect(new Scopes([scope]).allows('write', 'ed-fi/students')).toBe(isAllowed);
   });
 
@@ -29,22 +29,22 @@ describe('scopes', () => {
     ['write:public/orders', false],
     ['write:app.*', false],
     ['read:public.orders', false],
-  ])('%s lets write the table public.orders: %s', (scope, isAllowed) => {
+  ])('the scope %s allows writes to the table public.orders: %s', (scope, isAllowed) => {
     expect(new Scopes([scope]).allows('write', 'public.orders')).toBe(isAllowed);
   });
 
-  test('name a handler without a schema', () => {
+  test('scopes name a handler without a schema', () => {
     const scopes = new Scopes(['write:counter']);
     expect(scopes.allows('write', 'counter')).toBe(true);
     expect(scopes.allows('write', 'counters')).toBe(false);
     expect(new Scopes(['write:public.*', 'write:ed-fi/*']).allows('write', 'counter')).toBe(false);
   });
 
-  test('count what is spelled like an endpoint in any case', () => {
+  test('scopes match endpoints in any case', () => {
     expect(new Scopes(['read:ed-fi/students']).allows('read', 'ED-FI/Students')).toBe(true);
   });
 
-  test('of one kind give nothing of another', () => {
+  test('scopes of one kind of target grant nothing of another', () => {
     const scopes = new Scopes(['operate', 'write:ed-fi/schools']);
     expect(scopes).toMatchObject({ mayOperate: true, maySeeBodies: false });
     expect(scopes.allowsSome('write')).toBe(true);
@@ -52,7 +52,7 @@ describe('scopes', () => {
     expect(new Scopes(['bodies'])).toMatchObject({ mayOperate: false, maySeeBodies: true });
   });
 
-  test('pass over words that are meant for others', () => {
+  test('words of a token that are no scopes of Sluice are ignored', () => {
     const scopes = new Scopes([
       'openid',
       'write:**',
@@ -76,6 +76,6 @@ test.each([
   ['x'.repeat(256), false],
   [7, false],
   [undefined, false],
-])('%j is the name of a client: %s', (name, isName) => {
+])('the text %j is the name of a client: %s', (name, isName) => {
   expect(isClientName(name)).toBe(isName);
 });

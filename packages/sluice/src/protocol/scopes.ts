@@ -1,6 +1,6 @@
 /**
- * What a client may do: `read:*`, `write:shop/orders`, `write:shop/*`, `write:public.orders`, `write:public.*`, `operate`,
- * `bodies`. Words that are none of these are passed over, because a token's scopes may be meant for others too.
+ * The rights of a client: `read:*`, `write:shop/orders`, `write:shop/*`, `write:public.orders`, `write:public.*`,
+ * `operate`, `bodies`. Other words are ignored, because a token may have scopes for other services.
  */
 
 export type ResourceVerb = 'read' | 'write';
@@ -32,24 +32,24 @@ export class Scopes {
     return end > 0 && words.has(`${word.slice(0, end + 1)}*`);
   }
 
-  /** Whether there is anything at all that it may read, or write. */
+  /** Whether the client may read, or write, anything. */
   allowsSome(verb: ResourceVerb): boolean {
     for (const word of this.#words) if (word.startsWith(`${verb}:`)) return true;
     return false;
   }
 
-  /** Operators' pages and actions. */
+  /** Whether the client may use pages and actions of operators. */
   get mayOperate(): boolean {
     return this.#words.has('operate');
   }
 
-  /** What documents contain, on operators' pages. */
+  /** Whether the client may see the content of documents on pages of operators. */
   get maySeeBodies(): boolean {
     return this.#words.has('bodies');
   }
 }
 
-/** Endpoints are the same in any case; tables, functions and handlers are not. */
+/** Endpoints are compared without case; tables, functions and handlers are not. */
 function normalized(word: string): string {
   if (word.includes('/')) return word.toLowerCase();
   const colon = word.indexOf(':');
@@ -57,8 +57,8 @@ function normalized(word: string): string {
 }
 
 /**
- * Names of clients: none is empty, because that is everybody where nobody is asked, and none holds what PostgreSQL cannot
- * store, because it goes with a write into an insert of many.
+ * Names of clients are not empty, because an empty name means all clients of a deployment without authentication.
+ * They have no character that PostgreSQL cannot store, because they are inserted together with other writes.
  */
 export function isClientName(name: unknown): name is string {
   return typeof name === 'string' && /^[\x20-\x7e]{1,255}$/.test(name);

@@ -1,6 +1,6 @@
-/** What happens again and again is told once, and after a while how often it came since. */
+/** Reports a repeated event once, and after a while its count. */
 
-/** Kinds of things that are remembered. */
+/** Most kinds of events that are remembered. */
 const kindsMax = 1000;
 
 export class Seldom {
@@ -8,13 +8,13 @@ export class Seldom {
   readonly #now: () => number;
   readonly #told = new Map<string, { at: number; since: number }>();
 
-  /** @param intervalMs Things of one kind are told again after this long. @default 10000 */
+  /** @param intervalMs Milliseconds until an event of one kind is reported again. @default 10000 */
   constructor(now: () => number = () => performance.now(), intervalMs = 10_000) {
     this.#now = now;
     this.#intervalMs = intervalMs;
   }
 
-  /** Null: not now. Else how often it came since it was told last, if it was. */
+  /** Null: do not report now. Otherwise the count since the last report, if there was one. */
   note(kind: string): { repeated?: number } | null {
     const told = this.#told.get(kind);
     const now = this.#now();

@@ -1,4 +1,4 @@
-/** Waits until all of this has ended, well or not, but not for longer. False: some of it is still under way. */
+/** Waits until all of these have ended, well or not, up to a limit. Returns false if some are still under way. */
 export async function settleWithin(
   work: readonly (Promise<unknown> | null | undefined)[],
   milliseconds: number,

@@ -5,13 +5,13 @@ const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const spanId = '00f067aa0ba902b7';
 
 describe('a traceparent', () => {
-  test('is read as it is written', () => {
+  test('a traceparent is read as it is written', () => {
     const parsed = { traceId, spanId, traceFlags: 1 };
     expect(parseTraceparent(`00-${traceId}-${spanId}-01`)).toEqual(parsed);
     expect(formatTraceparent(parsed)).toBe(`00-${traceId}-${spanId}-01`);
   });
 
-  test('of a later version may say more', () => {
+  test('a traceparent of a later version may have more parts', () => {
     expect(parseTraceparent(`01-${traceId}-${spanId}-00-more`)).toEqual({ traceId, spanId, traceFlags: 0 });
   });
 
@@ -25,7 +25,7 @@ describe('a traceparent', () => {
     `00-${traceId}-${'0'.repeat(16)}-01`,
     `00-${traceId.toUpperCase()}-${spanId}-01`,
     ` 00-${traceId}-${spanId}-01`,
-  ])('is none in another form: %j', (text) => {
+  ])('a traceparent in another form is ignored: %j', (text) => {
     expect(parseTraceparent(text)).toBeNull();
   });
 });

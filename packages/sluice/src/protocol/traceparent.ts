@@ -1,4 +1,4 @@
-/** The `traceparent` of W3C Trace Context: which trace something belongs to, and which span it is a part of. */
+/** The `traceparent` of W3C Trace Context: the trace, and the parent span. */
 
 export interface Traceparent {
   traceId: string;

@@ -1,10 +1,10 @@
-/** What is said of a limit or an interval where it is declared. */
+/** The declaration of a limit or an interval. */
 export interface Tunable {
   default: number;
   from: number;
   to: number;
   help: string;
-  /** Set in the configuration file only: what a change costs. */
+  /** For settings of the configuration file only: the cost of a change. */
   cost?: string;
 }
 

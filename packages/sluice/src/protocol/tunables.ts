@@ -1,12 +1,12 @@
 /**
- * Limits and intervals, each declared once: its default, its range, what it does, and, where it is seldom right to change it,
- * what that costs. Options of the library, flags, environment variables, keys of the configuration file, help and
- * docs/settings.md come from here. Units are in the names.
+ * Limits and intervals, each declared once: its default, its range, its effect and, if it is rarely changed, the cost
+ * of a change. Options of the library, flags, environment variables, keys of the configuration file, help and
+ * docs/reference/settings.md come from here. Names have units.
  */
 import { apiTunables } from './api-tunables.ts';
 import { declare, defaultsOf, MiB, tenMinutesMs } from './tunable.ts';
 
-/** Of a client: what a node embeds. */
+/** For a client, which a node embeds. */
 export const clientTunables = declare({
   lanes: {
     default: 16,
@@ -60,7 +60,7 @@ export const clientTunables = declare({
     default: 0,
     from: 0,
     to: 512,
-    help: 'largest group of writes that an idle node commits itself, if its database role may (docs/fast-path.md); 0: all go through the intake',
+    help: 'largest group of writes that an idle node commits itself, if its database role may (docs/modes.md); 0: all go through the intake',
   },
   maxBatchWrites: {
     default: 512,
@@ -103,7 +103,7 @@ export const clientTunables = declare({
   },
 });
 
-/** Of a client, for programs that embed one: no setting of the command line. */
+/** For programs that embed a client; not settings of the command line. */
 export const embeddedTunables = declare({
   flushWritesMax: {
     default: 512,
@@ -126,7 +126,7 @@ export const embeddedTunables = declare({
   },
 });
 
-/** Of a writer; those that a client has, too, are declared there. */
+/** For a writer; those that a client has, too, are declared there. */
 export const writerTunables = declare({
   lanes: clientTunables.lanes,
   pollIntervalMs: clientTunables.pollIntervalMs,
@@ -152,5 +152,5 @@ export type ClientTunable = keyof typeof clientTunables | keyof typeof embeddedT
 export type WriterTunable = keyof typeof writerTunables;
 export type ApiTunable = keyof typeof apiTunables;
 
-/** The values that hold where nothing else is set. */
+/** The values without any setting. */
 export const defaults: Readonly<Record<TunableName, number>> = defaultsOf(tunables);

@@ -1,6 +1,6 @@
 /**
- * Whether a process can do its work on this database: the server takes writes, and the role has the rights. Asked at the
- * start, so that a wrong role is a sentence and not a failure of each write; and when somebody asks whether it is ready.
+ * Checks that a process can work on this database: the server takes writes, and the role has the rights. It runs at
+ * the start, so that a wrong role gives one sentence instead of a failure of each write, and for readiness.
  */
 import { SluiceError } from '#protocol';
 import { DatabaseError } from './database-error.ts';
@@ -28,7 +28,7 @@ export async function readAbility(run: Run, duties: readonly Duty[]): Promise<Ab
 }
 
 /**
- * The same in the way in which a statement would fail.
+ * The same check, which fails like a statement.
  * @throws {DatabaseError} 25006 or 42501
  */
 export async function assertAbility(run: Run, duties: readonly Duty[]): Promise<void> {
@@ -40,8 +40,8 @@ export async function assertAbility(run: Run, duties: readonly Duty[]): Promise<
 }
 
 /**
- * @param work What it is to do, behind `Cannot start`: ` in direct mode`
- * @param advice What to do where the role may not.
+ * @param work The work, after `Cannot start`: ` in direct mode`
+ * @param advice What to do if the role lacks a right.
  * @throws {SluiceError} `configuration_invalid` if the role lacks a right
  */
 export async function requireRights(
@@ -69,9 +69,9 @@ const reasons: Readonly<Record<string, string>> = {
   '57P03': 'the server is starting, stopping or recovering',
 };
 
-/** Why the database does no work, to end a sentence: nothing that PostgreSQL said, because that may hold contents of rows. */
-export function reasonOf({ sqlState, message }: DatabaseError): string {
+/** Why the database does no work, to end a sentence. It has no text of PostgreSQL, which may contain values of rows. */
+export function reasonOf({ sqlState, database, message }: DatabaseError): string {
   if (sqlState === null) return message;
-  const reason = reasons[sqlState];
+  const reason = database === null ? reasons[sqlState] : `the server has no database "${database}"`;
   return reason === undefined ? `it answers with the error ${sqlState}` : `${reason} (${sqlState})`;
 }

@@ -1,6 +1,6 @@
 /**
- * What all processes of a deployment must agree on: lanes, model, schema, targets, projections. The first one to start decides; a
- * process that differs refuses to start and says how to roll out.
+ * The settings that all processes of a deployment must share: lanes, model, schema, targets, projections. The first
+ * process decides. A process that differs refuses to start, and says how to change them.
  */
 import { SluiceError, type OwnershipForm } from '#protocol';
 import type { Database } from './database.ts';
@@ -12,14 +12,14 @@ import type { Row } from './session.ts';
 export interface Agreement {
   lanes: number;
   modelHash: string;
-  /** How lanes are owned: of interest to writers alone. */
+  /** How lanes are owned; only writers need it. */
   ownership?: OwnershipForm;
   /**
-   * A line for each target: its name, kind and hash, sorted; empty: there are none. Left out by a process that has none and
-   * settles nothing.
+   * One line for each target: name, kind and hash, sorted; empty: no targets. Undefined for a process that has none
+   * and settles nothing.
    */
   targets?: string;
-  /** Left out by a process that settles nothing, or only while its projections are the agreed ones. */
+  /** Undefined for a process that settles nothing, or only with the agreed projections. */
   projections?: readonly AgreedProjection[];
 }
 
@@ -82,7 +82,7 @@ const refusals: Record<string, (found: string, value: string) => string> = {
       : `the database has schema version ${found}, newer than this program's ${value}: update the program`,
 };
 
-/** Which targets only one side has, and which both have in another form. */
+/** The targets that only one side has, and those that differ. */
 function differenceOf(found: string, value: string): string {
   const byName = (text: string): Map<string, string> =>
     new Map(text.split('\n').flatMap((line) => (line === '' ? [] : [[nameIn(line), line]])));

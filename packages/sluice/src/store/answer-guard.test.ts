@@ -52,7 +52,7 @@ describe('an answer that cannot be read', () => {
   };
 
   test.each(Object.entries(kinds))(
-    'costs %s its connection, and the process nothing',
+    'an unreadable answer costs %s its connection, and does not affect the process',
     async (_kind, open) => {
       const { run, close } = await open();
       onTestFinished(close);
@@ -67,11 +67,11 @@ describe('an answer that cannot be read', () => {
     },
   );
 
-  test('is given up before it is longer than any string can be', () => {
+  test('an answer is given up before it is longer than the longest string', () => {
     expect(answerBytesMax).toBeLessThan(constants.MAX_STRING_LENGTH);
   });
 
-  test('fails what else was under way on the session, and ends nothing', async () => {
+  test('an unreadable answer fails the other statements of its session, and no other session', async () => {
     const session = await Session.open(small());
     onTestFinished(() => session.close());
     const results = await Promise.allSettled(
@@ -82,14 +82,14 @@ describe('an answer that cannot be read', () => {
     expect(faults).toEqual([]);
   });
 
-  test('many small answers on one connection are no large one', async () => {
+  test('many small answers on one connection do not count as a large one', async () => {
     const session = await Session.open(small());
     onTestFinished(() => session.close());
     for (let round = 0; round < 4; round++) await session.query(`select repeat('y', 500000)`);
     expect(session.ended.aborted).toBe(false);
   });
 
-  test('costs a listener its connection when its caller throws, and it listens again', async () => {
+  test('an error in the caller of a listener costs it its connection, and it listens again', async () => {
     const listener = notifyListener(options());
     onTestFinished(() => listener.close());
     const heard: (string | null)[] = [];

@@ -1,23 +1,20 @@
 /**
- * Bounds the answer to one statement, and keeps whatever the driver throws while it reads one from ending the process.
- * The driver reads in the socket's `data` handler, where no code catches an error: here it costs the connection,
- * and the statements that were awaited on it fail.
+ * Limits the answer to one statement, and catches errors of the driver while it reads an answer. The driver reads in
+ * the socket's `data` handler, where an uncaught error would end the process. Here the error ends the connection, and
+ * fails the statements that are awaited on it.
  */
 import type { Duplex } from 'node:stream';
 
-/**
- * Bytes that the server may send in answer to one statement. Every read of ours asks for far less; a string of
- * JavaScript ends at 512 MiB.
- */
+/** Most bytes of the answer to one statement. Every read of Sluice asks for far less; a string of JavaScript ends at 512 MiB. */
 export const answerBytesMax: number = 384 * 1024 * 1024;
 
-/** What is used of the driver's connection, which its types leave out. */
+/** The used parts of the driver's connection, which its types leave out. */
 export interface GuardedConnection {
   attachListeners(stream: Pick<Duplex, 'on'>): void;
   on(event: 'readyForQuery', listener: () => void): unknown;
 }
 
-/** An answer that could not be read. Its message holds nothing of the answer. */
+/** An unreadable answer. The message has nothing of the answer. */
 export class UnreadableAnswer extends Error {
   constructor(reason: string) {
     super(reason);
@@ -25,12 +22,12 @@ export class UnreadableAnswer extends Error {
   }
 }
 
-/** To be called before the connection connects. */
+/** Call it before the connection connects. */
 export function guardAnswers(connection: GuardedConnection, bytesMax: number = answerBytesMax): void {
   const attach = connection.attachListeners.bind(connection);
   let received = 0;
   connection.on('readyForQuery', () => (received = 0));
-  // With TLS the stream that is read is another than the one that was made: the driver names it here.
+  // With TLS, another stream than the original one is read; the driver passes it here.
   connection.attachListeners = (stream) => {
     const guarded = {
       on(event: string, listener: (chunk: Buffer) => void) {

@@ -22,7 +22,7 @@ describe('a URL of a server', () => {
       host: 'a', database: 'db', application_name: 'x', options: '-c a=b', statement_timeout: '5s',
     }],
     ['postgres://a/?user=u&password=p&dbname=d', { user: 'u', password: 'p', host: 'a', database: 'd' }],
-  ])('says where to connect: %s', (url, fields) => {
+  ])('a URL of a server says where to connect: %s', (url, fields) => {
     expect(fieldsOf(url)).toEqual(fields);
   }); // prettier-ignore
 
@@ -51,7 +51,7 @@ describe('a URL of a server', () => {
     ['postgres://u:S3cret@:5432/db', 'its host is missing before the port'],
     ['postgres://u:S3cret@[::1/db', 'its host is neither a name nor an address'],
     ['postgres://u:S3cret@a b/db', 'its host is neither a name nor an address'],
-  ])('is refused for the part that is malformed, and shown nothing of: %s', (url, reason) => {
+  ])('a malformed URL is refused by the name of its part, and not shown: %s', (url, reason) => {
     const refused = (): unknown => fieldsOf(url);
     expect(refused).toThrow(`Cannot use the database URL because ${reason}`);
     expect(refused).toThrow(expect.objectContaining({ code: 'configuration_invalid' }));

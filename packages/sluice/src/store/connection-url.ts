@@ -1,19 +1,19 @@
 /**
- * What a URL of one server says: the one place that takes such URLs apart. The driver's own reading of them does not decode
- * every character of a database's name, and takes a malformed URL for a failure of the network. What a URL leaves out, the
- * driver takes from the PG* variables. An error names the part that is malformed, and shows nothing of the URL.
+ * Parses the URL of one server; no other code does. The driver's own parser does not decode every character of a
+ * database's name, and takes a malformed URL for a network failure. The driver reads missing parts from the PG*
+ * variables. An error names the malformed part, and shows nothing of the URL.
  */
 import { SluiceError } from '#protocol';
 import type pg from 'pg';
 import { splitUrl } from './hosts.ts';
 
-/** Fields as the driver takes them: `host` is a name, an address, or the folder of the server's socket. */
+/** Fields for the driver: `host` is a name, an address, or the folder of the server's socket. */
 export type ServerFields = Pick<
   pg.ClientConfig,
   'user' | 'host' | 'port' | 'database' | (typeof parameters)[number]
 > & { password?: string };
 
-/** Parameters that are passed on; of TLS, tls.ts takes care. */
+/** Parameters that are passed on; tls.ts handles those of TLS. */
 const parameters = [
   'application_name',
   'client_encoding',
@@ -28,14 +28,14 @@ const parameters = [
 const encoded = 'is written as % and its code: # as %23, / as %2F, ? as %3F, @ as %40, % as %25';
 
 /**
- * Of a URL, or of each of several servers.
+ * Checks a URL, or each of several servers.
  * @throws {SluiceError} `configuration_invalid`
  */
 export function assertUrl(urls: string): void {
   for (const url of splitUrl(urls)) fieldsOf(url);
 }
 
-/** The server, by its hosts and ports, and the database of a URL; several hosts are one server, whose standbys they are. */
+/** The server, as its hosts and ports, and the database of a URL. Several hosts are one server with its standbys. */
 export function serverOf(urls: string): { server: string; database: string | undefined } {
   const all = splitUrl(urls).map(fieldsOf);
   const places = all.map(({ host = 'localhost', port = 5432 }) => `${host}:${port}`);
@@ -44,7 +44,7 @@ export function serverOf(urls: string): { server: string; database: string | und
 
 /** @throws {SluiceError} `configuration_invalid` */
 export function fieldsOf(url: string): ServerFields {
-  // As the driver has it: the folder of a socket, then the name of the database.
+  // As in the driver: the folder of a socket, then the name of the database.
   if (url.startsWith('/')) {
     const [host = '', database] = url.split(' ');
     return { host, ...(database === undefined ? {} : { database }) };
@@ -69,7 +69,7 @@ export function fieldsOf(url: string): ServerFields {
   const fields: ServerFields = {};
   for (const name of parameters) {
     const value = query.get(name);
-    // As the server reads them: `30s` is a time, too.
+    // Unchanged for the server, where `30s` is a time, too.
     if (value !== null && value !== '') Object.assign(fields, { [name]: value });
   }
   for (const name of ['user', 'password', 'host', 'database'] as const)
@@ -80,9 +80,9 @@ export function fieldsOf(url: string): ServerFields {
 }
 
 interface UrlParts {
-  /** The URL names the folder of a socket by the scheme `socket:`. */
+  /** The scheme `socket:` names the folder of a socket. */
   isSocket: boolean;
-  /** What is between the scheme and the parameters. */
+  /** The part between the scheme and the parameters. */
   place: string;
   query: URLSearchParams;
 }
@@ -110,14 +110,14 @@ function splitParts(url: string): UrlParts {
   };
 }
 
-/** The parts of `//login@host:port/path`; a part that is not there is empty. */
+/** The parts of `//login@host:port/path`; a missing part is empty. */
 function splitPlace(place: string, url: string): { login: string; host: string; port: string; path: string } {
   const [, authority = '', path = ''] = /^\/\/([^/]*)\/?(.*)$/s.exec(place) ?? [];
   const at = authority.lastIndexOf('@');
   const server = authority.slice(at + 1);
   const [, host = '', , port] = /^(\[[^\]]*\]|[^:[\]]*)(:(.*))?$/s.exec(server) ?? [];
   const isPort = port === undefined || port === '' || /^\d+$/.test(port);
-  // An unencoded / or ? in a password ends the first part too early, and the @ comes behind it.
+  // An unencoded / or ? in a password ends the first part too early, so the @ comes after it.
   if ((!isPort && at < 0 && url.includes('@')) || (at < 0 && port !== undefined && /@.*\//s.test(path))) {
     throw fault(`its user name or password holds a character that ${encoded}`);
   }

@@ -1,11 +1,11 @@
 /**
- * How a connection is made: one configuration for every session, pool and listener of a process, and the settings
- * that each kind of session needs. Values are parsed the same everywhere: int8 as number, times as ISO text.
+ * Makes connections: one configuration for every session, pool and listener of a process, and the settings of each
+ * kind of session. Values are parsed the same everywhere: int8 as number, times as ISO text.
  */
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { guardAnswers, type GuardedConnection } from './answer-guard.ts';
-import { assertUrl } from './connection-url.ts';
+import { assertUrl, serverOf } from './connection-url.ts';
 import { DatabaseError } from './database-error.ts';
 import { hostsOf, type Hosts } from './hosts.ts';
 import { assertSchema } from './schema.ts';
@@ -13,23 +13,23 @@ import { applySettings } from './session-settings.ts';
 import { addressOf, currentAddress } from './tls.ts';
 
 export interface ConnectionOptions {
-  /** `postgres://…`, of several servers if need be (hosts.ts); a transaction-mode pooler may serve it where no session state is needed. */
+  /** `postgres://…`, possibly with several servers (hosts.ts). A transaction-mode pooler may serve it if no session state is needed. */
   url: string;
-  /** The schema of the deployment. @default 'sluice' */
+  /** Schema of the deployment. @default 'sluice' */
   schema?: string | undefined;
   /** Shown in pg_stat_activity. */
   applicationName: string;
-  /** Session settings, beside those that all sessions have (session-settings.ts). */
+  /** Session settings in addition to those of all sessions (session-settings.ts). */
   settings?: Readonly<Record<string, string>>;
-  /** @default 5000; in a pool 2000, the wait for a free connection included */
+  /** Milliseconds. @default 5000; in a pool 2000, including the wait for a free connection */
   connectTimeoutMs?: number;
   /**
-   * How long a statement's answer is awaited before the connection counts as lost: a half-open one answers nothing, and
-   * its socket says nothing for a quarter of an hour. Above every time limit that the server sets; 0: for ever.
+   * Milliseconds without an answer after which the connection counts as lost. A half-open connection answers nothing,
+   * and its socket reports nothing for a quarter of an hour. Longer than every limit of the server; 0: no limit.
    * @default 35000
    */
   answerTimeoutMs?: number;
-  /** Bytes of the answer to one statement beyond which the connection is given up. @default 384 MiB */
+  /** Most bytes of the answer to one statement; a longer one ends the connection. @default 384 MiB */
   answerBytesMax?: number;
 }
 
@@ -46,7 +46,7 @@ const types: pg.CustomTypesConfig = {
   }) as pg.CustomTypesConfig['getTypeParser'],
 };
 
-/** Of a session with another DateStyle a time would be taken for another. */
+/** In a session with another DateStyle, a time would be read as another one. */
 function isoTimeOf(value: string): string {
   if (!/^\d{4,}-\d\d-\d\d /.test(value)) {
     throw new RangeError('Cannot read a time because the session writes it in another DateStyle than ISO');
@@ -54,7 +54,7 @@ function isoTimeOf(value: string): string {
   return new Date(value).toISOString();
 }
 
-/** No element of ours is NULL, and none needs quotes: a tenth of what the driver's parser costs. */
+/** Elements are never NULL and need no quotes, so this costs a tenth of the driver's parser. */
 function uuidsOf(literal: string): string[] {
   return literal === '{}' ? [] : literal.slice(1, -1).split(',');
 }
@@ -66,7 +66,7 @@ export function clientConfig(options: ConnectionOptions): pg.ClientConfig {
   return { ...ownConfig(options), ...currentAddress(options.url) };
 }
 
-/** Without where it leads. */
+/** The configuration without the server. */
 function ownConfig(options: ConnectionOptions): pg.ClientConfig {
   return {
     application_name: options.applicationName,
@@ -78,7 +78,7 @@ function ownConfig(options: ConnectionOptions): pg.ClientConfig {
   };
 }
 
-/** A client, connected to the first server of the URL that takes writes; `more` is added to its configuration. */
+/** A client, connected to the first server of the URL that takes writes. `more` is added to its configuration. */
 export async function connectClient(
   options: ConnectionOptions,
   prepare: (socket: Socket) => pg.ClientConfig = () => ({}),
@@ -98,12 +98,12 @@ export async function connectClient(
     } catch (error) {
       socket.destroy();
       hosts.leave(url);
-      if (tries >= hosts.count) throw error;
+      if (tries >= hosts.count) throw withDatabase(error, options.url);
     }
   }
 }
 
-/** Where there is a choice, a server that only reads is none. */
+/** If there are several servers, a read-only one is not used. */
 async function assertTakesWrites(client: pg.ClientBase, hosts: Hosts): Promise<void> {
   if (hosts.count === 1) return;
   const { rows } = await client.query<{ is_standby: boolean }>('select pg_is_in_recovery() as is_standby');
@@ -112,16 +112,22 @@ async function assertTakesWrites(client: pg.ClientBase, hosts: Hosts): Promise<v
   }
 }
 
-/** A connection of the pool; where there is a choice, of the next server if the one that was tried cannot be used. */
+/** A connection of the pool; if there are several servers, of the next one if the first fails. */
 export async function checkOut(pool: pg.Pool, url: string): Promise<pg.PoolClient> {
   const { count } = hostsOf(url);
   for (let tries = 1; ; tries++) {
     try {
       return await pool.connect();
     } catch (error) {
-      if (tries >= count) throw error;
+      if (tries >= count) throw withDatabase(error, url);
     }
   }
+}
+
+/** The error that the server has no such database gets its name, which the server says in a sentence only. */
+function withDatabase(error: unknown, url: string): unknown {
+  const isAbsent = error instanceof pg.DatabaseError && error.code === '3D000';
+  return isAbsent ? Object.assign(error, { database: serverOf(url).database }) : error;
 }
 
 /** The types of the driver leave it out. */
@@ -129,15 +135,15 @@ function connectionOf(client: pg.Client): GuardedConnection {
   return (client as unknown as { connection: GuardedConnection }).connection;
 }
 
-/** To which server each client belongs. */
+/** The server of each client. */
 const urlOfClient = new WeakMap<pg.ClientBase, string>();
 
-/** The server of this client takes no writes: where there is a choice, the next connection goes to another. */
+/** The server of this client takes no writes, so the next connection goes to another one, if there is any. */
 export function leaveServerOf(client: pg.ClientBase, url: string): void {
   hostsOf(url).leave(urlOfClient.get(client) ?? '');
 }
 
-/** Of a pool: each client goes to the server that is current when it is made. */
+/** Clients of a pool: each connects to the server that is current when the client is made. */
 function pooledClient(options: ConnectionOptions, sockets: Set<Socket>): typeof pg.Client {
   const hosts = hostsOf(options.url);
   return class extends pg.Client {
@@ -149,7 +155,8 @@ function pooledClient(options: ConnectionOptions, sockets: Set<Socket>): typeof 
       socket.once('close', () => sockets.delete(socket));
       urlOfClient.set(this, url);
       guardAnswers(connectionOf(this), options.answerBytesMax);
-      // One that breaks while it is lent out is told by its statement; without a listener it would end the process.
+      // The next statement of a lent client reports a broken connection; without a listener, the error would end the
+      // process.
       this.on('error', () => undefined);
       let isUsed = false;
       this.once('connect', () => (isUsed = true));
@@ -160,7 +167,7 @@ function pooledClient(options: ConnectionOptions, sockets: Set<Socket>): typeof 
   };
 }
 
-/** The same for a pool of connections, which are in `sockets` while they are open. */
+/** The configuration for a pool; `sockets` has its open connections. */
 export function poolConfig(
   options: ConnectionOptions,
   connectionsMax: number,
@@ -168,16 +175,16 @@ export function poolConfig(
   sockets: Set<Socket>,
 ): pg.PoolConfig {
   const hosts = hostsOf(options.url);
-  // Here rather than at the first connection, which would be taken for a failure of the network.
+  // Checked here, because a failure at the first connection would look like a network failure.
   assertUrl(options.url);
   if (options.schema !== undefined) assertSchema(options.schema);
   return {
     ...ownConfig(options),
     Client: pooledClient(options, sockets),
-    // A caller that waits for a connection of a pool hears soon that there is none.
+    // A caller of the pool learns soon that no connection is free.
     connectionTimeoutMillis: options.connectTimeoutMs ?? 2000,
     max: connectionsMax,
-    // An idle connection keeps no process alive, least of all one that has gone silent, because the server never confirms its end.
+    // An idle connection keeps no process alive. If its server is silent, it would never end.
     allowExitOnIdle: true,
     ...(isPipelined ? { pipeline: true } : {}),
     // pg-pool waits for the promise, although its types do not say so.
@@ -194,30 +201,30 @@ export function poolConfig(
   };
 }
 
-/** What a pooler in transaction mode does (pooler.ts). */
+/** The behaviour of a pooler in transaction mode (pooler.ts). */
 export interface TransactionPooler {
-  /** It knows the prepared statements of each client, whichever session of the server runs them. */
+  /** It knows the prepared statements of each client, in any session of the server. */
   keepsStatements: boolean;
 }
 
-/** By the URLs that lead through one. */
+/** By the URLs that lead through such a pooler. */
 const transactionPoolers = new Map<string, TransactionPooler>();
 
 export function noteTransactionPooler(url: string, pooler: TransactionPooler): void {
   transactionPoolers.set(url, pooler);
 }
 
-/** No session state may be relied on: settings are made in each transaction. */
+/** Whether a URL has no session state, so that settings are made in each transaction. */
 export function isTransactionPooled(url: string): boolean {
   return transactionPoolers.has(url);
 }
 
-/** Whether statements may have names, by which the server finds their plans again. */
+/** Whether statements may have names, so that the server reuses their plans. */
 export function keepsStatements(url: string): boolean {
   return transactionPoolers.get(url)?.keepsStatements ?? true;
 }
 
-/** Ends a client in order, or by its socket: a half-open connection never says that it has ended. */
+/** Ends a client in order, or else its socket, because a half-open connection never reports its end. */
 export async function endWithin(
   milliseconds: number,
   client: pg.Client,

@@ -1,7 +1,7 @@
 /**
- * The database's clock, as this process knows it: asked once a minute, and counted on in between by the process's
- * monotonic clock, which cannot be set. The process's own clock is compared with it and the difference noted in
- * `sluice.process_clock`, where `sluice doctor` looks.
+ * The database's clock, as this process knows it: read once a minute, and continued by the monotonic clock of the
+ * process, which cannot be set. The difference to the process's own clock is stored in `sluice.process_clock` for
+ * `sluice doctor`.
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -9,20 +9,20 @@ import type { Database } from './database.ts';
 
 export interface DatabaseClockOptions {
   database: Database;
-  /** The process whose clock is noted. @default none: only the database's clock is asked */
+  /** The process whose clock is recorded. @default none: only the database's clock is read */
   process?: { kind: 'node' | 'writer'; clockId?: string };
   onError?: (error: unknown) => void;
 }
 
-/** Between two measurements. The doctor counts a process that has measured within two of them. */
+/** Milliseconds between two measurements. The doctor counts a process that has measured within two of them. */
 export const clockIntervalMs = 60_000;
-/** One that is slower tells too little. */
+/** A slower answer is too inexact. */
 const answerTimeoutMs = 5000;
 
 export class DatabaseClock {
   readonly #options: DatabaseClockOptions;
   readonly #clockId: string;
-  /** Its time less that of `performance.now()`; null: it was never asked. */
+  /** The database's time minus `performance.now()`; null: never read. */
   #offsetMs: number | null = null;
   #timer: NodeJS.Timeout | null = null;
 
@@ -31,7 +31,7 @@ export class DatabaseClock {
     this.#clockId = options.process?.clockId ?? randomUUID();
   }
 
-  /** Measures at once, then once a minute. Never rejects: without an answer it goes by the process's clock. */
+  /** Measures without delay, then once a minute. Never rejects: without an answer, it uses the clock of the process. */
   async start(): Promise<void> {
     this.#timer = setInterval(() => void this.measure(), clockIntervalMs);
     this.#timer.unref();
@@ -57,7 +57,7 @@ export class DatabaseClock {
       const at = Date.parse(String(row?.['now']));
       this.#offsetMs = at - before - halfMs;
       const ahead = own + halfMs - at;
-      // What the question took is not known to be a difference.
+      // The duration of the query is not known to be a difference.
       const certain = Math.sign(ahead) * Math.max(0, Math.abs(ahead) - halfMs);
       if (noted === undefined) return;
       await database.run(

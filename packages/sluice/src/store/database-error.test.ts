@@ -17,20 +17,21 @@ describe('an error of the database', () => {
     '25P03',
     '25P04',
     'SL001',
-  ])('is a refusal, so that nothing was applied: %s', (sqlState) =>
+  ])('an error of the database says that nothing was applied: %s', (sqlState) =>
     expect(error(sqlState).isRefusal).toBe(true),
   );
 
-  test.each([null, '08006', '57P01', '57P02'])('leaves open what was applied: %s', (sqlState) =>
-    expect(error(sqlState).isRefusal).toBe(false),
+  test.each([null, '08006', '57P01', '57P02'])(
+    'an error of the database leaves open what was applied: %s',
+    (sqlState) => expect(error(sqlState).isRefusal).toBe(false),
   );
 
-  test('that met no connection is a refusal, whatever it says', () => {
+  test('an error before a connection says that nothing was applied, whatever its code', () => {
     for (const sqlState of [null, '08001', '57P01']) expect(error(sqlState, 'connect').isRefusal).toBe(true);
   });
 
   test.each(['25006', '28P01', '3D000', '57P01', '57P03', '57P05', '25P03', '08006', null])(
-    'ends the session: %s',
+    'an error of the database ends the session: %s',
     (sqlState) => expect(error(sqlState).isConnectionLoss).toBe(true),
   );
 });

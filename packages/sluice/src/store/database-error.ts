@@ -1,20 +1,21 @@
 /**
- * What remains of a PostgreSQL error before anybody may log or answer it: code, constraint, table, routine.
- * Message, detail, hint and where carry contents of rows and are dropped here (design promise: no personal data in
- * logs, answers or traces).
+ * The parts of a PostgreSQL error that may be logged or answered: code, constraint, table, routine. Message, detail,
+ * hint and where may contain values of rows and are dropped here, so logs, answers and traces have no personal data.
  */
 import { SluiceError } from '#protocol';
 import { UnreadableAnswer } from './answer-guard.ts';
 
 export class DatabaseError extends Error {
-  /** SQLSTATE, or null where the connection failed. */
+  /** SQLSTATE; null if the connection failed. */
   readonly sqlState: string | null;
   readonly constraint: string | null;
   readonly table: string | null;
-  /** Of a value that is not there, or is not of its domain. */
+  /** Column of a missing or invalid value. */
   readonly column: string | null;
-  /** The statement's name in sql/queries, where known. */
+  /** Name of the statement in sql/queries, if known. */
   readonly statement: string | null;
+  /** Name of the database that the server does not have, of a connection that was not made. */
+  readonly database: string | null;
 
   constructor(parts: {
     sqlState: string | null;
@@ -22,6 +23,7 @@ export class DatabaseError extends Error {
     table?: string | null;
     column?: string | null;
     statement?: string | null;
+    database?: string | null;
     message: string;
   }) {
     super(parts.message);
@@ -31,9 +33,10 @@ export class DatabaseError extends Error {
     this.table = parts.table ?? null;
     this.column = parts.column ?? null;
     this.statement = parts.statement ?? null;
+    this.database = parts.database ?? null;
   }
 
-  /** The session is of no use any more: its connection is gone, or the server does no work for it that writes. */
+  /** The session cannot be used any more: its connection is lost, or the server takes no writes from it. */
   get isConnectionLoss(): boolean {
     const state = this.sqlState;
     return (
@@ -42,7 +45,7 @@ export class DatabaseError extends Error {
       state.startsWith('28') ||
       state.startsWith('57P') ||
       state === '3D000' ||
-      // A server that takes no writes any more is not the one that was looked for.
+      // A server that takes no writes any more has to be replaced by another.
       state === '25006' ||
       state === '25P03' ||
       state === '25P04'
@@ -50,8 +53,8 @@ export class DatabaseError extends Error {
   }
 
   /**
-   * A statement of ours is not fit for this role, this schema or this session: a right is missing, a table is another
-   * than it was, a prepared statement is lost. Our statements are static, so this is never the fault of a write.
+   * A statement does not fit this role, schema or session: a right is missing, a table has changed, a prepared
+   * statement is lost. Statements are static, so this is never the fault of a write.
    */
   get isUnfit(): boolean {
     const state = this.sqlState;
@@ -59,8 +62,8 @@ export class DatabaseError extends Error {
   }
 
   /**
-   * The server answered with an error, or the connection was never made: what was sent has no effect and will have none.
-   * False: the connection broke, or the session was ended from outside, perhaps behind a COMMIT.
+   * The server answered with an error, or the connection was never made: the request has no effect and will have
+   * none. False: the connection broke, or the session was ended from outside, perhaps after a COMMIT.
    */
   get isRefusal(): boolean {
     if (this.statement === 'connect') return true;
@@ -69,34 +72,34 @@ export class DatabaseError extends Error {
   }
 
   /**
-   * The server lacks what it needs for any work of this kind: a disk is full, a file cannot be written, it has too many
-   * connections. No fault of a write, so nothing is to be concluded of it; the same will do once that has been seen to.
+   * The server lacks what it needs for any work of this kind: a disk is full, a file cannot be written, there are too
+   * many connections. It says nothing about a write, which may succeed once an operator has repaired the server.
    */
   get isServerTrouble(): boolean {
     return this.sqlState !== null && (troubleStates.has(this.sqlState) || this.sqlState.startsWith('58'));
   }
 
-  /** Concurrent work or a limit got in the way; the same statement may succeed at once. */
+  /** Concurrent work or a limit caused the error; the same statement may succeed on the next try. */
   get isTransient(): boolean {
     return this.sqlState !== null && transientStates.has(this.sqlState);
   }
 
-  /** A prepared statement is not there, or another is there under its name. */
+  /** A prepared statement is missing, or another one has its name. */
   get isStatementLost(): boolean {
     return this.sqlState === '26000' || this.sqlState === '42P05';
   }
 
-  /** A lock was awaited for as long as the transaction may wait for one. */
+  /** The longest wait for a lock has passed. */
   get isLockWaitOver(): boolean {
     return this.sqlState === '55P03';
   }
 
-  /** A statement took as long as one may take. */
+  /** A statement has reached its time limit. */
   get isStatementOver(): boolean {
     return this.sqlState === '57014';
   }
 
-  /** Facts were stale by the time of the write: a constraint, or a count that differs from the plan. */
+  /** Facts were stale at the time of the write: a constraint failed, or a count differs from the plan. */
   get isStaleFacts(): boolean {
     return (
       this.sqlState === 'SL001' ||
@@ -104,12 +107,12 @@ export class DatabaseError extends Error {
     );
   }
 
-  /** The process has other projections than the deployment has agreed on: it may settle nothing. */
+  /** The process has other projections than the deployment has agreed on, so it may not settle. */
   get isDisagreement(): boolean {
     return this.sqlState === 'SL004';
   }
 
-  /** The value itself cannot be stored: text, number or nesting beyond what jsonb takes. */
+  /** The value itself cannot be stored: text, number or nesting that jsonb does not take. */
   get isUnstorableValue(): boolean {
     return (
       this.sqlState !== null &&
@@ -122,26 +125,27 @@ export class DatabaseError extends Error {
 const transientStates = new Set(['40P01', '40001', '55P03', '57014']);
 /** Insufficient resources, disk full, out of memory, too many connections, a configured limit. */
 const troubleStates = new Set(['53000', '53100', '53200', '53300', '53400']);
-/** A plan whose result has changed, a prepared statement that is gone, a schema that is gone. */
+/** A plan whose result has changed, a missing prepared statement, a missing schema. */
 const unfitStates = new Set(['0A000', '26000', '3F000']);
-/** Ended by an administrator, by the crash of another process, with its database. */
+/** Ended by an administrator, by the crash of another process, or with its database. */
 const endedFromOutside = new Set(['57P01', '57P02', '57P04']);
 /** Foreign key, unique. */
 const staleStates = new Set(['23503', '23505', '23001']);
 
-/** Reduces whatever `pg` threw. Passes on errors that are already ours. */
+/** Reduces any error of `pg`. Errors of Sluice pass unchanged. */
 export function reduceError(error: unknown, statement: string | null = null): Error {
   if (error instanceof DatabaseError || error instanceof SluiceError) return error;
   if (error instanceof UnreadableAnswer)
     return connectionLoss(`connection given up: ${error.message}`, statement);
   if (typeof error === 'object' && error !== null) {
-    const { code, constraint, table, column, severity, message } = error as Record<string, unknown>;
+    const { code, constraint, table, column, database, severity, message } = error as Record<string, unknown>;
     if (typeof code === 'string' && typeof severity === 'string') {
       return new DatabaseError({
         sqlState: code,
         constraint: typeof constraint === 'string' ? constraint : null,
         table: typeof table === 'string' ? table : null,
         column: typeof column === 'string' ? column : null,
+        database: typeof database === 'string' ? database : null,
         statement,
         message: `PostgreSQL error ${code}${statement === null ? '' : ` in ${statement}`}`,
       });
@@ -154,12 +158,12 @@ export function reduceError(error: unknown, statement: string | null = null): Er
   return connectionLoss('connection failed', statement);
 }
 
-/** The server only reads: a standby, or `default_transaction_read_only`. */
+/** The server is read-only: a standby, or by `default_transaction_read_only`. */
 export function takesNoWrites(error: unknown): boolean {
   return error instanceof DatabaseError && error.sqlState === '25006';
 }
 
-/** Where it was tried; of several addresses of one name, the first. */
+/** The address of the failed connection; if a name has several, the first. */
 function placeOf(error: object): string {
   const [first = error] = (error as AggregateError).errors ?? [];
   const { hostname, address, port } = first as { hostname?: string; address?: string; port?: number };
@@ -168,10 +172,10 @@ function placeOf(error: object): string {
   return port === undefined ? ` ${host}` : ` ${host}:${port}`;
 }
 
-/** What the driver says then; it has no code. */
+/** Message of the driver for a server without TLS; the error has no code. */
 const driverNoTls = 'The server does not support SSL connections';
 
-/** Codes of a certificate that was checked and is wrong. The operator has to know. */
+/** Codes of a certificate that was checked and is wrong, which an operator has to know. */
 const datedCertificate = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']);
 const strangeCertificate = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',

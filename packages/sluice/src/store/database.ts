@@ -1,4 +1,4 @@
-/** A pool for the short statements of a node or a command: each a transaction of its own. */
+/** A pool for the short statements of a node or a command, each in a transaction of its own. */
 import { defaultAnswerTimeoutMs, type ConnectionOptions } from './connection.ts';
 import type { PoolUsage } from './pool-usage.ts';
 import { detectPooler } from './pooler.ts';
@@ -7,9 +7,9 @@ import type { Row } from './session.ts';
 import type { Statement } from './statement.ts';
 
 export interface DatabaseOptions extends ConnectionOptions {
-  /** Connections at most. @default 8 */
+  /** Most connections. @default 8 */
   connectionsMax?: number;
-  /** Find out before the first statement whether a pooler in transaction mode is between. @default false: its owner has */
+  /** Before the first statement, find out whether a transaction-mode pooler is in between. @default false */
   looksForPooler?: boolean;
 }
 
@@ -26,7 +26,7 @@ export class Database {
     return this.options.url;
   }
 
-  /** @param answerTimeoutMs How long the answer is awaited, at most. @default that of the connection */
+  /** @param answerTimeoutMs Longest wait for the answer. @default that of the connection */
   async run(name: string, values: readonly unknown[] = [], answerTimeoutMs = Infinity): Promise<Row[]> {
     const [rows = []] = await this.flight([{ name, values }], answerTimeoutMs);
     return rows;
@@ -46,7 +46,7 @@ export class Database {
     return this.#sessions.usage;
   }
 
-  /** Statements that are under way have a second to end. Tolerates being called twice. */
+  /** Gives statements under way a second to end. May be called twice. */
   close(): Promise<void> {
     return this.#sessions.close();
   }

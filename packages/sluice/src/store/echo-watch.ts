@@ -1,31 +1,32 @@
 /**
- * Finds out that hints do not arrive. A listener that has heard nothing for some time sends an echo, a notification to all
- * listeners. Its statement tells that the connection lives, and its return that notifications arrive, which they do not
- * behind a pooler in transaction mode or when the queue is full. A listener that hears the echo of another sends none:
- * PostgreSQL wakes every listener for every notification, so echoes of each to itself would cost the square of their number.
+ * Finds out whether hints arrive. A listener that has heard nothing for some time sends an echo: a notification to
+ * all listeners. The answer of its statement shows that the connection lives, and the return of the echo that
+ * notifications arrive. They do not behind a pooler in transaction mode, or with a full queue. A listener that hears
+ * the echo of another sends none. PostgreSQL wakes every listener for every notification, so echoes of all to
+ * themselves would cost the square of their number.
  */
 
-/** How long a listener hears nothing before it sends an echo. */
+/** Silence after which a listener sends an echo, in milliseconds. */
 const silenceMs = 500;
 
 export interface EchoWatchOptions {
   isConnected: () => boolean;
   /** Sends an echo on the connection. */
   send: () => Promise<unknown>;
-  /** Notifications may have been missed: they have ceased to arrive, or begun again. */
+  /** Notifications may be lost: they have stopped, or started again. */
   onMissing: () => void;
-  /** The connection did not take the statement: it is lost. */
+  /** The connection did not take the statement, so it is lost. */
   onLost: () => void;
 }
 
 export class EchoWatch {
   readonly #options: EchoWatchOptions;
   #timer: NodeJS.Timeout | null = null;
-  /** No notification came since an echo was sent. */
+  /** No notification has come since an echo was sent. */
   isMissing = false;
   #isAwaited = false;
   #isUnderWay = false;
-  /** Anything, since the last look. */
+  /** A notification has come since the last check. */
   #hasHeard = false;
 
   constructor(options: EchoWatchOptions) {
@@ -33,9 +34,9 @@ export class EchoWatch {
   }
 
   start(): void {
-    // Each at a pace of its own, so that those started together do not send theirs together.
+    // Intervals are random, so that listeners that started together do not send echoes together.
     this.#timer = setInterval(() => this.#look(), silenceMs * (0.8 + 0.4 * Math.random()));
-    // It keeps no process alive.
+    // The timer keeps no process alive.
     this.#timer.unref();
   }
 
@@ -43,7 +44,7 @@ export class EchoWatch {
     if (this.#timer !== null) clearInterval(this.#timer);
   }
 
-  /** A new connection has missed nothing yet. */
+  /** Starts over for a new connection. */
   renew(): void {
     this.#hasHeard = false;
     this.#isAwaited = false;
@@ -67,11 +68,11 @@ export class EchoWatch {
     this.#options
       .send()
       .then(
-        // The server has sent it by now, or will not.
+        // The server has sent the echo by now, or will not.
         () => (this.#isAwaited = !this.#hasHeard),
         (error: unknown) => {
           const { severity } = error as { severity?: unknown };
-          // What the server refuses (its notification queue is full) it refuses on a connection that lives.
+          // A refusal by the server, e.g. for a full notification queue, shows that the connection lives.
           if (severity === undefined) this.#options.onLost();
           else this.#miss();
         },

@@ -1,13 +1,16 @@
-/** What a person is told when the database cannot be used: one sentence with what to do, and nothing of any row. */
+/** The message for a person if the database cannot be used: one sentence with what to do, and nothing of any row. */
 import { SluiceError } from '#protocol';
-import type { DatabaseError } from './database-error.ts';
+import { DatabaseError } from './database-error.ts';
 import { reasonOf } from './ability.ts';
 
-const loginRefusals: Readonly<Record<string, string>> = {
-  '28P01': 'the server refuses the user or the password',
-  '28000': 'the server takes no such connection of this user, or none without TLS',
-  '3D000': 'the server has no database of this name',
-};
+const loginRefusals = new Set(['28P01', '28000', '3D000']);
+
+/** An error of the database as a sentence that says what to do. */
+export function explained<T>(answer: Promise<T>): Promise<T> {
+  return answer.catch((error: unknown) => {
+    throw error instanceof DatabaseError ? explainDatabaseError(error) : error;
+  });
+}
 
 export function explainDatabaseError(error: DatabaseError): SluiceError {
   if (error.sqlState === '3F000' || error.sqlState === '42P01') {
@@ -28,11 +31,10 @@ export function explainDatabaseError(error: DatabaseError): SluiceError {
       'Cannot write to the database because it is read-only: it is a standby, or default_transaction_read_only is on',
     );
   }
-  const refusal = error.sqlState === null ? undefined : loginRefusals[error.sqlState];
-  if (refusal !== undefined) {
+  if (loginRefusals.has(error.sqlState ?? '')) {
     return new SluiceError(
       'database_unavailable',
-      `Cannot use the database because ${refusal} (${error.sqlState}): look at its URL`,
+      `Cannot use the database because ${reasonOf(error)}: look at its URL`,
     );
   }
   if (error.sqlState !== null && (error.isConnectionLoss || error.isServerTrouble)) {

@@ -1,6 +1,6 @@
 /**
- * Closes a deployment to all writes because its rows are on their way to another database, and opens it again. A process that
- * still works here is refused by the database: what it sends is neither accepted nor settled, and so cannot be lost.
+ * Closes a deployment to all writes while its rows are moved to another database, and opens it again. The database
+ * refuses processes that still work here: it neither accepts nor settles their writes, so none is lost.
  */
 import { SluiceError } from '#protocol';
 import { inPatientTransaction } from './patient-transaction.ts';
@@ -11,13 +11,13 @@ interface FencePlace {
   schema: string;
 }
 
-/** Every write begins with a row of the intake or ends with one of the outcomes. */
+/** Every write starts with a row of the intake or ends with one of the outcomes. */
 const fenced = ['intake', 'outcome'];
 
-/** Clients wait meanwhile: a transaction that holds a table for longer keeps the store where it is. */
+/** Longest wait for a table lock, because clients wait meanwhile; if it fails, the store stays where it is. */
 const lockWaitMs = 20_000;
 
-/** Waits for the transactions that write there now. What is there stays as it is. */
+/** Waits for the transactions that write there now. Existing rows stay unchanged. */
 export function fenceStore({ url, schema }: FencePlace): Promise<void> {
   return inPatientTransaction({ url, schema, waitMs: lockWaitMs }, 'move', async (client) => {
     for (const table of fenced) {
@@ -28,8 +28,9 @@ export function fenceStore({ url, schema }: FencePlace): Promise<void> {
 }
 
 /**
- * Harmless where there is no fence.
- * @param isAlone Nobody moves the store now. @throws {SluiceError} `configuration_invalid` if another session does
+ * Has no effect without a fence.
+ * @param isAlone Checks that no other session moves the store. @throws {SluiceError} `configuration_invalid` if one
+ *   does
  */
 export function unfenceStore({ url, schema }: FencePlace, isAlone = false): Promise<void> {
   return inPatientTransaction({ url, schema }, 'move', async (client) => {

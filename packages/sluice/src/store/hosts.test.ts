@@ -10,13 +10,13 @@ describe('a URL', () => {
     ['postgres://a,b/d?target_session_attrs=read-write', ['postgres://a/d', 'postgres://b/d']],
     ['postgres://a/d?target_session_attrs=primary&sslmode=require', ['postgres://a/d?sslmode=require']],
     ['postgres://%2Frun%2Fpg/d', ['postgres://%2Frun%2Fpg/d']],
-  ])('names servers: %s', (url, urls) => {
+  ])('a URL names servers: %s', (url, urls) => {
     expect(splitUrl(url)).toEqual(urls);
   });
 });
 
 describe('a list of servers', () => {
-  test('moves on once, however many find that one cannot be used, and begins anew at its end', () => {
+  test('a list of servers advances once however many callers report a failure, and starts over at its end', () => {
     const hosts = new Hosts(['a', 'b']);
     hosts.leave('a');
     hosts.leave('a');

@@ -1,7 +1,7 @@
 /**
- * Servers in the order of preference, of which one takes writes: `postgres://u:p@a,b:5433/db`, or several URLs with commas
- * between them. All connections of a process share the knowledge of which one to try; a standby is passed over, as if
- * `target_session_attrs=read-write` were said.
+ * Servers in the order of preference, of which one takes writes: `postgres://u:p@a,b:5433/db`, or several URLs
+ * between commas. All connections of a process share the server to try next. A standby is skipped, as with
+ * `target_session_attrs=read-write`.
  */
 
 export class Hosts {
@@ -21,7 +21,7 @@ export class Hosts {
     return this.#urls.length;
   }
 
-  /** That server cannot be used: the next takes its place, unless somebody has seen to that. */
+  /** That server cannot be used, so the next one is tried, unless another caller has already advanced. */
   leave(url: string): void {
     if (url === this.current) this.#index = (this.#index + 1) % this.#urls.length;
   }
@@ -29,7 +29,7 @@ export class Hosts {
 
 const known = new Map<string, Hosts>();
 
-/** The same for equal URLs. */
+/** Returns the same object for equal URLs. */
 export function hostsOf(url: string): Hosts {
   let hosts = known.get(url);
   if (hosts === undefined) known.set(url, (hosts = new Hosts(splitUrl(url))));
@@ -46,7 +46,7 @@ export function splitUrl(url: string): string[] {
   });
 }
 
-/** What a libpq URL may say of its servers is understood already. */
+/** Removes parameters of a libpq URL about the kind of server, which are implied. */
 function withoutAttrs(rest: string): string {
   return rest
     .replace(/([?&])target_session_attrs=[^&]*(&|$)/, (_, before: string, after: string) =>

@@ -5,7 +5,7 @@ export * from './database.ts';
 export { clockIntervalMs, DatabaseClock } from './database-clock.ts';
 export * from './database-error.ts';
 export { fenceStore, unfenceStore } from './fence-store.ts';
-export { explainDatabaseError } from './explain-database-error.ts';
+export { explainDatabaseError, explained } from './explain-database-error.ts';
 export * from './listener.ts';
 export { holderOf, holderText, type LockHolder, type LockWaitOptions } from './lock-wait.ts';
 export * from './migrate.ts';

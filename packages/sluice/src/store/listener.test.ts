@@ -47,13 +47,13 @@ describe('a listener', () => {
       return heard;
     });
 
-  test('hears every payload as it is', async () => {
+  test('a listener receives every payload unchanged', async () => {
     const { heard, notify } = await setup();
     for (const payload of ['one', '{"a": 1}', '', 'x'.repeat(7999)]) await notify(payload);
     await eventually(() => expect(heard).toEqual(['one', '{"a": 1}', '', 'x'.repeat(7999)]));
   });
 
-  test('reconnects when its session is ended, and says that hints may have been missed', async () => {
+  test('a listener reconnects when its session is ended, and reports that hints may be lost', async () => {
     const { heard, notify } = await setup();
     await sql(
       database.url,
@@ -62,7 +62,7 @@ describe('a listener', () => {
     expect(await hearsAgain({ heard, notify })).toContain(null);
   });
 
-  test('reconnects as often as its connection is cut', async () => {
+  test('a listener reconnects as often as its connection is cut', async () => {
     const { listener, proxy, heard, notify } = await setup();
     for (let round = 1; round <= 5; round++) {
       proxy.cut();
@@ -74,13 +74,13 @@ describe('a listener', () => {
     expect(await hearsAgain({ heard, notify })).toContain(null);
   });
 
-  test('notices that its connection is half-open', async () => {
+  test('a listener notices that its connection is half-open', async () => {
     const { proxy, heard, notify } = await setup();
     proxy.blackhole();
     expect(await hearsAgain({ heard, notify })).toContain(null);
   });
 
-  test('knows that it is deaf when its own echo does not come back, and says when it hears again', async () => {
+  test('a listener whose own echo does not return reports that it is deaf, and when it hears again', async () => {
     const { listener, proxy, heard, notify } = await setup();
     expect(listener.isDeaf).toBe(false);
     proxy.swallowNotifications(true);
@@ -94,7 +94,7 @@ describe('a listener', () => {
     expect(await hearsAgain({ heard, notify })).toContain(null);
   });
 
-  test('goes on trying while the server takes no connections', async () => {
+  test('a listener goes on trying while the server takes no connections', async () => {
     const { listener, proxy, heard } = await setup();
     proxy.refuse(true);
     proxy.cut();
@@ -107,7 +107,7 @@ describe('a listener', () => {
     await eventually(() => expect(listener.isListening).toBe(true));
   });
 
-  test('begins anew when its connection is lost again while it is being made', async () => {
+  test('a listener starts over when its new connection is lost during the connect', async () => {
     const { listener, proxy, heard, notify } = await setup();
     // New connections go silent after the first answers: the LISTEN is never confirmed.
     proxy.silence(true);
@@ -119,7 +119,7 @@ describe('a listener', () => {
     expect(await hearsAgain({ heard, notify })).toContain(null);
   });
 
-  test('hears channels that come and go, and says when it begins to hear one', async () => {
+  test('a listener may add and remove channels, and reports when it hears a new one', async () => {
     const { listener, proxy } = await setup();
     const told: string[] = [];
     const hear = (...names: string[]): void =>
@@ -150,7 +150,7 @@ describe('a listener', () => {
     expect(listener.isListening).toBe(true);
   });
 
-  test('hears many channels of a server that is far away, also after its connection was cut', async () => {
+  test('a listener hears many channels of a distant server, even after a cut connection', async () => {
     const { listener, proxy } = await setup();
     // One after the other they would take longer than an answer may.
     proxy.delay(20);
@@ -164,7 +164,7 @@ describe('a listener', () => {
     expect(listener.isListening).toBe(true);
   });
 
-  test('is silent while it hears others: many of them send little more than one', async () => {
+  test('a listener that hears others sends no echo, so many send little more than one', async () => {
     const others = await Promise.all(Array.from({ length: 6 }, () => setup()));
     const sent = (): number => others.reduce((sum, { proxy }) => sum + proxy.statements, 0);
     // Each by itself would send one a second, always: a machine that is slow for a while only makes all send at once then.
@@ -177,14 +177,14 @@ describe('a listener', () => {
     for (const { listener } of others) await eventually(() => expect(listener.isListening).toBe(true));
   });
 
-  test('closes on a half-open connection', async () => {
+  test('a listener closes on a half-open connection', async () => {
     const { listener, proxy } = await setup();
     proxy.blackhole();
     await listener.close();
     expect(listener.isListening).toBe(false);
   });
 
-  test('stays closed when it was reconnecting, and keeps nothing open', async () => {
+  test('a listener that is closed during a reconnect stays closed and keeps nothing open', async () => {
     const { listener, proxy, heard } = await setup();
     proxy.refuse(true);
     proxy.cut();
@@ -201,7 +201,7 @@ describe('a listener', () => {
     expect(listener.isListening).toBe(false);
   });
 
-  test('that cannot connect says so, and closes', async () => {
+  test('a listener that cannot connect reports it, and can be closed', async () => {
     const proxy = await startProxy(database.url);
     proxy.refuse(true);
     const listener = notifyListener({ url: proxy.url, applicationName: 'test listener' });
@@ -210,9 +210,9 @@ describe('a listener', () => {
     await eventually(() => expect(proxy.connections).toBe(0));
   });
 
-  test('has let no error out in all of that', () => expect(faults).toEqual([]));
+  test('a listener has thrown no error in all of these tests', () => expect(faults).toEqual([]));
 
-  test('may be silent', async () => {
+  test('a listener may be silent', async () => {
     const listener = silentListener();
     await listener.listen(channel, () => expect.unreachable());
     expect(listener.isListening).toBe(false);

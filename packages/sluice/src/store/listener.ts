@@ -1,6 +1,6 @@
 /**
- * Hints from the database: content-free wakeups, and ids of settled writes. A hint may be lost, late, doubled or
- * forged, and everything still holds, because each listener also polls.
+ * Hints from the database: wakeups without content, and ids of settled writes. A hint may be lost, late, repeated or
+ * forged without harm, because each listener also polls.
  */
 import { SluiceError } from '#protocol';
 import { EchoWatch } from './echo-watch.ts';
@@ -12,32 +12,29 @@ import { assertSchema, channelIn, defaultSchema } from './schema.ts';
 import { createSubscriber, type Subscriber } from './subscriber.ts';
 
 export interface Listener {
-  /**
-   * Calls back on each hint, and with null whenever hints may have been missed: after every (re)connect, and when they
-   * turn out not to arrive, or to arrive again.
-   */
+  /** Calls back on each hint, and with null whenever hints may be lost: after every (re)connect, and when they stop or start again. */
   listen(channel: string, onHint: (payload: string | null) => void): Promise<void>;
   /**
-   * Hears these channels, and no longer those that it was told to hear before. Calls back as {@link listen} does: with null
-   * once a channel is heard, and whenever hints of it may have been missed.
+   * Listens to these channels, and stops listening to earlier ones. Calls back as {@link listen} does: with null when
+   * it hears a channel, and whenever hints of it may be lost.
    */
   hear(wanted: Iterable<string>, onHint: (channel: string, payload: string | null) => void): void;
-  /** True while hints arrive as far as we know. */
+  /** Hints arrive, as far as is known. */
   readonly isListening: boolean;
-  /** Hints are wanted and do not arrive now. Its owner polls more often meanwhile. */
+  /** Hints are wanted and do not arrive now. The owner polls more often meanwhile. */
   readonly isDeaf: boolean;
   close(): Promise<void>;
 }
 
 export interface ListenerOptions {
-  /** A direct URL: LISTEN does not pass through a transaction-mode pooler. */
+  /** A direct URL, because LISTEN does not work through a transaction-mode pooler. */
   url: string;
-  /** Whose channels. @default 'sluice' */
+  /** Schema of the deployment. @default 'sluice' */
   schema?: string | undefined;
   applicationName: string;
 }
 
-/** An echo whose statement is not answered by then has met a connection that is lost. */
+/** Longest wait for the answer of an echo's statement; after it, the connection counts as lost. */
 const echoTimeoutMs = 1000;
 
 /** If the server does not confirm the end of the connection by then, the socket is closed. */
@@ -54,14 +51,14 @@ class NotifyListener implements Listener {
   readonly #subscriber: Subscriber;
   readonly #echo: EchoWatch;
   readonly #callbacks = new Map<string, (payload: string | null) => void>();
-  /** Those of the callbacks that come and go. */
+  /** Channels of `hear`, whose set may change. */
   readonly #heard = new Set<string>();
   #connecting: Promise<void> | null = null;
   #isConnected = false;
   #isClosed = false;
   /** A pooler in transaction mode passes no notifications on. */
   #isOff = false;
-  /** LISTENs in a row that the server refused. */
+  /** Number of consecutive LISTENs that the server refused. */
   #refusals = 0;
 
   constructor(options: ListenerOptions) {
@@ -73,7 +70,7 @@ class NotifyListener implements Listener {
     this.#subscriber = createSubscriber({
       url,
       applicationName,
-      // Bounds the echo: a half-open connection answers nothing.
+      // Limits the echo, because a half-open connection answers nothing.
       answerTimeoutMs: echoTimeoutMs,
       sockets: this.#sockets,
       assertOpen: () => {
@@ -95,7 +92,7 @@ class NotifyListener implements Listener {
     if (this.#isOff) return;
     await (this.#connecting ??= this.#connect());
     await this.#subscriber.listenTo(this.#onWire(channel));
-    // LISTEN has committed: what was settled before it is to be read now.
+    // LISTEN has committed, so everything that was settled before is read now.
     onHint(null);
   }
 
@@ -125,7 +122,7 @@ class NotifyListener implements Listener {
     await this.#connecting?.catch(() => undefined);
     await this.#subscriber.close().catch(() => undefined);
     clearTimeout(timer);
-    // The server confirms no end of connections that were still being made.
+    // The server does not confirm the end of connections that were still being made.
     this.#sockets.destroy();
   }
 
@@ -148,8 +145,8 @@ class NotifyListener implements Listener {
     });
     events.on('error', (error: Error & { severity?: unknown }) => {
       this.#isConnected = false;
-      // A new connection did not take a LISTEN, and pg-listen leaves it at that: from the start, with another connection. A
-      // standby takes none, and says so: it is asked seldom.
+      // A new connection did not take a LISTEN, and pg-listen does not retry: start over with another connection. A
+      // standby refuses LISTEN with an error, and is rarely asked.
       if (error.severity === undefined) this.#sockets.destroy();
       else setTimeout(() => this.#sockets.destroy(), reconnectDelayMs(this.#refusals++)).unref();
     });
@@ -177,7 +174,7 @@ class NotifyListener implements Listener {
   #beginToHear(channel: string, onHint: (payload: string | null) => void): void {
     this.#heard.add(channel);
     this.#callBack(channel, onHint);
-    // Where there is no connection, the next one takes it along.
+    // Without a connection, the next one will listen to the channel.
     this.#subscriber.listenTo(this.#onWire(channel))?.then(
       () => onHint(null),
       () => {
@@ -198,7 +195,7 @@ class NotifyListener implements Listener {
   }
 }
 
-/** Hears nothing: for deployments that cannot LISTEN. Polling does all the work. */
+/** Hears nothing: for deployments that cannot LISTEN, and only poll. */
 export function silentListener(): Listener {
   return {
     listen: () => Promise.resolve(),

@@ -1,6 +1,6 @@
 /**
- * Waits for locks aloud: while a session waits, another one asks the server for the holders, so that no command waits for ever without
- * a word. For work that takes locks which others may hold for long: migrations, roles.
+ * Reports waits for locks: while a session waits, another one asks the server for the holders, so that no command
+ * waits in silence. For work that takes locks which others may hold for long: migrations, roles.
  */
 import type pg from 'pg';
 import { SluiceError } from '#protocol';
@@ -9,33 +9,33 @@ import { Session, type Row } from './session.ts';
 
 /** A session that holds a lock, as far as this role may see. */
 export interface LockHolder {
-  /** Null: a prepared transaction, which has none. */
+  /** Process id; null: a prepared transaction, which has none. */
   pid: number | null;
   application: string;
   role: string;
-  /** Since when its transaction is open, or else its session: the lock is no older. ISO 8601. */
+  /** Start of its transaction, or else of its session: the lock is not older. ISO 8601. */
   since: string | null;
 }
 
 export interface LockWaitOptions {
-  /** Told whom it waits for: soon, whenever that changes, and every ten seconds. */
+  /** Receives the sessions that hold the lock: soon, after each change, and every ten seconds. */
   onWait?: (holders: readonly LockHolder[]) => void;
-  /** How long one lock is waited for. @default for ever */
+  /** Longest wait for one lock, in milliseconds. @default no limit */
   waitMs?: number;
 }
 
 const lookMs = 500;
 const tellMs = 10_000;
 
-/** The setting by which the server ends a wait. */
+/** The server setting that ends a wait. */
 export function lockLimit({ waitMs }: LockWaitOptions): Record<string, string> {
   return waitMs === undefined ? {} : { lock_timeout: `${waitMs}ms` };
 }
 
 /**
- * Does the work of a client, in a transaction with {@link lockLimit}, and tells whom it waits for meanwhile.
+ * Runs the work of a client, in a transaction with {@link lockLimit}, and reports the holders of awaited locks.
  * @param doing For the error: `migrate`
- * @throws {SluiceError} `database_unavailable` if a lock was not given back in time
+ * @throws {SluiceError} `database_unavailable` if a lock was not released in time
  */
 export async function waitAloud<T>(
   client: pg.Client,
@@ -89,7 +89,7 @@ class LockWatch {
   #looking: Promise<void> | null = null;
   #told = '';
   #toldAt = 0;
-  /** Those of the last look that found any. */
+  /** The holders that the last query found. */
   holders: readonly LockHolder[] = [];
 
   constructor(url: string, pid: number, intervalMs: number, onWait: LockWaitOptions['onWait']) {
@@ -98,7 +98,7 @@ class LockWatch {
     this.#onWait = onWait;
     this.#timer = setInterval(() => {
       this.#looking ??= this.#look()
-        // Without it the work goes on in silence; the next look connects anew.
+        // Without it the work continues without reports; the next query connects again.
         .catch(() => void (this.#session = null))
         .finally(() => (this.#looking = null));
     }, intervalMs);

@@ -1,6 +1,6 @@
 /**
- * Forward-only migrations: the files of sql/migrations in the order of their names, each once, each with a checksum,
- * all under one advisory lock, so that any number of processes may start at the same time.
+ * Forward-only migrations: the files of sql/migrations in the order of their names, each once, with a checksum, all
+ * under one advisory lock. So any number of processes may start at the same time.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -29,9 +29,9 @@ export interface MigrateResult {
 
 export interface MigrateOptions extends LockWaitOptions {
   url: string;
-  /** Where everything is made. @default 'sluice' */
+  /** The schema to create or upgrade. @default 'sluice' */
   schema?: string | undefined;
-  /** Only say what would run. @default false */
+  /** Only reports what would run. @default false */
   dryRun?: boolean;
 }
 
@@ -51,14 +51,14 @@ export function readMigrations(): Migration[] {
 export const schemaVersion: number = readMigrations().at(-1)?.version ?? 0;
 
 /**
- * Brings the database to the schema of this version of the package. Harmless to repeat.
- * @throws {SluiceError} `deployment_disagrees` if a migration that ran before has been changed, or is newer than this code;
- *   `database_unavailable` if a lock was not given back within `waitMs`
+ * Brings the database to the schema of this version of the package. May be repeated.
+ * @throws {SluiceError} `deployment_disagrees` if a migration that ran before has been changed, or is newer than this
+ *   code; `database_unavailable` if a lock was not released within `waitMs`
  */
 export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   const { url, schema = defaultSchema, dryRun = false } = options;
   assertSchema(schema);
-  // Patient: it may wait for another's migration, and its own may take as long as the tables are large.
+  // No time limit: it may wait for another migration, and large tables take long.
   const connection = { url, applicationName: 'sluice migrate', answerTimeoutMs: 0, settings };
   const client = await connectClient(connection).catch((error: unknown) => {
     throw reduceError(error, 'migrate');
@@ -84,7 +84,7 @@ async function runPending(
   await beginWithSettings(client, connection);
   await assertEncoding(client);
   await assertUndistributed(client);
-  // A transaction lock: given back by whatever ends the session.
+  // A transaction lock, which is released when the session ends for any reason.
   await client.query('select pg_advisory_xact_lock($1, 0)', [lockKeysOf(schema).migration]);
   await assertOwnSchema(client, schema);
   const run = (sql: string): Promise<unknown> => client.query(sqlFor(schema, sql));
@@ -112,7 +112,7 @@ async function runPending(
   return { applied: pending.map((migration) => migration.name), version: schemaVersion };
 }
 
-/** Whole tables are read and written, unlike by any other statement of ours; and functions are made. */
+/** Settings for migrations, which read and write whole tables and create functions. */
 const settings = {
   enable_seqscan: 'on',
   enable_hashjoin: 'on',
@@ -121,7 +121,7 @@ const settings = {
 };
 
 /**
- * Everything in the schema is taken for Sluice's own, and two schemas must not share their locks.
+ * Everything in the schema must belong to Sluice, and two schemas must not share their locks.
  * @throws {SluiceError} `configuration_invalid`
  */
 async function assertOwnSchema(client: pg.ClientBase, schema: string): Promise<void> {
@@ -137,7 +137,7 @@ async function assertOwnSchema(client: pg.ClientBase, schema: string): Promise<v
   }
 }
 
-/** Documents hold every character; a database in another encoding refuses some of them, each with its write. */
+/** Documents may have every character; a database in another encoding would refuse some writes. */
 async function assertEncoding(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ encoding: string }>(
     `select current_setting('server_encoding') as encoding`,

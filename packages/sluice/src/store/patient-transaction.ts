@@ -1,4 +1,4 @@
-/** One transaction of a command that may wait for locks of others, aloud: rights, the end of a schema. */
+/** One transaction of a command that may wait for locks of others, with reports: for rights, or the end of a schema. */
 import type pg from 'pg';
 import { connectClient } from './connection.ts';
 import { reduceError } from './database-error.ts';
@@ -8,13 +8,13 @@ import { beginWithSettings } from './session-settings.ts';
 
 export interface PatientOptions extends LockWaitOptions {
   url: string;
-  /** Whose tables it is about. @default 'sluice' */
+  /** Schema of the deployment. @default 'sluice' */
   schema?: string | undefined;
 }
 
 /**
- * @param name In errors, and as `sluice NAME` in pg_stat_activity
- * @throws {SluiceError} `configuration_invalid` for a schema that cannot be
+ * @param name Name in errors, and as `sluice NAME` in pg_stat_activity
+ * @throws {SluiceError} `configuration_invalid` for an invalid schema
  */
 export async function inPatientTransaction<T>(
   options: PatientOptions,

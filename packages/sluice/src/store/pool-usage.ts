@@ -1,4 +1,4 @@
-/** How busy a pool of connections is at this moment. */
+/** The present use of a pool of connections. */
 import type pg from 'pg';
 
 export interface PoolUsage {
@@ -6,9 +6,9 @@ export interface PoolUsage {
   busy: number;
   /** Connections that wait to be lent. */
   idle: number;
-  /** Those who wait for a connection. */
+  /** Callers that wait for a connection. */
   waiting: number;
-  /** Connections at most. */
+  /** Most connections. */
   max: number;
 }
 

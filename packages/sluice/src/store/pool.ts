@@ -1,10 +1,10 @@
-/** A pool of connections that can be closed although a server has gone silent: what is lent out then is cut off. */
+/** A pool of connections that can be closed even if a server is silent: lent connections are then cut off. */
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import { poolConfig, type ConnectionOptions } from './connection.ts';
 import { usageOf, type PoolUsage } from './pool-usage.ts';
 
-/** A caller that still uses a connection when its pool is closed may finish within this time. */
+/** Milliseconds for callers that still use a connection when its pool is closed. */
 const closeTimeoutMs = 1000;
 
 export class Pool {
@@ -13,7 +13,7 @@ export class Pool {
 
   constructor(options: ConnectionOptions, connectionsMax: number, isPipelined: boolean) {
     this.pool = new pg.Pool(poolConfig(options, connectionsMax, isPipelined, this.#sockets));
-    // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+    // A broken idle connection is replaced at its next use; without a listener, the error would end the process.
     this.pool.on('error', () => undefined);
   }
 

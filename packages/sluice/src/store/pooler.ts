@@ -1,8 +1,8 @@
 /**
- * Does a URL lead through a pooler in transaction mode? Then no session state may be relied on: settings of one client
- * would be met by another (an asynchronous commit, for one), locks and LISTEN would belong to nobody. Found out once for
- * each URL of a process, and known to all connections: settings are then made in each transaction. Statements are sent
- * without names, and planned each time, unless the pooler keeps prepared statements.
+ * Finds out whether a URL leads through a pooler in transaction mode. Then no session state is reliable: settings of
+ * one client would affect another (an asynchronous commit, for example), and locks and LISTEN would have no owner.
+ * The answer is found once for each URL of a process, and shared by all connections. Settings are then made in each
+ * transaction. Statements have no names, and are planned each time, unless the pooler keeps prepared statements.
  */
 import { randomUUID } from 'node:crypto';
 import { settleWithin } from '#protocol';
@@ -17,12 +17,13 @@ import { reduceError } from './database-error.ts';
 import { beginWithSettings } from './session-settings.ts';
 
 const looks = 5;
-/** In session mode with a full pool, a transaction that does not begin is waited for as long. */
+/** In session mode with a full pool, the longest wait for a transaction that does not start, in milliseconds. */
 const patienceMs = 500;
 
 /**
- * Looks, unless another call has looked before. A server tells each client its process id at the start: one that differs from
- * what the session says of itself is a pooler's. Then two clients find out whether they share sessions of the server.
+ * Checks, unless another call already has. A server tells each client its process id at the start; if the session
+ * itself reports another one, a pooler is in between. Then two clients find out whether they share sessions of the
+ * server.
  */
 export async function detectPooler(options: ConnectionOptions): Promise<boolean> {
   let found = looked.get(options.url);
@@ -58,9 +59,9 @@ async function detect(options: ConnectionOptions): Promise<TransactionPooler | n
 }
 
 /**
- * In transaction mode, a client that holds a transaction has the session of the other client, or that one gets a further
- * session. In session mode, the pooler may have no further session. Then the transaction does not begin, and the other
- * client is answered all the same although it asks later.
+ * In transaction mode, a client with a transaction has the session of the other client, or that one gets another
+ * session. In session mode, the pooler may have no further session. Then the transaction does not start, and the
+ * other client is answered although it asks later.
  */
 async function sharesSessions(
   first: pg.Client,
@@ -75,9 +76,9 @@ async function sharesSessions(
       await second.query('rollback');
       return isShared;
     }
-    // A transaction that begins late would keep the first client from the only session.
+    // A transaction that starts late would keep the first client from the only session.
     const ended = beginning.then(() => second.query('rollback'));
-    // It fails with its connection if it is not waited for.
+    // It fails with its connection if it is not awaited.
     ended.catch(() => undefined);
     const isMovedMeanwhile = await isMoved(first, pid);
     if (isMovedMeanwhile || !(await settleWithin([ended], 0))) return isMovedMeanwhile;
@@ -85,15 +86,15 @@ async function sharesSessions(
   }
 }
 
-/** Whether the client is given another session at some look. */
+/** Whether the client gets another session at some query. */
 async function isMoved(client: pg.Client, pid: number): Promise<boolean> {
   for (let look = 0; look < looks; look++) if ((await backendOf(client)) !== pid) return true;
   return false;
 }
 
 /**
- * A pooler that knows the prepared statements of its clients gives them names of its own, because two clients may use one
- * name. Another passes on the name that it was given, under which the statement then stays in the session of the server.
+ * A pooler that knows the prepared statements of its clients renames them, because two clients may use one name.
+ * Another pooler passes the given name on, and the statement stays under it in the session of the server.
  */
 async function keepsStatements(client: pg.Client, options: ConnectionOptions): Promise<boolean> {
   const name = `sluice_probe_${randomUUID().replaceAll('-', '')}`;
@@ -105,7 +106,7 @@ async function keepsStatements(client: pg.Client, options: ConnectionOptions): P
     await client.query(`deallocate ${name}`);
     return false;
   } catch (error) {
-    // It takes none at all.
+    // The pooler takes no prepared statements.
     if ((error as { severity?: unknown }).severity === 'ERROR') return false;
     throw error;
   } finally {

@@ -1,6 +1,6 @@
 /**
- * Which projections a deployment maintains, by name and version. A process that settles writes with other projections would
- * leave derived rows unwritten, so it refuses to start, and the database refuses its batches.
+ * The projections that a deployment maintains, by name and version. A process that settles writes with other
+ * projections would leave derived rows unwritten. So it refuses to start, and the database refuses its batches.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { SluiceError } from '#protocol';
@@ -12,11 +12,11 @@ export interface AgreedProjection {
   name: string;
   /** @default 1 */
   version?: number;
-  /** Endpoints of the resources whose documents it derives from. */
+  /** Endpoints of the resources whose documents the projection reads. */
   resources: readonly string[];
 }
 
-/** As the database compares it: `a@1,b@2`. */
+/** In the form that the database compares: `a@1,b@2`. */
 export function projectionsText(projections: readonly AgreedProjection[]): string {
   return projections
     .map(({ name, version = 1 }) => `${name}@${version}`)
@@ -24,13 +24,13 @@ export function projectionsText(projections: readonly AgreedProjection[]): strin
     .join(',');
 }
 
-/** A change waits for the batches under way; behind each try, new batches wait for at most a second. */
+/** A change waits for the batches under way; during each try, new batches wait for at most a second. */
 const triesMax = 20;
 const pauseMs = 250;
 
 /**
  * Proposes these projections; the first process of a deployment decides.
- * @throws {SluiceError} `deployment_disagrees` if others are agreed
+ * @throws {SluiceError} `deployment_disagrees` if the deployment has agreed on others
  */
 export async function agreeProjections(
   database: Database,
@@ -40,8 +40,9 @@ export async function agreeProjections(
 }
 
 /**
- * Changes what is agreed, while processes run: from then on, those with other projections settle nothing more.
- * @throws {SluiceError} `database_unavailable` if something holds `sluice.setting` for too long
+ * Changes the agreed projections while processes run. Afterwards, processes with other projections settle nothing
+ * more.
+ * @throws {SluiceError} `database_unavailable` if another session locks `sluice.setting` for too long
  */
 export async function changeProjections(
   database: Database,
@@ -75,7 +76,7 @@ async function callAgree(
   }
 }
 
-/** Of the rows of `readSettings`. @throws {SluiceError} `deployment_disagrees` */
+/** Checks the rows of `readSettings`. @throws {SluiceError} `deployment_disagrees` */
 export function assertAgreedProjections(
   settings: readonly Row[],
   projections: readonly AgreedProjection[],
@@ -100,7 +101,7 @@ function listText(text: string): string {
   return `the projection${text.includes(',') ? 's' : ''} ${text.replaceAll(',', ', ')}`;
 }
 
-/** What a process hears whose batch the database has refused for its projections. */
+/** The error of a process whose batch the database has refused for its projections. */
 export function projectionsDiffer(): SluiceError {
   return new SluiceError(
     'deployment_disagrees',

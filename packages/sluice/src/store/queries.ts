@@ -1,12 +1,12 @@
 /**
  * The named statements of sql/queries: `-- name: openTerm`, a sentence, one static statement. Read once, at import.
- * No SQL is put together at run time, and that of another schema is rewritten once (schema.ts).
+ * No SQL is assembled at run time; for another schema it is rewritten once (schema.ts).
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defaultSchema, sqlFor, statementNameIn } from './schema.ts';
 
-/** The folder `sql/`: the build puts a copy into the package, beside `dist/`; the sources use the checkout's. */
+/** The folder `sql/`: the build copies it into the package, beside `dist/`; the sources use that of the checkout. */
 export const sqlFolder = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? '../../../../sql/' : '../../sql/', import.meta.url),
 );
@@ -14,7 +14,7 @@ export const sqlFolder = fileURLToPath(
 export interface NamedQuery {
   name: string;
   text: string;
-  /** The file below sql/queries that holds it. */
+  /** The file in sql/queries that contains it. */
   file: string;
 }
 

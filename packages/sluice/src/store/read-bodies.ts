@@ -1,12 +1,12 @@
-/** Bodies of writes in the intake, a bounded part of them in memory at a time. */
+/** Bodies of writes in the intake, with a limited part in memory at a time. */
 import type { Row } from './session.ts';
 
-/** Bytes of bodies that are read at once. */
+/** Most bytes of bodies that are read together. */
 const sliceBytesMax = 16 * 1024 * 1024;
-/** Larger than any that a node takes by default. What is larger is not read. */
+/** Larger than any body that a node takes by default. Larger bodies are not read. */
 export const readBodyBytesMax: number = 64 * 1024 * 1024;
 
-/** Id and body of each write that is in the intake, has a body, and one that is not too large; in the order of the ids. */
+/** Id and body of each write in the intake whose body is not too large, in the order of the ids. Writes without a body are left out. */
 export async function* readBodies(
   run: (name: string, values: readonly unknown[]) => Promise<Row[]>,
   writeIds: readonly string[],

@@ -1,13 +1,13 @@
-/** Sockets that connect to whichever server is current: pg-listen keeps the configuration that it began with. */
+/** Sockets that connect to the current server, because pg-listen keeps its first configuration. */
 import { Socket } from 'node:net';
 import { hostsOf, type Hosts } from './hosts.ts';
 import { currentAddress } from './tls.ts';
 
 export class RoamingSocket extends Socket {
   readonly #hosts: Hosts;
-  /** The server at the other end is one to listen to. */
+  /** The server at the other end accepts LISTEN. */
   isProven = false;
-  /** Of the server that was chosen here. */
+  /** Name of the server that was chosen here. */
   hostname: string | null = null;
 
   constructor(hosts: Hosts) {
@@ -28,7 +28,7 @@ export class RoamingSocket extends Socket {
   }
 }
 
-/** The sockets of one listener that are open, or on their way. */
+/** The sockets of one listener that are open or being opened. */
 export class RoamingSockets {
   readonly #url: string;
   readonly #open = new Set<RoamingSocket>();

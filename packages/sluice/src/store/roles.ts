@@ -1,6 +1,6 @@
 /**
- * The roles that processes log in as, and what each may do: sql/roles.sql, applied as it is. Names and passwords reach
- * it as settings of its transaction, so that no statement is put together here.
+ * The roles that processes log in as, and their rights: sql/roles.sql, applied unchanged. Names and passwords are
+ * settings of its transaction, so that no statement is assembled here.
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -14,13 +14,13 @@ export const roleKinds = ['api', 'writer', 'ops', 'migrate'] as const;
 export type RoleKind = (typeof roleKinds)[number];
 
 export interface RolesOptions extends PatientOptions {
-  /** Before every name: `sluice` makes `sluice_api`. @default the schema */
+  /** Prefix of every name: `sluice` makes `sluice_api`. @default the schema */
   prefix?: string | undefined;
-  /** New passwords; a role that is not named keeps its own, or has none yet. */
+  /** New passwords; other roles keep theirs, or have none yet. */
   passwords?: Partial<Record<RoleKind, string>>;
   /**
-   * Only these roles use the database: PUBLIC loses CONNECT, the schema `public` and the functions of advisory
-   * locks. {@link previewExclusive} says what that takes away. @default false: only grants
+   * Only these roles use the database: PUBLIC loses CONNECT, the schema `public` and the functions of advisory locks.
+   * {@link previewExclusive} shows the effects. @default false: only grants
    */
   exclusiveDatabase?: boolean;
 }
@@ -28,7 +28,7 @@ export interface RolesOptions extends PatientOptions {
 const text = readFileSync(`${sqlFolder}roles.sql`, 'utf8');
 const setting = 'select set_config($1, $2, true)';
 
-/** All of it for people and for psql. Passwords are not part of it. */
+/** The whole text for people and for psql, without passwords. */
 export function rolesSql(prefix?: string, exclusiveDatabase = false, schema: string = defaultSchema): string {
   const exclusive = exclusiveDatabase ? 'set local sluice.exclusive_database = on;\n' : '';
   return `begin;\nset local sluice.role_prefix = ${pg.escapeLiteral(prefix ?? schema)};\n${exclusive}${sqlFor(schema, text)}commit;\n`;
@@ -38,7 +38,7 @@ export function roleName(kind: RoleKind, prefix: string = defaultSchema): string
   return `${prefix}_${kind}`;
 }
 
-/** Makes the roles and gives them their rights, no more and no fewer. Harmless to repeat. */
+/** Creates the roles, and gives them exactly their rights. May be repeated. */
 export function applyRoles(options: RolesOptions): Promise<void> {
   const { url, schema = defaultSchema, prefix = schema, passwords = {}, exclusiveDatabase = false } = options;
   return inPatientTransaction(options, 'roles', async (client) => {
@@ -53,16 +53,16 @@ export function applyRoles(options: RolesOptions): Promise<void> {
   });
 }
 
-/** What `exclusiveDatabase` takes from PUBLIC. */
+/** The rights that `exclusiveDatabase` removes from PUBLIC. */
 export interface ExclusivePreview {
   takesAway: { object: string; privileges: string[] }[];
-  /** Roles that can connect only because everybody may, and then cannot. */
+  /** Roles that can connect only through PUBLIC, and then cannot. */
   shutOut: string[];
-  /** What this role may not take away stays open. */
+  /** Rights that this role may not remove, so they stay. */
   staysOpen: ('database' | 'advisory locks')[];
 }
 
-/** Says what an exclusive database would take away now. Changes nothing. */
+/** Shows what an exclusive database would remove now. Changes nothing. */
 export function previewExclusive(options: RolesOptions): Promise<ExclusivePreview> {
   const { schema = defaultSchema, prefix = schema } = options;
   return inPatientTransaction(options, 'roles', async (client) => {
@@ -86,7 +86,7 @@ export function previewExclusive(options: RolesOptions): Promise<ExclusivePrevie
 
 const iterations = 4096;
 
-/** What PostgreSQL keeps of a password (RFC 5803); the password itself stays here. ASCII only, so needs no SASLprep. */
+/** The stored form of a password (RFC 5803); the password itself stays here. ASCII only, so it needs no SASLprep. */
 function scramVerifier(password: string): string {
   const salt = randomBytes(16);
   const salted = pbkdf2Sync(password, salt, iterations, 32, 'sha256');

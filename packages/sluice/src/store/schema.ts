@@ -1,7 +1,7 @@
 /**
- * The schema of a deployment. SQL is written for the schema `sluice`. For another schema it is rewritten once, when it is
- * loaded: names in the schema, channels, and the first keys of advisory locks, because the whole database shares the last
- * two. Several deployments in one database therefore neither hear nor lock each other. For `sluice` nothing changes.
+ * The schema of a deployment. SQL is written for the schema `sluice`, and rewritten for another schema once, when it
+ * is loaded. That changes names in the schema, channels, and the first keys of advisory locks, because the whole
+ * database shares the last two. So several deployments in one database neither hear nor lock each other.
  */
 import { createHash } from 'node:crypto';
 import { SluiceError } from '#protocol';
@@ -9,7 +9,7 @@ import { lockKeys as defaultLockKeys } from './names.ts';
 
 export const defaultSchema = 'sluice';
 
-/** The longest name that is made of a schema's, a channel, has to fit into PostgreSQL's 63 bytes. */
+/** Longest name of a schema, so that channel names fit into PostgreSQL's 63 bytes. */
 const schemaBytesMax = 40;
 
 export type LockKeys = { [K in keyof typeof defaultLockKeys]: number };
@@ -25,12 +25,12 @@ export function assertSchema(schema: string): void {
 
 function refusalOf(schema: string): string | null {
   if (Buffer.byteLength(schema) > schemaBytesMax) return `has more than ${schemaBytesMax} bytes`;
-  // No quote, backslash, dollar or percent sign: the name stands in strings, function bodies and formats.
+  // No quote, backslash, dollar or percent sign: the name is part of strings, function bodies and formats.
   if (!/^[\p{L}_][\p{L}\p{M}\p{N}_ .-]*(?<! )$/u.test(schema)) {
     return 'is not a letter or an underscore, followed by letters, digits, underscores, hyphens, dots or spaces';
   }
   if (/^pg_|^information_schema$/.test(schema)) return `belongs to PostgreSQL: ${schema}`;
-  // `sluice roles` gives everything in the schema to one role.
+  // `sluice roles` gives one role everything in the schema.
   if (schema === 'public') return 'is public: everything in the schema belongs to Sluice';
   return null;
 }
@@ -38,7 +38,7 @@ function refusalOf(schema: string): string | null {
 /** The first keys of the advisory locks of a schema. Those of two schemas are all different, or all the same. */
 export function lockKeysOf(schema: string): LockKeys {
   if (schema === defaultSchema) return defaultLockKeys;
-  // A multiple of four, because that of the default is: ranges do not overlap.
+  // A multiple of four, like that of the default, so that ranges do not overlap.
   const base = (createHash('sha256').update(schema).digest().readUInt32BE() >>> 3) * 4;
   const keys = Object.entries(defaultLockKeys).map(([name, key]) => [
     name,
@@ -47,14 +47,14 @@ export function lockKeysOf(schema: string): LockKeys {
   return Object.fromEntries(keys) as LockKeys;
 }
 
-/** The name of a channel on the wire. */
+/** The name of a channel in the database. */
 export function channelIn(schema: string, channel: string): string {
   return `${schema}_${channel}`;
 }
 
 /**
- * What the sessions of a node are called in pg_stat_activity: a writer whose data store sleeps knows by it that a node has
- * opened the store. It has to fit, with ` listener` behind it, into PostgreSQL's 63 bytes of ASCII.
+ * The name of a node's sessions in pg_stat_activity. A writer of a sleeping data store finds by it that a node has
+ * opened the store. With ` listener` appended, it fits into PostgreSQL's 63 bytes of ASCII.
  */
 export function nodeNameIn(schema: string = defaultSchema): string {
   if (schema === defaultSchema) return 'sluice node';
@@ -62,17 +62,17 @@ export function nodeNameIn(schema: string = defaultSchema): string {
   return `sluice node ${isPlain ? schema : lockKeysOf(schema).migration.toString(36)}`;
 }
 
-/** The name of a prepared statement: connections of several schemas may meet in one pool. */
+/** The name of a prepared statement; it has the schema, because connections of several schemas may share a pool. */
 export function statementNameIn(schema: string, name: string): string {
   return schema === defaultSchema ? name : `${name}_${lockKeysOf(schema).migration.toString(36)}`;
 }
 
-/** Settings of a session, which roles.sql reads: `sluice.` there names no schema. */
+/** Settings of a session that roles.sql reads: `sluice.` is no schema there. */
 const inSchema =
   /\bsluice\.(?!role_prefix|exclusive_database|verifier_)|\bschema (?:if not exists )?sluice\b/g;
 const schemaAsType = /to_regnamespace\('sluice'\)|'sluice'::regnamespace/g;
 
-/** SQL that is written for the schema `sluice`, for another one. */
+/** Rewrites SQL for the schema `sluice` to another one. */
 export function sqlFor(schema: string, sql: string): string {
   assertSchema(schema);
   if (schema === defaultSchema) return sql;

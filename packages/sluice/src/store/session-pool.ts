@@ -1,4 +1,4 @@
-/** Sessions for those who need one for the length of a batch: the `direct` and `local` modes. */
+/** Sessions for callers that need one for the time of a batch: the `direct` and `local` modes. */
 import type pg from 'pg';
 import { checkOut, type ConnectionOptions } from './connection.ts';
 import { reduceError } from './database-error.ts';
@@ -7,14 +7,14 @@ import type { PoolUsage } from './pool-usage.ts';
 import { Session } from './session.ts';
 
 export interface SessionPoolOptions extends ConnectionOptions {
-  /** Sessions at most; the next caller waits. @default 32 */
+  /** Most sessions; further callers wait. @default 32 */
   sessionsMax?: number;
 }
 
 export class SessionPool {
   readonly #pool: Pool;
   readonly #options: SessionPoolOptions;
-  /** One for each connection, for as long as it lives. */
+  /** One session for each connection, as long as the connection lives. */
   readonly #sessions = new WeakMap<pg.PoolClient, Session>();
 
   constructor(options: SessionPoolOptions) {
@@ -22,7 +22,7 @@ export class SessionPool {
     this.#pool = new Pool(options, options.sessionsMax ?? 32, true);
   }
 
-  /** Lends a session for the length of `work`. One that failed is not used again: its transaction may still be open. */
+  /** Lends a session until `work` ends. A session whose work failed is not used again, because its transaction may still be open. */
   async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
     let client: pg.PoolClient;
     try {
@@ -38,7 +38,7 @@ export class SessionPool {
     let isBroken = true;
     try {
       const result = await work(session);
-      // What went wrong meanwhile, and was dealt with, may have ended it.
+      // A handled error may have ended the session meanwhile.
       isBroken = session.ended.aborted;
       return result;
     } finally {
@@ -50,7 +50,7 @@ export class SessionPool {
     return this.#pool.usage;
   }
 
-  /** Work that is under way has a second to end. Tolerates being called twice. */
+  /** Gives work under way a second to end. May be called twice. */
   close(): Promise<void> {
     return this.#pool.close();
   }

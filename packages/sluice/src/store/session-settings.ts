@@ -1,27 +1,27 @@
 /**
- * The settings that statements and parsers of ours rely on. A server, a database or a role may set any of them
- * otherwise, so each session sets them itself; behind a pooler in transaction mode each transaction does.
+ * The settings that statements and parsers rely on. A server, a database or a role may set any of them, so each
+ * session sets them again; behind a pooler in transaction mode, each transaction does.
  */
 import { SluiceError } from '#protocol';
 import pg from 'pg';
 
-/** What the parsers of values read, and how literals and arrays are read by the server. */
+/** Formats that the parsers of values expect, and how the server reads literals and arrays. */
 const formSettings = {
   DateStyle: 'ISO, YMD',
   IntervalStyle: 'postgres',
-  // JSON made by the server has times in the session's zone.
+  // JSON made by the server has times in the zone of the session.
   TimeZone: 'UTC',
   extra_float_digits: '1',
   bytea_output: 'hex',
   standard_conforming_strings: 'on',
-  // Off, NULL in an array parameter is the text "NULL".
+  // If off, NULL in an array parameter is the text "NULL".
   array_nulls: 'on',
   transform_null_equals: 'off',
 };
 
 /**
- * How transactions run. `default_transaction_read_only` is not among them: an operator, or a provider whose disk is
- * nearly full, makes a database read-only by it, and is obeyed.
+ * How transactions run. `default_transaction_read_only` is not set, because an operator, or a provider whose disk is
+ * nearly full, uses it to make a database read-only.
  */
 const transactionSettings = {
   // Triggers, fence and cancellation need a new snapshot for each statement.
@@ -30,11 +30,11 @@ const transactionSettings = {
   exit_on_error: 'off',
   row_security: 'on',
   restrict_nonsystem_relation_kind: '',
-  // Above zero, an index of arrays gives a sample of its rows.
+  // Above zero, a search in an index of arrays returns a sample of its rows.
   gin_fuzzy_search_limit: '0',
 };
 
-/** The driver gives up an answer after 35 s; the server ends a statement before that, or it would go on alone. */
+/** The driver gives up an answer after 35 s; the server ends a statement before that, so it does not run on. */
 const limitSettings = {
   statement_timeout: '30s',
   lock_timeout: '0',
@@ -44,7 +44,7 @@ const limitSettings = {
   client_connection_check_interval: '0',
 };
 
-/** For work that takes as long as the tables are large: migrations, roles. */
+/** For work whose time depends on the size of tables: migrations, roles. */
 const patientSettings = {
   statement_timeout: '0',
   transaction_timeout: '0',
@@ -52,8 +52,8 @@ const patientSettings = {
 };
 
 /**
- * Nested loops over indexes are right for every statement of ours at every size of the tables, so no plan may be pinned
- * that an ANALYZE of small or empty tables made look good: sessions are long-lived, and so are their prepared plans.
+ * Nested loops over indexes are right for every statement here, at every size of the tables. Sessions and their
+ * prepared plans live long, so a plan that an ANALYZE of small tables suggests must not be kept.
  */
 const planSettings = {
   enable_seqscan: 'off',
@@ -79,16 +79,16 @@ const base: Readonly<Record<string, string>> = {
 };
 
 export interface SessionSettings {
-  /** What this kind of session has otherwise. */
+  /** Further settings of this kind of session. */
   settings?: Readonly<Record<string, string>>;
-  /** 0: its statements may take any time. */
+  /** 0: its statements have no time limit. */
   answerTimeoutMs?: number;
 }
 
 /**
- * Statements that make the settings, for the session or for a transaction; those that this server does not know (an
- * older PostgreSQL) are passed over. Names and values are ours; they are quoted all the same. Until it is set, nothing
- * may be found by the search path; what it is stays behind pg_catalog, for the statements of projections.
+ * Statements that make the settings, for the session or for a transaction; settings that this server does not know
+ * are skipped. Names and values are constants, but quoted all the same. Before the search path is set, no name may be
+ * found by it. Its own value comes after pg_catalog, for the statements of projections.
  */
 function settingsText({ settings = {}, answerTimeoutMs }: SessionSettings, isLocal = false): string {
   const values = { ...base, ...(answerTimeoutMs === 0 ? patientSettings : {}), ...settings };
@@ -101,7 +101,8 @@ function settingsText({ settings = {}, answerTimeoutMs }: SessionSettings, isLoc
     `pg_catalog.current_setting('${name}') operator(pg_catalog.${operator}) '${value}'`;
   const current = (name: string): string => `pg_catalog.current_setting('${name}')`;
   return [
-    // First, and by themselves: the limits that were set may be short, and the second one's clock goes on unless it is 0.
+    // First and separate, because the present limits may be short, and the clock of the second statement runs on unless
+    // it is 0.
     `set ${isLocal ? 'local ' : ''}statement_timeout = 0`,
     set(
       `'transaction_timeout'`,
@@ -112,12 +113,12 @@ function settingsText({ settings = {}, answerTimeoutMs }: SessionSettings, isLoc
       `'search_path'`,
       `pg_catalog.concat_ws(', ', 'pg_catalog', case when ${is('search_path', '<>', '')} then ${current('search_path')} end)`,
     ),
-    // Off, an acknowledged write would be lost in a crash. Stronger than on, it is kept.
+    // If off, a crash could lose an acknowledged write. A stronger value than on is kept.
     set(
       `'synchronous_commit'`,
       `case when ${is('synchronous_commit', '=', 'off')} then 'on' else ${current('synchronous_commit')} end`,
     ),
-    // In a replica's sessions no trigger of ours would hold references together. Only a superuser may set it.
+    // In the sessions of a replica, no trigger would check references. Only a superuser may set it.
     set(`'session_replication_role'`, `'origin'`, ` where ${is('session_replication_role', '=', 'replica')}`),
     set(
       'v.name',
@@ -128,15 +129,15 @@ function settingsText({ settings = {}, answerTimeoutMs }: SessionSettings, isLoc
 }
 
 /**
- * Gives the rest of the transaction back the planner settings of server, database and role, for statements that are not
- * ours, such as those of projections. Each of them ends after 5 s.
+ * Restores the planner settings of server, database and role for the rest of the transaction, for statements of other
+ * code, such as projections. Each of them ends after 5 s.
  */
 export const foreignPlanning: string = [
   ...Object.keys(planSettings).map((name) => `set local ${name} to default`),
   `set local statement_timeout to '5s'`,
 ].join('; ');
 
-/** Undoes {@link foreignPlanning} for statements of ours behind them. */
+/** Undoes {@link foreignPlanning} for later statements of Sluice. */
 export function ownPlanning({ settings = {} }: SessionSettings): string {
   const own: Readonly<Record<string, string>> = { ...base, ...settings };
   return [...Object.keys(planSettings), 'statement_timeout']
@@ -144,20 +145,20 @@ export function ownPlanning({ settings = {} }: SessionSettings): string {
     .join('; ');
 }
 
-/** Begins a transaction that has the settings: in one message, so that none goes without them. */
+/** Begins a transaction with the settings, in one message, so that none runs without them. */
 export function beginText(settings: SessionSettings): string {
   return `${bareBegin}; ${settingsText(settings, true)}`;
 }
 
-/** The isolation level is said each time: a default may be another. */
+/** The isolation level is always given, because the default may be another. */
 export const bareBegin = 'begin isolation level read committed';
 
-/** Makes the settings of a session. @throws {SluiceError} `configuration_invalid` where no trigger would fire */
+/** Makes the settings of a session. @throws {SluiceError} `configuration_invalid` if no trigger would fire */
 export async function applySettings(client: pg.ClientBase, settings: SessionSettings): Promise<void> {
   await send(client, settingsText(settings));
 }
 
-/** Begins a transaction that has the settings. @throws {SluiceError} like {@link applySettings} */
+/** Begins a transaction with the settings. @throws {SluiceError} like {@link applySettings} */
 export async function beginWithSettings(client: pg.ClientBase, settings: SessionSettings): Promise<void> {
   await send(client, beginText(settings));
 }
@@ -170,7 +171,7 @@ async function send(client: pg.ClientBase, text: string): Promise<void> {
   }
 }
 
-/** The only right that a role may lack for the settings is the one to `session_replication_role`. */
+/** The settings need only one right that a role may lack: to `session_replication_role`. */
 export function explainSettings(error: unknown): unknown {
   if ((error as { code?: unknown } | null)?.code !== '42501') return error;
   return new SluiceError(

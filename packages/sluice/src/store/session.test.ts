@@ -54,7 +54,7 @@ describe('a session', () => {
     isConnectionLoss: true,
   }) as DatabaseError;
 
-  test('answers each statement of a flight that is sent whole, and goes on after one that cannot be written', async () => {
+  test('a session answers each statement of a flight, and goes on after one that cannot be written', async () => {
     const { session } = await setup();
     session.sendsWhole = true;
     const now = { name: 'readArrival' };
@@ -63,7 +63,7 @@ describe('a session', () => {
     expect(await session.run('readArrival')).toHaveLength(1);
   });
 
-  test('waits for no hint behind a COMMIT, and for every other statement', async () => {
+  test('a session waits for no hint after a COMMIT, and for every other statement', async () => {
     const { session } = await setup();
     const holder = await openConnection(database.url);
     await holder.query('begin; lock table sluice.awaited in access exclusive mode');
@@ -78,7 +78,7 @@ describe('a session', () => {
     await alone;
   });
 
-  test('tells nothing of the rows that an error is about', async () => {
+  test('a session hides the rows that an error is about', async () => {
     const { session } = await setup();
     const insert = (): Promise<unknown> =>
       session.query('insert into sluice.setting values ($1, $1)', ['Canary7q']);
@@ -95,7 +95,7 @@ describe('a session', () => {
       ({ session }: { session: Session }) =>
         sql(database.url, 'select pg_terminate_backend($1, 5000)', [session.pid]),
     ],
-  ])('rejects what is in flight when its connection is %s', async (_, end) => {
+  ])('a session rejects statements in flight when its connection is %s', async (_, end) => {
     const { session, proxy } = await setup();
     const { flight } = await flightUnderWay(session);
     await end({ session, proxy });
@@ -105,14 +105,14 @@ describe('a session', () => {
     await session.close();
   });
 
-  test('rejects what is in flight when nothing answers for too long', async () => {
+  test('a session rejects statements in flight when nothing answers for too long', async () => {
     const { session, proxy } = await setup(300);
     proxy.blackhole();
     await expect(session.flight([{ name: 'begin' }, { name: 'commit' }])).rejects.toEqual(connectionLoss);
     await eventually(() => expect(session.ended.aborted).toBe(true));
   });
 
-  test('closes although nobody answers', async () => {
+  test('a session closes even if the server does not answer', async () => {
     const { session, proxy } = await setup();
     proxy.blackhole();
     const flight = session.run('lockTerms', [[0]]);
@@ -122,7 +122,7 @@ describe('a session', () => {
     await session.close();
   });
 
-  test('tells a commit from a rollback that answers it', async () => {
+  test('a session tells a commit from a rollback that answers it', async () => {
     const { session } = await setup();
     const flight = session.flight([
       { name: 'begin' },
@@ -133,7 +133,7 @@ describe('a session', () => {
     expect(await session.run('lockTerms', [[-1]])).toEqual([]);
   });
 
-  test('fails by its name alone where it cannot be opened', async () => {
+  test('a session that cannot be opened fails by its name alone', async () => {
     const proxy = await startProxy(database.url);
     proxy.refuse(true);
     await expect(Session.open({ url: proxy.url, applicationName: 'x' })).rejects.toEqual(connectionLoss);
@@ -143,7 +143,7 @@ describe('a session', () => {
 describe('a pool of sessions', () => {
   const database = useDatabase();
 
-  test('lends no session whose work failed with its transaction open', async () => {
+  test('a pool lends no session whose work failed with its transaction open', async () => {
     const pool = new SessionPool({ url: database.url, applicationName: 'test pool', sessionsMax: 1 });
     onTestFinished(() => pool.close());
     const failing = pool.use((session) =>
@@ -156,7 +156,7 @@ describe('a pool of sessions', () => {
     expect(done?.command).toBe('COMMIT');
   });
 
-  test('serves on after all its connections were cut', async () => {
+  test('a pool serves on after all its connections were cut', async () => {
     const proxy = await startProxy(database.url);
     const pool = new SessionPool({ url: proxy.url, applicationName: 'test pool', sessionsMax: 2 });
     const reads = new Database({ url: proxy.url, applicationName: 'test pool' });

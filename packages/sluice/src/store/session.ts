@@ -1,6 +1,6 @@
 /**
- * One connection to PostgreSQL that belongs to one owner and sends statements in flights: many statements, one round
- * trip. Lock, fence and batch of a leader run on the same session; an intake buffer has one of its own.
+ * One connection to PostgreSQL with one owner, which sends statements in flights: many statements, one round trip.
+ * Lock, fence and batch of a leader use the same session; an intake buffer has its own.
  */
 import type { Socket } from 'node:net';
 import type pg from 'pg';
@@ -37,7 +37,7 @@ export interface StatementResult {
 }
 
 export interface FlightOptions {
-  /** How long an answer is awaited before the connection counts as lost. @default that of the connection */
+  /** Milliseconds without an answer after which the connection counts as lost. @default that of the connection */
   answerTimeoutMs?: number;
 }
 
@@ -45,8 +45,8 @@ export interface FlightOptions {
 const closeTimeoutMs = 1000;
 
 /**
- * PostgreSQL takes a scan of a table that it knows to be empty for cheaper than a look by an index, and keeps that plan while the
- * table grows. So a session has its statements planned anew at its 8th transaction, at its 64th, and so on.
+ * PostgreSQL prefers a full scan for a table that it knows to be empty, and keeps that plan while the table grows. So
+ * a session plans its statements again at its 8th transaction, at its 64th, and so on.
  */
 const replanFactor = 8;
 
@@ -56,23 +56,23 @@ export class Session {
   readonly #ended: AbortController = new AbortController();
   #pid = 0;
   #socket: Socket | undefined;
-  /** Behind a pooler in transaction mode: of the session nothing holds but its transactions. */
+  /** Behind a pooler in transaction mode: only transactions keep their state. */
   readonly #isPooled: boolean;
   readonly #url: string;
   readonly #queries: ReadonlyMap<string, NamedQuery>;
   readonly #beginText: string = bareBegin;
-  /** Each flight is written to the socket at once: for flights of many rows (hold-socket.ts). */
+  /** Writes each flight to the socket in one piece, for flights of many rows (hold-socket.ts). */
   sendsWhole = false;
   #isInTransaction = false;
   #transactions = 0;
-  /** The transaction with which the statements are planned anew. */
+  /** Number of the transaction at which statements are planned again. */
   #replansAt = replanFactor;
   #sentAt: number | null = null;
   readonly #ownPlanning: string;
-  /** The transaction plans as the server does, because a statement that is not ours was sent in it. */
+  /** The transaction has the server's planner settings, because it ran a statement of other code. */
   #isPlanningForeign = false;
 
-  /** Over a client made with `pipeline: true`; `end` closes it or gives it back. */
+  /** For a client made with `pipeline: true`; `end` closes it or gives it back. */
   constructor(client: pg.ClientBase, end: () => Promise<void>, options: ConnectionOptions) {
     this.#client = client;
     this.#end = end;
@@ -107,22 +107,22 @@ export class Session {
     }
   }
 
-  /** How long the answer to a flight has been awaited; 0: none is. */
+  /** How long the answer to a flight has been awaited, in milliseconds; 0: none is awaited. */
   get silentMs(): number {
     return this.#sentAt === null ? 0 : performance.now() - this.#sentAt;
   }
 
-  /** Ends the connection at once, without telling the server: what is awaited fails. */
+  /** Ends the connection without telling the server; awaited statements fail. */
   abandon(): void {
     this.#socket?.destroy();
   }
 
-  /** Process id of the server's side; 0 behind a pooler, which gives each transaction another. */
+  /** Process id of the backend; 0 behind a pooler, which gives each transaction another one. */
   get pid(): number {
     return this.#pid;
   }
 
-  /** Aborts when the connection has ended, for whatever reason, or the server does no more work on it. */
+  /** Aborts when the connection has ended for any reason, or the server refuses further work on it. */
   get ended(): AbortSignal {
     return this.#ended.signal;
   }
@@ -134,16 +134,16 @@ export class Session {
   }
 
   /**
-   * One statement that is not ours: of a projection. It is planned under the settings of server, database and role: they
-   * go along in its flight, and ours return in that of the next statement of ours. Throws {@link DatabaseError}.
-   * @param name Prepares it for the session under this name, which belongs to this text alone. @default not prepared
+   * Runs one statement of other code, e.g. a projection. The flight first restores the planner settings of server,
+   * database and role; the next statement of Sluice sets its own again. Throws {@link DatabaseError}.
+   * @param name Prepares the text for the session under this name, which belongs to it alone. @default not prepared
    */
   async query(text: string, values: readonly unknown[] = [], name?: string): Promise<Row[]> {
     const planning = this.#isPlanningForeign ? null : this.#client.query(foreignPlanning);
     this.#isPlanningForeign = true;
     try {
       const isPrepared = name !== undefined && keepsStatements(this.#url);
-      // In the extended protocol a text is one statement: none can end the transaction behind another.
+      // In the extended protocol a text is one statement, so none can end the transaction and go on.
       const config = {
         ...(isPrepared ? { name } : {}),
         text,
@@ -158,9 +158,9 @@ export class Session {
   }
 
   /**
-   * Sends all statements at once and waits for every answer. Throws the first error in order of the statements, as
-   * the later ones only say that the transaction is aborted. A `commit` that the server answered with ROLLBACK is an
-   * error too. What is optional behind a `commit` is not waited for.
+   * Sends all statements together and waits for the answers. Throws the first error in the order of the statements,
+   * because later ones only say that the transaction is aborted. A `commit` that the server answers with ROLLBACK is
+   * an error, too. Optional statements after a `commit` are not awaited.
    */
   async flight(statements: readonly Statement[], options: FlightOptions = {}): Promise<StatementResult[]> {
     const isWrapped = this.#isPooled && !this.#isInTransaction && needsTransaction(statements);
@@ -178,7 +178,7 @@ export class Session {
     statements: readonly Statement[],
     { answerTimeoutMs }: FlightOptions,
   ): Promise<StatementResult[]> {
-    // Written out before any is sent: values that are too long for one string must not leave a part of a flight behind.
+    // Converted before any is sent: values too long for one string must not leave a part of a flight behind.
     const values = statements.map((statement) => parametersOf(statement.values ?? []));
     this.#sentAt = performance.now();
     if (this.sendsWhole) holdSocket(this.#socket);
@@ -205,7 +205,7 @@ export class Session {
     });
   }
 
-  /** A session on which the server refuses to work is over, as one that is lost. */
+  /** A session whose work the server refuses has ended, like a lost one. */
   #reduce(error: unknown, statement: string | null): Error {
     const reduced = reduceError(error, statement);
     if (takesNoWrites(reduced)) leaveServerOf(this.#client, this.#url);
@@ -236,18 +236,18 @@ export class Session {
     }
     if (this.#isPlanningForeign) {
       this.#isPlanningForeign = false;
-      // What breaks it breaks the statement behind it, too.
+      // An error here also fails the next statement.
       this.#client.query(this.#ownPlanning).catch(() => undefined);
     }
     const { name, text } = this.#queries.get(statement) ?? query(statement);
     const config = keepsStatements(this.#url) ? { name, text, values } : { text, values };
     if (answerTimeoutMs === undefined) return this.#client.query<Row>(config);
-    // The driver knows it although its types do not.
+    // The driver knows the field, although its types do not.
     const limited = { ...config, query_timeout: answerTimeoutMs };
     return this.#client.query<Row>(limited);
   }
 
-  /** Ends the connection; tolerates being called twice and a connection that is gone, or that answers nothing. */
+  /** Ends the connection. May be called twice, and on a connection that is lost or silent. */
   async close(): Promise<void> {
     this.#ended.abort();
     await this.#end().catch(() => undefined);

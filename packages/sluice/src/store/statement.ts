@@ -1,26 +1,26 @@
-/** A named statement of a flight: how it stands to transactions, and which of a flight's answers are waited for. */
+/** A named statement of a flight: whether it needs a transaction, and which answers of a flight are awaited. */
 import { bareBegin } from './session-settings.ts';
 
 export interface Statement {
   /** Name of a query in sql/queries, or `begin`, `commit`, `rollback`. */
   name: string;
   values?: readonly unknown[];
-  /** A failure of this statement fails nothing else: for hints behind a COMMIT. @default false */
+  /** A failure of this statement has no effect on others: for hints after a COMMIT. @default false */
   isOptional?: boolean;
 }
 
-/** How many statements of a flight have to be answered: all, but for hints behind a COMMIT. */
+/** How many statements of a flight must be answered: all, except hints after a COMMIT. */
 export function awaitedOf(statements: readonly Statement[]): number {
   const end = statements.findLastIndex(({ isOptional }) => isOptional !== true) + 1;
   return statements[end - 1]?.name === 'commit' ? end : statements.length;
 }
 
-/** Statements that have no query of their own. */
+/** Statements without a query of their own. */
 export const bareStatements: Readonly<Record<string, string>> = {
   begin: bareBegin,
   commit: 'commit',
   rollback: 'rollback',
-  // Deferred constraints of tables that are not ours, told apart from what the COMMIT itself may meet.
+  // Checks deferred constraints of tables outside of Sluice, so that their errors are told from those of the COMMIT.
   check_constraints: 'set constraints all immediate',
 };
 
@@ -29,7 +29,7 @@ export function isBoundary(name: string): boolean {
   return name in bareStatements && name !== 'check_constraints';
 }
 
-/** Settings hold in a transaction only. What is sent without one needs none: hints, of which no answer is awaited. */
+/** Whether settings are needed, which exist in a transaction only. Only hints, whose answers are not awaited, go without. */
 export function needsTransaction(statements: readonly Statement[]): boolean {
   return (
     !statements.some(({ name }) => isBoundary(name)) &&

@@ -1,6 +1,7 @@
 /**
- * Copies the rows of one deployment into an empty one of another database, by COPY, in one transaction on each side. Nothing of the
- * copy is there before `commit`. The caller sees to it that nobody writes into the source meanwhile.
+ * Copies the rows of one deployment into an empty one of another database, by COPY, in one transaction on each side.
+ * Nothing of the copy is visible before `commit`. The caller ensures that no process writes into the source
+ * meanwhile.
  */
 import { SluiceError } from '#protocol';
 import type pg from 'pg';
@@ -22,7 +23,7 @@ export interface CopyPlace {
 
 export interface CopyProgress {
   table: string;
-  /** Tables that are finished, of how many. */
+  /** Number of finished tables. */
   done: number;
   tables: number;
   bytes: number;
@@ -38,13 +39,13 @@ interface Table {
   columns: string[];
 }
 
-/** Who runs, and what the migrations have done, is told anew in each database. */
+/** Tables about processes and migrations, which each database fills itself. */
 const ofTheDatabase = new Set(['lane_retry', 'lease_session', 'migration', 'process_clock', 'writer']);
-/** Migrations and the first process leave rows in them, which those of the source replace. */
+/** Tables in which migrations and the first process insert rows; those of the source replace them. */
 const replaced = new Set(['lane', 'projection', 'setting']);
-/** What a lane keeps in another database. */
+/** Columns of a lane that stay valid in another database. */
 const laneColumns = ['lane', 'term', 'paused_at', 'paused_by', 'suspect_since', 'tried', 'trials'];
-/** Triggers look for the documents of aliases and for the aliases of references. */
+/** First, because triggers check that aliases have documents, and references have aliases. */
 const firstTables = ['document', 'alias', 'reference'];
 
 const settings = { enable_seqscan: 'on', enable_hashjoin: 'on', enable_mergejoin: 'on' };
@@ -62,8 +63,8 @@ export class StoreCopy {
   }
 
   /**
-   * Connects to both databases. Nobody else moves the source while it is open.
-   * @throws {SluiceError} `configuration_invalid` if somebody does, or if the target is not empty
+   * Connects to both databases. No other session can move the source while it is open.
+   * @throws {SluiceError} `configuration_invalid` if another session moves it, or if the target is not empty
    */
   static async open(from: string, to: string, schema: string): Promise<StoreCopy> {
     const source = await connect(from);
@@ -112,7 +113,7 @@ export class StoreCopy {
       .map(({ name, columns }) => ({ name, columns: name === 'lane' ? laneColumns : columns }));
   }
 
-  /** Copies every row as one snapshot of the source has it, and lets sequences go on where they were. */
+  /** Copies every row of one snapshot of the source, and sets sequences to their values there. */
   copy(onProgress: (progress: CopyProgress) => void): Promise<void> {
     return this.#guard(async () => {
       await this.#from.query('begin isolation level repeatable read read only');
@@ -146,7 +147,7 @@ export class StoreCopy {
   }
 
   /**
-   * Compares number and contents of all rows, and where sequences are.
+   * Compares number and contents of all rows, and the values of sequences.
    * @throws {SluiceError} `internal` for a difference
    */
   verify(): Promise<CopiedTable[]> {
@@ -204,7 +205,7 @@ export class StoreCopy {
     await this.#guard(() => this.#to.query('commit'));
   }
 
-  /** What is not committed is rolled back. A statement that is under way fails. */
+  /** Rolls back what is not committed. A statement under way fails. */
   async close(): Promise<void> {
     await Promise.all([this.#from, this.#to].map((client) => client.end().catch(() => undefined)));
   }
@@ -239,7 +240,7 @@ async function connect(url: string): Promise<pg.Client> {
   }
 }
 
-/** False: another session moves the store. The lock is given back by whatever ends the session. */
+/** False: another session moves the store. The lock is released when the session ends for any reason. */
 async function lockMove(client: pg.Client, schema: string): Promise<boolean> {
   const { rows } = await client.query<{ is_mine: boolean }>('select pg_try_advisory_lock($1, 1) as is_mine', [
     lockKeysOf(schema).migration,

@@ -1,6 +1,6 @@
 /**
- * A subscriber of `pg-listen`, on a connection of its own that never runs a transaction. The sockets are ours, because
- * pg-listen goes on reconnecting after it was closed, and gives up where a LISTEN fails on a new connection.
+ * A subscriber of `pg-listen`, on a connection of its own that never runs a transaction. It has sockets of its own,
+ * because pg-listen reconnects even after it was closed, and gives up if a LISTEN fails on a new connection.
  */
 import { createRequire } from 'node:module';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
@@ -11,7 +11,7 @@ import { reconnectDelayMs } from './reconnect-delay.ts';
 import type { RoamingSockets } from './roaming-sockets.ts';
 import { currentAddress } from './tls.ts';
 
-// A CommonJS module with a default export: loaders disagree on what an import of it gives, `require` does not.
+// A CommonJS module with a default export: loaders import it in different ways, but `require` does not.
 const { default: createPgListen } = createRequire(import.meta.url)('pg-listen') as typeof pgListen;
 
 export type Subscriber = pgListen.Subscriber<Record<string, string>>;
@@ -21,7 +21,7 @@ export interface SubscriberOptions {
   applicationName: string;
   answerTimeoutMs: number;
   sockets: RoamingSockets;
-  /** Throws once the listener is closed: that ends the tries to connect. */
+  /** Throws after the listener is closed, which ends the tries to connect. */
   assertOpen: () => void;
 }
 
@@ -29,18 +29,19 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
   const { url, applicationName, answerTimeoutMs, sockets, assertOpen } = options;
   const config = {
     ...clientConfig({ url, applicationName, answerTimeoutMs }),
-    // The LISTENs of many channels go together, in one round trip.
+    // The LISTENs of many channels are sent together, in one round trip.
     pipeline: true,
   };
   return createPgListen<Record<string, string>>(
     {
       ...config,
-      // The driver's connection calls it as a method of its own: pg-listen makes its clients itself.
+      // The driver calls it as a method, because pg-listen makes its clients itself.
       stream(this: unknown) {
         assertOpen();
         guardAnswers(this as GuardedConnection);
         const socket = sockets.add();
-        // In place, because pg-listen keeps what it began with: certificates as they are now, and the name of this server.
+        // Changed in place, because pg-listen keeps its first configuration: present certificates, and the name of this
+        // server.
         if (typeof config.ssl === 'object') {
           Object.assign(config.ssl, currentAddress(url).ssl, {
             checkServerIdentity: (host: string, certificate: PeerCertificate) =>
@@ -52,7 +53,7 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
     },
     {
       retryInterval(attempt) {
-        // Thrown here, an error ends the tries.
+        // An error here ends the tries.
         assertOpen();
         return reconnectDelayMs(attempt);
       },

@@ -1,6 +1,6 @@
 /**
- * TLS to PostgreSQL, as a URL configures it. With TLS, the server must prove its name: anything less has to be
- * asked for by name (`no-verify`), because a connection that anybody can answer keeps no secret.
+ * TLS to PostgreSQL, as a URL configures it. With TLS, the server must prove its name. Anything weaker must be
+ * requested by name (`no-verify`), because a connection without proof keeps no secret.
  */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -11,19 +11,19 @@ import { hostsOf, splitUrl } from './hosts.ts';
 
 /** Paths of PEM files. */
 export interface TlsFiles {
-  /** Certificates of the authorities that may vouch for the server. */
+  /** Certificates of the authorities that sign the server's certificate. */
   ca?: string | undefined;
-  /** By which this process proves who it is, with its key. */
+  /** Certificate of this process, with its key. */
   cert?: string | undefined;
   key?: string | undefined;
 }
 
-/** When TLS begins: once the server was asked for it, or at once. */
+/** When TLS starts: after a request to the server, or with the first byte. */
 type Negotiation = 'postgres' | 'direct';
 
 type Mode = 'disable' | 'no-verify' | 'verify-full';
 
-/** What may be said, and what it means: as with the driver, the half-measures of libpq are none. */
+/** Allowed modes and their meaning, as in the driver: the partial checks of libpq do not exist. */
 const modes: Readonly<Record<string, Mode>> = {
   disable: 'disable',
   'no-verify': 'no-verify',
@@ -33,7 +33,7 @@ const modes: Readonly<Record<string, Mode>> = {
   'verify-full': 'verify-full',
 };
 
-/** The older word for it: `ssl=true`. */
+/** The older parameter: `ssl=true`. */
 const modesOfSsl: Readonly<Record<string, string>> = {
   true: 'verify-full',
   1: 'verify-full',
@@ -43,10 +43,10 @@ const modesOfSsl: Readonly<Record<string, string>> = {
 
 const parameters = ['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'uselibpqcompat'];
 
-/** How to reach one server: nothing is left of the URL that would overrule `ssl`. */
+/** The address of one server, without parameters of the URL that would overrule `ssl`. */
 export type Address = ServerFields & { ssl: TlsOptions | false; sslnegotiation?: Negotiation };
 
-/** Of a URL of one server. Files are read each time, so that new certificates count from the next connection on. */
+/** The address for a URL of one server. Files are read each time, so that new certificates count from the next connection on. */
 export function addressOf(url: string): Address {
   const { mode, files, rest, negotiation } = parse(url);
   const fields = fieldsOf(rest);
@@ -54,7 +54,7 @@ export function addressOf(url: string): Address {
   return {
     ...fields,
     ssl: {
-      // Said in any case: otherwise a variable of the environment could turn it off.
+      // Always set, because a variable of the environment could turn it off.
       rejectUnauthorized: mode === 'verify-full',
       ...(files.ca === undefined ? {} : { ca: readPem(files.ca) }),
       ...(files.cert === undefined ? {} : { cert: readPem(files.cert) }),
@@ -65,8 +65,8 @@ export function addressOf(url: string): Address {
 }
 
 /**
- * The URL, or each of several, with these files added; without any, as it is.
- * @throws {SluiceError} `configuration_invalid` if what it then says cannot be done
+ * The URL, or each of several, with these files; without any file, unchanged.
+ * @throws {SluiceError} `configuration_invalid` if the resulting settings are impossible
  */
 export function urlWithTls(urls: string, files: TlsFiles): string {
   const added = Object.entries({ sslrootcert: files.ca, sslcert: files.cert, sslkey: files.key }).flatMap(
@@ -87,7 +87,7 @@ export function urlWithTls(urls: string, files: TlsFiles): string {
   return whole;
 }
 
-/** Before anything is connected: what would fail at each connection fails at once, and says by which file. */
+/** Checks before anything connects, so that a fault is reported once, with its file. */
 function assertTls(urls: string): void {
   assertUrl(urls);
   const all = splitUrl(urls).map(parse);
@@ -125,7 +125,7 @@ function attempt<T>(reason: string, work: (given: T) => unknown, given: T): void
 interface Parsed {
   mode: Mode;
   files: TlsFiles;
-  /** The URL without all this. */
+  /** The URL without these parameters. */
   rest: string;
   negotiation: Negotiation | null;
 }
@@ -134,7 +134,7 @@ function parse(url: string): Parsed {
   const { base, query } = splitQuery(url);
   const ca = query.get('sslrootcert') ?? undefined;
   const files = {
-    // libpq's word for the authorities that the machine trusts anyway.
+    // libpq's word for the authorities that the machine trusts.
     ca: ca === 'system' ? undefined : ca,
     cert: query.get('sslcert') ?? undefined,
     key: query.get('sslkey') ?? undefined,
@@ -166,7 +166,7 @@ function splitQuery(url: string): { base: string; query: URLSearchParams } {
 
 const pems = new Map<string, string>();
 
-/** A file that cannot be read for a while, because it is being replaced, is what it was: connections go on being made. */
+/** If a file cannot be read, because it is being replaced, its last content counts, so connections go on. */
 function readPem(path: string): string {
   try {
     const text = readFileSync(path, 'utf8');
@@ -183,7 +183,7 @@ function refusal(reason: string): SluiceError {
   return new SluiceError('configuration_invalid', `Cannot connect to PostgreSQL by TLS: ${reason}`);
 }
 
-/** Of the server that is tried now. */
+/** The address of the server that is tried now. */
 export function currentAddress(url: string): Address {
   return addressOf(hostsOf(url).current);
 }

@@ -1,4 +1,4 @@
-/** Takes Sluice out of a database: its schema and everything in it. Tables of others are not touched. */
+/** Removes Sluice from a database: its schema and everything in it. Tables of other programs are not touched. */
 import { SluiceError } from '#protocol';
 import type pg from 'pg';
 import { waitAloud } from './lock-wait.ts';
@@ -6,7 +6,7 @@ import { inPatientTransaction, type PatientOptions } from './patient-transaction
 import { query } from './queries.ts';
 import { defaultSchema, sqlFor } from './schema.ts';
 
-/** What an uninstall would lose, and what speaks against it. */
+/** What an uninstall would lose, and what prevents it. */
 export interface UninstallPreview {
   /** Writes in the intake, whose clients have no answer yet. */
   waiting: number;
@@ -20,7 +20,7 @@ export interface UninstallPreview {
 }
 
 export interface UninstallOptions extends PatientOptions {
-  /** Lose what waits, dead letters and documents, and end what runs. @default false */
+  /** Drops waiting writes, dead letters and documents, and ignores running processes. @default false */
   force?: boolean;
   /** Change nothing. @default false */
   dryRun?: boolean;
@@ -28,9 +28,9 @@ export interface UninstallOptions extends PatientOptions {
 
 /**
  * Drops the schema of a deployment. Roles stay, because they belong to the server.
- * @returns what was there
- * @throws {SluiceError} `configuration_invalid` where there is no such deployment, where objects of other schemas depend on it, and
- *   without `force` where writes wait, dead letters or documents are kept, or processes run
+ * @returns the content before the uninstall
+ * @throws {SluiceError} `configuration_invalid` if there is no such deployment, or if objects of other schemas depend
+ *   on it; without `force` also if writes wait, dead letters or documents are stored, or processes run
  */
 export function uninstall(options: UninstallOptions): Promise<UninstallPreview> {
   const { url, schema = defaultSchema, force = false, dryRun = false } = options;

@@ -1,6 +1,6 @@
 /**
- * Hints to the writers that new writes are there: one for each channel, so that PostgreSQL itself leaves alone those who
- * lead none of the lanes. As values of statements: channels, and their payloads.
+ * Hints to writers about new writes: one for each channel, so that PostgreSQL does not notify writers that lead none
+ * of the lanes. In the form of statement values: channels, and their payloads.
  */
 import { packLanes } from '#protocol';
 import { channels } from './names.ts';

@@ -1,4 +1,4 @@
-/** What the catalog of the database says of a table that is a target. Plain data: nodes and writers read it alike. */
+/** A target table as the catalog of the database describes it. Plain data, which nodes and writers read alike. */
 
 export interface Column {
   name: string;
@@ -10,24 +10,24 @@ export interface Column {
   category: string;
   /** Greatest number of characters, of `varchar(n)` and `char(n)`. */
   maxLength: number | null;
-  /** False: null is refused. A domain may refuse it beside. */
+  /** False: null is refused. A domain may refuse it, too. */
   isNullable: boolean;
-  /** The expression that fills the column where a row leaves it out, as `pg_get_expr` writes it; null: there is none. */
+  /** The expression for a missing column, as `pg_get_expr` writes it; null: none. */
   default: string | null;
   /** `always`, `by default`; null: the column is not an identity column. */
   identity: 'always' | 'by default' | null;
   /** A generated column cannot be written. */
   isGenerated: boolean;
-  /** Labels, in their order, where the base type is an enum. */
+  /** Labels in their order, if the base type is an enum. */
   labels: readonly string[] | null;
 }
 
 /** A unique or exclusion constraint, or a unique index. */
 export interface UniqueRule {
   name: string;
-  /** Columns of the rule, in the order of its index; null where an expression is part of it. */
+  /** Columns of the rule, in the order of its index; null if an expression is part of it. */
   columns: readonly string[] | null;
-  /** The index has a WHERE clause, or is an exclusion constraint: no arbiter of ON CONFLICT by its columns. */
+  /** The index has a WHERE clause, or is an exclusion constraint, so ON CONFLICT cannot use its columns. */
   isPartial: boolean;
   isDeferrable: boolean;
 }
@@ -35,35 +35,35 @@ export interface UniqueRule {
 export interface ForeignKey {
   name: string;
   columns: readonly string[];
-  /** Name of the table referred to, with its schema. */
+  /** Name of the referenced table, with its schema. */
   table: string;
   /** In the order of {@link columns}. */
   referencedColumns: readonly string[];
-  /** `s`: nothing is checked where one column is null; `f`: all or none of them are. */
+  /** `s`: no check if one column is null; `f`: all or none of the columns are null. */
   match: 's' | 'f';
   /** It is checked at the end of the transaction. @default false */
   isDeferred?: boolean;
 }
 
 export interface TableCatalog {
-  /** Name of the target: schema and table, with a dot between them, unquoted. */
+  /** Name of the target: schema and table with a dot, unquoted. */
   name: string;
   schema: string;
   table: string;
   isPartitioned: boolean;
   /** In the order of the table. */
   columns: readonly Column[];
-  /** Columns that identify a row, as configured, or those of the primary key. */
+  /** Columns that identify a row: the configured ones, or those of the primary key. */
   key: readonly string[];
   uniques: readonly UniqueRule[];
   foreignKeys: readonly ForeignKey[];
   hasRowSecurity: boolean;
-  /** Triggers of the user's, by name: for `sluice targets`. */
+  /** Triggers of the user, by name, for `sluice targets`. */
   triggers: readonly string[];
-  /** One of them runs before a row is inserted: also before one that is not, because another has its key. @default false */
+  /** A trigger runs before the insert of a row, even of a row that is then not inserted, because its key exists. @default false */
   hasBeforeInsert?: boolean;
-  /** Whatever has the right types is accepted: no triggers, no CHECK and exclusion constraints, no domains. @default false */
+  /** Any row with the right types is accepted: no triggers, CHECK constraints, exclusion constraints or domains. @default false */
   isPlain?: boolean;
-  /** SHA-256, hexadecimal, of all of the above: changes with the table. */
+  /** SHA-256, hexadecimal, of all fields above: it changes with the table. */
   hash: string;
 }

@@ -1,11 +1,16 @@
-/** The list of targets, as a program or a configuration file gives it, checked before anything is read from the database. */
+/** Checks the list of targets of a program or a configuration file, before anything is read from the database. */
 import { emptyModel, type Model } from '#model';
 import { SluiceError } from '#protocol';
 import * as z from 'zod';
 import type { TargetDefinition } from './definition.ts';
 
-const text = z.string().min(1, { error: 'is not a text' });
-const names = z.array(text, { error: 'is not a list of names' }).min(1, { error: 'is empty' });
+/** Says that a required value is missing, or what it is not. */
+const given = (form: string) => ({
+  error: ({ input }: { input?: unknown }) =>
+    input === undefined ? `is missing: it is ${form}` : `is not ${form}`,
+});
+const text = z.string(given('a text')).min(1, { error: 'is empty' });
+const names = z.array(text, given('a list of names')).min(1, { error: 'is empty' });
 
 const table = z.strictObject({
   table: text,
@@ -14,19 +19,21 @@ const table = z.strictObject({
 });
 
 /** `$.page`, `$.visitor.id`. */
+const path = given('a path such as $.page');
 const keyPaths = z
-  .array(z.string().regex(/^\$(\.[^.[\]*]+)+$/, { error: 'is not a path such as $.page' }))
+  .array(z.string(path).regex(/^\$(\.[^.[\]*]+)+$/, path), given('a list of paths such as $.page'))
   .min(1, { error: 'is empty' });
 
 const databaseFunction = z.strictObject({ function: text, key: keyPaths });
 
+const handlerName = given('a name without a slash');
 const handler = z.strictObject({
-  name: z.string().regex(/^[^/]+$/, { error: 'is not a name without a slash' }),
+  name: z.string(handlerName).regex(/^[^/]+$/, handlerName),
   key: keyPaths,
   settle: z.custom<never>((value) => typeof value === 'function', { error: 'is not a function' }),
 });
 
-/** @throws {SluiceError} `configuration_invalid` that names the target by its place, and what is wrong with it */
+/** @throws {SluiceError} `configuration_invalid` that names the place of the target, and the fault */
 export function checkDefinitions(definitions: readonly unknown[]): readonly TargetDefinition[] {
   definitions.forEach((definition, index) => {
     const place = `targets[${index}]`;
@@ -43,8 +50,8 @@ export function checkDefinitions(definitions: readonly unknown[]): readonly Targ
 }
 
 /**
- * The model that is given; where there are targets, a model without documents may be meant.
- * @throws {SluiceError} `configuration_invalid` where there is neither
+ * The given model; with targets only, a model without documents.
+ * @throws {SluiceError} `configuration_invalid` if there is neither
  */
 export function modelBeside(targets: readonly TargetDefinition[] = [], model?: Model): Model {
   if (model === undefined && targets.length === 0)

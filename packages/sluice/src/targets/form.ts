@@ -1,20 +1,20 @@
 /**
- * The form of a row write: which statement it needs. It stands in the intake as text, so that a writer sorts a batch by it
+ * The form of a row write: the statement that it needs. The intake stores it as text, so that a writer sorts a batch
  * without reading bodies. Writes of one form and target are settled by one statement.
  */
 import type { RowOperation } from '#protocol';
 
 export interface RowForm {
   operation: RowOperation;
-  /** The columns that the body has, in the order of the table; of an update without those of the key; of a delete none. */
+  /** The columns of the body, in the order of the table; of an update, without the key columns; of a delete, none. */
   columns: readonly string[];
   /** The body is an array of rows. */
   isArray: boolean;
-  /** Upsert: columns of the unique constraint whose rows are met; null: the target's key. */
+  /** Upsert: columns of the unique constraint by which existing rows are found; null: the target's key. */
   onConflict: readonly string[] | null;
-  /** Upsert: a row that exists is left as it is. */
+  /** Upsert: an existing row stays unchanged. */
   ignoresExisting: boolean;
-  /** The outcome has the rows. */
+  /** The outcome contains the rows. */
   isReturning: boolean;
 }
 
@@ -25,7 +25,7 @@ export function formText(form: RowForm): string {
   return JSON.stringify([operation, flags, columns, ...(onConflict === null ? [] : [onConflict])]);
 }
 
-/** @throws {Error} if the text is of no form: only nodes write it */
+/** @throws {Error} for a text of another form, because only nodes write it */
 export function parseForm(text: string): RowForm {
   const [operation, flags, columns, onConflict = null] = JSON.parse(text) as [
     RowOperation,

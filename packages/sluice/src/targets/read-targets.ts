@@ -1,4 +1,4 @@
-/** Reads from the catalog of the database what the definitions of targets leave out, and refuses what cannot be a target. */
+/** Completes the definitions of targets from the catalog of the database, and refuses tables that cannot be targets. */
 import { SluiceError } from '#protocol';
 import type { Row } from '#store';
 import { hash } from 'node:crypto';
@@ -12,9 +12,7 @@ export interface Reader {
   run(name: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
-/**
- * @throws {SluiceError} `configuration_invalid` that names the target, its table, and what of it is wrong
- */
+/** @throws {SluiceError} `configuration_invalid` that names the target, its table, and the fault */
 export async function readTargets(
   database: Reader,
   definitions: readonly TargetDefinition[],
@@ -32,7 +30,7 @@ export async function readTargets(
   return targetsOf(checked, new Map(sound));
 }
 
-/** @throws {SluiceError} `configuration_invalid` that names the function and what is wrong with it */
+/** @throws {SluiceError} `configuration_invalid` that names the function and the fault */
 export async function assertFunctions(database: Reader, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   const rows = await database.run('readFunctions', [names]);
@@ -48,7 +46,7 @@ export async function assertFunctions(database: Reader, names: readonly string[]
   }
 }
 
-/** The tables by name; of one that cannot be a target, the reason. */
+/** The tables by name; for one that cannot be a target, the reason. */
 export async function readTables(
   database: Reader,
   definitions: readonly TableDefinition[],
@@ -122,7 +120,7 @@ function tableOf(definition: TableDefinition, row: Row | undefined): TableCatalo
   return { ...catalog, hash: hash('sha256', JSON.stringify(catalog), 'hex') };
 }
 
-/** In the order of its index, however the configuration orders it: the identity key of a row depends on that. */
+/** The key columns in the order of their index, not of the configuration, because the identity key of a row depends on it. */
 function keyOf(
   definition: TableDefinition,
   columns: readonly Column[],

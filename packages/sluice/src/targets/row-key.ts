@@ -1,7 +1,7 @@
 /**
- * The identity key of a row: UUIDv8 (RFC 9562, 5.8) of the target's name and the values of its key, by SHA-256, which PostgreSQL has
- * built in: `sluice.submit` computes the same. It decides the lane, and with it the order. Two
- * spellings of one value (of a date, say) have two identity keys: their writes have no order among each other, and the unique
+ * The identity key of a row: UUIDv8 (RFC 9562, 5.8) of the target's name and the values of its key. It uses SHA-256,
+ * which is part of PostgreSQL, because `sluice.submit` computes the same. It decides the lane, and so the order. Two
+ * spellings of one value (e.g. of a date) have two identity keys: their writes are not ordered, and the unique
  * constraint of the table still holds.
  */
 import { Buffer } from 'node:buffer';
@@ -13,8 +13,8 @@ export function isInteger(baseType: string): boolean {
 }
 
 /**
- * The text of a key's value: JSON strings as they stand, numbers as `jsonb` writes them, other values as JSON; of UUIDs, integers and
- * decimal numbers one spelling.
+ * The text of a key's value: JSON strings unchanged, numbers as `jsonb` writes them, other values as JSON. UUIDs,
+ * integers and decimal numbers have one spelling.
  */
 export function keyText(value: unknown, baseType: string): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
@@ -23,7 +23,7 @@ export function keyText(value: unknown, baseType: string): string {
   return text;
 }
 
-/** Without spaces, a plus, and zeros that say nothing. */
+/** Without spaces, a plus sign, and superfluous zeros. */
 function decimalText(text: string): string {
   const [, minus = '', whole, fraction = ''] = /^\s*(?:\+|(-))?0*(\d+)(?:\.(\d*?)0*)?\s*$/.exec(text) ?? [];
   if (whole === undefined) return text;

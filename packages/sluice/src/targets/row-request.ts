@@ -1,4 +1,4 @@
-/** What a client submits to a table, a function or a handler. */
+/** A request to a table, a function or a handler. */
 import type { RowOperation } from '#protocol';
 
 export interface RowRequest {
@@ -7,28 +7,28 @@ export interface RowRequest {
   /** Functions and handlers take `insert`. */
   operation: RowOperation;
   /**
-   * Insert and upsert: a row as JSON text, or an array of rows, which is one write: all of them are applied, or none. Update: the
-   * columns to change. Delete: null.
+   * Insert and upsert: a row as JSON text, or an array of rows as one write: all of them are applied, or none.
+   * Update: the columns to change. Delete: null.
    */
   body: string | null;
-  /** The same, parsed; left out, it is parsed here. */
+  /** The same, parsed; if missing, the client parses `body`. */
   parsed?: unknown;
   /** Update and delete: the values of the key's columns. */
   key?: Readonly<Record<string, unknown>>;
-  /** Only these columns of the rows are written; others in the rows are ignored. @default the columns that the rows have */
+  /** Only these columns are written; others in the rows are ignored. @default the columns of the rows */
   columns?: readonly string[];
-  /** What a column gets that a row leaves out, while another row or {@link columns} has it. @default 'default' */
+  /** The value of a column that a row leaves out, although another row or {@link columns} has it. @default 'default' */
   missing?: 'default' | 'null';
-  /** Upsert: columns of the unique constraint whose rows are met. @default the target's key */
+  /** Upsert: columns of a unique constraint, by which existing rows are found. @default the target's key */
   onConflict?: readonly string[];
-  /** Upsert of a row that exists: `merge` updates the given columns, `ignore` leaves the row. @default 'merge' */
+  /** Upsert of an existing row: `merge` updates the given columns, `ignore` leaves the row unchanged. @default 'merge' */
   resolution?: 'merge' | 'ignore';
-  /** The outcome's detail has the rows as they are after the write. @default false */
+  /** The detail of the outcome contains the rows after the write. @default false */
   returning?: boolean;
-  /** Name of the client, to which keys, outcomes and quotas belong. @default '' */
+  /** Name of the client that owns keys, outcomes and quotas. @default '' */
   client?: string;
   idempotencyKey?: string | null;
-  /** Seconds that the write may wait for parent rows that no client has submitted yet. @default null: not at all */
+  /** Seconds that the write may wait for parent rows that no client has submitted yet. @default null: no wait */
   waitForReferencesSeconds?: number | null;
   traceparent?: string | undefined;
 }

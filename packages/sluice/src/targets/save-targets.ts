@@ -1,8 +1,8 @@
-/** Tells the database the targets that the deployment has agreed on: `sluice.submit` reads them there. */
+/** Stores the agreed targets in the database, where `sluice.submit` reads them. */
 import type { Database } from '#store';
 import type { Targets } from './targets.ts';
 
-/** By a process whose role may, which is a writer. */
+/** Called by a process whose role has the right, which is a writer. */
 export async function saveTargets(database: Database, { all }: Targets): Promise<void> {
   await database.run('saveTargets', [
     all.map(({ name }) => name),

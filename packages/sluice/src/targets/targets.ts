@@ -1,4 +1,4 @@
-/** The targets of a process: what it was told of them, and what the catalog of the database says of its tables. */
+/** The targets of a process: their definitions, and the catalog of their tables. */
 import { hash } from 'node:crypto';
 import type { TableCatalog } from './catalog.ts';
 import {
@@ -21,16 +21,16 @@ export interface Targets {
   readonly tables: readonly TableCatalog[];
   readonly functions: readonly FunctionDefinition[];
   readonly handlers: readonly HandlerDefinition[];
-  /** By name; the schema `public` may be left out. */
+  /** Finds by name; the schema `public` may be left out. */
   readonly find: (name: string) => ConfiguredTarget | undefined;
   /**
-   * What all processes of a deployment agree on: a line for each target, sorted, with its name, its kind and a hash of its
-   * definition. Empty: there are no targets.
+   * The agreement of all processes of a deployment: one line for each target, sorted, with its name, its kind and a
+   * hash of its definition. Empty: no targets.
    */
   readonly agreed: string;
 }
 
-/** @param tables By name; each table of the definitions is there. */
+/** @param tables By name; each table of the definitions is in it. */
 export function targetsOf(
   definitions: readonly TargetDefinition[],
   tables: ReadonlyMap<string, TableCatalog>,
@@ -58,7 +58,10 @@ function lineOf(target: ConfiguredTarget): string {
   return targetLine(target.name, target.kind, key);
 }
 
-/** A line of the agreement: what decides the identity of rows, and with it lanes and order. It must be the same in every process. */
+/**
+ * A line of the agreement: the settings that decide the identity of rows, and so lanes and order. They must be the
+ * same in every process.
+ */
 export function targetLine(name: string, kind: string, key: readonly string[]): string {
   return `${name} ${kind} ${hash('sha256', JSON.stringify(key), 'hex').slice(0, 12)}`;
 }

@@ -1,29 +1,29 @@
 /**
- * Wakes the writes that await an id: of an identity, or of a write ahead. Always by a look in a new snapshot, in slices that
- * one statement can change.
+ * Wakes the writes that await an id: of an identity, or of an earlier write. It always reads in a new snapshot, in
+ * slices that one statement can change.
  */
 import { packProvided } from '#protocol';
 import { DatabaseError, type Session } from '#store';
 
-/** Rows that one statement of a wake changes: a single id may be awaited by hundreds of thousands. */
+/** Most rows that one statement of a wake changes, because hundreds of thousands may await a single id. */
 const wakeMax = 10_000;
-/** Ids whose writes could not be woken because a row was locked are looked at again after pauses that double. */
+/** Pauses before the next try for ids whose writes could not be woken because a row was locked; they double. */
 const again = { minMs: 250, maxMs: 4000 };
 
 export class AwaitedIds {
   readonly #session: Session;
   readonly #onWoken: (position: number) => void;
-  /** Ids that have changed and could not wake the writes that await them. */
+  /** Changed ids whose waiting writes could not be woken. */
   readonly #unwoken = new Set<string>();
   #wakeAgain = { at: 0, tries: 0 };
 
-  /** @param onWoken A write of this position, and perhaps others behind it, is ready again. */
+  /** @param onWoken A write of this position, and perhaps later ones, is ready again. */
   constructor(session: Session, onWoken: (position: number) => void) {
     this.#session = session;
     this.#onWoken = onWoken;
   }
 
-  /** Ids that are to be looked at again now. */
+  /** Ids that should be tried again now. */
   takeUnwoken(): string[] {
     if (this.#unwoken.size === 0 || performance.now() < this.#wakeAgain.at) return [];
     const ids = [...this.#unwoken];
@@ -31,7 +31,7 @@ export class AwaitedIds {
     return ids;
   }
 
-  /** Wakes the writes that may wait no longer for their references. Gives how many. */
+  /** Wakes the writes whose wait for references has ended. Returns how many. */
   async expire(lanes: readonly number[]): Promise<number> {
     const expired = await this.#session.run('expireReferenceDeadlines', [lanes]);
     for (const row of expired) this.#onWoken(row['position'] as number);
@@ -39,9 +39,9 @@ export class AwaitedIds {
   }
 
   /**
-   * Wakes the writes that await one of these ids, as far as the id has changed by now. Gives how many.
-   * @param failure Of what is gone: empty if it was in the intake, null if that is unknown.
-   * @param bound The ids of which it matters that they are gone.
+   * Wakes the writes that await one of these ids, if the id has changed by now. Returns how many.
+   * @param failure Code for missing things: empty if it was in the intake, null if unknown.
+   * @param bound The ids whose absence matters.
    */
   async look(
     ids: ReadonlySet<string>,
@@ -62,8 +62,8 @@ export class AwaitedIds {
   }
 
   /**
-   * Wakes the writes that await one of these ids, which exist or came to nothing. Gives how many.
-   * @param gone The code of what came to nothing, by its id.
+   * Wakes the writes that await one of these ids, which exist or had no effect. Returns how many.
+   * @param gone The code for each id without effect.
    */
   async wake(
     met: readonly string[],
@@ -77,7 +77,7 @@ export class AwaitedIds {
       if (this.#unwoken.size === 0) this.#wakeAgain.tries = 0;
       return woken;
     } catch (error) {
-      // Another transaction has locked one of the rows. Nothing is lost: what has changed stays so.
+      // Another transaction has locked one of the rows. Nothing is lost, because the change stays.
       if (!(error instanceof DatabaseError) || !error.isTransient) throw error;
       for (const id of [...met, ...gone.keys()]) this.#unwoken.add(id);
       const pause = Math.min(again.minMs * 2 ** this.#wakeAgain.tries++, again.maxMs);

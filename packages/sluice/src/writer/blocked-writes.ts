@@ -1,7 +1,7 @@
 /**
- * The blocked writes of the lanes that a session leads, and how they wake. Only the leader of their own lane wakes them, and
- * always by looking in a new snapshot: after every batch, on a hint that names what other lanes have settled, and slice
- * by slice without any hint. docs/blocked-writes.md tells why none is lost.
+ * The blocked writes of the lanes that a session leads, and how they wake. Only the leader of their own lane wakes
+ * them, and always after a read in a new snapshot. It reads after every batch, on a hint of what other lanes have
+ * settled, and slice by slice without any hint. docs/blocked-writes.md explains why no wakeup is lost.
  */
 import { isApplied } from '#protocol';
 import { lockedOrigin, waitsForLock, type BatchReport } from '#batch';
@@ -17,15 +17,15 @@ export interface BlockedWritesOptions extends SettleBlockedOptions {
   onBatch: (report: BatchReport, lanes: number) => void;
   /** Hints that awaited ids have changed. */
   looks: Hints;
-  /** A write of this position, and perhaps others behind it, is ready again. */
+  /** A write of this position, and perhaps later ones, is ready again. */
   onWoken: (position: number) => void;
 }
 
-/** Ids that were hinted and not looked at yet. */
+/** Most hinted ids that are waiting to be read. */
 const hintedMax = 20_000;
-/** Awaited ids in one slice of the look that needs no hint. */
+/** Most awaited ids in one slice of the scan without hints. */
 const sliceMax = 2000;
-/** That look takes at most this share of the time, except after a take-over. */
+/** Largest share of time for that scan, except after a take-over. */
 const lookShare = 0.02;
 const nowhere = '00000000-0000-0000-0000-000000000000';
 
@@ -35,14 +35,14 @@ export class BlockedWrites {
   readonly #awaited: AwaitedIds;
   readonly #cycles: Cycles;
   readonly #lockWaits = new LockWaits();
-  /** Writes of these lanes, and of other lanes, may be blocked. */
+  /** Writes of these and other lanes may be blocked. */
   #mayExist = false;
   #mayExistElsewhere = false;
   /** Ids that other lanes have hinted. */
   readonly #hinted = new Set<string>();
   #after: [string, string] = [nowhere, nowhere];
   #nextSliceAt = 0;
-  /** A leader before may have died between a commit and its hint: all is looked at once, without pause. */
+  /** The previous leader may have died between a commit and its hint, so everything is read without pauses. */
   #isTakingOver = false;
 
   constructor(session: Session, options: BlockedWritesOptions) {
@@ -59,7 +59,7 @@ export class BlockedWrites {
     });
   }
 
-  /** Writes of the lanes that are led may be blocked. */
+  /** Writes of the led lanes may be blocked. */
   get mayExist(): boolean {
     return this.#mayExist;
   }
@@ -67,34 +67,34 @@ export class BlockedWrites {
   hear({ hasBlocked, hasBlockedElsewhere, hasTaken, hasResumed }: Heard): void {
     this.#mayExist = hasBlocked;
     this.#mayExistElsewhere = hasBlockedElsewhere;
-    // What was passed over while lanes were paused is looked at as if they had been taken over.
+    // Changes in paused lanes were ignored, so these lanes are read like taken ones.
     if (hasTaken || hasResumed) this.takeOver();
   }
 
-  /** Remembers where to look. Ids that no write awaits cost nothing. */
+  /** Remembers ids to read. Ids that no write awaits cost nothing. */
   hint(ids: readonly string[]): void {
     if (!this.#mayExist) return;
-    // More than that is a flood: the look that needs no hint finds what is passed over.
+    // More ids are a flood; the scan without hints finds the rest.
     if (this.#hinted.size < hintedMax) for (const id of ids) this.#hinted.add(id);
     if (this.#hinted.size > 0) this.#options.looks.hint();
   }
 
-  /** All that is blocked is looked at once, without pause. */
+  /** Reads everything that is blocked, without pauses. */
   takeOver(): void {
     this.#isTakingOver = true;
     this.#after = [nowhere, nowhere];
   }
 
-  /** Until a write that waits for a lock is to be tried again in these lanes. */
+  /** Milliseconds until a write that waits for a lock is tried again in these lanes. */
   nextTryIn(lanes: ReadonlySet<number>): number {
     return this.#lockWaits.nextIn(lanes);
   }
 
   /**
-   * Wakes what may go on by now, and tries writes again that wait for a lock. Gives how many writes may go on.
+   * Wakes writes that may go on, and retries writes that wait for a lock. Returns how many writes may go on.
    * @param drained The lanes that are drained, with their terms.
-   * @param lanes All lanes that are led.
-   * @param isHeartbeat Look also if no hint asks for it.
+   * @param lanes All led lanes.
+   * @param isHeartbeat Reads even without a hint.
    */
   async wakeNext(
     drained: ReadonlyMap<number, number>,
@@ -111,7 +111,7 @@ export class BlockedWrites {
     return tried + woken;
   }
 
-  /** Tries writes again that wait for a lock, if it is time. Gives how many writes may go on by it. */
+  /** Retries writes that wait for a lock, if it is time. Returns how many writes may go on because of it. */
   async #tryLocked(terms: ReadonlyMap<number, number>): Promise<number> {
     const { paused } = this.#options;
     const due = this.#lockWaits.due(new Set([...terms.keys()].filter((lane) => !paused.has(lane))));
@@ -134,7 +134,7 @@ export class BlockedWrites {
     return outcomes.length + (await this.#afterSettling(others, [...terms.keys()]));
   }
 
-  /** Wakes what a batch has met or made hopeless, here and, by a hint, in other lanes. Gives how many writes woke. */
+  /** Wakes writes that a batch has resolved or made hopeless, here and, by a hint, in other lanes. Returns how many woke. */
   async afterBatch(report: BatchReport, lanes: readonly number[]): Promise<number> {
     if (report.blocked.length > 0) this.#mayExist = true;
     return this.#mayExist || this.#mayExistElsewhere ? this.#afterSettling(report, lanes) : 0;
@@ -147,15 +147,16 @@ export class BlockedWrites {
     const blocked = report.blocked.filter((each) => !waitsForLock(each));
     if (blocked.length > 0) {
       this.#cycles.note(blocked.map(({ write }) => write.writeId));
-      // A provider in another lane may have been settled after the facts were read and before this was committed. That
-      // it came to nothing matters to those alone who may not wait on: what is awaited by many is looked at often.
+      // A provider in another lane may have been settled after the facts were read and before this commit. If it had no
+      // effect, that matters only to writes without a deadline, because others wait on. The scan often reads what many
+      // writes await.
       const bound = blocked.filter(({ write }) => write.referenceDeadline === null);
       woken += await this.#awaited.look(idsOf(blocked), lanes, '', idsOf(bound));
     }
     return woken;
   }
 
-  /** Looks at what was hinted, at deadlines, at the next slice, and for cycles. Gives how many writes woke. */
+  /** Reads hinted ids, deadlines, the next slice, and cycles. Returns how many writes woke. */
   async #look(lanes: readonly number[]): Promise<number> {
     const hinted = new Set([...this.#hinted, ...this.#awaited.takeUnwoken()]);
     this.#hinted.clear();
@@ -184,7 +185,7 @@ export class BlockedWrites {
   }
 }
 
-/** The ids that exist since a batch, and those that came to nothing, with its code. */
+/** The ids that exist since a batch, and those without effect, with the code. */
 function changedBy({ outcomes }: BatchReport): { met: string[]; gone: Map<string, string> } {
   const met: string[] = [];
   const gone = new Map<string, string>();
@@ -197,7 +198,7 @@ function changedBy({ outcomes }: BatchReport): { met: string[]; gone: Map<string
       else gone.set(id, outcome.code ?? '');
     }
   }
-  // An identity that one write was refused and another given exists.
+  // An identity that one write failed to provide and another did provide exists.
   for (const id of met) gone.delete(id);
   return { met, gone };
 }

@@ -1,4 +1,4 @@
-/** A writer process: its sessions, the hints they share, its row in sluice.writer, and the retention of what is old. */
+/** A writer process: its sessions, their shared hints, its row in sluice.writer, and retention. */
 import { createRequire } from 'node:module';
 import { assertProjections, describeBatch, RetryLog, settleOptions, targetsBeside } from '#batch';
 import {
@@ -32,11 +32,11 @@ import { noteLeadership } from './note-leadership.ts';
 import { Upkeep } from './upkeep.ts';
 import type { Writer, WriterOptions, WriterStatus } from './writer-options.ts';
 
-/** Of this package, for people who look at sluice.writer. */
+/** Version of this package, for people who read sluice.writer. */
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 const backendLookTimeoutMs = 2000;
-/** What a writer that stops still asks of the database takes at most so long, each. */
+/** Limit for each statement of a stopping writer, in milliseconds. */
 const endTimeoutMs = 2000;
 
 export function createWriter(options: WriterOptions): Writer {
@@ -58,6 +58,7 @@ class WriterProcess implements Writer {
   readonly #watches: NeighbourWatch[];
   #batches = 0;
   #writes = 0;
+  #isRegistered = false;
   #started: Promise<void> | null = null;
   #stopped: Promise<void> | null = null;
   #noteDrained: () => void = () => undefined;
@@ -139,7 +140,7 @@ class WriterProcess implements Writer {
           'URL, or start all of them with --ownership lease',
       );
     }
-    // Meanwhile, because a store that sleeps is opened while a client waits.
+    // In parallel, because a client waits while a sleeping store is opened.
     const listening = this.#listen();
     listening.catch(() => undefined);
     await requireRights((...query) => this.#database.run(...query), isLock ? ['lead', 'lock'] : ['lead'], {
@@ -155,6 +156,7 @@ class WriterProcess implements Writer {
       targets: read.agreed,
     });
     await saveTargets(this.#database, read);
+    this.#isRegistered = true;
     await this.#upkeep.start();
     await listening;
     this.#sessions.forEach((session) => session.start());
@@ -168,10 +170,14 @@ class WriterProcess implements Writer {
     this.#watches.forEach((watch) => watch.stop());
     await this.#stopSessions();
     await settleWithin([this.#listener.close(), kept], endTimeoutMs);
+    if (this.#isRegistered) await this.#retire();
+    await this.#database.close();
+  }
+
+  async #retire(): Promise<void> {
     const retired = this.#database.run('retireWriter', [this.#writerId], endTimeoutMs);
     const noted = retired.catch((error: unknown) => this.#failures.note(error, 'retire'));
     await settleWithin([noted], endTimeoutMs);
-    await this.#database.close();
   }
 
   async #stopSessions(): Promise<void> {
@@ -193,7 +199,7 @@ class WriterProcess implements Writer {
   #hearOfLanes(): void {
     this.#listener.hear(this.#ledLanes.map(channels.lane), (channel, payload) => {
       if (payload !== null) return this.#wake(payload);
-      // What came before the channel was heard is looked for now.
+      // Hints may have come before the channel was heard, so these lanes are read now.
       const named = new Set(this.#ledLanes.filter((lane) => channels.lane(lane) === channel));
       this.#sessions.forEach((session) => session.wake(named));
     });
@@ -251,7 +257,7 @@ class WriterProcess implements Writer {
       },
       onDrain: () => void this.#stopSessions().then(this.#noteDrained),
       onWoken: (by) => observer?.woken(by),
-      // If the session belongs to this process, it ends with it, and no code is left to report to.
+      // A session of this process ends together with it, and no code would be left to report that.
       onNeighbour: (pid) => watch.follow(this.#sessions.some((session) => session.pid === pid) ? null : pid),
       onTrouble: (error) => log?.error(describeError(error), 'settles nothing as the server is in trouble'),
       ...noteLeadership({ log, observer, failures: this.#failures, onLanes: () => this.#hearOfLanes() }),

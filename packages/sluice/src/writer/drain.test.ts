@@ -70,7 +70,7 @@ const finding = (more: Partial<Found> = {}): Found => ({
 });
 
 describe('the drain', () => {
-  test('reads nothing without a hint, or a heartbeat that has found something', async () => {
+  test('the drain reads only after a hint, or after a heartbeat that found something', async () => {
     const { drain, drained, reads } = setup();
     await drain.settleNext([1, 2], true, finding());
     expect(drained).toEqual([]);
@@ -88,7 +88,7 @@ describe('the drain', () => {
     ['the batch has deferred a write', { seen: 2, deferred: 1 }],
     ['blocked writes have woken', { seen: 2, woken: 1 }],
     ['other lanes can go on now', { seen: 0, hasOtherLanes: true }],
-  ])('goes on if %s', async (_why, batch) => {
+  ])('the drain goes on if %s', async (_why, batch) => {
     const made = setup();
     made.batch = batch;
     made.reads.hint();
@@ -96,7 +96,7 @@ describe('the drain', () => {
     expect(made.drain.mayHaveReady).toBe(true);
   });
 
-  test('goes on without hints until a read finds nothing', async () => {
+  test('the drain goes on without hints until a read finds nothing', async () => {
     const made = setup();
     made.isListening = false;
     made.drain.hear(finding());
@@ -107,7 +107,7 @@ describe('the drain', () => {
     expect(made.drain.mayHaveReady).toBe(false);
   });
 
-  test('waits for more writes where many arrive during a batch', async () => {
+  test('the drain waits for more writes where many arrive during a batch', async () => {
     const made = setup();
     made.batch = { seen: 9 };
     for (let hint = 0; hint < 30; hint++) {
@@ -125,7 +125,7 @@ describe('the drain', () => {
     expect(made.drained).toHaveLength(length + 1);
   });
 
-  test('leaves out a lane that cannot go on', async () => {
+  test('the drain leaves out a lane that cannot go on', async () => {
     const { drain, aside, reads, drained } = setup();
     aside.note([2]);
     reads.hint();
@@ -133,7 +133,7 @@ describe('the drain', () => {
     expect(drained).toEqual([[1]]);
   });
 
-  test('tries again after a batch that has failed', async () => {
+  test('the drain tries again after a failed batch', async () => {
     const made = setup();
     made.drained.push = () => {
       throw new Error('lost');
@@ -143,7 +143,7 @@ describe('the drain', () => {
     expect(made.drain.mayHaveReady).toBe(true);
   });
 
-  test('says what has ended a rest', async () => {
+  test('the drain reports what ended a rest', async () => {
     const made = setup();
     const wakeBy = async (found: Found | null): Promise<void> => {
       if (found === null) made.reads.hint();

@@ -1,4 +1,4 @@
-/** The drain: settles what is ready in the lanes that a session leads, one batch at each call. */
+/** The drain: settles ready writes of the lanes that a session leads, one batch at each call. */
 import type { Found } from './elector.ts';
 import type { LaneBatches } from './lane-batches.ts';
 import type { LaneSessionOptions } from './lane-session-options.ts';
@@ -20,7 +20,7 @@ export class Drain {
     this.#options = options;
   }
 
-  /** Something may be ready that no hint tells of. */
+  /** Writes may be ready without a hint. */
   get mayHaveReady(): boolean {
     return this.#mayHaveReady;
   }
@@ -35,7 +35,7 @@ export class Drain {
 
   /**
    * Settles one batch of these lanes, if anything may be ready in them. An idle leader locks no rows.
-   * @param found By the heartbeat that has ended a rest; null: something else has.
+   * @param found Result of the heartbeat that has ended a rest; null: something else has.
    */
   async settleNext(lanes: readonly number[], isWoken: boolean, found: Found | null): Promise<void> {
     const { aside, reads } = this.#options;
@@ -45,22 +45,22 @@ export class Drain {
     if (open.length > 0 && !mayBeReady && !isAsideDue) return;
     if (open.length > 0 && mayBeReady && isWoken) this.#noteWakeup(found);
     reads.take();
-    // Where the batch fails it is tried again.
+    // If the batch fails, it is tried again.
     this.#mayHaveReady = true;
     this.#mayHaveReady = open.length > 0 && (await this.#settle(open));
   }
 
-  /** True: more may be ready. */
+  /** Returns whether more may be ready. */
   async #settle(lanes: readonly number[]): Promise<boolean> {
     const { batches, batchWritesMax, isListening, reads } = this.#options;
     const { report, seen, woken, hasOtherLanes } = await batches.settle(lanes);
     reads.note(seen);
     if (seen === 0 || woken > 0 || hasOtherLanes) return woken > 0 || hasOtherLanes;
-    // A hint that came since the batch was read is remembered; without hints only an empty read ends the work.
+    // A hint that came after the batch was read is kept; without hints, only an empty read ends the work.
     return seen >= batchWritesMax || report.deferred.length > 0 || !isListening();
   }
 
-  /** A heartbeat that found a ready write means a missed hint only if the hint had time to come. */
+  /** A ready write that a heartbeat finds means a missed hint only if the hint had time to come. */
   #noteWakeup(found: Found | null): void {
     const { isListening, onWoken, reads } = this.#options;
     if (reads.isPending) onWoken('hint');

@@ -1,24 +1,24 @@
 /**
- * The leaders of lanes. Ownership elects, by a lock or by a lease; the term fences: every batch compares the lane's term
- * first. As few sessions lead as keep up with the load, each its share of the lanes; the others stand by.
- * docs/leadership.md tells the rules and their reasons.
+ * The leaders of lanes. Ownership elects, by a lock or by a lease; the term fences: every batch compares the lane's
+ * term first. As few sessions lead as keep up with the load, each with its share of the lanes; the others are
+ * standbys. docs/leadership.md explains the rules.
  */
 import type { Row, Session } from '#store';
 import type { LaneDemand } from './lane-demand.ts';
 import type { OpenedLane, Ownership } from './ownership.ts';
 
-/** What a heartbeat has found. */
+/** The result of a heartbeat. */
 export interface Found {
   hasReady: boolean;
-  /** Something ready has waited for longer than a hint takes. */
+  /** A ready write has waited for longer than a hint takes. */
   hasOverdue: boolean;
   hasBlocked: boolean;
   hasBlockedElsewhere: boolean;
-  /** Lanes go on that were paused. */
+  /** Lanes that were paused go on. */
   hasResumed: boolean;
   /** An operator wants this writer to give up its lanes and to end. */
   isDraining: boolean;
-  /** Process ids of the sessions that share the lanes, in order; empty where lanes are owned by leases. */
+  /** Process ids of the sessions that share the lanes, in order; empty if lanes are owned by leases. */
   sessionPids: readonly number[];
 }
 
@@ -31,9 +31,9 @@ export interface ElectorOptions {
   onOpened: (opened: readonly OpenedLane[]) => void;
 }
 
-/** A hint comes within milliseconds of the commit that it is about. */
+/** Longest time from a commit to the arrival of its hint, in seconds. */
 const overdueSeconds = 0.1;
-/** A heartbeat is a read of some milliseconds: one that is not answered by then has lost its connection. */
+/** Limit for a heartbeat, a read of some milliseconds; if it takes longer, its connection is lost. */
 const heartbeatTimeoutMs = 2000;
 
 export class Elector {
@@ -43,7 +43,7 @@ export class Elector {
   readonly terms = new Map<number, number>();
   /** Lanes, of any leader, that an operator has paused. */
   readonly paused = new Set<number>();
-  /** Sessions that are to lead, as the last heartbeat found; 0: this session is none of them. */
+  /** Sessions that should lead, as of the last heartbeat; 0: this session is none of them. */
   #leaders = 0;
 
   constructor(session: Session, options: ElectorOptions) {
@@ -51,16 +51,16 @@ export class Elector {
     this.#options = options;
   }
 
-  /** Joins those who share the lanes. */
+  /** Joins the sessions that share the lanes. */
   async join(): Promise<void> {
     const { ownership, demand } = this.#options;
     await ownership.join(demand.at(0, 0));
   }
 
   /**
-   * Has one heartbeat: takes or gives back lanes until this session has its share.
-   * @param behind The position of a lane behind which to look for what is ready.
-   * @param isCatchUp It may take long, because it passes over all that is dead.
+   * Runs one heartbeat: takes or gives back lanes until this session has its share.
+   * @param behind Low-water mark of a lane, after which to look for ready writes.
+   * @param isCatchUp The read may take long, because it passes all dead rows.
    */
   async heartbeat(behind: (lane: number) => number, isCatchUp: boolean): Promise<Found> {
     const { ownership, writerId, demand } = this.#options;
@@ -85,13 +85,13 @@ export class Elector {
       const free = Array.from({ length: this.#options.lanes }, (_, lane) => lane).filter(
         (lane) => !taken.has(lane),
       );
-      // Others look at the same moment, because they are told of it together: each begins with another lane.
+      // Other sessions read at the same moment, so each starts with another lane.
       const first = Math.floor((free.length * rank) / leaders);
       const inTurn = [...free.slice(first), ...free.slice(0, first)];
       hasNew = await this.#lead(inTurn.slice(0, share - led.length));
     }
     return {
-      // What waits in lanes that were just taken is not known yet.
+      // Ready writes in lanes that were just taken are not known yet.
       hasReady: hasNew || readySeconds !== null,
       hasOverdue: readySeconds !== null && readySeconds >= overdueSeconds,
       hasBlocked: hasNew || row?.['has_blocked'] === true,
@@ -102,7 +102,7 @@ export class Elector {
     };
   }
 
-  /** The first of the sessions lead, as many as the greatest demand says; `rank` is the place of this one, from 0. */
+  /** The first sessions lead, as many as the greatest demand; `rank` is the place of this one, from 0. */
   #noteLeaders(row: Row | undefined): { rank: number; leaders: number } {
     const rank = (row?.['rank'] as number | null | undefined) ?? Number.POSITIVE_INFINITY;
     const sessions = (row?.['sessions'] as number | undefined) ?? 0;
@@ -112,7 +112,7 @@ export class Elector {
     return { rank, leaders };
   }
 
-  /** True if a lane that was paused no longer is. */
+  /** Returns whether a lane that was paused no longer is. */
   #notePaused(lanes: readonly number[]): boolean {
     const now = new Set(lanes);
     const hasResumed = [...this.paused].some((lane) => !now.has(lane));
@@ -141,9 +141,9 @@ export class Elector {
     if (terms.size > 0) await this.#options.ownership.leave(terms);
   }
 
-  /** Leads nothing any more, and shares nothing. */
+  /** Gives everything back and leaves the sessions that share the lanes. */
   async end(): Promise<void> {
-    // First: sessions that are told of the free lanes count without this session.
+    // First, so that sessions that hear of the free lanes do not count this session.
     await this.#options.ownership.end();
     await this.leave([...this.terms.keys()]);
   }

@@ -1,27 +1,27 @@
 /**
- * Finds blocked writes that await only each other: the greatest set in which whatever a member awaits exists or would be
- * provided by another member. None of them can wake alone; together they can be settled.
+ * Finds blocked writes that await only each other: the largest set in which everything that a member awaits exists,
+ * or would be provided by another member. None of them can wake alone; together they can be settled.
  */
 import type { Session } from '#store';
 
 export interface Together {
   writeIds: string[];
   lanes: number[];
-  /** Members with another member behind them: an order in which all can be applied may not exist. */
+  /** Members that other members have to follow: an order in which all can be applied may not exist. */
   inFront: string[];
 }
 
 interface Edge {
   /** Null: no write in the intake provides it. */
   provider: string | null;
-  /** The write itself is awaited, as it came before in the order of one document. */
+  /** The write itself is awaited, because it came before another in the order of one document. */
   isBehind: boolean;
 }
 
-/** Writes in one search, at most: a larger tangle is found from its other ends, or not at all. */
+/** Most writes in one search. A larger set is found from other writes, or not at all. */
 const writesMax = 20_000;
 
-/** Searches from these writes, of which one has closed the cycle if there is one. */
+/** Searches from these writes, one of which has closed the cycle, if there is one. */
 export async function findTogether(session: Session, closing: readonly string[]): Promise<Together> {
   // A write that no other awaits closes no cycle.
   const rows = await session.run('findAwaitedWrites', [closing]);
@@ -37,7 +37,8 @@ export async function findTogether(session: Session, closing: readonly string[])
       const id = row['write_id'] as string;
       lanes.set(id, row['lane'] as number);
       if (row['is_met'] === true) continue;
-      // A provider that is ready is settled soon, and wakes the writes that await it; one that awaits itself waits for a lock.
+      // A ready provider is settled soon, and wakes the writes that await it. A provider that awaits itself waits for a
+      // lock.
       const isWaiting = row['is_blocked'] === true && row['awaited_id'] !== id;
       const provider = isWaiting ? (row['provider_id'] as string) : null;
       edges.get(id)?.push({ provider, isBehind: provider === row['awaited_id'] });
@@ -45,7 +46,7 @@ export async function findTogether(session: Session, closing: readonly string[])
     }
     for (const row of found) {
       const provider = row['provider_id'] as string | null;
-      // A write that awaits what no write provides is out, so its other providers do not matter.
+      // A write that awaits a thing without a provider is out, so its other providers do not matter.
       if (provider !== null && !hopeless.has(row['write_id'] as string) && !edges.has(provider))
         next.add(provider);
     }
@@ -64,7 +65,7 @@ export async function findTogether(session: Session, closing: readonly string[])
   };
 }
 
-/** Takes out writes that await something which no member provides, until there is none. */
+/** Removes writes that await a thing which no member provides, until none is left. */
 function greatestSet(edges: ReadonlyMap<string, readonly Edge[]>): string[] {
   const members = new Set(edges.keys());
   for (let before = -1; before !== members.size;) {

@@ -54,7 +54,7 @@ function setup(): Setup {
 }
 
 describe('the heartbeat', () => {
-  test('comes when it is due, or when a hint says that lanes may be free', async () => {
+  test('the heartbeat comes when it is due, or when a hint says that lanes may be free', async () => {
     const { heartbeat, wakeups, scans } = setup();
     expect(await heartbeat.runIfDue()).not.toBeNull();
     expect(await heartbeat.runIfDue()).toBeNull();
@@ -63,7 +63,7 @@ describe('the heartbeat', () => {
     expect(scans).toHaveLength(2);
   });
 
-  test('tells which lanes are led only when that has changed', async () => {
+  test('the heartbeat reports the lanes that are led only when they have changed', async () => {
     const made = setup();
     const heartbeatWith = async (lanes: number[]): Promise<boolean | undefined> => {
       made.lanes = lanes;
@@ -79,7 +79,7 @@ describe('the heartbeat', () => {
     ]);
   });
 
-  test('that takes lanes makes the round a catch-up scan', async () => {
+  test('a heartbeat that takes lanes makes the round a catch-up scan', async () => {
     const made = setup();
     made.lanes = [1];
     await made.heartbeat.runIfDue();
@@ -87,7 +87,7 @@ describe('the heartbeat', () => {
     expect(made.front.isScanning).toBe(true);
   });
 
-  test('watches the next of the sessions in a ring', async () => {
+  test('the heartbeat watches the next of the sessions in a ring', async () => {
     const made = setup();
     for (const sessionPids of [[], [20], [10, 20, 30], [10, 20]]) {
       made.found = { sessionPids };
@@ -97,7 +97,7 @@ describe('the heartbeat', () => {
     expect(made.told).toEqual(['watches nobody', 'watches nobody', 'watches 30', 'watches 10']);
   });
 
-  test('tells when an operator drains the writer', async () => {
+  test('the heartbeat reports that an operator drains the writer', async () => {
     const made = setup();
     made.found = { isDraining: true };
     await made.heartbeat.runIfDue();

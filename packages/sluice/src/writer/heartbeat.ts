@@ -1,6 +1,7 @@
 /**
- * The heartbeat of a session that leads lanes: every poll interval, and earlier when a hint says that lanes may be free, it
- * takes or gives back lanes and finds what no hint has told. This is the only place in the loop that talks to the elector.
+ * The heartbeat of a session that leads lanes. At each poll interval, and earlier when a hint says that lanes may be
+ * free, it takes or gives back lanes, and finds ready writes without a hint. No other part of the loop uses the
+ * elector.
  */
 import type { Found, Elector } from './elector.ts';
 import type { LaneSessionOptions } from './lane-session-options.ts';
@@ -14,7 +15,7 @@ export interface HeartbeatOptions extends Pick<
   elector: Elector;
   front: ReadyFront;
   wakeups: Wakeups;
-  /** Process id of the session's server side. */
+  /** Process id of the session's backend. */
   pid: number;
 }
 
@@ -23,7 +24,7 @@ export interface Heard extends Found {
   hasTaken: boolean;
 }
 
-/** While hints are wanted and do not arrive. */
+/** Poll interval while hints are wanted and do not arrive. */
 const deafIntervalMs = 50;
 
 export class Heartbeat {
@@ -33,7 +34,7 @@ export class Heartbeat {
     this.#options = options;
   }
 
-  /** Null: it is not time for one yet. */
+  /** Null: it is not time yet. */
   async runIfDue(): Promise<Heard | null> {
     const { elector, front, wakeups, pid, isDeaf, pollIntervalMs } = this.#options;
     if (!wakeups.takeHeartbeat()) return null;
@@ -43,7 +44,7 @@ export class Heartbeat {
     const found = await elector.heartbeat(front.behind, front.isScanning);
     const took = performance.now() - began;
     const taken = Math.max(0, elector.terms.size - before);
-    // Writes that wait in lanes which were just taken are looked for from the start, too.
+    // Lanes that were just taken are also read from the start.
     if (taken > 0) front.scan({ isDue: true });
     front.noteRead(took);
     wakeups.nextHeartbeatIn(isDeaf() ? Math.min(deafIntervalMs, pollIntervalMs) : pollIntervalMs);
@@ -55,7 +56,7 @@ export class Heartbeat {
   }
 }
 
-/** The next session in a ring of all by their process ids. */
+/** The next session in a ring of all, by process ids. */
 function neighbourOf(pid: number, sessionPids: readonly number[]): number | null {
   const next = sessionPids.find((other) => other > pid) ?? sessionPids[0];
   return next === undefined || next === pid ? null : next;

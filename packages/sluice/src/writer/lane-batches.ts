@@ -1,4 +1,4 @@
-/** Settles batches of the lanes that a session leads, for whichever step of its loop asks, and follows up on what they did. */
+/** Settles batches of the lanes that a session leads, for each step of its loop, and handles their effects. */
 import {
   makeDeadLetter,
   intakeOrigin,
@@ -16,18 +16,18 @@ import type { LaneSessionOptions } from './lane-session-options.ts';
 import type { LanesAside } from './lanes-aside.ts';
 import type { ReadyFront } from './ready-front.ts';
 
-/** From so many writes on, fewer system calls count for more than an early start of the first statement. */
+/** From this number of writes, fewer system calls matter more than an early start of the first statement. */
 const wholeFlightWrites = 8;
 
 export interface LaneBatch {
   report: BatchReport;
   /** Writes that it has read. */
   seen: number;
-  /** Blocked writes that have woken by it. */
+  /** Blocked writes that it has woken. */
   woken: number;
-  /** Lanes that were left out: an operator has paused them, or another transaction has locked their rows. */
+  /** Lanes that were left out, because an operator has paused them, or another transaction has locked their rows. */
   leftOut: ReadonlySet<number>;
-  /** The set of lanes that can go on has changed meanwhile, so more may be ready. */
+  /** The set of lanes that can go on has changed meanwhile, so more writes may be ready. */
   hasOtherLanes: boolean;
 }
 
@@ -52,7 +52,7 @@ export class LaneBatches {
     this.#options = options;
   }
 
-  /** Settles one batch of these lanes: of what is ready in them, or of the writes that `only` names. */
+  /** Settles one batch of these lanes: the ready writes, or those that `only` names. */
   async settle(lanes: readonly number[], only: readonly string[] | null = null): Promise<LaneBatch> {
     const { elector, demand, front, aside, blocked, settle, caution } = this.#options;
     const { paused } = elector;
@@ -71,7 +71,7 @@ export class LaneBatches {
     front.noteRead(seen === 0 ? performance.now() - began : report.readMs);
     const leftOut = new Set([...locked, ...paused, ...pausedBefore]);
     const read = lanes.filter((lane) => !leftOut.has(lane));
-    // Before anything wakes: a write that does lowers the mark again.
+    // Before any write wakes, because that lowers the mark again.
     if (only === null) front.noteBatch(read, report);
     await this.#tellOfLocks(locked, aside.clear(lanes.filter((lane) => !locked.has(lane))));
     const hasResumed = [...pausedBefore].some((lane) => !paused.has(lane));
@@ -102,7 +102,7 @@ export class LaneBatches {
     });
   }
 
-  /** Wakes what the batch has met. Gives how many writes that were. */
+  /** Wakes the writes that the batch has resolved. Returns how many. */
   async #followUp(report: BatchReport): Promise<number> {
     const { elector, blocked, onBatch } = this.#options;
     const lanes = [...elector.terms.keys()];
@@ -111,7 +111,7 @@ export class LaneBatches {
     return blocked.afterBatch(report, lanes);
   }
 
-  /** Shows operators why a lane stands still whose row another transaction has locked for long. */
+  /** Shows operators why a lane stops if another transaction locks its row for long. */
   async #tellOfLocks(locked: ReadonlySet<number>, freed: readonly number[]): Promise<void> {
     const { elector, aside } = this.#options;
     const notes = aside.toTell(locked).map(([lane, tries]): Statement => {

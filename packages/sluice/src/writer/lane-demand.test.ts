@@ -68,7 +68,7 @@ test('one session leads under a steady load that it keeps up with, however busy 
   expect(deployment.demand.busyPercent).toBeGreaterThanOrEqual(90);
 });
 
-test('leaders are added while batches are full, and stay while fewer could not settle what arrives', () => {
+test('leaders are added while batches are full, and stay while fewer could not settle the load', () => {
   const deployment = new Deployment(8, usual);
   // One session settles 3,200 writes a second at most.
   deployment.run(60_000, () => 5000);
@@ -77,13 +77,13 @@ test('leaders are added while batches are full, and stay while fewer could not s
   expect(deployment.demand.load).toBe('busy');
 });
 
-test('leaders are spread for batches that are slow, long before they are full', () => {
+test('leaders are spread for slow batches, long before these are full', () => {
   const deployment = new Deployment(8, { perBatchMs: 20, perWriteMs: 10 });
   deployment.run(20_000, () => 110);
   expect(deployment.leaders).toBeGreaterThan(1);
 });
 
-test('after a load is over one leader stays, each of the others leaves after ten seconds, and they do not come back', () => {
+test('after a load one leader stays, and each of the others leaves after ten seconds for good', () => {
   const deployment = new Deployment(4, usual);
   deployment.run(30_000, (now) => (now < 15_000 ? 20_000 : 200));
   expect(steps(deployment.changes).slice(0, 3)).toEqual([2, 3, 4]);
@@ -95,7 +95,7 @@ test('after a load is over one leader stays, each of the others leaves after ten
   expect(one - two).toBeLessThanOrEqual(12_000);
 });
 
-test('bursts of a second every five do not move lanes to and fro', () => {
+test('bursts of one second in five do not move lanes to and fro', () => {
   const deployment = new Deployment(4, usual);
   deployment.run(120_000, (now) => (now % 5000 < 1000 ? 9000 : 0));
   expect(deployment.changes.length).toBeLessThanOrEqual(3);
@@ -110,13 +110,13 @@ test('a load that rises and falls again gets as many leaders as it needs, one af
   expect(steps(deployment.changes)).toEqual([2, 3, 4, 3, 2, 1]);
 });
 
-test('a machine on which all batches take long, however few their writes, gets no more leaders by that', () => {
+test('a machine on which even small batches take long gets no more leaders for that', () => {
   const deployment = new Deployment(8, { perBatchMs: 600, perWriteMs: 1 });
   deployment.run(60_000, () => 250);
   expect(deployment.changes).toEqual([]);
 });
 
-test('a leader of one lane asks for no help, as nobody could give it', () => {
+test('a leader of one lane asks for no help, because no session could give it', () => {
   let now = 0;
   const demand = new LaneDemand({ lanes: 16, batchWritesMax: 10, spread: 'load', now: () => now });
   demand.at(2, 1);
@@ -125,7 +125,7 @@ test('a leader of one lane asks for no help, as nobody could give it', () => {
   expect(demand.at(2, 1)).toEqual({ sessions: 2, load: 'busy', busyPercent: 100 });
 });
 
-test('a session that stands by asks for nothing, and with an even spread for all', () => {
+test('a standby session wants one leader, and all sessions to lead with an even spread', () => {
   const options = { lanes: 16, batchWritesMax: 10, now: () => 0 };
   expect(new LaneDemand({ ...options, spread: 'load' }).at(0, 0).sessions).toBe(1);
   expect(new LaneDemand({ ...options, spread: 'even' }).at(0, 0).sessions).toBe(16);

@@ -1,15 +1,15 @@
 /**
- * How many sessions the lanes need, as one leader sees it. It measures its own batches in windows of two seconds: batches
- * that are full, or that take long, ask for one leader more; ten quiet seconds allow one less. The greatest demand of all
- * leaders counts. docs/leadership.md tells why the limits lie so far apart.
+ * How many sessions the lanes need, in the view of one leader. It measures its batches in windows of two seconds.
+ * Full or slow batches ask for one leader more; ten quiet seconds allow one less. The greatest demand of all leaders
+ * counts. docs/leadership.md explains why the limits are so far apart.
  */
 import type { Load, Spread } from '#protocol';
 
 export interface Demand {
-  /** Sessions that are to lead lanes. */
+  /** Sessions that should lead lanes. */
   sessions: number;
   load: Load;
-  /** Share of the last window that this session has spent on batches. */
+  /** Percentage of the last window that this session has spent on batches. */
   busyPercent: number;
 }
 
@@ -22,24 +22,24 @@ export interface LaneDemandOptions {
 }
 
 const windowMs = 2000;
-/** So many quiet windows, one after another, until one leader less is enough. */
+/** Consecutive quiet windows until one leader less is enough. */
 const quietWindows = 5;
 /**
- * A batch is slow from here on: a write waits for the one under way and then for its own. Not less: on a machine that is
- * too busy all batches take long, and more leaders would only add to its work.
+ * Time from which a batch is slow: a write waits for the batch under way and then for its own. A lower limit would be
+ * wrong, because on an overloaded machine all batches take long, and more leaders would only add work.
  */
 const slowBatchMs = 1000;
 /**
- * A batch is light below this part of a full or a slow one. With one leader less, batches grow to twice their size at most,
- * so they are still below those limits then.
+ * A batch is light below this part of a full or a slow one. With one leader less, batches at most double, so they
+ * stay below the limits.
  */
 const lightPart = 1 / 3;
 /** Shares of a window: in heavy batches, to ask for help; in batches that are not light, to count as quiet. */
 const heavyShare = 0.5;
 const quietShare = 0.1;
-/** With one leader less, the others are to have at most this part of what a session can settle. */
+/** With one leader less, the others should have at most this part of what a session can settle. */
 const roomPart = 0.7;
-/** So fine does it tell how busy it is: each change of it costs a round trip. */
+/** Step of the reported load, because each change costs a round trip. */
 const busyStepPercent = 5;
 
 export class LaneDemand {
@@ -49,7 +49,7 @@ export class LaneDemand {
   /** Milliseconds of this window: in all batches, and in those of each kind. */
   #spent = { all: 0, full: 0, slow: 0, notLight: 0 };
   #writes = 0;
-  /** Writes a second that this session can settle at least, known since it could settle no more for a while. */
+  /** Writes a second that this session can settle at least; known after it was at its limit. */
   #limit: number | null = null;
   #quiet = 0;
   #leaders = 0;
@@ -68,7 +68,7 @@ export class LaneDemand {
       : { sessions: 1, load: 'quiet', busyPercent: 0 };
   }
 
-  /** A batch that has settled something. */
+  /** Notes a batch that has settled something. */
   noteBatch(writes: number, tookMs: number): void {
     const isFull = writes >= this.#options.batchWritesMax;
     const isSlow = tookMs >= slowBatchMs;
@@ -81,14 +81,14 @@ export class LaneDemand {
   }
 
   /**
-   * What this session demands now.
-   * @param leaders Sessions that are to lead now; 0: it is none of them.
-   * @param led Lanes that it leads.
+   * The present demand of this session.
+   * @param leaders Sessions that should lead now; 0: it is none of them.
+   * @param led Number of lanes that it leads.
    */
   at(leaders: number, led: number): Demand {
     const now = this.#now();
     if (leaders !== this.#leaders) {
-      // What was measured with more or fewer leaders says nothing about now.
+      // Measurements with another number of leaders do not count.
       this.#leaders = leaders;
       this.#quiet = 0;
       this.#openWindow(now);
@@ -121,7 +121,7 @@ export class LaneDemand {
       this.#limit = perSecond;
       return { sessions: leaders + 1, load: full >= slow ? 'full' : 'slow', busyPercent };
     }
-    // In larger batches than these it settles more in the same time.
+    // With larger batches, it settles more in the same time.
     if (this.#limit !== null && busy > 0) this.#limit = Math.max(this.#limit, perSecond / busy);
     const withOneLess = (perSecond * leaders) / Math.max(1, leaders - 1);
     const hasRoom = this.#limit === null || withOneLess <= this.#limit * roomPart;

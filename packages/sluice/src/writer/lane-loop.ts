@@ -1,6 +1,6 @@
 /**
- * What a session does with the lanes that it leads, over and over: heartbeat → quarantine → drain → wake blocked writes →
- * rest. Each step is a part of its own and keeps its own state; the loop only says in which order they come.
+ * The loop of a session that leads lanes: heartbeat → quarantine → drain → wake blocked writes → rest. Each step is a
+ * part of its own with its own state; the loop only decides their order.
  */
 import { Caution, DeposedError } from '#batch';
 import type { Session } from '#store';
@@ -94,7 +94,7 @@ export class LaneLoop {
         if (!isStopping()) await this.#rest();
       }
     } catch (error) {
-      // Deposed in some lanes, it gives back the others. Anything else that ended it may be the fault of a write.
+      // A session that was deposed in some lanes gives back the others. Any other end may be the fault of a write.
       if (error instanceof DeposedError || isDisagreement(error))
         await this.elector.end().catch(() => undefined);
       throw error;
@@ -110,12 +110,12 @@ export class LaneLoop {
     this.#front.endScan();
   }
 
-  /** These lanes have new writes, or some lane has (null). Lanes of other sessions and paused lanes are of no interest. */
+  /** These lanes have new writes, or some lane has (null). Lanes of other sessions and paused lanes are ignored. */
   wake(lanes: ReadonlySet<number> | null): void {
     if (lanes === null || this.#leadsAnyOf(lanes)) this.#wakeups.reads.hint();
   }
 
-  /** These ids, which writes of these lanes await, or of any lane (null), have changed. */
+  /** These ids have changed. Writes of these lanes await them, or of any lane (null). */
   provided(ids: readonly string[], lanes: ReadonlySet<number> | null): void {
     if (lanes === null || this.#leadsAnyOf(lanes)) this.#blocked.hint(ids);
   }
@@ -126,7 +126,7 @@ export class LaneLoop {
     return false;
   }
 
-  /** Every part learns what the heartbeat has found. */
+  /** Passes the result of the heartbeat to every part. */
   #hear(heard: Heard): void {
     const { terms } = this.elector;
     this.#front.keepOnly(terms);
@@ -145,12 +145,12 @@ export class LaneLoop {
     if (woken > 0 || this.#quarantine.isDue) this.#drain.noteReady();
   }
 
-  /** Until the next heartbeat, a hint, or a try that is due; not at all while more may be ready. */
+  /** Rests until the next heartbeat, a hint, or a due try; not at all while more writes may be ready. */
   async #rest(): Promise<void> {
     const { waitMs } = this.#trouble;
     if (waitMs > 0) return this.#wakeups.restUntilHeartbeat(waitMs);
     if (this.#drain.mayHaveReady) return;
-    // Only what the next round will try: what is due and left alone would end each rest at once.
+    // Only lanes that the next round will try, because due tries that are left alone would end each rest.
     const { terms, paused } = this.elector;
     const tried = [...terms.keys()].filter((lane) => !paused.has(lane));
     const drained = new Set(tried.filter((lane) => !this.#quarantine.has(lane)));

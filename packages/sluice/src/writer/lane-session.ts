@@ -1,6 +1,6 @@
 /**
- * One session that leads lanes, for as long as its process runs: where its connection ends, so does its leadership, and it
- * begins anew on another connection.
+ * One session that leads lanes, for as long as its process runs. When its connection ends, its leadership ends, and
+ * it starts over on another connection.
  */
 import { settleWithin, type GatheringState } from '#protocol';
 import { assertAgreedProjections, reconnectDelayMs, Session } from '#store';
@@ -9,13 +9,13 @@ import { sessionSettings, type LaneSessionOptions } from './lane-session-options
 import { watchSilence } from './silence-watch.ts';
 import { Wakeups } from './wakeups.ts';
 
-/** A session that has lived for so long was of use. */
+/** A session that lived this long counts as useful. */
 const provenMs = 5000;
-/** Told to stop, it may take so long to settle what it has in hand and to hand over, and then to end. */
+/** Time to settle the batch under way and to hand over after a stop, then to end, in milliseconds. */
 const stopMs = 8000;
 const abandonMs = 2000;
 
-/** A connection, and what it does. */
+/** A connection, and the loop on it. */
 interface Leadership {
   session: Session;
   loop: LaneLoop;
@@ -40,7 +40,7 @@ export class LaneSession {
     return this.#wakeups.gathering.state;
   }
 
-  /** Process id of the server's side; 0 while there is none. */
+  /** Process id of the backend; 0 while there is none. */
   get pid(): number {
     return this.#leadership?.session.pid ?? 0;
   }
@@ -49,28 +49,28 @@ export class LaneSession {
     this.#running ??= this.#run();
   }
 
-  /** Finishes the batch in hand and hands over. A server that does not answer for long ends the session itself. */
+  /** Finishes the batch under way and hands over. If the server does not answer for long, the session is ended. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#wakeups.rouse();
     if (await settleWithin([this.#running], stopMs)) return;
-    // What it was at is rolled back, or its outcome tells; the lanes are free either way.
+    // Its batch is rolled back, or has an outcome; the lanes are free in both cases.
     this.#leadership?.session.abandon();
     await settleWithin([this.#running], abandonMs);
   }
 
-  /** New writes are in these lanes, or in some lane (null). */
+  /** These lanes have new writes, or some lane has (null). */
   wake(lanes: ReadonlySet<number> | null): void {
     if (this.#leadership !== null) this.#leadership.loop.wake(lanes);
     else if (lanes === null) this.#wakeups.reads.hint();
   }
 
-  /** Lanes may be free: the next heartbeat is due now. */
+  /** Lanes may be free, so the next heartbeat is due now. */
   heartbeatNow(): void {
     this.#wakeups.heartbeats.hint();
   }
 
-  /** These ids, which writes of these lanes await, or of any lane (null), have changed. */
+  /** These ids have changed. Writes of these lanes await them, or of any lane (null). */
   provided(ids: readonly string[], lanes: ReadonlySet<number> | null): void {
     this.#leadership?.loop.provided(ids, lanes);
   }
@@ -82,7 +82,7 @@ export class LaneSession {
         await this.#lead();
       } catch (error) {
         this.#options.onError(error);
-        // A session that ends soon, because the server refuses its work, is followed by the next after a rest that grows.
+        // If a session ends soon, because the server refuses its work, the next one follows after a growing pause.
         failures = performance.now() - openedAt > provenMs ? 1 : failures + 1;
       }
       if (!this.#isStopping) await this.#wakeups.rest(reconnectDelayMs(failures));

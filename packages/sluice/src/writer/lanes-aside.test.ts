@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { LanesAside } from './lanes-aside.ts';
 
-test('a lane that cannot go on rests for pauses that double, and operators are told after about a second', () => {
+test('a lane that cannot go on rests for doubling pauses, and is reported after about a second', () => {
   let now = 0;
   const aside = new LanesAside(() => now);
   const told: number[] = [];

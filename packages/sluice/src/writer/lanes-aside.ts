@@ -1,12 +1,12 @@
 /**
- * Lanes that a session leads and that cannot go on, as another transaction has locked rows without which nothing of theirs
- * can be settled. Batches leave them out, so that the others go on, and try them again after pauses that double.
+ * Lanes that a session leads and that cannot go on, because another transaction has locked rows that they need.
+ * Batches leave them out, so that other lanes go on, and retry them after doubling pauses.
  */
 
-/** Nodes on their fast path and cancellations hold the row of a lane for milliseconds; an outsider for as long as it likes. */
+/** Nodes on the fast path and cancellations hold the row of a lane for milliseconds; another program may hold it for long. */
 const pauseMs = { min: 2, max: 250 };
 
-/** After so many tries operators are told: about a second; and then after as many again as make another. */
+/** Operators are told after this many tries, about a second, and then again at intervals. */
 const told = { after: 10, every: 4 };
 
 interface Aside {
@@ -22,9 +22,9 @@ export class LanesAside {
     this.#now = now;
   }
 
-  /** They could not go on. */
+  /** These lanes could not go on. */
   note(lanes: Iterable<number>): void {
-    // Those that stand still together are tried again together.
+    // Lanes that stop together are tried again together.
     const now = this.#now();
     for (const lane of lanes) {
       const tries = (this.#aside.get(lane)?.tries ?? 0) + 1;
@@ -33,7 +33,7 @@ export class LanesAside {
     }
   }
 
-  /** They went on. Gives those of which operators had been told. */
+  /** These lanes went on. Returns those that operators had been told of. */
   clear(lanes: Iterable<number>): number[] {
     const wereTold: number[] = [];
     for (const lane of lanes) {
@@ -43,7 +43,7 @@ export class LanesAside {
     return wereTold;
   }
 
-  /** Of these lanes those of which operators are to be told now, each with its tries. */
+  /** The lanes that operators should be told of now, each with its tries. */
   toTell(lanes: Iterable<number>): [lane: number, tries: number][] {
     return [...lanes].flatMap((lane): [number, number][] => {
       const tries = this.#aside.get(lane)?.tries ?? 0;
@@ -55,13 +55,13 @@ export class LanesAside {
     for (const lane of this.#aside.keys()) if (!led.has(lane)) this.#aside.delete(lane);
   }
 
-  /** It is not to be tried yet. */
+  /** Whether it is too early to try the lane. */
   isResting(lane: number): boolean {
     const aside = this.#aside.get(lane);
     return aside !== undefined && aside.until > this.#now();
   }
 
-  /** When the next of these lanes is to be tried again; Infinity: none of them is left out. */
+  /** Milliseconds until the next of these lanes is tried; Infinity: none is left out. */
   nextIn(lanes: Iterable<number>): number {
     let next = Number.POSITIVE_INFINITY;
     for (const lane of lanes) next = Math.min(next, this.#aside.get(lane)?.until ?? Number.POSITIVE_INFINITY);

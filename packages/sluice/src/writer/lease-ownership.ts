@@ -1,7 +1,8 @@
 /**
- * Ownership by leases: a lane is led by the session whose lease in `sluice.lane` has not run out, by the database's clock.
- * Needs no session state at all, so it passes through a pooler in transaction mode and works on engines without advisory
- * locks. The term fences as ever: a leader whose lease has run out commits nothing once another has begun the next term.
+ * Ownership by leases: a lane is led by the session whose lease in `sluice.lane` has not run out, by the database's
+ * clock. It needs no session state, so it works through a pooler in transaction mode, and on engines without advisory
+ * locks. The term fences as usual: a leader with an expired lease commits nothing once another session has begun the
+ * next term.
  */
 import { DeposedError } from '#batch';
 import type { Session } from '#store';
@@ -9,9 +10,9 @@ import { v4 as uuidv4 } from 'uuid';
 import type { Demand } from './lane-demand.ts';
 import { openedLane, type Ownership } from './ownership.ts';
 
-/** A leader that says nothing for this long has lost its lanes. */
+/** A leader that does not renew its leases for this long has lost its lanes. */
 export const leaseMs = 2000;
-/** Renewed at the first heartbeat after this. */
+/** Leases are renewed at the first heartbeat after this. */
 const renewAfterMs = leaseMs / 4;
 
 export function leaseOwnership(session: Session, writerId: string): Ownership {

@@ -1,6 +1,6 @@
 /**
- * Ownership by session locks: a lane is led by the session that holds its advisory lock, and ends with it. Needs a session
- * of its own on the server: it does not pass through a pooler in transaction mode.
+ * Ownership by session locks: a lane is led by the session that holds its advisory lock, until the session ends. It
+ * needs a session of its own on the server, so it does not work through a pooler in transaction mode.
  */
 import type { Load } from '#protocol';
 import type { Session } from '#store';
@@ -10,7 +10,7 @@ import { openedLane, type Ownership } from './ownership.ts';
 /** In the order of `sluice.lane_session`, which reads the number. */
 const loads: readonly Load[] = ['quiet', 'busy', 'full', 'slow', 'even'];
 
-/** A demand as the second key of a lock. */
+/** A demand, encoded as the second key of a lock. */
 function keyOf({ sessions, load, busyPercent }: Demand): number {
   return sessions * 10_000 + loads.indexOf(load) * 1000 + busyPercent;
 }
@@ -31,15 +31,16 @@ export function lockOwnership(session: Session, writerId: string): Ownership {
       // For people only.
       await session.flight([{ name: 'noteSession', values: [writerId], isOptional: true }]);
     },
-    // The lock is kept by the session itself.
+    // The session itself keeps the lock.
     keep: (_terms, demand) => show(demand),
     async take(lanes) {
-      // The locks in a statement of their own: what is read after it sees all that the leader before has committed.
+      // The locks are taken in a statement of their own, so that later reads see all commits of the previous leader.
       const locked = (await session.run('tryLanes', [lanes])).map((row) => row['lane'] as number);
       if (locked.length === 0) return [];
-      // This shuts out the next batch of that leader; one that is still open ended with its session.
+      // This excludes further batches of the previous leader; its open batch ended with its session.
       const opened = (await session.run('openTerms', [locked, writerId])).map(openedLane);
-      // Another transaction has locked the rows of the others: the first session that asks when they are free leads them.
+      // Another transaction has locked the rows of the other lanes. The first session that asks after their release
+      // leads them.
       const closed = locked.filter((lane) => !opened.some((each) => each.lane === lane));
       if (closed.length > 0) await session.run('unlockLanes', [closed]);
       return opened;

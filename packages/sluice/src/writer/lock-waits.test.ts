@@ -14,7 +14,7 @@ const left = (more: Partial<BatchReport>) => ({
 });
 const lanes = new Set([0]);
 
-test('what waits for a lock that can be looked for is tried after pauses that double, up to a quarter of a second', () => {
+test('a write that waits for a visible lock is tried after doubling pauses up to a quarter of a second', () => {
   let now = 0;
   const waits = new LockWaits(() => now);
   const pauses = Array.from({ length: 8 }, () => {
@@ -28,7 +28,7 @@ test('what waits for a lock that can be looked for is tried after pauses that do
   expect(pauses).toEqual([5, 10, 20, 40, 80, 160, 250, 250]);
 });
 
-test('tries that wait take a twentieth of the time, and come every two seconds at least', () => {
+test('tries that wait for a lock take a twentieth of the time, and come at least every two seconds', () => {
   let now = 0;
   const waits = new LockWaits(() => now);
   const noted = (tookMs: number): number => {
@@ -40,7 +40,7 @@ test('tries that wait take a twentieth of the time, and come every two seconds a
   expect([noted(25), noted(50), noted(200), noted(4)]).toEqual([500, 1000, 2000, 80]);
 });
 
-test('what is quickly told is not tried together with what has to wait, nor in lanes of others', () => {
+test('quick tries are not mixed with tries that wait, nor with writes of other lanes', () => {
   let now = 0;
   const waits = new LockWaits(() => now);
   waits.note(
@@ -53,7 +53,7 @@ test('what is quickly told is not tried together with what has to wait, nor in l
   expect(waits.due(lanes)).toMatchObject({ writeIds: ['slow'] });
 });
 
-test('what is settled, or waits for something else by now, waits for no lock', () => {
+test('a settled write, or one that waits for something else, waits for no lock', () => {
   const waits = new LockWaits(() => 0);
   waits.add('a', 0);
   waits.add('b', 0);
@@ -62,7 +62,7 @@ test('what is settled, or waits for something else by now, waits for no lock', (
   expect(waits.nextIn(lanes)).toBe(Infinity);
 });
 
-test('of those that wait one is tried for all, and once it is settled the others at once', () => {
+test('one of several waiting writes is tried for all, and the others once it is settled', () => {
   let now = 0;
   const waits = new LockWaits(() => now);
   const all = ['a', 'b', 'c'];

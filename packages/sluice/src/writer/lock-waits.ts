@@ -1,7 +1,8 @@
 /**
- * Blocked writes that wait for a row which another transaction has locked. Nothing tells when that transaction ends, so
- * they are tried again, together and apart from all others, after pauses that grow. What can be looked for without waiting
- * is tried often; what shows only to a session that waits for it (a key, a row of a projection) takes a bounded share of the time.
+ * Blocked writes that wait for a row which another transaction has locked. No hint reports the end of that
+ * transaction, so they are retried, together and apart from other writes, after growing pauses. Visible locks are
+ * tried often. Locks that show only to a session that waits (a key, a row of a projection) take a limited share of
+ * the time.
  */
 import type { BatchReport } from '#batch';
 import { waitsForLock } from '#batch';
@@ -17,14 +18,14 @@ interface LockWait {
 export interface LockTry {
   writeIds: string[];
   lanes: number[];
-  /** How long a lock may be waited for that does not show otherwise. */
+  /** Longest wait for a lock that no query can find, in milliseconds. */
   lockWaitMs: number;
 }
 
 const pauseMs = { min: 5, max: 250, waitedMax: 2000 };
-/** Tries that wait take at most this share of the time, until their pauses are the longest. */
+/** Largest share of time for tries that wait, until their pauses are the longest. */
 const waitedShare = 0.05;
-/** Longer from try to try: a lock may be free now and then, for those who wait. */
+/** It grows from try to try, because a busy lock may only be free for a session that waits. */
 const lockWaitMs = { min: 25, max: 100 };
 const tryWritesMax = 256;
 const togetherMs = pauseMs.max / 2;
@@ -32,19 +33,19 @@ const togetherMs = pauseMs.max / 2;
 export class LockWaits {
   readonly #now: () => number;
   readonly #waits = new Map<string, LockWait>();
-  /** No try that waits comes before. */
+  /** No try that waits comes before this time. */
   #waitedAt = 0;
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 
-  /** Found among the blocked writes, without anything that is known of its lock. */
+  /** Found among the blocked writes; nothing is known of its lock. */
   add(writeId: string, lane: number): void {
     if (!this.#waits.has(writeId)) this.#waits.set(writeId, { lane, tries: 0, at: 0, isWaited: false });
   }
 
-  /** What a batch, or a try that took so long, has left waiting for a lock, and what it has settled. */
+  /** Notes the writes that a batch, or a try of this duration, has left waiting for a lock, and those that it has settled. */
   note(report: Pick<BatchReport, 'outcomes' | 'deferred' | 'blocked' | 'waited'>, tookMs: number): void {
     for (const { write } of report.outcomes) {
       if (this.#waits.get(write.writeId)?.isWaited === true) this.#hurry();
@@ -70,13 +71,13 @@ export class LockWaits {
     this.#waits.set(writeId, { lane, tries, at, isWaited });
   }
 
-  /** One that had to wait is settled: others may have waited for the same lock. */
+  /** A write that had to wait is settled, so others may have waited for the same lock. */
   #hurry(): void {
     this.#waitedAt = 0;
     for (const wait of this.#waits.values()) if (wait.isWaited) wait.at = Math.min(wait.at, this.#now());
   }
 
-  /** A try came to nothing, because its lanes cannot go on. */
+  /** A try had no effect, because its lanes cannot go on. */
   postpone({ writeIds }: LockTry): void {
     for (const writeId of writeIds) {
       const wait = this.#waits.get(writeId);
@@ -84,12 +85,12 @@ export class LockWaits {
     }
   }
 
-  /** They are no longer there. */
+  /** These writes no longer exist. */
   forget(writeIds: Iterable<string>): void {
     for (const writeId of writeIds) this.#waits.delete(writeId);
   }
 
-  /** Until the next is to be tried again; Infinity: none waits in these lanes. */
+  /** Milliseconds until the next retry; Infinity: no write waits in these lanes. */
   nextIn(lanes: ReadonlySet<number>): number {
     let next = Number.POSITIVE_INFINITY;
     for (const wait of this.#waits.values())
@@ -101,18 +102,18 @@ export class LockWaits {
     return isWaited ? Math.max(at, this.#waitedAt) : at;
   }
 
-  /** What is to be tried again now in these lanes, of one kind: so nothing that is quickly told waits for what is not. */
+  /** The writes to retry now in these lanes, all of one kind, so that quick tries do not wait for slow ones. */
   due(lanes: ReadonlySet<number>): LockTry | null {
     const now = this.#now();
     const due = [...this.#waits].filter(([, wait]) => this.#dueAt(wait) <= now && lanes.has(wait.lane));
     if (due.length === 0) return null;
     const isWaited = due.every(([, wait]) => wait.isWaited);
-    // Those that would be tried soon go along: so many locks cost no more tries than one.
+    // Writes that are due soon join, so many locks cost no more tries than one.
     const tried = [...this.#waits]
       .filter(([, { lane, at }]) => at <= now + togetherMs && lanes.has(lane))
       .filter(([, wait]) => wait.isWaited === isWaited)
       .sort(([, one], [, other]) => one.at - other.at)
-      // Each of those that wait would wait in vain: one tells for the others.
+      // Each of those that wait would wait in vain, so one is tried for all.
       .slice(0, isWaited ? 1 : tryWritesMax);
     return {
       writeIds: tried.map(([writeId]) => writeId),

@@ -36,7 +36,7 @@ describe("a watch over another writer's session", () => {
       [applicationName],
     );
 
-  test('hears of its end at once, and tells all writers', async () => {
+  test('a watch over another writer’s session notices its end without delay, and tells all writers', async () => {
     const { pid, onEnded } = await setup();
     const ears = await openConnection(database.url);
     await ears.query('listen sluice_lanes');
@@ -48,7 +48,7 @@ describe("a watch over another writer's session", () => {
     expect(await waits()).toEqual([]);
   });
 
-  test('is not counted among those who share the lanes, and goes on when its own connection ends', async () => {
+  test('a watch is not counted as a session that shares the lanes, and survives its own connection', async () => {
     const { pid, onEnded } = await setup();
     await sql(
       database.url,
@@ -66,7 +66,7 @@ describe("a watch over another writer's session", () => {
     ).toEqual([{ pid }]);
   });
 
-  test('turns to another at once', async () => {
+  test('a watch turns to another session without delay', async () => {
     const { pid, watch, onEnded } = await setup();
     const other = await openConnection(database.url);
     const { rows } = await other.query<{ pid: number }>(
@@ -93,7 +93,7 @@ describe("a watch over another writer's session", () => {
     await eventually(() => expect(onEnded).toHaveBeenCalledOnce());
   });
 
-  test('lets vacuum go on', async () => {
+  test('a watch does not hold up vacuum', async () => {
     await setup();
     const [before] = await waits();
     await sql(database.url, 'select pg_current_xact_id()');
@@ -104,7 +104,7 @@ describe("a watch over another writer's session", () => {
     });
   });
 
-  test('ends at once when it is stopped, and for good', async () => {
+  test('a watch that is stopped ends without delay, and for good', async () => {
     const { watch, onEnded } = await setup();
     watch.stop();
     // Its session has one more heartbeat.

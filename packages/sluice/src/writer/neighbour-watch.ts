@@ -1,15 +1,15 @@
 /**
- * Waits for the end of one session of another writer, so that its lanes are taken when it ends and not at the next heartbeat.
- * The sessions that share the lanes form a ring, each watched by the one before it: whichever process dies, one other
- * hears of it at once and tells the rest. It is a hint: without it, heartbeats find the same. docs/leadership.md tells why it
- * waits on a connection of its own, and what that costs.
+ * Waits for the end of one session of another writer, so that its lanes are taken then, and not at the next
+ * heartbeat. The sessions that share the lanes form a ring, and each is watched by the previous one. If a process
+ * dies, one other process notices it and tells the rest. It is only a hint, because heartbeats find the same.
+ * docs/leadership.md explains why it waits on a connection of its own, and the cost.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { reconnectDelayMs, Session, type ConnectionOptions } from '#store';
 
 export interface NeighbourWatchOptions {
   connection: ConnectionOptions;
-  /** The session that was watched has ended, and its lanes may be free. */
+  /** The watched session has ended, so its lanes may be free. */
   onEnded: () => void;
 }
 
@@ -33,18 +33,18 @@ export class NeighbourWatch {
     this.#options = options;
   }
 
-  /** Watches this session from now on, and no other; null: none, once a wait is over. */
+  /** From now on watches only this session; null: none, once the wait is over. */
   follow(pid: number | null): void {
     // A session has its last heartbeat while its writer stops.
     if (this.#isStopped) return;
     const isOther = pid !== null && this.#pid !== null && pid !== this.#pid;
     this.#pid = pid;
-    // A wait can be ended only with its connection.
+    // A wait ends only with its connection.
     if (isOther) this.#session?.abandon();
     if (pid !== null && !this.#isRunning) void this.#run();
   }
 
-  /** Immediately: nothing depends on a wait that is under way. */
+  /** Without a delay, because nothing depends on a wait. */
   stop(): void {
     this.#isStopped = true;
     this.#pid = null;
@@ -60,7 +60,7 @@ export class NeighbourWatch {
         failures = 0;
       } catch {
         await this.#close();
-        // Heartbeats go on meanwhile, which report that the database is away.
+        // Heartbeats go on meanwhile, and report that the database is away.
         if (this.#pid === pid) await pause(reconnectDelayMs(failures++), undefined, { ref: false });
       }
     }
@@ -76,7 +76,7 @@ export class NeighbourWatch {
     if (this.#isStopped) return;
     const [wait] = await session.flight([{ name: 'awaitSessionEnd', values: [pid] }], { answerTimeoutMs });
     if (wait?.rows[0]?.['has_ended'] !== true) return;
-    // The next heartbeat tells whom to watch then.
+    // The next heartbeat names the session to watch.
     if (this.#pid === pid) this.#pid = null;
     this.#options.onEnded();
     await session.flight([{ name: 'hintFreeLanes', isOptional: true }]);

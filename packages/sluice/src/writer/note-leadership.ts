@@ -1,4 +1,4 @@
-/** Tells the log and the observer what a session leads and why it has ended: each once, while nothing changes. */
+/** Reports to the log and the observer which lanes a session leads, and why it has ended: each once, until something changes. */
 import type { FailureLog } from '#protocol';
 import type { Logger } from 'pino';
 import type { LaneSessionOptions } from './lane-session-options.ts';
@@ -24,14 +24,14 @@ export function noteLeadership({
     onLanes(led, taken) {
       onLanes();
       if (taken > 0) observer?.led(taken);
-      // While it finds no server it loses nothing again and again.
+      // While it finds no server, it would report the same loss repeatedly.
       if (led.length > 0 || isLeading) log?.info({ lanes: led }, led.length > 0 ? 'leads' : 'leads nothing');
       isLeading = led.length > 0;
       if (isLeading) hasToldDisagreement = false;
     },
     onError(error) {
       observer?.sessionEnded(endOf(error));
-      // The session meets it again at each try, until the process is started anew.
+      // The session meets this error at each try, until the process is restarted.
       if (isDisagreement(error) && hasToldDisagreement) return;
       hasToldDisagreement ||= isDisagreement(error);
       const level = isExpectedEnd(error) ? 'warn' : 'error';

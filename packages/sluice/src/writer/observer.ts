@@ -1,19 +1,19 @@
-/** What a writer tells of its work while it does it, for metrics. An observer is quick and never throws. */
+/** Events of a writer, for metrics. An observer must be fast and never throw. */
 import type { BatchReport } from '#batch';
 
 /**
- * What made an idle session look at the intake. `hint`: a notification; `poll`: a heartbeat found work, because no notifications
- * arrive; `missed_hint`: a heartbeat found work although they do.
+ * What made an idle session read the intake. `hint`: a notification; `poll`: a heartbeat found work, because no
+ * notifications arrive; `missed_hint`: a heartbeat found work although they do.
  */
 export type WokenBy = 'hint' | 'poll' | 'missed_hint';
 
-/** `deposed`: another leads by now; `connection_lost`; `failed`: for any other reason. */
+/** `deposed`: another session leads now; `connection_lost`; `failed`: any other reason. */
 export type SessionEnd = 'deposed' | 'connection_lost' | 'failed';
 
 export interface WriterObserver {
   settled(report: BatchReport): void;
   woken(by: WokenBy): void;
-  /** So many leaderships were begun. */
+  /** This many leaderships have begun. */
   led(lanes: number): void;
   sessionEnded(how: SessionEnd): void;
 }

@@ -1,4 +1,4 @@
-/** How a session comes to own lanes: two forms, under one conformance suite (test/spec/ownership.test.ts). */
+/** How a session comes to own lanes: two forms with one conformance suite (test/spec/ownership.test.ts). */
 import type { Row } from '#store';
 import type { Demand } from './lane-demand.ts';
 
@@ -6,31 +6,31 @@ import type { Demand } from './lane-demand.ts';
 export interface OpenedLane {
   lane: number;
   term: number;
-  /** Its leader before ended without leaving: the lane is in quarantine. */
+  /** Its previous leader ended without leaving, so the lane is in quarantine. */
   isQuarantined: boolean;
-  /** Tries of its writes that have begun in a row and not ended. */
+  /** Consecutive tries of its writes that have begun and not ended. */
   tries: number;
-  /** The write that was tried alone last, if it did. */
+  /** The write that was last tried alone, if any. */
   tried: string | null;
 }
 
 export interface Ownership {
-  /** Lanes are owned by leases: what the heartbeat looks at. */
+  /** Lanes are owned by leases; the heartbeat needs this. */
   readonly isLease: boolean;
-  /** Names this session among those who share the lanes, where their process ids do not. */
+  /** Names this session among those that share the lanes, if they are not named by process ids. */
   readonly sessionId: string | null;
-  /** Joins those who share the lanes. */
+  /** Joins the sessions that share the lanes. */
   join(demand: Demand): Promise<void>;
   /**
-   * Keeps what this session leads, if that needs anything, and shows the others what it demands.
-   * @throws {DeposedError} if another leads one of the lanes by now
+   * Keeps the led lanes, if that needs a statement, and shows the other sessions the demand.
+   * @throws {DeposedError} if another session leads one of the lanes now
    */
   keep(terms: ReadonlyMap<number, number>, demand: Demand): Promise<void>;
-  /** Takes those of the lanes that are free and begins their next terms. */
+  /** Takes those of the lanes that are free, and begins their next terms. */
   take(lanes: readonly number[]): Promise<OpenedLane[]>;
-  /** Ends these terms in order, gives the lanes back and wakes the sessions that may take them. */
+  /** Ends these terms in order, gives the lanes back, and wakes the sessions that may take them. */
   leave(terms: ReadonlyMap<number, number>): Promise<void>;
-  /** Leaves those who share the lanes. */
+  /** Leaves the sessions that share the lanes. */
   end(): Promise<void>;
 }
 

@@ -1,50 +1,51 @@
 /**
- * Lanes whose leader ended without leaving them: one of their writes may have killed it. Before such a lane is drained like
- * the others, its writes are tried in narrowing parts: all lanes in quarantine together, then one lane, then one write. Each
- * part is noted in its lanes before it is tried, so the next leader knows which part its predecessor did not survive. A write
- * that has ended three leaders while it was tried alone becomes a dead letter. docs/leadership.md gives the bound on deaths.
+ * Lanes whose leader ended without leaving them: one of their writes may have killed it. Before such a lane is
+ * drained like the others, its writes are tried in smaller and smaller parts: all lanes in quarantine together, then
+ * one lane, then one write. Each part is recorded in its lanes before it is tried, so the next leader knows which
+ * part killed the last one. A write that has ended three leaders while it was tried alone becomes a dead letter.
+ * docs/leadership.md gives the limit of deaths.
  */
 import type { Session } from '#store';
 import type { OpenedLane } from './ownership.ts';
 
-/** What became of a part that was tried. */
+/** The result of a part that was tried. */
 export interface Tried {
   /** Writes that were settled or blocked. */
   settled: number;
   /** Writes that were read and deferred. */
   deferred: number;
-  /** Lanes that were left out: an operator has paused them, or another transaction has locked their rows. */
+  /** Lanes that were left out, because an operator has paused them, or another transaction has locked their rows. */
   leftOut: ReadonlySet<number>;
 }
 
 export interface QuarantineOptions {
-  /** Of each lane that is led, its term. */
+  /** The term of each led lane. */
   terms: ReadonlyMap<number, number>;
-  /** As many writes of a lane as a batch may hold: one of them killed the leader, if any did. */
+  /** Most writes of a lane in a batch: if a write killed the leader, it is one of these. */
   writesMax: number;
-  /** The lane cannot go on now: an operator has paused it, or another transaction has locked its row. */
+  /** The lane cannot go on now, because an operator has paused it, or another transaction has locked its row. */
   isResting: (lane: number) => boolean;
   /** Another transaction has locked the rows of these lanes. */
   onLocked: (lanes: readonly number[]) => void;
-  /** Settles one batch of these lanes: of this write, or of what is ready in them. */
+  /** Settles one batch of these lanes: the named write, or the ready writes. */
   settle: (lanes: readonly number[], only: readonly string[] | null) => Promise<Tried>;
   /** Makes a write a dead letter, without another try. */
   makeDeadLetter: (lane: number, writeId: string, deaths: number) => Promise<void>;
 }
 
-/** Deaths after which the writes of a lane are tried one by one: one with other lanes, one by itself. */
+/** Number of deaths after which the writes of a lane are tried one by one: one with other lanes, one by itself. */
 const lanewise = 2;
 const deathsAloneMax = 3;
 
 interface QuarantinedLane {
   lane: number;
-  /** Tries that leaders before did not survive. */
+  /** Tries that earlier leaders did not survive. */
   deaths: number;
   /** The write that the last of them tried alone. */
   tried: string | null;
-  /** What this leader has noted to be tried. */
+  /** The part that this leader has recorded to try. */
   noted: 'lane' | { writeId: string } | null;
-  /** As many of its writes may still be what killed its leader. */
+  /** This many of its writes may still be the one that killed the leader. */
   left: number;
 }
 
@@ -73,7 +74,7 @@ export class Quarantine {
     return this.#lanes.has(lane);
   }
 
-  /** Some lane can be tried now. */
+  /** Whether a lane can be tried now. */
   get isDue(): boolean {
     return this.#due.length > 0;
   }
@@ -82,7 +83,7 @@ export class Quarantine {
     return [...this.#lanes.values()].filter(({ lane }) => !this.#options.isResting(lane));
   }
 
-  /** Tries the next part. Lanes with the fewest deaths come first: they are the likely innocents. */
+  /** Tries the next part. Lanes with the fewest deaths come first, because they are most likely harmless. */
   async tryNext(): Promise<void> {
     const due = this.#due.sort((one, other) => one.deaths - other.deaths);
     const [first] = due;
@@ -128,7 +129,7 @@ export class Quarantine {
     );
   }
 
-  /** Gives those of them that it could note. */
+  /** Returns those that it could record. */
   async #note(
     quarantined: readonly QuarantinedLane[],
     tries: number,
@@ -137,7 +138,7 @@ export class Quarantine {
     return quarantined.length === 0 ? [] : this.#write('noteTry', quarantined, [tries, tried]);
   }
 
-  /** They are drained like all others from now on. */
+  /** These lanes are drained like all others from now on. */
   async #end(quarantined: readonly QuarantinedLane[]): Promise<void> {
     if (quarantined.length === 0) return;
     for (const { lane } of await this.#write('endQuarantine', quarantined, [])) this.#lanes.delete(lane);

@@ -17,7 +17,7 @@ function setup(): {
 }
 
 describe('the low-water marks of lanes', () => {
-  test('follow what was settled when all have ended that wrote then, and what was read since is settled', () => {
+  test('low-water marks follow settled writes once the transactions of that time have ended', () => {
     const { front, of } = setup();
     expect(of(1, 2)).toEqual([0, 0]);
     front.raise([1, 2], 100);
@@ -36,7 +36,7 @@ describe('the low-water marks of lanes', () => {
     expect(of(1, 2)).toEqual([300, 300]);
   });
 
-  test('stay below what has appeared late', () => {
+  test('low-water marks stay below writes that appeared late', () => {
     const { front, of } = setup();
     front.raise([1], 100);
     front.look(['3/7']);
@@ -49,7 +49,7 @@ describe('the low-water marks of lanes', () => {
     expect(of(1)).toEqual([100]);
   });
 
-  test('stay as they are in lanes that a batch was not read from', () => {
+  test('low-water marks stay unchanged in lanes that a batch was not read from', () => {
     const { front, of } = setup();
     front.raise([1, 2], 100);
     front.look([]);
@@ -58,7 +58,7 @@ describe('the low-water marks of lanes', () => {
     expect(of(1, 2)).toEqual([100, 0]);
   });
 
-  test('wait for one that writes for long, and catch up', () => {
+  test('low-water marks wait for a long transaction, and catch up', () => {
     const { front, of } = setup();
     for (let position = 100; position < 5000; position += 100) {
       front.raise([1], position);
@@ -83,7 +83,7 @@ describe('the low-water marks of lanes', () => {
     return made;
   };
 
-  test('the front goes back to a write that is ready again, and keeps it', () => {
+  test('the low-water mark goes back to a write that is ready again, and stays there', () => {
     const { front, of } = raised();
     front.look([]);
     front.lower(150);
@@ -95,7 +95,7 @@ describe('the low-water marks of lanes', () => {
     expect(of(1, 2)).toEqual([149, 149]);
   });
 
-  test('are unknown in lanes that were given back', () => {
+  test('low-water marks are unknown in lanes that were given back', () => {
     const { front, of } = raised();
     front.keepOnly(new Map([[2, 1]]));
     front.look([]);
@@ -106,7 +106,7 @@ describe('the low-water marks of lanes', () => {
     expect(front.behind(2)).toBeGreaterThan(300);
   });
 
-  test('need to know the transactions that write only now and then', () => {
+  test('low-water marks need the list of writing transactions only now and then', () => {
     const { front, wait } = setup();
     const asks = (): boolean => front.forBatch(16).onWriting !== null;
     expect(asks()).toBe(true);
@@ -117,7 +117,7 @@ describe('the low-water marks of lanes', () => {
     expect(asks()).toBe(true);
   });
 
-  test('are ignored by a catch-up scan each second, less often if such a scan takes long', () => {
+  test('a catch-up scan ignores low-water marks each second, or less often if it takes long', () => {
     const { front, of, wait } = raised();
     const scans = (tookMs: number): boolean => {
       front.scan();
@@ -138,7 +138,7 @@ describe('the low-water marks of lanes', () => {
     expect(scans(200)).toBe(true);
   });
 
-  test('are ignored at once in a round in which lanes were taken over', () => {
+  test('a round in which lanes were taken over ignores low-water marks', () => {
     const { front, of } = raised();
     front.scan();
     front.endScan();
@@ -148,7 +148,7 @@ describe('the low-water marks of lanes', () => {
 });
 
 describe('a batch', () => {
-  test('reads near what was settled while batches are full, and more of it the fewer its lanes are', () => {
+  test('a full batch reads near the settled writes, and further with fewer lanes', () => {
     const { front } = setup();
     const outcomes = Array.from({ length: 512 }, (_, each) => ({ write: { position: each + 1 } }));
     const report = (count: number) =>

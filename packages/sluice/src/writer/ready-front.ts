@@ -1,27 +1,27 @@
 /**
- * Where the ready writes of each lane begin: its low-water mark. While some transaction elsewhere stays open nothing dead is
- * removed, and a read from the start of a lane would pass over all that was settled since, batch after batch. A position is
- * given before it is committed, so a position may appear below what has been settled; found later than what was submitted
- * after it, it would break the order of its document. So a mark follows what was settled only after every transaction has
- * ended that wrote to the intake then, and a batch that was read afterwards has been settled. Catch-up scans ignore the marks:
- * one at each take-over, and then one a second or fewer (sql/README.md, low-water marks).
+ * The low-water mark of each lane: where its ready writes begin. While a transaction elsewhere stays open, no dead
+ * row is removed. A read from the start of a lane would then pass all settled writes, batch after batch. Positions
+ * are given before the commit, so a lower position may appear later. If such a write were found after later writes,
+ * the order of its document would break. So a mark follows settled writes only after two events: every transaction
+ * that wrote to the intake then has ended, and a batch that was read afterwards is settled. Catch-up scans ignore the
+ * marks: one at each take-over, and then at most one a second (sql/README.md, low-water marks).
  */
 import type { BatchReport, Front } from '#batch';
 
-/** The transactions that write to the intake are asked for so often. */
+/** Interval for reading the transactions that write to the intake, in milliseconds. */
 const lookIntervalMs = 50;
-/** Marks to come, where transactions that write take longer than that. */
+/** Most pending marks, if writing transactions take longer than that. */
 const comingMax = 4;
 const scanIntervalMs = 1000;
-/** Catch-up scans take at most this share of the time. */
+/** Largest share of time for catch-up scans. */
 const scanShare = 0.005;
 
 type Marks = Map<number, number>;
 
 interface Coming {
-  /** What had been settled at the look that made it. */
+  /** The settled positions at the read that made it. */
   marks: Marks;
-  /** The transactions that wrote then. */
+  /** The transactions that were writing then. */
   writing: ReadonlySet<string>;
   hasEnded: boolean;
 }
@@ -36,15 +36,15 @@ export interface ReadyFrontOptions {
 export class ReadyFront {
   readonly #options: ReadyFrontOptions;
   readonly #now: () => number;
-  /** What reads begin behind. */
+  /** Reads start after these positions. */
   readonly #marks: Marks = new Map();
   #coming: Coming[] = [];
   readonly #settled: Marks = new Map();
   #nextLookAt = Number.NEGATIVE_INFINITY;
   #nextScanAt = Number.NEGATIVE_INFINITY;
-  /** What the catch-up scan under way has taken so far. */
+  /** What the present catch-up scan has taken so far. */
   #scan: { tookMs: number } | null = null;
-  /** The last batch was full: more writes are waiting. */
+  /** The last batch was full, so more writes wait. */
   #isBehind = false;
 
   constructor(options: ReadyFrontOptions) {
@@ -52,15 +52,15 @@ export class ReadyFront {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** The position behind which to look for ready writes of a lane: its low-water mark, or 0 during a catch-up scan. */
+  /** The position after which to look for ready writes of a lane: its low-water mark, or 0 during a catch-up scan. */
   readonly behind = (lane: number): number => (this.#scan === null ? (this.#marks.get(lane) ?? 0) : 0);
 
-  /** Where a batch of so many lanes begins to read. */
+  /** Where a batch of this many lanes starts to read. */
   forBatch(lanes: number): Front {
     const isLookDue = this.#now() >= this.#nextLookAt;
     return {
       behind: this.behind,
-      // Among the positions behind what was settled, of all lanes, these lanes have their share.
+      // These lanes have their share of the positions after the settled ones.
       near: this.#isBehind
         ? this.#lastSettled + Math.ceil((this.#options.batchWritesMax * this.#options.lanes) / lanes)
         : 0,
@@ -68,12 +68,12 @@ export class ReadyFront {
     };
   }
 
-  /** The last position that was settled in any of the lanes. */
+  /** The last position that was settled in any lane. */
   get #lastSettled(): number {
     return Math.max(0, ...this.#settled.values());
   }
 
-  /** These transactions wrote to the intake, at a moment before the ready writes of a batch were read. */
+  /** These transactions were writing to the intake just before the ready writes of a batch were read. */
   look(writing: readonly string[]): void {
     this.#nextLookAt = this.#now() + lookIntervalMs;
     for (const coming of this.#coming)
@@ -82,14 +82,14 @@ export class ReadyFront {
       this.#coming.push({ marks: new Map(this.#settled), writing: new Set(writing), hasEnded: false });
   }
 
-  /** What was ready in these lanes has been read into a batch, and settled as the report says. */
+  /** The ready writes of these lanes were read into a batch, and settled as in the report. */
   noteBatch(lanes: readonly number[], report: Pick<BatchReport, 'outcomes' | 'deferred' | 'blocked'>): void {
     const seen = report.outcomes.length + report.deferred.length + report.blocked.length;
     this.#isBehind = seen >= this.#options.batchWritesMax;
     if (seen > 0) this.raise(lanes, settledUpTo(report));
   }
 
-  /** Up to this position nothing that the last batch could see is ready any more in the lanes it was read from. */
+  /** Up to this position, no write that the last batch could see is ready in these lanes. */
   raise(lanes: readonly number[], position: number): void {
     for (const { marks } of this.#coming.filter(({ hasEnded }) => hasEnded)) {
       for (const lane of lanes) {
@@ -108,7 +108,7 @@ export class ReadyFront {
     }
   }
 
-  /** Of lanes that are led no longer nothing is known. */
+  /** Removes the marks of lanes that are led no longer. */
   keepOnly(led: ReadonlyMap<number, unknown>): void {
     for (const marks of this.#all) {
       for (const lane of marks.keys()) if (!led.has(lane)) marks.delete(lane);
@@ -123,17 +123,17 @@ export class ReadyFront {
     return this.#scan !== null;
   }
 
-  /** A catch-up scan begins if one is due, and at once if lanes were just taken. */
+  /** Starts a catch-up scan if one is due, and always if lanes were just taken. */
   scan({ isDue = this.#marks.size > 0 && this.#now() >= this.#nextScanAt } = {}): void {
     if (isDue) this.#scan ??= { tookMs: 0 };
   }
 
-  /** A read of the catch-up scan took so long. */
+  /** A read of the catch-up scan took this long. */
   noteRead(milliseconds: number): void {
     if (this.#scan !== null) this.#scan.tookMs += milliseconds;
   }
 
-  /** The catch-up scan is over, if there was one. */
+  /** Ends the catch-up scan, if there was one. */
   endScan(): void {
     if (this.#scan === null) return;
     this.#nextScanAt = this.#now() + Math.max(scanIntervalMs, this.#scan.tookMs / scanShare);
@@ -141,7 +141,7 @@ export class ReadyFront {
   }
 }
 
-/** A batch takes what comes first: up to its last position nothing is ready any more, except what it has deferred. */
+/** A batch takes the first writes, so up to its last position no write is ready, except for deferred ones. */
 function settledUpTo({
   outcomes,
   deferred,

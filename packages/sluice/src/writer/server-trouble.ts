@@ -1,4 +1,4 @@
-/** While the server lacks what every batch needs, nothing is settled and heartbeats go on: pauses grow from try to try. */
+/** While the server lacks what every batch needs, nothing is settled and heartbeats go on; the pauses between tries grow. */
 import { DatabaseError, reconnectDelayMs, type Session } from '#store';
 
 export class ServerTrouble {
@@ -17,7 +17,7 @@ export class ServerTrouble {
     return Math.max(0, this.#goOnAt - performance.now());
   }
 
-  /** Runs the work. Where the server refuses it and no write is at fault, the session leads on and tries again later. */
+  /** Runs the work. If the server refuses it and no write is at fault, the session goes on leading and retries later. */
   async guard(work: () => Promise<void>): Promise<void> {
     try {
       await work();

@@ -4,12 +4,12 @@ import { SluiceError } from '#protocol';
 import { DatabaseError } from '#store';
 import type { SessionEnd } from './observer.ts';
 
-/** The deployment has agreed on other projections: it settles nothing until they are those of this process again. */
+/** The deployment has agreed on other projections, so this process settles nothing until they match again. */
 export function isDisagreement(error: unknown): boolean {
   return error instanceof SluiceError && error.code === 'deployment_disagrees';
 }
 
-/** True if the session ended for a reason that every deployment knows: nothing to tell anybody about. */
+/** Whether the session ended for an ordinary reason, which is not reported. */
 export function isExpectedEnd(error: unknown): boolean {
   return error instanceof DeposedError || (error instanceof DatabaseError && error.isConnectionLoss);
 }

@@ -15,7 +15,7 @@ export interface SettleBlockedOptions {
   paused: Set<number>;
 }
 
-/** Null: one of the lanes is paused or locked. All is looked at again once it goes on. */
+/** Null: one of the lanes is paused or locked. Everything is read again once it goes on. */
 export async function settleBlocked(
   session: Session,
   origin: Origin,

@@ -1,15 +1,15 @@
 /**
- * Ends a session whose answer was lost on its way: its backend has ended, or waits for a statement. How long a statement
- * takes says nothing of that, so it is asked of another connection.
+ * Ends a session whose answer was lost: its backend has ended, or waits for a statement. The duration of a statement
+ * does not show that, so another connection asks.
  */
 import type { Session } from '#store';
 
-/** An answer that has been awaited for this long may have been lost. */
+/** An answer that takes longer may be lost. */
 const silenceMs = 2000;
 
 /**
  * Watches until it is cleared.
- * @param isBackendWorking Whether the backend of this process id works on something.
+ * @param isBackendWorking Whether the backend of this process id is at work.
  */
 export function watchSilence(
   session: Session,
@@ -22,11 +22,11 @@ export function watchSilence(
     if (session.silentMs < silenceMs || isAsking || session.pid === 0) return;
     isAsking = true;
     void isBackendWorking(session.pid)
-      // If the server does not answer, its own time limit ends it.
+      // If the server does not answer, its own time limit ends the session.
       .catch(() => true)
       .then((isWorking) => {
         suspicions = isWorking ? 0 : suspicions + 1;
-        // Once, the answer may just be on its way.
+        // The first time, the answer may be about to arrive.
         if (suspicions > 1) session.abandon();
       })
       .finally(() => (isAsking = false));

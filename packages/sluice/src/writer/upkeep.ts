@@ -1,6 +1,7 @@
 /**
- * Once a minute a writer shows in sluice.writer that it lives. The leader of lane 0 also removes what is past its retention,
- * in small statements: outcomes with their idempotency keys, rows of writers long gone. The database's clock decides what is old.
+ * Once a minute a writer records in sluice.writer that it lives. The leader of lane 0 also deletes rows that are past
+ * their retention, in small statements: outcomes with their idempotency keys, and rows of ended writers. Ages count
+ * by the database's clock.
  */
 import { hostname } from 'node:os';
 import type { Database } from '#store';
@@ -11,10 +12,10 @@ const rowsAtOnce = 5000;
 export interface UpkeepOptions {
   database: Database;
   writerId: string;
-  /** Of the writer's package. */
+  /** Version of the writer's package. */
   version: string;
   retentionHours: number;
-  /** Whether old rows are this writer's to remove. */
+  /** Whether this writer deletes old rows. */
   isLeadingLane: (lane: number) => boolean;
   onError: (error: unknown) => void;
 }
@@ -28,7 +29,7 @@ export class Upkeep {
     this.#options = options;
   }
 
-  /** Settles after the first time. */
+  /** Resolves after the first run. */
   async start(): Promise<void> {
     await this.#keepUp();
     this.#timer = setInterval(() => {
@@ -36,7 +37,7 @@ export class Upkeep {
     }, intervalMs);
   }
 
-  /** Settles after the time under way. */
+  /** Resolves after the run under way. */
   async stop(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     await this.#running;
@@ -53,7 +54,7 @@ export class Upkeep {
   }
 }
 
-/** Removes what is past its retention. */
+/** Deletes rows that are past their retention. */
 export async function removeOld(database: Database, retentionHours: number): Promise<void> {
   while ((await database.run('forgetOutcomes', [retentionHours, rowsAtOnce])).length === rowsAtOnce);
   await database.run('forgetWriters', [retentionHours]);

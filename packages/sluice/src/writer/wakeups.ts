@@ -1,32 +1,31 @@
 /**
- * When a session that leads lanes works: as hints say, at each heartbeat, and otherwise not. A flood of hints that lead to
- * nothing is met by a limit on what follows from them. No hint is dropped: while the limit is reached, hints wait together
- * for the next work that it allows.
+ * Decides when a session that leads lanes works: on hints, and at each heartbeat. A limit on useless work stops a
+ * flood of hints. No hint is dropped: at the limit, hints wait together for the next allowed work.
  */
 import { Allowance, Gathering, type AllowanceOptions } from '#protocol';
 
-/** Hints of one kind, and the limit on the work that they have led to in vain. */
+/** Hints of one kind, and the limit on the useless work that they cause. */
 export class Hints {
   readonly #allowance: Allowance;
   readonly #rouse: () => void;
   readonly #gathering: Gathering | null;
   #isPending = false;
-  /** The work under way answers hints. */
+  /** The present work answers hints. */
   #isAnswering = false;
 
-  /** @param gathering Delays the work that hints ask for, so that it has more to do. @default nothing does */
+  /** @param gathering Delays the work that hints ask for, so that it has more to do. @default no delay */
   constructor(idle: AllowanceOptions, rouse: () => void, gathering: Gathering | null = null) {
     this.#allowance = new Allowance(idle);
     this.#rouse = rouse;
     this.#gathering = gathering;
   }
 
-  /** A hint has come since the last work began. */
+  /** A hint has come since the last work started. */
   get isPending(): boolean {
     return this.#isPending;
   }
 
-  /** Milliseconds until work is due; infinite while there is no hint. */
+  /** Milliseconds until work is due; Infinity without a hint. */
   get dueInMs(): number {
     if (!this.#isPending) return Number.POSITIVE_INFINITY;
     return Math.max(this.#allowance.waitMs, this.#gathering?.waitMs ?? 0);
@@ -42,14 +41,14 @@ export class Hints {
     this.#rouse();
   }
 
-  /** Work begins, for all hints so far. */
+  /** Work starts, for all hints so far. */
   take(): void {
     this.#isAnswering = this.#isPending;
     this.#isPending = false;
     this.#gathering?.begin();
   }
 
-  /** Work is over. @param results What it came to: writes of a batch, for example. */
+  /** Work has ended. @param results Number of its results, e.g. writes of a batch. */
   note(results: number): void {
     this.#gathering?.end(results);
     if (results > 0) this.#allowance.giveBack();
@@ -59,43 +58,43 @@ export class Hints {
 
 export class Wakeups {
   readonly #rouser = (): void => this.#rouse();
-  /** Of batches. */
+  /** Gathering of batches. */
   readonly gathering = new Gathering({ worthWrites: 4, enoughWrites: 128, intervalMsMax: 50 });
-  /** Read the intake. In ordinary traffic at most about every second read finds nothing, and each other pays for it. */
+  /** Reads of the intake. In ordinary traffic, about every second read finds nothing, and each useful one pays for it. */
   readonly reads = new Hints({ burst: 25, perSecond: 50 }, this.#rouser, this.gathering);
-  /** Look at what blocked writes await. */
+  /** Reads of what blocked writes await. */
   readonly looks = new Hints({ burst: 25, perSecond: 50 }, this.#rouser);
-  /** Lanes may be free: the next heartbeat is due earlier. */
+  /** Lanes may be free, so the next heartbeat is due earlier. */
   readonly heartbeats = new Hints({ burst: 3, perSecond: 8 }, this.#rouser);
   #rouse: () => void = () => undefined;
   #nextHeartbeat = 0;
 
-  /** True: it is time for a heartbeat, which begins. */
+  /** Whether it is time for a heartbeat, which then starts. */
   takeHeartbeat(): boolean {
     if (performance.now() < this.#nextHeartbeat && !this.heartbeats.isDue) return false;
     this.heartbeats.take();
     return true;
   }
 
-  /** @param milliseconds from now. 0: at once */
+  /** @param milliseconds From now. 0: without delay */
   nextHeartbeatIn(milliseconds: number): void {
     this.#nextHeartbeat = performance.now() + milliseconds;
   }
 
-  /** Until the next heartbeat, or a hint that is heeded now, or this time is over. */
+  /** Rests until the next heartbeat, an allowed hint, or the end of this time. */
   async restUntilHeartbeat(milliseconds: number): Promise<void> {
     await this.rest(Math.min(milliseconds, this.#nextHeartbeat - performance.now(), this.heartbeats.dueInMs));
   }
 
-  /** The same, but no longer than until a hint of any kind is heeded. */
+  /** The same, but ends at an allowed hint of any kind. */
   async restUntilDue(milliseconds: number): Promise<void> {
     await this.restUntilHeartbeat(Math.min(milliseconds, this.reads.dueInMs, this.looks.dueInMs));
   }
 
-  /** Until it is roused, or the time is over. */
+  /** Rests until it is woken, or the time is over. */
   async rest(milliseconds: number): Promise<void> {
     if (milliseconds <= 0) return;
-    // Not by an AbortSignal: each would cost a batch of one a twentieth of a millisecond, for an error that no code uses.
+    // Without an AbortSignal, which would cost a small batch a twentieth of a millisecond, for an unused error.
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, milliseconds);
       this.#rouse = () => {

@@ -1,13 +1,13 @@
 /**
- * An API key: `sluice_`, a prefix to find it by, and 256 random bits. Only its SHA-256 is kept: with that many bits no
- * guess comes near it, so a hash that is slow on purpose would cost every request and gain nothing.
+ * An API key: `sluice_`, a prefix to find it by, and 256 random bits. Only its SHA-256 is stored. No guess finds that
+ * many bits, so a slow hash would only cost time.
  */
 import { createHash, randomBytes } from 'node:crypto';
 
 export interface ApiKey {
-  /** All of it: told once, kept nowhere. */
+  /** The whole key: shown once, and not stored. */
   text: string;
-  /** 12 hexadecimal digits; no secret. */
+  /** 12 hexadecimal digits, not secret. */
   prefix: string;
   hash: Buffer;
 }
@@ -20,7 +20,7 @@ export function createApiKey(): ApiKey {
   return { text, prefix, hash: hashOf(text) };
 }
 
-/** The prefix of a text that has the form of a key; null: it has not. */
+/** The prefix of a text in the form of a key; null for any other text. */
 export function prefixOf(text: string): string | null {
   return form.exec(text)?.[1] ?? null;
 }

@@ -1,4 +1,4 @@
-/** Finds the client by the `Authorization` header: an API key by its form, otherwise a token. */
+/** Identifies the client by the `Authorization` header: an API key by its form, otherwise a token. */
 import { SluiceError } from 'sluice/internal/protocol';
 import { prefixOf } from './api-key.ts';
 import { KeyRing, type KeyRingOptions } from './key-ring.ts';
@@ -6,9 +6,9 @@ import type { Principal } from './principal.ts';
 import { TokenCheck, type TokenCheckOptions } from './token-check.ts';
 
 export interface AuthenticatorOptions {
-  /** Null: API keys are not taken. */
+  /** Null: API keys are not accepted. */
   keys: KeyRingOptions | null;
-  /** Null: tokens are not taken. */
+  /** Null: tokens are not accepted. */
   tokens: TokenCheckOptions | null;
 }
 

@@ -1,9 +1,9 @@
 /**
- * Who may use which route. Each route says it by `config.access`; one that does not is refused when it is added, so
- * so that no route is open by mistake. The check runs before the body is read.
+ * Access to routes. Each route declares it by `config.access`; a route without it is refused when it is added, so no
+ * route is open by mistake. The check runs before the body is read.
  *
- * Only the `Authorization` header counts, and no cookie: a page of another site can make a browser send a request, but
- * not this header, so there is nothing for a forged request to ride on.
+ * Only the `Authorization` header counts, and no cookie. A page of another site can make a browser send a request,
+ * but not this header, so a forged request has no rights.
  */
 import { SluiceError, type ResourceVerb } from 'sluice/internal/protocol';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
@@ -12,13 +12,14 @@ import { anybody, type Principal } from './principal.ts';
 import type { Authenticator } from './authenticator.ts';
 
 /**
- * - `open`: anybody.
+ * Access of a route:
+ * - `open`: any client.
  * - `own`: clients that may read or write anything; the route shows a client only its own writes.
  * - `read`, `write`: clients that may do that to the resource in the URL.
  * - `lines`: clients that may write anything; {@link assertMay} decides each line.
- * - `target`: the same; the target in the URL is decided by {@link demand}, once it is known which it is.
+ * - `target`: the same; {@link demand} decides when the target in the URL is known.
  * - `operate`: operators.
- * - `bodies`: operators who may see what documents contain.
+ * - `bodies`: operators who may see the content of documents.
  */
 export type Access = 'open' | 'own' | 'read' | 'write' | 'lines' | 'target' | 'operate' | 'bodies';
 
@@ -63,7 +64,7 @@ export function guard(app: FastifyInstance, auth: Auth | undefined, basePath: st
     done();
   });
   if (auth === undefined || auth === 'none') return;
-  // Behind the headers for browsers, which a refusal has as well.
+  // After the headers for browsers, which a refusal needs, too.
   app.after(() => {
     app.addHook('onRequest', async (request, reply) => {
       const { access } = request.routeOptions.config;
@@ -85,13 +86,13 @@ function accessOf({ method, url, config }: RouteOptions, basePath: string): Acce
   throw new Error(`Cannot add a route: it does not name its scope: ${String(method)} ${url}`);
 }
 
-/** Routes that plugins add: the pages of /docs, and preflight requests, which carry no credentials by their nature. */
+/** Routes of plugins: the pages of /docs, and preflight requests, which never have credentials. */
 function isOfPlugin(method: RouteOptions['method'], url: string, basePath: string): boolean {
   const docs = `${basePath}/docs`;
   return url === docs || url.startsWith(`${docs}/`) || (method === 'OPTIONS' && url === '*');
 }
 
-/** RFC 6750: what is asked for, and what was wrong with what came. */
+/** Sets the header of RFC 6750: the required credentials, and the fault of the given ones. */
 function challenge(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
   if (!(error instanceof SluiceError) || error.entry.status >= 500) return;
   const hasCome = request.headers.authorization !== undefined;
@@ -129,7 +130,7 @@ export function assertMay(request: FastifyRequest, verb: ResourceVerb, endpoint:
   if (!request.principal.scopes.allows(verb, name)) throw forbidden(`${verb}:${name}`);
 }
 
-/** The same, with what RFC 6750 asks of the answer. @throws {SluiceError} `forbidden` */
+/** The same, with the header that RFC 6750 requires. @throws {SluiceError} `forbidden` */
 export function demand(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -28,13 +28,13 @@ function setup() {
 }
 
 describe('a key ring', () => {
-  test('tells whose a key is', async () => {
+  test('a key ring finds the owner of a key', async () => {
     const { ring, add } = setup();
     const key = add('loader');
     expect(await ring.find(key)).toMatchObject({ client: 'loader' });
   });
 
-  test('knows nothing of a key that has another secret behind the same prefix', async () => {
+  test('a key ring rejects a key that has a known prefix and another secret', async () => {
     const { ring, add } = setup();
     const key = add('loader');
     const forged = key.slice(0, -43) + createApiKey().text.slice(-43);
@@ -44,7 +44,7 @@ describe('a key ring', () => {
   });
 
   // How long an answer takes is no measure on a busy machine, so this looks at what compares.
-  test('compares in a time that tells nothing of how much of a key is right', async () => {
+  test('a key ring compares keys in a time that is independent of how much is right', async () => {
     const { ring, add } = setup();
     const key = add('loader');
     vi.mocked(timingSafeEqual).mockClear();
@@ -56,7 +56,7 @@ describe('a key ring', () => {
     ]);
   });
 
-  test('asks the database once for many requests, also for keys that are made up', async () => {
+  test('a key ring asks the database once for many requests, and once for unknown keys', async () => {
     const { ring, add, world } = setup();
     const key = add('loader');
     await Promise.all(Array.from({ length: 100 }, () => ring.find(key)));
@@ -64,7 +64,7 @@ describe('a key ring', () => {
     expect(world.reads).toBe(1);
   });
 
-  test('refuses a revoked key after 3 seconds', async () => {
+  test('a key ring refuses a revoked key after 3 seconds', async () => {
     const { ring, add, world } = setup();
     const key = add('loader');
     await ring.find(key);
@@ -75,7 +75,7 @@ describe('a key ring', () => {
     expect(await ring.find(key)).toBeNull();
   });
 
-  test('takes a key that was made a moment ago', async () => {
+  test('a key ring takes a key that was made a moment ago', async () => {
     const { ring, add, world } = setup();
     await ring.find(add('first'));
     const second = add('second');
@@ -83,7 +83,7 @@ describe('a key ring', () => {
     expect(await ring.find(second)).toMatchObject({ client: 'second' });
   });
 
-  test('ends a key at its end, without reading again', async () => {
+  test('a key ring refuses a key after its expiry, without another read', async () => {
     const { ring, add, world } = setup();
     const key = add('loader', 2);
     expect(await ring.find(key)).not.toBeNull();
@@ -92,7 +92,7 @@ describe('a key ring', () => {
     expect(world.reads).toBe(1);
   });
 
-  test('goes on for a minute while the database cannot be read, and then lets nobody in', async () => {
+  test('a key ring serves for a minute while the database cannot be read, then refuses all', async () => {
     const { ring, add, world } = setup();
     const key = add('loader');
     await ring.find(key);

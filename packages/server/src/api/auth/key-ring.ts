@@ -1,27 +1,27 @@
 /**
- * The API keys that hold, read all at once and anew every few seconds while they are used: no request asks the
- * database, whatever it claims to have as a key, and a revoked key is refused once the list is read again.
+ * The valid API keys, all read together, and again every few seconds while they are used. So no request asks the
+ * database, whatever key it sends, and a revoked key is refused after the next read.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { Scopes, SluiceError } from 'sluice/internal/protocol';
 import { hashOf, prefixOf } from './api-key.ts';
 import type { Principal } from './principal.ts';
 
-/** A key that is not revoked and not past its end. */
+/** A key that is neither revoked nor expired. */
 export interface StoredKey {
   prefix: string;
   hash: Buffer;
   client: string;
   scopes: readonly string[];
-  /** By the database's clock; null: it has no end. */
+  /** By the database's clock; null: no expiry. */
   secondsLeft: number | null;
 }
 
 export interface KeyRingOptions {
   readKeys: () => Promise<readonly StoredKey[]>;
-  /** How old the list may be: a revoked key works so long at most. @default 3000 */
+  /** Greatest age of the list, and so the longest life of a revoked key, in milliseconds. @default 3000 */
   maxAgeMs?: number;
-  /** How old it may be while the database cannot be read: requests wait for it then as any others do. @default 60000 */
+  /** Greatest age while the database cannot be read, in milliseconds. @default 60000 */
   staleAgeMs?: number;
   /** @default performance.now */
   now?: () => number;
@@ -33,7 +33,7 @@ interface HeldKey {
   endsAt: number;
 }
 
-/** A key made a moment ago is looked for, but not more often than this. */
+/** An unknown key starts a read, because it may be new, but not more often than this. */
 const missIntervalMs = 500;
 
 export class KeyRing {
@@ -81,7 +81,7 @@ export class KeyRing {
   }
 
   async #read(): Promise<void> {
-    // As of before: what is revoked while the answer is on its way may be in it.
+    // Age counts from before the query, because a key may be revoked while the answer is on its way.
     const startedAt = this.#now();
     const keys = await this.#options.readKeys();
     this.#keys = new Map(

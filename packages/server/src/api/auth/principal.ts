@@ -2,7 +2,7 @@ import { Scopes } from 'sluice/internal/protocol';
 
 /** The client of the request. */
 export interface Principal {
-  /** Keys, outcomes and quotas are this client's alone. */
+  /** Keys, outcomes and quotas belong to this client alone. */
   readonly client: string;
   readonly scopes: Scopes;
 }

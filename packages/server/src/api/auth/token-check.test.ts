@@ -68,27 +68,27 @@ describe('a token', () => {
     [{ store: 'south' }, false],
     [{ store: [] }, false],
     [{}, false],
-  ])('%j is good for the data store north: %s', async (claims, isGood) => {
+  ])('a token with the claims %j is good for the data store north: %s', async (claims, isGood) => {
     const check = setup({ store: { claim: 'store', name: 'north' } });
     expect((await check.find(await sign(claims))) !== null).toBe(isGood);
     // Where there is one store, the claim says nothing.
     expect(await setup().find(await sign(claims))).not.toBeNull();
   });
 
-  test('tells the client and its scopes', async () => {
+  test('a token names the client and its scopes', async () => {
     const principal = await setup().find(await sign({ scope: 'openid write:ed-fi/students' }));
     expect(principal?.client).toBe('loader');
     expect(principal?.scopes.allows('write', 'ed-fi/students')).toBe(true);
     expect(principal?.scopes.allows('write', 'ed-fi/schools')).toBe(false);
   });
 
-  test('may name both by other claims, the scopes in a list', async () => {
+  test('a token may name client and scopes by other claims, with the scopes in a list', async () => {
     const check = setup({ clientClaim: 'azp', scopeClaim: 'scp' });
     const principal = await check.find(await sign({ azp: 'other', scp: ['operate'] }));
     expect(principal).toMatchObject({ client: 'other', scopes: { mayOperate: true } });
   });
 
-  test('may be for several audiences', async () => {
+  test('a token may be for several audiences', async () => {
     expect(await setup().find(await sign({ aud: ['else', audience] }))).not.toBeNull();
   });
 
@@ -103,16 +103,16 @@ describe('a token', () => {
     ['of a client with no name', { client_id: '' }],
     ['of a client whose name cannot be stored', { client_id: 'a\u0000' }],
     ['of a client that is no text', { client_id: ['loader'] }],
-  ])('%s is refused', async (_name, claims) => {
+  ])('a token %s is refused', async (_name, claims) => {
     expect(await setup().find(await sign(claims))).toBeNull();
   });
 
-  test('is taken within the tolerance of clocks', async () => {
+  test('a token is taken within the tolerance of clocks', async () => {
     expect(await setup().find(await sign({ exp: now() - 10 }))).not.toBeNull();
     expect(await setup({ clockToleranceSeconds: 0 }).find(await sign({ exp: now() - 10 }))).toBeNull();
   });
 
-  test('begins and ends by the clock that is given, not by that of the process', async () => {
+  test('a token begins and ends by the given clock, not by that of the process', async () => {
     let ours = Date.now() - 25 * 3_600_000;
     const check = setup({ now: () => ours });
     const token = await sign({ nbf: Math.floor(ours / 1000) - 60, exp: Math.floor(ours / 1000) + 60 });
@@ -122,7 +122,7 @@ describe('a token', () => {
     expect(await check.find(token)).toBeNull();
   });
 
-  test('that nobody signed, or by a key of another, or with a secret made of the public key, is refused', async () => {
+  test('an unsigned token, one of another key, and one signed with the public key as secret are refused', async () => {
     const check = setup();
     const [head, body] = (await sign({})).split('.');
     const none = Buffer.from(JSON.stringify({ alg: 'none', kid: 'first' })).toString('base64url');
@@ -138,16 +138,16 @@ describe('a token', () => {
     expect(await check.find('no token')).toBeNull();
   });
 
-  test('of an algorithm that is not on the list is refused', async () => {
+  test('a token of an algorithm that is not on the list is refused', async () => {
     expect(await setup({ algorithms: ['RS256'] }).find(await sign({}))).toBeNull();
   });
 
-  test('that brings its own key is checked with ours', async () => {
+  test('a token that brings its own key is checked with the keys of the issuer', async () => {
     const jwk = jwkOf(second);
     expect(await setup().find(await sign({}, second, { kid: 'first', jwk }))).toBeNull();
   });
 
-  test('that was good is not good after its end', async () => {
+  test('an accepted token is refused after its expiry', async () => {
     const check = setup({ clockToleranceSeconds: 0 });
     const token = await sign({ exp: now() + 30 });
     expect(await check.find(token)).not.toBeNull();
@@ -158,7 +158,7 @@ describe('a token', () => {
 });
 
 describe('the keys of the issuer', () => {
-  test('are asked for once', async () => {
+  test('the keys of the issuer are requested once', async () => {
     const provider = await createProvider(first);
     const check = setup({ jwks: provider.url });
     for (let count = 0; count < 5; count++) {
@@ -167,7 +167,7 @@ describe('the keys of the issuer', () => {
     expect(provider.requests).toBe(1);
   });
 
-  test('are asked for again when a token names one that is new', async () => {
+  test('the keys of the issuer are requested again for a token with a new key id', async () => {
     const provider = await createProvider(first);
     const check = setup({ jwks: provider.url });
     expect(await check.find(await sign({}))).not.toBeNull();
@@ -178,14 +178,14 @@ describe('the keys of the issuer', () => {
     expect(provider.requests).toBe(2);
   });
 
-  test('are not asked for again for every token that names an unknown one', async () => {
+  test('the keys of the issuer are not requested again for each token with an unknown key id', async () => {
     const provider = await createProvider(first);
     const check = setup({ jwks: provider.url });
     for (let count = 0; count < 5; count++) expect(await check.find(await sign({}, second))).toBeNull();
     expect(provider.requests).toBe(1);
   });
 
-  test('that cannot be had are our trouble, not the client’s', async () => {
+  test('issuer keys that cannot be read are an error of the server, not of the client', async () => {
     const provider = await createProvider(first);
     provider.status = 500;
     const unavailable = { code: 'authentication_unavailable' };
@@ -195,7 +195,7 @@ describe('the keys of the issuer', () => {
     );
   });
 
-  test('are read again when their file has changed', async () => {
+  test('the keys of the issuer are read again when their file has changed', async () => {
     vi.useFakeTimers({ now: Date.now(), toFake: ['performance'] });
     onTestFinished(() => void vi.useRealTimers());
     const file = createFile(first);

@@ -1,6 +1,6 @@
 /**
- * Tokens of an identity provider (JWT, RFC 9068): signed by one of its keys, for us, not expired. A token that was found
- * good is remembered for a while by its hash, as checking a signature costs more than most requests.
+ * Tokens of an identity provider (JWT, RFC 9068): signed by one of its keys, for this service, not expired. A valid
+ * token is cached by its hash, because checking a signature costs more than most requests.
  */
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
@@ -16,7 +16,7 @@ import {
 } from 'jose';
 import type { Principal } from './principal.ts';
 
-/** Signatures whose check needs no secret. With a shared secret, every program that checks tokens can make them. */
+/** Signatures whose check needs no secret. With a shared secret, every program that checks tokens could make them. */
 export const tokenAlgorithms = [
   'RS256',
   'RS384',
@@ -31,32 +31,32 @@ export const tokenAlgorithms = [
 ] as const;
 
 export interface TokenCheckOptions {
-  /** What `iss` must be. */
+  /** Required value of `iss`. */
   issuer: string;
-  /** What `aud` must be, or hold. */
+  /** Required value of `aud`, or of one of its elements. */
   audience: string;
-  /** The provider's public keys: an http(s) URL, or a file. Read anew as they change. */
+  /** The provider's public keys: an http(s) URL, or a file. Read again when they change. */
   jwks: string;
   /** @default RS256, PS256, ES256, EdDSA */
   algorithms?: readonly string[];
   /** Claim that names the client. @default 'client_id' */
   clientClaim?: string;
-  /** Claim that holds the scopes, as one text with spaces or as a list. @default 'scope' */
+  /** Claim with the scopes, as one text with spaces or as a list. @default 'scope' */
   scopeClaim?: string;
-  /** A claim that has to name this data store, as its text or in its list. @default there is one store */
+  /** A claim that must name this data store, as a text or in a list. @default none: there is one store */
   store?: { claim: string; name: string };
-  /** How far the provider's clock may be from ours. @default 30 */
+  /** Largest difference between the clocks of provider and node. @default 30 */
   clockToleranceSeconds?: number;
-  /** Our clock, in milliseconds since 1970. @default Date.now */
+  /** The clock of the node, in milliseconds since 1970. @default Date.now */
   now?: () => number;
 }
 
-/** A longer token is refused unread. */
+/** Longest token; a longer one is refused unread. */
 const tokenLengthMax = 8_192;
-/** A key that the provider has withdrawn is trusted so long at most, for tokens seen before. */
+/** Longest time that a cached token of a withdrawn key stays valid. */
 const rememberedMs = 60_000;
 const rememberedMax = 10_000;
-/** How old the provider's keys may be; a key that is not among them is looked for earlier. */
+/** Greatest age of the provider's keys; an unknown key starts an earlier read. */
 const keysMaxAgeMs = 300_000;
 const keysCooldownMs = 5_000;
 
@@ -79,7 +79,7 @@ export class TokenCheck {
   }
 
   /**
-   * Whose token this is; null: it is not good.
+   * The client of this token; null: it is not valid.
    * @throws {SluiceError} `authentication_unavailable` if the provider's keys cannot be read
    */
   async find(token: string): Promise<Principal | null> {
@@ -108,7 +108,7 @@ export class TokenCheck {
       });
       return payload;
     } catch (cause) {
-      // Of these three it is the keys' fault; of all others, and of a key that is not there, the token's.
+      // These three errors concern the keys; all others, and an unknown key, concern the token.
       const isOurs =
         !(cause instanceof errors.JOSEError) ||
         cause instanceof errors.JWKSTimeout ||
@@ -131,13 +131,13 @@ export class TokenCheck {
   }
 
   #remember(hash: string, principal: Principal, { exp = 0 }: JWTPayload): void {
-    // The oldest goes: a map keeps the order in which its keys came.
+    // Removes the oldest, because a map keeps the order of insertion.
     if (this.#good.size >= rememberedMax) this.#good.delete(this.#good.keys().next().value!);
     this.#good.set(hash, { principal, until: Math.min(exp * 1000, this.#now() + rememberedMs) });
   }
 }
 
-/** Keys in a file, read again when the file has changed. What cannot be read now leaves those read before. */
+/** Keys in a file, read again when the file has changed. If it cannot be read, the last keys stay. */
 function keysOfFile(path: string): JWTVerifyGetKey {
   let keys: ReturnType<typeof createLocalJWKSet> | null = null;
   let readAs = '';

@@ -10,7 +10,7 @@ export interface Operation {
 }
 export type PathItem = Record<string, Operation>;
 
-/** More targets than these are described by the generic paths. */
+/** With more targets, the generic paths are described instead. */
 const targetsMax = 60;
 
 export function describeTargets(
@@ -63,7 +63,7 @@ function ofCatalog(operation: Operation, method: string, table: TableCatalog): O
           description: '`eq.` and the value.',
           schema: { type: 'string', pattern: '^eq\\.' },
         }));
-  // The path names the schema already.
+  // The path already names the schema.
   const kept = without(operation, 'table').filter(({ name }) => name !== 'Content-Profile');
   const own: Operation = { ...operation, tags: [table.name], parameters: [...kept, ...filters] };
   if (operation.requestBody === undefined) return own;

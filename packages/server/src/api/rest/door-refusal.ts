@@ -1,4 +1,4 @@
-/** What the node refuses of a row before the database has seen it, with the SQLSTATE that the database would have given. */
+/** Refusals of a row by the node, before the database has seen it, with the SQLSTATE that the database would give. */
 import { SluiceError } from 'sluice/internal/protocol';
 import type { TableCatalog } from 'sluice/internal/targets';
 import { sentenceOf, statusOf } from './refusal.ts';
@@ -9,7 +9,7 @@ interface Fault {
   message: string;
 }
 
-/** By the sentence of the fault; any other is a text of no value of the type. */
+/** By the sentence of the fault; any other fault is an invalid text for the type. */
 const states: readonly (readonly [RegExp, string])[] = [
   [/^must not be null|^is missing, and has no default/, '23502'],
   [/generated/, '428C9'],
@@ -20,7 +20,7 @@ const states: readonly (readonly [RegExp, string])[] = [
   [/PostgreSQL cannot store/, '22P05'],
 ];
 
-/** Gives any other error back. */
+/** Returns any other error unchanged. */
 export function doorRefusal(error: unknown, table: TableCatalog): unknown {
   if (!(error instanceof SluiceError) || error.code !== 'invalid_document') return error;
   const faults = (error.detail?.['errors'] ?? []) as Fault[];

@@ -1,4 +1,4 @@
-/** Which target a URL means: the name in the path, with the schema of `Content-Profile`, else `public`. */
+/** Finds the target of a URL: the name in the path, with the schema of `Content-Profile`, or `public`. */
 import type { ClientTarget, SluiceClient } from 'sluice/internal/client';
 import type { IncomingHttpHeaders } from 'node:http';
 import { RestError } from './rest-error.ts';
@@ -44,7 +44,7 @@ function isFunction(target: ClientTarget): target is ClientTarget {
   return target.kind !== 'table';
 }
 
-/** The name as it is comes last: it may name its schema itself, or be that of a handler. */
+/** The name as given is tried last: it may contain its schema, or be that of a handler. */
 function find<T extends ClientTarget>(
   client: Client,
   name: string,

@@ -1,4 +1,4 @@
-/** The header `Prefer` as PostgREST reads it, with the preferences of Sluice beside. */
+/** The header `Prefer` as PostgREST reads it, with additional preferences of Sluice. */
 import type { IncomingHttpHeaders } from 'node:http';
 import {
   appliedPreferences,
@@ -10,16 +10,16 @@ import { notOffered, RestError } from './rest-error.ts';
 
 export interface RestPreferences extends Preferences {
   returns: 'minimal' | 'headers-only' | 'representation';
-  /** Of an insert: what becomes of a row that exists; null: it is refused. */
+  /** For an insert: what happens to an existing row; null: it is refused. */
   resolution: 'merge' | 'ignore' | null;
   missing: 'default' | 'null';
-  /** The answer tells how many rows the write affected. */
+  /** The answer has the number of affected rows. */
   counts: boolean;
-  /** For `Preference-Applied`; undefined: none was. */
+  /** Value of `Preference-Applied`; undefined: none was applied. */
   applied: string | undefined;
 }
 
-/** In the order in which PostgREST tells what it applied. */
+/** In the order in which PostgREST lists applied preferences. */
 const known: Readonly<Record<string, RegExp>> = {
   resolution: /^(?:merge|ignore)-duplicates$/,
   missing: /^(?:default|null)$/,
@@ -31,13 +31,13 @@ const known: Readonly<Record<string, RegExp>> = {
 };
 const ofSluice = ['respond-async', 'wait', 'wait-for-references'];
 
-/** Programs send one of few headers, again and again. */
+/** A cache, because programs send the same few headers again and again. */
 const recent = new Map<string, Readonly<RestPreferences>>();
 const recentMax = 64;
 const recentLengthMax = 200;
 
 /**
- * A preference that is not known is ignored, or refused if the client asks for `handling=strict`.
+ * An unknown preference is ignored, or refused if the client asks for `handling=strict`.
  * @throws {RestError}
  */
 export function readRestPreferences(
@@ -65,7 +65,7 @@ function preferencesOf(prefer: IncomingHttpHeaders['prefer'], secondsMax: number
     );
   }
   for (const [name] of strange) given.delete(name);
-  // Of one row no more than one is affected; PostgREST heeds the bound only then.
+  // A write to one row affects at most one. PostgREST checks the limit only with strict handling.
   if (given.get('handling') !== 'strict') given.delete('max-affected');
   const own = readPreferences(prefer, secondsMax);
   const resolution = given.get('resolution');

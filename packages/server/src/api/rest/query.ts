@@ -8,7 +8,7 @@ export interface RestQuery {
   select: readonly string[] | null;
   columns: readonly string[] | undefined;
   onConflict: readonly string[] | undefined;
-  /** Parameter → text behind it, of those that PostgREST takes for filters. */
+  /** Parameters that PostgREST takes for filters, with their texts. */
   filters: ReadonlyMap<string, string>;
 }
 
@@ -98,7 +98,7 @@ export function readKey(
     const quoted = /^"((?:[^"\\]|\\.)*)"$/.exec(parameter)?.[1];
     const name = quoted === undefined ? parameter : quoted.replaceAll(/\\(.)/g, '$1');
     if (!hasColumn(table, name)) throw undefinedColumn(name, table);
-    // The text behind `eq.` is the value as it stands: quotes, commas and points are parts of it.
+    // The text after `eq.` is the value as given: quotes, commas and points belong to it.
     if (!table.key.includes(name) || !text.startsWith('eq.') || key.has(name)) throw notTheKey(table, method);
     key.set(name, text.slice(3));
   }

@@ -1,10 +1,10 @@
-/** The body of a request as rows. Its text goes to the database as it came: no number in it is written anew. */
+/** The body of a request as rows. Its text goes to the database unchanged, so no number in it changes. */
 import { type JsonScanner, placeText } from '../json-scanner.ts';
 import { badBody, RestError } from './rest-error.ts';
 
 export interface RestBody {
   text: string;
-  /** For what has to be known of the rows: numbers in it may have lost digits. */
+  /** The parsed rows; their numbers may have lost digits. */
   rows: readonly Record<string, unknown>[];
   isArray: boolean;
 }
@@ -36,7 +36,7 @@ export function readRows(scanner: JsonScanner, bytes: Buffer): RestBody {
   return { text, rows, isArray };
 }
 
-/** Without `columns`, an array has the columns of its first row, as PostgREST has it. @throws {RestError} */
+/** Without `columns`, an array has the columns of its first row, as in PostgREST. @throws {RestError} */
 export function assertUniform(rows: readonly Record<string, unknown>[]): void {
   const [first, ...others] = rows;
   if (first === undefined) return;

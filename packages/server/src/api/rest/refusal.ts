@@ -1,9 +1,9 @@
-/** A write that was refused or not applied, in the words of PostgREST: SQLSTATE, and what it says of status. */
+/** A write that was refused or not applied, in the form of PostgREST: SQLSTATE, and its status. */
 import { errorTable, type Outcome } from 'sluice/internal/protocol';
 import { problemOfOutcome } from '../problem.ts';
 import { RestError, translated, type RestProblem } from './rest-error.ts';
 
-/** The status of a SQLSTATE, by the longest of its beginnings that is here; any other is 400. */
+/** The status of a SQLSTATE, by its longest prefix in this list; any other is 400. */
 const statuses: Readonly<Record<string, number>> = {
   '08': 503,
   '0L': 403,
@@ -47,7 +47,7 @@ export function refusalOf(outcome: Outcome): RestError {
   const status = statusOf(sqlState);
   return new RestError(code, {
     code: sqlState,
-    // The row is at fault: a value too large for an index, for example, or what a trigger raises.
+    // The row is at fault, e.g. a value too large for an index, or an error of a trigger.
     status: status >= 500 ? 400 : status,
     message: sentenceOf(sqlState, tableOf(outcome.resource), constraint, column) ?? errorTable[code].detail,
     details: detailsOf(constraint, column),
@@ -63,7 +63,7 @@ function deadLetter(resource: string, sqlState: string): RestError {
   return new RestError('dead_letter', { code: sqlState, status: statusOf(sqlState), message, hint });
 }
 
-/** Without a SQLSTATE: of the coordinator, or the answer of a function or a handler. */
+/** Without a SQLSTATE: a refusal of the coordinator, a function or a handler. */
 function ofTarget(outcome: Outcome): RestProblem {
   const problem = translated(problemOfOutcome(outcome));
   const { answer, reason } = outcome.detail ?? {};
@@ -76,7 +76,7 @@ function tableOf(resource: string): string {
   return resource.slice(resource.indexOf('.') + 1);
 }
 
-/** What PostgreSQL says of the commonest, which clients look for; it says no value. */
+/** PostgreSQL's sentence for the most common errors, which clients look for; it has no value. */
 export function sentenceOf(
   sqlState: string,
   table: string,

@@ -1,4 +1,4 @@
-/** Errors of everything below `/rest` have the form of PostgREST, whichever part of the server finds them. */
+/** All errors below `/rest` have the form of PostgREST, whichever part of the server finds them. */
 import { SluiceError } from 'sluice/internal/protocol';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { problemOfAny } from '../error-answers.ts';
@@ -36,7 +36,7 @@ export const restAnswers: Answers = {
   },
 };
 
-/** Those of PostgREST below `/rest`, else the others. */
+/** The form of PostgREST below `/rest`, else the other one. */
 export function answersOf(others: Answers, basePath: string): Answers {
   const root = `${basePath}/rest`;
   const of = ({ url }: FastifyRequest): Answers =>

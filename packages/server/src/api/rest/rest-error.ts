@@ -1,6 +1,6 @@
 /**
- * Errors in the form of PostgREST: four members, and its codes and statuses where it has them. What only Sluice can say has the
- * code of the error table. Nothing that PostgreSQL said and no value of a row gets into them.
+ * Errors in the form of PostgREST: four members, with its codes and statuses if it has them; otherwise the code of
+ * the error table. They have no text of PostgreSQL and no value of a row.
  */
 import { errorTable, SluiceError, type ErrorCode } from 'sluice/internal/protocol';
 import type { FastifyReply } from 'fastify';
@@ -15,7 +15,7 @@ export interface RestProblem {
   hint?: string | null;
 }
 
-/** A refusal in the words of PostgREST. Its own code says the same to the rest of the API. */
+/** A refusal in the form of PostgREST, with the code of the error table for the rest of the API. */
 export class RestError extends SluiceError {
   readonly problem: RestProblem;
 
@@ -35,7 +35,7 @@ export function sendRestProblem(
     .send(JSON.stringify({ code, details, hint, message }));
 }
 
-/** What PostgREST has, and this dialect has not. */
+/** A feature of PostgREST that this dialect does not have. */
 export function notOffered(details: string, hint: string | null = null): RestError {
   const message = 'Feature not implemented';
   return new RestError('invalid_request', { code: 'PGRST127', status: 400, message, details, hint });
@@ -65,7 +65,7 @@ export function notSingular(rows: number): RestError {
   });
 }
 
-/** Codes of PostgREST, or SQLSTATEs, for what the error table has; any other keeps its own code. */
+/** Codes of PostgREST, or SQLSTATEs, for codes of the error table; any other keeps its own code. */
 const codes: Partial<Record<ErrorCode, string>> = {
   authentication_unavailable: 'PGRST301',
   database_unavailable: 'PGRST001',
@@ -80,7 +80,7 @@ const codes: Partial<Record<ErrorCode, string>> = {
   unsupported_media_type: 'PGRST107',
 };
 
-/** A problem of the one error table in the members of PostgREST. */
+/** A problem of the error table with the members of PostgREST. */
 export function translated({ code, status, detail, errors = [] }: Problem): RestProblem {
   const places = errors.map(({ path, message }) => `${path} ${message}`);
   return {

@@ -1,6 +1,6 @@
 /**
- * `/rest`: writes of rows in the dialect of PostgREST, so that its clients work as they come. Each request is one write. docs/rest.md
- * has each call with its answer, and each difference.
+ * `/rest`: writes of rows in the dialect of PostgREST, so that its clients work unchanged. Each request is one write.
+ * docs/rest.md has each call with its answer, and each difference.
  */
 import type { ClientTarget } from 'sluice/internal/client';
 import { isApplied, type Outcome } from 'sluice/internal/protocol';
@@ -33,7 +33,7 @@ import { readRowWrite, type RowMethod, type RowWrite } from './row-write.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Below `/rest`: what the URL means, and the client may write to. */
+    /** Below `/rest`: the target of the URL, which the client may write to. */
     rowTarget: ClientTarget;
   }
 }
@@ -43,7 +43,7 @@ const mediaTypes = ['application/json', /^application\/vnd\.pgrst\.(?:object|arr
 export function restRoutes(app: FastifyInstance, node: ApiNode): void {
   const scanner = new JsonScanner({ ...jsonLimits(node.limits), takesExactNumbers: true });
   app.decorateRequest('rowTarget', null as unknown as ClientTarget);
-  // Before anything of the body is read.
+  // Before the body is read.
   app.addHook('onRequest', (request, reply, done) => {
     const { table, name } = request.params as { table?: string; name?: string };
     const { headers } = request;
@@ -106,7 +106,7 @@ function answerRows(
   outcome: Outcome,
   { form, locate }: RowWrite,
 ): FastifyReply {
-  // A filter that no row fits is no error: no row is affected.
+  // A filter that no row fits is no error: it affects no row.
   if (outcome.code === 'row_not_found') return sendRows(reply, { result: null, rows: [] }, form);
   if (!isApplied(outcome.result)) throw refusalOf(outcome);
   const location = outcome.result === 'created' ? locate?.(outcome) : undefined;
@@ -115,7 +115,7 @@ function answerRows(
   return sendRows(reply, { result: outcome.result, rows }, form);
 }
 
-/** Hands the body to a function or a handler as it is. */
+/** Passes the body to a function or a handler unchanged. */
 async function callTarget(
   node: ApiNode,
   scanner: JsonScanner,
@@ -141,7 +141,7 @@ async function callTarget(
   return reply.code(200).type('application/json; charset=utf-8').send(JSON.stringify(answer));
 }
 
-/** Null: the write is accepted, and that is answered. */
+/** Null: the write is accepted, and the answer is sent. */
 async function submit(
   node: ApiNode,
   reply: FastifyReply,
@@ -156,7 +156,7 @@ async function submit(
   return node.client.submitRow(row, { waitMs: waitMsOf(node, waitSeconds, waitForReferencesSeconds) });
 }
 
-/** The client, and what is the same for every target. */
+/** The client, and the options that every target shares. */
 function callerOf(
   { headers, principal }: FastifyRequest,
   { waitForReferencesSeconds }: Preferences,
@@ -176,7 +176,7 @@ function bodyOf(request: FastifyRequest): Buffer {
   return body;
 }
 
-/** @throws {RestError} for an answer that is no JSON */
+/** @throws {RestError} if the client does not accept JSON */
 function wantsOne(accept: string | undefined): boolean {
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return false;
   if (accept.includes('nulls=stripped')) throw notAcceptable(accept);

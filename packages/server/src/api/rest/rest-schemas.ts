@@ -1,4 +1,4 @@
-/** What the routes of `/rest` take and give, for the OpenAPI document; each table has its own there. Nothing is validated by these. */
+/** Requests and answers of `/rest`, for the OpenAPI document; each table has its own there. Nothing is validated by these. */
 import type { FastifySchema } from 'fastify';
 import { accepted, empty, writeHeaders } from '../route-schemas.ts';
 
@@ -67,7 +67,7 @@ export const insertRowsSchema: FastifySchema = {
   response: { 200: answered('Updated.'), 201: answered('Inserted.'), 202: accepted, default: refusal },
 };
 
-/** The filters are those of a table's own key. */
+/** The filters are those of the table's own key. */
 export const putRowSchema: FastifySchema = {
   ...common,
   summary: 'Insert or replace one row by its key',

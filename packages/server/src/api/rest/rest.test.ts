@@ -105,7 +105,7 @@ const representation = { prefer: 'return=representation' };
 const oneObject = { ...representation, accept: 'application/vnd.pgrst.object+json' };
 
 describe('POST', () => {
-  test('inserts a row, and answers 201 without a body', async () => {
+  test('a REST POST inserts a row, and answers 201 without a body', async () => {
     const { client, send } = setup();
     const answer = await send('POST', '/orders', '{"id":9007199254740993,"total":"1.0"}');
     expect(answer).toMatchObject({ status: 201, body: '' });
@@ -123,7 +123,7 @@ describe('POST', () => {
     ]);
   });
 
-  test('answers with the rows that the outcome has, and the columns that are asked for', async () => {
+  test('a REST POST answers with the rows of the outcome, and with the requested columns', async () => {
     const rows = [{ id: 1, total: '1', 'Note "x"': null }];
     const { client, send } = setup({ ...row, detail: { rows } });
     const all = await send('POST', '/orders?select=*', '{"id":1}', representation);
@@ -137,7 +137,7 @@ describe('POST', () => {
     expect(client.rows.map(({ returning }) => returning)).toEqual([true, true]);
   });
 
-  test('answers the columns in the order of the table, and large numbers as numbers', async () => {
+  test('a REST POST answers columns in the order of the table, and large numbers as numbers', async () => {
     const rows = [{ total: '12345678901234567890', id: '9007199254740993' }];
     const { send } = setup({ ...row, detail: { rows } });
     const answer = await send('POST', '/orders?select=id,total', '{"id":9007199254740993}', representation);
@@ -146,7 +146,7 @@ describe('POST', () => {
     expect(all.body).toBe('[{"id":9007199254740993,"total":"12345678901234567890","Note \\"x\\"":null}]');
   });
 
-  test('answers one object where that is accepted, and refuses two rows before they are written', async () => {
+  test('a REST POST answers one object if asked, and refuses two rows before they are written', async () => {
     const { client, send } = setup({ ...row, detail: { rows: [{ id: 1 }] } });
     const one = await send('POST', '/orders', '{"id":1}', oneObject);
     expect(one.json()).toMatchObject({ id: 1 });
@@ -162,25 +162,28 @@ describe('POST', () => {
     ['merge-duplicates', 'updated', 200, { operation: 'upsert', resolution: 'merge' }],
     ['merge-duplicates', 'unchanged', 200, { operation: 'upsert', resolution: 'merge' }],
     ['ignore-duplicates', 'unchanged', 201, { operation: 'upsert', resolution: 'ignore' }],
-  ] as const)('with resolution=%s answers %s with %i', async (resolution, result, status, request) => {
-    const { client, send } = setup({ ...row, result });
-    const prefer = `resolution=${resolution}, missing=default, return=minimal`;
-    const url = '/orders?on_conflict=id&columns="id","total"';
-    const answer = await send('POST', url, '[{"id":1},{"total":"a"}]', { prefer });
-    expect(answer.status).toBe(status);
-    expect(answer.headers['preference-applied']).toBe(prefer);
-    expect(client.rows).toMatchObject([
-      { ...request, onConflict: ['id'], columns: ['id', 'total'], missing: 'default' },
-    ]);
-  });
+  ] as const)(
+    'a REST POST with resolution=%s answers %s with %i',
+    async (resolution, result, status, request) => {
+      const { client, send } = setup({ ...row, result });
+      const prefer = `resolution=${resolution}, missing=default, return=minimal`;
+      const url = '/orders?on_conflict=id&columns="id","total"';
+      const answer = await send('POST', url, '[{"id":1},{"total":"a"}]', { prefer });
+      expect(answer.status).toBe(status);
+      expect(answer.headers['preference-applied']).toBe(prefer);
+      expect(client.rows).toMatchObject([
+        { ...request, onConflict: ['id'], columns: ['id', 'total'], missing: 'default' },
+      ]);
+    },
+  );
 
-  test('writes nothing for an empty array', async () => {
+  test('a REST POST of an empty array writes nothing', async () => {
     const { client, send } = setup();
     expect(await send('POST', '/orders', '[]', representation)).toMatchObject({ status: 201, body: '[]' });
     expect(client.rows).toEqual([]);
   });
 
-  test('tells where the row is if only headers are asked for, with every digit of its key', async () => {
+  test('a REST POST gives the location of the row if only headers are requested, with every digit of its key', async () => {
     const headers = { prefer: 'return=headers-only' };
     const exact = await setup(row, { basePath: '/v1' }).send(
       'POST',
@@ -199,7 +202,7 @@ describe('POST', () => {
     expect(composite.headers.location).toBe('/rest/app.Order%20Item?order%20id=eq.1&line=eq.2');
   });
 
-  test('counts the rows that were affected', async () => {
+  test('a REST POST counts the affected rows', async () => {
     const { client, send } = setup({ ...row, detail: { rows: [{ id: 1 }, { id: 2 }] } });
     const answer = await send('POST', '/orders', '[{"id":1},{"id":2},{"id":3}]', {
       prefer: 'count=exact, resolution=ignore-duplicates',
@@ -215,7 +218,7 @@ describe('POST', () => {
     ['5', 'The body is neither a row nor an array of rows'],
     ['[5]', 'The body is neither a row nor an array of rows'],
     ['[{"id":1},{"total":"2"}]', 'All object keys must match'],
-  ])('refuses the body %s', async (payload, message) => {
+  ])('a REST POST refuses the body %s', async (payload, message) => {
     const { client, send } = setup();
     const answer = await send('POST', '/orders', payload);
     expect(answer.status).toBe(400);
@@ -225,7 +228,7 @@ describe('POST', () => {
 });
 
 describe('PATCH and DELETE', () => {
-  test('take the key from the URL as it stands, quotes and points with it', async () => {
+  test('a REST PATCH and DELETE take the key from the URL unchanged, with quotes and points', async () => {
     const { client, send } = setup({ ...row, result: 'updated' });
     expect(await send('PATCH', '/orders?id=eq."5.,"', '{"total":"7"}')).toMatchObject({
       status: 204,
@@ -243,7 +246,7 @@ describe('PATCH and DELETE', () => {
     ]);
   });
 
-  test('affect no row where none has the key', async () => {
+  test('a REST PATCH and DELETE affect no row where none has the key', async () => {
     const { send } = setup(refused('row_not_found'));
     const prefer = 'return=representation, count=exact';
     const patched = await send('PATCH', '/orders?id=eq.5', '{"total":"7"}', { prefer });
@@ -255,7 +258,7 @@ describe('PATCH and DELETE', () => {
     expect(one.json()).toMatchObject({ code: 'PGRST116', details: 'The result contains 0 rows' });
   });
 
-  test('answer with the row that was changed or deleted', async () => {
+  test('a REST PATCH and DELETE answer with the changed or deleted row', async () => {
     const { send } = setup({ ...row, result: 'deleted', detail: { rows: [{ id: 5, total: '7' }] } });
     const prefer = 'return=representation,count=exact';
     const answer = await send('DELETE', '/orders?id=eq.5&select=total', undefined, { prefer });
@@ -263,14 +266,14 @@ describe('PATCH and DELETE', () => {
     expect(answer.headers['content-range']).toBe('*/1');
   });
 
-  test('take a whole row, of which the key repeats what the URL says', async () => {
+  test('a REST PATCH takes a whole row whose key repeats that of the URL', async () => {
     const { send } = setup({ ...row, result: 'updated' });
     await send('PATCH', '/orders?id=eq.9007199254740993', '{"id":9007199254740993,"total":"1"}');
     await send('PATCH', '/orders?id=eq.9007199254740992', '{"id":9007199254740993,"total":"1"}');
     expect(client.rows.map(({ columns }) => columns)).toEqual([['total'], ['id', 'total']]);
   });
 
-  test('write nothing for an object without columns', async () => {
+  test('a REST PATCH with an object without columns writes nothing', async () => {
     const { client, send } = setup();
     expect((await send('PATCH', '/orders?id=eq.5', '{}')).status).toBe(204);
     expect(client.rows).toEqual([]);
@@ -289,7 +292,7 @@ describe('PATCH and DELETE', () => {
     ['PATCH', '/orders?id=eq.5&select=a:total', 'PGRST127', 'select takes names of columns'],
     ['POST', '/orders?id=eq.5', 'PGRST127', 'POST takes no filter'],
     ['POST', '/orders?columns=a"', 'PGRST100', 'It is not a comma-separated list of names'],
-  ] as const)('%s %s is refused', async (method, url, code, details) => {
+  ] as const)('a REST %s of %s is refused', async (method, url, code, details) => {
     const { client, send } = setup();
     const answer = await send(method, url, method === 'DELETE' ? undefined : '{"total":"1"}');
     expect(answer.status).toBe(400);
@@ -298,7 +301,7 @@ describe('PATCH and DELETE', () => {
   });
 
   test.each(['/orders?nope=eq.1', '/orders?id=eq.1&select=nope', '/orders?id=eq.1&columns=nope'])(
-    'refuse %s, which names no column',
+    'a REST PATCH of %s is refused, because the table has no such column',
     async (url) => {
       const message = 'column orders.nope does not exist';
       const answer = await setup().send('PATCH', url, '{"total":"1"}');
@@ -308,7 +311,7 @@ describe('PATCH and DELETE', () => {
 });
 
 describe('PUT', () => {
-  test('upserts the row whose key is in the URL', async () => {
+  test('a REST PUT upserts the row whose key is in the URL', async () => {
     const { client, send } = setup();
     const body = '{"id":9007199254740993,"total":"1"}';
     const answer = await send('PUT', '/orders?id=eq.9007199254740993', body);
@@ -325,7 +328,7 @@ describe('PUT', () => {
     ['/orders?id=eq.1', '[{"id":1},{"id":1}]', 400, 'PGRST102'],
     ['/orders', '{"id":1}', 405, 'PGRST105'],
     ['/orders?id=gt.1', '{"id":1}', 405, 'PGRST105'],
-  ])('refuses %s with %s', async (url, payload, status, code) => {
+  ])('a REST PUT refuses %s with %s', async (url, payload, status, code) => {
     const { client, send } = setup();
     const answer = await send('PUT', url, payload);
     expect(answer.status).toBe(status);
@@ -346,14 +349,14 @@ describe('a refusal', () => {
     ['row_invalid', '54000', 400, 'The table does not accept the row.'],
     ['row_invalid', 'P0002', 400, 'The table does not accept the row.'],
     ['row_invalid', '42501', 403, 'The table does not accept the row.'],
-  ] as const)('%s by SQLSTATE %s is answered %i', async (code, sqlState, status, message) => {
+  ] as const)('the refusal %s by SQLSTATE %s is answered %i', async (code, sqlState, status, message) => {
     const { send } = setup(refused(code, { database: { sqlState, constraint: 'c', column: null } }));
     const answer = await send('POST', '/orders', '{"id":1}');
     expect(answer.status).toBe(status);
     expect(answer.json()).toEqual({ code: sqlState, message, details: 'constraint c', hint: null });
   });
 
-  test('without a SQLSTATE has the code of the table of errors, and says when to come again', async () => {
+  test('a refusal without a SQLSTATE has the code of the error table, and the time to retry', async () => {
     const { client, send } = setup({ ...refused('cancelled'), result: 'not_applied' });
     const cancelled = await send('POST', '/orders', '{}');
     expect(cancelled.status).toBe(503);
@@ -367,7 +370,7 @@ describe('a refusal', () => {
     expect(overloaded.json()).toMatchObject({ code: 'overloaded' });
   });
 
-  test('of a request that is too large, or too much, has the same form', async () => {
+  test('the refusal of a request that is too large, or one too many, has the same form', async () => {
     const { send } = setup(row, { limits: { bodyBytesMax: 20, clientRate: 1 } });
     const large = await send('POST', '/orders', '{"total":"more than twenty bytes"}');
     expect({ status: large.status, ...large.json() }).toMatchObject({
@@ -379,7 +382,7 @@ describe('a refusal', () => {
     expect(early.headers).toHaveProperty('retry-after');
   });
 
-  test('of a column that the table does not have names it', async () => {
+  test('the refusal of an unknown column names it', async () => {
     const { client, send } = setup();
     client.answerRow = () => {
       const errors = [{ path: '$.nope', message: 'is no column of the table' }];
@@ -393,7 +396,7 @@ describe('a refusal', () => {
 });
 
 describe('preferences', () => {
-  test('that are not known are ignored, or refused if the client is strict', async () => {
+  test('unknown preferences are ignored, or refused if the client is strict', async () => {
     const { send } = setup();
     const lenient = await send('POST', '/orders', '{}', { prefer: 'return=foo, bar, missing=default' });
     expect(lenient.status).toBe(201);
@@ -408,7 +411,7 @@ describe('preferences', () => {
     expect(rollback.json()).toMatchObject({ code: 'PGRST127' });
   });
 
-  test('of Sluice: the answer before the outcome, and how long to wait', async () => {
+  test('preferences of Sluice select an answer before the outcome, and the time to wait', async () => {
     const { client, send } = setup();
     const accepted = await send('POST', '/orders', '{}', { prefer: 'respond-async', 'idempotency-key': 'k' });
     expect(accepted).toMatchObject({ status: 202, body: '' });
@@ -439,7 +442,7 @@ describe('a URL', () => {
     ['POST', '/orders', { accept: 'application/vnd.pgrst.object+json;nulls=stripped' }, 406, 'PGRST107'],
     ['POST', '/orders', { 'content-encoding': 'gzip' }, 415, 'PGRST107'],
     ['POST', '/orders', { 'idempotency-key': 'a b' }, 400, 'PGRST100'],
-  ] as const)('%s %s %j: %i %s', async (method, url, headers, status, code) => {
+  ] as const)('the URL %s %s %j is answered %i %s', async (method, url, headers, status, code) => {
     const { client, send } = setup();
     const answer = await send(method, url, method === 'POST' ? '{}' : undefined, { ...headers });
     expect(answer.status).toBe(status);
@@ -448,14 +451,14 @@ describe('a URL', () => {
     expect(client.rows).toEqual([]);
   });
 
-  test('may name its schema itself', async () => {
+  test('a URL may name its schema', async () => {
     const { client, send } = setup();
     expect((await send('POST', '/public.orders', '{}')).status).toBe(201);
     expect((await send('POST', '/app.Order%20Item', '{}')).status).toBe(201);
     expect(client.rows.map(({ target }) => target)).toEqual(['public.orders', 'app.Order Item']);
   });
 
-  test('tells which methods it takes', async () => {
+  test('a URL names the methods that it takes', async () => {
     const { send } = setup();
     expect((await send('OPTIONS', '/orders')).headers.allow).toBe('DELETE, OPTIONS, PATCH, POST, PUT');
     const read = await send('GET', '/orders');
@@ -465,7 +468,7 @@ describe('a URL', () => {
     });
   });
 
-  test('may be asked from a page of another origin, with the headers of PostgREST', async () => {
+  test('a URL may be requested by a page of another origin, with the headers of PostgREST', async () => {
     const { send } = setup(row, { corsOrigins: ['https://app.example.org'] });
     const { headers } = await send('OPTIONS', '/orders', undefined, {
       origin: 'https://app.example.org',
@@ -480,7 +483,7 @@ describe('a URL', () => {
     );
   });
 
-  test('below a base path answers in the same form, and others in theirs', async () => {
+  test('errors below the base path have the form of PostgREST, and others keep theirs', async () => {
     const { api, send } = setup(row, { basePath: '/v1' });
     expect((await send('GET', '/orders')).json()).toMatchObject({ code: 'PGRST117' });
     expect((await api.inject({ method: 'GET', url: '/v1/nope' })).json()).toMatchObject({
@@ -490,7 +493,7 @@ describe('a URL', () => {
 });
 
 describe('/rest/rpc', () => {
-  test('hands the body to a function as it is, and answers what that answers', async () => {
+  test('/rest/rpc passes the body to a function unchanged, and returns its answer', async () => {
     const { client, send } = setup({ ...row, result: 'updated', detail: { answer: { views: 3 } } });
     const body = '{"page":"/", "n":1.10}';
     const answer = await send('POST', '/rpc/count_views', body, { 'content-profile': 'app' });
@@ -499,7 +502,7 @@ describe('/rest/rpc', () => {
     expect((await setup().send('POST', '/rpc/app.count_views', '{"page":1}')).status).toBe(204);
   });
 
-  test('answers a refusal with what the function says of it', async () => {
+  test('/rest/rpc answers a refusal with the text of the function', async () => {
     const { send } = setup(refused('target_refused', { reason: 'too_many', answer: { most: 3 } }));
     const answer = await send('POST', '/rpc/app.count_views', '{}');
     expect(answer.status).toBe(409);
@@ -526,7 +529,7 @@ describe('a bulk line', () => {
       .sort((one, other) => one.line - other.line);
   };
 
-  test('may name a target, with every digit of its row and its key', async () => {
+  test('a bulk line may name a target, with every digit of its row and its key', async () => {
     const answers = await bulk(
       '{"target":"orders","row":{"id":9007199254740993}}',
       '{"target":"public.orders","operation":"update","key":{"id":9007199254740993},"row":{"total":"1"},"returning":true}',
@@ -561,7 +564,7 @@ describe('a bulk line', () => {
     ['{"target":"orders","operation":"delete","key":5}', 'its key is not an object'],
     ['{"target":"orders","row":{},"resolution":"x"}', 'its resolution is neither'],
     ['{"target":"orders","row":{"id":1,"id":2}}', '$.row.id is a key that occurs twice in its object'],
-  ])('%s is refused', async (line, reason) => {
+  ])('the bulk line %s is refused', async (line, reason) => {
     const [answer] = await bulk(line);
     expect(answer).toMatchObject({ problem: { detail: expect.stringContaining(reason) as string } });
     expect(client.rows).toEqual([]);

@@ -1,4 +1,4 @@
-/** The answer to a write of rows as PostgREST gives it: status, rows or none, how many, and where the row is. */
+/** The answer to a write of rows in the form of PostgREST: status, rows, count, and location. */
 import type { Outcome } from 'sluice/internal/protocol';
 import type { Column } from 'sluice/internal/targets';
 import type { FastifyReply } from 'fastify';
@@ -9,18 +9,18 @@ export interface AnswerForm {
   returns: 'minimal' | 'headers-only' | 'representation';
   /** Columns of the answer, in its order. */
   shown: readonly Pick<Column, 'name' | 'baseType'>[];
-  /** The client asked for one object, and for no array. */
+  /** The client asked for one object instead of an array. */
   isSingular: boolean;
   counts: boolean;
-  /** Rows that are inserted, where none of them is there: 201 whatever is found. */
+  /** An insert: 201 whatever was found. */
   isInsert: boolean;
 }
 
-/** What a write came to. */
+/** The result of a write. */
 export interface RowsWritten {
   /** Null: the write affected no row. */
   result: Outcome['result'] | null;
-  /** As they are after the write, of a delete as they were; null: they were not asked for. */
+  /** Rows after the write, or before a delete; null: they were not requested. */
   rows: readonly Record<string, unknown>[] | null;
 }
 
@@ -49,12 +49,12 @@ function statusOf({ result }: RowsWritten, { method, returns, isInsert }: Answer
   return returns === 'representation' ? 200 : 204;
 }
 
-/** The outcome has numbers that JavaScript would round as strings; they are numbers again here, with all their digits. */
+/** The outcome has numbers that JavaScript would round as strings. Here they become numbers again, with all their digits. */
 function rowText(row: Record<string, unknown>, shown: AnswerForm['shown']): string {
   const members = shown.map(({ name, baseType }) => {
     const value = row[name] ?? null;
     const isNumber = typeof value === 'string' && (baseType === 'int8' || baseType === 'numeric');
-    // What is no number there is NaN or Infinity, for which JSON has strings.
+    // NaN and Infinity stay strings, because JSON has no numbers for them.
     const text = isNumber && /^-?\d/.test(value) ? value : JSON.stringify(value);
     return `${JSON.stringify(name)}:${text}`;
   });

@@ -1,4 +1,4 @@
-/** A request to `/rest/{table}` as a write of rows, and how it is to be answered. */
+/** A request to `/rest/{table}` as a write of rows, with the form of its answer. */
 import type { Outcome } from 'sluice/internal/protocol';
 import type { RowRequest, TableCatalog } from 'sluice/internal/targets';
 import { memberText } from '../exact-members.ts';
@@ -15,7 +15,7 @@ export interface RowWrite {
   /** Null: there is nothing to write, and nothing is affected. */
   row: RowRequest | null;
   form: AnswerForm;
-  /** Path of the row that was created, where the client asks for it. */
+  /** Path of the created row, if the client asks for it. */
   locate?: (outcome: Outcome) => string | undefined;
 }
 
@@ -62,7 +62,7 @@ function readInsert(parts: RowWriteParts): RowWrite {
     ...common(parts, body),
     operation: resolution === null ? 'insert' : 'upsert',
     missing,
-    // How many rows an upsert left as they were, only the rows tell.
+    // Only the rows show how many rows an upsert left unchanged.
     returning:
       returns === 'representation' || (preferences.counts && (body.isArray || resolution === 'ignore')),
     ...(resolution === null ? {} : { resolution }),
@@ -107,7 +107,8 @@ function readChange(parts: RowWriteParts): RowWrite {
   if (body.isArray) throw badBody('PATCH takes an object of the columns to change');
   const names = Object.keys(body.rows[0]!);
   if (names.length === 0) return { row: null, form };
-  // Clients send back the whole row: what repeats the key changes nothing. Its text decides, because parsed numbers are rounded.
+  // Clients may send the whole row: columns that repeat the key change nothing. Texts are compared, because parsed
+  // numbers are rounded.
   const changed = names.filter(
     (name) => !Object.hasOwn(key, name) || keyTextOf(parts, body, name) !== key[name],
   );
@@ -125,7 +126,7 @@ function common(
   return { target: table.name, body: text, parsed, ...(columns === undefined ? {} : { columns }) };
 }
 
-/** `/rest/orders?id=eq.7`; undefined: a value of the key is not known here. */
+/** `/rest/orders?id=eq.7`; undefined: a value of the key is unknown. */
 function locationOf(parts: RowWriteParts, body: RestBody, { detail }: Outcome): string | undefined {
   const { table } = parts;
   const filters = table.key.map((name) => {
@@ -137,12 +138,12 @@ function locationOf(parts: RowWriteParts, body: RestBody, { detail }: Outcome): 
   return `/rest/${encodeURIComponent(pathNameOf(table))}?${filters.join('&')}`;
 }
 
-/** Without the schema where it is the one that is meant without. */
+/** Without the schema if it is the default one. */
 export function pathNameOf({ name, schema, table }: Pick<TableCatalog, 'name' | 'schema' | 'table'>): string {
   return schema === 'public' ? table : name;
 }
 
-/** A value of the key as it stands in the body, which has one row. */
+/** A value of the key as the body spells it; the body has one row. */
 function keyTextOf(
   { scanner }: RowWriteParts,
   { text, isArray }: RestBody,
@@ -153,7 +154,7 @@ function keyTextOf(
   return found === null || found === 'null' ? undefined : textOf(JSON.parse(quoteNumber(found)));
 }
 
-/** A number keeps its digits as a string. */
+/** A number as a string keeps its digits. */
 function quoteNumber(text: string): string {
   return /^[\d-]/.test(text) ? `"${text}"` : text;
 }

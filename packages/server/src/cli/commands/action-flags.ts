@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-/** Which writes an action is about, and whether it is only tried. */
+/** Adds the flags that select the writes of an action, and the dry run. */
 export function addActionFlags(command: Command, what: string): Command {
   return command
     .argument('[ids...]', `ids of ${what}`)

@@ -1,4 +1,4 @@
-/** What a node may be told. */
+/** The settings of a node. */
 import { apiTunables, clientTunables, type OnOverload } from 'sluice/internal/protocol';
 import * as z from 'zod';
 import { authSettings } from '../config/auth-settings.ts';

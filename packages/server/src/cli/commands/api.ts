@@ -36,7 +36,7 @@ export const apiCommand = () =>
     },
   });
 
-/** One node on one database, which has the port for itself. */
+/** One node on one database, with its own port. */
 function serveNode(values: ApiValues, shared: SharedByNodes, node: OpenNode): Service {
   const { client, api, metrics } = node;
   const ports = openPorts(values, shared, metrics);
@@ -47,7 +47,7 @@ function serveNode(values: ApiValues, shared: SharedByNodes, node: OpenNode): Se
     },
     async stop() {
       await shared.modules.takeLeave(api, values.lingerMs);
-      // Together: the server waits for the requests under way, and the client sees to it that they end.
+      // Both together: the server waits for the requests under way, and the client ends them.
       const stopped = client.stop();
       await closeServer(api, stopped, answersMs);
       await Promise.all([node.closeOthers(), ports.close()]);

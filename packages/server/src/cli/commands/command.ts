@@ -1,4 +1,4 @@
-/** What every command has: settings in its help, `--json`, and values that are checked before anything starts. */
+/** The common parts of all commands: settings in the help, `--json`, and values that are checked before anything starts. */
 import { Command } from 'commander';
 import { assertKeys, isSection, readConfigFile, type ConfigFile } from '../config/config-file.ts';
 import {
@@ -17,15 +17,15 @@ export interface CommandDefinition<S extends Settings> {
   summary: string;
   description: string;
   settings: S;
-  /** False: it takes nothing from the configuration file. @default true */
+  /** False: the command does not read the configuration file. @default true */
   readsConfigFile?: boolean;
-  /** It works with all stores of `--stores` by itself; others run in one store, or in one after the other. @default false */
+  /** The command serves all stores of `--stores` itself; other commands run in one store after the other. @default false */
   servesStores?: boolean;
-  /** Stores in which `--all-stores` runs at the same time. @default 1 */
+  /** Stores in which `--all-stores` runs concurrently. @default 1 */
   storesAtOnce?: number;
   /** Adds arguments and plain flags. */
   extend?: (command: Command) => void;
-  /** `flags` holds the plain flags, `args` the arguments. */
+  /** `flags` has the plain flags, `args` the arguments. */
   run: (
     values: Values<S>,
     flags: Readonly<Record<string, unknown>>,
@@ -35,7 +35,7 @@ export interface CommandDefinition<S extends Settings> {
 
 const settingsByCommand = new WeakMap<Command, Settings>();
 
-/** The settings that a command takes, by flag, variable or file. */
+/** The settings of a command, by flag, variable or file. */
 export function settingsOf(command: Command): Settings {
   return settingsByCommand.get(command) ?? {};
 }
@@ -76,7 +76,7 @@ async function runChosen<S extends Settings>(
     assertNoChoice(choice);
     return run(values, flags, args);
   }
-  // Loaded for deployments that have stores only.
+  // Loaded only for deployments with stores.
   const { assertChoice, runInStores } = await import('../stores/run-in-stores.ts');
   assertChoice(choice, flags);
   const isJson = flags['json'] === true;
@@ -95,12 +95,12 @@ export async function readConfigOf(
   if (file === null) return null;
   const own = keysOf([command]);
   const isKnown = Object.entries(file.whole).every(([key, value]) => !isSection(value) && own.has(key));
-  // Other commands are loaded only for a file that says more than this one takes.
+  // Other commands are loaded only if the file has keys that this command does not know.
   if (!isKnown) assertKeys(file, await keysOfAll());
   return file;
 }
 
-/** `sluice projections rebuild` reads the section of `projections`. */
+/** `sluice projections rebuild` reads the section `projections`. */
 function sectionOf(command: Command): string {
   let outermost = command;
   while (outermost.parent?.parent) outermost = outermost.parent;
@@ -113,7 +113,7 @@ async function keysOfAll(): Promise<Map<string, Set<string>>> {
   return new Map(program.commands.map((command) => [command.name(), keysOf([command, ...command.commands])]));
 }
 
-/** What the file may say for these commands. */
+/** The keys of these commands that the file may have. */
 function keysOf(commands: readonly Command[]): Set<string> {
   const readers = commands.map(settingsOf).filter((settings) => Object.hasOwn(settings, 'config'));
   const keys = readers.flatMap((settings) =>

@@ -8,7 +8,7 @@ import { createCommand, readConfigOf, settingsOf } from './command.ts';
 
 interface Shown {
   name: string;
-  /** Null: it has none, or it is secret. */
+  /** Null: no value, or a secret. */
   value: unknown;
   isSecret: boolean;
   kind: Given['kind'];

@@ -88,7 +88,7 @@ const revokeKey = () =>
       if (revoked === null) {
         throw new SluiceError(
           'configuration_invalid',
-          // The message shows a part only, in case somebody gives the whole key by mistake.
+          // Shows only a part, in case the whole key was given by mistake.
           `Cannot revoke: no valid key has this prefix: ${prefix.slice(0, 12)}`,
         );
       }

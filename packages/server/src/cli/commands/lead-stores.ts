@@ -1,4 +1,4 @@
-/** A writer of many data stores: it leads lanes of those that nodes have open, or in which writes wait, and no others. */
+/** A writer of many data stores: it leads lanes only of stores that nodes have open, or in which writes wait. */
 import type { Service } from '../process/run-until-stopped.ts';
 import { version } from '../process/version.ts';
 import { hasWork } from '../stores/server-watch.ts';

@@ -1,4 +1,4 @@
-/** How a command waits for locks that others hold: aloud, and not for ever where that is wanted. */
+/** How a command waits for locks that others hold: with messages, and up to a limit if one is set. */
 import { holderText, type LockWaitOptions } from 'sluice/internal/store';
 import { setting } from '../config/setting.ts';
 import { duration } from '../config/setting-forms.ts';

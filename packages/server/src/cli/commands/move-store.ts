@@ -27,7 +27,7 @@ const fileDelay = setting<number>({
   fallback: 2,
 });
 
-/** Where the store goes, by the key that it gets in the file. */
+/** The new place of the store, by the key of the file. */
 const toFlags = {
   databaseUrl: ['--to <url>', 'postgres:// URL of the new database, without a password'],
   databaseUrlFile: ['--to-file <file>', 'file that holds that URL, relative to the stores file'],

@@ -17,15 +17,15 @@ import { createLogger } from '../process/create-logger.ts';
 import { version } from '../process/version.ts';
 import type { ApiValues } from './api-settings.ts';
 
-/** Where a node works. */
+/** The database of a node. */
 export interface NodePlace extends DatabasePlace {
   listenUrl: string;
   operatorUrl: string;
-  /** Name of the data store, where there are several: it stands before every path. */
+  /** Name of the data store, if there are several: the first part of every path. */
   store?: string;
 }
 
-/** What all nodes of a process have in common. */
+/** What all nodes of a process share. */
 export interface SharedByNodes {
   model: Model;
   projections: Projection[];
@@ -41,7 +41,7 @@ export interface OpenNode {
   client: SluiceClient;
   api: HttpServer;
   metrics: NodeMetrics;
-  /** What is left once client and routes are closed. */
+  /** Closes the rest, after client and routes. */
   closeOthers(): Promise<void>;
 }
 
@@ -62,7 +62,7 @@ async function loadModules() {
   return { ...client, ...api, ...metrics, ...dashboard };
 }
 
-/** @throws {SluiceError} `configuration_invalid`, before anything is connected */
+/** @throws {SluiceError} `configuration_invalid`, before anything connects */
 export async function prepareNodes(values: ApiValues): Promise<SharedByNodes> {
   const tls = readTls(values);
   const model = await readModelFiles(values.model, values.referentialIdLayout);
@@ -74,7 +74,7 @@ export async function prepareNodes(values: ApiValues): Promise<SharedByNodes> {
   return { model, projections, tls, logger, limits, modules };
 }
 
-/** Connects nothing yet. @throws {SluiceError} `configuration_invalid` */
+/** Does not connect yet. @throws {SluiceError} `configuration_invalid` */
 export async function openNode(
   values: ApiValues,
   { model, projections, tls, logger, limits, modules }: SharedByNodes,
@@ -114,7 +114,7 @@ export async function openNode(
     tls,
     corsOrigins: values.corsOrigins,
     limits,
-    // The label of the store is enough to tell its routes apart.
+    // The label of the store already distinguishes its routes.
     onRequest: (method, route, ...others) =>
       metrics.onRequest(
         method,
@@ -132,7 +132,7 @@ export async function openNode(
   };
 }
 
-/** A document may be larger in the database than it was sent: numbers are written out with every digit. */
+/** A document may be larger in the database than it was sent, because numbers are written with every digit. */
 function documentBytesMaxOf({ documentBytesMax, bodyBytesMax }: ApiValues): number {
   return Math.max(documentBytesMax, Math.min(2 * bodyBytesMax, clientTunables.documentBytesMax.to));
 }

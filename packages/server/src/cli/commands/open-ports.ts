@@ -1,4 +1,4 @@
-/** The ports of a node: its own, and the one of its metrics where they are apart. */
+/** The ports of a node: its own, and one for metrics if that is separate. */
 import type { AddressInfo } from 'node:net';
 import type { HttpServer } from '#api';
 import type { Metrics, MetricsServer } from '#metrics';
@@ -10,7 +10,7 @@ import type { SharedByNodes } from './open-node.ts';
 
 export interface Ports {
   listen(server: HttpServer): Promise<{ url: string; metricsUrl?: string }>;
-  /** The one of the metrics: the other server is its owner's. */
+  /** Closes the port of the metrics; the caller closes the other. */
   close(): Promise<void>;
 }
 
@@ -28,7 +28,7 @@ export function openPorts(values: ApiValues, shared: SharedByNodes, metrics: Met
   };
 }
 
-/** A port for metrics alone, where the settings want one. */
+/** A port for metrics alone, if the settings ask for one. */
 export function metricsPortOf(
   { metricsPort, metricsHost }: Pick<ApiValues, 'metricsPort' | 'metricsHost'>,
   metrics: Metrics | null,

@@ -12,14 +12,14 @@ import { createLogger } from '../process/create-logger.ts';
 import { version } from '../process/version.ts';
 import type { WriterValues } from './writer-settings.ts';
 
-/** Where a writer works. */
+/** The database of a writer. */
 export interface WriterPlace extends DatabasePlace {
   listenUrl: string;
-  /** Name of the data store, where there are several. */
+  /** Name of the data store, if there are several. */
   store?: string;
 }
 
-/** What all writers of a process have in common. */
+/** What all writers of a process share. */
 export interface SharedByWriters {
   model: Model;
   projections: Projection[];
@@ -29,7 +29,7 @@ export interface SharedByWriters {
 
 export interface OpenWriter {
   writer: Writer;
-  /** Null: nobody reads any. */
+  /** Null: the settings have no port for metrics. */
   metrics: WriterMetrics | null;
 }
 
@@ -47,7 +47,7 @@ async function loadModules() {
   return { ...writer, ...metrics };
 }
 
-/** @throws {SluiceError} `configuration_invalid`, before anything is connected */
+/** @throws {SluiceError} `configuration_invalid`, before anything connects */
 export async function prepareWriters(values: WriterValues): Promise<SharedByWriters> {
   const model = await readModelFiles(values.model, values.referentialIdLayout);
   const modules = await loadModules();
@@ -55,7 +55,7 @@ export async function prepareWriters(values: WriterValues): Promise<SharedByWrit
   return { model, projections: await projectionsOf(model, values.projectionModules), logger, modules };
 }
 
-/** Connects nothing yet. */
+/** Does not connect yet. */
 export function openWriter(
   values: WriterValues,
   { model, projections, logger, modules }: SharedByWriters,

@@ -1,4 +1,4 @@
-/** What the process of the operators' page may be told. */
+/** The settings of the process of the operators' page. */
 import type { Model } from 'sluice/model';
 import type { Logger } from 'pino';
 import { authSettings } from '../config/auth-settings.ts';
@@ -39,5 +39,5 @@ export interface PagesOptions {
   logger: Logger;
 }
 
-/** Requests that are under way may take so long once the process is told to stop. */
+/** Time for requests under way when the process stops. */
 export const requestsMs = 5000;

@@ -50,7 +50,7 @@ async function act(
   if (unchanged.length > 0) printLine(`${lanesText(unchanged)} ${undone}`);
 }
 
-/** @throws {SluiceError} `configuration_invalid` for what is neither a number nor a range */
+/** @throws {SluiceError} `configuration_invalid` for a text that is neither a number nor a range */
 async function lanesOf(database: Database, texts: readonly string[]): Promise<number[]> {
   if (texts.length === 1 && texts[0] === 'all') return (await listLanes(database)).map(({ lane }) => lane);
   const lanes = texts.flatMap((text) => {

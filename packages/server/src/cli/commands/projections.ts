@@ -1,4 +1,4 @@
-/** Which projections a deployment maintains: what is agreed, a change of it, and rows for documents that are there already. */
+/** The projections of a deployment: shows the agreement, changes it, and derives rows for existing documents. */
 import { rebuildProjection, type Projection, type RebuildReport } from 'sluice/internal/batch';
 import { listProjections, type ProjectionStatus } from 'sluice/operator';
 import { SluiceError } from 'sluice/internal/protocol';
@@ -18,7 +18,7 @@ import { ProgressLine } from '../process/progress-line.ts';
 import { awaitStopRequest } from '../process/stop-request.ts';
 import { createCommand } from './command.ts';
 
-/** What the processes of the deployment are started with, so that the same settings make the same projections. */
+/** The settings of the deployment's processes, so that the same settings give the same projections. */
 const processSettings = { ...databaseSettings, model: modelFiles, referentialIdLayout, projectionModules };
 
 const sliceDocumentsMax = numberSetting(

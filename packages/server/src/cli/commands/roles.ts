@@ -97,14 +97,14 @@ export const rolesCommand = () =>
     },
   });
 
-/** Shows what would be taken away, and asks for it. A dry run ends with that. */
+/** Shows which rights would be removed, and asks for confirmation. A dry run ends here. */
 async function mayProceed(
   exclusive: ExclusivePreview | null,
   flags: Readonly<Record<string, unknown>>,
 ): Promise<boolean> {
   const isJson = flags['json'] === true;
   const isDryRun = flags['dryRun'] === true;
-  // In JSON it is part of the result, and told beside it where somebody is asked.
+  // In JSON the preview is part of the result, and is printed besides if the command asks.
   const tell = isJson ? complain : printLine;
   const isTold = !isJson || (flags['yes'] !== true && !isDryRun);
   if (exclusive !== null && isTold) for (const line of exclusiveLines(exclusive)) tell(line);

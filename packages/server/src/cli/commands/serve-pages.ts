@@ -1,4 +1,4 @@
-/** The operators' pages of many data stores behind one port: each store has its own, and opens when somebody looks at it. */
+/** The operators' pages of many data stores behind one port: each store has its own, which opens for its first visitor. */
 import type { AddressInfo } from 'node:net';
 import type { HttpServer } from '#api';
 import { openAuth, takesTokens } from '../config/auth-settings.ts';

@@ -1,4 +1,4 @@
-/** A node with many data stores: one port, and for each store that is in use a node of its own behind it. */
+/** A node with many data stores: one port, and a node of its own for each store in use. */
 import { takesTokens } from '../config/auth-settings.ts';
 import { answersMs, closeServer } from '../process/close-server.ts';
 import type { Service } from '../process/run-until-stopped.ts';

@@ -55,7 +55,7 @@ export const statusCommand = () =>
       }),
   });
 
-/** Writes each status over the one before; where there is no terminal, below it. */
+/** Prints each status over the last one; without a terminal, below it. */
 async function watch(
   database: Database,
   look: () => Promise<Status>,
@@ -66,7 +66,7 @@ async function watch(
   const { signal, requested } = awaitStopRequest();
   let before: { settled: number; at: number } | null = null;
   for (;;) {
-    // The command does not wait for a database that does not answer.
+    // A stop does not wait for a database that does not answer.
     const looked = await Promise.race([Promise.all([look(), countSettled(database)]), requested]);
     if (looked === undefined) return;
     const [status, settled] = looked;

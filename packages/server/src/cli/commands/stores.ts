@@ -19,7 +19,7 @@ const settings = { stores: { ...storesFile, isRequired: true } };
 
 const reload = 'Running nodes and writers read the file again by themselves.';
 
-/** Keys of an entry that are flags of `add`, with what they hold. */
+/** Keys of an entry that are flags of `add`, with the form of their values. */
 const entryFlags = {
   databaseUrl: ['--database-url <url>', 'postgres:// URL of its database, without a password'],
   databaseUrlFile: ['--database-url-file <file>', 'file that holds the URL, relative to the stores file'],
@@ -68,7 +68,7 @@ const addStore = () =>
     },
   });
 
-/** Why a process that has this environment could not use the file; null: it could. Other processes may have other variables. */
+/** Why a process with this environment could not use the file; null: it could. Other processes may have other variables. */
 function troubleHere(file: string): string | null {
   try {
     readStores(file);
@@ -132,7 +132,7 @@ interface Checked {
   says: string;
 }
 
-/** Stores that are looked at together. */
+/** Stores that are checked concurrently. */
 const checksAtOnce = 4;
 
 const checkStores = () =>

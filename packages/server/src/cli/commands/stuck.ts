@@ -24,7 +24,7 @@ const after = setting<string | undefined>({
   schema: z.uuid(),
 });
 
-/** What waits for less is on its way rather than stuck. */
+/** Writes that have waited for less are not stuck. */
 const patienceSeconds = 30;
 
 export const stuckCommand = () =>

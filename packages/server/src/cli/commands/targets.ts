@@ -1,4 +1,4 @@
-/** Which tables, functions and handlers a deployment writes to: what is agreed, a change of it, and what writers may not do. */
+/** The tables, functions and handlers of a deployment: shows the agreement and missing rights of writers, and changes the agreement. */
 import { changeTargets, listTargets } from 'sluice/operator';
 import { SluiceError } from 'sluice/internal/protocol';
 import { roleName } from 'sluice/internal/store';

@@ -31,7 +31,7 @@ export const uninstallCommand = () =>
         for (const line of lossLines(preview)) printLine(line);
         return;
       }
-      // Without --force the refusal names what would be lost, and nothing else is lost but the record of the past.
+      // Without --force, the refusal names what would be lost; the audit is lost in any case.
       if (force) {
         if (flags['yes'] !== true) for (const line of lossLines(preview)) complain(line);
         if (!(await confirm('Drop all of this?', flags))) return complain('Nothing was changed');

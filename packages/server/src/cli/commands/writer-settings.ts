@@ -1,4 +1,4 @@
-/** What a writer may be told. */
+/** The settings of a writer. */
 import { writerTunables } from 'sluice/internal/protocol';
 import { databaseSettings, listenUrl, storeIdleMs, storesOpenMax } from '../config/database-settings.ts';
 import { projectionModules } from '../config/projections-of.ts';

@@ -24,20 +24,23 @@ test.each([
     'Cannot start: SLUICE_JWT_JWKS is not an https:// URL',
   ],
   [{ SLUICE_AUTH: 'keys,none' }, 'Cannot start: SLUICE_AUTH is not none, keys, jwt or keys,jwt'],
-])('%j: %s', async (environment, sentence) => {
+])('authentication with %j is refused: %s', async (environment, sentence) => {
   await expect(open(environment)).rejects.toThrow(sentence);
 });
 
-test.each(['HS256', 'none', ['RS256', 'HS256']])('jwtAlgorithms %j is refused', async (jwtAlgorithms) => {
-  await expect(open(whole, { jwtAlgorithms })).rejects.toThrow(
-    'Cannot start: jwtAlgorithms in file is not a list of RS256',
-  );
-});
+test.each(['HS256', 'none', ['RS256', 'HS256']])(
+  'the setting jwtAlgorithms %j is refused',
+  async (jwtAlgorithms) => {
+    await expect(open(whole, { jwtAlgorithms })).rejects.toThrow(
+      'Cannot start: jwtAlgorithms in file is not a list of RS256',
+    );
+  },
+);
 
 test.each([
   [{}, undefined],
   [{ SLUICE_AUTH: 'none' }, 'none'],
-])('%j asks nobody', async (environment, auth) => {
+])('with %j, a node authenticates no client', async (environment, auth) => {
   expect((await open(environment)).auth).toBe(auth);
 });
 
@@ -47,7 +50,7 @@ test.each([
   [{ ...whole, SLUICE_AUTH: 'keys,jwt' }],
   [{ ...whole, SLUICE_JWT_JWKS: 'http://localhost:8000/jwks' }],
   [{ ...whole, SLUICE_JWT_JWKS: '/etc/sluice/jwks.json' }],
-])('%j asks', async (environment) => {
+])('with %j, a node authenticates clients', async (environment) => {
   const { auth, close } = await open(environment);
   expect(auth).toBeTypeOf('object');
   await close();

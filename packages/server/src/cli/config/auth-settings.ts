@@ -1,4 +1,4 @@
-/** Authentication and authorization of a node: the settings, and what follows from them. */
+/** Authentication and authorization of a node: the settings, and their effects. */
 import { SluiceError } from 'sluice/internal/protocol';
 import { Database, DatabaseClock } from 'sluice/internal/store';
 import type { Auth, TokenCheckOptions } from '#api';
@@ -22,7 +22,7 @@ const text = (
 
 const algorithms = 'RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA';
 
-/** A provider's keys must not be replaced on their way. */
+/** https, because nobody may replace a provider's keys on the way. */
 const jwksForm =
   /^(?!https?:)[^\0]+$|^https:\/\/\S+$|^http:\/\/(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?\/\S*$/;
 
@@ -83,7 +83,7 @@ export const authSettings = {
 };
 
 export interface OpenAuth {
-  /** Undefined: nothing was said. */
+  /** Undefined: no setting was given. */
   auth: Auth | undefined;
   close: () => Promise<void>;
 }
@@ -98,7 +98,7 @@ export function takesTokens({ auth }: Values<typeof authSettings>): boolean {
 }
 
 /**
- * @param store The data store whose clients they are, where there are several.
+ * @param store The data store of the clients, if there are several.
  * @throws {SluiceError} `configuration_invalid`
  */
 export async function openAuth(
@@ -122,7 +122,7 @@ export async function openAuth(
   };
 }
 
-/** Tokens end by the database's clock, on every node at the same moment. */
+/** Tokens expire by the database's clock, on every node at the same moment. */
 function openClock(place: DatabasePlace): { now: () => number; close: () => Promise<void> } {
   const database = new Database({ ...place, applicationName: 'sluice clock', connectionsMax: 1 });
   const clock = new DatabaseClock({ database });

@@ -50,7 +50,7 @@ async function refusalOf(content: unknown, command = 'writer'): Promise<string> 
 }
 
 describe('the configuration file', () => {
-  test('comes after flag and environment, and before the default', async () => {
+  test('the configuration file comes after flag and environment, and before the default', async () => {
     const folder = folderOf({ [json]: { lanes: 4, notifications: false, model: ['m.json'] } });
     const file = await readConfigFile(undefined, 'api', folder);
     const lanesOf = (flags: Record<string, string>, environment: Record<string, string>): number =>
@@ -63,7 +63,7 @@ describe('the configuration file', () => {
     });
   });
 
-  test('is found in the nearest folder above, and its paths start there', async () => {
+  test('the configuration file is found in the nearest folder above, and its paths start there', async () => {
     const folder = folderOf({
       [json]: { lanes: 4, model: ['a.json', '/b.json'] },
       'deep/down/x': '',
@@ -80,7 +80,7 @@ describe('the configuration file', () => {
     });
   });
 
-  test('is the one that is named, or none', async () => {
+  test('the configuration file is the one that is named, or none', async () => {
     const folder = folderOf({ [json]: { lanes: 4 }, 'own.json': { lanes: 6 } });
     expect((await readConfigFile('own.json', 'api', folder))?.values).toEqual({ lanes: 6 });
     expect(await readConfigFile('none', 'api', folder)).toBeNull();
@@ -89,18 +89,18 @@ describe('the configuration file', () => {
     );
   });
 
-  test('has sections for single commands, which come first', async () => {
+  test('the configuration file has sections for single commands, which come first', async () => {
     const folder = folderOf({ [json]: { model: 'm', lanes: 4, basePath: '/all', api: { basePath: '' } } });
     expect(await readIn(folder, 'api')).toMatchObject({ lanes: 4, basePath: '' });
     expect(await readIn(folder, 'dashboard')).toMatchObject({ lanes: 4, basePath: '/all' });
   });
 
-  test('may say where a secret is', async () => {
+  test('the configuration file may name the file of a secret', async () => {
     const folder = folderOf({ [json]: { model: 'm', tokenFile: 'token' }, token: 'sluice_x\n' });
     expect(await readIn(folder)).toMatchObject({ token: 'sluice_x' });
   });
 
-  test('is refused where both forms of it are in one folder', async () => {
+  test('a folder with both forms of the configuration file is refused', async () => {
     const folder = folderOf({ [json]: {}, 'sluice.config.js': 'export default {}' });
     await expect(readConfigFile(undefined, 'api', folder)).rejects.toThrow(
       `${folder} holds sluice.config.js and sluice.config.json: keep one of them`,
@@ -135,11 +135,11 @@ describe('the configuration file', () => {
     ],
     [[], 'Cannot start: /sluice.config.json is not an object of settings'],
     ['{ "databaseUrl": "unlikely" ', 'Cannot start: /sluice.config.json cannot be read as JSON'],
-  ])('%j: %s', async (content, sentence) => {
+  ])('the configuration file %j is refused: %s', async (content, sentence) => {
     expect(await refusalOf(content)).toBe(sentence);
   });
 
-  test('alone holds what is seldom set: its variable is refused, not ignored', () => {
+  test('rare settings are read from the configuration file alone, and their variables are refused', () => {
     expect(() => readSettings(tunableSettings(apiTunables), {}, { SLUICE_BODY_KEYS_MAX: '5' })).toThrow(
       'Cannot start: SLUICE_BODY_KEYS_MAX is set, but bodyKeysMax belongs in the configuration file',
     );

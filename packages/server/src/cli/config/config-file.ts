@@ -1,7 +1,7 @@
 /**
  * The configuration file, `sluice.config.js`, `.mjs` or `.json`: found in the working directory or the nearest folder
- * above it, or named by `--config`. Keys are names of settings. An object under the name of a command holds what is for
- * that command alone, and comes before what is for all.
+ * above it, or named by `--config`. Keys are names of settings. An object under the name of a command is for that
+ * command alone, and wins over the keys for all.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -10,21 +10,21 @@ import { SluiceError } from 'sluice/internal/protocol';
 
 const names = ['sluice.config.js', 'sluice.config.mjs', 'sluice.config.json'];
 
-/** What reads no file where one would be found. */
+/** Value of `--config` that reads no file. */
 export const noConfigFile = 'none';
 
 type Section = Readonly<Record<string, unknown>>;
 
 export interface ConfigFile {
   path: string;
-  /** By key, of the command that reads it. */
+  /** By key, for the command that reads the file. */
   values: Section;
-  /** As it is in the file. */
+  /** The whole content of the file. */
   whole: Section;
 }
 
 /**
- * @param given Of `--config`
+ * @param given Value of `--config`
  * @throws {SluiceError} `configuration_invalid`
  */
 export async function readConfigFile(
@@ -59,7 +59,7 @@ async function load(path: string): Promise<unknown> {
     return ((await import(pathToFileURL(path).href)) as { default?: unknown }).default;
   } catch (cause) {
     if (!existsSync(path)) throw refusal(`--config names no file: ${path}`);
-    // What the parser of JSON says repeats the text, and with it a secret.
+    // The message of the JSON parser quotes the text, and so perhaps a secret.
     const reason = path.endsWith('.json') ? 'JSON' : `a module (${String(cause)})`;
     throw new SluiceError('configuration_invalid', `Cannot start: ${path} cannot be read as ${reason}`, {
       cause,
@@ -72,7 +72,7 @@ export function isSection(value: unknown): value is Section {
 }
 
 /**
- * The value of a key as a flag would have it.
+ * The value of a key in the form of a flag.
  * @throws {SluiceError} `configuration_invalid` for a value that no flag could have
  */
 export function textIn(
@@ -96,7 +96,7 @@ export function textIn(
 }
 
 /**
- * @param keys Of each command
+ * @param keys Keys of each command
  * @throws {SluiceError} `configuration_invalid` for a key that no command has
  */
 export function assertKeys(

@@ -11,13 +11,13 @@ type Given<S extends Settings> = { [K in keyof S]?: Exclude<Values<S>[K], undefi
 type Plain<C> = { [K in keyof C as K extends `${string}File` ? never : K]: C[K] };
 
 describe('the type of the configuration file', () => {
-  test('has the keys and values of the settings, command by command', () => {
+  test('the type of the configuration file has the keys and values of the settings, by command', () => {
     expectTypeOf<Plain<ApiConfig>>().toEqualTypeOf<Given<typeof apiSettings>>();
     expectTypeOf<Plain<WriterConfig>>().toEqualTypeOf<Given<typeof writerSettings>>();
     expectTypeOf<Plain<DashboardConfig>>().toEqualTypeOf<Given<typeof dashboardSettings>>();
   });
 
-  test('refuses an unknown key and a value of another type', () => {
+  test('the type of the configuration file refuses an unknown key and a value of another type', () => {
     const config = defineConfig({
       model: ['m'],
       lanes: 8,

@@ -1,4 +1,4 @@
-/** The operators' page: whether there is one, and whether it may change anything. */
+/** The operators' page: whether it exists, and whether it may change anything. */
 import type { DashboardOptions } from '#dashboard';
 import type { Model } from 'sluice/model';
 import { Database } from 'sluice/internal/store';
@@ -15,7 +15,7 @@ export const dashboard = setting<'on' | 'read-only' | 'off'>({
   fallback: 'on',
 });
 
-/** Of the process that is nothing but the page. */
+/** For the process that serves only the page. */
 export const dashboardAlone = setting<'on' | 'read-only'>({
   ...dashboard,
   description: "the operators' page: on, or read-only (nothing can be changed from it)",
@@ -24,7 +24,7 @@ export const dashboardAlone = setting<'on' | 'read-only'>({
   fallback: 'on',
 });
 
-/** The page has separate connections, so that it takes none from writes. They open with the first visitor. */
+/** The page has separate connections, so that it takes none from writes. They open for the first visitor. */
 export function openDashboard(
   how: 'on' | 'read-only',
   place: DatabasePlace,
@@ -35,7 +35,7 @@ export function openDashboard(
     applicationName: 'sluice dashboard',
     connectionsMax: 3,
     looksForPooler: true,
-    // No visitor waits longer for a page.
+    // Longest wait of a visitor for a page.
     settings: { statement_timeout: '15s' },
   });
   return {

@@ -1,4 +1,4 @@
-/** Which database a command works on, in which schema, and as which roles. */
+/** The database of a command, its schema, and its roles. */
 import { assertSchema, defaultSchema } from 'sluice/internal/store';
 import * as z from 'zod';
 import { setting } from './setting.ts';
@@ -42,7 +42,7 @@ export const storesOpenMax = setting<number>({
   fallback: 200,
 });
 
-/** The database, and how a connection to it is kept from others: these go together, whatever the command. */
+/** The database, and the TLS settings of its connections; every command takes these together. */
 export const databaseSettings = {
   databaseUrl,
   stores: storesFile,
@@ -84,7 +84,7 @@ export const operatorUrl = setting<string | undefined>({
   file: { flags: '--operator-url-file <file>', variable: 'SLUICE_OPERATOR_URL_FILE' },
 });
 
-/** Where it is not in that URL, it needs no encoding. */
+/** Outside of that URL, it needs no encoding. */
 export const operatorPassword = setting<string | undefined>({
   variables: ['SLUICE_OPERATOR_PASSWORD'],
   file: { flags: '--operator-password-file <file>', variable: 'SLUICE_OPERATOR_PASSWORD_FILE' },

@@ -1,4 +1,4 @@
-/** Which database a command works on, and how its URL may be shown. */
+/** The database of a command, and the form in which its URL may be shown. */
 import { SluiceError } from 'sluice/internal/protocol';
 import { urlWithTls } from 'sluice/internal/store';
 import type { Values } from './setting.ts';
@@ -11,14 +11,15 @@ export interface DatabasePlace {
   schema: string | undefined;
 }
 
-/** Where a command works. @throws {SluiceError} `configuration_invalid` as {@link requireDatabaseUrl} does */
+/** The database of a command. @throws {SluiceError} `configuration_invalid` as {@link requireDatabaseUrl} does */
 export function requireDatabase(values: DatabaseValues): DatabasePlace {
   return { url: requireDatabaseUrl(values), schema: values.schema };
 }
 
 /**
- * The URL given, else one made of the PG* variables. The password stays where it is: the driver reads PGPASSWORD itself.
- * @throws {SluiceError} `configuration_invalid` if neither says anything, or TLS cannot be used as it is asked for
+ * The given URL, or one made of the PG* variables. The password is not copied, because the driver reads PGPASSWORD
+ * itself.
+ * @throws {SluiceError} `configuration_invalid` if both are missing, or the TLS settings are impossible
  */
 export function requireDatabaseUrl(
   values: DatabaseValues,
@@ -28,15 +29,15 @@ export function requireDatabaseUrl(
 }
 
 /**
- * The database as the role of operators. PGPASSWORD is of another role, so the password is put into the URL.
- * @throws {SluiceError} `configuration_invalid` if the password has no URL, or a second one
+ * The database as the role of operators. PGPASSWORD belongs to another role, so the password is put into the URL.
+ * @throws {SluiceError} `configuration_invalid` if the password has no URL, or the URL has one already
  */
 export function operatorUrlOf(
   values: DatabaseValues & { operatorUrl?: string | undefined; operatorPassword?: string | undefined },
 ): string | undefined {
   const { operatorUrl: url, operatorPassword: password } = values;
   if (password === undefined) return url === undefined ? undefined : withTls(url, values);
-  // Of each of several servers.
+  // In each of several servers.
   const login = /(postgres(?:ql)?:\/\/[^@/:?]+)(?=@)/g;
   if (url === undefined || !login.test(url)) {
     throw new SluiceError(
@@ -47,7 +48,7 @@ export function operatorUrlOf(
   return withTls(url.replace(login, `$1:${encodeURIComponent(password)}`), values);
 }
 
-/** Another URL of the same database, under the same TLS. */
+/** Another URL of the same database, with the same TLS. */
 export function withTls(
   url: string,
   { databaseCa: ca, databaseCert: cert, databaseKey: key }: DatabaseValues,
@@ -66,11 +67,11 @@ function urlOfVariables(environment: NodeJS.ProcessEnv): string {
   const user = PGUSER ? `${encodeURIComponent(PGUSER)}@` : '';
   const port = PGPORT ? `:${PGPORT}` : '';
   const database = PGDATABASE ? encodeURIComponent(PGDATABASE) : '';
-  // A host that is a folder holds the server's socket; only its encoded form fits into a URL.
+  // A host that is a folder contains the server's socket; only its encoded form fits into a URL.
   return `postgres://${user}${encodeURIComponent(PGHOST ?? 'localhost')}${port}/${database}`;
 }
 
-/** The URL without its password and its parameters, which may hold another. */
+/** The URL without its password and its parameters, which may contain another one. */
 export function redactUrl(url: string): string {
   return url
     .split(/,(?=postgres(?:ql)?:\/\/)/)
@@ -79,7 +80,7 @@ export function redactUrl(url: string): string {
 }
 
 function redactOne(url: string): string {
-  // Up to the last @: a password may hold one that should have been encoded.
+  // Up to the last @, because a password may contain an unencoded one.
   const match = /^(\w+:\/\/)(?:([^@/:?#]*)(?:.*)@)?([^?#]*)/s.exec(url);
   if (match === null) return 'postgres://…';
   const [, scheme = '', user = '', rest = ''] = match;

@@ -18,14 +18,14 @@ const foreign: ModelFile = {
 };
 
 describe('the package that a model file needs', () => {
-  it('is none for files in the native form', async () => {
+  it('model files in the native form need no package', async () => {
     expect(await formatOf([native])).toBeUndefined();
     const model = parseModel(native.json);
     expect(await profileOfFormat(model)).toBeUndefined();
     expect(await projectionsOfFormat(model)).toEqual([]);
   });
 
-  it('is loaded by its name, with the profile and the projections of such a model', async () => {
+  it('the package of a model file is loaded by name, with its profile and projections', async () => {
     const format = await formatOf([native, foreign]);
     expect(format?.name).toBe('@sluice/edfi');
     const model = parseModel(foreign.json, foreign.source, { format });

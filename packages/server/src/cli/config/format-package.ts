@@ -1,6 +1,6 @@
 /**
- * Packages that read another form of model file than the native one. None is part of this package: the one that a model
- * file needs is loaded by its name.
+ * Packages that read another form of model file than the native one. None is part of this package; the one that a
+ * model file needs is loaded by name.
  */
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
@@ -11,20 +11,20 @@ import { SluiceError } from 'sluice/internal/protocol';
 import type { Model, ModelFile, ModelFormat } from 'sluice/model';
 import { version } from '../process/version.ts';
 
-/** What such a package exports. Its module `profile` exports the {@link ProfileFactory} `profile`. */
+/** The exports of such a package. Its module `profile` exports the {@link ProfileFactory} `profile`. */
 export interface FormatPackage {
   modelFormat: ModelFormat;
-  /** The projections that come with a model of this format. */
+  /** The projections of a model of this format. */
   projectionsOf(model: Model): Projection[];
 }
 
-/** The members that only files of the format have, by package. */
+/** Members that only files of the format have, by package. */
 const formats: Readonly<Record<string, readonly string[]>> = {
   '@sluice/edfi': ['projectSchemas', 'projectSchema'],
 };
 
 /**
- * The format of those files that are not in the native form.
+ * The format of the files that are not in the native form.
  * @throws {SluiceError} `configuration_invalid` if its package is not installed
  */
 export async function formatOf(files: readonly ModelFile[]): Promise<ModelFormat | undefined> {
@@ -40,13 +40,13 @@ export async function projectionsOfFormat(model: Model): Promise<Projection[]> {
   return format === null ? [] : (await load<FormatPackage>(format, format)).projectionsOf(model);
 }
 
-/** How the API speaks of the model's documents; undefined: Sluice's own way. */
+/** The dialect of the API for the model's documents; undefined: Sluice's own. */
 export async function profileOfFormat({ format }: Model): Promise<ProfileFactory | undefined> {
   if (format === null) return undefined;
   return (await load<{ profile: ProfileFactory }>(`${format}/profile`, format)).profile;
 }
 
-/** Beside this package, or where a program in the working folder would find it. */
+/** Loaded beside this package, or where a program in the working folder would find it. */
 async function load<T>(specifier: string, name: string, file = 'the model'): Promise<T> {
   const place = (): string => pathToFileURL(createRequire(resolve('here.js')).resolve(specifier)).href;
   try {

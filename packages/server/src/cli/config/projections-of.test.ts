@@ -43,11 +43,11 @@ test.each([
   ],
   ['a CommonJS module', `module.exports = ${one('a')}`, 'cjs', ['a@1']],
   ['names of a CommonJS module', `exports.x = ${one('a')}`, 'cjs', ['a@1']],
-])('takes projections from %s', async (_, text, extension, names) => {
+])('the projections setting takes %s', async (_, text, extension, names) => {
   expect(await load(text, extension)).toEqual(names);
 });
 
-test('takes projections from a package that is installed in the working folder', async () => {
+test('the projections setting takes a package that is installed in the working folder', async () => {
   const place = join(process.cwd(), 'node_modules', 'sluice-test-projection');
   await mkdir(place, { recursive: true });
   try {
@@ -95,7 +95,7 @@ test.each([
   ['export default (', `${start}names a module that cannot be loaded (`],
   ['throw new Error("no table")', `${start}names a module that cannot be loaded (Error: no table): `],
   ['import "./nowhere.mjs"', `${start}names a module that cannot be loaded (ERR_MODULE_NOT_FOUND: `],
-])('refuses %j and says what is missing', async (text, sentence) => {
+])('the projections setting %j is refused, and the message says what is missing', async (text, sentence) => {
   await expect(load(text)).rejects.toMatchObject({
     code: 'configuration_invalid',
     message: expect.stringContaining(sentence) as string,
@@ -105,11 +105,11 @@ test.each([
 test.each([
   ['./nowhere.mjs', 'names no file: ./nowhere.mjs'],
   ['sluice-nowhere', 'names neither a file nor a package that is installed here: sluice-nowhere'],
-])('refuses %s', async (module, sentence) => {
+])('the projections setting refuses %s', async (module, sentence) => {
   await expect(projectionsOf(model, [module])).rejects.toThrow(start + sentence);
 });
 
-test('the setting may be repeated, or hold several between commas', () => {
+test('the projections setting may be repeated, or hold several between commas', () => {
   const settings = { projectionModules };
   expect(readSettings(settings, { projection: './a.mjs,b' }, {})).toEqual({
     projectionModules: ['./a.mjs', 'b'],

@@ -1,6 +1,6 @@
 /**
- * The projections of a process: those that come with its model, and those of the modules that it is given. All processes
- * of a deployment need the same; the database holds them to it.
+ * The projections of a process: those of its model, and those of the given modules. All processes of a deployment
+ * need the same; the database enforces it.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -27,7 +27,7 @@ export const projectionModules = setting<string[]>({
   isList: true,
 });
 
-/** @throws {SluiceError} `configuration_invalid` for a module that cannot be used */
+/** @throws {SluiceError} `configuration_invalid` for an unusable module */
 export async function projectionsOf(model: Model, modules: readonly string[]): Promise<Projection[]> {
   const projections = await projectionsOfFormat(model);
   for (const module of modules) projections.push(...(await loadProjections(module)));
@@ -61,7 +61,7 @@ async function loadProjections(module: string): Promise<Projection[]> {
   });
 }
 
-/** A path is taken from the working folder, a package as a program in that folder would find it. */
+/** A path is relative to the working folder; a package is found as by a program in that folder. */
 async function importModule(module: string): Promise<Record<string, unknown>> {
   const isPath = /^\.{0,2}[/\\]/.test(module) || isAbsolute(module) || existsSync(resolve(module));
   const place = isPath ? pathToFileURL(resolve(module)).href : placeOfPackage(module);
@@ -81,20 +81,20 @@ function placeOfPackage(name: string): string {
   try {
     return pathToFileURL(createRequire(resolve('here.js')).resolve(name)).href;
   } catch {
-    // One that is made for `import` alone is found from where this program is installed.
+    // A package for `import` only is found from the place of this program.
     return name;
   }
 }
 
 type Candidate = readonly [place: string, candidate: Record<string, unknown>];
 
-/** Whatever has a member of a projection is meant as one. */
+/** Any export with a member of a projection counts as one. */
 function candidatesOf({ default: byDefault, ...named }: Record<string, unknown>): Candidate[] {
   if (Array.isArray(byDefault)) {
     return byDefault.map((each: unknown, index) => [`default[${index}]`, isRecord(each) ? each : {}]);
   }
   if (looksMeant(byDefault)) return [['default', byDefault]];
-  // A CommonJS module has its exports by default, too.
+  // A CommonJS module also has its exports under `default`.
   const all = { ...(isRecord(byDefault) ? byDefault : {}), ...named };
   return Object.entries(all).flatMap(([name, value]) => (looksMeant(value) ? [[name, value] as const] : []));
 }

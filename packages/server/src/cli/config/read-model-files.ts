@@ -1,9 +1,10 @@
-/** Reads the model of a command, and says what is wrong with it in the sentence of a setting. */
+/** Reads the model of a command, and reports its fault like that of a setting. */
 import {
   emptyModel,
   loadModelFiles,
   ModelError,
   parseModelFiles,
+  unreadableModel,
   type Model,
   type ReferentialIdLayout,
 } from 'sluice/model';
@@ -11,7 +12,7 @@ import { SluiceError } from 'sluice/internal/protocol';
 import { formatOf } from './format-package.ts';
 
 /**
- * No files: a model without documents.
+ * Without files: a model without documents.
  * @throws {SluiceError} `configuration_invalid`
  */
 export async function readModelFiles(
@@ -25,15 +26,8 @@ export async function readModelFiles(
   } catch (cause) {
     if (cause instanceof SluiceError) throw cause;
     if (cause instanceof ModelError) throw new SluiceError('configuration_invalid', cause.message, { cause });
-    const { code, path } = cause as NodeJS.ErrnoException;
-    if (code === undefined) throw cause;
-    const reason = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
-    throw new SluiceError(
-      'configuration_invalid',
-      `Cannot read the model: ${reason}: ${path ?? files.join()}`,
-      {
-        cause,
-      },
-    );
+    const reason = unreadableModel(cause, files);
+    if (reason === null) throw cause;
+    throw new SluiceError('configuration_invalid', `Cannot read the model: ${reason}`, { cause });
   }
 }

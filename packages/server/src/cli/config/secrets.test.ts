@@ -15,7 +15,7 @@ test.each([
   'postgres://127.0.0.1/none?user=a&password=unlikely',
   `postgres://127.0.0.1:5432/none,${url}`,
   'postgres://somebody:unlikely@127.0.0.1,127.0.0.2/none',
-])('a password in the arguments is refused, and not repeated: %s', (given) => {
+])('a password in the arguments is refused and not repeated: %s', (given) => {
   const read = () => readSettings(settings, { databaseUrl: given }, {});
   expect(read).toThrow('Cannot start: --database-url holds a password');
   expect(read).not.toThrow('unlikely');
@@ -28,7 +28,7 @@ test.each([
   expect(readSettings(settings, { databaseUrl: given }, {}).databaseUrl).toBe(given);
 });
 
-test('secrets come from files named by a flag or a variable', () => {
+test('secrets are read from files that a flag or a variable names', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-secret-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'url');
@@ -42,7 +42,7 @@ test('secrets come from files named by a flag or a variable', () => {
   );
 });
 
-test('a password of operators is put into each URL that has a role and none', () => {
+test('a password of operators is put into each URL that has a role and no password', () => {
   const operatorPassword = 'p#a@s:s/$&';
   const encoded = 'p%23a%40s%3As%2F%24%26';
   expect(operatorUrlOf({ operatorPassword, operatorUrl: 'postgres://ops@a:1,b/db' })).toBe(

@@ -1,4 +1,4 @@
-/** The forms that settings of many kinds share: numbers, durations, lists, files, and what is declared as a tunable. */
+/** The common forms of settings: numbers, durations, lists, files, and declared tunables. */
 import { formOf, type Tunable } from 'sluice/internal/protocol';
 import { assertUrl } from 'sluice/internal/store';
 import * as z from 'zod';
@@ -14,7 +14,7 @@ export function wholeNumber(from: number, to: number): z.ZodType<number> {
 
 const secondsIn: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 };
 
-/** `500ms`, `30s`, `5m`, `2h`, `1d`, or seconds, as seconds. */
+/** `500ms`, `30s`, `5m`, `2h`, `1d`, or a number of seconds; the result is in seconds. */
 export const duration: z.ZodType<number> = z
   .string()
   .regex(/^\d{1,9}(ms|s|m|h|d)?$/)
@@ -22,7 +22,7 @@ export const duration: z.ZodType<number> = z
 
 export const onOrOff = z.enum(['on', 'off']).transform((value) => value === 'on');
 
-/** A check that says by itself what is wrong. */
+/** A check that reports the fault itself. */
 export const checkedBy =
   <T>(check: (value: T) => void) =>
   (value: T, context: z.RefinementCtx): void => {
@@ -44,7 +44,7 @@ export const listOf = (schema: z.ZodType<string, string>): z.ZodType<string[]> =
     .transform((text) => text.split(',').map((part) => part.trim()))
     .pipe(z.array(schema).min(1));
 
-/** A whole number with its bounds told in the form. */
+/** A whole number whose form names its range. */
 export function numberSetting(
   flags: string,
   variables: readonly string[],

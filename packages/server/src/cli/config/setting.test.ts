@@ -19,7 +19,7 @@ function refusalOf(work: () => unknown): string {
 }
 
 describe('a setting', () => {
-  test('comes from the flag, else from the environment, else from its default', () => {
+  test('a setting comes from the flag, else from the environment, else from its default', () => {
     const environment = { SLUICE_LANES: '8', SLUICE_NOTIFICATIONS: 'off' };
     expect(readSettings(settings, { lanes: '4' }, environment)).toEqual({
       lanes: 4,
@@ -29,7 +29,7 @@ describe('a setting', () => {
     expect(readSettings(settings, {}, {})).toEqual({ lanes: 16, notifications: true, port: 8080 });
   });
 
-  test('takes the first of its variables that is set', () => {
+  test('a setting takes the first of its variables that is set', () => {
     expect(readSettings({ port }, {}, { PORT: '1', SLUICE_PORT: '2' })).toEqual({ port: 2 });
     expect(readSettings({ port }, {}, { PORT: '1', SLUICE_PORT: '' })).toEqual({ port: 1 });
   });
@@ -39,29 +39,29 @@ describe('a setting', () => {
     [{ SLUICE_LANES: '0' }, "Cannot start: SLUICE_LANES is not a whole number from 1 to 1024: '0'"],
     [{ SLUICE_LANES: '1e2' }, "Cannot start: SLUICE_LANES is not a whole number from 1 to 1024: '1e2'"],
     [{ SLUICE_NOTIFICATIONS: 'yes' }, "Cannot start: SLUICE_NOTIFICATIONS is not on or off: 'yes'"],
-  ])('is refused by the name of its variable and its form: %j', (environment, sentence) => {
+  ])('a refused setting is named by its variable, with its form: %j', (environment, sentence) => {
     expect(refusalOf(() => readSettings(settings, {}, environment))).toBe(sentence);
   });
 
-  test('is refused by the name of its flag if the flag gave it', () => {
+  test('a refused setting is named by its flag if the flag gave it', () => {
     const sentence = refusalOf(() => readSettings(settings, { lanes: '-1' }, { SLUICE_LANES: '8' }));
     expect(sentence).toBe("Cannot start: --lanes is not a whole number from 1 to 1024: '-1'");
   });
 
-  test('that is required is asked for by all its names', () => {
+  test('a missing required setting is reported with all its names', () => {
     expect(refusalOf(() => readSettings({ modelFiles }, {}, {}))).toBe(
       'Cannot start: --model or SLUICE_MODEL is missing: the path of a model file',
     );
   });
 
-  test('never shows a secret', () => {
+  test('a setting never shows a secret', () => {
     const environment = { DATABASE_URL: 'mysql://root:secret@host/db' };
     expect(refusalOf(() => readSettings({ databaseUrl }, {}, environment))).toBe(
       'Cannot start: DATABASE_URL is not a postgres:// URL',
     );
   });
 
-  test('that is a list takes a repeated flag, and commas', () => {
+  test('a list setting takes a repeated flag, and commas', () => {
     const command = addSettings(new Command(), { modelFiles, nodeUrls });
     command.parse(['--model', 'a', '--model', 'b', '--nodes', 'http://a:1/,http://b:2'], { from: 'user' });
     expect(readSettings({ modelFiles, nodeUrls }, command.opts(), {})).toEqual({
@@ -70,7 +70,7 @@ describe('a setting', () => {
     });
   });
 
-  test('shows its variables and default in the help', () => {
+  test('a setting shows its variables and default in the help', () => {
     const help = addSettings(new Command(), settings).helpInformation().replaceAll(/\s+/g, ' ');
     expect(help).toContain('(env: SLUICE_LANES; default: 16)');
     expect(help).toContain('(env: SLUICE_NOTIFICATIONS; default: on)');
@@ -78,7 +78,7 @@ describe('a setting', () => {
 });
 
 describe('a database URL', () => {
-  test('is made of the PG* variables where none is given', () => {
+  test('a database URL is made of the PG* variables where none is given', () => {
     const environment = {
       PGHOST: '/var/run',
       PGUSER: 'a b',
@@ -89,7 +89,7 @@ describe('a database URL', () => {
     expect(requireDatabaseUrl({}, environment)).toBe('postgres://a%20b@%2Fvar%2Frun:5433/d');
   });
 
-  test('is asked for by name', () => {
+  test('a missing database URL is reported with its names', () => {
     expect(refusalOf(() => requireDatabaseUrl({}, {}))).toContain('DATABASE_URL is missing');
   });
 
@@ -100,7 +100,7 @@ describe('a database URL', () => {
     ['postgres://u:p@h,i:2/d', 'postgres://u@h,i:2/d'],
     ['postgres://u:p@h/d,postgres://u:q@i/d', 'postgres://u@h/d,postgres://u@i/d'],
     ['nonsense', 'postgres://…'],
-  ])('is shown without its password: %s', (url, shown) => {
+  ])('a database URL is shown without its password: %s', (url, shown) => {
     expect(redactUrl(url)).toBe(shown);
   });
 });

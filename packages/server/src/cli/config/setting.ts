@@ -1,7 +1,7 @@
 /**
- * Settings come from flags, else from the environment, else from the configuration file, else from their default, and are
- * checked once, before anything starts. A wrong one is told by the name under which it was given and by the form it should
- * have. The name of a setting is its key in the file.
+ * Settings come from flags, else from the environment, else from the configuration file, else from their default.
+ * They are checked once, before anything starts. A wrong one is reported by the name under which it was given, with
+ * its form. The name of a setting is its key in the file.
  */
 import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
@@ -10,7 +10,7 @@ import type * as z from 'zod';
 import { textIn, type ConfigFile } from './config-file.ts';
 
 export interface Setting<T> {
-  /** As commander takes them: `--lanes <number>`. None for a secret: others can read the arguments of a process. */
+  /** In the form of commander: `--lanes <number>`. None for a secret, because others can read the arguments of a process. */
   flags?: string;
   /** Environment variables; the first one that is set counts. */
   variables?: readonly string[];
@@ -18,29 +18,29 @@ export interface Setting<T> {
   /** The end of the sentence "… is not": `a whole number from 1 to 1024`. */
   form: string;
   schema: z.ZodType<T>;
-  /** Left out, the setting is `undefined`, or, if required, must be given. */
+  /** If missing, the setting is `undefined`, or must be given if it is required. */
   fallback?: T;
   isRequired?: boolean;
-  /** The flag may be repeated, the variable holds several values between commas. */
+  /** The flag may be repeated, and the variable has several values between commas. */
   isList?: boolean;
-  /** In the configuration file the value is no text: the schema takes it as it stands there. */
+  /** In the configuration file, the value is not a text: the schema takes it unchanged. */
   isStructured?: boolean;
   /** The value is never shown. */
   isSecret?: boolean;
-  /** A URL that may hold a password: then it is not taken from the arguments, which others on the machine can read. */
+  /** A URL that may contain a password, which is then not taken from the arguments, because others on the machine can read them. */
   holdsPassword?: boolean;
-  /** The value may be in a file, e.g. a secret that a container is given: its flag, and its variable. */
+  /** Flag and variable for a file with the value, e.g. a secret of a container. */
   file?: { flags: string; variable: string };
-  /** Set in the configuration file only, because it is seldom right to change it: what a change costs. */
+  /** For settings of the configuration file only, because they are rarely changed: the cost of a change. */
   cost?: string;
-  /** In the configuration file, relative to its folder; `dotted`: only if it begins with a dot. URLs are left alone. */
+  /** In the configuration file, relative to its folder; `dotted`: only if it starts with a dot. URLs stay unchanged. */
   path?: 'always' | 'dotted';
 }
 
 export type Settings = Record<string, Setting<unknown>>;
 export type Values<S extends Settings> = { [K in keyof S]: S[K] extends Setting<infer T> ? T : never };
 
-/** Gives the type its name; a plain literal would lose it. */
+/** Keeps the type; a plain literal would lose it. */
 export function setting<T>(definition: Setting<T>): Setting<T> {
   return definition;
 }
@@ -54,7 +54,7 @@ export function addSettings(command: Command, settings: Settings): Command {
         command.option(file.flags, `${what} (env: ${[file.variable, ...names].join(', ')})`);
     };
     if (flags === undefined) {
-      // Of the configuration file.
+      // For the configuration file.
       addFile(description, variables);
       continue;
     }
@@ -75,12 +75,12 @@ export function addSettings(command: Command, settings: Settings): Command {
   return command;
 }
 
-/** Whether it may be in the configuration file. What belongs to one call of a command has a flag and no variable. */
+/** Whether the configuration file may have it. A setting of a single call has a flag and no variable. */
 export function isInFile({ variables = [], file, cost }: Setting<unknown>): boolean {
   return variables.length > 0 || file !== undefined || cost !== undefined;
 }
 
-/** Where settings come from, beside their defaults. */
+/** The sources of settings, besides their defaults. */
 export interface Sources {
   flags: Readonly<Record<string, unknown>>;
   environment: NodeJS.ProcessEnv;
@@ -113,7 +113,7 @@ export function valueOf(definition: Setting<unknown>, { source, text, structure 
   const parsed = definition.schema.safeParse(text ?? structure);
   if (parsed.success) return parsed.data;
   const shown = definition.isSecret === true || text === undefined ? '' : `: '${text}'`;
-  // A check that knows more says what is wrong, without the value.
+  // A check with more knowledge reports the fault, without the value.
   const [issue] = parsed.error.issues;
   if (issue?.code === 'custom' && issue.message.startsWith('Cannot ')) {
     throw new SluiceError('configuration_invalid', `${issue.message} (${source})`, {
@@ -133,12 +133,12 @@ export interface Given {
   /** The name under which it was given. */
   source: string;
   kind: 'flag' | 'environment' | 'file' | 'default';
-  /** Undefined: it was not, or the configuration file has a {@link structure}. */
+  /** Undefined: not given, or the configuration file has a {@link structure}. */
   text: string | undefined;
   structure?: unknown;
 }
 
-/** Flags come before variables, these before the configuration file, and a value itself before a file that holds it. */
+/** Flags come before variables, variables before the configuration file, and a value before a file that contains it. */
 export function findGiven(
   name: string,
   definition: Setting<unknown>,
@@ -146,7 +146,7 @@ export function findGiven(
 ): Given {
   const { flags, variables = [], file, holdsPassword = false } = definition;
   const ofFlag = (name: string | undefined): string | undefined => {
-    // A flag `--no-load` beside `--load <path>` makes a boolean of its own.
+    // A flag `--no-load` beside `--load <path>` is a boolean of its own.
     const value = name === undefined ? undefined : flagValues[new Option(name).attributeName()];
     return typeof value === 'string' ? value : undefined;
   };
@@ -174,12 +174,12 @@ export function findGiven(
   return findInFile(name, definition, config);
 }
 
-/** The key of a secret's own file in the configuration file: `databaseUrlFile`. */
+/** The key for the file of a secret in the configuration file: `databaseUrlFile`. */
 export function secretFileKeyOf({ file }: Setting<unknown>): string | undefined {
   return file === undefined ? undefined : new Option(file.flags).attributeName();
 }
 
-/** `waitMs` is `SLUICE_WAIT_MS`. */
+/** `waitMs` becomes `SLUICE_WAIT_MS`. */
 export function variableOf(name: string): string {
   return `SLUICE_${name.replaceAll(/[A-Z]/g, '_$&').toUpperCase()}`;
 }
@@ -199,13 +199,13 @@ function findInFile(name: string, definition: Setting<unknown>, config: ConfigFi
   return path === undefined ? nothing : readGiven(`${key} in ${config.path}`, 'file', path);
 }
 
-/** Any of several URLs, too. */
+/** In any of several URLs, too. */
 function hasPassword(url: string): boolean {
   return /\w+:\/\/[^@/]*:[^@/]+@/.test(url) || /[?&]password=/i.test(url);
 }
 
 /**
- * @param others Where a password may stand.
+ * @param others Places where a password is allowed.
  * @throws {SluiceError} `configuration_invalid`
  */
 export function assertNoPassword(url: string, name: string, others: string): void {

@@ -164,7 +164,7 @@ export const nodeUrls = setting<string[]>({
   isList: true,
 });
 
-/** A secret: given in the environment or a file, never in arguments. */
+/** A secret: in the environment or a file, never in arguments. */
 export const token = setting<string | undefined>({
   variables: ['SLUICE_TOKEN'],
   file: { flags: '--token-file <file>', variable: 'SLUICE_TOKEN_FILE' },
@@ -183,7 +183,7 @@ export const referentialIdLayout = setting<'2025' | '2026'>({
   fallback: '2026',
 });
 
-/** Seldom set: how long clients keep their connections to a node that stops. */
+/** Rarely set: how long clients keep their connections to a stopping node. */
 export const lingerMs = setting<number>({
   description:
     'how long a stopping node answers requests on open connections; it closes each connection after one answer',
@@ -193,7 +193,7 @@ export const lingerMs = setting<number>({
   cost: 'a larger value makes a stop slower; with a smaller one, more clients lose their connection without an answer',
 });
 
-/** The file itself; `none` where one that would be found is not wanted. */
+/** The path of the file; `none` reads no file. */
 export const configFile = setting<string | undefined>({
   flags: '--config <file>',
   variables: ['SLUICE_CONFIG'],

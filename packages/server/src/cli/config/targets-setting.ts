@@ -1,4 +1,4 @@
-/** The tables, functions and handlers that writes may go to, beside documents or instead of them. */
+/** The tables, functions and handlers that writes may go to, besides documents or instead of them. */
 import { checkDefinitions, type TargetDefinition } from 'sluice/internal/targets';
 import { SluiceError } from 'sluice/internal/protocol';
 import * as z from 'zod';
@@ -24,7 +24,7 @@ export const targets = setting<TargetDefinition[]>({
 });
 
 /**
- * A process has something to write to.
+ * Checks that a process has a model or targets.
  * @throws {SluiceError} `configuration_invalid`
  */
 export function assertModelOrTargets(model: readonly string[] | undefined, given: readonly unknown[]): void {

@@ -1,4 +1,4 @@
-/** HTTPS: the certificate that a server shows, and its key. */
+/** HTTPS: the certificate of a server, and its key. */
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { SluiceError } from 'sluice/internal/protocol';
@@ -15,8 +15,9 @@ export const tlsSettings = {
 };
 
 /**
- * Undefined where neither is given: HTTP.
- * @throws {SluiceError} `configuration_invalid` for one without the other, and for files that are no certificate and its key
+ * Undefined if neither is given: HTTP.
+ * @throws {SluiceError} `configuration_invalid` for one without the other, and for files that are not a certificate
+ *   and its key
  */
 export function readTls({ tlsCert, tlsKey }: Values<typeof tlsSettings>) {
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
@@ -26,7 +27,7 @@ export function readTls({ tlsCert, tlsKey }: Values<typeof tlsSettings>) {
   try {
     createSecureContext(tls);
   } catch {
-    // What OpenSSL says of it names no file.
+    // The message of OpenSSL names no file.
     throw refusal(`--tls-cert and --tls-key are not a certificate and its key: ${tlsCert}, ${tlsKey}`);
   }
   return tls;

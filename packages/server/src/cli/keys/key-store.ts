@@ -5,7 +5,7 @@ import type { DatabasePlace } from '../config/database-url.ts';
 import { actor } from '../process/actor.ts';
 
 export interface CreatedKey {
-  /** The key itself: kept nowhere. */
+  /** The key itself, which is not stored. */
   key: string;
   prefix: string;
   client: string;
@@ -24,11 +24,11 @@ export interface ListedKey {
 }
 
 export interface KeyStore {
-  /** Those that hold now. */
+  /** Reads the valid keys. */
   read(): Promise<StoredKey[]>;
   list(): Promise<ListedKey[]>;
   create(wanted: { client: string; scopes: string[]; days: number | null }): Promise<CreatedKey>;
-  /** Null: no key that holds has this prefix. */
+  /** Null: no valid key has this prefix. */
   revoke(
     prefix: string,
     inHours: number,

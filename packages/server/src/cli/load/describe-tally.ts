@@ -1,4 +1,4 @@
-/** A load in words: the line that is shown while it runs, and the summary at its end. */
+/** A load in words: the line while it runs, and the summary at its end. */
 import type { LoadReport, LoadTally } from './load.ts';
 
 const number = new Intl.NumberFormat('en-US');

@@ -1,4 +1,4 @@
-/** Draws from a seeded sequence (mulberry32: 32 bits of state, even enough for names and dates). */
+/** Draws from a seeded sequence (mulberry32: 32 bits of state, which suffices for names and dates). */
 export class Draw {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Draw {
     this.#state = seed >>> 0;
   }
 
-  /** An integer from 0 up to, not including, `limit`. */
+  /** An integer from 0 to `limit` - 1. */
   below(limit: number): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let bits = this.#state;

@@ -1,7 +1,7 @@
 /** Durations in buckets that grow by 2 %: percentiles of any number of documents, in constant memory. */
 
 const growth = Math.log(1.02);
-/** The first bucket ends here. */
+/** End of the first bucket. */
 const smallestMs = 0.01;
 
 export class Latency {
@@ -14,7 +14,7 @@ export class Latency {
     this.#total += 1;
   }
 
-  /** Within 2 % of the true value; 0 before anything was recorded. */
+  /** Within 2 % of the true value; 0 if nothing was recorded. */
   percentileMs(percent: number): number {
     const rank = Math.ceil((this.#total * percent) / 100);
     let seen = 0;

@@ -8,20 +8,20 @@ import { countLines, findLoadFiles, readLoadLines } from './read-lines.ts';
 const bodyOf = (text: string) => parseLoadLine(text, 'here:1').body;
 
 describe('a line of a load', () => {
-  test('passes the text of its document on as it stands', () => {
+  test('a line of a load keeps the text of its document unchanged', () => {
     const document =
       '{ "n": 9007199254740993, "e": 1e400, "s": "a\\"}{\\u2028\\\\", "l": [1, {"document": 2}] }';
     expect(bodyOf(`{"endpoint": "/a/b", "document": ${document}}`)).toBe(document);
     expect(bodyOf(`{"x": {"document": [1]}, "document":${document}  ,"endpoint":"a/b"}`)).toBe(document);
   });
 
-  test('counts the last one of a repeated name, however it is spelled', () => {
+  test('a line of a load counts the last of a repeated name, however it is spelled', () => {
     const line = parseLoadLine('{"endpoint":"a/b","document":{"n":1},"\\u0064ocument":{"n":2}}', 'here:1');
     expect([line.body, line.document]).toEqual(['{"n":2}', { n: 2 }]);
   });
 
   test.each(['', 'null', '[]', '{"endpoint":"a/b"}', '{"document":{}}', '{"endpoint":1,"document":{}}', '{'])(
-    'is refused, without showing it, unless it has an endpoint and a document: %j',
+    'a line of a load without an endpoint and a document is refused, and not shown: %j',
     (text) => {
       expect(() => parseLoadLine(text, 'here:1')).toThrow(
         /^(is not JSON|has no "endpoint" or no "document")$/,
@@ -30,7 +30,7 @@ describe('a line of a load', () => {
   );
 
   test.each(['', 'a', '/', 'a/b/c', '../../x', 'a b/c', 'a/b?c', 'http://x/y', 'a/\\r\\nX: y', 'a/\\ud800'])(
-    'is refused with an endpoint that cannot be part of a URL: %j',
+    'a line of a load with an endpoint that cannot be part of a URL is refused: %j',
     (endpoint) => {
       expect(() => parseLoadLine(`{"endpoint":"${endpoint}","document":{}}`, 'here:1')).toThrow(
         'has an "endpoint" that is not a path such as /shop/orders',
@@ -47,14 +47,14 @@ describe('the files of a load', () => {
     return folder;
   }
 
-  test('are the *.ndjson files of a folder in the order of their names', async () => {
+  test('the files of a load are the *.ndjson files of a folder in the order of their names', async () => {
     const folder = await setup({ '10-b.ndjson': '', '02-a.ndjson': '', 'notes.txt': '' });
     await mkdir(join(folder, 'c.ndjson'));
     expect(await findLoadFiles([folder])).toEqual([join(folder, '02-a.ndjson'), join(folder, '10-b.ndjson')]);
     await expect(findLoadFiles([join(folder, 'none')])).rejects.toThrow('there is no such file or folder');
   });
 
-  test('end a line at a newline alone, and say where each line stood', async () => {
+  test('the files of a load end a line at a newline alone, and number each line', async () => {
     const line = (text: string) => `{"endpoint":"a/b","document":{"t":"${text}"}}`;
     const broken = Buffer.concat([
       Buffer.from('{"endpoint":"a/b","document":"'),
@@ -72,7 +72,7 @@ describe('the files of a load', () => {
     expect(await countLines(files)).toBe(3);
   });
 
-  test('tell of a line that is longer than any node takes, and go on behind it', async () => {
+  test('the files of a load report a line that is longer than any node takes, and go on after it', async () => {
     const folder = await setup({ 'a.ndjson': '' });
     const file = join(folder, 'a.ndjson');
     await truncate(file, 257 * 1024 * 1024);

@@ -1,12 +1,12 @@
 /**
- * One line of a load: `{"endpoint": "/shop/orders", "document": {…}}`. The document goes on as the text that stands in
- * the line: parsed and printed again, 2^53+1 would become another number.
+ * One line of a load: `{"endpoint": "/shop/orders", "document": {…}}`. The text of the document is sent as it is in
+ * the line, because parsing and printing would change a number such as 2^53+1.
  */
 
 export interface LoadLine {
-  /** Where the line stands: `students.ndjson:12`. */
+  /** Place of the line: `students.ndjson:12`. */
   source: string;
-  /** `shop/orders`, without a slash before it. */
+  /** `shop/orders`, without a leading slash. */
   endpoint: string;
   /** The document's own text. */
   body: string;
@@ -27,13 +27,13 @@ export function parseLoadLine(text: string, source: string): LoadLine {
   const { endpoint, document } = (parsed ?? {}) as Record<string, unknown>;
   if (typeof endpoint !== 'string' || document === undefined)
     throw new Error('has no "endpoint" or no "document"');
-  // Sent as it is, what cannot be part of a URL would look like a node that does not answer.
+  // If an invalid part of a URL were sent, it would look like a node that does not answer.
   if (!endpointForm.test(endpoint))
     throw new Error('has an "endpoint" that is not a path such as /shop/orders');
   return { source, endpoint: endpoint.replace(/^\//, ''), body: sliceMember(text, 'document'), document };
 }
 
-/** The text of a member of the object that `json`, known to be valid, holds. Of a repeated name the last one counts. */
+/** The text of a member of the object in `json`, which is valid. Of a repeated name, the last one counts. */
 function sliceMember(json: string, name: string): string {
   let found = '';
   let at = json.indexOf('{') + 1;
@@ -48,7 +48,7 @@ function sliceMember(json: string, name: string): string {
   }
 }
 
-/** Where the value ends that begins at `start`: at the comma or bracket of what holds it. */
+/** End of the value that starts at `start`: at the comma or bracket of its container. */
 function endOfValue(json: string, start: number): number {
   let depth = 0;
   for (let at = start; at < json.length; at++) {
@@ -74,7 +74,7 @@ function endOfValue(json: string, start: number): number {
   return json.length;
 }
 
-/** Just behind the closing quote of the string that opens at `start`. */
+/** Place after the closing quote of the string that opens at `start`. */
 function endOfString(json: string, start: number): number {
   for (let at = start + 1; ; at++) {
     if (json[at] === '\\') at += 1;

@@ -1,14 +1,14 @@
 /**
- * The order that a load needs: a document is submitted once the documents before it that it refers to, or that have the
- * same identity, are answered. So a load in a valid order meets no missing reference, however many of its documents are
- * under way at once, and the load need not know how files depend on each other.
+ * The order of a load: a document is submitted after the answers to earlier documents that it refers to, or that have
+ * the same identity. So a load in a valid order meets no missing reference, however many of its documents are under
+ * way.
  */
 import { describeDocument, type Model } from 'sluice/model';
 import type { LoadLine } from './load-line.ts';
 
 export interface OrderedLine {
   line: LoadLine;
-  /** Documents before this one that are still to be answered. */
+  /** Number of earlier documents that are not answered yet. */
   awaits: number;
   dependants: OrderedLine[];
   /** Identities that this document provides. */
@@ -21,12 +21,12 @@ export class LoadOrder {
   readonly #providers = new Map<string, OrderedLine>();
   #previous: OrderedLine | null = null;
 
-  /** Without a model the references are unknown: every line waits for the one before it. */
+  /** Without a model the references are unknown, so every line waits for the one before it. */
   constructor(model: Model | null) {
     this.#model = model;
   }
 
-  /** Takes the next line. It may be submitted at once if it awaits nothing. */
+  /** Takes the next line. It may be submitted now if it awaits nothing. */
   admit(line: LoadLine): OrderedLine {
     const { provides, references } = this.#describe(line);
     const ordered: OrderedLine = { line, awaits: 0, dependants: [], provides };
@@ -43,7 +43,7 @@ export class LoadOrder {
     return ordered;
   }
 
-  /** The line has its answer, whichever it is. Gives the lines that may go now. */
+  /** The line has its answer. Returns the lines that may go now. */
   release(answered: OrderedLine): OrderedLine[] {
     for (const id of answered.provides) {
       if (this.#providers.get(id) === answered) this.#providers.delete(id);
@@ -55,7 +55,7 @@ export class LoadOrder {
     });
   }
 
-  /** A document that cannot be described is for the node to refuse: nothing waits for it. */
+  /** Nothing waits for a document that cannot be described; the node refuses it. */
   #describe({ endpoint, document }: LoadLine): { provides: string[]; references: string[] } {
     const resource = this.#model?.findEndpoint(endpoint);
     if (resource === undefined) return { provides: [], references: [] };

@@ -1,4 +1,4 @@
-/** What a load has come to so far: counts, latencies, and the first of those documents that were not accepted. */
+/** The state of a load: counts, latencies, and the first documents that were not accepted. */
 import { Latency } from './latency.ts';
 import type { LoadLine } from './load-line.ts';
 import type { BrokenLine } from './read-lines.ts';
@@ -12,7 +12,7 @@ export interface LoadFailure {
   code: string;
 }
 
-/** A document that was refused as it refers to what does not exist. */
+/** A document that was refused because of missing references. */
 export interface LoadRefusal {
   line: string;
   endpoint: string;
@@ -23,7 +23,7 @@ export interface LoadRefusal {
 export interface LoadTally {
   /** Documents that were taken from the lines. */
   submitted: number;
-  /** Documents that have their answer. */
+  /** Documents with an answer. */
   documents: number;
   /** Documents known to wait for others. */
   blocked: number;
@@ -41,9 +41,9 @@ export interface LoadTally {
 export interface LoadReport extends Omit<LoadTally, 'blocked'> {
   /** The first ones. */
   failures: LoadFailure[];
-  /** Of the failures, the first ones that miss a reference. */
+  /** The first failures with missing references. */
   refused: LoadRefusal[];
-  /** Documents that still waited for others at the end: the load was interrupted. */
+  /** Documents that still waited for others at the end, because the load was interrupted. */
   blockedLeft: number;
   /** The load ended before its last line was answered. */
   isInterrupted: boolean;
@@ -76,7 +76,7 @@ export class LoadRecord {
     this.#submitted += 1;
   }
 
-  /** A line that cannot be submitted. */
+  /** Records a line that cannot be submitted. */
   breakOff({ source, fault }: BrokenLine): void {
     this.#fail({ line: source, endpoint: null, status: 0, code: `line ${fault}` });
   }

@@ -57,7 +57,7 @@ const line = (endpoint: string, document: object, number = 1): LoadLine =>
 const created = (): Reply => ({ status: 201 });
 
 describe('a load', () => {
-  test('submits a document only once the documents before it that it refers to are answered', async () => {
+  test('a load submits a document only after the documents that it refers to are answered', async () => {
     const stored = new Set<number>();
     const tooEarly: string[] = [];
     const node = await startNode(async ({ path, body }) => {
@@ -77,7 +77,7 @@ describe('a load', () => {
     expect(report).toMatchObject({ documents: 300, created: 300, failed: 0, retries: 0 });
   });
 
-  test('goes one at a time, in order, where no model tells who needs whom', async () => {
+  test('a load without a model sends one document at a time, in order', async () => {
     let underWay = 0;
     const node = await startNode(async () => {
       underWay += 1;
@@ -92,7 +92,7 @@ describe('a load', () => {
     expect(node.requests.map(({ body }) => body)).toEqual(lines.map(({ body }) => body));
   });
 
-  test('takes turns between nodes, and sends each document once, under a key of its own', async () => {
+  test('a load takes turns between nodes, and sends each document once, under a key of its own', async () => {
     const nodes = await Promise.all([startNode(created), startNode(created)]);
     const lines = Array.from({ length: 40 }, (_, id) => line('/t/parents', { id }));
     await load(lines, { nodes: nodes.map(({ url }) => url), concurrency: 4, model });
@@ -108,7 +108,7 @@ describe('a load', () => {
     ['503', { status: 503, json: { code: 'stopping' } }],
     ['504', { status: 504 }],
     ['429', { status: 429, headers: { 'retry-after': '0' } }],
-  ])('tries again on the other node under the same key after %s', async (_, reply) => {
+  ])('a load tries again on the other node, with the same key, after %s', async (_, reply) => {
     const failing = await startNode(() => reply);
     const sound = await startNode(created);
     const lines = [line('t/parents', { id: 1 }), line('t/parents', { id: 2 })];
@@ -117,14 +117,14 @@ describe('a load', () => {
     expect(sound.requests.map(({ key }) => key)).toContain(failing.requests[0]?.key);
   });
 
-  test('goes on without a node that is gone', async () => {
+  test('a load goes on without a node that is gone', async () => {
     const sound = await startNode(created);
     const lines = Array.from({ length: 10 }, (_, id) => line('t/parents', { id }));
     const report = await load(lines, { nodes: ['http://127.0.0.1:1', sound.url], concurrency: 2, model });
     expect(report).toMatchObject({ created: 10, failed: 0 });
   });
 
-  test('waits as long as Retry-After asks', async () => {
+  test('a load waits as long as Retry-After asks', async () => {
     const node = await startNode((_, count) =>
       count === 1 ? { status: 503, headers: { 'retry-after': '1' } } : created(),
     );
@@ -133,7 +133,7 @@ describe('a load', () => {
     expect(report.seconds).toBeGreaterThanOrEqual(1);
   });
 
-  test('takes a refusal for an answer and lists it with its status, code and line', async () => {
+  test('a load counts a refusal as an answer, and lists it with its status, code and line', async () => {
     const node = await startNode(() => ({ status: 409, json: { code: 'unresolved_reference' } }));
     const lines = [line('t/parents', { id: 1 }, 7), { source: 'test.ndjson:8', fault: 'is not JSON' }];
     const report = await load(lines, { nodes: [node.url], concurrency: 1, model });
@@ -153,14 +153,14 @@ describe('a load', () => {
     });
   });
 
-  test('gives a document up when no node answers in time', async () => {
+  test('a load gives a document up when no node answers in time', async () => {
     const lines = [line('t/parents', { id: 1 })];
     const report = await load(lines, { nodes: ['http://127.0.0.1:1'], concurrency: 1, model, retryMs: 200 });
     expect(report).toMatchObject({ failed: 1 });
     expect(report.failures[0]).toMatchObject({ status: 0, code: 'ECONNREFUSED' });
   });
 
-  test('takes no new lines once it is interrupted, and waits for those under way', async () => {
+  test('an interrupted load takes no new lines, and waits for those under way', async () => {
     const interruption = new AbortController();
     const node = await startNode((_, count) => {
       if (count === 3) interruption.abort();
@@ -174,7 +174,7 @@ describe('a load', () => {
     expect(report.created).toBeLessThan(10);
   });
 
-  test('a load stops when it is told to, although a node does not answer', async () => {
+  test('a load stops when it is told to, even if a node does not answer', async () => {
     const interruption = new AbortController();
     const node = await startNode(() => {
       interruption.abort();
@@ -185,7 +185,7 @@ describe('a load', () => {
     expect(report).toMatchObject({ isInterrupted: true, created: 0, failed: 1 });
   });
 
-  test('tells created, updated and unchanged apart', async () => {
+  test('a load counts created, updated and unchanged separately', async () => {
     const replies: Reply[] = [
       { status: 201 },
       { status: 200, headers: { 'sluice-result': 'updated' } },
@@ -227,7 +227,7 @@ describe('a load in any order', () => {
 
   const settled = (result: string): State => ({ state: 'settled', outcome: { status: 200, result } });
 
-  test('submits every document once, also those behind many that wait', async () => {
+  test('an unordered load submits every document once, even while many others wait', async () => {
     let hasParent = false;
     const node = await startTaking((body) => {
       hasParent ||= !body.includes('parentReference');
@@ -251,7 +251,7 @@ describe('a load in any order', () => {
     );
   });
 
-  test('tells the results apart, and what a refused document misses', async () => {
+  test('an unordered load counts results separately, and lists what a refused document misses', async () => {
     const missing = [{ referentialId: 'x', resource: 'Parent', path: '$.parentReference' }];
     const problem = { code: 'unresolved_reference', missing };
     const states: State[] = [
@@ -275,27 +275,27 @@ describe('a load in any order', () => {
     ]);
   });
 
-  test('takes an answer at once for the answer', async () => {
+  test('an unordered load accepts an answer that comes without a wait', async () => {
     const node = await startNode(() => ({ status: 400, json: { code: 'invalid_document' } }));
     const report = await load([line('t/parents', {})], { ...any, nodes: [node.url] });
     expect(report.failures).toMatchObject([{ status: 400, code: 'invalid_document' }]);
     expect(node.requests).toHaveLength(1);
   });
 
-  test('asks the other node for what a node accepted that is gone', async () => {
+  test('an unordered load asks the other node for the writes of a node that is gone', async () => {
     const node = await startTaking((_, asked) => (asked < 2 ? { state: 'ready' } : settled('created')));
     const lines = Array.from({ length: 10 }, (_, id) => line('t/parents', { id }));
     const report = await load(lines, { ...any, nodes: ['http://127.0.0.1:1', node.url] });
     expect(report).toMatchObject({ created: 10, failed: 0 });
   });
 
-  test('gives up on what no node knows of any more', async () => {
+  test('an unordered load gives up writes that no node knows any more', async () => {
     const node = await startTaking(() => null);
     const report = await load([line('t/parents', { id: 1 })], { ...any, nodes: [node.url] });
     expect(report.failures).toMatchObject([{ status: 404, code: 'write_not_found' }]);
   });
 
-  test('tells how many still wait once it is interrupted', async () => {
+  test('an interrupted unordered load counts the writes that still wait', async () => {
     const interruption = new AbortController();
     const node = await startTaking((_, asked) => {
       if (asked === 2) interruption.abort();
@@ -307,7 +307,7 @@ describe('a load in any order', () => {
   });
 });
 
-test('a seed gives one order, and every line once', async () => {
+test('a seed gives one order, which has every line once', async () => {
   const lines = Array.from({ length: 100 }, (_, index) => index);
   const orderOf = (seed: number) => Readable.from(shuffle(lines, seed)).toArray();
   const order = await orderOf(1);

@@ -1,4 +1,4 @@
-/** A load: many documents through several nodes, a bounded number under way, each until it has its definite answer. */
+/** A load: many documents through several nodes, a limited number under way, each until it has its final answer. */
 import { setMaxListeners } from 'node:events';
 import type { LoadLine } from './load-line.ts';
 import type { LoadOptions, LoadRun } from './load-options.ts';

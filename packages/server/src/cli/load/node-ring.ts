@@ -1,4 +1,4 @@
-/** The nodes of a load, in turns. One that broke a connection is left alone for a moment while others answer. */
+/** The nodes of a load, in turns. A node that broke a connection rests for a moment while others answer. */
 import { Pool } from 'undici';
 
 const restMs = 500;
@@ -6,7 +6,7 @@ const restMs = 500;
 export interface RingNode {
   url: string;
   pool: Pool;
-  /** What every request to it carries. */
+  /** Headers of every request. */
   headers: Record<string, string>;
 }
 
@@ -14,7 +14,7 @@ export class NodeRing {
   readonly #nodes: (RingNode & { restsUntil: number })[];
   #turn = 0;
 
-  /** @param connections kept alive to each node; one that is alone must carry all. */
+  /** @param connections kept alive to each node; a single node must carry all. */
   constructor(urls: readonly string[], connections: number, token: string | null = null) {
     const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` };
     this.#nodes = urls.map((url) => ({
@@ -26,7 +26,7 @@ export class NodeRing {
     }));
   }
 
-  /** The next node: not the one to avoid and none that rests, as long as there is another. */
+  /** The next node: not the one to avoid, and none that rests, as long as there is another. */
   next(avoid?: RingNode): RingNode {
     const now = performance.now();
     this.#turn += 1;

@@ -1,4 +1,4 @@
-/** Each document is submitted once those before it that it needs are answered, and is under way until it is itself. */
+/** Submits each document after the answers to the earlier ones that it needs. It is under way until its own answer. */
 import { randomUUID } from 'node:crypto';
 import type { LoadLine } from './load-line.ts';
 import { LoadOrder, type OrderedLine } from './load-order.ts';
@@ -6,7 +6,7 @@ import type { LoadRun, LoadRunOptions } from './load-options.ts';
 import { NodeRing } from './node-ring.ts';
 import { submit } from './submit.ts';
 
-/** Lines read ahead: while many wait for a document before them, others behind them can go. */
+/** Lines read ahead, so that others can go while many wait for an earlier document. */
 const readAhead = 16;
 
 export class OrderedRun implements LoadRun {

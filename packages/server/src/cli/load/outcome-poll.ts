@@ -1,6 +1,6 @@
 /**
- * Collects the outcomes of accepted writes, many at a time, from whichever node answers. Those that wait their turn are
- * all asked for in every round, those that wait for other documents in turns. Rounds come closer while they find much.
+ * Collects the outcomes of accepted writes, many at a time, from any node that answers. Every round asks for all
+ * ready writes; blocked ones take turns. Rounds come more often while they find many.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LoadLine } from './load-line.ts';
@@ -11,13 +11,13 @@ import { readOutcome, type Answer } from './submit.ts';
 export interface Expected {
   line: Pick<LoadLine, 'source' | 'endpoint'>;
   startedAt: number;
-  /** Tries it took to be accepted, after the first. */
+  /** Number of tries after the first, until it was accepted. */
   retries: number;
 }
 
 export interface OutcomePollOptions {
   ring: NodeRing;
-  /** Once aborted, nothing more is asked for. */
+  /** After an abort, no more requests are made. */
   signal: AbortSignal;
   /** The load gives up when no node answers for this long. */
   retryMs: number;
@@ -27,7 +27,7 @@ export interface OutcomePollOptions {
 }
 
 interface Pending extends Expected {
-  /** Rounds in which no node knew of it. */
+  /** Rounds in which no node knew the write. */
   misses: number;
 }
 
@@ -39,7 +39,7 @@ interface WriteState {
 
 const idsMax = 1_000;
 const intervalMs = { shortest: 50, longest: 1_000 };
-/** A round takes at most this share of the time. */
+/** Largest share of time for rounds. */
 const busyShare = 0.25;
 /** An accepted write exists. If none is found, retention has deleted its outcome. */
 const missesMax = 5;
@@ -47,7 +47,7 @@ const missesMax = 5;
 export class OutcomePoll {
   readonly #options: OutcomePollOptions;
   readonly #ready = new Map<string, Pending>();
-  /** In the order in which they were asked for last. */
+  /** In the order of their last round. */
   readonly #blocked = new Map<string, Pending>();
   #polling: Promise<void> | null = null;
   #answeredAt = performance.now();
@@ -56,12 +56,12 @@ export class OutcomePoll {
     this.#options = options;
   }
 
-  /** Writes that wait their turn, as far as is known. */
+  /** Writes that wait only for the writers, as far as known. */
   get ready(): number {
     return this.#ready.size;
   }
 
-  /** Writes that wait for other documents, as far as is known. */
+  /** Writes that wait for other documents, as far as known. */
   get blocked(): number {
     return this.#blocked.size;
   }
@@ -73,7 +73,7 @@ export class OutcomePoll {
     this.#polling = this.#poll().finally(() => (this.#polling = null));
   }
 
-  /** Waits for all outcomes; once aborted, for the round under way. */
+  /** Waits for all outcomes; after an abort, for the round under way. */
   async drained(): Promise<void> {
     await this.#polling;
   }
@@ -105,7 +105,7 @@ export class OutcomePoll {
     return { asked: ids.length, settled };
   }
 
-  /** Gives how many have their outcome. */
+  /** Returns how many have their outcome. */
   async #ask(ids: readonly string[]): Promise<number> {
     const { ring } = this.#options;
     const node = ring.next();

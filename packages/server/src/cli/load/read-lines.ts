@@ -1,4 +1,4 @@
-/** The lines of NDJSON files, as bytes and one at a time: a load may be larger than memory. */
+/** The lines of NDJSON files, as bytes and one at a time, because a load may be larger than memory. */
 import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -8,14 +8,14 @@ import { parseLoadLine, type LoadLine } from './load-line.ts';
 /** No node takes a larger document. */
 const lineBytesMax = 256 * 1024 * 1024;
 
-/** A line that cannot be submitted, and why. */
+/** A line that cannot be submitted, and the reason. */
 export interface BrokenLine {
   source: string;
   fault: string;
 }
 
 /**
- * Files as given, and the `*.ndjson` files of folders in the order of their names.
+ * The given files, and the `*.ndjson` files of given folders in the order of their names.
  * @throws {SluiceError} `configuration_invalid`
  */
 export async function findLoadFiles(paths: readonly string[]): Promise<string[]> {
@@ -45,7 +45,7 @@ export async function findLoadFiles(paths: readonly string[]): Promise<string[]>
   return files;
 }
 
-/** Counts the lines that hold something, for the progress shown. */
+/** Counts the lines that are not empty, for the progress display. */
 export async function countLines(files: readonly string[]): Promise<number> {
   let count = 0;
   for (const file of files) for await (const { bytes } of linesOf(file)) if (!isBlank(bytes)) count += 1;
@@ -53,7 +53,7 @@ export async function countLines(files: readonly string[]): Promise<number> {
 }
 
 export async function* readLoadLines(files: readonly string[]): AsyncGenerator<LoadLine | BrokenLine> {
-  // What is not UTF-8 would be replaced silently, and another document stored.
+  // Otherwise invalid UTF-8 would be replaced silently, and another document stored.
   const decoder = new TextDecoder('utf-8', { fatal: true });
   for (const file of files) {
     for await (const { number, bytes } of linesOf(file)) {
@@ -79,7 +79,7 @@ export async function* readLoadLines(files: readonly string[]): AsyncGenerator<L
   }
 }
 
-/** At newlines alone: a U+2028 inside a document ends no line. */
+/** Ends lines at newlines only: a U+2028 inside a document ends no line. */
 function linesOf(file: string): AsyncGenerator<Line> {
   return readLines(createReadStream(file, { highWaterMark: 1 << 18 }) as AsyncIterable<Buffer>, lineBytesMax);
 }

@@ -1,4 +1,4 @@
-/** All of a load in one random order; the same seed gives the same order. It is read into memory for that. */
+/** All lines of a load in one random order; the same seed gives the same order. The load is read into memory. */
 import { Draw } from './draw.ts';
 
 export async function* shuffle<T>(lines: AsyncIterable<T> | Iterable<T>, seed: number): AsyncGenerator<T> {

@@ -1,7 +1,7 @@
 /**
- * One document through the API until it has a definite answer, or is accepted where that is all that is asked for: what may be meant for the moment only (a connection that
- * broke, 429, 502, 503, 504) is tried again on the next node under the same Idempotency-Key, so nothing is doubled. A
- * refusal is an answer.
+ * Submits one document until it has a final answer, or is accepted if that is enough. Transient failures (a broken
+ * connection, 429, 502, 503, 504) are retried on the next node with the same Idempotency-Key, so nothing is doubled.
+ * A refusal is an answer.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LoadLine } from './load-line.ts';
@@ -9,7 +9,7 @@ import type { NodeRing, RingNode } from './node-ring.ts';
 
 export type Applied = 'created' | 'updated' | 'unchanged';
 
-/** A reference that led nowhere. */
+/** A missing reference. */
 export interface MissingReference {
   resource: string | null;
   path: string | null;
@@ -18,7 +18,7 @@ export interface MissingReference {
 export interface Answer {
   /** Null: the document was not applied, or not yet. */
   applied: Applied | null;
-  /** Of a document that was accepted and has no outcome yet: where that is asked for. */
+  /** Of an accepted document without an outcome, if only acceptance was requested. */
   writeId: string | null;
   /** HTTP status; 0: no node answered. */
   status: number;
@@ -34,15 +34,15 @@ export interface SubmitOptions {
   idempotencyKey: string;
   /** The `Prefer` header. @default none */
   prefer?: string;
-  /** No try begins later than this after the first one. */
+  /** Milliseconds after the first try in which further tries may start. */
   retryMs: number;
-  /** No try begins after this. */
+  /** After an abort, no try starts. */
   signal: AbortSignal;
 }
 
 interface Reply {
   status: number;
-  /** What the node says the write came to. */
+  /** The result of the write, as the node reports it. */
   result: string | undefined;
   location: string | undefined;
   text: string;
@@ -106,13 +106,13 @@ type AnswerOnce = Omit<Answer, 'retries'>;
 
 function readReply({ status, result, location, text }: Reply): AnswerOnce {
   if (status === 202) return { ...notApplied(status, ''), writeId: location?.split('/').at(-1) ?? null };
-  // A node that does not tell whether it changed anything is taken to have done so.
+  // If a node does not report a change, a change is assumed.
   if (status === 201) return appliedAs('created', status);
   if (status === 200) return appliedAs(result === 'unchanged' ? 'unchanged' : 'updated', status);
   return readProblem(status, parseObject(text));
 }
 
-/** The outcome of a write that was asked for later. */
+/** The outcome of a write that was read later. */
 export function readOutcome(outcome: unknown): AnswerOnce {
   const { status, result, problem } = (outcome ?? {}) as Record<string, unknown>;
   if (result === 'created' || result === 'updated' || result === 'unchanged')
@@ -131,7 +131,7 @@ function notApplied(status: number, code: string): AnswerOnce {
 function readProblem(status: number, { code, type, missing }: Record<string, unknown>): AnswerOnce {
   const references = Array.isArray(missing) ? (missing as MissingReference[]) : [];
   return {
-    // A node that speaks as other APIs do has no code, but every problem has a type.
+    // A node with another dialect has no code, but every problem has a type.
     ...notApplied(status, [code, type].find((name) => typeof name === 'string') ?? ''),
     missing: references.map(({ resource, path }) => ({ resource, path })),
   };

@@ -1,7 +1,6 @@
 /**
- * Each document is submitted once, in whatever order they come, and may wait in the database for those it refers to. A
- * request is over as soon as its document is accepted, so that documents that wait hold none; their outcomes are
- * collected by asking for many at once.
+ * Submits each document once, in any order; it may wait in the database for documents that it refers to. A request
+ * ends when its document is accepted, so waiting documents occupy no request. Outcomes are collected many at a time.
  */
 import { randomUUID } from 'node:crypto';
 import type { LoadLine } from './load-line.ts';
@@ -10,7 +9,7 @@ import { NodeRing } from './node-ring.ts';
 import { OutcomePoll } from './outcome-poll.ts';
 import { submit } from './submit.ts';
 
-/** Accepted documents that wait only for the writers: the load does not run further ahead of them. */
+/** Most accepted documents that wait only for the writers; the load does not run further ahead. */
 const readyMax = 8192;
 
 export class UnorderedRun implements LoadRun {
@@ -78,7 +77,7 @@ export class UnorderedRun implements LoadRun {
       signal,
     });
     this.#underWay -= 1;
-    // What waits for its outcome keeps its place and not its text.
+    // For a waiting outcome, only the place is kept, not the text.
     const { source, endpoint } = line;
     if (answer.writeId === null) record.settle({ source, endpoint }, answer, startedAt);
     else

@@ -1,9 +1,9 @@
-/** Asks before something is done that cannot be undone. */
+/** Asks before an action that cannot be undone. */
 import { createInterface } from 'node:readline/promises';
 import { SluiceError } from 'sluice/internal/protocol';
 
 /**
- * False: no. Asked on a terminal only; elsewhere `--yes` has to say it.
+ * Whether the user agrees. It asks on a terminal only; elsewhere `--yes` is required.
  * @throws {SluiceError} `configuration_invalid` without a terminal
  */
 export async function confirm(question: string, flags: Readonly<Record<string, unknown>>): Promise<boolean> {

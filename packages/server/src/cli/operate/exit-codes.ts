@@ -1,5 +1,5 @@
-/** Beside those of the error table: the command did its work, and found what wants attention, or not all was done. */
+/** Exit codes in addition to those of the error table: the command worked, but found problems, or did not do everything. */
 export const attentionExitCode = 5;
 
-/** The doctor found a fault: a promise does not hold, or work stands still. */
+/** The doctor found a fault: a guarantee is broken, or work has stopped. */
 export const faultExitCode = 6;

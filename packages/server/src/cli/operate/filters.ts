@@ -1,4 +1,4 @@
-/** Which writes a command is about: the same conditions for looking and for acting. They are no settings, so no variable gives them. */
+/** The filters of writes, the same for reading and for acting. They are not settings, so no variable sets them. */
 import type { StuckFilter } from 'sluice/operator';
 import { reasons, SluiceError, type Reason } from 'sluice/internal/protocol';
 import * as z from 'zod';
@@ -66,7 +66,7 @@ export function filterOf(
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
-/** Ids, or `--all-matching` with filters: one of both. @throws {SluiceError} `configuration_invalid` */
+/** Ids, or `--all-matching` with filters. @throws {SluiceError} `configuration_invalid` */
 export function targetOf(
   ids: readonly string[],
   isAllMatching: boolean,

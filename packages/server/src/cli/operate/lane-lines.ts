@@ -1,11 +1,11 @@
-/** Lanes for people: a table, neighbours that are alike in one line. */
+/** Lanes for people: a table in which similar neighbours share a line. */
 import type { LaneStatus } from 'sluice/operator';
 import { holderText } from 'sluice/internal/store';
 import { ageText, number, tableLines } from './text.ts';
 
 /**
  * @param readAt When they were read, by the database's clock.
- * @param most Lines of lanes, at most: a screen has only so many.
+ * @param most Most lines of lanes, e.g. for a screen.
  */
 export function laneLines(
   lanes: readonly LaneStatus[],

@@ -14,7 +14,7 @@ const filter = (flags: Record<string, string>) => {
 };
 
 describe('filters', () => {
-  test('take durations, and reasons in either spelling', () => {
+  test('filters take durations, and reasons in either spelling', () => {
     expect(filter({ olderThan: '5m', reason: 'dead-letter' })).toEqual({
       olderThanSeconds: 300,
       reason: 'dead_letter',
@@ -24,7 +24,7 @@ describe('filters', () => {
     expect(filter({})).toEqual({});
   });
 
-  test('name the one that is wrong', () => {
+  test('filters name the one that is wrong', () => {
     expect(() => filter({ olderThan: 'soon' })).toThrow('--older-than is not a duration');
     expect(() => filter({ error: 'deadlock' })).toThrow('--error is not a SQLSTATE');
     expect(() => filter({ reason: 'bored' })).toThrow('--reason is not one of ready');
@@ -32,7 +32,7 @@ describe('filters', () => {
 });
 
 describe('a target', () => {
-  test('is ids, or all that match a filter', () => {
+  test('the writes of an operator’s command are ids, or all that match a filter', () => {
     expect(targetOf(['a'], false, {})).toEqual({ writeIds: ['a'] });
     expect(targetOf([], true, { lane: 1 })).toEqual({ matching: { lane: 1 } });
   });
@@ -43,7 +43,7 @@ describe('a target', () => {
     { what: 'a filter alone', ids: [], isAll: false, filter: { lane: 1 } },
     { what: 'ids and a filter', ids: ['a'], isAll: false, filter: { lane: 1 } },
     { what: 'ids and all that match', ids: ['a'], isAll: true, filter: { lane: 1 } },
-  ])('is not $what', ({ ids, isAll, filter: conditions }) => {
+  ])('an operator’s command refuses $what', ({ ids, isAll, filter: conditions }) => {
     expect(() => targetOf(ids, isAll, conditions)).toThrow(SluiceError);
   });
 });
@@ -53,7 +53,7 @@ test('a command without a terminal needs --yes', async () => {
   expect(await confirm('Really?', { yes: true })).toBe(true);
 });
 
-test('ages are told in the unit that fits', () => {
+test('ages are shown in the unit that fits', () => {
   expect([0, 59.6, 150, 7200, 200_000].map(ageText)).toEqual(['0 s', '60 s', '3 min', '2 h', '2 d']);
 });
 
@@ -69,7 +69,7 @@ test('columns of a table are as wide as their longest value, and lines end with 
   ).toEqual(['A    LONG  END', 'aaa  b     c', 'a    b']);
 });
 
-test('sessions say how many of them lead and why, and what each leads', () => {
+test('the lines of sessions show how many of them lead and why, and the lanes of each', () => {
   const writer = { writerId: 'a', host: 'one', processId: 7 };
   const standby = { pid: 12, writer, lanes: 0, wantedSessions: 1, load: 'quiet', busyPercent: 0 } as const;
   const leader = { pid: 11, writer, lanes: 16, wantedSessions: 1, load: 'quiet', busyPercent: 10 } as const;
@@ -90,7 +90,7 @@ test('sessions say how many of them lead and why, and what each leads', () => {
   expect(sessionLines([])).toEqual(['no session leads lanes: no writer runs']);
 });
 
-test('an empty list of stuck writes names the time that a write may wait, unless filters were given', () => {
+test('an empty list of stuck writes names the time a write may wait, unless filters are given', () => {
   const none = { writes: [], next: null };
   expect(stuckLines(none, 30)).toEqual([
     'No write has waited for 30 seconds, and there are no dead letters. --older-than 0s shows all waiting writes',

@@ -1,4 +1,4 @@
-/** Sessions that share the lanes, for people: how many lead and why, and what each of them leads. */
+/** Sessions that share the lanes, for people: how many lead and why, and the lanes of each. */
 import type { SessionStatus } from 'sluice/operator';
 import type { Load } from 'sluice/internal/protocol';
 import { counted, tableLines } from './text.ts';
@@ -11,7 +11,7 @@ const reasons: Readonly<Record<Load, string>> = {
   even: 'spreads the lanes evenly (--spread even)',
 };
 
-/** The reason of the session that wants most to lead, then a line for each that leads. */
+/** The reason of the session with the greatest demand, then a line for each leading session. */
 export function sessionLines(sessions: readonly SessionStatus[]): string[] {
   if (sessions.length === 0) return ['no session leads lanes: no writer runs'];
   const leading = sessions.filter(({ lanes }) => lanes > 0);

@@ -1,4 +1,4 @@
-/** Waiting writes and dead letters, for people: a table of many, or all that is known of one. */
+/** Waiting writes and dead letters, for people: a table of many, or all details of one. */
 import {
   explainAwaited,
   explainLane,
@@ -66,7 +66,7 @@ function chainLine(link: ChainLink): string {
   return `${'  '.repeat(link.depth)}${explainAwaited(link)}`;
 }
 
-/** What can be done about it. */
+/** What an operator can do about the write. */
 function adviceOn(writeId: string, row: ShownWrite['row'], reason: string | undefined): string | null {
   if (reason === 'dead_letter')
     return `When its cause is gone: sluice retry ${writeId}; or: sluice discard ${writeId}`;

@@ -1,11 +1,11 @@
 import { userInfo } from 'node:os';
 
-/** Who acts, for the record of operators' actions: the account of the system that runs the command. */
+/** The actor for the audit: the system account that runs the command. */
 export function actor(): string {
   try {
     return userInfo().username;
   } catch {
-    // An account without a name, as containers have them.
+    // An account without a name, as in containers.
     return `uid ${process.getuid?.() ?? 'unknown'}`;
   }
 }

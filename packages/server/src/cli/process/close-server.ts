@@ -1,4 +1,4 @@
-/** Ends an HTTP server. Requests that wait for a database that does not answer would keep it open. */
+/** Stops an HTTP server. Requests that wait for a database without an answer would keep it open. */
 import { settleWithin } from 'sluice/internal/protocol';
 
 interface HttpServer {
@@ -7,12 +7,12 @@ interface HttpServer {
 }
 
 const cutOffMs = 1000;
-/** Once the client has stopped, answers may take so long to be sent. */
+/** Time for sending the answers after the client has stopped. */
 export const answersMs = 1000;
 
 /**
- * Takes nothing new, and waits for the requests under way.
- * @param work After it, requests have their answers. A request without one is cut off some time later.
+ * Takes no new requests, and waits for those under way.
+ * @param work When it ends, requests have their answers. Others are cut off some time later.
  */
 export async function closeServer(
   server: HttpServer,

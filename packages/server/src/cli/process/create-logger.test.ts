@@ -3,7 +3,7 @@ import { FailureLog } from 'sluice/internal/protocol';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createLogger } from './create-logger.ts';
 
-test('a log has only the fields of the list, also for lines of libraries', () => {
+test('a log has only the fields of the list, even for lines of libraries', () => {
   const written: string[] = [];
   const write = vi.spyOn(fs, 'writeSync').mockImplementation((_file, text) => {
     written.push(text);
@@ -21,7 +21,7 @@ test('a log has only the fields of the list, also for lines of libraries', () =>
   expect(lines.join()).not.toContain('Secretia');
 });
 
-test('a failure that is told again has its cause, and how often it came', () => {
+test('a repeated failure is logged with its cause and its count', () => {
   const written: string[] = [];
   const write = vi.spyOn(fs, 'writeSync').mockImplementation((_file, text) => {
     written.push(text);

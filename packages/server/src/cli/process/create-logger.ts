@@ -1,18 +1,18 @@
 /**
- * Logs: JSON lines on standard error, as standard output belongs to results. Only fields that are named here are
- * written, also for lines of libraries: so nothing of a document, of a client or of a credential gets there by
- * a field that somebody adds or an object that somebody passes on. docs/observability.md lists them.
+ * Logs: JSON lines on standard error, because standard output is for results. Only the fields named here are written,
+ * also for lines of libraries. So a new field, or an object that is passed on, cannot add content of a document, a
+ * client or a credential. docs/observability.md lists the fields.
  */
 import { pino, type Logger } from 'pino';
 
 /** Codes, counts, times and random ids. */
 export const loggedFields: ReadonlySet<string> = new Set(
   [
-    // Of an error (describeError).
+    // Fields of an error (describeError).
     'error message code sqlState constraint table statement lanes stack cause doing repeated',
-    // Of a batch.
+    // Fields of a batch.
     'batchId settled deferred blocked transactions errors readMs planMs commitMs writes writeIds attempt remedy',
-    // Of a request.
+    // Fields of a request.
     'id correlationId method route status ms',
   ].flatMap((names) => names.split(' ')),
 );

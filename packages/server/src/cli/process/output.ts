@@ -1,9 +1,9 @@
-/** What a command says, and where: results to standard output, progress and complaints to standard error. */
+/** The output of a command: results to standard output, progress and errors to standard error. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 const storeOfOutput = new AsyncLocalStorage<string>();
 
-/** What `work` says carries the name of this store: lines begin with it, objects have it as `store`. */
+/** Output of `work` has the name of this store: lines start with it, objects have it as `store`. */
 export function inStore<T>(name: string, work: () => Promise<T>): Promise<T> {
   return storeOfOutput.run(name, work);
 }
@@ -13,7 +13,7 @@ function labelled(line: string): string {
   return store === undefined ? line : `${store}: ${line}`;
 }
 
-/** A reader that has gone away is no reason to end: a supervisor may be killed before its processes have stopped. */
+/** A closed output does not end the process: a supervisor may be killed before its processes have stopped. */
 export function tolerateClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 }

@@ -82,14 +82,14 @@ describe.runIf(process.platform === 'linux')('a foreground command', () => {
     ['its shell', 'SIGTERM', inShell],
     ['its shell', 'SIGKILL', inShell],
     ['a program that runs it by a shell', 'SIGKILL', byProgram],
-  ] as const)('stops in order when %s gets %s', async ([, signal, wrap], context) => {
+  ] as const)('a foreground command stops in order when %s gets %s', async ([, signal, wrap], context) => {
     const { expect } = context;
     const { starter, end } = await run(context, wrap);
     await kill(starter, signal);
     await expect.poll(end).toBe('stopped in order');
   });
 
-  test.concurrent('stops in order when its terminal is closed', async (context) => {
+  test.concurrent('a foreground command stops in order when its terminal is closed', async (context) => {
     const { expect } = context;
     const { pid, end } = await run(context, (command) => `exec ${command}`);
     process.kill(pid, 'SIGHUP');
@@ -101,20 +101,23 @@ describe.runIf(process.platform === 'linux')('a foreground command', () => {
     ['nohup runs it', inShell, { _: '/usr/bin/nohup' }],
     ['a script runs it in the background', (command: string) => `${command} & wait`, {}],
     ['its shell has left it in the background', (command: string) => `${command} & exit`, {}],
-  ] as const)('goes on without its starter, as %s', async ([, wrap, environment], context) => {
-    const { expect } = context;
-    const { starter, pid, end } = await run(context, wrap, { environment });
-    if (starter.exitCode === null) await kill(starter, 'SIGKILL');
-    if ('_' in environment) process.kill(pid, 'SIGHUP');
-    // Time for two looks.
-    await pause(2 * parentWatchMs);
-    expect({ end: await end(), isAlive: isAlive(pid) }).toEqual({ end: '', isAlive: true });
-  });
+  ] as const)(
+    'a foreground command goes on without its starter if %s',
+    async ([, wrap, environment], context) => {
+      const { expect } = context;
+      const { starter, pid, end } = await run(context, wrap, { environment });
+      if (starter.exitCode === null) await kill(starter, 'SIGKILL');
+      if ('_' in environment) process.kill(pid, 'SIGHUP');
+      // Time for two looks.
+      await pause(2 * parentWatchMs);
+      expect({ end: await end(), isAlive: isAlive(pid) }).toEqual({ end: '', isAlive: true });
+    },
+  );
 });
 
 describe.runIf(process.platform === 'linux')('a process of a deployment', () => {
   test.concurrent(
-    'goes on when the script that started it has ended, and stops when npm has',
+    'a deployment’s process goes on after its start script ends, and stops with npm',
     async (context) => {
       const { expect } = context;
       const [byScript, byNpm] = await Promise.all([

@@ -8,7 +8,7 @@ import { basename } from 'node:path';
 export const parentWatchMs = 500;
 
 export interface ParentWatchOptions {
-  /** A process of a deployment: a script may start it and end. Only npm is watched. @default false */
+  /** A process of a deployment: a script may start it and end, so only npm is watched. @default false */
   isService?: boolean;
 }
 
@@ -26,13 +26,13 @@ export function watchParent(onGone: () => void, { isService = false }: ParentWat
 
 /** SIGHUP is ignored under nohup, but Node.js resets that when it starts. */
 export function isUnderNohup(): boolean {
-  // The shell tells each program its path; nohup passes that on.
+  // The shell tells each program its path, and nohup passes that on.
   return basename(process.env['_'] ?? '') === 'nohup';
 }
 
 /**
- * A leader of a process group was put there by an interactive shell, which passes a closed terminal on as SIGHUP, by
- * setsid, or by a supervisor. What a shell left behind before this process looked belongs to process 1, which never ends.
+ * The leader of a process group was made by an interactive shell (which passes a closed terminal on as SIGHUP), by
+ * setsid, or by a supervisor. A process whose shell ended before this check belongs to process 1, which never ends.
  */
 function mayOutliveParent(isService: boolean): boolean {
   if (process.platform === 'win32' || leadsGroup()) return true;
@@ -40,7 +40,7 @@ function mayOutliveParent(isService: boolean): boolean {
   return !isByNpm && (isService || isUnderNohup() || isInBackground());
 }
 
-/** A script gives what it starts by `&` an empty standard input in place of its own. */
+/** A script gives processes that it starts with `&` an empty standard input. */
 function isInBackground(): boolean {
   const input = (pid: number | 'self'): string => readlinkSync(`/proc/${pid}/fd/0`);
   try {
@@ -60,8 +60,8 @@ function leadsGroup(): boolean {
 }
 
 /**
- * The parent; and the parent's own where that is a `sh -c` that a program such as npm runs its commands by: the shell
- * outlives a killed npm. Only Linux tells; elsewhere the usual shells run a single command in their own place.
+ * The parent, and its own parent if it is a `sh -c` of a program such as npm, because the shell outlives a killed
+ * npm. Only Linux shows this; elsewhere the usual shells replace themselves by a single command.
  */
 function starters(): string {
   const parent = process.ppid;

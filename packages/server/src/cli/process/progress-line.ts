@@ -1,4 +1,4 @@
-/** One line on a terminal that is written over and over; in a pipe, nothing. */
+/** One line on a terminal that is overwritten; in a pipe, nothing. */
 
 const intervalMs = 150;
 
@@ -6,7 +6,7 @@ export class ProgressLine {
   readonly #stream = process.stderr;
   #shownAt = 0;
 
-  /** Shows what `compose` gives, unless the last one was shown a moment ago. */
+  /** Shows the result of `compose`, unless the last one was shown a moment ago. */
   show(compose: () => string): void {
     const now = performance.now();
     if (!this.#stream.isTTY || now - this.#shownAt < intervalMs) return;

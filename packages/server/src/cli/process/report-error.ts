@@ -1,4 +1,4 @@
-/** Says why a command ends, in one sentence without a stack, and gives the exit code that the error table has for it. */
+/** Reports why a command ends, in one sentence without a stack, and returns the exit code of the error table. */
 import { SluiceError } from 'sluice/internal/protocol';
 import { DatabaseError, explainDatabaseError } from 'sluice/internal/store';
 import { complain, printJson } from './output.ts';
@@ -7,7 +7,7 @@ export function reportError(error: unknown, isJson: boolean): number {
   const explained = explainError(error);
   const code = explained instanceof SluiceError ? explained.code : 'internal';
   if (isJson) printJson({ error: { code, message: explained.message } });
-  // A sentence of ours tells enough; anything else is a defect, whose place matters.
+  // An error of the table needs only its sentence; any other is a defect, whose place matters.
   const isOurs =
     explained instanceof SluiceError ||
     (explained.name === 'Error' && explained.message.startsWith('Cannot '));
@@ -15,7 +15,7 @@ export function reportError(error: unknown, isJson: boolean): number {
   return explained instanceof SluiceError ? explained.entry.exitCode : 1;
 }
 
-/** The error as a person reads it. */
+/** The error in the form for people. */
 export function explainError(error: unknown): Error {
   if (error instanceof DatabaseError) return explainDatabaseError(error);
   if (!(error instanceof Error)) return new Error(String(error));

@@ -1,4 +1,4 @@
-/** The life of one process of a deployment: start, say that it is ready, wait to be told to stop, finish, end. */
+/** The life of one process of a deployment: start, report that it is ready, wait for a stop, finish, end. */
 import { SluiceError } from 'sluice/internal/protocol';
 import { complain, printJson, printLine } from './output.ts';
 import { awaitStopRequest, finishWithin } from './stop-request.ts';
@@ -7,14 +7,14 @@ export interface Service {
   start(): Promise<{ url?: string; metricsUrl?: string }>;
   /** Finishes the work under way. */
   stop(): Promise<void>;
-  /** Reads again what may have changed: on SIGHUP. A service without it stops then. */
+  /** Reads changed settings again, on SIGHUP. A service without it stops on SIGHUP. */
   reload?(): void;
-  /** Settles when it is to end by itself. */
+  /** Resolves when the service has to end by itself. */
   ended?: Promise<void>;
 }
 
 export interface ServiceOptions {
-  /** Told to people when the process is ready: `API node`. */
+  /** Name for people, shown when the process is ready: `API node`. */
   name: string;
   isJson: boolean;
   stopWithStdin: boolean;
@@ -29,7 +29,7 @@ export async function runUntilStopped(service: Service, options: ServiceOptions)
   const onHangUp = service.reload === undefined ? {} : { onHangUp: () => service.reload?.() };
   const stop = awaitStopRequest({ withStdin: stopWithStdin, isService: true, ...onHangUp });
   try {
-    // A start may hang at a database that does not answer.
+    // A start may wait for a database that does not answer.
     const started = await Promise.race([service.start(), stop.requested]);
     if (started !== undefined) {
       const { url } = started;
@@ -50,7 +50,7 @@ export async function runUntilStopped(service: Service, options: ServiceOptions)
       `Cannot stop in order: work is still under way after ${stopTimeoutMs} ms`,
     );
   }
-  // Loaded late, because most commands have no use for it.
+  // Loaded late, because most commands do not need it.
   const { flushSpans } = await import('sluice/internal/batch');
   await finishWithin(flushSpans(), flushTimeoutMs);
   if (!isJson) complain(`${name} has stopped`);

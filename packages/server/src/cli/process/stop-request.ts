@@ -1,14 +1,14 @@
 /**
- * How a process is told to stop: SIGTERM, SIGINT, a closed terminal (unless SIGHUP asks for something else), the end of the process that started it, or, where a
- * supervisor asked for it, the end of standard input, which also comes when the supervisor was killed. The first request
- * lets work finish, a second signal ends the process at once.
+ * The ways to stop a process: SIGTERM, SIGINT, a closed terminal (unless SIGHUP has another meaning), or the end of
+ * the process that started it. If a supervisor asked for it, also the end of standard input, which comes when the
+ * supervisor was killed. The first request lets work finish; a second signal ends the process immediately.
  */
 import { complain } from './output.ts';
 import { isUnderNohup, watchParent } from './parent-watch.ts';
 
 export interface StopRequest {
   readonly signal: AbortSignal;
-  /** Settles once the process is told to stop. */
+  /** Resolves when the process is told to stop. */
   readonly requested: Promise<void>;
 }
 
@@ -17,13 +17,13 @@ export interface StopRequestOptions {
   withStdin?: boolean;
   /** A process of a deployment, which a script may start and leave running. @default false */
   isService?: boolean;
-  /** What SIGHUP asks for. @default to stop */
+  /** The meaning of SIGHUP. @default stop */
   onHangUp?: () => void;
   /** Runs before a second request ends the process. */
   onSecond?: () => void;
 }
 
-/** npm passes a terminal's Ctrl-C on although the terminal has sent it: what comes so soon is the same request. */
+/** npm passes Ctrl-C on although the terminal has sent it; a signal within this time is the same request. */
 const sameRequestMs = 500;
 
 export function awaitStopRequest(options: StopRequestOptions = {}): StopRequest {
@@ -60,7 +60,7 @@ export function awaitStopRequest(options: StopRequestOptions = {}): StopRequest 
   return { signal: stopping.signal, requested };
 }
 
-/** Waits for `work`, but not longer than this; then says that it did not finish, by false. */
+/** Waits for `work` up to a limit; returns false if it did not finish. */
 export async function finishWithin(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<boolean>((resolve) => {

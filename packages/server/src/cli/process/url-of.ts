@@ -1,4 +1,4 @@
-/** What a server that listens there is asked by. */
+/** The URL of a server that listens at this address. */
 export function urlOf(host: string, port: number, scheme: 'http' | 'https' = 'http'): string {
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

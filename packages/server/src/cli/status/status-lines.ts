@@ -1,4 +1,4 @@
-/** A status in words: what wants attention, what is held, what waits, then the lanes. */
+/** A status in words: problems, content, waiting writes, then the lanes. */
 import type { Status } from 'sluice/operator';
 import { laneLines } from '../operate/lane-lines.ts';
 import { ageText, counted, number } from '../operate/text.ts';
@@ -6,7 +6,7 @@ import { ageText, counted, number } from '../operate/text.ts';
 /** Lines of lanes that fit on a screen with the rest. */
 const lanesShown = 24;
 
-/** @param perSecond Writes settled since the last look, where there was one. */
+/** @param perSecond Writes settled a second since the last reading; null: there was none. */
 export function statusLines(status: Status, perSecond: number | null = null): string[] {
   const { isHealthy, problems, documents, references, isEstimated, backlog, blocked, oldestSeconds } = status;
   const { deadLetters, lanes, lanesWithoutLeader, lanesPaused, writers } = status;

@@ -1,15 +1,15 @@
-/** Changes the stores file: one change at a time, checked before it counts, and never half written. */
+/** Changes the stores file: one change at a time, checked before it is saved, and never half written. */
 import { existsSync } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { SluiceError } from 'sluice/internal/protocol';
 import { checkEntries, readEntries, type StoreEntries } from './stores-file.ts';
 
-/** Only its owner reads a new file: it may hold passwords. */
+/** Only its owner can read a new file, because it may contain passwords. */
 const newFileMode = 0o600;
 
 /**
- * @param change Returns the entries as they shall be.
- * @throws {SluiceError} `configuration_invalid` for entries that no process could use; then the file stays as it is
+ * @param change Returns the new entries.
+ * @throws {SluiceError} `configuration_invalid` for entries that no process could use; then the file stays unchanged
  */
 export async function editStores(
   file: string,

@@ -1,6 +1,7 @@
 /**
- * Moves a data store to another database while clients write. Nodes hold its requests back, the writers settle what is there,
- * the rows are copied and compared, and the stores file names the new place. Until then every failure leaves the store where it was.
+ * Moves a data store to another database while clients write. Nodes hold its requests back, the writers settle
+ * waiting writes, the rows are copied and compared, and the stores file gets the new place. Until then, every failure
+ * leaves the store where it was.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { checkRows, listLanes, pauseLanes, resumeLanes } from 'sluice/operator';
@@ -24,11 +25,11 @@ export interface MoveOptions {
   file: string;
   from: Store;
   to: Store;
-  /** The entry of the store, once it is there. */
+  /** The entry of the store after the move. */
   entry: StoreEntry;
-  /** Nodes finish the requests that they have within this, or the move is given up. */
+  /** Time for nodes to finish their requests; after it, the move is given up. */
   waitMs: number;
-  /** Within this, every node has read a file that has changed. */
+  /** Time in which every node has read a changed file. */
   fileReadMs: number;
   onStep: (step: string) => void;
   onProgress: (progress: CopyProgress) => void;
@@ -37,20 +38,20 @@ export interface MoveOptions {
 
 export interface MoveReport {
   tables: CopiedTable[];
-  /** Requests of the store waited for so long, at most, beside the time in which nodes read the file again. */
+  /** Longest wait of the store's requests, in milliseconds, without the time for reading the file again. */
   heldMs: number;
 }
 
-/** The lanes that are paused by this are resumed by nobody else. */
+/** The reason of the pause, so that only lanes paused by this move are resumed. */
 const pausedBy = (): string => `${actor()} (sluice stores move)`;
 const isPausedByMove = (name: string | null): boolean => name?.endsWith('(sluice stores move)') === true;
 
 const lookMs = 100;
-/** What can be settled is settled before the copy; where nothing is settled for so long, it moves along. */
+/** Waiting writes are settled before the copy; if nothing is settled for this long, they move along. */
 const drainIdleMs = 5000;
 const readyMax = 100_000;
 
-/** @throws {SluiceError} and leaves the store as it was */
+/** @throws {SluiceError} and leaves the store where it was */
 export async function moveStore(options: MoveOptions): Promise<MoveReport> {
   const { from } = options;
   const source = openBriefly(from);
@@ -145,7 +146,7 @@ async function copyWhole(
   return tables;
 }
 
-/** Opens the source again, after a move that was not finished. @throws {SluiceError} if another command moves it now */
+/** Opens the source again after an unfinished move. @throws {SluiceError} if another command moves it now */
 export async function giveBack(file: string, from: Store, isAlone = false): Promise<void> {
   await unfenceStore(from, isAlone);
   const source = openBriefly(from);
@@ -176,7 +177,7 @@ async function markMoving(file: string, name: string): Promise<void> {
   });
 }
 
-/** Returns when no node has a session in the database of the store, nor opens one. */
+/** Resolves when no node has, or opens, a session in the database of the store. */
 async function awaitNodes(
   { from, waitMs, fileReadMs, file, signal }: MoveOptions,
   source: Database,

@@ -1,4 +1,4 @@
-/** In which data stores nodes have sessions, as `readNodeSessions` has found them on a server. */
+/** The data stores in which nodes have sessions, from `readNodeSessions` on a server. */
 import { nodeNameIn } from 'sluice/internal/store';
 import type { Store } from './stores-file.ts';
 

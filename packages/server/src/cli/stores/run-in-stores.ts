@@ -1,4 +1,4 @@
-/** Runs an operator command in one store of the stores file, or in all of them, a bounded number at once. */
+/** Runs an operator command in one store of the stores file, or in all of them, with limited concurrency. */
 import { SluiceError } from 'sluice/internal/protocol';
 import type { DatabaseValues } from '../config/database-url.ts';
 import { inStore, printJson, printLine } from '../process/output.ts';
@@ -6,16 +6,16 @@ import { reportError } from '../process/report-error.ts';
 import { readStores, type Store, type Stores } from './stores-file.ts';
 
 export interface StoreChoice {
-  /** Of `--store`. */
+  /** Value of `--store`. */
   store: string | undefined;
-  /** Of `--all-stores`. */
+  /** Value of `--all-stores`. */
   isAll: boolean;
   isJson: boolean;
-  /** Stores in which the command runs at the same time. A command that sets its exit code runs in one. */
+  /** Stores in which the command runs concurrently. A command that sets its exit code runs in one. */
   atOnce: number;
 }
 
-/** @throws {SluiceError} `configuration_invalid` for a choice of two things, or one that would never end */
+/** @throws {SluiceError} `configuration_invalid` for contradicting flags, or a command that would never end */
 export function assertChoice(
   { store, isAll }: Pick<StoreChoice, 'store' | 'isAll'>,
   flags: Readonly<Record<string, unknown>>,
@@ -64,13 +64,13 @@ function chosen(stores: Stores, name: string | undefined, file: string): Store {
 }
 
 function valuesIn<V extends DatabaseValues>(values: V, { url, listenUrl, schema }: Store): V {
-  // The URLs hold what is said of TLS.
+  // The URLs already contain the TLS settings.
   const tls = { databaseCa: undefined, databaseCert: undefined, databaseKey: undefined };
   const listen = Object.hasOwn(values, 'listenUrl') && listenUrl !== url ? { listenUrl } : {};
   return { ...values, ...tls, ...listen, databaseUrl: url, schema, stores: undefined };
 }
 
-/** What the command would have ended with. One store's failure does not keep the command from the others. */
+/** The exit code of the command. A failure in one store does not stop the others. */
 async function codeOf(work: () => Promise<void>, isJson: boolean): Promise<number> {
   process.exitCode = 0;
   try {

@@ -1,7 +1,7 @@
 /**
- * Tells a writer which sleeping stores of one PostgreSQL server need it. One connection for the whole server asks, some times
- * a second, in which databases nodes have sessions: a node that opens a store has some. And one store a second is looked into
- * for writes that wait although no node is connected. docs/stores.md tells why it is done so.
+ * Tells a writer which sleeping stores of one PostgreSQL server need it. A few times a second, one connection for the
+ * whole server reads in which databases nodes have sessions; a node that opens a store has some. Once a second, one
+ * store is checked for waiting writes without a node. docs/stores.md explains why.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Database, DatabaseError, reconnectDelayMs } from 'sluice/internal/store';
@@ -9,31 +9,31 @@ import { openInNodes } from './node-sessions.ts';
 import type { Store } from './stores-file.ts';
 
 export interface ServerWatchOptions {
-  /** All of this server. */
+  /** All stores of this server. */
   stores: readonly Store[];
   isOpen: (store: Store) => boolean;
-  /** By `performance.now()`; the store was never open: when the process began. */
+  /** By `performance.now()`; for a store that was never open, the start of the process. */
   openedAt: (store: Store) => number;
-  /** Nodes have these stores open now, or work waits in them. */
+  /** Nodes have these stores open now, or writes wait in them. */
   onNeeded: (stores: ReadonlySet<string>) => void;
   onError: (error: unknown, doing: string) => void;
 }
 
 const intervalMs = 100;
 const answerTimeoutMs = 2000;
-/** At the start all stores are looked into, so many at once; then one after the other, a second apart. */
+/** At the start all stores are checked, this many concurrently; later one after the other, a second apart. */
 const looksAtOnce = 4;
 const lookPauseMs = 1000;
-/** A store that slept for so long is opened once, so that what is past its retention is removed. */
+/** A store that slept for this long is opened once, so that retention runs. */
 const upkeepAfterMs = 6 * 3_600_000;
-/** Stores that are opened for that, apart from each other. */
+/** Pause between stores that are opened for retention. */
 const upkeepPauseMs = 60_000;
 
 export class ServerWatch {
   readonly #options: ServerWatchOptions;
   readonly #stop = new AbortController();
   readonly #running: Promise<unknown>;
-  /** The store through whose database the server is asked; the next one, where that fails. */
+  /** The store whose database is used for queries to the server; after a failure, the next one. */
   #index = 0;
   #upkeepAt = performance.now();
 
@@ -108,7 +108,7 @@ export class ServerWatch {
     try {
       if (await hasWork(store)) this.#tell([store]);
     } catch (error) {
-      // A store that is not migrated yet has no work.
+      // A store without migrations has no work.
       if (!(error instanceof DatabaseError && ['42P01', '3F000'].includes(error.sqlState ?? '')))
         onError(error, 'check a sleeping store');
     }
@@ -119,7 +119,7 @@ export class ServerWatch {
   }
 }
 
-/** Whether writes wait in a store; asked on a connection that is made for it. */
+/** Whether writes wait in a store; asked on a new connection. */
 export async function hasWork(store: Store): Promise<boolean> {
   const database = openBriefly(store);
   try {

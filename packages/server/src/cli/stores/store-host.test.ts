@@ -48,7 +48,7 @@ function hostOf(first: Stores, openMax = 10) {
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test('for a store above the bound, the open store that is unused for longest is closed', async () => {
+test('opening a store beyond the limit closes the open store that is unused for longest', async () => {
   const { open, use } = hostOf(storesOf({ name: 'a' }, { name: 'b' }, { name: 'c' }), 2);
   await use('a');
   await use('b');
@@ -59,7 +59,7 @@ test('for a store above the bound, the open store that is unused for longest is 
   expect([...open]).toEqual(['a on one', 'c on one']);
 });
 
-test('a store above the bound is refused while all open stores are in use, and opened afterwards', async () => {
+test('a store beyond the limit is refused while all open stores are in use, and opened afterwards', async () => {
   const { host, open, use } = hostOf(storesOf({ name: 'a' }, { name: 'b' }), 1);
   const { release } = await host.use('a', false);
   vi.advanceTimersByTime(5000);
@@ -70,7 +70,7 @@ test('a store above the bound is refused while all open stores are in use, and o
   expect([...open]).toEqual(['b on one']);
 });
 
-test('a store that is moved finishes its requests, closes, keeps new ones back, and serves them at the new place', async () => {
+test('a moved store finishes its requests, closes, keeps new ones waiting, and serves them at the new place', async () => {
   const { host, open, change, use } = hostOf(storesOf({ name: 'a' }, { name: 'b' }));
   const { release } = await host.use('a', false);
   change(storesOf({ name: 'a', isMoving: true }, { name: 'b' }));
@@ -84,7 +84,7 @@ test('a store that is moved finishes its requests, closes, keeps new ones back, 
   expect((await waiting).value).toMatchObject({ server: 'two' });
 });
 
-test('a store whose move is given up serves the requests that it kept back', async () => {
+test('a store whose move is given up serves the requests that waited', async () => {
   const { host, open, change } = hostOf(storesOf({ name: 'a' }));
   change(storesOf({ name: 'a', isMoving: true }));
   const waiting = host.use('a', false);
@@ -94,7 +94,7 @@ test('a store whose move is given up serves the requests that it kept back', asy
   expect((await waiting).value).toMatchObject({ server: 'one' });
 });
 
-test('a request that a moved store keeps back for a minute is refused', async () => {
+test('a request that waits for a moved store for a minute is refused', async () => {
   const { host } = hostOf(storesOf({ name: 'a', isMoving: true }));
   const refused = host.use('a', false).catch((error: unknown) => error);
   await vi.advanceTimersByTimeAsync(60_000);

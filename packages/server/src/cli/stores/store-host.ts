@@ -1,4 +1,4 @@
-/** The data stores of a process: opens each when it is first used, closes it when it is idle, and follows the stores file. */
+/** The data stores of a process: opens each at its first use, closes it when idle, and follows the stores file. */
 import type { StoreCount } from '#api';
 import { FailureLog, SluiceError } from 'sluice/internal/protocol';
 import type { Logger } from 'pino';
@@ -7,22 +7,22 @@ import type { Store, Stores } from './stores-file.ts';
 import { watchStoresFile } from './watch-stores-file.ts';
 
 export interface StoreHostOptions<T> {
-  /** The stores file: when it changes, it is read again. */
+  /** The stores file; it is read again when it changes. */
   file: string;
   /** @throws {SluiceError} `configuration_invalid` */
   readStores: () => Stores;
   open: (store: Store, logger: Logger) => Promise<T>;
   idleMs: number;
-  /** Stores that are open at once. For another one, the store that is unused for longest is closed. */
+  /** Most open stores. For another one, the store that was unused for longest is closed. */
   openMax: number;
-  /** Keeps requests back while a store is moved, and closes it. @default false: it goes on until the store is elsewhere */
+  /** Holds requests back while a store is moved, and closes it. @default false: it goes on until the store has moved */
   holdsMoving?: boolean;
   logger: Logger;
-  /** After the file was read again. */
+  /** Called after the file was read again. */
   onReload?: () => void;
 }
 
-/** Looks for idle stores this often within the time after which they count as idle. */
+/** Checks for idle stores in the time after which a store counts as idle. */
 const looksPerIdle = 6;
 const longestLookMs = 10_000;
 /** A writer uses a store that a node has open several times a second. */
@@ -61,14 +61,14 @@ export class StoreHost<T extends Opened> {
     return [...this.#slots.values()].flatMap(({ opened }) => (opened === null ? [] : [opened]));
   }
 
-  /** Stores by their state. */
+  /** Number of stores by state. */
   get counts(): Record<StoreState, number> {
     const counts = { asleep: 0, opening: 0, open: 0, failed: 0, held: 0 };
     for (const { state } of this.#slots.values()) counts[state] += 1;
     return counts;
   }
 
-  /** What the server in front of the stores asks about them. */
+  /** For the server in front of the stores. */
   get front(): { isAsleep: (name: string) => boolean; count: () => StoreCount; names: () => string[] } {
     return {
       isAsleep: (name) => ['asleep', 'held'].includes(this.#slots.get(name)?.state ?? ''),
@@ -84,16 +84,16 @@ export class StoreHost<T extends Opened> {
     return slot;
   }
 
-  /** Opens a store if need be, once it is not held. @throws {SluiceError} if it cannot be used now */
+  /** Opens a store if needed, once it is not held. @throws {SluiceError} if it cannot be used now */
   async use(name: string, isProbe: boolean): Promise<{ value: T; release: () => void }> {
-    // Its place may be taken by another while it is held.
+    // Another slot may replace it while it is held.
     for (let slot = this.slot(name); ; slot = this.slot(name)) {
       await slot.held();
       if (slot === this.#slots.get(name)) return slot.use(isProbe);
     }
   }
 
-  /** Reads the stores file again. A file that cannot be used changes nothing, and the log says why. */
+  /** Reads the stores file again. An unusable file changes nothing, and the reason is logged. */
   reload(): void {
     const { logger, readStores, onReload } = this.#options;
     try {
@@ -107,7 +107,7 @@ export class StoreHost<T extends Opened> {
     onReload?.();
   }
 
-  /** Stores that are new or changed get a slot; those that are gone or changed are closed. */
+  /** Opens slots for new or changed stores, and closes those of removed or changed ones. */
   #fillSlots(): void {
     for (const [name, slot] of this.#slots) {
       if (isSame(this.#stores.get(name), slot.store)) continue;
@@ -132,10 +132,10 @@ export class StoreHost<T extends Opened> {
     }
   }
 
-  /** @throws {SluiceError} `overloaded` if there is none, because all open stores are in use */
+  /** @throws {SluiceError} `overloaded` if all open stores are in use */
   async #makeRoom(): Promise<void> {
     const { openMax } = this.#options;
-    // The store that is to be opened counts already.
+    // The store that is being opened is counted.
     for (let { open, opening } = this.counts; open + opening > openMax; { open, opening } = this.counts) {
       const byUse = [...this.#slots.values()].sort((one, other) => one.usedAt - other.usedAt);
       let isRoom = false;
@@ -158,7 +158,7 @@ export class StoreHost<T extends Opened> {
   }
 }
 
-/** A store that is moved stays where it is until the file says where it has gone. */
+/** A store that is being moved counts as unchanged until the file names its new place. */
 function isSame(one: Store | undefined, other: Store): boolean {
   const placeOf = (store: Store): string => JSON.stringify({ ...store, isMoving: false });
   return one !== undefined && placeOf(one) === placeOf(other);

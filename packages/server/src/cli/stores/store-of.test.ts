@@ -33,11 +33,11 @@ test.each([
   ['/readyz?store=none', {}, null],
   ['/readyz', { host: 'north.example.org' }, null],
   ['/healthz', { host: 'north.example.org' }, null],
-])('%s with %j is for %j', (url, headers, found) => {
+])('the request %s with %j is for %j', (url, headers, found) => {
   expect(storeOf({ url, headers }, { stores, basePath: '', claim: 'store' })).toEqual(found);
 });
 
-test('the name of a store comes after the base path', () => {
+test('the name of a store follows the base path', () => {
   const options = { stores, basePath: '/v1', claim: null };
   expect(storeOf({ url: '/v1/south/docs', headers: {} }, options)).toEqual({
     store: 'south',

@@ -1,19 +1,19 @@
-/** Which data store a request is for: by the first part of its path, else by its host, else by a claim of its token. */
+/** The data store of a request: by the first part of its path, else by its host, else by a claim of its token. */
 import type { IncomingMessage } from 'node:http';
 import type { StoreRoute } from '#api';
 import type { Stores } from './stores-file.ts';
 
 export interface StoreOfOptions {
   stores: Stores;
-  /** In front of every path. */
+  /** Prefix of every path. */
   basePath: string;
-  /** Claim of a token that names the store. Null: tokens do not name any. */
+  /** Claim of a token that names the store. Null: tokens name none. */
   claim: string | null;
 }
 
 type AskedFor = Pick<IncomingMessage, 'url' | 'headers'>;
 
-/** Null: the request names no store, or none that there is. */
+/** Null: the request names no store, or an unknown one. */
 export function storeOf(
   { url = '', headers }: AskedFor,
   { stores, basePath, claim }: StoreOfOptions,
@@ -38,7 +38,7 @@ function ofHost(host: string | undefined, stores: Stores): string | null {
   return null;
 }
 
-/** The token is only read here: the store that it names checks it, and refuses one whose claim names another. */
+/** The token is only read here: the store checks it, and refuses a token for another store. */
 function ofToken(authorization: string | undefined, claim: string): string | null {
   const [, payload] = /^Bearer +[\w-]+\.([\w-]+)\.[\w-]+ *$/i.exec(authorization ?? '') ?? [];
   if (payload === undefined) return null;

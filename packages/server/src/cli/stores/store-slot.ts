@@ -1,35 +1,35 @@
 /**
- * One data store in a process: asleep, or open with connections of its own. The first user opens it, and it is closed once
- * it was unused for a while. What happens here affects no other store.
+ * One data store in a process: asleep, or open with its own connections. The first user opens it, and it is closed
+ * after a time without use. It affects no other store.
  */
 import { settleWithin, SluiceError } from 'sluice/internal/protocol';
 import type { Store } from './stores-file.ts';
 
-/** What a process has of an open store. */
+/** An open store of a process. */
 export interface Opened {
   /** Work is left that a close would interrupt or delay. */
   isBusy(): boolean | Promise<boolean>;
-  /** Finishes what is under way, within a bounded time. */
+  /** Finishes work under way, within a limited time. */
   close(): Promise<void>;
 }
 
 export interface StoreSlotOptions<T> {
   store: Store;
   open: (store: Store) => Promise<T>;
-  /** Unused for so long, it is closed. */
+  /** Milliseconds without use after which it is closed. */
   idleMs: number;
-  /** Comes before `open`. @throws {SluiceError} if another store cannot be open now */
+  /** Called before `open`. @throws {SluiceError} if another store cannot be open now */
   makeRoom: () => Promise<void>;
   onError: (error: unknown, doing: string) => void;
 }
 
 export type StoreState = 'asleep' | 'opening' | 'open' | 'failed' | 'held';
 
-/** A store that could not be opened refuses for so long before it is tried again. */
+/** A store that could not be opened refuses requests for this long. */
 const retryMs = 1000;
-/** A request waits so long for a store that is held, at most. */
+/** Longest wait of a request for a held store. */
 const holdMaxMs = 60_000;
-/** Requests that wait for the same store to open. More are refused, so that one store does not fill the node's memory. */
+/** Most requests that wait for the same store to open. More are refused, so that one store does not fill the node's memory. */
 const waitingMax = 1000;
 
 export class StoreSlot<T extends Opened> {
@@ -43,7 +43,7 @@ export class StoreSlot<T extends Opened> {
   #usedAt = Number.NEGATIVE_INFINITY;
   #failure: { error: SluiceError; until: number } | null = null;
   #isRetired = false;
-  /** Its users wait for the end of this. */
+  /** Users wait for the end of this. */
   #hold: { ended: Promise<void>; end: () => void } | null = null;
 
   constructor(options: StoreSlotOptions<T>) {
@@ -68,8 +68,8 @@ export class StoreSlot<T extends Opened> {
   }
 
   /**
-   * Opens it if need be, and keeps it open until `release`.
-   * @param isProbe Does not count as a use: who only asks how it is keeps no store awake.
+   * Opens the store if needed, and keeps it open until `release`.
+   * @param isProbe Does not count as a use: a request for the state keeps no store awake.
    * @throws {SluiceError} if it cannot be opened now
    */
   async use(isProbe = false): Promise<{ value: T; release: () => void }> {
@@ -103,7 +103,7 @@ export class StoreSlot<T extends Opened> {
     }
   }
 
-  /** From now on users wait in `held`. Those that are there finish, and then the store is closed. */
+  /** From now on users wait in `held`. Present ones finish, and then the store is closed. */
   hold(): void {
     if (this.#hold !== null) return;
     let end!: () => void;
@@ -122,7 +122,7 @@ export class StoreSlot<T extends Opened> {
   }
 
   /**
-   * Returns when the store is not held, or no longer.
+   * Resolves when the store is not held.
    * @throws {SluiceError} if that takes too long
    */
   async held(): Promise<void> {
@@ -149,7 +149,7 @@ export class StoreSlot<T extends Opened> {
     }
   }
 
-  /** Closes it if it was unused for long enough and no work is left. True: it did. */
+  /** Closes it if it was unused for long enough and has no work left. Returns whether it did. */
   async closeIfIdle(idleMs: number = this.#options.idleMs): Promise<boolean> {
     const isIdle = (): boolean => this.#users === 0 && performance.now() - this.#usedAt >= idleMs;
     const opened = this.#opened;
@@ -160,13 +160,13 @@ export class StoreSlot<T extends Opened> {
       this.#options.onError(error, 'look for work of the store');
       return false;
     }
-    // Somebody may have come meanwhile.
+    // A user may have come meanwhile.
     if (!isIdle() || this.#opened !== opened) return false;
     await this.close();
     return true;
   }
 
-  /** Takes no more users, and closes: for a store that was removed or changed, and at the end of the process. */
+  /** Takes no more users, and closes: for a removed or changed store, and at the end of the process. */
   async retire(): Promise<void> {
     this.#isRetired = true;
     this.endHold();
@@ -174,7 +174,7 @@ export class StoreSlot<T extends Opened> {
     await this.close();
   }
 
-  /** Closes it now, although it may be in use. The next user opens it again. */
+  /** Closes it now, even in use. The next user opens it again. */
   close(): Promise<void> {
     const opened = this.#opened;
     this.#opened = null;
@@ -188,7 +188,7 @@ export class StoreSlot<T extends Opened> {
   }
 }
 
-/** What is wrong with the database of a store is wrong with that store only, and may be right again soon. */
+/** A fault of the database of a store concerns that store only, and may pass soon. */
 function refusalOf(cause: unknown): SluiceError {
   return new SluiceError(
     'database_unavailable',

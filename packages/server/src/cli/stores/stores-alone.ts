@@ -1,8 +1,8 @@
-/** `--stores` says where the databases are; nothing else may say it as well. */
+/** `--stores` names the databases, so no other setting may name one. */
 import { SluiceError } from 'sluice/internal/protocol';
 import { findGiven, type Settings, type Sources } from '../config/setting.ts';
 
-/** Each store has its own of these, in the stores file. */
+/** Settings that each store has in the stores file. */
 const ownOfStores = ['databaseUrl', 'schema', 'listenUrl', 'operatorUrl', 'operatorPassword'];
 
 /** @throws {SluiceError} `configuration_invalid` */
@@ -25,7 +25,7 @@ export function assertStoresAlone(settings: Settings, sources: Sources): void {
   }
 }
 
-/** @throws {SluiceError} `configuration_invalid` for a store that is chosen from no file */
+/** @throws {SluiceError} `configuration_invalid` for a chosen store without a stores file */
 export function assertNoChoice({ store, isAll }: { store: string | undefined; isAll: boolean }): void {
   if (store === undefined && !isAll) return;
   const flag = isAll ? '--all-stores' : '--store';

@@ -17,7 +17,7 @@ function storesFile(text: string, others: Record<string, string> = {}): string {
 
 const withStores = (stores: unknown): string => JSON.stringify({ stores });
 
-test('a store takes its URL from the stores file, from a file beside it, or from a variable', () => {
+test('a store takes its URL from the stores file, from the file of its secret, or from a variable', () => {
   const file = storesFile(
     withStores({
       north: { databaseUrl: north },
@@ -95,14 +95,14 @@ test.each([
     }),
     'the stores north and south have the same host a',
   ],
-])('a stores file that cannot be used is refused by store and key, without a secret: %#', (text, reason) => {
+])('an unusable stores file is refused by store and key, without a secret: %#', (text, reason) => {
   const file = storesFile(text);
   const read = () => readStores(file, { environment: { ODD: 'unlikely' } });
   expect(read).toThrow(`Cannot use the stores file ${file}: ${reason}`);
   expect(read).not.toThrow('unlikely');
 });
 
-test('an edit that no process could use leaves the stores file as it was, and no draft', async () => {
+test('an edit that no process could use leaves the stores file unchanged, and no draft', async () => {
   const before = withStores({ north: { databaseUrl: north } });
   const file = storesFile(before);
   await expect(editStores(file, (all) => ({ ...all, south: { schema: 'x' } }))).rejects.toThrow(
@@ -112,7 +112,7 @@ test('an edit that no process could use leaves the stores file as it was, and no
   expect(readdirSync(join(file, '..'))).toEqual(['stores.json']);
 });
 
-test('two edits at once do not lose one: the second is refused', async () => {
+test('two edits at the same time lose none: the second is refused', async () => {
   const file = storesFile(withStores({}));
   const add = (name: string) =>
     editStores(file, (all) => ({ ...all, [name]: { databaseUrl: `postgres://h/${name}` } }));

@@ -1,7 +1,7 @@
 /**
- * The stores file: the data stores of a deployment, each a name, a database and a schema. `sluice api`, `writer`, `dashboard`
- * and the operator commands read it, and `sluice stores` edits it. An error names the store and the key, and shows no value
- * that may hold a secret.
+ * The stores file: the data stores of a deployment, each with a name, a database and a schema. `sluice api`,
+ * `writer`, `dashboard` and the operator commands read it, and `sluice stores` edits it. An error names the store and
+ * the key, and shows no value that may contain a secret.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -15,22 +15,22 @@ export interface Store {
   name: string;
   url: string;
   schema: string;
-  /** A direct URL for notifications, where `url` leads through a pooler. */
+  /** A direct URL for notifications, if `url` leads through a pooler. */
   listenUrl: string;
   /** The same database as the role of operators. */
   operatorUrl: string;
-  /** Host names whose requests belong to this store without its name in the path. */
+  /** Host names whose requests go to this store without its name in the path. */
   hosts: readonly string[];
-  /** `sluice stores move` moves it: nodes hold its requests back. */
+  /** `sluice stores move` moves the store, so nodes hold its requests back. */
   isMoving: boolean;
-  /** Hosts and ports of the server, and the name of the database there. */
+  /** Hosts and ports of the server, and the name of the database. */
   server: string;
   database: string;
 }
 
 export type Stores = ReadonlyMap<string, Store>;
 
-/** First parts of paths that a node has itself. */
+/** First parts of paths that the node itself uses. */
 const reserved = new Set(
   'bulk dashboard data docs healthz metadata metrics oauth openapi.json readyz rest stores writes'.split(' '),
 );
@@ -49,7 +49,7 @@ const host = z
   .string('is not a host name')
   .regex(/^[a-z\d]([a-z\d.-]*[a-z\d])?$/, 'is not a host name in lower case, without a port');
 
-/** `databaseUrl`, or where it is: a file, or an environment variable. */
+/** `databaseUrl`, or its source: a file, or an environment variable. */
 const storeSchema = z.strictObject({
   databaseUrl: url.optional(),
   databaseUrlFile: path.optional(),
@@ -65,7 +65,7 @@ const storeSchema = z.strictObject({
   moving: z.literal(true, 'is not true').optional(),
 });
 
-/** A store as the file has it. */
+/** A store in the form of the file. */
 export type StoreEntry = z.input<typeof storeSchema>;
 type ParsedEntry = z.output<typeof storeSchema>;
 export type StoreEntries = Record<string, StoreEntry>;
@@ -82,7 +82,7 @@ export function readStores(file: string, options: ReadStoresOptions = {}): Store
 }
 
 /**
- * What the file says, before anything that it names is read.
+ * The content of the file, before anything that it names is read.
  * @throws {SluiceError} `configuration_invalid`
  */
 export function readEntries(file: string): StoreEntries {
@@ -91,7 +91,7 @@ export function readEntries(file: string): StoreEntries {
     whole = JSON.parse(readFileSync(file, 'utf8'));
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    // What the parser of JSON says repeats the text, and with it a secret.
+    // The message of the JSON parser quotes the text, and so perhaps a secret.
     if (code === undefined) throw refusal(file, 'it is not JSON');
     throw refusal(file, code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`);
   }
@@ -111,7 +111,8 @@ interface NamedEntry {
 }
 
 /**
- * Checks the form of entries. What they name is not read: a variable may be set for other processes only.
+ * Checks the form of entries. Their files and variables are not read, because a variable may be set for other
+ * processes only.
  * @throws {SluiceError} `configuration_invalid`
  */
 export function checkEntries(entries: StoreEntries, file: string): NamedEntry[] {
@@ -161,7 +162,7 @@ function parseEntry(entry: unknown, fault: Fault): ParsedEntry {
   throw fault(`${key} is not ${key.endsWith('Url') ? 'a postgres:// URL' : 'of its form'}`);
 }
 
-/** The one key that says this URL. @throws {SluiceError} `configuration_invalid` if several do */
+/** The only key for this URL. @throws {SluiceError} `configuration_invalid` if there are several */
 function sourceOf<K extends UrlKey>(
   entry: ParsedEntry,
   key: K,
@@ -179,7 +180,7 @@ interface UrlSources {
   fault: Fault;
 }
 
-/** The URL of this key: as it stands, of a file, or of a variable. */
+/** The URL of this key: as given, from a file, or from a variable. */
 function findUrl(
   entry: ParsedEntry,
   key: UrlKey,
@@ -215,7 +216,7 @@ function withTls(text: string, key: UrlKey, tls: TlsFiles, fault: Fault): string
   }
 }
 
-/** Two names of one deployment, or of one host, are a mistake. */
+/** Two stores with one deployment, or one host, are a mistake. */
 function assertDistinct(stores: readonly Store[], file: string): void {
   const known = new Map<string, string>();
   const claim = (what: string, thing: string, name: string): void => {

@@ -1,10 +1,10 @@
-/** Notices that the stores file has changed, on every kind of file system: by its times and its size. */
+/** Notices changes of the stores file on every kind of file system, by its times and its size. */
 import { unwatchFile, watchFile } from 'node:fs';
 
-/** `sluice stores move` counts on it: a node holds requests back this long after the file has changed, at most. */
+/** Longest time until a node reads a changed file, on which `sluice stores move` depends. */
 export const fileLookMs = 500;
 
-/** @returns ends it */
+/** @returns a function that ends it */
 export function watchStoresFile(file: string, onChange: () => void): () => void {
   const listener = (): void => onChange();
   watchFile(file, { interval: fileLookMs, persistent: false }, listener);

@@ -1,4 +1,4 @@
-/** Watches the servers of a writer's stores, each by itself, and keeps the stores open that are needed. */
+/** Watches the servers of a writer's stores, each separately, and keeps needed stores open. */
 import { FailureLog } from 'sluice/internal/protocol';
 import type { Logger } from 'pino';
 import { ServerWatch } from './server-watch.ts';
@@ -44,7 +44,7 @@ export class Watches<T extends Opened> {
     });
   }
 
-  /** Each time that it is needed counts as a use: the store stays open for a while after the last. */
+  /** Each need counts as a use, so the store stays open for a while after the last. */
   async #keepOpen(name: string): Promise<void> {
     const slot = this.#host.slots.get(name);
     if (slot === undefined || slot.state === 'opening' || this.#except.has(name)) return;
@@ -52,7 +52,7 @@ export class Watches<T extends Opened> {
       const { release } = await slot.use();
       release();
     } catch {
-      // The slot has logged it, and the next look tries again.
+      // The slot has logged it, and the next check tries again.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** What operators have done, the latest first. */
+/** Shows the actions of operators, the latest first. */
 import type { AuditEntry } from 'sluice/operator';
 import { h, scrolling, setText } from './dom.ts';
 import { count, time } from './format.ts';

@@ -1,4 +1,4 @@
-/** Retrying and discarding, one write or all that match: first what would happen, then the question, then the deed. */
+/** Retries and discards one write, or all that match: first a preview, then a question, then the action. */
 import type { DiscardReport, RetryRefusal, RetryReport } from 'sluice/operator';
 import { confirm, tell } from './confirm.ts';
 import { h } from './dom.ts';
@@ -15,7 +15,7 @@ const refusals: Record<RetryRefusal, string> = {
   document_pending: 'the intake has another write of the document or row',
 };
 
-/** Says whether anything was done. */
+/** Returns whether anything was done. */
 export async function retry(page: PageContext, target: ActionTarget): Promise<boolean> {
   return attempt('Cannot retry', async () => {
     const preview = await change<RetryReport>('retry', { target, dryRun: true });
@@ -61,7 +61,7 @@ export async function retry(page: PageContext, target: ActionTarget): Promise<bo
   });
 }
 
-/** Says whether anything was done. */
+/** Returns whether anything was done. */
 export async function discard(page: PageContext, target: ActionTarget): Promise<boolean> {
   return attempt('Cannot discard', async () => {
     const preview = await change<DiscardReport>('discard', { target, dryRun: true });

@@ -1,11 +1,11 @@
-/** What a blocked write waits for, drawn from above to below: each box a write or a document, each line an "awaits". */
+/** Draws what a blocked write waits for, from top to bottom: each box is a write or a document, each line means "awaits". */
 import { h, scrolling, svg } from './dom.ts';
 import type { ExplainedLink, WriteView } from './messages.ts';
 
 interface Box {
   key: string;
   depth: number;
-  /** The write in it; null: a document that no client has submitted. */
+  /** The write of the box; null: a document that no client has submitted. */
   writeId: string | null;
   lines: [string, string];
   tone: string;
@@ -13,7 +13,7 @@ interface Box {
 
 const boxSize = { width: 236, height: 56 };
 const gap = { x: 20, y: 44 };
-/** Boxes side by side; those beyond are counted. */
+/** Most boxes side by side; further ones are counted. */
 const rowMax = 6;
 
 export function chainGraph({ writeId, stuck, chain }: WriteView): HTMLElement {
@@ -34,7 +34,7 @@ export function chainGraph({ writeId, stuck, chain }: WriteView): HTMLElement {
   const places = new Map<string, Place>();
   const widest = Math.min(rowMax, Math.max(...rows.map((row) => row.length)));
   const side = widest * (boxSize.width + gap.x) + gap.x;
-  // Room at the right for what leads back, and at the left as much.
+  // Room at the right for lines that lead back, and as much at the left.
   const width = side + 2 * gap.x;
   const rest: SVGElement[] = [];
   rows.forEach((row, depth) => {
@@ -136,14 +136,14 @@ function drawBox({ writeId, lines: [first, second], tone }: Box, { x, y }: Place
   return svg('a', { href: `#/write/${writeId}` }, group);
 }
 
-/** What fits into a box. */
+/** The part of a text that fits into a box. */
 function shortened(text: string): string {
   return text.length <= 31 ? text : `${text.slice(0, 30)}…`;
 }
 
 type Place = { x: number; y: number };
 
-/** Straight to a row below; what leads back or along goes around all boxes, so that a cycle is seen as one. */
+/** A straight line to a row below; other lines go around all boxes, so that a cycle is visible. */
 function lineOf(from: Place, to: Place, { kind }: ExplainedLink, side: number): SVGElement {
   const { width, height } = boxSize;
   const start = { x: from.x + width / 2, y: from.y + height };

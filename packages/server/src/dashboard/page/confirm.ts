@@ -1,10 +1,10 @@
-/** Asks before something is changed: a dialog of the browser's own, which keeps the focus and closes by Escape. */
+/** Asks before a change, by a dialog of the browser, which keeps the focus and closes by Escape. */
 import { h, type Child } from './dom.ts';
 
 export interface Question {
   title: string;
   contents: Child[];
-  /** What the button that goes on says: the verb. */
+  /** The text of the button: the verb. */
   action: string;
   isDangerous?: boolean;
 }
@@ -36,7 +36,7 @@ export function confirm({ title, contents, action, isDangerous = false }: Questi
   });
 }
 
-/** Says what came of it, or why nothing did. */
+/** Shows the result, or why nothing was done. */
 export function tell(title: string, ...contents: Child[]): Promise<void> {
   return new Promise((resolve) => {
     const dialog = h(

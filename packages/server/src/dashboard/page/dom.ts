@@ -1,9 +1,9 @@
-/** Elements from plain calls. Whatever comes from the database goes in as text, never as markup. */
+/** Creates elements by plain calls. Data of the database is always text, never markup. */
 
 export type Child = Node | string | number | null | undefined | false;
 type Properties = Record<string, string | number | boolean | null | undefined | ((event: Event) => void)>;
 
-/** `h('button', { class: 'plain', onclick: act }, 'Retry')`; names that begin with `on` are listeners. */
+/** `h('button', { class: 'plain', onclick: act }, 'Retry')`; names that start with `on` are listeners. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   name: K,
   properties: Properties = {},
@@ -42,7 +42,7 @@ export function replace(parent: Element, ...children: Child[]): void {
   add(parent, ...children);
 }
 
-/** Touches the page only where something is different, so that selections and readers are left alone. */
+/** Changes only what differs, so that selections and screen readers are not disturbed. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -54,11 +54,11 @@ export function setAttribute(element: Element, name: string, value: string | nul
 
 export interface RowKind<T> {
   key(item: T): string;
-  /** Makes a row without contents, and gives what fills it. */
+  /** Creates a row without contents, and returns the function that fills it. */
   create(item: T): { row: HTMLTableRowElement; update: (item: T) => void };
 }
 
-/** A table's rows, each kept as long as its item is there: what has the focus keeps it. */
+/** Keeps each row of a table as long as its item exists, so that it keeps the focus. */
 export function keyedRows<T>(body: HTMLTableSectionElement, kind: RowKind<T>): (items: readonly T[]) => void {
   let rows = new Map<string, { row: HTMLTableRowElement; update: (item: T) => void }>();
   return (items) => {
@@ -76,7 +76,7 @@ export function keyedRows<T>(body: HTMLTableSectionElement, kind: RowKind<T>): (
   };
 }
 
-/** A region that scrolls sideways by itself, with the keyboard too. */
+/** A region that scrolls sideways by itself, also with the keyboard. */
 export function scrolling(label: string, ...children: Child[]): HTMLElement {
   return h('div', { class: 'scrolling', role: 'region', 'aria-label': label, tabindex: 0 }, ...children);
 }

@@ -1,4 +1,4 @@
-/** Numbers, ages and times as people read them. */
+/** Numbers, ages and times in the form for people. */
 
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });

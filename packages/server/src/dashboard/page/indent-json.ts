@@ -1,4 +1,4 @@
-/** JSON text with a line for each member. Its numbers and strings stay as they are written: parsing would round some. */
+/** Indents JSON text with a line for each member. Numbers and strings stay as written, because parsing would round some. */
 export function indentJson(text: string): string {
   const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g) ?? [];
   let depth = 0;

@@ -232,7 +232,7 @@ function createRow(lane: number, page: PageContext, current: () => LiveView | nu
       setText(cells.rate, figure(item.activity?.writesPerSecond));
       setText(cells.batch, figure(item.activity?.batchWrites));
       setText(cells.took, duration(item.activity?.batchMs ?? null));
-      // Without the minute that is not over yet.
+      // Without the present minute.
       const values = view?.minutes.slice(0, -1).map(({ lanes }) => lanes[item.lane] ?? 0) ?? [];
       if (drawn !== values.join()) {
         drawn = values.join();

@@ -1,6 +1,6 @@
 /**
- * What the live stream tells, put together: the page as it is now. It is read with `fetch`, because an EventSource cannot send
- * the key; it pauses when told to and while the page is hidden, and begins again by itself when it breaks.
+ * The present state, assembled from the live stream. It is read with `fetch`, because an EventSource cannot send the
+ * key. It pauses on request and while the page is hidden, and restarts when it breaks.
  */
 import type { ActivityMinute, WriterStatus } from 'sluice/operator';
 import type { LaneView, LiveEvents } from './messages.ts';
@@ -32,10 +32,10 @@ export class Live {
   #onRefused: (refusal: Refusal) => void = () => undefined;
 
   status: LiveStatus = 'connecting';
-  /** Why it has failed. */
+  /** Why the stream has failed. */
   message = '';
 
-  /** Null until everything was told once. */
+  /** Null until everything was received once. */
   get view(): LiveView | null {
     if (this.#read === null) return null;
     const lanes = [...this.#lanes.values()].sort((a, b) => a.lane - b.lane);
@@ -126,7 +126,7 @@ export class Live {
   }
 }
 
-/** The events of a stream, as the HTML standard writes them. */
+/** The events of a stream, in the format of the HTML standard. */
 async function* eventsOf(response: Response): AsyncGenerator<{ name: string; data: string }> {
   let text = '';
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();

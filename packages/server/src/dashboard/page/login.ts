@@ -1,4 +1,4 @@
-/** Asks for the key by which the server knows who this is. */
+/** Asks for the key that identifies the visitor. */
 import { h, setText } from './dom.ts';
 import { hasKey, read, Refusal, setKey } from './server.ts';
 import type { Session } from './messages.ts';

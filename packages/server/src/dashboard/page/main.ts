@@ -109,7 +109,7 @@ function showState(state: HTMLElement, { status, message, view }: Live): void {
   state.title = view === null ? '' : `as of ${view.read.at}`;
 }
 
-/** Says aloud only what an operator would get up for. */
+/** Announces only news that an operator has to act on. */
 function newsTeller({ live, announce }: PageContext): () => void {
   let last: { unled: number; dead: number } | null = null;
   return () => {

@@ -1,4 +1,4 @@
-/** What the page and its server say to each other, as JSON. Only types, so that nothing of the server reaches the page. */
+/** The messages between the page and its server, as JSON. Only types, so that no code of the server reaches the page. */
 import type {
   ActivityMinute,
   ChainLink,
@@ -21,13 +21,13 @@ export interface Session {
 }
 
 export interface LaneView extends LaneStatus {
-  /** Null: nothing was settled in it of late. */
+  /** Null: nothing was settled in it recently. */
   activity: Omit<LaneActivity, 'lane'> | null;
 }
 
-/** Events of the live stream by name. Each carries what has changed since the one before; the first carries everything. */
+/** Events of the live stream by name. Each has the changes since the last one; the first has everything. */
 export interface LiveEvents {
-  /** When it was read, by the database's clock; comes last of what was read together. */
+  /** When the data was read, by the database's clock; the last event of each read. */
   read: { at: string; deadLetters: number; deadLettersAreBounded: boolean };
   lanes: { lanes: LaneView[]; count: number };
   writers: { writers: WriterStatus[] };
@@ -56,7 +56,7 @@ export interface WriteView extends ShownWrite {
   chain: ExplainedLink[];
 }
 
-/** Ids of writes that may be meant, waiting writes and dead letters described. */
+/** Ids of writes that the text may mean; waiting writes and dead letters with details. */
 export interface Found {
   writeIds: string[];
   writes: ListedWrite[];

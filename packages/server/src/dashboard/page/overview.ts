@@ -1,4 +1,4 @@
-/** The first view: what wants attention, how much goes through, every lane, every writer. */
+/** The first view: problems, throughput, every lane, every writer. */
 import type { ActivityMinute } from 'sluice/operator';
 import { h, replace, setText } from './dom.ts';
 import { age, count, counted, duration, figure } from './format.ts';
@@ -27,7 +27,7 @@ export function overview(page: PageContext): View {
       tiles.update(view);
       lanes.update(view);
       writers.update(view);
-      // Drawn anew when a number has changed, unless somebody reads the numbers.
+      // Drawn again when a number has changed, unless a user reads the numbers.
       const drawn = JSON.stringify(view.minutes.map((minute) => ({ ...minute, lanes: null })));
       if (drawn === plotted || plots.querySelector('details[open]') !== null) return;
       plotted = drawn;
@@ -47,7 +47,7 @@ function plotsOf({ minutes, read }: LiveView): HTMLElement[] {
       const minute = known.get(name);
       return minute === undefined ? null : valueOf(minute);
     });
-  /** The minute that is not over yet counts for as long as it lasts. */
+  /** The present minute counts for the part that has passed. */
   const perSecond = (writes: number, { minute }: ActivityMinute): number =>
     writes / Math.min(60, Math.max(5, (now - Date.parse(minute)) / 1_000));
   return [

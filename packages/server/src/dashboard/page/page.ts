@@ -1,19 +1,19 @@
-/** What every part of the page is given, and what it is. */
+/** The interface of the parts of the page. */
 import type { Live } from './live.ts';
 import type { Session } from './messages.ts';
 
 export interface PageContext {
   session: Session;
   live: Live;
-  /** Tells a screen reader, sparingly. */
+  /** Announces a sentence to a screen reader, rarely. */
   announce: (sentence: string) => void;
 }
 
 export interface View {
   title: string;
   element: HTMLElement;
-  /** Something live has changed. */
+  /** Live data has changed. */
   update?(): void;
-  /** The page goes elsewhere. */
+  /** The page shows another part. */
   close?(): void;
 }

@@ -1,15 +1,15 @@
 /**
- * Small drawings of numbers over time, in SVG: sparklines, and plots with axes. The same numbers stand in a table below.
+ * Small drawings of numbers over time, in SVG: sparklines, and plots with axes. A table below has the same numbers.
  *
- * Not drawn by uPlot: its script (51 kB) is nine times this file, draws on a canvas, which has neither text to select or to
- * read aloud nor colors of the style sheet, and would leave the table and the sparklines to this file.
+ * It does not use uPlot, whose script (51 kB) is nine times this file. uPlot draws on a canvas, without text to
+ * select or to read aloud, and without colors of the style sheet. The table and the sparklines would still be needed.
  */
 import { h, scrolling, svg } from './dom.ts';
 import { minute as minuteText } from './format.ts';
 
 export interface Series {
   name: string;
-  /** Of the style: `a`, `b`, `bad`. */
+  /** Color of the style sheet: `a`, `b`, `bad`. */
   tone: string;
   values: readonly (number | null)[];
   isFilled?: boolean;
@@ -17,7 +17,7 @@ export interface Series {
 
 export interface PlotOptions {
   title: string;
-  /** Beginning of each minute. */
+  /** Start of each minute. */
   minutes: readonly string[];
   series: readonly Series[];
   format: (value: number) => string;
@@ -156,7 +156,7 @@ function path(values: readonly (number | null)[], x: Scale, y: Scale): string {
         return '';
       }
       const step = `${isDown ? 'L' : 'M'}${x(index).toFixed(1)} ${y(value).toFixed(1)}`;
-      // A point alone is a short line.
+      // A single point is a short line.
       const isAlone = !isDown && (values[index + 1] ?? null) === null;
       isDown = true;
       return isAlone ? `${step}h1` : step;

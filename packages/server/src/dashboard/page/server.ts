@@ -1,6 +1,6 @@
 /**
- * Sends requests to the server of the page. A header that only this page sets has the key, which is kept for as long
- * as this tab is open: there is no cookie that a request from elsewhere could ride on.
+ * Sends requests to the server of the page. A header that only this page sets has the key, which is kept while this
+ * tab is open. There is no cookie that a forged request could use.
  */
 import type { Problem } from './messages.ts';
 
@@ -33,7 +33,7 @@ function headers(): Record<string, string> {
 
 type Query = Record<string, string | number | null | undefined>;
 
-/** @throws {Refusal} for what the server refuses, and where it does not answer */
+/** @throws {Refusal} if the server refuses or does not answer */
 export async function read<T>(path: string, query: Query = {}): Promise<T> {
   const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
   const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();

@@ -1,4 +1,4 @@
-/** Waiting writes and dead letters: found by filters that the URL holds, a page at a time, and acted on in bulk. */
+/** Waiting writes and dead letters: filtered by the URL, shown page by page, with actions in bulk. */
 import type { StuckCounts, StuckFilter } from 'sluice/operator';
 import { discard, retry } from './bulk.ts';
 import { h, replace, setText } from './dom.ts';
@@ -10,13 +10,13 @@ import { read } from './server.ts';
 import { writesTable } from './writes-table.ts';
 
 const pageWrites = 50;
-/** The list is read again while it is live, but not as often as the lanes. */
+/** The list is read again while it is live, but less often than the lanes. */
 const refreshMs = { list: 3_000, count: 15_000 };
 
 export function stuck(page: PageContext, parameters: URLSearchParams): View {
   const filter = filterOf(parameters);
   const sought = parameters.get('find');
-  /** Where each page before this one began. */
+  /** Start of each previous page. */
   const before: string[] = [];
   let after: string | null = null;
   let next: string | null = null;
@@ -74,7 +74,7 @@ export function stuck(page: PageContext, parameters: URLSearchParams): View {
     isBusy = true;
     lastRead = performance.now();
     try {
-      // What was asked for in the meantime comes next.
+      // Requests that came meanwhile follow.
       while (isWanted) {
         isWanted = false;
         if (sought === null) await list();
@@ -154,7 +154,7 @@ export function stuck(page: PageContext, parameters: URLSearchParams): View {
       table.element,
     ),
     update() {
-      // What is selected stays what it was, and so does what is read on later pages.
+      // A selection stays unchanged, and so do later pages.
       const isStill = table.selected().length > 0 || before.length > 0 || sought !== null;
       if (page.live.status === 'live' && !isStill && performance.now() - lastRead > refreshMs.list)
         void show();

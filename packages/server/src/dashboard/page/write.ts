@@ -1,4 +1,4 @@
-/** One write: why it waits, what it waits for to the end of the chain, what became of it, and, if asked for, its document or row. */
+/** One write: why it waits, the chain of what it waits for, its outcome and, on request, its document or row. */
 import { discard, retry } from './bulk.ts';
 import { chainGraph } from './chain-graph.ts';
 import { tell } from './confirm.ts';
@@ -25,7 +25,7 @@ export function write(page: PageContext, writeId: string): View {
     try {
       const view = await read<WriteView>(`writes/${encodeURIComponent(writeId)}`);
       failure.hidden = true;
-      // Ages change always; the rest is drawn anew only when there is something new.
+      // Ages always change; the rest is drawn again only when it has changed.
       const drawn = JSON.stringify({ ...view, stuck: view.stuck && { ...view.stuck, ageSeconds: 0 } });
       if (drawn === shown || contents.querySelector('pre') !== null) return;
       shown = drawn;
@@ -141,14 +141,14 @@ function partsOf(page: PageContext, view: WriteView, again: () => void): Child[]
   ];
 }
 
-/** Of a row, or of the first of them. */
+/** The key of the row, or of the first row. */
 function keyOf({ row }: WriteView): string | null {
   if (row?.key === undefined || row.key === null) return null;
   const key = Object.entries(row.key).map(([name, value]) => `${name}=${String(value)}`);
   return key.join(', ') + (row.rows !== null && row.rows > 1 ? `, the first of ${count(row.rows)} rows` : '');
 }
 
-/** The server writes times for programs. */
+/** Times of the server are in the form for programs. */
 function withLocalTimes(text: string): string {
   return text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, time);
 }
@@ -178,7 +178,7 @@ function actionsOf(page: PageContext, { writeId, stuck }: WriteView, again: () =
   );
 }
 
-/** Hidden until asked for, and asking is noted. */
+/** Hidden until requested, and each request is recorded. */
 function bodyOf(page: PageContext, { writeId, row }: WriteView): HTMLElement {
   const noun = row === null ? 'document' : 'row';
   const section = h('section', {}, h('h2', {}, row === null ? 'Document' : 'Row'));

@@ -1,4 +1,4 @@
-/** Writers: who lives, and how many lanes each leads. */
+/** Writers: which live, and how many lanes each leads. */
 import { confirm, tell } from './confirm.ts';
 import { h, keyedRows, scrolling, setText } from './dom.ts';
 import { age, count, time } from './format.ts';
@@ -15,7 +15,7 @@ const tones: Record<Writer['state'], string> = {
   stopped: 'quiet',
   gone: 'bad',
 };
-/** Those that have ended, beside those that live. */
+/** Most ended writers that are shown, besides living ones. */
 const endedShown = 10;
 
 export function writersTable(page: PageContext): { element: HTMLElement; update: (view: LiveView) => void } {

@@ -1,4 +1,4 @@
-/** A page of writes, each with why it waits, and which of them are selected. */
+/** A page of writes, each with the reason why it waits, and the selected ones. */
 import { h, keyedRows, scrolling, setText } from './dom.ts';
 import { age } from './format.ts';
 import type { ListedWrite } from './messages.ts';

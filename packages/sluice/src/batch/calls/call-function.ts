@@ -1,4 +1,4 @@
-/** A set-returning function of the database as a target. The bodies of writes in the intake do not leave the database. */
+/** A set-returning function of the database as a target. Bodies of writes in the intake stay in the database. */
 import type { WriteHeader } from '#protocol';
 import { quotedPath, sqlFor, type Row } from '#store';
 import type { HandlerResult } from '#targets';
@@ -34,7 +34,7 @@ const takenFromIntake = `
     from unnest($1::uuid[]) with ordinality as w (write_id, place)
     cross join lateral (select write_id, client, body from sluice.intake where write_id = w.write_id offset 0) i))`;
 
-/** Bodies stand as they are, because a number may have more digits than JavaScript keeps. */
+/** Bodies are passed on as text, because a number may have more digits than JavaScript keeps. */
 function textOf(
   writes: readonly WriteHeader[],
   bodies: NonNullable<TargetBatch['transaction']['bodies']>,

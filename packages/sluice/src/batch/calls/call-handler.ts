@@ -1,4 +1,4 @@
-/** Code of the program as a target. It runs in the transaction of the batch, and does nothing to the transaction itself. */
+/** Code of the program as a target. It runs in the transaction of the batch, and may not begin or end a transaction. */
 import type { HandlerDefinition, HandlerWrite } from '#targets';
 import { TargetError } from '../coordinator/fault.ts';
 import { callFault, type Call } from './call.ts';
@@ -34,7 +34,7 @@ export function callHandler(definition: HandlerDefinition): Call {
   };
 }
 
-/** What stands before the first word of a statement is taken away. */
+/** Removes white space and comments before the first word of a statement. */
 function withoutComments(text: string): string {
   return text.replace(/^(\s|;|--[^\n]*(\n|$)|\/\*([^*]|\*(?!\/))*\*\/)+/, '');
 }

@@ -14,7 +14,7 @@ import { callFault, type Call } from './call.ts';
 import { callFunction } from './call-function.ts';
 import { callHandler } from './call-handler.ts';
 
-/** In the order of the definitions; those of tables are passed over. */
+/** In the order of the definitions; definitions of tables are ignored. */
 export function callTargets(definitions: readonly TargetDefinition[], schema: string): Target[] {
   return definitions.flatMap((definition) => {
     if (isTable(definition)) return [];

@@ -9,8 +9,8 @@ import type { TargetBatch } from '../coordinator/target.ts';
 export type Call = (batch: TargetBatch, writes: readonly WriteHeader[]) => Promise<readonly HandlerResult[]>;
 
 /**
- * The fault of a call, from what it threw. What constraints, values and RAISE say refuses the write that stands alone at last; anything
- * else makes it a dead letter.
+ * The fault of a call, made from the error that it threw. An error of a constraint, a value or RAISE refuses the
+ * write, once that is tried alone. Any other error makes the write a dead letter.
  */
 export function callFault(title: string, cause: unknown): TargetError {
   return cause instanceof TargetError ? cause : new TargetError(title, cause, refusalOf(cause));

@@ -1,4 +1,4 @@
-/** Outcomes, each from a write and what became of it. */
+/** Outcomes, each made from a write and its result. */
 import { namesItsTarget, type Outcome, type WriteHeader } from '#protocol';
 import type { Row } from '#store';
 

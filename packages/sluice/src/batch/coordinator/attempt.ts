@@ -1,4 +1,4 @@
-/** One try of a batch in one transaction: open, look aside, each target in turn, record, commit, hint. */
+/** One try of a batch in one transaction: open, check the writes, run each target, record, commit, send hints. */
 import { hasFailpoint, passFailpoint, type WriteHeader } from '#protocol';
 import type { Session, Statement } from '#store';
 import { BatchTransaction } from './batch-transaction.ts';
@@ -16,26 +16,26 @@ import type { BatchReport } from './report.ts';
 import { divide, emptySettlement, waitsForLock, type Settlement, type Target } from './target.ts';
 
 export interface AttemptOptions {
-  /** In the order in which they settle their shares of a batch. */
+  /** In the order in which the targets settle their parts of a batch. */
   targets: readonly Target[];
-  /** Look for blocked writes ahead of those of the batch. @default false */
+  /** Reads the blocked writes that come before those of the batch. @default false */
   withBlocked?: boolean;
-  /** Look for writes of the batch that were settled elsewhere. */
+  /** Checks whether writes of the batch were settled elsewhere. */
   withSettled: boolean;
-  /** Look for every row that the batch may have to wait for, and wait for none of the others for long. */
+  /** Finds the locked rows that the batch needs before it waits for any. Waits for other locks are short. */
   withLocks: boolean;
-  /** Then no other lock is waited for longer than this. @default 25 */
+  /** Longest wait for any other lock, in milliseconds, with `withLocks`. @default 25 */
   lockWaitMs?: number;
-  /** Remembers that a lock was waited for in vain, for the batches that follow. @default nobody does */
+  /** Records for later batches that a wait for a lock was in vain. @default not recorded */
   caution?: Caution;
-  /** All is settled in this try, or {@link UnfitError} is thrown. @default false */
+  /** All writes are settled in this try; otherwise {@link UnfitError} is thrown. @default false */
   isAtOnce?: boolean;
 }
 
 /** One transaction cannot settle all of these writes. */
 export class UnfitError extends Error {}
 
-/** How long a batch waits for a lock that it could not look for, once it is known that somebody may hold one for long. */
+/** Longest wait for a lock that the batch cannot find beforehand, once one wait was in vain. */
 const cautiousWaitMs = 25;
 
 /** Statements that set the limits of a transaction. */
@@ -46,7 +46,7 @@ export function limitsOf({
   return withLocks ? [{ name: 'limitLockWait', values: [`${lockWaitMs}ms`] }] : [];
 }
 
-/** Notes the writes that it found in `opened`, so that the caller knows them when it throws. */
+/** Stores the writes that it found in `opened`, so that the caller knows them even if this throws. */
 export async function attemptBatch(
   session: Session,
   origin: Origin,
@@ -65,7 +65,7 @@ export async function attemptBatch(
   const open = dropped.length === 0 ? opened : opened.filter((write) => !dropped.includes(write));
   const openMs = performance.now() - started;
   const settlements = await settleShares(transaction, open, options);
-  // Without looking, the next batch would wait again.
+  // Without that check, the next batch would wait again.
   if (options.withLocks && settlements.some(({ blocked }) => blocked.some(waitsForLock)))
     options.caution?.note();
   await commitBatch(transaction, origin, settlements, dropped, report);
@@ -78,8 +78,8 @@ export async function attemptBatch(
 }
 
 /**
- * Finds and drops the writes that were settled elsewhere. A write whose own row in the intake another transaction has locked can
- * neither be settled nor blocked: its lane is left out.
+ * Finds and drops the writes that were settled elsewhere. If another transaction has locked the intake row of a
+ * write, the write can be neither settled nor blocked, so its lane is left out.
  */
 async function lookAside(
   transaction: BatchTransaction,
@@ -104,21 +104,22 @@ async function lookAside(
   }
   const settled = found('readSettled');
   const dropped = opened.filter(({ writeId }) => settled.has(writeId));
-  // Ahead of what the targets read: it is not on its way any more.
+  // Before the reads of the targets, because the dropped write no longer waits in the intake.
   if (origin.bodies === null) transaction.queue(...dropStatements(dropped));
   return dropped;
 }
 
-/** Has each target settle its share. */
+/** Has each target settle its part of the batch. */
 async function settleShares(
   transaction: BatchTransaction,
   writes: readonly WriteHeader[],
   { targets, withBlocked = false, withLocks, isAtOnce = false }: AttemptOptions,
 ): Promise<Settlement[]> {
   const { shares, deferred, strangers } = divide(writes, targets);
-  // A lone write of a node's own session waits in the order of those who want its row; no other waits along.
+  // A lone write on a session of a node queues for its row; no other write waits with it.
   const mayWait = transaction.bodies !== null && writes.length === 1 && !withLocks && !isAtOnce;
-  // Nothing but another writer can settle a stranger: it waits as for a lock, and its leader tries it from time to time.
+  // Only another writer can settle a write of an unknown target. The write is blocked on itself, and its leader retries
+  // it.
   const blocked = strangers.map((write) => ({ write, awaits: [write.writeId] }));
   const settlements: Settlement[] = [{ ...emptySettlement(), deferred, blocked }];
   for (const { target, writes } of shares) {
@@ -145,7 +146,7 @@ function record(transaction: BatchTransaction, { outcomes, isRecorded = false }:
     transaction.queue({ name: 'removeIntake', values: [outcomes.map(({ outcome }) => outcome.writeId)] });
 }
 
-/** Commits answers that are the coordinator's own, to writes that have no effect. */
+/** Commits answers of the coordinator itself, to writes that have no effect. */
 export async function commitAnswers(
   transaction: BatchTransaction,
   origin: Origin,
@@ -167,14 +168,14 @@ async function commitBatch(
 ): Promise<void> {
   const outcomes = settlements.flatMap((settlement) => settlement.outcomes);
   const blocked = settlements.flatMap((settlement) => settlement.blocked);
-  // Those that are blocked already, and go on waiting for a lock, are left as they are.
+  // Writes that are blocked already, and still wait for a lock, stay unchanged.
   const newlyBlocked = areBlocked ? blocked.filter((each) => !waitsForLock(each)) : blocked;
   transaction.queue(...keyStatements(settlements.flatMap(({ keys }) => keys)));
   if (bodies === null) transaction.queue(...intakeStatements(outcomes, newlyBlocked));
   const changes = outcomes.length + (bodies === null ? newlyBlocked.length + dropped.length : 0);
   if (changes === 0) await transaction.rollback();
   else {
-    // The hint is a transaction of its own behind the COMMIT: no flush happens under the notification lock.
+    // The hint is a transaction of its own after the COMMIT, so no flush happens under the notification lock.
     const provided = settlements.flatMap((settlement) => settlement.provided);
     await end(transaction, settlements, bodies === null ? hintStatements(outcomes) : awaitedHints(provided));
   }

@@ -1,6 +1,6 @@
 /**
- * The transaction of a batch, as its targets see it. What is queued is sent ahead of the next statement whose answer
- * somebody needs, in one flight with it: a round trip is made only for an answer.
+ * The transaction of a batch, as its targets see it. Queued statements are sent with the next statement whose answer
+ * is needed, in one flight. So a round trip happens only for an answer.
  */
 import type { Write, WriteHeader } from '#protocol';
 import { readBodies, type Row, type Session, type Statement, type StatementResult } from '#store';
@@ -24,12 +24,12 @@ export class BatchTransaction {
     this.#isBegun = prefix.length === 0;
   }
 
-  /** Terms of the lanes; empty where no lane is led. */
+  /** Terms of the lanes; empty if the batch leads no lane. */
   get terms(): ReadonlyMap<number, number> {
     return this.#origin.terms;
   }
 
-  /** The writes with their bodies; null: the bodies are in the intake, and best stay in the database. */
+  /** The writes with their bodies; null: the bodies are in the intake, and should stay in the database. */
   get bodies(): ReadonlyMap<string, Write> | null {
     return this.#origin.bodies;
   }
@@ -39,7 +39,7 @@ export class BatchTransaction {
     this.#queued.push(...statements);
   }
 
-  /** Sends these behind what is queued; answers of these alone. */
+  /** Sends the queued statements, then these; returns the answers of these only. */
   async flight(statements: readonly Statement[]): Promise<StatementResult[]> {
     const queued = this.#queued;
     const isFirst = !this.#isBegun;
@@ -57,8 +57,8 @@ export class BatchTransaction {
   }
 
   /**
-   * Lends the transaction to code that is not Sluice's own, behind all that is queued.
-   * @param faultOf Makes the error that the batch meets of whatever that code, or one of its statements, threw.
+   * Lends the transaction to code that is not part of Sluice, after all queued statements.
+   * @param faultOf Makes the error of the batch from the error that the code, or one of its statements, threw.
    */
   async lend<T>(
     name: string,
@@ -73,7 +73,7 @@ export class BatchTransaction {
     if (this.#isBegun) await this.#session.flight([{ name: 'rollback' }]);
   }
 
-  /** Id and body of those of the writes whose bodies are there to be read. */
+  /** Id and body of each of the writes whose body can be read. */
   async *bodiesOf(writes: readonly WriteHeader[]): AsyncGenerator<[writeId: string, body: string]> {
     const ids = writes.map(({ writeId }) => writeId);
     if (this.bodies === null) {

@@ -1,7 +1,7 @@
 /**
- * Settles writes without effect: at the end of a client's wait, by an operator, or to break a cycle of waiting. A batch
- * like any other: it locks the terms of the writes' lanes first, so it meets their leaders' batches before or after,
- * never half-way, and the outcomes' key decides.
+ * Settles writes without effect: at the end of a client's wait, for an operator, or to break a cycle. This is a batch
+ * like any other. It locks the terms of the writes' lanes first, so it runs before or after a leader's batch, never
+ * during one. The key of the outcomes decides which of the two settles a write.
  */
 import type { Outcome, WriteHeader } from '#protocol';
 import { DatabaseError, type Session, type Statement } from '#store';
@@ -15,9 +15,10 @@ interface Unapplied {
 }
 
 /**
- * Returns the final outcomes of the writes, in their order: those they had already, or the given ones. After that they
- * are never applied, even if a delayed insert brings one into the intake again.
- * @param record Statements for the same transaction, of the writes that it settles; none if it settles none.
+ * Returns the final outcomes of the writes, in order: an existing outcome, or the given one. The writes are never
+ * applied afterwards, even if a delayed insert brings one into the intake again.
+ * @param record Makes statements for the same transaction, from the writes that it settles; no statement if it
+ *   settles none.
  */
 export async function settleUnapplied(
   session: Session,
@@ -38,7 +39,7 @@ export async function settleUnapplied(
     const settled = outcomes.map(({ write }) => write);
     if (settled.length === 0) await session.flight([{ name: 'rollback' }]);
     else {
-      // Those of the intake leave it; one whose insert is still on its way finds its outcome there.
+      // Writes in the intake leave it. A write whose insert arrives later finds its outcome.
       const pending = settled.filter(({ writeId }) => found.get(writeId)?.['is_pending'] === true);
       const pendingIds = pending.map(({ writeId }) => writeId);
       try {
@@ -54,7 +55,7 @@ export async function settleUnapplied(
         ]);
       } catch (error) {
         if (!(error instanceof DatabaseError) || !error.isStaleFacts) throw error;
-        // Settled or inserted in between: look again.
+        // A write was settled or inserted in between, so all is read again.
         await session.flight([{ name: 'rollback' }]);
         continue;
       }
@@ -63,9 +64,7 @@ export async function settleUnapplied(
   }
 }
 
-/**
- * The same for writes whose time is up, in one statement, which is all that the database lets a node settle.
- */
+/** Does the same for writes at the end of their wait, in one statement. A node may settle nothing else. */
 export async function cancelWrites(session: Session, writes: readonly WriteHeader[]): Promise<Outcome[]> {
   for (;;) {
     try {
@@ -80,13 +79,13 @@ export async function cancelWrites(session: Session, writes: readonly WriteHeade
             writes.map((write) => write.client),
           ],
         },
-        // A write that waits for one of these, or for its document, has to look again.
+        // A write that waits for one of these, or for its document, has to be planned again.
         hintAwaitedOf(writes),
       ]);
       const outcomes = new Map(cancelled?.rows.map((row) => [row['write_id'] as string, outcomeOf(row)]));
       return writes.map(({ writeId }) => outcomes.get(writeId) as Outcome);
     } catch (error) {
-      // Settled in between: look again.
+      // A write was settled in between, so all is read again.
       if (!(error instanceof DatabaseError) || !error.isStaleFacts) throw error;
     }
   }

@@ -1,6 +1,6 @@
 /**
- * Remembers, for a session, that a batch has waited for a lock in vain. For a while the batches that follow look for every
- * locked row before they need it, which costs them a little, in place of waiting for the next one in vain.
+ * Remembers, for a session, that a batch has waited for a lock in vain. For some time, later batches find locked rows
+ * before they need them. That costs a little, but saves another wait in vain.
  */
 
 const cautionMs = 3000;

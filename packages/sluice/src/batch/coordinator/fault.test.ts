@@ -24,27 +24,30 @@ describe('a fault', () => {
       alone: 'answer_conflict',
     },
     { what: 'anything else', code: '22003', first: 'halve', last: 'halve', alone: 'dead_letter' },
-  ])('that is $what', ({ code, first, last, alone, firstAlone = 'try_again' }) => {
-    expect(remedyFor(fault(code), 1, 8, false)).toBe(first);
-    expect(remedyFor(fault(code), 6, 8, true)).toBe(last);
-    expect(remedyFor(fault(code), 1, 1, false)).toBe(firstAlone);
-    expect(remedyFor(fault(code), 6, 1, true)).toBe(alone);
-  });
+  ])(
+    'the remedy depends on how many writes and attempts there were: $what',
+    ({ code, first, last, alone, firstAlone = 'try_again' }) => {
+      expect(remedyFor(fault(code), 1, 8, false)).toBe(first);
+      expect(remedyFor(fault(code), 6, 8, true)).toBe(last);
+      expect(remedyFor(fault(code), 1, 1, false)).toBe(firstAlone);
+      expect(remedyFor(fault(code), 6, 1, true)).toBe(alone);
+    },
+  );
 
-  test.each(['53100', '53300', '58030'])('of the server is no write’s: %s', (code) => {
+  test.each(['53100', '53300', '58030'])('a fault of the server is not blamed on a write: %s', (code) => {
     expect(isBatchFault(fault(code), 8)).toBe(false);
     expect(isBatchFault(fault(code), 1)).toBe(false);
   });
 
   test.each(['25006', '42501', '42P01', '0A000', '28000', '57P03'])(
-    'of the role, the schema or the session is no write’s: %s',
+    'a fault of the role, the schema or the session is not blamed on a write: %s',
     (code) => {
       expect(isBatchFault(fault(code), 8)).toBe(false);
       expect(isBatchFault(fault(code), 1)).toBe(false);
     },
   );
 
-  test('of memory may be that of a large batch', () => {
+  test('a fault of memory may be that of a large batch', () => {
     expect(isBatchFault(fault('53200'), 8)).toBe(true);
     expect(isBatchFault(fault('53200'), 1)).toBe(false);
   });

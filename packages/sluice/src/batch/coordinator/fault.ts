@@ -1,30 +1,31 @@
 /**
- * What an error in a batch means: try again, in parts, or settle the one write that is left. Constraints speak of stale
- * facts, deadlocks and time-outs of concurrent work; what remains is a fault of a write, or of a target's own code.
+ * Decides what follows from an error in a batch: try again, try in parts, or settle the one write that is left.
+ * Constraints mean stale facts; deadlocks and time-outs mean concurrent work. Any other error is a fault of a write
+ * or of a target's code.
  */
 import type { Outcome } from '#protocol';
 import { DatabaseError } from '#store';
 
-/** What is answered to a write that its target does not take. */
+/** The answer to a write that its target refuses. */
 export interface Refusal {
   code: NonNullable<Outcome['code']>;
   detail?: Outcome['detail'];
 }
 
-/** What may be kept and logged of a fault. */
+/** The parts of a fault that may be stored and logged. */
 interface ReducedFault {
   code: string | null;
   constraint: string | null;
   table: string | null;
 }
 
-/** A target, or a part of one, failed for a reason of its own: nothing that trying again would mend. */
+/** A target, or a part of one, failed for a reason that another try would not change. */
 export class TargetError extends Error {
-  /** The refusal, where the target refuses the write; null: the write becomes a dead letter. */
+  /** The answer if the target refuses the write; null: the write becomes a dead letter. */
   readonly refusal: Refusal | null;
   readonly reduced: ReducedFault;
 
-  /** @param target Its name, as errors have it. */
+  /** @param target Name of the target, for error messages. */
   constructor(target: string, cause: unknown, refusal: Refusal | null = null) {
     super(`${target} failed`, { cause });
     this.name = 'TargetError';
@@ -34,27 +35,29 @@ export class TargetError extends Error {
   }
 }
 
-/** An error that a batch can deal with; any other ends the session's work. */
+/** An error that a batch can handle. Any other error ends the work of the session. */
 export type BatchFault = DatabaseError | TargetError;
 
-/** Tries of one set of writes, for stale facts and for transient errors. */
+/** Most tries of one set of writes, for stale facts and for transient errors. */
 const triesMax = 6;
-/** Tries of a write that fails alone for another reason, before it becomes a dead letter. */
+/** Most tries of a write that fails alone for another reason, before it becomes a dead letter. */
 const triesAloneMax = 3;
 
-/** `look_for_locks`: tried again once all locked rows are known; `block`: blocked until the lock is gone. */
+/** `look_for_locks`: try again once all locked rows are known; `block`: the write is blocked until the lock is gone. */
 export type Remedy =
   'try_again' | 'look_for_locks' | 'halve' | 'block' | 'refuse' | 'answer_conflict' | 'dead_letter';
 
 /**
- * Of the fault that try number `attempt` of so many writes met.
- * @param withLocks It had looked for locked rows: what it waited for is none that can be looked for.
+ * The remedy for a fault.
+ * @param attempt Number of the try that met the fault, from 1.
+ * @param writes How many writes that try had.
+ * @param withLocks The try had searched for locked rows, so it waited for a lock that cannot be found that way.
  */
 export function remedyFor(fault: BatchFault, attempt: number, writes: number, withLocks: boolean): Remedy {
   const isPassing = fault instanceof DatabaseError && (fault.isStaleFacts || fault.isTransient);
   if (isPassing) {
     if (fault.isLockWaitOver) return !withLocks ? 'look_for_locks' : writes > 1 ? 'halve' : 'block';
-    // What took too long in company may be quick alone.
+    // A group of writes that took too long may be fast one by one.
     if (fault.isStatementOver && writes > 1) return 'halve';
     if (attempt < triesMax) return 'try_again';
     return writes > 1 ? 'halve' : 'answer_conflict';
@@ -64,7 +67,7 @@ export function remedyFor(fault: BatchFault, attempt: number, writes: number, wi
   return attempt < triesAloneMax ? 'try_again' : 'dead_letter';
 }
 
-/** @param writes How many the batch had: with less of them, the server may have memory enough. */
+/** @param writes How many writes the batch had. With fewer of them, the memory of the server may suffice. */
 export function isBatchFault(error: unknown, writes: number): error is BatchFault {
   if (error instanceof TargetError) return true;
   if (!(error instanceof DatabaseError) || error.isConnectionLoss || error.isUnfit) return false;

@@ -4,7 +4,7 @@ import { refusal } from './answer.ts';
 
 export interface SettledKey {
   fingerprint: string;
-  /** Null: it is no longer kept. */
+  /** Null: the outcome was deleted by retention. */
   outcome: Outcome | null;
 }
 

@@ -1,8 +1,8 @@
-/** Writes that are in the intake: of lanes that a session leads, and blocked ones of any lane. The fence comes first. */
+/** Writes that are in the intake: ready ones of lanes that a session leads, and blocked ones of any lane. The fence comes first. */
 import type { Row } from '#store';
 import { headerOf, type Origin } from './origin.ts';
 
-/** The session no longer leads what it believes to lead: another has opened a newer term. */
+/** The session no longer leads its lanes, because another session has started a newer term. */
 export class DeposedError extends Error {
   readonly lanes: number[];
 
@@ -13,7 +13,7 @@ export class DeposedError extends Error {
   }
 }
 
-/** Another transaction has locked the rows of lanes whose writes would have been settled. */
+/** Another transaction has locked the rows of lanes that the batch needs. */
 export class LockedLanesError extends Error {
   readonly lanes: number[];
 
@@ -26,7 +26,7 @@ export class LockedLanesError extends Error {
   }
 }
 
-/** An operator has paused lanes whose writes would have been settled. */
+/** An operator has paused lanes that the batch needs. */
 export class PausedError extends Error {
   readonly lanes: number[];
 
@@ -37,13 +37,13 @@ export class PausedError extends Error {
   }
 }
 
-/** Where a drain begins to look. */
+/** Where a drain starts to read. */
 export interface Front {
-  /** The position of a lane behind which to look: everything ready up to it has been settled. */
+  /** Low-water mark of a lane: all ready writes up to this position are settled. */
   behind: (lane: number) => number;
-  /** Up to this position about a batch of ready writes is expected. 0: nothing is known. */
+  /** About a batch of ready writes is expected up to this position. 0: not known. */
   near: number;
-  /** Told, of a moment before the look, which transactions were writing to the intake. Null: no need to ask. */
+  /** Receives the transactions that wrote to the intake just before the read. Null: not needed. */
   onWriting: ((transactions: readonly string[]) => void) | null;
 }
 
@@ -51,19 +51,19 @@ const fromTheFirst: Front = { behind: () => 0, near: 0, onWriting: null };
 
 export interface IntakeOriginOptions {
   /**
-   * Lanes whose writes are left alone. The fence tells which they are now, so it is corrected by it: lanes that were not
-   * known to be paused are passed over, those that no longer are come with the next batch. @default none
+   * Lanes whose writes are left alone. The fence updates this set: it skips newly paused lanes, and resumed lanes
+   * come with the next batch. @default none
    */
   paused?: Set<number>;
-  /** Where a drain begins to look. @default at the first write of each lane */
+  /** Where a drain starts to read. @default at the first write of each lane */
   front?: Front;
-  /** Told which lanes were passed over, as another transaction has locked their rows. @default nobody */
+  /** Receives the lanes that were skipped because another transaction has locked their rows. @default not reported */
   onLocked?: (lanes: readonly number[]) => void;
 }
 
 /**
- * The ready writes of the lanes that a session leads: the fence comes first, and its answer before any read. The fence
- * waits for nobody: a lane whose row is locked is passed over, and left out for as long as this origin is used.
+ * The ready writes of the lanes that a session leads. The answer of the fence comes before any read. The fence waits
+ * for no lock: it skips a lane whose row is locked, for as long as this origin is used.
  */
 export function intakeOrigin(
   terms: ReadonlyMap<number, number>,
@@ -73,7 +73,7 @@ export function intakeOrigin(
   const { behind, near, onWriting } = front;
   const lanes = [...terms.keys()];
   const drained = paused.size === 0 ? lanes : lanes.filter((lane) => !paused.has(lane));
-  /** Nothing of these lanes is settled any more by this batch, in whatever parts: it might overtake what was passed over. */
+  /** The batch settles nothing more of these lanes, in whatever parts, because it might overtake the skipped writes. */
   const left = new Set<number>();
   const leaveOut = (more: readonly number[]): void => {
     for (const lane of more) left.add(lane);
@@ -85,7 +85,7 @@ export function intakeOrigin(
     areBlocked: false,
     leaveOut: (more) => leaveOut([...more]),
     async open(session, only, limits) {
-      // Before the read: what ends in between is seen by that.
+      // Before the read: the read then sees the writes of transactions that end in between.
       const look = only === null && onWriting !== null ? [{ name: 'readWriting' }] : [];
       const answers = await session.flight([
         { name: 'begin' },
@@ -110,8 +110,8 @@ export function intakeOrigin(
 }
 
 /**
- * Writes of lanes that a session leads, blocked as a row that they need was locked, to be tried again.
- * Opening it throws {@link LockedLanesError} or {@link PausedError} where one of the lanes cannot go on.
+ * Retries writes of led lanes that are blocked by a locked row. Opening it throws {@link LockedLanesError} or {@link
+ * PausedError} if one of the lanes cannot go on.
  */
 export function lockedOrigin(terms: ReadonlyMap<number, number>, writeIds: readonly string[]): Origin {
   return blockedOrigin([...terms.keys()], writeIds, {
@@ -122,9 +122,9 @@ export function lockedOrigin(terms: ReadonlyMap<number, number>, writeIds: reado
 }
 
 /**
- * Named writes of any lanes, blocked or not, that can only be settled together: a cycle. The leader that finds it locks the term
- * rows of all its lanes, so that no leader is in the middle of a batch with one of them, and reads them again.
- * Opening it throws {@link LockedLanesError} or {@link PausedError} where one of the lanes cannot go on.
+ * Named writes of any lanes, blocked or not, that can only be settled together: a cycle. The leader that finds the
+ * cycle locks the term rows of all its lanes and reads the writes again. So no other leader has one of them in a
+ * batch. Opening it throws {@link LockedLanesError} or {@link PausedError} if one of the lanes cannot go on.
  */
 export function togetherOrigin(lanes: readonly number[], writeIds: readonly string[]): Origin {
   const terms = new Map<number, number>();
@@ -173,7 +173,7 @@ function blockedOrigin(
   };
 }
 
-/** The lanes that this transaction has locked. @throws {DeposedError} if another leads one of them by now */
+/** The lanes that this transaction has locked. @throws {DeposedError} if another session leads one of them now */
 function checkFence(terms: ReadonlyMap<number, number>, fence: readonly Row[]): Set<number> {
   const found = new Map(fence.map((row) => [row['lane'] as number, row['term'] as number]));
   const lost = [...found].filter(([lane, term]) => term !== terms.get(lane)).map(([lane]) => lane);

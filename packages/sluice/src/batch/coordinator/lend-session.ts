@@ -1,22 +1,23 @@
-/** Lends the transaction of a batch to code that is not Sluice's own: a projection's, a target's. */
+/** Lends the transaction of a batch to code that is not part of Sluice: a projection or a handler. */
 import { DatabaseError, type Row, type Session } from '#store';
 
-/** The batch's transaction, as far as such code may use it. */
+/** The part of the batch's transaction that such code may use. */
 export interface LentTransaction {
   /** One statement of your own, with `$1…`. Write in the order of your keys, so that lanes do not deadlock. */
   query(text: string, values?: readonly unknown[]): Promise<Row[]>;
-  /** The same, prepared for the session under a name that belongs to this text alone. */
+  /** The same, prepared for the session. Each name must belong to one text only. */
   prepared(name: string, text: string, values?: readonly unknown[]): Promise<Row[]>;
   /** A named statement of sql/queries. */
   run(name: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
-/** Work that takes longer has failed. */
+/** Longest time of lent work; work that takes longer has failed. */
 const workMsMax = 10_000;
 
 /**
- * For as long as the work lasts. What it leaves running is waited for; what it begins afterwards fails, because it would go
- * into another's transaction. What passes is thrown as it is: a lost connection, a deadlock, a wait for a lock.
+ * Lends the session until the work ends. Statements that are still running are awaited. Later statements fail,
+ * because they would run in another transaction. Transient errors are thrown unchanged: a lost connection, a
+ * deadlock, a wait for a lock.
  */
 export async function lendSession<T>(
   session: Session,
@@ -43,7 +44,7 @@ export async function lendSession<T>(
         run: (statement, values) => send(() => session.run(statement, values)),
       }),
     );
-    // The transaction has failed with any of its statements, although the work may have looked away.
+    // A failed statement fails the transaction, even if the work ignored the error.
     await Promise.all(sent);
     return result;
   } catch (error) {
@@ -54,7 +55,7 @@ export async function lendSession<T>(
   }
 }
 
-/** A deferred constraint of tables that are not Sluice's speaks at the end. */
+/** Whether a deferred constraint of a table outside of Sluice failed at the COMMIT. */
 export function isFaultAtEnd(error: unknown): error is DatabaseError {
   return (
     error instanceof DatabaseError &&
@@ -64,12 +65,12 @@ export function isFaultAtEnd(error: unknown): error is DatabaseError {
   );
 }
 
-/** A statement that took too long was slow by itself: a wait for a lock ends earlier, with a code of its own. */
+/** A statement that took too long was slow itself: a wait for a lock ends earlier, with another code. */
 function isPassing(error: DatabaseError): boolean {
   return error.isTransient && error.sqlState !== '57014';
 }
 
-/** A session that ends, and work that does not, end the wait. */
+/** The wait ends when the session ends, or when the work takes too long. */
 async function whileOpen<T>({ ended }: Session, name: string, work: () => Promise<T>): Promise<T> {
   let end: (error: Error) => void = () => undefined;
   const ending = new Promise<never>((_, reject) => (end = reject));

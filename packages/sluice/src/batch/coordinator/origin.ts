@@ -1,33 +1,34 @@
 /**
- * Where the writes of a batch come from. The engine knows this much and no more: how its transaction begins, which
- * writes it finds there, and where their bodies are.
+ * Where the writes of a batch come from: how the transaction begins, which writes it finds, and where their bodies
+ * are. The engine knows nothing else of them.
  */
 import type { Write, WriteHeader } from '#protocol';
 import type { Row, Session, Statement, StatementResult } from '#store';
 
 export interface Opened {
   writes: readonly WriteHeader[];
-  /** Statements that are still to be sent, ahead of all others: where no answer of theirs is needed. */
+  /** Statements that are still to be sent, before all others, because their answers are not needed. */
   prefix: readonly Statement[];
-  /** Looks at the answers of these, once they are there, and throws where the transaction cannot go on. @default nobody does */
+  /** Checks the answers of `prefix`, and throws if the transaction cannot go on. @default no check */
   check?: ((answers: readonly StatementResult[]) => void) | undefined;
 }
 
 export interface Origin {
   /**
-   * Begins a transaction and finds the writes; `only` names those of a batch that is tried again in parts.
-   * @param limits Statements that set limits for the transaction, right behind its BEGIN.
+   * Begins a transaction and finds the writes.
+   * @param only Names the writes of a batch that is tried again in parts; null: all writes of the origin.
+   * @param limits Statements that set limits for the transaction, sent right after its BEGIN.
    */
   open(session: Session, only: readonly string[] | null, limits: readonly Statement[]): Promise<Opened>;
-  /** Terms of the lanes that are led; empty where none is. */
+  /** Terms of the lanes that are led; empty if there is none. */
   readonly terms: ReadonlyMap<number, number>;
   /** The writes with their bodies; null: bodies are in the intake. */
   readonly bodies: ReadonlyMap<string, Write> | null;
-  /** Its writes are blocked, and stay so where they still wait for a lock. */
+  /** The writes are blocked, and stay blocked if they still wait for a lock. */
   readonly areBlocked: boolean;
   /**
-   * Another transaction has locked rows of the intake without which these lanes cannot go on: none of their writes is
-   * found from now on, or later ones might overtake them.
+   * Leaves these lanes out, because another transaction has locked rows of the intake that they need. The origin then
+   * finds none of their writes, because later ones might overtake the locked ones.
    */
   leaveOut(lanes: Iterable<number>): void;
 }
@@ -47,12 +48,12 @@ export function memoryOrigin(writes: readonly Write[]): Origin {
   };
 }
 
-/** Somebody works on one of the lanes, or it is paused. */
+/** Another session works on one of the lanes, or the lane is paused. */
 export class BusyLanesError extends Error {}
 
 /**
- * The same under the locks of the writes' lanes, where all of them are free. The locks are taken in a statement of their
- * own: what is read after it sees every batch that was before. The transaction throws {@link BusyLanesError} otherwise.
+ * The same, under the locks of the writes' lanes, if all of them are free. A statement of its own takes the locks, so
+ * later reads see every earlier batch. Otherwise the transaction throws {@link BusyLanesError}.
  */
 export function idleOrigin(writes: readonly Write[]): Origin {
   const lanes = [...new Set(writes.map((write) => write.lane))];

@@ -1,9 +1,9 @@
-/** Statements of the coordinator's own: outcomes, keys, what leaves the intake and what is blocked in it, and hints. */
+/** The coordinator's own statements: outcomes, keys, changes of the intake, and hints. */
 import { packIds, type Outcome, type WriteHeader } from '#protocol';
 import type { Statement } from '#store';
 import type { BlockedWrite, SettledWrite, Settlement } from './target.ts';
 
-/** The answers, for `settleWrites` and `insertOutcomes`. */
+/** The outcomes as parameters of `settleWrites` and `insertOutcomes`. */
 export function outcomeValues(
   outcomes: readonly SettledWrite[],
   { batchId, terms }: { batchId: string; terms: ReadonlyMap<number, number> },
@@ -40,17 +40,17 @@ export function keyStatements(keys: Settlement['keys']): Statement[] {
 
 const idsOf = (writes: readonly WriteHeader[]): string[] => writes.map(({ writeId }) => writeId);
 
-/** No statement where there are no ids. */
+/** No statement if there are no ids. */
 function statement(name: string, ids: readonly string[], ...more: readonly unknown[]): Statement[] {
   return ids.length > 0 ? [{ name, values: [ids, ...more] }] : [];
 }
 
-/** Writes leave the intake that were settled elsewhere, in a transaction that reads nothing of them afterwards. */
+/** Removes writes from the intake that were settled elsewhere, in a transaction that does not read them later. */
 export function dropStatements(writes: readonly WriteHeader[]): Statement[] {
   return [...statement('removeIntake', idsOf(writes)), ...noLongerAwaited(writes)];
 }
 
-/** What else a batch changes in the intake. */
+/** The other changes of a batch in the intake. */
 export function intakeStatements(
   outcomes: readonly SettledWrite[],
   blocked: readonly BlockedWrite[],
@@ -73,12 +73,12 @@ function noLongerAwaited(writes: readonly WriteHeader[]): Statement[] {
   return statement('removeAwaited', idsOf(writes.filter((write) => write.wasBlocked)));
 }
 
-/** A hint to the writers, if anybody awaits one of these ids: for who keeps no account of blocked writes. */
+/** A hint to the writers, if a write awaits one of these ids; for callers that keep no list of blocked writes. */
 export function awaitedHints(ids: readonly string[]): Statement[] {
   return ids.length === 0 ? [] : [{ name: 'hintAwaited', values: [ids, packIds(ids)], isOptional: true }];
 }
 
-/** A hint to the writers, if anybody awaits one of these writes, or an identity that would have come with it. */
+/** A hint to the writers, if a write awaits one of these writes, or an identity that one would have provided. */
 export function hintAwaitedOf(writes: readonly WriteHeader[]): Statement {
   const ids = writes.flatMap(({ writeId, referentialId, superclassId }) =>
     superclassId === null ? [writeId, referentialId] : [writeId, referentialId, superclassId],
@@ -86,7 +86,7 @@ export function hintAwaitedOf(writes: readonly WriteHeader[]): Statement {
   return { name: 'hintAwaited', values: [ids, packIds(ids)], isOptional: true };
 }
 
-/** Hints to the nodes whose writes are settled, each naming only that node's. */
+/** Hints to the nodes of settled writes; each hint names only the writes of its node. */
 export function hintStatements(outcomes: readonly SettledWrite[]): Statement[] {
   const byNode = new Map<number, string[]>();
   for (const { write } of outcomes) {

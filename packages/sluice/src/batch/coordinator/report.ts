@@ -1,10 +1,10 @@
-/** What a batch came to, and the same as one line of a log. */
+/** The result of a batch, and the same as one line of a log. */
 import type { WriteHeader } from '#protocol';
 import { v7 as uuidv7 } from 'uuid';
 import type { BatchFault } from './fault.ts';
 import type { BlockedWrite, SettledWrite } from './target.ts';
 
-/** Several transactions where it had to be tried again or in parts. */
+/** Transactions of the batch: several if it was tried again, or in parts. */
 export interface BatchReport {
   batchId: string;
   /** By `performance.now()`. */
@@ -13,16 +13,16 @@ export interface BatchReport {
   /** Left for the next batch. */
   deferred: WriteHeader[];
   blocked: BlockedWrite[];
-  /** Those of the blocked ones that wait for a lock that shows only to a session which waits for it: a key, a row of a projection. */
+  /** Blocked writes whose lock shows only to a session that waits for it, e.g. of a key or a row of a projection. */
   waited: WriteHeader[];
-  /** Writes that bypass the intake and failed alone: their node answers with the error. */
+  /** Writes outside of the intake that failed alone: their node answers with the error. */
   failed: { write: WriteHeader; error: BatchFault }[];
   transactions: number;
-  /** How often a lock was waited for in vain. */
+  /** How many waits for a lock were in vain. */
   lockWaits: number;
   /** Codes of the errors that were met, in order. */
   errors: string[];
-  /** Milliseconds spent on reading, planning, writing. */
+  /** Milliseconds spent on reading, planning and writing. */
   readMs: number;
   planMs: number;
   commitMs: number;
@@ -46,7 +46,7 @@ export function emptyReport(): BatchReport {
   };
 }
 
-/** Counts and milliseconds, nothing of any document. */
+/** Counts and milliseconds, and nothing of any document. */
 export function describeBatch(report: BatchReport): Record<string, unknown> {
   const { batchId, transactions, errors, readMs, planMs, commitMs } = report;
   return {

@@ -1,6 +1,6 @@
 /**
- * Who is told that a transaction of a batch failed: a log, by one line of each kind in ten seconds, and operators, by a row
- * for each lane of the leader. Codes, names and ids, nothing of any document.
+ * Reports failed transactions of a batch: to the log, one line of each kind in ten seconds, and to operators, one row
+ * for each lane of the leader. Reports have codes, names and ids, and nothing of any document.
  */
 import { Seldom, type WriteHeader } from '#protocol';
 import { DatabaseError, type Session } from '#store';
@@ -13,16 +13,16 @@ export interface BatchRetry {
   lanes: number[];
   /** How many writes it had. */
   writes: number;
-  /** The first of them. */
+  /** Ids of the first writes. */
   writeIds: string[];
-  /** Which try of these writes failed. */
+  /** Number of the try that failed, from 1. */
   attempt: number;
   sqlState: string | null;
   constraint: string | null;
   table: string | null;
-  /** Name of the statement in sql/queries, where it is one. */
+  /** Name of the statement in sql/queries; null for other statements. */
   statement: string | null;
-  /** What is done about it. */
+  /** What happens next. */
   remedy: Remedy;
 }
 
@@ -80,7 +80,7 @@ export class RetryLog {
   };
 }
 
-/** The rows by which operators see that a leader tries a batch again: gone once the batch has ended. */
+/** Rows that show operators that a leader tries a batch again. They are deleted when the batch ends. */
 export class RetryNote {
   readonly #session: Session;
   readonly #terms: Origin['terms'];
@@ -92,8 +92,8 @@ export class RetryNote {
   }
 
   /**
-   * Outside of any transaction; its failure has no effect.
-   * @param attempt Number of the attempt that failed.
+   * Runs outside of any transaction; a failure has no effect.
+   * @param attempt Number of the try that failed.
    */
   async write(attempt: number, pauseMs: number, code: string | null): Promise<void> {
     if (this.#terms.size === 0) return;

@@ -1,6 +1,6 @@
 /**
- * The fast path of a node: few writes of its own, settled by itself under the locks of their lanes, without the intake.
- * A batch like any other, but in one try, all or none, and only where nothing has to be waited for.
+ * The fast path of a node: a few writes of its own, which it settles under the locks of their lanes, without the
+ * intake. This is a batch in a single try, with all writes or none, and only if nothing has to be waited for.
  */
 import type { Write } from '#protocol';
 import { DatabaseError, type Session } from '#store';
@@ -13,16 +13,16 @@ import type { BatchOptions } from './settle.ts';
 import { traceBatch } from './trace.ts';
 
 /**
- * Why nothing was done. `busy`: somebody works on one of the lanes, or it is paused; `unfit`: one of the writes has to
- * wait for another, or failed, or is better looked at by a leader; `disagreed`: the deployment has agreed on other
- * projections than this process has.
+ * Why nothing was done. `busy`: another session works on one of the lanes, or the lane is paused. `unfit`: a write
+ * has to wait for another, has failed, or needs a leader. `disagreed`: the deployment has agreed on other projections
+ * than those of this process.
  */
 export type NotAtOnce = 'busy' | 'unfit' | 'disagreed';
 
 /**
  * Settles these writes, in order of arrival, or does nothing at all.
- * @throws {DatabaseError} where the server does no such work, or the connection is lost: unless the error is a refusal,
- *   what was sent may have been committed or not
+ * @throws {DatabaseError} if the server cannot do such work, or the connection is lost. Unless the error is a
+ *   refusal, the writes may be committed or not.
  */
 export async function settleIdle(
   session: Session,

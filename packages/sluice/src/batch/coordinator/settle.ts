@@ -1,6 +1,6 @@
 /**
- * Settles a batch, and sees to it that no write fails because of its neighbours: what fails is tried again as its error
- * asks, with facts read anew or after a moment, and else in halves until the write that causes it stands alone.
+ * Settles a batch, and ensures that no write fails because of others. A failed batch is tried again as its error
+ * requires: with new facts, after a pause, or in halves until the faulty write is alone.
  */
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -17,18 +17,18 @@ import { describeRetry, RetryNote, type BatchRetry } from './retry.ts';
 import { traceBatch } from './trace.ts';
 
 export interface BatchOptions extends Omit<AttemptOptions, 'withSettled' | 'withLocks' | 'isAtOnce'> {
-  /** Told of each transaction that failed and what is done about it, for a log. @default nobody */
+  /** Receives each failed transaction and its remedy, for a log. @default not reported */
   onRetry?: (retry: BatchRetry) => void;
-  /** No caller waits for these writes, so a conflict is not tried again. @default never */
+  /** Whether no caller waits for these writes any more, so that a conflict is not retried. @default never */
   isOver?: (writeIds: readonly string[]) => boolean;
 }
 
-/** Locks that one batch waits for in vain, at most; what is left then comes with the next. */
+/** Most locks that one batch waits for in vain. The writes that are left come with the next batch. */
 const lockWaitsMax = 16;
 
 type PartOptions = BatchOptions & Pick<AttemptOptions, 'withLocks'>;
 
-/** What a batch, in all its parts, is settled with. */
+/** The things that a batch is settled with, the same for all its parts. */
 interface Part {
   session: Session;
   origin: Origin;
@@ -36,13 +36,13 @@ interface Part {
 }
 
 /**
- * Settles what its origin offers, in one transaction where nothing fails.
- * @param only Names the writes that it is about; null: all that the origin finds.
- * @param report Tells what was committed before an error was thrown.
- * @throws {DatabaseError} where the connection is lost: what was sent may have been committed or not; where the server
- *   refuses, or lacks, what it needs for any batch: the part that met it was not committed
- * @throws {DeposedError} where another writer leads the lanes by now
- * @throws {SluiceError} `deployment_disagrees` where the deployment has agreed on other projections
+ * Settles the writes of its origin, in one transaction if nothing fails.
+ * @param only Ids of the writes to settle; null: all that the origin finds.
+ * @param report Says what was committed before an error was thrown.
+ * @throws {DatabaseError} if the connection is lost: the last part may be committed or not. Also if the server
+ *   refuses all batches: the part that met the error was not committed.
+ * @throws {DeposedError} if another writer leads the lanes now
+ * @throws {SluiceError} `deployment_disagrees` if the deployment has agreed on other projections
  */
 export async function settle(
   session: Session,
@@ -57,7 +57,7 @@ export async function settle(
   return report;
 }
 
-/** Makes a write a dead letter that has killed each writer which tried it, without another try. */
+/** Makes a dead letter of a write that has killed each writer that tried it, without another try. */
 export async function makeDeadLetter(
   session: Session,
   origin: Origin,
@@ -92,11 +92,11 @@ async function settlePart(part: Part, only: readonly string[] | null, options: P
       report.errors.push(reducedFault(fault).code ?? '');
       options.onRetry?.(describeRetry(report.batchId, origin, opened, fault, attempt, remedy));
       if (fault instanceof DatabaseError && fault.isLockWaitOver) {
-        // A look for locks that was made already would find no more.
+        // A second search for locks would find no more.
         if (!withLocks) options.caution?.note();
         report.lockWaits += 1;
       }
-      // Where everybody has to wait, as for a lock on a table, it is of no use to ask each of them.
+      // If every write has to wait, as for a lock on a table, trying each of them is useless.
       if (report.lockWaits > lockWaitsMax) {
         report.deferred.push(...opened);
         break;
@@ -114,7 +114,7 @@ async function settlePart(part: Part, only: readonly string[] | null, options: P
   await note.forget();
 }
 
-/** Ends the transaction: a session that lives on must not keep one open. Throws what no batch can deal with. */
+/** Ends the transaction, because a session that lives on must not keep one open. Throws errors that no batch can handle. */
 async function faultOf(error: unknown, session: Session, writes: number): Promise<BatchFault> {
   if (!(error instanceof DatabaseError) || !error.isConnectionLoss)
     await session.flight([{ name: 'rollback' }]);
@@ -126,14 +126,14 @@ async function faultOf(error: unknown, session: Session, writes: number): Promis
 async function restAfter(fault: BatchFault, attempt: number, note: RetryNote): Promise<void> {
   const isTransient = fault instanceof DatabaseError && fault.isTransient;
   const pauseMs = isTransient ? randomInt(5, 20 * 2 ** attempt) : 0;
-  // Once is nothing to tell.
+  // The first failure is not reported.
   if (attempt > 1) await note.write(attempt, pauseMs, reducedFault(fault).code);
   if (pauseMs > 0) await pause(pauseMs);
 }
 
 /**
- * Nothing of the second half may overtake what the first has not settled: it goes behind what that has blocked, and takes
- * along what that has deferred.
+ * Settles both halves. The second half must not overtake unsettled writes of the first: it waits for writes that the
+ * first has blocked, and defers writes that the first has deferred.
  */
 async function settleHalves(part: Part, ids: readonly string[], options: PartOptions): Promise<void> {
   const { deferred, blocked } = part.report;
@@ -147,8 +147,9 @@ async function settleHalves(part: Part, ids: readonly string[], options: PartOpt
 }
 
 /**
- * Settles a write that cannot be applied: refused by its target, always in others' way, or made a dead letter.
- * One that waits for a lock is blocked. A write that bypasses the intake becomes no dead letter: its node is told.
+ * Settles a write that cannot be applied: it is refused by its target, refused as a conflict, or made a dead letter.
+ * A write that waits for a lock is blocked. A write outside of the intake becomes no dead letter: its node reports
+ * the error.
  */
 async function settleAlone(
   { session, origin, report }: Part,
@@ -172,16 +173,16 @@ async function settleAlone(
       : remedy === 'answer_conflict'
         ? notApplied(write, 'write_conflict')
         : notApplied(write, 'dead_letter', { error });
-  // A dead letter is copied from the intake, which it then leaves.
+  // A dead letter is copied from the intake, and then removed there.
   if (remedy === 'dead_letter')
     transaction.queue({ name: 'insertDeadLetter', values: [write.writeId, attempts, JSON.stringify(error)] });
-  // A refusal is the target's answer, as one that it settles by itself, so the key stands for it.
+  // The target has answered with a refusal, so the idempotency key keeps that answer.
   const isBound = refused !== null && keyOf(write) !== null;
   const keys = isBound ? [{ write, fingerprint: fingerprintOf(write) }] : [];
   await commitAnswers(transaction, origin, { outcomes: [{ write, outcome }], blocked: [], keys }, report);
 }
 
-/** Where even that has to wait for a lock, as somebody has locked the write's own row, its lane stands still. */
+/** Blocks a write. If another session has locked the intake row of the write, its whole lane waits. */
 async function blockWrite(
   transaction: BatchTransaction,
   origin: Origin,

@@ -1,11 +1,11 @@
-/** What is settled of a batch before any statement: replayed idempotency keys, and writes that others come before. */
+/** Handles the writes of a batch that need no statement: repeated idempotency keys, and writes that wait for earlier ones. */
 import type { WriteHeader } from '#protocol';
 import { outcomeOf } from './answer.ts';
 import { keyOf, replay } from './idempotency.ts';
 import type { Settlement, TargetBatch } from './target.ts';
 import type { Row, Statement } from '#store';
 
-/** Puts into the settlement what is known now; the others, in order of arrival. */
+/** Adds those writes to the settlement, and returns the others in order of arrival. */
 export async function sortOut(batch: TargetBatch, settlement: Settlement): Promise<WriteHeader[]> {
   const [ahead, bound] = await readFacts(batch);
   const isIntake = batch.transaction.bodies === null;
@@ -34,7 +34,7 @@ interface Before {
   position: number;
 }
 
-/** By identity key, the first write in the intake that may come before those of the batch; by idempotency key, its first write. */
+/** By identity key: the first write in the intake that may come before those of the batch. By idempotency key: its first write. */
 async function readFacts({
   transaction,
   writes,

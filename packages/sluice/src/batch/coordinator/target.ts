@@ -1,6 +1,6 @@
 /**
- * What a write means. The coordinator finds the writes of a batch, runs the transaction, isolates what fails, and records
- * outcomes; a target decides what each of its writes does, and does it. The coordinator knows nothing else of a target.
+ * The meaning of writes. The coordinator finds the writes of a batch, runs the transaction, isolates faults and
+ * records outcomes. A target decides and applies each of its writes. The coordinator knows nothing else of a target.
  */
 import type { Outcome, WriteHeader } from '#protocol';
 import type { BatchTransaction } from './batch-transaction.ts';
@@ -9,19 +9,20 @@ import { keyOf } from './idempotency.ts';
 export interface Target {
   /** Unique; named in errors. */
   readonly name: string;
-  /** Whether writes of this resource are its own. Each resource has one target. */
+  /** Whether writes of this resource belong to the target. Each resource has exactly one target. */
   owns(resource: string): boolean;
   /**
-   * Settles its writes of a batch inside the batch's transaction. Statements whose answers it does not need, it queues;
-   * they are sent ahead of the next target's, at the latest with the COMMIT. It may be called again, in another transaction,
-   * with all or some of the same writes: whatever it does outside of the transaction must bear that.
+   * Settles the target's writes inside the batch's transaction. The target queues statements whose answers it does
+   * not need; they are sent before those of the next target, at the latest with the COMMIT. The batch may call it
+   * again in another transaction, with all or some of the same writes. Any effect outside of the transaction must
+   * allow for that.
    *
-   * It keeps the order of writes to one row: while one is not settled, later ones are deferred, or blocked on it. The query
-   * `readAhead` finds those that stand in the intake outside of the batch: blocked ones, and for writes that bypass the
-   * intake all, because these come last.
-   * @throws {TargetError} where one of the writes, or several, cannot be applied: the batch is tried in halves until the
-   *   write that causes it stands alone, and that one is refused or becomes a dead letter
-   * @throws {DatabaseError} anything else of the server: tried again where it may pass, else isolated in the same way
+   * The target keeps the order of writes to one row: if one is not settled, later ones are deferred, or blocked on
+   * it. The query `readAhead` finds earlier writes in the intake outside of the batch. These are the blocked ones;
+   * for writes outside of the intake they are all, because such writes come last.
+   * @throws {TargetError} if one write or several cannot be applied: the batch is tried in halves until the faulty
+   *   write is alone, which is then refused or becomes a dead letter
+   * @throws {DatabaseError} any other error of the server: retried if it is transient, else isolated in the same way
    */
   settle(batch: TargetBatch): Promise<Settlement>;
 }
@@ -29,15 +30,15 @@ export interface Target {
 /** The writes of one target in a batch, and what is known of them. */
 export interface TargetBatch {
   readonly transaction: BatchTransaction;
-  /** In order of arrival. None of them is settled. */
+  /** In order of arrival; none of them is settled. */
   readonly writes: readonly WriteHeader[];
-  /** The lanes have blocked writes, which may come before these. */
+  /** The lanes have blocked writes, which may come before these writes. */
   readonly hasBlocked: boolean;
-  /** A lock was waited for in vain: look for every row that the batch may have to wait for. */
+  /** A wait for a lock was in vain, so the target finds every locked row that the batch needs before it waits. */
   readonly looksForLocks: boolean;
-  /** No other write waits with it, so it may wait for a row that another transaction has locked. */
+  /** No other write waits with this one, so it may wait for a row that another transaction has locked. */
   readonly mayWait: boolean;
-  /** All is settled in this one try, or nothing: what only a leader can settle is deferred at once. */
+  /** All writes are settled in this try, or none. Writes that only a leader can settle are deferred. */
   readonly isAtOnce: boolean;
 }
 
@@ -48,30 +49,30 @@ export interface SettledWrite {
 
 export interface BlockedWrite {
   write: WriteHeader;
-  /** Identity keys, or ids of writes that come first; its own id where it waits for a lock. */
+  /** Identity keys, or ids of earlier writes; the id of the write itself if it waits for a lock. */
   awaits: string[];
 }
 
-/** What became of a target's writes: each of them is in one of the first three. */
+/** The results of a target's writes. Each write is in exactly one of the first three lists. */
 export interface Settlement {
   /** In order of arrival. */
   outcomes: SettledWrite[];
-  /** They go with the next batch. */
+  /** Writes that go with the next batch. */
   deferred: WriteHeader[];
-  /** They wait until one of the things that they await has changed. */
+  /** Writes that wait until one of the awaited things has changed. */
   blocked: BlockedWrite[];
   /** Settled writes whose idempotency keys this batch binds. */
   keys: { write: WriteHeader; fingerprint: string }[];
-  /** Identity keys that exist from now on: blocked writes may await them. */
+  /** Identity keys that exist after this batch; blocked writes may await them. */
   provided: string[];
   /**
    * The target's own statements record the outcomes and take the writes out of the intake.
    * @default false: the coordinator does so
    */
   isRecorded?: boolean;
-  /** Of constraints that are checked at the end only: the target's fault, if the error is one. @default there are none */
+  /** Maps an error of constraints that are checked at the COMMIT to the target's fault, if it is one. @default no such constraints */
   faultAtEnd?: (error: unknown) => unknown;
-  /** Milliseconds spent on reading and on deciding, for the report. @default 0: all was doing */
+  /** Milliseconds spent on reading and planning, for the report. @default 0 */
   readMs?: number;
   planMs?: number;
 }
@@ -86,9 +87,9 @@ export function waitsForLock({ write, awaits }: BlockedWrite): boolean {
 }
 
 /**
- * The writes of each target, in the order in which they are settled: that of the targets. An idempotency key is bound
- * once, so a write whose key another target's write has in the same batch is deferred. Strangers are of no target: the deployment
- * may have agreed on targets that this process, which is about to be replaced, does not know.
+ * The writes of each target, in the order of the targets. An idempotency key is bound once: if two targets have a
+ * write of one key, the second is deferred. Strangers are writes of unknown targets. The deployment may have agreed
+ * on targets that this process, which is about to be replaced, does not know.
  */
 export function divide(
   writes: readonly WriteHeader[],

@@ -1,6 +1,6 @@
 /**
- * Spans of OpenTelemetry, where a program has registered an SDK; without one nothing records and nothing is kept. A
- * write's spans are found again across processes by its `traceparent`, which goes through the intake with it.
+ * Spans of OpenTelemetry, if the program has registered an SDK. Without an SDK, nothing is recorded or kept. A
+ * `traceparent`, stored in the intake with the write, connects the spans of several processes.
  */
 import {
   ProxyTracerProvider,
@@ -15,23 +15,23 @@ import {
 import { formatTraceparent, parseTraceparent } from '#protocol';
 import type { BatchReport } from './report.ts';
 
-/** Asks for the SDK at each span, so that it may be registered at any time before. */
+/** Finds the SDK at each span, so that the program may register it at any time. */
 export const tracer = trace.getTracer('sluice');
 
-/** Whether there is an SDK: where there is none, nothing is worth being read or made for it. */
+/** Whether there is an SDK. Without one, code need not read or compute anything for spans. */
 export function isTracing(): boolean {
   const provider = trace.getTracerProvider();
   return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer('sluice') !== undefined;
 }
 
-/** The span that a traceparent names; null: it names none. */
+/** The span that a traceparent names; null: malformed. */
 function spanContextOf(traceparent: string): SpanContext | null {
   const parsed = parseTraceparent(traceparent);
   if (parsed === null) return null;
   return { ...parsed, traceFlags: parsed.traceFlags & TraceFlags.SAMPLED, isRemote: true };
 }
 
-/** For spans that are parts of the one that a traceparent names. */
+/** A context for spans below the span of a traceparent. */
 export function contextOf(traceparent: string): Context {
   const parent = spanContextOf(traceparent);
   return parent === null ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
@@ -41,22 +41,22 @@ export function traceparentOf(span: Span): string {
   return formatTraceparent(span.spanContext());
 }
 
-/** A span's time of what `performance.now()` has told. */
+/** Converts a time of `performance.now()` to the time of a span. */
 export function epochMs(performanceMs: number): number {
   return performance.timeOrigin + performanceMs;
 }
 
-/** Has the SDK send what it still keeps, before the process ends. The API does not tell of it, though every SDK can. */
+/** Makes the SDK send its pending spans before the process ends. The API has no such method, but every SDK has one. */
 export async function flushSpans(): Promise<void> {
   const provider = trace.getTracerProvider();
   const sdk = provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider;
-  // Nobody to send them to is no fault of ours.
+  // A missing collector is no fault of the process.
   await (sdk as { forceFlush?: () => Promise<void> }).forceFlush?.().catch(() => undefined);
 }
 
 /**
- * The spans of a batch that is settled: for each of its writes that is traced, how long it waited, and the batch. A batch
- * belongs to many traces: its span is in that of its first write and has a link to each; in the others, a span of the
+ * The spans of a settled batch: for each traced write its wait, and the batch itself. A batch belongs to many traces.
+ * Its span is in the trace of its first write, and has a link to each other trace. In those traces, a span of the
  * same time has a link to it.
  */
 export function traceBatch(report: BatchReport): void {

@@ -1,4 +1,4 @@
-/** Applies writes to the world one after the other, each as its kind asks. */
+/** Applies writes to the world one after the other, by the rules of their kind. */
 import type { MissingReference, Outcome, WriteHeader } from '#protocol';
 import { refusal } from '../coordinator/answer.ts';
 import { fingerprintOf, keyOf, replay } from '../coordinator/idempotency.ts';
@@ -7,7 +7,7 @@ import type { DocumentState, PlanOptions, Verdict } from './plan.ts';
 import type { ReferenceState } from './reference-state.ts';
 import { World } from './world.ts';
 
-/** References that are told of a write that lacks more: an answer is to be read, and by a node with many others. */
+/** Most missing references that an answer lists. */
 export const missingToldMax = 1_000;
 
 /** One pass over the batch in order of arrival. */
@@ -18,7 +18,7 @@ export function applyAll(
   options: PlanOptions,
 ): { world: World; verdicts: Verdict[] } {
   const world = new World(facts);
-  /** Documents and identities with a write that is not settled: later writes to them wait, in order. */
+  /** Documents and identities that have an unsettled write: later writes to them wait, in order. */
   const behind = new Map<string, { index: number; write: WriteHeader; kind: Verdict['kind'] }>();
   const keysSettled = new Map<string, { fingerprint: string; outcome: Outcome }>();
 
@@ -48,7 +48,7 @@ export function applyAll(
       return stand({ kind: 'blocked', awaits: state.kind === 'waiting' ? state.awaits : [] });
     if ('deferredFor' in step) return stand({ kind: 'deferred', for: step.deferredFor, isBehind: false });
     if (key !== null) keysSettled.set(key, { fingerprint: fingerprintOf(write), outcome: step });
-    // Its fate may still change, so nothing may be built on it within this batch; and nothing follows a delete.
+    // The write may still be refused, so no write of this batch may build on it. No write may follow a delete, either.
     if (state.kind === 'tentative' || step.result === 'deleted')
       stand({ kind: 'deferred', for: index, isBehind: false });
     return { kind: 'settled', outcome: step };
@@ -56,17 +56,17 @@ export function applyAll(
   return { world, verdicts };
 }
 
-/** The document and the identities that a write is about, and its key: writes that share one keep their order. */
+/** The document and the identities that a write names, and its key. Writes that share one of these keep their order. */
 function orderKeysOf(write: WriteHeader, world: World): string[] {
-  // An upsert is known by its document's id too, from which it may be created.
+  // An upsert may create the document with its own id, so that id counts, too.
   const keys = [write.referentialId, write.documentId];
   if (write.superclassId !== null) keys.push(write.superclassId);
   const documentId = world.documentOf(write);
-  // It may be locked, and then nothing else is known of it.
+  // If the row is locked, nothing else is known of it.
   if (documentId !== undefined) keys.push(documentId);
   const document = documentId === undefined ? undefined : world.document(documentId);
   if (document !== undefined) {
-    // A write that names it by its id may know it under another identity than it has.
+    // A write that names the document by id may expect another identity than the document has.
     keys.push(document.referentialId);
     if (document.superclassId !== null) keys.push(document.superclassId);
   }
@@ -85,8 +85,8 @@ function blockerOf(write: WriteHeader, orderKeys: readonly string[], facts: Fact
 }
 
 /**
- * Whether another transaction has locked a row that the write needs: a document that it changes or would conflict with, or
- * the identity that a new reference leads to.
+ * Whether another transaction has locked a row that the write needs: a document that it changes or conflicts with, or
+ * the identity of a new reference.
  */
 function needsLocked(write: WriteHeader, world: World): boolean {
   const { locked } = world.facts;
@@ -105,7 +105,7 @@ function needsLocked(write: WriteHeader, world: World): boolean {
 
 type Step = Outcome | { deferredFor: number } | 'waiting';
 
-/** Applies one write to the world as it stands, or says why not. */
+/** Applies one write to the present world, or returns the reason why it cannot. */
 function applyWrite(
   write: WriteHeader,
   state: ReferenceState,
@@ -155,8 +155,8 @@ function targetOf(write: WriteHeader, world: World): DocumentState | undefined {
 }
 
 /**
- * A delete is decided by what is committed: refused if a document outside of the batch refers to its own; deferred
- * if a write of this batch mentions it, or might take the last reference away. The next batch knows.
+ * Decides a delete by committed data: it is refused if a document outside of the batch refers to the deleted one. It
+ * is deferred if a write of this batch refers to it, or may remove the last reference; the next batch decides.
  */
 function applyDelete(
   write: WriteHeader,

@@ -1,7 +1,7 @@
 /**
- * A change of identity, carried on: every document that refers to the renamed one gets the new values in its body, and
- * where those are part of its own identity, its referrers follow, transitively, in the same transaction. Bodies are
- * edited inside the database, value by value, so that nothing else in them changes.
+ * Carries a change of identity on. Each document that refers to the renamed one gets the new values in its body. If
+ * those values are part of its own identity, its referrers follow, transitively, in the same transaction. The
+ * database edits the bodies value by value, so that nothing else in them changes.
  */
 import { contentHash, describeDocument, laneOf, renameReferences, type Edit, type Model } from '#model';
 import type { Row } from '#store';
@@ -11,13 +11,13 @@ import type { Cascade, DocumentState } from './plan.ts';
 export interface CascadeOptions {
   model: Model;
   lanes: number;
-  /** Documents that may be rewritten, the renamed one not counted. */
+  /** Most documents that may be rewritten, without the renamed one. */
   documentsMax: number;
 }
 
 export type CascadeRefusal = 'cascade_too_large' | 'identity_conflict';
 
-/** Bytes of the bodies that refer to one identity, which are read together. */
+/** Most bytes of bodies that refer to one identity and are read together. */
 const referrerBytesMax = 128 * 1024 * 1024;
 
 interface Identity {
@@ -25,14 +25,14 @@ interface Identity {
   superclassId: string | null;
 }
 
-/** A document under way through the cascade. */
+/** A document of the cascade. */
 interface Carried {
   documentId: string;
   endpoint: string;
   document: unknown;
   /** As stored. */
   before: Identity & { version: number; referenceIds: readonly string[] };
-  /** As its referrers spell it so far. */
+  /** The identity that its referrers contain so far. */
   spelled: Identity;
   now: Identity & { referenceIds: readonly string[]; lane: number };
   edits: Edit[];
@@ -40,7 +40,7 @@ interface Carried {
 
 /**
  * Follows the renaming of `state` to its new content `body`. Referrers are locked in the order of their ids, level by
- * level. Returns why not, where it cannot be done; `locked`: another transaction has locked one of the documents.
+ * level. Returns the reason if that is not possible; `locked`: another transaction has locked one of the documents.
  */
 export async function planCascade(
   transaction: BatchTransaction,
@@ -61,7 +61,7 @@ export async function planCascade(
     edits: [],
   };
   const known = new Map([[root.documentId, root]]);
-  // A document comes up again when a second value of its identity changes: until then its referrers spell the first.
+  // A document comes again when a second value of its identity changes. Until then, its referrers contain the first.
   for (const queue = [root]; queue.length > 0;) {
     const renamed = queue.shift();
     if (renamed === undefined || isSame(renamed.spelled, renamed.now)) continue;
@@ -70,7 +70,7 @@ export async function planCascade(
       options.documentsMax + 1,
       referrerBytesMax,
     ]);
-    // One that is known already is locked by this very transaction.
+    // A document that is known already is locked by this transaction.
     if (rows.some((row) => row['is_locked'] === true)) return 'locked';
     for (const row of rows) {
       if (row['body'] === null) return 'cascade_too_large';
@@ -120,7 +120,7 @@ function carriedOf(row: Row, options: CascadeOptions): Carried {
   };
 }
 
-/** Gives a referrer the new values. True: its own identity has changed by it. */
+/** Gives a referrer the new values. Returns whether its own identity has changed. */
 function follow(referrer: Carried, renamed: Carried, options: CascadeOptions): boolean {
   const edits = renameReferences(resourceOf(options.model, referrer.endpoint), referrer.document, {
     ...renamed.spelled,
@@ -146,7 +146,7 @@ function idsOf({ referentialId, superclassId }: Identity): string[] {
   return superclassId === null ? [referentialId] : [referentialId, superclassId];
 }
 
-/** True if two documents would have one identity: two of the cascade, or one of it and one outside. */
+/** Whether two documents would have one identity: two of the cascade, or one of it and one outside. */
 async function hasConflict(transaction: BatchTransaction, all: readonly Carried[]): Promise<boolean> {
   const ids = all.flatMap(({ now }) => idsOf(now));
   if (new Set(ids).size < ids.length) return true;
@@ -171,7 +171,7 @@ function cascadeOf(root: Carried, all: readonly Carried[]): Cascade {
     cascade.removedAliases.push(...was.filter((id) => !is.includes(id)));
     for (const id of is)
       if (!was.includes(id)) cascade.addedAliases.push({ referentialId: id, documentId, lane });
-    // The plan has the references of the renamed document itself.
+    // The plan already has the references of the renamed document.
     if (carried === root) continue;
     cascade.documents.push({
       documentId,

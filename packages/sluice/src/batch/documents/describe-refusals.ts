@@ -1,12 +1,12 @@
 /**
- * Says of each reference that is missing which one it is, from the bodies of the refused writes; and what became of the
- * write that would have provided it, if there was one.
+ * Describes each missing reference from the bodies of the refused writes, with the result of the write that would
+ * have provided it, if there was one.
  */
 import type { Outcome, WriteHeader } from '#protocol';
 import type { BatchTransaction } from '../coordinator/batch-transaction.ts';
 import type { Plan } from './plan.ts';
 
-/** Completes the answer to a write with missing references: names and places, from its body. */
+/** Completes the answer to a write with missing references: adds names and places from its body. */
 export type DescribeMissing = (
   resource: string,
   body: string,
@@ -37,7 +37,7 @@ export async function describeRefusals(
   }
 }
 
-/** Codes of writes that came to nothing, by the identities that they would have provided; empty: not known. */
+/** Codes of writes without effect, by the identities that they would have provided; empty: not known. */
 async function readFailures(
   transaction: BatchTransaction,
   outcomes: Plan['outcomes'],

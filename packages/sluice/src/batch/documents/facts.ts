@@ -1,4 +1,4 @@
-/** The facts that a plan is made on. A row that another transaction has locked is a fact, too: nothing is known of it. */
+/** The facts that a plan is based on. A locked row is a fact, too: nothing else is known of it. */
 import type { SettledKey } from '../coordinator/idempotency.ts';
 
 export interface DocumentFact {
@@ -18,19 +18,19 @@ export interface Referrer {
 }
 
 export interface Facts {
-  /** Committed identities, of those that the batch provides or refers to, and whose they are. */
+  /** Committed identities that the batch provides or refers to, each with its document. */
   aliases: Map<string, string>;
   /** Existing documents that the batch may write, locked. */
   documents: Map<string, DocumentFact>;
-  /** Identities referred to that are not committed but on their way in the intake, outside of this batch. */
+  /** Identities that other writes in the intake, outside of this batch, would provide. */
   pending: Set<string>;
   /** Documents that refer to a document which the batch may delete or rename. */
   referrers: Map<string, Referrer[]>;
   /** Settled writes by idempotency key, as `keyOf` writes it. */
   keys: Map<string, SettledKey>;
   /**
-   * By document id or identity: the write outside of the batch that stands first in that document's order, among the
-   * blocked ones, and among all of the intake where the batch bypasses the intake.
+   * By document id or identity: the first write outside of the batch in the order of that document. It is one of the
+   * blocked writes; if the batch is not from the intake, of all writes in the intake.
    */
   blocked: Map<string, { writeId: string; position: number }>;
   /** Ids of documents, and identities, whose rows another transaction has locked. */

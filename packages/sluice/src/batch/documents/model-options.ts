@@ -1,4 +1,4 @@
-/** What the engine asks of the model: which identities may change, and what a missing reference is called. */
+/** The questions of the engine to the model: which identities may change, and how a missing reference is described. */
 import { describeDocument, type Model } from '#model';
 import type { MissingReference } from '#protocol';
 import { missingToldMax } from './apply-writes.ts';
@@ -19,8 +19,8 @@ export function settleOptions(model: Model, options: ModelOptions): DocumentOpti
       const resource = model.findEndpoint(endpoint);
       const references =
         resource === undefined ? [] : describeDocument(resource, JSON.parse(body)).references;
-      // A document may have tens of thousands, and be refused for all of them: looked up one by one, they would keep the
-      // writer from its lanes for so long that it loses them.
+      // A refused document may have tens of thousands of references. Without this map, the search would take so long
+      // that the writer loses its lanes.
       const known = new Map(references.map((reference) => [reference.referentialId, reference]));
       const missing = referentialIds.slice(0, missingToldMax).map((referentialId): MissingReference => {
         const reference = known.get(referentialId);

@@ -83,7 +83,7 @@ function outcomeOf(plan: Plan, writeId: string): Plan['outcomes'][number]['outco
 }
 
 describe('references', () => {
-  test('lead to documents that are created in the same batch, whichever arrives first', () => {
+  test('references resolve to documents that are created in the same batch, whichever arrives first', () => {
     const writes = arriving(upsert('student 1', 'school 1'), upsert('school 1'));
     const plan = planBatch(writes, factsOf(), options);
     expect(fates(plan)).toEqual({ 1: 'created', 2: 'created' });
@@ -91,18 +91,18 @@ describe('references', () => {
     expect(plan.addedReferences).toEqual([{ documentId: 'new 1', referentialId: 'school 1', lane: 0 }]);
   });
 
-  test('in a cycle are committed together', () => {
+  test('documents in a cycle are committed together', () => {
     const writes = arriving(upsert('a 1', 'b 1'), upsert('b 1', 'c 1'), upsert('c 1', 'a 1'));
     const plan = planBatch(writes, factsOf(), options);
     expect(fates(plan)).toEqual({ 1: 'created', 2: 'created', 3: 'created' });
   });
 
-  test('to itself need nobody', () => {
+  test('a document that refers to itself needs no other', () => {
     const plan = planBatch(arriving(upsert('a 1', 'a 1')), factsOf(), options);
     expect(fates(plan)).toEqual({ 1: 'created' });
   });
 
-  test('may name the superclass', () => {
+  test('references may name the superclass', () => {
     const writes = arriving(
       { ...upsert('school 5'), superclassId: 'organization 5' },
       upsert('student 1', 'organization 5'),
@@ -111,7 +111,7 @@ describe('references', () => {
     expect(fates(plan)).toEqual({ 1: 'created', 2: 'created' });
   });
 
-  test('that exist nowhere are refused, and each is named', () => {
+  test('references that exist nowhere are refused, and each is named', () => {
     const facts = factsOf([document('school 1')]);
     const plan = planBatch(arriving(upsert('student 1', 'school 1', 'a 1', 'b 1')), facts, options);
     expect(fates(plan)).toEqual({ 1: 'unresolved_reference' });
@@ -119,13 +119,13 @@ describe('references', () => {
     expect(plan.creates).toEqual([]);
   });
 
-  test('that exist nowhere are named up to a thousand', () => {
+  test('references that exist nowhere are named up to a thousand', () => {
     const missing = Array.from({ length: 1_500 }, (_, index) => `nowhere ${index}`);
     const plan = planBatch(arriving(upsert('student 1', ...missing)), factsOf(), options);
     expect(outcomeOf(plan, '1')?.detail?.missing).toHaveLength(1_000);
   });
 
-  test('to a refused write take their writes with it, and theirs in turn, and nobody else', () => {
+  test('a refused write refuses the writes that refer to it, directly or indirectly, and no others', () => {
     const writes = arriving(
       upsert('d 1', 'c 1'),
       upsert('c 1', 'b 1'),
@@ -143,7 +143,7 @@ describe('references', () => {
     });
   });
 
-  test('in a cycle fall together when one leads nowhere', () => {
+  test('all writes of a cycle are refused when one of them refers to nothing', () => {
     const writes = arriving(upsert('a 1', 'b 1'), upsert('b 1', 'a 1', 'nowhere'));
     expect(fates(planBatch(writes, factsOf(), options))).toEqual({
       1: 'unresolved_reference',
@@ -151,7 +151,7 @@ describe('references', () => {
     });
   });
 
-  test('are not lost when the first of two providers is refused', () => {
+  test('a reference stays when the first of two writes that provide it is refused', () => {
     const writes = arriving(
       upsert('student 1', 'school 1'),
       upsert('school 1', 'nowhere'),
@@ -164,7 +164,7 @@ describe('references', () => {
     });
   });
 
-  test('change with the document: only the differences are written', () => {
+  test('an update writes only the differences of its references', () => {
     const facts = factsOf([
       document('a 1', { referenceIds: ['b 1', 'c 1'] }),
       document('b 1'),
@@ -178,7 +178,7 @@ describe('references', () => {
 });
 
 describe('several writes to one document', () => {
-  test('become one row and one outcome each', () => {
+  test('several writes to one document become one row and one outcome each', () => {
     const writes = arriving(upsert('a 1'), upsert('a 1'), update('new 1', 'a 1'), upsert('a 1'));
     const plan = planBatch(writes, factsOf(), options);
     expect(fates(plan)).toEqual({ 1: 'created', 2: 'updated', 3: 'updated', 4: 'updated' });
@@ -193,14 +193,14 @@ describe('several writes to one document', () => {
     expect(plan.updates).toEqual([]);
   });
 
-  test('count on from the stored version', () => {
+  test('several writes to one document count versions on from the stored one', () => {
     const facts = factsOf([document('a 1', { version: 7 })]);
     const plan = planBatch(arriving(upsert('a 1'), upsert('a 1')), facts, options);
     expect(plan.updates).toHaveLength(1);
     expect(plan.updates[0]).toMatchObject({ writeId: '2', state: { version: 9, base: { version: 7 } } });
   });
 
-  test('change nothing where the content is the same', () => {
+  test('a write with unchanged content changes nothing', () => {
     const facts = factsOf([document('a 1')]);
     const same = { contentHash: 'v0' };
     const plan = planBatch(
@@ -213,7 +213,7 @@ describe('several writes to one document', () => {
     expect(outcomeOf(plan, '1')).toMatchObject({ version: 1, contentHash: 'v0', documentId: 'the a 1' });
   });
 
-  test('are judged by If-Match one after the other', () => {
+  test('several writes to one document are checked against If-Match one after the other', () => {
     const facts = factsOf([document('a 1')]);
     const writes = arriving(
       { ...upsert('a 1'), ifMatch: 'v0' },
@@ -231,7 +231,7 @@ describe('several writes to one document', () => {
     });
   });
 
-  test('wait for the next batch behind one that refers to another of the batch', () => {
+  test('a conditional write is deferred while an earlier write of its document refers to the batch', () => {
     const writes = arriving(upsert('a 1', 'b 1'), upsert('b 1'), { ...upsert('a 1'), ifMatch: 'v1' });
     expect(fates(planBatch(writes, factsOf(), options))).toEqual({
       1: 'created',
@@ -240,7 +240,7 @@ describe('several writes to one document', () => {
     });
   });
 
-  test('that are deferred take those with them that refer to what they would provide', () => {
+  test('a deferred write defers the writes that refer to its document', () => {
     const writes = arriving(
       { ...upsert('b 1', 'c 1'), ifMatch: '*' },
       upsert('b 1'),
@@ -255,7 +255,7 @@ describe('several writes to one document', () => {
     });
   });
 
-  test('include those that know it by its id only', () => {
+  test('an update by id counts as a write to the document of that id', () => {
     const facts = factsOf([document('a 1')]);
     const writes = arriving(upsert('a 1', 'b 1'), upsert('b 1'), update('the a 1', 'a 2'));
     expect(fates(planBatch(writes, facts, options))).toEqual({ 1: 'updated', 2: 'created', 3: 'deferred' });
@@ -263,7 +263,7 @@ describe('several writes to one document', () => {
 });
 
 describe('an identity', () => {
-  test('belongs to one document, seen from the superclass too', () => {
+  test('an identity belongs to one document, also under its superclass', () => {
     const writes = arriving(
       { ...upsert('school 5'), superclassId: 'organization 5' },
       { ...upsert('district 5'), superclassId: 'organization 5' },
@@ -273,7 +273,7 @@ describe('an identity', () => {
     expect(outcomeOf(plan, '2')?.detail?.conflictsWith).toEqual({ documentId: 'new 1', resource: 'school' });
   });
 
-  test('is free for the twin when the first is refused', () => {
+  test('an identity is free for the second write when the first is refused', () => {
     const writes = arriving(
       { ...upsert('school 5', 'nowhere'), superclassId: 'organization 5' },
       { ...upsert('district 5'), superclassId: 'organization 5' },
@@ -281,12 +281,12 @@ describe('an identity', () => {
     expect(fates(planBatch(writes, factsOf(), options))).toEqual({ 1: 'unresolved_reference', 2: 'created' });
   });
 
-  test('cannot be changed where the resource does not allow it', () => {
+  test('an identity cannot be changed where the resource does not allow it', () => {
     const plan = planBatch(arriving(update('the a 1', 'a 2')), factsOf([document('a 1')]), options);
     expect(fates(plan)).toEqual({ 1: 'immutable_identity' });
   });
 
-  test('is changed alone', () => {
+  test('an identity is changed alone', () => {
     const facts = factsOf([document('section 1')]);
     const writes = arriving(update('the section 1', 'section 2'), upsert('a 1'), upsert('section 1'));
     const plan = planBatch(writes, facts, options);
@@ -294,7 +294,7 @@ describe('an identity', () => {
     expect(plan.updates[0]?.state).toMatchObject({ referentialId: 'section 2', version: 2 });
   });
 
-  test('is changed after what arrived before, and those who await the new one wait for it', () => {
+  test('an identity is changed after earlier writes, and writes that refer to the new one wait', () => {
     const facts = factsOf([document('section 1')]);
     const writes = arriving(upsert('a 1', 'section 2'), upsert('b 1'), update('the section 1', 'section 2'));
     expect(fates(planBatch(writes, facts, options))).toEqual({ 1: 'deferred', 2: 'created', 3: 'deferred' });
@@ -304,24 +304,24 @@ describe('an identity', () => {
     });
   });
 
-  test('is changed after what the changed document refers to has come', () => {
+  test('an identity is changed after the documents that its document newly refers to', () => {
     const facts = factsOf([document('section 1')]);
     const writes = arriving(update('the section 1', 'section 2', 'a 1'), upsert('a 1'));
     expect(fates(planBatch(writes, facts, options))).toEqual({ 1: 'deferred', 2: 'created' });
   });
 
-  test('that is given up cannot be referred to by its own document', () => {
+  test('a document that gives an identity up cannot refer to it', () => {
     const facts = factsOf([document('section 1')]);
     const plan = planBatch(arriving(update('the section 1', 'section 2', 'section 1')), facts, options);
     expect(fates(plan)).toEqual({ 1: 'unresolved_reference' });
   });
 
-  test('of a document made in this batch is changed in the next', () => {
+  test('an identity of a document made in this batch is changed in the next', () => {
     const writes = arriving(upsert('section 1'), update('new 1', 'section 2'));
     expect(fates(planBatch(writes, factsOf(), options))).toEqual({ 1: 'created', 2: 'deferred' });
   });
 
-  test('that is taken refuses the change', () => {
+  test('a change to a taken identity is refused', () => {
     const facts = factsOf([document('section 1'), document('section 2')]);
     const plan = planBatch(arriving(update('the section 1', 'section 2')), facts, options);
     expect(fates(plan)).toEqual({ 1: 'identity_conflict' });
@@ -329,7 +329,7 @@ describe('an identity', () => {
 });
 
 describe('an update or delete', () => {
-  test('of an unknown document is refused', () => {
+  test('an update or delete of an unknown document is refused', () => {
     const writes = arriving(update('the a 1', 'a 1'), remove('b 1'));
     expect(fates(planBatch(writes, factsOf(), options))).toEqual({
       1: 'document_not_found',
@@ -337,7 +337,7 @@ describe('an update or delete', () => {
     });
   });
 
-  test('of a document of another resource is refused', () => {
+  test('an update or delete of a document of another resource is refused', () => {
     const plan = planBatch(
       arriving({ ...remove('a 1'), resource: 'b' }),
       factsOf([document('a 1')]),
@@ -348,7 +348,7 @@ describe('an update or delete', () => {
 });
 
 describe('a delete', () => {
-  test('removes the document and its references', () => {
+  test('a delete removes the document and its references', () => {
     const facts = factsOf([document('a 1', { version: 3, referenceIds: ['b 1'] }), document('b 1')]);
     const plan = planBatch(arriving(remove('a 1')), facts, options);
     expect(fates(plan)).toEqual({ 1: 'deleted' });
@@ -356,14 +356,14 @@ describe('a delete', () => {
     expect(plan.removedReferences).toEqual([{ documentId: 'the a 1', referentialId: 'b 1' }]);
   });
 
-  test('is refused while another document refers to it', () => {
+  test('a delete is refused while another document refers to it', () => {
     const facts = factsOf([document('a 1'), document('b 1', { referenceIds: ['a 1'] })]);
     const plan = planBatch(arriving(remove('a 1'), upsert('c 1')), facts, options);
     expect(fates(plan)).toEqual({ 1: 'document_referenced', 2: 'created' });
     expect(outcomeOf(plan, '1')?.detail).toEqual({ referredBy: ['b'] });
   });
 
-  test('is deferred while a write of the batch mentions it', () => {
+  test('a delete is deferred while a write of the batch refers to its document', () => {
     const writes = arriving(remove('a 1'), upsert('b 1', 'a 1'));
     expect(fates(planBatch(writes, factsOf([document('a 1')]), options))).toEqual({
       1: 'deferred',
@@ -371,7 +371,7 @@ describe('a delete', () => {
     });
   });
 
-  test('is deferred while a write of the batch may take the last reference away', () => {
+  test('a delete is deferred while a write of the batch may remove the last reference', () => {
     const facts = factsOf([document('a 1'), document('b 1', { referenceIds: ['a 1'] })]);
     expect(fates(planBatch(arriving(remove('a 1'), upsert('b 1')), facts, options))).toEqual({
       1: 'deferred',
@@ -383,7 +383,7 @@ describe('a delete', () => {
     });
   });
 
-  test('is followed by nothing within the batch', () => {
+  test('later writes to a deleted document are deferred to the next batch', () => {
     const writes = arriving(remove('a 1'), upsert('a 1'), { ...remove('a 1') });
     expect(fates(planBatch(writes, factsOf([document('a 1')]), options))).toEqual({
       1: 'deleted',
@@ -392,7 +392,7 @@ describe('a delete', () => {
     });
   });
 
-  test('of a document made in the same batch leaves no row', () => {
+  test('a delete of a document made in the same batch leaves no row', () => {
     const writes = arriving(upsert('a 1'), { ...remove('a 1'), documentId: 'new 1' });
     const plan = planBatch(writes, factsOf(), options);
     expect(fates(plan)).toEqual({ 1: 'created', 2: 'deleted' });
@@ -401,13 +401,13 @@ describe('a delete', () => {
 });
 
 describe('a blocked write', () => {
-  test('awaits what is on its way elsewhere', () => {
+  test('a blocked write awaits a document that another batch may provide', () => {
     const facts = factsOf([], { pending: new Set(['b 1']) });
     const plan = planBatch(arriving(upsert('a 1', 'b 1'), upsert('c 1', 'a 1')), facts, options);
     expect(fates(plan)).toEqual({ 1: 'blocked on b 1', 2: 'blocked on a 1' });
   });
 
-  test('awaits what no client has submitted only where it may', () => {
+  test('a blocked write awaits a document that no client has submitted only if it has a deadline', () => {
     const deadline = { referenceDeadline: '2030-01-01T00:00:00.000Z' };
     const writes = arriving({ ...upsert('a 1', 'z 1'), ...deadline }, upsert('b 1', 'z 1'));
     expect(fates(planBatch(writes, factsOf(), options))).toEqual({
@@ -416,13 +416,13 @@ describe('a blocked write', () => {
     });
   });
 
-  test('is refused all the same where another reference exists nowhere', () => {
+  test('a write is refused, not blocked, if another reference exists nowhere', () => {
     const facts = factsOf([], { pending: new Set(['b 1']) });
     const plan = planBatch(arriving(upsert('a 1', 'b 1', 'nowhere')), facts, options);
     expect(fates(plan)).toEqual({ 1: 'unresolved_reference' });
   });
 
-  test('a blocked write blocks the later writes of its document, each by the one before', () => {
+  test('a blocked write blocks later writes of its document, each by the one before', () => {
     const facts = factsOf([], { pending: new Set(['z 1']) });
     const writes = arriving(upsert('a 1', 'z 1'), upsert('a 1'), { ...remove('a 1'), documentId: 'new 1' });
     expect(fates(planBatch(writes, facts, options))).toEqual({
@@ -442,7 +442,7 @@ describe('a blocked write', () => {
     });
   });
 
-  test('is met by a write that knows the document by its id only', () => {
+  test('a blocked write also blocks a later write that names the document by id only', () => {
     const blocked = new Map([['section 1', { writeId: 'earlier', position: 0 }]]);
     const facts = factsOf([document('section 1')], { blocked });
     const plan = planBatch(arriving(update('the section 1', 'section 2')), facts, options);
@@ -453,7 +453,7 @@ describe('a blocked write', () => {
 describe('an idempotency key', () => {
   const key = { idempotencyKey: 'k', contentHash: 'same' };
 
-  test('gives the same outcome again, within the batch', () => {
+  test('a repeated idempotency key gets the same outcome within a batch', () => {
     const writes = arriving({ ...upsert('a 1'), ...key }, upsert('a 1'), { ...upsert('a 1'), ...key });
     const plan = planBatch(writes, factsOf(), options);
     expect(fates(plan)).toEqual({ 1: 'created', 2: 'updated', 3: 'created' });
@@ -462,7 +462,7 @@ describe('an idempotency key', () => {
     expect(plan.creates[0]?.writeId).toBe('2');
   });
 
-  test('gives the outcome of an earlier batch', () => {
+  test('a repeated idempotency key gets the outcome of an earlier batch', () => {
     const first = planBatch(arriving({ ...upsert('a 1'), ...key }), factsOf(), options);
     const keys: Facts['keys'] = new Map();
     for (const { write, fingerprint } of first.keys) {
@@ -474,7 +474,7 @@ describe('an idempotency key', () => {
     expect([plan.creates, plan.keys]).toEqual([[], []]);
   });
 
-  test('whose outcome is no longer kept changes nothing, says so, and binds nothing anew', () => {
+  test('an idempotency key whose outcome is deleted changes nothing, binds nothing, and is reported', () => {
     const [bound] = planBatch(arriving({ ...upsert('a 1'), ...key }), factsOf(), options).keys;
     const fingerprint = bound?.fingerprint ?? '';
     const keys: Facts['keys'] = new Map([['ann\u0000k', { fingerprint, outcome: null }]]);
@@ -483,7 +483,7 @@ describe('an idempotency key', () => {
     expect([plan.creates, plan.keys]).toEqual([[], []]);
   });
 
-  test('is refused for another request, and free for another client', () => {
+  test('an idempotency key is refused for another request, and free for another client', () => {
     const writes = arriving(
       { ...upsert('a 1'), ...key },
       { ...upsert('b 1'), ...key, contentHash: 'other' },
@@ -498,11 +498,11 @@ describe('an idempotency key', () => {
 });
 
 describe('a batch', () => {
-  test('without writes has an empty plan', () => {
+  test('a batch without writes has an empty plan', () => {
     expect(fates(planBatch([], factsOf(), options))).toEqual({});
   });
 
-  test('in which all wait for each other settles one alone', () => {
+  test('a batch whose writes all wait for each other settles one of them alone', () => {
     // Each delete might be what lets the other pass.
     const facts = factsOf([
       document('a 1', { referenceIds: ['b 1'] }),
@@ -514,7 +514,7 @@ describe('a batch', () => {
     });
   });
 
-  test('a cycle in which a write waits for one that it blocks refuses the first write only', () => {
+  test('a cycle in which a write waits for one that it blocks refuses only the first write', () => {
     // School 5 needs a; a needs b; b needs organization 6; the school blocks its district.
     const writes = arriving(
       upsert('a 1', 'b 1'),
@@ -534,7 +534,7 @@ describe('a batch', () => {
 });
 
 describe('a row that another transaction has locked', () => {
-  test('blocks the writes of its document in their order, and nobody who refers to it', () => {
+  test('a locked row blocks the writes of its document in order, but no write that refers to it', () => {
     const facts = factsOf([document('a 1'), document('b 1', { referenceIds: ['a 1'] })], {
       locked: new Set(['the a 1']),
     });
@@ -554,7 +554,7 @@ describe('a row that another transaction has locked', () => {
     });
   });
 
-  test('a deletion blocks new references to its identity, not existing ones', () => {
+  test('a locked deletion blocks new references to its identity, not existing ones', () => {
     const facts = factsOf([document('a 1'), document('b 1', { referenceIds: ['a 1'] })], {
       locked: new Set(['a 1']),
     });
@@ -564,7 +564,7 @@ describe('a row that another transaction has locked', () => {
     });
   });
 
-  test('blocks a change of identity, and what awaits the new one', () => {
+  test('a locked row blocks a change of identity, and writes that await the new one', () => {
     const facts = factsOf([document('section 1')], { locked: new Set(['the section 1']) });
     const writes = arriving(update('the section 1', 'section 2'), {
       ...upsert('a 1', 'section 2'),

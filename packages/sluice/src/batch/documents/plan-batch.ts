@@ -1,9 +1,9 @@
 /**
- * What a batch does, decided from headers and facts alone: rows to write, an outcome for each write that is settled,
- * and the writes to defer or to block. Pure. The result equals applying the writes one at a time, in an order
- * that respects arrival for each document and lets a reference come before what refers to it.
+ * Decides the effect of a batch from headers and facts alone: rows to write, an outcome for each settled write, and
+ * the writes to defer or to block. Pure. The result equals the writes applied one at a time, in an order that keeps
+ * arrival for each document and puts each document before its references.
  *
- * docs/plan.md tells why the rules below suffice.
+ * docs/plan.md explains why the rules below suffice.
  */
 import { isApplied, type WriteHeader } from '#protocol';
 import { fingerprintOf, keyOf } from '../coordinator/idempotency.ts';
@@ -23,8 +23,8 @@ export function planBatch(writes: readonly WriteHeader[], facts: Facts, options:
 }
 
 /**
- * Index of the write that goes alone, -1 if none has to: a change of identity, once all that arrived before it is deferred
- * and none has to come first; or one out of a cycle of writes that wait for each other.
+ * Index of the write that goes alone; -1: none. It is a change of identity, once all earlier writes are deferred and
+ * none has to come first; or one write of a cycle whose writes wait for each other.
  */
 function aloneOf(verdicts: readonly Verdict[]): number {
   const moves = verdicts.findIndex((verdict) => verdict.kind !== 'deferred');
@@ -39,12 +39,13 @@ function aloneOf(verdicts: readonly Verdict[]): number {
     const verdict = verdicts[index];
     return verdict?.kind === 'deferred' && verdict.isBehind;
   };
-  // A write that has to come first is behind another of the cycle: there is no order, and the one in front gives way.
+  // One write of the cycle has to come first but waits for another: no order is possible, so the blocking write is
+  // refused.
   const gives = cycle.find((index, at) => !isBehind(index) && isBehind(cycle.at(at - 1) ?? index));
   return gives ?? Math.min(...cycle);
 }
 
-/** Follows each to the next until one comes up again: the cycle from there on. */
+/** Follows each write to the next until one repeats; returns the cycle. */
 function cycleOf(next: readonly number[]): number[] {
   const path: number[] = [];
   for (let at = 0; ; at = next[at] ?? 0) {
@@ -55,10 +56,10 @@ function cycleOf(next: readonly number[]): number[] {
 }
 
 /**
- * Finds the greatest set of writes that can stand together: all are applied as if every reference within the batch
- * held, those whose references then lead nowhere are taken out, and so on until nothing changes. A write is only ever
- * taken out, so this ends; what is taken out in one pass cannot come back, as every later write to the same document
- * was deferred from the start.
+ * Finds the largest set of writes that can be applied together. First all are applied as if every reference within
+ * the batch held. Then writes whose references are missing are taken out, until nothing changes. A write is only ever
+ * taken out, so this ends. A write that is taken out cannot return, because all later writes to its document were
+ * deferred from the start.
  */
 function planTogether(
   writes: readonly WriteHeader[],
@@ -67,7 +68,7 @@ function planTogether(
 ): { plan: Plan; verdicts: readonly Verdict[] } {
   const providers = providersOf(writes);
   const states = writes.map((write, index) => referenceStateOf(write, index, providers, facts, options));
-  // A change of identity is planned alone: it takes away an identity that a neighbour may rely on.
+  // A change of identity is planned alone, because it removes an identity that another write may need.
   writes.forEach((write, index) => {
     const state = states[index];
     if (writes.length === 1 || !changesIdentity(write, facts, options)) return;

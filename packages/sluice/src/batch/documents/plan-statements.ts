@@ -1,6 +1,7 @@
 /**
- * A plan as statements: set-based, constant text, in the phases and the order of keys that keep lanes from
- * deadlocking (sql/README.md, invariant 6). Deletes come before inserts, so that an identity can change hands in one batch.
+ * A plan as statements: set-based, constant text, in phases and an order of keys that prevent deadlocks between lanes
+ * (sql/README.md, invariant 6). Deletes come before inserts, so that an identity can move to another document in one
+ * batch.
  */
 import type { Write } from '#protocol';
 import type { Statement } from '#store';
@@ -16,7 +17,7 @@ interface StatementOptions {
   projections: string;
 }
 
-/** What the plan does, and its outcomes with it. Empty if it settles no write. */
+/** The effects and outcomes of a plan. Empty if the plan settles no write. */
 export function planStatements(plan: Plan, options: StatementOptions): Statement[] {
   if (plan.outcomes.length === 0) return [];
   const { bodies } = options;
@@ -28,7 +29,7 @@ export function planStatements(plan: Plan, options: StatementOptions): Statement
   ];
 }
 
-/** No statement where there are no rows. */
+/** No statement if there are no rows. */
 function statement(name: string, count: number, values: () => unknown[]): Statement[] {
   return count > 0 ? [{ name, values: values() }] : [];
 }
@@ -73,7 +74,7 @@ function plannedOn(changes: readonly DocumentChange[]): number[] {
   return column(changes, ({ state }) => state.base?.version ?? 0);
 }
 
-/** In the intake's mode a write's id stands for its body; new documents come with `settleWrites`. */
+/** For writes in the intake, the id of a write stands for its body; `settleWrites` creates new documents. */
 function movedUpdates({ updates }: Plan): Statement[] {
   return statement('moveUpdates', updates.length, () => [
     idsOf(updates),
@@ -83,7 +84,7 @@ function movedUpdates({ updates }: Plan): Statement[] {
   ]);
 }
 
-/** Without an intake the bodies travel as parameters. */
+/** Without the intake, the bodies are parameters. */
 function givenDocuments({ creates, updates }: Plan, bodies: ReadonlyMap<string, Write>): Statement[] {
   const texts = (changes: readonly DocumentChange[]): (string | null)[] =>
     column(changes, ({ writeId }) => bodies.get(writeId)?.body ?? null);
@@ -130,12 +131,12 @@ function settledValues(plan: Plan, options: StatementOptions): unknown[] {
     column(references, (row) => row.documentId),
     column(references, (row) => row.referentialId),
     column(references, (row) => row.lane),
-    // Where no document changes, nothing is derived.
+    // If no document changes, no projection is needed.
     changes === 0 ? null : options.projections,
   ];
 }
 
-/** The identities by which documents are known from now on. */
+/** The identities that the batch adds. */
 export function addedAliasesOf({ creates, cascade }: Plan): Cascade['addedAliases'] {
   const aliases = creates.flatMap(({ state: { documentId, referentialId, superclassId, lane } }) =>
     [referentialId, superclassId].flatMap((id) =>

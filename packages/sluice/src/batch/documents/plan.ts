@@ -1,4 +1,4 @@
-/** What a batch of documents does: rows to write, and what becomes of each write. Decided by `planBatch`, and only data. */
+/** The effect of a batch of documents: rows to write, and the result of each write. `planBatch` decides it; this is only data. */
 import type { Edit } from '#model';
 import type { Outcome } from '#protocol';
 import { emptySettlement, type Settlement } from '../coordinator/target.ts';
@@ -9,7 +9,7 @@ export interface PlanOptions {
   allowsIdentityUpdate: (resource: string) => boolean;
 }
 
-/** A document as it is after the writes of the batch that were applied so far. */
+/** A document after the writes of the batch that were applied so far. */
 export interface DocumentState {
   documentId: string;
   resource: string;
@@ -22,7 +22,7 @@ export interface DocumentState {
   exists: boolean;
   /** The write whose body the document has now; null: the body that is stored. */
   bodyOf: string | null;
-  /** What is stored; null for a document made in this batch. */
+  /** The stored document; null for one that this batch creates. */
   base: DocumentFact | null;
 }
 
@@ -47,7 +47,7 @@ export interface Plan extends Pick<Settlement, 'outcomes' | 'keys' | 'deferred' 
   deletes: { documentId: string; resource: string; version: number }[];
   addedReferences: AddedReference[];
   removedReferences: RemovedReference[];
-  /** What follows from a change of identity; null: nothing was renamed. */
+  /** The effects of a change of identity; null: no identity changes. */
   cascade: Cascade | null;
 }
 
@@ -89,9 +89,9 @@ export interface Cascade {
   removedReferences: RemovedReference[];
 }
 
-/** What becomes of one write. */
+/** The result of one write. */
 export type Verdict =
   | { kind: 'settled'; outcome: Outcome }
-  /** `for`: index of the write that has to come first, itself if it has to be alone. */
+  /** `for`: index of the write that has to come first; its own index if it has to be alone. */
   | { kind: 'deferred'; for: number; isBehind: boolean }
   | { kind: 'blocked'; awaits: string[] };

@@ -1,6 +1,6 @@
 /**
- * Rows derived from documents, kept true in the transaction of the batch: a projection is told once per batch what was
- * created, updated and deleted, after documents and references are written, and writes set-based.
+ * Rows derived from documents, maintained in the transaction of the batch. Once per batch, a projection receives the
+ * created, updated and deleted documents, after documents and references are written. It writes set-based.
  */
 import type { Model } from '#model';
 import { SluiceError } from '#protocol';
@@ -16,35 +16,32 @@ export interface ChangedDocument {
   resource: string;
 }
 
-/** Each document once, however many writes it took. Bodies are in `sluice.document`, those of deleted ones are gone. */
+/** Each document once, however many writes it had. Bodies are in `sluice.document`; those of deleted documents are gone. */
 export interface ProjectionChanges {
   created: ChangedDocument[];
   updated: ChangedDocument[];
   deleted: ChangedDocument[];
 }
 
-/** The batch's transaction, as far as a projection may use it. */
+/** The part of the batch's transaction that a projection may use. */
 export type ProjectionTransaction = LentTransaction;
 
 export interface Projection {
   /** Unique; named in errors. */
   readonly name: string;
-  /**
-   * Raised when `apply` would derive other rows from the same documents. A deployment agrees on names and versions.
-   * @default 1
-   */
+  /** To be raised when `apply` would derive other rows from the same documents. A deployment agrees on names and versions. @default 1 */
   readonly version?: number;
-  /** Endpoints of the resources whose documents it derives from. */
+  /** Endpoints of the resources whose documents the projection reads. */
   readonly resources: readonly string[];
   /**
-   * Brings the derived rows up to date. Throws an error with the code `projection_refused` to refuse the write that caused
-   * it; any other failure sets that write aside. Neighbours are committed either way. A rebuild tells it as `updated` what it
-   * may have no rows of, and as `deleted` what is gone already.
+   * Brings the derived rows up to date. An error with the code `projection_refused` refuses the write that caused it;
+   * any other error makes that write a dead letter. Other writes are committed in both cases. A rebuild passes
+   * documents as `updated` that may have no rows yet, and as `deleted` that are already gone.
    */
   apply(changes: ProjectionChanges, transaction: ProjectionTransaction): Promise<void>;
   /**
-   * Ids of the documents that it has rows of, above `after` (null: from the first), in ascending order, at most `limit`. A
-   * rebuild finds by it the rows of documents that are gone. @default a rebuild leaves such rows
+   * Ids of the documents that have derived rows, above `after` (null: from the first), ascending, at most `limit`. A
+   * rebuild uses it to find rows of deleted documents. @default a rebuild keeps such rows
    */
   listDocuments?(
     after: string | null,
@@ -70,7 +67,7 @@ export function defineProjection(projection: Projection): Projection {
   if (typeof projection.apply !== 'function') throw fail('it has no function `apply`');
   if (projection.listDocuments !== undefined && typeof projection.listDocuments !== 'function')
     throw fail('its `listDocuments` is not a function');
-  // Bound: it may be an object of a class.
+  // Bound, because it may be an object of a class.
   return Object.freeze({
     name,
     version,
@@ -83,7 +80,7 @@ export function defineProjection(projection: Projection): Projection {
 }
 
 /**
- * What would be passed over in silence is refused: two projections of one name, and a resource that the model does not have.
+ * Refuses two projections of one name, and a resource that the model does not have.
  * @throws {SluiceError} `configuration_invalid`
  */
 export function assertProjections(projections: readonly Projection[], model: Model): void {
@@ -105,12 +102,12 @@ export function assertProjections(projections: readonly Projection[], model: Mod
   }
 }
 
-/** A projection failed for a reason of its own: nothing that trying again would mend. */
+/** A projection failed for a reason that another try would not change. */
 export class ProjectionError extends TargetError {
   readonly projection: string;
 
   constructor(projection: string, cause: unknown) {
-    // By its code: a module of the user's may have a SluiceError of another copy, or none.
+    // Recognized by its code, because a module of the user may have another copy of SluiceError, or none.
     const isRefusal = cause instanceof Error && 'code' in cause && cause.code === 'projection_refused';
     super(`projection ${projection}`, cause, isRefusal ? { code: 'projection_refused' } : null);
     this.name = 'ProjectionError';
@@ -118,7 +115,7 @@ export class ProjectionError extends TargetError {
   }
 }
 
-/** The projections that a plan concerns, each with its share of the changes. */
+/** The projections with changes in a plan, each with its changes. */
 export function concernedBy(
   plan: Plan,
   projections: readonly Projection[],
@@ -140,7 +137,7 @@ export function concernedBy(
   });
 }
 
-/** Applies the projections one after the other, in the order in which they were given. */
+/** Applies the projections one after the other, in the given order. */
 export async function applyProjections(
   transaction: BatchTransaction,
   concerned: ReturnType<typeof concernedBy>,
@@ -154,7 +151,7 @@ export async function applyProjections(
   }
 }
 
-/** The same outside of a batch. @throws {ProjectionError} whatever the work threw, unless it will pass */
+/** The same outside of a batch. @throws {ProjectionError} for any error of the work that is not transient */
 export function inProjection<T>(
   session: Session,
   { name }: Projection,
@@ -163,7 +160,7 @@ export function inProjection<T>(
   return lendSession(session, name, work, (cause) => new ProjectionError(name, cause));
 }
 
-/** A deferred constraint of a projection's tables speaks at the end: which of them it was is not known. */
+/** The fault if a deferred constraint of a projection's table fails at the COMMIT. Which projection it was is not known. */
 export function faultAtEnd(error: unknown, concerned: readonly { projection: Projection }[]): unknown {
   if (!isFaultAtEnd(error)) return error;
   return new ProjectionError(concerned.map(({ projection }) => projection.name).join(), error);

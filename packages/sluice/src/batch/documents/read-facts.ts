@@ -1,6 +1,7 @@
 /**
- * Reads the facts of a batch: identities in one snapshot, existing documents under row locks in the order of their ids, so
- * that an update is planned on what it will meet. A row that another transaction has locked is not waited for here.
+ * Reads the facts of a batch: identities in one snapshot, and documents under row locks in the order of their ids, so
+ * that an update is planned on the row that it changes. A row that another transaction has locked is not waited for
+ * here.
  */
 import type { WriteHeader } from '#protocol';
 import type { Row, Statement } from '#store';
@@ -9,12 +10,12 @@ import { keyOf } from '../coordinator/idempotency.ts';
 import type { TargetBatch } from '../coordinator/target.ts';
 import { noFacts, type Facts } from './facts.ts';
 
-/** How often facts are read again because a document changed hands before its lock was taken. */
+/** Most reads of the facts, because a document may change between its read and its lock. */
 const readsMax = 8;
 
 /**
- * Reads the facts of a batch inside its transaction: one round trip where no document exists yet, two where some do.
- * Facts must not be older than the locks: when a document moved or went before its lock was taken, all is read again.
+ * Reads the facts of a batch inside its transaction: one round trip if no document exists yet, two if some do. Facts
+ * must not be older than the locks: if a document changed before its lock was taken, all is read again.
  */
 export async function readFacts(batch: TargetBatch): Promise<Facts> {
   const { transaction, writes, mayWait, looksForLocks } = batch;
@@ -22,7 +23,7 @@ export async function readFacts(batch: TargetBatch): Promise<Facts> {
   for (let read = 1; ; read++) {
     const facts = noFacts();
     absorb(facts, first, await transaction.flight(first));
-    // One that has to wait for another changes nothing now, and would only keep that one from the document.
+    // A write that has to wait for another changes nothing now, so it needs no lock on its document.
     const open = facts.blocked.size === 0 ? writes : writes.filter((write) => !isBehind(write, facts));
     const byId = open.filter((write) => write.operation !== 'upsert').map((write) => write.documentId);
     const documentIds = new Set(byId);
@@ -38,7 +39,7 @@ export async function readFacts(batch: TargetBatch): Promise<Facts> {
       { name: mayWait ? 'lockDocuments' : 'lockFreeDocuments', values: [ids] },
       { name: 'readReferences', values: [ids] },
     ];
-    // What a delete or a new identity takes away is locked in another mode than what is merely updated.
+    // Rows that a delete or a new identity removes need a stronger lock than updated rows.
     if (looksForLocks) statements.push({ name: 'lockParts', values: [ids, byId] });
     if (byId.length > 0)
       statements.push({ name: 'readReferrers', values: [byId, Math.max(writes.length + 1, 100)] });
@@ -67,7 +68,7 @@ function firstStatements({ transaction, writes, hasBlocked, looksForLocks }: Tar
   const statements: Statement[] = [];
   if (hasBlocked || bypassesIntake) {
     const named = writes.filter((write) => write.operation !== 'upsert').map((write) => write.documentId);
-    // First: what it does not find in the intake any more, the others see the effect of.
+    // First, because the later reads then see the effect of writes that are no longer in the intake.
     statements.push({
       name: 'readAhead',
       values: [own, named, bypassesIntake ? [] : writeIds, !bypassesIntake],
@@ -79,7 +80,7 @@ function firstStatements({ transaction, writes, hasBlocked, looksForLocks }: Tar
   return statements;
 }
 
-/** A write outside of the batch stands before it, as the plan will find by the same names, whatever its document holds. */
+/** Whether a write outside of the batch comes first, by the same names that the plan uses. */
 function isBehind(write: WriteHeader, { blocked, aliases }: Facts): boolean {
   const { documentId, referentialId, superclassId, operation, position } = write;
   const target = operation === 'upsert' ? aliases.get(referentialId) : documentId;
@@ -89,7 +90,7 @@ function isBehind(write: WriteHeader, { blocked, aliases }: Facts): boolean {
   });
 }
 
-/** True if an identity of the batch belongs to another document than the locked rows say. */
+/** Whether an identity of the batch belongs to another document than the locked rows say. */
 function hasMoved(facts: Facts, writes: readonly WriteHeader[]): boolean {
   return writes.some((write) =>
     [write.referentialId, write.superclassId].some((id) => {
@@ -137,7 +138,7 @@ function takeDocument(facts: Facts, row: Row): void {
   });
 }
 
-/** What each statement's rows say. */
+/** Adds the rows of each statement to the facts. */
 const takers: Readonly<Record<string, (facts: Facts, row: Row) => void>> = {
   readAliases(facts, row) {
     const id = row['referential_id'] as string;

@@ -1,9 +1,9 @@
-/** How far the rebuild of a projection has come: kept in the database, so that a rebuild that was killed goes on there. */
+/** The progress of a rebuild, stored in the database, so that a killed rebuild resumes. */
 import { SluiceError } from '#protocol';
 import type { Row, Session, Statement } from '#store';
 import type { Projection } from './projection.ts';
 
-/** Behind a document of a resource; the empty name is the last step, rows of what is gone. */
+/** The last document that is done, with its resource. The last step, for rows of deleted documents, has an empty resource name. */
 export interface Place {
   resource: string;
   after: string | null;
@@ -22,7 +22,7 @@ export class RebuildPlaces {
     this.resources = [...resources].sort();
   }
 
-  /** Where the rebuild goes on, and how many documents are done. Null: it is complete, or was never begun. */
+  /** The place where the rebuild goes on, and the number of finished documents. Null: it is complete, or was never started. */
   async read(): Promise<{ place: Place | null; documents: number }> {
     const row = await this.#agreed();
     const resource = row['rebuild_resource'] as string | null;
@@ -48,19 +48,19 @@ export class RebuildPlaces {
     );
   }
 
-  /** From the first document on. */
+  /** Starts at the first document. */
   async begin(): Promise<void> {
     await this.#session.run('beginRebuild', [...this.#key, this.resources[0]]);
   }
 
-  /** Behind a slice that ended with `last`; null: the rebuild is complete. */
+  /** The place after a slice that ended with `last`; null: the rebuild is complete. */
   next({ resource }: Place, last: string | null): Place | null {
     if (last !== null) return { resource, after: last };
     if (resource === goneStep) return null;
     return { resource: this.resources[this.resources.indexOf(resource) + 1] ?? goneStep, after: null };
   }
 
-  /** Moves on by so many documents, unless another rebuild has done so. */
+  /** Advances by so many documents, unless another rebuild has already done so. */
   advance({ resource, after }: Place, next: Place | null, documents: number): Statement {
     const to = [next?.resource ?? null, next?.after ?? null];
     return { name: 'advanceRebuild', values: [...this.#key, resource, after, ...to, documents] };

@@ -1,7 +1,7 @@
 /**
- * Derives the rows of one projection from documents that are there already, in slices, while writers go on. Each slice is a
- * transaction that locks its documents as a batch does, derives, and notes how far it has come: killed, a rebuild goes on
- * there. Correct, because every batch that commits meanwhile maintains the same projection.
+ * Derives the rows of one projection from existing documents, in slices, while writers go on. Each slice is a
+ * transaction that locks its documents as a batch does, derives their rows, and stores the progress, so a killed
+ * rebuild resumes. The result is correct, because every batch that commits meanwhile maintains the same projection.
  */
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -15,22 +15,22 @@ export interface RebuildOptions {
   signal?: AbortSignal;
   /** Documents in one transaction at most. @default 256 */
   sliceDocumentsMax?: number;
-  /** Begins anew where an earlier rebuild was interrupted. @default false: it goes on there */
+  /** Starts at the first document, even if an earlier rebuild was interrupted. @default false: resumes there */
   fromStart?: boolean;
   onProgress?: (progress: RebuildProgress) => void;
 }
 
 export interface RebuildProgress {
-  /** Documents done, those of an interrupted rebuild before included. */
+  /** Finished documents, including those of an interrupted rebuild. */
   documents: number;
-  /** Documents that there were when this call began. */
+  /** Documents that existed when this call began. */
   total: number;
 }
 
 export interface RebuildReport extends RebuildProgress {
   name: string;
   version: number;
-  /** Documents that are gone, whose rows were removed. */
+  /** Deleted documents whose rows were removed. */
   removed: number;
   isComplete: boolean;
 }
@@ -42,14 +42,14 @@ const settings: Readonly<Record<string, string>> = {
   transaction_timeout: '30s',
 };
 
-/** Tries of a slice that meets locks of others. */
+/** Most tries of a slice that meets locks of other sessions. */
 const triesMax = 10;
 
 /**
  * @throws {SluiceError} `deployment_disagrees` if the deployment has not agreed on this version of the projection
- * @throws {SluiceError} `write_conflict` where others hold locks on its documents for long
- * @throws {SluiceError} `projection_refused` with the document's id where `apply` fails for one alone
- * @throws {DatabaseError} where the connection is lost: called again, it goes on where it was
+ * @throws {SluiceError} `write_conflict` if other sessions hold locks on its documents for long
+ * @throws {SluiceError} `projection_refused` with the id of the document that `apply` fails for
+ * @throws {DatabaseError} if the connection is lost: another call resumes the rebuild
  */
 export async function rebuildProjection(
   connection: ConnectionOptions,
@@ -98,7 +98,7 @@ class Rebuild {
         place = await this.#step(place, limit);
         limit = Math.min(sliceDocumentsMax, limit * 2);
       } catch (error) {
-        // In halves until the document stands alone that it fails for.
+        // In halves, until the failing document is alone.
         if (!(error instanceof ProjectionError) || limit === 1) throw error;
         limit = Math.ceil(limit / 2);
       }
@@ -108,14 +108,14 @@ class Rebuild {
     return report;
   }
 
-  /** Where it goes on. */
+  /** The place where the rebuild goes on. */
   async #read(): Promise<Place | null> {
     const { place, documents } = await this.#places.read();
     this.#report.documents = documents;
     return place;
   }
 
-  /** One slice; tries again what met concurrent work. Null: it is complete. */
+  /** Does one slice, and retries conflicts with concurrent work. Null: the rebuild is complete. */
   async #step(place: Place, limit: number): Promise<Place | null> {
     for (let tries = 1; ; tries++) {
       try {
@@ -152,7 +152,7 @@ class Rebuild {
       });
     const [row] = moved?.rows ?? [];
     if (row === undefined) {
-      // Another rebuild was here, or the agreement has changed: this slice is theirs.
+      // Another rebuild was faster, or the agreement has changed: this slice is discarded.
       await session.flight([{ name: 'rollback' }]);
       return this.#read();
     }

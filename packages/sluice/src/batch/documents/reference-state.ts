@@ -1,4 +1,4 @@
-/** Whether a write's references let it be applied, before any write of the batch is applied and after some were taken out. */
+/** Whether the references of a write let it be applied: before any write of the batch is applied, and after some were taken out. */
 import type { WriteHeader } from '#protocol';
 import type { Facts } from './facts.ts';
 import type { PlanOptions, Verdict } from './plan.ts';
@@ -11,9 +11,9 @@ export type ReferenceState =
   | { kind: 'tentative'; unresolved: string[] }
   /** Some exist nowhere. */
   | { kind: 'unresolved'; missing: string[] }
-  /** Some are on their way elsewhere, or may be waited for. */
+  /** Some may be provided by writes outside of the batch, or may be waited for. */
   | { kind: 'waiting'; awaits: string[] }
-  /** To be deferred, whatever it finds: for a provider that is, or to be planned alone. Index as in a verdict. */
+  /** The write has to be deferred: its provider is deferred, or it is planned alone. The index is that of a verdict. */
   | { kind: 'deferred'; for: number };
 
 export function changesIdentity(write: WriteHeader, facts: Facts, options: PlanOptions): boolean {
@@ -47,7 +47,7 @@ export function referenceStateOf(
   options: PlanOptions,
 ): ReferenceState {
   let unresolved: string[] | undefined;
-  // A document does not keep the identity that it gives up.
+  // A document does not keep an identity that it gives up.
   const givenUp = changesIdentity(write, facts, options) ? write.documentId : null;
   for (const id of write.referenceIds) {
     if (id === write.referentialId || id === write.superclassId) continue;
@@ -68,7 +68,7 @@ function mayWait(write: WriteHeader, id: string, facts: Facts): boolean {
   return write.referenceDeadline !== null || facts.pending.has(id);
 }
 
-/** The fate of a write whose references within the batch lead nowhere: that of their providers. */
+/** The result of a write whose references within the batch have failed: the result of their providers. */
 export function takeOut(
   write: WriteHeader,
   unresolved: string[],

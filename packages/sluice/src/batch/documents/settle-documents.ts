@@ -1,4 +1,4 @@
-/** Documents as a target: facts, plan, what follows from the plan, and projections, in the transaction of the batch. */
+/** Documents as a target: facts, plan, effects of a change of identity, and projections, in the transaction of the batch. */
 import { hasFailpoint, passFailpoint, type WriteHeader } from '#protocol';
 import { projectionsText } from '#store';
 import { refusal } from '../coordinator/answer.ts';
@@ -14,12 +14,12 @@ import { readFacts } from './read-facts.ts';
 
 export interface DocumentOptions extends PlanOptions {
   cascade: CascadeOptions;
-  /** Rows derived from documents, kept true in the same transaction. @default none */
+  /** Rows derived from documents, maintained in the same transaction. @default none */
   projections?: readonly Projection[];
   describeMissing: DescribeMissing;
 }
 
-/** @param owns Which resources are documents. */
+/** @param owns Says whether a resource is one of documents. */
 export function documentTarget(options: DocumentOptions, owns: Target['owns']): Target {
   return { name: 'documents', owns, settle: (batch) => settleDocuments(batch, options) };
 }
@@ -59,8 +59,8 @@ async function settleDocuments(batch: TargetBatch, options: DocumentOptions): Pr
 }
 
 /**
- * Another node's fast path may be committing a missing document, which no query shows: a leader looks a moment
- * later. What follows from a change of identity is work for a leader, too.
+ * Whether a leader has to settle the plan. The fast path of another node may be committing a missing document, which
+ * no query shows yet; a leader reads a moment later. The cascade of a change of identity is work for a leader, too.
  */
 function needsLeader({ outcomes, updates }: Plan): boolean {
   return (
@@ -73,14 +73,14 @@ function renamedOf(updates: Plan['updates']): Plan['updates'][number] | undefine
   return updates.find(({ state }) => state.base?.referentialId !== state.referentialId);
 }
 
-/** Follows a change of identity, of which a plan holds at most one, to all who refer to the document. */
+/** Carries the change of identity of a plan, which has at most one, to all documents that refer to the renamed one. */
 async function carryOn(transaction: BatchTransaction, plan: Plan, options: DocumentOptions): Promise<Plan> {
   const renamed = renamedOf(plan.updates);
   const write = plan.outcomes.find(({ outcome }) => outcome.writeId === renamed?.writeId)?.write;
   if (renamed === undefined || write === undefined) return plan;
   const cascade = await cascadeOf(transaction, renamed.state, write, options.cascade);
   if (typeof cascade !== 'string') return { ...plan, cascade };
-  // Nothing of the plan stands: a change of identity is planned alone.
+  // The whole plan is dropped, because a change of identity is planned alone.
   const { keys, deferred } = plan;
   if (cascade === 'locked')
     return { ...emptyPlan(), deferred, blocked: [{ write, awaits: [write.writeId] }] };
@@ -96,6 +96,6 @@ async function cascadeOf(
   for await (const [, body] of transaction.bodiesOf([write])) {
     return planCascade(transaction, state, body, options);
   }
-  // It is too large to be read.
+  // The body is too large to be read.
   return 'cascade_too_large';
 }

@@ -1,6 +1,6 @@
 /**
- * The documents that a batch touches, as they are after the writes applied so far: facts below, changes above.
- * At the end it says which rows differ from the facts.
+ * The documents of a batch after the writes applied so far: the facts, with changes on top. At the end it lists the
+ * rows that differ from the facts.
  */
 import type { WriteHeader } from '#protocol';
 import type { Facts } from './facts.ts';
@@ -9,7 +9,7 @@ import type { DocumentState, Plan } from './plan.ts';
 export class World {
   readonly facts: Facts;
   readonly #documents = new Map<string, DocumentState>();
-  /** Identities given or taken in this batch; null: taken away. */
+  /** Owners of identities that this batch gives or removes; null: removed. */
   readonly #owners = new Map<string, string | null>();
 
   constructor(facts: Facts) {
@@ -27,14 +27,14 @@ export class World {
     const known = this.#documents.get(documentId);
     if (known !== undefined) return known.exists ? known : undefined;
     const base = this.facts.documents.get(documentId);
-    // Of one that another transaction has locked nothing is certain.
+    // Nothing is certain of a document that another transaction has locked.
     if (base === undefined || this.facts.locked.has(documentId)) return undefined;
     const state: DocumentState = { ...base, exists: true, bodyOf: null, base };
     this.#documents.set(documentId, state);
     return state;
   }
 
-  /** The document that a write is about, if it can be told now. */
+  /** The document that a write names, if it is known already. */
   documentOf(write: WriteHeader): string | undefined {
     return write.operation === 'upsert' ? this.ownerOf(write.referentialId) : write.documentId;
   }
@@ -58,7 +58,7 @@ export class World {
     return state;
   }
 
-  /** Gives a document the content of a write, and its identity where that differs. */
+  /** Gives a document the content of a write, and a new identity if that differs. */
   replace(state: DocumentState, write: WriteHeader): DocumentState {
     this.#own(state, null);
     state.referentialId = write.referentialId;

@@ -1,18 +1,18 @@
-/** Puts the rows that the bodies name beside those that were written, and tells of each what became of it. */
+/** Joins the rows of the bodies with the written rows, and returns the state of each. */
 
 export interface BesideOptions {
-  /** Pairs by which they are the same: a value of `given g`, and one of `written w`. */
+  /** Pairs of columns that must be equal: a value of `given g`, and one of `written w`. */
   same: readonly (readonly [given: string, written: string])[];
-  /** What is needed of `given g`, by name; `missing` among them. */
+  /** The needed values of `given g`, by name; `missing` is one of them. */
   given: Readonly<Record<string, string>>;
-  /** What is needed of `written w`, by name; `key` and `row` among them. */
+  /** The needed values of `written w`, by name; `key` and `row` are among them. */
   written: Readonly<Record<string, string>>;
-  /** The state, from all of these names in `w`. */
+  /** Expression for the state, from all of these names in `w`. */
   state: string;
 }
 
 /**
- * One sort for all of them. PostgreSQL cannot know how many rows a join would meet, and without hash joins (`planSettings`) it would
+ * Joins by one sort. PostgreSQL cannot estimate how many rows match. Without hash joins (`planSettings`) a join would
  * compare each given row with each written one.
  */
 export function besideWritten({ same, given, written, state }: BesideOptions): string {

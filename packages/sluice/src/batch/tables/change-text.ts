@@ -1,10 +1,13 @@
-/** Updates and deletes as statements, and the look for locked rows. */
+/** Updates and deletes as statements, and the search for locked rows. */
 import { besideWritten } from './beside-written.ts';
 import { quotedName } from '#store';
 import { areEqual } from './names.ts';
 import type { Parts } from './statement-parts.ts';
 
-/** Update and delete. The rows are locked in the order of their keys first; one that another transaction has locked is told. */
+/**
+ * Update and delete. The statement first locks the rows in the order of their keys; it reports rows that another
+ * transaction has locked.
+ */
 export function changeText(parts: Parts): string {
   const { catalog, form, table } = parts;
   const { key } = catalog;
@@ -37,7 +40,7 @@ export function changeText(parts: Parts): string {
   return `with ${parts.givenText}, ${locked}, ${written}, ${rows}`;
 }
 
-/** Locks the rows that exist, and says which another transaction has locked. */
+/** Locks the existing rows, and reports those that another transaction has locked. */
 export function lockText(parts: Parts): string {
   const { table, matchedNames } = parts;
   const same = areEqual(parts.inTable(matchedNames), parts.inTable(matchedNames, 'r'));

@@ -1,4 +1,4 @@
-/** Inserts and upserts as statements, and the look for the unique rule that a row meets. */
+/** Inserts and upserts as statements, and the search for the unique rule that a row violates. */
 import { quotedName } from '#store';
 import { areEqual, listOf, literal } from './names.ts';
 import { besideWritten } from './beside-written.ts';
@@ -35,7 +35,7 @@ export function insertText(parts: Parts): string {
     written: { is_new: 'w.is_new', key: 'w.key', row: 'w.row' },
     state: `coalesce(w.known, case when w.is_new is null then ${literal(unwritten)} else ${created} end)`,
   });
-  // A trigger may give a row another key: then it is missed.
+  // A trigger may give a row another key; such a row is not found by the key of its body.
   const total =
     catalog.triggers.length > 0
       ? `union all select 0, 'total', to_jsonb(count(*)), null, null from written`
@@ -43,28 +43,28 @@ export function insertText(parts: Parts): string {
   return `with ${parts.givenText}, ${written}, ${rows} ${total}`;
 }
 
-/** The state of a row that is not written, where it is known before; else null. */
+/** The state of a row that is not written, if it is known beforehand; else null. */
 function knownText(parts: Parts, unwritten: string): string {
   const { form, isFolding, hasParents } = parts;
   const later = isFolding || form.isArray ? '' : `when g.turn > 1 then 'later'`;
-  // PostgreSQL looks for a conflict first, for parents at the end of the statement.
+  // PostgreSQL checks unique rules first, and foreign keys at the end of the statement.
   const isMerge = form.operation === 'upsert' && !form.ignoresExisting;
   const conflicts = isMerge || form.isArray ? [] : conflictsOf(parts).map(({ condition }) => condition);
   const orphan =
     conflicts.length === 0
       ? `'parent'`
       : `case when ${conflicts.join(' or ')} then ${literal(unwritten)} else 'parent' end`;
-  // Of two equal rows of an array, the second meets the first.
+  // Of two equal rows of an array, the second conflicts with the first.
   const again = form.isArray && form.operation === 'insert' ? `when g.turn > 1 then 'exists'` : '';
   return `case ${later} when not (${hasParents}) then ${orphan} ${again} end`;
 }
 
-/** Of folded rows, the first is created; a row of a partitioned table does not say itself whether it was there before. */
+/** Of folded rows, the first is created. A row of a partitioned table does not show whether it existed before. */
 function mayBeNewText({ catalog, isFolding }: Parts): string {
   return `${catalog.isPartitioned ? 'not g.existed' : 'true'}${isFolding ? ' and g.is_first' : ''}`;
 }
 
-/** All rows of an array are written, or none: where a row's key is taken or its parent is missing, none. */
+/** Writes all rows of an array, or none: none if a key is taken or a parent is missing. */
 function arrayCondition(parts: Parts): string {
   const { form, catalog, parents } = parts;
   if (!form.isArray) return '';
@@ -85,7 +85,7 @@ function conflictClause({ catalog, form, matched, purpose }: Parts): string {
   const columns = form.onConflict ?? catalog.key;
   const arbiter = `(${listOf(columns)})`;
   if (form.operation === 'insert') {
-    // Without columns, all rules are meant; a deferrable one cannot be.
+    // Without columns, all unique rules count; deferrable ones are not allowed here.
     return `on conflict ${catalog.uniques.some((rule) => rule.isDeferrable) ? arbiter : ''} do nothing`;
   }
   if (form.ignoresExisting) return `on conflict ${arbiter} do nothing`;
@@ -95,14 +95,17 @@ function conflictClause({ catalog, form, matched, purpose }: Parts): string {
   return `on conflict ${arbiter} do update set ${pairs.join(', ')}`;
 }
 
-/** The first unique rule that another row meets by columns of the body; null where none can be told by these. */
+/** The first unique rule that another row violates by columns of the body; null if these columns cannot tell. */
 export function conflictText(parts: Parts): string {
   const cases = conflictsOf(parts).map(({ name, condition }) => `when ${condition} then ${literal(name)}`);
   const name = cases.length === 0 ? 'null::text' : `case ${cases.join(' ')} end`;
   return `with ${parts.givenText} select g.place, ${name} as name from given g`;
 }
 
-/** Of each unique rule that columns of the body decide: whether another row meets it. Of an upsert only that of its rows. */
+/**
+ * For each unique rule that columns of the body decide: whether another row violates it. Of an upsert, the rule that
+ * it merges by is left to the statement.
+ */
 function conflictsOf(parts: Parts): { name: string; condition: string }[] {
   const { catalog, form, table, matchedNames } = parts;
   return catalog.uniques.flatMap(({ name, columns, isPartial }) => {

@@ -1,4 +1,4 @@
-/** How names and values of the catalog are written into statements. Nothing of a request is ever written into one. */
+/** How names and values of the catalog are written into statements. Values of requests are never part of a statement. */
 import { quotedName } from '#store';
 import type { Column, TableCatalog } from '#targets';
 
@@ -19,7 +19,7 @@ export function areEqual(one: readonly string[], other: readonly string[]): stri
   return one.map((left, index) => `${left} = ${other[index]!}`).join(' and ');
 }
 
-/** What fills a column that a row leaves out; null: nothing does. The expression is the catalog's own. */
+/** The default of a column that a row leaves out; null: none. The expression comes from the catalog. */
 export function defaultOf(catalog: TableCatalog, column: Column): string | null {
   if (column.identity !== null) {
     const table = literal(tableName(catalog));
@@ -29,11 +29,11 @@ export function defaultOf(catalog: TableCatalog, column: Column): string | null 
 }
 
 /**
- * A row as JSON, exactly: numbers that a JavaScript number cannot hold are strings.
- * @param alias Of the row.
+ * A row as exact JSON: numbers that a JavaScript number cannot hold are strings.
+ * @param alias Alias of the row in the statement.
  */
 export function exactRow(alias: string, columns: readonly Column[]): string {
-  // With the star: a column may have the same name.
+  // With the star, because a column may have the same name as the alias.
   const whole = `to_jsonb(${alias}.*)`;
   const large = columns.filter(({ baseType }) => baseType === 'int8' || baseType === 'numeric');
   if (large.length === 0) return whole;
@@ -48,7 +48,7 @@ export function exactValues(alias: string, columns: readonly Column[]): string {
   return `jsonb_build_object(${pairs.join(', ')})`;
 }
 
-/** Fifteen digits fit into a JavaScript number; a sign and a point are two characters more. */
+/** Fifteen digits fit into a JavaScript number; a sign and a point are two more characters. */
 function exactValue(value: string, { baseType }: Column): string {
   if (baseType !== 'int8' && baseType !== 'numeric') return `to_jsonb(${value})`;
   return `case when length(${value}::text) <= 15 then to_jsonb(${value}) else to_jsonb(${value}::text) end`;

@@ -1,4 +1,4 @@
-/** Writes whose rows refer to rows that are not there: they wait for a write that would bring them, or are refused. */
+/** Writes whose rows refer to missing rows: they wait for a write that brings the parent, or are refused. */
 import type { MissingReference, Outcome, WriteHeader } from '#protocol';
 import { keyText, rowKey } from '#targets';
 import { refusal } from '../coordinator/answer.ts';
@@ -6,14 +6,14 @@ import type { LentTransaction } from '../coordinator/lend-session.ts';
 import type { RowFate } from './run-rows.ts';
 import type { Parent } from './statement-options.ts';
 
-/** What becomes of such a write: one of the three. */
+/** The result of such a write. */
 export type Fate =
   | { kind: 'blocked'; awaits: string[] }
   /** The parent's write is in the same batch, and not settled yet. */
   | { kind: 'deferred'; ids: string[]; outcome: Outcome }
   | { kind: 'refused'; outcome: Outcome };
 
-/** Of the writes of the batch: those that are not settled yet, by identity key. */
+/** The unsettled writes of the batch, by identity key. */
 export interface Unsettled {
   isOpen: (id: string) => boolean;
   isBlocked: (id: string) => boolean;
@@ -21,11 +21,11 @@ export interface Unsettled {
 
 interface Absent {
   parent: Parent;
-  /** Null: what the foreign key refers to is not the key of its table. */
+  /** Null: the foreign key does not refer to the key of its table. */
   id: string | null;
 }
 
-/** By the id of the write. */
+/** Results by the id of the write. */
 export async function fatesOfOrphans(
   lent: LentTransaction,
   batch: readonly WriteHeader[],
@@ -66,7 +66,7 @@ function absentOf({ missing, parents }: RowFate): Absent[] {
   return [...found.values()];
 }
 
-/** The identity key of the row referred to. */
+/** The identity key of the parent row. */
 function idOf({ foreignKey, catalog }: Parent, values: readonly string[]): string | null {
   const { referencedColumns } = foreignKey;
   if (referencedColumns.length !== catalog.key.length) return null;
@@ -91,7 +91,7 @@ function unresolved(write: WriteHeader, absent: readonly Absent[]): Outcome {
   return refusal(write, 'unresolved_reference', { missing, database });
 }
 
-/** A write that is deferred because its parents' writes are in the same batch, and the refusal if these never go first. */
+/** A write that is deferred because the batch has the writes of its parents, and its refusal if these cannot go first. */
 export interface Orphan {
   write: WriteHeader;
   ids: readonly string[];
@@ -99,8 +99,8 @@ export interface Orphan {
 }
 
 /**
- * Those that wait for each other in a cycle, or for one that does: none of them could ever go first.
- * @param bringersOf Writes of the batch that would bring the row, and are not settled.
+ * The writes that wait for each other in a cycle, or for such a write: none of them can ever go first.
+ * @param bringersOf Unsettled writes of the batch that would bring a row.
  */
 export function circlesOf(
   orphans: readonly Orphan[],

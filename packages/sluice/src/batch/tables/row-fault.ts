@@ -1,20 +1,20 @@
-/** What an error of PostgreSQL means for the write that met it alone: an answer, a dead letter, or a look at the catalog. */
+/** Maps an error of PostgreSQL, of a write that was tried alone, to an answer, a dead letter, or a new read of the catalog. */
 import { DatabaseError } from '#store';
 import type { RowOperation } from '#protocol';
 import type { TableCatalog } from '#targets';
 import { TargetError, type Refusal } from '../coordinator/fault.ts';
 
-/** What a statement was about. */
+/** The subject of a statement. */
 export interface RowWork {
   catalog: Pick<TableCatalog, 'name' | 'foreignKeys'>;
   operation: RowOperation;
 }
 
-/** The refusal, where the write is one that the table does not take; null: it is none. */
+/** The refusal, if the table does not take the write; null: it is another error. */
 export function refusalOf(error: DatabaseError, work: RowWork): Refusal | null {
   const { sqlState, constraint, column } = error;
   if (sqlState === null) return null;
-  // A column of the write is gone: PostgreSQL itself names the column of no such error.
+  // A column of the write is missing; PostgreSQL gives no column name with any such error.
   const code = sqlState === '42703' && column !== null ? 'row_invalid' : codeOf(sqlState, constraint, work);
   return code === null ? null : { code, detail: { database: { sqlState, constraint, column } } };
 }
@@ -26,20 +26,21 @@ function codeOf(
 ): Refusal['code'] | null {
   if (sqlState === '23505' || sqlState === '23P01') return 'row_exists';
   if (sqlState === '23001') return 'row_referenced';
-  // Its own foreign key, or that of a table that refers to it.
+  // The foreign key is one of this table; otherwise it belongs to a table that refers to it.
   const isOwn = operation !== 'delete' && catalog.foreignKeys.some(({ name }) => name === constraint);
   if (sqlState === '23503') return isOwn ? 'unresolved_reference' : 'row_referenced';
-  // Values, constraints, what triggers raise, check options of views, columns that only the database writes.
+  // Errors of values, constraints, triggers, check options of views, and columns that only the database writes.
   const isInvalid = /^(22|23|P0|44)/.test(sqlState) || invalid.has(sqlState);
   return isInvalid ? 'row_invalid' : null;
 }
 
-/** A value for an identity or generated column; two rows of one array that are the same row; nesting beyond a limit. */
+/** A value for an identity or generated column; two equal rows in one array; nesting beyond a limit. */
 const invalid = new Set(['428C9', '21000', '54001', '54000']);
 
 /**
- * The table may be another than the one that the statement was made for: it was changed, or something that it needs was.
- * @param isAlone The write would be refused for it: its values may be right for a column whose type has changed.
+ * The table, or something that it needs, may have changed since the statement was made.
+ * @param isAlone The write would be refused for this error, so its values may be right for a column whose type has
+ *   changed.
  */
 export function isStaleCatalog({ sqlState }: DatabaseError, isAlone: boolean): boolean {
   if (sqlState === null) return false;
@@ -47,8 +48,8 @@ export function isStaleCatalog({ sqlState }: DatabaseError, isAlone: boolean): b
 }
 
 /**
- * A plan whose result has changed; a column, table, function, type or constraint that is not there; a type that does not fit; a
- * schema that is gone; a cached fact of the server that is gone.
+ * A plan whose result has changed; a missing column, table, function, type or constraint; a type that does not fit; a
+ * missing schema; a missing cached object of the server.
  */
 const stale = new Set([
   '0A000',
@@ -65,12 +66,12 @@ const stale = new Set([
   'XX000',
 ]);
 
-/** The error that the batch meets. */
+/** The error of the batch. */
 export function faultOf(cause: unknown, work: RowWork): Error {
   const table = work.catalog.name;
   if (!(cause instanceof DatabaseError))
     return cause instanceof TargetError ? cause : new TargetError(`table ${table}`, cause);
-  // Errors of rights and of missing tables do not name the table.
+  // Errors of rights and of missing tables have no table name.
   const { sqlState, constraint, column } = cause;
   const named = new DatabaseError({
     sqlState,

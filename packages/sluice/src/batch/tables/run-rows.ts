@@ -1,4 +1,4 @@
-/** Runs the statement for a group of writes, and says what became of each: one row for a write, or several for an array. */
+/** Runs the statement for a group of writes, and returns the result of each: one row for a write, or several for an array. */
 import type { Write, WriteHeader } from '#protocol';
 import type { Row } from '#store';
 import type { RowForm, TableCatalog } from '#targets';
@@ -9,13 +9,13 @@ import type { Parent, RowState, RowStatement } from './statement-options.ts';
 export interface RowFate {
   write: WriteHeader;
   state: RowState;
-  /** Values of the key, where the database gave them. */
+  /** Values of the key, if the database gave them. */
   key: Record<string, unknown> | null;
   /** The written rows, if the write asked for them. */
   rows: unknown[] | null;
-  /** Of `exists`: the unique rule whose values another row has. */
+  /** With `exists`: the unique rule whose values another row has. */
   constraint: string | null;
-  /** Of `parent`: for each row the values of its foreign keys that lead nowhere, in the order of {@link parents}. */
+  /** With `parent`: for each row the values of its foreign keys without a parent, in the order of {@link parents}. */
   missing: (string[] | null)[][];
   parents: readonly Parent[];
 }
@@ -24,12 +24,12 @@ export interface Run {
   catalog: TableCatalog;
   form: RowForm;
   statement: RowStatement;
-  /** Says which unique rule refused an insert; and the insert that lets PostgreSQL say so, by an error. */
+  /** Statements that find the unique rule of a refused insert: one that names it, and an insert that fails with it. */
   conflict: () => RowStatement;
   strict: () => RowStatement;
   writes: readonly WriteHeader[];
   bodies: ReadonlyMap<string, Write> | null;
-  /** Whether this batch brings the row of an identity key later. @default it brings none */
+  /** Whether this batch brings the row of an identity key later. @default none */
   isBrought?: (id: string) => boolean;
 }
 
@@ -40,7 +40,7 @@ export async function runRows(lent: LentTransaction, run: Run): Promise<RowFate[
   const fates = fatesOf(run, told);
   const written = told.filter(({ state }) => state === 'created' || state === 'updated').length;
   if (total !== undefined && (total['missing'] as number) > written) {
-    // A trigger has given a row another key than its body: alone, it is known which write it was.
+    // A trigger has given a row another key than its body. Tried alone, the write is known.
     if (run.writes.length > 1)
       throw new TargetError(`table ${run.catalog.name}`, new Error('a trigger changed a key'));
     return fates.map((fate) => ({ ...fate, state: 'created' }));
@@ -85,7 +85,7 @@ function fatesOf({ form, statement, writes }: Run, rows: readonly Row[]): RowFat
   return inOrder.map((row) => fateOf(writes[(row['place'] as number) - 1]!, [row]));
 }
 
-/** Of the rows of one write: what refuses one of them refuses all; else the most that happened to one of them. */
+/** The result of the rows of one write: a refusal of one row refuses all; otherwise the strongest effect counts. */
 const weights: readonly RowState[] = [
   'parent',
   'locked',
@@ -104,9 +104,9 @@ function stateOf(rows: readonly Row[]): RowState {
 }
 
 /**
- * Which unique rule it was. Where that cannot be looked up, or more has happened than may remain, each such write is tried alone,
- * without looking away from the conflict: PostgreSQL then refuses it by an error that names the rule.
- * @param written Rows that the statement has written.
+ * Finds the violated unique rule. If no query can, or more was written than may stay, each such write is tried alone.
+ * Without ON CONFLICT, PostgreSQL then names the rule in its error.
+ * @param written Number of rows that the statement has written.
  */
 async function nameConflicts(
   lent: LentTransaction,
@@ -117,7 +117,7 @@ async function nameConflicts(
 ): Promise<RowFate[]> {
   const { catalog, form, statement } = run;
   const writes = refused.map(({ write }) => write);
-  // A trigger has run for a row that is not written; of an array some rows were written.
+  // A trigger has run for a row that is not written, or some rows of an array were written.
   const hasMore = catalog.hasBeforeInsert === true || (statement.isSingle && form.isArray && written > 0);
   const names = hasMore ? new Map<string, string>() : await conflictsOf(lent, run, writes);
   if (writes.every(({ writeId }) => names.has(writeId)))
@@ -127,14 +127,14 @@ async function nameConflicts(
   const strict = run.strict();
   const rows = await sendRows(lent, strict, writes, run);
   const told = rows.filter((row) => row['state'] !== 'total');
-  // A trigger may keep a row out.
+  // A trigger may suppress a row.
   return fatesOf({ ...run, statement: strict }, told).map((fate) => ({
     ...fate,
     state: fate.state === 'exists' ? 'unchanged' : fate.state,
   }));
 }
 
-/** Of an array whose rows were written in part, which is undone. */
+/** An array of which some rows were written, which is undone. */
 const existing = {
   code: 'row_exists',
   detail: { database: { sqlState: '23505', constraint: null, column: null } },

@@ -1,6 +1,6 @@
 /**
- * The settling of the rows of one batch: in rounds, of each row the first write, then the second. In a round tables come in the
- * order of their foreign keys, deletes in the opposite order, and each form of a table is one statement.
+ * Settles the rows of one batch in rounds: the first write of each row, then the second. In a round, tables come in
+ * the order of their foreign keys, deletes in the opposite order. Each form of a table is one statement.
  */
 import type { Outcome, WriteHeader } from '#protocol';
 import { DatabaseError } from '#store';
@@ -15,7 +15,7 @@ import { runRows, sendRows, type RowFate } from './run-rows.ts';
 import { isFoldable, type Purpose, type RowStatement } from './statement-options.ts';
 import type { Tables } from './tables.ts';
 
-/** Writes of one row that one batch settles, one after the other: each is a statement more. */
+/** Most writes to one row in one batch; each takes one more statement. */
 const roundsMax = 8;
 
 interface Group {
@@ -26,7 +26,7 @@ interface Group {
 
 export class Settling {
   readonly settlement: Settlement = emptySettlement();
-  /** What the last statement was about. */
+  /** The subject of the last statement. */
   work: RowWork | null = null;
   readonly #batch: TargetBatch;
   readonly #tables: Tables;
@@ -35,7 +35,7 @@ export class Settling {
   readonly #orphans: Orphan[] = [];
   /** Identity keys of writes that are blocked. */
   readonly #blocked = new Set<string>();
-  /** By identity key, the writes of the batch that bring its row. */
+  /** By identity key, the writes of the batch that bring the row. */
   readonly #bringers = new Map<string, WriteHeader[]>();
 
   constructor(batch: TargetBatch, tables: Tables) {
@@ -49,7 +49,7 @@ export class Settling {
     }
   }
 
-  /** In rounds: of each row the first write, then the second. */
+  /** Settles in rounds: the first write of each row, then the second. */
   async settle(lent: LentTransaction, writes: readonly WriteHeader[]): Promise<void> {
     for (const { write } of this.settlement.blocked) this.#blocked.add(write.referentialId);
     for (const write of this.settlement.deferred) this.#deferred.add(write);
@@ -64,7 +64,7 @@ export class Settling {
     this.#refuseCircles();
   }
 
-  /** Deferred again and again, they would never be answered. */
+  /** Refuses writes in a cycle, which would otherwise be deferred for ever. */
   #refuseCircles(): void {
     const isLeft = (write: WriteHeader): boolean => !this.#settled.has(write.writeId);
     const circles = circlesOf(this.#orphans, (id) => this.#bringers.get(id)?.filter(isLeft) ?? []);
@@ -74,7 +74,7 @@ export class Settling {
     this.settlement.deferred = deferred.filter(isLeft);
   }
 
-  /** Writes of one row that fold go together. */
+  /** Consecutive writes of one row that can be folded go together. */
   #divide(writes: readonly WriteHeader[]): { first: WriteHeader[]; rest: WriteHeader[] } {
     const heads = new Map<string, WriteHeader | null>();
     const rest: WriteHeader[] = [];
@@ -97,11 +97,11 @@ export class Settling {
     return { first, rest };
   }
 
-  /** In the order in which they are settled. An array is a group of its own. */
+  /** Groups in the order in which they are settled. An array is a group of its own. */
   #groupsOf(writes: readonly WriteHeader[]): Group[] {
     const groups = new Map<string, Group>();
     for (const write of writes) {
-      // A single write's group has its id for a key, and is found by no other.
+      // The key of a single write's group is its id, so no other write joins it.
       const key = `${write.resource} ${write.form}`;
       const group = groups.get(key);
       if (group !== undefined) {
@@ -154,7 +154,7 @@ export class Settling {
     for (const fate of fates) this.#take(fate, orphans.get(fate.write.writeId), stopped);
   }
 
-  /** Blocks the upserts whose rows another transaction has locked, where the batch looks for such rows. */
+  /** Blocks the upserts whose rows another transaction has locked, if the batch searches for such rows. */
   async #free(
     lent: LentTransaction,
     { table, form, writes }: Group,
@@ -182,7 +182,7 @@ export class Settling {
     stopped: Map<string, WriteHeader | null>,
   ): void {
     const isRefused = orphan?.kind === 'refused';
-    // A fast path may be committing the parent. Only a leader sees it, a moment later.
+    // The fast path of a node may be committing the parent. Only a leader sees it, a moment later.
     if (orphan?.kind === 'deferred') this.#orphans.push({ write, ...orphan });
     if (fate.state === 'later' || orphan?.kind === 'deferred' || (isRefused && this.#batch.isAtOnce))
       this.#defer(write, stopped);
@@ -203,7 +203,7 @@ export class Settling {
     stopped.set(write.referentialId, write);
   }
 
-  /** @param group Which is settled now: its writes are in no other's way. */
+  /** @param group The group that is settled now; its writes block no other. */
   #unsettled(group: readonly WriteHeader[]): Unsettled {
     const now = new Set(group);
     const isBlocked = (id: string): boolean => this.#blocked.has(id);
@@ -215,7 +215,7 @@ export class Settling {
     };
   }
 
-  /** What goes on in the next round: not what comes behind a write that is not settled. */
+  /** The writes for the next round, without those that follow an unsettled write. */
   #behind(writes: readonly WriteHeader[], stopped: ReadonlyMap<string, WriteHeader | null>): WriteHeader[] {
     return writes.filter((write) => {
       const before = stopped.get(write.referentialId);
@@ -241,7 +241,7 @@ export class Settling {
   }
 }
 
-/** A deferred constraint of a table. */
+/** Whether a deferred constraint of a table has failed. */
 function isOfEnd(error: unknown): boolean {
   return (
     error instanceof DatabaseError && error.statement === 'check_constraints' && error.constraint !== null

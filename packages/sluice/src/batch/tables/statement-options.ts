@@ -1,15 +1,15 @@
-/** What a statement for rows is made for, and what it tells. */
+/** The purpose of a statement for rows, and its results. */
 import type { ForeignKey, RowForm, TableCatalog } from '#targets';
 
 /**
- * `exists`: another row has the values of a unique rule; `parent`: a row that it refers to is not there; `later`: another body
- * of the statement names the same row, and goes first; `locked`: another transaction has locked the row; `absent`: there is no
- * row of this key.
+ * `exists`: another row has the values of a unique rule; `parent`: a parent row is missing; `later`: an earlier body
+ * of the statement names the same row and goes first; `locked`: another transaction has locked the row; `absent`: no
+ * row has this key.
  */
 export type RowState =
   'created' | 'updated' | 'unchanged' | 'deleted' | 'exists' | 'parent' | 'later' | 'locked' | 'absent';
 
-/** A foreign key to a table that is a target, too. */
+/** A foreign key to a table that is also a target. */
 export interface Parent {
   foreignKey: ForeignKey;
   catalog: TableCatalog;
@@ -20,38 +20,39 @@ export type Purpose = 'settle' | 'strict' | 'conflict' | 'lock';
 export interface StatementOptions {
   catalog: TableCatalog;
   form: RowForm;
-  /** Foreign keys whose rows are looked for first. */
+  /** Foreign keys whose parents are read first. */
   parents: readonly Parent[];
   /** `intake`: $1 are ids of writes; `memory`: $1 are bodies. */
   source: 'intake' | 'memory';
   /** The schema of the deployment. */
   schema: string;
-  /** Rows that another transaction has locked are waited for. */
+  /** The statement waits for rows that another transaction has locked. */
   mayWait: boolean;
   /**
-   * `settle`: the writes. Of inserts: `strict`: without looking away from a conflict, which is an error then; `conflict`: nothing is
-   * written, it says which unique rule each body meets. `lock`: nothing is written, it says whose rows are locked.
+   * `settle`: applies the writes. `strict`: inserts without ON CONFLICT, so a conflict is an error. `conflict`:
+   * writes nothing, and returns the unique rule that each body violates. `lock`: writes nothing, and returns the
+   * locked rows.
    */
   purpose: Purpose;
-  /** Of the catalog: a statement that was prepared before a change of a table is not used after it. */
+  /** Version of the catalog: a statement that was prepared before a change of a table is not used after it. */
   version: string;
 }
 
 export interface RowStatement {
-  /** Under which a session prepares it; null: it does not. */
+  /** Name under which a session prepares it; null: not prepared. */
   name: string | null;
   text: string;
-  /** What the bodies become cannot be told from each other by their keys: the statement takes one write. */
+  /** Written rows cannot be matched to bodies by their keys, so the statement takes one write. */
   isSingle: boolean;
   /** In the order of the column `missing` of its rows. */
   parents: readonly Parent[];
-  /** $2 are the places of writes that may refer to what this batch brings later: by foreign keys that are checked at its end. */
+  /** $2 are the places of writes whose parents this batch may bring later, by foreign keys that are checked at the COMMIT. */
   hasDeferred: boolean;
 }
 
 /**
- * Whether upserts of one row may become one write of it, of the last values: then none of them alone may be refused, and nothing
- * may see each of them. Types are looked at for all of them.
+ * Whether several upserts of one row may become one write of the last values. Then no one of them may be refused
+ * alone, and no trigger may need to see each. The types of all values are still checked.
  */
 export function isFoldable(catalog: TableCatalog, form: RowForm): boolean {
   const has = (columns: readonly string[]): boolean => columns.some((name) => form.columns.includes(name));

@@ -1,10 +1,10 @@
-/** What the statements for the writes of one form to one table have in common: the bodies' values, and who is missing. */
+/** The common parts of the statements for one form of one table: values of the bodies, and missing parents. */
 import type { Column, RowForm, TableCatalog } from '#targets';
 import { quotedName } from '#store';
 import { areEqual, defaultOf, exactRow, exactValues, literal, tableName } from './names.ts';
 import { isFoldable, type Parent, type Purpose, type StatementOptions } from './statement-options.ts';
 
-/** What the texts have in common. Columns of `given` are named by their places in the table, so that none is met twice. */
+/** The common texts. Columns of `given` are named by their places in the table, so that names are unique. */
 export class Parts {
   readonly catalog: TableCatalog;
   readonly form: RowForm;
@@ -16,9 +16,9 @@ export class Parts {
   readonly table: string;
   /** Columns that are read from the body. */
   readonly read: readonly Column[];
-  /** Columns of the key that the database fills. */
+  /** Columns of the key whose values the database gives. */
   readonly filled: readonly Column[];
-  /** By these, what was written is told apart. */
+  /** Columns that identify a written row. */
   readonly matched: readonly Column[];
   readonly parents: readonly Parent[];
   readonly isSingle: boolean;
@@ -40,7 +40,7 @@ export class Parts {
       (column) =>
         catalog.key.includes(column.name) && !names.has(column.name) && defaultOf(catalog, column) !== null,
     );
-    // A row without any column is a row still: one of them is given what it would get.
+    // A row without columns is still a row: one column gets its default.
     const any = catalog.columns.filter((column) => !column.isGenerated).slice(0, 1);
     this.filled = !isInsert ? [] : filled.length + this.read.length === 0 ? any : filled;
     const matched = form.onConflict ?? catalog.key;
@@ -83,9 +83,9 @@ export class Parts {
             cross join lateral jsonb_array_elements(w.body) with ordinality as e (body, place)`;
   }
 
-  /** Values of the columns, and which of the rows that the bodies name is first. */
+  /** Values of the columns, and which of several bodies of one row is the first. */
   get givenText(): string {
-    // Two spellings of one value are two keys to Sluice, and one to the table.
+    // Two spellings of one value are two keys to Sluice, and one key to the table.
     const isOrdered = this.matched.length > 0;
     const order = this.matchedNames.map((name) => this.at(name)).join(', ');
     const values = [
@@ -111,7 +111,7 @@ export class Parts {
       )`;
   }
 
-  /** Of a partitioned table, a row that is written does not say whether it was there before. */
+  /** A written row of a partitioned table does not show whether it existed before. */
   get existedText(): string {
     if (!this.catalog.isPartitioned || !this.isInsert) return '';
     const values = this.matchedNames.map((name) => `v.${this.at(name)}`);
@@ -133,11 +133,11 @@ export class Parts {
     return `case when s.body ? ${literal(column.name)} then ${value} else ${fallback} end`;
   }
 
-  /** The values of a foreign key that leads to no row; null: it leads to one, or one of its columns is null. */
+  /** The values of a foreign key without a parent; null: it has one, or one of its columns is null. */
   private missingText({ foreignKey, catalog }: Parent): string {
     const { columns, referencedColumns } = foreignKey;
     const values = columns.map((name) => `v.${this.at(name)}`);
-    // With an offset, each is an index lookup: without one, the whole table may be read for a batch.
+    // With an offset, each is an index look-up; without one, a batch may read the whole table.
     const conditions = [
       ...values.map((value) => `${value} is not null`),
       `not exists (select from ${tableName(catalog)} p where ${areEqual(this.inTable(referencedColumns, 'p'), values)} offset 0)`,
@@ -148,7 +148,7 @@ export class Parts {
       conditions.push(
         `(${values.join(', ')}) not in (select ${referencedColumns.map((name) => `o.${this.at(name)}`).join(', ')} from valued o)`,
       );
-    // It may be met later in the batch.
+    // A later write of the batch may bring the parent.
     if (foreignKey.isDeferred === true)
       conditions.push(this.isSingle ? 'cardinality($2::bigint[]) = 0' : 'v.place <> all($2::bigint[])');
     const texts = columns.map((name) => `v.body ->> ${literal(name)}`);
@@ -164,7 +164,7 @@ export class Parts {
     return `case when not (${this.hasParents}) then jsonb_build_array(${this.parents.map((_, index) => `g.m${index}`).join(', ')}) end`;
   }
 
-  /** What the writes' answers have of a row, beside its state. */
+  /** The columns of a row that the answers need, beside its state. */
   returning(isInsert: boolean): string {
     const key = this.catalog.columns.filter(({ name }) => this.catalog.key.includes(name));
     const isGiven = isInsert && key.some(({ name }) => !this.form.columns.includes(name));

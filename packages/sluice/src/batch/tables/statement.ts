@@ -1,7 +1,7 @@
 /**
- * The statement that settles the writes of one form to one table: generated from the catalog, with quoted names, and without
- * anything of a request. It reads the bodies where they are, writes rows in the order of their keys, and tells of each body what
- * became of it.
+ * The statement that settles the writes of one form to one table. It is generated from the catalog, with quoted
+ * names, and without any value of a request. It reads the bodies where they are, writes rows in the order of their
+ * keys, and returns the result of each body.
  */
 import { hash } from 'node:crypto';
 import { changeText, lockText } from './change-text.ts';

@@ -14,7 +14,7 @@ export interface TableTargetOptions {
   schema?: string | undefined;
 }
 
-/** @param definitions Those of other kinds are passed over. */
+/** @param definitions Definitions of other kinds are ignored. */
 export function tableTargets(
   definitions: readonly TargetDefinition[],
   { schema = 'sluice' }: TableTargetOptions = {},
@@ -51,7 +51,7 @@ class TableTarget implements Target {
   #fault(cause: unknown, work: RowWork | null, isAlone: boolean): Error {
     const error = work === null ? new TargetError(this.name, cause) : faultOf(cause, work);
     const isStale = cause instanceof DatabaseError && isStaleCatalog(cause, isAlone);
-    // It is tried again with the catalog as it is then: only what fails with that is a fault.
+    // The write is tried again with the new catalog; only an error with that is a fault.
     if (!isStale || !this.#tables.suspectChange()) return error;
     return new DatabaseError({ sqlState: 'SL001', message: 'the catalog may have changed' });
   }

@@ -1,6 +1,6 @@
 /**
- * The tables that are targets, as the catalog has them, and the statements for them. The catalog is read by the first batch, again
- * once a minute, and as soon as an error says that a table is not what it was.
+ * The target tables, as the catalog describes them, and their statements. The first batch reads the catalog. It is
+ * read again each minute, and when an error shows that a table has changed.
  */
 import { SluiceError } from '#protocol';
 import {
@@ -19,9 +19,9 @@ import type { Parent, Purpose, RowStatement, StatementOptions } from './statemen
 import { rowStatement } from './statement.ts';
 
 const readAgainMs = 60_000;
-/** While one of them is gone, or no target any more. */
+/** Interval while one of the tables is missing or cannot be a target any more. */
 const readUnsoundAgainMs = 1000;
-/** Statements that a session keeps prepared: clients decide how many forms there are. */
+/** Most statements that a session keeps prepared, because clients decide how many forms there are. */
 const statementsMax = 200;
 
 export class Tables {
@@ -29,11 +29,11 @@ export class Tables {
   readonly #definitions: readonly TableDefinition[];
   readonly #schema: string;
   #tables: ReadonlyMap<string, TableCatalog | SluiceError> = new Map();
-  /** By name: tables behind all that their foreign keys refer to, as far as these form no cycle. */
+  /** Places by name: each table comes after all tables that its foreign keys refer to, as far as these form no cycle. */
   #places: ReadonlyMap<string, number> = new Map();
   #readAt = -Infinity;
   #isSuspected = false;
-  /** Of all tables: what was prepared for another one is not used again. */
+  /** Hash of all tables: statements that were prepared for another hash are not used again. */
   #hash = '';
   readonly #statements = new Map<string, RowStatement>();
   readonly #forms = new Map<string, RowForm>();
@@ -45,8 +45,8 @@ export class Tables {
   }
 
   /**
-   * A statement has met what may be a change of a table.
-   * @returns False where the catalog has been read since the last such error, and is as it was: then it was none.
+   * Notes an error that may come from a change of a table.
+   * @returns False if the catalog was read since the last such error, and is unchanged: then there was no change.
    */
   suspectChange(): boolean {
     if (this.#isSuspected) return (this.#isSuspected = false);
@@ -54,7 +54,7 @@ export class Tables {
     return (this.#isSuspected = true);
   }
 
-  /** A statement has met none. */
+  /** Notes a statement without such an error. */
   noteSuccess(): void {
     this.#isSuspected = false;
   }
@@ -75,7 +75,7 @@ export class Tables {
     );
   }
 
-  /** @throws {TargetError} where the table is gone, or cannot be a target any more */
+  /** @throws {TargetError} if the table is missing, or cannot be a target any more */
   catalogOf(name: string): TableCatalog {
     const table = this.#tables.get(name);
     if (table === undefined || table instanceof SluiceError) {
@@ -118,7 +118,7 @@ export class Tables {
       purpose,
       version: this.#hash,
     });
-    // One more is made anew each time, and not prepared.
+    // Further statements are made each time, and not prepared.
     if (this.#statements.size >= statementsMax) return { ...made, name: null };
     this.#statements.set(key, made);
     return made;
@@ -134,7 +134,7 @@ export class Tables {
   }
 }
 
-/** Depth first: a table comes behind all that it refers to; where they refer to each other, in the order of the configuration. */
+/** Depth first: a table comes after all that it refers to. Tables that refer to each other keep the order of the configuration. */
 function placesOf(tables: readonly TableCatalog[]): Map<string, number> {
   const places = new Map<string, number>();
   const visited = new Set<string>();

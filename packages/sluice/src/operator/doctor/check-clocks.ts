@@ -1,6 +1,6 @@
 /**
- * Whether the clocks of all processes agree with the database's. Nothing is deleted, leased or refused by a process's own
- * clock, but ids and logs tell times by it.
+ * Checks that the clocks of all processes agree with the database's. No process deletes, leases or refuses anything
+ * by its own clock, but ids and logs have its times.
  */
 import { clockIntervalMs, type Database } from '#store';
 import { readClock } from '../read-clock.ts';
@@ -8,7 +8,7 @@ import { ill, well, type Finding } from './finding.ts';
 
 const warningMs = 1000;
 const faultMs = 60_000;
-/** As many are named. */
+/** Most processes that are named. */
 const namedMax = 5;
 
 export async function checkOwnClock(database: Database): Promise<Finding> {
@@ -16,14 +16,14 @@ export async function checkOwnClock(database: Database): Promise<Finding> {
   const now = await readClock(database);
   const after = Date.now();
   const skewMs = Date.parse(now) - (before + after) / 2;
-  // What the question took is not known to be skew.
+  // The duration of the query is not known to be skew.
   const certainMs = Math.max(0, Math.abs(skewMs) - (after - before) / 2);
   const says = `The clocks of this machine and of the server differ by ${Math.round(certainMs)} ms or more`;
   if (certainMs < warningMs) return well('clock', 'The clocks of this machine and of the server agree');
   return ill('clock', verdictOf(certainMs), says, 'Synchronize both by NTP');
 }
 
-/** Each node and writer notes its own clock. A process that has not done so for two intervals has ended. */
+/** Each node and writer records its own clock. A process that has not done so for two intervals has ended. */
 export async function checkClocks(database: Database): Promise<Finding> {
   const rows = await database.run('readClocks', [(2.5 * clockIntervalMs) / 1000]);
   const clocks = rows.map((row) => ({

@@ -1,12 +1,12 @@
-/** Whether sessions keep what is theirs, and notifications arrive. */
+/** Checks that sessions keep their state, and that notifications arrive. */
 import { createListener, defaultSchema, query, Session, type ConnectionOptions, type Database } from '#store';
 import { v4 as uuidv4 } from 'uuid';
 import { ill, well, type Finding } from './finding.ts';
 
 export interface ConnectionLimits {
-  /** Where writers and listeners connect to. @default the database's URL */
+  /** URL that writers and listeners connect to. @default the database's URL */
   listenUrl?: string;
-  /** Notifications are waited for so long. */
+  /** Longest wait for a notification, in milliseconds. */
   notificationMs: number;
 }
 
@@ -17,7 +17,7 @@ export async function checkConnection(database: Database, limits: ConnectionLimi
   return [pooler, await checkNotifications(database, connection, limits.notificationMs)];
 }
 
-/** A pooler in transaction mode gives a session another backend once somebody else holds the one it had. */
+/** A pooler in transaction mode gives a session another backend once another client uses the first one. */
 async function checkPooler(connection: ConnectionOptions): Promise<Finding> {
   const sessions: Session[] = [];
   const open = async (): Promise<Session> => {
@@ -45,7 +45,7 @@ async function checkPooler(connection: ConnectionOptions): Promise<Finding> {
   }
 }
 
-/** Without a name, as poolers lose prepared statements too. */
+/** Without a statement name, because poolers may lose prepared statements, too. */
 async function backendOf(session: Session): Promise<number> {
   const [row] = await session.query(query('readBackend').text);
   return row?.['pid'] as number;
@@ -63,7 +63,7 @@ async function checkNotifications(
   try {
     const arrived = new Promise<boolean>((resolve) => {
       timer = setTimeout(resolve, timeoutMs, false);
-      // Null comes when it begins to listen; only what was sent counts.
+      // Null comes when the listener starts to listen; only a sent notification counts.
       const listening = listener.listen(channel, (payload) => payload !== null && resolve(true));
       listening.then(
         () => database.run('notifyDoctor', [channel]).catch(() => resolve(false)),

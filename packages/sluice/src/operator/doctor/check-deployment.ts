@@ -1,4 +1,4 @@
-/** Whether the processes of the deployment agree, and whether somebody does the work. */
+/** Checks that the processes of the deployment agree, and that each lane has a leader. */
 import type { Database } from '#store';
 import { lanesText, lockedLanes } from '../read-status.ts';
 import type { LaneStatus } from '../contract.ts';
@@ -9,9 +9,9 @@ import { checkStrangers } from './check-strangers.ts';
 import { ill, well, type Finding } from './finding.ts';
 
 export interface Expected {
-  /** Lanes that processes will be started with. */
+  /** Number of lanes in the settings of the processes. */
   lanes?: number;
-  /** Hash of the model that they will be started with. */
+  /** Hash of the model in the settings of the processes. */
   modelHash?: string;
 }
 

@@ -1,12 +1,12 @@
 /**
- * Looks at every row that leads to another, for those that lead nowhere: what a restore half-way, triggers that were
- * switched off, or a foreign hand leave behind. In slices, each a statement of its own, so that nothing is held up.
+ * Checks that every reference of a row leads to a row. An incomplete restore, disabled triggers or other programs may
+ * break references. It reads slices, each in its own statement, so nothing else waits.
  */
 import type { Database } from '#store';
 import { ill, well, type Finding } from './finding.ts';
 
 export interface DeepOptions {
-  /** Ends it after the slice under way; what was found by then is told. */
+  /** Ends the check after the slice under way; faults that were found until then are reported. */
   signal?: AbortSignal;
   /** Called after each slice. */
   onProgress?: (progress: DeepProgress) => void;
@@ -16,14 +16,14 @@ export interface DeepOptions {
 
 export interface DeepProgress {
   check: string;
-  /** Rows of this check that were looked at. */
+  /** Rows that this check has read. */
   looked: number;
 }
 
 interface RowCheck {
   check: string;
   query: string;
-  /** Before the first key. */
+  /** A key before the first. */
   start: readonly (string | number)[];
   rows: string;
   says: string;
@@ -102,7 +102,7 @@ const rowChecks: readonly RowCheck[] = [
 
 const shownMax = 5;
 
-/** @param database Or a transaction that has rows which others cannot see yet. */
+/** @param database Or a transaction whose rows others cannot see yet. */
 export async function checkRows(
   database: Pick<Database, 'run'>,
   options: DeepOptions = {},

@@ -1,4 +1,4 @@
-/** Whether the schema is the one that this program was written for, and whole. */
+/** Checks that the schema is complete, and has the version of this program. */
 import { readFileSync } from 'node:fs';
 import {
   DatabaseError,
@@ -11,7 +11,7 @@ import {
 } from '#store';
 import { ill, well, type Finding } from './finding.ts';
 
-/** @returns Whether there is a schema at all, so that more can be asked. */
+/** @returns Whether there is a schema, so that further checks are possible. */
 export async function checkSchema(database: Database): Promise<{ findings: Finding[]; hasSchema: boolean }> {
   let ran;
   try {
@@ -52,7 +52,7 @@ export async function checkSchema(database: Database): Promise<{ findings: Findi
   return { findings, hasSchema: version === schemaVersion };
 }
 
-/** Indexes and constraints are promises: one that is missing or does not work is found by its name. */
+/** Indexes and constraints uphold guarantees, so a missing or invalid one is reported by name. */
 async function checkParts(database: Database, isComparable: boolean): Promise<Finding> {
   const parts = new Map(
     (await database.run('listSchemaParts')).map((row) => [row['name'] as string, row['is_valid']]),

@@ -1,11 +1,11 @@
-/** The server's version and settings, and how full it is. */
+/** Checks the server's version and settings, and how full it is. */
 import type { Database, Row } from '#store';
 import { ill, well, type Finding } from './finding.ts';
 
-/** The first minor release of each major one without known faults that concern us: LISTEN over a truncated log. */
+/** For each major version, the first minor release without known faults of LISTEN. */
 const firstGoodMinor: Readonly<Record<number, number>> = { 15: 16, 16: 12, 17: 8, 18: 2 };
 const oldestMajor = 15;
-/** The first that ends a transaction by itself: a frozen writer keeps its locks no longer. */
+/** The first version that ends a long transaction by itself, so a frozen writer does not keep its locks. */
 const timeoutMajor = 17;
 
 export async function checkServer(database: Database): Promise<Finding[]> {
@@ -17,7 +17,7 @@ export async function checkServer(database: Database): Promise<Finding[]> {
     checkConnections(row['connections'] as number, row['connections_max'] as number),
     checkQueue(row['notification_queue'] as number),
     checkAge(row['transaction_age'] as number),
-    // No fault: what it would tell is of other programs.
+    // Not a fault, because the query would only show other programs.
     well(
       'log_lock_waits',
       row['has_log_lock_waits'] === true
@@ -50,7 +50,7 @@ function checkCitus(version: string | null, distributed: readonly string[]): Fin
   return version === null ? [] : [well('citus', `Citus ${version} distributes no table of the deployment`)];
 }
 
-/** Settings without which the server loses what it has committed, or slows down. */
+/** Settings without which the server may lose committed writes, or slow down. */
 function checkSettings(row: Row): Finding[] {
   const state = (check: string, isWell: boolean, says: string, otherwise: string, advice: string): Finding =>
     isWell ? well(check, says) : ill(check, 'fault', otherwise, advice);

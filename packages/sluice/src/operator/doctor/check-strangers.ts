@@ -1,4 +1,4 @@
-/** Whether other programs hold advisory locks that are ours: of lanes, of sessions, of migrations. */
+/** Checks that no other program holds Sluice's advisory locks: of lanes, sessions and migrations. */
 import { holderOf, holderText, lockKeysOf, defaultSchema, type Database, type Row } from '#store';
 import { ill, well, type Finding } from './finding.ts';
 

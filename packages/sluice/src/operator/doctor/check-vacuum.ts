@@ -1,16 +1,16 @@
-/** What keeps VACUUM from removing rows: sessions, replication slots, prepared transactions; and what has come of it. */
+/** Finds what keeps VACUUM from removing rows: sessions, replication slots, prepared transactions; and the effects. */
 import type { Database, Row } from '#store';
 import { ill, well, type Finding } from './finding.ts';
 
 export interface VacuumLimits {
-  /** Transactions older than this are told of. */
+  /** Transactions that are older, in seconds, are reported. */
   transactionSeconds: number;
 }
 
 const slotTransactionsMax = 1_000_000;
 const slotBytesMax = 8 * 1024 ** 3;
 const deadRowsMax = 50_000;
-/** From so many times the limit on, it is a fault. */
+/** The finding is a fault from this multiple of the limit on. */
 const faultFactor = 10;
 
 export async function checkVacuum(database: Database, limits: VacuumLimits): Promise<Finding[]> {

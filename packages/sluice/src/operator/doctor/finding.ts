@@ -1,15 +1,15 @@
-/** What the doctor says of one thing: how it is, and what to do where it is not well. */
+/** A finding of the doctor: the state of one thing, and advice if it is not in order. */
 
-/** `warning`: works, and will hurt. `fault`: a promise does not hold, or work stands still. */
+/** `warning`: works now, but will cause trouble. `fault`: a guarantee is broken, or work has stopped. */
 export type Verdict = 'ok' | 'warning' | 'fault';
 
 export interface Finding {
-  /** What was looked at; the same name in every release. */
+  /** Name of the check, the same in every release. */
   check: string;
   verdict: Verdict;
   /** A sentence. */
   says: string;
-  /** What to do; null where it is well. */
+  /** What to do; null if all is in order. */
   advice: string | null;
 }
 

@@ -1,4 +1,4 @@
-/** Looks at a deployment's database from all sides and says what is not well, and what to do about it. */
+/** Checks a deployment's database, and reports problems with advice. */
 import { DatabaseError, type Database } from '#store';
 import { checkClocks, checkOwnClock } from './check-clocks.ts';
 import { checkConnection } from './check-connection.ts';
@@ -10,18 +10,18 @@ import { checkVacuum } from './check-vacuum.ts';
 import { ill, type Finding, type Verdict } from './finding.ts';
 
 export interface DoctorOptions extends Expected {
-  /** Where writers and listeners connect to. @default the database's URL */
+  /** URL that writers and listeners connect to. @default the database's URL */
   listenUrl?: string;
-  /** Transactions older than this are told of. @default 60 */
+  /** Transactions that are older are reported. @default 60 */
   transactionSeconds?: number;
-  /** A notification is waited for so long. @default 3000 */
+  /** Longest wait for a notification. @default 3000 */
   notificationMs?: number;
-  /** Look also at every row that leads to another: it reads all of the tables. */
+  /** Also checks every reference of every row, which reads all tables. */
   deep?: DeepOptions;
 }
 
 export interface Diagnosis {
-  /** The worst of all. */
+  /** The worst verdict of all findings. */
   verdict: Verdict;
   findings: Finding[];
 }
@@ -44,7 +44,7 @@ export async function runDoctor(database: Database, options: DoctorOptions = {})
   }
 }
 
-/** A name is taken, or not known: by somebody else's session. */
+/** A statement's name is taken or unknown, because another client used the session. */
 const lostStatementStates: ReadonlySet<string> = new Set(['42P05', '26000']);
 
 async function examine(database: Database, options: DoctorOptions): Promise<Finding[]> {
@@ -57,7 +57,7 @@ async function examine(database: Database, options: DoctorOptions): Promise<Find
     await checkOwnClock(database),
     ...(await checkVacuum(database, { transactionSeconds })),
     ...schema.findings,
-    // Nothing more can be asked of a schema that is not this program's.
+    // No further checks are possible in a schema of another version.
     ...(schema.hasSchema ? [await checkClocks(database), ...(await checkDeployment(database, options))] : []),
     ...(schema.hasSchema && options.deep !== undefined ? await checkRows(database, options.deep) : []),
   ];
