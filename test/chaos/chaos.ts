@@ -44,7 +44,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     await untilOver([attack], options);
     await attack.endFaults();
     await deployment.calm();
-    while (attack.ackedLeast < ackedMin && signal?.aborted !== true) await pause(100);
+    while (attack.ackedLeast < ackedMin) {
+      signal?.throwIfAborted();
+      await pause(100);
+    }
     onProgress('the faults are over');
     await attack.endClients();
     signal?.throwIfAborted();

@@ -145,7 +145,7 @@ export class StoreFleet {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#processes.push(child);
-    for await (const line of createInterface(child.stdout!)) {
+    for await (const line of createInterface(child.stdout)) {
       const { event, url } = JSON.parse(line) as { event?: string; url?: string };
       if (event === 'ready') return url ?? '';
     }
