@@ -12,7 +12,9 @@ on conflict (name) do nothing;
 -- The agreement of this deployment.
 select name, value from sluice.setting
 union all
-select 'schema_version', max(version)::text from sluice.migration;
+select 'schema_version', max(version)::text from sluice.migration
+union all
+select 'lane_rows', count(*)::text from sluice.lane;
 
 -- name: createLanes
 -- Inserts a row for every lane.

@@ -7,12 +7,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { contentHash, describeDocument, readModel, type Resource } from 'sluice/model';
 import type { Result } from 'sluice/internal/protocol';
 import { modelFile } from './deployment.ts';
-import type { Member } from './member.ts';
+import type { MemberView } from './member.ts';
 import type { Recorder } from './recorder.ts';
 import { Rng } from './rng.ts';
 
 export interface BulkLoadOptions {
-  nodes: readonly Member[];
+  nodes: readonly MemberView[];
   recorder: Pick<Recorder, 'invoke' | 'hear'>;
   /** Requests under way at the same time. */
   streams: number;
@@ -100,7 +100,7 @@ export class BulkLoad {
   }
 
   /** One stream that is answered as soon as its lines are durable, before their outcomes. */
-  async burst(node: Member, lines: number): Promise<void> {
+  async burst(node: MemberView, lines: number): Promise<void> {
     const stream = this.#open(node, 1000, { lines, respondsAsync: true });
     for (let left = lines; left > 0; left -= windowLines) {
       await stream.roomy();
@@ -126,7 +126,7 @@ export class BulkLoad {
   }
 
   #open(
-    node: Member,
+    node: MemberView,
     proc: number,
     { lines, respondsAsync }: { lines: number; respondsAsync: boolean },
   ): Stream {
@@ -186,7 +186,7 @@ interface SentLine {
 }
 
 interface StreamOptions {
-  node: Member;
+  node: MemberView;
   proc: number;
   lines: number;
   respondsAsync: boolean;

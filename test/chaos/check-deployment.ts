@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { checkHistory } from './check-history.ts';
-import type { Deployment } from './deployment.ts';
 import type { OutcomeRow } from './history.ts';
 import { countLeaks, readHistory, readIntake, readTruth, readUnledLanes } from './read-truth.ts';
 import type { Verdict } from './verdict.ts';
@@ -23,20 +22,25 @@ export interface Conclusion {
   calmAfterMs: number | null;
 }
 
-export const historyFileOf = ({ folder }: Deployment): string => join(folder, 'history.jsonl');
+/** Where the evidence of a deployment is, or of one of its data stores. */
+export interface Evidence {
+  readonly url: string;
+  /** For the history. */
+  readonly folder: string;
+  readonly logFolder: string;
+  readonly serverLog: string;
+}
+
+export const historyFileOf = ({ folder }: Pick<Evidence, 'folder'>): string => join(folder, 'history.jsonl');
 
 /** @param endReader Stops the search for dangling references, and returns the number that each read found. */
 export async function checkDeployment(
-  deployment: Deployment,
+  deployment: Evidence,
   endReader: () => Promise<readonly number[]> = () => Promise.resolve([]),
 ): Promise<Conclusion> {
   const calmAfterMs = await untilCalm(deployment.url);
   const samples = await endReader();
-  const leaks = await countLeaks(
-    deployment.logFolder,
-    [join(deployment.folder, 'postgres/postgres.log')],
-    canary,
-  );
+  const leaks = await countLeaks(deployment.logFolder, [deployment.serverLog], canary);
   const truth = { ...(await readTruth(deployment.url)), samples, unanswered: [], leaks };
   const verdict = checkHistory(readHistory(historyFileOf(deployment)), truth);
   return { verdict, outcomes: truth.outcomes, calmAfterMs };

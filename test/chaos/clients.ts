@@ -6,14 +6,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { contentHash, describeDocument, readModel, type Resource } from 'sluice/model';
 import type { Result } from 'sluice/internal/protocol';
 import { modelFile } from './deployment.ts';
-import type { Member } from './member.ts';
+import type { MemberView } from './member.ts';
 import type { Recorder } from './recorder.ts';
 import { Rng } from './rng.ts';
 import { sendRequest, type Answer } from './send-request.ts';
 import type { Work, Workload } from './workload.ts';
 
 export interface ClientsOptions {
-  nodes: readonly Member[];
+  nodes: readonly MemberView[];
   workload: Workload;
   clients: number;
   seed: number;
@@ -24,6 +24,8 @@ export interface ClientsOptions {
 
 /** A client that has heard nothing by then does not know. */
 const answerTimeoutMs = 20_000;
+/** After an answer that says that a node cannot take anything now. */
+const restMs = 100;
 const waitSeconds = 8;
 const waitForReferencesSeconds = 5;
 
@@ -75,7 +77,7 @@ export class Clients {
     }
   }
 
-  async #ask(proc: number, node: Member, work: Work): Promise<void> {
+  async #ask(proc: number, node: MemberView, work: Work): Promise<void> {
     const { op, documentId, ifMatch, key } = work;
     const hasBody = op === 'upsert' || op === 'update';
     const document = hasBody ? this.#documentOf(work) : null;
@@ -107,6 +109,7 @@ export class Clients {
       return;
     }
     this.#hear(i, work, answer, hash);
+    if (answer.status === 503) await pause(restMs);
   }
 
   #hear(i: number, work: Work, { status, headers, body }: Answer, hash: string): void {
@@ -169,7 +172,7 @@ export class Clients {
     };
   }
 
-  #send(node: Member, work: Work, body: string | null): Promise<Answer> {
+  #send(node: MemberView, work: Work, body: string | null): Promise<Answer> {
     const { op, documentId, ifMatch, key, waitForReferences, respondsAsync } = work;
     const path = op === 'upsert' ? '/data/chaos/things' : `/data/chaos/things/${documentId}`;
     const method = { upsert: 'POST', update: 'PUT', delete: 'DELETE', read: 'GET' }[op];
@@ -191,7 +194,7 @@ export class Clients {
   }
 }
 
-function parseProblem(body: string): { code?: string; missing?: { referentialId: string }[] } {
+export function parseProblem(body: string): { code?: string; missing?: { referentialId: string }[] } {
   try {
     return JSON.parse(body) as ReturnType<typeof parseProblem>;
   } catch {

@@ -1,25 +1,21 @@
 // The deployment under attack: an embedded PostgreSQL, nodes of all three modes side by side as in a roll-out, and writers,
 // each a process, each behind proxies of its own.
 
-import { randomInt } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as pause } from 'node:timers/promises';
-import pg from 'pg';
-import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/dev/embedded';
 import { migrate } from 'sluice/internal/store';
 import type { TargetDefinition } from 'sluice/internal/targets';
+import { execute } from '../support/postgres.ts';
 import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { Member } from './member.ts';
 import { rowTables, rowTargets } from './row-tables.ts';
+import { Server, type EndSignal } from './server.ts';
 
 export const modelFile = fileURLToPath(new URL('model.json', import.meta.url));
 const databaseName = 'chaos';
-const shutdownMs = 5000;
-/** May log in, and nothing else. */
-const stranger = { name: 'stranger', password: 'stranger' };
 
 export interface DeploymentOptions {
   /** Modes of the nodes. */
@@ -43,10 +39,9 @@ export class Deployment {
   readonly writers: Member[] = [];
   readonly #proxies: TcpProxy[] = [];
   readonly #options: DeploymentOptions;
-  #server: EmbeddedPostgres;
-  #restarting: Promise<void> = Promise.resolve();
+  readonly #server: Server;
 
-  constructor(folder: string, server: EmbeddedPostgres, options: DeploymentOptions) {
+  constructor(folder: string, server: Server, options: DeploymentOptions) {
     this.folder = folder;
     this.logFolder = join(folder, 'logs');
     this.#server = server;
@@ -57,7 +52,7 @@ export class Deployment {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-chaos-'));
     // PostgreSQL may have to run as somebody else.
     await chmod(folder, 0o711);
-    const server = await startFirst(folder, options);
+    const server = await Server.start(join(folder, 'postgres'), options.settings);
     const deployment = new Deployment(folder, server, options);
     try {
       await deployment.#begin();
@@ -70,33 +65,24 @@ export class Deployment {
 
   /** As the superuser, past all proxies. */
   get url(): string {
-    const url = new URL(this.#server.url);
-    url.pathname = databaseName;
-    return url.href;
+    return this.#server.urlOf(databaseName);
   }
 
   get strangerUrl(): string {
-    const url = new URL(this.url);
-    url.username = stranger.name;
-    url.password = stranger.password;
-    return url.href;
+    return this.#server.strangerUrlOf(databaseName);
+  }
+
+  get serverLog(): string {
+    return this.#server.logFile;
   }
 
   get members(): Member[] {
     return [...this.nodes, ...this.writers];
   }
 
-  get serverPid(): number {
-    return this.#server.pid;
-  }
-
   async #begin(): Promise<void> {
-    const admin = new pg.Client(this.#server.url);
-    await admin.connect();
-    await admin.query(`create database ${databaseName}`);
-    await admin.query(`create role ${stranger.name} login password '${stranger.password}'`);
-    await admin.end();
-    await this.#createTables();
+    await this.#server.createDatabase(databaseName);
+    await execute(this.url, this.#tables.sql);
     await migrate({ url: this.url });
     await mkdir(this.logFolder, { recursive: true });
     await writeFile(this.#configFile, JSON.stringify({ targets: this.#tables.targets }));
@@ -107,13 +93,6 @@ export class Deployment {
     }
     for (let index = 0; index < this.#options.writers; index++) this.writers.push(await this.#writer(index));
     await Promise.all(this.members.map((member) => member.start()));
-  }
-
-  async #createTables(): Promise<void> {
-    const client = new pg.Client(this.url);
-    await client.connect();
-    await client.query(this.#tables.sql);
-    await client.end();
   }
 
   get #tables(): NonNullable<DeploymentOptions['tables']> {
@@ -147,29 +126,21 @@ export class Deployment {
       args,
       sessions,
       listener,
+      env: { DATABASE_URL: sessions.url, SLUICE_LISTEN_URL: listener.url },
       logFile: join(this.logFolder, `${name}.log`),
       restartAfterMs: this.#options.restartAfterMs ?? 0,
-      untilServerUp: () => this.#restarting.catch(() => undefined),
+      untilServerUp: () => this.#server.untilUp().catch(() => undefined),
     });
   }
 
   /** Ends the server in one of its ways, and starts it again on the same port. */
-  restartServer(signal: 'SIGKILL' | 'SIGQUIT' | 'SIGINT'): Promise<void> {
-    this.#restarting = this.#restarting.then(async () => {
-      const { port } = this.#server;
-      this.#server.kill(signal);
-      // A shutdown in order waits for sessions, and with so many who come and go it may wait for long.
-      const isOver = await Promise.race([this.#server.exited.then(() => true), pause(shutdownMs, false)]);
-      if (!isOver) this.#server.kill('SIGQUIT');
-      await this.#server.exited;
-      this.#server = await startAgain(this.folder, port, this.#options);
-    });
-    return this.#restarting;
+  restartServer(signal: EndSignal): Promise<void> {
+    return this.#server.restart(signal);
   }
 
   /** Everything passes again, everybody goes on, the server is up. */
   async calm(): Promise<void> {
-    await this.#restarting;
+    await this.#server.untilUp();
     for (const proxy of this.#proxies) {
       proxy.delay(0);
       proxy.refuse(false);
@@ -181,7 +152,6 @@ export class Deployment {
   async stop(): Promise<void> {
     await Promise.all(this.members.map((member) => member.stop()));
     for (const proxy of this.#proxies) proxy.close();
-    await this.#restarting.catch(() => undefined);
     await this.#server.stop();
   }
 
@@ -192,57 +162,6 @@ export class Deployment {
   /** At once, from an exit handler. */
   abandon(): void {
     for (const member of this.members) member.abandon();
-    this.#server.kill('SIGQUIT');
+    this.#server.abandon();
   }
-}
-
-/**
- * On a port that no client of this machine is given: those who go on connecting while the server is down might else be
- * given the port that they connect to, and so connect to themselves.
- */
-async function startFirst(folder: string, options: DeploymentOptions): Promise<EmbeddedPostgres> {
-  for (let tries = 1; ; tries++) {
-    const port = randomInt(15_000, 32_000);
-    try {
-      return await startServer(folder, port, options);
-    } catch (error) {
-      if (tries === 5) throw error;
-    }
-  }
-}
-
-async function startAgain(
-  folder: string,
-  port: number,
-  options: DeploymentOptions,
-): Promise<EmbeddedPostgres> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await startServer(folder, port, options);
-    } catch (error) {
-      if (tries === 20) throw error;
-      await pause(500);
-    }
-  }
-}
-
-function startServer(
-  folder: string,
-  port: number,
-  { settings }: DeploymentOptions,
-): Promise<EmbeddedPostgres> {
-  return startEmbeddedPostgres({
-    dataDir: join(folder, 'postgres'),
-    port,
-    settings: {
-      max_connections: '300',
-      max_wal_size: '4GB',
-      checkpoint_timeout: '5min',
-      // Before it redoes anything, a server that crashed makes its folder durable, file by file unless told otherwise.
-      recovery_init_sync_method: 'syncfs',
-      // For the check, see readTruth.
-      track_commit_timestamp: 'on',
-      ...settings,
-    },
-  });
 }

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import type { Deployment } from './deployment.ts';
 import { faultProfiles, type FaultKind, type FaultWeights } from './fault-weights.ts';
-import type { Member } from './member.ts';
+import type { MemberView } from './member.ts';
 import type { Rng } from './rng.ts';
 
 /** Faults after which a new leadership has to begin. */
@@ -45,9 +45,16 @@ export interface Fault {
   lasted: [from: number, to: number] | null;
 }
 
+/** A deployment with one data store, or what belongs to one of several. */
+export interface Scene extends Pick<Deployment, 'url' | 'strangerUrl' | 'restartServer'> {
+  readonly nodes: readonly MemberView[];
+  readonly writers: readonly MemberView[];
+  readonly members: readonly MemberView[];
+}
+
 /** What a fault needs to choose its victim. */
 export interface Ground {
-  deployment: Deployment;
+  deployment: Scene;
   rng: Rng;
   /** Past all proxies; null while the database is down. */
   client: pg.Client | null;
@@ -61,7 +68,7 @@ type Injection = (fault: Fault, ground: Ground) => Promise<void>;
 
 export class FaultInjector {
   readonly faults: Fault[] = [];
-  readonly #deployment: Deployment;
+  readonly #deployment: Scene;
   readonly #rng: Rng;
   readonly #intervalMs: number;
   readonly #weights: FaultWeights;
@@ -75,7 +82,7 @@ export class FaultInjector {
   readonly #lasting = new Set<Promise<void>>();
 
   constructor(options: {
-    deployment: Deployment;
+    deployment: Scene;
     rng: Rng;
     /** On average. */
     intervalMs: number;
@@ -200,18 +207,18 @@ async function ledLanes(client: pg.Client | null): Promise<LedLane[]> {
 const lanesOf = (rows: readonly LedLane[]): Fault['lanes'] =>
   rows.map(({ lane, term }) => [lane, Number(term)]);
 
-function victim(members: readonly Member[], rng: Rng): Member {
+function victim(members: readonly MemberView[], rng: Rng): MemberView {
   const up = members.filter(({ isReady, isFrozen }) => isReady && !isFrozen);
   if (up.length === 0) throw new Error('Cannot hit anybody: nobody is up');
   return rng.pick(up);
 }
 
-async function untilReadyAgain(member: Member, since: number): Promise<number> {
+async function untilReadyAgain(member: MemberView, since: number): Promise<number> {
   while (member.readyAt < since) await pause(5);
   return member.readyAt - since;
 }
 
-async function kill(member: Member, fault: Fault): Promise<void> {
+async function kill(member: MemberView, fault: Fault): Promise<void> {
   const since = performance.now();
   fault.at = micros();
   member.kill('SIGKILL');

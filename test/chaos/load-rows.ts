@@ -3,7 +3,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { canary, checkDeployment, historyFileOf } from './check-deployment.ts';
-import { countKills, countKinds } from './chaos.ts';
+import { countKills, countKinds } from './attack.ts';
 import { checkRows } from './check-rows.ts';
 import { DanglingReader } from './dangling-reader.ts';
 import { Deployment } from './deployment.ts';

@@ -15,12 +15,29 @@ export interface MemberOptions {
   args: readonly string[];
   sessions: TcpProxy;
   listener: TcpProxy;
+  env: Readonly<Record<string, string>>;
   logFile: string;
   /** How long after its end it is started again. */
   restartAfterMs: number;
   /** Resolves once the database is up, or again. */
   untilServerUp: () => Promise<void>;
 }
+
+/** What clients and faults see of it. Of several data stores, each sees it at URLs of its own. */
+export type MemberView = Pick<
+  Member,
+  | 'name'
+  | 'sessions'
+  | 'listener'
+  | 'hasIntake'
+  | 'url'
+  | 'pid'
+  | 'isReady'
+  | 'isFrozen'
+  | 'readyAt'
+  | 'kill'
+  | 'freeze'
+>;
 
 export class Member {
   readonly name: string;
@@ -114,7 +131,7 @@ export class Member {
 
   /** Until it is ready, or has ended: while the database is down it cannot start. */
   async #launch(): Promise<void> {
-    const { args, logFile, untilServerUp } = this.#options;
+    const { args, env, logFile, untilServerUp } = this.#options;
     // To try before would only take what it needs to come back.
     await untilServerUp();
     if (this.#isStopping) return;
@@ -123,11 +140,7 @@ export class Member {
     );
     const log = openSync(logFile, 'a');
     const child = spawn(process.execPath, [sluiceProgram, ...args, '--json', '--stop-with-stdin'], {
-      env: {
-        ...Object.fromEntries(kept),
-        DATABASE_URL: this.sessions.url,
-        SLUICE_LISTEN_URL: this.listener.url,
-      },
+      env: { ...Object.fromEntries(kept), ...env },
       stdio: ['pipe', 'pipe', log],
     });
     closeSync(log);

@@ -3,7 +3,8 @@
 import { request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ofTheMoment } from './check-refusals.ts';
-import type { Member } from './member.ts';
+import { parseProblem } from './clients.ts';
+import type { MemberView } from './member.ts';
 import { Rng } from './rng.ts';
 import type { RowRequest } from './row-history.ts';
 import type { RowWork } from './row-workload.ts';
@@ -17,7 +18,7 @@ export interface RowSource {
 }
 
 export interface RowClientsOptions {
-  nodes: readonly Member[];
+  nodes: readonly MemberView[];
   source: RowSource;
   clients: number;
   /** Writes of one request. @default 1 */
@@ -79,7 +80,7 @@ export class RowClients {
   }
 
   /** Those that are not answered count as unknown. */
-  async #ask(node: Member, works: readonly RowWork[]): Promise<void> {
+  async #ask(node: MemberView, works: readonly RowWork[]): Promise<void> {
     const open = new Map(works.map((work, index) => [index + 1, work]));
     for (const work of works) this.#begin(work);
     let isOverloaded = false;
@@ -92,7 +93,7 @@ export class RowClients {
     };
     const code = await this.#send(node, works, hear);
     for (const work of open.values()) this.#end(work, code);
-    if (isOverloaded) await pause(restMs);
+    if (isOverloaded || code === 'database_unavailable') await pause(restMs);
   }
 
   #begin(work: RowWork): void {
@@ -147,7 +148,7 @@ export class RowClients {
   }
 
   /** @returns why those that are not answered were not */
-  #send(node: Member, works: readonly RowWork[], hear: (answer: LineAnswer) => void): Promise<string> {
+  #send(node: MemberView, works: readonly RowWork[], hear: (answer: LineAnswer) => void): Promise<string> {
     const waits = works.some(({ waitsForReferences }) => waitsForReferences);
     const prefer = [
       `wait=${waitSeconds}`,
@@ -164,14 +165,18 @@ export class RowClients {
       sent.on('response', (response) => {
         response.setEncoding('utf8');
         response.on('data', (text: string) => {
+          rest += text;
+          // Nothing was begun; the body tells why.
           if (response.statusCode !== 200) return;
-          const lines = (rest + text).split('\n');
+          const lines = rest.split('\n');
           rest = lines.pop() ?? '';
           for (const line of lines) hear(JSON.parse(line) as LineAnswer);
         });
         response.on('error', () => resolve('broken'));
         response.on('close', () =>
-          resolve(response.statusCode === 200 ? 'broken' : String(response.statusCode)),
+          resolve(
+            response.statusCode === 200 ? 'broken' : (parseProblem(rest).code ?? String(response.statusCode)),
+          ),
         );
       });
       sent.on('timeout', () => sent.destroy());

@@ -1,5 +1,6 @@
 // npm run chaos -- [--minutes N] [--seed S] [--clients N] [--rate N] [--streams N] [--writers N]
 //                  [--row-clients N] [--fault-interval-ms N] [--kills-min N] [--profile usual|kills | --weights KIND=N,…] [--json]
+// npm run chaos -- --stores N [--minutes N] …   the same of each of so many data stores, on two servers
 // npm run chaos -- --scenario NAME|all|waiting [--window-seconds N] [--json]
 // npm run chaos -- --rows N [--clients N] [--writers N] [--fault-interval-ms N] [--json]   a load of rows to its end
 // npm run chaos -- --add FILE…       the JSON lines of several runs as one
@@ -9,7 +10,8 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { awaitStopRequest } from '../../packages/server/src/cli/process/stop-request.ts';
 import { addReports } from './add-reports.ts';
-import { runChaos, type ChaosReport } from './chaos.ts';
+import { runStoresChaos } from './chaos-stores.ts';
+import { runChaos, type ChaosOptions, type ChaosReport } from './chaos.ts';
 import { faultProfiles, parseWeights, type FaultProfile, type FaultWeights } from './fault-weights.ts';
 import { loadRows } from './load-rows.ts';
 import { scenarioNames } from './scenarios.ts';
@@ -23,6 +25,7 @@ const numbers = {
   'row-clients': { type: 'string', default: '16' },
   rate: { type: 'string', default: '1000' },
   rows: { type: 'string', default: '0' },
+  stores: { type: 'string', default: '0' },
   streams: { type: 'string', default: '16' },
   writers: { type: 'string', default: '3' },
   'fault-interval-ms': { type: 'string', default: '3000' },
@@ -74,7 +77,7 @@ const say = (sentence: string): void => {
 };
 
 async function attack(seed: number): Promise<boolean> {
-  const report = await runChaos({
+  const options: ChaosOptions = {
     seed,
     durationMs: numberOf('minutes') * 60_000,
     killsMin: numberOf('kills-min'),
@@ -87,7 +90,10 @@ async function attack(seed: number): Promise<boolean> {
     weights: weightsOf(),
     signal: stop.signal,
     onProgress: say,
-  });
+  };
+  const stores = numberOf('stores');
+  if (stores === 1) refuse('Cannot run: --stores has to be 2 or more, for two servers');
+  const report = stores > 0 ? await runStoresChaos({ ...options, stores }) : await runChaos(options);
   console.log(JSON.stringify(report));
   return report.isSound && report.calmAfterMs !== null;
 }

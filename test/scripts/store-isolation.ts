@@ -6,19 +6,10 @@
 //
 // --stores=20 --seconds=15 --clients=1 --think-ms=200
 
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { Agent, request } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { startEmbeddedPostgres } from '@sluice/dev/embedded';
-import { migrate } from 'sluice/internal/store';
-import { databaseUrl, execute } from '../support/postgres.ts';
-import { sluiceProgram } from '../support/sluice-program.ts';
+import { execute } from '../support/postgres.ts';
+import { StoreFleet } from '../support/store-fleet.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -35,31 +26,9 @@ const [stopped, full, paused] = [0, 1, 2];
 /** A client sends so often, at most: the machine has room, so that the rate tells what other stores take from a store. */
 const thinkMs = Number(options['think-ms']);
 
-const folder = await mkdtemp(join(tmpdir(), 'sluice-isolation-'));
-await chmod(folder, 0o755);
-const servers = await Promise.all(
-  ['first', 'second'].map((name) =>
-    startEmbeddedPostgres({
-      dataDir: join(folder, name),
-      settings: { fsync: 'off', max_connections: '400', shared_buffers: '64MB' },
-    }),
-  ),
-);
-const urlOf = (store: number): string => databaseUrl(servers[store % 2]!.url, `s${store}`);
-const adminOf = (store: number): string => databaseUrl(servers[store % 2]!.url, 'postgres');
-const processes: ChildProcess[] = [];
-
-async function start(args: readonly string[]): Promise<string> {
-  const child = spawn(process.execPath, [sluiceProgram, ...args, '--json'], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  processes.push(child);
-  for await (const line of createInterface(child.stdout)) {
-    const { event, url } = JSON.parse(line) as { event?: string; url?: string };
-    if (event === 'ready') return url ?? '';
-  }
-  throw new Error('Cannot measure: a process has ended');
-}
+const fleet = await StoreFleet.start({ stores: count, servers: 2 });
+const urlOf = (store: number): string => fleet.urlOf(store);
+const adminOf = (store: number): string => fleet.adminOf(store);
 
 interface Sample {
   store: number;
@@ -69,29 +38,13 @@ interface Sample {
 }
 
 const samples: Sample[] = [];
-const agent = new Agent({ keepAlive: true });
 const over = new AbortController();
 let lastId = 0;
 
-function write(node: string, store: number): Promise<number> {
-  return new Promise((resolve) => {
-    const headers = { 'content-type': 'application/json', prefer: 'wait=5' };
-    const sent = request(
-      `${node}/s${store}/data/test/notes`,
-      { method: 'POST', headers, agent },
-      (response) => {
-        response.resume().once('end', () => resolve(response.statusCode ?? 0));
-      },
-    );
-    sent.once('error', () => resolve(0));
-    sent.end(JSON.stringify({ noteId: ++lastId }));
-  });
-}
-
-async function client(node: string, store: number): Promise<void> {
+async function client(node: number, store: number): Promise<void> {
   while (!over.signal.aborted) {
     const began = performance.now();
-    const status = await write(node, store);
+    const status = await fleet.write(node, store, ++lastId);
     samples.push({ store, at: began, tookMs: performance.now() - began, status });
     await pause(Math.max(0, began + thinkMs - performance.now()));
   }
@@ -123,10 +76,10 @@ async function phase(): Promise<Phase> {
 
 /** No process can connect to the database, and those that are connected are ended. */
 async function stopDatabase(store: number): Promise<void> {
-  await execute(adminOf(store), `alter database s${store} with allow_connections false`);
+  await execute(adminOf(store), `alter database ${fleet.databaseOf(store)} with allow_connections false`);
   await execute(
     adminOf(store),
-    `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = 's${store}'`,
+    `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${fleet.databaseOf(store)}'`,
   );
 }
 
@@ -147,25 +100,8 @@ const lanes = (store: number, set: string): Promise<unknown> =>
   execute(urlOf(store), `update sluice.lane set ${set}`);
 
 try {
-  for (const first of [0, 1]) {
-    await execute(adminOf(first), `create database s${first}`);
-    await migrate({ url: urlOf(first) });
-    for (let store = first + 2; store < count; store += 2)
-      await execute(adminOf(store), `create database s${store} template s${first}`);
-  }
-  const entries = Array.from({ length: count }, (_, store) => [`s${store}`, { databaseUrl: urlOf(store) }]);
-  const [file, model] = [join(folder, 'stores.json'), join(folder, 'model.json')];
-  await writeFile(file, JSON.stringify({ stores: Object.fromEntries(entries) }));
-  const note = { name: 'Note', endpoint: 'test/notes', identity: ['$.noteId'] };
-  await writeFile(model, JSON.stringify({ project: 'Test', resources: [note] }));
-  const common = ['--stores', file, '--model', model, '--log-level', 'silent', '--config', 'none'];
-  const nodes = [
-    await start(['api', '--port', '0', ...common]),
-    await start(['api', '--port', '0', ...common]),
-  ];
-  for (let writer = 0; writer < 2; writer++) await start(['writer', ...common]);
   const running = Array.from({ length: count * clients }, (_, index) =>
-    client(nodes[index % 2]!, Math.floor(index / clients)),
+    client(index % 2, Math.floor(index / clients)),
   );
   const isOpen = (): boolean =>
     new Set(samples.flatMap((each) => (each.status === 201 ? [each.store] : []))).size === count;
@@ -177,7 +113,7 @@ try {
   await lanes(paused, `paused_at = clock_timestamp(), paused_by = 'test'`);
   const during = await phase();
   const harmed = samples.filter(({ store, at }) => store <= paused && at > performance.now() - phaseMs);
-  await execute(adminOf(stopped), `alter database s${stopped} with allow_connections true`);
+  await execute(adminOf(stopped), `alter database ${fleet.databaseOf(stopped)} with allow_connections true`);
   await execute(urlOf(full), 'drop trigger is_full on sluice.intake');
   await lanes(paused, 'paused_at = null, paused_by = null');
   const after = await phase();
@@ -218,10 +154,5 @@ try {
   console.log(`recovered: ${recovered.join(', ')}; acknowledged and lost: ${lost}`);
 } finally {
   over.abort();
-  for (const child of processes) {
-    child.kill('SIGTERM');
-    if (child.exitCode === null) await once(child, 'exit');
-  }
-  for (const server of servers) await server.stop();
-  await rm(folder, { recursive: true, force: true });
+  await fleet.stop();
 }

@@ -135,6 +135,20 @@ const faults: Fault[] = [
     },
   },
   {
+    check: 'citus',
+    name: 'a table that Citus distributes',
+    verdict: 'fault',
+    says: 'Citus distributes tables of the deployment: outcome',
+    also: ['schema_parts', 'strangers'],
+    async plant() {
+      await run(
+        `create function public.citus_truncate_trigger() returns trigger language plpgsql as 'begin return null; end';
+         create trigger truncate_trigger_1 after truncate on sluice.outcome execute function public.citus_truncate_trigger()`,
+      );
+      return () => run('drop function public.citus_truncate_trigger cascade');
+    },
+  },
+  {
     check: 'autovacuum',
     name: 'autovacuum switched off for all',
     verdict: 'fault',

@@ -1,10 +1,12 @@
 // What it costs to have nothing to do. The numbers are promises about the load of an idle deployment.
 
 import { defaults } from 'sluice/internal/protocol';
-import { expect, test } from 'vitest';
+import { agree, Database } from 'sluice/internal/store';
+import { expect, onTestFinished, test } from 'vitest';
 import { firstOrAll } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { model } from '../support/model.ts';
 import { startProxy, type Proxy } from '../support/proxy.ts';
 import { fresh, startWorld, untilShared, upsert } from '../support/world.ts';
 
@@ -70,3 +72,14 @@ test.each(
     expect(await rows()).toEqual(before);
   },
 );
+
+test('a process agrees on its settings in two statements where settings and lanes are there already', async () => {
+  const proxy = await startProxy(database.url);
+  const agreed = { lanes: defaults.lanes, modelHash: model.hash };
+  const client = new Database({ url: proxy.url, applicationName: 'test', connectionsMax: 1 });
+  onTestFinished(() => client.close());
+  await agree(client, agreed);
+  const before = proxy.statements;
+  await agree(client, agreed);
+  expect(proxy.statements - before).toBe(2);
+});

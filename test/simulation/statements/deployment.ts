@@ -10,6 +10,7 @@ export const deploymentStatements = {
   readSettings: read(({ access, server }) => [
     ...access.select('setting'),
     { name: 'schema_version', value: String(server.schemaVersion) },
+    { name: 'lane_rows', value: String(access.select('lane').length) },
   ]),
   readAbility: read(() => [{ is_read_only: false, role: 'simulated', missing: [] }]),
   agreeProjections: read(() => [{ agreed: '' }]),

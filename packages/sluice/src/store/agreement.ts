@@ -7,6 +7,7 @@ import type { Database } from './database.ts';
 import { DatabaseError } from './database-error.ts';
 import { schemaVersion } from './migrate.ts';
 import { agreeProjections, type AgreedProjection } from './projection-agreement.ts';
+import type { Row } from './session.ts';
 
 export interface Agreement {
   lanes: number;
@@ -31,10 +32,10 @@ export async function agree(database: Database, own: Agreement): Promise<void> {
     ...(own.targets === undefined ? {} : { targets: own.targets }),
   };
   const decided = Object.entries(proposed).filter(([, value]) => value !== '');
-  let rows;
+  let rows: Row[] = [];
   try {
-    await database.run('proposeSettings', [decided.map(([name]) => name), decided.map(([, value]) => value)]);
-    rows = await database.run('readSettings');
+    const values = [decided.map(([name]) => name), decided.map(([, value]) => value)];
+    [, rows = []] = await database.flight([{ name: 'proposeSettings', values }, { name: 'readSettings' }]);
   } catch (error) {
     if (error instanceof DatabaseError && (error.sqlState === '42P01' || error.sqlState === '3F000')) {
       throw new SluiceError(
@@ -58,7 +59,7 @@ export async function agree(database: Database, own: Agreement): Promise<void> {
     }
   }
   if (own.projections !== undefined) await agreeProjections(database, own.projections);
-  await database.run('createLanes', [own.lanes]);
+  if (agreed.get('lane_rows') !== String(own.lanes)) await database.run('createLanes', [own.lanes]);
 }
 
 const refusals: Record<string, (found: string, value: string) => string> = {

@@ -4,6 +4,7 @@ import type { PoolUsage } from './pool-usage.ts';
 import { detectPooler } from './pooler.ts';
 import { SessionPool } from './session-pool.ts';
 import type { Row } from './session.ts';
+import type { Statement } from './statement.ts';
 
 export interface DatabaseOptions extends ConnectionOptions {
   /** Most connections. @default 8 */
@@ -27,10 +28,16 @@ export class Database {
 
   /** @param answerTimeoutMs Longest wait for the answer. @default that of the connection */
   async run(name: string, values: readonly unknown[] = [], answerTimeoutMs = Infinity): Promise<Row[]> {
+    const [rows = []] = await this.flight([{ name, values }], answerTimeoutMs);
+    return rows;
+  }
+
+  /** Statements in one round trip, each a transaction of its own. @returns the rows of each */
+  async flight(statements: readonly Statement[], answerTimeoutMs = Infinity): Promise<Row[][]> {
     if (this.options.looksForPooler === true) await detectPooler(this.options);
     const limitMs = Math.min(answerTimeoutMs, this.options.answerTimeoutMs ?? defaultAnswerTimeoutMs);
-    const [result] = await this.#sessions.use((session) => session.flight([{ name, values }], limitMs));
-    return result?.rows ?? [];
+    const results = await this.#sessions.use((session) => session.flight(statements, limitMs));
+    return results.map(({ rows }) => rows);
   }
 
   get usage(): PoolUsage {

@@ -10,6 +10,7 @@ const timeoutMajor = 17;
 
 export async function checkServer(database: Database): Promise<Finding[]> {
   const [row = {}] = await database.run('readServer');
+  const [citus = {}] = await database.run('readCitus');
   return [
     checkVersion(row['version'] as number, row['version_text'] as string),
     ...checkSettings(row),
@@ -31,7 +32,22 @@ export async function checkServer(database: Database): Promise<Finding[]> {
           'This role sees only its own sessions: the checks miss old transactions of other roles',
           'grant pg_monitor to the role of operators',
         ),
+    ...checkCitus(citus['version'] as string | null, citus['distributed'] as string[]),
   ];
+}
+
+/** Nothing where there is no Citus. */
+function checkCitus(version: string | null, distributed: readonly string[]): Finding[] {
+  if (distributed.length > 0)
+    return [
+      ill(
+        'citus',
+        'fault',
+        `Citus distributes tables of the deployment: ${distributed.join(', ')}. References may lead nowhere`,
+        'select undistribute_table(…) for each of them; use data stores on several servers instead (docs/scaling.md)',
+      ),
+    ];
+  return version === null ? [] : [well('citus', `Citus ${version} distributes no table of the deployment`)];
 }
 
 /** Settings without which the server may lose committed writes, or slow down. */
