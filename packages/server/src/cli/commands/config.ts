@@ -26,10 +26,11 @@ export const configCommand = () => {
     settings: {},
     extend: (it) => it.argument('[command]', 'command whose settings to show (default: api and writer)'),
     async run(_values, flags, [name]) {
-      const { createProgramFor } = await import('../program.ts');
+      // This command is loaded alone; it shows the settings of others.
+      const { createProgram } = await import('../program.ts');
+      const { commands } = await createProgram();
       const shown = await Promise.all(
         (name === undefined ? ['api', 'writer'] : [name]).map(async (section) => {
-          const { commands } = await createProgramFor([section]);
           const found = commands.find((each) => each.name() === section);
           if (found === undefined) {
             throw new SluiceError(
@@ -42,8 +43,8 @@ export const configCommand = () => {
         }),
       );
       if (flags['json'] === true) {
-        const commands = Object.fromEntries(shown.map(({ section, settings }) => [section, settings]));
-        return printJson({ file: shown[0]?.file?.path ?? null, commands });
+        const settingsOfAll = Object.fromEntries(shown.map(({ section, settings }) => [section, settings]));
+        return printJson({ file: shown[0]?.file?.path ?? null, commands: settingsOfAll });
       }
       printLine(`Configuration file: ${shown[0]?.file?.path ?? 'none'}`);
       for (const { section, settings } of shown) {
