@@ -18,7 +18,7 @@ on conflict (awaited_id, write_id) do nothing;
 -- Which transactions $2 hold the locks that the writes $1 await.
 update sluice.awaited a set locker = g.locker::xid
 from unnest($1::uuid[], $2::text[]) as g (write_id, locker)
-where a.awaited_id = g.write_id and a.write_id = g.write_id;
+where a.awaited_id = g.write_id and a.write_id = g.write_id and a.write_id = any($1::uuid[]);
 
 -- name: removeAwaited
 -- Deletes the awaited things of settled writes.

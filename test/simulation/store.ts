@@ -171,11 +171,14 @@ export class Database {
     return this.options.url;
   }
 
-  run(name: string, values: readonly unknown[] = [], timeoutMs = answerTimeoutMs): Promise<Row[]> {
-    return this.#pool.use(async (session) => {
-      const [result] = await session.flight([{ name, values }], timeoutMs);
-      return result?.rows ?? [];
-    });
+  async run(name: string, values: readonly unknown[] = [], timeoutMs = answerTimeoutMs): Promise<Row[]> {
+    const [rows = []] = await this.flight([{ name, values }], timeoutMs);
+    return rows;
+  }
+
+  async flight(statements: readonly Statement[], timeoutMs = answerTimeoutMs): Promise<Row[][]> {
+    const results = await this.#pool.use((session) => session.flight(statements, timeoutMs));
+    return results.map(({ rows }) => rows);
   }
 
   get usage(): PoolUsage {

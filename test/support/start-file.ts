@@ -1,4 +1,4 @@
-// Runs before each test file that shares a process: its numbers start anew, like its database.
+// Runs before each test file that shares a process: its numbers begin at 1 again, and its database is new.
 
 import { restartNumbers } from './fresh.ts';
 

@@ -18,6 +18,7 @@ import type {
 import { assembleClient, type ClientParts } from './assemble-client.ts';
 import type { ClientOptions } from './client-options.ts';
 import { readStatus, usageOf } from './client-status.ts';
+import type { CoordinatedPath } from './coordinated-path.ts';
 import type { ClientUsage } from './observer.ts';
 import type { TracedRequest } from './trace-write.ts';
 import { KeyTaken } from './earlier-writes.ts';
@@ -41,6 +42,7 @@ class Client implements EnlistingClient {
   readonly model: Model;
   readonly #options: ClientOptions;
   readonly #parts: ClientParts;
+  readonly #waitMs: number;
   /** The drain has ended: a further write does not wait. */
   #isEnding = false;
   #started: Promise<void> | null = null;
@@ -48,6 +50,7 @@ class Client implements EnlistingClient {
 
   constructor(options: ClientOptions) {
     this.#options = options;
+    this.#waitMs = options.waitMs ?? defaults.waitMs;
     this.model = modelBeside(checkDefinitions(options.targets ?? []), options.model);
     this.#parts = assembleClient(options, this.model);
   }
@@ -95,10 +98,6 @@ class Client implements EnlistingClient {
     this.#parts.clock.stop();
     await settleWithin([this.#stopPath()], stopLimitsMs.path);
     await this.#parts.database.close();
-  }
-
-  get #waitMs(): number {
-    return this.#options.waitMs ?? defaults.waitMs;
   }
 
   async #stopPath(): Promise<void> {
@@ -179,6 +178,12 @@ class Client implements EnlistingClient {
     }
   }
 
+  /** @throws {SluiceError} `invalid_request` for a node without an intake */
+  #intakeTo(what: string): CoordinatedPath {
+    if (this.#parts.intake !== null) return this.#parts.intake;
+    throw new SluiceError('invalid_request', `Cannot ${what}: this node has no intake`);
+  }
+
   async #accept({ traced, prepare }: Asked): Promise<AcceptedWrite> {
     const underWay = this.#parts.underWay.begin(traced);
     try {
@@ -186,12 +191,7 @@ class Client implements EnlistingClient {
       const earlier = await this.#parts.earlier.find(write);
       if (earlier === null) {
         if (this.#isEnding) throw new SluiceError('stopping');
-        if (this.#parts.intake === null)
-          throw new SluiceError(
-            'invalid_request',
-            'Cannot answer before the outcome: this node has no intake',
-          );
-        await this.#parts.intake.accept(write, this.#waitMs);
+        await this.#intakeTo('answer before the outcome').accept(write, this.#waitMs);
       } else if (earlier.outcome === null) {
         // An asynchronous commit may have inserted a waiting write; an accepted write is flushed.
         await this.#parts.run('flush', []);
@@ -210,14 +210,10 @@ class Client implements EnlistingClient {
   ): Promise<AcceptedWrite> {
     const underWay = this.#parts.underWay.begin(traced);
     try {
-      if (this.#parts.intake === null)
-        throw new SluiceError(
-          'invalid_request',
-          `Cannot join the caller's transaction: this node has no intake`,
-        );
+      const intake = this.#intakeTo(`join the caller's transaction`);
       const write = await prepare(underWay.traceparent);
       const earlier = await this.#parts.earlier.find(write);
-      if (earlier === null) await this.#parts.intake.enlist(write, run, options);
+      if (earlier === null) await intake.enlist(write, run, options);
       underWay.answer('accepted');
       return { writeId: earlier?.outcome?.writeId ?? earlier?.writeId ?? write.writeId };
     } catch (error) {
@@ -249,7 +245,5 @@ class Client implements EnlistingClient {
     return readStatus(this.#parts, this.#options.mode ?? 'coordinated', isStarted);
   }
 
-  usage(): ClientUsage {
-    return usageOf(this.#parts);
-  }
+  usage = (): ClientUsage => usageOf(this.#parts);
 }

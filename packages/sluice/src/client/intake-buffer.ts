@@ -208,11 +208,10 @@ export class IntakeBuffer implements Route {
       const taken = batch.filter(({ write }) => !leftOut.has(write.writeId));
       this.#observe(taken);
       endInserted(taken, left);
-      if (leftOut.size > 0)
-        endKeyTaken(
-          batch.filter((each) => !taken.includes(each)),
-          left,
-        );
+      endKeyTaken(
+        batch.filter(({ write }) => leftOut.has(write.writeId)),
+        left,
+      );
     } catch (error) {
       // Otherwise the write may be in the intake or not. The keys of intake and outcomes allow a second insert.
       if (!(error instanceof DatabaseError) || error.isRefusal)

@@ -6,7 +6,8 @@ import { printJson, printLine } from '../process/output.ts';
 import { ProgressLine } from '../process/progress-line.ts';
 import { awaitStopRequest } from '../process/stop-request.ts';
 import { giveBack, moveStore } from '../stores/move-store.ts';
-import { readEntries, readStores, storesOf, type StoreEntry } from '../stores/stores-file.ts';
+import type { StoreEntry } from '../stores/store-entry.ts';
+import { readEntries, readStores, storesOf } from '../stores/stores-file.ts';
 import { createCommand } from './command.ts';
 
 const { databaseCa, databaseCert, databaseKey } = databaseSettings;

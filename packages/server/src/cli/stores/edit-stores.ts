@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { SluiceError } from 'sluice/internal/protocol';
-import { checkEntries, readEntries, type StoreEntries } from './stores-file.ts';
+import type { StoreEntries } from './store-entry.ts';
+import { checkEntries, readEntries } from './stores-file.ts';
 
 /** Only its owner can read a new file, because it may contain passwords. */
 const newFileMode = 0o600;

@@ -19,7 +19,8 @@ import { actor } from '../process/actor.ts';
 import { editStores } from './edit-stores.ts';
 import { openInNodes } from './node-sessions.ts';
 import { openBriefly } from './server-watch.ts';
-import type { Store, StoreEntry } from './stores-file.ts';
+import type { StoreEntry } from './store-entry.ts';
+import type { Store } from './stores-file.ts';
 
 export interface MoveOptions {
   file: string;

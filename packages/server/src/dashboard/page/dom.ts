@@ -86,7 +86,7 @@ export function columnHead(name: Child, className?: string): HTMLTableCellElemen
   return h('th', { scope: 'col', class: className }, name);
 }
 
-/** Above a column of buttons: only readers are told of it. */
+/** Above a column of buttons: only screen readers read it. */
 export function actionHead(): HTMLTableCellElement {
   return columnHead(h('span', { class: 'unseen' }, 'Action'));
 }

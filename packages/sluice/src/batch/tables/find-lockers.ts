@@ -5,7 +5,7 @@ import { tableName } from './names.ts';
 import { sendRows } from './run-rows.ts';
 import type { Tables } from './tables.ts';
 
-/** By the ids of the writes. A role that may read only some columns of a table is told of none. */
+/** By the ids of the writes. A role that may read only some columns of a table finds none. */
 export async function findLockers(
   look: LentTransaction,
   tables: Tables,
