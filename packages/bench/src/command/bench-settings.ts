@@ -115,7 +115,7 @@ export const benchSettings = {
   warmup: numberSetting(
     '--warmup <seconds>',
     ['SLUICE_BENCH_WARMUP'],
-    'warm-up before each measurement; with --workload edfi it sends all documents once, unless it is 0',
+    'warm-up before each measurement; with --workload edfi it sends all documents until this time is over',
     {
       from: 0,
       to: 600,

@@ -1,7 +1,7 @@
 /**
  * The workload `edfi`: real documents, each sent after the documents that it refers to are stored, by a number of
- * clients that wait for their answers. All are sent once before, so that code is compiled, schemas are read and
- * statements are planned; the results of that are removed.
+ * clients that wait for their answers. All are sent before, again and again during the warm-up, so that code is
+ * compiled, schemas are read and statements are planned; the results of that are removed.
  */
 import pg from 'pg';
 import type { Deployment } from './deployment.ts';
@@ -50,7 +50,8 @@ export async function measureDocuments(
     return figures;
   };
   const [first] = options.clients;
-  if (first !== undefined && warmupSeconds > 0) {
+  const warmUntil = performance.now() + warmupSeconds * 1000;
+  while (first !== undefined && performance.now() < warmUntil) {
     onProgress('warming up with all documents');
     await send(first, false);
   }
