@@ -119,10 +119,12 @@ left join lateral (select * from sluice.outcome where write_id = k.write_id offs
 select write_id from sluice.outcome where write_id = any($1::uuid[]);
 
 -- name: readAhead
--- Writes in the intake that may come before those of a batch in a document's order: blocked ones only ($4), or all, for
--- writes that bypass the intake. $1: identities that the batch provides; $2: documents that it names by their ids; $3:
--- its own writes, which block no other. A document is found under each of its names: by its identities, and by the
--- writes that name its id.
+-- Writes in the intake that may come before those of a batch in a document's order. $1: identities that the batch
+-- provides; $2: documents that it names by their ids; $3: its own writes, which block no other; $4: the position of its
+-- last write; null: the batch bypasses the intake, so every write there comes before it. A ready write that never was
+-- blocked is in an earlier batch or in this one. One that was blocked may be ready again while a batch of blocked
+-- writes, such as a cycle, is settled. A document is found under each of its names: by its identities, and by the writes
+-- that name its id.
 with named as (
   select unnest($1::uuid[]) as referential_id
   union
@@ -137,19 +139,19 @@ meant as (
 ),
 found as (
   select i.* from named n cross join lateral (
-    select write_id, position, document_id, referential_id, superclass_id, blocked_at from sluice.intake
+    select write_id, position, document_id, referential_id, superclass_id, was_blocked from sluice.intake
     where referential_id = n.referential_id
     union all
-    select write_id, position, document_id, referential_id, superclass_id, blocked_at from sluice.intake
+    select write_id, position, document_id, referential_id, superclass_id, was_blocked from sluice.intake
     where superclass_id = n.referential_id
     offset 0) i
   union
   -- The write that creates the document, or has, and those that mean its id.
   select i.* from meant m cross join lateral (
-    select write_id, position, document_id, referential_id, superclass_id, blocked_at from sluice.intake
+    select write_id, position, document_id, referential_id, superclass_id, was_blocked from sluice.intake
     where write_id = m.document_id
     union all
-    select write_id, position, document_id, referential_id, superclass_id, blocked_at from sluice.intake
+    select write_id, position, document_id, referential_id, superclass_id, was_blocked from sluice.intake
     where document_id = m.document_id and operation in ('update', 'delete')
     offset 0) i
 )
@@ -158,7 +160,7 @@ select f.write_id, f.position, f.document_id, f.referential_id, f.superclass_id,
 from found f
 left join lateral (select referential_id, superclass_id from sluice.document where document_id = f.document_id offset 0) d
   on true
-where (f.blocked_at is not null or not $4) and f.write_id <> all($3::uuid[]);
+where ($4::bigint is null or f.was_blocked and f.position < $4::bigint) and f.write_id <> all($3::uuid[]);
 
 -- name: readReferrerBodies
 -- Documents that refer to one of these identities, locked in the order of their ids, with their bodies: at most $2

@@ -202,7 +202,7 @@ async function printPlans(url: string): Promise<void> {
   const nowhere = `'00000000-0000-0000-0000-000000000000'`;
   const plans: [title: string, name: string, values: string][] = [
     ['', 'readReady', `${lanes}, 512, ${fronts}, 0`],
-    ['512 identities that nobody blocked provides', 'readAhead', `${ids}, '{}', '{}', true`],
+    ['512 identities that nobody blocked provides', 'readAhead', `${ids}, '{}', '{}', 1000000000`],
     ['512 ids that nobody awaits', 'wakeAwaiting', `${ids}, '{}', ${lanes}, 10000`],
     [`one id that ${dependants} await`, 'wakeAwaiting', `'{${referentialId}}', '{}', ${lanes}, 10000`],
     ['', 'nextAwaited', `${lanes}, ${nowhere}, ${nowhere}, 2000`],

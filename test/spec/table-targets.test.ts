@@ -9,6 +9,7 @@ import {
   settleBatch,
   settleOptions,
   tableTargets,
+  togetherOrigin,
   type BatchReport,
   type SettleOptions,
 } from 'sluice/internal/batch';
@@ -159,6 +160,21 @@ const origins: [title: string, isIntake: boolean][] = [
   ['from the memory of a node', false],
   ['from the intake', true],
 ];
+
+test('blocked rows come after an earlier write of their key that is ready again', async () => {
+  const writes = [1, 2, 3].map((n) => make('counter', 'upsert', { id: 'again', n }));
+  const [first, ready, last] = writes.map(({ writeId }) => writeId);
+  await insertIntake(session, writes);
+  await other.query(
+    `update sluice.intake set was_blocked = true, blocked_at = case when write_id <> $1 then clock_timestamp() end`,
+    [ready],
+  );
+  const lanes = writes.map(({ lane }) => lane).slice(0, 1);
+  const origin = togetherOrigin(lanes, [first!, last!]);
+  const report = await settleBatch(session, origin, { ...options, withBlocked: true });
+  expect(fates(writes, report)).toEqual(['created', 'nothing', 'blocked']);
+  expect(report.blocked).toMatchObject([{ write: { writeId: last }, awaits: [ready] }]);
+});
 
 describe.each(origins)('rows, %s,', (_title, isIntake) => {
   const settle = async (
@@ -524,7 +540,7 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
   test('rows wait for a parent in the intake, or until a deadline, and otherwise are refused', async () => {
     const customer = make('customer', 'insert', { id: 9 });
     await insertIntake(session, [customer]);
-    await other.query('update sluice.intake set blocked_at = clock_timestamp()');
+    await other.query('update sluice.intake set blocked_at = clock_timestamp(), was_blocked = true');
     const writes = [
       make('orders', 'insert', { id: 1, customer: 9 }),
       make('orders', 'insert', { id: 2, customer: 10 }),
@@ -637,7 +653,8 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
   test('rows are ordered after a write of their key that waits in the intake', async () => {
     const waiting = make('counter', 'insert', { id: 'k' });
     await insertIntake(session, [waiting]);
-    if (isIntake) await other.query('update sluice.intake set blocked_at = clock_timestamp()');
+    if (isIntake)
+      await other.query('update sluice.intake set blocked_at = clock_timestamp(), was_blocked = true');
     const later = make('counter', 'update', { id: 'k', n: 2 });
     const { report } = await settle([later, make('counter', 'insert', { id: 'alone' })], {
       withBlocked: isIntake,

@@ -3,9 +3,11 @@
 import { randomUUID } from 'node:crypto';
 import {
   intakeOrigin,
+  lockedOrigin,
   memoryOrigin,
   settleBatch,
   settleOptions,
+  togetherOrigin,
   type BatchReport,
   type Origin,
   type SettleOptions,
@@ -108,11 +110,13 @@ beforeEach(async () => {
   await other.query('truncate parcel, sluice.intake, sluice.awaited, sluice.dead_letter');
 });
 
-/** Leads all lanes, as a writer does. */
-async function lead(): Promise<Origin> {
+async function termsOf(): Promise<Map<number, number>> {
   const { rows } = await other.query<{ lane: number; term: string }>('select lane, term from sluice.lane');
-  return intakeOrigin(new Map(rows.map(({ lane, term }) => [lane, Number(term)])), 100);
+  return new Map(rows.map(({ lane, term }) => [lane, Number(term)]));
 }
+
+/** Leads all lanes, as a writer does. */
+const lead = async (): Promise<Origin> => intakeOrigin(await termsOf(), 100);
 
 const origins: [title: string, originOf: (writes: readonly Write[]) => Promise<Origin>][] = [
   ['from the memory of a node', (writes) => Promise.resolve(memoryOrigin(writes))],
@@ -142,6 +146,35 @@ function watchFlights(): string[][] {
   onTestFinished(() => spy.mockRestore());
   return flights;
 }
+
+test.each<[title: string, originOf: (terms: ReadonlyMap<number, number>, ids: string[]) => Origin]>([
+  ['of a cycle', (terms, ids) => togetherOrigin([...terms.keys()], ids)],
+  ['that wait for a lock', lockedOrigin],
+])('blocked writes %s come after an earlier write that is ready again', async (_title, originOf) => {
+  const noteId = fresh();
+  const notes = [1, 2, 3].map((text) => note(noteId, { contentHash: `${text}` }));
+  const rows = [1, 2, 3].map((weight) => parcel('again', { weight }));
+  const writes = [...notes, ...rows];
+  const [, readyNote, lastNote] = notes.map(({ writeId }) => writeId);
+  const [, readyRow, lastRow] = rows.map(({ writeId }) => writeId);
+  await insertIntake(session, writes);
+  // All of them were blocked. The deadline of the second write of each kind has passed.
+  await other.query(
+    `update sluice.intake set was_blocked = true,
+       blocked_at = case when write_id <> all($1) then clock_timestamp() end`,
+    [[readyNote, readyRow]],
+  );
+  const ids = writes.map(({ writeId }) => writeId).filter((id) => id !== readyNote && id !== readyRow);
+  const settle = async (origin: Origin): Promise<BatchReport> =>
+    settleBatch(session, origin, { ...options, withBlocked: true });
+  const report = await settle(originOf(await termsOf(), ids));
+  expect(fates(writes, report)).toEqual(['created', 'nothing', 'blocked', 'created', 'nothing', 'blocked']);
+  expect(report.blocked.map(({ write, awaits }) => [write.writeId, awaits])).toEqual([
+    [lastNote, [readyNote]],
+    [lastRow, [readyRow]],
+  ]);
+  expect(fates(writes, await settle(await lead()))[1]).toBe('updated');
+});
 
 describe.each(origins)('writes to a table, %s', (_title, originOf) => {
   const isIntake = originOf !== origins[0]![1];
@@ -230,7 +263,8 @@ describe.each(origins)('writes to a table, %s', (_title, originOf) => {
   test('writes to a table are ordered after a write of their key that waits in the intake', async () => {
     const waiting = parcel('awaited', {});
     await insertIntake(session, [waiting]);
-    if (isIntake) await other.query('update sluice.intake set blocked_at = clock_timestamp()');
+    if (isIntake)
+      await other.query('update sluice.intake set blocked_at = clock_timestamp(), was_blocked = true');
     const later = parcel('awaited', { weight: 2 });
     const origin = await originOf([later, parcel('alone', {})]);
     const report = await settleBatch(session, origin, { ...options, withBlocked: isIntake });

@@ -107,7 +107,7 @@ async function readAhead({
   if (isIntake && !hasBlocked) return new Map();
   const keys = [...new Set(writes.map((write) => write.referentialId))];
   const own = writes.map((write) => write.writeId);
-  const rows = await transaction.run('readAhead', [keys, [], own, isIntake]);
+  const rows = await transaction.run('readAhead', [keys, [], own, isIntake ? writes.at(-1)!.position : null]);
   const sorted = rows.toSorted((one, other) => (other['position'] as number) - (one['position'] as number));
   return new Map(
     sorted.map((row) => [

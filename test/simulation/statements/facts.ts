@@ -4,10 +4,10 @@ import { guards } from '../guards.ts';
 import type { Values } from '../tables.ts';
 import {
   by,
-  isBlocked,
   keyRows,
   list,
   lockedAmong,
+  number,
   provides,
   read,
   type Statement,
@@ -20,7 +20,7 @@ import {
 /** Writes that stand before others in the order of a document. */
 function readAhead(): Statement {
   return read(({ access, values }) => {
-    const isBlockedOnly = values[3] === true;
+    const last = values[3] as number | null;
     const named = new Set<unknown>(list(values[0]));
     const meant = new Set<unknown>(list(values[1]));
     const own = strings(values[2] ?? []);
@@ -35,7 +35,7 @@ function readAhead(): Statement {
       .select(
         'intake',
         (row) =>
-          (!isBlockedOnly || isBlocked(row)) &&
+          (last === null || (row['was_blocked'] === true && number(row, 'position') < last)) &&
           !own.has(text(row, 'write_id')) &&
           (named.has(row['referential_id']) ||
             named.has(row['superclass_id']) ||

@@ -169,7 +169,7 @@ export class CoordinatedPath implements WritePath {
     const provided = superclassId === null ? [referentialId] : [referentialId, superclassId];
     const named = operation === 'upsert' ? [] : [documentId];
     try {
-      return (await this.#options.database.run('readAhead', [provided, named, [], false])).length > 0;
+      return (await this.#options.database.run('readAhead', [provided, named, [], null])).length > 0;
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;
       this.#options.onError(error, 'readAhead');

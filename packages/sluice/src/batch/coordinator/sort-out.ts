@@ -44,8 +44,10 @@ async function readFacts({
   const statements: Statement[] = [];
   if (hasBlocked || !isIntake) {
     const ids = [...new Set(writes.map((write) => write.referentialId))];
-    const own = isIntake ? writes.map((write) => write.writeId) : [];
-    statements.push({ name: 'readAhead', values: [ids, [], own, isIntake] });
+    const [own, last] = isIntake
+      ? [writes.map((write) => write.writeId), writes.at(-1)?.position ?? 0]
+      : [[], null];
+    statements.push({ name: 'readAhead', values: [ids, [], own, last] });
   }
   const keyed = writes.filter((write) => write.idempotencyKey !== null);
   if (keyed.length > 0) {

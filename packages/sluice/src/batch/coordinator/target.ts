@@ -20,7 +20,7 @@ export interface Target {
    * allow for that.
    *
    * The target keeps the order of writes to one row: if one is not settled, later ones are deferred, or blocked on
-   * it. The query `readAhead` finds earlier writes in the intake outside of the batch. These are the blocked ones;
+   * it. The query `readAhead` finds earlier writes in the intake outside of the batch. These are or were blocked;
    * for writes outside of the intake they are all, because such writes come last.
    * @throws {TargetError} if one write or several cannot be applied: the batch is tried in halves until the faulty
    *   write is alone, which is then refused or becomes a dead letter

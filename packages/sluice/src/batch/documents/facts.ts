@@ -29,8 +29,8 @@ export interface Facts {
   /** Settled writes by idempotency key, as `keyOf` writes it. */
   keys: Map<string, SettledKey>;
   /**
-   * By document id or identity: the first write outside of the batch in the order of that document. It is one of the
-   * blocked writes; if the batch is not from the intake, of all writes in the intake.
+   * By document id or identity: the first write outside of the batch in the order of that document. It is or was
+   * blocked, unless the batch is not from the intake: all writes there come before such a batch.
    */
   blocked: Map<string, { writeId: string; position: number }>;
   /** Ids of documents, and identities, whose rows another transaction has locked. */

@@ -71,7 +71,7 @@ function firstStatements({ transaction, writes, hasBlocked, looksForLocks }: Tar
     // First, because the later reads then see the effect of writes that are no longer in the intake.
     statements.push({
       name: 'readAhead',
-      values: [own, named, bypassesIntake ? [] : writeIds, !bypassesIntake],
+      values: bypassesIntake ? [own, named, [], null] : [own, named, writeIds, writes.at(-1)?.position ?? 0],
     });
   }
   statements.push({ name: 'readAliases', values: [own, [...referred], writeIds] });
