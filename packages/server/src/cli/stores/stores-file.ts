@@ -77,7 +77,7 @@ export function readEachStore(
       each.set(name, error);
     }
   }
-  const usable = [...each.values()].filter((store) => !(store instanceof SluiceError));
+  const usable = [...each.values()].flatMap((store) => (store instanceof SluiceError ? [] : [store]));
   for (const [name, clash] of findClashes(usable, file)) each.set(name, clash);
   return each;
 }
