@@ -49,11 +49,10 @@ export async function measureDocuments(
     await removeSince(deployment.url, beganAt);
     return figures;
   };
-  const [first] = options.clients;
   const warmUntil = performance.now() + warmupSeconds * 1000;
-  while (first !== undefined && performance.now() < warmUntil) {
+  while (performance.now() < warmUntil) {
     onProgress('warming up with all documents');
-    await send(first, false);
+    await send(options.clients[0] ?? 1, false);
   }
   for (const clients of new Set(options.clients)) {
     onProgress(`sending all documents with ${clients} under way`);
