@@ -10,6 +10,7 @@ import {
   settleBatch,
   settleOptions,
   tableTargets,
+  TargetError,
   type BatchReport,
   type SettleOptions,
 } from 'sluice/internal/batch';
@@ -17,7 +18,7 @@ import type { Outcome, Write } from 'sluice/internal/protocol';
 import { Session } from 'sluice/internal/store';
 import { readTargets, type TableCatalog, type TableDefinition } from 'sluice/internal/targets';
 import { describeDocument, laneOf } from 'sluice/model';
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { explainGeneric } from '../support/explain.ts';
 import { insertIntake, rowWrite, type RowBody, type RowWriteOptions } from '../support/row-write.ts';
@@ -424,7 +425,11 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
       { a: null, b: 2 },
       { a: 3, b: null },
     ]);
-    expect(await rows('select a, b from loose order by b, a')).toEqual([
+    const { outcomes } = await settle([
+      make('loose', 'upsert', [{ b: 10 }, { b: 9 }], { onConflict: ['b', 'n'], isReturning: true }),
+    ]);
+    expect(outcomes[0]!.detail!.rows).toMatchObject([{ b: 10 }, { b: 9 }]);
+    expect(await rows('select a, b from loose where b is null or b < 9 order by b, a')).toEqual([
       { a: null, b: 1 },
       { a: null, b: 2 },
       { a: null, b: 7 },
@@ -844,6 +849,18 @@ describe('the search for who holds a lock', () => {
       expect(await sql(database.url, state)).toEqual([{ state: 'idle' }]);
     },
   );
+
+  test('the search for who holds a lock has no effect on its batch when it fails', async () => {
+    await settleBriefly([make('counter', 'insert', { id: 'held' })]);
+    onTestFinished(async () => void (await other.query('rollback')));
+    await other.query(`begin; select from counter where id = 'held' for update`);
+    const [target] = tableTargets(definitions);
+    vi.spyOn(target!, 'findLockers').mockRejectedValue(new TargetError('the table', new Error('it is gone')));
+    const write = make('counter', 'update', { id: 'held', n: 2 });
+    await insertIntake(session, [write]);
+    const { blocked } = await settleIntake({ targets: [target!] });
+    expect(blocked.map((each) => each.write.writeId)).toEqual([write.writeId]);
+  });
 
   test('the search for who holds a lock names the holder of the own row before that of a parent, and writes it once', async () => {
     const third = await openConnection(database.url);

@@ -32,7 +32,11 @@ export function insertText(parts: Parts): string {
   const hasNulls = form.isArray && isMerge && matched.some(({ isNullable }) => isNullable);
   const turn = `row_number() over (partition by ${same.map(([, value]) => value).join(', ')})`;
   const rows = besideWritten({
-    same: !isMatched ? [['g.place', 'row_number() over ()']] : hasNulls ? [...same, ['g.turn', turn]] : same,
+    same: !isMatched
+      ? [[`row_number() over (order by ${order})`, 'row_number() over ()']]
+      : hasNulls
+        ? [...same, ['g.turn', turn]]
+        : same,
     given: { known: knownText(parts, unwritten), may_be_new: mayBeNewText(parts), missing: parts.missing },
     written: { is_new: 'w.is_new', key: 'w.key', row: 'w.row' },
     state: `coalesce(w.known, case when w.is_new is null then ${literal(unwritten)} else ${created} end)`,
