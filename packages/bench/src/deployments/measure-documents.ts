@@ -49,10 +49,12 @@ export async function measureDocuments(
     await removeSince(deployment.url, beganAt);
     return figures;
   };
+  const [first] = options.clients;
   const warmUntil = performance.now() + warmupSeconds * 1000;
-  while (performance.now() < warmUntil) {
+  const isWarm = (): boolean => first === undefined || performance.now() >= warmUntil;
+  while (!isWarm()) {
     onProgress('warming up with all documents');
-    await send(options.clients[0] ?? 1, false);
+    await send(first ?? 1, false);
   }
   for (const clients of new Set(options.clients)) {
     onProgress(`sending all documents with ${clients} under way`);
