@@ -15,10 +15,10 @@ const testFilesOf = (folder: string): string[] =>
     .map((path) => `${folder}/${path}`);
 const textOf = (path: string): string => readFileSync(join(root, path), 'utf8');
 
-/** Files that change what others in the same process see, or load the machine, have a process of their own. */
+/** Files that change what others in the same process see, measure it, or load the machine, have a process of their own. */
 const isAlone = (path: string): boolean =>
   /^test\/(?:chaos\/(?:chaos|scenarios)\.|simulation|browser)/.test(path) ||
-  /\bvi\.|process\.(?:env\S* \?*=|on\(|once\(|chdir)|TracerProvider/.test(textOf(path));
+  /\bvi\.|process\.(?:env\S* \?*=|on\(|once\(|chdir|cpuUsage)|TracerProvider/.test(textOf(path));
 /** The other files share processes, because a new process with its modules costs almost a second of CPU. */
 const [shared, pure] = splitBy(
   [...readdirSync(join(root, 'packages')).map((name) => `packages/${name}/src`), 'test']

@@ -925,10 +925,12 @@ begin
   if base.typcategory = 'A' then
     select * into element from pg_catalog.pg_type y where y.oid = base.typelem;
   end if;
-  if element.typtype not in ('b', 'e') or element.typname ~ '^reg' or element.typname in ('money', 'xml') then
+  if element.typtype not in ('b', 'e') or element.typname ~ '^reg' or element.typname in ('money', 'xml')
+    or not pg_catalog.has_schema_privilege(element.typnamespace, 'usage') then
     return null;
   end if;
-  return pg_catalog.format_type(base.oid, case when base.oid = type then modifier end);
+  -- Without a modifier, char and bit would have the length 1; with -1 they have none.
+  return pg_catalog.format_type(base.oid, case when base.oid = type then modifier else -1 end);
 end
 $function$;
 

@@ -28,7 +28,8 @@ $$;
 
 -- The type by which sluice.submit checks a value: of a domain the one below it; null: it checks none. A check of a domain, or of a type that
 -- is made of others, is code of the owner of the table: it runs with the rights of writers only, and not with those of sluice.submit.
--- Names of objects, money and XML depend on settings of the session.
+-- Names of objects, money and XML depend on settings of the session. A statement can name no type of a schema that the role which runs it,
+-- the owner of sluice.submit, may not use.
 create function sluice.checked_type(type oid, modifier integer) returns text
 language plpgsql stable as $$
 declare
@@ -45,10 +46,12 @@ begin
   if base.typcategory = 'A' then
     select * into element from pg_catalog.pg_type y where y.oid = base.typelem;
   end if;
-  if element.typtype not in ('b', 'e') or element.typname ~ '^reg' or element.typname in ('money', 'xml') then
+  if element.typtype not in ('b', 'e') or element.typname ~ '^reg' or element.typname in ('money', 'xml')
+    or not pg_catalog.has_schema_privilege(element.typnamespace, 'usage') then
     return null;
   end if;
-  return pg_catalog.format_type(base.oid, case when base.oid = type then modifier end);
+  -- Without a modifier, char and bit would have the length 1; with -1 they have none.
+  return pg_catalog.format_type(base.oid, case when base.oid = type then modifier else -1 end);
 end
 $$;
 

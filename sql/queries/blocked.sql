@@ -15,10 +15,12 @@ select * from unnest($1::uuid[], $2::uuid[], $3::smallint[])
 on conflict (awaited_id, write_id) do nothing;
 
 -- name: noteLockers
--- Which transactions $2 hold the locks that the writes $1 await.
+-- Which transactions $2 hold the locks that the writes $1 await. A row that names its transaction already stays as it is, because each
+-- retry of a locked write comes here.
 update sluice.awaited a set locker = g.locker::xid
 from unnest($1::uuid[], $2::text[]) as g (write_id, locker)
-where a.awaited_id = g.write_id and a.write_id = g.write_id and a.write_id = any($1::uuid[]);
+where a.awaited_id = g.write_id and a.write_id = g.write_id and a.write_id = any($1::uuid[])
+  and a.locker is distinct from g.locker::xid;
 
 -- name: removeAwaited
 -- Deletes the awaited things of settled writes.

@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readMigrations } from 'sluice/internal/store';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
@@ -91,6 +92,35 @@ describe('sluice migrate', () => {
     expect((await run(['migrate'], settings)).last).toMatchObject({ applied: [] });
     await execute(database.url, `drop database ${name}`);
   });
+});
+
+test('commands of operators say on an older schema that migrations have to run', { timeout }, async () => {
+  const name = `${database.name}_older`;
+  await execute(database.url, `create database ${name}`);
+  onTestFinished(async () => void (await execute(database.url, `drop database ${name} with (force)`)));
+  const url = databaseUrl(database.url, name);
+  const older = readMigrations().slice(0, 15);
+  const listed = older.map((each) => `(${each.version}, '${each.name}', '${each.checksum}')`).join();
+  await execute(
+    url,
+    `create schema sluice;
+     create table sluice.migration (version integer primary key, name text not null, checksum text not null,
+       applied_at timestamptz not null default clock_timestamp());
+     insert into sluice.migration (version, name, checksum) values ${listed};
+     ${older.map(({ text }) => text).join(';\n')}`,
+  );
+  const commands = ['roles', 'lanes', 'status', 'writers', 'stuck', 'targets', 'projections'];
+  const said = await Promise.all(
+    commands.map(async (command) => ({ command, ...(await run([command], { DATABASE_URL: url })) })),
+  );
+  const outdated = said.filter(({ stderr }) => stderr.includes('run `sluice migrate`'));
+  expect(outdated.map(({ command, code }) => [command, code])).toEqual([
+    ['roles', 4],
+    ['lanes', 4],
+    ['targets', 4],
+  ]);
+  // The others read only what the older schema has.
+  expect(said.filter(({ code }) => ![0, 4, 5].includes(code ?? -1))).toEqual([]);
 });
 
 describe('sluice roles', () => {

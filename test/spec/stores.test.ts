@@ -551,7 +551,9 @@ test('stores list and stores check show the other stores where one entry cannot 
   const broken = join(folder, 'entries.json');
   const stores = {
     lost: { databaseUrlVariable: 'NOT_SET' },
-    north: { databaseUrl: database.url },
+    north: { databaseUrl: database.url, hosts: ['north.example.org'] },
+    twin: { databaseUrl: database.url },
+    guest: { databaseUrl: database.url, schema: 'guest', hosts: ['north.example.org'] },
   };
   await writeFile(broken, JSON.stringify({ stores }));
   const say = async (command: string): Promise<string> => {
@@ -566,6 +568,11 @@ test('stores list and stores check show the other stores where one entry cannot 
     expect(await say('list')).toMatch(new RegExp(`^north .*${database.name}[^]*${trouble}`, 'm'));
     expect(process.exitCode).toBe(5);
     expect(await say('check')).toMatch(new RegExp(`${trouble}[^]*^north: reachable`, 'm'));
+    // A process refuses the file for each of these stores, too.
+    const shared = 'stores north and twin have the same database and schema[^]*';
+    const excluded = new RegExp(`${shared}stores north and guest have the same host north.example.org`);
+    expect(await say('list')).toMatch(excluded);
+    expect(await say('check')).toMatch(excluded);
   } finally {
     process.exitCode = undefined;
   }

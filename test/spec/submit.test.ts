@@ -18,6 +18,7 @@ const targets = [
   { table: 'app.Order Item' },
   { table: 'keyed' },
   { table: 'typed' },
+  { table: 'padded' },
   { function: 'app.count_views', key: ['$.page', '$.site.id'] },
 ];
 
@@ -42,10 +43,14 @@ beforeAll(async () => {
        'begin raise exception ''the check runs as %'', current_user; end';
      create domain small as integer check (only_once(value));
      create table typed (id integer primary key, at timestamptz, note varchar(5), moods mood[], small small);
+     create domain letters as character(3);
+     create domain bits as bit(3);
+     create type app.mood as enum ('sad', 'ok');
+     create table padded (id integer primary key, letters letters, bits bits, sets letters[], mood app.mood, moods app.mood[]);
      create function app.count_views(writes jsonb) returns table (result text, answer jsonb) language sql as
        $$select 'updated', null::jsonb from jsonb_array_elements(writes)$$;
-     grant usage on schema app to public;
-     grant select, insert, update, delete on customer, orders, app."Order Item", keyed, typed to ${rolePrefix}_writer`,
+     grant usage on schema app to ${rolePrefix}_writer;
+     grant select, insert, update, delete on customer, orders, app."Order Item", keyed, typed, padded to ${rolePrefix}_writer`,
   );
   const writer = await createWriter({ connectionString: database.writerUrl, targets });
   stopWriter = () => writer.stop();
@@ -301,6 +306,21 @@ describe('sluice.submit', () => {
         result: 'refused',
         detail: { database: { sqlState: 'P0001' } },
       }),
+    );
+  });
+
+  test('sluice.submit takes each value that its column takes: of a domain with a length, of a type that its owner may not use', async () => {
+    const body = {
+      id: 1,
+      letters: 'abc',
+      bits: '101',
+      sets: ['abc', 'd'],
+      mood: 'ok',
+      moods: ['sad'],
+    };
+    const [row] = await sql(database.url, `select sluice.submit('padded', $1) as id`, [JSON.stringify(body)]);
+    await eventually(async () =>
+      expect(await stateOf(row!['id'] as string)).toMatchObject({ result: 'created' }),
     );
   });
 

@@ -5,10 +5,12 @@ import pg from 'pg';
 import { model, resource } from '../support/model.ts';
 import {
   intakeOrigin,
+  lockedOrigin,
   memoryOrigin,
   settleBatch,
   settleOptions,
   tableTargets,
+  TargetError,
   togetherOrigin,
   type BatchReport,
   type SettleOptions,
@@ -17,10 +19,11 @@ import type { Outcome, Write } from 'sluice/internal/protocol';
 import { Session } from 'sluice/internal/store';
 import { readTargets, type TableCatalog, type TableDefinition } from 'sluice/internal/targets';
 import { describeDocument, laneOf } from 'sluice/model';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { explainGeneric } from '../support/explain.ts';
 import { insertIntake, rowWrite, type RowBody, type RowWriteOptions } from '../support/row-write.ts';
+import { openConnection, sql } from '../support/sql.ts';
 
 const database = useDatabase();
 let session: Session;
@@ -44,6 +47,7 @@ const definitions: TableDefinition[] = [
   { table: 'late' },
   { table: 'measured' },
   { table: 'guest' },
+  { table: 'loose' },
 ];
 
 beforeAll(async () => {
@@ -95,11 +99,15 @@ beforeAll(async () => {
       id integer primary key, box integer unique deferrable initially deferred,
       owner integer references customer deferrable initially deferred);
     create function look_at_end() returns trigger language plpgsql as $$ begin
-      if new.box = 99 then raise exception 'a secret'; end if; return null; end $$;
+      if new.box = 99 then raise exception 'a secret'; end if;
+      if new.box = 98 then perform dropped_since(); end if; return null; end $$;
     create constraint trigger look_at_end after insert on late deferrable initially deferred
       for each row execute function look_at_end();
     create table house (id integer primary key);
     create table guest (id integer primary key, house integer constraint of_house references house);
+    create table loose (
+      id integer generated always as identity primary key, a integer, b integer, n integer, unique (a), unique (b, n),
+      owner integer references customer);
     create table measured (id timestamptz primary key, v integer);
     grant usage on schema "Odd" to ${role};
     grant select, insert, update, delete on all tables in schema public, "Odd" to ${role};
@@ -122,7 +130,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   await other.query(`truncate sluice.intake, sluice.awaited, sluice.dead_letter, customer, orders, item, counter, kinds, node,
-    "Odd"."Order Item", ticket, parted, guarded, slot, logged, log, late, measured, guest restart identity`);
+    "Odd"."Order Item", ticket, parted, guarded, slot, logged, log, late, measured, guest, loose restart identity`);
 });
 
 const make = (
@@ -418,6 +426,34 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(await rows('select id from guarded order by id')).toEqual([{ id: 1 }, { id: 4 }]);
   });
 
+  test('rows of an array that only share nulls, or a part of the constraint, are written and returned', async () => {
+    const both = await settle([
+      make('loose', 'upsert', [{ a: null, b: 1 }, { a: null, b: 2 }, { a: 3 }], {
+        onConflict: ['a'],
+        isReturning: true,
+      }),
+      make('loose', 'upsert', [{ b: 7 }, { b: 7 }], { onConflict: ['b', 'n'] }),
+      make('loose', 'upsert', [{ a: 9 }, { a: 9 }], { onConflict: ['a'] }),
+    ]);
+    expect(both.fates).toEqual(['created', 'created', 'row_invalid']);
+    expect(both.outcomes[0]!.detail!.rows).toMatchObject([
+      { a: null, b: 1 },
+      { a: null, b: 2 },
+      { a: 3, b: null },
+    ]);
+    const { outcomes } = await settle([
+      make('loose', 'upsert', [{ b: 10 }, { b: 9 }], { onConflict: ['b', 'n'], isReturning: true }),
+    ]);
+    expect(outcomes[0]!.detail!.rows).toMatchObject([{ b: 10 }, { b: 9 }]);
+    expect(await rows('select a, b from loose where b is null or b < 9 order by b, a')).toEqual([
+      { a: null, b: 1 },
+      { a: null, b: 2 },
+      { a: null, b: 7 },
+      { a: null, b: 7 },
+      { a: 3, b: null },
+    ]);
+  });
+
   test('rows are refused alone with SQLSTATE and constraint, and the others are committed', async () => {
     await settle([make('slot', 'insert', { id: 1, span: '[1,5)' })]);
     const writes = [
@@ -616,6 +652,12 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(outcomes[0]!.detail!.database).toMatchObject({ sqlState: 'P0001', constraint: null });
   });
 
+  test('a row whose deferred trigger calls a missing function is tried three times, and no catalog is read again', async () => {
+    const { fates, report } = await settle([make('late', 'insert', { id: 1, box: 98 })]);
+    expect(fates).toEqual([isIntake ? 'dead_letter' : 'failed']);
+    expect(report.errors).toEqual(['42883', '42883', '42883']);
+  });
+
   test('rows wait for a row that another transaction has locked, and the others are committed', async () => {
     await settle([
       make('counter', 'insert', { id: 'held', n: 1 }),
@@ -736,11 +778,11 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
       const [table] = (await readTargets(session, own)).tables;
       return (await settle([rowWrite(table!, 'upsert', body)], more)).fates[0];
     };
-    const stale = async (body: RowBody, change: string): Promise<string | undefined> => {
+    const stale = async (body: RowBody, change: string): Promise<Outcome | undefined> => {
       const [table] = (await readTargets(session, own)).tables;
       const made = rowWrite(table!, 'upsert', body);
       await other.query(change);
-      return (await settle([made, rowWrite(table!, 'upsert', { id: 99 })], more)).fates[0];
+      return (await settle([made, rowWrite(table!, 'upsert', { id: 99 })], more)).outcomes[0];
     };
     expect(await write({ id: 1, n: 1, gone: 'x' })).toBe('created');
     await other.query('alter table changing alter column n type text');
@@ -749,7 +791,10 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(await write({ id: 1, later: 2 })).toBe('updated');
     await other.query('alter table changing rename n to m');
     expect(await write({ id: 1, m: 'renamed' })).toBe('updated');
-    expect(await stale({ id: 2, gone: 'x' }, 'alter table changing drop column gone')).toBe('row_invalid');
+    expect(await stale({ id: 2, gone: 'x' }, 'alter table changing drop column gone')).toMatchObject({
+      code: 'row_invalid',
+      detail: { database: expect.not.objectContaining({ table: expect.anything() as string }) as object },
+    });
     await other.query('drop table changing; create table changing (id bigint primary key, m integer)');
     await other.query(`grant all on changing to ${role}`);
     expect(await write({ id: 5, m: 2 })).toBe('created');
@@ -777,10 +822,85 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     const { fates, report } = await settle([make('counter', 'insert', { id: 'a' }), document]);
     expect(fates).toEqual(['created', 'created']);
     expect(report.transactions).toBe(1);
+    // Beside a document, an array that meets a key costs no rollback either.
+    const taken = make('counter', 'insert', [{ id: 'b' }, { id: 'a' }]);
+    const beside = await settle([taken, documentOf(isIntake ? 3 : 4)]);
+    expect(beside.fates).toEqual(['row_exists', 'created']);
+    expect(beside.report).toMatchObject({ errors: [], transactions: 1 });
     const found = await rows(
       `select xmin::text from counter union select xmin::text from sluice.document where document_id = '${document.documentId}'`,
     );
     expect(found).toHaveLength(1);
+  });
+});
+
+describe('the search for who holds a lock', () => {
+  const settleBriefly = async (writes: readonly Write[]): Promise<BatchReport> => {
+    await insertIntake(session, writes);
+    return settleIntake({ lockWaitMs: 25 });
+  };
+  const begin = async (client: pg.Client, lock: string): Promise<string> => {
+    await client.query('begin');
+    await client.query(lock);
+    const [row] = (await client.query<{ id: string }>('select pg_current_xact_id()::xid::text as id')).rows;
+    return row!.id;
+  };
+
+  test(
+    'the search for who holds a lock waits as briefly as the batch, whatever the limit of the session',
+    { timeout: 10_000 },
+    async () => {
+      await settleBriefly([make('counter', 'insert', { id: 'held' })]);
+      await session.query(`select set_config('lock_timeout', '0', false)`);
+      onTestFinished(async () => {
+        await other.query('rollback');
+        await session.query(`select set_config('lock_timeout', '100ms', false)`);
+      });
+      await other.query('begin; lock table counter in access exclusive mode');
+      const write = make('counter', 'update', { id: 'held', n: 2 });
+      const { blocked, errors } = await settleBriefly([write]);
+      expect(blocked.map((each) => each.write.writeId)).toEqual([write.writeId]);
+      expect(errors).toContain('55P03');
+      // The session has no open transaction.
+      const state = `select state from pg_stat_activity where pid = ${session.pid}`;
+      expect(await sql(database.url, state)).toEqual([{ state: 'idle' }]);
+    },
+  );
+
+  test('the search for who holds a lock has no effect on its batch when it fails', async () => {
+    await settleBriefly([make('counter', 'insert', { id: 'held' })]);
+    onTestFinished(async () => void (await other.query('rollback')));
+    await other.query(`begin; select from counter where id = 'held' for update`);
+    const [target] = tableTargets(definitions);
+    vi.spyOn(target!, 'findLockers').mockRejectedValue(new TargetError('the table', new Error('it is gone')));
+    const write = make('counter', 'update', { id: 'held', n: 2 });
+    await insertIntake(session, [write]);
+    const { blocked } = await settleIntake({ targets: [target!] });
+    expect(blocked.map((each) => each.write.writeId)).toEqual([write.writeId]);
+  });
+
+  test('the search for who holds a lock names the holder of the own row before that of a parent, and writes it once', async () => {
+    const third = await openConnection(database.url);
+    onTestFinished(async () => {
+      await other.query('rollback');
+      await third.end();
+    });
+    await settleBriefly([make('customer', 'insert', { id: 1 }), make('loose', 'insert', { a: 1, owner: 1 })]);
+    const holder = await begin(other, 'select from loose where a = 1 for update');
+    await begin(third, 'select from customer where id = 1 for key share');
+    const write = make('loose', 'update', { id: 1, owner: 1 });
+    const report = await settleBriefly([write]);
+    expect(report.blocked).toHaveLength(1);
+    const noted = `select locker::text, ctid::text from sluice.awaited where write_id = '${write.writeId}'`;
+    const [first] = await sql(database.url, noted);
+    expect(first).toMatchObject({ locker: holder });
+    const { rows } = await other.query<{ term: string }>('select term from sluice.lane where lane = $1', [
+      write.lane,
+    ]);
+    const origin = lockedOrigin(new Map([[write.lane, Number(rows[0]!.term)]]), [write.writeId]);
+    const again = await settleBatch(session, origin, { ...options, lockWaitMs: 25 });
+    expect(again.blocked).toHaveLength(1);
+    expect(await sql(database.url, noted)).toEqual([first]);
   });
 });
 

@@ -150,6 +150,45 @@ describe.each(
     expect(countFindKeys()).toBe(1);
   });
 
+  test('a write with the key of a settled write gets its answer while the intake takes no writes', async () => {
+    const world = await setup({ nodes: 1 });
+    const [node] = world.nodes;
+    // Now the node knows that the lanes take writes.
+    await node!.submit(upsert('notes', { noteId: fresh() }));
+    const request = upsert('notes', { noteId: fresh() }, { idempotencyKey: `key ${fresh()}` });
+    const first = await node!.submit(request);
+    await world.sql(`create function disk_is_full() returns trigger language plpgsql as
+      $$begin raise exception using errcode = 'disk_full', message = 'no space left'; end$$`);
+    onTestFinished(async () => void (await world.sql('drop function if exists disk_is_full cascade')));
+    await world.sql(`create trigger disk_is_full before insert on sluice.intake
+      for each statement execute function disk_is_full()`);
+    expect(await node!.submit(request)).toEqual(first);
+    await expect(
+      node!.submit(upsert('notes', { noteId: fresh() }, { idempotencyKey: `key ${fresh()}` })),
+    ).rejects.toMatchObject({ code: 'storage_full' });
+  });
+
+  test('a write that a crash has lost, whose key another write has got since, has the outcome of that', async () => {
+    const world = await setup({ writers: 0, nodes: 1 });
+    const [node] = world.nodes;
+    const reads = vi.spyOn(Database.prototype, 'run');
+    onTestFinished(() => reads.mockRestore());
+    const request = upsert('notes', { noteId: fresh() }, { idempotencyKey: `key ${fresh()}` });
+    const first = node!.submit(request);
+    await untilTaken(world, 1);
+    const second = node!.submit(request);
+    await eventually(async () => {
+      const found = reads.mock.calls.flatMap(([name], index) =>
+        name === 'findKeys' ? [reads.mock.results[index]!.value as Promise<unknown[]>] : [],
+      );
+      expect((await Promise.all(found)).filter((rows) => rows.length > 0)).toHaveLength(1);
+    });
+    await world.sql('update sluice.intake set write_id = gen_random_uuid()');
+    await world.startWriter();
+    expect(await first).toMatchObject({ result: 'created' });
+    expect(await second).toEqual(await first);
+  });
+
   test('a write with the key of a waiting write joins it', async () => {
     const world = await setup({ writers: 0, nodes: 2 });
     const [one, other] = world.nodes;

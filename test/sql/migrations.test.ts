@@ -1,7 +1,15 @@
 // Each migration runs once, however many processes run them.
 
 import { runDoctor } from 'sluice/operator';
-import { Database, lockKeysOf, migrate, readMigrations, schemaVersion } from 'sluice/internal/store';
+import {
+  Database,
+  fenceStore,
+  lockKeysOf,
+  migrate,
+  readMigrations,
+  schemaVersion,
+  uninstall,
+} from 'sluice/internal/store';
 import pg from 'pg';
 import { describe, expect, test, inject, onTestFinished } from 'vitest';
 import { eventually } from '../support/eventually.ts';
@@ -41,25 +49,49 @@ describe('migrations', () => {
     ]);
   });
 
-  test('migrations run again when PostgreSQL ends them because of a deadlock', async () => {
+  test('migrations, the fence of a move and an uninstall run again when PostgreSQL ends them because of a deadlock', async () => {
     const url = await setup();
     await migrate({ url });
-    // The migration is the session that looks for the deadlock, while the other one waits.
+    // The command is the session that looks for the deadlock, while the other one waits.
     await execute(url, `alter database ${new URL(url).pathname.slice(1)} set deadlock_timeout = '2s'`);
     const other = new pg.Client({ connectionString: url });
     await other.connect();
     onTestFinished(() => other.end());
     await other.query("set deadlock_timeout = '10min'");
-    await other.query('begin; lock table sluice.migration');
-    const again = migrate({ url });
-    await eventually(async () => {
-      const waiting = `select 1 from pg_stat_activity
-        where application_name = 'sluice migrate' and datname = current_database() and wait_event = 'relation'`;
-      expect(await sql(url, waiting)).toHaveLength(1);
+    const inDeadlock = async <T>(
+      locks: [string, string],
+      command: string,
+      run: () => Promise<T>,
+    ): Promise<T> => {
+      await other.query(`begin; ${locks[0]}`);
+      const ran = run();
+      await eventually(async () => {
+        const waiting = `select 1 from pg_stat_activity
+          where application_name = 'sluice ${command}' and datname = current_database() and wait_event = 'relation'`;
+        expect(await sql(url, waiting)).toHaveLength(1);
+      });
+      await other.query(`${locks[1]}; commit`);
+      return ran;
+    };
+    const { migration } = lockKeysOf('sluice');
+    const ofMigration: [string, string] = [
+      'lock table sluice.migration',
+      `select pg_advisory_xact_lock(${migration}, 0)`,
+    ];
+    expect(await inDeadlock(ofMigration, 'migrate', () => migrate({ url }))).toEqual({
+      applied: [],
+      version: schemaVersion,
     });
-    await other.query('select pg_advisory_xact_lock($1, 0)', [lockKeysOf('sluice').migration]);
-    await other.query('commit');
-    expect(await again).toEqual({ applied: [], version: schemaVersion });
+    const ofMove: [string, string] = ['lock table sluice.outcome', 'lock table sluice.intake'];
+    await inDeadlock(ofMove, 'move', () => fenceStore({ url, schema: 'sluice' }));
+    const fences = `select count(*)::integer as count from pg_constraint where conname = 'store_has_moved'`;
+    expect(await sql(url, fences)).toEqual([{ count: 2 }]);
+    const ofUninstall: [string, string] = [
+      'lock table sluice.migration in access share mode',
+      'lock table sluice.document',
+    ];
+    await inDeadlock(ofUninstall, 'uninstall', () => uninstall({ url }));
+    expect(await sql(url, `select to_regnamespace('sluice') as left`)).toEqual([{ left: null }]);
   });
 
   test('migrations of the quarantine columns keep the rights on them and the recorded tries', async () => {

@@ -61,7 +61,7 @@ async function preparedFolder(major?: number): Promise<string> {
     await server.stop();
   }
   await rename(dataDir, prepared).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
+    if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
   });
   return prepared;
 }

@@ -5,6 +5,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 
 export interface Code {
   kind: 'built' | 'source';
@@ -29,11 +30,11 @@ export function chooseCode(choice: CodeChoice): Code {
 }
 
 /** Whether every package, and the SQL in it, was built after the last change of its sources. */
-export function isBuildFresh(): boolean {
-  const copied = join(packagesFolder, 'sluice/sql');
-  if (!existsSync(copied) || !isSame(join(packagesFolder, '../sql'), copied)) return false;
-  return readdirSync(packagesFolder)
-    .map((name) => join(packagesFolder, name))
+export function isBuildFresh(packages = packagesFolder): boolean {
+  const copied = join(packages, 'sluice/sql');
+  if (!existsSync(copied) || !isSame(join(packages, '../sql'), copied)) return false;
+  return readdirSync(packages)
+    .map((name) => join(packages, name))
     .filter((folder) => existsSync(join(folder, 'tsconfig.json')) && existsSync(join(folder, 'src')))
     .every((folder) => {
       const built = join(folder, 'dist/.tsbuildinfo');
@@ -42,13 +43,17 @@ export function isBuildFresh(): boolean {
 }
 
 function isSame(sql: string, copied: string): boolean {
-  return readdirSync(copied, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.sql'))
-    .every((file) => {
-      const source = join(sql, file);
-      return existsSync(source) && readFileSync(source).equals(readFileSync(join(copied, file)));
-    });
+  const names = sqlIn(copied);
+  return (
+    isDeepStrictEqual(names, sqlIn(sql)) &&
+    names.every((file) => readFileSync(join(sql, file)).equals(readFileSync(join(copied, file))))
+  );
 }
+
+const sqlIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.sql'))
+    .sort();
 
 function newestSource(folder: string): number {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })

@@ -51,9 +51,10 @@ export async function measureDocuments(
   };
   const [first] = options.clients;
   const warmUntil = performance.now() + warmupSeconds * 1000;
-  while (first !== undefined && performance.now() < warmUntil) {
+  const isWarm = (): boolean => first === undefined || performance.now() >= warmUntil;
+  while (!isWarm()) {
     onProgress('warming up with all documents');
-    await send(first, false);
+    await send(first ?? 1, false);
   }
   for (const clients of new Set(options.clients)) {
     onProgress(`sending all documents with ${clients} under way`);

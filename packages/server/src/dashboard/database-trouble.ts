@@ -5,8 +5,7 @@ import { DatabaseError } from 'sluice/internal/store';
 /** Passes other errors on. */
 export function explainTrouble(error: unknown): unknown {
   if (!(error instanceof DatabaseError)) return error;
-  if (error.sqlState === '3F000' || error.sqlState === '42P01')
-    return new SluiceError('schema_outdated', undefined, { cause: error });
+  if (error.isOtherSchema) return new SluiceError('schema_outdated', undefined, { cause: error });
   if (error.sqlState === '42501')
     return new SluiceError(
       'forbidden',

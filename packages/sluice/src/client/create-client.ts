@@ -21,7 +21,7 @@ import { readStatus, usageOf } from './client-status.ts';
 import type { CoordinatedPath } from './coordinated-path.ts';
 import type { ClientUsage } from './observer.ts';
 import type { TracedRequest } from './trace-write.ts';
-import { KeyTaken } from './earlier-writes.ts';
+import { KeyTaken, mayHaveEarlier } from './earlier-writes.ts';
 import { joinWrite } from './join-write.ts';
 
 /** Longest waits of a stopping client, in milliseconds: for its start, for the ends of waits after the drain, and for its paths. */
@@ -169,11 +169,11 @@ class Client implements EnlistingClient {
       if (earlier !== null && earlier.outcome !== null) return earlier.outcome;
       if (this.#isEnding) throw new SluiceError('stopping');
       const restMs = Math.max(0, until - performance.now());
-      if (earlier !== null) return waits.join(earlier.writeId, restMs, signal);
       try {
+        if (earlier !== null) return await waits.join(earlier.writeId, restMs, signal);
         return await path.submit(write, restMs, signal);
       } catch (error) {
-        if (!(error instanceof KeyTaken)) throw error;
+        if (looks ? !(error instanceof KeyTaken) : !mayHaveEarlier(write, error)) throw error;
       }
     }
   }

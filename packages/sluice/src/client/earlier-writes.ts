@@ -13,6 +13,17 @@ export interface EarlierWrite {
 /** The intake did not take a write, because its idempotency key belongs to an earlier write. */
 export class KeyTaken extends Error {}
 
+/**
+ * Whether an earlier write may have the idempotency key of one that was not taken: it has, or nobody has looked, because the intake takes
+ * no writes now.
+ */
+export function mayHaveEarlier({ idempotencyKey }: Write, error: unknown): boolean {
+  if (error instanceof KeyTaken) return true;
+  return idempotencyKey !== null && error instanceof SluiceError && takesNone.has(error.code);
+}
+
+const takesNone: ReadonlySet<string> = new Set(['overloaded', 'lane_without_leader', 'storage_full']);
+
 export class EarlierWrites {
   readonly #keys: GatheredReads<Write>;
 

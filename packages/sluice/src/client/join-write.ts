@@ -1,6 +1,7 @@
 /** Waits for a write that did not reach the intake by this client's own `submit`. */
 import { SluiceError, type Outcome } from '#protocol';
 import type { WriteState } from './contract.ts';
+import { KeyTaken } from './earlier-writes.ts';
 import type { Waits } from './waits.ts';
 
 /**
@@ -22,6 +23,8 @@ export async function joinWrite(
     return await answer;
   } catch (error) {
     const isThere = (await read().catch(() => state)) !== null;
-    throw isThere ? error : new SluiceError('write_not_found', undefined, { cause: error });
+    if (!isThere) throw new SluiceError('write_not_found', undefined, { cause: error });
+    if (!(error instanceof KeyTaken)) throw error;
+    throw new SluiceError('outcome_unknown', undefined, { detail: { writeId }, cause: error });
   }
 }

@@ -61,6 +61,11 @@ export class DatabaseError extends Error {
     return state !== null && (state.startsWith('42') || unfitStates.has(state));
   }
 
+  /** A schema, table, column or function is missing: the database has no schema of Sluice, or one of another version. */
+  get isOtherSchema(): boolean {
+    return this.sqlState !== null && missingStates.has(this.sqlState);
+  }
+
   /**
    * The server answered with an error, or the connection was never made: the request has no effect and will have
    * none. False: the connection broke, or the session was ended from outside, perhaps after a COMMIT.
@@ -127,6 +132,8 @@ const transientStates = new Set(['40P01', '40001', '55P03', '57014']);
 const troubleStates = new Set(['53000', '53100', '53200', '53300', '53400']);
 /** A plan whose result has changed, a missing prepared statement, a missing schema. */
 const unfitStates = new Set(['0A000', '26000', '3F000']);
+/** A missing schema, table, column or function. */
+const missingStates = new Set(['3F000', '42P01', '42703', '42883']);
 /** Ended by an administrator, by the crash of another process, or with its database. */
 const endedFromOutside = new Set(['57P01', '57P02', '57P04']);
 /** Foreign key, unique. */

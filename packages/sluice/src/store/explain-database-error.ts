@@ -13,7 +13,7 @@ export function explained<T>(answer: Promise<T>): Promise<T> {
 }
 
 export function explainDatabaseError(error: DatabaseError): SluiceError {
-  if (error.sqlState === '3F000' || error.sqlState === '42P01') {
+  if (error.isOtherSchema) {
     return new SluiceError(
       'schema_outdated',
       'Cannot read the database because it has no Sluice schema of this version: run `sluice migrate`',

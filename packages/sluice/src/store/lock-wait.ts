@@ -4,7 +4,7 @@
  */
 import type pg from 'pg';
 import { SluiceError } from '#protocol';
-import { reduceError } from './database-error.ts';
+import { reduceError, type DatabaseError } from './database-error.ts';
 import { Session, type Row } from './session.ts';
 
 /** A session that holds a lock, as far as this role may see. */
@@ -43,7 +43,8 @@ export async function repeatAfterDeadlock<T>(client: pg.Client, transaction: () 
     try {
       return await transaction();
     } catch (error) {
-      if ((error as { code?: unknown }).code !== '40P01' || deadlocks === deadlocksMax) throw error;
+      const { sqlState } = reduceError(error) as Partial<DatabaseError>;
+      if (sqlState !== '40P01' || deadlocks === deadlocksMax) throw error;
       await client.query('rollback');
     }
   }

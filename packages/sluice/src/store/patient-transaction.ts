@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { connectClient } from './connection.ts';
 import { reduceError } from './database-error.ts';
-import { lockLimit, type LockWaitOptions } from './lock-wait.ts';
+import { lockLimit, repeatAfterDeadlock, type LockWaitOptions } from './lock-wait.ts';
 import { assertSchema } from './schema.ts';
 import { beginWithSettings } from './session-settings.ts';
 
@@ -14,6 +14,7 @@ export interface PatientOptions extends LockWaitOptions {
 
 /**
  * @param name Name in errors, and as `sluice NAME` in pg_stat_activity
+ * @param work It runs again if PostgreSQL ends it because of a deadlock.
  * @throws {SluiceError} `configuration_invalid` for an invalid schema
  */
 export async function inPatientTransaction<T>(
@@ -24,16 +25,19 @@ export async function inPatientTransaction<T>(
   if (options.schema !== undefined) assertSchema(options.schema);
   const settings = lockLimit(options);
   const connection = { url: options.url, applicationName: `sluice ${name}`, answerTimeoutMs: 0, settings };
-  let client: pg.Client | null = null;
+  const client = await connectClient(connection).catch((error: unknown) => {
+    throw reduceError(error, name);
+  });
   try {
-    client = await connectClient(connection);
-    await beginWithSettings(client, connection);
-    const result = await work(client);
-    await client.query('commit');
-    return result;
+    return await repeatAfterDeadlock(client, async () => {
+      await beginWithSettings(client, connection);
+      const result = await work(client);
+      await client.query('commit');
+      return result;
+    });
   } catch (error) {
     throw reduceError(error, name);
   } finally {
-    await client?.end().catch(() => undefined);
+    await client.end().catch(() => undefined);
   }
 }

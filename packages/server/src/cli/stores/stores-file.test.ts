@@ -1,9 +1,10 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { editStores } from './edit-stores.ts';
 import { readStores } from './stores-file.ts';
+import { watchStoresFile } from './watch-stores-file.ts';
 
 const north = 'postgres://somebody:unlikely@127.0.0.1:5432/north';
 
@@ -126,4 +127,25 @@ test('two edits at the same time lose none: the second is refused', async () => 
   ]);
   await add('west');
   expect(readStores(file).size).toBe(2);
+});
+
+test('a change of a file that an entry names is noticed, also of one that a later entry names', async () => {
+  const file = storesFile(withStores({ south: { databaseUrlFile: 'south.url' } }), {
+    'south.url': 'postgres://127.0.0.1/south',
+  });
+  const changed = vi.fn();
+  onTestFinished(watchStoresFile(file, changed));
+  // The first look at a file may already see the new text, so the test writes again. One call may belong to the file before.
+  const write = async (name: string, text: string): Promise<void> => {
+    changed.mockClear();
+    const writeAgain = (): void => {
+      writeFileSync(join(file, '..', name), text);
+      expect(changed.mock.calls.length).toBeGreaterThan(1);
+    };
+    await vi.waitFor(writeAgain, { timeout: 10_000, interval: 100 });
+  };
+  await write('south.url', 'postgres://127.0.0.1:5433/south');
+  writeFileSync(join(file, '..', 'west.url'), 'postgres://127.0.0.1/west');
+  await write('stores.json', withStores({ west: { databaseUrlFile: 'west.url' } }));
+  await write('west.url', 'postgres://127.0.0.1:5433/west');
 });

@@ -61,7 +61,7 @@ export function readStores(file: string, options: ReadStoresOptions = {}): Store
 }
 
 /**
- * Each store by itself, for people: one that cannot be used does not hide the others. Whether names exclude each other is not looked at.
+ * Each store by itself, for people: one that cannot be used does not hide the others. Of two that exclude each other, the later one cannot.
  * @throws {SluiceError} `configuration_invalid` for a file that cannot be read
  */
 export function readEachStore(
@@ -77,6 +77,8 @@ export function readEachStore(
       each.set(name, error);
     }
   }
+  const usable = [...each.values()].flatMap((store) => (store instanceof SluiceError ? [] : [store]));
+  for (const [name, clash] of findClashes(usable, file)) each.set(name, clash);
   return each;
 }
 
@@ -144,22 +146,25 @@ export function storesOf(
     const urls = { url, listenUrl, operatorUrl };
     stores.set(name, { name, ...urls, schema, hosts, isMoving: moving, server, database });
   }
-  assertDistinct([...stores.values()], file);
+  for (const clash of findClashes([...stores.values()], file).values()) throw clash;
   return stores;
 }
 
-/** Two stores with one deployment, or one host, are a mistake. */
-function assertDistinct(stores: readonly Store[], file: string): void {
+/** Stores with the deployment or a host of an earlier store, which is a mistake: the errors by name of the later one. */
+function findClashes(stores: readonly Store[], file: string): Map<string, SluiceError> {
   const known = new Map<string, string>();
+  const clashes = new Map<string, SluiceError>();
   const claim = (what: string, thing: string, name: string): void => {
     const other = known.get(thing);
-    if (other !== undefined) throw refusal(file, `the stores ${other} and ${name} have the same ${what}`);
-    known.set(thing, name);
+    if (other === undefined) known.set(thing, name);
+    else if (!clashes.has(name))
+      clashes.set(name, refusal(file, `the stores ${other} and ${name} have the same ${what}`));
   };
   for (const { name, server, database, schema, hosts } of stores) {
     claim('database and schema', JSON.stringify([server, database, schema]), name);
     for (const each of hosts) claim(`host ${each}`, each, name);
   }
+  return clashes;
 }
 
 function refusal(file: string, reason: string): SluiceError {

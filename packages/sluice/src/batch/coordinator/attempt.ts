@@ -118,7 +118,8 @@ async function settleShares(
 ): Promise<Settlement[]> {
   const { shares, deferred, strangers } = divide(writes, targets);
   // A lone write on a session of a node queues for its row; no other write waits with it.
-  const mayWait = transaction.bodies !== null && writes.length === 1 && !withLocks && !isAtOnce;
+  const isAlone = writes.length === 1;
+  const mayWait = transaction.bodies !== null && isAlone && !withLocks && !isAtOnce;
   // Only another writer can settle a write of an unknown target. The write is blocked on itself, and its leader retries
   // it.
   const blocked = strangers.map((write) => ({ write, awaits: [write.writeId] }));
@@ -129,6 +130,7 @@ async function settleShares(
       writes,
       hasBlocked: withBlocked,
       looksForLocks: withLocks,
+      isAlone,
       mayWait,
       isAtOnce,
     });

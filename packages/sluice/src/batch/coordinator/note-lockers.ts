@@ -1,9 +1,11 @@
 /**
- * Notes who holds the locks that writes of a batch wait for, for people. After the batch and outside of its transaction, so that no
+ * Notes who holds the locks that writes of a batch wait for, for people. After the batch and in a transaction of its own, so that no
  * failure of it has any effect.
  */
 import type { WriteHeader } from '#protocol';
 import { DatabaseError, type Session } from '#store';
+import { limitsOf } from './attempt.ts';
+import { TargetError } from './fault.ts';
 import type { LentTransaction } from './lend-session.ts';
 import { waitsForLock, type BlockedWrite, type Target } from './target.ts';
 
@@ -13,17 +15,21 @@ export async function noteLockers(
   blocked: readonly BlockedWrite[],
 ): Promise<void> {
   const waiting = blocked.filter(waitsForLock).map(({ write }) => write);
-  if (waiting.length === 0) return;
-  try {
-    for (const target of targets) {
-      const own = waiting.filter(({ resource }) => target.owns(resource));
-      if (own.length > 0) await noteLockersOf(session, target, own);
+  for (const target of targets) {
+    const own = waiting.filter(({ resource }) => target.owns(resource));
+    if (own.length === 0 || target.findLockers === undefined) continue;
+    try {
+      await noteLockersOf(session, target, own);
+    } catch (error) {
+      const isHarmless =
+        error instanceof DatabaseError ? !error.isConnectionLoss : error instanceof TargetError;
+      if (!isHarmless) throw error;
+      await session.flight([{ name: 'rollback' }]);
     }
-  } catch (error) {
-    if (!(error instanceof DatabaseError) || error.isConnectionLoss) throw error;
   }
 }
 
+/** The search reads tables of the user, and another session may hold a lock on them, so its wait for a lock is short. */
 async function noteLockersOf(
   session: Session,
   target: Target,
@@ -34,7 +40,8 @@ async function noteLockersOf(
     prepared: (name, text, values) => session.query(text, values, name),
     run: (name, values) => session.run(name, values),
   };
+  await session.flight([{ name: 'begin' }, ...limitsOf({ withLocks: true })]);
   const lockers = await target.findLockers?.(look, writes);
-  if (lockers === undefined || lockers.size === 0) return;
-  await session.run('noteLockers', [[...lockers.keys()], [...lockers.values()]]);
+  const values = [[...(lockers?.keys() ?? [])], [...(lockers?.values() ?? [])]];
+  await session.flight([{ name: 'noteLockers', values }, { name: 'commit' }]);
 }

@@ -40,6 +40,8 @@ export interface TargetBatch {
   readonly hasBlocked: boolean;
   /** A wait for a lock was in vain, so the target finds every locked row that the batch needs before it waits. */
   readonly looksForLocks: boolean;
+  /** The transaction has no other write, of any target: an error is one of this write. */
+  readonly isAlone: boolean;
   /** No other write waits with this one, so it may wait for a row that another transaction has locked. */
   readonly mayWait: boolean;
   /** All writes are settled in this try, or none. Writes that only a leader can settle are deferred. */

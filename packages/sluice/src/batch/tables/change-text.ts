@@ -53,16 +53,20 @@ export function lockText(parts: Parts): string {
     where s.place <> all(array(select place from free)) and exists (select from ${table} t where ${same} offset 0)`;
 }
 
-/** The running transactions that have locked the rows or their parents, as far as the rows tell: a row names the one that locked it last. */
+/**
+ * The running transaction that has locked each row or one of its parents, as far as the rows tell: a row names the one that locked it
+ * last. A parent counts only if the row itself names none, because many transactions share the lock of a parent.
+ */
 export function lockerText(parts: Parts): string {
   const { table, matchedNames, parents, read } = parts;
   const isKnown = matchedNames.every((name) => read.some((column) => column.name === name));
-  const look = (from: string, names: readonly string[], values: readonly string[]): string =>
-    `select o.xmax as locker from ${from} o where ${areEqual(parts.inTable(names, 'o'), parts.inTable(values, 'r'))}`;
+  const look = (place: number, from: string, names: readonly string[], values: readonly string[]): string =>
+    `select ${place} as place, o.xmax as locker from ${from} o
+     where ${areEqual(parts.inTable(names, 'o'), parts.inTable(values, 'r'))}`;
   const rows = [
-    ...(matchedNames.length === 0 || !isKnown ? [] : [look(table, matchedNames, matchedNames)]),
-    ...parents.map(({ foreignKey, catalog }) =>
-      look(tableName(catalog), foreignKey.referencedColumns, foreignKey.columns),
+    ...(matchedNames.length === 0 || !isKnown ? [] : [look(0, table, matchedNames, matchedNames)]),
+    ...parents.map(({ foreignKey, catalog }, index) =>
+      look(index + 1, tableName(catalog), foreignKey.referencedColumns, foreignKey.columns),
     ),
   ];
   if (rows.length === 0) return `select 0 as place, null as locker from unnest($1::text[]) where false`;
@@ -72,6 +76,9 @@ export function lockerText(parts: Parts): string {
       where k.locktype = 'transactionid' and k.mode = 'ExclusiveLock' and k.granted and k.pid <> pg_backend_pid()
     )
     select s.place, x.locker::text as locker from source s ${parts.recordText}
-    cross join lateral (${rows.join(' union all ')} offset 0) x
-    where x.locker = any(array(select transactionid from running))`;
+    cross join lateral (
+      select l.locker from (${rows.join(' union all ')}) l
+      where l.locker = any(array(select transactionid from running)) order by l.place limit 1
+    ) x
+    order by s.place`;
 }

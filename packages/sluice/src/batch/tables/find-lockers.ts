@@ -23,7 +23,8 @@ export async function findLockers(
       const asked = write === null ? group : [write];
       for (const { place, locker } of await sendRows(look, statement, asked, { bodies: null })) {
         const locked = write ?? asked[(place as number) - 1];
-        if (locked !== undefined) lockers.set(locked.writeId, locker as string);
+        if (locked !== undefined && !lockers.has(locked.writeId))
+          lockers.set(locked.writeId, locker as string);
       }
     }
   }

@@ -10,7 +10,7 @@ export function insertText(parts: Parts): string {
   const columns = [...parts.read, ...parts.filled].map(({ name }) => name);
   const hasAlways = parts.filled.some(({ identity }) => identity === 'always');
   const target = `(${listOf(columns)})${hasAlways ? ' overriding system value' : ''}`;
-  const order = matchedNames.length === 0 ? 'g.place' : parts.given(matchedNames).join(', ');
+  const order = [...parts.given(matchedNames), 'g.place'].join(', ');
   const isFree = arrayCondition(parts);
   const select = `select ${parts.given(columns).join(', ')} from given g
     where ${form.isArray ? 'true' : 'g.turn = 1'} and ${parts.hasParents}${isFree === '' ? '' : ` and ${isFree}`} order by ${order}`;
@@ -27,10 +27,16 @@ export function insertText(parts: Parts): string {
   const created = isMerge
     ? `case when w.is_new and w.may_be_new then 'created' else 'updated' end`
     : `'created'`;
+  const same = matched.map(({ name }) => [`g.${parts.at(name)}`, `w.k_${parts.at(name)}`] as const);
+  // Several rows of an array may have nulls in these columns.
+  const hasNulls = form.isArray && isMerge && matched.some(({ isNullable }) => isNullable);
+  const turn = `row_number() over (partition by ${same.map(([, value]) => value).join(', ')})`;
   const rows = besideWritten({
-    same: isMatched
-      ? matched.map(({ name }) => [`g.${parts.at(name)}`, `w.k_${parts.at(name)}`])
-      : [['g.place', 'row_number() over ()']],
+    same: !isMatched
+      ? [[`row_number() over (order by ${order})`, 'row_number() over ()']]
+      : hasNulls
+        ? [...same, ['g.turn', turn]]
+        : same,
     given: { known: knownText(parts, unwritten), may_be_new: mayBeNewText(parts), missing: parts.missing },
     written: { is_new: 'w.is_new', key: 'w.key', row: 'w.row' },
     state: `coalesce(w.known, case when w.is_new is null then ${literal(unwritten)} else ${created} end)`,
@@ -56,7 +62,8 @@ function knownText(parts: Parts, unwritten: string): string {
       : `case when ${conflicts.join(' or ')} then ${literal(unwritten)} else 'parent' end`;
   // Of two equal rows of an array, the second meets the first. An upsert cannot change a row twice.
   const repeated = form.operation === 'insert' ? 'exists' : 'repeated';
-  const again = form.isArray && !form.ignoresExisting ? `when g.turn > 1 then '${repeated}'` : '';
+  const again =
+    form.isArray && !form.ignoresExisting ? `when ${isRepeated(parts, 'g')} then '${repeated}'` : '';
   return `case ${later} when not (${hasParents}) then ${orphan} ${again} end`;
 }
 
@@ -70,7 +77,7 @@ function arrayCondition(parts: Parts): string {
   const { form, catalog, parents, purpose } = parts;
   if (!form.isArray) return '';
   const faults = parents.map((_, index) => `a.m${index} is not null`);
-  if (form.operation === 'upsert' && !form.ignoresExisting) faults.push('a.turn > 1');
+  if (form.operation === 'upsert' && !form.ignoresExisting) faults.push(isRepeated(parts, 'a'));
   const keys = catalog.key.filter((name) => form.columns.includes(name));
   if (form.operation === 'insert' && purpose !== 'strict' && keys.length === catalog.key.length)
     faults.push(
@@ -80,6 +87,17 @@ function arrayCondition(parts: Parts): string {
       )} offset 0)`,
     );
   return faults.length === 0 ? '' : `not exists (select from given a where ${faults.join(' or ')})`;
+}
+
+/**
+ * Whether an earlier row of an array has the same values in all columns of the constraint. Nulls are not equal: PostgreSQL itself refuses the
+ * second row where a constraint says that they are.
+ */
+function isRepeated(parts: Parts, alias: string): string {
+  const { form, catalog, matched } = parts;
+  if (matched.length < (form.onConflict ?? catalog.key).length) return 'false';
+  const values = matched.map(({ name }) => `${alias}.${parts.at(name)}`);
+  return [`${alias}.turn > 1`, ...values.map((value) => `${value} is not null`)].join(' and ');
 }
 
 function conflictClause({ catalog, form, matched, purpose }: Parts): string {

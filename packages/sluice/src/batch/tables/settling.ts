@@ -9,7 +9,7 @@ import { fingerprintOf, keyOf } from '../coordinator/idempotency.ts';
 import type { LentTransaction } from '../coordinator/lend-session.ts';
 import { emptySettlement, type Settlement, type TargetBatch } from '../coordinator/target.ts';
 import { circlesOf, fatesOfOrphans, type Fate, type Orphan, type Unsettled } from './parents.ts';
-import type { RowWork } from './row-fault.ts';
+import { faultOf, type RowWork } from './row-fault.ts';
 import { outcomeOfRow } from './row-outcome.ts';
 import { runRows, sendRows, type RowFate } from './run-rows.ts';
 import { isFoldable, type Purpose, type RowStatement } from './statement-options.ts';
@@ -135,13 +135,13 @@ export class Settling {
     if (column !== undefined)
       throw new DatabaseError({
         sqlState: '42703',
-        table,
+        table: catalog.table,
         column,
         message: `column ${column} does not exist`,
       });
     const unsettled = this.#unsettled(writes);
     // An array that is inserted in part is undone. Alone, it is known which rule it meets.
-    const isStrict = this.#batch.writes.length === 1 && form.isArray && form.operation === 'insert';
+    const isStrict = this.#batch.isAlone && form.isArray && form.operation === 'insert';
     const fates = await runRows(lent, {
       catalog,
       form,
@@ -229,8 +229,8 @@ export class Settling {
     });
   }
 
-  finish(faultOfEnd: (error: unknown) => Error): Settlement {
-    const { settlement } = this;
+  finish(): Settlement {
+    const { settlement, work } = this;
     for (const write of this.#batch.writes) {
       const outcome = this.#settled.get(write.writeId);
       if (outcome === undefined) continue;
@@ -239,7 +239,7 @@ export class Settling {
       if (outcome.code === null && write.operation !== 'delete')
         settlement.provided.push(write.referentialId);
     }
-    if (this.work === null) return settlement;
-    return { ...settlement, faultAtEnd: faultOfEnd };
+    // At the COMMIT only code of the database runs, and no statement that another catalog would change.
+    return work === null ? settlement : { ...settlement, faultAtEnd: (error) => faultOf(error, work) };
   }
 }

@@ -43,11 +43,12 @@ class TableTarget implements Target {
     const open = await sortOut(batch, settling.settlement);
     if (open.length > 0) {
       const lent = (transaction: LentTransaction): Promise<void> => settling.settle(transaction, open);
-      const isAlone = batch.writes.length === 1;
-      await batch.transaction.lend(this.name, lent, (cause) => this.#fault(cause, settling.work, isAlone));
+      await batch.transaction.lend(this.name, lent, (cause) =>
+        this.#fault(cause, settling.work, batch.isAlone),
+      );
     }
     this.#tables.noteSuccess();
-    return settling.finish((error) => this.#fault(error, settling.work, false));
+    return settling.finish();
   }
 
   findLockers(look: LentTransaction, writes: readonly WriteHeader[]): Promise<Map<string, string>> {
