@@ -60,7 +60,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
     // Much of a test is waiting.
-    maxWorkers: process.env['CI'] ? 2 : Math.max(3, Math.floor(availableParallelism() / 2)),
+    maxWorkers: process.env['CI'] ? 2 : Math.max(4, Math.floor(availableParallelism() / 2)),
     // On a shared machine that stalls, a test is tried a second time. The report marks it (retry x1): such a test is to be mended.
     retry: process.env['CI'] ? 1 : 0,
     testTimeout: 60_000,
