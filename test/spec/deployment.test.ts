@@ -124,6 +124,8 @@ describe('a process that a file of the deployment starts', () => {
       environment: { ...start.environment, [name]: value },
     });
     expect(faultOf(start)).toBeNull();
+    expect(faultOf({ ...start, args: [...start.args, '--mode', 'none'] })).toContain('--mode');
+    expect(faultOf(start)).toBeNull();
     expect(faultOf({ ...start, args: ['api', '--prot', '1'] })).toContain('--prot');
     expect(faultOf({ ...start, args: ['apis'] })).toContain('no command');
     expect(faultOf(withVariable('SLUICE_LANE', '1'))).toBe('SLUICE_LANE');

@@ -25,7 +25,17 @@ export function parseCommand(args: readonly string[]): typeof program {
     rest = rest.slice(1);
   }
   if (command.parent === null) throw new Error(`Cannot run what is no command: ${args.join(' ')}`);
+  forgetOptions(command);
   const { unknown } = command.parseOptions(rest.filter((word) => word !== '--help'));
   if (unknown.length > 0) throw new Error(`Cannot run \`${args.join(' ')}\`: it does not take ${unknown[0]}`);
   return command;
+}
+
+const parsed = new WeakSet<typeof program>();
+
+/** Test files may share this program, so the options of an earlier command line are removed. */
+function forgetOptions(command: typeof program): void {
+  if (parsed.has(command)) return command.restoreStateBeforeParse();
+  command.saveStateBeforeParse();
+  parsed.add(command);
 }
