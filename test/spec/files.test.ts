@@ -44,7 +44,7 @@ test('no test changes the login of a role that all tests share', () => {
 });
 
 test('a test waits until a session that it ends is gone', () => {
-  // Told again and again, for as long as something else goes on, it need not be.
+  // The load of shuffled documents ends sessions again and again, so it need not wait for each.
   expect(
     matches(/select pg_terminate_backend\((?!\d)[^(),]+\)/g).filter(
       (each) => !each.includes('shuffled-load'),

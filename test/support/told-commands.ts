@@ -9,7 +9,7 @@ export function toldCommands(code: string): string[][] {
   const lines = code.replaceAll(/\\\n\s*/g, ' ').split(/\n|&&|;/);
   return lines.flatMap((line) => {
     const [, words] = /^(?:[\s$(]|\w+=(?:'[^']*'|\S*)\s|npx )*sluice +([a-z][^|#)&>]*)/.exec(line) ?? [];
-    // What stands in brackets may be left out: it is tried with it.
+    // Words in brackets are optional. The command is parsed with them.
     return words === undefined ? [] : [words.replaceAll(/[[\]]/g, '').trim().split(/\s+/)];
   });
 }

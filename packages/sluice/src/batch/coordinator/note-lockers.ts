@@ -1,6 +1,6 @@
 /**
- * Notes who holds the locks that writes of a batch wait for, for people. After the batch and in a transaction of its own, so that no
- * failure of it has any effect.
+ * Records which sessions hold the locks that writes of a batch wait for, so that operators see them. It runs after the
+ * batch, in its own transaction: a failure has no effect on the batch.
  */
 import type { WriteHeader } from '#protocol';
 import { DatabaseError, type Session } from '#store';
