@@ -120,6 +120,7 @@ const weights: readonly RowState[] = [
 ];
 
 function stateOf(rows: readonly Row[]): RowState {
+  if (rows.length === 1) return rows[0]!['state'] as RowState;
   const states = new Set(rows.map((row) => row['state'] as RowState));
   return weights.find((state) => states.has(state)) ?? 'unchanged';
 }
