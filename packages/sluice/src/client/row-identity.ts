@@ -55,7 +55,8 @@ function textsOf(
     const baseType = baseTypeOf(place);
     // The text of an integer is read only if JavaScript has rounded it.
     const isPlain = isInteger(baseType) && Number.isSafeInteger(value) && !Object.is(value, -0);
-    texts.push(keyText(isPlain ? value : exactOf(value, () => memberText(text, column)), baseType));
+    const exact = (): unknown => exactOf(value, () => memberText(text, column));
+    texts.push(isPlain ? String(value) : keyText(exact(), baseType));
   }
   return texts;
 }
