@@ -124,12 +124,14 @@ document as (
 ),
 alias as (
   insert into sluice.alias (referential_id, document_id, lane)
-  select * from unnest($15::uuid[], $16::uuid[], $17::smallint[]) as a (referential_id, document_id, lane)
+  select * from (
+    select unnest($15::uuid[]) as referential_id, unnest($16::uuid[]) as document_id, unnest($17::smallint[]) as lane) a
   order by a.referential_id
 ),
 reference as (
   insert into sluice.reference (document_id, referential_id, lane)
-  select * from unnest($18::uuid[], $19::uuid[], $20::smallint[]) as r (document_id, referential_id, lane)
+  select * from (
+    select unnest($18::uuid[]) as document_id, unnest($19::uuid[]) as referential_id, unnest($20::smallint[]) as lane) r
   order by r.referential_id, r.document_id
 ),
 outcome as (

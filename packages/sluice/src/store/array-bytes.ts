@@ -37,6 +37,13 @@ export function parametersOf(
   );
 }
 
+/** The same for a statement of other code, whose other arrays are left to the driver. */
+export function bytesOf(values: readonly unknown[], text: string): unknown[] {
+  if (!values.some(Array.isArray)) return [...values];
+  const encoders = encodersIn(text);
+  return values.map((value, index) => (Array.isArray(value) ? (encoders[index]?.(value) ?? value) : value));
+}
+
 function head(bytes: number, oid: number, values: readonly unknown[]): Buffer {
   const buffer = Buffer.allocUnsafe(headBytes + bytes);
   buffer.writeInt32BE(values.length === 0 ? 0 : 1, 0);

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type pg from 'pg';
-import { parametersOf } from './array-bytes.ts';
+import { bytesOf, parametersOf } from './array-bytes.ts';
 import {
   connectClient,
   endWithin,
@@ -138,7 +138,7 @@ export class Session {
       const config = {
         ...(isPrepared ? { name } : {}),
         text,
-        values: values as unknown[],
+        values: bytesOf(values, text),
         queryMode: 'extended',
       };
       const [result] = await Promise.all([this.#client.query<Row>(config), planning]);
