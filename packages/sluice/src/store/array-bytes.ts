@@ -39,7 +39,7 @@ export function parametersOf(
 
 /** The same for a statement of other code, whose other arrays are left to the driver. */
 export function bytesOf(values: readonly unknown[], text: string): unknown[] {
-  if (!values.some(Array.isArray)) return [...values];
+  if (!values.some(Array.isArray)) return Array.from(values);
   const encoders = encodersIn(text);
   return values.map((value, index) => (Array.isArray(value) ? (encoders[index]?.(value) ?? value) : value));
 }

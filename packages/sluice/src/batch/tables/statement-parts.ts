@@ -180,7 +180,10 @@ export class Parts {
     return `case when not (${this.hasParents}) then jsonb_build_array(${this.parents.map((_, index) => `g.m${index}`).join(', ')}) end`;
   }
 
-  /** The statement returns no rows if this is the state of all writes, because a sort of them costs 2 µs a write. Null: always rows. */
+  /**
+   * The statement returns no row if this is the state of all writes, because its sort costs 2 µs a write. Null: it
+   * always returns the rows.
+   */
   get plainState(): RowState | null {
     const { catalog, form, isInsert } = this;
     if (this.isSingle || form.isReturning || this.isKeyReturned) return null;

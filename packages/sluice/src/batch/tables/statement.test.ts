@@ -99,12 +99,12 @@ describe('a statement for rows', () => {
 
   test.each([
     ['item', 'returning', [2], [null, 'created']],
-    ['touched', 'insert', [2], [null, 'created', 'total']],
+    ['touched', 'insert', [2], [null, 'total', 'created']],
     ['parted', 'upsert', [2, 1], [null, 'created', 'updated']],
     ['given', 'insert', [2], [null, 'created']],
   ])('on %s, %s always returns the states', async (table, form, ids, states) => {
     const [plain, ...told] = await statesOf(table, form, ids);
-    expect([plain, ...told.toSorted()]).toEqual(states);
+    expect([plain, ...told]).toEqual(states);
   });
 });
 
@@ -124,19 +124,17 @@ const types = [
   'timestamp(3) with time zone',
 ];
 const values = [
-  ...[
-    'null',
-    'true',
-    '0',
-    '-0',
-    '1.5',
-    '32768',
-    '9007199254740993',
-    '1e400',
-    '12345.675',
-    '1.0',
-    '{"a": [1, 2.0]}',
-  ],
+  'null',
+  'true',
+  '0',
+  '-0',
+  '1.5',
+  '32768',
+  '9007199254740993',
+  '1e400',
+  '12345.675',
+  '1.0',
+  '{"a": [1, 2.0]}',
   ...[
     '',
     ' 7 ',
@@ -159,8 +157,8 @@ test.each(types)('a value of type %s is read by a cast as jsonb_to_record reads 
     const body = `{"it's": ${value}}`;
     const found = session.query(`select (${text})::text as value from (select $1::jsonb as body) s`, [body]);
     return found.then(
-      ([row]) => row!['value'],
-      (error: { sqlState?: string }) => error.sqlState,
+      ([row]) => row?.['value'],
+      (error: unknown) => (error as { sqlState?: string }).sqlState,
     );
   };
   for (const value of values)
