@@ -5,7 +5,6 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/dev/embedded';
-import { createProgram } from '@sluice/server/cli';
 import { createClient } from 'sluice/internal/client';
 import { agree, Database, migrate, StoreCopy } from 'sluice/internal/store';
 import { readTargets, saveTargets, targetLine } from 'sluice/internal/targets';
@@ -15,6 +14,7 @@ import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Model } from 'sluice/model';
 import { databaseUrl, execute } from '../support/postgres.ts';
+import { runHere } from '../support/run-here.ts';
 import { parseScrape } from '../support/scrape.ts';
 import { sluiceProgram } from '../support/sluice-program.ts';
 import { readSluice, startSluice, type RunningSluice } from '../support/sluice.ts';
@@ -39,15 +39,6 @@ const run = (
   settings: Readonly<Record<string, string>> = {},
   atEnd: (kill: () => void) => void = onTestFinished,
 ) => readSluice(args, settings, atEnd, sluiceProgram);
-
-/** Runs a command in this process: for those that end soon and say little. */
-async function runHere(args: readonly string[], settings: Readonly<Record<string, string>>): Promise<void> {
-  for (const name of Object.keys(process.env))
-    if (/^(SLUICE_|PG|DATABASE_URL$)/.test(name)) vi.stubEnv(name, '');
-  for (const [name, value] of Object.entries(settings)) vi.stubEnv(name, value);
-  const program = await createProgram();
-  await program.parseAsync([...args, '--config', 'none'], { from: 'user' }).finally(() => vi.unstubAllEnvs());
-}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sluice-stores-'));

@@ -81,6 +81,7 @@ export class StoreCopy {
     if (!(await lockMove(this.#from, this.#schema))) {
       throw refusal('another command is moving it');
     }
+    if (!(await lockMove(this.#to, this.#schema))) throw refusal('another command uses the target');
     const tables = await this.#tablesOf(this.#from);
     const there = await this.#tablesOf(this.#to);
     for (const { name, columns } of tables) {
@@ -192,6 +193,13 @@ export class StoreCopy {
 
   async commit(): Promise<void> {
     await this.#guard(() => this.#to.query('commit'));
+  }
+
+  /** Ends both transactions without the copy, and with them their locks in the source. No other session can move the source yet. */
+  async rollBack(): Promise<void> {
+    await Promise.all(
+      [this.#from, this.#to].map((client) => client.query('rollback').catch(() => undefined)),
+    );
   }
 
   /** Rolls back what is not committed. A statement under way fails. */

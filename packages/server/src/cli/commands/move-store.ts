@@ -83,8 +83,9 @@ async function run(
     if (isJson) return printJson({ store: name, isMoved: false });
     return printLine(`${name} stays where it was, and is open`);
   }
-  const entry = entryOf(readEntries(file)[name] ?? {}, flags);
-  const to = storesOf({ ...readEntries(file), [name]: entry }, file, { tls }).get(name)!;
+  const entries = readEntries(file);
+  const entryAfter = (known: StoreEntry): StoreEntry => entryOf(known, flags);
+  const to = storesOf({ ...entries, [name]: entryAfter(entries[name] ?? {}) }, file, { tls }).get(name)!;
   if (to.server === from.server && to.database === from.database) throw refusal('it is there already');
   const stop = awaitStopRequest();
   const line = new ProgressLine();
@@ -92,7 +93,7 @@ async function run(
     file,
     from,
     to,
-    entry,
+    entryAfter,
     waitMs: wait * 1000,
     fileReadMs: fileDelay * 1000,
     signal: stop.signal,
