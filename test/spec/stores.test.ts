@@ -30,6 +30,9 @@ let migrated: { code: number | null; text: string };
 let nodes: string[];
 let processes: RunningSluice[];
 const ends: (() => void)[] = [];
+const southSettings = { fsync: 'off', shared_buffers: '16MB', max_connections: '500' };
+/** Stores on the second server that one test adds to the three. */
+const more = Array.from({ length: 17 }, (_, index) => `district-${index}`);
 
 const modelFile = (): string => join(folder, 'model.json');
 
@@ -46,7 +49,7 @@ beforeAll(async () => {
   southFolder = await mkdtemp(join(tmpdir(), 'sluice-south-'));
   south = await startEmbeddedPostgres({
     dataDir: southFolder,
-    settings: { fsync: 'off', shared_buffers: '16MB' },
+    settings: southSettings,
   });
   const southUrl = databaseUrl(south.url, 'south');
   await execute(databaseUrl(south.url, 'postgres'), 'create database south');
@@ -69,6 +72,10 @@ beforeAll(async () => {
     }),
   );
   migrated = await run(['migrate', '--stores', file, '--all-stores'], {}, (end) => ends.push(end));
+  const southAdmin = databaseUrl(south.url, 'postgres');
+  await Promise.all(
+    more.map((name) => execute(southAdmin, `create database "${name}" template south strategy file_copy`)),
+  );
   const common = [
     '--stores',
     file,
@@ -173,6 +180,51 @@ test('a request goes to the store that its path names, on every node, and to no 
   expect(await write('south', { node: 1 })).toMatchObject({ status: 201 });
 });
 
+test('two nodes and two writers serve twenty stores on two servers, and nineteen while one refuses connections', async () => {
+  const before = await readFile(file, 'utf8');
+  const entries = more.map((name) => [name, { databaseUrl: databaseUrl(south.url, name) }]);
+  const { stores } = JSON.parse(before) as { stores: object };
+  await writeFile(file, JSON.stringify({ stores: { ...stores, ...Object.fromEntries(entries) } }));
+  const names = [...Object.keys(stores), ...more];
+  expect(names).toHaveLength(20);
+  /** A few at a time, so that a busy machine opens them in time. */
+  const writeToEach = async (targets: readonly (readonly [store: string, node: number])[]): Promise<void> => {
+    const waiting = [...targets];
+    const work = async (): Promise<void> => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const [store, node] = next;
+        await eventually(async () =>
+          expect({ store, ...(await write(store, { node })) }).toMatchObject({ store, status: 201 }),
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: 4 }, work));
+  };
+  await writeToEach(names.flatMap((name) => [[name, 0] as const, [name, 1] as const]));
+  const [closed = '', ...others] = names.toReversed();
+  const admin = databaseUrl(south.url, 'postgres');
+  await execute(admin, `alter database "${closed}" with allow_connections false`);
+  await execute(
+    admin,
+    `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${closed}'`,
+  );
+  const refused = eventually(async () =>
+    expect(await write(closed, { prefer: 'wait=1' })).toMatchObject({
+      status: 503,
+      body: { code: 'database_unavailable' },
+    }),
+  );
+  await writeToEach(others.map((name, index) => [name, index % 2]));
+  await refused;
+  await execute(admin, `alter database "${closed}" with allow_connections true`);
+  await writeToEach([[closed, 0]]);
+  const [row] = await sql(databaseUrl(south.url, closed), 'select count(*)::int as n from sluice.document');
+  // Both nodes, and the end; more, if a write was stored and its answer came late.
+  expect(row!['n']).toBeGreaterThanOrEqual(3);
+  await writeFile(file, before);
+  await eventually(async () => expect(await write(closed)).toMatchObject({ status: 404 }));
+}, 120_000);
+
 test('a request of a host that a store has needs no store in its path, and a path comes before the host', async () => {
   const created = await write('', { host: 'north.example.org:8080' });
   expect(created.status).toBe(201);
@@ -190,7 +242,7 @@ test('a path without a store, or with one that there is not, is answered 404 and
 
 test('the page at /dashboard/ of a node leads to the page of each store', async () => {
   const picker = await ask('GET', '/dashboard/');
-  const links = [...(picker.body['text'] as string).matchAll(/href="([^"]+)"/g)].map(([, link]) => link!);
+  const links = [...(picker.body['text'] as string).matchAll(/<a href="([^"]+)"/g)].map(([, link]) => link!);
   expect(links).toEqual(['/north/dashboard/', '/east/dashboard/', '/south/dashboard/']);
   const page = await ask('GET', links[1]!);
   expect(page).toMatchObject({ status: 200 });
@@ -274,7 +326,7 @@ test('a store whose server is stopped answers 503 by itself, and is back without
   south = await startEmbeddedPostgres({
     dataDir: southFolder,
     port,
-    settings: { fsync: 'off', shared_buffers: '16MB' },
+    settings: southSettings,
   });
   await eventually(async () => expect(await write('south', { node: 1 })).toMatchObject({ status: 201 }));
 });
