@@ -616,6 +616,19 @@ test('stores list and stores check show the other stores where one entry cannot 
     const excluded = new RegExp(`${shared}stores north and guest have the same host north.example.org`);
     expect(await say('list')).toMatch(excluded);
     expect(await say('check')).toMatch(excluded);
+    // What is wrong with an entry keeps no command from the other stores.
+    await runHere(['lanes', '--store', 'north', '--stores', broken], {});
+    await expect(runHere(['lanes', '--store', 'lost', '--stores', broken], {})).rejects.toThrow(
+      'names a variable that is not set',
+    );
+    await expect(runHere(['stores', 'move', 'north', '--stores', broken], {})).rejects.toThrow(
+      '--to, --to-file or --to-variable has to say where it goes',
+    );
+    const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    await runHere(['lanes', '--all-stores', '--stores', broken], {});
+    const text = said.mock.calls.map(([line]) => line).join('');
+    said.mockRestore();
+    expect(text).toMatch(/^4 stores: 1 ended with 0, lost with 2, twin with 2, guest with 2$/m);
   } finally {
     process.exitCode = undefined;
   }
