@@ -26,8 +26,8 @@ const fleet = await StoreFleet.start({ stores, servers: 1, args: ['--store-idle-
 try {
   console.log(`${stores} stores, 2 nodes, 2 writers; load average before: ${loadavg()[0]?.toFixed(1)}`);
   // Both writers look into every store once.
-  for (let at = performance.now(); performance.now() - at < 15_000 && (await fleet.connections()) > 10;)
-    await pause(500);
+  const startedAt = performance.now();
+  while (performance.now() - startedAt < 15_000 && (await fleet.connections()) > 10) await pause(500);
   const asleep = await idleCost(fleet, Number(options['idle-seconds']));
   console.log(`asleep (goal: processes < 25 %, < 400 connections): ${asleep}`);
   const first = await firstWrites(fleet, Number(options.samples));

@@ -130,7 +130,7 @@ function pickerRoute(app: FastifyInstance, { names, picker, basePath = '' }: Fro
     const known = names();
     const given = { basePath, names: picker === 'names' ? known : null };
     if (store === undefined) return sendPicker(reply, given);
-    const name = String(store).trim();
+    const name = typeof store === 'string' ? store.trim() : '';
     if (known.includes(name)) return reply.redirect(`${basePath}/${name}/dashboard/`, 303);
     return sendPicker(reply.code(404), given, 'No data store has this name.');
   });

@@ -78,9 +78,7 @@ export class StoreCopy {
   }
 
   async #prepare(): Promise<void> {
-    if (!(await lockMove(this.#from, this.#schema))) {
-      throw refusal('another command is moving it');
-    }
+    if (!(await lockMove(this.#from, this.#schema))) throw refusal('another command is moving it');
     if (!(await lockMove(this.#to, this.#schema))) throw refusal('another command uses the target');
     const tables = await this.#tablesOf(this.#from);
     const there = await this.#tablesOf(this.#to);
@@ -177,11 +175,8 @@ export class StoreCopy {
   }
 
   async #sequencesOf(client: pg.Client): Promise<{ name: string; last_value: number | null }[]> {
-    return (
-      await client.query<{ name: string; last_value: number | null }>(
-        query('listStoreSequences', this.#schema).text,
-      )
-    ).rows;
+    const { text } = query('listStoreSequences', this.#schema);
+    return (await client.query<{ name: string; last_value: number | null }>(text)).rows;
   }
 
   /** Runs a named statement at the target, in the transaction of the copy. */

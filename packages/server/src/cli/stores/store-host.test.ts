@@ -19,7 +19,7 @@ interface Place {
 }
 
 /** Stores that are open, by name and server, in a host that opens nothing but a name. */
-function hostOf(first: Stores, openMax = 10, opening = (_: Store): Promise<void> => Promise.resolve()) {
+function hostOf(first: Stores, openMax = 10, opening?: (store: Store) => Promise<void>) {
   const open = new Set<string>();
   const file = { stores: first };
   const host = new StoreHost<Place>({
@@ -27,7 +27,7 @@ function hostOf(first: Stores, openMax = 10, opening = (_: Store): Promise<void>
     readStores: () => file.stores,
     open: async (store) => {
       const { name, server } = store;
-      await opening(store);
+      await opening?.(store);
       const label = `${name} on ${server}`;
       open.add(label);
       const close = (): Promise<void> => Promise.resolve(void open.delete(label));
@@ -115,7 +115,7 @@ test('a few stores of a server open at a time, the others in their turn, and a s
   expect([...open]).toEqual(['b on two']);
   await vi.advanceTimersByTimeAsync(5000);
   expect(answers).toHaveLength(4);
-  answers[0]!();
+  answers.at(0)?.();
   await vi.advanceTimersByTimeAsync(0);
   expect([...open]).toEqual(['b on two', 's0 on mute']);
   expect(answers).toHaveLength(5);
@@ -131,7 +131,7 @@ test('a few stores of a server open at a time, the others in their turn, and a s
   await vi.advanceTimersByTimeAsync(1000);
   const again = use('s9');
   await vi.advanceTimersByTimeAsync(0);
-  answers.at(-1)!();
+  answers.at(-1)?.();
   await again;
   expect(host.counts).toMatchObject({ open: 7 });
 });
