@@ -164,7 +164,7 @@ const hangUp = (): void => processes.forEach((each) => each.kill('SIGHUP'));
 test('`sluice migrate --all-stores` brings each store up to date, names it in each line, and ends with a summary', () => {
   expect(migrated).toMatchObject({ code: 0 });
   const lines = migrated.text.trimEnd().split('\n');
-  expect(lines.filter((line) => !/^(north|east|south): /.test(line))).toEqual(['3 stores: 3 ended with 0']);
+  expect(lines.filter((line) => !/^(north|east|south): /.test(line))).toEqual(['3 stores: 3 exited with 0']);
   expect(lines.filter((line) => line.startsWith('east: ran 0001'))).toHaveLength(1);
   expect(lines.filter((line) => line.startsWith('north: ran'))).toEqual([]);
 });
@@ -584,7 +584,7 @@ test('one store that fails does not keep a command from the others, and the summ
   const { code, text, stderr } = await run(['migrate', '--stores', broken, '--all-stores']);
   expect(stderr).toMatch(/^lost: Cannot use the database .*the server has no database "no_such_database"/m);
   expect(text).toMatch(/^north: The schema has version/m);
-  expect(text).toMatch(/^2 stores: 1 ended with 0, lost with 1$/m);
+  expect(text).toMatch(/^2 stores: 1 exited with 0, lost with 1$/m);
   expect(code).toBe(1);
   const check = await run(['stores', 'check', '--stores', broken]);
   expect(check).toMatchObject({ code: 5 });
@@ -628,7 +628,7 @@ test('stores list and stores check show the other stores where one entry cannot 
     await runHere(['lanes', '--all-stores', '--stores', broken], {});
     const text = said.mock.calls.map(([line]) => line).join('');
     said.mockRestore();
-    expect(text).toMatch(/^4 stores: 1 ended with 0, lost with 2, twin with 2, guest with 2$/m);
+    expect(text).toMatch(/^4 stores: 1 exited with 0, lost with 2, twin with 2, guest with 2$/m);
   } finally {
     process.exitCode = undefined;
   }

@@ -26,7 +26,10 @@ export function readHere(
   return ended;
 }
 
-async function readAlone(args: readonly string[], settings: Readonly<Record<string, string>>): Promise<Ended> {
+async function readAlone(
+  args: readonly string[],
+  settings: Readonly<Record<string, string>>,
+): Promise<Ended> {
   const said = { stdout: '', stderr: '' };
   const spies = (['stdout', 'stderr'] as const).map((name) =>
     vi.spyOn(process[name], 'write').mockImplementation((text) => {

@@ -90,7 +90,7 @@ export function createFront(options: FrontOptions): FastifyInstance {
       (use) => {
         if (response.closed) return use.release();
         response.once('close', use.release);
-        use.app.isLeaving = app.isLeaving;
+        use.app.isClosing = app.isClosing;
         use.app.routing(request, response);
       },
       (error: unknown) => {
@@ -110,7 +110,7 @@ function frontRoutes(app: FastifyInstance, options: FrontOptions): void {
   });
   app.get<{ Querystring: { store?: string } }>('/readyz', open, ({ query: { store } }, reply) => {
     const facts = store === undefined ? { ...count() } : { store, state: 'asleep' };
-    if (app.isLeaving)
+    if (app.isClosing)
       return sendProblem(reply, problemOf('stopping', 'This node accepts no writes now.', facts));
     if (store !== undefined && !isAsleep(store))
       return sendProblem(reply, problemOf('endpoint_not_found', 'No data store has this name.'));

@@ -54,7 +54,7 @@ export function serveStores(values: ApiValues, shared: SharedByNodes): Service {
     start: () => ports.listen(front),
     reload: () => host.reload(),
     async stop() {
-      await modules.takeLeave(front, values.lingerMs);
+      await modules.closeConnections(front, values.lingerMs);
       await closeServer(front, host.close(), answersMs);
       await ports.close();
     },

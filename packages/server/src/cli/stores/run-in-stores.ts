@@ -101,5 +101,5 @@ function summarize(codes: ReadonlyMap<string, number>, isJson: boolean): void {
   const well = codes.size - others.length;
   if (isJson) return printJson({ stores: codes.size, endedWith0: well, others: Object.fromEntries(others) });
   const told = others.map(([name, code]) => `, ${name} with ${code}`).join('');
-  printLine(`${codes.size} ${codes.size === 1 ? 'store' : 'stores'}: ${well} ended with 0${told}`);
+  printLine(`${codes.size} ${codes.size === 1 ? 'store' : 'stores'}: ${well} exited with 0${told}`);
 }
