@@ -13,7 +13,7 @@ import { LockWaits } from './lock-waits.ts';
 import { settleBlocked, type SettleBlockedOptions } from './settle-blocked.ts';
 import type { Hints } from './wakeups.ts';
 
-export interface BlockedWritesOptions extends SettleBlockedOptions {
+export interface BlockedWritesOptions extends Omit<SettleBlockedOptions, 'onCut'> {
   onBatch: (report: BatchReport, lanes: number) => void;
   /** Hints that awaited ids have changed. */
   looks: Hints;
@@ -32,6 +32,7 @@ const nowhere = '00000000-0000-0000-0000-000000000000';
 export class BlockedWrites {
   readonly #session: Session;
   readonly #options: BlockedWritesOptions;
+  readonly #settling: SettleBlockedOptions;
   readonly #awaited: AwaitedIds;
   readonly #cycles: Cycles;
   readonly #lockWaits = new LockWaits();
@@ -49,8 +50,9 @@ export class BlockedWrites {
     this.#session = session;
     this.#options = options;
     this.#awaited = new AwaitedIds(session, options.onWoken);
+    this.#settling = { ...options, onCut: (report, lanes) => this.noteCut(report, lanes) };
     this.#cycles = new Cycles(session, {
-      ...options,
+      ...this.#settling,
       onSettled: (report, lanes, led) => {
         options.onBatch(report, lanes);
         return this.afterBatch(report, led);
@@ -119,15 +121,19 @@ export class BlockedWrites {
     const led = new Map(due.lanes.map((lane) => [lane, terms.get(lane) ?? 0]));
     const began = performance.now();
     const origin = lockedOrigin(led, due.writeIds);
-    const report = await settleBlocked(this.#session, origin, this.#options, due.lockWaitMs);
-    if (report === null) {
-      this.#lockWaits.postpone(due);
-      return 0;
-    }
+    const { report, isWhole } = await settleBlocked(
+      this.#session,
+      origin,
+      this.#settling,
+      led.size,
+      due.lockWaitMs,
+    );
     const { outcomes, blocked, deferred } = report;
     const found = new Set([...outcomes, ...blocked].map(({ write }) => write.writeId));
     for (const { writeId } of deferred) found.add(writeId);
-    this.#lockWaits.forget(due.writeIds.filter((writeId) => !found.has(writeId)));
+    const left = due.writeIds.filter((writeId) => !found.has(writeId));
+    if (isWhole) this.#lockWaits.forget(left);
+    else this.#lockWaits.postpone(left);
     this.#lockWaits.note(report, performance.now() - began);
     if (outcomes.length > 0) this.#options.onBatch(report, led.size);
     const others = { ...report, blocked: blocked.filter((each) => !waitsForLock(each)) };
@@ -138,6 +144,17 @@ export class BlockedWrites {
   async afterBatch(report: BatchReport, lanes: readonly number[]): Promise<number> {
     if (report.blocked.length > 0) this.#mayExist = true;
     return this.#mayExist || this.#mayExistElsewhere ? this.#afterSettling(report, lanes) : 0;
+  }
+
+  /**
+   * An error has ended a batch after a part of it was committed. The error may have ended the session, too, so nothing
+   * is woken here: if the session goes on, it reads everything that its lanes await.
+   */
+  noteCut(report: BatchReport, lanes: number): void {
+    if (report.outcomes.length + report.blocked.length === 0) return;
+    this.#options.onBatch(report, lanes);
+    if (report.blocked.length > 0) this.#mayExist = true;
+    this.takeOver();
   }
 
   async #afterSettling(report: BatchReport, lanes: readonly number[]): Promise<number> {

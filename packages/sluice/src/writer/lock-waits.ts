@@ -77,8 +77,8 @@ export class LockWaits {
     for (const wait of this.#waits.values()) if (wait.isWaited) wait.at = Math.min(wait.at, this.#now());
   }
 
-  /** A try had no effect, because its lanes cannot go on. */
-  postpone({ writeIds }: LockTry): void {
+  /** A try did not reach these writes, because their lanes cannot go on. */
+  postpone(writeIds: Iterable<string>): void {
     for (const writeId of writeIds) {
       const wait = this.#waits.get(writeId);
       if (wait !== undefined) this.#postpone(writeId, wait.lane, wait.isWaited, 0);
