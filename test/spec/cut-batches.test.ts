@@ -164,6 +164,7 @@ async function settleInHalves(
     paused: new Set(),
     looks: new Hints({ perSecond: 1, burst: 1 }, () => undefined),
     onBatch: (report) => reports.push(report),
+    findBlocker: () => Promise.resolve(null),
     onWoken: () => undefined,
   });
   const found = { hasReady: false, hasOverdue: false, hasBlocked: true, hasBlockedElsewhere: false };

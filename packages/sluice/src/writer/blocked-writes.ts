@@ -4,17 +4,19 @@
  * settled, and slice by slice without any hint. docs/blocked-writes.md explains why no wakeup is lost.
  */
 import { isApplied } from '#protocol';
-import { lockedOrigin, waitsForLock, type BatchReport } from '#batch';
+import { lockedOrigin, waitsForLock, type BatchReport, type Origin } from '#batch';
 import type { Session } from '#store';
 import { AwaitedIds } from './awaited-ids.ts';
 import { Cycles } from './cycles.ts';
 import type { Heard } from './heartbeat.ts';
-import { LockWaits } from './lock-waits.ts';
-import { settleBlocked, type SettleBlockedOptions } from './settle-blocked.ts';
+import { LockWaits, type LockTry } from './lock-waits.ts';
+import { settleBlocked, type BlockedBatch, type SettleBlockedOptions } from './settle-blocked.ts';
 import type { Hints } from './wakeups.ts';
+import { watchWait, type FindBlocker } from './watch-wait.ts';
 
 export interface BlockedWritesOptions extends Omit<SettleBlockedOptions, 'onCut'> {
   onBatch: (report: BatchReport, lanes: number) => void;
+  findBlocker: FindBlocker;
   /** Hints that awaited ids have changed. */
   looks: Hints;
   /** A write of this position, and perhaps later ones, is ready again. */
@@ -121,13 +123,7 @@ export class BlockedWrites {
     const led = new Map(due.lanes.map((lane) => [lane, terms.get(lane) ?? 0]));
     const began = performance.now();
     const origin = lockedOrigin(led, due.writeIds);
-    const { report, isWhole } = await settleBlocked(
-      this.#session,
-      origin,
-      this.#settling,
-      led.size,
-      due.lockWaitMs,
-    );
+    const { report, isWhole } = await this.#try(origin, due, led.size);
     const { outcomes, blocked, deferred } = report;
     const found = new Set([...outcomes, ...blocked].map(({ write }) => write.writeId));
     for (const { writeId } of deferred) found.add(writeId);
@@ -138,6 +134,23 @@ export class BlockedWrites {
     if (outcomes.length > 0) this.#options.onBatch(report, led.size);
     const others = { ...report, blocked: blocked.filter((each) => !waitsForLock(each)) };
     return outcomes.length + (await this.#afterSettling(others, [...terms.keys()]));
+  }
+
+  async #try(origin: Origin, { isWaited, lockWaitMs }: LockTry, lanes: number): Promise<BlockedBatch> {
+    const session = this.#session;
+    const endWatch = isWaited ? watchWait(this.#options.findBlocker, session.pid, lockWaitMs) : null;
+    try {
+      const batch = await settleBlocked(session, origin, this.#settling, lanes, lockWaitMs);
+      const ids = batch.report.waited.map(({ writeId }) => writeId);
+      const locker = await endWatch?.();
+      if (typeof locker === 'string' && ids.length > 0) {
+        const values = [ids, ids.map(() => locker)];
+        await session.flight([{ name: 'noteLockers', values, isOptional: true }]);
+      }
+      return batch;
+    } finally {
+      void endWatch?.();
+    }
   }
 
   /** Wakes writes that a batch has resolved or made hopeless, here and, by a hint, in other lanes. Returns how many woke. */

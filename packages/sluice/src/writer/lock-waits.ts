@@ -18,6 +18,8 @@ interface LockWait {
 export interface LockTry {
   writeIds: string[];
   lanes: number[];
+  /** Their locks show only to a session that waits. */
+  isWaited: boolean;
   /** Longest wait for a lock that no query can find, in milliseconds. */
   lockWaitMs: number;
 }
@@ -117,6 +119,7 @@ export class LockWaits {
       .slice(0, isWaited ? 1 : tryWritesMax);
     return {
       writeIds: tried.map(([writeId]) => writeId),
+      isWaited,
       lanes: [...new Set(tried.map(([, { lane }]) => lane))].sort((a, b) => a - b),
       lockWaitMs: Math.min(
         lockWaitMs.min * 2 ** Math.max(...tried.map(([, { tries }]) => tries - 1), 0),
