@@ -206,7 +206,7 @@ test('blocked writes that a lock held are settled by their own leader', async ()
   const report = await settleBatch(
     session,
     lockedOrigin(terms, idsOf(writes)),
-    optionsOf(parcelTarget.settle),
+    optionsOf((batch) => parcelTarget.settle(batch)),
   );
   expect(report.outcomes).toHaveLength(2);
 });

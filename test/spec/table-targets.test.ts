@@ -811,19 +811,6 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(fates).toEqual([isIntake ? 'dead_letter' : 'failed', 'created']);
   });
 
-  test('an upsert by a constraint of which it gives no column inserts its row, or changes nothing of the one that is met', async () => {
-    const more = { onConflict: ['code'], columns: [] };
-    expect((await settle([make('ticket', 'upsert', {}, more)])).fates).toEqual(['created']);
-    await other.query(`alter table ticket alter code set default 'same'`);
-    onTestFinished(async () => void (await other.query('alter table ticket alter code drop default')));
-    for (const fate of ['created', 'updated'])
-      expect((await settle([make('ticket', 'upsert', {}, more)])).fates).toEqual([fate]);
-    expect(await rows('select code, title from ticket order by id')).toEqual([
-      { code: null, title: null },
-      { code: 'same', title: null },
-    ]);
-  });
-
   test('rows of a target that this process does not know wait for a writer that does', async () => {
     const writes = [make('counter', 'insert', { id: 'a' }), make('customer', 'insert', { id: 1 })];
     const { fates } = await settle(writes, { targets: tableTargets([{ table: 'customer' }]) });
