@@ -4,7 +4,9 @@ import type { BenchReport } from '../bench.ts';
 import type { ContenderName } from '../names.ts';
 import type { Summary } from '../statistics.ts';
 import type { ContenderSummary, Growth, PointResult } from '../summary.ts';
+import { costsOf } from '../sizing.ts';
 import { chart, escape, type Series } from './chart.ts';
+import { storesSection } from './stores-section.ts';
 
 export function reportPage(reports: readonly BenchReport[]): string {
   return `<!doctype html>
@@ -65,7 +67,17 @@ ${plot(report, 'Median latency', 'ms', (summary) => summary.p50Ms)}
 ${plot(report, '99th percentile of latency', 'ms', (summary) => summary.p99Ms)}
 </div>
 ${report.results.map(table).join('\n')}
-${report.growth === null ? '' : growthTable(report.growth)}`;
+${report.growth === null ? '' : growthTable(report.growth)}
+${predictions(report)}`;
+}
+
+/** Only of a run that has measured every cost. */
+function predictions(report: BenchReport): string {
+  const { contenders } = report.results.toSorted((one, other) => other.value - one.value)[0] ?? {};
+  const { cpuUsPerDocument: cpu, networkBytesPerDocument: network } = contenders?.coordinated ?? {};
+  const costs = [cpu?.clients, cpu?.others, cpu?.postgres, network];
+  const isWhole = costs.every((cost) => cost !== null && cost !== undefined && cost.median > 0);
+  return isWhole ? storesSection(costsOf(report)) : '';
 }
 
 function plot(

@@ -45,7 +45,7 @@ export function serveStores(values: ApiValues, shared: SharedByNodes): Service {
       const { value, release } = await host.use(name, isProbe);
       return { app: value.api, release };
     },
-    hasPages: isUnasked && values.dashboard !== 'off',
+    picker: values.dashboard === 'off' ? 'none' : isUnasked ? 'names' : 'form',
     // The front of the stores has no authentication.
     metrics: isUnasked && metricsPort === undefined ? metrics : undefined,
   });
