@@ -982,7 +982,7 @@ CREATE OR REPLACE FUNCTION sluice.expect_table_version(target oid, version text)
 AS $function$
 begin
   if sluice.table_version(target) is distinct from version then
-    raise exception using errcode = 'SL001', message = 'a table has changed', detail = target::text;
+    raise exception using errcode = 'SL001', message = 'batch facts are stale', detail = target::text;
   end if;
   return true;
 end

@@ -24,7 +24,7 @@ create function sluice.expect_table_version(target oid, version text) returns bo
 language plpgsql volatile as $$
 begin
   if sluice.table_version(target) is distinct from version then
-    raise exception using errcode = 'SL001', message = 'a table has changed', detail = target::text;
+    raise exception using errcode = 'SL001', message = 'batch facts are stale', detail = target::text;
   end if;
   return true;
 end
