@@ -2,7 +2,8 @@
 -- Blocks writes until the things that they await have changed. Only the leader of their lane blocks and wakes them
 -- (docs/blocked-writes.md).
 with blocked as (
-  update sluice.intake set blocked_at = coalesce(blocked_at, clock_timestamp()), was_blocked = true
+  update sluice.intake set blocked_at = coalesce(blocked_at, c.now), was_blocked = true
+  from (select statement_timestamp() as now) c
   where write_id = any($1::uuid[])
   returning 1
 )

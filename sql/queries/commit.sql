@@ -60,7 +60,7 @@ order by p.document_id;
 -- Gives existing documents the bodies of their last writes, if they are still in the state of the plan.
 with moved as (
   update sluice.document d
-  set version = p.version, content_hash = p.content_hash, body = i.body, modified_at = clock_timestamp(),
+  set version = p.version, content_hash = p.content_hash, body = i.body, modified_at = statement_timestamp(),
       referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane
   from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], $8::bigint[])
     as p (document_id, write_id, lane, referential_id, superclass_id, version, content_hash, planned_on)
@@ -74,7 +74,7 @@ select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from moved),
 -- The same for writes that never were in the intake.
 with updated as (
   update sluice.document d
-  set version = p.version, content_hash = p.content_hash, body = p.body, modified_at = clock_timestamp(),
+  set version = p.version, content_hash = p.content_hash, body = p.body, modified_at = statement_timestamp(),
       referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane
   from unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::bigint[], $8::jsonb[])
     as p (document_id, lane, referential_id, superclass_id, version, content_hash, planned_on, body)
@@ -89,7 +89,7 @@ select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from updated
 with edited as (
   update sluice.document d
   set version = d.version + 1, content_hash = p.content_hash, body = sluice.edit_body(d.body, p.edits),
-      modified_at = clock_timestamp(), referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane
+      modified_at = statement_timestamp(), referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane
   from unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::jsonb[])
     as p (document_id, lane, referential_id, superclass_id, content_hash, planned_on, edits)
   where d.document_id = p.document_id and d.version = p.planned_on
