@@ -1085,8 +1085,7 @@ AS $function$
     where r.document_id in (select a.document_id from sluice.alias a where a.referential_id in (i.referential_id, i.superclass_id))
   ) r
   join running k on k.transactionid = r.locker
-  where i.write_id = any(lock_holders.write_ids)
-    and k.pid <> all (array(select l.session_pid from sluice.lane l where l.session_pid is not null));
+  where i.write_id = any(lock_holders.write_ids);
 $function$;
 
 CREATE OR REPLACE FUNCTION sluice.refuse_change()

@@ -110,35 +110,3 @@ begin
   return own;
 end
 $$;
-
--- Without leaders of lanes, because a batch holds its rows for a moment only.
-create or replace function sluice.lock_holders(write_ids uuid[]) returns table (write_id uuid, pid integer)
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  with running as materialized (
-    select k.transactionid, k.pid from pg_locks k where k.locktype = 'transactionid' and k.mode = 'ExclusiveLock' and k.granted
-  )
-  select distinct i.write_id, k.pid
-  from sluice.intake i
-  cross join lateral (
-    select i.xmax as locker
-    union all
-    select w.locker from sluice.awaited w where w.awaited_id = i.write_id and w.write_id = i.write_id
-    union all
-    select l.xmax from sluice.lane l where l.lane = i.lane
-    union all
-    select a.xmax from sluice.alias a
-    where a.referential_id = any(i.reference_ids || array[i.referential_id, i.superclass_id])
-    union all
-    select d.xmax from sluice.document d
-    where d.document_id = i.document_id
-       or d.document_id in (select a.document_id from sluice.alias a where a.referential_id in (i.referential_id, i.superclass_id))
-    union all
-    select a.xmax from sluice.alias a where a.document_id = i.document_id
-    union all
-    select r.xmax from sluice.reference r
-    where r.document_id in (select a.document_id from sluice.alias a where a.referential_id in (i.referential_id, i.superclass_id))
-  ) r
-  join running k on k.transactionid = r.locker
-  where i.write_id = any(lock_holders.write_ids)
-    and k.pid <> all (array(select l.session_pid from sluice.lane l where l.session_pid is not null));
-$$;

@@ -102,15 +102,13 @@ select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from edited)
 -- Settled writes leave the intake ($14), new documents take their bodies from there (is_new: the write whose body it
 -- is), and their identities and references are inserted with the outcomes. The triggers check everything afterwards. A
 -- conflict on the key of an outcome means that the write was settled elsewhere: the whole batch is planned again. $21:
--- the projections of this process; it commits nothing unless the deployment has agreed on the same.
+-- the projections of this process; it commits nothing unless the deployment has agreed on the same. Citus runs the
+-- parts one by one in this order; PostgreSQL in any order, on one snapshot.
 with given as (
   select *
   from unnest($2::uuid[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::uuid[],
               $10::bigint[], $11::text[], $12::jsonb[], $13::boolean[]) with ordinality
     as w (write_id, term, lane, result, code, resource, client, document_id, version, content_hash, detail, is_new, place)
-),
-taken as (
-  delete from sluice.intake where $14 and write_id = any($2::uuid[]) returning 1
 ),
 document as (
   insert into sluice.document (document_id, lane, resource, referential_id, superclass_id, version, content_hash, body)
@@ -137,6 +135,9 @@ outcome as (
   select g.write_id, $1::uuid, g.term, g.place - 1, g.lane, g.result, g.code, g.resource, g.client, g.document_id,
          g.version, g.content_hash, g.detail
   from given g
+),
+taken as (
+  delete from sluice.intake where $14 and write_id = any($2::uuid[]) returning 1
 )
 select sluice.expect_rows(case when $14 then cardinality($2::uuid[]) else 0 end, (select count(*) from taken), 'intake')
 from (select coalesce((select value from sluice.setting where name = 'projections'), '') as agreed) a

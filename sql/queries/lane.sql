@@ -100,14 +100,17 @@ returning l.lane;
 -- name: endQuarantine
 -- The leader has survived the writes of these lanes. If a crash of the server loses this, the lanes are tried once more. A lane
 -- whose row another transaction has locked is left out.
-with unflushed as (select set_config('synchronous_commit', 'off', true))
-update sluice.lane l
-set suspect_since = null, trials = 0, tried = null
-from unflushed, (select l.lane from sluice.lane l join unnest($1::smallint[], $2::bigint[]) as m (lane, term)
-                   on m.lane = l.lane and m.term = l.term
-                 order by l.lane for no key update of l skip locked) mine
-where l.lane = mine.lane
-returning l.lane;
+with unflushed as (select set_config('synchronous_commit', 'off', true)),
+ended as (
+  update sluice.lane l
+  set suspect_since = null, trials = 0, tried = null
+  from (select l.lane from sluice.lane l join unnest($1::smallint[], $2::bigint[]) as m (lane, term)
+          on m.lane = l.lane and m.term = l.term
+        order by l.lane for no key update of l skip locked) mine
+  where l.lane = mine.lane
+  returning l.lane
+)
+select e.lane from ended e cross join unflushed;
 
 -- name: announceSession
 -- Announces this session by a lock that ends with it: the number of such locks is the number of sessions that share the

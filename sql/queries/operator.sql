@@ -77,6 +77,7 @@ from sluice.stuck_write where write_id = any($1::uuid[]) order by write_id;
 select h.write_id, h.pid, coalesce(a.application_name, '') as application_name, a.xact_start as since
 from sluice.lock_holders($1::uuid[]) h
 left join pg_stat_activity a on a.pid = h.pid
+where h.pid <> all(array(select session_pid from sluice.lane where session_pid is not null))
 order by h.write_id, a.xact_start, h.pid;
 
 -- name: readAwaitedStatus
