@@ -6,7 +6,6 @@ import { Socket } from 'node:net';
 import pg from 'pg';
 import { guardAnswers, type GuardedConnection } from './answer-guard.ts';
 import { assertUrl, serverOf } from './connection-url.ts';
-import { DatabaseError } from './database-error.ts';
 import { assertTakesWrites, serversOf, settingsOf } from './home.ts';
 import { assertSchema } from './schema.ts';
 import { applySettings } from './session-settings.ts';

@@ -55,7 +55,6 @@ export class Session {
   #socket: Socket | undefined;
   /** Behind a pooler in transaction mode: only transactions keep their state. */
   readonly #isPooled: boolean;
-  readonly #url: string;
   readonly #options: ConnectionOptions;
   /** Citus places the schema. */
   readonly #isPlaced: boolean;
@@ -76,7 +75,6 @@ export class Session {
   constructor(client: pg.ClientBase, end: () => Promise<void>, options: ConnectionOptions) {
     this.#client = client;
     this.#end = end;
-    this.#url = options.url;
     this.#options = options;
     this.#isPlaced = isPlaced(options);
     this.#queries = queriesOf(options.schema);
@@ -140,7 +138,7 @@ export class Session {
     const planning = this.#isPlanningForeign ? null : this.#client.query(foreignPlanning);
     this.#isPlanningForeign = true;
     try {
-      const isPrepared = name !== undefined && keepsStatements(this.#url);
+      const isPrepared = name !== undefined && keepsStatements(this.#options.url);
       // In the extended protocol a text is one statement, so none can end the transaction and go on.
       const config = {
         ...(isPrepared ? { name } : {}),
@@ -212,7 +210,7 @@ export class Session {
     if (reduced.isConnectionLoss) this.#ended.abort();
     // The pooler was replaced by one that keeps no prepared statements.
     if (this.#isPooled && reduced.isStatementLost)
-      noteTransactionPooler(this.#url, { keepsStatements: false });
+      noteTransactionPooler(this.#options.url, { keepsStatements: false });
     return reduced;
   }
 
@@ -239,7 +237,7 @@ export class Session {
       this.#client.query(this.#ownPlanning).catch(() => undefined);
     }
     const { name, text } = this.#queries.get(statement) ?? query(statement);
-    const config = keepsStatements(this.#url) ? { name, text, values } : { text, values };
+    const config = keepsStatements(this.#options.url) ? { name, text, values } : { text, values };
     if (answerTimeoutMs === undefined) return this.#client.query<Row>(config);
     // The driver knows the field, although its types do not.
     const limited = { ...config, query_timeout: answerTimeoutMs };
