@@ -18,7 +18,9 @@ const textOf = (path: string): string => readFileSync(join(root, path), 'utf8');
 /** Files that change what others in the same process see, measure it, or load the machine, have a process of their own. */
 const isAlone = (path: string): boolean =>
   /^test\/(?:chaos\/(?:chaos|scenarios)\.|simulation|browser)/.test(path) ||
-  /\bvi\.|process\.(?:env\S* \?*=|on\(|once\(|chdir|cpuUsage)|TracerProvider/.test(textOf(path));
+  /\bvi\.mock\(|process\.(?:env\S* \?*=(?![=>])|on\(|once\(|chdir|cpuUsage)|TracerProvider/.test(
+    textOf(path),
+  );
 /** The other files share processes, because a new process with its modules costs almost a second of CPU. */
 const [shared, pure] = splitBy(
   [...readdirSync(join(root, 'packages')).map((name) => `packages/${name}/src`), 'test']
@@ -50,6 +52,7 @@ class LongestFirst extends BaseSequencer {
 }
 
 const globalSetup = ['test/support/postgres.ts'];
+const setupFiles = ['test/support/start-file.ts'];
 
 export default defineConfig({
   resolve: { conditions },
@@ -68,7 +71,7 @@ export default defineConfig({
     // It matters only to a test that fails.
     expect: { poll: { timeout: 20_000 } },
     projects: [
-      { extends: true, test: { name: 'pure', include: pure, isolate: false } },
+      { extends: true, test: { name: 'pure', include: pure, isolate: false, setupFiles } },
       {
         extends: true,
         test: {
@@ -76,7 +79,7 @@ export default defineConfig({
           include: shared,
           isolate: false,
           globalSetup,
-          setupFiles: ['test/support/start-file.ts'],
+          setupFiles,
         },
       },
       {

@@ -105,10 +105,11 @@ select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from edited)
 -- the projections of this process; it commits nothing unless the deployment has agreed on the same. Citus runs the
 -- parts one by one in this order; PostgreSQL in any order, on one snapshot.
 with given as (
-  select *
-  from unnest($2::uuid[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::uuid[],
-              $10::bigint[], $11::text[], $12::jsonb[], $13::boolean[]) with ordinality
-    as w (write_id, term, lane, result, code, resource, client, document_id, version, content_hash, detail, is_new, place)
+  select unnest($2::uuid[]) as write_id, unnest($3::bigint[]) as term, unnest($4::smallint[]) as lane,
+         unnest($5::text[]) as result, unnest($6::text[]) as code, unnest($7::text[]) as resource,
+         unnest($8::text[]) as client, unnest($9::uuid[]) as document_id, unnest($10::bigint[]) as version,
+         unnest($11::text[]) as content_hash, unnest($12::jsonb[]) as detail, unnest($13::boolean[]) as is_new,
+         generate_series(0, cardinality($2::uuid[]) - 1) as ordinal
 ),
 document as (
   insert into sluice.document (document_id, lane, resource, referential_id, superclass_id, version, content_hash, body)
@@ -121,18 +122,20 @@ document as (
 ),
 alias as (
   insert into sluice.alias (referential_id, document_id, lane)
-  select * from unnest($15::uuid[], $16::uuid[], $17::smallint[]) as a (referential_id, document_id, lane)
+  select * from (
+    select unnest($15::uuid[]) as referential_id, unnest($16::uuid[]) as document_id, unnest($17::smallint[]) as lane) a
   order by a.referential_id
 ),
 reference as (
   insert into sluice.reference (document_id, referential_id, lane)
-  select * from unnest($18::uuid[], $19::uuid[], $20::smallint[]) as r (document_id, referential_id, lane)
+  select * from (
+    select unnest($18::uuid[]) as document_id, unnest($19::uuid[]) as referential_id, unnest($20::smallint[]) as lane) r
   order by r.referential_id, r.document_id
 ),
 outcome as (
   insert into sluice.outcome
     (write_id, batch_id, term, ordinal, lane, result, code, resource, client, document_id, version, content_hash, detail)
-  select g.write_id, $1::uuid, g.term, g.place - 1, g.lane, g.result, g.code, g.resource, g.client, g.document_id,
+  select g.write_id, $1::uuid, g.term, g.ordinal, g.lane, g.result, g.code, g.resource, g.client, g.document_id,
          g.version, g.content_hash, g.detail
   from given g
 ),
@@ -144,14 +147,19 @@ from (select coalesce((select value from sluice.setting where name = 'projection
 where case when a.agreed <> $21::text then sluice.expect_projections(a.agreed, $21::text) is null else true end;
 
 -- name: insertOutcomes
--- Answers to writes that have no effect, for roles that may settle no others.
+-- Answers to writes that have no effect, for roles that may settle no others, and answers of other targets than
+-- documents.
 insert into sluice.outcome
   (write_id, batch_id, term, ordinal, lane, result, code, resource, client, document_id, version, content_hash, detail)
-select g.write_id, $1::uuid, g.term, g.place - 1, g.lane, g.result, g.code, g.resource, g.client, g.document_id,
+select g.write_id, $1::uuid, g.term, g.ordinal, g.lane, g.result, g.code, g.resource, g.client, g.document_id,
        g.version, g.content_hash, g.detail
-from unnest($2::uuid[], $3::bigint[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::uuid[],
-            $10::bigint[], $11::text[], $12::jsonb[]) with ordinality
-  as g (write_id, term, lane, result, code, resource, client, document_id, version, content_hash, detail, place);
+from (
+  select unnest($2::uuid[]) as write_id, unnest($3::bigint[]) as term, unnest($4::smallint[]) as lane,
+         unnest($5::text[]) as result, unnest($6::text[]) as code, unnest($7::text[]) as resource,
+         unnest($8::text[]) as client, unnest($9::uuid[]) as document_id, unnest($10::bigint[]) as version,
+         unnest($11::text[]) as content_hash, unnest($12::jsonb[]) as detail,
+         generate_series(0, cardinality($2::uuid[]) - 1) as ordinal
+) g;
 
 -- name: insertKeys
 -- Binds idempotency keys; the batch that settles the first write of a key does so.

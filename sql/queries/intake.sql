@@ -20,11 +20,14 @@ taken as (
      if_match, client, idempotency_key, reference_deadline, node, body, traceparent, form)
   select write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids::uuid[],
          content_hash, if_match, client, idempotency_key, clock_timestamp() + wait * interval '1 second', node, body, traceparent, form
-  from unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[],
-              $9::text[], $10::text[], $11::text[], $12::text[], $13::double precision[], $14::integer[], $15::jsonb[],
-              $18::text[], $20::text[])
-    as w (write_id, lane, operation, resource, document_id, referential_id, superclass_id, reference_ids,
-          content_hash, if_match, client, idempotency_key, wait, node, body, traceparent, form)
+  from (
+    select unnest($1::uuid[]) as write_id, unnest($2::smallint[]) as lane, unnest($3::text[]) as operation,
+           unnest($4::text[]) as resource, unnest($5::uuid[]) as document_id, unnest($6::uuid[]) as referential_id,
+           unnest($7::uuid[]) as superclass_id, unnest($8::text[]) as reference_ids, unnest($9::text[]) as content_hash,
+           unnest($10::text[]) as if_match, unnest($11::text[]) as client, unnest($12::text[]) as idempotency_key,
+           unnest($13::double precision[]) as wait, unnest($14::integer[]) as node, unnest($15::jsonb[]) as body,
+           unnest($18::text[]) as traceparent, unnest($20::text[]) as form
+  ) w
   where (not $17 or not exists (select from sluice.intake i where i.write_id = w.write_id offset 0))
     and write_id <> all(array(select known.write_id from known))
 ),
@@ -49,12 +52,16 @@ where name in ('transaction_timeout', 'idle_in_transaction_session_timeout')
 -- waited would cost a tenth of the read, so one in sixteen has it, and those that are traced. $3: the low-water mark of
 -- each lane, after which to read: below it are dead rows, of which an open transaction elsewhere may keep millions
 -- (sql/README.md, low-water marks). $4: up to this position about a batch of writes is expected. Beyond it, each lane
--- is read for as many as are still missing; otherwise a whole batch of each lane would be read.
+-- is read for as many as are still missing; otherwise a whole batch of each lane would be read. Bodies are left out,
+-- because each step would copy them.
 with near as materialized (
   select n.*
   from unnest($1::smallint[], $3::bigint[]) as l (lane, low)
   cross join lateral (
-    select * from sluice.intake
+    select write_id, lane, position, operation, resource, document_id, referential_id, superclass_id, reference_ids,
+           content_hash, if_match, client, idempotency_key, was_blocked, node, reference_deadline, accepted_at,
+           traceparent, form
+    from sluice.intake
     where intake.lane = l.lane and blocked_at is null and position > l.low and position <= $4::bigint
     order by position
     limit $2
@@ -71,7 +78,10 @@ from (
   select f.*
   from unnest($1::smallint[], $3::bigint[]) as l (lane, low)
   cross join lateral (
-    select * from sluice.intake
+    select write_id, lane, position, operation, resource, document_id, referential_id, superclass_id, reference_ids,
+           content_hash, if_match, client, idempotency_key, was_blocked, node, reference_deadline, accepted_at,
+           traceparent, form
+    from sluice.intake
     where intake.lane = l.lane and blocked_at is null and position > greatest(l.low, $4::bigint)
     order by position
     limit greatest($2 - (select count(*) from near), 0)

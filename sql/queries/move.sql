@@ -40,3 +40,13 @@ order by kind, name;
 -- name: countReady
 -- Writes that a writer can settle now; counting ends at a limit.
 select count(*) as writes from (select from sluice.intake where blocked_at is null limit $1) i;
+
+-- name: ownsTables
+-- Whether this role may alter the tables of the deployment.
+select bool_and(pg_has_role(c.relowner, 'usage')) as is_owner
+from pg_class c where c.relnamespace = 'sluice'::regnamespace and c.relkind in ('r', 'p');
+
+-- name: listFencedTables
+-- The tables that a move has closed to writes.
+select c.relname::text as name from pg_constraint k join pg_class c on c.oid = k.conrelid
+where c.relnamespace = 'sluice'::regnamespace and k.conname = 'store_has_moved' order by c.relname;

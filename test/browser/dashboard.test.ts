@@ -24,7 +24,7 @@ async function setup(options: WorldOptions = {}): Promise<World> {
 }
 
 /** Dead letters of these clients, all there. */
-async function bury(world: World, clients: readonly string[]): Promise<string[]> {
+async function makeDeadLetters(world: World, clients: readonly string[]): Promise<string[]> {
   const ids: string[] = [];
   for (const client of clients)
     ids.push(
@@ -148,7 +148,7 @@ describe('dead letters', () => {
   test('the page retries one dead letter at a time, after a confirmation, and removes it from the list', async () => {
     const world = await setup();
     const cure = await poison(world);
-    const [first, second] = await bury(world, ['a', 'b']);
+    const [first, second] = await makeDeadLetters(world, ['a', 'b']);
     await cure();
     const { url } = await startDashboard(database.opsUrl);
     const page = await openPage(browser, `${url}#/stuck?reason=dead_letter`);
@@ -169,7 +169,7 @@ describe('dead letters', () => {
   test('the page discards all dead letters that match a filter, and no others', async () => {
     const world = await setup();
     await poison(world);
-    await bury(world, ['a', 'b', 'a']);
+    await makeDeadLetters(world, ['a', 'b', 'a']);
     const { url, operator } = await startDashboard(database.opsUrl);
     const page = await openPage(browser, `${url}#/stuck`);
     await page.getByLabel('Client').fill('a');
@@ -190,7 +190,7 @@ describe('dead letters', () => {
   test('dead letters with hostile names and documents are shown as text', async () => {
     const world = await setup();
     await poison(world);
-    const [writeId] = await bury(world, [hostile]);
+    const [writeId] = await makeDeadLetters(world, [hostile]);
     await world.sql(
       `update sluice.dead_letter set error = jsonb_build_object('code', $1::text, 'table', $1::text)`,
       [hostile],
@@ -223,7 +223,7 @@ describe('a read-only page', () => {
   test('a read-only page offers no action that changes anything, and its server refuses each', async () => {
     const world = await setup();
     await poison(world);
-    const [writeId] = await bury(world, ['a']);
+    const [writeId] = await makeDeadLetters(world, ['a']);
     const { url } = await startDashboard(database.opsUrl, { isReadOnly: true });
     const page = await openPage(browser, url, {}, /403/);
     await page.getByText('read-only').waitFor();
@@ -306,7 +306,7 @@ describe('where clients are asked who they are', () => {
   test('the page asks for a key, keeps it for this tab only, and shows what the key may see', async () => {
     const world = await setup();
     await poison(world);
-    const [writeId] = await bury(world, ['a']);
+    const [writeId] = await makeDeadLetters(world, ['a']);
     const keys = [
       keyOf('loader', ['write:*']),
       keyOf('alice', ['operate']),

@@ -9,12 +9,18 @@ export class Report {
     console.error(JSON.stringify(this.#rows.at(-1)));
   }
 
+  /** Nothing is known of the mutant. @param because What kept its test from telling. */
+  addUntried(mutant: string, because: string): void {
+    this.#rows.push({ mutant, caught: `SURVIVES, untried: ${because}` });
+    console.error(JSON.stringify(this.#rows.at(-1)));
+  }
+
   get tried(): number {
     return this.#rows.length;
   }
 
   get survivors(): string[] {
-    return this.#rows.filter(({ caught }) => caught === 'SURVIVES').map(({ mutant }) => mutant);
+    return this.#rows.filter(({ caught }) => caught.startsWith('SURVIVES')).map(({ mutant }) => mutant);
   }
 
   print(): void {

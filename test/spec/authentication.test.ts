@@ -10,6 +10,7 @@ import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { createIssuer } from '../support/issuer.ts';
 import { execute } from '../support/postgres.ts';
+import { readHere } from '../support/run-here.ts';
 import { createDataDir, startSluice } from '../support/sluice.ts';
 
 const database = useDatabase();
@@ -21,6 +22,8 @@ const path = '/data/sample/gradeLevelDescriptors';
 const run = (args: readonly string[], settings: Record<string, string> = {}) =>
   startSluice(args, { DATABASE_URL: database.opsUrl, ...settings }, () => undefined).ended;
 
+const keys = (...args: string[]) => readHere(['keys', ...args], { DATABASE_URL: database.opsUrl });
+
 async function startNode(args: string[], atEnd?: (kill: () => void) => void): Promise<string> {
   const node = startSluice(
     ['api', '--model', model, '--port=0', '--mode=direct', '--log-level=warn', ...args],
@@ -31,7 +34,7 @@ async function startNode(args: string[], atEnd?: (kill: () => void) => void): Pr
 }
 
 async function createKey(client: string, scopes = 'read:*,write:*', ...more: string[]) {
-  const { code, last } = await run(['keys', 'create', '--client', client, '--scopes', scopes, ...more]);
+  const { code, last } = await keys('create', '--client', client, '--scopes', scopes, ...more);
   expect(code).toBe(0);
   return last as { key: string; prefix: string; client: string; scopes: string[]; expiresAt: string | null };
 }
@@ -130,7 +133,7 @@ describe('API keys', () => {
     const headers = { 'idempotency-key': randomUUID() };
     expect((await post(url, loader, 'sixth', headers)).status).toBe(201);
     expect((await post(url, next.key, 'seventh', headers)).status).toBe(422);
-    const later = await run(['keys', 'revoke', next.prefix, '--after-hours=24']);
+    const later = await keys('revoke', next.prefix, '--after-hours=24');
     expect(later.last).toMatchObject({ prefix: next.prefix, client: 'loader', revokedAt: null });
     expect(Date.parse(String(later.last['expiresAt']))).toBeGreaterThan(Date.now() + 23 * 3_600_000);
     expect((await post(url, next.key, 'seventh')).status).toBe(201);
@@ -139,9 +142,9 @@ describe('API keys', () => {
   test('API keys end when they are revoked', { timeout }, async () => {
     const { key, prefix } = await createKey('leaver');
     expect((await post(url, key, 'eighth')).status).toBe(201);
-    expect((await run(['keys', 'revoke', prefix])).last).toMatchObject({ prefix, client: 'leaver' });
+    expect((await keys('revoke', prefix)).last).toMatchObject({ prefix, client: 'leaver' });
     await eventually(async () => expect((await post(url, key, 'ninth')).status).toBe(401));
-    expect((await run(['keys', 'revoke', prefix])).code).toBe(2);
+    expect((await keys('revoke', prefix)).code).toBe(2);
     const noted = await execute(
       database.url,
       `select action, detail ->> 'client' as client from sluice.audit where target = 'key ${prefix}' order by audit_id`,

@@ -9,7 +9,8 @@ import sample from '../../packages/dev/src/sample/sample-model.json' with { type
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { openConnection, sql } from '../support/sql.ts';
-import { createDataDir, readSluice, startSluice, type JsonLine } from '../support/sluice.ts';
+import { readHere, type Ended } from '../support/run-here.ts';
+import { createDataDir, readSluice, startSluice } from '../support/sluice.ts';
 
 const database = useDatabase();
 const modelFile = fileURLToPath(new URL('../../packages/dev/src/sample/sample-model.json', import.meta.url));
@@ -24,8 +25,9 @@ const settings = (): Record<string, string> => ({
   SLUICE_LOG_LEVEL: 'warn',
 });
 
-const run = async (...args: string[]): Promise<{ code: number | null; last: JsonLine; stderr: string }> =>
-  startSluice(args, settings()).ended;
+/** As an operator does it. */
+const runApart = (...args: string[]) => startSluice(args, settings()).ended;
+const run = (...args: string[]): Promise<Ended> => readHere(args, settings());
 const read = async (...args: string[]): Promise<string> => (await readSluice(args, settings())).text;
 
 interface Stuck {
@@ -98,7 +100,9 @@ describe('an operator', () => {
       JSON.stringify({ endpoint: '/sample/schoolYearTypes', document: year(schoolYear) }),
     );
     await writeFile(file, lines.join('\n'));
-    expect(await run('load', file, '--nodes', String(url), '--model', modelFile)).toMatchObject({ code: 0 });
+    expect(await runApart('load', file, '--nodes', String(url), '--model', modelFile)).toMatchObject({
+      code: 0,
+    });
     await eventually(async () => expect(await run('status')).toMatchObject({ code: 0 }), {
       timeoutMs: 30_000,
     });
@@ -113,7 +117,7 @@ describe('an operator', () => {
     // A lane is paused; a document waits for one that nobody has sent; another cannot be stored.
     const pausedYear = 2001;
     const paused = laneOfYear(pausedYear);
-    expect((await run('pause', String(paused))).last).toEqual({ paused: [paused], unchanged: [] });
+    expect((await runApart('pause', String(paused))).last).toEqual({ paused: [paused], unchanged: [] });
     const heldId = await submit('schoolYearTypes', year(pausedYear));
     const orphan = sessionOutside(paused);
     const orphanId = await submit('sessions', orphan, 'respond-async, wait-for-references=600');
@@ -196,10 +200,10 @@ describe('an operator', () => {
         dryRun: true,
       },
     );
-    const retried = await run('retry', poisonId, '--yes');
+    const retried = await runApart('retry', poisonId, '--yes');
     expect(retried).toMatchObject({ code: 0, last: { retried: 1, refused: {} } });
-    expect((await run('resume', 'all')).last).toMatchObject({ resumed: [paused] });
-    expect(await run('discard', orphanId, '--yes')).toMatchObject({ code: 0, last: { discarded: 1 } });
+    expect((await runApart('resume', 'all')).last).toMatchObject({ resumed: [paused] });
+    expect(await runApart('discard', orphanId, '--yes')).toMatchObject({ code: 0, last: { discarded: 1 } });
     const third = startSluice(['writer'], settings());
     await third.event('ready');
     await eventually(
@@ -216,18 +220,18 @@ describe('an operator', () => {
     );
 
     // The writer is drained from elsewhere and ends in order; all of it is on record.
-    const { last } = await run('writers');
+    const { last } = await runApart('writers');
     const living = (last['writers'] as { writerId: string; state: string }[]).filter(
       ({ state }) => state === 'leading',
     );
     expect(living).toHaveLength(1);
-    expect(await run('drain', living[0]!.writerId, '--wait', '30s')).toMatchObject({
+    expect(await runApart('drain', living[0]!.writerId, '--wait', '30s')).toMatchObject({
       code: 0,
       last: { hasEnded: true },
     });
     expect(await third.ended).toMatchObject({ code: 0 });
     expect(await run('status')).toMatchObject({ code: 5, last: { lanesWithoutLeader: lanes, writers: 0 } });
-    const entries = (await run('audit')).last['entries'] as { action: string }[];
+    const entries = (await runApart('audit')).last['entries'] as { action: string }[];
     expect(entries.map(({ action }) => action)).toEqual(['drain', 'discard', 'resume', 'retry', 'pause']);
   });
 });

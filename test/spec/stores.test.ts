@@ -5,7 +5,6 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '@sluice/dev/embedded';
-import { createProgram } from '@sluice/server/cli';
 import { createClient } from 'sluice/internal/client';
 import { agree, Database, migrate, StoreCopy } from 'sluice/internal/store';
 import { readTargets, saveTargets, targetLine } from 'sluice/internal/targets';
@@ -15,6 +14,7 @@ import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Model } from 'sluice/model';
 import { databaseUrl, execute } from '../support/postgres.ts';
+import { runHere } from '../support/run-here.ts';
 import { parseScrape } from '../support/scrape.ts';
 import { sluiceProgram } from '../support/sluice-program.ts';
 import { readSluice, startSluice, type RunningSluice } from '../support/sluice.ts';
@@ -30,6 +30,9 @@ let migrated: { code: number | null; text: string };
 let nodes: string[];
 let processes: RunningSluice[];
 const ends: (() => void)[] = [];
+const southSettings = { fsync: 'off', shared_buffers: '16MB', max_connections: '500' };
+/** Stores on the second server that one test adds to the three. */
+const more = Array.from({ length: 17 }, (_, index) => `district-${index}`);
 
 const modelFile = (): string => join(folder, 'model.json');
 
@@ -40,22 +43,13 @@ const run = (
   atEnd: (kill: () => void) => void = onTestFinished,
 ) => readSluice(args, settings, atEnd, sluiceProgram);
 
-/** Runs a command in this process: for those that end soon and say little. */
-async function runHere(args: readonly string[], settings: Readonly<Record<string, string>>): Promise<void> {
-  for (const name of Object.keys(process.env))
-    if (/^(SLUICE_|PG|DATABASE_URL$)/.test(name)) vi.stubEnv(name, '');
-  for (const [name, value] of Object.entries(settings)) vi.stubEnv(name, value);
-  const program = await createProgram();
-  await program.parseAsync([...args, '--config', 'none'], { from: 'user' }).finally(() => vi.unstubAllEnvs());
-}
-
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sluice-stores-'));
   file = join(folder, 'stores.json');
   southFolder = await mkdtemp(join(tmpdir(), 'sluice-south-'));
   south = await startEmbeddedPostgres({
     dataDir: southFolder,
-    settings: { fsync: 'off', shared_buffers: '16MB' },
+    settings: southSettings,
   });
   const southUrl = databaseUrl(south.url, 'south');
   await execute(databaseUrl(south.url, 'postgres'), 'create database south');
@@ -78,6 +72,10 @@ beforeAll(async () => {
     }),
   );
   migrated = await run(['migrate', '--stores', file, '--all-stores'], {}, (end) => ends.push(end));
+  const southAdmin = databaseUrl(south.url, 'postgres');
+  await Promise.all(
+    more.map((name) => execute(southAdmin, `create database "${name}" template south strategy file_copy`)),
+  );
   const common = [
     '--stores',
     file,
@@ -166,7 +164,7 @@ const hangUp = (): void => processes.forEach((each) => each.kill('SIGHUP'));
 test('`sluice migrate --all-stores` brings each store up to date, names it in each line, and ends with a summary', () => {
   expect(migrated).toMatchObject({ code: 0 });
   const lines = migrated.text.trimEnd().split('\n');
-  expect(lines.filter((line) => !/^(north|east|south): /.test(line))).toEqual(['3 stores: 3 ended with 0']);
+  expect(lines.filter((line) => !/^(north|east|south): /.test(line))).toEqual(['3 stores: 3 exited with 0']);
   expect(lines.filter((line) => line.startsWith('east: ran 0001'))).toHaveLength(1);
   expect(lines.filter((line) => line.startsWith('north: ran'))).toEqual([]);
 });
@@ -181,6 +179,51 @@ test('a request goes to the store that its path names, on every node, and to no 
   expect(await write('east', { node: 1 })).toMatchObject({ status: 201 });
   expect(await write('south', { node: 1 })).toMatchObject({ status: 201 });
 });
+
+test('two nodes and two writers serve twenty stores on two servers, and nineteen while one refuses connections', async () => {
+  const before = await readFile(file, 'utf8');
+  const entries = more.map((name) => [name, { databaseUrl: databaseUrl(south.url, name) }]);
+  const { stores } = JSON.parse(before) as { stores: object };
+  await writeFile(file, JSON.stringify({ stores: { ...stores, ...Object.fromEntries(entries) } }));
+  const names = [...Object.keys(stores), ...more];
+  expect(names).toHaveLength(20);
+  /** A few at a time, so that a busy machine opens them in time. */
+  const writeToEach = async (targets: readonly (readonly [store: string, node: number])[]): Promise<void> => {
+    const waiting = [...targets];
+    const work = async (): Promise<void> => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const [store, node] = next;
+        await eventually(async () =>
+          expect({ store, ...(await write(store, { node })) }).toMatchObject({ store, status: 201 }),
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: 4 }, work));
+  };
+  await writeToEach(names.flatMap((name) => [[name, 0] as const, [name, 1] as const]));
+  const [closed = '', ...others] = names.toReversed();
+  const admin = databaseUrl(south.url, 'postgres');
+  await execute(admin, `alter database "${closed}" with allow_connections false`);
+  await execute(
+    admin,
+    `select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '${closed}'`,
+  );
+  const refused = eventually(async () =>
+    expect(await write(closed, { prefer: 'wait=1' })).toMatchObject({
+      status: 503,
+      body: { code: 'database_unavailable' },
+    }),
+  );
+  await writeToEach(others.map((name, index) => [name, index % 2]));
+  await refused;
+  await execute(admin, `alter database "${closed}" with allow_connections true`);
+  await writeToEach([[closed, 0]]);
+  const [row] = await sql(databaseUrl(south.url, closed), 'select count(*)::int as n from sluice.document');
+  // Both nodes, and the end; more, if a write was stored and its answer came late.
+  expect(row!['n']).toBeGreaterThanOrEqual(3);
+  await writeFile(file, before);
+  await eventually(async () => expect(await write(closed)).toMatchObject({ status: 404 }));
+}, 120_000);
 
 test('a request of a host that a store has needs no store in its path, and a path comes before the host', async () => {
   const created = await write('', { host: 'north.example.org:8080' });
@@ -199,7 +242,7 @@ test('a path without a store, or with one that there is not, is answered 404 and
 
 test('the page at /dashboard/ of a node leads to the page of each store', async () => {
   const picker = await ask('GET', '/dashboard/');
-  const links = [...(picker.body['text'] as string).matchAll(/href="([^"]+)"/g)].map(([, link]) => link!);
+  const links = [...(picker.body['text'] as string).matchAll(/<a href="([^"]+)"/g)].map(([, link]) => link!);
   expect(links).toEqual(['/north/dashboard/', '/east/dashboard/', '/south/dashboard/']);
   const page = await ask('GET', links[1]!);
   expect(page).toMatchObject({ status: 200 });
@@ -283,7 +326,7 @@ test('a store whose server is stopped answers 503 by itself, and is back without
   south = await startEmbeddedPostgres({
     dataDir: southFolder,
     port,
-    settings: { fsync: 'off', shared_buffers: '16MB' },
+    settings: southSettings,
   });
   await eventually(async () => expect(await write('south', { node: 1 })).toMatchObject({ status: 201 }));
 });
@@ -541,7 +584,7 @@ test('one store that fails does not keep a command from the others, and the summ
   const { code, text, stderr } = await run(['migrate', '--stores', broken, '--all-stores']);
   expect(stderr).toMatch(/^lost: Cannot use the database .*the server has no database "no_such_database"/m);
   expect(text).toMatch(/^north: The schema has version/m);
-  expect(text).toMatch(/^2 stores: 1 ended with 0, lost with 1$/m);
+  expect(text).toMatch(/^2 stores: 1 exited with 0, lost with 1$/m);
   expect(code).toBe(1);
   const check = await run(['stores', 'check', '--stores', broken]);
   expect(check).toMatchObject({ code: 5 });
@@ -573,6 +616,19 @@ test('stores list and stores check show the other stores where one entry cannot 
     const excluded = new RegExp(`${shared}stores north and guest have the same host north.example.org`);
     expect(await say('list')).toMatch(excluded);
     expect(await say('check')).toMatch(excluded);
+    // What is wrong with an entry keeps no command from the other stores.
+    await runHere(['lanes', '--store', 'north', '--stores', broken], {});
+    await expect(runHere(['lanes', '--store', 'lost', '--stores', broken], {})).rejects.toThrow(
+      'names a variable that is not set',
+    );
+    await expect(runHere(['stores', 'move', 'north', '--stores', broken], {})).rejects.toThrow(
+      '--to, --to-file or --to-variable has to say where it goes',
+    );
+    const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+    await runHere(['lanes', '--all-stores', '--stores', broken], {});
+    const text = said.mock.calls.map(([line]) => line).join('');
+    said.mockRestore();
+    expect(text).toMatch(/^4 stores: 1 exited with 0, lost with 2, twin with 2, guest with 2$/m);
   } finally {
     process.exitCode = undefined;
   }

@@ -297,7 +297,7 @@ describe('a database that is shared with other programs', () => {
     await expect(sql(guest, 'select from sluice.document')).rejects.toMatchObject(refused);
     await execute(url, rolesSql(rolePrefix, true));
     expect(await openTo(url)).toEqual(closed);
-    await expect(sql(guest, 'select 1')).rejects.toMatchObject(refused);
+    await expect(execute(guest, 'select 1')).rejects.toMatchObject(refused);
   });
 
   test('--exclusive-database lists the rights and roles that it removes before it acts', async () => {

@@ -4,8 +4,8 @@
 import { randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
 import { afterAll, beforeAll, expect, inject, type RunnerTask } from 'vitest';
-import { applyRoles } from 'sluice/internal/store';
-import { databaseUrl, execute, rolePrefix, roleUrl } from './postgres.ts';
+import { databaseUrl, roleUrl } from './postgres.ts';
+import { sql } from './sql.ts';
 
 export interface TestDatabase {
   /** As a superuser, to look and to prepare. */
@@ -25,10 +25,17 @@ export async function createDatabase(): Promise<TestDatabase> {
   const server = inject('postgresUrl');
   const file = basename(expect.getState().testPath ?? '', '.test.ts').replaceAll(/\W/g, '_');
   const name = `sluice_test_${file.slice(0, 32)}_${randomBytes(4).toString('hex')}`;
-  await execute(server, `create database ${name} template ${inject('template')}`);
-  const url = databaseUrl(server, name);
+  const template = inject('template');
+  await sql(server, `create database ${name} template ${template}`);
   // What is granted on the database itself is not cloned.
-  await applyRoles({ url, prefix: rolePrefix });
+  await sql(
+    server,
+    `do $$ begin execute (
+       select string_agg(format('grant %s on database ${name} to %s', privilege_type, grantee::regrole), ';')
+       from pg_database, aclexplode(datacl) where datname = '${template}' and grantee not in (0, datdba)
+     ); end $$`,
+  );
+  const url = databaseUrl(server, name);
   return {
     url,
     apiUrl: roleUrl(url, 'api'),
@@ -36,7 +43,7 @@ export async function createDatabase(): Promise<TestDatabase> {
     opsUrl: roleUrl(url, 'ops'),
     name,
     async drop() {
-      await execute(server, `drop database if exists ${name} with (force)`);
+      await sql(server, `drop database if exists ${name} with (force)`);
     },
   };
 }

@@ -26,10 +26,13 @@ test('no sentence of a document has more than 30 words', () => {
   expect(long).toEqual([]);
 });
 
-test('the documentation stays short: README 800 words, ARCHITECTURE 1,800, all pages of docs/ 15,000', () => {
+test('the documentation stays short: README 800 words, ARCHITECTURE 1,800, the schema 900, a package 600, docs/ 15,000', () => {
   const wordsIn = (pattern: RegExp): number =>
     read.filter(({ file }) => pattern.test(file)).reduce((sum, { words }) => sum + words, 0);
   expect(wordsIn(/^README\.md$/)).toBeLessThanOrEqual(800);
   expect(wordsIn(/^ARCHITECTURE\.md$/)).toBeLessThanOrEqual(1800);
+  expect(wordsIn(/^sql\/README\.md$/)).toBeLessThanOrEqual(900);
+  for (const name of ['sluice', 'server', 'edfi'])
+    expect(wordsIn(new RegExp(`^packages/${name}/README\\.md$`))).toBeLessThanOrEqual(600);
   expect(wordsIn(/^docs\/[\w-]+\.md$/)).toBeLessThanOrEqual(15_000);
 });

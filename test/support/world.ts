@@ -15,7 +15,7 @@ import { eventually } from './eventually.ts';
 import { fresh } from './fresh.ts';
 import { model, resource } from './model.ts';
 import { patient } from './patient.ts';
-import { execute, nodeUrl, roleUrl } from './postgres.ts';
+import { nodeUrl, roleUrl } from './postgres.ts';
 import { openConnection, sql, type SqlRow } from './sql.ts';
 
 export { fresh };
@@ -134,11 +134,10 @@ export async function startWorld(url: string, options: WorldOptions = {}): Promi
       return async () => void (await holder.query('rollback'));
     },
     async pauseLanes(lanes) {
-      const act = (text: string): Promise<unknown> => execute(url, text);
       const ofLanes = `where lane in (${lanes.join(', ')})`;
-      await act(`update sluice.lane set paused_at = now(), paused_by = 'test' ${ofLanes}`);
+      await world.sql(`update sluice.lane set paused_at = now(), paused_by = 'test' ${ofLanes}`);
       const resume = async (): Promise<void> => {
-        await act(
+        await world.sql(
           `update sluice.lane set paused_at = null, paused_by = null ${ofLanes}; notify sluice_wakeup`,
         );
       };

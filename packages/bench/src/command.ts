@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { SluiceError } from 'sluice/internal/protocol';
 import { benchSettings, type BenchValues } from './command/bench-settings.ts';
 import { createCommand } from '@sluice/server/cli';
@@ -18,6 +19,10 @@ export const benchCommand = () =>
     async run(values, flags) {
       const { workload } = values;
       refuseForeign(values);
+      if (values.gathering !== undefined) {
+        const { gatheringPage } = await import('./gathering/gathering-page.ts');
+        return writeFile(values.gathering, gatheringPage());
+      }
       const isJson = flags['json'] === true;
       if (workload === 'open-loop' || workload === 'edfi') {
         const { runDeployments } = await import('./command/run-deployments.ts');
@@ -29,7 +34,13 @@ export const benchCommand = () =>
   });
 
 /** Refuses options that the workload does not use. */
-function refuseForeign({ workload, documents, duplicates }: BenchValues): void {
+function refuseForeign({ workload, documents, duplicates, pattern }: BenchValues): void {
+  if (pattern !== 'steady' && workload !== 'open-loop') {
+    throw new SluiceError(
+      'configuration_invalid',
+      `Cannot use --pattern with --workload ${workload}: only the rate of open-loop changes`,
+    );
+  }
   if (Math.max(...duplicates) > 0 && !workload.startsWith('table')) {
     throw new SluiceError(
       'configuration_invalid',

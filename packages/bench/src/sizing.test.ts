@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { BenchReport } from './bench.ts';
+import { predictExample } from './example-stores.ts';
+import { reportPage } from './report/page.ts';
 import { costsOf, predict, predictStores, type Costs, type Deployment } from './sizing.ts';
 
 const costs: Costs = {
@@ -43,32 +45,68 @@ describe('a prediction', () => {
   });
 });
 
-test('costs come from the largest value, and the cost of a session leaves out its waits', () => {
-  const spread = (median: number) => ({ median, min: median, max: median });
-  const report = (rate: number, isLoad: boolean) =>
-    ({
-      options: { rttMs: 1, batchWritesMax: [500] },
-      server: { flush: { p50Ms: 2, p99Ms: 3 }, commit: { p50Ms: 4, p99Ms: 5 } },
-      results: [rate / 2, rate].map((each, index) => ({
-        value: index,
-        contenders: {
-          coordinated: {
-            documentsPerSecond: spread(each),
-            walBytesPerDocument: spread(4000),
-            networkBytesPerDocument: spread(2000),
-            cpuUsPerDocument: {
-              clients: isLoad ? spread(100) : null,
-              others: spread(50),
-              postgres: spread(150),
-            },
+const spread = (median: number) => ({ median, min: median, max: median });
+const reportOf = (rate: number, isLoad: boolean, networkBytes: number | null = 2000) =>
+  ({
+    at: '2026-11-30',
+    workload: 'http',
+    axis: 'clients',
+    machine: { cores: 8, cpu: 'any', memoryBytes: 2 ** 30, platform: 'linux', node: '20' },
+    options: { rttMs: 1, batchWritesMax: [500] },
+    server: { version: '18', flush: { p50Ms: 2, p99Ms: 3 }, commit: { p50Ms: 4, p99Ms: 5 }, settings: {} },
+    absent: {},
+    growth: null,
+    results: [rate / 2, rate].map((each, index) => ({
+      axis: 'clients',
+      value: index + 1,
+      ratios: {},
+      ratiosSpread: {},
+      contenders: {
+        coordinated: {
+          documentsPerSecond: spread(each),
+          p50Ms: null,
+          p99Ms: null,
+          walBytesPerDocument: spread(4000),
+          networkBytesPerDocument: networkBytes === null ? null : spread(networkBytes),
+          cpuUsPerDocument: {
+            clients: isLoad ? spread(100) : null,
+            others: spread(50),
+            postgres: spread(150),
           },
         },
-      })),
-    }) as unknown as BenchReport;
-  const found = costsOf(report(5000, true), report(10_000, false));
+      },
+    })),
+  }) as unknown as BenchReport;
+
+test('costs come from the largest value, and the cost of a session leaves out its waits', () => {
+  const found = costsOf(reportOf(5000, true), reportOf(10_000, false));
   // 100 µs a document, of which each batch of 500 waits 2 ms for its flush and 3 ms on the way.
   expect(found).toEqual({ ...costs, sessionUs: 90 });
-  expect(() => costsOf(report(1, false), report(1, false))).toThrow(/CPU time/);
+  // Without a backlog, the CPU time of writer and PostgreSQL.
+  expect(costsOf(reportOf(5000, true))).toEqual({ ...costs, sessionUs: 200 });
+  expect(() => costsOf(reportOf(1, false), reportOf(1, false))).toThrow(/CPU time/);
+});
+
+test('a report with every cost predicts deployments of many stores in tables and two plots, and another report does not', () => {
+  const page = reportPage([reportOf(5000, true)]);
+  const section = page.slice(page.indexOf('Predictions for many data stores'));
+  expect(section.match(/<svg /g)).toHaveLength(2);
+  expect(section).toContain('Documents per second, 200 stores');
+  // 8 cores at 150 µs are 53,333, and the four nodes of a server 40,000; the busiest of eight servers has more than an eighth.
+  const found = predictExample(costsOf(reportOf(5000, true)), {
+    servers: 8,
+    stores: 200,
+    skew: 1,
+    open: 20,
+    processes: 32,
+  });
+  const rate = Math.round(found.documentsPerSecond).toLocaleString('en');
+  expect(section).toContain(`<tr><td>8</td><td>1</td><td>${rate}</td><td>${found.limitedBy}</td>`);
+  // 100 of 1,000 open stores on ten servers: ten each, with 20 connections, and one of each writer.
+  expect(section).toContain('<tr><td>1,000</td><td>10 %</td><td>202</td><td>30,000</td><td>100</td></tr>');
+  expect(section).not.toMatch(/NaN|undefined|Infinity/);
+  for (const other of [reportOf(5000, false), reportOf(5000, true, null)])
+    expect(reportPage([other])).not.toContain('Predictions');
 });
 
 describe('a prediction for many stores', () => {
@@ -150,31 +188,15 @@ test('the tables of docs/scaling.md hold what the model computes', () => {
       );
   const numberOf = (cell = ''): number => Number(cell.replace(/,/g, ''));
   const round = (rate: number): number => Number(rate.toPrecision(3));
-  const of = (servers: number, count: number, skew: number, openShare: number, processes: number) =>
-    predictStores(
-      measured,
-      {
-        cores: { nodes: processes, writers: processes, postgres: 8 },
-        nodeProcesses: processes,
-        writerProcesses: processes,
-        sessionsPerWriter: 1,
-        rttMs: 0.5,
-        walBytesPerSecond: 200e6,
-        networkBytesPerSecond: 1.25e9,
-      },
-      {
-        servers,
-        stores: count,
-        skew,
-        openShare,
-        connectionsPerNode: 6,
-        connectionsPerWriter: 4,
-        seriesPerStore: 300,
-      },
-    );
   const rates = rowsBelow('## What a deployment can write').map(
     ([servers, stores, skew, processes, ...told]) => {
-      const found = of(numberOf(servers), numberOf(stores), numberOf(skew), 0.1, numberOf(processes));
+      const found = predictExample(measured, {
+        servers: numberOf(servers),
+        stores: numberOf(stores),
+        skew: numberOf(skew),
+        open: numberOf(stores) / 10,
+        processes: numberOf(processes),
+      });
       const { nodes, writers, postgres } = found.busyCores;
       const computed = [
         round(found.documentsPerSecond).toLocaleString('en-US'),
@@ -185,7 +207,13 @@ test('the tables of docs/scaling.md hold what the model computes', () => {
     },
   );
   const limits = rowsBelow('## At 1,000 and 10,000 stores').map(([stores, servers, open, ...told]) => {
-    const found = of(numberOf(servers), numberOf(stores), 0, numberOf(open) / numberOf(stores), 2);
+    const found = predictExample(measured, {
+      servers: numberOf(servers),
+      stores: numberOf(stores),
+      skew: 0,
+      open: numberOf(open),
+      processes: 2,
+    });
     const computed = [
       found.connectionsPerServer,
       found.seriesPerProcess,

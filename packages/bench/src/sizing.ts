@@ -79,27 +79,33 @@ export function predict(costs: Costs, deployment: Deployment): Prediction {
 }
 
 /**
- * Costs from two runs, each at the largest value of its axis.
+ * Costs from one run or two, each at the largest value of its axis.
  * @param load A run of `coordinated` with enough clients to fill its batches
- * @param backlog A run of `coordinated` with one session, which is never idle there
+ * @param backlog A run of `coordinated` with one session, which is never idle there. Without it, a session takes as
+ *   long as writer and PostgreSQL have CPU time for a document, which is an upper bound
  */
-export function costsOf(load: BenchReport, backlog: BenchReport): Costs {
+export function costsOf(load: BenchReport, backlog: BenchReport | null = null): Costs {
   const loaded = coordinatedOf(load);
-  const drained = coordinatedOf(backlog);
   const known = (what: string, figure: number | null | undefined): number => {
     if (figure === null || figure === undefined)
       throw new Error(`Cannot compute costs: the report has no figure for ${what}`);
     return figure;
   };
-  const flushMs = backlog.server.flush?.p50Ms ?? backlog.server.commit.p50Ms;
-  const { rttMs } = backlog.options as { rttMs: number };
-  const batchWrites = Math.max(...(backlog.options['batchWritesMax'] as number[]));
+  const { server, options } = backlog ?? load;
+  const flushMs = server.flush?.p50Ms ?? server.commit.p50Ms;
+  const { rttMs } = options as { rttMs: number };
+  const batchWrites = Math.max(...(options['batchWritesMax'] as number[]));
   const waitUs = ((flushMs + roundTripsPerBatch * rttMs) * 1000) / batchWrites;
+  const writerCpuUs = known('CPU time', loaded.cpuUsPerDocument.others?.median);
+  const postgresCpuUs = known('CPU time', loaded.cpuUsPerDocument.postgres?.median);
   return {
     nodeCpuUs: known('CPU time', loaded.cpuUsPerDocument.clients?.median),
-    writerCpuUs: known('CPU time', loaded.cpuUsPerDocument.others?.median),
-    postgresCpuUs: known('CPU time', loaded.cpuUsPerDocument.postgres?.median),
-    sessionUs: 1_000_000 / drained.documentsPerSecond.median - waitUs,
+    writerCpuUs,
+    postgresCpuUs,
+    sessionUs:
+      backlog === null
+        ? writerCpuUs + postgresCpuUs
+        : 1_000_000 / coordinatedOf(backlog).documentsPerSecond.median - waitUs,
     walBytes: loaded.walBytesPerDocument.median,
     networkBytes: known('the network', loaded.networkBytesPerDocument?.median),
     flushMs,

@@ -1,8 +1,18 @@
 /** The VitePress configuration of pages/, which `build.ts` fills. */
 
-import { defineConfig } from 'vitepress';
+import { defineConfig, type MarkdownRenderer } from 'vitepress';
 import { slugOf } from './markdown.ts';
 import { addressOf, groups } from './pages.ts';
+
+/** A block of Mermaid becomes an element that the theme draws. */
+function drawDiagrams({ renderer, utils }: MarkdownRenderer): void {
+  const fence = renderer.rules.fence!;
+  renderer.rules.fence = (tokens, index, ...rest) => {
+    const { info, content } = tokens[index]!;
+    if (info.trim() !== 'mermaid') return fence(tokens, index, ...rest);
+    return `<div class="diagram" v-diagram><pre v-pre>${utils.escapeHtml(content)}</pre></div>\n`;
+  };
+}
 
 const fail = (message: string): void => {
   throw new Error(`Cannot build the site: ${message}`);
@@ -17,7 +27,7 @@ export default defineConfig({
   cacheDir: '../../node_modules/.cache/vitepress',
   // Copies of files are no pages: build.ts checks that each exists.
   ignoreDeadLinks: [/^\/files\//],
-  markdown: { anchor: { slugify: slugOf } },
+  markdown: { anchor: { slugify: slugOf }, config: drawDiagrams },
   vite: {
     // A warning of the build is a fault of a page, or of this file.
     customLogger: {

@@ -64,11 +64,16 @@ export const benchServerSettings = {
   profile: pathSetting(
     '--profile <folder>',
     'SLUICE_BENCH_PROFILE',
-    'write CPU profiles and statement times into this folder; profiling slows the processes',
+    'write CPU profiles and statement times into this folder; profiling slows the processes. The JSON of open-loop then has each arrival',
   ),
   report: pathSetting(
     '--report <file>',
     'SLUICE_BENCH_REPORT',
     'write a page with plots, and its raw data beside it',
+  ),
+  gathering: pathSetting(
+    '--gathering <file>',
+    'SLUICE_BENCH_GATHERING',
+    'measure nothing: write a page with plots of a simulation that batches recorded and seeded arrivals',
   ),
 };

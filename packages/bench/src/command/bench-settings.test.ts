@@ -28,6 +28,7 @@ test.each([
   ['rate', '5.5%', '--rate'],
   ['rate', '50%,,70', '--rate'],
   ['rate', '0', '--rate'],
+  ['pattern', 'waves', '--pattern'],
   ['rateOf', 'ceiling', '--rate-of'],
   ['contenders', 'direct,batch', '--contenders'],
   ['clients', '64,0', '--clients'],

@@ -1,4 +1,5 @@
 /** The settings of `sluice bench`. */
+import { patternNames, type Pattern } from '../deployments/arrivals.ts';
 import type { Rate } from '../deployments/run.ts';
 import {
   contenderNames,
@@ -159,6 +160,14 @@ export const benchSettings = {
     form: 'whole numbers from 1 to 100000, or percentages from 1% to 100%, separated by commas',
     schema: listOf(z.union([percentage, writesPerSecond])),
     fallback: [{ perSecond: 100 }],
+  }),
+  pattern: setting<Pattern>({
+    flags: '--pattern <name>',
+    variables: ['SLUICE_BENCH_PATTERN'],
+    description: `how the rate changes around --rate, with --workload open-loop: ${patternNames.join(', ')}`,
+    form: `one of ${patternNames.join(', ')}`,
+    schema: z.enum(patternNames),
+    fallback: 'steady',
   }),
   rateOf: setting<DeployedContender>({
     flags: '--rate-of <contender>',

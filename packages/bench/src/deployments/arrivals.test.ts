@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { arrivals } from './arrivals.ts';
+import { arrivals, patternNames, shapes } from './arrivals.ts';
 
 const take = (perSecond: number, seed: number, count: number): number[] => {
   const source = arrivals(perSecond, seed);
@@ -21,4 +21,16 @@ test('arrivals come at the rate, at random intervals', () => {
 test('arrivals of one seed are the same, those of another differ', () => {
   expect(take(20, 7, 5)).toEqual(take(20, 7, 5));
   expect(take(20, 7, 5)).not.toEqual(take(20, 8, 5));
+});
+
+test.each(patternNames)('arrivals of the pattern %s have the mean rate, and follow its shape', (pattern) => {
+  const count = { all: 0, first: 0 };
+  for (const atMs of arrivals(500, 1, shapes[pattern])) {
+    if (atMs >= 40_000) break;
+    count.all += 1;
+    if (atMs % 200 < 20) count.first += 1;
+  }
+  expect(count.all / 40).toBeGreaterThan(475);
+  expect(count.all / 40).toBeLessThan(525);
+  expect(count.first / count.all).toBeCloseTo(pattern === 'bursts' ? 1 : 0.1, 1);
 });

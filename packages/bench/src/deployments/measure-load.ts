@@ -31,6 +31,8 @@ export interface LoadFigures {
   cpuUsPerDocument: CpuByProcess;
   /** Only with a profile. */
   statements?: StatementTime[];
+  /** Open loop, only with a profile: when each request was sent, in milliseconds after the warm-up. */
+  arrivalsMs?: number[];
 }
 
 export interface CpuByProcess {
@@ -48,10 +50,21 @@ export interface MeasureLoadOptions {
   durationMs: number;
   /** Whether the server counts the time of each statement. */
   withStatements: boolean;
+  /** Whether the figures have each arrival. */
+  withArrivals?: boolean;
 }
 
 export async function measureLoad(options: MeasureLoadOptions): Promise<LoadFigures> {
-  const { deployment, task, code, serverPid, warmupMs, durationMs, withStatements } = options;
+  const {
+    deployment,
+    task,
+    code,
+    serverPid,
+    warmupMs,
+    durationMs,
+    withStatements,
+    withArrivals = false,
+  } = options;
   const counters = await CounterReader.open(deployment.url);
   try {
     const load = await BenchProcess.start({ task, code, profileFolder: null });
@@ -84,6 +97,7 @@ export async function measureLoad(options: MeasureLoadOptions): Promise<LoadFigu
           writers: usEach(before.writers, after.writers, documents),
         },
         ...statements,
+        ...(withArrivals && openLoop !== undefined ? { arrivalsMs: openLoop.sentAt } : {}),
       };
     } finally {
       await load.stop();

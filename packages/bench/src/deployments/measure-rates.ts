@@ -60,6 +60,7 @@ export async function measureRates(
       nodeUrls: deployment.nodeUrls,
       workload: { name, prefill, share: { index, of: 1 }, seed, district: null },
       perSecond,
+      pattern: options.pattern,
       seed,
     };
     const figures = await measureLoad({
@@ -70,6 +71,7 @@ export async function measureRates(
       warmupMs: warmupSeconds * 1000,
       durationMs: seconds * 1000,
       withStatements: profileFolder !== null && server.pid !== null,
+      withArrivals: profileFolder !== null,
     });
     onLoad({ rate: perSecond, percent: 'percent' in rate ? rate.percent : null, clients: null }, figures);
   }

@@ -4,6 +4,7 @@ import type { ContenderName, DeployedContender } from '../names.ts';
 import type { Server } from '../server.ts';
 import type { WorkloadOptions } from '../workload/workload.ts';
 import type { Build } from './build.ts';
+import type { Pattern } from './arrivals.ts';
 import type { LoadFigures } from './measure-load.ts';
 import type { DeploymentMeasurement, Load } from './results.ts';
 
@@ -23,6 +24,8 @@ export interface DeploymentsOptions {
   contenders: readonly ContenderName[];
   /** Open loop: writes a second. */
   rate: readonly Rate[];
+  /** Open loop: how the rate changes. */
+  pattern: Pattern;
   /** The contender whose capacity the percentages refer to. */
   rateOf: DeployedContender;
   /** `edfi`: concurrent requests. */

@@ -108,17 +108,17 @@ async function openLoad(task: Extract<Task, { role: 'load' }>): Promise<Role> {
     run: (window, span) =>
       perSecond === 0
         ? runClosedLoop(contender, workload, clients, window)
-        : runOpenLoop({ nodes: [contender], workload, perSecond, seed, ...span }),
+        : runOpenLoop({ nodes: [contender], workload, perSecond, pattern: 'steady', seed, ...span }),
     stop: () => contender.stop(),
   };
 }
 
 async function openOpenLoad(task: Extract<Task, { role: 'open-load' }>): Promise<Role> {
-  const { nodeUrls, perSecond, seed } = task;
+  const { nodeUrls, perSecond, pattern, seed } = task;
   const workload = await openWorkload(task.workload);
   const nodes = nodeUrls.map((url) => new HttpClients([url]));
   return {
-    run: (_window, span) => runOpenLoop({ nodes, workload, perSecond, seed, ...span }),
+    run: (_window, span) => runOpenLoop({ nodes, workload, perSecond, pattern, seed, ...span }),
     stop: async () => void (await Promise.all(nodes.map((node) => node.stop()))),
   };
 }

@@ -3,7 +3,7 @@
  * that starts late because everything waits does not count as a fast one (coordinated omission).
  */
 import type { Contender } from '../contenders/contender.ts';
-import { arrivals } from '../deployments/arrivals.ts';
+import { arrivals, shapes, type Pattern } from '../deployments/arrivals.ts';
 import { percentile } from '../statistics.ts';
 import type { Workload } from '../workload/workload.ts';
 import type { WindowResult } from './window.ts';
@@ -13,6 +13,7 @@ export interface OpenLoopOptions {
   nodes: readonly Contender[];
   workload: Workload;
   perSecond: number;
+  pattern: Pattern;
   seed: number;
   warmupMs: number;
   durationMs: number;
@@ -20,9 +21,10 @@ export interface OpenLoopOptions {
 }
 
 export async function runOpenLoop(options: OpenLoopOptions): Promise<WindowResult> {
-  const { nodes, workload, perSecond, seed, warmupMs, durationMs, onWarm } = options;
+  const { nodes, workload, perSecond, pattern, seed, warmupMs, durationMs, onWarm } = options;
   const latencies: number[] = [];
   const lateness: number[] = [];
+  const sentAt: number[] = [];
   const underWay = new Set<Promise<void>>();
   let failed = 0;
   let stored = 0;
@@ -32,7 +34,11 @@ export async function runOpenLoop(options: OpenLoopOptions): Promise<WindowResul
     const document = workload.next();
     const node = nodes[turn % nodes.length];
     if (document === null || node === undefined) return;
-    if (isCounted) lateness.push(performance.now() - begun - intendedAt);
+    if (isCounted) {
+      const at = performance.now() - begun;
+      lateness.push(at - intendedAt);
+      sentAt.push(at - warmupMs);
+    }
     try {
       await node.submit(document);
       if (document.isDuplicate !== true) stored += 1;
@@ -43,7 +49,7 @@ export async function runOpenLoop(options: OpenLoopOptions): Promise<WindowResul
   };
   const warm = setTimeout(onWarm, warmupMs);
   let turn = 0;
-  for (const intendedAt of arrivals(perSecond, seed)) {
+  for (const intendedAt of arrivals(perSecond, seed, shapes[pattern])) {
     if (intendedAt >= warmupMs + durationMs) break;
     const waitMs = intendedAt - (performance.now() - begun);
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
@@ -60,6 +66,6 @@ export async function runOpenLoop(options: OpenLoopOptions): Promise<WindowResul
     latencies: Float64Array.from(latencies),
     elapsedMs: durationMs,
     stored,
-    openLoop: { failed, lateP99Ms: percentile(late, 99) },
+    openLoop: { failed, lateP99Ms: percentile(late, 99), sentAt },
   };
 }

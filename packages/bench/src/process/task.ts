@@ -1,5 +1,6 @@
 /** The messages between a measurement and its processes. */
 import type { ContenderName, WorkloadName } from '../names.ts';
+import type { Pattern } from '../deployments/arrivals.ts';
 import type { WorkloadOptions } from '../workload/workload.ts';
 import type { WindowResult } from './window.ts';
 
@@ -34,6 +35,7 @@ export type Task =
       nodeUrls: readonly string[];
       workload: WorkloadOptions;
       perSecond: number;
+      pattern: Pattern;
       /** Selects the arrivals. */
       seed: number;
     }

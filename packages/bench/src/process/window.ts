@@ -8,8 +8,14 @@ export interface WindowResult {
   elapsedMs: number;
   /** All stored documents, with those of the warm-up. */
   stored: number;
-  /** For requests at a given rate; `lateP99Ms`: delay of a request after its intended start. */
-  openLoop?: { failed: number; lateP99Ms: number | null };
+  /** For requests at a given rate. */
+  openLoop?: {
+    failed: number;
+    /** Delay of a request after its intended start. */
+    lateP99Ms: number | null;
+    /** When each request was sent, in milliseconds after the warm-up. */
+    sentAt: number[];
+  };
 }
 
 export interface WindowOptions {

@@ -1,5 +1,6 @@
 /**
- * A line chart as inline SVG: both axes logarithmic, because clients and figures span orders of magnitude.
+ * A line chart as inline SVG. Both axes are logarithmic, because clients and figures span orders of magnitude; a course
+ * over time has linear axes from zero, and no dots.
  *
  * It does not use uPlot, which needs a browser and a script of 51 kB in each report. This is text inside a report,
  * with bars from the least to the greatest round.
@@ -15,6 +16,8 @@ export interface ChartOptions {
   xLabel: string;
   yLabel: string;
   series: readonly Series[];
+  /** @default false */
+  isOverTime?: boolean;
 }
 
 const width = 640;
@@ -23,25 +26,30 @@ const margin = { left: 64, right: 150, top: 34, bottom: 44 };
 /** Distinct for people with color blindness (Okabe and Ito). */
 const colors = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000', '#8c6d31'];
 
-export function chart({ title, xLabel, yLabel, series }: ChartOptions): string {
-  const points = series.flatMap((each) => each.points).filter(({ x, y }) => x > 0 && y > 0);
+export function chart({ title, xLabel, yLabel, series, isOverTime = false }: ChartOptions): string {
+  const points = series.flatMap((each) => each.points).filter(isOverTime ? () => true : isPositive);
   if (points.length === 0) return '';
+  const scaleOf = isOverTime ? linearScale : logarithmicScale;
   const x = scaleOf(
     points.map((point) => point.x),
     margin.left,
     width - margin.right,
   );
   const y = scaleOf(
-    points.flatMap((point) => [point.min ?? point.y, point.max ?? point.y]).filter((value) => value > 0),
+    points
+      .flatMap((point) => [point.min ?? point.y, point.max ?? point.y])
+      .filter((value) => isOverTime || value > 0),
     height - margin.bottom,
     margin.top,
   );
-  const xTicks = [...new Set(points.map((point) => point.x))].sort((one, other) => one - other);
+  const xTicks = isOverTime
+    ? x.ticks
+    : [...new Set(points.map((point) => point.x))].sort((one, other) => one - other);
   const parts = [
     `<text x="${margin.left}" y="20" class="title">${escape(title)}</text>`,
     `<text x="${(margin.left + width - margin.right) / 2}" y="${height - 8}" text-anchor="middle">${escape(xLabel)}</text>`,
     `<text transform="translate(14 ${height / 2}) rotate(-90)" text-anchor="middle">${escape(yLabel)}</text>`,
-    ...ticksOf(y.from, y.to).map((value) => {
+    ...y.ticks.map((value) => {
       const at = round(y.at(value));
       return `<line x1="${margin.left}" x2="${width - margin.right}" y1="${at}" y2="${at}" class="grid"/><text x="${margin.left - 6}" y="${at + 4}" text-anchor="end">${format(value)}</text>`;
     }),
@@ -49,7 +57,7 @@ export function chart({ title, xLabel, yLabel, series }: ChartOptions): string {
       (value) =>
         `<text x="${round(x.at(value))}" y="${height - margin.bottom + 16}" text-anchor="middle">${format(value)}</text>`,
     ),
-    ...series.flatMap((each, index) => seriesParts(each, index, x.at, y.at)),
+    ...series.flatMap((each, index) => seriesParts(each, index, x.at, y.at, isOverTime)),
   ];
   return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(title)}">${parts.join('')}</svg>`;
 }
@@ -59,14 +67,15 @@ function seriesParts(
   index: number,
   x: (value: number) => number,
   y: (value: number) => number,
+  isOverTime: boolean,
 ): string[] {
   const color = colors[index % colors.length];
-  const drawn = points.filter((point) => point.x > 0 && point.y > 0);
+  const drawn = isOverTime ? points : points.filter(isPositive);
   const path = drawn.map((point) => `${round(x(point.x))},${round(y(point.y))}`).join(' ');
   const legendY = margin.top + 8 + index * 18;
   return [
     `<polyline points="${path}" fill="none" stroke="${color}" stroke-width="2"/>`,
-    ...drawn.flatMap((point) => {
+    ...(isOverTime ? [] : drawn).flatMap((point) => {
       const at = round(x(point.x));
       const { min = point.y, max = point.y } = point;
       const bar = min > 0 && max > min;
@@ -81,27 +90,39 @@ function seriesParts(
   ];
 }
 
-function scaleOf(
-  values: readonly number[],
-  start: number,
-  end: number,
-): { from: number; to: number; at: (value: number) => number } {
+const isPositive = ({ x, y }: { x: number; y: number }): boolean => x > 0 && y > 0;
+
+interface Scale {
+  at: (value: number) => number;
+  ticks: number[];
+}
+
+function logarithmicScale(values: readonly number[], start: number, end: number): Scale {
   const from = Math.min(...values);
   const to = Math.max(...values);
   const span = Math.log(to / from) || 1;
-  return { from, to, at: (value) => start + ((end - start) * Math.log(value / from)) / span };
+  return {
+    at: (value) => start + ((end - start) * Math.log(value / from)) / span,
+    ticks: stepsOf(from, to).filter((value) => value >= from * 0.999 && value <= to * 1.001),
+  };
 }
 
-/** 1, 2 and 5 times the powers of ten in between. */
-function ticksOf(from: number, to: number): number[] {
-  const ticks: number[] = [];
-  for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power++) {
-    for (const step of [1, 2, 5]) {
-      const value = step * 10 ** power;
-      if (value >= from * 0.999 && value <= to * 1.001) ticks.push(value);
-    }
-  }
-  return ticks;
+/** From zero. */
+function linearScale(values: readonly number[], start: number, end: number): Scale {
+  const to = Math.max(...values) || 1;
+  const step = stepsOf(to / 10, to).find((value) => value >= to / 6) ?? to;
+  return {
+    at: (value) => start + ((end - start) * value) / to,
+    ticks: Array.from({ length: Math.floor(to / step) + 1 }, (_, index) => index * step),
+  };
+}
+
+/** 1, 2 and 5 times the powers of ten around these values. */
+function stepsOf(from: number, to: number): number[] {
+  const steps: number[] = [];
+  for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power++)
+    for (const step of [1, 2, 5]) steps.push(step * 10 ** power);
+  return steps;
 }
 
 function format(value: number): string {

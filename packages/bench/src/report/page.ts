@@ -4,28 +4,19 @@ import type { BenchReport } from '../bench.ts';
 import type { ContenderName } from '../names.ts';
 import type { Summary } from '../statistics.ts';
 import type { ContenderSummary, Growth, PointResult } from '../summary.ts';
+import { costsOf } from '../sizing.ts';
 import { chart, escape, type Series } from './chart.ts';
+import { htmlPage } from './html-page.ts';
+import { storesSection } from './stores-section.ts';
 
 export function reportPage(reports: readonly BenchReport[]): string {
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Sluice: figures</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(30rem, 1fr)); gap: 1rem }
-svg { width: 100%; font: 11px system-ui, sans-serif } svg .title { font-size: 13px; font-weight: 600 }
-svg .grid { stroke: #ddd } table { border-collapse: collapse; margin: 1rem 0 }
-th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #ddd } th:first-child, td:first-child { text-align: left }
-.spread { color: #777; font-size: 85% } dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem } dd { margin: 0 }
-</style>
-<h1>Figures</h1>
+  return htmlPage(
+    'figures',
+    `<h1>Figures</h1>
 <p>Medians of interleaved rounds with their lowest and highest; ratios are medians of the rounds' ratios. Clients wait
 for each answer before they send the next document. <code>docs/performance.md</code> says what each contender is.</p>
-${reports.map(section).join('\n')}
-</html>
-`;
+${reports.map(section).join('\n')}`,
+  );
 }
 
 function section(report: BenchReport): string {
@@ -65,7 +56,17 @@ ${plot(report, 'Median latency', 'ms', (summary) => summary.p50Ms)}
 ${plot(report, '99th percentile of latency', 'ms', (summary) => summary.p99Ms)}
 </div>
 ${report.results.map(table).join('\n')}
-${report.growth === null ? '' : growthTable(report.growth)}`;
+${report.growth === null ? '' : growthTable(report.growth)}
+${predictions(report)}`;
+}
+
+/** Only of a run that has measured every cost. */
+function predictions(report: BenchReport): string {
+  const { contenders } = report.results.toSorted((one, other) => other.value - one.value)[0] ?? {};
+  const { cpuUsPerDocument: cpu, networkBytesPerDocument: network } = contenders?.coordinated ?? {};
+  const costs = [cpu?.clients, cpu?.others, cpu?.postgres, network];
+  const isWhole = costs.every((cost) => cost !== null && cost !== undefined && cost.median > 0);
+  return isWhole ? storesSection(costsOf(report)) : '';
 }
 
 function plot(

@@ -26,7 +26,7 @@ import {
 } from './error-answers.ts';
 import { expectContinue } from './expect-continue.ts';
 import { assertCharset } from './request-headers.ts';
-import { leaveTaking } from './leave-taking.ts';
+import { trackConnections } from './close-connections.ts';
 import { defaultLimits, type ApiLimits } from './limits.ts';
 import { readerClock } from './reader-clock.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -74,7 +74,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const logger = options.logger ?? pino({ level: 'warn' });
   const app = bareServer(logger, limits, options.tls, answers);
   app.decorate('failures', new FailureLog(app.log));
-  leaveTaking(app);
+  trackConnections(app);
   securityHeaders(app, basePath);
   crossOrigin(app, corsOrigins);
   guard(app, auth, basePath);

@@ -5,10 +5,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type ServerOptions } from './create-server.ts';
-import { answerError } from './error-answers.ts';
+import { answerError, problemOfAny } from './error-answers.ts';
 import { metricsRoute, type MetricsSource } from './metrics-route.ts';
 import { problemOf } from './problem.ts';
 import { sendProblem } from './send-problem.ts';
+import { isVisit, sendPicker, sendRefusal } from './store-picker.ts';
 
 export interface StoreRoute {
   store: string;
@@ -38,8 +39,8 @@ export interface FrontOptions extends Pick<
   isAsleep: (store: string) => boolean;
   count: () => StoreCount;
   names: () => string[];
-  /** Whether `/dashboard/` links to the page of each store. */
-  hasPages: boolean;
+  /** `/dashboard/` shows the names of the stores, or asks for one, because names need authentication, or does not exist. */
+  picker: 'names' | 'form' | 'none';
   /** Content of `/metrics`. @default no `/metrics` */
   metrics?: MetricsSource | undefined;
 }
@@ -48,15 +49,21 @@ const open = { config: { access: 'open' } } as const;
 const probePath = /\/(?:readyz|healthz)(?:\?|$)/;
 
 export function createFront(options: FrontOptions): FastifyInstance {
-  const { basePath = '', storeOf, isAsleep } = options;
+  const { basePath = '', storeOf, isAsleep, picker } = options;
   const app = createServer({
     ...options,
     // Each store authenticates its own clients.
     auth: options.auth === undefined ? undefined : 'none',
     answers: {
-      answerError,
-      answerNotFound: (_request, reply) =>
-        sendProblem(reply, problemOf('endpoint_not_found', 'No data store has this name.')),
+      answerError: (error, request, reply) =>
+        picker !== 'none' && isVisit(request)
+          ? sendRefusal(reply, problemOfAny(error, request), basePath)
+          : answerError(error, request, reply),
+      answerNotFound(request, reply) {
+        const problem = problemOf('endpoint_not_found', 'No data store has this name.');
+        if (picker === 'none' || !isVisit(request)) return sendProblem(reply, problem);
+        return sendRefusal(reply, problem, basePath);
+      },
     },
   });
   const failures = new WeakMap<IncomingMessage, unknown>();
@@ -83,7 +90,7 @@ export function createFront(options: FrontOptions): FastifyInstance {
       (use) => {
         if (response.closed) return use.release();
         response.once('close', use.release);
-        use.app.isLeaving = app.isLeaving;
+        use.app.isClosing = app.isClosing;
         use.app.routing(request, response);
       },
       (error: unknown) => {
@@ -96,21 +103,14 @@ export function createFront(options: FrontOptions): FastifyInstance {
 }
 
 function frontRoutes(app: FastifyInstance, options: FrontOptions): void {
-  const { isAsleep, count, metrics, names, hasPages } = options;
-  if (hasPages) {
-    app.get('/dashboard', open, (_request, reply) =>
-      reply
-        .header('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'")
-        .type('text/html; charset=utf-8')
-        .send(storePicker(names(), options.basePath ?? '')),
-    );
-  }
+  const { isAsleep, count, metrics, picker } = options;
+  if (picker !== 'none') pickerRoute(app, options);
   app.get('/healthz', open, (_request, reply) => {
     reply.type('application/json; charset=utf-8').send('{"status":"up"}');
   });
   app.get<{ Querystring: { store?: string } }>('/readyz', open, ({ query: { store } }, reply) => {
     const facts = store === undefined ? { ...count() } : { store, state: 'asleep' };
-    if (app.isLeaving)
+    if (app.isClosing)
       return sendProblem(reply, problemOf('stopping', 'This node accepts no writes now.', facts));
     if (store !== undefined && !isAsleep(store))
       return sendProblem(reply, problemOf('endpoint_not_found', 'No data store has this name.'));
@@ -125,11 +125,13 @@ function frontRoutes(app: FastifyInstance, options: FrontOptions): void {
   if (metrics !== undefined) metricsRoute(app, metrics);
 }
 
-/** A page of links to the pages of the stores, whose names need no escape. */
-function storePicker(names: readonly string[], basePath: string): string {
-  const links = names.map((name) => `<li><a href="${basePath}/${name}/dashboard/">${name}</a></li>`);
-  return [
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sluice: data stores</title></head>',
-    `<body><main><h1>Data stores</h1><ul>${links.join('')}</ul></main></body></html>`,
-  ].join('\n');
+function pickerRoute(app: FastifyInstance, { names, picker, basePath = '' }: FrontOptions): void {
+  app.get<{ Querystring: { store?: unknown } }>('/dashboard', open, ({ query: { store } }, reply) => {
+    const known = names();
+    const given = { basePath, names: picker === 'names' ? known : null };
+    if (store === undefined) return sendPicker(reply, given);
+    const name = typeof store === 'string' ? store.trim() : '';
+    if (known.includes(name)) return reply.redirect(`${basePath}/${name}/dashboard/`, 303);
+    return sendPicker(reply.code(404), given, 'No data store has this name.');
+  });
 }

@@ -21,7 +21,7 @@ export function healthRoutes(app: FastifyInstance, node: ApiNode): void {
       lanesWithoutLeader: lanes.lanesWithoutLeader.length,
       lanesOverloaded: lanes.lanesOverloaded.length,
     };
-    if (!isStarted || app.isLeaving)
+    if (!isStarted || app.isClosing)
       return sendProblem(reply, problemOf('stopping', 'This node accepts no writes now.', facts));
     if (!isDatabaseReachable) return sendProblem(reply, problemOf('database_unavailable', undefined, facts));
     if (writesRefused !== null) {

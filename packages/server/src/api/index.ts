@@ -10,7 +10,7 @@ export {
 export type { ProfileFactory } from './node.ts';
 export { answerError } from './error-answers.ts';
 export { createFront, type FrontOptions, type StoreCount, type StoreRoute, type StoreUse } from './front.ts';
-export { takeLeave } from './leave-taking.ts';
+export { closeConnections } from './close-connections.ts';
 export { assertGuarded, assertMay, type Access, type Auth } from './auth/guard.ts';
 export { createApiKey, type ApiKey } from './auth/api-key.ts';
 export { Authenticator, type AuthenticatorOptions } from './auth/authenticator.ts';

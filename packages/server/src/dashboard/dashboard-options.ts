@@ -9,6 +9,8 @@ export interface DashboardOptions {
   model: Model | null;
   /** Whether the page may change nothing. */
   isReadOnly: boolean;
+  /** Name of the data store, if the deployment has several: the page shows it, and links to the others. */
+  store?: string | undefined;
   /** Interval of reads while there is a viewer, in milliseconds. @default 1000 */
   intervalMs?: number;
 }

@@ -13,7 +13,7 @@ import { readRoutes } from './read-routes.ts';
 import { refuseStrangers } from './refuse-strangers.ts';
 
 export function dashboardRoutes(options: DashboardOptions): Routes {
-  const { database, isReadOnly } = options;
+  const { database, isReadOnly, store = null } = options;
   return async (app) => {
     const onError = (error: unknown): void => app.failures.note(error, 'read for the page');
     const feed = new LiveFeed(database, { ...options, onError });
@@ -26,7 +26,7 @@ export function dashboardRoutes(options: DashboardOptions): Routes {
         await pageRoutes(scope);
         scope.get('/session', operate, ({ principal }) => {
           const { client, scopes } = principal;
-          return { client, isReadOnly, maySeeBodies: scopes.maySeeBodies, reasons } satisfies Session;
+          return { client, store, isReadOnly, maySeeBodies: scopes.maySeeBodies, reasons } satisfies Session;
         });
         scope.get('/live', operate, (_request, reply) =>
           reply

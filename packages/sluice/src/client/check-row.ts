@@ -41,9 +41,7 @@ export function checkRow(
 function unstorable(value: unknown): string | null {
   if (typeof value === 'string') {
     if (value.includes('\0')) return 'has the character NUL, which PostgreSQL cannot store';
-    return /\p{Surrogate}/u.test(value)
-      ? 'has half of a surrogate pair, which PostgreSQL cannot store'
-      : null;
+    return value.isWellFormed() ? null : 'has half of a surrogate pair, which PostgreSQL cannot store';
   }
   if (typeof value !== 'object' || value === null) return null;
   for (const [name, member] of Object.entries(value)) {

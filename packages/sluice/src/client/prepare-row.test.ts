@@ -177,6 +177,10 @@ describe('an insert', () => {
     expect(errorsOf({ body: '[{"id":1},{"id":2,"total":1}]' })).toEqual([
       { path: '$[1].total', message: 'is a generated column, which cannot be written' },
     ]);
+    expect(errorsOf({ body: '[{"id":1},{"id":2,"nope":1},{"nope":2,"more":3}]' })).toEqual([
+      { path: '$[1].nope', message: 'is no column of the table' },
+      { path: '$[2].more', message: 'is no column of the table' },
+    ]);
     expect(errorsOf({ body: '[]' })).toEqual([{ path: '$', message: 'has no rows' }]);
     expect(errorsOf({ body: '[{},3]' })).toMatchObject([{ path: '$[1]' }]);
     expect(errorsOf({ body: '"text"' })).toMatchObject([{ path: '$' }]);

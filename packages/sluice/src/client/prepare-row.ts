@@ -23,12 +23,12 @@ type RowContent = Pick<Write, 'operation' | 'body' | 'form' | 'referenceIds'> & 
 };
 
 /**
+ * One literal, because a spread makes it five times as slow.
  * @param now By the database's clock.
  * @throws {SluiceError} `invalid_document` that names the columns, `invalid_json`, `invalid_request`
  */
 export function prepareRow(request: RowRequest, target: RowTarget, lanes: number, now: number): Write {
-  const content = contentOf(request, target);
-  const { operation, identity, hashed, ...rest } = content;
+  const { operation, identity, hashed, body, form, referenceIds } = contentOf(request, target);
   const writeId = newWriteId(now);
   const referentialId = identity ?? writeId;
   const wait = request.waitForReferencesSeconds ?? null;
@@ -49,9 +49,10 @@ export function prepareRow(request: RowRequest, target: RowTarget, lanes: number
     lane: laneOf(referentialId, null, lanes),
     referentialId,
     superclassId: null,
-    contentHash:
-      hashed === undefined ? '' : hashOf(isRounded(content.body) ? [hashed, content.body] : hashed),
-    ...rest,
+    contentHash: hashed === undefined ? '' : hashOf(isRounded(body) ? [hashed, body] : hashed),
+    body,
+    form,
+    referenceIds,
   };
 }
 

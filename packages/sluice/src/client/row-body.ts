@@ -64,28 +64,19 @@ export function givenColumns(
   isArray: boolean,
 ): string[] {
   if (columns?.length === 0) throw refuseRow(table.name, [{ path: 'columns', message: 'is empty' }]);
-  const names = new Set<string>();
-  const faults: RowFault[] = [];
-  const note = (name: string, fault: () => RowFault): void => {
-    if (names.has(name)) return;
-    names.add(name);
-    if (!table.columns.has(name) && faults.length < faultsMax) faults.push(fault());
+  // One row has each name once.
+  const names =
+    columns === undefined && !isArray
+      ? Object.keys(given[0] as Values)
+      : [...new Set(columns ?? given.flatMap((row) => Object.keys(row as Values)))];
+  const unknown = names.filter((name) => !table.columns.has(name)).slice(0, faultsMax);
+  const faultOf = (name: string): RowFault => {
+    if (columns !== undefined) return { path: 'columns', message: `names no column of the table: ${name}` };
+    const place = isArray ? given.findIndex((row) => Object.hasOwn(row as Values, name)) : null;
+    return { path: columnPath(place, name), message: 'is no column of the table' };
   };
-  if (columns === undefined) {
-    for (const [place, row] of given.entries()) {
-      for (const name of Object.keys(row as Values))
-        note(name, () => unknownColumn(columnPath(isArray ? place : null, name)));
-    }
-  } else {
-    for (const name of columns)
-      note(name, () => ({ path: 'columns', message: `names no column of the table: ${name}` }));
-  }
-  assertFaultless(table.name, faults);
-  return [...names].sort((one, other) => table.columns.get(one)!.place - table.columns.get(other)!.place);
-}
-
-function unknownColumn(path: string): RowFault {
-  return { path, message: 'is no column of the table' };
+  assertFaultless(table.name, unknown.map(faultOf));
+  return names.sort((one, other) => table.columns.get(one)!.place - table.columns.get(other)!.place);
 }
 
 function rowTexts(body: string, isArray: boolean): string[] {

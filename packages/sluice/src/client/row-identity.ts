@@ -54,8 +54,10 @@ function textsOf(
     if (value === undefined || value === null || typeof value === 'object') return null;
     const baseType = baseTypeOf(place);
     // The text of an integer is read only if JavaScript has rounded it.
-    const isPlain = isInteger(baseType) && Number.isSafeInteger(value) && !Object.is(value, -0);
-    texts.push(keyText(isPlain ? value : exactOf(value, () => memberText(text, column)), baseType));
+    const isWhole = typeof value === 'number' && isInteger(baseType) && Number.isSafeInteger(value);
+    const isPlain = isWhole && !Object.is(value, -0);
+    const exact = isPlain ? value : exactOf(value, () => memberText(text, column));
+    texts.push(isPlain ? String(value) : keyText(exact, baseType));
   }
   return texts;
 }

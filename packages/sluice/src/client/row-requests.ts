@@ -51,9 +51,9 @@ export class RowRequests {
 
   /** @param traceparent Names the span that is the parent of the further spans of the write. */
   async prepare(request: RowRequest, traceparent: string | null): Promise<Write> {
-    const { quota, documentBytesMax } = this.#options;
+    const { quota, documentBytesMax, lanes, clock } = this.#options;
     const { operation, client = '', idempotencyKey = null, waitForReferencesSeconds = null } = request;
-    this.#find(request.target);
+    const target = this.#find(request.target);
     if (!rowOperations.includes(operation)) {
       throw new SluiceError(
         'invalid_request',
@@ -63,25 +63,25 @@ export class RowRequests {
     assertIdempotencyKey(idempotencyKey);
     assertBody(request.body, documentBytesMax);
     if (waitForReferencesSeconds !== null) await quota.check(client);
-    const write = await this.#prepare(request);
+    let write: Write;
+    try {
+      write = prepareRow(request, target, lanes, clock.now());
+    } catch (error) {
+      write = await this.#prepareAgain(request, target, error);
+    }
     write.traceparent = traceparent;
     return write;
   }
 
   /** A table may take after a change what it refused before, so a refused request is tried again. */
-  async #prepare(request: RowRequest): Promise<Write> {
+  async #prepareAgain(request: RowRequest, target: RowTarget, error: unknown): Promise<Write> {
     const { lanes, clock } = this.#options;
-    const target = this.#find(request.target);
-    try {
-      return prepareRow(request, target, lanes, clock.now());
-    } catch (error) {
-      const isRefused = error instanceof SluiceError && error.code === 'invalid_document';
-      if (!isRefused || target.table === null) throw error;
-      await this.#readAgain();
-      const changed = this.#find(request.target);
-      if (changed.table?.catalog.hash === target.table.catalog.hash) throw error;
-      return prepareRow(request, changed, lanes, clock.now());
-    }
+    const isRefused = error instanceof SluiceError && error.code === 'invalid_document';
+    if (!isRefused || target.table === null) throw error;
+    await this.#readAgain();
+    const changed = this.#find(request.target);
+    if (changed.table?.catalog.hash === target.table.catalog.hash) throw error;
+    return prepareRow(request, changed, lanes, clock.now());
   }
 
   /** Shares one read among concurrent callers. If the read fails, or the key differs from the agreed one, nothing changes. */

@@ -14,7 +14,7 @@ export interface WaitsOptions {
 
 export class Waits {
   readonly #options: WaitsOptions;
-  readonly #waiters = new Map<string, Set<Waiter>>();
+  readonly #waiters = new Map<string, Waiter[]>();
   /** Writes that were read without a result: each waits for something. */
   readonly #slow = new Set<string>();
 
@@ -59,8 +59,8 @@ export class Waits {
     waiter.deadline = setTimeout(end, signal?.aborted === true ? 0 : waitMs);
     if (signal !== undefined) waiter.endAt(signal, end);
     const others = this.#waiters.get(waiter.writeId);
-    if (others === undefined) this.#waiters.set(waiter.writeId, new Set([waiter]));
-    else others.add(waiter);
+    if (others === undefined) this.#waiters.set(waiter.writeId, [waiter]);
+    else others.push(waiter);
     return waiter;
   }
 
@@ -73,7 +73,7 @@ export class Waits {
   }
 
   /** Removes and returns the waiters of a write, which is answered now. */
-  #take(writeId: string): Iterable<Waiter> {
+  #take(writeId: string): readonly Waiter[] {
     const waiters = this.#waiters.get(writeId);
     this.#waiters.delete(writeId);
     this.#slow.delete(writeId);
@@ -82,8 +82,7 @@ export class Waits {
 
   /** The waiter that submitted the write on this node, if it still waits. */
   submitterOf(writeId: string): Submitter | null {
-    for (const waiter of this.#waiters.get(writeId) ?? []) if (waiter.isSubmitter()) return waiter;
-    return null;
+    return this.#waiters.get(writeId)?.find((waiter) => waiter.isSubmitter()) ?? null;
   }
 
   /** Whether the waits of all these writes have ended. */
@@ -138,24 +137,22 @@ export class Waits {
   }
 
   #forget(waiter: Waiter): void {
-    const waiters = this.#waiters.get(waiter.writeId);
-    waiters?.delete(waiter);
-    if (waiters?.size === 0) this.#take(waiter.writeId);
+    const others = this.#waiters.get(waiter.writeId)?.filter((each) => each !== waiter) ?? [];
+    if (others.length === 0) this.#take(waiter.writeId);
+    else this.#waiters.set(waiter.writeId, others);
   }
 
   /** Answers all remaining waits without a query. */
   abandonAll(): void {
     for (const [writeId, waiters] of this.#waiters) {
-      const isCertain = [...waiters].every(
-        ({ write, wasSent, isUnderWay }) => write && !wasSent && !isUnderWay,
-      );
+      const isCertain = waiters.every(({ write, wasSent, isUnderWay }) => write && !wasSent && !isUnderWay);
       this.reject(writeId, isCertain ? new SluiceError('database_unavailable') : outcomeUnknown(writeId));
     }
   }
 
   /** Resolves when all present waits have ended. */
   async over(): Promise<void> {
-    const waiters = [...this.#waiters.values()].flatMap((each) => [...each]);
+    const waiters = [...this.#waiters.values()].flat();
     await Promise.allSettled(waiters.map(({ outcome }) => outcome));
   }
 

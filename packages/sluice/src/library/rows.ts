@@ -67,11 +67,11 @@ export class EmbeddedTable implements Table<object> {
     return this.#write(change(this.name, 'delete', key), options);
   }
 
-  async #write(write: PreparedRow, options: object): Promise<never> {
+  #write(write: PreparedRow, options: object): Promise<never> {
     const submitted = submitRow(this.#client, write.request, options);
-    return (await answerTo(submitted, options, (outcome) =>
+    return answerTo(submitted, options, (outcome) =>
       answerRow(this.#client, write, outcome, options),
-    )) as never;
+    ) as Promise<never>;
   }
 }
 

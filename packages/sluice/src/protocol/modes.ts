@@ -7,7 +7,7 @@ export type OnOverload = 'refuse' | 'bypass';
 /** How a lane is owned: by an advisory lock of the leader's session, or by a lease that the leader renews. */
 export type OwnershipForm = 'lock' | 'lease';
 
-/** Which sessions lead lanes: as few as keep up with the load, or all. */
+/** Which sessions lead lanes: only as many as the load needs, or all. */
 export type Spread = 'load' | 'even';
 /**
  * Why a leader wants its number of leading sessions. `quiet`: one session less would suffice. `busy`: the number is

@@ -22,8 +22,3 @@ function quoted(value: string): string {
   const escaped = value.includes('\\') ? value.replaceAll('\\', '\\\\') : value;
   return `"${escaped.replaceAll('"', '\\"')}"`;
 }
-
-/** Values in the form that the driver sends. */
-export function parametersOf(values: readonly unknown[]): unknown[] {
-  return values.map((value) => (Array.isArray(value) ? arrayLiteral(value) : value));
-}

@@ -4,6 +4,7 @@
  */
 import { SluiceError } from '#protocol';
 import { inPatientTransaction } from './patient-transaction.ts';
+import { query } from './queries.ts';
 import { lockKeysOf, sqlFor } from './schema.ts';
 
 interface FencePlace {
@@ -44,9 +45,9 @@ export function unfenceStore({ url, schema }: FencePlace, isAlone = false): Prom
         throw new SluiceError('configuration_invalid', `Cannot give up the move: ${reason}`);
       }
     }
-    for (const table of fenced)
-      await client.query(
-        sqlFor(schema, `alter table sluice.${table} drop constraint if exists store_has_moved`),
-      );
+    const { rows } = await client.query<{ name: string }>(query('listFencedTables', schema).text);
+    // Only the owner may alter a table, and another role has fenced none.
+    for (const { name } of rows)
+      await client.query(sqlFor(schema, `alter table sluice.${name} drop constraint store_has_moved`));
   });
 }

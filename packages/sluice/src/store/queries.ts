@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { encodersIn } from './array-bytes.ts';
 import { defaultSchema, sqlFor, statementNameIn } from './schema.ts';
 
 /** The folder `sql/`: the build copies it into the package, beside `dist/`; the sources use that of the checkout. */
@@ -16,6 +17,8 @@ export interface NamedQuery {
   text: string;
   /** The file in sql/queries that contains it. */
   file: string;
+  /** Of its array parameters. */
+  encoders: ReturnType<typeof encodersIn>;
 }
 
 function readQueries(): Map<string, NamedQuery> {
@@ -32,7 +35,7 @@ function readQueries(): Map<string, NamedQuery> {
         .trim()
         .replace(/;$/, '');
       if (queries.has(name.trim())) throw new Error(`Cannot read ${file}: it names a query twice: ${name}`);
-      queries.set(name.trim(), { name: name.trim(), text, file });
+      queries.set(name.trim(), { name: name.trim(), text, file, encoders: encodersIn(text) });
     }
   }
   return queries;
@@ -49,9 +52,9 @@ const bySchema = new Map<string, ReadonlyMap<string, NamedQuery>>([[defaultSchem
 export function queriesOf(schema: string = defaultSchema): ReadonlyMap<string, NamedQuery> {
   let found = bySchema.get(schema);
   if (found === undefined) {
-    const rewritten = [...queries].map(([key, { name, text, file }]): [string, NamedQuery] => [
+    const rewritten = [...queries].map(([key, { name, text, ...rest }]): [string, NamedQuery] => [
       key,
-      { name: statementNameIn(schema, name), text: sqlFor(schema, text), file },
+      { name: statementNameIn(schema, name), text: sqlFor(schema, text), ...rest },
     ]);
     bySchema.set(schema, (found = new Map(rewritten)));
   }

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type pg from 'pg';
-import { parametersOf } from './array-literal.ts';
+import { bytesOf, parametersOf } from './array-bytes.ts';
 import {
   connectClient,
   endWithin,
@@ -143,7 +143,7 @@ export class Session {
       const config = {
         ...(isPrepared ? { name } : {}),
         text,
-        values: values as unknown[],
+        values: bytesOf(values, text),
         queryMode: 'extended',
       };
       const [result] = await Promise.all([this.#client.query<Row>(config), planning]);
@@ -176,7 +176,9 @@ export class Session {
     answerTimeoutMs: number | undefined,
   ): Promise<StatementResult[]> {
     // Converted before any is sent: values too long for one string must not leave a part of a flight behind.
-    const values = statements.map((statement) => parametersOf(statement.values ?? []));
+    const values = statements.map((statement) =>
+      parametersOf(statement.values ?? [], this.#queries.get(statement.name)?.encoders),
+    );
     this.#sentAt = performance.now();
     if (this.sendsWhole) holdSocket(this.#socket);
     const sent = statements.map(({ name }, index) => this.#send(name, values[index] ?? [], answerTimeoutMs));

@@ -78,9 +78,8 @@ export class StoreCopy {
   }
 
   async #prepare(): Promise<void> {
-    if (!(await lockMove(this.#from, this.#schema))) {
-      throw refusal('another command is moving it');
-    }
+    if (!(await lockMove(this.#from, this.#schema))) throw refusal('another command is moving it');
+    if (!(await lockMove(this.#to, this.#schema))) throw refusal('another command uses the target');
     const tables = await this.#tablesOf(this.#from);
     const there = await this.#tablesOf(this.#to);
     for (const { name, columns } of tables) {
@@ -176,11 +175,8 @@ export class StoreCopy {
   }
 
   async #sequencesOf(client: pg.Client): Promise<{ name: string; last_value: number | null }[]> {
-    return (
-      await client.query<{ name: string; last_value: number | null }>(
-        query('listStoreSequences', this.#schema).text,
-      )
-    ).rows;
+    const { text } = query('listStoreSequences', this.#schema);
+    return (await client.query<{ name: string; last_value: number | null }>(text)).rows;
   }
 
   /** Runs a named statement at the target, in the transaction of the copy. */
@@ -192,6 +188,13 @@ export class StoreCopy {
 
   async commit(): Promise<void> {
     await this.#guard(() => this.#to.query('commit'));
+  }
+
+  /** Ends both transactions without the copy, and with them their locks in the source. No other session can move the source yet. */
+  async rollBack(): Promise<void> {
+    await Promise.all(
+      [this.#from, this.#to].map((client) => client.query('rollback').catch(() => undefined)),
+    );
   }
 
   /** Rolls back what is not committed. A statement under way fails. */

@@ -3,13 +3,13 @@ import { Drain } from './drain.ts';
 import { Gathering } from '#protocol';
 import type { Found } from './elector.ts';
 import type { LaneBatch } from './lane-batches.ts';
-import { LanesAside } from './lanes-aside.ts';
+import { LockedLanes } from './locked-lanes.ts';
 import type { WokenBy } from './observer.ts';
 import { Hints } from './wakeups.ts';
 
 interface Setup {
   drain: Drain;
-  aside: LanesAside;
+  lockedLanes: LockedLanes;
   reads: Hints;
   /** Lanes of the batches so far. */
   drained: (readonly number[])[];
@@ -22,7 +22,7 @@ interface Setup {
 }
 
 function setup(): Setup {
-  const aside = new LanesAside(() => 0);
+  const lockedLanes = new LockedLanes(() => 0);
   const gathering = new Gathering({
     worthWrites: 1,
     enoughWrites: 1000,
@@ -31,7 +31,7 @@ function setup(): Setup {
   });
   const reads = new Hints({ burst: 25, perSecond: 50 }, () => undefined, gathering);
   const made: Setup = {
-    aside,
+    lockedLanes,
     reads,
     drained: [],
     wokenBy: [],
@@ -50,7 +50,7 @@ function setup(): Setup {
   made.drain = new Drain({
     batchWritesMax: 10,
     batches: { settle } as never,
-    aside,
+    lockedLanes,
     reads,
     isListening: () => made.isListening,
     onWoken: (by) => void made.wokenBy.push(by),
@@ -126,8 +126,8 @@ describe('the drain', () => {
   });
 
   test('the drain leaves out a lane that cannot go on', async () => {
-    const { drain, aside, reads, drained } = setup();
-    aside.note([2]);
+    const { drain, lockedLanes, reads, drained } = setup();
+    lockedLanes.note([2]);
     reads.hint();
     await drain.settleNext([1, 2], true, null);
     expect(drained).toEqual([[1]]);

@@ -2,12 +2,12 @@
 import type { Found } from './elector.ts';
 import type { LaneBatches } from './lane-batches.ts';
 import type { LaneSessionOptions } from './lane-session-options.ts';
-import type { LanesAside } from './lanes-aside.ts';
+import type { LockedLanes } from './locked-lanes.ts';
 import type { Hints } from './wakeups.ts';
 
 export interface DrainOptions extends Pick<LaneSessionOptions, 'batchWritesMax' | 'isListening' | 'onWoken'> {
   batches: LaneBatches;
-  aside: LanesAside;
+  lockedLanes: LockedLanes;
   /** Hints that the intake has new writes. */
   reads: Hints;
 }
@@ -38,11 +38,11 @@ export class Drain {
    * @param found Result of the heartbeat that has ended a rest; null: something else has.
    */
   async settleNext(lanes: readonly number[], isWoken: boolean, found: Found | null): Promise<void> {
-    const { aside, reads } = this.#options;
-    const open = lanes.filter((lane) => !aside.isResting(lane));
+    const { lockedLanes, reads } = this.#options;
+    const open = lanes.filter((lane) => !lockedLanes.isResting(lane));
     const mayBeReady = reads.isDue || this.#mayHaveReady;
-    const isAsideDue = aside.nextIn(open) === 0;
-    if (open.length > 0 && !mayBeReady && !isAsideDue) return;
+    const isLockedDue = lockedLanes.nextIn(open) === 0;
+    if (open.length > 0 && !mayBeReady && !isLockedDue) return;
     if (open.length > 0 && mayBeReady && isWoken) this.#noteWakeup(found);
     reads.take();
     // If the batch fails, it is tried again.

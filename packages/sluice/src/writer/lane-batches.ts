@@ -13,7 +13,7 @@ import type { BlockedWrites } from './blocked-writes.ts';
 import type { Elector } from './elector.ts';
 import type { LaneDemand } from './lane-demand.ts';
 import type { LaneSessionOptions } from './lane-session-options.ts';
-import type { LanesAside } from './lanes-aside.ts';
+import type { LockedLanes } from './locked-lanes.ts';
 import type { ReadyFront } from './ready-front.ts';
 
 /** From this number of writes, fewer system calls matter more than an early start of the first statement. */
@@ -38,7 +38,7 @@ export interface LaneBatchesOptions extends Pick<
   elector: Elector;
   demand: LaneDemand;
   front: ReadyFront;
-  aside: LanesAside;
+  lockedLanes: LockedLanes;
   blocked: BlockedWrites;
   caution: Caution;
 }
@@ -54,7 +54,7 @@ export class LaneBatches {
 
   /** Settles one batch of these lanes: the ready writes, or those that `only` names. */
   async settle(lanes: readonly number[], only: readonly string[] | null = null): Promise<LaneBatch> {
-    const { elector, demand, front, aside, blocked, settle, caution } = this.#options;
+    const { elector, demand, front, lockedLanes, blocked, settle, caution } = this.#options;
     const { paused } = elector;
     const pausedBefore = new Set(paused);
     const locked = new Set<number>();
@@ -73,7 +73,7 @@ export class LaneBatches {
     const read = lanes.filter((lane) => !leftOut.has(lane));
     // Before any write wakes, because that lowers the mark again.
     if (only === null) front.noteBatch(read, report);
-    await this.#tellOfLocks(locked, aside.clear(lanes.filter((lane) => !locked.has(lane))));
+    await this.#tellOfLocks(locked, lockedLanes.clear(lanes.filter((lane) => !locked.has(lane))));
     const hasResumed = [...pausedBefore].some((lane) => !paused.has(lane));
     if (hasResumed) blocked.takeOver();
     const woken = seen === 0 ? 0 : await this.#followUp(report);
@@ -90,13 +90,13 @@ export class LaneBatches {
   }
 
   #originOf(lanes: readonly number[], locked: Set<number>): Origin {
-    const { elector, front, aside, batchWritesMax } = this.#options;
+    const { elector, front, lockedLanes, batchWritesMax } = this.#options;
     const led = new Map(lanes.map((lane) => [lane, elector.terms.get(lane) ?? 0]));
     return intakeOrigin(led, batchWritesMax, {
       paused: elector.paused,
       front: front.forBatch(led.size),
       onLocked(more) {
-        aside.note(more);
+        lockedLanes.note(more);
         for (const lane of more) locked.add(lane);
       },
     });
@@ -113,9 +113,9 @@ export class LaneBatches {
 
   /** Shows operators why a lane stops if another transaction locks its row for long. */
   async #tellOfLocks(locked: ReadonlySet<number>, freed: readonly number[]): Promise<void> {
-    const { elector, aside } = this.#options;
-    const notes = aside.toTell(locked).map(([lane, tries]): Statement => {
-      const values = [[lane], [elector.terms.get(lane) ?? 0], tries, aside.nextIn([lane]), '55P03'];
+    const { elector, lockedLanes } = this.#options;
+    const notes = lockedLanes.toTell(locked).map(([lane, tries]): Statement => {
+      const values = [[lane], [elector.terms.get(lane) ?? 0], tries, lockedLanes.nextIn([lane]), '55P03'];
       return { name: 'noteRetry', values, isOptional: true };
     });
     if (freed.length > 0) notes.push({ name: 'forgetRetry', values: [freed], isOptional: true });

@@ -11,7 +11,7 @@ import { Heartbeat, type Heard } from './heartbeat.ts';
 import { LaneBatches } from './lane-batches.ts';
 import { LaneDemand } from './lane-demand.ts';
 import type { LaneSessionOptions } from './lane-session-options.ts';
-import { LanesAside } from './lanes-aside.ts';
+import { LockedLanes } from './locked-lanes.ts';
 import { leaseOwnership } from './lease-ownership.ts';
 import { lockOwnership } from './lock-ownership.ts';
 import { Quarantine } from './quarantine.ts';
@@ -24,7 +24,7 @@ export class LaneLoop {
   readonly elector: Elector;
   readonly #wakeups: Wakeups;
   readonly #front: ReadyFront;
-  readonly #aside = new LanesAside();
+  readonly #lockedLanes = new LockedLanes();
   readonly #heartbeat: Heartbeat;
   readonly #quarantine: Quarantine;
   readonly #drain: Drain;
@@ -42,7 +42,7 @@ export class LaneLoop {
       demand,
       onOpened: (opened) => this.#quarantine.take(opened),
     });
-    const aside = this.#aside;
+    const lockedLanes = this.#lockedLanes;
     const front = new ReadyFront({ lanes, batchWritesMax });
     const caution = new Caution();
     const blocked = new BlockedWrites(session, {
@@ -57,11 +57,11 @@ export class LaneLoop {
       elector,
       demand,
       front,
-      aside,
+      lockedLanes,
       blocked,
       caution,
     });
-    const drain = new Drain({ ...options, batches, aside, reads: wakeups.reads });
+    const drain = new Drain({ ...options, batches, lockedLanes, reads: wakeups.reads });
     this.elector = elector;
     this.#wakeups = wakeups;
     this.#front = front;
@@ -71,8 +71,8 @@ export class LaneLoop {
     this.#quarantine = new Quarantine(session, {
       terms: elector.terms,
       writesMax: batchWritesMax,
-      isResting: (lane) => elector.paused.has(lane) || aside.isResting(lane),
-      onLocked: (locked) => aside.note(locked),
+      isResting: (lane) => elector.paused.has(lane) || lockedLanes.isResting(lane),
+      onLocked: (locked) => lockedLanes.note(locked),
       async settle(led, only) {
         const { report, woken, leftOut } = await batches.settle(led, only);
         if (woken > 0) drain.noteReady();
@@ -130,7 +130,7 @@ export class LaneLoop {
   #hear(heard: Heard): void {
     const { terms } = this.elector;
     this.#front.keepOnly(terms);
-    this.#aside.keepOnly(terms);
+    this.#lockedLanes.keepOnly(terms);
     this.#quarantine.keepOnly(terms);
     this.#drain.hear(heard);
     this.#blocked.hear(heard);
@@ -154,6 +154,8 @@ export class LaneLoop {
     const { terms, paused } = this.elector;
     const tried = [...terms.keys()].filter((lane) => !paused.has(lane));
     const drained = new Set(tried.filter((lane) => !this.#quarantine.has(lane)));
-    await this.#wakeups.restUntilDue(Math.min(this.#aside.nextIn(tried), this.#blocked.nextTryIn(drained)));
+    await this.#wakeups.restUntilDue(
+      Math.min(this.#lockedLanes.nextIn(tried), this.#blocked.nextTryIn(drained)),
+    );
   }
 }

@@ -15,19 +15,19 @@ export function watchSilence(
   session: Session,
   isBackendWorking: (pid: number) => Promise<boolean>,
 ): NodeJS.Timeout {
-  let suspicions = 0;
+  let silentChecks = 0;
   let isAsking = false;
   return setInterval(() => {
-    if (session.silentMs < silenceMs) suspicions = 0;
+    if (session.silentMs < silenceMs) silentChecks = 0;
     if (session.silentMs < silenceMs || isAsking || session.pid === 0) return;
     isAsking = true;
     void isBackendWorking(session.pid)
       // If the server does not answer, its own time limit ends the session.
       .catch(() => true)
       .then((isWorking) => {
-        suspicions = isWorking ? 0 : suspicions + 1;
+        silentChecks = isWorking ? 0 : silentChecks + 1;
         // The first time, the answer may be about to arrive.
-        if (suspicions > 1) session.abandon();
+        if (silentChecks > 1) session.abandon();
       })
       .finally(() => (isAsking = false));
   }, silenceMs / 4);

@@ -46,7 +46,7 @@ function serveNode(values: ApiValues, shared: SharedByNodes, node: OpenNode): Se
       return ports.listen(api);
     },
     async stop() {
-      await shared.modules.takeLeave(api, values.lingerMs);
+      await shared.modules.closeConnections(api, values.lingerMs);
       // Both together: the server waits for the requests under way, and the client ends them.
       const stopped = client.stop();
       await closeServer(api, stopped, answersMs);

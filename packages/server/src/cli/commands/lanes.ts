@@ -12,8 +12,8 @@ export const lanesCommand = () =>
     summary: 'show every lane, its leader and its waiting writes',
     description:
       'Shows every lane: its ready and blocked writes, their age, its leader or last leader, and whether it is paused ' +
-      'or its batch is tried again. Equal neighbours share one line. Then it shows the sessions that lead: as few as keep up with the load, ' +
-      'and the reason for their number.',
+      'or its batch is tried again. Equal neighbours share one line. Then it shows which sessions lead: no more than the load needs, ' +
+      'and why.',
     settings: databaseSettings,
     async run(values, flags) {
       const { lanes, sessions, readAt } = await withDatabase(values, async (database) => ({

@@ -7,7 +7,7 @@ import { ProgressLine } from '../process/progress-line.ts';
 import { awaitStopRequest } from '../process/stop-request.ts';
 import { giveBack, moveStore } from '../stores/move-store.ts';
 import type { StoreEntry } from '../stores/store-entry.ts';
-import { readEntries, readStores, storesOf } from '../stores/stores-file.ts';
+import { assertNoClash, readEachStore, readEntries, storesOf } from '../stores/stores-file.ts';
 import { createCommand } from './command.ts';
 
 const { databaseCa, databaseCert, databaseKey } = databaseSettings;
@@ -75,7 +75,9 @@ async function run(
 ): Promise<void> {
   const file = stores ?? '';
   const tls = { ca, cert, key };
-  const from = readStores(file, { tls }).get(name);
+  // Entries of other stores may have variables that are not set here.
+  const from = readEachStore(file, { tls }).get(name);
+  if (from instanceof SluiceError) throw from;
   if (from === undefined) throw refusal(`the file has none of this name: ${name}`);
   const isJson = flags['json'] === true;
   if (flags['abort'] === true) {
@@ -83,8 +85,11 @@ async function run(
     if (isJson) return printJson({ store: name, isMoved: false });
     return printLine(`${name} stays where it was, and is open`);
   }
-  const entry = entryOf(readEntries(file)[name] ?? {}, flags);
-  const to = storesOf({ ...readEntries(file), [name]: entry }, file, { tls }).get(name)!;
+  const { [name]: known = {}, ...others } = readEntries(file);
+  const entryAfter = (known: StoreEntry): StoreEntry => entryOf(known, flags);
+  const moved = { [name]: entryAfter(known) };
+  const to = storesOf(moved, file, { tls }).get(name)!;
+  assertNoClash({ ...others, ...moved }, file);
   if (to.server === from.server && to.database === from.database) throw refusal('it is there already');
   const stop = awaitStopRequest();
   const line = new ProgressLine();
@@ -92,7 +97,7 @@ async function run(
     file,
     from,
     to,
-    entry,
+    entryAfter,
     waitMs: wait * 1000,
     fileReadMs: fileDelay * 1000,
     signal: stop.signal,

@@ -101,7 +101,7 @@ export async function openNode(
   const page =
     values.dashboard === 'off'
       ? null
-      : openDashboard(values.dashboard, { ...place, url: operatorUrl }, model);
+      : openDashboard(values.dashboard, { ...place, url: operatorUrl, store }, model);
   const prefix = store === undefined ? '' : `/${store}`;
   const profile = await profileOfFormat(model);
   const api = modules.createApi({

@@ -41,7 +41,7 @@ export async function servePages(options: PagesOptions): Promise<Service> {
       const { value, release } = await host.slot(name).use(isProbe);
       return { app: value.app, release };
     },
-    hasPages: auth === undefined || auth === 'none',
+    picker: auth === undefined || auth === 'none' ? 'names' : 'form',
   });
   return {
     async start() {
@@ -62,7 +62,7 @@ async function openPage({ values, model, tls, logger }: PagesOptions, store: Sto
   const { name, schema, operatorUrl: url } = store;
   const { createDashboardServer } = await import('#dashboard');
   const { auth, close: closeAuth } = await openAuth(values, { url, schema }, name);
-  const page = openDashboard(values.dashboard, { url, schema }, model);
+  const page = openDashboard(values.dashboard, { url, schema, store: name }, model);
   const basePath = `${values.basePath}/${name}`;
   const app = createDashboardServer(page.options, { auth, tls, basePath, logger });
   await app.ready();

@@ -45,7 +45,7 @@ export function serveStores(values: ApiValues, shared: SharedByNodes): Service {
       const { value, release } = await host.use(name, isProbe);
       return { app: value.api, release };
     },
-    hasPages: isUnasked && values.dashboard !== 'off',
+    picker: values.dashboard === 'off' ? 'none' : isUnasked ? 'names' : 'form',
     // The front of the stores has no authentication.
     metrics: isUnasked && metricsPort === undefined ? metrics : undefined,
   });
@@ -54,7 +54,7 @@ export function serveStores(values: ApiValues, shared: SharedByNodes): Service {
     start: () => ports.listen(front),
     reload: () => host.reload(),
     async stop() {
-      await modules.takeLeave(front, values.lingerMs);
+      await modules.closeConnections(front, values.lingerMs);
       await closeServer(front, host.close(), answersMs);
       await ports.close();
     },

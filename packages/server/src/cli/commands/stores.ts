@@ -10,7 +10,7 @@ import { withDatabase } from '../operate/with-database.ts';
 import { explainError } from '../process/report-error.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { editStores } from '../stores/edit-stores.ts';
-import { readEachStore, readStores, type Store } from '../stores/stores-file.ts';
+import { assertNoClash, readEachStore, readStores, type Store } from '../stores/stores-file.ts';
 import { createCommand } from './command.ts';
 import { moveStoreCommand } from './move-store.ts';
 
@@ -59,7 +59,9 @@ const addStore = () =>
       await editStores(file ?? '', (entries) => {
         if (Object.hasOwn(entries, name))
           throw refusal(`Cannot add the store: the file already has a store of this name: ${name}`);
-        return { ...entries, [name]: entry };
+        const changed = { ...entries, [name]: entry };
+        assertNoClash(changed, file ?? '');
+        return changed;
       });
       const trouble = troubleHere(file ?? '');
       if (flags['json'] === true) return printJson({ added: name, ...(trouble === null ? {} : { trouble }) });

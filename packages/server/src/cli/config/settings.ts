@@ -63,7 +63,7 @@ export const spread = setting<Spread>({
   flags: '--spread <how>',
   variables: ['SLUICE_SPREAD'],
   description:
-    'which writers lead lanes: as few as keep up with the load, while the others stand by (load), or all of them (even); if one ' +
+    'which writers lead lanes: only as many as the load needs, while the others stand by (load), or all of them (even); if one ' +
     'writer has even, all use it',
   form: 'load or even',
   schema: z.enum(['load', 'even']),

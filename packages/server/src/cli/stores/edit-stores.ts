@@ -1,6 +1,6 @@
 /** Changes the stores file: one change at a time, checked before it is saved, and never half written. */
 import { existsSync } from 'node:fs';
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { SluiceError } from 'sluice/internal/protocol';
 import type { StoreEntries } from './store-entry.ts';
 import { checkEntries, readEntries } from './stores-file.ts';
@@ -13,9 +13,12 @@ const newFileMode = 0o600;
  * @throws {SluiceError} `configuration_invalid` for entries that no process could use; then the file stays unchanged
  */
 export async function editStores(
-  file: string,
+  named: string,
   change: (entries: StoreEntries) => StoreEntries,
 ): Promise<void> {
+  const isThere = existsSync(named);
+  // A symbolic link stays one.
+  const file = isThere ? await realpath(named) : named;
   const draft = `${file}.new`;
   const handle = await open(draft, 'wx', newFileMode).catch((cause: unknown) => {
     const { code } = cause as NodeJS.ErrnoException;
@@ -26,11 +29,10 @@ export async function editStores(
     throw new SluiceError('configuration_invalid', `Cannot edit the stores file: ${reason}`, { cause });
   });
   try {
-    const isThere = existsSync(file);
     const entries = change(isThere ? readEntries(file) : {});
     checkEntries(entries, file);
     await handle.writeFile(`${JSON.stringify({ stores: entries }, null, 2)}\n`);
-    if (isThere) await handle.chmod((await stat(file)).mode & 0o777);
+    if (isThere) await keepAccess(handle, file);
     await handle.sync();
     await handle.close();
     await rename(draft, file);
@@ -39,4 +41,14 @@ export async function editStores(
     await rm(draft, { force: true });
     throw error;
   }
+}
+
+/** The processes that could read the file can read the new one, even if root has edited it. */
+async function keepAccess(handle: FileHandle, file: string): Promise<void> {
+  const { mode, uid, gid } = await stat(file);
+  await handle.chmod(mode & 0o777);
+  await handle.chown(uid, gid).catch((error: unknown) => {
+    // Only root may give a file away. Others keep the name of the file, and its mode.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+  });
 }

@@ -26,8 +26,8 @@ export interface MoveOptions {
   file: string;
   from: Store;
   to: Store;
-  /** The entry of the store after the move. */
-  entry: StoreEntry;
+  /** The entry of the store after the move, from the one that the file has then. */
+  entryAfter: (known: StoreEntry) => StoreEntry;
   /** Time for nodes to finish their requests; after it, the move is given up. */
   waitMs: number;
   /** Time in which every node has read a changed file. */
@@ -57,6 +57,7 @@ export async function moveStore(options: MoveOptions): Promise<MoveReport> {
   const { from } = options;
   const source = openBriefly(from);
   try {
+    await assertOwner(source);
     await refuseOutsiders(source);
     return await moveAlone(options, source);
   } finally {
@@ -84,6 +85,15 @@ async function moveAlone(options: MoveOptions, source: Database): Promise<MoveRe
   }
 }
 
+/** Only the owner may close the tables to writes, and open them again. @throws {SluiceError} for another role */
+async function assertOwner(source: Database): Promise<void> {
+  const [row] = await source.run('ownsTables');
+  if (row?.['is_owner'] !== true)
+    throw refusal(
+      'the role of its URL does not own its tables, and only their owner may close them to writes',
+    );
+}
+
 /** The copy takes the rows of the schema only. @throws {SluiceError} if the store keeps rows or triggers outside of it */
 async function refuseOutsiders(source: Database): Promise<void> {
   const rows = await source.run('listOutsiders');
@@ -100,7 +110,7 @@ async function refuseOutsiders(source: Database): Promise<void> {
 }
 
 async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy): Promise<MoveReport> {
-  const { file, from, entry, onStep, signal } = options;
+  const { file, from, entryAfter, onStep, signal } = options;
   const { name } = from;
   await markMoving(file, name);
   const heldAt = performance.now();
@@ -114,9 +124,16 @@ async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy)
     await fenceStore(from);
     onStep('closed the source');
     const tables = await copyWhole(options, copy);
-    await editStores(file, (entries) => ({ ...entries, [name]: entry }));
+    await editStores(file, (entries) => {
+      const known = entries[name];
+      if (known?.moving !== true)
+        throw refusal('somebody has changed it in the stores file meanwhile. Its copy stays at the target');
+      return { ...entries, [name]: entryAfter(known) };
+    });
     return { tables, heldMs: Math.round(performance.now() - heldAt) };
   } catch (error) {
+    // Its locks would keep the source closed.
+    await copy.rollBack();
     await giveBack(file, from).catch((failure: unknown) => {
       const reason = failure instanceof Error ? failure.message : 'an unknown error';
       throw refusal(
@@ -163,7 +180,9 @@ export async function giveBack(file: string, from: Store, isAlone = false): Prom
     await source.close();
   }
   await editStores(file, (entries) => {
-    const { moving: _, ...entry } = entries[from.name] ?? {};
+    const known = entries[from.name];
+    if (known === undefined) return entries;
+    const { moving: _, ...entry } = known;
     return { ...entries, [from.name]: entry };
   });
 }

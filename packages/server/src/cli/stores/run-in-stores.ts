@@ -3,7 +3,7 @@ import { SluiceError } from 'sluice/internal/protocol';
 import type { DatabaseValues } from '../config/database-url.ts';
 import { inStore, printJson, printLine } from '../process/output.ts';
 import { reportError } from '../process/report-error.ts';
-import { readStores, type Store, type Stores } from './stores-file.ts';
+import { readEachStore, type Store } from './stores-file.ts';
 
 export interface StoreChoice {
   /** Value of `--store`. */
@@ -27,7 +27,10 @@ export function assertChoice(
   if (isAll && flags['watch'] === true) refuse('--watch');
 }
 
-/** @throws {SluiceError} `configuration_invalid` if the choice names no store */
+/**
+ * An entry that cannot be used here keeps no command from the other stores: its variable may be set for other processes.
+ * @throws {SluiceError} `configuration_invalid` if the choice names no store, or one that cannot be used
+ */
 export async function runInStores<V extends DatabaseValues & { stores?: string | undefined }>(
   values: V,
   choice: StoreChoice,
@@ -35,14 +38,15 @@ export async function runInStores<V extends DatabaseValues & { stores?: string |
 ): Promise<void> {
   const file = values.stores ?? '';
   const { databaseCa: ca, databaseCert: cert, databaseKey: key } = values;
-  const stores = readStores(file, { tls: { ca, cert, key } });
+  const stores = readEachStore(file, { tls: { ca, cert, key } });
   if (!choice.isAll) return run(valuesIn(values, chosen(stores, choice.store, file)));
   const codes = new Map<string, number>();
-  const waiting = [...stores.values()];
+  const waiting = [...stores];
   const work = async (): Promise<void> => {
-    for (let store = waiting.shift(); store !== undefined; store = waiting.shift()) {
-      const inIt = valuesIn(values, store);
-      codes.set(store.name, await inStore(store.name, () => codeOf(() => run(inIt), choice.isJson)));
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [name, store] = next;
+      const runInIt = async (): Promise<void> => run(valuesIn(values, usable(store)));
+      codes.set(name, await inStore(name, () => codeOf(runInIt, choice.isJson)));
     }
   };
   await Promise.all(Array.from({ length: choice.atOnce }, work));
@@ -50,7 +54,11 @@ export async function runInStores<V extends DatabaseValues & { stores?: string |
 }
 
 /** @throws {SluiceError} `configuration_invalid` */
-function chosen(stores: Stores, name: string | undefined, file: string): Store {
+function chosen(
+  stores: ReadonlyMap<string, Store | SluiceError>,
+  name: string | undefined,
+  file: string,
+): Store {
   if (name === undefined) {
     throw new SluiceError(
       'configuration_invalid',
@@ -60,6 +68,12 @@ function chosen(stores: Stores, name: string | undefined, file: string): Store {
   const store = stores.get(name);
   if (store === undefined)
     throw new SluiceError('configuration_invalid', `Cannot find the store in ${file}: ${name}`);
+  return usable(store);
+}
+
+/** @throws {SluiceError} why it cannot be used */
+function usable(store: Store | SluiceError): Store {
+  if (store instanceof SluiceError) throw store;
   return store;
 }
 
@@ -87,5 +101,5 @@ function summarize(codes: ReadonlyMap<string, number>, isJson: boolean): void {
   const well = codes.size - others.length;
   if (isJson) return printJson({ stores: codes.size, endedWith0: well, others: Object.fromEntries(others) });
   const told = others.map(([name, code]) => `, ${name} with ${code}`).join('');
-  printLine(`${codes.size} ${codes.size === 1 ? 'store' : 'stores'}: ${well} ended with 0${told}`);
+  printLine(`${codes.size} ${codes.size === 1 ? 'store' : 'stores'}: ${well} exited with 0${told}`);
 }

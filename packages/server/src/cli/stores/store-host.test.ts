@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { StoreHost } from './store-host.ts';
 import type { Store, Stores } from './stores-file.ts';
 
-const silent = { info: () => undefined, error: () => undefined } as unknown as Logger;
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined } as unknown as Logger;
 const logger = { ...silent, child: () => silent } as unknown as Logger;
 
 function storesOf(...stores: (Partial<Store> & { name: string })[]): Stores {
@@ -19,17 +19,19 @@ interface Place {
 }
 
 /** Stores that are open, by name and server, in a host that opens nothing but a name. */
-function hostOf(first: Stores, openMax = 10) {
+function hostOf(first: Stores, openMax = 10, opening?: (store: Store) => Promise<void>) {
   const open = new Set<string>();
   const file = { stores: first };
   const host = new StoreHost<Place>({
     file: '/no/such/file',
     readStores: () => file.stores,
-    open: ({ name, server }) => {
+    open: async (store) => {
+      const { name, server } = store;
+      await opening?.(store);
       const label = `${name} on ${server}`;
       open.add(label);
       const close = (): Promise<void> => Promise.resolve(void open.delete(label));
-      return Promise.resolve({ name, server, isBusy: () => false, close });
+      return { name, server, isBusy: () => false, close };
     },
     idleMs: 60_000,
     openMax,
@@ -99,4 +101,37 @@ test('a request that waits for a moved store for a minute is refused', async () 
   const refused = host.use('a', false).catch((error: unknown) => error);
   await vi.advanceTimersByTimeAsync(60_000);
   expect(await refused).toMatchObject({ code: 'database_unavailable' });
+});
+
+test('a few stores of a server open at a time, the others in their turn, and a server without an answer delays no other', async () => {
+  const names = Array.from({ length: 10 }, (_, index) => `s${index}`);
+  const stores = [...names.map((name) => ({ name, server: 'mute' })), { name: 'b', server: 'two' }];
+  const answers: (() => void)[] = [];
+  const { host, open, use } = hostOf(storesOf(...stores), 20, ({ server }) =>
+    server === 'two' ? Promise.resolve() : new Promise((resolve) => answers.push(resolve)),
+  );
+  const uses = names.map((name) => use(name).catch((error: unknown) => error));
+  await use('b');
+  expect([...open]).toEqual(['b on two']);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(answers).toHaveLength(4);
+  answers.at(0)?.();
+  await vi.advanceTimersByTimeAsync(0);
+  expect([...open]).toEqual(['b on two', 's0 on mute']);
+  expect(answers).toHaveLength(5);
+  // The five that still wait are refused, and may try again.
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(host.counts).toMatchObject({ open: 2, opening: 4, failed: 5 });
+  for (const answer of answers) answer();
+  const ends = await Promise.all(uses);
+  expect(ends.map((end) => (end as SluiceError | undefined)?.code)).toEqual([
+    ...Array.from({ length: 5 }),
+    ...Array.from({ length: 5 }, () => 'database_unavailable'),
+  ]);
+  await vi.advanceTimersByTimeAsync(1000);
+  const again = use('s9');
+  await vi.advanceTimersByTimeAsync(0);
+  answers.at(-1)?.();
+  await again;
+  expect(host.counts).toMatchObject({ open: 7 });
 });

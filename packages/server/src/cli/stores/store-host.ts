@@ -4,6 +4,7 @@ import { FailureLog, SluiceError } from 'sluice/internal/protocol';
 import type { Logger } from 'pino';
 import { StoreSlot, type Opened, type StoreState } from './store-slot.ts';
 import type { Store, Stores } from './stores-file.ts';
+import { Turns } from './turns.ts';
 import { watchStoresFile } from './watch-stores-file.ts';
 
 export interface StoreHostOptions<T> {
@@ -25,6 +26,8 @@ export interface StoreHostOptions<T> {
 /** Checks for idle stores in the time after which a store counts as idle. */
 const looksPerIdle = 6;
 const longestLookMs = 10_000;
+/** Stores of one server that open at once, and the longest wait for that. A server without an answer delays only its own. */
+const openings = { atOnce: 4, waitMs: 10_000 };
 /** A writer uses a store that a node has open several times a second. */
 const unusedMs = 1000;
 
@@ -32,6 +35,7 @@ export class StoreHost<T extends Opened> {
   readonly #options: StoreHostOptions<T>;
   readonly #slots = new Map<string, StoreSlot<T>>();
   #stores: Stores;
+  readonly #turns = new Turns(openings);
   readonly #retiring = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
   readonly #unwatch: () => void;
@@ -126,7 +130,8 @@ export class StoreHost<T extends Opened> {
       const failures = new FailureLog(log);
       const onError = (error: unknown, doing: string): void => failures.note(error, doing);
       const makeRoom = (): Promise<void> => this.#makeRoom();
-      const slot = new StoreSlot({ store, open: () => open(store, log), idleMs, makeRoom, onError });
+      const openInTurn = (): Promise<T> => this.#turns.run(store.server, () => open(store, log));
+      const slot = new StoreSlot({ store, open: openInTurn, idleMs, makeRoom, onError });
       if (holdsMoving && store.isMoving) slot.hold();
       this.#slots.set(store.name, slot);
     }

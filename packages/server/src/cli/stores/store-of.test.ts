@@ -22,7 +22,9 @@ test.each([
   ['/south/data/a/b', { host: 'north.example.org' }, { store: 'south', url: '/south/data/a/b' }],
   ['/data/a/b', { authorization: token({ store: 'south' }) }, { store: 'south', url: '/south/data/a/b' }],
   ['/data/a/b', { authorization: token({ store: 'none' }) }, null],
-  ['/data/a/b', { authorization: token({ store: ['south'] }) }, null],
+  ['/data/a/b', { authorization: token({ store: ['south'] }) }, { store: 'south', url: '/south/data/a/b' }],
+  ['/data/a/b', { authorization: token({ store: ['south', 'north'] }) }, null],
+  ['/data/a/b', { authorization: token({ store: [] }) }, null],
   ['/data/a/b', { authorization: 'Bearer e30.bm8.c2ln' }, null],
   [
     '/data/a/b',

@@ -44,8 +44,9 @@ function ofToken(authorization: string | undefined, claim: string): string | nul
   if (payload === undefined) return null;
   try {
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown> | null;
-    const name = claims?.[claim];
-    return typeof name === 'string' ? name : null;
+    // A list of several stores leaves the choice to the path.
+    const [name, ...others] = [claims?.[claim]].flat();
+    return typeof name === 'string' && others.length === 0 ? name : null;
   } catch {
     return null;
   }

@@ -1,4 +1,14 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -111,6 +121,22 @@ test('an edit that no process could use leaves the stores file unchanged, and no
   );
   expect(readFileSync(file, 'utf8')).toBe(before);
   expect(readdirSync(join(file, '..'))).toEqual(['stores.json']);
+});
+
+test('an edit keeps a symbolic link, and the mode of the file that it leads to', async () => {
+  const file = storesFile(withStores({}));
+  const link = join(file, '..', 'link.json');
+  symlinkSync('stores.json', link);
+  await editStores(link, (all) => ({ ...all, north: { databaseUrl: 'postgres://h/north' } }));
+  expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  expect(readStores(file).size).toBe(1);
+});
+
+test.runIf(process.getuid?.() === 0)('an edit by root leaves the file to its owner', async () => {
+  const file = storesFile(withStores({}));
+  chownSync(file, 4711, 4712);
+  await editStores(file, (all) => ({ ...all, north: { databaseUrl: 'postgres://h/north' } }));
+  expect(statSync(file)).toMatchObject({ uid: 4711, gid: 4712 });
 });
 
 test('two edits at the same time lose none: the second is refused', async () => {

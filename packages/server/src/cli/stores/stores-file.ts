@@ -68,8 +68,29 @@ export function readEachStore(
   file: string,
   options: ReadStoresOptions = {},
 ): Map<string, Store | SluiceError> {
+  const each = eachStoreOf(readEntries(file), file, options);
+  for (const [name, clash] of findClashes(usableOf(each), file)) each.set(name, clash);
+  return each;
+}
+
+/** @throws {SluiceError} `configuration_invalid` if the last entry has the deployment or a host of another one */
+export function assertNoClash(entries: StoreEntries, file: string): void {
+  const last = Object.keys(entries).at(-1) ?? '';
+  const clash = findClashes(usableOf(eachStoreOf(entries, file, {})), file).get(last);
+  if (clash !== undefined) throw clash;
+}
+
+function usableOf(each: ReadonlyMap<string, Store | SluiceError>): Store[] {
+  return [...each.values()].flatMap((store) => (store instanceof SluiceError ? [] : [store]));
+}
+
+function eachStoreOf(
+  entries: StoreEntries,
+  file: string,
+  options: ReadStoresOptions,
+): Map<string, Store | SluiceError> {
   const each = new Map<string, Store | SluiceError>();
-  for (const [name, entry] of Object.entries(readEntries(file))) {
+  for (const [name, entry] of Object.entries(entries)) {
     try {
       each.set(name, storesOf({ [name]: entry }, file, options).get(name)!);
     } catch (error) {
@@ -77,8 +98,6 @@ export function readEachStore(
       each.set(name, error);
     }
   }
-  const usable = [...each.values()].flatMap((store) => (store instanceof SluiceError ? [] : [store]));
-  for (const [name, clash] of findClashes(usable, file)) each.set(name, clash);
   return each;
 }
 

@@ -40,7 +40,7 @@ function run(session: Session): void {
   let view = viewOf(page);
   const show = (): void => {
     replace(main, view.element);
-    document.title = `${view.title} · Sluice`;
+    document.title = [view.title, session.store, 'Sluice'].filter((part) => part !== null).join(' · ');
     const at = location.hash === '' ? '#/' : location.hash;
     for (const link of links) {
       const isHere = link.getAttribute('href') === at || (at.startsWith('#/write') && link === links[1]);
@@ -89,6 +89,8 @@ function showTop({ session, live }: PageContext, links: HTMLElement[], state: HT
       h('img', { src: 'assets/icon.svg', alt: '', width: 22, height: 22 }),
       'Sluice',
     ),
+    session.store !== null &&
+      h('a', { class: 'store', href: '../../dashboard/', title: 'Data stores' }, session.store),
     h('nav', { 'aria-label': 'Parts of this page' }, ...links),
     h(
       'div',

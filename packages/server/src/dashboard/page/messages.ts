@@ -14,6 +14,8 @@ import type {
 export interface Session {
   /** Empty: no authentication. */
   client: string;
+  /** The data store of this page; null: the deployment has only one. */
+  store: string | null;
   isReadOnly: boolean;
   maySeeBodies: boolean;
   /** Each reason as the end of the sentence "It …". */

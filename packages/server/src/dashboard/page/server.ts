@@ -1,10 +1,10 @@
 /**
  * Sends requests to the server of the page. A header that only this page sets has the key, which is kept while this
- * tab is open. There is no cookie that a forged request could use.
+ * tab is open, for each data store. There is no cookie that a forged request could use.
  */
 import type { Problem } from './messages.ts';
 
-const keyName = 'sluice-key';
+const keyName = `sluice-key ${location.pathname}`;
 
 export class Refusal extends Error {
   readonly status: number;

@@ -9,13 +9,15 @@ export interface BesideOptions {
   written: Readonly<Record<string, string>>;
   /** Expression for the state, from all of these names in `w`. */
   state: string;
+  /** Whether the states are needed: if not, the statement neither sorts nor returns a row. Null: always. */
+  condition: string | null;
 }
 
 /**
  * Joins by one sort. PostgreSQL cannot estimate how many rows match. Without hash joins (`planSettings`) a join would
  * compare each given row with each written one.
  */
-export function besideWritten({ same, given, written, state }: BesideOptions): string {
+export function besideWritten({ same, given, written, state, condition }: BesideOptions): string {
   const names = same.map((_, index) => `s${index}`);
   const column = (value: string, name: string): string => `${value} as ${name}`;
   const [ofGiven, ofWritten] = [Object.entries(given), Object.entries(written)];
@@ -33,7 +35,9 @@ export function besideWritten({ same, given, written, state }: BesideOptions): s
   ];
   const first = ofWritten.map(([name]) => column(`first_value(b.${name}) over same`, name));
   const own = ['b.place', ...ofGiven.map(([name]) => `b.${name}`)];
-  return `compared as (select ${all.join(', ')} from written w union all select ${both.join(', ')} from given g),
+  const where = condition === null ? '' : ' where (select is_needed from needed)';
+  const needed = condition === null ? '' : `needed as materialized (select ${condition} as is_needed), `;
+  return `${needed}compared as (select ${all.join(', ')} from written w${where} union all select ${both.join(', ')} from given g${where}),
     told as (
       select ${[...own, ...first].join(', ')} from compared b
       window same as (partition by ${names.join(', ')} order by b.place nulls first rows unbounded preceding)

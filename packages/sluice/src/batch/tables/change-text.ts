@@ -25,7 +25,7 @@ export function changeText(parts: Parts): string {
   const change = isDelete
     ? `delete from ${table} t using given g where ${place} and ${same}`
     : `update ${table} t set ${set.join(', ')} from given g where ${place} and ${same}`;
-  const written = `written as (${change} returning g.place, ${parts.returning(false)})`;
+  const written = `written as (${change} returning g.place, ${parts.returning()})`;
   // A trigger may keep the row as it is.
   const known = `case when g.turn > 1 then 'later'
     when g.place = any(array(select place from locked)) then 'unchanged'
@@ -36,6 +36,7 @@ export function changeText(parts: Parts): string {
     given: { known, missing: parts.missing },
     written: { is_changed: 'true', key: 'w.key', row: 'w.row' },
     state: `case when w.is_changed then '${isDelete ? 'deleted' : 'updated'}' else w.known end`,
+    condition: parts.plainState === null ? null : '(select count(*) from written) < cardinality($1)',
   });
   return `with ${parts.givenText}, ${locked}, ${written}, ${rows}`;
 }
@@ -46,10 +47,10 @@ export function lockText(parts: Parts): string {
   const same = areEqual(parts.inTable(matchedNames), parts.inTable(matchedNames, 'r'));
   return `with source as (${parts.sourceText}),
     free as materialized (
-      select s.place from source s ${parts.recordText} join ${table} t on ${same}
+      select s.place from source s ${parts.recordText()} join ${table} t on ${same}
       order by ${parts.inTable(matchedNames).join(', ')} for no key update of t skip locked
     )
-    select s.place from source s ${parts.recordText}
+    select s.place from source s ${parts.recordText()}
     where s.place <> all(array(select place from free)) and exists (select from ${table} t where ${same} offset 0)`;
 }
 
@@ -75,7 +76,7 @@ export function lockerText(parts: Parts): string {
       select k.transactionid from pg_catalog.pg_locks k
       where k.locktype = 'transactionid' and k.mode = 'ExclusiveLock' and k.granted and k.pid <> pg_backend_pid()
     )
-    select s.place, x.locker::text as locker from source s ${parts.recordText}
+    select s.place, x.locker::text as locker from source s ${parts.recordText()}
     cross join lateral (
       select l.locker from (${rows.join(' union all ')}) l
       where l.locker = any(array(select transactionid from running)) order by l.place limit 1

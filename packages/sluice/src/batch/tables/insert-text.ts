@@ -21,7 +21,7 @@ export function insertText(parts: Parts): string {
   const written = `written as (
     insert into ${parts.table} as t ${target} ${select}
     ${conflictClause(parts)}
-    returning ${keys}${isMerge && !catalog.isPartitioned ? '(t.xmax = 0)' : 'true'} as is_new, ${parts.returning(true)}
+    returning ${keys}${isMerge && !catalog.isPartitioned ? '(t.xmax = 0)' : 'true'} as is_new, ${parts.returning()}
   )`;
   const unwritten = form.operation === 'upsert' ? 'unchanged' : 'exists';
   const created = isMerge
@@ -40,6 +40,10 @@ export function insertText(parts: Parts): string {
     given: { known: knownText(parts, unwritten), may_be_new: mayBeNewText(parts), missing: parts.missing },
     written: { is_new: 'w.is_new', key: 'w.key', row: 'w.row' },
     state: `coalesce(w.known, case when w.is_new is null then ${literal(unwritten)} else ${created} end)`,
+    condition:
+      parts.plainState === null
+        ? null
+        : '(select count(*) filter (where w.is_new) from written w) < cardinality($1)',
   });
   // A trigger may give a row another key; such a row is not found by the key of its body.
   const total =

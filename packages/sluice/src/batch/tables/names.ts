@@ -19,6 +19,18 @@ export function areEqual(one: readonly string[], other: readonly string[]): stri
   return one.map((left, index) => `${left} = ${other[index]!}`).join(' and ');
 }
 
+/** Types whose values a cast reads from text as jsonb_to_record does. A cast to `varchar(n)` would cut instead. */
+const castTypes =
+  /^(smallint|integer|bigint|real|double precision|numeric(\(\d+,\d+\))?|text|boolean|uuid|date|timestamp(\(\d\))? with(out)? time zone)$/;
+
+/**
+ * The value in `s.body`, by a cast; null: only jsonb_to_record reads this type. A cast costs less, because
+ * jsonb_to_record makes a store for each row.
+ */
+export function castText({ name, type }: Column): string | null {
+  return castTypes.test(type) ? `(s.body ->> ${literal(name)})::${type}` : null;
+}
+
 /** The default of a column that a row leaves out; null: none. The expression comes from the catalog. */
 export function defaultOf(catalog: TableCatalog, column: Column): string | null {
   if (column.identity !== null) {

@@ -75,7 +75,7 @@ export async function sendRows(
 }
 
 function fatesOf({ catalog, form, statement, writes }: Run, rows: readonly Row[]): RowFate[] {
-  const { isSingle, parents } = statement;
+  const { isSingle, plainState, parents } = statement;
   const met = form.onConflict ?? catalog.key;
   const fateOf = (write: WriteHeader, own: readonly Row[]): RowFate => {
     const rowsOf = own.flatMap((row) => (row['row'] === null ? [] : [row['row']]));
@@ -91,6 +91,10 @@ function fatesOf({ catalog, form, statement, writes }: Run, rows: readonly Row[]
       parents,
     };
   };
+  if (plainState !== null && rows.length === 0) {
+    const row = { state: plainState, key: null, row: null, missing: null };
+    return writes.map((write) => fateOf(write, [row]));
+  }
   const inOrder = rows.toSorted((one, other) => (one['place'] as number) - (other['place'] as number));
   if (isSingle) return writes.map((write) => fateOf(write, inOrder));
   return inOrder.map((row) => fateOf(writes[(row['place'] as number) - 1]!, [row]));
@@ -120,6 +124,7 @@ const weights: readonly RowState[] = [
 ];
 
 function stateOf(rows: readonly Row[]): RowState {
+  if (rows.length === 1) return rows[0]!['state'] as RowState;
   const states = new Set(rows.map((row) => row['state'] as RowState));
   return weights.find((state) => states.has(state)) ?? 'unchanged';
 }

@@ -53,6 +53,8 @@ export interface RowStatement {
   text: string;
   /** Written rows cannot be matched to bodies by their keys, so the statement takes one write. */
   isSingle: boolean;
+  /** The state of all writes if the statement returns no row; null: it returns a row for each. */
+  plainState: RowState | null;
   /** In the order of the column `missing` of its rows. */
   parents: readonly Parent[];
   /** $2 are the places of writes whose parents this batch may bring later, by foreign keys that are checked at the COMMIT. */

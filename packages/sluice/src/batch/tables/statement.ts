@@ -12,11 +12,11 @@ import { Parts } from './statement-parts.ts';
 export function rowStatement(options: StatementOptions): RowStatement {
   const parts = new Parts(options);
   const text = textOf(parts);
-  const { isSingle, parents } = parts;
+  const { isSingle, parents, plainState } = parts;
   const isLook = options.purpose === 'lock' || options.purpose === 'locker';
   const hasDeferred = !isLook && parents.some(({ foreignKey }) => foreignKey.isDeferred === true);
   const name = `row_${hash('sha256', options.version + text, 'hex').slice(0, 24)}`;
-  return { name, text, isSingle, parents, hasDeferred };
+  return { name, text, isSingle, plainState, parents, hasDeferred };
 }
 
 function textOf(parts: Parts): string {

@@ -1,4 +1,4 @@
-// Positions are given before a commit: a low one may appear behind the drain, which looks where it expects something.
+// Positions are given before a commit, so a write may appear below the position up to which the drain has read.
 
 import { expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';

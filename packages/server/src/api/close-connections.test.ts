@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createAuthority } from '../../../../test/support/certificates.ts';
 import { createApi } from './api.ts';
-import { takeLeave } from './leave-taking.ts';
+import { closeConnections } from './close-connections.ts';
 import { FakeClient } from './test-support.ts';
 
 const request =
@@ -43,7 +43,7 @@ describe('a server that takes its leave', () => {
     const sockets = [await open(), await open()];
     for (const socket of sockets) expect(await ask(socket)).not.toMatch(/^Connection: close\r$/im);
     let isGone = false;
-    const gone = takeLeave(api, 60_000).then(() => (isGone = true));
+    const gone = closeConnections(api, 60_000).then(() => (isGone = true));
     for (const socket of sockets) {
       expect(isGone).toBe(false);
       const ended = once(socket, 'end');
@@ -59,14 +59,14 @@ describe('a server that takes its leave', () => {
   test('a stopping server is not ready for more', async () => {
     const { api } = await setup();
     expect((await api.inject('/readyz')).statusCode).toBe(200);
-    await takeLeave(api, 60_000);
+    await closeConnections(api, 60_000);
     expect((await api.inject('/readyz')).json()).toMatchObject({ status: 503, code: 'stopping' });
   });
 
   test('a stopping server does not wait for ever for a silent connection', async () => {
     const { api, open } = await setup();
     await open();
-    await takeLeave(api, 10);
+    await closeConnections(api, 10);
     expect(api.connections.size).toBe(1);
   });
 });

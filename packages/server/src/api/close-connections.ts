@@ -11,25 +11,25 @@ declare module 'fastify' {
   interface FastifyInstance {
     connections: Set<Socket>;
     /** Each answer is the last on its connection, and a load balancer sends requests to other nodes. */
-    isLeaving: boolean;
+    isClosing: boolean;
   }
 }
 
 /** Records the connections of a server that will stop this way. */
-export function leaveTaking(app: FastifyInstance): void {
+export function trackConnections(app: FastifyInstance): void {
   const connections = new Set<Socket>();
   app.decorate('connections', connections);
-  app.decorate('isLeaving', false);
+  app.decorate('isClosing', false);
   // For HTTPS, connections after the handshake.
   app.server.on(app.server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
     connections.add(socket);
     socket.once('close', () => {
       connections.delete(socket);
-      if (connections.size === 0) app.server.emit('deserted');
+      if (connections.size === 0) app.server.emit('unconnected');
     });
   });
   app.addHook('onRequest', (_request, reply, done) => {
-    if (app.isLeaving) reply.header('Connection', 'close');
+    if (app.isClosing) reply.header('Connection', 'close');
     done();
   });
 }
@@ -39,12 +39,12 @@ export function leaveTaking(app: FastifyInstance): void {
  * Call `close` next.
  * @param milliseconds for clients that keep a connection and send nothing
  */
-export async function takeLeave(app: FastifyInstance, milliseconds: number): Promise<void> {
-  app.isLeaving = true;
+export async function closeConnections(app: FastifyInstance, milliseconds: number): Promise<void> {
+  app.isClosing = true;
   if (app.connections.size === 0) return;
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, milliseconds);
-    app.server.once('deserted', () => {
+    app.server.once('unconnected', () => {
       clearTimeout(timer);
       resolve();
     });

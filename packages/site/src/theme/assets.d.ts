@@ -1,0 +1,6 @@
+/** What Vite makes of these imports. */
+declare module '*?url' {
+  const url: string;
+  export default url;
+}
+declare module '*.css';

@@ -1,0 +1,151 @@
+// Moves of a data store that do not end well: killed at each step, by the wrong role, beside other changes.
+
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { listLanes, pauseLanes } from 'sluice/operator';
+import { agree, Database, fenceStore, StoreCopy } from 'sluice/internal/store';
+import { expect, onTestFinished, test } from 'vitest';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { runHere } from '../support/run-here.ts';
+import { openConnection, sql } from '../support/sql.ts';
+
+interface Scene {
+  source: TestDatabase;
+  target: TestDatabase;
+  operator: Database;
+  file: string;
+  /** Of the store in the file. */
+  entry: () => Promise<unknown>;
+  change: (entry: unknown) => Promise<void>;
+  move: (...args: string[]) => Promise<void>;
+  /** @throws unless the source takes writes, and the file says so */
+  isOpen: () => Promise<void>;
+}
+
+async function setup(): Promise<Scene> {
+  const [source, target] = await Promise.all([createDatabase(), createDatabase()]);
+  const operator = new Database({ url: source.url, applicationName: 'test' });
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-moves-'));
+  onTestFinished(async () => {
+    await operator.close();
+    await Promise.all([source.drop(), target.drop(), rm(folder, { recursive: true })]);
+  });
+  await agree(operator, { lanes: 2, modelHash: 'a model', projections: [], targets: '' });
+  const file = join(folder, 'stores.json');
+  await writeFile(join(folder, 'source.url'), source.url);
+  await writeFile(join(folder, 'target.url'), target.url);
+  const change = (own: unknown): Promise<void> => writeFile(file, JSON.stringify({ stores: { own } }));
+  await change({ databaseUrlFile: 'source.url' });
+  const entry = async (): Promise<unknown> =>
+    (JSON.parse(await readFile(file, 'utf8')) as { stores: Record<string, unknown> }).stores['own'];
+  return {
+    source,
+    target,
+    operator,
+    file,
+    entry,
+    change,
+    move: (...args) => runHere(['stores', 'move', 'own', '--stores', file, '--file-delay', '1s', ...args]),
+    async isOpen() {
+      expect(await entry()).toEqual({ databaseUrlFile: 'source.url' });
+      const paused = await sql(source.url, 'select lane from sluice.lane where paused_at is not null');
+      expect(paused).toEqual([]);
+      const fences = await sql(source.url, `select from pg_constraint where conname = 'store_has_moved'`);
+      expect(fences).toEqual([]);
+    },
+  };
+}
+
+const steps = ['the mark in the file', 'the pause', 'the closing of the source', 'the commit of the copy'];
+
+test.each(steps)('`--abort` opens a store again whose move was killed after %s', async (last) => {
+  const { source, target, operator, change, move, isOpen } = await setup();
+  const toTarget = ['--to-file', 'target.url'];
+  const count = steps.indexOf(last) + 1;
+  await change({ databaseUrlFile: 'source.url', moving: true });
+  const [first = { lane: -1 }, ...others] = await listLanes(operator);
+  // An operator's own pause stays.
+  await pauseLanes(operator, [first.lane], 'somebody');
+  const byMove = 'somebody (sluice stores move)';
+  if (count > 1)
+    await pauseLanes(
+      operator,
+      others.map(({ lane }) => lane),
+      byMove,
+    );
+  if (count > 2) await fenceStore({ url: source.url, schema: 'sluice' });
+  if (count > 3) {
+    const copy = await StoreCopy.open(source.url, target.url, 'sluice');
+    await copy.copy(() => undefined);
+    await copy.verify();
+    await copy.commit();
+    await copy.close();
+  }
+  const again =
+    count > 3 ? 'the target is not empty: there are rows in audit' : 'it is marked as moving already';
+  await expect(move(...toTarget)).rejects.toThrow(again);
+  await move('--abort');
+  const paused = await sql(source.url, 'select lane from sluice.lane where paused_at is not null');
+  expect(paused).toEqual([{ lane: first.lane }]);
+  await sql(source.url, 'update sluice.lane set paused_at = null, paused_by = null');
+  await isOpen();
+});
+
+test('a role that may not close the tables moves no store, and leaves it open', async () => {
+  const { source, change, move } = await setup();
+  await change({ databaseUrl: source.opsUrl });
+  await expect(move('--to-file', 'target.url')).rejects.toThrow(
+    'Cannot move the store: the role of its URL does not own its tables',
+  );
+  const paused = await sql(source.url, 'select lane from sluice.lane where paused_at is not null');
+  expect(paused).toEqual([]);
+});
+
+test.each([
+  ['is opened again by somebody', { databaseUrlFile: 'source.url' }],
+  ['is removed', undefined],
+])('a move fails, and opens the source again, if its store %s in the file meanwhile', async (_, changed) => {
+  const { source, target, entry, change, move } = await setup();
+  const blocker = await openConnection(target.url);
+  await blocker.query('begin; lock table sluice.alias in share mode');
+  const moving = move('--to-file', 'target.url').catch((error: unknown) => error);
+  const waiting = `select from pg_stat_activity where application_name = 'sluice move' and wait_event_type = 'Lock'`;
+  await eventually(async () => expect(await sql(target.url, waiting)).toHaveLength(1));
+  await change(changed);
+  await blocker.query('rollback');
+  expect(await moving).toMatchObject({
+    message: expect.stringContaining('somebody has changed it in the stores file meanwhile') as string,
+  });
+  expect(await entry()).toEqual(changed);
+  const paused = await sql(source.url, 'select lane from sluice.lane where paused_at is not null');
+  expect(paused).toEqual([]);
+  expect(await sql(source.url, `select from pg_constraint where conname = 'store_has_moved'`)).toEqual([]);
+});
+
+test('a second move into the same target is refused while the first one copies', async () => {
+  const { source, target } = await setup();
+  const other = await createDatabase();
+  onTestFinished(() => other.drop());
+  const first = await StoreCopy.open(source.url, target.url, 'sluice');
+  onTestFinished(() => first.close());
+  await expect(StoreCopy.open(other.url, target.url, 'sluice')).rejects.toThrow(
+    'Cannot move the store: another command uses the target',
+  );
+});
+
+test('`sluice stores add` refuses a store with the place or a host of another one, and leaves the file as it was', async () => {
+  const { file, change } = await setup();
+  await change({ databaseUrlFile: 'source.url', hosts: ['own.example.org'] });
+  const before = await readFile(file, 'utf8');
+  const add = (...args: string[]): Promise<void> =>
+    runHere(['stores', 'add', 'twin', '--stores', file, ...args]);
+  await expect(add('--database-url-file', 'source.url')).rejects.toThrow(
+    'the stores own and twin have the same database and schema',
+  );
+  await expect(
+    add('--database-url-file', 'target.url', '--hosts', 'twin.example.org,own.example.org'),
+  ).rejects.toThrow('the stores own and twin have the same host own.example.org');
+  expect(await readFile(file, 'utf8')).toBe(before);
+});
