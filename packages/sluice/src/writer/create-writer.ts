@@ -134,11 +134,9 @@ class WriterProcess implements Writer {
 
   async #start(): Promise<void> {
     const { url, schema, applicationName, lanes, model, projections, targets } = this.#options;
+    const isPooled = await detectPooler({ url, schema, applicationName });
     // The first connection finds out whether Citus places the schema.
-    const [isPooled] = await Promise.all([
-      detectPooler({ url, schema, applicationName }),
-      this.#database.run('readBackend'),
-    ]);
+    await this.#database.run('readBackend');
     const ownership = this.#ownership;
     const isLock = ownership === 'lock';
     if (isPooled && isLock) {
