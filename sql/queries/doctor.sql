@@ -23,7 +23,8 @@ select (select extversion from pg_extension where extname = 'citus') as version,
        array(select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
              join pg_trigger t on t.tgrelid = c.oid join pg_proc p on p.oid = t.tgfoid
              where n.nspname = 'sluice' and p.proname = 'citus_truncate_trigger' order by c.relname) as distributed,
-       to_regprocedure('sluice.find_home()') is not null as has_home;
+       exists (select from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+               where p.proname = 'find_home' and n.nspname = 'sluice') as has_home;
 
 -- name: findOldTransactions
 -- Sessions whose snapshot or transaction keeps VACUUM from removing rows, the oldest first.

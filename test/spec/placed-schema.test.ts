@@ -2,7 +2,7 @@
 // functions of sql/citus.sql are replaced by ones that ask which address a session has, and refuse its writes elsewhere.
 
 import { runDoctor } from 'sluice/operator';
-import { Database } from 'sluice/internal/store';
+import { applyRoles, Database } from 'sluice/internal/store';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { startOwnServer, type OwnServer } from '../support/own-server.ts';
@@ -87,6 +87,10 @@ test('processes go to the home of a schema and follow it, so each write is appli
     result: 'created',
   });
 
+  await expect(applyRoles({ url: server.url })).rejects.toMatchObject({
+    code: 'configuration_invalid',
+    message: expect.stringContaining('Citus places the schema') as string,
+  });
   const database = new Database({ url: server.url, applicationName: 'test', connectionsMax: 1 });
   onTestFinished(() => database.close());
   expect((await runDoctor(database)).findings).toContainEqual(

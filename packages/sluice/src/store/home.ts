@@ -6,7 +6,6 @@
 import type pg from 'pg';
 import { DatabaseError } from './database-error.ts';
 import { hostsOf, type Hosts } from './hosts.ts';
-import { quotedName } from './quoted-name.ts';
 import { defaultSchema, sqlFor } from './schema.ts';
 import type { SessionSettings } from './session-settings.ts';
 
@@ -44,9 +43,11 @@ async function assertHome(
   schema: string = defaultSchema,
 ): Promise<void> {
   if (hosts.isPlaced === null) {
+    // A search by name would fail for a role without rights to the schema.
     const { rows } = await client.query<{ is_placed: boolean }>(
-      'select pg_catalog.to_regprocedure($1) is not null as is_placed',
-      [`${quotedName(schema, 'find_home')}()`],
+      `select exists (select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+                      where p.proname = 'find_home' and n.nspname = $1) as is_placed`,
+      [schema],
     );
     hosts.isPlaced = rows[0]?.is_placed === true;
   }
