@@ -182,9 +182,12 @@ begin
       ('edit_body', array['writer']),
       ('expect_projections', array['writer']),
       ('expect_rows', array['writer', 'ops']),
+      ('expect_table_version', array['writer']),
+      ('has_table_version', array['writer']),
       ('led_lanes', array['api', 'writer', 'ops']),
       ('lock_holders', array['ops']),
       ('submit', array['api']),
+      ('table_version', array['api', 'writer', 'ops']),
       ('wrong_column', array['writer']),
       -- Parts of others.
       ('base_type', '{}'),

@@ -982,6 +982,18 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION sluice.expect_table_version(target oid, version text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if sluice.table_version(target) is distinct from version then
+    raise exception using errcode = 'SL001', message = 'a table has changed', detail = target::text;
+  end if;
+  return true;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION sluice.forget_keys()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -996,6 +1008,16 @@ begin
     delete from sluice.idempotency_key where write_id = any (settled);
   end if;
   return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION sluice.has_table_version(target oid, version text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+begin
+  return sluice.expect_table_version(target, version);
 end
 $function$;
 
@@ -1317,6 +1339,26 @@ begin
   perform pg_notify('sluice_wakeup_' || lane % 64, lane::text);
   return own;
 end
+$function$;
+
+CREATE OR REPLACE FUNCTION sluice.table_version(target oid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select md5(concat_ws('|', c.relnamespace, c.relname, c.relkind, c.relpersistence, c.relispartition, c.relrowsecurity,
+    (select string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attidentity, a.attgenerated),
+                       ',' order by a.attnum)
+     from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
+    (select string_agg(concat_ws(' ', d.adnum, d.xmin), ',' order by d.adnum) from pg_attrdef d where d.adrelid = c.oid),
+    (select string_agg(concat_ws(' ', k.oid, k.xmin), ',' order by k.oid) from pg_constraint k where k.conrelid = c.oid),
+    (select string_agg(concat_ws(' ', i.indexrelid, i.indisready), ',' order by i.indexrelid)
+     from pg_index i where i.indrelid = c.oid and (i.indisunique or i.indisexclusion)),
+    (select string_agg(concat_ws(' ', g.oid, g.xmin), ',' order by g.oid)
+     from pg_trigger g where g.tgrelid = c.oid and not g.tgisinternal),
+    (select string_agg(r.oid::text, ',' order by r.oid) from pg_rewrite r where r.ev_class = c.oid)))
+  from pg_class c where c.oid = target
 $function$;
 
 CREATE OR REPLACE FUNCTION sluice.wrong_column(names text[], types text[], body jsonb)

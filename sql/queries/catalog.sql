@@ -19,6 +19,7 @@ select t.place::integer, t.schema, t.name as table, t.relkind::text as kind, t.r
          and not exists (select from pg_constraint k where k.conrelid = t.oid and k.contype in ('c', 'x'))
          and not exists (select from pg_attribute a join pg_type y on y.oid = a.atttypid
                          where a.attrelid = t.oid and a.attnum > 0 and y.typtype = 'd') as is_plain,
+       t.oid::bigint as oid, sluice.table_version(t.oid) as version,
        columns.list as columns, uniques.list as uniques, keys.list as foreign_keys, triggers.list as triggers
 from named t
 cross join lateral (

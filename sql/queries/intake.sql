@@ -104,7 +104,8 @@ select i.write_id, i.lane, i.position, i.operation, i.resource, i.document_id, i
        i.reference_ids, i.content_hash, i.if_match, i.client, i.idempotency_key, i.was_blocked, i.node,
        case when i.reference_deadline > clock_timestamp() then i.reference_deadline end as reference_deadline,
        case when i.position % 16 = 0 or i.traceparent is not null
-            then date_part('epoch', statement_timestamp() - i.accepted_at) end as waited_seconds, i.traceparent, i.form
+            then date_part('epoch', statement_timestamp() - i.accepted_at) end as waited_seconds, i.traceparent, i.form,
+       i.blocked_at is not null as is_blocked
 from sluice.intake i
 where i.write_id = any($1::uuid[]) and (i.blocked_at is null or $2)
 order by i.position;

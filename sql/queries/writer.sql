@@ -17,6 +17,13 @@ where w.seen_at < statement_timestamp() - $1 * interval '1 hour'
 -- Does this backend run a statement? If not, it has answered, or has ended.
 select exists (select from pg_stat_activity where pid = $1 and state = 'active') as is_working;
 
+-- name: findBlocker
+-- The transaction that this backend waits for at the moment, if that transaction has an id.
+select k.transactionid::text as locker
+from pg_locks k
+where k.locktype = 'transactionid' and k.mode = 'ExclusiveLock' and k.granted and k.pid = any(pg_blocking_pids($1))
+limit 1;
+
 -- name: noteClock
 -- Records how far the clock of a process is ahead of the database's.
 insert into sluice.process_clock (clock_id, kind, host, process_id, ahead_ms) values ($1, $2, $3, $4, $5)

@@ -1,5 +1,6 @@
 // A load of rows, all with idempotency keys, while writers, nodes and PostgreSQL are killed, until each row has its answer. Most are appended to a
-// table whose key the database gives; some are children, sent before their parents as often as behind them.
+// table whose key the database gives; some are children, sent before their parents as often as behind them. Others change few rows again and
+// again, so that a change in the wrong order, or made twice, shows in the ledger.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { canary, checkDeployment, historyFileOf } from './check-deployment.ts';
@@ -55,6 +56,8 @@ const kills: FaultWeights = {
 
 /** Of one request. */
 const lines = 200;
+/** Rows that are changed again and again. */
+const hotRows = 50;
 
 export async function loadRows(options: LoadRowsOptions): Promise<LoadRowsReport> {
   const { seed, onProgress, signal } = options;
@@ -137,6 +140,7 @@ class LoadSource implements RowSource {
   readonly #rng: Rng;
   readonly #queue: RowWork[] = [];
   readonly #settled = new Set<number>();
+  readonly #accounts: string[] = [];
   #made = 0;
 
   constructor(rows: number, rng: Rng) {
@@ -158,6 +162,7 @@ class LoadSource implements RowSource {
     const queued = this.#queue.shift();
     if (queued !== undefined) return queued;
     if (this.#made >= this.rows) return null;
+    if (this.#rng.chance(0.2)) return this.#change();
     if (this.rows - this.#made < 4 || this.#rng.chance(0.9)) return this.#work('event', {});
     const shelf = `s${this.#made}`;
     const family = [
@@ -175,8 +180,17 @@ class LoadSource implements RowSource {
     this.#queue.push(work);
   }
 
-  learn({ token }: RowWork): void {
+  learn({ token, target, operation, key }: RowWork, isApplied: boolean): void {
     this.#settled.add(token);
+    if (isApplied && target === 'account' && operation === 'insert' && key !== null) this.#accounts.push(key);
+  }
+
+  /** A row that exists is changed; until there are enough, more are inserted. */
+  #change(): RowWork {
+    if (this.#rng.chance(0.2))
+      return this.#work('gauge', { operation: 'upsert', key: `g${this.#rng.int(0, hotRows - 1)}` });
+    if (this.#accounts.length < hotRows) return this.#work('account', { key: `a${this.#made}` });
+    return this.#work('account', { operation: 'update', key: this.#rng.pick(this.#accounts) });
   }
 
   #work(target: string, more: Partial<RowWork>): RowWork {

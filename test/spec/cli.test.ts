@@ -66,7 +66,9 @@ test('a writer says in one sentence that its schema does not exist', { timeout }
   const { code, stderr } = await run(['writer', '--model', model, '--schema', 'nope'], {
     DATABASE_URL: database.url,
   });
-  expect(stderr).toBe('Cannot start: the database has no Sluice schema: run `sluice migrate`\n');
+  expect(stderr).toBe(
+    'Cannot start: the database has no Sluice schema of this version: run `sluice migrate`\n',
+  );
   expect(code).toBe(4);
 });
 

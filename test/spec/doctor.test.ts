@@ -382,7 +382,7 @@ describe('the doctor', () => {
     expect(last['findings']).toContainEqual({
       check: 'schema_version',
       verdict: 'fault',
-      says: 'The database has no Sluice schema',
+      says: 'The database has no Sluice schema of this version',
       advice: 'Run sluice migrate',
     });
   });

@@ -371,6 +371,23 @@ test('operators see which session holds the row that a write waits for, and may 
   expect(await world.submit(note(noteId, 'again'))).toMatchObject({ result: 'updated', version: 2 });
 });
 
+test.each(['an identity that somebody', 'an idempotency key', 'a row of a projection'])(
+  'operators see which session holds a lock that only a waiting session sees: %s',
+  async (what) => {
+    const world = await setup();
+    const operator = await openOperator();
+    const { held, needy } = await cases.find((each) => each.what.startsWith(what))!.prepare(world);
+    const { writeId } = await world.node.accept(needy);
+    await eventually(async () =>
+      expect((await listStuck(operator, { reason: 'locked' })).writes).toMatchObject([
+        { writeId, heldBy: [{ pid: held.pid, application: 'outsider' }] },
+      ]),
+    );
+    await held.release();
+    await eventually(async () => expect(await world.sql('select from sluice.intake')).toEqual([]));
+  },
+);
+
 test('operators see which session holds the row of a lane', async () => {
   const world = await setup();
   const operator = await openOperator();

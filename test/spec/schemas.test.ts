@@ -319,3 +319,24 @@ describe('the name of a schema', () => {
     );
   });
 });
+
+test('a schema with tables of the same names from another program is told as one of another version', async () => {
+  await execute(
+    database.url,
+    `create schema stranger; create table stranger.migration (id integer);
+     create table stranger.setting (id integer); create table stranger.lane (id integer)`,
+  );
+  const operator = new Database({ url: database.url, schema: 'stranger', applicationName: 'test' });
+  onTestFinished(() => operator.close());
+  const { findings } = await runDoctor(operator);
+  expect(findings.filter(({ check }) => check === 'schema_version')).toMatchObject([
+    { verdict: 'fault', says: 'The database has no Sluice schema of this version' },
+  ]);
+  for (const each of [
+    createWriter({ url: database.url, schema: 'stranger', model }),
+    createClient({ url: database.url, schema: 'stranger', model }),
+  ]) {
+    onTestFinished(() => each.stop());
+    await expect(each.start()).rejects.toMatchObject({ code: 'schema_outdated' });
+  }
+});

@@ -26,7 +26,7 @@ export const blockedStatements = {
     const ids = strings(values[0]);
     const blocked = yield* access.update(
       'intake',
-      (row) => ids.has(text(row, 'write_id')),
+      (row) => ids.has(text(row, 'write_id')) && (isBlocked(row) || values[1] !== true),
       (row) => ({ blocked_at: row['blocked_at'] ?? now(), was_blocked: true }),
     );
     expectRows(ids.size, blocked.length);

@@ -37,6 +37,7 @@ export const deploymentStatements = {
     return [];
   },
   noteSession: read(() => []),
+  findBlocker: read(() => []),
   isBackendWorking: read(({ server, values }) => [
     { is_working: [...server.sessions].some(({ pid, isAtWork }) => pid === values[0] && isAtWork) },
   ]),

@@ -129,7 +129,7 @@ export const intakeStatements = {
     return access
       .select('intake', (row) => ids.has(text(row, 'write_id')) && (!isBlocked(row) || values[1] === true))
       .sort(byPosition)
-      .map(headerRow);
+      .map((row) => ({ ...headerRow(row), is_blocked: isBlocked(row) }));
   }),
   *removeIntake(call) {
     const ids = strings(call.values[0]);

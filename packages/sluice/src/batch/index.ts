@@ -6,6 +6,7 @@ export { Caution } from './coordinator/caution.ts';
 export { TargetError, type Refusal } from './coordinator/fault.ts';
 export { fingerprintOf, keyOf, replay } from './coordinator/idempotency.ts';
 export {
+  ChangedCycleError,
   DeposedError,
   intakeOrigin,
   LockedLanesError,

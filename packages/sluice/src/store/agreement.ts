@@ -37,10 +37,10 @@ export async function agree(database: Database, own: Agreement): Promise<void> {
     const values = [decided.map(([name]) => name), decided.map(([, value]) => value)];
     [, rows = []] = await database.flight([{ name: 'proposeSettings', values }, { name: 'readSettings' }]);
   } catch (error) {
-    if (error instanceof DatabaseError && (error.sqlState === '42P01' || error.sqlState === '3F000')) {
+    if (error instanceof DatabaseError && error.isOtherSchema) {
       throw new SluiceError(
         'schema_outdated',
-        'Cannot start: the database has no Sluice schema: run `sluice migrate`',
+        'Cannot start: the database has no Sluice schema of this version: run `sluice migrate`',
       );
     }
     throw error;

@@ -66,4 +66,9 @@ export interface TableCatalog {
   isPlain?: boolean;
   /** SHA-256, hexadecimal, of all fields above: it changes with the table. */
   hash: string;
+  /**
+   * Its number in the catalog of this database, and what `sluice.table_version` says of it. Statements check both.
+   * @default not checked
+   */
+  version?: { oid: number; text: string };
 }

@@ -117,7 +117,8 @@ function tableOf(definition: TableDefinition, row: Row | undefined): TableCatalo
     hasBeforeInsert: row['has_before_insert'] as boolean,
     isPlain: row['is_plain'] as boolean,
   };
-  return { ...catalog, hash: hash('sha256', JSON.stringify(catalog), 'hex') };
+  const version = { oid: row['oid'] as number, text: row['version'] as string };
+  return { ...catalog, hash: hash('sha256', JSON.stringify(catalog), 'hex'), version };
 }
 
 /** The key columns in the order of their index, not of the configuration, because the identity key of a row depends on it. */

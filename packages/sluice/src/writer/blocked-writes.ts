@@ -4,17 +4,19 @@
  * settled, and slice by slice without any hint. docs/blocked-writes.md explains why no wakeup is lost.
  */
 import { isApplied } from '#protocol';
-import { lockedOrigin, waitsForLock, type BatchReport } from '#batch';
+import { lockedOrigin, waitsForLock, type BatchReport, type Origin } from '#batch';
 import type { Session } from '#store';
 import { AwaitedIds } from './awaited-ids.ts';
 import { Cycles } from './cycles.ts';
 import type { Heard } from './heartbeat.ts';
-import { LockWaits } from './lock-waits.ts';
-import { settleBlocked, type SettleBlockedOptions } from './settle-blocked.ts';
+import { LockWaits, type LockTry } from './lock-waits.ts';
+import { settleBlocked, type BlockedBatch, type SettleBlockedOptions } from './settle-blocked.ts';
 import type { Hints } from './wakeups.ts';
+import { watchWait, type FindBlocker } from './watch-wait.ts';
 
-export interface BlockedWritesOptions extends SettleBlockedOptions {
+export interface BlockedWritesOptions extends Omit<SettleBlockedOptions, 'onCut'> {
   onBatch: (report: BatchReport, lanes: number) => void;
+  findBlocker: FindBlocker;
   /** Hints that awaited ids have changed. */
   looks: Hints;
   /** A write of this position, and perhaps later ones, is ready again. */
@@ -32,6 +34,7 @@ const nowhere = '00000000-0000-0000-0000-000000000000';
 export class BlockedWrites {
   readonly #session: Session;
   readonly #options: BlockedWritesOptions;
+  readonly #settling: SettleBlockedOptions;
   readonly #awaited: AwaitedIds;
   readonly #cycles: Cycles;
   readonly #lockWaits = new LockWaits();
@@ -49,8 +52,9 @@ export class BlockedWrites {
     this.#session = session;
     this.#options = options;
     this.#awaited = new AwaitedIds(session, options.onWoken);
+    this.#settling = { ...options, onCut: (report, lanes) => this.noteCut(report, lanes) };
     this.#cycles = new Cycles(session, {
-      ...options,
+      ...this.#settling,
       onSettled: (report, lanes, led) => {
         options.onBatch(report, lanes);
         return this.afterBatch(report, led);
@@ -119,25 +123,51 @@ export class BlockedWrites {
     const led = new Map(due.lanes.map((lane) => [lane, terms.get(lane) ?? 0]));
     const began = performance.now();
     const origin = lockedOrigin(led, due.writeIds);
-    const report = await settleBlocked(this.#session, origin, this.#options, due.lockWaitMs);
-    if (report === null) {
-      this.#lockWaits.postpone(due);
-      return 0;
-    }
+    const { report, isWhole } = await this.#try(origin, due, led.size);
     const { outcomes, blocked, deferred } = report;
     const found = new Set([...outcomes, ...blocked].map(({ write }) => write.writeId));
     for (const { writeId } of deferred) found.add(writeId);
-    this.#lockWaits.forget(due.writeIds.filter((writeId) => !found.has(writeId)));
+    const left = due.writeIds.filter((writeId) => !found.has(writeId));
+    if (isWhole) this.#lockWaits.forget(left);
+    else this.#lockWaits.postpone(left);
     this.#lockWaits.note(report, performance.now() - began);
     if (outcomes.length > 0) this.#options.onBatch(report, led.size);
     const others = { ...report, blocked: blocked.filter((each) => !waitsForLock(each)) };
     return outcomes.length + (await this.#afterSettling(others, [...terms.keys()]));
   }
 
+  async #try(origin: Origin, { isWaited, lockWaitMs }: LockTry, lanes: number): Promise<BlockedBatch> {
+    const session = this.#session;
+    const endWatch = isWaited ? watchWait(this.#options.findBlocker, session.pid, lockWaitMs) : null;
+    try {
+      const batch = await settleBlocked(session, origin, this.#settling, lanes, lockWaitMs);
+      const ids = batch.report.waited.map(({ writeId }) => writeId);
+      const locker = await endWatch?.();
+      if (typeof locker === 'string' && ids.length > 0) {
+        const values = [ids, ids.map(() => locker)];
+        await session.flight([{ name: 'noteLockers', values, isOptional: true }]);
+      }
+      return batch;
+    } finally {
+      void endWatch?.();
+    }
+  }
+
   /** Wakes writes that a batch has resolved or made hopeless, here and, by a hint, in other lanes. Returns how many woke. */
   async afterBatch(report: BatchReport, lanes: readonly number[]): Promise<number> {
     if (report.blocked.length > 0) this.#mayExist = true;
     return this.#mayExist || this.#mayExistElsewhere ? this.#afterSettling(report, lanes) : 0;
+  }
+
+  /**
+   * An error has ended a batch after a part of it was committed. The error may have ended the session, too, so nothing
+   * is woken here: if the session goes on, it reads everything that its lanes await.
+   */
+  noteCut(report: BatchReport, lanes: number): void {
+    if (report.outcomes.length + report.blocked.length === 0) return;
+    this.#options.onBatch(report, lanes);
+    if (report.blocked.length > 0) this.#mayExist = true;
+    this.takeOver();
   }
 
   async #afterSettling(report: BatchReport, lanes: readonly number[]): Promise<number> {

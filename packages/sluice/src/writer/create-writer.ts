@@ -217,6 +217,12 @@ class WriterProcess implements Writer {
         const [row] = await this.#database.run('isBackendWorking', [pid], backendLookTimeoutMs);
         return row?.['is_working'] === true;
       },
+      findBlocker: async (pid) => {
+        // Through a pooler, as leases allow, no process id of a session is that of its backend.
+        if (this.#ownership === 'lease') return null;
+        const [row] = await this.#database.run('findBlocker', [pid], backendLookTimeoutMs);
+        return (row?.['locker'] as string | undefined) ?? null;
+      },
       onBatch: (report) => {
         this.#batches += 1;
         this.#writes += report.outcomes.length;

@@ -41,13 +41,12 @@ export class Cycles {
     this.#closing = new Set();
     const { writeIds, lanes, inFront } = await findTogether(this.#session, closing);
     if (writeIds.length === 0 || lanes.some((lane) => this.#options.paused.has(lane))) return 0;
-    const report = await settleBlocked(this.#session, togetherOrigin(lanes, writeIds), this.#options);
-    if (report === null) {
-      this.note(closing);
-      return 0;
-    }
-    await this.#options.onSettled(report, lanes.length, led);
-    if (report.outcomes.length > 0) return report.outcomes.length;
+    const origin = togetherOrigin(lanes, writeIds);
+    const { report, isWhole } = await settleBlocked(this.#session, origin, this.#options, lanes.length);
+    if (!isWhole) this.note(closing);
+    if (report.outcomes.length + report.blocked.length > 0)
+      await this.#options.onSettled(report, lanes.length, led);
+    if (!isWhole || report.outcomes.length > 0) return report.outcomes.length;
     // A write that waits for a lock may still complete the cycle.
     if (report.blocked.some(waitsForLock)) return 0;
     return (await this.#break(inFront, led)) ? 1 : 0;

@@ -1,5 +1,6 @@
 /** Settles batches of the lanes that a session leads, for each step of its loop, and handles their effects. */
 import {
+  emptyReport,
   makeDeadLetter,
   intakeOrigin,
   settleBatch,
@@ -59,12 +60,14 @@ export class LaneBatches {
     const pausedBefore = new Set(paused);
     const locked = new Set<number>();
     const began = performance.now();
-    const report = await settleBatch(
-      this.#session,
-      this.#originOf(lanes, locked),
-      { ...settle, caution, withBlocked: blocked.mayExist },
-      only,
-    );
+    const report = emptyReport();
+    try {
+      const options = { ...settle, caution, withBlocked: blocked.mayExist };
+      await settleBatch(this.#session, this.#originOf(lanes, locked), options, only, report);
+    } catch (error) {
+      blocked.noteCut(report, elector.terms.size);
+      throw error;
+    }
     const seen = report.outcomes.length + report.deferred.length + report.blocked.length;
     this.#session.sendsWhole = seen >= wholeFlightWrites;
     if (seen > 0) demand.noteBatch(seen, performance.now() - began);

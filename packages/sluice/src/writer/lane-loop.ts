@@ -48,6 +48,7 @@ export class LaneLoop {
     const blocked = new BlockedWrites(session, {
       settle: { ...options.settle, caution },
       onBatch: options.onBatch,
+      findBlocker: options.findBlocker,
       paused: elector.paused,
       looks: wakeups.looks,
       onWoken: (position) => front.lower(position),

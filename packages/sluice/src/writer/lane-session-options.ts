@@ -3,6 +3,7 @@ import type { BatchReport, SettleOptions } from '#batch';
 import type { OwnershipForm, Spread } from '#protocol';
 import type { ConnectionOptions, DatabaseError } from '#store';
 import type { WokenBy } from './observer.ts';
+import type { FindBlocker } from './watch-wait.ts';
 
 export interface LaneSessionOptions {
   connection: ConnectionOptions;
@@ -20,6 +21,8 @@ export interface LaneSessionOptions {
   isDeaf: () => boolean;
   /** Whether this backend is at work; asked on another connection, when an answer is missing. */
   isBackendWorking: (pid: number) => Promise<boolean>;
+  /** The transaction that the backend of a session waits for; asked on another connection. Null: none is known. */
+  findBlocker: FindBlocker;
   onBatch: (report: BatchReport, lanes: number) => void;
   /** The lanes that it leads now, and how many of them were just taken. */
   onLanes: (lanes: readonly number[], taken: number) => void;

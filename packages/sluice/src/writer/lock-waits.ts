@@ -18,6 +18,8 @@ interface LockWait {
 export interface LockTry {
   writeIds: string[];
   lanes: number[];
+  /** Their locks show only to a session that waits. */
+  isWaited: boolean;
   /** Longest wait for a lock that no query can find, in milliseconds. */
   lockWaitMs: number;
 }
@@ -77,8 +79,8 @@ export class LockWaits {
     for (const wait of this.#waits.values()) if (wait.isWaited) wait.at = Math.min(wait.at, this.#now());
   }
 
-  /** A try had no effect, because its lanes cannot go on. */
-  postpone({ writeIds }: LockTry): void {
+  /** A try did not reach these writes, because their lanes cannot go on. */
+  postpone(writeIds: Iterable<string>): void {
     for (const writeId of writeIds) {
       const wait = this.#waits.get(writeId);
       if (wait !== undefined) this.#postpone(writeId, wait.lane, wait.isWaited, 0);
@@ -117,6 +119,7 @@ export class LockWaits {
       .slice(0, isWaited ? 1 : tryWritesMax);
     return {
       writeIds: tried.map(([writeId]) => writeId),
+      isWaited,
       lanes: [...new Set(tried.map(([, { lane }]) => lane))].sort((a, b) => a - b),
       lockWaitMs: Math.min(
         lockWaitMs.min * 2 ** Math.max(...tried.map(([, { tries }]) => tries - 1), 0),

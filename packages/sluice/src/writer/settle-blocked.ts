@@ -1,5 +1,7 @@
 /** Settles blocked writes in a batch of their own: those that wait for a lock, or only for each other. */
 import {
+  ChangedCycleError,
+  emptyReport,
   LockedLanesError,
   PausedError,
   settleBatch,
@@ -13,22 +15,35 @@ export interface SettleBlockedOptions {
   settle: SettleOptions;
   /** Lanes in which nothing is settled now. */
   paused: Set<number>;
+  /** Receives what a batch of so many lanes has committed before an error ended it. */
+  onCut: (report: BatchReport, lanes: number) => void;
 }
 
-/** Null: one of the lanes is paused or locked. Everything is read again once it goes on. */
+export interface BlockedBatch {
+  /** What is committed: of a batch that was tried in parts, perhaps only a part. */
+  report: BatchReport;
+  /** False: one of the lanes is paused or locked, or a write of a cycle was woken. The others are tried again. */
+  isWhole: boolean;
+}
+
 export async function settleBlocked(
   session: Session,
   origin: Origin,
-  { settle, paused }: SettleBlockedOptions,
+  { settle, paused, onCut }: SettleBlockedOptions,
+  lanes: number,
   lockWaitMs?: number,
-): Promise<BatchReport | null> {
+): Promise<BlockedBatch> {
   const wait = lockWaitMs === undefined ? {} : { lockWaitMs };
+  const report = emptyReport();
   try {
-    return await settleBatch(session, origin, { ...settle, ...wait, withBlocked: true });
+    await settleBatch(session, origin, { ...settle, ...wait, withBlocked: true }, null, report);
+    return { report, isWhole: true };
   } catch (error) {
-    if (error instanceof LockedLanesError) return null;
-    if (!(error instanceof PausedError)) throw error;
-    for (const lane of error.lanes) paused.add(lane);
-    return null;
+    if (error instanceof PausedError) for (const lane of error.lanes) paused.add(lane);
+    else if (!(error instanceof LockedLanesError || error instanceof ChangedCycleError)) {
+      onCut(report, lanes);
+      throw error;
+    }
+    return { report, isWhole: false };
   }
 }

@@ -109,8 +109,7 @@ export class ServerWatch {
       if (await hasWork(store)) this.#tell([store]);
     } catch (error) {
       // A store without migrations has no work.
-      if (!(error instanceof DatabaseError && ['42P01', '3F000'].includes(error.sqlState ?? '')))
-        onError(error, 'check a sleeping store');
+      if (!(error instanceof DatabaseError && error.isOtherSchema)) onError(error, 'check a sleeping store');
     }
   }
 

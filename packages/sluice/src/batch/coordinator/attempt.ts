@@ -3,6 +3,7 @@ import { hasFailpoint, passFailpoint, type WriteHeader } from '#protocol';
 import type { Session, Statement } from '#store';
 import { BatchTransaction } from './batch-transaction.ts';
 import type { Caution } from './caution.ts';
+import { TargetError } from './fault.ts';
 import { isFaultAtEnd } from './lend-session.ts';
 import type { Origin } from './origin.ts';
 import {
@@ -164,7 +165,7 @@ export async function commitAnswers(
 
 async function commitBatch(
   transaction: BatchTransaction,
-  { bodies, areBlocked }: Origin,
+  { bodies, areBlocked, isForeign }: Origin,
   settlements: readonly Settlement[],
   dropped: readonly WriteHeader[],
   report: BatchReport,
@@ -174,7 +175,7 @@ async function commitBatch(
   // Writes that are blocked already, and still wait for a lock, stay unchanged.
   const newlyBlocked = areBlocked ? blocked.filter((each) => !waitsForLock(each)) : blocked;
   transaction.queue(...keyStatements(settlements.flatMap(({ keys }) => keys)));
-  if (bodies === null) transaction.queue(...intakeStatements(outcomes, newlyBlocked));
+  if (bodies === null) transaction.queue(...intakeStatements(outcomes, newlyBlocked, isForeign));
   const changes = outcomes.length + (bodies === null ? newlyBlocked.length + dropped.length : 0);
   if (changes === 0) await transaction.rollback();
   else {
@@ -196,12 +197,14 @@ async function end(
     await transaction.flight([]);
     await passFailpoint('before_commit', [...transaction.terms.keys()]);
   }
-  // Of several targets, the first is named: a write that is alone has one.
-  const [faultOf] = settlements.flatMap(({ faultAtEnd }) => faultAtEnd ?? []);
-  const checks = faultOf === undefined ? [] : [{ name: 'check_constraints' }];
+  const faults = settlements.flatMap(({ faultAtEnd }) => faultAtEnd ?? []);
+  const checks = faults.length === 0 ? [] : [{ name: 'check_constraints' }];
   try {
     await transaction.flight([...checks, { name: 'commit' }, ...hints]);
   } catch (error) {
-    throw faultOf !== undefined && isFaultAtEnd(error) ? faultOf(error) : error;
+    const [faultOf] = faults;
+    if (faultOf === undefined || !isFaultAtEnd(error)) throw error;
+    // Nothing says whose fault it is. The batch is tried in halves, and a write that is alone has one target.
+    throw faults.length > 1 ? new TargetError('one of several targets', error) : faultOf(error);
   }
 }

@@ -37,6 +37,14 @@ export class PausedError extends Error {
   }
 }
 
+/** A write of a cycle was woken or settled after the cycle was found. */
+export class ChangedCycleError extends Error {
+  constructor() {
+    super('Cannot commit a cycle of writes: one of them is no longer blocked');
+    this.name = 'ChangedCycleError';
+  }
+}
+
 /** Where a drain starts to read. */
 export interface Front {
   /** Low-water mark of a lane: all ready writes up to this position are settled. */
@@ -83,6 +91,7 @@ export function intakeOrigin(
     terms,
     bodies: null,
     areBlocked: false,
+    isForeign: false,
     leaveOut: (more) => leaveOut([...more]),
     async open(session, only, limits) {
       // Before the read: the read then sees the writes of transactions that end in between.
@@ -117,20 +126,23 @@ export function lockedOrigin(terms: ReadonlyMap<number, number>, writeIds: reado
   return blockedOrigin([...terms.keys()], writeIds, {
     terms,
     areBlocked: true,
+    isForeign: false,
     checkTerms: (fence) => checkFence(terms, fence),
   });
 }
 
 /**
- * Named writes of any lanes, blocked or not, that can only be settled together: a cycle. The leader that finds the
- * cycle locks the term rows of all its lanes and reads the writes again. So no other leader has one of them in a
- * batch. Opening it throws {@link LockedLanesError} or {@link PausedError} if one of the lanes cannot go on.
+ * Blocked writes of any lanes that can only be settled together: a cycle. The leader that finds the cycle locks the
+ * term rows of all its lanes and reads the writes again. So no other leader has one of them in a batch. Opening it
+ * throws {@link LockedLanesError} or {@link PausedError} if one of the lanes cannot go on, and
+ * {@link ChangedCycleError} if one of the writes is no longer blocked.
  */
 export function togetherOrigin(lanes: readonly number[], writeIds: readonly string[]): Origin {
   const terms = new Map<number, number>();
   return blockedOrigin(lanes, writeIds, {
     terms,
     areBlocked: false,
+    isForeign: true,
     checkTerms(fence) {
       for (const row of fence) terms.set(row['lane'] as number, row['term'] as number);
     },
@@ -143,7 +155,7 @@ function blockedOrigin(
   {
     checkTerms,
     ...origin
-  }: Pick<Origin, 'terms' | 'areBlocked'> & { checkTerms: (fence: readonly Row[]) => unknown },
+  }: Pick<Origin, 'terms' | 'areBlocked' | 'isForeign'> & { checkTerms: (fence: readonly Row[]) => unknown },
 ): Origin {
   const left = new Set<number>();
   return {
@@ -167,7 +179,9 @@ function blockedOrigin(
       if (locked.length > 0) throw new LockedLanesError(locked);
       const paused = pausedAmong(rows);
       if (paused.length > 0) throw new PausedError(paused);
-      const writes = (read?.rows ?? []).map(headerOf);
+      const blocked = (read?.rows ?? []).filter((row) => row['is_blocked'] === true);
+      if (origin.isForeign && blocked.length < (only ?? writeIds).length) throw new ChangedCycleError();
+      const writes = blocked.map(headerOf);
       return { writes: writes.filter(({ lane }) => !left.has(lane)), prefix: [] };
     },
   };

@@ -16,8 +16,8 @@ const workMsMax = 10_000;
 
 /**
  * Lends the session until the work ends. Statements that are still running are awaited. Later statements fail,
- * because they would run in another transaction. Transient errors are thrown unchanged: a lost connection, a
- * deadlock, a wait for a lock.
+ * because they would run in another transaction. Errors that are no fault of the work are thrown unchanged: a lost
+ * connection, a deadlock, a wait for a lock, a full disk.
  */
 export async function lendSession<T>(
   session: Session,
@@ -48,7 +48,7 @@ export async function lendSession<T>(
     await Promise.all(sent);
     return result;
   } catch (error) {
-    if (error instanceof DatabaseError && (error.isConnectionLoss || isPassing(error))) throw error;
+    if (error instanceof DatabaseError && isOfServer(error)) throw error;
     throw faultOf(error);
   } finally {
     isOver = true;
@@ -57,13 +57,11 @@ export async function lendSession<T>(
 
 /** Whether a deferred constraint of a table outside of Sluice failed at the COMMIT. */
 export function isFaultAtEnd(error: unknown): error is DatabaseError {
-  return (
-    error instanceof DatabaseError &&
-    error.statement === 'check_constraints' &&
-    !error.isConnectionLoss &&
-    !error.isServerTrouble &&
-    !isPassing(error)
-  );
+  return error instanceof DatabaseError && error.statement === 'check_constraints' && !isOfServer(error);
+}
+
+function isOfServer(error: DatabaseError): boolean {
+  return error.isConnectionLoss || error.isServerTrouble || isPassing(error);
 }
 
 /** A statement that took too long was slow itself: a wait for a lock ends earlier, with another code. */

@@ -27,6 +27,11 @@ export interface Origin {
   /** The writes are blocked, and stay blocked if they still wait for a lock. */
   readonly areBlocked: boolean;
   /**
+   * Other sessions lead lanes of these writes. The batch then blocks no write that is ready again, because each leader
+   * knows only from its own batches that its lanes have blocked writes.
+   */
+  readonly isForeign: boolean;
+  /**
    * Leaves these lanes out, because another transaction has locked rows of the intake that they need. The origin then
    * finds none of their writes, because later ones might overtake the locked ones.
    */
@@ -40,6 +45,7 @@ export function memoryOrigin(writes: readonly Write[]): Origin {
     terms: new Map(),
     bodies,
     areBlocked: false,
+    isForeign: false,
     leaveOut: () => undefined,
     open(_session, only, limits) {
       const named = only === null ? writes : only.flatMap((id) => bodies.get(id) ?? []);

@@ -50,16 +50,20 @@ export function dropStatements(writes: readonly WriteHeader[]): Statement[] {
   return [...statement('removeIntake', idsOf(writes)), ...noLongerAwaited(writes)];
 }
 
-/** The other changes of a batch in the intake. */
+/**
+ * The other changes of a batch in the intake.
+ * @param isForeign Fails with stale facts if one of the blocked writes has become ready meanwhile.
+ */
 export function intakeStatements(
   outcomes: readonly SettledWrite[],
   blocked: readonly BlockedWrite[],
+  isForeign: boolean,
 ): Statement[] {
   const blockedWrites = blocked.map(({ write }) => write);
   const awaited = blocked.flatMap(({ write, awaits }) => awaits.map((id) => ({ id, write })));
   return [
     ...noLongerAwaited([...outcomes.map(({ write }) => write), ...blockedWrites]),
-    ...statement('blockWrites', idsOf(blockedWrites)),
+    ...statement('blockWrites', idsOf(blockedWrites), isForeign),
     ...statement(
       'addAwaited',
       idsOf(awaited.map(({ write }) => write)),

@@ -116,6 +116,10 @@ function conflictClause({ catalog, form, matched, purpose }: Parts): string {
   const changed = form.columns.filter((name) => !columns.includes(name));
   const set = changed.length > 0 ? changed : matched.map(({ name }) => name).slice(0, 1);
   const pairs = set.map((name) => `${quotedName(name)} = excluded.${quotedName(name)}`);
+  // The body names no column at all, so an existing row keeps its values, and counts as updated.
+  const kept = catalog.columns.find((column) => !column.isGenerated && column.identity !== 'always');
+  if (pairs.length === 0 && kept === undefined) return `on conflict ${arbiter} do nothing`;
+  if (pairs.length === 0) pairs.push(`${quotedName(kept!.name)} = t.${quotedName(kept!.name)}`);
   return `on conflict ${arbiter} do update set ${pairs.join(', ')}`;
 }
 

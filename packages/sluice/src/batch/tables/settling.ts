@@ -5,9 +5,11 @@
 import type { Outcome, WriteHeader } from '#protocol';
 import { DatabaseError } from '#store';
 import type { RowForm } from '#targets';
+import { TargetError } from '../coordinator/fault.ts';
 import { fingerprintOf, keyOf } from '../coordinator/idempotency.ts';
 import type { LentTransaction } from '../coordinator/lend-session.ts';
 import { emptySettlement, type Settlement, type TargetBatch } from '../coordinator/target.ts';
+import { groupRows, type RowGroup } from './group-rows.ts';
 import { circlesOf, fatesOfOrphans, type Fate, type Orphan, type Unsettled } from './parents.ts';
 import { faultOf, type RowWork } from './row-fault.ts';
 import { outcomeOfRow } from './row-outcome.ts';
@@ -18,16 +20,11 @@ import type { Tables } from './tables.ts';
 /** Most writes to one row in one batch; each takes one more statement. */
 const roundsMax = 8;
 
-interface Group {
-  table: string;
-  form: RowForm;
-  writes: WriteHeader[];
-}
-
 export class Settling {
   readonly settlement: Settlement = emptySettlement();
   /** The subject of the last statement. */
   work: RowWork | null = null;
+  #hasSeveralTables = false;
   readonly #batch: TargetBatch;
   readonly #tables: Tables;
   readonly #settled = new Map<string, Outcome>();
@@ -97,26 +94,14 @@ export class Settling {
     return { first, rest };
   }
 
-  /** Groups in the order in which they are settled. An array is a group of its own. */
-  #groupsOf(writes: readonly WriteHeader[]): Group[] {
-    const groups = new Map<string, Group>();
-    for (const write of writes) {
-      // The key of a single write's group is its id, so no other write joins it.
-      const key = `${write.resource} ${write.form}`;
-      const group = groups.get(key);
-      if (group !== undefined) {
-        group.writes.push(write);
-        continue;
-      }
-      const form = this.#tables.formOf(write.form);
-      const { isSingle } = this.#tables.statementOf(write.resource, form, this.#source);
-      groups.set(isSingle ? write.writeId : key, { table: write.resource, form, writes: [write] });
-    }
-    const place = ({ table, form }: Group): number => {
+  /** Groups in the order in which they are settled. */
+  #groupsOf(writes: readonly WriteHeader[]): RowGroup[] {
+    const groups = groupRows(this.#tables, writes, (table, form) => this.#statementOf(table, form));
+    const place = ({ table, form }: RowGroup): number => {
       const depth = this.#tables.placeOf(table);
       return form.operation === 'delete' ? 1e6 - depth : depth;
     };
-    return [...groups.values()].sort((one, other) => place(one) - place(other));
+    return groups.sort((one, other) => place(one) - place(other));
   }
 
   get #source(): { source: 'intake' | 'memory'; mayWait: boolean } {
@@ -126,10 +111,11 @@ export class Settling {
 
   async #settleGroup(
     lent: LentTransaction,
-    { table, form, writes }: Group,
+    { table, form, writes }: RowGroup,
     stopped: Map<string, WriteHeader | null>,
   ): Promise<void> {
     const catalog = this.#tables.catalogOf(table);
+    this.#hasSeveralTables ||= this.work !== null && this.work.catalog !== catalog;
     this.work = { catalog, form };
     const column = form.columns.find((name) => !catalog.columns.some((each) => each.name === name));
     if (column !== undefined)
@@ -160,7 +146,7 @@ export class Settling {
   /** Blocks the upserts whose rows another transaction has locked, if the batch searches for such rows. */
   async #free(
     lent: LentTransaction,
-    { table, form, writes }: Group,
+    { table, form, writes }: RowGroup,
     stopped: Map<string, WriteHeader | null>,
   ): Promise<readonly WriteHeader[]> {
     const { looksForLocks, mayWait, transaction } = this.#batch;
@@ -240,6 +226,12 @@ export class Settling {
         settlement.provided.push(write.referentialId);
     }
     // At the COMMIT only code of the database runs, and no statement that another catalog would change.
-    return work === null ? settlement : { ...settlement, faultAtEnd: (error) => faultOf(error, work) };
+    if (work === null) return settlement;
+    const isKnown = !this.#hasSeveralTables;
+    return {
+      ...settlement,
+      faultAtEnd: (error) =>
+        isKnown ? faultOf(error, work) : new TargetError('one of several tables', error),
+    };
   }
 }

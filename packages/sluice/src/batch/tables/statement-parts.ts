@@ -86,14 +86,25 @@ export class Parts {
     return this.matched.map(({ name }) => name);
   }
 
+  /**
+   * Fails when PostgreSQL plans the statement, if the table is no longer as the catalog says. The server plans it again
+   * after each change of the table.
+   */
+  private get versionText(): string {
+    const { version } = this.catalog;
+    if (version === undefined) return '';
+    return ` where ${quotedName(this.schema)}.has_table_version(${version.oid}::oid, ${literal(version.text)})`;
+  }
+
   /** `place` and `body` of each row. */
   get sourceText(): string {
-    const bodies =
+    const found =
       this.source === 'memory'
         ? 'select w.place, w.body from unnest($1::jsonb[]) with ordinality as w (body, place)'
         : // One look-up for each id, whatever the statistics of the intake say.
           `select w.place, i.body from unnest($1::uuid[]) with ordinality as w (id, place)
            cross join lateral (select body from ${quotedName(this.schema)}.intake where write_id = w.id offset 0) i`;
+    const bodies = found + this.versionText;
     if (!this.form.isArray) return bodies;
     return `select e.place, e.body from (${bodies}) w
             cross join lateral jsonb_array_elements(w.body) with ordinality as e (body, place)`;

@@ -56,6 +56,10 @@ class TableTarget implements Target {
   }
 
   #fault(cause: unknown, work: RowWork | null, isAlone: boolean): Error {
+    if (cause instanceof DatabaseError && cause.sqlState === 'SL001') {
+      this.#tables.noteChange();
+      return cause;
+    }
     const error = work === null ? new TargetError(this.name, cause) : faultOf(cause, work);
     const isStale = cause instanceof DatabaseError && isStaleCatalog(cause, isAlone);
     // The write is tried again with the new catalog; only an error with that is a fault.

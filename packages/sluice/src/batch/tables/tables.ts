@@ -1,6 +1,6 @@
 /**
  * The target tables, as the catalog describes them, and their statements. The first batch reads the catalog. It is
- * read again each minute, and when an error shows that a table has changed.
+ * read again each minute, when a statement finds that its table has changed, and when another error may show that.
  */
 import { SluiceError } from '#protocol';
 import {
@@ -54,6 +54,11 @@ export class Tables {
     return (this.#isSuspected = true);
   }
 
+  /** A statement has found that its table has changed. */
+  noteChange(): void {
+    this.#readAt = -Infinity;
+  }
+
   /** Notes a statement without such an error. */
   noteSuccess(): void {
     this.#isSuspected = false;
@@ -64,7 +69,9 @@ export class Tables {
     if (performance.now() - this.#readAt < (isSound ? readAgainMs : readUnsoundAgainMs)) return;
     const tables = await readTables(transaction, this.#definitions);
     this.#readAt = performance.now();
-    const hash = [...tables.values()].map((table) => ('hash' in table ? table.hash : table.message)).join();
+    const hash = [...tables.values()]
+      .map((table) => ('hash' in table ? table.hash + table.version?.text : table.message))
+      .join();
     if (hash === this.#hash) return;
     this.#hash = hash;
     this.#isSuspected = false;

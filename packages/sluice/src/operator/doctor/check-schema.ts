@@ -17,9 +17,9 @@ export async function checkSchema(database: Database): Promise<{ findings: Findi
   try {
     ran = await database.run('listMigrations');
   } catch (error) {
-    if (!(error instanceof DatabaseError) || (error.sqlState !== '42P01' && error.sqlState !== '3F000'))
-      throw error;
-    const none = ill('schema_version', 'fault', 'The database has no Sluice schema', 'Run sluice migrate');
+    if (!(error instanceof DatabaseError) || !error.isOtherSchema) throw error;
+    const says = 'The database has no Sluice schema of this version';
+    const none = ill('schema_version', 'fault', says, 'Run sluice migrate');
     return { findings: [none], hasSchema: false };
   }
   const version = (ran.at(-1)?.['version'] as number | undefined) ?? 0;
