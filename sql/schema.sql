@@ -702,6 +702,7 @@ AS $function$
 declare
   own text;
   agreed text;
+  stored text[];
 begin
   select coalesce(string_agg(format('%s@%s', p.name, p.version), ',' order by p.name collate "C"), '') into own
   from jsonb_to_recordset(projections) as p (name text, version integer);
@@ -720,16 +721,19 @@ begin
     return agreed;
   end if;
   insert into sluice.setting (name, value) values ('projections', own)
-  on conflict (name) do update set value = excluded.value, set_at = clock_timestamp();
+  on conflict (name) do update set value = excluded.value, set_at = excluded.set_at;
   update sluice.projection o
   set version = null, needs_rebuild = false, rebuild_resource = null, rebuild_after = null
   where o.version is not null
     and not exists (select from jsonb_to_recordset(projections) as p (name text, version integer)
                     where p.name = o.name and p.version = o.version);
+  stored := array(
+    select r.resource
+    from (select distinct jsonb_array_elements_text(p.resources) as resource
+          from jsonb_to_recordset(projections) as p (resources jsonb)) r
+    where exists (select from sluice.document d where d.resource = r.resource));
   insert into sluice.projection as o (name, version, needs_rebuild)
-  select p.name, p.version,
-         exists (select from sluice.document d
-                 where d.resource in (select r from jsonb_array_elements_text(p.resources) as r))
+  select p.name, p.version, coalesce(p.resources ?| stored, false)
   from jsonb_to_recordset(projections) as p (name text, version integer, resources jsonb)
   order by p.name collate "C"
   on conflict (name) do update
@@ -805,9 +809,11 @@ CREATE OR REPLACE FUNCTION sluice.check_aliases_are_free()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  gone uuid[] := array(select r.referential_id from removed r);
 begin
   perform sluice.check_isolation();
-  if exists (select from sluice.reference f join removed r on r.referential_id = f.referential_id) then
+  if exists (select from sluice.reference f where f.referential_id = any(gone)) then
     raise foreign_key_violation using message = 'a deleted alias is still referred to',
       schema = tg_table_schema, table = tg_table_name, constraint = 'reference_leads_to_an_alias';
   end if;
@@ -842,12 +848,12 @@ CREATE OR REPLACE FUNCTION sluice.check_documents_are_free()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  gone uuid[] := array(select r.document_id from removed r);
   violated text;
 begin
   perform sluice.check_isolation();
-  select case when exists (select from sluice.alias a join removed r on r.document_id = a.document_id)
-                then 'alias_names_a_document'
-              when exists (select from sluice.reference f join removed r on r.document_id = f.document_id)
+  select case when exists (select from sluice.alias a where a.document_id = any(gone)) then 'alias_names_a_document'
+              when exists (select from sluice.reference f where f.document_id = any(gone))
                 then 'reference_belongs_to_a_document' end
   into violated;
   if violated is not null then
@@ -992,11 +998,14 @@ CREATE OR REPLACE FUNCTION sluice.forget_keys()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
+declare
+  settled uuid[];
 begin
   if tg_op = 'TRUNCATE' then
     delete from sluice.idempotency_key;
   else
-    delete from sluice.idempotency_key where write_id = any (array(select write_id from gone));
+    settled := array(select g.write_id from gone g);
+    delete from sluice.idempotency_key where write_id = any (settled);
   end if;
   return null;
 end
@@ -1049,9 +1058,23 @@ $function$;
 
 CREATE OR REPLACE FUNCTION sluice.led_lanes()
  RETURNS integer[]
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
-RETURN ARRAY(WITH held AS MATERIALIZED (SELECT (k.objid)::integer AS lane, k.pid FROM pg_locks k WHERE ((k.locktype = 'advisory'::text) AND (k.classid = (1936486757)::oid) AND (k.objsubid = 2) AND (k.mode = 'ExclusiveLock'::text) AND k.granted AND (k.database = (SELECT d.oid FROM pg_database d WHERE (d.datname = current_database()))))) SELECT h.lane FROM (held h JOIN sluice.lane l ON (((l.lane = h.lane) AND (l.session_pid = h.pid)))) WHERE (h.pid = ANY (ARRAY(SELECT s.pid FROM sluice.lane_session s))) UNION SELECT (lane.lane)::integer AS lane FROM sluice.lane WHERE (lane.leased_until > clock_timestamp()));
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return array(
+    with held as materialized (
+      select k.objid::integer as lane, k.pid from pg_locks k
+      where k.locktype = 'advisory' and k.classid = 1936486757 and k.objsubid = 2 and k.mode = 'ExclusiveLock' and k.granted
+        and k.database = (select d.oid from pg_database d where d.datname = current_database())
+    )
+    select h.lane from held h join sluice.lane l on l.lane = h.lane and l.session_pid = h.pid
+    where h.pid = any (array(select s.pid from sluice.lane_session s))
+    union
+    select l.lane::integer from sluice.lane l where l.leased_until > clock_timestamp());
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION sluice.lock_holders(write_ids uuid[])
  RETURNS TABLE(write_id uuid, pid integer)

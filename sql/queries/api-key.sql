@@ -30,9 +30,9 @@ order by client, created_at;
 -- Ends a key now, or ($2) in so many hours, so that clients can change to its successor. Never extends a key.
 with ended as (
   update sluice.api_key
-  set revoked_at = case when $2::double precision = 0 then clock_timestamp() end,
+  set revoked_at = case when $2::double precision = 0 then statement_timestamp() end,
       expires_at = case when $2 = 0 then expires_at
-                        else least(expires_at, clock_timestamp() + $2 * interval '1 hour') end
+                        else least(expires_at, statement_timestamp() + $2 * interval '1 hour') end
   where prefix = $1 and revoked_at is null
   returning prefix, client, expires_at, revoked_at
 ),

@@ -3,7 +3,8 @@
 -- (docs/blocked-writes.md). $2: another leader, which settles a cycle, only changes what blocked writes await: it fails
 -- if one of them is ready again.
 with blocked as (
-  update sluice.intake set blocked_at = coalesce(blocked_at, clock_timestamp()), was_blocked = true
+  update sluice.intake set blocked_at = coalesce(blocked_at, c.now), was_blocked = true
+  from (select statement_timestamp() as now) c
   where write_id = any($1::uuid[]) and (blocked_at is not null or not $2)
   returning 1
 )

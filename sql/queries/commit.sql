@@ -60,7 +60,7 @@ order by p.document_id;
 -- Gives existing documents the bodies of their last writes, if they are still in the state of the plan.
 with moved as (
   update sluice.document d
-  set version = p.version, content_hash = p.content_hash, body = i.body, modified_at = clock_timestamp(),
+  set version = p.version, content_hash = p.content_hash, body = i.body, modified_at = statement_timestamp(),
       referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane
   from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], $8::bigint[])
     as p (document_id, write_id, lane, referential_id, superclass_id, version, content_hash, planned_on)
@@ -74,7 +74,7 @@ select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from moved),
 -- The same for writes that never were in the intake.
 with updated as (
   update sluice.document d
-  set version = p.version, content_hash = p.content_hash, body = p.body, modified_at = clock_timestamp(),
+  set version = p.version, content_hash = p.content_hash, body = p.body, modified_at = statement_timestamp(),
       referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane
   from unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::bigint[], $8::jsonb[])
     as p (document_id, lane, referential_id, superclass_id, version, content_hash, planned_on, body)
@@ -89,7 +89,7 @@ select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from updated
 with edited as (
   update sluice.document d
   set version = d.version + 1, content_hash = p.content_hash, body = sluice.edit_body(d.body, p.edits),
-      modified_at = clock_timestamp(), referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane
+      modified_at = statement_timestamp(), referential_id = p.referential_id, superclass_id = p.superclass_id, lane = p.lane
   from unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::jsonb[])
     as p (document_id, lane, referential_id, superclass_id, content_hash, planned_on, edits)
   where d.document_id = p.document_id and d.version = p.planned_on
@@ -102,16 +102,14 @@ select sluice.expect_rows(cardinality($1::uuid[]), (select count(*) from edited)
 -- Settled writes leave the intake ($14), new documents take their bodies from there (is_new: the write whose body it
 -- is), and their identities and references are inserted with the outcomes. The triggers check everything afterwards. A
 -- conflict on the key of an outcome means that the write was settled elsewhere: the whole batch is planned again. $21:
--- the projections of this process; it commits nothing unless the deployment has agreed on the same.
+-- the projections of this process; it commits nothing unless the deployment has agreed on the same. Citus runs the
+-- parts one by one in this order; PostgreSQL in any order, on one snapshot.
 with given as (
   select unnest($2::uuid[]) as write_id, unnest($3::bigint[]) as term, unnest($4::smallint[]) as lane,
          unnest($5::text[]) as result, unnest($6::text[]) as code, unnest($7::text[]) as resource,
          unnest($8::text[]) as client, unnest($9::uuid[]) as document_id, unnest($10::bigint[]) as version,
          unnest($11::text[]) as content_hash, unnest($12::jsonb[]) as detail, unnest($13::boolean[]) as is_new,
          generate_series(0, cardinality($2::uuid[]) - 1) as ordinal
-),
-taken as (
-  delete from sluice.intake where $14 and write_id = any($2::uuid[]) returning 1
 ),
 document as (
   insert into sluice.document (document_id, lane, resource, referential_id, superclass_id, version, content_hash, body)
@@ -140,6 +138,9 @@ outcome as (
   select g.write_id, $1::uuid, g.term, g.ordinal, g.lane, g.result, g.code, g.resource, g.client, g.document_id,
          g.version, g.content_hash, g.detail
   from given g
+),
+taken as (
+  delete from sluice.intake where $14 and write_id = any($2::uuid[]) returning 1
 )
 select sluice.expect_rows(case when $14 then cardinality($2::uuid[]) else 0 end, (select count(*) from taken), 'intake')
 from (select coalesce((select value from sluice.setting where name = 'projections'), '') as agreed) a

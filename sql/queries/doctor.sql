@@ -17,11 +17,14 @@ select current_setting('server_version_num')::integer as version, current_settin
        pg_has_role(current_user, 'pg_read_all_stats', 'usage') as sees_all_sessions;
 
 -- name: readCitus
--- The version of Citus, if the database has it, and the tables of the deployment that it distributes: it puts this trigger on them.
+-- The version of Citus, if the database has it; the tables of the deployment that it distributes, on which it puts this
+-- trigger; and whether the schema has a home (sql/citus.sql).
 select (select extversion from pg_extension where extname = 'citus') as version,
        array(select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
              join pg_trigger t on t.tgrelid = c.oid join pg_proc p on p.oid = t.tgfoid
-             where n.nspname = 'sluice' and p.proname = 'citus_truncate_trigger' order by c.relname) as distributed;
+             where n.nspname = 'sluice' and p.proname = 'citus_truncate_trigger' order by c.relname) as distributed,
+       exists (select from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+               where p.proname = 'find_home' and n.nspname = 'sluice') as has_home;
 
 -- name: findOldTransactions
 -- Sessions whose snapshot or transaction keeps VACUUM from removing rows, the oldest first.

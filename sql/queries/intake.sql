@@ -32,11 +32,11 @@ taken as (
     and write_id <> all(array(select known.write_id from known))
 ),
 hinted as (
-  select pg_notify('sluice_' || channel, lanes) from unnest($16::text[], $19::text[]) as h (channel, lanes)
+  select pg_notify('sluice_' || channel, lanes)::text as hint from unnest($16::text[], $19::text[]) as h (channel, lanes)
 )
 select write_id from known
 union all
-select null from hinted where pg_notify is null;
+select null from hinted where hint is null;
 
 -- name: limitTransaction
 -- Limits a transaction of the caller before its write: after $1 milliseconds the server ends the session, because a

@@ -13,9 +13,9 @@ select lane, term, paused_at is not null as is_paused from sluice.lane where lan
 -- leaving, the lane is in quarantine from now on, because a write may have killed that leader. A lane whose row another
 -- transaction has locked is left out.
 update sluice.lane l
-set term = l.term + 1, writer_id = $2, session_pid = pg_backend_pid(), led_since = clock_timestamp(),
-    suspect_since = case when l.writer_id is null then l.suspect_since else coalesce(l.suspect_since, clock_timestamp()) end
-from (select lane from sluice.lane where lane = any($1::smallint[]) order by lane for no key update skip locked) mine
+set term = l.term + 1, writer_id = $2, session_pid = pg_backend_pid(), led_since = statement_timestamp(),
+    suspect_since = case when l.writer_id is null then l.suspect_since else coalesce(l.suspect_since, mine.now) end
+from (select lane, statement_timestamp() as now from sluice.lane where lane = any($1::smallint[]) order by lane for no key update skip locked) mine
 where l.lane = mine.lane
 returning l.lane, l.term, l.suspect_since is not null as is_quarantined, l.trials, l.tried;
 
@@ -24,7 +24,7 @@ returning l.lane, l.term, l.suspect_since is not null as is_quarantined, l.trial
 -- nothing is recorded: the next leader has the lane in quarantine.
 update sluice.lane l
 set last_writer_id = l.writer_id, writer_id = null, session_pid = null, led_since = null, leased_until = null,
-    left_at = clock_timestamp()
+    left_at = statement_timestamp()
 from (select l.lane from sluice.lane l join unnest($1::smallint[], $2::bigint[]) as m (lane, term)
         on m.lane = l.lane and m.term = l.term
       order by l.lane for no key update of l skip locked) mine
@@ -43,11 +43,11 @@ select count(pg_advisory_unlock(1936486757, lane::integer)) from unnest($1::smal
 -- The other form of ownership: takes the lanes without a valid lease, and begins their next terms. A leader whose lease
 -- runs out in the middle of a batch keeps its lanes until the end of that batch.
 update sluice.lane l
-set term = l.term + 1, writer_id = $2, session_pid = pg_backend_pid(), led_since = clock_timestamp(),
-    leased_until = clock_timestamp() + $3 * interval '1 millisecond',
-    suspect_since = case when l.writer_id is null then l.suspect_since else coalesce(l.suspect_since, clock_timestamp()) end
-from (select lane from sluice.lane
-      where lane = any($1::smallint[]) and (leased_until is null or leased_until <= clock_timestamp())
+set term = l.term + 1, writer_id = $2, session_pid = pg_backend_pid(), led_since = statement_timestamp(),
+    leased_until = statement_timestamp() + $3 * interval '1 millisecond',
+    suspect_since = case when l.writer_id is null then l.suspect_since else coalesce(l.suspect_since, mine.now) end
+from (select lane, statement_timestamp() as now from sluice.lane
+      where lane = any($1::smallint[]) and (leased_until is null or leased_until <= statement_timestamp())
       order by lane for no key update skip locked) mine
 where l.lane = mine.lane
 returning l.lane, l.term, l.suspect_since is not null as is_quarantined, l.trials, l.tried;
@@ -59,13 +59,13 @@ returning l.lane, l.term, l.suspect_since is not null as is_quarantined, l.trial
 with unflushed as (select set_config('synchronous_commit', 'off', true)),
 alive as (
   insert into sluice.lease_session (session_id, writer_id, alive_until, lanes, wanted_sessions, load, busy_percent)
-  select $1, $2, clock_timestamp() + $5 * interval '1 millisecond', cardinality($3::smallint[]), $6, $7, $8 from unflushed
+  select $1, $2, statement_timestamp() + $5 * interval '1 millisecond', cardinality($3::smallint[]), $6, $7, $8 from unflushed
   on conflict (session_id) do update
   set alive_until = excluded.alive_until, lanes = excluded.lanes, wanted_sessions = excluded.wanted_sessions,
       load = excluded.load, busy_percent = excluded.busy_percent
 ),
 renewed as (
-  update sluice.lane l set leased_until = clock_timestamp() + $5 * interval '1 millisecond'
+  update sluice.lane l set leased_until = statement_timestamp() + $5 * interval '1 millisecond'
   from (select l.lane from sluice.lane l join unnest($3::smallint[], $4::bigint[]) as m (lane, term)
           on m.lane = l.lane and m.term = l.term
         order by l.lane for no key update of l skip locked) mine
@@ -79,7 +79,7 @@ delete from sluice.lease_session where session_id = $1;
 
 -- name: forgetLeases
 -- Removes sessions that ended otherwise, once they no longer count.
-delete from sluice.lease_session where alive_until < clock_timestamp() - interval '1 hour';
+delete from sluice.lease_session where alive_until < statement_timestamp() - interval '1 hour';
 
 -- name: readFirst
 -- The write that a lane settles next.
@@ -100,14 +100,17 @@ returning l.lane;
 -- name: endQuarantine
 -- The leader has survived the writes of these lanes. If a crash of the server loses this, the lanes are tried once more. A lane
 -- whose row another transaction has locked is left out.
-with unflushed as (select set_config('synchronous_commit', 'off', true))
-update sluice.lane l
-set suspect_since = null, trials = 0, tried = null
-from unflushed, (select l.lane from sluice.lane l join unnest($1::smallint[], $2::bigint[]) as m (lane, term)
-                   on m.lane = l.lane and m.term = l.term
-                 order by l.lane for no key update of l skip locked) mine
-where l.lane = mine.lane
-returning l.lane;
+with unflushed as (select set_config('synchronous_commit', 'off', true)),
+ended as (
+  update sluice.lane l
+  set suspect_since = null, trials = 0, tried = null
+  from (select l.lane from sluice.lane l join unnest($1::smallint[], $2::bigint[]) as m (lane, term)
+          on m.lane = l.lane and m.term = l.term
+        order by l.lane for no key update of l skip locked) mine
+  where l.lane = mine.lane
+  returning l.lane
+)
+select e.lane from ended e cross join unflushed;
 
 -- name: announceSession
 -- Announces this session by a lock that ends with it: the number of such locks is the number of sessions that share the
@@ -169,18 +172,18 @@ select
                     and objsubid = 2
                     and database = (select oid from pg_database where datname = current_database())) end as led_lanes,
   array(select lane from sluice.lane where paused_at is not null) as paused_lanes,
-  exists (select from sluice.writer where writer_id = $2 and drain_requested_at is not null) as is_draining,
+  exists (select 1 from sluice.writer where writer_id = $2 and drain_requested_at is not null) as is_draining,
   (select max(case when r.was_blocked then 0 else extract(epoch from clock_timestamp() - r.accepted_at) end)::double precision
    from unnest($1::smallint[], $4::bigint[]) as l (lane, low) cross join lateral
      (select i.was_blocked, i.accepted_at from sluice.intake i
       where i.lane = l.lane and i.blocked_at is null and i.position > l.low
       order by i.position limit 1) r
    where l.lane <> all(array(select lane from sluice.lane where paused_at is not null))) as ready_seconds,
-  exists (select from unnest($1::smallint[]) as l (lane) cross join lateral
-            (select from sluice.intake i where i.lane = l.lane and i.blocked_at is not null
+  exists (select 1 from unnest($1::smallint[]) as l (lane) cross join lateral
+            (select 1 from sluice.intake i where i.lane = l.lane and i.blocked_at is not null
              order by i.position limit 1) b) as has_blocked,
-  exists (select from sluice.lane l cross join lateral
-            (select from sluice.intake i where i.lane = l.lane and i.blocked_at is not null
+  exists (select 1 from sluice.lane l cross join lateral
+            (select 1 from sluice.intake i where i.lane = l.lane and i.blocked_at is not null
              order by i.position limit 1) b
           where l.lane <> all($1::smallint[])) as has_blocked_elsewhere;
 

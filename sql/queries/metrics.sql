@@ -21,10 +21,10 @@ with
   walked as materialized (select pg_stat_get_dead_tuples('sluice.intake'::regclass) > 100 * $1::bigint as is_costly),
   counted as materialized (
     select case when w.is_costly then $1 + 1
-                else (select count(*) from (select from sluice.intake where blocked_at is null
+                else (select count(*) from (select 1 from sluice.intake where blocked_at is null
                                             order by lane, position limit $1 + 1) r) end as ready,
            case when w.is_costly then $1 + 1
-                else (select count(*) from (select from sluice.intake where blocked_at is not null
+                else (select count(*) from (select 1 from sluice.intake where blocked_at is not null
                                             order by lane, position limit $1 + 1) b) end as blocked
     from walked w
   ),
@@ -50,7 +50,7 @@ select
   case when not w.is_costly then coalesce(date_part('epoch', clock_timestamp() - o.ready), 0) end as oldest_ready_seconds,
   case when not w.is_costly then coalesce(date_part('epoch', clock_timestamp() - o.blocked), 0) end as oldest_blocked_seconds,
   pg_stat_get_dead_tuples('sluice.intake'::regclass) as dead_rows,
-  (select count(*) from (select from sluice.dead_letter limit $1 + 1) d) as dead_letters,
+  (select count(*) from (select 1 from sluice.dead_letter limit $1 + 1) d) as dead_letters,
   (select coalesce(jsonb_object_agg(lane, term), '{}') from sluice.lane) as terms,
   (select count(*) from sluice.lane where lane <> all ((select sluice.led_lanes())::integer[])) as unled_lanes,
   (select count(*) from sluice.lane where paused_at is not null) as paused_lanes,

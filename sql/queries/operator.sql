@@ -113,7 +113,7 @@ with mine as (
   select lane from sluice.lane where lane = any($1::smallint[]) and paused_at is null order by lane for no key update
 ),
 paused as (
-  update sluice.lane l set paused_at = clock_timestamp(), paused_by = $2 from mine where l.lane = mine.lane
+  update sluice.lane l set paused_at = statement_timestamp(), paused_by = $2 from mine where l.lane = mine.lane
   returning l.lane
 ),
 noted as (
@@ -137,7 +137,7 @@ select lane from resumed order by lane;
 -- name: requestDrain
 -- Asks a writer to give up its lanes and to end.
 with asked as (
-  update sluice.writer set drain_requested_at = clock_timestamp()
+  update sluice.writer set drain_requested_at = statement_timestamp()
   where writer_id = $1 and drain_requested_at is null and stopped_at is null
   returning writer_id, host, process_id
 ),

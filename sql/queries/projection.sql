@@ -9,18 +9,23 @@ delete from sluice.organization where document_id = any($1::uuid[]);
 -- name: placeOrganizations
 -- Inserts organizations with their direct parents, read from their bodies. $1: documents; $2 to $4: by resource, the
 -- path of the id and the paths of the parents (several for one resource are several rows).
-insert into sluice.organization (document_id, organization_id, resource, parent_ids, ancestor_ids)
-select d.document_id, (d.body #>> p.id_path::text[])::numeric::bigint, d.resource,
-       coalesce(array_agg(distinct (d.body #>> p.parent_path::text[])::numeric::bigint)
-         filter (where d.body #>> p.parent_path::text[] is not null), '{}'),
-       '{}'
-from sluice.document d
-join unnest($2::text[], $3::text[], $4::text[]) as p (resource, id_path, parent_path) on p.resource = d.resource
-where d.document_id = any($1::uuid[])
-group by d.document_id, d.resource, p.id_path
-order by d.document_id
-on conflict (document_id) do update
-set organization_id = excluded.organization_id, parent_ids = excluded.parent_ids;
+with found as materialized (
+  select d.document_id, (d.body #>> p.id_path::text[])::numeric::bigint as organization_id, d.resource,
+         coalesce(array_agg(distinct (d.body #>> p.parent_path::text[])::numeric::bigint)
+           filter (where d.body #>> p.parent_path::text[] is not null), '{}') as parent_ids
+  from sluice.document d
+  join unnest($2::text[], $3::text[], $4::text[]) as p (resource, id_path, parent_path) on p.resource = d.resource
+  where d.document_id = any($1::uuid[])
+  group by d.document_id, d.resource, p.id_path
+),
+placed as (
+  insert into sluice.organization (document_id, organization_id, resource, parent_ids, ancestor_ids)
+  select f.document_id, f.organization_id, f.resource, f.parent_ids, '{}' from found f order by f.document_id
+  on conflict (document_id) do update
+  set organization_id = excluded.organization_id, parent_ids = excluded.parent_ids
+  returning 1
+)
+select count(*) as placed from placed;
 
 -- name: deriveAncestors
 -- Derives the ancestors of these organizations and of all below them, in any order of arrival.

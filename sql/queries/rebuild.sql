@@ -39,6 +39,7 @@ order by g.document_id;
 update sluice.projection
 set rebuild_resource = $5, rebuild_after = $6, rebuilt_documents = rebuilt_documents + $7,
     needs_rebuild = $5::text is not null,
-    rebuilt_at = case when $5::text is null then clock_timestamp() end
+    rebuilt_at = case when $5::text is null then c.now end
+from (select statement_timestamp() as now) c
 where name = $1 and version = $2 and rebuild_resource = $3 and rebuild_after is not distinct from $4
 returning rebuilt_documents;

@@ -21,10 +21,10 @@ select d.n as documents, r.n as references, d.is_estimated or r.is_estimated as 
        (select count(*) from sluice.dead_letter) as dead_letters
 from (
   select case when c.n < $1 then c.n else greatest(c.n, e.n) end as n, c.n >= $1 as is_estimated
-  from (select count(*) as n from (select from sluice.document limit $1) x) c,
+  from (select count(*) as n from (select 1 from sluice.document limit $1) x) c,
        (select greatest(reltuples, 0)::bigint as n from pg_class where oid = 'sluice.document'::regclass) e) d,
   (select case when c.n < $1 then c.n else greatest(c.n, e.n) end as n, c.n >= $1 as is_estimated
-   from (select count(*) as n from (select from sluice.reference limit $1) x) c,
+   from (select count(*) as n from (select 1 from sluice.reference limit $1) x) c,
         (select greatest(reltuples, 0)::bigint as n from pg_class where oid = 'sluice.reference'::regclass) e) r;
 
 -- name: countSettled

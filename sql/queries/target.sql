@@ -34,7 +34,7 @@ noted as (
   insert into sluice.audit (action, actor, target) values ('agree on targets', $2, 'targets')
 )
 insert into sluice.setting (name, value) select 'targets', $1 where $1 <> ''
-on conflict (name) do update set value = excluded.value, set_at = clock_timestamp();
+on conflict (name) do update set value = excluded.value, set_at = excluded.set_at;
 
 -- name: readTargetRights
 -- Whether the role $1 exists, and which rights it lacks of those that writers need on the tables $2 and the functions

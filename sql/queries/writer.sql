@@ -1,16 +1,16 @@
 -- name: registerWriter
 -- Records that a writer process lives.
 insert into sluice.writer (writer_id, host, process_id, version) values ($1, $2, $3, $4)
-on conflict (writer_id) do update set seen_at = clock_timestamp();
+on conflict (writer_id) do update set seen_at = excluded.seen_at;
 
 -- name: retireWriter
 -- Records that a writer process stops in order.
-update sluice.writer set stopped_at = clock_timestamp(), seen_at = clock_timestamp() where writer_id = $1;
+update sluice.writer set stopped_at = statement_timestamp(), seen_at = statement_timestamp() where writer_id = $1;
 
 -- name: forgetWriters
 -- Deletes rows of writers that were last seen before the retention.
 delete from sluice.writer w
-where w.seen_at < clock_timestamp() - $1 * interval '1 hour'
+where w.seen_at < statement_timestamp() - $1 * interval '1 hour'
   and not exists (select from sluice.lane l where l.writer_id = w.writer_id);
 
 -- name: isBackendWorking
@@ -27,7 +27,7 @@ limit 1;
 -- name: noteClock
 -- Records how far the clock of a process is ahead of the database's.
 insert into sluice.process_clock (clock_id, kind, host, process_id, ahead_ms) values ($1, $2, $3, $4, $5)
-on conflict (clock_id) do update set ahead_ms = excluded.ahead_ms, measured_at = clock_timestamp();
+on conflict (clock_id) do update set ahead_ms = excluded.ahead_ms, measured_at = excluded.measured_at;
 
 -- name: forgetClocks
 -- Deletes clocks that were not measured for an hour.

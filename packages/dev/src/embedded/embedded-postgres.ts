@@ -44,6 +44,8 @@ export interface EmbeddedPostgres {
 }
 
 const DEFAULT_SETTINGS = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
   shared_buffers: '256MB',
   max_connections: '200',
   // Content of documents must not reach a log: no statements, parameters, or values in error messages.
@@ -72,7 +74,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const deadline = performance.now() + START_TIMEOUT_MS;
   for (;;) {
     const port = await choosePort(options.port ?? 0, folder.portFile);
-    const settings = { ...DEFAULT_SETTINGS, ...options.settings, ...addressSettings(port) };
+    const settings = { ...DEFAULT_SETTINGS, ...options.settings, port: String(port) };
     const logStart = (await readFile(folder.log).catch(() => '')).length;
     const child = spawnServer(binaries.postgres, folder, account, settings);
     const guard = startGuard({ pid: child.pid ?? 0, cluster: folder.cluster });
@@ -99,10 +101,6 @@ async function assertFree(folder: DataFolder): Promise<void> {
   if (pid !== undefined) {
     throw new Error(`Cannot start PostgreSQL: the data folder is in use by process ${pid}: ${folder.root}`);
   }
-}
-
-function addressSettings(port: number): Record<string, string> {
-  return { port: String(port), listen_addresses: '127.0.0.1', unix_socket_directories: '' };
 }
 
 function spawnServer(

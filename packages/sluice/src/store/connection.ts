@@ -6,8 +6,7 @@ import { Socket } from 'node:net';
 import pg from 'pg';
 import { guardAnswers, type GuardedConnection } from './answer-guard.ts';
 import { assertUrl, serverOf } from './connection-url.ts';
-import { DatabaseError } from './database-error.ts';
-import { hostsOf, type Hosts } from './hosts.ts';
+import { assertTakesWrites, serversOf, settingsOf } from './home.ts';
 import { assertSchema } from './schema.ts';
 import { applySettings } from './session-settings.ts';
 import { addressOf, currentAddress } from './tls.ts';
@@ -17,6 +16,8 @@ export interface ConnectionOptions {
   url: string;
   /** Schema of the deployment. @default 'sluice' */
   schema?: string | undefined;
+  /** Stays at the servers of the URL instead of going to the home of the schema: DDL belongs to the coordinator of Citus. */
+  staysAtUrl?: boolean;
   /** Shown in pg_stat_activity. */
   applicationName: string;
   /** Session settings in addition to those of all sessions (session-settings.ts). */
@@ -63,7 +64,7 @@ function uuidsOf(literal: string): string[] {
 export const defaultAnswerTimeoutMs = 35_000;
 
 export function clientConfig(options: ConnectionOptions): pg.ClientConfig {
-  return { ...ownConfig(options), ...currentAddress(options.url) };
+  return { ...ownConfig(options), ...currentAddress(options.url, options.schema) };
 }
 
 /** The configuration without the server. */
@@ -83,43 +84,43 @@ export async function connectClient(
   options: ConnectionOptions,
   prepare: (socket: Socket) => pg.ClientConfig = () => ({}),
 ): Promise<pg.Client> {
-  const hosts = hostsOf(options.url);
+  const hosts = serversOf(options);
+  let triesMax = hosts.count;
   for (let tries = 1; ; tries++) {
     const url = hosts.current;
     const socket = new Socket();
-    const client = new pg.Client({ ...clientConfig(options), ...prepare(socket), stream: () => socket });
+    const client = new pg.Client({
+      ...ownConfig(options),
+      ...addressOf(url),
+      ...prepare(socket),
+      stream: () => socket,
+    });
     urlOfClient.set(client, url);
     client.on('error', () => undefined);
     guardAnswers(connectionOf(client), options.answerBytesMax);
     try {
       await client.connect();
-      await assertTakesWrites(client, hosts);
+      await assertTakesWrites(client, hosts, options);
       return client;
     } catch (error) {
       socket.destroy();
       hosts.leave(url);
-      if (tries >= hosts.count) throw withDatabase(error, options.url);
+      triesMax = Math.max(triesMax, hosts.count);
+      if (tries >= triesMax) throw withDatabase(error, options.url);
     }
   }
 }
 
-/** If there are several servers, a read-only one is not used. */
-async function assertTakesWrites(client: pg.ClientBase, hosts: Hosts): Promise<void> {
-  if (hosts.count === 1) return;
-  const { rows } = await client.query<{ is_standby: boolean }>('select pg_is_in_recovery() as is_standby');
-  if (rows[0]?.is_standby !== false) {
-    throw new DatabaseError({ sqlState: '25006', message: 'the server is a standby' });
-  }
-}
-
 /** A connection of the pool; if there are several servers, of the next one if the first fails. */
-export async function checkOut(pool: pg.Pool, url: string): Promise<pg.PoolClient> {
-  const { count } = hostsOf(url);
+export async function checkOut(pool: pg.Pool, options: ConnectionOptions): Promise<pg.PoolClient> {
+  const hosts = serversOf(options);
+  let triesMax = hosts.count;
   for (let tries = 1; ; tries++) {
     try {
       return await pool.connect();
     } catch (error) {
-      if (tries >= count) throw withDatabase(error, url);
+      triesMax = Math.max(triesMax, hosts.count);
+      if (tries >= triesMax) throw withDatabase(error, options.url);
     }
   }
 }
@@ -139,13 +140,13 @@ function connectionOf(client: pg.Client): GuardedConnection {
 const urlOfClient = new WeakMap<pg.ClientBase, string>();
 
 /** The server of this client takes no writes, so the next connection goes to another one, if there is any. */
-export function leaveServerOf(client: pg.ClientBase, url: string): void {
-  hostsOf(url).leave(urlOfClient.get(client) ?? '');
+export function leaveServerOf(client: pg.ClientBase, options: ConnectionOptions): void {
+  serversOf(options).leave(urlOfClient.get(client) ?? '');
 }
 
 /** Clients of a pool: each connects to the server that is current when the client is made. */
 function pooledClient(options: ConnectionOptions, sockets: Set<Socket>): typeof pg.Client {
-  const hosts = hostsOf(options.url);
+  const hosts = serversOf(options);
   return class extends pg.Client {
     constructor(config?: string | pg.ClientConfig) {
       const url = hosts.current;
@@ -174,7 +175,7 @@ export function poolConfig(
   isPipelined: boolean,
   sockets: Set<Socket>,
 ): pg.PoolConfig {
-  const hosts = hostsOf(options.url);
+  const hosts = serversOf(options);
   // Checked here, because a failure at the first connection would look like a network failure.
   assertUrl(options.url);
   if (options.schema !== undefined) assertSchema(options.schema);
@@ -191,12 +192,12 @@ export function poolConfig(
     // oxlint-disable-next-line typescript/no-misused-promises
     onConnect: async (client: pg.ClientBase) => {
       try {
-        await assertTakesWrites(client, hosts);
+        await assertTakesWrites(client, hosts, options);
       } catch (error) {
-        leaveServerOf(client, options.url);
+        hosts.leave(urlOfClient.get(client) ?? '');
         throw error;
       }
-      if (!isTransactionPooled(options.url)) await applySettings(client, options);
+      if (!isTransactionPooled(options.url)) await applySettings(client, settingsOf(options));
     },
   };
 }

@@ -25,3 +25,27 @@ describe('a list of servers', () => {
     expect(hosts.current).toBe('a');
   });
 });
+
+describe('a schema with a home', () => {
+  test('connections go to the home, and to the servers of the URL once it is left', () => {
+    const hosts = new Hosts(['postgres://u:p@a/d?x=1', 'postgres://u:p@b/d']);
+    let moves = 0;
+    const unwatch = hosts.watch(() => (moves += 1));
+    hosts.goHome('n1:5433');
+    expect([hosts.current, hosts.count, moves]).toEqual(['postgres://u:p@n1:5433/d?x=1', 3, 1]);
+    hosts.isPlaced = true;
+    hosts.leave('postgres://u:p@b/d');
+    hosts.goHome('n1:5433');
+    expect([moves, hosts.isPlaced]).toEqual([1, true]);
+    hosts.leave('postgres://u:p@n1:5433/d?x=1');
+    expect([hosts.current, hosts.count, moves, hosts.isPlaced]).toEqual([
+      'postgres://u:p@a/d?x=1',
+      2,
+      2,
+      null,
+    ]);
+    unwatch();
+    hosts.goHome('n2:1');
+    expect(moves).toBe(2);
+  });
+});

@@ -7,6 +7,7 @@ export * from './database-error.ts';
 export { fenceStore, unfenceStore } from './fence-store.ts';
 export { explainDatabaseError, explained } from './explain-database-error.ts';
 export * from './listener.ts';
+export { isPlaced } from './home.ts';
 export { holderOf, holderText, type LockHolder, type LockWaitOptions } from './lock-wait.ts';
 export * from './migrate.ts';
 export * from './names.ts';

@@ -66,9 +66,10 @@ class NotifyListener implements Listener {
     assertSchema(schema);
     this.#options = options;
     this.#schema = schema;
-    this.#sockets = new RoamingSockets(url);
+    this.#sockets = new RoamingSockets(url, schema);
     this.#subscriber = createSubscriber({
       url,
+      schema,
       applicationName,
       // Limits the echo, because a half-open connection answers nothing.
       answerTimeoutMs: echoTimeoutMs,
@@ -116,6 +117,7 @@ class NotifyListener implements Listener {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#echo.stop();
+    this.#sockets.close();
     for (const channel of this.#callbacks.keys()) this.#silence(channel);
     this.#callbacks.clear();
     const timer = setTimeout(() => this.#sockets.destroy(), closeTimeoutMs);

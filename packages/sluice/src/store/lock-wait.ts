@@ -133,6 +133,7 @@ class LockWatch {
       url: this.#url,
       applicationName: 'sluice lock watch',
       answerTimeoutMs: 2000,
+      staysAtUrl: true,
     }));
     const holders = (await session.run('readBlockers', [this.#pid])).map(holderOf);
     if (holders.length === 0) return;

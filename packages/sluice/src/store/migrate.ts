@@ -9,6 +9,7 @@ import type pg from 'pg';
 import { connectClient } from './connection.ts';
 import { reduceError } from './database-error.ts';
 import { lockLimit, repeatAfterDeadlock, waitAloud, type LockWaitOptions } from './lock-wait.ts';
+import { placeSchema, readPlacement } from './place-schema.ts';
 import { query, sqlFolder } from './queries.ts';
 import { assertSchema, defaultSchema, lockKeysOf, sqlFor } from './schema.ts';
 import { beginWithSettings, type SessionSettings } from './session-settings.ts';
@@ -59,7 +60,13 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   const { url, schema = defaultSchema, dryRun = false } = options;
   assertSchema(schema);
   // No time limit: it may wait for another migration, and large tables take long.
-  const connection = { url, applicationName: 'sluice migrate', answerTimeoutMs: 0, settings };
+  const connection = {
+    url,
+    applicationName: 'sluice migrate',
+    answerTimeoutMs: 0,
+    settings,
+    staysAtUrl: true,
+  };
   const client = await connectClient(connection).catch((error: unknown) => {
     throw reduceError(error, 'migrate');
   });
@@ -83,7 +90,7 @@ async function runPending(
 ): Promise<MigrateResult> {
   await beginWithSettings(client, connection);
   await assertEncoding(client);
-  await assertUndistributed(client);
+  const placement = await readPlacement(client, schema);
   // A transaction lock, which is released when the session ends for any reason.
   await client.query('select pg_advisory_xact_lock($1, 0)', [lockKeysOf(schema).migration]);
   await assertOwnSchema(client, schema);
@@ -108,6 +115,7 @@ async function runPending(
       migration.checksum,
     ]);
   }
+  if (!dryRun) await placeSchema(client, schema, placement);
   await client.query(dryRun ? 'rollback' : 'commit');
   return { applied: pending.map((migration) => migration.name), version: schemaVersion };
 }
@@ -150,32 +158,6 @@ async function assertEncoding(client: pg.ClientBase): Promise<void> {
       `create another database with "encoding 'UTF8' template template0"`,
     { detail: { encoding } },
   );
-}
-
-/**
- * Citus is used as PostgreSQL: tables that it distributes keep none of the promises on references (docs/scaling.md).
- * @throws {SluiceError} `configuration_invalid`
- */
-async function assertUndistributed(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query<{ shards: boolean; has_nodes: boolean }>(
-    `select coalesce(current_setting('citus.enable_schema_based_sharding', true), '') = 'on' as shards,
-            to_regclass('pg_dist_local_group') is not null as has_nodes`,
-  );
-  const refuse = (reason: string): never => {
-    throw new SluiceError('configuration_invalid', `Cannot migrate because ${reason}`);
-  };
-  if (rows[0]?.has_nodes === true) {
-    const { rows: groups } = await client.query<{ groupid: number }>(
-      'select groupid from pg_dist_local_group',
-    );
-    if (groups.some(({ groupid }) => groupid !== 0))
-      refuse('this is a worker of Citus, which takes no new schema: use the URL of the coordinator');
-  }
-  if (rows[0]?.shards === true)
-    refuse(
-      'citus.enable_schema_based_sharding is on, and Citus may not distribute tables of Sluice: run ' +
-        '`alter database … set citus.enable_schema_based_sharding = off`, or take a database without Citus',
-    );
 }
 
 function comparePending(ran: readonly { version: number; name: string; checksum: string }[]): Migration[] {

@@ -24,7 +24,13 @@ export async function inPatientTransaction<T>(
 ): Promise<T> {
   if (options.schema !== undefined) assertSchema(options.schema);
   const settings = lockLimit(options);
-  const connection = { url: options.url, applicationName: `sluice ${name}`, answerTimeoutMs: 0, settings };
+  const connection = {
+    url: options.url,
+    applicationName: `sluice ${name}`,
+    answerTimeoutMs: 0,
+    settings,
+    staysAtUrl: true,
+  };
   const client = await connectClient(connection).catch((error: unknown) => {
     throw reduceError(error, name);
   });

@@ -1,7 +1,7 @@
 /** Sockets that connect to the current server, because pg-listen keeps its first configuration. */
 import { Socket } from 'node:net';
 import { hostsOf, type Hosts } from './hosts.ts';
-import { currentAddress } from './tls.ts';
+import { addressOf } from './tls.ts';
 
 export class RoamingSocket extends Socket {
   readonly #hosts: Hosts;
@@ -16,12 +16,13 @@ export class RoamingSocket extends Socket {
   }
 
   override connect(...args: unknown[]): this {
-    if (this.#hosts.count === 1) return (super.connect as (...all: unknown[]) => this)(...args);
+    if (this.#hosts.count === 1 && this.#hosts.isPlaced === false)
+      return (super.connect as (...all: unknown[]) => this)(...args);
     const url = this.#hosts.current;
     this.once('close', () => {
       if (!this.isProven) this.#hosts.leave(url);
     });
-    const { host = 'localhost', port = 5432 } = currentAddress(url);
+    const { host = 'localhost', port = 5432 } = addressOf(url);
     this.hostname = host;
     if (host.startsWith('/')) return super.connect(`${host}/.s.PGSQL.${port}`);
     return super.connect(port, host);
@@ -30,15 +31,18 @@ export class RoamingSocket extends Socket {
 
 /** The sockets of one listener that are open or being opened. */
 export class RoamingSockets {
-  readonly #url: string;
+  readonly #hosts: Hosts;
+  readonly #unwatch: () => void;
   readonly #open = new Set<RoamingSocket>();
 
-  constructor(url: string) {
-    this.#url = url;
+  constructor(url: string, schema: string) {
+    this.#hosts = hostsOf(url, schema);
+    // The previous home has no more hints.
+    this.#unwatch = this.#hosts.watch(() => this.destroy());
   }
 
   add(): RoamingSocket {
-    const socket = new RoamingSocket(hostsOf(this.#url));
+    const socket = new RoamingSocket(this.#hosts);
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
     return socket;
@@ -46,6 +50,11 @@ export class RoamingSockets {
 
   prove(): void {
     for (const socket of this.#open) socket.isProven = true;
+  }
+
+  /** Lets the sockets be when the home changes. */
+  close(): void {
+    this.#unwatch();
   }
 
   destroy(): void {

@@ -4,6 +4,7 @@
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { SluiceError } from '#protocol';
 import pg from 'pg';
 import { waitAloud } from './lock-wait.ts';
 import { inPatientTransaction, type PatientOptions } from './patient-transaction.ts';
@@ -38,10 +39,21 @@ export function roleName(kind: RoleKind, prefix: string = defaultSchema): string
   return `${prefix}_${kind}`;
 }
 
-/** Creates the roles, and gives them exactly their rights. May be repeated. */
+/**
+ * Creates the roles, and gives them exactly their rights. May be repeated.
+ * @throws {SluiceError} `configuration_invalid` where Citus places the schema
+ */
 export function applyRoles(options: RolesOptions): Promise<void> {
   const { url, schema = defaultSchema, prefix = schema, passwords = {}, exclusiveDatabase = false } = options;
   return inPatientTransaction(options, 'roles', async (client) => {
+    const { rows } = await client.query<{ has_home: boolean }>(query('readCitus', schema).text);
+    if (rows[0]?.has_home === true) {
+      throw new SluiceError(
+        'configuration_invalid',
+        'Cannot give the roles their rights: Citus places the schema, and passes on no rights to columns and ' +
+          'sequences: let processes connect as the owner of the schema',
+      );
+    }
     await client.query(setting, ['sluice.role_prefix', prefix]);
     await client.query(setting, ['sluice.exclusive_database', exclusiveDatabase ? 'on' : 'off']);
     for (const [kind, password] of Object.entries(passwords)) {

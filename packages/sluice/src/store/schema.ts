@@ -69,7 +69,7 @@ export function statementNameIn(schema: string, name: string): string {
 
 /** Settings of a session that roles.sql reads: `sluice.` is no schema there. */
 const inSchema =
-  /\bsluice\.(?!role_prefix|exclusive_database|verifier_)|\bschema (?:if not exists )?sluice\b/g;
+  /\bsluice\.(?!role_prefix|exclusive_database|verifier_|migrates)|\bschema (?:if not exists )?sluice\b/g;
 const schemaAsType = /to_regnamespace\('sluice'\)|'sluice'::regnamespace/g;
 
 /** Rewrites SQL for the schema `sluice` to another one. */

@@ -26,7 +26,7 @@ export class SessionPool {
   async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
     let client: pg.PoolClient;
     try {
-      client = await checkOut(this.#pool.pool, this.#options.url);
+      client = await checkOut(this.#pool.pool, this.#options);
     } catch (error) {
       throw reduceError(error, 'connect');
     }

@@ -15,6 +15,7 @@ import {
   type ConnectionOptions,
 } from './connection.ts';
 import { DatabaseError, reduceError, takesNoWrites } from './database-error.ts';
+import { asMoved, isPlaced, settingsOf } from './home.ts';
 import { holdSocket } from './hold-socket.ts';
 import { queriesOf, query, type NamedQuery } from './queries.ts';
 import {
@@ -54,7 +55,9 @@ export class Session {
   #socket: Socket | undefined;
   /** Behind a pooler in transaction mode: only transactions keep their state. */
   readonly #isPooled: boolean;
-  readonly #url: string;
+  readonly #options: ConnectionOptions;
+  /** Citus places the schema. */
+  readonly #isPlaced: boolean;
   readonly #queries: ReadonlyMap<string, NamedQuery>;
   readonly #beginText: string = bareBegin;
   /** Writes each flight to the socket in one piece, for flights of many rows (hold-socket.ts). */
@@ -72,11 +75,13 @@ export class Session {
   constructor(client: pg.ClientBase, end: () => Promise<void>, options: ConnectionOptions) {
     this.#client = client;
     this.#end = end;
-    this.#url = options.url;
+    this.#options = options;
+    this.#isPlaced = isPlaced(options);
     this.#queries = queriesOf(options.schema);
     this.#isPooled = isTransactionPooled(options.url);
-    this.#ownPlanning = ownPlanning(options);
-    if (this.#isPooled) this.#beginText = beginText(options);
+    const own = settingsOf(options);
+    this.#ownPlanning = ownPlanning(own);
+    if (this.#isPooled) this.#beginText = beginText(own);
     client.on('error', () => this.#ended.abort());
     client.on('end', () => this.#ended.abort());
   }
@@ -93,7 +98,7 @@ export class Session {
       session = new Session(client, () => endWithin(closeTimeoutMs, client, socket), options);
       session.#socket = socket;
       if (session.#isPooled) return session;
-      await applySettings(client, options);
+      await applySettings(client, settingsOf(options));
       const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
       session.pid = rows[0]?.pid ?? 0;
       return session;
@@ -133,7 +138,7 @@ export class Session {
     const planning = this.#isPlanningForeign ? null : this.#client.query(foreignPlanning);
     this.#isPlanningForeign = true;
     try {
-      const isPrepared = name !== undefined && keepsStatements(this.#url);
+      const isPrepared = name !== undefined && keepsStatements(this.#options.url);
       // In the extended protocol a text is one statement, so none can end the transaction and go on.
       const config = {
         ...(isPrepared ? { name } : {}),
@@ -201,13 +206,13 @@ export class Session {
 
   /** A session whose work the server refuses has ended, like a lost one. */
   #reduce(error: unknown, statement: string | null): Error {
-    const reduced = reduceError(error, statement);
-    if (takesNoWrites(reduced)) leaveServerOf(this.#client, this.#url);
+    const reduced = asMoved(reduceError(error, statement), this.#isPlaced);
+    if (takesNoWrites(reduced)) leaveServerOf(this.#client, this.#options);
     if (!(reduced instanceof DatabaseError)) return reduced;
     if (reduced.isConnectionLoss) this.#ended.abort();
     // The pooler was replaced by one that keeps no prepared statements.
     if (this.#isPooled && reduced.isStatementLost)
-      noteTransactionPooler(this.#url, { keepsStatements: false });
+      noteTransactionPooler(this.#options.url, { keepsStatements: false });
     return reduced;
   }
 
@@ -234,7 +239,7 @@ export class Session {
       this.#client.query(this.#ownPlanning).catch(() => undefined);
     }
     const { name, text } = this.#queries.get(statement) ?? query(statement);
-    const config = keepsStatements(this.#url) ? { name, text, values } : { text, values };
+    const config = keepsStatements(this.#options.url) ? { name, text, values } : { text, values };
     if (answerTimeoutMs === undefined) return this.#client.query<Row>(config);
     // The driver knows the field, although its types do not.
     const limited = { ...config, query_timeout: answerTimeoutMs };

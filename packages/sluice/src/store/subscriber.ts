@@ -18,6 +18,7 @@ export type Subscriber = pgListen.Subscriber<Record<string, string>>;
 
 export interface SubscriberOptions {
   url: string;
+  schema: string;
   applicationName: string;
   answerTimeoutMs: number;
   sockets: RoamingSockets;
@@ -26,9 +27,9 @@ export interface SubscriberOptions {
 }
 
 export function createSubscriber(options: SubscriberOptions): Subscriber {
-  const { url, applicationName, answerTimeoutMs, sockets, assertOpen } = options;
+  const { url, schema, applicationName, answerTimeoutMs, sockets, assertOpen } = options;
   const config = {
-    ...clientConfig({ url, applicationName, answerTimeoutMs }),
+    ...clientConfig({ url, schema, applicationName, answerTimeoutMs }),
     // The LISTENs of many channels are sent together, in one round trip.
     pipeline: true,
   };
@@ -43,7 +44,7 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
         // Changed in place, because pg-listen keeps its first configuration: present certificates, and the name of this
         // server.
         if (typeof config.ssl === 'object') {
-          Object.assign(config.ssl, currentAddress(url).ssl, {
+          Object.assign(config.ssl, currentAddress(url, schema).ssl, {
             checkServerIdentity: (host: string, certificate: PeerCertificate) =>
               checkServerIdentity(socket.hostname ?? host, certificate),
           });

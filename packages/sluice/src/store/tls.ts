@@ -184,6 +184,6 @@ function refusal(reason: string): SluiceError {
 }
 
 /** The address of the server that is tried now. */
-export function currentAddress(url: string): Address {
-  return addressOf(hostsOf(url).current);
+export function currentAddress(url: string, schema?: string): Address {
+  return addressOf(hostsOf(url, schema).current);
 }

@@ -9,6 +9,7 @@ import {
   settleWithin,
   SluiceError,
   writerTunables,
+  type OwnershipForm,
 } from '#protocol';
 import {
   agree,
@@ -16,6 +17,7 @@ import {
   Database,
   DatabaseClock,
   detectPooler,
+  isPlaced,
   requireRights,
   type Listener,
 } from '#store';
@@ -67,7 +69,6 @@ class WriterProcess implements Writer {
       ...options,
       applicationName,
       lanes: options.lanes ?? defaults.lanes,
-      ownership: options.ownership ?? ('lock' as const),
       spread: options.spread ?? ('load' as const),
       projections: options.projections ?? [],
       targets: checkDefinitions(options.targets ?? []),
@@ -132,9 +133,13 @@ class WriterProcess implements Writer {
   }
 
   async #start(): Promise<void> {
-    const { url, applicationName, lanes, model, ownership, projections, targets } = this.#options;
+    const { url, schema, applicationName, lanes, model, projections, targets } = this.#options;
+    const isPooled = await detectPooler({ url, schema, applicationName });
+    // The first connection finds out whether Citus places the schema.
+    await this.#database.run('readBackend');
+    const ownership = this.#ownership;
     const isLock = ownership === 'lock';
-    if ((await detectPooler({ url, applicationName })) && isLock) {
+    if (isPooled && isLock) {
       throw new SluiceError(
         'configuration_invalid',
         'Cannot lead by locks: the database URL leads through a pooler in transaction mode: give writers a direct ' +
@@ -185,18 +190,23 @@ class WriterProcess implements Writer {
     await Promise.all(this.#sessions.map((session) => session.stop()));
   }
 
+  /** Where Citus places the schema, leases: each renewal is a write, so an idle leader learns soon that the schema has moved. */
+  get #ownership(): OwnershipForm {
+    return isPlaced(this.#options) ? 'lease' : (this.#options.ownership ?? 'lock');
+  }
+
   get #ledLanes(): number[] {
     return this.#sessions.flatMap((session) => session.lanes);
   }
 
   #sessionOptions(watch: NeighbourWatch, settle: SettleOptions): LaneSessionOptions {
-    const { url, schema, applicationName, lanes, ownership, spread, observer } = this.#options;
+    const { url, schema, applicationName, lanes, spread, observer } = this.#options;
     const log = this.#log;
     return {
       connection: { url, schema, applicationName },
       lanes,
       writerId: this.#writerId,
-      ownership,
+      ownership: () => this.#ownership,
       spread,
       batchWritesMax: this.#options.batchWritesMax ?? defaults.batchWritesMax,
       pollIntervalMs: this.#options.pollIntervalMs ?? defaults.pollIntervalMs,
@@ -209,7 +219,7 @@ class WriterProcess implements Writer {
       },
       findBlocker: async (pid) => {
         // Through a pooler, as leases allow, no process id of a session is that of its backend.
-        if (ownership === 'lease') return null;
+        if (this.#ownership === 'lease') return null;
         const [row] = await this.#database.run('findBlocker', [pid], backendLookTimeoutMs);
         return (row?.['locker'] as string | undefined) ?? null;
       },

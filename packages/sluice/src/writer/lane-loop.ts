@@ -33,7 +33,7 @@ export class LaneLoop {
 
   constructor(session: Session, wakeups: Wakeups, options: LaneSessionOptions) {
     const { lanes, writerId, batchWritesMax } = options;
-    const form = options.ownership === 'lease' ? leaseOwnership : lockOwnership;
+    const form = options.ownership() === 'lease' ? leaseOwnership : lockOwnership;
     const demand = new LaneDemand(options);
     const elector: Elector = new Elector(session, {
       lanes,

@@ -9,7 +9,7 @@ export interface LaneSessionOptions {
   connection: ConnectionOptions;
   lanes: number;
   writerId: string;
-  ownership: OwnershipForm;
+  ownership: () => OwnershipForm;
   spread: Spread;
   batchWritesMax: number;
   /** Longest rest, in milliseconds. */

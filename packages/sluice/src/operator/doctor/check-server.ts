@@ -32,19 +32,30 @@ export async function checkServer(database: Database): Promise<Finding[]> {
           'This role sees only its own sessions: the checks miss old transactions of other roles',
           'grant pg_monitor to the role of operators',
         ),
-    ...checkCitus(citus['version'] as string | null, citus['distributed'] as string[]),
+    ...checkCitus(
+      citus['version'] as string | null,
+      citus['distributed'] as string[],
+      citus['has_home'] === true,
+    ),
   ];
 }
 
 /** Nothing where there is no Citus. */
-function checkCitus(version: string | null, distributed: readonly string[]): Finding[] {
+function checkCitus(version: string | null, distributed: readonly string[], hasHome: boolean): Finding[] {
+  if (hasHome)
+    return [
+      well(
+        'backend',
+        `The backend is citus${version === null ? '' : ` ${version}`}: it places the schema on one node, where this session is`,
+      ),
+    ];
   if (distributed.length > 0)
     return [
       ill(
         'citus',
         'fault',
         `Citus distributes tables of the deployment: ${distributed.join(', ')}. References may lead nowhere`,
-        'select undistribute_table(…) for each of them; use data stores on several servers instead (docs/scaling.md)',
+        'Let `sluice migrate` place a new schema, and move the rows into it (docs/scaling.md)',
       ),
     ];
   return version === null ? [] : [well('citus', `Citus ${version} distributes no table of the deployment`)];
