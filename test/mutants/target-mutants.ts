@@ -16,7 +16,10 @@ export const targetMutants: Record<string, Mutant[]> = {
     ['takes two spellings of a number for two rows', at('row-key/keyText', never('isInteger'))],
     ['takes two spellings of a UUID for two rows', at('row-key/keyText', never('uuid'))],
     ['meets rows by a partial index', at('conflictOf', swap('!rule.isPartial &&', ''))],
-    ['takes columns that the table does not have', at('givenColumns', swap('!table.columns.has(name)', 'false'))],
+    [
+      'takes columns that the table does not have',
+      at('givenColumns', swap('!table.columns.has(name)', 'false')),
+    ],
     ['takes a row for its own parent', at('row-identity/parentsOf', drop('own', 'delete'))],
     ['leaves the nulls out that were asked for', at('membersOf', swap(`'null'`, 'undefined'))],
     [
