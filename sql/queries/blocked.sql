@@ -21,7 +21,7 @@ on conflict (awaited_id, write_id) do nothing;
 -- retry of a locked write comes here.
 update sluice.awaited a set locker = g.locker::xid
 from unnest($1::uuid[], $2::text[]) as g (write_id, locker)
-where a.awaited_id = g.write_id and a.write_id = g.write_id and a.write_id = any($1::uuid[])
+where a.awaited_id = g.write_id and a.write_id = g.write_id and a.awaited_id = any($1::uuid[]) and a.write_id = any($1::uuid[])
   and a.locker is distinct from g.locker::xid;
 
 -- name: removeAwaited

@@ -31,6 +31,7 @@ with needed (duties, privilege, names) as (
     ('{submit,settle,lead}', 'insert', array['lane', 'setting']),
     ('{submit,settle,lead}', 'insert', array['process_clock']),
     ('{submit,settle,lead}', 'update', array['process_clock']),
+    ('{submit,settle}', 'select', array['intake_position_seq']),
     ('{submit}', 'insert', array['intake']),
     ('{settle,lead}', 'select', array['reference']),
     ('{settle,lead}', 'insert', array['alias', 'document', 'idempotency_key', 'outcome', 'reference']),

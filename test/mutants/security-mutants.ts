@@ -346,7 +346,7 @@ export const securityMutants: Record<string, Mutant[]> = {
       'notifies with what was written',
       at(
         'intake.sql/insertIntake',
-        swap('channel, lanes) from', 'channel, left(($15::jsonb[])[1]::text, 200)) from'),
+        swap('channel, lanes)::text as hint', 'channel, left(($15::jsonb[])[1]::text, 200))::text as hint'),
       ),
     ],
   ],

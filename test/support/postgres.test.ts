@@ -28,6 +28,7 @@ test('an engine without the image leaves the run on the embedded server, and the
   await once(engine.listen(0, '127.0.0.1'), 'listening');
   onTestFinished(() => void engine.close());
   vi.stubEnv('DATABASE_URL', '');
+  vi.stubEnv('SLUICE_POSTGRES', undefined);
   vi.stubEnv('DOCKER_HOST', `tcp://127.0.0.1:${(engine.address() as AddressInfo).port}`);
   const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
   onTestFinished(() => void vi.unstubAllEnvs());

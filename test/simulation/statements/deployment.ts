@@ -13,6 +13,7 @@ export const deploymentStatements = {
     { name: 'lane_rows', value: String(access.select('lane').length) },
   ]),
   readAbility: read(() => [{ is_read_only: false, role: 'simulated', missing: [] }]),
+  readBackend: read(() => [{ pid: 1 }]),
   agreeProjections: read(() => [{ agreed: '' }]),
   // No deployment of the simulation has targets.
   saveTargets: read(() => []),
