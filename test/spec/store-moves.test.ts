@@ -135,17 +135,23 @@ test('a second move into the same target is refused while the first one copies',
   );
 });
 
-test('`sluice stores add` refuses a store with the place or a host of another one, and leaves the file as it was', async () => {
-  const { file, change } = await setup();
-  await change({ databaseUrlFile: 'source.url', hosts: ['own.example.org'] });
-  const before = await readFile(file, 'utf8');
-  const add = (...args: string[]): Promise<void> =>
-    runHere(['stores', 'add', 'twin', '--stores', file, ...args]);
-  await expect(add('--database-url-file', 'source.url')).rejects.toThrow(
-    'the stores own and twin have the same database and schema',
-  );
-  await expect(
-    add('--database-url-file', 'target.url', '--hosts', 'twin.example.org,own.example.org'),
-  ).rejects.toThrow('the stores own and twin have the same host own.example.org');
-  expect(await readFile(file, 'utf8')).toBe(before);
-});
+// JavaScript lists keys that are whole numbers before all others.
+test.each(['twin', '2025'])(
+  '`sluice stores add` refuses store %s with the place or a host of another one, and leaves the file as it was',
+  async (name) => {
+    const { file } = await setup();
+    const own = { databaseUrlFile: 'source.url', hosts: ['own.example.org'] };
+    const other = { databaseUrl: 'postgres://h/other' };
+    await writeFile(file, JSON.stringify({ stores: { own, other } }));
+    const before = await readFile(file, 'utf8');
+    const add = (...args: string[]): Promise<void> =>
+      runHere(['stores', 'add', name, '--stores', file, ...args]);
+    await expect(add('--database-url-file', 'source.url')).rejects.toThrow(
+      `the stores own and ${name} have the same database and schema`,
+    );
+    await expect(
+      add('--database-url-file', 'target.url', '--hosts', 'twin.example.org,own.example.org'),
+    ).rejects.toThrow(`the stores own and ${name} have the same host own.example.org`);
+    expect(await readFile(file, 'utf8')).toBe(before);
+  },
+);

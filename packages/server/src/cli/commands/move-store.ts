@@ -85,11 +85,11 @@ async function run(
     if (isJson) return printJson({ store: name, isMoved: false });
     return printLine(`${name} stays where it was, and is open`);
   }
-  const { [name]: known = {}, ...others } = readEntries(file);
+  const entries = readEntries(file);
   const entryAfter = (known: StoreEntry): StoreEntry => entryOf(known, flags);
-  const moved = { [name]: entryAfter(known) };
+  const moved = { [name]: entryAfter(entries[name] ?? {}) };
   const to = storesOf(moved, file, { tls }).get(name)!;
-  assertNoClash({ ...others, ...moved }, file);
+  assertNoClash({ ...entries, ...moved }, name, file);
   if (to.server === from.server && to.database === from.database) throw refusal('it is there already');
   const stop = awaitStopRequest();
   const line = new ProgressLine();
