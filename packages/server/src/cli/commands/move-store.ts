@@ -2,6 +2,7 @@ import { SluiceError } from 'sluice/internal/protocol';
 import { databaseSettings, storesFile } from '../config/database-settings.ts';
 import { assertNoPassword, setting, type Values } from '../config/setting.ts';
 import { duration } from '../config/setting-forms.ts';
+import { tellLockWait } from './lock-wait-flag.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { ProgressLine } from '../process/progress-line.ts';
 import { awaitStopRequest } from '../process/stop-request.ts';
@@ -80,8 +81,9 @@ async function run(
   if (from instanceof SluiceError) throw from;
   if (from === undefined) throw refusal(`the file has none of this name: ${name}`);
   const isJson = flags['json'] === true;
+  const { onWait } = tellLockWait(undefined, isJson);
   if (flags['abort'] === true) {
-    await giveBack(file, from, true);
+    await giveBack(file, from, { isAlone: true, onWait });
     if (isJson) return printJson({ store: name, isMoved: false });
     return printLine(`${name} stays where it was, and is open`);
   }
@@ -101,6 +103,10 @@ async function run(
     waitMs: wait * 1000,
     fileReadMs: fileDelay * 1000,
     signal: stop.signal,
+    onWait(holders) {
+      line.clear();
+      onWait?.(holders);
+    },
     onStep(step) {
       line.clear();
       if (!isJson) printLine(`${name}: ${step}`);
