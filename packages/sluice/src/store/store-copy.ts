@@ -205,7 +205,11 @@ export class StoreCopy {
     const ends = this.#urls.map(async (url, place) => {
       const client = await connect(url);
       const { text } = query('endSession', this.#schema);
-      await client.query(text, [pids[place]]).finally(() => client.end());
+      try {
+        await client.query(text, [pids[place]]);
+      } finally {
+        await client.end();
+      }
     });
     await Promise.allSettled(ends);
     await this.close();
