@@ -50,3 +50,7 @@ from pg_class c where c.relnamespace = 'sluice'::regnamespace and c.relkind in (
 -- The tables that a move has closed to writes.
 select c.relname::text as name from pg_constraint k join pg_class c on c.oid = k.conrelid
 where c.relnamespace = 'sluice'::regnamespace and k.conname = 'store_has_moved' order by c.relname;
+
+-- name: endSession
+-- Ends a session of the same role, and waits for its end.
+select pg_terminate_backend($1::integer, 5000);

@@ -242,7 +242,7 @@ describe('a handler target', () => {
     ['throws', { fail: true }],
     ['returns another number of results', { wrong: true }],
     ['returns more results than writes', { more: true }],
-    ['returns a result that is none', { odd: 'made' }],
+    ['returns a result that is none', { odd: 'made' }, 'handler events'],
     ['commits', { run: 'commit' }],
     ['commits behind a comment', { run: '/* it is */ -- so\n commit' }],
     [
@@ -251,13 +251,16 @@ describe('a handler target', () => {
     ],
     ['changes the session', { run: 'set search_path = app' }],
     ['listens', { run: 'listen x' }],
-  ])('only the write for which a handler %s becomes a dead letter', async (_, extra) => {
+  ])('only the write for which a handler %s becomes a dead letter', async (_, extra, ...[code]: string[]) => {
     const outcomes = await together([
       write('events', { device: 'b', reading: 1 }),
       write('events', { device: 'c', reading: 2, ...extra }),
       write('events', { device: 'd', reading: 3 }),
     ]);
     expect(outcomes.map(({ code, result }) => code ?? result)).toEqual(['created', 'dead_letter', 'created']);
+    const letters = `select error ->> 'code' as code from sluice.dead_letter where write_id = $1`;
+    const [letter] = await sql(database.url, letters, [outcomes[1]!.writeId]);
+    expect(letter).toMatchObject(code === undefined ? {} : { code });
     const rows = await sql(
       database.url,
       `select count(*)::int as n from app.event where device in ('c', 'x')`,

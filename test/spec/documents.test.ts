@@ -57,6 +57,12 @@ test('each block of code is in a language that is checked here, or is text', () 
   expect(blocks.filter(({ language }) => !known.includes(language)).map(placeOf)).toEqual([]);
 });
 
+test('each diagram begins with a kind that Mermaid knows, and closes each bracket that it opens', () => {
+  const shown = blocksOf('mermaid');
+  expect(shown.length).toBeGreaterThan(5);
+  expect(shown.filter(({ text }) => !isDiagram(text)).map(placeOf)).toEqual([]);
+});
+
 describe('a block of code compiles', () => {
   /** Libraries that a reader installs to use the block. */
   const foreign = /^@opentelemetry\//;
@@ -215,6 +221,19 @@ describe('a command that a page tells', () => {
     );
   });
 });
+
+/** A check of the outline, where no browser starts: test/browser/diagrams.test.ts draws them. */
+function isDiagram(text: string): boolean {
+  const open: string[] = [];
+  const pairs: Record<string, string> = { ')': '(', ']': '[', '}': '{' };
+  // Arrows of sequence diagrams have single brackets; texts in quotes and after a colon may have any.
+  for (const [sign] of text.replaceAll(/"[^"\n]*"|-+>*[)x]|:.*/g, '').matchAll(/[()[\]{}]/g)) {
+    if ('([{'.includes(sign)) open.push(sign);
+    else if (open.pop() !== pairs[sign]) return false;
+  }
+  const isKnown = /^(?:flowchart (?:LR|RL|TB|TD|BT)|sequenceDiagram|stateDiagram-v2)\n/.test(text);
+  return isKnown && open.length === 0 && text.split('"').length % 2 === 1;
+}
 
 /** Statements of a block, without comments. What stands for a value that the reader fills in is null. */
 function statementsOf(text: string): string[] {

@@ -3,8 +3,8 @@
 import { createWriter } from 'sluice/writer';
 import { agree, Database } from 'sluice/internal/store';
 import { readTargets, type TableDefinition, type TargetDefinition } from 'sluice/internal/targets';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { useDatabase } from '../support/database.ts';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { createDatabase, useDatabase } from '../support/database.ts';
 import { sql } from '../support/sql.ts';
 
 const database = useDatabase();
@@ -173,4 +173,18 @@ describe('a deployment', () => {
     const [row] = await sql(database.url, `select value from sluice.setting where name = 'targets'`);
     expect(row!['value']).toMatch(/^public\.customer table \w{12}$/);
   });
+});
+
+test('targets are refused where Citus places the schema', async () => {
+  const own = await createDatabase();
+  const placed = new Database({ url: own.url, applicationName: 'read-targets' });
+  onTestFinished(async () => {
+    await placed.close();
+    await own.drop();
+  });
+  await placed.run('readCitus');
+  // As sql/citus.sql leaves it.
+  await sql(own.url, `create function sluice.find_home() returns text language sql as 'select null::text'`);
+  await expect(readTargets(placed, [])).resolves.toBeDefined();
+  await expect(readTargets(placed, [{ table: 'customer' }])).rejects.toThrow('Citus places the schema');
 });

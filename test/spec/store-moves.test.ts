@@ -5,9 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listLanes, pauseLanes } from 'sluice/operator';
 import { agree, Database, fenceStore, StoreCopy } from 'sluice/internal/store';
+import type pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { moveStore } from '../../packages/server/src/cli/stores/move-store.ts';
+import { readStores } from '../../packages/server/src/cli/stores/stores-file.ts';
 import { runHere } from '../support/run-here.ts';
 import { openConnection, sql } from '../support/sql.ts';
 
@@ -124,6 +127,55 @@ test.each([
   expect(await sql(source.url, `select from pg_constraint where conname = 'store_has_moved'`)).toEqual([]);
 });
 
+/** A move that is stopped while its statement in the source waits for a lock, with locks of its own. */
+async function stopInCopy(
+  { source, target, file }: Scene,
+  before: () => Promise<void>,
+): Promise<{ error: Error; blocker: pg.Client }> {
+  const blocker = await openConnection(source.url);
+  await blocker.query('begin; lock table sluice.student_school in access exclusive mode');
+  const stop = new AbortController();
+  const from = readStores(file).get('own')!;
+  const moving = moveStore({
+    file,
+    from,
+    to: { ...from, url: target.url, listenUrl: target.url, operatorUrl: target.url },
+    entryAfter: () => ({ databaseUrlFile: 'target.url' }),
+    waitMs: 10_000,
+    fileReadMs: 0,
+    onStep: () => undefined,
+    onProgress: () => undefined,
+    signal: stop.signal,
+  }).then(
+    () => new Error('It was not stopped'),
+    (error: unknown) => error as Error,
+  );
+  const waiting = `select from pg_stat_activity where application_name = 'sluice move' and wait_event_type = 'Lock'`;
+  await eventually(async () => expect(await sql(source.url, waiting)).toHaveLength(1));
+  await before();
+  stop.abort();
+  return { error: await moving, blocker };
+}
+
+test('a move that is stopped during a long statement opens the source before that would have ended', async () => {
+  const scene = await setup();
+  const { error } = await stopInCopy(scene, () => Promise.resolve());
+  expect(error.message).toBe('Stopped before the end: the store stays where it was');
+  await scene.isOpen();
+}, 15_000);
+
+test('a stopped move that could not open the source says so, and how to open it', async () => {
+  const scene = await setup();
+  const { error, blocker } = await stopInCopy(scene, () => writeFile(`${scene.file}.new`, ''));
+  expect(error.message).toMatch(
+    /^Cannot move the store: stopped before the end; run it again with --abort, because .*another command edits it/,
+  );
+  await blocker.query('rollback');
+  await rm(`${scene.file}.new`);
+  await scene.move('--abort');
+  await scene.isOpen();
+}, 15_000);
+
 test('a second move into the same target is refused while the first one copies', async () => {
   const { source, target } = await setup();
   const other = await createDatabase();
@@ -135,17 +187,23 @@ test('a second move into the same target is refused while the first one copies',
   );
 });
 
-test('`sluice stores add` refuses a store with the place or a host of another one, and leaves the file as it was', async () => {
-  const { file, change } = await setup();
-  await change({ databaseUrlFile: 'source.url', hosts: ['own.example.org'] });
-  const before = await readFile(file, 'utf8');
-  const add = (...args: string[]): Promise<void> =>
-    runHere(['stores', 'add', 'twin', '--stores', file, ...args]);
-  await expect(add('--database-url-file', 'source.url')).rejects.toThrow(
-    'the stores own and twin have the same database and schema',
-  );
-  await expect(
-    add('--database-url-file', 'target.url', '--hosts', 'twin.example.org,own.example.org'),
-  ).rejects.toThrow('the stores own and twin have the same host own.example.org');
-  expect(await readFile(file, 'utf8')).toBe(before);
-});
+// JavaScript lists keys that are whole numbers before all others.
+test.each(['twin', '2025'])(
+  '`sluice stores add` refuses store %s with the place or a host of another one, and leaves the file as it was',
+  async (name) => {
+    const { file } = await setup();
+    const own = { databaseUrlFile: 'source.url', hosts: ['own.example.org'] };
+    const other = { databaseUrl: 'postgres://h/other' };
+    await writeFile(file, JSON.stringify({ stores: { own, other } }));
+    const before = await readFile(file, 'utf8');
+    const add = (...args: string[]): Promise<void> =>
+      runHere(['stores', 'add', name, '--stores', file, ...args]);
+    await expect(add('--database-url-file', 'source.url')).rejects.toThrow(
+      `the stores own and ${name} have the same database and schema`,
+    );
+    await expect(
+      add('--database-url-file', 'target.url', '--hosts', 'twin.example.org,own.example.org'),
+    ).rejects.toThrow(`the stores own and ${name} have the same host own.example.org`);
+    expect(await readFile(file, 'utf8')).toBe(before);
+  },
+);

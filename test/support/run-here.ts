@@ -13,6 +13,8 @@ export interface Ended {
   stderr: string;
 }
 
+const signals: NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
+
 /** Output and environment are those of the process, so commands run one at a time. */
 let before: Promise<unknown> = Promise.resolve();
 
@@ -61,6 +63,15 @@ export async function runHere(
   for (const name of Object.keys(process.env))
     if (/^(SLUICE_|PG|DATABASE_URL$|PORT$)/.test(name)) vi.stubEnv(name, undefined);
   for (const [name, value] of Object.entries(settings)) vi.stubEnv(name, value);
+  const before = new Map(signals.map((signal) => [signal, process.listeners(signal)]));
   const program = await createProgramFor(args);
-  await program.parseAsync([...args, '--config', 'none'], { from: 'user' }).finally(() => vi.unstubAllEnvs());
+  try {
+    await program.parseAsync([...args, '--config', 'none'], { from: 'user' });
+  } finally {
+    vi.unstubAllEnvs();
+    // A command leaves them to the end of its process.
+    for (const [signal, known] of before)
+      for (const listener of process.listeners(signal))
+        if (!known.includes(listener)) process.off(signal, listener);
+  }
 }

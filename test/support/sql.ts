@@ -5,18 +5,17 @@ import { inject, onTestFinished } from 'vitest';
 
 export type SqlRow = Record<string, unknown>;
 
-/** Runs one statement with parameters, in a session that keeps nothing of earlier ones. */
+/**
+ * Runs one statement with parameters, once. Its session may be one of earlier statements: that keeps none of their state,
+ * but the defaults that its role and database had at its login.
+ */
 export async function sql(url: string, text: string, values: unknown[] = []): Promise<SqlRow[]> {
   const kept = take(url);
-  if (kept !== undefined) {
-    try {
-      return await runIn(kept, url, text, values);
-    } catch (error) {
-      const hasEnded = !(error instanceof pg.DatabaseError) || error.code === adminShutdown;
-      if (!hasEnded) throw error;
-    }
-  }
-  return runIn(await connect(url), url, text, values);
+  const isAlive = await kept?.query('').then(
+    () => true,
+    () => false,
+  );
+  return runIn(kept !== undefined && isAlive === true ? kept : await connect(url), url, text, values);
 }
 
 interface Kept {
@@ -27,7 +26,6 @@ interface Kept {
 /** Sessions that wait for a next statement, by their URL, because a connection costs 11 ms of CPU. */
 const idle = new Map<string, Kept[]>();
 const idleMs = 500;
-const adminShutdown = '57P01';
 
 async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client(url);

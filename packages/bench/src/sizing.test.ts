@@ -52,7 +52,7 @@ const reportOf = (rate: number, isLoad: boolean, networkBytes: number | null = 2
     workload: 'http',
     axis: 'clients',
     machine: { cores: 8, cpu: 'any', memoryBytes: 2 ** 30, platform: 'linux', node: '20' },
-    options: { rttMs: 1, batchWritesMax: [500] },
+    options: { rttMs: 1, batchWritesMax: [500], clients: [512] },
     server: { version: '18', flush: { p50Ms: 2, p99Ms: 3 }, commit: { p50Ms: 4, p99Ms: 5 }, settings: {} },
     absent: {},
     growth: null,
@@ -105,7 +105,10 @@ test('a report with every cost predicts deployments of many stores in tables and
   // 100 of 1,000 open stores on ten servers: ten each, with 20 connections, and one of each writer.
   expect(section).toContain('<tr><td>1,000</td><td>10 %</td><td>202</td><td>30,000</td><td>100</td></tr>');
   expect(section).not.toMatch(/NaN|undefined|Infinity/);
-  for (const other of [reportOf(5000, false), reportOf(5000, true, null)])
+  const whole = reportOf(5000, true);
+  const fewClients = { ...whole, options: { ...whole.options, clients: [32, 128] } };
+  const others = [reportOf(5000, false), reportOf(5000, true, null), fewClients];
+  for (const other of [...others, { ...whole, workload: 'table' as const }])
     expect(reportPage([other])).not.toContain('Predictions');
 });
 

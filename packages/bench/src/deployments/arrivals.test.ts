@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { arrivals, patternNames, shapes } from './arrivals.ts';
+import { arrivals, patternNames, shapes, type Pattern } from './arrivals.ts';
 
 const take = (perSecond: number, seed: number, count: number): number[] => {
   const source = arrivals(perSecond, seed);
@@ -23,14 +23,23 @@ test('arrivals of one seed are the same, those of another differ', () => {
   expect(take(20, 7, 5)).not.toEqual(take(20, 8, 5));
 });
 
+/** A part of a period of each pattern, and the share of arrivals in it. */
+const parts: Record<Pattern, { isIn: (ms: number) => boolean; share: number }> = {
+  steady: { isIn: (ms) => ms % 2000 < 1000, share: 0.5 },
+  bursts: { isIn: (ms) => ms % 200 < 20, share: 1 },
+  'on-off': { isIn: (ms) => ms % 2000 < 1000, share: 0.98 },
+  ramp: { isIn: (ms) => ms % 4000 >= 1000 && ms % 4000 < 3000, share: 0.75 },
+};
+
 test.each(patternNames)('arrivals of the pattern %s have the mean rate, and follow its shape', (pattern) => {
-  const count = { all: 0, first: 0 };
+  const { isIn, share } = parts[pattern];
+  const count = { all: 0, part: 0 };
   for (const atMs of arrivals(500, 1, shapes[pattern])) {
     if (atMs >= 40_000) break;
     count.all += 1;
-    if (atMs % 200 < 20) count.first += 1;
+    if (isIn(atMs)) count.part += 1;
   }
   expect(count.all / 40).toBeGreaterThan(475);
   expect(count.all / 40).toBeLessThan(525);
-  expect(count.first / count.all).toBeCloseTo(pattern === 'bursts' ? 1 : 0.1, 1);
+  expect(Math.abs(count.part / count.all - share)).toBeLessThan(0.015);
 });

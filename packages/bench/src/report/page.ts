@@ -1,7 +1,7 @@
 /** Reports as one self-contained HTML page: plots over the axis of each run, tables, and the facts of the machine. */
 import { axisUnits } from '../axis.ts';
 import type { BenchReport } from '../bench.ts';
-import type { ContenderName } from '../names.ts';
+import { isOfRows, type ContenderName } from '../names.ts';
 import type { Summary } from '../statistics.ts';
 import type { ContenderSummary, Growth, PointResult } from '../summary.ts';
 import { costsOf } from '../sizing.ts';
@@ -60,8 +60,13 @@ ${report.growth === null ? '' : growthTable(report.growth)}
 ${predictions(report)}`;
 }
 
-/** Only of a run that has measured every cost. */
+/** Fewer clients fill no batch, so a document costs more than in a busy deployment. */
+const clientsMin = 256;
+
+/** Only of a run of documents that has measured every cost under load. */
 function predictions(report: BenchReport): string {
+  const clients = Math.max(...((report.options as { clients?: number[] }).clients ?? [0]));
+  if (isOfRows(report.workload) || clients < clientsMin) return '';
   const { contenders } = report.results.toSorted((one, other) => other.value - one.value)[0] ?? {};
   const { cpuUsPerDocument: cpu, networkBytesPerDocument: network } = contenders?.coordinated ?? {};
   const costs = [cpu?.clients, cpu?.others, cpu?.postgres, network];

@@ -2,7 +2,7 @@
  * The HTTP server of a node with many data stores. It passes each request to the routes of its store, which are a
  * server that does not listen. It answers requests for no store itself: health, and the list of stores.
  */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type ServerOptions } from './create-server.ts';
 import { answerError, problemOfAny } from './error-answers.ts';
@@ -33,7 +33,7 @@ export interface FrontOptions extends Pick<
   ServerOptions,
   'auth' | 'corsOrigins' | 'logger' | 'tls' | 'basePath' | 'limits'
 > {
-  storeOf: (request: IncomingMessage) => StoreRoute | null;
+  storeOf: (request: Pick<IncomingMessage, 'url' | 'headers'>) => StoreRoute | null;
   /** @throws {SluiceError} if the store cannot be opened now */
   open: (store: string, isProbe: boolean) => Promise<StoreUse>;
   isAsleep: (store: string) => boolean;
@@ -50,6 +50,10 @@ const probePath = /\/(?:readyz|healthz)(?:\?|$)/;
 
 export function createFront(options: FrontOptions): FastifyInstance {
   const { basePath = '', storeOf, isAsleep, picker } = options;
+  const pickerFor = ({ headers }: FastifyRequest): string | null => {
+    const url = `${basePath}/dashboard/`;
+    return storeOf({ url, headers }) === null ? url : null;
+  };
   const app = createServer({
     ...options,
     // Each store authenticates its own clients.
@@ -57,12 +61,12 @@ export function createFront(options: FrontOptions): FastifyInstance {
     answers: {
       answerError: (error, request, reply) =>
         picker !== 'none' && isVisit(request)
-          ? sendRefusal(reply, problemOfAny(error, request), basePath)
+          ? sendRefusal(reply, problemOfAny(error, request), pickerFor(request))
           : answerError(error, request, reply),
       answerNotFound(request, reply) {
         const problem = problemOf('endpoint_not_found', 'No data store has this name.');
         if (picker === 'none' || !isVisit(request)) return sendProblem(reply, problem);
-        return sendRefusal(reply, problem, basePath);
+        return sendRefusal(reply, problem, pickerFor(request));
       },
     },
   });

@@ -25,15 +25,18 @@ export function isVisit({ method, url, headers }: FastifyRequest): boolean {
   return method === 'GET' && /\/dashboard\/?(?:\?|$)/.test(url) && /text\/html/.test(headers.accept ?? '');
 }
 
-/** Texts of problems are sentences of this program without values of the request. */
+/**
+ * Texts of problems are sentences of this program without values of the request.
+ * @param picker Path of the list of stores; null: there is none on this host
+ */
 export function sendRefusal(
   reply: FastifyReply,
   { status, detail }: Problem,
-  basePath: string,
+  picker: string | null,
 ): FastifyReply {
   return sendPage(reply.code(status), [
     `<p role="alert">${detail}</p>`,
-    `<p><a href="${basePath}/dashboard/">Data stores</a></p>`,
+    picker === null ? '' : `<p><a href="${picker}">Data stores</a></p>`,
   ]);
 }
 

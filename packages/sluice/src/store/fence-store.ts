@@ -3,6 +3,8 @@
  * refuses processes that still work here: it neither accepts nor settles their writes, so none is lost.
  */
 import { SluiceError } from '#protocol';
+import type pg from 'pg';
+import { waitAloud, type LockWaitOptions } from './lock-wait.ts';
 import { inPatientTransaction } from './patient-transaction.ts';
 import { query } from './queries.ts';
 import { lockKeysOf, sqlFor } from './schema.ts';
@@ -30,10 +32,19 @@ export function fenceStore({ url, schema }: FencePlace): Promise<void> {
 
 /**
  * Has no effect without a fence.
- * @param isAlone Checks that no other session moves the store. @throws {SluiceError} `configuration_invalid` if one
+ * @param options.isAlone Checks that no other session moves the store. @throws {SluiceError} `configuration_invalid` if one
  *   does
  */
-export function unfenceStore({ url, schema }: FencePlace, isAlone = false): Promise<void> {
+export function unfenceStore(
+  { url, schema }: FencePlace,
+  { isAlone = false, ...waits }: LockWaitOptions & { isAlone?: boolean } = {},
+): Promise<void> {
+  const drop = async (client: pg.Client): Promise<void> => {
+    const { rows } = await client.query<{ name: string }>(query('listFencedTables', schema).text);
+    // Only the owner may alter a table, and another role has fenced none.
+    for (const { name } of rows)
+      await client.query(sqlFor(schema, `alter table sluice.${name} drop constraint store_has_moved`));
+  };
   return inPatientTransaction({ url, schema }, 'move', async (client) => {
     if (isAlone) {
       const { rows } = await client.query<{ is_mine: boolean }>(
@@ -45,9 +56,6 @@ export function unfenceStore({ url, schema }: FencePlace, isAlone = false): Prom
         throw new SluiceError('configuration_invalid', `Cannot give up the move: ${reason}`);
       }
     }
-    const { rows } = await client.query<{ name: string }>(query('listFencedTables', schema).text);
-    // Only the owner may alter a table, and another role has fenced none.
-    for (const { name } of rows)
-      await client.query(sqlFor(schema, `alter table sluice.${name} drop constraint store_has_moved`));
+    await waitAloud(client, url, 'move', waits, () => drop(client));
   });
 }

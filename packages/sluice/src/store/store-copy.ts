@@ -48,12 +48,14 @@ const settings = { enable_seqscan: 'on', enable_hashjoin: 'on', enable_mergejoin
 export class StoreCopy {
   readonly #from: pg.Client;
   readonly #to: pg.Client;
+  readonly #urls: readonly string[];
   readonly #schema: string;
   #tables: Table[] = [];
 
-  private constructor(from: pg.Client, to: pg.Client, schema: string) {
+  private constructor(from: pg.Client, to: pg.Client, urls: readonly string[], schema: string) {
     this.#from = from;
     this.#to = to;
+    this.#urls = urls;
     this.#schema = schema;
   }
 
@@ -67,7 +69,7 @@ export class StoreCopy {
       await source.end().catch(() => undefined);
       throw error;
     });
-    const copy = new StoreCopy(source, target, schema);
+    const copy = new StoreCopy(source, target, [from, to], schema);
     try {
       await copy.#prepare();
       return copy;
@@ -197,7 +199,23 @@ export class StoreCopy {
     );
   }
 
-  /** Rolls back what is not committed. A statement under way fails. */
+  /** Ends both sessions, also during a statement, because that would keep its locks until it ends by itself. */
+  async stop(): Promise<void> {
+    const pids = [this.#from, this.#to].map(({ processID }: pg.Client & { processID?: number }) => processID);
+    const ends = this.#urls.map(async (url, place) => {
+      const client = await connect(url);
+      const { text } = query('endSession', this.#schema);
+      try {
+        await client.query(text, [pids[place]]);
+      } finally {
+        await client.end();
+      }
+    });
+    await Promise.allSettled(ends);
+    await this.close();
+  }
+
+  /** Rolls back what is not committed. */
   async close(): Promise<void> {
     await Promise.all([this.#from, this.#to].map((client) => client.end().catch(() => undefined)));
   }

@@ -21,6 +21,7 @@ export async function readTargets(
   const names = checked.map(nameOf);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw invalidTarget(`${twice} is named twice`);
+  if (checked.length > 0) await refusePlaced(database);
   const tables = await readTables(database, checked.filter(isTable));
   const sound = [...tables].map(([name, table]): [string, TableCatalog] => {
     if (table instanceof SluiceError) throw table;
@@ -28,6 +29,13 @@ export async function readTargets(
   });
   await assertFunctions(database, checked.filter(isFunction).map(nameOf));
   return targetsOf(checked, new Map(sound));
+}
+
+/** Tables and functions outside of the schema do not move with it. */
+async function refusePlaced(database: Reader): Promise<void> {
+  const [row] = await database.run('readCitus');
+  if (row?.['has_home'] === true)
+    throw new SluiceError('configuration_invalid', 'Cannot use targets: Citus places the schema on a node');
 }
 
 /** @throws {SluiceError} `configuration_invalid` that names the function and the fault */

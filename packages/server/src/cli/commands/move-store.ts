@@ -2,6 +2,7 @@ import { SluiceError } from 'sluice/internal/protocol';
 import { databaseSettings, storesFile } from '../config/database-settings.ts';
 import { assertNoPassword, setting, type Values } from '../config/setting.ts';
 import { duration } from '../config/setting-forms.ts';
+import { tellLockWait } from './lock-wait-flag.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { ProgressLine } from '../process/progress-line.ts';
 import { awaitStopRequest } from '../process/stop-request.ts';
@@ -80,16 +81,17 @@ async function run(
   if (from instanceof SluiceError) throw from;
   if (from === undefined) throw refusal(`the file has none of this name: ${name}`);
   const isJson = flags['json'] === true;
+  const { onWait } = tellLockWait(undefined, isJson);
   if (flags['abort'] === true) {
-    await giveBack(file, from, true);
+    await giveBack(file, from, { isAlone: true, onWait });
     if (isJson) return printJson({ store: name, isMoved: false });
     return printLine(`${name} stays where it was, and is open`);
   }
-  const { [name]: known = {}, ...others } = readEntries(file);
+  const entries = readEntries(file);
   const entryAfter = (known: StoreEntry): StoreEntry => entryOf(known, flags);
-  const moved = { [name]: entryAfter(known) };
+  const moved = { [name]: entryAfter(entries[name] ?? {}) };
   const to = storesOf(moved, file, { tls }).get(name)!;
-  assertNoClash({ ...others, ...moved }, file);
+  assertNoClash({ ...entries, ...moved }, name, file);
   if (to.server === from.server && to.database === from.database) throw refusal('it is there already');
   const stop = awaitStopRequest();
   const line = new ProgressLine();
@@ -101,6 +103,10 @@ async function run(
     waitMs: wait * 1000,
     fileReadMs: fileDelay * 1000,
     signal: stop.signal,
+    onWait(holders) {
+      line.clear();
+      onWait?.(holders);
+    },
     onStep(step) {
       line.clear();
       if (!isJson) printLine(`${name}: ${step}`);

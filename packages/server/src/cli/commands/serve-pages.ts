@@ -38,7 +38,7 @@ export async function servePages(options: PagesOptions): Promise<Service> {
     basePath,
     storeOf: (request) => storeOf(request, { stores: host.stores, basePath, claim }),
     async open(name, isProbe) {
-      const { value, release } = await host.slot(name).use(isProbe);
+      const { value, release } = await host.use(name, isProbe);
       return { app: value.app, release };
     },
     picker: auth === undefined || auth === 'none' ? 'names' : 'form',

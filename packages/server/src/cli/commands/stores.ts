@@ -60,7 +60,7 @@ const addStore = () =>
         if (Object.hasOwn(entries, name))
           throw refusal(`Cannot add the store: the file already has a store of this name: ${name}`);
         const changed = { ...entries, [name]: entry };
-        assertNoClash(changed, file ?? '');
+        assertNoClash(changed, name, file ?? '');
         return changed;
       });
       const trouble = troubleHere(file ?? '');

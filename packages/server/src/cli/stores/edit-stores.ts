@@ -1,5 +1,5 @@
 /** Changes the stores file: one change at a time, checked before it is saved, and never half written. */
-import { existsSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { SluiceError } from 'sluice/internal/protocol';
 import type { StoreEntries } from './store-entry.ts';
@@ -17,6 +17,11 @@ export async function editStores(
   change: (entries: StoreEntries) => StoreEntries,
 ): Promise<void> {
   const isThere = existsSync(named);
+  const isLink = lstatSync(named, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  if (!isThere && isLink) {
+    const reason = 'it is a symbolic link that leads nowhere';
+    throw new SluiceError('configuration_invalid', `Cannot edit the stores file ${named}: ${reason}`);
+  }
   // A symbolic link stays one.
   const file = isThere ? await realpath(named) : named;
   const draft = `${file}.new`;
@@ -43,12 +48,27 @@ export async function editStores(
   }
 }
 
-/** The processes that could read the file can read the new one, even if root has edited it. */
-async function keepAccess(handle: FileHandle, file: string): Promise<void> {
+type Draft = Pick<FileHandle, 'chmod' | 'chown'> & { stat: () => Promise<{ gid: number }> };
+
+/** The processes that could read the file can read the new one, even if root or a member of its group has edited it. */
+export async function keepAccess(draft: Draft, file: string): Promise<void> {
   const { mode, uid, gid } = await stat(file);
-  await handle.chmod(mode & 0o777);
-  await handle.chown(uid, gid).catch((error: unknown) => {
-    // Only root may give a file away. Others keep the name of the file, and its mode.
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
-  });
+  // Only root may give a file away. A member of its group may leave it to the group.
+  if (!(await tryChown(draft, uid, gid))) await tryChown(draft, -1, gid);
+  // Another group may not read the passwords.
+  const isOfGroup = (await draft.stat()).gid === gid;
+  await draft.chmod(mode & (isOfGroup ? 0o777 : 0o707));
+}
+
+/** Not allowed here, or not possible in this file system or user namespace. */
+const refusals = new Set(['EPERM', 'EINVAL', 'ENOTSUP', 'ENOSYS']);
+
+async function tryChown(draft: Draft, uid: number, gid: number): Promise<boolean> {
+  try {
+    await draft.chown(uid, gid);
+    return true;
+  } catch (error) {
+    if (!refusals.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    return false;
+  }
 }

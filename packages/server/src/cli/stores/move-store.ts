@@ -14,6 +14,7 @@ import {
   type CopiedTable,
   type CopyProgress,
   type Database,
+  type LockWaitOptions,
 } from 'sluice/internal/store';
 import { actor } from '../process/actor.ts';
 import { editStores } from './edit-stores.ts';
@@ -34,6 +35,8 @@ export interface MoveOptions {
   fileReadMs: number;
   onStep: (step: string) => void;
   onProgress: (progress: CopyProgress) => void;
+  /** Receives the sessions whose locks keep the source closed. */
+  onWait?: LockWaitOptions['onWait'];
   signal: AbortSignal;
 }
 
@@ -70,17 +73,14 @@ async function moveAlone(options: MoveOptions, source: Database): Promise<MoveRe
   const { applied } = await migrate({ url: to.url, schema: to.schema });
   onStep(applied.length > 0 ? 'migrated the target' : 'found the target migrated');
   const copy = await StoreCopy.open(from.listenUrl, to.listenUrl, from.schema);
-  const stop = (): void => void copy.close();
+  let stopped = Promise.resolve();
+  const stop = (): void => void (stopped = copy.stop());
   signal.addEventListener('abort', stop);
   try {
     return await moveHeld(options, source, copy);
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    throw new SluiceError('cancelled', 'Stopped before the end: the store stays where it was', {
-      cause: error,
-    });
   } finally {
     signal.removeEventListener('abort', stop);
+    await stopped;
     await copy.close();
   }
 }
@@ -110,7 +110,7 @@ async function refuseOutsiders(source: Database): Promise<void> {
 }
 
 async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy): Promise<MoveReport> {
-  const { file, from, entryAfter, onStep, signal } = options;
+  const { file, from, entryAfter, onStep, onWait, signal } = options;
   const { name } = from;
   await markMoving(file, name);
   const heldAt = performance.now();
@@ -134,13 +134,15 @@ async function moveHeld(options: MoveOptions, source: Database, copy: StoreCopy)
   } catch (error) {
     // Its locks would keep the source closed.
     await copy.rollBack();
-    await giveBack(file, from).catch((failure: unknown) => {
+    const cause = signal.aborted ? 'stopped before the end' : (error as Error).message;
+    await giveBack(file, from, { onWait }).catch((failure: unknown) => {
       const reason = failure instanceof Error ? failure.message : 'an unknown error';
-      throw refusal(
-        `${(error as Error).message}; run it again with --abort, because the source was not opened: ${reason}`,
-      );
+      throw refusal(`${cause}; run it again with --abort, because the source was not opened: ${reason}`);
     });
-    throw error;
+    if (!signal.aborted) throw error;
+    throw new SluiceError('cancelled', 'Stopped before the end: the store stays where it was', {
+      cause: error,
+    });
   }
 }
 
@@ -165,8 +167,12 @@ async function copyWhole(
 }
 
 /** Opens the source again after an unfinished move. @throws {SluiceError} if another command moves it now */
-export async function giveBack(file: string, from: Store, isAlone = false): Promise<void> {
-  await unfenceStore(from, isAlone);
+export async function giveBack(
+  file: string,
+  from: Store,
+  { isAlone = false, onWait }: { isAlone?: boolean; onWait?: LockWaitOptions['onWait'] },
+): Promise<void> {
+  await unfenceStore(from, { isAlone, ...(onWait === undefined ? {} : { onWait }) });
   const source = openBriefly(from);
   try {
     const paused = (await listLanes(source)).filter((lane) => isPausedByMove(lane.pausedBy));

@@ -113,25 +113,83 @@ test('a few stores of a server open at a time, the others in their turn, and a s
   const uses = names.map((name) => use(name).catch((error: unknown) => error));
   await use('b');
   expect([...open]).toEqual(['b on two']);
-  await vi.advanceTimersByTimeAsync(5000);
+  await vi.advanceTimersByTimeAsync(1900);
   expect(answers).toHaveLength(4);
   answers.at(0)?.();
   await vi.advanceTimersByTimeAsync(0);
   expect([...open]).toEqual(['b on two', 's0 on mute']);
   expect(answers).toHaveLength(5);
-  // The five that still wait are refused, and may try again.
-  await vi.advanceTimersByTimeAsync(5000);
-  expect(host.counts).toMatchObject({ open: 2, opening: 4, failed: 5 });
+  // An opening that has ended frees its place once.
+  await vi.advanceTimersByTimeAsync(100);
+  expect(answers).toHaveLength(8);
+  await vi.advanceTimersByTimeAsync(2000);
+  for (const answer of answers) answer();
+  expect(await Promise.all(uses)).toEqual(names.map(() => undefined));
+  expect(host.counts).toMatchObject({ open: 11 });
+});
+
+test('four stores that open without an end delay a fifth store of their server by two seconds', async () => {
+  const stuck = ['s0', 's1', 's2', 's3', 's4'];
+  const ends: (() => void)[] = [];
+  const stores = storesOf(...[...stuck, 'well'].map((name) => ({ name })));
+  const { open, use } = hostOf(stores, 20, ({ name }) =>
+    name === 'well' ? Promise.resolve() : new Promise((resolve) => ends.push(resolve)),
+  );
+  onTestFinished(() => ends.forEach((end) => end()));
+  for (const name of stuck) void use(name);
+  const well = use('well');
+  await vi.advanceTimersByTimeAsync(1999);
+  expect(open.size).toBe(0);
+  await vi.advanceTimersByTimeAsync(1);
+  await well;
+  expect([...open]).toEqual(['well on one']);
+});
+
+test('a store whose turn does not come within ten seconds is refused, and may try again', async () => {
+  const names = Array.from({ length: 21 }, (_, index) => `s${index}`);
+  const answers: (() => void)[] = [];
+  const { host, use } = hostOf(
+    storesOf(...names.map((name) => ({ name }))),
+    30,
+    () => new Promise((resolve) => answers.push(resolve)),
+  );
+  const uses = names.map((name) => use(name).catch((error: unknown) => error));
+  await vi.advanceTimersByTimeAsync(9999);
+  expect(answers).toHaveLength(20);
+  await vi.advanceTimersByTimeAsync(1);
   for (const answer of answers) answer();
   const ends = await Promise.all(uses);
-  expect(ends.map((end) => (end as SluiceError | undefined)?.code)).toEqual([
-    ...Array.from({ length: 5 }),
-    ...Array.from({ length: 5 }, () => 'database_unavailable'),
+  expect(ends.map((end) => (end as SluiceError | undefined)?.code).filter(Boolean)).toEqual([
+    'database_unavailable',
   ]);
   await vi.advanceTimersByTimeAsync(1000);
-  const again = use('s9');
+  const again = use('s20');
   await vi.advanceTimersByTimeAsync(0);
   answers.at(-1)?.();
   await again;
-  expect(host.counts).toMatchObject({ open: 7 });
+  expect(host.counts).toMatchObject({ open: 21 });
+});
+
+test.each([
+  ['marked as moving', { isMoving: true }],
+  ['moved', {}],
+])('a store that is %s while it waits for its turn is not opened at the old place', async (_, mark) => {
+  const before = ['s0', 's1', 's2', 's3', 'a'].map((name) => ({ name }));
+  const others = before.slice(0, 4);
+  const answers: (() => void)[] = [];
+  onTestFinished(() => answers.forEach((answer) => answer()));
+  const { open, change, host } = hostOf(storesOf(...before), 20, ({ name }) =>
+    name === 'a' ? Promise.resolve() : new Promise((resolve) => answers.push(resolve)),
+  );
+  for (const { name } of others) void host.use(name, false);
+  const waiting = host.use('a', false);
+  await vi.advanceTimersByTimeAsync(100);
+  if ('isMoving' in mark) change(storesOf(...others, { name: 'a', ...mark }));
+  else change(storesOf(...others, { name: 'a', server: 'two' }));
+  for (const answer of answers) answer();
+  await vi.advanceTimersByTimeAsync(100);
+  expect([...open]).not.toContain('a on one');
+  change(storesOf(...others, { name: 'a', server: 'two' }));
+  expect((await waiting).value).toMatchObject({ server: 'two' });
+  expect(host.counts).toMatchObject({ open: 5 });
 });

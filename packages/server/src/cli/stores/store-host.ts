@@ -2,7 +2,7 @@
 import type { StoreCount } from '#api';
 import { FailureLog, SluiceError } from 'sluice/internal/protocol';
 import type { Logger } from 'pino';
-import { StoreSlot, type Opened, type StoreState } from './store-slot.ts';
+import { Outdated, StoreSlot, type Opened, type StoreState } from './store-slot.ts';
 import type { Store, Stores } from './stores-file.ts';
 import { Turns } from './turns.ts';
 import { watchStoresFile } from './watch-stores-file.ts';
@@ -26,8 +26,8 @@ export interface StoreHostOptions<T> {
 /** Checks for idle stores in the time after which a store counts as idle. */
 const looksPerIdle = 6;
 const longestLookMs = 10_000;
-/** Stores of one server that open at once, and the longest wait for that. A server without an answer delays only its own. */
-const openings = { atOnce: 4, waitMs: 10_000 };
+/** Per server, so that one without an answer delays only its own stores, and a stuck store delays those for a short time. */
+const openings = { atOnce: 4, placeMs: 2000, waitMs: 10_000 };
 /** A writer uses a store that a node has open several times a second. */
 const unusedMs = 1000;
 
@@ -93,7 +93,12 @@ export class StoreHost<T extends Opened> {
     // Another slot may replace it while it is held.
     for (let slot = this.slot(name); ; slot = this.slot(name)) {
       await slot.held();
-      if (slot === this.#slots.get(name)) return slot.use(isProbe);
+      if (slot !== this.#slots.get(name)) continue;
+      try {
+        return await slot.use(isProbe);
+      } catch (error) {
+        if (!(error instanceof Outdated)) throw error;
+      }
     }
   }
 
@@ -130,8 +135,8 @@ export class StoreHost<T extends Opened> {
       const failures = new FailureLog(log);
       const onError = (error: unknown, doing: string): void => failures.note(error, doing);
       const makeRoom = (): Promise<void> => this.#makeRoom();
-      const openInTurn = (): Promise<T> => this.#turns.run(store.server, () => open(store, log));
-      const slot = new StoreSlot({ store, open: openInTurn, idleMs, makeRoom, onError });
+      const inTurn = (work: () => Promise<T>): Promise<T> => this.#turns.run(store.server, work);
+      const slot = new StoreSlot({ store, inTurn, open: () => open(store, log), idleMs, makeRoom, onError });
       if (holdsMoving && store.isMoving) slot.hold();
       this.#slots.set(store.name, slot);
     }

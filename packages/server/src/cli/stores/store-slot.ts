@@ -15,13 +15,18 @@ export interface Opened {
 
 export interface StoreSlotOptions<T> {
   store: Store;
-  open: (store: Store) => Promise<T>;
+  /** Runs `open` when it may begin. @throws {Error} if that takes too long */
+  inTurn: (work: () => Promise<T>) => Promise<T>;
+  open: () => Promise<T>;
   /** Milliseconds without use after which it is closed. */
   idleMs: number;
   /** Called before `open`. @throws {SluiceError} if another store cannot be open now */
   makeRoom: () => Promise<void>;
   onError: (error: unknown, doing: string) => void;
 }
+
+/** The store was held or retired before its turn to open came: ask again for it. */
+export class Outdated extends Error {}
 
 export type StoreState = 'asleep' | 'opening' | 'open' | 'failed' | 'held';
 
@@ -71,6 +76,7 @@ export class StoreSlot<T extends Opened> {
    * Opens the store if needed, and keeps it open until `release`.
    * @param isProbe Does not count as a use: a request for the state keeps no store awake.
    * @throws {SluiceError} if it cannot be opened now
+   * @throws {Outdated}
    */
   async use(isProbe = false): Promise<{ value: T; release: () => void }> {
     if (this.#isRetired) throw new SluiceError('stopping', 'This node no longer serves this store.');
@@ -137,11 +143,15 @@ export class StoreSlot<T extends Opened> {
     await this.#closing;
     await this.#options.makeRoom();
     try {
-      const opened = await this.#options.open(this.store);
+      const opened = await this.#options.inTurn(async () => {
+        if (this.#hold !== null || this.#isRetired) throw new Outdated();
+        return this.#options.open();
+      });
       this.#failure = null;
       this.#usedAt = performance.now();
       return (this.#opened = opened);
     } catch (cause) {
+      if (cause instanceof Outdated) throw cause;
       this.#options.onError(cause, 'open the store');
       const error = refusalOf(cause);
       this.#failure = { error, until: performance.now() + retryMs };

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   chownSync,
   lstatSync,
   mkdtempSync,
@@ -12,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { editStores } from './edit-stores.ts';
+import { editStores, keepAccess } from './edit-stores.ts';
 import { readStores } from './stores-file.ts';
 import { watchStoresFile } from './watch-stores-file.ts';
 
@@ -138,6 +139,45 @@ test.runIf(process.getuid?.() === 0)('an edit by root leaves the file to its own
   await editStores(file, (all) => ({ ...all, north: { databaseUrl: 'postgres://h/north' } }));
   expect(statSync(file)).toMatchObject({ uid: 4711, gid: 4712 });
 });
+
+test('an edit through a symbolic link that leads nowhere is refused, and the link stays', async () => {
+  const link = join(storesFile(withStores({})), '..', 'lost.json');
+  symlinkSync('no-such-folder/stores.json', link);
+  await expect(editStores(link, (all) => all)).rejects.toThrow('it is a symbolic link that leads nowhere');
+  expect(lstatSync(link).isSymbolicLink()).toBe(true);
+});
+
+test.runIf(process.getuid?.() === 0)(
+  'an edit by a member of the file’s group leaves the file to the group',
+  async () => {
+    const file = storesFile(withStores({}));
+    chownSync(file, 4711, 4712);
+    chmodSync(file, 0o640);
+    const draft = join(file, '..', 'draft');
+    const refusing = (code: string, ofGroup?: string) => ({
+      stat: () => Promise.resolve(statSync(draft)),
+      chmod: (mode: number) => Promise.resolve(chmodSync(draft, mode)),
+      chown(uid: number, gid: number): Promise<void> {
+        const refused = uid === -1 ? ofGroup : code;
+        if (refused !== undefined)
+          return Promise.reject(Object.assign(new Error(refused), { code: refused }));
+        return Promise.resolve(chownSync(draft, 4713, gid));
+      },
+    });
+    const after = async (...codes: [string, string?]) => {
+      writeFileSync(draft, '');
+      chownSync(draft, 4713, 4713);
+      await keepAccess(refusing(...codes), file);
+      const { mode, uid, gid } = statSync(draft);
+      return { mode: mode & 0o777, uid, gid };
+    };
+    expect(await after('EPERM')).toEqual({ mode: 0o640, uid: 4713, gid: 4712 });
+    // Its mode would give the secrets to another group.
+    for (const code of ['EPERM', 'EINVAL', 'ENOTSUP', 'ENOSYS'])
+      expect(await after(code, code)).toEqual({ mode: 0o600, uid: 4713, gid: 4713 });
+    await expect(after('EIO', 'EIO')).rejects.toThrow('EIO');
+  },
+);
 
 test('two edits at the same time lose none: one of them is refused', async () => {
   const file = storesFile(withStores({}));

@@ -73,10 +73,13 @@ export function readEachStore(
   return each;
 }
 
-/** @throws {SluiceError} `configuration_invalid` if the last entry has the deployment or a host of another one */
-export function assertNoClash(entries: StoreEntries, file: string): void {
-  const last = Object.keys(entries).at(-1) ?? '';
-  const clash = findClashes(usableOf(eachStoreOf(entries, file, {})), file).get(last);
+/** @throws {SluiceError} `configuration_invalid` if a new or changed entry has the deployment or a host of another one */
+export function assertNoClash(entries: StoreEntries, name: string, file: string): void {
+  const stores = usableOf(eachStoreOf(entries, file, {}));
+  // Keys that are whole numbers come first in an object, whenever they were added.
+  const isOther = (store: Store): boolean => store.name !== name;
+  const ordered = [...stores.filter(isOther), ...stores.filter((store) => !isOther(store))];
+  const clash = findClashes(ordered, file).get(name);
   if (clash !== undefined) throw clash;
 }
 

@@ -1,18 +1,20 @@
 /**
- * Work of several queues, of each of which a few pieces run at a time. A process that opened hundreds of stores at once
+ * Work of several queues, of each of which a few pieces begin at a time. A process that opened hundreds of stores at once
  * would read no server's answer in time, and would open none of them.
  */
 import { settleWithin } from 'sluice/internal/protocol';
 
 export interface TurnsOptions {
-  /** Pieces of each queue that run concurrently. */
+  /** Places of each queue. */
   atOnce: number;
+  /** Longest time in which a piece holds its place, in milliseconds. After it, the piece goes on, and the next one begins. */
+  placeMs: number;
   /** Longest wait of a piece before it begins, in milliseconds. */
   waitMs: number;
 }
 
 interface Queue {
-  running: number;
+  held: number;
   waiting: (() => void)[];
 }
 
@@ -26,20 +28,28 @@ export class Turns {
 
   /** Runs work of a queue in its turn. @throws {Error} if that does not come in time */
   async run<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const queue = this.#queues.get(name) ?? { running: 0, waiting: [] };
+    const queue = this.#queues.get(name) ?? { held: 0, waiting: [] };
     this.#queues.set(name, queue);
-    if (queue.running < this.#options.atOnce) queue.running += 1;
+    if (queue.held < this.#options.atOnce) queue.held += 1;
     else await this.#await(queue);
+    let hasPlace = true;
+    const leave = (): void => {
+      if (!hasPlace) return;
+      hasPlace = false;
+      const next = queue.waiting.shift();
+      if (next === undefined) queue.held -= 1;
+      else next();
+    };
+    const late = setTimeout(leave, this.#options.placeMs);
     try {
       return await work();
     } finally {
-      const next = queue.waiting.shift();
-      if (next === undefined) queue.running -= 1;
-      else next();
+      clearTimeout(late);
+      leave();
     }
   }
 
-  /** Resolves with the place of a piece that has ended. */
+  /** Resolves with the place of an earlier piece. */
   async #await(queue: Queue): Promise<void> {
     let begin!: () => void;
     const turn = new Promise<void>((resolve) => (begin = resolve));
