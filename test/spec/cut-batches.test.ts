@@ -195,7 +195,7 @@ test('a part of a batch that is committed is reported when an operator pauses a 
 });
 
 test('a part of a batch that is committed is reported when the disk is full for the rest', async () => {
-  const full = new DatabaseError({ sqlState: '53100', message: 'for a test' });
+  const full = new DatabaseError({ sqlState: '53100', statement: 'insertOutcomes', message: 'for a test' });
   const { reports, attempt, writes } = await settleInHalves(() => Promise.reject(full));
   await expect(attempt).rejects.toBe(full);
   expect(settledIn(reports)).toEqual(idsOf(writes.slice(0, 2)).toSorted());
