@@ -1,6 +1,7 @@
 // Batches of blocked writes that change or end in the middle: what a leader may block, and what it tells of a committed part.
 
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import {
   emptySettlement,
@@ -148,6 +149,11 @@ test('the leader of a cycle changes what its blocked writes await', async () => 
   expect(await readyOnes()).toEqual([]);
 });
 
+const heard = {
+  ...{ hasReady: false, hasOverdue: false, hasBlocked: true, hasBlockedElsewhere: false },
+  ...{ hasResumed: false, isDraining: false, sessionPids: [], hasTaken: true },
+};
+
 /** In halves: the last write fails, and `meanwhile` happens as soon as the first half is committed. */
 async function settleInHalves(
   meanwhile: (batch: Parameters<Target['settle']>[0], last: Write) => Promise<void> | void,
@@ -167,8 +173,6 @@ async function settleInHalves(
     findBlocker: () => Promise.resolve(null),
     onWoken: () => undefined,
   });
-  const found = { hasReady: false, hasOverdue: false, hasBlocked: true, hasBlockedElsewhere: false };
-  const heard = { ...found, hasResumed: false, isDraining: false, sessionPids: [], hasTaken: true };
   blocked.hear(heard);
   // The look finds the writes that wait for a lock; the next round tries them.
   await blocked.wakeNext(terms, lanes, true);
@@ -209,4 +213,36 @@ test('blocked writes that a lock held are settled by their own leader', async ()
     optionsOf((batch) => parcelTarget.settle(batch)),
   );
   expect(report.outcomes).toHaveLength(2);
+});
+
+test('a leader goes on while the search for the session that holds a lock gets no answer, and asks once', async () => {
+  await blockedParcels(1);
+  let note: () => void = () => undefined;
+  const asked = new Promise<void>((resolve) => (note = resolve));
+  let tries = 0;
+  let questions = 0;
+  const blocked = new BlockedWrites(session, {
+    settle: optionsOf(async () => {
+      tries += 1;
+      // The second try is one that waits, so the leader asks whom it waits for.
+      if (tries > 1) await asked;
+      throw new DatabaseError({ sqlState: '53200', message: 'for a test' });
+    }),
+    paused: new Set(),
+    looks: new Hints({ perSecond: 1, burst: 1 }, () => undefined),
+    onBatch: () => undefined,
+    findBlocker() {
+      questions += 1;
+      note();
+      return new Promise(() => undefined);
+    },
+    onWoken: () => undefined,
+  });
+  blocked.hear(heard);
+  await blocked.wakeNext(terms, lanes, true);
+  for (let round = 0; round < 3; round++) {
+    await blocked.wakeNext(terms, lanes, false);
+    await setTimeout(Math.ceil(blocked.nextTryIn(new Set(lanes))));
+  }
+  expect([tries, questions]).toEqual([3, 1]);
 });
