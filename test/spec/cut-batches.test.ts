@@ -142,6 +142,30 @@ test.each<[when: string, isBefore: boolean]>([
   expect(await readyOnes()).toEqual([second.writeId]);
 });
 
+test('a write of a cycle that its own leader wakes just before it is blocked alone ends no session', async () => {
+  const [first, second] = (await blockedParcels(2)) as [Write, Write];
+  const { isWhole } = await settle(togetherOrigin(lanes, idsOf([first, second])), async (batch) => {
+    const isSecond = batch.writes[0]?.writeId === second.writeId;
+    if (batch.writes.length === 1 && !isSecond) return parcelTarget.settle(batch);
+    if (isSecond) {
+      // Between the check of the cycle and its commit.
+      const flight = session.flight.bind(session);
+      let openings = 0;
+      session.flight = async (statements, ...more) => {
+        const answers = await flight(statements, ...more);
+        if (statements.some(({ name }) => name === 'readWrites') && openings++ === 0) {
+          session.flight = flight;
+          await wake(second);
+        }
+        return answers;
+      };
+    }
+    throw new DatabaseError({ sqlState: '53200', message: 'for a test' });
+  });
+  expect(isWhole).toBe(false);
+  expect(await readyOnes()).toEqual([second.writeId]);
+});
+
 test('the leader of a cycle changes what its blocked writes await', async () => {
   const writes = await blockedParcels(2);
   const { report, isWhole } = await settle(togetherOrigin(lanes, idsOf(writes)), blockAll);

@@ -19,6 +19,7 @@ import {
   type Refusal,
   type Remedy,
 } from './fault.ts';
+import { ChangedCycleError } from './intake-origin.ts';
 import { noteLockers } from './note-lockers.ts';
 import type { Origin } from './origin.ts';
 import { emptyReport, type BatchReport } from './report.ts';
@@ -227,8 +228,12 @@ async function blockWrite(
   try {
     await commitAnswers(transaction, origin, { outcomes: [], blocked, keys: [] }, report);
   } catch (error) {
-    if (!(error instanceof DatabaseError) || !error.isLockWaitOver) throw error;
+    if (!(error instanceof DatabaseError)) throw error;
+    // Its own leader has woken it meanwhile.
+    const isChanged = origin.isForeign && error.isStaleFacts;
+    if (!isChanged && !error.isLockWaitOver) throw error;
     await transaction.rollback();
+    if (isChanged) throw new ChangedCycleError();
     origin.leaveOut([write.lane]);
   }
 }
