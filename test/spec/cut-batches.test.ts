@@ -174,8 +174,14 @@ test('the leader of a cycle changes what its blocked writes await', async () => 
 });
 
 const heard = {
-  ...{ hasReady: false, hasOverdue: false, hasBlocked: true, hasBlockedElsewhere: false },
-  ...{ hasResumed: false, isDraining: false, sessionPids: [], hasTaken: true },
+  hasReady: false,
+  hasOverdue: false,
+  hasBlocked: true,
+  hasBlockedElsewhere: false,
+  hasResumed: false,
+  hasTaken: true,
+  isDraining: false,
+  sessionPids: [],
 };
 
 /** In halves: the last write fails, and `meanwhile` happens as soon as the first half is committed. */

@@ -152,15 +152,20 @@ describe.each([
     expect(told).toEqual([null]);
   });
 
-  /** The trigger of one table raises this error for bad rows. */
-  const failWith = (code: string): Promise<unknown> =>
-    other.query(`create or replace function fail_early() returns trigger language plpgsql as $$ begin
+  /** While the trigger of one table raises this error for bad rows. */
+  async function settleFailing(code: string, writes: Write[]): Promise<BatchReport> {
+    await other.query(`create or replace function fail_early() returns trigger language plpgsql as $$ begin
         if new.bad then raise exception 'a secret' using errcode = '${code}'; end if; return new; end $$;
-      drop trigger if exists early on one; create trigger early before insert on one for each row execute function fail_early();
+      create trigger early before insert on one for each row execute function fail_early();
       drop trigger at_end on one`);
-  const mend = (): Promise<unknown> =>
-    other.query(`drop trigger early on one;
-      create constraint trigger at_end after insert on one deferrable initially deferred for each row execute function look_at_end()`);
+    try {
+      return await settle(writes);
+    } finally {
+      await session.flight([{ name: 'rollback' }]);
+      await other.query(`drop trigger early on one;
+        create constraint trigger at_end after insert on one deferrable initially deferred for each row execute function look_at_end()`);
+    }
+  }
   const mixed = (): Write[] => [
     writeTo('public.two', false),
     writeTo('public.one', true),
@@ -171,9 +176,8 @@ describe.each([
   test.each(['53400', '58P01'])(
     'a row that meets a limit or a missing library (%s) fails alone',
     async (code) => {
-      await failWith(code);
       const writes = mixed();
-      const { outcomes, failed } = await settle(writes).finally(mend);
+      const { outcomes, failed } = await settleFailing(code, writes);
       const codes = new Map<string, string | null>([
         ...outcomes.map(({ outcome }) => [outcome.writeId, outcome.code] as const),
         ...failed.map(({ write }) => [write.writeId, 'failed'] as const),
@@ -186,9 +190,8 @@ describe.each([
   test.each(['53100', '53200', '53300', '58030'])(
     'a row for which the server lacks something (%s) is blocked alone, and applied once the server has it',
     async (code) => {
-      await failWith(code);
       const writes = mixed();
-      const { outcomes, blocked } = await settle(writes).finally(mend);
+      const { outcomes, blocked } = await settleFailing(code, writes);
       expect(outcomes.map(({ outcome }) => outcome.code)).toEqual([null, null, null]);
       expect(blocked.map(({ write }) => write.writeId)).toEqual([writes[1]!.writeId]);
       if (!isIntake) return;
@@ -200,10 +203,8 @@ describe.each([
   );
 
   test('a batch ends when the server lacks something for each of its writes', async () => {
-    await failWith('53100');
     const writes = [writeTo('public.one', true), writeTo('public.one', true)];
-    await expect(settle(writes).finally(mend)).rejects.toMatchObject({ sqlState: '53100' });
-    await session.flight([{ name: 'rollback' }]);
+    await expect(settleFailing('53100', writes)).rejects.toMatchObject({ sqlState: '53100' });
     expect((await other.query('select from sluice.dead_letter')).rows).toEqual([]);
   });
 });

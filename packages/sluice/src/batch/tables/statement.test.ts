@@ -131,14 +131,24 @@ test('a large body is read once, however many of its columns a statement reads',
     const { text } = rowStatement({
       catalog: tables.get('wide')!,
       form: {
-        ...{ operation: 'update', columns, isArray: false, isReturning: false, ignoresExisting: false },
+        operation: 'update',
+        columns,
+        isArray: false,
+        isReturning: false,
+        ignoresExisting: false,
         onConflict: null,
       },
-      ...{ parents: [], source: 'intake', schema: 'sluice', mayWait: false, purpose: 'settle', version: '' },
+      parents: [],
+      source: 'intake',
+      schema: 'sluice',
+      mayWait: false,
+      purpose: 'settle',
+      version: '',
     });
     const [row] = await session.query(`explain (analyze, buffers, format json) ${text}`, [[id]]);
-    const [{ Plan }] = row!['QUERY PLAN'] as [{ Plan: Record<string, number> }];
-    return Plan['Shared Hit Blocks']! + Plan['Shared Read Blocks']!;
+    const [explained] = (row?.['QUERY PLAN'] ?? []) as { Plan: Record<string, number> }[];
+    const plan = explained?.Plan ?? {};
+    return (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0);
   };
   // The first reads the catalog, too.
   await blocksOf(wide);
