@@ -1347,12 +1347,13 @@ CREATE OR REPLACE FUNCTION sluice.table_version(target oid)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select md5(concat_ws('|', c.relnamespace, c.relname, c.relkind, c.relpersistence, c.relispartition, c.relrowsecurity,
+  select md5(concat_ws('|', c.oid::regclass, c.relkind, c.relpersistence, c.relispartition, c.relrowsecurity,
     (select string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attidentity, a.attgenerated),
                        ',' order by a.attnum)
      from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
     (select string_agg(concat_ws(' ', d.adnum, d.xmin), ',' order by d.adnum) from pg_attrdef d where d.adrelid = c.oid),
-    (select string_agg(concat_ws(' ', k.oid, k.xmin), ',' order by k.oid) from pg_constraint k where k.conrelid = c.oid),
+    (select string_agg(concat_ws(' ', k.oid, k.xmin, nullif(k.confrelid, 0)::regclass), ',' order by k.oid)
+     from pg_constraint k where k.conrelid = c.oid),
     (select string_agg(concat_ws(' ', i.indexrelid, i.indisready), ',' order by i.indexrelid)
      from pg_index i where i.indrelid = c.oid and (i.indisunique or i.indisexclusion)),
     (select string_agg(concat_ws(' ', g.oid, g.xmin), ',' order by g.oid)

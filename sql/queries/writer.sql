@@ -21,7 +21,7 @@ select exists (select from pg_stat_activity where pid = $1 and state = 'active')
 -- The transaction that this backend waits for at the moment, if that transaction has an id.
 select k.transactionid::text as locker
 from pg_locks k
-where k.locktype = 'transactionid' and k.mode = 'ExclusiveLock' and k.granted and k.pid = any(pg_blocking_pids($1))
+where k.locktype = 'transactionid' and k.mode = 'ExclusiveLock' and k.granted and k.pid = any((select pg_blocking_pids($1))::int[])
 limit 1;
 
 -- name: noteClock

@@ -57,14 +57,15 @@ const definitions: TargetDefinition[] = [
     key: ['$.device'],
     async settle({ writes, query }) {
       for (const { body } of writes) {
-        const { device, reading, run, fail, wrong } = body as Event & {
+        const { device, reading, run, values, fail, wrong } = body as Event & {
           run?: string;
+          values?: unknown[];
           fail?: boolean;
           wrong?: boolean;
         };
         if (fail !== undefined) throw new Error('a secret');
         if (wrong !== undefined) return [];
-        if (run !== undefined) await query(run);
+        if (run !== undefined) await query(run, values);
         (seen[device] ??= []).push(reading);
       }
       const rows = await query(
@@ -266,6 +267,18 @@ describe('a handler target', () => {
       `select count(*)::int as n from app.event where device in ('c', 'x')`,
     );
     expect(rows).toEqual([{ n: 0 }]);
+  });
+
+  test('an array of a handler has the type that PostgreSQL infers from its statement', async () => {
+    const id = '6b0c2d4e-0000-4000-8000-000000000001';
+    for (const [run, value] of [
+      [`select where '${id}'::uuid = any($1) and cardinality($1::text[]) > 0`, id],
+      [`select where array['a']::varchar[] = $1 and cardinality($1::text[]) > 0`, 'a'],
+      [`select where array['{}']::json[]::text = $1::text and cardinality($1::jsonb[]) > 0`, '{}'],
+    ] as const)
+      expect(await submit('events', { device: 'array', reading: 1, run, values: [[value]] })).toMatchObject({
+        result: 'created',
+      });
   });
 
   test('a handler target commits in one transaction with functions of its batch', async () => {

@@ -31,7 +31,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   const role = new URL(database.writerUrl).username;
-  await other.query(`drop table if exists account, owner, change cascade;
+  await other.query(`drop table if exists account, owner, old_owner, change cascade;
     truncate sluice.intake, sluice.awaited, sluice.dead_letter;
     create table owner (id integer primary key);
     create table account (id integer primary key, owner integer, amount numeric(10, 2), at timestamp, note text, kept text default 'old', code text unique);
@@ -114,6 +114,32 @@ describe.each([
     await other.query(`alter table account alter kept set default 'new'`);
     expect(await write([{ id: 1, note: '' }])).toEqual(['created']);
     expect(await read('kept')).toEqual({ kept: 'new' });
+  });
+
+  test('a child refers to the parent of its foreign key, and not to a new table of that name', async () => {
+    await other.query(
+      `insert into owner values (1); alter table account add constraint of_owner foreign key (owner) references owner`,
+    );
+    const write = await setup();
+    const role = new URL(database.writerUrl).username;
+    await other.query(`alter table owner rename to old_owner; create table owner (id integer primary key);
+      grant all on owner to ${role}`);
+    expect(await write([row])).toEqual(['created']);
+    expect(await write([{ ...row, id: 2, owner: 2 }])).toEqual(['unresolved_reference']);
+  });
+
+  test('a table of the same name in another schema of the same name is another table', async () => {
+    const role = new URL(database.writerUrl).username;
+    const write = await setup();
+    await other.query(`alter schema public rename to old_public; create schema public; grant all on schema public to ${role};
+      create table public.account (id integer primary key, owner integer, amount numeric(10, 4), at timestamp, note text);
+      grant all on public.account to ${role}`);
+    try {
+      expect(await write([row])).toEqual(['created']);
+      expect(await read('amount::text')).toEqual({ amount: '1.2345' });
+    } finally {
+      await other.query('drop schema public cascade; alter schema old_public rename to public');
+    }
   });
 
   test('an upsert by a constraint of which it gives no column inserts its row, or keeps the one that it meets', async () => {

@@ -1,6 +1,7 @@
 // Batches of blocked writes that change or end in the middle: what a leader may block, and what it tells of a committed part.
 
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import {
   emptySettlement,
@@ -141,12 +142,47 @@ test.each<[when: string, isBefore: boolean]>([
   expect(await readyOnes()).toEqual([second.writeId]);
 });
 
+test('a write of a cycle that its own leader wakes just before it is blocked alone ends no session', async () => {
+  const [first, second] = (await blockedParcels(2)) as [Write, Write];
+  const { isWhole } = await settle(togetherOrigin(lanes, idsOf([first, second])), async (batch) => {
+    const isSecond = batch.writes[0]?.writeId === second.writeId;
+    if (batch.writes.length === 1 && !isSecond) return parcelTarget.settle(batch);
+    if (isSecond) {
+      // Between the check of the cycle and its commit.
+      const flight = session.flight.bind(session);
+      let openings = 0;
+      session.flight = async (statements, ...more) => {
+        const answers = await flight(statements, ...more);
+        if (statements.some(({ name }) => name === 'readWrites') && openings++ === 0) {
+          session.flight = flight;
+          await wake(second);
+        }
+        return answers;
+      };
+    }
+    throw new DatabaseError({ sqlState: '53200', message: 'for a test' });
+  });
+  expect(isWhole).toBe(false);
+  expect(await readyOnes()).toEqual([second.writeId]);
+});
+
 test('the leader of a cycle changes what its blocked writes await', async () => {
   const writes = await blockedParcels(2);
   const { report, isWhole } = await settle(togetherOrigin(lanes, idsOf(writes)), blockAll);
   expect([isWhole, report.blocked.length]).toEqual([true, 2]);
   expect(await readyOnes()).toEqual([]);
 });
+
+const heard = {
+  hasReady: false,
+  hasOverdue: false,
+  hasBlocked: true,
+  hasBlockedElsewhere: false,
+  hasResumed: false,
+  hasTaken: true,
+  isDraining: false,
+  sessionPids: [],
+};
 
 /** In halves: the last write fails, and `meanwhile` happens as soon as the first half is committed. */
 async function settleInHalves(
@@ -167,8 +203,6 @@ async function settleInHalves(
     findBlocker: () => Promise.resolve(null),
     onWoken: () => undefined,
   });
-  const found = { hasReady: false, hasOverdue: false, hasBlocked: true, hasBlockedElsewhere: false };
-  const heard = { ...found, hasResumed: false, isDraining: false, sessionPids: [], hasTaken: true };
   blocked.hear(heard);
   // The look finds the writes that wait for a lock; the next round tries them.
   await blocked.wakeNext(terms, lanes, true);
@@ -195,7 +229,7 @@ test('a part of a batch that is committed is reported when an operator pauses a 
 });
 
 test('a part of a batch that is committed is reported when the disk is full for the rest', async () => {
-  const full = new DatabaseError({ sqlState: '53100', message: 'for a test' });
+  const full = new DatabaseError({ sqlState: '53100', statement: 'insertOutcomes', message: 'for a test' });
   const { reports, attempt, writes } = await settleInHalves(() => Promise.reject(full));
   await expect(attempt).rejects.toBe(full);
   expect(settledIn(reports)).toEqual(idsOf(writes.slice(0, 2)).toSorted());
@@ -209,4 +243,36 @@ test('blocked writes that a lock held are settled by their own leader', async ()
     optionsOf((batch) => parcelTarget.settle(batch)),
   );
   expect(report.outcomes).toHaveLength(2);
+});
+
+test('a leader goes on while the search for the session that holds a lock gets no answer, and asks once', async () => {
+  await blockedParcels(1);
+  let note: () => void = () => undefined;
+  const asked = new Promise<void>((resolve) => (note = resolve));
+  let tries = 0;
+  let questions = 0;
+  const blocked = new BlockedWrites(session, {
+    settle: optionsOf(async () => {
+      tries += 1;
+      // The second try is one that waits, so the leader asks whom it waits for.
+      if (tries > 1) await asked;
+      throw new DatabaseError({ sqlState: '53200', message: 'for a test' });
+    }),
+    paused: new Set(),
+    looks: new Hints({ perSecond: 1, burst: 1 }, () => undefined),
+    onBatch: () => undefined,
+    findBlocker() {
+      questions += 1;
+      note();
+      return new Promise(() => undefined);
+    },
+    onWoken: () => undefined,
+  });
+  blocked.hear(heard);
+  await blocked.wakeNext(terms, lanes, true);
+  for (let round = 0; round < 3; round++) {
+    await blocked.wakeNext(terms, lanes, false);
+    await setTimeout(Math.ceil(blocked.nextTryIn(new Set(lanes))));
+  }
+  expect([tries, questions]).toEqual([3, 1]);
 });

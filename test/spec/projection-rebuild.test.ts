@@ -292,6 +292,23 @@ test('a rebuild removes the rows of documents that were deleted without the proj
   await expectDerived();
 });
 
+test('a rebuild takes fewer documents at a time when the memory of the server does not suffice', async () => {
+  let failures = 0;
+  const large: Projection = {
+    ...enrollment,
+    async apply(changes, transaction) {
+      if (changes.updated.length > 8) {
+        failures += 1;
+        await transaction.query(`do $$ begin raise exception 'no memory' using errcode = '53200'; end $$`);
+      }
+      await enrollment.apply(changes, transaction);
+    },
+  };
+  expect((await rebuild(large, { sliceDocumentsMax: 16 })).isComplete).toBe(true);
+  expect(failures).toBeGreaterThan(0);
+  await expectDerived();
+});
+
 test('a rebuild names the document that its projection fails for, and resumes there once it is repaired', async () => {
   const [bad] = await execute(
     database.url,

@@ -4,6 +4,7 @@ import pg from 'pg';
 import {
   defineProjection,
   intakeOrigin,
+  lockedOrigin,
   memoryOrigin,
   settleBatch,
   settleOptionsOf,
@@ -151,16 +152,59 @@ describe.each([
     expect(told).toEqual([null]);
   });
 
-  test('rows wait while the disk is full, and none becomes a dead letter', async () => {
-    await other.query(`create or replace function fill_disk() returns trigger language plpgsql as $$ begin
-        raise exception 'full' using errcode = '53100'; end $$;
-      drop trigger if exists filled on one; create trigger filled before insert on one for each row execute function fill_disk()`);
-    const write = writeTo('public.one', false);
-    await expect(settle([write, writeTo('a document', false)])).rejects.toMatchObject({ sqlState: '53100' });
-    await session.flight([{ name: 'rollback' }]);
-    await other.query('drop trigger filled on one');
-    if (!isIntake) return;
-    const report = await settleBatch(session, intakeOrigin(terms, 100), options());
-    expect(report.outcomes.map(({ outcome }) => outcome.code)).toEqual([null, null]);
+  /** While the trigger of one table raises this error for bad rows. */
+  async function settleFailing(code: string, writes: Write[]): Promise<BatchReport> {
+    await other.query(`create or replace function fail_early() returns trigger language plpgsql as $$ begin
+        if new.bad then raise exception 'a secret' using errcode = '${code}'; end if; return new; end $$;
+      create trigger early before insert on one for each row execute function fail_early();
+      drop trigger at_end on one`);
+    try {
+      return await settle(writes);
+    } finally {
+      await session.flight([{ name: 'rollback' }]);
+      await other.query(`drop trigger early on one;
+        create constraint trigger at_end after insert on one deferrable initially deferred for each row execute function look_at_end()`);
+    }
+  }
+  const mixed = (): Write[] => [
+    writeTo('public.two', false),
+    writeTo('public.one', true),
+    writeTo('a document', false),
+    writeTo('public.one', false),
+  ];
+
+  test.each(['53400', '58P01'])(
+    'a row that meets a limit or a missing library (%s) fails alone',
+    async (code) => {
+      const writes = mixed();
+      const { outcomes, failed } = await settleFailing(code, writes);
+      const codes = new Map<string, string | null>([
+        ...outcomes.map(({ outcome }) => [outcome.writeId, outcome.code] as const),
+        ...failed.map(({ write }) => [write.writeId, 'failed'] as const),
+      ]);
+      const fault = isIntake ? 'dead_letter' : 'failed';
+      expect(writes.map(({ writeId }) => codes.get(writeId))).toEqual([null, fault, null, null]);
+    },
+  );
+
+  test.each(['53100', '53200', '53300', '58030'])(
+    'a row for which the server lacks something (%s) is blocked alone, and applied once the server has it',
+    async (code) => {
+      const writes = mixed();
+      const { outcomes, blocked } = await settleFailing(code, writes);
+      expect(outcomes.map(({ outcome }) => outcome.code)).toEqual([null, null, null]);
+      expect(blocked.map(({ write }) => write.writeId)).toEqual([writes[1]!.writeId]);
+      if (!isIntake) return;
+      await other.query('alter table one disable trigger at_end');
+      const again = await settleBatch(session, lockedOrigin(terms, [writes[1]!.writeId]), options());
+      await other.query('alter table one enable trigger at_end');
+      expect(again.outcomes.map(({ outcome }) => outcome.result)).toEqual(['created']);
+    },
+  );
+
+  test('a batch ends when the server lacks something for each of its writes', async () => {
+    const writes = [writeTo('public.one', true), writeTo('public.one', true)];
+    await expect(settleFailing('53100', writes)).rejects.toMatchObject({ sqlState: '53100' });
+    expect((await other.query('select from sluice.dead_letter')).rows).toEqual([]);
   });
 });

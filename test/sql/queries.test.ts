@@ -24,6 +24,16 @@ describe('a named query', () => {
     expect(faults).toEqual([]);
   });
 
+  test('the search for the session that holds a lock stops the lock manager once, and not for each transaction', async () => {
+    const client = await openConnection(database.url);
+    const { rows } = await client.query<{ 'QUERY PLAN': string }>({
+      text: `explain (analyze, verbose, timing off) ${queries.get('findBlocker')!.text}`,
+      values: [0],
+    });
+    const calls = rows.map((row) => row['QUERY PLAN']).filter((line) => line.includes('pg_blocking_pids'));
+    expect(calls).toEqual([expect.stringMatching(/^ *Output: /)]);
+  });
+
   test('a named query opens with a sentence that says what it is for', () => {
     const silent = readdirSync(`${sqlFolder}queries`).flatMap((file) =>
       readFileSync(`${sqlFolder}queries/${file}`, 'utf8')

@@ -37,7 +37,10 @@ export function parametersOf(
   );
 }
 
-/** The same for a statement of other code, whose other arrays are left to the driver. */
+/**
+ * The same for a statement of Sluice that is made from a catalog. In a statement of other code PostgreSQL may infer
+ * another type from an earlier use of a parameter, so its arrays are left to the driver.
+ */
 export function bytesOf(values: readonly unknown[], text: string): unknown[] {
   if (!values.some(Array.isArray)) return Array.from(values);
   const encoders = encodersIn(text);

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type pg from 'pg';
-import { bytesOf, parametersOf } from './array-bytes.ts';
+import { parametersOf } from './array-bytes.ts';
 import {
   connectClient,
   endWithin,
@@ -143,7 +143,7 @@ export class Session {
       const config = {
         ...(isPrepared ? { name } : {}),
         text,
-        values: bytesOf(values, text),
+        values: Array.from(values),
         queryMode: 'extended',
       };
       const [result] = await Promise.all([this.#client.query<Row>(config), planning]);

@@ -12,7 +12,7 @@ import type { Heard } from './heartbeat.ts';
 import { LockWaits, type LockTry } from './lock-waits.ts';
 import { settleBlocked, type BlockedBatch, type SettleBlockedOptions } from './settle-blocked.ts';
 import type { Hints } from './wakeups.ts';
-import { watchWait, type FindBlocker } from './watch-wait.ts';
+import { WaitWatch, type FindBlocker } from './watch-wait.ts';
 
 export interface BlockedWritesOptions extends Omit<SettleBlockedOptions, 'onCut'> {
   onBatch: (report: BatchReport, lanes: number) => void;
@@ -38,6 +38,7 @@ export class BlockedWrites {
   readonly #awaited: AwaitedIds;
   readonly #cycles: Cycles;
   readonly #lockWaits = new LockWaits();
+  readonly #watch: WaitWatch;
   /** Writes of these and other lanes may be blocked. */
   #mayExist = false;
   #mayExistElsewhere = false;
@@ -51,6 +52,7 @@ export class BlockedWrites {
   constructor(session: Session, options: BlockedWritesOptions) {
     this.#session = session;
     this.#options = options;
+    this.#watch = new WaitWatch(options.findBlocker);
     this.#awaited = new AwaitedIds(session, options.onWoken);
     this.#settling = { ...options, onCut: (report, lanes) => this.noteCut(report, lanes) };
     this.#cycles = new Cycles(session, {
@@ -138,18 +140,18 @@ export class BlockedWrites {
 
   async #try(origin: Origin, { isWaited, lockWaitMs }: LockTry, lanes: number): Promise<BlockedBatch> {
     const session = this.#session;
-    const endWatch = isWaited ? watchWait(this.#options.findBlocker, session.pid, lockWaitMs) : null;
+    const endWatch = isWaited ? this.#watch.begin(session.pid, lockWaitMs) : null;
     try {
       const batch = await settleBlocked(session, origin, this.#settling, lanes, lockWaitMs);
       const ids = batch.report.waited.map(({ writeId }) => writeId);
-      const locker = await endWatch?.();
-      if (typeof locker === 'string' && ids.length > 0) {
+      const locker = endWatch?.() ?? null;
+      if (locker !== null && ids.length > 0) {
         const values = [ids, ids.map(() => locker)];
         await session.flight([{ name: 'noteLockers', values, isOptional: true }]);
       }
       return batch;
     } finally {
-      void endWatch?.();
+      endWatch?.();
     }
   }
 

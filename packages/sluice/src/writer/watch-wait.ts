@@ -5,34 +5,44 @@
  */
 export type FindBlocker = (pid: number) => Promise<string | null>;
 
-/**
- * Asks again and again, until it is told or the returned function is called.
- * @param waitMs Longest wait of the session for a lock.
- * @returns Ends the search. Null: no such transaction was seen.
- */
-export function watchWait(
-  findBlocker: FindBlocker,
-  pid: number,
-  waitMs: number,
-): () => Promise<string | null> {
-  let end: () => void = () => undefined;
-  const ended = new Promise<void>((resolve) => (end = resolve));
-  let isOver = false;
-  const search = async (): Promise<string | null> => {
-    for (;;) {
-      let timer: NodeJS.Timeout | undefined;
-      await Promise.race([ended, new Promise((resolve) => (timer = setTimeout(resolve, waitMs / 3)))]);
+export class WaitWatch {
+  readonly #findBlocker: FindBlocker;
+  #isAsking = false;
+
+  constructor(findBlocker: FindBlocker) {
+    this.#findBlocker = findBlocker;
+  }
+
+  /**
+   * Asks again and again, until it is told or the returned function is called. It asks nothing while an earlier
+   * question is open.
+   * @param waitMs Longest wait of the session for a lock.
+   * @returns Ends the search, and says what is known by then. Null: no such transaction was seen.
+   */
+  begin(pid: number, waitMs: number): () => string | null {
+    let blocker: string | null = null;
+    let isOver = false;
+    const search = async (): Promise<void> => {
+      if (!this.#isAsking) blocker = await this.#ask(pid);
+      if (blocker === null && !isOver) timer.refresh();
+    };
+    const timer = setTimeout(() => void search(), waitMs / 3);
+    return () => {
+      isOver = true;
       clearTimeout(timer);
-      if (isOver) return null;
-      const blocker = await findBlocker(pid);
-      if (blocker !== null) return blocker;
+      return blocker;
+    };
+  }
+
+  /** Only people read the answer: a failure has no effect. */
+  async #ask(pid: number): Promise<string | null> {
+    this.#isAsking = true;
+    try {
+      return await this.#findBlocker(pid);
+    } catch {
+      return null;
+    } finally {
+      this.#isAsking = false;
     }
-  };
-  // Only people read it: a failure has no effect.
-  const found = search().catch(() => null);
-  return () => {
-    isOver = true;
-    end();
-    return found;
-  };
+  }
 }

@@ -1,6 +1,6 @@
 /** A set-returning function of the database as a target. Bodies of writes in the intake stay in the database. */
 import type { WriteHeader } from '#protocol';
-import { quotedPath, sqlFor, type Row } from '#store';
+import { bytesOf, quotedPath, sqlFor, type Row } from '#store';
 import type { HandlerResult } from '#targets';
 import type { TargetBatch } from '../coordinator/target.ts';
 import { callFault, type Call } from './call.ts';
@@ -20,7 +20,7 @@ export function callFunction(name: string, schema: string): Call {
       `function ${name}`,
       (lent) =>
         bodies === null
-          ? lent.query(ofIntake, [writes.map(({ writeId }) => writeId)])
+          ? lent.query(ofIntake, bytesOf([writes.map(({ writeId }) => writeId)], ofIntake))
           : lent.query(given, [textOf(writes, bodies)]),
       (cause) => callFault(`function ${name}`, cause),
     );

@@ -35,9 +35,19 @@ describe('a fault', () => {
   );
 
   test.each(['53100', '53300', '58030'])('a fault of the server is not blamed on a write: %s', (code) => {
-    expect(isBatchFault(fault(code), 8)).toBe(false);
-    expect(isBatchFault(fault(code), 1)).toBe(false);
+    const own = new DatabaseError({ sqlState: code, statement: 'insertOutcomes', message: code });
+    expect(isBatchFault(own, 8)).toBe(false);
+    expect(isBatchFault(own, 1)).toBe(false);
   });
+
+  test.each(['53100', '53200', '53300', '58030'])(
+    'a write for whose code the server lacks something is blocked alone: %s',
+    (code) => {
+      expect(isBatchFault(fault(code), 8)).toBe(true);
+      expect(remedyFor(fault(code), 1, 8, false)).toBe('halve');
+      expect(remedyFor(fault(code), 1, 1, false)).toBe('block');
+    },
+  );
 
   test.each(['25006', '42501', '42P01', '0A000', '28000', '57P03'])(
     'a fault of the role, the schema or the session is not blamed on a write: %s',
@@ -48,7 +58,8 @@ describe('a fault', () => {
   );
 
   test('a fault of memory may be that of a large batch', () => {
-    expect(isBatchFault(fault('53200'), 8)).toBe(true);
-    expect(isBatchFault(fault('53200'), 1)).toBe(false);
+    const own = new DatabaseError({ sqlState: '53200', statement: 'insertOutcomes', message: '53200' });
+    expect(isBatchFault(own, 8)).toBe(true);
+    expect(isBatchFault(own, 1)).toBe(false);
   });
 });

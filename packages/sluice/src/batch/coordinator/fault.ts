@@ -53,7 +53,7 @@ const triesMax = 6;
 /** Most tries of a write that fails alone for another reason, before it becomes a dead letter. */
 const triesAloneMax = 3;
 
-/** `look_for_locks`: try again once all locked rows are known; `block`: the write is blocked until the lock is gone. */
+/** `look_for_locks`: try again once all locked rows are known; `block`: the write is blocked and tried later. */
 export type Remedy =
   'try_again' | 'look_for_locks' | 'halve' | 'block' | 'refuse' | 'answer_conflict' | 'dead_letter';
 
@@ -73,6 +73,8 @@ export function remedyFor(fault: BatchFault, attempt: number, writes: number, wi
     return writes > 1 ? 'halve' : 'answer_conflict';
   }
   if (writes > 1) return 'halve';
+  // Its code may need more than the server ever has. It keeps its place, and others go on.
+  if (fault instanceof DatabaseError && fault.isServerTrouble) return 'block';
   if (fault instanceof TargetError && fault.refusal !== null) return 'refuse';
   return attempt < triesAloneMax ? 'try_again' : 'dead_letter';
 }
@@ -81,7 +83,12 @@ export function remedyFor(fault: BatchFault, attempt: number, writes: number, wi
 export function isBatchFault(error: unknown, writes: number): error is BatchFault {
   if (error instanceof TargetError) return true;
   if (!(error instanceof DatabaseError) || error.isConnectionLoss || error.isUnfit) return false;
-  return !error.isServerTrouble || (error.sqlState === '53200' && writes > 1);
+  return !error.isServerTrouble || isOfLentWork(error) || (error.sqlState === '53200' && writes > 1);
+}
+
+/** Statements of other code have no name; their deferred checks run at the end. */
+function isOfLentWork({ statement }: DatabaseError): boolean {
+  return statement === null || statement === 'check_constraints';
 }
 
 export function reducedFault(fault: BatchFault): ReducedFault {

@@ -61,8 +61,14 @@ export function isFaultAtEnd(error: unknown): error is DatabaseError {
 }
 
 function isOfServer(error: DatabaseError): boolean {
-  return error.isConnectionLoss || error.isServerTrouble || isPassing(error);
+  return error.isConnectionLoss || lacking.has(error.sqlState) || isPassing(error);
 }
+
+/**
+ * The server lacks something: space on the disk, memory, connections, a working disk. Other codes of these classes come
+ * from the work itself: a limit such as `temp_file_limit`, or a library that a function needs.
+ */
+const lacking = new Set<string | null>(['53000', '53100', '53200', '53300', '58030']);
 
 /** A statement that took too long was slow itself: a wait for a lock ends earlier, with another code. */
 function isPassing(error: DatabaseError): boolean {

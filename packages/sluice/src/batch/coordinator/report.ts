@@ -21,6 +21,8 @@ export interface BatchReport {
   transactions: number;
   /** How many waits for a lock were in vain. */
   lockWaits: number;
+  /** How many writes failed alone because the server lacks something. */
+  troubles: number;
   /** Codes of the errors that were met, in order. */
   errors: string[];
   /** Milliseconds spent on reading, planning and writing. */
@@ -40,6 +42,7 @@ export function emptyReport(): BatchReport {
     failed: [],
     transactions: 0,
     lockWaits: 0,
+    troubles: 0,
     errors: [],
     readMs: 0,
     planMs: 0,

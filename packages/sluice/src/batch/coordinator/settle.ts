@@ -19,6 +19,7 @@ import {
   type Refusal,
   type Remedy,
 } from './fault.ts';
+import { ChangedCycleError } from './intake-origin.ts';
 import { noteLockers } from './note-lockers.ts';
 import type { Origin } from './origin.ts';
 import { emptyReport, type BatchReport } from './report.ts';
@@ -96,6 +97,9 @@ async function settlePart(part: Part, only: readonly string[] | null, options: P
       break;
     } catch (error) {
       const fault = await faultOf(error, session, opened.length);
+      // If others fail alike, the server lacks something, and trying each of them is useless.
+      if (opened.length === 1 && fault instanceof DatabaseError && fault.isServerTrouble)
+        if (report.troubles++ > report.outcomes.length) throw fault;
       const ids = opened.map((write) => write.writeId);
       const isOver = options.isOver?.(ids) === true;
       const remedy = remedyFor(fault, isOver ? Infinity : attempt, ids.length, withLocks);
@@ -158,7 +162,7 @@ async function settleHalves(part: Part, ids: readonly string[], options: PartOpt
 
 /**
  * Settles a write that cannot be applied: it is refused by its target, refused as a conflict, or made a dead letter.
- * A write that waits for a lock is blocked. A write outside of the intake becomes no dead letter: its node reports
+ * A write that waits for a lock, or for what the server lacks, is blocked. A write outside of the intake becomes no dead letter: its node reports
  * the error.
  */
 async function settleAlone(
@@ -224,8 +228,12 @@ async function blockWrite(
   try {
     await commitAnswers(transaction, origin, { outcomes: [], blocked, keys: [] }, report);
   } catch (error) {
-    if (!(error instanceof DatabaseError) || !error.isLockWaitOver) throw error;
+    if (!(error instanceof DatabaseError)) throw error;
+    // Its own leader has woken it meanwhile.
+    const isChanged = origin.isForeign && error.isStaleFacts;
+    if (!isChanged && !error.isLockWaitOver) throw error;
     await transaction.rollback();
+    if (isChanged) throw new ChangedCycleError();
     origin.leaveOut([write.lane]);
   }
 }

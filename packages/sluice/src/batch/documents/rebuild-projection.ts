@@ -99,8 +99,9 @@ class Rebuild {
         place = await this.#step(place, limit);
         limit = Math.min(sliceDocumentsMax, limit * 2);
       } catch (error) {
-        // In halves, until the failing document is alone.
-        if (!(error instanceof ProjectionError) || limit === 1) throw error;
+        // In halves, until the failing document is alone. A smaller slice may need no more memory than the server has.
+        const isLarge = error instanceof DatabaseError && error.isServerTrouble;
+        if (!(error instanceof ProjectionError || isLarge) || limit === 1) throw error;
         limit = Math.ceil(limit / 2);
       }
     }

@@ -36,7 +36,9 @@ export function changeText(parts: Parts): string {
     given: { known, missing: parts.missing },
     written: { is_changed: 'true', key: 'w.key', row: 'w.row' },
     state: `case when w.is_changed then '${isDelete ? 'deleted' : 'updated'}' else w.known end`,
-    condition: parts.plainState === null ? null : '(select count(*) from written) < cardinality($1)',
+    // A key may be in several rows, if other tables inherit from this one.
+    condition:
+      parts.plainState === null ? null : '(select count(distinct place) from written) < cardinality($1)',
   });
   return `with ${parts.givenText}, ${locked}, ${written}, ${rows}`;
 }

@@ -1,6 +1,6 @@
 /** Runs the statement for a group of writes, and returns the result of each: one row for a write, or several for an array. */
 import type { Write, WriteHeader } from '#protocol';
-import type { Row } from '#store';
+import { bytesOf, type Row } from '#store';
 import type { RowForm, TableCatalog } from '#targets';
 import { TargetError } from '../coordinator/fault.ts';
 import type { LentTransaction } from '../coordinator/lend-session.ts';
@@ -71,7 +71,8 @@ export async function sendRows(
     values.push(
       writes.flatMap(({ referenceIds }, index) => (referenceIds.some(isBrought) ? [index + 1] : [])),
     );
-  return name === null ? lent.query(text, values) : lent.prepared(name, text, values);
+  const sent = bytesOf(values, text);
+  return name === null ? lent.query(text, sent) : lent.prepared(name, text, sent);
 }
 
 function fatesOf({ catalog, form, statement, writes }: Run, rows: readonly Row[]): RowFate[] {

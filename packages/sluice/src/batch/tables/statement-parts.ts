@@ -10,6 +10,9 @@ import {
   type StatementOptions,
 } from './statement-options.ts';
 
+/** A large body is decompressed here, and not for each column. The elements of an array are copies anyway. */
+const copiedBody = "body || '{}' as body";
+
 /** The common texts. Columns of `given` are named by their places in the table, so that names are unique. */
 export class Parts {
   readonly catalog: TableCatalog;
@@ -103,7 +106,7 @@ export class Parts {
         ? 'select w.place, w.body from unnest($1::jsonb[]) with ordinality as w (body, place)'
         : // One look-up for each id, whatever the statistics of the intake say.
           `select w.place, i.body from unnest($1::uuid[]) with ordinality as w (id, place)
-           cross join lateral (select body from ${quotedName(this.schema)}.intake where write_id = w.id offset 0) i`;
+           cross join lateral (select ${this.form.isArray ? 'body' : copiedBody} from ${quotedName(this.schema)}.intake where write_id = w.id offset 0) i`;
     const bodies = found + this.versionText;
     if (!this.form.isArray) return bodies;
     return `select e.place, e.body from (${bodies}) w

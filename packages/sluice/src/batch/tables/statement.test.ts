@@ -12,6 +12,9 @@ const database = useDatabase();
 let session: Session;
 let tables: Map<string, TableCatalog>;
 
+/** Columns of the table `wide`. */
+const wide = Array.from({ length: 20 }, (_, at) => `c${at}`);
+
 beforeAll(async () => {
   session = await Session.open({ url: database.url, applicationName: 'row statements' });
   for (const text of [
@@ -21,10 +24,14 @@ beforeAll(async () => {
     'create trigger keeps before insert on touched for each row execute function keep()',
     'create table parted (id integer primary key, n integer) partition by range (id)',
     'create table parted_all partition of parted default',
+    'create table general (id integer primary key, n integer)',
+    'create table special () inherits (general)',
+    'insert into special values (1, 0)',
+    `create table wide (id integer primary key, ${wide.map((name) => `${name} text`).join()})`,
     'create table given (id integer generated always as identity primary key, n integer)',
   ])
     await sql(database.url, text);
-  const named = ['item', 'touched', 'parted', 'given'].map((table) => ({ table }));
+  const named = ['item', 'touched', 'parted', 'general', 'wide', 'given'].map((table) => ({ table }));
   const targets = await readTargets(session, named);
   tables = new Map(targets.tables.map((table) => [table.table, table]));
 });
@@ -93,6 +100,8 @@ describe('a statement for rows', () => {
     ['item', 'delete', [4, 1], ['deleted']],
     ['item', 'delete', [9, 1], ['deleted', 'absent', 'deleted']],
     ['parted', 'insert', [2, 3], ['created']],
+    ['general', 'update', [1, 9], ['updated', 'updated', 'absent']],
+    ['general', 'delete', [1, 9], ['deleted', 'deleted', 'absent']],
   ])('on %s, %s of %j returns states only if one is not the usual: %j', async (table, form, ids, states) => {
     expect(await statesOf(table, form, ids)).toEqual(states);
   });
@@ -106,6 +115,44 @@ describe('a statement for rows', () => {
     const [plain, ...told] = await statesOf(table, form, ids);
     expect([plain, ...told]).toEqual(states);
   });
+});
+
+test('a large body is read once, however many of its columns a statement reads', async () => {
+  const id = '00000000-0000-0000-0000-000000000001';
+  await sql(
+    database.url,
+    `insert into sluice.intake (write_id, document_id, referential_id, node, lane, operation, resource, content_hash,
+                                client, reference_ids, body)
+     select $1, $1, $1, 1, 0, 'upsert', 'r', 'h', '', '{}', '{"id": 1}' || jsonb_object_agg('c' || c, v)
+     from (select c, string_agg(md5(random()::text), '') as v from generate_series(0, 19) c, generate_series(1, 12) group by c) x`,
+    [id],
+  );
+  const blocksOf = async (columns: string[]): Promise<number> => {
+    const { text } = rowStatement({
+      catalog: tables.get('wide')!,
+      form: {
+        operation: 'update',
+        columns,
+        isArray: false,
+        isReturning: false,
+        ignoresExisting: false,
+        onConflict: null,
+      },
+      parents: [],
+      source: 'intake',
+      schema: 'sluice',
+      mayWait: false,
+      purpose: 'settle',
+      version: '',
+    });
+    const [row] = await session.query(`explain (analyze, buffers, format json) ${text}`, [[id]]);
+    const [explained] = (row?.['QUERY PLAN'] ?? []) as { Plan: Record<string, number> }[];
+    const plan = explained?.Plan ?? {};
+    return (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0);
+  };
+  // The first reads the catalog, too.
+  await blocksOf(wide);
+  expect((await blocksOf(wide)) - (await blocksOf(['c0']))).toBeLessThan(10);
 });
 
 const types = [
