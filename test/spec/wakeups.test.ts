@@ -50,6 +50,17 @@ async function marksOf(world: World, lanes: readonly number[]): Promise<string[]
   return rows.map(({ lane, xmin, xmax }) => `${String(lane)}: ${String(xmin)} ${String(xmax)}`);
 }
 
+/** The same once two looks, one after the other, agree: after an answer, a leader looks for more writes. */
+async function marksAtRest(world: World, lanes: readonly number[]): Promise<string[]> {
+  let marks: string[] = [];
+  return eventually(async () => {
+    const before = marks;
+    marks = await marksOf(world, lanes);
+    expect(marks).toEqual(before);
+    return marks;
+  });
+}
+
 /** Statements that heartbeats, echoes and the watch over a neighbour may have cost since then. */
 const statementsOfRest = (since: number): number =>
   [pollIntervalMs, 1000, 900].reduce(
@@ -82,7 +93,7 @@ describe('a hint', () => {
     await world.startNode({ url: nodeProxy.url });
     await world.submit(noteIn(one.status().lanes));
     const led = other.status().lanes;
-    const marks = await marksOf(world, led);
+    const marks = await marksAtRest(world, led);
     const [before, nodeBefore] = [proxies[1]!.statements, nodeProxy.statements];
     const began = performance.now();
     for (let count = 0; count < 30; count++) await world.submit(noteIn(one.status().lanes));
@@ -104,7 +115,7 @@ describe('a hint', () => {
     });
     expect(writer.status().lanes).toHaveLength(defaults.lanes);
     await world.submit(noteIn(shares[0]));
-    const marks = await marksOf(world, shares[1]);
+    const marks = await marksAtRest(world, shares[1]);
     for (let count = 0; count < 20; count++) await world.submit(noteIn(shares[0]));
     expect(await marksOf(world, shares[1])).toEqual(marks);
   });
@@ -142,7 +153,7 @@ describe('a hint', () => {
     onTestFinished(async () => void (await resumeLanes(operator, [paused], 'a test')));
     // Its leader sees the mark with its next batch.
     await world.submit(noteIn(others));
-    const marks = await marksOf(world, others);
+    const marks = await marksAtRest(world, others);
     const waiting = Array.from({ length: 10 }, () => world.submit(noteIn([paused])));
     await eventually(async () =>
       expect(await world.sql('select from sluice.intake where lane = $1', [paused])).toHaveLength(10),

@@ -26,16 +26,18 @@ import {
   foreignPlanning,
   ownPlanning,
 } from './session-settings.ts';
-import { awaitedOf, bareStatements, isBoundary, needsTransaction, type Statement } from './statement.ts';
+import {
+  awaitedOf,
+  bareStatements,
+  isBoundary,
+  needsTransaction,
+  resultOf,
+  type Row,
+  type Statement,
+  type StatementResult,
+} from './statement.ts';
 
-export type Row = Record<string, unknown>;
-
-export interface StatementResult {
-  rows: Row[];
-  /** Command tag of the server, e.g. `COMMIT`: a COMMIT of a failed transaction answers `ROLLBACK`. */
-  command: string;
-  rowCount: number;
-}
+export type { Row, StatementResult };
 
 /** If the server does not confirm the end of the connection by then, the socket is closed. */
 const closeTimeoutMs = 1000;
@@ -192,15 +194,7 @@ export class Session {
         if (isOptional) return { rows: [], command: '', rowCount: 0 };
         throw this.#reduce(name === 'begin' ? explainSettings(outcome.reason) : outcome.reason, name);
       }
-      const { rows, command, rowCount } = outcome.value;
-      if (name === 'commit' && command !== 'COMMIT') {
-        throw new DatabaseError({
-          sqlState: '25P02',
-          statement: name,
-          message: 'the transaction was rolled back',
-        });
-      }
-      return { rows, command, rowCount: rowCount ?? 0 };
+      return resultOf(name, outcome.value);
     });
   }
 

@@ -1,4 +1,6 @@
 /** A named statement of a flight: whether it needs a transaction, and which answers of a flight are awaited. */
+import type pg from 'pg';
+import { DatabaseError } from './database-error.ts';
 import { bareBegin } from './session-settings.ts';
 
 export interface Statement {
@@ -7,6 +9,27 @@ export interface Statement {
   values?: readonly unknown[];
   /** A failure of this statement has no effect on others: for hints after a COMMIT. @default false */
   isOptional?: boolean;
+}
+
+export type Row = Record<string, unknown>;
+
+export interface StatementResult {
+  rows: Row[];
+  /** Command tag of the server, e.g. `COMMIT`: a COMMIT of a failed transaction answers `ROLLBACK`. */
+  command: string;
+  rowCount: number;
+}
+
+/** @throws {DatabaseError} the server answers a `commit` with ROLLBACK */
+export function resultOf(name: string, { rows, command, rowCount }: pg.QueryResult<Row>): StatementResult {
+  if (name === 'commit' && command !== 'COMMIT') {
+    throw new DatabaseError({
+      sqlState: '25P02',
+      statement: name,
+      message: 'the transaction was rolled back',
+    });
+  }
+  return { rows, command, rowCount: rowCount ?? 0 };
 }
 
 /** How many statements of a flight must be answered: all, except hints after a COMMIT. */

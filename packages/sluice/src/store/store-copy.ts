@@ -8,12 +8,10 @@ import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { connectClient } from './connection.ts';
 import { reduceError } from './database-error.ts';
+import { connectToMove, lockMove } from './move-session.ts';
 import { query } from './queries.ts';
 import { quotedName } from './quoted-name.ts';
-import { lockKeysOf } from './schema.ts';
-import { applySettings } from './session-settings.ts';
 import type { Row } from './session.ts';
 
 export interface CopyProgress {
@@ -43,8 +41,6 @@ const laneColumns = ['lane', 'term', 'paused_at', 'paused_by', 'suspect_since', 
 /** First, because triggers check that aliases have documents, and references have aliases. */
 const firstTables = ['document', 'alias', 'reference'];
 
-const settings = { enable_seqscan: 'on', enable_hashjoin: 'on', enable_mergejoin: 'on' };
-
 export class StoreCopy {
   readonly #from: pg.Client;
   readonly #to: pg.Client;
@@ -64,8 +60,8 @@ export class StoreCopy {
    * @throws {SluiceError} `configuration_invalid` if another session moves it, or if the target is not empty
    */
   static async open(from: string, to: string, schema: string): Promise<StoreCopy> {
-    const source = await connect(from);
-    const target = await connect(to).catch(async (error: unknown) => {
+    const source = await connectToMove(from);
+    const target = await connectToMove(to).catch(async (error: unknown) => {
       await source.end().catch(() => undefined);
       throw error;
     });
@@ -203,7 +199,7 @@ export class StoreCopy {
   async stop(): Promise<void> {
     const pids = [this.#from, this.#to].map(({ processID }: pg.Client & { processID?: number }) => processID);
     const ends = this.#urls.map(async (url, place) => {
-      const client = await connect(url);
+      const client = await connectToMove(url);
       const { text } = query('endSession', this.#schema);
       try {
         await client.query(text, [pids[place]]);
@@ -231,31 +227,6 @@ export class StoreCopy {
       throw reduceError(error, 'move');
     }
   }
-}
-
-async function connect(url: string): Promise<pg.Client> {
-  const options = {
-    url,
-    applicationName: 'sluice move',
-    answerTimeoutMs: 0,
-    answerBytesMax: Infinity,
-    settings,
-  };
-  try {
-    const client = await connectClient(options);
-    await applySettings(client, options);
-    return client;
-  } catch (error) {
-    throw reduceError(error, 'move');
-  }
-}
-
-/** False: another session moves the store. The lock is released when the session ends for any reason. */
-async function lockMove(client: pg.Client, schema: string): Promise<boolean> {
-  const { rows } = await client.query<{ is_mine: boolean }>('select pg_try_advisory_lock($1, 1) as is_mine', [
-    lockKeysOf(schema).migration,
-  ]);
-  return rows[0]?.is_mine === true;
 }
 
 function refusal(
