@@ -233,6 +233,28 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     expect(await rows('select * from sluice.intake')).toEqual([]);
   });
 
+  test('an array that ignores existing rows needs only the parents of new ones', async () => {
+    const ignore = (...given: Record<string, number>[]): Write =>
+      make('orders', 'upsert', given, { ignoresExisting: true });
+    const customer = 901;
+    await settle([
+      make('customer', 'insert', { id: customer }),
+      make('orders', 'insert', { id: 91, customer }),
+    ]);
+    const { fates } = await settle([
+      ignore({ id: 91, customer: 999 }),
+      ignore({ id: 91, customer: 999 }, { id: 92, customer }),
+      ignore({ id: 93, customer }, { id: 93, customer: 999 }),
+      ignore({ id: 91, customer }, { id: 94, customer: 999 }),
+    ]);
+    expect(fates).toEqual(['unchanged', 'created', 'created', 'unresolved_reference']);
+    expect(await rows('select id, customer from orders where id between 91 and 94 order by id')).toEqual([
+      { id: 91, customer: String(customer) },
+      { id: 92, customer: String(customer) },
+      { id: 93, customer: String(customer) },
+    ]);
+  });
+
   test('statements for rows join by an index, and never compare all pairs', async () => {
     await settle([
       make('ticket', 'insert', { code: 'a' }),

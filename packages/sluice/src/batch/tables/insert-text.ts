@@ -59,7 +59,13 @@ function knownText(parts: Parts, unwritten: string): string {
   const later = isFolding || form.isArray ? '' : `when g.turn > 1 then 'later'`;
   // PostgreSQL checks unique rules first, and foreign keys at the end of the statement.
   const isMerge = form.operation === 'upsert' && !form.ignoresExisting;
-  const conflicts = isMerge || form.isArray ? [] : conflictsOf(parts).map(({ condition }) => condition);
+  const isKept = form.isArray ? keptText(parts, 'g') : null;
+  const conflicts =
+    isKept !== null
+      ? [isKept]
+      : isMerge || form.isArray
+        ? []
+        : conflictsOf(parts).map(({ condition }) => condition);
   const orphan =
     conflicts.length === 0
       ? `'parent'`
@@ -71,6 +77,13 @@ function knownText(parts: Parts, unwritten: string): string {
   return `case ${later} when not (${hasParents}) then ${orphan} ${again} end`;
 }
 
+/** Whether a row of an array is left out because of an existing one, whatever its parents: only where the form says so. */
+function keptText(parts: Parts, alias: string): string | null {
+  if (!parts.form.ignoresExisting) return null;
+  const exists = conflictsOf(parts, alias).map(({ condition }) => condition);
+  return [...exists, isRepeated(parts, alias)].join(' or ');
+}
+
 /** Of folded rows, the first is created. A row of a partitioned table does not show whether it existed before. */
 function mayBeNewText({ catalog, isFolding }: Parts): string {
   return `${catalog.isPartitioned ? 'not g.existed' : 'true'}${isFolding ? ' and g.is_first' : ''}`;
@@ -80,7 +93,10 @@ function mayBeNewText({ catalog, isFolding }: Parts): string {
 function arrayCondition(parts: Parts): string {
   const { form, catalog, parents, purpose } = parts;
   if (!form.isArray) return '';
-  const faults = parents.map((_, index) => `a.m${index} is not null`);
+  const isKept = keptText(parts, 'a');
+  const faults = parents.map(
+    (_, index) => `a.m${index} is not null${isKept === null ? '' : ` and not (${isKept})`}`,
+  );
   if (form.operation === 'upsert' && !form.ignoresExisting) faults.push(isRepeated(parts, 'a'));
   const keys = catalog.key.filter((name) => form.columns.includes(name));
   if (form.operation === 'insert' && purpose !== 'strict' && keys.length === catalog.key.length)
@@ -134,14 +150,17 @@ export function conflictText(parts: Parts): string {
  * For each unique rule that columns of the body decide: whether another row violates it. Of an upsert, the rule that
  * it merges by is left to the statement.
  */
-function conflictsOf(parts: Parts): { name: string; condition: string }[] {
+function conflictsOf(parts: Parts, alias = 'g'): { name: string; condition: string }[] {
   const { catalog, form, table, matchedNames } = parts;
   return catalog.uniques.flatMap(({ name, columns, isPartial }) => {
     if (isPartial || columns === null || !columns.every((column) => form.columns.includes(column))) return [];
     const isMatched =
       columns.length === matchedNames.length && columns.every((column) => matchedNames.includes(column));
     if (form.operation === 'upsert' && !isMatched) return [];
-    const same = areEqual(parts.inTable(columns), parts.given(columns));
+    const same = areEqual(
+      parts.inTable(columns),
+      columns.map((column) => `${alias}.${parts.at(column)}`),
+    );
     return [{ name, condition: `exists (select from ${table} t where ${same} offset 0)` }];
   });
 }
