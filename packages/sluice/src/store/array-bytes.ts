@@ -19,8 +19,13 @@ const encoders: Readonly<Record<string, Encoder>> = {
   jsonb: (values) => textBytes(values, oids.jsonb, '\u0001'),
 };
 
-/** The encoders of a statement's parameters, from casts such as `$1::uuid[]`; the first parameter has index 0. */
-export function encodersIn(text: string): readonly (Encoder | undefined)[] {
+export type Encoders = readonly (Encoder | undefined)[];
+
+/**
+ * The encoders of a statement's parameters, from casts such as `$1::uuid[]`; the first parameter has index 0. For
+ * statements of Sluice only: in one of other code, PostgreSQL may infer another type from an earlier use of a parameter.
+ */
+export function encodersIn(text: string): Encoders {
   const found: (Encoder | undefined)[] = [];
   for (const [, place, type] of text.matchAll(/\$(\d+)::(uuid|text|jsonb)\[\]/g))
     found[Number(place) - 1] = encoders[type!];
@@ -28,23 +33,10 @@ export function encodersIn(text: string): readonly (Encoder | undefined)[] {
 }
 
 /** Values in the form that the driver sends. */
-export function parametersOf(
-  values: readonly unknown[],
-  encoders: readonly (Encoder | undefined)[] = [],
-): unknown[] {
+export function parametersOf(values: readonly unknown[], encoders: Encoders = []): unknown[] {
   return values.map((value, index) =>
     Array.isArray(value) ? (encoders[index]?.(value) ?? arrayLiteral(value)) : value,
   );
-}
-
-/**
- * The same for a statement of Sluice that is made from a catalog. In a statement of other code PostgreSQL may infer
- * another type from an earlier use of a parameter, so its arrays are left to the driver.
- */
-export function bytesOf(values: readonly unknown[], text: string): unknown[] {
-  if (!values.some(Array.isArray)) return Array.from(values);
-  const encoders = encodersIn(text);
-  return values.map((value, index) => (Array.isArray(value) ? (encoders[index]?.(value) ?? value) : value));
 }
 
 function head(bytes: number, oid: number, values: readonly unknown[]): Buffer {

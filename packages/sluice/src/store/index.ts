@@ -23,7 +23,7 @@ export * from './reconnect-delay.ts';
 export { urlWithTls, type TlsFiles } from './tls.ts';
 export { SessionPool, type SessionPoolOptions } from './session-pool.ts';
 export { StoreCopy, type CopiedTable, type CopyProgress } from './store-copy.ts';
-export { bytesOf } from './array-bytes.ts';
+export { encodersIn, parametersOf, type Encoders } from './array-bytes.ts';
 export { Session, type Row, type StatementResult } from './session.ts';
 export { awaitedOf, type Statement } from './statement.ts';
 export { uninstall, type UninstallOptions, type UninstallPreview } from './uninstall.ts';

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { encodersIn } from './array-bytes.ts';
+import { encodersIn, type Encoders } from './array-bytes.ts';
 import { defaultSchema, sqlFor, statementNameIn } from './schema.ts';
 
 /** The folder `sql/`: the build copies it into the package, beside `dist/`; the sources use that of the checkout. */
@@ -18,7 +18,7 @@ export interface NamedQuery {
   /** The file in sql/queries that contains it. */
   file: string;
   /** Of its array parameters. */
-  encoders: ReturnType<typeof encodersIn>;
+  encoders: Encoders;
 }
 
 function readQueries(): Map<string, NamedQuery> {

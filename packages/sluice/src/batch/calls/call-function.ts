@@ -1,6 +1,6 @@
 /** A set-returning function of the database as a target. Bodies of writes in the intake stay in the database. */
 import type { WriteHeader } from '#protocol';
-import { bytesOf, quotedPath, sqlFor, type Row } from '#store';
+import { encodersIn, parametersOf, quotedPath, sqlFor, type Row } from '#store';
 import type { HandlerResult } from '#targets';
 import type { TargetBatch } from '../coordinator/target.ts';
 import { callFault, type Call } from './call.ts';
@@ -13,6 +13,7 @@ import { callFault, type Call } from './call.ts';
  */
 export function callFunction(name: string, schema: string): Call {
   const ofIntake = sqlFor(schema, takenFromIntake).replace('CALLED', () => quotedPath(name));
+  const encoders = encodersIn(ofIntake);
   const given = `select * from ${quotedPath(name)}($1::jsonb)`;
   return async (batch, writes) => {
     const { bodies } = batch.transaction;
@@ -20,7 +21,7 @@ export function callFunction(name: string, schema: string): Call {
       `function ${name}`,
       (lent) =>
         bodies === null
-          ? lent.query(ofIntake, bytesOf([writes.map(({ writeId }) => writeId)], ofIntake))
+          ? lent.query(ofIntake, parametersOf([writes.map(({ writeId }) => writeId)], encoders))
           : lent.query(given, [textOf(writes, bodies)]),
       (cause) => callFault(`function ${name}`, cause),
     );

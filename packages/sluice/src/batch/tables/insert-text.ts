@@ -59,13 +59,7 @@ function knownText(parts: Parts, unwritten: string): string {
   const later = isFolding || form.isArray ? '' : `when g.turn > 1 then 'later'`;
   // PostgreSQL checks unique rules first, and foreign keys at the end of the statement.
   const isMerge = form.operation === 'upsert' && !form.ignoresExisting;
-  const isKept = form.isArray ? keptText(parts, 'g') : null;
-  const conflicts =
-    isKept !== null
-      ? [isKept]
-      : isMerge || form.isArray
-        ? []
-        : conflictsOf(parts).map(({ condition }) => condition);
+  const conflicts = isMerge ? [] : form.isArray ? keptConditions(parts, 'g') : conditionsOf(parts, 'g');
   const orphan =
     conflicts.length === 0
       ? `'parent'`
@@ -77,11 +71,13 @@ function knownText(parts: Parts, unwritten: string): string {
   return `case ${later} when not (${hasParents}) then ${orphan} ${again} end`;
 }
 
-/** Whether a row of an array is left out because of an existing one, whatever its parents: only where the form says so. */
-function keptText(parts: Parts, alias: string): string | null {
-  if (!parts.form.ignoresExisting) return null;
-  const exists = conflictsOf(parts, alias).map(({ condition }) => condition);
-  return [...exists, isRepeated(parts, alias)].join(' or ');
+/** When a row of an array is left out because of an existing one, whatever its parents: only where the form says so. */
+function keptConditions(parts: Parts, alias: string): string[] {
+  return parts.form.ignoresExisting ? [...conditionsOf(parts, alias), isRepeated(parts, alias)] : [];
+}
+
+function conditionsOf(parts: Parts, alias: string): string[] {
+  return conflictsOf(parts, alias).map(({ condition }) => condition);
 }
 
 /** Of folded rows, the first is created. A row of a partitioned table does not show whether it existed before. */
@@ -93,10 +89,9 @@ function mayBeNewText({ catalog, isFolding }: Parts): string {
 function arrayCondition(parts: Parts): string {
   const { form, catalog, parents, purpose } = parts;
   if (!form.isArray) return '';
-  const isKept = keptText(parts, 'a');
-  const faults = parents.map(
-    (_, index) => `a.m${index} is not null${isKept === null ? '' : ` and not (${isKept})`}`,
-  );
+  const kept = keptConditions(parts, 'a');
+  const isNew = kept.length === 0 ? '' : ` and not (${kept.join(' or ')})`;
+  const faults = parents.map((_, index) => `a.m${index} is not null${isNew}`);
   if (form.operation === 'upsert' && !form.ignoresExisting) faults.push(isRepeated(parts, 'a'));
   const keys = catalog.key.filter((name) => form.columns.includes(name));
   if (form.operation === 'insert' && purpose !== 'strict' && keys.length === catalog.key.length)

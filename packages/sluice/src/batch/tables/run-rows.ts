@@ -1,6 +1,6 @@
 /** Runs the statement for a group of writes, and returns the result of each: one row for a write, or several for an array. */
 import type { Write, WriteHeader } from '#protocol';
-import { bytesOf, type Row } from '#store';
+import { parametersOf, type Row } from '#store';
 import type { RowForm, TableCatalog } from '#targets';
 import { TargetError } from '../coordinator/fault.ts';
 import type { LentTransaction } from '../coordinator/lend-session.ts';
@@ -60,7 +60,7 @@ export async function runRows(lent: LentTransaction, run: Run): Promise<RowFate[
 
 export async function sendRows(
   lent: LentTransaction,
-  { name, text, hasDeferred }: RowStatement,
+  { name, text, encoders, hasDeferred }: RowStatement,
   writes: readonly WriteHeader[],
   { bodies, isBrought = () => false }: Pick<Run, 'bodies' | 'isBrought'>,
 ): Promise<Row[]> {
@@ -71,7 +71,7 @@ export async function sendRows(
     values.push(
       writes.flatMap(({ referenceIds }, index) => (referenceIds.some(isBrought) ? [index + 1] : [])),
     );
-  const sent = bytesOf(values, text);
+  const sent = parametersOf(values, encoders);
   return name === null ? lent.query(text, sent) : lent.prepared(name, text, sent);
 }
 

@@ -1,4 +1,5 @@
 /** The purpose of a statement for rows, and its results. */
+import type { Encoders } from '#store';
 import type { ForeignKey, RowForm, TableCatalog } from '#targets';
 
 /**
@@ -51,6 +52,7 @@ export interface RowStatement {
   /** Name under which a session prepares it; null: not prepared. */
   name: string | null;
   text: string;
+  encoders: Encoders;
   /** Written rows cannot be matched to bodies by their keys, so the statement takes one write. */
   isSingle: boolean;
   /** The state of all writes if the statement returns no row; null: it returns a row for each. */

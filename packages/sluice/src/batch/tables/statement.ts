@@ -4,6 +4,7 @@
  * keys, and returns the result of each body.
  */
 import { hash } from 'node:crypto';
+import { encodersIn } from '#store';
 import { changeText, lockerText, lockText } from './change-text.ts';
 import { conflictText, insertText } from './insert-text.ts';
 import type { RowStatement, StatementOptions } from './statement-options.ts';
@@ -16,7 +17,7 @@ export function rowStatement(options: StatementOptions): RowStatement {
   const isLook = options.purpose === 'lock' || options.purpose === 'locker';
   const hasDeferred = !isLook && parents.some(({ foreignKey }) => foreignKey.isDeferred === true);
   const name = `row_${hash('sha256', options.version + text, 'hex').slice(0, 24)}`;
-  return { name, text, isSingle, plainState, parents, hasDeferred };
+  return { name, text, encoders: encodersIn(text), isSingle, plainState, parents, hasDeferred };
 }
 
 function textOf(parts: Parts): string {
