@@ -22,7 +22,7 @@ import { settleBlocked } from '../../packages/sluice/src/writer/settle-blocked.t
 import { Hints } from '../../packages/sluice/src/writer/wakeups.ts';
 import { useDatabase } from '../support/database.ts';
 import { model } from '../support/model.ts';
-import { parcels, parcelTable, parcelTarget } from '../support/parcel-target.ts';
+import { parcels, parcelTable, parcelTarget, plainWrite } from '../support/parcel-target.ts';
 import { uuidOf } from '../support/plan-database.ts';
 import { insertIntake } from '../support/row-write.ts';
 import { fresh } from '../support/world.ts';
@@ -63,25 +63,14 @@ async function blockedParcels(
   const writes = Array.from({ length: count }, (_, place): Write => {
     const [writeId, referentialId] = [randomUUID(), uuidOf(`parcel ${fresh()}`)];
     return {
+      ...plainWrite,
       writeId,
       lane: laneOf(referentialId, null, 16),
       position: 0,
-      operation: 'upsert',
       resource: parcels,
       documentId: writeId,
       referentialId,
-      superclassId: null,
-      referenceIds: [],
-      contentHash: 'hash',
-      ifMatch: null,
-      client: 'ann',
-      idempotencyKey: null,
-      referenceDeadline: null,
       wasBlocked: true,
-      node: 1,
-      waitedSeconds: null,
-      traceparent: null,
-      form: null,
       body: JSON.stringify({ number: fresh(), weight: weightOf(place) }),
     };
   });

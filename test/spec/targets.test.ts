@@ -21,7 +21,7 @@ import { useDatabase } from '../support/database.ts';
 import { insertIntake } from '../support/row-write.ts';
 import { model, resource } from '../support/model.ts';
 import { uuidOf } from '../support/plan-database.ts';
-import { parcels, parcelTable, parcelTarget } from '../support/parcel-target.ts';
+import { parcels, parcelTable, parcelTarget, plainWrite } from '../support/parcel-target.ts';
 import { fresh } from '../support/world.ts';
 
 const options: SettleOptions = {
@@ -33,19 +33,7 @@ let position = 0;
 const header = (): Pick<Write, 'writeId' | 'position'> & Omit<Partial<Write>, 'writeId' | 'position'> => ({
   writeId: randomUUID(),
   position: ++position,
-  operation: 'upsert',
-  superclassId: null,
-  referenceIds: [],
-  contentHash: 'hash',
-  ifMatch: null,
-  client: 'ann',
-  idempotencyKey: null,
-  referenceDeadline: null,
-  wasBlocked: false,
-  waitedSeconds: null,
-  traceparent: null,
-  form: null,
-  node: 1,
+  ...plainWrite,
 });
 
 interface Parcel {

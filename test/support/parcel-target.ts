@@ -14,8 +14,25 @@ import {
   type Target,
   type TargetBatch,
 } from 'sluice/internal/batch';
-import type { Outcome, WriteHeader } from 'sluice/internal/protocol';
+import type { Outcome, Write, WriteHeader } from 'sluice/internal/protocol';
 import { DatabaseError } from 'sluice/internal/store';
+
+/** The parts of a write that most tests of a target do not look at. */
+export const plainWrite = {
+  operation: 'upsert',
+  superclassId: null,
+  referenceIds: [],
+  contentHash: 'hash',
+  ifMatch: null,
+  client: 'ann',
+  idempotencyKey: null,
+  referenceDeadline: null,
+  wasBlocked: false,
+  waitedSeconds: null,
+  traceparent: null,
+  form: null,
+  node: 1,
+} satisfies Partial<Write>;
 
 export const parcels = 'parcels';
 
