@@ -17,6 +17,7 @@ import { databaseUrl, execute } from '../support/postgres.ts';
 import { runHere } from '../support/run-here.ts';
 import { parseScrape } from '../support/scrape.ts';
 import { sluiceProgram } from '../support/sluice-program.ts';
+import { makeServerFolder } from '../support/server-folder.ts';
 import { readSluice, startSluice, type RunningSluice } from '../support/sluice.ts';
 import { openConnection, sql } from '../support/sql.ts';
 import { fresh, upsert } from '../support/world.ts';
@@ -46,7 +47,7 @@ const run = (
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sluice-stores-'));
   file = join(folder, 'stores.json');
-  southFolder = await mkdtemp(join(tmpdir(), 'sluice-south-'));
+  southFolder = await makeServerFolder('sluice-south-');
   south = await startEmbeddedPostgres({
     dataDir: southFolder,
     settings: southSettings,

@@ -2,7 +2,6 @@
 
 import { existsSync } from 'node:fs';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -14,6 +13,7 @@ import {
 import { migrate } from 'sluice/internal/store';
 import { inject, onTestFinished } from 'vitest';
 import { createRoles, databaseUrl, execute } from './postgres.ts';
+import { makeServerFolder } from './server-folder.ts';
 import { sql, type SqlRow } from './sql.ts';
 
 const run = promisify(execFile);
@@ -38,7 +38,7 @@ export async function startOwnServer(
   settings: Record<string, string> = {},
   major?: number,
 ): Promise<OwnServer> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'sluice-own-'));
+  const dataDir = await makeServerFolder('sluice-own-');
   await copyFolder(await preparedFolder(major), dataDir);
   return serverIn(dataDir, settings, major);
 }
@@ -118,7 +118,7 @@ async function serverIn(
 /** Copies the server, which is stopped for that, into a standby that follows it. */
 export async function startStandby(primary: OwnServer): Promise<OwnServer> {
   await primary.stop();
-  const dataDir = await mkdtemp(join(tmpdir(), 'sluice-standby-'));
+  const dataDir = await makeServerFolder('sluice-standby-');
   await copyFolder(primary.dataDir, dataDir);
   await writeFile(join(dataDir, 'cluster/standby.signal'), '');
   await primary.start();

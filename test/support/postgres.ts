@@ -1,9 +1,7 @@
 // Finds a PostgreSQL for the whole run: the one DATABASE_URL names, else a container if an engine can start one, else the
 // embedded one. Then migrates one template, from which each test file clones its database.
 
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { chmod, rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { ProvidedContext } from 'vitest';
@@ -11,6 +9,7 @@ import type { TestProject } from 'vitest/node';
 import type { ClientOptions } from 'sluice/internal/client';
 import { startEmbeddedPostgres } from '@sluice/dev/embedded';
 import { applyRoles, migrate, roleKinds, roleName, type RoleKind } from 'sluice/internal/store';
+import { keepServerFolder, makeServerFolder } from './server-folder.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -68,7 +67,7 @@ async function startRun(): Promise<Run> {
     await server.stop([]);
     throw error;
   }
-  const preparedServers = await mkdtemp(join(tmpdir(), 'sluice-prepared-'));
+  const preparedServers = await makeServerFolder('sluice-prepared-');
   // PostgreSQL has a user of its own.
   await chmod(preparedServers, 0o755);
   return {
@@ -130,7 +129,7 @@ async function startContainer(): Promise<Server> {
 }
 
 async function startEmbedded(): Promise<Server> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'sluice-test-'));
+  const dataDir = await makeServerFolder('sluice-test-');
   const server = await startEmbeddedPostgres({
     dataDir,
     settings: { fsync: 'off' },
@@ -141,7 +140,10 @@ async function startEmbedded(): Promise<Server> {
     async stop(kept) {
       await server.stop();
       if (kept.length === 0) await rm(dataDir, { recursive: true });
-      else console.error(`Kept the server's data folder with ${kept.join(', ')}: ${dataDir}`);
+      else
+        console.error(
+          `Kept the server's data folder with ${kept.join(', ')}: ${await keepServerFolder(dataDir)}`,
+        );
     },
   };
 }

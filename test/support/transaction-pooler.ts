@@ -18,7 +18,7 @@ export interface PoolerOptions {
 
 export interface TransactionPooler {
   url: string;
-  /** Server sessions that it has opened. */
+  /** Sessions of the server that are open. */
   readonly sessions: number;
   close(): Promise<void>;
 }
@@ -63,6 +63,8 @@ export async function startTransactionPooler(
   { keepsStatements = false, holdsSessions = false }: PoolerOptions = {},
 ): Promise<TransactionPooler> {
   const clients: pg.Client[] = [];
+  /** Sessions that a client has taken along: another one may be opened in place of each. */
+  let lost = 0;
   const free: Socket[] = [];
   const queue: Front[] = [];
   const fronts = new Map<Socket, Front>();
@@ -90,11 +92,13 @@ export async function startTransactionPooler(
   };
   const acquire = async (front: Front): Promise<void> => {
     front.isAcquiring = true;
-    const back = free.pop() ?? (clients.length < sessionsMax ? await openBack() : null);
+    const back = free.pop() ?? (clients.length - lost < sessionsMax ? await openBack() : null);
     if (back === null) return void queue.push(front);
     give(front, back);
   };
   const give = (front: Front, back: Socket): void => {
+    // It has gone while it waited.
+    if (front.socket.destroyed) return pass(back);
     front.isAcquiring = false;
     front.back = back;
     fronts.set(back, front);
@@ -105,6 +109,9 @@ export async function startTransactionPooler(
     if (back === null) return;
     front.back = null;
     fronts.delete(back);
+    pass(back);
+  };
+  const pass = (back: Socket): void => {
     const next = queue.shift();
     if (next === undefined) free.push(back);
     else give(next, back);
@@ -218,6 +225,9 @@ export async function startTransactionPooler(
       if (front.outstanding === 0 && !front.isMidway) return release(front);
       fronts.delete(back);
       back.destroy();
+      lost += 1;
+      const next = queue.shift();
+      if (next !== undefined) void acquire(next);
     });
   });
   server.listen(0, '127.0.0.1');
@@ -234,7 +244,7 @@ export async function startTransactionPooler(
   return {
     url: own.href,
     get sessions() {
-      return clients.length;
+      return clients.length - lost;
     },
     close,
   };

@@ -137,8 +137,10 @@ export async function startWorld(url: string, options: WorldOptions = {}): Promi
       const ofLanes = `where lane in (${lanes.join(', ')})`;
       await world.sql(`update sluice.lane set paused_at = now(), paused_by = 'test' ${ofLanes}`);
       const resume = async (): Promise<void> => {
+        // A batch that begins meanwhile waits for the end: it would find some rows locked, and take the other lanes alone.
         await world.sql(
-          `update sluice.lane set paused_at = null, paused_by = null ${ofLanes}; notify sluice_wakeup`,
+          `lock table sluice.lane in exclusive mode;
+           update sluice.lane set paused_at = null, paused_by = null ${ofLanes}; notify sluice_wakeup`,
         );
       };
       onTestFinished(resume);
