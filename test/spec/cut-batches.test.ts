@@ -259,9 +259,10 @@ test('a leader goes on while the search for the session that holds a lock gets n
   });
   blocked.hear(heard);
   await blocked.wakeNext(terms, lanes, true);
-  for (let round = 0; round < 3; round++) {
+  // A timer may end a little before its time, when nothing is due yet.
+  while (tries < 3) {
     await blocked.wakeNext(terms, lanes, false);
     await setTimeout(Math.ceil(blocked.nextTryIn(new Set(lanes))));
   }
-  expect([tries, questions]).toEqual([3, 1]);
+  expect(questions).toBe(1);
 });
