@@ -63,13 +63,23 @@ export class BulkRun {
           end = stalled(limits.readerTimeoutMs);
           break;
         }
-        await window.enter(line.bytes?.length);
+        const bytes = line.bytes?.length ?? 0;
+        await window.enter(bytes);
         await this.#turn();
-        if (answers.destroyed) break;
+        // While a large line has no room, no further line is read into memory.
+        const refusal = bytes > smallBodyBytes ? await this.#admit(line.number, bytes) : null;
+        const leave = (): void => {
+          window.leave(bytes);
+          if (bytes > smallBodyBytes && refusal === null) this.#node.bodies.free(bytes);
+        };
+        if (answers.destroyed) {
+          leave();
+          break;
+        }
         begun = line.number;
-        void this.#answer(line).then((text) => {
+        void (refusal === null ? this.#answer(line) : Promise.resolve(refusal)).then((text) => {
           answers.add(text);
-          window.leave(line.bytes?.length);
+          leave();
         });
       }
     } catch (error) {
@@ -91,21 +101,28 @@ export class BulkRun {
       await pause(waitMs);
   }
 
+  /** Waits for room for a large line. Returns its refusal if it finds none in time. */
+  async #admit(number: number, bytes: number): Promise<string | null> {
+    try {
+      await this.#node.bodies.take(bytes);
+      return null;
+    } catch (error) {
+      return this.#refusal(number, error);
+    }
+  }
+
   /** Never rejects. */
   async #answer(line: Line): Promise<string> {
-    const { number, bytes } = line;
-    const held = bytes !== null && bytes.length > smallBodyBytes ? bytes.length : 0;
-    let isHeld = false;
     try {
-      if (held > 0) await this.#node.bodies.take(held);
-      isHeld = true;
-      return JSON.stringify({ line: number, ...(await this.#write(line)) });
+      return JSON.stringify({ line: line.number, ...(await this.#write(line)) });
     } catch (error) {
-      const problem = problemOfAny(error, this.#request);
-      return JSON.stringify({ line: number, status: problem.status, problem });
-    } finally {
-      if (isHeld && held > 0) this.#node.bodies.free(held);
+      return this.#refusal(line.number, error);
     }
+  }
+
+  #refusal(number: number, error: unknown): string {
+    const problem = problemOfAny(error, this.#request);
+    return JSON.stringify({ line: number, status: problem.status, problem });
   }
 
   async #write({ bytes, number }: Line): Promise<WriteAnswer | { status: 202; writeId: string }> {

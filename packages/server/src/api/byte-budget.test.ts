@@ -81,4 +81,57 @@ describe('a budget of bytes', () => {
     two.share.hold(80);
     expect(budget.held).toBe(0);
   });
+
+  test('a byte budget serves the next request that fits when an earlier one is refused', async () => {
+    const budget = new ByteBudget({ bytesMax: 100, waitMs: 50 });
+    const [one, two, three] = await Promise.all([open(budget), open(budget), open(budget)]);
+    await one.share.admit(80);
+    const refused = two.share.admit(50);
+    const next = three.share.admit(10);
+    await expect(refused).rejects.toMatchObject({ code: 'overloaded' });
+    await next;
+    expect(budget.held).toBe(90);
+  });
+
+  test('a byte budget serves the next request that fits when the client of an earlier one leaves', async () => {
+    const budget = new ByteBudget({ bytesMax: 100 });
+    const [one, two, three] = await Promise.all([open(budget), open(budget), open(budget)]);
+    await one.share.admit(80);
+    const left = two.share.admit(50);
+    const next = three.share.admit(10);
+    two.end();
+    expect([await isDone(left), await isDone(next), budget.held]).toEqual([true, true, 90]);
+  });
+
+  test('a byte budget keeps nothing for a client that left before its request asked', async () => {
+    const budget = new ByteBudget({ bytesMax: 100 });
+    const socket = new Socket();
+    const response = new ServerResponse(new IncomingMessage(socket));
+    response.assignSocket(socket);
+    socket.emit('close');
+    const share = await budget.open(response);
+    await share.admit(80);
+    expect([share.isClosed, budget.held]).toEqual([true, 0]);
+  });
+
+  test('requests that each hold a part of a byte budget do not wait for each other', async () => {
+    const budget = new ByteBudget({ bytesMax: 100 });
+    const [one, two, three] = await Promise.all([open(budget), open(budget), open(budget)]);
+    await one.share.admit(50);
+    await two.share.admit(50);
+    const whole = three.share.admit(90);
+    const first = one.share.admit(80);
+    expect(await isDone(first)).toBe(false);
+    // All requests that hold bytes wait now, so the last of them goes on, and only that one.
+    const second = two.share.admit(90);
+    expect([await isDone(second), await isDone(first), budget.held]).toEqual([true, false, 140]);
+    await two.share.admit(95);
+    expect([await isDone(first), budget.held]).toEqual([false, 145]);
+    two.end();
+    expect([await isDone(first), await isDone(whole), budget.held]).toEqual([true, false, 80]);
+    one.end();
+    expect([await isDone(whole), budget.held]).toEqual([true, 90]);
+    three.end();
+    expect(budget.held).toBe(0);
+  });
 });

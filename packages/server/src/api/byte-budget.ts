@@ -1,6 +1,8 @@
 /**
  * Limits the bytes that a node holds for all requests together: documents that it reads, or bodies that arrive. A
- * request without room waits in order, and is refused after a while.
+ * request without room waits in order, and is refused after a while. A request that holds bytes and needs more goes
+ * before others, because they may wait for its bytes. If all bytes belong to such requests, one of them may exceed
+ * the limit. So requests never wait for each other, and only one at a time holds more than there is.
  */
 import { SluiceError } from 'sluice/internal/protocol';
 import type { ServerResponse } from 'node:http';
@@ -16,6 +18,9 @@ export const smallBodyBytes = 65_536;
 
 interface Waiting {
   bytes: number;
+  /** Bytes that the same request holds already. */
+  held: number;
+  share: ByteShare | undefined;
   enter: () => void;
 }
 
@@ -23,6 +28,8 @@ export class ByteBudget {
   readonly #bytesMax: number;
   readonly #waitMs: number;
   #held = 0;
+  /** Bytes of the requests that hold some and wait for more. */
+  #stalled = 0;
   readonly #waiting: Waiting[] = [];
 
   constructor({ bytesMax, waitMs = 10_000 }: ByteBudgetOptions) {
@@ -41,48 +48,76 @@ export class ByteBudget {
    */
   async open(response: ServerResponse): Promise<ByteShare> {
     const share = new ByteShare(this);
-    response.once('close', () => share.close());
-    if (this.#held >= this.#bytesMax) await this.take(0);
+    if (response.closed) share.close();
+    else response.once('close', () => share.close());
+    if (!share.isClosed && this.#held >= this.#bytesMax) await this.take(0, share);
     return share;
   }
 
-  /** Waits for room. A request that wants more than the whole budget gets it when no other request has any. */
-  async take(bytes: number): Promise<void> {
-    if (this.#waiting.length === 0 && this.#fits(bytes)) this.#held += bytes;
-    else await this.#wait(bytes);
+  /**
+   * Waits for room. A request that wants more than the whole budget gets it when no other request has any.
+   * @param share The request. When its client leaves, the wait ends.
+   * @returns whether the bytes count as held
+   */
+  async take(bytes: number, share?: ByteShare): Promise<boolean> {
+    if (this.#waiting.length > 0 || !this.#fits(bytes)) return this.#wait(bytes, share);
+    this.#held += bytes;
+    return true;
   }
 
   /** Negative bytes: more is held than requested, without a wait. */
   free(bytes: number): void {
     this.#held -= bytes;
+    this.#serve();
+  }
+
+  /** Ends the wait of a request whose client has left. */
+  leave(share: ByteShare): void {
+    const waiting = this.#waiting.find((each) => each.share === share);
+    if (waiting === undefined) return;
+    this.#remove(waiting);
+    waiting.enter();
+  }
+
+  #fits(bytes: number): boolean {
+    if (this.#held === this.#stalled) return true;
+    return this.#held < this.#bytesMax && this.#held + bytes <= this.#bytesMax;
+  }
+
+  #serve(): void {
     for (
       let [first] = this.#waiting;
       first !== undefined && this.#fits(first.bytes);
       [first] = this.#waiting
     ) {
-      this.#waiting.shift();
+      this.#remove(first);
       this.#held += first.bytes;
       first.enter();
     }
   }
 
-  #fits(bytes: number): boolean {
-    return this.#held === 0 || (this.#held < this.#bytesMax && this.#held + bytes <= this.#bytesMax);
+  #remove(waiting: Waiting): void {
+    this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+    this.#stalled -= waiting.held;
   }
 
-  /** Resolves when {@link free} has counted it as held. */
-  #wait(bytes: number): Promise<void> {
-    return new Promise<void>((resolve, reject) => {
+  /** False: the client left. */
+  #wait(bytes: number, share: ByteShare | undefined): Promise<boolean> {
+    return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        this.#remove(waiting);
         reject(new SluiceError('overloaded', undefined, { retryAfterSeconds: 1 }));
+        this.#serve();
       }, this.#waitMs);
       const enter = (): void => {
         clearTimeout(timer);
-        resolve();
+        resolve(share?.isClosed !== true);
       };
-      const waiting = { bytes, enter };
-      this.#waiting.push(waiting);
+      const waiting = { bytes, held: share?.bytes ?? 0, share, enter };
+      if (waiting.held === 0) this.#waiting.push(waiting);
+      else this.#waiting.unshift(waiting);
+      this.#stalled += waiting.held;
+      this.#serve();
     });
   }
 }
@@ -96,6 +131,11 @@ export class ByteShare {
     this.#budget = budget;
   }
 
+  /** Bytes that the request holds. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** The client has read the answer, or has left. */
   get isClosed(): boolean {
     return this.#isClosed;
@@ -105,7 +145,7 @@ export class ByteShare {
   readonly admit = async (bytes: number): Promise<void> => {
     const more = bytes - this.#bytes;
     if (more <= 0 || this.#isClosed) return;
-    await this.#budget.take(more);
+    if (!(await this.#budget.take(more, this))) return;
     this.#bytes += more;
     if (this.#isClosed) this.#release();
   };
@@ -119,6 +159,7 @@ export class ByteShare {
 
   close(): void {
     this.#isClosed = true;
+    this.#budget.leave(this);
     this.#release();
   }
 

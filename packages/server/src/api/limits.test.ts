@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import type { Outcome } from 'sluice/internal/protocol';
@@ -49,7 +50,7 @@ async function setup(limits: Partial<ApiLimits>) {
     return socket;
   };
   const connections = (): Promise<number> => promisify(api.server.getConnections.bind(api.server))();
-  return { client, post, say, open, authorization, connections };
+  return { client, post, say, open, authorization, connections, port };
 }
 
 /** A client whose writes are settled when the test says so. */
@@ -58,6 +59,83 @@ function holdAnswers(client: FakeClient): () => void {
   client.answer = () => new Promise((resolve) => waiting.push(resolve));
   return () => waiting.splice(0).forEach((resolve) => resolve(created));
 }
+
+describe('bodies beyond the budget of bytes', () => {
+  /** Sends a body in two halves, and resolves with the status of the answer. */
+  const sender = (port: number, authorization: string, body: string, isChunked: boolean) => {
+    const sent = request({
+      port,
+      method: 'POST',
+      path: schools,
+      agent: false,
+      headers: {
+        authorization,
+        'content-type': 'application/json',
+        ...(isChunked ? {} : { 'content-length': body.length }),
+      },
+    });
+    onTestFinished(() => void sent.destroy());
+    const status = once(sent, 'response').then(([answer]) => {
+      (answer as IncomingMessage).resume();
+      return (answer as IncomingMessage).statusCode;
+    });
+    status.catch(() => undefined);
+    const half = body.length / 2;
+    sent.write(body.slice(0, half));
+    return { status, finish: () => sent.end(body.slice(half)), leave: () => sent.destroy() };
+  };
+  const body = JSON.stringify({ schoolId: 1, text: 'x'.repeat(900_000) });
+  /** In this time the node takes all bodies for which it has room. */
+  const answerOthers = async (port: number): Promise<void> => {
+    for (let count = 0; count < 20; count++) await fetch(`http://127.0.0.1:${port}/healthz`);
+  };
+
+  test('bodies with and without a length wait for room, and all of them get it in the end', async () => {
+    const { client, port, authorization } = await setup({ bodiesBytesMax: 1_000_000 });
+    const settle = holdAnswers(client);
+    const all = Array.from({ length: 6 }, (_, index) => sender(port, authorization('a'), body, index < 4));
+    for (const { finish } of all) finish();
+    for (let count = 1; count <= all.length; count++) {
+      await eventually(() => expect(client.requests).toHaveLength(count));
+      await answerOthers(port);
+      expect(client.requests).toHaveLength(count);
+      settle();
+    }
+    expect(await Promise.all(all.map(({ status }) => status))).toEqual(all.map(() => 201));
+  });
+
+  test('a bulk request is read no further while a large line of it has no room', async () => {
+    const { client, port, post } = await setup({ bodiesBytesMax: 1_000_000 });
+    const settle = holdAnswers(client);
+    const small = JSON.stringify({ schoolId: 1 });
+    const lines = [body, body, small].map(
+      (document) => `{"endpoint":"ed-fi/schools","document":${document}}\n`,
+    );
+    const answer = post('a', lines.join(''), undefined, '/bulk');
+    for (const count of [1, 3]) {
+      await eventually(() => expect(client.requests).toHaveLength(count));
+      await answerOthers(port);
+      expect(client.requests).toHaveLength(count);
+      settle();
+    }
+    expect((await (await answer).text()).match(/"status":201/g)).toHaveLength(3);
+  });
+
+  test('a body without a length that is too large, or whose client leaves, gives its bytes back', async () => {
+    const { client, port, authorization } = await setup({ bodiesBytesMax: 1_000_000, bodyBytesMax: 950_000 });
+    const large = sender(port, authorization('a'), `"${'x'.repeat(2_000_000)}"`, true);
+    large.finish();
+    expect(await large.status).toBe(413);
+    large.leave();
+    const halves = [1, 2, 3].map(() => sender(port, authorization('a'), body, true));
+    await answerOthers(port);
+    for (const { leave } of halves) leave();
+    const whole = sender(port, authorization('a'), body, true);
+    whole.finish();
+    expect(await whole.status).toBe(201);
+    expect(client.requests).toHaveLength(1);
+  });
+});
 
 describe('requests of one client', () => {
   test('requests beyond the share of one client are refused, and none of another client', async () => {

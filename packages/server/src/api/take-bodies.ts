@@ -1,8 +1,9 @@
 /** For routes that take whole bodies: bodies arrive as bytes, and large ones wait for room. */
 import { SluiceError } from 'sluice/internal/protocol';
 import { errorCodes, type FastifyInstance, type FastifyRequest } from 'fastify';
-import type { IncomingHttpHeaders } from 'node:http';
-import { smallBodyBytes } from './byte-budget.ts';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { smallBodyBytes, type ByteBudget, type ByteShare } from './byte-budget.ts';
 import { explainBodies } from './error-answers.ts';
 import type { ApiNode } from './node.ts';
 import type { Profile } from './profile.ts';
@@ -36,6 +37,34 @@ export function takeBodies(
     const share = await bodies.open(reply.raw);
     await share.admit(bytes);
   });
+  app.addHook('preParsing', ({ headers }, reply, payload, done) => {
+    if (headers['transfer-encoding'] === undefined) return done(null, payload);
+    const chunks = admittedChunks(payload, reply.raw, { bodies, bytesMax: limits.bodyBytesMax });
+    done(null, Readable.from(chunks));
+  });
+}
+
+/**
+ * A body whose length is not known before its end: its bytes are admitted as they arrive. The stream itself is not
+ * ended, because the answer goes over the same connection.
+ * @throws {SluiceError} `overloaded` if a part finds no room in time
+ */
+async function* admittedChunks(
+  body: Readable,
+  response: ServerResponse,
+  { bodies, bytesMax }: { bodies: ByteBudget; bytesMax: number },
+): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  let share: ByteShare | undefined;
+  for await (const chunk of body.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) throw new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE();
+    if (bytes > smallBodyBytes) {
+      share ??= await bodies.open(response);
+      await share.admit(bytes);
+    }
+    yield chunk;
+  }
 }
 
 /** @throws {SluiceError} `unsupported_media_type` */
