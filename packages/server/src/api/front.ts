@@ -34,8 +34,11 @@ export interface FrontOptions extends Pick<
   'auth' | 'corsOrigins' | 'logger' | 'tls' | 'basePath' | 'limits'
 > {
   storeOf: (request: Pick<IncomingMessage, 'url' | 'headers'>) => StoreRoute | null;
-  /** @throws {SluiceError} if the store cannot be opened now */
-  open: (store: string, isProbe: boolean) => Promise<StoreUse>;
+  /**
+   * Need not go on when the response closes, because its client has left.
+   * @throws {SluiceError} if the store cannot be opened now
+   */
+  open: (store: string, isProbe: boolean, response: ServerResponse) => Promise<StoreUse>;
   isAsleep: (store: string) => boolean;
   count: () => StoreCount;
   names: () => string[];
@@ -90,7 +93,7 @@ export function createFront(options: FrontOptions): FastifyInstance {
       return own(request, response);
     }
     request.url = route.url;
-    options.open(route.store, isProbe).then(
+    options.open(route.store, isProbe, response).then(
       (use) => {
         if (response.closed) return use.release();
         response.once('close', use.release);
@@ -98,6 +101,7 @@ export function createFront(options: FrontOptions): FastifyInstance {
         use.app.routing(request, response);
       },
       (error: unknown) => {
+        if (response.closed) return;
         failures.set(request, error);
         own(request, response);
       },

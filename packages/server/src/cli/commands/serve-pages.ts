@@ -37,8 +37,8 @@ export async function servePages(options: PagesOptions): Promise<Service> {
     tls,
     basePath,
     storeOf: (request) => storeOf(request, { stores: host.stores, basePath, claim }),
-    async open(name, isProbe) {
-      const { value, release } = await host.use(name, isProbe);
+    async open(name, isProbe, response) {
+      const { value, release } = await host.use(name, isProbe, response);
       return { app: value.app, release };
     },
     picker: auth === undefined || auth === 'none' ? 'names' : 'form',

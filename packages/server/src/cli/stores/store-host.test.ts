@@ -1,6 +1,8 @@
+import { EventEmitter } from 'node:events';
 import type { SluiceError } from 'sluice/internal/protocol';
 import type { Logger } from 'pino';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { ClientLeft } from './shared-wait.ts';
 import { StoreHost } from './store-host.ts';
 import type { Store, Stores } from './stores-file.ts';
 
@@ -192,4 +194,31 @@ test.each([
   change(storesOf(...others, { name: 'a', server: 'two' }));
   expect((await waiting).value).toMatchObject({ server: 'two' });
   expect(host.counts).toMatchObject({ open: 5 });
+});
+
+test.each([
+  ['is moved', { isMoving: true }],
+  ['opens slowly', {}],
+])('clients that leave while a store %s take no place of those that wait', async (_, mark) => {
+  const opening: (() => void)[] = [];
+  const { host } = hostOf(
+    storesOf({ name: 'a', ...mark }),
+    10,
+    () => new Promise((resolve) => opening.push(resolve)),
+  );
+  onTestFinished(() => opening.forEach((open) => open()));
+  const ends: Promise<unknown>[] = [];
+  for (let count = 0; count < 1500; count++) {
+    const client = Object.assign(new EventEmitter(), { closed: false });
+    ends.push(host.use('a', false, client).catch((error: unknown) => error));
+    if (count % 500 < 250) await Promise.resolve();
+    client.closed = true;
+    client.emit('close');
+    if (count % 100 === 0) await vi.advanceTimersByTimeAsync(0);
+    expect(client.listenerCount('close')).toBe(0);
+  }
+  expect((await Promise.all(ends)).every((end) => end instanceof ClientLeft)).toBe(true);
+  const fake = Object.assign(new EventEmitter(), { closed: false });
+  const waiting = host.use('a', false, fake);
+  expect(await Promise.race([waiting, vi.advanceTimersByTimeAsync(1000).then(() => 'waits')])).toBe('waits');
 });

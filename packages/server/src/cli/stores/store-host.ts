@@ -2,6 +2,7 @@
 import type { StoreCount } from '#api';
 import { FailureLog, SluiceError } from 'sluice/internal/protocol';
 import type { Logger } from 'pino';
+import type { Client } from './shared-wait.ts';
 import { Outdated, StoreSlot, type Opened, type StoreState } from './store-slot.ts';
 import type { Store, Stores } from './stores-file.ts';
 import { Turns } from './turns.ts';
@@ -88,14 +89,18 @@ export class StoreHost<T extends Opened> {
     return slot;
   }
 
-  /** Opens a store if needed, once it is not held. @throws {SluiceError} if it cannot be used now */
-  async use(name: string, isProbe: boolean): Promise<{ value: T; release: () => void }> {
+  /**
+   * Opens a store if needed, once it is not held.
+   * @throws {SluiceError} if it cannot be used now
+   * @throws {ClientLeft}
+   */
+  async use(name: string, isProbe: boolean, client?: Client): Promise<{ value: T; release: () => void }> {
     // Another slot may replace it while it is held.
     for (let slot = this.slot(name); ; slot = this.slot(name)) {
-      await slot.held();
+      await slot.held(client);
       if (slot !== this.#slots.get(name)) continue;
       try {
-        return await slot.use(isProbe);
+        return await slot.use(isProbe, client);
       } catch (error) {
         if (!(error instanceof Outdated)) throw error;
       }

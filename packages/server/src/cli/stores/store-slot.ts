@@ -3,6 +3,7 @@
  * after a time without use. It affects no other store.
  */
 import { settleWithin, SluiceError } from 'sluice/internal/protocol';
+import { SharedWait, type Client } from './shared-wait.ts';
 import type { Store } from './stores-file.ts';
 
 /** An open store of a process. */
@@ -34,22 +35,19 @@ export type StoreState = 'asleep' | 'opening' | 'open' | 'failed' | 'held';
 const retryMs = 1000;
 /** Longest wait of a request for a held store. */
 const holdMaxMs = 60_000;
-/** Most requests that wait for the same store to open. More are refused, so that one store does not fill the node's memory. */
-const waitingMax = 1000;
 
 export class StoreSlot<T extends Opened> {
   readonly store: Store;
   readonly #options: StoreSlotOptions<T>;
   #opened: T | null = null;
-  #opening: Promise<T> | null = null;
+  #opening: SharedWait<T> | null = null;
   #closing: Promise<void> | null = null;
-  #waiting = 0;
   #users = 0;
   #usedAt = Number.NEGATIVE_INFINITY;
   #failure: { error: SluiceError; until: number } | null = null;
   #isRetired = false;
   /** Users wait for the end of this. */
-  #hold: { ended: Promise<void>; end: () => void } | null = null;
+  #hold: { ended: SharedWait<void>; end: () => void } | null = null;
 
   constructor(options: StoreSlotOptions<T>) {
     this.store = options.store;
@@ -75,10 +73,12 @@ export class StoreSlot<T extends Opened> {
   /**
    * Opens the store if needed, and keeps it open until `release`.
    * @param isProbe Does not count as a use: a request for the state keeps no store awake.
+   * @param client Nobody waits for a client that has left.
    * @throws {SluiceError} if it cannot be opened now
    * @throws {Outdated}
+   * @throws {ClientLeft}
    */
-  async use(isProbe = false): Promise<{ value: T; release: () => void }> {
+  async use(isProbe = false, client?: Client): Promise<{ value: T; release: () => void }> {
     if (this.#isRetired) throw new SluiceError('stopping', 'This node no longer serves this store.');
     if (this.#failure !== null && performance.now() < this.#failure.until) throw this.#failure.error;
     this.#users += 1;
@@ -88,25 +88,16 @@ export class StoreSlot<T extends Opened> {
       if (this.#hold !== null) this.#letGo();
     };
     try {
-      return { value: this.#opened ?? (await this.#awaitOpen()), release };
+      return { value: this.#opened ?? (await this.#awaitOpen(client)), release };
     } catch (error) {
       release();
       throw error;
     }
   }
 
-  #awaitOpen(): Promise<T> {
-    return this.#wait(() => (this.#opening ??= this.#open().finally(() => (this.#opening = null))));
-  }
-
-  async #wait<R>(work: () => Promise<R>): Promise<R> {
-    if (this.#waiting >= waitingMax) throw new SluiceError('overloaded', undefined, { retryAfterSeconds: 1 });
-    this.#waiting += 1;
-    try {
-      return await work();
-    } finally {
-      this.#waiting -= 1;
-    }
+  #awaitOpen(client: Client | undefined): Promise<T> {
+    this.#opening ??= new SharedWait(this.#open().finally(() => (this.#opening = null)));
+    return this.#opening.join(client);
   }
 
   /** From now on users wait in `held`. Present ones finish, and then the store is closed. */
@@ -114,7 +105,7 @@ export class StoreSlot<T extends Opened> {
     if (this.#hold !== null) return;
     let end!: () => void;
     const ended = new Promise<void>((resolve) => (end = resolve));
-    this.#hold = { ended, end };
+    this.#hold = { ended: new SharedWait(ended), end };
     this.#letGo();
   }
 
@@ -130,10 +121,12 @@ export class StoreSlot<T extends Opened> {
   /**
    * Resolves when the store is not held.
    * @throws {SluiceError} if that takes too long
+   * @throws {ClientLeft}
    */
-  async held(): Promise<void> {
-    const hold = this.#hold;
-    if (hold === null || (await this.#wait(() => settleWithin([hold.ended], holdMaxMs)))) return;
+  async held(client?: Client): Promise<void> {
+    if (this.#hold === null) return;
+    const ended = this.#hold.ended.join(client);
+    if (await settleWithin([ended], holdMaxMs)) return ended;
     throw new SluiceError('database_unavailable', 'This data store is being moved.', {
       retryAfterSeconds: 1,
     });
@@ -180,7 +173,7 @@ export class StoreSlot<T extends Opened> {
   async retire(): Promise<void> {
     this.#isRetired = true;
     this.endHold();
-    await this.#opening?.catch(() => undefined);
+    await this.#opening?.work.catch(() => undefined);
     await this.close();
   }
 
