@@ -1,5 +1,5 @@
 import { SluiceError } from 'sluice/internal/protocol';
-import { request } from 'node:http';
+import { request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
@@ -34,4 +34,54 @@ test('the refusal of a page leads to the list of stores, unless its host belongs
   const ofHost = await read('/dashboard/', 'down.example.org');
   expect(ofHost).toContain('role="alert"');
   expect(ofHost).not.toContain(link);
+});
+
+async function setup(isAsleep: boolean) {
+  const opened: { isProbe: boolean; response: ServerResponse }[] = [];
+  const app = createFront({
+    auth: undefined,
+    logger: pino({ level: 'silent' }),
+    storeOf: ({ url = '' }) => (url.startsWith('/north/') ? { store: 'north', url } : null),
+    open(_store, isProbe, response) {
+      opened.push({ isProbe, response });
+      return Promise.reject(new SluiceError('database_unavailable', 'It is down.'));
+    },
+    isAsleep: () => isAsleep,
+    count: () => ({ stores: 1, open: 0, failed: 0 }),
+    names: () => ['north'],
+    picker: 'names',
+  });
+  onTestFinished(() => app.close());
+  const address = await app.listen({ host: '127.0.0.1', port: 0 });
+  return { opened, address };
+}
+
+test('only the readyz and healthz of a store itself leave it asleep', async () => {
+  const { opened, address } = await setup(true);
+  for (const path of ['/readyz', '/healthz', '/readyz?x=1', '/healthz/'])
+    expect(await (await fetch(`${address}/north${path}`)).json()).toMatchObject({ state: 'asleep' });
+  expect(opened).toEqual([]);
+  const others = [
+    '/rest/pages?path=eq./healthz',
+    '/rest/pages?path=/readyz?',
+    '/rest/readyz',
+    '/data/a/healthz',
+  ];
+  for (const path of others)
+    expect((await fetch(`${address}/north${path}`, { method: 'PATCH' })).status).toBe(503);
+  expect(opened.map(({ isProbe }) => isProbe)).toEqual(others.map(() => false));
+});
+
+test('a probe of an open store is passed on as a probe', async () => {
+  const { opened, address } = await setup(false);
+  await fetch(`${address}/north/readyz`);
+  expect(opened).toMatchObject([{ isProbe: true }]);
+});
+
+test('only a page of a store answers a browser with a page', async () => {
+  const { address } = await setup(false);
+  const typeOf = async (path: string): Promise<string | null> =>
+    (await fetch(`${address}${path}`, { headers: { accept: 'text/html' } })).headers.get('content-type');
+  expect(await typeOf('/north/dashboard/?x=1')).toMatch(/^text\/html/);
+  expect(await typeOf('/north/data/a/b?from=/dashboard/')).toMatch(/^application\/problem\+json/);
 });

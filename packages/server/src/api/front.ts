@@ -49,7 +49,8 @@ export interface FrontOptions extends Pick<
 }
 
 const open = { config: { access: 'open' } } as const;
-const probePath = /\/(?:readyz|healthz)(?:\?|$)/;
+/** After the name of the store. */
+const probePath = /^\/(?:readyz|healthz)\/?(?:\?|$)/;
 
 export function createFront(options: FrontOptions): FastifyInstance {
   const { basePath = '', storeOf, isAsleep, picker } = options;
@@ -86,7 +87,7 @@ export function createFront(options: FrontOptions): FastifyInstance {
   app.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const route = storeOf(request);
     if (route === null) return own(request, response);
-    const isProbe = probePath.test(route.url);
+    const isProbe = probePath.test(route.url.slice(`${basePath}/${route.store}`.length));
     if (isProbe && isAsleep(route.store)) {
       // A request for the state of a store does not wake the store.
       request.url = `${basePath}/readyz?store=${route.store}`;

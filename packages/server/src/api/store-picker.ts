@@ -22,7 +22,9 @@ export function sendPicker(reply: FastifyReply, { basePath, names }: Picker, mes
 
 /** Whether a person asks for the page of a store, to whom a sentence says more than JSON. */
 export function isVisit({ method, url, headers }: FastifyRequest): boolean {
-  return method === 'GET' && /\/dashboard\/?(?:\?|$)/.test(url) && /text\/html/.test(headers.accept ?? '');
+  return (
+    method === 'GET' && /^[^?]*\/dashboard\/?(?:\?|$)/.test(url) && /text\/html/.test(headers.accept ?? '')
+  );
 }
 
 /**

@@ -35,6 +35,23 @@ test.each([
   ['/readyz?store=none', {}, null],
   ['/readyz', { host: 'north.example.org' }, null],
   ['/healthz', { host: 'north.example.org' }, null],
+  ['/data/a/b', { host: 'north.example.org.' }, { store: 'north', url: '/north/data/a/b' }],
+  ['/data/a/b', { host: 'north.example.org.:8080' }, { store: 'north', url: '/north/data/a/b' }],
+  [
+    'http://node:8080/south/data/a/b?x=1',
+    { host: 'node:8080' },
+    { store: 'south', url: '/south/data/a/b?x=1' },
+  ],
+  [
+    'HTTPS://North.example.org./data/a/b',
+    { host: 'b.example.org' },
+    { store: 'north', url: '/north/data/a/b' },
+  ],
+  ['http://user@north.example.org:8080?x=1', {}, { store: 'north', url: '/north/?x=1' }],
+  ['http://b.example.org/data/a/b', { host: 'north.example.org' }, null],
+  ['http://node/readyz?store=south', {}, { store: 'south', url: '/south/readyz' }],
+  ['http://node/healthz', { host: 'north.example.org' }, null],
+  ['*', { host: 'north.example.org' }, null],
 ])('the request %s with %j is for %j', (url, headers, found) => {
   expect(storeOf({ url, headers }, { stores, basePath: '', claim: 'store' })).toEqual(found);
 });

@@ -14,10 +14,9 @@ export interface StoreOfOptions {
 type AskedFor = Pick<IncomingMessage, 'url' | 'headers'>;
 
 /** Null: the request names no store, or an unknown one. */
-export function storeOf(
-  { url = '', headers }: AskedFor,
-  { stores, basePath, claim }: StoreOfOptions,
-): StoreRoute | null {
+export function storeOf(request: AskedFor, { stores, basePath, claim }: StoreOfOptions): StoreRoute | null {
+  const { headers } = request;
+  const { url, host } = targetOf(request);
   if (!url.startsWith(`${basePath}/`)) return null;
   const path = url.slice(basePath.length);
   const [, first = ''] = /^\/([^/?]*)/.exec(path) ?? [];
@@ -27,13 +26,21 @@ export function storeOf(
     return stores.has(asked) ? { store: asked, url: `${basePath}/${asked}/readyz` } : null;
   }
   if (['healthz', 'metrics'].includes(first)) return null;
-  const name =
-    ofHost(headers.host, stores) ?? (claim === null ? null : ofToken(headers.authorization, claim));
+  const name = ofHost(host, stores) ?? (claim === null ? null : ofToken(headers.authorization, claim));
   return name === null || !stores.has(name) ? null : { store: name, url: `${basePath}/${name}${path}` };
 }
 
+/** A target may be a whole URL, whose host then counts instead of the header (RFC 9112, 3.2.2). */
+function targetOf({ url = '', headers: { host } }: AskedFor): { url: string; host: string | undefined } {
+  const absolute = url.startsWith('/') ? null : /^https?:\/\/(?:[^/?@]*@)?([^/?]*)(.*)$/is.exec(url);
+  if (absolute === null) return { url, host };
+  const [, authority, path = ''] = absolute;
+  return { url: path.startsWith('/') ? path : `/${path}`, host: authority };
+}
+
+/** A final dot means the same host. */
 function ofHost(host: string | undefined, stores: Stores): string | null {
-  const name = host?.toLowerCase().replace(/:\d+$/, '') ?? '';
+  const name = host?.toLowerCase().replace(/\.?(?::\d*)?$/, '') ?? '';
   for (const store of stores.values()) if (store.hosts.includes(name)) return store.name;
   return null;
 }
