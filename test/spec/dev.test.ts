@@ -48,8 +48,14 @@ describe('sluice dev', () => {
       expect(last['ratio']).toBeGreaterThan(0);
       expect(processes.filter(isAlive)).toEqual([]);
 
-      const second = startSluice(['dev', '--data-dir', dataDir, '--port', '0'], settings);
-      const again = await processesOf(await second.event('started'), dataDir);
+      const second = startSluice(['dev', '--data-dir', dataDir, '--port', '0', '--auth', 'keys'], settings);
+      const secondStarted = await second.event('started');
+      const again = await processesOf(secondStarted, dataDir);
+      const [{ url }] = secondStarted['processes'] as [{ url: string }];
+      const statusWith = async (token: string): Promise<number> =>
+        (await fetch(`${url}/data/sample/students`, { headers: { authorization: `Bearer ${token}` } }))
+          .status;
+      expect(await statusWith(secondStarted['token'] as string)).toBe(200);
       const loaded = await second.event('loaded');
       expect(loaded).toMatchObject({ created: 0, updated: 0, failed: 0, direct: null });
       expect(loaded['unchanged']).toBe(last['documents']);

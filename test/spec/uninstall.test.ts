@@ -119,10 +119,11 @@ test('dev --table runs on a database of another application; its curl line write
   const args = ['--data-dir', dataDir, '--port', '0', '--lanes', '4'];
   const without = await startSluice(['dev', '--database-url', `postgres://${url.host}/x`, ...args]).ended;
   expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining('needs --table') as string });
-  const dev = startSluice(['dev', '--table', 'app.Order Item', ...args], own);
-  const { curl, processes, removal } = await dev.event('started');
+  const dev = startSluice(['dev', '--table', 'app.Order Item', '--auth', 'keys', ...args], own);
+  const { curl, processes, removal, token } = await dev.event('started');
   expect((processes as { name: string }[]).map(({ name }) => name)).toEqual(['api-1', 'writer-1']);
   expect(removal).toBe('npx sluice uninstall');
+  expect(token).toMatch(/^\S{20,}$/);
   const { stdout } = await promisify(execFile)('sh', ['-c', `${(curl as string[])[0]} -s`]);
   expect(stdout).toContain('201 Created');
   dev.kill('SIGINT');

@@ -10,7 +10,15 @@ import type { DevOptions } from './dev-options.ts';
 import { assertPortsFree, portsOf } from './ports.ts';
 import { countStored, runLoad, type ClusterLoadReport } from './run-load.ts';
 import { curlLines, removal } from './existing-database.ts';
-import { comparisonLine, existingSteps, loadLines, nextSteps, startedLines, summaryOf } from './say.ts';
+import {
+  comparisonLine,
+  credentialsOf,
+  existingSteps,
+  loadLines,
+  nextSteps,
+  startedLines,
+  summaryOf,
+} from './say.ts';
 
 /** Resolves with the exit code. */
 export async function dev(options: DevOptions): Promise<number> {
@@ -45,17 +53,17 @@ async function run(
 ): Promise<number> {
   await cluster.start();
   for (const line of startedLines(cluster)) say(line);
+  const { processes, token } = cluster;
   if (options.existing !== null) {
-    const curl = await curlLines(options.existing, cluster.nodeUrls[0] ?? '');
+    const requests = await curlLines(options.existing, cluster.nodeUrls[0] ?? '');
+    const curl = requests.map((line) => line + credentialsOf(cluster));
     const place = { url: options.existing.url, schema: options.schema };
-    if (options.isJson)
-      printJson({ event: 'started', processes: cluster.processes, curl, removal: removal(place) });
+    if (options.isJson) printJson({ event: 'started', processes, token, curl, removal: removal(place) });
     else for (const line of existingSteps(cluster, options.existing, curl)) say(line);
     await cluster.postgresEnded;
     return 0;
   }
-  if (options.isJson)
-    printJson({ event: 'started', databaseUrl: cluster.databaseUrl, processes: cluster.processes });
+  if (options.isJson) printJson({ event: 'started', databaseUrl: cluster.databaseUrl, processes, token });
 
   const loaded = options.source === null ? null : await loadAndCompare(cluster, options, signal, say);
   const summary = summaryOf(cluster, options, loaded);

@@ -64,7 +64,7 @@ export function nextSteps(cluster: Cluster, model: Model): string[] {
     codeValue: 'Mine',
     shortDescription: 'Mine',
   };
-  const credentials = cluster.token === null ? '' : ` -H 'authorization: Bearer ${cluster.token}'`;
+  const credentials = credentialsOf(cluster);
   return [
     '',
     'Everything is up. Try:',
@@ -92,12 +92,11 @@ export function existingSteps(
   curl: readonly string[],
 ): string[] {
   const [first = ''] = cluster.nodeUrls;
-  const { schema, token } = cluster;
-  const credentials = token === null ? '' : ` -H 'authorization: Bearer ${token}'`;
+  const { schema } = cluster;
   return [
     '',
     `Node and writer run, and write to ${tables.join(', ')}. Try:`,
-    ...curl.map((line) => `  ${line}${credentials}`),
+    ...curl.map((line) => `  ${line}`),
     '',
     `  ${first}/dashboard/`,
     `  ${first}/docs`,
@@ -105,6 +104,11 @@ export function existingSteps(
     'Ctrl-C stops node and writer, and leaves the rows that were written. To remove the schema of Sluice afterwards, in this shell:',
     `  ${removal({ url, schema })}`,
   ];
+}
+
+/** The end of a `curl` line if the nodes require keys. */
+export function credentialsOf({ token }: Cluster): string {
+  return token === null ? '' : ` -H 'authorization: Bearer ${token}'`;
 }
 
 /** The default folder of a cluster. */
