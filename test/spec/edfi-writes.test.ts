@@ -207,6 +207,16 @@ describe.skipIf(isEdFiAbsent).each(modes)('Ed-Fi documents in %s mode', (mode) =
       expect((await edfi.get(location)).body).toMatchObject({ middleName: 'First' });
     });
 
+    test('conditions that no batch checks are refused, and change nothing; a GET checks If-Match', async () => {
+      const { student, location, id } = await given();
+      const dated = { 'if-unmodified-since': 'Thu, 01 Jan 2026 00:00:00 GMT', 'if-match': ' ' };
+      expect((await edfi.put(location, { ...student, id, middleName: 'X' }, dated)).status).toBe(400);
+      expect((await edfi.remove(location, { 'if-none-match': '*' })).status).toBe(400);
+      const { status, body } = await edfi.get(location);
+      expect([status, (body as { middleName?: string }).middleName]).toEqual([200, undefined]);
+      expect((await edfi.get(location, { 'if-match': 'wrong' })).status).toBe(412);
+    });
+
     test('a second PUT with the tag that the first PUT returned is taken', async () => {
       const { student, location, id, etag } = await given();
       const first = await edfi.put(location, { ...student, id, middleName: 'A' }, { 'if-match': etag });

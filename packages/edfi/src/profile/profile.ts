@@ -9,6 +9,7 @@ import {
   problemOfOutcome,
   type Profile,
   readIfMatch,
+  refuseUnchecked,
   retryAfterSeconds,
   SchemaValidator,
   type FastifyReply,
@@ -51,8 +52,10 @@ export function profile(node: ProfileNode): Profile {
       throw new EdFiError('invalid_request', dataValidation({ '$.id': [said] }));
     },
     readCondition(operation, headers) {
+      if (operation === 'upsert') return null;
+      refuseUnchecked(headers);
       const header = headers['if-match'];
-      return operation === 'upsert' || header?.trim() === '' ? null : readIfMatch(header);
+      return header?.trim() === '' ? null : readIfMatch(header);
     },
     readList: (resource, query) => readListQuery(resource, query, limits.pageDocumentsMax),
     endsPagesEarly: false,

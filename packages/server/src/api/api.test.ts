@@ -197,6 +197,24 @@ describe('PUT and DELETE', () => {
     const several = await send('DELETE', school, undefined, { 'if-match': '"a", "b"' });
     expect(several.json()).toMatchObject({ status: 400, code: 'invalid_request' });
   });
+
+  test.each(['POST', 'PUT', 'DELETE'] as const)(
+    'a %s with If-Unmodified-Since is refused, because it would overwrite, unless If-Match decides',
+    async (method) => {
+      const { client, send } = setup();
+      const url = method === 'POST' ? schools : school;
+      const dated = { 'if-unmodified-since': 'Thu, 01 Jan 2026 00:00:00 GMT' };
+      const refused = await send(method, url, method === 'DELETE' ? undefined : '{}', dated);
+      expect(refused.json()).toMatchObject({
+        status: 400,
+        code: 'invalid_request',
+        detail: 'Cannot use If-Unmodified-Since on a write: use If-Match',
+      });
+      expect(client.requests).toEqual([]);
+      await send(method, url, method === 'DELETE' ? undefined : '{}', { ...dated, 'if-match': '"x"' });
+      expect(client.requests).toMatchObject([{ ifMatch: 'x' }]);
+    },
+  );
 });
 
 describe('a refusal', () => {
@@ -440,6 +458,35 @@ describe('GET', () => {
     client.documents = [stored('{"schoolId": 1}')];
     const response = await get(school, { 'if-none-match': header });
     expect([response.statusCode, response.headers.etag]).toEqual([status, '"abc"']);
+  });
+
+  const [before, then, after] = ['03:04:04', '03:04:05', '03:04:06'].map(
+    (time) => `Fri, 02 Jan 2026 ${time} GMT`,
+  );
+  test.each([
+    [{ 'if-match': '"abc"' }, 200],
+    [{ 'if-match': 'W/"x", "abc"' }, 200],
+    [{ 'if-match': '*' }, 200],
+    [{ 'if-match': ' ' }, 200],
+    [{ 'if-match': '"x"' }, 412],
+    [{ 'if-match': '"x"', 'if-none-match': '"abc"' }, 412],
+    [{ 'if-match': '"abc"', 'if-none-match': '"abc"' }, 304],
+    [{ 'if-match': '"abc"', 'if-unmodified-since': before }, 200],
+    [{ 'if-unmodified-since': before }, 412],
+    [{ 'if-unmodified-since': 'Friday, 02-Jan-26 03:04:04 GMT' }, 412],
+    [{ 'if-unmodified-since': 'Fri Jan  2 03:04:04 2026' }, 412],
+    [{ 'if-unmodified-since': 'Fri Jan  2 03:04:05 2026' }, 200],
+    [{ 'if-unmodified-since': then }, 200],
+    [{ 'if-unmodified-since': after }, 200],
+    [{ 'if-unmodified-since': '2025' }, 200],
+    [{ 'if-unmodified-since': 'x' }, 200],
+  ])('a GET with the conditions %j answers %i', async (headers, status) => {
+    const { client, get } = setup();
+    client.documents = [stored('{"schoolId": 1}')];
+    const response = await get(school, headers);
+    expect([response.statusCode, response.headers.etag]).toEqual([status, '"abc"']);
+    if (status === 412) expect(response.json()).toMatchObject({ code: 'precondition_failed' });
+    expect((await get(`${schools}/${writeId}`, headers)).statusCode).toBe(404);
   });
 
   test('a GET lists a page, and counts the documents if asked', async () => {

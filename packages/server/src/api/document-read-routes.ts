@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { findResource, type ApiNode } from './node.ts';
 import { linkToRest, sendPage } from './page-answer.ts';
 import type { Query } from './profile.ts';
-import { matchesNone } from './request-headers.ts';
+import { hasVersion } from './request-headers.ts';
 import { documentSchema, documentsSchema } from './route-schemas.ts';
 
 export interface ResourceParams {
@@ -45,7 +45,7 @@ async function sendDocument(
   reply
     .header('ETag', profile.entityTag(stored.contentHash))
     .header('Last-Modified', new Date(stored.modifiedAt).toUTCString());
-  if (!matchesNone(request.headers['if-none-match'], stored.contentHash)) return reply.code(304).send();
+  if (hasVersion(request.headers, stored)) return reply.code(304).send();
   return reply.type('application/json; charset=utf-8').send(profile.present(resource, stored));
 }
 

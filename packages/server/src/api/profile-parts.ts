@@ -14,6 +14,6 @@ export { defaultLimits, jsonLimits } from './limits.ts';
 export { problemOfOutcome, retryAfterSeconds, type Problem } from './problem.ts';
 export type { ProfileFactory, ProfileNode } from './node.ts';
 export type { ListRequest, Profile, Query } from './profile.ts';
-export { readIfMatch } from './request-headers.ts';
+export { readIfMatch, refuseUnchecked } from './request-headers.ts';
 export { pathOf, SchemaValidator, type SchemaFault } from './schema-validator.ts';
 export { version } from './version.ts';

@@ -1,4 +1,4 @@
-/** The headers that change a request: Prefer, If-Match, If-None-Match, Idempotency-Key, and its charset. */
+/** The headers that change a request: Prefer, conditions, Idempotency-Key, and its charset. */
 import { SluiceError } from 'sluice/internal/protocol';
 import type { IncomingHttpHeaders } from 'node:http';
 
@@ -83,18 +83,55 @@ export function readIfMatch(header: string | undefined): string | null {
   return tag;
 }
 
-/** @throws {SluiceError} `invalid_request` for `If-None-Match`, which writes do not support: to ignore it would overwrite */
+/**
+ * The condition of a write, by {@link readIfMatch}.
+ * @throws {SluiceError} `invalid_request`
+ */
 export function readCondition(headers: IncomingHttpHeaders): string | null {
-  if (headers['if-none-match'] !== undefined) {
-    throw new SluiceError('invalid_request', 'Cannot use If-None-Match on a write: use If-Match');
-  }
+  refuseUnchecked(headers);
   return readIfMatch(headers['if-match']);
 }
 
-/** Whether the client already has this version (RFC 9110: weak comparison). */
-export function matchesNone(header: string | undefined, contentHash: string): boolean {
-  if (header === undefined) return true;
-  return !entityTags(header).some((tag) => tag === '*' || tag === contentHash);
+/**
+ * Refuses conditions that no batch checks, because a write that ignored them would overwrite. A date has seconds, and
+ * several versions may have the same. If-Match replaces it (RFC 9110, 13.1.4).
+ * @throws {SluiceError} `invalid_request`
+ */
+export function refuseUnchecked(headers: IncomingHttpHeaders): void {
+  const isDated = headers['if-unmodified-since'] !== undefined && !headers['if-match']?.trim();
+  const name =
+    headers['if-none-match'] !== undefined ? 'If-None-Match' : isDated ? 'If-Unmodified-Since' : null;
+  if (name === null) return;
+  throw new SluiceError('invalid_request', `Cannot use ${name} on a write: use If-Match`, {
+    detail: { header: name },
+  });
+}
+
+/**
+ * Checks the conditions of a read in the order of RFC 9110, 13.2.2.
+ * @returns whether the client already has this version, by weak comparison
+ * @throws {SluiceError} `precondition_failed`
+ */
+export function hasVersion(
+  headers: IncomingHttpHeaders,
+  { contentHash, modifiedAt }: { contentHash: string; modifiedAt: string },
+): boolean {
+  const isNamedBy = (tags: readonly string[]): boolean =>
+    tags.some((tag) => tag === '*' || tag === contentHash);
+  const required = entityTags(headers['if-match'] ?? '');
+  if (required.length > 0) {
+    if (!isNamedBy(required)) throw new SluiceError('precondition_failed');
+  } else if (Date.parse(modifiedAt) >= readDate(headers['if-unmodified-since']) + 1000) {
+    const detail = 'The document was modified after the date of If-Unmodified-Since.';
+    throw new SluiceError('precondition_failed', detail);
+  }
+  return isNamedBy(entityTags(headers['if-none-match'] ?? ''));
+}
+
+/** Milliseconds; NaN: it is no date of HTTP, and is ignored (RFC 9110, 13.1.4). */
+function readDate(text = ''): number {
+  if (!/^[A-Z][a-z]+,? .*\d\d:\d\d:\d\d (?:GMT|\d{4})$/.test(text)) return NaN;
+  return Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
 }
 
 function entityTags(header: string): string[] {

@@ -57,7 +57,10 @@ export const writeHeaders = {
   },
 } as const;
 const ifMatch = {
-  'If-Match': { type: 'string', description: 'Entity tag that the document must have, or `*`.' },
+  'If-Match': {
+    type: 'string',
+    description: 'Entity tag that the document must have, or `*`. A write takes no other condition.',
+  },
 } as const;
 const documentBody = { content: { 'application/json': { schema: { type: 'object' } } } };
 
@@ -110,7 +113,13 @@ export const documentSchema: FastifySchema = {
   summary: 'Read a document',
   tags: ['documents'],
   params: documentParams,
-  headers: { type: 'object', properties: { 'If-None-Match': { type: 'string' } } },
+  headers: {
+    type: 'object',
+    properties: {
+      'If-None-Match': { type: 'string', description: 'Entity tags of versions that the client has.' },
+      'If-Match': { type: 'string', description: 'Entity tags, or `*`; else the answer is 412.' },
+    },
+  },
   response: {
     200: {
       description: 'The document, with its id.',
