@@ -25,7 +25,7 @@ import {
   answerUnknownExpectation,
 } from './error-answers.ts';
 import { expectContinue } from './expect-continue.ts';
-import { assertCharset } from './request-headers.ts';
+import { assertCharset, hasBody } from './request-headers.ts';
 import { trackConnections } from './close-connections.ts';
 import { defaultLimits, type ApiLimits } from './limits.ts';
 import { readerClock } from './reader-clock.ts';
@@ -154,8 +154,7 @@ function bareServer(
 
 /** A body must have a supported charset. A request without a body may name any. */
 function checkCharset({ headers }: FastifyRequest, _reply: FastifyReply, done: () => void): void {
-  const hasBody = (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
-  if (hasBody) assertCharset(headers['content-type']);
+  if (hasBody(headers)) assertCharset(headers['content-type']);
   done();
 }
 

@@ -162,6 +162,10 @@ export function readTraceparent({ traceparent }: IncomingHttpHeaders): string | 
   return typeof traceparent === 'string' && traceparent.length <= 255 ? traceparent : undefined;
 }
 
+export function hasBody(headers: IncomingHttpHeaders): boolean {
+  return (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
+}
+
 /**
  * All text is read as UTF-8, which includes US-ASCII, so another declared charset is refused.
  * @throws {SluiceError} `unsupported_media_type`

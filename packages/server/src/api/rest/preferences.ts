@@ -29,6 +29,16 @@ const known: Readonly<Record<string, RegExp>> = {
   handling: /^(?:strict|lenient)$/,
   'max-affected': /^[1-9]\d{0,14}$/,
 };
+/** Preferences without an effect, by the kind of a request. They are ignored, and do not count as applied. */
+const withoutEffect: Readonly<Record<'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'call', readonly string[]>> = {
+  POST: [],
+  PUT: ['resolution'],
+  PATCH: ['resolution', 'missing'],
+  DELETE: ['resolution', 'missing'],
+  call: ['resolution', 'missing', 'return', 'count', 'max-affected'],
+};
+/** Preferences of an answer with the outcome. */
+const ofOutcome = ['return', 'count'];
 const ofSluice = ['respond-async', 'wait', 'wait-for-references'];
 
 /** A cache, because programs send the same few headers again and again. */
@@ -43,17 +53,22 @@ const recentLengthMax = 200;
 export function readRestPreferences(
   { prefer }: IncomingHttpHeaders,
   secondsMax: number,
+  kind: keyof typeof withoutEffect,
 ): Readonly<RestPreferences> {
-  const key = `${secondsMax} ${String(prefer ?? '')}`;
+  const key = `${kind} ${secondsMax} ${String(prefer ?? '')}`;
   const seen = recent.get(key);
   if (seen !== undefined) return seen;
-  const made = preferencesOf(prefer, secondsMax);
+  const made = preferencesOf(prefer, secondsMax, kind);
   if (recent.size >= recentMax) recent.clear();
   if (key.length <= recentLengthMax) recent.set(key, made);
   return made;
 }
 
-function preferencesOf(prefer: IncomingHttpHeaders['prefer'], secondsMax: number): RestPreferences {
+function preferencesOf(
+  prefer: IncomingHttpHeaders['prefer'],
+  secondsMax: number,
+  kind: keyof typeof withoutEffect,
+): RestPreferences {
   const given = listPreferences(prefer);
   const isKnown = ([name, value]: [string, string]): boolean =>
     ofSluice.includes(name) || (Object.hasOwn(known, name) && known[name]!.test(value));
@@ -69,8 +84,9 @@ function preferencesOf(prefer: IncomingHttpHeaders['prefer'], secondsMax: number
   if (given.get('handling') !== 'strict') given.delete('max-affected');
   const own = readPreferences(prefer, secondsMax);
   const resolution = given.get('resolution');
+  const ignored = [...withoutEffect[kind], ...(own.respondAsync ? ofOutcome : [])];
   const applied = Object.keys(known).flatMap((name) =>
-    given.has(name) ? [`${name}=${given.get(name)}`] : [],
+    given.has(name) && !ignored.includes(name) ? [`${name}=${given.get(name)}`] : [],
   );
   const ofOwn = appliedPreferences(own);
   if (ofOwn !== undefined) applied.push(ofOwn);

@@ -11,7 +11,7 @@ import { JsonScanner } from '../json-scanner.ts';
 import { jsonLimits } from '../limits.ts';
 import { waitMsOf, type ApiNode } from '../node.ts';
 import type { Query } from '../profile.ts';
-import { readIdempotencyKey, readTraceparent, type Preferences } from '../request-headers.ts';
+import { hasBody, readIdempotencyKey, readTraceparent, type Preferences } from '../request-headers.ts';
 import { assertUncompressed, takeBodies } from '../take-bodies.ts';
 import { doorRefusal } from './door-refusal.ts';
 import { findFunction, findTable, type TableTarget } from './find-target.ts';
@@ -38,7 +38,7 @@ declare module 'fastify' {
   }
 }
 
-const mediaTypes = ['application/json', /^application\/vnd\.pgrst\.(?:object|array)\+json(?:;|$)/];
+const mediaTypes = ['application/json', /^application\/vnd\.pgrst\.(?:object|array)(?:\+json)?(?:;|$)/];
 
 export function restRoutes(app: FastifyInstance, node: ApiNode): void {
   const scanner = new JsonScanner({ ...jsonLimits(node.limits), takesExactNumbers: true });
@@ -52,6 +52,8 @@ export function restRoutes(app: FastifyInstance, node: ApiNode): void {
         ? findFunction(node.client, name ?? '', headers)
         : findTable(node.client, table, headers);
     demand(request, reply, 'write', request.rowTarget.name);
+    // As in PostgREST, a body without a media type is JSON.
+    if (hasBody(headers)) headers['content-type'] ??= 'application/json';
     done();
   });
   takeBodies(app, node, { mediaTypes, answers: restAnswers });
@@ -79,7 +81,7 @@ async function writeRows(
 ): Promise<FastifyReply> {
   const { catalog } = request.rowTarget as TableTarget;
   const { headers } = request;
-  const preferences = readRestPreferences(headers, node.limits.waitSecondsMax);
+  const preferences = readRestPreferences(headers, node.limits.waitSecondsMax, method);
   const asked = readRowWrite({
     method,
     table: catalog,
@@ -122,7 +124,7 @@ async function callTarget(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const preferences = readRestPreferences(request.headers, node.limits.waitSecondsMax);
+  const preferences = readRestPreferences(request.headers, node.limits.waitSecondsMax, 'call');
   const { text, value } = readAnyBody(scanner, bodyOf(request));
   const row: RowRequest = {
     target: request.rowTarget.name,
@@ -180,7 +182,10 @@ function bodyOf(request: FastifyRequest): Buffer {
 function wantsOne(accept: string | undefined): boolean {
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return false;
   if (accept.includes('nulls=stripped')) throw notAcceptable(accept);
-  const types = accept.split(',').map((type) => type.split(';', 1)[0]!.trim().toLowerCase());
+  const types = accept.split(',').map((type) => {
+    const name = type.split(';', 1)[0]!.trim().toLowerCase();
+    return /^application\/vnd\.pgrst\.(?:object|array)$/.test(name) ? `${name}+json` : name;
+  });
   if (types.includes(singularType)) return true;
   const isJson = types.some((type) =>
     /^(?:\*\/\*|application\/(?:\*|json|vnd\.pgrst\.array\+json))$/.test(type),

@@ -617,3 +617,57 @@ test('OpenAPI describes each table with a schema from its catalog, and each func
     expect.arrayContaining(['order id', 'line', 'Prefer', 'select']),
   );
 });
+
+describe('what PostgREST takes', () => {
+  test.each([undefined, 'application/vnd.pgrst.object', 'application/vnd.pgrst.array+json; charset=utf-8'])(
+    'a REST body of the media type %s is JSON',
+    async (type) => {
+      const { client, api } = setup();
+      const headers = type === undefined ? {} : { 'content-type': type };
+      const insert = await api.inject({ method: 'POST', url: '/rest/orders', payload: '{"id":1}', headers });
+      expect(insert.statusCode).toBe(201);
+      const call = await api.inject({
+        method: 'POST',
+        url: '/rest/rpc/app.count_views',
+        payload: '{}',
+        headers,
+      });
+      expect(call.statusCode).toBe(204);
+      expect(client.rows).toHaveLength(2);
+    },
+  );
+
+  test.each([
+    ['application/vnd.pgrst.object', 'application/vnd.pgrst.object+json; charset=utf-8'],
+    ['text/csv, Application/Vnd.Pgrst.Object;q=0.5', 'application/vnd.pgrst.object+json; charset=utf-8'],
+    ['application/vnd.pgrst.array', 'application/json; charset=utf-8'],
+  ])('a REST answer to Accept: %s has the type %s', async (accept, type) => {
+    const { send } = setup({ ...row, detail: { rows: [{ id: 1 }] } });
+    const answer = await send('POST', '/orders', '{"id":1}', { ...representation, accept });
+    expect([answer.status, answer.headers['content-type']]).toEqual([201, type]);
+  });
+
+  const every =
+    'resolution=merge-duplicates, missing=default, return=representation, count=exact, handling=strict, max-affected=5';
+  test.each([
+    ['POST', '/orders', '', every],
+    [
+      'POST',
+      '/orders',
+      ', respond-async',
+      'resolution=merge-duplicates, missing=default, handling=strict, max-affected=5, respond-async',
+    ],
+    ['PUT', '/orders?id=eq.1', '', every.replace('resolution=merge-duplicates, ', '')],
+    ['PATCH', '/orders?id=eq.1', '', every.replace('resolution=merge-duplicates, missing=default, ', '')],
+    ['DELETE', '/orders?id=eq.1', ', wait=2', `${every.slice(every.indexOf('return='))}, wait=2`],
+    ['POST', '/rpc/app.count_views', '', 'handling=strict'],
+  ] as const)(
+    'the answer to %s %s with %s names only preferences that have an effect',
+    async (method, url, own, applied) => {
+      const { send } = setup({ ...row, detail: { rows: [{ id: 1 }] } });
+      const body = method === 'DELETE' ? undefined : '{"id":1}';
+      const answer = await send(method, url, body, { prefer: every + own });
+      expect(answer.headers['preference-applied']).toBe(applied);
+    },
+  );
+});
