@@ -10,8 +10,8 @@ import type { AnswerStream } from './answer-stream.ts';
 import { chunksWithin, discardRest } from './body-clock.ts';
 import { readBulkLine, type BulkScanners } from './bulk-line.ts';
 import { assertMay } from './auth/guard.ts';
-import { smallBodyBytes } from './byte-budget.ts';
 import { problemOfAny } from './error-answers.ts';
+import { LineRoom } from './line-room.ts';
 import { waitMsOf, type ApiNode } from './node.ts';
 import { problemOf } from './problem.ts';
 import { readTraceparent, type Preferences } from './request-headers.ts';
@@ -51,12 +51,15 @@ export class BulkRun {
     const { limits } = this.#node;
     const answers = this.#answers;
     const window = this.#window;
+    const room = new LineRoom(this.#node.bodies);
+    answers.once('close', () => room.close());
     let begun = 0;
     let end: SluiceError | null = null;
     try {
       for await (const line of readLines(
         chunksWithin(body, limits.bodyTimeoutMs),
         limits.bodyBytesMax + ENVELOPE_BYTES,
+        room.admit,
       )) {
         if (line.bytes !== null && isBlank(line.bytes)) continue;
         if (!(await answers.roomy(limits.readerTimeoutMs))) {
@@ -67,17 +70,17 @@ export class BulkRun {
         await window.enter(bytes);
         await this.#turn();
         // While a large line has no room, no further line is read into memory.
-        const refusal = bytes > smallBodyBytes ? await this.#admit(line.number, bytes) : null;
+        const { share, refusal } = await room.finish(bytes);
         const leave = (): void => {
           window.leave(bytes);
-          if (bytes > smallBodyBytes && refusal === null) this.#node.bodies.free(bytes);
+          share?.close();
         };
         if (answers.destroyed) {
           leave();
           break;
         }
         begun = line.number;
-        void (refusal === null ? this.#answer(line) : Promise.resolve(refusal)).then((text) => {
+        void this.#answer(line, refusal).then((text) => {
           answers.add(text);
           leave();
         });
@@ -87,6 +90,7 @@ export class BulkRun {
       if (!isTimeout(error)) return void answers.destroy(error instanceof Error ? error : undefined);
       end = error;
     }
+    room.close();
     await window.emptied();
     if (end !== null) {
       answers.add(lastLine(end, begun));
@@ -101,28 +105,18 @@ export class BulkRun {
       await pause(waitMs);
   }
 
-  /** Waits for room for a large line. Returns its refusal if it finds none in time. */
-  async #admit(number: number, bytes: number): Promise<string | null> {
+  /**
+   * Never rejects.
+   * @param refusal Why the line has no room; null: it has
+   */
+  async #answer(line: Line, refusal: unknown): Promise<string> {
     try {
-      await this.#node.bodies.take(bytes);
-      return null;
-    } catch (error) {
-      return this.#refusal(number, error);
-    }
-  }
-
-  /** Never rejects. */
-  async #answer(line: Line): Promise<string> {
-    try {
+      if (refusal !== null) throw refusal;
       return JSON.stringify({ line: line.number, ...(await this.#write(line)) });
     } catch (error) {
-      return this.#refusal(line.number, error);
+      const problem = problemOfAny(error, this.#request);
+      return JSON.stringify({ line: line.number, status: problem.status, problem });
     }
-  }
-
-  #refusal(number: number, error: unknown): string {
-    const problem = problemOfAny(error, this.#request);
-    return JSON.stringify({ line: number, status: problem.status, problem });
   }
 
   async #write({ bytes, number }: Line): Promise<WriteAnswer | { status: 202; writeId: string }> {

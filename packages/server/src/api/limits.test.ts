@@ -121,6 +121,31 @@ describe('bodies beyond the budget of bytes', () => {
     expect((await (await answer).text()).match(/"status":201/g)).toHaveLength(3);
   });
 
+  test('a bulk line counts while it arrives, until its client leaves or it is answered', async () => {
+    const { client, port, post, open, authorization } = await setup({ bodiesBytesMax: 1_000_000 });
+    const begin = async (text: string): Promise<Socket> => {
+      const socket = await open();
+      socket.write(
+        `POST /bulk HTTP/1.1\r\nHost: a\r\nAuthorization: ${authorization('a')}\r\n` +
+          `Content-Type: application/x-ndjson\r\nContent-Length: 2000000\r\n\r\n`,
+      );
+      await new Promise((resolve) => socket.write(text, resolve));
+      return socket;
+    };
+    const line = `{"endpoint":"ed-fi/schools","document":${body}}`;
+    const leaving = await begin(line);
+    await answerOthers(port);
+    const one = post('b', body);
+    await answerOthers(port);
+    expect(client.requests).toEqual([]);
+    leaving.destroy();
+    expect((await one).status).toBe(201);
+    const staying = await begin(`${line}\n{"endpoint"`);
+    await eventually(() => expect(client.requests).toHaveLength(2));
+    expect((await post('b', body)).status).toBe(201);
+    staying.destroy();
+  });
+
   test('a body without a length that is too large, or whose client leaves, gives its bytes back', async () => {
     const { client, port, authorization } = await setup({ bodiesBytesMax: 1_000_000, bodyBytesMax: 950_000 });
     const large = sender(port, authorization('a'), `"${'x'.repeat(2_000_000)}"`, true);
