@@ -111,12 +111,16 @@ export class BulkRun {
    */
   async #answer(line: Line, refusal: unknown): Promise<string> {
     try {
-      if (refusal !== null) throw refusal;
+      if (refusal !== null) return this.#refusal(line.number, refusal);
       return JSON.stringify({ line: line.number, ...(await this.#write(line)) });
     } catch (error) {
-      const problem = problemOfAny(error, this.#request);
-      return JSON.stringify({ line: line.number, status: problem.status, problem });
+      return this.#refusal(line.number, error);
     }
+  }
+
+  #refusal(number: number, error: unknown): string {
+    const problem = problemOfAny(error, this.#request);
+    return JSON.stringify({ line: number, status: problem.status, problem });
   }
 
   async #write({ bytes, number }: Line): Promise<WriteAnswer | { status: 202; writeId: string }> {
