@@ -49,12 +49,12 @@ export const targetMutants: Record<string, Mutant[]> = {
     ['goes on behind a write that is blocked', at('Settling/#behind', always('before', 'undefined'))],
     [
       'refuses a child whose parent is on its way',
-      at('fatesOfOrphans/fateOf/comes', swap('pending.has(id)', 'false')),
+      at('tables/parents/fateOf/comes', swap('isPending(id)', 'false')),
     ],
-    ['refuses a child that has time to wait', at('fatesOfOrphans/fateOf', swap('hasTime ||', ''))],
+    ['refuses a child that has time to wait', at('tables/parents/fateOf', swap('hasTime ||', ''))],
     [
       'lets a child wait for a parent that nobody brings',
-      at('fatesOfOrphans/fateOf', always('hasTime', 'comes')),
+      at('tables/parents/fateOf', always('hasTime', 'comes')),
     ],
     [
       'waits for a row that another transaction has locked',
