@@ -1,7 +1,18 @@
 /** The common parts of the statements for one form of one table: values of the bodies, and missing parents. */
 import type { Column, RowForm, TableCatalog } from '#targets';
 import { quotedName } from '#store';
-import { areEqual, castText, defaultOf, exactRow, exactValues, literal, tableName } from './names.ts';
+import {
+  areEqual,
+  castText,
+  collated,
+  collatedLike,
+  columnOf,
+  defaultOf,
+  exactRow,
+  exactValues,
+  literal,
+  tableName,
+} from './names.ts';
 import {
   isFoldable,
   type Parent,
@@ -85,6 +96,11 @@ export class Parts {
     return names.map((name) => `${alias}.${quotedName(name)}`);
   }
 
+  /** The values of `jsonb_to_record`, which compare as these columns do. */
+  inRecord(names: readonly string[], compared: readonly Column[]): string[] {
+    return names.map((name, index) => collated(`r.${quotedName(name)}`, compared[index]!));
+  }
+
   get matchedNames(): string[] {
     return this.matched.map(({ name }) => name);
   }
@@ -121,10 +137,11 @@ export class Parts {
     const values = [
       's.place',
       ...this.parentNames.map((name) => `s.body ->> ${literal(name)} as ${this.textAt(name)}`),
-      ...this.read.map((column) => `${this.valueOf(column)} as ${this.at(column.name)}`),
-      ...this.filled.map(
-        (column) => `${defaultOf(this.catalog, column) ?? `null::${column.type}`} as ${this.at(column.name)}`,
-      ),
+      ...this.read.map((column) => `${collated(this.valueOf(column), column)} as ${this.at(column.name)}`),
+      ...this.filled.map((column) => {
+        const value = defaultOf(this.catalog, column) ?? `null::${column.type}`;
+        return `${collated(value, column)} as ${this.at(column.name)}`;
+      }),
     ];
     const rows = `select ${values.join(', ')} from source s ${this.recordText(this.read.filter((column) => castText(column) === null))}`;
     const place = `row_number() over (partition by ${order} order by place`;
@@ -166,7 +183,10 @@ export class Parts {
   /** The values of a foreign key without a parent; null: it has one, or one of its columns is null. */
   private missingText({ foreignKey, catalog }: Parent): string {
     const { columns, referencedColumns } = foreignKey;
-    const values = columns.map((name) => `v.${this.at(name)}`);
+    const values = columns.map((name, index) => {
+      const referenced = columnOf(catalog, referencedColumns[index]!);
+      return collatedLike(`v.${this.at(name)}`, columnOf(this.catalog, name), referenced);
+    });
     // With an offset, each is an index look-up; without one, a batch may read the whole table.
     const conditions = [
       ...values.map((value) => `${value} is not null`),
