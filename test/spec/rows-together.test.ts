@@ -36,6 +36,9 @@ const definitions: TableDefinition[] = [
   { table: 'policed', rowSecurity: 'bypass' },
   { table: 'parted' },
   { table: 'scaled' },
+  { table: 'item' },
+  { table: 'line' },
+  { table: 'ticket' },
 ];
 /** The session of the leader of the low lanes, and that of the leader of the high lanes. */
 let low: Session;
@@ -77,6 +80,13 @@ beforeAll(async () => {
       $$ begin insert into seen values (new.n); return null; end $$;
     create trigger noted after insert or update on parted_1 for each row execute function note_change();
     create table scaled (id numeric primary key, n integer);
+    create table item (tenant integer default 1, id integer, primary key (tenant, id));
+    create table line (
+      tenant integer default 1, id integer, item integer, n integer,
+      primary key (tenant, id), foreign key (tenant, item) references item);
+    create table ticket (
+      id integer primary key, n integer, tenant integer default 1, item integer default 7,
+      foreign key (tenant, item) references item);
     grant select, insert, update, delete on all tables in schema public to ${new URL(database.writerUrl).username};
     insert into sluice.lane (lane) select generate_series(0, 15);`);
   tables = new Map((await readTargets(low, definitions)).tables.map((table) => [table.table, table]));
@@ -294,6 +304,40 @@ describe.each([
       make('tagged', 'upsert', { id: 3, tag: 'red', plain: 'A' }),
     ];
     expect(await settle(changes)).toEqual([['updated', 'created', 'unresolved_reference'], []]);
+  });
+});
+
+describe('a row that leaves a part of its foreign key to its key or to a default', () => {
+  const writes: [string, () => Write][] = [
+    ['an update that changes a part of it', () => make('line', 'update', { tenant: 1, id: 1, item: 7 })],
+    ['an insert that leaves out one column', () => make('ticket', 'insert', { id: 1, item: 7 })],
+    ['an insert that leaves out all', () => make('ticket', 'insert', { id: 1 })],
+    [
+      'an upsert that ignores existing rows',
+      () => make('ticket', 'upsert', { id: 1 }, { ignoresExisting: true }),
+    ],
+    [
+      'an array of which a row leaves it out',
+      () => make('ticket', 'insert', [{ id: 1 }, { id: 2, tenant: 1, item: 7 }]),
+    ],
+  ];
+  test.each(writes)('%s waits for its parent in the intake, and is refused without one', async (_, write) => {
+    await other.query('insert into line values (1, 1)');
+    const [refused, waiting] = [write(), write()];
+    const alone = await settleBatch(low, memoryOrigin([refused]), optionsOf());
+    expect(fates([refused], alone)).toEqual(['unresolved_reference']);
+    await insertIntake(low, [make('item', 'insert', { tenant: 1, id: 7 })]);
+    const report = await settleBatch(low, memoryOrigin([waiting]), optionsOf());
+    expect(fates([waiting], report)).toEqual(['blocked']);
+    await lead(low, () => true);
+    const after = await settleBatch(low, memoryOrigin([waiting]), optionsOf());
+    expect(fates([waiting], after)).toEqual([waiting.operation === 'update' ? 'updated' : 'created']);
+  });
+
+  test('an upsert of an existing row needs no parent for a default that it does not set', async () => {
+    await other.query('insert into ticket values (1, 0, null, null)');
+    const write = make('ticket', 'upsert', { id: 1, n: 5 });
+    expect(fates([write], await settleBatch(low, memoryOrigin([write]), optionsOf()))).toEqual(['updated']);
   });
 });
 

@@ -62,17 +62,19 @@ export function lockText(parts: Parts): string {
  */
 export function lockerText(parts: Parts): string {
   const { table, matched, matchedNames, parents, read } = parts;
-  const isKnown = matchedNames.every((name) => read.some((column) => column.name === name));
+  const isRead = (names: readonly string[]): boolean =>
+    names.every((name) => read.some((column) => column.name === name));
   const look = (place: number, from: string, names: readonly string[], values: readonly string[]): string =>
     `select ${place} as place, o.xmax as locker from ${from} o
      where ${areEqual(parts.inTable(names, 'o'), values)}`;
   const rows = [
-    ...(matchedNames.length === 0 || !isKnown
+    ...(matchedNames.length === 0 || !isRead(matchedNames)
       ? []
       : [look(0, table, matchedNames, parts.inRecord(matchedNames, matched))]),
-    ...parents.map(({ foreignKey: { columns, referencedColumns }, catalog }, index) => {
+    ...parents.flatMap(({ foreignKey: { columns, referencedColumns }, catalog }, index) => {
+      if (!isRead(columns)) return [];
       const referenced = referencedColumns.map((name) => columnOf(catalog, name));
-      return look(index + 1, tableName(catalog), referencedColumns, parts.inRecord(columns, referenced));
+      return [look(index + 1, tableName(catalog), referencedColumns, parts.inRecord(columns, referenced))];
     }),
   ];
   if (rows.length === 0) return `select 0 as place, null as locker from unnest($1::text[]) where false`;

@@ -24,8 +24,8 @@ export function areEqual(one: readonly string[], other: readonly string[]): stri
 }
 
 /** A value of a body, which compares as the values of its column do. */
-export function collated(value: string, { collation }: Column): string {
-  return collation == null ? value : `(${value}) collate ${collation.name}`;
+export function collated(value: string, { collation = null }: Column): string {
+  return collation === null ? value : `(${value}) collate ${collation.name}`;
 }
 
 /** The value of a column, which compares as the column that its foreign key refers to: PostgreSQL itself looks up parents so. */

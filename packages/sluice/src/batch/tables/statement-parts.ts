@@ -1,5 +1,6 @@
 /** The common parts of the statements for one form of one table: values of the bodies, and missing parents. */
 import type { Column, RowForm, TableCatalog } from '#targets';
+import { formColumns, type FormColumns } from './form-columns.ts';
 import { quotedName } from '#store';
 import {
   areEqual,
@@ -34,17 +35,15 @@ export class Parts {
   readonly purpose: Purpose;
   readonly isInsert: boolean;
   readonly table: string;
-  /** Columns that are read from the body. */
-  readonly read: readonly Column[];
-  /** Columns of the key whose values the database gives. */
-  readonly filled: readonly Column[];
-  /** Columns that identify a written row. */
-  readonly matched: readonly Column[];
-  readonly parents: readonly Parent[];
+  readonly read: FormColumns['read'];
+  readonly filled: FormColumns['filled'];
+  readonly matched: FormColumns['matched'];
+  readonly parents: FormColumns['parents'];
   readonly isSingle: boolean;
   readonly isFolding: boolean;
 
-  constructor({ catalog, form, parents, source, schema, mayWait, purpose }: StatementOptions) {
+  constructor(options: StatementOptions) {
+    const { catalog, form, source, schema, mayWait, purpose } = options;
     this.catalog = catalog;
     this.form = form;
     this.source = source;
@@ -53,23 +52,12 @@ export class Parts {
     this.table = tableName(catalog);
     this.purpose = purpose;
     this.isInsert = form.operation === 'insert' || form.operation === 'upsert';
-    const { isInsert } = this;
-    const names = new Set(isInsert ? form.columns : [...catalog.key, ...form.columns]);
-    this.read = catalog.columns.filter(({ name }) => names.has(name));
-    const filled = catalog.columns.filter(
-      (column) =>
-        catalog.key.includes(column.name) && !names.has(column.name) && defaultOf(catalog, column) !== null,
-    );
-    // A row without columns is still a row: one column gets its default.
-    const any = catalog.columns.filter((column) => !column.isGenerated).slice(0, 1);
-    this.filled = !isInsert ? [] : filled.length + this.read.length === 0 ? any : filled;
-    const matched = form.onConflict ?? catalog.key;
-    const known = [...this.read, ...this.filled];
-    this.matched = known.filter(({ name }) => matched.includes(name));
-    this.parents = parents.filter(({ foreignKey }) =>
-      foreignKey.columns.every((name) => form.columns.includes(name)),
-    );
-    this.isSingle = form.isArray || this.matched.length < matched.length;
+    const { read, filled, matched, parents } = formColumns(options);
+    this.read = read;
+    this.filled = filled;
+    this.matched = matched;
+    this.parents = parents;
+    this.isSingle = form.isArray || matched.length < (form.onConflict ?? catalog.key).length;
     this.isFolding = isFoldable(catalog, form);
   }
 
@@ -201,7 +189,13 @@ export class Parts {
     // A later write of the batch may bring the parent.
     if (foreignKey.isDeferred === true)
       conditions.push(this.isSingle ? 'cardinality($2::bigint[]) = 0' : 'v.place <> all($2::bigint[])');
-    const texts = columns.map((name) => `v.${this.textAt(name)}`);
+    const texts = columns.map((name) => {
+      const text = `v.${this.textAt(name)}`;
+      // The body may leave the column to its default.
+      return columnOf(this.catalog, name).default === null
+        ? text
+        : `coalesce(${text}, v.${this.at(name)}::text)`;
+    });
     return `case when ${conditions.join(' and ')} then jsonb_build_array(${texts.join(', ')}) end`;
   }
 
