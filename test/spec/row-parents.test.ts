@@ -111,15 +111,15 @@ describe('a child whose parent another leader commits during its batch', () => {
 
 describe('a row that leaves a part of its foreign key to its key or to a default', () => {
   const writes: [string, () => Write][] = [
-    ['an update that changes a part of it', () => make('line', 'update', { tenant: 1, id: 1, item: 7 })],
-    ['an insert that leaves out one column', () => make('ticket', 'insert', { id: 1, item: 7 })],
-    ['an insert that leaves out all', () => make('ticket', 'insert', { id: 1 })],
+    ['an update of a part of its foreign key', () => make('line', 'update', { tenant: 1, id: 1, item: 7 })],
+    ['an insert without one column of its foreign key', () => make('ticket', 'insert', { id: 1, item: 7 })],
+    ['an insert without its foreign key', () => make('ticket', 'insert', { id: 1 })],
     [
-      'an upsert that ignores existing rows',
+      'an upsert that ignores existing rows, without its foreign key,',
       () => make('ticket', 'upsert', { id: 1 }, { ignoresExisting: true }),
     ],
     [
-      'an array of which a row leaves it out',
+      'an array with a row without its foreign key',
       () => make('ticket', 'insert', [{ id: 1 }, { id: 2, tenant: 1, item: 7 }]),
     ],
   ];

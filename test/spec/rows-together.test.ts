@@ -77,7 +77,7 @@ describe.each([
     return [told, fates(left, second)];
   }
 
-  test('rows with equal keys are inserted once, and the second is answered that it exists', async () => {
+  test('of two inserts whose keys a collation finds equal, the second is answered that the row exists', async () => {
     const writes = [make('tag', 'insert', { name: 'Red' }), make('tag', 'insert', { name: 'red' })];
     expect(await settle(writes)).toEqual([['created', 'deferred'], ['row_exists']]);
     const worded = [make('worded', 'insert', { word: 'Red' }), make('worded', 'insert', { word: 'red' })];
@@ -110,7 +110,7 @@ describe.each([
     expect(await rows("select name from tag where name = 'blue'")).toEqual([{ name: 'Blue' }]);
   });
 
-  test('upserts by a unique rule of such a column are both applied', async () => {
+  test('upserts by a unique rule whose values a collation finds equal are both applied', async () => {
     const form: RowWriteOptions = { onConflict: ['alias'] };
     const writes = ['X', 'x'].map((alias, n) => make('tag', 'upsert', { name: `t${n}`, alias, n }, form));
     expect(await settle(writes)).toEqual([['created', 'deferred'], ['updated']]);
