@@ -1,7 +1,7 @@
 /** The output of `sluice dev`: what runs, the result of the load, what to try next. */
 import { join } from 'node:path';
 import type { Model } from 'sluice/model';
-import { placeText, summaryLines } from '@sluice/server/cli';
+import { deploymentText, summaryLines } from '@sluice/server/cli';
 import type { Cluster } from './cluster.ts';
 import type { DevOptions } from './dev-options.ts';
 import type { ExistingDatabase } from './existing-database.ts';
@@ -103,7 +103,7 @@ export function existingSteps(
     `  ${first}/docs`,
     '',
     'Ctrl-C stops node and writer, and leaves the rows that were written. Afterwards, in this shell and folder, this removes the',
-    `${placeText({ url, schema })}:`,
+    `${deploymentText({ url, schema })}:`,
     `  ${removal}`,
   ];
 }

@@ -1,5 +1,5 @@
 import { uninstall, type UninstallPreview } from 'sluice/internal/store';
-import { placeText, redactUrl, requireDatabase } from '../config/database-url.ts';
+import { deploymentText, redactUrl, requireDatabase } from '../config/database-url.ts';
 import { databaseSettings } from '../config/database-settings.ts';
 import { confirm, hasTerminal } from '../operate/confirm.ts';
 import { counted } from '../operate/text.ts';
@@ -27,7 +27,7 @@ export const uninstallCommand = () =>
       const place = requireDatabase(values);
       const isJson = flags['json'] === true;
       const force = flags['force'] === true;
-      const where = placeText(place);
+      const where = deploymentText(place);
       const named = { database: redactUrl(place.url), schema: values.schema };
       const preview = await uninstall({ ...place, dryRun: true });
       if (flags['dryRun'] === true) {

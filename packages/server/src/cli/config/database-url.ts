@@ -72,7 +72,7 @@ function urlOfVariables(environment: NodeJS.ProcessEnv): string {
 }
 
 /** The place on which a command acts, for people: `schema sluice of postgres://me@localhost/shop`. */
-export function placeText({
+export function deploymentText({
   url,
   schema = defaultSchema,
 }: {

@@ -1,7 +1,7 @@
 /** Asks before an action that cannot be undone. */
 import { createInterface } from 'node:readline/promises';
 import { SluiceError } from 'sluice/internal/protocol';
-import { placeText, requireDatabase, type DatabaseValues } from '../config/database-url.ts';
+import { deploymentText, requireDatabase, type DatabaseValues } from '../config/database-url.ts';
 
 /** Whether a person can be asked. */
 export function hasTerminal(): boolean {
@@ -24,7 +24,7 @@ export async function confirm(
       'Cannot ask for confirmation: there is no terminal. Add --yes, or --dry-run to see what the command would do',
     );
   }
-  const where = placeText(requireDatabase(values));
+  const where = deploymentText(requireDatabase(values));
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     return /^y(es)?$/i.test((await terminal.question(`${question} (${where}) [y/N] `)).trim());
