@@ -111,10 +111,8 @@ test('sluice api --public-url begins URLs with it, also for the host names of da
   await writeFile(model, JSON.stringify(schema));
   const north = { databaseUrl: database.url, hosts: ['north.example.org'] };
   await writeFile(stores, JSON.stringify({ stores: { north } }));
-  const node = startSluice([
-    ...['api', '--model', model, '--stores', stores, '--port', '0', '--mode', 'direct', '--config', 'none'],
-    ...['--public-url', 'https://api.example.org'],
-  ]);
+  const place = ['--model', model, '--stores', stores, '--public-url', 'https://api.example.org'];
+  const node = startSluice(['api', ...place, '--port', '0', '--mode', 'direct', '--config', 'none']);
   const { url } = await node.event('ready');
   const dataUrl = async (path: string, host: string): Promise<unknown> => {
     const asked = request(`${url as string}${path}`, { headers: { host } }).end();
