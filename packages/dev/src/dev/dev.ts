@@ -9,7 +9,7 @@ import { compareDirect } from './compare-direct.ts';
 import type { DevOptions } from './dev-options.ts';
 import { assertPortsFree, portsOf } from './ports.ts';
 import { countStored, runLoad, type ClusterLoadReport } from './run-load.ts';
-import { curlLines, removal } from './existing-database.ts';
+import { curlLines } from './existing-database.ts';
 import {
   comparisonLine,
   credentialsOf,
@@ -57,8 +57,8 @@ async function run(
   if (options.existing !== null) {
     const requests = await curlLines(options.existing, cluster.nodeUrls[0] ?? '');
     const curl = requests.map((line) => line + credentialsOf(cluster));
-    const place = { url: options.existing.url, schema: options.schema };
-    if (options.isJson) printJson({ event: 'started', processes, token, curl, removal: removal(place) });
+    const { removal } = options.existing;
+    if (options.isJson) printJson({ event: 'started', processes, token, curl, removal });
     else for (const line of existingSteps(cluster, options.existing, curl)) say(line);
     await cluster.postgresEnded;
     return 0;
