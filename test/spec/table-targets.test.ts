@@ -4,11 +4,15 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { model, resource } from '../support/model.ts';
 import {
+  fingerprintOf,
   intakeOrigin,
   lockedOrigin,
+  makeDeadLetter,
   memoryOrigin,
+  notApplied,
   settleBatch,
   settleOptions,
+  settleUnapplied,
   tableTargets,
   TargetError,
   togetherOrigin,
@@ -24,6 +28,7 @@ import { useDatabase } from '../support/database.ts';
 import { explainGeneric } from '../support/explain.ts';
 import { insertIntake, rowWrite, type RowBody, type RowWriteOptions } from '../support/row-write.ts';
 import { openConnection, sql } from '../support/sql.ts';
+import { eventually } from '../support/eventually.ts';
 
 const database = useDatabase();
 let session: Session;
@@ -85,6 +90,7 @@ beforeAll(async () => {
     create table guarded (id integer primary key, note text);
     create function guard() returns trigger language plpgsql as $$ begin
       if new.note = 'bad' then raise exception 'a secret'; end if;
+      if new.note = 'broken' then raise exception 'a secret' using errcode = '55000'; end if;
       if new.note = 'skip' then return null; end if;
       if new.note = 'moved' then new.id := new.id + 1000; end if;
       return new; end $$;
@@ -106,7 +112,7 @@ beforeAll(async () => {
     create table house (id integer primary key);
     create table guest (id integer primary key, house integer constraint of_house references house);
     create table loose (
-      id integer generated always as identity primary key, a integer, b integer, n integer, unique (a), unique (b, n),
+      id integer generated always as identity primary key, a integer, b integer, n integer check (n >= 0), unique (a), unique (b, n),
       owner integer references customer);
     create table measured (id timestamptz primary key, v integer);
     grant usage on schema "Odd" to ${role};
@@ -854,6 +860,147 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     );
     expect(found).toHaveLength(1);
   });
+});
+
+describe('an answer to a write alone', () => {
+  const lanesOf = async (isOwn: (lane: number) => boolean): Promise<Map<number, number>> => {
+    const { rows } = await other.query<{ lane: number; term: string }>('select lane, term from sluice.lane');
+    return new Map(rows.filter(({ lane }) => isOwn(lane)).map(({ lane, term }) => [lane, Number(term)]));
+  };
+  const cancel = ({ writeId, lane }: Write): Promise<unknown> =>
+    other.query(
+      `select from sluice.cancel_writes(gen_random_uuid(), array[$1::uuid], array[$2::smallint], '{orders}', '{ann}')`,
+      [writeId, lane],
+    );
+  const codes = async (writes: readonly Write[]): Promise<unknown[]> => {
+    const ids = writes.map(({ writeId }) => writeId);
+    const { rows } = await other.query<{ write_id: string; code: string | null }>(
+      'select write_id, code from sluice.outcome where write_id = any($1)',
+      [ids],
+    );
+    return ids.map((id) => rows.find((row) => row.write_id === id)?.code);
+  };
+
+  test('a refused write that comes into the intake after its answer leaves it, and its batch commits', async () => {
+    const [cancelled, refused] = [
+      make('orders', 'insert', { id: 1, total: -1 }),
+      make('orders', 'insert', { id: 2, total: -1 }, { write: { idempotencyKey: randomUUID() } }),
+    ];
+    const good = make('orders', 'insert', { id: 3 });
+    await cancel(cancelled);
+    await insertIntake(session, [refused]);
+    expect(fates([refused], await settleIntake())).toEqual(['row_invalid']);
+    await insertIntake(session, [cancelled, refused, good]);
+    expect(fates([cancelled, refused, good], await settleIntake())).toEqual([
+      'nothing',
+      'nothing',
+      'created',
+    ]);
+    expect(await rows('select from sluice.intake')).toEqual([]);
+    expect(await codes([cancelled, refused])).toEqual(['cancelled', 'row_invalid']);
+  });
+
+  test('a write that killed its writers and has an answer leaves the intake without another', async () => {
+    const late = make('orders', 'insert', { id: 1 });
+    await cancel(late);
+    await insertIntake(session, [late]);
+    const report = await makeDeadLetter(
+      session,
+      intakeOrigin(await lanesOf(() => true), 100),
+      late.writeId,
+      3,
+    );
+    expect(report.outcomes).toEqual([]);
+    expect(
+      await rows('select write_id from sluice.intake union all select write_id from sluice.dead_letter'),
+    ).toEqual([]);
+    expect(await codes([late])).toEqual(['cancelled']);
+  });
+
+  test('a write that fails alone and has an answer leaves the intake, and becomes no dead letter', async () => {
+    const late = make('guarded', 'insert', { id: 1, note: 'broken' });
+    await cancel(late);
+    await insertIntake(session, [late]);
+    expect(fates([late], await settleIntake())).toEqual(['nothing']);
+    expect(
+      await rows('select write_id from sluice.intake union all select write_id from sluice.dead_letter'),
+    ).toEqual([]);
+  });
+
+  test('a discarded write that has an answer leaves the intake and keeps the answer', async () => {
+    const [late, waiting] = [make('orders', 'insert', { id: 1 }), make('orders', 'insert', { id: 2 })];
+    await cancel(late);
+    await insertIntake(session, [late, waiting]);
+    const of = (write: Write): { write: Write; outcome: Outcome } => ({
+      write,
+      outcome: notApplied(write, 'discarded'),
+    });
+    expect((await settleUnapplied(session, [of(late)])).map(({ code }) => code)).toEqual(['cancelled']);
+    expect(await rows('select write_id from sluice.intake')).toEqual([{ write_id: waiting.writeId }]);
+    const both = await settleUnapplied(session, [of(late), of(waiting)]);
+    expect(both.map(({ code }) => code)).toEqual(['cancelled', 'discarded']);
+    expect(await rows('select write_id from sluice.intake')).toEqual([]);
+  });
+
+  test('two leaders answer refused writes of one idempotency key alike', { timeout: 60_000 }, async () => {
+    const url = database.writerUrl;
+    const second = await Session.open({
+      url,
+      applicationName: 'second',
+      settings: { lock_timeout: '100ms' },
+    });
+    onTestFinished(() => second.close());
+    const leaders = await Promise.all(
+      [session, second].map(async (by, place) => ({
+        by,
+        origin: intakeOrigin(await lanesOf((lane) => lane % 2 === place), 100),
+      })),
+    );
+    for (let n = 0; n < 10; n++) {
+      const idempotencyKey = randomUUID();
+      const made = leaders.map((_, place): Write => {
+        for (;;) {
+          const write = make('loose', 'insert', { n: -1 }, { write: { idempotencyKey } });
+          if (write.lane % 2 === place) return write;
+        }
+      });
+      await insertIntake(session, made);
+      const reports = await Promise.all(leaders.map(({ by, origin }) => settleBatch(by, origin, options)));
+      const told = reports.flatMap(({ outcomes }) => outcomes.map(({ outcome }) => outcome.code));
+      expect(told).toEqual(['row_invalid', 'row_invalid']);
+    }
+  });
+
+  test.each(origins)(
+    'a refused write whose idempotency key another transaction binds takes the answer of that write, %s',
+    async (_title, isIntake) => {
+      const key = randomUUID();
+      const write = make('orders', 'insert', { id: 1, total: -1 }, { write: { idempotencyKey: key } });
+      const first = randomUUID();
+      const binding = await openConnection(database.url);
+      await binding.query('begin');
+      await binding.query(
+        `insert into sluice.outcome (write_id, batch_id, ordinal, lane, result, code, resource, client)
+         values ($1, gen_random_uuid(), 0, 0, 'refused', 'row_exists', 'orders', 'ann')`,
+        [first],
+      );
+      await binding.query(
+        `insert into sluice.idempotency_key (client, key, write_id, fingerprint) values ('ann', $1, $2, $3)`,
+        [key, first, fingerprintOf(write)],
+      );
+      if (isIntake) await insertIntake(session, [write]);
+      const report = isIntake ? settleIntake() : settleBatch(session, memoryOrigin([write]), options);
+      await eventually(async () =>
+        expect(
+          await rows(
+            `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+          ),
+        ).toHaveLength(1),
+      );
+      await binding.query('commit');
+      expect(fates([write], await report)).toEqual(['row_exists']);
+    },
+  );
 });
 
 describe('the search for who holds a lock', () => {

@@ -87,7 +87,7 @@ async function lookAside(
   transaction: BatchTransaction,
   origin: Origin,
   opened: WriteHeader[],
-  { withSettled, withLocks }: AttemptOptions,
+  { withSettled, withLocks }: Pick<AttemptOptions, 'withSettled' | 'withLocks'>,
 ): Promise<WriteHeader[]> {
   const looks = [
     ...(withLocks && origin.bodies === null ? ['lockTaken'] : []),
@@ -109,6 +109,18 @@ async function lookAside(
   // Before the reads of the targets, because the dropped write no longer waits in the intake.
   if (origin.bodies === null) transaction.queue(...dropStatements(dropped));
   return dropped;
+}
+
+/** Removes the write from the intake, in this transaction, if it was settled elsewhere. Returns whether it was. */
+export async function dropSettled(
+  transaction: BatchTransaction,
+  origin: Origin,
+  write: WriteHeader,
+  report: BatchReport,
+): Promise<boolean> {
+  const dropped = await lookAside(transaction, origin, [write], { withSettled: true, withLocks: false });
+  if (dropped.length > 0) await commitBatch(transaction, origin, [], dropped, report);
+  return dropped.length > 0;
 }
 
 /** Has each target settle its part of the batch. */
