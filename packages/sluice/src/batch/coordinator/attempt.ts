@@ -1,11 +1,11 @@
 /** One try of a batch in one transaction: open, check the writes, run each target, record, commit, send hints. */
-import { hasFailpoint, passFailpoint, type WriteHeader } from '#protocol';
-import type { Session, Statement } from '#store';
+import { hasFailpoint, passFailpoint, SluiceError, type WriteHeader } from '#protocol';
+import { DatabaseError, type Session, type Statement } from '#store';
 import { BatchTransaction } from './batch-transaction.ts';
 import type { Caution } from './caution.ts';
 import { TargetError } from './fault.ts';
 import { isFaultAtEnd } from './lend-session.ts';
-import type { Origin } from './origin.ts';
+import { BusyLanesError, type Origin } from './origin.ts';
 import {
   awaitedHints,
   dropStatements,
@@ -15,7 +15,14 @@ import {
   outcomeValues,
 } from './record.ts';
 import type { BatchReport } from './report.ts';
-import { divide, emptySettlement, waitsForLock, type Settlement, type Target } from './target.ts';
+import {
+  divide,
+  emptySettlement,
+  waitsForLock,
+  type Settlement,
+  type Target,
+  type TargetBatch,
+} from './target.ts';
 
 export interface AttemptOptions {
   /** In the order in which the targets settle their parts of a batch. */
@@ -138,21 +145,28 @@ async function settleShares(
   const blocked = strangers.map((write) => ({ write, awaits: [write.writeId] }));
   const settlements: Settlement[] = [{ ...emptySettlement(), deferred, blocked }];
   for (const { target, writes } of shares) {
-    const settlement = await target.settle({
-      transaction,
-      writes,
-      hasBlocked: withBlocked,
-      looksForLocks: withLocks,
-      isAlone,
-      mayWait,
-      isAtOnce,
-    });
+    const facts = { hasBlocked: withBlocked, looksForLocks: withLocks, isAlone, mayWait, isAtOnce };
+    const settlement = await settleShare(target, { transaction, writes, ...facts });
     record(transaction, settlement);
     settlements.push(settlement);
   }
   if (isAtOnce && settlements.some((each) => each.deferred.length + each.blocked.length > 0))
     throw new UnfitError();
   return settlements;
+}
+
+/** An error that nothing expects, such as a TypeError, is a fault of the target, so that the batch finds its write. */
+async function settleShare(target: Target, batch: TargetBatch): Promise<Settlement> {
+  try {
+    return await target.settle(batch);
+  } catch (error) {
+    const isExpected =
+      error instanceof DatabaseError ||
+      error instanceof TargetError ||
+      error instanceof SluiceError ||
+      error instanceof BusyLanesError;
+    throw isExpected ? error : new TargetError(target.name, error);
+  }
 }
 
 function record(transaction: BatchTransaction, { outcomes, isRecorded = false }: Settlement): void {
