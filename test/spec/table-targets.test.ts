@@ -28,6 +28,7 @@ import { useDatabase } from '../support/database.ts';
 import { explainGeneric } from '../support/explain.ts';
 import { insertIntake, rowWrite, type RowBody, type RowWriteOptions } from '../support/row-write.ts';
 import { openConnection, sql } from '../support/sql.ts';
+import { fresh, friend } from '../support/world.ts';
 import { eventually } from '../support/eventually.ts';
 
 const database = useDatabase();
@@ -859,6 +860,92 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
       `select xmin::text from counter union select xmin::text from sluice.document where document_id = '${document.documentId}'`,
     );
     expect(found).toHaveLength(1);
+  });
+});
+
+describe('a batch of the memory of a node that is tried in halves', () => {
+  const settleMemory = (writes: readonly Write[]): Promise<BatchReport> =>
+    settleBatch(session, memoryOrigin(writes), options);
+  /** The same answers, as in one transaction, beside a write that has the batch tried in halves. */
+  async function expectAlike(make: () => Write[], told: string[]): Promise<void> {
+    const writes = make();
+    expect(fates(writes, await settleMemory(writes))).toEqual(told);
+    for (let place = 1; place <= told.length; place++) {
+      const again = make();
+      const bad = badRow();
+      const report = await settleMemory(again.toSpliced(place, 0, bad));
+      expect(fates([...again, bad], report)).toEqual([...told, 'row_invalid']);
+    }
+  }
+  const badRow = (): Write => make('orders', 'insert', { id: 99, total: -1 });
+
+  test('a row of a batch in halves waits for its blocked parent, and for a blocked write of the same row', async () => {
+    await insertIntake(session, [make('customer', 'insert', { id: 9 })]);
+    const parent = (): Write => make('orders', 'upsert', { id: 1, customer: 9 });
+    await expectAlike(
+      () => [
+        parent(),
+        make('item', 'insert', { order_id: 1, line: 1 }),
+        make('orders', 'upsert', { id: 1, note: 'later' }),
+        make('orders', 'delete', { id: 1 }),
+        make('item', 'insert', { order_id: 1, line: 2 }),
+      ],
+      Array<string>(5).fill('blocked'),
+    );
+    expect(await rows('select from orders')).toEqual([]);
+  });
+
+  test('a row of a batch in halves waits for a blocked write of its idempotency key', async () => {
+    await insertIntake(session, [make('customer', 'insert', { id: 9 })]);
+    const write = { idempotencyKey: 'held' };
+    const made = (): Write[] => [
+      make('orders', 'insert', { id: 1, customer: 9 }, { write }),
+      badRow(),
+      make('orders', 'insert', { id: 2 }, { write }),
+    ];
+    const writes = made();
+    expect(fates(writes, await settleMemory(writes))).toEqual(['blocked', 'row_invalid', 'blocked']);
+  });
+
+  test('a row of a batch in halves waits for a write of the same row that waits for a lock', async () => {
+    await other.query('insert into orders (id) values (1)');
+    const holder = await openConnection(database.url);
+    await holder.query('begin; select from orders where id = 1 for update');
+    const writes = [
+      make('orders', 'update', { id: 1, note: 'one' }),
+      badRow(),
+      make('orders', 'update', { id: 1, note: 'two' }),
+    ];
+    expect(fates(writes, await settleMemory(writes))).toEqual(['blocked', 'row_invalid', 'blocked']);
+    await holder.query('rollback');
+  });
+
+  test('a document of a batch in halves waits for a blocked one: of its references, or of the same identity', async () => {
+    const document = (
+      name: Parameters<typeof resource>[0],
+      body: object,
+      write: Partial<Write> = {},
+    ): Write => {
+      const { referentialId, superclassId, references } = describeDocument(resource(name), body);
+      return {
+        ...make('customer', 'insert', { id: 1 }),
+        ...{ resource: `test/${name}`, operation: 'upsert', form: null, referentialId, superclassId },
+        referenceIds: references.map((reference) => reference.referentialId),
+        lane: laneOf(referentialId, superclassId, 16),
+        body: JSON.stringify(body),
+        ...write,
+      };
+    };
+    const [a, b, missing] = [fresh(), fresh(), fresh()];
+    await insertIntake(session, [document('friends', friend(missing))]);
+    await expectAlike(
+      () => [
+        document('friends', friend(a, missing)),
+        document('friends', friend(b, a)),
+        document('friends', friend(a)),
+      ],
+      ['blocked', 'blocked', 'blocked'],
+    );
   });
 });
 

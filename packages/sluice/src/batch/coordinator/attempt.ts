@@ -29,6 +29,8 @@ export interface AttemptOptions {
   targets: readonly Target[];
   /** Reads the blocked writes that come before those of the batch. @default false */
   withBlocked?: boolean;
+  /** Blocked writes of the memory of a node, from an earlier part of the same batch. @default none */
+  ahead?: readonly WriteHeader[];
   /** Checks whether writes of the batch were settled elsewhere. */
   withSettled: boolean;
   /** Finds the locked rows that the batch needs before it waits for any. Waits for other locks are short. */
@@ -134,7 +136,7 @@ export async function dropSettled(
 async function settleShares(
   transaction: BatchTransaction,
   writes: readonly WriteHeader[],
-  { targets, withBlocked = false, withLocks, isAtOnce = false }: AttemptOptions,
+  { targets, withBlocked = false, ahead = [], withLocks, isAtOnce = false }: AttemptOptions,
 ): Promise<Settlement[]> {
   const { shares, deferred, strangers } = divide(writes, targets);
   // A lone write on a session of a node queues for its row; no other write waits with it.
@@ -145,7 +147,7 @@ async function settleShares(
   const blocked = strangers.map((write) => ({ write, awaits: [write.writeId] }));
   const settlements: Settlement[] = [{ ...emptySettlement(), deferred, blocked }];
   for (const { target, writes } of shares) {
-    const facts = { hasBlocked: withBlocked, looksForLocks: withLocks, isAlone, mayWait, isAtOnce };
+    const facts = { hasBlocked: withBlocked, ahead, looksForLocks: withLocks, isAlone, mayWait, isAtOnce };
     const settlement = await settleShare(target, { transaction, writes, ...facts });
     record(transaction, settlement);
     settlements.push(settlement);

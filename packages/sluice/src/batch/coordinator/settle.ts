@@ -120,7 +120,10 @@ async function settleHalves(part: Part, ids: readonly string[], options: PartOpt
   const deferredBefore = deferred.length;
   const blockedBefore = blocked.length;
   await settlePart(part, ids.slice(0, middle), options);
-  const withBlocked = options.withBlocked === true || blocked.length > blockedBefore;
+  const newly = blocked.slice(blockedBefore).map(({ write }) => write);
+  const withBlocked = options.withBlocked === true || newly.length > 0;
+  // Blocked writes in the intake are found there.
+  const ahead = part.origin.bodies === null ? [] : [...(options.ahead ?? []), ...newly];
   const again = deferred.splice(deferredBefore).map((write) => write.writeId);
-  await settlePart(part, [...again, ...ids.slice(middle)], { ...options, withBlocked });
+  await settlePart(part, [...again, ...ids.slice(middle)], { ...options, withBlocked, ahead });
 }
