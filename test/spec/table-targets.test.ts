@@ -907,19 +907,6 @@ describe('a batch of the memory of a node that is tried in halves', () => {
     expect(fates(writes, await settleMemory(writes))).toEqual(['blocked', 'row_invalid', 'blocked']);
   });
 
-  test('a row of a batch in halves waits for a write of the same row that waits for a lock', async () => {
-    await other.query('insert into orders (id) values (1)');
-    const holder = await openConnection(database.url);
-    await holder.query('begin; select from orders where id = 1 for update');
-    const writes = [
-      make('orders', 'update', { id: 1, note: 'one' }),
-      badRow(),
-      make('orders', 'update', { id: 1, note: 'two' }),
-    ];
-    expect(fates(writes, await settleMemory(writes))).toEqual(['blocked', 'row_invalid', 'blocked']);
-    await holder.query('rollback');
-  });
-
   test('a document of a batch in halves waits for a blocked one: of its references, or of the same identity', async () => {
     const document = (
       name: Parameters<typeof resource>[0],
