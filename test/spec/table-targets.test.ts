@@ -991,15 +991,18 @@ describe('an answer to a write alone', () => {
     expect(await codes([late])).toEqual(['cancelled']);
   });
 
-  test('a write that fails alone and has an answer leaves the intake, and becomes no dead letter', async () => {
-    const late = make('guarded', 'insert', { id: 1, note: 'broken' });
-    await cancel(late);
-    await insertIntake(session, [late]);
-    expect(fates([late], await settleIntake())).toEqual(['nothing']);
-    expect(
-      await rows('select write_id from sluice.intake union all select write_id from sluice.dead_letter'),
-    ).toEqual([]);
-  });
+  test.each(origins)(
+    'a write that fails alone and has an answer gets no other, %s',
+    async (_title, isIntake) => {
+      const late = make('guarded', 'insert', { id: 1, note: 'broken' });
+      await cancel(late);
+      if (isIntake) await insertIntake(session, [late]);
+      const report = isIntake ? settleIntake() : settleBatch(session, memoryOrigin([late]), options);
+      expect(fates([late], await report)).toEqual(['nothing']);
+      const left = 'select write_id from sluice.intake union all select write_id from sluice.dead_letter';
+      expect(await rows(left)).toEqual([]);
+    },
+  );
 
   test('a discarded write that has an answer leaves the intake and keeps the answer', async () => {
     const [late, waiting] = [make('orders', 'insert', { id: 1 }), make('orders', 'insert', { id: 2 })];

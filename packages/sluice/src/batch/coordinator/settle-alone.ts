@@ -97,10 +97,14 @@ async function answerAlone(
   const transaction = new BatchTransaction(session, origin, opening, report.batchId);
   const [write] = writes;
   if (write === undefined) return transaction.rollback();
-  if (withSettled && (await dropSettled(transaction, origin, write, report))) return;
+  // The error of a failed write outside of the intake is not stored, so it meets no earlier outcome by itself.
+  const isReported = remedy === 'dead_letter' && origin.bodies !== null;
+  if ((withSettled || isReported) && (await dropSettled(transaction, origin, write, report))) return;
   if (remedy === 'block') return blockWrite(transaction, origin, write, report);
-  if (remedy === 'dead_letter' && origin.bodies !== null)
+  if (isReported) {
+    await transaction.rollback();
     return void report.failed.push({ write, error: fault });
+  }
   const error = reducedFault(fault);
   const outcome =
     refused !== null
