@@ -21,8 +21,8 @@ import { rowStatement } from './statement.ts';
 const readAgainMs = 60_000;
 /** Interval while one of the tables is missing or cannot be a target any more. */
 const readUnsoundAgainMs = 1000;
-/** Most suspicions that are remembered; a write whose suspicion is forgotten has the catalog read once more. */
-const suspicionsMax = 1000;
+/** Most errors that are remembered; a write whose error is not has the catalog read once more. */
+const doubtsMax = 1000;
 /** Most statements that a session keeps prepared, because clients decide how many forms there are. */
 const statementsMax = 200;
 
@@ -45,8 +45,8 @@ export class Tables {
   /** Number of reads that have begun, and how many had begun when a change was last noted: later ones see the change. */
   #begun = 0;
   #noted = 0;
-  /** By write or batch: the reads that had begun at its last suspicious error, and the hash that it met. */
-  readonly #suspicions = new Map<string, Reading>();
+  /** By write or batch: the reads that had begun at its last error that may show a change, and the hash that it met. */
+  readonly #doubts = new Map<string, Reading>();
   readonly #statements = new Map<string, RowStatement>();
   readonly #forms = new Map<string, RowForm>();
 
@@ -64,12 +64,12 @@ export class Tables {
    *   change. Other sessions share the tables, so what they meet does not count.
    */
   suspectChange(subject: string, { number, hash }: Reading): boolean {
-    const last = this.#suspicions.get(subject);
-    this.#suspicions.delete(subject);
+    const last = this.#doubts.get(subject);
+    this.#doubts.delete(subject);
     if (last !== undefined && number > last.number && hash === last.hash) return false;
-    const [oldest] = this.#suspicions.keys();
-    if (oldest !== undefined && this.#suspicions.size >= suspicionsMax) this.#suspicions.delete(oldest);
-    this.#suspicions.set(subject, { number: this.#begun, hash });
+    const [oldest] = this.#doubts.keys();
+    if (oldest !== undefined && this.#doubts.size >= doubtsMax) this.#doubts.delete(oldest);
+    this.#doubts.set(subject, { number: this.#begun, hash });
     this.noteChange();
     return true;
   }
