@@ -4,7 +4,7 @@ import pg from 'pg';
 import { intakeOrigin, memoryOrigin, settleBatch, settleOptions, tableTargets } from 'sluice/internal/batch';
 import { Session } from 'sluice/internal/store';
 import { readTargets } from 'sluice/internal/targets';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import { model } from '../support/model.ts';
 import { insertIntake, rowWrite, type RowBody, type RowWriteOptions } from '../support/row-write.ts';
@@ -176,5 +176,30 @@ describe.each([
     const write = await setup();
     await other.query('alter table account enable row level security');
     expect(await write([{ id: 0, note: 'x' }])).not.toContain('created');
+  });
+
+  test('a bad value is refused beside other sessions that write rows, and not answered as a conflict', async () => {
+    const writer = await Session.open({ url: database.writerUrl, applicationName: 'another session' });
+    onTestFinished(() => writer.close());
+    const options = {
+      ...settleOptions(model, { lanes: 16, cascadeDocumentsMax: 100 }),
+      targets: tableTargets(definitions),
+    };
+    const catalogs = (await readTargets(session, definitions)).tables;
+    const table = catalogs.find(({ name }) => name === 'public.account')!;
+    const settle = async (on: Session, amount: string | number): Promise<string | null> => {
+      const write = rowWrite(table, 'upsert', { id: on === session ? 1 : 2, amount });
+      if (isIntake && on === session) await insertIntake(session, [write]);
+      const origin = isIntake && on === session ? intakeOrigin(terms, 100) : memoryOrigin([write]);
+      return (await settleBatch(on, origin, options)).outcomes[0]?.outcome.code ?? null;
+    };
+    const codes = new Set<string | null>();
+    for (let n = 0; n < 10; n++) {
+      const over = new AbortController();
+      const bad = settle(session, 'no number').finally(() => over.abort());
+      while (!over.signal.aborted) await settle(writer, n);
+      codes.add(await bad);
+    }
+    expect([...codes]).toEqual(['row_invalid']);
   });
 });

@@ -213,6 +213,23 @@ describe.each(forms.map((ownership) => ({ ownership })))('ownership by $ownershi
     expect(outcome!['term']).toBeGreaterThanOrEqual((before!['term'] as number) + 2);
   });
 
+  test('an idle leader shows that it lives, however long its poll interval', async () => {
+    const world = await setup(1, { pollIntervalMs: 60_000 });
+    await untilShared(world.writers);
+    const signs =
+      ownership === 'lease'
+        ? 'select session_id::text as id, alive_until as at from sluice.lease_session'
+        : `select pid::text as id, query_start as at from pg_stat_activity
+           where pid = any(select pid from pg_locks where locktype = 'advisory')
+             and datname = current_database() and application_name = 'sluice writer'`;
+    const [first] = await world.sql(`select id, at::text from (${signs}) s`);
+    // Later than what follows the take-over of the lanes.
+    const isLater = `select at > $2::timestamptz + interval '400 ms' as is_later from (${signs}) s where id = $1`;
+    await eventually(async () =>
+      expect(await world.sql(isLater, [first!['id'], first!['at']])).toEqual([{ is_later: true }]),
+    );
+  });
+
   test('a lane has another leader soon after its leader was killed', async () => {
     const world = await setup(0);
     const other = await withOther(world);

@@ -9,10 +9,11 @@ import {
   settleBatch,
   settleOptionsOf,
   type BatchReport,
+  type Target,
 } from 'sluice/internal/batch';
 import type { Write } from 'sluice/internal/protocol';
 import { agreeProjections, Database, Session } from 'sluice/internal/store';
-import { readTargets, type TargetDefinition } from 'sluice/internal/targets';
+import { readTargets, type HandlerResult, type TargetDefinition } from 'sluice/internal/targets';
 import { describeDocument, laneOf } from 'sluice/model';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
@@ -29,12 +30,38 @@ const definitions: TargetDefinition[] = [
     name: 'handled',
     key: ['$.id'],
     async settle({ writes, query }) {
-      for (const { body } of writes)
-        await query('insert into ended values ($1)', [(body as { bad: boolean }).bad]);
-      return writes.map(() => ({ result: 'created' }) as const);
+      for (const { body } of writes) await query('insert into ended values ($1)', [(body as Body).bad]);
+      const results = writes.map(({ body }) => {
+        const { wrong } = body as Body;
+        if (wrong === 'a date') return { result: 'created', answer: oddAnswer };
+        return wrongResults.get(wrong ?? '') ?? { result: 'created' };
+      });
+      return (results.includes(noArray) ? undefined : results) as HandlerResult[];
     },
   },
+  { function: 'public.say', key: ['$.id'] },
 ];
+
+interface Body {
+  bad: boolean;
+  wrong?: string;
+}
+
+const noArray = {};
+const round: Record<string, unknown> = {};
+round['round'] = round;
+/** Of the handler, by the word in the body. */
+const wrongResults = new Map<string, unknown>([
+  ['no array', noArray],
+  ['an empty result', {}],
+  ['the result null', { result: null }],
+  ['a BigInt', { result: 'created', answer: { n: 5n } }],
+  ['a cycle', { result: 'created', answer: round }],
+  ['the character 0', { result: 'created', answer: 'a\u0000' }],
+  ['half of a surrogate pair', { result: 'created', answer: { a: ['\ud800'] } }],
+  ['a refusal with a BigInt', { result: 'refused', code: 5n }],
+]);
+const oddAnswer = { at: new Date(0), none: undefined, text: 'a\\u0000' };
 /** Each note is a row of the user's own, too. */
 const projection = defineProjection({
   name: 'kept',
@@ -67,6 +94,8 @@ beforeAll(async () => {
     create function keep(writes jsonb) returns setof text language plpgsql as $$ begin
       insert into ended select (value -> 'body' ->> 'bad')::boolean from jsonb_array_elements(writes);
       return query select 'kept' from jsonb_array_elements(writes); end $$;
+    create function say(writes jsonb) returns table (result text, code text, answer jsonb) language sql as $$
+      select case when w -> 'body' -> 'wrong' is null then 'updated' end, null::text, null::jsonb from jsonb_array_elements(writes) w $$;
     insert into sluice.lane (lane) select generate_series(0, 15)`);
   const { rows } = await other.query<{ lane: number; term: string }>('select lane, term from sluice.lane');
   terms = new Map(rows.map(({ lane, term }) => [lane, Number(term)]));
@@ -110,11 +139,12 @@ describe.each([
   ['from the memory of a node', false],
   ['from the intake', true],
 ])('%s,', (_title, isIntake) => {
-  async function settle(writes: Write[]): Promise<BatchReport> {
+  async function settle(writes: Write[], more: readonly Target[] = []): Promise<BatchReport> {
     told.length = 0;
     if (isIntake) await insertIntake(session, writes);
     const origin = isIntake ? intakeOrigin(terms, 100) : memoryOrigin(writes);
-    return settleBatch(session, origin, options());
+    const { targets, ...others } = options();
+    return settleBatch(session, origin, { ...others, targets: [...targets!, ...more] });
   }
 
   test.each(kinds)(
@@ -143,6 +173,57 @@ describe.each([
       );
     },
   );
+
+  const wrong: [what: string, target: string][] = [
+    ...[...wrongResults.keys()].map((what): [string, string] => [what, 'handled']),
+    ['the result null', 'public.say'],
+  ];
+  test.each(wrong)('a write for which a target returns %s fails alone: %s', async (what, target) => {
+    const odd = { ...writeTo('handled', false), resource: target };
+    odd.body = JSON.stringify({ ...(JSON.parse(odd.body!) as Body), wrong: what });
+    const writes = [
+      writeTo('public.one', false),
+      writeTo('handled', false),
+      odd,
+      writeTo('a document', false),
+    ];
+    expect(await fates(writes, await settle(writes))).toEqual(alone(writes, odd));
+  });
+
+  test('a write for which the code of a target throws an unexpected error fails alone', async () => {
+    const target: Target = {
+      name: 'strange',
+      owns: (resource) => resource === 'strange',
+      settle: () => Promise.reject(new TypeError('a secret')),
+    };
+    const odd = { ...writeTo('handled', false), resource: 'strange' };
+    const writes = [writeTo('public.one', false), odd, writeTo('a document', false)];
+    expect(await fates(writes, await settle(writes, [target]))).toEqual(alone(writes, odd));
+  });
+
+  /** The codes of the answers, and the number of dead letters. */
+  async function fates(writes: Write[], { outcomes, failed }: BatchReport): Promise<unknown[]> {
+    const codes = new Map<string, string | null>([
+      ...outcomes.map(({ outcome }) => [outcome.writeId, outcome.code] as const),
+      ...failed.map(({ write, error }) => [write.writeId, error.name] as const),
+    ]);
+    const letters = (await other.query('select from sluice.dead_letter')).rows;
+    return [...writes.map(({ writeId }) => codes.get(writeId)), letters.length];
+  }
+  const alone = (writes: Write[], odd: Write): unknown[] => [
+    ...writes.map((write) => (write === odd ? (isIntake ? 'dead_letter' : 'TargetError') : null)),
+    isIntake ? 1 : 0,
+  ];
+
+  test('a handler gives the answer that is stored, whatever the mode', async () => {
+    const write = writeTo('handled', false);
+    write.body = JSON.stringify({ ...(JSON.parse(write.body!) as Body), wrong: 'a date' });
+    const { outcomes } = await settle([write]);
+    const { rows } = await other.query('select detail from sluice.outcome where write_id = $1', [
+      write.writeId,
+    ]);
+    expect(outcomes[0]!.outcome.detail).toStrictEqual((rows as { detail: unknown }[])[0]!.detail);
+  });
 
   test.each([
     ['tables', 'public.two'],

@@ -4,11 +4,15 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { model, resource } from '../support/model.ts';
 import {
+  fingerprintOf,
   intakeOrigin,
   lockedOrigin,
+  makeDeadLetter,
   memoryOrigin,
+  notApplied,
   settleBatch,
   settleOptions,
+  settleUnapplied,
   tableTargets,
   TargetError,
   togetherOrigin,
@@ -24,6 +28,8 @@ import { useDatabase } from '../support/database.ts';
 import { explainGeneric } from '../support/explain.ts';
 import { insertIntake, rowWrite, type RowBody, type RowWriteOptions } from '../support/row-write.ts';
 import { openConnection, sql } from '../support/sql.ts';
+import { fresh, friend } from '../support/world.ts';
+import { eventually } from '../support/eventually.ts';
 
 const database = useDatabase();
 let session: Session;
@@ -85,6 +91,7 @@ beforeAll(async () => {
     create table guarded (id integer primary key, note text);
     create function guard() returns trigger language plpgsql as $$ begin
       if new.note = 'bad' then raise exception 'a secret'; end if;
+      if new.note = 'broken' then raise exception 'a secret' using errcode = '55000'; end if;
       if new.note = 'skip' then return null; end if;
       if new.note = 'moved' then new.id := new.id + 1000; end if;
       return new; end $$;
@@ -106,7 +113,7 @@ beforeAll(async () => {
     create table house (id integer primary key);
     create table guest (id integer primary key, house integer constraint of_house references house);
     create table loose (
-      id integer generated always as identity primary key, a integer, b integer, n integer, unique (a), unique (b, n),
+      id integer generated always as identity primary key, a integer, b integer, n integer check (n >= 0), unique (a), unique (b, n),
       owner integer references customer);
     create table measured (id timestamptz primary key, v integer);
     grant usage on schema "Odd" to ${role};
@@ -854,6 +861,225 @@ describe.each(origins)('rows, %s,', (_title, isIntake) => {
     );
     expect(found).toHaveLength(1);
   });
+});
+
+describe('a batch of the memory of a node that is tried in halves', () => {
+  const settleMemory = (writes: readonly Write[]): Promise<BatchReport> =>
+    settleBatch(session, memoryOrigin(writes), options);
+  /** The answers of one transaction, and those beside a write at each place that has the batch tried in halves. */
+  async function fatesInHalves(made: () => Write[]): Promise<string[][]> {
+    const writes = made();
+    const all = [fates(writes, await settleMemory(writes))];
+    for (let place = 1; place <= writes.length; place++) {
+      const again = made();
+      const bad = badRow();
+      const report = await settleMemory(again.toSpliced(place, 0, bad));
+      expect(fates([bad], report)).toEqual(['row_invalid']);
+      all.push(fates(again, report));
+    }
+    return all;
+  }
+  const badRow = (): Write => make('orders', 'insert', { id: 99, total: -1 });
+
+  test('a row of a batch in halves waits for its blocked parent, and for a blocked write of the same row', async () => {
+    await insertIntake(session, [make('customer', 'insert', { id: 9 })]);
+    const parent = (): Write => make('orders', 'upsert', { id: 1, customer: 9 });
+    const all = await fatesInHalves(() => [
+      parent(),
+      make('item', 'insert', { order_id: 1, line: 1 }),
+      make('orders', 'upsert', { id: 1, note: 'later' }),
+      make('orders', 'delete', { id: 1 }),
+      make('item', 'insert', { order_id: 1, line: 2 }),
+    ]);
+    expect(new Set(all.flat())).toEqual(new Set(['blocked']));
+    expect(await rows('select from orders')).toEqual([]);
+  });
+
+  test('a row of a batch in halves waits for a blocked write of its idempotency key', async () => {
+    await insertIntake(session, [make('customer', 'insert', { id: 9 })]);
+    const write = { idempotencyKey: 'held' };
+    const made = (): Write[] => [
+      make('orders', 'insert', { id: 1, customer: 9 }, { write }),
+      badRow(),
+      make('orders', 'insert', { id: 2 }, { write }),
+    ];
+    const writes = made();
+    expect(fates(writes, await settleMemory(writes))).toEqual(['blocked', 'row_invalid', 'blocked']);
+  });
+
+  test('a document of a batch in halves waits for a blocked one: of its references, or of the same identity', async () => {
+    const document = (
+      name: Parameters<typeof resource>[0],
+      body: object,
+      write: Partial<Write> = {},
+    ): Write => {
+      const { referentialId, superclassId, references } = describeDocument(resource(name), body);
+      return {
+        ...make('customer', 'insert', { id: 1 }),
+        resource: `test/${name}`,
+        operation: 'upsert',
+        form: null,
+        referentialId,
+        superclassId,
+        referenceIds: references.map((reference) => reference.referentialId),
+        lane: laneOf(referentialId, superclassId, 16),
+        body: JSON.stringify(body),
+        ...write,
+      };
+    };
+    const [a, b, missing] = [fresh(), fresh(), fresh()];
+    await insertIntake(session, [document('friends', friend(missing))]);
+    const all = await fatesInHalves(() => [
+      document('friends', friend(a, missing)),
+      document('friends', friend(b, a)),
+      document('friends', friend(a)),
+    ]);
+    expect(new Set(all.flat())).toEqual(new Set(['blocked']));
+  });
+});
+
+describe('an answer to a write alone', () => {
+  const lanesOf = async (isOwn: (lane: number) => boolean): Promise<Map<number, number>> => {
+    const { rows } = await other.query<{ lane: number; term: string }>('select lane, term from sluice.lane');
+    return new Map(rows.filter(({ lane }) => isOwn(lane)).map(({ lane, term }) => [lane, Number(term)]));
+  };
+  const cancel = ({ writeId, lane }: Write): Promise<unknown> =>
+    other.query(
+      `select from sluice.cancel_writes(gen_random_uuid(), array[$1::uuid], array[$2::smallint], '{orders}', '{ann}')`,
+      [writeId, lane],
+    );
+  const codes = async (writes: readonly Write[]): Promise<unknown[]> => {
+    const ids = writes.map(({ writeId }) => writeId);
+    const { rows } = await other.query<{ write_id: string; code: string | null }>(
+      'select write_id, code from sluice.outcome where write_id = any($1)',
+      [ids],
+    );
+    return ids.map((id) => rows.find((row) => row.write_id === id)?.code);
+  };
+
+  test('a refused write that comes into the intake after its answer leaves it, and its batch commits', async () => {
+    const [cancelled, refused] = [
+      make('orders', 'insert', { id: 1, total: -1 }),
+      make('orders', 'insert', { id: 2, total: -1 }, { write: { idempotencyKey: randomUUID() } }),
+    ];
+    const good = make('orders', 'insert', { id: 3 });
+    await cancel(cancelled);
+    await insertIntake(session, [refused]);
+    expect(fates([refused], await settleIntake())).toEqual(['row_invalid']);
+    await insertIntake(session, [cancelled, refused, good]);
+    expect(fates([cancelled, refused, good], await settleIntake())).toEqual([
+      'nothing',
+      'nothing',
+      'created',
+    ]);
+    expect(await rows('select from sluice.intake')).toEqual([]);
+    expect(await codes([cancelled, refused])).toEqual(['cancelled', 'row_invalid']);
+  });
+
+  test('a write that killed its writers and has an answer leaves the intake without another', async () => {
+    const late = make('orders', 'insert', { id: 1 });
+    await cancel(late);
+    await insertIntake(session, [late]);
+    const report = await makeDeadLetter(
+      session,
+      intakeOrigin(await lanesOf(() => true), 100),
+      late.writeId,
+      3,
+    );
+    expect(report.outcomes).toEqual([]);
+    expect(
+      await rows('select write_id from sluice.intake union all select write_id from sluice.dead_letter'),
+    ).toEqual([]);
+    expect(await codes([late])).toEqual(['cancelled']);
+  });
+
+  test.each(origins)(
+    'a write that fails alone and has an answer gets no other, %s',
+    async (_title, isIntake) => {
+      const late = make('guarded', 'insert', { id: 1, note: 'broken' });
+      await cancel(late);
+      if (isIntake) await insertIntake(session, [late]);
+      const report = isIntake ? settleIntake() : settleBatch(session, memoryOrigin([late]), options);
+      expect(fates([late], await report)).toEqual(['nothing']);
+      const left = 'select write_id from sluice.intake union all select write_id from sluice.dead_letter';
+      expect(await rows(left)).toEqual([]);
+    },
+  );
+
+  test('a discarded write that has an answer leaves the intake and keeps the answer', async () => {
+    const [late, waiting] = [make('orders', 'insert', { id: 1 }), make('orders', 'insert', { id: 2 })];
+    await cancel(late);
+    await insertIntake(session, [late, waiting]);
+    const of = (write: Write): { write: Write; outcome: Outcome } => ({
+      write,
+      outcome: notApplied(write, 'discarded'),
+    });
+    expect((await settleUnapplied(session, [of(late)])).map(({ code }) => code)).toEqual(['cancelled']);
+    expect(await rows('select write_id from sluice.intake')).toEqual([{ write_id: waiting.writeId }]);
+    const both = await settleUnapplied(session, [of(late), of(waiting)]);
+    expect(both.map(({ code }) => code)).toEqual(['cancelled', 'discarded']);
+    expect(await rows('select write_id from sluice.intake')).toEqual([]);
+  });
+
+  test('two leaders answer refused writes of one idempotency key alike', { timeout: 60_000 }, async () => {
+    const url = database.writerUrl;
+    const second = await Session.open({
+      url,
+      applicationName: 'second',
+      settings: { lock_timeout: '100ms' },
+    });
+    onTestFinished(() => second.close());
+    const leaders = await Promise.all(
+      [session, second].map(async (by, place) => ({
+        by,
+        origin: intakeOrigin(await lanesOf((lane) => lane % 2 === place), 100),
+      })),
+    );
+    for (let n = 0; n < 10; n++) {
+      const idempotencyKey = randomUUID();
+      const made = leaders.map((_, place): Write => {
+        for (;;) {
+          const write = make('loose', 'insert', { n: -1 }, { write: { idempotencyKey } });
+          if (write.lane % 2 === place) return write;
+        }
+      });
+      await insertIntake(session, made);
+      const reports = await Promise.all(leaders.map(({ by, origin }) => settleBatch(by, origin, options)));
+      const told = reports.flatMap(({ outcomes }) => outcomes.map(({ outcome }) => outcome.code));
+      expect(told).toEqual(['row_invalid', 'row_invalid']);
+    }
+  });
+
+  test.each(origins)(
+    'a refused write whose idempotency key another transaction binds takes the answer of that write, %s',
+    async (_title, isIntake) => {
+      const key = randomUUID();
+      const write = make('orders', 'insert', { id: 1, total: -1 }, { write: { idempotencyKey: key } });
+      const first = randomUUID();
+      const binding = await openConnection(database.url);
+      await binding.query('begin');
+      await binding.query(
+        `insert into sluice.outcome (write_id, batch_id, ordinal, lane, result, code, resource, client)
+         values ($1, gen_random_uuid(), 0, 0, 'refused', 'row_exists', 'orders', 'ann')`,
+        [first],
+      );
+      await binding.query(
+        `insert into sluice.idempotency_key (client, key, write_id, fingerprint) values ('ann', $1, $2, $3)`,
+        [key, first, fingerprintOf(write)],
+      );
+      if (isIntake) await insertIntake(session, [write]);
+      const report = isIntake ? settleIntake() : settleBatch(session, memoryOrigin([write]), options);
+      await eventually(async () =>
+        expect(
+          await rows(
+            `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+          ),
+        ).toHaveLength(1),
+      );
+      await binding.query('commit');
+      expect(fates([write], await report)).toEqual(['row_exists']);
+    },
+  );
 });
 
 describe('the search for who holds a lock', () => {

@@ -18,7 +18,7 @@ export {
 export { headerOf, memoryOrigin, type Origin } from './coordinator/origin.ts';
 export { hintAwaitedOf, hintStatements } from './coordinator/record.ts';
 export { emptyReport, logBatch, type BatchReport } from './coordinator/report.ts';
-export { makeDeadLetter } from './coordinator/settle.ts';
+export { makeDeadLetter } from './coordinator/settle-alone.ts';
 export type { NotAtOnce } from './coordinator/settle-idle.ts';
 export {
   emptySettlement,

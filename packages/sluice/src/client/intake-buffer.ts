@@ -32,6 +32,7 @@ export interface IntakeBufferOptions {
 export class IntakeBuffer implements Route {
   readonly #options: IntakeBufferOptions;
   #buffered: Buffered[] = [];
+  readonly #withdrawnUnderWay = new WeakSet<Buffered>();
   #session: Session | null = null;
   #flushing: Promise<void> | null = null;
   readonly #stopping = new AbortController();
@@ -79,11 +80,12 @@ export class IntakeBuffer implements Route {
     return this.#gathering.state;
   }
 
-  /** Takes back a write that was never sent, so that nothing was or will be applied. Null: it may be in the intake. */
+  /** Takes back a write, which is not sent again. Null: it may be in the intake, now or once its insert ends. */
   withdraw(waiter: Buffered): SluiceError | null {
     const index = this.#buffered.indexOf(waiter);
+    if (index < 0) this.#withdrawnUnderWay.add(waiter);
+    else this.#buffered.splice(index, 1);
     if (index < 0 || waiter.wasSent) return null;
-    this.#buffered.splice(index, 1);
     return new SluiceError('database_unavailable', undefined, { retryAfterSeconds: 1 });
   }
 
@@ -140,14 +142,12 @@ export class IntakeBuffer implements Route {
   }
 
   async #rest(milliseconds: number): Promise<void> {
-    const { signal } = this.#stopping;
-    await pause(milliseconds, undefined, { signal }).catch(() => undefined);
+    await pause(milliseconds, undefined, this.#stopping).catch(() => undefined);
   }
 
   #giveUpLate(): void {
     const now = performance.now();
     const late = this.#buffered.filter(({ giveUpAt }) => giveUpAt <= now);
-    if (late.length === 0) return;
     this.#buffered = this.#buffered.filter(({ giveUpAt }) => giveUpAt > now);
     refuseAll(late, 'database_unavailable');
   }
@@ -175,10 +175,10 @@ export class IntakeBuffer implements Route {
     } catch (error) {
       // A full disk is reported without delay, for writes that are certainly not in the intake.
       const isFull = error instanceof DatabaseError && error.sqlState === '53100';
-      const leaving = [...left].filter(({ wasSent }) => this.#isStopped || (isFull && !wasSent));
-      for (const each of leaving) left.delete(each);
-      this.#buffered.unshift(...left);
-      refuseAll(leaving, isFull ? 'storage_full' : 'database_unavailable');
+      const kept = [...left].filter((each) => !this.#withdrawnUnderWay.has(each));
+      const isLeaving = ({ wasSent }: Buffered): boolean => this.#isStopped || (isFull && !wasSent);
+      this.#buffered.unshift(...kept.filter((each) => !isLeaving(each)));
+      refuseAll(kept.filter(isLeaving), isFull ? 'storage_full' : 'database_unavailable');
       throw error;
     }
   }

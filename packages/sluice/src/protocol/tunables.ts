@@ -18,7 +18,7 @@ export const clientTunables = declare({
     default: 250,
     from: 1,
     to: 60_000,
-    help: 'interval of polls when no hint arrives',
+    help: 'interval of polls when no hint arrives; at most 500 ms in a writer',
   },
   waitMs: {
     default: 30_000,

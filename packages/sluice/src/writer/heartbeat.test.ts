@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Found, Elector } from './elector.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { ReadyFront } from './ready-front.ts';
@@ -61,6 +61,18 @@ describe('the heartbeat', () => {
     wakeups.heartbeats.hint();
     expect(await heartbeat.runIfDue()).not.toBeNull();
     expect(scans).toHaveLength(2);
+  });
+
+  test('the heartbeat comes each half second, even if the poll interval is longer', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { heartbeat, wakeups } = setup();
+    wakeups.nextHeartbeatIn(0);
+    expect(await heartbeat.runIfDue()).not.toBeNull();
+    vi.advanceTimersByTime(499);
+    expect(await heartbeat.runIfDue()).toBeNull();
+    vi.advanceTimersByTime(1);
+    expect(await heartbeat.runIfDue()).not.toBeNull();
   });
 
   test('the heartbeat reports the lanes that are led only when they have changed', async () => {

@@ -1,5 +1,5 @@
 /**
- * The heartbeat of a session that leads lanes. At each poll interval, and earlier when a hint says that lanes may be
+ * The heartbeat of a session that leads lanes. At each poll interval, at the latest after half a second, and earlier when a hint says that lanes may be
  * free, it takes or gives back lanes, and finds ready writes without a hint. No other part of the loop uses the
  * elector.
  */
@@ -26,6 +26,8 @@ export interface Heard extends Found {
 
 /** Poll interval while hints are wanted and do not arrive. */
 const deafIntervalMs = 50;
+/** The server ends a session that is silent for 2 s, and a lease of 2 s has to be renewed before it ends. */
+const intervalMsMax = 500;
 
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
@@ -47,7 +49,7 @@ export class Heartbeat {
     // Lanes that were just taken are also read from the start.
     if (taken > 0) front.scan({ isDue: true });
     front.noteRead(took);
-    wakeups.nextHeartbeatIn(isDeaf() ? Math.min(deafIntervalMs, pollIntervalMs) : pollIntervalMs);
+    wakeups.nextHeartbeatIn(Math.min(isDeaf() ? deafIntervalMs : intervalMsMax, pollIntervalMs));
     wakeups.heartbeats.note(Math.abs(elector.terms.size - before));
     this.#options.onNeighbour(neighbourOf(pid, found.sessionPids));
     if (elector.terms.size !== before) this.#options.onLanes([...elector.terms.keys()], taken);

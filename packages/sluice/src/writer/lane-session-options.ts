@@ -12,7 +12,7 @@ export interface LaneSessionOptions {
   ownership: () => OwnershipForm;
   spread: Spread;
   batchWritesMax: number;
-  /** Longest rest, in milliseconds. */
+  /** Longest rest, in milliseconds; the heartbeat sets a limit of its own. */
   pollIntervalMs: number;
   settle: SettleOptions;
   /** Whether hints arrive; without them, a rest starts only after an empty read. */

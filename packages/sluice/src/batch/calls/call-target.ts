@@ -45,10 +45,11 @@ function take(
   results: readonly HandlerResult[],
   title: string,
 ): void {
+  if (!Array.isArray(results)) throw new TargetError(title, new Error('returned no array of results'));
   if (results.length !== writes.length)
     throw new TargetError(title, new Error(`returned ${results.length} results for ${writes.length} writes`));
   writes.forEach((write, place) => {
-    settlement.outcomes.push({ write, outcome: outcomeOf(write, results[place]!, title) });
+    settlement.outcomes.push({ write, outcome: outcomeOf(write, results[place], title) });
     if (keyOf(write) !== null) settlement.keys.push({ write, fingerprint: fingerprintOf(write) });
     settlement.provided.push(write.referentialId);
   });
@@ -56,20 +57,36 @@ function take(
 
 const applied: ReadonlySet<unknown> = new Set(['created', 'updated', 'unchanged', 'deleted']);
 
-function outcomeOf(write: WriteHeader, given: HandlerResult, title: string): Outcome {
-  const { result, answer } = given;
+/** @param given By other code, so nothing of it is certain. */
+function outcomeOf(write: WriteHeader, given: unknown, title: string): Outcome {
+  const { result, code, answer } = (given ?? {}) as { result?: unknown; code?: unknown; answer?: unknown };
   const said = answer === undefined || answer === null ? {} : { answer };
-  if (result === 'refused') return refusal(write, 'target_refused', { ...said, reason: given.code });
+  if (result === 'refused')
+    return refusal(write, 'target_refused', storable({ ...said, reason: code }, title));
   if (!applied.has(result))
-    throw new TargetError(title, new Error(`returned a result that is none: ${result.slice(0, 50)}`));
+    throw new TargetError(title, new Error(`returned a result that is none: ${String(result).slice(0, 50)}`));
   return {
     writeId: write.writeId,
-    result,
+    result: result as Outcome['result'],
     code: null,
     resource: write.resource,
     documentId: null,
     version: null,
     contentHash: null,
-    detail: 'answer' in said ? said : null,
+    detail: 'answer' in said ? storable(said, title) : null,
   };
+}
+
+/** What `jsonb` does not take, although JSON does: the character 0, and half of a surrogate pair. */
+const unstorable = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
+
+/** The detail as it is read from the database later: a node that has settled the write gives the same answer. */
+function storable(detail: object, title: string): Outcome['detail'] {
+  try {
+    const text = JSON.stringify(detail);
+    if (unstorable.test(text)) throw new Error('contains a character that jsonb does not take');
+    return JSON.parse(text) as Outcome['detail'];
+  } catch (error) {
+    throw new TargetError(title, new Error('returned an answer that cannot be stored', { cause: error }));
+  }
 }

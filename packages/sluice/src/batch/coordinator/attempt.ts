@@ -1,11 +1,11 @@
 /** One try of a batch in one transaction: open, check the writes, run each target, record, commit, send hints. */
-import { hasFailpoint, passFailpoint, type WriteHeader } from '#protocol';
-import type { Session, Statement } from '#store';
+import { hasFailpoint, passFailpoint, SluiceError, type WriteHeader } from '#protocol';
+import { DatabaseError, type Session, type Statement } from '#store';
 import { BatchTransaction } from './batch-transaction.ts';
 import type { Caution } from './caution.ts';
 import { TargetError } from './fault.ts';
 import { isFaultAtEnd } from './lend-session.ts';
-import type { Origin } from './origin.ts';
+import { BusyLanesError, type Origin } from './origin.ts';
 import {
   awaitedHints,
   dropStatements,
@@ -15,13 +15,22 @@ import {
   outcomeValues,
 } from './record.ts';
 import type { BatchReport } from './report.ts';
-import { divide, emptySettlement, waitsForLock, type Settlement, type Target } from './target.ts';
+import {
+  divide,
+  emptySettlement,
+  waitsForLock,
+  type Settlement,
+  type Target,
+  type TargetBatch,
+} from './target.ts';
 
 export interface AttemptOptions {
   /** In the order in which the targets settle their parts of a batch. */
   targets: readonly Target[];
   /** Reads the blocked writes that come before those of the batch. @default false */
   withBlocked?: boolean;
+  /** Blocked writes of the memory of a node, from an earlier part of the same batch. @default none */
+  ahead?: readonly WriteHeader[];
   /** Checks whether writes of the batch were settled elsewhere. */
   withSettled: boolean;
   /** Finds the locked rows that the batch needs before it waits for any. Waits for other locks are short. */
@@ -87,7 +96,7 @@ async function lookAside(
   transaction: BatchTransaction,
   origin: Origin,
   opened: WriteHeader[],
-  { withSettled, withLocks }: AttemptOptions,
+  { withSettled, withLocks }: Pick<AttemptOptions, 'withSettled' | 'withLocks'>,
 ): Promise<WriteHeader[]> {
   const looks = [
     ...(withLocks && origin.bodies === null ? ['lockTaken'] : []),
@@ -111,11 +120,23 @@ async function lookAside(
   return dropped;
 }
 
+/** Removes the write from the intake, in this transaction, if it was settled elsewhere. Returns whether it was. */
+export async function dropSettled(
+  transaction: BatchTransaction,
+  origin: Origin,
+  write: WriteHeader,
+  report: BatchReport,
+): Promise<boolean> {
+  const dropped = await lookAside(transaction, origin, [write], { withSettled: true, withLocks: false });
+  if (dropped.length > 0) await commitBatch(transaction, origin, [], dropped, report);
+  return dropped.length > 0;
+}
+
 /** Has each target settle its part of the batch. */
 async function settleShares(
   transaction: BatchTransaction,
   writes: readonly WriteHeader[],
-  { targets, withBlocked = false, withLocks, isAtOnce = false }: AttemptOptions,
+  { targets, withBlocked = false, ahead = [], withLocks, isAtOnce = false }: AttemptOptions,
 ): Promise<Settlement[]> {
   const { shares, deferred, strangers } = divide(writes, targets);
   // A lone write on a session of a node queues for its row; no other write waits with it.
@@ -126,21 +147,28 @@ async function settleShares(
   const blocked = strangers.map((write) => ({ write, awaits: [write.writeId] }));
   const settlements: Settlement[] = [{ ...emptySettlement(), deferred, blocked }];
   for (const { target, writes } of shares) {
-    const settlement = await target.settle({
-      transaction,
-      writes,
-      hasBlocked: withBlocked,
-      looksForLocks: withLocks,
-      isAlone,
-      mayWait,
-      isAtOnce,
-    });
+    const facts = { hasBlocked: withBlocked, ahead, looksForLocks: withLocks, isAlone, mayWait, isAtOnce };
+    const settlement = await settleShare(target, { transaction, writes, ...facts });
     record(transaction, settlement);
     settlements.push(settlement);
   }
   if (isAtOnce && settlements.some((each) => each.deferred.length + each.blocked.length > 0))
     throw new UnfitError();
   return settlements;
+}
+
+/** An error that nothing expects, such as a TypeError, is a fault of the target, so that the batch finds its write. */
+async function settleShare(target: Target, batch: TargetBatch): Promise<Settlement> {
+  try {
+    return await target.settle(batch);
+  } catch (error) {
+    const isExpected =
+      error instanceof DatabaseError ||
+      error instanceof TargetError ||
+      error instanceof SluiceError ||
+      error instanceof BusyLanesError;
+    throw isExpected ? error : new TargetError(target.name, error);
+  }
 }
 
 function record(transaction: BatchTransaction, { outcomes, isRecorded = false }: Settlement): void {

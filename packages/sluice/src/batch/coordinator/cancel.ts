@@ -32,25 +32,28 @@ export async function settleUnapplied(
       { name: 'lockTerms', values: [lanes] },
       { name: 'readWaiting', values: [unapplied.map(({ write }) => write.writeId)] },
     ]);
-    const found = new Map(where?.rows.map((row) => [row['write_id'] as string, row]));
     const known = new Map<string, Outcome>();
-    for (const [writeId, row] of found) if (row['result'] !== null) known.set(writeId, outcomeOf(row));
+    const pending = new Set<string>();
+    for (const row of where?.rows ?? []) {
+      if (row['result'] !== null) known.set(row['write_id'] as string, outcomeOf(row));
+      if (row['is_pending'] === true) pending.add(row['write_id'] as string);
+    }
     const outcomes = unapplied.filter(({ write }) => !known.has(write.writeId));
     const settled = outcomes.map(({ write }) => write);
-    if (settled.length === 0) await session.flight([{ name: 'rollback' }]);
+    // Writes in the intake leave it, also those that came after their outcomes. A write whose insert arrives later
+    // finds its outcome.
+    const leaving = [...pending];
+    if (settled.length + leaving.length === 0) await session.flight([{ name: 'rollback' }]);
     else {
-      // Writes in the intake leave it. A write whose insert arrives later finds its outcome.
-      const pending = settled.filter(({ writeId }) => found.get(writeId)?.['is_pending'] === true);
-      const pendingIds = pending.map(({ writeId }) => writeId);
       try {
         await session.flight([
           {
             name: 'insertOutcomes',
             values: outcomeValues(outcomes, { batchId: uuidv7(), terms: new Map() }),
           },
-          { name: 'removeIntake', values: [pendingIds] },
-          { name: 'removeAwaited', values: [pendingIds] },
-          ...record(settled),
+          { name: 'removeIntake', values: [leaving] },
+          { name: 'removeAwaited', values: [leaving] },
+          ...(settled.length === 0 ? [] : record(settled)),
           { name: 'commit' },
         ]);
       } catch (error) {

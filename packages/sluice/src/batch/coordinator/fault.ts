@@ -49,7 +49,7 @@ export class TargetError extends Error {
 export type BatchFault = DatabaseError | TargetError;
 
 /** Most tries of one set of writes, for stale facts and for transient errors. */
-const triesMax = 6;
+export const triesMax = 6;
 /** Most tries of a write that fails alone for another reason, before it becomes a dead letter. */
 const triesAloneMax = 3;
 

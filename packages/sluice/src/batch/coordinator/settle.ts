@@ -5,25 +5,14 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { WriteHeader } from '#protocol';
-import { DatabaseError, projectionsDiffer, type Row, type Session } from '#store';
-import { notApplied, refusal } from './answer.ts';
-import { attemptBatch, commitAnswers, limitsOf, type AttemptOptions } from './attempt.ts';
-import { BatchTransaction } from './batch-transaction.ts';
-import { fingerprintOf, keyOf } from './idempotency.ts';
-import {
-  isBatchFault,
-  reducedFault,
-  remedyFor,
-  TargetError,
-  type BatchFault,
-  type Refusal,
-  type Remedy,
-} from './fault.ts';
-import { ChangedCycleError } from './intake-origin.ts';
+import { DatabaseError, type Session } from '#store';
+import { attemptBatch, type AttemptOptions } from './attempt.ts';
+import { reducedFault, remedyFor, triesMax, type BatchFault } from './fault.ts';
 import { noteLockers } from './note-lockers.ts';
 import type { Origin } from './origin.ts';
-import { emptyReport, type BatchReport } from './report.ts';
+import type { BatchReport } from './report.ts';
 import { describeRetry, RetryNote, type BatchRetry } from './retry.ts';
+import { faultOf, settleAlone, type Part } from './settle-alone.ts';
 import { traceBatch } from './trace.ts';
 
 export interface BatchOptions extends Omit<AttemptOptions, 'withSettled' | 'withLocks' | 'isAtOnce'> {
@@ -37,13 +26,6 @@ export interface BatchOptions extends Omit<AttemptOptions, 'withSettled' | 'with
 const lockWaitsMax = 16;
 
 type PartOptions = BatchOptions & Pick<AttemptOptions, 'withLocks'>;
-
-/** The things that a batch is settled with, the same for all its parts. */
-interface Part {
-  session: Session;
-  origin: Origin;
-  report: BatchReport;
-}
 
 /**
  * Settles the writes of its origin, in one transaction if nothing fails.
@@ -67,23 +49,6 @@ export async function settle(
   traceBatch(report);
   return report;
 }
-
-/** Makes a dead letter of a write that has killed each writer that tried it, without another try. */
-export async function makeDeadLetter(
-  session: Session,
-  origin: Origin,
-  writeId: string,
-  attempts: number,
-): Promise<BatchReport> {
-  const report = emptyReport();
-  const fault = new DatabaseError({ sqlState: writerDied, message: 'each writer that tried it crashed' });
-  await settleAlone({ session, origin, report }, [writeId], 'dead_letter', fault, attempts);
-  traceBatch(report);
-  return report;
-}
-
-/** Code for a crash of the writer, in the form of PostgreSQL's codes. */
-const writerDied = 'SL003';
 
 async function settlePart(part: Part, only: readonly string[] | null, options: PartOptions): Promise<void> {
   const { session, origin, report } = part;
@@ -117,24 +82,24 @@ async function settlePart(part: Part, only: readonly string[] | null, options: P
       }
       withSettled ||= fault instanceof DatabaseError && fault.isStaleFacts;
       withLocks ||= remedy === 'look_for_locks';
-      if (remedy === 'try_again') await restAfter(fault, attempt, note);
-      else if (remedy !== 'look_for_locks') {
-        if (remedy === 'halve') await settleHalves(part, ids, { ...options, withLocks });
-        else await settleAlone(part, ids, remedy, fault, attempt);
+      if (remedy === 'halve') {
+        await settleHalves(part, ids, { ...options, withLocks });
         break;
       }
+      if (remedy === 'look_for_locks') continue;
+      const passing = remedy === 'try_again' ? fault : await settleAlone(part, ids, remedy, fault, attempt);
+      if (passing === null) break;
+      // The next batch finds the write again.
+      if (attempt >= triesMax) {
+        report.deferred.push(...opened);
+        break;
+      }
+      // Others have settled the write, or bound its key: the next try finds their answer.
+      withSettled ||= remedy !== 'try_again';
+      await restAfter(passing, attempt, note);
     }
   }
   await note.forget();
-}
-
-/** Ends the transaction, because a session that lives on must not keep one open. Throws errors that no batch can handle. */
-async function faultOf(error: unknown, session: Session, writes: number): Promise<BatchFault> {
-  if (!(error instanceof DatabaseError) || !error.isConnectionLoss)
-    await session.flight([{ name: 'rollback' }]);
-  if (error instanceof DatabaseError && error.isDisagreement) throw projectionsDiffer();
-  if (!isBatchFault(error, writes)) throw error;
-  return error;
 }
 
 async function restAfter(fault: BatchFault, attempt: number, note: RetryNote): Promise<void> {
@@ -155,85 +120,10 @@ async function settleHalves(part: Part, ids: readonly string[], options: PartOpt
   const deferredBefore = deferred.length;
   const blockedBefore = blocked.length;
   await settlePart(part, ids.slice(0, middle), options);
-  const withBlocked = options.withBlocked === true || blocked.length > blockedBefore;
+  const newly = blocked.slice(blockedBefore).map(({ write }) => write);
+  const withBlocked = options.withBlocked === true || newly.length > 0;
+  // Blocked writes in the intake are found there.
+  const ahead = part.origin.bodies === null ? [] : [...(options.ahead ?? []), ...newly];
   const again = deferred.splice(deferredBefore).map((write) => write.writeId);
-  await settlePart(part, [...again, ...ids.slice(middle)], { ...options, withBlocked });
-}
-
-/**
- * Settles a write that cannot be applied: it is refused by its target, refused as a conflict, or made a dead letter.
- * A write that waits for a lock, or for what the server lacks, is blocked. A write outside of the intake becomes no dead letter: its node reports
- * the error.
- */
-async function settleAlone(
-  { session, origin, report }: Part,
-  ids: readonly string[],
-  remedy: Exclude<Remedy, 'try_again' | 'look_for_locks' | 'halve'>,
-  fault: BatchFault,
-  attempts: number,
-): Promise<void> {
-  const refused =
-    fault instanceof TargetError ? await completeRefusal(fault.refusal, session, origin, ids) : null;
-  const { writes, ...opening } = await origin.open(session, ids, limitsOf({ withLocks: remedy === 'block' }));
-  const transaction = new BatchTransaction(session, origin, opening, report.batchId);
-  const [write] = writes;
-  if (write === undefined) return transaction.rollback();
-  if (remedy === 'block') return blockWrite(transaction, origin, write, report);
-  if (remedy === 'dead_letter' && origin.bodies !== null)
-    return void report.failed.push({ write, error: fault });
-  const error = reducedFault(fault);
-  const outcome =
-    refused !== null
-      ? refusal(write, refused.code, refused.detail)
-      : remedy === 'answer_conflict'
-        ? notApplied(write, 'write_conflict')
-        : notApplied(write, 'dead_letter', { error });
-  // A dead letter is copied from the intake, and then removed there.
-  if (remedy === 'dead_letter')
-    transaction.queue({ name: 'insertDeadLetter', values: [write.writeId, attempts, JSON.stringify(error)] });
-  // The target has answered with a refusal, so the idempotency key keeps that answer.
-  const isBound = refused !== null && keyOf(write) !== null;
-  const keys = isBound ? [{ write, fingerprint: fingerprintOf(write) }] : [];
-  await commitAnswers(transaction, origin, { outcomes: [{ write, outcome }], blocked: [], keys }, report);
-}
-
-/** Its refusal is the same without what could not be found out. */
-async function completeRefusal(
-  refused: Refusal | null,
-  session: Session,
-  { bodies }: Origin,
-  [writeId = '']: readonly string[],
-): Promise<Refusal | null> {
-  if (refused?.complete === undefined) return refused;
-  const run = (name: string, values: readonly unknown[]): Promise<Row[]> => session.run(name, values);
-  const body = bodies?.get(writeId)?.body ?? null;
-  try {
-    return { ...refused, detail: await refused.complete({ run, writeId, body }) };
-  } catch (error) {
-    if (error instanceof DatabaseError && !error.isConnectionLoss) return refused;
-    throw error;
-  }
-}
-
-/** Blocks a write. If another session has locked the intake row of the write, its whole lane waits. */
-async function blockWrite(
-  transaction: BatchTransaction,
-  origin: Origin,
-  write: WriteHeader,
-  report: BatchReport,
-): Promise<void> {
-  const blocked = [{ write, awaits: [write.writeId] }];
-  report.waited.push(write);
-  if (origin.bodies !== null) return void report.blocked.push(...blocked);
-  try {
-    await commitAnswers(transaction, origin, { outcomes: [], blocked, keys: [] }, report);
-  } catch (error) {
-    if (!(error instanceof DatabaseError)) throw error;
-    // Its own leader has woken it meanwhile.
-    const isChanged = origin.isForeign && error.isStaleFacts;
-    if (!isChanged && !error.isLockWaitOver) throw error;
-    await transaction.rollback();
-    if (isChanged) throw new ChangedCycleError();
-    origin.leaveOut([write.lane]);
-  }
+  await settlePart(part, [...again, ...ids.slice(middle)], { ...options, withBlocked, ahead });
 }

@@ -13,7 +13,7 @@ export async function sortOut(batch: TargetBatch, settlement: Settlement): Promi
   return batch.writes.filter((write) => {
     const key = keyOf(write);
     const row = key === null ? undefined : bound.get(key);
-    const before = ahead.get(write.referentialId);
+    const before = ahead.get(write.referentialId) ?? ahead.get(key ?? '');
     if (row !== undefined) {
       const outcome = row['result'] === null ? null : outcomeOf(row);
       const fingerprint = row['fingerprint'] as string;
@@ -34,11 +34,15 @@ interface Before {
   position: number;
 }
 
-/** By identity key: the first write in the intake that may come before those of the batch. By idempotency key: its first write. */
+/**
+ * By identity key: the first write that may come before those of the batch, in the intake or in an earlier part of the
+ * batch; such a part also by idempotency key. And by idempotency key: its first settled write.
+ */
 async function readFacts({
   transaction,
   writes,
   hasBlocked,
+  ahead: blocked,
 }: TargetBatch): Promise<[Map<string, Before>, Map<string, Row>]> {
   const isIntake = transaction.bodies === null;
   const statements: Statement[] = [];
@@ -55,6 +59,9 @@ async function readFacts({
     statements.push({ name: 'readKeys', values });
   }
   const ahead = new Map<string, Before>();
+  for (const { writeId, referentialId, ...write } of blocked.toReversed())
+    for (const name of [referentialId, keyOf(write)])
+      if (name !== null) ahead.set(name, { writeId, position: Number.NEGATIVE_INFINITY });
   const bound = new Map<string, Row>();
   if (statements.length === 0) return [ahead, bound];
   const answers = await transaction.flight(statements);

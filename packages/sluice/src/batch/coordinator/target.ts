@@ -38,6 +38,11 @@ export interface TargetBatch {
   readonly writes: readonly WriteHeader[];
   /** The lanes have blocked writes, which may come before these writes. */
   readonly hasBlocked: boolean;
+  /**
+   * Blocked writes from an earlier part of a batch of the memory of a node. They come before these writes, and no query
+   * finds them.
+   */
+  readonly ahead: readonly WriteHeader[];
   /** A wait for a lock was in vain, so the target finds every locked row that the batch needs before it waits. */
   readonly looksForLocks: boolean;
   /** The transaction has no other write, of any target: an error is one of this write. */

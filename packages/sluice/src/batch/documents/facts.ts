@@ -22,7 +22,7 @@ export interface Facts {
   aliases: Map<string, string>;
   /** Existing documents that the batch may write, locked. */
   documents: Map<string, DocumentFact>;
-  /** Identities that other writes in the intake, outside of this batch, would provide. */
+  /** Identities that other writes would provide: in the intake, outside of this batch, or in an earlier part of it. */
   pending: Set<string>;
   /** Documents that refer to a document which the batch may delete or rename. */
   referrers: Map<string, Referrer[]>;

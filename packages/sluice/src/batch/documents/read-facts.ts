@@ -22,6 +22,7 @@ export async function readFacts(batch: TargetBatch): Promise<Facts> {
   const first = firstStatements(batch);
   for (let read = 1; ; read++) {
     const facts = noFacts();
+    for (const write of batch.ahead) takeAhead(facts, write);
     absorb(facts, first, await transaction.flight(first));
     // A write that has to wait for another changes nothing now, so it needs no lock on its document.
     const open = facts.blocked.size === 0 ? writes : writes.filter((write) => !isBehind(write, facts));
@@ -123,6 +124,16 @@ function takeBefore(facts: Facts, row: Row): void {
     if (id !== null && (known === undefined || known.position > before.position))
       facts.blocked.set(id, before);
   }
+}
+
+/** A blocked write from an earlier part of the batch, which is not in the intake. */
+function takeAhead({ blocked, pending }: Facts, write: WriteHeader): void {
+  const { writeId, documentId, referentialId, superclassId, operation } = write;
+  const ids = [referentialId, superclassId].filter((id) => id !== null);
+  for (const name of [documentId, ...ids, keyOf(write)])
+    if (name !== null && !blocked.has(name))
+      blocked.set(name, { writeId, position: Number.NEGATIVE_INFINITY });
+  if (operation !== 'delete') for (const id of ids) pending.add(id);
 }
 
 function takeDocument(facts: Facts, row: Row): void {

@@ -49,6 +49,8 @@ export class Settling {
   /** Settles in rounds: the first write of each row, then the second. */
   async settle(lent: LentTransaction, writes: readonly WriteHeader[]): Promise<void> {
     for (const { write } of this.settlement.blocked) this.#blocked.add(write.referentialId);
+    for (const { operation, referentialId } of this.#batch.ahead)
+      if (operation !== 'delete') this.#blocked.add(referentialId);
     for (const write of this.settlement.deferred) this.#deferred.add(write);
     let open = writes;
     for (let round = 0; round < roundsMax && open.length > 0; round++) {

@@ -9,7 +9,7 @@ import { sortOut } from '../coordinator/sort-out.ts';
 import { findLockers } from './find-lockers.ts';
 import { faultOf, isStaleCatalog, type RowWork } from './row-fault.ts';
 import { Settling } from './settling.ts';
-import { Tables } from './tables.ts';
+import { Tables, type Reading } from './tables.ts';
 
 export interface TableTargetOptions {
   /** The schema of the deployment. @default 'sluice' */
@@ -38,16 +38,15 @@ class TableTarget implements Target {
   }
 
   async settle(batch: TargetBatch): Promise<Settlement> {
-    await this.#tables.refresh(batch.transaction);
+    const reading = await this.#tables.refresh(batch.transaction);
     const settling = new Settling(batch, this.#tables);
     const open = await sortOut(batch, settling.settlement);
     if (open.length > 0) {
       const lent = (transaction: LentTransaction): Promise<void> => settling.settle(transaction, open);
       await batch.transaction.lend(this.name, lent, (cause) =>
-        this.#fault(cause, settling.work, batch.isAlone),
+        this.#fault(cause, settling.work, batch, reading),
       );
     }
-    this.#tables.noteSuccess();
     return settling.finish();
   }
 
@@ -55,7 +54,12 @@ class TableTarget implements Target {
     return findLockers(look, this.#tables, writes);
   }
 
-  #fault(cause: unknown, work: RowWork | null, isAlone: boolean): Error {
+  #fault(
+    cause: unknown,
+    work: RowWork | null,
+    { isAlone, writes, transaction }: TargetBatch,
+    reading: Reading,
+  ): Error {
     if (cause instanceof DatabaseError && cause.sqlState === 'SL001') {
       this.#tables.noteChange();
       return cause;
@@ -63,7 +67,8 @@ class TableTarget implements Target {
     const error = work === null ? new TargetError(this.name, cause) : faultOf(cause, work);
     const isStale = cause instanceof DatabaseError && isStaleCatalog(cause, isAlone);
     // The write is tried again with the new catalog; only an error with that is a fault.
-    if (!isStale || !this.#tables.suspectChange()) return error;
+    const subject = (isAlone ? writes[0]?.writeId : null) ?? transaction.batchId;
+    if (!isStale || !this.#tables.suspectChange(subject, reading)) return error;
     return new DatabaseError({ sqlState: 'SL001', message: 'the catalog may have changed' });
   }
 }

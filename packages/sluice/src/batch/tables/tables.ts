@@ -21,8 +21,16 @@ import { rowStatement } from './statement.ts';
 const readAgainMs = 60_000;
 /** Interval while one of the tables is missing or cannot be a target any more. */
 const readUnsoundAgainMs = 1000;
+/** Most errors that are remembered; a write whose error is not has the catalog read once more. */
+const doubtsMax = 1000;
 /** Most statements that a session keeps prepared, because clients decide how many forms there are. */
 const statementsMax = 200;
+
+/** A read of the catalog: its number among all reads, and the hash of all tables. */
+export interface Reading {
+  number: number;
+  hash: string;
+}
 
 export class Tables {
   readonly names: ReadonlySet<string>;
@@ -32,9 +40,13 @@ export class Tables {
   /** Places by name: each table comes after all tables that its foreign keys refer to, as far as these form no cycle. */
   #places: ReadonlyMap<string, number> = new Map();
   #readAt = -Infinity;
-  #isSuspected = false;
-  /** Hash of all tables: statements that were prepared for another hash are not used again. */
-  #hash = '';
+  /** Statements that were prepared for another hash are not used again. */
+  #reading: Reading = { number: 0, hash: '' };
+  /** Number of reads that have begun, and how many had begun when a change was last noted: later ones see the change. */
+  #begun = 0;
+  #noted = 0;
+  /** By write or batch: the reads that had begun at its last error that may show a change, and the hash that it met. */
+  readonly #doubts = new Map<string, Reading>();
   readonly #statements = new Map<string, RowStatement>();
   readonly #forms = new Map<string, RowForm>();
 
@@ -46,35 +58,47 @@ export class Tables {
 
   /**
    * Notes an error that may come from a change of a table.
-   * @returns False if the catalog was read since the last such error, and is unchanged: then there was no change.
+   * @param subject The write or the batch that met it.
+   * @param reading The one that its statements came from.
+   * @returns False if the catalog was read since the last such error of the subject, and is unchanged: then there was no
+   *   change. Other sessions share the tables, so what they meet does not count.
    */
-  suspectChange(): boolean {
-    if (this.#isSuspected) return (this.#isSuspected = false);
-    this.#readAt = -Infinity;
-    return (this.#isSuspected = true);
+  suspectChange(subject: string, { number, hash }: Reading): boolean {
+    const last = this.#doubts.get(subject);
+    this.#doubts.delete(subject);
+    if (last !== undefined && number > last.number && hash === last.hash) return false;
+    const [oldest] = this.#doubts.keys();
+    if (oldest !== undefined && this.#doubts.size >= doubtsMax) this.#doubts.delete(oldest);
+    this.#doubts.set(subject, { number: this.#begun, hash });
+    this.noteChange();
+    return true;
   }
 
   /** A statement has found that its table has changed. */
   noteChange(): void {
-    this.#readAt = -Infinity;
+    this.#noted = this.#begun;
   }
 
-  /** Notes a statement without such an error. */
-  noteSuccess(): void {
-    this.#isSuspected = false;
-  }
-
-  async refresh(transaction: BatchTransaction): Promise<void> {
+  /** Reads the catalog if it is time. Returns the reading that statements are made from. */
+  async refresh(transaction: BatchTransaction): Promise<Reading> {
     const isSound = [...this.#tables.values()].every((table) => !(table instanceof SluiceError));
-    if (performance.now() - this.#readAt < (isSound ? readAgainMs : readUnsoundAgainMs)) return;
+    const isYoung = performance.now() - this.#readAt < (isSound ? readAgainMs : readUnsoundAgainMs);
+    if (!isYoung || this.#reading.number <= this.#noted) await this.#read(transaction);
+    return this.#reading;
+  }
+
+  async #read(transaction: BatchTransaction): Promise<void> {
+    const number = ++this.#begun;
     const tables = await readTables(transaction, this.#definitions);
+    // Another session has read later meanwhile.
+    if (number < this.#reading.number) return;
     this.#readAt = performance.now();
     const hash = [...tables.values()]
       .map((table) => ('hash' in table ? table.hash + table.version?.text : table.message))
       .join();
-    if (hash === this.#hash) return;
-    this.#hash = hash;
-    this.#isSuspected = false;
+    const isKnown = hash === this.#reading.hash;
+    this.#reading = { number, hash };
+    if (isKnown) return;
     this.#tables = tables;
     this.#statements.clear();
     this.#places = placesOf(
@@ -123,7 +147,7 @@ export class Tables {
       schema: this.#schema,
       mayWait,
       purpose,
-      version: this.#hash,
+      version: this.#reading.hash,
     });
     // Further statements are made each time, and not prepared.
     if (this.#statements.size >= statementsMax) return { ...made, name: null };
