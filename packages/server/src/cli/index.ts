@@ -19,6 +19,7 @@ export type { LoadFailure, LoadRefusal } from './load/load-record.ts';
 export * from './load/read-lines.ts';
 export { shuffle } from './load/shuffle.ts';
 export { loggedFields } from './process/create-logger.ts';
+export { listenAt, ownOptions } from './process/listen-at.ts';
 export * from './process/output.ts';
 export { ProgressLine } from './process/progress-line.ts';
 export { awaitStopRequest, finishWithin } from './process/stop-request.ts';
