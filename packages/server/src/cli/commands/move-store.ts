@@ -1,6 +1,7 @@
 import { SluiceError } from 'sluice/internal/protocol';
 import { databaseSettings, storesFile } from '../config/database-settings.ts';
-import { assertNoPassword, setting, type Values } from '../config/setting.ts';
+import { assertNoPassword } from '../config/assert-no-password.ts';
+import type { Values } from '../config/setting.ts';
 import { durationWithDefault } from '../config/setting-forms.ts';
 import { tellLockWait } from './lock-wait-flag.ts';
 import { printJson, printLine } from '../process/output.ts';

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { SluiceError } from 'sluice/internal/protocol';
 import type * as z from 'zod';
+import { assertNoPassword } from './assert-no-password.ts';
 import { textIn, type ConfigFile } from './config-file.ts';
 
 export interface Setting<T> {
@@ -205,24 +206,6 @@ function findInFile(name: string, definition: Setting<unknown>, config: ConfigFi
   const path =
     key === undefined ? undefined : textIn(config, key, { form: 'the path of a file', path: 'always' });
   return path === undefined ? nothing : readGiven(`${key} in ${config.path}`, 'file', path);
-}
-
-/** In any of several URLs, too. */
-function hasPassword(url: string): boolean {
-  return /\w+:\/\/[^@/]*:[^@/]+@/.test(url) || /[?&]password=/i.test(url);
-}
-
-/**
- * @param others Places where a password is allowed.
- * @throws {SluiceError} `configuration_invalid`
- */
-export function assertNoPassword(url: string, name: string, others: string): void {
-  if (!hasPassword(url)) return;
-  throw new SluiceError(
-    'configuration_invalid',
-    `Cannot start: ${name} holds a password, which other users of this machine can read: use ${others}`,
-    { detail: { setting: name } },
-  );
 }
 
 function readGiven(source: string, kind: Given['kind'], path: string): Given {
