@@ -85,7 +85,7 @@ export class CoordinatedPath implements WritePath {
     await Promise.all([buffer.stop(), durableBuffer.stop(), fastPath?.stop(), bypass?.stop()]);
   }
 
-  /** Accepts no more writes. */
+  /** {@link accept} takes no more writes, because no caller waits for them. {@link submit} still does. */
   giveUp(): void {
     this.#options.durableBuffer.giveUp();
   }
@@ -112,6 +112,7 @@ export class CoordinatedPath implements WritePath {
     const waiter = waits.begin(write, waitMs, signal);
     const fastPath = this.#fastPath;
     if (fastPath?.isOpen === true && this.#isIdle(fastPath)) fastPath.send(waiter);
+    // Next: writer/drain.ts, which finds the write by `readReady`. Then completion.ts finds the outcome.
     else buffer.send(waiter);
     return waiter.outcome;
   }

@@ -67,7 +67,7 @@ export async function attemptBatch(
   const open = dropped.length === 0 ? opened : opened.filter((write) => !dropped.includes(write));
   const openMs = performance.now() - started;
   const settlements = await settleShares(transaction, open, options);
-  // Without that check, the next batch would wait again.
+  // A caution checks for locks before it waits. Without it, the next batch would wait for the same locks again.
   if (options.withLocks && settlements.some(({ blocked }) => blocked.some(waitsForLock)))
     options.caution?.note();
   await commitBatch(transaction, origin, settlements, dropped, report);

@@ -90,7 +90,7 @@ export function hintAwaitedOf(writes: readonly WriteHeader[]): Statement {
   return { name: 'hintAwaited', values: [ids, packIds(ids)], isOptional: true };
 }
 
-/** Hints to the nodes of settled writes; each hint names only the writes of its node. */
+/** Hints to the nodes of settled writes; each names only the writes of its node. Next: `#hear` of client/completion.ts. */
 export function hintStatements(outcomes: readonly SettledWrite[]): Statement[] {
   const byNode = new Map<number, string[]>();
   for (const { write } of outcomes) {
