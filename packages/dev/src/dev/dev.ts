@@ -46,7 +46,7 @@ async function run(
   await cluster.start();
   for (const line of startedLines(cluster)) say(line);
   if (options.existing !== null) {
-    const curl = await curlLines(options.existing, cluster.nodeUrls[0] ?? '');
+    const curl = await curlLines({ ...options.existing, schema: cluster.schema }, cluster.nodeUrls[0] ?? '');
     const place = { url: options.existing.url, schema: options.schema };
     if (options.isJson)
       printJson({ event: 'started', processes: cluster.processes, curl, removal: removal(place) });
