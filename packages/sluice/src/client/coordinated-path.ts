@@ -17,7 +17,7 @@ import type { Logger } from 'pino';
 import type { EnlistOptions, RunOnCaller } from './contract.ts';
 import type { IntakeBuffer } from './intake-buffer.ts';
 import type { IntakeGauge } from './intake-gauge.ts';
-import { intakeStatements } from './intake-statements.ts';
+import { insertStatements } from './insert-statements.ts';
 import type { NodeSettler } from './node-settler.ts';
 import type { Waits } from './waits.ts';
 import type { WritePath } from './write-path.ts';
@@ -135,7 +135,7 @@ export class CoordinatedPath implements WritePath {
     if (transactionMs > 0) await run(textOf('limitTransaction'), [transactionMs]);
     const now = clock.now();
     const options = { isDurable: false, withHint, isAgain: false, now, looksForKeys: false };
-    for (const { name, values } of intakeStatements([write], options))
+    for (const { name, values } of insertStatements([write], options))
       await run(textOf(name), [...(values ?? [])]);
   }
 

@@ -10,7 +10,7 @@ import {
   awaitedHints,
   dropStatements,
   hintStatements,
-  intakeStatements,
+  leaveStatements,
   keyStatements,
   outcomeValues,
 } from './record.ts';
@@ -175,7 +175,7 @@ async function commitBatch(
   // Writes that are blocked already, and still wait for a lock, stay unchanged.
   const newlyBlocked = areBlocked ? blocked.filter((each) => !waitsForLock(each)) : blocked;
   transaction.queue(...keyStatements(settlements.flatMap(({ keys }) => keys)));
-  if (bodies === null) transaction.queue(...intakeStatements(outcomes, newlyBlocked, isForeign));
+  if (bodies === null) transaction.queue(...leaveStatements(outcomes, newlyBlocked, isForeign));
   const changes = outcomes.length + (bodies === null ? newlyBlocked.length + dropped.length : 0);
   if (changes === 0) await transaction.rollback();
   else {

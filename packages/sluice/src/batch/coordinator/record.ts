@@ -54,7 +54,7 @@ export function dropStatements(writes: readonly WriteHeader[]): Statement[] {
  * The other changes of a batch in the intake.
  * @param isForeign Fails with stale facts if one of the blocked writes has become ready meanwhile.
  */
-export function intakeStatements(
+export function leaveStatements(
   outcomes: readonly SettledWrite[],
   blocked: readonly BlockedWrite[],
   isForeign: boolean,

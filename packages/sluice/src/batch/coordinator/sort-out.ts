@@ -7,7 +7,7 @@ import type { Row, Statement } from '#store';
 
 /** Adds those writes to the settlement, and returns the others in order of arrival. */
 export async function sortOut(batch: TargetBatch, settlement: Settlement): Promise<WriteHeader[]> {
-  const [ahead, bound] = await readFacts(batch);
+  const [ahead, bound] = await readEarlier(batch);
   const isIntake = batch.transaction.bodies === null;
   const keys = new Set<string>();
   return batch.writes.filter((write) => {
@@ -35,7 +35,7 @@ interface Before {
 }
 
 /** By identity key: the first write in the intake that may come before those of the batch. By idempotency key: its first write. */
-async function readFacts({
+async function readEarlier({
   transaction,
   writes,
   hasBlocked,
