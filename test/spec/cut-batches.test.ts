@@ -260,7 +260,8 @@ test('a leader goes on while the search for the session that holds a lock gets n
   blocked.hear(heard);
   await blocked.wakeNext(terms, lanes, true);
   // A timer may end a little before its time, when nothing is due yet.
-  while (tries < 3) {
+  const isTried = (): boolean => tries >= 3;
+  while (!isTried()) {
     await blocked.wakeNext(terms, lanes, false);
     await setTimeout(Math.ceil(blocked.nextTryIn(new Set(lanes))));
   }
