@@ -1,7 +1,7 @@
 import { SluiceError } from 'sluice/internal/protocol';
 
 /** In any of several URLs, too. */
-function hasPassword(url: string): boolean {
+export function hasPassword(url: string): boolean {
   return /\w+:\/\/[^@/]*:[^@/]+@/.test(url) || /[?&]password=/i.test(url);
 }
 
