@@ -22,6 +22,6 @@ const answers = await Promise.allSettled(
     sluice.upsert(endpoint, document, { waitForReferencesSeconds: 30 }),
   ),
 );
-const results = answers.map(({ value, reason }) => value?.result ?? reason.code);
-console.log(`${results.filter((result) => result === 'created').length} of ${documents.length} created`);
+const stored = answers.filter(({ status }) => status === 'fulfilled');
+console.log(`${stored.length} of ${documents.length} stored`);
 await sluice.stop();

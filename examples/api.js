@@ -17,12 +17,15 @@ app.put('/orders/:number', async (context) => {
   return context.json({ id, version }, result === 'created' ? 201 : 200);
 });
 
-app.get('/orders/:id', async (context) => {
+app.get('/orders/by-id/:id', async (context) => {
   const order = await sluice.get('shop/orders', context.req.param('id'));
   return order === null ? context.notFound() : context.json(order);
 });
 
 app.onError((error, context) => {
+  // A body that is not JSON.
+  if (error instanceof SyntaxError)
+    return context.json({ code: 'invalid_json', message: error.message }, 400);
   if (!(error instanceof SluiceError)) throw error;
   const { code, message, detail, status } = error;
   return context.json({ code, message, detail }, status);

@@ -24,6 +24,9 @@ app.patch('/orders/:id', async (context) => {
 });
 
 app.onError((error, context) => {
+  // A body that is not JSON.
+  if (error instanceof SyntaxError)
+    return context.json({ code: 'invalid_json', message: error.message }, 400);
   if (!(error instanceof SluiceError)) throw error;
   const { code, message, detail, status } = error;
   return context.json({ code, message, detail }, status);

@@ -1,4 +1,5 @@
 // A write in the caller's own transaction (an outbox): both count, or neither. The answer is awaited after the commit.
+import { randomInt } from 'node:crypto';
 import pg from 'pg';
 import { createClient } from 'sluice';
 
@@ -17,9 +18,11 @@ async function pay(number, isPaid) {
   return submitted;
 }
 
-const { result } = await (await pay(1, true)).answer();
-const [undone] = await Promise.allSettled([(await pay(2, false)).answer({ waitMs: 500 })]);
-const { rows } = await client.query('select number from invoice');
+// Other numbers in each run.
+const [paid, unpaid] = [randomInt(2 ** 31), randomInt(2 ** 31)];
+const { result } = await (await pay(paid, true)).answer();
+const [undone] = await Promise.allSettled([(await pay(unpaid, false)).answer({ waitMs: 500 })]);
+const { rows } = await client.query('select from invoice where number in ($1, $2)', [paid, unpaid]);
 console.log(result, undone.reason.code, rows.length);
 
 await client.end();

@@ -125,7 +125,7 @@ from unnest($1::uuid[]) as w (write_id)
 left join lateral (select write_id from sluice.intake where write_id = w.write_id offset 0) i on true
 left join lateral (select * from sluice.outcome where write_id = w.write_id offset 0) o on true;
 
--- name: findTarget
+-- name: findIdentity
 -- The identity of a document by its id: committed, or of a write in the intake that will create the document with this
 -- id.
 select referential_id, superclass_id from sluice.document where document_id = $1 and resource = $2

@@ -2,7 +2,7 @@
 
 import { CommanderError, type Command } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { createProgram, readSettings, settingsOf } from '@sluice/server/cli';
+import { createProgram, fileVariableOf, readSettings, settingsOf } from '@sluice/server/cli';
 import { SluiceError } from 'sluice/internal/protocol';
 import type { Rng } from '../chaos/rng.ts';
 import { readSluice } from '../support/sluice.ts';
@@ -76,9 +76,9 @@ describe('odd arguments and variables', () => {
         const called = rng.pick(calls);
         const { command } = called;
         const settings = settingsOf(command);
-        const variables = Object.values(settings).flatMap(({ variables: names = [], file }) => [
-          ...names,
-          ...(file ? [file.variable] : []),
+        const variables = Object.values(settings).flatMap((setting) => [
+          ...(setting.variables ?? []),
+          ...[fileVariableOf(setting) ?? []].flat(),
         ]);
         const environment: Record<string, string> =
           rng.chance(0.5) || variables.length === 0 ? {} : { [rng.pick(variables)]: rng.pick(oddValues) };

@@ -65,18 +65,18 @@ describe('a benchmark', { timeout: 240_000 }, () => {
 
   test.runIf(isWide)('a benchmark compares ways to insert rows, with and without duplicates', async () => {
     const { last, stderr } = await measured(
-      '--workload table --duplicates 0%,30% --prefill 50 --clients 8 --contenders one-statement,batched,coordinated,ceiling,direct',
+      '--workload table --duplicates 0%,30% --prefill 50 --clients 8 --contenders one-statement,batched,direct,local,coordinated,ceiling,seed-direct',
     );
     expect(stderr).toBe('');
     const rates = Object.fromEntries(
-      ['one-statement', 'batched', 'coordinated', 'ceiling'].map((name) => [
+      ['one-statement', 'batched', 'direct', 'local', 'coordinated', 'ceiling'].map((name) => [
         name,
         expect.any(Number) as number,
       ]),
     );
     expect(last).toMatchObject({
       axis: 'duplicates',
-      absent: { direct: expect.stringContaining('intake') as string },
+      absent: { 'seed-direct': expect.stringContaining('documents') as string },
       results: [{ value: 0 }, { value: 30 }],
       growth: { from: 0, to: 30, documentsPerSecond: rates },
     });

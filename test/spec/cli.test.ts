@@ -1,6 +1,8 @@
 // The commands of a deployment, each as the process that an operator runs.
 
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readMigrations } from 'sluice/internal/store';
@@ -9,6 +11,7 @@ import { isWide } from '../support/breadth.ts';
 import { useDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { databaseUrl, execute } from '../support/postgres.ts';
+import { readHere } from '../support/run-here.ts';
 import { sourceProgram } from '../support/sluice-program.ts';
 import { createDataDir, readSluice, startSluice } from '../support/sluice.ts';
 
@@ -78,6 +81,29 @@ test('the command line runs from the sources, with the commands of a checkout', 
   expect(text).toMatch(/^ +status /m);
   expect(text).toMatch(/^ +bench /m);
   expect(text).not.toContain('only in a checkout');
+});
+
+test('a process names the option of a port that is in use, or of an address that it cannot use', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  onTestFinished(() => void other.close());
+  const { port } = other.address() as AddressInfo;
+  const inUse = (option: string): string =>
+    `Cannot start: port ${port} is in use: choose another one with ${option}\n`;
+  const calls: [args: string[], stderr: string][] = [
+    [['api', '--model', model, '--port', String(port)], inUse('--port')],
+    [['api', '--model', model, '--port', '0', '--metrics-port', String(port)], inUse('--metrics-port')],
+    [['writer', '--model', model, '--metrics-port', String(port)], inUse('--metrics-port')],
+    [['dashboard', '--port', String(port)], inUse('--port')],
+    [
+      ['writer', '--model', model, '--metrics-port', '0', '--metrics-host', '192.0.2.1'],
+      'Cannot start: the address 192.0.2.1:0 cannot be used (EADDRNOTAVAIL): choose another one with --metrics-host or --metrics-port\n',
+    ],
+  ];
+  for (const [args, stderr] of calls) {
+    const ended = await readHere([...args, '--log-level', 'silent'], { DATABASE_URL: database.url });
+    expect({ args, code: ended.code, stderr: ended.stderr }).toEqual({ args, code: 2, stderr });
+  }
 });
 
 describe('sluice migrate', () => {

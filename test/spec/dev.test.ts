@@ -119,6 +119,6 @@ describe('sluice dev', () => {
     const refused = await startSluice(['dev', '--data-dir', await createDataDir(), '--port', String(port)])
       .ended;
     expect(refused).toMatchObject({ code: 2, last: { error: { code: 'configuration_invalid' } } });
-    expect(refused.stderr).toContain(`Cannot start: port ${port} is in use`);
+    expect(refused.stderr).toBe(`Cannot start: port ${port} is in use: choose another one with --port\n`);
   });
 });

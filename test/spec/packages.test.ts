@@ -4,7 +4,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, readdirSync, realpathSync } from 'node:fs';
-import { cp, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -20,7 +20,13 @@ const database = useDatabase();
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
 const published = ['sluice', 'edfi', 'server'];
-const npmLevel = ['--silent', '--no-audit', '--no-fund', '--prefer-offline'];
+const npmSettings = {
+  npm_config_loglevel: 'silent',
+  npm_config_audit: 'false',
+  npm_config_fund: 'false',
+  npm_config_prefer_offline: 'true',
+};
+const exampleReadme = readFileSync(join(root, 'examples/README.md'), 'utf8');
 let folder: string;
 
 interface Manifest {
@@ -51,19 +57,12 @@ beforeAll(async () => {
     return console.warn('Skipped: the packages are not installed, as the npm registry cannot be reached');
   if (!isBuildFresh()) await run('npm', ['run', 'build'], { cwd: root });
   folder = realpathSync(await mkdtemp(join(tmpdir(), 'sluice-install-')));
-  const { stdout } = await run(process.execPath, ['.ci/pack.mjs', folder], { cwd: root });
-  packed = JSON.parse(stdout) as Packed[];
-  await writeFile(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
-  const tarballs = packed.map(({ filename }) => `./${filename}`);
-  const examples = JSON.parse(readFileSync(join(root, 'examples/package.json'), 'utf8')) as {
-    dependencies: Record<string, string>;
-  };
-  const libraries = Object.entries(examples.dependencies).filter(([name]) => name !== 'sluice');
-  await inFolder('npm', 'install', ...npmLevel, ...tarballs, ...libraries.map((each) => each.join('@')));
-  await cp(join(root, 'examples'), folder, {
-    recursive: true,
-    filter: (file) => !file.endsWith('package.json'),
-  });
+  // As examples/README.md says, after the build and with this folder.
+  const [, commands = ''] = /```\n.*\n.*mktemp.*\n([^`]+)```/.exec(exampleReadme) ?? [];
+  const env = { ...process.env, ...npmSettings, FOLDER: folder };
+  const { stdout } = await run('sh', ['-ec', commands], { cwd: root, env });
+  // `npm install` adds its own lines.
+  packed = JSON.parse(stdout.slice(0, stdout.lastIndexOf(']') + 1)) as Packed[];
 });
 
 beforeEach(({ skip }) => skip(isOffline, 'the npm registry cannot be reached'));
@@ -274,6 +273,24 @@ describe('the examples', () => {
   const rows = useDatabase();
   const files = readdirSync(join(root, 'examples')).filter((file) => file.endsWith('.js'));
 
+  const unreadable = { status: 400, code: 'invalid_json' };
+  const answersToBrokenJson = async (url: string, method: string) => {
+    const answer = await fetch(url, { method, body: '{"total": ' });
+    const { code } = (await answer.json()) as { code: string };
+    return { status: answer.status, code };
+  };
+
+  /** The program of docs/outbox.md without its only token of TypeScript. */
+  const outboxOfPage = (): string => {
+    const page = readFileSync(join(root, 'docs/outbox.md'), 'utf8');
+    return (/```ts\n(.*?)```/s.exec(page)?.[1] ?? '').replace("']!;", "'];");
+  };
+
+  test('examples/README.md names each program', () => {
+    const absent = files.filter((file) => !exampleReadme.includes(file));
+    expect(absent).toEqual([]);
+  });
+
   test('the examples are short', () => {
     const long = files.filter(
       (file) => readFileSync(join(root, 'examples', file), 'utf8').split('\n').length > 80,
@@ -329,6 +346,8 @@ describe('the examples', () => {
       const refused = await send('POST', '', { customer: 'ada', total: -1 });
       expect(refused.status).toBe(400);
       expect(await refused.json()).toMatchObject({ code: 'row_invalid' });
+      expect(await answersToBrokenJson(`${url}/orders`, 'POST')).toEqual(unreadable);
+      expect(await answersToBrokenJson(`${url}/orders/${id}`, 'PATCH')).toEqual(unreadable);
       expect(await start('supabase-client.js', { API_URL: node.url! })).toBe('false true 201 23514 204');
       const stored = await sql(rows.url, 'select customer, paid from orders order by id');
       expect(stored).toEqual([
@@ -343,8 +362,23 @@ describe('the examples', () => {
     const start = (file: string, settings?: Record<string, string>) => startIn(shop.url, [file], settings);
     expect(await start('writer.js')).toBe('writing');
     expect(await start('retries.js')).toBe('created created true');
-    expect(await start('any-order.js')).toBe('117 of 117 created');
+    // A program may be tried several times.
+    expect(await start('any-order.js')).toBe('117 of 117 stored');
+    expect(await start('any-order.js')).toBe('117 of 117 stored');
     expect(await start('outbox.js')).toBe('created write_not_found 1');
+    expect(await start('outbox.js')).toBe('created write_not_found 1');
+    await writeFile(join(folder, 'outbox-page.js'), outboxOfPage());
+    const page = async () =>
+      (
+        await run(process.execPath, ['outbox-page.js'], {
+          cwd: folder,
+          env: { ...process.env, DATABASE_URL: shop.url },
+          timeout: 60_000,
+        })
+      ).stdout;
+    const [first, second] = [await page(), await page()];
+    expect(first).toMatch(/^updated [-\da-f]{36}\n$/);
+    expect(second).toBe(first);
     const url = await start('api.js', { PORT: '0' });
     const put = (document: object) =>
       fetch(`${url}/orders/1000`, { method: 'PUT', body: JSON.stringify(document) });
@@ -352,7 +386,8 @@ describe('the examples', () => {
     expect(created.status).toBe(201);
     const { id } = (await created.json()) as { id: string };
     expect((await put({ paid: true })).status).toBe(200);
-    expect(await (await fetch(`${url}/orders/${id}`)).json()).toEqual({ number: 1000, paid: true });
+    expect(await (await fetch(`${url}/orders/by-id/${id}`)).json()).toEqual({ number: 1000, paid: true });
+    expect(await answersToBrokenJson(`${url}/orders/1000`, 'PUT')).toEqual(unreadable);
     const refused = await put({ customer: { name: 'nobody' } });
     expect(refused.status).toBe(409);
     expect(await refused.json()).toMatchObject({ code: 'unresolved_reference' });

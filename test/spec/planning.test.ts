@@ -11,7 +11,7 @@ import { enrolment, fresh, startWorld, update, upsert } from '../support/world.t
 
 /** Statements that a write, or a read of a document, brings about again and again. */
 const hot = (
-  'insertIntake findKeys findTarget readOutcomes readAhead lockFreeTerms readReady readAliases readKeys ' +
+  'insertIntake findKeys findIdentity readOutcomes readAhead lockFreeTerms readReady readAliases readKeys ' +
   'lockFreeDocuments readReferences settleWrites insertKeys moveUpdates insertDocuments updateDocuments hintNodes ' +
   'readDocument listDocuments readDocuments countDocuments readWriteStates'
 ).split(' ');

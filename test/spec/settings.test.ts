@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createProgram, settingsOf, textOf, type Setting } from '@sluice/server/cli';
+import { createProgram, defaultTextOf, fileVariableOf, settingsOf, type Setting } from '@sluice/server/cli';
 import { createClient } from 'sluice/internal/client';
 import { clientTunables, embeddedTunables, writerTunables } from 'sluice/internal/protocol';
 import { createWriter } from 'sluice/internal/writer';
@@ -39,17 +39,13 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 function pageText(): string {
   const all = [...listed()];
   const code = (text: string): string => `\`${text.replaceAll('|', '\\|')}\``;
-  const defaultOf = ({ fallback, isRequired }: Setting<unknown>): string =>
-    isRequired === true ? 'required' : fallback === undefined ? '' : textOf(fallback);
+  const defaultOf = (setting: Setting<unknown>): string =>
+    setting.isRequired === true ? 'required' : (defaultTextOf(setting) ?? '');
   const common = all
     .filter(([, { setting }]) => setting.cost === undefined)
     .map(([name, { of, setting }]) => {
-      const flags = [setting.flags, setting.file?.flags].flatMap((each) =>
-        each === undefined ? [] : [code(each)],
-      );
-      const variables = [...(setting.variables ?? []), ...(setting.file ? [setting.file.variable] : [])].map(
-        code,
-      );
+      const flags = [setting.flags, setting.file].flatMap((each) => (each === undefined ? [] : [code(each)]));
+      const variables = [...(setting.variables ?? []), fileVariableOf(setting) ?? []].flat().map(code);
       return [
         code(name),
         flags.join(', '),

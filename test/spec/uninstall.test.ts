@@ -121,6 +121,12 @@ test('dev --table runs on a database of another application; its curl line write
   const args = ['--data-dir', dataDir, '--port', '0', '--lanes', '4'];
   const without = await startSluice(['dev', '--database-url', `postgres://${url.host}/x`, ...args]).ended;
   expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining('needs --table') as string });
+  await execute(database.url, 'create table app.keyless (n integer)');
+  const keyless = await startSluice(['dev', '--table', 'app.keyless', '--schema', 'other', ...args], own)
+    .ended;
+  await execute(database.url, 'drop table app.keyless');
+  expect(keyless).toMatchObject({ code: 2, stderr: expect.stringContaining('has no primary key') as string });
+  expect(await sql(database.url, `select to_regnamespace('other') as schema`)).toEqual([{ schema: null }]);
   const dev = startSluice(['dev', '--table', 'app.Order Item', '--auth', 'keys', ...args], own);
   const { curl, processes, removal, token } = await dev.event('started');
   expect((processes as { name: string }[]).map(({ name }) => name)).toEqual(['api-1', 'writer-1']);

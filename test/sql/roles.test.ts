@@ -379,7 +379,7 @@ function nodeQueries(): string[] {
     'completion',
     'coordinated-path',
     'intake-gauge',
-    'intake-statements',
+    'insert-statements',
     'blocked-quota',
   ];
   const source = files

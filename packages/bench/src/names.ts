@@ -108,8 +108,8 @@ export function absenceOf(contender: ContenderName, workload: WorkloadName): str
 }
 
 function absenceOfRows(contender: ContenderName, workload: WorkloadName): string | null {
-  if (['seed-direct', 'direct', 'local'].includes(contender) || hasFastPath(contender))
-    return 'is not measured with rows, which go through the intake';
+  if (contender === 'seed-direct') return 'writes only documents';
+  if (hasFastPath(contender)) return 'is a node, and a program that embeds a client has no fast path';
   if (workload === 'table-open-loop' && contender === 'ceiling') return 'makes its batches itself';
   const onlyInserts = contender === 'batched' || contender === 'ceiling' || isPeer(contender);
   return workload === 'counter' && onlyInserts ? 'only inserts' : null;

@@ -32,7 +32,8 @@ const processes = (flags: string, variable: string, description: string) =>
   setting<number | undefined>({
     flags,
     variables: [variable],
-    description: `${description} (default: 2; with --table 1)`,
+    description,
+    defaultText: '2, with --table 1',
     form: 'a whole number from 1 to 16',
     schema: wholeNumber(1, 16),
   });
@@ -79,6 +80,7 @@ const settings = {
     description:
       'keys: the nodes require API keys, and the command makes and shows one with all scopes; none: no authentication; required ' +
       'for a host that accepts connections from other machines',
+    defaultText: 'none for other hosts',
     form: 'none or keys',
     schema: z.enum(['none', 'keys']),
   }),

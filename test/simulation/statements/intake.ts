@@ -154,7 +154,7 @@ export const intakeStatements = {
     );
     return [{ flushed: true }];
   },
-  findTarget: read(({ access, values: [id, resource] }) => {
+  findIdentity: read(({ access, values: [id, resource] }) => {
     const found = [
       ...access.select('document', (row) => row['document_id'] === id && row['resource'] === resource),
       ...access.select(

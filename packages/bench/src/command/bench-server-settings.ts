@@ -46,13 +46,13 @@ export const benchServerSettings = {
   databaseUrl: {
     ...databaseUrl,
     variables: ['SLUICE_BENCH_DATABASE_URL'],
-    description: 'server for the temporary databases (default: an embedded one)',
+    description: 'server for the temporary databases',
+    defaultText: 'an embedded one',
   },
-  dataDir: pathSetting(
-    '--data-dir <folder>',
-    'SLUICE_BENCH_DATA_DIR',
-    'data folder of the embedded server (default: a temporary one)',
-  ),
+  dataDir: {
+    ...pathSetting('--data-dir <folder>', 'SLUICE_BENCH_DATA_DIR', 'data folder of the embedded server'),
+    defaultText: 'a temporary one',
+  },
   code: setting<'auto' | 'built' | 'source'>({
     flags: '--code <auto|built|source>',
     variables: ['SLUICE_BENCH_CODE'],

@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 import { readSettings } from '@sluice/server/cli';
 import { benchSettings, type BenchValues } from './bench-settings.ts';
 
@@ -13,6 +16,16 @@ test('a rate is a number of writes per second or a share of a capacity', () => {
     { perSecond: 70 },
   ]);
   expect(read({}).rateOf).toBe('direct');
+});
+
+test('a benchmark never runs on the database of DATABASE_URL or DATABASE_URL_FILE', () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'sluice-bench-url-')), 'url');
+  onTestFinished(() => rmSync(dirname(file), { recursive: true }));
+  writeFileSync(file, 'postgres://host/db');
+  const readWith = (environment: Record<string, string>) => readSettings(benchSettings, {}, environment);
+  expect(readWith({ DATABASE_URL_FILE: file }).databaseUrl).toBeUndefined();
+  expect(readWith({ DATABASE_URL: 'postgres://host/db' }).databaseUrl).toBeUndefined();
+  expect(readWith({ SLUICE_BENCH_DATABASE_URL_FILE: file }).databaseUrl).toBe('postgres://host/db');
 });
 
 test('duplicates are percentages', () => {

@@ -76,20 +76,18 @@ export const benchSettings = {
     schema: z.enum(workloadNames),
     fallback: 'insert',
   }),
-  clients: setting<number[] | undefined>(
-    numbersSetting(
-      '--clients <numbers>',
-      ['SLUICE_BENCH_CLIENTS'],
-      'waiting clients: 512, with --workload edfi 64,256, unless told',
-      { from: 1, to: 10_000 },
-    ),
-  ),
+  clients: setting<number[] | undefined>({
+    ...numbersSetting('--clients <numbers>', ['SLUICE_BENCH_CLIENTS'], 'waiting clients', {
+      from: 1,
+      to: 10_000,
+    }),
+    defaultText: '512, with --workload edfi 64,256',
+  }),
   contenders: setting<(typeof contenderChoices)[number][] | undefined>({
     flags: '--contenders <names>',
     variables: ['SLUICE_BENCH_CONTENDERS'],
-    description:
-      `${contenderChoices.join(', ')}, separated by commas: ${usualContenders.join(',')}, ` +
-      `with --workload open-loop or edfi ${deployedContenders.join(',')}, with rows all that take part, by default`,
+    description: `${contenderChoices.join(', ')}, separated by commas`,
+    defaultText: `${usualContenders.join(',')}, with --workload open-loop or edfi ${deployedContenders.join(',')}, with rows those of them that take part`,
     form: `a list of ${contenderChoices.join(', ')}`,
     schema: listOf(z.enum(contenderChoices)),
   }),
@@ -137,7 +135,8 @@ export const benchSettings = {
   students: setting<number | undefined>({
     flags: '--students <number>',
     variables: ['SLUICE_STUDENTS'],
-    description: 'students of the generated district (default: 6000, with --workload edfi 2000)',
+    description: 'students of the generated district',
+    defaultText: '6000, with --workload edfi 2000',
     form: 'a whole number from 1 to 1000000',
     schema: wholeNumber(1, 1_000_000),
   }),
@@ -160,6 +159,7 @@ export const benchSettings = {
     form: 'whole numbers from 1 to 100000, or percentages from 1% to 100%, separated by commas',
     schema: listOf(z.union([percentage, writesPerSecond])),
     fallback: [{ perSecond: 100 }],
+    defaultText: '100',
   }),
   pattern: setting<Pattern>({
     flags: '--pattern <name>',
@@ -234,6 +234,7 @@ export const benchSettings = {
     form: 'whole percentages from 0% to 90%, with commas between them',
     schema: listOf(duplicates),
     fallback: [0],
+    defaultText: '0%',
   }),
   ...benchServerSettings,
 };

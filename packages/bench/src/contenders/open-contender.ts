@@ -12,9 +12,8 @@ export function openContender(name: ContenderName, options: ContenderOptions): C
   if (name === 'seed-direct') return new SeedDirect(options);
   if (name === 'one-statement') return new OneStatement(options);
   if (name === 'batched') return new Batched(options);
-  if (isOfRows(options.workload) && isCoordinated(name)) return new RowProduct(options);
   if (name === 'local' || name === 'direct' || isCoordinated(name))
-    return new Product({ ...options, contender: name });
+    return new (isOfRows(options.workload) ? RowProduct : Product)({ ...options, contender: name });
   if (isPeer(name)) return new Peer(name, options);
   throw new Error(`Cannot open the contender: its name is unknown: ${name as string}`);
 }

@@ -12,17 +12,24 @@ export interface ProductOptions extends ContenderOptions {
 
 /** A client like that of an API node. */
 export function createProductClient(options: ProductOptions): SluiceClient {
-  const { url, model, workload, lanes, poolMax, contender } = options;
-  const mode = contender === 'direct' || contender === 'local' ? contender : 'coordinated';
+  const { url, model, workload } = options;
   return createClient({
     url,
     ...(isOfRows(workload) ? { targets: rowTargets } : { model }),
+    ...productSettings(options),
+  });
+}
+
+/** The settings of a client by the name of its contender. */
+export function productSettings({ lanes, poolMax, contender }: ProductOptions) {
+  const mode = contender === 'direct' || contender === 'local' ? contender : 'coordinated';
+  return {
     mode,
     lanes,
     waitingWritesMax: 1_000_000,
     ...(mode === 'direct' ? { sessionsMax: poolMax } : {}),
     ...(hasFastPath(contender) ? { fastPathWritesMax: 512 } : {}),
-  });
+  } as const;
 }
 
 export class Product implements Contender {

@@ -2,25 +2,24 @@
 import { createClient, type Client } from 'sluice';
 import type { BenchDocument } from '../workload/bench-model.ts';
 import { counterName, rowTargets } from '../workload/rows.ts';
-import type { Contender, ContenderOptions } from './contender.ts';
+import type { Contender } from './contender.ts';
+import { productSettings, type ProductOptions } from './product.ts';
 import { expectRow } from './row-statements.ts';
 
 export class RowProduct implements Contender {
-  readonly #options: ContenderOptions;
+  readonly #options: ProductOptions;
   #client: Client | null = null;
   #write: (document: BenchDocument) => Promise<unknown> = () => Promise.resolve();
 
-  constructor(options: ContenderOptions) {
+  constructor(options: ProductOptions) {
     this.#options = options;
   }
 
   async start(): Promise<void> {
-    const { url, lanes } = this.#options;
     const client = await createClient({
-      connectionString: url,
+      connectionString: this.#options.url,
       targets: [...rowTargets],
-      lanes,
-      waitingWritesMax: 1_000_000,
+      ...productSettings(this.#options),
     });
     this.#client = client;
     const table = client.table('orders');

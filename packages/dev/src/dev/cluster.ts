@@ -154,7 +154,7 @@ export class Cluster {
       const passwords = Object.fromEntries(roleKinds.map((kind) => [kind, this.#rolePassword]));
       await applyRoles({ ...place, passwords, exclusiveDatabase: true });
     } else {
-      onEvent(await addSchema(place));
+      onEvent(await addSchema({ ...existing, schema }));
     }
     const database = this.openDatabase();
     try {

@@ -55,7 +55,10 @@ async function run(
   for (const line of startedLines(cluster)) say(line);
   const { processes, token } = cluster;
   if (options.existing !== null) {
-    const requests = await curlLines(options.existing, cluster.nodeUrls[0] ?? '');
+    const requests = await curlLines(
+      { ...options.existing, schema: cluster.schema },
+      cluster.nodeUrls[0] ?? '',
+    );
     const curl = requests.map((line) => line + credentialsOf(cluster));
     const { removal } = options.existing;
     if (options.isJson) printJson({ event: 'started', processes, token, curl, removal });

@@ -1,6 +1,6 @@
 /** A database of the user, to which `sluice dev --table` adds only the schema of Sluice. */
-import { migrate, quotedName, quotedPath, readMigrations, Session } from 'sluice/internal/store';
-import { readTargets } from 'sluice/internal/targets';
+import { migrate, quotedName, quotedPath, readMigrations, Session, uninstall } from 'sluice/internal/store';
+import { readTargets, type Targets } from 'sluice/internal/targets';
 import { redactUrl } from '@sluice/server/cli';
 import { sampleRow } from './sample-row.ts';
 
@@ -16,25 +16,48 @@ interface Place {
   schema: string;
 }
 
-/** Adds or upgrades the schema; returns which. */
-export async function addSchema(place: Place): Promise<string> {
+/**
+ * Adds or upgrades the schema; returns which. A new schema is removed again if a table cannot be a target.
+ * @throws {SluiceError} `configuration_invalid` if one cannot
+ */
+export async function addSchema(existing: ExistingDatabase & Place): Promise<string> {
+  const { url, schema } = existing;
+  const place = { url, schema };
   const { applied, version } = await migrate(place);
-  const { schema } = place;
-  const where = redactUrl(place.url);
+  const isNew = applied.length === readMigrations().length;
+  try {
+    await withTargets(existing, () => Promise.resolve());
+  } catch (error) {
+    if (isNew) await uninstall(place);
+    throw error;
+  }
+  const where = redactUrl(url);
   if (applied.length === 0) return `The schema ${schema} of ${where} is at version ${version} already`;
-  return applied.length === readMigrations().length
+  return isNew
     ? `Added the schema ${schema} to ${where}; nothing else there was changed, and no role was made`
     : `Brought the schema ${schema} of ${where} to version ${version}; nothing else there was changed`;
 }
 
-/** Shell commands that write a row of each table. */
-export async function curlLines({ url, tables }: ExistingDatabase, node: string): Promise<string[]> {
-  const session = await Session.open({ url, applicationName: 'sluice dev' });
+/** @throws {SluiceError} `configuration_invalid` if a table cannot be a target */
+async function withTargets<T>(
+  { url, tables, schema }: ExistingDatabase & Place,
+  work: (targets: Targets, session: Session) => Promise<T>,
+): Promise<T> {
+  const session = await Session.open({ url, schema, applicationName: 'sluice dev' });
   try {
     const targets = await readTargets(
       session,
       tables.map((table) => ({ table })),
     );
+    return await work(targets, session);
+  } finally {
+    await session.close();
+  }
+}
+
+/** Shell commands that write a row of each table. */
+export function curlLines(existing: ExistingDatabase & Place, node: string): Promise<string[]> {
+  return withTargets(existing, async (targets, session) => {
     const lines: string[] = [];
     for (const table of targets.tables) {
       const row = await sampleRow(table, async (parent, column) => {
@@ -53,7 +76,5 @@ export async function curlLines({ url, tables }: ExistingDatabase, node: string)
       );
     }
     return lines;
-  } finally {
-    await session.close();
-  }
+  });
 }

@@ -1,6 +1,7 @@
 /** The ports of the nodes: the requested first one, and the following ones. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { listenAt, ownOptions } from '@sluice/server/cli';
 import { SluiceError } from 'sluice/internal/protocol';
 
 /** With 0 every node takes a free port of its own. */
@@ -14,18 +15,13 @@ export function portsOf(first: number, nodes: number): number[] {
  */
 export async function assertPortsFree(ports: readonly number[], host: string): Promise<void> {
   for (const port of ports) {
-    const server = createServer();
-    try {
-      if (port > 65_535) throw new Error('beyond the last port');
-      await once(server.listen(port, host), 'listening');
-    } catch (cause) {
+    if (port > 65_535)
       throw new SluiceError(
         'configuration_invalid',
-        `Cannot start: port ${port} is in use. Choose another first port with --port, or stop the program that uses it.`,
-        { cause },
+        `Cannot start: there is no port ${port}: choose a smaller first one with --port`,
       );
-    } finally {
-      if (server.listening) await once(server.close(), 'close');
-    }
+    const server = createServer();
+    await listenAt({ host, port }, ownOptions, () => once(server.listen(port, host), 'listening'));
+    await once(server.close(), 'close');
   }
 }

@@ -2,6 +2,7 @@
 export { createProgram } from './program.ts';
 export { createCommand, settingsOf } from './commands/command.ts';
 export { addShuffle, readsShuffle } from './commands/shuffle-flag.ts';
+export { hasPassword } from './config/assert-no-password.ts';
 export * from './config/database-settings.ts';
 export { noConfigFile } from './config/config-file.ts';
 export { operatorUrlOf, deploymentText, redactUrl, requireDatabaseUrl } from './config/database-url.ts';
@@ -19,6 +20,7 @@ export type { LoadFailure, LoadRefusal } from './load/load-record.ts';
 export * from './load/read-lines.ts';
 export { shuffle } from './load/shuffle.ts';
 export { loggedFields } from './process/create-logger.ts';
+export { listenAt, ownOptions } from './process/listen-at.ts';
 export * from './process/output.ts';
 export { ProgressLine } from './process/progress-line.ts';
 export { awaitStopRequest, finishWithin } from './process/stop-request.ts';

@@ -21,12 +21,7 @@ export interface SettleOptions extends Omit<BatchOptions, 'targets'>, DocumentOp
   targets?: readonly Target[];
 }
 
-/**
- * Settles the writes of its origin, in one transaction if nothing fails.
- * @param only Ids of the writes to settle. @default all that the origin finds
- * @param report Says what was committed before an error was thrown.
- * @throws the errors of `settle`
- */
+/** `settle` (coordinator/settle.ts) with documents and the other targets. */
 export function settleBatch(
   session: Session,
   origin: Origin,

@@ -1,6 +1,6 @@
 /**
  * The interface for an API node, or a program that embeds Sluice: submit a write and await its outcome, read
- * documents, read the state of a write. The mode makes no difference to the answers.
+ * documents, read the state of a write. The mode makes no difference to the answers. create-client.ts implements it.
  */
 import type { Mode, Operation, Outcome } from '#protocol';
 import type { Model, Resource } from '#model';
@@ -10,7 +10,7 @@ import type { ClientUsage } from './observer.ts';
 export interface WriteRequest {
   operation: Operation;
   resource: Resource;
-  /** The document as JSON text, as the client sent it; null for a delete. */
+  /** The document as JSON text; of an API node, the text that its client sent, without `id`. Null for a delete. */
   body: string | null;
   /** The same, parsed; if missing, the client parses `body`. Must equal `body`. */
   document?: unknown;

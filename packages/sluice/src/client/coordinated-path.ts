@@ -17,7 +17,7 @@ import type { Logger } from 'pino';
 import type { EnlistOptions, RunOnCaller } from './contract.ts';
 import type { IntakeBuffer } from './intake-buffer.ts';
 import type { IntakeGauge } from './intake-gauge.ts';
-import { intakeStatements } from './intake-statements.ts';
+import { insertStatements } from './insert-statements.ts';
 import type { NodeSettler } from './node-settler.ts';
 import type { Waits } from './waits.ts';
 import type { WritePath } from './write-path.ts';
@@ -85,7 +85,7 @@ export class CoordinatedPath implements WritePath {
     await Promise.all([buffer.stop(), durableBuffer.stop(), fastPath?.stop(), bypass?.stop()]);
   }
 
-  /** Accepts no more writes. */
+  /** {@link accept} takes no more writes, because no caller waits for them. {@link submit} still does. */
   giveUp(): void {
     this.#options.durableBuffer.giveUp();
   }
@@ -112,6 +112,7 @@ export class CoordinatedPath implements WritePath {
     const waiter = waits.begin(write, waitMs, signal);
     const fastPath = this.#fastPath;
     if (fastPath?.isOpen === true && this.#isIdle(fastPath)) fastPath.send(waiter);
+    // Next: writer/drain.ts, which finds the write by `readReady`. Then completion.ts finds the outcome.
     else buffer.send(waiter);
     return waiter.outcome;
   }
@@ -134,7 +135,7 @@ export class CoordinatedPath implements WritePath {
     if (transactionMs > 0) await run(textOf('limitTransaction'), [transactionMs]);
     const now = clock.now();
     const options = { isDurable: false, withHint, isAgain: false, now, looksForKeys: false };
-    for (const { name, values } of intakeStatements([write], options))
+    for (const { name, values } of insertStatements([write], options))
       await run(textOf(name), [...(values ?? [])]);
   }
 

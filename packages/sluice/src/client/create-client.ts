@@ -162,10 +162,10 @@ class Client implements EnlistingClient {
 
   /** Of the write, or of the earlier write that has its idempotency key. */
   async #outcomeOf(write: Write, waitMs: number, signal?: AbortSignal): Promise<Outcome> {
-    const { path, intake, earlier: writes, waits } = this.#parts;
+    const { path, intake, earlier: earlierWrites, waits } = this.#parts;
     const until = performance.now() + waitMs;
     for (let looks = intake?.looksForKeyOf(write) !== true; ; looks = true) {
-      const earlier = looks ? await writes.find(write) : null;
+      const earlier = looks ? await earlierWrites.find(write) : null;
       if (earlier !== null && earlier.outcome !== null) return earlier.outcome;
       if (this.#isEnding) throw new SluiceError('stopping');
       const restMs = Math.max(0, until - performance.now());

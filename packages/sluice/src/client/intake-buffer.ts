@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Gathering, nextTurn, SluiceError, type GatheringState, type Write } from '#protocol';
 import { assertAbility, DatabaseError, Session, type ConnectionOptions, type DatabaseClock } from '#store';
 import { endInserted, endKeyTaken, endRefused, refuseAll, type Buffered } from './buffered.ts';
-import { intakeStatements } from './intake-statements.ts';
+import { insertStatements } from './insert-statements.ts';
 import type { ClientObserver } from './observer.ts';
 import { takeFront } from './take-front.ts';
 import { traceIntake } from './trace-write.ts';
@@ -203,7 +203,7 @@ export class IntakeBuffer implements Route {
     try {
       const writes = batch.map(({ write }) => write);
       const options = { isDurable, withHint, isAgain, now: clock.now(), looksForKeys: !isDurable };
-      const [inserted] = await session.flight(intakeStatements(writes, options));
+      const [inserted] = await session.flight(insertStatements(writes, options));
       const leftOut = new Set(inserted?.rows.map((row) => row['write_id']));
       const taken = batch.filter(({ write }) => !leftOut.has(write.writeId));
       this.#observe(taken);

@@ -6,7 +6,7 @@ import { newWriteId } from './write-id.ts';
 import type { WriteRequest } from './contract.ts';
 
 /** The present identity of the document: found by id if the request has no more. */
-export interface Target {
+export interface PresentIdentity {
   referentialId: string;
   superclassId: string | null;
 }
@@ -53,20 +53,26 @@ export function assertBody(body: string | null, bytesMax: number): void {
 }
 
 /**
- * @param target Update and delete: the document's present identity, which decides the lane.
+ * @param present Update and delete: the document's present identity, which decides the lane.
  * @param now By the database's clock.
  * @throws {SluiceError} `invalid_document` with the JSON path in `detail.path`
  */
 export function prepareWrite(
   request: WriteRequest,
   lanes: number,
-  target: Target | null,
+  present: PresentIdentity | null,
   now: number,
 ): Write {
   const { operation, body } = request;
   if (operation === 'delete' || body === null) {
-    if (target === null) throw new SluiceError('document_not_found');
-    return writeOf(request, lanes, now, { ...target, referenceIds: [], contentHash: '', body: null, target });
+    if (present === null) throw new SluiceError('document_not_found');
+    return writeOf(request, lanes, now, {
+      ...present,
+      referenceIds: [],
+      contentHash: '',
+      body: null,
+      present,
+    });
   }
   const document = request.document ?? parse(body);
   const { referentialId, superclassId, references } = describe(request, document);
@@ -76,7 +82,7 @@ export function prepareWrite(
     referenceIds: references.map((reference) => reference.referentialId),
     contentHash: hashOf(document),
     body,
-    target,
+    present,
   });
 }
 
@@ -86,12 +92,12 @@ function writeOf(
   lanes: number,
   now: number,
   content: Pick<Write, 'referentialId' | 'superclassId' | 'referenceIds' | 'contentHash' | 'body'> & {
-    target: Target | null;
+    present: PresentIdentity | null;
   },
 ): Write {
   const writeId = newWriteId(now);
   const wait = request.waitForReferencesSeconds ?? null;
-  const { referentialId, superclassId } = content.target ?? content;
+  const { referentialId, superclassId } = content.present ?? content;
   return {
     writeId,
     position: behindAll,

@@ -1,4 +1,7 @@
-/** The path of a write from a node to its outcome: through the intake, or settled by the node itself. */
+/**
+ * The path of a write from a node to its outcome: through the intake (coordinated-path.ts), or settled by the node
+ * itself (node-settler.ts).
+ */
 import type { Outcome, Write } from '#protocol';
 import type { DatabaseError, PoolUsage } from '#store';
 

@@ -4,7 +4,7 @@ import type { DatabaseClock } from '#store';
 import type { BlockedQuota } from './blocked-quota.ts';
 import type { Run } from './client-reads.ts';
 import type { WriteRequest } from './contract.ts';
-import { assertBody, assertRequest, prepareWrite, type Target } from './prepare-write.ts';
+import { assertBody, assertRequest, prepareWrite, type PresentIdentity } from './prepare-write.ts';
 
 export interface WriteRequestsOptions {
   run: Run;
@@ -28,15 +28,15 @@ export class WriteRequests {
     assertBody(request.body, documentBytesMax);
     const { operation, client = '', waitForReferencesSeconds = null } = request;
     if (waitForReferencesSeconds !== null) await quota.check(client);
-    const target = operation === 'upsert' ? null : await this.#findTarget(request);
-    const write = prepareWrite(request, lanes, target, clock.now());
+    const present = operation === 'upsert' ? null : await this.#findIdentity(request);
+    const write = prepareWrite(request, lanes, present, clock.now());
     write.traceparent = traceparent;
     return write;
   }
 
   /** An update or delete by id goes to the lane of the document's present identity. */
-  async #findTarget({ documentId, resource }: WriteRequest): Promise<Target> {
-    const [row] = await this.#options.run('findTarget', [documentId, resource.endpoint]);
+  async #findIdentity({ documentId, resource }: WriteRequest): Promise<PresentIdentity> {
+    const [row] = await this.#options.run('findIdentity', [documentId, resource.endpoint]);
     if (row === undefined) throw new SluiceError('document_not_found');
     return {
       referentialId: row['referential_id'] as string,

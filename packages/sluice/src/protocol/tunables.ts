@@ -72,7 +72,7 @@ export const clientTunables = declare({
     default: 0,
     from: 0,
     to: 10_000,
-    help: 'local mode: how long a write waits for others of its batch while the batch has fewer than maxBatchWrites; must be below waitMs',
+    help: 'local mode: how long a write waits for others of its batch while the batch is not full; must be shorter than a request waits',
   },
   blockedWritesMax: {
     default: 100_000,

@@ -70,9 +70,12 @@ export interface WriteHeader {
   form: string | null;
 }
 
-/** A write with its body. A node passes it to the intake or, in `direct` and `local` mode, to the engine. */
+/** A write with its body. A node passes it to the intake or, past it, to the coordinator. */
 export interface Write extends WriteHeader {
-  /** The document or row as JSON text, as the client sent it; null for the delete of a document. */
+  /**
+   * JSON text: the document without `id`, as the client sent it, or a row, which a node may compose
+   * (client/row-body.ts). Null for the delete of a document.
+   */
   body: string | null;
 }
 

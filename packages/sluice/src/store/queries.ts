@@ -1,6 +1,6 @@
 /**
  * The named statements of sql/queries: `-- name: openTerm`, a sentence, one static statement. Read once, at import.
- * No SQL is assembled at run time; for another schema it is rewritten once (schema.ts).
+ * None of these is assembled at run time; for another schema each is rewritten once (schema.ts).
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

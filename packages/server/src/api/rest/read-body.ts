@@ -1,4 +1,4 @@
-/** The body of a request as rows. Its text goes to the database unchanged, so no number in it changes. */
+/** The body of a request as rows. The text of each value stays, so no number changes. */
 import type { JsonScanner } from '../json-scanner.ts';
 import { placeText } from '../json-offence.ts';
 import { badBody, RestError } from './rest-error.ts';

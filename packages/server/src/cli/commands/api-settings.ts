@@ -58,7 +58,8 @@ const publicUrl = setting<string | undefined>({
   flags: '--public-url <url>',
   variables: ['SLUICE_PUBLIC_URL'],
   description:
-    'scheme, host and port by which clients reach the nodes, e.g. https://api.example.org; absolute URLs in answers begin with it. Needed behind a proxy that ends TLS (default: those of each request)',
+    'scheme, host and port by which clients reach the nodes, e.g. https://api.example.org; absolute URLs in answers begin with it. Needed behind a proxy that ends TLS',
+  defaultText: 'those of each request',
   form: 'an http:// or https:// URL without a path',
   schema: origin,
 });

@@ -6,6 +6,7 @@ import { readModelFiles } from '../config/read-model-files.ts';
 import { readTls } from '../config/tls-settings.ts';
 import { closeServer } from '../process/close-server.ts';
 import { createLogger } from '../process/create-logger.ts';
+import { listenAt, ownOptions } from '../process/listen-at.ts';
 import { runUntilStopped, type Service } from '../process/run-until-stopped.ts';
 import { urlOf } from '../process/url-of.ts';
 import { createCommand } from './command.ts';
@@ -57,7 +58,7 @@ async function servePage(
   const server = createDashboardServer(dashboard.options, { auth, tls, basePath, logger });
   return {
     async start() {
-      await listen(server, { host: values.host, port: values.port });
+      await listenAt(values, ownOptions, () => listen(server, { host: values.host, port: values.port }));
       const { port } = server.server.address() as AddressInfo;
       return {
         url: `${urlOf(values.host, port, tls === undefined ? 'http' : 'https')}${basePath}/dashboard/`,

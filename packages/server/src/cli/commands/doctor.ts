@@ -17,6 +17,7 @@ const lanes = setting<number | undefined>({
   flags: '--lanes <number>',
   variables: ['SLUICE_LANES'],
   description: 'number of lanes that processes will start with, to compare with the database',
+  defaultText: 'any number',
   form: 'a whole number from 1 to 1024',
   schema: wholeNumber(1, 1024),
 });

@@ -1,21 +1,19 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { drainWriter, listWriters } from 'sluice/operator';
 import type { Database } from 'sluice/internal/store';
-import { setting } from '../config/setting.ts';
 import { databaseSettings } from '../config/database-settings.ts';
-import { duration } from '../config/setting-forms.ts';
+import { durationSetting } from '../config/setting-forms.ts';
 import { attentionExitCode } from '../operate/exit-codes.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { actor } from '../process/actor.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { createCommand } from './command.ts';
 
-const wait = setting<number | undefined>({
-  flags: '--wait <duration>',
-  description: 'wait until the writer has stopped, at most this long: 30s, 5m',
-  form: 'a duration like 30s, 5m, 2h or 1d',
-  schema: duration,
-});
+const wait = durationSetting(
+  '--wait <duration>',
+  'wait until the writer has stopped, at most this long: 30s, 5m',
+  'it does not wait',
+);
 
 const lookIntervalMs = 250;
 

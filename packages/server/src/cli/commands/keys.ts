@@ -30,7 +30,8 @@ const scopes = setting<string[]>({
 const days = setting<number | undefined>({
   flags: '--days <number>',
   variables: ['SLUICE_KEY_DAYS'],
-  description: 'validity in days (default: until the key is revoked)',
+  description: 'validity in days',
+  defaultText: 'until the key is revoked',
   form: 'a whole number from 1 to 3650',
   schema: wholeNumber(1, 3650),
 });
@@ -103,7 +104,7 @@ const revokeKey = () =>
 
 export const keysCommand = () => {
   const group = new Command('keys')
-    .summary('make, show and revoke API keys')
+    .summary('create, list and revoke API keys')
     .description('API keys of clients, for nodes that run with --auth keys.');
   for (const command of [createKey(), listKeys(), revokeKey()]) group.addCommand(command);
   return group;

@@ -1,15 +1,13 @@
 /** How a command waits for locks that others hold: with messages, and up to a limit if one is set. */
 import { holderText, type LockWaitOptions } from 'sluice/internal/store';
-import { setting } from '../config/setting.ts';
-import { duration } from '../config/setting-forms.ts';
+import { durationSetting } from '../config/setting-forms.ts';
 import { complain, printJson } from '../process/output.ts';
 
-export const lockWait = setting<number | undefined>({
-  flags: '--wait <duration>',
-  description: 'longest wait for a lock that another session holds: 30s, 5m (default: for ever)',
-  form: 'a duration like 30s, 5m, 2h or 1d',
-  schema: duration,
-});
+export const lockWait = durationSetting(
+  '--wait <duration>',
+  'longest wait for a lock that another session holds: 30s, 5m',
+  'for ever',
+);
 
 export function tellLockWait(seconds: number | undefined, isJson: boolean): LockWaitOptions {
   return {

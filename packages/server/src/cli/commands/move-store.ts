@@ -1,7 +1,8 @@
 import { SluiceError } from 'sluice/internal/protocol';
 import { databaseSettings, storesFile } from '../config/database-settings.ts';
-import { assertNoPassword, setting, type Values } from '../config/setting.ts';
-import { duration } from '../config/setting-forms.ts';
+import { assertNoPassword } from '../config/assert-no-password.ts';
+import type { Values } from '../config/setting.ts';
+import { durationWithDefault } from '../config/setting-forms.ts';
 import { tellLockWait } from './lock-wait-flag.ts';
 import { printJson, printLine } from '../process/output.ts';
 import { ProgressLine } from '../process/progress-line.ts';
@@ -13,21 +14,17 @@ import { createCommand } from './command.ts';
 
 const { databaseCa, databaseCert, databaseKey } = databaseSettings;
 
-const wait = setting<number>({
-  flags: '--wait <duration>',
-  description: 'longest wait for nodes to finish their requests; after it, the move is given up',
-  form: 'a duration like 30s, 5m, 2h or 1d',
-  schema: duration,
-  fallback: 60,
-});
+const wait = durationWithDefault(
+  '--wait <duration>',
+  'longest wait for nodes to finish their requests; after it, the move is given up',
+  '60s',
+);
 
-const fileDelay = setting<number>({
-  flags: '--file-delay <duration>',
-  description: 'time in which every node has read a changed stores file',
-  form: 'a duration like 30s, 5m, 2h or 1d',
-  schema: duration,
-  fallback: 2,
-});
+const fileDelay = durationWithDefault(
+  '--file-delay <duration>',
+  'time in which every node has read a changed stores file',
+  '2s',
+);
 
 /** The new place of the store, by the key of the file. */
 const toFlags = {

@@ -4,6 +4,7 @@ import type { HttpServer } from '#api';
 import type { Metrics, MetricsServer } from '#metrics';
 import { FailureLog } from 'sluice/internal/protocol';
 import type { Logger } from 'pino';
+import { listenAt, ownOptions } from '../process/listen-at.ts';
 import { urlOf } from '../process/url-of.ts';
 import type { ApiValues } from './api-settings.ts';
 import type { SharedByNodes } from './open-node.ts';
@@ -19,7 +20,9 @@ export function openPorts(values: ApiValues, shared: SharedByNodes, metrics: Met
   const apart = metricsPortOf(values, metrics, logger);
   return {
     async listen(server) {
-      await modules.listen(server, { host: values.host, port: values.port });
+      await listenAt(values, ownOptions, () =>
+        modules.listen(server, { host: values.host, port: values.port }),
+      );
       const { port } = server.server.address() as AddressInfo;
       const url = urlOf(values.host, port, tls === undefined ? 'http' : 'https');
       return { url, ...(await apart.open()) };
@@ -41,7 +44,9 @@ export function metricsPortOf(
       const { serveMetrics } = await import('#metrics');
       const failures = new FailureLog(logger);
       const onError = (error: unknown): void => failures.note(error, 'tell metrics');
-      server = await serveMetrics(metrics, { host: metricsHost, port: metricsPort, onError });
+      const address = { host: metricsHost, port: metricsPort };
+      const options = { host: '--metrics-host', port: '--metrics-port' };
+      server = await listenAt(address, options, () => serveMetrics(metrics, { ...address, onError }));
       return { metricsUrl: urlOf(metricsHost, server.port) };
     },
     close: async () => server?.close(),

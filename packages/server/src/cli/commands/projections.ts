@@ -103,7 +103,7 @@ const rebuild = () =>
 
 export const projectionsCommand = () => {
   const group = new Command('projections')
-    .summary('show, change and rebuild projections')
+    .summary('list, agree on and rebuild projections')
     .description(
       'Shows, changes and rebuilds the projections of the deployment: rows that it derives from documents.',
     );

@@ -19,11 +19,9 @@ import { lockWait, tellLockWait } from './lock-wait-flag.ts';
 const password = (kind: RoleKind) =>
   setting<string | undefined>({
     variables: [`SLUICE_${kind.toUpperCase()}_PASSWORD`],
-    file: {
-      flags: `--${kind}-password-file <file>`,
-      variable: `SLUICE_${kind.toUpperCase()}_PASSWORD_FILE`,
-    },
-    description: `new password of the role that ${users[kind]} log in as (default: keep the present one)`,
+    file: `--${kind}-password-file <file>`,
+    description: `new password of the role that ${users[kind]} log in as`,
+    defaultText: 'keep the present one',
     form: 'a password of 12 to 200 printable ASCII characters',
     schema: z.string().regex(/^[\x20-\x7e]{12,200}$/),
     isSecret: true,

@@ -4,6 +4,7 @@ import type { HttpServer } from '#api';
 import { openAuth, takesTokens } from '../config/auth-settings.ts';
 import { openDashboard } from '../config/dashboard-settings.ts';
 import { closeServer } from '../process/close-server.ts';
+import { listenAt, ownOptions } from '../process/listen-at.ts';
 import type { Service } from '../process/run-until-stopped.ts';
 import { urlOf } from '../process/url-of.ts';
 import { StoreHost } from '../stores/store-host.ts';
@@ -45,7 +46,7 @@ export async function servePages(options: PagesOptions): Promise<Service> {
   });
   return {
     async start() {
-      await listen(front, { host: values.host, port: values.port });
+      await listenAt(values, ownOptions, () => listen(front, { host: values.host, port: values.port }));
       const { port } = front.server.address() as AddressInfo;
       return {
         url: `${urlOf(values.host, port, tls === undefined ? 'http' : 'https')}${basePath}/dashboard/`,

@@ -2,9 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { countSettled, readStatus, type Status } from 'sluice/operator';
 import type { Database } from 'sluice/internal/store';
 import { redactUrl, requireDatabaseUrl } from '../config/database-url.ts';
-import { setting } from '../config/setting.ts';
 import { databaseSettings } from '../config/database-settings.ts';
-import { duration, numberSetting } from '../config/setting-forms.ts';
+import { durationWithDefault, numberSetting } from '../config/setting-forms.ts';
 import { attentionExitCode } from '../operate/exit-codes.ts';
 import { withDatabase } from '../operate/with-database.ts';
 import { printJson, printLine } from '../process/output.ts';
@@ -12,14 +11,14 @@ import { awaitStopRequest } from '../process/stop-request.ts';
 import { statusLines } from '../status/status-lines.ts';
 import { createCommand } from './command.ts';
 
-const olderThan = setting<number>({
-  flags: '--older-than <duration>',
+const olderThan = {
+  ...durationWithDefault(
+    '--older-than <duration>',
+    'age at which a waiting write needs attention: 30s, 5m, 2h, 1d',
+    '30s',
+  ),
   variables: ['SLUICE_OLDER_THAN'],
-  description: 'age at which a waiting write needs attention: 30s, 5m, 2h, 1d',
-  form: 'a duration like 30s, 5m, 2h or 1d',
-  schema: duration,
-  fallback: 30,
-});
+};
 
 const watchIntervalMs = numberSetting(
   '--watch-interval-ms <ms>',

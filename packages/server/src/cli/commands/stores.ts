@@ -3,7 +3,7 @@ import { adviceForVersion, schemaVersion } from 'sluice/internal/store';
 import { Command } from 'commander';
 import { databaseSettings, storesFile } from '../config/database-settings.ts';
 import { redactUrl } from '../config/database-url.ts';
-import { assertNoPassword } from '../config/setting.ts';
+import { assertNoPassword } from '../config/assert-no-password.ts';
 import { attentionExitCode } from '../operate/exit-codes.ts';
 import { tableLines } from '../operate/text.ts';
 import { withDatabase } from '../operate/with-database.ts';

@@ -37,7 +37,10 @@ export const stuckCommand = () =>
       'identities come from the bodies of the writes.',
     settings: {
       ...databaseSettings,
-      olderThan,
+      olderThan: {
+        ...olderThan,
+        defaultText: `${patienceSeconds}s for waiting writes, any age for dead letters`,
+      },
       ...filterSettings,
       limit,
       after,

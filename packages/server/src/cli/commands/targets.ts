@@ -19,7 +19,8 @@ const settings = {
   rolePrefix,
   role: setting<string | undefined>({
     flags: '--role <name>',
-    description: 'role of the writers, whose rights are checked (default: the role prefix and _writer)',
+    description: 'role of the writers, whose rights are checked',
+    defaultText: 'the role prefix and _writer',
     form: 'the name of a role',
     schema: z.string().min(1),
   }),
@@ -60,7 +61,7 @@ const agree = () =>
 
 export const targetsCommand = () => {
   const group = new Command('targets')
-    .summary('show and change the tables, functions and handlers that writes may go to')
+    .summary('list the tables, functions and handlers that writes may go to, and agree on them')
     .description(
       'Shows and changes the targets of the deployment: tables, functions and handlers that writes may go to.',
     );

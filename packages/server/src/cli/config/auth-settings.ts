@@ -31,8 +31,9 @@ export const authSettings = {
     flags: '--auth <ways>',
     variables: ['SLUICE_AUTH'],
     description:
-      'how clients authenticate: keys, jwt, or keys,jwt; none allows every request, and is the default ' +
-      'if the host is this machine; for any other host the setting is required',
+      'how clients authenticate: keys, jwt, or keys,jwt; none allows every request; ' +
+      'required for a host that accepts connections from other machines',
+    defaultText: 'none for other hosts',
     form: 'none, keys, jwt or keys,jwt',
     schema: z.union([z.literal('none'), listOf(z.enum(['keys', 'jwt'])).transform((ways) => ways as Way[])]),
   }),

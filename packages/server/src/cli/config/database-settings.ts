@@ -8,12 +8,13 @@ export const databaseUrl = setting<string | undefined>({
   flags: '--database-url <url>',
   variables: ['DATABASE_URL'],
   description:
-    'URL of the PostgreSQL database. With several servers (postgres://…@a,b/db), the one that accepts writes is used. Default: PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE',
+    'URL of the PostgreSQL database. With several servers (postgres://…@a,b/db), the one that accepts writes is used',
+  defaultText: 'PGHOST, PGPORT, PGUSER, PGPASSWORD and PGDATABASE',
   form: 'a postgres:// URL',
   schema: postgresUrl,
   isSecret: true,
   holdsPassword: true,
-  file: { flags: '--database-url-file <file>', variable: 'DATABASE_URL_FILE' },
+  file: '--database-url-file <file>',
 });
 
 export const storesFile = fileSetting(
@@ -75,19 +76,19 @@ export const databaseSettings = {
 export const operatorUrl = setting<string | undefined>({
   flags: '--operator-url <url>',
   variables: ['SLUICE_OPERATOR_URL'],
-  description:
-    "URL of the same database with the role of operators, for the node's dashboard (default: the database URL)",
+  description: "URL of the same database with the role of operators, for the node's dashboard",
+  defaultText: 'the database URL',
   form: 'a postgres:// URL',
   schema: postgresUrl,
   isSecret: true,
   holdsPassword: true,
-  file: { flags: '--operator-url-file <file>', variable: 'SLUICE_OPERATOR_URL_FILE' },
+  file: '--operator-url-file <file>',
 });
 
 /** Outside of that URL, it needs no encoding. */
 export const operatorPassword = setting<string | undefined>({
   variables: ['SLUICE_OPERATOR_PASSWORD'],
-  file: { flags: '--operator-password-file <file>', variable: 'SLUICE_OPERATOR_PASSWORD_FILE' },
+  file: '--operator-password-file <file>',
   description: 'password of the role in --operator-url, if the URL has none',
   form: 'a password',
   schema: z.string().min(1),
@@ -98,18 +99,19 @@ export const listenUrl = setting<string | undefined>({
   flags: '--listen-url <url>',
   variables: ['SLUICE_LISTEN_URL'],
   description: 'direct URL for notifications and locks, if the database URL leads through a pooler',
+  defaultText: 'the database URL',
   form: 'a postgres:// URL',
   schema: postgresUrl,
   isSecret: true,
   holdsPassword: true,
-  file: { flags: '--listen-url-file <file>', variable: 'SLUICE_LISTEN_URL_FILE' },
+  file: '--listen-url-file <file>',
 });
 
 export const rolePrefix = setting<string | undefined>({
   flags: '--role-prefix <name>',
   variables: ['SLUICE_ROLE_PREFIX'],
-  description:
-    'prefix of the names of the database roles; each deployment on one server needs its own (default: the schema)',
+  description: 'prefix of the names of the database roles; each deployment on one server needs its own',
+  defaultText: 'the schema',
   form: 'up to 40 lower-case letters, digits and underscores, a letter first',
   schema: z.string().regex(/^[a-z][a-z0-9_]{0,39}$/),
 });

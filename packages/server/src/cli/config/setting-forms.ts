@@ -20,6 +20,26 @@ export const duration: z.ZodType<number> = z
   .regex(/^\d{1,9}(ms|s|m|h|d)?$/)
   .transform((text) => Number.parseInt(text, 10) * (secondsIn[text.replace(/^\d+/, '')] ?? 1));
 
+/** @param without What holds without a value. */
+export function durationSetting(flags: string, description: string, without: string) {
+  return setting<number | undefined>({
+    flags,
+    description,
+    form: 'a duration like 30s, 5m, 2h or 1d',
+    schema: duration,
+    defaultText: without,
+  });
+}
+
+/** @param fallback The default, with its unit. */
+export function durationWithDefault(flags: string, description: string, fallback: string) {
+  return setting<number>({
+    ...durationSetting(flags, description, fallback),
+    schema: duration,
+    fallback: duration.parse(fallback),
+  });
+}
+
 export const onOrOff = z.enum(['on', 'off']).transform((value) => value === 'on');
 
 /** A check that reports the fault itself. */

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { SluiceError } from 'sluice/internal/protocol';
 import type * as z from 'zod';
+import { assertNoPassword } from './assert-no-password.ts';
 import { textIn, type ConfigFile } from './config-file.ts';
 
 export interface Setting<T> {
@@ -20,6 +21,8 @@ export interface Setting<T> {
   schema: z.ZodType<T>;
   /** If missing, the setting is `undefined`, or must be given if it is required. */
   fallback?: T;
+  /** The default in the help, if it is not the text of {@link fallback}. */
+  defaultText?: string;
   isRequired?: boolean;
   /** The flag may be repeated, and the variable has several values between commas. */
   isList?: boolean;
@@ -29,8 +32,8 @@ export interface Setting<T> {
   isSecret?: boolean;
   /** A URL that may contain a password, which is then not taken from the arguments, because others on the machine can read them. */
   holdsPassword?: boolean;
-  /** Flag and variable for a file with the value, e.g. a secret of a container. */
-  file?: { flags: string; variable: string };
+  /** Flag for a file with the value, e.g. a secret of a container. Its variable is the first variable and `_FILE`. */
+  file?: string;
   /** For settings of the configuration file only, because they are rarely changed: the cost of a change. */
   cost?: string;
   /** In the configuration file, relative to its folder; `dotted`: only if it starts with a dot. URLs stay unchanged. */
@@ -48,29 +51,30 @@ export function setting<T>(definition: Setting<T>): Setting<T> {
 /** Adds the flags to the command, each with its variables and default in the help. */
 export function addSettings(command: Command, settings: Settings): Command {
   for (const definition of Object.values(settings)) {
-    const { flags, variables = [], description, fallback, isRequired, isList, file } = definition;
-    const addFile = (what: string, names: readonly string[]): void => {
-      if (file !== undefined)
-        command.option(file.flags, `${what} (env: ${[file.variable, ...names].join(', ')})`);
-    };
+    const { flags, variables = [], description, isRequired, isList, file } = definition;
+    const fileVariable = fileVariableOf(definition);
+    const defaultText = defaultTextOf(definition);
+    const facts = (names: readonly string[]): string =>
+      [
+        ...(names.length > 0 ? [`env: ${names.join(', ')}`] : []),
+        ...(defaultText === undefined ? [] : [`default: ${defaultText}`]),
+        ...(isRequired === true ? ['required'] : []),
+      ].join('; ');
+    const described = (names: readonly string[]): string =>
+      facts(names) === '' ? description : `${description} (${facts(names)})`;
     if (flags === undefined) {
-      // For the configuration file.
-      addFile(description, variables);
+      // For the configuration file, or a secret in a file.
+      if (file !== undefined) command.option(file, described([fileVariable!, ...variables]));
       continue;
     }
-    const facts = [
-      ...(variables.length > 0 ? [`env: ${variables.join(', ')}`] : []),
-      ...(fallback === undefined ? [] : [`default: ${textOf(fallback)}`]),
-      ...(isRequired === true ? ['required'] : []),
-    ];
-    const option = new Option(flags, facts.length > 0 ? `${description} (${facts.join('; ')})` : description);
+    const option = new Option(flags, described(variables));
     if (isList === true) {
       option.argParser((value, previous: string | undefined) =>
         previous === undefined ? value : `${previous},${value}`,
       );
     }
     command.addOption(option);
-    addFile('file with the value', []);
+    if (file !== undefined) command.option(file, `file with the value (env: ${fileVariable})`);
   }
   return command;
 }
@@ -153,16 +157,16 @@ export function findGiven(
   const isSet = (name: string): boolean => (environment[name] ?? '') !== '';
   const value = ofFlag(flags);
   if (value !== undefined) {
-    if (holdsPassword)
-      assertNoPassword(value, longOf(flags), [...variables, longOf(file?.flags)].join(' or '));
+    if (holdsPassword) assertNoPassword(value, longOf(flags), [...variables, longOf(file)].join(' or '));
     return { source: longOf(flags), kind: 'flag', text: value };
   }
-  const path = ofFlag(file?.flags);
-  if (path !== undefined) return readGiven(longOf(file?.flags), 'flag', path);
+  const path = ofFlag(file);
+  if (path !== undefined) return readGiven(longOf(file), 'flag', path);
   const variable = variables.find(isSet);
   if (variable !== undefined) return { source: variable, kind: 'environment', text: environment[variable] };
-  if (file !== undefined && isSet(file.variable)) {
-    return readGiven(file.variable, 'environment', environment[file.variable]!);
+  const fileVariable = fileVariableOf(definition);
+  if (fileVariable !== undefined && isSet(fileVariable)) {
+    return readGiven(fileVariable, 'environment', environment[fileVariable]!);
   }
   if (definition.cost !== undefined && isSet(variableOf(name))) {
     throw new SluiceError(
@@ -174,9 +178,14 @@ export function findGiven(
   return findInFile(name, definition, config);
 }
 
+/** The variable for a file with the value: `DATABASE_URL_FILE`. */
+export function fileVariableOf({ file, variables = [] }: Setting<unknown>): string | undefined {
+  return file === undefined ? undefined : `${variables[0]}_FILE`;
+}
+
 /** The key for the file of a secret in the configuration file: `databaseUrlFile`. */
 export function secretFileKeyOf({ file }: Setting<unknown>): string | undefined {
-  return file === undefined ? undefined : new Option(file.flags).attributeName();
+  return file === undefined ? undefined : new Option(file).attributeName();
 }
 
 /** `waitMs` becomes `SLUICE_WAIT_MS`. */
@@ -199,24 +208,6 @@ function findInFile(name: string, definition: Setting<unknown>, config: ConfigFi
   return path === undefined ? nothing : readGiven(`${key} in ${config.path}`, 'file', path);
 }
 
-/** In any of several URLs, too. */
-export function hasPassword(url: string): boolean {
-  return /\w+:\/\/[^@/]*:[^@/]+@/.test(url) || /[?&]password=/i.test(url);
-}
-
-/**
- * @param others Places where a password is allowed.
- * @throws {SluiceError} `configuration_invalid`
- */
-export function assertNoPassword(url: string, name: string, others: string): void {
-  if (!hasPassword(url)) return;
-  throw new SluiceError(
-    'configuration_invalid',
-    `Cannot start: ${name} holds a password, which other users of this machine can read: use ${others}`,
-    { detail: { setting: name } },
-  );
-}
-
 function readGiven(source: string, kind: Given['kind'], path: string): Given {
   try {
     return { source, kind, text: readFileSync(path, 'utf8').trim() };
@@ -229,6 +220,11 @@ function readGiven(source: string, kind: Given['kind'], path: string): Given {
 
 function longOf(flags: string | undefined): string {
   return (flags === undefined ? undefined : new Option(flags).long) ?? '';
+}
+
+/** What the help and the reference show as the default. */
+export function defaultTextOf({ fallback, defaultText }: Setting<unknown>): string | undefined {
+  return defaultText ?? (fallback === undefined ? undefined : textOf(fallback));
 }
 
 export function textOf(value: unknown): string {

@@ -145,6 +145,7 @@ export const waitForReferences = setting<number | undefined>({
   variables: ['SLUICE_WAIT_FOR_REFERENCES'],
   description:
     'how long a document may wait for the documents that it refers to; the files then need no order',
+  defaultText: 'it does not wait',
   form: 'a whole number from 1 to 3600',
   schema: wholeNumber(1, 3600),
 });
@@ -167,7 +168,7 @@ export const nodeUrls = setting<string[]>({
 /** A secret: in the environment or a file, never in arguments. */
 export const token = setting<string | undefined>({
   variables: ['SLUICE_TOKEN'],
-  file: { flags: '--token-file <file>', variable: 'SLUICE_TOKEN_FILE' },
+  file: '--token-file <file>',
   description: 'API key or token for the nodes',
   form: 'an API key or a token',
   schema: z.string().regex(/^[\w.~+/=-]+$/),
@@ -197,8 +198,8 @@ export const lingerMs = setting<number>({
 export const configFile = setting<string | undefined>({
   flags: '--config <file>',
   variables: ['SLUICE_CONFIG'],
-  description:
-    'configuration file; none: no file (default: sluice.config.js, .mjs or .json in the working directory or the nearest folder above it)',
+  description: 'configuration file; none: no file',
+  defaultText: 'sluice.config.js, .mjs or .json in the working directory or the nearest folder above it',
   form: 'the path of a file, or none',
   schema: z.string().regex(/^[^\0]+$/),
 });

@@ -3,7 +3,7 @@ import type { StuckFilter } from 'sluice/operator';
 import { reasons, SluiceError, type Reason } from 'sluice/internal/protocol';
 import * as z from 'zod';
 import { setting, type Values } from '../config/setting.ts';
-import { duration, wholeNumber } from '../config/setting-forms.ts';
+import { durationSetting, wholeNumber } from '../config/setting-forms.ts';
 
 const text = z.string().min(1).max(255);
 const reasonNames = Object.keys(reasons) as Reason[];
@@ -44,12 +44,11 @@ export const filterSettings = {
   }),
 };
 
-export const olderThan = setting<number | undefined>({
-  flags: '--older-than <duration>',
-  description: 'only writes older than this: 30s, 5m, 2h, 1d',
-  form: 'a duration like 30s, 5m, 2h or 1d',
-  schema: duration,
-});
+export const olderThan = durationSetting(
+  '--older-than <duration>',
+  'only writes older than this: 30s, 5m, 2h, 1d',
+  'any age',
+);
 
 export function filterOf(
   values: Values<typeof filterSettings>,

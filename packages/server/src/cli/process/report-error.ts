@@ -19,19 +19,9 @@ export function reportError(error: unknown, isJson: boolean): number {
 export function explainError(error: unknown): Error {
   if (error instanceof DatabaseError) return explainDatabaseError(error);
   if (!(error instanceof Error)) return new Error(String(error));
-  const { code, path, port, address } = error as NodeJS.ErrnoException & { port?: number; address?: string };
-  if (code === 'EADDRINUSE') {
-    return new SluiceError('configuration_invalid', `Cannot start: port ${port} is in use`);
-  }
+  const { code, path, port } = error as NodeJS.ErrnoException & { port?: number };
   if (path !== undefined && port === undefined) {
     return new SluiceError('configuration_invalid', `Cannot use a file or folder (${code}): ${path}`);
-  }
-  if (code === 'EADDRNOTAVAIL' || code === 'EACCES') {
-    const where = port === undefined ? '' : `: ${address}:${port}`;
-    return new SluiceError(
-      'configuration_invalid',
-      `Cannot start: the address cannot be used (${code})${where}`,
-    );
   }
   return error;
 }

@@ -10,7 +10,7 @@ import {
   awaitedHints,
   dropStatements,
   hintStatements,
-  intakeStatements,
+  leaveStatements,
   keyStatements,
   outcomeValues,
 } from './record.ts';
@@ -76,7 +76,7 @@ export async function attemptBatch(
   const open = dropped.length === 0 ? opened : opened.filter((write) => !dropped.includes(write));
   const openMs = performance.now() - started;
   const settlements = await settleShares(transaction, open, options);
-  // Without that check, the next batch would wait again.
+  // A caution checks for locks before it waits. Without it, the next batch would wait for the same locks again.
   if (options.withLocks && settlements.some(({ blocked }) => blocked.some(waitsForLock)))
     options.caution?.note();
   await commitBatch(transaction, origin, settlements, dropped, report);
@@ -203,7 +203,7 @@ async function commitBatch(
   // Writes that are blocked already, and still wait for a lock, stay unchanged.
   const newlyBlocked = areBlocked ? blocked.filter((each) => !waitsForLock(each)) : blocked;
   transaction.queue(...keyStatements(settlements.flatMap(({ keys }) => keys)));
-  if (bodies === null) transaction.queue(...intakeStatements(outcomes, newlyBlocked, isForeign));
+  if (bodies === null) transaction.queue(...leaveStatements(outcomes, newlyBlocked, isForeign));
   const changes = outcomes.length + (bodies === null ? newlyBlocked.length + dropped.length : 0);
   if (changes === 0) await transaction.rollback();
   else {

@@ -1,6 +1,6 @@
 /**
  * Where the writes of a batch come from: how the transaction begins, which writes it finds, and where their bodies
- * are. The engine knows nothing else of them.
+ * are. The coordinator knows nothing else of them.
  */
 import type { Write, WriteHeader } from '#protocol';
 import type { Row, Session, Statement, StatementResult } from '#store';
@@ -38,7 +38,7 @@ export interface Origin {
   leaveOut(lanes: Iterable<number>): void;
 }
 
-/** Writes that a node holds in its memory and never put into the intake: `direct` and `local` mode. */
+/** Writes that a node holds in its memory and never put into the intake: `direct`, `local`, bypass and fast path. */
 export function memoryOrigin(writes: readonly Write[]): Origin {
   const bodies = new Map(writes.map((write) => [write.writeId, write]));
   return {

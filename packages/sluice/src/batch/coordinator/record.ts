@@ -54,7 +54,7 @@ export function dropStatements(writes: readonly WriteHeader[]): Statement[] {
  * The other changes of a batch in the intake.
  * @param isForeign Fails with stale facts if one of the blocked writes has become ready meanwhile.
  */
-export function intakeStatements(
+export function leaveStatements(
   outcomes: readonly SettledWrite[],
   blocked: readonly BlockedWrite[],
   isForeign: boolean,
@@ -90,7 +90,7 @@ export function hintAwaitedOf(writes: readonly WriteHeader[]): Statement {
   return { name: 'hintAwaited', values: [ids, packIds(ids)], isOptional: true };
 }
 
-/** Hints to the nodes of settled writes; each hint names only the writes of its node. */
+/** Hints to the nodes of settled writes; each names only the writes of its node. Next: `#hear` of client/completion.ts. */
 export function hintStatements(outcomes: readonly SettledWrite[]): Statement[] {
   const byNode = new Map<number, string[]>();
   for (const { write } of outcomes) {

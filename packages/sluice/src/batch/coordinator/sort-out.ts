@@ -7,7 +7,7 @@ import type { Row, Statement } from '#store';
 
 /** Adds those writes to the settlement, and returns the others in order of arrival. */
 export async function sortOut(batch: TargetBatch, settlement: Settlement): Promise<WriteHeader[]> {
-  const [ahead, bound] = await readFacts(batch);
+  const [ahead, bound] = await readEarlier(batch);
   const isIntake = batch.transaction.bodies === null;
   const keys = new Set<string>();
   return batch.writes.filter((write) => {
@@ -38,7 +38,7 @@ interface Before {
  * By identity key: the first write that may come before those of the batch, in the intake or in an earlier part of the
  * batch; such a part also by idempotency key. And by idempotency key: its first settled write.
  */
-async function readFacts({
+async function readEarlier({
   transaction,
   writes,
   hasBlocked,

@@ -1,6 +1,7 @@
 /**
  * The meaning of writes. The coordinator finds the writes of a batch, runs the transaction, isolates faults and
  * records outcomes. A target decides and applies each of its writes. The coordinator knows nothing else of a target.
+ * The targets are documents/settle-documents.ts, tables/table-target.ts and calls/call-target.ts.
  */
 import type { Outcome, WriteHeader } from '#protocol';
 import type { DatabaseError } from '#store';

@@ -1,4 +1,4 @@
-/** The questions of the engine to the model: which identities may change, and how a missing reference is described. */
+/** What settling documents asks the model: which identities may change, and how a missing reference is described. */
 import { describeDocument, type Model } from '#model';
 import type { MissingReference } from '#protocol';
 import { missingToldMax } from './apply-writes.ts';

@@ -46,7 +46,6 @@ export class Settling {
     }
   }
 
-  /** Settles in rounds: the first write of each row, then the second. */
   async settle(lent: LentTransaction, writes: readonly WriteHeader[]): Promise<void> {
     for (const { write } of this.settlement.blocked) this.#blocked.add(write.referentialId);
     for (const { operation, referentialId } of this.#batch.ahead)

@@ -14,7 +14,7 @@ export interface InsertOptions {
   looksForKeys: boolean;
 }
 
-export function intakeStatements(
+export function insertStatements(
   writes: readonly Write[],
   { isDurable, withHint, isAgain, now, looksForKeys }: InsertOptions,
 ): Statement[] {
