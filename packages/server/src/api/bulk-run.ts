@@ -11,6 +11,7 @@ import { chunksWithin, discardRest } from './body-clock.ts';
 import { readBulkLine, type BulkScanners } from './bulk-line.ts';
 import { assertMay } from './auth/guard.ts';
 import { smallBodyBytes } from './byte-budget.ts';
+import { exactJson } from './exact-json.ts';
 import { problemOfAny } from './error-answers.ts';
 import { waitMsOf, type ApiNode } from './node.ts';
 import { problemOf } from './problem.ts';
@@ -99,7 +100,7 @@ export class BulkRun {
     try {
       if (held > 0) await this.#node.bodies.take(held);
       isHeld = true;
-      return JSON.stringify({ line: number, ...(await this.#write(line)) });
+      return exactJson({ line: number, ...(await this.#write(line)) });
     } catch (error) {
       const problem = problemOfAny(error, this.#request);
       return JSON.stringify({ line: number, status: problem.status, problem });

@@ -10,7 +10,15 @@ import type { Model, Resource } from '#model';
 import { explained } from '#store';
 import { answerOf, answerTo, refusalOf } from './answers.ts';
 import { checkDocument } from './check-document.ts';
-import { answerCall, answerRow, EmbeddedCall, EmbeddedTable, prepareSubmitted, targetOf } from './rows.ts';
+import {
+  answerCall,
+  answerRow,
+  EmbeddedCall,
+  EmbeddedTable,
+  prepareSubmitted,
+  targetOf,
+  parsedOutcome,
+} from './rows.ts';
 import { jsonText } from './row-json.ts';
 import { checkRowOptions } from './row-options.ts';
 import type { CallTarget, SubmittedCall, SubmittedRow } from './row-contract.ts';
@@ -194,7 +202,11 @@ class EmbeddedClient<D extends DocumentTypes> implements Client<D> {
     };
   }
 
-  readWrite: Client['readWrite'] = (writeId, client = '') => this.#client.readWrite(client, writeId);
+  readWrite: Client['readWrite'] = async (writeId, client = '') => {
+    const state = await this.#client.readWrite(client, writeId);
+    return state && { ...state, outcome: state.outcome && parsedOutcome(this.#client, state.outcome) };
+  };
+
   status: Client['status'] = () => this.#client.status();
   stop: Client['stop'] = () => this.#client.stop();
 

@@ -35,7 +35,13 @@ export type {
   UpsertRowOptions,
 } from './row-contract.ts';
 export type { FunctionDefinition, TableDefinition, TargetDefinition } from '#targets';
-export { SluiceError, type ErrorCode, type OutcomeCode, type OutcomeDetail, type Result } from '#protocol';
+export {
+  SluiceError,
+  type ErrorCode,
+  type OutcomeCode,
+  type ParsedDetail as OutcomeDetail,
+  type Result,
+} from '#protocol';
 export {
   doctor,
   migrate,

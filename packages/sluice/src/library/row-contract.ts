@@ -1,5 +1,5 @@
 /** Tables, functions and handlers, as a program uses them: rows in, typed answers out. */
-import type { OutcomeCode, OutcomeDetail, Result } from '#protocol';
+import type { OutcomeCode, ParsedDetail, Result } from '#protocol';
 import type { WriteOptions } from './write-options.ts';
 
 /** Options of every write to a row. */
@@ -42,7 +42,7 @@ export interface RowRefusal {
   status: number;
   message: string;
   /** `database`: SQLSTATE, constraint and column of PostgreSQL's refusal. */
-  detail: OutcomeDetail | null;
+  detail: ParsedDetail | null;
   /** Null: refused before there was a write. */
   writeId: string | null;
 }

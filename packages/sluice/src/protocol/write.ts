@@ -131,10 +131,10 @@ export interface OutcomeDetail {
   database?: { sqlState: string; constraint: string | null; column: string | null; table?: string };
   /** For a row: the values of its key, if the database gave them, or if the client asked for the row. */
   key?: Record<string, unknown>;
-  /** The rows after the write, if the client asked for them; JSON values as PostgreSQL writes them. */
-  rows?: unknown[];
-  /** The answer of a function or a handler. */
-  answer?: unknown;
+  /** The rows after the write, if the client asked for them, each as PostgreSQL's JSON text: no number loses a digit. */
+  rowTexts?: readonly string[];
+  /** The answer of a function or a handler, as JSON text. */
+  answerText?: string;
   /** `target_refused`: the code that the function or handler gave. */
   reason?: string;
 }

@@ -72,10 +72,11 @@ function deadLetter(resource: string, sqlState: string): RestError {
 /** Without a SQLSTATE: a refusal of the coordinator, a function or a handler. */
 function ofTarget(outcome: Outcome): RestProblem {
   const problem = translated(problemOfOutcome(outcome));
-  const { answer, reason } = outcome.detail ?? {};
+  const { answerText, reason } = outcome.detail ?? {};
   if (reason !== undefined) problem.message = `The target refused the write: ${reason}`;
-  if (answer === undefined || answer === null) return problem;
-  return { ...problem, details: typeof answer === 'string' ? answer : JSON.stringify(answer) };
+  if (answerText === undefined) return problem;
+  const isString = answerText.startsWith('"');
+  return { ...problem, details: isString ? (JSON.parse(answerText) as string) : answerText };
 }
 
 function tableOf(resource: string): string {

@@ -111,8 +111,7 @@ function answerRows(
   if (!isApplied(outcome.result)) throw refusalOf(outcome);
   const location = outcome.result === 'created' ? locate?.(outcome) : undefined;
   if (location !== undefined) reply.header('Location', `${basePath}${location}`);
-  const rows = (outcome.detail?.rows ?? null) as Record<string, unknown>[] | null;
-  return sendRows(reply, { result: outcome.result, rows }, form);
+  return sendRows(reply, { result: outcome.result, rows: outcome.detail?.rowTexts ?? null }, form);
 }
 
 /** Passes the body to a function or a handler unchanged. */
@@ -136,9 +135,9 @@ async function callTarget(
   if (outcome === null) return reply;
   if (!isApplied(outcome.result)) throw refusalOf(outcome);
   reply.header('Sluice-Result', outcome.result);
-  const answer = outcome.detail?.answer;
+  const answer = outcome.detail?.answerText;
   if (answer === undefined) return reply.code(204).send();
-  return reply.code(200).type('application/json; charset=utf-8').send(JSON.stringify(answer));
+  return reply.code(200).type('application/json; charset=utf-8').send(answer);
 }
 
 /** Null: the write is accepted, and the answer is sent. */

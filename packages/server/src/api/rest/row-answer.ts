@@ -1,14 +1,13 @@
 /** The answer to a write of rows in the form of PostgREST: status, rows, count, and location. */
-import type { Outcome } from 'sluice/internal/protocol';
-import type { Column } from 'sluice/internal/targets';
+import { cutJson, type Outcome } from 'sluice/internal/protocol';
 import type { FastifyReply } from 'fastify';
 import { notSingular } from './rest-error.ts';
 
 export interface AnswerForm {
   method: 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   returns: 'minimal' | 'headers-only' | 'representation';
-  /** Columns of the answer, in its order. */
-  shown: readonly Pick<Column, 'name' | 'baseType'>[];
+  /** Columns of the answer, in its order; null: all, in the order of the table. */
+  shown: readonly string[] | null;
   /** The client asked for one object instead of an array. */
   isSingular: boolean;
   counts: boolean;
@@ -20,8 +19,8 @@ export interface AnswerForm {
 export interface RowsWritten {
   /** Null: the write affected no row. */
   result: Outcome['result'] | null;
-  /** Rows after the write, or before a delete; null: they were not requested. */
-  rows: readonly Record<string, unknown>[] | null;
+  /** Rows after the write, or before a delete, as PostgreSQL's JSON texts; null: they were not requested. */
+  rows: readonly string[] | null;
 }
 
 export const singularType = 'application/vnd.pgrst.object+json';
@@ -37,7 +36,7 @@ export function sendRows(reply: FastifyReply, written: RowsWritten, form: Answer
   }
   reply.code(statusOf(written, form));
   if (returns !== 'representation') return reply.send();
-  const texts = (rows ?? []).map((row) => rowText(row, form.shown));
+  const texts = (rows ?? []).map((row) => shownText(row, form.shown));
   if (!isSingular) return reply.type('application/json; charset=utf-8').send(`[${texts.join(',')}]`);
   if (texts.length !== 1) throw notSingular(texts.length);
   return reply.type(`${singularType}; charset=utf-8`).send(texts[0]);
@@ -49,14 +48,9 @@ function statusOf({ result }: RowsWritten, { method, returns, isInsert }: Answer
   return returns === 'representation' ? 200 : 204;
 }
 
-/** The outcome has numbers that JavaScript would round as strings. Here they become numbers again, with all their digits. */
-function rowText(row: Record<string, unknown>, shown: AnswerForm['shown']): string {
-  const members = shown.map(({ name, baseType }) => {
-    const value = row[name] ?? null;
-    const isNumber = typeof value === 'string' && (baseType === 'int8' || baseType === 'numeric');
-    // NaN and Infinity stay strings, because JSON has no numbers for them.
-    const text = isNumber && /^-?\d/.test(value) ? value : JSON.stringify(value);
-    return `${JSON.stringify(name)}:${text}`;
-  });
-  return `{${members.join(',')}}`;
+/** The columns are cut from the text of the row, so that numbers keep all their digits. */
+function shownText(row: string, shown: AnswerForm['shown']): string {
+  if (shown === null) return row;
+  const texts = new Map(cutJson(row).map(({ name, text }) => [name, text]));
+  return `{${shown.map((name) => `${JSON.stringify(name)}:${texts.get(name) ?? 'null'}`).join(',')}}`;
 }

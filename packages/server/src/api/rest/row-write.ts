@@ -37,14 +37,9 @@ export function readRowWrite(parts: RowWriteParts): RowWrite {
   return readChange(parts);
 }
 
-function formOf(
-  { method, table, query, preferences, isSingular }: RowWriteParts,
-  isInsert: boolean,
-): AnswerForm {
+function formOf({ method, query, preferences, isSingular }: RowWriteParts, isInsert: boolean): AnswerForm {
   const { returns, counts } = preferences;
-  const { columns } = table;
-  const shown = query.select?.map((name) => columns.find((column) => column.name === name)!) ?? columns;
-  return { method, returns, shown, isSingular, counts, isInsert };
+  return { method, returns, shown: query.select ?? null, isSingular, counts, isInsert };
 }
 
 function readInsert(parts: RowWriteParts): RowWrite {

@@ -1,7 +1,7 @@
 /** Code of the program as a target. It runs in the transaction of the batch, and may not begin or end a transaction. */
-import type { HandlerDefinition, HandlerWrite } from '#targets';
+import type { HandlerDefinition, HandlerResult, HandlerWrite } from '#targets';
 import { TargetError } from '../coordinator/fault.ts';
-import { callFault, type Call } from './call.ts';
+import { callFault, type Call, type CallResult } from './call.ts';
 
 /** Statements that would end the transaction, or change the session for the batches that follow. */
 const forbidden =
@@ -19,8 +19,8 @@ export function callHandler(definition: HandlerDefinition): Call {
     });
     return batch.transaction.lend(
       title,
-      (lent) =>
-        definition.settle({
+      async (lent) => {
+        const results = await definition.settle({
           writes,
           query(text, values) {
             const [word] = forbidden.exec(withoutComments(text)) ?? [];
@@ -28,10 +28,19 @@ export function callHandler(definition: HandlerDefinition): Call {
               ? lent.query(text, values)
               : Promise.reject(new Error(`Cannot run ${word.toUpperCase()} in the transaction of a batch`));
           },
-        }),
+        });
+        return results.map(resultOf);
+      },
       (cause) => callFault(title, cause),
     );
   };
+}
+
+function resultOf(given: HandlerResult): CallResult {
+  const { answer = null } = given;
+  // A function has no JSON form.
+  const answerText = answer === null ? null : ((JSON.stringify(answer) as string | undefined) ?? null);
+  return { ...given, answerText };
 }
 
 /** Removes white space and comments before the first word of a statement. */

@@ -3,13 +3,13 @@
  * arrival, and gives one result for each.
  */
 import type { Outcome, WriteHeader } from '#protocol';
-import { isFunction, isTable, nameOf, type HandlerResult, type TargetDefinition } from '#targets';
+import { isFunction, isTable, nameOf, type TargetDefinition } from '#targets';
 import { refusal } from '../coordinator/answer.ts';
 import { TargetError } from '../coordinator/fault.ts';
 import { fingerprintOf, keyOf } from '../coordinator/idempotency.ts';
 import { emptySettlement, type Settlement, type Target } from '../coordinator/target.ts';
 import { sortOut } from '../coordinator/sort-out.ts';
-import { callFault, type Call } from './call.ts';
+import { callFault, type Call, type CallResult } from './call.ts';
 import { callFunction } from './call-function.ts';
 import { callHandler } from './call-handler.ts';
 
@@ -42,7 +42,7 @@ function callTarget(name: string, title: string, call: Call): Target {
 function take(
   settlement: Settlement,
   writes: readonly WriteHeader[],
-  results: readonly HandlerResult[],
+  results: readonly CallResult[],
   title: string,
 ): void {
   if (results.length !== writes.length)
@@ -56,12 +56,16 @@ function take(
 
 const applied: ReadonlySet<unknown> = new Set(['created', 'updated', 'unchanged', 'deleted']);
 
-function outcomeOf(write: WriteHeader, given: HandlerResult, title: string): Outcome {
-  const { result, answer } = given;
-  const said = answer === undefined || answer === null ? {} : { answer };
-  if (result === 'refused') return refusal(write, 'target_refused', { ...said, reason: given.code });
-  if (!applied.has(result))
-    throw new TargetError(title, new Error(`returned a result that is none: ${result.slice(0, 50)}`));
+function isAppliedResult(result: unknown): result is Outcome['result'] {
+  return applied.has(result);
+}
+
+function outcomeOf(write: WriteHeader, given: CallResult, title: string): Outcome {
+  const { result, code, answerText } = given;
+  const said = answerText === null ? {} : { answerText };
+  if (result === 'refused') return refusal(write, 'target_refused', { ...said, reason: code! });
+  if (!isAppliedResult(result))
+    throw new TargetError(title, new Error(`returned a result that is none: ${String(result).slice(0, 50)}`));
   return {
     writeId: write.writeId,
     result,
@@ -70,6 +74,6 @@ function outcomeOf(write: WriteHeader, given: HandlerResult, title: string): Out
     documentId: null,
     version: null,
     contentHash: null,
-    detail: 'answer' in said ? said : null,
+    detail: answerText === null ? null : said,
   };
 }

@@ -1,12 +1,20 @@
 /** One call of a function or a handler, and what its failure means. */
 import type { WriteHeader } from '#protocol';
 import { DatabaseError } from '#store';
-import type { HandlerResult } from '#targets';
 import { TargetError, type Refusal } from '../coordinator/fault.ts';
 import type { TargetBatch } from '../coordinator/target.ts';
 
+/** The result of one write: that of a handler, with the answer as JSON text. */
+export interface CallResult {
+  result: unknown;
+  /** Of a refusal: the reason that the target gives. */
+  code?: string;
+  /** Null: there is no answer. */
+  answerText: string | null;
+}
+
 /** Settles these writes; one result for each, in the same order. */
-export type Call = (batch: TargetBatch, writes: readonly WriteHeader[]) => Promise<readonly HandlerResult[]>;
+export type Call = (batch: TargetBatch, writes: readonly WriteHeader[]) => Promise<readonly CallResult[]>;
 
 /**
  * The fault of a call, made from the error that it threw. An error of a constraint, a value or RAISE refuses the

@@ -1,7 +1,7 @@
 /** The common parts of the statements for one form of one table: values of the bodies, and missing parents. */
 import type { Column, RowForm, TableCatalog } from '#targets';
 import { quotedName } from '#store';
-import { areEqual, castText, defaultOf, exactRow, exactValues, literal, tableName } from './names.ts';
+import { areEqual, castText, defaultOf, exactValues, literal, tableName } from './names.ts';
 import {
   isFoldable,
   type Parent,
@@ -211,10 +211,10 @@ export class Parts {
     return this.isInsert && this.catalog.key.some((name) => !this.form.columns.includes(name));
   }
 
-  /** The columns of a row that the answers need, beside its state. */
+  /** The columns of a row that the answers need, beside its state. With a star: a column may have the name of the alias. */
   returning(): string {
     const key = this.catalog.columns.filter(({ name }) => this.catalog.key.includes(name));
     return `${this.isKeyReturned ? exactValues('t', key) : 'null::jsonb'} as key,
-      ${this.form.isReturning ? exactRow('t', this.catalog.columns) : 'null::jsonb'} as row`;
+      ${this.form.isReturning ? 'row_to_json(t.*)::text' : 'null::text'} as row`;
   }
 }
