@@ -217,7 +217,7 @@ export interface ShownWrite {
   chain: ChainLink[];
   /** State of the write's lane, which decides when a blocked write is read again. */
   lane: LaneStatus | null;
-  /** Without the rows and the answer of the write. */
+  /** Without rows, answers and raised texts. */
   outcome: (ParsedOutcome & { client: string; lane: number; settledAt: string }) | null;
 }
 

@@ -52,7 +52,7 @@ export async function showWrite(
 
 function withoutContents({ detail, ...outcome }: Outcome): ParsedOutcome {
   if (detail === null) return { ...outcome, detail };
-  const { rowTexts: _rows, answerText: _answer, ...names } = detail;
+  const { rowTexts: _rows, answerText: _answer, raised: _raised, ...names } = detail;
   return { ...outcome, detail: Object.keys(names).length === 0 ? null : names };
 }
 

@@ -1,9 +1,17 @@
 /**
  * The parts of a PostgreSQL error that may be logged or answered: code, constraint, table, routine. Message, detail,
  * hint and where may contain values of rows and are dropped here, so logs, answers and traces have no personal data.
+ * Only the texts of an error that code of the user raises with its own SQLSTATE are kept, for the answer to the client.
  */
 import { SluiceError } from '#protocol';
 import { UnreadableAnswer } from './answer-guard.ts';
+
+/** What code of the user says with an SQLSTATE of its own. Never logged. */
+export interface RaisedText {
+  message: string;
+  details: string | null;
+  hint: string | null;
+}
 
 export class DatabaseError extends Error {
   /** SQLSTATE; null if the connection failed. */
@@ -16,6 +24,8 @@ export class DatabaseError extends Error {
   readonly statement: string | null;
   /** Name of the database that the server does not have, of a connection that was not made. */
   readonly database: string | null;
+  /** A private field, because loggers write the public ones. */
+  readonly #raised: RaisedText | null;
 
   constructor(parts: {
     sqlState: string | null;
@@ -24,6 +34,7 @@ export class DatabaseError extends Error {
     column?: string | null;
     statement?: string | null;
     database?: string | null;
+    raised?: RaisedText | null;
     message: string;
   }) {
     super(parts.message);
@@ -34,6 +45,12 @@ export class DatabaseError extends Error {
     this.column = parts.column ?? null;
     this.statement = parts.statement ?? null;
     this.database = parts.database ?? null;
+    this.#raised = parts.raised ?? null;
+  }
+
+  /** Null, unless code of the user raised the error with an SQLSTATE that PostgreSQL does not have. */
+  get raised(): RaisedText | null {
+    return this.#raised;
   }
 
   /** The session cannot be used any more: its connection is lost, or the server takes no writes from it. */
@@ -126,6 +143,17 @@ export class DatabaseError extends Error {
   }
 }
 
+/** The classes of PostgreSQL, and that of Sluice itself. */
+const knownClasses = new Set(
+  `00 01 02 03 08 09 0A 0B 0F 0L 0P 0Z 10 20 21 22 23 24 25 26 27 28 2B 2D 2F 34 38 39 3B 3D 3F 40 42 44 53 54 55 57 58
+   72 F0 HV P0 XX SL`.split(/\s+/),
+);
+
+/** Code of the user has raised it: a trigger or a function. */
+function isUserState(sqlState: string): boolean {
+  return !knownClasses.has(sqlState.slice(0, 2));
+}
+
 /** Deadlock, serialization failure, lock not available, statement cancelled. */
 const transientStates = new Set(['40P01', '40001', '55P03', '57014']);
 /** Insufficient resources, disk full, out of memory, too many connections, a configured limit. */
@@ -153,6 +181,7 @@ export function reduceError(error: unknown, statement: string | null = null): Er
         table: typeof table === 'string' ? table : null,
         column: typeof column === 'string' ? column : null,
         database: typeof database === 'string' ? database : null,
+        raised: isUserState(code) ? raisedOf(error as Record<string, unknown>) : null,
         statement,
         message: `PostgreSQL error ${code}${statement === null ? '' : ` in ${statement}`}`,
       });
@@ -163,6 +192,15 @@ export function reduceError(error: unknown, statement: string | null = null): Er
   if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
     return error;
   return connectionLoss('connection failed', statement);
+}
+
+const raisedLengthMax = 1000;
+
+function raisedOf({ message, detail, hint }: Record<string, unknown>): RaisedText {
+  // Well-formed, because the cut may leave half of a surrogate pair.
+  const textOf = (text: unknown): string | null =>
+    typeof text === 'string' ? text.slice(0, raisedLengthMax).toWellFormed() : null;
+  return { message: textOf(message) ?? '', details: textOf(detail), hint: textOf(hint) };
 }
 
 /** The server is read-only: a standby, or by `default_transaction_read_only`. */

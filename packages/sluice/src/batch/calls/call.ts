@@ -17,19 +17,23 @@ export interface CallResult {
 export type Call = (batch: TargetBatch, writes: readonly WriteHeader[]) => Promise<readonly CallResult[]>;
 
 /**
- * The fault of a call, made from the error that it threw. An error of a constraint, a value or RAISE refuses the
- * write, once that is tried alone. Any other error makes the write a dead letter.
+ * The fault of a call, made from the error that it threw. An error of a constraint, a value or RAISE, or an own
+ * SQLSTATE refuses the write, once that is tried alone. Any other error makes the write a dead letter.
  */
 export function callFault(title: string, cause: unknown): TargetError {
   return cause instanceof TargetError ? cause : new TargetError(title, cause, refusalOf(cause));
 }
 
 function refusalOf(cause: unknown): Refusal | null {
-  if (!(cause instanceof DatabaseError) || !/^(22|23|44|P0)/.test(cause.sqlState ?? '')) return null;
-  const { sqlState, constraint, column, table } = cause;
+  if (!(cause instanceof DatabaseError)) return null;
+  const { sqlState, constraint, column, table, raised } = cause;
+  if (raised === null && !/^(22|23|44|P0)/.test(sqlState ?? '')) return null;
   const named = table === null ? {} : { table };
   return {
     code: 'target_refused',
-    detail: { database: { sqlState: sqlState!, constraint, column, ...named } },
+    detail: {
+      database: { sqlState: sqlState!, constraint, column, ...named },
+      ...(raised === null ? {} : { raised }),
+    },
   };
 }
