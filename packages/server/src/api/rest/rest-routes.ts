@@ -15,7 +15,7 @@ import { readIdempotencyKey, readTraceparent, type Preferences } from '../reques
 import { assertUncompressed, takeBodies } from '../take-bodies.ts';
 import { doorRefusal } from './door-refusal.ts';
 import { findFunction, findTable, type TableTarget } from './find-target.ts';
-import { readRestPreferences } from './preferences.ts';
+import { readRestPreferences, type RestPreferences } from './preferences.ts';
 import { badBody, RestError } from './rest-error.ts';
 import { readRestQuery } from './query.ts';
 import { readAnyBody } from './read-body.ts';
@@ -28,7 +28,7 @@ import {
   insertRowsSchema,
   putRowSchema,
 } from './rest-schemas.ts';
-import { sendRows, singularType } from './row-answer.ts';
+import { sendApplied, sendRows } from './row-answer.ts';
 import { readRowWrite, type RowMethod, type RowWrite } from './row-write.ts';
 
 declare module 'fastify' {
@@ -89,7 +89,6 @@ async function writeRows(
     scanner,
     body: method === 'DELETE' ? null : bodyOf(request),
   });
-  if (preferences.applied !== undefined) reply.header('Preference-Applied', preferences.applied);
   if (asked.row === null) return sendRows(reply, { result: null, rows: [] }, asked.form);
   const row: RowRequest = { ...asked.row, ...callerOf(request, preferences) };
   try {
@@ -130,9 +129,9 @@ async function callTarget(
     parsed: value,
     ...callerOf(request, preferences),
   };
-  if (preferences.applied !== undefined) reply.header('Preference-Applied', preferences.applied);
   const outcome = await submit(node, reply, row, preferences);
   if (outcome === null) return reply;
+  sendApplied(reply, preferences.applied, { rows: true, count: true });
   if (!isApplied(outcome.result)) throw refusalOf(outcome);
   reply.header('Sluice-Result', outcome.result);
   const answer = outcome.detail?.answerText;
@@ -145,10 +144,11 @@ async function submit(
   node: ApiNode,
   reply: FastifyReply,
   row: RowRequest,
-  { respondAsync, waitSeconds, waitForReferencesSeconds }: Preferences,
+  { respondAsync, waitSeconds, waitForReferencesSeconds, applied }: RestPreferences,
 ): Promise<Outcome | null> {
   if (respondAsync) {
     const { writeId } = await node.client.acceptRow(row);
+    sendApplied(reply, applied, { rows: false, count: false });
     await reply.code(202).header('Location', `${node.basePath}/writes/${writeId}`).send();
     return null;
   }
@@ -180,9 +180,9 @@ function wantsOne(accept: string | undefined): boolean {
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return false;
   if (accept.includes('nulls=stripped')) throw notAcceptable(accept);
   const types = accept.split(',').map((type) => type.split(';', 1)[0]!.trim().toLowerCase());
-  if (types.includes(singularType)) return true;
+  if (types.some((type) => /^application\/vnd\.pgrst\.object(?:\+json)?$/.test(type))) return true;
   const isJson = types.some((type) =>
-    /^(?:\*\/\*|application\/(?:\*|json|vnd\.pgrst\.array\+json))$/.test(type),
+    /^(?:\*\/\*|application\/(?:\*|json|vnd\.pgrst\.array(?:\+json)?))$/.test(type),
   );
   if (isJson) return false;
   throw notAcceptable(accept);

@@ -185,6 +185,85 @@ describe('POST', () => {
     },
   );
 
+  test.each([
+    ['POST', '/orders', '[{"id":1},{"id":2}]', 'The result contains 2 rows'],
+    ['POST', '/orders', '[]', 'The result contains 0 rows'],
+    ['PATCH', '/orders?id=eq.1', '{}', 'The result contains 0 rows'],
+  ] as const)(
+    'a REST %s to %s of %s for one object is refused without a write',
+    async (method, url, body, details) => {
+      const { client, send } = setup();
+      for (const prefer of [
+        'return=minimal',
+        'return=headers-only',
+        'return=representation',
+        'respond-async',
+      ]) {
+        const answer = await send(method, url, body, { ...oneObject, prefer });
+        expect(answer.status).toBe(406);
+        expect(answer.json()).toMatchObject({ code: 'PGRST116', details });
+      }
+      expect(client.rows).toEqual([]);
+    },
+  );
+
+  test.each([
+    ['PATCH', refused('row_not_found'), '{"total":"1"}'],
+    ['DELETE', refused('row_not_found'), undefined],
+    ['PATCH', { ...row, result: 'unchanged' }, '{"total":"1"}'],
+  ] as const)(
+    'a REST %s for one object is not acceptable if no row changes, whatever it returns',
+    async (method, outcome, body) => {
+      const { send } = setup(outcome);
+      for (const prefer of ['return=minimal', 'return=headers-only', 'return=representation']) {
+        const answer = await send(method, '/orders?id=eq.99', body, { ...oneObject, prefer });
+        expect(answer.status).toBe(406);
+        expect(answer.json()).toMatchObject({ code: 'PGRST116', details: 'The result contains 0 rows' });
+        expect(answer.headers['sluice-result']).toBeUndefined();
+      }
+      const ignored = setup({ ...row, result: 'unchanged' });
+      const prefer = { ...oneObject, prefer: 'resolution=ignore-duplicates' };
+      expect((await ignored.send('POST', '/orders', '{"id":1}', prefer)).status).toBe(406);
+      expect((await setup().send('POST', '/orders', '{"id":1}', { accept: oneObject.accept })).status).toBe(
+        201,
+      );
+    },
+  );
+
+  test('a REST POST says that it answers without rows and counts, if an earlier request has not asked for them', async () => {
+    const { send } = setup();
+    const answer = await send('POST', '/orders', '{"id":1}', representation);
+    expect(answer).toMatchObject({ status: 201, body: '' });
+    expect(answer.headers['preference-applied']).toBeUndefined();
+    expect(await send('POST', '/orders', '{"id":1}', oneObject)).toMatchObject({ status: 201, body: '' });
+    const both = '[{"id":1},{"id":2}]';
+    const counted = await send('POST', '/orders', both, { prefer: 'count=exact' });
+    expect(counted.headers).toMatchObject({ 'content-range': '*/*' });
+    expect(counted.headers['preference-applied']).toBeUndefined();
+  });
+
+  test('a REST answer before the outcome claims neither rows nor a count', async () => {
+    const { send } = setup();
+    const prefer = 'respond-async, return=representation, count=exact, missing=default';
+    const urls = ['/orders', '/rpc/app.count_views'];
+    for (const url of urls) {
+      const { status, headers } = await send('POST', url, '{"page":1}', { prefer });
+      expect(status).toBe(202);
+      expect(headers['preference-applied']).toBe('missing=default, respond-async');
+    }
+  });
+
+  test.each([
+    ['application/vnd.pgrst.object', '{"id":1}'],
+    ['application/vnd.pgrst.object+json', '{"id":1}'],
+    ['Application/VND.pgrst.object; charset=utf-8', '{"id":1}'],
+    ['application/vnd.pgrst.array', '[{"id":1}]'],
+    ['application/vnd.pgrst.array+json', '[{"id":1}]'],
+  ])('a REST POST that accepts %s gets %s', async (accept, body) => {
+    const { send } = setup({ ...row, detail: { rowTexts: ['{"id":1}'] } });
+    expect(await send('POST', '/orders', '{"id":1}', { ...representation, accept })).toMatchObject({ body });
+  });
+
   test('a REST POST of an empty array writes nothing', async () => {
     const { client, send } = setup();
     expect(await send('POST', '/orders', '[]', representation)).toMatchObject({ status: 201, body: '[]' });

@@ -37,9 +37,14 @@ export function readRowWrite(parts: RowWriteParts): RowWrite {
   return readChange(parts);
 }
 
-function formOf({ method, query, preferences, isSingular }: RowWriteParts, isInsert: boolean): AnswerForm {
-  const { returns, counts } = preferences;
-  return { method, returns, shown: query.select ?? null, isSingular, counts, isInsert };
+function formOf(
+  { method, query, preferences, isSingular }: RowWriteParts,
+  isInsert: boolean,
+  isMany = false,
+): AnswerForm {
+  const { returns, counts, applied } = preferences;
+  const shown = query.select ?? null;
+  return { method, returns, shown, isSingular, counts, isInsert, isMany, applied };
 }
 
 function readInsert(parts: RowWriteParts): RowWrite {
@@ -48,9 +53,8 @@ function readInsert(parts: RowWriteParts): RowWrite {
   const [filter] = query.filters.keys();
   if (filter !== undefined) throw notOffered(`POST takes no filter: ${filter.slice(0, 100)}`);
   const body = readRows(parts.scanner, parts.body!);
-  const form = formOf(parts, resolution !== 'merge');
-  if (isSingular && returns === 'representation' && body.rows.length !== 1)
-    throw notSingular(body.rows.length);
+  const form = formOf(parts, resolution !== 'merge', body.rows.length > 1);
+  if (isSingular && body.rows.length !== 1) throw notSingular(body.rows.length);
   if (body.rows.length === 0) return { row: null, form };
   if (query.columns === undefined) assertUniform(body.rows);
   const row: RowRequest = {
