@@ -25,6 +25,7 @@ const targets = [
   { table: 'guarded' },
   { table: 'forbidden' },
   { table: 'raising' },
+  { table: 'tagged' },
   { table: 'exact' },
   { function: 'shop.echo', key: ['$.id'] },
   { function: 'shop.count_views', key: ['$.page'] },
@@ -37,7 +38,7 @@ beforeAll(async () => {
   await sql(
     database.url,
     `create schema shop;
-     create type mood as enum ('sad', 'ok');
+     create type mood as enum ('sad', 'ok', 'generated', 'out of the range');
      create table customer (id bigint primary key, name text not null);
      create table orders (
        id bigint primary key, customer bigint references customer, number text unique, amount numeric(6, 2) default 1,
@@ -48,6 +49,7 @@ beforeAll(async () => {
      create table guarded (id integer primary key);
      create function guard() returns trigger language plpgsql as $$ begin raise exception 'a secret'; end $$;
      create trigger guard before insert on guarded for each row execute function guard();
+     create table tagged (id uuid, n numeric, note text, primary key (id, n));
      create table raising (id integer primary key, state text, message text);
      create function raise_state() returns trigger language plpgsql as $$
      begin
@@ -628,6 +630,27 @@ describe('a request to /rest', () => {
     expect((await put('{"id":3,"amount":4}')).status).toBe(204);
     expect((await put('{"id":4}')).status).toBe(400);
     expect(await read('select amount::float from orders where id = 3')).toEqual([{ amount: 4 }]);
+  });
+
+  test('a PUT, a PATCH and a line of /bulk may spell the key of the row in another way', async () => {
+    const id = 'b5f1c0a8-0000-4000-8000-00000000000a';
+    const big = '9007199254740993.5';
+    const path = `/rest/tagged?id=eq.${id}&n=eq.${big}`;
+    const row = (note: string) => `{"id":"${id.toUpperCase()}","n":${big}0,"note":"${note}"}`;
+    expect((await send('PUT', path, row('put'))).status).toBe(201);
+    expect((await send('PATCH', path, row('patched'))).status).toBe(204);
+    expect(await read('select id, n::text, note from tagged')).toEqual([
+      { id, n: `${big}0`, note: 'patched' },
+    ]);
+    const line = `{"target":"tagged","operation":"update","key":{"id":"${id}","n":${big}},"row":${row('bulk')}}`;
+    const bulk = await send('POST', '/bulk', line, { 'content-type': 'application/x-ndjson' });
+    expect(JSON.parse(bulk.text)).toMatchObject({ status: 204 });
+    expect(await read('select note from tagged')).toEqual([{ note: 'bulk' }]);
+
+    const other = row('other').replace('93.50', '93.51');
+    expect((await send('PUT', path, other)).status).toBe(400);
+    expect(JSON.parse((await send('PATCH', path, other)).text)).toMatchObject({ code: '0A000' });
+    expect(await read('select note from tagged')).toEqual([{ note: 'bulk' }]);
   });
 
   test('a request to /rest has one outcome for one idempotency key', async () => {

@@ -109,6 +109,7 @@ function conflictOf({ onConflict }: RowRequest, { catalog }: RowTable): readonly
   throw refuseRow(catalog.name, [
     {
       path: 'onConflict',
+      sqlState: '42P10',
       message: `names no unique constraint of the table: (${onConflict.join(', ')}); it has ${known === '' ? 'none' : known}`,
     },
   ]);

@@ -353,13 +353,6 @@ describe('PATCH and DELETE', () => {
     expect(answer.headers['content-range']).toBe('*/1');
   });
 
-  test('a REST PATCH takes a whole row whose key repeats that of the URL', async () => {
-    const { send } = setup({ ...row, result: 'updated' });
-    await send('PATCH', '/orders?id=eq.9007199254740993', '{"id":9007199254740993,"total":"1"}');
-    await send('PATCH', '/orders?id=eq.9007199254740992', '{"id":9007199254740993,"total":"1"}');
-    expect(client.rows.map(({ columns }) => columns)).toEqual([['total'], ['id', 'total']]);
-  });
-
   test('a REST PATCH with an object without columns writes nothing', async () => {
     const { client, send } = setup();
     expect((await send('PATCH', '/orders?id=eq.5', '{}')).status).toBe(204);
@@ -665,13 +658,36 @@ describe('a bulk line', () => {
     ['{"target":"orders","row":{},"operation":"merge"}', 'its operation is not one of insert'],
     ['{"target":"orders","operation":"delete","row":{}}', 'a delete takes no row'],
     ['{"target":"orders","operation":"delete","key":5}', 'its key is not an object'],
-    ['{"target":"orders","row":{},"resolution":"x"}', 'its resolution is neither'],
+    ['{"target":"orders","operation":"upsert","row":{},"resolution":"x"}', 'its resolution is neither'],
     ['{"target":"orders","row":{"id":1,"id":2}}', '$.row.id is a key that occurs twice in its object'],
   ])('the bulk line %s is refused', async (line, reason) => {
     const [answer] = await bulk(line);
     expect(answer).toMatchObject({ problem: { detail: expect.stringContaining(reason) as string } });
     expect(client.rows).toEqual([]);
   });
+});
+
+test.each([
+  ['insert', 'onConflict', '["id"]'],
+  ['insert', 'resolution', '"ignore"'],
+  ['insert', 'key', '{"id":1}'],
+  ['upsert', 'key', '{"id":1}'],
+  ['update', 'onConflict', '["id"]'],
+  ['delete', 'resolution', '"merge"'],
+])('a bulk line of operation %s is refused if it has the member %s', async (operation, member, value) => {
+  const { api, client } = setup();
+  const line = `{"target":"orders","operation":"${operation}","${member}":${value}${operation === 'delete' ? '' : ',"row":{"id":1}'}}`;
+  const { body } = await api.inject({
+    method: 'POST',
+    url: '/bulk',
+    headers: { 'content-type': 'application/x-ndjson' },
+    payload: line,
+  });
+  expect(JSON.parse(body)).toMatchObject({
+    status: 400,
+    problem: { detail: `Cannot take the line: ${operation} takes no ${member}` },
+  });
+  expect(client.rows).toEqual([]);
 });
 
 test('OpenAPI describes each table with a schema from its catalog, and each function', async () => {

@@ -1,6 +1,6 @@
 /** A request to `/rest/{table}` as a write of rows, with the form of its answer. */
 import type { Outcome } from 'sluice/internal/protocol';
-import type { RowRequest, TableCatalog } from 'sluice/internal/targets';
+import { keyText, type RowRequest, type TableCatalog } from 'sluice/internal/targets';
 import { memberText } from '../exact-members.ts';
 import type { JsonScanner } from '../json-scanner.ts';
 import type { RestPreferences } from './preferences.ts';
@@ -80,7 +80,7 @@ function readPut(parts: RowWriteParts): RowWrite {
   for (const name of table.key) {
     const value = first[name];
     const text = typeof value === 'string' ? value : keyTextOf(parts, body, name);
-    if (text !== key[name]) throw otherKey();
+    if (text === undefined || !isSameKey(table, name, text, key[name]!)) throw otherKey();
   }
   return {
     row: {
@@ -104,15 +104,8 @@ function readChange(parts: RowWriteParts): RowWrite {
   const key = readKey(query, table, 'PATCH');
   const body = readRows(scanner, parts.body!);
   if (body.isArray) throw badBody('PATCH takes an object of the columns to change');
-  const names = Object.keys(body.rows[0]!);
-  if (names.length === 0) return { row: null, form };
-  // Clients may send the whole row: columns that repeat the key change nothing. Texts are compared, because parsed
-  // numbers are rounded.
-  const changed = names.filter(
-    (name) => !Object.hasOwn(key, name) || keyTextOf(parts, body, name) !== key[name],
-  );
+  if (Object.keys(body.rows[0]!).length === 0) return { row: null, form };
   const row: RowRequest = { ...common(parts, body), operation: 'update', key, returning };
-  if (row.columns === undefined && changed.length > 0) row.columns = changed;
   return { row, form };
 }
 
@@ -140,6 +133,12 @@ function locationOf(parts: RowWriteParts, body: RestBody, { detail }: Outcome): 
 /** Without the schema if it is the default one. */
 export function pathNameOf({ name, schema, table }: Pick<TableCatalog, 'name' | 'schema' | 'table'>): string {
   return schema === 'public' ? table : name;
+}
+
+/** Two spellings of a UUID or of a number are one value. */
+function isSameKey({ columns }: TableCatalog, name: string, one: string, other: string): boolean {
+  const { baseType } = columns.find((column) => column.name === name)!;
+  return keyText(one, baseType) === keyText(other, baseType);
 }
 
 /** A value of the key as the body spells it; the body has one row. */
