@@ -476,6 +476,8 @@ export interface Stage {
   open(session: SessionName): Promise<Session>;
   /** Whether each of these sessions, none of which has been answered, waits for another: asked again until it is so. */
   areWaiting(sessions: readonly SessionName[]): Promise<boolean>;
+  /** Until a session that was told an error has given up its locks, which PostgreSQL does after it has told. */
+  untilAborted(session: SessionName): Promise<void>;
 }
 
 /**
@@ -494,7 +496,8 @@ export async function runScript(steps: readonly Step[], stage: Stage): Promise<s
       .flight([{ name, values }])
       .then(
         ([answer]) => JSON.stringify(told(answer?.rows ?? [])),
-        (error: unknown) => {
+        async (error: unknown) => {
+          await stage.untilAborted(session);
           const { sqlState, constraint } = error as DatabaseError;
           return `${sqlState} ${constraint ?? ''}`.trim();
         },

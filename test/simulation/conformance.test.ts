@@ -5,6 +5,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Session } from 'sluice/internal/store';
 import { useDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
 import { runScript, scripts, type SessionName } from './conformance-scripts.ts';
 import { runInOverlay } from './run-seeds.ts';
 
@@ -25,6 +26,16 @@ describe('the simulated server', () => {
     return rows.length === sessions.length;
   };
 
+  const untilAborted = (session: SessionName): Promise<void> =>
+    eventually(async () => {
+      const { rows } = await looker.query(
+        `select from pg_stat_activity
+         where datname = current_database() and application_name = $1 and state = 'active'`,
+        [`conformance ${session}`],
+      );
+      expect(rows).toEqual([]);
+    });
+
   beforeAll(async () => {
     looker = new pg.Client(database.url);
     await looker.connect();
@@ -42,7 +53,11 @@ describe('the simulated server', () => {
       // PostgreSQL breaks a cycle by the session whose deadlock_timeout is over first. Two timeouts that end at the same
       // moment leave that to the scheduler of the machine.
       const apartMs = / cycle | each other /.test(name) ? 300 : 0;
-      const stage = { open, areWaiting: (waiting: readonly SessionName[]) => areWaiting(waiting, apartMs) };
+      const stage = {
+        open,
+        areWaiting: (waiting: readonly SessionName[]) => areWaiting(waiting, apartMs),
+        untilAborted,
+      };
       expect(simulated[name]).toEqual(await runScript(steps, stage));
     },
   );

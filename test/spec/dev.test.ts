@@ -9,8 +9,9 @@ import { createInterface } from 'node:readline';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { isWide } from '../support/breadth.ts';
 import { eventually } from '../support/eventually.ts';
+import { isAlive } from '../support/is-alive.ts';
 import { sql } from '../support/sql.ts';
-import { createDataDir, isAlive, processesOf, startSluice, type JsonLine } from '../support/sluice.ts';
+import { createDataDir, processesOf, startSluice, type JsonLine } from '../support/sluice.ts';
 
 const timeoutMs = 300_000;
 const small = ['--students', '10', '--port', '0'];

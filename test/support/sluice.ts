@@ -104,11 +104,3 @@ export async function processesOf(started: JsonLine, dataDir: string): Promise<n
   const [server] = (await readFile(join(dataDir, 'cluster/postmaster.pid'), 'utf8')).split('\n');
   return [...processes.map(({ pid }) => pid), Number(server)];
 }
-
-export function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
