@@ -29,7 +29,10 @@ export interface RowWritten<Row> {
   result: Exclude<Result, 'refused' | 'not_applied'>;
   /** For one row: the values of its key, also if the database gave them. Null for several rows. */
   key: Partial<Row> | null;
-  /** With `returning`: the rows as they are after the write. Numbers beyond 2^53 lose digits. */
+  /**
+   * With `returning`: the rows as they are after the write. Numbers that JavaScript would round are strings, as are values
+   * of `bigint` and `numeric` with more than 15 characters.
+   */
   rows: Row[] | null;
   writeId: string;
 }
@@ -93,7 +96,7 @@ export type CallOptions = Omit<RowOptions, 'returning'>;
 /** A call of a function or handler that took effect. */
 export interface Called {
   result: Exclude<Result, 'refused' | 'not_applied'>;
-  /** The answer of the function or handler; null: none. */
+  /** The answer of the function or handler; null: none. Numbers that JavaScript would round are strings. */
   answer: unknown;
   writeId: string;
 }
