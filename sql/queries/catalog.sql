@@ -15,10 +15,12 @@ select t.place::integer, t.schema, t.name as table, t.relkind::text as kind, t.r
        t.relispartition as is_partition, t.relrowsecurity as has_row_security,
        exists (select from pg_rewrite r where r.ev_class = t.oid) as has_rules,
        triggers.has_before_insert,
-       jsonb_array_length(triggers.list) = 0
+       t.relkind = 'r' and not t.relrowsecurity and jsonb_array_length(triggers.list) = 0
          and not exists (select from pg_constraint k where k.conrelid = t.oid and k.contype in ('c', 'x'))
          and not exists (select from pg_attribute a join pg_type y on y.oid = a.atttypid
-                         where a.attrelid = t.oid and a.attnum > 0 and y.typtype = 'd') as is_plain,
+                         where a.attrelid = t.oid and a.attnum > 0 and (y.typtype = 'd' or a.attgenerated <> ''))
+         and not exists (select from pg_index i where i.indrelid = t.oid and (i.indexprs is not null or i.indpred is not null))
+         as is_plain,
        t.oid::bigint as oid, sluice.table_version(t.oid) as version,
        columns.list as columns, uniques.list as uniques, keys.list as foreign_keys, triggers.list as triggers
 from named t
@@ -34,6 +36,15 @@ cross join lateral (
              coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(own.typdefaultbin, 0)) end,
            'identity', case a.attidentity when 'a' then 'always' when 'd' then 'by default' end,
            'isGenerated', a.attgenerated <> '',
+           -- An index refuses values that are too long for it.
+           'mayBeTooLong', a.attlen = -1 and a.atttypmod = -1
+             and exists (select from pg_index i where i.indrelid = t.oid and a.attnum = any(i.indkey::smallint[])),
+           'collation', (
+             select jsonb_build_object('name', quote_ident(s.nspname) || '.' || quote_ident(o.collname),
+                                       'isDeterministic', o.collisdeterministic)
+             from pg_collation o join pg_namespace s on s.oid = o.collnamespace
+             -- That of the database has the provider d.
+             where o.oid = a.attcollation and o.collprovider <> 'd'),
            'labels', (select jsonb_agg(e.enumlabel order by e.enumsortorder) from pg_enum e where e.enumtypid = b.oid)
          ) order by a.attnum), '[]') as list
   from pg_attribute a

@@ -39,6 +39,32 @@ export const targetMutants: Record<string, Mutant[]> = {
   'spec/read-targets.test.ts': [
     ['agrees with a process whose targets have other keys', at('targets/lineOf', give('key', '[]'))],
   ],
+  'spec/row-parents.test.ts': [
+    [
+      'refuses a child without a second statement',
+      at('runChildren', swap("decided.kind === 'refused' &&", 'false &&')),
+    ],
+    ['knows no parent of a default', at('formColumns', swap('isNew ? keys.filter', 'false ? keys.filter'))],
+    [
+      'needs a parent for a default of an existing row',
+      at('formColumns', swap("form.operation === 'insert' || form.ignoresExisting", 'isInsert')),
+    ],
+  ],
+  'spec/rows-together.test.ts': [
+    [
+      'compares keys by the collation of the database',
+      at('names/collated', swap('collation === null', 'true')),
+    ],
+    [
+      'hides a null behind a later upsert',
+      at('turnText', swap('!isNullable && !catalog.key.includes(name)', 'false')),
+    ],
+    ['folds keys of two spellings', at('isFoldable', swap('isExact(column)', 'true'))],
+    [
+      'hides a value that an index refuses',
+      at('isFoldable', swap('column.mayBeTooLong !== true ||', 'true ||')),
+    ],
+  ],
   'spec/table-targets.test.ts': [
     [
       'writes children before their parents',
@@ -49,12 +75,12 @@ export const targetMutants: Record<string, Mutant[]> = {
     ['goes on behind a write that is blocked', at('Settling/#behind', always('before', 'undefined'))],
     [
       'refuses a child whose parent is on its way',
-      at('fatesOfOrphans/fateOf/comes', swap('pending.has(id)', 'false')),
+      at('tables/parents/fateOf/comes', swap('isPending(id)', 'false')),
     ],
-    ['refuses a child that has time to wait', at('fatesOfOrphans/fateOf', swap('hasTime ||', ''))],
+    ['refuses a child that has time to wait', at('tables/parents/fateOf', swap('hasTime ||', ''))],
     [
       'lets a child wait for a parent that nobody brings',
-      at('fatesOfOrphans/fateOf', always('hasTime', 'comes')),
+      at('tables/parents/fateOf', always('hasTime', 'comes')),
     ],
     [
       'waits for a row that another transaction has locked',

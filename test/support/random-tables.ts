@@ -5,7 +5,9 @@ import type { Write } from 'sluice/internal/protocol';
 import type { RowBody } from './row-write.ts';
 
 const types = ['integer', 'text', 'numeric(8,2)', 'boolean', 'date', 'jsonb', 'bigint', 'text[]'] as const;
-const keyTypes = ['integer', 'text', 'numeric(8,2)', 'date', 'bigint', 'uuid'] as const;
+/** Under `anycase`, texts that differ only in case are equal. */
+const anycase = 'text collate public.anycase';
+const keyTypes = ['integer', 'text', 'numeric(8,2)', 'date', 'bigint', 'uuid', 'numeric', anycase] as const;
 type Type = (typeof types)[number] | (typeof keyTypes)[number];
 
 interface RandomColumn {
@@ -22,12 +24,14 @@ export interface RandomTables {
   keys: Type[];
   values: RandomColumn[];
   childKey: Type;
+  /** A generated column divides by the first whole number, and so refuses one value of it. */
+  hasQuotient: boolean;
   onDelete: string;
   hasTrigger: boolean;
 }
 
 /** The value of a column that belongs to a number; different numbers have different values. */
-function valueOf(type: Type, n: number): unknown {
+function valueOf(type: Type, n: number, isLoud = false): unknown {
   const days = String(1 + Math.abs(n)).padStart(2, '0');
   const values: Record<Type, unknown> = {
     integer: n,
@@ -38,6 +42,8 @@ function valueOf(type: Type, n: number): unknown {
     date: `2024-${n < 0 ? '02' : '01'}-${days}`,
     jsonb: { n, list: [n, null] },
     'text[]': [`a${n}`, null, '{"x"}'],
+    numeric: n,
+    [anycase]: `${isLoud ? 'T' : 't'}${n}`,
     uuid: `00000000-0000-4000-8000-0000000000${days}`,
   };
   return values[type];
@@ -45,6 +51,8 @@ function valueOf(type: Type, n: number): unknown {
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 const isNumber = (type: Type): boolean => /int|num/.test(type);
+const hasSpellings = ({ keys, childKey }: RandomTables): boolean =>
+  keys.includes(anycase) || childKey === anycase;
 
 const column = (name: string): fc.Arbitrary<RandomColumn> =>
   fc
@@ -66,6 +74,7 @@ export const randomTables: fc.Arbitrary<RandomTables> = fc.record({
   keys: fc.array(fc.constantFrom(...keyTypes), { minLength: 1, maxLength: 2 }),
   values: fc.tuple(column('a'), column('B c'), column('select')),
   childKey: fc.constantFrom(...keyTypes),
+  hasQuotient: fc.boolean(),
   onDelete: fc.constantFrom('no action', 'restrict', 'cascade', 'set null'),
   hasTrigger: fc.boolean(),
 });
@@ -77,16 +86,21 @@ export function keyOf(tables: RandomTables, table: 'parent' | 'child'): string[]
 }
 
 export function tablesText(tables: RandomTables, schema: string): string {
-  const { keys, values, childKey, onDelete, hasTrigger } = tables;
+  const { keys, values, childKey, hasQuotient, onDelete, hasTrigger } = tables;
   const names = keyNames(tables);
   const columns = values.map(({ name, type, isNullable, hasDefault, isUnique, isChecked }) => {
     const fallback = type === 'text[]' ? '{x}' : textOf(valueOf(type, 7));
     return `"${name}" ${type} ${isNullable ? '' : 'not null'} ${hasDefault ? `default '${fallback}'` : ''}
       ${isUnique ? 'unique' : ''} ${isChecked ? `check ("${name}" >= 0)` : ''}`;
   });
+  const divisor = hasQuotient ? values.find(({ type }) => /^(integer|bigint)$/.test(type)) : undefined;
+  const quotient =
+    divisor === undefined
+      ? []
+      : [`quotient numeric generated always as (1 / ("${divisor.name}" + 1)::numeric) stored`];
   const own = keys.map((type, place) => `k${place} ${type}`);
   return `create table ${schema}.parent (
-      ${[...own, ...columns, 'changes integer default 0', `primary key (${names.join()})`].join(', ')});
+      ${[...own, ...columns, ...quotient, 'changes integer default 0', `primary key (${names.join()})`].join(', ')});
     create table ${schema}.child (id ${childKey} primary key, ${own.join()}, v integer default 9,
       foreign key (${names.join()}) references ${schema}.parent on delete ${onDelete});
     ${
@@ -117,6 +131,8 @@ interface Drawn {
   given: boolean[];
   nulls: boolean[];
   shift: number;
+  /** The key has the other spelling, if its type has two. */
+  isLoud: boolean;
   ignoresExisting: boolean;
   isArray: boolean;
 }
@@ -126,7 +142,14 @@ export const randomBatch = (tables: RandomTables): fc.Arbitrary<Step[]> =>
   fc.boolean().chain((isFaulty) =>
     fc.array(drawn(isFaulty), { minLength: 1, maxLength: 10 }).map((steps) => {
       let hasArray = false;
-      return steps.map((each) => {
+      // Two spellings of a key have no order among each other, unless one statement writes them.
+      const [{ table, operation, given, ignoresExisting, isLoud, isArray: areMixed }] = steps as [Drawn];
+      return steps.map((drawnStep) => {
+        const each = !hasSpellings(tables)
+          ? drawnStep
+          : areMixed
+            ? { ...drawnStep, isLoud }
+            : { ...drawnStep, table, operation, given, ignoresExisting, isArray: false };
         const isArray =
           each.isArray && !hasArray && (each.operation === 'insert' || each.operation === 'upsert');
         hasArray ||= isArray;
@@ -153,6 +176,7 @@ const drawn = (isFaulty: boolean): fc.Arbitrary<Drawn> =>
       given: fc.array(fc.boolean(), { minLength: 3, maxLength: 3 }),
       nulls: fc.array(fc.boolean(), { minLength: 3, maxLength: 3 }),
       shift: fc.integer({ min: 0, max: 1 }),
+      isLoud: fc.boolean(),
       ignoresExisting: fc.boolean(),
       isArray: fc.boolean(),
     })
@@ -173,7 +197,7 @@ function stepOf(tables: RandomTables, each: Drawn, isFaulty: boolean): Step {
 }
 
 function parentRow(tables: RandomTables, each: Drawn, number: number, isFaulty: boolean): RowBody {
-  const key = tables.keys.map((type, place) => [`k${place}`, valueOf(type, number)]);
+  const key = tables.keys.map((type, place) => [`k${place}`, valueOf(type, number, each.isLoud)]);
   if (each.operation === 'delete') return Object.fromEntries(key);
   const isNew = each.operation !== 'update';
   const values = tables.values.flatMap(({ name, type, isNullable, hasDefault, isUnique }, place) => {
@@ -188,11 +212,11 @@ function parentRow(tables: RandomTables, each: Drawn, number: number, isFaulty: 
 }
 
 function childRow({ keys, childKey }: RandomTables, each: Drawn, number: number): RowBody {
-  const own = { id: valueOf(childKey, number) };
+  const own = { id: valueOf(childKey, number, each.isLoud) };
   if (each.operation === 'delete') return own;
   const { to } = each;
   const parent = each.given[0]
-    ? keys.map((type, place) => [`k${place}`, to === null ? null : valueOf(type, to)])
+    ? keys.map((type, place) => [`k${place}`, to === null ? null : valueOf(type, to, each.isLoud)])
     : [];
   return {
     ...own,

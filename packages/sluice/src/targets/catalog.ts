@@ -20,6 +20,13 @@ export interface Column {
   isGenerated: boolean;
   /** Labels in their order, if the base type is an enum. */
   labels: readonly string[] | null;
+  /**
+   * The collation that compares its values, quoted and with its schema. A nondeterministic one finds different texts equal.
+   * @default that of the database, or none
+   */
+  collation?: { name: string; isDeterministic: boolean } | null;
+  /** An index has the column, and a value without a limit, which the index refuses if it is too long. @default false */
+  mayBeTooLong?: boolean;
 }
 
 /** A unique or exclusion constraint, or a unique index. */
@@ -62,7 +69,10 @@ export interface TableCatalog {
   triggers: readonly string[];
   /** A trigger runs before the insert of a row, even of a row that is then not inserted, because its key exists. @default false */
   hasBeforeInsert?: boolean;
-  /** Any row with the right types is accepted: no triggers, CHECK constraints, exclusion constraints or domains. @default false */
+  /**
+   * Any row with the right types is accepted: no triggers, partitions, policies, CHECK or exclusion constraints,
+   * domains, generated columns, or indexes with expressions. @default false
+   */
   isPlain?: boolean;
   /** SHA-256, hexadecimal, of all fields above: it changes with the table. */
   hash: string;

@@ -1,8 +1,8 @@
 /**
  * The identity key of a row: UUIDv8 (RFC 9562, 5.8) of the target's name and the values of its key. It uses SHA-256,
  * which is part of PostgreSQL, because `sluice.submit` computes the same. It decides the lane, and so the order. Two
- * spellings of one value (e.g. of a date) have two identity keys: their writes are not ordered, and the unique
- * constraint of the table still holds.
+ * spellings of one value (e.g. of a date, or of text under a collation that ignores case) have two identity keys:
+ * their writes are not ordered, and the unique constraint of the table still holds.
  */
 import { Buffer } from 'node:buffer';
 import { hash } from 'node:crypto';

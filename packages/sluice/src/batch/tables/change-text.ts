@@ -1,7 +1,7 @@
 /** Updates and deletes as statements, and the search for locked rows. */
 import { besideWritten } from './beside-written.ts';
 import { quotedName } from '#store';
-import { areEqual, tableName } from './names.ts';
+import { areEqual, columnOf, tableName } from './names.ts';
 import type { Parts } from './statement-parts.ts';
 
 /**
@@ -45,8 +45,8 @@ export function changeText(parts: Parts): string {
 
 /** Locks the existing rows, and reports those that another transaction has locked. */
 export function lockText(parts: Parts): string {
-  const { table, matchedNames } = parts;
-  const same = areEqual(parts.inTable(matchedNames), parts.inTable(matchedNames, 'r'));
+  const { table, matched, matchedNames } = parts;
+  const same = areEqual(parts.inTable(matchedNames), parts.inRecord(matchedNames, matched));
   return `with source as (${parts.sourceText}),
     free as materialized (
       select s.place from source s ${parts.recordText()} join ${table} t on ${same}
@@ -61,16 +61,21 @@ export function lockText(parts: Parts): string {
  * last. A parent counts only if the row itself names none, because many transactions share the lock of a parent.
  */
 export function lockerText(parts: Parts): string {
-  const { table, matchedNames, parents, read } = parts;
-  const isKnown = matchedNames.every((name) => read.some((column) => column.name === name));
+  const { table, matched, matchedNames, parents, read } = parts;
+  const isRead = (names: readonly string[]): boolean =>
+    names.every((name) => read.some((column) => column.name === name));
   const look = (place: number, from: string, names: readonly string[], values: readonly string[]): string =>
     `select ${place} as place, o.xmax as locker from ${from} o
-     where ${areEqual(parts.inTable(names, 'o'), parts.inTable(values, 'r'))}`;
+     where ${areEqual(parts.inTable(names, 'o'), values)}`;
   const rows = [
-    ...(matchedNames.length === 0 || !isKnown ? [] : [look(0, table, matchedNames, matchedNames)]),
-    ...parents.map(({ foreignKey, catalog }, index) =>
-      look(index + 1, tableName(catalog), foreignKey.referencedColumns, foreignKey.columns),
-    ),
+    ...(matchedNames.length === 0 || !isRead(matchedNames)
+      ? []
+      : [look(0, table, matchedNames, parts.inRecord(matchedNames, matched))]),
+    ...parents.flatMap(({ foreignKey: { columns, referencedColumns }, catalog }, index) => {
+      if (!isRead(columns)) return [];
+      const referenced = referencedColumns.map((name) => columnOf(catalog, name));
+      return [look(index + 1, tableName(catalog), referencedColumns, parts.inRecord(columns, referenced))];
+    }),
   ];
   if (rows.length === 0) return `select 0 as place, null as locker from unnest($1::text[]) where false`;
   return `with source as (${parts.sourceText}),

@@ -13,7 +13,7 @@ export function insertText(parts: Parts): string {
   const order = [...parts.given(matchedNames), 'g.place'].join(', ');
   const isFree = arrayCondition(parts);
   const select = `select ${parts.given(columns).join(', ')} from given g
-    where ${form.isArray ? 'true' : 'g.turn = 1'} and ${parts.hasParents}${isFree === '' ? '' : ` and ${isFree}`} order by ${order}`;
+    where ${turnText(parts)} and ${parts.hasParents}${isFree === '' ? '' : ` and ${isFree}`} order by ${order}`;
   const isMatched = !parts.isSingle || matched.length === (form.onConflict ?? catalog.key).length;
   const keys = isMatched
     ? matched.map(({ name }) => `t.${quotedName(name)} as k_${parts.at(name)}, `).join('')
@@ -51,6 +51,18 @@ export function insertText(parts: Parts): string {
       ? `union all select 0, 'total', to_jsonb(count(*)), null, null from written`
       : '';
   return `with ${parts.givenText}, ${written}, ${rows} ${total}`;
+}
+
+/**
+ * The rows to write. Of folded rows that is the last one, and each that has a null where the column takes none: PostgreSQL
+ * then refuses the statement, and the write alone.
+ */
+function turnText(parts: Parts): string {
+  const { form, isFolding, read, catalog } = parts;
+  if (form.isArray) return 'true';
+  if (!isFolding) return 'g.turn = 1';
+  const needed = read.filter(({ name, isNullable }) => !isNullable && !catalog.key.includes(name));
+  return `(${['g.turn = 1', ...needed.map(({ name }) => `g.${parts.at(name)} is null`)].join(' or ')})`;
 }
 
 /** The state of a row that is not written, if it is known beforehand; else null. */

@@ -14,9 +14,24 @@ export function listOf(names: readonly string[], prefix = ''): string {
   return names.map((name) => prefix + quotedName(name)).join(', ');
 }
 
+export function columnOf({ columns }: TableCatalog, name: string): Column {
+  return columns.find((column) => column.name === name)!;
+}
+
 /** `(t."a", t."b") = (g."a", g."b")`, and `t."a" = g."a"` for one. */
 export function areEqual(one: readonly string[], other: readonly string[]): string {
   return one.map((left, index) => `${left} = ${other[index]!}`).join(' and ');
+}
+
+/** A value of a body, which compares as the values of its column do. */
+export function collated(value: string, { collation = null }: Column): string {
+  return collation === null ? value : `(${value}) collate ${collation.name}`;
+}
+
+/** The value of a column, which compares as the column that its foreign key refers to: PostgreSQL itself looks up parents so. */
+export function collatedLike(value: string, own: Column, referenced: Column): string {
+  if (own.collation?.name === referenced.collation?.name) return value;
+  return `${value} collate ${referenced.collation?.name ?? 'pg_catalog."default"'}`;
 }
 
 /** Types whose values a cast reads from text as jsonb_to_record does. A cast to `varchar(n)` would cut instead. */

@@ -3,7 +3,7 @@ import type { MissingReference, Outcome, WriteHeader } from '#protocol';
 import { keyText, rowKey } from '#targets';
 import { refusal } from '../coordinator/answer.ts';
 import type { LentTransaction } from '../coordinator/lend-session.ts';
-import type { RowFate } from './run-rows.ts';
+import { runRows, type RowFate, type Run } from './run-rows.ts';
 import type { Parent } from './statement-options.ts';
 
 /** The result of such a write. */
@@ -25,32 +25,68 @@ interface Absent {
   id: string | null;
 }
 
-/** Results by the id of the write. */
-export async function fatesOfOrphans(
+/** The results of the rows of a group, and of those without a parent by the id of the write. */
+export interface RunResult {
+  fates: readonly RowFate[];
+  orphans: ReadonlyMap<string, Fate>;
+}
+
+/**
+ * Runs the statement of a group, and decides its writes without a parent. Another leader may commit the parent, and so
+ * take its write out of the intake, after the statement and before this look at the intake. So before a refusal the
+ * statement runs once more: it must still miss a parent that was not pending.
+ */
+export async function runChildren(
   lent: LentTransaction,
   batch: readonly WriteHeader[],
-  fates: readonly RowFate[],
+  run: Run,
   unsettled: Unsettled,
-): Promise<Map<string, Fate>> {
-  const orphans = fates.filter(({ state }) => state === 'parent');
-  if (orphans.length === 0) return new Map();
-  const absents = new Map(orphans.map((fate) => [fate.write.writeId, absentOf(fate)]));
-  const ids = [...new Set([...absents.values()].flat().flatMap(({ id }) => (id === null ? [] : [id])))];
+): Promise<RunResult> {
   const own = batch.map(({ writeId }) => writeId);
-  const rows = ids.length === 0 ? [] : await lent.run('readAliases', [[], ids, own]);
-  const pending = new Set(rows.flatMap((row) => (row['is_pending'] === true ? [row['referential_id']] : [])));
-  const fateOf = (write: WriteHeader, absent: readonly Absent[]): Fate => {
-    const comes = ({ id }: Absent): boolean => id !== null && (pending.has(id) || unsettled.isBlocked(id));
-    const isAhead = ({ id }: Absent): boolean =>
-      id !== null && id !== write.referentialId && unsettled.isOpen(id);
-    const ahead = absent.filter(isAhead).map(({ id }) => id!);
-    if (ahead.length > 0) return { kind: 'deferred', ids: ahead, outcome: unresolved(write, absent) };
-    const hasTime = write.referenceDeadline !== null && absent.every(({ id }) => id !== null);
-    if (hasTime || absent.every(comes))
-      return { kind: 'blocked', awaits: [...new Set(absent.map(({ id }) => id!))] };
-    return { kind: 'refused', outcome: unresolved(write, absent) };
-  };
-  return new Map(orphans.map(({ write }) => [write.writeId, fateOf(write, absents.get(write.writeId)!)]));
+  /** Whether a write in the intake brings the row, by identity key. */
+  const pending = new Map<string, boolean>();
+  const fates: RowFate[] = [];
+  const orphans = new Map<string, Fate>();
+  for (let writes = run.writes; writes.length > 0;) {
+    const ran = await runRows(lent, { ...run, writes });
+    fates.push(...ran.filter(({ state }) => state !== 'parent'));
+    const missed = ran
+      .filter(({ state }) => state === 'parent')
+      .map((fate) => ({ fate, absent: absentOf(fate) }));
+    const ids = missed.flatMap(({ absent }) => absent.flatMap(({ id }) => (id === null ? [] : [id])));
+    const fresh = new Set(ids.filter((id) => !pending.has(id)));
+    const rows = fresh.size === 0 ? [] : await lent.run('readAliases', [[], [...fresh], own]);
+    for (const row of rows) pending.set(row['referential_id'] as string, row['is_pending'] === true);
+    const again: WriteHeader[] = [];
+    for (const { fate, absent } of missed) {
+      const { write } = fate;
+      const decided = fateOf(write, absent, unsettled, (id) => pending.get(id) === true);
+      if (decided.kind === 'refused' && absent.some(({ id }) => id !== null && fresh.has(id))) {
+        again.push(write);
+        continue;
+      }
+      fates.push(fate);
+      orphans.set(write.writeId, decided);
+    }
+    writes = again;
+  }
+  return { fates, orphans };
+}
+
+function fateOf(
+  write: WriteHeader,
+  absent: readonly Absent[],
+  { isBlocked, isOpen }: Unsettled,
+  isPending: (id: string) => boolean,
+): Fate {
+  const comes = ({ id }: Absent): boolean => id !== null && (isPending(id) || isBlocked(id));
+  const isAhead = ({ id }: Absent): boolean => id !== null && id !== write.referentialId && isOpen(id);
+  const ahead = absent.filter(isAhead).map(({ id }) => id!);
+  if (ahead.length > 0) return { kind: 'deferred', ids: ahead, outcome: unresolved(write, absent) };
+  const hasTime = write.referenceDeadline !== null && absent.every(({ id }) => id !== null);
+  if (hasTime || absent.every(comes))
+    return { kind: 'blocked', awaits: [...new Set(absent.map(({ id }) => id!))] };
+  return { kind: 'refused', outcome: unresolved(write, absent) };
 }
 
 function absentOf({ missing, parents }: RowFate): Absent[] {

@@ -10,10 +10,10 @@ import { fingerprintOf, keyOf } from '../coordinator/idempotency.ts';
 import type { LentTransaction } from '../coordinator/lend-session.ts';
 import { emptySettlement, type Settlement, type TargetBatch } from '../coordinator/target.ts';
 import { groupRows, type RowGroup } from './group-rows.ts';
-import { circlesOf, fatesOfOrphans, type Fate, type Orphan, type Unsettled } from './parents.ts';
+import { circlesOf, runChildren, type Fate, type Orphan, type Unsettled } from './parents.ts';
 import { faultOf, type RowWork } from './row-fault.ts';
 import { outcomeOfRow } from './row-outcome.ts';
-import { runRows, sendRows, type RowFate } from './run-rows.ts';
+import { sendRows, type RowFate, type Run } from './run-rows.ts';
 import { isFoldable, type Purpose, type RowStatement } from './statement-options.ts';
 import type { Tables } from './tables.ts';
 
@@ -128,7 +128,7 @@ export class Settling {
     const unsettled = this.#unsettled(writes);
     // An array that is inserted in part is undone. Alone, it is known which rule it meets.
     const isStrict = this.#batch.isAlone && form.isArray && form.operation === 'insert';
-    const fates = await runRows(lent, {
+    const run: Run = {
       catalog,
       form,
       statement: this.#statementOf(table, form, isStrict ? 'strict' : 'settle'),
@@ -138,8 +138,8 @@ export class Settling {
       writes: await this.#free(lent, { table, form, writes }, stopped),
       bodies: this.#batch.transaction.bodies,
       isBrought: unsettled.isOpen,
-    });
-    const orphans = await fatesOfOrphans(lent, this.#batch.writes, fates, unsettled);
+    };
+    const { fates, orphans } = await runChildren(lent, this.#batch.writes, run, unsettled);
     for (const fate of fates) this.#take(fate, orphans.get(fate.write.writeId), stopped);
   }
 

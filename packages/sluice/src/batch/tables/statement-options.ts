@@ -1,6 +1,6 @@
 /** The purpose of a statement for rows, and its results. */
 import type { Encoders } from '#store';
-import type { ForeignKey, RowForm, TableCatalog } from '#targets';
+import type { Column, ForeignKey, RowForm, TableCatalog } from '#targets';
 
 /**
  * `exists`: another row has the values of a unique rule; `parent`: a parent row is missing; `later`: an earlier body
@@ -63,9 +63,18 @@ export interface RowStatement {
   hasDeferred: boolean;
 }
 
+/** Types whose equal values are one value: `1.0` and `1.00` of a numeric without a scale are two. */
+const exactTypes =
+  /^(smallint|integer|bigint|numeric\(\d+,\d+\)|boolean|uuid|bytea|text|character( varying)?\(\d+\)|character varying|date|timestamp(\(\d\))? with(out)? time zone)$/;
+
+function isExact({ type, labels, collation }: Column): boolean {
+  return (labels !== null || exactTypes.test(type)) && collation?.isDeterministic !== false;
+}
+
 /**
  * Whether several upserts of one row may become one write of the last values. Then no one of them may be refused
- * alone, and no trigger may need to see each. The types of all values are still checked.
+ * alone, except for a null, and no trigger may need to see each. The types of all values are still checked. The key
+ * keeps the spelling of the first, so it must have only one.
  */
 export function isFoldable(catalog: TableCatalog, form: RowForm): boolean {
   const has = (columns: readonly string[]): boolean => columns.some((name) => form.columns.includes(name));
@@ -78,6 +87,11 @@ export function isFoldable(catalog: TableCatalog, form: RowForm): boolean {
     form.onConflict === null &&
     catalog.isPlain === true &&
     catalog.key.every((name) => form.columns.includes(name)) &&
+    catalog.columns.every((column) =>
+      catalog.key.includes(column.name)
+        ? isExact(column)
+        : column.mayBeTooLong !== true || !form.columns.includes(column.name),
+    ) &&
     !catalog.foreignKeys.some(({ columns }) => has(columns)) &&
     catalog.uniques.every(({ columns }) => columns !== null && (isKey(columns) || !has(columns)))
   );

@@ -1,7 +1,18 @@
 /** The common parts of the statements for one form of one table: values of the bodies, and missing parents. */
 import type { Column, RowForm, TableCatalog } from '#targets';
+import { formColumns, type FormColumns } from './form-columns.ts';
 import { quotedName } from '#store';
-import { areEqual, castText, defaultOf, exactValues, literal, tableName } from './names.ts';
+import {
+  areEqual,
+  castText,
+  collated,
+  collatedLike,
+  columnOf,
+  defaultOf,
+  exactValues,
+  literal,
+  tableName,
+} from './names.ts';
 import {
   isFoldable,
   type Parent,
@@ -23,17 +34,15 @@ export class Parts {
   readonly purpose: Purpose;
   readonly isInsert: boolean;
   readonly table: string;
-  /** Columns that are read from the body. */
-  readonly read: readonly Column[];
-  /** Columns of the key whose values the database gives. */
-  readonly filled: readonly Column[];
-  /** Columns that identify a written row. */
-  readonly matched: readonly Column[];
-  readonly parents: readonly Parent[];
+  readonly read: FormColumns['read'];
+  readonly filled: FormColumns['filled'];
+  readonly matched: FormColumns['matched'];
+  readonly parents: FormColumns['parents'];
   readonly isSingle: boolean;
   readonly isFolding: boolean;
 
-  constructor({ catalog, form, parents, source, schema, mayWait, purpose }: StatementOptions) {
+  constructor(options: StatementOptions) {
+    const { catalog, form, source, schema, mayWait, purpose } = options;
     this.catalog = catalog;
     this.form = form;
     this.source = source;
@@ -42,23 +51,12 @@ export class Parts {
     this.table = tableName(catalog);
     this.purpose = purpose;
     this.isInsert = form.operation === 'insert' || form.operation === 'upsert';
-    const { isInsert } = this;
-    const names = new Set(isInsert ? form.columns : [...catalog.key, ...form.columns]);
-    this.read = catalog.columns.filter(({ name }) => names.has(name));
-    const filled = catalog.columns.filter(
-      (column) =>
-        catalog.key.includes(column.name) && !names.has(column.name) && defaultOf(catalog, column) !== null,
-    );
-    // A row without columns is still a row: one column gets its default.
-    const any = catalog.columns.filter((column) => !column.isGenerated).slice(0, 1);
-    this.filled = !isInsert ? [] : filled.length + this.read.length === 0 ? any : filled;
-    const matched = form.onConflict ?? catalog.key;
-    const known = [...this.read, ...this.filled];
-    this.matched = known.filter(({ name }) => matched.includes(name));
-    this.parents = parents.filter(({ foreignKey }) =>
-      foreignKey.columns.every((name) => form.columns.includes(name)),
-    );
-    this.isSingle = form.isArray || this.matched.length < matched.length;
+    const { read, filled, matched, parents } = formColumns(options);
+    this.read = read;
+    this.filled = filled;
+    this.matched = matched;
+    this.parents = parents;
+    this.isSingle = form.isArray || matched.length < (form.onConflict ?? catalog.key).length;
     this.isFolding = isFoldable(catalog, form);
   }
 
@@ -83,6 +81,11 @@ export class Parts {
 
   inTable(names: readonly string[], alias = 't'): string[] {
     return names.map((name) => `${alias}.${quotedName(name)}`);
+  }
+
+  /** The values of `jsonb_to_record`, which compare as these columns do. */
+  inRecord(names: readonly string[], compared: readonly Column[]): string[] {
+    return names.map((name, index) => collated(`r.${quotedName(name)}`, compared[index]!));
   }
 
   get matchedNames(): string[] {
@@ -121,10 +124,11 @@ export class Parts {
     const values = [
       's.place',
       ...this.parentNames.map((name) => `s.body ->> ${literal(name)} as ${this.textAt(name)}`),
-      ...this.read.map((column) => `${this.valueOf(column)} as ${this.at(column.name)}`),
-      ...this.filled.map(
-        (column) => `${defaultOf(this.catalog, column) ?? `null::${column.type}`} as ${this.at(column.name)}`,
-      ),
+      ...this.read.map((column) => `${collated(this.valueOf(column), column)} as ${this.at(column.name)}`),
+      ...this.filled.map((column) => {
+        const value = defaultOf(this.catalog, column) ?? `null::${column.type}`;
+        return `${collated(value, column)} as ${this.at(column.name)}`;
+      }),
     ];
     const rows = `select ${values.join(', ')} from source s ${this.recordText(this.read.filter((column) => castText(column) === null))}`;
     const place = `row_number() over (partition by ${order} order by place`;
@@ -166,7 +170,10 @@ export class Parts {
   /** The values of a foreign key without a parent; null: it has one, or one of its columns is null. */
   private missingText({ foreignKey, catalog }: Parent): string {
     const { columns, referencedColumns } = foreignKey;
-    const values = columns.map((name) => `v.${this.at(name)}`);
+    const values = columns.map((name, index) => {
+      const referenced = columnOf(catalog, referencedColumns[index]!);
+      return collatedLike(`v.${this.at(name)}`, columnOf(this.catalog, name), referenced);
+    });
     // With an offset, each is an index look-up; without one, a batch may read the whole table.
     const conditions = [
       ...values.map((value) => `${value} is not null`),
@@ -181,7 +188,13 @@ export class Parts {
     // A later write of the batch may bring the parent.
     if (foreignKey.isDeferred === true)
       conditions.push(this.isSingle ? 'cardinality($2::bigint[]) = 0' : 'v.place <> all($2::bigint[])');
-    const texts = columns.map((name) => `v.${this.textAt(name)}`);
+    const texts = columns.map((name) => {
+      const text = `v.${this.textAt(name)}`;
+      // The body may leave the column to its default.
+      return columnOf(this.catalog, name).default === null
+        ? text
+        : `coalesce(${text}, v.${this.at(name)}::text)`;
+    });
     return `case when ${conditions.join(' and ')} then jsonb_build_array(${texts.join(', ')}) end`;
   }
 
